@@ -35,5 +35,10 @@ export function listFiles(dir, ending) {
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const outdir = join(root, 'dist', 'bin');
   rmSync(outdir, { recursive: true, force: true });
-  await build({ ...buildOptions, entryPoints: { k8ts: join(root, 'cli/main.ts') }, outdir, outExtension: { '.js': '.mjs' } });
+  await build({
+    ...buildOptions,
+    entryPoints: { k8ts: join(root, 'cli/main.ts') },
+    outdir,
+    outExtension: { '.js': '.mjs' },
+  });
 }

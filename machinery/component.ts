@@ -1,0 +1,123 @@
+// The frame around every component process: flags, logger, metrics, health endpoints, a clean SIGTERM.
+// `k8ts <component>` calls the component's main.ts, which hands its table of flags and its `start` to runComponent.
+// On the short list of machinery files that may import node:.
+import { createServer, type Server } from 'node:http';
+import { Registry } from 'prom-client';
+import { type Clock, realClock } from './clock.ts';
+import { describeFlags, FlagError, type Flags, type FlagTable, parseFlags } from './flags.ts';
+import { createLogger, type Logger, type LogLevel } from './log.ts';
+import { type Random, realRandom } from './random.ts';
+
+export interface ComponentContext {
+  log: Logger;
+  clock: Clock;
+  random: Random;
+  metrics: Registry;
+  /** Aborted when the process is asked to end. */
+  signal: AbortSignal;
+  /** Ends the process with an error: for a failure after start that the component cannot outlive. */
+  fail(err: unknown): void;
+}
+
+export interface RunningComponent {
+  /** Null when ready to serve, else what is missing; answered on /readyz. */
+  notReady(): string | null;
+  /** Finishes what is in flight and frees everything. */
+  stop(): Promise<void>;
+}
+
+export interface ComponentSpec<T extends FlagTable> {
+  name: string;
+  summary: string;
+  flags: T;
+  start(flags: Flags<T>, context: ComponentContext): Promise<RunningComponent>;
+}
+
+const commonFlags = {
+  'health-port': {
+    type: 'number',
+    doc: 'Port on 127.0.0.1 for /healthz, /livez, /readyz and /metrics; 0 for none.',
+    default: 0,
+  },
+  'log-level': { type: 'string', doc: 'debug, info, warn or error.', default: 'info' },
+} as const satisfies FlagTable;
+
+const stopDeadlineMs = 10_000;
+
+/** What a main.ts passes of its process. */
+export type HostProcess = Pick<NodeJS.Process, 'on' | 'exit' | 'stdout' | 'stderr' | 'env'>;
+
+/** Runs a component until SIGTERM or SIGINT. Exits 2 on bad flags, 1 when the component fails, 0 otherwise. */
+export async function runComponent<T extends FlagTable>(proc: HostProcess, spec: ComponentSpec<T>, argv: string[]) {
+  const table = { ...spec.flags, ...commonFlags };
+  if (argv.includes('--help') || argv.includes('-h')) {
+    proc.stdout.write(describeFlags(`k8ts ${spec.name}`, spec.summary, table));
+    return;
+  }
+  const flags = parseOrExit(proc, spec.name, table, argv);
+  const log = createLogger(spec.name, flags['log-level'] as LogLevel);
+  const abort = new AbortController();
+  const fail = (err: unknown) => {
+    log.error({ err }, `${spec.name} failed`);
+    proc.exit(1);
+  };
+  proc.on('uncaughtException', fail);
+  proc.on('unhandledRejection', fail);
+  const metrics = new Registry();
+  const context: ComponentContext = { log, clock: realClock, random: realRandom, metrics, signal: abort.signal, fail };
+  let running: RunningComponent | undefined;
+  let health: Server | undefined;
+  const end = async () => {
+    if (abort.signal.aborted) return;
+    abort.abort(new Error(`${spec.name} is stopping`));
+    realClock.after(stopDeadlineMs, () => proc.exit(1));
+    await running?.stop();
+    health?.close();
+    log.info({}, `${spec.name} stopped`);
+    proc.exit(0);
+  };
+  proc.on('SIGTERM', end);
+  proc.on('SIGINT', end);
+  try {
+    const notReady = () => (running ? running.notReady() : 'starting');
+    if (flags['health-port']) health = await serveHealth(flags['health-port'], notReady, metrics);
+    running = await spec.start(flags as unknown as Flags<T>, context);
+    log.info({}, `${spec.name} started`);
+  } catch (err) {
+    if (!abort.signal.aborted) fail(err);
+  }
+}
+
+function parseOrExit<T extends FlagTable>(proc: HostProcess, name: string, table: T, argv: string[]): Flags<T> {
+  try {
+    return parseFlags(table, argv);
+  } catch (err) {
+    if (!(err instanceof FlagError)) throw err;
+    proc.stderr.write(`k8ts ${name}: ${err.message}\nRun 'k8ts ${name} --help' for the flags.\n`);
+    return proc.exit(2);
+  }
+}
+
+/** Serves the health and metrics endpoints on loopback. */
+function serveHealth(port: number, notReady: () => string | null, metrics: Registry): Promise<Server> {
+  const server = createServer(async (req, res) => {
+    const path = (req.url ?? '').split('?')[0];
+    if (path === '/metrics') {
+      res.setHeader('content-type', metrics.contentType);
+      res.end(await metrics.metrics());
+    } else if (path === '/healthz' || path === '/livez') {
+      res.end('ok');
+    } else if (path === '/readyz') {
+      const reason = notReady();
+      res.statusCode = reason === null ? 200 : 500;
+      res.end(reason === null ? 'ok' : reason);
+    } else {
+      res.statusCode = 404;
+      res.end('404 page not found\n');
+    }
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+}
