@@ -54,7 +54,7 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
     proc.stdout.write(describeFlags(`k8ts ${spec.name}`, spec.summary, table));
     return;
   }
-  const flags = parseOrExit(proc, spec.name, table, argv);
+  const flags = parseOrExit(proc, spec.name, table, argv) as Flags<T> & Flags<typeof commonFlags>;
   const log = createLogger(spec.name, flags['log-level'] as LogLevel);
   const abort = new AbortController();
   const fail = (err: unknown) => {
@@ -81,7 +81,7 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
   try {
     const notReady = () => (running ? running.notReady() : 'starting');
     if (flags['health-port']) health = await serveHealth(flags['health-port'], notReady, metrics);
-    running = await spec.start(flags as unknown as Flags<T>, context);
+    running = await spec.start(flags, context);
     log.info({}, `${spec.name} started`);
   } catch (err) {
     if (!abort.signal.aborted) fail(err);
