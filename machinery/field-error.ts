@@ -1,0 +1,90 @@
+// Validation errors that name the field, as apimachinery's field.Error: their texts reach the users of kubectl.
+// Validation functions return lists of these and never throw.
+
+export type FieldErrorType =
+  | 'Required'
+  | 'Invalid'
+  | 'NotSupported'
+  | 'Duplicate'
+  | 'NotFound'
+  | 'Forbidden'
+  | 'TooLong'
+  | 'TooMany'
+  | 'TypeInvalid'
+  | 'Internal';
+
+export interface FieldError {
+  readonly type: FieldErrorType;
+  /** `spec.containers[0].name` */
+  readonly field: string;
+  /** What a Status cause says: the error without the field in front. */
+  readonly detail: string;
+}
+
+// The reason of the error's cause in a Status.
+export const causeReasons: Record<FieldErrorType, string> = {
+  Required: 'FieldValueRequired',
+  Invalid: 'FieldValueInvalid',
+  NotSupported: 'FieldValueNotSupported',
+  Duplicate: 'FieldValueDuplicate',
+  NotFound: 'FieldValueNotFound',
+  Forbidden: 'FieldValueForbidden',
+  TooLong: 'FieldValueTooLong',
+  TooMany: 'FieldValueTooMany',
+  TypeInvalid: 'FieldValueTypeInvalid',
+  Internal: 'InternalError',
+};
+
+/** A value as error texts show it: strings quoted, everything else as JSON. */
+export function showValue(value: unknown): string {
+  if (value === undefined || value === null) return 'null';
+  return JSON.stringify(value);
+}
+
+const withDetail = (head: string, detail: string) => (detail ? `${head}: ${detail}` : head);
+
+export const required = (field: string, detail = ''): FieldError => ({
+  type: 'Required',
+  field,
+  detail: withDetail('Required value', detail),
+});
+export const invalid = (field: string, value: unknown, detail: string): FieldError => ({
+  type: 'Invalid',
+  field,
+  detail: withDetail(`Invalid value: ${showValue(value)}`, detail),
+});
+export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
+  type: 'NotSupported',
+  field,
+  detail: `Unsupported value: ${showValue(value)}${supported.length ? `: supported values: ${supported.map((v) => JSON.stringify(v)).join(', ')}` : ''}`,
+});
+export const duplicate = (field: string, value: unknown): FieldError => ({
+  type: 'Duplicate',
+  field,
+  detail: `Duplicate value: ${showValue(value)}`,
+});
+export const notFound = (field: string, value: unknown): FieldError => ({
+  type: 'NotFound',
+  field,
+  detail: `Not found: ${showValue(value)}`,
+});
+export const forbidden = (field: string, detail: string): FieldError => ({
+  type: 'Forbidden',
+  field,
+  detail: withDetail('Forbidden', detail),
+});
+export const tooLong = (field: string, maxLength: number): FieldError => ({
+  type: 'TooLong',
+  field,
+  detail: `Too long: may not be more than ${maxLength} bytes`,
+});
+export const tooMany = (field: string, actual: number, max: number): FieldError => ({
+  type: 'TooMany',
+  field,
+  detail: `Too many: ${actual}: must have at most ${max} items`,
+});
+export const typeInvalid = (field: string, value: unknown, detail: string): FieldError => ({
+  type: 'TypeInvalid',
+  field,
+  detail: withDetail(`Invalid value: ${showValue(value)}`, detail),
+});

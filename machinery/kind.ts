@@ -1,0 +1,168 @@
+// A kind is one value: its identity in storage, the group/versions it is served in, its schema, and its rules as pure hooks.
+// Upstream spreads the same over types, register, defaults, conversion, validation, strategy, storage and printers.
+//
+// Drafts: setDefaults, prepareForCreate and prepareForUpdate may change the object they are given, which is a copy that the
+// request owns. Everything else (validate*, columns, conversions, warnings) never changes its input.
+import type { FieldError } from './field-error.ts';
+import type { KubeObject } from './metadata.ts';
+import type { ObjectSchema, Schema } from './schema.ts';
+
+export interface GroupVersionKind {
+  group: string;
+  version: string;
+  kind: string;
+}
+
+export type Scope = 'Namespaced' | 'Cluster';
+export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
+
+export const allVerbs: readonly Verb[] = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+];
+
+/** A column of `kubectl get`. Priority 0 always shows, 1 with -o wide. */
+export interface Column<T> {
+  name: string;
+  type: 'string' | 'integer' | 'date' | 'boolean' | 'number';
+  format?: string;
+  priority?: number;
+  doc: string;
+  cell(object: T, context: { nowMs: number }): string | number | boolean | null;
+}
+
+export interface ServedVersion {
+  group: string;
+  version: string;
+  schema: ObjectSchema & Schema<any, any>;
+  /** Unconditional defaults stand in the schema; this fills in what depends on other fields. Changes the draft. */
+  setDefaults?: (draft: any) => void;
+  /** From this version to the stored one; absent where they are the same. */
+  toStorage?: (object: any) => any;
+  fromStorage?: (object: any) => any;
+}
+
+export interface ScaleSubresource {
+  /** Dotted paths into the object, `spec.replicas`. */
+  specReplicasPath: string;
+  statusReplicasPath: string;
+  /** The selector in text form, for autoscalers. */
+  selector(object: any): string;
+}
+
+/** A subresource that a handler in apiserver/subresources serves; a test demands one for each. */
+export interface CustomSubresource {
+  name: string;
+  verbs: readonly ('create' | 'delete' | 'get' | 'patch' | 'update')[];
+  /** The kind it speaks, where that is not the parent. */
+  kind?: GroupVersionKind;
+}
+
+export interface Subresources {
+  status?: boolean;
+  scale?: ScaleSubresource;
+  custom?: readonly CustomSubresource[];
+}
+
+export interface PrepareContext {
+  nowMs: number;
+}
+
+export interface KindSpec<T extends KubeObject> {
+  kind: string;
+  plural: string;
+  singular?: string;
+  scope: Scope;
+  shortNames?: readonly string[];
+  categories?: readonly string[];
+  /** The verbs it takes; a review takes only create. */
+  verbs?: readonly Verb[];
+  /** Where objects are kept: `/registry/<group>/<plural>/...`, in the shape of `served[storageVersion ?? 0]`. */
+  served: readonly ServedVersion[];
+  storageVersion?: number;
+  /** False for kinds that are answered and never kept (reviews). */
+  stored?: boolean;
+  subresources?: Subresources;
+  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'label1035' (Services). */
+  nameRule?: 'subdomain' | 'label' | 'path' | 'label1035';
+  /** True: generation starts at 1 and grows when the spec (see bumpsGeneration) changes. */
+  hasGeneration?: boolean;
+  /** Default: `spec` differs. */
+  bumpsGeneration?: (next: T, old: T) => boolean;
+  prepareForCreate?: (draft: T, context: PrepareContext) => void;
+  /** For writes to the main resource. Status is taken from `old` before this where the status subresource exists. */
+  prepareForUpdate?: (draft: T, old: T, context: PrepareContext) => void;
+  /** For writes to /status. Everything but status is taken from `old` before this. */
+  prepareForStatusUpdate?: (draft: T, old: T, context: PrepareContext) => void;
+  validate?: (object: T) => FieldError[];
+  /** What may not change. Runs beside `validate`. */
+  validateUpdate?: (next: T, old: T) => FieldError[];
+  validateStatusUpdate?: (next: T, old: T) => FieldError[];
+  /** Texts for Warning headers on create and update. */
+  warnings?: (object: T, old?: T) => string[];
+  /** Grace a delete gets, in seconds; absent: deleted at once. `requested` comes from DeleteOptions. */
+  gracePeriodSeconds?: (object: T, requested: number | undefined) => number;
+  /** A PUT of an absent object creates it. */
+  allowCreateOnUpdate?: boolean;
+  /** A PUT without resourceVersion is let through. */
+  allowUnconditionalUpdate?: boolean;
+  /** Name by path of what fieldSelectors may ask besides metadata.name and metadata.namespace. */
+  selectableFields?: Record<string, (object: T) => string>;
+  /** After Name (always first). Age is not implied. Default: Name and Created At. */
+  columns?: readonly Column<T>[];
+}
+
+export interface Kind<T extends KubeObject = any> extends KindSpec<T> {
+  singular: string;
+  listKind: string;
+  verbs: readonly Verb[];
+  shortNames: readonly string[];
+  categories: readonly string[];
+  subresources: Subresources;
+  namespaced: boolean;
+  stored: boolean;
+  /** The version objects are kept in. */
+  storage: ServedVersion;
+  /** Group of the storage version. */
+  group: string;
+  /** `apps/v1`, `v1`: of the storage version. */
+  apiVersion: string;
+}
+
+/** `group/version`, or the bare version for the core group. */
+export function apiVersionOf(v: { group: string; version: string }): string {
+  return v.group ? `${v.group}/${v.version}` : v.version;
+}
+
+/** Splits `apps/v1` or `v1`. */
+export function parseApiVersion(apiVersion: string): { group: string; version: string } {
+  const slash = apiVersion.indexOf('/');
+  if (slash < 0) return { group: '', version: apiVersion };
+  return { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) };
+}
+
+/** Completes a kind. The type parameter is the stored TypeScript type. */
+export function defineKind<T extends KubeObject>(spec: KindSpec<T>): Kind<T> {
+  const storage = spec.served[spec.storageVersion ?? 0];
+  if (!storage) throw new Error(`kind ${spec.kind} is served in no version`);
+  return {
+    ...spec,
+    singular: spec.singular ?? spec.kind.toLowerCase(),
+    listKind: `${spec.kind}List`,
+    verbs: spec.verbs ?? allVerbs,
+    shortNames: spec.shortNames ?? [],
+    categories: spec.categories ?? [],
+    subresources: spec.subresources ?? {},
+    namespaced: spec.scope === 'Namespaced',
+    stored: spec.stored ?? true,
+    storage,
+    group: storage.group,
+    apiVersion: apiVersionOf(storage),
+  };
+}

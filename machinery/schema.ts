@@ -1,0 +1,154 @@
+// Schema values: the one description of an API type from which everything else is derived - the TypeScript type, decoding,
+// pruning, defaults, OpenAPI, `kubectl explain`, patch and server-side-apply rules. A CustomResourceDefinition becomes the
+// same value at run time. Walkers over schemas live in their own files (decode.ts, defaults.ts, strategic-merge.ts, ...).
+//
+// Presence follows how the built-in types are encoded: a plain scalar equal to its zero value is absent; `pointer` keeps a zero
+// that was written; `always` is never left out (missing scalars become their zero, objects {}, lists and maps null).
+
+export type Format = 'int32' | 'int64' | 'double' | 'byte' | 'date-time' | 'micro-time' | 'quantity' | 'int-or-string';
+export type ListType = 'atomic' | 'set' | 'map';
+export type PatchStrategy = 'merge' | 'replace' | 'retainKeys' | 'merge,retainKeys';
+
+/** What every schema node may carry, whether it stands alone or as a field of an object. */
+export interface SchemaOptions {
+  /** Listed as required in the published schema; the TypeScript field is then not optional. */
+  required?: boolean;
+  /** A scalar whose written zero differs from absence. */
+  pointer?: boolean;
+  /** Never left out of an encoded object. */
+  always?: boolean;
+  /** Filled in when the field is absent and its parent is present. */
+  default?: unknown;
+  enum?: readonly string[];
+  patchStrategy?: PatchStrategy;
+  patchMergeKey?: string;
+  listType?: ListType;
+  listMapKeys?: readonly string[];
+  mapType?: 'atomic' | 'granular';
+  /** Null is a value of its own (custom resources). */
+  nullable?: boolean;
+  /** Fields that the schema does not name are kept (custom resources, raw extensions). */
+  preserveUnknown?: boolean;
+}
+
+interface Node extends SchemaOptions {
+  readonly doc: string;
+}
+export interface StringSchema extends Node {
+  readonly type: 'string';
+  readonly format?: Format;
+}
+export interface NumberSchema extends Node {
+  readonly type: 'integer' | 'number';
+  readonly format?: Format;
+}
+export interface BooleanSchema extends Node {
+  readonly type: 'boolean';
+}
+export interface ObjectSchema extends Node {
+  readonly type: 'object';
+  /** The published definition name, `io.k8s.api.core.v1.PodSpec`; empty for an anonymous object. */
+  readonly name: string;
+  readonly fields: Readonly<Record<string, AnySchema>>;
+}
+export interface ListSchema extends Node {
+  readonly type: 'list';
+  readonly items: AnySchema;
+}
+export interface MapSchema extends Node {
+  readonly type: 'map';
+  readonly values: AnySchema;
+}
+/** Free-form JSON: RawExtension, FieldsV1. `name` is its published definition, if it has one. */
+export interface FreeSchema extends Node {
+  readonly type: 'any';
+  readonly name: string;
+}
+export type AnySchema =
+  | StringSchema
+  | NumberSchema
+  | BooleanSchema
+  | ObjectSchema
+  | ListSchema
+  | MapSchema
+  | FreeSchema;
+
+declare const valueType: unique symbol;
+declare const requiredField: unique symbol;
+
+/** A schema node that knows, for the compiler alone, the TypeScript type of its value and whether its field is required. */
+export type Schema<T, R extends boolean = boolean> = AnySchema & {
+  readonly [valueType]?: T;
+  readonly [requiredField]?: R;
+};
+
+export type TypeOf<S> = S extends { readonly [valueType]?: infer T } ? Exclude<T, undefined> : never;
+type FieldTable = Readonly<Record<string, Schema<any, any>>>;
+type RequiredKeys<F> = {
+  [K in keyof F]: F[K] extends Schema<any, true> ? (boolean extends RequiredOf<F[K]> ? never : K) : never;
+}[keyof F];
+type RequiredOf<S> = S extends { readonly [requiredField]?: infer R } ? Exclude<R, undefined> : false;
+/** The TypeScript type of an object with these fields. */
+export type FieldsType<F extends FieldTable> = { [K in RequiredKeys<F>]: TypeOf<F[K]> } & {
+  [K in Exclude<keyof F, RequiredKeys<F>>]?: TypeOf<F[K]>;
+};
+
+type IsRequired<O> = O extends { required: true } ? true : false;
+type Options = SchemaOptions;
+type EnumOf<O> = O extends { enum: readonly (infer E extends string)[] } ? E : string;
+
+function scalar<T>(type: 'string' | 'integer' | 'number' | 'boolean', format?: Format) {
+  return <const O extends Options>(doc: string, options?: O): Schema<T, IsRequired<O>> =>
+    ({ type, ...(format ? { format } : {}), doc, ...options }) as unknown as Schema<T, IsRequired<O>>;
+}
+
+/** The combinators. Each takes a short doc text of our own and the field's options. */
+export const s = {
+  string<const O extends Options>(doc: string, options?: O): Schema<EnumOf<O>, IsRequired<O>> {
+    return { type: 'string', doc, ...options } as unknown as Schema<EnumOf<O>, IsRequired<O>>;
+  },
+  int32: scalar<number>('integer', 'int32'),
+  int64: scalar<number>('integer', 'int64'),
+  number: scalar<number>('number', 'double'),
+  boolean: scalar<boolean>('boolean'),
+  /** Base64 text of bytes. */
+  bytes: scalar<string>('string', 'byte'),
+  /** RFC 3339 with seconds. */
+  time: scalar<string>('string', 'date-time'),
+  /** RFC 3339 with microseconds. */
+  microTime: scalar<string>('string', 'micro-time'),
+  /** A resource quantity in canonical text form. */
+  quantity: scalar<string>('string', 'quantity'),
+  intOrString: scalar<number | string>('string', 'int-or-string'),
+
+  object<const F extends FieldTable>(
+    name: string,
+    doc: string,
+    fields: F,
+  ): Schema<FieldsType<F>, false> & ObjectSchema {
+    return { type: 'object', name, doc, fields: fields as ObjectSchema['fields'] } as Schema<FieldsType<F>, false> &
+      ObjectSchema;
+  },
+  list<T, const O extends Options>(items: Schema<T, any>, doc: string, options?: O): Schema<T[], IsRequired<O>> {
+    return { type: 'list', items, doc, ...options } as unknown as Schema<T[], IsRequired<O>>;
+  },
+  map<T, const O extends Options>(
+    values: Schema<T, any>,
+    doc: string,
+    options?: O,
+  ): Schema<Record<string, T>, IsRequired<O>> {
+    return { type: 'map', values, doc, ...options } as unknown as Schema<Record<string, T>, IsRequired<O>>;
+  },
+  any<const O extends Options>(name: string, doc: string, options?: O): Schema<any, IsRequired<O>> {
+    return { type: 'any', name, doc, ...options } as unknown as Schema<any, IsRequired<O>>;
+  },
+  /** A shared schema (a named object, say) used as a field: its own doc and options at this place. */
+  field<T, const O extends Options>(schema: Schema<T, any>, doc: string, options?: O): Schema<T, IsRequired<O>> {
+    return { ...schema, ...clearedOptions(schema), doc, ...options } as unknown as Schema<T, IsRequired<O>>;
+  },
+};
+
+// A named object's options belong to the place of use, so none of them survive a `field`; scalars keep what they are.
+function clearedOptions(schema: AnySchema): SchemaOptions {
+  return schema.type === 'object' ? { required: undefined, always: undefined, default: undefined } : {};
+}
