@@ -4,16 +4,21 @@ import { s, type TypeOf } from './schema.ts';
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 
-export const ownerReference = s.object(`${meta}.OwnerReference`, 'Names an object that this one depends on.', {
-  apiVersion: s.string('API version of the owner.', { required: true, always: true }),
-  blockOwnerDeletion: s.boolean('Holds a foreground deletion of the owner until this object is gone.', {
-    pointer: true,
-  }),
-  controller: s.boolean('Marks the one owner that manages this object.', { pointer: true }),
-  kind: s.string('Kind of the owner.', { required: true, always: true }),
-  name: s.string('Name of the owner.', { required: true, always: true }),
-  uid: s.string('UID of the owner.', { required: true, always: true }),
-});
+export const ownerReference = s.object(
+  `${meta}.OwnerReference`,
+  'Names an object that this one depends on.',
+  {
+    apiVersion: s.string('API version of the owner.', { required: true, always: true }),
+    blockOwnerDeletion: s.boolean('Holds a foreground deletion of the owner until this object is gone.', {
+      pointer: true,
+    }),
+    controller: s.boolean('Marks the one owner that manages this object.', { pointer: true }),
+    kind: s.string('Kind of the owner.', { required: true, always: true }),
+    name: s.string('Name of the owner.', { required: true, always: true }),
+    uid: s.string('UID of the owner.', { required: true, always: true }),
+  },
+  { mapType: 'atomic' },
+);
 export type OwnerReference = TypeOf<typeof ownerReference>;
 
 export const managedFieldsEntry = s.object(`${meta}.ManagedFieldsEntry`, 'Which fields one manager set, and when.', {
@@ -62,10 +67,15 @@ export const labelSelectorRequirement = s.object(`${meta}.LabelSelectorRequireme
   values: s.list(s.string(''), 'Values for In and NotIn.', { listType: 'atomic' }),
 });
 
-export const labelSelector = s.object(`${meta}.LabelSelector`, 'Selects objects by labels; all conditions must hold.', {
-  matchExpressions: s.list(labelSelectorRequirement, 'Conditions on label keys.', { listType: 'atomic' }),
-  matchLabels: s.map(s.string(''), 'Labels that must have exactly these values.'),
-});
+export const labelSelector = s.object(
+  `${meta}.LabelSelector`,
+  'Selects objects by labels; all conditions must hold.',
+  {
+    matchExpressions: s.list(labelSelectorRequirement, 'Conditions on label keys.', { listType: 'atomic' }),
+    matchLabels: s.map(s.string(''), 'Labels that must have exactly these values.'),
+  },
+  { mapType: 'atomic' },
+);
 export type LabelSelector = TypeOf<typeof labelSelector>;
 
 export const condition = s.object(`${meta}.Condition`, 'One aspect of the state of an object.', {

@@ -125,9 +125,10 @@ export const s = {
     name: string,
     doc: string,
     fields: F,
+    options?: SchemaOptions,
   ): Schema<FieldsType<F>, false> & ObjectSchema {
-    return { type: 'object', name, doc, fields: fields as ObjectSchema['fields'] } as Schema<FieldsType<F>, false> &
-      ObjectSchema;
+    const schema: ObjectSchema = { type: 'object', name, doc, fields: fields as ObjectSchema['fields'], ...options };
+    return schema as Schema<FieldsType<F>, false> & ObjectSchema;
   },
   list<T, const O extends Options>(items: Schema<T, any>, doc: string, options?: O): Schema<T[], IsRequired<O>> {
     return { type: 'list', items, doc, ...options } as unknown as Schema<T[], IsRequired<O>>;

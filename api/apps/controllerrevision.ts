@@ -1,0 +1,25 @@
+// ControllerRevision: a snapshot of a controller's template.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+
+export const controllerRevisionSchema = s.object(
+  'io.k8s.api.apps.v1.ControllerRevision',
+  "A snapshot of a controller's template.",
+  {
+    ...typeMeta,
+    data: s.any('io.k8s.apimachinery.pkg.runtime.RawExtension', 'The snapshot.'),
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    revision: s.int64('Number of the revision.', { required: true, always: true }),
+  },
+);
+export interface ControllerRevision extends ObjectOf<typeof controllerRevisionSchema> {}
+
+export const ControllerRevisionKind = defineKind<ControllerRevision>({
+  kind: 'ControllerRevision',
+  plural: 'controllerrevisions',
+  scope: 'Namespaced',
+  served: [{ group: 'apps', version: 'v1', schema: controllerRevisionSchema }],
+});

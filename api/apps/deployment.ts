@@ -1,0 +1,103 @@
+// Deployment: replicas of a pod with controlled changes.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { formatLabelSelector } from '../../machinery/labels.ts';
+import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import { podTemplateSpec } from '../core/pod/pod-template.ts';
+import type { ObjectOf } from '../meta/object.ts';
+
+export const rollingUpdateDeployment = s.object(
+  'io.k8s.api.apps.v1.RollingUpdateDeployment',
+  'Pace of a rolling update.',
+  {
+    maxSurge: s.intOrString('Pods above the desired number, as number or percentage.', { pointer: true }),
+    maxUnavailable: s.intOrString('Pods that may be missing, as number or percentage.', { pointer: true }),
+  },
+);
+export interface RollingUpdateDeployment extends TypeOf<typeof rollingUpdateDeployment> {}
+
+export const deploymentStrategy = s.object('io.k8s.api.apps.v1.DeploymentStrategy', 'How new pods replace old ones.', {
+  rollingUpdate: s.field(rollingUpdateDeployment, 'Settings of RollingUpdate.'),
+  type: s.string('RollingUpdate or Recreate.', { default: 'RollingUpdate', enum: ['Recreate', 'RollingUpdate'] }),
+});
+export interface DeploymentStrategy extends TypeOf<typeof deploymentStrategy> {}
+
+export const deploymentSpec = s.object('io.k8s.api.apps.v1.DeploymentSpec', 'Desired state of a deployment.', {
+  minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
+  paused: s.boolean('No roll-outs while true.'),
+  progressDeadlineSeconds: s.int32('Seconds without progress after which the roll-out has failed.', {
+    pointer: true,
+    default: 600,
+  }),
+  replicas: s.int32('Desired number of pods.', { pointer: true, default: 1 }),
+  revisionHistoryLimit: s.int32('Old replica sets to keep for rollbacks.', { pointer: true, default: 10 }),
+  selector: s.field(labelSelector, 'Labels of its pods; cannot change.', { required: true }),
+  strategy: s.field(deploymentStrategy, 'How new pods replace old ones.', {
+    always: true,
+    patchStrategy: 'retainKeys',
+  }),
+  template: s.field(podTemplateSpec, 'The pods.', { required: true, always: true }),
+});
+export interface DeploymentSpec extends TypeOf<typeof deploymentSpec> {}
+
+export const deploymentCondition = s.object(
+  'io.k8s.api.apps.v1.DeploymentCondition',
+  'One aspect of the state of a deployment.',
+  {
+    lastTransitionTime: s.time('When the status last changed.', { always: true }),
+    lastUpdateTime: s.time('When it was last written.', { always: true }),
+    message: s.string('Explanation for people.'),
+    reason: s.string('One word for programs.'),
+    status: s.string('True, False or Unknown.', { required: true, always: true }),
+    type: s.string('Name of the condition.', { required: true, always: true }),
+  },
+);
+export interface DeploymentCondition extends TypeOf<typeof deploymentCondition> {}
+
+export const deploymentStatus = s.object('io.k8s.api.apps.v1.DeploymentStatus', 'Observed state of a deployment.', {
+  availableReplicas: s.int32('Pods that are available.'),
+  collisionCount: s.int32('Hash collisions so far; part of the next hash.', { pointer: true }),
+  conditions: s.list(deploymentCondition, 'Available, Progressing, ReplicaFailure.', {
+    listType: 'map',
+    listMapKeys: ['type'],
+    patchStrategy: 'merge',
+    patchMergeKey: 'type',
+  }),
+  observedGeneration: s.int64('The generation this status was computed from.'),
+  readyReplicas: s.int32('Pods that are ready.'),
+  replicas: s.int32('Pods that exist and are not terminating.'),
+  terminatingReplicas: s.int32('Pods that are terminating.', { pointer: true }),
+  unavailableReplicas: s.int32('Pods still missing or not available.'),
+  updatedReplicas: s.int32('Pods of the current template.'),
+});
+export interface DeploymentStatus extends TypeOf<typeof deploymentStatus> {}
+
+export const deploymentSchema = s.object(
+  'io.k8s.api.apps.v1.Deployment',
+  'Keeps replicas of a pod running and rolls out changes.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    spec: s.field(deploymentSpec, 'What should run.', { always: true }),
+    status: s.field(deploymentStatus, 'How far it is.', { always: true }),
+  },
+);
+export interface Deployment extends ObjectOf<typeof deploymentSchema> {}
+
+export const DeploymentKind = defineKind<Deployment>({
+  kind: 'Deployment',
+  plural: 'deployments',
+  scope: 'Namespaced',
+  shortNames: ['deploy'],
+  categories: ['all'],
+  served: [{ group: 'apps', version: 'v1', schema: deploymentSchema }],
+  subresources: {
+    scale: {
+      specReplicasPath: 'spec.replicas',
+      statusReplicasPath: 'status.replicas',
+      selector: (o) => formatLabelSelector(o.spec.selector),
+    },
+    status: true,
+  },
+});

@@ -1,0 +1,36 @@
+// SelfSubjectReview: asks who the caller is.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { userInfo } from './user-info.ts';
+
+export const selfSubjectReviewStatus = s.object(
+  'io.k8s.api.authentication.v1.SelfSubjectReviewStatus',
+  'Who the caller is.',
+  {
+    userInfo: s.field(userInfo, 'The caller.', { always: true }),
+  },
+);
+export interface SelfSubjectReviewStatus extends TypeOf<typeof selfSubjectReviewStatus> {}
+
+export const selfSubjectReviewSchema = s.object(
+  'io.k8s.api.authentication.v1.SelfSubjectReview',
+  'Asks who the caller is.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    status: s.field(selfSubjectReviewStatus, 'The answer.', { always: true }),
+  },
+);
+export interface SelfSubjectReview extends ObjectOf<typeof selfSubjectReviewSchema> {}
+
+export const SelfSubjectReviewKind = defineKind<SelfSubjectReview>({
+  kind: 'SelfSubjectReview',
+  plural: 'selfsubjectreviews',
+  scope: 'Cluster',
+  verbs: ['create'],
+  served: [{ group: 'authentication.k8s.io', version: 'v1', schema: selfSubjectReviewSchema }],
+  stored: false,
+});

@@ -1,0 +1,38 @@
+// TokenReview: asks whose a token is.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { userInfo } from './user-info.ts';
+
+export const tokenReviewSpec = s.object('io.k8s.api.authentication.v1.TokenReviewSpec', 'A token to check.', {
+  audiences: s.list(s.string(''), 'Audiences the token should be for.', { listType: 'atomic' }),
+  token: s.string('The bearer token.', { required: true }),
+});
+export interface TokenReviewSpec extends TypeOf<typeof tokenReviewSpec> {}
+
+export const tokenReviewStatus = s.object('io.k8s.api.authentication.v1.TokenReviewStatus', 'Whose a token is.', {
+  audiences: s.list(s.string(''), 'Audiences asked for that the token is for.', { listType: 'atomic' }),
+  authenticated: s.boolean('Whether the token is good.'),
+  error: s.string('Why it could not be checked.'),
+  user: s.field(userInfo, 'Who it belongs to.', { always: true }),
+});
+export interface TokenReviewStatus extends TypeOf<typeof tokenReviewStatus> {}
+
+export const tokenReviewSchema = s.object('io.k8s.api.authentication.v1.TokenReview', 'Asks whose a token is.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  spec: s.field(tokenReviewSpec, 'The question.', { required: true, always: true }),
+  status: s.field(tokenReviewStatus, 'The answer.', { always: true }),
+});
+export interface TokenReview extends ObjectOf<typeof tokenReviewSchema> {}
+
+export const TokenReviewKind = defineKind<TokenReview>({
+  kind: 'TokenReview',
+  plural: 'tokenreviews',
+  scope: 'Cluster',
+  verbs: ['create'],
+  served: [{ group: 'authentication.k8s.io', version: 'v1', schema: tokenReviewSchema }],
+  stored: false,
+});

@@ -1,0 +1,28 @@
+// LocalSubjectAccessReview: asks whether a user may do something in a namespace.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { subjectAccessReviewSpec, subjectAccessReviewStatus } from './access-attributes.ts';
+
+export const localSubjectAccessReviewSchema = s.object(
+  'io.k8s.api.authorization.v1.LocalSubjectAccessReview',
+  'Asks whether a user may do something in a namespace.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    spec: s.field(subjectAccessReviewSpec, 'The question.', { required: true, always: true }),
+    status: s.field(subjectAccessReviewStatus, 'The answer.', { always: true }),
+  },
+);
+export interface LocalSubjectAccessReview extends ObjectOf<typeof localSubjectAccessReviewSchema> {}
+
+export const LocalSubjectAccessReviewKind = defineKind<LocalSubjectAccessReview>({
+  kind: 'LocalSubjectAccessReview',
+  plural: 'localsubjectaccessreviews',
+  scope: 'Namespaced',
+  verbs: ['create'],
+  served: [{ group: 'authorization.k8s.io', version: 'v1', schema: localSubjectAccessReviewSchema }],
+  stored: false,
+});

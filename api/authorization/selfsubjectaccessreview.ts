@@ -1,0 +1,38 @@
+// SelfSubjectAccessReview: asks whether the caller may do something.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { nonResourceAttributes, resourceAttributes, subjectAccessReviewStatus } from './access-attributes.ts';
+
+export const selfSubjectAccessReviewSpec = s.object(
+  'io.k8s.api.authorization.v1.SelfSubjectAccessReviewSpec',
+  'What the caller wants to do.',
+  {
+    nonResourceAttributes: s.field(nonResourceAttributes, 'A request for a URL path.'),
+    resourceAttributes: s.field(resourceAttributes, 'A request for a resource.'),
+  },
+);
+export interface SelfSubjectAccessReviewSpec extends TypeOf<typeof selfSubjectAccessReviewSpec> {}
+
+export const selfSubjectAccessReviewSchema = s.object(
+  'io.k8s.api.authorization.v1.SelfSubjectAccessReview',
+  'Asks whether the caller may do something.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    spec: s.field(selfSubjectAccessReviewSpec, 'The question.', { required: true, always: true }),
+    status: s.field(subjectAccessReviewStatus, 'The answer.', { always: true }),
+  },
+);
+export interface SelfSubjectAccessReview extends ObjectOf<typeof selfSubjectAccessReviewSchema> {}
+
+export const SelfSubjectAccessReviewKind = defineKind<SelfSubjectAccessReview>({
+  kind: 'SelfSubjectAccessReview',
+  plural: 'selfsubjectaccessreviews',
+  scope: 'Cluster',
+  verbs: ['create'],
+  served: [{ group: 'authorization.k8s.io', version: 'v1', schema: selfSubjectAccessReviewSchema }],
+  stored: false,
+});

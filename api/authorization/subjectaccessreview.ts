@@ -1,0 +1,28 @@
+// SubjectAccessReview: asks whether a user may do something.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { subjectAccessReviewSpec, subjectAccessReviewStatus } from './access-attributes.ts';
+
+export const subjectAccessReviewSchema = s.object(
+  'io.k8s.api.authorization.v1.SubjectAccessReview',
+  'Asks whether a user may do something.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    spec: s.field(subjectAccessReviewSpec, 'The question.', { required: true, always: true }),
+    status: s.field(subjectAccessReviewStatus, 'The answer.', { always: true }),
+  },
+);
+export interface SubjectAccessReview extends ObjectOf<typeof subjectAccessReviewSchema> {}
+
+export const SubjectAccessReviewKind = defineKind<SubjectAccessReview>({
+  kind: 'SubjectAccessReview',
+  plural: 'subjectaccessreviews',
+  scope: 'Cluster',
+  verbs: ['create'],
+  served: [{ group: 'authorization.k8s.io', version: 'v1', schema: subjectAccessReviewSchema }],
+  stored: false,
+});

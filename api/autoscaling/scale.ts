@@ -1,0 +1,34 @@
+// Scale: the number of replicas of a workload.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+
+export const scaleSpec = s.object('io.k8s.api.autoscaling.v1.ScaleSpec', 'Desired number of replicas.', {
+  replicas: s.int32('Desired number.'),
+});
+export interface ScaleSpec extends TypeOf<typeof scaleSpec> {}
+
+export const scaleStatus = s.object('io.k8s.api.autoscaling.v1.ScaleStatus', 'Observed number of replicas.', {
+  replicas: s.int32('Number of pods.', { required: true, always: true }),
+  selector: s.string('Labels of the pods in text form.'),
+});
+export interface ScaleStatus extends TypeOf<typeof scaleStatus> {}
+
+export const scaleSchema = s.object('io.k8s.api.autoscaling.v1.Scale', 'The number of replicas of a workload.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  spec: s.field(scaleSpec, 'Desired number.', { always: true }),
+  status: s.field(scaleStatus, 'Observed number.', { always: true }),
+});
+export interface Scale extends ObjectOf<typeof scaleSchema> {}
+
+export const ScaleKind = defineKind<Scale>({
+  kind: 'Scale',
+  plural: 'scales',
+  scope: 'Namespaced',
+  verbs: ['create'],
+  stored: false,
+  served: [{ group: 'autoscaling', version: 'v1', schema: scaleSchema }],
+});

@@ -1,0 +1,64 @@
+// What failures and successes of single pods mean for a job.
+import { s, type TypeOf } from '../../../machinery/schema.ts';
+
+export const podFailurePolicyOnExitCodesRequirement = s.object(
+  'io.k8s.api.batch.v1.PodFailurePolicyOnExitCodesRequirement',
+  'A set of exit codes.',
+  {
+    containerName: s.string('Only of this container.', { pointer: true }),
+    operator: s.string('In or NotIn.', { required: true, always: true, enum: ['In', 'NotIn'] }),
+    values: s.list(s.int32(''), 'The exit codes.', { required: true, always: true, listType: 'set' }),
+  },
+);
+export interface PodFailurePolicyOnExitCodesRequirement extends TypeOf<typeof podFailurePolicyOnExitCodesRequirement> {}
+
+export const podFailurePolicyOnPodConditionsPattern = s.object(
+  'io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern',
+  'A pod condition.',
+  {
+    status: s.string('Status it must have.', { always: true, default: 'True' }),
+    type: s.string('Type of the condition.', { required: true, always: true }),
+  },
+);
+export interface PodFailurePolicyOnPodConditionsPattern extends TypeOf<typeof podFailurePolicyOnPodConditionsPattern> {}
+
+export const podFailurePolicyRule = s.object(
+  'io.k8s.api.batch.v1.PodFailurePolicyRule',
+  'What one sort of failure means.',
+  {
+    action: s.string('FailJob, FailIndex, Ignore or Count.', {
+      required: true,
+      always: true,
+      enum: ['Count', 'FailIndex', 'FailJob', 'Ignore'],
+    }),
+    onExitCodes: s.field(podFailurePolicyOnExitCodesRequirement, 'Exit codes it applies to.'),
+    onPodConditions: s.list(podFailurePolicyOnPodConditionsPattern, 'Pod conditions it applies to.', {
+      listType: 'atomic',
+    }),
+  },
+);
+export interface PodFailurePolicyRule extends TypeOf<typeof podFailurePolicyRule> {}
+
+export const podFailurePolicy = s.object('io.k8s.api.batch.v1.PodFailurePolicy', 'What pod failures mean for a job.', {
+  rules: s.list(podFailurePolicyRule, 'Rules in order; the first match decides.', {
+    required: true,
+    always: true,
+    listType: 'atomic',
+  }),
+});
+export interface PodFailurePolicy extends TypeOf<typeof podFailurePolicy> {}
+
+export const successPolicyRule = s.object('io.k8s.api.batch.v1.SuccessPolicyRule', 'Which indexes are enough.', {
+  succeededCount: s.int32('How many indexes.', { pointer: true }),
+  succeededIndexes: s.string('Which indexes, 0,2-4.', { pointer: true }),
+});
+export interface SuccessPolicyRule extends TypeOf<typeof successPolicyRule> {}
+
+export const successPolicy = s.object('io.k8s.api.batch.v1.SuccessPolicy', 'When an indexed job has succeeded early.', {
+  rules: s.list(successPolicyRule, 'Rules in order; the first that holds decides.', {
+    required: true,
+    always: true,
+    listType: 'atomic',
+  }),
+});
+export interface SuccessPolicy extends TypeOf<typeof successPolicy> {}

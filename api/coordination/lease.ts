@@ -1,0 +1,31 @@
+// Lease: a lock or heartbeat with an expiry.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+
+export const leaseSpec = s.object('io.k8s.api.coordination.v1.LeaseSpec', 'Who holds a lease, and until when.', {
+  acquireTime: s.microTime('When the holder got it.'),
+  holderIdentity: s.string('Who holds it.', { pointer: true }),
+  leaseDurationSeconds: s.int32('Seconds after renewTime for which it is held.', { pointer: true }),
+  leaseTransitions: s.int32('How often the holder changed.', { pointer: true }),
+  preferredHolder: s.string('Who should hold it next.', { pointer: true }),
+  renewTime: s.microTime('When the holder last renewed it.'),
+  strategy: s.string('How the next holder is chosen.', { pointer: true }),
+});
+export interface LeaseSpec extends TypeOf<typeof leaseSpec> {}
+
+export const leaseSchema = s.object('io.k8s.api.coordination.v1.Lease', 'A lock or heartbeat with an expiry.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  spec: s.field(leaseSpec, 'Who holds the lease, and until when.', { always: true }),
+});
+export interface Lease extends ObjectOf<typeof leaseSchema> {}
+
+export const LeaseKind = defineKind<Lease>({
+  kind: 'Lease',
+  plural: 'leases',
+  scope: 'Namespaced',
+  served: [{ group: 'coordination.k8s.io', version: 'v1', schema: leaseSchema }],
+});

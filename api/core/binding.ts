@@ -1,0 +1,23 @@
+// Binding: binds a pod to a node.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { objectReference } from './object-reference.ts';
+
+export const bindingSchema = s.object('io.k8s.api.core.v1.Binding', 'Binds a pod to a node.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  target: s.field(objectReference, 'The node.', { required: true, always: true }),
+});
+export interface Binding extends ObjectOf<typeof bindingSchema> {}
+
+export const BindingKind = defineKind<Binding>({
+  kind: 'Binding',
+  plural: 'bindings',
+  scope: 'Namespaced',
+  verbs: ['create'],
+  served: [{ group: '', version: 'v1', schema: bindingSchema }],
+  stored: false,
+});

@@ -1,0 +1,59 @@
+// Endpoints: addresses behind a service; superseded by EndpointSlice.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { objectReference } from './object-reference.ts';
+
+export const endpointAddress = s.object(
+  'io.k8s.api.core.v1.EndpointAddress',
+  'One address.',
+  {
+    hostname: s.string('Host name of the endpoint.'),
+    ip: s.string('The address.', { required: true, always: true }),
+    nodeName: s.string('Node it is on.', { pointer: true }),
+    targetRef: s.field(objectReference, 'The object it belongs to.'),
+  },
+  { mapType: 'atomic' },
+);
+export interface EndpointAddress extends TypeOf<typeof endpointAddress> {}
+
+export const endpointPort = s.object(
+  'io.k8s.api.core.v1.EndpointPort',
+  'A port.',
+  {
+    appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
+    name: s.string('Name of the port in the service.'),
+    port: s.int32('Port number.', { required: true, always: true }),
+    protocol: s.string('TCP, UDP or SCTP.', { default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] }),
+  },
+  { mapType: 'atomic' },
+);
+export interface EndpointPort extends TypeOf<typeof endpointPort> {}
+
+export const endpointSubset = s.object('io.k8s.api.core.v1.EndpointSubset', 'Addresses that share their ports.', {
+  addresses: s.list(endpointAddress, 'Addresses that are ready.', { listType: 'atomic' }),
+  notReadyAddresses: s.list(endpointAddress, 'Addresses that are not ready.', { listType: 'atomic' }),
+  ports: s.list(endpointPort, 'Ports of all of them.', { listType: 'atomic' }),
+});
+export interface EndpointSubset extends TypeOf<typeof endpointSubset> {}
+
+export const endpointsSchema = s.object(
+  'io.k8s.api.core.v1.Endpoints',
+  'Addresses behind a service; superseded by EndpointSlice.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    subsets: s.list(endpointSubset, 'Groups of addresses that share their ports.', { listType: 'atomic' }),
+  },
+);
+export interface Endpoints extends ObjectOf<typeof endpointsSchema> {}
+
+export const EndpointsKind = defineKind<Endpoints>({
+  kind: 'Endpoints',
+  plural: 'endpoints',
+  scope: 'Namespaced',
+  shortNames: ['ep'],
+  served: [{ group: '', version: 'v1', schema: endpointsSchema }],
+});

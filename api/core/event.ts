@@ -1,0 +1,47 @@
+// Event: something that happened to an object.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { objectReference } from './object-reference.ts';
+
+export const eventSource = s.object('io.k8s.api.core.v1.EventSource', 'Who reports an event.', {
+  component: s.string('Component name.'),
+  host: s.string('Node name.'),
+});
+export interface EventSource extends TypeOf<typeof eventSource> {}
+
+export const eventSeries = s.object('io.k8s.api.core.v1.EventSeries', 'Repetitions of an event.', {
+  count: s.int32('How many so far.'),
+  lastObservedTime: s.microTime('When the last one was seen.', { always: true }),
+});
+export interface EventSeries extends TypeOf<typeof eventSeries> {}
+
+export const eventSchema = s.object('io.k8s.api.core.v1.Event', 'Something that happened to an object.', {
+  ...typeMeta,
+  action: s.string('What was done or failed.'),
+  count: s.int32('How often it happened.'),
+  eventTime: s.microTime('When it was first observed.', { always: true }),
+  firstTimestamp: s.time('When it first happened.', { always: true }),
+  involvedObject: s.field(objectReference, 'The object it is about.', { required: true, always: true }),
+  lastTimestamp: s.time('When it last happened.', { always: true }),
+  message: s.string('What happened, for people.'),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { required: true, always: true }),
+  reason: s.string('Why, in one word.'),
+  related: s.field(objectReference, 'A second object it is about.'),
+  reportingComponent: s.string('Controller that reports it.', { always: true }),
+  reportingInstance: s.string('Instance of the controller.', { always: true }),
+  series: s.field(eventSeries, 'Repetitions.'),
+  source: s.field(eventSource, 'Component that reports it.', { always: true }),
+  type: s.string('Normal or Warning.'),
+});
+export interface Event extends ObjectOf<typeof eventSchema> {}
+
+export const EventKind = defineKind<Event>({
+  kind: 'Event',
+  plural: 'events',
+  scope: 'Namespaced',
+  shortNames: ['ev'],
+  served: [{ group: '', version: 'v1', schema: eventSchema }],
+});

@@ -1,0 +1,59 @@
+// Node: a machine that runs pods.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { nodeConfigSource, nodeStatus } from './node/node-status.ts';
+
+export const taint = s.object('io.k8s.api.core.v1.Taint', 'Repels pods that do not tolerate it.', {
+  effect: s.string('NoSchedule, PreferNoSchedule or NoExecute.', {
+    required: true,
+    always: true,
+    enum: ['NoExecute', 'NoSchedule', 'PreferNoSchedule'],
+  }),
+  key: s.string('Taint key.', { required: true, always: true }),
+  timeAdded: s.time('When a NoExecute taint was set.'),
+  value: s.string('Taint value.'),
+});
+export interface Taint extends TypeOf<typeof taint> {}
+
+export const nodeSpec = s.object('io.k8s.api.core.v1.NodeSpec', 'Desired state of a node.', {
+  configSource: s.field(nodeConfigSource, 'Dynamic kubelet configuration; no longer used.'),
+  externalID: s.string('Former machine id; no longer used.'),
+  podCIDR: s.string('Address range for the pods of this node.'),
+  podCIDRs: s.list(s.string(''), 'Address ranges for pods, one per IP family; the first equals podCIDR.', {
+    listType: 'set',
+    patchStrategy: 'merge',
+  }),
+  providerID: s.string('Id of the machine at its cloud provider.'),
+  taints: s.list(taint, 'Keep pods away that do not tolerate them.', { listType: 'atomic' }),
+  unschedulable: s.boolean('No new pods are scheduled here; set by cordon.'),
+});
+export interface NodeSpec extends TypeOf<typeof nodeSpec> {}
+
+export const nodeSchema = s.object('io.k8s.api.core.v1.Node', 'A machine that runs pods.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  spec: s.field(nodeSpec, 'What the node should be.', { always: true }),
+  status: s.field(nodeStatus, 'What the node reports; written by its kubelet.', { always: true }),
+});
+export interface Node extends ObjectOf<typeof nodeSchema> {}
+
+export const NodeKind = defineKind<Node>({
+  kind: 'Node',
+  plural: 'nodes',
+  scope: 'Cluster',
+  shortNames: ['no'],
+  served: [{ group: '', version: 'v1', schema: nodeSchema }],
+  subresources: {
+    status: true,
+    custom: [
+      {
+        name: 'proxy',
+        verbs: ['create', 'delete', 'get', 'patch', 'update'],
+        kind: { group: '', version: 'v1', kind: 'NodeProxyOptions' },
+      },
+    ],
+  },
+});

@@ -1,0 +1,112 @@
+// Scheduling rules about nodes and about other pods.
+import { labelSelector } from '../../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../../machinery/schema.ts';
+
+export const nodeSelectorRequirement = s.object(
+  'io.k8s.api.core.v1.NodeSelectorRequirement',
+  "One condition on a node's label or field.",
+  {
+    key: s.string('Label key or field name.', { required: true, always: true }),
+    operator: s.string('In, NotIn, Exists, DoesNotExist, Gt or Lt.', {
+      required: true,
+      always: true,
+      enum: ['DoesNotExist', 'Exists', 'Gt', 'In', 'Lt', 'NotIn'],
+    }),
+    values: s.list(s.string(''), 'Values to compare with.', { listType: 'atomic' }),
+  },
+);
+export interface NodeSelectorRequirement extends TypeOf<typeof nodeSelectorRequirement> {}
+
+export const nodeSelectorTerm = s.object(
+  'io.k8s.api.core.v1.NodeSelectorTerm',
+  'Matches nodes; all its conditions must hold.',
+  {
+    matchExpressions: s.list(nodeSelectorRequirement, 'Conditions on labels.', { listType: 'atomic' }),
+    matchFields: s.list(nodeSelectorRequirement, 'Conditions on fields.', { listType: 'atomic' }),
+  },
+  { mapType: 'atomic' },
+);
+export interface NodeSelectorTerm extends TypeOf<typeof nodeSelectorTerm> {}
+
+export const nodeSelector = s.object(
+  'io.k8s.api.core.v1.NodeSelector',
+  'Matches nodes; one of its terms must match.',
+  {
+    nodeSelectorTerms: s.list(nodeSelectorTerm, 'The terms.', { required: true, always: true, listType: 'atomic' }),
+  },
+  { mapType: 'atomic' },
+);
+export interface NodeSelector extends TypeOf<typeof nodeSelector> {}
+
+export const preferredSchedulingTerm = s.object(
+  'io.k8s.api.core.v1.PreferredSchedulingTerm',
+  'A weighted preference for nodes.',
+  {
+    preference: s.field(nodeSelectorTerm, 'Which nodes.', { required: true, always: true }),
+    weight: s.int32('1 to 100.', { required: true, always: true }),
+  },
+);
+export interface PreferredSchedulingTerm extends TypeOf<typeof preferredSchedulingTerm> {}
+
+export const nodeAffinity = s.object('io.k8s.api.core.v1.NodeAffinity', 'Rules about the labels and fields of nodes.', {
+  preferredDuringSchedulingIgnoredDuringExecution: s.list(preferredSchedulingTerm, 'Preferences, each with a weight.', {
+    listType: 'atomic',
+  }),
+  requiredDuringSchedulingIgnoredDuringExecution: s.field(nodeSelector, 'What the node must match.'),
+});
+export interface NodeAffinity extends TypeOf<typeof nodeAffinity> {}
+
+export const podAffinityTerm = s.object(
+  'io.k8s.api.core.v1.PodAffinityTerm',
+  'A set of pods and a topology within which they count.',
+  {
+    labelSelector: s.field(labelSelector, 'Labels of the pods.'),
+    matchLabelKeys: s.list(s.string(''), 'Keys whose value in the new pod the other pods must share.', {
+      listType: 'atomic',
+    }),
+    mismatchLabelKeys: s.list(s.string(''), 'Keys whose value in the new pod the other pods must not share.', {
+      listType: 'atomic',
+    }),
+    namespaceSelector: s.field(labelSelector, "Labels of the pods' namespaces."),
+    namespaces: s.list(s.string(''), "Names of the pods' namespaces.", { listType: 'atomic' }),
+    topologyKey: s.string('Node label that makes nodes count as one place.', { required: true, always: true }),
+  },
+);
+export interface PodAffinityTerm extends TypeOf<typeof podAffinityTerm> {}
+
+export const weightedPodAffinityTerm = s.object(
+  'io.k8s.api.core.v1.WeightedPodAffinityTerm',
+  'A weighted preference about other pods.',
+  {
+    podAffinityTerm: s.field(podAffinityTerm, 'Which pods, and within what.', { required: true, always: true }),
+    weight: s.int32('1 to 100.', { required: true, always: true }),
+  },
+);
+export interface WeightedPodAffinityTerm extends TypeOf<typeof weightedPodAffinityTerm> {}
+
+export const podAffinity = s.object('io.k8s.api.core.v1.PodAffinity', 'Pods to be near to.', {
+  preferredDuringSchedulingIgnoredDuringExecution: s.list(weightedPodAffinityTerm, 'Preferences, each with a weight.', {
+    listType: 'atomic',
+  }),
+  requiredDuringSchedulingIgnoredDuringExecution: s.list(podAffinityTerm, 'Must hold when the pod is placed.', {
+    listType: 'atomic',
+  }),
+});
+export interface PodAffinity extends TypeOf<typeof podAffinity> {}
+
+export const podAntiAffinity = s.object('io.k8s.api.core.v1.PodAntiAffinity', 'Pods to stay away from.', {
+  preferredDuringSchedulingIgnoredDuringExecution: s.list(weightedPodAffinityTerm, 'Preferences, each with a weight.', {
+    listType: 'atomic',
+  }),
+  requiredDuringSchedulingIgnoredDuringExecution: s.list(podAffinityTerm, 'Must hold when the pod is placed.', {
+    listType: 'atomic',
+  }),
+});
+export interface PodAntiAffinity extends TypeOf<typeof podAntiAffinity> {}
+
+export const affinity = s.object('io.k8s.api.core.v1.Affinity', 'Scheduling rules of a pod.', {
+  nodeAffinity: s.field(nodeAffinity, 'Which nodes.'),
+  podAffinity: s.field(podAffinity, 'Near which pods.'),
+  podAntiAffinity: s.field(podAntiAffinity, 'Away from which pods.'),
+});
+export interface Affinity extends TypeOf<typeof affinity> {}

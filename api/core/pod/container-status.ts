@@ -1,0 +1,183 @@
+// Observed state of containers.
+
+import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { resourceRequirements } from './resources.ts';
+
+export const containerStateRunning = s.object('io.k8s.api.core.v1.ContainerStateRunning', 'A running container.', {
+  startedAt: s.time('When it started.', { always: true }),
+});
+export interface ContainerStateRunning extends TypeOf<typeof containerStateRunning> {}
+
+export const containerStateTerminated = s.object('io.k8s.api.core.v1.ContainerStateTerminated', 'An ended container.', {
+  containerID: s.string('Runtime and id.'),
+  exitCode: s.int32('Exit code.', { required: true, always: true }),
+  finishedAt: s.time('When it ended.', { always: true }),
+  message: s.string('Termination message.'),
+  reason: s.string('Why it ended.'),
+  signal: s.int32('Signal that ended it.'),
+  startedAt: s.time('When it started.', { always: true }),
+});
+export interface ContainerStateTerminated extends TypeOf<typeof containerStateTerminated> {}
+
+export const containerStateWaiting = s.object(
+  'io.k8s.api.core.v1.ContainerStateWaiting',
+  'A container that has not started yet.',
+  {
+    message: s.string('Explanation for people.'),
+    reason: s.string('Why it waits.'),
+  },
+);
+export interface ContainerStateWaiting extends TypeOf<typeof containerStateWaiting> {}
+
+export const containerState = s.object(
+  'io.k8s.api.core.v1.ContainerState',
+  'State of a container; exactly one field.',
+  {
+    running: s.field(containerStateRunning, 'It runs.'),
+    terminated: s.field(containerStateTerminated, 'It has ended.'),
+    waiting: s.field(containerStateWaiting, 'It has not started yet.'),
+  },
+);
+export interface ContainerState extends TypeOf<typeof containerState> {}
+
+export const resourceHealth = s.object('io.k8s.api.core.v1.ResourceHealth', 'Health of one device.', {
+  health: s.string('Healthy, Unhealthy or Unknown.'),
+  message: s.string('Explanation for people.', { pointer: true }),
+  resourceID: s.string('Id of the device.', { required: true, always: true }),
+});
+export interface ResourceHealth extends TypeOf<typeof resourceHealth> {}
+
+export const resourceStatus = s.object('io.k8s.api.core.v1.ResourceStatus', 'Health of one resource of a container.', {
+  name: s.string('Name of the resource.', { required: true, always: true }),
+  resources: s.list(resourceHealth, 'Health of each device.', { listType: 'map', listMapKeys: ['resourceID'] }),
+});
+export interface ResourceStatus extends TypeOf<typeof resourceStatus> {}
+
+export const linuxContainerUser = s.object('io.k8s.api.core.v1.LinuxContainerUser', 'User of a Linux container.', {
+  gid: s.int64('Group id of the first process.', { required: true, always: true }),
+  supplementalGroups: s.list(s.int64(''), 'More groups of the first process.', { listType: 'atomic' }),
+  uid: s.int64('User id of the first process.', { required: true, always: true }),
+});
+export interface LinuxContainerUser extends TypeOf<typeof linuxContainerUser> {}
+
+export const containerUser = s.object('io.k8s.api.core.v1.ContainerUser', 'User of a container.', {
+  linux: s.field(linuxContainerUser, 'On Linux.'),
+});
+export interface ContainerUser extends TypeOf<typeof containerUser> {}
+
+export const imageVolumeStatus = s.object('io.k8s.api.core.v1.ImageVolumeStatus', 'Facts about a mounted image.', {
+  imageRef: s.string('Digest of the image.', { required: true }),
+});
+export interface ImageVolumeStatus extends TypeOf<typeof imageVolumeStatus> {}
+
+export const volumeStatus = s.object('io.k8s.api.core.v1.VolumeStatus', 'Facts about a mounted volume.', {
+  image: s.field(imageVolumeStatus, 'For an image volume.'),
+});
+export interface VolumeStatus extends TypeOf<typeof volumeStatus> {}
+
+export const volumeMountStatus = s.object('io.k8s.api.core.v1.VolumeMountStatus', 'State of one mount.', {
+  mountPath: s.string('Path at which it appears.', { required: true, always: true }),
+  name: s.string('Name of the volume.', { required: true, always: true }),
+  readOnly: s.boolean('Whether it is read-only.'),
+  recursiveReadOnly: s.string('Whether submounts are read-only.', { pointer: true }),
+  volumeStatus: s.field(volumeStatus, 'Facts about the volume.'),
+});
+export interface VolumeMountStatus extends TypeOf<typeof volumeMountStatus> {}
+
+export const containerStatus = s.object('io.k8s.api.core.v1.ContainerStatus', 'Observed state of a container.', {
+  allocatedResources: s.map(s.quantity(''), 'Resources set aside for the container.'),
+  allocatedResourcesStatus: s.list(resourceStatus, 'Health of devices given to the container.', {
+    listType: 'map',
+    listMapKeys: ['name'],
+    patchStrategy: 'merge',
+    patchMergeKey: 'name',
+  }),
+  containerID: s.string('Runtime and id, containerd://...'),
+  image: s.string('Image that runs.', { required: true, always: true }),
+  imageID: s.string('Digest of the image that runs.', { required: true, always: true }),
+  lastState: s.field(containerState, 'State before the last restart.', { always: true }),
+  name: s.string('Name of the container.', { required: true, always: true }),
+  ready: s.boolean('Whether it is ready.', { required: true, always: true }),
+  resources: s.field(resourceRequirements, 'Resources in force.'),
+  restartCount: s.int32('How often it was restarted.', { required: true, always: true }),
+  started: s.boolean('Whether it has started: postStart and startup probe are done.', { pointer: true }),
+  state: s.field(containerState, 'State now.', { always: true }),
+  stopSignal: s.string('Signal that stops the container.', {
+    pointer: true,
+    enum: [
+      'SIGABRT',
+      'SIGALRM',
+      'SIGBUS',
+      'SIGCHLD',
+      'SIGCLD',
+      'SIGCONT',
+      'SIGFPE',
+      'SIGHUP',
+      'SIGILL',
+      'SIGINT',
+      'SIGIO',
+      'SIGIOT',
+      'SIGKILL',
+      'SIGPIPE',
+      'SIGPOLL',
+      'SIGPROF',
+      'SIGPWR',
+      'SIGQUIT',
+      'SIGRTMAX',
+      'SIGRTMAX-1',
+      'SIGRTMAX-10',
+      'SIGRTMAX-11',
+      'SIGRTMAX-12',
+      'SIGRTMAX-13',
+      'SIGRTMAX-14',
+      'SIGRTMAX-2',
+      'SIGRTMAX-3',
+      'SIGRTMAX-4',
+      'SIGRTMAX-5',
+      'SIGRTMAX-6',
+      'SIGRTMAX-7',
+      'SIGRTMAX-8',
+      'SIGRTMAX-9',
+      'SIGRTMIN',
+      'SIGRTMIN+1',
+      'SIGRTMIN+10',
+      'SIGRTMIN+11',
+      'SIGRTMIN+12',
+      'SIGRTMIN+13',
+      'SIGRTMIN+14',
+      'SIGRTMIN+15',
+      'SIGRTMIN+2',
+      'SIGRTMIN+3',
+      'SIGRTMIN+4',
+      'SIGRTMIN+5',
+      'SIGRTMIN+6',
+      'SIGRTMIN+7',
+      'SIGRTMIN+8',
+      'SIGRTMIN+9',
+      'SIGSEGV',
+      'SIGSTKFLT',
+      'SIGSTOP',
+      'SIGSYS',
+      'SIGTERM',
+      'SIGTRAP',
+      'SIGTSTP',
+      'SIGTTIN',
+      'SIGTTOU',
+      'SIGURG',
+      'SIGUSR1',
+      'SIGUSR2',
+      'SIGVTALRM',
+      'SIGWINCH',
+      'SIGXCPU',
+      'SIGXFSZ',
+    ],
+  }),
+  user: s.field(containerUser, 'User and groups it started with.'),
+  volumeMounts: s.list(volumeMountStatus, 'State of its mounts.', {
+    listType: 'map',
+    listMapKeys: ['mountPath'],
+    patchStrategy: 'merge',
+    patchMergeKey: 'mountPath',
+  }),
+});
+export interface ContainerStatus extends TypeOf<typeof containerStatus> {}

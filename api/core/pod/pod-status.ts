@@ -1,0 +1,123 @@
+// PodStatus: what the kubelet reports about a pod.
+
+import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { containerStatus } from './container-status.ts';
+import { resourceRequirements } from './resources.ts';
+
+export const podCondition = s.object('io.k8s.api.core.v1.PodCondition', 'One aspect of the state of a pod.', {
+  lastProbeTime: s.time('When it was last checked.', { always: true }),
+  lastTransitionTime: s.time('When the status last changed.', { always: true }),
+  message: s.string('Explanation for people.'),
+  observedGeneration: s.int64('The generation the condition was computed from.'),
+  reason: s.string('One word for programs.'),
+  status: s.string('True, False or Unknown.', { required: true, always: true }),
+  type: s.string('Name of the condition.', { required: true, always: true }),
+});
+export interface PodCondition extends TypeOf<typeof podCondition> {}
+
+export const hostIP = s.object('io.k8s.api.core.v1.HostIP', 'An address of a node.', {
+  ip: s.string('The address.', { required: true, always: true }),
+});
+export interface HostIP extends TypeOf<typeof hostIP> {}
+
+export const podIP = s.object('io.k8s.api.core.v1.PodIP', 'An address of a pod.', {
+  ip: s.string('The address.', { required: true, always: true }),
+});
+export interface PodIP extends TypeOf<typeof podIP> {}
+
+export const podResourceClaimStatus = s.object(
+  'io.k8s.api.core.v1.PodResourceClaimStatus',
+  'Claim made from a template.',
+  {
+    name: s.string('Entry of spec.resourceClaims.', { required: true, always: true }),
+    resourceClaimName: s.string('Name of the claim made.', { pointer: true }),
+  },
+);
+export interface PodResourceClaimStatus extends TypeOf<typeof podResourceClaimStatus> {}
+
+export const containerExtendedResourceRequest = s.object(
+  'io.k8s.api.core.v1.ContainerExtendedResourceRequest',
+  "Maps a container's extended resource to a request.",
+  {
+    containerName: s.string('Name of the container.', { required: true, always: true }),
+    requestName: s.string('Name of the request in the claim.', { required: true, always: true }),
+    resourceName: s.string('Name of the resource.', { required: true, always: true }),
+  },
+);
+export interface ContainerExtendedResourceRequest extends TypeOf<typeof containerExtendedResourceRequest> {}
+
+export const podExtendedResourceClaimStatus = s.object(
+  'io.k8s.api.core.v1.PodExtendedResourceClaimStatus',
+  'Claim made for extended resources.',
+  {
+    requestMappings: s.list(containerExtendedResourceRequest, 'Which request serves which container.', {
+      required: true,
+      always: true,
+      listType: 'atomic',
+    }),
+    resourceClaimName: s.string('Name of the claim.', { required: true, always: true }),
+  },
+);
+export interface PodExtendedResourceClaimStatus extends TypeOf<typeof podExtendedResourceClaimStatus> {}
+
+export const nodeAllocatableResourceClaimStatus = s.object(
+  'io.k8s.api.core.v1.NodeAllocatableResourceClaimStatus',
+  'Node resources taken through a claim.',
+  {
+    containers: s.list(s.string(''), 'Containers that use the claim.', { listType: 'set' }),
+    resourceClaimName: s.string('Name of the claim.', { required: true, always: true }),
+    resources: s.map(s.quantity(''), 'Resources taken.', { required: true, always: true }),
+  },
+);
+export interface NodeAllocatableResourceClaimStatus extends TypeOf<typeof nodeAllocatableResourceClaimStatus> {}
+
+export const podStatus = s.object('io.k8s.api.core.v1.PodStatus', 'Observed state of a pod.', {
+  allocatedResources: s.map(s.quantity(''), 'Resources set aside for the pod as a whole.'),
+  conditions: s.list(podCondition, 'Scheduled, initialized, ready and so on.', {
+    listType: 'map',
+    listMapKeys: ['type'],
+    patchStrategy: 'merge',
+    patchMergeKey: 'type',
+  }),
+  containerStatuses: s.list(containerStatus, 'State of the containers.', { listType: 'atomic' }),
+  ephemeralContainerStatuses: s.list(containerStatus, 'State of the ephemeral containers.', { listType: 'atomic' }),
+  extendedResourceClaimStatus: s.field(podExtendedResourceClaimStatus, 'Claim made for extended resources of the pod.'),
+  hostIP: s.string('Address of the node.'),
+  hostIPs: s.list(hostIP, 'Addresses of the node.', {
+    listType: 'atomic',
+    patchStrategy: 'merge',
+    patchMergeKey: 'ip',
+  }),
+  initContainerStatuses: s.list(containerStatus, 'State of the init containers.', { listType: 'atomic' }),
+  message: s.string('Why the pod is in this phase, for people.'),
+  nodeAllocatableResourceClaimStatuses: s.list(
+    nodeAllocatableResourceClaimStatus,
+    'Node resources that come through claims.',
+    { listType: 'atomic' },
+  ),
+  nominatedNodeName: s.string('Node on which room is being made for the pod.'),
+  observedGeneration: s.int64('The generation this status was computed from.'),
+  phase: s.string('Pending, Running, Succeeded, Failed or Unknown.', {
+    default: 'Pending',
+    enum: ['Failed', 'Pending', 'Running', 'Succeeded', 'Unknown'],
+  }),
+  podIP: s.string('Address of the pod.'),
+  podIPs: s.list(podIP, 'Addresses of the pod, at most one per family.', {
+    listType: 'map',
+    listMapKeys: ['ip'],
+    patchStrategy: 'merge',
+    patchMergeKey: 'ip',
+  }),
+  qosClass: s.string('Guaranteed, Burstable or BestEffort.', { enum: ['BestEffort', 'Burstable', 'Guaranteed'] }),
+  reason: s.string('Why the pod is in this phase, in one word.'),
+  resize: s.string('Former state of a resize; see conditions.'),
+  resourceClaimStatuses: s.list(podResourceClaimStatus, 'Claims made from templates.', {
+    listType: 'map',
+    listMapKeys: ['name'],
+    patchStrategy: 'merge,retainKeys',
+    patchMergeKey: 'name',
+  }),
+  resources: s.field(resourceRequirements, 'Resources in force for the pod as a whole.'),
+  startTime: s.time('When the kubelet took the pod on.'),
+});
+export interface PodStatus extends TypeOf<typeof podStatus> {}

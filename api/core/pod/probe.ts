@@ -1,0 +1,143 @@
+// Probes and lifecycle hooks, which share their actions.
+import { s, type TypeOf } from '../../../machinery/schema.ts';
+
+export const execAction = s.object('io.k8s.api.core.v1.ExecAction', 'A command in the container.', {
+  command: s.list(s.string(''), 'The command line, not run in a shell.', { listType: 'atomic' }),
+});
+export interface ExecAction extends TypeOf<typeof execAction> {}
+
+export const httpHeader = s.object('io.k8s.api.core.v1.HTTPHeader', 'A request header.', {
+  name: s.string('Header name.', { required: true, always: true }),
+  value: s.string('Header value.', { required: true, always: true }),
+});
+export interface HTTPHeader extends TypeOf<typeof httpHeader> {}
+
+export const httpGetAction = s.object('io.k8s.api.core.v1.HTTPGetAction', 'An HTTP GET request.', {
+  host: s.string("Host to connect to; the pod's address when empty."),
+  httpHeaders: s.list(httpHeader, 'Headers to send.', { listType: 'atomic' }),
+  path: s.string('Path to ask for.', { default: '/' }),
+  port: s.intOrString('Port number or name.', { required: true, always: true }),
+  scheme: s.string('HTTP or HTTPS.', { default: 'HTTP', enum: ['HTTP', 'HTTPS'] }),
+});
+export interface HTTPGetAction extends TypeOf<typeof httpGetAction> {}
+
+export const sleepAction = s.object('io.k8s.api.core.v1.SleepAction', 'A pause.', {
+  seconds: s.int64('How long.', { required: true, always: true }),
+});
+export interface SleepAction extends TypeOf<typeof sleepAction> {}
+
+export const tcpSocketAction = s.object('io.k8s.api.core.v1.TCPSocketAction', 'A TCP connection.', {
+  host: s.string("Host to connect to; the pod's address when empty."),
+  port: s.intOrString('Port number or name.', { required: true, always: true }),
+});
+export interface TCPSocketAction extends TypeOf<typeof tcpSocketAction> {}
+
+export const grpcAction = s.object('io.k8s.api.core.v1.GRPCAction', 'A call of the gRPC health service.', {
+  port: s.int32('Port number.', { required: true, always: true }),
+  service: s.string('Service name to ask about.', { pointer: true, default: '' }),
+});
+export interface GRPCAction extends TypeOf<typeof grpcAction> {}
+
+export const lifecycleHandler = s.object(
+  'io.k8s.api.core.v1.LifecycleHandler',
+  'What a hook does; exactly one field.',
+  {
+    exec: s.field(execAction, 'Run a command in the container.'),
+    httpGet: s.field(httpGetAction, 'Send an HTTP request.'),
+    sleep: s.field(sleepAction, 'Wait.'),
+    tcpSocket: s.field(tcpSocketAction, 'Not supported; kept for old manifests.'),
+  },
+);
+export interface LifecycleHandler extends TypeOf<typeof lifecycleHandler> {}
+
+export const lifecycle = s.object('io.k8s.api.core.v1.Lifecycle', 'Hooks around the life of a container.', {
+  postStart: s.field(lifecycleHandler, 'Runs right after the start; a failure ends the container.'),
+  preStop: s.field(lifecycleHandler, 'Runs before the container is told to stop.'),
+  stopSignal: s.string('Signal that stops the container.', {
+    pointer: true,
+    enum: [
+      'SIGABRT',
+      'SIGALRM',
+      'SIGBUS',
+      'SIGCHLD',
+      'SIGCLD',
+      'SIGCONT',
+      'SIGFPE',
+      'SIGHUP',
+      'SIGILL',
+      'SIGINT',
+      'SIGIO',
+      'SIGIOT',
+      'SIGKILL',
+      'SIGPIPE',
+      'SIGPOLL',
+      'SIGPROF',
+      'SIGPWR',
+      'SIGQUIT',
+      'SIGRTMAX',
+      'SIGRTMAX-1',
+      'SIGRTMAX-10',
+      'SIGRTMAX-11',
+      'SIGRTMAX-12',
+      'SIGRTMAX-13',
+      'SIGRTMAX-14',
+      'SIGRTMAX-2',
+      'SIGRTMAX-3',
+      'SIGRTMAX-4',
+      'SIGRTMAX-5',
+      'SIGRTMAX-6',
+      'SIGRTMAX-7',
+      'SIGRTMAX-8',
+      'SIGRTMAX-9',
+      'SIGRTMIN',
+      'SIGRTMIN+1',
+      'SIGRTMIN+10',
+      'SIGRTMIN+11',
+      'SIGRTMIN+12',
+      'SIGRTMIN+13',
+      'SIGRTMIN+14',
+      'SIGRTMIN+15',
+      'SIGRTMIN+2',
+      'SIGRTMIN+3',
+      'SIGRTMIN+4',
+      'SIGRTMIN+5',
+      'SIGRTMIN+6',
+      'SIGRTMIN+7',
+      'SIGRTMIN+8',
+      'SIGRTMIN+9',
+      'SIGSEGV',
+      'SIGSTKFLT',
+      'SIGSTOP',
+      'SIGSYS',
+      'SIGTERM',
+      'SIGTRAP',
+      'SIGTSTP',
+      'SIGTTIN',
+      'SIGTTOU',
+      'SIGURG',
+      'SIGUSR1',
+      'SIGUSR2',
+      'SIGVTALRM',
+      'SIGWINCH',
+      'SIGXCPU',
+      'SIGXFSZ',
+    ],
+  }),
+});
+export interface Lifecycle extends TypeOf<typeof lifecycle> {}
+
+export const probe = s.object('io.k8s.api.core.v1.Probe', 'A periodic check of a container.', {
+  exec: s.field(execAction, 'Succeeds when the command exits with 0.'),
+  failureThreshold: s.int32('Failures in a row that count as failed.', { default: 3 }),
+  grpc: s.field(grpcAction, 'Asks the gRPC health service.'),
+  httpGet: s.field(httpGetAction, 'Succeeds on a status from 200 to 399.'),
+  initialDelaySeconds: s.int32('Seconds after the start before the first check.'),
+  periodSeconds: s.int32('Seconds between checks.', { default: 10 }),
+  successThreshold: s.int32('Successes in a row that count as good again.', { default: 1 }),
+  tcpSocket: s.field(tcpSocketAction, 'Succeeds when the port accepts a connection.'),
+  terminationGracePeriodSeconds: s.int64("Grace of the stop that a failure brings, instead of the pod's.", {
+    pointer: true,
+  }),
+  timeoutSeconds: s.int32('Seconds after which a check has failed.', { default: 1 }),
+});
+export interface Probe extends TypeOf<typeof probe> {}

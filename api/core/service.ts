@@ -1,0 +1,139 @@
+// Service: a stable address for a set of pods.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+
+export const servicePort = s.object('io.k8s.api.core.v1.ServicePort', 'A port of a service.', {
+  appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
+  name: s.string('Name; needed when there are several ports.'),
+  nodePort: s.int32('Port on every node that leads here.'),
+  port: s.int32('Port of the service.', { required: true, always: true }),
+  protocol: s.string('TCP, UDP or SCTP.', { default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] }),
+  targetPort: s.intOrString('Port number or name in the pods; the same as port when absent.', { always: true }),
+});
+export interface ServicePort extends TypeOf<typeof servicePort> {}
+
+export const clientIPConfig = s.object('io.k8s.api.core.v1.ClientIPConfig', 'Affinity by client address.', {
+  timeoutSeconds: s.int32('How long it lasts without traffic.', { pointer: true }),
+});
+export interface ClientIPConfig extends TypeOf<typeof clientIPConfig> {}
+
+export const sessionAffinityConfig = s.object(
+  'io.k8s.api.core.v1.SessionAffinityConfig',
+  'Settings of session affinity.',
+  {
+    clientIP: s.field(clientIPConfig, 'For ClientIP.'),
+  },
+);
+export interface SessionAffinityConfig extends TypeOf<typeof sessionAffinityConfig> {}
+
+export const serviceSpec = s.object('io.k8s.api.core.v1.ServiceSpec', 'How a service behaves.', {
+  allocateLoadBalancerNodePorts: s.boolean('Whether a load balancer service takes node ports.', { pointer: true }),
+  clusterIP: s.string('Virtual address; None for a headless service.'),
+  clusterIPs: s.list(s.string(''), 'Virtual addresses, one per family; the first equals clusterIP.', {
+    listType: 'atomic',
+  }),
+  externalIPs: s.list(s.string(''), 'Addresses of nodes that take traffic for the service.', { listType: 'atomic' }),
+  externalName: s.string('DNS name that an ExternalName service stands for.'),
+  externalTrafficPolicy: s.string('Cluster, or Local to keep traffic on its node and the source address.', {
+    enum: ['Cluster', 'Local'],
+  }),
+  healthCheckNodePort: s.int32('Port for load balancers that ask whether a node has endpoints.'),
+  internalTrafficPolicy: s.string("Cluster, or Local to stay on the sender's node.", {
+    pointer: true,
+    enum: ['Cluster', 'Local'],
+  }),
+  ipFamilies: s.list(s.string('', { enum: ['', 'IPv4', 'IPv6'] }), 'IPv4, IPv6 or both.', { listType: 'atomic' }),
+  ipFamilyPolicy: s.string('SingleStack, PreferDualStack or RequireDualStack.', {
+    pointer: true,
+    enum: ['PreferDualStack', 'RequireDualStack', 'SingleStack'],
+  }),
+  loadBalancerClass: s.string('Which implementation provides the load balancer.', { pointer: true }),
+  loadBalancerIP: s.string('Address wished for; obsolete.'),
+  loadBalancerSourceRanges: s.list(s.string(''), 'Client ranges that may use the load balancer.', {
+    listType: 'atomic',
+  }),
+  ports: s.list(servicePort, 'Ports of the service.', {
+    listType: 'map',
+    listMapKeys: ['port', 'protocol'],
+    patchStrategy: 'merge',
+    patchMergeKey: 'port',
+  }),
+  publishNotReadyAddresses: s.boolean('Include pods that are not ready.'),
+  selector: s.map(s.string(''), 'Labels of the pods behind it.', { mapType: 'atomic' }),
+  sessionAffinity: s.string('None, or ClientIP to send a client to the same pod.', {
+    default: 'None',
+    enum: ['ClientIP', 'None'],
+  }),
+  sessionAffinityConfig: s.field(sessionAffinityConfig, 'Settings of the affinity.'),
+  trafficDistribution: s.string('Wish for close endpoints: PreferSameZone, PreferSameNode.', { pointer: true }),
+  type: s.string('ClusterIP, NodePort, LoadBalancer or ExternalName.', {
+    default: 'ClusterIP',
+    enum: ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'],
+  }),
+});
+export interface ServiceSpec extends TypeOf<typeof serviceSpec> {}
+
+export const portStatus = s.object('io.k8s.api.core.v1.PortStatus', 'State of a load balancer port.', {
+  error: s.string('Why it does not work.', { pointer: true }),
+  port: s.int32('Port number.', { required: true, always: true }),
+  protocol: s.string('TCP, UDP or SCTP.', { required: true, always: true, enum: ['SCTP', 'TCP', 'UDP'] }),
+});
+export interface PortStatus extends TypeOf<typeof portStatus> {}
+
+export const loadBalancerIngress = s.object(
+  'io.k8s.api.core.v1.LoadBalancerIngress',
+  'An entry point of a load balancer.',
+  {
+    hostname: s.string('Its DNS name.'),
+    ip: s.string('Its address.'),
+    ipMode: s.string('VIP, or Proxy.', { pointer: true }),
+    ports: s.list(portStatus, 'State of its ports.', { listType: 'atomic' }),
+  },
+);
+export interface LoadBalancerIngress extends TypeOf<typeof loadBalancerIngress> {}
+
+export const loadBalancerStatus = s.object('io.k8s.api.core.v1.LoadBalancerStatus', 'State of a load balancer.', {
+  ingress: s.list(loadBalancerIngress, 'Where it takes traffic.', { listType: 'atomic' }),
+});
+export interface LoadBalancerStatus extends TypeOf<typeof loadBalancerStatus> {}
+
+export const serviceStatus = s.object('io.k8s.api.core.v1.ServiceStatus', 'Observed state of a service.', {
+  conditions: s.list(condition, 'State of the service.', {
+    listType: 'map',
+    listMapKeys: ['type'],
+    patchStrategy: 'merge',
+    patchMergeKey: 'type',
+  }),
+  loadBalancer: s.field(loadBalancerStatus, 'State of the load balancer.', { always: true }),
+});
+export interface ServiceStatus extends TypeOf<typeof serviceStatus> {}
+
+export const serviceSchema = s.object('io.k8s.api.core.v1.Service', 'A stable address for a set of pods.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  spec: s.field(serviceSpec, 'How the service behaves.', { always: true }),
+  status: s.field(serviceStatus, 'Where the service stands.', { always: true }),
+});
+export interface Service extends ObjectOf<typeof serviceSchema> {}
+
+export const ServiceKind = defineKind<Service>({
+  kind: 'Service',
+  plural: 'services',
+  scope: 'Namespaced',
+  shortNames: ['svc'],
+  categories: ['all'],
+  served: [{ group: '', version: 'v1', schema: serviceSchema }],
+  subresources: {
+    status: true,
+    custom: [
+      {
+        name: 'proxy',
+        verbs: ['create', 'delete', 'get', 'patch', 'update'],
+        kind: { group: '', version: 'v1', kind: 'ServiceProxyOptions' },
+      },
+    ],
+  },
+});

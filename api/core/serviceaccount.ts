@@ -1,0 +1,44 @@
+// ServiceAccount: an identity for the processes in pods.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { localObjectReference, objectReference } from './object-reference.ts';
+
+export const serviceAccountSchema = s.object(
+  'io.k8s.api.core.v1.ServiceAccount',
+  'An identity for the processes in pods.',
+  {
+    ...typeMeta,
+    automountServiceAccountToken: s.boolean('Whether pods get its token by default.', { pointer: true }),
+    imagePullSecrets: s.list(localObjectReference, 'Secrets for pulling images, given to its pods.', {
+      listType: 'atomic',
+    }),
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    secrets: s.list(objectReference, 'Secrets its pods may use; for old token secrets.', {
+      listType: 'map',
+      listMapKeys: ['name'],
+      patchStrategy: 'merge',
+      patchMergeKey: 'name',
+    }),
+  },
+);
+export interface ServiceAccount extends ObjectOf<typeof serviceAccountSchema> {}
+
+export const ServiceAccountKind = defineKind<ServiceAccount>({
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  scope: 'Namespaced',
+  shortNames: ['sa'],
+  served: [{ group: '', version: 'v1', schema: serviceAccountSchema }],
+  subresources: {
+    custom: [
+      {
+        name: 'token',
+        verbs: ['create'],
+        kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
+      },
+    ],
+  },
+});

@@ -1,0 +1,83 @@
+// EndpointSlice: some of the endpoints behind a service.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import { objectReference } from '../core/object-reference.ts';
+import type { ObjectOf } from '../meta/object.ts';
+
+export const endpointConditions = s.object(
+  'io.k8s.api.discovery.v1.EndpointConditions',
+  'Whether an endpoint should be used.',
+  {
+    ready: s.boolean('Takes new traffic.', { pointer: true }),
+    serving: s.boolean('Answers, even while it terminates.', { pointer: true }),
+    terminating: s.boolean('Is being ended.', { pointer: true }),
+  },
+);
+export interface EndpointConditions extends TypeOf<typeof endpointConditions> {}
+
+export const forNode = s.object('io.k8s.api.discovery.v1.ForNode', 'A node that should use an endpoint.', {
+  name: s.string('Name of the node.', { required: true, always: true }),
+});
+export interface ForNode extends TypeOf<typeof forNode> {}
+
+export const forZone = s.object('io.k8s.api.discovery.v1.ForZone', 'A zone that should use an endpoint.', {
+  name: s.string('Name of the zone.', { required: true, always: true }),
+});
+export interface ForZone extends TypeOf<typeof forZone> {}
+
+export const endpointHints = s.object('io.k8s.api.discovery.v1.EndpointHints', 'Who should use an endpoint.', {
+  forNodes: s.list(forNode, 'Nodes that should use it.', { listType: 'atomic' }),
+  forZones: s.list(forZone, 'Zones that should use it.', { listType: 'atomic' }),
+});
+export interface EndpointHints extends TypeOf<typeof endpointHints> {}
+
+export const endpoint = s.object('io.k8s.api.discovery.v1.Endpoint', 'One endpoint.', {
+  addresses: s.list(s.string(''), 'Its addresses; clients use the first.', {
+    required: true,
+    always: true,
+    listType: 'set',
+  }),
+  conditions: s.field(endpointConditions, 'Whether it should be used.', { always: true }),
+  deprecatedTopology: s.map(s.string(''), 'Former topology labels.'),
+  hints: s.field(endpointHints, 'Who should use it.'),
+  hostname: s.string('Host name of the endpoint.', { pointer: true }),
+  nodeName: s.string('Node it is on.', { pointer: true }),
+  targetRef: s.field(objectReference, 'The object it belongs to.'),
+  zone: s.string('Zone it is in.', { pointer: true }),
+});
+export interface Endpoint extends TypeOf<typeof endpoint> {}
+
+export const endpointPort = s.object(
+  'io.k8s.api.discovery.v1.EndpointPort',
+  'A port.',
+  {
+    appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
+    name: s.string('Name of the port in the service.', { pointer: true, default: '' }),
+    port: s.int32('Port number.', { pointer: true }),
+    protocol: s.string('TCP, UDP or SCTP.', { pointer: true, default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] }),
+  },
+  { mapType: 'atomic' },
+);
+export interface EndpointPort extends TypeOf<typeof endpointPort> {}
+
+export const endpointSliceSchema = s.object(
+  'io.k8s.api.discovery.v1.EndpointSlice',
+  'Some of the endpoints behind a service.',
+  {
+    ...typeMeta,
+    addressType: s.string('IPv4, IPv6 or FQDN.', { required: true, always: true, enum: ['FQDN', 'IPv4', 'IPv6'] }),
+    endpoints: s.list(endpoint, 'The endpoints; at most 1000.', { always: true, listType: 'atomic' }),
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ports: s.list(endpointPort, 'Ports of all of them.', { always: true, listType: 'atomic' }),
+  },
+);
+export interface EndpointSlice extends ObjectOf<typeof endpointSliceSchema> {}
+
+export const EndpointSliceKind = defineKind<EndpointSlice>({
+  kind: 'EndpointSlice',
+  plural: 'endpointslices',
+  scope: 'Namespaced',
+  served: [{ group: 'discovery.k8s.io', version: 'v1', schema: endpointSliceSchema }],
+});

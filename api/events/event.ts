@@ -1,0 +1,33 @@
+// The events.k8s.io form of Event.
+
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import { eventSource } from '../core/event.ts';
+import { objectReference } from '../core/object-reference.ts';
+import type { ObjectOf } from '../meta/object.ts';
+
+export const eventSeries = s.object('io.k8s.api.events.v1.EventSeries', 'Repetitions of an event.', {
+  count: s.int32('How many so far.', { required: true, always: true }),
+  lastObservedTime: s.microTime('When the last one was seen.', { required: true, always: true }),
+});
+export interface EventSeries extends TypeOf<typeof eventSeries> {}
+
+export const eventSchema = s.object('io.k8s.api.events.v1.Event', 'Something that happened to an object.', {
+  ...typeMeta,
+  action: s.string('What was done or failed.'),
+  deprecatedCount: s.int32("Count of the core API's events."),
+  deprecatedFirstTimestamp: s.time("First time of the core API's events.", { always: true }),
+  deprecatedLastTimestamp: s.time("Last time of the core API's events.", { always: true }),
+  deprecatedSource: s.field(eventSource, "Source of the core API's events.", { always: true }),
+  eventTime: s.microTime('When it was first observed.', { required: true, always: true }),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  note: s.string('What happened, for people.'),
+  reason: s.string('Why, in one word.'),
+  regarding: s.field(objectReference, 'The object it is about.', { always: true }),
+  related: s.field(objectReference, 'A second object it is about.'),
+  reportingController: s.string('Controller that reports it.'),
+  reportingInstance: s.string('Instance of the controller.'),
+  series: s.field(eventSeries, 'Repetitions.'),
+  type: s.string('Normal or Warning.'),
+});
+export interface Event extends ObjectOf<typeof eventSchema> {}

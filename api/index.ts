@@ -1,0 +1,69 @@
+// The ordered registry of built-in kinds. A kind that is not listed here is not served.
+// The order is that of discovery: the core group, then the others by name within their age.
+import type { Kind } from '../machinery/kind.ts';
+import { ControllerRevisionKind } from './apps/controllerrevision.ts';
+import { DaemonSetKind } from './apps/daemonset.ts';
+import { DeploymentKind } from './apps/deployment.ts';
+import { ReplicaSetKind } from './apps/replicaset.ts';
+import { SelfSubjectReviewKind } from './authentication/selfsubjectreview.ts';
+import { TokenRequestKind } from './authentication/tokenrequest.ts';
+import { TokenReviewKind } from './authentication/tokenreview.ts';
+import { LocalSubjectAccessReviewKind } from './authorization/localsubjectaccessreview.ts';
+import { SelfSubjectAccessReviewKind } from './authorization/selfsubjectaccessreview.ts';
+import { SelfSubjectRulesReviewKind } from './authorization/selfsubjectrulesreview.ts';
+import { SubjectAccessReviewKind } from './authorization/subjectaccessreview.ts';
+import { ScaleKind } from './autoscaling/scale.ts';
+import { JobKind } from './batch/job.ts';
+import { LeaseKind } from './coordination/lease.ts';
+import { BindingKind } from './core/binding.ts';
+import { ConfigMapKind } from './core/configmap.ts';
+import { EndpointsKind } from './core/endpoints.ts';
+import { EventKind } from './core/event.ts';
+import { NamespaceKind } from './core/namespace.ts';
+import { NodeKind } from './core/node.ts';
+import { PodKind } from './core/pod.ts';
+import { SecretKind } from './core/secret.ts';
+import { ServiceKind } from './core/service.ts';
+import { ServiceAccountKind } from './core/serviceaccount.ts';
+import { EndpointSliceKind } from './discovery/endpointslice.ts';
+import { EvictionKind } from './policy/eviction.ts';
+import { ClusterRoleKind } from './rbac/clusterrole.ts';
+import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts';
+import { RoleKind } from './rbac/role.ts';
+import { RoleBindingKind } from './rbac/rolebinding.ts';
+import { PriorityClassKind } from './scheduling/priorityclass.ts';
+
+/** Kinds with a resource of their own. */
+export const kinds: readonly Kind[] = [
+  BindingKind,
+  ConfigMapKind,
+  EndpointsKind,
+  EventKind,
+  NamespaceKind,
+  NodeKind,
+  PodKind,
+  SecretKind,
+  ServiceKind,
+  ServiceAccountKind,
+  ControllerRevisionKind,
+  DaemonSetKind,
+  DeploymentKind,
+  ReplicaSetKind,
+  JobKind,
+  SelfSubjectReviewKind,
+  TokenReviewKind,
+  LocalSubjectAccessReviewKind,
+  SelfSubjectAccessReviewKind,
+  SelfSubjectRulesReviewKind,
+  SubjectAccessReviewKind,
+  LeaseKind,
+  EndpointSliceKind,
+  ClusterRoleKind,
+  ClusterRoleBindingKind,
+  RoleKind,
+  RoleBindingKind,
+  PriorityClassKind,
+];
+
+/** Kinds that only subresources speak: pods/eviction, serviceaccounts/token, deployments/scale. */
+export const subresourceKinds: readonly Kind[] = [TokenRequestKind, ScaleKind, EvictionKind];

@@ -1,0 +1,27 @@
+// Eviction: asks to delete a pod within its disruption budget.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import { deleteOptions } from '../meta/delete-options.ts';
+import type { ObjectOf } from '../meta/object.ts';
+
+export const evictionSchema = s.object(
+  'io.k8s.api.policy.v1.Eviction',
+  'Asks to delete a pod within its disruption budget.',
+  {
+    ...typeMeta,
+    deleteOptions: s.field(deleteOptions, 'How to delete it.'),
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  },
+);
+export interface Eviction extends ObjectOf<typeof evictionSchema> {}
+
+export const EvictionKind = defineKind<Eviction>({
+  kind: 'Eviction',
+  plural: 'evictions',
+  scope: 'Namespaced',
+  verbs: ['create'],
+  stored: false,
+  served: [{ group: 'policy', version: 'v1', schema: evictionSchema }],
+});

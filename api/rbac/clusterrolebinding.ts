@@ -1,0 +1,26 @@
+// ClusterRoleBinding: grants a cluster role everywhere.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { roleRef, subject } from './policy-rule.ts';
+
+export const clusterRoleBindingSchema = s.object(
+  'io.k8s.api.rbac.v1.ClusterRoleBinding',
+  'Grants a cluster role to subjects everywhere.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    roleRef: s.field(roleRef, 'The role; cannot change.', { required: true, always: true }),
+    subjects: s.list(subject, 'Who gets it.', { listType: 'atomic' }),
+  },
+);
+export interface ClusterRoleBinding extends ObjectOf<typeof clusterRoleBindingSchema> {}
+
+export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({
+  kind: 'ClusterRoleBinding',
+  plural: 'clusterrolebindings',
+  scope: 'Cluster',
+  served: [{ group: 'rbac.authorization.k8s.io', version: 'v1', schema: clusterRoleBindingSchema }],
+});

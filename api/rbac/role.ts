@@ -1,0 +1,21 @@
+// Role: permissions within a namespace.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { policyRule } from './policy-rule.ts';
+
+export const roleSchema = s.object('io.k8s.api.rbac.v1.Role', 'Permissions within a namespace.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  rules: s.list(policyRule, 'What is permitted.', { always: true, listType: 'atomic' }),
+});
+export interface Role extends ObjectOf<typeof roleSchema> {}
+
+export const RoleKind = defineKind<Role>({
+  kind: 'Role',
+  plural: 'roles',
+  scope: 'Namespaced',
+  served: [{ group: 'rbac.authorization.k8s.io', version: 'v1', schema: roleSchema }],
+});

@@ -1,0 +1,26 @@
+// RoleBinding: grants a role within a namespace.
+
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { roleRef, subject } from './policy-rule.ts';
+
+export const roleBindingSchema = s.object(
+  'io.k8s.api.rbac.v1.RoleBinding',
+  'Grants a role to subjects within a namespace.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    roleRef: s.field(roleRef, 'The role; cannot change.', { required: true, always: true }),
+    subjects: s.list(subject, 'Who gets it.', { listType: 'atomic' }),
+  },
+);
+export interface RoleBinding extends ObjectOf<typeof roleBindingSchema> {}
+
+export const RoleBindingKind = defineKind<RoleBinding>({
+  kind: 'RoleBinding',
+  plural: 'rolebindings',
+  scope: 'Namespaced',
+  served: [{ group: 'rbac.authorization.k8s.io', version: 'v1', schema: roleBindingSchema }],
+});
