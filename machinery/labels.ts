@@ -21,7 +21,7 @@ export type Selector = readonly SelectorRequirement[];
 /** A text that is no selector; the message is fit for the client. */
 export class SelectorError extends Error {}
 
-export function matchesSelector(selector: Selector, labels: Labels | undefined): boolean {
+export function matchesLabels(selector: Selector, labels: Labels | undefined): boolean {
   return selector.every((requirement) => matchesRequirement(requirement, labels ?? {}));
 }
 
@@ -59,7 +59,7 @@ function compareWhole(
 
 /** Whether a LabelSelector selects these labels. An absent one selects nothing, an empty one everything. */
 export function matchesLabelSelector(selector: LabelSelector | undefined, labels: Labels | undefined): boolean {
-  return selector !== undefined && matchesSelector(selectorOf(selector), labels);
+  return selector !== undefined && matchesLabels(selectorOf(selector), labels);
 }
 
 const operatorOf: Record<string, SelectorOperator> = { In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!' };
@@ -83,7 +83,7 @@ export function selectorOf(selector: LabelSelector): Selector {
   return requirements;
 }
 
-/** The text form, which `parseSelector` reads back. */
+/** The text form, which `parseLabelSelector` reads back. */
 export function formatSelector(selector: Selector): string {
   return selector.map(formatRequirement).join(',');
 }
@@ -141,7 +141,7 @@ function tokenize(text: string): Token[] {
 }
 
 /** Reads `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1`. Throws SelectorError. */
-export function parseSelector(text: string): Selector {
+export function parseLabelSelector(text: string): Selector {
   const tokens = tokenize(text);
   const requirements: SelectorRequirement[] = [];
   let at = 0;

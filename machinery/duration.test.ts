@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatAge, formatHumanDuration } from './duration.ts';
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+test('formatHumanDuration loses precision as durations grow', () => {
+  const table: [number, string][] = [
+    [-5 * second, '<invalid>'],
+    [-second, '0s'],
+    [0, '0s'],
+    [999, '0s'],
+    [second, '1s'],
+    [119 * second, '119s'],
+    [2 * minute, '2m'],
+    [2 * minute + 30 * second, '2m30s'],
+    [10 * minute + 30 * second, '10m'],
+    [179 * minute, '179m'],
+    [3 * hour, '3h'],
+    [3 * hour + 20 * minute, '3h20m'],
+    [7 * hour + 59 * minute, '7h59m'],
+    [8 * hour + 30 * minute, '8h'],
+    [47 * hour, '47h'],
+    [48 * hour, '2d'],
+    [51 * hour, '2d3h'],
+    [8 * day + hour, '8d'],
+    [729 * day, '729d'],
+    [2 * 365 * day, '2y'],
+    [2 * 365 * day + 30 * day, '2y30d'],
+    [8 * 365 * day + 30 * day, '8y'],
+  ];
+  for (const [ms, want] of table) assert.equal(formatHumanDuration(ms), want, `${ms} ms`);
+});
+
+test('formatAge counts from a time', () => {
+  assert.equal(formatAge('2026-01-01T00:00:00Z', Date.parse('2026-01-01T00:05:00Z')), '5m');
+  assert.equal(formatAge(undefined, 0), '<unknown>');
+});
