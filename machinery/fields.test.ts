@@ -24,7 +24,7 @@ test('a selector survives formatting, special characters and all', () => {
 });
 
 test('matchesFields needs every requirement', () => {
-  const valueOf = (field: string) => ({ a: '1', b: '2' })[field] ?? '';
+  const fieldOf = (field: string) => ({ a: '1', b: '2' })[field] ?? '';
   const table: [string, boolean][] = [
     ['a=1', true],
     ['a=1,b!=3', true],
@@ -33,5 +33,5 @@ test('matchesFields needs every requirement', () => {
     ['c=', true],
     ['', true],
   ];
-  for (const [text, want] of table) assert.equal(matchesFields(parseFieldSelector(text), valueOf), want, text);
+  for (const [text, want] of table) assert.equal(matchesFields(parseFieldSelector(text), fieldOf), want, text);
 });

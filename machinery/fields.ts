@@ -13,9 +13,9 @@ export type FieldSelector = readonly FieldRequirement[];
 /** A text that is no selector; the message is fit for the client. */
 export class FieldSelectorError extends Error {}
 
-/** `valueOf` gives the text of a field of the object in question. */
-export function matchesFields(selector: FieldSelector, valueOf: (field: string) => string): boolean {
-  return selector.every(({ field, operator, value }) => (valueOf(field) === value) === (operator === '='));
+/** `fieldOf` gives the text of a field of the object in question. */
+export function matchesFields(selector: FieldSelector, fieldOf: (field: string) => string): boolean {
+  return selector.every(({ field, operator, value }) => (fieldOf(field) === value) === (operator === '='));
 }
 
 /** Reads `metadata.name=a,status.phase!=Running`. A backslash takes the special meaning from `\`, `,` and `=`. */

@@ -1,8 +1,9 @@
 // ControllerRevision: a snapshot of a controller's template.
 
-import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { defineKind, parseApiVersion } from '../../machinery/kind.ts';
+import { controllerOf, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
+import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const controllerRevisionSchema = s.object(
@@ -22,4 +23,23 @@ export const ControllerRevisionKind = defineKind<ControllerRevision>({
   plural: 'controllerrevisions',
   scope: 'Namespaced',
   served: [{ group: 'apps', version: 'v1', schema: controllerRevisionSchema }],
+  allowUnconditionalUpdate: true,
+  columns: [
+    {
+      name: 'Controller',
+      type: 'string',
+      doc: 'The workload it is a snapshot of.',
+      cell: (revision) => orNone(showController(revision)),
+    },
+    { name: 'Revision', type: 'string', doc: 'Number of the revision.', cell: (revision) => revision.revision },
+    ageColumn,
+  ],
 });
+
+function showController(revision: ControllerRevision): string {
+  const owner = controllerOf(revision);
+  if (!owner) return '';
+  const { group } = parseApiVersion(owner.apiVersion);
+  const kind = owner.kind.toLowerCase();
+  return `${group ? `${kind}.${group}` : kind}/${owner.name}`;
+}

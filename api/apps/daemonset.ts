@@ -1,9 +1,13 @@
 // DaemonSet: one pod on every node that fits.
 
+import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
+import { formatLabels } from '../../machinery/labels.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
+import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
+import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const rollingUpdateDaemonSet = s.object(
@@ -81,6 +85,68 @@ export const DaemonSetKind = defineKind<DaemonSet>({
   scope: 'Namespaced',
   shortNames: ['ds'],
   categories: ['all'],
-  served: [{ group: 'apps', version: 'v1', schema: daemonSetSchema }],
+  served: [{ group: 'apps', version: 'v1', schema: daemonSetSchema, setDefaults }],
   subresources: { status: true },
+  hasGeneration: true,
+  allowUnconditionalUpdate: true,
+  prepareForCreate: (set) => {
+    setTemplateGeneration(set, 1);
+    set.status = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 };
+  },
+  prepareForUpdate: (next, old) => {
+    const generation = templateGenerationOf(old);
+    setTemplateGeneration(next, jsonEqual(next.spec.template, old.spec.template) ? generation : generation + 1);
+  },
+  columns: [
+    {
+      name: 'Desired',
+      type: 'integer',
+      doc: 'Nodes that should run the pod.',
+      cell: ({ status }) => status?.desiredNumberScheduled ?? 0,
+    },
+    {
+      name: 'Current',
+      type: 'integer',
+      doc: 'Nodes that run the pod and should.',
+      cell: ({ status }) => status?.currentNumberScheduled ?? 0,
+    },
+    { name: 'Ready', type: 'integer', doc: 'Nodes with a ready pod.', cell: ({ status }) => status?.numberReady ?? 0 },
+    {
+      name: 'Up-to-date',
+      type: 'integer',
+      doc: 'Nodes that run the current template.',
+      cell: ({ status }) => status?.updatedNumberScheduled ?? 0,
+    },
+    {
+      name: 'Available',
+      type: 'integer',
+      doc: 'Nodes with an available pod.',
+      cell: ({ status }) => status?.numberAvailable ?? 0,
+    },
+    {
+      name: 'Node Selector',
+      type: 'string',
+      doc: 'Labels of the nodes it runs on.',
+      cell: ({ spec }) => formatLabels(spec.template?.spec?.nodeSelector),
+    },
+    ageColumn,
+    ...workloadColumns,
+  ],
 });
+
+function setDefaults({ spec }: DaemonSet): void {
+  if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
+  if (spec.updateStrategy?.type !== 'RollingUpdate') return;
+  spec.updateStrategy.rollingUpdate = { maxUnavailable: 1, maxSurge: 0, ...spec.updateStrategy.rollingUpdate };
+}
+
+// The number of the template lives on in an annotation, from before there were revisions.
+const templateGenerationAnnotation = 'deprecated.daemonset.template.generation';
+
+function templateGenerationOf(set: DaemonSet): number {
+  return Number(set.metadata.annotations?.[templateGenerationAnnotation] ?? 0);
+}
+
+function setTemplateGeneration(set: DaemonSet, generation: number): void {
+  set.metadata.annotations = { ...set.metadata.annotations, [templateGenerationAnnotation]: String(generation) };
+}

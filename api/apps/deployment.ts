@@ -1,10 +1,13 @@
 // Deployment: replicas of a pod with controlled changes.
 
+import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
+import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
+import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const rollingUpdateDeployment = s.object(
@@ -91,7 +94,7 @@ export const DeploymentKind = defineKind<Deployment>({
   scope: 'Namespaced',
   shortNames: ['deploy'],
   categories: ['all'],
-  served: [{ group: 'apps', version: 'v1', schema: deploymentSchema }],
+  served: [{ group: 'apps', version: 'v1', schema: deploymentSchema, setDefaults }],
   subresources: {
     scale: {
       specReplicasPath: 'spec.replicas',
@@ -100,4 +103,37 @@ export const DeploymentKind = defineKind<Deployment>({
     },
     status: true,
   },
+  hasGeneration: true,
+  // Annotations count: roll-outs are recorded in them.
+  bumpsGeneration: (next, old) =>
+    !jsonEqual(next.spec, old.spec) || !jsonEqual(next.metadata.annotations, old.metadata.annotations),
+  allowUnconditionalUpdate: true,
+  columns: [
+    {
+      name: 'Ready',
+      type: 'string',
+      doc: 'Pods that are ready, of those desired.',
+      cell: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
+    },
+    {
+      name: 'Up-to-date',
+      type: 'string',
+      doc: 'Pods of the current template.',
+      cell: ({ status }) => status?.updatedReplicas ?? 0,
+    },
+    {
+      name: 'Available',
+      type: 'string',
+      doc: 'Pods that are available.',
+      cell: ({ status }) => status?.availableReplicas ?? 0,
+    },
+    ageColumn,
+    ...workloadColumns,
+  ],
 });
+
+function setDefaults({ spec }: Deployment): void {
+  if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
+  if (spec.strategy?.type !== 'RollingUpdate') return;
+  spec.strategy.rollingUpdate = { maxUnavailable: '25%', maxSurge: '25%', ...spec.strategy.rollingUpdate };
+}

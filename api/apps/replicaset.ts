@@ -4,7 +4,9 @@ import { defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
+import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
+import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const replicaSetSpec = s.object('io.k8s.api.apps.v1.ReplicaSetSpec', 'Desired state of a replica set.', {
@@ -58,7 +60,7 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   scope: 'Namespaced',
   shortNames: ['rs'],
   categories: ['all'],
-  served: [{ group: 'apps', version: 'v1', schema: replicaSetSchema }],
+  served: [{ group: 'apps', version: 'v1', schema: replicaSetSchema, setDefaults }],
   subresources: {
     scale: {
       specReplicasPath: 'spec.replicas',
@@ -67,4 +69,21 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
     },
     status: true,
   },
+  hasGeneration: true,
+  allowUnconditionalUpdate: true,
+  prepareForCreate: (set) => {
+    set.status = { replicas: 0 };
+  },
+  selectableFields: { 'status.replicas': (set) => String(set.status?.replicas ?? 0) },
+  columns: [
+    { name: 'Desired', type: 'integer', doc: 'Pods there should be.', cell: ({ spec }) => spec.replicas ?? 0 },
+    { name: 'Current', type: 'integer', doc: 'Pods there are.', cell: ({ status }) => status?.replicas ?? 0 },
+    { name: 'Ready', type: 'integer', doc: 'Pods that are ready.', cell: ({ status }) => status?.readyReplicas ?? 0 },
+    ageColumn,
+    ...workloadColumns,
+  ],
 });
+
+function setDefaults({ spec }: ReplicaSet): void {
+  if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
+}

@@ -5,6 +5,8 @@ import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { jobColumns } from './job/columns.ts';
+import { prepareJob, setJobDefaults } from './job/defaults.ts';
 import { podFailurePolicy, successPolicy } from './job/pod-failure-policy.ts';
 
 export const jobSpec = s.object('io.k8s.api.batch.v1.JobSpec', 'Desired state of a job.', {
@@ -89,6 +91,11 @@ export const JobKind = defineKind<Job>({
   plural: 'jobs',
   scope: 'Namespaced',
   categories: ['all'],
-  served: [{ group: 'batch', version: 'v1', schema: jobSchema }],
+  served: [{ group: 'batch', version: 'v1', schema: jobSchema, setDefaults: setJobDefaults }],
   subresources: { status: true },
+  hasGeneration: true,
+  allowUnconditionalUpdate: true,
+  prepareForCreate: prepareJob,
+  selectableFields: { 'status.successful': (job) => String(job.status?.succeeded ?? 0) },
+  columns: jobColumns,
 });

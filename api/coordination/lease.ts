@@ -3,6 +3,7 @@
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
+import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const leaseSpec = s.object('io.k8s.api.coordination.v1.LeaseSpec', 'Who holds a lease, and until when.', {
@@ -28,4 +29,9 @@ export const LeaseKind = defineKind<Lease>({
   plural: 'leases',
   scope: 'Namespaced',
   served: [{ group: 'coordination.k8s.io', version: 'v1', schema: leaseSchema }],
+  allowCreateOnUpdate: true,
+  columns: [
+    { name: 'Holder', type: 'string', doc: 'Who holds it.', cell: (lease) => lease.spec.holderIdentity ?? '' },
+    ageColumn,
+  ],
 });

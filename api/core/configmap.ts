@@ -3,6 +3,7 @@
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
+import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const configMapSchema = s.object('io.k8s.api.core.v1.ConfigMap', 'Configuration as keys and values.', {
@@ -20,4 +21,14 @@ export const ConfigMapKind = defineKind<ConfigMap>({
   scope: 'Namespaced',
   shortNames: ['cm'],
   served: [{ group: '', version: 'v1', schema: configMapSchema }],
+  allowUnconditionalUpdate: true,
+  columns: [
+    {
+      name: 'Data',
+      type: 'string',
+      doc: 'Number of keys.',
+      cell: (map) => Object.keys(map.data ?? {}).length + Object.keys(map.binaryData ?? {}).length,
+    },
+    ageColumn,
+  ],
 });

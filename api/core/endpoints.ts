@@ -3,6 +3,7 @@
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
+import { ageColumn, joinWithMore } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { objectReference } from './object-reference.ts';
 
@@ -56,4 +57,19 @@ export const EndpointsKind = defineKind<Endpoints>({
   scope: 'Namespaced',
   shortNames: ['ep'],
   served: [{ group: '', version: 'v1', schema: endpointsSchema }],
+  allowCreateOnUpdate: true,
+  allowUnconditionalUpdate: true,
+  columns: [{ name: 'Endpoints', type: 'string', doc: 'Addresses with their ports.', cell: showEndpoints }, ageColumn],
 });
+
+function showEndpoints(endpoints: Endpoints): string {
+  const shown: string[] = [];
+  for (const { addresses = [], ports = [] } of endpoints.subsets ?? []) {
+    // A headless service may have no ports at all.
+    if (ports.length === 0) shown.push(...addresses.map((address) => address.ip));
+    for (const port of ports) shown.push(...addresses.map((address) => joinHostPort(address.ip, port.port)));
+  }
+  return joinWithMore(shown, '<none>');
+}
+
+const joinHostPort = (ip: string, port: number) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);

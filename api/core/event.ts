@@ -3,7 +3,11 @@
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
+import { eventFromStorage, eventToStorage } from '../events/conversion.ts';
+import { eventsEventSchema } from '../events/event.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { eventColumns } from './event/columns.ts';
+import { eventFields } from './event/fields.ts';
 import { objectReference } from './object-reference.ts';
 
 export const eventSource = s.object('io.k8s.api.core.v1.EventSource', 'Who reports an event.', {
@@ -43,5 +47,18 @@ export const EventKind = defineKind<Event>({
   plural: 'events',
   scope: 'Namespaced',
   shortNames: ['ev'],
-  served: [{ group: '', version: 'v1', schema: eventSchema }],
+  served: [
+    { group: '', version: 'v1', schema: eventSchema },
+    {
+      group: 'events.k8s.io',
+      version: 'v1',
+      schema: eventsEventSchema,
+      toStorage: eventToStorage,
+      fromStorage: eventFromStorage,
+    },
+  ],
+  allowCreateOnUpdate: true,
+  allowUnconditionalUpdate: true,
+  selectableFields: eventFields,
+  columns: eventColumns,
 });

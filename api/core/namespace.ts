@@ -3,6 +3,7 @@
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
+import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const namespaceCondition = s.object(
@@ -52,6 +53,36 @@ export const NamespaceKind = defineKind<Namespace>({
   scope: 'Cluster',
   shortNames: ['ns'],
   verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
-  served: [{ group: '', version: 'v1', schema: namespaceSchema }],
+  served: [{ group: '', version: 'v1', schema: namespaceSchema, setDefaults: setNameLabel }],
   subresources: { status: true, custom: [{ name: 'finalize', verbs: ['update'] }] },
+  nameRule: 'label',
+  allowUnconditionalUpdate: true,
+  prepareForCreate: (namespace) => {
+    setNameLabel(namespace);
+    namespace.status = { phase: 'Active' };
+    const finalizers = namespace.spec.finalizers ?? [];
+    if (!finalizers.includes('kubernetes')) namespace.spec.finalizers = [...finalizers, 'kubernetes'];
+  },
+  prepareForUpdate: (next, old) => {
+    // Only /finalize changes the finalizers of the spec.
+    if (old.spec.finalizers) next.spec.finalizers = old.spec.finalizers;
+    else delete next.spec.finalizers;
+    setNameLabel(next);
+  },
+  selectableFields: { 'status.phase': (namespace) => namespace.status?.phase ?? '' },
+  columns: [
+    {
+      name: 'Status',
+      type: 'string',
+      doc: 'Active or Terminating.',
+      cell: (namespace) => namespace.status?.phase ?? '',
+    },
+    ageColumn,
+  ],
 });
+
+/** Selectors of namespaces can name one by this label. A namespace that waits for its generated name gets it on creation. */
+function setNameLabel(namespace: Namespace): void {
+  const { name } = namespace.metadata;
+  if (name) namespace.metadata.labels = { ...namespace.metadata.labels, 'kubernetes.io/metadata.name': name };
+}

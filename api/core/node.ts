@@ -4,6 +4,7 @@ import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { nodeColumns } from './node/columns.ts';
 import { nodeConfigSource, nodeStatus } from './node/node-status.ts';
 
 export const taint = s.object('io.k8s.api.core.v1.Taint', 'Repels pods that do not tolerate it.', {
@@ -45,7 +46,7 @@ export const NodeKind = defineKind<Node>({
   plural: 'nodes',
   scope: 'Cluster',
   shortNames: ['no'],
-  served: [{ group: '', version: 'v1', schema: nodeSchema }],
+  served: [{ group: '', version: 'v1', schema: nodeSchema, setDefaults }],
   subresources: {
     status: true,
     custom: [
@@ -56,4 +57,12 @@ export const NodeKind = defineKind<Node>({
       },
     ],
   },
+  allowUnconditionalUpdate: true,
+  selectableFields: { 'spec.unschedulable': (node) => String(node.spec.unschedulable ?? false) },
+  columns: nodeColumns,
 });
+
+function setDefaults(node: Node): void {
+  const { status } = node;
+  if (status?.capacity && !status.allocatable) status.allocatable = { ...status.capacity };
+}

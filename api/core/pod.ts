@@ -4,8 +4,11 @@ import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { isFinished, podColumns } from './pod/columns.ts';
+import { setPodDefaults, syncServiceAccount } from './pod/defaults.ts';
 import { podSpec } from './pod/pod-spec.ts';
 import { podStatus } from './pod/pod-status.ts';
+import { qosClassOf } from './pod/qos.ts';
 
 export const podSchema = s.object('io.k8s.api.core.v1.Pod', 'Containers that run together on one node.', {
   ...typeMeta,
@@ -21,7 +24,7 @@ export const PodKind = defineKind<Pod>({
   scope: 'Namespaced',
   shortNames: ['po'],
   categories: ['all'],
-  served: [{ group: '', version: 'v1', schema: podSchema }],
+  served: [{ group: '', version: 'v1', schema: podSchema, setDefaults: setPodDefaults }],
   subresources: {
     status: true,
     custom: [
@@ -44,4 +47,44 @@ export const PodKind = defineKind<Pod>({
       { name: 'resize', verbs: ['get', 'patch', 'update'] },
     ],
   },
+  hasGeneration: true,
+  allowUnconditionalUpdate: true,
+  prepareForCreate,
+  prepareForUpdate: (pod) => syncServiceAccount(pod.spec),
+  gracePeriodSeconds,
+  selectableFields: {
+    'spec.nodeName': (pod) => pod.spec.nodeName ?? '',
+    'spec.restartPolicy': (pod) => pod.spec.restartPolicy ?? '',
+    'spec.schedulerName': (pod) => pod.spec.schedulerName ?? '',
+    'spec.serviceAccountName': (pod) => pod.spec.serviceAccountName ?? '',
+    'spec.hostNetwork': (pod) => String(pod.spec.hostNetwork ?? false),
+    'status.phase': (pod) => pod.status?.phase ?? '',
+    'status.podIP': (pod) => pod.status?.podIP ?? pod.status?.podIPs?.[0]?.ip ?? '',
+    'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
+  },
+  columns: podColumns,
 });
+
+function prepareForCreate(pod: Pod): void {
+  syncServiceAccount(pod.spec);
+  pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec) };
+  if (!pod.spec.schedulingGates?.length) return;
+  pod.status.conditions = [
+    {
+      type: 'PodScheduled',
+      status: 'False',
+      observedGeneration: 1,
+      lastProbeTime: null as never,
+      lastTransitionTime: null as never,
+      reason: 'SchedulingGated',
+      message: 'Scheduling is blocked due to non-empty scheduling gates',
+    },
+  ];
+}
+
+/** A pod that nobody runs, or that has run, goes at once; a negative period means the shortest one. */
+function gracePeriodSeconds(pod: Pod, requested: number | undefined): number {
+  if (!pod.spec.nodeName || isFinished(pod)) return 0;
+  const period = requested ?? pod.spec.terminationGracePeriodSeconds ?? 30;
+  return period < 0 ? 1 : period;
+}

@@ -3,6 +3,7 @@
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
+import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const secretSchema = s.object('io.k8s.api.core.v1.Secret', 'Secret data as keys and values.', {
@@ -19,5 +20,26 @@ export const SecretKind = defineKind<Secret>({
   kind: 'Secret',
   plural: 'secrets',
   scope: 'Namespaced',
-  served: [{ group: '', version: 'v1', schema: secretSchema }],
+  served: [{ group: '', version: 'v1', schema: secretSchema, setDefaults: takeStringData }],
+  allowUnconditionalUpdate: true,
+  selectableFields: { type: (secret) => secret.type ?? '' },
+  columns: [
+    { name: 'Type', type: 'string', doc: 'Says what keys the data has.', cell: (secret) => secret.type ?? '' },
+    { name: 'Data', type: 'string', doc: 'Number of keys.', cell: (secret) => Object.keys(secret.data ?? {}).length },
+    ageColumn,
+  ],
 });
+
+// stringData is for writing only: it wins over data and is never kept.
+function takeStringData(secret: Secret): void {
+  for (const [key, text] of Object.entries(secret.stringData ?? {})) {
+    secret.data = { ...secret.data, [key]: encodeBase64(text) };
+  }
+  delete secret.stringData;
+}
+
+function encodeBase64(text: string): string {
+  let binary = '';
+  for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}

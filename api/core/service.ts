@@ -4,6 +4,8 @@ import { defineKind } from '../../machinery/kind.ts';
 import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { serviceColumns } from './service/columns.ts';
+import { setServiceDefaults } from './service/defaults.ts';
 
 export const servicePort = s.object('io.k8s.api.core.v1.ServicePort', 'A port of a service.', {
   appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
@@ -125,7 +127,7 @@ export const ServiceKind = defineKind<Service>({
   scope: 'Namespaced',
   shortNames: ['svc'],
   categories: ['all'],
-  served: [{ group: '', version: 'v1', schema: serviceSchema }],
+  served: [{ group: '', version: 'v1', schema: serviceSchema, setDefaults: setServiceDefaults }],
   subresources: {
     status: true,
     custom: [
@@ -136,4 +138,15 @@ export const ServiceKind = defineKind<Service>({
       },
     ],
   },
+  nameRule: 'label1035',
+  allowCreateOnUpdate: true,
+  allowUnconditionalUpdate: true,
+  prepareForCreate: (service) => {
+    service.status = { loadBalancer: {} };
+  },
+  selectableFields: {
+    'spec.clusterIP': (service) => service.spec.clusterIP ?? '',
+    'spec.type': (service) => service.spec.type ?? '',
+  },
+  columns: serviceColumns,
 });

@@ -3,6 +3,7 @@
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
+import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { localObjectReference, objectReference } from './object-reference.ts';
 
@@ -41,4 +42,6 @@ export const ServiceAccountKind = defineKind<ServiceAccount>({
       },
     ],
   },
+  allowUnconditionalUpdate: true,
+  columns: [ageColumn],
 });

@@ -1,9 +1,11 @@
 // EndpointSlice: some of the endpoints behind a service.
 
+import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { objectReference } from '../core/object-reference.ts';
+import { ageColumn, joinWithMore } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const endpointConditions = s.object(
@@ -80,4 +82,31 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
   plural: 'endpointslices',
   scope: 'Namespaced',
   served: [{ group: 'discovery.k8s.io', version: 'v1', schema: endpointSliceSchema }],
+  hasGeneration: true,
+  bumpsGeneration: (next, old) =>
+    !jsonEqual(next.metadata.labels, old.metadata.labels) ||
+    !jsonEqual({ ...next, metadata: null }, { ...old, metadata: null }),
+  allowUnconditionalUpdate: true,
+  columns: [
+    { name: 'AddressType', type: 'string', doc: 'IPv4, IPv6 or FQDN.', cell: (slice) => slice.addressType },
+    { name: 'Ports', type: 'string', doc: 'Ports of all endpoints.', cell: showPorts },
+    {
+      name: 'Endpoints',
+      type: 'string',
+      doc: 'Addresses of the endpoints.',
+      cell: (slice) =>
+        joinWithMore(
+          (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses ?? []),
+          '<unset>',
+        ),
+    },
+    ageColumn,
+  ],
 });
+
+function showPorts(slice: EndpointSlice): string {
+  return joinWithMore(
+    (slice.ports ?? []).map((port) => (port.port === undefined ? (port.name ?? '*') : String(port.port))),
+    '<unset>',
+  );
+}

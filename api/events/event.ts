@@ -6,13 +6,13 @@ import { eventSource } from '../core/event.ts';
 import { objectReference } from '../core/object-reference.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const eventSeries = s.object('io.k8s.api.events.v1.EventSeries', 'Repetitions of an event.', {
+export const eventsEventSeries = s.object('io.k8s.api.events.v1.EventSeries', 'Repetitions of an event.', {
   count: s.int32('How many so far.', { required: true, always: true }),
   lastObservedTime: s.microTime('When the last one was seen.', { required: true, always: true }),
 });
-export interface EventSeries extends TypeOf<typeof eventSeries> {}
+export interface EventsEventSeries extends TypeOf<typeof eventsEventSeries> {}
 
-export const eventSchema = s.object('io.k8s.api.events.v1.Event', 'Something that happened to an object.', {
+export const eventsEventSchema = s.object('io.k8s.api.events.v1.Event', 'Something that happened to an object.', {
   ...typeMeta,
   action: s.string('What was done or failed.'),
   deprecatedCount: s.int32("Count of the core API's events."),
@@ -27,7 +27,7 @@ export const eventSchema = s.object('io.k8s.api.events.v1.Event', 'Something tha
   related: s.field(objectReference, 'A second object it is about.'),
   reportingController: s.string('Controller that reports it.'),
   reportingInstance: s.string('Instance of the controller.'),
-  series: s.field(eventSeries, 'Repetitions.'),
+  series: s.field(eventsEventSeries, 'Repetitions.'),
   type: s.string('Normal or Warning.'),
 });
-export interface Event extends ObjectOf<typeof eventSchema> {}
+export interface EventsEvent extends ObjectOf<typeof eventsEventSchema> {}

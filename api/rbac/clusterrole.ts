@@ -28,4 +28,7 @@ export const ClusterRoleKind = defineKind<ClusterRole>({
   plural: 'clusterroles',
   scope: 'Cluster',
   served: [{ group: 'rbac.authorization.k8s.io', version: 'v1', schema: clusterRoleSchema }],
+  nameRule: 'path',
+  allowCreateOnUpdate: true,
+  allowUnconditionalUpdate: true,
 });

@@ -18,4 +18,7 @@ export const RoleKind = defineKind<Role>({
   plural: 'roles',
   scope: 'Namespaced',
   served: [{ group: 'rbac.authorization.k8s.io', version: 'v1', schema: roleSchema }],
+  nameRule: 'path',
+  allowCreateOnUpdate: true,
+  allowUnconditionalUpdate: true,
 });

@@ -4,6 +4,7 @@ import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { bindingColumns, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
 
 export const roleBindingSchema = s.object(
@@ -22,5 +23,11 @@ export const RoleBindingKind = defineKind<RoleBinding>({
   kind: 'RoleBinding',
   plural: 'rolebindings',
   scope: 'Namespaced',
-  served: [{ group: 'rbac.authorization.k8s.io', version: 'v1', schema: roleBindingSchema }],
+  served: [
+    { group: 'rbac.authorization.k8s.io', version: 'v1', schema: roleBindingSchema, setDefaults: setSubjectDefaults },
+  ],
+  nameRule: 'path',
+  allowCreateOnUpdate: true,
+  allowUnconditionalUpdate: true,
+  columns: bindingColumns,
 });

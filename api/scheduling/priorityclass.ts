@@ -3,6 +3,7 @@
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
+import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const priorityClassSchema = s.object('io.k8s.api.scheduling.v1.PriorityClass', 'A name for a pod priority.', {
@@ -25,4 +26,23 @@ export const PriorityClassKind = defineKind<PriorityClass>({
   scope: 'Cluster',
   shortNames: ['pc'],
   served: [{ group: 'scheduling.k8s.io', version: 'v1', schema: priorityClassSchema }],
+  hasGeneration: true,
+  bumpsGeneration: () => false,
+  allowUnconditionalUpdate: true,
+  columns: [
+    { name: 'Value', type: 'integer', doc: 'The priority.', cell: (priority) => priority.value ?? 0 },
+    {
+      name: 'Global-Default',
+      type: 'boolean',
+      doc: 'Whether pods that name no class get it.',
+      cell: (priority) => priority.globalDefault ?? false,
+    },
+    ageColumn,
+    {
+      name: 'PreemptionPolicy',
+      type: 'string',
+      doc: 'Whether pods of lower priority may be evicted.',
+      cell: (priority) => priority.preemptionPolicy ?? '',
+    },
+  ],
 });

@@ -1,0 +1,41 @@
+// Defaults of jobs, and the selector and labels that tie a job to its pods.
+// Upstream: SetDefaults_Job and the job strategy.
+import { setPodSpecDefaults } from '../../core/pod/defaults.ts';
+import type { Job } from '../job.ts';
+
+const maxInt32 = 2 ** 31 - 1;
+
+/** Changes the job. */
+export function setJobDefaults(job: Job): void {
+  const { spec } = job;
+  if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
+  // Without both, a job is one pod; with parallelism alone, a work queue without a fixed number of completions.
+  if (spec.completions === undefined && spec.parallelism === undefined) {
+    spec.completions = 1;
+    spec.parallelism = 1;
+  }
+  spec.parallelism ??= 1;
+  spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : maxInt32;
+  spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed';
+}
+
+const uidLabel = 'batch.kubernetes.io/controller-uid';
+const nameLabel = 'batch.kubernetes.io/job-name';
+const oldUidLabel = 'controller-uid';
+const oldNameLabel = 'job-name';
+
+/** Gives a new job a selector that only its own pods match, unless its author chose one. Changes the job. */
+export function prepareJob(job: Job): void {
+  job.status = {};
+  if (!job.spec.manualSelector) generateSelector(job);
+  // The job carries its template's labels where its author gave it none of its own.
+  const labels = job.spec.template?.metadata?.labels;
+  if (labels && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels };
+}
+
+function generateSelector({ spec, metadata: { uid = '', name = '' } }: Job): void {
+  const labels = { [oldUidLabel]: uid, [oldNameLabel]: name, [uidLabel]: uid, [nameLabel]: name };
+  const { template } = spec;
+  if (template) template.metadata = { ...template.metadata, labels: { ...template.metadata?.labels, ...labels } };
+  spec.selector = { ...spec.selector, matchLabels: { ...spec.selector?.matchLabels, [uidLabel]: uid } };
+}

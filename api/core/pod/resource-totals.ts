@@ -1,0 +1,79 @@
+// What a pod as a whole asks for and may use: containers added up, init containers as they overlap, pod-level resources and
+// overhead on top. The scheduler, the kubelet, quotas and defaults all count by this.
+// Upstream: component-helpers/resource.
+import { addQuantities, compareQuantities } from '../../../machinery/quantity.ts';
+import type { Container } from './container.ts';
+import type { PodSpec } from './pod-spec.ts';
+
+export type ResourceList = Record<string, string>;
+type Side = 'requests' | 'limits';
+
+/** Resources that may be asked for at the level of the pod. */
+export function isPodLevelResource(name: string): boolean {
+  return name === 'cpu' || name === 'memory' || isHugePagesResource(name);
+}
+
+export const isHugePagesResource = (name: string) => name.startsWith('hugepages-');
+
+/** Whether an init container stays as a sidecar. */
+export const isSidecar = (container: Container) => container.restartPolicy === 'Always';
+
+/** Adds `more` to `total`, which it changes. */
+export function addResources(total: ResourceList, more: ResourceList | undefined): void {
+  for (const [name, amount] of Object.entries(more ?? {})) total[name] = addQuantities(total[name], amount);
+}
+
+function raiseResources(total: ResourceList, other: ResourceList): void {
+  for (const [name, amount] of Object.entries(other)) {
+    if (!(name in total) || compareQuantities(amount, total[name]) > 0) total[name] = amount;
+  }
+}
+
+/**
+ * The sum over the containers, or what the init phase needs where that is more. Sidecars run beside everything after them, so
+ * they count in both.
+ */
+export function sumContainerResources(spec: PodSpec, side: Side): ResourceList {
+  const total: ResourceList = {};
+  for (const container of spec.containers ?? []) addResources(total, container.resources?.[side]);
+  const sidecars: ResourceList = {};
+  const initPeak: ResourceList = {};
+  for (const container of spec.initContainers ?? []) {
+    const own = container.resources?.[side];
+    if (isSidecar(container)) {
+      addResources(total, own);
+      addResources(sidecars, own);
+      raiseResources(initPeak, sidecars);
+    } else {
+      const during = { ...sidecars };
+      addResources(during, own);
+      raiseResources(initPeak, during);
+    }
+  }
+  raiseResources(total, initPeak);
+  return total;
+}
+
+/** What the pod asks for: pod-level values win over the containers' sum, overhead is added. */
+export function podRequests(spec: PodSpec): ResourceList {
+  const total = withPodLevel(spec, 'requests');
+  addResources(total, spec.overhead);
+  return total;
+}
+
+/** What the pod may use. Overhead is added only where there is a limit at all. */
+export function podLimits(spec: PodSpec): ResourceList {
+  const total = withPodLevel(spec, 'limits');
+  for (const [name, amount] of Object.entries(spec.overhead ?? {})) {
+    if (name in total) total[name] = addQuantities(total[name], amount);
+  }
+  return total;
+}
+
+function withPodLevel(spec: PodSpec, side: Side): ResourceList {
+  const total = sumContainerResources(spec, side);
+  for (const [name, amount] of Object.entries(spec.resources?.[side] ?? {})) {
+    if (isPodLevelResource(name)) total[name] = amount;
+  }
+  return total;
+}

@@ -1,0 +1,67 @@
+// Columns of `kubectl get` that several kinds share, and the pieces their cells are made of.
+// Upstream: pkg/printers/internalversion.
+import { formatAge } from '../../machinery/duration.ts';
+import type { Column } from '../../machinery/kind.ts';
+import { formatLabelSelector } from '../../machinery/labels.ts';
+import type { LabelSelector, ObjectMeta } from '../../machinery/metadata.ts';
+
+interface WithMetadata {
+  metadata: ObjectMeta;
+}
+
+export const ageColumn: Column<WithMetadata> = {
+  name: 'Age',
+  type: 'string',
+  doc: 'Time since the object was created.',
+  cell: (object, { nowMs }) => formatAge(object.metadata.creationTimestamp, nowMs),
+};
+
+interface WithTemplate {
+  spec: {
+    selector?: LabelSelector;
+    template?: { spec?: { containers?: readonly { name: string; image?: string }[] } };
+  };
+}
+
+/** Containers, images and selector of a workload, for -o wide. */
+export const workloadColumns: readonly Column<WithTemplate>[] = [
+  {
+    name: 'Containers',
+    type: 'string',
+    priority: 1,
+    doc: 'Names of the containers in the template.',
+    cell: (object) =>
+      containersOf(object)
+        .map((c) => c.name)
+        .join(','),
+  },
+  {
+    name: 'Images',
+    type: 'string',
+    priority: 1,
+    doc: 'Images of the containers in the template.',
+    cell: (object) =>
+      containersOf(object)
+        .map((c) => c.image ?? '')
+        .join(','),
+  },
+  {
+    name: 'Selector',
+    type: 'string',
+    priority: 1,
+    doc: 'Labels of the pods that belong to it.',
+    cell: (object) => orNone(formatLabelSelector(object.spec.selector)),
+  },
+];
+
+const containersOf = (object: WithTemplate) => object.spec.template?.spec?.containers ?? [];
+
+/** An empty cell says `<none>`. */
+export const orNone = (text: string | undefined) => text || '<none>';
+
+/** Joins the first three of many: `a,b,c + 2 more...`. */
+export function joinWithMore(items: readonly string[], empty: string): string {
+  const shown = items.slice(0, 3).join(',');
+  if (items.length > 3) return `${shown} + ${items.length - 3} more...`;
+  return shown || empty;
+}

@@ -1,0 +1,48 @@
+// What role bindings and cluster role bindings share. Upstream: pkg/apis/rbac.
+import type { Column } from '../../machinery/kind.ts';
+import { ageColumn } from '../meta/columns.ts';
+import type { RoleRef, Subject } from './policy-rule.ts';
+
+export const rbacGroup = 'rbac.authorization.k8s.io';
+
+interface Binding {
+  roleRef?: RoleRef;
+  subjects?: Subject[];
+}
+
+/** Users and groups belong to this API group. Changes the binding. */
+export function setSubjectDefaults(binding: Binding): void {
+  for (const subject of binding.subjects ?? []) {
+    if (subject.kind === 'User' || subject.kind === 'Group') subject.apiGroup ||= rbacGroup;
+  }
+}
+
+function namesOf(binding: Binding, kind: string): string {
+  const subjects = (binding.subjects ?? []).filter((subject) => subject.kind === kind);
+  return subjects.map((s) => (kind === 'ServiceAccount' ? `${s.namespace ?? ''}/${s.name}` : s.name)).join(', ');
+}
+
+export const bindingColumns: readonly Column<any>[] = [
+  {
+    name: 'Role',
+    type: 'string',
+    doc: 'The role it grants.',
+    cell: (binding: Binding) => `${binding.roleRef?.kind}/${binding.roleRef?.name}`,
+  },
+  ageColumn,
+  { name: 'Users', type: 'string', priority: 1, doc: 'Users that get it.', cell: (b: Binding) => namesOf(b, 'User') },
+  {
+    name: 'Groups',
+    type: 'string',
+    priority: 1,
+    doc: 'Groups that get it.',
+    cell: (b: Binding) => namesOf(b, 'Group'),
+  },
+  {
+    name: 'ServiceAccounts',
+    type: 'string',
+    priority: 1,
+    doc: 'Service accounts that get it.',
+    cell: (b: Binding) => namesOf(b, 'ServiceAccount'),
+  },
+];
