@@ -1,0 +1,30 @@
+// Errors as the CRI client sees them: a gRPC code and a message. Thrown anywhere, translated only in server.ts.
+import { status } from '@grpc/grpc-js';
+
+export class RpcError extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RpcError';
+    this.code = code;
+  }
+}
+
+export const notFound = (message: string, cause?: unknown) => new RpcError(status.NOT_FOUND, message, { cause });
+export const invalidArgument = (message: string) => new RpcError(status.INVALID_ARGUMENT, message);
+export const alreadyExists = (message: string) => new RpcError(status.ALREADY_EXISTS, message);
+export const failedPrecondition = (message: string) => new RpcError(status.FAILED_PRECONDITION, message);
+export const unimplemented = (message: string) => new RpcError(status.UNIMPLEMENTED, message);
+export const deadlineExceeded = (message: string) => new RpcError(status.DEADLINE_EXCEEDED, message);
+export const unavailable = (message: string) => new RpcError(status.UNAVAILABLE, message);
+
+/** The text of anything thrown, with the texts of its causes behind it. */
+export function describeError(err: unknown): string {
+  if (!(err instanceof Error)) return String(err);
+  if (err.cause === undefined || err instanceof RpcError) return err.message;
+  return `${err.message}: ${describeError(err.cause)}`;
+}
+
+/** Whether an error of the file system means "not there". */
+export const isMissingFile = (err: unknown) => (err as NodeJS.ErrnoException | null)?.code === 'ENOENT';

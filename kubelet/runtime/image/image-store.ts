@@ -1,0 +1,72 @@
+// Images on this node: a record each, by the digest of their config, with all the names they are known by.
+import { RecordStore } from '../store/checkpoint.ts';
+import type { ImageConfig } from './image-config.ts';
+import type { LayerStore } from './layer-store.ts';
+import { formatReference, parseImageId, parseReference } from './reference.ts';
+
+export interface ImageRecord {
+  /** Hex digits of the digest of the config; with `sha256:` before it, the interface's image id. */
+  id: string;
+  /** Full names with a tag. */
+  tags: string[];
+  /** Full names with a digest. */
+  digests: string[];
+  sizeBytes: number;
+  config: ImageConfig;
+  diffIds: string[];
+}
+
+export class ImageStore {
+  readonly layers: LayerStore;
+  #records: RecordStore<ImageRecord>;
+
+  constructor(dir: string, layers: LayerStore) {
+    this.layers = layers;
+    this.#records = new RecordStore(dir);
+    this.#records.load();
+  }
+
+  list(): ImageRecord[] {
+    return this.#records.list();
+  }
+
+  get(id: string): ImageRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  /** Finds an image by id, name with tag, or name with digest. Undefined when absent; throws on a malformed name. */
+  find(text: string): ImageRecord | undefined {
+    const id = parseImageId(text);
+    if (id) return this.#records.get(id);
+    if (/^[0-9a-f]{12,63}$/.test(text)) {
+      const byPrefix = this.#records.find(text);
+      if (byPrefix) return byPrefix;
+    }
+    const name = formatReference(parseReference(text));
+    return this.list().find((r) => r.tags.includes(name) || r.digests.includes(name));
+  }
+
+  /** Records an image under more names. A tag belongs to one image: another that had it loses it. */
+  add(image: ImageRecord): ImageRecord {
+    for (const other of this.list()) {
+      const tags = other.tags.filter((t) => other.id === image.id || !image.tags.includes(t));
+      if (tags.length !== other.tags.length) this.#records.update(other.id, { tags });
+    }
+    const known = this.#records.get(image.id);
+    const merge = (a: readonly string[] = [], b: readonly string[]) => [...new Set([...a, ...b])];
+    const record = { ...image, tags: merge(known?.tags, image.tags), digests: merge(known?.digests, image.digests) };
+    this.#records.save(record);
+    return record;
+  }
+
+  /** Removes an image with all its names, and the layers that nothing needs any more. */
+  remove(id: string): void {
+    this.#records.remove(id);
+    this.layers.removeUnused(new Set(this.list().flatMap((r) => r.diffIds)));
+  }
+}
+
+export const imageIdOf = (record: ImageRecord) => `sha256:${record.id}`;
+
+/** What a container's status names its image by: a digest name where there is one, else the id. */
+export const imageRefOf = (record: ImageRecord) => record.digests[0] ?? imageIdOf(record);

@@ -1,0 +1,236 @@
+// Pulling an image: resolve the name, choose the platform, fetch and check config and layers, unpack, record. Blobs are
+// fetched into files named by digest, and resumed where a pull before stopped.
+import { createHash } from 'node:crypto';
+import { createReadStream, mkdirSync, rmSync } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AuthConfig } from '../../../proto/cri.gen.ts';
+import { describeError, invalidArgument, isMissingFile, notFound, RpcError, unavailable } from '../errors.ts';
+import { KeyedLock } from '../store/keyed-lock.ts';
+import {
+  type Descriptor,
+  isIndex,
+  isManifest,
+  type Manifest,
+  parseImageConfig,
+  selectPlatform,
+} from './image-config.ts';
+import type { ImageRecord, ImageStore } from './image-store.ts';
+import { formatReference, type ImageReference, parseReference, repositoryOf } from './reference.ts';
+import { manifestTypes, openRegistry, type Registry, RegistryError } from './registry.ts';
+
+export interface PullerOptions {
+  images: ImageStore;
+  /** Where blobs lie while they are fetched. */
+  ingestDir: string;
+  architecture: string;
+  /** Addresses to ask before a registry itself, by the registry's host. */
+  mirrors: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface Puller {
+  /** Makes an image present. Rejects with an RpcError worded for the pod's status. */
+  pull(name: string, auth: AuthConfig | null, signal: AbortSignal): Promise<ImageRecord>;
+}
+
+const parallelFetches = 3;
+const maxManifestBytes = 4 << 20;
+
+export function createPuller(options: PullerOptions): Puller {
+  const locks = new KeyedLock();
+  mkdirSync(options.ingestDir, { recursive: true });
+  return {
+    pull: (name, auth, signal) =>
+      locks.run(name, async () => {
+        const ref = parseOrReject(name);
+        try {
+          return await pullFromAny(options, ref, auth, signal);
+        } catch (err) {
+          throw toRpcError(formatOf(name, ref), err);
+        }
+      }),
+  };
+}
+
+const formatOf = (name: string, ref: ImageReference) => (name.includes('@') ? name : formatReference(ref));
+
+function parseOrReject(name: string): ImageReference {
+  try {
+    return parseReference(name);
+  } catch (err) {
+    throw invalidArgument((err as Error).message);
+  }
+}
+
+function toRpcError(name: string, err: unknown): RpcError {
+  const message = `failed to pull and unpack image "${name}": ${describeError(err)}`;
+  if (!(err instanceof RegistryError)) return new RpcError(2, message, { cause: err });
+  if (err.status === 404) return notFound(message, err);
+  return err.status === 0 ? unavailable(message) : new RpcError(2, message, { cause: err });
+}
+
+async function pullFromAny(options: PullerOptions, ref: ImageReference, auth: AuthConfig | null, signal: AbortSignal) {
+  for (const mirror of options.mirrors.get(ref.domain) ?? []) {
+    try {
+      return await pullFrom(options, ref, openRegistry(ref, null, mirror), signal);
+    } catch (err) {
+      // A mirror that fails is no reason to fail: the registry itself comes next.
+      if (!(err instanceof RegistryError)) throw err;
+    }
+  }
+  return pullFrom(options, ref, openRegistry(ref, auth), signal);
+}
+
+async function pullFrom(options: PullerOptions, ref: ImageReference, registry: Registry, signal: AbortSignal) {
+  const top = await resolve(registry, ref, signal);
+  const manifest = await selectManifest(registry, top, options.architecture, signal);
+  const configBytes = await fetchSmallBlob(registry, manifest.config, signal);
+  const file = parseImageConfig(configBytes);
+  if (file.diffIds.length !== manifest.layers.length)
+    throw new Error('the image has more layers than its config names');
+  const { images } = options;
+  return images.layers.hold(file.diffIds, async () => {
+    const queue = manifest.layers.map((layer, i) => ({ layer, diffId: file.diffIds[i]! }));
+    const abort = new AbortController();
+    const either = AbortSignal.any([signal, abort.signal]);
+    const work = async () => {
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        await pullLayer(options, registry, next.layer, next.diffId, either);
+      }
+    };
+    const workers = Array.from({ length: parallelFetches }, () =>
+      work().catch((err) => {
+        abort.abort(err);
+        throw err;
+      }),
+    );
+    const failed = (await Promise.allSettled(workers)).find((r) => r.status === 'rejected');
+    if (failed) throw abort.signal.aborted ? abort.signal.reason : failed.reason;
+    return images.add({
+      id: createHash('sha256').update(configBytes).digest('hex'),
+      tags: ref.tag && !ref.digest ? [formatReference(ref)] : [],
+      digests: [`${repositoryOf(ref)}@${top.digest}`],
+      sizeBytes: configBytes.length + manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+      config: file.config,
+      diffIds: file.diffIds,
+    });
+  });
+}
+
+interface FetchedManifest {
+  digest: string;
+  content: unknown;
+}
+
+const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+
+async function resolve(registry: Registry, ref: ImageReference, signal: AbortSignal): Promise<FetchedManifest> {
+  try {
+    // Asked for first as other runtimes do: the cheap question whether the name exists.
+    await registry.request(`manifests/${ref.digest ?? ref.tag}`, {
+      method: 'HEAD',
+      headers: { accept: manifestTypes.join(', ') },
+      signal,
+    });
+    return await fetchManifest(registry, ref.digest ?? ref.tag!, signal);
+  } catch (err) {
+    if (!(err instanceof RegistryError)) throw err;
+    const wording =
+      err.status === 404
+        ? `failed to resolve reference: ${formatReference(ref)}: not found`
+        : `failed to resolve image: ${err.message}`;
+    throw new RegistryError(err.status, wording);
+  }
+}
+
+async function fetchManifest(registry: Registry, reference: string, signal: AbortSignal): Promise<FetchedManifest> {
+  const accept = manifestTypes.join(', ');
+  const response = await registry.request(`manifests/${reference}`, { headers: { accept }, signal });
+  const bytes = Buffer.from(await response.arrayBuffer());
+  if (bytes.length > maxManifestBytes) throw new Error('the manifest is too large');
+  const digest = digestOf(bytes);
+  if (reference.startsWith('sha256:') && digest !== reference)
+    throw new Error(`manifest is ${digest}, not ${reference}`);
+  return { digest, content: JSON.parse(bytes.toString()) };
+}
+
+async function selectManifest(
+  registry: Registry,
+  top: FetchedManifest,
+  architecture: string,
+  signal: AbortSignal,
+): Promise<Manifest> {
+  let content = top.content as object;
+  if (isIndex(content)) {
+    content = (await fetchManifest(registry, selectPlatform(content, architecture).digest, signal)).content as object;
+  }
+  if (!isManifest(content)) throw new Error('unsupported manifest format');
+  return content;
+}
+
+async function fetchSmallBlob(registry: Registry, { digest, size }: Descriptor, signal: AbortSignal): Promise<Buffer> {
+  if (size > maxManifestBytes) throw new Error('the image configuration is too large');
+  const response = await registry.request(`blobs/${digest}`, { signal });
+  const bytes = Buffer.from(await response.arrayBuffer());
+  if (digestOf(bytes) !== digest) throw new Error(`blob is ${digestOf(bytes)}, not ${digest}`);
+  return bytes;
+}
+
+async function pullLayer(
+  options: PullerOptions,
+  registry: Registry,
+  layer: Descriptor,
+  diffId: string,
+  signal: AbortSignal,
+) {
+  const { images, ingestDir } = options;
+  if (images.layers.find(diffId)) return;
+  const path = join(ingestDir, layer.digest.replace(':', '-'));
+  await fetchBlob(registry, layer, path, signal);
+  await images.layers.unpack(diffId, path, signal);
+  rmSync(path, { force: true });
+}
+
+/** Fetches a blob into a file, continuing a part that is there, and checks its digest. */
+async function fetchBlob(
+  registry: Registry,
+  { digest, size }: Descriptor,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const have = await sizeOf(path);
+  const hash = createHash('sha256');
+  if (have > 0) for await (const chunk of createReadStream(path)) hash.update(chunk);
+  if (have < size) {
+    const headers: Record<string, string> = have > 0 ? { range: `bytes=${have}-` } : {};
+    const response = await registry.request(`blobs/${digest}`, { headers, signal });
+    if (have > 0 && response.status !== 206) {
+      // It does not resume: from the start, then.
+      await response.body?.cancel();
+      rmSync(path);
+      return fetchBlob(registry, { digest, size }, path, signal);
+    }
+    const file = await open(path, 'a');
+    try {
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        hash.update(chunk);
+        await file.write(chunk);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+  const actual = `sha256:${hash.digest('hex')}`;
+  if (actual === digest) return;
+  rmSync(path, { force: true });
+  throw new Error(`blob is ${actual}, not ${digest}`);
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (err) {
+    if (isMissingFile(err)) return 0;
+    throw err;
+  }
+}

@@ -1,0 +1,55 @@
+// Image names as people write them: `busybox`, `ghcr.io/a/b:1`, `host:5000/x@sha256:...`; and what they stand for.
+// Upstream counterpart: distribution/reference, whose wording of errors users see in their pods.
+
+export interface ImageReference {
+  /** Registry host with port; `docker.io` when none was written. */
+  domain: string;
+  /** Repository below the domain; `library/` is added on docker.io. */
+  path: string;
+  tag?: string;
+  digest?: string;
+}
+
+const pathPattern = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
+const domainPattern =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d+)?$/;
+const tagPattern = /^\w[\w.-]{0,127}$/;
+const digestPattern = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,}$/;
+const idPattern = /^(?:sha256:)?([0-9a-f]{64})$/;
+
+const invalid = (text: string, why = '') =>
+  new Error(`couldn't parse image name "${text}": invalid reference format${why}`);
+
+/** Parses and completes a name; a name with neither tag nor digest gets the tag `latest`. Throws an Error. */
+export function parseReference(text: string): ImageReference {
+  const [beforeDigest = '', digest, ...more] = text.split('@');
+  if (more.length > 0 || (digest !== undefined && !digestPattern.test(digest))) throw invalid(text);
+  const slash = beforeDigest.indexOf('/');
+  const first = slash < 0 ? '' : beforeDigest.slice(0, slash);
+  // The first part is a host if it could not be a repository: it has a dot or port, capitals, or is localhost.
+  const hasDomain = first !== '' && (/[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase());
+  const domain = hasDomain ? first.replace(/^index\.docker\.io$/, 'docker.io') : 'docker.io';
+  const rest = hasDomain ? beforeDigest.slice(slash + 1) : beforeDigest;
+  const colon = rest.lastIndexOf(':');
+  const hasTag = colon >= 0 && !rest.slice(colon).includes('/');
+  const shortPath = hasTag ? rest.slice(0, colon) : rest;
+  const tag = hasTag ? rest.slice(colon + 1) : undefined;
+  const path = domain === 'docker.io' && !shortPath.includes('/') ? `library/${shortPath}` : shortPath;
+  if (shortPath !== shortPath.toLowerCase()) throw invalid(text, `: repository name (${shortPath}) must be lowercase`);
+  if (!domainPattern.test(domain) || !pathPattern.test(path)) throw invalid(text);
+  if (tag !== undefined && !tagPattern.test(tag)) throw invalid(text);
+  if (tag === undefined && digest === undefined) return { domain, path, tag: 'latest' };
+  return { domain, path, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
+}
+
+export const repositoryOf = (ref: ImageReference) => `${ref.domain}/${ref.path}`;
+
+/** The full name: a digest wins over a tag, since it says exactly which image. */
+export function formatReference(ref: ImageReference): string {
+  return ref.digest ? `${repositoryOf(ref)}@${ref.digest}` : `${repositoryOf(ref)}:${ref.tag}`;
+}
+
+/** The hex digits when the text is an image id (`sha256:<64 hex>` or bare), else undefined. */
+export function parseImageId(text: string): string | undefined {
+  return idPattern.exec(text)?.[1];
+}

@@ -1,0 +1,162 @@
+// What a container's spec needs from the node before it can be built: who the user is in the image, where its mounts
+// come from, what its devices are, which seccomp profile applies.
+import {
+  constants,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { ContainerConfig, Device, Mount } from '../../../proto/cri.gen.ts';
+import { invalidArgument, isMissingFile } from '../errors.ts';
+import type { ImageConfig } from '../image/image-config.ts';
+import type { ResolvedMount } from '../spec/mount.ts';
+import { checkMount } from '../spec/mount.ts';
+import type { OciDevice, OciSeccomp } from '../spec/oci.ts';
+import { buildDefaultSeccomp } from '../spec/seccomp.ts';
+import { parseGroup, parsePasswd, resolveUser } from '../spec/user.ts';
+
+const maxLinks = 40;
+
+/** Follows a path inside a root as the container would: links, absolute or not, never lead out of it. */
+export function resolveInRoot(root: string, path: string): string {
+  let done: string[] = [];
+  const todo = path.split('/').reverse();
+  for (let links = 0; todo.length > 0; ) {
+    const part = todo.pop()!;
+    if (part === '' || part === '.') continue;
+    if (part === '..') {
+      done.pop();
+      continue;
+    }
+    const target = readLink(join(root, ...done, part));
+    if (target === null) {
+      done.push(part);
+      continue;
+    }
+    if (++links > maxLinks) throw new Error(`too many links in ${path}`);
+    if (target.startsWith('/')) done = [];
+    todo.push(...target.split('/').reverse());
+  }
+  return join(root, ...done);
+}
+
+function readLink(path: string): string | null {
+  try {
+    return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : null;
+  } catch (err) {
+    if (isMissingFile(err) || (err as NodeJS.ErrnoException).code === 'ENOTDIR') return null;
+    throw err;
+  }
+}
+
+function readInRoot(root: string, path: string): string {
+  try {
+    return readFileSync(resolveInRoot(root, path), 'utf8');
+  } catch (err) {
+    if (isMissingFile(err)) return '';
+    throw err;
+  }
+}
+
+/** The user of a container. INVALID_ARGUMENT when the image does not have it. */
+export function lookUpUser(config: ContainerConfig, image: ImageConfig, rootfs: string) {
+  const security = config.linux?.security_context;
+  const wish = {
+    ...(security?.run_as_user ? { uid: Number(security.run_as_user.value) } : {}),
+    username: security?.run_as_username ?? '',
+    ...(security?.run_as_group ? { gid: Number(security.run_as_group.value) } : {}),
+    supplementalGroups: (security?.supplemental_groups ?? []).map(Number),
+    policy: security?.supplemental_groups_policy ?? ('Merge' as const),
+    imageUser: image.user,
+  };
+  try {
+    const passwd = parsePasswd(readInRoot(rootfs, '/etc/passwd'));
+    return resolveUser(wish, passwd, parseGroup(readInRoot(rootfs, '/etc/group')));
+  } catch (err) {
+    throw invalidArgument((err as Error).message);
+  }
+}
+
+/** Resolves the sources of mounts. A missing source becomes a directory, as in other runtimes. */
+export function resolveMounts(mounts: readonly Mount[]): ResolvedMount[] {
+  return mounts.map((wanted) => {
+    const problem = checkMount(wanted);
+    if (problem) throw invalidArgument(problem);
+    if (wanted.image?.image) throw invalidArgument('image volumes are not supported by this runtime');
+    try {
+      return { wanted, source: realpathSync(wanted.host_path) };
+    } catch (err) {
+      if (!isMissingFile(err)) throw err;
+      mkdirSync(wanted.host_path, { recursive: true });
+      return { wanted, source: realpathSync(wanted.host_path) };
+    }
+  });
+}
+
+const deviceType = (stats: Stats): OciDevice['type'] | null =>
+  stats.isBlockDevice() ? 'b' : stats.isCharacterDevice() ? 'c' : null;
+
+/** Linux packs a device number as mmmM MMmm (hex digits of major M and minor m, low 32 bits). */
+export function splitDeviceNumber(rdev: number): { major: number; minor: number } {
+  return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) };
+}
+
+function describeDevice(hostPath: string, containerPath: string, access: string): (OciDevice & { access: string })[] {
+  const stats = statSync(hostPath);
+  const type = deviceType(stats);
+  if (!type) throw invalidArgument(`${hostPath} is not a device`);
+  const fileMode = stats.mode & ~constants.S_IFMT;
+  const owner = { uid: stats.uid, gid: stats.gid };
+  return [{ path: containerPath, type, ...splitDeviceNumber(stats.rdev), fileMode, ...owner, access }];
+}
+
+/** The devices of a container: those asked for, a directory meaning all below it; all of the node's when privileged. */
+export function lookUpDevices(wanted: readonly Device[], privileged: boolean): (OciDevice & { access: string })[] {
+  const asked = wanted.flatMap(({ host_path, container_path, permissions }) =>
+    listDeviceFiles(host_path, container_path || host_path).flatMap(([from, to]) =>
+      describeDevice(from, to, permissions || 'rwm'),
+    ),
+  );
+  if (!privileged) return asked;
+  const own = new Set(asked.map((d) => d.path));
+  const all = listDeviceFiles('/dev', '/dev').flatMap(([path]) => describeDevice(path, path, 'rwm'));
+  return [...asked, ...all.filter((d) => !own.has(d.path))];
+}
+
+/** Parts of /dev that every container has its own of. */
+const ownDevices = new Set(
+  'pts shm mqueue fd console ptmx stdin stdout stderr null zero full random urandom tty core'.split(' '),
+);
+
+function listDeviceFiles(from: string, to: string): [string, string][] {
+  if (!statSync(from).isDirectory()) return [[from, to]];
+  return readdirSync(from, { withFileTypes: true }).flatMap((entry): [string, string][] => {
+    if (from === '/dev' && ownDevices.has(entry.name)) return [];
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) return listDeviceFiles(source, target);
+    return entry.isBlockDevice() || entry.isCharacterDevice() ? [[source, target]] : [];
+  });
+}
+
+/** The seccomp filter of a container: none when privileged or unconfined. */
+export function lookUpSeccomp(
+  config: ContainerConfig,
+  capabilities: readonly string[],
+  arch: string,
+): OciSeccomp | undefined {
+  const security = config.linux?.security_context;
+  const profile = security?.seccomp;
+  if (!profile || security.privileged || profile.profile_type === 'Unconfined') return undefined;
+  if (profile.profile_type === 'RuntimeDefault') return buildDefaultSeccomp(capabilities, arch);
+  try {
+    return JSON.parse(readFileSync(profile.localhost_ref.replace(/^localhost\//, ''), 'utf8')) as OciSeccomp;
+  } catch (err) {
+    throw invalidArgument(`failed to load seccomp profile "${profile.localhost_ref}": ${(err as Error).message}`);
+  }
+}

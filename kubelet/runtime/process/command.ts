@@ -1,0 +1,55 @@
+// Short-lived child processes. Every program the runtime calls (ip, nft, mount, crun, tar) goes through here, so that
+// failures look alike: the program, its exit code and what it said.
+import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+
+export interface CommandOptions {
+  /** Text or a stream for its standard input. */
+  input?: string | Readable;
+  cwd?: string;
+  signal?: AbortSignal;
+}
+
+export class CommandError extends Error {
+  readonly exitCode: number | null;
+  readonly stderr: string;
+
+  constructor(command: string, exitCode: number | null, stderr: string) {
+    super(`${command}: ${stderr.trim() || `exit status ${exitCode}`}`);
+    this.name = 'CommandError';
+    this.exitCode = exitCode;
+    this.stderr = stderr;
+  }
+}
+
+/** The environment of every program called: nothing of ours but a path. */
+export const commandEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
+
+/** Runs a program to its end and answers its output. Rejects with CommandError when it fails. */
+export function runCommand(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const { input, cwd, signal } = options;
+    const stdin = input === undefined ? 'ignore' : 'pipe';
+    const child = spawn(command, args, { cwd, signal, env: commandEnv, stdio: [stdin, 'pipe', 'pipe'] });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout!.on('data', (chunk) => stdout.push(chunk));
+    child.stderr!.on('data', (chunk) => stderr.push(chunk));
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve(Buffer.concat(stdout).toString());
+      else reject(new CommandError(command, code, Buffer.concat(stderr).toString()));
+    });
+    if (input === undefined) return;
+    // A program that ends before it has read everything says why on stderr; the broken pipe adds nothing.
+    child.stdin!.on('error', () => undefined);
+    if (typeof input === 'string') child.stdin!.end(input);
+    else {
+      input.once('error', (err) => {
+        reject(err);
+        child.kill('SIGKILL');
+      });
+      input.pipe(child.stdin!);
+    }
+  });
+}

@@ -1,0 +1,97 @@
+// conmon, one per sandbox and container: it starts the OCI runtime, then owns the process's stdio, its CRI log, its exit
+// file and its OOM mark. It outlives us: a restarted runtime finds all of that on disk. It reports the pid of the new
+// process, or why there is none, as one line of JSON on descriptor 3.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { commandEnv } from './command.ts';
+import { OciRuntimeError } from './oci-error.ts';
+
+export interface ConmonOptions {
+  id: string;
+  bundleDir: string;
+  exitDir: string;
+  ociRuntime: string;
+  ociRoot: string;
+  /** Absent: the output is dropped. */
+  logPath?: string;
+  tty?: boolean;
+  stdin?: boolean;
+  /** Standard input ends when the first attached client leaves. */
+  stdinOnce?: boolean;
+}
+
+export const conmonPaths = (bundleDir: string) => ({
+  pidFile: join(bundleDir, 'pid'),
+  /** Holds the OOM mark; must not contain the exit directory. */
+  persistDir: join(bundleDir, 'persist'),
+  oomMark: join(bundleDir, 'persist', 'oom'),
+  control: join(bundleDir, 'ctl'),
+  attachSocket: join(bundleDir, 'attach'),
+});
+
+export function conmonArgs(options: ConmonOptions): string[] {
+  const { id, bundleDir } = options;
+  const paths = conmonPaths(bundleDir);
+  const args = ['--api-version', '1', '-b', bundleDir, '-c', id, '-n', id, '-u', id];
+  args.push('-r', options.ociRuntime, '--runtime-arg', `--root=${options.ociRoot}`);
+  args.push('--exit-dir', options.exitDir, '-p', paths.pidFile, '-P', join(bundleDir, 'conmon.pid'));
+  args.push('--persist-dir', paths.persistDir, '--full-attach', '--no-sync-log');
+  args.push('-l', options.logPath ? `k8s-file:${options.logPath}` : 'none');
+  if (options.tty) args.push('-t');
+  if (options.stdin) args.push('-i');
+  if (options.stdin && !options.stdinOnce) args.push('--leave-stdin-open');
+  return args;
+}
+
+/** Creates (not starts) the bundle's container below a new conmon. Answers the pid; throws OciRuntimeError. */
+export async function createWithConmon(options: ConmonOptions): Promise<number> {
+  mkdirSync(conmonPaths(options.bundleDir).persistDir, { recursive: true });
+  if (options.logPath) mkdirSync(dirname(options.logPath), { recursive: true });
+  const child = spawn('conmon', conmonArgs(options), {
+    env: { ...commandEnv, _OCI_SYNCPIPE: '3' },
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  });
+  const report = await readReport(child);
+  if (report.data < 0) throw new OciRuntimeError(report.message ?? 'conmon could not create the container');
+  return report.data;
+}
+
+function readReport(child: ChildProcess): Promise<{ data: number; message?: string }> {
+  return new Promise((resolve, reject) => {
+    const pipe = child.stdio[3] as Readable & { unref?(): void };
+    let text = '';
+    const finish = (settle: () => void) => {
+      // conmon keeps its end open for life; ours must not keep it.
+      pipe.destroy();
+      child.unref();
+      settle();
+    };
+    child.once('error', (err) => finish(() => reject(new Error('cannot run conmon', { cause: err }))));
+    pipe.on('data', (chunk) => {
+      text += chunk;
+      const end = text.indexOf('\n');
+      if (end < 0) return;
+      finish(() => {
+        try {
+          resolve(JSON.parse(text.slice(0, end)));
+        } catch (err) {
+          reject(new Error(`conmon reported ${JSON.stringify(text)}`, { cause: err }));
+        }
+      });
+    });
+    pipe.once('end', () => finish(() => reject(new Error('conmon ended without a report'))));
+  });
+}
+
+/** Commands of conmon's control fifo: `1 ROWS COLUMNS` resizes the terminal, `2 0 0` opens the log anew. */
+export function sendControl(bundleDir: string, command: string): void {
+  // Non-blocking: without a conmon at the other end this fails with ENXIO instead of waiting for one.
+  const fd = openSync(conmonPaths(bundleDir).control, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    writeSync(fd, `${command}\n`);
+  } finally {
+    closeSync(fd);
+  }
+}

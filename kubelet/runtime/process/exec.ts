@@ -1,0 +1,85 @@
+// Commands in running containers, by the OCI runtime's own exec: it joins namespaces, cgroup and seccomp filter, and ends
+// with the command's exit code. Its own errors go to a log file, apart from what the command writes.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isMissingFile } from '../errors.ts';
+import type { OciProcess, OciSpec } from '../spec/oci.ts';
+import { commandEnv } from './command.ts';
+import { readProcessRef, signalProcess } from './identity.ts';
+import { translateOciMessage } from './oci-error.ts';
+import type { OciRuntime } from './oci-runtime.ts';
+
+export interface ExecRequest {
+  containerId: string;
+  bundleDir: string;
+  command: string[];
+  tty: boolean;
+}
+
+/** A prepared exec: its files in a directory of its own, and the command line that runs it. */
+export interface PreparedExec {
+  dir: string;
+  args: string[];
+  /** What the OCI runtime itself reported, if it could not run the command. */
+  readError(): string | null;
+  /** Kills the command, from outside, if it runs. */
+  kill(): void;
+  cleanUp(): void;
+}
+
+/** The process of an exec: that of the container with another command. */
+export function buildExecProcess(spec: OciSpec, command: string[], tty: boolean): OciProcess {
+  const env =
+    tty && !spec.process.env.some((e) => e.startsWith('TERM='))
+      ? [...spec.process.env, 'TERM=xterm']
+      : spec.process.env;
+  return { ...spec.process, terminal: tty, args: command, env };
+}
+
+export function prepareExec(oci: OciRuntime, execDir: string, request: ExecRequest): PreparedExec {
+  const spec = JSON.parse(readFileSync(join(request.bundleDir, 'config.json'), 'utf8')) as OciSpec;
+  mkdirSync(execDir, { recursive: true });
+  const dir = mkdtempSync(join(execDir, 'exec-'));
+  const [processFile, pidFile, logFile] = [join(dir, 'process.json'), join(dir, 'pid'), join(dir, 'log')];
+  const process = buildExecProcess(spec, request.command, request.tty);
+  writeFileSync(processFile, JSON.stringify(process), { mode: 0o600 });
+  const global = [`--root=${oci.root}`, `--log=${logFile}`, '--log-format=json'];
+  const tty = request.tty ? ['--tty'] : [];
+  const read = (path: string) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (err) {
+      if (isMissingFile(err)) return '';
+      throw err;
+    }
+  };
+  return {
+    dir,
+    args: [...global, 'exec', `--process=${processFile}`, `--pid-file=${pidFile}`, ...tty, request.containerId],
+    readError() {
+      const last = read(logFile).trim().split('\n').at(-1);
+      return last ? translateOciMessage(last) : null;
+    },
+    kill() {
+      const ref = readProcessRef(Number(read(pidFile)));
+      if (ref) signalProcess(ref, 'SIGKILL');
+    },
+    cleanUp: () => rmSync(dir, { recursive: true, force: true }),
+  };
+}
+
+/** Starts a prepared exec with pipes for its streams. */
+export function spawnExec(oci: OciRuntime, exec: PreparedExec, stdin: 'pipe' | 'ignore'): ChildProcess {
+  return spawn(oci.binary, exec.args, { env: commandEnv, stdio: [stdin, 'pipe', 'pipe'] });
+}
+
+/** Resolves with the exit code when a child has ended, a signal counting as 128 + its number. */
+export function waitForExit(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? killedExitCode));
+  });
+}
+
+const killedExitCode = 137;

@@ -1,0 +1,42 @@
+// What the OCI runtime said when a container could not be made, in the words users know from other runtimes: pods
+// carry this text in their status, and people (and tests) look for `exec: "/no/such": stat /no/such: ...`.
+
+export class OciRuntimeError extends Error {
+  constructor(rawMessage: string) {
+    super(`failed to create container task: OCI runtime create failed: ${translateOciMessage(rawMessage)}`);
+    this.name = 'OciRuntimeError';
+  }
+}
+
+const startFailed = 'unable to start container process';
+
+const rules: readonly (readonly [RegExp, (m: RegExpExecArray) => string])[] = [
+  [
+    /executable file `(.*)` not found in \$PATH/,
+    (m) => `${startFailed}: exec: "${m[1]}": executable file not found in $PATH`,
+  ],
+  [
+    /executable file `(.*)` not found: No such file or directory/,
+    (m) => `${startFailed}: exec: "${m[1]}": stat ${m[1]}: no such file or directory`,
+  ],
+  [/open executable `?(.*?)`?: Permission denied/, (m) => `${startFailed}: exec: "${m[1]}": permission denied`],
+  [/exec(?:ve)? `?(.*?)`?: Permission denied/, (m) => `${startFailed}: exec: "${m[1]}": permission denied`],
+  [/exec(?:ve)? `?(.*?)`?: Exec format error/, (m) => `${startFailed}: exec ${m[1]}: exec format error`],
+  [
+    /(?:chdir|mkdir|cwd).*?`(.*)`: Not a directory/,
+    (m) => `${startFailed}: error during container init: mkdir ${m[1]}: not a directory`,
+  ],
+];
+
+/** Strips the log decoration of the runtime and words the common mistakes as other runtimes do. */
+export function translateOciMessage(raw: string): string {
+  let message = raw.trim();
+  const logged = /msg="((?:[^"\\]|\\.)*)"/.exec(message);
+  if (logged) message = logged[1]!.replace(/\\(.)/g, '$1');
+  message = message.replace(/^\d{4}-\d\d-\d\dT\S+: /, '');
+  for (const [pattern, say] of rules) {
+    const found = pattern.exec(message);
+    if (found) return say(found);
+  }
+  return message;
+}

@@ -1,0 +1,49 @@
+// The OCI runtime (crun, or runc where crun is missing) behind five calls. State lives below `ociRoot`.
+import { existsSync } from 'node:fs';
+import { CommandError, runCommand } from './command.ts';
+import { type ConmonOptions, createWithConmon } from './conmon.ts';
+import { type ProcessRef, readProcessRef } from './identity.ts';
+import { OciRuntimeError } from './oci-error.ts';
+
+export interface OciRuntime {
+  readonly binary: string;
+  readonly root: string;
+  /** Creates a container below a conmon, ready to start. */
+  create(options: Omit<ConmonOptions, 'ociRuntime' | 'ociRoot'>): Promise<ProcessRef>;
+  start(id: string): Promise<void>;
+  /** Frees its cgroup and state, killing what still runs. Nothing to free is fine. */
+  delete(id: string): Promise<void>;
+}
+
+export function createOciRuntime(binary: string, root: string): OciRuntime {
+  return {
+    binary,
+    root,
+    async create(options) {
+      const pid = await createWithConmon({ ...options, ociRuntime: binary, ociRoot: root });
+      const ref = readProcessRef(pid);
+      if (!ref) throw new OciRuntimeError('the container process ended before it was started');
+      return ref;
+    },
+    async start(id) {
+      try {
+        await runCommand(binary, [`--root=${root}`, 'start', id]);
+      } catch (err) {
+        throw err instanceof CommandError ? new OciRuntimeError(err.stderr) : err;
+      }
+    },
+    async delete(id) {
+      if (!existsSync(`${root}/${id}`)) return;
+      await runCommand(binary, [`--root=${root}`, 'delete', '--force', id]);
+    },
+  };
+}
+
+const searchDirs = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** The path of a program, or null when it is not installed. */
+export function findProgram(name: string): string | null {
+  if (name.includes('/')) return existsSync(name) ? name : null;
+  const dir = searchDirs.find((d) => existsSync(`${d}/${name}`));
+  return dir ? `${dir}/${name}` : null;
+}

@@ -1,0 +1,50 @@
+// What the verbs work with: stores and effects, each behind a small type. Built once in main.ts; there is no object
+// that "is" the runtime.
+import type { Clock } from '../../machinery/clock.ts';
+import type { Logger } from '../../machinery/log.ts';
+import type { Cgroups } from './cgroup.ts';
+import type { ImageStore } from './image/image-store.ts';
+import type { Puller } from './image/pull.ts';
+import type { NodeNetwork } from './network/node-network.ts';
+import type { OciRuntime } from './process/oci-runtime.ts';
+import type { NodeFacts } from './spec/container.ts';
+import type { RecordStore } from './store/checkpoint.ts';
+import type { EventHub } from './store/event-hub.ts';
+import type { ExitWaiters } from './store/exit-waiters.ts';
+import type { KeyedLock } from './store/keyed-lock.ts';
+import type { ContainerRecord, SandboxRecord } from './store/records.ts';
+import type { StreamServer } from './stream/server.ts';
+
+/** Where things lie. Ids are never longer than 64 characters; bundles hold unix sockets. */
+export interface RuntimePaths {
+  /** Persistent: images, layers, records, writable layers. */
+  root: string;
+  /** May vanish at a reboot: bundles, sockets, exit files. */
+  state: string;
+  exitDir: string;
+  /** Read-only root of the pause process. */
+  pauseRoot: string;
+  scratchDir: string;
+}
+
+export interface Runtime {
+  paths: RuntimePaths;
+  clock: Clock;
+  log: Logger;
+  node: NodeFacts;
+  /** OCI's name of the architecture, and Node's. */
+  architecture: string;
+  nodeArch: string;
+  nodeHostname: string;
+  sandboxes: RecordStore<SandboxRecord>;
+  containers: RecordStore<ContainerRecord>;
+  images: ImageStore;
+  puller: Puller;
+  oci: OciRuntime;
+  cgroups: Cgroups;
+  network: NodeNetwork;
+  events: EventHub;
+  exits: ExitWaiters;
+  locks: KeyedLock;
+  streams: StreamServer;
+}

@@ -1,0 +1,82 @@
+// Limits of the interface turned into those of the OCI specification and back into what statuses report.
+import type { LinuxContainerResources } from '../../../proto/cri.gen.ts';
+import type { OciDeviceRule, OciResources } from './oci.ts';
+
+/** What of the node decides how limits are written. */
+export interface CgroupFacts {
+  version: 1 | 2;
+  /** Whether the hugetlb controller is there; limits of huge pages are dropped without it, as elsewhere. */
+  hugetlb: boolean;
+}
+
+export function buildResources(wanted: LinuxContainerResources | null, facts: CgroupFacts): OciResources {
+  if (!wanted) return {};
+  const out: OciResources = {};
+  const cpu = {
+    ...positive('shares', wanted.cpu_shares),
+    ...nonZero('quota', wanted.cpu_quota),
+    ...positive('period', wanted.cpu_period),
+    ...(wanted.cpuset_cpus ? { cpus: wanted.cpuset_cpus } : {}),
+    ...(wanted.cpuset_mems ? { mems: wanted.cpuset_mems } : {}),
+  };
+  if (Object.keys(cpu).length > 0) out.cpu = cpu;
+  const memory = {
+    ...nonZero('limit', wanted.memory_limit_in_bytes),
+    ...nonZero('swap', wanted.memory_swap_limit_in_bytes),
+  };
+  if (Object.keys(memory).length > 0) out.memory = memory;
+  if (facts.hugetlb && wanted.hugepage_limits.length > 0) {
+    out.hugepageLimits = wanted.hugepage_limits.map((x) => ({ pageSize: x.page_size, limit: Number(x.limit) }));
+  }
+  if (facts.version === 2 && Object.keys(wanted.unified).length > 0) out.unified = wanted.unified;
+  return out;
+}
+
+const positive = <K extends string>(key: K, value: string) =>
+  (Number(value) > 0 ? { [key]: Number(value) } : {}) as { [P in K]?: number };
+
+const nonZero = <K extends string>(key: K, value: string) =>
+  (Number(value) !== 0 ? { [key]: Number(value) } : {}) as { [P in K]?: number };
+
+const rw = 'rwm';
+
+/** The devices every container may use: the terminals and the harmless memory devices; and mknod of anything. */
+export const defaultDeviceRules: readonly OciDeviceRule[] = [
+  { allow: false, access: rw },
+  { allow: true, type: 'c', access: 'm' },
+  { allow: true, type: 'b', access: 'm' },
+  ...[3, 5, 7, 8, 9].map((minor) => ({ allow: true, type: 'c', major: 1, minor, access: rw })),
+  ...[0, 1, 2].map((minor) => ({ allow: true, type: 'c', major: 5, minor, access: rw })),
+  { allow: true, type: 'c', major: 136, access: rw },
+];
+
+export const allDevicesRule: OciDeviceRule = { allow: true, access: rw };
+
+/** The limits after an update: fields that are zero in the update keep their value. */
+export function mergeResources(
+  before: LinuxContainerResources | null,
+  update: LinuxContainerResources,
+): LinuxContainerResources {
+  if (!before) return update;
+  const keep = <K extends keyof LinuxContainerResources>(key: K) =>
+    update[key] === '0' || update[key] === '' ? before[key] : update[key];
+  return {
+    cpu_period: keep('cpu_period'),
+    cpu_quota: keep('cpu_quota'),
+    cpu_shares: keep('cpu_shares'),
+    memory_limit_in_bytes: keep('memory_limit_in_bytes'),
+    memory_swap_limit_in_bytes: keep('memory_swap_limit_in_bytes'),
+    oom_score_adj: keep('oom_score_adj'),
+    cpuset_cpus: keep('cpuset_cpus'),
+    cpuset_mems: keep('cpuset_mems'),
+    hugepage_limits: update.hugepage_limits.length > 0 ? update.hugepage_limits : before.hugepage_limits,
+    unified: { ...before.unified, ...update.unified },
+  };
+}
+
+/** cgroup v2's cpu.weight for v1's cpu.shares. */
+export function weightOfShares(shares: number): number {
+  if (shares <= 0) return 0;
+  const clamped = Math.min(262_144, Math.max(2, shares));
+  return 1 + Math.floor(((clamped - 2) * 9999) / 262_142);
+}

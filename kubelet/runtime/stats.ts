@@ -1,0 +1,146 @@
+// Resource use, read from cgroup files and /proc. Rates are left to the caller, who knows between which two samples.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type {
+  ContainerStats,
+  CpuUsage,
+  FilesystemUsage,
+  MemoryUsage,
+  NetworkInterfaceUsage,
+} from '../../proto/cri.gen.ts';
+import type { Init } from '../../proto/message.ts';
+import type { Cgroups } from './cgroup.ts';
+import { isMissingFile } from './errors.ts';
+import { upperDirOf } from './lifecycle/paths.ts';
+import type { Runtime } from './runtime.ts';
+import { nowNs } from './store/id.ts';
+import { type ContainerRecord, stateOf } from './store/records.ts';
+
+const value = (n: bigint | number | string) => ({ value: String(n) });
+
+/** Reads `name value` lines, as in memory.stat. */
+export function parseFlatKeyed(text: string): Map<string, bigint> {
+  const out = new Map<string, bigint>();
+  for (const line of text.split('\n')) {
+    const [key, number] = line.split(' ');
+    if (key && number && /^\d+$/.test(number)) out.set(key, BigInt(number));
+  }
+  return out;
+}
+
+export function readCpu(cgroups: Cgroups, path: string, timestamp: string): Init<CpuUsage> | null {
+  if (cgroups.facts.version === 1) {
+    const usage = cgroups.read('cpuacct', path, 'cpuacct.usage');
+    return usage === null ? null : { timestamp, usage_core_nano_seconds: value(usage.trim()) };
+  }
+  const text = cgroups.read('', path, 'cpu.stat');
+  const usec = text === null ? undefined : parseFlatKeyed(text).get('usage_usec');
+  return usec === undefined ? null : { timestamp, usage_core_nano_seconds: value(usec * 1000n) };
+}
+
+/** A limit so high that it means none. */
+const unlimited = 1n << 60n;
+
+export function readMemory(cgroups: Cgroups, path: string, timestamp: string): Init<MemoryUsage> | null {
+  const v1 = cgroups.facts.version === 1;
+  const usageText = cgroups.read('memory', path, v1 ? 'memory.usage_in_bytes' : 'memory.current');
+  const statText = cgroups.read('memory', path, 'memory.stat');
+  if (usageText === null || statText === null) return null;
+  const stat = parseFlatKeyed(statText);
+  const usage = BigInt(usageText.trim());
+  const pick = (name: string) => stat.get(name) ?? 0n;
+  const inactive = pick(v1 ? 'total_inactive_file' : 'inactive_file');
+  const workingSet = usage > inactive ? usage - inactive : 0n;
+  const limitText = cgroups.read('memory', path, v1 ? 'memory.limit_in_bytes' : 'memory.max')?.trim() ?? 'max';
+  const limit = limitText === 'max' ? unlimited : BigInt(limitText);
+  return {
+    timestamp,
+    usage_bytes: value(usage),
+    working_set_bytes: value(workingSet),
+    rss_bytes: value(pick(v1 ? 'total_rss' : 'anon')),
+    page_faults: value(pick(v1 ? 'total_pgfault' : 'pgfault')),
+    major_page_faults: value(pick(v1 ? 'total_pgmajfault' : 'pgmajfault')),
+    ...(limit < unlimited ? { available_bytes: value(limit > workingSet ? limit - workingSet : 0n) } : {}),
+  };
+}
+
+/** Bytes and inodes below a directory, links not followed. */
+export async function measureDirectory(dir: string): Promise<{ bytes: number; inodes: number }> {
+  const total = { bytes: 0, inodes: 0 };
+  const visit = async (path: string): Promise<void> => {
+    try {
+      const stats = await lstat(path);
+      total.bytes += stats.blocks * 512;
+      total.inodes++;
+      if (stats.isDirectory()) for (const name of await readdir(path)) await visit(join(path, name));
+    } catch (err) {
+      // Files come and go while a container runs.
+      if (!isMissingFile(err)) throw err;
+    }
+  };
+  await visit(dir);
+  return total;
+}
+
+export async function fsUsage(dir: string, mountpoint: string, timestamp: string): Promise<Init<FilesystemUsage>> {
+  const { bytes, inodes } = await measureDirectory(dir);
+  return { timestamp, fs_id: { mountpoint }, used_bytes: value(bytes), inodes_used: value(inodes) };
+}
+
+export async function containerStatsOf(rt: Runtime, container: ContainerRecord): Promise<Init<ContainerStats>> {
+  const { id, config, cgroupPath } = container;
+  const timestamp = nowNs(rt.clock);
+  const running = stateOf(container) === 'CONTAINER_RUNNING';
+  return {
+    attributes: { id, metadata: config.metadata, labels: config.labels, annotations: config.annotations },
+    cpu: running ? readCpu(rt.cgroups, cgroupPath, timestamp) : null,
+    memory: running ? readMemory(rt.cgroups, cgroupPath, timestamp) : null,
+    writable_layer: await fsUsage(upperDirOf(rt, id), rt.containers.dir, timestamp),
+  };
+}
+
+/** Parses /proc/PID/net/dev without loopback. */
+export function parseNetDev(text: string): Init<NetworkInterfaceUsage>[] {
+  const rows = text
+    .split('\n')
+    .slice(2)
+    .filter((line) => line.includes(':'));
+  return rows
+    .map((line) => {
+      const [name = '', counters = ''] = line.split(':');
+      const n = counters.trim().split(/\s+/);
+      return {
+        name: name.trim(),
+        rx_bytes: value(n[0]!),
+        rx_errors: value(n[2]!),
+        tx_bytes: value(n[8]!),
+        tx_errors: value(n[10]!),
+      };
+    })
+    .filter((i) => i.name !== 'lo');
+}
+
+/** Traffic of the network namespace of a process; nothing when it is gone. */
+export function readNetwork(pid: number): Init<NetworkInterfaceUsage>[] {
+  try {
+    return parseNetDev(readFileSync(`/proc/${pid}/net/dev`, 'latin1'));
+  } catch {
+    // The process ended; so did its namespace.
+    return [];
+  }
+}
+
+/** How many processes share a pid namespace's cgroups: counted by the files of the pod's cgroups. */
+export function countProcesses(cgroups: Cgroups, path: string): number {
+  const own = (cgroups.read('pids', path, 'cgroup.procs') ?? '').split('\n').filter((line) => line !== '').length;
+  const root = cgroups.facts.version === 1 ? '/sys/fs/cgroup/pids' : '/sys/fs/cgroup';
+  try {
+    if (!statSync(join(root, path)).isDirectory()) return own;
+    const children = readdirSync(join(root, path), { withFileTypes: true }).filter((e) => e.isDirectory());
+    return children.reduce((sum, child) => sum + countProcesses(cgroups, join(path, child.name)), own);
+  } catch (err) {
+    if (isMissingFile(err)) return own;
+    throw err;
+  }
+}

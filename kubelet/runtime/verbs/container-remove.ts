@@ -1,0 +1,19 @@
+// RemoveContainer: forgets a container and its writable layer, killing it first if it runs. Idempotent. The log stays:
+// it is the kubelet's.
+import { endContainer, eraseContainer } from '../lifecycle/container-end.ts';
+import { nowNs } from '../store/id.ts';
+import { stateOf } from '../store/records.ts';
+import type { Verb } from './verb.ts';
+
+export const removeContainer: Verb<'RemoveContainer'> = async (rt, req) => {
+  const container = rt.containers.find(req.container_id);
+  if (!container) return {};
+  const { id, sandboxId } = container;
+  if (stateOf(container) === 'CONTAINER_RUNNING') await endContainer(rt, container, 0);
+  await rt.locks.run(id, async () => {
+    if (!rt.containers.get(id)) return;
+    await eraseContainer(rt, id);
+    rt.events.publish({ id, sandboxId, type: 'CONTAINER_DELETED_EVENT', atNs: nowNs(rt.clock) });
+  });
+  return {};
+};

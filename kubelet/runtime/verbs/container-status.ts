@@ -1,0 +1,43 @@
+// ContainerStatus: all that is known of a container. NOT_FOUND when there is none.
+import type { ContainerStatus } from '../../../proto/cri.gen.ts';
+import type { Init } from '../../../proto/message.ts';
+import { findContainer } from '../lifecycle/find.ts';
+import { signalName } from '../spec/signal.ts';
+import { type ContainerRecord, stateOf } from '../store/records.ts';
+import type { Verb } from './verb.ts';
+
+export const containerStatus: Verb<'ContainerStatus'> = async (rt, req) => {
+  const container = findContainer(rt, req.container_id);
+  return { status: statusOf(container), info: req.verbose ? describeVerbosely(container) : {} };
+};
+
+export function statusOf(c: ContainerRecord): Init<ContainerStatus> {
+  const { uid, gid, supplementalGroups } = c.user;
+  return {
+    id: c.id,
+    metadata: c.config.metadata,
+    state: stateOf(c),
+    created_at: c.createdAtNs,
+    started_at: c.startedAtNs ?? '0',
+    finished_at: c.finishedAtNs ?? '0',
+    exit_code: c.exitCode ?? 0,
+    image: c.config.image,
+    image_ref: c.imageRef,
+    image_id: c.imageId,
+    reason: c.reason ?? '',
+    message: c.message ?? '',
+    labels: c.config.labels,
+    annotations: c.config.annotations,
+    mounts: c.config.mounts,
+    log_path: c.logPath,
+    resources: c.resources ? { linux: c.resources } : null,
+    user: { linux: { uid: `${uid}`, gid: `${gid}`, supplemental_groups: supplementalGroups.map(String) } },
+    stop_signal: signalName(c.stopSignal),
+  };
+}
+
+function describeVerbosely(c: ContainerRecord): Record<string, string> {
+  // Environment values may be secrets and are left out.
+  const { envs: _, ...config } = c.config;
+  return { info: JSON.stringify({ sandboxID: c.sandboxId, pid: c.process?.pid ?? 0, cgroup: c.cgroupPath, config }) };
+}

@@ -1,0 +1,24 @@
+// RemovePodSandbox: stops a sandbox and forgets it with all its containers. Idempotent.
+import { eraseContainer } from '../lifecycle/container-end.ts';
+import { containersOf } from '../lifecycle/find.ts';
+import { stopSandbox } from '../lifecycle/sandbox-teardown.ts';
+import { nowNs } from '../store/id.ts';
+import type { Verb } from './verb.ts';
+
+export const removePodSandbox: Verb<'RemovePodSandbox'> = async (rt, req) => {
+  const sandbox = rt.sandboxes.find(req.pod_sandbox_id);
+  if (!sandbox) return {};
+  const { id } = sandbox;
+  await stopSandbox(rt, id);
+  await Promise.all(
+    containersOf(rt, id).map((c) =>
+      rt.locks.run(c.id, async () => {
+        await eraseContainer(rt, c.id);
+        rt.events.publish({ id: c.id, sandboxId: id, type: 'CONTAINER_DELETED_EVENT', atNs: nowNs(rt.clock) });
+      }),
+    ),
+  );
+  rt.sandboxes.remove(id);
+  rt.events.publish({ id, sandboxId: id, type: 'CONTAINER_DELETED_EVENT', atNs: nowNs(rt.clock) });
+  return {};
+};

@@ -1,0 +1,111 @@
+// Builds small OCI image archives for tests, from the host's static busybox.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { arch } from 'node:os';
+import { gzipSync } from 'node:zlib';
+import { type Header, pack } from 'tar-stream';
+
+export const busyboxPath = '/bin/busybox';
+
+export interface LayerFile extends Partial<Header> {
+  name: string;
+  content?: string | Buffer;
+}
+
+/** A tar of the given entries. */
+export async function buildTar(files: readonly LayerFile[]): Promise<Buffer> {
+  const tar = pack();
+  for (const { content, ...header } of files) {
+    const type = header.type ?? (content === undefined ? 'directory' : 'file');
+    tar.entry({ mode: 0o755, mtime: new Date(0), ...header, type }, content ?? '');
+  }
+  tar.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of tar) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+const applets =
+  'sh sleep echo cat ls id env hostname ip wget nc stty tty true false kill ps mount df head dd test touch rm sync seq wc md5sum nslookup ping httpd tail yes mkdir stat trap find grep awk sed'.split(
+    ' ',
+  );
+
+/** The files of a minimal system: busybox under its usual names, a passwd and group file. */
+export function busyboxLayer(): LayerFile[] {
+  const dirs = ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev', 'root', 'home', 'var', 'usr'].map((name) => ({ name }));
+  return [
+    ...dirs,
+    { name: 'bin/busybox', content: readFileSync(busyboxPath) },
+    ...applets.map((name) => ({ name: `bin/${name}`, type: 'symlink' as const, linkname: 'busybox' })),
+    { name: 'etc/passwd', mode: 0o644, content: 'root:x:0:0:root:/root:/bin/sh\nguest:x:1000:1001::/home:/bin/sh\n' },
+    { name: 'etc/group', mode: 0o644, content: 'root:x:0:\nguests:x:1001:\nextra:x:1234:guest\n' },
+  ];
+}
+
+export interface ArchiveImage {
+  name: string;
+  layers: readonly (readonly LayerFile[])[];
+  config?: Record<string, unknown>;
+}
+
+export interface BuiltImage {
+  manifest: Buffer;
+  manifestDigest: string;
+  configDigest: string;
+  blobs: Map<string, Buffer>;
+}
+
+const digestOf = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+
+export async function buildImage(image: ArchiveImage): Promise<BuiltImage> {
+  const blobs = new Map<string, Buffer>();
+  const put = (bytes: Buffer, mediaType: string) => {
+    const digest = digestOf(bytes);
+    blobs.set(digest, bytes);
+    return { mediaType, digest, size: bytes.length };
+  };
+  const tars = await Promise.all(image.layers.map(buildTar));
+  const layers = tars.map((tar) => put(gzipSync(tar, { level: 1 }), 'application/vnd.oci.image.layer.v1.tar+gzip'));
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: arch() === 'x64' ? 'amd64' : arch(),
+      os: 'linux',
+      config: image.config ?? {},
+      rootfs: { type: 'layers', diff_ids: tars.map(digestOf) },
+    }),
+  );
+  const configDescriptor = put(config, 'application/vnd.oci.image.config.v1+json');
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      config: configDescriptor,
+      layers,
+    }),
+  );
+  const { digest } = put(manifest, '');
+  return { manifest, manifestDigest: digest, configDigest: configDescriptor.digest, blobs };
+}
+
+/** An OCI archive with one image. */
+export async function buildOciArchive(image: ArchiveImage): Promise<Buffer> {
+  const built = await buildImage(image);
+  const index = {
+    schemaVersion: 2,
+    manifests: [
+      {
+        mediaType: 'application/vnd.oci.image.manifest.v1+json',
+        digest: built.manifestDigest,
+        size: built.manifest.length,
+        annotations: { 'io.containerd.image.name': image.name },
+      },
+    ],
+  };
+  return buildTar([
+    { name: 'oci-layout', content: '{"imageLayoutVersion":"1.0.0"}' },
+    { name: 'index.json', content: JSON.stringify(index) },
+    { name: 'blobs' },
+    { name: 'blobs/sha256' },
+    ...[...built.blobs].map(([digest, content]) => ({ name: `blobs/${digest.replace(':', '/')}`, content })),
+  ]);
+}

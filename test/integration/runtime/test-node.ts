@@ -1,0 +1,230 @@
+// A place for a runtime in tests: its own mount and network namespaces, a directory and a cgroup subtree of its own, all
+// of which are gone afterwards. The runtime can be killed and started again in it.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type CriClient, connectCri } from '../../../proto/cri-client.ts';
+import { buildOciArchive, busyboxLayer, busyboxPath } from './image-archive.ts';
+
+export const podCidr = '10.244.77.0/24';
+export const nodeIp = '172.31.255.77';
+export const testImage = 'docker.io/library/k8ts-test:1';
+
+/** Why these tests cannot run here, or undefined. */
+export function missingForContainers(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root';
+  const programs = ['crun', 'conmon', 'catatonit', 'nft', 'socat', 'ip', 'nsenter', 'unshare'];
+  const missing = programs.find(
+    (p) => !['/usr/bin', '/usr/sbin', '/bin', '/sbin'].some((d) => existsSync(`${d}/${p}`)),
+  );
+  if (missing) return `needs ${missing}`;
+  return existsSync(busyboxPath) ? undefined : 'needs busybox-static';
+}
+
+const setUpNamespaces = `
+set -e
+mount --make-rprivate /
+if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
+mount --bind "$1" "$1"
+mount --make-rshared "$1"
+ip link set lo up
+ip addr add ${nodeIp}/32 dev lo
+echo ready
+exec sleep infinity
+`;
+
+export class TestNode implements AsyncDisposable {
+  readonly dir = mkdtempSync(join(tmpdir(), 'k8ts-rt-'));
+  readonly cgroupRoot = `/k8ts-test-${randomBytes(4).toString('hex')}`;
+  readonly socket = join(this.dir, 'cri.sock');
+  #holder: ChildProcess;
+  #runtime: ChildProcess | undefined;
+  #client: CriClient | undefined;
+  log = '';
+
+  constructor(holder: (dir: string) => ChildProcess) {
+    this.#holder = holder(this.dir);
+  }
+
+  static async start(): Promise<TestNode> {
+    const node = new TestNode((dir) =>
+      spawn('unshare', ['--mount', '--net', '--propagation', 'private', 'sh', '-c', setUpNamespaces, 'sh', dir], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      }),
+    );
+    await new Promise((resolve, reject) => {
+      node.#holder.stdout!.once('data', resolve);
+      node.#holder.once('exit', () => reject(new Error('the namespaces could not be made')));
+    });
+    try {
+      await node.startRuntime();
+    } catch (err) {
+      await node.tearDown();
+      throw err;
+    }
+    return node;
+  }
+
+  get cri(): CriClient {
+    return this.#client!;
+  }
+
+  get runtimePid(): number {
+    return this.#runtime!.pid!;
+  }
+
+  /** The command line that runs something inside the node's namespaces. */
+  inside(...command: string[]): [string, string[]] {
+    return ['nsenter', [`--target=${this.#holder.pid}`, '--mount', '--net', '--', ...command]];
+  }
+
+  run(...command: string[]): string {
+    const [program, args] = this.inside(...command);
+    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
+  async startRuntime(): Promise<void> {
+    const flags = ['--root', join(this.dir, 'root'), '--state-dir', join(this.dir, 'state'), '--socket', this.socket];
+    flags.push('--pod-cidr', podCidr, '--cgroup-root', this.cgroupRoot, '--log-level', 'debug');
+    const entry = join(process.env.K8TS_ROOT ?? process.cwd(), 'test/integration/runtime/run-runtime.ts');
+    const [program, args] = this.inside(process.execPath, '--import', import.meta.resolve('tsx'), entry, ...flags);
+    const runtime = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#runtime = runtime;
+    const started = new Promise<void>((resolve, reject) => {
+      const read = (chunk: Buffer) => {
+        this.log += chunk;
+        if (this.log.slice(-4000).includes('runtime started')) resolve();
+      };
+      runtime.stdout.on('data', read);
+      runtime.stderr.on('data', read);
+      runtime.once('exit', () => reject(new Error(`the runtime ended: ${this.log}`)));
+    });
+    await started;
+    this.log = '';
+    this.#client = connectCri(this.socket);
+  }
+
+  /** Ends the runtime with a signal and waits for that. */
+  async stopRuntime(signal: NodeJS.Signals): Promise<void> {
+    const runtime = this.#runtime!;
+    this.#client?.close();
+    if (runtime.exitCode !== null || runtime.signalCode !== null) return;
+    const ended = new Promise((resolve) => runtime.once('exit', resolve));
+    runtime.kill(signal);
+    await ended;
+  }
+
+  async importTestImage(): Promise<void> {
+    const archive = await buildOciArchive({ name: testImage, layers: [busyboxLayer()] });
+    const pieces = async function* () {
+      for (let at = 0; at < archive.length; at += 1 << 18) yield archive.subarray(at, at + (1 << 18));
+    };
+    await this.cri.importArchive(pieces());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { runtime } = this.cri;
+    const { items } = await runtime.ListPodSandbox({});
+    await Promise.all(items.map((s) => runtime.RemovePodSandbox({ pod_sandbox_id: s.id })));
+    const leftovers = this.findLeftovers();
+    await this.tearDown();
+    if (leftovers.length > 0) throw new Error(`left behind: ${leftovers.join(', ')}`);
+  }
+
+  async tearDown(): Promise<void> {
+    await this.stopRuntime('SIGTERM');
+    const ended = new Promise((resolve) => this.#holder.once('exit', resolve));
+    this.#holder.kill('SIGKILL');
+    await ended;
+    removeCgroups(this.cgroupRoot);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** What of pods is still there: mounts, links, routes, state files, cgroups. */
+  findLeftovers(): string[] {
+    const mounts = this.run('cat', '/proc/self/mountinfo')
+      .split('\n')
+      .filter((l) => l.includes(`${this.dir}/`));
+    const links = this.run('ip', '-o', 'link')
+      .split('\n')
+      .filter((l) => l.includes(' pod'));
+    const routes = this.run('ip', 'route')
+      .split('\n')
+      .filter((l) => l.includes('dev pod'));
+    const files = [
+      'state/bundles',
+      'state/oci',
+      'state/execs',
+      'root/sandboxes',
+      'root/containers',
+      'root/scratch',
+    ].flatMap((d) => {
+      const dir = join(this.dir, d);
+      return existsSync(dir) ? readdirSync(dir).map((f) => join(d, f)) : [];
+    });
+    return [
+      ...mounts,
+      ...links,
+      ...routes,
+      ...files,
+      ...listCgroups(this.cgroupRoot).filter((c) => /[0-9a-f]{64}/.test(c)),
+    ];
+  }
+}
+
+const cgroupMount = '/sys/fs/cgroup';
+
+function listCgroups(root: string): string[] {
+  const found: string[] = [];
+  const walk = (dir: string) => {
+    for (const e of readdirSync(dir, { withFileTypes: true })) if (e.isDirectory()) walk(join(dir, e.name));
+    found.push(dir);
+  };
+  const hierarchies = existsSync(join(cgroupMount, 'cgroup.controllers')) ? [''] : readdirSync(cgroupMount);
+  for (const h of hierarchies) {
+    const dir = join(cgroupMount, h, root);
+    if (existsSync(dir) && statSync(dir).isDirectory()) walk(dir);
+  }
+  return found;
+}
+
+function removeCgroups(root: string): void {
+  for (const dir of listCgroups(root)) rmdirSync(dir);
+}
+
+let nextUid = 1;
+
+/** A sandbox's config with a fresh uid. */
+export function sandboxConfig(node: TestNode, name: string) {
+  const uid = `00000000-0000-4000-8000-${String(nextUid++).padStart(12, '0')}`;
+  return {
+    metadata: { name, namespace: 'default', uid: uid.split('-').reverse().join('-'), attempt: 0 },
+    hostname: name,
+    log_directory: join(node.dir, 'logs', name),
+    labels: { test: name },
+    linux: { cgroup_parent: `/kubepods/pod-${name}` },
+  };
+}
+
+/** Waits until a container has exited, by its events. */
+export async function waitForExit(node: TestNode, containerId: string) {
+  const stop = new AbortController();
+  const events = node.cri.runtime.GetContainerEvents({}, { signal: stop.signal })[Symbol.asyncIterator]();
+  let next = events.next();
+  try {
+    for (;;) {
+      const { status } = await node.cri.runtime.ContainerStatus({ container_id: containerId });
+      if (status!.state === 'CONTAINER_EXITED') return status!;
+      // The subscription may begin after the exit: look again after a while even without an event.
+      await Promise.race([next.then(() => undefined), new Promise((resolve) => setTimeout(resolve, 200))]);
+      next = events.next();
+    }
+  } finally {
+    next.catch(() => undefined);
+    stop.abort();
+  }
+}
+
+export const readLog = (path: string) => readFileSync(path, 'utf8').trim().split('\n');
