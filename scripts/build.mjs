@@ -1,6 +1,6 @@
-// Bundles the program into dist/: one entry with lazy chunks, so that each component loads only what it needs.
-// Packages stay outside the bundle (etcd3 reads its own .proto files at run time).
-import { readdirSync, rmSync } from 'node:fs';
+// Bundles the program into dist/bin: the command line and each component as an entry of its own over shared chunks,
+// so that each process loads only what it needs. Packages stay outside (etcd3 reads its own .proto files at run time).
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -16,6 +16,16 @@ export const buildOptions = {
   packages: 'external',
   sourcemap: 'linked',
   logLevel: 'warning',
+};
+
+const entries = {
+  k8ts: 'cli/main.ts',
+  apiserver: 'apiserver/main.ts',
+  controllers: 'controllers/main.ts',
+  scheduler: 'scheduler/main.ts',
+  kubelet: 'kubelet/main.ts',
+  runtime: 'kubelet/runtime/main.ts',
+  proxy: 'proxy/main.ts',
 };
 
 /** Files below `dir` with an ending, as paths relative to it, without dependencies and build output. */
@@ -34,11 +44,21 @@ export function listFiles(dir, ending) {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const outdir = join(root, 'dist', 'bin');
-  rmSync(outdir, { recursive: true, force: true });
+  const fresh = `${outdir}.new`;
+  const old = `${outdir}.old`;
+  for (const dir of [fresh, old]) rmSync(dir, { recursive: true, force: true });
   await build({
     ...buildOptions,
-    entryPoints: { k8ts: join(root, 'cli/main.ts') },
-    outdir,
+    entryPoints: Object.fromEntries(
+      Object.entries(entries)
+        .map(([name, file]) => [name, join(root, file)])
+        .filter(([, file]) => existsSync(file)),
+    ),
+    outdir: fresh,
     outExtension: { '.js': '.mjs' },
   });
+  // Swapped as a whole: a failed build leaves the old one, and nobody starts half a program.
+  if (existsSync(outdir)) renameSync(outdir, old);
+  renameSync(fresh, outdir);
+  rmSync(old, { recursive: true, force: true });
 }

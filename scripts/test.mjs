@@ -1,37 +1,87 @@
-// Runs tests: `node scripts/test.mjs unit [filter...]` bundles every *.test.ts outside test/ into dist/test and runs
-// them with node:test; other tiers are the folders of test/. Filters are parts of paths.
+// Runs checks and tests: `node scripts/test.mjs TIER[,TIER...] [filter...]`. Tiers: `types` and `lint` check the tree;
+// `unit` is every *.test.ts beside its code and test/tidy.test.ts; any other is the folder of that name in test/,
+// one file at a time. Filters are parts of paths. The last line says how many passed and failed over all tiers.
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { buildOptions, listFiles } from './build.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const [tier = 'unit', ...filters] = process.argv.slice(2);
-const inTier = (f) =>
-  tier === 'unit' ? !f.startsWith('test/') || f === 'test/tidy.test.ts' : f.startsWith(`test/${tier}/`);
-const files = listFiles(root, '.test.ts').filter(
-  (f) => inTier(f) && (filters.length === 0 || filters.some((x) => f.includes(x))),
-);
-if (files.length === 0) {
-  console.error(`no ${tier} tests match ${filters.join(' ')}`);
+const [tierList = 'unit', ...filters] = process.argv.slice(2);
+const total = { passed: 0, failed: 0 };
+const failures = [];
+
+// Test processes inherit both.
+process.env.K8TS_ROOT = root;
+process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --enable-source-maps`.trim();
+
+function check(name, command, args) {
+  const { status } = spawnSync(join(root, 'node_modules/.bin', command), args, { cwd: root, stdio: 'inherit' });
+  if (status === 0) total.passed++;
+  else {
+    total.failed++;
+    failures.push(name);
+  }
+  console.log(`${status === 0 ? '✔' : '✖'} ${name}`);
+}
+
+function filesOf(tier) {
+  const inTier = (f) =>
+    tier === 'unit' ? !f.startsWith('test/') || f === 'test/tidy.test.ts' : f.startsWith(`test/${tier}/`);
+  return listFiles(root, '.test.ts').filter(
+    (f) => inTier(f) && (filters.length === 0 || filters.some((x) => f.includes(x))),
+  );
+}
+
+/** Bundles the files of a tier and runs them with node:test, each in a process of its own. */
+async function runTier(tier) {
+  const files = filesOf(tier);
+  if (files.length === 0) return 0;
+  const outdir = join(root, 'dist', `test-${tier}`);
+  rmSync(outdir, { recursive: true, force: true });
+  await build({
+    ...buildOptions,
+    entryPoints: files.map((f) => join(root, f)),
+    outdir,
+    outbase: root,
+    outExtension: { '.js': '.mjs' },
+  });
+  const compiled = files.map((f) => join(outdir, f.replace(/\.ts$/, '.mjs'))).filter((f) => existsSync(f));
+  const events = run({ files: compiled, concurrency: tier === 'unit' });
+  events.on('test:pass', (event) => count(event, 'passed'));
+  events.on('test:fail', (event) => count(event, 'failed'));
+  const report = events.compose(spec);
+  report.pipe(process.stdout, { end: false });
+  await finished(report);
+  return files.length;
+}
+
+// Suites and whole files are not tests, unless what fails is outside any test in them.
+function count(event, outcome) {
+  const isContainer = event.details.type === 'suite' || event.nesting === undefined;
+  if (event.skip !== undefined || event.todo !== undefined) return;
+  if (isContainer && event.details.error?.failureType === 'subtestsFailed') return;
+  if (isContainer && outcome === 'passed') return;
+  total[outcome]++;
+  if (outcome === 'failed')
+    failures.push(`${event.file ? event.file.replace(`${root}/`, '') : ''} ${event.name}`.trim());
+}
+
+let files = 0;
+for (const tier of tierList.split(',')) {
+  if (tier === 'types') check('types', 'tsc', ['--noEmit']);
+  else if (tier === 'lint') check('lint', 'biome', ['check', '.']);
+  else files += await runTier(tier);
+}
+if (filters.length > 0 && files === 0) {
+  console.error(`no ${tierList} tests match ${filters.join(' ')}`);
   process.exit(1);
 }
-const outdir = join(root, 'dist', `test-${tier}`);
-rmSync(outdir, { recursive: true, force: true });
-await build({
-  ...buildOptions,
-  entryPoints: files.map((f) => join(root, f)),
-  outdir,
-  outbase: root,
-  outExtension: { '.js': '.mjs' },
-});
-const compiled = files.map((f) => join(outdir, f.replace(/\.ts$/, '.mjs')));
-const flags = ['--enable-source-maps', '--test', ...(tier === 'unit' ? [] : ['--test-concurrency=1'])];
-const run = spawnSync(process.execPath, [...flags, ...compiled], {
-  cwd: root,
-  stdio: 'inherit',
-  env: { ...process.env, K8TS_ROOT: root },
-});
-process.exit(run.status ?? 1);
+if (failures.length > 0) console.log(`\nfailed:\n${failures.map((name) => `  ${name}`).join('\n')}`);
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed > 0 ? 1 : 0;

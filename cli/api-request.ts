@@ -1,0 +1,83 @@
+// Requests to a cluster's API server as its administrator, over HTTPS with the client certificate: the few that the
+// command line itself makes.
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import type { Layout } from './layout.ts';
+import { pkiFiles } from './pki/plan.ts';
+
+/** Sends a GET and resolves with the response as soon as its head is there. */
+function get(layout: Layout, path: string, signal: AbortSignal): Promise<IncomingMessage> {
+  const { ca, admin } = pkiFiles(layout);
+  return new Promise((resolve, reject) => {
+    const req = request(
+      new URL(path, layout.apiUrl),
+      {
+        ca: readFileSync(`${ca}.crt`),
+        cert: readFileSync(`${admin}.crt`),
+        key: readFileSync(`${admin}.key`),
+        headers: { accept: 'application/json', 'user-agent': 'k8ts' },
+        agent: false,
+        signal,
+      },
+      resolve,
+    );
+    req.once('error', reject);
+    req.end();
+  });
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const piece of response.setEncoding('utf8')) text += piece;
+  return text;
+}
+
+/** Undefined when the API server says that it is ready, else what it lacks. */
+export async function probeReadyz(layout: Layout, signal: AbortSignal): Promise<string | undefined> {
+  const response = await get(layout, '/readyz', signal);
+  const text = await readText(response);
+  return response.statusCode === 200 ? undefined : text.trim() || `/readyz answers ${response.statusCode}`;
+}
+
+export interface Condition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+}
+
+export interface NodeSummary {
+  metadata: { name: string };
+  status?: { conditions?: Condition[] };
+}
+
+export async function listNodes(layout: Layout, signal: AbortSignal): Promise<NodeSummary[]> {
+  const response = await get(layout, '/api/v1/nodes', signal);
+  const text = await readText(response);
+  if (response.statusCode !== 200) throw new Error(`listing nodes answers ${response.statusCode}: ${text.trim()}`);
+  return (JSON.parse(text) as { items: NodeSummary[] }).items;
+}
+
+/** Yields the state of a node now, once it exists, and after every change, until the server ends the watch. */
+export async function* watchNode(layout: Layout, name: string, signal: AbortSignal): AsyncGenerator<NodeSummary> {
+  const selector = encodeURIComponent(`metadata.name=${name}`);
+  const response = await get(layout, `/api/v1/nodes?watch=1&fieldSelector=${selector}`, signal);
+  if (response.statusCode !== 200) throw new Error(`watching nodes answers ${response.statusCode}`);
+  let rest = '';
+  for await (const piece of response.setEncoding('utf8')) {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines.filter((text) => text !== '')) {
+      const { type, object } = JSON.parse(line) as { type: string; object: NodeSummary };
+      if (type === 'ADDED' || type === 'MODIFIED') yield object;
+    }
+  }
+}
+
+/** Undefined when a node is ready, else its own words about why not. */
+export function whyNotReady(node: NodeSummary): string | undefined {
+  const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
+  if (!ready) return `node ${node.metadata.name} has not reported yet`;
+  return ready.status === 'True' ? undefined : (ready.message ?? ready.reason ?? 'it says that it is not ready');
+}

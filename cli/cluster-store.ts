@@ -1,0 +1,119 @@
+// The clusters of this machine: one cluster.json each, and the choice of a free slot for a new one.
+import { readdirSync } from 'node:fs';
+import { readIfExists, writeFileAtomic } from './host/files.ts';
+import { machineLock, withLock } from './host/lock.ts';
+import { run } from './host/run.ts';
+import { overlap, parseSubnet, type Subnet } from './host/subnet.ts';
+import {
+  bridgeName,
+  type ClusterSpec,
+  type Layout,
+  layoutOf,
+  type Roots,
+  slotCount,
+  slotSubnets,
+  specFileOf,
+} from './layout.ts';
+import { errnoOf, UserError } from './user-error.ts';
+
+/** The names of all clusters with state, sorted. */
+export function listClusters(roots: Roots): string[] {
+  try {
+    return readdirSync(roots.state)
+      .filter((name) => readIfExists(specFileOf(name, roots)) !== undefined)
+      .sort();
+  } catch (err) {
+    if (errnoOf(err) === 'ENOENT') return [];
+    throw err;
+  }
+}
+
+export function loadCluster(name: string, roots: Roots): Layout | undefined {
+  const text = readIfExists(specFileOf(name, roots));
+  if (text === undefined) return undefined;
+  try {
+    return layoutOf(JSON.parse(text) as ClusterSpec, roots);
+  } catch (err) {
+    throw new UserError(`${specFileOf(name, roots)} is damaged`, {
+      hint: 'Restore it, or delete the folder it is in.',
+      cause: err,
+    });
+  }
+}
+
+/** A range of addresses that is in use, and by whom: what a clash is reported with. */
+export interface TakenSubnet {
+  subnet: Subnet;
+  owner: string;
+}
+
+/** Why this spec cannot be used beside what is taken, or undefined when it can. */
+export function findClash(layout: Layout, taken: readonly TakenSubnet[]): string | undefined {
+  const own = { 'node network': layout.nodeSubnet, pods: layout.podSubnet, services: layout.serviceSubnet };
+  for (const [what, text] of Object.entries(own)) {
+    const subnet = parseSubnet(text);
+    const clash = taken.find((t) => overlap(t.subnet, subnet));
+    if (clash) return `${text} (${what}) overlaps ${clash.owner}`;
+  }
+  if (overlap(parseSubnet(layout.podSubnet), parseSubnet(layout.serviceSubnet))) {
+    return `${layout.podSubnet} (pods) overlaps ${layout.serviceSubnet} (services)`;
+  }
+  return undefined;
+}
+
+/** The first slot that neither another cluster nor the host's own network uses. */
+export function chooseSlot(
+  wanted: Omit<ClusterSpec, 'slot'>,
+  world: { others: readonly Layout[]; hostSubnets: readonly TakenSubnet[]; links: readonly string[] },
+): ClusterSpec {
+  const taken = [
+    ...world.hostSubnets,
+    ...world.others.flatMap((other) =>
+      [other.nodeSubnet, other.podSubnet, other.serviceSubnet].map((s) => ({
+        subnet: parseSubnet(s),
+        owner: `cluster ${other.name}`,
+      })),
+    ),
+  ];
+  const otherSlots = new Set(world.others.map((other) => other.spec.slot));
+  let firstClash: string | undefined;
+  for (let slot = 0; slot < slotCount; slot++) {
+    if (otherSlots.has(slot) || world.links.includes(bridgeName(slot))) continue;
+    const spec = { ...wanted, slot };
+    const clash = findClash(layoutOf(spec), taken);
+    if (clash === undefined) return spec;
+    firstClash ??= clash;
+  }
+  throw new UserError(`no free addresses for cluster ${wanted.name}: ${firstClash ?? 'every slot is taken'}`, {
+    hint: `Choose other ranges with --pod-subnet and --service-subnet; slot 0 would use ${Object.values(slotSubnets(0)).join(', ')}.`,
+  });
+}
+
+/** Gives a new cluster its slot and remembers it. One command at a time on the whole machine. */
+export async function registerCluster(wanted: Omit<ClusterSpec, 'slot'>, roots: Roots): Promise<Layout> {
+  return withLock(machineLock, 30_000, async () => {
+    const others = listClusters(roots).map((name) => loadCluster(name, roots)!);
+    const [hostSubnets, links] = await Promise.all([readHostSubnets(), readLinks()]);
+    const layout = layoutOf(chooseSlot(wanted, { others, hostSubnets, links }), roots);
+    writeFileAtomic(layout.specFile, `${JSON.stringify(layout.spec, null, 2)}\n`);
+    return layout;
+  });
+}
+
+interface RouteRow {
+  dst: string;
+  dev?: string;
+  type?: string;
+}
+
+async function readHostSubnets(): Promise<TakenSubnet[]> {
+  const rows = JSON.parse((await run('ip', ['-json', '-4', 'route', 'show', 'table', 'all'])) || '[]') as RouteRow[];
+  return rows
+    .filter((row) => row.dst !== 'default' && row.dst !== '0.0.0.0/0')
+    .map((row) => ({ subnet: parseSubnet(row.dst), owner: `the route to ${row.dst} (${row.dev ?? row.type})` }));
+}
+
+async function readLinks(): Promise<string[]> {
+  const rows = JSON.parse((await run('ip', ['-json', 'link', 'show'])) || '[]') as { ifname: string }[];
+  return rows.map((row) => row.ifname);
+}

@@ -1,0 +1,37 @@
+// `k8ts down`, `k8ts delete cluster`: removes a cluster and every trace of it on the host.
+import { realClock } from '../../machinery/clock.ts';
+import { loadCluster } from '../cluster-store.ts';
+import { readCgroups } from '../host/cgroups.ts';
+import { withLock } from '../host/lock.ts';
+import { kubeconfigPath, removeFromFile } from '../kubeconfig.ts';
+import { contextNameOf, defaultRoots } from '../layout.ts';
+import { createSandboxDriver } from '../nodes/sandbox.ts';
+import { requireRoot } from '../steps/prerequisites.ts';
+import { teardown } from '../teardown.ts';
+import type { Program } from '../units.ts';
+
+export interface DownOptions {
+  name: string;
+  kubeconfig?: string;
+  keepData?: boolean;
+}
+
+export async function down(options: DownOptions, program: Program): Promise<void> {
+  requireRoot(process.getuid?.());
+  const { name } = options;
+  await withLock(`cluster ${name}`, 30_000, async () => {
+    const startedMs = realClock.monotonicMs();
+    const layout = loadCluster(name, defaultRoots);
+    if (!layout) {
+      process.stdout.write(`There is no cluster ${name}\n`);
+      return;
+    }
+    const trees = readCgroups();
+    const keepData = options.keepData === true;
+    await teardown({ layout, program, trees, driver: createSandboxDriver(trees, []) }, { keepData });
+    removeFromFile(kubeconfigPath(options.kubeconfig, process.env), contextNameOf(name));
+    const seconds = ((realClock.monotonicMs() - startedMs) / 1000).toFixed(1);
+    const kept = keepData ? `; its data is kept in ${layout.stateDir}` : '';
+    process.stdout.write(`Cluster ${name} is removed${kept} (${seconds} s)\n`);
+  });
+}

@@ -1,0 +1,112 @@
+// `k8ts status`: what runs, since when, its pid and log, and what is wrong. Exit code 1 when something is.
+import { listNodes, probeReadyz, whyNotReady } from '../api-request.ts';
+import { loadCluster } from '../cluster-store.ts';
+import { isBuilt } from '../components.ts';
+import { readCgroups } from '../host/cgroups.ts';
+import { findByCommand, startedAtMs } from '../host/processes.ts';
+import { defaultRoots, type Layout, unitFiles } from '../layout.ts';
+import { findSupervisor } from '../supervisor/control.ts';
+import { commandOf, readProcesses } from '../supervisor/plan.ts';
+import { controlPlaneUnits, nodeUnits, type Program } from '../units.ts';
+import { messageOf, UserError } from '../user-error.ts';
+
+export interface ComponentStatus {
+  name: string;
+  state: string;
+  pid: number | null;
+  since: string | null;
+  restarts: number;
+  log: string;
+}
+
+export interface ClusterStatus {
+  name: string;
+  ready: boolean;
+  server: string;
+  context: string;
+  components: ComponentStatus[];
+  problems: string[];
+}
+
+const probeTimeoutMs = 3_000;
+
+export async function status(options: { name: string; output?: 'json' }, program: Program): Promise<void> {
+  const layout = loadCluster(options.name, defaultRoots);
+  if (!layout) throw new UserError(`there is no cluster ${options.name}`, { hint: './k8ts up makes one.' });
+  const report = await readStatus(layout, program);
+  process.stdout.write(options.output === 'json' ? `${JSON.stringify(report, null, 2)}\n` : renderStatus(report));
+  if (!report.ready) process.exitCode = 1;
+}
+
+export async function readStatus(layout: Layout, program: Program): Promise<ClusterStatus> {
+  const noted = readProcesses(layout.processesFile)?.units ?? [];
+  const context = { layout, program, trees: readCgroups() };
+  const units = [...controlPlaneUnits(context), ...layout.nodes.flatMap((node) => nodeUnits(context, node))];
+  const problems: string[] = [];
+  const components: ComponentStatus[] = [];
+  const add = (name: string, ref: ReturnType<typeof findByCommand>, note?: (typeof noted)[number]) => {
+    components.push({
+      name,
+      state: ref ? 'running' : (note?.state ?? 'stopped').replace('running', 'stopped'),
+      pid: ref?.pid ?? null,
+      since: ref ? new Date(startedAtMs(ref)).toISOString() : null,
+      restarts: note?.restarts ?? 0,
+      log: unitFiles(layout, name).logFile,
+    });
+    if (ref) return;
+    const last = note?.lastExit === undefined ? '' : `; it ended last time with: ${note.lastExit}`;
+    problems.push(`${name} does not run${last}`);
+  };
+  const supervisor = findSupervisor(layout, program);
+  add('supervisor', supervisor);
+  for (const unit of units)
+    add(
+      unit.name,
+      findByCommand(commandOf(unit)),
+      noted.find((state) => state.name === unit.name),
+    );
+  if (isBuilt('apiserver')) problems.push(...(await probeCluster(layout)));
+  return {
+    name: layout.name,
+    ready: problems.length === 0,
+    server: layout.apiUrl,
+    context: layout.contextName,
+    components,
+    problems,
+  };
+}
+
+async function probeCluster(layout: Layout): Promise<string[]> {
+  const signal = AbortSignal.timeout(probeTimeoutMs);
+  try {
+    const missing = await probeReadyz(layout, signal);
+    if (missing !== undefined) return [`the API server is not ready: ${missing}`];
+    if (!isBuilt('kubelet')) return [];
+    const nodes = await listNodes(layout, signal);
+    return layout.nodes.flatMap(({ name }) => {
+      const node = nodes.find((candidate) => candidate.metadata.name === name);
+      const reason = node ? whyNotReady(node) : 'it has not registered';
+      return reason === undefined ? [] : [`node ${name} is not ready: ${reason}`];
+    });
+  } catch (err) {
+    return [`the API server does not answer at ${layout.apiUrl}: ${messageOf(err)}`];
+  }
+}
+
+function renderStatus(report: ClusterStatus): string {
+  const rows = [
+    ['COMPONENT', 'STATE', 'PID', 'SINCE', 'RESTARTS', 'LOG'],
+    ...report.components.map((c) => [c.name, c.state, String(c.pid ?? '-'), c.since ?? '-', String(c.restarts), c.log]),
+  ];
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const table = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+  const verdict = report.ready
+    ? ['All is well.']
+    : ['Wrong:', ...report.problems.map((problem) => `  ${problem}`), "Run './k8ts up' to bring it back to health."];
+  return `${[`Cluster ${report.name} at ${report.server}`, ...table, ...verdict].join('\n')}\n`;
+}

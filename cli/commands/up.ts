@@ -1,0 +1,178 @@
+// `k8ts up`, `k8ts create cluster`: brings a cluster up, or back to health. Every step finds out what is there and does
+// the rest, so a second run, or a run after a crash at any point, ends in the same state.
+import { dirname, resolve } from 'node:path';
+import { realClock } from '../../machinery/clock.ts';
+import { loadCluster, registerCluster } from '../cluster-store.ts';
+import { makeGroup, readCgroups } from '../host/cgroups.ts';
+import { withLock } from '../host/lock.ts';
+import { findByCommand } from '../host/processes.ts';
+import { kubeconfigPath } from '../kubeconfig.ts';
+import { type ClusterSpec, defaultRoots, type Layout, layoutOf } from '../layout.ts';
+import { createSandboxDriver } from '../nodes/sandbox.ts';
+import { createProgress } from '../progress.ts';
+import { keepOnlyUnits, type UpContext } from '../steps/context.ts';
+import { apiserverStep, controllersStep } from '../steps/control-plane.ts';
+import { credentialsStep } from '../steps/credentials.ts';
+import { etcdStep } from '../steps/etcd.ts';
+import { networkStep } from '../steps/network.ts';
+import { dnsStep, nodeReadyStep } from '../steps/node-agents.ts';
+import { nodesStep } from '../steps/nodes.ts';
+import { requireDiskSpace, requireFreePorts, requirePrograms, requireRoot } from '../steps/prerequisites.ts';
+import { runSteps } from '../steps/run-steps.ts';
+import { userAccessStep } from '../steps/user-access.ts';
+import { findSupervisor } from '../supervisor/control.ts';
+import { commandOf, readPlan, type UnitPlan } from '../supervisor/plan.ts';
+import { teardown } from '../teardown.ts';
+import { controlPlaneUnits, nodeUnits, type Program } from '../units.ts';
+import { messageOf, UserError } from '../user-error.ts';
+
+export interface UpOptions {
+  name: string;
+  kubeconfig?: string;
+  apiPort?: number;
+  podSubnet?: string;
+  serviceSubnet?: string;
+  egress: boolean;
+  /** Milliseconds. */
+  wait: number;
+  retain?: boolean;
+}
+
+const steps = [
+  credentialsStep,
+  networkStep,
+  etcdStep,
+  nodesStep,
+  apiserverStep,
+  controllersStep,
+  nodeReadyStep,
+  dnsStep,
+  userAccessStep,
+];
+
+export async function up(options: UpOptions, program: Program): Promise<void> {
+  requireRoot(process.getuid?.());
+  requirePrograms(process.env.PATH ?? '');
+  await withLock(`cluster ${options.name}`, 100, () => upLocked(options, program));
+}
+
+async function upLocked(options: UpOptions, program: Program): Promise<void> {
+  const startedMs = realClock.monotonicMs();
+  const known = loadCluster(options.name, defaultRoots);
+  const layout = known ?? (await registerNew(options));
+  if (known) refuseChanges(known, options);
+  const context = makeContext(layout, options, program);
+  const processesBefore = runningUnits(context);
+  const before = { state: known !== undefined, running: processesBefore.length > 0 };
+  const interrupt = new AbortController();
+  const onSignal = () => interrupt.abort(new UserError('interrupted'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
+  const progress = createProgress(process.stdout, realClock);
+  progress.say(before.running ? `Cluster ${layout.name} exists; looking after it` : `Creating cluster ${layout.name}`);
+  try {
+    if (!before.running) await requireFreePorts(layout);
+    requireDiskSpace(layout);
+    makeGroup(context.trees, layout.controlPlaneCgroup);
+    await runSteps(steps, context, { progress, signal: interrupt.signal });
+    keepOnlyUnits(
+      context,
+      allUnits(context).map((unit) => unit.name),
+    );
+  } catch (err) {
+    progress.close();
+    if (!before.running && options.retain !== true) await rollBack(context, before.state, err);
+    throw err;
+  } finally {
+    progress.close();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, onSignal);
+  }
+  const unchanged = before.running && sameProcesses(processesBefore, runningUnits(context));
+  printOutcome(context, { unchanged, seconds: (realClock.monotonicMs() - startedMs) / 1000 });
+}
+
+function wantedSpec(options: UpOptions): Omit<ClusterSpec, 'slot'> {
+  const { name, apiPort, podSubnet, serviceSubnet, egress } = options;
+  return { name, egress, apiPort, podSubnet, serviceSubnet };
+}
+
+async function registerNew(options: UpOptions): Promise<Layout> {
+  const wanted = wantedSpec(options);
+  try {
+    layoutOf({ ...wanted, slot: 0 }); // a malformed range shows here, before anything is chosen or written
+  } catch (err) {
+    throw new UserError(messageOf(err), {
+      hint: 'Ranges look like 10.244.0.0/16, with at least 256 addresses for pods.',
+    });
+  }
+  return registerCluster(wanted, defaultRoots);
+}
+
+/** What a cluster was created with stays; asking for something else is a misunderstanding to be told. */
+function refuseChanges(known: Layout, options: UpOptions): void {
+  const wanted = wantedSpec(options);
+  for (const key of ['apiPort', 'podSubnet', 'serviceSubnet'] as const) {
+    if (wanted[key] === undefined || wanted[key] === known.spec[key]) continue;
+    const flag = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new UserError(`cluster ${known.name} exists with another --${flag}`, {
+      hint: `Remove it first (./k8ts down --name ${known.name}), or create one under another name.`,
+    });
+  }
+}
+
+function makeContext(layout: Layout, options: UpOptions, program: Program): UpContext {
+  const trees = readCgroups();
+  // The checkout, and the folder Node was installed into.
+  const programPaths = [resolve(dirname(program.bundle), '../..'), resolve(dirname(program.node), '..')];
+  return {
+    layout,
+    program,
+    trees,
+    driver: createSandboxDriver(trees, programPaths),
+    clock: realClock,
+    plan: readPlan(layout.planFile) ?? { units: [] },
+    kubeconfigFile: kubeconfigPath(options.kubeconfig, process.env),
+    waitMs: options.wait,
+  };
+}
+
+function allUnits(context: UpContext): UnitPlan[] {
+  return [...controlPlaneUnits(context), ...context.layout.nodes.flatMap((node) => nodeUnits(context, node))];
+}
+
+/** The pids of what runs of a cluster, its supervisor included. */
+function runningUnits(context: UpContext): number[] {
+  const refs = [
+    findSupervisor(context.layout, context.program),
+    ...allUnits(context).map((unit) => findByCommand(commandOf(unit))),
+  ];
+  return refs.flatMap((ref) => (ref ? [ref.pid] : []));
+}
+
+function sameProcesses(before: number[], after: number[]): boolean {
+  return JSON.stringify(before) === JSON.stringify(after);
+}
+
+async function rollBack(context: UpContext, stateWasThere: boolean, cause: unknown): Promise<void> {
+  try {
+    await teardown(context, { keepData: stateWasThere });
+  } catch (err) {
+    throw new AggregateError([cause, err], `up failed (${messageOf(cause)}), and so did removing what it had made`);
+  }
+}
+
+function printOutcome(context: UpContext, { unchanged, seconds }: { unchanged: boolean; seconds: number }): void {
+  const { layout } = context;
+  const name = layout.name === 'k8ts' ? '' : ` --name ${layout.name}`;
+  const lines = [
+    unchanged
+      ? `All is well: cluster ${layout.name} runs (checked in ${seconds.toFixed(1)} s)`
+      : `Cluster ${layout.name} is up (${seconds.toFixed(1)} s)`,
+    '',
+    'What next:',
+    '  kubectl get nodes',
+    '  kubectl create -f examples/nginx-deployment.yaml',
+    `  ./k8ts status${name}`,
+    `  ./k8ts down${name}`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

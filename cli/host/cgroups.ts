@@ -1,0 +1,152 @@
+// The host's control groups: version 1 (one tree a controller, perhaps with an empty version 2 tree beside them) or
+// version 2. A cluster owns one folder, k8ts/<cluster>, in every tree, and removes it at `down`.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { realClock } from '../../machinery/clock.ts';
+import { errnoOf, UserError } from '../user-error.ts';
+import { findProcess, type ProcessRef, waitForExit } from './processes.ts';
+
+export interface Hierarchy {
+  /** `memory`, `cpu,cpuacct`, `name=systemd`; empty for version 2. */
+  controllers: string;
+  mountPoint: string;
+}
+
+export interface CgroupTrees {
+  /** Which version carries the controllers. */
+  version: 1 | 2;
+  hierarchies: Hierarchy[];
+}
+
+/** Finds the trees from the text of /proc/self/cgroup and /proc/self/mountinfo. */
+export function parseCgroups(cgroupText: string, mountInfoText: string): CgroupTrees {
+  const mounts = mountInfoText
+    .split('\n')
+    .filter((line) => line.includes(' - cgroup'))
+    .map((line) => {
+      const [left = '', right = ''] = line.split(' - ');
+      const [fsType = '', , options = ''] = right.split(' ');
+      return { fsType, mountPoint: left.split(' ')[4]!, options: options.split(',') };
+    });
+  const hierarchies: Hierarchy[] = [];
+  for (const line of cgroupText.trim().split('\n')) {
+    const [id, controllers = ''] = line.split(':');
+    const mount =
+      id === '0'
+        ? mounts.find((m) => m.fsType === 'cgroup2')
+        : mounts.find((m) => m.fsType === 'cgroup' && controllers.split(',').every((c) => m.options.includes(c)));
+    if (mount) hierarchies.push({ controllers: id === '0' ? '' : controllers, mountPoint: mount.mountPoint });
+  }
+  return { version: hierarchies.some((h) => /^(.*,)?memory(,|$)/.test(h.controllers)) ? 1 : 2, hierarchies };
+}
+
+export function readCgroups(): CgroupTrees {
+  const trees = parseCgroups(readFileSync('/proc/self/cgroup', 'utf8'), readFileSync('/proc/self/mountinfo', 'utf8'));
+  if (trees.hierarchies.length > 0) return trees;
+  throw new UserError('no control groups are mounted', {
+    hint: 'Mount cgroup v2: mount -t cgroup2 none /sys/fs/cgroup',
+  });
+}
+
+/** The folders of a group in every tree. */
+export function groupDirs(trees: CgroupTrees, group: string): string[] {
+  return trees.hierarchies.map((h) => join(h.mountPoint, group));
+}
+
+export function procsFiles(trees: CgroupTrees, group: string): string[] {
+  return groupDirs(trees, group).map((dir) => join(dir, 'cgroup.procs'));
+}
+
+/** Makes a group and those above it in every tree, ready to hold processes and further groups. */
+export function makeGroup(trees: CgroupTrees, group: string): void {
+  const parts = group.split('/');
+  for (const tree of trees.hierarchies) {
+    for (let i = 1; i <= parts.length; i++) {
+      const dir = join(tree.mountPoint, ...parts.slice(0, i));
+      if (trees.version === 2) delegateControllers(dirname(dir));
+      mkdirSync(dir, { recursive: true });
+      if (tree.controllers.split(',').includes('cpuset')) inheritCpuset(dir);
+    }
+  }
+}
+
+// A version 1 cpuset starts empty, and a process cannot enter it until it has processors and memory nodes.
+function inheritCpuset(dir: string): void {
+  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+    if (readFileSync(join(dir, file), 'utf8').trim() !== '') continue;
+    writeFileSync(join(dir, file), readFileSync(join(dirname(dir), file), 'utf8'));
+  }
+}
+
+/** Version 2: lets the groups below `dir` use every controller that it has. */
+function delegateControllers(dir: string): void {
+  const available = readFileSync(join(dir, 'cgroup.controllers'), 'utf8').trim().split(' ').filter(Boolean);
+  const enabled = new Set(readFileSync(join(dir, 'cgroup.subtree_control'), 'utf8').trim().split(' '));
+  for (const controller of available) {
+    if (enabled.has(controller)) continue;
+    try {
+      writeFileSync(join(dir, 'cgroup.subtree_control'), `+${controller}`);
+    } catch (err) {
+      throw new UserError(`cannot delegate the ${controller} controller in ${dir}`, {
+        hint:
+          errnoOf(err) === 'EBUSY'
+            ? 'Processes live directly in that control group; move them into a group below it first.'
+            : 'Control groups must be writable: in a container, run it privileged.',
+        cause: err,
+      });
+    }
+  }
+}
+
+function listGroup(dir: string): string[] {
+  if (!existsSync(dir)) return [];
+  const below = readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [...below.flatMap((entry) => listGroup(join(dir, entry.name))), dir];
+}
+
+/** Every process in a group or below it, in any tree. */
+export function processesInGroup(trees: CgroupTrees, group: string): ProcessRef[] {
+  const pids = new Set<number>();
+  for (const dir of groupDirs(trees, group).flatMap(listGroup)) {
+    for (const pid of readFileSync(join(dir, 'cgroup.procs'), 'utf8').split('\n'))
+      if (pid !== '') pids.add(Number(pid));
+  }
+  return [...pids].map(findProcess).filter((ref) => ref !== undefined);
+}
+
+/** Ends every process in a group by SIGKILL and removes the group from every tree. */
+export async function removeGroup(trees: CgroupTrees, group: string): Promise<void> {
+  for (;;) {
+    const left = processesInGroup(trees, group);
+    if (left.length === 0) break;
+    for (const ref of left) process.kill(ref.pid, 'SIGKILL');
+    await Promise.all(left.map((ref) => waitForExit(ref, 5_000)));
+  }
+  for (const dir of groupDirs(trees, group).flatMap(listGroup)) await removeEmptyGroup(dir);
+}
+
+const removeAttempts = 200;
+
+// A zombie that its parent has not reaped keeps a group busy for a moment.
+async function removeEmptyGroup(dir: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return rmdirSync(dir);
+    } catch (err) {
+      if (errnoOf(err) === 'ENOENT') return;
+      if (errnoOf(err) !== 'EBUSY' || attempt === removeAttempts) throw err;
+      await realClock.sleep(10);
+    }
+  }
+}
+
+/** Removes a group that the last cluster has left empty; other clusters keep it. */
+export function removeGroupIfEmpty(trees: CgroupTrees, group: string): void {
+  for (const dir of groupDirs(trees, group)) {
+    try {
+      rmdirSync(dir);
+    } catch (err) {
+      if (!['ENOENT', 'EBUSY', 'ENOTEMPTY'].includes(errnoOf(err) ?? '')) throw err;
+    }
+  }
+}

@@ -1,0 +1,56 @@
+// Small files that other processes read while we write them: each is replaced as a whole or not at all.
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { errnoOf, UserError } from '../user-error.ts';
+
+export interface WriteOptions {
+  mode?: number;
+  /** False for what a reboot may lose: skips waiting for the disk. */
+  durable?: boolean;
+}
+
+/** Writes a file so that a reader, or a crash, sees the old content or the new. Creates its folder. */
+export function writeFileAtomic(
+  path: string,
+  content: string,
+  { mode = 0o644, durable = true }: WriteOptions = {},
+): void {
+  const temporary = `${path}.tmp`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    rmSync(temporary, { force: true });
+    writeFileSync(temporary, content, { mode, flush: durable });
+    chmodSync(temporary, mode);
+    renameSync(temporary, path);
+  } catch (err) {
+    rmSync(temporary, { force: true });
+    throw explainWriteError(path, err);
+  }
+}
+
+/** Puts the path and the remedy into a full or read-only disk's error. */
+export function explainWriteError(path: string, err: unknown): unknown {
+  switch (errnoOf(err)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new UserError(`no space left on the disk that holds ${path}`, {
+        hint: `Free some space on that file system (df ${dirname(path)}), then run the same command again.`,
+        cause: err,
+      });
+    case 'EROFS':
+    case 'EACCES':
+      return new UserError(`cannot write ${path}`, { hint: 'Run as root, on a writable file system.', cause: err });
+    default:
+      return err;
+  }
+}
+
+/** The content of a file, or undefined when it does not exist. */
+export function readIfExists(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (err) {
+    if (errnoOf(err) === 'ENOENT' || errnoOf(err) === 'ENOTDIR') return undefined;
+    throw err;
+  }
+}

@@ -1,0 +1,101 @@
+// The host's side of a cluster's network: the bridge, the routes to pods and services, and the way out for pods.
+// Nothing addressed to a pod or service can leave the machine: `unreachable` routes with a worse metric back the
+// real ones, and are there before them.
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Layout } from '../layout.ts';
+import { errnoOf } from '../user-error.ts';
+import { readIfExists, writeFileAtomic } from './files.ts';
+import { machineLock, withLock } from './lock.ts';
+import { CommandError, run } from './run.ts';
+
+const lastResortMetric = 4_278_198_272; // the metric the kernel's users give to routes of last resort
+
+/** Makes bridge, addresses and routes. Idempotent. */
+export async function makeNetwork(layout: Layout): Promise<void> {
+  const { bridge } = layout;
+  const lines = [
+    `route replace unreachable ${layout.podSubnet} metric ${lastResortMetric}`,
+    `route replace unreachable ${layout.serviceSubnet} metric ${lastResortMetric}`,
+    ...(existsSync(`/sys/class/net/${bridge}`) ? [] : [`link add ${bridge} type bridge`]),
+    `link set ${bridge} up`,
+    `address replace ${layout.hostAddress}/24 dev ${bridge}`,
+    ...layout.nodes.map((node) => `route replace ${node.podSubnet} via ${node.address} dev ${bridge}`),
+    `route replace ${layout.serviceSubnet} via ${layout.nodes[0]!.address} dev ${bridge}`,
+  ];
+  await run('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` });
+  if (layout.spec.egress) await openEgress(layout);
+}
+
+/** Removes what makeNetwork made, whatever of it is there. Returns whether there was anything. */
+export async function removeNetwork(layout: Layout): Promise<void> {
+  await closeEgress(layout);
+  if (existsSync(`/sys/class/net/${layout.bridge}`)) await run('ip', ['link', 'delete', layout.bridge]);
+  for (const subnet of [layout.podSubnet, layout.serviceSubnet]) {
+    await ignoring(
+      /No such process/,
+      run('ip', ['route', 'delete', 'unreachable', subnet, 'metric', String(lastResortMetric)]),
+    );
+  }
+}
+
+async function ignoring(pattern: RegExp, command: Promise<string>): Promise<void> {
+  try {
+    await command;
+  } catch (err) {
+    if (!(err instanceof CommandError && pattern.test(err.stderr))) throw err;
+  }
+}
+
+// Forwarding is one switch of the whole host: the first cluster notes how it stood, the last one puts it back.
+const forwardingFile = '/proc/sys/net/ipv4/ip_forward';
+const egressDir = (layout: Layout) => join(layout.roots.run, '.egress');
+
+async function openEgress(layout: Layout): Promise<void> {
+  await withLock(machineLock, 30_000, async () => {
+    const dir = egressDir(layout);
+    mkdirSync(dir, { recursive: true });
+    if (readIfExists(join(dir, 'before')) === undefined) {
+      writeFileAtomic(join(dir, 'before'), readIfExists(forwardingFile) ?? '0');
+    }
+    writeFileAtomic(join(dir, `cluster-${layout.name}`), '');
+    writeFileSync(forwardingFile, '1');
+  });
+  await run('nft', ['-f', '-'], { input: renderEgressTable(layout) });
+}
+
+/** The cluster's table: what leaves by anything but its own bridge gets the host's address. */
+export function renderEgressTable(layout: Layout): string {
+  const { nftTable: table, bridge, nodeSubnet, podSubnet } = layout;
+  return `table ip ${table}
+delete table ip ${table}
+table ip ${table} {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr { ${nodeSubnet}, ${podSubnet} } oifname != "${bridge}" masquerade
+  }
+}
+`;
+}
+
+async function closeEgress(layout: Layout): Promise<void> {
+  await ignoring(/No such file or directory/, run('nft', ['delete', 'table', 'ip', layout.nftTable]));
+  await withLock(machineLock, 30_000, async () => {
+    const dir = egressDir(layout);
+    if (!existsSync(dir)) return;
+    rmSync(join(dir, `cluster-${layout.name}`), { force: true });
+    if (readdirSync(dir).some((name) => name.startsWith('cluster-'))) return;
+    const before = readIfExists(join(dir, 'before'));
+    if (before !== undefined) writeFileSync(forwardingFile, before.trim());
+    rmSync(dir, { recursive: true });
+  });
+}
+
+/** Removes the folder that all clusters share once it is empty. */
+export function removeSharedRunDir(layout: Layout): void {
+  try {
+    rmdirSync(layout.roots.run);
+  } catch (err) {
+    if (!['ENOTEMPTY', 'ENOENT', 'EBUSY'].includes(errnoOf(err) ?? '')) throw err;
+  }
+}

@@ -1,0 +1,118 @@
+// What /proc says about processes. A supervised process is known by its whole command line, which names paths of
+// its cluster and is therefore unique; a process by its pid and start time together, since pids are reused.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type Clock, realClock } from '../../machinery/clock.ts';
+
+export interface ProcessRef {
+  /** The pid as the host sees it. */
+  pid: number;
+  /** When it started, in clock ticks since boot (field 22 of /proc/PID/stat). */
+  startTicks: number;
+}
+
+// A process may end between any two reads: unreadable means gone.
+function readProc(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+interface Stat {
+  state: string;
+  startTicks: number;
+}
+
+/** State letter and start time from the text of /proc/PID/stat; the command name in it may hold blanks and brackets. */
+export function parseStat(text: string): Stat {
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0]!, startTicks: Number(fields[19]) };
+}
+
+/** The process with this pid, or undefined when there is none or it is a zombie. */
+export function findProcess(pid: number): ProcessRef | undefined {
+  const text = readProc(`/proc/${pid}/stat`);
+  if (text === undefined) return undefined;
+  const { state, startTicks } = parseStat(text);
+  return state === 'Z' || state === 'X' ? undefined : { pid, startTicks };
+}
+
+export function isAlive(ref: ProcessRef): boolean {
+  return findProcess(ref.pid)?.startTicks === ref.startTicks;
+}
+
+/** A command line as /proc/PID/cmdline holds it. */
+export function toCmdline(argv: readonly string[]): string {
+  return argv.map((arg) => `${arg}\0`).join('');
+}
+
+/** The living process with exactly this command line, the oldest if there are several. */
+export function findByCommand(argv: readonly string[]): ProcessRef | undefined {
+  const wanted = toCmdline(argv);
+  const found: ProcessRef[] = [];
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid) || readProc(`/proc/${pid}/cmdline`) !== wanted) continue;
+    const ref = findProcess(pid);
+    if (ref) found.push(ref);
+  }
+  return found.sort((a, b) => a.startTicks - b.startTicks)[0];
+}
+
+/** Like findByCommand, but looks only at a process and what descends from it: a few reads instead of hundreds. */
+export function findDescendant(pid: number, argv: readonly string[]): ProcessRef | undefined {
+  if (readProc(`/proc/${pid}/cmdline`) === toCmdline(argv)) return findProcess(pid);
+  const children = readProc(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ') ?? [];
+  for (const child of children) {
+    const found = child === '' ? undefined : findDescendant(Number(child), argv);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** Sends a signal unless the process has gone meanwhile. */
+export function signalProcess(ref: ProcessRef, signal: NodeJS.Signals): void {
+  if (!isAlive(ref)) return;
+  try {
+    process.kill(ref.pid, signal);
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code !== 'ESRCH') throw err;
+  }
+}
+
+const exitPollMs = 10;
+
+/** Resolves to true when the process has ended, to false after `timeoutMs`. Not our child: only /proc can tell. */
+export async function waitForExit(ref: ProcessRef, timeoutMs: number, clock: Clock = realClock): Promise<boolean> {
+  const deadline = clock.monotonicMs() + timeoutMs;
+  while (isAlive(ref)) {
+    if (clock.monotonicMs() > deadline) return false;
+    await clock.sleep(exitPollMs);
+  }
+  return true;
+}
+
+/** SIGTERM, and SIGKILL when the process has not ended after `graceMs`. */
+export async function endProcess(ref: ProcessRef, graceMs: number): Promise<void> {
+  signalProcess(ref, 'SIGTERM');
+  if (await waitForExit(ref, graceMs)) return;
+  signalProcess(ref, 'SIGKILL');
+  await waitForExit(ref, 5_000);
+}
+
+/** Resolves when none of the pids is left, not even as a zombie that its parent has yet to reap, or after `timeoutMs`. */
+export async function waitUntilReaped(pids: readonly number[], timeoutMs: number): Promise<void> {
+  const deadline = realClock.monotonicMs() + timeoutMs;
+  while (pids.some((pid) => existsSync(`/proc/${pid}`)) && realClock.monotonicMs() < deadline) {
+    await realClock.sleep(exitPollMs);
+  }
+}
+
+const ticksPerSecond = 100; // USER_HZ: fixed in the kernel's interface on every architecture Node runs on
+
+/** When a process started, in milliseconds since the epoch. */
+export function startedAtMs(ref: ProcessRef): number {
+  const bootSeconds = Number(/^btime (\d+)/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]);
+  return bootSeconds * 1000 + (ref.startTicks * 1000) / ticksPerSecond;
+}

@@ -1,0 +1,152 @@
+// kubeconfig files: those our components read, and the user's, into which a cluster's context is merged the way
+// kubectl would do it (same choice of file, same lock, entries replaced by name, everything else kept).
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Document, parseDocument, YAMLMap, YAMLSeq } from 'yaml';
+import { readIfExists, writeFileAtomic } from './host/files.ts';
+import type { Layout } from './layout.ts';
+import { pkiFiles } from './pki/plan.ts';
+import { errnoOf, messageOf, UserError } from './user-error.ts';
+
+export interface Access {
+  server: string;
+  caFile: string;
+  /** Path of the client certificate without `.crt` and `.key`. */
+  clientFile: string;
+}
+
+/** The entries of one cluster in a kubeconfig; all three carry the context's name. */
+export interface Entries {
+  name: string;
+  cluster: Record<string, string>;
+  user: Record<string, string>;
+}
+
+const base64 = (file: string) => readFileSync(file).toString('base64');
+
+export function entriesOf(name: string, access: Access): Entries {
+  return {
+    name,
+    cluster: { 'certificate-authority-data': base64(access.caFile), server: access.server },
+    user: {
+      'client-certificate-data': base64(`${access.clientFile}.crt`),
+      'client-key-data': base64(`${access.clientFile}.key`),
+    },
+  };
+}
+
+/** The administrator's access to a cluster from the host. */
+export function adminAccess(layout: Layout): Access {
+  const { ca, admin } = pkiFiles(layout);
+  return { server: layout.apiUrl, caFile: `${ca}.crt`, clientFile: admin };
+}
+
+const sections = [
+  ['clusters', 'cluster'],
+  ['users', 'user'],
+  ['contexts', 'context'],
+] as const;
+
+/** The text of a kubeconfig with the entries in it, made current. Comments and other clusters' entries stay. */
+export function mergeEntries(text: string, entries: Entries): string {
+  const doc = open(text);
+  const bodies = {
+    clusters: entries.cluster,
+    users: entries.user,
+    contexts: { cluster: entries.name, user: entries.name },
+  };
+  for (const [section, key] of sections) {
+    const list = doc.get(section);
+    const seq = list instanceof YAMLSeq ? list : new YAMLSeq();
+    if (seq !== list) doc.set(section, seq);
+    const item = doc.createNode({ name: entries.name, [key]: bodies[section] });
+    const at = seq.items.findIndex((x) => x instanceof YAMLMap && x.get('name') === entries.name);
+    if (at < 0) seq.items.push(item);
+    else seq.items[at] = item;
+    seq.flow = false;
+  }
+  doc.set('current-context', entries.name);
+  return doc.toString({ lineWidth: 0 });
+}
+
+/** The text without a cluster's entries, or undefined when it had none. */
+export function removeEntries(text: string, name: string): string | undefined {
+  const doc = open(text);
+  let found = false;
+  for (const [section] of sections) {
+    const seq = doc.get(section);
+    if (!(seq instanceof YAMLSeq)) continue;
+    const kept = seq.items.filter((x) => !(x instanceof YAMLMap && x.get('name') === name));
+    found ||= kept.length < seq.items.length;
+    seq.items = kept;
+    if (kept.length === 0) seq.flow = true;
+  }
+  if (doc.get('current-context') === name) doc.set('current-context', '');
+  return found ? doc.toString({ lineWidth: 0 }) : undefined;
+}
+
+function open(text: string): Document {
+  const doc = text.trim() === '' ? new Document({ apiVersion: 'v1', kind: 'Config' }) : parseDocument(text);
+  const [problem] = doc.errors;
+  if (problem) throw problem;
+  if (!(doc.contents instanceof YAMLMap)) throw new Error('not a mapping');
+  return doc as Document;
+}
+
+/** Where kubectl would write: --kubeconfig, the first existing file of $KUBECONFIG (else its last), ~/.kube/config. */
+export function kubeconfigPath(flag: string | undefined, env: NodeJS.ProcessEnv): string {
+  if (flag !== undefined) return flag;
+  const listed = (env.KUBECONFIG ?? '').split(':').filter((path) => path !== '');
+  const first = listed.find((path) => readIfExists(path) !== undefined) ?? listed.at(-1);
+  return first ?? join(env.HOME ?? '/root', '.kube', 'config');
+}
+
+export function mergeIntoFile(path: string, entries: Entries): void {
+  updateFile(path, (text) => mergeEntries(text, entries));
+}
+
+/** Takes a cluster's entries out of a file. Returns false when there were none. */
+export function removeFromFile(path: string, name: string): boolean {
+  if (readIfExists(path) === undefined) return false;
+  let removed = false;
+  updateFile(path, (text) => {
+    const rest = removeEntries(text, name);
+    removed = rest !== undefined;
+    return rest;
+  });
+  return removed;
+}
+
+function updateFile(path: string, change: (text: string) => string | undefined): void {
+  const release = lockLikeKubectl(path);
+  try {
+    const next = changed(path, change);
+    if (next !== undefined) writeFileAtomic(path, next, { mode: 0o600 });
+  } finally {
+    release();
+  }
+}
+
+function changed(path: string, change: (text: string) => string | undefined): string | undefined {
+  const text = readIfExists(path) ?? '';
+  try {
+    return change(text);
+  } catch (err) {
+    throw new UserError(`${path} is no kubeconfig: ${messageOf(err)}`, {
+      hint: 'Repair it, or name another file with --kubeconfig.',
+      cause: err,
+    });
+  }
+}
+
+function lockLikeKubectl(path: string): () => void {
+  const lock = `${path}.lock`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    closeSync(openSync(lock, 'wx', 0o600));
+  } catch (err) {
+    if (errnoOf(err) !== 'EEXIST') throw err;
+    throw new UserError(`${path} is locked by another program`, { hint: `If none is running, delete ${lock}.` });
+  }
+  return () => rmSync(lock, { force: true });
+}

@@ -1,0 +1,17 @@
+// The program's entry: a component, the supervisor, or the command line. Decides before anything else is loaded, so
+// that a component process carries nothing of the command line.
+import { fileURLToPath } from 'node:url';
+import { isComponent, runComponentBundle } from './components.ts';
+
+const [name, ...rest] = process.argv.slice(2);
+
+if (isComponent(name)) {
+  await runComponentBundle(name, rest);
+} else if (name === 'supervise') {
+  const { supervise } = await import('./supervisor/supervise.ts');
+  supervise(rest[0]!, process);
+} else {
+  const { runCommandLine } = await import('./program.ts');
+  const bundle = fileURLToPath(import.meta.url);
+  process.exitCode = await runCommandLine(process.argv.slice(2), { node: process.execPath, bundle });
+}

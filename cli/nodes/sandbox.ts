@@ -1,0 +1,96 @@
+// The sandbox driver: a node is one mount, net, pid, uts, ipc and cgroup namespace of this host, a control group in
+// every tree, and a link on the cluster's bridge.
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type CgroupTrees, makeGroup, removeGroup } from '../host/cgroups.ts';
+import { readIfExists, writeFileAtomic } from '../host/files.ts';
+import { run } from '../host/run.ts';
+import { bootScriptFile, type HostFacts, innerScriptFile, renderBootScript, renderInnerScript } from './boot-script.ts';
+import type { NodeDriver } from './driver.ts';
+
+export function createSandboxDriver(trees: CgroupTrees, programPaths: readonly string[]): NodeDriver {
+  return {
+    name: 'sandbox',
+    prepare(layout, node) {
+      for (const dir of [node.varDir, node.tmpDir, node.mntDir, node.runDir, node.rootDir]) {
+        mkdirSync(dir, { recursive: true });
+      }
+      makeGroup(trees, `${node.cgroup}/system`);
+      const facts = readHostFacts(trees, programPaths);
+      writeFileAtomic(innerScriptFile(layout, node), renderInnerScript(layout, node, facts), {
+        mode: 0o700,
+        durable: false,
+      });
+      writeFileAtomic(bootScriptFile(layout, node), renderBootScript(layout, node, facts), {
+        mode: 0o700,
+        durable: false,
+      });
+    },
+    async remove(layout, node) {
+      await removeGroup(trees, node.cgroup);
+      // The kernel frees the namespace's end some time later; the snapshot after `down` must not depend on when.
+      if (existsSync(`/sys/class/net/${node.link}`)) await deleteLink(node.link);
+      for (const path of [node.rootDir, node.runDir, bootScriptFile(layout, node), innerScriptFile(layout, node)]) {
+        rmSync(path, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+async function deleteLink(link: string): Promise<void> {
+  try {
+    await run('ip', ['link', 'delete', link]);
+  } catch (err) {
+    if (existsSync(`/sys/class/net/${link}`)) throw err; // else the kernel was quicker
+  }
+}
+
+function readHostFacts(trees: CgroupTrees, programPaths: readonly string[]): HostFacts {
+  return {
+    trees,
+    mounts: visibleMounts(readFileSync('/proc/self/mountinfo', 'utf8')),
+    visible: programPaths.filter((path) => isBelow(path, ownFolders)).sort(),
+    nameServers: readNameServers(),
+    mtu: readDefaultMtu(),
+  };
+}
+
+/** Folders that a node has for itself. */
+const ownFolders = ['/dev', '/etc', '/mnt', '/proc', '/run', '/sys', '/tmp', '/var'];
+const isBelow = (path: string, folders: readonly string[]) =>
+  folders.some((folder) => path === folder || path.startsWith(`${folder}/`));
+
+const kernelFileSystems = ['proc', 'sysfs', 'cgroup', 'cgroup2', 'devtmpfs', 'devpts', 'mqueue', 'debugfs', 'tracefs'];
+
+/** Mount points of the host below its root that a node should see too, from the text of mountinfo. */
+export function visibleMounts(mountInfoText: string): string[] {
+  const points = new Set<string>();
+  for (const line of mountInfoText.trim().split('\n')) {
+    const [left = '', right = ''] = line.split(' - ');
+    // Octal escapes stand for blanks in paths.
+    const point = left.split(' ')[4]!.replace(/\\(\d{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8)));
+    const isOwn = point === '/' || isBelow(point, ownFolders) || isBelow(point, ['/boot', '/media']);
+    if (!isOwn && !kernelFileSystems.includes(right.split(' ')[0]!)) points.add(point);
+  }
+  return [...points].filter((point) => existsSync(dirname(point))).sort();
+}
+
+/** Name servers of the host that are reachable from outside its loopback; systemd-resolved hides them in its own file. */
+function readNameServers(): string[] {
+  for (const file of ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']) {
+    const servers = parseNameServers(readIfExists(file) ?? '');
+    if (servers.length > 0) return servers;
+  }
+  return [];
+}
+
+export function parseNameServers(text: string): string[] {
+  const servers = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]!);
+  return servers.filter((address) => !address.startsWith('127.') && address !== '::1');
+}
+
+/** Packets to the world leave by the default route: a larger size in the cluster would get them dropped there. */
+function readDefaultMtu(): number {
+  const device = /^(\S+)\s+00000000\s/m.exec(readIfExists('/proc/net/route') ?? '')?.[1];
+  return Number(readIfExists(`/sys/class/net/${device}/mtu`) ?? 1500);
+}

@@ -1,0 +1,147 @@
+// The command tree: kind's verbs and flag names, with `up` and `down` as their short forms. Each command's work is in
+// its own file of commands/, loaded when it is asked for.
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { defaultClusterName, isClusterName } from './layout.ts';
+import type { Program } from './units.ts';
+import { messageOf, UserError } from './user-error.ts';
+
+function clusterName(text: string): string {
+  if (isClusterName(text)) return text;
+  throw new InvalidArgumentError('A cluster name is up to 30 lower-case letters, digits and inner dashes.');
+}
+
+function portNumber(text: string): number {
+  const port = /^\d+$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65_535) return port;
+  throw new InvalidArgumentError('A port is a number from 1 to 65535.');
+}
+
+function durationMs(text: string): number {
+  const match = /^(\d+)(ms|s|m)?$/.exec(text);
+  if (!match) throw new InvalidArgumentError('A duration looks like 90s, 2m or 500ms.');
+  const unitMs = { ms: 1, s: 1_000, m: 60_000 }[match[2] ?? 's']!;
+  return Number(match[1]) * unitMs;
+}
+
+const nameOption = () =>
+  new Option('-n, --name <name>', 'cluster name').argParser(clusterName).default(defaultClusterName);
+const kubeconfigOption = () =>
+  new Option('--kubeconfig <file>', 'kubeconfig to write (default: $KUBECONFIG, else ~/.kube/config)');
+
+function withUpOptions(command: Command): Command {
+  return command
+    .addOption(nameOption())
+    .addOption(kubeconfigOption())
+    .option('--api-port <port>', 'port of the API server on 127.0.0.1', portNumber)
+    .option('--pod-subnet <cidr>', 'addresses of pods')
+    .option('--service-subnet <cidr>', 'addresses of services')
+    .option('--no-egress', 'pods cannot open connections to the world beyond this host')
+    .option('--wait <duration>', 'how long to wait for each part to become ready', durationMs, 60_000)
+    .option('--retain', 'keep what there is when it fails, for a look at it');
+}
+
+function withDownOptions(command: Command): Command {
+  return command
+    .addOption(nameOption())
+    .addOption(kubeconfigOption())
+    .option('--keep-data', 'keep etcd and images for the next up');
+}
+
+type Load<T> = () => Promise<T>;
+
+function buildProgram(program: Program): Command {
+  const root = new Command('k8ts')
+    .description('Kubernetes, small: local clusters with real containers, in one command')
+    .showHelpAfterError('(add --help for the flags)')
+    .exitOverride();
+  const up = async (options: object) => (await import('./commands/up.ts')).up(options as never, program);
+  const down = async (options: object) => (await import('./commands/down.ts')).down(options as never, program);
+  withUpOptions(root.command('up').description('create a cluster, or bring it back to health')).action(up);
+  withDownOptions(root.command('down').description('remove a cluster')).action(down);
+  root
+    .command('status')
+    .description('what runs, since when, where its log is, and what is wrong')
+    .addOption(nameOption())
+    .addOption(new Option('-o, --output <format>', 'output format').choices(['json']))
+    .action(async (options) => (await import('./commands/status.ts')).status(options, program));
+  root
+    .command('test')
+    .description('run every test that gates a change')
+    .argument('[filter...]', 'parts of paths of test files')
+    .option('--all', 'the long suites as well')
+    .action(async (filters, options) => (await import('./commands/test.ts')).test(filters, options));
+  const create = root.command('create').description('create a cluster');
+  withUpOptions(create.command('cluster').description('create a cluster')).action(up);
+  const remove = root.command('delete').description('delete a cluster');
+  withDownOptions(remove.command('cluster').description('delete a cluster')).action(down);
+  addGet(root, () => import('./commands/get.ts'));
+  const load = root.command('load').description('load images into the nodes of a cluster');
+  load
+    .command('image-archive')
+    .description('load the images of an OCI or docker archive')
+    .argument('<file...>', 'archives')
+    .addOption(nameOption())
+    .action(async (files, options) =>
+      (await import('./commands/load-image-archive.ts')).loadImageArchive(files, options),
+    );
+  addExport(root, () => import('./commands/export.ts'));
+  root
+    .command('version')
+    .description('print the version')
+    .action(async () => (await import('./commands/version.ts')).version());
+  return root;
+}
+
+function addGet(root: Command, load: Load<typeof import('./commands/get.ts')>): void {
+  const get = root.command('get').description('list clusters, nodes, or print a kubeconfig');
+  get
+    .command('clusters')
+    .description('list the clusters of this machine')
+    .action(async () => (await load()).getClusters());
+  get
+    .command('nodes')
+    .description('list the nodes of a cluster')
+    .addOption(nameOption())
+    .action(async (options) => (await load()).getNodes(options));
+  get
+    .command('kubeconfig')
+    .description("print the administrator's kubeconfig")
+    .addOption(nameOption())
+    .action(async (options) => (await load()).getKubeconfig(options));
+}
+
+function addExport(root: Command, load: Load<typeof import('./commands/export.ts')>): void {
+  const exports = root.command('export').description('export logs or the kubeconfig');
+  exports
+    .command('logs')
+    .description('copy the logs of a cluster into a folder')
+    .argument('[folder]', 'where to; a new folder below /tmp when left out')
+    .addOption(nameOption())
+    .action(async (folder, options) => (await load()).exportLogs(folder, options));
+  exports
+    .command('kubeconfig')
+    .description('merge the kubeconfig of a cluster into a file')
+    .addOption(nameOption())
+    .addOption(kubeconfigOption())
+    .action(async (options) => (await load()).exportKubeconfig(options));
+}
+
+/** Runs a command and returns the exit code: 0, 1 for a failure, 2 for a wrong use. */
+export async function runCommandLine(argv: string[], program: Program): Promise<number> {
+  try {
+    await buildProgram(program).parseAsync(argv, { from: 'user' });
+    return 0;
+  } catch (err) {
+    if (err instanceof CommanderError) return err.exitCode === 0 ? 0 : 2;
+    printError(err);
+    return 1;
+  }
+}
+
+function printError(err: unknown): void {
+  if (err instanceof UserError) {
+    process.stderr.write(`error: ${err.message}\n${err.hint === undefined ? '' : `${err.hint}\n`}`);
+  } else {
+    process.stderr.write(`error: ${err instanceof Error ? (err.stack ?? err.message) : messageOf(err)}\n`);
+  }
+}

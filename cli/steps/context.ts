@@ -1,0 +1,121 @@
+// What the steps of `up` share: the cluster, how its processes are started, and how to wait until one answers.
+import { closeSync, existsSync, fstatSync, openSync, readSync, statfsSync, watch } from 'node:fs';
+import type { Clock } from '../../machinery/clock.ts';
+import type { CgroupTrees } from '../host/cgroups.ts';
+import { type Layout, unitFiles } from '../layout.ts';
+import type { NodeDriver } from '../nodes/driver.ts';
+import { ensureSupervisor } from '../supervisor/control.ts';
+import { type Plan, readProcesses, type UnitPlan, writePlan } from '../supervisor/plan.ts';
+import type { Program } from '../units.ts';
+import { messageOf, UserError } from '../user-error.ts';
+
+export interface UpContext {
+  layout: Layout;
+  program: Program;
+  trees: CgroupTrees;
+  driver: NodeDriver;
+  clock: Clock;
+  /** What should run; grows as steps add to it. Holds what already ran when `up` began. */
+  plan: Plan;
+  kubeconfigFile: string;
+  /** How long a step may wait for a component. */
+  waitMs: number;
+}
+
+/** Adds units to the plan, or changes them, and lets the supervisor bring that about. */
+export function startUnits(context: UpContext, units: readonly UnitPlan[]): void {
+  const { plan, layout } = context;
+  for (const unit of units) {
+    const at = plan.units.findIndex((known) => known.name === unit.name);
+    if (at < 0) plan.units.push(unit);
+    else plan.units[at] = unit;
+  }
+  writePlan(layout.planFile, plan);
+  ensureSupervisor(layout, context.program);
+}
+
+/** Drops units that an earlier version ran and this one does not. */
+export function keepOnlyUnits(context: UpContext, names: readonly string[]): void {
+  context.plan.units = context.plan.units.filter((unit) => names.includes(unit.name));
+  writePlan(context.layout.planFile, context.plan);
+}
+
+const probeEveryMs = 25;
+const toleratedRestarts = 1;
+
+export interface Waiting {
+  /** The unit whose answer this is: its repeated end ends the waiting, and its log explains the failure. */
+  unit: string;
+  /** Resolves to undefined once all is well, else to what is missing. May throw while the unit is coming up. */
+  probe(signal: AbortSignal): Promise<string | undefined>;
+  signal: AbortSignal;
+}
+
+/** Waits until a unit answers as it should. */
+export async function waitForUnit(context: UpContext, { unit, probe, signal }: Waiting): Promise<void> {
+  const { layout, clock, waitMs } = context;
+  const restarts = () => readProcesses(layout.processesFile)?.units.find((u) => u.name === unit)?.restarts ?? 0;
+  const restartsBefore = restarts();
+  const deadline = clock.monotonicMs() + waitMs;
+  const crashed = new AbortController();
+  const watcher = watch(layout.runDir, () => {
+    if (restarts() - restartsBefore > toleratedRestarts) crashed.abort(new Error('it ends right after its start'));
+  });
+  const ended = AbortSignal.any([signal, crashed.signal]);
+  let missing: string | undefined = 'it has not answered yet';
+  try {
+    for (;;) {
+      missing = await probe(ended).catch(messageOf);
+      if (missing === undefined) return;
+      signal.throwIfAborted();
+      if (crashed.signal.aborted) throw explainUnit(layout, unit, messageOf(crashed.signal.reason));
+      if (clock.monotonicMs() > deadline) throw explainUnit(layout, unit, missing);
+      await clock.sleep(probeEveryMs, ended).catch(() => undefined); // the checks above say why it was cut short
+    }
+  } finally {
+    watcher.close();
+  }
+}
+
+/** An error that says what is wrong with a unit, with the end of its log: on failure the log itself may be removed. */
+export function explainUnit(layout: Layout, unit: string, what: string): UserError {
+  const { logFile } = unitFiles(layout, unit);
+  const full = isFull(layout.stateDir);
+  const tail = readTail(logFile);
+  return new UserError(
+    full
+      ? `${unit} cannot work: no space left on the disk that holds ${layout.stateDir}`
+      : `${unit} does not work: ${what}`,
+    {
+      hint: [
+        ...(full ? [`Free some space there (df ${layout.stateDir}), then run the same command again.`] : []),
+        tail === '' ? `Its log ${logFile} is empty.` : `The end of its log ${logFile}:\n${tail}`,
+      ].join('\n'),
+    },
+  );
+}
+
+const fullBelowBytes = 512 * 1024;
+
+function isFull(dir: string): boolean {
+  if (!existsSync(dir)) return false;
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize < fullBelowBytes;
+}
+
+const tailBytes = 2_000;
+const tailLines = 8;
+
+function readTail(file: string): string {
+  if (!existsSync(file)) return '';
+  const fd = openSync(file, 'r');
+  try {
+    const size = fstatSync(fd).size;
+    const buffer = Buffer.alloc(Math.min(size, tailBytes));
+    readSync(fd, buffer, 0, buffer.length, size - buffer.length);
+    const lines = buffer.toString('utf8').trimEnd().split('\n').slice(-tailLines);
+    return lines.map((line) => `    ${line}`).join('\n');
+  } finally {
+    closeSync(fd);
+  }
+}

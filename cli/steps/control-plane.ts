@@ -1,0 +1,49 @@
+// Steps: the API server is ready; then controllers and scheduler run.
+import { probeReadyz } from '../api-request.ts';
+import { isBuilt } from '../components.ts';
+import { controlPlaneUnits } from '../units.ts';
+import { startUnits, type UpContext, waitForUnit } from './context.ts';
+import { etcdStep } from './etcd.ts';
+import { networkStep } from './network.ts';
+import type { Step } from './run-steps.ts';
+
+export const apiserverStep: Step<UpContext> = {
+  title: 'API server',
+  after: [etcdStep.title, networkStep.title], // it listens on the bridge's address as well
+  async run(context, signal) {
+    if (!isBuilt('apiserver')) return 'not in this build';
+    startUnits(
+      context,
+      controlPlaneUnits(context).filter((unit) => unit.name === 'apiserver'),
+    );
+    const { layout } = context;
+    await waitForUnit(context, { unit: 'apiserver', signal, probe: (during) => probeReadyz(layout, during) });
+    return layout.apiUrl;
+  },
+};
+
+export const controllersStep: Step<UpContext> = {
+  title: 'Controllers and scheduler',
+  after: [apiserverStep.title],
+  async run(context, signal) {
+    const { controllersHealth, schedulerHealth } = context.layout.ports;
+    const ports = new Map([
+      ['controllers', controllersHealth],
+      ['scheduler', schedulerHealth],
+    ]);
+    const units = controlPlaneUnits(context).filter((unit) => ports.has(unit.name));
+    startUnits(context, units);
+    await Promise.all(
+      units.map(({ name: unit }) =>
+        waitForUnit(context, { unit, signal, probe: (during) => probeHealth(ports.get(unit)!, during) }),
+      ),
+    );
+    return undefined;
+  },
+};
+
+async function probeHealth(port: number, signal: AbortSignal): Promise<string | undefined> {
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal });
+  const text = await response.text();
+  return response.ok ? undefined : text.trim();
+}

@@ -1,0 +1,54 @@
+// Step: certificates and the kubeconfigs of the components.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readIfExists, writeFileAtomic } from '../host/files.ts';
+import { type Access, entriesOf, mergeEntries } from '../kubeconfig.ts';
+import { insideNode, type Layout, onHost } from '../layout.ts';
+import { ensurePki } from '../pki/ensure.ts';
+import { nodePki, pkiFiles, planPki } from '../pki/plan.ts';
+import type { UpContext } from './context.ts';
+import type { Step } from './run-steps.ts';
+
+export const credentialsStep: Step<UpContext> = {
+  title: 'Certificates',
+  after: [],
+  async run({ layout, clock }) {
+    const made = await ensurePki(planPki(layout), clock);
+    const ca = readFileSync(`${pkiFiles(layout).ca}.crt`, 'utf8');
+    for (const node of layout.nodes) writeIfChanged(onHost(node, `${nodePki.ca}.crt`), ca);
+    for (const [file, access] of componentAccess(layout)) {
+      writeIfChanged(file, mergeEntries('', entriesOf(layout.contextName, access)), 0o600);
+    }
+    return made.length === 0 ? 'in order' : undefined;
+  },
+};
+
+/** The kubeconfig of every component that is a client: its path on the host, and what it gives access to. */
+function componentAccess(layout: Layout): [string, Access][] {
+  const files = pkiFiles(layout);
+  const caFile = `${files.ca}.crt`;
+  const onThisHost = (name: string, clientFile: string): [string, Access] => [
+    join(layout.kubeconfigDir, `${name}.kubeconfig`),
+    { server: layout.apiUrl, caFile, clientFile },
+  ];
+  const server = `https://${layout.hostAddress}:${layout.ports.api}`;
+  return [
+    onThisHost('admin', files.admin),
+    onThisHost('controllers', files.controllers),
+    onThisHost('scheduler', files.scheduler),
+    ...layout.nodes.flatMap((node): [string, Access][] => [
+      [
+        onHost(node, `${insideNode.credentialsDir}/kubelet.kubeconfig`),
+        { server, caFile, clientFile: onHost(node, nodePki.kubeletClient) },
+      ],
+      [
+        onHost(node, `${insideNode.credentialsDir}/proxy.kubeconfig`),
+        { server, caFile, clientFile: onHost(node, nodePki.proxyClient) },
+      ],
+    ]),
+  ];
+}
+
+function writeIfChanged(file: string, content: string, mode?: number): void {
+  if (readIfExists(file) !== content) writeFileAtomic(file, content, { mode });
+}

@@ -1,0 +1,24 @@
+// Step: etcd runs and is healthy.
+import { controlPlaneUnits, etcdMetricsUrl } from '../units.ts';
+import { startUnits, type UpContext, waitForUnit } from './context.ts';
+import { credentialsStep } from './credentials.ts';
+import type { Step } from './run-steps.ts';
+
+export const etcdStep: Step<UpContext> = {
+  title: 'etcd',
+  after: [credentialsStep.title],
+  async run(context, signal) {
+    startUnits(
+      context,
+      controlPlaneUnits(context).filter((unit) => unit.name === 'etcd'),
+    );
+    await waitForUnit(context, { unit: 'etcd', signal, probe: (during) => probeEtcd(context, during) });
+    return undefined;
+  },
+};
+
+async function probeEtcd({ layout }: UpContext, signal: AbortSignal): Promise<string | undefined> {
+  const response = await fetch(`${etcdMetricsUrl(layout)}/health`, { signal });
+  const { health, reason } = (await response.json()) as { health: string; reason?: string };
+  return health === 'true' ? undefined : (reason ?? 'it says that it is not healthy');
+}

@@ -1,0 +1,87 @@
+// Steps: kubelet and proxy run in every node, every node is Ready, and the cluster's DNS answers.
+import { createSocket } from 'node:dgram';
+import { decode, encode, RECURSION_DESIRED } from 'dns-packet';
+import { watchNode, whyNotReady } from '../api-request.ts';
+import { isBuilt } from '../components.ts';
+import { clusterDomain, type Layout } from '../layout.ts';
+import { nodeUnits } from '../units.ts';
+import { startUnits, type UpContext, waitForUnit } from './context.ts';
+import { apiserverStep } from './control-plane.ts';
+import { nodesStep } from './nodes.ts';
+import type { Step } from './run-steps.ts';
+
+const startNodeUnit = (context: UpContext, component: 'kubelet' | 'proxy') => {
+  for (const node of context.layout.nodes) {
+    startUnits(
+      context,
+      nodeUnits(context, node).filter((unit) => unit.name === `${node.unitPrefix}${component}`),
+    );
+  }
+};
+
+export const nodeReadyStep: Step<UpContext> = {
+  title: 'Node is Ready',
+  after: [apiserverStep.title, nodesStep.title],
+  async run(context, signal) {
+    if (!isBuilt('kubelet')) return 'no kubelet in this build';
+    startNodeUnit(context, 'kubelet');
+    for (const node of context.layout.nodes) {
+      const probe = (during: AbortSignal) => watchUntilReady(context, node.name, during);
+      await waitForUnit(context, { unit: `${node.unitPrefix}kubelet`, signal, probe });
+    }
+    return undefined;
+  },
+};
+
+/** Follows the node until it is Ready. Resolves to what it last said when that takes too long. */
+async function watchUntilReady(context: UpContext, name: string, signal: AbortSignal): Promise<string | undefined> {
+  let missing: string | undefined = `node ${name} has not registered yet`;
+  const ended = AbortSignal.any([signal, AbortSignal.timeout(context.waitMs)]);
+  try {
+    for await (const node of watchNode(context.layout, name, ended)) {
+      missing = whyNotReady(node);
+      if (missing === undefined) return undefined;
+    }
+  } catch (err) {
+    if (!ended.aborted) throw err;
+  }
+  return missing;
+}
+
+export const dnsStep: Step<UpContext> = {
+  title: 'DNS answers',
+  after: [apiserverStep.title, nodesStep.title],
+  async run(context, signal) {
+    if (!isBuilt('proxy')) return 'no proxy in this build';
+    startNodeUnit(context, 'proxy');
+    const unit = `${context.layout.nodes[0]!.unitPrefix}proxy`;
+    await waitForUnit(context, { unit, signal, probe: () => probeDns(context.layout) });
+    return context.layout.clusterDns;
+  },
+};
+
+const dnsTimeoutMs = 250;
+
+/** Asks the cluster's DNS, through its service address, where the API server's service is. */
+function probeDns(layout: Layout): Promise<string | undefined> {
+  const socket = createSocket('udp4');
+  const query = encode({
+    type: 'query',
+    id: 1,
+    flags: RECURSION_DESIRED,
+    questions: [{ type: 'A', name: `kubernetes.default.svc.${clusterDomain}` }],
+  });
+  return new Promise<string | undefined>((resolve) => {
+    const timeout = AbortSignal.timeout(dnsTimeoutMs);
+    timeout.addEventListener('abort', () => resolve(`no answer from ${layout.clusterDns}:53`));
+    socket.once('error', (err) => resolve(err.message));
+    socket.once('message', (message) => {
+      const addresses = (decode(message).answers ?? []).map((answer) => ('data' in answer ? String(answer.data) : ''));
+      const found = addresses.includes(layout.apiServiceAddress);
+      resolve(
+        found ? undefined : `it does not know the kubernetes service (${addresses.join(', ') || 'no addresses'})`,
+      );
+    });
+    socket.connect(53, layout.clusterDns, () => socket.send(query));
+  }).finally(() => socket.close());
+}

@@ -1,0 +1,86 @@
+// What must hold before a cluster is touched: root, programs, free ports, room on the disk. Each failure names the
+// thing and the way out; nothing has been changed by then.
+import { existsSync, statfsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { delimiter, dirname, join } from 'node:path';
+import type { Layout } from '../layout.ts';
+import { errnoOf, UserError } from '../user-error.ts';
+
+export function requireRoot(uid: number | undefined): void {
+  if (uid === 0) return;
+  throw new UserError('this needs root: namespaces, mounts and network links are made here', {
+    hint: 'Run it as root, for instance: sudo -E ./k8ts up',
+  });
+}
+
+const programs = new Map([
+  ['etcd', 'etcd-server'],
+  ['crun', 'crun'],
+  ['conmon', 'conmon'],
+  ['catatonit', 'catatonit'],
+  ['ip', 'iproute2'],
+  ['nft', 'nftables'],
+  ['nsenter', 'util-linux'],
+  ['unshare', 'util-linux'],
+]);
+
+export function requirePrograms(searchPath: string): void {
+  const folders = searchPath.split(delimiter).filter((folder) => folder !== '');
+  const missing = [...programs].filter(([program]) => !folders.some((folder) => existsSync(join(folder, program))));
+  if (missing.length === 0) return;
+  throw new UserError(`missing: ${missing.map(([program]) => program).join(', ')}`, {
+    hint: `Install ${[...new Set(missing.map(([, name]) => name))].join(', ')}; ./k8ts up does so on Debian.`,
+  });
+}
+
+/** Ports of the host that the cluster will listen on, and what for. */
+export function hostPorts(layout: Layout): Map<number, string> {
+  const { ports } = layout;
+  return new Map([
+    [ports.api, 'the API server'],
+    [ports.etcdClient, 'etcd'],
+    [ports.etcdPeer, 'etcd'],
+    [ports.etcdMetrics, 'etcd'],
+    [ports.controllersHealth, 'the controllers'],
+    [ports.schedulerHealth, 'the scheduler'],
+  ]);
+}
+
+/** Fails when another program listens on a port. Only for a cluster of which nothing runs yet. */
+export async function requireFreePorts(layout: Layout): Promise<void> {
+  for (const [port, user] of hostPorts(layout)) {
+    if (await isFree(port)) continue;
+    throw new UserError(`port ${port}, which ${user} of cluster ${layout.name} needs, is in use`, {
+      hint:
+        port === layout.ports.api
+          ? 'End the program that listens there (ss -ltnp), or choose another with --api-port.'
+          : 'End the program that listens there (ss -ltnp), or create the cluster under another name.',
+    });
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (err) => (errnoOf(err) === 'EADDRINUSE' ? resolve(false) : reject(err)));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+// etcd allocates its first write-ahead log, 64 MB, at once.
+const newClusterBytes = 62 * 1024 * 1024;
+
+/** Fails when a new cluster does not fit on the disk that holds its state. */
+export function requireDiskSpace(layout: Layout): void {
+  if (existsSync(join(layout.etcdDir, 'member'))) return;
+  let dir = layout.stateDir;
+  while (!existsSync(dir)) dir = dirname(dir);
+  const { bavail, bsize } = statfsSync(dir);
+  const freeBytes = bavail * bsize;
+  if (freeBytes >= newClusterBytes) return;
+  const mib = (bytes: number) => Math.floor(bytes / 1024 / 1024);
+  throw new UserError(
+    `no space left for the state of cluster ${layout.name}: ${layout.stateDir} has ${mib(freeBytes)} MiB free, a new cluster needs ${mib(newClusterBytes)} MiB`,
+    { hint: `Free some space there (df ${dir}), then run the same command again.` },
+  );
+}

@@ -1,0 +1,65 @@
+// What the supervisor and the command line tell each other: plan.json says which processes should run,
+// processes.json which do. Both lie in the cluster's run folder and are replaced as a whole.
+import { readIfExists, writeFileAtomic } from '../host/files.ts';
+
+/** One process to keep running. Its command line is its identity: see host/processes.ts. */
+export interface UnitPlan {
+  name: string;
+  command: string[];
+  /** The command line it ends up with, where that differs from `command` (the boot script of a node). */
+  becomes?: string[];
+  logFile: string;
+  pidFile: string;
+  /** The unit that is the first process of the node this one runs in; it is started once that runs. */
+  inside?: string;
+  /** The cgroup.procs files to join before it starts: of a node's control groups, or of the control plane's. */
+  cgroupProcs: string[];
+  /** Changes when what the process has read at its start (program, certificates) has changed. */
+  revision: string;
+}
+
+export interface Plan {
+  units: UnitPlan[];
+}
+
+export interface UnitState {
+  name: string;
+  state: 'running' | 'starting' | 'waiting' | 'backing off';
+  /** As the host sees it; only while running. */
+  pid?: number;
+  startTicks?: number;
+  startedAt?: string;
+  restarts: number;
+  /** How the previous process ended, when it did. */
+  lastExit?: string;
+  /** Of the running process. */
+  revision?: string;
+}
+
+export interface Processes {
+  supervisorPid: number;
+  units: UnitState[];
+}
+
+export function readPlan(file: string): Plan | undefined {
+  const text = readIfExists(file);
+  return text === undefined ? undefined : (JSON.parse(text) as Plan);
+}
+
+export function writePlan(file: string, plan: Plan): void {
+  writeFileAtomic(file, JSON.stringify(plan, null, 2), { mode: 0o600, durable: false });
+}
+
+export function readProcesses(file: string): Processes | undefined {
+  const text = readIfExists(file);
+  return text === undefined ? undefined : (JSON.parse(text) as Processes);
+}
+
+export function writeProcesses(file: string, processes: Processes): void {
+  writeFileAtomic(file, JSON.stringify(processes, null, 2), { durable: false });
+}
+
+/** The command line a running unit is found by. */
+export function commandOf(unit: UnitPlan): string[] {
+  return unit.becomes ?? unit.command;
+}

@@ -1,0 +1,70 @@
+// Removes a cluster, whatever of it is there: after a clean life, after a failed step, after SIGKILL of everything.
+// Works from the layout and from /proc, not from what a supervisor noted.
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CgroupTrees, processesInGroup, removeGroup, removeGroupIfEmpty } from './host/cgroups.ts';
+import { removeNetwork, removeSharedRunDir } from './host/network.ts';
+import { endProcess, findByCommand, waitUntilReaped } from './host/processes.ts';
+import type { Layout } from './layout.ts';
+import type { NodeDriver } from './nodes/driver.ts';
+import { endSupervisor, findSupervisor } from './supervisor/control.ts';
+import { commandOf } from './supervisor/plan.ts';
+import { controlPlaneUnits, type Program } from './units.ts';
+import { errnoOf } from './user-error.ts';
+
+export interface TeardownContext {
+  layout: Layout;
+  program: Program;
+  trees: CgroupTrees;
+  driver: NodeDriver;
+}
+
+const graceMs = 8_000;
+const reapMs = 2_000; // some systems' init collects orphans only once a second
+
+/** Ends all processes and removes all that they and `up` made; with `keepData` the state folder stays. */
+export async function teardown(context: TeardownContext, { keepData }: { keepData: boolean }): Promise<void> {
+  const { layout, program, trees, driver } = context;
+  const supervisor = findSupervisor(layout, program);
+  const pids = [...processesInGroup(trees, layout.cgroup), ...(supervisor ? [supervisor] : [])].map((ref) => ref.pid);
+  rmSync(layout.planFile, { force: true }); // a supervisor that is just starting finds nothing to do
+  await endSupervisor(layout, program);
+  await Promise.all([...layout.nodes.map((node) => driver.remove(layout, node)), endControlPlane(context)]);
+  await removeGroup(trees, layout.cgroup);
+  removeGroupIfEmpty(trees, 'k8ts');
+  await removeNetwork(layout);
+  rmSync(layout.runDir, { recursive: true, force: true });
+  removeSharedRunDir(layout);
+  await waitUntilReaped(pids, reapMs);
+  if (!keepData) removeState(layout);
+}
+
+// The store last: what is above it may still write.
+async function endControlPlane(context: TeardownContext): Promise<void> {
+  const units = controlPlaneUnits(context);
+  const end = async (names: readonly string[]) => {
+    const refs = units.filter((unit) => names.includes(unit.name)).map((unit) => findByCommand(commandOf(unit)));
+    await Promise.all(refs.map((ref) => (ref ? endProcess(ref, graceMs) : undefined)));
+  };
+  await end(['controllers', 'scheduler']);
+  await end(['apiserver']);
+  await end(['etcd']);
+}
+
+/** Removes the state folder. Where it is a mount point of the user's its content goes and it stays. */
+function removeState(layout: Layout): void {
+  if (!existsSync(layout.stateDir)) return;
+  // cluster.json last, so that a teardown that is cut short can be repeated.
+  for (const name of readdirSync(layout.stateDir).sort(
+    (a, b) => Number(a === 'cluster.json') - Number(b === 'cluster.json'),
+  )) {
+    rmSync(join(layout.stateDir, name), { recursive: true, force: true });
+  }
+  for (const dir of [layout.stateDir, layout.roots.state]) {
+    try {
+      rmdirSync(dir);
+    } catch (err) {
+      if (!['EBUSY', 'ENOTEMPTY'].includes(errnoOf(err) ?? '')) throw err;
+    }
+  }
+}

@@ -1,0 +1,218 @@
+// The processes of a cluster and their command lines: the one table that says what runs where with which flags.
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Component, isBuilt } from './components.ts';
+import { type CgroupTrees, procsFiles } from './host/cgroups.ts';
+import { clusterDomain, insideNode, type Layout, type NodeLayout, onHost, unitFiles } from './layout.ts';
+import { bootScriptFile, nodeCommand } from './nodes/boot-script.ts';
+import { nodePki, pkiFiles } from './pki/plan.ts';
+import type { UnitPlan } from './supervisor/plan.ts';
+
+export interface Program {
+  /** The node binary and the bundle of this program. */
+  node: string;
+  bundle: string;
+}
+
+type FlagValues = Record<string, string | number>;
+
+const toFlags = (values: FlagValues) => Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)]);
+
+const stampOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+interface UnitContext {
+  layout: Layout;
+  program: Program;
+  trees: CgroupTrees;
+}
+
+/** Every unit of the control plane that this build has, in the order in which they start. */
+export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
+  const { layout } = context;
+  const files = pkiFiles(layout);
+  return [
+    hostUnit(context, 'etcd', etcdCommand(layout), [files.etcdServer, files.etcdCa]),
+    ...componentUnits(context, 'apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca]),
+    ...componentUnits(context, 'controllers', controllersFlags(layout), [files.controllers, files.ca]),
+    ...componentUnits(context, 'scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
+  ];
+}
+
+/** The units of one node: its first process, then what runs inside. */
+export function nodeUnits(context: UnitContext, node: NodeLayout): UnitPlan[] {
+  const { layout, trees } = context;
+  const name = `${node.unitPrefix}node`;
+  const first: UnitPlan = {
+    name,
+    command: ['bash', bootScriptFile(layout, node)],
+    becomes: nodeCommand(layout, node),
+    ...unitFiles(layout, name),
+    cgroupProcs: [], // the boot script enters the node's groups once it has cleared them
+    revision: '',
+  };
+  const inside = (component: Component, flags: FlagValues, inputs: string[]): UnitPlan[] =>
+    componentUnits(
+      context,
+      component,
+      flags,
+      inputs.map((file) => onHost(node, file)),
+    ).map((unit) => ({
+      ...unit,
+      name: `${node.unitPrefix}${component}`,
+      ...unitFiles(layout, `${node.unitPrefix}${component}`),
+      inside: name,
+      cgroupProcs: procsFiles(trees, `${node.cgroup}/system`),
+    }));
+  return [
+    first,
+    ...inside('runtime', runtimeFlags(node), []),
+    ...inside('kubelet', kubeletFlags(layout, node), [nodePki.kubeletServer, nodePki.kubeletClient]),
+    ...inside('proxy', proxyFlags(layout, node), [nodePki.proxyClient]),
+  ];
+}
+
+function hostUnit({ layout, trees }: UnitContext, name: string, command: string[], inputs: string[]): UnitPlan {
+  return {
+    name,
+    command,
+    ...unitFiles(layout, name),
+    cgroupProcs: procsFiles(trees, layout.controlPlaneCgroup),
+    revision: inputs.map((file) => stampOf(`${file}.crt`)).join(),
+  };
+}
+
+/** A component's unit, or none when this build was made without it. */
+function componentUnits(context: UnitContext, component: Component, flags: FlagValues, inputs: string[]): UnitPlan[] {
+  if (!isBuilt(component)) return [];
+  const { node, bundle } = context.program;
+  const unit = hostUnit(context, component, [node, bundle, component, ...toFlags(flags)], inputs);
+  return [{ ...unit, revision: `${stampOf(bundle)},${unit.revision}` }];
+}
+
+function etcdCommand(layout: Layout): string[] {
+  const { etcdServer, etcdCa } = pkiFiles(layout);
+  const client = `https://127.0.0.1:${layout.ports.etcdClient}`;
+  const peer = `https://127.0.0.1:${layout.ports.etcdPeer}`;
+  return [
+    'etcd',
+    ...toFlags({
+      name: layout.name,
+      'data-dir': layout.etcdDir,
+      'listen-client-urls': client,
+      'advertise-client-urls': client,
+      'listen-peer-urls': peer,
+      'initial-advertise-peer-urls': peer,
+      'initial-cluster': `${layout.name}=${peer}`,
+      'listen-metrics-urls': etcdMetricsUrl(layout),
+      'cert-file': `${etcdServer}.crt`,
+      'key-file': `${etcdServer}.key`,
+      'trusted-ca-file': `${etcdCa}.crt`,
+      'peer-cert-file': `${etcdServer}.crt`,
+      'peer-key-file': `${etcdServer}.key`,
+      'peer-trusted-ca-file': `${etcdCa}.crt`,
+      'max-request-bytes': 4 * 1024 * 1024,
+      'quota-backend-bytes': 8 * 1024 * 1024 * 1024,
+      'snapshot-count': 10_000, // fewer applied entries kept in memory than the default
+      logger: 'zap',
+      'log-outputs': 'stderr',
+    }),
+    '--client-cert-auth',
+    '--peer-client-cert-auth',
+  ];
+}
+
+/** Where etcd answers /health and /metrics, on loopback. */
+export function etcdMetricsUrl(layout: Layout): string {
+  return `http://127.0.0.1:${layout.ports.etcdMetrics}`;
+}
+
+function apiserverFlags(layout: Layout): FlagValues {
+  const files = pkiFiles(layout);
+  return {
+    'etcd-servers': `https://127.0.0.1:${layout.ports.etcdClient}`,
+    'etcd-cafile': `${files.etcdCa}.crt`,
+    'etcd-certfile': `${files.etcdClient}.crt`,
+    'etcd-keyfile': `${files.etcdClient}.key`,
+    'bind-address': `127.0.0.1,${layout.hostAddress}`,
+    'secure-port': layout.ports.api,
+    'tls-cert-file': `${files.apiserver}.crt`,
+    'tls-private-key-file': `${files.apiserver}.key`,
+    'client-ca-file': `${files.ca}.crt`,
+    'service-account-issuer': `https://kubernetes.default.svc.${clusterDomain}`,
+    'service-account-key-file': `${files.serviceAccount}.pub`,
+    'service-account-signing-key-file': `${files.serviceAccount}.key`,
+    'service-cluster-ip-range': layout.serviceSubnet,
+    'service-node-port-range': '30000-32767',
+    'advertise-address': layout.hostAddress,
+    'kubelet-client-certificate': `${files.kubeletClient}.crt`,
+    'kubelet-client-key': `${files.kubeletClient}.key`,
+    'kubelet-certificate-authority': `${files.ca}.crt`,
+  };
+}
+
+function controllersFlags(layout: Layout): FlagValues {
+  return {
+    kubeconfig: join(layout.kubeconfigDir, 'controllers.kubeconfig'),
+    'root-ca-file': `${pkiFiles(layout).ca}.crt`,
+    'cluster-cidr': layout.podSubnet,
+    'service-cluster-ip-range': layout.serviceSubnet,
+    'health-port': layout.ports.controllersHealth,
+  };
+}
+
+function schedulerFlags(layout: Layout): FlagValues {
+  return {
+    kubeconfig: join(layout.kubeconfigDir, 'scheduler.kubeconfig'),
+    'health-port': layout.ports.schedulerHealth,
+  };
+}
+
+/** Ports on a node's own loopback, where nothing else can be in the way. */
+const nodeHealthPorts = { runtime: 10247, kubelet: 10248, proxy: 10256 } as const;
+
+function runtimeFlags(node: NodeLayout): FlagValues {
+  return {
+    root: insideNode.runtimeDir,
+    'state-dir': insideNode.runtimeStateDir,
+    socket: insideNode.runtimeSocket,
+    'stream-address': '127.0.0.1',
+    'pod-cidr': node.podSubnet,
+    'cgroup-root': '/',
+    'health-port': nodeHealthPorts.runtime,
+  };
+}
+
+function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
+  return {
+    kubeconfig: `${insideNode.credentialsDir}/kubelet.kubeconfig`,
+    'node-name': node.name,
+    'node-ip': node.address,
+    'container-runtime-endpoint': `unix://${insideNode.runtimeSocket}`,
+    'root-dir': insideNode.kubeletDir,
+    'log-dir': insideNode.podLogDir,
+    'cluster-dns': layout.clusterDns,
+    'cluster-domain': clusterDomain,
+    'tls-cert-file': `${nodePki.kubeletServer}.crt`,
+    'tls-private-key-file': `${nodePki.kubeletServer}.key`,
+    'client-ca-file': `${nodePki.ca}.crt`,
+    port: 10250,
+    'node-labels': 'node-role.kubernetes.io/control-plane=',
+    'resolv-conf': insideNode.resolvConf,
+    'cgroup-root': '/',
+    'health-port': nodeHealthPorts.kubelet,
+  };
+}
+
+function proxyFlags(layout: Layout, node: NodeLayout): FlagValues {
+  return {
+    kubeconfig: `${insideNode.credentialsDir}/proxy.kubeconfig`,
+    'node-name': node.name,
+    'cluster-cidr': layout.podSubnet,
+    'service-cluster-ip-range': layout.serviceSubnet,
+    'cluster-dns': layout.clusterDns,
+    'cluster-domain': clusterDomain,
+    'resolv-conf': insideNode.resolvConf,
+    'node-ip': node.address,
+    'health-port': nodeHealthPorts.proxy,
+  };
+}
