@@ -8,13 +8,8 @@ import { eventsEventSchema } from '../events/event.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { eventColumns } from './event/columns.ts';
 import { eventFields } from './event/fields.ts';
+import { eventSource } from './event/source.ts';
 import { objectReference } from './object-reference.ts';
-
-export const eventSource = s.object('io.k8s.api.core.v1.EventSource', 'Who reports an event.', {
-  component: s.string('Component name.'),
-  host: s.string('Node name.'),
-});
-export interface EventSource extends TypeOf<typeof eventSource> {}
 
 export const eventSeries = s.object('io.k8s.api.core.v1.EventSeries', 'Repetitions of an event.', {
   count: s.int32('How many so far.'),

@@ -2,7 +2,7 @@
 
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
-import { eventSource } from '../core/event.ts';
+import { eventSource } from '../core/event/source.ts';
 import { objectReference } from '../core/object-reference.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
