@@ -108,6 +108,12 @@ export interface KindSpec<T extends KubeObject> {
   warnings?: (object: T, old?: T) => string[];
   /** Grace a delete gets, in seconds; absent: deleted at once. `requested` comes from DeleteOptions. */
   gracePeriodSeconds?: (object: T, requested: number | undefined) => number;
+  /** Marks the draft when its deletion begins (a namespace's phase). */
+  markDeleted?: (draft: T) => void;
+  /** True while something of the kind's own, besides finalizers, must still be done before it may go. */
+  holdsDeletion?: (object: T) => boolean;
+  /** A delete that took effect at once answers with the object, not with a Status. */
+  returnsDeletedObject?: boolean;
   /** A PUT of an absent object creates it. */
   allowCreateOnUpdate?: boolean;
   /** A PUT without resourceVersion is let through. */

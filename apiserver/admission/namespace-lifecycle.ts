@@ -1,0 +1,41 @@
+// Nothing is created in a namespace that does not exist or is going away, and the namespaces of the system stay.
+// https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#namespacelifecycle
+import { forbiddenError, notFoundError, StatusError } from '../../machinery/errors.ts';
+import { groupResourceOf } from '../storage/object-store.ts';
+import type { AdmissionPlugin } from './plugin.ts';
+
+const immortal = new Set(['default', 'kube-system', 'kube-public']);
+
+export const namespaceLifecycle: AdmissionPlugin = {
+  name: 'NamespaceLifecycle',
+  handles: ({ operation, kind, subresource }) =>
+    (operation === 'CREATE' && kind.namespaced) ||
+    (operation === 'DELETE' && kind.plural === 'namespaces' && kind.group === '' && subresource === ''),
+  async mutate({ operation, kind, namespace, name }, { store, kinds }) {
+    if (operation !== 'CREATE') return;
+    const namespaces = kinds.kind('', 'Namespace');
+    // A namespace made a moment ago may not be in the cache yet.
+    const found = store.peek(namespaces, '', namespace) ?? (await store.read(namespaces, '', namespace));
+    if (!found) throw notFoundError({ group: '', resource: 'namespaces' }, namespace);
+    if (found.object.status?.phase !== 'Terminating') return;
+    const resource = groupResourceOf(kind);
+    const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
+    const refused = forbiddenError(resource, name, why);
+    throw new StatusError(403, 'Forbidden', refused.message, {
+      details: {
+        ...refused.details,
+        causes: [
+          {
+            reason: 'NamespaceTerminating',
+            message: `namespace ${namespace} is being terminated`,
+            field: 'metadata.namespace',
+          },
+        ],
+      },
+    });
+  },
+  validate({ operation, name }) {
+    if (operation !== 'DELETE' || !immortal.has(name)) return;
+    throw forbiddenError({ group: '', resource: 'namespaces' }, name, 'this namespace may not be deleted');
+  },
+};

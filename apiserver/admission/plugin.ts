@@ -1,0 +1,61 @@
+// Admission: what may change or refuse a request after it is authorized and before it is stored, because the rule needs other objects
+// or the user. Plugins are one file each, listed in order in index.ts. https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
+import type { Clock } from '../../machinery/clock.ts';
+import type { Kind } from '../../machinery/kind.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import type { Random } from '../../machinery/random.ts';
+import type { UserInfo } from '../authn/user.ts';
+import type { KindTable } from '../registry/kind-table.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+
+export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+
+export interface AdmissionRequest {
+  operation: AdmissionOperation;
+  kind: Kind;
+  subresource: string;
+  namespace: string;
+  name: string;
+  /** The draft to be stored, in storage version; mutating plugins change it. Absent on DELETE. */
+  object?: KubeObject;
+  oldObject?: KubeObject;
+  user: UserInfo;
+  dryRun: boolean;
+  /** Called once the request has ended, whether it succeeded or not. */
+  onEnd(fn: () => void): void;
+}
+
+export interface AdmissionDeps {
+  store: ObjectStore;
+  kinds: KindTable;
+  clock: Clock;
+  random: Random;
+  serviceClusterIpRange: string;
+  serviceNodePortRange: { first: number; last: number };
+}
+
+export interface AdmissionPlugin {
+  name: string;
+  /** Which requests it wants to see; kinds by plural name of the storage group. */
+  handles(request: AdmissionRequest): boolean;
+  mutate?(request: AdmissionRequest, deps: AdmissionDeps): void | Promise<void>;
+  validate?(request: AdmissionRequest, deps: AdmissionDeps): void | Promise<void>;
+}
+
+/** The ordered list of plugins, ready to run. */
+export interface AdmissionChain {
+  mutate(request: AdmissionRequest): Promise<void>;
+  validate(request: AdmissionRequest): Promise<void>;
+}
+
+export function createAdmissionChain(plugins: readonly AdmissionPlugin[], deps: AdmissionDeps): AdmissionChain {
+  return {
+    async mutate(request) {
+      for (const plugin of plugins) if (plugin.mutate && plugin.handles(request)) await plugin.mutate(request, deps);
+    },
+    async validate(request) {
+      for (const plugin of plugins)
+        if (plugin.validate && plugin.handles(request)) await plugin.validate(request, deps);
+    },
+  };
+}

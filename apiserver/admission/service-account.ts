@@ -1,0 +1,66 @@
+// Gives pods their service account: the default one, its pull secrets, and a projected volume with a token, the cluster's CA and the namespace.
+// https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
+import { forbiddenError } from '../../machinery/errors.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { type Random, randomSuffix } from '../../machinery/random.ts';
+import type { AdmissionPlugin } from './plugin.ts';
+
+const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
+const tokenSeconds = 3607;
+const mirrorAnnotation = 'kubernetes.io/config.mirror';
+
+interface Mount {
+  name: string;
+  mountPath: string;
+  readOnly?: boolean;
+}
+
+export const serviceAccount: AdmissionPlugin = {
+  name: 'ServiceAccount',
+  handles: ({ operation, kind, subresource }) =>
+    operation === 'CREATE' && kind.plural === 'pods' && kind.group === '' && subresource === '',
+  async mutate({ object, namespace, name }, { store, kinds, random }) {
+    const pod = object!;
+    const { spec } = pod;
+    // Mirror pods stand for what a kubelet runs by itself.
+    if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return;
+    spec.serviceAccountName ||= 'default';
+    spec.serviceAccount = spec.serviceAccountName;
+    const accounts = kinds.kind('', 'ServiceAccount');
+    const found =
+      store.peek(accounts, namespace, spec.serviceAccountName) ??
+      (await store.read(accounts, namespace, spec.serviceAccountName));
+    if (!found) {
+      const why = `error looking up service account ${namespace}/${spec.serviceAccountName}: serviceaccount ${JSON.stringify(spec.serviceAccountName)} not found`;
+      throw forbiddenError({ group: '', resource: 'pods' }, name, why);
+    }
+    const account = found.object;
+    const mounts = spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true;
+    if (mounts) mountToken(pod, random);
+    if (!spec.imagePullSecrets?.length && account.imagePullSecrets?.length) {
+      spec.imagePullSecrets = structuredClone(account.imagePullSecrets);
+    }
+  },
+};
+
+/** Mounts the token in every container that has nothing at its path. */
+function mountToken(pod: KubeObject, random: Random): void {
+  const { spec } = pod;
+  const volume = `kube-api-access-${randomSuffix(random)}`;
+  let used = false;
+  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+    const present: Mount[] = container.volumeMounts ?? [];
+    if (present.some((m) => m.mountPath === mountPath)) continue;
+    container.volumeMounts = [...present, { name: volume, readOnly: true, mountPath }];
+    used = true;
+  }
+  if (!used) return;
+  const sources = [
+    { serviceAccountToken: { expirationSeconds: tokenSeconds, path: 'token' } },
+    { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+    {
+      downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] },
+    },
+  ];
+  spec.volumes = [...(spec.volumes ?? []), { name: volume, projected: { sources, defaultMode: 0o644 } }];
+}

@@ -1,0 +1,187 @@
+// Gives Services their cluster addresses and node ports, and keeps two Services from having the same one.
+// https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
+import { internalError, invalidError } from '../../machinery/errors.ts';
+import { type FieldError, invalid } from '../../machinery/field-error.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { keyPrefixOf } from '../storage/stored-object.ts';
+import { formatAddress, parseAddress, parseRange } from './address-range.ts';
+import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.ts';
+
+// What requests under way hold before their Service is in the cache, by what they hold.
+const reserved = new WeakMap<object, Set<string>>();
+const releaseDelayMs = 5_000;
+
+interface ServicePort {
+  port: number;
+  protocol?: string;
+  nodePort?: number;
+}
+
+export const serviceAddresses: AdmissionPlugin = {
+  name: 'ServiceAddresses',
+  handles: ({ operation, kind, subresource }) =>
+    (operation === 'CREATE' || operation === 'UPDATE') &&
+    kind.plural === 'services' &&
+    kind.group === '' &&
+    subresource === '',
+  mutate(request, deps) {
+    const service = request.object!;
+    const taken = takenBy(deps, service);
+    const hold = reservations(deps);
+    const mine: string[] = [];
+    const take = (key: string) => {
+      mine.push(key);
+      hold.add(key);
+    };
+    allocateClusterIp(request, deps, { taken, hold, take });
+    allocateNodePorts(request, deps, { taken, hold, take });
+    request.onEnd(() => {
+      // The watch brings the Service soon; a failed write frees what it held.
+      deps.clock.after(releaseDelayMs, () => {
+        for (const key of mine) hold.delete(key);
+      });
+    });
+  },
+};
+
+interface Allocation {
+  taken: Set<string>;
+  hold: Set<string>;
+  take(key: string): void;
+}
+
+const ipKey = (address: string) => `ip ${address}`;
+const portKey = (port: { nodePort?: number; protocol?: string }) => `port ${port.protocol ?? 'TCP'} ${port.nodePort}`;
+
+function reservations(deps: AdmissionDeps): Set<string> {
+  let set = reserved.get(deps.store);
+  if (!set) {
+    set = new Set();
+    reserved.set(deps.store, set);
+  }
+  return set;
+}
+
+/** Addresses and ports of all other Services. */
+function takenBy(deps: AdmissionDeps, except: KubeObject): Set<string> {
+  const kind = deps.kinds.kind('', 'Service');
+  const taken = new Set<string>();
+  for (const { object } of deps.store.resource(kind).list(keyPrefixOf(kind))) {
+    const { name, namespace } = object.metadata;
+    if (name === except.metadata.name && namespace === except.metadata.namespace) continue;
+    for (const ip of object.spec.clusterIPs ?? []) taken.add(ipKey(ip));
+    for (const port of object.spec.ports ?? []) if (port.nodePort) taken.add(portKey(port));
+  }
+  return taken;
+}
+
+function refuse(service: KubeObject, error: FieldError): never {
+  throw invalidError({ group: '', kind: 'Service' }, service.metadata.name ?? '', [error]);
+}
+
+function allocateClusterIp(request: AdmissionRequest, deps: AdmissionDeps, { taken, hold, take }: Allocation): void {
+  const service = request.object!;
+  const { spec } = service;
+  const before = request.oldObject?.spec;
+  if (spec.type === 'ExternalName') return;
+  if (before?.clusterIP && before.type !== 'ExternalName' && !spec.clusterIP) {
+    // An update that does not mention the address keeps it.
+    spec.clusterIP = before.clusterIP;
+    spec.clusterIPs = before.clusterIPs;
+  }
+  spec.clusterIP ||= spec.clusterIPs?.[0] ?? '';
+  if (spec.clusterIP === 'None') {
+    spec.clusterIPs = ['None'];
+    familiesOf(spec);
+    return;
+  }
+  const range = parseRange(deps.serviceClusterIpRange);
+  if (spec.clusterIP === '') {
+    spec.clusterIP = freeAddress(range, deps, (ip) => taken.has(ipKey(ip)) || hold.has(ipKey(ip)));
+  } else if (before?.clusterIP !== spec.clusterIP) {
+    const address = parseAddress(spec.clusterIP);
+    const inRange = address !== undefined && address >= range.first && address <= range.last;
+    if (address !== undefined && !inRange) {
+      const why = `failed to allocate IP ${spec.clusterIP}: the provided IP (${spec.clusterIP}) is not in the valid range. The range of valid IPs is ${deps.serviceClusterIpRange}`;
+      refuse(service, invalid('spec.clusterIPs', [spec.clusterIP], why));
+    }
+    if (inRange && (taken.has(ipKey(spec.clusterIP)) || hold.has(ipKey(spec.clusterIP)))) {
+      const why = `failed to allocate IP ${spec.clusterIP}: provided IP is already allocated`;
+      refuse(service, invalid('spec.clusterIPs', [spec.clusterIP], why));
+    }
+  }
+  take(ipKey(spec.clusterIP));
+  spec.clusterIPs = [spec.clusterIP];
+  familiesOf(spec);
+}
+
+function familiesOf(spec: KubeObject): void {
+  spec.ipFamilies ??= ['IPv4'];
+  spec.ipFamilyPolicy ??= 'SingleStack';
+}
+
+/** A random free address; the lower part of the range is kept for addresses asked for by name as long as there are others. */
+function freeAddress(
+  range: { first: number; last: number },
+  deps: AdmissionDeps,
+  isTaken: (address: string) => boolean,
+): string {
+  const size = range.last - range.first + 1;
+  const kept = Math.min(Math.max(16, Math.floor(size / 16)), 256, Math.floor(size / 2));
+  for (const [from, count] of [
+    [range.first + kept, size - kept],
+    [range.first, kept],
+  ] as const) {
+    const start = Math.floor(deps.random.next() * count);
+    for (let i = 0; i < count; i++) {
+      const address = formatAddress(from + ((start + i) % count));
+      if (!isTaken(address)) return address;
+    }
+  }
+  throw internalError('failed to allocate a serviceIP: range is full');
+}
+
+function allocateNodePorts(request: AdmissionRequest, deps: AdmissionDeps, { taken, hold, take }: Allocation): void {
+  const service = request.object!;
+  const { spec } = service;
+  const ports: ServicePort[] = spec.ports ?? [];
+  const wants =
+    spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
+  if (!wants) return;
+  const { first, last } = deps.serviceNodePortRange;
+  const before: ServicePort[] = request.oldObject?.spec.ports ?? [];
+  const own = new Set(before.filter((p) => p.nodePort).map(portKey));
+  ports.forEach((port, i) => {
+    const old = before.find((p) => p.port === port.port && p.protocol === port.protocol && p.nodePort);
+    if (!port.nodePort && old && !ports.some((p) => p.nodePort === old.nodePort)) port.nodePort = old.nodePort!;
+    const isTaken = (key: string) => taken.has(key) || (hold.has(key) && !own.has(key));
+    const field = `spec.ports[${i}].nodePort`;
+    if (!port.nodePort) {
+      port.nodePort = freePort(first, last, deps, (n) => isTaken(portKey({ ...port, nodePort: n })));
+    } else if (!own.has(portKey(port))) {
+      if (port.nodePort < first || port.nodePort > last) {
+        refuse(
+          service,
+          invalid(
+            field,
+            port.nodePort,
+            `provided port is not in the valid range. The range of valid ports is ${first}-${last}`,
+          ),
+        );
+      }
+      if (isTaken(portKey(port))) refuse(service, invalid(field, port.nodePort, 'provided port is already allocated'));
+    }
+    take(portKey(port));
+    own.delete(portKey(port));
+  });
+}
+
+function freePort(first: number, last: number, deps: AdmissionDeps, isTaken: (port: number) => boolean): number {
+  const count = last - first + 1;
+  const start = Math.floor(deps.random.next() * count);
+  for (let i = 0; i < count; i++) {
+    const port = first + ((start + i) % count);
+    if (!isTaken(port)) return port;
+  }
+  throw internalError('failed to allocate a nodePort: range is full');
+}

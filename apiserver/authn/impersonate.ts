@@ -1,0 +1,69 @@
+// Impersonation: acting as somebody else, where allowed. https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
+import { badRequestError, forbiddenError } from '../../machinery/errors.ts';
+import { type Authorizer, describeDenial } from '../authz/attributes.ts';
+import { anonymousUser, type UserInfo } from './user.ts';
+
+const extraPrefix = 'impersonate-extra-';
+
+interface Wish {
+  group: string;
+  resource: string;
+  subresource: string;
+  namespace: string;
+  name: string;
+}
+
+/** The user a request acts as. 403 where the real user may not act as them. */
+export function impersonate(
+  real: UserInfo,
+  headers: Record<string, string | string[] | undefined>,
+  authorizer: Authorizer,
+): UserInfo {
+  const username = single(headers['impersonate-user']);
+  const groups = several(headers['impersonate-group']);
+  const extra: Record<string, string[]> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith(extraPrefix)) extra[decodeURIComponent(name.slice(extraPrefix.length))] = several(value);
+  }
+  if (username === undefined) {
+    if (groups.length > 0 || Object.keys(extra).length > 0) {
+      throw badRequestError('requested [group] impersonation without impersonating a user');
+    }
+    return real;
+  }
+  const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(username);
+  const core = { group: '', subresource: '', namespace: '' };
+  const wishes: Wish[] = [
+    account
+      ? { ...core, resource: 'serviceaccounts', namespace: account[1]!, name: account[2]! }
+      : { ...core, resource: 'users', name: username },
+    ...groups.map((name) => ({ ...core, resource: 'groups', name })),
+    ...Object.entries(extra).flatMap(([key, values]) =>
+      values.map((name) => ({
+        ...core,
+        group: 'authentication.k8s.io',
+        resource: 'userextras',
+        subresource: key,
+        name,
+      })),
+    ),
+  ];
+  for (const wish of wishes) {
+    const attributes = { ...wish, user: real, verb: 'impersonate', isResource: true, version: 'v1', path: '' };
+    if (!authorizer.authorize(attributes).allowed) throw forbiddenError(wish, wish.name, describeDenial(attributes));
+  }
+  const implied = account ? ['system:serviceaccounts', `system:serviceaccounts:${account[1]}`] : [];
+  const all = new Set(groups.length > 0 ? groups : implied);
+  if (username !== anonymousUser.username) all.add('system:authenticated');
+  return { username, groups: [...all], ...(Object.keys(extra).length > 0 ? { extra } : {}) };
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function several(value: string | string[] | undefined): string[] {
+  if (value === undefined) return [];
+  // Node joins repeated headers with a comma and a space.
+  return (Array.isArray(value) ? value : value.split(', ')).filter((v) => v !== '');
+}

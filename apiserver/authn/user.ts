@@ -1,0 +1,33 @@
+// Who a request comes from.
+
+export interface UserInfo {
+  username: string;
+  uid?: string;
+  groups: readonly string[];
+  extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+export const anonymousUser: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
+
+/** The API server's own requests to itself. */
+export const loopbackUser: UserInfo = {
+  username: 'system:apiserver',
+  groups: ['system:masters', 'system:authenticated'],
+};
+
+/** Every authenticated user is in this group. */
+export function authenticated(user: UserInfo): UserInfo {
+  if (user.groups.includes('system:authenticated')) return user;
+  return { ...user, groups: [...user.groups, 'system:authenticated'] };
+}
+
+const serviceAccountPrefix = 'system:serviceaccount:';
+
+/** The user a service account acts as. */
+export function serviceAccountUser(namespace: string, name: string, uid: string): UserInfo {
+  return {
+    username: `${serviceAccountPrefix}${namespace}:${name}`,
+    uid,
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+  };
+}

@@ -1,0 +1,128 @@
+// Role-based access control over the cached roles and bindings. What a user may do in a namespace is worked out once and kept until any role
+// or binding changes. https://kubernetes.io/docs/reference/access-authn-authz/rbac/
+import { LRUCache } from 'lru-cache';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import type { UserInfo } from '../authn/user.ts';
+import type { KindTable } from '../registry/kind-table.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { keyPrefixOf } from '../storage/stored-object.ts';
+import type { Attributes, Authorizer, Decision, PolicyRule } from './attributes.ts';
+
+const rbacGroup = 'rbac.authorization.k8s.io';
+const superusers = 'system:masters';
+const nodesGroup = 'system:nodes';
+
+interface Grant {
+  rules: PolicyRule[];
+  reason: string;
+}
+
+export function createRbacAuthorizer(store: ObjectStore, kinds: KindTable): Authorizer {
+  const kindOf = (name: string) => kinds.kind(rbacGroup, name);
+  const cacheOf = (name: string) => store.resource(kindOf(name));
+  const watched = ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'];
+  const grants = new LRUCache<string, Grant[]>({ max: 2000 });
+  let generation = '';
+
+  const rulesOfRole = (roleRef: { kind: string; name: string }, namespace: string): PolicyRule[] => {
+    const role =
+      roleRef.kind === 'ClusterRole'
+        ? store.peek(kindOf('ClusterRole'), '', roleRef.name)
+        : store.peek(kindOf('Role'), namespace, roleRef.name);
+    return role?.object.rules ?? [];
+  };
+
+  const resolve = (user: UserInfo, namespace: string): Grant[] => {
+    const out: Grant[] = [];
+    const add = (binding: KubeObject, kind: string, at: string) => {
+      if (!(binding.subjects ?? []).some((s: Subject) => matchesSubject(s, user, at))) return;
+      const name = binding.metadata.namespace ? `${binding.metadata.name}/${at}` : binding.metadata.name;
+      const reason = `RBAC: allowed by ${kind} "${name}" of ${binding.roleRef.kind} "${binding.roleRef.name}" to ${describeUser(user)}`;
+      out.push({ rules: rulesOfRole(binding.roleRef, at), reason });
+    };
+    for (const b of cacheOf('ClusterRoleBinding').list(keyPrefixOf(kindOf('ClusterRoleBinding')))) {
+      add(b.object, 'ClusterRoleBinding', '');
+    }
+    // Kubelets: the node authorizer of upstream, without its limit to a node's own objects.
+    if (user.groups.includes(nodesGroup)) {
+      out.push({ rules: rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, ''), reason: '' });
+    }
+    if (namespace === '') return out;
+    for (const b of cacheOf('RoleBinding').list(`${keyPrefixOf(kindOf('RoleBinding'))}${namespace}/`)) {
+      add(b.object, 'RoleBinding', namespace);
+    }
+    return out;
+  };
+
+  const grantsOf = (user: UserInfo, namespace: string): Grant[] => {
+    const now = watched.map((k) => cacheOf(k).changedAt).join(',');
+    if (now !== generation) {
+      grants.clear();
+      generation = now;
+    }
+    const key = `${user.username}\n${user.groups.join('\n')}\n\n${namespace}`;
+    let found = grants.get(key);
+    if (!found) {
+      found = resolve(user, namespace);
+      grants.set(key, found);
+    }
+    return found;
+  };
+
+  return {
+    authorize(attributes): Decision {
+      if (attributes.user.groups.includes(superusers)) return { allowed: true, reason: '' };
+      for (const grant of grantsOf(attributes.user, attributes.namespace)) {
+        if (grant.rules.some((rule) => allows(rule, attributes))) return { allowed: true, reason: grant.reason };
+      }
+      return { allowed: false, reason: '' };
+    },
+    rulesFor(user, namespace) {
+      const all: PolicyRule[] = user.groups.includes(superusers)
+        ? [
+            { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+            { verbs: ['*'], nonResourceURLs: ['*'] },
+          ]
+        : [];
+      return [...all, ...grantsOf(user, namespace).flatMap((g) => g.rules)];
+    },
+  };
+}
+
+interface Subject {
+  kind: string;
+  name: string;
+  namespace?: string;
+}
+
+function matchesSubject(subject: Subject, user: UserInfo, bindingNamespace: string): boolean {
+  if (subject.kind === 'User') return subject.name === user.username;
+  if (subject.kind === 'Group') return user.groups.includes(subject.name);
+  const namespace = subject.namespace || bindingNamespace;
+  return subject.kind === 'ServiceAccount' && user.username === `system:serviceaccount:${namespace}:${subject.name}`;
+}
+
+function describeUser(user: UserInfo): string {
+  return `User "${user.username}"`;
+}
+
+/** Whether one rule allows a request. */
+export function allows(rule: PolicyRule, a: Attributes): boolean {
+  if (!has(rule.verbs, a.verb)) return false;
+  if (!a.isResource) return (rule.nonResourceURLs ?? []).some((p) => matchesPath(p, a.path));
+  const resource = a.subresource ? `${a.resource}/${a.subresource}` : a.resource;
+  return (
+    has(rule.apiGroups, a.group) &&
+    (has(rule.resources, resource) ||
+      (a.subresource !== '' && (rule.resources ?? []).includes(`*/${a.subresource}`))) &&
+    (!rule.resourceNames?.length || rule.resourceNames.includes(a.name))
+  );
+}
+
+function has(list: readonly string[] | null | undefined, value: string): boolean {
+  return list?.includes('*') || list?.includes(value) || false;
+}
+
+function matchesPath(pattern: string, path: string): boolean {
+  return pattern === path || pattern === '*' || (pattern.endsWith('*') && path.startsWith(pattern.slice(0, -1)));
+}

@@ -1,0 +1,109 @@
+// Brings a cluster's first objects into being, and keeps the `kubernetes` Service with its endpoints pointing at this server.
+import { isAlreadyExists, isConflict } from '../../machinery/errors.ts';
+import { cloneJson } from '../../machinery/json.ts';
+import type { Kind } from '../../machinery/kind.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { loopbackUser } from '../authn/user.ts';
+import { decodeObject } from '../endpoints/decode-object.ts';
+import type { ApiContext, WriteOptions } from '../registry/context.ts';
+import { createObject } from '../registry/create.ts';
+import { updateObject } from '../registry/update.ts';
+import { bootstrapObjects } from './objects.ts';
+
+export interface KubernetesServiceOptions {
+  /** First address of the service range. */
+  clusterIp: string;
+  advertiseAddress: string;
+  securePort: number;
+}
+
+const parallelWrites = 16;
+
+function writeAs(kind: Kind): WriteOptions {
+  return { user: loopbackUser, dryRun: false, fieldManager: 'kube-apiserver', apiVersion: kind.apiVersion };
+}
+
+/** Creates what is missing. Safe to run at every start and by several servers at once. */
+export async function ensureBootstrapObjects(context: ApiContext): Promise<void> {
+  const wanted = bootstrapObjects().filter(({ group, object }) => {
+    const kind = context.kinds.kind(group, object.kind);
+    return !context.store.peek(kind, object.metadata.namespace ?? '', object.metadata.name!);
+  });
+  // Namespaces first: what lives in them is refused before.
+  const [namespaces, others] = [
+    wanted.filter((w) => w.object.kind === 'Namespace'),
+    wanted.filter((w) => w.object.kind !== 'Namespace'),
+  ];
+  for (const batch of [namespaces, others]) {
+    for (let i = 0; i < batch.length; i += parallelWrites) {
+      await Promise.all(
+        batch.slice(i, i + parallelWrites).map(({ group, object }) => createIfAbsent(context, group, object)),
+      );
+    }
+    await context.store.cache.waitConsistent();
+  }
+}
+
+async function createIfAbsent(
+  context: ApiContext,
+  group: string,
+  object: KubeObject & { kind: string },
+): Promise<void> {
+  const kind = context.kinds.kind(group, object.kind);
+  const body = { value: { ...object, apiVersion: kind.apiVersion }, duplicates: [] };
+  const { draft } = decodeObject({ kind, version: kind.storage }, body, 'Strict');
+  try {
+    await createObject(context, kind, { draft, namespace: object.metadata.namespace ?? '' }, writeAs(kind));
+  } catch (err) {
+    if (!isAlreadyExists(err)) throw err;
+  }
+}
+
+/** Creates or repairs the `kubernetes` Service, its Endpoints and its EndpointSlice in the default namespace. */
+export async function ensureKubernetesService(context: ApiContext, options: KubernetesServiceOptions): Promise<void> {
+  const { clusterIp, advertiseAddress, securePort } = options;
+  const metadata = { name: 'kubernetes', namespace: 'default' };
+  const owned = { component: 'apiserver', provider: 'kubernetes' };
+  await ensure(context, '', {
+    kind: 'Service',
+    metadata: { ...metadata, labels: owned },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: clusterIp,
+      clusterIPs: [clusterIp],
+      ipFamilies: ['IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+      sessionAffinity: 'None',
+      ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: securePort }],
+    },
+  });
+  await ensure(context, '', {
+    kind: 'Endpoints',
+    metadata: { ...metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+    subsets: [{ addresses: [{ ip: advertiseAddress }], ports: [{ name: 'https', port: securePort, protocol: 'TCP' }] }],
+  });
+  await ensure(context, 'discovery.k8s.io', {
+    kind: 'EndpointSlice',
+    metadata: { ...metadata, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
+    ports: [{ name: 'https', port: securePort, protocol: 'TCP' }],
+  });
+}
+
+async function ensure(context: ApiContext, group: string, object: KubeObject & { kind: string }): Promise<void> {
+  const kind = context.kinds.kind(group, object.kind);
+  const { namespace = '', name = '' } = object.metadata;
+  if (!context.store.peek(kind, namespace, name)) return createIfAbsent(context, group, object);
+  const { kind: _k, metadata: _m, spec, ...content } = object;
+  const produce = (old: KubeObject) => ({
+    ...cloneJson(old),
+    ...cloneJson(content),
+    ...(spec ? { spec: { ...cloneJson(old.spec), ports: spec.ports } } : {}),
+  });
+  try {
+    await updateObject(context, kind, { namespace, name, subresource: '', produce }, writeAs(kind));
+  } catch (err) {
+    if (!isConflict(err)) throw err; // another server is at it
+  }
+}

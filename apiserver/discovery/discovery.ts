@@ -1,0 +1,185 @@
+// Discovery: which groups, versions and resources there are - the old documents one a group/version, and the aggregated one.
+// https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
+import { createHash } from 'node:crypto';
+import { apiVersionOf, type CustomSubresource, type Kind, type ServedVersion } from '../../machinery/kind.ts';
+import type { FrontRequest, FrontResponse } from '../http/front.ts';
+import type { KindTable } from '../registry/kind-table.ts';
+import { one } from '../server-headers.ts';
+
+interface ResourceEntry {
+  name: string;
+  singularName: string;
+  namespaced: boolean;
+  group?: string;
+  version?: string;
+  kind: string;
+  verbs: readonly string[];
+  shortNames?: readonly string[];
+  categories?: readonly string[];
+  storageVersionHash?: string;
+}
+
+const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
+
+/** The subresources of a kind, as name, verbs and the kind they speak. */
+function subresourcesOf(kind: Kind): CustomSubresource[] {
+  const out: CustomSubresource[] = [...(kind.subresources.custom ?? [])];
+  if (kind.subresources.scale) out.push({ name: 'scale', verbs: ['get', 'patch', 'update'], kind: scaleKind });
+  if (kind.subresources.status) out.push({ name: 'status', verbs: ['get', 'patch', 'update'] });
+  return out.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** A short hash that changes when a kind is stored in another version. */
+function storageHash(kind: Kind): string {
+  return createHash('sha256')
+    .update(`${kind.group}/${kind.storage.version}/${kind.kind}`)
+    .digest('base64')
+    .slice(0, 12);
+}
+
+function resourceEntries(kind: Kind, version: ServedVersion): ResourceEntry[] {
+  const main: ResourceEntry = {
+    name: kind.plural,
+    singularName: kind.singular,
+    namespaced: kind.namespaced,
+    kind: kind.kind,
+    verbs: kind.verbs,
+    ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
+    ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
+    ...(kind.stored ? { storageVersionHash: storageHash(kind) } : {}),
+  };
+  const subs = subresourcesOf(kind).map((sub) => {
+    const other =
+      sub.kind && apiVersionOf(sub.kind) !== apiVersionOf(version)
+        ? { group: sub.kind.group, version: sub.kind.version }
+        : {};
+    return {
+      name: `${kind.plural}/${sub.name}`,
+      singularName: '',
+      namespaced: kind.namespaced,
+      ...other,
+      kind: sub.kind?.kind ?? kind.kind,
+      verbs: sub.verbs,
+    };
+  });
+  return [main, ...subs];
+}
+
+function aggregatedResource(kind: Kind, version: ServedVersion): object {
+  const responseKind = (k: { group: string; version: string; kind: string }) => ({
+    group: k.group,
+    version: k.version,
+    kind: k.kind,
+  });
+  const own = { group: version.group, version: version.version, kind: kind.kind };
+  const subs = subresourcesOf(kind).map((sub) => ({
+    subresource: sub.name,
+    responseKind: responseKind(sub.kind ?? own),
+    verbs: sub.verbs,
+  }));
+  return {
+    resource: kind.plural,
+    responseKind: own,
+    scope: kind.scope,
+    singularResource: kind.singular,
+    verbs: kind.verbs,
+    ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
+    ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
+    ...(subs.length > 0 ? { subresources: subs } : {}),
+  };
+}
+
+type GroupVersion = ReturnType<KindTable['groupVersions']>[number];
+
+function groupsOf(kinds: KindTable): Map<string, GroupVersion[]> {
+  const groups = new Map<string, GroupVersion[]>();
+  for (const gv of kinds.groupVersions()) groups.set(gv.group, [...(groups.get(gv.group) ?? []), gv]);
+  return groups;
+}
+
+function aggregated(groups: [string, GroupVersion[]][], apiVersion: string): object {
+  return {
+    kind: 'APIGroupDiscoveryList',
+    apiVersion,
+    metadata: {},
+    items: groups.map(([name, versions]) => ({
+      metadata: name ? { name, creationTimestamp: null } : { creationTimestamp: null },
+      versions: versions.map((gv) => ({
+        version: gv.version,
+        resources: gv.resources.map((r) => aggregatedResource(r.kind, r.version)),
+        freshness: 'Current',
+      })),
+    })),
+  };
+}
+
+function groupDocument(name: string, versions: GroupVersion[]) {
+  const entries = versions.map((gv) => ({ groupVersion: gv.apiVersion, version: gv.version }));
+  return { name, versions: entries, preferredVersion: entries[0] };
+}
+
+function asksForAggregated(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
+  for (const clause of (accept ?? '').split(',')) {
+    if (!clause.includes('g=apidiscovery.k8s.io') || !clause.includes('as=APIGroupDiscoveryList')) continue;
+    if (clause.trim().startsWith('application/json')) return clause.includes('v=v2beta1') ? 'v2beta1' : 'v2';
+  }
+  return undefined;
+}
+
+export interface DiscoveryOptions {
+  /** `127.0.0.1:6443` */
+  serverAddress: string;
+}
+
+/** Serves /api, /apis and below. */
+export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
+  const json = (body: object, contentType = 'application/json'): FrontResponse => {
+    const text = `${JSON.stringify(body)}\n`;
+    const etag = `"${createHash('sha256').update(text).digest('hex').slice(0, 32).toUpperCase()}"`;
+    return { code: 200, headers: { 'content-type': contentType, etag, vary: 'Accept' }, body: text };
+  };
+  const resourceList = (gv: GroupVersion) => ({
+    kind: 'APIResourceList',
+    apiVersion: 'v1',
+    groupVersion: gv.apiVersion,
+    resources: gv.resources.flatMap((r) => resourceEntries(r.kind, r.version)),
+  });
+  const respond = (path: string, request: FrontRequest): FrontResponse | undefined => {
+    const groups = groupsOf(kinds);
+    const core = groups.get('') ?? [];
+    const named = [...groups].filter(([name]) => name !== '');
+    const version = asksForAggregated(one(request.headers.accept));
+    const aggregatedType = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+    if (path === '/api') {
+      if (version) return json(aggregated([['', core]], `apidiscovery.k8s.io/${version}`), aggregatedType);
+      const address = { clientCIDR: '0.0.0.0/0', serverAddress: options.serverAddress };
+      return json({
+        kind: 'APIVersions',
+        versions: core.map((gv) => gv.version),
+        serverAddressByClientCIDRs: [address],
+      });
+    }
+    if (path === '/apis') {
+      if (version) return json(aggregated(named, `apidiscovery.k8s.io/${version}`), aggregatedType);
+      return json({ kind: 'APIGroupList', apiVersion: 'v1', groups: named.map(([n, v]) => groupDocument(n, v)) });
+    }
+    const [root, first, second, ...rest] = path.split('/').filter((p) => p !== '');
+    if (rest.length > 0 || !first) return undefined;
+    if (root === 'api' && second === undefined) {
+      const gv = core.find((v) => v.version === first);
+      return gv && json(resourceList(gv));
+    }
+    if (root !== 'apis') return undefined;
+    const versions = groups.get(first);
+    if (!versions) return undefined;
+    if (second === undefined) return json({ kind: 'APIGroup', apiVersion: 'v1', ...groupDocument(first, versions) });
+    const gv = versions.find((v) => v.version === second);
+    return gv && json(resourceList(gv));
+  };
+  return (path: string, request: FrontRequest): FrontResponse | undefined => {
+    const response = respond(path, request);
+    const known = one(request.headers['if-none-match']);
+    if (response && known !== undefined && known === response.headers.etag) return { ...response, code: 304, body: '' };
+    return response;
+  };
+}

@@ -1,0 +1,70 @@
+// Reading a request body: JSON or YAML text to a plain value, once, noticing keys that appear twice.
+import { parse as parseYaml } from 'yaml';
+import { badRequestError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
+import { findDuplicateKeys, isObject } from '../../machinery/json.ts';
+
+export interface ParsedBody {
+  value: unknown;
+  /** Texts for strict field validation: `duplicate field "spec.replicas"`. */
+  duplicates: string[];
+}
+
+export type MediaType = 'json' | 'yaml';
+
+const mediaTypes: Record<string, MediaType> = {
+  '': 'json',
+  'application/json': 'json',
+  'application/yaml': 'yaml',
+  'application/apply-patch+yaml': 'yaml',
+};
+
+/** The media type without its parameters. */
+export function baseType(contentType: string): string {
+  return contentType.split(';')[0]!.trim().toLowerCase();
+}
+
+/** Parses a body of an object. `what` is what the text should be, for the error. */
+export function parseBody(body: Buffer, contentType: string, what: string): ParsedBody {
+  const media = mediaTypes[baseType(contentType)];
+  if (!media) {
+    throw unsupportedMediaTypeError(
+      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`,
+    );
+  }
+  const text = body.toString('utf8');
+  if (media === 'yaml') return { value: readYaml(text, what), duplicates: [] };
+  return { value: readJson(text, what), duplicates: findDuplicateKeys(text).map((p) => `duplicate field "${p}"`) };
+}
+
+export function readJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (err) {
+    const reason = text.trim() === '' ? 'unexpected end of JSON input' : (err as Error).message;
+    throw badRequestError(
+      `the object provided is unrecognized (must be of type ${what}): couldn't get version/kind; json parse error: ${reason}`,
+      err,
+    );
+  }
+}
+
+/** YAML as kubectl's parser reads it: YAML 1.1 booleans and octals, but no dates and no base-60 numbers. */
+export function readYaml(text: string, what: string): unknown {
+  try {
+    return parseYaml(text, { version: '1.1', customTags: (tags) => tags.filter((t) => !isSurprising(t)) });
+  } catch (err) {
+    throw badRequestError(`error parsing YAML of ${what}: ${(err as Error).message}`, err);
+  }
+}
+
+const surprising = [
+  'tag:yaml.org,2002:timestamp',
+  'tag:yaml.org,2002:set',
+  'tag:yaml.org,2002:omap',
+  'tag:yaml.org,2002:pairs',
+];
+
+function isSurprising(tag: unknown): boolean {
+  if (!isObject(tag)) return false;
+  return surprising.includes(String(tag.tag)) || tag.format === 'TIME';
+}

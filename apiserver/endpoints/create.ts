@@ -1,0 +1,18 @@
+// POST on a collection.
+
+import type { ApiContext } from '../registry/context.ts';
+import { createObject } from '../registry/create.ts';
+import { parseBody } from './body.ts';
+import { decodeObject } from './decode-object.ts';
+import type { Answer, ApiRequest } from './exchange.ts';
+import { readWriteOptions } from './options.ts';
+
+export async function handleCreate(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  const { kind, info } = request;
+  const options = readWriteOptions(request, 'CreateOptions');
+  const body = parseBody(request.body, request.contentType, kind.kind);
+  const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
+  warnings.push(...(kind.warnings?.(draft) ?? []));
+  const stored = await createObject(context, kind, { draft, namespace: info.namespace }, options);
+  return { type: 'object', stored, code: 201, warnings };
+}

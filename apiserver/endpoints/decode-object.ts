@@ -1,0 +1,79 @@
+// From a request body to a draft: checks kind and version, decodes by the schema with defaults, reports unknown and duplicate fields as
+// the client asked, converts to the storage version.
+import { DecodeError, decodeValue } from '../../machinery/decode.ts';
+import { badRequestError, StatusError } from '../../machinery/errors.ts';
+import { isObject } from '../../machinery/json.ts';
+import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import type { ParsedBody } from './body.ts';
+import type { FieldValidation } from './options.ts';
+
+export interface DecodedObject {
+  /** In storage version. */
+  draft: KubeObject;
+  warnings: string[];
+}
+
+/** Decodes an object of `kind` given in `version`. */
+export function decodeObject(
+  target: { kind: Kind; version: ServedVersion },
+  body: ParsedBody,
+  fieldValidation: FieldValidation,
+): DecodedObject {
+  const { kind, version } = target;
+  const { value, warnings } = decodeAs(
+    { kind: kind.kind, apiVersion: apiVersionOf(version), schema: version.schema },
+    body,
+    fieldValidation,
+  );
+  version.setDefaults?.(value);
+  const draft = version.toStorage ? version.toStorage(value) : value;
+  draft.kind = kind.kind;
+  draft.apiVersion = kind.apiVersion;
+  return { draft, warnings };
+}
+
+/** Decodes a body by any schema with a kind and apiVersion. */
+export function decodeAs(
+  want: { kind: string; apiVersion: string; schema: ServedVersion['schema'] },
+  body: ParsedBody,
+  fieldValidation: FieldValidation,
+): { value: any; warnings: string[] } {
+  const { value } = body;
+  const version = want.apiVersion.split('/').pop();
+  const refuse = (why: string, cause?: unknown) =>
+    badRequestError(
+      `${want.kind} in version ${JSON.stringify(version)} cannot be handled as a ${want.kind}: ${why}`,
+      cause,
+    );
+  if (!isObject(value)) {
+    throw refuse(
+      `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type ${want.kind}`,
+    );
+  }
+  const { kind = want.kind, apiVersion = want.apiVersion } = value;
+  if (kind !== want.kind) {
+    throw badRequestError(
+      `${String(kind)} in version ${JSON.stringify(version)} cannot be handled as a ${want.kind}: no kind ${JSON.stringify(kind)} is registered for this resource`,
+    );
+  }
+  if (apiVersion !== want.apiVersion) {
+    throw badRequestError(
+      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${want.apiVersion})`,
+    );
+  }
+  try {
+    const decoded = decodeValue(want.schema, value);
+    const problems =
+      fieldValidation === 'Ignore'
+        ? []
+        : [...decoded.unknownFields.map((f) => `unknown field "${f}"`), ...body.duplicates];
+    if (problems.length > 0 && fieldValidation === 'Strict')
+      throw refuse(`strict decoding error: ${problems.join(', ')}`);
+    return { value: decoded.value, warnings: problems };
+  } catch (err) {
+    if (err instanceof StatusError) throw err;
+    if (err instanceof DecodeError) throw refuse(err.message, err);
+    throw err;
+  }
+}

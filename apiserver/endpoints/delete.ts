@@ -1,0 +1,88 @@
+// DELETE of one object and of a collection.
+
+import { deleteOptions } from '../../api/meta/delete-options.ts';
+import { decodeValue } from '../../machinery/decode.ts';
+import { badRequestError, invalidError, isNotFound } from '../../machinery/errors.ts';
+import { type FieldError, invalid, notSupported } from '../../machinery/field-error.ts';
+import { isObject } from '../../machinery/json.ts';
+import type { ApiContext } from '../registry/context.ts';
+import { type DeleteOptions, deleteObject } from '../registry/delete.ts';
+import { parseBody } from './body.ts';
+import { type Answer, type ApiRequest, successStatus } from './exchange.ts';
+import { listObjects } from './list.ts';
+import { readWriteOptions } from './options.ts';
+
+/** Options of a delete: from the body, or from the query where there is no body. */
+function readDeleteOptions(request: ApiRequest): DeleteOptions & { dryRun: boolean } {
+  const { query } = request;
+  let options: DeleteOptions & { dryRun?: string[] } = {};
+  if (request.body.length > 0) {
+    const { value } = parseBody(request.body, request.contentType, 'DeleteOptions');
+    if (!isObject(value)) throw badRequestError('expected DeleteOptions in the body');
+    options = decodeValue(deleteOptions, value).value;
+  }
+  const grace = query.get('gracePeriodSeconds');
+  if (grace !== null && request.body.length === 0) options.gracePeriodSeconds = Number(grace);
+  const policy = query.get('propagationPolicy');
+  if (policy !== null && request.body.length === 0) options.propagationPolicy = policy;
+  const orphan = query.get('orphanDependents');
+  if (orphan !== null && request.body.length === 0) options.orphanDependents = orphan === 'true';
+  checkDeleteOptions(options);
+  const dryRun = (options.dryRun?.length ?? 0) > 0 || readWriteOptions(request, 'DeleteOptions').dryRun;
+  return { ...options, dryRun };
+}
+
+function checkDeleteOptions(options: DeleteOptions): void {
+  const errors: FieldError[] = [];
+  const policies = ['Foreground', 'Background', 'Orphan'];
+  const { propagationPolicy, orphanDependents, gracePeriodSeconds } = options;
+  if (propagationPolicy !== undefined && !policies.includes(propagationPolicy)) {
+    errors.push(notSupported('propagationPolicy', propagationPolicy, [...policies, 'nil']));
+  }
+  if (propagationPolicy !== undefined && orphanDependents !== undefined) {
+    errors.push(
+      invalid('propagationPolicy', propagationPolicy, 'orphanDependents and deletionPropagation cannot be both set'),
+    );
+  }
+  if (gracePeriodSeconds !== undefined && !Number.isInteger(gracePeriodSeconds)) {
+    errors.push(invalid('gracePeriodSeconds', gracePeriodSeconds, 'must be an integer'));
+  }
+  if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
+}
+
+export async function handleDelete(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  const { kind, info } = request;
+  const { dryRun, ...options } = readDeleteOptions(request);
+  const write = { ...readWriteOptions(request, 'DeleteOptions'), dryRun };
+  const target = { namespace: info.namespace, name: info.name, options };
+  const { stored, gone } = await deleteObject(context, kind, target, write);
+  if (!gone || kind.returnsDeletedObject) {
+    const accepted = !gone && options.orphanDependents === false;
+    return { type: 'object', stored, code: accepted ? 202 : 200 };
+  }
+  const uid = stored.object.metadata.uid;
+  const group = kind.group ? { group: kind.group } : {};
+  const { code: _code, ...status } = successStatus({
+    name: info.name,
+    ...group,
+    kind: kind.plural,
+    ...(uid ? { uid } : {}),
+  });
+  return { type: 'value', value: status, code: 200 };
+}
+
+export async function handleDeleteCollection(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  const { kind, info } = request;
+  const { dryRun, ...options } = readDeleteOptions(request);
+  const write = { ...readWriteOptions(request, 'DeleteOptions'), dryRun };
+  const list = await listObjects(context, request);
+  for (const item of list.items) {
+    const { name = '', namespace = info.namespace } = item.object.metadata;
+    try {
+      await deleteObject(context, kind, { namespace, name, options }, write);
+    } catch (err) {
+      if (!isNotFound(err)) throw err; // gone already is what was asked for
+    }
+  }
+  return { type: 'list', list };
+}

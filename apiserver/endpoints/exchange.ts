@@ -1,0 +1,44 @@
+// A request on its way through a verb, and what a verb answers. Verbs know nothing of HTTP beyond this.
+import type { StatusBody } from '../../machinery/errors.ts';
+import type { Kind, ServedVersion } from '../../machinery/kind.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import type { UserInfo } from '../authn/user.ts';
+import type { RequestInfo } from '../request-info.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
+
+export interface ApiRequest {
+  info: RequestInfo;
+  kind: Kind;
+  version: ServedVersion;
+  user: UserInfo;
+  query: URLSearchParams;
+  contentType: string;
+  userAgent: string;
+  body: Buffer;
+  /** Aborted when the client has gone away. */
+  signal: AbortSignal;
+}
+
+export interface ListAnswer {
+  items: StoredObject[];
+  revision: number;
+  continue?: string;
+  remaining?: number;
+}
+
+export type Answer = { warnings?: string[] } & (
+  | { type: 'object'; stored: StoredObject; code: 200 | 201 | 202 }
+  | { type: 'list'; list: ListAnswer }
+  | { type: 'status'; status: StatusBody }
+  /** An object that is not stored: reviews, scales, tokens. */
+  | { type: 'value'; value: KubeObject | object; code: 200 | 201 }
+);
+
+export const successStatus = (details: StatusBody['details']): StatusBody => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Success',
+  ...(details ? { details } : {}),
+  code: 200,
+});

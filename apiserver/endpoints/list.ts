@@ -1,0 +1,93 @@
+// GET of an object and of a collection.
+import { badRequestError, expiredError } from '../../machinery/errors.ts';
+import type { ApiContext } from '../registry/context.ts';
+import { CompactedError } from '../storage/etcd.ts';
+import { keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
+import type { Answer, ApiRequest, ListAnswer } from './exchange.ts';
+import { type ContinueToken, decodeContinue, encodeContinue, parseRevision, readListOptions } from './list-options.ts';
+import { readSelection } from './selection.ts';
+
+export async function handleGet(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  const { kind, info, query } = request;
+  const version = query.get('resourceVersion') ?? '';
+  const atLeast = version === '' ? undefined : parseRevision(version);
+  const stored = await context.store.get(kind, info.namespace, info.name, atLeast);
+  return { type: 'object', stored, code: 200 };
+}
+
+export async function handleList(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  return { type: 'list', list: await listObjects(context, request) };
+}
+
+/** The objects a list asks for, with the revision they are true at. */
+export async function listObjects(context: ApiContext, request: ApiRequest): Promise<ListAnswer> {
+  const { kind, info, query } = request;
+  const options = readListOptions(query);
+  const token = options.continue === '' ? undefined : decodeContinue(options.continue);
+  const prefix = keyPrefixOf(kind) + (kind.namespaced && info.namespace ? `${info.namespace}/` : '');
+  const revision = parseRevision(options.resourceVersion);
+  const exact = options.match === 'Exact' || (options.match === '' && options.limit > 0 && revision > 0);
+  const pinned = token ? token.revision : exact ? revision : 0;
+  if (token && !token.after.startsWith(prefix)) throw badRequestError('continue key is not valid');
+  if (pinned > 0) await context.store.cache.waitFor(pinned);
+  else if (options.resourceVersion === '' || token) await context.store.cache.waitConsistent();
+  else if (revision > 0) await context.store.cache.waitFor(revision);
+  const cache = context.store.resource(kind);
+  const page = { prefix, limit: options.limit, after: token?.after };
+  // The cache holds the present; the past is asked from etcd, unless nothing of this resource has changed since.
+  if (pinned > 0 && cache.changedAt > pinned) return listPast(context, request, { ...page, revision: pinned });
+  const at = pinned > 0 ? pinned : context.store.cache.position;
+  const from = page.after === undefined ? prefix : `${page.after}\0`;
+  return selectPage(request, cache.list(prefix, from), { limit: options.limit, revision: at });
+}
+
+interface PageRequest {
+  prefix: string;
+  limit: number;
+  after: string | undefined;
+  revision: number;
+}
+
+function selectPage(
+  request: ApiRequest,
+  objects: Iterable<StoredObject>,
+  page: { limit: number; revision: number },
+): ListAnswer {
+  const { matches } = readSelection(request.query, request.kind, request.version);
+  const items: StoredObject[] = [];
+  let remaining = 0;
+  for (const stored of objects) {
+    if (matches && !matches(stored.object)) continue;
+    if (page.limit > 0 && items.length >= page.limit) {
+      remaining++;
+      if (matches) break;
+      continue;
+    }
+    items.push(stored);
+  }
+  const answer: ListAnswer = { items, revision: page.revision };
+  if (remaining === 0) return answer;
+  const token: ContinueToken = { revision: page.revision, after: items[items.length - 1]!.key };
+  answer.continue = encodeContinue(token);
+  // With a selector nobody knows how many are left.
+  if (!matches) answer.remaining = remaining;
+  return answer;
+}
+
+async function listPast(context: ApiContext, request: ApiRequest, page: PageRequest): Promise<ListAnswer> {
+  const from = page.after === undefined ? page.prefix : `${page.after}\0`;
+  try {
+    const { objects } = await context.store.history(page.prefix, from, { limit: 0, revision: page.revision });
+    return selectPage(request, objects, { limit: page.limit, revision: page.revision });
+  } catch (err) {
+    if (!(err instanceof CompactedError)) throw err;
+    if (page.after === undefined) {
+      throw expiredError(`The resourceVersion for the provided list is too old.`);
+    }
+    const token = encodeContinue({ revision: -1, after: page.after });
+    throw expiredError(
+      'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+      token,
+    );
+  }
+}

@@ -1,0 +1,42 @@
+// Options that come in the query of writes: dryRun, fieldManager, fieldValidation.
+import { invalidError } from '../../machinery/errors.ts';
+import { type FieldError, invalid, notSupported, tooLong } from '../../machinery/field-error.ts';
+import { apiVersionOf } from '../../machinery/kind.ts';
+import type { WriteOptions } from '../registry/context.ts';
+import type { ApiRequest } from './exchange.ts';
+
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
+
+const maxManagerBytes = 128;
+
+/** Reads and checks the options of a create, update or patch. `options` is the kind named in errors. */
+export function readWriteOptions(
+  request: ApiRequest,
+  options: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions',
+): WriteOptions & { fieldValidation: FieldValidation } {
+  const { query } = request;
+  const errors: FieldError[] = [];
+  const dryRun = query.getAll('dryRun').filter((x) => x !== '');
+  if (dryRun.some((x) => x !== 'All')) errors.push({ ...notSupported('dryRun', dryRun, ['All']) });
+  const manager = query.get('fieldManager') ?? '';
+  if (Buffer.byteLength(manager) > maxManagerBytes) errors.push(tooLong('fieldManager', maxManagerBytes));
+  else if (/[^\x20-\x7e]/.test(manager))
+    errors.push(invalid('fieldManager', manager, 'should only contain printable characters'));
+  const fieldValidation = query.get('fieldValidation') || 'Warn';
+  if (!['Ignore', 'Warn', 'Strict'].includes(fieldValidation)) {
+    errors.push(notSupported('fieldValidation', fieldValidation, ['', 'Ignore', 'Strict', 'Warn']));
+  }
+  if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', kind: options }, '', errors);
+  return {
+    user: request.user,
+    dryRun: dryRun.length > 0,
+    fieldManager: manager || managerOf(request.userAgent),
+    apiVersion: apiVersionOf(request.version),
+    fieldValidation: fieldValidation as FieldValidation,
+  };
+}
+
+/** The manager of a request that names none: its user agent up to the first slash. */
+function managerOf(userAgent: string): string {
+  return userAgent.split('/')[0]!.slice(0, maxManagerBytes) || 'unknown';
+}

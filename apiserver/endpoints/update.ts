@@ -1,0 +1,48 @@
+// PUT on an object or its status.
+import { badRequestError, isNotFound } from '../../machinery/errors.ts';
+import { cloneJson } from '../../machinery/json.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import type { ApiContext } from '../registry/context.ts';
+import { createObject } from '../registry/create.ts';
+import { updateObject } from '../registry/update.ts';
+import { parseBody } from './body.ts';
+import { decodeObject } from './decode-object.ts';
+import type { Answer, ApiRequest } from './exchange.ts';
+import { readWriteOptions } from './options.ts';
+
+export async function handleUpdate(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  const { kind, info } = request;
+  const options = readWriteOptions(request, 'UpdateOptions');
+  const body = parseBody(request.body, request.contentType, kind.kind);
+  const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
+  checkTarget(draft, info);
+  const { namespace, name, subresource } = info;
+  // Each try starts from what was sent, because preparation changes the draft.
+  const produce = () => cloneJson(draft);
+  const add = (old: KubeObject | undefined) => warnings.push(...(kind.warnings?.(draft, old) ?? []));
+  try {
+    const stored = await updateObject(context, kind, { namespace, name, subresource, produce }, options);
+    add(undefined);
+    return { type: 'object', stored, code: 200, warnings };
+  } catch (err) {
+    if (!isNotFound(err) || !kind.allowCreateOnUpdate || subresource !== '' || draft.metadata.uid) throw err;
+    delete draft.metadata.resourceVersion;
+    const stored = await createObject(context, kind, { draft, namespace }, options);
+    return { type: 'object', stored, code: 201, warnings };
+  }
+}
+
+/** The object must be the one that the URL names. */
+export function checkTarget(draft: KubeObject, target: { namespace: string; name: string }): void {
+  const meta = draft.metadata;
+  if (!meta.name) throw badRequestError('name must be provided');
+  if (meta.name !== target.name) {
+    throw badRequestError(`the name of the object (${meta.name}) does not match the name on the URL (${target.name})`);
+  }
+  if (meta.namespace && meta.namespace !== target.namespace) {
+    throw badRequestError(
+      `the namespace of the object (${meta.namespace}) does not match the namespace on the URL (${target.namespace})`,
+    );
+  }
+  if (target.namespace) meta.namespace = target.namespace;
+}

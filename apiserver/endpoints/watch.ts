@@ -1,0 +1,142 @@
+// Watches: from a version, from now, or from the beginning; with bookmarks and the initial-events-end mark. A watch is a plain object fed
+// by the resource's cache; the HTTP side gives it a sink.
+//
+// An object that leaves the selection is DELETED for this watcher, one that enters it is ADDED.
+import { expiredError, invalidError } from '../../machinery/errors.ts';
+import { type FieldError, forbidden, notSupported } from '../../machinery/field-error.ts';
+import type { ApiContext } from '../registry/context.ts';
+import { isTrue } from '../request-info.ts';
+import type { CacheEvent, CacheWatcher, ResourceCache } from '../storage/resource-cache.ts';
+import { atRevision, keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
+import type { ApiRequest } from './exchange.ts';
+import { parseRevision } from './list-options.ts';
+import { readSelection, type Selection } from './selection.ts';
+
+export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
+
+/** Where the events of one watch go. */
+export interface WatchSink {
+  event(type: WatchEventType, stored: StoredObject): void;
+  /** Nothing older than `revision` will come. */
+  bookmark(revision: number, initialEventsEnd: boolean): void;
+  /** The watch can no longer be served: an ERROR event with 410 and the end. */
+  expired(message: string): void;
+  flush(): void;
+}
+
+export interface WatchRequest {
+  prefix: string;
+  selection: Selection;
+  /** Undefined: begin with what there is; else events after this version. */
+  after: number | undefined;
+  sendInitialEvents: boolean;
+  bookmarks: boolean;
+  timeoutMs: number;
+}
+
+const minTimeoutMs = 1_800_000;
+const bookmarkPeriodMs = 60_000;
+
+/** Reads and checks the options of a watch, and waits until the cache can serve it. */
+export async function openWatch(context: ApiContext, request: ApiRequest): Promise<WatchRequest> {
+  const { kind, info, query } = request;
+  const version = query.get('resourceVersion') ?? '';
+  const match = query.get('resourceVersionMatch') ?? '';
+  const initial = query.get('sendInitialEvents');
+  const bookmarks = isTrueValue(query.get('allowWatchBookmarks'));
+  checkInitialEvents({ initial, match, bookmarks });
+  const revision = parseRevision(version);
+  if (version === '') await context.store.cache.waitConsistent();
+  else if (revision > 0) await context.store.cache.waitFor(revision);
+  const fromState = initial === null ? revision === 0 : isTrue(initial);
+  const timeout = Number(query.get('timeoutSeconds') ?? 0);
+  const spread = minTimeoutMs * (1 + context.random.next());
+  const namespacePart = kind.namespaced && info.namespace ? `${info.namespace}/` : '';
+  const selection = readSelection(query, kind, request.version);
+  return {
+    prefix: keyPrefixOf(kind) + namespacePart,
+    selection: info.name ? nameSelection(selection, info.name) : selection,
+    after: fromState ? undefined : revision > 0 ? revision : context.store.cache.position,
+    sendInitialEvents: initial !== null && isTrue(initial),
+    bookmarks,
+    timeoutMs: timeout > 0 ? timeout * 1000 : spread,
+  };
+}
+
+const isTrueValue = (text: string | null) => text === 'true' || text === '1';
+
+function nameSelection(selection: Selection, name: string): Selection {
+  const { matches } = selection;
+  return { name, matches: (o) => o.metadata.name === name && (!matches || matches(o)) };
+}
+
+function checkInitialEvents(given: { initial: string | null; match: string; bookmarks: boolean }): void {
+  const errors: FieldError[] = [];
+  if (given.initial !== null) {
+    if (given.match !== 'NotOlderThan') {
+      errors.push(
+        forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'),
+      );
+    }
+    if (isTrue(given.initial) && !given.bookmarks) {
+      errors.push(forbidden('sendInitialEvents', 'sendInitialEvents requires allowWatchBookmarks'));
+    }
+  } else if (given.match !== '') {
+    errors.push(
+      forbidden(
+        'resourceVersionMatch',
+        'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      ),
+    );
+  }
+  if (given.match !== '' && given.match !== 'NotOlderThan')
+    errors.push(notSupported('resourceVersionMatch', given.match, ['NotOlderThan']));
+  if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
+}
+
+/** Starts feeding the sink. Returns how to stop. Nothing is missed and nothing comes twice: this runs in one turn of the event loop. */
+export function startWatch(
+  context: ApiContext,
+  cache: ResourceCache,
+  watch: WatchRequest,
+  sink: WatchSink,
+): () => void {
+  const { matches } = watch.selection;
+  if (watch.after === undefined) {
+    for (const stored of cache.list(watch.prefix)) if (!matches || matches(stored.object)) sink.event('ADDED', stored);
+    if (watch.sendInitialEvents) sink.bookmark(context.store.cache.position, true);
+  } else {
+    const events = cache.since(watch.after);
+    if (!events) {
+      throw expiredError(`too old resource version: ${watch.after} (${cache.oldestRevision})`);
+    }
+    for (const event of events) if (event.stored.key.startsWith(watch.prefix)) deliver(event, matches, sink);
+  }
+  sink.flush();
+  const watcher: CacheWatcher = {
+    prefix: watch.prefix,
+    onEvent: (event) => deliver(event, matches, sink),
+    flush: () => sink.flush(),
+    onReset: () => sink.expired('the watch cache was reset: list again'),
+  };
+  cache.watchers.add(watcher);
+  const timer = watch.bookmarks
+    ? context.clock.every(bookmarkPeriodMs, () => sink.bookmark(context.store.cache.position, false))
+    : undefined;
+  return () => {
+    cache.watchers.delete(watcher);
+    timer?.cancel();
+  };
+}
+
+function deliver(event: CacheEvent, matches: Selection['matches'], sink: WatchSink): void {
+  if (!matches) {
+    sink.event(event.type, event.stored);
+    return;
+  }
+  const is = event.type !== 'DELETED' && matches(event.stored.object);
+  const was = event.previous !== undefined && matches(event.previous.object);
+  if (is) sink.event(was ? 'MODIFIED' : 'ADDED', event.stored);
+  else if (was)
+    sink.event('DELETED', event.type === 'DELETED' ? event.stored : atRevision(event.previous!, event.revision));
+}

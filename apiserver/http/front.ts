@@ -1,0 +1,132 @@
+// The HTTP front: fastify over HTTP/2 and HTTP/1.1 with TLS, one catch-all route. fastify's defaults that clash with Kubernetes are set here:
+// long names, body limit, any content type, prototype keys, no GOAWAY for idle connections.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, ServerHttp2Session } from 'node:http2';
+import { createServer, type Server as NetServer } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import fastify from 'fastify';
+
+export interface FrontRequest {
+  method: string;
+  /** Path and query as sent. */
+  url: string;
+  headers: Record<string, string | string[] | undefined>;
+  body: Buffer;
+  socket: TLSSocket | undefined;
+  /** For long-running answers: the response as it is, with everything already written by the caller. */
+  raw: ServerResponse;
+}
+
+export interface FrontResponse {
+  code: number;
+  headers: Record<string, string | string[]>;
+  body: Buffer | string;
+}
+
+export interface FrontHandlers {
+  /** Answers a request, or takes it over by returning undefined. */
+  request(request: FrontRequest): Promise<FrontResponse | undefined>;
+  /** A connection that asks to speak another protocol. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
+export interface FrontOptions {
+  tls: { key: Buffer; cert: Buffer; clientCa: Buffer };
+  addresses: string[];
+  port: number;
+}
+
+export interface Front {
+  close(): Promise<void>;
+}
+
+const bodyLimitBytes = 3 * 1024 * 1024;
+const maxStreamsPerSession = 100;
+const neverMs = 2 ** 31 - 1;
+
+/** Listens on every address. Rejects when one of them cannot be had. */
+export async function serveFront(options: FrontOptions, handlers: FrontHandlers): Promise<Front> {
+  const { tls } = options;
+  const app = fastify({
+    http2: true,
+    http2SessionTimeout: neverMs,
+    https: {
+      allowHTTP1: true,
+      key: tls.key,
+      cert: tls.cert,
+      ca: tls.clientCa,
+      requestCert: true,
+      rejectUnauthorized: false,
+      settings: { maxConcurrentStreams: maxStreamsPerSession },
+    },
+    logger: false,
+    bodyLimit: bodyLimitBytes,
+    routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: false },
+    onProtoPoisoning: 'ignore',
+    onConstructorPoisoning: 'ignore',
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: bodyLimitBytes }, (_req, body, done) =>
+    done(null, body),
+  );
+  const sessions = new Set<ServerHttp2Session>();
+  app.server.on('session', (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.on('close', () => sessions.delete(session));
+    session.on('error', () => session.destroy());
+  });
+  app.setErrorHandler((err: Error & { statusCode?: number; code?: string }, _request, reply) => {
+    const code = err.statusCode ?? 500;
+    const reason = code === 413 ? 'RequestEntityTooLarge' : code === 400 ? 'BadRequest' : 'InternalError';
+    const message = code === 413 ? `Request entity too large: limit is ${bodyLimitBytes}` : err.message;
+    void reply
+      .code(code)
+      .header('content-type', 'application/json')
+      .send(
+        JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code }),
+      );
+  });
+  app.all('/*', async (request, reply) => {
+    const raw = request.raw as unknown as IncomingMessage & Http2ServerRequest;
+    const response = await handlers.request({
+      method: request.method,
+      url: request.url,
+      headers: request.headers,
+      body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+      socket: (raw.stream?.session?.socket ?? raw.socket) as TLSSocket | undefined,
+      raw: reply.raw as unknown as ServerResponse,
+    });
+    if (!response) return reply.hijack();
+    reply.code(response.code);
+    for (const [name, value] of Object.entries(response.headers)) reply.header(name, value);
+    return reply.send(typeof response.body === 'string' ? Buffer.from(response.body) : response.body);
+  });
+  app.server.on('upgrade', handlers.upgrade);
+  const [first, ...others] = options.addresses;
+  await app.listen({ host: first ?? '127.0.0.1', port: options.port });
+  const extra = await Promise.all(others.map((address) => listenAlso(address, options.port, app.server)));
+  return {
+    async close() {
+      for (const server of extra) server.close();
+      for (const session of sessions) session.destroy();
+      await app.close();
+    },
+  };
+}
+
+/** A further address whose connections are handed to the one server. */
+function listenAlso(
+  address: string,
+  port: number,
+  server: { emit(event: string, socket: unknown): boolean },
+): Promise<NetServer> {
+  const net = createServer((socket) => server.emit('connection', socket));
+  return new Promise((resolve, reject) => {
+    net.once('error', reject);
+    net.listen(port, address, () => resolve(net));
+  });
+}

@@ -1,0 +1,75 @@
+// Tables: the rows and columns that `kubectl get` prints, computed by the server from the kind's columns.
+import type { Column, Kind } from '../../machinery/kind.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
+
+export type IncludeObject = 'None' | 'Metadata' | 'Object';
+
+export interface TableOptions {
+  metaVersion: string;
+  include: IncludeObject;
+  nowMs: number;
+  /** Column definitions are left out after the first event of a watch. */
+  withColumns: boolean;
+}
+
+const nameColumn: Column<KubeObject> = {
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  doc: 'Name must be unique within a namespace.',
+  cell: (o) => o.metadata.name ?? '',
+};
+
+const createdColumn: Column<KubeObject> = {
+  name: 'Created At',
+  type: 'date',
+  doc: 'When the server created the object.',
+  cell: (o) => o.metadata.creationTimestamp ?? '',
+};
+
+export function columnsOf(kind: Kind): readonly Column<any>[] {
+  return [nameColumn, ...(kind.columns ?? [createdColumn])];
+}
+
+/** A meta.k8s.io Table of the objects. */
+export function renderTable(
+  kind: Kind,
+  items: readonly StoredObject[],
+  metadata: object,
+  options: TableOptions,
+): object {
+  const columns = columnsOf(kind);
+  return {
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${options.metaVersion}`,
+    metadata,
+    columnDefinitions: options.withColumns
+      ? columns.map((c) => ({
+          name: c.name,
+          type: c.type,
+          format: c.format ?? '',
+          description: c.doc,
+          priority: c.priority ?? 0,
+        }))
+      : null,
+    rows: items.map((stored) => ({
+      cells: columns.map((c) => c.cell(stored.object, { nowMs: options.nowMs })),
+      object: rowObject(stored, options),
+    })),
+  };
+}
+
+function rowObject(stored: StoredObject, options: TableOptions): object | null {
+  if (options.include === 'None') return null;
+  return options.include === 'Object' ? stored.object : partialMetadata(stored, options.metaVersion);
+}
+
+/** The metadata of an object under a kind of its own. */
+export function partialMetadata(stored: StoredObject, metaVersion: string): object {
+  return {
+    kind: 'PartialObjectMetadata',
+    apiVersion: `meta.k8s.io/${metaVersion}`,
+    metadata: stored.object.metadata,
+  };
+}

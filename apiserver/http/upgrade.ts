@@ -1,0 +1,72 @@
+// Connections that leave HTTP: exec, attach, port-forward and proxy. After the handshake with the next hop (a kubelet, a pod) the server only
+// carries bytes both ways; the protocols are spoken by the ends.
+
+import type { IncomingMessage } from 'node:http';
+import { connect as connectTcp, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import { StatusError } from '../../machinery/errors.ts';
+import type { KubeletAccess } from '../kubelet-access.ts';
+import type { UpgradeTarget } from '../subresources/handler.ts';
+
+// Headers that speak of the client's connection or identity and end here.
+const ownHeaders = new Set(['host', 'authorization', 'content-length', 'impersonate-user', 'impersonate-group']);
+
+export interface UpgradeRequest {
+  message: IncomingMessage;
+  socket: Duplex;
+  head: Buffer;
+}
+
+/** Sends the upgrade on to `target` and joins the two connections. */
+export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, kubelets: KubeletAccess): void {
+  const { message, socket, head } = request;
+  const { host, port } = target;
+  const upstream: Socket = target.tls
+    ? connectTls({ host, port, ...kubelets.tlsOptions(), ALPNProtocols: ['http/1.1'] })
+    : connectTcp({ host, port });
+  let joined = false;
+  upstream.once(target.tls ? 'secureConnect' : 'connect', () => {
+    joined = true;
+    upstream.setNoDelay(true);
+    (socket as Partial<Socket>).setNoDelay?.(true);
+    upstream.write(requestHead(message, target));
+    if (head.length > 0) upstream.write(head);
+    socket.pipe(upstream);
+    upstream.pipe(socket);
+  });
+  upstream.on('error', (err) => {
+    if (joined) socket.destroy();
+    else
+      refuseUpgrade(
+        socket,
+        new StatusError(500, 'InternalError', `error dialing backend: ${err.message}`, { cause: err }),
+      );
+  });
+  socket.on('error', () => upstream.destroy());
+  socket.on('close', () => upstream.destroy());
+  upstream.on('close', () => socket.end());
+}
+
+function requestHead(message: IncomingMessage, target: UpgradeTarget): string {
+  const lines = [`${message.method} ${target.path} HTTP/1.1`, `Host: ${target.host}:${target.port}`];
+  for (let i = 0; i < message.rawHeaders.length; i += 2) {
+    const name = message.rawHeaders[i]!;
+    if (!ownHeaders.has(name.toLowerCase())) lines.push(`${name}: ${message.rawHeaders[i + 1]}`);
+  }
+  for (const [name, value] of Object.entries(target.headers ?? {})) lines.push(`${name}: ${value}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+/** Answers an upgrade request with an error in plain HTTP. */
+export function refuseUpgrade(socket: Duplex, err: StatusError): void {
+  const body = `${JSON.stringify(err.toStatus())}\n`;
+  const head = [
+    `HTTP/1.1 ${err.code} ${err.reason || 'Error'}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.on('error', () => socket.destroy());
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}

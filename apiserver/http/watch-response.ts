@@ -1,0 +1,49 @@
+// A watch as an HTTP response: opens it, streams it, and ends it when the client goes, the time is up or it falls behind.
+
+import { isExpired, type StatusError } from '../../machinery/errors.ts';
+import type { ApiRequest } from '../endpoints/exchange.ts';
+import { openWatch, startWatch } from '../endpoints/watch.ts';
+import type { ApiContext } from '../registry/context.ts';
+import type { FrontRequest } from './front.ts';
+import { negotiate } from './negotiate.ts';
+import type { IncludeObject } from './table.ts';
+import { createWatchStream } from './watch-stream.ts';
+
+export async function serveWatch(context: ApiContext, request: ApiRequest, front: FrontRequest): Promise<void> {
+  const accept = front.headers.accept;
+  const media = negotiate(Array.isArray(accept) ? accept[0] : accept);
+  const watch = await openWatch(context, request);
+  const response = front.raw;
+  if (request.signal.aborted) return;
+  let stop: (() => void) | undefined;
+  let ended = false;
+  const end = () => {
+    if (ended) return;
+    ended = true;
+    stop?.();
+    timer.cancel();
+    response.end();
+  };
+  const timer = context.clock.after(watch.timeoutMs, end);
+  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
+  // The head must reach the client before the first event.
+  response.flushHeaders?.();
+  response.on('close', end);
+  response.on('error', end);
+  const sink = createWatchStream(response, {
+    kind: request.kind,
+    version: request.version,
+    media,
+    include: (request.query.get('includeObject') ?? 'Metadata') as IncludeObject,
+    now: () => context.clock.now(),
+    close: end,
+  });
+  try {
+    stop = startWatch(context, context.store.resource(request.kind), watch, sink);
+  } catch (err) {
+    if (!isExpired(err)) throw err;
+    sink.expired((err as StatusError).message);
+    return;
+  }
+  if (ended) stop();
+}

@@ -1,0 +1,112 @@
+// Writes a watch to its response: one JSON line an event, built once per event and served version and shared by every watcher of it.
+// A client that reads too slowly is cut when its unsent bytes reach a bound; it lists and watches again.
+import type { ServerResponse } from 'node:http';
+import type { StatusBody } from '../../machinery/errors.ts';
+import { expiredError } from '../../machinery/errors.ts';
+import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
+import type { WatchEventType, WatchSink } from '../endpoints/watch.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
+import type { MediaChoice } from './negotiate.ts';
+import { type IncludeObject, partialMetadata, renderTable } from './table.ts';
+
+const maxUnsentBytes = 32 * 1024 * 1024;
+
+type LineCache = WeakMap<StoredObject, Map<string, Buffer>>;
+const lineCache: LineCache = new WeakMap();
+
+const prefixes: Record<WatchEventType, Buffer> = {
+  ADDED: Buffer.from('{"type":"ADDED","object":'),
+  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
+  DELETED: Buffer.from('{"type":"DELETED","object":'),
+};
+const lineEnd = Buffer.from('}\n');
+
+/** The line of an event in plain JSON. */
+function eventLine(type: WatchEventType, stored: StoredObject, target: { kind: Kind; version: ServedVersion }): Buffer {
+  const cacheKey = `${type} ${target.version.group}/${target.version.version}`;
+  let lines = lineCache.get(stored);
+  if (!lines) {
+    lines = new Map();
+    lineCache.set(stored, lines);
+  }
+  let line = lines.get(cacheKey);
+  if (!line) {
+    line = Buffer.concat([prefixes[type], stored.bytes(target.kind, target.version), lineEnd]);
+    lines.set(cacheKey, line);
+  }
+  return line;
+}
+
+export interface WatchStreamOptions {
+  kind: Kind;
+  version: ServedVersion;
+  media: MediaChoice;
+  include: IncludeObject;
+  now(): number;
+  /** Ends the watch. */
+  close(): void;
+}
+
+/** A sink that writes to `response`, whose head has been sent. */
+export function createWatchStream(response: ServerResponse, options: WatchStreamOptions): WatchSink {
+  let pending: Buffer[] = [];
+  let firstRow = true;
+  const line = (type: string, object: object) => Buffer.from(`${JSON.stringify({ type, object })}\n`);
+  const encodeEvent = (type: WatchEventType, stored: StoredObject): Buffer => {
+    const { kind, media } = options;
+    if (media.form === 'object') return eventLine(type, stored, options);
+    if (media.form === 'PartialObjectMetadata') return line(type, partialMetadata(stored, media.metaVersion));
+    const table = renderTable(
+      kind,
+      [stored],
+      { resourceVersion: stored.object.metadata.resourceVersion },
+      { metaVersion: media.metaVersion, include: options.include, nowMs: options.now(), withColumns: firstRow },
+    );
+    firstRow = false;
+    return line(type, table);
+  };
+  const flush = () => {
+    if (pending.length === 0) return;
+    const chunk = pending.length === 1 ? pending[0]! : Buffer.concat(pending);
+    pending = [];
+    response.write(chunk);
+    if (response.writableLength > maxUnsentBytes) options.close();
+  };
+  return {
+    event: (type, stored) => void pending.push(encodeEvent(type, stored)),
+    bookmark(revision, initialEventsEnd) {
+      pending.push(line('BOOKMARK', bookmarkObject(options, revision, initialEventsEnd)));
+      flush();
+    },
+    expired(message) {
+      const status: StatusBody = expiredError(message).toStatus();
+      pending.push(line('ERROR', status));
+      flush();
+      options.close();
+    },
+    flush,
+  };
+}
+
+function bookmarkObject(
+  { kind, version, media }: WatchStreamOptions,
+  revision: number,
+  initialEventsEnd: boolean,
+): object {
+  const annotations = initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
+  const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...annotations };
+  if (media.form === 'PartialObjectMetadata') {
+    return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${media.metaVersion}`, metadata };
+  }
+  if (media.form === 'Table') {
+    const row = { cells: [], object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata } };
+    return {
+      kind: 'Table',
+      apiVersion: `meta.k8s.io/${media.metaVersion}`,
+      metadata: { resourceVersion: String(revision) },
+      columnDefinitions: null,
+      rows: [row],
+    };
+  }
+  return { kind: kind.kind, apiVersion: apiVersionOf(version), metadata };
+}

@@ -1,0 +1,189 @@
+// `k8ts apiserver`: flags, and the parts put together.
+import { readFileSync } from 'node:fs';
+import { kinds as builtInKinds } from '../api/index.ts';
+import { type ComponentContext, runComponent } from '../machinery/component.ts';
+import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { formatAddress, parseRange } from './admission/address-range.ts';
+import { admissionPlugins } from './admission/index.ts';
+import { createAdmissionChain } from './admission/plugin.ts';
+import { ServiceAccountTokens } from './authn/tokens.ts';
+import { createRbacAuthorizer } from './authz/rbac.ts';
+import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
+import { createDiscovery } from './discovery/discovery.ts';
+import { serveFront } from './http/front.ts';
+import { createKubeletAccess } from './kubelet-access.ts';
+import { createOpenApi } from './openapi/serve.ts';
+import { createPathHandler } from './paths.ts';
+import { KindTable } from './registry/kind-table.ts';
+import { createRequestMetrics } from './request-metrics.ts';
+import { reviews } from './reviews/index.ts';
+import { createApiServer } from './server.ts';
+import { startCompactor } from './storage/compactor.ts';
+import { EtcdClient } from './storage/etcd.ts';
+import { ObjectStore } from './storage/object-store.ts';
+import { keyPrefixOf } from './storage/stored-object.ts';
+import { WatchCache } from './storage/watch-cache.ts';
+import type { SubresourceContext } from './subresources/handler.ts';
+import { subresources } from './subresources/index.ts';
+
+const flags = {
+  'etcd-servers': { type: 'list', doc: 'URLs of etcd, separated by commas.', required: true },
+  'etcd-cafile': { type: 'string', doc: 'CA of etcd (PEM file).' },
+  'etcd-certfile': { type: 'string', doc: 'Client certificate for etcd.' },
+  'etcd-keyfile': { type: 'string', doc: 'Key of the client certificate for etcd.' },
+  'bind-address': { type: 'list', doc: 'Addresses to listen on.', default: ['127.0.0.1'] },
+  'secure-port': { type: 'number', doc: 'Port to listen on.', default: 6443 },
+  'tls-cert-file': { type: 'string', doc: 'Serving certificate.', required: true },
+  'tls-private-key-file': { type: 'string', doc: 'Key of the serving certificate.', required: true },
+  'client-ca-file': { type: 'string', doc: 'CA of client certificates.', required: true },
+  'service-account-issuer': {
+    type: 'string',
+    doc: 'Issuer of service account tokens.',
+    default: 'https://kubernetes.default.svc.cluster.local',
+  },
+  'service-account-key-file': { type: 'string', doc: 'Public key of tokens (PEM file).', required: true },
+  'service-account-signing-key-file': { type: 'string', doc: 'Private key of tokens (PEM file).', required: true },
+  'service-cluster-ip-range': { type: 'string', doc: 'Range of Service addresses.', default: '10.96.0.0/16' },
+  'service-node-port-range': { type: 'string', doc: 'Range of node ports.', default: '30000-32767' },
+  'advertise-address': {
+    type: 'string',
+    doc: 'Address under which the cluster reaches this server.',
+    default: '127.0.0.1',
+  },
+  'kubelet-client-certificate': { type: 'string', doc: 'Client certificate for kubelets.' },
+  'kubelet-client-key': { type: 'string', doc: 'Key of the client certificate for kubelets.' },
+  'kubelet-certificate-authority': { type: 'string', doc: 'CA of the kubelets.' },
+} as const satisfies FlagTable;
+
+type Options = Flags<typeof flags>;
+
+function readTls(cert: string | undefined, key: string | undefined, ca: string | undefined) {
+  if (!cert || !key || !ca) return undefined;
+  return { cert: readFileSync(cert), key: readFileSync(key), ca: readFileSync(ca) };
+}
+
+function parsePortRange(text: string): { first: number; last: number } {
+  const [, first, last] = /^(\d+)-(\d+)$/.exec(text) ?? [];
+  if (!first || !last || Number(first) > Number(last))
+    throw new Error(`--service-node-port-range: ${text} is not a range`);
+  return { first: Number(first), last: Number(last) };
+}
+
+const loadRetryMs = 200;
+
+/** Loads the caches; etcd may still be starting. */
+async function loadCache(cache: WatchCache, component: ComponentContext): Promise<void> {
+  for (;;) {
+    try {
+      return await cache.start();
+    } catch (err) {
+      component.log.warn({ err }, 'etcd cannot be read yet');
+      await component.clock.sleep(loadRetryMs, component.signal);
+    }
+  }
+}
+
+function createContext(
+  options: Options,
+  component: ComponentContext,
+  store: ObjectStore,
+  kinds: KindTable,
+): SubresourceContext {
+  const { clock, random, log } = component;
+  const serviceClusterIpRange = options['service-cluster-ip-range'];
+  const serviceNodePortRange = parsePortRange(options['service-node-port-range']);
+  const issuer = options['service-account-issuer'];
+  return {
+    store,
+    kinds,
+    clock,
+    random,
+    log,
+    admission: createAdmissionChain(admissionPlugins, {
+      store,
+      kinds,
+      clock,
+      random,
+      serviceClusterIpRange,
+      serviceNodePortRange,
+    }),
+    tokens: new ServiceAccountTokens(
+      {
+        issuer,
+        audiences: [issuer],
+        publicKey: readFileSync(options['service-account-key-file'], 'utf8'),
+        privateKey: readFileSync(options['service-account-signing-key-file'], 'utf8'),
+      },
+      clock,
+    ),
+    authorizer: createRbacAuthorizer(store, kinds),
+    kubelets: createKubeletAccess(
+      readTls(
+        options['kubelet-client-certificate'],
+        options['kubelet-client-key'],
+        options['kubelet-certificate-authority'],
+      ),
+      store,
+      kinds,
+    ),
+  };
+}
+
+async function start(options: Options, component: ComponentContext) {
+  const { clock, log, metrics } = component;
+  const kinds = new KindTable(builtInKinds);
+  const etcdTls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
+  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(etcdTls ? { tls: etcdTls } : {}) }, () =>
+    clock.now(),
+  );
+  const cache = new WatchCache(etcd, builtInKinds.filter((k) => k.stored).map(keyPrefixOf), { clock, log });
+  const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
+  const range = parseRange(options['service-cluster-ip-range']);
+  let notReady: string | null = 'etcd has not been read yet';
+  const requestMetrics = createRequestMetrics(metrics, clock);
+  const server = createApiServer({
+    context,
+    subresources,
+    reviews,
+    metrics: requestMetrics,
+    paths: createPathHandler({
+      discovery: createDiscovery(kinds, { serverAddress: `${options['advertise-address']}:${options['secure-port']}` }),
+      openApi: createOpenApi(kinds),
+      metrics,
+      notReady: () => notReady ?? (cache.ready ? null : 'storage is (re)initializing'),
+      tokens: context.tokens,
+      issuer: options['service-account-issuer'],
+    }),
+  });
+  const tls = {
+    key: readFileSync(options['tls-private-key-file']),
+    cert: readFileSync(options['tls-cert-file']),
+    clientCa: readFileSync(options['client-ca-file']),
+  };
+  const front = await serveFront({ tls, addresses: options['bind-address'], port: options['secure-port'] }, server);
+  await loadCache(cache, component);
+  notReady = 'bootstrap objects are being created';
+  await ensureBootstrapObjects(context);
+  await ensureKubernetesService(context, {
+    clusterIp: formatAddress(range.first),
+    advertiseAddress: options['advertise-address'],
+    securePort: options['secure-port'],
+  });
+  notReady = null;
+  const stopCompactor = startCompactor(etcd, cache, { clock, log });
+  return {
+    notReady: () => notReady,
+    async stop() {
+      notReady = 'stopping';
+      stopCompactor();
+      cache.close();
+      await front.close();
+      etcd.close();
+    },
+  };
+}
+
+export function main(argv: string[]): Promise<void> {
+  const summary = 'Serves the Kubernetes API from etcd.';
+  return runComponent(process, { name: 'apiserver', summary, flags, start }, argv);
+}

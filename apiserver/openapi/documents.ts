@@ -1,0 +1,125 @@
+// The OpenAPI documents as JSON: version 3 a group/version, and version 2 for everything at once.
+import type { ApiModel, JsonSchema, Operation, PathModel } from './model.ts';
+import { parameterTable } from './model.ts';
+
+const info = { title: 'Kubernetes', version: 'v1.36.0' };
+const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+];
+
+/** Replaces bare definition names in `$ref` by pointers. A reference beside other keys stands in allOf, as the standard wants it. */
+function pointTo(schema: JsonSchema, prefix: string): JsonSchema {
+  const out: JsonSchema = {};
+  for (const [key, value] of Object.entries(schema)) {
+    if (key === 'properties')
+      out.properties = Object.fromEntries(Object.entries(value).map(([k, v]) => [k, pointTo(v as JsonSchema, prefix)]));
+    else if (key === 'items' || key === 'additionalProperties') out[key] = pointTo(value, prefix);
+    else if (key !== '$ref') out[key] = value;
+  }
+  if (schema.$ref === undefined) return out;
+  const ref = { $ref: prefix + schema.$ref };
+  if (Object.keys(out).length === 0) return ref;
+  return prefix === v3Prefix ? { ...out, allOf: [ref] } : { ...ref, ...out };
+}
+
+const v3Prefix = '#/components/schemas/';
+const v2Prefix = '#/definitions/';
+
+function definitionsOf(model: ApiModel, prefix: string): JsonSchema {
+  return Object.fromEntries(
+    [...model.definitions].sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, pointTo(v, prefix)]),
+  );
+}
+
+function extensions(op: Operation): JsonSchema {
+  return { 'x-kubernetes-action': op.action, 'x-kubernetes-group-version-kind': op.gvk };
+}
+
+function v3Parameter(name: string): JsonSchema {
+  const p = parameterTable[name]!;
+  return {
+    name,
+    in: p.in,
+    description: p.doc,
+    ...(p.in === 'path' ? { required: true } : {}),
+    schema: { type: p.type, uniqueItems: true },
+  };
+}
+
+function v3Operation(op: Operation): JsonSchema {
+  const content = (types: string[]) =>
+    Object.fromEntries(types.map((t) => [t, { schema: { $ref: v3Prefix + op.definition } }]));
+  return {
+    description: op.description,
+    operationId: op.id,
+    parameters: op.parameters.map(v3Parameter),
+    ...(op.hasBody
+      ? { requestBody: { content: content(op.method === 'patch' ? patchTypes : ['application/json']), required: true } }
+      : {}),
+    responses: {
+      200: { description: 'OK', content: content(['application/json']) },
+      401: { description: 'Unauthorized' },
+    },
+    ...extensions(op),
+  };
+}
+
+function pathsOf(
+  model: ApiModel,
+  operation: (op: Operation) => JsonSchema,
+  parameter: (name: string) => JsonSchema,
+): JsonSchema {
+  const render = (path: PathModel): JsonSchema => ({
+    ...Object.fromEntries(path.operations.map((op) => [op.method, operation(op)])),
+    ...(path.parameters.length > 0 ? { parameters: path.parameters.map(parameter) } : {}),
+  });
+  return Object.fromEntries(model.paths.map((path) => [path.path, render(path)]));
+}
+
+export function openApiV3(model: ApiModel): JsonSchema {
+  return {
+    openapi: '3.0.0',
+    info,
+    paths: pathsOf(model, v3Operation, v3Parameter),
+    components: { schemas: definitionsOf(model, v3Prefix) },
+  };
+}
+
+function v2Parameter(name: string): JsonSchema {
+  const p = parameterTable[name]!;
+  return {
+    name,
+    in: p.in,
+    description: p.doc,
+    type: p.type,
+    uniqueItems: true,
+    ...(p.in === 'path' ? { required: true } : {}),
+  };
+}
+
+function v2Operation(op: Operation): JsonSchema {
+  const schema = { $ref: v2Prefix + op.definition };
+  const body = { name: 'body', in: 'body', required: true, schema };
+  return {
+    description: op.description,
+    operationId: op.id,
+    consumes: op.method === 'patch' ? patchTypes : ['*/*'],
+    produces: ['application/json', 'application/yaml'],
+    schemes: ['https'],
+    parameters: [...(op.hasBody ? [body] : []), ...op.parameters.map(v2Parameter)],
+    responses: { 200: { description: 'OK', schema }, 401: { description: 'Unauthorized' } },
+    ...extensions(op),
+  };
+}
+
+export function openApiV2(model: ApiModel): JsonSchema {
+  return {
+    swagger: '2.0',
+    info,
+    paths: pathsOf(model, v2Operation, v2Parameter),
+    definitions: definitionsOf(model, v2Prefix),
+  };
+}

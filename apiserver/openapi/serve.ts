@@ -1,0 +1,66 @@
+// Serves /openapi/v2 and /openapi/v3. Documents are built when first asked for and kept as bytes.
+import { createHash } from 'node:crypto';
+import { notAcceptableError } from '../../machinery/errors.ts';
+import type { FrontRequest, FrontResponse } from '../http/front.ts';
+import type { KindTable } from '../registry/kind-table.ts';
+import { one } from '../server-headers.ts';
+import { openApiV2, openApiV3 } from './documents.ts';
+import { basePathOf, buildModel } from './model.ts';
+import { encodeOpenApiV2 } from './v2-protobuf.ts';
+
+const v2Protobuf = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+
+interface Document {
+  body: Buffer;
+  hash: string;
+}
+
+const documentOf = (body: Buffer): Document => ({
+  body,
+  hash: createHash('sha512').update(body).digest('hex').slice(0, 64).toUpperCase(),
+});
+
+export function createOpenApi(kinds: KindTable) {
+  const documents = new Map<string, Document>();
+  const remember = (key: string, build: () => Buffer): Document => {
+    let found = documents.get(key);
+    if (!found) {
+      found = documentOf(build());
+      documents.set(key, found);
+    }
+    return found;
+  };
+  const v3Paths = new Map(kinds.groupVersions().map((gv) => [basePathOf(gv).slice(1), gv]));
+  const v3 = (path: string) =>
+    remember(`v3 ${path}`, () => Buffer.from(JSON.stringify(openApiV3(buildModel([v3Paths.get(path)!])))));
+  const v2 = (protobuf: boolean) =>
+    remember(`v2 ${protobuf}`, () => {
+      const document = openApiV2(buildModel(kinds.groupVersions()));
+      return protobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document));
+    });
+  const answer = (document: Document, contentType: string, request: FrontRequest): FrontResponse => {
+    const etag = `"${document.hash}"`;
+    const headers = { 'content-type': contentType, etag, vary: 'Accept' };
+    if (one(request.headers['if-none-match']) === etag) return { code: 304, headers, body: '' };
+    return { code: 200, headers, body: document.body };
+  };
+  return (path: string, request: FrontRequest): FrontResponse | undefined => {
+    const accept = one(request.headers.accept) ?? '*/*';
+    const takesJson = accept.includes('json') || accept.includes('*/*');
+    if (path === '/openapi/v2') {
+      if (accept.includes(v2Protobuf)) return answer(v2(true), v2Protobuf, request);
+      if (!takesJson) throw notAcceptableError('only application/json and the openapi v2 protobuf form are served');
+      return answer(v2(false), 'application/json', request);
+    }
+    if (path === '/openapi/v3') {
+      const paths = Object.fromEntries(
+        [...v3Paths.keys()].map((p) => [p, { serverRelativeURL: `/openapi/v3/${p}?hash=${v3(p).hash}` }]),
+      );
+      return answer(documentOf(Buffer.from(JSON.stringify({ paths }))), 'application/json', request);
+    }
+    if (!path.startsWith('/openapi/v3/')) return undefined;
+    if (!takesJson) throw notAcceptableError('only application/json is served');
+    const key = path.slice('/openapi/v3/'.length);
+    return v3Paths.has(key) ? answer(v3(key), 'application/json', request) : undefined;
+  };
+}

@@ -1,0 +1,79 @@
+// Everything that is not a resource: health, version, metrics, discovery, OpenAPI, the token issuer's public documents.
+import type { Registry } from 'prom-client';
+import type { ServiceAccountTokens } from './authn/tokens.ts';
+import type { FrontRequest, FrontResponse } from './http/front.ts';
+
+type Responder = (path: string, request: FrontRequest) => FrontResponse | undefined;
+
+export interface PathDeps {
+  discovery: Responder;
+  openApi: Responder;
+  metrics: Registry;
+  notReady(): string | null;
+  tokens: ServiceAccountTokens;
+  issuer: string;
+}
+
+/** The Kubernetes version whose API this server speaks. */
+export const servedVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0' };
+
+const text = (code: number, body: string): FrontResponse => ({
+  code,
+  headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+  body,
+});
+
+const json = (body: object): FrontResponse => ({
+  code: 200,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body, null, 2),
+});
+
+const versionInfo = {
+  ...servedVersion,
+  gitCommit: '',
+  gitTreeState: 'clean',
+  buildDate: '2026-01-01T00:00:00Z',
+  goVersion: '',
+  compiler: '',
+  platform: 'linux/amd64',
+};
+
+const rootPaths = [
+  '/api',
+  '/apis',
+  '/healthz',
+  '/livez',
+  '/metrics',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/readyz',
+  '/version',
+];
+
+export function createPathHandler(deps: PathDeps) {
+  return async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
+    if (path === '/version' || path === '/version/') return json(versionInfo);
+    if (path === '/healthz' || path === '/livez' || path === '/healthz/ping') return text(200, 'ok');
+    if (path === '/readyz') {
+      const reason = deps.notReady();
+      return reason === null ? text(200, 'ok') : text(500, `[-]${reason}\nreadyz check failed\n`);
+    }
+    if (path === '/metrics') {
+      const body = await deps.metrics.metrics();
+      return { code: 200, headers: { 'content-type': deps.metrics.contentType }, body };
+    }
+    if (path === '/') return json({ paths: rootPaths });
+    if (path === '/openid/v1/jwks') return json({ keys: [await deps.tokens.publicJwk()] });
+    if (path === '/.well-known/openid-configuration') {
+      return json({
+        issuer: deps.issuer,
+        jwks_uri: `${deps.issuer}/openid/v1/jwks`,
+        response_types_supported: ['id_token'],
+        subject_types_supported: ['public'],
+        id_token_signing_alg_values_supported: [deps.tokens.algorithm],
+      });
+    }
+    return deps.discovery(path, request) ?? deps.openApi(path, request);
+  };
+}

@@ -1,0 +1,26 @@
+// What the verbs of the API server work with: a narrow record of parts, not the server.
+import type { Clock } from '../../machinery/clock.ts';
+import type { Logger } from '../../machinery/log.ts';
+import type { Random } from '../../machinery/random.ts';
+import type { AdmissionChain } from '../admission/plugin.ts';
+import type { UserInfo } from '../authn/user.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import type { KindTable } from './kind-table.ts';
+
+export interface ApiContext {
+  store: ObjectStore;
+  kinds: KindTable;
+  admission: AdmissionChain;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+}
+
+/** How a write was asked for. */
+export interface WriteOptions {
+  user: UserInfo;
+  dryRun: boolean;
+  fieldManager: string;
+  /** API version the manager wrote in, for managedFields. */
+  apiVersion: string;
+}

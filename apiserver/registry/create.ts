@@ -1,0 +1,57 @@
+// Creating an object: identity, admission, the kind's preparation, validation, managedFields, storage - in Kubernetes' order.
+import { alreadyExistsError } from '../../machinery/errors.ts';
+import type { Kind } from '../../machinery/kind.ts';
+import { recordUpdate } from '../../machinery/managed-fields.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import type { AdmissionRequest } from '../admission/plugin.ts';
+import { groupResourceOf } from '../storage/object-store.ts';
+import { StoredObject, storageKey } from '../storage/stored-object.ts';
+import type { ApiContext, WriteOptions } from './context.ts';
+import { checkCreate, prepareCreate, prepareIdentity, timestamp } from './prepare.ts';
+
+/** Stores `draft` (storage version, owned by the caller's request) and returns it as stored. */
+export async function createObject(
+  context: ApiContext,
+  kind: Kind,
+  target: { draft: KubeObject; namespace: string },
+  options: WriteOptions,
+): Promise<StoredObject> {
+  const { draft, namespace } = target;
+  const nowMs = context.clock.now();
+  prepareIdentity(kind, draft, namespace, { nowMs, random: context.random });
+  const ends: (() => void)[] = [];
+  const request: AdmissionRequest = {
+    operation: 'CREATE',
+    kind,
+    subresource: '',
+    namespace,
+    name: draft.metadata.name ?? '',
+    object: draft,
+    user: options.user,
+    dryRun: options.dryRun,
+    onEnd: (fn) => ends.push(fn),
+  };
+  try {
+    await context.admission.mutate(request);
+    prepareCreate(kind, draft, { nowMs, random: context.random });
+    checkCreate(kind, draft);
+    delete draft.metadata.managedFields;
+    draft.metadata.managedFields = recordUpdate(kind.storage.schema, undefined, draft, {
+      manager: options.fieldManager,
+      apiVersion: options.apiVersion,
+      subresource: '',
+      time: timestamp(nowMs),
+    });
+    await context.admission.validate(request);
+    if (options.dryRun) return dryRun(context, kind, draft);
+    return await context.store.create(kind, draft);
+  } finally {
+    for (const end of ends) end();
+  }
+}
+
+async function dryRun(context: ApiContext, kind: Kind, draft: KubeObject): Promise<StoredObject> {
+  const { namespace = '', name = '' } = draft.metadata;
+  if (await context.store.read(kind, namespace, name)) throw alreadyExistsError(groupResourceOf(kind), name);
+  return new StoredObject(storageKey(kind, namespace, name), draft, 0);
+}

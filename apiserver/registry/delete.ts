@@ -1,0 +1,131 @@
+// Deleting an object: preconditions, grace, finalizers and propagation decide whether it goes now, later, or by somebody else's hand.
+// https://kubernetes.io/docs/concepts/architecture/garbage-collection/ and the generic registry store's Delete.
+import { conflictError, notFoundError } from '../../machinery/errors.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import type { Kind } from '../../machinery/kind.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { groupResourceOf } from '../storage/object-store.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
+import type { ApiContext, WriteOptions } from './context.ts';
+import { timestamp } from './prepare.ts';
+import { mayGo } from './update.ts';
+
+export interface DeleteOptions {
+  gracePeriodSeconds?: number;
+  preconditions?: { uid?: string; resourceVersion?: string };
+  propagationPolicy?: string;
+  orphanDependents?: boolean;
+}
+
+export interface DeleteOutcome {
+  stored: StoredObject;
+  /** False when the object stays for now, marked as being deleted. */
+  gone: boolean;
+}
+
+const orphanFinalizer = 'orphan';
+const foregroundFinalizer = 'foregroundDeletion';
+const maxTries = 8;
+
+/** Deletes, or marks for deletion, one object. */
+export async function deleteObject(
+  context: ApiContext,
+  kind: Kind,
+  target: { namespace: string; name: string; options: DeleteOptions },
+  write: WriteOptions,
+): Promise<DeleteOutcome> {
+  const { namespace, name, options } = target;
+  await context.admission.validate({
+    operation: 'DELETE',
+    kind,
+    subresource: '',
+    namespace,
+    name,
+    ...(context.store.peek(kind, namespace, name)
+      ? { oldObject: context.store.peek(kind, namespace, name)!.object }
+      : {}),
+    user: write.user,
+    dryRun: write.dryRun,
+    onEnd: () => undefined,
+  });
+  let current = context.store.peek(kind, namespace, name);
+  for (let tries = 0; ; tries++) {
+    current ??= await context.store.read(kind, namespace, name);
+    if (!current) throw notFoundError(groupResourceOf(kind), name);
+    try {
+      checkPreconditions(kind, current, options);
+    } catch (err) {
+      const fresh = await context.store.read(kind, namespace, name);
+      if (fresh?.revision === current.revision || tries >= maxTries) throw err;
+      current = fresh;
+      continue;
+    }
+    const next = markDeleted(kind, current.object, options, context.clock.now());
+    if (next && jsonEqual(next, current.object)) return { stored: current, gone: false };
+    if (write.dryRun) return { stored: current, gone: next === undefined };
+    const result = next ? await context.store.replace(kind, current, next) : await context.store.remove(current);
+    if (result.done) return { stored: result.stored, gone: next === undefined };
+    if (tries >= maxTries) throw conflictError(groupResourceOf(kind), name, 'the object keeps changing');
+    current = result.current;
+    if (!current) throw notFoundError(groupResourceOf(kind), name);
+  }
+}
+
+function checkPreconditions(kind: Kind, current: StoredObject, options: DeleteOptions): void {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  const { metadata } = current.object;
+  const resource = { group: kind.group, resource: kind.kind };
+  const tail = 'The object might have been deleted and then recreated';
+  if (uid !== undefined && uid !== metadata.uid) {
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). ${tail}`;
+    throw conflictError(resource, metadata.name ?? '', why);
+  }
+  if (resourceVersion !== undefined && resourceVersion !== String(current.revision)) {
+    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${current.revision}). The object might have been modified`;
+    throw conflictError(resource, metadata.name ?? '', why);
+  }
+}
+
+/** The object as it stands after the delete was asked for, or undefined when it goes at once. Pure. */
+export function markDeleted(
+  kind: Kind,
+  old: KubeObject,
+  options: DeleteOptions,
+  nowMs: number,
+): KubeObject | undefined {
+  const draft: KubeObject = { ...old, metadata: { ...old.metadata } };
+  const meta = draft.metadata;
+  const finalizers = finalizersAfter(meta.finalizers ?? [], options);
+  if (finalizers.length > 0) meta.finalizers = finalizers;
+  else delete meta.finalizers;
+  const grace = kind.gracePeriodSeconds ? Math.max(0, kind.gracePeriodSeconds(old, options.gracePeriodSeconds)) : 0;
+  if (meta.deletionTimestamp) {
+    // A second delete can only shorten the time that is left.
+    const left = meta.deletionGracePeriodSeconds ?? 0;
+    const shorter = options.gracePeriodSeconds !== undefined && grace < left;
+    if (shorter) {
+      const startedMs = Date.parse(meta.deletionTimestamp) - left * 1000;
+      meta.deletionGracePeriodSeconds = grace;
+      meta.deletionTimestamp = timestamp(Math.max(nowMs, startedMs + grace * 1000));
+    }
+    return mayGo(kind, draft) ? undefined : draft;
+  }
+  if (grace === 0 && finalizers.length === 0 && !kind.holdsDeletion?.(old)) return undefined;
+  meta.deletionTimestamp = timestamp(nowMs + grace * 1000);
+  if (grace > 0 || !kind.holdsDeletion) meta.deletionGracePeriodSeconds = grace;
+  if (meta.generation) meta.generation++;
+  if (kind.markDeleted) {
+    if (draft.status !== undefined) draft.status = { ...draft.status };
+    kind.markDeleted(draft);
+  }
+  return draft;
+}
+
+function finalizersAfter(finalizers: readonly string[], options: DeleteOptions): string[] {
+  const policy = options.orphanDependents === true ? 'Orphan' : options.propagationPolicy;
+  if (policy === undefined && options.orphanDependents === undefined) return [...finalizers];
+  const others = finalizers.filter((f) => f !== orphanFinalizer && f !== foregroundFinalizer);
+  if (policy === 'Orphan') return [...others, orphanFinalizer];
+  if (policy === 'Foreground') return [...others, foregroundFinalizer];
+  return others;
+}

@@ -1,0 +1,134 @@
+// What the server does to a draft before it validates and stores it: fills in identity, keeps what clients may not change, separates
+// spec from status, counts generations. Upstream: registry/rest's BeforeCreate and BeforeUpdate with each kind's strategy.
+import { randomUUID } from 'node:crypto';
+import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/validation.ts';
+import { badRequestError, invalidError, StatusError } from '../../machinery/errors.ts';
+import type { FieldError } from '../../machinery/field-error.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import type { Kind } from '../../machinery/kind.ts';
+import type { KubeObject, ObjectMeta } from '../../machinery/metadata.ts';
+import { type Random, randomSuffix } from '../../machinery/random.ts';
+
+export interface PrepareDeps {
+  nowMs: number;
+  random: Random;
+}
+
+/** RFC 3339 with seconds. */
+export function timestamp(nowMs: number): string {
+  return `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
+}
+
+const maxGeneratedNameBase = 58;
+
+/** Fills in name, namespace and identity of a new object, before admission sees it. Changes the draft. */
+export function prepareIdentity(kind: Kind, draft: KubeObject, namespace: string, deps: PrepareDeps): void {
+  const meta = draft.metadata;
+  if (meta.resourceVersion) {
+    throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
+  }
+  if (kind.namespaced) {
+    if (meta.namespace && meta.namespace !== namespace) {
+      throw badRequestError('the namespace of the provided object does not match the namespace sent on the request');
+    }
+    meta.namespace = namespace;
+  } else if (meta.namespace) {
+    throw badRequestError('namespace may not be set on a cluster-scoped object');
+  }
+  if (!meta.name && meta.generateName) {
+    meta.name = `${meta.generateName.slice(0, maxGeneratedNameBase)}${randomSuffix(deps.random)}`;
+  }
+  delete meta.selfLink;
+  delete meta.deletionTimestamp;
+  delete meta.deletionGracePeriodSeconds;
+  meta.uid = randomUUID();
+  meta.creationTimestamp = timestamp(deps.nowMs);
+}
+
+/** The kind's own preparation of a new object, after admission. Changes the draft. */
+export function prepareCreate(kind: Kind, draft: KubeObject, deps: PrepareDeps): void {
+  if (kind.subresources.status) resetStatus(kind, draft);
+  if (kind.hasGeneration) draft.metadata.generation = 1;
+  else delete draft.metadata.generation;
+  kind.prepareForCreate?.(draft, { nowMs: deps.nowMs });
+}
+
+function resetStatus(kind: Kind, draft: KubeObject): void {
+  const field = kind.storage.schema.fields.status;
+  if (field?.always) draft.status = {};
+  else delete draft.status;
+}
+
+/** Refuses an invalid new object with all its errors at once. */
+export function checkCreate(kind: Kind, draft: KubeObject): void {
+  const errors = [
+    ...validateObjectMeta(
+      draft.metadata,
+      { namespaced: kind.namespaced, nameRule: kind.nameRule ?? 'subdomain' },
+      'metadata',
+    ),
+    ...(kind.validate?.(draft) ?? []),
+  ];
+  refuse(kind, draft, errors);
+}
+
+function refuse(kind: Kind, draft: KubeObject, errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw invalidError({ group: kind.group, kind: kind.kind }, draft.metadata.name ?? '', errors);
+}
+
+// Metadata that only the server changes.
+const keptMetadata = [
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'generation',
+  'selfLink',
+] as const satisfies (keyof ObjectMeta)[];
+
+/** Prepares the new state of an existing object. `subresource` is '' or 'status'. Changes the draft. */
+export function prepareUpdate(
+  kind: Kind,
+  draft: KubeObject,
+  old: KubeObject,
+  options: { subresource: string; nowMs: number },
+): void {
+  const meta = draft.metadata;
+  for (const key of keptMetadata) {
+    if (old.metadata[key] === undefined) delete meta[key];
+    else (meta as Record<string, unknown>)[key] = old.metadata[key];
+  }
+  const context = { nowMs: options.nowMs };
+  if (options.subresource === 'status') {
+    const { status } = draft;
+    for (const key of Object.keys(draft)) if (!keptOnStatus.has(key)) delete draft[key];
+    for (const [key, value] of Object.entries(old)) if (!keptOnStatus.has(key)) draft[key] = value;
+    if (old.metadata.labels) meta.labels = old.metadata.labels;
+    else delete meta.labels;
+    draft.status = status;
+    kind.prepareForStatusUpdate?.(draft, old, context);
+    return;
+  }
+  if (kind.subresources.status) {
+    if (old.status === undefined) delete draft.status;
+    else draft.status = old.status;
+  }
+  kind.prepareForUpdate?.(draft, old, context);
+  if (!kind.hasGeneration) return;
+  const bumps = kind.bumpsGeneration ? kind.bumpsGeneration(draft, old) : !jsonEqual(draft.spec, old.spec);
+  if (bumps) meta.generation = (old.metadata.generation ?? 0) + 1;
+}
+
+const keptOnStatus = new Set(['kind', 'apiVersion', 'metadata', 'status']);
+
+/** Refuses an invalid update. */
+export function checkUpdate(kind: Kind, draft: KubeObject, old: KubeObject, subresource: string): void {
+  const scope = { namespaced: kind.namespaced, nameRule: kind.nameRule ?? ('subdomain' as const) };
+  const errors = [
+    ...validateObjectMeta(draft.metadata, scope, 'metadata'),
+    ...validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata'),
+  ];
+  if (subresource === 'status') errors.push(...(kind.validateStatusUpdate?.(draft, old) ?? []));
+  else errors.push(...(kind.validate?.(draft) ?? []), ...(kind.validateUpdate?.(draft, old) ?? []));
+  refuse(kind, draft, errors);
+}

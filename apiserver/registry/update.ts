@@ -1,0 +1,180 @@
+// Changing an object: the caller says how to get the next state from the present one; this file runs it against the object as stored,
+// again when somebody else was faster, through admission, preparation, validation and managedFields.
+// Upstream: the generic registry store's Update over storage's GuaranteedUpdate.
+import { conflictError, modifiedError, notFoundError } from '../../machinery/errors.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import type { Kind } from '../../machinery/kind.ts';
+import { recordUpdate } from '../../machinery/managed-fields.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import type { AdmissionRequest } from '../admission/plugin.ts';
+import { groupResourceOf } from '../storage/object-store.ts';
+import { StoredObject, storageKey } from '../storage/stored-object.ts';
+import type { ApiContext, WriteOptions } from './context.ts';
+import { checkUpdate, prepareUpdate, timestamp } from './prepare.ts';
+
+export interface UpdateTarget {
+  namespace: string;
+  name: string;
+  /** '' for the object itself, else the subresource written to. */
+  subresource: string;
+  /** The next state as a draft of its own, in storage version. May be called again with a newer object. */
+  produce(old: KubeObject): KubeObject;
+  /** Replaces the generic preparation (spec/status split) for subresources with rules of their own. */
+  prepare?(draft: KubeObject, old: KubeObject): void;
+  /** Replaces the kind's validation for such subresources. */
+  check?(draft: KubeObject, old: KubeObject): void;
+}
+
+// How often a write that names no resourceVersion is tried against a newer object.
+const maxTries = 8;
+
+/** Updates an existing object; NotFound when there is none, Conflict when the draft names another version or uid. */
+export async function updateObject(
+  context: ApiContext,
+  kind: Kind,
+  target: UpdateTarget,
+  options: WriteOptions,
+): Promise<StoredObject> {
+  const { namespace, name } = target;
+  let current = context.store.peek(kind, namespace, name);
+  // What the cache has may be old: before anything is refused because of it, etcd is asked.
+  let fresh = false;
+  for (let tries = 0; ; tries++) {
+    if (!current) {
+      if (!fresh) current = await context.store.read(kind, namespace, name);
+      fresh = true;
+      if (!current) throw notFoundError(groupResourceOf(kind), name);
+    }
+    const result = await tryUpdate(context, kind, target, { options, current, fresh });
+    if (result.done) return result.stored;
+    current = result.current;
+    fresh = true;
+    if (tries >= maxTries) throw modifiedError(groupResourceOf(kind), name);
+  }
+}
+
+interface Attempt {
+  options: WriteOptions;
+  current: StoredObject;
+  fresh: boolean;
+}
+
+type AttemptResult = { done: true; stored: StoredObject } | { done: false; current: StoredObject | undefined };
+
+async function tryUpdate(
+  context: ApiContext,
+  kind: Kind,
+  target: UpdateTarget,
+  attempt: Attempt,
+): Promise<AttemptResult> {
+  const { options, current, fresh } = attempt;
+  const reread = async (): Promise<AttemptResult> => ({
+    done: false,
+    current: await context.store.read(kind, target.namespace, target.name),
+  });
+  const old = current.object;
+  const ends: (() => void)[] = [];
+  try {
+    let draft: KubeObject;
+    try {
+      draft = target.produce(old);
+      checkVersion(kind, draft, current);
+    } catch (err) {
+      if (!fresh) return await reread();
+      throw err;
+    }
+    const request: AdmissionRequest = {
+      operation: 'UPDATE',
+      kind,
+      subresource: target.subresource,
+      namespace: target.namespace,
+      name: target.name,
+      object: draft,
+      oldObject: old,
+      user: options.user,
+      dryRun: options.dryRun,
+      onEnd: (fn) => ends.push(fn),
+    };
+    await context.admission.mutate(request);
+    finishDraft(context, kind, target, { draft, old, options });
+    await context.admission.validate(request);
+    return await writeDraft(context, kind, { draft, current, fresh, dryRun: options.dryRun, reread });
+  } catch (err) {
+    if (fresh) throw err;
+    // It may only be wrong against what the cache had.
+    const again = await reread();
+    if (!again.done && again.current?.revision !== current.revision) return again;
+    throw err;
+  } finally {
+    for (const end of ends) end();
+  }
+}
+
+/** Preparation, validation and managedFields of a draft. */
+function finishDraft(
+  context: ApiContext,
+  kind: Kind,
+  target: UpdateTarget,
+  work: { draft: KubeObject; old: KubeObject; options: WriteOptions },
+): void {
+  const { draft, old, options } = work;
+  const nowMs = context.clock.now();
+  if (target.prepare) target.prepare(draft, old);
+  else prepareUpdate(kind, draft, old, { subresource: target.subresource, nowMs });
+  if (target.check) target.check(draft, old);
+  else checkUpdate(kind, draft, old, target.subresource);
+  const sent = draft.metadata.managedFields;
+  const reset = sent !== undefined && (sent.length === 0 || (sent.length === 1 && Object.keys(sent[0]!).length === 0));
+  const base = reset ? { ...old, metadata: { ...old.metadata, managedFields: [] } } : old;
+  const record = {
+    manager: options.fieldManager,
+    apiVersion: options.apiVersion,
+    subresource: target.subresource,
+    time: timestamp(nowMs),
+  };
+  const fields = recordUpdate(kind.storage.schema, base, draft, record);
+  if (fields.length > 0) draft.metadata.managedFields = fields;
+  else delete draft.metadata.managedFields;
+}
+
+function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject): void {
+  const { uid, resourceVersion, name = '' } = draft.metadata;
+  const currentUid = current.object.metadata.uid;
+  if (uid && uid !== currentUid) {
+    const why = `StorageError: invalid object, Code: 4, Key: ${current.key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${currentUid}`;
+    throw conflictError(groupResourceOf(kind), name, why);
+  }
+  if (resourceVersion && resourceVersion !== String(current.revision)) throw modifiedError(groupResourceOf(kind), name);
+}
+
+/** True when nothing keeps a deleted object any longer. */
+export function mayGo(kind: Kind, object: KubeObject): boolean {
+  const { deletionTimestamp, finalizers = [], deletionGracePeriodSeconds = 0 } = object.metadata;
+  if (!deletionTimestamp || finalizers.length > 0 || deletionGracePeriodSeconds > 0) return false;
+  return !kind.holdsDeletion?.(object);
+}
+
+async function writeDraft(
+  context: ApiContext,
+  kind: Kind,
+  work: { draft: KubeObject; current: StoredObject; fresh: boolean; dryRun: boolean; reread(): Promise<AttemptResult> },
+): Promise<AttemptResult> {
+  const { draft, current } = work;
+  const same = { ...draft, metadata: { ...draft.metadata, resourceVersion: String(current.revision) } };
+  if (work.dryRun) return { done: true, stored: new StoredObject(current.key, same, current.revision) };
+  if (mayGo(kind, draft)) {
+    const removed = await context.store.remove(current);
+    return removed.done ? { done: true, stored: new StoredObject(current.key, same, current.revision) } : removed;
+  }
+  if (jsonEqual(same, current.object)) {
+    // Nothing changes: no write, unless the cache was behind.
+    if (work.fresh) return { done: true, stored: current };
+    const again = await work.reread();
+    return !again.done && again.current?.revision === current.revision ? { done: true, stored: current } : again;
+  }
+  return context.store.replace(kind, current, draft);
+}
+
+/** The key an object has in storage. */
+export const keyFor = (kind: Kind, target: { namespace: string; name: string }) =>
+  storageKey(kind, target.namespace, target.name);

@@ -1,0 +1,85 @@
+// What a request asks for, read off its method, path and query before anything else happens: the attributes that authorization,
+// admission, audit and routing all work on. Upstream: apiserver's RequestInfo.
+
+export type RequestVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
+
+export interface RequestInfo {
+  isResource: boolean;
+  /** A resource verb, or the lower-case HTTP method of other paths. */
+  verb: RequestVerb | string;
+  path: string;
+  group: string;
+  version: string;
+  namespace: string;
+  resource: string;
+  subresource: string;
+  name: string;
+  /** What follows the subresource: the path given to a proxy. */
+  rest: string;
+}
+
+const verbOfMethod: Record<string, RequestVerb> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+// Subresources of namespaces themselves; every other third part is a resource within the namespace.
+const namespaceSubresources = new Set(['status', 'finalize']);
+
+/** Parses `/api/v1/...` and `/apis/<group>/<version>/...`; anything else is a non-resource request. */
+export function parseRequestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
+  const info: RequestInfo = {
+    isResource: false,
+    verb: method.toLowerCase(),
+    path,
+    group: '',
+    version: '',
+    namespace: '',
+    resource: '',
+    subresource: '',
+    name: '',
+    rest: '',
+  };
+  const parts = path
+    .split('/')
+    .filter((p) => p !== '')
+    .map(decodeSegment);
+  const isLegacy = parts[0] === 'api';
+  if ((!isLegacy && parts[0] !== 'apis') || parts.length < (isLegacy ? 3 : 4)) return info;
+  info.isResource = true;
+  info.group = isLegacy ? '' : parts[1]!;
+  info.version = isLegacy ? parts[1]! : parts[2]!;
+  let rest = parts.slice(isLegacy ? 2 : 3);
+  // The deprecated /watch/ prefix.
+  const oldWatch = rest[0] === 'watch' && rest.length > 1;
+  if (oldWatch) rest = rest.slice(1);
+  if (rest[0] === 'namespaces' && rest.length > 2 && !namespaceSubresources.has(rest[2]!)) {
+    info.namespace = rest[1]!;
+    rest = rest.slice(2);
+  } else if (rest[0] === 'namespaces' && rest.length > 1) {
+    info.namespace = rest[1]!;
+  }
+  info.resource = rest[0] ?? '';
+  info.name = rest[1] ?? '';
+  info.subresource = rest[2] ?? '';
+  info.rest = rest.slice(3).join('/');
+  info.verb = verbOf(method, info, oldWatch || isTrue(query.get('watch')));
+  return info;
+}
+
+function verbOf(method: string, info: RequestInfo, watch: boolean): RequestVerb | string {
+  if (method === 'GET' || method === 'HEAD') {
+    if (info.name === '') return watch ? 'watch' : 'list';
+    return watch && info.subresource === '' ? 'watch' : 'get';
+  }
+  if (method === 'DELETE' && info.name === '') return 'deletecollection';
+  return verbOfMethod[method] ?? method.toLowerCase();
+}
+
+export function isTrue(value: string | null): boolean {
+  return value === 'true' || value === '1' || value === '';
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment; // a stray % names nothing that exists
+  }
+}

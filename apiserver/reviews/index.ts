@@ -1,0 +1,127 @@
+// The kinds that are questions: answered at once from authentication and authorization, never stored.
+// https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
+import { badRequestError } from '../../machinery/errors.ts';
+import type { UserInfo } from '../authn/user.ts';
+import type { Attributes, Decision, PolicyRule } from '../authz/attributes.ts';
+import { parseBody } from '../endpoints/body.ts';
+import { decodeObject } from '../endpoints/decode-object.ts';
+import type { Answer, ApiRequest } from '../endpoints/exchange.ts';
+import { readWriteOptions } from '../endpoints/options.ts';
+import { timestamp } from '../registry/prepare.ts';
+import type { SubresourceContext } from '../subresources/handler.ts';
+
+export type ReviewHandler = (context: SubresourceContext, request: ApiRequest) => Promise<Answer>;
+
+type Compute = (context: SubresourceContext, request: ApiRequest, review: any) => object | Promise<object>;
+
+/** A review that answers with itself and a status. */
+function review(compute: Compute): ReviewHandler {
+  return async (context, request) => {
+    const options = readWriteOptions(request, 'CreateOptions');
+    const body = parseBody(request.body, request.contentType, request.kind.kind);
+    const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
+    const status = await compute(context, request, draft);
+    const { kind, apiVersion, metadata, ...rest } = draft;
+    const stamped = { ...metadata, creationTimestamp: timestamp(context.clock.now()) };
+    return { type: 'value', value: { kind, apiVersion, metadata: stamped, ...rest, status }, code: 201, warnings };
+  };
+}
+
+interface AccessSpec {
+  resourceAttributes?: {
+    namespace?: string;
+    verb?: string;
+    group?: string;
+    version?: string;
+    resource?: string;
+    subresource?: string;
+    name?: string;
+  };
+  nonResourceAttributes?: { path?: string; verb?: string };
+}
+
+function attributesOf(spec: AccessSpec, user: UserInfo): Attributes {
+  const { resourceAttributes: r, nonResourceAttributes: n } = spec;
+  if (!r === !n) throw badRequestError('exactly one of nonResourceAttributes or resourceAttributes must be specified');
+  return {
+    user,
+    verb: r?.verb ?? n?.verb ?? '',
+    isResource: r !== undefined,
+    group: r?.group ?? '',
+    version: r?.version ?? '',
+    resource: r?.resource ?? '',
+    subresource: r?.subresource ?? '',
+    namespace: r?.namespace ?? '',
+    name: r?.name ?? '',
+    path: n?.path ?? '',
+  };
+}
+
+function accessStatus(decision: Decision): object {
+  return { allowed: decision.allowed, ...(decision.reason ? { reason: decision.reason } : {}) };
+}
+
+const selfAccess = review((context, request, { spec }) =>
+  accessStatus(context.authorizer.authorize(attributesOf(spec, request.user))),
+);
+
+const access = review((context, _request, { spec }) => {
+  const user: UserInfo = { username: spec.user ?? '', groups: spec.groups ?? [] };
+  if (!user.username && user.groups.length === 0)
+    throw badRequestError('at least one of user or group must be specified');
+  return accessStatus(context.authorizer.authorize(attributesOf(spec, user)));
+});
+
+const localAccess = review((context, request, { spec }) => {
+  const { namespace } = request.info;
+  const user: UserInfo = { username: spec.user ?? '', groups: spec.groups ?? [] };
+  const attributes = attributesOf(spec, user);
+  if (attributes.namespace !== '' && attributes.namespace !== namespace) {
+    throw badRequestError(`spec.resourceAttributes.namespace must match namespace: ${namespace}`);
+  }
+  return accessStatus(context.authorizer.authorize({ ...attributes, namespace }));
+});
+
+const selfRules = review((context, request, { spec }) => {
+  if (!spec.namespace) throw badRequestError('no namespace on request');
+  const rules = context.authorizer.rulesFor(request.user, spec.namespace);
+  const isPath = (r: PolicyRule) => (r.nonResourceURLs?.length ?? 0) > 0;
+  return {
+    resourceRules: rules
+      .filter((r) => !isPath(r))
+      .map(({ verbs, apiGroups, resources, resourceNames }) => ({
+        verbs: verbs ?? [],
+        ...(apiGroups ? { apiGroups } : {}),
+        ...(resources ? { resources } : {}),
+        ...(resourceNames ? { resourceNames } : {}),
+      })),
+    nonResourceRules: rules
+      .filter(isPath)
+      .map(({ verbs, nonResourceURLs }) => ({ verbs: verbs ?? [], nonResourceURLs })),
+    incomplete: false,
+  };
+});
+
+function userInfoOf(user: UserInfo): object {
+  const { username, uid, groups, extra } = user;
+  return { username, ...(uid ? { uid } : {}), groups, ...(extra && Object.keys(extra).length > 0 ? { extra } : {}) };
+}
+
+const self = review((_context, request) => ({ userInfo: userInfoOf(request.user) }));
+
+const token = review(async (context, _request, { spec }) => {
+  const audiences = spec.audiences?.length ? spec.audiences : undefined;
+  const found = spec.token ? await context.tokens.authenticate(spec.token, context, audiences) : undefined;
+  if (!found) return { user: {}, error: spec.token ? 'invalid bearer token' : 'no token specified' };
+  return { authenticated: true, user: userInfoOf(found.user), audiences: found.audiences };
+});
+
+/** By group and plural. */
+export const reviews: Readonly<Record<string, ReviewHandler>> = {
+  'authorization.k8s.io/selfsubjectaccessreviews': selfAccess,
+  'authorization.k8s.io/subjectaccessreviews': access,
+  'authorization.k8s.io/localsubjectaccessreviews': localAccess,
+  'authorization.k8s.io/selfsubjectrulesreviews': selfRules,
+  'authentication.k8s.io/selfsubjectreviews': self,
+  'authentication.k8s.io/tokenreviews': token,
+};

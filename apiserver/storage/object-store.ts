@@ -1,0 +1,107 @@
+// Objects in etcd, kind by kind: reads come from the watch cache, writes are compare-and-swap transactions.
+// Knows nothing of admission, validation or HTTP. Upstream: apiserver's storage.Interface.
+import {
+  alreadyExistsError,
+  type GroupResource,
+  internalError,
+  notFoundError,
+  StatusError,
+  unavailableError,
+} from '../../machinery/errors.ts';
+import type { Kind } from '../../machinery/kind.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { type EtcdClient, type EtcdEntry, EtcdNoSpaceError, EtcdUnavailableError } from './etcd.ts';
+import type { ResourceCache } from './resource-cache.ts';
+import { decodeStored, encodeStored, keyPrefixOf, StoredObject, storageKey } from './stored-object.ts';
+import type { WatchCache } from './watch-cache.ts';
+
+export const groupResourceOf = (kind: Kind): GroupResource => ({ group: kind.group, resource: kind.plural });
+
+/** What became of a compare-and-swap: the object as stored, or what stands there instead. */
+export type WriteResult = { done: true; stored: StoredObject } | { done: false; current: StoredObject | undefined };
+
+export class ObjectStore {
+  readonly #etcd: EtcdClient;
+  readonly cache: WatchCache;
+
+  constructor(etcd: EtcdClient, cache: WatchCache) {
+    this.#etcd = etcd;
+    this.cache = cache;
+  }
+
+  resource(kind: Kind): ResourceCache {
+    return this.cache.resource(keyPrefixOf(kind));
+  }
+
+  /** The object as the cache has it now; it may lag behind etcd. */
+  peek(kind: Kind, namespace: string, name: string): StoredObject | undefined {
+    return this.resource(kind).get(storageKey(kind, namespace, name));
+  }
+
+  /** The object as of now or later. `atLeast` 0 takes whatever the cache has. */
+  async get(kind: Kind, namespace: string, name: string, atLeast?: number): Promise<StoredObject> {
+    if (atLeast === undefined) await translate(this.cache.waitConsistent());
+    else if (atLeast > 0) await this.cache.waitFor(atLeast);
+    const found = this.peek(kind, namespace, name);
+    if (!found) throw notFoundError(groupResourceOf(kind), name);
+    return found;
+  }
+
+  /** The object straight from etcd, past the cache. */
+  async read(kind: Kind, namespace: string, name: string): Promise<StoredObject | undefined> {
+    const entry = await translate(this.#etcd.get(storageKey(kind, namespace, name)));
+    return entry && decodeEntry(entry);
+  }
+
+  /** Writes a new object; AlreadyExists when there is one. */
+  async create(kind: Kind, object: KubeObject): Promise<StoredObject> {
+    const { namespace = '', name = '' } = object.metadata;
+    const result = await this.#put(kind, storageKey(kind, namespace, name), object, 0);
+    if (!result.done) throw alreadyExistsError(groupResourceOf(kind), name);
+    return result.stored;
+  }
+
+  /** Replaces `old` if it still stands. */
+  replace(kind: Kind, old: StoredObject, object: KubeObject): Promise<WriteResult> {
+    return this.#put(kind, old.key, object, old.revision);
+  }
+
+  async #put(kind: Kind, key: string, object: KubeObject, revision: number): Promise<WriteResult> {
+    const result = await translate(this.#etcd.put(key, encodeStored(object, kind), revision));
+    if (!result.done) return { done: false, current: result.current && decodeEntry(result.current) };
+    const metadata = { ...object.metadata, resourceVersion: String(result.revision) };
+    const { kind: _k, apiVersion: _a, ...rest } = object;
+    const stored = { kind: kind.kind, apiVersion: kind.apiVersion, ...rest, metadata };
+    return { done: true, stored: new StoredObject(key, stored, result.revision) };
+  }
+
+  /** Deletes `old` if it still stands. */
+  async remove(old: StoredObject): Promise<WriteResult> {
+    const result = await translate(this.#etcd.delete(old.key, old.revision));
+    if (result.done) return { done: true, stored: old };
+    return { done: false, current: result.current && decodeEntry(result.current) };
+  }
+
+  /** A page of the resource as it was at `revision`, from etcd's history. Throws CompactedError. */
+  async history(prefix: string, from: string, options: { limit: number; revision: number }) {
+    const end = `${prefix.slice(0, -1)}0`;
+    const page = await this.#etcd.range(from, end, options);
+    return { ...page, objects: page.entries.map(decodeEntry) };
+  }
+}
+
+function decodeEntry(entry: EtcdEntry): StoredObject {
+  return decodeStored(entry.key, entry.value, entry.modRevision);
+}
+
+/** etcd's failures as the answers clients get. */
+async function translate<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (err) {
+    if (err instanceof StatusError) throw err;
+    if (err instanceof EtcdNoSpaceError) throw new StatusError(500, '', err.message, { cause: err });
+    if (err instanceof EtcdUnavailableError) throw unavailableError(err.message, err);
+    throw internalError(err instanceof Error ? err.message : String(err), err);
+  }
+}

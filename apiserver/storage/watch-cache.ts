@@ -1,0 +1,252 @@
+// One etcd watch over the whole key space feeds the caches of all resources. Because every revision arrives on it, its position tells
+// exactly how fresh the caches are: a consistent read asks etcd for its revision and waits until the watch has passed it.
+//
+//   load (range at R) ──> watch from R+1 ──events──> position advances
+//        ^                      │ stream ends: watch again from position+1
+//        └──────────────────────┴ compacted away, or etcd's history went back: reset, load again
+import type { Clock } from '../../machinery/clock.ts';
+import { StatusError } from '../../machinery/errors.ts';
+import type { Logger } from '../../machinery/log.ts';
+import { CompactedError, type EtcdClient, type EtcdEvent } from './etcd.ts';
+import { ResourceCache } from './resource-cache.ts';
+import { decodeStored, type StoredObject } from './stored-object.ts';
+
+const pageSize = 2000;
+const registryPrefix = '/registry/';
+const registryEnd = '/registry0';
+const rewatchDelayMs = 100;
+const freshnessDeadlineMs = 3_000;
+// No more than this many questions for the current revision are under way; later requests share the next one.
+const maxRevisionCalls = 2;
+
+interface Waiter {
+  revision: number;
+  resolve(): void;
+}
+
+export class WatchCache {
+  readonly #etcd: EtcdClient;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  /** By key prefix. */
+  #resources = new Map<string, ResourceCache>();
+  readonly #prefixes: readonly string[];
+  #position = 0;
+  #clusterId = '';
+  #ready = false;
+  #closed = false;
+  #endWatch: (() => void) | undefined;
+  #waiters = new Set<Waiter>();
+  #revisionCalls = 0;
+  #nextRevision: Promise<number> | undefined;
+
+  constructor(etcd: EtcdClient, prefixes: readonly string[], context: { clock: Clock; log: Logger }) {
+    this.#etcd = etcd;
+    this.#prefixes = prefixes;
+    this.#clock = context.clock;
+    this.#log = context.log;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** The cache of the resource under `prefix`. */
+  resource(prefix: string): ResourceCache {
+    const cache = this.#resources.get(prefix);
+    if (!cache) throw new StatusError(503, 'ServiceUnavailable', 'storage is (re)initializing');
+    return cache;
+  }
+
+  /** Loads everything and starts to watch. Rejects when etcd cannot be read; call it again later. */
+  async start(): Promise<void> {
+    const { objects, revision } = await this.#loadAll();
+    const byPrefix = new Map<string, StoredObject[]>(this.#prefixes.map((p) => [p, []]));
+    for (const stored of objects) byPrefix.get(this.#prefixOf(stored.key) ?? '')?.push(stored);
+    this.#resources = new Map(
+      [...byPrefix].map(([prefix, list]) => {
+        const cache = new ResourceCache(revision);
+        cache.load(list);
+        return [prefix, cache];
+      }),
+    );
+    this.#position = revision;
+    this.#ready = true;
+    this.#settleWaiters();
+    await this.#watch();
+  }
+
+  async #loadAll(): Promise<{ objects: StoredObject[]; revision: number }> {
+    const objects: StoredObject[] = [];
+    let revision = 0;
+    for (let from = registryPrefix; ; ) {
+      const page = await this.#etcd.range(from, registryEnd, { limit: pageSize, revision });
+      if (revision === 0) revision = page.revision;
+      for (const e of page.entries) objects.push(decodeStored(e.key, e.value, e.modRevision));
+      const last = page.entries[page.entries.length - 1];
+      if (!page.more || !last) return { objects, revision };
+      from = `${last.key}\0`;
+    }
+  }
+
+  /** `/registry/pods/ns/name` -> `/registry/pods/`; undefined for keys of nobody. */
+  #prefixOf(key: string): string | undefined {
+    const first = key.indexOf('/', registryPrefix.length);
+    if (first < 0) return undefined;
+    const core = key.slice(0, first + 1);
+    if (this.#prefixSet.has(core)) return core;
+    const second = key.indexOf('/', first + 1);
+    const grouped = second < 0 ? '' : key.slice(0, second + 1);
+    return this.#prefixSet.has(grouped) ? grouped : undefined;
+  }
+
+  get #prefixSet(): { has(prefix: string): boolean } {
+    return this.#resources.size > 0 ? this.#resources : new Set(this.#prefixes);
+  }
+
+  async #watch(): Promise<void> {
+    if (this.#closed) return;
+    try {
+      this.#endWatch = await this.#etcd.watchAll(this.#position + 1, {
+        onCreated: (revision, clusterId) => this.#onCreated(revision, clusterId),
+        onEvents: (events) => this.#onEvents(events),
+        onEnd: (err) => this.#onEnd(err),
+      });
+    } catch (err) {
+      this.#onEnd(err as Error);
+    }
+  }
+
+  #onCreated(revision: number, clusterId: string): void {
+    const otherStore = this.#clusterId !== '' && this.#clusterId !== clusterId;
+    if (otherStore || revision < this.#position) this.#reset('the history of etcd is not the one that was cached');
+    this.#clusterId = clusterId;
+  }
+
+  #onEvents(events: EtcdEvent[]): void {
+    const nowMs = this.#clock.now();
+    const touched = new Set<ResourceCache>();
+    for (const event of events) {
+      const prefix = this.#prefixOf(event.key);
+      const cache = prefix === undefined ? undefined : this.#resources.get(prefix);
+      if (!cache) continue;
+      if (event.type === 'PUT') cache.put(decodeStored(event.key, event.value, event.modRevision), nowMs);
+      else cache.remove(event.key, event.modRevision, nowMs);
+      touched.add(cache);
+    }
+    this.#position = events[events.length - 1]!.modRevision;
+    for (const cache of touched) cache.flush();
+    this.#settleWaiters();
+  }
+
+  #onEnd(err: Error | undefined): void {
+    if (this.#closed) return;
+    if (err instanceof CompactedError) {
+      this.#reset('the position of the watch was compacted away');
+      return;
+    }
+    if (err) this.#log.warn({ err, position: this.#position }, 'etcd watch ended; watching again');
+    this.#clock.after(rewatchDelayMs, () => void this.#watch());
+  }
+
+  /** Drops all caches, ends all watches with 410, and loads again. */
+  #reset(why: string): void {
+    this.#log.warn({ why, position: this.#position }, 'watch cache reset');
+    this.#ready = false;
+    this.#endWatch?.();
+    const old = this.#resources;
+    this.#resources = new Map();
+    this.#clusterId = '';
+    for (const cache of old.values()) cache.reset();
+    const load = () => {
+      if (this.#closed) return;
+      this.start().catch((err) => {
+        this.#log.warn({ err }, 'loading the watch cache failed; trying again');
+        this.#clock.after(rewatchDelayMs, load);
+      });
+    };
+    load();
+  }
+
+  /** Waits until the caches hold everything that was written before this call. Returns the revision. */
+  async waitConsistent(): Promise<number> {
+    const revision = await this.#currentRevision();
+    await this.waitFor(revision);
+    return revision;
+  }
+
+  #currentRevision(): Promise<number> {
+    if (this.#nextRevision) return this.#nextRevision;
+    const gathered = this.#gather().then(async () => {
+      this.#nextRevision = undefined;
+      this.#revisionCalls++;
+      try {
+        return await this.#etcd.currentRevision();
+      } finally {
+        this.#revisionCalls--;
+        this.#freed?.();
+      }
+    });
+    this.#nextRevision = gathered;
+    return gathered;
+  }
+
+  #freed: (() => void) | undefined;
+
+  /** Until the question may be sent: requests that come meanwhile share it. */
+  async #gather(): Promise<void> {
+    await Promise.resolve();
+    if (this.#revisionCalls < maxRevisionCalls) return;
+    await new Promise<void>((resolve) => {
+      this.#freed = resolve;
+    });
+    this.#freed = undefined;
+  }
+
+  /** Waits until the caches have reached `revision`; 504 with a ResourceVersionTooLarge cause when that takes too long. */
+  waitFor(revision: number): Promise<void> {
+    if (this.#ready && this.#position >= revision) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        revision,
+        resolve() {
+          timer.cancel();
+          resolve();
+        },
+      };
+      const timer = this.#clock.after(freshnessDeadlineMs, () => {
+        this.#waiters.delete(waiter);
+        reject(tooLargeRevision(revision, this.#position));
+      });
+      this.#waiters.add(waiter);
+    });
+  }
+
+  #settleWaiters(): void {
+    for (const waiter of this.#waiters) {
+      if (waiter.revision > this.#position) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#endWatch?.();
+    for (const cache of this.#resources.values()) cache.reset();
+  }
+}
+
+export function tooLargeRevision(asked: number, current: number): StatusError {
+  const text = `Too large resource version: ${asked}, current: ${current}`;
+  return new StatusError(504, 'Timeout', text, {
+    details: {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
+  });
+}

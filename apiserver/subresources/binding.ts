@@ -1,0 +1,80 @@
+// pods/binding, and POST of a Binding: assigns a pod to a node. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/binding-v1/
+import { BindingKind } from '../../api/core/binding.ts';
+import { badRequestError, conflictError } from '../../machinery/errors.ts';
+import { cloneJson } from '../../machinery/json.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { parseBody } from '../endpoints/body.ts';
+import { decodeAs } from '../endpoints/decode-object.ts';
+import { type Answer, type ApiRequest, successStatus } from '../endpoints/exchange.ts';
+import { readWriteOptions } from '../endpoints/options.ts';
+import type { ApiContext } from '../registry/context.ts';
+import { timestamp } from '../registry/prepare.ts';
+import { updateObject } from '../registry/update.ts';
+import type { Subresource } from './handler.ts';
+
+const binding = { kind: 'Binding', apiVersion: BindingKind.apiVersion, schema: BindingKind.storage.schema };
+
+/** Binds the pod that `podName` (or the binding itself) names. */
+export async function bindPod(context: ApiContext, request: ApiRequest, podName: string): Promise<Answer> {
+  const options = readWriteOptions(request, 'CreateOptions');
+  const { value } = decodeAs(binding, parseBody(request.body, request.contentType, 'Binding'), options.fieldValidation);
+  const name = podName || value.metadata.name;
+  if (value.metadata.name && value.metadata.name !== name)
+    throw badRequestError('name in URL does not match name in Binding object');
+  const { kind: targetKind = '', name: nodeName = '' } = value.target ?? {};
+  if (nodeName === '' || (targetKind !== '' && targetKind !== 'Node'))
+    throw badRequestError('target must be a Node with a name');
+  const kind = context.kinds.kind('', 'Pod');
+  const nowMs = context.clock.now();
+  const produce = (old: KubeObject): KubeObject => {
+    const pods = { group: '', resource: 'pods/binding' };
+    if (value.metadata.uid && value.metadata.uid !== old.metadata.uid) {
+      throw conflictError(
+        pods,
+        name,
+        `the UID in the precondition (${value.metadata.uid}) does not match the UID in record (${old.metadata.uid})`,
+      );
+    }
+    if (old.metadata.deletionTimestamp)
+      throw conflictError(pods, name, `pod ${name} is being deleted, cannot be assigned to a host`);
+    if (old.spec.nodeName)
+      throw conflictError(pods, name, `pod ${name} is already assigned to node ${JSON.stringify(old.spec.nodeName)}`);
+    const draft = cloneJson(old);
+    draft.spec.nodeName = nodeName;
+    const annotations = { ...draft.metadata.annotations, ...value.metadata.annotations };
+    if (Object.keys(annotations).length > 0) draft.metadata.annotations = annotations;
+    const time = timestamp(nowMs);
+    const conditions: { type: string }[] = (draft.status.conditions ?? []).filter(
+      (c: { type: string }) => c.type !== 'PodScheduled',
+    );
+    draft.status.conditions = [
+      ...conditions,
+      {
+        type: 'PodScheduled',
+        status: 'True',
+        lastProbeTime: null,
+        lastTransitionTime: time,
+        observedGeneration: old.metadata.generation,
+      },
+    ];
+    return draft;
+  };
+  // The rules of pods forbid what binding does, so it checks and prepares for itself.
+  const target = {
+    namespace: request.info.namespace,
+    name,
+    subresource: 'binding',
+    produce,
+    prepare: () => undefined,
+    check: () => undefined,
+  };
+  await updateObject(context, kind, target, options);
+  return { type: 'status', status: { ...successStatus(undefined), code: 201 } };
+}
+
+export const bindingSubresource: Subresource = {
+  group: '',
+  resource: 'pods',
+  name: 'binding',
+  handle: (context, request) => bindPod(context, request, request.info.name),
+};

@@ -1,0 +1,44 @@
+// A subresource with rules of its own is one file that exports a handler; index.ts lists them and a test demands one for every custom
+// subresource that a kind declares.
+
+import type { ServiceAccountTokens } from '../authn/tokens.ts';
+import type { Authorizer } from '../authz/attributes.ts';
+import type { Answer, ApiRequest } from '../endpoints/exchange.ts';
+import type { FrontRequest } from '../http/front.ts';
+import type { KubeletAccess } from '../kubelet-access.ts';
+import type { ApiContext } from '../registry/context.ts';
+
+export interface SubresourceContext extends ApiContext {
+  tokens: ServiceAccountTokens;
+  authorizer: Authorizer;
+  kubelets: KubeletAccess;
+}
+
+/** Answers with a value, or takes the raw response over (streams) and returns undefined. */
+export type SubresourceHandler = (
+  context: SubresourceContext,
+  request: ApiRequest,
+  front: FrontRequest,
+) => Promise<Answer | undefined>;
+
+/** Where an upgraded connection (exec, attach, port-forward, proxy) goes on to. */
+export interface UpgradeTarget {
+  host: string;
+  port: number;
+  path: string;
+  tls: boolean;
+  /** Extra headers for the next hop. */
+  headers?: Record<string, string>;
+}
+
+/** Finds the next hop of an upgrade request; throws StatusError to refuse it. */
+export type UpgradeResolver = (context: SubresourceContext, request: ApiRequest) => Promise<UpgradeTarget>;
+
+export interface Subresource {
+  /** `pods/log` in the storage group of its kind. */
+  group: string;
+  resource: string;
+  name: string;
+  handle: SubresourceHandler;
+  upgrade?: UpgradeResolver;
+}

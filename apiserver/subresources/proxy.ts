@@ -1,0 +1,136 @@
+// pods/proxy, services/proxy and nodes/proxy: HTTP to a pod, to one ready endpoint of a service, or to a kubelet, by way of the API server.
+// https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { badRequestError, StatusError, unavailableError } from '../../machinery/errors.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import type { ApiRequest } from '../endpoints/exchange.ts';
+import type { FrontRequest } from '../http/front.ts';
+import { keyPrefixOf } from '../storage/stored-object.ts';
+import type { Subresource, SubresourceContext, UpgradeTarget } from './handler.ts';
+
+interface Backend {
+  host: string;
+  port: number;
+  tls: boolean;
+  /** Present our client certificate: only kubelets get it. */
+  kubelet: boolean;
+}
+
+type Resolver = (context: SubresourceContext, request: ApiRequest) => Promise<Backend>;
+
+/** `[scheme:]name[:port]` */
+function splitName(text: string): { scheme: string; name: string; port: string } {
+  const parts = text.split(':');
+  if (parts.length === 1) return { scheme: '', name: text, port: '' };
+  if (parts.length === 2) return { scheme: '', name: parts[0]!, port: parts[1]! };
+  if (parts.length === 3 && ['http', 'https', ''].includes(parts[0]!))
+    return { scheme: parts[0]!, name: parts[1]!, port: parts[2]! };
+  throw badRequestError(`invalid proxy request ${JSON.stringify(text)}`);
+}
+
+const podBackend: Resolver = async (context, request) => {
+  const { scheme, name, port } = splitName(request.info.name);
+  const { object: pod } = await context.store.get(request.kind, request.info.namespace, name);
+  const address = pod.status?.podIP;
+  if (!address) throw unavailableError(`pod ${name} has no address yet`);
+  const declared = pod.spec.containers
+    .flatMap((c: KubeObject) => c.ports ?? [])
+    .find((p: { containerPort: number }) => p.containerPort);
+  const number = port === '' ? (declared?.containerPort ?? 80) : Number(port);
+  return { host: address, port: number, tls: scheme === 'https', kubelet: false };
+};
+
+const serviceBackend: Resolver = async (context, request) => {
+  const { scheme, name, port } = splitName(request.info.name);
+  const { namespace } = request.info;
+  const { object: service } = await context.store.get(request.kind, namespace, name);
+  const ports: { name?: string; port: number }[] = service.spec.ports ?? [];
+  const wanted = port === '' ? ports[0] : ports.find((p) => p.name === port || String(p.port) === port);
+  const sliceKind = context.kinds.kind('discovery.k8s.io', 'EndpointSlice');
+  for (const { object: slice } of context.store.resource(sliceKind).list(`${keyPrefixOf(sliceKind)}${namespace}/`)) {
+    if (slice.metadata.labels?.['kubernetes.io/service-name'] !== name) continue;
+    const slicePort = (slice.ports ?? []).find((p: { name?: string }) => (p.name ?? '') === (wanted?.name ?? ''));
+    const ready = (slice.endpoints ?? []).filter((e: KubeObject) => e.conditions?.ready !== false);
+    if (!slicePort?.port || ready.length === 0) continue;
+    const endpoint = ready[Math.floor(context.random.next() * ready.length)];
+    return { host: endpoint.addresses[0], port: slicePort.port, tls: scheme === 'https', kubelet: false };
+  }
+  throw unavailableError(`no endpoints available for service ${JSON.stringify(name)}`);
+};
+
+const nodeBackend: Resolver = async (context, request) => {
+  const { name } = splitName(request.info.name);
+  return { ...context.kubelets.addressOf(name), tls: true, kubelet: true };
+};
+
+function targetPath(request: ApiRequest): string {
+  const query = request.query.toString();
+  return `/${request.info.rest}${query ? `?${query}` : ''}`;
+}
+
+const hopHeaders = new Set([
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'authorization',
+  'http2-settings',
+]);
+
+/** Sends the request on and streams the answer back. */
+function relay(
+  context: SubresourceContext,
+  request: ApiRequest,
+  front: FrontRequest,
+  backend: Backend,
+): Promise<undefined> {
+  const headers = Object.fromEntries(
+    Object.entries(front.headers).filter(([k]) => !k.startsWith(':') && !hopHeaders.has(k)),
+  );
+  const options: RequestOptions = {
+    host: backend.host,
+    port: backend.port,
+    method: front.method,
+    path: targetPath(request),
+    headers,
+    signal: request.signal,
+  };
+  const tls = backend.kubelet ? context.kubelets.tlsOptions() : { rejectUnauthorized: false };
+  return new Promise((resolve, reject) => {
+    const onResponse = (upstream: IncomingMessage) => {
+      const back = Object.fromEntries(Object.entries(upstream.headers).filter(([k]) => !hopHeaders.has(k)));
+      front.raw.writeHead(upstream.statusCode ?? 502, back as Record<string, string>);
+      upstream.pipe(front.raw);
+      upstream.on('error', () => front.raw.end());
+      resolve(undefined);
+    };
+    const out = backend.tls ? httpsRequest({ ...options, ...tls }, onResponse) : httpRequest(options, onResponse);
+    out.on('error', (err) =>
+      reject(
+        new StatusError(503, 'ServiceUnavailable', `error trying to reach service: ${err.message}`, { cause: err }),
+      ),
+    );
+    out.end(front.body);
+  });
+}
+
+function proxySubresource(resource: string, resolve: Resolver): Subresource {
+  return {
+    group: '',
+    resource,
+    name: 'proxy',
+    async handle(context, request, front) {
+      return relay(context, request, front, await resolve(context, request));
+    },
+    async upgrade(context, request): Promise<UpgradeTarget> {
+      const { host, port, tls } = await resolve(context, request);
+      return { host, port, tls, path: targetPath(request) };
+    },
+  };
+}
+
+export const podProxySubresource = proxySubresource('pods', podBackend);
+export const serviceProxySubresource = proxySubresource('services', serviceBackend);
+export const nodeProxySubresource = proxySubresource('nodes', nodeBackend);

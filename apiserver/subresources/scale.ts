@@ -1,0 +1,87 @@
+// /scale: the number of replicas of any kind that declares where it keeps them, as an autoscaling/v1 Scale.
+import { ScaleKind } from '../../api/autoscaling/scale.ts';
+import { invalidError, methodNotAllowedError } from '../../machinery/errors.ts';
+import { invalid } from '../../machinery/field-error.ts';
+import { cloneJson, isObject } from '../../machinery/json.ts';
+import type { Kind } from '../../machinery/kind.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { parseBody } from '../endpoints/body.ts';
+import { decodeAs } from '../endpoints/decode-object.ts';
+import type { ApiRequest } from '../endpoints/exchange.ts';
+import { readWriteOptions } from '../endpoints/options.ts';
+import { readPatch } from '../endpoints/patch.ts';
+import { checkTarget } from '../endpoints/update.ts';
+import { updateObject } from '../registry/update.ts';
+import type { Subresource } from './handler.ts';
+
+const scale = { kind: 'Scale', apiVersion: ScaleKind.apiVersion, schema: ScaleKind.storage.schema };
+
+function readPath(object: KubeObject, path: string): unknown {
+  return path.split('.').reduce<unknown>((at, key) => (isObject(at) ? at[key] : undefined), object);
+}
+
+function scaleOf(kind: Kind, object: KubeObject): KubeObject {
+  const { specReplicasPath, statusReplicasPath, selector } = kind.subresources.scale!;
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = readPath(object, specReplicasPath) as number | undefined;
+  return {
+    kind: scale.kind,
+    apiVersion: scale.apiVersion,
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp } as KubeObject['metadata'],
+    spec: replicas ? { replicas } : {},
+    status: { replicas: (readPath(object, statusReplicasPath) as number | undefined) ?? 0, selector: selector(object) },
+  };
+}
+
+function withReplicas(object: KubeObject, path: string, replicas: number): KubeObject {
+  const draft = cloneJson(object);
+  const keys = path.split('.');
+  let at: Record<string, any> = draft;
+  for (const key of keys.slice(0, -1)) at = at[key] ??= {};
+  at[keys[keys.length - 1]!] = replicas;
+  return draft;
+}
+
+/** What the request wants the scale to be, given what it is. */
+function wantedScale(request: ApiRequest): (current: KubeObject) => KubeObject {
+  const decode = (value: unknown) => decodeAs(scale, { value, duplicates: [] }, 'Ignore').value as KubeObject;
+  if (request.info.verb === 'patch') {
+    const patcher = readPatch(request);
+    return (current) => decode(patcher(current, scale.schema));
+  }
+  const { value } = parseBody(request.body, request.contentType, scale.kind);
+  return () => decode(value);
+}
+
+export const scaleSubresource: Subresource = {
+  group: '*',
+  resource: '*',
+  name: 'scale',
+  async handle(context, request) {
+    const { kind, info } = request;
+    const { namespace, name, verb } = info;
+    if (verb === 'get') {
+      const stored = await context.store.get(kind, namespace, name);
+      return { type: 'value', value: scaleOf(kind, stored.object), code: 200 };
+    }
+    if (verb !== 'update' && verb !== 'patch')
+      throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, verb);
+    const options = readWriteOptions(request, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
+    const wanted = wantedScale(request);
+    const produce = (old: KubeObject): KubeObject => {
+      const next = wanted(scaleOf(kind, old));
+      checkTarget(next, info);
+      const replicas: number = next.spec?.replicas ?? 0;
+      if (replicas < 0) {
+        const error = invalid('spec.replicas', replicas, 'must be greater than or equal to 0');
+        throw invalidError({ group: 'autoscaling', kind: 'Scale' }, name, [error]);
+      }
+      const draft = withReplicas(old, kind.subresources.scale!.specReplicasPath, replicas);
+      draft.metadata.resourceVersion = next.metadata.resourceVersion ?? '';
+      if (next.metadata.uid) draft.metadata.uid = next.metadata.uid;
+      return draft;
+    };
+    const stored = await updateObject(context, kind, { namespace, name, subresource: 'scale', produce }, options);
+    return { type: 'value', value: scaleOf(kind, stored.object), code: 200 };
+  },
+};

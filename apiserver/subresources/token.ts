@@ -1,0 +1,98 @@
+// serviceaccounts/token: issues a token for a service account, bound to a pod if asked.
+// https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
+import { TokenRequestKind } from '../../api/authentication/tokenrequest.ts';
+import { badRequestError, conflictError, invalidError, notFoundError } from '../../machinery/errors.ts';
+import { invalid } from '../../machinery/field-error.ts';
+import type { BoundObject } from '../authn/tokens.ts';
+import { parseBody } from '../endpoints/body.ts';
+import { decodeAs } from '../endpoints/decode-object.ts';
+import { readWriteOptions } from '../endpoints/options.ts';
+import { timestamp } from '../registry/prepare.ts';
+import type { Subresource, SubresourceContext } from './handler.ts';
+
+const tokenRequest = {
+  kind: 'TokenRequest',
+  apiVersion: TokenRequestKind.apiVersion,
+  schema: TokenRequestKind.storage.schema,
+};
+const minSeconds = 600;
+const maxSeconds = 2 ** 32;
+
+interface BoundRef {
+  kind?: string;
+  name?: string;
+  uid?: string;
+}
+
+async function resolveBound(context: SubresourceContext, namespace: string, ref: BoundRef, accountName: string) {
+  const kinds = ['Pod', 'Secret', 'Node'];
+  if (!ref.kind || !kinds.includes(ref.kind))
+    throw badRequestError(`cannot bind token to object of type ${ref.kind ?? ''}`);
+  const kind = context.kinds.kind('', ref.kind);
+  const name = ref.name ?? '';
+  const { object } = await context.store.get(kind, kind.namespaced ? namespace : '', name);
+  const resource = { group: '', resource: kind.plural };
+  if (ref.uid && ref.uid !== object.metadata.uid) {
+    throw conflictError(
+      resource,
+      name,
+      `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    );
+  }
+  if (ref.kind === 'Pod' && object.spec.serviceAccountName !== accountName) {
+    throw badRequestError(
+      `cannot bind token for serviceaccount ${JSON.stringify(accountName)} to pod running with different serviceaccount name.`,
+    );
+  }
+  const bound = { kind: ref.kind as BoundObject['kind'], name, uid: object.metadata.uid! };
+  return { bound, nodeName: ref.kind === 'Pod' ? (object.spec.nodeName as string | undefined) : undefined };
+}
+
+export const tokenSubresource: Subresource = {
+  group: '',
+  resource: 'serviceaccounts',
+  name: 'token',
+  async handle(context, request) {
+    const { kind, info } = request;
+    const { namespace, name } = info;
+    const options = readWriteOptions(request, 'CreateOptions');
+    const { value } = decodeAs(
+      tokenRequest,
+      parseBody(request.body, request.contentType, 'TokenRequest'),
+      options.fieldValidation,
+    );
+    const account = await context.store.get(kind, namespace, name);
+    if (account.object.metadata.deletionTimestamp)
+      throw notFoundError({ group: '', resource: 'serviceaccounts' }, name);
+    const { audiences, expirationSeconds = 3600, boundObjectRef } = value.spec;
+    if (expirationSeconds < minSeconds || expirationSeconds > maxSeconds) {
+      const detail =
+        expirationSeconds < minSeconds
+          ? 'may not specify a duration less than 10 minutes'
+          : 'may not specify a duration larger than 2^32 seconds';
+      throw invalidError({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [
+        invalid('spec.expirationSeconds', expirationSeconds, detail),
+      ]);
+    }
+    const binding = boundObjectRef ? await resolveBound(context, namespace, boundObjectRef, name) : undefined;
+    const wanted: string[] = audiences?.length ? audiences : [...context.tokens.defaultAudiences];
+    const { token, expiresAtMs } = await context.tokens.issue({
+      namespace,
+      serviceAccount: { name, uid: account.object.metadata.uid! },
+      audiences: wanted,
+      expirationSeconds,
+      ...(binding ? { bound: binding.bound } : {}),
+      ...(binding?.nodeName ? { node: { name: binding.nodeName } } : {}),
+    });
+    const metadata = { name, namespace, creationTimestamp: timestamp(context.clock.now()) };
+    const spec = { ...value.spec, audiences: wanted, expirationSeconds };
+    const answer = {
+      kind: 'TokenRequest',
+      apiVersion: tokenRequest.apiVersion,
+      metadata,
+      spec,
+      status: { token, expirationTimestamp: timestamp(expiresAtMs) },
+    };
+    return { type: 'value', value: answer, code: 201 };
+  },
+};

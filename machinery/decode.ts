@@ -1,0 +1,239 @@
+// Turns parsed JSON into a canonical object of a schema: checks types, drops unknown fields (and reports them), drops zero values
+// where the type has no room for them, fills in what is always there, applies the schema's defaults, and brings quantities and
+// times into canonical form. One walk does it all. Upstream: the JSON decoder, field pruning and structural defaulting.
+import { cloneJson, isObject, setKey } from './json.ts';
+import { canonicalQuantity } from './quantity.ts';
+import type { AnySchema, ListSchema, MapSchema, NumberSchema, ObjectSchema, StringSchema } from './schema.ts';
+
+/** The value cannot be of this type. The message names the field. */
+export class DecodeError extends Error {}
+
+export interface Decoded {
+  value: any;
+  /** Paths of fields that the schema does not have, in document order. */
+  unknownFields: string[];
+}
+
+interface Walk {
+  path: (string | number)[];
+  unknownFields: string[];
+  defaults: boolean;
+}
+
+export interface DecodeOptions {
+  /** Apply the schema's defaults (true unless told otherwise). */
+  defaults?: boolean;
+}
+
+/** Decodes `value` by `schema`. The result shares nothing with the input. Throws DecodeError. */
+export function decodeValue(schema: AnySchema, value: unknown, options: DecodeOptions = {}): Decoded {
+  const walk: Walk = { path: [], unknownFields: [], defaults: options.defaults ?? true };
+  return { value: decode(schema, value, walk), unknownFields: walk.unknownFields };
+}
+
+function decode(schema: AnySchema, value: unknown, walk: Walk): unknown {
+  switch (schema.type) {
+    case 'object':
+      return decodeObject(schema, value, walk);
+    case 'list':
+      return decodeList(schema, value, walk);
+    case 'map':
+      return decodeMap(schema, value, walk);
+    case 'string':
+      return decodeString(schema, value, walk);
+    case 'integer':
+    case 'number':
+      return decodeNumber(schema, value, walk);
+    case 'boolean':
+      if (typeof value !== 'boolean') throw mismatch(value, 'bool', walk);
+      return value;
+    case 'any':
+      return cloneJson(value);
+  }
+}
+
+function decodeObject(schema: ObjectSchema, value: unknown, walk: Walk): Record<string, unknown> {
+  if (!isObject(value)) throw mismatch(value, goTypeOf(schema), walk);
+  const out: Record<string, unknown> = {};
+  for (const key in value) {
+    const field = Object.hasOwn(schema.fields, key) ? schema.fields[key] : undefined;
+    const given = value[key];
+    walk.path.push(key);
+    if (!field) {
+      if (schema.preserveUnknown) setKey(out, key, cloneJson(given));
+      else walk.unknownFields.push(formatPath(walk.path));
+    } else if (given === null || given === undefined) {
+      if (field.nullable && given === null) out[key] = null;
+    } else {
+      const decoded = decode(field, given, walk);
+      if (!isDropped(field, decoded)) out[key] = decoded;
+    }
+    walk.path.pop();
+  }
+  for (const [key, field] of fillersOf(schema)) {
+    if (out[key] !== undefined) continue;
+    walk.path.push(key);
+    if (field.default !== undefined && walk.defaults) out[key] = decode(field, field.default, walk);
+    else if (field.always) out[key] = emptyOf(field, walk);
+    walk.path.pop();
+  }
+  return out;
+}
+
+const fillerCache = new WeakMap<ObjectSchema, [string, AnySchema][]>();
+
+/** The fields that may have to be filled in when absent. */
+function fillersOf(schema: ObjectSchema): [string, AnySchema][] {
+  let fillers = fillerCache.get(schema);
+  if (!fillers) {
+    fillers = Object.entries(schema.fields).filter(([, f]) => f.always || f.default !== undefined);
+    fillerCache.set(schema, fillers);
+  }
+  return fillers;
+}
+
+function emptyOf(field: AnySchema, walk: Walk): unknown {
+  if (field.type === 'object') return decodeObject(field, {}, walk);
+  if (field.type === 'boolean') return false;
+  if (field.type === 'integer' || field.type === 'number') return 0;
+  if (field.type === 'string') {
+    if (field.format === 'date-time' || field.format === 'micro-time' || field.format === 'byte') return null;
+    return field.format === 'quantity' || field.format === 'int-or-string'
+      ? field.format === 'quantity'
+        ? '0'
+        : 0
+      : '';
+  }
+  return null;
+}
+
+/** A zero value that this field cannot tell from absence. */
+function isDropped(field: AnySchema, value: unknown): boolean {
+  if (field.always || field.pointer) return false;
+  switch (field.type) {
+    case 'string':
+      return value === '';
+    case 'integer':
+    case 'number':
+      return value === 0;
+    case 'boolean':
+      return value === false;
+    case 'list':
+      return (value as unknown[]).length === 0;
+    case 'map':
+      return Object.keys(value as object).length === 0;
+    default:
+      return false;
+  }
+}
+
+function decodeList(schema: ListSchema, value: unknown, walk: Walk): unknown[] {
+  if (!Array.isArray(value)) throw mismatch(value, goTypeOf(schema), walk);
+  return value.map((item, i) => {
+    walk.path.push(i);
+    // A null item decodes to the zero value of its type, as it does upstream.
+    const decoded = item === null ? emptyOf(schema.items, walk) : decode(schema.items, item, walk);
+    walk.path.pop();
+    return decoded;
+  });
+}
+
+function decodeMap(schema: MapSchema, value: unknown, walk: Walk): Record<string, unknown> {
+  if (!isObject(value)) throw mismatch(value, goTypeOf(schema), walk);
+  const out: Record<string, unknown> = {};
+  for (const key in value) {
+    const given = value[key];
+    walk.path.push(key);
+    setKey(out, key, given === null ? emptyOf(schema.values, walk) : decode(schema.values, given, walk));
+    walk.path.pop();
+  }
+  return out;
+}
+
+function decodeString(schema: StringSchema, value: unknown, walk: Walk): unknown {
+  if (schema.format === 'quantity') {
+    if (typeof value !== 'string' && typeof value !== 'number') throw mismatch(value, 'resource.Quantity', walk);
+    const canonical = canonicalQuantity(String(value));
+    if (canonical === undefined) {
+      throw new DecodeError(
+        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+      );
+    }
+    return canonical;
+  }
+  if (schema.format === 'int-or-string') {
+    if (typeof value === 'number' && Number.isInteger(value)) return value;
+    if (typeof value === 'string') return value;
+    throw mismatch(value, 'intstr.IntOrString', walk);
+  }
+  if (typeof value !== 'string') throw mismatch(value, 'string', walk);
+  if (schema.format === 'date-time') return canonicalTime(value, false);
+  if (schema.format === 'micro-time') return canonicalTime(value, true);
+  if (schema.format === 'byte') return checkBase64(value);
+  return value;
+}
+
+const timePattern = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+function canonicalTime(text: string, micro: boolean): string {
+  const match = timePattern.exec(text);
+  const ms = match ? Date.parse(text.toUpperCase()) : Number.NaN;
+  if (!match || Number.isNaN(ms)) {
+    throw new DecodeError(
+      `parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(text)} as "2006"`,
+    );
+  }
+  const seconds = new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19);
+  if (!micro) return `${seconds}Z`;
+  return `${seconds}.${(match[7] ?? '.').slice(1, 7).padEnd(6, '0')}Z`;
+}
+
+const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function checkBase64(given: string): string {
+  const text = /[\r\n]/.test(given) ? given.replace(/[\r\n]/g, '') : given;
+  if (!base64Pattern.test(text)) {
+    const bad = /[^A-Za-z0-9+/]/.exec(text)?.index ?? text.length;
+    throw new DecodeError(`illegal base64 data at input byte ${bad}`);
+  }
+  return text;
+}
+
+function decodeNumber(schema: NumberSchema, value: unknown, walk: Walk): number {
+  const goType = schema.type === 'number' ? 'float64' : (schema.format ?? 'int64');
+  if (typeof value !== 'number') throw mismatch(value, goType, walk);
+  if (schema.type === 'number') return value;
+  const fits =
+    schema.format === 'int32' ? Math.abs(value) < 2 ** 31 || value === -(2 ** 31) : Number.isSafeInteger(value);
+  if (!Number.isInteger(value) || !fits) {
+    throw new DecodeError(
+      `json: cannot unmarshal number ${value} into Go struct field ${formatPath(walk.path)} of type ${goType}`,
+    );
+  }
+  return value;
+}
+
+function mismatch(value: unknown, goType: string, walk: Walk): DecodeError {
+  const given =
+    value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  return new DecodeError(
+    `json: cannot unmarshal ${given} into Go struct field ${formatPath(walk.path)} of type ${goType}`,
+  );
+}
+
+/** The type as upstream's clients know it from their error messages. */
+function goTypeOf(schema: AnySchema): string {
+  if (schema.type === 'object') return schema.name.split('.').slice(-2).join('.') || 'map[string]interface {}';
+  if (schema.type === 'list') return `[]${goTypeOf(schema.items)}`;
+  if (schema.type === 'map') return `map[string]${goTypeOf(schema.values)}`;
+  if (schema.type === 'boolean') return 'bool';
+  if (schema.type === 'any') return 'interface {}';
+  return schema.type === 'string' ? 'string' : (schema.format ?? 'int64');
+}
+
+/** `spec.containers[0].name` */
+export function formatPath(path: readonly (string | number)[]): string {
+  let out = '';
+  for (const p of path) out += typeof p === 'number' ? `[${p}]` : out ? `.${p}` : p;
+  return out;
+}

@@ -1,0 +1,180 @@
+// Strategic merge patch: a JSON merge patch whose lists merge by key where the schema says so, with directives of its own.
+// https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/ and apimachinery's strategicpatch.
+import { isObject, jsonEqual, setKey } from './json.ts';
+import type { AnySchema, ListSchema } from './schema.ts';
+
+/** The patch itself is malformed. */
+export class PatchError extends Error {}
+
+type JsonObject = Record<string, unknown>;
+
+const deletePrefix = '$deleteFromPrimitiveList/';
+const orderPrefix = '$setElementOrder/';
+
+/** The original with the patch applied by the rules of `schema`. Inputs stay as they are. */
+export function applyStrategicMerge(original: unknown, patch: unknown, schema: AnySchema): unknown {
+  if (!isObject(patch)) return patch;
+  return mergeObjects(isObject(original) ? original : {}, patch, schema);
+}
+
+function fieldOf(schema: AnySchema | undefined, key: string): AnySchema | undefined {
+  if (schema?.type === 'object') return Object.hasOwn(schema.fields, key) ? schema.fields[key] : undefined;
+  return schema?.type === 'map' ? schema.values : undefined;
+}
+
+function mergeObjects(original: JsonObject, patch: JsonObject, schema: AnySchema | undefined): JsonObject {
+  const directive = patch.$patch;
+  if (directive !== undefined) {
+    if (directive === 'delete') return {};
+    const { $patch: _, ...rest } = patch;
+    if (directive === 'replace') return withoutDirectives(rest) as JsonObject;
+    if (directive !== 'merge') throw new PatchError(`unknown patch type found: ${String(directive)}`);
+  }
+  const out: JsonObject = retainedKeys(original, patch);
+  const elementOrders = new Map<string, unknown[]>();
+  for (const [key, value] of Object.entries(patch)) {
+    if (key.startsWith(orderPrefix)) elementOrders.set(key.slice(orderPrefix.length), asList(key, value));
+    else if (key.startsWith(deletePrefix)) {
+      const name = key.slice(deletePrefix.length);
+      const gone = asList(key, value);
+      if (Array.isArray(out[name]))
+        out[name] = (out[name] as unknown[]).filter((x) => !gone.some((g) => jsonEqual(g, x)));
+    }
+  }
+  for (const [key, value] of Object.entries(patch)) {
+    if (key.startsWith('$')) continue;
+    if (value === null) {
+      delete out[key];
+      continue;
+    }
+    setKey(out, key, mergeField(out[key], value, { key, field: fieldOf(schema, key), order: elementOrders.get(key) }));
+    elementOrders.delete(key);
+  }
+  // An order without a list in the patch rearranges what is there.
+  for (const [key, order] of elementOrders) {
+    const field = fieldOf(schema, key);
+    const list = out[key];
+    if (Array.isArray(list) && field?.type === 'list') out[key] = orderElements(list, list, order, field.patchMergeKey);
+  }
+  return out;
+}
+
+/** `$retainKeys` drops what it does not list; the patch may not set anything else. */
+function retainedKeys(original: JsonObject, patch: JsonObject): JsonObject {
+  const retain = patch.$retainKeys;
+  if (retain === undefined) return { ...original };
+  const kept = new Set(asList('$retainKeys', retain));
+  for (const key of Object.keys(patch)) {
+    if (!key.startsWith('$') && patch[key] !== null && !kept.has(key)) {
+      throw new PatchError('invalid patch format of $retainKeys');
+    }
+  }
+  return Object.fromEntries(Object.entries(original).filter(([k]) => kept.has(k)));
+}
+
+function asList(key: string, value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw new PatchError(`invalid patch format of ${key}: want a list`);
+  return value;
+}
+
+interface FieldPlace {
+  key: string;
+  field: AnySchema | undefined;
+  order: unknown[] | undefined;
+}
+
+function mergeField(original: unknown, patch: unknown, place: FieldPlace): unknown {
+  const { field, order } = place;
+  const strategy = field?.patchStrategy ?? '';
+  if (isObject(patch)) {
+    if (!isObject(original)) return patch.$patch === 'delete' ? {} : withoutDirectives(patch);
+    return strategy === 'replace' ? withoutDirectives(patch) : mergeObjects(original, patch, field);
+  }
+  if (Array.isArray(patch)) {
+    if (field?.type !== 'list' || !strategy.startsWith('merge')) return withoutDirectives(patch);
+    const before = Array.isArray(original) ? original : [];
+    return mergeLists(before, patch, field, order);
+  }
+  return patch;
+}
+
+function mergeLists(original: unknown[], patch: unknown[], field: ListSchema, order: unknown[] | undefined): unknown[] {
+  const merged = field.patchMergeKey
+    ? mergeListByKey(original, patch, field, field.patchMergeKey)
+    : [...original, ...patch.filter((p) => !original.some((o) => jsonEqual(o, p)))];
+  return order ? orderElements(merged, original, order, field.patchMergeKey) : merged;
+}
+
+function mergeListByKey(original: unknown[], patch: unknown[], field: ListSchema, mergeKey: string): unknown[] {
+  const items = patch.map((item) => {
+    if (!isObject(item)) throw new PatchError(`patch of a list of objects holds ${JSON.stringify(item)}`);
+    return item;
+  });
+  if (items.some((i) => i.$patch === 'replace'))
+    return items.filter((i) => i.$patch !== 'replace').map(withoutDirectives);
+  const out = [...original];
+  for (const item of items) {
+    if (item[mergeKey] === undefined) {
+      throw new PatchError(`map: ${showGoMap(item)} does not contain declared merge key: ${mergeKey}`);
+    }
+    const at = out.findIndex((o) => isObject(o) && o[mergeKey] === item[mergeKey]);
+    if (item.$patch === 'delete') {
+      const left = out.filter((o) => !(isObject(o) && o[mergeKey] === item[mergeKey]));
+      out.splice(0, out.length, ...left);
+    } else if (at < 0) {
+      out.push(withoutDirectives(item));
+    } else {
+      out[at] = mergeObjects(out[at] as JsonObject, item, field.items);
+    }
+  }
+  return out;
+}
+
+/**
+ * Elements named by `order` come in that order; the others (the server's own) keep their place relative to them as it was in
+ * `before`.
+ */
+function orderElements(
+  merged: unknown[],
+  before: unknown[],
+  order: unknown[],
+  mergeKey: string | undefined,
+): unknown[] {
+  const idOf = (x: unknown) => (mergeKey && isObject(x) ? x[mergeKey] : x);
+  const rank = (list: unknown[], x: unknown) => list.findIndex((y) => jsonEqual(idOf(y), idOf(x)));
+  const named = merged.filter((x) => rank(order, x) >= 0).sort((a, b) => rank(order, a) - rank(order, b));
+  const own = merged.filter((x) => rank(order, x) < 0);
+  const out: unknown[] = [];
+  let i = 0;
+  for (const x of own) {
+    const place = rank(before, x);
+    while (i < named.length) {
+      const other = rank(before, named[i]);
+      if (other < 0 || place < 0 || other > place) break;
+      out.push(named[i++]);
+    }
+    out.push(x);
+  }
+  return [...out, ...named.slice(i)];
+}
+
+/** A value that is new to the object: directives mean nothing there and nulls are left out. */
+function withoutDirectives(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value
+      .filter((x) => !(isObject(x) && x.$patch !== undefined && Object.keys(x).length === 1))
+      .map(withoutDirectives);
+  }
+  if (!isObject(value)) return value;
+  const out: JsonObject = {};
+  for (const [k, v] of Object.entries(value))
+    if (!k.startsWith('$') && v !== null) setKey(out, k, withoutDirectives(v));
+  return out;
+}
+
+function showGoMap(value: JsonObject): string {
+  const text = (v: unknown): string =>
+    isObject(v) ? showGoMap(v) : Array.isArray(v) ? `[${v.map(text).join(' ')}]` : v === null ? '<nil>' : String(v);
+  const keys = Object.keys(value).sort();
+  return `map[${keys.map((k) => `${k}:${text(value[k])}`).join(' ')}]`;
+}
