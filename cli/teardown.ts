@@ -1,6 +1,6 @@
 // Removes a cluster, whatever of it is there: after a clean life, after a failed step, after SIGKILL of everything.
 // Works from the layout and from /proc, not from what a supervisor noted.
-import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CgroupTrees, processesInGroup, removeGroup, removeGroupIfEmpty } from './host/cgroups.ts';
 import { removeNetwork, removeSharedRunDir } from './host/network.ts';
@@ -51,20 +51,17 @@ async function endControlPlane(context: TeardownContext): Promise<void> {
   await end(['etcd']);
 }
 
-/** Removes the state folder. Where it is a mount point of the user's its content goes and it stays. */
+// cluster.json last, so that a teardown that is cut short can be repeated.
+const ownState = ['etcd', 'kubeconfigs', 'logs', 'nodes', 'pki', 'cluster.json'];
+
+/** Removes the cluster's part of the state folder, and the folder unless something of the user's is in or on it. */
 function removeState(layout: Layout): void {
-  if (!existsSync(layout.stateDir)) return;
-  // cluster.json last, so that a teardown that is cut short can be repeated.
-  for (const name of readdirSync(layout.stateDir).sort(
-    (a, b) => Number(a === 'cluster.json') - Number(b === 'cluster.json'),
-  )) {
-    rmSync(join(layout.stateDir, name), { recursive: true, force: true });
-  }
+  for (const name of ownState) rmSync(join(layout.stateDir, name), { recursive: true, force: true });
   for (const dir of [layout.stateDir, layout.roots.state]) {
     try {
       rmdirSync(dir);
     } catch (err) {
-      if (!['EBUSY', 'ENOTEMPTY'].includes(errnoOf(err) ?? '')) throw err;
+      if (!['EBUSY', 'ENOTEMPTY', 'ENOENT'].includes(errnoOf(err) ?? '')) throw err;
     }
   }
 }

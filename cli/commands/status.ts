@@ -5,6 +5,7 @@ import { isBuilt } from '../components.ts';
 import { readCgroups } from '../host/cgroups.ts';
 import { findByCommand, startedAtMs } from '../host/processes.ts';
 import { defaultRoots, type Layout, unitFiles } from '../layout.ts';
+import { isFull } from '../steps/context.ts';
 import { findSupervisor } from '../supervisor/control.ts';
 import { commandOf, readProcesses } from '../supervisor/plan.ts';
 import { controlPlaneUnits, nodeUnits, type Program } from '../units.ts';
@@ -65,6 +66,7 @@ export async function readStatus(layout: Layout, program: Program): Promise<Clus
       findByCommand(commandOf(unit)),
       noted.find((state) => state.name === unit.name),
     );
+  if (isFull(layout.stateDir)) problems.push(`no space left on the disk that holds ${layout.stateDir}`);
   if (isBuilt('apiserver')) problems.push(...(await probeCluster(layout)));
   return {
     name: layout.name,

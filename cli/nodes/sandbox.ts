@@ -4,9 +4,19 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type CgroupTrees, makeGroup, removeGroup } from '../host/cgroups.ts';
 import { readIfExists, writeFileAtomic } from '../host/files.ts';
+import { findByCommand, signalProcess, waitForExit } from '../host/processes.ts';
 import { run } from '../host/run.ts';
-import { bootScriptFile, type HostFacts, innerScriptFile, renderBootScript, renderInnerScript } from './boot-script.ts';
+import {
+  bootScriptFile,
+  type HostFacts,
+  innerScriptFile,
+  nodeCommand,
+  renderBootScript,
+  renderInnerScript,
+} from './boot-script.ts';
 import type { NodeDriver } from './driver.ts';
+
+const endTimeoutMs = 5_000;
 
 export function createSandboxDriver(trees: CgroupTrees, programPaths: readonly string[]): NodeDriver {
   return {
@@ -27,6 +37,12 @@ export function createSandboxDriver(trees: CgroupTrees, programPaths: readonly s
       });
     },
     async remove(layout, node) {
+      // Its first process takes everything inside along, and what entered from outside can then collect its child.
+      const first = findByCommand(nodeCommand(layout, node));
+      if (first) {
+        signalProcess(first, 'SIGKILL');
+        await waitForExit(first, endTimeoutMs);
+      }
       await removeGroup(trees, node.cgroup);
       // The kernel frees the namespace's end some time later; the snapshot after `down` must not depend on when.
       if (existsSync(`/sys/class/net/${node.link}`)) await deleteLink(node.link);

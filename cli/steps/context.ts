@@ -97,7 +97,8 @@ export function explainUnit(layout: Layout, unit: string, what: string): UserErr
 
 const fullBelowBytes = 512 * 1024;
 
-function isFull(dir: string): boolean {
+/** True when there is no room worth speaking of on the disk that holds a folder. */
+export function isFull(dir: string): boolean {
   if (!existsSync(dir)) return false;
   const { bavail, bsize } = statfsSync(dir);
   return bavail * bsize < fullBelowBytes;

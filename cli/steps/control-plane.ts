@@ -32,6 +32,7 @@ export const controllersStep: Step<UpContext> = {
       ['scheduler', schedulerHealth],
     ]);
     const units = controlPlaneUnits(context).filter((unit) => ports.has(unit.name));
+    if (units.length === 0) return 'not in this build';
     startUnits(context, units);
     await Promise.all(
       units.map(({ name: unit }) =>

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { chooseSlot } from './cluster-store.ts';
+import { parseSubnet } from './host/subnet.ts';
+import { layoutOf } from './layout.ts';
+
+const wanted = { name: 'new', egress: true };
+const empty = { others: [], hostSubnets: [], links: [] };
+const route = (text: string) => ({ subnet: parseSubnet(text), owner: `the route to ${text}` });
+const cluster = (slot: number, more = {}) => layoutOf({ name: `old${slot}`, slot, egress: true, ...more });
+
+describe('chooseSlot', () => {
+  const cases = [
+    { name: 'the first on an empty machine', world: empty, slot: 0 },
+    { name: 'after those of other clusters', world: { ...empty, others: [cluster(0), cluster(1)] }, slot: 2 },
+    { name: 'one that a removed cluster has left free', world: { ...empty, others: [cluster(1)] }, slot: 0 },
+    { name: 'past a route to pods', world: { ...empty, hostSubnets: [route('10.244.7.0/24')] }, slot: 1 },
+    { name: 'past a route to services', world: { ...empty, hostSubnets: [route('10.96.0.0/15')] }, slot: 2 },
+    { name: 'past a bridge of nobody known', world: { ...empty, links: ['lo', 'k8ts0'] }, slot: 1 },
+    {
+      name: 'past what another cluster was given by flag',
+      world: { ...empty, others: [cluster(5, { podSubnet: '10.244.0.0/16' })] },
+      slot: 1,
+    },
+  ];
+  for (const { name, world, slot } of cases) {
+    test(`takes ${name}`, () => assert.equal(chooseSlot(wanted, world).slot, slot));
+  }
+
+  test('says what a chosen range clashes with', () => {
+    const world = { ...empty, hostSubnets: [route('192.168.0.0/16')] };
+    assert.throws(
+      () => chooseSlot({ ...wanted, podSubnet: '192.168.4.0/22' }, world),
+      /192\.168\.4\.0\/22 \(pods\) overlaps the route to 192\.168\.0\.0\/16/,
+    );
+  });
+
+  test('does not give pods and services one range', () => {
+    const both = { ...wanted, podSubnet: '10.8.0.0/16', serviceSubnet: '10.8.0.0/16' };
+    assert.throws(() => chooseSlot(both, empty), /\(pods\) overlaps 10\.8\.0\.0\/16 \(services\)/);
+  });
+});

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { describe, test } from 'node:test';
+import type { CgroupTrees } from '../host/cgroups.ts';
+import { layoutOf } from '../layout.ts';
+import { type HostFacts, nodeCommand, quote, renderBootScript, renderInnerScript } from './boot-script.ts';
+import { parseNameServers, visibleMounts } from './sandbox.ts';
+
+const layout = layoutOf({ name: 'a', slot: 2, egress: true });
+const node = layout.nodes[0]!;
+const version1: CgroupTrees = {
+  version: 1,
+  hierarchies: [
+    { controllers: 'cpu,cpuacct', mountPoint: '/sys/fs/cgroup/cpu,cpuacct' },
+    { controllers: 'name=systemd', mountPoint: '/sys/fs/cgroup/systemd' },
+    { controllers: '', mountPoint: '/sys/fs/cgroup/unified' },
+  ],
+};
+const version2: CgroupTrees = { version: 2, hierarchies: [{ controllers: '', mountPoint: '/sys/fs/cgroup' }] };
+const factsOf = (trees: CgroupTrees): HostFacts => ({
+  trees,
+  mounts: ['/usr'],
+  visible: ["/tmp/it's here"],
+  nameServers: ['192.0.2.53'],
+  mtu: 1400,
+});
+
+describe('scripts', () => {
+  for (const trees of [version1, version2]) {
+    test(`are valid shell on control groups of version ${trees.version}`, () => {
+      for (const script of [renderBootScript, renderInnerScript].map((render) =>
+        render(layout, node, factsOf(trees)),
+      )) {
+        const checked = spawnSync('bash', ['-n'], { input: script, encoding: 'utf8' });
+        assert.equal(checked.stderr, '');
+      }
+    });
+  }
+
+  test('version 1: each controller on its own, and no version 2 tree that container runtimes would refuse', () => {
+    const script = renderInnerScript(layout, node, factsOf(version1));
+    assert.match(script, /mount -t cgroup -o nosuid,nodev,noexec,cpu,cpuacct cgroup .*\/cpu,cpuacct\n/);
+    assert.match(script, /ln -s cpu,cpuacct .*\/cpuacct\n/);
+    assert.match(script, /none,name=systemd cgroup/);
+    assert.doesNotMatch(script, /cgroup2/);
+  });
+
+  test('version 2: one mount', () => {
+    assert.match(renderInnerScript(layout, node, factsOf(version2)), /mount -t cgroup2 .*cgroup"\n/);
+  });
+
+  test('a node cannot send what is for pods or services out by its default route', () => {
+    const script = renderInnerScript(layout, node, factsOf(version1));
+    assert.match(script, /route add unreachable 10\.98\.0\.0\/16\n/);
+    assert.match(script, /route add unreachable 10\.242\.0\.0\/16\n/);
+  });
+});
+
+test('the command line of a node names its cluster', () => {
+  assert.deepEqual(nodeCommand(layout, node), ['k8ts-node a/a-control-plane', '-P']);
+});
+
+test('words are quoted for the shell', () => {
+  for (const word of ['/plain-path_1.2', "it's", 'a b', '$HOME', '', '`x`']) {
+    const echoed = spawnSync('bash', ['-c', `printf %s ${word === '' ? "''" : quote(word)}`], { encoding: 'utf8' });
+    assert.equal(echoed.stdout, word);
+  }
+});
+
+test('a node sees other file systems of the host, but none of the kernel or of its own folders', () => {
+  const line = (point: string, type: string) => `1 0 8:1 / ${point} rw - ${type} /dev/sda rw`;
+  const text = [
+    line('/', 'ext4'),
+    line('/usr', 'ext4'),
+    line('/var/lib', 'ext4'),
+    line('/run', 'tmpfs'),
+    line('/usr/with\\040blank', 'xfs'),
+    line('/home/cgroups', 'cgroup2'),
+  ].join('\n');
+  assert.deepEqual(visibleMounts(text), ['/usr', '/usr/with blank']);
+});
+
+test('name servers on loopback are no use to a node', () => {
+  assert.deepEqual(parseNameServers('# x\nnameserver 127.0.0.53\n nameserver 192.0.2.1\nnameserver ::1\n'), [
+    '192.0.2.1',
+  ]);
+});

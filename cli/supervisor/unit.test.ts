@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { realClock } from '../../machinery/clock.ts';
+import type { UnitPlan, UnitState } from './plan.ts';
+import { wrapCommand } from './spawn.ts';
+import { Unit, type UnitHost } from './unit.ts';
+
+let dir = '';
+let spawned: ChildProcess[] = [];
+let notify: () => void = () => undefined;
+let serial = 0;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'k8ts-unit-'));
+  spawned = [];
+});
+afterEach(() => {
+  for (const child of spawned) child.kill('SIGKILL');
+  rmSync(dir, { recursive: true });
+});
+
+const host: UnitHost = {
+  clock: realClock,
+  spawn: (plan) => {
+    const [file = '', ...args] = plan.command;
+    const child = spawn(file, args, { stdio: 'ignore' });
+    spawned.push(child);
+    return child;
+  },
+  nodePidOf: () => undefined,
+  changed: () => notify(),
+  log: () => undefined,
+};
+
+function planOf(more: Partial<UnitPlan> = {}): UnitPlan {
+  serial++;
+  return {
+    name: 'x',
+    command: ['sleep', `60.${process.pid}${serial}`],
+    logFile: join(dir, 'x.log'),
+    pidFile: join(dir, 'x.pid'),
+    cgroupProcs: [],
+    revision: '1',
+    ...more,
+  };
+}
+
+/** Resolves once the unit's state is as wanted. A timer keeps the process alive: those of the unit do not. */
+async function until(unit: Unit, wanted: (state: UnitState) => boolean): Promise<UnitState> {
+  const keepAlive = setInterval(() => undefined, 1_000);
+  try {
+    while (!wanted(unit.state)) {
+      await new Promise<void>((resolve) => {
+        notify = resolve;
+      });
+    }
+    return unit.state;
+  } finally {
+    clearInterval(keepAlive);
+  }
+}
+
+describe('Unit', () => {
+  test('starts again after a SIGKILL and says so', async () => {
+    const unit = new Unit(planOf(), host);
+    unit.start();
+    const first = await until(unit, (state) => state.state === 'running');
+    assert.equal(readFileSync(join(dir, 'x.pid'), 'utf8'), `${first.pid}\n`);
+    process.kill(first.pid!, 'SIGKILL');
+    const second = await until(unit, (state) => state.state === 'running' && state.pid !== first.pid);
+    assert.equal(second.restarts, 1);
+    assert.equal(second.lastExit, 'SIGKILL');
+    await unit.stop();
+    assert.ok(!existsSync(join(dir, 'x.pid')));
+  });
+
+  test('adopts what another supervisor has started and notices its end', async () => {
+    const plan = planOf();
+    const [file = '', ...args] = plan.command;
+    const orphan = spawn(file, args, { stdio: 'ignore' });
+    spawned.push(orphan);
+    const unit = new Unit(plan, host);
+    assert.ok(unit.adopt(undefined));
+    assert.equal(unit.state.pid, orphan.pid);
+    orphan.kill('SIGKILL');
+    const after = await until(unit, (state) => state.state === 'running' && state.pid !== orphan.pid);
+    assert.equal(after.restarts, 1);
+    await unit.stop();
+  });
+
+  test('keeps the process when only its wrapper was killed', async () => {
+    const inner = planOf().command;
+    const unit = new Unit(planOf({ command: ['sh', '-c', '"$@"; true', 'sh', ...inner], becomes: inner }), host);
+    unit.start();
+    const before = await until(unit, (state) => state.state === 'running');
+    const ended = new Promise((resolve) => spawned[0]!.once('exit', resolve));
+    spawned[0]!.kill('SIGKILL');
+    await ended;
+    assert.equal(unit.state.pid, before.pid);
+    assert.equal(unit.state.restarts, 0);
+    await unit.stop();
+  });
+
+  test('a new plan replaces the process without counting as a crash', async () => {
+    const unit = new Unit(planOf(), host);
+    unit.start();
+    const before = await until(unit, (state) => state.state === 'running');
+    await unit.replace(planOf({ revision: '2' }));
+    const after = await until(unit, (state) => state.state === 'running');
+    assert.notEqual(after.pid, before.pid);
+    assert.equal(after.restarts, 0);
+    assert.equal(after.revision, '2');
+    await unit.stop();
+  });
+
+  test('waits while its node is down', () => {
+    const unit = new Unit(planOf({ inside: 'node' }), host);
+    unit.start();
+    assert.equal(unit.state.state, 'waiting');
+    assert.equal(spawned.length, 0);
+  });
+
+  test('a program that is missing is tried again, not fatal', async () => {
+    const unit = new Unit(planOf({ command: ['/nowhere/at-all'] }), host);
+    unit.start();
+    const state = await until(unit, (now) => now.restarts > 0);
+    assert.match(state.lastExit ?? '', /could not be started/);
+    await unit.stop();
+  });
+});
+
+test('a unit of a node joins its groups before it enters its namespaces', () => {
+  const argv = wrapCommand(planOf({ command: ['true'], cgroupProcs: ['/a', '/b'] }), 7);
+  assert.deepEqual(argv.slice(3, 10), ['sh', '2', '/a', '/b', 'nsenter', '--target', '7']);
+  assert.equal(argv.at(-1), 'true');
+});
