@@ -102,7 +102,8 @@ function mergeLists(original: unknown[], patch: unknown[], field: ListSchema, or
   const merged = field.patchMergeKey
     ? mergeListByKey(original, patch, field, field.patchMergeKey)
     : [...original, ...patch.filter((p) => !original.some((o) => jsonEqual(o, p)))];
-  return order ? orderElements(merged, original, order, field.patchMergeKey) : merged;
+  // Without an order of its own, what the patch names comes in the patch's order.
+  return orderElements(merged, original, order ?? patch, field.patchMergeKey);
 }
 
 function mergeListByKey(original: unknown[], patch: unknown[], field: ListSchema, mergeKey: string): unknown[] {
@@ -150,7 +151,7 @@ function orderElements(
     const place = rank(before, x);
     while (i < named.length) {
       const other = rank(before, named[i]);
-      if (other < 0 || place < 0 || other > place) break;
+      if (other >= 0 && place >= 0 && other > place) break;
       out.push(named[i++]);
     }
     out.push(x);

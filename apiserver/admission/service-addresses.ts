@@ -116,8 +116,10 @@ function allocateClusterIp(request: AdmissionRequest, deps: AdmissionDeps, { tak
 }
 
 function familiesOf(spec: KubeObject): void {
-  spec.ipFamilies ??= ['IPv4'];
-  spec.ipFamilyPolicy ??= 'SingleStack';
+  // Without a selector a headless Service is whatever its endpoints are.
+  const isOpen = spec.clusterIP === 'None' && !spec.selector;
+  spec.ipFamilies ??= isOpen ? ['IPv4', 'IPv6'] : ['IPv4'];
+  spec.ipFamilyPolicy ??= isOpen ? 'RequireDualStack' : 'SingleStack';
 }
 
 /** A random free address; the lower part of the range is kept for addresses asked for by name as long as there are others. */

@@ -5,7 +5,7 @@ import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
-import type { StoredObject } from '../storage/stored-object.ts';
+import { StoredObject } from '../storage/stored-object.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
 import { timestamp } from './prepare.ts';
 import { mayGo } from './update.ts';
@@ -64,11 +64,19 @@ export async function deleteObject(
     if (next && jsonEqual(next, current.object)) return { stored: current, gone: false };
     if (write.dryRun) return { stored: current, gone: next === undefined };
     const result = next ? await context.store.replace(kind, current, next) : await context.store.remove(current);
-    if (result.done) return { stored: result.stored, gone: next === undefined };
+    if (result.done)
+      return { stored: next ? result.stored : lastState(kind, current, context.clock.now()), gone: !next };
     if (tries >= maxTries) throw conflictError(groupResourceOf(kind), name, 'the object keeps changing');
     current = result.current;
     if (!current) throw notFoundError(groupResourceOf(kind), name);
   }
+}
+
+/** What the deleter of an object is shown: kinds with a grace period carry the marks of their deletion even when it took no time. */
+function lastState(kind: Kind, current: StoredObject, nowMs: number): StoredObject {
+  if (!kind.gracePeriodSeconds) return current;
+  const metadata = { ...current.object.metadata, deletionTimestamp: timestamp(nowMs), deletionGracePeriodSeconds: 0 };
+  return new StoredObject(current.key, { ...current.object, metadata }, current.revision);
 }
 
 function checkPreconditions(kind: Kind, current: StoredObject, options: DeleteOptions): void {

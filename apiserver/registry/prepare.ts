@@ -124,10 +124,9 @@ const keptOnStatus = new Set(['kind', 'apiVersion', 'metadata', 'status']);
 /** Refuses an invalid update. */
 export function checkUpdate(kind: Kind, draft: KubeObject, old: KubeObject, subresource: string): void {
   const scope = { namespaced: kind.namespaced, nameRule: kind.nameRule ?? ('subdomain' as const) };
-  const errors = [
-    ...validateObjectMeta(draft.metadata, scope, 'metadata'),
-    ...validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata'),
-  ];
+  // Upstream's kinds check the change of metadata once more than the generic code: its causes come twice.
+  const metadataErrors = validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata');
+  const errors = [...validateObjectMeta(draft.metadata, scope, 'metadata'), ...metadataErrors, ...metadataErrors];
   if (subresource === 'status') errors.push(...(kind.validateStatusUpdate?.(draft, old) ?? []));
   else errors.push(...(kind.validate?.(draft) ?? []), ...(kind.validateUpdate?.(draft, old) ?? []));
   refuse(kind, draft, errors);

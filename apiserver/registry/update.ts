@@ -79,6 +79,10 @@ async function tryUpdate(
     try {
       draft = target.produce(old);
       checkVersion(kind, draft, current);
+      // A write that names no version is for whatever version is there, where the kind allows that.
+      if (kind.allowUnconditionalUpdate || target.subresource !== '') {
+        draft.metadata.resourceVersion = String(current.revision);
+      }
     } catch (err) {
       if (!fresh) return await reread();
       throw err;
