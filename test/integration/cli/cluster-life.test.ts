@@ -1,0 +1,130 @@
+// A cluster's life as its user sees it: up, up again, crashes of its processes, down without a trace.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { loadCluster } from '../../../cli/cluster-store.ts';
+import { findProcess } from '../../../cli/host/processes.ts';
+import { defaultRoots } from '../../../cli/layout.ts';
+import { realClock } from '../../../machinery/clock.ts';
+import { forwarding, tracesOf } from './host-snapshot.ts';
+import { needsRoot, projectRoot, type TestCluster, testCluster } from './k8ts-command.ts';
+
+const layoutFor = (cluster: TestCluster) => loadCluster(cluster.name, defaultRoots)!;
+
+/** Waits until a component runs under another pid, at most two seconds. */
+async function restarted(cluster: TestCluster, component: string, before: number): Promise<number> {
+  const deadline = realClock.monotonicMs() + 2_000;
+  for (;;) {
+    const file = `/run/k8ts/${cluster.name}/${component}.pid`;
+    const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+    if (pid !== 0 && pid !== before && findProcess(pid)) return pid;
+    assert.ok(realClock.monotonicMs() < deadline, `${component} was not started again within two seconds`);
+    await realClock.sleep(20);
+  }
+}
+
+describe('a cluster', { skip: needsRoot }, () => {
+  test('comes up, is found well by a second up, and goes without a trace', () => {
+    const forwardingBefore = forwarding();
+    using cluster = testCluster('life');
+    const first = cluster.run('up');
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stdout, /is up \(/);
+    const { bridge } = layoutFor(cluster);
+    const second = cluster.run('up');
+    assert.equal(second.code, 0, second.stderr);
+    assert.match(second.stdout, /All is well/);
+    const status = cluster.status();
+    assert.deepEqual(status.problems, []);
+    for (const component of status.components) {
+      assert.equal(component.restarts, 0, component.name);
+      assert.ok(existsSync(component.log), component.log);
+      assert.equal(cluster.pidOf(component.name), component.pid);
+    }
+    assert.match(readFileSync(cluster.kubeconfig, 'utf8'), new RegExp(`current-context: k8ts-${cluster.name}`));
+    assert.equal(cluster.run('down').code, 0);
+    assert.deepEqual(tracesOf(cluster.name, bridge), []);
+    assert.equal(forwarding(), forwardingBefore);
+    assert.doesNotMatch(readFileSync(cluster.kubeconfig, 'utf8'), new RegExp(cluster.name));
+    const again = cluster.run('down');
+    assert.equal(again.code, 0);
+    assert.match(again.stdout, /There is no cluster/);
+  });
+
+  test('starts etcd again within two seconds, with and without the supervisor that started it', async () => {
+    using cluster = testCluster('crash');
+    assert.equal(cluster.run('up').code, 0);
+    const node = cluster.pidOf('node');
+    let etcd = cluster.pidOf('etcd');
+    process.kill(etcd, 'SIGKILL');
+    etcd = await restarted(cluster, 'etcd', etcd);
+    process.kill(cluster.pidOf('supervisor'), 'SIGKILL');
+    assert.ok(findProcess(etcd), 'etcd goes on without the supervisor');
+    assert.deepEqual(cluster.status().problems, ['supervisor does not run']);
+    assert.equal(cluster.run('up').code, 0);
+    assert.equal(cluster.pidOf('etcd'), etcd, 'the new supervisor adopts etcd');
+    process.kill(etcd, 'SIGKILL');
+    await restarted(cluster, 'etcd', etcd);
+    assert.equal(cluster.pidOf('node'), node, 'the node has not noticed any of it');
+  });
+
+  test('boots its node again after a power-off', async () => {
+    using cluster = testCluster('power');
+    assert.equal(cluster.run('up').code, 0);
+    const before = cluster.pidOf('node');
+    process.kill(before, 'SIGKILL');
+    await restarted(cluster, 'node', before);
+    assert.equal(cluster.run('up').code, 0);
+  });
+
+  for (const afterMs of [150, 400, 700]) {
+    test(`leaves nothing when everything is killed ${afterMs} ms into up`, async () => {
+      using cluster = testCluster(`kill${afterMs}`);
+      const args = ['up', '--name', cluster.name, '--kubeconfig', cluster.kubeconfig];
+      const up = spawn(join(projectRoot, 'k8ts'), args, { stdio: 'ignore' });
+      const ended = once(up, 'exit');
+      await realClock.sleep(afterMs);
+      up.kill('SIGKILL');
+      await ended;
+      const { stdout } = spawnSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' });
+      for (const line of stdout.split('\n').filter((text) => text.includes(cluster.name))) {
+        const ref = findProcess(Number.parseInt(line, 10));
+        if (ref) process.kill(ref.pid, 'SIGKILL');
+      }
+      const layout = loadCluster(cluster.name, defaultRoots);
+      assert.equal(cluster.run('down').code, 0);
+      if (layout) {
+        const left = tracesOf(cluster.name, layout.bridge).filter((line) => !line.includes('defunct'));
+        assert.deepEqual(left, []);
+      }
+    });
+  }
+
+  test('keeps its data when asked to', () => {
+    using cluster = testCluster('keep');
+    assert.equal(cluster.run('up').code, 0);
+    const { etcdDir } = layoutFor(cluster);
+    assert.equal(cluster.run('down', '--keep-data').code, 0);
+    assert.ok(existsSync(join(etcdDir, 'member')));
+    assert.equal(cluster.run('up').code, 0);
+  });
+
+  test('lives beside another, which its down leaves serving', async () => {
+    using one = testCluster('one');
+    using other = testCluster('other');
+    assert.equal(one.run('up').code, 0);
+    assert.equal(other.run('up').code, 0);
+    const port = layoutFor(other).ports.etcdClient;
+    const connection = connect(port, '127.0.0.1');
+    await once(connection, 'connect');
+    assert.equal(one.run('down').code, 0);
+    assert.ok(!connection.destroyed);
+    connection.destroy();
+    assert.deepEqual(other.status().problems, []);
+    assert.equal(forwarding(), '1', 'the remaining cluster still needs it');
+  });
+});
