@@ -1,0 +1,134 @@
+// A controller is one value: what it watches, what it needs, and how it reconciles one object. Handlers only put keys on its queue;
+// workers take them off, read the caches and act. Upstream: the shape that every loop of kube-controller-manager repeats.
+import type { Clock } from '../machinery/clock.ts';
+import type { Kind } from '../machinery/kind.ts';
+import type { Logger } from '../machinery/log.ts';
+import { controllerOf, type KubeObject, keyOf } from '../machinery/metadata.ts';
+import type { Random } from '../machinery/random.ts';
+import type { EventRecorder } from './events.ts';
+import type { Informer, InformerOptions } from './informer.ts';
+import type { KubeClient, ResourceClient } from './rest.ts';
+import { WorkQueue } from './workqueue.ts';
+
+/** What a controller is given to build its dependencies from. */
+export interface ControllerContext {
+  client: KubeClient;
+  informer<T extends KubeObject>(kind: Kind<T>, options?: InformerOptions): Informer<T>;
+  resource<T extends KubeObject>(kind: Kind<T>): ResourceClient<T>;
+  recorder(component: string): EventRecorder;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  signal: AbortSignal;
+}
+
+export interface ReconcileResult {
+  /** Look at the key again after so long. */
+  requeueAfterMs?: number;
+}
+
+/** A further kind whose changes concern the primary one. */
+export interface Related {
+  kind: Kind<any>;
+  options?: InformerOptions;
+  /** Keys of primary objects to look at after a change. Either argument may be absent, as in ChangeHandler. */
+  keys(object: any, old: any): readonly string[];
+}
+
+export interface Controller<T extends KubeObject, D> {
+  /** A permanent name: logs, events and metrics carry it. */
+  name: string;
+  /** The kind whose objects it reconciles. */
+  kind: Kind<T>;
+  options?: InformerOptions;
+  /** Kinds of children: a change of one puts its owner on the queue. */
+  owns?: readonly Kind<any>[];
+  related?: readonly Related[];
+  /** Keys worked on at the same time. */
+  concurrency?: number;
+  /** Its dependencies, as functions and listers. `enqueue` adds a key from outside the usual events. */
+  deps(context: ControllerContext, enqueue: (key: string, afterMs?: number) => void): D;
+  /** Brings the world closer to what the object says. Throw to be called again later. */
+  reconcile(object: T, deps: D): Promise<ReconcileResult | undefined>;
+  /** The object is gone from the cache. */
+  forget?(key: string, deps: D): void | Promise<void>;
+}
+
+/** Fixes the types of a controller. */
+export function defineController<T extends KubeObject, D>(controller: Controller<T, D>): Controller<T, D> {
+  return controller;
+}
+
+/** Starts a controller; it runs until the context's signal is aborted. */
+export async function runController<T extends KubeObject, D>(
+  controller: Controller<T, D>,
+  context: ControllerContext,
+): Promise<void> {
+  const { kind } = controller;
+  const log = context.log.child({ controller: controller.name });
+  const queue = new WorkQueue({ clock: context.clock });
+  const informer = context.informer(kind, controller.options);
+  const deps = controller.deps({ ...context, log }, (key, afterMs) => queue.addAfter(key, afterMs ?? 0));
+  informer.onChange((object, old) => queue.add(keyOf((object ?? old)!)));
+  const waits = [informer.synced()];
+  for (const owned of controller.owns ?? []) {
+    const children = context.informer(owned);
+    children.onChange((object, old) => {
+      for (const owner of ownersOf(kind, object, old)) queue.add(owner);
+    });
+    waits.push(children.synced());
+  }
+  for (const related of controller.related ?? []) {
+    const others = context.informer(related.kind, related.options);
+    others.onChange((object, old) => {
+      for (const key of related.keys(object, old)) queue.add(key);
+    });
+    waits.push(others.synced());
+  }
+  context.signal.addEventListener('abort', () => queue.close(), { once: true });
+  await Promise.all(waits);
+  const workers = Array.from({ length: controller.concurrency ?? 2 }, () =>
+    work(controller, deps, { queue, informer, log }),
+  );
+  await Promise.all(workers);
+}
+
+/** Keys of the controllers of `kind` that own the object, before or after its change. */
+export function ownersOf(kind: Kind, ...objects: (KubeObject | undefined)[]): Set<string> {
+  const keys = new Set<string>();
+  for (const object of objects) {
+    const owner = object && controllerOf(object);
+    if (!owner || owner.kind !== kind.kind || owner.apiVersion !== kind.apiVersion) continue;
+    keys.add(kind.namespaced ? `${object.metadata.namespace}/${owner.name}` : owner.name);
+  }
+  return keys;
+}
+
+interface Work<T extends KubeObject> {
+  queue: WorkQueue;
+  informer: Informer<T>;
+  log: Logger;
+}
+
+async function work<T extends KubeObject, D>(controller: Controller<T, D>, deps: D, { queue, informer, log }: Work<T>) {
+  for (;;) {
+    const key = await queue.take();
+    if (key === undefined) return;
+    try {
+      const object = informer.lister.get(key);
+      const result = object ? await controller.reconcile(object, deps) : undefined;
+      if (!object) await controller.forget?.(key, deps);
+      queue.forget(key);
+      if (result?.requeueAfterMs !== undefined) queue.addAfter(key, result.requeueAfterMs);
+    } catch (err) {
+      // Conflicts and the like are everyday; what stays wrong shows by its growing count.
+      log[queue.failuresOf(key) > 3 ? 'warn' : 'debug'](
+        { err, key, failures: queue.failuresOf(key) },
+        'reconcile failed',
+      );
+      queue.retry(key);
+    } finally {
+      queue.done(key);
+    }
+  }
+}

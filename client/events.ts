@@ -1,0 +1,126 @@
+// Records Events about objects. The same event again within ten minutes raises the count of the first one instead of making another;
+// a burst beyond that is dropped, because events are news and not a log. Upstream: client-go/tools/record.
+
+import { LRUCache } from 'lru-cache';
+import { EventKind } from '../api/core/event.ts';
+import type { Clock } from '../machinery/clock.ts';
+import { isNotFound } from '../machinery/errors.ts';
+import type { Logger } from '../machinery/log.ts';
+import type { KubeObject } from '../machinery/metadata.ts';
+import type { KubeClient } from './rest.ts';
+
+export type EventType = 'Normal' | 'Warning';
+
+/** The object an event is about, with its kind. `fieldPath` names a part: `spec.containers{web}`. */
+export interface EventTarget {
+  kind: string;
+  apiVersion: string;
+  object: { metadata: KubeObject['metadata'] };
+  fieldPath?: string;
+}
+
+/** Says that something happened. Never throws and never waits. */
+export interface EventRecorder {
+  event(target: EventTarget, type: EventType, reason: string, message: string): void;
+}
+
+interface Known {
+  name: string;
+  namespace: string;
+  count: number;
+  /** Where the write of the last count is up to. */
+  work: Promise<void>;
+}
+
+const repeatWindowMs = 10 * 60_000;
+const maxKnown = 4096;
+const maxPending = 1000;
+const maxMessageLength = 1024;
+
+export interface RecorderOptions {
+  client: KubeClient;
+  clock: Clock;
+  log: Logger;
+  /** `kubelet`, `default-scheduler`, `deployment-controller`. */
+  component: string;
+  /** The node, for a kubelet. */
+  host?: string;
+}
+
+export function createEventRecorder(options: RecorderOptions): EventRecorder {
+  const { client, clock, log, component, host } = options;
+  const events = client.resource(EventKind);
+  const known = new LRUCache<string, Known>({ max: maxKnown, ttl: repeatWindowMs, perf: { now: () => clock.now() } });
+  let pending = 0;
+  const timeNow = () => `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
+
+  const createEvent = async (
+    target: EventTarget,
+    entry: Known,
+    fields: { type: EventType; reason: string; message: string },
+  ) => {
+    const { metadata } = target.object;
+    const time = timeNow();
+    await events.create({
+      metadata: { name: entry.name, namespace: entry.namespace },
+      involvedObject: {
+        kind: target.kind,
+        apiVersion: target.apiVersion,
+        ...(metadata.namespace ? { namespace: metadata.namespace } : {}),
+        name: metadata.name ?? '',
+        uid: metadata.uid ?? '',
+        ...(metadata.resourceVersion ? { resourceVersion: metadata.resourceVersion } : {}),
+        ...(target.fieldPath ? { fieldPath: target.fieldPath } : {}),
+      },
+      ...fields,
+      source: { component, ...(host ? { host } : {}) },
+      reportingComponent: component,
+      reportingInstance: host ?? '',
+      firstTimestamp: time,
+      lastTimestamp: time,
+      count: 1,
+      eventTime: null as unknown as string,
+    });
+  };
+
+  const recount = async (entry: Known) => {
+    const { name, namespace, count } = entry;
+    await events.patch({ name, namespace }, { count, lastTimestamp: timeNow() }, { type: 'merge' });
+  };
+
+  const submit = (key: string, entry: Known, write: () => Promise<void>) => {
+    if (pending >= maxPending) return;
+    pending++;
+    entry.work = entry.work.then(write).catch((err) => {
+      // A namespace that is going away takes no events.
+      known.delete(key);
+      if (!isNotFound(err)) log.debug({ err }, 'event not recorded');
+    });
+    void entry.work.finally(() => pending--);
+  };
+
+  return {
+    event(target, type, reason, fullMessage) {
+      const message = fullMessage.slice(0, maxMessageLength);
+      const { metadata } = target.object;
+      const key = [target.kind, metadata.uid, target.fieldPath, type, reason, message].join('\n');
+      const seen = known.get(key);
+      if (seen) {
+        seen.count++;
+        submit(key, seen, () => recount(seen));
+        return;
+      }
+      const suffix = (BigInt(clock.now()) * 1_000_000n + BigInt(Math.floor((clock.monotonicMs() % 1) * 1e6))).toString(
+        16,
+      );
+      const entry: Known = {
+        name: `${metadata.name}.${suffix}`,
+        namespace: metadata.namespace || 'default',
+        count: 1,
+        work: Promise.resolve(),
+      };
+      known.set(key, entry);
+      submit(key, entry, () => createEvent(target, entry, { type, reason, message }));
+    },
+  };
+}

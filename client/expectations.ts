@@ -1,0 +1,49 @@
+// Expectations keep a controller from acting twice on what its cache has not seen yet: after it creates or deletes children it waits until
+// the watch has shown each of them, or five minutes have passed. Upstream: pkg/controller's UIDTrackingControllerExpectations.
+import type { Clock } from '../machinery/clock.ts';
+
+const expiryMs = 5 * 60_000;
+
+interface Expected {
+  creations: number;
+  /** Keys (`namespace/name` or uid) whose deletion is awaited. */
+  deletions: Set<string>;
+  atMs: number;
+}
+
+export class Expectations {
+  readonly #clock: Clock;
+  readonly #byOwner = new Map<string, Expected>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Everything expected of the owner's children has been seen. */
+  satisfied(owner: string): boolean {
+    const e = this.#byOwner.get(owner);
+    return !e || (e.creations <= 0 && e.deletions.size === 0) || this.#clock.now() - e.atMs > expiryMs;
+  }
+
+  expectCreations(owner: string, count: number): void {
+    this.#byOwner.set(owner, { creations: count, deletions: new Set(), atMs: this.#clock.now() });
+  }
+
+  expectDeletions(owner: string, children: readonly string[]): void {
+    this.#byOwner.set(owner, { creations: 0, deletions: new Set(children), atMs: this.#clock.now() });
+  }
+
+  /** A child has been seen, or its creation failed and it will never be. */
+  creationObserved(owner: string): void {
+    const e = this.#byOwner.get(owner);
+    if (e && e.creations > 0) e.creations--;
+  }
+
+  deletionObserved(owner: string, child: string): void {
+    this.#byOwner.get(owner)?.deletions.delete(child);
+  }
+
+  forget(owner: string): void {
+    this.#byOwner.delete(owner);
+  }
+}

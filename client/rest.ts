@@ -1,0 +1,190 @@
+// The typed client: verbs on resources. A kind value says everything about paths and types, so there is nothing to generate.
+import type { Clock } from '../machinery/clock.ts';
+import { type StatusBody, statusErrorFrom } from '../machinery/errors.ts';
+import { apiVersionOf, type Kind } from '../machinery/kind.ts';
+import type { KubeObject } from '../machinery/metadata.ts';
+import type { ClientConfig } from './config.ts';
+import { type HttpRequest, Transport } from './transport.ts';
+
+export interface ListOptions {
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  resourceVersion?: string;
+  limit?: number;
+  continue?: string;
+}
+
+export interface WatchOptions extends ListOptions {
+  timeoutSeconds?: number;
+  signal?: AbortSignal;
+}
+
+export interface ListResult<T> {
+  items: T[];
+  resourceVersion: string;
+  continue: string;
+}
+
+export interface WatchEvent<T> {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  object: T;
+}
+
+export interface ObjectName {
+  namespace?: string;
+  name: string;
+}
+
+export type PatchType = 'json' | 'merge' | 'strategic';
+
+export interface PatchOptions {
+  type: PatchType;
+  subresource?: string;
+}
+
+export interface DeleteOptions {
+  uid?: string;
+  resourceVersion?: string;
+  gracePeriodSeconds?: number;
+  propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+}
+
+const patchContentTypes: Record<PatchType, string> = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+};
+
+/** Verbs on the objects of one kind. Every method throws StatusError for what the server refuses, TransportError when it is not reached. */
+export interface ResourceClient<T extends KubeObject> {
+  get(target: ObjectName): Promise<T>;
+  list(options?: ListOptions): Promise<ListResult<T>>;
+  /** Resolves when the server ends the watch. */
+  watch(options: WatchOptions, onEvent: (event: WatchEvent<T>) => void): Promise<void>;
+  create(object: T): Promise<T>;
+  update(object: T): Promise<T>;
+  updateStatus(object: T): Promise<T>;
+  patch(target: ObjectName, patch: object, options: PatchOptions): Promise<T>;
+  delete(target: ObjectName, options?: DeleteOptions): Promise<void>;
+  /** POST to a subresource: bindings, evictions, tokens. */
+  createSubresource<R extends object>(target: ObjectName, subresource: string, body: object): Promise<R>;
+  /** PUT to a subresource other than status. */
+  updateSubresource<R extends object>(target: ObjectName, subresource: string, body: object): Promise<R>;
+}
+
+export class KubeClient {
+  readonly #transport: Transport;
+
+  constructor(config: ClientConfig, options: { userAgent: string; clock: Clock }) {
+    this.#transport = new Transport(config, options);
+  }
+
+  /** Sends any request; throws StatusError on an error answer. */
+  async request<R = any>(request: HttpRequest): Promise<R> {
+    const { status, body } = await this.#transport.request(request);
+    if (status >= 300) throw errorOf(status, body);
+    return (body === '' ? undefined : JSON.parse(body)) as R;
+  }
+
+  resource<T extends KubeObject>(kind: Kind<T>): ResourceClient<T> {
+    const path = (target: { namespace?: string; name?: string }, subresource = '') => pathOf(kind, target, subresource);
+    const typed = (object: KubeObject) => JSON.stringify({ kind: kind.kind, apiVersion: kind.apiVersion, ...object });
+    const named = (object: KubeObject): ObjectName => {
+      const { namespace, name = '' } = object.metadata;
+      return namespace ? { namespace, name } : { name };
+    };
+    return {
+      get: (target) => this.request({ method: 'GET', path: path(target) }),
+      list: async (options = {}) => {
+        const list = await this.request({ method: 'GET', path: path(options) + queryOf(options) });
+        const items = list.items.map((o: T) => ({ kind: kind.kind, apiVersion: kind.apiVersion, ...o }));
+        return { items, resourceVersion: list.metadata.resourceVersion, continue: list.metadata.continue ?? '' };
+      },
+      watch: async (options, onEvent) => {
+        const query = queryOf({ ...options, watch: 'true', allowWatchBookmarks: 'true' });
+        const request: HttpRequest = { method: 'GET', path: path(options) + query };
+        if (options.signal) request.signal = options.signal;
+        const { status, body } = await this.#transport.stream(request, (line) => onEvent(JSON.parse(line)));
+        if (status !== 200) throw errorOf(status, body);
+      },
+      create: (object) =>
+        this.request({
+          method: 'POST',
+          path: path({ namespace: object.metadata.namespace ?? '' }),
+          body: typed(object),
+        }),
+      update: (object) => this.request({ method: 'PUT', path: path(named(object)), body: typed(object) }),
+      updateStatus: (object) =>
+        this.request({ method: 'PUT', path: path(named(object), 'status'), body: typed(object) }),
+      patch: (target, patch, options) =>
+        this.request({
+          method: 'PATCH',
+          path: path(target, options.subresource),
+          body: JSON.stringify(patch),
+          contentType: patchContentTypes[options.type],
+        }),
+      delete: async (target, options = {}) => {
+        await this.request({ method: 'DELETE', path: path(target), body: deleteBody(options) });
+      },
+      createSubresource: (target, subresource, body) =>
+        this.request({ method: 'POST', path: path(target, subresource), body: JSON.stringify(body) }),
+      updateSubresource: (target, subresource, body) =>
+        this.request({ method: 'PUT', path: path(target, subresource), body: JSON.stringify(body) }),
+    };
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+}
+
+function errorOf(status: number, body: string): Error {
+  let parsed: Partial<StatusBody> = {};
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    parsed = { message: body.trim() }; // not a Status: a proxy's answer, say
+  }
+  return statusErrorFrom(parsed, status);
+}
+
+function deleteBody(options: DeleteOptions): string {
+  const { uid, resourceVersion, ...rest } = options;
+  const preconditions = { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
+  const has = Object.keys(preconditions).length > 0;
+  return JSON.stringify({ kind: 'DeleteOptions', apiVersion: 'v1', ...rest, ...(has ? { preconditions } : {}) });
+}
+
+/** `/apis/apps/v1/namespaces/default/deployments/web/status` */
+export function pathOf(kind: Kind, target: { namespace?: string; name?: string }, subresource = ''): string {
+  const { group, version } = kind.storage;
+  const root = group ? `/apis/${apiVersionOf({ group, version })}` : `/api/${version}`;
+  const parts = [root];
+  if (kind.namespaced && target.namespace) parts.push('namespaces', encodeURIComponent(target.namespace));
+  parts.push(kind.plural);
+  if (target.name) parts.push(encodeURIComponent(target.name));
+  if (subresource) parts.push(subresource);
+  return parts.join('/');
+}
+
+const queryNames = [
+  'labelSelector',
+  'fieldSelector',
+  'resourceVersion',
+  'limit',
+  'continue',
+  'timeoutSeconds',
+  'watch',
+  'allowWatchBookmarks',
+];
+
+function queryOf(options: object): string {
+  const query = new URLSearchParams();
+  for (const name of queryNames) {
+    const value = (options as Record<string, unknown>)[name];
+    if (value !== undefined && value !== '') query.set(name, String(value));
+  }
+  const text = query.toString();
+  return text ? `?${text}` : '';
+}

@@ -1,0 +1,164 @@
+// HTTP/2 to the API server: one connection for requests and further ones for watches, reopened when they break. A request is sent once;
+// whoever sent it decides whether to try again.
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import type { Clock } from '../machinery/clock.ts';
+import type { ClientConfig } from './config.ts';
+
+export interface HttpRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** With the query. */
+  path: string;
+  body?: string;
+  contentType?: string;
+  accept?: string;
+  signal?: AbortSignal;
+  timeoutMs?: number;
+}
+
+export interface HttpResponse {
+  status: number;
+  body: string;
+}
+
+/** The server could not be reached, or the connection broke before the answer: what became of the request is unknown. */
+export class TransportError extends Error {}
+
+const defaultTimeoutMs = 30_000;
+const pingPeriodMs = 10_000;
+// The server allows a hundred streams a connection.
+const maxStreamsPerSession = 90;
+
+interface Connection {
+  session: ClientHttp2Session;
+  streams: number;
+}
+
+export class Transport {
+  readonly #config: ClientConfig;
+  readonly #userAgent: string;
+  readonly #clock: Clock;
+  #requests: Connection | undefined;
+  #watches: Connection[] = [];
+  #closed = false;
+
+  constructor(config: ClientConfig, options: { userAgent: string; clock: Clock }) {
+    this.#config = config;
+    this.#userAgent = options.userAgent;
+    this.#clock = options.clock;
+  }
+
+  /** Sends a request and reads the whole answer. */
+  request(request: HttpRequest): Promise<HttpResponse> {
+    this.#requests = usable(this.#requests) ?? this.#open();
+    const connection = this.#requests;
+    return new Promise((resolve, reject) => {
+      const stream = this.#send(connection, request);
+      const chunks: Buffer[] = [];
+      let status = 0;
+      const timer = this.#clock.after(request.timeoutMs ?? defaultTimeoutMs, () => {
+        stream.destroy(new TransportError(`no answer in time: ${request.method} ${request.path}`));
+      });
+      stream.on('response', (headers) => {
+        status = Number(headers[':status']);
+      });
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => {
+        if (status > 0) resolve({ status, body: Buffer.concat(chunks).toString() });
+      });
+      stream.on('error', (err) => reject(wrap(err, request)));
+      stream.on('close', () => {
+        timer.cancel();
+        reject(new TransportError(`connection closed: ${request.method} ${request.path}`));
+      });
+      stream.end(request.body);
+    });
+  }
+
+  /** Starts a watch: calls `onLine` for every line of the answer. Resolves when the server ends it; rejects when it breaks. */
+  stream(request: HttpRequest, onLine: (line: string) => void): Promise<HttpResponse> {
+    this.#watches = this.#watches.filter((c) => usable(c));
+    let connection = this.#watches.find((c) => c.streams < maxStreamsPerSession);
+    if (!connection) {
+      connection = this.#open();
+      this.#watches.push(connection);
+    }
+    return new Promise((resolve, reject) => {
+      const stream = this.#send(connection, request);
+      let status = 0;
+      let rest = '';
+      stream.setEncoding('utf8');
+      stream.on('response', (headers) => {
+        status = Number(headers[':status']);
+      });
+      stream.on('data', (chunk: string) => {
+        rest += chunk;
+        if (status !== 200) return;
+        const lines = rest.split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) if (line !== '') onLine(line);
+      });
+      stream.on('end', () => resolve({ status, body: rest }));
+      stream.on('error', (err) => reject(wrap(err, request)));
+      stream.on('close', () => reject(new TransportError(`watch closed: ${request.path}`)));
+      stream.end();
+    });
+  }
+
+  #open(): Connection {
+    if (this.#closed) throw new TransportError('the client is closed');
+    const { server, ca, cert, key } = this.#config;
+    const session = connect(server, { ca, cert, key });
+    session.unref();
+    const connection = { session, streams: 0 };
+    session.on('error', () => session.destroy());
+    session.on('goaway', () => session.close());
+    // A peer that vanished without a word shows itself by not answering pings.
+    let answered = true;
+    const timer = this.#clock.every(pingPeriodMs, () => {
+      if (!answered) {
+        session.destroy(new Error('no answer to a ping'));
+        return;
+      }
+      answered = false;
+      if (!session.destroyed) session.ping(() => (answered = true));
+    });
+    session.on('close', () => timer.cancel());
+    return connection;
+  }
+
+  #send(connection: Connection, request: HttpRequest): ClientHttp2Stream {
+    const { token } = this.#config;
+    const options = request.signal ? { signal: request.signal } : {};
+    const stream = connection.session.request(
+      {
+        [constants.HTTP2_HEADER_METHOD]: request.method,
+        [constants.HTTP2_HEADER_PATH]: request.path,
+        accept: request.accept ?? 'application/json',
+        'user-agent': this.#userAgent,
+        ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+      },
+      { endStream: false, ...options },
+    );
+    connection.streams++;
+    connection.session.ref();
+    stream.on('close', () => {
+      if (--connection.streams === 0) connection.session.unref();
+    });
+    return stream;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const c of [this.#requests, ...this.#watches]) c?.session.destroy();
+  }
+}
+
+function usable(connection: Connection | undefined): Connection | undefined {
+  return connection && !connection.session.closed && !connection.session.destroyed ? connection : undefined;
+}
+
+function wrap(err: Error, request: HttpRequest): Error {
+  if (err.name === 'AbortError' || err instanceof TransportError) return err;
+  return new TransportError(`${request.method} ${request.path}: ${err.message}`, { cause: err });
+}
