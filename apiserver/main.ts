@@ -47,8 +47,8 @@ const flags = {
   'service-node-port-range': { type: 'string', doc: 'Range of node ports.', default: '30000-32767' },
   'advertise-address': {
     type: 'string',
-    doc: 'Address under which the cluster reaches this server.',
-    default: '127.0.0.1',
+    doc: 'Address under which pods and nodes reach this server; not a loopback one.',
+    required: true,
   },
   'kubelet-client-certificate': { type: 'string', doc: 'Client certificate for kubelets.' },
   'kubelet-client-key': { type: 'string', doc: 'Key of the client certificate for kubelets.' },

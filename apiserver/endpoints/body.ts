@@ -2,6 +2,8 @@
 import { parse as parseYaml } from 'yaml';
 import { badRequestError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
 import { findDuplicateKeys, isObject } from '../../machinery/json.ts';
+import type { ObjectSchema } from '../../machinery/schema.ts';
+import { decodeMessage, readEnvelope } from '../protobuf/decode.ts';
 
 export interface ParsedBody {
   value: unknown;
@@ -9,13 +11,14 @@ export interface ParsedBody {
   duplicates: string[];
 }
 
-export type MediaType = 'json' | 'yaml';
+export type MediaType = 'json' | 'yaml' | 'protobuf';
 
 const mediaTypes: Record<string, MediaType> = {
   '': 'json',
   'application/json': 'json',
   'application/yaml': 'yaml',
   'application/apply-patch+yaml': 'yaml',
+  'application/vnd.kubernetes.protobuf': 'protobuf',
 };
 
 /** The media type without its parameters. */
@@ -23,13 +26,19 @@ export function baseType(contentType: string): string {
   return contentType.split(';')[0]!.trim().toLowerCase();
 }
 
-/** Parses a body of an object. `what` is what the text should be, for the error. */
-export function parseBody(body: Buffer, contentType: string, what: string): ParsedBody {
+/** Parses the body of an object that should be of `want`: a protobuf body can only be read by a schema. */
+export function parseBody(body: Buffer, contentType: string, want: { kind: string; schema: ObjectSchema }): ParsedBody {
+  const what = want.kind;
   const media = mediaTypes[baseType(contentType)];
   if (!media) {
     throw unsupportedMediaTypeError(
-      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`,
+      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
     );
+  }
+  if (media === 'protobuf') {
+    const { apiVersion, kind, raw } = readEnvelope(body);
+    if (kind !== what) throw badRequestError(`the body is a ${kind}, not a ${what}`);
+    return { value: { ...decodeMessage(want.schema, raw), apiVersion, kind }, duplicates: [] };
   }
   const text = body.toString('utf8');
   if (media === 'yaml') return { value: readYaml(text, what), duplicates: [] };

@@ -10,7 +10,7 @@ import { readWriteOptions } from './options.ts';
 export async function handleCreate(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { kind, info } = request;
   const options = readWriteOptions(request, 'CreateOptions');
-  const body = parseBody(request.body, request.contentType, kind.kind);
+  const body = parseBody(request.body, request.contentType, { kind: kind.kind, schema: request.version.schema });
   const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
   warnings.push(...(kind.warnings?.(draft) ?? []));
   const stored = await createObject(context, kind, { draft, namespace: info.namespace }, options);

@@ -17,7 +17,7 @@ function readDeleteOptions(request: ApiRequest): DeleteOptions & { dryRun: boole
   const { query } = request;
   let options: DeleteOptions & { dryRun?: string[] } = {};
   if (request.body.length > 0) {
-    const { value } = parseBody(request.body, request.contentType, 'DeleteOptions');
+    const { value } = parseBody(request.body, request.contentType, { kind: 'DeleteOptions', schema: deleteOptions });
     if (!isObject(value)) throw badRequestError('expected DeleteOptions in the body');
     options = decodeValue(deleteOptions, value).value;
   }

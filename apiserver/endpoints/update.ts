@@ -13,7 +13,7 @@ import { readWriteOptions } from './options.ts';
 export async function handleUpdate(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { kind, info } = request;
   const options = readWriteOptions(request, 'UpdateOptions');
-  const body = parseBody(request.body, request.contentType, kind.kind);
+  const body = parseBody(request.body, request.contentType, { kind: kind.kind, schema: request.version.schema });
   const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
   checkTarget(draft, info);
   const { namespace, name, subresource } = info;

@@ -18,7 +18,10 @@ type Compute = (context: SubresourceContext, request: ApiRequest, review: any) =
 function review(compute: Compute): ReviewHandler {
   return async (context, request) => {
     const options = readWriteOptions(request, 'CreateOptions');
-    const body = parseBody(request.body, request.contentType, request.kind.kind);
+    const body = parseBody(request.body, request.contentType, {
+      kind: request.kind.kind,
+      schema: request.version.schema,
+    });
     const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
     const status = await compute(context, request, draft);
     const { kind, apiVersion, metadata, ...rest } = draft;

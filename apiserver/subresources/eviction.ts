@@ -19,7 +19,7 @@ export const evictionSubresource: Subresource = {
     const options = readWriteOptions(request, 'CreateOptions');
     const { value } = decodeAs(
       eviction,
-      parseBody(request.body, request.contentType, 'Eviction'),
+      parseBody(request.body, request.contentType, eviction),
       options.fieldValidation,
     );
     const { namespace, name } = request.info;

@@ -49,7 +49,7 @@ function wantedScale(request: ApiRequest): (current: KubeObject) => KubeObject {
     const patcher = readPatch(request);
     return (current) => decode(patcher(current, scale.schema));
   }
-  const { value } = parseBody(request.body, request.contentType, scale.kind);
+  const { value } = parseBody(request.body, request.contentType, scale);
   return () => decode(value);
 }
 

@@ -58,7 +58,7 @@ export const tokenSubresource: Subresource = {
     const options = readWriteOptions(request, 'CreateOptions');
     const { value } = decodeAs(
       tokenRequest,
-      parseBody(request.body, request.contentType, 'TokenRequest'),
+      parseBody(request.body, request.contentType, tokenRequest),
       options.fieldValidation,
     );
     const account = await context.store.get(kind, namespace, name);

@@ -1,0 +1,182 @@
+// Reads `application/vnd.kubernetes.protobuf` bodies into the same plain value that JSON gives, so that everything after is shared. Field
+// numbers come from a table, types from the schemas. https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
+import { badRequestError } from '../../machinery/errors.ts';
+import { setKey } from '../../machinery/json.ts';
+import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
+import { fieldNumbers } from './field-numbers.gen.ts';
+
+const magic = Buffer.from('k8s\0');
+
+interface WireField {
+  number: number;
+  /** The number of a varint, the bytes of everything else. */
+  value: bigint | Buffer;
+}
+
+function* readFields(bytes: Buffer): Generator<WireField> {
+  let at = 0;
+  const varint = (): bigint => {
+    let result = 0n;
+    for (let shift = 0n; ; shift += 7n) {
+      const byte = bytes[at++];
+      if (byte === undefined || shift > 63n) throw badRequestError('protobuf: unexpected end of a number');
+      result |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return result;
+    }
+  };
+  const take = (length: number): Buffer => {
+    if (at + length > bytes.length) throw badRequestError('protobuf: unexpected end of the message');
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  while (at < bytes.length) {
+    const tag = varint();
+    const number = Number(tag >> 3n);
+    const wireType = Number(tag & 7n);
+    if (wireType === 0) yield { number, value: varint() };
+    else if (wireType === 2) yield { number, value: take(Number(varint())) };
+    else if (wireType === 1) yield { number, value: take(8) };
+    else if (wireType === 5) yield { number, value: take(4) };
+    else throw badRequestError(`protobuf: wire type ${wireType} is not used by this API`);
+  }
+}
+
+const bytesOf = (value: bigint | Buffer): Buffer => {
+  if (typeof value === 'bigint') throw badRequestError('protobuf: a number where bytes are expected');
+  return value;
+};
+
+const intOf = (value: bigint | Buffer): number => {
+  if (typeof value !== 'bigint') throw badRequestError('protobuf: bytes where a number is expected');
+  return Number(BigInt.asIntN(64, value));
+};
+
+/** Fields of a small message, the last of each number. */
+function fieldsOf(bytes: Buffer): Map<number, bigint | Buffer> {
+  return new Map([...readFields(bytes)].map((f) => [f.number, f.value]));
+}
+
+/** The envelope: what kind the body is of, and its bytes. */
+export function readEnvelope(body: Buffer): { apiVersion: string; kind: string; raw: Buffer } {
+  if (!body.subarray(0, 4).equals(magic)) {
+    throw badRequestError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
+  }
+  const envelope = fieldsOf(body.subarray(4));
+  const type = fieldsOf(bytesOf(envelope.get(1) ?? Buffer.alloc(0)));
+  const text = (number: number) => bytesOf(type.get(number) ?? Buffer.alloc(0)).toString();
+  return { apiVersion: text(1), kind: text(2), raw: bytesOf(envelope.get(2) ?? Buffer.alloc(0)) };
+}
+
+/** Where a field number leads: to a field, or to the numbers of an inlined message. */
+type NumberTable = Map<number, string | NumberTable>;
+
+const tables = new Map<string, NumberTable>();
+
+function tableOf(name: string): NumberTable {
+  let table = tables.get(name);
+  if (!table) {
+    const text = fieldNumbers[name];
+    if (text === undefined) throw badRequestError(`protobuf: ${name} is not known in this encoding; send JSON`);
+    table = parseTable(text.split(' '));
+    tables.set(name, table);
+  }
+  return table;
+}
+
+/** Consumes tokens up to the closing brace. */
+function parseTable(tokens: string[]): NumberTable {
+  const table: NumberTable = new Map();
+  for (let token = tokens.shift(); token !== undefined && token !== '}'; token = tokens.shift()) {
+    if (token.endsWith('{')) table.set(Number(token.slice(0, -1)), parseTable(tokens));
+    else table.set(Number(token.slice(0, token.indexOf('='))), token.slice(token.indexOf('=') + 1));
+  }
+  return table;
+}
+
+/** Decodes a message of `schema` into a plain value. Fields without a number in the table are left out, as older servers do. */
+export function decodeMessage(schema: ObjectSchema, bytes: Buffer): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  readInto(out, schema, tableOf(schema.name), bytes);
+  return out;
+}
+
+function readInto(out: Record<string, unknown>, schema: ObjectSchema, table: NumberTable, bytes: Buffer): void {
+  for (const { number, value } of readFields(bytes)) {
+    const target = table.get(number);
+    if (target instanceof Map) {
+      readInto(out, schema, target, bytesOf(value));
+      continue;
+    }
+    const field = target === undefined ? undefined : schema.fields[target];
+    if (target === undefined || !field) continue;
+    if (field.type === 'list') {
+      out[target] ??= [];
+      (out[target] as unknown[]).push(decodeValue(field.items, value));
+    } else if (field.type === 'map') {
+      const entry = fieldsOf(bytesOf(value));
+      const key = bytesOf(entry.get(1) ?? Buffer.alloc(0)).toString();
+      out[target] ??= {};
+      setKey(out[target] as Record<string, unknown>, key, decodeMapValue(field.values, entry.get(2)));
+    } else {
+      out[target] = decodeValue(field, value);
+    }
+  }
+}
+
+function decodeMapValue(schema: AnySchema, value: bigint | Buffer | undefined): unknown {
+  if (schema.type !== 'list') return decodeValue(schema, value ?? Buffer.alloc(0));
+  // A list as a map's value is a message of its own with the items under 1.
+  return [...readFields(bytesOf(value ?? Buffer.alloc(0)))].map((f) => decodeValue(schema.items, f.value));
+}
+
+function decodeValue(schema: AnySchema, value: bigint | Buffer): unknown {
+  switch (schema.type) {
+    case 'object':
+      return decodeMessage(schema, bytesOf(value));
+    case 'boolean':
+      return intOf(value) !== 0;
+    case 'integer':
+      return intOf(value);
+    case 'number':
+      return bytesOf(value).readDoubleLE();
+    case 'string':
+      return decodeText(schema.format, bytesOf(value));
+    case 'any':
+      return decodeFree(bytesOf(value));
+    default:
+      throw badRequestError('protobuf: a list of lists is not used by this API');
+  }
+}
+
+function decodeText(format: string | undefined, bytes: Buffer): unknown {
+  if (format === 'byte') return bytes.toString('base64');
+  if (format === 'quantity') return bytesOf(fieldsOf(bytes).get(1) ?? Buffer.from('0')).toString();
+  if (format === 'date-time' || format === 'micro-time') return decodeTime(bytes, format === 'micro-time');
+  if (format === 'int-or-string') {
+    const fields = fieldsOf(bytes);
+    return intOf(fields.get(1) ?? 0n) === 1
+      ? bytesOf(fields.get(3) ?? Buffer.alloc(0)).toString()
+      : intOf(fields.get(2) ?? 0n);
+  }
+  return bytes.toString();
+}
+
+/** An empty message is the zero time, which JSON writes as null. */
+function decodeTime(bytes: Buffer, micro: boolean): string | null {
+  if (bytes.length === 0) return null;
+  const fields = fieldsOf(bytes);
+  const seconds = new Date(intOf(fields.get(1) ?? 0n) * 1000).toISOString().slice(0, 19);
+  if (!micro) return `${seconds}Z`;
+  return `${seconds}.${String(Math.floor(intOf(fields.get(2) ?? 0n) / 1000)).padStart(6, '0')}Z`;
+}
+
+/** RawExtension and FieldsV1: JSON bytes under 1. */
+function decodeFree(bytes: Buffer): unknown {
+  const raw = bytesOf(fieldsOf(bytes).get(1) ?? Buffer.alloc(0));
+  if (raw.length === 0) return null;
+  try {
+    return JSON.parse(raw.toString());
+  } catch (err) {
+    throw badRequestError('protobuf: a free-form field does not hold JSON', err);
+  }
+}
