@@ -2,7 +2,9 @@
 
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { checkQualifiedName } from '../../machinery/name-rules.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
+import { validateWith } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
@@ -57,6 +59,10 @@ export const NamespaceKind = defineKind<Namespace>({
   subresources: { status: true, custom: [{ name: 'finalize', verbs: ['update'] }] },
   nameRule: 'label',
   allowUnconditionalUpdate: true,
+  markDeleted: (namespace) => {
+    namespace.status.phase = 'Terminating';
+  },
+  holdsDeletion: (namespace) => (namespace.spec.finalizers?.length ?? 0) > 0,
   prepareForCreate: (namespace) => {
     setNameLabel(namespace);
     namespace.status = { phase: 'Active' };
@@ -79,6 +85,8 @@ export const NamespaceKind = defineKind<Namespace>({
     },
     ageColumn,
   ],
+  validate: (namespace) =>
+    (namespace.spec.finalizers ?? []).flatMap((name) => validateWith(checkQualifiedName, name, 'spec.finalizers')),
 });
 
 /** Selectors of namespaces can name one by this label. A namespace that waits for its generated name gets it on creation. */

@@ -49,6 +49,7 @@ export const PodKind = defineKind<Pod>({
   },
   hasGeneration: true,
   allowUnconditionalUpdate: true,
+  returnsDeletedObject: true,
   prepareForCreate,
   prepareForUpdate: (pod) => syncServiceAccount(pod.spec),
   gracePeriodSeconds,

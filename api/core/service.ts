@@ -4,8 +4,10 @@ import { defineKind } from '../../machinery/kind.ts';
 import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { dropObsoleteFields, keepAllocatedFields, syncClusterIPs } from './service/allocated-fields.ts';
 import { serviceColumns } from './service/columns.ts';
 import { setServiceDefaults } from './service/defaults.ts';
+import { validateService, validateServiceUpdate } from './service/validation.ts';
 
 export const servicePort = s.object('io.k8s.api.core.v1.ServicePort', 'A port of a service.', {
   appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
@@ -141,12 +143,21 @@ export const ServiceKind = defineKind<Service>({
   nameRule: 'label1035',
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: true,
+  returnsDeletedObject: true,
   prepareForCreate: (service) => {
+    syncClusterIPs(service);
     service.status = { loadBalancer: {} };
+  },
+  prepareForUpdate: (next, old) => {
+    syncClusterIPs(next, old);
+    keepAllocatedFields(next, old);
+    dropObsoleteFields(next, old);
   },
   selectableFields: {
     'spec.clusterIP': (service) => service.spec.clusterIP ?? '',
     'spec.type': (service) => service.spec.type ?? '',
   },
   columns: serviceColumns,
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
 });

@@ -43,5 +43,6 @@ export const ServiceAccountKind = defineKind<ServiceAccount>({
     ],
   },
   allowUnconditionalUpdate: true,
+  returnsDeletedObject: true,
   columns: [ageColumn],
 });
