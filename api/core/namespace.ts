@@ -60,7 +60,7 @@ export const NamespaceKind = defineKind<Namespace>({
   nameRule: 'label',
   allowUnconditionalUpdate: true,
   markDeleted: (namespace) => {
-    namespace.status.phase = 'Terminating';
+    namespace.status = { ...namespace.status, phase: 'Terminating' };
   },
   holdsDeletion: (namespace) => (namespace.spec.finalizers?.length ?? 0) > 0,
   prepareForCreate: (namespace) => {
