@@ -17,7 +17,7 @@ import { createPathHandler } from './paths.ts';
 import { KindTable } from './registry/kind-table.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
-import { createApiServer } from './server.ts';
+import { ApiServer } from './server.ts';
 import { startCompactor } from './storage/compactor.ts';
 import { EtcdClient } from './storage/etcd.ts';
 import { ObjectStore } from './storage/object-store.ts';
@@ -141,7 +141,7 @@ async function start(options: Options, component: ComponentContext) {
   const range = parseRange(options['service-cluster-ip-range']);
   let notReady: string | null = 'etcd has not been read yet';
   const requestMetrics = createRequestMetrics(metrics, clock);
-  const server = createApiServer({
+  const server = new ApiServer({
     context,
     subresources,
     reviews,
@@ -160,7 +160,13 @@ async function start(options: Options, component: ComponentContext) {
     cert: readFileSync(options['tls-cert-file']),
     clientCa: readFileSync(options['client-ca-file']),
   };
-  const front = await serveFront({ tls, addresses: options['bind-address'], port: options['secure-port'] }, server);
+  const front = await serveFront(
+    { tls, addresses: options['bind-address'], port: options['secure-port'] },
+    {
+      request: (request) => server.request(request),
+      upgrade: (message, socket, head) => server.upgrade(message, socket, head),
+    },
+  );
   await loadCache(cache, component);
   notReady = 'bootstrap objects are being created';
   await ensureBootstrapObjects(context);

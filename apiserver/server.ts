@@ -1,5 +1,5 @@
 // The filter chain of a request, in Kubernetes' order: panic recovery, request id, authentication, impersonation, authorization, and then
-// whoever serves the path: a verb on a resource, a subresource, discovery, OpenAPI, health, metrics.
+// whoever serves the path: a verb on a resource, a subresource, a review, or one of the paths that are no resources.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -38,24 +38,25 @@ import type { Subresource, SubresourceContext } from './subresources/handler.ts'
 /** Serves a path that is not a resource: discovery, OpenAPI, health. Undefined: not mine. */
 export type PathHandler = (path: string, request: FrontRequest) => Promise<FrontResponse | undefined>;
 
+type Handler = (context: SubresourceContext, request: ApiRequest) => Promise<Answer>;
+
 export interface ApiServerParts {
   context: SubresourceContext;
   subresources: readonly Subresource[];
   /** Kinds that are answered, not stored: by `group/plural`. */
-  reviews: Readonly<Record<string, (context: SubresourceContext, request: ApiRequest) => Promise<Answer>>>;
+  reviews: Readonly<Record<string, Handler>>;
   paths: PathHandler;
   metrics: RequestMetrics;
 }
 
-export interface ApiServer {
-  request(request: FrontRequest): Promise<FrontResponse | undefined>;
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-}
+/** What is known of a request before its body is read: an upgrade has no more. */
+type RequestHead = Omit<FrontRequest, 'raw'>;
 
 const gzipBytes = promisify(gzip);
 const compressAboveBytes = 128 * 1024;
+const statusVerbs = ['get', 'update', 'patch'];
 
-const verbHandlers: Record<string, (context: SubresourceContext, request: ApiRequest) => Promise<Answer>> = {
+const verbHandlers: Record<string, Handler> = {
   get: handleGet,
   list: handleList,
   create: handleCreate,
@@ -65,34 +66,97 @@ const verbHandlers: Record<string, (context: SubresourceContext, request: ApiReq
   deletecollection: handleDeleteCollection,
 };
 
-export function createApiServer(parts: ApiServerParts): ApiServer {
-  const { context } = parts;
-  const bySubresource = new Map(parts.subresources.map((s) => [`${s.group}/${s.resource}/${s.name}`, s]));
+export class ApiServer {
+  readonly #parts: ApiServerParts;
+  readonly #context: SubresourceContext;
+  readonly #subresources: ReadonlyMap<string, Subresource>;
+
+  constructor(parts: ApiServerParts) {
+    this.#parts = parts;
+    this.#context = parts.context;
+    this.#subresources = new Map(parts.subresources.map((s) => [`${s.group}/${s.resource}/${s.name}`, s]));
+  }
+
+  /** Answers a request, or takes it over (watches, streams) and returns undefined. Never throws. */
+  async request(front: FrontRequest): Promise<FrontResponse | undefined> {
+    const info = requestInfoOf(front);
+    const auditId = randomUUID();
+    const done = this.#parts.metrics.begin(info);
+    try {
+      const response = await this.#serve(front, info);
+      done(response?.code ?? 200);
+      if (response) response.headers['audit-id'] = auditId;
+      return response;
+    } catch (err) {
+      const status = toStatusError(err, this.#context, info);
+      done(status.code);
+      return errorResponse(status, auditId);
+    }
+  }
+
+  /** Carries a connection that leaves HTTP to where it leads. */
+  upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const front: RequestHead = {
+      method: message.method ?? 'GET',
+      url: message.url ?? '/',
+      headers: message.headers,
+      body: Buffer.alloc(0),
+      socket: message.socket as TLSSocket,
+    };
+    const info = requestInfoOf(front);
+    this.#resolveUpgrade(front, info)
+      .then((target) => forwardUpgrade({ message, socket, head }, target, this.#context.kubelets))
+      .catch((err) => refuseUpgrade(socket, toStatusError(err, this.#context, info)));
+  }
+
+  async #resolveUpgrade(front: RequestHead, info: RequestInfo) {
+    // A browser's WebSocket cannot choose its method; exec is a create whichever way it comes.
+    const verb = info.isResource && info.subresource !== 'proxy' ? 'create' : info.verb;
+    const user = await this.#admit(front, { ...info, verb });
+    const request = this.#resolve(front, { info, user, signal: new AbortController().signal });
+    const subresource = this.#subresources.get(`${request.kind.group}/${request.kind.plural}/${info.subresource}`);
+    if (!subresource?.upgrade) throw unknownPathError();
+    return subresource.upgrade(this.#context, request);
+  }
 
   /** Authentication to authorization; what follows may trust the request. */
-  const admit = async (front: Pick<FrontRequest, 'headers' | 'socket'>, info: RequestInfo): Promise<UserInfo> => {
+  async #admit(front: RequestHead, info: RequestInfo): Promise<UserInfo> {
+    const { authorizer } = this.#context;
     const credentials = { socket: front.socket, authorization: one(front.headers.authorization) };
-    const real = await authenticate(credentials, {
-      tokens: context.tokens,
-      store: context.store,
-      kinds: context.kinds,
-    });
-    const user = impersonate(real, front.headers, context.authorizer);
+    const real = await authenticate(credentials, this.#context);
+    const user = impersonate(real, front.headers, authorizer);
     const attributes: Attributes = { ...info, user };
-    if (!context.authorizer.authorize(attributes).allowed) throw denied(attributes);
+    if (!authorizer.authorize(attributes).allowed) throw denied(attributes);
     return user;
-  };
+  }
 
-  const resolve = (info: RequestInfo, user: UserInfo, front: Omit<FrontRequest, 'raw'>, signal: AbortSignal) => {
-    const served = context.kinds.find(info.group, info.version, info.resource);
+  async #serve(front: FrontRequest, info: RequestInfo): Promise<FrontResponse | undefined> {
+    const user = await this.#admit(front, info);
+    if (!info.isResource) {
+      const found = await this.#parts.paths(info.path, front);
+      if (!found) throw unknownPathError();
+      return compress(front, found);
+    }
+    if (!this.#context.store.cache.ready) throw unavailableError('storage is (re)initializing');
+    const abort = new AbortController();
+    front.raw.on('close', () => abort.abort());
+    const request = this.#resolve(front, { info, user, signal: abort.signal });
+    const answer = await this.#dispatch(request, front);
+    return answer && this.#render(answer, request, front);
+  }
+
+  /** Finds the kind that the path names. */
+  #resolve(front: RequestHead, found: { info: RequestInfo; user: UserInfo; signal: AbortSignal }): ApiRequest {
+    const { info, user, signal } = found;
+    const served = this.#context.kinds.find(info.group, info.version, info.resource);
     if (!served) throw unknownPathError();
-    if (served.kind.namespaced && !info.namespace && info.name) throw unknownPathError();
-    if (!served.kind.namespaced && info.namespace && info.resource !== 'namespaces') throw unknownPathError();
-    const target = served.kind.namespaced ? info : { ...info, namespace: '' };
-    const request: ApiRequest = {
-      info: target,
-      kind: served.kind,
-      version: served.version,
+    const { kind, version } = served;
+    if (kind.namespaced && !info.namespace && info.name) throw unknownPathError();
+    if (!kind.namespaced && info.namespace && info.resource !== 'namespaces') throw unknownPathError();
+    return {
+      info: kind.namespaced ? info : { ...info, namespace: '' },
+      kind,
+      version,
       user,
       query: queryOf(front.url),
       contentType: one(front.headers['content-type']) ?? '',
@@ -100,54 +164,40 @@ export function createApiServer(parts: ApiServerParts): ApiServer {
       body: front.body,
       signal,
     };
-    return request;
-  };
+  }
 
-  const serveResource = async (
-    front: FrontRequest,
-    info: RequestInfo,
-    user: UserInfo,
-  ): Promise<FrontResponse | undefined> => {
-    if (!context.store.cache.ready) throw unavailableError('storage is (re)initializing');
-    const abort = new AbortController();
-    front.raw.on('close', () => abort.abort());
-    const request = resolve(info, user, front, abort.signal);
-    const answer = await dispatch(request, front);
-    return answer && render(answer, request, front);
-  };
-
-  const dispatch = async (request: ApiRequest, front: FrontRequest): Promise<Answer | undefined> => {
+  async #dispatch(request: ApiRequest, front: FrontRequest): Promise<Answer | undefined> {
     const { kind, info } = request;
-    const subresource = info.subresource;
-    const resource = { group: kind.group, resource: kind.plural };
-    if (subresource !== '' && !(subresource === 'status' && kind.subresources.status)) {
-      const name =
-        subresource === 'scale' && kind.subresources.scale
-          ? '*/*/scale'
-          : `${kind.group}/${kind.plural}/${subresource}`;
-      const handler = bySubresource.get(name);
-      if (!handler) throw unknownPathError();
-      return handler.handle(context, request, front);
+    const isStatus = info.subresource === 'status' && kind.subresources.status;
+    if (info.subresource !== '' && !isStatus) return this.#subresource(request, front);
+    const review = this.#parts.reviews[`${kind.group}/${kind.plural}`];
+    if (review && info.verb === 'create') return review(this.#context, request);
+    const allowed: readonly string[] = isStatus ? statusVerbs : kind.verbs;
+    if (!allowed.includes(info.verb) || !kind.stored) {
+      throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, info.verb);
     }
-    const review = parts.reviews[`${kind.group}/${kind.plural}`];
-    if (review && info.verb === 'create') return review(context, request);
-    const allowed = subresource === 'status' ? ['get', 'update', 'patch'] : kind.verbs;
-    if (!(allowed as readonly string[]).includes(info.verb) || !kind.stored)
-      throw methodNotAllowedError(resource, info.verb);
     if (info.verb === 'watch') {
-      await serveWatch(context, request, front);
+      await serveWatch(this.#context, request, front);
       return undefined;
     }
-    return verbHandlers[info.verb]!(context, request);
-  };
+    return verbHandlers[info.verb]!(this.#context, request);
+  }
 
-  const render = (answer: Answer, request: ApiRequest, front: FrontRequest): Promise<FrontResponse> => {
+  #subresource(request: ApiRequest, front: FrontRequest): Promise<Answer | undefined> {
+    const { kind, info } = request;
+    const isScale = info.subresource === 'scale' && kind.subresources.scale;
+    const handler = this.#subresources.get(isScale ? '*/*/scale' : `${kind.group}/${kind.plural}/${info.subresource}`);
+    if (!handler) throw unknownPathError();
+    return handler.handle(this.#context, request, front);
+  }
+
+  #render(answer: Answer, request: ApiRequest, front: FrontRequest): Promise<FrontResponse> {
     const rendered = renderAnswer(answer, {
       kind: request.kind,
       version: request.version,
       media: negotiate(one(front.headers.accept)),
       include: (request.query.get('includeObject') ?? 'Metadata') as IncludeObject,
-      nowMs: context.clock.now(),
+      nowMs: this.#context.clock.now(),
     });
     const warnings = (answer.warnings ?? []).map((w) => `299 - ${JSON.stringify(w)}`);
     return compress(front, {
@@ -155,65 +205,18 @@ export function createApiServer(parts: ApiServerParts): ApiServer {
       headers: { 'content-type': rendered.contentType, ...(warnings.length > 0 ? { warning: warnings } : {}) },
       body: rendered.body,
     });
-  };
+  }
+}
 
-  const serve = async (front: FrontRequest, info: RequestInfo): Promise<FrontResponse | undefined> => {
-    const user = await admit(front, info);
-    if (info.isResource) return serveResource(front, info, user);
-    const found = await parts.paths(info.path, front);
-    if (!found) throw unknownPathError();
-    return compress(front, found);
-  };
-
-  return {
-    async request(front) {
-      const url = new URL(front.url, 'https://localhost');
-      const info = parseRequestInfo(front.method, url.pathname, url.searchParams);
-      const auditId = randomUUID();
-      const done = parts.metrics.begin(info);
-      try {
-        const response = await serve(front, info);
-        done(response?.code ?? 200);
-        if (response) response.headers['audit-id'] = auditId;
-        return response;
-      } catch (err) {
-        const status = toStatusError(err, context, info);
-        done(status.code);
-        return errorResponse(status, auditId);
-      }
-    },
-    upgrade(message, socket, head) {
-      const url = new URL(message.url ?? '/', 'https://localhost');
-      const info = parseRequestInfo(message.method ?? 'GET', url.pathname, url.searchParams);
-      const front = {
-        method: message.method ?? 'GET',
-        url: message.url ?? '/',
-        headers: message.headers,
-        body: Buffer.alloc(0),
-        socket: message.socket as TLSSocket,
-      };
-      const run = async () => {
-        // A browser's WebSocket cannot choose its method; exec is a create whichever way it comes.
-        const user = await admit(front, {
-          ...info,
-          verb: info.isResource && info.subresource !== 'proxy' ? 'create' : info.verb,
-        });
-        const request = resolve(info, user, front, new AbortController().signal);
-        const handler = bySubresource.get(`${request.kind.group}/${request.kind.plural}/${info.subresource}`);
-        if (!handler?.upgrade) throw unknownPathError();
-        forwardUpgrade({ message, socket, head }, await handler.upgrade(context, request), context.kubelets);
-      };
-      run().catch((err) => refuseUpgrade(socket, toStatusError(err, context, info)));
-    },
-  };
+function requestInfoOf(front: RequestHead): RequestInfo {
+  const at = front.url.indexOf('?');
+  return parseRequestInfo(front.method, at < 0 ? front.url : front.url.slice(0, at), queryOf(front.url));
 }
 
 function denied(attributes: Attributes): StatusError {
   const { group, resource, name, isResource } = attributes;
-  if (!isResource) {
-    return new StatusError(403, 'Forbidden', `forbidden: ${describeDenial(attributes)}`, { details: {} });
-  }
-  return forbiddenError({ group, resource }, name, describeDenial(attributes));
+  if (isResource) return forbiddenError({ group, resource }, name, describeDenial(attributes));
+  return new StatusError(403, 'Forbidden', `forbidden: ${describeDenial(attributes)}`, { details: {} });
 }
 
 /** Anything thrown, as what the client is told. What is not a StatusError is a bug and is logged with its stack. */
