@@ -1,10 +1,12 @@
 // ControllerRevision: a snapshot of a controller's template.
 
+import { required } from '../../machinery/field-error.ts';
 import { defineKind, parseApiVersion } from '../../machinery/kind.ts';
 import { controllerOf, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
 
 export const controllerRevisionSchema = s.object(
   'io.k8s.api.apps.v1.ControllerRevision',
@@ -34,6 +36,11 @@ export const ControllerRevisionKind = defineKind<ControllerRevision>({
     { name: 'Revision', type: 'string', doc: 'Number of the revision.', cell: (revision) => revision.revision },
     ageColumn,
   ],
+  validate: (revision) => [
+    ...(revision.data === undefined ? [required('data', 'data is mandatory')] : []),
+    ...validateNonNegative(revision.revision, 'revision'),
+  ],
+  validateUpdate: (next, old) => validateImmutable(next.data, old.data, 'data'),
 });
 
 function showController(revision: ControllerRevision): string {

@@ -9,6 +9,7 @@ import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { validateDaemonSet, validateDaemonSetStatus, validateDaemonSetUpdate } from './daemonset/validation.ts';
 
 export const rollingUpdateDaemonSet = s.object(
   'io.k8s.api.apps.v1.RollingUpdateDaemonSet',
@@ -132,6 +133,9 @@ export const DaemonSetKind = defineKind<DaemonSet>({
     ageColumn,
     ...workloadColumns,
   ],
+  validate: validateDaemonSet,
+  validateUpdate: validateDaemonSetUpdate,
+  validateStatusUpdate: validateDaemonSetStatus,
 });
 
 function setDefaults({ spec }: DaemonSet): void {

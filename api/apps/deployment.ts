@@ -9,6 +9,7 @@ import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { validateDeployment, validateDeploymentStatus, validateDeploymentUpdate } from './deployment/validation.ts';
 
 export const rollingUpdateDeployment = s.object(
   'io.k8s.api.apps.v1.RollingUpdateDeployment',
@@ -130,6 +131,9 @@ export const DeploymentKind = defineKind<Deployment>({
     ageColumn,
     ...workloadColumns,
   ],
+  validate: validateDeployment,
+  validateUpdate: validateDeploymentUpdate,
+  validateStatusUpdate: validateDeploymentStatus,
 });
 
 function setDefaults({ spec }: Deployment): void {

@@ -1,5 +1,6 @@
 // ReplicaSet: a number of equal pods.
 
+import type { FieldError } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
@@ -8,6 +9,13 @@ import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
+import {
+  validateReplicaCounts,
+  validateSelector,
+  validateServingTemplate,
+  validateTemplateLabels,
+} from './workload-validation.ts';
 
 export const replicaSetSpec = s.object('io.k8s.api.apps.v1.ReplicaSetSpec', 'Desired state of a replica set.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
@@ -82,8 +90,22 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
     ageColumn,
     ...workloadColumns,
   ],
+  validate,
+  validateUpdate: (next, old) => validateImmutable(next.spec.selector, old.spec.selector, 'spec.selector'),
+  validateStatusUpdate: (next) => validateReplicaCounts(next.status, 'status'),
 });
 
 function setDefaults({ spec }: ReplicaSet): void {
   if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
+}
+
+function validate({ spec }: ReplicaSet): FieldError[] {
+  return [
+    ...validateNonNegative(spec.replicas, 'spec.replicas'),
+    ...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
+    // Upstream says deployment here as well.
+    ...validateSelector(spec.selector, 'deployment', 'spec.selector'),
+    ...validateTemplateLabels(spec.selector, spec.template, 'spec.template'),
+    ...validateServingTemplate(spec.template, 'ReplicaSet', 'spec.template'),
+  ];
 }

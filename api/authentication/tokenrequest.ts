@@ -1,5 +1,6 @@
 // TokenRequest: asks for a token of a service account.
 
+import { invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
@@ -49,4 +50,14 @@ export const TokenRequestKind = defineKind<TokenRequest>({
   verbs: ['create'],
   stored: false,
   served: [{ group: 'authentication.k8s.io', version: 'v1', schema: tokenRequestSchema }],
+  validate: ({ spec: { expirationSeconds = 0 } }) => {
+    const path = 'spec.expirationSeconds';
+    if (expirationSeconds < 600) {
+      return [invalid(path, expirationSeconds, 'may not specify a duration less than 10 minutes')];
+    }
+    if (expirationSeconds > 2 ** 32) {
+      return [invalid(path, expirationSeconds, 'may not specify a duration larger than 2^32 seconds')];
+    }
+    return [];
+  },
 });

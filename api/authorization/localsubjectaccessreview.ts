@@ -5,6 +5,7 @@ import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { subjectAccessReviewSpec, subjectAccessReviewStatus } from './access-attributes.ts';
+import { validateLocalSubjectAccessReview } from './validation.ts';
 
 export const localSubjectAccessReviewSchema = s.object(
   'io.k8s.api.authorization.v1.LocalSubjectAccessReview',
@@ -25,4 +26,5 @@ export const LocalSubjectAccessReviewKind = defineKind<LocalSubjectAccessReview>
   verbs: ['create'],
   served: [{ group: 'authorization.k8s.io', version: 'v1', schema: localSubjectAccessReviewSchema }],
   stored: false,
+  validate: validateLocalSubjectAccessReview,
 });

@@ -5,6 +5,7 @@ import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { nonResourceAttributes, resourceAttributes, subjectAccessReviewStatus } from './access-attributes.ts';
+import { validateSelfSubjectAccessReview } from './validation.ts';
 
 export const selfSubjectAccessReviewSpec = s.object(
   'io.k8s.api.authorization.v1.SelfSubjectAccessReviewSpec',
@@ -35,4 +36,5 @@ export const SelfSubjectAccessReviewKind = defineKind<SelfSubjectAccessReview>({
   verbs: ['create'],
   served: [{ group: 'authorization.k8s.io', version: 'v1', schema: selfSubjectAccessReviewSchema }],
   stored: false,
+  validate: validateSelfSubjectAccessReview,
 });

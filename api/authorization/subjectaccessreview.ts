@@ -5,6 +5,7 @@ import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { subjectAccessReviewSpec, subjectAccessReviewStatus } from './access-attributes.ts';
+import { validateSubjectAccessReview } from './validation.ts';
 
 export const subjectAccessReviewSchema = s.object(
   'io.k8s.api.authorization.v1.SubjectAccessReview',
@@ -25,4 +26,5 @@ export const SubjectAccessReviewKind = defineKind<SubjectAccessReview>({
   verbs: ['create'],
   served: [{ group: 'authorization.k8s.io', version: 'v1', schema: subjectAccessReviewSchema }],
   stored: false,
+  validate: validateSubjectAccessReview,
 });

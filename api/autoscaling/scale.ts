@@ -4,6 +4,7 @@ import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { validateNonNegative } from '../meta/validation.ts';
 
 export const scaleSpec = s.object('io.k8s.api.autoscaling.v1.ScaleSpec', 'Desired number of replicas.', {
   replicas: s.int32('Desired number.'),
@@ -31,4 +32,5 @@ export const ScaleKind = defineKind<Scale>({
   verbs: ['create'],
   stored: false,
   served: [{ group: 'autoscaling', version: 'v1', schema: scaleSchema }],
+  validate: (scale) => validateNonNegative(scale.spec.replicas, 'spec.replicas'),
 });

@@ -8,6 +8,7 @@ import type { ObjectOf } from '../meta/object.ts';
 import { jobColumns } from './job/columns.ts';
 import { prepareJob, setJobDefaults } from './job/defaults.ts';
 import { podFailurePolicy, successPolicy } from './job/pod-failure-policy.ts';
+import { validateJob, validateJobUpdate } from './job/validation.ts';
 
 export const jobSpec = s.object('io.k8s.api.batch.v1.JobSpec', 'Desired state of a job.', {
   activeDeadlineSeconds: s.int64('Seconds after which the job fails.', { pointer: true }),
@@ -98,4 +99,6 @@ export const JobKind = defineKind<Job>({
   prepareForCreate: prepareJob,
   selectableFields: { 'status.successful': (job) => String(job.status?.succeeded ?? 0) },
   columns: jobColumns,
+  validate: validateJob,
+  validateUpdate: validateJobUpdate,
 });

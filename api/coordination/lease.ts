@@ -1,5 +1,6 @@
 // Lease: a lock or heartbeat with an expiry.
 
+import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
@@ -34,4 +35,21 @@ export const LeaseKind = defineKind<Lease>({
     { name: 'Holder', type: 'string', doc: 'Who holds it.', cell: (lease) => lease.spec.holderIdentity ?? '' },
     ageColumn,
   ],
+  validate,
 });
+
+function validate({ spec }: Lease): FieldError[] {
+  const errors: FieldError[] = [];
+  const { leaseDurationSeconds, leaseTransitions, preferredHolder, strategy } = spec;
+  if (leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0) {
+    errors.push(invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0'));
+  }
+  if (leaseTransitions !== undefined && leaseTransitions < 0) {
+    errors.push(invalid('spec.leaseTransitions', leaseTransitions, 'must be greater than or equal to 0'));
+  }
+  if (preferredHolder && !strategy) {
+    const detail = 'may only be specified if `strategy` is defined';
+    errors.push(invalid('spec.preferredHolder', preferredHolder, detail));
+  }
+  return errors;
+}

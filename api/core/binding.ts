@@ -1,5 +1,6 @@
 // Binding: binds a pod to a node.
 
+import { type FieldError, notSupported, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
@@ -20,4 +21,14 @@ export const BindingKind = defineKind<Binding>({
   verbs: ['create'],
   served: [{ group: '', version: 'v1', schema: bindingSchema }],
   stored: false,
+  validate,
 });
+
+function validate({ target }: Binding): FieldError[] {
+  const errors: FieldError[] = [];
+  if (target.kind && target.kind !== 'Node') {
+    errors.push(notSupported('target.kind', target.kind, ['Node', '<empty>']));
+  }
+  if (!target.name) errors.push(required('target.name'));
+  return errors;
+}

@@ -5,6 +5,7 @@ import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn, joinWithMore } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { validateEndpoints } from './endpoints/validation.ts';
 import { objectReference } from './object-reference.ts';
 
 export const endpointAddress = s.object(
@@ -60,6 +61,7 @@ export const EndpointsKind = defineKind<Endpoints>({
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: true,
   columns: [{ name: 'Endpoints', type: 'string', doc: 'Addresses with their ports.', cell: showEndpoints }, ageColumn],
+  validate: validateEndpoints,
 });
 
 function showEndpoints(endpoints: Endpoints): string {

@@ -9,6 +9,7 @@ import type { ObjectOf } from '../meta/object.ts';
 import { eventColumns } from './event/columns.ts';
 import { eventFields } from './event/fields.ts';
 import { eventSource } from './event/source.ts';
+import { validateEvent } from './event/validation.ts';
 import { objectReference } from './object-reference.ts';
 
 export const eventSeries = s.object('io.k8s.api.core.v1.EventSeries', 'Repetitions of an event.', {
@@ -56,4 +57,5 @@ export const EventKind = defineKind<Event>({
   allowUnconditionalUpdate: true,
   selectableFields: eventFields,
   columns: eventColumns,
+  validate: validateEvent,
 });

@@ -6,6 +6,7 @@ import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { nodeColumns } from './node/columns.ts';
 import { nodeConfigSource, nodeStatus } from './node/node-status.ts';
+import { validateNode, validateNodeUpdate } from './node/validation.ts';
 
 export const taint = s.object('io.k8s.api.core.v1.Taint', 'Repels pods that do not tolerate it.', {
   effect: s.string('NoSchedule, PreferNoSchedule or NoExecute.', {
@@ -60,6 +61,9 @@ export const NodeKind = defineKind<Node>({
   allowUnconditionalUpdate: true,
   selectableFields: { 'spec.unschedulable': (node) => String(node.spec.unschedulable ?? false) },
   columns: nodeColumns,
+  validate: validateNode,
+  validateUpdate: validateNodeUpdate,
+  validateStatusUpdate: validateNode,
 });
 
 function setDefaults(node: Node): void {

@@ -9,6 +9,7 @@ import { setPodDefaults, syncServiceAccount } from './pod/defaults.ts';
 import { podSpec } from './pod/pod-spec.ts';
 import { podStatus } from './pod/pod-status.ts';
 import { qosClassOf } from './pod/qos.ts';
+import { validatePod, validatePodUpdate } from './pod/validation.ts';
 
 export const podSchema = s.object('io.k8s.api.core.v1.Pod', 'Containers that run together on one node.', {
   ...typeMeta,
@@ -64,6 +65,8 @@ export const PodKind = defineKind<Pod>({
     'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
   },
   columns: podColumns,
+  validate: validatePod,
+  validateUpdate: validatePodUpdate,
 });
 
 function prepareForCreate(pod: Pod): void {

@@ -5,6 +5,7 @@ import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { validateSecret, validateSecretUpdate } from './secret/validation.ts';
 
 export const secretSchema = s.object('io.k8s.api.core.v1.Secret', 'Secret data as keys and values.', {
   ...typeMeta,
@@ -28,6 +29,8 @@ export const SecretKind = defineKind<Secret>({
     { name: 'Data', type: 'string', doc: 'Number of keys.', cell: (secret) => Object.keys(secret.data ?? {}).length },
     ageColumn,
   ],
+  validate: validateSecret,
+  validateUpdate: validateSecretUpdate,
 });
 
 // stringData is for writing only: it wins over data and is never kept.

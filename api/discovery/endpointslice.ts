@@ -7,6 +7,7 @@ import { s, type TypeOf } from '../../machinery/schema.ts';
 import { objectReference } from '../core/object-reference.ts';
 import { ageColumn, joinWithMore } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { validateEndpointSlice, validateEndpointSliceUpdate } from './endpointslice/validation.ts';
 
 export const endpointConditions = s.object(
   'io.k8s.api.discovery.v1.EndpointConditions',
@@ -102,6 +103,8 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
     },
     ageColumn,
   ],
+  validate: validateEndpointSlice,
+  validateUpdate: validateEndpointSliceUpdate,
 });
 
 function showPorts(slice: EndpointSlice): string {

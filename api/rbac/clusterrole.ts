@@ -5,6 +5,7 @@ import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { policyRule } from './policy-rule.ts';
+import { validateClusterRole } from './validation.ts';
 
 export const aggregationRule = s.object('io.k8s.api.rbac.v1.AggregationRule', 'How rules are gathered.', {
   clusterRoleSelectors: s.list(labelSelector, 'Labels of the cluster roles to gather.', { listType: 'atomic' }),
@@ -31,4 +32,5 @@ export const ClusterRoleKind = defineKind<ClusterRole>({
   nameRule: 'path',
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: true,
+  validate: validateClusterRole,
 });

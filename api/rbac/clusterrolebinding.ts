@@ -6,6 +6,7 @@ import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { bindingColumns, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
+import { validateBinding, validateBindingUpdate } from './validation.ts';
 
 export const clusterRoleBindingSchema = s.object(
   'io.k8s.api.rbac.v1.ClusterRoleBinding',
@@ -35,4 +36,6 @@ export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: true,
   columns: bindingColumns,
+  validate: (binding) => validateBinding(binding, ['ClusterRole'], false),
+  validateUpdate: validateBindingUpdate,
 });

@@ -5,6 +5,7 @@ import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { policyRule } from './policy-rule.ts';
+import { validateRules } from './validation.ts';
 
 export const roleSchema = s.object('io.k8s.api.rbac.v1.Role', 'Permissions within a namespace.', {
   ...typeMeta,
@@ -21,4 +22,5 @@ export const RoleKind = defineKind<Role>({
   nameRule: 'path',
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: true,
+  validate: (role) => validateRules(role.rules, true),
 });

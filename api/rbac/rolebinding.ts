@@ -6,6 +6,7 @@ import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { bindingColumns, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
+import { validateBinding, validateBindingUpdate } from './validation.ts';
 
 export const roleBindingSchema = s.object(
   'io.k8s.api.rbac.v1.RoleBinding',
@@ -30,4 +31,6 @@ export const RoleBindingKind = defineKind<RoleBinding>({
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: true,
   columns: bindingColumns,
+  validate: (binding) => validateBinding(binding, ['Role', 'ClusterRole'], true),
+  validateUpdate: validateBindingUpdate,
 });

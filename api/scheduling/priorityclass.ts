@@ -1,10 +1,13 @@
 // PriorityClass: a name for a pod priority.
 
+import { type FieldError, forbidden } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
+import { validateOptionalWord } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { validateImmutable } from '../meta/validation.ts';
 
 export const priorityClassSchema = s.object('io.k8s.api.scheduling.v1.PriorityClass', 'A name for a pod priority.', {
   ...typeMeta,
@@ -45,4 +48,37 @@ export const PriorityClassKind = defineKind<PriorityClass>({
       cell: (priority) => priority.preemptionPolicy ?? '',
     },
   ],
+  validate,
+  validateUpdate: (next, old) => [
+    ...(next.value === old.value ? [] : [forbidden('value', 'may not be changed in an update.')]),
+    ...validateImmutable(next.preemptionPolicy, old.preemptionPolicy, 'preemptionPolicy'),
+  ],
 });
+
+const highestUserPriority = 1_000_000_000;
+
+/** The classes of the system's own pods, the only ones above what users may have. */
+export const systemPriorities: Readonly<Record<string, number>> = {
+  'system-cluster-critical': 2_000_000_000,
+  'system-node-critical': 2_000_001_000,
+};
+
+function validate(priority: PriorityClass): FieldError[] {
+  const errors: FieldError[] = [];
+  const name = priority.metadata.name ?? '';
+  if (name.startsWith('system-')) {
+    if (systemPriorities[name] !== priority.value) {
+      const why =
+        name in systemPriorities
+          ? `value of ${name} PriorityClass must be ${systemPriorities[name]}`
+          : `${name} is not a known system priority class`;
+      const detail = `priority class names with 'system-' prefix are reserved for system use only. error: ${why}`;
+      errors.push(forbidden('metadata.name', detail));
+    }
+  } else if ((priority.value ?? 0) > highestUserPriority) {
+    errors.push(forbidden('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`));
+  }
+  const policies = ['Never', 'PreemptLowerPriority'];
+  errors.push(...validateOptionalWord(priority.preemptionPolicy, policies, 'preemptionPolicy'));
+  return errors;
+}

@@ -19,10 +19,13 @@ export function setJobDefaults(job: Job): void {
   spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed';
 }
 
-const uidLabel = 'batch.kubernetes.io/controller-uid';
-const nameLabel = 'batch.kubernetes.io/job-name';
-const oldUidLabel = 'controller-uid';
-const oldNameLabel = 'job-name';
+/** Labels of a job's pods; the old ones stay for those who select by them. */
+export const jobLabels = {
+  uid: 'batch.kubernetes.io/controller-uid',
+  name: 'batch.kubernetes.io/job-name',
+  oldUid: 'controller-uid',
+  oldName: 'job-name',
+} as const;
 
 /** Gives a new job a selector that only its own pods match, unless its author chose one. Changes the job. */
 export function prepareJob(job: Job): void {
@@ -34,8 +37,13 @@ export function prepareJob(job: Job): void {
 }
 
 function generateSelector({ spec, metadata: { uid = '', name = '' } }: Job): void {
-  const labels = { [oldUidLabel]: uid, [oldNameLabel]: name, [uidLabel]: uid, [nameLabel]: name };
+  const labels = {
+    [jobLabels.oldUid]: uid,
+    [jobLabels.oldName]: name,
+    [jobLabels.uid]: uid,
+    [jobLabels.name]: name,
+  };
   const { template } = spec;
   if (template) template.metadata = { ...template.metadata, labels: { ...template.metadata?.labels, ...labels } };
-  spec.selector = { ...spec.selector, matchLabels: { ...spec.selector?.matchLabels, [uidLabel]: uid } };
+  spec.selector = { ...spec.selector, matchLabels: { ...spec.selector?.matchLabels, [jobLabels.uid]: uid } };
 }

@@ -1,0 +1,89 @@
+// What deployments, replica sets and daemon sets have in common: a selector, a template of pods that never end, counters.
+// Upstream: pkg/apis/apps/validation.
+import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { matchesLabelSelector } from '../../machinery/labels.ts';
+import type { LabelSelector } from '../../machinery/metadata.ts';
+import { validatePodTemplate } from '../core/pod/pod-spec-validation.ts';
+import type { PodTemplateSpec } from '../core/pod/pod-template.ts';
+import { isEmptySelector, validateLabelSelector } from '../meta/checks.ts';
+import { validateNonNegative } from '../meta/validation.ts';
+
+export const labelsMismatchText = '`selector` does not match template `labels`';
+
+/** `kind` names the workload in the text about an empty selector. */
+export function validateSelector(selector: LabelSelector | undefined, kind: string, path: string): FieldError[] {
+  if (!selector) return [required(path)];
+  const errors = validateLabelSelector(selector, path);
+  if (isEmptySelector(selector)) errors.push(invalid(path, selector, `empty selector is invalid for ${kind}`));
+  return errors;
+}
+
+export function validateTemplateLabels(
+  selector: LabelSelector | undefined,
+  template: PodTemplateSpec | undefined,
+  path: string,
+): FieldError[] {
+  const labels = template?.metadata?.labels;
+  if (matchesLabelSelector(selector, labels)) return [];
+  return [invalid(`${path}.metadata.labels`, labels, labelsMismatchText)];
+}
+
+/** A template whose pods run for good. `kind` names the workload that has no deadlines. */
+export function validateServingTemplate(
+  template: PodTemplateSpec | undefined,
+  kind: string,
+  path: string,
+): FieldError[] {
+  const errors = validatePodTemplate(template, path);
+  const spec = template?.spec;
+  if (spec?.restartPolicy && spec.restartPolicy !== 'Always') {
+    errors.push(notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, ['Always']));
+  }
+  if (spec?.activeDeadlineSeconds !== undefined) {
+    const detail = `activeDeadlineSeconds in ${kind} is not Supported`;
+    errors.push(forbidden(`${path}.spec.activeDeadlineSeconds`, detail));
+  }
+  return errors;
+}
+
+export interface ReplicaCounts {
+  observedGeneration?: number;
+  replicas?: number;
+  updatedReplicas?: number;
+  readyReplicas?: number;
+  availableReplicas?: number;
+  unavailableReplicas?: number;
+  fullyLabeledReplicas?: number;
+  collisionCount?: number;
+}
+
+const counters = [
+  'observedGeneration',
+  'replicas',
+  'updatedReplicas',
+  'fullyLabeledReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'unavailableReplicas',
+  'collisionCount',
+] as const satisfies (keyof ReplicaCounts)[];
+
+/** A part cannot be larger than the whole. */
+export function validateReplicaCounts(status: ReplicaCounts | undefined, path: string): FieldError[] {
+  if (!status) return [];
+  const errors = counters.flatMap((field) => validateNonNegative(status[field], `${path}.${field}`));
+  for (const field of ['updatedReplicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const) {
+    if ((status[field] ?? 0) <= (status.replicas ?? 0)) continue;
+    errors.push(invalid(`${path}.${field}`, status[field], 'cannot be greater than status.replicas'));
+  }
+  if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0)) {
+    errors.push(invalid(`${path}.availableReplicas`, status.availableReplicas, 'cannot be greater than readyReplicas'));
+  }
+  return errors;
+}
+
+export function validateCollisionCount(next: number | undefined, old: number | undefined, path: string): FieldError[] {
+  if (old === undefined) return [];
+  if (next === undefined) return [invalid(path, null, 'cannot be decremented')];
+  return next < old ? [invalid(path, next, 'cannot be decremented')] : [];
+}

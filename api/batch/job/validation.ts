@@ -1,0 +1,152 @@
+// Validation of jobs. Upstream: ValidateJob in pkg/apis/batch/validation.
+import { type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { jsonEqual } from '../../../machinery/json.ts';
+import { matchesLabelSelector } from '../../../machinery/labels.ts';
+import { validatePodTemplate } from '../../core/pod/pod-spec-validation.ts';
+import { validateLabelSelector, validateWord } from '../../meta/checks.ts';
+import { validateImmutable, validateNonNegative } from '../../meta/validation.ts';
+import type { Job, JobSpec } from '../job.ts';
+import { jobLabels } from './defaults.ts';
+import { validatePodFailurePolicy, validateSuccessPolicy } from './policy-validation.ts';
+
+const maxIndexedParallelism = 100_000;
+
+export function validateJob(job: Job): FieldError[] {
+  return [...validateGeneratedSelector(job), ...validateSpec(job.spec, 'spec')];
+}
+
+/** What the server generated must still be there, and nothing else. */
+function validateGeneratedSelector({ spec, metadata }: Job): FieldError[] {
+  if (spec.manualSelector || !spec.selector) return [];
+  const errors: FieldError[] = [];
+  const { uid = '', name = '' } = metadata;
+  const expected = { matchLabels: { [jobLabels.uid]: uid } };
+  const oldExpected = { matchLabels: { [jobLabels.oldUid]: uid } };
+  if (!jsonEqual(spec.selector, expected) && !jsonEqual(spec.selector, oldExpected)) {
+    errors.push(invalid('spec.selector', spec.selector, '`selector` not auto-generated'));
+  }
+  const labels = spec.template?.metadata?.labels ?? {};
+  const generated: [string, string][] = [
+    [jobLabels.oldUid, uid],
+    [jobLabels.oldName, name],
+  ];
+  for (const [key, value] of generated) {
+    const at = `spec.template.metadata.labels[${key}]`;
+    if (labels[key] === undefined) errors.push(required(at, `must be '${value}'`));
+    else if (labels[key] !== value) errors.push(invalid(at, labels, `must be '${value}'`));
+  }
+  return errors;
+}
+
+const counters = [
+  'parallelism',
+  'completions',
+  'activeDeadlineSeconds',
+  'backoffLimit',
+  'ttlSecondsAfterFinished',
+  'backoffLimitPerIndex',
+  'maxFailedIndexes',
+] as const satisfies (keyof JobSpec)[];
+
+function validateSpec(spec: JobSpec, path: string): FieldError[] {
+  const errors = counters.flatMap((field) => validateNonNegative(spec[field], `${path}.${field}`));
+  errors.push(...validateWord(spec.completionMode, ['NonIndexed', 'Indexed'], `${path}.completionMode`));
+  errors.push(...validateIndexed(spec, path));
+  if (!spec.selector) errors.push(required(`${path}.selector`));
+  else errors.push(...validateLabelSelector(spec.selector, `${path}.selector`));
+  const template = `${path}.template`;
+  const labels = spec.template?.metadata?.labels;
+  if (spec.selector && !matchesLabelSelector(spec.selector, labels)) {
+    errors.push(invalid(`${template}.metadata.labels`, labels, '`selector` does not match template `labels`'));
+  }
+  errors.push(...validatePodTemplate(spec.template, template));
+  errors.push(...validateRestartPolicy(spec, template));
+  if (spec.podFailurePolicy) errors.push(...validatePodFailurePolicy(spec, `${path}.podFailurePolicy`));
+  if (spec.successPolicy) errors.push(...validateSuccessPolicy(spec, `${path}.successPolicy`));
+  const replacement = spec.podReplacementPolicy;
+  const supported = spec.podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed'];
+  if (replacement && !supported.includes(replacement)) {
+    errors.push(notSupported(`${path}.podReplacementPolicy`, replacement, supported));
+  }
+  return errors;
+}
+
+function validateIndexed(spec: JobSpec, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (spec.completionMode === 'Indexed') {
+    if (spec.completions === undefined) {
+      errors.push(required(`${path}.completions`, 'when completion mode is Indexed'));
+    }
+    if ((spec.parallelism ?? 0) > maxIndexedParallelism) {
+      const detail = `must be less than or equal to ${maxIndexedParallelism} when completion mode is Indexed`;
+      errors.push(invalid(`${path}.parallelism`, spec.parallelism, detail));
+    }
+    if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
+      errors.push(required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'));
+    }
+    return errors;
+  }
+  for (const field of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const) {
+    if (spec[field] === undefined) continue;
+    errors.push(invalid(`${path}.${field}`, spec[field], 'requires indexed completion mode'));
+  }
+  return errors;
+}
+
+function validateRestartPolicy({ template, podFailurePolicy }: JobSpec, path: string): FieldError[] {
+  const at = `${path}.spec.restartPolicy`;
+  const policy = template?.spec?.restartPolicy;
+  if (!policy || policy === 'Always') return [required(at, 'valid values: "OnFailure", "Never"')];
+  if (policy !== 'OnFailure' && policy !== 'Never') return [notSupported(at, policy, ['OnFailure', 'Never'])];
+  if (podFailurePolicy && policy !== 'Never') {
+    return [invalid(at, policy, 'only "Never" is supported when podFailurePolicy is specified')];
+  }
+  return [];
+}
+
+const immutableFields = [
+  'selector',
+  'completionMode',
+  'podFailurePolicy',
+  'backoffLimitPerIndex',
+  'managedBy',
+  'successPolicy',
+] as const satisfies (keyof JobSpec)[];
+
+export function validateJobUpdate(next: Job, old: Job): FieldError[] {
+  const errors = validateCompletionsUpdate(next.spec, old.spec);
+  for (const field of immutableFields) {
+    errors.push(...validateImmutable(next.spec[field], old.spec[field], `spec.${field}`));
+  }
+  const template = isHeldBack(old) ? withSchedulingOf(next.spec.template, old.spec.template) : next.spec.template;
+  errors.push(...validateImmutable(template, old.spec.template, 'spec.template'));
+  return errors;
+}
+
+/** An indexed job may change its size as long as completions and parallelism stay equal. */
+function validateCompletionsUpdate(next: JobSpec, old: JobSpec): FieldError[] {
+  if (next.completions === old.completions) return [];
+  if (next.completionMode !== 'Indexed' || next.completions === undefined || old.completions === undefined) {
+    return validateImmutable(next.completions, old.completions, 'spec.completions');
+  }
+  if (next.completions === next.parallelism) return [];
+  const detail = 'can only be modified in tandem with spec.parallelism';
+  return [invalid('spec.completions', next.completions, `${detail}`)];
+}
+
+/** A suspended job that has not started may still be told where to run. */
+function isHeldBack(job: Job): boolean {
+  return job.spec.suspend === true && !job.status?.startTime;
+}
+
+function withSchedulingOf(template: JobSpec['template'], old: JobSpec['template']): JobSpec['template'] {
+  const { nodeSelector, tolerations, schedulingGates } = old?.spec ?? {};
+  const affinity = { ...template.spec?.affinity, nodeAffinity: old?.spec?.affinity?.nodeAffinity };
+  const spec = { ...template.spec, nodeSelector, tolerations, schedulingGates };
+  const nodeAffinityOnly = Object.values(affinity).every((part) => part === undefined);
+  return {
+    ...template,
+    metadata: { ...template.metadata, labels: old?.metadata?.labels, annotations: old?.metadata?.annotations },
+    spec: { ...spec, affinity: nodeAffinityOnly ? old?.spec?.affinity : affinity },
+  } as JobSpec['template'];
+}

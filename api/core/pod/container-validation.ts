@@ -1,0 +1,181 @@
+// Validation of containers, init containers and ephemeral containers. Upstream: pkg/apis/core/validation.
+import { duplicate, type FieldError, forbidden, invalid, notFound, required } from '../../../machinery/field-error.ts';
+import {
+  checkPortName,
+  validateDNSLabel,
+  validateOptionalWord,
+  validatePortNumber,
+  validateWith,
+  validateWord,
+} from '../../meta/checks.ts';
+import type { Container, ContainerPort, EphemeralContainer } from './container.ts';
+import { validateEnv, validateEnvFrom } from './env-validation.ts';
+import type { PodSpec } from './pod-spec.ts';
+import { validateLifecycle, validateProbesAndHooks } from './probe-validation.ts';
+import { isSidecar } from './resource-totals.ts';
+import { validateResizePolicies, validateResources } from './resource-validation.ts';
+import { validateSecurityContext } from './security-validation.ts';
+import { validateMounts } from './volume-validation.ts';
+
+const protocols = ['SCTP', 'TCP', 'UDP'];
+const pullPolicies = ['Always', 'IfNotPresent', 'Never'];
+const messagePolicies = ['FallbackToLogsOnError', 'File'];
+
+/** What all three sorts of containers share. */
+function validateCommon(container: Container, spec: PodSpec, path: string): FieldError[] {
+  const errors = container.name ? validateDNSLabel(container.name, `${path}.name`) : [required(`${path}.name`)];
+  const image = container.image ?? '';
+  if (!image) errors.push(required(`${path}.image`));
+  else if (image.trim() !== image) {
+    errors.push(invalid(`${path}.image`, image, 'must not have leading or trailing whitespace'));
+  }
+  const at = `${path}.terminationMessagePolicy`;
+  errors.push(...validateWord(container.terminationMessagePolicy, messagePolicies, at));
+  errors.push(...validatePorts(container.ports ?? [], `${path}.ports`));
+  errors.push(...validateEnv(container.env ?? [], `${path}.env`));
+  errors.push(...validateEnvFrom(container.envFrom ?? [], `${path}.envFrom`));
+  errors.push(...validateMounts(container, spec.volumes ?? [], path));
+  errors.push(...validateWord(container.imagePullPolicy, pullPolicies, `${path}.imagePullPolicy`));
+  const claims = new Set((spec.resourceClaims ?? []).map((claim) => claim.name));
+  errors.push(...validateResources(container.resources, claims, `${path}.resources`));
+  errors.push(...validateResizePolicies(container.resizePolicy ?? [], `${path}.resizePolicy`));
+  errors.push(...validateSecurityContext(container.securityContext, `${path}.securityContext`));
+  return errors;
+}
+
+function validatePorts(ports: readonly ContainerPort[], path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const names = new Set<string>();
+  for (const [i, port] of ports.entries()) {
+    const at = `${path}[${i}]`;
+    if (port.name) {
+      const complaints = validateWith(checkPortName, port.name, `${at}.name`);
+      if (complaints.length === 0 && names.has(port.name)) complaints.push(duplicate(`${at}.name`, port.name));
+      errors.push(...complaints);
+      names.add(port.name);
+    }
+    if (!port.containerPort) errors.push(required(`${at}.containerPort`));
+    else errors.push(...validatePortNumber(port.containerPort, `${at}.containerPort`));
+    if (port.hostPort) errors.push(...validatePortNumber(port.hostPort, `${at}.hostPort`));
+    errors.push(...validateWord(port.protocol, protocols, `${at}.protocol`));
+  }
+  return errors;
+}
+
+/** Two containers of a pod cannot take the same port of the node. */
+function validateHostPortConflicts(containers: readonly Container[], path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  for (const [i, container] of containers.entries()) {
+    for (const [j, port] of (container.ports ?? []).entries()) {
+      if (!port.hostPort) continue;
+      const key = `${port.protocol}/${port.hostIP ?? ''}/${port.hostPort}`;
+      if (seen.has(key)) errors.push(duplicate(`${path}[${i}].ports[${j}].hostPort`, key));
+      seen.add(key);
+    }
+  }
+  return errors;
+}
+
+export function validateContainers(spec: PodSpec, path: string, graceSeconds: number): FieldError[] {
+  const containers = spec.containers ?? [];
+  if (containers.length === 0) return [required(path)];
+  const errors: FieldError[] = [];
+  const names = new Set<string>();
+  for (const [i, container] of containers.entries()) {
+    const at = `${path}[${i}]`;
+    errors.push(...validateCommon(container, spec, at));
+    if (container.name && names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
+    names.add(container.name);
+    errors.push(...validateProbesAndHooks(container, at, graceSeconds));
+    errors.push(...validateRestart(container, ['Always', 'OnFailure', 'Never'], at));
+  }
+  errors.push(...validateHostPortConflicts(containers, path));
+  return errors;
+}
+
+function validateRestart(container: Container, supported: readonly string[], path: string): FieldError[] {
+  const errors: FieldError[] = validateOptionalWord(container.restartPolicy, supported, `${path}.restartPolicy`);
+  const rules = container.restartPolicyRules ?? [];
+  if (rules.length > 0 && container.restartPolicy === undefined) {
+    errors.push(required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used'));
+  }
+  for (const [i, rule] of rules.entries()) {
+    const at = `${path}.restartPolicyRules[${i}]`;
+    errors.push(...validateWord(rule.action, ['Restart', 'RestartAllContainers'], `${at}.action`));
+    if (!rule.exitCodes) errors.push(required(`${at}.exitCodes`, 'must be specified'));
+    else errors.push(...validateWord(rule.exitCodes.operator, ['In', 'NotIn'], `${at}.exitCodes.operator`));
+  }
+  return errors;
+}
+
+// An init container that ends has no use for what watches a running one.
+const sidecarOnly = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
+
+export function validateInitContainers(spec: PodSpec, path: string, graceSeconds: number): FieldError[] {
+  const errors: FieldError[] = [];
+  const names = new Set((spec.containers ?? []).map((container) => container.name));
+  for (const [i, container] of (spec.initContainers ?? []).entries()) {
+    const at = `${path}[${i}]`;
+    errors.push(...validateCommon(container, spec, at));
+    if (isSidecar(container)) errors.push(...validateProbesAndHooks(container, at, graceSeconds));
+    else {
+      if (container.lifecycle?.postStart || container.lifecycle?.preStop) {
+        errors.push(forbidden(`${at}.lifecycle`, 'may not be set for init containers without restartPolicy=Always'));
+      }
+      for (const probe of sidecarOnly) {
+        if (!container[probe]) continue;
+        errors.push(forbidden(`${at}.${probe}`, 'may not be set for init containers without restartPolicy=Always'));
+      }
+    }
+    errors.push(...validateRestart(container, ['Always', 'Never', 'OnFailure'], at));
+    if (container.name && names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
+    names.add(container.name);
+    errors.push(...validateHostPortConflicts([container], path));
+  }
+  return errors;
+}
+
+const ephemeralForbidden = [
+  'ports',
+  'resources',
+  'livenessProbe',
+  'readinessProbe',
+  'startupProbe',
+  'lifecycle',
+  'resizePolicy',
+  'restartPolicy',
+  'restartPolicyRules',
+] as const satisfies (keyof EphemeralContainer)[];
+
+export function validateEphemeralContainers(spec: PodSpec, path: string, graceSeconds: number): FieldError[] {
+  const errors: FieldError[] = [];
+  const targets = new Set([...(spec.containers ?? []), ...(spec.initContainers ?? [])].map((c) => c.name));
+  const names = new Set(targets);
+  for (const [i, container] of (spec.ephemeralContainers ?? []).entries()) {
+    const at = `${path}[${i}]`;
+    errors.push(...validateCommon(container as Container, spec, at));
+    if (container.name && names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
+    names.add(container.name);
+    if (container.targetContainerName && !targets.has(container.targetContainerName)) {
+      errors.push(notFound(`${at}.targetContainerName`, container.targetContainerName));
+    }
+    for (const field of ephemeralForbidden) {
+      if (isEmpty(container[field])) continue;
+      errors.push(forbidden(`${at}.${field}`, 'cannot be set for an Ephemeral Container'));
+    }
+    if (container.lifecycle) errors.push(...validateLifecycle(container.lifecycle, `${at}.lifecycle`, graceSeconds));
+    for (const [j, mount] of (container.volumeMounts ?? []).entries()) {
+      const mountPath = `${at}.volumeMounts[${j}]`;
+      if (mount.subPath) errors.push(forbidden(`${mountPath}.subPath`, 'cannot be set for an Ephemeral Container'));
+      if (mount.subPathExpr) {
+        errors.push(forbidden(`${mountPath}.subPathExpr`, 'cannot be set for an Ephemeral Container'));
+      }
+    }
+  }
+  return errors;
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || (typeof value === 'object' && Object.keys(value as object).length === 0);
+}

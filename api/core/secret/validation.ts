@@ -1,0 +1,64 @@
+// Validation of secrets: their type says what keys they need. Upstream: ValidateSecret in pkg/apis/core/validation.
+import { type FieldError, forbidden, invalid, required, tooLong } from '../../../machinery/field-error.ts';
+import { jsonEqual } from '../../../machinery/json.ts';
+import { checkConfigMapKey } from '../../meta/checks.ts';
+import { validateImmutable } from '../../meta/validation.ts';
+import type { Secret } from '../secret.ts';
+
+/** Of a Secret or a ConfigMap. */
+export const maxDataBytes = 1024 * 1024;
+export const immutableDataText = 'field is immutable when `immutable` is set';
+
+const decodedLength = (base64: string) =>
+  Math.floor((base64.length * 3) / 4) - (base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0);
+
+export function validateSecret(secret: Secret): FieldError[] {
+  const errors: FieldError[] = [];
+  let bytes = 0;
+  for (const [key, value] of Object.entries(secret.data ?? {})) {
+    for (const complaint of checkConfigMapKey(key)) errors.push(invalid(`data[${key}]`, key, complaint));
+    bytes += decodedLength(value ?? '');
+  }
+  if (bytes > maxDataBytes) errors.push(tooLong('data', maxDataBytes));
+  errors.push(...(typeValidators[secret.type ?? '']?.(secret) ?? []));
+  return errors;
+}
+
+function requireKeys(secret: Secret, keys: readonly string[]): FieldError[] {
+  return keys.filter((key) => secret.data?.[key] === undefined).map((key) => required(`data[${key}]`));
+}
+
+function requireJson(secret: Secret, key: string): FieldError[] {
+  const missing = requireKeys(secret, [key]);
+  if (missing.length > 0) return missing;
+  try {
+    JSON.parse(atob(secret.data![key]!));
+    return [];
+  } catch (err) {
+    return [invalid(`data[${key}]`, '<secret contents redacted>', (err as Error).message)];
+  }
+}
+
+const accountAnnotation = 'kubernetes.io/service-account.name';
+
+const typeValidators: Record<string, (secret: Secret) => FieldError[]> = {
+  'kubernetes.io/service-account-token': (secret) =>
+    secret.metadata.annotations?.[accountAnnotation] ? [] : [required(`metadata.annotations[${accountAnnotation}]`)],
+  'kubernetes.io/dockercfg': (secret) => requireJson(secret, '.dockercfg'),
+  'kubernetes.io/dockerconfigjson': (secret) => requireJson(secret, '.dockerconfigjson'),
+  'kubernetes.io/basic-auth': (secret) => {
+    // Either will do.
+    const missing = requireKeys(secret, ['username', 'password']);
+    return missing.length === 2 ? missing : [];
+  },
+  'kubernetes.io/ssh-auth': (secret) => (secret.data?.['ssh-privatekey'] ? [] : [required('data[ssh-privatekey]')]),
+  'kubernetes.io/tls': (secret) => requireKeys(secret, ['tls.crt', 'tls.key']),
+};
+
+export function validateSecretUpdate(next: Secret, old: Secret): FieldError[] {
+  const errors = validateImmutable(next.type, old.type, 'type');
+  if (!old.immutable) return errors;
+  if (!next.immutable) errors.push(forbidden('immutable', immutableDataText));
+  if (!jsonEqual(next.data ?? {}, old.data ?? {})) errors.push(forbidden('data', immutableDataText));
+  return errors;
+}

@@ -1,0 +1,167 @@
+// Checks of single values that the validation of many kinds is built from.
+// Upstream: apimachinery's util/validation and apis/meta/v1/validation.
+import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import type { LabelSelector } from '../../machinery/metadata.ts';
+import {
+  checkDNS1123Label,
+  checkDNS1123Subdomain,
+  checkLabelValue,
+  checkQualifiedName,
+} from '../../machinery/name-rules.ts';
+import { validateLabels } from './validation.ts';
+
+export const rangeText = (min: number, max: number) => `must be between ${min} and ${max}, inclusive`;
+
+type Check = (value: string) => string[];
+
+/** One error for each complaint about the value. */
+export function validateWith(check: Check, value: string, path: string): FieldError[] {
+  return check(value).map((complaint) => invalid(path, value, complaint));
+}
+
+export const validateDNSLabel = (value: string, path: string) => validateWith(checkDNS1123Label, value, path);
+export const validateDNSSubdomain = (value: string, path: string) => validateWith(checkDNS1123Subdomain, value, path);
+export const validateQualifiedName = (value: string, path: string) => validateWith(checkQualifiedName, value, path);
+
+/** Required, and one of the supported words. */
+export function validateWord(value: string | undefined, supported: readonly string[], path: string): FieldError[] {
+  if (!value) return [required(path)];
+  return validateOptionalWord(value, supported, path);
+}
+
+export function validateOptionalWord(
+  value: string | undefined,
+  supported: readonly string[],
+  path: string,
+): FieldError[] {
+  return value === undefined || supported.includes(value) ? [] : [notSupported(path, value, supported)];
+}
+
+export function validateRequired(value: unknown, path: string): FieldError[] {
+  return value === undefined || value === null || value === '' ? [required(path)] : [];
+}
+
+export function checkPortNumber(port: number): string[] {
+  return port >= 1 && port <= 65535 ? [] : [rangeText(1, 65535)];
+}
+
+export function checkPortName(name: string): string[] {
+  const complaints: string[] = [];
+  if (name.length > 15) complaints.push('must be no more than 15 characters');
+  if (!/^[-a-z0-9]+$/.test(name)) {
+    complaints.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
+  }
+  if (!/[a-z]/.test(name)) complaints.push('must contain at least one letter (a-z)');
+  if (name.includes('--')) complaints.push('must not contain consecutive hyphens');
+  if (/^-|-$/.test(name)) complaints.push('must not begin or end with a hyphen');
+  return complaints;
+}
+
+export function validatePortNumber(port: number, path: string): FieldError[] {
+  return checkPortNumber(port).map((complaint) => invalid(path, port, complaint));
+}
+
+export function validatePortNumberOrName(port: number | string, path: string): FieldError[] {
+  return typeof port === 'number' ? validatePortNumber(port, path) : validateWith(checkPortName, port, path);
+}
+
+const ipv4Pattern = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+
+/** 4, 6, or 0 for a text that is no address. */
+export function ipFamilyOf(text: string): 0 | 4 | 6 {
+  if (ipv4Pattern.test(text)) return 4;
+  return isIPv6(text) ? 6 : 0;
+}
+
+function isIPv6(text: string): boolean {
+  const halves = text.split('::');
+  if (halves.length > 2 || !text.includes(':')) return false;
+  const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')));
+  let count = groups.length;
+  const last = groups.at(-1) ?? '';
+  if (last.includes('.')) {
+    if (!ipv4Pattern.test(last)) return false;
+    groups.pop();
+    count++;
+  }
+  if (!groups.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group))) return false;
+  return halves.length === 2 ? count < 8 : count === 8;
+}
+
+export const ipText = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
+
+export function validateIP(value: string, path: string): FieldError[] {
+  return ipFamilyOf(value) === 0 ? [invalid(path, value, ipText)] : [];
+}
+
+export function isCIDR(text: string): boolean {
+  const [address = '', bits = '', ...rest] = text.split('/');
+  const family = ipFamilyOf(address);
+  if (family === 0 || rest.length > 0 || !/^\d{1,3}$/.test(bits)) return false;
+  return Number(bits) <= (family === 4 ? 32 : 128);
+}
+
+export function validateCIDR(value: string, path: string): FieldError[] {
+  return isCIDR(value) ? [] : [invalid(path, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')];
+}
+
+const percentText =
+  "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
+
+/** A whole number from zero, or a percentage. */
+export function validateIntOrPercent(value: number | string, path: string): FieldError[] {
+  if (typeof value === 'string') return /^[0-9]+%$/.test(value) ? [] : [invalid(path, value, percentText)];
+  return value < 0 ? [invalid(path, value, 'must be greater than or equal to 0')] : [];
+}
+
+/** The percentage in a text like `25%`; undefined for plain numbers. */
+export function percentOf(value: number | string | undefined): number | undefined {
+  return typeof value === 'string' && /^[0-9]+%$/.test(value) ? Number(value.slice(0, -1)) : undefined;
+}
+
+export function validateNotAbove100Percent(value: number | string | undefined, path: string): FieldError[] {
+  return (percentOf(value) ?? 0) > 100 ? [invalid(path, value, 'must not be greater than 100%')] : [];
+}
+
+export const inNeedsValuesText = "must be specified when `operator` is 'In' or 'NotIn'";
+export const existsForbidsValuesText = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+export const unknownOperatorText = 'not a valid selector operator';
+
+export function validateLabelSelector(selector: LabelSelector | undefined, path: string): FieldError[] {
+  if (!selector) return [];
+  const errors = validateLabels(selector.matchLabels, `${path}.matchLabels`);
+  for (const [i, { key, operator, values }] of (selector.matchExpressions ?? []).entries()) {
+    const at = `${path}.matchExpressions[${i}]`;
+    if (operator === 'In' || operator === 'NotIn') {
+      if (!values?.length) errors.push(required(`${at}.values`, inNeedsValuesText));
+    } else if (operator === 'Exists' || operator === 'DoesNotExist') {
+      if (values?.length) errors.push(forbidden(`${at}.values`, existsForbidsValuesText));
+    } else {
+      errors.push(invalid(`${at}.operator`, operator, unknownOperatorText));
+    }
+    errors.push(...validateQualifiedName(key, `${at}.key`));
+    for (const [j, value] of (values ?? []).entries()) {
+      errors.push(...validateWith(checkLabelValue, value, `${at}.values[${j}]`));
+    }
+  }
+  return errors;
+}
+
+/** Whether it selects nothing in particular: absent or without conditions. */
+export function isEmptySelector(selector: LabelSelector | undefined): boolean {
+  return !selector || (!Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length);
+}
+
+const configKeyText =
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+
+/** Keys of ConfigMaps and Secrets, which become file names. */
+export function checkConfigMapKey(key: string): string[] {
+  const complaints: string[] = [];
+  if (key.length > 253) complaints.push('must be no more than 253 characters');
+  if (!/^[-._a-zA-Z0-9]+$/.test(key)) complaints.push(configKeyText);
+  if (key === '.') complaints.push("must not be '.'");
+  else if (key === '..') complaints.push("must not be '..'");
+  else if (key.startsWith('..')) complaints.push("must not start with '..'");
+  return complaints;
+}
