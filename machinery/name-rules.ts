@@ -30,17 +30,17 @@ export function byteLength(text: string): number {
 export const tooLongText = (max: number) => `must be no more than ${max} characters`;
 export const emptyText = 'must be non-empty';
 
-/** "text (e.g. 'a' or 'b', regex used for validation is '...')" */
+/** "text (e.g. 'a',  or 'b', regex used for validation is '...')", the two blanks included: people compare these texts. */
 export function patternText(text: string, pattern: string, examples: readonly string[]): string {
   if (examples.length === 0) return `${text} (regex used for validation is '${pattern}')`;
-  return `${text} (e.g. ${examples.map((e) => `'${e}'`).join(' or ')}, regex used for validation is '${pattern}')`;
+  return `${text} (e.g. ${examples.map((e) => `'${e}'`).join(',  or ')}, regex used for validation is '${pattern}')`;
 }
 
 const dns1123LabelText = patternText(
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
   dns1123LabelPattern,
   ['my-name', '123-abc'],
-).replace("' or '", "',  or '");
+);
 const dns1123SubdomainText = patternText(
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
   dns1123SubdomainPattern,
@@ -50,7 +50,7 @@ const dns1035LabelText = patternText(
   "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
   dns1035LabelPattern,
   ['my-name', 'abc-123'],
-).replace("' or '", "',  or '");
+);
 const qualifiedNameText =
   "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
 
@@ -91,13 +91,13 @@ export function checkQualifiedName(value: string): string[] {
       'my.name',
       '123-abc',
     ]);
-    return [`${spaceExamples(text)} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
+    return [`${text} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
   }
   if (name === '') complaints.push(`name part ${emptyText}`);
   else if (byteLength(name) > 63) complaints.push(`name part ${tooLongText(63)}`);
   if (!qualifiedName.test(name)) {
     const text = patternText(`name part ${qualifiedNameText}`, qualifiedNamePattern, ['MyName', 'my.name', '123-abc']);
-    complaints.push(spaceExamples(text));
+    complaints.push(text);
   }
   return complaints;
 }
@@ -110,12 +110,7 @@ export function checkLabelValue(value: string): string[] {
       labelValuePattern,
       ['MyValue', 'my_value', '12345'],
     );
-    complaints.push(spaceExamples(text));
+    complaints.push(text);
   }
   return complaints;
-}
-
-// Upstream joins its examples with two blanks before "or"; people compare texts, so ours has them too.
-function spaceExamples(text: string): string {
-  return text.replaceAll("' or '", "',  or '");
 }

@@ -7,9 +7,10 @@ import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
+import { validateImmutableSelector } from '../meta/checks.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
-import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
+import { validateNonNegative } from '../meta/validation.ts';
 import {
   validateReplicaCounts,
   validateSelector,
@@ -91,7 +92,7 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
     ...workloadColumns,
   ],
   validate,
-  validateUpdate: (next, old) => validateImmutable(next.spec.selector, old.spec.selector, 'spec.selector'),
+  validateUpdate: (next, old) => validateImmutableSelector(next.spec.selector, old.spec.selector, 'spec.selector'),
   validateStatusUpdate: (next) => validateReplicaCounts(next.status, 'status'),
 });
 

@@ -5,7 +5,7 @@ import { matchesLabelSelector } from '../../machinery/labels.ts';
 import type { LabelSelector } from '../../machinery/metadata.ts';
 import { validatePodTemplate } from '../core/pod/pod-spec-validation.ts';
 import type { PodTemplateSpec } from '../core/pod/pod-template.ts';
-import { isEmptySelector, validateLabelSelector } from '../meta/checks.ts';
+import { isEmptySelector, showSelector, sortKeys, validateLabelSelector } from '../meta/checks.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 
 export const labelsMismatchText = '`selector` does not match template `labels`';
@@ -14,7 +14,8 @@ export const labelsMismatchText = '`selector` does not match template `labels`';
 export function validateSelector(selector: LabelSelector | undefined, kind: string, path: string): FieldError[] {
   if (!selector) return [required(path)];
   const errors = validateLabelSelector(selector, path);
-  if (isEmptySelector(selector)) errors.push(invalid(path, selector, `empty selector is invalid for ${kind}`));
+  if (isEmptySelector(selector))
+    errors.push(invalid(path, showSelector(selector), `empty selector is invalid for ${kind}`));
   return errors;
 }
 
@@ -25,7 +26,7 @@ export function validateTemplateLabels(
 ): FieldError[] {
   const labels = template?.metadata?.labels;
   if (matchesLabelSelector(selector, labels)) return [];
-  return [invalid(`${path}.metadata.labels`, labels, labelsMismatchText)];
+  return [invalid(`${path}.metadata.labels`, sortKeys(labels), labelsMismatchText)];
 }
 
 /** A template whose pods run for good. `kind` names the workload that has no deadlines. */

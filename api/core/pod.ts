@@ -71,6 +71,7 @@ export const PodKind = defineKind<Pod>({
 
 function prepareForCreate(pod: Pod): void {
   syncServiceAccount(pod.spec);
+  if ((pod.spec.terminationGracePeriodSeconds ?? 0) < 0) pod.spec.terminationGracePeriodSeconds = 1;
   pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec) };
   if (!pod.spec.schedulingGates?.length) return;
   pod.status.conditions = [

@@ -1,6 +1,7 @@
 // Checks of single values that the validation of many kinds is built from.
 // Upstream: apimachinery's util/validation and apis/meta/v1/validation.
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { jsonEqual } from '../../machinery/json.ts';
 import type { LabelSelector } from '../../machinery/metadata.ts';
 import {
   checkDNS1123Label,
@@ -8,7 +9,7 @@ import {
   checkLabelValue,
   checkQualifiedName,
 } from '../../machinery/name-rules.ts';
-import { validateLabels } from './validation.ts';
+import { immutableText, validateLabels } from './validation.ts';
 
 export const rangeText = (min: number, max: number) => `must be between ${min} and ${max}, inclusive`;
 
@@ -150,6 +151,26 @@ export function validateLabelSelector(selector: LabelSelector | undefined, path:
 /** Whether it selects nothing in particular: absent or without conditions. */
 export function isEmptySelector(selector: LabelSelector | undefined): boolean {
   return !selector || (!Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length);
+}
+
+/** Maps have sorted keys in error texts. */
+export function sortKeys<T>(map: Readonly<Record<string, T>> | undefined): Record<string, T> | undefined {
+  return map && Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** A selector as error texts show it. */
+export function showSelector(selector: LabelSelector | undefined): LabelSelector | undefined {
+  if (!selector) return undefined;
+  const { matchLabels, matchExpressions } = selector;
+  return { ...(matchLabels && { matchLabels: sortKeys(matchLabels)! }), ...(matchExpressions && { matchExpressions }) };
+}
+
+export function validateImmutableSelector(
+  next: LabelSelector | undefined,
+  old: LabelSelector | undefined,
+  path: string,
+): FieldError[] {
+  return jsonEqual(next, old) ? [] : [invalid(path, showSelector(next), immutableText)];
 }
 
 const configKeyText =

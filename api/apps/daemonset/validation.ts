@@ -2,11 +2,13 @@
 import { type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import {
   isEmptySelector,
+  showSelector,
+  validateImmutableSelector,
   validateIntOrPercent,
   validateLabelSelector,
   validateNotAbove100Percent,
 } from '../../meta/checks.ts';
-import { validateImmutable, validateNonNegative } from '../../meta/validation.ts';
+import { validateNonNegative } from '../../meta/validation.ts';
 import type { DaemonSet, DaemonSetSpec } from '../daemonset.ts';
 import { validateCollisionCount, validateServingTemplate, validateTemplateLabels } from '../workload-validation.ts';
 
@@ -14,7 +16,7 @@ export function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   const errors = validateLabelSelector(spec.selector, 'spec.selector');
   errors.push(...validateTemplateLabels(spec.selector, spec.template, 'spec.template'));
   if (spec.selector && isEmptySelector(spec.selector)) {
-    errors.push(invalid('spec.selector', spec.selector, 'empty selector is invalid for daemonset'));
+    errors.push(invalid('spec.selector', showSelector(spec.selector), 'empty selector is invalid for daemonset'));
   }
   errors.push(...validateServingTemplate(spec.template, 'DaemonSet', 'spec.template'));
   errors.push(...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
@@ -46,7 +48,7 @@ function validateUpdateStrategy({ updateStrategy }: DaemonSetSpec, path: string)
 }
 
 export function validateDaemonSetUpdate(next: DaemonSet, old: DaemonSet): FieldError[] {
-  return validateImmutable(next.spec.selector, old.spec.selector, 'spec.selector');
+  return validateImmutableSelector(next.spec.selector, old.spec.selector, 'spec.selector');
 }
 
 const counters = [

@@ -1,7 +1,7 @@
 // Validation of deployments. Upstream: ValidateDeployment in pkg/apis/apps/validation.
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
-import { validateIntOrPercent, validateNotAbove100Percent } from '../../meta/checks.ts';
-import { validateImmutable, validateNonNegative } from '../../meta/validation.ts';
+import { validateImmutableSelector, validateIntOrPercent, validateNotAbove100Percent } from '../../meta/checks.ts';
+import { validateNonNegative } from '../../meta/validation.ts';
 import type { Deployment, DeploymentSpec, RollingUpdateDeployment } from '../deployment.ts';
 import {
   validateCollisionCount,
@@ -56,7 +56,7 @@ function validateRollingUpdate({ maxSurge = 0, maxUnavailable = 0 }: RollingUpda
 }
 
 export function validateDeploymentUpdate(next: Deployment, old: Deployment): FieldError[] {
-  return validateImmutable(next.spec.selector, old.spec.selector, 'spec.selector');
+  return validateImmutableSelector(next.spec.selector, old.spec.selector, 'spec.selector');
 }
 
 export function validateDeploymentStatus(next: Deployment, old: Deployment): FieldError[] {

@@ -3,7 +3,13 @@ import { type FieldError, invalid, notSupported, required } from '../../../machi
 import { jsonEqual } from '../../../machinery/json.ts';
 import { matchesLabelSelector } from '../../../machinery/labels.ts';
 import { validatePodTemplate } from '../../core/pod/pod-spec-validation.ts';
-import { validateLabelSelector, validateWord } from '../../meta/checks.ts';
+import {
+  showSelector,
+  sortKeys,
+  validateImmutableSelector,
+  validateLabelSelector,
+  validateWord,
+} from '../../meta/checks.ts';
 import { validateImmutable, validateNonNegative } from '../../meta/validation.ts';
 import type { Job, JobSpec } from '../job.ts';
 import { jobLabels } from './defaults.ts';
@@ -23,7 +29,7 @@ function validateGeneratedSelector({ spec, metadata }: Job): FieldError[] {
   const expected = { matchLabels: { [jobLabels.uid]: uid } };
   const oldExpected = { matchLabels: { [jobLabels.oldUid]: uid } };
   if (!jsonEqual(spec.selector, expected) && !jsonEqual(spec.selector, oldExpected)) {
-    errors.push(invalid('spec.selector', spec.selector, '`selector` not auto-generated'));
+    errors.push(invalid('spec.selector', showSelector(spec.selector), '`selector` not auto-generated'));
   }
   const labels = spec.template?.metadata?.labels ?? {};
   const generated: [string, string][] = [
@@ -57,7 +63,9 @@ function validateSpec(spec: JobSpec, path: string): FieldError[] {
   const template = `${path}.template`;
   const labels = spec.template?.metadata?.labels;
   if (spec.selector && !matchesLabelSelector(spec.selector, labels)) {
-    errors.push(invalid(`${template}.metadata.labels`, labels, '`selector` does not match template `labels`'));
+    errors.push(
+      invalid(`${template}.metadata.labels`, sortKeys(labels), '`selector` does not match template `labels`'),
+    );
   }
   errors.push(...validatePodTemplate(spec.template, template));
   errors.push(...validateRestartPolicy(spec, template));
@@ -105,7 +113,6 @@ function validateRestartPolicy({ template, podFailurePolicy }: JobSpec, path: st
 }
 
 const immutableFields = [
-  'selector',
   'completionMode',
   'podFailurePolicy',
   'backoffLimitPerIndex',
@@ -115,6 +122,7 @@ const immutableFields = [
 
 export function validateJobUpdate(next: Job, old: Job): FieldError[] {
   const errors = validateCompletionsUpdate(next.spec, old.spec);
+  errors.push(...validateImmutableSelector(next.spec.selector, old.spec.selector, 'spec.selector'));
   for (const field of immutableFields) {
     errors.push(...validateImmutable(next.spec[field], old.spec[field], `spec.${field}`));
   }
