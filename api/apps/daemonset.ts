@@ -1,5 +1,5 @@
 // DaemonSet: one pod on every node that fits.
-
+// https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/
 import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';

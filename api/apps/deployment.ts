@@ -1,5 +1,6 @@
 // Deployment: replicas of a pod with controlled changes.
-
+// Its controller makes one replica set for each template and moves the replicas between them.
+// https://kubernetes.io/docs/concepts/workloads/controllers/deployment/
 import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';

@@ -1,5 +1,6 @@
 // ReplicaSet: a number of equal pods.
-
+// Mostly made by deployments.
+// https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/
 import type { FieldError } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';

@@ -1,5 +1,6 @@
 // SelfSubjectReview: asks who the caller is.
-
+// Answered, never kept: `kubectl auth whoami` asks it.
+// https://kubernetes.io/docs/reference/access-authn-authz/authentication/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';

@@ -1,5 +1,6 @@
 // TokenRequest: asks for a token of a service account.
-
+// Spoken only by serviceaccounts/token. The kubelet asks for the tokens of pods this way.
+// https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
 import { invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';

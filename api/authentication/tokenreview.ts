@@ -1,5 +1,6 @@
 // TokenReview: asks whose a token is.
-
+// Answered, never kept: kubelets ask it about their callers.
+// https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';

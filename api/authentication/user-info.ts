@@ -1,4 +1,5 @@
 // A user as the server knows them.
+// Shared by the reviews of tokens and of the caller.
 import { s, type TypeOf } from '../../machinery/schema.ts';
 
 export const userInfo = s.object('io.k8s.api.authentication.v1.UserInfo', 'A user as the server knows them.', {

@@ -1,5 +1,5 @@
 // The question and answer that the access reviews share.
-
+// https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { labelSelectorRequirement } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { fieldSelectorRequirement } from '../meta/field-selector-requirement.ts';

@@ -1,5 +1,6 @@
 // LocalSubjectAccessReview: asks whether a user may do something in a namespace.
-
+// Like SubjectAccessReview, for those who may ask about one namespace only. Answered, never kept.
+// https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';

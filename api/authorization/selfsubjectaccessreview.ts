@@ -1,5 +1,6 @@
 // SelfSubjectAccessReview: asks whether the caller may do something.
-
+// Answered, never kept: `kubectl auth can-i` asks it.
+// https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';

@@ -1,5 +1,6 @@
 // SelfSubjectRulesReview: asks what the caller may do in a namespace.
-
+// Answered, never kept: `kubectl auth can-i --list` asks it.
+// https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';

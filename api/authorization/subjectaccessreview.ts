@@ -1,5 +1,6 @@
 // SubjectAccessReview: asks whether a user may do something.
-
+// Answered, never kept.
+// https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';

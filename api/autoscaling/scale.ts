@@ -1,5 +1,6 @@
 // Scale: the number of replicas of a workload.
-
+// Spoken only by the scale subresources, so that autoscalers need not know the kinds they scale.
+// https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/scale-v1/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';

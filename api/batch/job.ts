@@ -1,5 +1,6 @@
 // Job: pods that run until enough of them succeed.
-
+// The selector is generated from the job's uid, so that no two jobs can claim the same pods.
+// https://kubernetes.io/docs/concepts/workloads/controllers/job/
 import { defineKind } from '../../machinery/kind.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';

@@ -1,5 +1,6 @@
 // Lease: a lock or heartbeat with an expiry.
-
+// Leader election, node heartbeats and the identities of API servers are kept in leases.
+// https://kubernetes.io/docs/concepts/architecture/leases/
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';

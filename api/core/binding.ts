@@ -1,5 +1,6 @@
 // Binding: binds a pod to a node.
-
+// Written by the scheduler to pods/binding, or, as in the oldest clients, to bindings itself.
+// https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/binding-v1/
 import { type FieldError, notSupported, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';

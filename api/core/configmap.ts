@@ -1,5 +1,6 @@
 // ConfigMap: configuration as keys and values.
-
+// The smallest real kind: docs/adding/kind.md walks through it.
+// https://kubernetes.io/docs/concepts/configuration/configmap/
 import { type FieldError, forbidden, invalid, tooLong } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';

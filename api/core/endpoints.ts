@@ -1,5 +1,6 @@
 // Endpoints: addresses behind a service; superseded by EndpointSlice.
-
+// Kept for clients that still read it; the proxies read EndpointSlices.
+// https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoints-v1/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';

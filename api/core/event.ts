@@ -1,5 +1,6 @@
 // Event: something that happened to an object.
-
+// One kind served in two groups: kept in this form, converted for events.k8s.io. Events expire after an hour.
+// https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';

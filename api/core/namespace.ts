@@ -1,5 +1,6 @@
 // Namespace: a scope for names.
-
+// Deletion empties it first: the `kubernetes` finalizer of its spec stands for its content.
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { checkQualifiedName } from '../../machinery/name-rules.ts';

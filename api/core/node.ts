@@ -1,5 +1,6 @@
 // Node: a machine that runs pods.
-
+// Registered by its own kubelet, which reports its state in the status.
+// https://kubernetes.io/docs/concepts/architecture/nodes/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';

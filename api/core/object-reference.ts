@@ -1,4 +1,5 @@
 // References from one object to another.
+// Which of them a field takes says what it may point at.
 import { s, type TypeOf } from '../../machinery/schema.ts';
 
 export const objectReference = s.object(

@@ -1,5 +1,6 @@
 // Pod: containers that run together on one node.
-
+// The index of its parts: schemas, defaults, validation and columns stand in pod/. The spec is nearly immutable;
+// what must change goes through subresources. https://kubernetes.io/docs/concepts/workloads/pods/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';

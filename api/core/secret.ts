@@ -1,5 +1,6 @@
 // Secret: data that should not be seen by everybody.
-
+// Like a ConfigMap, but encrypted at rest, and with types that demand certain keys.
+// https://kubernetes.io/docs/concepts/configuration/secret/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';

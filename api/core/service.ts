@@ -1,5 +1,6 @@
 // Service: a stable address for a set of pods.
-
+// Addresses and node ports are given out by the API server; the rest of a service's life is in service/.
+// https://kubernetes.io/docs/concepts/services-networking/service/
 import { defineKind } from '../../machinery/kind.ts';
 import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';

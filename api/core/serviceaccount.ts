@@ -1,5 +1,6 @@
 // ServiceAccount: an identity for the processes in pods.
-
+// Its tokens come from serviceaccounts/token; the list of secrets is from before that.
+// https://kubernetes.io/docs/concepts/security/service-accounts/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';

@@ -1,5 +1,6 @@
 // EndpointSlice: some of the endpoints behind a service.
-
+// The service proxies read these; the endpoint slice controller writes them, a thousand endpoints to a slice at most.
+// https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';

@@ -1,5 +1,6 @@
 // The events.k8s.io form of Event.
-
+// The same stored objects as core Events under clearer names; conversion.ts goes between the two.
+// https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { eventSource } from '../core/event/source.ts';

@@ -1,4 +1,5 @@
 // DeleteOptions: how to delete an object.
+// The body of a DELETE, and part of an Eviction. Upstream: apis/meta/v1.DeleteOptions.
 import { typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 

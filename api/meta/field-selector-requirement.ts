@@ -1,4 +1,5 @@
 // A condition on a field, as access reviews carry it.
+// The text form of field selectors is read by machinery/fields.ts.
 import { s, type TypeOf } from '../../machinery/schema.ts';
 
 export const fieldSelectorRequirement = s.object(

@@ -1,5 +1,6 @@
 // Eviction: asks to delete a pod within its disruption budget.
-
+// Spoken only by pods/eviction, where the handler asks the disruption budgets before it deletes.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';

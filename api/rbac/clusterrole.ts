@@ -1,5 +1,6 @@
 // ClusterRole: permissions for any namespace or cluster-wide.
-
+// With an aggregation rule its rules are written by a controller.
+// https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { defineKind } from '../../machinery/kind.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';

@@ -1,5 +1,6 @@
 // ClusterRoleBinding: grants a cluster role everywhere.
-
+// Its role cannot change: subjects must not gain other rights unseen.
+// https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';

@@ -1,4 +1,6 @@
 // What role objects share: rules, role references and subjects.
+// The authorizer reads them as they stand here.
+// https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { s, type TypeOf } from '../../machinery/schema.ts';
 
 export const policyRule = s.object('io.k8s.api.rbac.v1.PolicyRule', 'A permission: verbs on resources or URLs.', {

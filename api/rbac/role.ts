@@ -1,5 +1,6 @@
 // Role: permissions within a namespace.
-
+// Only resources can be granted; URLs belong to cluster roles.
+// https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';

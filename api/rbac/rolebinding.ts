@@ -1,5 +1,6 @@
 // RoleBinding: grants a role within a namespace.
-
+// It may refer to a Role beside it or to a ClusterRole, whose rules then hold in this namespace alone.
+// https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';

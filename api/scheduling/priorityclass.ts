@@ -1,5 +1,6 @@
 // PriorityClass: a name for a pod priority.
-
+// The value is copied into pods by admission and never changes, so that running pods keep their rank.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
 import { type FieldError, forbidden } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';

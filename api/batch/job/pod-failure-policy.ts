@@ -1,4 +1,5 @@
 // What failures and successes of single pods mean for a job.
+// https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const podFailurePolicyOnExitCodesRequirement = s.object(

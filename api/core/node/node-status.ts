@@ -1,4 +1,5 @@
 // What a node reports about itself.
+// https://kubernetes.io/docs/reference/node/node-status/
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const nodeAddress = s.object('io.k8s.api.core.v1.NodeAddress', 'One address of a node.', {

@@ -1,4 +1,5 @@
 // Scheduling rules about nodes and about other pods.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/ Validation: scheduling-validation.ts.
 import { labelSelector } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 

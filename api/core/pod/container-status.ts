@@ -1,5 +1,5 @@
 // Observed state of containers.
-
+// Exactly one of waiting, running and terminated is set; the kubelet derives it from the runtime.
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { resourceRequirements } from './resources.ts';
 

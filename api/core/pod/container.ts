@@ -1,5 +1,6 @@
 // Containers: what a pod runs.
-
+// Ephemeral containers have the same fields and may use few of them. Validation: container-validation.ts.
+// https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Container
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { envFromSource, envVar } from './env.ts';
 import { lifecycle, probe } from './probe.ts';

@@ -1,5 +1,5 @@
 // Volumes on cloud disks and network file systems. Most are kept only so that old manifests are read as before.
-
+// A kubelet that meets one it cannot mount says so in an event.
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { localObjectReference } from '../object-reference.ts';
 

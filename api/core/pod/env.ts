@@ -1,4 +1,5 @@
 // Environment variables and their sources.
+// https://kubernetes.io/docs/tasks/inject-data-application/ Validation: env-validation.ts.
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const configMapKeySelector = s.object(

@@ -1,5 +1,5 @@
 // Volumes made of files that the API knows: ConfigMaps, Secrets, facts about the pod, tokens.
-
+// The kubelet writes them and keeps them fresh. Validation: file-volume-validation.ts.
 import { labelSelector } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { objectFieldSelector, resourceFieldSelector } from './env.ts';

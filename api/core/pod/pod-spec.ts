@@ -1,5 +1,6 @@
 // PodSpec: what a pod should run, and how.
-
+// The same in pods and in templates; what differs is set in defaults.ts. Validation: pod-spec-validation.ts.
+// https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodSpec
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { localObjectReference } from '../object-reference.ts';
 import { affinity } from './affinity.ts';

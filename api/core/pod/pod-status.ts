@@ -1,5 +1,5 @@
 // PodStatus: what the kubelet reports about a pod.
-
+// Container statuses stand in container-status.ts. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { containerStatus } from './container-status.ts';
 import { resourceRequirements } from './resources.ts';

@@ -1,5 +1,5 @@
 // PodTemplateSpec: pods as a controller makes them.
-
+// Embedded in every workload; not a kind of its own here.
 import { objectMeta } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { podSpec } from './pod-spec.ts';

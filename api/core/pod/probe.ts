@@ -1,4 +1,5 @@
 // Probes and lifecycle hooks, which share their actions.
+// https://kubernetes.io/docs/concepts/workloads/pods/probes/ Validation: probe-validation.ts.
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const execAction = s.object('io.k8s.api.core.v1.ExecAction', 'A command in the container.', {

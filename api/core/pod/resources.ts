@@ -1,4 +1,6 @@
 // Requests, limits and what a change of them needs.
+// Amounts are added up in resource-totals.ts. Validation: resource-validation.ts.
+// https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const resourceClaim = s.object(

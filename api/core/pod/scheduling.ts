@@ -1,4 +1,5 @@
 // Tolerations, topology spread, gates and groups: the rest of what the scheduler reads.
+// Upstream: staging/src/k8s.io/api/core/v1. Validation: scheduling-validation.ts.
 import { labelSelector } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 

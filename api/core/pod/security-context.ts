@@ -1,4 +1,5 @@
 // Security settings of pods and containers.
+// https://kubernetes.io/docs/tasks/configure-pod-container/security-context/ Validation: security-validation.ts.
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const appArmorProfile = s.object('io.k8s.api.core.v1.AppArmorProfile', 'An AppArmor profile.', {

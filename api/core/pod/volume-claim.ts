@@ -1,5 +1,5 @@
 // What a persistent volume claim asks for; also the template of an ephemeral volume.
-
+// https://kubernetes.io/docs/concepts/storage/persistent-volumes/
 import { labelSelector, objectMeta } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { typedLocalObjectReference, typedObjectReference } from '../object-reference.ts';

@@ -1,5 +1,6 @@
 // Volumes of a pod: a name and exactly one source.
-
+// Files from the API stand in file-volumes.ts, disks in disk-volumes.ts. Validation: volume-validation.ts.
+// https://kubernetes.io/docs/concepts/storage/volumes/
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { localObjectReference } from '../object-reference.ts';
 import {
