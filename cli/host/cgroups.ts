@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { dirname, join } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { errnoOf, UserError } from '../user-error.ts';
-import { findProcess, type ProcessRef, waitForExit } from './processes.ts';
+import { findProcess, type ProcessRef, signalProcess, waitForExit } from './processes.ts';
 
 export interface Hierarchy {
   /** `memory`, `cpu,cpuacct`, `name=systemd`; empty for version 2. */
@@ -114,12 +114,19 @@ export function processesInGroup(trees: CgroupTrees, group: string): ProcessRef[
   return [...pids].map(findProcess).filter((ref) => ref !== undefined);
 }
 
+const killAttempts = 4; // a process may fork while we look
+
 /** Ends every process in a group by SIGKILL and removes the group from every tree. */
 export async function removeGroup(trees: CgroupTrees, group: string): Promise<void> {
-  for (;;) {
+  for (let attempt = 1; ; attempt++) {
     const left = processesInGroup(trees, group);
     if (left.length === 0) break;
-    for (const ref of left) process.kill(ref.pid, 'SIGKILL');
+    if (attempt > killAttempts) {
+      throw new UserError(`processes ${left.map((ref) => ref.pid).join(', ')} do not end`, {
+        hint: 'They hang in the kernel, most often on storage that does not answer. Run the same command again later.',
+      });
+    }
+    for (const ref of left) signalProcess(ref, 'SIGKILL');
     await Promise.all(left.map((ref) => waitForExit(ref, 5_000)));
   }
   for (const dir of groupDirs(trees, group).flatMap(listGroup)) await removeEmptyGroup(dir);
