@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { DecodeError, decodeValue } from './decode.ts';
+import { s } from './schema.ts';
+
+const port = s.object('t.v1.Port', '', {
+  number: s.int32('', { required: true, always: true }),
+  protocol: s.string('', { default: 'TCP' }),
+  name: s.string(''),
+});
+const limits = s.map(s.quantity(''), '');
+const thing = s.object('t.v1.Thing', '', {
+  replicas: s.int32('', { pointer: true, default: 1 }),
+  paused: s.boolean(''),
+  hostNetwork: s.boolean('', { pointer: true }),
+  ports: s.list(port, ''),
+  rules: s.list(s.string(''), '', { always: true }),
+  strategy: s.field(s.object('t.v1.Strategy', '', { type: s.string('', { default: 'Rolling' }) }), '', {
+    always: true,
+  }),
+  optional: s.field(s.object('t.v1.Optional', '', { a: s.string('') }), ''),
+  limits,
+  since: s.time(''),
+  exact: s.microTime(''),
+  target: s.intOrString(''),
+  data: s.bytes(''),
+  big: s.int64('', { pointer: true }),
+});
+const base = { replicas: 1, rules: null, strategy: { type: 'Rolling' } };
+const decode = (value: unknown) => decodeValue(thing, value);
+
+describe('decodeValue() gives the canonical object', () => {
+  const cases: [name: string, given: object, want: object][] = [
+    ['defaults and what is always there', {}, base],
+    [
+      'a written zero of a pointer stays',
+      { replicas: 0, hostNetwork: false },
+      { ...base, replicas: 0, hostNetwork: false },
+    ],
+    ['a zero that cannot be told from absence goes', { paused: false, ports: [], limits: {} }, base],
+    ['null is absence', { replicas: null, optional: null }, base],
+    ['an empty object that was written stays', { optional: {} }, { ...base, optional: {} }],
+    ['defaults within list items', { ports: [{ number: 80 }] }, { ...base, ports: [{ number: 80, protocol: 'TCP' }] }],
+    [
+      'quantities in canonical form',
+      { limits: { cpu: '0.5', memory: 1024 } },
+      { ...base, limits: { cpu: '500m', memory: '1024' } },
+    ],
+    ['times in UTC', { since: '2026-01-01T02:00:00+02:00' }, { ...base, since: '2026-01-01T00:00:00Z' }],
+    ['microseconds', { exact: '2026-01-01T00:00:00.5Z' }, { ...base, exact: '2026-01-01T00:00:00.500000Z' }],
+    ['a number or a text', { target: 'http' }, { ...base, target: 'http' }],
+  ];
+  for (const [name, given, want] of cases) {
+    test(name, () => assert.deepEqual(decode(given).value, want));
+  }
+});
+
+test('decodeValue() reports unknown fields in document order and drops them', () => {
+  const { value, unknownFields } = decode({ strategy: { typ: 'x' }, replcas: 2, ports: [{ number: 1, nmae: 'a' }] });
+  assert.deepEqual(unknownFields, ['strategy.typ', 'replcas', 'ports[0].nmae']);
+  assert.deepEqual(value, { ...base, ports: [{ number: 1, protocol: 'TCP' }] });
+});
+
+test('decodeValue() shares nothing with its input', () => {
+  const given = { rules: ['a'], limits: { cpu: '1' } };
+  const { value } = decode(given);
+  value.rules.push('b');
+  value.limits.cpu = '2';
+  assert.deepEqual(given, { rules: ['a'], limits: { cpu: '1' } });
+});
+
+describe('decodeValue() refuses what is of another type', () => {
+  const cases: [name: string, given: object, want: RegExp][] = [
+    ['text for a list', { ports: 'x' }, /cannot unmarshal string into Go struct field ports of type \[\]v1\.Port/],
+    ['text for a number', { replicas: '3' }, /cannot unmarshal string into Go struct field replicas of type int32/],
+    ['a fraction', { replicas: 1.5 }, /cannot unmarshal number 1\.5/],
+    ['beyond 32 bits', { replicas: 2 ** 31 }, /of type int32/],
+    ['beyond what is exact', { big: 2 ** 60 }, /of type int64/],
+    ['a number for a bool', { paused: 1 }, /cannot unmarshal number into Go struct field paused of type bool/],
+    ['a bad quantity', { limits: { cpu: '1x' } }, /quantities must match the regular expression/],
+    ['a bad time', { since: 'yesterday' }, /parsing time "yesterday"/],
+    ['bad base64', { data: 'not base64!' }, /illegal base64 data at input byte 3/],
+    ['a path into a list', { ports: [{ number: 'x' }] }, /field ports\[0\]\.number of type int32/],
+  ];
+  for (const [name, given, want] of cases) {
+    test(name, () =>
+      assert.throws(
+        () => decode(given),
+        (err: Error) => err instanceof DecodeError && want.test(err.message),
+      ),
+    );
+  }
+});
