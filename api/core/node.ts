@@ -68,6 +68,9 @@ export const NodeKind = defineKind<Node>({
 });
 
 function setDefaults(node: Node): void {
-  const { status } = node;
+  const { spec, status } = node;
+  // podCIDR is the first of podCIDRs; writers may give either.
+  if (spec.podCIDR && !spec.podCIDRs?.length) spec.podCIDRs = [spec.podCIDR];
+  if (spec.podCIDRs?.[0]) spec.podCIDR = spec.podCIDRs[0];
   if (status?.capacity && !status.allocatable) status.allocatable = { ...status.capacity };
 }

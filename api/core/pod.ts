@@ -10,7 +10,7 @@ import { setPodDefaults, syncServiceAccount } from './pod/defaults.ts';
 import { podSpec } from './pod/pod-spec.ts';
 import { podStatus } from './pod/pod-status.ts';
 import { qosClassOf } from './pod/qos.ts';
-import { validatePod, validatePodUpdate } from './pod/validation.ts';
+import { validatePod, validatePodStatusUpdate, validatePodUpdate } from './pod/validation.ts';
 
 export const podSchema = s.object('io.k8s.api.core.v1.Pod', 'Containers that run together on one node.', {
   ...typeMeta,
@@ -54,6 +54,8 @@ export const PodKind = defineKind<Pod>({
   returnsDeletedObject: true,
   prepareForCreate,
   prepareForUpdate: (pod) => syncServiceAccount(pod.spec),
+  prepareForStatusUpdate,
+  validateStatusUpdate: validatePodStatusUpdate,
   gracePeriodSeconds,
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec.nodeName ?? '',
@@ -86,6 +88,15 @@ function prepareForCreate(pod: Pod): void {
       message: 'Scheduling is blocked due to non-empty scheduling gates',
     },
   ];
+}
+
+// Writers of a status may know one address or many; readers find both forms. The class was decided when the pod was made.
+function prepareForStatusUpdate(next: Pod, old: Pod): void {
+  const { status } = next;
+  if (!status) return;
+  if (status.podIP && status.podIPs?.[0]?.ip !== status.podIP) status.podIPs = [{ ip: status.podIP }];
+  if (status.hostIP && status.hostIPs?.[0]?.ip !== status.hostIP) status.hostIPs = [{ ip: status.hostIP }];
+  status.qosClass ||= old.status?.qosClass;
 }
 
 /** A pod that nobody runs, or that has run, goes at once; a negative period means the shortest one. */

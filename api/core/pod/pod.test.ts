@@ -283,6 +283,21 @@ describe('validation', () => {
   });
 });
 
+test('a status keeps the class, shows addresses in both forms, and does not revive the dead', () => {
+  const ended = { name: 'c', state: { terminated: { exitCode: 0 } } };
+  const old = deepFreeze(
+    makePod({ restartPolicy: 'Never' }, {}, { status: { qosClass: 'BestEffort', containerStatuses: [ended] } }),
+  );
+  const next = cloneJson(old);
+  next.status = { podIP: '10.0.0.1', containerStatuses: [{ ...old.status!.containerStatuses![0]!, state: {} }] };
+  PodKind.prepareForStatusUpdate!(next, old, { nowMs: 0 });
+  assert.deepEqual([next.status.podIPs, next.status.qosClass], [[{ ip: '10.0.0.1' }], 'BestEffort']);
+  assert.deepEqual(
+    PodKind.validateStatusUpdate!(next, old).map((e) => `${e.field}: ${e.detail}`),
+    ['status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state'],
+  );
+});
+
 describe('status column', () => {
   const running = { running: { startedAt: '2026-01-01T00:00:00Z' } };
   const status = (state: object, more: object = {}) => ({ name: 'c', state, ready: false, restartCount: 0, ...more });

@@ -3,6 +3,7 @@
 import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
 import { rangeText } from '../../meta/checks.ts';
+import { validateImmutable } from '../../meta/validation.ts';
 import type { Pod } from '../pod.ts';
 import type { PodSpec } from './pod-spec.ts';
 import { validatePodSpec } from './pod-spec-validation.ts';
@@ -60,6 +61,24 @@ export function validatePodUpdate(next: Pod, old: Pod): FieldError[] {
   if (!jsonEqual(munged, old.spec)) {
     const head = `pod updates may not change fields other than ${updatableFields}`;
     errors.push(forbidden('spec', `${head}\n${diffPodSpecs(old.spec, munged)}`));
+  }
+  return errors;
+}
+
+/** What has ended for good does not come back, and the class stays. */
+export function validatePodStatusUpdate(next: Pod, old: Pod): FieldError[] {
+  const errors = old.status?.qosClass
+    ? validateImmutable(next.status?.qosClass, old.status.qosClass, 'status.qosClass')
+    : [];
+  if (old.spec.restartPolicy === 'Always') return errors;
+  for (const [i, was] of (old.status?.containerStatuses ?? []).entries()) {
+    const restarts = old.spec.restartPolicy === 'OnFailure' && was.state?.terminated?.exitCode !== 0;
+    const isOverridden = old.spec.containers?.some((c) => c.name === was.name && c.restartPolicy !== undefined);
+    if (!was.state?.terminated || restarts || isOverridden) continue;
+    const is = next.status?.containerStatuses?.find((status) => status.name === was.name);
+    if (!is || is.state?.terminated) continue;
+    const detail = 'may not be transitioned to non-terminated state';
+    errors.push(forbidden(`status.containerStatuses[${i}].state`, detail));
   }
   return errors;
 }
