@@ -191,10 +191,14 @@ function connect(options: EtcdOptions): Etcd3 {
       'grpc.initial_reconnect_backoff_ms': 50,
       'grpc.max_reconnect_backoff_ms': 500,
       'grpc-node.flow_control_window': 16 * 1024 * 1024,
+      // TLS may not be given an address as server name; etcd's certificate on loopback names localhost too.
+      ...(options.tls && options.servers.every(isLoopback) ? { 'grpc.ssl_target_name_override': 'localhost' } : {}),
     },
     faultHandling: { host: () => noop, global: noop },
   });
 }
+
+const isLoopback = (server: string) => new URL(server).hostname === '127.0.0.1';
 
 function toEntry(kv: IKeyValue): EtcdEntry {
   return { key: kv.key.toString(), value: kv.value, modRevision: Number(kv.mod_revision) };
