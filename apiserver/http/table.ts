@@ -17,7 +17,7 @@ const nameColumn: Column<KubeObject> = {
   name: 'Name',
   type: 'string',
   format: 'name',
-  doc: 'Name must be unique within a namespace.',
+  doc: 'Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names',
   cell: (o) => o.metadata.name ?? '',
 };
 
@@ -29,7 +29,9 @@ const createdColumn: Column<KubeObject> = {
 };
 
 export function columnsOf(kind: Kind): readonly Column<any>[] {
-  return [nameColumn, ...(kind.columns ?? [createdColumn])];
+  const own = kind.columns ?? [createdColumn];
+  // Events show their name last and in a place of their own.
+  return own.some((c) => c.name === nameColumn.name) ? own : [nameColumn, ...own];
 }
 
 /** A meta.k8s.io Table of the objects. */

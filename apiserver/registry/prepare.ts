@@ -2,6 +2,7 @@
 // spec from status, counts generations. Upstream: registry/rest's BeforeCreate and BeforeUpdate with each kind's strategy.
 import { randomUUID } from 'node:crypto';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/validation.ts';
+import { decodeValue } from '../../machinery/decode.ts';
 import { badRequestError, invalidError, StatusError } from '../../machinery/errors.ts';
 import type { FieldError } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
@@ -55,7 +56,7 @@ export function prepareCreate(kind: Kind, draft: KubeObject, deps: PrepareDeps):
 
 function resetStatus(kind: Kind, draft: KubeObject): void {
   const field = kind.storage.schema.fields.status;
-  if (field?.always) draft.status = {};
+  if (field?.always) draft.status = decodeValue(field, {}, { defaults: false }).value;
   else delete draft.status;
 }
 

@@ -124,17 +124,22 @@ export const podColumns: readonly Column<Pod>[] = [
   {
     name: 'Ready',
     type: 'string',
-    doc: 'Containers that are ready, of all.',
+    doc: 'The aggregate readiness state of this pod for accepting traffic.',
     cell: (pod) => {
       const { ready, total } = summarizePod(pod);
       return `${ready}/${total}`;
     },
   },
-  { name: 'Status', type: 'string', doc: 'State of the pod in a word.', cell: (pod) => summarizePod(pod).status },
+  {
+    name: 'Status',
+    type: 'string',
+    doc: 'The aggregate status of the containers in this pod.',
+    cell: (pod) => summarizePod(pod).status,
+  },
   {
     name: 'Restarts',
     type: 'string',
-    doc: 'Restarts of its containers, and how long ago the last was.',
+    doc: 'The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.',
     cell: (pod, { nowMs }) => showRestarts(pod, nowMs),
   },
   ageColumn,
@@ -142,22 +147,28 @@ export const podColumns: readonly Column<Pod>[] = [
     name: 'IP',
     type: 'string',
     priority: 1,
-    doc: 'Address of the pod.',
+    doc: 'podIP address allocated to the pod. Routable at least within the cluster. Empty if not yet allocated.',
     cell: (pod) => orNone(pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP),
   },
-  { name: 'Node', type: 'string', priority: 1, doc: 'Node it runs on.', cell: (pod) => orNone(pod.spec.nodeName) },
+  {
+    name: 'Node',
+    type: 'string',
+    priority: 1,
+    doc: 'NodeName indicates in which node this pod is scheduled. If empty, this pod is a candidate for scheduling by the scheduler defined in schedulerName. Once this field is set, the kubelet for this node becomes responsible for the lifecycle of this pod. This field should not be used to express a desire for the pod to be scheduled on a specific node. https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#nodename',
+    cell: (pod) => orNone(pod.spec.nodeName),
+  },
   {
     name: 'Nominated Node',
     type: 'string',
     priority: 1,
-    doc: 'Node on which room is being made for it.',
+    doc: 'nominatedNodeName is set only when this pod preempts other pods on the node, but it cannot be scheduled right away as preemption victims receive their graceful termination periods. This field does not guarantee that the pod will be scheduled on this node. Scheduler may decide to place the pod elsewhere if other nodes become available sooner. Scheduler may also decide to give the resources on this node to a higher priority pod that is created after preemption. As a result, this field may be different than PodSpec.nodeName when the pod is scheduled.',
     cell: (pod) => orNone(pod.status?.nominatedNodeName),
   },
   {
     name: 'Readiness Gates',
     type: 'string',
     priority: 1,
-    doc: 'Readiness gates that have passed, of all.',
+    doc: 'If specified, all readiness gates will be evaluated for pod readiness. A pod is ready when all its containers are ready AND all conditions specified in the readiness gates have status equal to "True" More info: https://git.k8s.io/enhancements/keps/sig-network/580-pod-readiness-gates',
     cell: showReadinessGates,
   },
 ];
