@@ -4,7 +4,7 @@ import type { Runtime } from '../runtime.ts';
 import type { SandboxFiles } from '../spec/mount.ts';
 
 /** Bundle of a sandbox or container: spec, pid files, sockets. Lost at a reboot. */
-export const bundleDirOf = (rt: Runtime, id: string) => join(rt.paths.state, 'bundles', id);
+export const bundleDirOf = (rt: Pick<Runtime, 'paths'>, id: string) => join(rt.paths.state, 'bundles', id);
 export const rootfsOf = (rt: Runtime, id: string) => join(bundleDirOf(rt, id), 'rootfs');
 export const shmOf = (rt: Runtime, sandboxId: string) => join(bundleDirOf(rt, sandboxId), 'shm');
 export const exitFileOf = (rt: Runtime, id: string) => join(rt.paths.exitDir, id);
@@ -19,6 +19,10 @@ export function sandboxFilesOf(rt: Runtime, sandboxId: string, nodeIpc: boolean)
     shm: nodeIpc ? '/dev/shm' : shmOf(rt, sandboxId),
   };
 }
+
+/** Where a container's output goes: the log the kubelet asked for, else one of ours, since attach follows it. */
+export const outputLogOf = (rt: Pick<Runtime, 'containers'>, container: { id: string; logPath: string }) =>
+  container.logPath || join(rt.containers.dirOf(container.id), 'output.log');
 
 /** The writable layer of a container, on the persistent file system. */
 export const upperDirOf = (rt: Runtime, id: string) => join(rt.containers.dirOf(id), 'diff');

@@ -23,6 +23,8 @@ export interface PreparedExec {
   args: string[];
   /** What the OCI runtime itself reported, if it could not run the command. */
   readError(): string | null;
+  /** The pid of the command once it runs. */
+  readPid(): number | null;
   /** Kills the command, from outside, if it runs. */
   kill(): void;
   cleanUp(): void;
@@ -61,6 +63,7 @@ export function prepareExec(oci: OciRuntime, execDir: string, request: ExecReque
       const last = read(logFile).trim().split('\n').at(-1);
       return last ? translateOciMessage(last) : null;
     },
+    readPid: () => Number(read(pidFile)) || null,
     kill() {
       const ref = readProcessRef(Number(read(pidFile)));
       if (ref) signalProcess(ref, 'SIGKILL');

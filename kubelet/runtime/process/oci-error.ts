@@ -12,12 +12,11 @@ const startFailed = 'unable to start container process';
 
 const rules: readonly (readonly [RegExp, (m: RegExpExecArray) => string])[] = [
   [
-    /executable file `(.*)` not found in \$PATH/,
-    (m) => `${startFailed}: exec: "${m[1]}": executable file not found in $PATH`,
-  ],
-  [
-    /executable file `(.*)` not found: No such file or directory/,
-    (m) => `${startFailed}: exec: "${m[1]}": stat ${m[1]}: no such file or directory`,
+    /executable file `(.*)` not found/,
+    (m) =>
+      m[1]!.includes('/')
+        ? `${startFailed}: exec: "${m[1]}": stat ${m[1]}: no such file or directory`
+        : `${startFailed}: exec: "${m[1]}": executable file not found in $PATH`,
   ],
   [/open executable `?(.*?)`?: Permission denied/, (m) => `${startFailed}: exec: "${m[1]}": permission denied`],
   [/exec(?:ve)? `?(.*?)`?: Permission denied/, (m) => `${startFailed}: exec: "${m[1]}": permission denied`],
@@ -31,7 +30,8 @@ const rules: readonly (readonly [RegExp, (m: RegExpExecArray) => string])[] = [
 /** Strips the log decoration of the runtime and words the common mistakes as other runtimes do. */
 export function translateOciMessage(raw: string): string {
   let message = raw.trim();
-  const logged = /msg="((?:[^"\\]|\\.)*)"/.exec(message);
+  // Either `msg="..."` or `"msg": "..."`, by log format.
+  const logged = /"?msg"?[=:]\s*"((?:[^"\\]|\\.)*)"/.exec(message);
   if (logged) message = logged[1]!.replace(/\\(.)/g, '$1');
   message = message.replace(/^\d{4}-\d\d-\d\dT\S+: /, '');
   for (const [pattern, say] of rules) {

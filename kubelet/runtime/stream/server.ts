@@ -1,27 +1,184 @@
-// placeholder until the streaming server
-import { unimplemented } from '../errors.ts';
+// The streaming server: exec, attach and port-forward at URLs that work once. It speaks WebSocket, which kubectl uses
+// today, and SPDY/3.1, which older clients and CRI tools use; the kubelet and the API server only pass the bytes on.
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
 import type { Runtime } from '../runtime.ts';
-export type StreamOffer =
-  | {
-      kind: 'exec';
-      containerId: string;
-      command: string[];
-      stdin: boolean;
-      stdout: boolean;
-      stderr: boolean;
-      tty: boolean;
-    }
-  | { kind: 'attach'; containerId: string; stdin: boolean; stdout: boolean; stderr: boolean; tty: boolean }
-  | { kind: 'portforward'; sandboxId: string };
+import { type AttachOffer, runAttach } from './attach-session.ts';
+import { type CommandStreams, failureStatus } from './command-streams.ts';
+import { type ExecOffer, runExec } from './exec-session.ts';
+import { type PortForwardOffer, portForwardProtocol, runPortForward } from './port-forward-session.ts';
+import { openSpdyStreams, spdyCommandProtocols } from './spdy-streams.ts';
+import { openWebSocketStreams, webSocketProtocols } from './websocket-streams.ts';
+
+export type StreamOffer = ExecOffer | AttachOffer | PortForwardOffer;
+
 export interface StreamServer {
-  offer(o: StreamOffer): string;
+  /** Makes a URL for one session, to be used within a minute. */
+  offer(offer: StreamOffer): string;
   close(): Promise<void>;
 }
-export async function createStreamServer(_rt: Omit<Runtime, 'streams'>, _a: string): Promise<StreamServer> {
+
+type StreamRuntime = Omit<Runtime, 'streams'>;
+
+const offerLifetimeMs = 60_000;
+const tunnelProtocol = `SPDY/3.1+${portForwardProtocol}`;
+
+export async function createStreamServer(rt: StreamRuntime, address: string): Promise<StreamServer> {
+  const offers = new Map<string, StreamOffer>();
+  const sockets = new Set<Duplex>();
+  const webSockets = createWebSocketServer();
+  const server = createServer((_req, res) => {
+    res.statusCode = 400;
+    res.end('unable to upgrade: missing upgrade headers in request\n');
+  });
+  server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    socket.on('error', (err) => rt.log.debug({ err }, 'a streaming connection broke'));
+    const [, kind, token = ''] = /^\/(\w+)\/([\w-]+)/.exec(req.url ?? '') ?? [];
+    const offer = offers.get(token);
+    offers.delete(token);
+    if (!offer || offer.kind !== kind) return reject(socket, '404 Not Found', 'no such session: it may have expired');
+    serve(rt, { offer, req, socket, head, webSockets }).catch((err) => {
+      rt.log.warn({ err, kind }, 'a streaming session failed');
+      socket.destroy();
+    });
+  });
+  const port = await listen(server, address);
   return {
-    offer: () => {
-      throw unimplemented('streaming is not served yet');
+    offer(offer) {
+      const token = randomBytes(24).toString('base64url');
+      offers.set(token, offer);
+      rt.clock.after(offerLifetimeMs, () => offers.delete(token));
+      return `http://${address.includes(':') ? `[${address}]` : address}:${port}/${offer.kind}/${token}`;
     },
-    close: async () => {},
+    close() {
+      for (const socket of sockets) socket.destroy();
+      webSockets.close();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
   };
+}
+
+function listen(server: Server, address: string): Promise<number> {
+  return new Promise((resolve, fail) => {
+    server.once('error', fail);
+    server.listen(0, address, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+function createWebSocketServer(): WebSocketServer {
+  return new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: 64 << 20,
+    handleProtocols: (offered) => webSocketProtocols.find((p) => offered.has(p)) ?? false,
+  });
+}
+
+interface Session {
+  offer: StreamOffer;
+  req: IncomingMessage;
+  socket: Duplex;
+  head: Buffer;
+  webSockets: WebSocketServer;
+}
+
+function reject(socket: Duplex, status: string, message: string): void {
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
+  );
+}
+
+const splitList = (value: string | string[] | undefined) =>
+  [value ?? []]
+    .flat()
+    .flatMap((v) => v.split(','))
+    .map((v) => v.trim())
+    .filter((v) => v !== '');
+
+function serve(rt: StreamRuntime, session: Session): Promise<void> {
+  const upgrade = (session.req.headers.upgrade ?? '').toLowerCase();
+  if (upgrade === 'websocket') return serveWebSocket(rt, session);
+  if (upgrade === 'spdy/3.1') return serveSpdy(rt, session);
+  reject(session.socket, '400 Bad Request', `unable to upgrade: "${upgrade}" is neither websocket nor spdy/3.1`);
+  return Promise.resolve();
+}
+
+async function serveSpdy(rt: StreamRuntime, { offer, req, socket, head }: Session): Promise<void> {
+  const offered = splitList(req.headers['x-stream-protocol-version']);
+  const known = offer.kind === 'portforward' ? [portForwardProtocol] : spdyCommandProtocols;
+  const protocol = known.find((p) => offered.includes(p));
+  if (!protocol) {
+    const message = `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`;
+    return reject(socket, '403 Forbidden', message);
+  }
+  const headers = ['Connection: Upgrade', 'Upgrade: SPDY/3.1', `X-Stream-Protocol-Version: ${protocol}`];
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headers.join('\r\n')}\r\n\r\n`);
+  if (head.length > 0) socket.unshift(head);
+  if (offer.kind === 'portforward') return runPortForward(rt, offer, socket);
+  await runCommandSession(rt, offer, await openSpdyStreams(socket, offer, rt.clock));
+}
+
+async function serveWebSocket(rt: StreamRuntime, { offer, req, socket, head, webSockets }: Session): Promise<void> {
+  const offered = splitList(req.headers['sec-websocket-protocol']);
+  if (offer.kind === 'portforward') {
+    if (!offered.includes(tunnelProtocol)) {
+      return reject(
+        socket,
+        '400 Bad Request',
+        `unable to upgrade: port-forward needs the subprotocol ${tunnelProtocol}`,
+      );
+    }
+    const ws = await upgradeToWebSocket(webSockets, { req, socket, head }, tunnelProtocol);
+    const tunnel = createWebSocketStream(ws);
+    tunnel.on('error', (err) => rt.log.debug({ err }, 'a port-forward tunnel broke'));
+    return runPortForward(rt, offer, tunnel);
+  }
+  if (!webSocketProtocols.some((p) => offered.includes(p))) {
+    return reject(socket, '400 Bad Request', `unable to upgrade: server accepts [${webSocketProtocols.join(' ')}]`);
+  }
+  const ws = await upgradeToWebSocket(webSockets, { req, socket, head });
+  await runCommandSession(rt, offer, openWebSocketStreams(ws, offer));
+}
+
+/**
+ * Completes a WebSocket handshake. `ws` rejects subprotocols with a slash in them, which the tunnel's has (it is no token
+ * of HTTP's grammar): such a one is hidden from it and put into the answer.
+ */
+function upgradeToWebSocket(
+  server: WebSocketServer,
+  { req, socket, head }: Pick<Session, 'req' | 'socket' | 'head'>,
+  protocol?: string,
+): Promise<WebSocket> {
+  return new Promise((resolve) => {
+    if (protocol) {
+      delete req.headers['sec-websocket-protocol'];
+      const onHeaders = (headers: string[], request: IncomingMessage) => {
+        if (request !== req) return;
+        server.off('headers', onHeaders);
+        headers.push(`Sec-WebSocket-Protocol: ${protocol}`);
+      };
+      server.on('headers', onHeaders);
+    }
+    server.handleUpgrade(req, socket, head, resolve);
+  });
+}
+
+async function runCommandSession(
+  rt: StreamRuntime,
+  offer: ExecOffer | AttachOffer,
+  streams: CommandStreams,
+): Promise<void> {
+  let status: object;
+  try {
+    status = offer.kind === 'exec' ? await runExec(rt, offer, streams) : await runAttach(rt, offer, streams);
+  } catch (err) {
+    rt.log.warn({ err, kind: offer.kind }, 'a streaming session failed');
+    status = failureStatus((err as Error).message);
+  }
+  await streams.finish(status);
 }

@@ -3,7 +3,7 @@
 import { failedPrecondition } from '../errors.ts';
 import { releaseContainer } from '../lifecycle/container-end.ts';
 import { findContainer, findReadySandbox } from '../lifecycle/find.ts';
-import { bundleDirOf } from '../lifecycle/paths.ts';
+import { bundleDirOf, outputLogOf } from '../lifecycle/paths.ts';
 import type { Runtime } from '../runtime.ts';
 import { nowNs } from '../store/id.ts';
 import { type ContainerRecord, stateOf } from '../store/records.ts';
@@ -29,12 +29,12 @@ export const startContainer: Verb<'StartContainer'> = async (rt, req) => {
 };
 
 async function launch(rt: Runtime, container: ContainerRecord): Promise<void> {
-  const { id, config, logPath } = container;
+  const { id, config } = container;
   const process = await rt.oci.create({
     id,
     bundleDir: bundleDirOf(rt, id),
     exitDir: rt.paths.exitDir,
-    logPath,
+    logPath: outputLogOf(rt, container),
     tty: config.tty,
     stdin: config.stdin,
     stdinOnce: config.stdin_once,

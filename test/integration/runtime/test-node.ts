@@ -3,6 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CriClient, connectCri } from '../../../proto/cri-client.ts';
@@ -83,6 +84,37 @@ export class TestNode implements AsyncDisposable {
   run(...command: string[]): string {
     const [program, args] = this.inside(...command);
     return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
+  /** A port of ours that leads to a loopback port inside the node's namespaces, until the server is closed. */
+  async forward(port: number): Promise<{ port: number; close(): void }> {
+    const children = new Set<ChildProcess>();
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      const [program, args] = this.inside(
+        'socat',
+        '-b',
+        '65536',
+        '-t',
+        '60',
+        'STDIN!!STDOUT,shut-close',
+        `TCP4:127.0.0.1:${port}`,
+      );
+      const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+      children.add(child);
+      child.once('exit', () => children.delete(child));
+      for (const stream of [socket, child.stdin]) stream.on('error', () => undefined);
+      socket.pipe(child.stdin);
+      child.stdout.pipe(socket);
+      socket.once('close', () => child.kill());
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return {
+      port: (server.address() as AddressInfo).port,
+      close: () => {
+        server.close();
+        for (const child of children) child.kill();
+      },
+    };
   }
 
   async startRuntime(): Promise<void> {
@@ -206,6 +238,30 @@ export function sandboxConfig(node: TestNode, name: string) {
     labels: { test: name },
     linux: { cgroup_parent: `/kubepods/pod-${name}` },
   };
+}
+
+/** Runs a sandbox with one started container; answers both ids. */
+export async function runPod(
+  node: TestNode,
+  name: string,
+  container: Record<string, unknown>,
+  sandbox: Record<string, unknown> = {},
+) {
+  const { runtime } = node.cri;
+  const config = { ...sandboxConfig(node, name), ...sandbox };
+  const { pod_sandbox_id } = await runtime.RunPodSandbox({ config });
+  const { container_id } = await runtime.CreateContainer({
+    pod_sandbox_id,
+    sandbox_config: config,
+    config: {
+      metadata: { name: 'main', attempt: 0 },
+      image: { image: testImage },
+      log_path: 'main/0.log',
+      ...container,
+    },
+  });
+  await runtime.StartContainer({ container_id });
+  return { pod_sandbox_id, container_id, logPath: join(config.log_directory, 'main/0.log') };
 }
 
 /** Waits until a container has exited, by its events. */

@@ -1,0 +1,65 @@
+// Attaching to a running container: output by following its log, input by socat into conmon's socket, whose kind
+// (SOCK_SEQPACKET) Node cannot open (see docs/adr/001-attach-and-pty.md).
+import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { bundleDirOf, outputLogOf } from '../lifecycle/paths.ts';
+import { commandEnv } from '../process/command.ts';
+import { sendControl } from '../process/conmon.ts';
+import type { Runtime } from '../runtime.ts';
+import { stateOf } from '../store/records.ts';
+import { type CommandStreams, exitStatus } from './command-streams.ts';
+import { followLog } from './log-follower.ts';
+
+export interface AttachOffer {
+  kind: 'attach';
+  containerId: string;
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  tty: boolean;
+}
+
+type AttachRuntime = Pick<Runtime, 'containers' | 'exits' | 'paths' | 'log'>;
+
+/** Joins the client's streams to the container's until the container ends or the client leaves. */
+export async function runAttach(rt: AttachRuntime, offer: AttachOffer, streams: CommandStreams): Promise<object> {
+  const { containerId } = offer;
+  const waiter = rt.exits.next(containerId);
+  const container = rt.containers.get(containerId);
+  if (!container || stateOf(container) !== 'CONTAINER_RUNNING') {
+    waiter.forget();
+    return exitStatus(0);
+  }
+  const bundleDir = bundleDirOf(rt, containerId);
+  const follower = followLog(outputLogOf(rt, container), ({ stream, content }) => streams[stream]?.write(content));
+  const input = streams.stdin ? pipeToContainer(streams.stdin, bundleDir) : null;
+  if (offer.tty) {
+    streams.onResize(({ width, height }) => {
+      try {
+        sendControl(bundleDir, `1 ${height} ${width}`);
+      } catch (err) {
+        rt.log.debug({ err, container: containerId }, 'the terminal was not resized');
+      }
+    });
+  }
+  const left = new Promise<void>((resolve) => streams.gone.addEventListener('abort', () => resolve(), { once: true }));
+  await Promise.race([waiter.exited, left]);
+  waiter.forget();
+  follower.finish();
+  input?.end();
+  return exitStatus(0);
+}
+
+/** Carries input to conmon. What conmon sends back is dropped: the output comes from the log. */
+function pipeToContainer(from: Readable, bundleDir: string): { end(): void } {
+  // By a relative name: the full path may be longer than the address of a socket can be.
+  const child = spawn('socat', ['-t', '0', '-', 'UNIX-CONNECT:attach,type=5'], {
+    cwd: bundleDir,
+    env: commandEnv,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  child.stdin.on('error', () => from.unpipe(child.stdin).resume());
+  child.once('error', () => from.resume());
+  from.pipe(child.stdin);
+  return { end: () => void child.kill('SIGTERM') };
+}

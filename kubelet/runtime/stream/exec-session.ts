@@ -1,0 +1,149 @@
+// An exec with streams: the OCI runtime's exec on pipes, or for a terminal below socat, which makes the pseudo-terminal
+// (see docs/adr/001-attach-and-pty.md).
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { isMissingFile } from '../errors.ts';
+import { bundleDirOf } from '../lifecycle/paths.ts';
+import { commandEnv, runCommand } from '../process/command.ts';
+import { type PreparedExec, prepareExec, spawnExec, waitForExit } from '../process/exec.ts';
+import type { Runtime } from '../runtime.ts';
+import { type CommandStreams, exitStatus, failureStatus, type TerminalSize } from './command-streams.ts';
+
+export interface ExecOffer {
+  kind: 'exec';
+  containerId: string;
+  command: string[];
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  tty: boolean;
+}
+
+type ExecRuntime = Pick<Runtime, 'oci' | 'paths' | 'clock' | 'log'>;
+
+/** Output of children that outlive the command is waited for so long. */
+const drainMs = 500;
+
+/** Runs the command with the client's streams and answers its final status. */
+export async function runExec(rt: ExecRuntime, offer: ExecOffer, streams: CommandStreams): Promise<object> {
+  const { containerId, command, tty } = offer;
+  const bundleDir = bundleDirOf(rt, containerId);
+  const exec = prepareExec(rt.oci, join(rt.paths.state, 'execs'), { containerId, bundleDir, command, tty });
+  try {
+    const exitCode = tty ? await runOnTerminal(rt, exec, streams) : await runOnPipes(rt, exec, streams);
+    const problem = exitCode === 0 ? null : exec.readError();
+    return problem
+      ? failureStatus(
+          `error executing command in container: failed to exec in container: OCI runtime exec failed: exec failed: ${problem}`,
+        )
+      : exitStatus(exitCode);
+  } finally {
+    exec.cleanUp();
+  }
+}
+
+async function runOnPipes(rt: ExecRuntime, exec: PreparedExec, streams: CommandStreams): Promise<number> {
+  const child = spawnExec(rt.oci, exec, streams.stdin ? 'pipe' : 'ignore');
+  if (streams.stdin) pipeInput(streams.stdin, child.stdin!);
+  const outputs = [pipeOutput(child.stdout!, streams.stdout), pipeOutput(child.stderr!, streams.stderr)];
+  streams.gone.addEventListener('abort', () => abandon(child), { once: true });
+  const exitCode = await waitForExit(child);
+  await Promise.race([Promise.all(outputs), rt.clock.sleep(drainMs)]);
+  return exitCode;
+}
+
+/** The client is gone: the command sees the end of its input and a closed output, as in a pipeline. */
+function abandon(child: ChildProcess): void {
+  child.stdin?.destroy();
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+}
+
+function pipeInput(from: Readable, to: Writable): void {
+  // The command may end, or close its input, before the client has sent everything.
+  to.on('error', () => from.unpipe(to).resume());
+  from.pipe(to);
+}
+
+/** Resolves when all output has been handed over. Without a taker it is read and dropped. */
+function pipeOutput(from: Readable, to: Writable | null): Promise<void> {
+  return new Promise((resolve) => {
+    from.once('close', resolve);
+    if (!to) return void from.resume();
+    to.on('error', () => from.unpipe(to).resume());
+    from.once('end', () => to.end(resolve));
+    from.pipe(to, { end: false });
+  });
+}
+
+const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
+async function runOnTerminal(rt: ExecRuntime, exec: PreparedExec, streams: CommandStreams): Promise<number> {
+  const command = [rt.oci.binary, ...exec.args].map(quote).join(' ');
+  writeFileSync(join(exec.dir, 'run'), `${command}\necho $? > code\n`);
+  // socat makes the terminal that the OCI runtime's exec connects the command's own one to.
+  const address = 'EXEC:sh run,pty,setsid,ctty,stderr,rawer';
+  const child = spawn('socat', ['-t', '0', '-', address], {
+    cwd: exec.dir,
+    env: commandEnv,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  if (streams.stdin) {
+    // A terminal has no half-close: the end of the client's input changes nothing.
+    child.stdin.on('error', () => streams.stdin?.unpipe(child.stdin).resume());
+    streams.stdin.pipe(child.stdin, { end: false });
+  }
+  streams.onResize(createResizer(rt, exec));
+  const output = pipeOutput(child.stdout, streams.stdout);
+  // Without its terminal the command gets SIGHUP, as when a real one is closed.
+  streams.gone.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
+  await waitForExit(child);
+  await Promise.race([output, rt.clock.sleep(drainMs)]);
+  return readExitCode(join(exec.dir, 'code'));
+}
+
+const lostExitCode = 255;
+
+function readExitCode(path: string): number {
+  try {
+    return Number.parseInt(readFileSync(path, 'utf8'), 10);
+  } catch (err) {
+    if (isMissingFile(err)) return lostExitCode;
+    throw err;
+  }
+}
+
+/**
+ * Sets the size of the command's own terminal, one change after the other, skipping those overtaken. It is reached through
+ * the command's standard input: the terminal lies in the container's /dev/pts.
+ */
+function createResizer(rt: ExecRuntime, exec: PreparedExec): (size: TerminalSize) => void {
+  let wanted: TerminalSize | null = null;
+  let busy = false;
+  const apply = async () => {
+    busy = true;
+    for (let tries = 0; wanted && tries < maxResizeTries; ) {
+      const size: TerminalSize = wanted;
+      const pid = exec.readPid();
+      try {
+        if (pid === null) throw new Error('the command does not run yet');
+        await runCommand('stty', ['-F', `/proc/${pid}/fd/0`, 'rows', `${size.height}`, 'columns', `${size.width}`]);
+        if (wanted === size) wanted = null;
+      } catch {
+        // The command starts a moment after its client connects, and is gone a moment before it leaves.
+        tries++;
+        await rt.clock.sleep(resizeRetryMs);
+      }
+    }
+    busy = false;
+  };
+  return (size) => {
+    wanted = size;
+    if (!busy) void apply();
+  };
+}
+
+const maxResizeTries = 50;
+const resizeRetryMs = 20;
