@@ -28,11 +28,11 @@ export interface ReconcileResult {
 }
 
 /** A further kind whose changes concern the primary one. */
-export interface Related {
+export interface Related<D> {
   kind: Kind<any>;
   options?: InformerOptions;
-  /** Keys of primary objects to look at after a change. Either argument may be absent, as in ChangeHandler. */
-  keys(object: any, old: any): readonly string[];
+  /** Keys of primary objects to look at after a change. Either object may be absent, as in ChangeHandler. */
+  keys(object: any, old: any, deps: D): Iterable<string>;
 }
 
 export interface Controller<T extends KubeObject, D> {
@@ -43,7 +43,7 @@ export interface Controller<T extends KubeObject, D> {
   options?: InformerOptions;
   /** Kinds of children: a change of one puts its owner on the queue. */
   owns?: readonly Kind<any>[];
-  related?: readonly Related[];
+  related?: readonly Related<D>[];
   /** Keys worked on at the same time. */
   concurrency?: number;
   /** Its dependencies, as functions and listers. `enqueue` adds a key from outside the usual events. */
@@ -57,6 +57,17 @@ export interface Controller<T extends KubeObject, D> {
 /** Fixes the types of a controller. */
 export function defineController<T extends KubeObject, D>(controller: Controller<T, D>): Controller<T, D> {
   return controller;
+}
+
+/** A part of a component that runs until the context's signal is aborted: a controller, or a loop of another shape. */
+export interface Loop {
+  name: string;
+  run(context: ControllerContext): Promise<void>;
+}
+
+/** A controller as a loop. */
+export function toLoop<T extends KubeObject, D>(controller: Controller<T, D>): Loop {
+  return { name: controller.name, run: (context) => runController(controller, context) };
 }
 
 /** Starts a controller; it runs until the context's signal is aborted. */
@@ -81,7 +92,7 @@ export async function runController<T extends KubeObject, D>(
   for (const related of controller.related ?? []) {
     const others = context.informer(related.kind, related.options);
     others.onChange((object, old) => {
-      for (const key of related.keys(object, old)) queue.add(key);
+      for (const key of related.keys(object, old, deps)) queue.add(key);
     });
     waits.push(others.synced());
   }

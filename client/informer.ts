@@ -20,6 +20,8 @@ export interface InformerOptions {
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
+  /** Keep only metadata, for those who look at nothing else. */
+  metadataOnly?: boolean;
 }
 
 export interface InformerDeps {
@@ -43,9 +45,11 @@ const maxDelayMs = 5_000;
 const watchSeconds = 300;
 
 /** Drops what no controller reads; managedFields are often half of an object. */
-function slim<T extends KubeObject>(object: T): T {
+function slim<T extends KubeObject>(object: T, metadataOnly = false): T {
   delete object.metadata.managedFields;
-  return object;
+  if (!metadataOnly) return object;
+  const { apiVersion, kind, metadata } = object;
+  return { ...(apiVersion ? { apiVersion } : {}), ...(kind ? { kind } : {}), metadata } as T;
 }
 
 export class WatchingInformer<T extends KubeObject> implements Informer<T> {
@@ -109,7 +113,7 @@ export class WatchingInformer<T extends KubeObject> implements Informer<T> {
     const gone = new Set(this.#cache.keys());
     for (const object of list.items) {
       gone.delete(keyOf(object));
-      this.#put(slim(object));
+      this.#put(slim(object, this.#options.metadataOnly));
     }
     for (const key of gone) this.#remove(key);
     this.#version = list.resourceVersion;
@@ -144,7 +148,7 @@ export class WatchingInformer<T extends KubeObject> implements Informer<T> {
     const { object } = event;
     this.#failures = 0;
     if (event.type === 'DELETED') this.#remove(keyOf(object), object);
-    else if (event.type !== 'BOOKMARK') this.#put(slim(object));
+    else if (event.type !== 'BOOKMARK') this.#put(slim(object, this.#options.metadataOnly));
     this.#version = object.metadata.resourceVersion ?? this.#version;
   }
 

@@ -1,0 +1,93 @@
+// The scheduler's picture of the cluster: nodes with their pods, including those it has just assigned and whose binding is not in the watch yet
+// (assumed). Updated pod by pod; cycles run synchronously against it, so no snapshot is copied.
+import type { Node } from '../../api/core/node.ts';
+import { isFinished } from '../../api/core/pod/columns.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { NodeInfo } from '../framework/node-info.ts';
+import type { Snapshot } from '../framework/plugin.ts';
+import { type PodInfo, podInfoOf } from '../framework/pod-info.ts';
+
+export class SchedulerCache implements Snapshot {
+  readonly #nodes = new Map<string, NodeInfo>();
+  /** Node of every pod that counts, by uid. */
+  readonly #places = new Map<string, NodeInfo>();
+  readonly #assumed = new Set<string>();
+  readonly #namespaceLabels = new Map<string, Readonly<Record<string, string>>>();
+  #list: NodeInfo[] | undefined;
+
+  /** Nodes that exist, in a stable order. */
+  get nodes(): readonly NodeInfo[] {
+    this.#list ??= [...this.#nodes.values()].filter((n) => n.exists).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#list;
+  }
+
+  namespaceLabels(name: string): Readonly<Record<string, string>> | undefined {
+    return this.#namespaceLabels.get(name);
+  }
+
+  setNamespace(name: string, labels: Readonly<Record<string, string>> | undefined): void {
+    if (labels) this.#namespaceLabels.set(name, labels);
+    else this.#namespaceLabels.delete(name);
+  }
+
+  node(name: string): NodeInfo {
+    let info = this.#nodes.get(name);
+    if (!info) {
+      info = new NodeInfo(name);
+      this.#nodes.set(name, info);
+    }
+    return info;
+  }
+
+  setNode(node: Node): NodeInfo {
+    const info = this.node(node.metadata.name ?? '');
+    if (!info.exists) this.#list = undefined;
+    info.setNode(node);
+    return info;
+  }
+
+  removeNode(name: string): void {
+    this.#list = undefined;
+    const info = this.#nodes.get(name);
+    info?.setNode(undefined);
+    if (info?.pods.size === 0) this.#nodes.delete(name);
+  }
+
+  isAssumed(uid: string): boolean {
+    return this.#assumed.has(uid);
+  }
+
+  /** Counts a pod on a node before its binding is written. */
+  assume(info: PodInfo, nodeName: string): void {
+    this.#assumed.add(info.uid);
+    this.#place(info, nodeName);
+  }
+
+  /** The binding failed: the pod is nowhere again. */
+  forget(uid: string): void {
+    this.#assumed.delete(uid);
+    this.removePod(uid);
+  }
+
+  /** A pod as the watch shows it, bound to a node. */
+  setPod(pod: Pod): void {
+    const uid = pod.metadata.uid ?? '';
+    this.#assumed.delete(uid);
+    if (isFinished(pod)) this.removePod(uid);
+    else this.#place(podInfoOf(pod), pod.spec.nodeName!);
+  }
+
+  removePod(uid: string): void {
+    this.#assumed.delete(uid);
+    this.#places.get(uid)?.removePod(uid);
+    this.#places.delete(uid);
+  }
+
+  #place(info: PodInfo, nodeName: string): void {
+    const before = this.#places.get(info.uid);
+    const node = this.node(nodeName);
+    if (before && before !== node) before.removePod(info.uid);
+    node.addPod(info);
+    this.#places.set(info.uid, node);
+  }
+}

@@ -1,0 +1,86 @@
+// A node with what runs on it, kept up to date pod by pod and never built anew. Upstream: framework.NodeInfo.
+import type { Node } from '../../api/core/node.ts';
+import { quantityValue } from '../../machinery/quantity.ts';
+import { type HostPort, type PodInfo, type Resources, resourcesOf } from './pod-info.ts';
+
+const noResources: Resources = { cpuMillis: 0, memoryBytes: 0, ephemeralStorageBytes: 0, scalars: new Map() };
+
+export class NodeInfo {
+  readonly name: string;
+  #node: Node | undefined;
+  allocatable: Resources = noResources;
+  allowedPods = 0;
+  /** Sizes by every name an image has on the node. */
+  imageBytes: ReadonlyMap<string, number> = new Map();
+  readonly pods = new Map<string, PodInfo>();
+  /** Sums over the pods. */
+  readonly requested = { cpuMillis: 0, memoryBytes: 0, ephemeralStorageBytes: 0, scalars: new Map<string, number>() };
+  readonly scoreRequested = { cpuMillis: 0, memoryBytes: 0 };
+  /** How many of the pods have required anti-affinity: most nodes have none, and are skipped by that rule. */
+  antiAffinityPods = 0;
+  /** The same for preferred affinity of either kind. */
+  preferringPods = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Pods may be known before their node is. */
+  get exists(): boolean {
+    return this.#node !== undefined;
+  }
+
+  get node(): Node {
+    if (!this.#node) throw new Error(`node ${this.name} is not known`);
+    return this.#node;
+  }
+
+  setNode(node: Node | undefined): void {
+    this.#node = node;
+    const status = node?.status;
+    this.allocatable = resourcesOf(status?.allocatable);
+    this.allowedPods = quantityValue(status?.allocatable?.pods ?? '0');
+    const images = new Map<string, number>();
+    for (const image of status?.images ?? [])
+      for (const name of image.names ?? []) images.set(name, image.sizeBytes ?? 0);
+    this.imageBytes = images;
+  }
+
+  addPod(info: PodInfo): void {
+    if (this.pods.has(info.uid)) this.removePod(info.uid);
+    this.pods.set(info.uid, info);
+    this.#count(info, 1);
+  }
+
+  removePod(uid: string): void {
+    const info = this.pods.get(uid);
+    if (!info) return;
+    this.pods.delete(uid);
+    this.#count(info, -1);
+  }
+
+  #count(info: PodInfo, sign: 1 | -1): void {
+    const { requested, scoreRequested } = this;
+    requested.cpuMillis += sign * info.requests.cpuMillis;
+    requested.memoryBytes += sign * info.requests.memoryBytes;
+    requested.ephemeralStorageBytes += sign * info.requests.ephemeralStorageBytes;
+    for (const [name, amount] of info.requests.scalars) {
+      requested.scalars.set(name, (requested.scalars.get(name) ?? 0) + sign * amount);
+    }
+    scoreRequested.cpuMillis += sign * info.scoreRequests.cpuMillis;
+    scoreRequested.memoryBytes += sign * info.scoreRequests.memoryBytes;
+    if (info.requiredAntiAffinity.length > 0) this.antiAffinityPods += sign;
+    if (info.preferredAffinity.length > 0) this.preferringPods += sign;
+  }
+
+  /** Whether a host port is taken here. 0.0.0.0 stands for every address. */
+  usesPort(wanted: HostPort): boolean {
+    for (const { hostPorts } of this.pods.values()) {
+      for (const used of hostPorts) {
+        if (used.port !== wanted.port || used.protocol !== wanted.protocol) continue;
+        if (used.ip === wanted.ip || used.ip === '0.0.0.0' || wanted.ip === '0.0.0.0') return true;
+      }
+    }
+    return false;
+  }
+}

@@ -1,0 +1,63 @@
+// The extension points of the scheduling cycle. A plugin is one value that implements some of them; each is synchronous and pure given the
+// cycle's state, the pod and the node. https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/
+import type { Pod } from '../../api/core/pod.ts';
+import type { NodeInfo } from './node-info.ts';
+import type { PodInfo } from './pod-info.ts';
+import type { Status } from './status.ts';
+
+/** What plugins hand from one point to the next within one cycle, by plugin. */
+export type CycleState = Map<string, unknown>;
+
+/** All nodes there are, as the cycle sees them. */
+export interface Snapshot {
+  readonly nodes: readonly NodeInfo[];
+  /** Labels of a namespace; undefined where it is not known. */
+  namespaceLabels(name: string): Readonly<Record<string, string>> | undefined;
+}
+
+/** Something that happened in the cluster that may let a waiting pod fit. */
+export type ClusterEvent =
+  | { type: 'NodeAdded'; node: NodeInfo }
+  | { type: 'NodeUpdated'; node: NodeInfo }
+  | { type: 'PodAssigned'; pod: Pod }
+  | { type: 'PodUpdated'; old: Pod; pod: Pod }
+  | { type: 'PodRemoved'; pod: Pod };
+
+export interface Plugin {
+  name: string;
+  /**
+   * Whether the event may let a pod fit that this plugin has turned away. Absent: no event ever does (a change of the pod itself always puts
+   * it back). Upstream: EnqueueExtensions with queueing hints.
+   */
+  mayHelp?(event: ClusterEvent, waiting: PodInfo): boolean;
+  /** Whether the pod may be considered at all. */
+  preEnqueue?(pod: Pod): Status;
+  /** Works out what filter needs; may turn the pod away from every node, or skip filter. */
+  preFilter?(state: CycleState, pod: PodInfo, snapshot: Snapshot): Status;
+  filter?(state: CycleState, pod: PodInfo, node: NodeInfo): Status;
+  /** Works out what score needs, or skips score. */
+  preScore?(state: CycleState, pod: PodInfo, nodes: readonly NodeInfo[], snapshot: Snapshot): Status;
+  score?(state: CycleState, pod: PodInfo, node: NodeInfo): number;
+  /** Brings the scores of all nodes to 0..100; changes the map. */
+  normalize?(scores: Map<NodeInfo, number>): void;
+}
+
+export const maxScore = 100;
+
+/** A plugin in its place: its score counts `weight` times. */
+export interface WeightedPlugin {
+  plugin: Plugin;
+  weight: number;
+}
+
+/** Scales the highest score to the maximum; reversed, the highest becomes zero. Upstream: helper.DefaultNormalizeScore. */
+export function normalizeByMax(scores: Map<NodeInfo, number>, reverse: boolean): void {
+  const highest = Math.max(0, ...scores.values());
+  for (const [node, score] of scores) {
+    if (highest === 0) scores.set(node, reverse ? maxScore : score);
+    else {
+      const scaled = Math.floor((maxScore * score) / highest);
+      scores.set(node, reverse ? maxScore - scaled : scaled);
+    }
+  }
+}

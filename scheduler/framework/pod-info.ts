@@ -1,0 +1,98 @@
+// A pod with what the plugins ask of it again and again, worked out once.
+
+import type { PodAffinityTerm } from '../../api/core/pod/affinity.ts';
+import { podRequests } from '../../api/core/pod/resource-totals.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
+
+export interface Resources {
+  cpuMillis: number;
+  memoryBytes: number;
+  ephemeralStorageBytes: number;
+  /** Everything else by name: extended resources, huge pages. */
+  scalars: ReadonlyMap<string, number>;
+}
+
+export interface HostPort {
+  protocol: string;
+  ip: string;
+  port: number;
+}
+
+/** A preference; the weight of one against is negative. */
+export interface WeightedTerm {
+  term: PodAffinityTerm;
+  weight: number;
+}
+
+export interface PodInfo {
+  pod: Pod;
+  uid: string;
+  requests: Resources;
+  /** Requests as scoring counts them: a container without any still weighs something. */
+  scoreRequests: { cpuMillis: number; memoryBytes: number };
+  hostPorts: HostPort[];
+  requiredAffinity: PodAffinityTerm[];
+  requiredAntiAffinity: PodAffinityTerm[];
+  preferredAffinity: WeightedTerm[];
+}
+
+// What scoring assumes of a container that asks for nothing.
+const defaultCpuMillis = 100;
+const defaultMemoryBytes = 200 * 1024 * 1024;
+
+/** A resource list as numbers. */
+export function resourcesOf(list: Record<string, string> | undefined): Resources {
+  const scalars = new Map<string, number>();
+  const out = { cpuMillis: 0, memoryBytes: 0, ephemeralStorageBytes: 0, scalars };
+  for (const [name, amount] of Object.entries(list ?? {})) {
+    if (name === 'cpu') out.cpuMillis = quantityMilliValue(amount);
+    else if (name === 'memory') out.memoryBytes = quantityValue(amount);
+    else if (name === 'ephemeral-storage') out.ephemeralStorageBytes = quantityValue(amount);
+    else if (name !== 'pods') scalars.set(name, quantityValue(amount));
+  }
+  return out;
+}
+
+export function podInfoOf(pod: Pod): PodInfo {
+  const { spec } = pod;
+  const affinity = spec.affinity;
+  let cpuMillis = 0;
+  let memoryBytes = 0;
+  for (const { resources } of spec.containers) {
+    const requests = resources?.requests;
+    cpuMillis += requests?.cpu === undefined ? defaultCpuMillis : quantityMilliValue(requests.cpu);
+    memoryBytes += requests?.memory === undefined ? defaultMemoryBytes : quantityValue(requests.memory);
+  }
+  return {
+    pod,
+    uid: pod.metadata.uid ?? '',
+    requests: resourcesOf(podRequests(spec)),
+    scoreRequests: { cpuMillis, memoryBytes },
+    hostPorts: hostPortsOf(pod),
+    requiredAffinity: affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
+    requiredAntiAffinity: affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
+    preferredAffinity: preferredTermsOf(pod),
+  };
+}
+
+function preferredTermsOf(pod: Pod): WeightedTerm[] {
+  const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
+  const near = podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  const far = podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  return [
+    ...near.map((w) => ({ term: w.podAffinityTerm, weight: w.weight })),
+    ...far.map((w) => ({ term: w.podAffinityTerm, weight: -w.weight })),
+  ];
+}
+
+function hostPortsOf(pod: Pod): HostPort[] {
+  const containers = [
+    ...pod.spec.containers,
+    ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
+  ];
+  return containers
+    .flatMap((c) => c.ports ?? [])
+    .filter((p) => (p.hostPort ?? 0) > 0)
+    .map((p) => ({ protocol: p.protocol ?? 'TCP', ip: p.hostIP || '0.0.0.0', port: p.hostPort! }));
+}

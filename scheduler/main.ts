@@ -1,0 +1,56 @@
+// `k8ts scheduler`: flags, and the parts put together.
+import { NamespaceKind } from '../api/core/namespace.ts';
+import { NodeKind } from '../api/core/node.ts';
+import { PodKind } from '../api/core/pod.ts';
+import { readKubeconfig } from '../client/config.ts';
+import { InformerFactory } from '../client/informer-factory.ts';
+import { KubeClient } from '../client/rest.ts';
+import { createSeriesRecorder } from '../client/series-events.ts';
+import { type ComponentContext, runComponent } from '../machinery/component.ts';
+import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { createSchedulerMetrics } from './metrics.ts';
+import { plugins } from './plugins/index.ts';
+import { Scheduler } from './scheduler.ts';
+
+const flags = {
+  kubeconfig: { type: 'string', doc: 'How to reach the API server.', required: true },
+  'scheduler-name': { type: 'string', doc: 'Schedules the pods that name it.', default: 'default-scheduler' },
+} as const satisfies FlagTable;
+
+async function start(options: Flags<typeof flags>, component: ComponentContext) {
+  const { clock, random, log, metrics, signal } = component;
+  const name = options['scheduler-name'];
+  const client = new KubeClient(readKubeconfig(options.kubeconfig), { userAgent: 'kube-scheduler', clock });
+  const informers = new InformerFactory(client, { clock, random, log }, signal);
+  const scheduler: Scheduler = new Scheduler(
+    {
+      client,
+      pods: informers.informer(PodKind, { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' }),
+      nodes: informers.informer(NodeKind),
+      namespaces: informers.informer(NamespaceKind),
+      recorder: createSeriesRecorder({ client, clock, log, controller: name, instance: `${name}-0` }),
+      metrics: createSchedulerMetrics(metrics, () => scheduler.counts()),
+      clock,
+      random,
+      log,
+      name,
+    },
+    plugins,
+  );
+  let synced = false;
+  void scheduler.start().then(() => {
+    synced = true;
+  }, component.fail);
+  return {
+    notReady: () => (synced ? null : 'the cluster has not been seen yet'),
+    async stop() {
+      scheduler.stop();
+      client.close();
+    },
+  };
+}
+
+export function main(argv: string[]): Promise<void> {
+  const summary = 'Assigns pods to nodes.';
+  return runComponent(process, { name: 'scheduler', summary, flags, start }, argv);
+}

@@ -1,0 +1,131 @@
+// InterPodAffinity: pods that want to be near, or not near, other pods, by a label of their nodes.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-pod-affinity-and-anti-affinity
+
+import type { PodAffinityTerm } from '../../api/core/pod/affinity.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { matchesLabelSelector } from '../../machinery/labels.ts';
+import type { NodeInfo } from '../framework/node-info.ts';
+import { type CycleState, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
+import type { PodInfo } from '../framework/pod-info.ts';
+import { skip, success, unresolvable, unschedulable } from '../framework/status.ts';
+
+export const affinityReason = "node(s) didn't match pod affinity rules";
+export const antiAffinityReason = "node(s) didn't match pod anti-affinity rules";
+export const existingAntiAffinityReason = "node(s) didn't satisfy existing pods anti-affinity rules";
+
+const name = 'InterPodAffinity';
+
+/** `key=value` of topology labels, by the term it belongs to or for all. */
+type Places = Set<string>;
+
+interface State {
+  /** Where each required affinity term is met. */
+  affinity: { term: PodAffinityTerm; places: Places }[];
+  /** The pod matches all its own affinity terms and nothing else does: it may be the first of its group. */
+  isFirst: boolean;
+  antiAffinity: Places;
+  /** Where pods are that do not want this one near. */
+  existing: Places;
+}
+
+const placeOf = (topologyKey: string, node: NodeInfo): string | undefined => {
+  const value = node.node.metadata.labels?.[topologyKey];
+  return value === undefined ? undefined : `${topologyKey}=${value}`;
+};
+
+function selectsNamespace(term: PodAffinityTerm, owner: Pod, namespace: string, snapshot: Snapshot): boolean {
+  const { namespaces = [], namespaceSelector } = term;
+  if (namespaces.length === 0 && namespaceSelector === undefined) return namespace === owner.metadata.namespace;
+  if (namespaces.includes(namespace)) return true;
+  return (
+    namespaceSelector !== undefined && matchesLabelSelector(namespaceSelector, snapshot.namespaceLabels(namespace))
+  );
+}
+
+/** Whether a term of `owner` selects `other`. */
+function selects(term: PodAffinityTerm, owner: Pod, other: Pod, snapshot: Snapshot): boolean {
+  if (!selectsNamespace(term, owner, other.metadata.namespace ?? '', snapshot)) return false;
+  if (!matchesLabelSelector(term.labelSelector, other.metadata.labels)) return false;
+  const labels = owner.metadata.labels ?? {};
+  const theirs = other.metadata.labels ?? {};
+  const same = (term.matchLabelKeys ?? []).every((k) => labels[k] === undefined || labels[k] === theirs[k]);
+  return same && (term.mismatchLabelKeys ?? []).every((k) => labels[k] === undefined || labels[k] !== theirs[k]);
+}
+
+function preFilter(state: CycleState, info: PodInfo, snapshot: Snapshot) {
+  const { nodes } = snapshot;
+  const wantsNothing = info.requiredAffinity.length === 0 && info.requiredAntiAffinity.length === 0;
+  if (wantsNothing && !nodes.some((n) => n.antiAffinityPods > 0)) return skip;
+  const affinity = info.requiredAffinity.map((term) => ({ term, places: new Set<string>() }));
+  const result: State = { affinity, isFirst: false, antiAffinity: new Set(), existing: new Set() };
+  const add = (places: Places, term: PodAffinityTerm, node: NodeInfo) => {
+    const place = placeOf(term.topologyKey, node);
+    if (place !== undefined) places.add(place);
+  };
+  for (const node of nodes) {
+    if (wantsNothing && node.antiAffinityPods === 0) continue;
+    for (const other of node.pods.values()) {
+      for (const { term, places } of affinity)
+        if (selects(term, info.pod, other.pod, snapshot)) add(places, term, node);
+      for (const term of info.requiredAntiAffinity)
+        if (selects(term, info.pod, other.pod, snapshot)) add(result.antiAffinity, term, node);
+      for (const term of other.requiredAntiAffinity)
+        if (selects(term, other.pod, info.pod, snapshot)) add(result.existing, term, node);
+    }
+  }
+  const nobody = affinity.every((a) => a.places.size === 0);
+  result.isFirst =
+    nobody && affinity.length > 0 && affinity.every((a) => selects(a.term, info.pod, info.pod, snapshot));
+  state.set(name, result);
+  return success;
+}
+
+export const interPodAffinity: Plugin = {
+  name,
+  mayHelp: () => true,
+  preFilter,
+  filter(state, info, node) {
+    const { affinity, isFirst, antiAffinity, existing } = state.get(name) as State;
+    for (const { term, places } of affinity) {
+      const place = placeOf(term.topologyKey, node);
+      if (place === undefined || !(places.has(place) || isFirst)) return unresolvable(affinityReason);
+    }
+    for (const term of info.requiredAntiAffinity) {
+      const place = placeOf(term.topologyKey, node);
+      if (place !== undefined && antiAffinity.has(place)) return unschedulable(antiAffinityReason);
+    }
+    const labels = Object.entries(node.node.metadata.labels ?? {});
+    return labels.some(([k, v]) => existing.has(`${k}=${v}`)) ? unschedulable(existingAntiAffinityReason) : success;
+  },
+  preScore(state, info, nodes, snapshot) {
+    const { pod, preferredAffinity: mine } = info;
+    if (mine.length === 0 && !nodes.some((n) => n.preferringPods > 0)) return skip;
+    const points = new Map<string, number>();
+    const add = (term: PodAffinityTerm, weight: number, node: NodeInfo) => {
+      const place = placeOf(term.topologyKey, node);
+      if (place !== undefined) points.set(place, (points.get(place) ?? 0) + weight);
+    };
+    for (const node of nodes) {
+      if (mine.length === 0 && node.preferringPods === 0) continue;
+      for (const other of node.pods.values()) {
+        for (const { term, weight } of mine) if (selects(term, pod, other.pod, snapshot)) add(term, weight, node);
+        for (const { term, weight } of other.preferredAffinity)
+          if (selects(term, other.pod, pod, snapshot)) add(term, weight, node);
+      }
+    }
+    if (points.size === 0) return skip;
+    state.set(`${name}/score`, points);
+    return success;
+  },
+  score(state, _pod, { node }) {
+    const points = state.get(`${name}/score`) as Map<string, number>;
+    return Object.entries(node.metadata.labels ?? {}).reduce((sum, [k, v]) => sum + (points.get(`${k}=${v}`) ?? 0), 0);
+  },
+  normalize(scores) {
+    const highest = Math.max(...scores.values());
+    const lowest = Math.min(...scores.values());
+    for (const [node, score] of scores) {
+      scores.set(node, highest === lowest ? 0 : Math.floor((maxScore * (score - lowest)) / (highest - lowest)));
+    }
+  },
+};

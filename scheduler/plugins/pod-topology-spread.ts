@@ -1,0 +1,102 @@
+// PodTopologySpread: keeps pods of a group spread over zones, hosts or any other label. https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
+
+import { findUntoleratedTaint, matchesNodeAffinity } from '../../api/core/pod/placement.ts';
+import type { TopologySpreadConstraint } from '../../api/core/pod/scheduling.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { matchesLabelSelector, matchesLabels, selectorFromLabels } from '../../machinery/labels.ts';
+import type { NodeInfo } from '../framework/node-info.ts';
+import { type CycleState, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
+import type { PodInfo } from '../framework/pod-info.ts';
+import { skip, success, unresolvable, unschedulable } from '../framework/status.ts';
+
+export const spreadReason = "node(s) didn't match pod topology spread constraints";
+export const missingLabelReason = `${spreadReason} (missing required label)`;
+
+const name = 'PodTopologySpread';
+const hardEffects = ['NoSchedule', 'NoExecute'];
+
+interface Spread {
+  constraint: TopologySpreadConstraint;
+  /** Matching pods by value of the topology label. */
+  counts: Map<string, number>;
+}
+
+const constraintsOf = (pod: Pod, when: string) =>
+  (pod.spec.topologySpreadConstraints ?? []).filter((c) => (c.whenUnsatisfiable ?? 'DoNotSchedule') === when);
+
+function isCounted(constraint: TopologySpreadConstraint, pod: Pod, other: Pod): boolean {
+  if (other.metadata.namespace !== pod.metadata.namespace || other.metadata.deletionTimestamp) return false;
+  if (!matchesLabelSelector(constraint.labelSelector, other.metadata.labels)) return false;
+  const keys = constraint.matchLabelKeys ?? [];
+  const own = Object.fromEntries(
+    keys.filter((k) => pod.metadata.labels?.[k] !== undefined).map((k) => [k, pod.metadata.labels![k]!]),
+  );
+  return matchesLabels(selectorFromLabels(own), other.metadata.labels);
+}
+
+/** Whether a node's pods count: by default those of nodes the pod may go to by affinity. */
+function isEligible(constraint: TopologySpreadConstraint, pod: Pod, { node }: NodeInfo): boolean {
+  if (node.metadata.labels?.[constraint.topologyKey] === undefined) return false;
+  if ((constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor' && !matchesNodeAffinity(pod.spec, node)) return false;
+  if (constraint.nodeTaintsPolicy !== 'Honor') return true;
+  return !findUntoleratedTaint(node.spec?.taints, pod.spec.tolerations, hardEffects);
+}
+
+function countPods(constraints: TopologySpreadConstraint[], pod: Pod, nodes: readonly NodeInfo[]): Spread[] {
+  return constraints.map((constraint) => {
+    const counts = new Map<string, number>();
+    for (const node of nodes) {
+      if (!isEligible(constraint, pod, node)) continue;
+      const value = node.node.metadata.labels![constraint.topologyKey]!;
+      let count = counts.get(value) ?? 0;
+      for (const other of node.pods.values()) if (isCounted(constraint, pod, other.pod)) count++;
+      counts.set(value, count);
+    }
+    return { constraint, counts };
+  });
+}
+
+function preFilter(state: CycleState, { pod }: PodInfo, snapshot: Snapshot) {
+  const constraints = constraintsOf(pod, 'DoNotSchedule');
+  if (constraints.length === 0) return skip;
+  state.set(name, countPods(constraints, pod, snapshot.nodes));
+  return success;
+}
+
+export const podTopologySpread: Plugin = {
+  name,
+  mayHelp: (event) => event.type !== 'PodUpdated',
+  preFilter,
+  filter(state, { pod }, { node }) {
+    for (const { constraint, counts } of state.get(name) as Spread[]) {
+      const value = node.metadata.labels?.[constraint.topologyKey];
+      if (value === undefined) return unresolvable(missingLabelReason);
+      const tooFewDomains = counts.size < (constraint.minDomains ?? 1);
+      const least = tooFewDomains ? 0 : Math.min(...counts.values());
+      const self = matchesLabelSelector(constraint.labelSelector, pod.metadata.labels) ? 1 : 0;
+      if ((counts.get(value) ?? 0) + self - least > constraint.maxSkew) return unschedulable(spreadReason);
+    }
+    return success;
+  },
+  preScore(state, { pod }, nodes) {
+    const constraints = constraintsOf(pod, 'ScheduleAnyway');
+    if (constraints.length === 0) return skip;
+    state.set(`${name}/score`, countPods(constraints, pod, nodes));
+    return success;
+  },
+  score(state, _pod, { node }) {
+    const spreads = state.get(`${name}/score`) as Spread[];
+    return spreads.reduce((sum, { constraint, counts }) => {
+      const value = node.metadata.labels?.[constraint.topologyKey];
+      return sum + (value === undefined ? 0 : (counts.get(value) ?? 0) + constraint.maxSkew - 1);
+    }, 0);
+  },
+  // Fewer matching pods is better.
+  normalize(scores) {
+    const highest = Math.max(...scores.values());
+    const lowest = Math.min(...scores.values());
+    for (const [node, score] of scores) {
+      scores.set(node, highest === 0 ? maxScore : Math.floor((maxScore * (highest + lowest - score)) / highest));
+    }
+  },
+};

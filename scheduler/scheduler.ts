@@ -1,0 +1,227 @@
+// The scheduler's loop: informers feed the queue and the cache, each pod taken from the queue goes through a cycle, and its binding is written
+// while the next pod is already being looked at.
+import { BindingKind } from '../api/core/binding.ts';
+import { type Node, NodeKind } from '../api/core/node.ts';
+import { isFinished } from '../api/core/pod/columns.ts';
+import { type Pod, PodKind } from '../api/core/pod.ts';
+import type { Informer } from '../client/informer.ts';
+import type { KubeClient } from '../client/rest.ts';
+import type { SeriesRecorder } from '../client/series-events.ts';
+import type { Clock } from '../machinery/clock.ts';
+import { isConflict, isNotFound } from '../machinery/errors.ts';
+import { jsonEqual } from '../machinery/json.ts';
+import type { Logger } from '../machinery/log.ts';
+import { keyOf } from '../machinery/metadata.ts';
+import type { Random } from '../machinery/random.ts';
+import { SchedulerCache } from './cache/cache.ts';
+import { schedulePod } from './cycle.ts';
+import { describeRejections } from './fit-error.ts';
+import type { NodeInfo } from './framework/node-info.ts';
+import type { WeightedPlugin } from './framework/plugin.ts';
+import type { SchedulerMetrics } from './metrics.ts';
+import { type QueuedPod, SchedulingQueue } from './queue/queue.ts';
+
+export interface SchedulerDeps {
+  client: KubeClient;
+  pods: Informer<Pod>;
+  nodes: Informer<Node>;
+  namespaces: Informer<any>;
+  recorder: SeriesRecorder;
+  metrics: SchedulerMetrics;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  /** The schedulerName of pods that are ours. */
+  name: string;
+}
+
+// Cycles run back to back for so long before other work gets its turn.
+const turnMs = 5;
+
+export class Scheduler {
+  readonly #deps: SchedulerDeps;
+  readonly #plugins: readonly WeightedPlugin[];
+  readonly #cache = new SchedulerCache();
+  readonly #queue: SchedulingQueue;
+  readonly #cycle: { startIndex: number; random: () => number };
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(deps: SchedulerDeps, plugins: readonly WeightedPlugin[]) {
+    this.#deps = deps;
+    this.#plugins = plugins;
+    this.#cycle = { startIndex: 0, random: () => deps.random.next() };
+    this.#queue = new SchedulingQueue(
+      deps.clock,
+      plugins.map((p) => p.plugin),
+    );
+  }
+
+  /** Begins to schedule, once all that is known has been seen. */
+  async start(): Promise<void> {
+    const { nodes, pods, namespaces } = this.#deps;
+    namespaces.onChange((ns, old) =>
+      this.#cache.setNamespace((ns ?? old).metadata.name, ns?.metadata.labels ?? (ns && {})),
+    );
+    nodes.onChange((node, old) => this.#onNode(node, old));
+    pods.onChange((pod, old) => this.#onPod(pod, old));
+    await Promise.all([nodes.synced(), pods.synced(), namespaces.synced()]);
+    this.#queue.onActive(() => this.#wake());
+    this.#wake();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#queue.close();
+  }
+
+  counts() {
+    return this.#queue.counts();
+  }
+
+  #onNode(node: Node | undefined, old: Node | undefined): void {
+    if (!node) {
+      this.#cache.removeNode(old?.metadata.name ?? '');
+      return;
+    }
+    const info = this.#cache.setNode(node);
+    if (!old) this.#queue.onEvent({ type: 'NodeAdded', node: info });
+    else if (mattersForScheduling(node, old)) this.#queue.onEvent({ type: 'NodeUpdated', node: info });
+  }
+
+  #onPod(pod: Pod | undefined, old: Pod | undefined): void {
+    if (!pod) {
+      const gone = old!;
+      this.#queue.delete(keyOf(gone));
+      this.#cache.removePod(gone.metadata.uid ?? '');
+      if (gone.spec.nodeName) this.#queue.onEvent({ type: 'PodRemoved', pod: gone });
+      return;
+    }
+    if (pod.spec.nodeName) {
+      this.#onAssigned(pod, old);
+      return;
+    }
+    if (pod.spec.schedulerName !== this.#deps.name || isFinished(pod) || pod.metadata.deletionTimestamp) {
+      this.#queue.delete(keyOf(pod));
+      return;
+    }
+    // The status that this scheduler writes itself is no reason to look again.
+    const changed = !old || !jsonEqual(pod.spec, old.spec) || !jsonEqual(pod.metadata.labels, old.metadata.labels);
+    if (changed && !this.#cache.isAssumed(pod.metadata.uid ?? '')) this.#queue.set(pod);
+  }
+
+  #onAssigned(pod: Pod, old: Pod | undefined): void {
+    if (!old?.spec.nodeName) this.#queue.delete(keyOf(pod));
+    const wasRunning = old?.spec.nodeName && !isFinished(old);
+    this.#cache.setPod(pod);
+    if (isFinished(pod)) {
+      if (wasRunning) this.#queue.onEvent({ type: 'PodRemoved', pod });
+    } else if (!old?.spec.nodeName) this.#queue.onEvent({ type: 'PodAssigned', pod });
+    else if (!jsonEqual(pod.metadata.labels, old.metadata.labels))
+      this.#queue.onEvent({ type: 'PodUpdated', old, pod });
+  }
+
+  #wake(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#run());
+  }
+
+  #run(): void {
+    this.#scheduled = false;
+    const { clock } = this.#deps;
+    const untilMs = clock.monotonicMs() + turnMs;
+    for (let pod = this.#queue.pop(); pod && !this.#stopped; pod = this.#queue.pop()) {
+      this.#schedule(pod);
+      if (clock.monotonicMs() > untilMs) {
+        this.#wake();
+        return;
+      }
+    }
+  }
+
+  #schedule(queued: QueuedPod): void {
+    const { clock, metrics, log } = this.#deps;
+    const startMs = clock.monotonicMs();
+    try {
+      const result = schedulePod(this.#plugins, queued.info, this.#cache, this.#cycle);
+      if (result.type === 'found') {
+        this.#cache.assume(queued.info, result.node.name);
+        void this.#bind(queued, result.node);
+      } else {
+        const rejectedBy = [...new Set([...result.rejections.values()].map((r) => r.plugin))];
+        this.#queue.reject(queued, rejectedBy);
+        this.#reportUnschedulable(queued.info.pod, describeRejections(result.rejections, result.total));
+      }
+      metrics.attempt(result.type === 'found' ? 'scheduled' : 'unschedulable', clock.monotonicMs() - startMs);
+    } catch (err) {
+      metrics.attempt('error', clock.monotonicMs() - startMs);
+      log.error({ err, pod: queued.key }, 'scheduling cycle failed');
+      this.#queue.retry(queued);
+    }
+  }
+
+  async #bind(queued: QueuedPod, node: NodeInfo): Promise<void> {
+    const { client, recorder, log } = this.#deps;
+    const { pod, uid } = queued.info;
+    const { name = '', namespace = '' } = pod.metadata;
+    try {
+      await client.resource(PodKind).createSubresource({ name, namespace }, 'binding', {
+        kind: BindingKind.kind,
+        apiVersion: BindingKind.apiVersion,
+        metadata: { name, namespace, uid },
+        target: { kind: NodeKind.kind, name: node.name },
+      });
+      this.#queue.done(queued);
+      recorder.event(targetOf(pod), {
+        type: 'Normal',
+        reason: 'Scheduled',
+        action: 'Binding',
+        message: `Successfully assigned ${namespace}/${name} to ${node.name}`,
+      });
+    } catch (err) {
+      // Conflict: somebody else bound it, or it is being deleted; the watch will say.
+      if (this.#cache.isAssumed(uid)) this.#cache.forget(uid);
+      if (isNotFound(err)) this.#queue.done(queued);
+      else this.#queue.retry(queued);
+      if (!isConflict(err) && !isNotFound(err)) log.warn({ err, pod: queued.key, node: node.name }, 'binding failed');
+    }
+  }
+
+  #reportUnschedulable(pod: Pod, message: string): void {
+    const { client, recorder, clock, log } = this.#deps;
+    recorder.event(targetOf(pod), { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message });
+    const before = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
+    if (before?.status === 'False' && before.message === message) return;
+    const { name = '', namespace = '' } = pod.metadata;
+    const condition = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason: 'Unschedulable',
+      message,
+      lastProbeTime: null,
+      lastTransitionTime:
+        before?.status === 'False' ? before.lastTransitionTime : `${new Date(clock.now()).toISOString().slice(0, 19)}Z`,
+      ...(pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}),
+    };
+    const patch = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };
+    client
+      .resource(PodKind)
+      .patch({ name, namespace }, patch, { type: 'strategic', subresource: 'status' })
+      .catch((err) => {
+        if (!isNotFound(err) && !isConflict(err))
+          log.warn({ err, pod: keyOf(pod) }, 'status of an unschedulable pod not written');
+      });
+  }
+}
+
+const targetOf = (pod: Pod) => ({ kind: PodKind.kind, apiVersion: PodKind.apiVersion, object: pod });
+
+/** A heartbeat changes a node too, and no pod fits better for it. */
+function mattersForScheduling(node: Node, old: Node): boolean {
+  return (
+    !jsonEqual(node.spec, old.spec) ||
+    !jsonEqual(node.metadata.labels, old.metadata.labels) ||
+    !jsonEqual(node.status?.allocatable, old.status?.allocatable)
+  );
+}
