@@ -36,7 +36,7 @@ export function readExitReport(path: string): ExitReport | null {
 export async function noteContainerExit(rt: Runtime, id: string): Promise<void> {
   const record = rt.containers.get(id);
   if (!record || stateOf(record) !== 'CONTAINER_RUNNING') return;
-  const report = readExitReport(exitFileOf(rt, id));
+  const report = readExitReport(exitFileOf(rt, id)) ?? readExitReport(conmonPaths(bundleDirOf(rt, id)).exitCopy);
   const exitCode = report?.exitCode ?? unknownExitCode;
   const oomKilled = exitCode === killed && wasOomKilled(rt, record);
   const reason = !report ? 'Unknown' : oomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error';

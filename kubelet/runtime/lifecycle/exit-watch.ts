@@ -25,7 +25,11 @@ export function watchExits(rt: Runtime): () => void {
   };
 }
 
+const idPattern = /^[0-9a-f]{64}$/;
+
 function noteExit(rt: Runtime, id: string): void {
+  // conmon writes beside the file and renames: its temporary must be left alone.
+  if (!idPattern.test(id)) return;
   if (rt.sandboxes.get(id)) {
     markSandboxStopped(rt, id);
     rt.exits.notify(id);

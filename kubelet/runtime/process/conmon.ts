@@ -27,6 +27,8 @@ export const conmonPaths = (bundleDir: string) => ({
   /** Holds the OOM mark; must not contain the exit directory. */
   persistDir: join(bundleDir, 'persist'),
   oomMark: join(bundleDir, 'persist', 'oom'),
+  /** The exit code once more, written before the file in the exit directory. */
+  exitCopy: join(bundleDir, 'persist', 'exit'),
   control: join(bundleDir, 'ctl'),
   attachSocket: join(bundleDir, 'attach'),
 });

@@ -53,7 +53,8 @@ export async function runAttach(rt: AttachRuntime, offer: AttachOffer, streams: 
 /** Carries input to conmon. What conmon sends back is dropped: the output comes from the log. */
 function pipeToContainer(from: Readable, bundleDir: string): { end(): void } {
   // By a relative name: the full path may be longer than the address of a socket can be.
-  const child = spawn('socat', ['-t', '0', '-', 'UNIX-CONNECT:attach,type=5'], {
+  // After the end of the input it lingers until the session ends, so that conmon reads everything before the close.
+  const child = spawn('socat', ['-t', '86400', '-', 'UNIX-CONNECT:attach,type=5'], {
     cwd: bundleDir,
     env: commandEnv,
     stdio: ['pipe', 'ignore', 'ignore'],

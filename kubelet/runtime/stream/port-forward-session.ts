@@ -70,7 +70,7 @@ async function forward(
   if (problem) {
     const { uid } = sandbox.config.metadata!;
     error.end(
-      `error forwarding port ${port} to pod ${sandboxId}, uid : failed to execute portforward in network namespace: ${problem} (pod uid ${uid})`,
+      `error forwarding port ${port} to pod ${sandboxId}, uid ${uid}: failed to execute portforward in network namespace: ${problem}`,
     );
     rt.log.debug({ sandbox: sandboxId, port, problem }, 'port-forward failed');
   } else error.end();

@@ -70,6 +70,8 @@ export async function openWebSocketCommand(node: TestNode, offered: string): Pro
       resolve(collector.result());
     });
   });
+  // A failed handshake is reported below.
+  result.catch(() => undefined);
   await new Promise((resolve, reject) => {
     ws.once('open', resolve);
     ws.once('error', reject);
@@ -175,11 +177,10 @@ function openTunnel(url: URL): Promise<Duplex> {
       if (res.headers['sec-websocket-protocol'] !== 'SPDY/3.1+portforward.k8s.io')
         reject(new Error('wrong subprotocol'));
       const ws = new WebSocket(null as unknown as string, undefined, {});
-      (ws as unknown as { setSocket(s: Duplex, head: Buffer, o: object): void }).setSocket(socket, head, {
-        allowSynchronousEvents: true,
-        maxPayload: 0,
-        skipUTF8Validation: false,
-      });
+      // Without an address `ws` takes the server's part; ours is the client's, which masks its frames.
+      const internals = ws as unknown as { _isServer: boolean; setSocket(s: Duplex, head: Buffer, o: object): void };
+      internals._isServer = false;
+      internals.setSocket(socket, head, { allowSynchronousEvents: true, maxPayload: 0, skipUTF8Validation: false });
       resolve(createWebSocketStream(ws));
     });
   });
