@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type NodeBuilder, node, type PodBuilder, pod } from '../test/builders/scheduling.ts';
+import { SchedulerCache } from './cache/cache.ts';
+import { feasibleWanted, schedulePod } from './cycle.ts';
+import { describeRejections } from './fit-error.ts';
+import { podInfoOf } from './framework/pod-info.ts';
+import { plugins } from './plugins/index.ts';
+
+/** Where the pod goes, or the sentence it gets. */
+function schedule(wanted: PodBuilder, nodes: NodeBuilder[], others: PodBuilder[] = []): string {
+  const cache = new SchedulerCache();
+  cache.setNamespace('default', { team: 'a' });
+  for (const n of nodes) cache.setNode(n.build());
+  for (const p of others) cache.setPod(p.build());
+  const result = schedulePod(plugins, podInfoOf(wanted.build()), cache, { startIndex: 0, random: () => 0 });
+  return result.type === 'found' ? result.node.name : describeRejections(result.rejections, result.total);
+}
+
+/** `0/1 nodes are available: ...` with what preemption would say. */
+const none = (why: string, preemption: string, total = 1) =>
+  `0/${total} nodes are available: ${why}. no new claims to deallocate, preemption: 0/${total} nodes are available: ${preemption}.`;
+const hopeless = '1 Preemption is not helpful for scheduling';
+const noVictims = '1 No preemption victims found for incoming pod';
+const near = (topologyKey: string, matchLabels: object) => ({
+  requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector: { matchLabels } }],
+});
+const spreadOver = (topologyKey: string) => ({
+  maxSkew: 1,
+  topologyKey,
+  whenUnsatisfiable: 'DoNotSchedule',
+  labelSelector: { matchLabels: { a: 'b' } },
+});
+const preferring = (key: string, value: string) => ({
+  nodeAffinity: {
+    preferredDuringSchedulingIgnoredDuringExecution: [
+      { weight: 1, preference: { matchExpressions: [{ key, operator: 'In', values: [value] }] } },
+    ],
+  },
+});
+const requiring = (term: object) => ({
+  nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [term] } },
+});
+
+describe('a pod goes to a node that fits, or says why none does', () => {
+  const cases: [name: string, pod: PodBuilder, nodes: NodeBuilder[], others: PodBuilder[], want: string][] = [
+    ['no nodes', pod('p'), [], [], 'no nodes available to schedule pods'],
+    ['one node', pod('p'), [node('n')], [], 'n'],
+    [
+      'more cpu than the node has',
+      pod('p').asks({ cpu: '100' }),
+      [node('n')],
+      [],
+      none('1 Insufficient cpu', hopeless),
+    ],
+    [
+      'cpu that others hold',
+      pod('p').asks({ cpu: '3' }),
+      [node('n')],
+      [pod('o').on('n').asks({ cpu: '2' })],
+      none('1 Insufficient cpu', noVictims),
+    ],
+    [
+      'two shortages',
+      pod('p').asks({ cpu: '100', memory: '1Ti' }),
+      [node('n')],
+      [],
+      none('1 Insufficient cpu, 1 Insufficient memory', hopeless),
+    ],
+    [
+      'an extended resource',
+      pod('p').asks({ 'example.com/gpu': '1' }),
+      [node('n')],
+      [],
+      none('1 Insufficient example.com/gpu', hopeless),
+    ],
+    [
+      'an extended resource that is there',
+      pod('p').asks({ 'example.com/gpu': '1' }),
+      [node('m'), node('n').has({ 'example.com/gpu': '2' })],
+      [],
+      'n',
+    ],
+    ['too many pods', pod('p'), [node('n').has({ pods: '1' })], [pod('o').on('n')], none('1 Too many pods', noVictims)],
+    ['a taint', pod('p'), [node('n').taint('k')], [], none('1 node(s) had untolerated taint(s)', hopeless)],
+    ['a tolerated taint', pod('p').tolerates('k'), [node('n').taint('k')], [], 'n'],
+    [
+      'a taint of another value',
+      pod('p').tolerates('k', { operator: 'Equal', value: 'x' }),
+      [node('n').taint('k', 'NoSchedule', 'y')],
+      [],
+      none('1 node(s) had untolerated taint(s)', hopeless),
+    ],
+    ['a soft taint is avoided', pod('p'), [node('a').taint('k', 'PreferNoSchedule'), node('b')], [], 'b'],
+    ['a cordoned node', pod('p'), [node('n').cordoned()], [], none('1 node(s) were unschedulable', hopeless)],
+    ['a node selector', pod('p').selects({ disk: 'ssd' }), [node('a'), node('b').labels({ disk: 'ssd' })], [], 'b'],
+    [
+      'a node selector nobody meets',
+      pod('p').selects({ disk: 'ssd' }),
+      [node('n')],
+      [],
+      none("1 node(s) didn't match Pod's node affinity/selector", hopeless),
+    ],
+    [
+      'node affinity by field',
+      pod('p').affinity(requiring({ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['b'] }] })),
+      [node('a'), node('b')],
+      [],
+      'b',
+    ],
+    [
+      'node affinity with Gt',
+      pod('p').affinity(requiring({ matchExpressions: [{ key: 'gen', operator: 'Gt', values: ['4'] }] })),
+      [node('a').labels({ gen: '4' }), node('b').labels({ gen: '5' })],
+      [],
+      'b',
+    ],
+    [
+      'a preferred node',
+      pod('p').affinity(preferring('zone', 'z')),
+      [node('a'), node('b').labels({ zone: 'z' })],
+      [],
+      'b',
+    ],
+    [
+      'a host port in use',
+      pod('p').hostPort(80),
+      [node('n')],
+      [pod('o').on('n').hostPort(80)],
+      none("1 node(s) didn't have free ports for the requested pod ports", noVictims),
+    ],
+    [
+      'a host port on another address',
+      pod('p').hostPort(80, '10.0.0.1'),
+      [node('n')],
+      [pod('o').on('n').hostPort(80, '10.0.0.2')],
+      'n',
+    ],
+    [
+      'the emptier node',
+      pod('p').asks({ cpu: '1', memory: '1Gi' }),
+      [node('a'), node('b')],
+      [pod('o').on('a').asks({ cpu: '2', memory: '2Gi' })],
+      'b',
+    ],
+    [
+      'the node with the image',
+      pod('p').image('big:1'),
+      [node('a'), node('b').image('big:1', 900 * 1024 * 1024)],
+      [],
+      'b',
+    ],
+    [
+      'affinity to a pod',
+      pod('p').affinity({ podAffinity: near('zone', { a: 'b' }) }),
+      [node('a').labels({ zone: '1' }), node('b').labels({ zone: '2' })],
+      [pod('o').on('b').labels({ a: 'b' })],
+      'b',
+    ],
+    [
+      'affinity to nobody',
+      pod('p').affinity({ podAffinity: near('kubernetes.io/hostname', { a: 'b' }) }),
+      [node('n')],
+      [],
+      none("1 node(s) didn't match pod affinity rules", hopeless),
+    ],
+    [
+      'the first of a group with affinity to itself',
+      pod('p')
+        .labels({ a: 'b' })
+        .affinity({ podAffinity: near('kubernetes.io/hostname', { a: 'b' }) }),
+      [node('n')],
+      [],
+      'n',
+    ],
+    [
+      'anti-affinity',
+      pod('p').affinity({ podAntiAffinity: near('kubernetes.io/hostname', { a: 'b' }) }),
+      [node('n')],
+      [pod('o').on('n').labels({ a: 'b' })],
+      none("1 node(s) didn't match pod anti-affinity rules", noVictims),
+    ],
+    [
+      'anti-affinity of a pod that is there',
+      pod('p').labels({ x: 'y' }),
+      [node('n')],
+      [
+        pod('o')
+          .on('n')
+          .affinity({ podAntiAffinity: near('kubernetes.io/hostname', { x: 'y' }) }),
+      ],
+      none("1 node(s) didn't satisfy existing pods anti-affinity rules", noVictims),
+    ],
+    [
+      'spread over zones',
+      pod('p').labels({ a: 'b' }).spread(spreadOver('zone')),
+      [node('a').labels({ zone: '1' }), node('b').labels({ zone: '2' })],
+      [pod('o').on('a').labels({ a: 'b' })],
+      'b',
+    ],
+    [
+      'spread over a label that is missing',
+      pod('p').labels({ a: 'b' }).spread(spreadOver('zone')),
+      [node('n')],
+      [],
+      none("1 node(s) didn't match pod topology spread constraints (missing required label)", hopeless),
+    ],
+    [
+      'reasons of several nodes are counted',
+      pod('p').asks({ cpu: '100' }),
+      [node('a'), node('b'), node('c').taint('k')],
+      [],
+      none('1 node(s) had untolerated taint(s), 2 Insufficient cpu', '3 Preemption is not helpful for scheduling', 3),
+    ],
+  ];
+  for (const [name, wanted, nodes, others, want] of cases) {
+    test(name, () => assert.equal(schedule(wanted, nodes, others), want));
+  }
+});
+
+test('feasibleWanted() is everything in a small cluster and a share of a large one', () => {
+  assert.deepEqual([0, 99, 100, 200, 1000, 5000].map(feasibleWanted), [0, 99, 100, 100, 420, 500]);
+});

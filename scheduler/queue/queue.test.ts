@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeClock } from '../../machinery/clock.ts';
+import { node, pod } from '../../test/builders/scheduling.ts';
+import { NodeInfo } from '../framework/node-info.ts';
+import type { ClusterEvent } from '../framework/plugin.ts';
+import { nodeResourcesFit } from '../plugins/node-resources-fit.ts';
+import { schedulingGates } from '../plugins/scheduling-gates.ts';
+import { SchedulingQueue } from './queue.ts';
+
+const newQueue = (clock = new FakeClock()) => new SchedulingQueue(clock, [schedulingGates, nodeResourcesFit]);
+
+function nodeAdded(cpu: string): ClusterEvent {
+  const info = new NodeInfo('n');
+  info.setNode(node('n').has({ cpu }).build());
+  return { type: 'NodeAdded', node: info };
+}
+
+test('pods come out by priority, then by age', () => {
+  const clock = new FakeClock();
+  const queue = newQueue(clock);
+  queue.set(pod('old').build());
+  void clock.advance(1);
+  queue.set(pod('young').build());
+  queue.set(pod('urgent').priority(10).build());
+  assert.deepEqual(
+    [queue.pop()?.key, queue.pop()?.key, queue.pop()?.key, queue.pop()],
+    ['default/urgent', 'default/old', 'default/young', undefined],
+  );
+});
+
+test('a rejected pod waits for an event that may help it, and then for its back-off', async () => {
+  const clock = new FakeClock();
+  const queue = newQueue(clock);
+  queue.set(pod('p').asks({ cpu: '2' }).build());
+  queue.reject(queue.pop()!, [nodeResourcesFit]);
+  queue.onEvent(nodeAdded('1'));
+  assert.equal(queue.counts().unschedulable, 1);
+  queue.onEvent(nodeAdded('4'));
+  assert.deepEqual(queue.counts(), { active: 0, backoff: 1, unschedulable: 0, gated: 0 });
+  await clock.advance(1_000);
+  assert.equal(queue.pop()?.key, 'default/p');
+});
+
+test('an event during the cycle is not lost', () => {
+  const queue = newQueue();
+  queue.set(pod('p').asks({ cpu: '2' }).build());
+  const taken = queue.pop()!;
+  queue.onEvent(nodeAdded('4'));
+  queue.reject(taken, [nodeResourcesFit]);
+  assert.equal(queue.counts().backoff, 1);
+});
+
+test('a gated pod waits until its gates are off', () => {
+  const queue = newQueue();
+  queue.set(pod('p').gate('g').build());
+  assert.deepEqual([queue.pop(), queue.counts().gated], [undefined, 1]);
+  queue.set(pod('p').build());
+  assert.equal(queue.pop()?.key, 'default/p');
+});
+
+test('a pod that is deleted in its cycle does not come back', () => {
+  const queue = newQueue();
+  queue.set(pod('p').build());
+  const taken = queue.pop()!;
+  queue.delete('default/p');
+  queue.retry(taken);
+  assert.deepEqual(queue.counts(), { active: 0, backoff: 0, unschedulable: 0, gated: 0 });
+});
