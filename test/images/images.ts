@@ -1,0 +1,130 @@
+// The images of the tests and examples, made from Debian packages and kept as OCI archives until their recipe changes.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildOciArchive, busyboxLayer, type LayerFile } from '../integration/runtime/image-archive.ts';
+import { ensurePackageLists, readPackages } from './debian-tree.ts';
+
+interface Recipe {
+  /** Name and tag under which it is loaded. */
+  name: string;
+  packages: readonly string[];
+  files: readonly LayerFile[];
+  config: Record<string, unknown>;
+}
+
+const libc = ['libc6', 'libgcc-s1'];
+
+const nginxConfig = `daemon off;
+user root;
+worker_processes 1;
+error_log /dev/stderr;
+pid /tmp/nginx.pid;
+events { worker_connections 256; }
+http {
+  access_log /dev/stdout;
+  client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fcgi; uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
+  server { listen 80; root /usr/share/nginx/html; }
+}
+`;
+
+// Answers with what it was asked and who it is.
+const echoScript = `#!/bin/sh
+printf 'Content-Type: text/plain\\r\\n\\r\\n'
+echo "host $(hostname)"
+echo "$REQUEST_METHOD $REQUEST_URI"
+[ -n "$CONTENT_LENGTH" ] && head -c "$CONTENT_LENGTH"
+exit 0
+`;
+
+export const recipes = {
+  busybox: {
+    name: 'docker.io/library/busybox:1.36',
+    packages: [],
+    files: [],
+    config: { Cmd: ['sh'], Env: ['PATH=/bin'] },
+  },
+  nginx: {
+    name: 'docker.io/library/nginx:1.7.9',
+    packages: ['nginx', 'nginx-common', 'libcrypt1', 'libpcre2-8-0', 'libssl3', 'zlib1g', ...libc],
+    files: [
+      { name: 'etc/nginx/nginx.conf', mode: 0o644, content: nginxConfig },
+      { name: 'var/log/nginx' },
+      { name: 'var/lib/nginx' },
+    ],
+    config: {
+      Cmd: ['/usr/sbin/nginx', '-e', '/dev/stderr'],
+      Env: ['PATH=/usr/sbin:/usr/bin:/bin'],
+      StopSignal: 'SIGQUIT',
+      ExposedPorts: { '80/tcp': {} },
+    },
+  },
+  redis: {
+    name: 'docker.io/library/redis:7.0',
+    packages: [
+      ...[
+        'redis-server',
+        'redis-tools',
+        'libatomic1',
+        'libcap2',
+        'libgcrypt20',
+        'libgpg-error0',
+        'libjemalloc2',
+        'liblua5.1-0',
+      ],
+      ...[
+        'liblz4-1',
+        'liblzf1',
+        'liblzma5',
+        'libssl3',
+        'libstdc++6',
+        'libsystemd0',
+        'libzstd1',
+        'libhiredis0.14',
+        ...libc,
+      ],
+    ],
+    files: [{ name: 'data', mode: 0o777 }],
+    config: {
+      Cmd: ['/usr/bin/redis-server', '--protected-mode', 'no', '--dir', '/data'],
+      WorkingDir: '/data',
+      Env: ['PATH=/usr/bin:/bin'],
+      ExposedPorts: { '6379/tcp': {} },
+    },
+  },
+  echo: {
+    name: 'docker.io/library/http-echo:1.0',
+    packages: [],
+    files: [{ name: 'www' }, { name: 'www/cgi-bin' }, { name: 'www/cgi-bin/echo', content: echoScript }],
+    config: { Cmd: ['httpd', '-f', '-p', '8080', '-h', '/www'], Env: ['PATH=/bin'], ExposedPorts: { '8080/tcp': {} } },
+  },
+} satisfies Record<string, Recipe>;
+
+export type ImageName = keyof typeof recipes;
+
+const cacheFolder = join(process.env.K8TS_ROOT ?? process.cwd(), '.cache', 'images');
+
+/** The path of the image's archive; builds it when it is not there yet. */
+export async function imageArchive(image: ImageName): Promise<string> {
+  const recipe: Recipe = recipes[image];
+  const base = busyboxLayer();
+  const key = createHash('sha256')
+    .update(JSON.stringify([recipe, base.length]))
+    .digest('hex')
+    .slice(0, 16);
+  const path = join(cacheFolder, `${image}-${key}.tar`);
+  if (existsSync(path)) return path;
+  const layers = [base];
+  if (recipe.packages.length > 0) {
+    ensurePackageLists();
+    layers.push(readPackages(recipe.packages));
+  }
+  if (recipe.files.length > 0) layers.push([...recipe.files]);
+  const archive = await buildOciArchive({ name: recipe.name, layers, config: recipe.config });
+  mkdirSync(cacheFolder, { recursive: true });
+  // Written aside and renamed: a test that is ended in the middle leaves no half image.
+  const partial = `${path}.${process.pid}`;
+  writeFileSync(partial, archive);
+  renameSync(partial, path);
+  return path;
+}
