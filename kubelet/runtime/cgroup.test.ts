@@ -1,0 +1,125 @@
+// Limits as OCI resources and as cgroup files, on both versions; statistics out of cgroup files.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
+import { type Cgroups, planWritesV1, planWritesV2 } from './cgroup.ts';
+import { buildResources, mergeResources, weightOfShares } from './spec/resources.ts';
+import { parseNetDev, readCpu, readMemory } from './stats.ts';
+
+const none: LinuxContainerResources = {
+  cpu_period: '0',
+  cpu_quota: '0',
+  cpu_shares: '0',
+  memory_limit_in_bytes: '0',
+  oom_score_adj: '0',
+  cpuset_cpus: '',
+  cpuset_mems: '',
+  hugepage_limits: [],
+  unified: {},
+  memory_swap_limit_in_bytes: '0',
+};
+const some = {
+  ...none,
+  cpu_shares: '512',
+  cpu_quota: '50000',
+  cpu_period: '100000',
+  memory_limit_in_bytes: '1000',
+  memory_swap_limit_in_bytes: '1500',
+  cpuset_cpus: '0-1',
+};
+
+test('buildResources() leaves out what is not set', () => {
+  assert.deepEqual(buildResources(none, { version: 1, hugetlb: true }), {});
+  assert.deepEqual(buildResources(some, { version: 1, hugetlb: true }), {
+    cpu: { shares: 512, quota: 50_000, period: 100_000, cpus: '0-1' },
+    memory: { limit: 1000, swap: 1500 },
+  });
+});
+
+test('buildResources() drops huge pages where there is no controller, unified where there is v1', () => {
+  const wanted = { ...none, hugepage_limits: [{ page_size: '2MB', limit: '4' }], unified: { 'memory.high': '1' } };
+  assert.deepEqual(buildResources(wanted, { version: 1, hugetlb: false }), {});
+  assert.deepEqual(buildResources(wanted, { version: 2, hugetlb: true }), {
+    hugepageLimits: [{ pageSize: '2MB', limit: 4 }],
+    unified: { 'memory.high': '1' },
+  });
+});
+
+test('the files of an update', () => {
+  const files = (writes: { file: string; value: string }[]) => writes.map((w) => `${w.file}=${w.value}`);
+  assert.deepEqual(files(planWritesV1(some)), [
+    'cpu.shares=512',
+    'cpu.cfs_period_us=100000',
+    'cpu.cfs_quota_us=50000',
+    'cpuset.cpus=0-1',
+    'memory.limit_in_bytes=1000',
+    'memory.memsw.limit_in_bytes=1500',
+  ]);
+  assert.deepEqual(files(planWritesV2(some)), [
+    'cpu.weight=20',
+    'cpu.max=50000 100000',
+    'cpuset.cpus=0-1',
+    'memory.max=1000',
+    'memory.swap.max=500',
+  ]);
+  assert.deepEqual(files(planWritesV2({ ...none, cpu_quota: '-1', memory_limit_in_bytes: '-1' })), [
+    'cpu.max=max 100000',
+    'memory.max=max',
+  ]);
+});
+
+test('mergeResources() keeps what an update does not name', () => {
+  assert.deepEqual(mergeResources(some, { ...none, cpu_quota: '20000' }), { ...some, cpu_quota: '20000' });
+});
+
+test('weightOfShares() spans the whole range', () => {
+  assert.deepEqual([0, 2, 1024, 262_144, 999_999].map(weightOfShares), [0, 1, 39, 10_000, 10_000]);
+});
+
+function fakeCgroups(version: 1 | 2, files: Record<string, string>): Cgroups {
+  return {
+    facts: { version, hugetlb: false },
+    pathOf: (parent, id) => `${parent}/${id}`,
+    read: (_controller, _path, file) => files[file] ?? null,
+    write: () => assert.fail('nothing is written'),
+  };
+}
+
+describe('statistics', () => {
+  test('of v1', () => {
+    const files = {
+      'cpuacct.usage': '123456789012345678\n',
+      'memory.usage_in_bytes': '5000\n',
+      'memory.stat': 'cache 1\ntotal_rss 700\ntotal_inactive_file 1000\ntotal_pgfault 5\ntotal_pgmajfault 2\n',
+      'memory.limit_in_bytes': '10000\n',
+    };
+    const cgroups = fakeCgroups(1, files);
+    assert.equal(readCpu(cgroups, '/x', '1')!.usage_core_nano_seconds!.value, '123456789012345678');
+    const memory = readMemory(cgroups, '/x', '1')!;
+    assert.deepEqual(
+      [memory.working_set_bytes!.value, memory.rss_bytes!.value, memory.available_bytes!.value],
+      ['4000', '700', '6000'],
+    );
+  });
+  test('of v2, without a limit', () => {
+    const files = {
+      'cpu.stat': 'usage_usec 1500\nuser_usec 3\n',
+      'memory.current': '5000',
+      'memory.stat': 'anon 9\ninactive_file 6000\n',
+      'memory.max': 'max\n',
+    };
+    const cgroups = fakeCgroups(2, files);
+    assert.equal(readCpu(cgroups, '/x', '1')!.usage_core_nano_seconds!.value, '1500000');
+    const memory = readMemory(cgroups, '/x', '1')!;
+    assert.deepEqual([memory.working_set_bytes!.value, memory.available_bytes], ['0', undefined]);
+  });
+  test('of a cgroup that is gone', () => assert.equal(readMemory(fakeCgroups(2, {}), '/x', '1'), null));
+  test('of links', () => {
+    const text =
+      'Inter-|\n face |\n    lo: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n  eth0: 100 2 3 0 0 0 0 0 200 4 5 0 0 0 0 0\n';
+    assert.deepEqual(
+      parseNetDev(text).map((i) => [i.name, i.rx_bytes!.value, i.tx_bytes!.value, i.tx_errors!.value]),
+      [['eth0', '100', '200', '5']],
+    );
+  });
+});

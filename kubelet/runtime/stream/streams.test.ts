@@ -1,0 +1,96 @@
+// Log lines, terminal sizes, statuses, and the wording of failures.
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { translateOciMessage } from '../process/oci-error.ts';
+import { createResizeRelay, exitStatus, parseTerminalSize, type TerminalSize } from './command-streams.ts';
+import { followLog, LineSplitter, parseLogLine } from './log-follower.ts';
+import { describeSocatError } from './port-forward-session.ts';
+
+describe('parseLogLine()', () => {
+  const cases: [string, string | null, string | null][] = [
+    ['2026-01-01T00:00:00.1+00:00 stdout F hello world', 'stdout', 'hello world\n'],
+    ['2026-01-01T00:00:00.1+00:00 stderr P part', 'stderr', 'part'],
+    ['2026-01-01T00:00:00.1+00:00 stdout F ', 'stdout', '\n'],
+    ['2026-01-01T00:00:00.1+00:00 other F x', null, null],
+    ['nonsense', null, null],
+  ];
+  for (const [line, stream, content] of cases) {
+    test(line, () => {
+      const entry = parseLogLine(Buffer.from(line));
+      assert.deepEqual([entry?.stream ?? null, entry ? String(entry.content) : null], [stream, content]);
+    });
+  }
+});
+
+test('LineSplitter joins what came in pieces', () => {
+  const splitter = new LineSplitter();
+  assert.deepEqual(splitter.push(Buffer.from('a\nb')).map(String), ['a']);
+  assert.deepEqual(splitter.push(Buffer.from('c\n\nd')).map(String), ['bc', '']);
+});
+
+test('followLog() begins at the end and follows a rotation', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'k8ts-log-'));
+  const path = join(dir, '0.log');
+  writeFileSync(path, 'T stdout F old\n');
+  let text = '';
+  const follower = followLog(path, ({ content }) => {
+    text += content;
+  });
+  appendFileSync(path, 'T stdout F one\n');
+  renameSync(path, `${path}.1`);
+  appendFileSync(`${path}.1`, 'T stdout F two\n');
+  writeFileSync(path, 'T stdout P three\n');
+  follower.finish();
+  rmSync(dir, { recursive: true });
+  assert.equal(text, 'one\ntwo\nthree');
+});
+
+test('terminal sizes', () => {
+  assert.deepEqual(parseTerminalSize('{"Width":80,"Height":24}'), { width: 80, height: 24 });
+  assert.equal(parseTerminalSize('{"Width":"x"}'), null);
+  assert.equal(parseTerminalSize('x'), null);
+  const relay = createResizeRelay();
+  const seen: TerminalSize[] = [];
+  relay.push('{"Width":80,"Height":24}');
+  relay.onResize((size) => seen.push(size));
+  relay.push('{"Width":81,"Height":25}');
+  assert.deepEqual(
+    seen.map((s) => s.width),
+    [80, 81],
+  );
+});
+
+test('exitStatus() is the metav1.Status that clients read', () => {
+  assert.deepEqual(exitStatus(0), { metadata: {}, status: 'Success' });
+  assert.deepEqual(exitStatus(3), {
+    metadata: {},
+    status: 'Failure',
+    reason: 'NonZeroExitCode',
+    message: 'command terminated with non-zero exit code: exit status 3',
+    details: { causes: [{ reason: 'ExitCode', message: '3' }] },
+  });
+});
+
+describe('translateOciMessage()', () => {
+  const start = 'unable to start container process';
+  const cases: [string, string][] = [
+    [
+      'time="x" level=error msg="executable file `/no/such` not found: No such file or directory"',
+      `${start}: exec: "/no/such": stat /no/such: no such file or directory`,
+    ],
+    [
+      '{"msg":"executable file `nosuch` not found in $PATH: No such file or directory","level":"error"}',
+      `${start}: exec: "nosuch": executable file not found in $PATH`,
+    ],
+    ['2026-11-21T00:00:00.1Z: something else', 'something else'],
+  ];
+  for (const [raw, text] of cases) test(raw, () => assert.equal(translateOciMessage(raw), text));
+});
+
+test('describeSocatError() says what the connection met', () => {
+  const text = '2026/11/21 00:00:00 socat[1] E connect(5, AF=2 127.0.0.1:81, 16): Connection refused\n';
+  assert.match(describeSocatError(text, 81), /dial tcp4 127\.0\.0\.1:81: connect: connection refused/);
+});
