@@ -1,0 +1,108 @@
+// The kubectls that the tests run: the one on the machine, and Debian 12's own 1.20 (unpacked, not installed).
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { realClock } from '../../machinery/clock.ts';
+import { ensurePackageLists } from '../images/debian-tree.ts';
+
+export interface Outcome {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+const cacheFolder = join(process.env.K8TS_ROOT ?? process.cwd(), '.cache');
+
+/** The path of kubectl 1.20; fetched once. */
+export function oldKubectl(): string {
+  const path = join(cacheFolder, 'kubectl-1.20');
+  if (existsSync(path)) return path;
+  ensurePackageLists();
+  const folder = mkdtempSync(join(tmpdir(), 'k8ts-kubectl-'));
+  try {
+    const run = (command: string, args: string[]) => {
+      const { status, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' });
+      if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
+    };
+    run('apt-get', ['download', '-q', '-o', 'APT::Sandbox::User=root', 'kubernetes-client']);
+    run('dpkg', ['-x', readdirSync(folder).find((f) => f.endsWith('.deb'))!, 'tree']);
+    mkdirSync(cacheFolder, { recursive: true });
+    run('cp', [join(folder, 'tree/usr/bin/kubectl'), `${path}.${process.pid}`]);
+    chmodSync(`${path}.${process.pid}`, 0o755);
+    renameSync(`${path}.${process.pid}`, path);
+    return path;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export class Kubectl {
+  readonly #program: string;
+  readonly #kubeconfig: string;
+
+  constructor(kubeconfig: string, program = 'kubectl') {
+    this.#kubeconfig = kubeconfig;
+    this.#program = program;
+  }
+
+  #env(): NodeJS.ProcessEnv {
+    return { ...process.env, KUBECONFIG: this.#kubeconfig };
+  }
+
+  /** Runs to its end, at most a minute. */
+  run(args: string[], input?: string): Outcome {
+    const options = {
+      env: this.#env(),
+      encoding: 'utf8',
+      timeout: 60_000,
+      ...(input === undefined ? {} : { input }),
+    } as const;
+    const { status, stdout, stderr } = spawnSync(this.#program, args, options);
+    return { code: status, stdout, stderr };
+  }
+
+  /** The output of a command that must succeed. */
+  get(...args: string[]): string {
+    const { code, stdout, stderr } = this.run(args);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')} exited ${code}: ${stderr}`);
+    return stdout;
+  }
+
+  /** An object as JSON. */
+  json(...args: string[]): any {
+    return JSON.parse(this.get(...args, '-o', 'json'));
+  }
+
+  apply(manifest: object | string, ...args: string[]): string {
+    const text = typeof manifest === 'string' ? manifest : JSON.stringify(manifest);
+    const { code, stdout, stderr } = this.run(['apply', '-f', '-', ...args], text);
+    if (code !== 0) throw new Error(`kubectl apply exited ${code}: ${stderr}`);
+    return stdout;
+  }
+
+  /** Starts a command that goes on: logs -f, port-forward, exec -i. */
+  start(args: string[]): ChildProcess {
+    return spawn(this.#program, args, { env: this.#env(), stdio: ['pipe', 'pipe', 'pipe'] });
+  }
+}
+
+/** Asks again until `check` gives something, at most so long. For what no watch tells from outside. */
+export async function eventually<T>(
+  what: string,
+  check: () => T | undefined | Promise<T | undefined>,
+  timeoutMs = 30_000,
+): Promise<T> {
+  const deadline = realClock.monotonicMs() + timeoutMs;
+  let last: unknown;
+  while (realClock.monotonicMs() < deadline) {
+    try {
+      const found = await check();
+      if (found !== undefined && found !== false) return found;
+    } catch (err) {
+      last = err;
+    }
+    await realClock.sleep(100);
+  }
+  throw new Error(`not in ${timeoutMs / 1000} s: ${what}`, { cause: last });
+}
