@@ -96,8 +96,13 @@ export async function runController<T extends KubeObject, D>(
     });
     waits.push(others.synced());
   }
-  context.signal.addEventListener('abort', () => queue.close(), { once: true });
-  await Promise.all(waits);
+  const aborted = new Promise<void>((resolve) => {
+    context.signal.addEventListener('abort', () => {
+      queue.close();
+      resolve();
+    });
+  });
+  await Promise.race([Promise.all(waits), aborted]);
   const workers = Array.from({ length: controller.concurrency ?? 2 }, () =>
     work(controller, deps, { queue, informer, log }),
   );

@@ -18,6 +18,8 @@ export async function createObject(
 ): Promise<StoredObject> {
   const { draft, namespace } = target;
   const nowMs = context.clock.now();
+  // Refusals name what the client sent: with a generated name every one would read differently, and events of it would not add up.
+  const sentName = draft.metadata.name || draft.metadata.generateName || '';
   prepareIdentity(kind, draft, namespace, { nowMs, random: context.random });
   const ends: (() => void)[] = [];
   const request: AdmissionRequest = {
@@ -25,7 +27,7 @@ export async function createObject(
     kind,
     subresource: '',
     namespace,
-    name: draft.metadata.name ?? '',
+    name: sentName,
     object: draft,
     user: options.user,
     dryRun: options.dryRun,

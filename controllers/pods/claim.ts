@@ -1,0 +1,99 @@
+// Which of the objects around it are a controller's own: those that name it as their controller and match its selector. Matching orphans are
+// adopted, own ones that no longer match are released. Upstream: ControllerRefManager in pkg/controller.
+
+import type { ResourceClient } from '../../client/rest.ts';
+import { isInvalid, isNotFound } from '../../machinery/errors.ts';
+import type { Kind } from '../../machinery/kind.ts';
+import { matchesLabelSelector } from '../../machinery/labels.ts';
+import { controllerOf, type KubeObject, type LabelSelector, type OwnerReference } from '../../machinery/metadata.ts';
+
+export interface ClaimPlan<T> {
+  owned: T[];
+  adopt: T[];
+  release: T[];
+}
+
+/** Sorts the candidates of the owner's namespace. An owner that is being deleted changes nothing. Pure. */
+export function planClaim<T extends KubeObject>(
+  owner: KubeObject,
+  selector: LabelSelector | undefined,
+  candidates: readonly T[],
+): ClaimPlan<T> {
+  const plan: ClaimPlan<T> = { owned: [], adopt: [], release: [] };
+  const isDeleting = owner.metadata.deletionTimestamp !== undefined;
+  for (const object of candidates) {
+    const controller = controllerOf(object);
+    const matches = matchesLabelSelector(selector, object.metadata.labels);
+    if (controller) {
+      if (controller.uid !== owner.metadata.uid) continue;
+      if (matches) plan.owned.push(object);
+      else if (!isDeleting) plan.release.push(object);
+    } else if (matches && !isDeleting && !object.metadata.deletionTimestamp) {
+      plan.adopt.push(object);
+    }
+  }
+  return plan;
+}
+
+/** The reference by which a controller owns its children. */
+export function controllerRef(kind: Kind, owner: KubeObject): OwnerReference {
+  const { name = '', uid = '' } = owner.metadata;
+  return { apiVersion: kind.apiVersion, kind: kind.kind, name, uid, controller: true, blockOwnerDeletion: true };
+}
+
+export interface ClaimOptions<T extends KubeObject> {
+  ownerKind: Kind;
+  owner: KubeObject;
+  selector: LabelSelector | undefined;
+  candidates: readonly T[];
+  children: ResourceClient<T>;
+  /** Reads the owner from the server: adoption must not act on an old cache. */
+  readOwner(): Promise<KubeObject>;
+  /** A finalizer that goes together with the reference. */
+  finalizer?: string;
+}
+
+/** Adopts and releases as planned; returns what is the owner's own now. */
+export async function claim<T extends KubeObject>(options: ClaimOptions<T>): Promise<T[]> {
+  const { owner, children, finalizer } = options;
+  const plan = planClaim(owner, options.selector, options.candidates);
+  if (plan.adopt.length > 0) await checkOwnerLives(options);
+  const reference = controllerRef(options.ownerKind, owner);
+  const adopted = await Promise.all(
+    plan.adopt.map((child) => {
+      const finalizers = finalizer ? { finalizers: [finalizer] } : {};
+      const patch = { metadata: { uid: child.metadata.uid, ownerReferences: [reference], ...finalizers } };
+      return patchChild(children, child, patch);
+    }),
+  );
+  await Promise.all(
+    plan.release.map((child) => {
+      const finalizers = finalizer ? { '$deleteFromPrimitiveList/finalizers': [finalizer] } : {};
+      const ownerReferences = [{ $patch: 'delete', uid: owner.metadata.uid }];
+      return patchChild(children, child, { metadata: { uid: child.metadata.uid, ownerReferences, ...finalizers } });
+    }),
+  );
+  return [...plan.owned, ...adopted.filter((child) => child !== undefined)];
+}
+
+async function checkOwnerLives({ owner, readOwner }: ClaimOptions<any>): Promise<void> {
+  const fresh = await readOwner();
+  const { name, uid } = owner.metadata;
+  if (fresh.metadata.uid !== uid) throw new Error(`${name}: its uid is ${fresh.metadata.uid} now, not ${uid}`);
+  if (fresh.metadata.deletionTimestamp) throw new Error(`${name} is being deleted and adopts nothing`);
+}
+
+/** Undefined when the child is gone, or another one of its name is there (its uid may not change). */
+async function patchChild<T extends KubeObject>(
+  children: ResourceClient<T>,
+  child: T,
+  patch: object,
+): Promise<T | undefined> {
+  const { name = '', namespace = '' } = child.metadata;
+  try {
+    return await children.patch({ namespace, name }, patch, { type: 'strategic' });
+  } catch (err) {
+    if (isNotFound(err) || isInvalid(err)) return undefined;
+    throw err;
+  }
+}

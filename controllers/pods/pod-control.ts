@@ -1,0 +1,83 @@
+// Creating and deleting the pods of a workload, with its events. Upstream: RealPodControl in pkg/controller.
+
+import type { PodTemplateSpec } from '../../api/core/pod/pod-template.ts';
+import { type Pod, PodKind } from '../../api/core/pod.ts';
+import type { ControllerContext } from '../../client/controller.ts';
+import type { EventRecorder } from '../../client/events.ts';
+import type { ResourceClient } from '../../client/rest.ts';
+import { isForbidden, isNotFound, StatusError } from '../../machinery/errors.ts';
+import { cloneJson } from '../../machinery/json.ts';
+import type { Kind } from '../../machinery/kind.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { controllerRef } from './claim.ts';
+
+/** A pod as the template of its owner wants it, not yet named. */
+export function podFromTemplate(ownerKind: Kind, owner: KubeObject, template: PodTemplateSpec): Pod {
+  const { labels, annotations, finalizers } = cloneJson(template.metadata ?? {});
+  return {
+    metadata: {
+      generateName: `${owner.metadata.name}-`,
+      namespace: owner.metadata.namespace ?? '',
+      ...(labels ? { labels } : {}),
+      ...(annotations ? { annotations } : {}),
+      ...(finalizers ? { finalizers } : {}),
+      ownerReferences: [controllerRef(ownerKind, owner)],
+    },
+    spec: cloneJson(template.spec),
+  } as Pod;
+}
+
+/** Whether a create was refused because its namespace is being emptied: no fault of anybody, and no use to try again. */
+export function isNamespaceTerminating(err: unknown): boolean {
+  return (
+    isForbidden(err) &&
+    err instanceof StatusError &&
+    (err.details?.causes ?? []).some((cause) => cause.reason === 'NamespaceTerminating')
+  );
+}
+
+const messageOf = (err: unknown) => (err instanceof Error ? err.message : String(err));
+
+export class PodControl {
+  readonly #pods: ResourceClient<Pod>;
+  readonly #recorder: EventRecorder;
+  readonly #ownerKind: Kind;
+
+  constructor(context: ControllerContext, ownerKind: Kind, component: string) {
+    this.#pods = context.resource(PodKind);
+    this.#recorder = context.recorder(component);
+    this.#ownerKind = ownerKind;
+  }
+
+  #say(owner: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    const { kind, apiVersion } = this.#ownerKind;
+    this.#recorder.event({ kind, apiVersion, object: owner }, type, reason, message);
+  }
+
+  /** Creates a pod. Throws what the server says. */
+  async create(owner: KubeObject, pod: Pod): Promise<Pod> {
+    try {
+      const created = await this.#pods.create(pod);
+      this.#say(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`);
+      return created;
+    } catch (err) {
+      if (!isNamespaceTerminating(err)) {
+        this.#say(owner, 'Warning', 'FailedCreate', `Error creating: ${messageOf(err)}`);
+      }
+      throw err;
+    }
+  }
+
+  /** Deletes a pod; one that is gone already is as good. */
+  async delete(owner: KubeObject, pod: Pod): Promise<void> {
+    const { namespace = '', name = '', uid } = pod.metadata;
+    try {
+      await this.#pods.delete({ namespace, name }, uid ? { uid } : {});
+      this.#say(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
+    } catch (err) {
+      if (isNotFound(err)) return;
+      this.#say(owner, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(err)}`);
+      throw err;
+    }
+  }
+}

@@ -1,0 +1,55 @@
+// How a workload controller hears of its pods: expectations are kept as they come and go, orphans wake those that may adopt them.
+import { type Pod, PodKind } from '../../api/core/pod.ts';
+import type { ControllerContext } from '../../client/controller.ts';
+import { Expectations } from '../../client/expectations.ts';
+import type { Lister } from '../../client/store.ts';
+import type { Kind } from '../../machinery/kind.ts';
+import { matchesLabelSelector } from '../../machinery/labels.ts';
+import { controllerOf, type KubeObject, keyOf, type LabelSelector } from '../../machinery/metadata.ts';
+
+/** The index of pods by the uid of their controller. */
+export const byController = 'controller';
+
+export interface OwnedPods {
+  pods: Lister<Pod>;
+  expectations: Expectations;
+  /** Pods of the namespace that the owner controls or could adopt. */
+  candidates(owner: KubeObject): Pod[];
+}
+
+/** Watches pods on behalf of the owners of a kind. Call it before the controller starts. */
+export function watchOwnedPods(
+  context: ControllerContext,
+  ownerKind: Kind,
+  owners: Lister<KubeObject>,
+  enqueue: (key: string) => void,
+): OwnedPods {
+  const informer = context.informer(PodKind);
+  const expectations = new Expectations(context.clock);
+  const controllerKeyOf = (pod: Pod): string | undefined => {
+    const owner = controllerOf(pod);
+    const isOurs = owner && owner.kind === ownerKind.kind && owner.apiVersion === ownerKind.apiVersion;
+    return isOurs ? `${pod.metadata.namespace}/${owner.name}` : undefined;
+  };
+  informer.addIndex(byController, (pod) => [controllerOf(pod)?.uid ?? `orphan ${pod.metadata.namespace}`]);
+  informer.onChange((pod, old) => {
+    const key = controllerKeyOf((pod ?? old)!);
+    if (key) {
+      if (pod && !old) expectations.creationObserved(key);
+      if (!pod || pod.metadata.deletionTimestamp) expectations.deletionObserved(key, keyOf((pod ?? old)!));
+    } else if (pod && !controllerOf(pod)) {
+      for (const owner of owners.inNamespace(pod.metadata.namespace ?? '')) {
+        const selector = owner.spec?.selector as LabelSelector | undefined;
+        if (matchesLabelSelector(selector, pod.metadata.labels)) enqueue(keyOf(owner));
+      }
+    }
+  });
+  return {
+    pods: informer.lister,
+    expectations,
+    candidates: ({ metadata: { uid = '', namespace = '' } }) => [
+      ...informer.lister.byIndex(byController, uid),
+      ...informer.lister.byIndex(byController, `orphan ${namespace}`),
+    ],
+  };
+}

@@ -1,0 +1,162 @@
+// Keeps as many pods of a replica set as it asks for. Upstream: pkg/controller/replicaset.
+import { type ReplicaSet, ReplicaSetKind } from '../api/apps/replicaset.ts';
+import { type Pod, PodKind } from '../api/core/pod.ts';
+import { type ControllerContext, defineController, type ReconcileResult } from '../client/controller.ts';
+import { controllerOf, keyOf } from '../machinery/metadata.ts';
+import { claim } from './pods/claim.ts';
+import { inDeletionOrder } from './pods/deletion-order.ts';
+import { isNamespaceTerminating, PodControl, podFromTemplate } from './pods/pod-control.ts';
+import { isActive, isAvailable, isReady, isTerminating, nextAvailableInMs } from './pods/pod-state.ts';
+import { byController, type OwnedPods, watchOwnedPods } from './pods/pod-watch.ts';
+import { slowStart } from './pods/slow-start.ts';
+import { removeCondition, setCondition, timestamp, withoutZeros, writeStatus } from './status.ts';
+
+/** Most pods created or deleted in one pass. */
+const burst = 500;
+const name = 'replicaset-controller';
+
+/** How many pods to create, and which to delete. Pure. */
+export function planReplicas(
+  set: ReplicaSet,
+  active: readonly Pod[],
+  options: { rankOf(pod: Pod): number; nowMs: number },
+): { create: number; delete: Pod[] } {
+  const difference = (set.spec.replicas ?? 1) - active.length;
+  if (difference >= 0) return { create: Math.min(burst, difference), delete: [] };
+  const surplus = Math.min(burst, -difference);
+  const candidates = inDeletionOrder(active, options.rankOf, options.nowMs);
+  return { create: 0, delete: candidates.slice(0, surplus) };
+}
+
+interface Failure {
+  reason: 'FailedCreate' | 'FailedDelete';
+  message: string;
+}
+
+/** The status that follows from the set's own pods and from what went wrong with them. Pure. */
+export function computeStatus(
+  set: ReplicaSet,
+  pods: readonly Pod[],
+  options: { failure?: Failure | undefined; nowMs: number },
+): NonNullable<ReplicaSet['status']> {
+  const { failure, nowMs } = options;
+  const active = pods.filter(isActive);
+  const templateLabels = Object.entries(set.spec.template?.metadata?.labels ?? {});
+  const isFullyLabeled = (pod: Pod) => templateLabels.every(([k, v]) => pod.metadata.labels?.[k] === v);
+  const current = set.status?.conditions;
+  const conditions = failure
+    ? current?.some((c) => c.type === 'ReplicaFailure')
+      ? current
+      : setCondition(current, {
+          type: 'ReplicaFailure',
+          status: 'True',
+          lastTransitionTime: timestamp(nowMs),
+          ...failure,
+        })
+    : removeCondition(current, 'ReplicaFailure');
+  const status = {
+    replicas: active.length,
+    fullyLabeledReplicas: active.filter(isFullyLabeled).length,
+    readyReplicas: active.filter(isReady).length,
+    availableReplicas: active.filter((pod) => isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs)).length,
+    terminatingReplicas: pods.filter(isTerminating).length,
+    observedGeneration: set.metadata.generation ?? 0,
+    conditions,
+  };
+  return withoutZeros(status, ['replicas', 'terminatingReplicas']);
+}
+
+function createDeps(context: ControllerContext, enqueue: (key: string) => void) {
+  const sets = context.informer(ReplicaSetKind);
+  sets.addIndex(byController, (set) => [controllerOf(set)?.uid ?? '']);
+  return {
+    clock: context.clock,
+    sets: sets.lister,
+    owned: watchOwnedPods(context, ReplicaSetKind, sets.lister, enqueue),
+    control: new PodControl(context, ReplicaSetKind, name),
+    podClient: context.resource(PodKind),
+    setClient: context.resource(ReplicaSetKind),
+  };
+}
+type Deps = ReturnType<typeof createDeps>;
+
+/** How many active pods of the same owner (a deployment's other sets included) share each pod's node. */
+function rankByNode(set: ReplicaSet, sets: Deps['sets'], owned: OwnedPods): (pod: Pod) => number {
+  const owner = controllerOf(set)?.uid;
+  const siblings = owner ? sets.byIndex(byController, owner) : [set];
+  const counts = new Map<string, number>();
+  for (const sibling of siblings) {
+    for (const pod of owned.pods.byIndex(byController, sibling.metadata.uid ?? '')) {
+      const node = pod.spec.nodeName;
+      if (node && isActive(pod)) counts.set(node, (counts.get(node) ?? 0) + 1);
+    }
+  }
+  return (pod) => counts.get(pod.spec.nodeName ?? '') ?? 0;
+}
+
+/** Creates or deletes pods as planned. Returns the first failure. */
+async function manageReplicas(set: ReplicaSet, active: readonly Pod[], deps: Deps): Promise<unknown> {
+  const { owned, control, clock } = deps;
+  const key = keyOf(set);
+  const rankOf = rankByNode(set, deps.sets, owned);
+  const plan = planReplicas(set, active, { rankOf, nowMs: clock.now() });
+  if (plan.create > 0) {
+    owned.expectations.expectCreations(key, plan.create);
+    const template = { ...set.spec.template! };
+    const { successes, error } = await slowStart(plan.create, () =>
+      control.create(set, podFromTemplate(ReplicaSetKind, set, template)),
+    );
+    // What was not created will not be seen.
+    for (let i = successes; i < plan.create; i++) owned.expectations.creationObserved(key);
+    return isNamespaceTerminating(error) ? undefined : error;
+  }
+  if (plan.delete.length === 0) return undefined;
+  owned.expectations.expectDeletions(key, plan.delete.map(keyOf));
+  const results = await Promise.allSettled(
+    plan.delete.map((pod) =>
+      control.delete(set, pod).catch((err) => {
+        owned.expectations.deletionObserved(key, keyOf(pod));
+        throw err;
+      }),
+    ),
+  );
+  return results.find((r) => r.status === 'rejected')?.reason;
+}
+
+async function reconcile(set: ReplicaSet, deps: Deps): Promise<ReconcileResult | undefined> {
+  const { owned, clock } = deps;
+  const { namespace = '', name: setName = '' } = set.metadata;
+  const isSettled = owned.expectations.satisfied(keyOf(set));
+  const pods = await claim({
+    ownerKind: ReplicaSetKind,
+    owner: set,
+    selector: set.spec.selector,
+    candidates: owned.candidates(set),
+    children: deps.podClient,
+    readOwner: () => deps.setClient.get({ namespace, name: setName }),
+  });
+  const active = pods.filter(isActive);
+  const isManaged = isSettled && !set.metadata.deletionTimestamp;
+  const error = isManaged ? await manageReplicas(set, active, deps) : undefined;
+  const failure: Failure | undefined = error
+    ? {
+        reason: active.length < (set.spec.replicas ?? 1) ? 'FailedCreate' : 'FailedDelete',
+        message: error instanceof Error ? error.message : String(error),
+      }
+    : undefined;
+  const status = computeStatus(set, pods, { failure, nowMs: clock.now() });
+  await writeStatus(set, status, deps.setClient.updateStatus);
+  if (error) throw error;
+  const requeueAfterMs = nextAvailableInMs(active, set.spec.minReadySeconds ?? 0, clock.now());
+  return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
+}
+
+export const replicaSetController = defineController({
+  name,
+  kind: ReplicaSetKind,
+  owns: [PodKind],
+  concurrency: 5,
+  deps: createDeps,
+  reconcile,
+  forget: (key, { owned }) => owned.expectations.forget(key),
+});

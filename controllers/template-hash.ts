@@ -1,0 +1,30 @@
+// A short name for a template: equal templates of one owner get equal names. Upstream: ComputeHash in pkg/controller and SafeEncodeString.
+import type { Json } from '../machinery/json.ts';
+
+const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
+
+/** FNV-1a over the UTF-8 bytes, 32 bits. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
+/** Digits and letters as characters that form no words. */
+function encodeSafely(text: string): string {
+  return [...text].map((c) => alphabet[c.charCodeAt(0) % alphabet.length]).join('');
+}
+
+/** JSON with sorted keys, so that equal values have equal texts. */
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value as Json);
+  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v)}`).join(',')}}`;
+}
+
+/** The hash of a template. `collisionCount` gives another one where the first was taken by something else. */
+export function hashTemplate(template: unknown, collisionCount = 0): string {
+  return encodeSafely(String(fnv1a(`${canonicalJson(template)}${collisionCount || ''}`)));
+}
