@@ -9,6 +9,7 @@ import {
   type ServiceDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
+import { realClock } from '../machinery/clock.ts';
 import type { ImageServiceMethods, RuntimeServiceMethods } from './cri.gen.ts';
 import { imageServiceDefinition, imagesServiceDefinition, runtimeServiceDefinition } from './cri-services.ts';
 import type { Init, MethodTypes } from './message.ts';
@@ -78,9 +79,7 @@ function promiseClient(client: Client, definition: ServiceDefinition): object {
 
 const optionsOf = (settings: CallSettings): CallOptions =>
   // grpc-js measures deadlines itself; Infinity is its "none".
-  settings.timeoutMs === undefined
-    ? {}
-    : { deadline: new Date(performance.timeOrigin + performance.now() + settings.timeoutMs) };
+  settings.timeoutMs === undefined ? {} : { deadline: new Date(realClock.now() + settings.timeoutMs) };
 
 function unaryCall(client: Client, name: string, request: object, settings: CallSettings): Promise<unknown> {
   return new Promise((resolve, reject) => {

@@ -29,8 +29,3 @@ export function defineService(descriptor: object, fullName: string): ServiceDefi
   if (!definition || 'format' in definition) throw new Error(`the descriptor has no service ${fullName}`);
   return definition as ServiceDefinition;
 }
-
-/** Fills in what an `Init` left out, by a round trip through the wire form. */
-export function completeMessage<T>(codec: { serialize(value: object): Buffer; deserialize(bytes: Buffer): object }) {
-  return (init: Init<T>): T => codec.deserialize(codec.serialize(init as object)) as T;
-}

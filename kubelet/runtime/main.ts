@@ -108,7 +108,7 @@ async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContex
     puller: createPuller({ images, ingestDir: join(root, 'ingest'), architecture, mirrors }),
     oci,
     cgroups,
-    network: new NodeNetwork({ nonMasqueradeCidrs: flags['non-masquerade-cidrs'], log }),
+    network: new NodeNetwork({ nonMasqueradeCidrs: flags['non-masquerade-cidrs'], nodePid: process.pid, log }),
     events: new EventHub(),
     exits: new ExitWaiters(),
     locks: new KeyedLock(),

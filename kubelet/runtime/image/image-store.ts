@@ -30,10 +30,6 @@ export class ImageStore {
     return this.#records.list();
   }
 
-  get(id: string): ImageRecord | undefined {
-    return this.#records.get(id);
-  }
-
   /** Finds an image by id, name with tag, or name with digest. Undefined when absent; throws on a malformed name. */
   find(text: string): ImageRecord | undefined {
     const id = parseImageId(text);

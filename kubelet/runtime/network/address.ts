@@ -25,10 +25,6 @@ export function parseCidr(text: string): Cidr {
 
 export const formatCidr = ({ base, prefixLength }: Cidr) => `${formatIpv4(base)}/${prefixLength}`;
 
-export function containsIp(cidr: Cidr, ip: number): boolean {
-  return ip >= cidr.base && ip < cidr.base + 2 ** (32 - cidr.prefixLength);
-}
-
 /**
  * The next free address after `last` (round robin, so that a freed address rests before it is used again). The network
  * address, the first and the last one are left out. Null when all are taken.

@@ -1,7 +1,6 @@
 // The pod network of this node: set up once when the pod CIDR is known, then a link per pod. The namespace of a pod is
 // held by its pause process alone, so nothing of it can be left behind.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { pid as ownPid } from 'node:process';
 import type { Logger } from '../../../machinery/log.ts';
 import { CommandError, runCommand } from '../process/command.ts';
 import { formatCidr, nextFreeIp, parseCidr } from './address.ts';
@@ -11,6 +10,8 @@ import { nodeEndBatch, podEndBatch } from './link.ts';
 export interface NodeNetworkOptions {
   /** Destinations that pods reach with their own address, beside the pod CIDR. */
   nonMasqueradeCidrs: readonly string[];
+  /** A process in the node's network namespace: ourselves. */
+  nodePid: number;
   log: Logger;
 }
 
@@ -75,7 +76,7 @@ export class NodeNetwork {
   async attach(pausePid: number, link: { name: string; ip: string }): Promise<void> {
     // A pod whose former sandbox was not taken down would still hold the name.
     if (linkExists(link.name)) await this.detach(link.name);
-    const podLink = { ...link, nodePid: ownPid };
+    const podLink = { ...link, nodePid: this.#options.nodePid };
     await runCommand('nsenter', [`--net=/proc/${pausePid}/ns/net`, 'ip', '-batch', '-'], {
       input: podEndBatch(podLink),
     });
@@ -111,8 +112,5 @@ export class NodeNetwork {
 
 /** Whether the node has a link. /proc follows our network namespace; /sys would show that of its mount. */
 function linkExists(name: string): boolean {
-  return (
-    readFileSync('/proc/self/net/dev', 'latin1').includes(` ${name}:`) ||
-    readFileSync('/proc/self/net/dev', 'latin1').includes(`\n${name}:`)
-  );
+  return new RegExp(`^\\s*${name}:`, 'm').test(readFileSync('/proc/self/net/dev', 'latin1'));
 }

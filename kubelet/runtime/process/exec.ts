@@ -32,11 +32,9 @@ export interface PreparedExec {
 
 /** The process of an exec: that of the container with another command. */
 export function buildExecProcess(spec: OciSpec, command: string[], tty: boolean): OciProcess {
-  const env =
-    tty && !spec.process.env.some((e) => e.startsWith('TERM='))
-      ? [...spec.process.env, 'TERM=xterm']
-      : spec.process.env;
-  return { ...spec.process, terminal: tty, args: command, env };
+  const { process: own } = spec;
+  const needsTerm = tty && !own.env.some((e) => e.startsWith('TERM='));
+  return { ...own, terminal: tty, args: command, env: needsTerm ? [...own.env, 'TERM=xterm'] : own.env };
 }
 
 export function prepareExec(oci: OciRuntime, execDir: string, request: ExecRequest): PreparedExec {
