@@ -14,6 +14,8 @@ interface Recipe {
 }
 
 const libc = ['libc6', 'libgcc-s1'];
+// Not the static busybox: names are resolved by libraries that it cannot load.
+const base = ['busybox', ...libc];
 
 const nginxConfig = `daemon off;
 user root;
@@ -46,7 +48,7 @@ export const recipes = {
   },
   nginx: {
     name: 'docker.io/library/nginx:1.7.9',
-    packages: ['nginx', 'nginx-common', 'libcrypt1', 'libpcre2-8-0', 'libssl3', 'zlib1g', ...libc],
+    packages: ['nginx', 'nginx-common', 'libcrypt1', 'libpcre2-8-0', 'libssl3', 'zlib1g', ...base],
     files: [
       { name: 'etc/nginx/nginx.conf', mode: 0o644, content: nginxConfig },
       { name: 'var/log/nginx' },
@@ -94,7 +96,7 @@ export const recipes = {
   },
   echo: {
     name: 'docker.io/library/http-echo:1.0',
-    packages: [],
+    packages: base,
     files: [{ name: 'www' }, { name: 'www/cgi-bin' }, { name: 'www/cgi-bin/echo', content: echoScript }],
     config: { Cmd: ['httpd', '-f', '-p', '8080', '-h', '/www'], Env: ['PATH=/bin'], ExposedPorts: { '8080/tcp': {} } },
   },
@@ -107,14 +109,14 @@ const cacheFolder = join(process.env.K8TS_ROOT ?? process.cwd(), '.cache', 'imag
 /** The path of the image's archive; builds it when it is not there yet. */
 export async function imageArchive(image: ImageName): Promise<string> {
   const recipe: Recipe = recipes[image];
-  const base = busyboxLayer();
+  const system = busyboxLayer();
   const key = createHash('sha256')
-    .update(JSON.stringify([recipe, base.length]))
+    .update(JSON.stringify([recipe, system.length]))
     .digest('hex')
     .slice(0, 16);
   const path = join(cacheFolder, `${image}-${key}.tar`);
   if (existsSync(path)) return path;
-  const layers = [base];
+  const layers = [system];
   if (recipe.packages.length > 0) {
     ensurePackageLists();
     layers.push(readPackages(recipe.packages));
