@@ -39,10 +39,25 @@ echo "$REQUEST_METHOD $REQUEST_URI"
 exit 0
 `;
 
+const redisPackages = [
+  ...['redis-server', 'redis-tools', 'libatomic1', 'libcap2', 'libgcrypt20', 'libgpg-error0', 'libjemalloc2'],
+  ...[
+    'liblua5.1-0',
+    'liblz4-1',
+    'liblzf1',
+    'liblzma5',
+    'libssl3',
+    'libstdc++6',
+    'libsystemd0',
+    'libzstd1',
+    'libhiredis0.14',
+  ],
+];
+
 export const recipes = {
   busybox: {
     name: 'docker.io/library/busybox:1.36',
-    packages: [],
+    packages: base,
     files: [],
     config: { Cmd: ['sh'], Env: ['PATH=/bin'] },
   },
@@ -63,29 +78,7 @@ export const recipes = {
   },
   redis: {
     name: 'docker.io/library/redis:7.0',
-    packages: [
-      ...[
-        'redis-server',
-        'redis-tools',
-        'libatomic1',
-        'libcap2',
-        'libgcrypt20',
-        'libgpg-error0',
-        'libjemalloc2',
-        'liblua5.1-0',
-      ],
-      ...[
-        'liblz4-1',
-        'liblzf1',
-        'liblzma5',
-        'libssl3',
-        'libstdc++6',
-        'libsystemd0',
-        'libzstd1',
-        'libhiredis0.14',
-        ...libc,
-      ],
-    ],
+    packages: [...redisPackages, ...base],
     files: [{ name: 'data', mode: 0o777 }],
     config: {
       Cmd: ['/usr/bin/redis-server', '--protected-mode', 'no', '--dir', '/data'],
