@@ -93,6 +93,7 @@ function createContext(
   const serviceClusterIpRange = options['service-cluster-ip-range'];
   const serviceNodePortRange = parsePortRange(options['service-node-port-range']);
   const issuer = options['service-account-issuer'];
+  const authorizer = createRbacAuthorizer(store, kinds);
   return {
     store,
     kinds,
@@ -104,6 +105,7 @@ function createContext(
       kinds,
       clock,
       random,
+      authorizer,
       serviceClusterIpRange,
       serviceNodePortRange,
     }),
@@ -116,7 +118,7 @@ function createContext(
       },
       clock,
     ),
-    authorizer: createRbacAuthorizer(store, kinds),
+    authorizer,
     kubelets: createKubeletAccess(
       readTls(
         options['kubelet-client-certificate'],

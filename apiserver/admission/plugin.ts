@@ -5,6 +5,7 @@ import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { Random } from '../../machinery/random.ts';
 import type { UserInfo } from '../authn/user.ts';
+import type { Authorizer } from '../authz/attributes.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 
@@ -30,6 +31,7 @@ export interface AdmissionDeps {
   kinds: KindTable;
   clock: Clock;
   random: Random;
+  authorizer: Authorizer;
   serviceClusterIpRange: string;
   serviceNodePortRange: { first: number; last: number };
 }

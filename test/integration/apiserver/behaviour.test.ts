@@ -369,6 +369,34 @@ describe('identities', () => {
   });
 });
 
+test('nobody hands out rights that they do not have', async () => {
+  const ns = await api.namespace('escalation');
+  const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${ns}`;
+  const role = (name: string, resources: string[]) => ({
+    metadata: { name },
+    rules: [{ verbs: ['get'], apiGroups: [''], resources }],
+  });
+  const roles = {
+    metadata: { name: 'roles' },
+    rules: [{ verbs: ['create'], apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles'] }],
+  };
+  for (const body of [roles, role('secrets', ['secrets'])]) await api.request('POST', `${rbac}/roles`, { body });
+  for (const name of ['roles', 'secrets']) {
+    const roleRef = { kind: 'Role', name, apiGroup: 'rbac.authorization.k8s.io' };
+    const subjects = [{ kind: 'User', name: 'mallory', apiGroup: 'rbac.authorization.k8s.io' }];
+    await api.request('POST', `${rbac}/rolebindings`, { body: { metadata: { name }, roleRef, subjects } });
+  }
+  const as = { headers: { 'impersonate-user': 'mallory' } };
+  const held = await api.request('POST', `${rbac}/roles`, { ...as, body: role('mine', ['secrets']) });
+  assert.equal(held.status, 201, JSON.stringify(held.body));
+  const more = await api.request('POST', `${rbac}/roles`, { ...as, body: role('more', ['secrets', 'pods']) });
+  assert.equal(more.status, 403);
+  assert.match(
+    more.body.message,
+    /is attempting to grant RBAC permissions not currently held:\n\{APIGroups:\[""\], Resources:\["secrets" "pods"\], Verbs:\["get"\]\}/,
+  );
+});
+
 describe('faults', () => {
   test('etcd killed: a watch misses nothing, a write is refused or kept, and all goes on', async () => {
     const ns = await api.namespace('faults');

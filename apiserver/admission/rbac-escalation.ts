@@ -1,0 +1,112 @@
+// Nobody hands out rights that they do not have: a role's rules, and the rules of a role that is bound, must be covered by the writer's own - unless the writer
+// may `escalate` roles or `bind` this one. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping
+import { forbiddenError } from '../../machinery/errors.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import type { PolicyRule } from '../authz/attributes.ts';
+import { groupResourceOf } from '../storage/object-store.ts';
+import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.ts';
+
+const rbacGroup = 'rbac.authorization.k8s.io';
+const roleKinds = ['Role', 'ClusterRole'];
+const bindingKinds = ['RoleBinding', 'ClusterRoleBinding'];
+
+/** A rule with one verb, one group and one resource (and name) or one path. */
+function* singleRules(rule: PolicyRule): Generator<PolicyRule> {
+  for (const verb of rule.verbs ?? []) {
+    for (const path of rule.nonResourceURLs ?? []) yield { verbs: [verb], nonResourceURLs: [path] };
+    for (const group of rule.apiGroups ?? []) {
+      for (const resource of rule.resources ?? []) {
+        const names = rule.resourceNames?.length ? rule.resourceNames.map((n) => [n]) : [[]];
+        for (const resourceNames of names)
+          yield { verbs: [verb], apiGroups: [group], resources: [resource], resourceNames };
+      }
+    }
+  }
+}
+
+const holds = (list: readonly string[] | null | undefined, value: string) =>
+  list?.includes('*') || list?.includes(value);
+
+function covers(owned: PolicyRule, wanted: PolicyRule): boolean {
+  const [verb, group, resource, path] = [
+    wanted.verbs?.[0],
+    wanted.apiGroups?.[0],
+    wanted.resources?.[0],
+    wanted.nonResourceURLs?.[0],
+  ];
+  if (!holds(owned.verbs, verb!)) return false;
+  if (path !== undefined) {
+    return (owned.nonResourceURLs ?? []).some(
+      (p) => p === path || p === '*' || (p.endsWith('*') && path.startsWith(p.slice(0, -1))),
+    );
+  }
+  const [, subresource] = resource!.split('/');
+  const hasResource =
+    holds(owned.resources, resource!) || (subresource && owned.resources?.includes(`*/${subresource}`));
+  if (!holds(owned.apiGroups, group!) || !hasResource) return false;
+  if (!owned.resourceNames?.length) return true;
+  return (
+    (wanted.resourceNames?.length ?? 0) > 0 && wanted.resourceNames!.every((n) => owned.resourceNames!.includes(n))
+  );
+}
+
+function describeRule(rule: PolicyRule): string {
+  const list = (values: readonly string[]) => `[${values.map((v) => JSON.stringify(v)).join(' ')}]`;
+  const parts: [string, readonly string[] | null | undefined][] = [
+    ['APIGroups', rule.apiGroups],
+    ['Resources', rule.resources],
+    ['ResourceNames', rule.resourceNames],
+    ['NonResourceURLs', rule.nonResourceURLs],
+    ['Verbs', rule.verbs],
+  ];
+  return `{${parts.flatMap(([name, values]) => (values?.length ? [`${name}:${list(values)}`] : [])).join(', ')}}`;
+}
+
+/** The rules that the request would hand out. */
+function grantedRules({ kind, object, namespace }: AdmissionRequest, { store, kinds }: AdmissionDeps): PolicyRule[] {
+  if (roleKinds.includes(kind.kind)) return object!.rules ?? [];
+  const { roleRef } = object!;
+  const isCluster = roleRef.kind === 'ClusterRole';
+  return (
+    store.peek(kinds.kind(rbacGroup, isCluster ? 'ClusterRole' : 'Role'), isCluster ? '' : namespace, roleRef.name)
+      ?.object.rules ?? []
+  );
+}
+
+/** `escalate` on the role, or `bind` on the role that is referred to. */
+function mayAnyway(request: AdmissionRequest, { authorizer }: AdmissionDeps): boolean {
+  const { kind, object, namespace, name, user } = request;
+  const isRole = roleKinds.includes(kind.kind);
+  const target = isRole
+    ? { verb: 'escalate', resource: kind.plural, name }
+    : {
+        verb: 'bind',
+        resource: object!.roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles',
+        name: object!.roleRef.name,
+      };
+  const base = { user, isResource: true, group: rbacGroup, version: 'v1', subresource: '', namespace, path: '' };
+  return authorizer.authorize({ ...base, ...target }).allowed;
+}
+
+export const rbacEscalation: AdmissionPlugin = {
+  name: 'RBACEscalation',
+  handles: ({ operation, kind, subresource }) =>
+    (operation === 'CREATE' || operation === 'UPDATE') &&
+    kind.group === rbacGroup &&
+    subresource === '' &&
+    [...roleKinds, ...bindingKinds].includes(kind.kind),
+  validate(request, deps) {
+    const { kind, object, oldObject, namespace, name, user } = request;
+    if (oldObject && jsonEqual(oldObject.rules, object!.rules) && jsonEqual(oldObject.subjects, object!.subjects))
+      return;
+    if (mayAnyway(request, deps)) return;
+    const owned = deps.authorizer.rulesFor(user, namespace);
+    const missing = grantedRules(request, deps).filter((rule) =>
+      [...singleRules(rule)].some((one) => !owned.some((o) => covers(o, one))),
+    );
+    if (missing.length === 0) return;
+    const groups = `[${user.groups.map((g) => JSON.stringify(g)).join(' ')}]`;
+    const why = `user ${JSON.stringify(user.username)} (groups=${groups}) is attempting to grant RBAC permissions not currently held:\n${missing.map(describeRule).join('\n')}`;
+    throw forbiddenError(groupResourceOf(kind), name, why);
+  },
+};
