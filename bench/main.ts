@@ -1,0 +1,31 @@
+// Runs the workloads on a cluster of this checkout and, with --baseline DIR, on one of another checkout, each in turn in the same run.
+import { realClock } from '../machinery/clock.ts';
+import { BenchCluster } from './cluster.ts';
+import { type Result, renderResults } from './measure.ts';
+import { workloads } from './workloads.ts';
+
+const args = process.argv.slice(2);
+const at = args.indexOf('--baseline');
+const baselineRoot = at < 0 ? undefined : args[at + 1];
+const chosen = args.filter((a, i) => !a.startsWith('--') && (at < 0 || i !== at + 1));
+const selected = workloads.filter((w) => chosen.length === 0 || chosen.includes(w.name));
+if (selected.length === 0) {
+  console.error(`no such workload; there are: ${workloads.map((w) => w.name).join(', ')}`);
+  process.exit(2);
+}
+
+async function runAll(root: string, label: string): Promise<Result[]> {
+  using cluster = new BenchCluster(root, `bench-${label}-${process.pid}`);
+  cluster.up();
+  const results: Result[] = [];
+  for (const workload of selected) {
+    const startMs = realClock.monotonicMs();
+    results.push(...(await workload.run(cluster)));
+    console.error(`${label}: ${workload.name} (${((realClock.monotonicMs() - startMs) / 1000).toFixed(0)} s)`);
+  }
+  return results;
+}
+
+const own = await runAll(process.env.K8TS_ROOT ?? process.cwd(), 'now');
+const baseline = baselineRoot === undefined ? undefined : await runAll(baselineRoot, 'baseline');
+console.log(renderResults(own, baseline));

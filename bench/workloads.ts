@@ -1,0 +1,137 @@
+// The declared workloads. Each measures one thing a user feels, on a cluster of its own or a shared one, beside the target of docs/status.md.
+import { ConfigMapKind } from '../api/core/configmap.ts';
+import { PodKind } from '../api/core/pod.ts';
+import type { KubeClient } from '../client/rest.ts';
+import { realClock } from '../machinery/clock.ts';
+import { imageArchive } from '../test/images/images.ts';
+import { type BenchCluster, cpuSeconds, processTree, pssMib } from './cluster.ts';
+import { median, quantile, type Result } from './measure.ts';
+
+export interface Workload {
+  name: string;
+  run(cluster: BenchCluster): Promise<Result[]>;
+}
+
+const less = (what: string, value: number, unit: string, target?: number): Result => ({
+  what,
+  value,
+  unit,
+  better: 'less',
+  ...(target === undefined ? {} : { target }),
+});
+const more = (what: string, value: number, unit: string): Result => ({ what, value, unit, better: 'more' });
+const podCount = 20;
+const idleSeconds = 30;
+
+const podManifest = (name: string): any => ({
+  metadata: { name, namespace: 'default' },
+  spec: {
+    terminationGracePeriodSeconds: 0,
+    containers: [{ name: 'c', image: 'busybox:1.36', command: ['sleep', '3600'] }],
+  },
+});
+
+/** Milliseconds from the ADDED event of a pod to the event that shows it Ready. */
+async function timePod(client: KubeClient, name: string): Promise<number> {
+  const pods = client.resource(PodKind);
+  const stop = new AbortController();
+  let addedMs = 0;
+  const ready = new Promise<number>((resolve, reject) => {
+    pods
+      .watch(
+        { namespace: 'default', fieldSelector: `metadata.name=${name}`, signal: stop.signal },
+        ({ type, object }) => {
+          if (type === 'ADDED') addedMs = realClock.monotonicMs();
+          if (object.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True'))
+            resolve(realClock.monotonicMs() - addedMs);
+        },
+      )
+      .catch(reject);
+  });
+  ready.catch(() => undefined);
+  await realClock.sleep(50);
+  await pods.create(podManifest(name));
+  const tookMs = await ready;
+  stop.abort();
+  await pods.delete({ name, namespace: 'default' }, { gracePeriodSeconds: 0 });
+  return tookMs;
+}
+
+async function timePods(cluster: BenchCluster): Promise<Result[]> {
+  cluster.load(await imageArchive('busybox'));
+  const client = cluster.client();
+  const times: number[] = [];
+  for (let i = 0; i < podCount; i++) times.push(await timePod(client, `bench-${i}`));
+  client.close();
+  return [
+    less('pod, ADDED to Ready, median of 20', median(times), 'ms', 500),
+    less('pod, ADDED to Ready, p90', quantile(times, 0.9), 'ms'),
+  ];
+}
+
+async function measureIdle(cluster: BenchCluster): Promise<Result[]> {
+  await realClock.sleep(10_000);
+  const trees = [...cluster.pids()].map(([name, pid]) => ({ name, pids: processTree(pid) }));
+  const pids = [...new Set(trees.flatMap((t) => t.pids))];
+  const before = pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
+  await realClock.sleep(idleSeconds * 1000);
+  const used = pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0) - before;
+  const memory = pids.reduce((sum, pid) => sum + pssMib(pid), 0);
+  const counted = new Set<number>();
+  const parts = trees.map(({ name, pids: own }) => {
+    const fresh = own.filter((p) => !counted.has(p));
+    for (const p of fresh) counted.add(p);
+    return less(
+      `  ${name}`,
+      fresh.reduce((sum, pid) => sum + pssMib(pid), 0),
+      'MiB',
+    );
+  });
+  return [
+    less('idle memory (PSS), etcd included', memory, 'MiB', 350),
+    ...parts,
+    less('idle CPU of one core', (100 * used) / idleSeconds, '%', 3),
+  ];
+}
+
+const parallel = 16;
+
+async function rate(what: string, count: number, act: (i: number) => Promise<unknown>): Promise<Result> {
+  const startMs = realClock.monotonicMs();
+  let next = 0;
+  const work = async () => {
+    for (let i = next++; i < count; i = next++) await act(i);
+  };
+  await Promise.all(Array.from({ length: parallel }, work));
+  return more(what, count / ((realClock.monotonicMs() - startMs) / 1000), '/s');
+}
+
+async function loadApi(cluster: BenchCluster): Promise<Result[]> {
+  const client = cluster.client();
+  const configMaps = client.resource(ConfigMapKind);
+  const namespace = 'default';
+  const data = { text: 'x'.repeat(1024) };
+  const name = (i: number) => `bench-${i}`;
+  const results = [
+    await rate('create ConfigMaps of 1 KiB', 1000, (i) =>
+      configMaps.create({ metadata: { name: name(i), namespace }, data } as any),
+    ),
+    await rate('get', 5000, (i) => configMaps.get({ name: name(i % 1000), namespace })),
+    await rate('list of 1,000', 50, () => configMaps.list({ namespace })),
+    await rate('merge patch', 1000, (i) =>
+      configMaps.patch({ name: name(i), namespace }, { data: { n: String(i) } }, { type: 'merge' }),
+    ),
+  ];
+  client.close();
+  return results;
+}
+
+export const workloads: readonly Workload[] = [
+  {
+    name: 'up',
+    run: async (cluster) => [less('k8ts up to a Ready node and answering DNS', cluster.upMs / 1000, 's', 8)],
+  },
+  { name: 'idle', run: measureIdle },
+  { name: 'pods', run: timePods },
+  { name: 'api', run: loadApi },
+];
