@@ -185,7 +185,11 @@ export class TestControlPlane {
       'user-agent': 'k8ts-test/1',
       ...options.headers,
     };
-    if (text !== undefined) headers['content-type'] = options.contentType ?? 'application/json';
+    if (text !== undefined) {
+      headers['content-type'] = options.contentType ?? 'application/json';
+      // Without it the body of a DELETE has no end.
+      headers['content-length'] = String(Buffer.byteLength(text));
+    }
     if (options.token) headers.authorization = `Bearer ${options.token}`;
     const identity = options.token || options.anonymous ? {} : { cert, key };
     return new Promise((resolve, reject) => {

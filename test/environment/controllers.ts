@@ -38,7 +38,7 @@ export async function runControllers(
   };
 }
 
-export type PodOutcome = 'ready' | 'pending' | 'succeeded' | 'failed';
+export type PodOutcome = 'ready' | 'unready' | 'pending' | 'succeeded' | 'failed';
 
 /** How a pod is to fare; by default it gets ready. An exit code goes with 'failed'. */
 export type Fate = (pod: Pod) => PodOutcome;
@@ -61,7 +61,8 @@ export function runFakeNode(client: KubeClient, fate: Fate = () => 'ready', node
       return;
     }
     const outcome = fate(pod);
-    if (outcome === 'pending' || isFinished(pod) || (pod.status?.phase === 'Running' && outcome === 'ready')) return;
+    if (outcome === 'pending' || isFinished(pod) || (pod.status?.phase === 'Running' && outcome.endsWith('ready')))
+      return;
     const podIP = pod.status?.podIP ?? `10.99.0.${nextAddress++}`;
     await pods.updateStatus({
       ...pod,
@@ -78,7 +79,9 @@ export function runFakeNode(client: KubeClient, fate: Fate = () => 'ready', node
 function statusOf(pod: Pod, outcome: PodOutcome): NonNullable<Pod['status']> {
   const time = `${new Date().toISOString().slice(0, 19)}Z`;
   const isReady = outcome === 'ready';
-  const phase = { ready: 'Running', pending: 'Pending', succeeded: 'Succeeded', failed: 'Failed' }[outcome];
+  const phase = { ready: 'Running', unready: 'Running', pending: 'Pending', succeeded: 'Succeeded', failed: 'Failed' }[
+    outcome
+  ];
   const ended = { exitCode: outcome === 'failed' ? 1 : 0, reason: 'Completed', startedAt: time, finishedAt: time };
   const condition = (type: string) => ({
     type,
@@ -96,7 +99,7 @@ function statusOf(pod: Pod, outcome: PodOutcome): NonNullable<Pod['status']> {
       imageID: '',
       ready: isReady,
       restartCount: 0,
-      state: isReady ? { running: { startedAt: time } } : { terminated: ended },
+      state: phase === 'Running' ? { running: { startedAt: time } } : { terminated: ended },
     })),
   } as NonNullable<Pod['status']>;
 }

@@ -41,13 +41,20 @@ export class Kubectl {
   readonly #program: string;
   readonly #kubeconfig: string;
 
-  constructor(kubeconfig: string, program = 'kubectl') {
+  readonly #extraEnv: Record<string, string>;
+
+  constructor(kubeconfig: string, program = 'kubectl', extraEnv: Record<string, string> = {}) {
     this.#kubeconfig = kubeconfig;
     this.#program = program;
+    this.#extraEnv = extraEnv;
+  }
+
+  get program(): string {
+    return this.#program;
   }
 
   #env(): NodeJS.ProcessEnv {
-    return { ...process.env, KUBECONFIG: this.#kubeconfig };
+    return { ...process.env, KUBECONFIG: this.#kubeconfig, ...this.#extraEnv };
   }
 
   /** Runs to its end, at most a minute. */
@@ -84,6 +91,15 @@ export class Kubectl {
   /** Starts a command that goes on: logs -f, port-forward, exec -i. */
   start(args: string[]): ChildProcess {
     return spawn(this.#program, args, { env: this.#env(), stdio: ['pipe', 'pipe', 'pipe'] });
+  }
+
+  /** Starts a command at a terminal of its own; what it prints comes on stdout. */
+  startAtTerminal(args: string[]): ChildProcess {
+    const command = [this.#program, ...args].map((a) => a.replaceAll(/([\\:,"' ])/g, '\\$1')).join(' ');
+    return spawn('socat', ['-', `EXEC:${command},pty,setsid,ctty,stderr`], {
+      env: this.#env(),
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
   }
 }
 

@@ -1,0 +1,178 @@
+// exec, attach, port-forward and logs through the real kubectl: over WebSocket and SPDY, the newest kubectl and 1.20, at a real terminal.
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { request } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { type E2eCluster, startCluster } from '../environment/cluster.ts';
+import { freePort } from '../environment/control-plane.ts';
+import { eventually, Kubectl, oldKubectl } from '../environment/kubectl.ts';
+import { needsRoot } from '../integration/cli/k8ts-command.ts';
+
+const megabytes = 50;
+
+/** Collects what a process prints and waits for patterns in it. */
+function readerOf(child: ChildProcess) {
+  let text = '';
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => (text += chunk));
+  }
+  return {
+    until: (pattern: RegExp) =>
+      eventually(`${pattern} in ${JSON.stringify(text)}`, () => pattern.exec(text) ?? undefined, 15_000),
+    text: () => text,
+  };
+}
+
+/** The terminal that a descendant of the process sits at. */
+function terminalOf(pid: number): string | undefined {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number);
+  for (const child of children) {
+    for (const fd of readdirSync(`/proc/${child}/fd`)) {
+      const target = readlinkSync(`/proc/${child}/fd/${fd}`);
+      if (/^\/dev\/pts\/\d+$/.test(target)) return target;
+    }
+  }
+  return undefined;
+}
+
+async function md5Of(url: string): Promise<string> {
+  const hash = createHash('md5');
+  await new Promise<void>((resolve, reject) => {
+    const req = request(url, { agent: false }, (res) => {
+      res.on('data', (chunk) => hash.update(chunk));
+      res.on('end', resolve);
+      res.on('error', reject);
+    });
+    req.on('error', reject);
+    req.end();
+  });
+  return hash.digest('hex');
+}
+
+describe('streams', { skip: needsRoot }, () => {
+  let cluster: E2eCluster;
+  let variants: [name: string, kubectl: Kubectl][] = [];
+  before(async () => {
+    cluster = await startCluster('streams', ['busybox']);
+    const { kubectl, kubeconfig } = cluster;
+    const spdy = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false', KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' };
+    variants = [
+      ['WebSocket', kubectl],
+      ['SPDY', new Kubectl(kubeconfig, 'kubectl', spdy)],
+      ['kubectl 1.20', new Kubectl(kubeconfig, oldKubectl())],
+    ];
+    const script = `mkdir /www; dd if=/dev/urandom of=/www/big bs=1M count=${megabytes} 2>/dev/null; md5sum /www/big; httpd -p 8080 -h /www; while read line; do echo "read $line"; done; sleep 3600`;
+    kubectl.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p' },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: 'c', image: 'busybox:1.36', stdin: true, command: ['sh', '-c', script] }],
+      },
+    });
+    kubectl.get('wait', '--for=condition=Ready', 'pod/p', '--timeout=30s');
+  });
+  after(() => cluster?.[Symbol.asyncDispose]());
+
+  for (const index of [0, 1, 2]) {
+    const name = ['WebSocket', 'SPDY', 'kubectl 1.20'][index]!;
+    const chosen = () => variants[index]![1];
+
+    test(`exec over ${name}: output, input, exit code`, async () => {
+      const kubectl = chosen();
+      assert.equal(kubectl.get('exec', 'p', '--', 'echo', 'hello there'), 'hello there\n');
+      const { code, stdout, stderr } = kubectl.run(
+        ['exec', '-i', 'p', '--', 'sh', '-c', 'cat; echo problem >&2; exit 7'],
+        'some input',
+      );
+      assert.deepEqual([code, stdout], [7, 'some input']);
+      assert.match(stderr, /problem/);
+    });
+
+    test(`exec -it over ${name}: a terminal, its size, Ctrl-C, the exit code`, async () => {
+      const child = chosen().startAtTerminal(['exec', '-it', 'p', '--', 'sh']);
+      const screen = readerOf(child);
+      await screen.until(/# /);
+      const terminal = await eventually('the terminal', () => terminalOf(child.pid!));
+      execFileSync('stty', ['-F', terminal, 'rows', '33', 'cols', '111']);
+      await eventually('the new size', async () => {
+        child.stdin!.write('stty size\n');
+        return screen.text().includes('33 111') || undefined;
+      });
+      child.stdin!.write('sleep 100; echo after=$?\n');
+      await screen.until(/sleep 100/);
+      child.stdin!.write('\x03');
+      child.stdin!.write('echo interrupted; exit 9\n');
+      await screen.until(/interrupted\r\n/);
+      const [code] = await once(child, 'exit');
+      assert.equal(code, 9, screen.text());
+    });
+
+    test(`port-forward over ${name} moves ${megabytes} MB`, async () => {
+      const port = await freePort();
+      const child = chosen().start(['port-forward', 'pod/p', `${port}:8080`]);
+      const screen = readerOf(child);
+      try {
+        await screen.until(/Forwarding from 127\.0\.0\.1/);
+        const wanted = chosen().get('logs', 'p', '--tail=-1').split(' ')[0];
+        assert.equal(await md5Of(`http://127.0.0.1:${port}/big`), wanted);
+      } finally {
+        child.kill();
+        await once(child, 'exit');
+      }
+    });
+
+    test(`attach over ${name} sees output and gives input`, async () => {
+      const child = chosen().start(['attach', '-i', 'p', '-c', 'c']);
+      const screen = readerOf(child);
+      const line = `line-${index}`;
+      await eventually('the echo', async () => {
+        child.stdin!.write(`${line}\n`);
+        return screen.text().includes(`read ${line}`) || undefined;
+      });
+      child.kill();
+      await once(child, 'exit');
+    });
+  }
+
+  test('logs: follow, tail, since, timestamps, previous', async () => {
+    const { kubectl } = cluster;
+    const script = 'i=0; while [ $i -lt 5 ]; do i=$((i+1)); echo line $i; done; sleep 2; echo last; exit 3';
+    kubectl.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'talker' },
+      spec: {
+        restartPolicy: 'OnFailure',
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: 'c', image: 'busybox:1.36', command: ['sh', '-c', script] }],
+      },
+    });
+    kubectl.get('wait', '--for=condition=Ready', 'pod/talker', '--timeout=30s');
+    const follow = kubectl.start(['logs', '-f', 'talker']);
+    const seen = readerOf(follow);
+    await seen.until(/line 5/);
+    await seen.until(/last/);
+    follow.kill();
+    assert.match(kubectl.get('logs', 'talker', '--tail=2', '--timestamps'), /^\d{4}-\d\d-\d\dT[\d:.]+Z \S/);
+    await eventually(
+      'a restart',
+      () => kubectl.json('get', 'pod', 'talker').status.containerStatuses[0].restartCount > 0 || undefined,
+    );
+    assert.match(kubectl.get('logs', 'talker', '--previous'), /line 1\n[\s\S]*last\n/);
+    assert.match(
+      kubectl.run(['logs', 'talker', '-c', 'nobody']).stderr,
+      /container nobody is not valid for pod talker/,
+    );
+    kubectl.get('delete', 'pod', 'talker');
+  });
+});
