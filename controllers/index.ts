@@ -1,6 +1,9 @@
 // The ordered registry of controllers. One that is not listed here does not run.
 import { type Loop, toLoop } from '../client/controller.ts';
 import { deploymentController } from './deployment/deployment.ts';
+import { endpointsController } from './endpoints/endpoints.ts';
+import { endpointSliceController } from './endpoints/endpointslice.ts';
+import { garbageCollector } from './garbage-collector/garbage-collector.ts';
 import { namespaceController } from './namespace/namespace.ts';
 import { replicaSetController } from './replicaset.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
@@ -19,5 +22,8 @@ export function createControllers({ rootCaPem }: ControllerOptions): readonly Lo
     toLoop(namespaceController),
     toLoop(replicaSetController),
     toLoop(deploymentController),
+    toLoop(endpointsController),
+    toLoop(endpointSliceController),
+    garbageCollector,
   ];
 }

@@ -95,11 +95,8 @@ export class Kubectl {
 
   /** Starts a command at a terminal of its own; what it prints comes on stdout. */
   startAtTerminal(args: string[]): ChildProcess {
-    const command = [this.#program, ...args].map((a) => a.replaceAll(/([\\:,"' ])/g, '\\$1')).join(' ');
-    return spawn('socat', ['-', `EXEC:${command},pty,setsid,ctty,stderr`], {
-      env: this.#env(),
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
+    const command = [this.#program, ...args].map((a) => `'${a.replaceAll("'", `'\\''`)}'`).join(' ');
+    return spawn('script', ['-qefc', command, '/dev/null'], { env: this.#env(), stdio: ['pipe', 'pipe', 'pipe'] });
   }
 }
 
