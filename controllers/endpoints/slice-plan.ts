@@ -1,0 +1,221 @@
+// Which endpoint slices a service should have: endpoints of equal ports together, at most a hundred to a slice, with as few writes as possible.
+// Pure. Upstream: staging/endpointslice's reconciler.
+import type { Node } from '../../api/core/node.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { Service } from '../../api/core/service.ts';
+import { ServiceKind } from '../../api/core/service.ts';
+import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/discovery/endpointslice.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import { controllerRef } from '../pods/claim.ts';
+import {
+  addressOf,
+  endpointConditions,
+  headlessLabel,
+  hostnameIn,
+  type IPFamily,
+  isHeadless,
+  podReference,
+  portNumberIn,
+  triggerTimeAnnotation,
+} from './service-pods.ts';
+
+export const serviceNameLabel = 'kubernetes.io/service-name';
+export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
+export const managerName = 'endpointslice-controller.k8s.io';
+const zoneLabel = 'topology.kubernetes.io/zone';
+export const maxEndpointsPerSlice = 100;
+
+export interface SlicePlan {
+  create: EndpointSlice[];
+  update: EndpointSlice[];
+  delete: EndpointSlice[];
+}
+
+export interface SliceInput {
+  service: Service;
+  pods: readonly Pod[];
+  nodeOf(name: string): Node | undefined;
+  /** The service's slices that the controller manages. */
+  present: readonly EndpointSlice[];
+  triggerTime: string | undefined;
+}
+
+interface PortGroup {
+  ports: EndpointPort[];
+  endpoints: Endpoint[];
+}
+
+function portsFor(service: Service, pod: Pod): EndpointPort[] {
+  return (service.spec.ports ?? []).flatMap((servicePort) => {
+    const port = portNumberIn(pod, servicePort);
+    if (port === undefined) return [];
+    const { name = '', protocol = 'TCP', appProtocol } = servicePort;
+    return [{ name, port, protocol, ...(appProtocol ? { appProtocol } : {}) }];
+  });
+}
+
+function hintsFor(service: Service, endpoint: { zone?: string; nodeName?: string }): Endpoint['hints'] {
+  const { trafficDistribution } = service.spec;
+  const { zone, nodeName } = endpoint;
+  const forZones = zone && trafficDistribution ? [{ name: zone }] : undefined;
+  const forNodes = nodeName && trafficDistribution === 'PreferSameNode' ? [{ name: nodeName }] : undefined;
+  if (!forZones && !forNodes) return undefined;
+  return { ...(forNodes ? { forNodes } : {}), ...(forZones ? { forZones } : {}) };
+}
+
+function endpointFor({ service, nodeOf }: SliceInput, pod: Pod, address: string): Endpoint {
+  const { nodeName } = pod.spec;
+  const zone = nodeName ? nodeOf(nodeName)?.metadata.labels?.[zoneLabel] : undefined;
+  const place = { ...(nodeName ? { nodeName } : {}), ...(zone ? { zone } : {}) };
+  const hostname = hostnameIn(pod, service);
+  const conditions = endpointConditions(pod, service);
+  const hints = conditions.ready ? hintsFor(service, place) : undefined;
+  return {
+    addresses: [address],
+    conditions,
+    ...(hostname ? { hostname } : {}),
+    targetRef: podReference(pod),
+    ...place,
+    ...(hints ? { hints } : {}),
+  };
+}
+
+/** The wanted endpoints of one family, by the ports they share. */
+function groupByPorts(input: SliceInput, family: IPFamily): Map<string, PortGroup> {
+  const groups = new Map<string, PortGroup>();
+  for (const pod of input.pods) {
+    const address = addressOf(pod, family);
+    if (address === undefined) continue;
+    const ports = portsFor(input.service, pod);
+    if (ports.length === 0 && (input.service.spec.ports ?? []).length > 0) continue;
+    const key = portsKey(ports);
+    const group = groups.get(key) ?? { ports, endpoints: [] };
+    group.endpoints.push(endpointFor(input, pod, address));
+    groups.set(key, group);
+  }
+  return groups;
+}
+
+const portsKey = (ports: readonly EndpointPort[] | undefined) =>
+  JSON.stringify((ports ?? []).map((p) => [p.name ?? '', p.protocol, p.port, p.appProtocol]).sort());
+
+const endpointKey = ({ addresses, targetRef }: Endpoint) => `${addresses?.[0]} ${targetRef?.uid}`;
+
+/** The labels of every slice of the service. */
+function labelsFor(service: Service): Record<string, string> {
+  const { metadata } = service;
+  return {
+    ...metadata.labels,
+    ...(isHeadless(service) ? { [headlessLabel]: '' } : {}),
+    [managedByLabel]: managerName,
+    [serviceNameLabel]: metadata.name ?? '',
+  };
+}
+
+/** Slices to write so that they hold exactly the wanted endpoints. */
+export function planSlices(input: SliceInput): SlicePlan {
+  const plan: SlicePlan = { create: [], update: [], delete: [] };
+  const families = (input.service.spec.ipFamilies ?? ['IPv4']) as IPFamily[];
+  for (const family of families) planFamily(plan, input, family);
+  plan.delete.push(...input.present.filter((slice) => !families.includes(slice.addressType as IPFamily)));
+  return plan;
+}
+
+function planFamily(plan: SlicePlan, input: SliceInput, family: IPFamily): void {
+  const present = input.present.filter((slice) => slice.addressType === family);
+  const groups = groupByPorts(input, family);
+  // A service without endpoints has one empty slice, so that watchers can tell it from one nobody has looked at.
+  if (groups.size === 0) groups.set(portsKey([]), { ports: [], endpoints: [] });
+  for (const [key, group] of groups) {
+    const slices = present.filter((slice) => portsKey(slice.ports) === key);
+    planGroup(plan, input, { family, group, slices });
+  }
+  plan.delete.push(...present.filter((slice) => !groups.has(portsKey(slice.ports))));
+}
+
+interface GroupPlan {
+  family: IPFamily;
+  group: PortGroup;
+  slices: readonly EndpointSlice[];
+}
+
+function planGroup(plan: SlicePlan, input: SliceInput, { family, group, slices }: GroupPlan): void {
+  const { wanted, leftovers } = keepPresent(group, slices);
+  // New endpoints go to slices that are written anyway, then to any with room, then to new ones.
+  const contents = wanted.sort((a, b) => Number(isChanged(b)) - Number(isChanged(a)));
+  for (const content of contents) {
+    content.endpoints.push(...leftovers.splice(0, maxEndpointsPerSlice - content.endpoints.length));
+  }
+  const isEmpty = group.endpoints.length === 0;
+  for (const [i, { slice, endpoints }] of contents.entries()) {
+    if (endpoints.length === 0 && !(isEmpty && i === 0)) {
+      plan.delete.push(slice);
+      continue;
+    }
+    const next = withContent(slice, input, endpoints);
+    if (next) plan.update.push(next);
+  }
+  const count = isEmpty && slices.length === 0 ? 1 : Math.ceil(leftovers.length / maxEndpointsPerSlice);
+  for (let i = 0; i < count; i++) {
+    const endpoints = leftovers.splice(0, maxEndpointsPerSlice);
+    plan.create.push(newSlice(input, { family, ports: group.ports }, endpoints));
+  }
+}
+
+interface Content {
+  slice: EndpointSlice;
+  endpoints: Endpoint[];
+}
+
+const isChanged = ({ slice, endpoints }: Content) => !jsonEqual(slice.endpoints ?? [], endpoints);
+
+/** Present slices with what they keep, in their order, and the endpoints that are in none. */
+function keepPresent(group: PortGroup, slices: readonly EndpointSlice[]): { wanted: Content[]; leftovers: Endpoint[] } {
+  const left = new Map(group.endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]));
+  const wanted = slices.map((slice): Content => {
+    const endpoints: Endpoint[] = [];
+    for (const present of slice.endpoints ?? []) {
+      const next = left.get(endpointKey(present));
+      if (!next) continue;
+      endpoints.push(next);
+      left.delete(endpointKey(present));
+    }
+    return { slice, endpoints };
+  });
+  return { wanted, leftovers: [...left.values()] };
+}
+
+/** The slice with other endpoints or labels, or undefined when nothing changes. */
+function withContent(slice: EndpointSlice, input: SliceInput, endpoints: Endpoint[]): EndpointSlice | undefined {
+  const labels = labelsFor(input.service);
+  if (jsonEqual(slice.endpoints ?? [], endpoints) && jsonEqual(slice.metadata.labels, labels)) return undefined;
+  const { annotations: present, ...metadata } = slice.metadata;
+  const { [triggerTimeAnnotation]: _time, ...others } = present ?? {};
+  const annotations = { ...others, ...triggerAnnotation(input) };
+  const isAnnotated = Object.keys(annotations).length > 0;
+  return { ...slice, metadata: { ...metadata, labels, ...(isAnnotated ? { annotations } : {}) }, endpoints };
+}
+
+const triggerAnnotation = ({ triggerTime }: SliceInput): Record<string, string> =>
+  triggerTime ? { [triggerTimeAnnotation]: triggerTime } : {};
+
+function newSlice(
+  input: SliceInput,
+  { family, ports }: { family: IPFamily; ports: EndpointPort[] },
+  endpoints: Endpoint[],
+): EndpointSlice {
+  const { service } = input;
+  const annotations = triggerAnnotation(input);
+  return {
+    metadata: {
+      generateName: `${service.metadata.name}-`,
+      namespace: service.metadata.namespace ?? '',
+      labels: labelsFor(service),
+      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+      ownerReferences: [controllerRef(ServiceKind, service)],
+    },
+    addressType: family,
+    endpoints,
+    ports,
+  };
+}

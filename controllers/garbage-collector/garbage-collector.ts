@@ -1,0 +1,168 @@
+// Deletes objects whose owners are gone, and carries out foreground and orphan deletions. Level-triggered: a key names one object, and whatever
+// changes about it, its owners or its dependents puts it on the queue. Upstream: pkg/controller/garbagecollector.
+import type { ControllerContext, Loop } from '../../client/controller.ts';
+import { WorkQueue } from '../../client/workqueue.ts';
+import { isConflict, isNotFound } from '../../machinery/errors.ts';
+import type { Kind } from '../../machinery/kind.ts';
+import { type KubeObject, keyOf, type OwnerReference } from '../../machinery/metadata.ts';
+import {
+  blocks,
+  decide,
+  foregroundFinalizer,
+  isForegroundDeleting,
+  isOrphaning,
+  type OwnerState,
+  orphanFinalizer,
+} from './decide.ts';
+import { collectedKinds, type GraphNode, OwnerGraph } from './graph.ts';
+
+const name = 'garbage-collector-controller';
+const workers = 5;
+
+const queueKey = ({ kind, object }: GraphNode) => `${kind.group}|${kind.plural}|${keyOf(object)}`;
+
+class GarbageCollector {
+  readonly #context: ControllerContext;
+  readonly #queue: WorkQueue;
+  readonly #graph: OwnerGraph;
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    this.#queue = new WorkQueue({ clock: context.clock });
+    this.#graph = new OwnerGraph(context, (node, isGone) => this.#notice(node, isGone));
+    context.signal.addEventListener('abort', () => this.#queue.close());
+  }
+
+  async run(): Promise<void> {
+    const aborted = new Promise<void>((resolve) => this.#context.signal.addEventListener('abort', () => resolve()));
+    await Promise.race([this.#graph.synced(), aborted]);
+    await Promise.all(Array.from({ length: workers }, () => this.#work()));
+  }
+
+  #notice(node: GraphNode, isGone: boolean): void {
+    const { metadata } = node.object;
+    const owners = metadata.ownerReferences ?? [];
+    const isDeleting = metadata.deletionTimestamp !== undefined;
+    if (!isGone && (owners.length > 0 || isDeleting)) this.#queue.add(queueKey(node));
+    if (isGone || isForegroundDeleting(node.object)) {
+      for (const dependent of this.#graph.dependentsOf(metadata.uid ?? '')) this.#queue.add(queueKey(dependent));
+    }
+    // An owner that waits for its dependents hears of each that went or let it go on.
+    if (isGone || isDeleting) for (const owner of owners) this.#addOwner(owner, metadata.namespace);
+  }
+
+  #addOwner(reference: OwnerReference, namespace: string | undefined): void {
+    const kind = this.#graph.kindOf(reference);
+    const owner = kind && this.#graph.get(kind, ownerKey(kind, reference, namespace));
+    if (kind && owner) this.#queue.add(queueKey({ kind, object: owner }));
+  }
+
+  async #work(): Promise<void> {
+    for (;;) {
+      const key = await this.#queue.take();
+      if (key === undefined) return;
+      try {
+        await this.#process(key);
+        this.#queue.forget(key);
+      } catch (err) {
+        this.#context.log.debug({ err, key, controller: name }, 'collection failed');
+        this.#queue.retry(key);
+      } finally {
+        this.#queue.done(key);
+      }
+    }
+  }
+
+  async #process(key: string): Promise<void> {
+    const [group = '', plural = '', objectKey = ''] = key.split('|');
+    const kind = collectedKinds.find((k) => k.group === group && k.plural === plural)!;
+    const object = this.#graph.get(kind, objectKey);
+    if (!object) return;
+    const node = { kind, object };
+    if (isOrphaning(object)) await this.#orphan(node);
+    else if (isForegroundDeleting(object)) await this.#deleteDependents(node);
+    await this.#collect(node);
+  }
+
+  /** Takes the owner's reference off its dependents, then lets it go. */
+  async #orphan(node: GraphNode): Promise<void> {
+    const { uid = '' } = node.object.metadata;
+    await Promise.all(this.#graph.dependentsOf(uid).map((dependent) => this.#dropOwners(dependent, [uid])));
+    await this.#removeFinalizer(node, orphanFinalizer);
+  }
+
+  /** Waits until no dependent is in the way, then lets the owner go. */
+  async #deleteDependents(node: GraphNode): Promise<void> {
+    const { uid = '' } = node.object.metadata;
+    const blocking = this.#graph.dependentsOf(uid).filter(({ object }) => blocks(object, uid));
+    if (blocking.length === 0) await this.#removeFinalizer(node, foregroundFinalizer);
+    else for (const dependent of blocking) this.#queue.add(queueKey(dependent));
+  }
+
+  async #collect(node: GraphNode): Promise<void> {
+    const { kind, object } = node;
+    const { namespace, uid = '', ownerReferences = [] } = object.metadata;
+    if (ownerReferences.length === 0) return;
+    const owners = await Promise.all(
+      ownerReferences.map(async (reference) => ({ reference, state: await this.#stateOf(reference, namespace) })),
+    );
+    const decision = decide(object, owners, { hasDependents: this.#graph.dependentsOf(uid).length > 0 });
+    if (decision.action === 'drop-owners') await this.#dropOwners(node, decision.uids);
+    else if (decision.action === 'delete') {
+      // The version keeps a change that we have not seen (a new owner, say) from being overrun.
+      const options = { propagationPolicy: decision.propagationPolicy, uid };
+      const resourceVersion = object.metadata.resourceVersion ?? '';
+      await ignoreGone(this.#context.resource(kind).delete(nameOf(object), { ...options, resourceVersion }));
+    }
+  }
+
+  /** What is known of an owner; one that the cache does not have is asked for, since caches run behind. */
+  async #stateOf(reference: OwnerReference, namespace: string | undefined): Promise<OwnerState> {
+    const kind = this.#graph.kindOf(reference);
+    if (!kind) return 'present'; // not ours to judge
+    const cached = this.#graph.get(kind, ownerKey(kind, reference, namespace));
+    if (cached?.metadata.uid === reference.uid) return isForegroundDeleting(cached) ? 'waiting' : 'present';
+    try {
+      const target = kind.namespaced ? { namespace: namespace ?? '', name: reference.name } : { name: reference.name };
+      const owner = await this.#context.resource<KubeObject>(kind).get(target);
+      if (owner.metadata.uid !== reference.uid) return 'absent';
+      return isForegroundDeleting(owner) ? 'waiting' : 'present';
+    } catch (err) {
+      if (isNotFound(err)) return 'absent';
+      throw err;
+    }
+  }
+
+  async #dropOwners({ kind, object }: GraphNode, uids: readonly string[]): Promise<void> {
+    const { uid, resourceVersion, ownerReferences = [] } = object.metadata;
+    const kept = ownerReferences.filter((owner) => !uids.includes(owner.uid));
+    const patch = { metadata: { uid, resourceVersion, ownerReferences: kept.length > 0 ? kept : null } };
+    await ignoreGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
+  }
+
+  async #removeFinalizer({ kind, object }: GraphNode, finalizer: string): Promise<void> {
+    const { uid, resourceVersion, finalizers = [] } = object.metadata;
+    const kept = finalizers.filter((f) => f !== finalizer);
+    const patch = { metadata: { uid, resourceVersion, finalizers: kept.length > 0 ? kept : null } };
+    await ignoreGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
+  }
+}
+
+function ownerKey(kind: Kind, reference: OwnerReference, namespace: string | undefined): string {
+  return kind.namespaced && namespace ? `${namespace}/${reference.name}` : reference.name;
+}
+
+function nameOf({ metadata: { namespace, name: objectName = '' } }: KubeObject) {
+  return namespace ? { namespace, name: objectName } : { name: objectName };
+}
+
+/** Gone already is what was wanted; changed meanwhile means that the change will bring the object back here. */
+async function ignoreGone(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (err) {
+    if (!isNotFound(err) && !isConflict(err)) throw err;
+  }
+}
+
+export const garbageCollector: Loop = { name, run: (context) => new GarbageCollector(context).run() };
