@@ -13,13 +13,17 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /** A logger that names its component on every line. Errors go under `err` and keep their stack and cause. */
 export function createLogger(component: string, level: LogLevel = 'info'): Logger {
-  return pino({
+  const output = pino.destination({ fd: 1, sync: true });
+  // A full disk costs log lines, not the component.
+  output.on('error', () => undefined);
+  const options = {
     level,
     base: { component },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: pino.stdSerializers.errWithCause },
-  }) as unknown as Logger;
+  };
+  return pino(options, output) as unknown as Logger;
 }
 
 const nothing = () => undefined;
