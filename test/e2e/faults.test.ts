@@ -1,0 +1,114 @@
+// Every process of a cluster is killed in turn while an application serves: nobody notices. The node's own first process is left out: its end is the node's end.
+import assert from 'node:assert/strict';
+import { Agent, request } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { realClock } from '../../machinery/clock.ts';
+import { type E2eCluster, startCluster } from '../environment/cluster.ts';
+import { eventually } from '../environment/kubectl.ts';
+import { needsRoot } from '../integration/cli/k8ts-command.ts';
+
+const victims = ['kubelet', 'runtime', 'proxy', 'scheduler', 'controllers', 'apiserver', 'etcd', 'supervisor'];
+const requestsPerSecond = 20;
+const configMapCount = 200;
+
+/** Sends requests at a steady rate until stopped, and keeps what failed. */
+function startLoad(url: string) {
+  const agent = new Agent({ keepAlive: false });
+  const failures: string[] = [];
+  let sent = 0;
+  const send = () => {
+    sent++;
+    const startedMs = realClock.monotonicMs();
+    const fail = (why: string) =>
+      failures.push(`request ${sent}: ${why} after ${(realClock.monotonicMs() - startedMs).toFixed(0)} ms`);
+    const req = request(url, { agent, timeout: 5_000 }, (res) => {
+      if (res.statusCode !== 200) fail(`status ${res.statusCode}`);
+      res.resume();
+      res.on('error', (err) => fail(err.message));
+    });
+    req.on('timeout', () => req.destroy(new Error('no answer')));
+    req.on('error', (err) => fail(err.message));
+    req.end();
+  };
+  const timer = realClock.every(1000 / requestsPerSecond, send);
+  return { failures, sent: () => sent, stop: () => timer.cancel() };
+}
+
+describe('faults', { skip: needsRoot, timeout: 240_000 }, () => {
+  let cluster: E2eCluster;
+  before(async () => {
+    cluster = await startCluster('faults', ['busybox', 'nginx']);
+  });
+  after(() => cluster?.[Symbol.asyncDispose]());
+
+  const containers = () =>
+    cluster.kubectl
+      .json('get', 'pods')
+      .items.flatMap((p: any) =>
+        p.status.containerStatuses.map((c: any) => `${p.metadata.name} ${c.containerID} ${c.restartCount}`),
+      )
+      .sort();
+
+  test('SIGKILL of each process in turn: no request fails, no container notices, nothing acknowledged is lost', async () => {
+    const { kubectl, cluster: k8ts } = cluster;
+    kubectl.get('create', '-f', 'examples/nginx-deployment.yaml');
+    kubectl.get('rollout', 'status', 'deployment/nginx-deployment', '--timeout=60s');
+    kubectl.get('expose', 'deployment', 'nginx-deployment', '--port', '80');
+    const loop =
+      'i=0; while [ $i -lt 2400 ]; do i=$((i+1)); wget -q -T 5 -O /dev/null http://nginx-deployment/ || echo failed at $i; sleep 0.05; done';
+    kubectl.get('run', 'client', '--image=busybox:1.36', '--restart=Never', '--command', '--', 'sh', '-c', loop);
+    kubectl.get('wait', '--for=condition=Ready', 'pod/client', '--timeout=30s');
+    const { clusterIP } = kubectl.json('get', 'service', 'nginx-deployment').spec;
+    await eventually(
+      'the service answers',
+      () =>
+        new Promise((resolve, reject) =>
+          request(`http://${clusterIP}/`, { agent: false }, (res) => resolve(res.resume().statusCode === 200))
+            .on('error', reject)
+            .end(),
+        ),
+    );
+    const before = containers();
+    const load = startLoad(`http://${clusterIP}/`);
+    const acknowledged: string[] = [];
+    let next = 0;
+    try {
+      for (const victim of victims) {
+        const pid = k8ts.pidOf(victim);
+        process.kill(pid, 'SIGKILL');
+        for (let i = 0; i < configMapCount / victims.length; i++) {
+          const name = `c${next++}`;
+          if (kubectl.run(['create', 'configmap', name, `--from-literal=n=${name}`]).code === 0)
+            acknowledged.push(name);
+        }
+        if (victim === 'supervisor') assert.equal(k8ts.run('up').code, 0, 'up adopts what goes on');
+        await eventually(
+          `${victim} runs again`,
+          () => (k8ts.pidOf(victim) !== pid && k8ts.status().ready) || undefined,
+          20_000,
+        );
+      }
+    } finally {
+      load.stop();
+    }
+    await realClock.sleep(500);
+    assert.deepEqual(load.failures, []);
+    assert.ok(load.sent() > victims.length * requestsPerSecond, `only ${load.sent()} requests were sent`);
+    assert.deepEqual(containers(), before);
+    const there = new Set(kubectl.json('get', 'configmaps').items.map((c: any) => c.metadata.name));
+    assert.deepEqual(
+      acknowledged.filter((name) => !there.has(name)),
+      [],
+    );
+    assert.ok(acknowledged.length > configMapCount / 2, `only ${acknowledged.length} writes were acknowledged`);
+    assert.equal(kubectl.get('logs', 'client'), '', 'requests from the pod failed');
+    const startedMs = realClock.monotonicMs();
+    kubectl.get('scale', 'deployment/nginx-deployment', '--replicas=3');
+    await eventually(
+      'three are ready',
+      () => kubectl.json('get', 'deployment', 'nginx-deployment').status.readyReplicas === 3 || undefined,
+      15_000,
+    );
+    assert.ok(realClock.monotonicMs() - startedMs < 15_000);
+  });
+});
