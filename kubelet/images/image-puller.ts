@@ -1,0 +1,151 @@
+// Makes sure that a container's image is on the node, by its pull policy; failed pulls wait longer each time.
+// Upstream: pkg/kubelet/images/image_manager.go, with its reasons, messages and events.
+
+import type { Container } from '../../api/core/pod/container.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { Secret } from '../../api/core/secret.ts';
+import type { EventRecorder } from '../../client/events.ts';
+import type { Clock } from '../../machinery/clock.ts';
+import type { Image } from '../../proto/cri.gen.ts';
+import { type CriClient, isRpcError } from '../../proto/cri-client.ts';
+import { BackOff } from '../pods/back-off.ts';
+import { eventTarget, uidOf } from '../pods/pod-text.ts';
+import { StartError } from '../pods/start-error.ts';
+import { findCredentials } from './credentials.ts';
+import { applyDefaultTag } from './image-name.ts';
+
+export interface ImagePullerDeps {
+  cri: CriClient;
+  clock: Clock;
+  events: EventRecorder;
+  /** Undefined for a secret that does not exist. */
+  secret(pod: Pod, name: string): Promise<Secret | undefined>;
+}
+
+export interface FoundImage {
+  image: Image;
+  /** The name with its tag. */
+  name: string;
+}
+
+export class ImagePuller {
+  readonly #deps: ImagePullerDeps;
+  readonly #backOff: BackOff;
+  readonly #failures = new Map<string, { message: string; atMs: number }>();
+
+  constructor(deps: ImagePullerDeps) {
+    this.#deps = deps;
+    this.#backOff = new BackOff(deps.clock);
+  }
+
+  /** The image of a container, pulled if need be. Throws StartError. */
+  async ensure(pod: Pod, container: Container, signal: AbortSignal): Promise<FoundImage> {
+    const { events } = this.#deps;
+    const asked = container.image ?? '';
+    const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
+      events.event(eventTarget(pod, container.name), type, reason, message);
+    const name = this.#parse(asked, tell);
+    const policy = container.imagePullPolicy ?? 'IfNotPresent';
+    const present = policy === 'Always' ? undefined : await this.#find(name);
+    if (present) {
+      tell('Normal', 'Pulled', `Container image "${asked}" already present on machine and can be accessed by the pod`);
+      return { image: present, name };
+    }
+    if (policy === 'Never') {
+      const message = `Container image "${asked}" is not present with pull policy of Never`;
+      tell('Warning', 'ErrImageNeverPull', message);
+      throw new StartError('ErrImageNeverPull', message);
+    }
+    return { image: await this.#pull(pod, container, { name, signal, tell }), name };
+  }
+
+  /** The pod is gone. */
+  forget(uid: string): void {
+    this.#backOff.forget(`${uid}_`);
+    for (const key of this.#failures.keys()) if (key.startsWith(`${uid}_`)) this.#failures.delete(key);
+  }
+
+  #parse(asked: string, tell: (type: 'Warning', reason: string, message: string) => void): string {
+    try {
+      return applyDefaultTag(asked);
+    } catch (err) {
+      const { message } = err as Error;
+      tell('Warning', 'InspectFailed', message);
+      throw new StartError('InvalidImageName', message);
+    }
+  }
+
+  async #find(name: string): Promise<Image | undefined> {
+    const { image } = await this.#deps.cri.images.ImageStatus({ image: { image: name } });
+    return image ?? undefined;
+  }
+
+  async #pull(
+    pod: Pod,
+    container: Container,
+    options: {
+      name: string;
+      signal: AbortSignal;
+      tell(type: 'Normal' | 'Warning', reason: string, message: string): void;
+    },
+  ): Promise<Image> {
+    const { clock } = this.#deps;
+    const { name, signal, tell } = options;
+    const asked = container.image ?? '';
+    const key = `${uidOf(pod)}_${asked}`;
+    const failure = this.#failures.get(key);
+    const remainingMs = failure ? this.#backOff.remainingMs(key, failure.atMs) : 0;
+    if (failure && remainingMs > 0) {
+      const message = `Back-off pulling image "${asked}"`;
+      tell('Normal', 'BackOff', message);
+      throw new StartError('ImagePullBackOff', `${message}: ErrImagePull: ${failure.message}`, {
+        retryAfterMs: remainingMs,
+      });
+    }
+    tell('Normal', 'Pulling', `Pulling image "${asked}"`);
+    const startMs = clock.monotonicMs();
+    try {
+      const ref = await this.#pullWithCredentials(pod, name, signal);
+      const image = (await this.#find(ref)) ?? (await this.#find(name));
+      if (!image) throw new Error(`image ${JSON.stringify(name)} is not there after its pull`);
+      const took = formatSeconds(clock.monotonicMs() - startMs);
+      const size = `Image size: ${image.size} bytes.`;
+      tell('Normal', 'Pulled', `Successfully pulled image "${asked}" in ${took} (${took} including waiting). ${size}`);
+      this.#failures.delete(key);
+      return image;
+    } catch (err) {
+      signal.throwIfAborted();
+      const message = isRpcError(err) ? err.details : (err as Error).message;
+      tell('Warning', 'Failed', `Failed to pull image "${asked}": ${message}`);
+      const atMs = clock.now();
+      this.#backOff.next(key, atMs);
+      this.#failures.set(key, { message, atMs });
+      // Soon, so that ErrImagePull gives way to ImagePullBackOff.
+      throw new StartError('ErrImagePull', message, { retryAfterMs: 2_000 });
+    }
+  }
+
+  /** Tries each credential that fits, and none when none does. */
+  async #pullWithCredentials(pod: Pod, name: string, signal: AbortSignal): Promise<string> {
+    const names = (pod.spec.imagePullSecrets ?? []).map((s) => s.name ?? '');
+    const secrets = await Promise.all(names.map((secret) => this.#deps.secret(pod, secret)));
+    const credentials = findCredentials(
+      name,
+      secrets.filter((s) => s !== undefined),
+    );
+    let failure: unknown;
+    for (const auth of credentials.length > 0 ? credentials : [undefined]) {
+      try {
+        const request = { image: { image: name }, ...(auth ? { auth } : {}) };
+        return (await this.#deps.cri.images.PullImage(request, { signal })).image_ref;
+      } catch (err) {
+        failure = err;
+      }
+    }
+    throw failure;
+  }
+}
+
+function formatSeconds(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)}ms` : `${(ms / 1000).toFixed(3).replace(/\.?0+$/, '')}s`;
+}

@@ -1,0 +1,200 @@
+// Puts the parts of the kubelet together and starts them in order: control groups, registration, pods, server.
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Node, NodeKind } from '../api/core/node.ts';
+import { PodKind } from '../api/core/pod.ts';
+import { ServiceKind } from '../api/core/service.ts';
+import type { ClientConfig } from '../client/config.ts';
+import { createEventRecorder } from '../client/events.ts';
+import { InformerFactory } from '../client/informer-factory.ts';
+import { KubeClient } from '../client/rest.ts';
+import type { ComponentContext } from '../machinery/component.ts';
+import { quantityValue } from '../machinery/quantity.ts';
+import type { VersionResponse } from '../proto/cri.gen.ts';
+import { type CriClient, connectCri } from '../proto/cri-client.ts';
+import { openCgroupTree } from './cgroups/cgroup-tree.ts';
+import { PodCgroups } from './cgroups/pod-cgroups.ts';
+import { ImagePuller } from './images/image-puller.ts';
+import { type NodeFacts, readNodeFacts } from './node/node-facts.ts';
+import { NodeReporter } from './node/node-reporter.ts';
+import { computeCapacity, kubeletVersion, type NodeIdentity } from './node/node-status.ts';
+import { ServiceAccountTokens } from './objects/service-account-tokens.ts';
+import { WatchedObjects } from './objects/watched-objects.ts';
+import type { KubeletDeps } from './pods/kubelet-deps.ts';
+import { PodSet } from './pods/pod-set.ts';
+import { ContainerProbes } from './probes/container-probes.ts';
+import { createExecProber } from './probes/exec-probe.ts';
+import { createGrpcProber } from './probes/grpc-probe.ts';
+import { createHttpProber } from './probes/http-probe.ts';
+import { createTcpProber } from './probes/tcp-probe.ts';
+import { type KubeletServerTls, startServer } from './server/server.ts';
+import { parseResolvConf } from './spec/dns.ts';
+import { createTmpfs } from './volumes/tmpfs.ts';
+
+export interface KubeletOptions {
+  identity: NodeIdentity;
+  api: ClientConfig;
+  runtimeSocket: string;
+  rootDir: string;
+  podLogsDir: string;
+  clusterDns: string;
+  clusterDomain: string;
+  resolvConf: string;
+  cgroupRoot: string;
+  tls: KubeletServerTls;
+}
+
+export interface RunningKubelet {
+  notReady(): string | null;
+  stop(): Promise<void>;
+}
+
+const runtimeRetryMs = 200;
+
+export async function startKubelet(options: KubeletOptions, context: ComponentContext): Promise<RunningKubelet> {
+  const { clock, log, signal, random } = context;
+  const { identity } = options;
+  const userAgent = `kubelet/${kubeletVersion}`;
+  const client = new KubeClient(options.api, { userAgent, clock });
+  const cri = connectCri(options.runtimeSocket);
+  const version = await waitForRuntime(cri, context);
+  await mkdir(options.rootDir, { recursive: true, mode: 0o750 });
+  const tree = openCgroupTree(options.cgroupRoot);
+  const facts = readNodeFacts(options.rootDir, tree);
+  const events = createEventRecorder({ client, clock, log, component: 'kubelet', host: identity.name });
+  const base = { options, context, client, cri, version, facts, events };
+  const reporter = new NodeReporter({
+    client,
+    cri,
+    clock,
+    log,
+    events,
+    identity,
+    facts,
+    version,
+    rootDir: options.rootDir,
+    usesCgroupV1: tree.version === 1,
+  });
+  const factory = new InformerFactory(client, { clock, random, log }, signal);
+  const services = factory.informer(ServiceKind);
+  const pods = factory.informer(PodKind, { fieldSelector: `spec.nodeName=${identity.name}` });
+  const nodes = factory.informer(NodeKind, { fieldSelector: `metadata.name=${identity.name}` });
+  let podSet: PodSet | undefined;
+  const wake = {
+    verdict: (uid: string) => podSet?.wake(uid),
+    object: (uid: string) => podSet?.worker(uid)?.noteObjectChange(),
+  };
+  const deps = await buildDeps({ ...base, wake, services: () => services.lister.list() }, new PodCgroups(tree, log));
+  await reporter.start(signal);
+  const node = (): Node => nodes.lister.get(identity.name) ?? reporter.node!;
+  podSet = new PodSet(deps, pods, node);
+  const server = await startServer({
+    port: identity.port,
+    tls: options.tls,
+    pods: podSet,
+    cri,
+    clock,
+    log,
+    nodeName: identity.name,
+    metrics: context.metrics,
+  });
+  await factory.synced();
+  await podSet.start(signal);
+  return {
+    notReady: () => (reporter.isReady ? null : 'the node is not ready'),
+    async stop() {
+      await server.close();
+      deps.objects.close();
+      client.close();
+      cri.close();
+    },
+  };
+}
+
+/** The runtime starts beside us; without it there is nothing to do. */
+async function waitForRuntime(cri: CriClient, { clock, log, signal }: ComponentContext): Promise<VersionResponse> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await cri.runtime.Version({ version: 'v1' }, { timeoutMs: 2_000 });
+    } catch (err) {
+      if (tries % 25 === 0) log.warn({ err }, 'waiting for the container runtime');
+      await clock.sleep(runtimeRetryMs, signal);
+    }
+  }
+}
+
+interface DepsInput {
+  options: KubeletOptions;
+  context: ComponentContext;
+  client: KubeClient;
+  cri: CriClient;
+  version: VersionResponse;
+  facts: NodeFacts;
+  events: KubeletDeps['events'];
+  services: KubeletDeps['services'];
+  wake: { verdict(uid: string): void; object(uid: string): void };
+}
+
+async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<KubeletDeps> {
+  const { options, context, client, cri, facts, events, wake } = input;
+  const { clock, log, random } = context;
+  const { capacity, allocatable } = computeCapacity(facts);
+  cgroups.setUp({
+    milliCpu: facts.cpus * 1000,
+    memoryBytes: quantityValue(capacity.memory),
+    pids: facts.maxPids,
+  });
+  const tmpfs = createTmpfs();
+  const memoryDir = join(options.rootDir, 'memory');
+  await tmpfs.mount(memoryDir, 'mode=0755');
+  const objects = new WatchedObjects(client, { clock, random, log }, (uid) => wake.object(uid));
+  const tokens = new ServiceAccountTokens(client, clock);
+  const probers = {
+    exec: createExecProber(cri),
+    httpGet: createHttpProber(clock),
+    tcpSocket: createTcpProber(clock),
+    grpc: createGrpcProber(clock),
+  };
+  return {
+    clock,
+    random,
+    log,
+    cri,
+    runtimeName: input.version.runtime_name,
+    events,
+    pods: client.resource(PodKind),
+    images: new ImagePuller({
+      cri,
+      clock,
+      events,
+      secret: (pod, name) =>
+        objects.secret({ uid: pod.metadata.uid ?? '', namespace: pod.metadata.namespace ?? '' }, name),
+    }),
+    objects,
+    tokens,
+    volumes: {
+      podsDir: join(options.rootDir, 'pods'),
+      memoryDir,
+      objects,
+      tokens,
+      tmpfs,
+      clock,
+      allocatable: () => allocatable,
+    },
+    cgroups,
+    probes: new ContainerProbes({ probers, clock, events, onVerdict: (uid) => wake.verdict(uid) }),
+    settings: {
+      dns: {
+        clusterDns: options.clusterDns,
+        clusterDomain: options.clusterDomain,
+        node: parseResolvConf(await readFile(options.resolvConf, 'utf8')),
+      },
+      podLogsDir: options.podLogsDir,
+      seccompDir: join(options.rootDir, 'seccomp'),
+    },
+    nodeIp: options.identity.ip,
+    nodeMemoryBytes: facts.memoryBytes,
+    allocatable: () => allocatable,
+    services: input.services,
+  };
+}

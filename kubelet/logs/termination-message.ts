@@ -1,0 +1,56 @@
+// What a container says about its own end: the file it may write, or the end of its log. https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
+import { open, stat } from 'node:fs/promises';
+import type { ContainerStatus } from '../../proto/cri.gen.ts';
+import { runtimeAnnotations } from '../pods/runtime-state.ts';
+import { parseLogLine } from './cri-line.ts';
+
+const maxMessageBytes = 4096;
+const maxLogBytes = 2048;
+const maxLogLines = 80;
+
+export async function readTerminationMessage(container: ContainerStatus): Promise<string> {
+  const path = container.annotations[runtimeAnnotations.terminationMessagePath];
+  const mount = container.mounts.find((m) => m.container_path === path);
+  const message = mount ? (await readEnd(mount.host_path, maxMessageBytes, 'start')).toString() : '';
+  if (message !== '') return message;
+  const fallsBack = container.annotations[runtimeAnnotations.terminationMessagePolicy] === 'FallbackToLogsOnError';
+  if (!fallsBack || container.exit_code === 0 || container.log_path === '') return '';
+  return tailOfLog((await readEnd(container.log_path, 4 * maxLogBytes + maxLogLines * 64, 'end')).toString());
+}
+
+/** The last lines of a log that fit, as their writer wrote them. */
+export function tailOfLog(log: string): string {
+  const records = log
+    .split('\n')
+    .map(parseLogLine)
+    .filter((r) => r !== undefined);
+  const lines: string[] = [];
+  let open = '';
+  for (const { text, endsLine } of records) {
+    open += text;
+    if (!endsLine) continue;
+    lines.push(`${open}\n`);
+    open = '';
+  }
+  if (open !== '') lines.push(open);
+  const tail = Buffer.from(lines.slice(-maxLogLines).join(''));
+  return tail.subarray(Math.max(0, tail.length - maxLogBytes)).toString();
+}
+
+async function readEnd(path: string, maxBytes: number, from: 'start' | 'end'): Promise<Buffer> {
+  try {
+    const { size } = await stat(path);
+    const file = await open(path, 'r');
+    try {
+      const length = Math.min(size, maxBytes);
+      const buffer = Buffer.alloc(length);
+      await file.read(buffer, 0, length, from === 'start' ? 0 : size - length);
+      return buffer;
+    } finally {
+      await file.close();
+    }
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
+    throw err;
+  }
+}

@@ -1,0 +1,199 @@
+// Registers the node and keeps telling the API server how it is: a Lease every ten seconds, the status when it has changed, at the
+// latest every five minutes. Upstream: kubelet_node_status.go and component-helpers/apimachinery/lease.
+import { type Lease, LeaseKind } from '../../api/coordination/lease.ts';
+import type { NodeCondition, NodeStatus } from '../../api/core/node/node-status.ts';
+import { type Node, NodeKind } from '../../api/core/node.ts';
+import type { EventRecorder } from '../../client/events.ts';
+import type { KubeClient } from '../../client/rest.ts';
+import type { Clock } from '../../machinery/clock.ts';
+import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import type { Logger } from '../../machinery/log.ts';
+import type { VersionResponse } from '../../proto/cri.gen.ts';
+import type { CriClient } from '../../proto/cri-client.ts';
+import { type NodeFacts, readPressure } from './node-facts.ts';
+import { buildNode, computeNodeStatus, type NodeIdentity } from './node-status.ts';
+
+export interface NodeReporterDeps {
+  client: KubeClient;
+  cri: CriClient;
+  clock: Clock;
+  log: Logger;
+  events: EventRecorder;
+  identity: NodeIdentity;
+  facts: NodeFacts;
+  version: VersionResponse;
+  rootDir: string;
+  /** The control groups are of version 1, which is told. */
+  usesCgroupV1: boolean;
+}
+
+const leaseNamespace = 'kube-node-lease';
+const leaseSeconds = 40;
+const leasePeriodMs = 10_000;
+const statusPeriodMs = 10_000;
+const maxStatusAgeMs = 5 * 60_000;
+const hurriedPeriodMs = 200;
+const retryMs = 500;
+
+const cgroupV1Message =
+  'cgroup v1 detected. cgroup v1 support is deprecated and will be removed in a future release. Please migrate to cgroup v2. More information at https://git.k8s.io/enhancements/keps/sig-node/5573-remove-cgroup-v1';
+
+export class NodeReporter {
+  readonly #deps: NodeReporterDeps;
+  #node: Node | undefined;
+  #writtenAtMs = 0;
+  #told = new Map<string, string>();
+
+  constructor(deps: NodeReporterDeps) {
+    this.#deps = deps;
+  }
+
+  /** The node as it was last written. */
+  get node(): Node | undefined {
+    return this.#node;
+  }
+
+  get isReady(): boolean {
+    return this.#node?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
+  }
+
+  /** Registers the node; resolves when it is in the API. Then goes on reporting until the signal is aborted. */
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#untilDone(() => this.#register(), signal);
+    this.#tell('Starting', 'Normal', 'Starting kubelet.');
+    if (this.#deps.usesCgroupV1) this.#tell('CgroupV1', 'Warning', cgroupV1Message);
+    this.#tell('NodeAllocatableEnforced', 'Normal', 'Updated Node Allocatable limit across pods');
+    void this.#repeat(
+      () => this.#renewLease(),
+      () => leasePeriodMs,
+      signal,
+    );
+    // Until the node is ready, which others wait for, it is looked at often.
+    void this.#repeat(
+      () => this.#updateStatus(),
+      () => (this.isReady ? statusPeriodMs : hurriedPeriodMs),
+      signal,
+    );
+  }
+
+  async #untilDone(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await work();
+        return;
+      } catch (err) {
+        signal.throwIfAborted();
+        this.#deps.log.warn({ err }, 'the node could not be registered; trying again');
+        await this.#deps.clock.sleep(retryMs, signal);
+      }
+    }
+  }
+
+  async #repeat(work: () => Promise<void>, periodMs: () => number, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#deps;
+    while (!signal.aborted) {
+      try {
+        await clock.sleep(periodMs(), signal);
+        await work();
+      } catch (err) {
+        if (!signal.aborted) log.warn({ err }, 'the node could not be reported');
+      }
+    }
+  }
+
+  async #register(): Promise<void> {
+    const { client, identity, facts } = this.#deps;
+    const nodes = client.resource(NodeKind);
+    const fresh: Node = { ...buildNode(identity, facts), status: await this.#computeStatus([]) };
+    try {
+      this.#node = await nodes.create(fresh);
+      this.#writtenAtMs = this.#deps.clock.now();
+    } catch (err) {
+      if (!isAlreadyExists(err)) throw err;
+      this.#node = await nodes.get({ name: identity.name });
+      const { labels, annotations } = fresh.metadata;
+      this.#node = await nodes.patch({ name: identity.name }, { metadata: { labels, annotations } }, { type: 'merge' });
+      await this.#updateStatus();
+    }
+    this.#tellConditions(this.#node?.status?.conditions ?? []);
+    await this.#renewLease();
+  }
+
+  async #computeStatus(known: readonly NodeCondition[]): Promise<NodeStatus> {
+    const { cri, identity, facts, version, rootDir, clock } = this.#deps;
+    const runtime = await cri.runtime.Status({}, { timeoutMs: 5_000 }).catch(() => null);
+    // Without the runtime there is nothing to say about images but what was said.
+    const images = runtime ? (await cri.images.ListImages({}, { timeoutMs: 5_000 })).images : [];
+    const pressure = readPressure(rootDir, facts);
+    return computeNodeStatus({ identity, facts, pressure, version, runtime, images, known, nowMs: clock.now() });
+  }
+
+  async #updateStatus(): Promise<void> {
+    const { client, clock, identity } = this.#deps;
+    const before = this.#node?.status ?? {};
+    const status = await this.#computeStatus(before.conditions ?? []);
+    const isOld = clock.now() - this.#writtenAtMs >= maxStatusAgeMs;
+    if (!isOld && jsonEqual(withoutHeartbeats(status), withoutHeartbeats(pick(before, status)))) return;
+    try {
+      this.#node = await client
+        .resource(NodeKind)
+        .patch({ name: identity.name }, { status }, { type: 'strategic', subresource: 'status' });
+      this.#writtenAtMs = clock.now();
+      this.#tellConditions(status.conditions ?? []);
+    } catch (err) {
+      if (!isNotFound(err)) throw err;
+      // Somebody deleted the node while it runs: it comes back.
+      await this.#register();
+    }
+  }
+
+  /** Events for conditions that have changed, as people see them in `describe node`. */
+  #tellConditions(conditions: readonly NodeCondition[]): void {
+    const { name } = this.#deps.identity;
+    for (const { type, status, reason = '' } of conditions) {
+      if (this.#told.get(type) === status) continue;
+      this.#told.set(type, status);
+      const word =
+        type === 'Ready' ? (status === 'True' ? 'NodeReady' : 'NodeNotReady') : reason.replace(/^Kubelet/, 'Node');
+      this.#tell(word, 'Normal', `Node ${name} status is now: ${word}`);
+    }
+  }
+
+  #tell(reason: string, type: 'Normal' | 'Warning', message: string): void {
+    const { name } = this.#deps.identity;
+    const object = { metadata: { name, uid: this.#node?.metadata.uid ?? name } };
+    this.#deps.events.event({ kind: 'Node', apiVersion: 'v1', object }, type, reason, message);
+  }
+
+  async #renewLease(): Promise<void> {
+    const { client, clock, identity } = this.#deps;
+    const leases = client.resource(LeaseKind);
+    const target = { namespace: leaseNamespace, name: identity.name };
+    const renewTime = new Date(clock.now()).toISOString().replace('Z', '000Z');
+    try {
+      await leases.patch(target, { spec: { renewTime, holderIdentity: identity.name } }, { type: 'merge' });
+    } catch (err) {
+      if (!isNotFound(err)) throw err;
+      const owner = { apiVersion: 'v1', kind: 'Node', name: identity.name, uid: this.#node?.metadata.uid ?? '' };
+      const lease: Lease = {
+        metadata: { ...target, ownerReferences: [owner] },
+        spec: { holderIdentity: identity.name, leaseDurationSeconds: leaseSeconds, renewTime },
+      };
+      await leases.create(lease);
+    }
+  }
+}
+
+/** The fields of `status` that we write, out of what stands. */
+function pick(before: NodeStatus, status: NodeStatus): NodeStatus {
+  const entries = Object.keys(status).map((key) => [key, (before as Record<string, unknown>)[key]]);
+  const out = Object.fromEntries(entries) as NodeStatus;
+  const ours = new Set(status.conditions?.map((c) => c.type));
+  return { ...out, conditions: (out.conditions ?? []).filter((c) => ours.has(c.type)) };
+}
+
+const withoutHeartbeats = (status: NodeStatus) => ({
+  ...status,
+  conditions: (status.conditions ?? []).map(({ lastHeartbeatTime: _, ...rest }) => rest),
+});

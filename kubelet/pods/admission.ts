@@ -1,0 +1,93 @@
+// Whether this node takes a pod. The scheduler has asked most of this already; a pod bound by hand has not been asked.
+// Upstream: pkg/kubelet/lifecycle/predicate.go and sysctl/allowlist.go, with their reasons and messages.
+import type { Node } from '../../api/core/node.ts';
+import { podRequests } from '../../api/core/pod/resource-totals.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
+import { matchesNodeAffinity } from './node-affinity.ts';
+
+export interface Rejection {
+  reason: string;
+  message: string;
+}
+
+const safeSysctls = new Set([
+  'kernel.shm_rmid_forced',
+  'net.ipv4.ip_local_port_range',
+  'net.ipv4.tcp_syncookies',
+  'net.ipv4.ping_group_range',
+  'net.ipv4.ip_unprivileged_port_start',
+  'net.ipv4.ip_local_reserved_ports',
+  'net.ipv4.tcp_keepalive_time',
+  'net.ipv4.tcp_fin_timeout',
+  'net.ipv4.tcp_keepalive_intvl',
+  'net.ipv4.tcp_keepalive_probes',
+  'net.ipv4.tcp_rmem',
+  'net.ipv4.tcp_wmem',
+]);
+
+/** Why the node refuses the pod, or undefined. `others` are the pods it has taken on. */
+export function admitPod(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+  return judgeResources(pod, node, others) ?? judgeAffinity(pod, node) ?? judgeTaints(pod, node) ?? judgeSysctls(pod);
+}
+
+const inUnits = (name: string, amount: string | undefined) =>
+  name === 'cpu' ? quantityMilliValue(amount) : quantityValue(amount);
+
+function judgeResources(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+  const allocatable = node.status?.allocatable ?? {};
+  const pods = quantityValue(allocatable.pods);
+  if (others.length + 1 > pods) return outOf('pods', 1, others.length, pods);
+  const requests = podRequests(pod.spec);
+  for (const [name, amount] of Object.entries(requests)) {
+    const requested = inUnits(name, amount);
+    if (requested === 0) continue;
+    const used = others.reduce((sum, other) => sum + inUnits(name, podRequests(other.spec)[name]), 0);
+    const capacity = inUnits(name, allocatable[name]);
+    if (requested + used > capacity) return outOf(name, requested, used, capacity);
+  }
+  return undefined;
+}
+
+const outOf = (name: string, requested: number, used: number, capacity: number): Rejection => ({
+  reason: `OutOf${name}`,
+  message: `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
+});
+
+function judgeAffinity(pod: Pod, node: Node): Rejection | undefined {
+  if (matchesNodeAffinity(pod, node)) return undefined;
+  const message = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
+  return { reason: 'NodeAffinity', message };
+}
+
+/** Only NoExecute taints: others keep the scheduler away, not pods bound by hand. */
+function judgeTaints(pod: Pod, node: Node): Rejection | undefined {
+  for (const taint of node.spec.taints ?? []) {
+    if (taint.effect !== 'NoExecute') continue;
+    const tolerated = (pod.spec.tolerations ?? []).some((t) => {
+      if (t.effect && t.effect !== taint.effect) return false;
+      if (t.operator === 'Exists') return !t.key || t.key === taint.key;
+      return t.key === taint.key && (t.value ?? '') === (taint.value ?? '');
+    });
+    if (!tolerated) {
+      const message = "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate";
+      return { reason: 'TaintToleration', message };
+    }
+  }
+  return undefined;
+}
+
+function judgeSysctls(pod: Pod): Rejection | undefined {
+  for (const { name } of pod.spec.securityContext?.sysctls ?? []) {
+    const dotted = name.replaceAll('/', '.');
+    if (!safeSysctls.has(dotted)) {
+      return { reason: 'SysctlForbidden', message: `forbidden sysctl: "${name}" not allowlisted` };
+    }
+    const needs = dotted.startsWith('net.') ? pod.spec.hostNetwork : pod.spec.hostIPC;
+    if (needs) {
+      const enabled = dotted.startsWith('net.') ? 'host net' : 'host ipc';
+      return { reason: 'SysctlForbidden', message: `forbidden sysctl: "${name}" not allowed with ${enabled} enabled` };
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,142 @@
+// Decides what to do next for a pod, from its spec and what the runtime has: which containers to start, which to stop, whether the sandbox
+// must be made anew, whether the pod has come to its end. Pure. Upstream: computePodActions of the kuberuntime manager.
+//
+//   no sandbox ──> create it ──> ephemeral ──> init, one after the other (sidecars stay) ──> containers ──> all ended for good: complete
+//       ^                                                                                        │
+//       └──────────────── the sandbox ended while the pod still has to run ──────────────────────┘
+
+import type { Container } from '../../api/core/pod/container.ts';
+import { isSidecar } from '../../api/core/pod/resource-totals.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { ContainerStatus } from '../../proto/cri.gen.ts';
+import { hashContainer } from './container-hash.ts';
+import { containersOf, ephemeralContainersOf, initContainersOf, shouldRestart } from './pod-text.ts';
+import {
+  hasExited,
+  isRunning,
+  latestContainer,
+  type RuntimeState,
+  readySandbox,
+  runtimeAnnotations,
+} from './runtime-state.ts';
+
+export interface ContainerStop {
+  id: string;
+  name: string;
+  /** The message of the Killing event. */
+  message: string;
+  reason: 'LivenessProbe' | 'StartupProbe' | 'Changed';
+}
+
+export interface PodPlan {
+  createSandbox: boolean;
+  /** Names of containers to start, in order. */
+  start: string[];
+  stop: ContainerStop[];
+  /** Nothing will run any more, except what has to be stopped now. */
+  complete: boolean;
+}
+
+export interface PlanInput {
+  pod: Pod;
+  state: RuntimeState;
+  /** Whether the running container has passed its startup probe (or has none). */
+  hasStarted(container: ContainerStatus): boolean;
+  /** The probe that has given the container up, if any. */
+  failedProbe(containerId: string): 'LivenessProbe' | 'StartupProbe' | undefined;
+}
+
+const nothing: PodPlan = { createSandbox: false, start: [], stop: [], complete: false };
+
+export function planPod(input: PlanInput): PodPlan {
+  const { pod, state } = input;
+  const complete = isComplete(pod, state);
+  if (complete) return { ...nothing, complete };
+  if (!readySandbox(state)) return { ...nothing, createSandbox: true };
+  const stop = planStops(input);
+  const start = ephemeralContainersOf(pod)
+    .filter((c) => !latestContainer(state, c.name))
+    .map((c) => c.name);
+  const init = planInit(input);
+  start.push(...init.start);
+  if (init.done)
+    start.push(
+      ...containersOf(pod)
+        .filter((c) => isToStart(pod, state, c))
+        .map((c) => c.name),
+    );
+  return { createSandbox: false, start, stop, complete };
+}
+
+/** Whether the pod has run its course: every container has ended and none is started again, or an init container failed for good. */
+export function isComplete(pod: Pod, state: RuntimeState): boolean {
+  const endedForGood = (c: Container) => {
+    const latest = latestContainer(state, c.name);
+    return latest !== undefined && hasExited(latest) && !shouldRestart(pod, c, latest.exit_code);
+  };
+  if (!hasStartedContainers(pod, state)) {
+    const failed = (c: Container) => endedForGood(c) && latestContainer(state, c.name)!.exit_code !== 0;
+    return initContainersOf(pod).some((c) => !isSidecar(c) && failed(c));
+  }
+  return containersOf(pod).every(endedForGood);
+}
+
+/** Once one of them exists, the init phase is over, whatever becomes of the records of init containers. */
+const hasStartedContainers = (pod: Pod, state: RuntimeState) =>
+  containersOf(pod).some((c) => latestContainer(state, c.name));
+
+function isToStart(pod: Pod, state: RuntimeState, container: Container): boolean {
+  const latest = latestContainer(state, container.name);
+  if (!latest) return true;
+  if (isRunning(latest)) return false;
+  // Created and never started, or of a sandbox that is gone: the start was cut off.
+  if (!hasExited(latest)) return true;
+  return shouldRestart(pod, container, latest.exit_code);
+}
+
+function planInit({ pod, state, hasStarted }: PlanInput): { start: string[]; done: boolean } {
+  const over = hasStartedContainers(pod, state);
+  const start: string[] = [];
+  for (const container of initContainersOf(pod)) {
+    const latest = latestContainer(state, container.name);
+    if (isSidecar(container)) {
+      if (latest && isRunning(latest)) {
+        if (!over && !hasStarted(latest)) return { start, done: false };
+        continue;
+      }
+      start.push(container.name);
+      // One that crashes later does not hold up those after it, which have begun.
+      if (over || (latest && hasLaterBegun(pod, state, container))) continue;
+      return { start, done: false };
+    }
+    if (over) continue;
+    if (latest && hasExited(latest) && latest.exit_code === 0) continue;
+    if (!latest || !isRunning(latest)) start.push(container.name);
+    return { start, done: false };
+  }
+  return { start, done: true };
+}
+
+function hasLaterBegun(pod: Pod, state: RuntimeState, container: Container): boolean {
+  const all = initContainersOf(pod);
+  return all.slice(all.indexOf(container) + 1).some((c) => latestContainer(state, c.name));
+}
+
+function planStops({ pod, state, failedProbe }: PlanInput): ContainerStop[] {
+  const stops: ContainerStop[] = [];
+  for (const container of [...initContainersOf(pod).filter(isSidecar), ...containersOf(pod)]) {
+    const latest = latestContainer(state, container.name);
+    if (!latest || !isRunning(latest)) continue;
+    const { id } = latest;
+    const { name } = container;
+    const probe = failedProbe(id);
+    const noted = latest.annotations[runtimeAnnotations.hash];
+    if (probe) {
+      const kind = probe === 'LivenessProbe' ? 'liveness' : 'startup';
+      stops.push({ id, name, reason: probe, message: `Container ${name} failed ${kind} probe, will be restarted` });
+    } else if (noted !== undefined && noted !== hashContainer(container)) {
+      stops.push({ id, name, reason: 'Changed', message: `Container ${name} definition changed, will be restarted` });
+    }
+  }
+  return stops;
+}

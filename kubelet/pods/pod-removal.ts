@@ -1,0 +1,56 @@
+// What is left when a pod has ended: its volumes and group go at once, its containers and logs only with the pod itself. Also for pods
+// whose objects were deleted while no kubelet ran. Upstream: SyncTerminatedPod, HandlePodCleanups.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Pod } from '../../api/core/pod.ts';
+import { podLogDir } from '../spec/sandbox-config.ts';
+import { type PodVolumes, removePodFolders } from '../volumes/pod-volumes.ts';
+import type { KubeletDeps } from './kubelet-deps.ts';
+import { PodRuntime } from './pod-runtime.ts';
+import { defaultGraceSeconds, uidOf } from './pod-text.ts';
+import { runningContainers, runtimeAnnotations } from './runtime-state.ts';
+
+interface EndedPod {
+  runtime: PodRuntime;
+  volumes: PodVolumes;
+  isDeleted: boolean;
+}
+
+/** Idempotent. */
+export async function endPod(deps: KubeletDeps, pod: Pod, { runtime, volumes, isDeleted }: EndedPod): Promise<void> {
+  const uid = uidOf(pod);
+  if (isDeleted) {
+    await runtime.removeAll();
+    await rm(podLogDir(deps.settings.podLogsDir, pod), { recursive: true, force: true });
+  }
+  await volumes.tearDown();
+  freePod(deps, uid);
+}
+
+function freePod(deps: KubeletDeps, uid: string): void {
+  deps.tokens.forget(uid);
+  deps.objects.release(uid);
+  deps.images.forget(uid);
+  deps.probes.forgetPod(uid);
+  if (!deps.cgroups.remove(uid)) throw new Error(`processes are left in the control group of pod ${uid}`);
+}
+
+/** Ends what the runtime still has of a pod that is gone from the API server. */
+export async function removeOrphan(deps: KubeletDeps, uid: string, sandboxIds: readonly string[]): Promise<void> {
+  const runtime = new PodRuntime(deps.cri, sandboxIds);
+  await runtime.refresh();
+  await Promise.all(
+    runningContainers(runtime.state).map((c) => {
+      const timeout = c.annotations[runtimeAnnotations.podGracePeriod] ?? String(defaultGraceSeconds);
+      return deps.cri.runtime.StopContainer({ container_id: c.id, timeout });
+    }),
+  );
+  const logDirs = runtime.state.sandboxes.map((s) => {
+    const { namespace = '', name = '' } = s.metadata ?? {};
+    return join(deps.settings.podLogsDir, `${namespace}_${name}_${uid}`);
+  });
+  await runtime.removeAll();
+  for (const dir of logDirs) await rm(dir, { recursive: true, force: true });
+  await removePodFolders(deps.volumes, uid);
+  freePod(deps, uid);
+}

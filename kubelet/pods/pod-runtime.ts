@@ -1,0 +1,103 @@
+// What the runtime has of one pod, read anew whenever something may have changed, and the messages that ended containers left.
+// Events of the runtime are only signals: a read is cheap and never out of order.
+import { status } from '@grpc/grpc-js';
+import type { ContainerStatus, PodSandboxStatus } from '../../proto/cri.gen.ts';
+import { type CriClient, isRpcError } from '../../proto/cri-client.ts';
+import { readTerminationMessage } from '../logs/termination-message.ts';
+import {
+  containersNamed,
+  emptyRuntimeState,
+  hasExited,
+  nameOf,
+  type RuntimeState,
+  sortRuntimeState,
+} from './runtime-state.ts';
+
+export class PodRuntime {
+  readonly #cri: CriClient;
+  readonly #sandboxIds: Set<string>;
+  readonly #messages = new Map<string, string>();
+  #state: RuntimeState = emptyRuntimeState;
+
+  constructor(cri: CriClient, sandboxIds: Iterable<string>) {
+    this.#cri = cri;
+    this.#sandboxIds = new Set(sandboxIds);
+  }
+
+  get state(): RuntimeState {
+    return this.#state;
+  }
+
+  addSandbox(id: string): void {
+    this.#sandboxIds.add(id);
+  }
+
+  terminationMessageOf(container: ContainerStatus): string {
+    return this.#messages.get(container.id) ?? '';
+  }
+
+  async refresh(): Promise<void> {
+    const sandboxes: PodSandboxStatus[] = [];
+    const containers: ContainerStatus[] = [];
+    await Promise.all(
+      [...this.#sandboxIds].map(async (id) => {
+        const found = await this.#read(id);
+        if (!found?.status) {
+          this.#sandboxIds.delete(id);
+          return;
+        }
+        sandboxes.push(found.status);
+        containers.push(...found.containers_statuses);
+      }),
+    );
+    this.#state = sortRuntimeState({ sandboxes, containers });
+    const unread = containers.filter((c) => hasExited(c) && !this.#messages.has(c.id));
+    await Promise.all(
+      unread.map(async (c) => {
+        this.#messages.set(c.id, await readTerminationMessage(c));
+      }),
+    );
+  }
+
+  async #read(id: string) {
+    try {
+      return await this.#cri.runtime.PodSandboxStatus({ pod_sandbox_id: id });
+    } catch (err) {
+      if (isRpcError(err) && err.code === status.NOT_FOUND) return undefined;
+      throw err;
+    }
+  }
+
+  /** Removes ended containers beyond the newest ended one of each name, and ended sandboxes without containers. */
+  async collectGarbage(): Promise<void> {
+    const names = new Set(this.#state.containers.map(nameOf));
+    const surplus = [...names].flatMap((name) =>
+      containersNamed(this.#state, name)
+        .filter(hasExited)
+        .slice(1 + endedNewest(this.#state, name)),
+    );
+    for (const { id } of surplus) {
+      await this.#cri.runtime.RemoveContainer({ container_id: id });
+      this.#messages.delete(id);
+    }
+    const kept = this.#state.containers.filter((c) => !surplus.includes(c));
+    this.#state = { ...this.#state, containers: kept };
+  }
+
+  /** Removes everything of the pod from the runtime; it has been stopped. */
+  async removeAll(): Promise<void> {
+    for (const id of this.#sandboxIds) {
+      await this.#cri.runtime.StopPodSandbox({ pod_sandbox_id: id });
+      await this.#cri.runtime.RemovePodSandbox({ pod_sandbox_id: id });
+    }
+    this.#sandboxIds.clear();
+    this.#messages.clear();
+    this.#state = emptyRuntimeState;
+  }
+}
+
+/** When the newest attempt itself has ended, the one before it is kept too: it is what lastState shows. */
+const endedNewest = (state: RuntimeState, name: string) => {
+  const [newest] = containersNamed(state, name);
+  return newest && hasExited(newest) ? 1 : 0;
+};

@@ -1,0 +1,136 @@
+// All pods of this node: one worker each, woken by the API, the runtime and probes. Pods that the API no longer has are ended.
+// Upstream: the sync loop of kubelet.go.
+import type { Node } from '../../api/core/node.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { Informer } from '../../client/informer.ts';
+import { keyOf } from '../../machinery/metadata.ts';
+import { listPodFolders } from '../volumes/pod-volumes.ts';
+import { admitPod } from './admission.ts';
+import type { KubeletDeps } from './kubelet-deps.ts';
+import { removeOrphan } from './pod-removal.ts';
+import { isFinished, uidOf } from './pod-text.ts';
+import { PodWorker } from './pod-worker.ts';
+
+const relistPeriodMs = 60_000;
+const reconnectMs = 500;
+
+export class PodSet {
+  readonly #deps: KubeletDeps;
+  readonly #informer: Informer<Pod>;
+  readonly #node: () => Node;
+  readonly #workers = new Map<string, PodWorker>();
+  /** Sandboxes found at start, until a worker has taken them. */
+  #found = new Map<string, string[]>();
+
+  constructor(deps: KubeletDeps, informer: Informer<Pod>, node: () => Node) {
+    this.#deps = deps;
+    this.#informer = informer;
+    this.#node = node;
+  }
+
+  /** Takes on the pods of the API and what runs of them already, then follows both until the signal is aborted. */
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#informer.synced();
+    this.#found = await this.#listSandboxes();
+    this.#informer.onChange((pod, old) => this.#onChange(pod, old));
+    await this.#removeOrphans();
+    void this.#followRuntime(signal);
+    this.#deps.clock.every(relistPeriodMs, () => this.wakeAll());
+  }
+
+  worker(uid: string): PodWorker | undefined {
+    return this.#workers.get(uid);
+  }
+
+  /** By namespace and name: the newest pod of that name. */
+  find(namespace: string, name: string): PodWorker | undefined {
+    const pod = this.#informer.lister.get(`${namespace}/${name}`);
+    return pod && this.#workers.get(uidOf(pod));
+  }
+
+  list(): PodWorker[] {
+    return [...this.#workers.values()];
+  }
+
+  wake(uid: string): void {
+    this.#workers.get(uid)?.wake();
+  }
+
+  wakeAll(): void {
+    for (const worker of this.#workers.values()) worker.wake();
+  }
+
+  #onChange(pod: Pod | undefined, old: Pod | undefined): void {
+    if (!pod) {
+      if (old) this.#workers.get(uidOf(old))?.remove(old);
+      return;
+    }
+    const worker = this.#workers.get(uidOf(pod));
+    if (worker) worker.update(pod);
+    else this.#add(pod);
+  }
+
+  #add(pod: Pod): void {
+    const uid = uidOf(pod);
+    const sandboxIds = this.#found.get(uid) ?? [];
+    this.#found.delete(uid);
+    const worker = new PodWorker(this.#deps, { pod, sandboxIds, onFinished: () => this.#workers.delete(uid) });
+    const others = this.list()
+      .filter((w) => w.isTakingResources)
+      .map((w) => w.pod);
+    this.#workers.set(uid, worker);
+    // A pod that has been taken on stays, whatever else has come since.
+    const isKnown = sandboxIds.length > 0 || pod.status?.startTime !== undefined || isFinished(pod);
+    const isLeaving = pod.metadata.deletionTimestamp !== undefined;
+    const rejection = isKnown || isLeaving ? undefined : admitPod(pod, this.#node(), others);
+    if (rejection) {
+      this.#deps.log.info({ pod: keyOf(pod), ...rejection }, 'pod refused');
+      worker.reject(rejection);
+    } else worker.wake();
+  }
+
+  async #listSandboxes(): Promise<Map<string, string[]>> {
+    const { items } = await this.#deps.cri.runtime.ListPodSandbox({});
+    const byUid = new Map<string, string[]>();
+    for (const { id, metadata } of items) {
+      const uid = metadata?.uid ?? '';
+      byUid.set(uid, [...(byUid.get(uid) ?? []), id]);
+    }
+    return byUid;
+  }
+
+  /** Whatever lies here of pods that no worker took. */
+  async #removeOrphans(): Promise<void> {
+    const left = new Set([
+      ...this.#found.keys(),
+      ...(await listPodFolders(this.#deps.volumes)),
+      ...this.#deps.cgroups.list(),
+    ]);
+    for (const uid of left) {
+      if (this.#workers.has(uid)) continue;
+      this.#deps.log.info({ uid }, 'ending a pod that is gone from the API server');
+      removeOrphan(this.#deps, uid, this.#found.get(uid) ?? []).catch((err) => {
+        this.#deps.log.warn({ err, uid }, 'what is left of a pod could not be removed');
+      });
+    }
+    this.#found.clear();
+  }
+
+  /** Every event of the runtime wakes the pod it is about; after a gap all are woken. */
+  async #followRuntime(signal: AbortSignal): Promise<void> {
+    const { cri, clock, log } = this.#deps;
+    while (!signal.aborted) {
+      try {
+        this.wakeAll();
+        for await (const event of cri.runtime.GetContainerEvents({}, { signal })) {
+          const uid = event.pod_sandbox_status?.metadata?.uid;
+          if (uid !== undefined) this.wake(uid);
+        }
+      } catch (err) {
+        if (signal.aborted) return;
+        log.warn({ err }, 'lost the events of the runtime; connecting again');
+      }
+      await clock.sleep(reconnectMs, signal).catch(() => undefined); // aborted: the loop ends by itself
+    }
+  }
+}

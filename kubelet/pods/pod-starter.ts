@@ -1,0 +1,221 @@
+// Brings a pod up: its folder, volumes, group and sandbox, then its containers in order. Containers are started by one task at a time,
+// beside the worker, so that the pod can be looked at and ended while an image is pulled or a postStart hook runs.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Pod } from '../../api/core/pod.ts';
+import type { PodSandboxConfig } from '../../proto/cri.gen.ts';
+import type { Init } from '../../proto/message.ts';
+import { describeRpcError } from '../probes/rpc-text.ts';
+import { renderHostNetworkHosts, renderPodHosts } from '../spec/hosts-file.ts';
+import type { PodAddresses } from '../spec/pod-fields.ts';
+import { buildSandboxConfig, podLogDir } from '../spec/sandbox-config.ts';
+import type { StartProblem } from '../status/container-statuses.ts';
+import type { PodVolumes } from '../volumes/pod-volumes.ts';
+import { BackOff } from './back-off.ts';
+import { hashContainer } from './container-hash.ts';
+import type { KubeletDeps } from './kubelet-deps.ts';
+import type { PodRuntime } from './pod-runtime.ts';
+import { defaultGraceSeconds, describePod, eventTarget, findContainer, isHostNetwork, uidOf } from './pod-text.ts';
+import { hasExited, latestContainer, millisOf, readySandbox, restartCountOf } from './runtime-state.ts';
+import { startContainer } from './start-container.ts';
+import { StartError } from './start-error.ts';
+
+/** How soon a container that could not be configured or created is tried again, if nothing it needs changes before. */
+const retryMs = 10_000;
+
+export interface StartOutlook {
+  /** When to look again, if nothing happens before. */
+  wakeAfterMs: number | undefined;
+}
+
+export class PodStarter {
+  readonly #deps: KubeletDeps;
+  readonly #runtime: PodRuntime;
+  readonly #volumes: PodVolumes;
+  readonly #restarts: BackOff;
+  readonly #problems = new Map<string, StartProblem>();
+  readonly #retryAtMs = new Map<string, number>();
+  readonly #backOffTold = new Map<string, string>();
+  #startingId: string | undefined;
+  #task: Promise<void> | undefined;
+  #abort = new AbortController();
+
+  constructor(deps: KubeletDeps, runtime: PodRuntime, volumes: PodVolumes) {
+    this.#deps = deps;
+    this.#runtime = runtime;
+    this.#volumes = volumes;
+    this.#restarts = new BackOff(deps.clock);
+  }
+
+  get startingId(): string | undefined {
+    return this.#startingId;
+  }
+
+  get isBusy(): boolean {
+    return this.#task !== undefined;
+  }
+
+  problemOf(name: string): StartProblem | undefined {
+    return this.#problems.get(name);
+  }
+
+  /** Something that containers need has changed: those that could not be configured are tried at once. */
+  retryNow(): void {
+    for (const [name, { reason }] of this.#problems) {
+      if (reason === 'CreateContainerConfigError') this.#retryAtMs.delete(name);
+    }
+  }
+
+  /** Stops starting, and resolves when nothing is being started any more. */
+  async halt(): Promise<void> {
+    this.#abort.abort(new Error('the pod is being ended'));
+    await this.#task;
+  }
+
+  addresses(pod: Pod): PodAddresses {
+    const sandbox = readySandbox(this.#runtime.state);
+    const ip = isHostNetwork(pod) ? this.#deps.nodeIp : sandbox?.network?.ip;
+    return { podIps: ip ? [ip] : [], hostIps: [this.#deps.nodeIp] };
+  }
+
+  /** Makes a sandbox, after one that has ended if there was one. Throws when the runtime cannot. */
+  async createSandbox(pod: Pod): Promise<void> {
+    const { cri, events, settings } = this.#deps;
+    const [last] = this.#runtime.state.sandboxes;
+    if (last) {
+      const message = 'Pod sandbox changed, it will be killed and re-created.';
+      events.event(eventTarget(pod), 'Normal', 'SandboxChanged', message);
+      await cri.runtime.StopPodSandbox({ pod_sandbox_id: last.id });
+    }
+    const attempt = last ? (last.metadata?.attempt ?? 0) + 1 : 0;
+    try {
+      await mkdir(podLogDir(settings.podLogsDir, pod), { recursive: true });
+      const request = { config: this.#sandboxConfig(pod, attempt), runtime_handler: '' };
+      const { pod_sandbox_id } = await cri.runtime.RunPodSandbox(request);
+      this.#runtime.addSandbox(pod_sandbox_id);
+    } catch (err) {
+      const message = `Failed to create pod sandbox: ${describeRpcError(err)}`;
+      events.event(eventTarget(pod), 'Warning', 'FailedCreatePodSandBox', message);
+      throw err;
+    }
+    await this.#runtime.refresh();
+  }
+
+  #sandboxConfig(pod: Pod, attempt: number): Init<PodSandboxConfig> {
+    const cgroupParent = this.#deps.cgroups.create(pod);
+    return buildSandboxConfig(pod, this.#deps.settings, { attempt, cgroupParent });
+  }
+
+  /** Starts what of `names` may start now, in order. `onDone` is called when that is through. */
+  start(pod: Pod, names: readonly string[], onDone: () => void): StartOutlook {
+    const outlook: StartOutlook = { wakeAfterMs: undefined };
+    if (this.#task) return outlook;
+    const due: string[] = [];
+    for (const name of names) {
+      const waitMs = this.#waitMs(pod, name);
+      if (waitMs <= 0) due.push(name);
+      else outlook.wakeAfterMs = Math.min(outlook.wakeAfterMs ?? waitMs, waitMs);
+    }
+    if (due.length > 0 && !this.#abort.signal.aborted) {
+      this.#task = this.#startAll(pod, due).finally(() => {
+        this.#task = undefined;
+        this.#startingId = undefined;
+        onDone();
+      });
+    }
+    return outlook;
+  }
+
+  /** How long the container must not be started yet; tells the back-off where it is one. */
+  #waitMs(pod: Pod, name: string): number {
+    const { clock, events } = this.#deps;
+    const retryMs = (this.#retryAtMs.get(name) ?? 0) - clock.now();
+    if (retryMs > 0) return retryMs;
+    const latest = latestContainer(this.#runtime.state, name);
+    if (!latest || !hasExited(latest)) return 0;
+    const key = this.#restartKey(pod, name);
+    const remainingMs = this.#restarts.remainingMs(key, millisOf(latest.finished_at));
+    if (remainingMs <= 0) return 0;
+    const seconds = this.#restarts.delayMs(key) / 1000;
+    const shown = seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+    const message = `back-off ${shown} restarting failed container=${name} pod=${describePod(pod)}`;
+    this.#problems.set(name, { reason: 'CrashLoopBackOff', message });
+    if (this.#backOffTold.get(name) !== latest.id) {
+      this.#backOffTold.set(name, latest.id);
+      const text = `Back-off restarting failed container ${name} in pod ${describePod(pod)}`;
+      events.event(eventTarget(pod, name), 'Warning', 'BackOff', text);
+    }
+    return remainingMs;
+  }
+
+  #restartKey(pod: Pod, name: string): string {
+    const container = findContainer(pod, name);
+    return `${name}_${container ? hashContainer(container) : ''}`;
+  }
+
+  async #startAll(pod: Pod, names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (this.#abort.signal.aborted) return;
+      try {
+        await this.#startOne(pod, name);
+        this.#problems.delete(name);
+        this.#retryAtMs.delete(name);
+      } catch (err) {
+        if (this.#abort.signal.aborted) return;
+        this.#noteFailure(name, err as Error);
+      }
+    }
+  }
+
+  #noteFailure(name: string, err: Error): void {
+    const { clock, log } = this.#deps;
+    const isKnown = err instanceof StartError;
+    if (!isKnown) log.warn({ err, container: name }, 'a container could not be started');
+    this.#problems.set(name, { reason: isKnown ? err.reason : 'CreateContainerError', message: err.message });
+    // A container that exists has the restart back-off; what failed before that is tried again after a while.
+    const hasContainer = isKnown && (err.reason === 'RunContainerError' || err.reason === 'PostStartHookError');
+    const afterMs = isKnown ? err.retryAfterMs : undefined;
+    if (hasContainer) this.#retryAtMs.delete(name);
+    else this.#retryAtMs.set(name, clock.now() + (afterMs ?? retryMs));
+  }
+
+  async #startOne(pod: Pod, name: string): Promise<void> {
+    const { state } = this.#runtime;
+    const container = findContainer(pod, name);
+    const sandbox = readySandbox(state);
+    if (!container || !sandbox) throw new StartError('CreateContainerError', 'the pod has no sandbox');
+    const latest = latestContainer(state, name);
+    if (latest && hasExited(latest)) this.#restarts.next(this.#restartKey(pod, name), millisOf(latest.finished_at));
+    await startContainer(this.#deps, {
+      pod,
+      container,
+      sandboxId: sandbox.id,
+      sandboxConfig: this.#sandboxConfig(pod, sandbox.metadata?.attempt ?? 0),
+      addresses: this.addresses(pod),
+      volumes: this.#volumes.paths,
+      restartCount: latest ? restartCountOf(latest) + 1 : restartsBefore(pod, name),
+      signal: this.#abort.signal,
+      graceSeconds: pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds,
+      onCreated: (id) => {
+        this.#startingId = id;
+      },
+    });
+  }
+
+  /** Writes /etc/hosts for the pod's containers. */
+  async writeHosts(pod: Pod): Promise<void> {
+    const dir = join(this.#deps.volumes.podsDir, uidOf(pod));
+    await mkdir(dir, { recursive: true, mode: 0o750 });
+    const text = isHostNetwork(pod)
+      ? renderHostNetworkHosts(pod, await readFile('/etc/hosts', 'utf8'))
+      : renderPodHosts(pod, this.addresses(pod).podIps, this.#deps.settings.dns.clusterDomain);
+    await writeFile(join(dir, 'etc-hosts'), text, { mode: 0o644 });
+  }
+}
+
+/** The count goes on even when the runtime has lost its records, as after a reboot. */
+function restartsBefore(pod: Pod, name: string): number {
+  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+  const known = [...initContainerStatuses, ...containerStatuses].find((s) => s.name === name);
+  return known?.containerID ? known.restartCount + 1 : 0;
+}

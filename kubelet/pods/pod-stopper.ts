@@ -1,0 +1,88 @@
+// Ends all containers of a pod: the containers proper together, then the sidecars in reverse order, within one grace period that may
+// still be cut short. Upstream: killContainersWithSyncResult and termination_order.go.
+
+import { isSidecar } from '../../api/core/pod/resource-totals.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { ContainerStatus } from '../../proto/cri.gen.ts';
+import type { KubeletDeps } from './kubelet-deps.ts';
+import { defaultGraceSeconds, findContainer, initContainersOf } from './pod-text.ts';
+import { nameOf, type RuntimeState, runningContainers } from './runtime-state.ts';
+import { stopContainer } from './stop-container.ts';
+
+export class PodStopper {
+  readonly #deps: KubeletDeps;
+  readonly #onStopped: () => void;
+  readonly #stopping = new Map<string, Promise<void>>();
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #hurry = new AbortController();
+
+  constructor(deps: KubeletDeps, onStopped: () => void) {
+    this.#deps = deps;
+    this.#onStopped = onStopped;
+  }
+
+  isStopping(containerId: string): boolean {
+    return this.#stopping.has(containerId);
+  }
+
+  /** Stops one container, after which the worker looks again. */
+  stop(pod: Pod, container: ContainerStatus, options: { message: string; graceSeconds: number; podIp: string }): void {
+    if (this.#stopping.has(container.id)) return;
+    const spec = findContainer(pod, nameOf(container)) ?? { name: nameOf(container) };
+    const work = stopContainer(this.#deps, {
+      pod,
+      container: spec,
+      containerId: container.id,
+      signal: this.#hurry.signal,
+      ...options,
+    })
+      .catch((err) => {
+        this.#deps.log.warn({ err, container: container.id }, 'a container could not be stopped; trying again');
+        return this.#deps.clock.sleep(1_000);
+      })
+      .finally(() => {
+        this.#stopping.delete(container.id);
+        this.#onStopped();
+      });
+    this.#stopping.set(container.id, work);
+  }
+
+  /** Allows the pod `graceSeconds` from now on. A later, shorter time cuts an earlier one short; a longer one changes nothing. */
+  limitGrace(graceSeconds: number): void {
+    const atMs = this.#deps.clock.now() + graceSeconds * 1000;
+    if (atMs >= this.#deadlineMs) return;
+    const isShorter = Number.isFinite(this.#deadlineMs);
+    this.#deadlineMs = atMs;
+    if (!isShorter) return;
+    this.#hurry.abort(new Error('the grace period was cut short'));
+    this.#hurry = new AbortController();
+    const timeout = String(Math.max(1, graceSeconds));
+    for (const id of this.#stopping.keys()) {
+      // Its own stop is under way and reports the end; this one only makes it sooner.
+      this.#deps.cri.runtime.StopContainer({ container_id: id, timeout }).catch((err) => {
+        this.#deps.log.debug({ err, container: id }, 'a stop could not be hastened');
+      });
+    }
+  }
+
+  /** Stops the next containers in order. True when nothing runs any more. */
+  stopAll(pod: Pod, state: RuntimeState, podIp: string): boolean {
+    const running = runningContainers(state);
+    if (running.length === 0) return true;
+    const leftSeconds = Math.max(0, Math.ceil((this.#deadlineMs - this.#deps.clock.now()) / 1000));
+    const graceSeconds = Number.isFinite(leftSeconds) ? leftSeconds : defaultGraceSeconds;
+    for (const container of nextToStop(pod, running)) {
+      const message = `Stopping container ${nameOf(container)}`;
+      this.stop(pod, container, { message, graceSeconds, podIp });
+    }
+    return false;
+  }
+}
+
+function nextToStop(pod: Pod, running: readonly ContainerStatus[]): readonly ContainerStatus[] {
+  const sidecars = initContainersOf(pod).filter(isSidecar);
+  const rank = (c: ContainerStatus) => sidecars.findIndex((s) => s.name === nameOf(c));
+  const proper = running.filter((c) => rank(c) < 0);
+  if (proper.length > 0) return proper;
+  return [...running].sort((a, b) => rank(b) - rank(a)).slice(0, 1);
+}

@@ -1,0 +1,427 @@
+// One pod on this node: a state machine fed by the API, the runtime, probes and timers. Whatever wakes it, it reads what the runtime has,
+// decides and acts; nothing it must remember is lost with the process. Upstream: pkg/kubelet/pod_workers.go and syncPod.
+//
+//   active ──deleted, out of time, complete──> ending ──all stopped──> ended ──deleted──> finished
+
+import type { PodStatus } from '../../api/core/pod/pod-status.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { Timer } from '../../machinery/clock.ts';
+import { isNotFound } from '../../machinery/errors.ts';
+import type { Logger } from '../../machinery/log.ts';
+import { computePodStatus } from '../status/pod-status.ts';
+import { StatusWriter } from '../status/status-writer.ts';
+import { PodVolumes } from '../volumes/pod-volumes.ts';
+import type { KubeletDeps } from './kubelet-deps.ts';
+import { isComplete, planPod } from './plan.ts';
+import { endPod } from './pod-removal.ts';
+import { PodRuntime } from './pod-runtime.ts';
+import { PodStarter } from './pod-starter.ts';
+import { PodStopper } from './pod-stopper.ts';
+import {
+  defaultGraceSeconds,
+  describePod,
+  eventTarget,
+  findContainer,
+  isFinished,
+  isInitOnly,
+  uidOf,
+} from './pod-text.ts';
+import { hasExited, isRunning, nameOf, readySandbox } from './runtime-state.ts';
+
+type Phase = 'active' | 'ending' | 'ended' | 'finished';
+
+interface Verdict {
+  reason: string;
+  message: string;
+}
+
+const maxFailureDelayMs = 30_000;
+const maxMountDelayMs = 122_000;
+
+export interface PodWorkerOptions {
+  pod: Pod;
+  /** Sandboxes that the runtime has of this pod already. */
+  sandboxIds: readonly string[];
+  /** Called once, when nothing of the pod is left here. */
+  onFinished(uid: string): void;
+}
+
+export class PodWorker {
+  readonly #deps: KubeletDeps;
+  readonly #log: Logger;
+  readonly #onFinished: (uid: string) => void;
+  readonly #writer: StatusWriter;
+  readonly #runtime: PodRuntime;
+  readonly #volumes: PodVolumes;
+  readonly #starter: PodStarter;
+  readonly #stopper: PodStopper;
+  readonly #startTime: string;
+  #pod: Pod;
+  #phase: Phase = 'active';
+  #verdict: Verdict | undefined;
+  #isGone = false;
+  #wanted = false;
+  #volumesChanged = false;
+  #loop: Promise<void> | undefined;
+  #timer: { timer: Timer; atMs: number } | undefined;
+  #failures = 0;
+  #mountFailures = 0;
+  #hostsFor = '';
+  readonly #exitWaiters = new Map<string, (() => void)[]>();
+
+  constructor(deps: KubeletDeps, { pod, sandboxIds, onFinished }: PodWorkerOptions) {
+    this.#deps = deps;
+    this.#pod = pod;
+    this.#onFinished = onFinished;
+    this.#log = deps.log.child({ pod: describePod(pod) });
+    this.#startTime = pod.status?.startTime ?? `${new Date(deps.clock.now()).toISOString().slice(0, 19)}Z`;
+    this.#writer = new StatusWriter({ pods: deps.pods, clock: deps.clock, log: this.#log }, pod);
+    this.#runtime = new PodRuntime(deps.cri, sandboxIds);
+    this.#volumes = new PodVolumes(deps.volumes, uidOf(pod));
+    this.#starter = new PodStarter(deps, this.#runtime, this.#volumes);
+    this.#stopper = new PodStopper(deps, () => this.wake());
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  get runtime(): PodRuntime {
+    return this.#runtime;
+  }
+
+  /** The newest status, written or about to be. */
+  get status(): PodStatus {
+    return this.#writer.current;
+  }
+
+  /** Whether the pod takes up resources of the node. */
+  get isTakingResources(): boolean {
+    return this.#phase === 'active' || this.#phase === 'ending';
+  }
+
+  /** The pod as the API server has it now. */
+  update(pod: Pod): void {
+    const changed =
+      pod.metadata.labels !== this.#pod.metadata.labels || pod.metadata.annotations !== this.#pod.metadata.annotations;
+    this.#pod = pod;
+    if (pod.status) this.#writer.observe(pod.status);
+    if (changed) this.#volumesChanged = true;
+    this.wake();
+  }
+
+  /** The pod is gone from the API server. */
+  remove(last: Pod): void {
+    this.#pod = last;
+    this.#isGone = true;
+    this.#writer.close();
+    this.wake();
+  }
+
+  /** A ConfigMap or Secret of the pod has changed. */
+  noteObjectChange(): void {
+    this.#volumesChanged = true;
+    this.#starter.retryNow();
+    this.wake();
+  }
+
+  /** Refuses the pod: it never runs here. */
+  reject({ reason, message }: Verdict): void {
+    this.#deps.events.event(eventTarget(this.#pod), 'Warning', reason, message);
+    this.#phase = 'ended';
+    const { qosClass } = this.#pod.status ?? {};
+    const { generation } = this.#pod.metadata;
+    this.#writer.write({
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      phase: 'Failed',
+      reason,
+      message: `Pod was rejected: ${message}`,
+      startTime: this.#startTime,
+      ...(qosClass ? { qosClass } : {}),
+    });
+  }
+
+  /** Something may have changed: looks at the pod, now or right after what it is doing. */
+  wake(): void {
+    this.#wanted = true;
+    this.#loop ??= this.#run().finally(() => {
+      this.#loop = undefined;
+      if (this.#wanted) this.wake();
+    });
+  }
+
+  #wakeAfter(delayMs: number): void {
+    const atMs = this.#deps.clock.now() + delayMs;
+    if (this.#timer && this.#timer.atMs <= atMs) return;
+    this.#timer?.timer.cancel();
+    const timer = this.#deps.clock.after(delayMs, () => {
+      this.#timer = undefined;
+      this.wake();
+    });
+    this.#timer = { timer, atMs };
+  }
+
+  async #run(): Promise<void> {
+    while (this.#wanted && this.#phase !== 'finished') {
+      this.#wanted = false;
+      try {
+        await this.#sync();
+        this.#failures = 0;
+      } catch (err) {
+        const delayMs = Math.min(maxFailureDelayMs, 500 * 2 ** this.#failures++);
+        this.#log.warn({ err, delayMs }, 'pod not synced; trying again');
+        this.#wakeAfter(delayMs);
+      }
+    }
+    if (this.#phase === 'finished') this.#wanted = false;
+  }
+
+  async #sync(): Promise<void> {
+    if (this.#phase === 'ended') return this.#syncEnded();
+    await this.#runtime.refresh();
+    this.#tellExits();
+    this.#judge();
+    this.#watchProbes();
+    if (this.#phase === 'ending') return this.#syncEnding();
+    this.#writeStatus();
+    await this.#syncActive();
+  }
+
+  /** Whether the pod has to end, and why. */
+  #judge(): void {
+    const { metadata, spec } = this.#pod;
+    const { clock, events } = this.#deps;
+    const isDeleted = this.#isGone || metadata.deletionTimestamp !== undefined;
+    if (isDeleted) {
+      const grace = metadata.deletionGracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
+      this.#beginEnding(Math.max(1, grace));
+      return;
+    }
+    if (this.#phase !== 'active') return;
+    const grace = spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
+    if (isFinished(this.#pod) || isComplete(this.#pod, this.#runtime.state)) {
+      this.#beginEnding(grace);
+      return;
+    }
+    if (spec.activeDeadlineSeconds === undefined) return;
+    const leftMs = Date.parse(this.#startTime) + spec.activeDeadlineSeconds * 1000 - clock.now();
+    if (leftMs > 0) {
+      this.#wakeAfter(leftMs);
+      return;
+    }
+    const message = 'Pod was active on the node longer than the specified deadline';
+    this.#verdict = { reason: 'DeadlineExceeded', message };
+    events.event(eventTarget(this.#pod), 'Normal', 'DeadlineExceeded', message);
+    this.#beginEnding(grace);
+  }
+
+  #beginEnding(graceSeconds: number): void {
+    if (this.#phase === 'active') {
+      this.#phase = 'ending';
+      this.#deps.probes.stopRestarts(uidOf(this.#pod));
+    }
+    this.#stopper.limitGrace(graceSeconds);
+  }
+
+  /** Probes the containers that run, and no others. */
+  #watchProbes(): void {
+    const { probes } = this.#deps;
+    const podIp = this.#podIp();
+    for (const runtime of this.#runtime.state.containers) {
+      if (hasExited(runtime)) {
+        probes.unwatch(runtime.id);
+        continue;
+      }
+      const name = nameOf(runtime);
+      const container = findContainer(this.#pod, name);
+      if (this.#phase !== 'active' || !container || !isRunning(runtime)) continue;
+      if (runtime.id === this.#starter.startingId || isInitOnly(this.#pod, name)) continue;
+      const { initContainerStatuses = [], containerStatuses = [] } = this.#pod.status ?? {};
+      const known = [...initContainerStatuses, ...containerStatuses].find((s) => s.containerID?.endsWith(runtime.id));
+      const verdict = { ready: known?.ready ?? false, started: known?.started ?? false };
+      probes.watch({ pod: this.#pod, container, containerId: runtime.id, podIp }, runtime, verdict);
+    }
+  }
+
+  #podIp(): string {
+    return this.#starter.addresses(this.#pod).podIps[0] ?? this.#pod.status?.podIP ?? '';
+  }
+
+  async #syncActive(): Promise<void> {
+    if (!(await this.#syncVolumes())) return;
+    let plan = this.#plan();
+    if (plan.createSandbox) {
+      if (this.#starter.isBusy) return;
+      await this.#starter.createSandbox(this.#pod);
+      this.#writeStatus();
+      plan = this.#plan();
+    }
+    await this.#syncHosts();
+    for (const stop of plan.stop) {
+      const runtime = this.#runtime.state.containers.find((c) => c.id === stop.id)!;
+      const graceSeconds = this.#graceAfterProbe(stop.name, stop.reason);
+      this.#stopper.stop(this.#pod, runtime, { message: stop.message, graceSeconds, podIp: this.#podIp() });
+    }
+    const outlook = this.#starter.start(this.#pod, plan.start, () => this.wake());
+    if (outlook.wakeAfterMs !== undefined) this.#wakeAfter(outlook.wakeAfterMs);
+    // A container that has to wait for its restart says so.
+    this.#writeStatus();
+    await this.#runtime.collectGarbage();
+  }
+
+  #plan() {
+    const { probes } = this.#deps;
+    return planPod({
+      pod: this.#pod,
+      state: this.#runtime.state,
+      hasStarted: (c) => this.#hasStarted(c.id, nameOf(c)),
+      failedProbe: (id) => (this.#stopper.isStopping(id) ? undefined : probes.failedProbe(id)),
+    });
+  }
+
+  #hasStarted(id: string, name: string): boolean {
+    const container = findContainer(this.#pod, name);
+    return id !== this.#starter.startingId && (!container || this.#deps.probes.hasStarted(id, container));
+  }
+
+  #graceAfterProbe(name: string, reason: string): number {
+    const container = findContainer(this.#pod, name);
+    const probe =
+      reason === 'LivenessProbe'
+        ? container?.livenessProbe
+        : reason === 'StartupProbe'
+          ? container?.startupProbe
+          : undefined;
+    return probe?.terminationGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
+  }
+
+  /** Makes the volumes ready, or fresh. False while one is missing. */
+  async #syncVolumes(): Promise<boolean> {
+    const { clock, events } = this.#deps;
+    const isReady = this.#volumes.isReady(this.#pod);
+    const isDue = this.#volumesChanged || this.#volumes.refreshAtMs <= clock.now();
+    if (!isReady) {
+      const failed = await this.#volumes.setUp(this.#pod);
+      for (const { message } of failed) events.event(eventTarget(this.#pod), 'Warning', 'FailedMount', message);
+      if (failed.length > 0) {
+        this.#wakeAfter(Math.min(maxMountDelayMs, 500 * 2 ** this.#mountFailures++));
+        return false;
+      }
+      this.#mountFailures = 0;
+    } else if (isDue) {
+      this.#volumesChanged = false;
+      const failed = await this.#volumes.refresh(this.#pod, this.#starter.addresses(this.#pod));
+      for (const { message } of failed) events.event(eventTarget(this.#pod), 'Warning', 'FailedMount', message);
+      if (failed.length > 0) this.#wakeAfter(maxFailureDelayMs);
+    }
+    if (Number.isFinite(this.#volumes.refreshAtMs))
+      this.#wakeAfter(Math.max(0, this.#volumes.refreshAtMs - clock.now()));
+    return true;
+  }
+
+  /** The hosts file names the sandbox's address; written again when that changes. */
+  async #syncHosts(): Promise<void> {
+    const key = this.#podIp();
+    if (key === this.#hostsFor) return;
+    await this.#starter.writeHosts(this.#pod);
+    this.#hostsFor = key;
+  }
+
+  async #syncEnding(): Promise<void> {
+    await this.#starter.halt();
+    await this.#runtime.refresh();
+    if (!this.#stopper.stopAll(this.#pod, this.#runtime.state, this.#podIp())) {
+      // Those that end early show while the others still run; a deleted pod's status waits for the end.
+      if (!this.#pod.metadata.deletionTimestamp) this.#writeStatus();
+      return;
+    }
+    this.#writeStatusUnlessDeleted();
+    for (const sandbox of this.#runtime.state.sandboxes) {
+      if (sandbox.state === 'SANDBOX_READY')
+        await this.#deps.cri.runtime.StopPodSandbox({ pod_sandbox_id: sandbox.id });
+    }
+    await this.#runtime.refresh();
+    this.#tellExits();
+    this.#phase = 'ended';
+    this.#writeStatus();
+    this.#deps.probes.forgetPod(uidOf(this.#pod));
+    await this.#syncEnded();
+  }
+
+  #writeStatusUnlessDeleted(): void {
+    if (!this.#isGone && !this.#pod.metadata.deletionTimestamp) this.#writeStatus();
+  }
+
+  /** Frees what an ended pod holds; removes a deleted one altogether. */
+  async #syncEnded(): Promise<void> {
+    const isDeleted = this.#isGone || this.#pod.metadata.deletionTimestamp !== undefined;
+    await endPod(this.#deps, this.#pod, { runtime: this.#runtime, volumes: this.#volumes, isDeleted });
+    if (!isDeleted) return;
+    await this.#writer.flushed();
+    if (!this.#isGone) await this.#deleteFromApi();
+    this.#phase = 'finished';
+    this.#tellExits();
+    this.#timer?.timer.cancel();
+    this.#writer.close();
+    this.#onFinished(uidOf(this.#pod));
+  }
+
+  async #deleteFromApi(): Promise<void> {
+    const { name = '', namespace = '', uid = '' } = this.#pod.metadata;
+    try {
+      await this.#deps.pods.delete({ namespace, name }, { gracePeriodSeconds: 0, uid });
+    } catch (err) {
+      if (!isNotFound(err)) throw err;
+    }
+  }
+
+  #writeStatus(): void {
+    if (this.#isGone) return;
+    const { probes, clock, nodeIp, runtimeName } = this.#deps;
+    const pod = this.#pod;
+    const containerOf = (name: string) => findContainer(pod, name);
+    this.#writer.write(
+      computePodStatus(pod, {
+        state: this.#runtime.state,
+        known: this.#writer.current,
+        nodeIp,
+        runtimeName,
+        nowMs: clock.now(),
+        startTime: this.#startTime,
+        problemOf: (name) => this.#starter.problemOf(name),
+        terminationMessageOf: (c) => this.#runtime.terminationMessageOf(c),
+        hasStarted: (c) => this.#hasStarted(c.id, nameOf(c)),
+        isReady: (c) => {
+          const container = containerOf(nameOf(c));
+          return !container || probes.isReady(c.id, container);
+        },
+        startingId: this.#starter.startingId,
+        isEnding: this.#phase !== 'active',
+        isEnded: this.#phase === 'ended',
+        verdict: this.#phase === 'ended' ? this.#verdict : undefined,
+      }),
+    );
+  }
+
+  /** Resolves when a container does not run any more. */
+  whenExited(containerId: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#exitWaiters.set(containerId, [...(this.#exitWaiters.get(containerId) ?? []), resolve]);
+      this.#tellExits();
+    });
+  }
+
+  #tellExits(): void {
+    for (const [id, waiters] of this.#exitWaiters) {
+      const container = this.#runtime.state.containers.find((c) => c.id === id);
+      if (container && !hasExited(container)) continue;
+      this.#exitWaiters.delete(id);
+      for (const resolve of waiters) resolve();
+    }
+  }
+
+  /** For questions about containers from outside, as of logs: the sandbox that stands. */
+  get sandboxId(): string | undefined {
+    return readySandbox(this.#runtime.state)?.id;
+  }
+}

@@ -1,0 +1,134 @@
+// Starts one container: image, configuration, create, start, postStart. Every step tells an event; what fails becomes a StartError.
+// Upstream: startContainer in kuberuntime_container.go.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Container } from '../../api/core/pod/container.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { PodSandboxConfig } from '../../proto/cri.gen.ts';
+import { isRpcError } from '../../proto/cri-client.ts';
+import type { Init } from '../../proto/message.ts';
+import type { FoundImage } from '../images/image-puller.ts';
+import { buildContainerConfig } from '../spec/container-config.ts';
+import { buildEnvironment, ContainerConfigError } from '../spec/environment.ts';
+import { buildMounts } from '../spec/mounts.ts';
+import type { PodAddresses } from '../spec/pod-fields.ts';
+import { podLogDir } from '../spec/sandbox-config.ts';
+import { checkNonRoot } from '../spec/security.ts';
+import { allServiceVariables } from '../spec/service-env.ts';
+import { runHook } from './hooks.ts';
+import type { KubeletDeps } from './kubelet-deps.ts';
+import { eventTarget, uidOf } from './pod-text.ts';
+import { StartError } from './start-error.ts';
+import { stopContainer } from './stop-container.ts';
+
+export interface StartContext {
+  pod: Pod;
+  container: Container;
+  sandboxId: string;
+  sandboxConfig: Init<PodSandboxConfig>;
+  addresses: PodAddresses;
+  volumes: ReadonlyMap<string, string>;
+  restartCount: number;
+  signal: AbortSignal;
+  graceSeconds: number;
+  /** The container exists: from now on it is this one that is being started. */
+  onCreated(containerId: string): void;
+}
+
+const imageReasons = new Set(['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName']);
+
+/** Throws StartError, after its event. */
+export async function startContainer(deps: KubeletDeps, context: StartContext): Promise<void> {
+  const { pod, container } = context;
+  const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
+    deps.events.event(eventTarget(pod, container.name), type, reason, message);
+  try {
+    const found = await deps.images.ensure(pod, container, context.signal);
+    const id = await createContainer(deps, context, found);
+    tell('Normal', 'Created', 'Container created');
+    context.onCreated(id);
+    context.signal.throwIfAborted();
+    await deps.cri.runtime.StartContainer({ container_id: id }).catch((err) => {
+      throw new StartError('RunContainerError', detailsOf(err), { cause: err });
+    });
+    tell('Normal', 'Started', 'Container started');
+    await runPostStart(deps, context, id);
+  } catch (err) {
+    if (!(err instanceof StartError)) throw err;
+    if (err.reason !== 'PostStartHookError') {
+      tell('Warning', 'Failed', `Error: ${imageReasons.has(err.reason) ? err.reason : err.message}`);
+    }
+    throw err;
+  }
+}
+
+const detailsOf = (err: unknown) => (isRpcError(err) ? err.details : (err as Error).message);
+
+async function createContainer(deps: KubeletDeps, context: StartContext, found: FoundImage): Promise<string> {
+  const { pod, container, sandboxId, sandboxConfig } = context;
+  const config = await prepareConfig(deps, context, found).catch((err) => {
+    if (err instanceof ContainerConfigError) throw new StartError('CreateContainerConfigError', err.message);
+    throw err;
+  });
+  await mkdir(join(podLogDir(deps.settings.podLogsDir, pod), container.name), { recursive: true });
+  try {
+    const request = { pod_sandbox_id: sandboxId, config, sandbox_config: sandboxConfig };
+    return (await deps.cri.runtime.CreateContainer(request)).container_id;
+  } catch (err) {
+    throw new StartError('CreateContainerError', detailsOf(err), { cause: err });
+  }
+}
+
+async function prepareConfig(deps: KubeletDeps, context: StartContext, { image }: FoundImage) {
+  const { pod, container, addresses, restartCount } = context;
+  const ref = { uid: uidOf(pod), namespace: pod.metadata.namespace ?? '' };
+  const environment = await buildEnvironment(pod, container, {
+    serviceVariables: allServiceVariables(deps.services(), {
+      namespace: ref.namespace,
+      enableLinks: pod.spec.enableServiceLinks ?? true,
+    }),
+    addresses,
+    allocatable: deps.allocatable(),
+    configMap: (name) => deps.objects.configMap(ref, name),
+    secret: (name) => deps.objects.secret(ref, name),
+  });
+  checkNonRoot(pod, container, { ...(image.uid ? { uid: Number(image.uid.value) } : {}), username: image.username });
+  const podDir = join(deps.volumes.podsDir, ref.uid);
+  const mounts = await buildMounts(container, {
+    volumes: context.volumes,
+    environment,
+    hostsFile: join(podDir, 'etc-hosts'),
+    terminationLog: join(podDir, 'containers', container.name, `termination-log-${restartCount}`),
+  });
+  return buildContainerConfig(pod, container, {
+    environment,
+    mounts,
+    restartCount,
+    imageRef: image.id,
+    seccompDir: deps.settings.seccompDir,
+    nodeMemoryBytes: deps.nodeMemoryBytes,
+  });
+}
+
+async function runPostStart(deps: KubeletDeps, context: StartContext, containerId: string): Promise<void> {
+  const { pod, container, addresses, signal } = context;
+  const hook = container.lifecycle?.postStart;
+  if (!hook) return;
+  try {
+    await runHook(deps, hook, { container, containerId, podIp: addresses.podIps[0] ?? '', signal });
+  } catch (err) {
+    signal.throwIfAborted();
+    const message = 'PostStartHook failed';
+    deps.log.info({ err, pod: pod.metadata.name, container: container.name }, message);
+    deps.events.event(eventTarget(pod, container.name), 'Warning', 'FailedPostStartHook', message);
+    await stopContainer(deps, {
+      pod,
+      container,
+      containerId,
+      podIp: addresses.podIps[0] ?? '',
+      graceSeconds: context.graceSeconds,
+      message: 'FailedPostStartHook',
+    });
+    throw new StartError('PostStartHookError', (err as Error).message, { cause: err });
+  }
+}

@@ -1,0 +1,63 @@
+// Stops one container: preStop within the grace period, then the stop signal, then SIGKILL. Upstream: killContainer.
+
+import { status } from '@grpc/grpc-js';
+import type { Container } from '../../api/core/pod/container.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { isRpcError } from '../../proto/cri-client.ts';
+import { runHook } from './hooks.ts';
+import type { KubeletDeps } from './kubelet-deps.ts';
+import { eventTarget } from './pod-text.ts';
+
+export interface StopContext {
+  pod: Pod;
+  container: Container;
+  containerId: string;
+  podIp: string;
+  graceSeconds: number;
+  /** The text of the Killing event. */
+  message: string;
+  /** Aborted when the grace period has been cut short. */
+  signal?: AbortSignal;
+}
+
+/** The least a container gets between the stop signal and SIGKILL, however long preStop took. */
+const minStopSeconds = 2;
+
+/** Resolves when the container has ended. */
+export async function stopContainer(deps: KubeletDeps, context: StopContext): Promise<void> {
+  const { pod, container, containerId } = context;
+  const { clock, events, cri } = deps;
+  events.event(eventTarget(pod, container.name), 'Normal', 'Killing', context.message);
+  const startMs = clock.monotonicMs();
+  const hook = container.lifecycle?.preStop;
+  if (hook && context.graceSeconds > 0) await runPreStop(deps, context);
+  const spentSeconds = Math.floor((clock.monotonicMs() - startMs) / 1000);
+  const left = context.signal?.aborted ? minStopSeconds : Math.max(minStopSeconds, context.graceSeconds - spentSeconds);
+  try {
+    await cri.runtime.StopContainer({ container_id: containerId, timeout: String(left) });
+  } catch (err) {
+    // Somebody else removed it: it has ended.
+    if (!(isRpcError(err) && err.code === status.NOT_FOUND)) throw err;
+  }
+}
+
+/** Runs the hook for at most the grace period. Its failure is told and stops nothing. */
+async function runPreStop(deps: KubeletDeps, context: StopContext): Promise<void> {
+  const { pod, container, containerId, podIp, graceSeconds } = context;
+  const timeout = new AbortController();
+  const timer = deps.clock.after(graceSeconds * 1000, () => timeout.abort(new Error('the grace period is over')));
+  const signal = context.signal ? AbortSignal.any([timeout.signal, context.signal]) : timeout.signal;
+  try {
+    await Promise.race([
+      runHook(deps, container.lifecycle!.preStop!, { container, containerId, podIp, signal }),
+      new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true })),
+    ]);
+  } catch (err) {
+    if (signal.aborted) return;
+    const message = 'PreStopHook failed';
+    deps.log.info({ err, pod: pod.metadata.name, container: container.name }, message);
+    deps.events.event(eventTarget(pod, container.name), 'Warning', 'FailedPreStopHook', message);
+  } finally {
+    timer.cancel();
+  }
+}

@@ -1,0 +1,24 @@
+// Probe by command: succeeds when it exits with 0. Upstream: pkg/probe/exec.
+import { status } from '@grpc/grpc-js';
+import { type CriClient, isRpcError } from '../../proto/cri-client.ts';
+import { failure, type Prober, success, unknown } from './probe-result.ts';
+import { describeRpcError } from './rpc-text.ts';
+
+const maxOutputBytes = 10 << 10;
+
+export const createExecProber =
+  (cri: CriClient): Prober =>
+  async (probe, { containerId }) => {
+    const command = probe.exec?.command ?? [];
+    const seconds = probe.timeoutSeconds ?? 1;
+    try {
+      const answer = await cri.runtime.ExecSync({ container_id: containerId, cmd: command, timeout: String(seconds) });
+      const output = Buffer.concat([answer.stdout, answer.stderr]).subarray(0, maxOutputBytes).toString();
+      return answer.exit_code === 0 ? success(output) : failure(output);
+    } catch (err) {
+      if (isRpcError(err) && err.code === status.DEADLINE_EXCEEDED) {
+        return failure(`command timed out: "${command.join(' ')}" timed out after ${seconds}s`);
+      }
+      return unknown(describeRpcError(err));
+    }
+  };

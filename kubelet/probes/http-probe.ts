@@ -1,0 +1,111 @@
+// Probe by HTTP GET: succeeds on a status from 200 to 399. Redirects within the host are followed. Upstream: pkg/probe/http.
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { HTTPGetAction } from '../../api/core/pod/probe.ts';
+import type { Clock } from '../../machinery/clock.ts';
+import {
+  describeDialError,
+  failure,
+  type ProbeResult,
+  type Prober,
+  resolvePort,
+  success,
+  timeoutMsOf,
+} from './probe-result.ts';
+
+const maxBodyBytes = 10 << 10;
+const maxRedirects = 10;
+const timedOut = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
+
+export interface HttpRequestOptions {
+  url: URL;
+  headers: Record<string, string>;
+  timeoutMs: number;
+  clock: Clock;
+}
+
+export const createHttpProber =
+  (clock: Clock): Prober =>
+  async (probe, { container, podIp }) => {
+    const action = probe.httpGet!;
+    const url = urlOf(action, resolvePort(action.port, container), podIp);
+    return follow({ url, headers: headersOf(action), timeoutMs: timeoutMsOf(probe), clock }, maxRedirects);
+  };
+
+export function urlOf(action: HTTPGetAction, port: number, podIp: string): URL {
+  const host = action.host || podIp;
+  const scheme = (action.scheme ?? 'HTTP').toLowerCase();
+  const path = action.path ?? '/';
+  return new URL(
+    `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path.startsWith('/') ? path : `/${path}`}`,
+  );
+}
+
+export function headersOf(action: HTTPGetAction): Record<string, string> {
+  const headers: Record<string, string> = { 'user-agent': 'kube-probe/1.36', accept: '*/*', connection: 'close' };
+  for (const { name, value } of action.httpHeaders ?? []) headers[name.toLowerCase()] = value;
+  return headers;
+}
+
+async function follow(options: HttpRequestOptions, left: number): Promise<ProbeResult> {
+  const shown = showUrl(options.url);
+  try {
+    const { status, body, location } = await httpGet(options);
+    if (status >= 300 && status < 400 && location) {
+      const next = new URL(location, options.url);
+      // Another host is not ours to judge: arriving at a redirect was a success.
+      if (next.hostname !== options.url.hostname) return success('Probe terminated redirects');
+      if (left === 0) return failure(`Get "${shown}": stopped after 10 redirects`);
+      return follow({ ...options, url: next }, left - 1);
+    }
+    if (status >= 200 && status < 400) return success(body);
+    return failure(`HTTP probe failed with statuscode: ${status}`);
+  } catch (err) {
+    const address = `${options.url.hostname}:${portOf(options.url)}`;
+    const { message } = err as Error;
+    return failure(
+      `Get "${shown}": ${message === timedOut ? timedOut : describeDialError(err as NodeJS.ErrnoException, address)}`,
+    );
+  }
+}
+
+const portOf = (url: URL) => url.port || (url.protocol === 'https:' ? '443' : '80');
+// The port is shown even where it is the scheme's own.
+const showUrl = (url: URL) => `${url.protocol}//${url.hostname}:${portOf(url)}${url.pathname}${url.search}`;
+
+interface HttpAnswer {
+  status: number;
+  body: string;
+  location: string | undefined;
+}
+
+/** One GET. Rejects when there is no answer in time; certificates are not checked. */
+export function httpGet({ url, headers, timeoutMs, clock }: HttpRequestOptions): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const onResponse = (response: IncomingMessage) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on('data', (chunk: Buffer) => {
+        if (size < maxBodyBytes) chunks.push(chunk.subarray(0, maxBodyBytes - size));
+        size += chunk.length;
+      });
+      response.on('error', reject);
+      response.on('end', () => {
+        timer.cancel();
+        const body = Buffer.concat(chunks).toString();
+        resolve({ status: response.statusCode ?? 0, body, location: response.headers.location });
+      });
+    };
+    const options = { method: 'GET', headers, agent: false as const };
+    const request =
+      url.protocol === 'https:'
+        ? httpsRequest(url, { ...options, rejectUnauthorized: false }, onResponse)
+        : httpRequest(url, options, onResponse);
+    const timer = clock.after(timeoutMs, () => request.destroy(new Error(timedOut)));
+    request.on('error', (err) => {
+      timer.cancel();
+      reject(err);
+    });
+    request.end();
+  });
+}

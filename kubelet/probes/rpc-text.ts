@@ -1,0 +1,15 @@
+// Errors of the runtime's calls in the words that people know from gRPC in Go.
+import { status } from '@grpc/grpc-js';
+import { isRpcError } from '../../proto/cri-client.ts';
+
+/** DEADLINE_EXCEEDED is DeadlineExceeded there. */
+const goName = (code: number) =>
+  (status[code] ?? 'UNKNOWN')
+    .toLowerCase()
+    .split('_')
+    .map((word) => word[0]!.toUpperCase() + word.slice(1))
+    .join('');
+
+export function describeRpcError(err: unknown): string {
+  return isRpcError(err) ? `rpc error: code = ${goName(err.code)} desc = ${err.details}` : (err as Error).message;
+}

@@ -1,0 +1,133 @@
+// The kubelet's own server: logs, exec, attach, port-forward, health, metrics and stats, over HTTPS, for the API server and cluster admins.
+// Plain node:https (docs/adr/005-kubelet-server.md). https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import type { Registry } from 'prom-client';
+import type { Clock } from '../../machinery/clock.ts';
+import type { Logger } from '../../machinery/log.ts';
+import type { CriClient } from '../../proto/cri-client.ts';
+import type { PodSet } from '../pods/pod-set.ts';
+import { judgeClient } from './client-access.ts';
+import { HttpError } from './http-error.ts';
+import { serveLogs } from './logs-route.ts';
+import { describeNodeStats } from './stats.ts';
+import { openStream } from './stream-route.ts';
+
+export interface KubeletServerTls {
+  cert: Buffer;
+  key: Buffer;
+  clientCa: Buffer;
+}
+
+export interface ServerDeps {
+  port: number;
+  tls: KubeletServerTls;
+  nodeName: string;
+  pods: PodSet;
+  cri: CriClient;
+  clock: Clock;
+  log: Logger;
+  metrics: Registry;
+}
+
+export interface KubeletServer {
+  close(): Promise<void>;
+}
+
+export async function startServer(deps: ServerDeps): Promise<KubeletServer> {
+  const { cert, key, clientCa } = deps.tls;
+  const server = createServer({ cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false });
+  const sockets = new Set<Duplex>();
+  server.on('secureConnection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.on('request', (req, res) => {
+    answer(deps, req, res).catch((err) => sendError(deps, res, err));
+  });
+  server.on('upgrade', (req, socket, head) => {
+    socket.on('error', () => socket.destroy());
+    upgrade(deps, req, socket, head).catch((err) => refuse(deps, socket, err));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(deps.port, () => resolve());
+  });
+  return {
+    close() {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function checkAccess(req: IncomingMessage): void {
+  const problem = judgeClient(req.socket as TLSSocket);
+  if (problem) throw new HttpError(problem.code, problem.message);
+}
+
+async function answer(deps: ServerDeps, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  checkAccess(req);
+  const url = new URL(req.url ?? '/', 'https://kubelet');
+  const [route = '', ...rest] = url.pathname
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decodeURIComponent);
+  if (route === 'containerLogs') return serveLogs(deps, { req, res, names: rest, query: url.searchParams });
+  if (['exec', 'attach', 'portForward'].includes(route)) throw new HttpError(400, 'Upgrade request required');
+  if (req.method !== 'GET') throw new HttpError(405, 'Method Not Allowed');
+  switch (url.pathname) {
+    case '/healthz':
+    case '/healthz/ping':
+      return send(res, 'text/plain', 'ok');
+    case '/pods':
+    case '/pods/': {
+      const items = deps.pods.list().map(({ pod, status }) => ({ ...pod, status }));
+      return send(res, 'application/json', JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items }));
+    }
+    case '/metrics':
+      return send(res, deps.metrics.contentType, await deps.metrics.metrics());
+    case '/stats/summary':
+      return send(res, 'application/json', JSON.stringify(await describeNodeStats(deps)));
+    default:
+      throw new HttpError(404, '404 page not found');
+  }
+}
+
+function send(res: ServerResponse, contentType: string, body: string): void {
+  res.writeHead(200, { 'content-type': contentType });
+  res.end(body);
+}
+
+async function upgrade(deps: ServerDeps, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  checkAccess(req);
+  const url = new URL(req.url ?? '/', 'https://kubelet');
+  const parts = url.pathname
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decodeURIComponent);
+  await openStream(deps, { req, socket, head, parts, query: url.searchParams });
+}
+
+function sendError({ log }: ServerDeps, res: ServerResponse, err: unknown): void {
+  const { code, text } = describeError(err);
+  if (code === 500) log.warn({ err }, 'a request failed');
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  res.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' });
+  res.end(`${text}\n`);
+}
+
+function refuse({ log }: ServerDeps, socket: Duplex, err: unknown): void {
+  const { code, text } = describeError(err);
+  if (code === 500) log.warn({ err }, 'a stream could not be opened');
+  const head = `HTTP/1.1 ${code} ${code === 401 ? 'Unauthorized' : 'Error'}\r\nContent-Type: text/plain; charset=utf-8`;
+  socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`);
+}
+
+const describeError = (err: unknown) =>
+  err instanceof HttpError ? { code: err.code, text: err.message } : { code: 500, text: (err as Error).message };

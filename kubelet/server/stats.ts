@@ -1,0 +1,91 @@
+// /stats/summary: use of the node's resources by pods and containers, as the runtime measures it.
+// Upstream: staging/src/k8s.io/kubelet/pkg/apis/stats/v1alpha1.
+
+import type {
+  CpuUsage,
+  FilesystemUsage,
+  MemoryUsage,
+  NetworkInterfaceUsage,
+  PodSandboxStats,
+} from '../../proto/cri.gen.ts';
+import type { CriClient } from '../../proto/cri-client.ts';
+
+const timeOf = (nanoseconds: string) => new Date(Number(BigInt(nanoseconds || '0') / 1_000_000n)).toISOString();
+const numberOf = (value: { value: string } | null) => (value ? Number(value.value) : undefined);
+
+export async function describeNodeStats({ cri, nodeName }: { cri: CriClient; nodeName: string }): Promise<object> {
+  const { stats } = await cri.runtime.ListPodSandboxStats({});
+  const pods = stats.map(describePod);
+  return { node: { nodeName }, pods };
+}
+
+function describePod({ attributes, linux }: PodSandboxStats): object {
+  const { name = '', namespace = '', uid = '' } = attributes?.metadata ?? {};
+  const network = linux?.network;
+  return {
+    podRef: { name, namespace, uid },
+    ...cpuOf(linux?.cpu ?? null),
+    ...memoryOf(linux?.memory ?? null),
+    ...(network
+      ? {
+          network: {
+            time: timeOf(network.timestamp),
+            ...(network.default_interface ? interfaceOf(network.default_interface) : {}),
+            interfaces: network.interfaces.map(interfaceOf),
+          },
+        }
+      : {}),
+    process_stats: { process_count: numberOf(linux?.process?.process_count ?? null) ?? 0 },
+    containers: (linux?.containers ?? []).map((c) => ({
+      name: c.attributes?.metadata?.name ?? '',
+      ...cpuOf(c.cpu),
+      ...memoryOf(c.memory),
+      ...rootfsOf(c.writable_layer),
+    })),
+  };
+}
+
+const cpuOf = (cpu: CpuUsage | null) =>
+  cpu
+    ? {
+        cpu: {
+          time: timeOf(cpu.timestamp),
+          usageNanoCores: numberOf(cpu.usage_nano_cores),
+          usageCoreNanoSeconds: numberOf(cpu.usage_core_nano_seconds),
+        },
+      }
+    : {};
+
+const memoryOf = (memory: MemoryUsage | null) =>
+  memory
+    ? {
+        memory: {
+          time: timeOf(memory.timestamp),
+          availableBytes: numberOf(memory.available_bytes),
+          usageBytes: numberOf(memory.usage_bytes),
+          workingSetBytes: numberOf(memory.working_set_bytes),
+          rssBytes: numberOf(memory.rss_bytes),
+          pageFaults: numberOf(memory.page_faults),
+          majorPageFaults: numberOf(memory.major_page_faults),
+        },
+      }
+    : {};
+
+const rootfsOf = (layer: FilesystemUsage | null) =>
+  layer
+    ? {
+        rootfs: {
+          time: timeOf(layer.timestamp),
+          usedBytes: numberOf(layer.used_bytes),
+          inodesUsed: numberOf(layer.inodes_used),
+        },
+      }
+    : {};
+
+const interfaceOf = (i: NetworkInterfaceUsage) => ({
+  name: i.name,
+  rxBytes: numberOf(i.rx_bytes),
+  rxErrors: numberOf(i.rx_errors),
+  txBytes: numberOf(i.tx_bytes),
+  txErrors: numberOf(i.tx_errors),
+});

@@ -1,0 +1,82 @@
+// exec, attach and port-forward: asks the runtime for a session's URL and joins the two connections. The protocols (WebSocket, SPDY) are
+// spoken by the ends; from here on only bytes are carried. Upstream: pkg/kubelet/server and its streaming proxy.
+import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { CriClient } from '../../proto/cri-client.ts';
+import type { PodSet } from '../pods/pod-set.ts';
+import { HttpError } from './http-error.ts';
+import { bareId, findWorker, statusOf } from './pod-lookup.ts';
+
+interface StreamRequest {
+  req: IncomingMessage;
+  socket: Duplex;
+  head: Buffer;
+  /** Route, namespace, pod and, but for port-forward, container. */
+  parts: readonly string[];
+  query: URLSearchParams;
+}
+
+export async function openStream(deps: { pods: PodSet; cri: CriClient }, request: StreamRequest): Promise<void> {
+  const url = new URL(await askForUrl(deps, request));
+  await join(request, url);
+}
+
+async function askForUrl({ pods, cri }: { pods: PodSet; cri: CriClient }, request: StreamRequest): Promise<string> {
+  const { parts, query } = request;
+  const [route = '', namespace = '', podName = '', container = ''] = parts;
+  const isOn = (name: string) => query.get(name) === '1' || query.get(name) === 'true';
+  if (!['exec', 'attach', 'portForward'].includes(route)) throw new HttpError(404, '404 page not found');
+  const worker = findWorker(pods, namespace, podName);
+  if (route === 'portForward') {
+    const { sandboxId } = worker;
+    if (!sandboxId)
+      throw new HttpError(
+        400,
+        `unable to forward port because pod is not running. Current status=${worker.status.phase}`,
+      );
+    const port = query
+      .getAll('port')
+      .flatMap((text) => text.split(','))
+      .filter((text) => text !== '')
+      .map(Number);
+    return (await cri.runtime.PortForward({ pod_sandbox_id: sandboxId, port })).url;
+  }
+  const status = statusOf(worker, container);
+  if (!status?.state?.running) throw new HttpError(400, `container not found ("${container}")`);
+  const tty = isOn('tty');
+  const streams = { stdin: isOn('input'), stdout: isOn('output'), stderr: isOn('error') && !tty, tty };
+  const container_id = bareId(status.containerID);
+  if (route === 'exec') return (await cri.runtime.Exec({ container_id, cmd: query.getAll('command'), ...streams })).url;
+  return (await cri.runtime.Attach({ container_id, ...streams })).url;
+}
+
+const ownHeaders = new Set(['host', 'authorization', 'content-length']);
+
+/** Sends the upgrade on and carries bytes until either end closes. */
+function join({ req, socket, head }: StreamRequest, url: URL): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const upstream = connect({ host: url.hostname, port: Number(url.port) });
+    upstream.setNoDelay(true);
+    let joined = false;
+    upstream.once('connect', () => {
+      joined = true;
+      const lines = [`${req.method} ${url.pathname}${url.search} HTTP/1.1`, `Host: ${url.host}`];
+      for (let i = 0; i < req.rawHeaders.length; i += 2) {
+        if (!ownHeaders.has(req.rawHeaders[i]!.toLowerCase()))
+          lines.push(`${req.rawHeaders[i]}: ${req.rawHeaders[i + 1]}`);
+      }
+      upstream.write(`${lines.join('\r\n')}\r\n\r\n`);
+      if (head.length > 0) upstream.write(head);
+      socket.pipe(upstream);
+      upstream.pipe(socket);
+      resolve();
+    });
+    upstream.on('error', (err) => {
+      if (joined) socket.destroy();
+      else reject(new Error(`error dialing the container runtime: ${err.message}`, { cause: err }));
+    });
+    socket.on('close', () => upstream.destroy());
+    upstream.on('close', () => socket.end());
+  });
+}

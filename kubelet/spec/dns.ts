@@ -1,0 +1,62 @@
+// Name resolution in a pod: the resolv.conf its DNS policy asks for.
+// https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/ Upstream: pkg/kubelet/network/dns.
+import type { Pod } from '../../api/core/pod.ts';
+import { isHostNetwork } from '../pods/pod-text.ts';
+
+export interface ResolverConfig {
+  servers: string[];
+  searches: string[];
+  options: string[];
+}
+
+export interface DnsSettings {
+  clusterDns: string;
+  clusterDomain: string;
+  /** The node's own resolver. */
+  node: ResolverConfig;
+}
+
+const maxServers = 3;
+const maxSearches = 32;
+const clusterOptions = ['ndots:5'];
+
+/** Reads a resolv.conf. */
+export function parseResolvConf(text: string): ResolverConfig {
+  const out: ResolverConfig = { servers: [], searches: [], options: [] };
+  for (const line of text.split('\n')) {
+    const [word = '', ...rest] = line.trim().split(/\s+/);
+    if (word === 'nameserver' && rest[0]) out.servers.push(rest[0]);
+    // The last of several lines counts.
+    else if (word === 'search') out.searches = rest.filter((x) => x !== '.').map((x) => x.replace(/\.$/, ''));
+    else if (word === 'options') out.options = rest;
+  }
+  return out;
+}
+
+const unique = (items: readonly string[]) => [...new Set(items)];
+
+/** Options of the pod replace those of the same name before them. */
+function mergeOptions(base: readonly string[], more: readonly { name?: string; value?: string }[]): string[] {
+  const byName = new Map(base.map((o) => [o.split(':')[0]!, o]));
+  for (const { name = '', value } of more) byName.set(name, value ? `${name}:${value}` : name);
+  return [...byName.values()];
+}
+
+export function buildDnsConfig(pod: Pod, settings: DnsSettings): ResolverConfig {
+  const base = chooseBase(pod, settings);
+  const own = pod.spec.dnsConfig ?? {};
+  return {
+    servers: unique([...base.servers, ...(own.nameservers ?? [])]).slice(0, maxServers),
+    searches: unique([...base.searches, ...(own.searches ?? [])]).slice(0, maxSearches),
+    options: mergeOptions(base.options, own.options ?? []),
+  };
+}
+
+function chooseBase(pod: Pod, { clusterDns, clusterDomain, node }: DnsSettings): ResolverConfig {
+  const policy = pod.spec.dnsPolicy ?? 'ClusterFirst';
+  if (policy === 'None') return { servers: [], searches: [], options: [] };
+  const isCluster = policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && !isHostNetwork(pod));
+  if (!isCluster || !clusterDns) return node;
+  const domains = [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain];
+  return { servers: [clusterDns], searches: [...domains, ...node.searches], options: clusterOptions };
+}

@@ -1,0 +1,103 @@
+// The environment of a container: services, then envFrom, then env, each later one winning; $(NAME) sees what stands before it.
+// Upstream: makeEnvironmentVariables in kubelet_pods.go, with its error texts.
+import type { ConfigMap } from '../../api/core/configmap.ts';
+import type { Container } from '../../api/core/pod/container.ts';
+import type { EnvVarSource } from '../../api/core/pod/env.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { Secret } from '../../api/core/secret.ts';
+import { findContainer } from '../pods/pod-text.ts';
+import { expand } from './expansion.ts';
+import { type PodAddresses, podField, resourceField } from './pod-fields.ts';
+
+export interface EnvironmentSources {
+  serviceVariables: Readonly<Record<string, string>>;
+  addresses: PodAddresses;
+  allocatable: Readonly<Record<string, string>>;
+  /** Undefined when there is none. */
+  configMap(name: string): Promise<ConfigMap | undefined>;
+  secret(name: string): Promise<Secret | undefined>;
+}
+
+/** A container cannot be configured: its text becomes the message of CreateContainerConfigError. */
+export class ContainerConfigError extends Error {}
+
+export const decodeBase64 = (text: string) => Buffer.from(text, 'base64');
+
+/** The variables in order. Throws ContainerConfigError for a source that is missing and not optional. */
+export async function buildEnvironment(
+  pod: Pod,
+  container: Container,
+  sources: EnvironmentSources,
+): Promise<Map<string, string>> {
+  const result = new Map<string, string>();
+  await addEnvFrom(container, sources, result);
+  const expanded = new Map<string, string>();
+  const lookUp = (name: string) => expanded.get(name) ?? result.get(name) ?? sources.serviceVariables[name];
+  for (const { name, value = '', valueFrom } of container.env ?? []) {
+    const resolved = valueFrom ? await resolveSource(pod, container, valueFrom, sources) : expand(value, lookUp);
+    if (resolved === undefined) continue;
+    expanded.set(name, resolved);
+    result.set(name, resolved);
+  }
+  for (const [name, value] of Object.entries(sources.serviceVariables)) if (!result.has(name)) result.set(name, value);
+  return result;
+}
+
+async function addEnvFrom(
+  container: Container,
+  sources: EnvironmentSources,
+  result: Map<string, string>,
+): Promise<void> {
+  for (const { prefix = '', configMapRef, secretRef } of container.envFrom ?? []) {
+    if (configMapRef) {
+      const found = await sources.configMap(configMapRef.name ?? '');
+      if (!found && !configMapRef.optional)
+        throw new ContainerConfigError(`configmap "${configMapRef.name}" not found`);
+      for (const [key, value] of Object.entries(found?.data ?? {})) result.set(prefix + key, value);
+    }
+    if (secretRef) {
+      const found = await sources.secret(secretRef.name ?? '');
+      if (!found && !secretRef.optional) throw new ContainerConfigError(`secret "${secretRef.name}" not found`);
+      for (const [key, value] of Object.entries(found?.data ?? {}))
+        result.set(prefix + key, decodeBase64(value).toString());
+    }
+  }
+}
+
+async function resolveSource(
+  pod: Pod,
+  container: Container,
+  source: EnvVarSource,
+  sources: EnvironmentSources,
+): Promise<string | undefined> {
+  const { namespace = '' } = pod.metadata;
+  if (source.fieldRef) return podField(pod, source.fieldRef.fieldPath, sources.addresses);
+  if (source.resourceFieldRef) {
+    const of = source.resourceFieldRef.containerName;
+    const target = of ? findContainer(pod, of) : container;
+    if (!target) throw new ContainerConfigError(`container ${of} not found`);
+    return resourceField(target, source.resourceFieldRef, sources.allocatable);
+  }
+  if (source.configMapKeyRef) {
+    const { name = '', key, optional } = source.configMapKeyRef;
+    const found = await sources.configMap(name);
+    if (!found && !optional) throw new ContainerConfigError(`configmap "${name}" not found`);
+    const value = found?.data?.[key];
+    if (value === undefined && !optional) {
+      throw new ContainerConfigError(`couldn't find key ${key} in ConfigMap ${namespace}/${name}`);
+    }
+    return value;
+  }
+  if (source.secretKeyRef) {
+    const { name = '', key, optional } = source.secretKeyRef;
+    const found = await sources.secret(name);
+    if (!found && !optional) throw new ContainerConfigError(`secret "${name}" not found`);
+    const value = found?.data?.[key];
+    if (value === undefined) {
+      if (optional) return undefined;
+      throw new ContainerConfigError(`couldn't find key ${key} in Secret ${namespace}/${name}`);
+    }
+    return decodeBase64(value).toString();
+  }
+  throw new ContainerConfigError('env: this source of a variable is not supported by this kubelet');
+}

@@ -1,0 +1,83 @@
+// Facts about a pod and its containers that variables and files may take: fieldRef and resourceFieldRef.
+// https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
+
+import type { Container } from '../../api/core/pod/container.ts';
+import type { ResourceFieldSelector } from '../../api/core/pod/env.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { compareQuantities, isZeroQuantity, parseQuantity } from '../../machinery/quantity.ts';
+
+/** Addresses are known only once the sandbox stands, and may not have reached the API server yet. */
+export interface PodAddresses {
+  podIps: readonly string[];
+  hostIps: readonly string[];
+}
+
+/** `key="value"` lines with Go's quoting, sorted. */
+export function formatMap(map: Readonly<Record<string, string>> | undefined): string {
+  return Object.keys(map ?? {})
+    .sort()
+    .map((key) => `${key}=${JSON.stringify(map![key])}`)
+    .join('\n');
+}
+
+/** The value of a field path. Throws for a path that is not supported. */
+export function podField(pod: Pod, path: string, addresses: PodAddresses): string {
+  const { metadata, spec } = pod;
+  const [, map, key] = /^(metadata\.(?:labels|annotations))\['(.+)'\]$/.exec(path) ?? [];
+  if (map && key) return (map === 'metadata.labels' ? metadata.labels : metadata.annotations)?.[key] ?? '';
+  switch (path) {
+    case 'metadata.name':
+      return metadata.name ?? '';
+    case 'metadata.namespace':
+      return metadata.namespace ?? '';
+    case 'metadata.uid':
+      return metadata.uid ?? '';
+    case 'metadata.labels':
+      return formatMap(metadata.labels);
+    case 'metadata.annotations':
+      return formatMap(metadata.annotations);
+    case 'spec.nodeName':
+      return spec.nodeName ?? '';
+    case 'spec.serviceAccountName':
+      return spec.serviceAccountName ?? '';
+    case 'status.hostIP':
+      return addresses.hostIps[0] ?? '';
+    case 'status.hostIPs':
+      return addresses.hostIps.join(',');
+    case 'status.podIP':
+      return addresses.podIps[0] ?? '';
+    case 'status.podIPs':
+      return addresses.podIps.join(',');
+    default:
+      throw new Error(`unsupported fieldPath: ${path}`);
+  }
+}
+
+/** The value of a resource of a container, in units of the divisor, rounded up. A limit that is not set is what the node has. */
+export function resourceField(
+  container: Container,
+  selector: ResourceFieldSelector,
+  allocatable: Readonly<Record<string, string>>,
+): string {
+  const [side = '', name = ''] = splitOnce(selector.resource);
+  if (side !== 'limits' && side !== 'requests')
+    throw new Error(`unsupported container resource : ${selector.resource}`);
+  const { limits, requests } = container.resources ?? {};
+  const bounded = limits?.[name] !== undefined && !isZeroQuantity(limits[name]) ? limits[name] : allocatable[name];
+  const amount = side === 'limits' ? bounded : (requests?.[name] ?? '0');
+  const nanos = parseQuantity(amount ?? '0')!.nanos;
+  const isCpu = name === 'cpu';
+  const divisor =
+    selector.divisor && compareQuantities(selector.divisor, '0') > 0
+      ? parseQuantity(selector.divisor)!.nanos
+      : 1_000_000_000n;
+  // CPU is exact to a thousandth, everything else to one.
+  const unit = isCpu ? 1_000_000n : 1_000_000_000n;
+  const rounded = ((nanos + unit - 1n) / unit) * unit;
+  return String((rounded + divisor - 1n) / divisor);
+}
+
+function splitOnce(text: string): [string, string] {
+  const dot = text.indexOf('.');
+  return dot < 0 ? [text, ''] : [text.slice(0, dot), text.slice(dot + 1)];
+}

@@ -1,0 +1,62 @@
+// Requests and limits as cgroup values. Upstream: cm/helpers_linux.go and kuberuntime_container_linux.go.
+
+import type { Container } from '../../api/core/pod/container.ts';
+import { qosClassOf } from '../../api/core/pod/qos.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
+import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
+import type { Init } from '../../proto/message.ts';
+
+const minShares = 2;
+const maxShares = 262_144;
+const sharesPerCpu = 1024;
+export const cpuPeriodUs = 100_000;
+const minQuotaUs = 1000;
+
+export function sharesOfMilliCpu(milliCpu: number): number {
+  if (milliCpu === 0) return minShares;
+  return Math.min(maxShares, Math.max(minShares, Math.floor((milliCpu * sharesPerCpu) / 1000)));
+}
+
+/** -1 for no limit. */
+export function quotaOfMilliCpu(milliCpu: number): number {
+  return milliCpu === 0 ? -1 : Math.max(minQuotaUs, Math.floor((milliCpu * cpuPeriodUs) / 1000));
+}
+
+/** How soon the kernel ends a container when memory runs out: the less a pod promised, the sooner. */
+export function oomScoreAdj(pod: Pod, container: Container, nodeMemoryBytes: number): number {
+  if ((pod.spec.priority ?? 0) >= 2_000_000_000) return -997;
+  const qos = qosClassOf(pod.spec);
+  if (qos === 'Guaranteed') return -997;
+  if (qos === 'BestEffort') return 1000;
+  const requested = quantityValue(container.resources?.requests?.memory);
+  const score = Math.floor(1000 - (1000 * requested) / nodeMemoryBytes);
+  return Math.min(999, Math.max(3, score));
+}
+
+export function containerResources(
+  pod: Pod,
+  container: Container,
+  nodeMemoryBytes: number,
+): Init<LinuxContainerResources> {
+  const { requests, limits } = container.resources ?? {};
+  const cpuLimit = quantityMilliValue(limits?.cpu);
+  const cpuRequest = requests?.cpu === undefined ? cpuLimit : quantityMilliValue(requests.cpu);
+  const memoryLimit = quantityValue(limits?.memory);
+  return {
+    cpu_shares: String(sharesOfMilliCpu(cpuRequest)),
+    cpu_period: String(cpuPeriodUs),
+    cpu_quota: String(quotaOfMilliCpu(cpuLimit)),
+    oom_score_adj: String(oomScoreAdj(pod, container, nodeMemoryBytes)),
+    // Swap is not for pods: memory and swap together are the memory limit.
+    ...(memoryLimit > 0
+      ? { memory_limit_in_bytes: String(memoryLimit), memory_swap_limit_in_bytes: String(memoryLimit) }
+      : {}),
+    hugepage_limits: Object.entries(limits ?? {})
+      .filter(([name]) => name.startsWith('hugepages-'))
+      .map(([name, amount]) => ({ page_size: pageSizeOf(name), limit: String(quantityValue(amount)) })),
+  };
+}
+
+/** `hugepages-2Mi` is 2MB to the kernel. */
+const pageSizeOf = (resource: string) => resource.slice('hugepages-'.length).replace(/i$/, 'B');

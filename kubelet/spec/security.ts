@@ -1,0 +1,117 @@
+// Security settings of pods and containers as the runtime takes them; the container's win over the pod's.
+// Upstream: pkg/securitycontext and kuberuntime/security_context.go.
+import { join } from 'node:path';
+import type { Container } from '../../api/core/pod/container.ts';
+import type { SeccompProfile } from '../../api/core/pod/security-context.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type {
+  LinuxContainerSecurityContext,
+  LinuxSandboxSecurityContext,
+  NamespaceOption,
+  SecurityProfile,
+} from '../../proto/cri.gen.ts';
+import type { Init } from '../../proto/message.ts';
+import { describePod } from '../pods/pod-text.ts';
+import { ContainerConfigError } from './environment.ts';
+
+const maskedPaths = [
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
+];
+const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+export function namespaceOptions(pod: Pod): Init<NamespaceOption> {
+  const { hostNetwork, hostIPC, hostPID, shareProcessNamespace } = pod.spec;
+  return {
+    network: hostNetwork ? 'NODE' : 'POD',
+    ipc: hostIPC ? 'NODE' : 'POD',
+    pid: hostPID ? 'NODE' : shareProcessNamespace ? 'POD' : 'CONTAINER',
+  };
+}
+
+function seccompOf(profile: SeccompProfile | undefined, seccompDir: string): Init<SecurityProfile> {
+  if (!profile || profile.type === 'Unconfined') return { profile_type: 'Unconfined' };
+  if (profile.type === 'RuntimeDefault') return { profile_type: 'RuntimeDefault' };
+  return { profile_type: 'Localhost', localhost_ref: join(seccompDir, profile.localhostProfile ?? '') };
+}
+
+const int64 = (value: number | undefined) => (value === undefined ? {} : { value: String(value) });
+
+/** Groups the processes are in besides their own: the pod's, and the one that owns the volumes. */
+function supplementalGroups(pod: Pod): string[] {
+  const { supplementalGroups: own = [], fsGroup } = pod.spec.securityContext ?? {};
+  return [...own, ...(fsGroup === undefined ? [] : [fsGroup])].map(String);
+}
+
+export function sandboxSecurity(pod: Pod, seccompDir: string): Init<LinuxSandboxSecurityContext> {
+  const context = pod.spec.securityContext ?? {};
+  const privileged = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some(
+    (c) => c.securityContext?.privileged,
+  );
+  return {
+    privileged,
+    namespace_options: namespaceOptions(pod),
+    seccomp: seccompOf(context.seccompProfile ?? { type: 'RuntimeDefault' }, seccompDir),
+    ...(context.runAsUser === undefined ? {} : { run_as_user: int64(context.runAsUser) }),
+    ...(context.runAsGroup === undefined ? {} : { run_as_group: int64(context.runAsGroup) }),
+    supplemental_groups: supplementalGroups(pod),
+    supplemental_groups_policy: context.supplementalGroupsPolicy ?? 'Merge',
+  };
+}
+
+export function containerSecurity(
+  pod: Pod,
+  container: Container,
+  seccompDir: string,
+): Init<LinuxContainerSecurityContext> {
+  const own = container.securityContext ?? {};
+  const context = pod.spec.securityContext ?? {};
+  const runAsUser = own.runAsUser ?? context.runAsUser;
+  const runAsGroup = own.runAsGroup ?? context.runAsGroup;
+  const privileged = own.privileged ?? false;
+  const unmasked = privileged || own.procMount === 'Unmasked';
+  return {
+    privileged,
+    readonly_rootfs: own.readOnlyRootFilesystem ?? false,
+    no_new_privs: own.allowPrivilegeEscalation === false,
+    capabilities: { add_capabilities: own.capabilities?.add ?? [], drop_capabilities: own.capabilities?.drop ?? [] },
+    namespace_options: namespaceOptions(pod),
+    seccomp: seccompOf(own.seccompProfile ?? context.seccompProfile, seccompDir),
+    supplemental_groups: supplementalGroups(pod),
+    supplemental_groups_policy: context.supplementalGroupsPolicy ?? 'Merge',
+    masked_paths: unmasked ? [] : maskedPaths,
+    readonly_paths: unmasked ? [] : readonlyPaths,
+    ...(runAsUser === undefined ? {} : { run_as_user: int64(runAsUser) }),
+    ...(runAsGroup === undefined ? {} : { run_as_group: int64(runAsGroup) }),
+  };
+}
+
+/** runAsNonRoot: refuses a container that would run as root, or whose image names a user that cannot be told from root. */
+export function checkNonRoot(pod: Pod, container: Container, imageUser: { uid?: number; username: string }): void {
+  const own = container.securityContext ?? {};
+  const context = pod.spec.securityContext ?? {};
+  if (!(own.runAsNonRoot ?? context.runAsNonRoot)) return;
+  const where = `(pod: "${describePod(pod)}", container: ${container.name})`;
+  const runAsUser = own.runAsUser ?? context.runAsUser;
+  if (runAsUser !== undefined) {
+    if (runAsUser === 0) throw new ContainerConfigError(`container's runAsUser breaks non-root policy ${where}`);
+    return;
+  }
+  if (imageUser.uid === 0)
+    throw new ContainerConfigError(`container has runAsNonRoot and image will run as root ${where}`);
+  if (imageUser.uid === undefined && imageUser.username !== '') {
+    throw new ContainerConfigError(
+      `container has runAsNonRoot and image has non-numeric user (${imageUser.username}), cannot verify user is non-root ${where}`,
+    );
+  }
+}

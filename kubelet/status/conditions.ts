@@ -1,0 +1,118 @@
+// The five conditions that the kubelet keeps on every pod, in upstream's words and order. Conditions of others stay in front of them.
+// Upstream: pkg/kubelet/status/generate.go.
+
+import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
+import type { PodCondition } from '../../api/core/pod/pod-status.ts';
+import { isSidecar } from '../../api/core/pod/resource-totals.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { containersOf, initContainersOf } from '../pods/pod-text.ts';
+import type { PodPhase } from './phase.ts';
+
+export interface ConditionInput {
+  phase: PodPhase;
+  statuses: readonly ContainerStatus[];
+  /** The sandbox stands and has its network. */
+  sandboxReady: boolean;
+  /** The conditions as the API server has them: those of others, and transition times. */
+  known: readonly PodCondition[];
+  nowMs: number;
+}
+
+interface Verdict {
+  status: 'True' | 'False';
+  reason?: string;
+  message?: string;
+}
+
+export const kubeletConditionTypes = [
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+] as const;
+
+const yes: Verdict = { status: 'True' };
+const list = (names: readonly string[]) => `[${names.join(' ')}]`;
+
+export function computeConditions(pod: Pod, input: ConditionInput): PodCondition[] {
+  const containersReady = judgeContainersReady(pod, input);
+  const verdicts: Record<(typeof kubeletConditionTypes)[number], Verdict> = {
+    PodReadyToStartContainers: { status: input.sandboxReady ? 'True' : 'False' },
+    Initialized: judgeInitialized(pod, input),
+    Ready: judgeReady(pod, containersReady, input.known),
+    ContainersReady: containersReady,
+    PodScheduled: yes,
+  };
+  const own = new Set<string>(kubeletConditionTypes);
+  const others = input.known.filter((c) => !own.has(c.type));
+  return [...others, ...kubeletConditionTypes.map((type) => toCondition(pod, type, verdicts[type], input))];
+}
+
+function toCondition(pod: Pod, type: string, verdict: Verdict, input: ConditionInput): PodCondition {
+  const before = input.known.find((c) => c.type === type);
+  const now = `${new Date(input.nowMs).toISOString().slice(0, 19)}Z`;
+  return {
+    type,
+    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+    status: verdict.status,
+    lastProbeTime: null as unknown as string,
+    lastTransitionTime:
+      before?.status === verdict.status && before.lastTransitionTime ? before.lastTransitionTime : now,
+    ...(verdict.reason ? { reason: verdict.reason } : {}),
+    ...(verdict.message ? { message: verdict.message } : {}),
+  };
+}
+
+function judgeContainersReady(pod: Pod, { phase, statuses }: ConditionInput): Verdict {
+  const unknown: string[] = [];
+  const unready: string[] = [];
+  const counted = [...initContainersOf(pod).filter(isSidecar), ...containersOf(pod)];
+  for (const { name } of counted) {
+    const status = statuses.find((s) => s.name === name);
+    if (!status) unknown.push(name);
+    else if (!status.ready) unready.push(name);
+  }
+  if (phase === 'Succeeded' && unknown.length === 0) return { status: 'False', reason: 'PodCompleted' };
+  if (phase === 'Failed' && unknown.length === 0) return { status: 'False', reason: 'PodFailed' };
+  const parts = [];
+  if (unknown.length > 0) parts.push(`containers with unknown status: ${list(unknown)}`);
+  if (unready.length > 0) parts.push(`containers with unready status: ${list(unready)}`);
+  return parts.length === 0 ? yes : { status: 'False', reason: 'ContainersNotReady', message: parts.join(', ') };
+}
+
+function judgeReady(pod: Pod, containersReady: Verdict, known: readonly PodCondition[]): Verdict {
+  if (containersReady.status !== 'True') return containersReady;
+  const problems: string[] = [];
+  for (const { conditionType } of pod.spec.readinessGates ?? []) {
+    const condition = known.find((c) => c.type === conditionType);
+    if (!condition) problems.push(`corresponding condition of pod readiness gate "${conditionType}" does not exist.`);
+    else if (condition.status !== 'True') {
+      problems.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${condition.status}`);
+    }
+  }
+  return problems.length === 0
+    ? yes
+    : { status: 'False', reason: 'ReadinessGatesNotReady', message: problems.join(', ') };
+}
+
+function judgeInitialized(pod: Pod, { phase, statuses }: ConditionInput): Verdict {
+  const unknown: string[] = [];
+  const incomplete: string[] = [];
+  for (const container of initContainersOf(pod)) {
+    const status = statuses.find((s) => s.name === container.name);
+    if (!status) unknown.push(container.name);
+    else if (isSidecar(container) ? !status.started : !status.ready) incomplete.push(container.name);
+  }
+  if (phase === 'Succeeded' && unknown.length === 0) return { status: 'True', reason: 'PodCompleted' };
+  // Where a container proper has begun, the init phase is over, whatever a sidecar does now.
+  const begun = containersOf(pod).some(({ name }) => {
+    const status = statuses.find((s) => s.name === name);
+    return status?.state?.running || status?.state?.terminated || status?.lastState?.terminated;
+  });
+  if (begun) return yes;
+  const parts = [];
+  if (unknown.length > 0) parts.push(`containers with unknown status: ${list(unknown)}`);
+  if (incomplete.length > 0) parts.push(`containers with incomplete status: ${list(incomplete)}`);
+  return parts.length === 0 ? yes : { status: 'False', reason: 'ContainersNotInitialized', message: parts.join(', ') };
+}

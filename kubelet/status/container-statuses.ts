@@ -1,0 +1,164 @@
+// The statuses of a pod's containers, from what the runtime has. A container that waits for its next start says why; what it was before
+// stands in lastState. Upstream: convertToAPIContainerStatuses in kubelet_pods.go.
+
+import type { Container } from '../../api/core/pod/container.ts';
+import type { ContainerState, ContainerStatus, VolumeMountStatus } from '../../api/core/pod/container-status.ts';
+import { isSidecar } from '../../api/core/pod/resource-totals.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { ContainerStatus as RuntimeContainer } from '../../proto/cri.gen.ts';
+import { containersOf, ephemeralContainersOf, initContainersOf, isInitOnly, shouldRestart } from '../pods/pod-text.ts';
+import {
+  containersNamed,
+  hasExited,
+  isRunning,
+  millisOf,
+  type RuntimeState,
+  restartCountOf,
+} from '../pods/runtime-state.ts';
+
+/** Why a container could not be started, or has to wait before it is. */
+export interface StartProblem {
+  reason: string;
+  message: string;
+}
+
+export interface ContainerStatusInput {
+  state: RuntimeState;
+  /** `k8ts`: what container ids are prefixed with. */
+  runtimeName: string;
+  problemOf(name: string): StartProblem | undefined;
+  /** What the container left behind when it ended. */
+  terminationMessageOf(container: RuntimeContainer): string;
+  hasStarted(container: RuntimeContainer): boolean;
+  /** The verdict of the readiness probe; true without one. */
+  isReady(container: RuntimeContainer): boolean;
+  /** The container that is just being started: it does not count as running before its postStart hook is through. */
+  startingId: string | undefined;
+  /** The pod is being ended: nothing waits for a restart any more. */
+  isTerminal: boolean;
+}
+
+export interface PodContainerStatuses {
+  init: ContainerStatus[];
+  containers: ContainerStatus[];
+  ephemeral: ContainerStatus[];
+}
+
+export function computeContainerStatuses(pod: Pod, input: ContainerStatusInput): PodContainerStatuses {
+  const waitingReason = initContainersOf(pod).length > 0 ? 'PodInitializing' : 'ContainerCreating';
+  const of = (container: Container, reason: string) => computeOne(pod, container, { ...input, waitingReason: reason });
+  const byName = (a: ContainerStatus, b: ContainerStatus) => (a.name < b.name ? -1 : 1);
+  return {
+    init: initContainersOf(pod).map((c) => of(c, waitingReason)),
+    containers: containersOf(pod)
+      .map((c) => of(c, waitingReason))
+      .sort(byName),
+    ephemeral: ephemeralContainersOf(pod).map((c) => {
+      const { started: _, ...status } = of(c, 'ContainerCreating');
+      return { ...status, ready: false };
+    }),
+  };
+}
+
+function computeOne(
+  pod: Pod,
+  container: Container,
+  input: ContainerStatusInput & { waitingReason: string },
+): ContainerStatus {
+  const { name } = container;
+  const attempts = containersNamed(input.state, name).filter((c) => c.id !== input.startingId || hasExited(c));
+  const [latest, previous] = attempts;
+  const base: ContainerStatus = {
+    name,
+    state: { waiting: { reason: input.waitingReason } },
+    lastState: {},
+    ready: false,
+    restartCount: latest ? restartCountOf(latest) : 0,
+    image: latest?.image?.user_specified_image || latest?.image?.image || container.image || '',
+    imageID: latest?.image_ref ?? '',
+    started: false,
+    resources: {},
+    ...mountsOf(container),
+  };
+  const problem = input.problemOf(name);
+  if (!latest) return problem ? { ...base, state: { waiting: problem } } : base;
+  const status: ContainerStatus = {
+    ...base,
+    containerID: `${input.runtimeName}://${latest.id}`,
+    state: stateOf(latest, input),
+    lastState: previous && hasExited(previous) ? stateOf(previous, input) : {},
+    ...describeRunning(pod, container, latest),
+  };
+  if (isRunning(latest)) {
+    status.started = input.hasStarted(latest);
+    status.ready = status.started && !isInitOnly(pod, name) && input.isReady(latest);
+  } else if (hasExited(latest)) {
+    const restarts = !input.isTerminal && shouldRestart(pod, container, latest.exit_code);
+    if (restarts && problem) return { ...status, lastState: status.state!, state: { waiting: problem } };
+    if (isInitOnly(pod, name)) status.ready = latest.exit_code === 0;
+  }
+  return status;
+}
+
+function mountsOf(container: Container): { volumeMounts?: VolumeMountStatus[] } {
+  const mounts = container.volumeMounts ?? [];
+  if (mounts.length === 0) return {};
+  return {
+    volumeMounts: mounts.map(({ name, mountPath, readOnly, recursiveReadOnly }) => ({
+      name,
+      mountPath,
+      ...(readOnly ? { readOnly, recursiveReadOnly: recursiveReadOnly === 'Enabled' ? 'Enabled' : 'Disabled' } : {}),
+    })),
+  };
+}
+
+/** Resources in force and the user, known once the container exists. */
+function describeRunning(pod: Pod, container: Container, latest: RuntimeContainer): Partial<ContainerStatus> {
+  const { requests, limits } = container.resources ?? {};
+  const hasResources = !isInitOnly(pod, container.name) || isSidecar(container);
+  const user = latest.user?.linux;
+  return {
+    ...(requests && hasResources && !hasExited(latest) ? { allocatedResources: requests } : {}),
+    ...(!hasExited(latest) && hasResources && (requests || limits)
+      ? { resources: { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) } }
+      : {}),
+    ...(user && !hasExited(latest)
+      ? {
+          user: {
+            linux: {
+              uid: Number(user.uid),
+              gid: Number(user.gid),
+              supplementalGroups: user.supplemental_groups.map(Number),
+            },
+          },
+        }
+      : {}),
+  };
+}
+
+const timeOf = (nanoseconds: string) => {
+  const ms = millisOf(nanoseconds);
+  return ms <= 0 ? '1970-01-01T00:00:00Z' : `${new Date(ms).toISOString().slice(0, 19)}Z`;
+};
+
+function stateOf(c: RuntimeContainer, input: ContainerStatusInput): ContainerState {
+  if (isRunning(c)) return { running: { startedAt: timeOf(c.started_at) } };
+  if (hasExited(c)) {
+    const message = c.message || input.terminationMessageOf(c);
+    return {
+      terminated: {
+        exitCode: c.exit_code,
+        ...(c.reason ? { reason: c.reason } : {}),
+        ...(message ? { message } : {}),
+        startedAt: timeOf(c.started_at),
+        finishedAt: timeOf(c.finished_at),
+        containerID: `${input.runtimeName}://${c.id}`,
+      },
+    };
+  }
+  if (c.state === 'CONTAINER_UNKNOWN') {
+    const message = 'The container could not be located when the pod was terminated';
+    return { terminated: { exitCode: 137, reason: 'ContainerStatusUnknown', message } };
+  }
+  return { waiting: { reason: 'ContainerCreating' } };
+}

@@ -1,0 +1,88 @@
+// The phase of a pod, from the states of its containers. Upstream: getPhase in kubelet_pods.go.
+
+import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
+import { isSidecar } from '../../api/core/pod/resource-totals.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { containersOf, initContainersOf } from '../pods/pod-text.ts';
+
+export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
+
+export interface PhaseInput {
+  statuses: readonly ContainerStatus[];
+  /** The pod is being ended or has ended: what has stopped stays stopped, whatever the restart policy. */
+  isTerminal: boolean;
+  /** Its init phase was once over. */
+  wasInitialized: boolean;
+}
+
+interface Counts {
+  running: number;
+  waiting: number;
+  stopped: number;
+  succeeded: number;
+  unknown: number;
+}
+
+export function computePhase(pod: Pod, { statuses, isTerminal, wasInitialized }: PhaseInput): PodPhase {
+  const byName = new Map(statuses.map((s) => [s.name, s]));
+  const init = countInit(pod, byName);
+  if (init.failed > 0 && pod.spec.restartPolicy === 'Never') return 'Failed';
+  const sidecars = countSidecars(pod, byName);
+  const counts = countContainers(pod, byName);
+  if (init.pending > 0 || (sidecars.pending > 0 && !wasInitialized)) return 'Pending';
+  if (sidecars.waiting + counts.waiting > 0) return 'Pending';
+  const unknown = sidecars.unknown + counts.unknown;
+  if (unknown > 0) return 'Pending';
+  if (sidecars.running + counts.running > 0) return 'Running';
+  if (counts.stopped === 0) return 'Pending';
+  const allSucceeded = counts.stopped === counts.succeeded;
+  if (isTerminal) return allSucceeded ? 'Succeeded' : 'Failed';
+  if (pod.spec.restartPolicy === 'Always') return 'Running';
+  if (allSucceeded) return 'Succeeded';
+  return pod.spec.restartPolicy === 'Never' ? 'Failed' : 'Running';
+}
+
+function countInit(pod: Pod, byName: Map<string, ContainerStatus>): { pending: number; failed: number } {
+  const out = { pending: 0, failed: 0 };
+  for (const container of initContainersOf(pod).filter((c) => !isSidecar(c))) {
+    const status = byName.get(container.name);
+    const ended = status?.state?.terminated ?? (status?.state?.waiting ? status.lastState?.terminated : undefined);
+    if (!ended) out.pending++;
+    else if (ended.exitCode !== 0) out.failed++;
+  }
+  return out;
+}
+
+function countSidecars(pod: Pod, byName: Map<string, ContainerStatus>): Counts & { pending: number } {
+  const out = { running: 0, waiting: 0, stopped: 0, succeeded: 0, unknown: 0, pending: 0 };
+  for (const container of initContainersOf(pod).filter(isSidecar)) {
+    const status = byName.get(container.name);
+    if (!status?.state) out.unknown++;
+    else if (status.state.running) {
+      out.running++;
+      if (!status.started) out.pending++;
+    } else if (status.state.waiting && !status.lastState?.terminated) {
+      out.waiting++;
+      out.pending++;
+    }
+    // An ended sidecar says nothing about the phase: it is restarted, or the pod is over.
+  }
+  return out;
+}
+
+function countContainers(pod: Pod, byName: Map<string, ContainerStatus>): Counts {
+  const out = { running: 0, waiting: 0, stopped: 0, succeeded: 0, unknown: 0 };
+  for (const container of containersOf(pod)) {
+    const status = byName.get(container.name);
+    const state = status?.state;
+    if (state?.running) out.running++;
+    else if (state?.terminated) {
+      out.stopped++;
+      if (state.terminated.exitCode === 0) out.succeeded++;
+    } else if (state?.waiting) {
+      if (status?.lastState?.terminated) out.stopped++;
+      else out.waiting++;
+    } else out.unknown++;
+  }
+  return out;
+}

@@ -1,0 +1,96 @@
+// The status of a pod as a whole: phase, conditions, addresses, containers. Pure, so that it can be checked against recorded lifecycles.
+// Upstream: generateAPIPodStatus in kubelet_pods.go.
+
+import type { PodStatus } from '../../api/core/pod/pod-status.ts';
+import { qosClassOf } from '../../api/core/pod/qos.ts';
+import { podLimits, podRequests } from '../../api/core/pod/resource-totals.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { isHostNetwork } from '../pods/pod-text.ts';
+import { type RuntimeState, readySandbox } from '../pods/runtime-state.ts';
+import { computeConditions } from './conditions.ts';
+import { type ContainerStatusInput, computeContainerStatuses } from './container-statuses.ts';
+import { computePhase, type PodPhase } from './phase.ts';
+
+export interface PodStatusInput extends Omit<ContainerStatusInput, 'isTerminal'> {
+  state: RuntimeState;
+  /** The status as last written or read. */
+  known: PodStatus;
+  nodeIp: string;
+  nowMs: number;
+  /** When the kubelet took the pod on. */
+  startTime: string;
+  /** Deleted, out of time, or complete: it is being ended. */
+  isEnding: boolean;
+  /** Everything has been stopped: the final phase may show. */
+  isEnded: boolean;
+  /** Why the kubelet ends the pod, when it is its own decision. */
+  verdict?: { reason: string; message: string } | undefined;
+}
+
+export function computePodStatus(pod: Pod, input: PodStatusInput): PodStatus {
+  const statuses = computeContainerStatuses(pod, { ...input, isTerminal: input.isEnding });
+  const all = [...statuses.init, ...statuses.containers];
+  const { known } = input;
+  const wasInitialized = known.conditions?.some((c) => c.type === 'Initialized' && c.status === 'True') ?? false;
+  const phase = choosePhase(
+    known,
+    input,
+    computePhase(pod, { statuses: all, isTerminal: input.isEnding, wasInitialized }),
+  );
+  const conditions = computeConditions(pod, {
+    phase,
+    statuses: all,
+    sandboxReady: readySandbox(input.state) !== undefined,
+    known: known.conditions ?? [],
+    nowMs: input.nowMs,
+  });
+  return {
+    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+    phase,
+    conditions,
+    ...(input.verdict ?? pickReason(known)),
+    hostIP: input.nodeIp,
+    hostIPs: [{ ip: input.nodeIp }],
+    ...addressesOf(pod, input),
+    startTime: input.startTime,
+    ...(statuses.init.length > 0 ? { initContainerStatuses: statuses.init } : {}),
+    containerStatuses: statuses.containers,
+    ...(statuses.ephemeral.length > 0 ? { ephemeralContainerStatuses: statuses.ephemeral } : {}),
+    qosClass: known.qosClass ?? qosClassOf(pod.spec),
+    ...describeResources(pod, phase),
+  };
+}
+
+// A phase never goes back from its end, and the end only shows when nothing of the pod runs any more.
+function choosePhase(known: PodStatus, input: PodStatusInput, computed: PodPhase): PodPhase {
+  const isFinal = (phase: string | undefined) => phase === 'Succeeded' || phase === 'Failed';
+  if (isFinal(known.phase)) return known.phase as PodPhase;
+  if (input.isEnded && input.verdict) return 'Failed';
+  if (!isFinal(computed) || input.isEnded) return computed;
+  return known.phase === 'Running' ? 'Running' : 'Pending';
+}
+
+const pickReason = ({ reason, message }: PodStatus) => ({
+  ...(reason ? { reason } : {}),
+  ...(message ? { message } : {}),
+});
+
+function addressesOf(pod: Pod, { state, known, nodeIp }: PodStatusInput): Pick<PodStatus, 'podIP' | 'podIPs'> {
+  const sandbox = readySandbox(state);
+  const ip = !sandbox ? undefined : isHostNetwork(pod) ? nodeIp : sandbox.network?.ip;
+  if (ip) return { podIP: ip, podIPs: [{ ip }] };
+  // A pod that has ended keeps showing where it was.
+  return known.podIP ? { podIP: known.podIP, podIPs: known.podIPs ?? [{ ip: known.podIP }] } : {};
+}
+
+/** What is set aside for the pod as a whole, while it has anything set aside. */
+function describeResources(pod: Pod, phase: PodPhase): Pick<PodStatus, 'allocatedResources' | 'resources'> {
+  if (phase !== 'Running') return {};
+  const [requests, limits] = [podRequests(pod.spec), podLimits(pod.spec)];
+  const has = (resources: object) => Object.keys(resources).length > 0;
+  if (!has(requests) && !has(limits)) return {};
+  return {
+    ...(has(requests) ? { allocatedResources: requests } : {}),
+    resources: { ...(has(limits) ? { limits } : {}), ...(has(requests) ? { requests } : {}) },
+  };
+}

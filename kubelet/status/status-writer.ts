@@ -1,0 +1,142 @@
+// Writes the status of one pod to the API server: one request at a time, only what is newest, only when it differs from what stands there.
+// A strategic merge patch, so that conditions of others survive. Upstream: pkg/kubelet/status.
+
+import type { PodStatus } from '../../api/core/pod/pod-status.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { ResourceClient } from '../../client/rest.ts';
+import type { Clock } from '../../machinery/clock.ts';
+import { isConflict, isNotFound } from '../../machinery/errors.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import type { Logger } from '../../machinery/log.ts';
+
+export interface StatusWriterDeps {
+  pods: ResourceClient<Pod>;
+  clock: Clock;
+  log: Logger;
+}
+
+const firstRetryMs = 200;
+const maxRetryMs = 10_000;
+
+export class StatusWriter {
+  readonly #deps: StatusWriterDeps;
+  readonly #target: { namespace: string; name: string };
+  readonly #uid: string;
+  #wanted: PodStatus | undefined;
+  #written: PodStatus;
+  #work: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(deps: StatusWriterDeps, pod: Pod) {
+    this.#deps = deps;
+    this.#target = { namespace: pod.metadata.namespace ?? '', name: pod.metadata.name ?? '' };
+    this.#uid = pod.metadata.uid ?? '';
+    this.#written = pod.status ?? {};
+  }
+
+  /** Asks for this status to be written; a newer one takes its place while it waits. */
+  write(status: PodStatus): void {
+    if (this.#closed) return;
+    this.#wanted = status;
+    this.#work ??= this.#run().finally(() => {
+      this.#work = undefined;
+    });
+  }
+
+  /** The API server's view, as it came by the watch. Not while a write is under way, whose outcome is newer. */
+  observe(status: PodStatus): void {
+    if (!this.#work) this.#written = status;
+  }
+
+  /** The status that stands, or will once the write is through. */
+  get current(): PodStatus {
+    return this.#wanted ?? this.#written;
+  }
+
+  /** Resolves when all that was asked for is written, or the pod is gone. */
+  async flushed(): Promise<void> {
+    await this.#work;
+  }
+
+  /** The pod is gone: nothing is written any more. */
+  close(): void {
+    this.#closed = true;
+    this.#wanted = undefined;
+  }
+
+  async #run(): Promise<void> {
+    let delayMs = firstRetryMs;
+    while (this.#wanted) {
+      const status = this.#wanted;
+      if (jsonEqual(status, comparable(this.#written, status))) {
+        this.#wanted = undefined;
+        return;
+      }
+      try {
+        const updated = await this.#deps.pods.patch(this.#target, buildStatusPatch(this.#uid, this.#written, status), {
+          type: 'strategic',
+          subresource: 'status',
+        });
+        this.#written = updated.status ?? status;
+        if (this.#wanted === status) this.#wanted = undefined;
+        delayMs = firstRetryMs;
+      } catch (err) {
+        // Gone, or another pod of the same name by now.
+        if (isNotFound(err) || isConflict(err)) {
+          this.close();
+          return;
+        }
+        this.#deps.log.warn({ err, pod: this.#target }, 'status of a pod not written; trying again');
+        await this.#deps.clock.sleep(delayMs);
+        delayMs = Math.min(delayMs * 2, maxRetryMs);
+      }
+    }
+  }
+}
+
+/** What stands, as far as we write it: fields that others may keep in a status do not make a difference. */
+function comparable(written: PodStatus, wanted: PodStatus): PodStatus {
+  const out: Record<string, unknown> = { ...wanted };
+  for (const key of ownFields) out[key] = (written as Record<string, unknown>)[key];
+  return out as PodStatus;
+}
+
+const ownFields = [
+  'observedGeneration',
+  'phase',
+  'conditions',
+  'reason',
+  'message',
+  'hostIP',
+  'hostIPs',
+  'podIP',
+  'podIPs',
+  'startTime',
+  'initContainerStatuses',
+  'containerStatuses',
+  'ephemeralContainerStatuses',
+  'allocatedResources',
+  'resources',
+] as const;
+
+/** The patch from one status to the next. Lists that merge by key get directives, so that order and removals are ours. */
+export function buildStatusPatch(uid: string, before: PodStatus, after: PodStatus): object {
+  const status: Record<string, unknown> = {};
+  for (const key of ownFields) {
+    if (jsonEqual(before[key], after[key])) continue;
+    status[key] = after[key] ?? null;
+  }
+  if (status.conditions) {
+    status['$setElementOrder/conditions'] = (after.conditions ?? []).map(({ type }) => ({ type }));
+    status.conditions = (after.conditions ?? []).filter(
+      (c) => !before.conditions?.some((known) => jsonEqual(known, c)),
+    );
+  }
+  for (const key of ['podIPs', 'hostIPs'] as const) {
+    if (!Array.isArray(status[key])) continue;
+    const gone = (before[key] ?? []).filter((x) => !after[key]?.some((y) => y.ip === x.ip));
+    status[key] = [...after[key]!, ...gone.map(({ ip }) => ({ ip, $patch: 'delete' }))];
+  }
+  if (after.qosClass && after.qosClass !== before.qosClass) status.qosClass = after.qosClass;
+  return { metadata: { uid }, status };
+}

@@ -1,0 +1,18 @@
+// configMap: files from a ConfigMap, kept in step with it. https://kubernetes.io/docs/concepts/storage/volumes/#configmap
+import { chmod } from 'node:fs/promises';
+import { writeAtomically } from './atomic-writer.ts';
+import type { VolumePlugin } from './plugin.ts';
+import { configMapFiles } from './volume-files.ts';
+
+export const configMapPlugin: VolumePlugin = {
+  name: 'kubernetes.io~configmap',
+  handles: (volume) => volume.configMap !== undefined,
+  isLive: true,
+  async setUp(context) {
+    const { name = '', items, optional, defaultMode = 0o644 } = context.volume.configMap!;
+    const files = await configMapFiles(context, { name, items, optional, defaultMode });
+    await writeAtomically(context.diskDir, files, { fsGroup: context.fsGroup, nowMs: context.nowMs() });
+    await chmod(context.diskDir, 0o777);
+    return context.diskDir;
+  },
+};

@@ -1,0 +1,40 @@
+// hostPath: a path of the node, checked or made as its type says. https://kubernetes.io/docs/concepts/storage/volumes/#hostpath
+import type { Stats } from 'node:fs';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import type { VolumePlugin } from './plugin.ts';
+
+const checks: Record<string, { holds(stats: Stats): boolean; what: string }> = {
+  Directory: { holds: (s) => s.isDirectory(), what: 'a directory' },
+  File: { holds: (s) => s.isFile(), what: 'a file' },
+  Socket: { holds: (s) => s.isSocket(), what: 'a socket file' },
+  CharDevice: { holds: (s) => s.isCharacterDevice(), what: 'a character device' },
+  BlockDevice: { holds: (s) => s.isBlockDevice(), what: 'a block device' },
+};
+
+export const hostPathPlugin: VolumePlugin = {
+  name: 'kubernetes.io~host-path',
+  handles: (volume) => volume.hostPath !== undefined,
+  isLive: false,
+  async setUp({ volume }) {
+    const { path, type = '' } = volume.hostPath!;
+    const found = await statOrNull(path);
+    if (type === 'DirectoryOrCreate' && !found) await mkdir(path, { recursive: true, mode: 0o755 });
+    else if (type === 'FileOrCreate' && !found) await writeFile(path, '', { mode: 0o644, flag: 'a' });
+    else {
+      const check = checks[type.replace('OrCreate', '')];
+      if (check && !(found && check.holds(found)))
+        throw new Error(`hostPath type check failed: ${path} is not ${check.what}`);
+    }
+    return path;
+  },
+};
+
+async function statOrNull(path: string): Promise<Stats | null> {
+  try {
+    return await stat(path);
+  } catch (err) {
+    const { code } = err as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw err;
+  }
+}

@@ -1,0 +1,43 @@
+// projected: several sources in one folder: ConfigMaps, Secrets, facts about the pod and tokens of its service account.
+// https://kubernetes.io/docs/concepts/storage/projected-volumes/
+import { chmod } from 'node:fs/promises';
+import type { VolumeProjection } from '../../api/core/pod/file-volumes.ts';
+import { type VolumeFile, writeAtomically } from './atomic-writer.ts';
+import type { VolumeContext, VolumePlugin } from './plugin.ts';
+import { configMapFiles, downwardFiles, secretFiles } from './volume-files.ts';
+
+export const projectedPlugin: VolumePlugin = {
+  name: 'kubernetes.io~projected',
+  handles: (volume) => volume.projected !== undefined,
+  isLive: true,
+  async setUp(context) {
+    const { sources, defaultMode = 0o644 } = context.volume.projected!;
+    const parts = await Promise.all((sources ?? []).map((source) => projectSource(context, source, defaultMode)));
+    const files = new Map(parts.flatMap((part) => [...part]));
+    await writeAtomically(context.memoryDir, files, { fsGroup: context.fsGroup, nowMs: context.nowMs() });
+    await chmod(context.memoryDir, 0o1777);
+    return context.memoryDir;
+  },
+};
+
+async function projectSource(
+  context: VolumeContext,
+  source: VolumeProjection,
+  defaultMode: number,
+): Promise<Map<string, VolumeFile>> {
+  if (source.configMap) {
+    const { name = '', items, optional } = source.configMap;
+    return configMapFiles(context, { name, items, optional, defaultMode });
+  }
+  if (source.secret) {
+    const { name = '', items, optional } = source.secret;
+    return secretFiles(context, { name, items, optional, defaultMode });
+  }
+  if (source.downwardAPI) return downwardFiles(context, source.downwardAPI.items, defaultMode);
+  if (source.serviceAccountToken) {
+    const token = await context.token(source.serviceAccountToken);
+    return new Map([[source.serviceAccountToken.path, { data: Buffer.from(token), mode: defaultMode }]]);
+  }
+  const [kind = 'empty'] = Object.keys(source);
+  throw new Error(`projected volume source ${JSON.stringify(kind)} is not supported by this kubelet`);
+}
