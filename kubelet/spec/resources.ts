@@ -46,7 +46,8 @@ export function containerResources(
   return {
     cpu_shares: String(sharesOfMilliCpu(cpuRequest)),
     cpu_period: String(cpuPeriodUs),
-    cpu_quota: String(quotaOfMilliCpu(cpuLimit)),
+    // Left out where there is no limit: a new group has none, and not every OCI runtime takes -1.
+    ...(cpuLimit > 0 ? { cpu_quota: String(quotaOfMilliCpu(cpuLimit)) } : {}),
     oom_score_adj: String(oomScoreAdj(pod, container, nodeMemoryBytes)),
     // Swap is not for pods: memory and swap together are the memory limit.
     ...(memoryLimit > 0
