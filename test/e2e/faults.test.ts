@@ -34,6 +34,15 @@ function startLoad(url: string) {
   return { failures, sent: () => sent, stop: () => timer.cancel() };
 }
 
+function statusOf(url: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const req = request(url, { agent: false, timeout: 2_000 }, (res) => resolve(res.resume().statusCode));
+    req.on('timeout', () => req.destroy(new Error('no answer')));
+    req.on('error', reject);
+    req.end();
+  });
+}
+
 describe('faults', { skip: needsRoot, timeout: 240_000 }, () => {
   let cluster: E2eCluster;
   before(async () => {
@@ -59,15 +68,7 @@ describe('faults', { skip: needsRoot, timeout: 240_000 }, () => {
     kubectl.get('run', 'client', '--image=busybox:1.36', '--restart=Never', '--command', '--', 'sh', '-c', loop);
     kubectl.get('wait', '--for=condition=Ready', 'pod/client', '--timeout=30s');
     const { clusterIP } = kubectl.json('get', 'service', 'nginx-deployment').spec;
-    await eventually(
-      'the service answers',
-      () =>
-        new Promise((resolve, reject) =>
-          request(`http://${clusterIP}/`, { agent: false }, (res) => resolve(res.resume().statusCode === 200))
-            .on('error', reject)
-            .end(),
-        ),
-    );
+    await eventually('the service answers', async () => (await statusOf(`http://${clusterIP}/`)) === 200 || undefined);
     const before = containers();
     const load = startLoad(`http://${clusterIP}/`);
     const acknowledged: string[] = [];
