@@ -128,9 +128,10 @@ export function buildStatusPatch(uid: string, before: PodStatus, after: PodStatu
   }
   if (status.conditions) {
     status['$setElementOrder/conditions'] = (after.conditions ?? []).map(({ type }) => ({ type }));
-    status.conditions = (after.conditions ?? []).filter(
-      (c) => !before.conditions?.some((known) => jsonEqual(known, c)),
-    );
+    status.conditions = (after.conditions ?? []).flatMap((c) => {
+      const known = before.conditions?.find((b) => b.type === c.type);
+      return jsonEqual(known, c) ? [] : [{ ...clearedFields(known, c), ...c }];
+    });
   }
   for (const key of ['podIPs', 'hostIPs'] as const) {
     if (!Array.isArray(status[key])) continue;
@@ -139,4 +140,13 @@ export function buildStatusPatch(uid: string, before: PodStatus, after: PodStatu
   }
   if (after.qosClass && after.qosClass !== before.qosClass) status.qosClass = after.qosClass;
   return { metadata: { uid }, status };
+}
+
+/** Null for every field that the next state no longer has: a merge would keep it. */
+function clearedFields(before: object | undefined, after: object): object {
+  return Object.fromEntries(
+    Object.keys(before ?? {})
+      .filter((k) => !(k in after))
+      .map((k) => [k, null]),
+  );
 }
