@@ -4,6 +4,7 @@ import { deploymentController } from './deployment/deployment.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
 import { garbageCollector } from './garbage-collector/garbage-collector.ts';
+import { jobController } from './job/job.ts';
 import { namespaceController } from './namespace/namespace.ts';
 import { replicaSetController } from './replicaset.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
@@ -25,5 +26,6 @@ export function createControllers({ rootCaPem }: ControllerOptions): readonly Lo
     toLoop(endpointsController),
     toLoop(endpointSliceController),
     garbageCollector,
+    toLoop(jobController),
   ];
 }

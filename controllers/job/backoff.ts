@@ -1,0 +1,42 @@
+// How long a job waits after failures before it makes another pod: ten seconds, doubled by each failure in a row, ten minutes at most.
+// Upstream: backoff_utils.go of pkg/controller/job.
+import type { Pod } from '../../api/core/pod.ts';
+
+const baseMs = 10_000;
+const maxMs = 600_000;
+
+/** Failures since the last success. */
+export interface FailureRun {
+  count: number;
+  lastMs: number;
+}
+
+export const noFailures: FailureRun = { count: 0, lastMs: 0 };
+
+/** When the pod's last container ended; else when it was asked to go, else now. */
+export function finishedAtMs(pod: Pod, nowMs: number): number {
+  const ends = (pod.status?.containerStatuses ?? []).map((c) => Date.parse(c.state?.terminated?.finishedAt ?? ''));
+  if (ends.length > 0 && ends.every((ms) => !Number.isNaN(ms))) return Math.max(...ends);
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata;
+  if (deletionTimestamp) return Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000;
+  return nowMs;
+}
+
+/** The run after some pods finished. Pure. */
+export function nextRun(
+  run: FailureRun,
+  finished: { succeeded: readonly Pod[]; failed: readonly Pod[] },
+  nowMs: number,
+): FailureRun {
+  const successes = finished.succeeded.map((pod) => finishedAtMs(pod, nowMs));
+  const lastSuccessMs = Math.max(Number.NEGATIVE_INFINITY, ...successes);
+  const failures = finished.failed.map((pod) => finishedAtMs(pod, nowMs)).filter((ms) => ms > lastSuccessMs);
+  const before = run.lastMs > lastSuccessMs ? run : noFailures;
+  return { count: before.count + failures.length, lastMs: Math.max(before.lastMs, ...failures) };
+}
+
+/** Milliseconds to wait still. */
+export function waitMs({ count, lastMs }: FailureRun, nowMs: number): number {
+  if (count === 0) return 0;
+  return Math.max(0, lastMs + Math.min(maxMs, baseMs * 2 ** (count - 1)) - nowMs);
+}

@@ -1,0 +1,220 @@
+// Runs pods until enough of them succeed or too many fail. Upstream: pkg/controller/job.
+//
+//   running ──> FailureTarget or SuccessCriteriaMet ──> every pod has ended and is counted ──> Failed or Complete
+//
+// Each pass counts (tally.ts), decides (outcome.ts), changes pods (pods.ts), writes the status (status.ts), and only then lets counted pods go.
+import { type Job, JobKind } from '../../api/batch/job.ts';
+import { type Pod, PodKind } from '../../api/core/pod.ts';
+import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
+import { isInvalid, isNotFound } from '../../machinery/errors.ts';
+import { controllerOf, keyOf } from '../../machinery/metadata.ts';
+import { claim } from '../pods/claim.ts';
+import { isNamespaceTerminating, PodControl } from '../pods/pod-control.ts';
+import { watchOwnedPods } from '../pods/pod-watch.ts';
+import { slowStart } from '../pods/slow-start.ts';
+import { writeStatus } from '../status.ts';
+import { type FailureRun, finishedAtMs, nextRun, noFailures, waitMs } from './backoff.ts';
+import { indexOf } from './indexes.ts';
+import { conditionOf, deadlineInMs, decideOutcome, isFinished } from './outcome.ts';
+import { buildPod, lastFailure, planPods } from './pods.ts';
+import { computeStatus, type StatusInput, terminalType } from './status.ts';
+import { countOf, failureCountAnnotation, isTracked, type Tally, tallyPods, trackingFinalizer } from './tally.ts';
+
+const name = 'job-controller';
+const ownName = 'kubernetes.io/job-controller';
+const byJob = 'job';
+
+function createDeps(context: ControllerContext, enqueue: (key: string) => void) {
+  const jobs = context.informer(JobKind);
+  const pods = context.informer(PodKind);
+  pods.addIndex(byJob, (pod) => {
+    const owner = controllerOf(pod);
+    return owner?.kind === JobKind.kind && isTracked(pod) ? [`${pod.metadata.namespace}/${owner.name}`] : [];
+  });
+  const recorder = context.recorder(name);
+  const { kind, apiVersion } = JobKind;
+  return {
+    clock: context.clock,
+    owned: watchOwnedPods(context, JobKind, jobs.lister, enqueue),
+    pods: pods.lister,
+    podClient: context.resource(PodKind),
+    jobClient: context.resource(JobKind),
+    control: new PodControl(context, JobKind, name),
+    runs: new Map<string, FailureRun>(),
+    say: (object: Job, type: 'Normal' | 'Warning', reason: string, message: string) =>
+      recorder.event({ kind, apiVersion, object }, type, reason, message),
+  };
+}
+type Deps = ReturnType<typeof createDeps>;
+
+/** Takes the tracking finalizer off a pod. */
+async function untrack(pod: Pod, { podClient }: Deps): Promise<void> {
+  const { namespace = '', name: podName = '', uid } = pod.metadata;
+  const patch = { metadata: { uid, '$deleteFromPrimitiveList/finalizers': [trackingFinalizer] } };
+  try {
+    await podClient.patch({ namespace, name: podName }, patch, { type: 'strategic' });
+  } catch (err) {
+    if (!isNotFound(err) && !isInvalid(err)) throw err; // gone, or another pod of its name
+  }
+}
+
+async function untrackAll(pods: readonly Pod[], deps: Deps): Promise<void> {
+  await Promise.all(pods.filter(isTracked).map((pod) => untrack(pod, deps)));
+}
+
+interface Pass {
+  job: Job;
+  pods: readonly Pod[];
+  tally: Tally;
+  /** Failures in a row, those of this tally included. */
+  run: FailureRun;
+  deps: Deps;
+}
+
+/** Ends what still runs. The pods stay tracked, so that they are counted. */
+async function endActive({ job, tally, deps }: Pass): Promise<number> {
+  deps.owned.expectations.expectDeletions(keyOf(job), tally.active.map(keyOf));
+  const results = await Promise.allSettled(
+    tally.active.map((pod) =>
+      deps.control.delete(job, pod).catch((err) => {
+        deps.owned.expectations.deletionObserved(keyOf(job), keyOf(pod));
+        throw err;
+      }),
+    ),
+  );
+  const failed = results.find((r) => r.status === 'rejected');
+  if (failed) throw failed.reason;
+  return 0;
+}
+
+interface Managed {
+  active: number;
+  requeueAfterMs?: number;
+  error?: unknown;
+}
+
+/** Milliseconds until a pod for the index (or any pod) may be made. */
+function backoffMs({ job, pods, run, deps }: Pass, index: number | undefined): number {
+  const nowMs = deps.clock.now();
+  if (index === undefined || job.spec.backoffLimitPerIndex === undefined) {
+    return waitMs(run, nowMs);
+  }
+  const last = lastFailure(job, pods, index);
+  if (!last) return 0;
+  return waitMs({ count: countOf(last, failureCountAnnotation) + 1, lastMs: finishedAtMs(last, nowMs) }, nowMs);
+}
+
+async function managePods(pass: Pass): Promise<Managed> {
+  const { job, pods, tally, deps } = pass;
+  const { expectations } = deps.owned;
+  const key = keyOf(job);
+  const plan = planPods(job, tally, deps.clock.now());
+  if (plan.remove.length > 0) {
+    expectations.expectDeletions(key, plan.remove.map(keyOf));
+    for (const pod of plan.remove) {
+      // Nobody's failure: it is not to be counted.
+      await untrack(pod, deps);
+      await deps.control.delete(job, pod);
+    }
+    return { active: tally.active.length - plan.remove.length };
+  }
+  const waits = plan.create.map((index) => backoffMs(pass, index));
+  const due = plan.create.filter((_, i) => waits[i] === 0);
+  const nextMs = Math.min(...waits.filter((ms) => ms > 0));
+  const requeue = Number.isFinite(nextMs) ? { requeueAfterMs: nextMs } : {};
+  if (due.length === 0) return { active: tally.active.length, ...requeue };
+  expectations.expectCreations(key, due.length);
+  const { successes, error } = await slowStart(due.length, (i) =>
+    deps.control.create(job, buildPod(job, due[i], pods)),
+  );
+  for (let i = successes; i < due.length; i++) expectations.creationObserved(key);
+  const active = tally.active.length + successes;
+  return { active, ...requeue, ...(error && !isNamespaceTerminating(error) ? { error } : {}) };
+}
+
+/** Failed pods that hold the failure count of their index stay tracked until a pod with the next count is there. */
+function mayRelease({ job, pods, tally }: Pass, isEnding: boolean, pod: Pod): boolean {
+  if (isEnding || job.spec.backoffLimitPerIndex === undefined || pod.status?.phase === 'Succeeded') return true;
+  const index = indexOf(pod, job.spec.completions ?? 0);
+  if (index === undefined || tally.failedIndexes.has(index) || tally.completedIndexes.has(index)) return true;
+  return (
+    lastFailure(job, pods, index) !== pod || tally.active.some((p) => indexOf(p, job.spec.completions ?? 0) === index)
+  );
+}
+
+/** Tells what has just begun or ended. */
+function announce({ job, deps }: Pass, input: StatusInput): void {
+  const { outcome } = input;
+  const terminal = terminalType(input);
+  if (terminal === 'Complete') deps.say(job, 'Normal', 'Completed', 'Job completed');
+  else if (terminal && outcome) deps.say(job, 'Warning', outcome.reason, outcome.message);
+  if (outcome) return;
+  const wasSuspended = conditionOf(job, 'Suspended') !== undefined;
+  if (job.spec.suspend && !wasSuspended) deps.say(job, 'Normal', 'Suspended', 'Job suspended');
+  if (!job.spec.suspend && wasSuspended) deps.say(job, 'Normal', 'Resumed', 'Job resumed');
+}
+
+async function syncPass(pass: Pass, isSettled: boolean): Promise<ReconcileResult | undefined> {
+  const { job, tally, deps } = pass;
+  const key = keyOf(job);
+  const nowMs = deps.clock.now();
+  const outcome = decideOutcome(job, tally, nowMs);
+  let managed: Managed = { active: tally.active.length };
+  if (outcome && isSettled) managed = { active: tally.active.length > 0 ? await endActive(pass) : 0 };
+  else if (isSettled && !job.metadata.deletionTimestamp) managed = await managePods(pass);
+  const input = { tally, outcome, active: managed.active, nowMs };
+  await writeStatus(job, computeStatus(job, input), deps.jobClient.updateStatus);
+  // Only now: had the write failed, the same pods would be fresh again.
+  deps.runs.set(key, pass.run);
+  announce(pass, input);
+  await untrackAll(
+    tally.release.filter((pod) => mayRelease(pass, outcome !== undefined, pod)),
+    deps,
+  );
+  if (managed.error) throw managed.error;
+  const next = Math.min(
+    managed.requeueAfterMs ?? Number.POSITIVE_INFINITY,
+    deadlineInMs(job, nowMs) ?? Number.POSITIVE_INFINITY,
+  );
+  return Number.isFinite(next) && !outcome ? { requeueAfterMs: next } : undefined;
+}
+
+async function reconcile(job: Job, deps: Deps): Promise<ReconcileResult | undefined> {
+  const { managedBy, selector } = job.spec;
+  if (managedBy !== undefined && managedBy !== ownName) return undefined;
+  const { namespace = '', name: jobName = '' } = job.metadata;
+  const isSettled = deps.owned.expectations.satisfied(keyOf(job));
+  const pods = await claim({
+    ownerKind: JobKind,
+    owner: job,
+    selector,
+    candidates: deps.owned.candidates(job),
+    children: deps.podClient,
+    readOwner: () => deps.jobClient.get({ namespace, name: jobName }),
+    finalizer: trackingFinalizer,
+  });
+  if (isFinished(job)) {
+    await untrackAll(pods, deps);
+    return undefined;
+  }
+  const tally = tallyPods(job, pods);
+  const run = nextRun(deps.runs.get(keyOf(job)) ?? noFailures, tally.fresh, deps.clock.now());
+  return syncPass({ job, pods, tally, run, deps }, isSettled);
+}
+
+/** The job is gone: its pods may go as well. */
+async function forget(key: string, deps: Deps): Promise<void> {
+  deps.owned.expectations.forget(key);
+  deps.runs.delete(key);
+  await untrackAll(deps.pods.byIndex(byJob, key), deps);
+}
+
+export const jobController = defineController({
+  name,
+  kind: JobKind,
+  owns: [PodKind],
+  concurrency: 5,
+  deps: createDeps,
+  reconcile,
+  forget,
+});
