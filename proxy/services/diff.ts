@@ -1,6 +1,6 @@
-// The nft script that turns one ruleset into another. Order matters: what is referred to is made first and removed last; nft runs the whole script as one
-// transaction, so no packet sees a state in between.
-import { elementSets, type NodeFacts, type Ruleset, renderFrame, tableName } from './ruleset.ts';
+// The nft script that turns one ruleset into another. Order matters: what is referred to is made first and removed last.
+// nft runs a script as one transaction, so no packet sees a state in between.
+import { elementSets, emptyRuleset, type NodeFacts, type Ruleset, renderFrame, tableName } from './ruleset.ts';
 
 const target = `ip ${tableName}`;
 
@@ -8,8 +8,7 @@ const target = `ip ${tableName}`;
 export function renderDiff(before: Ruleset, after: Ruleset): string | undefined {
   const lines: string[] = [];
   for (const [set, seconds] of after.affinitySets) {
-    if (before.affinitySets.get(set) === seconds) continue;
-    if (before.affinitySets.has(set)) continue; // a changed timeout takes effect with the next generation of the set
+    if (before.affinitySets.has(set)) continue;
     lines.push(`add set ${target} ${set} { type ipv4_addr; flags dynamic, timeout; timeout ${seconds}s; }`);
   }
   const changed = [...after.chains].filter(([name, rules]) => !sameRules(before.chains.get(name), rules));
@@ -22,13 +21,14 @@ export function renderDiff(before: Ruleset, after: Ruleset): string | undefined 
   const gone = [...before.chains.keys()].filter((name) => !after.chains.has(name));
   for (const name of gone) lines.push(`flush chain ${target} ${name}`);
   for (const name of gone) lines.push(`delete chain ${target} ${name}`);
-  for (const set of before.affinitySets.keys())
+  for (const set of before.affinitySets.keys()) {
     if (!after.affinitySets.has(set)) lines.push(`delete set ${target} ${set}`);
+  }
   return lines.length === 0 ? undefined : `${lines.join('\n')}\n`;
 }
 
 function sameRules(a: readonly string[] | undefined, b: readonly string[]): boolean {
-  return a !== undefined && a.length === b.length && a.every((rule, i) => rule === b[i]);
+  return a === b || (a !== undefined && a.length === b.length && a.every((rule, i) => rule === b[i]));
 }
 
 const elementText = (key: string, value: string) => (value === '' ? key : `${key} : ${value}`);
@@ -43,18 +43,7 @@ function diffElements(set: string, before: Map<string, string>, after: Map<strin
   ];
 }
 
-const empty = (): Ruleset => ({
-  chains: new Map(),
-  affinitySets: new Map(),
-  elements: {
-    'service-ips': new Map(),
-    'node-ports': new Map(),
-    'no-endpoint-ips': new Map(),
-    'no-endpoint-ports': new Map(),
-  },
-});
-
 /** The script that replaces whatever the table holds: after a restart nobody knows what that is. */
 export function renderWhole(after: Ruleset, facts: NodeFacts): string {
-  return `add table ${target}\ndelete table ${target}\n${renderFrame(facts)}${renderDiff(empty(), after) ?? ''}`;
+  return `add table ${target}\ndelete table ${target}\n${renderFrame(facts)}${renderDiff(emptyRuleset(), after) ?? ''}`;
 }

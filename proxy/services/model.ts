@@ -1,5 +1,7 @@
-// What the proxy makes of Services and EndpointSlices: for every port of every Service, where it is reached and who answers. Pure.
+// What the proxy makes of Services and EndpointSlices: for every port of every Service, where it is reached and who
+// answers. Pure. Upstream counterpart: the service and endpoint change trackers of kube-proxy.
 // https://kubernetes.io/docs/reference/networking/virtual-ips/
+import { isIPv4 } from 'node:net';
 import type { Service, ServicePort } from '../../api/core/service.ts';
 import type { Endpoint, EndpointSlice } from '../../api/discovery/endpointslice.ts';
 
@@ -10,23 +12,26 @@ export type Protocol = 'tcp' | 'udp' | 'sctp';
 export interface Backend {
   address: string;
   port: number;
-  isLocal: boolean;
 }
 
 /** One port of one Service as it is to be served on this node. */
 export interface ServicePortModel {
-  /** `namespace/name:port`, unique. */
+  /** `namespace/name:port/protocol`, unique. */
   id: string;
   protocol: Protocol;
   port: number;
   clusterIp: string;
-  /** External IPs and load balancer addresses. */
   externalIps: string[];
+  /** Addresses of the load balancer, and who may use them: an empty list means everybody. */
+  balancerIps: string[];
+  sourceRanges: string[];
   nodePort: number | undefined;
-  /** For traffic from within, and from outside; they differ under a Local policy. */
+  /** All endpoints, wherever they run. */
+  all: Backend[];
+  /** For traffic to the cluster IP, and from outside; they differ from `all` under a Local policy. */
   internal: Backend[];
   external: Backend[];
-  /** The source address of traffic from outside is kept. */
+  /** Traffic from outside stays on this node, under its own source address. */
   keepsSource: boolean;
   /** Seconds a client stays with its endpoint; undefined without affinity. */
   affinitySeconds: number | undefined;
@@ -34,10 +39,17 @@ export interface ServicePortModel {
 
 const defaultAffinitySeconds = 10_800;
 
-/** The endpoints of a Service's port: those that are ready, or, when there are none, those that still serve while they end. */
-function usableEndpoints(slices: readonly EndpointSlice[], port: ServicePort, nodeName: string): Backend[] {
-  const ready: Backend[] = [];
-  const ending: Backend[] = [];
+interface Candidate extends Backend {
+  isLocal: boolean;
+  isReady: boolean;
+}
+
+const isReady = (endpoint: Endpoint) => endpoint.conditions?.ready !== false;
+const isEnding = ({ conditions }: Endpoint) => conditions?.serving === true && conditions.terminating === true;
+
+/** The endpoints of a Service's port that take traffic, or could when no other does; each once, in order. */
+function findCandidates(slices: readonly EndpointSlice[], port: ServicePort, nodeName: string): Candidate[] {
+  const found = new Map<string, Candidate>();
   for (const slice of slices) {
     if (slice.addressType !== 'IPv4') continue;
     const own = (slice.ports ?? []).find(
@@ -45,41 +57,53 @@ function usableEndpoints(slices: readonly EndpointSlice[], port: ServicePort, no
     );
     if (!own?.port) continue;
     for (const endpoint of slice.endpoints ?? []) {
-      const backend = { address: endpoint.addresses[0] ?? '', port: own.port, isLocal: endpoint.nodeName === nodeName };
-      if (backend.address === '') continue;
-      if (isReady(endpoint)) ready.push(backend);
-      else if (endpoint.conditions?.serving && endpoint.conditions.terminating) ending.push(backend);
+      const address = endpoint.addresses[0];
+      if (address === undefined || !(isReady(endpoint) || isEnding(endpoint))) continue;
+      const key = `${address}:${own.port}`;
+      // The same endpoint is in two slices for a moment when the controller moves it.
+      if (found.get(key)?.isReady) continue;
+      const isLocal = endpoint.nodeName === nodeName;
+      found.set(key, { address, port: own.port, isLocal, isReady: isReady(endpoint) });
     }
   }
-  const usable = ready.length > 0 ? ready : ending;
-  return usable.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port));
+  return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, candidate]) => candidate);
 }
 
-const isReady = (endpoint: Endpoint) => endpoint.conditions?.ready !== false;
+/** Those that are ready, or, when there are none, those that still serve while they end. */
+function pickUsable(candidates: readonly Candidate[]): Backend[] {
+  const ready = candidates.filter((c) => c.isReady);
+  return (ready.length > 0 ? ready : candidates).map(({ address, port }) => ({ address, port }));
+}
 
 /** Every port of a Service; none for headless and ExternalName Services. */
 export function modelService(service: Service, slices: readonly EndpointSlice[], nodeName: string): ServicePortModel[] {
   const { metadata, spec, status } = service;
-  if (!spec.clusterIP || spec.clusterIP === 'None' || spec.type === 'ExternalName') return [];
+  const clusterIp = spec.clusterIP ?? '';
+  if (!isIPv4(clusterIp) || spec.type === 'ExternalName') return [];
   const ingress = (status?.loadBalancer?.ingress ?? []).flatMap((i) => (i.ip && i.ipMode !== 'Proxy' ? [i.ip] : []));
   const keepsSource = spec.externalTrafficPolicy === 'Local';
-  const affinity = spec.sessionAffinity === 'ClientIP';
   return (spec.ports ?? []).map((port) => {
-    const all = usableEndpoints(slices, port, nodeName);
-    const local = all.filter((b) => b.isLocal);
+    const candidates = findCandidates(slices, port, nodeName);
+    const all = pickUsable(candidates);
+    const local = pickUsable(candidates.filter((c) => c.isLocal));
+    const protocol = (port.protocol ?? 'TCP').toLowerCase() as Protocol;
     return {
-      id: `${metadata.namespace}/${metadata.name}:${port.name || port.port}/${(port.protocol ?? 'TCP').toLowerCase()}`,
-      protocol: (port.protocol ?? 'TCP').toLowerCase() as Protocol,
+      id: `${metadata.namespace}/${metadata.name}:${port.name || port.port}/${protocol}`,
+      protocol,
       port: port.port,
-      clusterIp: spec.clusterIP!,
-      externalIps: [...(spec.externalIPs ?? []), ...ingress],
+      clusterIp,
+      externalIps: (spec.externalIPs ?? []).filter((ip) => isIPv4(ip)),
+      balancerIps: ingress.filter((ip) => isIPv4(ip)),
+      sourceRanges: (spec.loadBalancerSourceRanges ?? []).map((r) => r.trim()).filter((r) => isIPv4(r.split('/')[0]!)),
       nodePort: port.nodePort || undefined,
+      all,
       internal: spec.internalTrafficPolicy === 'Local' ? local : all,
       external: keepsSource ? local : all,
       keepsSource,
-      affinitySeconds: affinity
-        ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? defaultAffinitySeconds)
-        : undefined,
+      affinitySeconds:
+        spec.sessionAffinity === 'ClientIP'
+          ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? defaultAffinitySeconds)
+          : undefined,
     };
   });
 }

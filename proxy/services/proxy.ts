@@ -1,138 +1,152 @@
-// Keeps the kernel's rules in step with Services and EndpointSlices: changes are gathered for a moment, the ruleset is computed as a whole and the difference
-// is applied in one transaction. Rules stay when this process ends; a new one replaces them at once.
-import { spawn } from 'node:child_process';
+// Keeps the kernel's rules in step with Services and EndpointSlices: changes are gathered for a moment, the rules of the
+// services concerned are computed anew, and the difference is applied in one transaction. Rules stay when this process
+// ends; the next one replaces them, again in one transaction.
 import type { Service } from '../../api/core/service.ts';
 import type { EndpointSlice } from '../../api/discovery/endpointslice.ts';
 import type { Informer } from '../../client/informer.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { Logger } from '../../machinery/log.ts';
+import { keyOf } from '../../machinery/metadata.ts';
+import type { RunProgram } from '../run-program.ts';
 import { renderDiff, renderWhole } from './diff.ts';
 import { modelService, type ServicePortModel, serviceNameLabel } from './model.ts';
-import { computeRuleset, type NodeFacts, type Ruleset } from './ruleset.ts';
+import { computeRuleset, mergeRulesets, type NodeFacts, type Ruleset } from './ruleset.ts';
+import { findStaleFlows } from './stale-flows.ts';
 
 export interface ServiceProxyDeps {
   services: Informer<Service>;
   slices: Informer<EndpointSlice>;
   nodeName: string;
   facts: NodeFacts;
-  /** Addresses that this node answers itself: the cluster's DNS. */
-  ownAddresses: readonly string[];
   clock: Clock;
   log: Logger;
-  /** Runs a program with a text on its standard input; rejects with what it said. */
-  run(command: string, args: string[], input: string): Promise<void>;
+  run: RunProgram;
 }
 
-const gatherMs = 5;
+/** What one service comes to, and what it was computed from. */
+interface Part {
+  service: Service;
+  slices: readonly EndpointSlice[];
+  ports: readonly ServicePortModel[];
+  ruleset: Ruleset;
+}
+
+interface Applied {
+  parts: ReadonlyMap<string, Part>;
+  ruleset: Ruleset;
+}
+
+const gatherMs = 2;
 const retryMs = 1_000;
+
+export const sliceIndex = 'service';
+/** For an informer of EndpointSlices: finds them by `namespace/name` of their service. */
+export const serviceOfSlice = (slice: EndpointSlice) => [
+  `${slice.metadata.namespace}/${slice.metadata.labels?.[serviceNameLabel] ?? ''}`,
+];
 
 export class ServiceProxy {
   readonly #deps: ServiceProxyDeps;
-  #applied: Ruleset | undefined;
-  #models: readonly ServicePortModel[] = [];
-  #busy = false;
-  #dirty = false;
-  #onFirst: (() => void) | undefined;
+  #applied: Applied | undefined;
+  #parts: ReadonlyMap<string, Part> = new Map();
+  #isBusy = false;
+  #isDirty = false;
+  #isStopped = false;
+  #whenApplied: (() => void)[] = [];
 
   constructor(deps: ServiceProxyDeps) {
     this.#deps = deps;
-    deps.slices.addIndex('service', (s) => [`${s.metadata.namespace}/${s.metadata.labels?.[serviceNameLabel] ?? ''}`]);
-  }
-
-  get applied(): boolean {
-    return this.#applied !== undefined;
+    deps.slices.addIndex(sliceIndex, serviceOfSlice);
   }
 
   /** Resolves when the first complete ruleset is in force. */
   async start(): Promise<void> {
     const { services, slices } = this.#deps;
     await Promise.all([services.synced(), slices.synced()]);
-    const first = new Promise<void>((resolve) => {
-      this.#onFirst = resolve;
-    });
-    services.onChange(() => this.#schedule());
-    slices.onChange(() => this.#schedule());
-    this.#schedule();
+    const first = new Promise<void>((resolve) => this.#whenApplied.push(resolve));
+    services.onChange(() => this.#schedule(gatherMs));
+    slices.onChange(() => this.#schedule(gatherMs));
+    this.#schedule(0);
     await first;
   }
 
-  #schedule(delayMs = gatherMs): void {
-    if (this.#dirty) return;
-    this.#dirty = true;
-    this.#deps.clock.after(delayMs, () => void this.#apply());
+  /** No more changes are made; the rules stay. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    // While one change is being applied the next ones gather; its end starts them.
+    if (!this.#isBusy) this.#deps.clock.after(delayMs, () => void this.#work());
+  }
+
+  async #work(): Promise<void> {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    let retry = false;
+    while (this.#isDirty && !this.#isStopped && !retry) {
+      this.#isDirty = false;
+      try {
+        await this.#apply();
+        for (const resolve of this.#whenApplied.splice(0)) resolve();
+      } catch (err) {
+        // The kernel may hold something else than we think: begin anew.
+        this.#applied = undefined;
+        this.#deps.log.error({ err }, 'service rules could not be applied; trying again');
+        retry = true;
+      }
+    }
+    this.#isBusy = false;
+    if (retry) {
+      this.#isDirty = false;
+      this.#schedule(retryMs);
+    }
   }
 
   async #apply(): Promise<void> {
-    if (this.#busy) {
-      this.#deps.clock.after(gatherMs, () => void this.#apply());
-      return;
-    }
-    this.#busy = true;
-    this.#dirty = false;
-    const { log, facts, run } = this.#deps;
-    try {
-      const models = this.#compute();
-      const ruleset = computeRuleset(models);
-      const script = this.#applied ? renderDiff(this.#applied, ruleset) : renderWhole(ruleset, facts);
-      if (script !== undefined) await run('nft', ['-f', '-'], script);
-      const stale = this.#applied ? staleUdp(this.#models, models) : [];
-      this.#applied = ruleset;
-      this.#models = models;
-      this.#onFirst?.();
-      this.#onFirst = undefined;
-      for (const args of stale) await run('conntrack', args, '').catch(() => undefined); // it fails where there was no such flow
-    } catch (err) {
-      // The kernel may hold something else than we think: begin anew.
-      this.#applied = undefined;
-      log.error({ err }, 'service rules could not be applied; trying again');
-      this.#schedule(retryMs);
-    } finally {
-      this.#busy = false;
-    }
+    const { facts, run } = this.#deps;
+    const before = this.#applied;
+    const parts = this.#compute();
+    const ruleset = mergeRulesets([...parts.values()].map((part) => part.ruleset));
+    const script = before ? renderDiff(before.ruleset, ruleset) : renderWhole(ruleset, facts);
+    if (script !== undefined) await run('nft', ['-f', '-'], script);
+    this.#applied = { parts, ruleset };
+    if (before) await this.#forgetFlows(before.parts, parts);
   }
 
-  #compute(): ServicePortModel[] {
-    const { services, slices, nodeName, ownAddresses } = this.#deps;
-    return services.lister
-      .list()
-      .filter((service) => !ownAddresses.includes(service.spec.clusterIP ?? ''))
-      .flatMap((service) =>
-        modelService(
-          service,
-          slices.lister.byIndex('service', `${service.metadata.namespace}/${service.metadata.name}`),
-          nodeName,
-        ),
-      );
+  /** The rules of every service; those that nothing happened to are taken as they were. */
+  #compute(): ReadonlyMap<string, Part> {
+    const { services, slices, nodeName, facts } = this.#deps;
+    const parts = new Map<string, Part>();
+    for (const service of services.lister.list()) {
+      if (service.spec.clusterIP === facts.dnsAddress) continue; // answered on this node, by this process
+      const key = keyOf(service);
+      const own = slices.lister.byIndex(sliceIndex, key);
+      const known = this.#parts.get(key);
+      if (known?.service === service && sameItems(known.slices, own)) {
+        parts.set(key, known);
+        continue;
+      }
+      const ports = modelService(service, own, nodeName);
+      parts.set(key, { service, slices: own, ports, ruleset: computeRuleset(ports, facts) });
+    }
+    this.#parts = parts;
+    return parts;
+  }
+
+  async #forgetFlows(before: Applied['parts'], after: Applied['parts']): Promise<void> {
+    const { run, log } = this.#deps;
+    const touched = [...new Set([...before.keys(), ...after.keys()])].filter((k) => before.get(k) !== after.get(k));
+    const portsOf = (parts: Applied['parts']) => touched.flatMap((key) => parts.get(key)?.ports ?? []);
+    for (const args of findStaleFlows(portsOf(before), portsOf(after))) {
+      // It also fails where there was no such flow, which is the usual case.
+      await run('conntrack', args, '').catch((err) => log.debug({ err }, 'no flow was deleted'));
+    }
   }
 }
 
-/** Flows of UDP that go on to an endpoint that is gone: nothing but deleting them ends that. */
-export function staleUdp(before: readonly ServicePortModel[], after: readonly ServicePortModel[]): string[][] {
-  const now = new Map(after.map((m) => [m.id, m]));
-  const out: string[][] = [];
-  for (const old of before) {
-    if (old.protocol !== 'udp') continue;
-    const next = now.get(old.id)?.internal ?? [];
-    for (const backend of old.internal) {
-      if (next.some((b) => b.address === backend.address && b.port === backend.port)) continue;
-      out.push(['-D', '-p', 'udp', '--orig-dst', old.clusterIp, '--dst-nat', backend.address]);
-    }
-  }
-  return out;
-}
-
-/** Runs a program to its end. */
-export function runProgram(command: string, args: string[], input: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'pipe'] });
-    let stderr = '';
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk;
-    });
-    child.on('error', (err) => reject(new Error(`${command}: ${err.message}`, { cause: err })));
-    child.on('close', (code) =>
-      code === 0 ? resolve() : reject(new Error(`${command} exited ${code}: ${stderr.trim()}`)),
-    );
-    child.stdin.end(input);
-  });
+function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i]);
 }

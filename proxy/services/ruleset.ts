@@ -1,8 +1,10 @@
-// From the model to nftables: the whole desired content of the proxy's table, as chains and map elements by name. Pure; apply.ts sends differences.
+// From the model to nftables: the whole desired content of the proxy's table, as chains and map elements by name. Pure;
+// diff.ts makes scripts of it. Upstream counterpart: kube-proxy's nftables mode.
 //
-//   prerouting, output ── ip daddr . proto . port ──> service-... ──> endpoint-...  (dnat)
-//                      └─ local address . proto . port (node ports) ──> external-... ──> endpoint-...
-//   a VIP or node port without endpoints is in a `no-endpoints` set and rejected before
+//   prerouting, output ── address . protocol . port ──> service-* / external-* ──> endpoint-*  (dnat)
+//                      └─ local address: protocol . port (node ports) ──> external-* ──> endpoint-*
+//   What has no endpoint is in a `no-endpoint` set and refused before; whatever is still addressed to the service
+//   range after that belongs to no service and is refused as well: nothing leaves the node under a service address.
 import { createHash } from 'node:crypto';
 import type { Backend, ServicePortModel } from './model.ts';
 
@@ -10,96 +12,135 @@ export const tableName = 'k8ts-proxy';
 
 /** Marks a connection that must leave under the node's address, so that the answer comes back here. */
 const masqueradeMark = '0x4000';
+const setMark = `meta mark set meta mark or ${masqueradeMark}`;
+
+export const elementSets = ['service-ips', 'node-ports', 'no-endpoint-ips', 'no-endpoint-ports'] as const;
+export type ElementSet = (typeof elementSets)[number];
 
 export interface Ruleset {
   /** Rules by chain. */
-  chains: Map<string, string[]>;
-  /** Dynamic sets that remember clients, with their timeout, by name. */
+  chains: Map<string, readonly string[]>;
+  /** Dynamic sets that remember clients, with their timeout in seconds, by name. */
   affinitySets: Map<string, number>;
   /** Elements by map or set: key to verdict ('' in sets). */
   elements: Record<ElementSet, Map<string, string>>;
 }
 
-export const elementSets = ['service-ips', 'node-ports', 'no-endpoint-ips', 'no-endpoint-ports'] as const;
-export type ElementSet = (typeof elementSets)[number];
-
 export interface NodeFacts {
   podCidr: string;
   serviceCidr: string;
+  /** Where the cluster's DNS is answered on this node. */
+  dnsAddress: string;
 }
 
-const short = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 12);
+export function emptyRuleset(): Ruleset {
+  const elements = Object.fromEntries(elementSets.map((set) => [set, new Map()])) as Ruleset['elements'];
+  return { chains: new Map(), affinitySets: new Map(), elements };
+}
 
 /** Computes everything but the fixed frame of the table. */
-export function computeRuleset(ports: readonly ServicePortModel[]): Ruleset {
-  const rules: Ruleset = {
-    chains: new Map(),
-    affinitySets: new Map(),
-    elements: {
-      'service-ips': new Map(),
-      'node-ports': new Map(),
-      'no-endpoint-ips': new Map(),
-      'no-endpoint-ports': new Map(),
-    },
-  };
-  for (const port of ports) addPort(rules, port);
+export function computeRuleset(ports: readonly ServicePortModel[], facts: NodeFacts): Ruleset {
+  const rules = emptyRuleset();
+  for (const port of ports) addPort(rules, port, facts);
   return rules;
 }
 
-function addPort(rules: Ruleset, port: ServicePortModel): void {
+/** Adds up the rules of several services. An address and port that two of them claim belongs to the first. */
+export function mergeRulesets(parts: Iterable<Ruleset>): Ruleset {
+  const whole = emptyRuleset();
+  for (const part of parts) {
+    for (const [name, rules] of part.chains) whole.chains.set(name, rules);
+    for (const [name, seconds] of part.affinitySets) whole.affinitySets.set(name, seconds);
+    for (const set of elementSets) {
+      const target = whole.elements[set];
+      for (const [key, value] of part.elements[set]) if (!target.has(key)) target.set(key, value);
+    }
+  }
+  return whole;
+}
+
+const shortHash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 12);
+
+function addPort(rules: Ruleset, port: ServicePortModel, facts: NodeFacts): void {
   const { elements } = rules;
   const at = (ip: string) => `${ip} . ${port.protocol} . ${port.port}`;
+  const hash = shortHash(port.id);
+  const chainOf = (name: string, lines: string[]) => {
+    rules.chains.set(name, lines);
+    return `goto ${name}`;
+  };
   if (port.internal.length === 0) elements['no-endpoint-ips'].set(at(port.clusterIp), '');
-  else elements['service-ips'].set(at(port.clusterIp), `goto ${serviceChain(rules, port, 'service')}`);
-  if (port.nodePort === undefined && port.externalIps.length === 0) return;
+  else {
+    elements['service-ips'].set(
+      at(port.clusterIp),
+      chainOf(`service-${hash}`, renderChoice(rules, port, port.internal)),
+    );
+  }
+  const publicIps = [...port.externalIps, ...port.balancerIps];
+  if (port.nodePort === undefined && publicIps.length === 0) return;
   const nodeKey = `${port.protocol} . ${port.nodePort}`;
-  if (port.external.length === 0) {
-    for (const ip of port.externalIps) elements['no-endpoint-ips'].set(at(ip), '');
+  if (port.all.length === 0) {
+    for (const ip of publicIps) elements['no-endpoint-ips'].set(at(ip), '');
     if (port.nodePort !== undefined) elements['no-endpoint-ports'].set(nodeKey, '');
     return;
   }
-  const chain = serviceChain(rules, port, 'external');
-  for (const ip of port.externalIps) elements['service-ips'].set(at(ip), `goto ${chain}`);
-  if (port.nodePort !== undefined) elements['node-ports'].set(nodeKey, `goto ${chain}`);
+  const external = chainOf(`external-${hash}`, renderExternal(rules, port, facts));
+  for (const ip of port.externalIps) elements['service-ips'].set(at(ip), external);
+  if (port.nodePort !== undefined) elements['node-ports'].set(nodeKey, external);
+  if (port.balancerIps.length === 0) return;
+  const guarded =
+    port.sourceRanges.length === 0
+      ? external
+      : chainOf(`balancer-${hash}`, [...port.sourceRanges.map((range) => `ip saddr ${range} ${external}`), 'drop']);
+  for (const ip of port.balancerIps) elements['service-ips'].set(at(ip), guarded);
 }
 
-/** The chain that picks an endpoint, for traffic from within (`service`) or from outside (`external`). */
-function serviceChain(rules: Ruleset, port: ServicePortModel, side: 'service' | 'external'): string {
-  const name = `${side}-${short(port.id)}`;
-  const backends = side === 'service' ? port.internal : port.external;
-  const out: string[] = [];
-  if (side === 'external' && !port.keepsSource) out.push(`meta mark set meta mark or ${masqueradeMark}`);
-  const chains = backends.map((backend) => endpointChain(rules, port, backend));
-  if (port.affinitySeconds !== undefined) {
-    for (const chain of chains) out.push(`ip saddr @${affinitySetOf(chain)} goto ${chain}`);
-  }
-  if (chains.length === 1) out.push(`goto ${chains[0]}`);
-  else out.push(`numgen random mod ${chains.length} vmap { ${chains.map((c, i) => `${i} : goto ${c}`).join(', ')} }`);
-  rules.chains.set(name, out);
-  return name;
+/** Rules for traffic from outside. Under the Local policy only that keeps to this node, not what comes from within. */
+function renderExternal(rules: Ruleset, port: ServicePortModel, { podCidr }: NodeFacts): string[] {
+  if (!port.keepsSource) return [setMark, ...renderChoice(rules, port, port.external)];
+  const within = `within-${shortHash(port.id)}`;
+  rules.chains.set(within, renderChoice(rules, port, port.all));
+  return [
+    `ip saddr ${podCidr} goto ${within}`,
+    `fib saddr type local ${setMark} goto ${within}`,
+    // Dropped, not refused: a load balancer then tries another node.
+    ...(port.external.length === 0 ? ['drop'] : renderChoice(rules, port, port.external)),
+  ];
 }
 
-const affinitySetOf = (endpointChainName: string) => `clients-${endpointChainName.slice('endpoint-'.length)}`;
+/** Rules that pick one of the endpoints: the one that the client had before, else any. */
+function renderChoice(rules: Ruleset, port: ServicePortModel, backends: readonly Backend[]): string[] {
+  const chains = backends.map((backend) => addEndpoint(rules, port, backend));
+  const remembered =
+    port.affinitySeconds === undefined ? [] : chains.map((chain) => `ip saddr @${clientsOf(chain)} goto ${chain}`);
+  const choice =
+    chains.length === 1
+      ? `goto ${chains[0]}`
+      : `numgen random mod ${chains.length} vmap { ${chains.map((c, i) => `${i} : goto ${c}`).join(', ')} }`;
+  return [...remembered, choice];
+}
 
-function endpointChain(rules: Ruleset, port: ServicePortModel, backend: Backend): string {
-  const name = `endpoint-${short(`${port.id} ${backend.address} ${backend.port}`)}`;
+const clientsOf = (endpointChain: string) => endpointChain.replace('endpoint-', 'clients-');
+
+function addEndpoint(rules: Ruleset, port: ServicePortModel, { address, port: targetPort }: Backend): string {
+  // The affinity's timeout is part of the name: a set cannot change its own.
+  const name = `endpoint-${shortHash(`${port.id} ${address} ${targetPort} ${port.affinitySeconds ?? ''}`)}`;
   if (rules.chains.has(name)) return name;
   // A pod that reaches itself through its service must see an answer from the service's address.
-  const out = [`ip saddr ${backend.address} meta mark set meta mark or ${masqueradeMark}`];
+  const lines = [`ip saddr ${address} ${setMark}`];
   if (port.affinitySeconds !== undefined) {
-    const set = affinitySetOf(name);
-    rules.affinitySets.set(set, port.affinitySeconds);
-    out.push(`update @${set} { ip saddr }`);
+    rules.affinitySets.set(clientsOf(name), port.affinitySeconds);
+    lines.push(`update @${clientsOf(name)} { ip saddr }`);
   }
-  out.push(`meta l4proto ${port.protocol} dnat to ${backend.address}:${backend.port}`);
-  rules.chains.set(name, out);
+  lines.push(`meta l4proto ${port.protocol} dnat to ${address}:${targetPort}`);
+  rules.chains.set(name, lines);
   return name;
 }
 
 /** The part of the table that never changes, without elements. */
-export function renderFrame({ serviceCidr }: NodeFacts): string {
+export function renderFrame({ serviceCidr, dnsAddress }: NodeFacts): string {
   const vip = 'ip daddr . meta l4proto . th dport';
-  const local = 'fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport';
+  const local = `fib daddr type local ip daddr != { 127.0.0.0/8, ${serviceCidr} } meta l4proto . th dport`;
   return `table ip ${tableName} {
   map service-ips { type ipv4_addr . inet_proto . inet_service : verdict; }
   map node-ports { type inet_proto . inet_service : verdict; }
@@ -110,20 +151,30 @@ export function renderFrame({ serviceCidr }: NodeFacts): string {
     ${local} vmap @node-ports
   }
   chain refuse {
-    ct state new ${vip} @no-endpoint-ips reject
-    ct state new ${local} @no-endpoint-ports reject
+    meta l4proto tcp reject with tcp reset
+    reject
   }
-  chain nat-prerouting { type nat hook prerouting priority dstnat; policy accept; jump services; }
+  chain refuse-without-endpoint {
+    ct state new ${vip} @no-endpoint-ips goto refuse
+    ct state new ${local} @no-endpoint-ports goto refuse
+  }
+  chain refuse-unknown {
+    ip daddr ${serviceCidr} fib daddr type != local goto refuse
+  }
+  chain filter-prerouting-early { type filter hook prerouting priority -110; policy accept; jump refuse-without-endpoint; }
+  chain nat-prerouting { type nat hook prerouting priority -100; policy accept; jump services; }
+  chain filter-prerouting-late { type filter hook prerouting priority -90; policy accept; jump refuse-unknown; }
+  chain filter-output-early { type filter hook output priority -110; policy accept; jump refuse-without-endpoint; }
   chain nat-output { type nat hook output priority -100; policy accept; jump services; }
-  chain nat-postrouting {
-    type nat hook postrouting priority srcnat; policy accept;
-    ct status dnat meta mark and ${masqueradeMark} == ${masqueradeMark} masquerade
+  chain filter-output-late {
+    type filter hook output priority -90; policy accept;
+    # While nobody listens (the proxy starts anew), DNS clients wait and ask again instead of failing at once.
+    ip saddr ${dnsAddress} icmp type destination-unreachable drop
+    jump refuse-unknown
   }
-  chain filter-prerouting { type filter hook prerouting priority -110; policy accept; jump refuse; }
-  chain filter-output { type filter hook output priority -110; policy accept; jump refuse; }
-  chain filter-forward {
-    type filter hook forward priority 0; policy accept;
-    ct state new ip daddr ${serviceCidr} reject
+  chain nat-postrouting {
+    type nat hook postrouting priority 100; policy accept;
+    ct status dnat meta mark and ${masqueradeMark} == ${masqueradeMark} masquerade
   }
 }
 `;

@@ -1,0 +1,93 @@
+// The cluster's DNS on the wire: UDP and TCP on one address and port. Queries on one TCP connection are answered in
+// order, one at a time, so that a client cannot fill our memory.
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
+import type { Clock } from '../../machinery/clock.ts';
+import type { Logger } from '../../machinery/log.ts';
+import type { Transport } from './resolver.ts';
+import { FrameReader, frame } from './tcp-frame.ts';
+
+export interface DnsServerOptions {
+  address: string;
+  port: number;
+  /** The response to a message, or undefined for none. */
+  respond(message: Buffer, transport: Transport): Promise<Buffer | undefined>;
+  clock: Clock;
+  log: Logger;
+}
+
+const maxConnections = 512;
+const idleMs = 10_000;
+
+export class DnsServer {
+  readonly #options: DnsServerOptions;
+  #udp: Socket | undefined;
+  #tcp: Server | undefined;
+  #connections = new Set<TcpSocket>();
+
+  constructor(options: DnsServerOptions) {
+    this.#options = options;
+  }
+
+  /** The port of both; of use when any was asked for. */
+  get port(): number {
+    return this.#udp?.address().port ?? 0;
+  }
+
+  /** Resolves when both transports answer. */
+  async start(): Promise<void> {
+    const { address, log } = this.#options;
+    this.#udp = createSocket('udp4');
+    this.#udp.on('message', (message, { address: client, port }) => void this.#answer(message, client, port));
+    this.#udp.bind(this.#options.port, address);
+    await once(this.#udp, 'listening');
+    this.#udp.on('error', (err) => log.warn({ err }, 'the UDP socket reports an error'));
+    this.#tcp = createServer((connection) => this.#serve(connection));
+    this.#tcp.maxConnections = maxConnections;
+    this.#tcp.listen(this.port, address);
+    await once(this.#tcp, 'listening');
+    this.#tcp.on('error', (err) => log.warn({ err }, 'the TCP socket reports an error'));
+  }
+
+  async stop(): Promise<void> {
+    this.#udp?.close();
+    this.#tcp?.close();
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  async #answer(message: Buffer, client: string, port: number): Promise<void> {
+    const response = await this.#options.respond(message, 'udp');
+    // A client that is gone is its own affair; the callback keeps the error from the socket.
+    if (response) this.#udp?.send(response, port, client, () => undefined);
+  }
+
+  #serve(connection: TcpSocket): void {
+    const { clock, respond } = this.#options;
+    const reader = new FrameReader();
+    const drop = () => void connection.destroy();
+    let timer = clock.after(idleMs, drop);
+    let queue = Promise.resolve();
+    this.#connections.add(connection);
+    connection.on('error', drop);
+    connection.on('close', () => {
+      timer.cancel();
+      this.#connections.delete(connection);
+    });
+    connection.on('data', (chunk) => {
+      timer.cancel();
+      timer = clock.after(idleMs, drop);
+      const messages = reader.push(chunk);
+      if (messages.length === 0) return;
+      connection.pause();
+      queue = queue.then(async () => {
+        for (const message of messages) {
+          const response = await respond(message, 'tcp');
+          if (!response) return drop();
+          connection.write(frame(response));
+        }
+        connection.resume();
+      });
+    });
+  }
+}

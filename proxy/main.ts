@@ -1,0 +1,119 @@
+// `k8ts proxy`: flags, and the parts put together. Runs in a node's own network namespace and does two things there: it
+// keeps the rules that make service addresses work, and it answers the cluster's DNS.
+// Upstream counterparts: kube-proxy and CoreDNS's kubernetes plugin.
+import { readFileSync } from 'node:fs';
+import { BlockList } from 'node:net';
+import { ServiceKind } from '../api/core/service.ts';
+import { EndpointSliceKind } from '../api/discovery/endpointslice.ts';
+import { readKubeconfig } from '../client/config.ts';
+import { InformerFactory } from '../client/informer-factory.ts';
+import { KubeClient } from '../client/rest.ts';
+import { type ComponentContext, runComponent } from '../machinery/component.ts';
+import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { createClusterView } from './dns/cluster-view.ts';
+import { Resolver } from './dns/resolver.ts';
+import { DnsServer } from './dns/server.ts';
+import { parseNameServers, Upstream } from './dns/upstream.ts';
+import { ClusterZone } from './dns/zone.ts';
+import { addDnsAddress, addServiceRoute } from './node-address.ts';
+import { runProgram } from './run-program.ts';
+import { ServiceProxy } from './services/proxy.ts';
+
+const flags = {
+  kubeconfig: { type: 'string', doc: 'How to reach the API server.', required: true },
+  'node-name': { type: 'string', doc: 'The node we run on, as the API server knows it.', required: true },
+  'node-ip': {
+    type: 'string',
+    doc: "The node's address: the source of its own connections to services.",
+    required: true,
+  },
+  'cluster-cidr': { type: 'string', doc: 'Range of the pods of all nodes.', required: true },
+  'service-cluster-ip-range': { type: 'string', doc: 'Range of service addresses.', required: true },
+  'cluster-dns': { type: 'string', doc: 'Address to answer DNS on; put on the node.', required: true },
+  'cluster-domain': { type: 'string', doc: 'Domain of the names of services and pods.', default: 'cluster.local' },
+  'resolv-conf': {
+    type: 'string',
+    doc: 'File that names the servers for all other names; empty for none.',
+    default: '',
+  },
+} as const satisfies FlagTable;
+
+type ProxyFlags = Flags<typeof flags>;
+
+const dnsPort = 53;
+
+async function start(options: ProxyFlags, component: ComponentContext) {
+  const { clock, random, log, signal } = component;
+  const client = new KubeClient(readKubeconfig(options.kubeconfig), { userAgent: 'kube-proxy', clock });
+  const informers = new InformerFactory(client, { clock, random, log }, signal);
+  const services = informers.informer(ServiceKind);
+  const slices = informers.informer(EndpointSliceKind);
+  const dnsAddress = options['cluster-dns'];
+  const serviceCidr = options['service-cluster-ip-range'];
+  const nodeAddress = { dnsAddress, serviceCidr, nodeIp: options['node-ip'] };
+  const resolver = new Resolver({
+    zone: new ClusterZone(createClusterView(services, slices, clock), {
+      domain: options['cluster-domain'],
+      dnsAddress,
+    }),
+    forwarder: new Upstream({ servers: readNameServers(options), clock, random }),
+    isClusterAddress: rangeCheck([serviceCidr, options['cluster-cidr']]),
+    random,
+  });
+  const dns = new DnsServer({
+    address: dnsAddress,
+    port: dnsPort,
+    respond: (message, transport) => resolver.respond(message, transport),
+    clock,
+    log,
+  });
+  const proxy = new ServiceProxy({
+    services,
+    slices,
+    nodeName: options['node-name'],
+    facts: { podCidr: options['cluster-cidr'], serviceCidr, dnsAddress },
+    clock,
+    log,
+    run: runProgram,
+  });
+  const missing = new Set(['service rules', 'DNS']);
+  const startProxy = async () => {
+    await proxy.start();
+    await addServiceRoute(nodeAddress, runProgram);
+    missing.delete('service rules');
+  };
+  const startDns = async () => {
+    await addDnsAddress(nodeAddress, runProgram);
+    await informers.synced(); // before, it could only deny names that exist
+    await dns.start();
+    missing.delete('DNS');
+  };
+  Promise.all([startProxy(), startDns()]).then(() => log.info({}, 'services and DNS are served'), component.fail);
+  return {
+    notReady: () => (missing.size === 0 ? null : `not there yet: ${[...missing].join(', ')}`),
+    async stop() {
+      proxy.stop();
+      await dns.stop();
+      client.close();
+    },
+  };
+}
+
+function readNameServers(options: ProxyFlags): string[] {
+  const file = options['resolv-conf'];
+  return file === '' ? [] : parseNameServers(readFileSync(file, 'utf8'), [options['cluster-dns']]);
+}
+
+function rangeCheck(cidrs: readonly string[]): (address: string) => boolean {
+  const ranges = new BlockList();
+  for (const cidr of cidrs) {
+    const [network = '', bits] = cidr.split('/');
+    ranges.addSubnet(network, Number(bits));
+  }
+  return (address) => ranges.check(address);
+}
+
+export function main(argv: string[]): Promise<void> {
+  const summary = 'Serves service addresses and cluster DNS on a node.';
+  return runComponent(process, { name: 'proxy', summary, flags, start }, argv);
+}
