@@ -6,26 +6,35 @@ import { request } from 'node:https';
 import type { Layout } from './layout.ts';
 import { pkiFiles } from './pki/plan.ts';
 
-/** Sends a GET and resolves with the response as soon as its head is there. */
-function get(layout: Layout, path: string, signal: AbortSignal): Promise<IncomingMessage> {
+interface Outgoing {
+  method: 'GET' | 'POST';
+  path: string;
+  body?: object;
+}
+
+/** Sends a request and resolves with the response as soon as its head is there. */
+function send(layout: Layout, { method, path, body }: Outgoing, signal: AbortSignal): Promise<IncomingMessage> {
   const { ca, admin } = pkiFiles(layout);
   return new Promise((resolve, reject) => {
     const req = request(
       new URL(path, layout.apiUrl),
       {
+        method,
         ca: readFileSync(`${ca}.crt`),
         cert: readFileSync(`${admin}.crt`),
         key: readFileSync(`${admin}.key`),
-        headers: { accept: 'application/json', 'user-agent': 'k8ts' },
+        headers: { accept: 'application/json', 'content-type': 'application/json', 'user-agent': 'k8ts' },
         agent: false,
         signal,
       },
       resolve,
     );
     req.once('error', reject);
-    req.end();
+    req.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
+
+const get = (layout: Layout, path: string, signal: AbortSignal) => send(layout, { method: 'GET', path }, signal);
 
 async function readText(response: IncomingMessage): Promise<string> {
   let text = '';
@@ -38,6 +47,19 @@ export async function probeReadyz(layout: Layout, signal: AbortSignal): Promise<
   const response = await get(layout, '/readyz', signal);
   const text = await readText(response);
   return response.statusCode === 200 ? undefined : text.trim() || `/readyz answers ${response.statusCode}`;
+}
+
+/** Creates an object; one that is there already stays as it is. */
+export async function createIfAbsent(
+  layout: Layout,
+  path: string,
+  { body, signal }: { body: object; signal: AbortSignal },
+): Promise<void> {
+  const response = await send(layout, { method: 'POST', path, body }, signal);
+  const text = await readText(response);
+  const exists = response.statusCode === 409 && text.includes('"AlreadyExists"');
+  if (response.statusCode !== 201 && !exists)
+    throw new Error(`creating at ${path} answers ${response.statusCode}: ${text.trim()}`);
 }
 
 export interface Condition {

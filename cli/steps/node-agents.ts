@@ -1,7 +1,7 @@
 // Steps: kubelet and proxy run in every node, every node is Ready, and the cluster's DNS answers.
 import { createSocket } from 'node:dgram';
 import { decode, encode, RECURSION_DESIRED } from 'dns-packet';
-import { watchNode, whyNotReady } from '../api-request.ts';
+import { createIfAbsent, watchNode, whyNotReady } from '../api-request.ts';
 import { isBuilt } from '../components.ts';
 import { clusterDomain, type Layout } from '../layout.ts';
 import { nodeUnits } from '../units.ts';
@@ -55,10 +55,37 @@ export const dnsStep: Step<UpContext> = {
     if (!isBuilt('proxy')) return 'no proxy in this build';
     startNodeUnit(context, 'proxy');
     const unit = `${context.layout.nodes[0]!.unitPrefix}proxy`;
-    await waitForUnit(context, { unit, signal, probe: () => probeDns(context.layout) });
+    await Promise.all([
+      createDnsService(context.layout, signal),
+      waitForUnit(context, { unit, signal, probe: () => probeDns(context.layout) }),
+    ]);
     return context.layout.clusterDns;
   },
 };
+
+/**
+ * The Service that users and tools know the cluster's DNS by. It has no selector and no endpoints: the address is answered
+ * on every node by that node's proxy. It also keeps the address from being given to another Service.
+ */
+function createDnsService(layout: Layout, signal: AbortSignal): Promise<void> {
+  const body = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      name: 'kube-dns',
+      namespace: 'kube-system',
+      labels: { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' },
+    },
+    spec: {
+      clusterIP: layout.clusterDns,
+      ports: [
+        { name: 'dns', port: 53, protocol: 'UDP' },
+        { name: 'dns-tcp', port: 53, protocol: 'TCP' },
+      ],
+    },
+  };
+  return createIfAbsent(layout, '/api/v1/namespaces/kube-system/services', { body, signal });
+}
 
 const dnsTimeoutMs = 250;
 
