@@ -25,12 +25,17 @@ export class Expectations {
     return !e || (e.creations <= 0 && e.deletions.size === 0) || this.#clock.now() - e.atMs > expiryMs;
   }
 
+  /** What the owner is about to do to its children; replaces what was expected before. */
+  expect(owner: string, { creations, deletions }: { creations: number; deletions: readonly string[] }): void {
+    this.#byOwner.set(owner, { creations, deletions: new Set(deletions), atMs: this.#clock.now() });
+  }
+
   expectCreations(owner: string, count: number): void {
-    this.#byOwner.set(owner, { creations: count, deletions: new Set(), atMs: this.#clock.now() });
+    this.expect(owner, { creations: count, deletions: [] });
   }
 
   expectDeletions(owner: string, children: readonly string[]): void {
-    this.#byOwner.set(owner, { creations: 0, deletions: new Set(children), atMs: this.#clock.now() });
+    this.expect(owner, { creations: 0, deletions: children });
   }
 
   /** A child has been seen, or its creation failed and it will never be. */

@@ -1,5 +1,6 @@
 // The ordered registry of controllers. One that is not listed here does not run.
 import { type Loop, toLoop } from '../client/controller.ts';
+import { daemonSetController } from './daemonset/daemonset.ts';
 import { deploymentController } from './deployment/deployment.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
@@ -27,5 +28,6 @@ export function createControllers({ rootCaPem }: ControllerOptions): readonly Lo
     toLoop(endpointSliceController),
     garbageCollector,
     toLoop(jobController),
+    toLoop(daemonSetController),
   ];
 }

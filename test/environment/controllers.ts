@@ -56,7 +56,7 @@ export function runFakeNode(client: KubeClient, fate: Fate = () => 'ready', node
       return;
     }
     if (!pod.spec.nodeName) {
-      const target = { kind: 'Node', name: nodeName };
+      const target = { kind: 'Node', name: affinityNode(pod) ?? nodeName };
       await pods.createSubresource({ namespace, name }, 'binding', { metadata: { name }, target });
       return;
     }
@@ -74,6 +74,12 @@ export function runFakeNode(client: KubeClient, fate: Fate = () => 'ready', node
   });
   void informer.run(abort.signal);
   return { [Symbol.dispose]: () => abort.abort() };
+}
+
+/** The one node that a daemon's pod is for. */
+function affinityNode({ spec }: Pod): string | undefined {
+  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return required?.nodeSelectorTerms?.[0]?.matchFields?.[0]?.values?.[0];
 }
 
 function statusOf(pod: Pod, outcome: PodOutcome): NonNullable<Pod['status']> {

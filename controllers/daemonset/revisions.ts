@@ -1,0 +1,95 @@
+// The history of a daemon set: one ControllerRevision for each template it has had. Upstream: update.go of pkg/controller/daemon.
+import type { ControllerRevision } from '../../api/apps/controllerrevision.ts';
+import { type DaemonSet, DaemonSetKind } from '../../api/apps/daemonset.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { ResourceClient } from '../../client/rest.ts';
+import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
+import { cloneJson, jsonEqual } from '../../machinery/json.ts';
+import { controllerRef } from '../pods/claim.ts';
+import { hashTemplate } from '../template-hash.ts';
+import { revisionLabel } from './placement.ts';
+
+/** What a revision keeps: a patch that `kubectl rollout undo` applies. */
+export function revisionData({ spec }: DaemonSet): object {
+  return { spec: { template: { ...cloneJson(spec.template), $patch: 'replace' } } };
+}
+
+export const hashOf = (revision: ControllerRevision) => revision.metadata.labels?.[revisionLabel] ?? '';
+
+/** The revision for the current template, not yet created. Pure. */
+export function buildRevision(set: DaemonSet, number: number): ControllerRevision {
+  const hash = hashTemplate(set.spec.template, set.status?.collisionCount);
+  const { name = '', namespace = '', annotations } = set.metadata;
+  return {
+    metadata: {
+      name: `${name}-${hash}`,
+      namespace,
+      labels: { ...set.spec.template?.metadata?.labels, [revisionLabel]: hash },
+      ...(annotations ? { annotations: { ...annotations } } : {}),
+      ownerReferences: [controllerRef(DaemonSetKind, set)],
+    },
+    data: revisionData(set),
+    revision: number,
+  } as ControllerRevision;
+}
+
+/** Revisions beyond the history limit that no pod runs, oldest first. Pure. */
+export function planHistoryCleanup(
+  set: DaemonSet,
+  old: readonly ControllerRevision[],
+  pods: readonly Pod[],
+): ControllerRevision[] {
+  const surplus = old.length - (set.spec.revisionHistoryLimit ?? 10);
+  if (surplus <= 0) return [];
+  const live = new Set(pods.map((pod) => pod.metadata.labels?.[revisionLabel]));
+  return [...old]
+    .sort((a, b) => a.revision - b.revision)
+    .filter((revision) => !live.has(hashOf(revision)))
+    .slice(0, surplus);
+}
+
+export interface History {
+  current: ControllerRevision;
+  old: ControllerRevision[];
+}
+
+/**
+ * Finds the revision of the current template, or makes it. Undefined when its name is taken by something else: the caller counts the collision
+ * and comes again.
+ */
+export async function syncHistory(
+  set: DaemonSet,
+  revisions: readonly ControllerRevision[],
+  client: ResourceClient<ControllerRevision>,
+): Promise<History | undefined> {
+  const data = revisionData(set);
+  const current = revisions.find((revision) => jsonEqual(revision.data, data));
+  const old = revisions.filter((revision) => revision !== current);
+  const number = Math.max(0, ...old.map((revision) => revision.revision)) + 1;
+  if (current && current.revision >= number) return { current, old };
+  // A template that comes back is the newest again.
+  if (current) return { current: await client.update({ ...current, revision: number }), old };
+  const wanted = buildRevision(set, number);
+  try {
+    return { current: await client.create(wanted), old };
+  } catch (err) {
+    if (!isAlreadyExists(err)) throw err;
+    const { namespace = '', name = '' } = wanted.metadata;
+    const present = await client.get({ namespace, name });
+    return jsonEqual(present.data, data) ? { current: present, old } : undefined;
+  }
+}
+
+export async function deleteRevisions(
+  revisions: readonly ControllerRevision[],
+  client: ResourceClient<ControllerRevision>,
+): Promise<void> {
+  for (const { metadata } of revisions) {
+    const { namespace = '', name = '', uid } = metadata;
+    try {
+      await client.delete({ namespace, name }, uid ? { uid } : {});
+    } catch (err) {
+      if (!isNotFound(err)) throw err; // gone is what was wanted
+    }
+  }
+}
