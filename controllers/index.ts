@@ -1,5 +1,6 @@
 // The ordered registry of controllers. One that is not listed here does not run.
 import { type Loop, toLoop } from '../client/controller.ts';
+import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { daemonSetController } from './daemonset/daemonset.ts';
 import { deploymentController } from './deployment/deployment.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
@@ -7,27 +8,36 @@ import { endpointSliceController } from './endpoints/endpointslice.ts';
 import { garbageCollector } from './garbage-collector/garbage-collector.ts';
 import { jobController } from './job/job.ts';
 import { namespaceController } from './namespace/namespace.ts';
+import { nodeLifecycleController } from './node/node-lifecycle.ts';
+import { podGarbageCollector } from './node/pod-garbage-collector.ts';
+import { taintEvictionController } from './node/taint-eviction.ts';
 import { replicaSetController } from './replicaset.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
+import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 
 export interface ControllerOptions {
   /** The CA that pods are to trust the API server by (PEM); none is published without it. */
   rootCaPem?: string;
 }
 
-/** Every controller, in the order in which they start. */
+/** Every controller, in the order in which they start: what new pods need comes first. */
 export function createControllers({ rootCaPem }: ControllerOptions): readonly Loop[] {
   return [
     toLoop(serviceAccountController),
     ...(rootCaPem === undefined ? [] : [toLoop(rootCaPublisher(rootCaPem))]),
+    toLoop(nodeLifecycleController),
     toLoop(namespaceController),
     toLoop(replicaSetController),
     toLoop(deploymentController),
+    toLoop(daemonSetController),
+    toLoop(jobController),
     toLoop(endpointsController),
     toLoop(endpointSliceController),
+    toLoop(taintEvictionController),
+    toLoop(podGarbageCollector),
+    toLoop(ttlAfterFinishedController),
+    toLoop(clusterRoleAggregationController),
     garbageCollector,
-    toLoop(jobController),
-    toLoop(daemonSetController),
   ];
 }

@@ -10,6 +10,7 @@ const byOwner = 'owner';
 
 /** Kinds whose informers the other controllers keep anyway. */
 const sharedKinds = new Set([
+  'ClusterRole',
   'ControllerRevision',
   'DaemonSet',
   'Deployment',

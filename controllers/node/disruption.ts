@@ -1,0 +1,44 @@
+// Ending a pod for reasons of its node: the pod first says why (condition DisruptionTarget), so that job policies can tell it from a failure of its own.
+import type { Pod } from '../../api/core/pod.ts';
+import type { ResourceClient } from '../../client/rest.ts';
+import { isNotFound } from '../../machinery/errors.ts';
+import { podConditionOf } from '../pods/pod-state.ts';
+import { timestamp } from '../status.ts';
+
+export interface Disruption {
+  reason: string;
+  message: string;
+  nowMs: number;
+  /** The pod can no longer end by itself: its node is gone. */
+  isLost?: boolean;
+}
+
+/** Marks and deletes a pod. One that is gone already is as good. */
+export async function disrupt(pods: ResourceClient<Pod>, pod: Pod, why: Disruption): Promise<void> {
+  const { namespace = '', name = '', uid, generation } = pod.metadata;
+  const { reason, message, isLost = false } = why;
+  const isEnded = pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
+  try {
+    if (podConditionOf(pod, 'DisruptionTarget')?.status !== 'True' && !isEnded) {
+      const condition = {
+        type: 'DisruptionTarget',
+        status: 'True',
+        lastProbeTime: null,
+        lastTransitionTime: timestamp(why.nowMs),
+        ...(generation ? { observedGeneration: generation } : {}),
+        reason,
+        message,
+      };
+      const status = { conditions: [condition], ...(isLost ? { phase: 'Failed' } : {}) };
+      await pods.patch(
+        { namespace, name },
+        { metadata: { uid }, status },
+        { type: 'strategic', subresource: 'status' },
+      );
+    }
+    const force = isLost ? { gracePeriodSeconds: 0 } : {};
+    await pods.delete({ namespace, name }, { ...force, ...(uid ? { uid } : {}) });
+  } catch (err) {
+    if (!isNotFound(err)) throw err;
+  }
+}

@@ -1,0 +1,92 @@
+// Ends pods on nodes with NoExecute taints that they do not tolerate, or no longer. Level-triggered: the moment of each pod's end follows from
+// when the taint was first seen with it. Upstream: pkg/controller/tainteviction.
+import { type Node, NodeKind, type Taint } from '../../api/core/node.ts';
+import { toleratesTaint } from '../../api/core/pod/placement.ts';
+import { type Pod, PodKind } from '../../api/core/pod.ts';
+import { type ControllerContext, defineController } from '../../client/controller.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import { keyOf } from '../../machinery/metadata.ts';
+import { disrupt } from './disruption.ts';
+import { byNode } from './node-lifecycle.ts';
+
+const name = 'taint-eviction-controller';
+
+/** Milliseconds that a pod tolerates a taint from when it is first under it; undefined for ever. Pure. */
+export function tolerationMs(pod: Pod, taint: Taint): number | undefined {
+  const tolerations = (pod.spec.tolerations ?? []).filter((t) => toleratesTaint(t, taint));
+  if (tolerations.length === 0) return 0;
+  const seconds = tolerations.map((t) => t.tolerationSeconds).filter((s) => s !== undefined);
+  return seconds.length === 0 ? undefined : Math.max(0, Math.min(...seconds)) * 1000;
+}
+
+/** When the pod must end, given since when each taint has been upon it; undefined never. Pure. */
+export function evictionAtMs(
+  pod: Pod,
+  taints: readonly Taint[],
+  sinceMs: (taint: Taint) => number,
+): number | undefined {
+  const ends = taints.flatMap((taint) => {
+    const ms = tolerationMs(pod, taint);
+    return ms === undefined ? [] : [sinceMs(taint) + ms];
+  });
+  return ends.length > 0 ? Math.min(...ends) : undefined;
+}
+
+const taintId = ({ key, value = '' }: Taint) => `${key}=${value}`;
+const evictingTaints = (node: Node | undefined) => (node?.spec.taints ?? []).filter((t) => t.effect === 'NoExecute');
+
+function createDeps(context: ControllerContext) {
+  const pods = context.informer(PodKind);
+  pods.addIndex(byNode, (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []));
+  const recorder = context.recorder(name);
+  return {
+    clock: context.clock,
+    pods: pods.lister,
+    nodes: context.informer(NodeKind).lister,
+    podClient: context.resource(PodKind),
+    /** By pod: since when each taint has been upon it. */
+    since: new Map<string, Map<string, number>>(),
+    say: (object: Pod, message: string) =>
+      recorder.event({ kind: 'Pod', apiVersion: 'v1', object }, 'Normal', 'TaintManagerEviction', message),
+  };
+}
+
+export const taintEvictionController = defineController({
+  name,
+  kind: PodKind,
+  related: [
+    {
+      kind: NodeKind,
+      keys: (node: Node | undefined, old: Node | undefined, deps) => {
+        if (jsonEqual(evictingTaints(node), evictingTaints(old))) return [];
+        return deps.pods.byIndex(byNode, (node ?? old)?.metadata.name ?? '').map(keyOf);
+      },
+    },
+  ],
+  deps: createDeps,
+  async reconcile(pod, { clock, nodes, podClient, since, say }) {
+    const key = keyOf(pod);
+    const taints = evictingTaints(nodes.get(pod.spec.nodeName ?? ''));
+    const before = since.get(key);
+    if (taints.length === 0 || pod.metadata.deletionTimestamp) {
+      if (before && !pod.metadata.deletionTimestamp) say(pod, `Cancelling deletion of Pod ${key}`);
+      since.delete(key);
+      return undefined;
+    }
+    const nowMs = clock.now();
+    const times = new Map(taints.map((taint) => [taintId(taint), before?.get(taintId(taint)) ?? nowMs]));
+    const endMs = evictionAtMs(pod, taints, (taint) => times.get(taintId(taint))!);
+    // Pods that stay for ever are none of ours.
+    if (endMs === undefined) {
+      since.delete(key);
+      return undefined;
+    }
+    since.set(key, times);
+    if (endMs > nowMs) return { requeueAfterMs: endMs - nowMs };
+    say(pod, `Marking for deletion Pod ${key}`);
+    const message = 'Taint manager: deleting due to NoExecute taint';
+    await disrupt(podClient, pod, { reason: 'DeletionByTaintManager', message, nowMs });
+    return undefined;
+  },
+  forget: (key, { since }) => void since.delete(key),
+});
