@@ -14,7 +14,9 @@ import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
 import { openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
+import { ImageGarbageCollector } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
+import { type KubeletMetrics, registerMetrics } from './metrics.ts';
 import { type NodeFacts, readNodeFacts } from './node/node-facts.ts';
 import { NodeReporter } from './node/node-reporter.ts';
 import { computeCapacity, kubeletVersion, type NodeIdentity } from './node/node-status.ts';
@@ -80,11 +82,15 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   const pods = factory.informer(PodKind, { fieldSelector: `spec.nodeName=${identity.name}` });
   const nodes = factory.informer(NodeKind, { fieldSelector: `metadata.name=${identity.name}` });
   let podSet: PodSet | undefined;
+  const metrics = registerMetrics(context.metrics, () => podSet);
   const wake = {
     verdict: (uid: string) => podSet?.wake(uid),
     object: (uid: string) => podSet?.worker(uid)?.noteObjectChange(),
   };
-  const deps = await buildDeps({ ...base, wake, services: () => services.lister.list() }, new PodCgroups(tree, log));
+  const deps = await buildDeps(
+    { ...base, wake, metrics, services: () => services.lister.list() },
+    new PodCgroups(tree, log),
+  );
   await reporter.start(signal);
   const node = (): Node => nodes.lister.get(identity.name) ?? reporter.node!;
   podSet = new PodSet(deps, pods, node);
@@ -100,6 +106,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   });
   await factory.synced();
   await podSet.start(signal);
+  new ImageGarbageCollector(cri, clock, log).start();
   return {
     notReady: () => (reporter.isReady ? null : 'the node is not ready'),
     async stop() {
@@ -131,6 +138,7 @@ interface DepsInput {
   version: VersionResponse;
   facts: NodeFacts;
   events: KubeletDeps['events'];
+  metrics: KubeletMetrics;
   services: KubeletDeps['services'];
   wake: { verdict(uid: string): void; object(uid: string): void };
 }
@@ -196,5 +204,6 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     nodeMemoryBytes: facts.memoryBytes,
     allocatable: () => allocatable,
     services: input.services,
+    metrics: input.metrics,
   };
 }

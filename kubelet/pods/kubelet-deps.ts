@@ -9,6 +9,7 @@ import type { Random } from '../../machinery/random.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import type { PodCgroups } from '../cgroups/pod-cgroups.ts';
 import type { ImagePuller } from '../images/image-puller.ts';
+import type { KubeletMetrics } from '../metrics.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
 import type { WatchedObjects } from '../objects/watched-objects.ts';
 import type { ContainerProbes } from '../probes/container-probes.ts';
@@ -35,4 +36,5 @@ export interface KubeletDeps {
   nodeMemoryBytes: number;
   allocatable(): Readonly<Record<string, string>>;
   services(): Service[];
+  metrics: KubeletMetrics;
 }

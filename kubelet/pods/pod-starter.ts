@@ -192,7 +192,7 @@ export class PodStarter {
       sandboxId: sandbox.id,
       sandboxConfig: this.#sandboxConfig(pod, sandbox.metadata?.attempt ?? 0),
       addresses: this.addresses(pod),
-      volumes: this.#volumes.paths,
+      volumes: this.#volumes.ready,
       restartCount: latest ? restartCountOf(latest) + 1 : restartsBefore(pod, name),
       signal: this.#abort.signal,
       graceSeconds: pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds,

@@ -56,6 +56,8 @@ export class PodWorker {
   readonly #starter: PodStarter;
   readonly #stopper: PodStopper;
   readonly #startTime: string;
+  readonly #createdMs: number;
+  #wasReady: boolean;
   #pod: Pod;
   #phase: Phase = 'active';
   #verdict: Verdict | undefined;
@@ -73,6 +75,9 @@ export class PodWorker {
     this.#deps = deps;
     this.#pod = pod;
     this.#onFinished = onFinished;
+    this.#createdMs = deps.clock.monotonicMs();
+    // One that runs already, as after a restart of the kubelet, tells nothing about starts.
+    this.#wasReady = sandboxIds.length > 0;
     this.#log = deps.log.child({ pod: describePod(pod) });
     this.#startTime = pod.status?.startTime ?? `${new Date(deps.clock.now()).toISOString().slice(0, 19)}Z`;
     this.#writer = new StatusWriter({ pods: deps.pods, clock: deps.clock, log: this.#log }, pod);
@@ -377,30 +382,38 @@ export class PodWorker {
 
   #writeStatus(): void {
     if (this.#isGone) return;
+    // A pod that has run its course keeps what was said of it, also when its containers are gone.
+    if (isFinished(this.#pod) && this.#runtime.state.containers.length === 0) return;
     const { probes, clock, nodeIp, runtimeName } = this.#deps;
     const pod = this.#pod;
     const containerOf = (name: string) => findContainer(pod, name);
-    this.#writer.write(
-      computePodStatus(pod, {
-        state: this.#runtime.state,
-        known: this.#writer.current,
-        nodeIp,
-        runtimeName,
-        nowMs: clock.now(),
-        startTime: this.#startTime,
-        problemOf: (name) => this.#starter.problemOf(name),
-        terminationMessageOf: (c) => this.#runtime.terminationMessageOf(c),
-        hasStarted: (c) => this.#hasStarted(c.id, nameOf(c)),
-        isReady: (c) => {
-          const container = containerOf(nameOf(c));
-          return !container || probes.isReady(c.id, container);
-        },
-        startingId: this.#starter.startingId,
-        isEnding: this.#phase !== 'active',
-        isEnded: this.#phase === 'ended',
-        verdict: this.#phase === 'ended' ? this.#verdict : undefined,
-      }),
-    );
+    const status = computePodStatus(pod, {
+      state: this.#runtime.state,
+      known: this.#writer.current,
+      nodeIp,
+      runtimeName,
+      nowMs: clock.now(),
+      startTime: this.#startTime,
+      problemOf: (name) => this.#starter.problemOf(name),
+      terminationMessageOf: (c) => this.#runtime.terminationMessageOf(c),
+      hasStarted: (c) => this.#hasStarted(c.id, nameOf(c)),
+      isReady: (c) => {
+        const container = containerOf(nameOf(c));
+        return !container || probes.isReady(c.id, container);
+      },
+      startingId: this.#starter.startingId,
+      isEnding: this.#phase !== 'active',
+      isEnded: this.#phase === 'ended',
+      verdict: this.#phase === 'ended' ? this.#verdict : undefined,
+    });
+    this.#observeReady(status);
+    this.#writer.write(status);
+  }
+
+  #observeReady({ conditions }: PodStatus): void {
+    if (this.#wasReady || !conditions?.some((c) => c.type === 'Ready' && c.status === 'True')) return;
+    this.#wasReady = true;
+    this.#deps.metrics.observePodStart(this.#deps.clock.monotonicMs() - this.#createdMs);
   }
 
   /** Resolves when a container does not run any more. */

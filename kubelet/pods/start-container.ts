@@ -15,6 +15,7 @@ import type { PodAddresses } from '../spec/pod-fields.ts';
 import { podLogDir } from '../spec/sandbox-config.ts';
 import { checkNonRoot } from '../spec/security.ts';
 import { allServiceVariables } from '../spec/service-env.ts';
+import type { ReadyVolume } from '../volumes/pod-volumes.ts';
 import { runHook } from './hooks.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { eventTarget, uidOf } from './pod-text.ts';
@@ -27,7 +28,7 @@ export interface StartContext {
   sandboxId: string;
   sandboxConfig: Init<PodSandboxConfig>;
   addresses: PodAddresses;
-  volumes: ReadonlyMap<string, string>;
+  volumes: ReadonlyMap<string, ReadyVolume>;
   restartCount: number;
   signal: AbortSignal;
   graceSeconds: number;

@@ -5,12 +5,13 @@ import { dirname, join } from 'node:path';
 import type { Container, VolumeMount } from '../../api/core/pod/container.ts';
 import type { Mount } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
+import type { ReadyVolume } from '../volumes/pod-volumes.ts';
 import { ContainerConfigError } from './environment.ts';
 import { expand } from './expansion.ts';
 
 export interface MountInputs {
-  /** Paths of the pod's volumes on the node, by name. */
-  volumes: ReadonlyMap<string, string>;
+  /** The pod's volumes, by name. */
+  volumes: ReadonlyMap<string, ReadyVolume>;
   environment: ReadonlyMap<string, string>;
   /** The pod's /etc/hosts on the node. */
   hostsFile: string;
@@ -40,13 +41,13 @@ export async function buildMounts(container: Container, inputs: MountInputs): Pr
 }
 
 async function buildVolumeMount(mount: VolumeMount, inputs: MountInputs): Promise<Init<Mount>> {
-  const root = inputs.volumes.get(mount.name);
-  if (root === undefined) throw new ContainerConfigError(`volume ${JSON.stringify(mount.name)} is not mounted`);
+  const volume = inputs.volumes.get(mount.name);
+  if (!volume) throw new ContainerConfigError(`volume ${JSON.stringify(mount.name)} is not mounted`);
   const below = subPathOf(mount, inputs.environment);
   return {
     container_path: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
-    host_path: below === '' ? root : await resolveSubPath(root, below),
-    readonly: mount.readOnly ?? false,
+    host_path: below === '' ? volume.path : await resolveSubPath(volume.path, below),
+    readonly: volume.isReadOnly || (mount.readOnly ?? false),
     recursive_read_only:
       mount.readOnly === true && mount.recursiveReadOnly !== undefined && mount.recursiveReadOnly !== 'Disabled',
     propagation: propagations[mount.mountPropagation ?? 'None'],

@@ -82,7 +82,7 @@ export class StatusWriter {
         delayMs = firstRetryMs;
       } catch (err) {
         // Gone, or another pod of the same name by now.
-        if (isNotFound(err) || isConflict(err)) {
+        if (isNotFound(err) || isOtherPod(err)) {
           this.close();
           return;
         }
@@ -93,6 +93,8 @@ export class StatusWriter {
     }
   }
 }
+
+const isOtherPod = (err: unknown) => isConflict(err) && (err as Error).message.includes('UID in precondition');
 
 /** What stands, as far as we write it: fields that others may keep in a status do not make a difference. */
 function comparable(written: PodStatus, wanted: PodStatus): PodStatus {

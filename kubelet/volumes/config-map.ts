@@ -8,6 +8,7 @@ export const configMapPlugin: VolumePlugin = {
   name: 'kubernetes.io~configmap',
   handles: (volume) => volume.configMap !== undefined,
   isLive: true,
+  isReadOnly: true,
   async setUp(context) {
     const { name = '', items, optional, defaultMode = 0o644 } = context.volume.configMap!;
     const files = await configMapFiles(context, { name, items, optional, defaultMode });

@@ -8,6 +8,7 @@ export const downwardApiPlugin: VolumePlugin = {
   name: 'kubernetes.io~downward-api',
   handles: (volume) => volume.downwardAPI !== undefined,
   isLive: true,
+  isReadOnly: true,
   async setUp(context) {
     const { items, defaultMode = 0o644 } = context.volume.downwardAPI!;
     const files = downwardFiles(context, items, defaultMode);

@@ -7,6 +7,7 @@ export const emptyDirPlugin: VolumePlugin = {
   name: 'kubernetes.io~empty-dir',
   handles: (volume) => volume.emptyDir !== undefined,
   isLive: false,
+  isReadOnly: false,
   async setUp({ volume, diskDir, fsGroup, mountTmpfs }) {
     const { medium = '', sizeLimit } = volume.emptyDir!;
     if (medium !== '' && medium !== 'Memory')

@@ -15,6 +15,7 @@ export const hostPathPlugin: VolumePlugin = {
   name: 'kubernetes.io~host-path',
   handles: (volume) => volume.hostPath !== undefined,
   isLive: false,
+  isReadOnly: false,
   async setUp({ volume }) {
     const { path, type = '' } = volume.hostPath!;
     const found = await statOrNull(path);

@@ -33,6 +33,8 @@ export interface VolumePlugin {
   handles(volume: Volume): boolean;
   /** Whether its content follows changes while the pod runs: setUp is then called again on every change. */
   isLive: boolean;
+  /** Whether containers may only read it, whatever they ask for: its content is the API's. */
+  isReadOnly: boolean;
   /** Makes the volume ready and answers its path on the node. Idempotent. Throws with a text for the FailedMount event. */
   setUp(context: VolumeContext): Promise<string>;
 }

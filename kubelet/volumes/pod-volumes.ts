@@ -33,12 +33,19 @@ export class VolumeError extends Error {
   }
 }
 
+/** A volume as containers mount it. */
+export interface ReadyVolume {
+  /** On the node. */
+  path: string;
+  isReadOnly: boolean;
+}
+
 const noAddresses: PodAddresses = { podIps: [], hostIps: [] };
 
 export class PodVolumes {
   readonly #deps: VolumeDeps;
   readonly #uid: string;
-  readonly #paths = new Map<string, string>();
+  readonly #ready = new Map<string, ReadyVolume>();
   /** When a token wants to be renewed. */
   #refreshAtMs = Number.POSITIVE_INFINITY;
 
@@ -47,9 +54,9 @@ export class PodVolumes {
     this.#uid = uid;
   }
 
-  /** Paths on the node of the volumes that are ready, by name. */
-  get paths(): ReadonlyMap<string, string> {
-    return this.#paths;
+  /** The volumes that are ready, by name. */
+  get ready(): ReadonlyMap<string, ReadyVolume> {
+    return this.#ready;
   }
 
   get refreshAtMs(): number {
@@ -57,12 +64,12 @@ export class PodVolumes {
   }
 
   isReady(pod: Pod): boolean {
-    return (pod.spec.volumes ?? []).every((v) => this.#paths.has(v.name));
+    return (pod.spec.volumes ?? []).every((v) => this.#ready.has(v.name));
   }
 
   /** Makes every volume ready that is not. Answers what failed; the others are ready. */
   setUp(pod: Pod): Promise<VolumeError[]> {
-    return this.#each(pod, (volume) => !this.#paths.has(volume.name), noAddresses);
+    return this.#each(pod, (volume) => !this.#ready.has(volume.name), noAddresses);
   }
 
   /** Brings the volumes up to date that follow the API. */
@@ -78,7 +85,8 @@ export class PodVolumes {
         try {
           const plugin = pluginOf(volume);
           if (!plugin) throw new Error(`volume source ${sourceName(volume)} is not supported by this kubelet`);
-          this.#paths.set(volume.name, await plugin.setUp(this.#contextOf(pod, volume, plugin, addresses)));
+          const path = await plugin.setUp(this.#contextOf(pod, volume, plugin, addresses));
+          this.#ready.set(volume.name, { path, isReadOnly: plugin.isReadOnly });
         } catch (err) {
           failed.push(new VolumeError(volume.name, err as Error));
         }
@@ -112,7 +120,7 @@ export class PodVolumes {
 
   /** Removes the volumes with all else the pod has on this node. */
   async tearDown(): Promise<void> {
-    this.#paths.clear();
+    this.#ready.clear();
     await removePodFolders(this.#deps, this.#uid);
   }
 }
@@ -132,7 +140,10 @@ export async function removePodFolders(
 }
 
 /** Uids of pods that have folders here. */
-export async function listPodFolders({ podsDir }: Pick<VolumeDeps, 'podsDir'>): Promise<string[]> {
+export async function listPodFolders({
+  podsDir,
+  memoryDir,
+}: Pick<VolumeDeps, 'podsDir' | 'memoryDir'>): Promise<string[]> {
   await mkdir(podsDir, { recursive: true });
-  return readdir(podsDir);
+  return [...(await readdir(podsDir)), ...(await readdir(memoryDir))];
 }

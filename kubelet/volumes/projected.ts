@@ -10,6 +10,7 @@ export const projectedPlugin: VolumePlugin = {
   name: 'kubernetes.io~projected',
   handles: (volume) => volume.projected !== undefined,
   isLive: true,
+  isReadOnly: true,
   async setUp(context) {
     const { sources, defaultMode = 0o644 } = context.volume.projected!;
     const parts = await Promise.all((sources ?? []).map((source) => projectSource(context, source, defaultMode)));

@@ -8,6 +8,7 @@ export const secretPlugin: VolumePlugin = {
   name: 'kubernetes.io~secret',
   handles: (volume) => volume.secret !== undefined,
   isLive: true,
+  isReadOnly: true,
   async setUp(context) {
     const { secretName = '', items, optional, defaultMode = 0o644 } = context.volume.secret!;
     const files = await secretFiles(context, { name: secretName, items, optional, defaultMode });

@@ -1,0 +1,84 @@
+// Removes images that no container uses when the disk fills up, the longest unused first. Upstream: pkg/kubelet/images/image_gc_manager.go.
+import { statfs } from 'node:fs/promises';
+import type { Clock } from '../../machinery/clock.ts';
+import type { Logger } from '../../machinery/log.ts';
+import type { Image } from '../../proto/cri.gen.ts';
+import type { CriClient } from '../../proto/cri-client.ts';
+
+export const imageGcPeriodMs = 5 * 60_000;
+const highPercent = 85;
+const lowPercent = 80;
+/** An image that was just pulled is about to be used. */
+const minAgeMs = 2 * 60_000;
+
+export interface UnusedImage {
+  image: Image;
+  lastUsedMs: number;
+}
+
+/** The images to remove, in order, so that `toFreeBytes` become free. */
+export function chooseImages(unused: readonly UnusedImage[], toFreeBytes: number, nowMs: number): Image[] {
+  const out: Image[] = [];
+  let freed = 0;
+  for (const { image, lastUsedMs } of [...unused].sort((a, b) => a.lastUsedMs - b.lastUsedMs)) {
+    if (freed >= toFreeBytes) break;
+    if (image.pinned || nowMs - lastUsedMs < minAgeMs) continue;
+    out.push(image);
+    freed += Number(image.size);
+  }
+  return out;
+}
+
+export class ImageGarbageCollector {
+  readonly #cri: CriClient;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #lastUsedMs = new Map<string, number>();
+
+  constructor(cri: CriClient, clock: Clock, log: Logger) {
+    this.#cri = cri;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#clock.every(imageGcPeriodMs, () => {
+      this.collect().catch((err) => this.#log.warn({ err }, 'images could not be collected'));
+    });
+  }
+
+  /** Notes which images are in use, and removes some when the disk is too full. */
+  async collect(): Promise<void> {
+    const unused = await this.#findUnused();
+    const toFreeBytes = await this.#excessBytes();
+    if (toFreeBytes <= 0) return;
+    for (const image of chooseImages(unused, toFreeBytes, this.#clock.now())) {
+      this.#log.info({ image: image.id, names: image.repo_tags }, 'removing an unused image');
+      await this.#cri.images.RemoveImage({ image: { image: image.id } });
+      this.#lastUsedMs.delete(image.id);
+    }
+  }
+
+  async #findUnused(): Promise<UnusedImage[]> {
+    const now = this.#clock.now();
+    const [{ images }, { containers }] = await Promise.all([
+      this.#cri.images.ListImages({}),
+      this.#cri.runtime.ListContainers({}),
+    ]);
+    const used = new Set(containers.map((c) => c.image_id));
+    for (const { id } of images) if (used.has(id) || !this.#lastUsedMs.has(id)) this.#lastUsedMs.set(id, now);
+    return images
+      .filter(({ id }) => !used.has(id))
+      .map((image) => ({ image, lastUsedMs: this.#lastUsedMs.get(image.id)! }));
+  }
+
+  /** How much is too much on the file system of images. */
+  async #excessBytes(): Promise<number> {
+    const { image_filesystems } = await this.#cri.images.ImageFsInfo({});
+    const mountPoint = image_filesystems[0]?.fs_id?.mountpoint;
+    if (!mountPoint) return 0;
+    const { blocks, bavail, bsize } = await statfs(mountPoint);
+    const usedPercent = 100 - (bavail * 100) / blocks;
+    return usedPercent < highPercent ? 0 : ((usedPercent - lowPercent) / 100) * blocks * bsize;
+  }
+}
