@@ -1,4 +1,5 @@
 // Runs controllers against one API server: one client, one informer a kind, one event recorder a controller.
+import { setMaxListeners } from 'node:events';
 import type { ClientConfig } from '../client/config.ts';
 import type { ControllerContext, Loop } from '../client/controller.ts';
 import { createEventRecorder } from '../client/events.ts';
@@ -14,6 +15,8 @@ export function startControllers(
   config: ClientConfig,
   { clock, random, log, signal, fail }: RunContext,
 ): RunningComponent {
+  // Every controller listens for the end.
+  setMaxListeners(0, signal);
   const client = new KubeClient(config, { userAgent: 'k8ts-controllers', clock });
   const informers = new InformerFactory(client, { clock, random, log }, signal);
   const context: ControllerContext = {
