@@ -15,7 +15,7 @@ import { Resolver } from './dns/resolver.ts';
 import { DnsServer } from './dns/server.ts';
 import { parseNameServers, Upstream } from './dns/upstream.ts';
 import { ClusterZone } from './dns/zone.ts';
-import { addDnsAddress, addServiceRoute } from './node-address.ts';
+import { addDnsAddress, addServiceRoute, stopRedirects } from './node-address.ts';
 import { runProgram } from './run-program.ts';
 import { ServiceProxy } from './services/proxy.ts';
 
@@ -76,6 +76,7 @@ async function start(options: ProxyFlags, component: ComponentContext) {
     log,
     run: runProgram,
   });
+  stopRedirects();
   const missing = new Set(['service rules', 'DNS']);
   const startProxy = async () => {
     await proxy.start();

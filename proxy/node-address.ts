@@ -1,4 +1,5 @@
 // What the node itself needs so that service addresses work from its own processes (kubelet, hostNetwork pods).
+import { readdirSync, writeFileSync } from 'node:fs';
 import type { RunProgram } from './run-program.ts';
 
 export interface NodeAddressOptions {
@@ -22,4 +23,14 @@ export function addDnsAddress({ dnsAddress }: NodeAddressOptions, run: RunProgra
  */
 export function addServiceRoute({ serviceCidr, nodeIp }: NodeAddressOptions, run: RunProgram): Promise<void> {
   return run('ip', ['route', 'replace', serviceCidr, 'dev', 'lo', 'src', nodeIp], '');
+}
+
+const interfaceSettings = '/proc/sys/net/ipv4/conf';
+
+/**
+ * A pod that reaches itself through a service would be told, packet by packet, that there is a shorter way. There is none,
+ * and the kernel counts these messages against the refusals that it may send to the pod.
+ */
+export function stopRedirects(): void {
+  for (const name of readdirSync(interfaceSettings)) writeFileSync(`${interfaceSettings}/${name}/send_redirects`, '0');
 }
