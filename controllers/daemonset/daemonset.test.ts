@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Pod } from '../../api/core/pod.ts';
+import { node } from '../../test/builders/node.ts';
+import { pod, testTimeMs } from '../../test/builders/pod.ts';
+import { daemonSet } from '../../test/builders/workload.ts';
+import { buildPod, nodeNameOf, placeOn } from './placement.ts';
+import { computeStatus, type DaemonInput, planPlacement, planUpdate } from './plan.ts';
+import { buildRevision, planHistoryCleanup } from './revisions.ts';
+
+const hash = 'new';
+const on = (name: string, nodeName: string, revision = hash) =>
+  pod(name).on(nodeName).labels({ app: 'w', 'controller-revision-hash': revision });
+const input = (parts: Partial<DaemonInput>): DaemonInput => ({
+  set: daemonSet(),
+  pods: [],
+  nodes: ['n1', 'n2', 'n3'].map((name) => node(name)),
+  hash,
+  nowMs: testTimeMs,
+  ...parts,
+});
+const names = (pods: readonly Pod[]) => pods.map((p) => p.metadata.name);
+const rolling = (maxUnavailable: number | string, maxSurge: number | string) =>
+  daemonSet({ updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable, maxSurge } } });
+const withSpec = (spec: object) =>
+  daemonSet({ template: { metadata: { labels: { app: 'w' } }, spec: { containers: [], ...spec } } });
+
+describe('placeOn()', () => {
+  const taint = (key: string, effect: 'NoSchedule' | 'NoExecute') => ({ taints: [{ key, effect }] });
+  const cases = [
+    { name: 'a plain node', set: daemonSet(), node: node('n'), want: [true, true] },
+    { name: 'another node by name', set: withSpec({ nodeName: 'm' }), node: node('n'), want: [false, false] },
+    {
+      name: 'a node without the label',
+      set: withSpec({ nodeSelector: { disk: 'ssd' } }),
+      node: node('n'),
+      want: [false, false],
+    },
+    {
+      name: 'a node in trouble',
+      set: daemonSet(),
+      node: node('n', taint('node.kubernetes.io/not-ready', 'NoExecute')),
+      want: [true, true],
+    },
+    {
+      name: 'a cordoned node',
+      set: daemonSet(),
+      node: node('n', taint('node.kubernetes.io/unschedulable', 'NoSchedule')),
+      want: [true, true],
+    },
+    { name: 'a reserved node', set: daemonSet(), node: node('n', taint('k', 'NoSchedule')), want: [false, true] },
+    { name: 'a node to leave', set: daemonSet(), node: node('n', taint('k', 'NoExecute')), want: [false, false] },
+  ];
+  for (const { name, set, node: subject, want } of cases) {
+    test(name, () => {
+      const { shouldRun, mayStay } = placeOn(set, subject);
+      assert.deepEqual([shouldRun, mayStay], want);
+    });
+  }
+});
+
+test('buildPod() leaves the scheduler one choice', () => {
+  const built = buildPod(daemonSet(), 'n1', hash);
+  assert.equal(nodeNameOf(built), 'n1');
+  assert.equal(built.spec.tolerations?.length, 6);
+  assert.equal(built.metadata.labels?.['controller-revision-hash'], hash);
+});
+
+describe('planPlacement()', () => {
+  test('one pod where one is missing, none where there is one too many', () => {
+    const pods = [
+      on('a', 'n1').age(50).ready().build(),
+      on('b', 'n1').age(20).ready().build(),
+      on('c', 'gone').build(),
+    ];
+    const plan = planPlacement(input({ pods }));
+    assert.deepEqual([plan.createOn, names(plan.delete)], [['n2', 'n3'], ['b']]);
+  });
+
+  test('finished pods are replaced', () => {
+    const plan = planPlacement(input({ pods: [on('a', 'n1').failed().build()], nodes: [node('n1')] }));
+    assert.deepEqual([plan.createOn, names(plan.delete), names(plan.finished)], [[], ['a'], ['a']]);
+  });
+
+  test('pods leave where they may not stay', () => {
+    const pods = [on('a', 'n1').ready().build()];
+    const plan = planPlacement(input({ pods, nodes: [node('n1', { taints: [{ key: 'k', effect: 'NoExecute' }] })] }));
+    assert.deepEqual(names(plan.delete), ['a']);
+  });
+});
+
+describe('planUpdate()', () => {
+  const old = (name: string, nodeName: string) => on(name, nodeName, 'old');
+  const cases: { name: string; set: ReturnType<typeof rolling>; pods: Pod[]; want: [string[], string[]] }[] = [
+    {
+      name: 'one at a time',
+      set: rolling(1, 0),
+      pods: [old('a', 'n1').ready().build(), old('b', 'n2').ready().build(), old('c', 'n3').ready().build()],
+      want: [[], ['a']],
+    },
+    {
+      name: 'waits for the last step',
+      set: rolling(1, 0),
+      pods: [on('a', 'n1').running().build(), old('b', 'n2').ready().build(), old('c', 'n3').ready().build()],
+      want: [[], []],
+    },
+    {
+      name: 'an old pod that does not serve goes at once',
+      set: rolling(1, 0),
+      pods: [on('a', 'n1').running().build(), old('b', 'n2').running().build(), old('c', 'n3').ready().build()],
+      want: [[], ['b']],
+    },
+    {
+      name: 'a surge makes the new pod first',
+      set: rolling(0, '34%'),
+      pods: [old('a', 'n1').ready().build(), old('b', 'n2').ready().build(), old('c', 'n3').ready().build()],
+      want: [['n1', 'n2'], []],
+    },
+    {
+      name: 'a surge ends the old pod when the new one serves',
+      set: rolling(0, 1),
+      pods: [
+        old('a', 'n1').ready().build(),
+        on('a2', 'n1').ready().build(),
+        old('b', 'n2').ready().build(),
+        on('c', 'n3').ready().build(),
+      ],
+      want: [['n2'], ['a']],
+    },
+    {
+      name: 'OnDelete does nothing',
+      set: daemonSet({ updateStrategy: { type: 'OnDelete' } }),
+      pods: [old('a', 'n1').ready().build()],
+      want: [[], []],
+    },
+  ];
+  for (const { name, set, pods, want } of cases) {
+    test(name, () => {
+      const plan = planUpdate(input({ set, pods }));
+      assert.deepEqual([plan.createOn, names(plan.delete)], want);
+    });
+  }
+});
+
+test('computeStatus() counts nodes', () => {
+  const pods = [on('a', 'n1').ready().build(), on('b', 'n2', 'old').running().build(), on('d', 'n4').ready().build()];
+  const nodes = [node('n1'), node('n2'), node('n3'), node('n4', { taints: [{ key: 'k', effect: 'NoSchedule' }] })];
+  assert.deepEqual(computeStatus(input({ pods, nodes })), {
+    currentNumberScheduled: 2,
+    numberMisscheduled: 1,
+    desiredNumberScheduled: 3,
+    numberReady: 1,
+    observedGeneration: 1,
+    updatedNumberScheduled: 1,
+    numberAvailable: 1,
+    numberUnavailable: 2,
+  });
+});
+
+test('the history keeps its limit and what still runs', () => {
+  const set = daemonSet({ revisionHistoryLimit: 1 });
+  const revisions = ['a', 'b', 'c'].map((name, i) => {
+    const revision = buildRevision(set, i + 1);
+    return { ...revision, metadata: { ...revision.metadata, name, labels: { 'controller-revision-hash': name } } };
+  });
+  const doomed = planHistoryCleanup(set, revisions, [on('p', 'n1', 'a').build()]);
+  assert.deepEqual(
+    doomed.map((r) => r.metadata.name),
+    ['b', 'c'],
+  );
+});

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { EndpointSlice } from '../../api/discovery/endpointslice.ts';
+import { node } from '../../test/builders/node.ts';
+import { pod, secondsAgo } from '../../test/builders/pod.ts';
+import { service } from '../../test/builders/workload.ts';
+import { computeSubsets, planEndpoints } from './endpoints.ts';
+import { TriggerTimes } from './service-pods.ts';
+import { planSlices, type SliceInput } from './slice-plan.ts';
+
+const web = (name: string, ip: string) => pod(name).labels({ app: 'w' }).ip(ip).port('web', 8080).on('n1');
+const p = web('p', '10.0.0.9').ready().build();
+const q = web('q', '10.0.0.10').ready().build();
+const r = web('r', '10.0.0.3').running().build();
+const going = web('g', '10.0.0.4').ready().deleting().build();
+
+describe('computeSubsets()', () => {
+  const addresses = (subset: any) =>
+    [subset.addresses, subset.notReadyAddresses].map((list) => list?.map((a: any) => a.ip));
+
+  test('ready and not ready, in the order of their numbers; what is going is left out', () => {
+    const [subset] = computeSubsets(service(), [q, r, p, going]);
+    assert.deepEqual(addresses(subset), [['10.0.0.9', '10.0.0.10'], ['10.0.0.3']]);
+    assert.deepEqual(subset?.ports, [{ name: 'http', port: 8080, protocol: 'TCP' }]);
+  });
+
+  test('publishNotReadyAddresses makes all of them ready', () => {
+    const [subset] = computeSubsets(service({ publishNotReadyAddresses: true }), [r, going]);
+    assert.deepEqual(addresses(subset), [['10.0.0.3', '10.0.0.4'], undefined]);
+  });
+
+  test('pods that lack a named port are not behind it', () => {
+    const bare = pod('b').labels({ app: 'w' }).ip('10.0.0.7').ready().build();
+    const ports = [
+      { name: 'http', port: 80, targetPort: 'web', protocol: 'TCP' },
+      { name: 'raw', port: 81, targetPort: 9000, protocol: 'TCP' },
+    ];
+    const subsets = computeSubsets(service({ ports }), [p, bare]);
+    assert.deepEqual(
+      subsets.map((s) => [s.ports?.map((x) => x.name), s.addresses?.map((a) => a.ip)]),
+      [
+        [['http'], ['10.0.0.9']],
+        [['raw'], ['10.0.0.7', '10.0.0.9']],
+      ],
+    );
+  });
+
+  test('a headless service needs no ports', () => {
+    const [subset] = computeSubsets(service({ clusterIP: 'None', ports: undefined }), [p]);
+    assert.deepEqual([subset?.ports, addresses(subset)[0]], [undefined, ['10.0.0.9']]);
+  });
+});
+
+test('planEndpoints() writes only changes, and marks headless ones', () => {
+  const wanted = planEndpoints(service(), [p], { present: undefined, triggerTime: secondsAgo(1) });
+  assert.deepEqual(wanted?.metadata.annotations, { 'endpoints.kubernetes.io/last-change-trigger-time': secondsAgo(1) });
+  assert.equal(planEndpoints(service(), [p], { present: wanted, triggerTime: undefined }), undefined);
+  const headless = planEndpoints(service({ clusterIP: 'None' }), [p], { present: undefined, triggerTime: undefined });
+  assert.deepEqual(headless?.metadata.labels, {
+    'endpoints.kubernetes.io/managed-by': 'endpoint-controller',
+    'service.kubernetes.io/headless': '',
+  });
+});
+
+describe('planSlices()', () => {
+  const zone = { 'topology.kubernetes.io/zone': 'z1' };
+  const input = (parts: Partial<SliceInput>): SliceInput => ({
+    service: service(),
+    pods: [],
+    nodeOf: (name) => node(name, { labels: zone }),
+    present: [],
+    triggerTime: undefined,
+    ...parts,
+  });
+  const many = (n: number) =>
+    Array.from({ length: n }, (_, i) =>
+      web(`m${i}`, `10.0.${i >> 8}.${i & 255}`)
+        .ready()
+        .build(),
+    );
+  const stored = (slice: EndpointSlice, name: string): EndpointSlice => ({
+    ...slice,
+    metadata: { ...slice.metadata, name },
+  });
+  const counts = (slices: readonly EndpointSlice[]) => slices.map((s) => s.endpoints?.length);
+
+  test('conditions, node and zone of each endpoint', () => {
+    const { create } = planSlices(input({ pods: [p, going] }));
+    const [slice] = create;
+    assert.deepEqual(
+      slice?.endpoints?.map(({ conditions }) => conditions),
+      [
+        { ready: true, serving: true, terminating: false },
+        { ready: false, serving: true, terminating: true },
+      ],
+    );
+    assert.deepEqual([slice?.endpoints?.[0]?.nodeName, slice?.endpoints?.[0]?.zone], ['n1', 'z1']);
+    assert.deepEqual(slice?.ports, [{ name: 'http', port: 8080, protocol: 'TCP' }]);
+  });
+
+  test('at most a hundred to a slice', () => {
+    assert.deepEqual(counts(planSlices(input({ pods: many(250) })).create), [100, 100, 50]);
+  });
+
+  test('a new endpoint goes to a slice with room; what is right is left alone', () => {
+    const [full, rest] = planSlices(input({ pods: many(150) })).create.map((s, i) => stored(s, `s${i}`));
+    const plan = planSlices(input({ pods: many(151), present: [full!, rest!] }));
+    assert.deepEqual([counts(plan.create), counts(plan.update), plan.delete.length], [[], [51], 0]);
+    const same = planSlices(input({ pods: many(150), present: [full!, rest!] }));
+    assert.deepEqual([same.create, same.update, same.delete], [[], [], []]);
+  });
+
+  test('without endpoints one empty slice stays', () => {
+    const first = planSlices(input({}));
+    assert.deepEqual(counts(first.create), [0]);
+    const empty = stored(first.create[0]!, 'e');
+    const again = planSlices(input({ present: [empty] }));
+    assert.deepEqual([again.create, again.update, again.delete], [[], [], []]);
+    const filled = planSlices(input({ pods: [p], present: [empty] }));
+    assert.deepEqual([counts(filled.create), filled.delete.length], [[1], 1]);
+  });
+
+  test('hints follow the wish for close endpoints', () => {
+    const near = planSlices(input({ service: service({ trafficDistribution: 'PreferSameNode' }), pods: [p] }));
+    const hints = { forNodes: [{ name: 'n1' }], forZones: [{ name: 'z1' }] };
+    assert.deepEqual(near.create[0]?.endpoints?.[0]?.hints, hints);
+  });
+});
+
+test('TriggerTimes tells the earliest change since the last look', () => {
+  const times = new TriggerTimes();
+  assert.equal(times.next(service(), [p]), secondsAgo(100));
+  assert.equal(times.next(service(), [p]), undefined);
+  assert.equal(times.next(service(), [p, web('s', '10.0.0.5').ready(7).build()]), secondsAgo(7));
+});

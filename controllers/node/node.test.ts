@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Taint } from '../../api/core/node.ts';
+import { node } from '../../test/builders/node.ts';
+import { pod, secondsAgo, testTimeMs } from '../../test/builders/pod.ts';
+import { planTaints, silentConditions } from './health.ts';
+import { evictionAtMs, tolerationMs } from './taint-eviction.ts';
+
+const taint = (key: string, effect: Taint['effect'] = 'NoExecute', value = ''): Taint => ({
+  key,
+  effect,
+  ...(value ? { value } : {}),
+});
+const own = (name: string) => `node.kubernetes.io/${name}`;
+
+describe('planTaints()', () => {
+  const show = (taints: readonly Taint[] | undefined) =>
+    taints?.map((t) => `${t.key.replace('node.kubernetes.io/', '')}:${t.effect}`);
+  const cases = [
+    {
+      name: 'a new node keeps what it was born with',
+      node: node('n', { taints: [taint(own('not-ready'), 'NoSchedule')] }),
+      want: undefined,
+    },
+    {
+      name: 'a ready node loses it',
+      node: node('n', { taints: [taint(own('not-ready'), 'NoSchedule'), taint('k')], conditions: { Ready: 'True' } }),
+      want: ['k:NoExecute'],
+    },
+    {
+      name: 'a node that is not ready',
+      node: node('n', { conditions: { Ready: 'False' } }),
+      want: ['not-ready:NoSchedule', 'not-ready:NoExecute'],
+    },
+    {
+      name: 'a node that fell silent',
+      node: node('n', { taints: [taint(own('not-ready'))], conditions: { Ready: 'Unknown' } }),
+      want: ['unreachable:NoSchedule', 'unreachable:NoExecute'],
+    },
+    {
+      name: 'a cordoned node under pressure',
+      node: node('n', { unschedulable: true, conditions: { Ready: 'True', DiskPressure: 'True' } }),
+      want: ['disk-pressure:NoSchedule', 'unschedulable:NoSchedule'],
+    },
+    {
+      name: 'a node as it should be',
+      node: node('n', { taints: [taint('k')], conditions: { Ready: 'True' } }),
+      want: undefined,
+    },
+  ];
+  for (const { name, node: subject, want } of cases) {
+    test(name, () => assert.deepEqual(show(planTaints(subject, testTimeMs)), want));
+  }
+});
+
+describe('silentConditions()', () => {
+  test('all that the kubelet reports is unknown, and was last known when it last spoke', () => {
+    const conditions = silentConditions(
+      node('n', { conditions: { Ready: 'True', DiskPressure: 'False' } }),
+      testTimeMs,
+    );
+    const ready = conditions?.find((c) => c.type === 'Ready');
+    assert.deepEqual(ready, {
+      type: 'Ready',
+      status: 'Unknown',
+      lastHeartbeatTime: secondsAgo(10),
+      lastTransitionTime: secondsAgo(0),
+      reason: 'NodeStatusUnknown',
+      message: 'Kubelet stopped posting node status.',
+    });
+    const missing = conditions?.find((c) => c.type === 'PIDPressure');
+    assert.deepEqual(
+      [missing?.reason, missing?.message],
+      ['NodeStatusNeverUpdated', 'Kubelet never posted node status.'],
+    );
+  });
+
+  test('says nothing twice', () => {
+    const all = { Ready: 'Unknown', MemoryPressure: 'Unknown', DiskPressure: 'Unknown', PIDPressure: 'Unknown' };
+    assert.equal(silentConditions(node('n', { conditions: all }), testTimeMs), undefined);
+  });
+});
+
+describe('taint eviction', () => {
+  const exists = (tolerationSeconds?: number) => ({
+    key: 'k',
+    operator: 'Exists' as const,
+    effect: 'NoExecute' as const,
+    ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }),
+  });
+  test('the shortest matching toleration counts', () => {
+    assert.equal(tolerationMs(pod('a').build(), taint('k')), 0);
+    assert.equal(tolerationMs(pod('a').tolerates(exists()).build(), taint('k')), undefined);
+    assert.equal(tolerationMs(pod('a').tolerates(exists(), exists(4), exists(9)).build(), taint('k')), 4000);
+    assert.equal(tolerationMs(pod('a').tolerates(exists(-1)).build(), taint('k')), 0);
+  });
+
+  test('the first taint that is no longer tolerated ends the pod', () => {
+    const subject = pod('a').tolerates(exists(4)).build();
+    assert.equal(
+      evictionAtMs(subject, [taint('k')], () => 1000),
+      5000,
+    );
+    assert.equal(
+      evictionAtMs(subject, [taint('k'), taint('x')], () => 1000),
+      1000,
+    );
+    assert.equal(
+      evictionAtMs(pod('b').tolerates(exists()).build(), [taint('k')], () => 0),
+      undefined,
+    );
+  });
+});
