@@ -36,6 +36,9 @@ export type SpdyHeaders = Record<string, string>;
 
 const maxStoredBlock = 0xffff;
 
+// An empty stored block, as a sync flush writes it: readers hold back what they have inflated until they see it.
+const flushMarker = Buffer.from([0x00, 0x00, 0x00, 0xff, 0xff]);
+
 /**
  * Encodes header blocks. What we send is tiny, so it is stored, not compressed: a legal zlib stream that needs neither
  * dictionary nor state but for its two leading bytes.
@@ -57,7 +60,7 @@ export class HeaderEncoder {
     block.writeUInt16LE(~plain.length & 0xffff, 3);
     const start = this.#started ? [] : [Buffer.from([0x78, 0x01])];
     this.#started = true;
-    return Buffer.concat([...start, block, plain]);
+    return Buffer.concat([...start, block, plain, flushMarker]);
   }
 }
 
