@@ -1,8 +1,9 @@
 // From the model to nftables: the whole desired content of the proxy's table, as chains and map elements by name. Pure;
 // diff.ts makes scripts of it. Upstream counterpart: kube-proxy's nftables mode.
 //
-//   prerouting, output ── address . protocol . port ──> service-* / external-* ──> endpoint-*  (dnat)
-//                      └─ local address: protocol . port (node ports) ──> external-* ──> endpoint-*
+//   prerouting, output ── address . protocol . port ──> service-* / external-*  (dnat to a random endpoint)
+//                      └─ local address: protocol . port (node ports) ──> external-*
+//   With session affinity every endpoint has a chain and a set of its own, which remembers its clients.
 //   What has no endpoint is in a `no-endpoint` set and refused before; whatever is still addressed to the service
 //   range after that belongs to no service and is refused as well: nothing leaves the node under a service address.
 import { createHash } from 'node:crypto';
@@ -14,7 +15,7 @@ export const tableName = 'k8ts-proxy';
 const masqueradeMark = '0x4000';
 const setMark = `meta mark set meta mark or ${masqueradeMark}`;
 
-export const elementSets = ['service-ips', 'node-ports', 'no-endpoint-ips', 'no-endpoint-ports'] as const;
+export const elementSets = ['service-ips', 'node-ports', 'no-endpoint-ips', 'no-endpoint-ports', 'hairpins'] as const;
 export type ElementSet = (typeof elementSets)[number];
 
 export interface Ruleset {
@@ -110,30 +111,35 @@ function renderExternal(rules: Ruleset, port: ServicePortModel, { podCidr }: Nod
 
 /** Rules that pick one of the endpoints: the one that the client had before, else any. */
 function renderChoice(rules: Ruleset, port: ServicePortModel, backends: readonly Backend[]): string[] {
-  const chains = backends.map((backend) => addEndpoint(rules, port, backend));
-  const remembered =
-    port.affinitySeconds === undefined ? [] : chains.map((chain) => `ip saddr @${clientsOf(chain)} goto ${chain}`);
-  const choice =
-    chains.length === 1
-      ? `goto ${chains[0]}`
-      : `numgen random mod ${chains.length} vmap { ${chains.map((c, i) => `${i} : goto ${c}`).join(', ')} }`;
-  return [...remembered, choice];
+  // A pod that reaches itself through its service must see an answer from the service's address, so it gets another's.
+  for (const { address } of backends) rules.elements.hairpins.set(`${address} . ${address}`, '');
+  if (port.affinitySeconds !== undefined) return renderStickyChoice(rules, port, backends);
+  const dnat = `meta l4proto ${port.protocol} dnat to`;
+  const [only, second] = backends;
+  if (!second) return [`${dnat} ${only!.address}:${only!.port}`];
+  const choices = backends.map((backend, i) => `${i} : ${backend.address} . ${backend.port}`);
+  return [`${dnat} numgen random mod ${backends.length} map { ${choices.join(', ')} }`];
+}
+
+function renderStickyChoice(rules: Ruleset, port: ServicePortModel, backends: readonly Backend[]): string[] {
+  const chains = backends.map((backend) => addStickyEndpoint(rules, port, backend));
+  const choices = chains.map((chain, i) => `${i} : goto ${chain}`);
+  return [
+    ...chains.map((chain) => `ip saddr @${clientsOf(chain)} goto ${chain}`),
+    `numgen random mod ${chains.length} vmap { ${choices.join(', ')} }`,
+  ];
 }
 
 const clientsOf = (endpointChain: string) => endpointChain.replace('endpoint-', 'clients-');
 
-function addEndpoint(rules: Ruleset, port: ServicePortModel, { address, port: targetPort }: Backend): string {
-  // The affinity's timeout is part of the name: a set cannot change its own.
-  const name = `endpoint-${shortHash(`${port.id} ${address} ${targetPort} ${port.affinitySeconds ?? ''}`)}`;
-  if (rules.chains.has(name)) return name;
-  // A pod that reaches itself through its service must see an answer from the service's address.
-  const lines = [`ip saddr ${address} ${setMark}`];
-  if (port.affinitySeconds !== undefined) {
-    rules.affinitySets.set(clientsOf(name), port.affinitySeconds);
-    lines.push(`update @${clientsOf(name)} { ip saddr }`);
-  }
-  lines.push(`meta l4proto ${port.protocol} dnat to ${address}:${targetPort}`);
-  rules.chains.set(name, lines);
+function addStickyEndpoint(rules: Ruleset, port: ServicePortModel, { address, port: targetPort }: Backend): string {
+  // The timeout is part of the name: a set cannot change its own.
+  const name = `endpoint-${shortHash(`${port.id} ${address} ${targetPort} ${port.affinitySeconds}`)}`;
+  rules.affinitySets.set(clientsOf(name), port.affinitySeconds!);
+  rules.chains.set(name, [
+    `update @${clientsOf(name)} { ip saddr }`,
+    `meta l4proto ${port.protocol} dnat to ${address}:${targetPort}`,
+  ]);
   return name;
 }
 
@@ -146,6 +152,7 @@ export function renderFrame({ serviceCidr, dnsAddress }: NodeFacts): string {
   map node-ports { type inet_proto . inet_service : verdict; }
   set no-endpoint-ips { type ipv4_addr . inet_proto . inet_service; }
   set no-endpoint-ports { type inet_proto . inet_service; }
+  set hairpins { type ipv4_addr . ipv4_addr; }
   chain services {
     ${vip} vmap @service-ips
     ${local} vmap @node-ports
@@ -175,6 +182,7 @@ export function renderFrame({ serviceCidr, dnsAddress }: NodeFacts): string {
   chain nat-postrouting {
     type nat hook postrouting priority 100; policy accept;
     ct status dnat meta mark and ${masqueradeMark} == ${masqueradeMark} masquerade
+    ct status dnat oifname != "lo" ip saddr . ip daddr @hairpins masquerade
   }
 }
 `;
