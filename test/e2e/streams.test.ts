@@ -20,7 +20,9 @@ function readerOf(child: ChildProcess) {
     stream.setEncoding('utf8');
     stream.on('data', (chunk: string) => (text += chunk));
   }
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
   return {
+    exited,
     until: (pattern: RegExp) =>
       eventually(`${pattern} in ${JSON.stringify(text)}`, () => pattern.exec(text) ?? undefined, 15_000),
     text: () => text,
@@ -76,7 +78,15 @@ describe('streams', { skip: needsRoot }, () => {
       metadata: { name: 'p' },
       spec: {
         terminationGracePeriodSeconds: 0,
-        containers: [{ name: 'c', image: 'busybox:1.36', stdin: true, command: ['sh', '-c', script] }],
+        containers: [
+          {
+            name: 'c',
+            image: 'busybox:1.36',
+            stdin: true,
+            readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 },
+            command: ['sh', '-c', script],
+          },
+        ],
       },
     });
     kubectl.get('wait', '--for=condition=Ready', 'pod/p', '--timeout=30s');
@@ -113,8 +123,7 @@ describe('streams', { skip: needsRoot }, () => {
       child.stdin!.write('\x03');
       child.stdin!.write('echo interrupted; exit 9\n');
       await screen.until(/interrupted\r\n/);
-      const [code] = await once(child, 'exit');
-      assert.equal(code, 9, screen.text());
+      assert.equal(await screen.exited, 9, screen.text());
     });
 
     test(`port-forward over ${name} moves ${megabytes} MB`, async () => {
@@ -127,7 +136,7 @@ describe('streams', { skip: needsRoot }, () => {
         assert.equal(await md5Of(`http://127.0.0.1:${port}/big`), wanted);
       } finally {
         child.kill();
-        await once(child, 'exit');
+        await screen.exited;
       }
     });
 
@@ -140,7 +149,7 @@ describe('streams', { skip: needsRoot }, () => {
         return screen.text().includes(`read ${line}`) || undefined;
       });
       child.kill();
-      await once(child, 'exit');
+      await screen.exited;
     });
   }
 
