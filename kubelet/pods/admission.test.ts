@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Node } from '../../api/core/node.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { admitPod } from './admission.ts';
+
+const node: Node = {
+  metadata: { name: 'n', labels: { zone: 'a', size: '4' } },
+  spec: {},
+  status: { allocatable: { cpu: '2', memory: '1Gi', pods: '110' } },
+};
+const podOf = (spec: Partial<Pod['spec']>): Pod => ({
+  metadata: { name: 'p' },
+  spec: { containers: [{ name: 'c' }], ...spec },
+  status: {},
+});
+const requesting = (requests: Record<string, string>) =>
+  podOf({ containers: [{ name: 'c', resources: { requests } }] });
+const affinity = (key: string, operator: string, values: string[]) => ({
+  nodeAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [{ matchExpressions: [{ key, operator: operator as 'In', values }] }],
+    },
+  },
+});
+
+const cases: { name: string; pod: Pod; others?: Pod[]; want?: [string, string] }[] = [
+  { name: 'a pod without wishes', pod: podOf({}) },
+  {
+    name: 'too much cpu',
+    pod: requesting({ cpu: '100' }),
+    want: ['OutOfcpu', "Node didn't have enough resource: cpu, requested: 100000, used: 0, capacity: 2000"],
+  },
+  {
+    name: 'memory that others hold',
+    pod: requesting({ memory: '600Mi' }),
+    others: [requesting({ memory: '600Mi' })],
+    want: [
+      'OutOfmemory',
+      "Node didn't have enough resource: memory, requested: 629145600, used: 629145600, capacity: 1073741824",
+    ],
+  },
+  {
+    name: 'a selector that does not match',
+    pod: podOf({ nodeSelector: { zone: 'b' } }),
+    want: ['NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"],
+  },
+  { name: 'affinity that matches', pod: podOf({ affinity: affinity('size', 'Gt', ['3']) }) },
+  {
+    name: 'affinity that does not',
+    pod: podOf({ affinity: affinity('size', 'Lt', ['3']) }),
+    want: ['NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"],
+  },
+  {
+    name: 'a sysctl that is not safe',
+    pod: podOf({ securityContext: { sysctls: [{ name: 'net.core.somaxconn', value: '1' }] } }),
+    want: ['SysctlForbidden', 'forbidden sysctl: "net.core.somaxconn" not allowlisted'],
+  },
+  {
+    name: 'a safe sysctl',
+    pod: podOf({ securityContext: { sysctls: [{ name: 'net.ipv4.tcp_syncookies', value: '1' }] } }),
+  },
+];
+
+describe('admitPod', () => {
+  for (const { name, pod, others = [], want } of cases) {
+    test(name, () => {
+      assert.deepEqual(admitPod(pod, node, others), want && { reason: want[0], message: want[1] });
+    });
+  }
+});

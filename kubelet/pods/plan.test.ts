@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Pod } from '../../api/core/pod.ts';
+import { type ContainerInit, runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
+import { planPod } from './plan.ts';
+import { sortRuntimeState } from './runtime-state.ts';
+
+const app = { name: 'app', image: 'app:1' };
+const init = (name: string) => ({ name, image: 'app:1' });
+const sidecar = (name: string) => ({ ...init(name), restartPolicy: 'Always' });
+
+const podOf = (spec: Partial<Pod['spec']>): Pod => ({
+  metadata: { name: 'p', namespace: 'ns', uid: 'u' },
+  spec: { containers: [app], restartPolicy: 'Always', ...spec },
+  status: {},
+});
+
+interface Case {
+  name: string;
+  spec?: Partial<Pod['spec']>;
+  containers?: ContainerInit[];
+  sandbox?: 'none' | 'ended';
+  unstarted?: string[];
+  failed?: Record<string, 'LivenessProbe' | 'StartupProbe'>;
+  want: { start?: string[]; stop?: string[]; createSandbox?: boolean; complete?: boolean };
+}
+
+const cases: Case[] = [
+  { name: 'nothing there yet', sandbox: 'none', want: { createSandbox: true } },
+  { name: 'a fresh sandbox', want: { start: ['app'] } },
+  { name: 'all runs', containers: [{ name: 'app' }], want: {} },
+  { name: 'a start that was cut off', containers: [{ name: 'app', created: true }], want: { start: ['app'] } },
+  { name: 'Always restarts after success', containers: [{ name: 'app', exitCode: 0 }], want: { start: ['app'] } },
+  {
+    name: 'OnFailure restarts after a failure',
+    spec: { restartPolicy: 'OnFailure' },
+    containers: [{ name: 'app', exitCode: 1 }],
+    want: { start: ['app'] },
+  },
+  {
+    name: 'OnFailure ends with success',
+    spec: { restartPolicy: 'OnFailure' },
+    containers: [{ name: 'app', exitCode: 0 }],
+    want: { complete: true },
+  },
+  {
+    name: 'Never ends with a failure',
+    spec: { restartPolicy: 'Never' },
+    containers: [{ name: 'app', exitCode: 1 }],
+    want: { complete: true },
+  },
+  {
+    name: 'a completed pod whose sandbox is gone stays completed',
+    spec: { restartPolicy: 'Never' },
+    containers: [{ name: 'app', exitCode: 0 }],
+    sandbox: 'ended',
+    want: { complete: true },
+  },
+  {
+    name: 'a sandbox that ended',
+    containers: [{ name: 'app', exitCode: 137 }],
+    sandbox: 'ended',
+    want: { createSandbox: true },
+  },
+  { name: 'the first init container', spec: { initContainers: [init('i1'), init('i2')] }, want: { start: ['i1'] } },
+  {
+    name: 'the next init container',
+    spec: { initContainers: [init('i1'), init('i2')] },
+    containers: [{ name: 'i1', exitCode: 0 }],
+    want: { start: ['i2'] },
+  },
+  {
+    name: 'a running init container is waited for',
+    spec: { initContainers: [init('i1')] },
+    containers: [{ name: 'i1' }],
+    want: {},
+  },
+  {
+    name: 'an init container failed for good',
+    spec: { initContainers: [init('i1')], restartPolicy: 'Never' },
+    containers: [{ name: 'i1', exitCode: 3 }],
+    want: { complete: true },
+  },
+  {
+    name: 'an init container is tried again',
+    spec: { initContainers: [init('i1')] },
+    containers: [{ name: 'i1', exitCode: 3 }],
+    want: { start: ['i1'] },
+  },
+  {
+    name: 'a sidecar that has not started holds up the rest',
+    spec: { initContainers: [sidecar('s')] },
+    containers: [{ name: 's' }],
+    unstarted: ['s-0'],
+    want: {},
+  },
+  {
+    name: 'a sidecar that runs lets the rest begin',
+    spec: { initContainers: [sidecar('s')] },
+    containers: [{ name: 's' }],
+    want: { start: ['app'] },
+  },
+  {
+    name: 'a sidecar that ended is restarted beside the others',
+    spec: { initContainers: [sidecar('s')] },
+    containers: [{ name: 's', exitCode: 1 }, { name: 'app' }],
+    want: { start: ['s'] },
+  },
+  {
+    name: 'once a container exists, init containers are over',
+    spec: { initContainers: [init('i1')] },
+    containers: [{ name: 'app', exitCode: 1 }],
+    want: { start: ['app'] },
+  },
+  {
+    name: 'a liveness failure',
+    containers: [{ name: 'app' }],
+    failed: { 'app-0': 'LivenessProbe' },
+    want: { stop: ['Container app failed liveness probe, will be restarted'] },
+  },
+  {
+    name: 'another image',
+    containers: [{ name: 'app', annotations: { 'io.kubernetes.container.hash': 'old' } }],
+    want: { stop: ['Container app definition changed, will be restarted'] },
+  },
+];
+
+describe('planPod', () => {
+  for (const c of cases) {
+    test(c.name, () => {
+      const sandboxes = c.sandbox === 'none' ? [] : [runtimeSandbox({ ready: c.sandbox !== 'ended' })];
+      const plan = planPod({
+        pod: podOf(c.spec ?? {}),
+        state: sortRuntimeState({ sandboxes, containers: (c.containers ?? []).map(runtimeContainer) }),
+        hasStarted: (container) => !c.unstarted?.includes(container.id),
+        failedProbe: (id) => c.failed?.[id],
+      });
+      assert.deepEqual(
+        { ...plan, stop: plan.stop.map((s) => s.message) },
+        { start: [], stop: [], createSandbox: false, complete: false, ...c.want },
+      );
+    });
+  }
+});

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { PodStatus } from '../../api/core/pod/pod-status.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { type ContainerInit, runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
+import { sortRuntimeState } from '../pods/runtime-state.ts';
+import type { StartProblem } from './container-statuses.ts';
+import { computePodStatus } from './pod-status.ts';
+
+const nowMs = Date.parse('2026-01-01T01:00:00Z');
+
+interface Case {
+  name: string;
+  spec?: Partial<Pod['spec']>;
+  containers?: ContainerInit[];
+  sandbox?: 'none' | 'ended';
+  problems?: Record<string, StartProblem>;
+  known?: PodStatus;
+  unready?: string[];
+  isEnding?: boolean;
+  isEnded?: boolean;
+  /** Phase, then the conditions that are not True with their reasons, then the containers. */
+  want: string[];
+}
+
+const cases: Case[] = [
+  {
+    name: 'before the sandbox',
+    sandbox: 'none',
+    want: [
+      'Pending',
+      '!PodReadyToStartContainers',
+      '!Ready:ContainersNotReady',
+      '!ContainersReady:ContainersNotReady',
+      'app=waiting:ContainerCreating',
+    ],
+  },
+  {
+    name: 'the sandbox stands',
+    want: [
+      'Pending',
+      '!Ready:ContainersNotReady',
+      '!ContainersReady:ContainersNotReady',
+      'app=waiting:ContainerCreating',
+    ],
+  },
+  { name: 'running', containers: [{ name: 'app' }], want: ['Running', 'app=running ready'] },
+  {
+    name: 'running, not ready',
+    containers: [{ name: 'app' }],
+    unready: ['app-0'],
+    want: ['Running', '!Ready:ContainersNotReady', '!ContainersReady:ContainersNotReady', 'app=running'],
+  },
+  {
+    name: 'waiting for its restart',
+    containers: [{ name: 'app', exitCode: 1 }],
+    problems: { app: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } },
+    want: [
+      'Running',
+      '!Ready:ContainersNotReady',
+      '!ContainersReady:ContainersNotReady',
+      'app=waiting:CrashLoopBackOff last:1',
+    ],
+  },
+  {
+    name: 'restarted',
+    containers: [
+      { name: 'app', exitCode: 1 },
+      { name: 'app', attempt: 1 },
+    ],
+    want: ['Running', 'app=running ready r1 last:1'],
+  },
+  {
+    name: 'an image that cannot be pulled',
+    problems: { app: { reason: 'ErrImagePull', message: 'no' } },
+    want: ['Pending', '!Ready:ContainersNotReady', '!ContainersReady:ContainersNotReady', 'app=waiting:ErrImagePull'],
+  },
+  {
+    name: 'ended, but the sandbox still stands: the final phase waits',
+    spec: { restartPolicy: 'Never' },
+    containers: [{ name: 'app', exitCode: 0 }],
+    known: { phase: 'Running' },
+    isEnding: true,
+    want: ['Running', '!Ready:ContainersNotReady', '!ContainersReady:ContainersNotReady', 'app=terminated:Completed/0'],
+  },
+  {
+    name: 'completed',
+    spec: { restartPolicy: 'Never' },
+    containers: [{ name: 'app', exitCode: 0 }],
+    sandbox: 'ended',
+    isEnding: true,
+    isEnded: true,
+    want: [
+      'Succeeded',
+      '!PodReadyToStartContainers',
+      'Initialized:PodCompleted',
+      '!Ready:PodCompleted',
+      '!ContainersReady:PodCompleted',
+      'app=terminated:Completed/0',
+    ],
+  },
+  {
+    name: 'deleted, killed: Always does not keep it running',
+    containers: [{ name: 'app', exitCode: 137 }],
+    sandbox: 'ended',
+    isEnding: true,
+    isEnded: true,
+    want: [
+      'Failed',
+      '!PodReadyToStartContainers',
+      '!Ready:PodFailed',
+      '!ContainersReady:PodFailed',
+      'app=terminated:Error/137',
+    ],
+  },
+  {
+    name: 'in the init phase',
+    spec: { initContainers: [{ name: 'i1', image: 'app:1' }] },
+    containers: [{ name: 'i1' }],
+    want: [
+      'Pending',
+      '!Initialized:ContainersNotInitialized',
+      '!Ready:ContainersNotReady',
+      '!ContainersReady:ContainersNotReady',
+      'i1=running',
+      'app=waiting:PodInitializing',
+    ],
+  },
+  {
+    name: 'a readiness gate nobody has opened',
+    spec: { readinessGates: [{ conditionType: 'example.com/g' }] },
+    containers: [{ name: 'app' }],
+    want: ['Running', '!Ready:ReadinessGatesNotReady', 'app=running ready'],
+  },
+  {
+    name: 'a crashed sidecar',
+    spec: { initContainers: [{ name: 's', image: 'app:1', restartPolicy: 'Always' }] },
+    containers: [{ name: 's', exitCode: 1 }, { name: 'app' }],
+    want: [
+      'Running',
+      '!Ready:ContainersNotReady',
+      '!ContainersReady:ContainersNotReady',
+      's=terminated:Error/1',
+      'app=running ready',
+    ],
+  },
+];
+
+function summarize(status: PodStatus): string[] {
+  const conditions = (status.conditions ?? [])
+    .filter((c) => c.status !== 'True' || c.reason)
+    .map((c) => `${c.status === 'True' ? '' : '!'}${c.type}${c.reason ? `:${c.reason}` : ''}`);
+  const all = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+  const containers = all.map((c) => {
+    const [kind = '', detail] = Object.entries(c.state ?? {})[0] ?? [];
+    const { reason, exitCode } = detail as { reason?: string; exitCode?: number };
+    const last = c.lastState?.terminated ? ` last:${c.lastState.terminated.exitCode}` : '';
+    const restarts = c.restartCount ? ` r${c.restartCount}` : '';
+    return `${c.name}=${kind}${reason ? `:${reason}` : ''}${exitCode === undefined ? '' : `/${exitCode}`}${c.ready ? ' ready' : ''}${restarts}${last}`;
+  });
+  return [status.phase ?? '', ...conditions, ...containers];
+}
+
+describe('computePodStatus', () => {
+  for (const c of cases) {
+    test(c.name, () => {
+      const pod: Pod = {
+        metadata: { name: 'p', namespace: 'ns', uid: 'u', generation: 1 },
+        spec: { containers: [{ name: 'app', image: 'app:1' }], restartPolicy: 'Always', ...c.spec },
+        status: {},
+      };
+      const sandboxes = c.sandbox === 'none' ? [] : [runtimeSandbox({ ready: c.sandbox !== 'ended' })];
+      const status = computePodStatus(pod, {
+        state: sortRuntimeState({ sandboxes, containers: (c.containers ?? []).map(runtimeContainer) }),
+        known: c.known ?? {},
+        nodeIp: '10.0.0.1',
+        nowMs,
+        startTime: '2026-01-01T00:00:00Z',
+        runtimeName: 'k8ts',
+        problemOf: (name) => c.problems?.[name],
+        terminationMessageOf: () => '',
+        hasStarted: () => true,
+        isReady: (container) => !c.unready?.includes(container.id),
+        startingId: undefined,
+        isEnding: c.isEnding ?? false,
+        isEnded: c.isEnded ?? false,
+      });
+      assert.deepEqual(summarize(status), c.want);
+    });
+  }
+});
