@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Secret } from '../../api/core/secret.ts';
+import type { Image } from '../../proto/cri.gen.ts';
+import { findCredentials } from './credentials.ts';
+import { chooseImages } from './image-gc.ts';
+import { applyDefaultTag } from './image-name.ts';
+
+const digest = `sha256:${'a'.repeat(64)}`;
+const good: [string, string][] = [
+  ['nginx', 'nginx:latest'],
+  ['nginx:1.7.9', 'nginx:1.7.9'],
+  ['registry.k8s.io/a/b:1', 'registry.k8s.io/a/b:1'],
+  ['localhost:5000/x', 'localhost:5000/x:latest'],
+  [`x@${digest}`, `x@${digest}`],
+];
+const bad: [string, string][] = [
+  ['BAD//Name:1', 'invalid reference format: repository name (/Name) must be lowercase'],
+  ['Nginx', 'invalid reference format: repository name (Nginx) must be lowercase'],
+  ['a b', 'invalid reference format'],
+  ['x:', 'invalid reference format'],
+];
+
+describe('applyDefaultTag', () => {
+  for (const [name, want] of good) test(name, () => assert.equal(applyDefaultTag(name), want));
+  for (const [name, why] of bad) {
+    const message = `Failed to apply default image tag "${name}": couldn't parse image name "${name}": ${why}`;
+    test(name, () => assert.throws(() => applyDefaultTag(name), { message }));
+  }
+});
+
+const secretOf = (auths: object): Secret => ({
+  metadata: {},
+  data: { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64') },
+});
+const auth = Buffer.from('user:pass:word').toString('base64');
+
+test('credentials go by registry, the most specific first', () => {
+  const secret = secretOf({
+    'https://index.docker.io/v1/': { username: 'hub', password: 'h' },
+    'r.example.com': { auth },
+    'r.example.com/team': { username: 'team', password: 't' },
+    '*.wild.example': { username: 'w', password: 'w' },
+  });
+  const users = (image: string) => findCredentials(image, [secret]).map((c) => c.username);
+  assert.deepEqual(users('nginx'), ['hub']);
+  assert.deepEqual(users('r.example.com/team/app:1'), ['team', 'user']);
+  assert.deepEqual(users('r.example.com/other/app:1'), ['user']);
+  assert.deepEqual(users('a.wild.example/app'), ['w']);
+  assert.deepEqual(users('elsewhere.example/app'), []);
+  assert.equal(findCredentials('r.example.com/x', [secret])[0]?.password, 'pass:word');
+  assert.deepEqual(findCredentials('nginx', [{ metadata: {}, data: { '.dockerconfigjson': 'bm90IGpzb24=' } }]), []);
+});
+
+test('the longest unused images go first, until enough is free', () => {
+  const image = (id: string, size: number, pinned = false) => ({ id, size: String(size), pinned }) as Image;
+  const unused = [
+    { image: image('new', 100), lastUsedMs: 1_000_000 },
+    { image: image('middle', 100), lastUsedMs: 500_000 },
+    { image: image('old', 100), lastUsedMs: 1 },
+    { image: image('pinned', 100, true), lastUsedMs: 0 },
+  ];
+  assert.deepEqual(
+    chooseImages(unused, 150, 1_000_001).map((i) => i.id),
+    ['old', 'middle'],
+  );
+  assert.deepEqual(
+    chooseImages(unused, 1_000, 1_000_001).map((i) => i.id),
+    ['old', 'middle'],
+  );
+});

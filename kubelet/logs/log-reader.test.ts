@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { type LogOptions, readLog } from './log-reader.ts';
+import { tailOfLog } from './termination-message.ts';
+
+const time = (second: number) => `2026-01-01T00:00:0${second}.000000001+00:00`;
+const log = [
+  `${time(1)} stdout F one`,
+  `${time(2)} stderr F two`,
+  `${time(3)} stdout P thr`,
+  `${time(3)} stdout F ee`,
+  `${time(4)} stdout F `,
+  '',
+].join('\n');
+const plain: LogOptions = {
+  follow: false,
+  tailLines: undefined,
+  sinceMs: undefined,
+  timestamps: false,
+  limitBytes: undefined,
+  stream: undefined,
+};
+
+const cases: { name: string; options: Partial<LogOptions>; want: string }[] = [
+  { name: 'all', options: {}, want: 'one\ntwo\nthree\n\n' },
+  { name: 'the last lines', options: { tailLines: 1 }, want: '\n' },
+  { name: 'no lines', options: { tailLines: 0 }, want: '' },
+  { name: 'more lines than there are', options: { tailLines: 99 }, want: 'one\ntwo\nthree\n\n' },
+  { name: 'since', options: { sinceMs: Date.parse('2026-01-01T00:00:03Z') }, want: 'three\n\n' },
+  { name: 'one stream', options: { stream: 'stderr' }, want: 'two\n' },
+  { name: 'so many bytes', options: { limitBytes: 6 }, want: 'one\ntw' },
+  {
+    name: 'times, once a line',
+    options: { timestamps: true, sinceMs: Date.parse('2026-01-01T00:00:03Z') },
+    want: '2026-01-01T00:00:03.000000001Z three\n2026-01-01T00:00:04.000000001Z \n',
+  },
+];
+
+async function withLog(work: (path: string) => Promise<void>): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'k8ts-log-'));
+  try {
+    await work(join(dir, '0.log'));
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+const source = (path: string, ended: Promise<void> = Promise.resolve()) => ({
+  path,
+  ended,
+  signal: new AbortController().signal,
+});
+
+describe('readLog', () => {
+  for (const { name, options, want } of cases) {
+    test(name, () =>
+      withLog(async (path) => {
+        writeFileSync(path, log);
+        let out = '';
+        for await (const part of readLog(source(path), { ...plain, ...options })) out += part;
+        assert.equal(out, want);
+      }),
+    );
+  }
+
+  test('follows growth and rotation to the end of the container', () =>
+    withLog(async (path) => {
+      writeFileSync(path, `${time(1)} stdout F one\n`);
+      let end: () => void = () => undefined;
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      const steps = [
+        () => appendFileSync(path, `${time(2)} stdout F two\n`),
+        () => {
+          renameSync(path, `${path}.old`);
+          writeFileSync(path, `${time(3)} stdout F three\n`);
+        },
+        () => end(),
+      ];
+      let out = '';
+      for await (const part of readLog(source(path, ended), { ...plain, follow: true })) {
+        out += part;
+        steps.shift()?.();
+      }
+      assert.equal(out, 'one\ntwo\nthree\n');
+    }));
+
+  test('a log that is not there is empty', () =>
+    withLog(async (path) => {
+      for await (const part of readLog(source(path), plain)) assert.fail(String(part));
+    }));
+});
+
+test('the end of a log as termination message', () => {
+  assert.equal(tailOfLog(log), 'one\ntwo\nthree\n\n');
+  const many = Array.from({ length: 100 }, (_, i) => `${time(1)} stdout F ${i}`).join('\n');
+  assert.equal(tailOfLog(`${many}\n`).split('\n').length, 81);
+});

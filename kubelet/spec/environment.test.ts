@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Container } from '../../api/core/pod/container.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { Service } from '../../api/core/service.ts';
+import { buildEnvironment, type EnvironmentSources } from './environment.ts';
+import { allServiceVariables, serviceVariables } from './service-env.ts';
+
+const pod: Pod = {
+  metadata: { name: 'p', namespace: 'ns', labels: { b: '2', a: '1' }, annotations: { k: 'v "q"' } },
+  spec: { containers: [{ name: 'c' }], nodeName: 'n', serviceAccountName: 'sa' },
+  status: {},
+};
+const sources: EnvironmentSources = {
+  serviceVariables: { SVC_HOST: '10.0.0.1' },
+  addresses: { podIps: ['10.1.0.2'], hostIps: ['10.0.0.9'] },
+  allocatable: { cpu: '2', memory: '1Gi' },
+  configMap: async (name) => (name === 'cm' ? { metadata: {}, data: { a: '1', b: '2' } } : undefined),
+  secret: async (name) =>
+    name === 's' ? { metadata: {}, data: { pass: Buffer.from('word').toString('base64') } } : undefined,
+};
+const from = (valueFrom: object) => [{ name: 'X', valueFrom }];
+
+const cases: { name: string; container: Partial<Container>; want?: Record<string, string>; error?: string }[] = [
+  {
+    name: 'a value sees what stands before it',
+    container: {
+      env: [
+        { name: 'A', value: '1' },
+        { name: 'B', value: '$(A)$(SVC_HOST)' },
+      ],
+    },
+    want: { A: '1', B: '110.0.0.1' },
+  },
+  {
+    name: 'later wins',
+    container: { envFrom: [{ configMapRef: { name: 'cm' } }], env: [{ name: 'a', value: 'x' }] },
+    want: { a: 'x', b: '2' },
+  },
+  { name: 'a prefix', container: { envFrom: [{ prefix: 'P_', secretRef: { name: 's' } }] }, want: { P_pass: 'word' } },
+  {
+    name: 'a missing ConfigMap',
+    container: { envFrom: [{ configMapRef: { name: 'nope' } }] },
+    error: 'configmap "nope" not found',
+  },
+  {
+    name: 'a missing optional one',
+    container: { envFrom: [{ configMapRef: { name: 'nope', optional: true } }] },
+    want: {},
+  },
+  { name: 'a key', container: { env: from({ configMapKeyRef: { name: 'cm', key: 'a' } }) }, want: { X: '1' } },
+  {
+    name: 'a missing key',
+    container: { env: from({ configMapKeyRef: { name: 'cm', key: 'zz' } }) },
+    error: "couldn't find key zz in ConfigMap ns/cm",
+  },
+  {
+    name: 'a missing Secret',
+    container: { env: from({ secretKeyRef: { name: 'nope', key: 'k' } }) },
+    error: 'secret "nope" not found',
+  },
+  {
+    name: 'an optional key is left out',
+    container: { env: from({ secretKeyRef: { name: 's', key: 'k', optional: true } }) },
+    want: {},
+  },
+  { name: 'the node', container: { env: from({ fieldRef: { fieldPath: 'spec.nodeName' } }) }, want: { X: 'n' } },
+  {
+    name: 'the address',
+    container: { env: from({ fieldRef: { fieldPath: 'status.podIP' } }) },
+    want: { X: '10.1.0.2' },
+  },
+  {
+    name: 'one label',
+    container: { env: from({ fieldRef: { fieldPath: "metadata.labels['a']" } }) },
+    want: { X: '1' },
+  },
+  {
+    name: 'no limit means the node',
+    container: { env: from({ resourceFieldRef: { resource: 'limits.cpu' } }) },
+    want: { X: '2' },
+  },
+  {
+    name: 'a limit in units, rounded up',
+    container: {
+      resources: { limits: { memory: '100M' } },
+      env: from({ resourceFieldRef: { resource: 'limits.memory', divisor: '1Mi' } }),
+    },
+    want: { X: '96' },
+  },
+  {
+    name: 'thousandths of a cpu',
+    container: {
+      resources: { requests: { cpu: '250m' } },
+      env: from({ resourceFieldRef: { resource: 'requests.cpu', divisor: '1m' } }),
+    },
+    want: { X: '250' },
+  },
+];
+
+describe('buildEnvironment', () => {
+  for (const { name, container, want, error } of cases) {
+    test(name, async () => {
+      const build = buildEnvironment(pod, { name: 'c', ...container }, sources);
+      if (error) return assert.rejects(build, { message: error });
+      const { SVC_HOST, ...rest } = Object.fromEntries(await build);
+      assert.equal(SVC_HOST, '10.0.0.1');
+      assert.deepEqual(rest, want);
+    });
+  }
+});
+
+const service: Service = {
+  metadata: { name: 'my-svc', namespace: 'ns' },
+  spec: {
+    clusterIP: '10.0.0.5',
+    ports: [
+      { name: 'http', port: 80 },
+      { name: 'dns', port: 53, protocol: 'UDP' },
+    ],
+  },
+  status: {},
+};
+
+test('variables of a service', () => {
+  assert.deepEqual(serviceVariables(service), {
+    MY_SVC_SERVICE_HOST: '10.0.0.5',
+    MY_SVC_SERVICE_PORT: '80',
+    MY_SVC_PORT: 'tcp://10.0.0.5:80',
+    MY_SVC_SERVICE_PORT_HTTP: '80',
+    MY_SVC_PORT_80_TCP: 'tcp://10.0.0.5:80',
+    MY_SVC_PORT_80_TCP_PROTO: 'tcp',
+    MY_SVC_PORT_80_TCP_PORT: '80',
+    MY_SVC_PORT_80_TCP_ADDR: '10.0.0.5',
+    MY_SVC_SERVICE_PORT_DNS: '53',
+    MY_SVC_PORT_53_UDP: 'udp://10.0.0.5:53',
+    MY_SVC_PORT_53_UDP_PROTO: 'udp',
+    MY_SVC_PORT_53_UDP_PORT: '53',
+    MY_SVC_PORT_53_UDP_ADDR: '10.0.0.5',
+  });
+  assert.deepEqual(serviceVariables({ ...service, spec: { ...service.spec, clusterIP: 'None' } }), {});
+  assert.deepEqual(allServiceVariables([service], { namespace: 'other', enableLinks: true }), {});
+  assert.deepEqual(allServiceVariables([service], { namespace: 'ns', enableLinks: false }), {});
+});

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Pod } from '../../api/core/pod.ts';
+import { buildDnsConfig, parseResolvConf } from './dns.ts';
+import { podHostname, renderHostNetworkHosts, renderPodHosts } from './hosts-file.ts';
+
+const podOf = (spec: Partial<Pod['spec']>): Pod => ({
+  metadata: { name: 'p', namespace: 'ns' },
+  spec: { containers: [], dnsPolicy: 'ClusterFirst', ...spec },
+  status: {},
+});
+const settings = {
+  clusterDns: '10.96.0.10',
+  clusterDomain: 'cluster.local',
+  node: parseResolvConf('# a comment\nnameserver 1.1.1.1\nsearch example.internal.\noptions timeout:2\n'),
+};
+const cluster = ['ns.svc.cluster.local', 'svc.cluster.local', 'cluster.local', 'example.internal'];
+const node = { servers: ['1.1.1.1'], searches: ['example.internal'], options: ['timeout:2'] };
+
+const cases: { name: string; spec: Partial<Pod['spec']>; want: object }[] = [
+  { name: 'ClusterFirst', spec: {}, want: { servers: ['10.96.0.10'], searches: cluster, options: ['ndots:5'] } },
+  { name: 'on the node network', spec: { hostNetwork: true }, want: node },
+  {
+    name: 'ClusterFirstWithHostNet',
+    spec: { hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' },
+    want: { servers: ['10.96.0.10'], searches: cluster, options: ['ndots:5'] },
+  },
+  { name: 'Default', spec: { dnsPolicy: 'Default' }, want: node },
+  {
+    name: 'None with its own',
+    spec: { dnsPolicy: 'None', dnsConfig: { nameservers: ['8.8.8.8'] } },
+    want: { servers: ['8.8.8.8'], searches: [], options: [] },
+  },
+  {
+    name: 'options of the pod win',
+    spec: { dnsConfig: { searches: ['extra.example'], options: [{ name: 'ndots', value: '2' }, { name: 'edns0' }] } },
+    want: { servers: ['10.96.0.10'], searches: [...cluster, 'extra.example'], options: ['ndots:2', 'edns0'] },
+  },
+];
+
+describe('buildDnsConfig', () => {
+  for (const { name, spec, want } of cases)
+    test(name, () => assert.deepEqual(buildDnsConfig(podOf(spec), settings), want));
+});
+
+test('/etc/hosts of a pod', () => {
+  const pod = podOf({
+    hostname: 'myhost',
+    subdomain: 'mysub',
+    hostAliases: [{ ip: '10.1.2.3', hostnames: ['foo.local', 'bar.local'] }],
+  });
+  assert.equal(
+    renderPodHosts(pod, ['10.1.0.2'], 'cluster.local'),
+    '# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n' +
+      'fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n' +
+      '10.1.0.2\tmyhost.mysub.ns.svc.cluster.local\tmyhost\n' +
+      '\n# Entries added by HostAliases.\n10.1.2.3\tfoo.local\tbar.local\n',
+  );
+  const hosts = renderHostNetworkHosts(podOf({}), '127.0.0.1 localhost\n');
+  assert.equal(hosts, '# Kubernetes-managed hosts file (host network).\n127.0.0.1 localhost\n');
+});
+
+test('a long name is cut where a host name ends', () => {
+  const pod = { ...podOf({}), metadata: { name: `${'a'.repeat(62)}-rest`, namespace: 'ns' } };
+  assert.equal(podHostname(pod, 'cluster.local').hostname, 'a'.repeat(62));
+});
