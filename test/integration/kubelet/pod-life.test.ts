@@ -1,0 +1,233 @@
+// Pods on a real node: etcd, API server, runtime and kubelet as `k8ts up` boots them. Pods are bound by hand, so no scheduler is asked.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { eventually, Kubectl } from '../../environment/kubectl.ts';
+import { k8ts, needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
+import { buildOciArchive, busyboxLayer } from '../runtime/image-archive.ts';
+
+const image = 'registry.example/busybox:1';
+const sleeper = 'trap "exit 0" TERM; while :; do sleep 0.2; done';
+
+describe('pods on a node', { skip: needsRoot }, () => {
+  let cluster: TestCluster;
+  let kubectl: Kubectl;
+
+  before(async () => {
+    cluster = testCluster('kubelet');
+    const up = cluster.run('up');
+    assert.equal(up.code, 0, up.stderr);
+    const archive = `${cluster.kubeconfig}.tar`;
+    writeFileSync(
+      archive,
+      await buildOciArchive({ name: image, layers: [busyboxLayer()], config: { Env: ['PATH=/bin'] } }),
+    );
+    assert.equal(k8ts(['load', 'image-archive', archive, '--name', cluster.name]).code, 0);
+    kubectl = new Kubectl(cluster.kubeconfig);
+    await eventually('the default service account', () => kubectl.json('get', 'serviceaccount', 'default'));
+  });
+
+  after(() => cluster?.[Symbol.dispose]());
+
+  const nodeVar = () => `/var/lib/k8ts/${cluster.name}/nodes/${cluster.name}-control-plane/var`;
+  const container = (command: string, more: object = {}) => ({
+    name: 'c',
+    image,
+    command: ['sh', '-c', command],
+    ...more,
+  });
+  const create = (name: string, containers: object[], spec: object = {}) =>
+    kubectl.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name },
+      spec: {
+        nodeName: `${cluster.name}-control-plane`,
+        automountServiceAccountToken: false,
+        terminationGracePeriodSeconds: 1,
+        containers,
+        ...spec,
+      },
+    });
+  const podOf = (name: string) => kubectl.json('get', 'pod', name);
+  const isReady = (pod: any) => pod.status.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True');
+  const ready = (name: string) =>
+    eventually(`${name} is ready`, () => {
+      const pod = podOf(name);
+      return isReady(pod) ? pod : undefined;
+    });
+  const eventsOf = (name: string) =>
+    kubectl
+      .json('get', 'events', '--field-selector', `involvedObject.name=${name}`)
+      .items.map((e: any) => `${e.reason}: ${e.message}`) as string[];
+
+  test('a pod runs, becomes ready, and its log and its streams are served', async () => {
+    create('plain', [container(`echo hello; ${sleeper}`)], { hostname: 'my-host', subdomain: 'sub' });
+    const pod = await ready('plain');
+    assert.match(pod.status.containerStatuses[0].containerID, /^k8ts:\/\/[0-9a-f]{64}$/);
+    assert.equal(pod.status.phase, 'Running');
+    assert.equal(kubectl.get('logs', 'plain'), 'hello\n');
+    assert.match(
+      kubectl.get('exec', 'plain', '--', 'cat', '/etc/hosts'),
+      new RegExp(`^${pod.status.podIP}\tmy-host.sub.default.svc.cluster.local\tmy-host$`, 'm'),
+    );
+    assert.match(
+      kubectl.get('exec', 'plain', '--', 'cat', '/etc/resolv.conf'),
+      /^search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local/,
+    );
+    assert.equal(kubectl.run(['exec', 'plain', '--', 'sh', '-c', 'exit 7']).code, 7);
+    assert.deepEqual(
+      (await eventually('events', () => (eventsOf('plain').length >= 3 ? eventsOf('plain') : undefined))).sort(),
+      [
+        'Created: Container created',
+        `Pulled: Container image "${image}" already present on machine and can be accessed by the pod`,
+        'Started: Container started',
+      ],
+    );
+    assert.match(
+      kubectl.run(['logs', 'plain', '--previous']).stderr,
+      /previous terminated container "c" in pod "plain" not found/,
+    );
+  });
+
+  test('a container that ends is started again, later each time', async () => {
+    create('crash', [container('echo ended > /dev/termination-log; exit 3')]);
+    const pod = await eventually('back-off', () => {
+      const found = podOf('crash');
+      return found.status.containerStatuses?.[0]?.state?.waiting?.reason === 'CrashLoopBackOff' ? found : undefined;
+    });
+    const [status] = pod.status.containerStatuses;
+    assert.equal(status.restartCount, 1, 'the first restart is at once');
+    assert.match(status.state.waiting.message, /^back-off 10s restarting failed container=c pod=crash_default/);
+    assert.equal(status.lastState.terminated.exitCode, 3);
+    assert.equal(status.lastState.terminated.message, 'ended\n');
+    assert.equal(kubectl.run(['delete', 'pod', 'crash']).code, 0);
+  });
+
+  test('readiness follows its probe, and liveness ends a container', async () => {
+    const probes = {
+      readinessProbe: { exec: { command: ['test', '-f', '/tmp/ready'] }, periodSeconds: 1 },
+      livenessProbe: { exec: { command: ['test', '!', '-f', '/tmp/sick'] }, periodSeconds: 1, failureThreshold: 1 },
+    };
+    create('probed', [container(sleeper, probes)]);
+    await eventually(
+      'an Unhealthy event',
+      () => eventsOf('probed').some((e) => e === 'Unhealthy: Readiness probe failed: ') || undefined,
+    );
+    assert.ok(!isReady(podOf('probed')));
+    kubectl.get('exec', 'probed', '--', 'touch', '/tmp/ready');
+    await ready('probed');
+    kubectl.get('exec', 'probed', '--', 'touch', '/tmp/sick');
+    const pod = await eventually('a restart', () => {
+      const found = podOf('probed');
+      return found.status.containerStatuses[0].restartCount === 1 ? found : undefined;
+    });
+    assert.equal(pod.status.containerStatuses[0].lastState.terminated.exitCode, 0);
+    assert.ok(eventsOf('probed').includes('Killing: Container c failed liveness probe, will be restarted'));
+  });
+
+  test('volumes hold what the API has, and follow it', async () => {
+    const config = (text: string) =>
+      kubectl.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'config' }, data: { key: text } });
+    config('one');
+    kubectl.get('create', 'secret', 'generic', 'credentials', '--from-literal=password=word');
+    const mounts = {
+      env: [{ name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'credentials', key: 'password' } } }],
+      volumeMounts: [
+        { name: 'config', mountPath: '/config' },
+        { name: 'config', mountPath: '/one-file', subPath: 'key' },
+        { name: 'scratch', mountPath: '/scratch' },
+        { name: 'credentials', mountPath: '/credentials' },
+      ],
+    };
+    create('mounts', [container(sleeper, mounts)], {
+      volumes: [
+        { name: 'config', configMap: { name: 'config' } },
+        { name: 'scratch', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+        { name: 'credentials', secret: { secretName: 'credentials', defaultMode: 0o400 } },
+      ],
+    });
+    await ready('mounts');
+    const inside = (command: string) => kubectl.run(['exec', 'mounts', '--', 'sh', '-c', command]);
+    assert.equal(
+      inside('cat /config/key /one-file; echo $PASSWORD; cat /credentials/password').stdout,
+      'oneoneword\nword',
+    );
+    assert.notEqual(inside('echo x > /config/key').code, 0, 'the API owns it');
+    assert.notEqual(inside('dd if=/dev/zero of=/scratch/big bs=1M count=2').code, 0, 'the size is limited');
+    config('two');
+    await eventually('the change arrives', () => inside('cat /config/key').stdout === 'two' || undefined, 5_000);
+  });
+
+  test('a missing source is told, and the pod starts when it comes', async () => {
+    create('waits', [container(sleeper, { volumeMounts: [{ name: 'v', mountPath: '/v' }] })], {
+      volumes: [{ name: 'v', configMap: { name: 'late' } }],
+    });
+    const told = 'FailedMount: MountVolume.SetUp failed for volume "v" : configmap "late" not found';
+    await eventually('an event', () => eventsOf('waits').includes(told) || undefined);
+    kubectl.get('create', 'configmap', 'late', '--from-literal=a=1');
+    await ready('waits');
+  });
+
+  test('a deleted pod runs preStop, ends, and leaves nothing on the node', async () => {
+    const lifecycle = { preStop: { exec: { command: ['sh', '-c', 'echo bye > /proc/1/fd/1; sleep 0.5'] } } };
+    create('leaves', [container(sleeper, { lifecycle })], { terminationGracePeriodSeconds: 10 });
+    const { metadata, status } = await ready('leaves');
+    const log = kubectl.start(['logs', '-f', 'leaves']);
+    let output = '';
+    log.stdout!.on('data', (chunk) => {
+      output += chunk;
+    });
+    assert.equal(kubectl.run(['delete', 'pod', 'leaves']).code, 0);
+    await eventually('the followed log ends', () => log.exitCode !== null || undefined);
+    assert.equal(output, 'bye\n');
+    assert.ok(!existsSync(join(nodeVar(), 'lib/kubelet/pods', metadata.uid)));
+    assert.ok(!readdirSync(join(nodeVar(), 'log/pods')).some((name) => name.includes(metadata.uid)));
+    const id = status.containerStatuses[0].containerID.replace('k8ts://', '');
+    assert.ok(!existsSync(join(nodeVar(), 'lib/k8ts-runtime/containers', id)));
+  });
+
+  test('a killed kubelet finds everything again, and ends what was deleted meanwhile', async () => {
+    create('stays', [container(sleeper)]);
+    create('goes', [container(sleeper)]);
+    const [stays, goes] = [await ready('stays'), await ready('goes')];
+    const before = cluster.pidOf('kubelet');
+    process.kill(before, 'SIGKILL');
+    assert.equal(kubectl.run(['delete', 'pod', 'goes', '--force', '--grace-period=0']).code, 0);
+    await eventually('another kubelet', () => {
+      const pid = cluster.pidOf('kubelet');
+      return (pid !== before && existsSync(`/proc/${pid}`)) || undefined;
+    });
+    const folder = join(nodeVar(), 'lib/kubelet/pods', goes.metadata.uid);
+    await eventually('the orphan is gone', () => !existsSync(folder) || undefined);
+    create('fresh', [container(sleeper)]);
+    await ready('fresh');
+    const again = podOf('stays');
+    assert.deepEqual(again.status.containerStatuses, stays.status.containerStatuses);
+    assert.equal(again.metadata.resourceVersion, stays.metadata.resourceVersion, 'nothing was written');
+  });
+
+  test('strangers are refused by the server of the kubelet', async () => {
+    const address = kubectl.json('get', 'node', `${cluster.name}-control-plane`).status.addresses[0].address;
+    const curl = spawn('curl', ['-sk', '-o', '/dev/null', '-w', '%{http_code}', `https://${address}:10250/pods`]);
+    let code = '';
+    for await (const chunk of curl.stdout) code += chunk;
+    assert.equal(code, '401');
+    const pods = JSON.parse(kubectl.get('get', '--raw', `/api/v1/nodes/${cluster.name}-control-plane/proxy/pods`));
+    assert.ok(pods.items.length > 0);
+    assert.match(
+      kubectl.get('get', '--raw', `/api/v1/nodes/${cluster.name}-control-plane/proxy/metrics`),
+      /^kubelet_running_pods [1-9]/m,
+    );
+  });
+
+  test('the kubelet has logged no error', () => {
+    const log = readFileSync(`/var/lib/k8ts/${cluster.name}/logs/kubelet.log`, 'utf8');
+    assert.deepEqual(
+      log.split('\n').filter((line) => line.includes('"level":"error"')),
+      [],
+    );
+  });
+});
