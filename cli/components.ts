@@ -1,7 +1,5 @@
 // The component processes of k8ts. Each is its own bundle beside this program's, so that a component loads nothing
 // of the command line and nothing of the others.
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 
 export const components = ['apiserver', 'controllers', 'scheduler', 'kubelet', 'runtime', 'proxy'] as const;
 export type Component = (typeof components)[number];
@@ -11,11 +9,6 @@ export function isComponent(name: string | undefined): name is Component {
 }
 
 const bundleUrl = (component: Component) => new URL(`./${component}.mjs`, import.meta.url);
-
-/** False for a component that this build was made without. */
-export function isBuilt(component: Component): boolean {
-  return existsSync(fileURLToPath(bundleUrl(component)));
-}
 
 /** Runs a component in this process until it ends. */
 export async function runComponentBundle(component: Component, argv: string[]): Promise<void> {

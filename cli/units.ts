@@ -1,7 +1,7 @@
 // The processes of a cluster and their command lines: the one table that says what runs where with which flags.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Component, isBuilt } from './components.ts';
+import type { Component } from './components.ts';
 import { type CgroupTrees, procsFiles } from './host/cgroups.ts';
 import { clusterDomain, insideNode, type Layout, type NodeLayout, onHost, unitFiles } from './layout.ts';
 import { bootScriptFile, nodeCommand } from './nodes/boot-script.ts';
@@ -32,9 +32,9 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
   const files = pkiFiles(layout);
   return [
     hostUnit(context, 'etcd', etcdCommand(layout), [files.etcdServer, files.etcdCa]),
-    ...componentUnits(context, 'apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca]),
-    ...componentUnits(context, 'controllers', controllersFlags(layout), [files.controllers, files.ca]),
-    ...componentUnits(context, 'scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
+    componentUnit(context, 'apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca]),
+    componentUnit(context, 'controllers', controllersFlags(layout), [files.controllers, files.ca]),
+    componentUnit(context, 'scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
   ];
 }
 
@@ -50,24 +50,22 @@ export function nodeUnits(context: UnitContext, node: NodeLayout): UnitPlan[] {
     cgroupProcs: [], // the boot script enters the node's groups once it has cleared them
     revision: '',
   };
-  const inside = (component: Component, flags: FlagValues, inputs: string[]): UnitPlan[] =>
-    componentUnits(
-      context,
-      component,
-      flags,
-      inputs.map((file) => onHost(node, file)),
-    ).map((unit) => ({
-      ...unit,
-      name: `${node.unitPrefix}${component}`,
-      ...unitFiles(layout, `${node.unitPrefix}${component}`),
+  const inside = (component: Component, flags: FlagValues, inputs: string[]): UnitPlan => {
+    const files = inputs.map((file) => onHost(node, file));
+    const unitName = `${node.unitPrefix}${component}`;
+    return {
+      ...componentUnit(context, component, flags, files),
+      name: unitName,
+      ...unitFiles(layout, unitName),
       inside: name,
       cgroupProcs: procsFiles(trees, `${node.cgroup}/system`),
-    }));
+    };
+  };
   return [
     first,
-    ...inside('runtime', runtimeFlags(node), []),
-    ...inside('kubelet', kubeletFlags(layout, node), [nodePki.kubeletServer, nodePki.kubeletClient]),
-    ...inside('proxy', proxyFlags(layout, node), [nodePki.proxyClient]),
+    inside('runtime', runtimeFlags(node), []),
+    inside('kubelet', kubeletFlags(layout, node), [nodePki.kubeletServer, nodePki.kubeletClient]),
+    inside('proxy', proxyFlags(layout, node), [nodePki.proxyClient]),
   ];
 }
 
@@ -81,12 +79,10 @@ function hostUnit({ layout, trees }: UnitContext, name: string, command: string[
   };
 }
 
-/** A component's unit, or none when this build was made without it. */
-function componentUnits(context: UnitContext, component: Component, flags: FlagValues, inputs: string[]): UnitPlan[] {
-  if (!isBuilt(component)) return [];
+function componentUnit(context: UnitContext, component: Component, flags: FlagValues, inputs: string[]): UnitPlan {
   const { node, bundle } = context.program;
   const unit = hostUnit(context, component, [node, bundle, component, ...toFlags(flags)], inputs);
-  return [{ ...unit, revision: `${stampOf(bundle)},${unit.revision}` }];
+  return { ...unit, revision: `${stampOf(bundle)},${unit.revision}` };
 }
 
 function etcdCommand(layout: Layout): string[] {

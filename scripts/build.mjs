@@ -49,11 +49,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   for (const dir of [fresh, old]) rmSync(dir, { recursive: true, force: true });
   await build({
     ...buildOptions,
-    entryPoints: Object.fromEntries(
-      Object.entries(entries)
-        .map(([name, file]) => [name, join(root, file)])
-        .filter(([, file]) => existsSync(file)),
-    ),
+    entryPoints: Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, join(root, file)])),
     outdir: fresh,
     outExtension: { '.js': '.mjs' },
   });

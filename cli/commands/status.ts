@@ -1,7 +1,6 @@
 // `k8ts status`: what runs, since when, its pid and log, and what is wrong. Exit code 1 when something is.
 import { listNodes, probeReadyz, whyNotReady } from '../api-request.ts';
 import { loadCluster } from '../cluster-store.ts';
-import { isBuilt } from '../components.ts';
 import { readCgroups } from '../host/cgroups.ts';
 import { findByCommand, startedAtMs } from '../host/processes.ts';
 import { defaultRoots, type Layout, unitFiles } from '../layout.ts';
@@ -67,7 +66,7 @@ export async function readStatus(layout: Layout, program: Program): Promise<Clus
       noted.find((state) => state.name === unit.name),
     );
   if (isFull(layout.stateDir)) problems.push(`no space left on the disk that holds ${layout.stateDir}`);
-  if (isBuilt('apiserver')) problems.push(...(await probeCluster(layout)));
+  problems.push(...(await probeCluster(layout)));
   return {
     name: layout.name,
     ready: problems.length === 0,
@@ -83,7 +82,6 @@ async function probeCluster(layout: Layout): Promise<string[]> {
   try {
     const missing = await probeReadyz(layout, signal);
     if (missing !== undefined) return [`the API server is not ready: ${missing}`];
-    if (!isBuilt('kubelet')) return [];
     const nodes = await listNodes(layout, signal);
     return layout.nodes.flatMap(({ name }) => {
       const node = nodes.find((candidate) => candidate.metadata.name === name);

@@ -1,6 +1,5 @@
 // Steps: the API server is ready; then controllers and scheduler run.
 import { probeReadyz } from '../api-request.ts';
-import { isBuilt } from '../components.ts';
 import { controlPlaneUnits } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
 import { etcdStep } from './etcd.ts';
@@ -11,7 +10,6 @@ export const apiserverStep: Step<UpContext> = {
   title: 'API server',
   after: [etcdStep.title, networkStep.title], // it listens on the bridge's address as well
   async run(context, signal) {
-    if (!isBuilt('apiserver')) return 'not in this build';
     startUnits(
       context,
       controlPlaneUnits(context).filter((unit) => unit.name === 'apiserver'),
@@ -32,7 +30,6 @@ export const controllersStep: Step<UpContext> = {
       ['scheduler', schedulerHealth],
     ]);
     const units = controlPlaneUnits(context).filter((unit) => ports.has(unit.name));
-    if (units.length === 0) return 'not in this build';
     startUnits(context, units);
     await Promise.all(
       units.map(({ name: unit }) =>

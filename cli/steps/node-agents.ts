@@ -2,7 +2,6 @@
 import { createSocket } from 'node:dgram';
 import { decode, encode, RECURSION_DESIRED } from 'dns-packet';
 import { createIfAbsent, watchNode, whyNotReady } from '../api-request.ts';
-import { isBuilt } from '../components.ts';
 import { clusterDomain, type Layout } from '../layout.ts';
 import { nodeUnits } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
@@ -23,7 +22,6 @@ export const nodeReadyStep: Step<UpContext> = {
   title: 'Node is Ready',
   after: [apiserverStep.title, nodesStep.title],
   async run(context, signal) {
-    if (!isBuilt('kubelet')) return 'no kubelet in this build';
     startNodeUnit(context, 'kubelet');
     for (const node of context.layout.nodes) {
       const probe = (during: AbortSignal) => watchUntilReady(context, node.name, during);
@@ -52,7 +50,6 @@ export const dnsStep: Step<UpContext> = {
   title: 'DNS answers',
   after: [apiserverStep.title, nodesStep.title],
   async run(context, signal) {
-    if (!isBuilt('proxy')) return 'no proxy in this build';
     startNodeUnit(context, 'proxy');
     const unit = `${context.layout.nodes[0]!.unitPrefix}proxy`;
     await Promise.all([
