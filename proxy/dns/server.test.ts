@@ -1,0 +1,120 @@
+// Server and forwarder on loopback, each as the other's partner.
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, test } from 'node:test';
+import { FakeClock, realClock } from '../../machinery/clock.ts';
+import { silentLogger } from '../../machinery/log.ts';
+import { realRandom } from '../../machinery/random.ts';
+import type { Transport } from './resolver.ts';
+import { DnsServer } from './server.ts';
+import { FrameReader, frame } from './tcp-frame.ts';
+import { parseNameServers, Upstream } from './upstream.ts';
+
+/** A response to a message: the same with the bit that says so. */
+const echo = (message: Buffer): Buffer => {
+  const answer = Buffer.from(message);
+  answer[2]! |= 0x80;
+  return answer;
+};
+
+const message = (id: number, size = 20) => {
+  const bytes = Buffer.alloc(size, 7);
+  bytes.writeUInt16BE(id, 0);
+  bytes[2] = 0;
+  return bytes;
+};
+
+async function startServer(respond: (message: Buffer, transport: Transport) => Promise<Buffer | undefined>) {
+  const server = new DnsServer({ address: '127.0.0.1', port: 0, respond, clock: realClock, log: silentLogger });
+  await server.start();
+  return { port: server.port, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+const upstreamTo = (port: number, servers = ['127.0.0.1'], clock: FakeClock | typeof realClock = realClock) =>
+  new Upstream({ servers, port, clock, random: realRandom });
+
+describe('forwarding', () => {
+  for (const transport of ['udp', 'tcp'] as const) {
+    test(`over ${transport}, with the id of the client`, async () => {
+      const seen: [string, number][] = [];
+      await using server = await startServer(async (query, over) => {
+        seen.push([over, query.length]);
+        return echo(query);
+      });
+      const size = transport === 'tcp' ? 30_000 : 100;
+      const answer = await upstreamTo(server.port).forward(message(4242, size), transport);
+      assert.deepEqual(answer, echo(message(4242, size)));
+      assert.deepEqual(seen, [[transport, size]]);
+    });
+
+    test(`over ${transport} to one that is not there fails at once`, async () => {
+      const { port } = await startServer(async () => undefined).then(async (server) => {
+        await server[Symbol.asyncDispose]();
+        return server;
+      });
+      assert.equal(await upstreamTo(port).forward(message(1), transport), undefined);
+    });
+  }
+
+  test('a server that does not answer is given up, and the next one asked', async () => {
+    const clock = new FakeClock();
+    let asked = 0;
+    let onAsked = () => {};
+    const whenAsked = new Promise<void>((resolve) => {
+      onAsked = resolve;
+    });
+    await using server = await startServer(async (query) => {
+      asked++;
+      onAsked();
+      return asked === 1 ? undefined : echo(query);
+    });
+    const answer = upstreamTo(server.port, ['127.0.0.1', '127.0.0.1'], clock).forward(message(5), 'udp');
+    await whenAsked;
+    await clock.advance(2_000);
+    assert.deepEqual(await answer, echo(message(5)));
+    assert.equal(asked, 2);
+  });
+
+  test('without servers there is no answer', async () => {
+    assert.equal(await upstreamTo(1, []).forward(message(1), 'udp'), undefined);
+  });
+
+  test('answers with another id are not taken', async () => {
+    const liar = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(liar, 'listening');
+    liar.on('message', (query, client) => {
+      const wrong = echo(query);
+      wrong.writeUInt16BE(wrong.readUInt16BE(0) ^ 1, 0);
+      liar.send(wrong, client.port, () => liar.send(echo(query), client.port));
+    });
+    assert.deepEqual(await upstreamTo(liar.address().port).forward(message(6), 'udp'), echo(message(6)));
+    liar.close();
+  });
+});
+
+test('queries on one connection are answered in order', async () => {
+  await using server = await startServer(async (query) => {
+    if (query.readUInt16BE(0) === 1) await realClock.sleep(20);
+    return echo(query);
+  });
+  const client = connect(server.port, '127.0.0.1');
+  const bytes = Buffer.concat([1, 2, 3].map((id) => frame(message(id))));
+  client.write(bytes.subarray(0, 25));
+  await realClock.sleep(5);
+  client.write(bytes.subarray(25));
+  const reader = new FrameReader();
+  const ids: number[] = [];
+  for await (const chunk of client) {
+    ids.push(...reader.push(chunk as Buffer).map((answer) => answer.readUInt16BE(0)));
+    if (ids.length === 3) break;
+  }
+  assert.deepEqual(ids, [1, 2, 3]);
+});
+
+test('name servers are read from resolv.conf, but for ourselves', () => {
+  const text =
+    'search a b\nnameserver 192.0.2.1\n nameserver 10.96.0.10\n#nameserver 192.0.2.9\nnameserver fe80::1\nnameserver x\n';
+  assert.deepEqual(parseNameServers(text, ['10.96.0.10']), ['192.0.2.1', 'fe80::1']);
+});

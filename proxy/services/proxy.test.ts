@@ -1,0 +1,113 @@
+// When rules are applied, and what happens when that fails. What they are is ruleset.test.ts.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Service } from '../../api/core/service.ts';
+import type { EndpointSlice } from '../../api/discovery/endpointslice.ts';
+import type { ChangeHandler, Informer } from '../../client/informer.ts';
+import { ObjectCache } from '../../client/store.ts';
+import { FakeClock } from '../../machinery/clock.ts';
+import { silentLogger } from '../../machinery/log.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { buildService, buildSlice } from '../../test/builders/service.ts';
+import { ServiceProxy } from './proxy.ts';
+
+class FedInformer<T extends KubeObject> implements Informer<T> {
+  readonly lister = new ObjectCache<T>();
+  readonly #handlers: ChangeHandler<T>[] = [];
+
+  addIndex(name: string, values: (object: T) => readonly string[]): void {
+    this.lister.addIndex(name, values);
+  }
+  onChange(handler: ChangeHandler<T>): void {
+    this.#handlers.push(handler);
+  }
+  async synced(): Promise<void> {}
+  put(object: T): void {
+    const old = this.lister.put(object);
+    for (const handler of this.#handlers) handler(object, old);
+  }
+}
+
+async function startProxy() {
+  const clock = new FakeClock();
+  const services = new FedInformer<Service>();
+  const slices = new FedInformer<EndpointSlice>();
+  const scripts: string[] = [];
+  const calls: string[] = [];
+  const state = { fails: 0 };
+  const proxy = new ServiceProxy({
+    services,
+    slices,
+    nodeName: 'here',
+    facts: { podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16', dnsAddress: '10.96.0.10' },
+    clock,
+    log: silentLogger,
+    async run(command, args, input) {
+      if (command !== 'nft') {
+        calls.push([command, ...args].join(' '));
+        return;
+      }
+      if (state.fails-- > 0) throw new Error('busy');
+      scripts.push(input);
+    },
+  });
+  services.put(buildService('kube-dns', { clusterIP: '10.96.0.10' }));
+  services.put(buildService('web'));
+  const started = proxy.start();
+  const settle = async (ms: number) => {
+    for (let i = 0; i < 5; i++) await clock.advance(ms / 5);
+  };
+  await settle(5);
+  await started;
+  return { proxy, services, slices, scripts, calls, settle, state };
+}
+
+test('the first script is whole, the next ones are differences', async () => {
+  const { slices, scripts, settle } = await startProxy();
+  assert.equal(scripts.length, 1);
+  assert.match(scripts[0]!, /^add table .*\ndelete table /);
+  assert.doesNotMatch(scripts[0]!, /10\.96\.0\.10 \./); // the node answers DNS itself
+  slices.put(buildSlice('web', ['10.244.0.2']));
+  slices.put(buildSlice('web', ['10.244.0.2', '10.244.0.3']));
+  await settle(10);
+  assert.equal(scripts.length, 2); // gathered
+  assert.match(
+    scripts[1]!,
+    /^add chain .*\nadd rule .* map \{ 0 : 10\.244\.0\.2 \. 8080, 1 : 10\.244\.0\.3 \. 8080 \}\n/,
+  );
+  slices.put(buildSlice('other', ['10.244.0.4']));
+  await settle(10);
+  assert.equal(scripts.length, 2); // of no service that exists
+});
+
+test('after a failure everything is applied anew', async () => {
+  const { slices, scripts, settle, state } = await startProxy();
+  state.fails = 1;
+  slices.put(buildSlice('web', ['10.244.0.2']));
+  await settle(10);
+  assert.equal(scripts.length, 1);
+  await settle(2_000);
+  assert.equal(scripts.length, 2);
+  assert.match(scripts[1]!, /^add table .*\ndelete table [\s\S]*10\.244\.0\.2/);
+});
+
+test('UDP flows to an endpoint that is gone are forgotten', async () => {
+  const { services, slices, calls, settle } = await startProxy();
+  const slice = (ips: string[]) => buildSlice('talk', ips, [{ port: 90, protocol: 'UDP' }]);
+  services.put(
+    buildService('talk', { clusterIP: '10.96.0.30', ports: [{ port: 90, protocol: 'UDP', targetPort: 90 }] }),
+  );
+  slices.put(slice(['10.244.0.2']));
+  await settle(10);
+  slices.put(slice(['10.244.0.3']));
+  await settle(10);
+  assert.deepEqual(calls, ['conntrack -D -p udp --orig-dst 10.96.0.30 --dst-nat 10.244.0.2']);
+});
+
+test('nothing is changed after the end', async () => {
+  const { proxy, slices, scripts, settle } = await startProxy();
+  proxy.stop();
+  slices.put(buildSlice('web', ['10.244.0.2']));
+  await settle(10);
+  assert.equal(scripts.length, 1);
+});
