@@ -16,6 +16,7 @@ import { openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
 import { ImageGarbageCollector } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
+import { startLogRotation } from './logs/log-rotator.ts';
 import { type KubeletMetrics, registerMetrics } from './metrics.ts';
 import { type NodeFacts, readNodeFacts } from './node/node-facts.ts';
 import { NodeReporter } from './node/node-reporter.ts';
@@ -24,6 +25,7 @@ import { ServiceAccountTokens } from './objects/service-account-tokens.ts';
 import { WatchedObjects } from './objects/watched-objects.ts';
 import type { KubeletDeps } from './pods/kubelet-deps.ts';
 import { PodSet } from './pods/pod-set.ts';
+import { runningContainers } from './pods/runtime-state.ts';
 import { ContainerProbes } from './probes/container-probes.ts';
 import { createExecProber } from './probes/exec-probe.ts';
 import { createGrpcProber } from './probes/grpc-probe.ts';
@@ -107,6 +109,8 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   await factory.synced();
   await podSet.start(signal);
   new ImageGarbageCollector(cri, clock, log).start();
+  const running = () => podSet.list().flatMap((worker) => runningContainers(worker.runtime.state));
+  startLogRotation({ cri, clock, log, running });
   return {
     notReady: () => (reporter.isReady ? null : 'the node is not ready'),
     async stop() {

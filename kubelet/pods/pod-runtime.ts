@@ -3,6 +3,7 @@
 import { status } from '@grpc/grpc-js';
 import type { ContainerStatus, PodSandboxStatus } from '../../proto/cri.gen.ts';
 import { type CriClient, isRpcError } from '../../proto/cri-client.ts';
+import { removeLog } from '../logs/log-rotator.ts';
 import { readTerminationMessage } from '../logs/termination-message.ts';
 import {
   containersNamed,
@@ -76,12 +77,25 @@ export class PodRuntime {
         .filter(hasExited)
         .slice(1 + endedNewest(this.#state, name)),
     );
-    for (const { id } of surplus) {
+    for (const { id, log_path } of surplus) {
       await this.#cri.runtime.RemoveContainer({ container_id: id });
+      await removeLog(log_path);
       this.#messages.delete(id);
     }
     const kept = this.#state.containers.filter((c) => !surplus.includes(c));
     this.#state = { ...this.#state, containers: kept };
+    await this.#removeEmptySandboxes();
+  }
+
+  /** Sandboxes before the newest are kept only for the containers whose ends they remember. */
+  async #removeEmptySandboxes(): Promise<void> {
+    for (const { id } of this.#state.sandboxes.slice(1)) {
+      const found = await this.#read(id);
+      if (found && found.containers_statuses.length > 0) continue;
+      await this.#cri.runtime.RemovePodSandbox({ pod_sandbox_id: id });
+      this.#sandboxIds.delete(id);
+      this.#state = { ...this.#state, sandboxes: this.#state.sandboxes.filter((s) => s.id !== id) };
+    }
   }
 
   /** Removes everything of the pod from the runtime; it has been stopped. */

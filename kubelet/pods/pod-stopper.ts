@@ -53,7 +53,7 @@ export class PodStopper {
     if (atMs >= this.#deadlineMs) return;
     const isShorter = Number.isFinite(this.#deadlineMs);
     this.#deadlineMs = atMs;
-    if (!isShorter) return;
+    if (!isShorter && this.#stopping.size === 0) return;
     this.#hurry.abort(new Error('the grace period was cut short'));
     this.#hurry = new AbortController();
     const timeout = String(Math.max(1, graceSeconds));

@@ -1,6 +1,6 @@
 // The mounts of a container: its volumes, /etc/hosts, the termination log. A subPath is resolved here and must stay inside its volume.
 // Upstream: makeMounts in kubelet_pods.go.
-import { chmod, mkdir, realpath, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Container, VolumeMount } from '../../api/core/pod/container.ts';
 import type { Mount } from '../../proto/cri.gen.ts';
@@ -91,7 +91,10 @@ async function makeInside(realRoot: string, wanted: string): Promise<string> {
   }
   const target = join(real, wanted.slice(parent.length));
   if (target !== realRoot && !target.startsWith(`${realRoot}/`)) return target;
-  await mkdir(target, { recursive: true, mode: 0o750 });
+  const first = await mkdir(target, { recursive: true });
+  // New folders are as open as the volume itself, whatever the umask.
+  const { mode } = await stat(realRoot);
+  for (let at = target; first !== undefined && at.startsWith(first); at = dirname(at)) await chmod(at, mode & 0o7777);
   return realpath(target);
 }
 
