@@ -32,5 +32,11 @@ const interfaceSettings = '/proc/sys/net/ipv4/conf';
  * and the kernel counts these messages against the refusals that it may send to the pod.
  */
 export function stopRedirects(): void {
-  for (const name of readdirSync(interfaceSettings)) writeFileSync(`${interfaceSettings}/${name}/send_redirects`, '0');
+  for (const name of readdirSync(interfaceSettings)) {
+    try {
+      writeFileSync(`${interfaceSettings}/${name}/send_redirects`, '0');
+    } catch (err) {
+      if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err; // else its pod has just ended
+    }
+  }
 }

@@ -118,3 +118,24 @@ test('name servers are read from resolv.conf, but for ourselves', () => {
     'search a b\nnameserver 192.0.2.1\n nameserver 10.96.0.10\n#nameserver 192.0.2.9\nnameserver fe80::1\nnameserver x\n';
   assert.deepEqual(parseNameServers(text, ['10.96.0.10']), ['192.0.2.1', 'fe80::1']);
 });
+
+test('a query that nobody can cope with, or that is answered after the end, does no harm', async () => {
+  let finish = () => {};
+  const server = await startServer(async (query) => {
+    if (query.readUInt16BE(0) === 1) throw new Error('cannot');
+    if (query.readUInt16BE(0) === 2) await new Promise<void>((resolve) => (finish = resolve));
+    return echo(query);
+  });
+  const client = createSocket('udp4');
+  client.connect(server.port, '127.0.0.1');
+  await once(client, 'connect');
+  client.send(message(1));
+  client.send(message(2));
+  client.send(message(3));
+  const [answer] = await once(client, 'message');
+  assert.equal(answer.readUInt16BE(0), 3);
+  await server[Symbol.asyncDispose]();
+  finish();
+  await realClock.sleep(5);
+  client.close();
+});

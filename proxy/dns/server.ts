@@ -50,20 +50,32 @@ export class DnsServer {
     this.#tcp.on('error', (err) => log.warn({ err }, 'the TCP socket reports an error'));
   }
 
+  /** Answers that are still being looked for are not sent any more. */
   async stop(): Promise<void> {
     this.#udp?.close();
+    this.#udp = undefined;
     this.#tcp?.close();
     for (const connection of this.#connections) connection.destroy();
   }
 
   async #answer(message: Buffer, client: string, port: number): Promise<void> {
-    const response = await this.#options.respond(message, 'udp');
+    const response = await this.#respond(message, 'udp');
     // A client that is gone is its own affair; the callback keeps the error from the socket.
     if (response) this.#udp?.send(response, port, client, () => undefined);
   }
 
+  /** A query that we cannot cope with costs its sender the answer, and nobody else anything. */
+  async #respond(message: Buffer, transport: Transport): Promise<Buffer | undefined> {
+    try {
+      return await this.#options.respond(message, transport);
+    } catch (err) {
+      this.#options.log.error({ err, query: message.toString('base64') }, 'a query could not be answered');
+      return undefined;
+    }
+  }
+
   #serve(connection: TcpSocket): void {
-    const { clock, respond } = this.#options;
+    const { clock } = this.#options;
     const reader = new FrameReader();
     const drop = () => void connection.destroy();
     let timer = clock.after(idleMs, drop);
@@ -82,7 +94,7 @@ export class DnsServer {
       connection.pause();
       queue = queue.then(async () => {
         for (const message of messages) {
-          const response = await respond(message, 'tcp');
+          const response = await this.#respond(message, 'tcp');
           if (!response) return drop();
           connection.write(frame(response));
         }

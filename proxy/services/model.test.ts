@@ -99,7 +99,7 @@ describe('services without rules', () => {
 test('load balancer addresses that a proxy of the cloud answers are left to it', () => {
   const service = buildService('web', {
     type: 'LoadBalancer',
-    loadBalancerSourceRanges: [' 203.0.113.0/24', '2001:db8::/32'],
+    loadBalancerSourceRanges: [' 203.0.113.0/24', '2001:db8::/32', '10.0.0.0/33', '10.0.0.1'],
   });
   service.status = {
     loadBalancer: { ingress: [{ ip: '198.51.100.1' }, { ip: '198.51.100.2', ipMode: 'Proxy' }, { hostname: 'x' }] },

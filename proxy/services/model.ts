@@ -47,6 +47,12 @@ interface Candidate extends Backend {
 const isReady = (endpoint: Endpoint) => endpoint.conditions?.ready !== false;
 const isEnding = ({ conditions }: Endpoint) => conditions?.serving === true && conditions.terminating === true;
 
+// One word that nft does not understand would keep every other service's rules out as well.
+function isIPv4Range(text: string): boolean {
+  const [address = '', bits = '', ...more] = text.split('/');
+  return isIPv4(address) && /^\d{1,2}$/.test(bits) && Number(bits) <= 32 && more.length === 0;
+}
+
 /** The endpoints of a Service's port that take traffic, or could when no other does; each once, in order. */
 function findCandidates(slices: readonly EndpointSlice[], port: ServicePort, nodeName: string): Candidate[] {
   const found = new Map<string, Candidate>();
@@ -58,7 +64,7 @@ function findCandidates(slices: readonly EndpointSlice[], port: ServicePort, nod
     if (!own?.port) continue;
     for (const endpoint of slice.endpoints ?? []) {
       const address = endpoint.addresses[0];
-      if (address === undefined || !(isReady(endpoint) || isEnding(endpoint))) continue;
+      if (!address || !isIPv4(address) || !(isReady(endpoint) || isEnding(endpoint))) continue;
       const key = `${address}:${own.port}`;
       // The same endpoint is in two slices for a moment when the controller moves it.
       if (found.get(key)?.isReady) continue;
@@ -94,7 +100,7 @@ export function modelService(service: Service, slices: readonly EndpointSlice[],
       clusterIp,
       externalIps: (spec.externalIPs ?? []).filter((ip) => isIPv4(ip)),
       balancerIps: ingress.filter((ip) => isIPv4(ip)),
-      sourceRanges: (spec.loadBalancerSourceRanges ?? []).map((r) => r.trim()).filter((r) => isIPv4(r.split('/')[0]!)),
+      sourceRanges: (spec.loadBalancerSourceRanges ?? []).map((r) => r.trim()).filter(isIPv4Range),
       nodePort: port.nodePort || undefined,
       all,
       internal: spec.internalTrafficPolicy === 'Local' ? local : all,

@@ -181,7 +181,7 @@ export class TestNet implements AsyncDisposable {
     const file = this.api.file('relay.sock');
     const port = this.api.port;
     this.#relays.push(
-      spawn('socat', [`UNIX-LISTEN:${file},fork`, `TCP:127.0.0.1:${port}`], { stdio: 'inherit' }),
+      spawn('socat', [`UNIX-LISTEN:${file},fork`, `TCP:127.0.0.1:${port}`], { stdio: 'ignore' }),
       this.node.spawn('socat', [`TCP-LISTEN:${port},bind=127.0.0.1,fork,reuseaddr`, `UNIX-CONNECT:${file}`]),
     );
     while (!existsSync(file)) await realClock.sleep(10);
