@@ -53,8 +53,12 @@ export async function probeReadyz(layout: Layout, signal: AbortSignal): Promise<
 export async function createIfAbsent(
   layout: Layout,
   path: string,
-  { body, signal }: { body: object; signal: AbortSignal },
+  { body, signal }: { body: { metadata: { name: string } }; signal: AbortSignal },
 ): Promise<void> {
+  // Asked first: a second Service of the same address is refused for its address before its name is looked at.
+  const present = await get(layout, `${path}/${body.metadata.name}`, signal);
+  await readText(present);
+  if (present.statusCode === 200) return;
   const response = await send(layout, { method: 'POST', path, body }, signal);
   const text = await readText(response);
   const exists = response.statusCode === 409 && text.includes('"AlreadyExists"');

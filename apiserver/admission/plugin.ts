@@ -22,8 +22,8 @@ export interface AdmissionRequest {
   oldObject?: KubeObject;
   user: UserInfo;
   dryRun: boolean;
-  /** Called once the request has ended, whether it succeeded or not. */
-  onEnd(fn: () => void): void;
+  /** Called once the request has ended; `stored` says whether it changed anything. */
+  onEnd(fn: (stored: boolean) => void): void;
 }
 
 export interface AdmissionDeps {

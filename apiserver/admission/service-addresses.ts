@@ -35,11 +35,13 @@ export const serviceAddresses: AdmissionPlugin = {
     };
     allocateClusterIp(request, deps, { taken, hold, take });
     allocateNodePorts(request, deps, { taken, hold, take });
-    request.onEnd(() => {
-      // The watch brings the Service soon; a failed write frees what it held.
-      deps.clock.after(releaseDelayMs, () => {
-        for (const key of mine) hold.delete(key);
-      });
+    const release = () => {
+      for (const key of mine) hold.delete(key);
+    };
+    // What is stored is soon seen in the cache; until then it stays held. A failed write frees at once.
+    request.onEnd((stored) => {
+      if (stored) deps.clock.after(releaseDelayMs, release);
+      else release();
     });
   },
 };

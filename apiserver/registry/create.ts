@@ -21,7 +21,8 @@ export async function createObject(
   // Refusals name what the client sent: with a generated name every one would read differently, and events of it would not add up.
   const sentName = draft.metadata.name || draft.metadata.generateName || '';
   prepareIdentity(kind, draft, namespace, { nowMs, random: context.random });
-  const ends: (() => void)[] = [];
+  const ends: ((stored: boolean) => void)[] = [];
+  let isStored = false;
   const request: AdmissionRequest = {
     operation: 'CREATE',
     kind,
@@ -46,9 +47,11 @@ export async function createObject(
     });
     await context.admission.validate(request);
     if (options.dryRun) return dryRun(context, kind, draft);
-    return await context.store.create(kind, draft);
+    const stored = await context.store.create(kind, draft);
+    isStored = true;
+    return stored;
   } finally {
-    for (const end of ends) end();
+    for (const end of ends) end(isStored);
   }
 }
 

@@ -73,7 +73,8 @@ async function tryUpdate(
     current: await context.store.read(kind, target.namespace, target.name),
   });
   const old = current.object;
-  const ends: (() => void)[] = [];
+  const ends: ((stored: boolean) => void)[] = [];
+  let isStored = false;
   try {
     let draft: KubeObject;
     try {
@@ -102,7 +103,9 @@ async function tryUpdate(
     await context.admission.mutate(request);
     finishDraft(context, kind, target, { draft, old, options });
     await context.admission.validate(request);
-    return await writeDraft(context, kind, { draft, current, fresh, dryRun: options.dryRun, reread });
+    const result = await writeDraft(context, kind, { draft, current, fresh, dryRun: options.dryRun, reread });
+    isStored = result.done && !options.dryRun;
+    return result;
   } catch (err) {
     if (fresh) throw err;
     // It may only be wrong against what the cache had.
@@ -110,7 +113,7 @@ async function tryUpdate(
     if (!again.done && again.current?.revision !== current.revision) return again;
     throw err;
   } finally {
-    for (const end of ends) end();
+    for (const end of ends) end(isStored);
   }
 }
 
