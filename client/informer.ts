@@ -109,7 +109,8 @@ export class WatchingInformer<T extends KubeObject> implements Informer<T> {
   }
 
   async #list(): Promise<void> {
-    const list = await this.#client.list({ ...this.#options, resourceVersion: '0' });
+    // Without a version: everything written before now is in it. A component that starts again must see what it did before.
+    const list = await this.#client.list(this.#options);
     const gone = new Set(this.#cache.keys());
     for (const object of list.items) {
       gone.delete(keyOf(object));

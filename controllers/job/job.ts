@@ -23,6 +23,7 @@ import { countOf, failureCountAnnotation, isTracked, type Tally, tallyPods, trac
 const name = 'job-controller';
 const ownName = 'kubernetes.io/job-controller';
 const byJob = 'job';
+const staleRetryMs = 50;
 
 function createDeps(context: ControllerContext, enqueue: (key: string) => void) {
   const jobs = context.informer(JobKind);
@@ -104,6 +105,20 @@ function backoffMs({ job, pods, run, deps }: Pass, index: number | undefined): n
   return waitMs({ count: countOf(last, failureCountAnnotation) + 1, lastMs: finishedAtMs(last, nowMs) }, nowMs);
 }
 
+/**
+ * Whether the cached job is the stored one. The cache of pods may be ahead of that of jobs and show a finished pod as released while the job does
+ * not show yet that it was counted. Writing a status would end in a conflict; only pods would be made in vain.
+ */
+async function isCurrent({ job, deps }: Pass): Promise<boolean> {
+  const { namespace = '', name: jobName = '', resourceVersion } = job.metadata;
+  try {
+    return (await deps.jobClient.get({ namespace, name: jobName })).metadata.resourceVersion === resourceVersion;
+  } catch (err) {
+    if (isNotFound(err)) return false;
+    throw err;
+  }
+}
+
 async function managePods(pass: Pass): Promise<Managed> {
   const { job, pods, tally, deps } = pass;
   const { expectations } = deps.owned;
@@ -123,6 +138,7 @@ async function managePods(pass: Pass): Promise<Managed> {
   const nextMs = Math.min(...waits.filter((ms) => ms > 0));
   const requeue = Number.isFinite(nextMs) ? { requeueAfterMs: nextMs } : {};
   if (due.length === 0) return { active: tally.active.length, ...requeue };
+  if (!(await isCurrent(pass))) return { active: tally.active.length, requeueAfterMs: staleRetryMs };
   expectations.expectCreations(key, due.length);
   const { successes, error } = await slowStart(due.length, (i) =>
     deps.control.create(job, buildPod(job, due[i], pods)),

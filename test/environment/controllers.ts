@@ -14,11 +14,13 @@ import type { TestControlPlane } from './control-plane.ts';
 
 const testLog: Logger = process.env.K8TS_TEST_LOG ? createLogger('test', 'debug') : silentLogger;
 
+export interface RunningControllers extends AsyncDisposable {
+  /** Why any of them ended by itself. */
+  failures: readonly unknown[];
+}
+
 /** Runs controllers as the user that they run as in a cluster. */
-export async function runControllers(
-  api: TestControlPlane,
-  controllers: readonly Loop[],
-): Promise<AsyncDisposable & { failures: unknown[] }> {
+export async function runControllers(api: TestControlPlane, controllers: readonly Loop[]): Promise<RunningControllers> {
   const abort = new AbortController();
   const failures: unknown[] = [];
   const config = readKubeconfig(await api.kubeconfig({ name: 'system:kube-controller-manager' }));

@@ -1,9 +1,8 @@
 // A control plane with all controllers and a node that only pretends: for tests of what controllers do together.
 import assert from 'node:assert/strict';
-import type { KubeClient } from '../../client/rest.ts';
 import { createControllers } from '../../controllers/index.ts';
 import { type Answer, startControlPlane, type TestControlPlane } from './control-plane.ts';
-import { eventually, type Fate, runControllers, runFakeNode } from './controllers.ts';
+import { eventually, type Fate, type RunningControllers, runControllers, runFakeNode } from './controllers.ts';
 
 export const apps = '/apis/apps/v1/namespaces';
 export const core = '/api/v1/namespaces';
@@ -11,20 +10,24 @@ export const batch = '/apis/batch/v1/namespaces';
 
 export class WorkloadCluster {
   readonly api: TestControlPlane;
-  readonly client: KubeClient;
-  readonly failures: readonly unknown[];
-  readonly #parts: (Disposable | AsyncDisposable)[];
+  readonly #node: Disposable;
+  #controllers: RunningControllers;
 
-  constructor(parts: {
-    api: TestControlPlane;
-    client: KubeClient;
-    failures: unknown[];
-    owned: (Disposable | AsyncDisposable)[];
-  }) {
+  constructor(parts: { api: TestControlPlane; node: Disposable; controllers: RunningControllers }) {
     this.api = parts.api;
-    this.client = parts.client;
-    this.failures = parts.failures;
-    this.#parts = parts.owned;
+    this.#node = parts.node;
+    this.#controllers = parts.controllers;
+  }
+
+  /** Why controllers ended by themselves. */
+  get failures(): readonly unknown[] {
+    return this.#controllers.failures;
+  }
+
+  /** Ends the controllers and starts new ones, which know nothing of what the old ones did. */
+  async restartControllers(): Promise<void> {
+    await this.#controllers[Symbol.asyncDispose]();
+    this.#controllers = await startControllers(this.api);
   }
 
   async get(path: string): Promise<any> {
@@ -82,10 +85,9 @@ export class WorkloadCluster {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const part of [...this.#parts].reverse()) {
-      if (Symbol.asyncDispose in part) await part[Symbol.asyncDispose]();
-      else part[Symbol.dispose]();
-    }
+    this.#node[Symbol.dispose]();
+    await this.#controllers[Symbol.asyncDispose]();
+    await this.api[Symbol.asyncDispose]();
   }
 }
 
@@ -94,10 +96,10 @@ function ok(answer: Answer): any {
   return answer.body;
 }
 
+const startControllers = (api: TestControlPlane) => runControllers(api, createControllers({ rootCaPem: 'test-ca' }));
+
 export async function startWorkloadCluster(fate?: Fate): Promise<WorkloadCluster> {
   const api = await startControlPlane();
-  const client = api.client();
-  const running = await runControllers(api, createControllers({ rootCaPem: 'test-ca' }));
-  const owned = [api, running, runFakeNode(client, fate)];
-  return new WorkloadCluster({ api, client, failures: running.failures, owned });
+  const controllers = await startControllers(api);
+  return new WorkloadCluster({ api, node: runFakeNode(api.client(), fate), controllers });
 }

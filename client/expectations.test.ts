@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeClock } from '../machinery/clock.ts';
+import { Expectations } from './expectations.ts';
+
+test('creations and deletions are awaited together', () => {
+  const expectations = new Expectations(new FakeClock());
+  assert.equal(expectations.satisfied('o'), true);
+  expectations.expect('o', { creations: 2, deletions: ['a'] });
+  const seen: boolean[] = [];
+  const look = () => seen.push(expectations.satisfied('o'));
+  expectations.creationObserved('o');
+  look();
+  expectations.deletionObserved('o', 'a');
+  look();
+  expectations.creationObserved('o');
+  look();
+  expectations.creationObserved('o');
+  look();
+  assert.deepEqual(seen, [false, false, true, true]);
+});
+
+test('what is never seen is given up after five minutes', async () => {
+  const clock = new FakeClock();
+  const expectations = new Expectations(clock);
+  expectations.expectCreations('o', 1);
+  await clock.advance(299_000);
+  assert.equal(expectations.satisfied('o'), false);
+  await clock.advance(2_000);
+  assert.equal(expectations.satisfied('o'), true);
+});
+
+test('an owner that is forgotten expects nothing', () => {
+  const expectations = new Expectations(new FakeClock());
+  expectations.expectDeletions('o', ['a']);
+  expectations.forget('o');
+  assert.equal(expectations.satisfied('o'), true);
+});
