@@ -93,7 +93,6 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
     { ...base, wake, metrics, services: () => services.lister.list() },
     new PodCgroups(tree, log),
   );
-  await reporter.start(signal);
   const node = (): Node => nodes.lister.get(identity.name) ?? reporter.node!;
   podSet = new PodSet(deps, pods, node);
   const server = await startServer({
@@ -106,6 +105,8 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
     nodeName: identity.name,
     metrics: context.metrics,
   });
+  // Whoever sees the node ready may ask the server at once.
+  await reporter.start(signal);
   await factory.synced();
   await podSet.start(signal);
   new ImageGarbageCollector(cri, clock, log).start();

@@ -112,6 +112,8 @@ export class NodeReporter {
     } catch (err) {
       if (!isAlreadyExists(err)) throw err;
       this.#node = await nodes.get({ name: identity.name });
+      // What was said before a restart is no news.
+      for (const { type, status } of this.#node.status?.conditions ?? []) this.#told.set(type, status);
       const { labels, annotations } = fresh.metadata;
       this.#node = await nodes.patch({ name: identity.name }, { metadata: { labels, annotations } }, { type: 'merge' });
       await this.#updateStatus();
