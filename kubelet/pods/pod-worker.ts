@@ -110,7 +110,7 @@ export class PodWorker {
     const changed =
       pod.metadata.labels !== this.#pod.metadata.labels || pod.metadata.annotations !== this.#pod.metadata.annotations;
     this.#pod = pod;
-    if (pod.status) this.#writer.observe(pod.status);
+    this.#writer.observe(pod);
     if (changed) this.#volumesChanged = true;
     this.wake();
   }

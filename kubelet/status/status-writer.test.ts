@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { PodCondition, PodStatus } from '../../api/core/pod/pod-status.ts';
-import { buildStatusPatch } from './status-writer.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { ResourceClient } from '../../client/rest.ts';
+import { FakeClock } from '../../machinery/clock.ts';
+import { notFoundError } from '../../machinery/errors.ts';
+import { silentLogger } from '../../machinery/log.ts';
+import { buildStatusPatch, StatusWriter } from './status-writer.ts';
 
 const condition = (type: string, fields: Partial<PodCondition>): PodCondition =>
   ({ type, status: 'True', lastProbeTime: null, lastTransitionTime: 't', ...fields }) as unknown as PodCondition;
@@ -35,4 +40,62 @@ describe('buildStatusPatch', () => {
   for (const { name, before, after, want } of cases) {
     test(name, () => assert.deepEqual(buildStatusPatch('u', before, after), { metadata: { uid: 'u' }, status: want }));
   }
+});
+
+describe('StatusWriter', () => {
+  const pod: Pod = {
+    metadata: { name: 'p', namespace: 'ns', uid: 'u', resourceVersion: '5' },
+    spec: { containers: [] },
+    status: { phase: 'Pending' },
+  };
+  const writerWith = (patch: (body: any) => Promise<Pod>) => {
+    const bodies: any[] = [];
+    const pods = {
+      patch: (_: object, body: any) => {
+        bodies.push(body.status);
+        return patch(body);
+      },
+    } as unknown as ResourceClient<Pod>;
+    return { bodies, writer: new StatusWriter({ pods, clock: new FakeClock(), log: silentLogger }, pod) };
+  };
+  const answering = (version: string) => async (body: any) => ({
+    ...pod,
+    metadata: { ...pod.metadata, resourceVersion: version },
+    status: body.status,
+  });
+
+  test('what stands already is not written', async () => {
+    const { bodies, writer } = writerWith(answering('6'));
+    writer.write({ phase: 'Pending' });
+    await writer.flushed();
+    assert.deepEqual(bodies, []);
+  });
+
+  test('while one write is under way only the newest waits', async () => {
+    const { bodies, writer } = writerWith(answering('6'));
+    for (const phase of ['Running', 'Failed', 'Succeeded'] as const) writer.write({ phase });
+    await writer.flushed();
+    assert.deepEqual(bodies, [{ phase: 'Running' }, { phase: 'Succeeded' }]);
+  });
+
+  test('a late event of the watch does not take back what was written', async () => {
+    const { bodies, writer } = writerWith(answering('9'));
+    writer.write({ phase: 'Running' });
+    await writer.flushed();
+    writer.observe({ ...pod, metadata: { ...pod.metadata, resourceVersion: '7' }, status: { phase: 'Pending' } });
+    writer.write({ phase: 'Running' });
+    await writer.flushed();
+    assert.equal(bodies.length, 1);
+  });
+
+  test('a pod that is gone ends the writing', async () => {
+    const { bodies, writer } = writerWith(async () => {
+      throw notFoundError({ group: '', resource: 'pods' }, 'p');
+    });
+    writer.write({ phase: 'Running' });
+    await writer.flushed();
+    writer.write({ phase: 'Failed' });
+    await writer.flushed();
+    assert.equal(bodies.length, 1);
+  });
 });

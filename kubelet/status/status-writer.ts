@@ -24,6 +24,8 @@ export class StatusWriter {
   readonly #uid: string;
   #wanted: PodStatus | undefined;
   #written: PodStatus;
+  /** The version of the object that holds it. */
+  #version = 0n;
   #work: Promise<void> | undefined;
   #closed = false;
 
@@ -43,9 +45,12 @@ export class StatusWriter {
     });
   }
 
-  /** The API server's view, as it came by the watch. Not while a write is under way, whose outcome is newer. */
-  observe(status: PodStatus): void {
-    if (!this.#work) this.#written = status;
+  /** The API server's view, as it came by the watch: it may be older than what a write was answered with. */
+  observe({ metadata, status }: Pod): void {
+    const version = BigInt(metadata.resourceVersion ?? '0');
+    if (this.#work || version < this.#version) return;
+    this.#version = version;
+    this.#written = status ?? {};
   }
 
   /** The status that stands, or will once the write is through. */
@@ -78,6 +83,7 @@ export class StatusWriter {
           subresource: 'status',
         });
         this.#written = updated.status ?? status;
+        this.#version = BigInt(updated.metadata.resourceVersion ?? '0');
         if (this.#wanted === status) this.#wanted = undefined;
         delayMs = firstRetryMs;
       } catch (err) {
