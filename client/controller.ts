@@ -103,6 +103,8 @@ export async function runController<T extends KubeObject, D>(
     });
   });
   await Promise.race([Promise.all(waits), aborted]);
+  // Half-filled caches would tell of children that are missing and owners that are gone.
+  if (context.signal.aborted) return;
   const workers = Array.from({ length: controller.concurrency ?? 2 }, () =>
     work(controller, deps, { queue, informer, log }),
   );

@@ -61,6 +61,13 @@ test('retries come later each time, up to a bound, until the key is forgotten', 
   assert.equal(queue.failuresOf('a'), 0);
 });
 
+test('close() leaves undone what still waits', async () => {
+  const queue = newQueue();
+  queue.add('a');
+  queue.close();
+  assert.equal(await queue.take(), undefined);
+});
+
 test('close() lets every taker go', async () => {
   const queue = newQueue();
   const taken = queue.take();

@@ -56,12 +56,13 @@ export class WorkQueue {
 
   /** The next key, as soon as there is one; undefined once the queue is closed. Call `done` when it has been processed. */
   take(): Promise<string | undefined> {
+    // What is left when the queue closes stays undone: the caches behind it stand still.
+    if (this.#closed) return Promise.resolve(undefined);
     const key = this.#ready.shift();
     if (key !== undefined) {
       this.#start(key);
       return Promise.resolve(key);
     }
-    if (this.#closed) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 

@@ -36,6 +36,7 @@ class GarbageCollector {
   async run(): Promise<void> {
     const aborted = new Promise<void>((resolve) => this.#context.signal.addEventListener('abort', () => resolve()));
     await Promise.race([this.#graph.synced(), aborted]);
+    if (this.#context.signal.aborted) return;
     await Promise.all(Array.from({ length: workers }, () => this.#work()));
   }
 
