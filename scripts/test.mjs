@@ -14,6 +14,7 @@ import { buildOptions, listFiles } from './build.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [tierList = 'unit', ...filters] = process.argv.slice(2);
 const total = { passed: 0, failed: 0 };
+const fileTimeoutMs = 300_000;
 const failures = [];
 
 // Test processes inherit both.
@@ -52,7 +53,8 @@ async function runTier(tier) {
     outExtension: { '.js': '.mjs' },
   });
   const compiled = files.map((f) => join(outdir, f.replace(/\.ts$/, '.mjs'))).filter((f) => existsSync(f));
-  const events = run({ files: compiled, concurrency: tier === 'unit' });
+  // No file may hang: what takes longer than this has lost something it waits for.
+  const events = run({ files: compiled, concurrency: tier === 'unit', timeout: fileTimeoutMs });
   events.on('test:pass', (event) => count(event, 'passed'));
   events.on('test:fail', (event) => count(event, 'failed'));
   const report = events.compose(spec);

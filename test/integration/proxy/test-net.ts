@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { type DecodedPacket, decode, encode, type Packet, type RecordType } from 'dns-packet';
 import { realClock } from '../../../machinery/clock.ts';
 import { startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
@@ -20,7 +19,7 @@ export const podIps = ['10.244.0.11', '10.244.0.12'] as const;
 export const nodeName = 'test-node';
 
 const root = process.env.K8TS_ROOT ?? process.cwd();
-const agentFile = fileURLToPath(new URL('./net-agent.ts', import.meta.url));
+const agentFile = join(root, 'test/integration/proxy/net-agent.ts');
 
 /** Why these tests cannot run here, or undefined. */
 export function missingForProxy(): string | undefined {
