@@ -111,9 +111,6 @@ export class NodeReporter {
       this.#writtenAtMs = this.#deps.clock.now();
     } catch (err) {
       if (!isAlreadyExists(err)) throw err;
-      this.#node = await nodes.get({ name: identity.name });
-      // What was said before a restart is no news.
-      for (const { type, status } of this.#node.status?.conditions ?? []) this.#told.set(type, status);
       const { labels, annotations } = fresh.metadata;
       this.#node = await nodes.patch({ name: identity.name }, { metadata: { labels, annotations } }, { type: 'merge' });
       await this.#updateStatus();
@@ -133,14 +130,16 @@ export class NodeReporter {
 
   async #updateStatus(): Promise<void> {
     const { client, clock, identity } = this.#deps;
-    const before = this.#node?.status ?? {};
-    const status = await this.#computeStatus(before.conditions ?? []);
-    const isOld = clock.now() - this.#writtenAtMs >= maxStatusAgeMs;
-    if (!isOld && jsonEqual(withoutHeartbeats(status), withoutHeartbeats(pick(before, status)))) return;
+    const nodes = client.resource(NodeKind);
     try {
-      this.#node = await client
-        .resource(NodeKind)
-        .patch({ name: identity.name }, { status }, { type: 'strategic', subresource: 'status' });
+      // As it stands, not as it was last written here: while we were silent the node controller spoke for us. What stands is no news.
+      this.#node = await nodes.get({ name: identity.name });
+      const before = this.#node.status ?? {};
+      for (const { type, status } of before.conditions ?? []) this.#told.set(type, status);
+      const status = await this.#computeStatus(before.conditions ?? []);
+      const isOld = clock.now() - this.#writtenAtMs >= maxStatusAgeMs;
+      if (!isOld && jsonEqual(withoutHeartbeats(status), withoutHeartbeats(pick(before, status)))) return;
+      this.#node = await nodes.patch({ name: identity.name }, { status }, { type: 'strategic', subresource: 'status' });
       this.#writtenAtMs = clock.now();
       this.#tellConditions(status.conditions ?? []);
     } catch (err) {

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { KubeClient } from '../../client/rest.ts';
+import { FakeClock } from '../../machinery/clock.ts';
+import { notFoundError } from '../../machinery/errors.ts';
+import { cloneJson } from '../../machinery/json.ts';
+import { silentLogger } from '../../machinery/log.ts';
+import { applyMergePatch } from '../../machinery/merge-patch.ts';
+import type { CriClient } from '../../proto/cri-client.ts';
+import { NodeReporter } from './node-reporter.ts';
+
+/** A node store that answers as the API server does, as far as the reporter asks. */
+function fakeApi() {
+  const state = { node: undefined as any, statusWrites: 0 };
+  const nodes = {
+    create: async (node: any) => (state.node = cloneJson(node)),
+    get: async () => {
+      if (!state.node) throw notFoundError({ group: '', resource: 'nodes' }, 'n');
+      return cloneJson(state.node);
+    },
+    patch: async (_target: object, patch: any, options: { subresource?: string }) => {
+      if (options.subresource === 'status') state.statusWrites++;
+      return cloneJson((state.node = applyMergePatch(state.node, cloneJson(patch))));
+    },
+  };
+  const leases = { patch: async () => ({}), create: async () => ({}) };
+  const client = {
+    resource: (kind: { kind: string }) => (kind.kind === 'Node' ? nodes : leases),
+  } as unknown as KubeClient;
+  return { state, client };
+}
+
+const fine = { reason: '', message: '' };
+const cri = {
+  runtime: {
+    Status: async () => ({
+      status: {
+        conditions: [
+          { type: 'RuntimeReady', status: true, ...fine },
+          { type: 'NetworkReady', status: true, ...fine },
+        ],
+      },
+      info: {},
+      runtime_handlers: [],
+      features: null,
+    }),
+  },
+  images: { ListImages: async () => ({ images: [] }) },
+} as unknown as CriClient;
+
+const ready = (node: any) => node.status.conditions.find((c: any) => c.type === 'Ready').status;
+
+test('a node that was declared Unknown while its kubelet was silent is reported again within a period', async () => {
+  const { state, client } = fakeApi();
+  const clock = new FakeClock();
+  const events: string[] = [];
+  const stop = new AbortController();
+  const reporter = new NodeReporter({
+    client,
+    cri,
+    clock,
+    log: silentLogger,
+    events: { event: (_target, _type, reason) => events.push(reason) },
+    identity: { name: 'n', ip: '10.0.0.1', port: 10_250, labels: {} },
+    facts: {
+      cpus: 2,
+      memoryBytes: 1 << 30,
+      diskBytes: 1 << 30,
+      hugePages: { '2Mi': 0, '1Gi': 0 },
+      maxPids: 100,
+      machineId: 'm',
+      systemUuid: 's',
+      bootId: 'b',
+      kernelVersion: '6',
+      osImage: 'Debian',
+      architecture: 'amd64',
+    },
+    version: { runtime_name: 'k8ts', runtime_version: '1' } as never,
+    rootDir: '/',
+    usesCgroupV1: false,
+  });
+  await reporter.start(stop.signal);
+  assert.equal(ready(state.node), 'True');
+  const settle = async (ms: number) => {
+    for (let i = 0; i < 20; i++) await clock.advance(ms / 20);
+    for (let i = 0; i < 50; i++) await Promise.resolve();
+  };
+  const before = state.statusWrites;
+  const condition = state.node.status.conditions.find((c: any) => c.type === 'Ready');
+  Object.assign(condition, { status: 'Unknown', reason: 'NodeStatusUnknown' });
+  events.length = 0;
+  await settle(11_000);
+  assert.equal(ready(state.node), 'True');
+  assert.equal(state.statusWrites, before + 1);
+  assert.deepEqual(events, ['NodeReady']);
+  await settle(11_000);
+  assert.equal(state.statusWrites, before + 1, 'nothing has changed since');
+  stop.abort();
+});
