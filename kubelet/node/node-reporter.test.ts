@@ -13,14 +13,18 @@ import { NodeReporter } from './node-reporter.ts';
 function fakeApi() {
   const state = { node: undefined as any, statusWrites: 0 };
   const nodes = {
-    create: async (node: any) => (state.node = cloneJson(node)),
+    create: async (node: any) => {
+      state.node = cloneJson(node);
+      return cloneJson(node);
+    },
     get: async () => {
       if (!state.node) throw notFoundError({ group: '', resource: 'nodes' }, 'n');
       return cloneJson(state.node);
     },
     patch: async (_target: object, patch: any, options: { subresource?: string }) => {
       if (options.subresource === 'status') state.statusWrites++;
-      return cloneJson((state.node = applyMergePatch(state.node, cloneJson(patch))));
+      state.node = applyMergePatch(state.node, cloneJson(patch));
+      return cloneJson(state.node);
     },
   };
   const leases = { patch: async () => ({}), create: async () => ({}) };

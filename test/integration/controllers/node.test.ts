@@ -64,7 +64,8 @@ describe('node controllers', () => {
     const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'ok' }] } };
     await cluster.post(`${batch}/${ns}/jobs`, {
       metadata: { name: 'j' },
-      spec: { ttlSecondsAfterFinished: 1, template },
+      // Times are whole seconds: with less, the finished job may be gone before anybody has seen it.
+      spec: { ttlSecondsAfterFinished: 3, template },
     });
     await cluster.until(`${batch}/${ns}/jobs/j`, (j) => j.status?.completionTime);
     await cluster.untilGone(`${batch}/${ns}/jobs/j`);
