@@ -8,7 +8,7 @@ import { recordUpdate } from '../../machinery/managed-fields.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { AdmissionRequest } from '../admission/plugin.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
-import { StoredObject, storageKey } from '../storage/stored-object.ts';
+import { StoredObject } from '../storage/stored-object.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
 import { checkUpdate, prepareUpdate, timestamp } from './prepare.ts';
 
@@ -181,7 +181,3 @@ async function writeDraft(
   }
   return context.store.replace(kind, current, draft);
 }
-
-/** The key an object has in storage. */
-export const keyFor = (kind: Kind, target: { namespace: string; name: string }) =>
-  storageKey(kind, target.namespace, target.name);
