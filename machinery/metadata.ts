@@ -1,6 +1,6 @@
 // Object metadata and the small meta/v1 types that every API group shares.
 // https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
-import { s, type TypeOf } from './schema.ts';
+import { mergedBy, s, type TypeOf } from './schema.ts';
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 
@@ -49,12 +49,11 @@ export const objectMeta = s.object(`${meta}.ObjectMeta`, 'What every stored obje
   managedFields: s.list(managedFieldsEntry, 'Who set which fields.', { listType: 'atomic' }),
   name: s.string('Unique name within the namespace and resource.'),
   namespace: s.string('Namespace of the object; empty for cluster-wide objects.'),
-  ownerReferences: s.list(ownerReference, 'Objects this one depends on; when all are gone it is collected.', {
-    listType: 'map',
-    listMapKeys: ['uid'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'uid',
-  }),
+  ownerReferences: s.list(
+    ownerReference,
+    'Objects this one depends on; when all are gone it is collected.',
+    mergedBy('uid'),
+  ),
   resourceVersion: s.string('Opaque version of the stored object, for optimistic locking and watches.'),
   selfLink: s.string('No longer filled in.'),
   uid: s.string('Unique in time and space; set by the server.'),

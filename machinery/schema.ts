@@ -149,6 +149,11 @@ export const s = {
   },
 };
 
+/** Options of a list of objects that are told apart by these fields: patches and applies merge item by item, by the first one. */
+export function mergedBy<const K extends readonly [string, ...string[]]>(...keys: K) {
+  return { listType: 'map', listMapKeys: keys, patchStrategy: 'merge', patchMergeKey: keys[0] } as const;
+}
+
 // A named object's options belong to the place of use, so none of them survive a `field`; scalars keep what they are.
 function clearedOptions(schema: AnySchema): SchemaOptions {
   return schema.type === 'object' ? { required: undefined, always: undefined, default: undefined } : {};

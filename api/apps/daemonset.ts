@@ -4,7 +4,7 @@ import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
@@ -55,12 +55,7 @@ export interface DaemonSetCondition extends TypeOf<typeof daemonSetCondition> {}
 
 export const daemonSetStatus = s.object('io.k8s.api.apps.v1.DaemonSetStatus', 'Observed state of a daemon set.', {
   collisionCount: s.int32('Hash collisions so far; part of the next hash.', { pointer: true }),
-  conditions: s.list(daemonSetCondition, 'State of the daemon set.', {
-    listType: 'map',
-    listMapKeys: ['type'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'type',
-  }),
+  conditions: s.list(daemonSetCondition, 'State of the daemon set.', mergedBy('type')),
   currentNumberScheduled: s.int32('Nodes that run the pod and should.', { required: true, always: true }),
   desiredNumberScheduled: s.int32('Nodes that should run the pod.', { required: true, always: true }),
   numberAvailable: s.int32('Nodes with an available pod.'),

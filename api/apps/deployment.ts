@@ -5,7 +5,7 @@ import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
@@ -63,12 +63,7 @@ export interface DeploymentCondition extends TypeOf<typeof deploymentCondition> 
 export const deploymentStatus = s.object('io.k8s.api.apps.v1.DeploymentStatus', 'Observed state of a deployment.', {
   availableReplicas: s.int32('Pods that are available.'),
   collisionCount: s.int32('Hash collisions so far; part of the next hash.', { pointer: true }),
-  conditions: s.list(deploymentCondition, 'Available, Progressing, ReplicaFailure.', {
-    listType: 'map',
-    listMapKeys: ['type'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'type',
-  }),
+  conditions: s.list(deploymentCondition, 'Available, Progressing, ReplicaFailure.', mergedBy('type')),
   observedGeneration: s.int64('The generation this status was computed from.'),
   readyReplicas: s.int32('Pods that are ready.'),
   replicas: s.int32('Pods that exist and are not terminating.'),

@@ -5,7 +5,7 @@ import type { FieldError } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { validateImmutableSelector } from '../meta/checks.ts';
@@ -42,12 +42,7 @@ export interface ReplicaSetCondition extends TypeOf<typeof replicaSetCondition> 
 
 export const replicaSetStatus = s.object('io.k8s.api.apps.v1.ReplicaSetStatus', 'Observed state of a replica set.', {
   availableReplicas: s.int32('Pods that are available.'),
-  conditions: s.list(replicaSetCondition, 'ReplicaFailure.', {
-    listType: 'map',
-    listMapKeys: ['type'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'type',
-  }),
+  conditions: s.list(replicaSetCondition, 'ReplicaFailure.', mergedBy('type')),
   fullyLabeledReplicas: s.int32('Pods that have all labels of the template.'),
   observedGeneration: s.int64('The generation this status was computed from.'),
   readyReplicas: s.int32('Pods that are ready.'),

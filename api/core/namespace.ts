@@ -4,7 +4,7 @@
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { checkQualifiedName } from '../../machinery/name-rules.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateWith } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -28,12 +28,7 @@ export const namespaceSpec = s.object('io.k8s.api.core.v1.NamespaceSpec', 'Desir
 export interface NamespaceSpec extends TypeOf<typeof namespaceSpec> {}
 
 export const namespaceStatus = s.object('io.k8s.api.core.v1.NamespaceStatus', 'Observed state of a namespace.', {
-  conditions: s.list(namespaceCondition, 'Progress and problems of its deletion.', {
-    listType: 'map',
-    listMapKeys: ['type'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'type',
-  }),
+  conditions: s.list(namespaceCondition, 'Progress and problems of its deletion.', mergedBy('type')),
   phase: s.string('Active or Terminating.', { default: 'Active', enum: ['Active', 'Terminating'] }),
 });
 export interface NamespaceStatus extends TypeOf<typeof namespaceStatus> {}

@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/concepts/services-networking/service/
 import { defineKind } from '../../machinery/kind.ts';
 import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { dropObsoleteFields, keepAllocatedFields, syncClusterIPs } from './service/allocated-fields.ts';
 import { serviceColumns } from './service/columns.ts';
@@ -60,12 +60,7 @@ export const serviceSpec = s.object('io.k8s.api.core.v1.ServiceSpec', 'How a ser
   loadBalancerSourceRanges: s.list(s.string(''), 'Client ranges that may use the load balancer.', {
     listType: 'atomic',
   }),
-  ports: s.list(servicePort, 'Ports of the service.', {
-    listType: 'map',
-    listMapKeys: ['port', 'protocol'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'port',
-  }),
+  ports: s.list(servicePort, 'Ports of the service.', mergedBy('port', 'protocol')),
   publishNotReadyAddresses: s.boolean('Include pods that are not ready.'),
   selector: s.map(s.string(''), 'Labels of the pods behind it.', { mapType: 'atomic' }),
   sessionAffinity: s.string('None, or ClientIP to send a client to the same pod.', {
@@ -106,12 +101,7 @@ export const loadBalancerStatus = s.object('io.k8s.api.core.v1.LoadBalancerStatu
 export interface LoadBalancerStatus extends TypeOf<typeof loadBalancerStatus> {}
 
 export const serviceStatus = s.object('io.k8s.api.core.v1.ServiceStatus', 'Observed state of a service.', {
-  conditions: s.list(condition, 'State of the service.', {
-    listType: 'map',
-    listMapKeys: ['type'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'type',
-  }),
+  conditions: s.list(condition, 'State of the service.', mergedBy('type')),
   loadBalancer: s.field(loadBalancerStatus, 'State of the load balancer.', { always: true }),
 });
 export interface ServiceStatus extends TypeOf<typeof serviceStatus> {}

@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/concepts/security/service-accounts/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { mergedBy, s } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { localObjectReference, objectReference } from './object-reference.ts';
@@ -18,12 +18,7 @@ export const serviceAccountSchema = s.object(
       listType: 'atomic',
     }),
     metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    secrets: s.list(objectReference, 'Secrets its pods may use; for old token secrets.', {
-      listType: 'map',
-      listMapKeys: ['name'],
-      patchStrategy: 'merge',
-      patchMergeKey: 'name',
-    }),
+    secrets: s.list(objectReference, 'Secrets its pods may use; for old token secrets.', mergedBy('name')),
   },
 );
 export interface ServiceAccount extends ObjectOf<typeof serviceAccountSchema> {}

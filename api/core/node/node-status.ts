@@ -1,6 +1,6 @@
 // What a node reports about itself.
 // https://kubernetes.io/docs/reference/node/node-status/
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const nodeAddress = s.object('io.k8s.api.core.v1.NodeAddress', 'One address of a node.', {
   address: s.string('The address.', { required: true, always: true }),
@@ -120,20 +120,10 @@ export const attachedVolume = s.object('io.k8s.api.core.v1.AttachedVolume', 'A v
 export interface AttachedVolume extends TypeOf<typeof attachedVolume> {}
 
 export const nodeStatus = s.object('io.k8s.api.core.v1.NodeStatus', 'Observed state of a node.', {
-  addresses: s.list(nodeAddress, 'Addresses at which the node is reached.', {
-    listType: 'map',
-    listMapKeys: ['type'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'type',
-  }),
+  addresses: s.list(nodeAddress, 'Addresses at which the node is reached.', mergedBy('type')),
   allocatable: s.map(s.quantity(''), 'Resources that pods may use.'),
   capacity: s.map(s.quantity(''), 'All resources of the node.'),
-  conditions: s.list(nodeCondition, 'Health of the node.', {
-    listType: 'map',
-    listMapKeys: ['type'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'type',
-  }),
+  conditions: s.list(nodeCondition, 'Health of the node.', mergedBy('type')),
   config: s.field(nodeConfigStatus, 'State of dynamic configuration; no longer used.'),
   daemonEndpoints: s.field(nodeDaemonEndpoints, "Ports of the node's daemons.", { always: true }),
   declaredFeatures: s.list(s.string(''), 'Features of the kubelet that scheduling may depend on.', {

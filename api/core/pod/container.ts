@@ -1,7 +1,7 @@
 // Containers: what a pod runs.
 // Ephemeral containers have the same fields and may use few of them. Validation: container-validation.ts.
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Container
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { envFromSource, envVar } from './env.ts';
 import { lifecycle, probe } from './probe.ts';
 import { containerResizePolicy, resourceRequirements } from './resources.ts';
@@ -56,36 +56,18 @@ export const containerRestartRule = s.object(
 );
 export interface ContainerRestartRule extends TypeOf<typeof containerRestartRule> {}
 
-export const container = s.object('io.k8s.api.core.v1.Container', 'One container of a pod.', {
+/** What containers and ephemeral containers both use. */
+const commonFields = {
   args: s.list(s.string(''), "Arguments of the command; the image's when absent.", { listType: 'atomic' }),
   command: s.list(s.string(''), "The command, not run in a shell; the image's entry point when absent.", {
     listType: 'atomic',
   }),
-  env: s.list(envVar, 'Environment variables.', {
-    listType: 'map',
-    listMapKeys: ['name'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'name',
-  }),
+  env: s.list(envVar, 'Environment variables.', mergedBy('name')),
   envFrom: s.list(envFromSource, 'Sources whose keys all become environment variables.', { listType: 'atomic' }),
   image: s.string('Image to run.'),
   imagePullPolicy: s.string('Always, IfNotPresent or Never.', { enum: ['Always', 'IfNotPresent', 'Never'] }),
-  lifecycle: s.field(lifecycle, 'What to do after start and before stop.'),
-  livenessProbe: s.field(probe, 'The container is restarted when it fails.'),
   name: s.string('Unique name within the pod.', { required: true, always: true }),
-  ports: s.list(containerPort, 'Ports the container listens on; for information and host ports.', {
-    listType: 'map',
-    listMapKeys: ['containerPort', 'protocol'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'containerPort',
-  }),
-  readinessProbe: s.field(probe, 'The pod takes no service traffic while it fails.'),
-  resizePolicy: s.list(containerResizePolicy, 'What a change of resources needs.', { listType: 'atomic' }),
-  resources: s.field(resourceRequirements, 'Resources of the container.', { always: true }),
-  restartPolicy: s.string("Overrides the pod's; Always on an init container makes it a sidecar.", { pointer: true }),
-  restartPolicyRules: s.list(containerRestartRule, 'Exit codes that decide on a restart.', { listType: 'atomic' }),
   securityContext: s.field(securityContext, "Security settings; they win over the pod's."),
-  startupProbe: s.field(probe, 'The other probes wait until it succeeds.'),
   stdin: s.boolean('Keep standard input open.'),
   stdinOnce: s.boolean('Close standard input after the first session.'),
   terminationMessagePath: s.string('File whose content becomes the termination message.', {
@@ -96,19 +78,26 @@ export const container = s.object('io.k8s.api.core.v1.Container', 'One container
     enum: ['FallbackToLogsOnError', 'File'],
   }),
   tty: s.boolean('Give the container a terminal; needs stdin.'),
-  volumeDevices: s.list(volumeDevice, 'Block devices the container uses.', {
-    listType: 'map',
-    listMapKeys: ['devicePath'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'devicePath',
-  }),
-  volumeMounts: s.list(volumeMount, 'Volumes and where they appear.', {
-    listType: 'map',
-    listMapKeys: ['mountPath'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'mountPath',
-  }),
+  volumeDevices: s.list(volumeDevice, 'Block devices the container uses.', mergedBy('devicePath')),
+  volumeMounts: s.list(volumeMount, 'Volumes and where they appear.', mergedBy('mountPath')),
   workingDir: s.string("Working directory; the image's when absent."),
+};
+
+export const container = s.object('io.k8s.api.core.v1.Container', 'One container of a pod.', {
+  ...commonFields,
+  lifecycle: s.field(lifecycle, 'What to do after start and before stop.'),
+  livenessProbe: s.field(probe, 'The container is restarted when it fails.'),
+  ports: s.list(
+    containerPort,
+    'Ports the container listens on; for information and host ports.',
+    mergedBy('containerPort', 'protocol'),
+  ),
+  readinessProbe: s.field(probe, 'The pod takes no service traffic while it fails.'),
+  resizePolicy: s.list(containerResizePolicy, 'What a change of resources needs.', { listType: 'atomic' }),
+  resources: s.field(resourceRequirements, 'Resources of the container.', { always: true }),
+  restartPolicy: s.string("Overrides the pod's; Always on an init container makes it a sidecar.", { pointer: true }),
+  restartPolicyRules: s.list(containerRestartRule, 'Exit codes that decide on a restart.', { listType: 'atomic' }),
+  startupProbe: s.field(probe, 'The other probes wait until it succeeds.'),
 });
 export interface Container extends TypeOf<typeof container> {}
 
@@ -116,59 +105,17 @@ export const ephemeralContainer = s.object(
   'io.k8s.api.core.v1.EphemeralContainer',
   'A container added to a running pod for debugging.',
   {
-    args: s.list(s.string(''), "Arguments of the command; the image's when absent.", { listType: 'atomic' }),
-    command: s.list(s.string(''), "The command, not run in a shell; the image's entry point when absent.", {
-      listType: 'atomic',
-    }),
-    env: s.list(envVar, 'Environment variables.', {
-      listType: 'map',
-      listMapKeys: ['name'],
-      patchStrategy: 'merge',
-      patchMergeKey: 'name',
-    }),
-    envFrom: s.list(envFromSource, 'Sources whose keys all become environment variables.', { listType: 'atomic' }),
-    image: s.string('Image to run.'),
-    imagePullPolicy: s.string('Always, IfNotPresent or Never.', { enum: ['Always', 'IfNotPresent', 'Never'] }),
+    ...commonFields,
     lifecycle: s.field(lifecycle, 'Not allowed here.'),
     livenessProbe: s.field(probe, 'Not allowed here.'),
-    name: s.string('Unique name within the pod.', { required: true, always: true }),
-    ports: s.list(containerPort, 'Not allowed here.', {
-      listType: 'map',
-      listMapKeys: ['containerPort', 'protocol'],
-      patchStrategy: 'merge',
-      patchMergeKey: 'containerPort',
-    }),
+    ports: s.list(containerPort, 'Not allowed here.', mergedBy('containerPort', 'protocol')),
     readinessProbe: s.field(probe, 'Not allowed here.'),
     resizePolicy: s.list(containerResizePolicy, 'Not allowed here.', { listType: 'atomic' }),
     resources: s.field(resourceRequirements, 'Not allowed here; it uses what the pod has left.', { always: true }),
     restartPolicy: s.string('Not allowed here.', { pointer: true }),
     restartPolicyRules: s.list(containerRestartRule, 'Not allowed here.', { listType: 'atomic' }),
-    securityContext: s.field(securityContext, "Security settings; they win over the pod's."),
     startupProbe: s.field(probe, 'Not allowed here.'),
-    stdin: s.boolean('Keep standard input open.'),
-    stdinOnce: s.boolean('Close standard input after the first session.'),
     targetContainerName: s.string('Container whose namespaces to join.'),
-    terminationMessagePath: s.string('File whose content becomes the termination message.', {
-      default: '/dev/termination-log',
-    }),
-    terminationMessagePolicy: s.string('File, or FallbackToLogsOnError to use the end of the log.', {
-      default: 'File',
-      enum: ['FallbackToLogsOnError', 'File'],
-    }),
-    tty: s.boolean('Give the container a terminal; needs stdin.'),
-    volumeDevices: s.list(volumeDevice, 'Block devices the container uses.', {
-      listType: 'map',
-      listMapKeys: ['devicePath'],
-      patchStrategy: 'merge',
-      patchMergeKey: 'devicePath',
-    }),
-    volumeMounts: s.list(volumeMount, 'Volumes and where they appear.', {
-      listType: 'map',
-      listMapKeys: ['mountPath'],
-      patchStrategy: 'merge',
-      patchMergeKey: 'mountPath',
-    }),
-    workingDir: s.string("Working directory; the image's when absent."),
   },
 );
 export interface EphemeralContainer extends TypeOf<typeof ephemeralContainer> {}

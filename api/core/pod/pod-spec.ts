@@ -1,7 +1,7 @@
 // PodSpec: what a pod should run, and how.
 // The same in pods and in templates; what differs is set in defaults.ts. Validation: pod-spec-validation.ts.
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodSpec
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { localObjectReference } from '../object-reference.ts';
 import { affinity } from './affinity.ts';
 import { container, ephemeralContainer } from './container.ts';
@@ -61,30 +61,19 @@ export const podSpec = s.object('io.k8s.api.core.v1.PodSpec', 'What a pod should
   enableServiceLinks: s.boolean('Whether services of the namespace appear as environment variables.', {
     pointer: true,
   }),
-  ephemeralContainers: s.list(ephemeralContainer, 'Containers added to the running pod for debugging.', {
-    listType: 'map',
-    listMapKeys: ['name'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'name',
-  }),
-  hostAliases: s.list(hostAlias, 'Extra lines for /etc/hosts.', {
-    listType: 'map',
-    listMapKeys: ['ip'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'ip',
-  }),
+  ephemeralContainers: s.list(
+    ephemeralContainer,
+    'Containers added to the running pod for debugging.',
+    mergedBy('name'),
+  ),
+  hostAliases: s.list(hostAlias, 'Extra lines for /etc/hosts.', mergedBy('ip')),
   hostIPC: s.boolean("Use the node's IPC namespace."),
   hostNetwork: s.boolean("Use the node's network namespace."),
   hostPID: s.boolean("Use the node's process namespace."),
   hostUsers: s.boolean("Use the node's user namespace; false gives the pod its own.", { pointer: true }),
   hostname: s.string("Host name; the pod's name when empty."),
   hostnameOverride: s.string('Host name inside the pod, whatever its name and subdomain.', { pointer: true }),
-  imagePullSecrets: s.list(localObjectReference, 'Secrets with credentials for pulling images.', {
-    listType: 'map',
-    listMapKeys: ['name'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'name',
-  }),
+  imagePullSecrets: s.list(localObjectReference, 'Secrets with credentials for pulling images.', mergedBy('name')),
   initContainers: s.list(
     container,
     'Run one after the other before the others start; with restartPolicy Always they stay as sidecars.',
@@ -113,12 +102,7 @@ export const podSpec = s.object('io.k8s.api.core.v1.PodSpec', 'What a pod should
   restartPolicy: s.string('Always, OnFailure or Never.', { default: 'Always', enum: ['Always', 'Never', 'OnFailure'] }),
   runtimeClassName: s.string('Runtime class that runs the pod.', { pointer: true }),
   schedulerName: s.string('Scheduler that places the pod.', { default: 'default-scheduler' }),
-  schedulingGates: s.list(podSchedulingGate, 'While any is left, the pod is not scheduled.', {
-    listType: 'map',
-    listMapKeys: ['name'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'name',
-  }),
+  schedulingGates: s.list(podSchedulingGate, 'While any is left, the pod is not scheduled.', mergedBy('name')),
   schedulingGroup: s.field(podSchedulingGroup, 'Group of pods to schedule together.'),
   securityContext: s.field(podSecurityContext, 'Security settings of the pod and defaults for its containers.', {
     default: {},
@@ -133,12 +117,11 @@ export const podSpec = s.object('io.k8s.api.core.v1.PodSpec', 'What a pod should
     default: 30,
   }),
   tolerations: s.list(toleration, 'Taints that the pod tolerates.', { listType: 'atomic' }),
-  topologySpreadConstraints: s.list(topologySpreadConstraint, 'How pods spread over zones, nodes or other domains.', {
-    listType: 'map',
-    listMapKeys: ['topologyKey', 'whenUnsatisfiable'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'topologyKey',
-  }),
+  topologySpreadConstraints: s.list(
+    topologySpreadConstraint,
+    'How pods spread over zones, nodes or other domains.',
+    mergedBy('topologyKey', 'whenUnsatisfiable'),
+  ),
   volumes: s.list(volume, 'Volumes that containers may mount.', {
     listType: 'map',
     listMapKeys: ['name'],

@@ -1,6 +1,6 @@
 // PodStatus: what the kubelet reports about a pod.
 // Container statuses stand in container-status.ts. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { containerStatus } from './container-status.ts';
 import { resourceRequirements } from './resources.ts';
 
@@ -73,12 +73,7 @@ export interface NodeAllocatableResourceClaimStatus extends TypeOf<typeof nodeAl
 
 export const podStatus = s.object('io.k8s.api.core.v1.PodStatus', 'Observed state of a pod.', {
   allocatedResources: s.map(s.quantity(''), 'Resources set aside for the pod as a whole.'),
-  conditions: s.list(podCondition, 'Scheduled, initialized, ready and so on.', {
-    listType: 'map',
-    listMapKeys: ['type'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'type',
-  }),
+  conditions: s.list(podCondition, 'Scheduled, initialized, ready and so on.', mergedBy('type')),
   containerStatuses: s.list(containerStatus, 'State of the containers.', { listType: 'atomic' }),
   ephemeralContainerStatuses: s.list(containerStatus, 'State of the ephemeral containers.', { listType: 'atomic' }),
   extendedResourceClaimStatus: s.field(podExtendedResourceClaimStatus, 'Claim made for extended resources of the pod.'),
@@ -102,12 +97,7 @@ export const podStatus = s.object('io.k8s.api.core.v1.PodStatus', 'Observed stat
     enum: ['Failed', 'Pending', 'Running', 'Succeeded', 'Unknown'],
   }),
   podIP: s.string('Address of the pod.'),
-  podIPs: s.list(podIP, 'Addresses of the pod, at most one per family.', {
-    listType: 'map',
-    listMapKeys: ['ip'],
-    patchStrategy: 'merge',
-    patchMergeKey: 'ip',
-  }),
+  podIPs: s.list(podIP, 'Addresses of the pod, at most one per family.', mergedBy('ip')),
   qosClass: s.string('Guaranteed, Burstable or BestEffort.', { enum: ['BestEffort', 'Burstable', 'Guaranteed'] }),
   reason: s.string('Why the pod is in this phase, in one word.'),
   resize: s.string('Former state of a resize; see conditions.'),
