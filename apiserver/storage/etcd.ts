@@ -54,7 +54,26 @@ export interface EtcdEvent {
   isCreate: boolean;
 }
 
-export class EtcdClient {
+/** The calls the store makes. EtcdClient speaks to a server; the same suite holds for it and for the fake of the tests. */
+export interface Etcd {
+  /** One key as of now, or undefined. */
+  get(key: string): Promise<EtcdEntry | undefined>;
+  /** The store's revision, agreed on by the members: what a consistent read must have seen. */
+  currentRevision(): Promise<number>;
+  /** Keys from `from` (inclusive) to `to` (exclusive) in order, at `revision` (0: now). Throws CompactedError. */
+  range(from: string, to: string, options: { limit: number; revision: number }): Promise<EtcdPage>;
+  /** Writes `value` if the key is still at `modRevision` (0: absent). */
+  put(key: string, value: Buffer, modRevision: number): Promise<SwapResult>;
+  /** Deletes the key if it is still at `modRevision`. */
+  delete(key: string, modRevision: number): Promise<SwapResult>;
+  /** Drops history up to and including `revision`. */
+  compact(revision: number): Promise<void>;
+  /** Watches every key there is from `startRevision` on. Returns a function that ends the watch without calling onEnd. */
+  watchAll(startRevision: number, handlers: EtcdWatchHandlers): Promise<() => void>;
+  close(): void;
+}
+
+export class EtcdClient implements Etcd {
   readonly #calls: Etcd3;
   readonly #ranges: Etcd3;
   readonly #watches: Etcd3;
@@ -67,13 +86,11 @@ export class EtcdClient {
     this.#watches = connect(options);
   }
 
-  /** One key as of now, or undefined. */
   async get(key: string): Promise<EtcdEntry | undefined> {
     const res = await this.#run(() => this.#calls.kv.range({ key: Buffer.from(key) }, this.#deadline()));
     return res.kvs[0] && toEntry(res.kvs[0]);
   }
 
-  /** The store's revision, agreed on by the members: what a consistent read must have seen. */
   async currentRevision(): Promise<number> {
     const res = await this.#run(() =>
       this.#calls.kv.range({ key: Buffer.from('\0'), count_only: true, limit: 1 }, this.#deadline()),
@@ -81,7 +98,6 @@ export class EtcdClient {
     return Number(res.header.revision);
   }
 
-  /** Keys from `from` (inclusive) to `to` (exclusive) in order, at `revision` (0: now). Throws CompactedError. */
   async range(from: string, to: string, options: { limit: number; revision: number }): Promise<EtcdPage> {
     const req = {
       key: Buffer.from(from),
@@ -98,12 +114,10 @@ export class EtcdClient {
     };
   }
 
-  /** Writes `value` if the key is still at `modRevision` (0: absent). */
   put(key: string, value: Buffer, modRevision: number): Promise<SwapResult> {
     return this.#swap(key, modRevision, { request_put: { key: Buffer.from(key), value } });
   }
 
-  /** Deletes the key if it is still at `modRevision`. */
   delete(key: string, modRevision: number): Promise<SwapResult> {
     return this.#swap(key, modRevision, { request_delete_range: { key: Buffer.from(key) } });
   }
@@ -121,12 +135,10 @@ export class EtcdClient {
     return { done: false, current: found && toEntry(found) };
   }
 
-  /** Drops history up to and including `revision`. */
   async compact(revision: number): Promise<void> {
     await this.#run(() => this.#calls.kv.compact({ revision }, this.#deadline(6)));
   }
 
-  /** Watches every key there is from `startRevision` on. Returns a function that ends the watch without calling onEnd. */
   async watchAll(startRevision: number, handlers: EtcdWatchHandlers): Promise<() => void> {
     const stream = await this.#watches.watchClient.watch();
     let over = false;

@@ -10,7 +10,7 @@ import {
 } from '../../machinery/errors.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import { type EtcdClient, type EtcdEntry, EtcdNoSpaceError, EtcdUnavailableError } from './etcd.ts';
+import { type Etcd, type EtcdEntry, EtcdNoSpaceError, EtcdUnavailableError } from './etcd.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { decodeStored, encodeStored, keyPrefixOf, StoredObject, storageKey } from './stored-object.ts';
 import type { WatchCache } from './watch-cache.ts';
@@ -21,10 +21,10 @@ export const groupResourceOf = (kind: Kind): GroupResource => ({ group: kind.gro
 export type WriteResult = { done: true; stored: StoredObject } | { done: false; current: StoredObject | undefined };
 
 export class ObjectStore {
-  readonly #etcd: EtcdClient;
+  readonly #etcd: Etcd;
   readonly cache: WatchCache;
 
-  constructor(etcd: EtcdClient, cache: WatchCache) {
+  constructor(etcd: Etcd, cache: WatchCache) {
     this.#etcd = etcd;
     this.cache = cache;
   }

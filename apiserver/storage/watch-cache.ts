@@ -7,7 +7,7 @@
 import type { Clock } from '../../machinery/clock.ts';
 import { StatusError } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
-import { CompactedError, type EtcdClient, type EtcdEvent } from './etcd.ts';
+import { CompactedError, type Etcd, type EtcdEvent } from './etcd.ts';
 import { ResourceCache } from './resource-cache.ts';
 import { decodeStored, type StoredObject } from './stored-object.ts';
 
@@ -25,7 +25,7 @@ interface Waiter {
 }
 
 export class WatchCache {
-  readonly #etcd: EtcdClient;
+  readonly #etcd: Etcd;
   readonly #clock: Clock;
   readonly #log: Logger;
   /** By key prefix. */
@@ -40,7 +40,7 @@ export class WatchCache {
   #revisionCalls = 0;
   #nextRevision: Promise<number> | undefined;
 
-  constructor(etcd: EtcdClient, prefixes: readonly string[], context: { clock: Clock; log: Logger }) {
+  constructor(etcd: Etcd, prefixes: readonly string[], context: { clock: Clock; log: Logger }) {
     this.#etcd = etcd;
     this.#prefixes = prefixes;
     this.#clock = context.clock;

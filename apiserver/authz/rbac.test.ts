@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { startMemoryApi } from '../../test/builders/memory-api.ts';
+import { serviceAccountUser } from '../authn/user.ts';
+import { parseRequestInfo } from '../request-info.ts';
+import { type Attributes, describeDenial, type PolicyRule } from './attributes.ts';
+import { allows } from './rbac.ts';
+
+const jane = { username: 'jane', groups: ['dev', 'system:authenticated'] };
+
+function attributes(request: string, user: Attributes['user'] = jane): Attributes {
+  const [method = '', path = ''] = request.split(' ');
+  return { ...parseRequestInfo(method, path, new URLSearchParams()), user };
+}
+
+describe('allows()', () => {
+  const podReader: PolicyRule = { verbs: ['get', 'list'], apiGroups: [''], resources: ['pods'] };
+  const cases: [rule: PolicyRule, request: string, want: boolean][] = [
+    [podReader, 'GET /api/v1/namespaces/n/pods/p', true],
+    [podReader, 'GET /api/v1/namespaces/n/pods', true],
+    [podReader, 'DELETE /api/v1/namespaces/n/pods/p', false],
+    [podReader, 'GET /api/v1/namespaces/n/pods/p/log', false],
+    [podReader, 'GET /apis/metrics.k8s.io/v1/namespaces/n/pods', false],
+    [{ ...podReader, resources: ['pods/log'] }, 'GET /api/v1/namespaces/n/pods/p/log', true],
+    [{ ...podReader, resources: ['*/log'] }, 'GET /api/v1/namespaces/n/pods/p/log', true],
+    [{ ...podReader, resources: ['*/log'] }, 'GET /api/v1/namespaces/n/pods/p', false],
+    [{ ...podReader, resources: ['*'] }, 'GET /api/v1/namespaces/n/pods/p/log', true],
+    [{ ...podReader, verbs: ['*'] }, 'PATCH /api/v1/namespaces/n/pods/p', true],
+    [{ ...podReader, apiGroups: ['*'] }, 'GET /apis/metrics.k8s.io/v1/namespaces/n/pods', true],
+    [{ ...podReader, resourceNames: ['p'] }, 'GET /api/v1/namespaces/n/pods/p', true],
+    [{ ...podReader, resourceNames: ['p'] }, 'GET /api/v1/namespaces/n/pods/q', false],
+    [{ ...podReader, resourceNames: ['p'] }, 'GET /api/v1/namespaces/n/pods', false],
+    [podReader, 'GET /healthz', false],
+    [{ verbs: ['get'], nonResourceURLs: ['/healthz'] }, 'GET /healthz', true],
+    [{ verbs: ['get'], nonResourceURLs: ['/healthz/*'] }, 'GET /healthz/etcd', true],
+    [{ verbs: ['get'], nonResourceURLs: ['/healthz/*'] }, 'GET /healthz', false],
+    [{ verbs: ['get'], nonResourceURLs: ['*'] }, 'POST /healthz', false],
+    [{ verbs: null, apiGroups: ['*'], resources: ['*'] }, 'GET /api/v1/pods', false],
+  ];
+  for (const [rule, request, want] of cases) {
+    test(`${JSON.stringify(rule)} ${want ? 'allows' : 'does not allow'} ${request}`, () => {
+      assert.equal(allows(rule, attributes(request)), want);
+    });
+  }
+});
+
+describe('the authorizer', () => {
+  const rbac = '/apis/rbac.authorization.k8s.io/v1';
+  const rules = [{ verbs: ['get'], apiGroups: [''], resources: ['pods'] }];
+
+  async function bound(subjects: object[], options: { cluster?: boolean } = {}) {
+    const api = await startMemoryApi();
+    await api.send('POST', '/api/v1/namespaces', { body: { metadata: { name: 'other' } } });
+    await api.send('POST', `${rbac}/clusterroles`, { body: { metadata: { name: 'r' }, rules } });
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'r' };
+    const path = options.cluster ? `${rbac}/clusterrolebindings` : `${rbac}/namespaces/default/rolebindings`;
+    await api.send('POST', path, { body: { metadata: { name: 'b' }, subjects, roleRef } });
+    await api.context.store.cache.waitConsistent();
+    return api;
+  }
+  const group = { kind: 'Group', name: 'dev', apiGroup: 'rbac.authorization.k8s.io' };
+  const inDefault = 'GET /api/v1/namespaces/default/pods/p';
+  const inOther = 'GET /api/v1/namespaces/other/pods/p';
+
+  test('a role binding counts in its namespace, a cluster role binding everywhere', async () => {
+    const narrow = (await bound([group])).authorizer;
+    const { allowed, reason } = narrow.authorize(attributes(inDefault));
+    assert.equal(allowed, true);
+    assert.equal(reason, 'RBAC: allowed by RoleBinding "b/default" of ClusterRole "r" to User "jane"');
+    assert.equal(narrow.authorize(attributes(inOther)).allowed, false);
+    const wide = (await bound([group], { cluster: true })).authorizer;
+    assert.equal(wide.authorize(attributes(inOther)).allowed, true);
+  });
+
+  test('subjects are users, groups and service accounts', async () => {
+    const account = serviceAccountUser('other', 'sa', 'u1');
+    const { authorizer } = await bound([
+      { kind: 'User', name: 'joe', apiGroup: 'rbac.authorization.k8s.io' },
+      { kind: 'ServiceAccount', name: 'sa', namespace: 'other' },
+    ]);
+    assert.equal(authorizer.authorize(attributes(inDefault, { username: 'joe', groups: [] })).allowed, true);
+    assert.equal(authorizer.authorize(attributes(inDefault, account)).allowed, true);
+    assert.equal(authorizer.authorize(attributes(inDefault)).allowed, false);
+  });
+
+  test('what changes counts from the next request on', async () => {
+    const api = await bound([group]);
+    assert.equal(api.authorizer.authorize(attributes(inDefault)).allowed, true);
+    await api.send('DELETE', `${rbac}/namespaces/default/rolebindings/b`);
+    await api.context.store.cache.waitConsistent();
+    assert.equal(api.authorizer.authorize(attributes(inDefault)).allowed, false);
+  });
+
+  test('nobody hands out what they do not have', async () => {
+    const api = await bound([group], { cluster: true });
+    const grant = (verbs: string[]) =>
+      api.send('POST', `${rbac}/namespaces/default/roles`, {
+        body: { metadata: { generateName: 'r' }, rules: [{ ...rules[0], verbs }] },
+        user: jane,
+      });
+    await grant(['get']);
+    await assert.rejects(grant(['get', 'delete']), {
+      code: 403,
+      message:
+        /user "jane" \(groups=\["dev" "system:authenticated"\]\) is attempting to grant RBAC permissions not currently held:\n\{APIGroups:\[""\], Resources:\["pods"\], Verbs:\["get" "delete"\]\}$/,
+    });
+  });
+
+  test('a denial says who may not do what where', () => {
+    const says = (request: string) => describeDenial(attributes(request));
+    assert.equal(says(inDefault), 'User "jane" cannot get resource "pods" in API group "" in the namespace "default"');
+    assert.equal(
+      says('PUT /apis/apps/v1/namespaces/n/deployments/d/scale'),
+      'User "jane" cannot update resource "deployments/scale" in API group "apps" in the namespace "n"',
+    );
+    assert.equal(
+      says('GET /api/v1/nodes'),
+      'User "jane" cannot list resource "nodes" in API group "" at the cluster scope',
+    );
+    assert.equal(says('GET /metrics'), 'User "jane" cannot get path "/metrics"');
+  });
+});

@@ -1,0 +1,224 @@
+// Create, update, patch and delete of any kind, as the verbs do them.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { StatusError } from '../../machinery/errors.ts';
+import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const pods = '/api/v1/namespaces/default/pods';
+const deployments = '/apis/apps/v1/namespaces/default/deployments';
+
+const container = { name: 'c', image: 'img' };
+const deployment = (name: string) => ({
+  metadata: { name },
+  spec: {
+    selector: { matchLabels: { app: 'a' } },
+    template: { metadata: { labels: { app: 'a' } }, spec: { containers: [container] } },
+  },
+});
+
+/** Asserts a refusal by code, reason and message. */
+async function refuses(work: Promise<unknown>, code: number, reason: string, message: RegExp): Promise<void> {
+  await assert.rejects(work, (err: StatusError) => {
+    assert.deepEqual([err.code, err.reason], [code, reason], err.message);
+    assert.match(err.message, message);
+    return true;
+  });
+}
+
+describe('create', () => {
+  test('gives identity, and takes away what only the server sets', async () => {
+    const api = await startMemoryApi();
+    const body = { metadata: { generateName: 'a-', uid: 'mine', selfLink: '/x', generation: 7 } };
+    const { metadata } = await api.send('POST', configMaps, { body });
+    assert.match(metadata.name, /^a-[a-z0-9]{5}$/);
+    assert.notEqual(metadata.uid, 'mine');
+    assert.deepEqual(
+      [metadata.namespace, metadata.creationTimestamp, metadata.selfLink, metadata.generation],
+      ['default', '2026-01-01T00:00:00Z', undefined, undefined],
+    );
+    assert.equal(metadata.resourceVersion, String(api.etcd.revision));
+  });
+
+  test('a status that was sent is not kept, and generations begin at 1', async () => {
+    const api = await startMemoryApi();
+    const made = await api.send('POST', deployments, { body: { ...deployment('d'), status: { replicas: 9 } } });
+    assert.deepEqual([made.status, made.metadata.generation], [{}, 1]);
+  });
+
+  test('refusals', async () => {
+    const api = await startMemoryApi();
+    await api.send('POST', configMaps, { body: { metadata: { name: 'a' } } });
+    const post = (body: object) => api.send('POST', configMaps, { body });
+    await refuses(post({ metadata: { name: 'a' } }), 409, 'AlreadyExists', /^configmaps "a" already exists$/);
+    await refuses(post({ metadata: { name: 'A!' } }), 422, 'Invalid', /metadata\.name: Invalid value: "A!"/);
+    await refuses(post({ metadata: { name: 'b', namespace: 'other' } }), 400, 'BadRequest', /does not match/);
+    await refuses(post({ metadata: {} }), 422, 'Invalid', /name or generateName is required/);
+  });
+
+  test('a dry run is checked and not stored', async () => {
+    const api = await startMemoryApi();
+    const before = api.etcd.revision;
+    await api.send('POST', `${configMaps}?dryRun=All`, { body: { metadata: { name: 'a' } } });
+    assert.equal(api.etcd.revision, before);
+    await api.send('POST', configMaps, { body: { metadata: { name: 'a' } } });
+    const again = api.send('POST', `${configMaps}?dryRun=All`, { body: { metadata: { name: 'a' } } });
+    await refuses(again, 409, 'AlreadyExists', /already exists/);
+  });
+});
+
+describe('update', () => {
+  async function withConfigMap(): Promise<{ api: MemoryApi; made: any }> {
+    const api = await startMemoryApi();
+    return { api, made: await api.send('POST', configMaps, { body: { metadata: { name: 'a' }, data: { k: '1' } } }) };
+  }
+
+  test('a write from an old version is refused, one that names no version wins', async () => {
+    const { api, made } = await withConfigMap();
+    const put = (body: object) => api.send('PUT', `${configMaps}/a`, { body });
+    await put({ ...made, data: { k: '2' } });
+    const conflict = put({ ...made, data: { k: '3' } });
+    await refuses(conflict, 409, 'Conflict', /the object has been modified; please apply your changes to the latest/);
+    const { metadata, ...rest } = made;
+    const won = await put({ ...rest, metadata: { name: 'a' }, data: { k: '4' } });
+    assert.deepEqual([won.data, won.metadata.uid], [{ k: '4' }, metadata.uid]);
+  });
+
+  test('a write that changes nothing is not stored', async () => {
+    const { api, made } = await withConfigMap();
+    const before = api.etcd.revision;
+    const same = await api.send('PUT', `${configMaps}/a`, { body: made });
+    assert.deepEqual([same.metadata.resourceVersion, api.etcd.revision], [made.metadata.resourceVersion, before]);
+  });
+
+  test('an update that the cache has not seen yet is not overwritten', async () => {
+    const { api, made } = await withConfigMap();
+    // Behind the cache's back, which learns of it only after the update below has begun.
+    const other = api.send('PATCH', `${configMaps}/a`, {
+      body: { data: { other: 'x' } },
+      contentType: 'application/merge-patch+json',
+    });
+    const mine = api.send('PATCH', `${configMaps}/a`, {
+      body: { data: { mine: 'y' } },
+      contentType: 'application/merge-patch+json',
+    });
+    await Promise.all([other, mine]);
+    assert.deepEqual((await api.send('GET', `${configMaps}/a`)).data, { ...made.data, other: 'x', mine: 'y' });
+  });
+
+  test('spec and status are written apart, and only the spec counts generations', async () => {
+    const api = await startMemoryApi();
+    const made = await api.send('POST', deployments, { body: deployment('d') });
+    const main = await api.send('PUT', `${deployments}/d`, {
+      body: { ...made, spec: { ...made.spec, replicas: 3 }, status: { replicas: 9 } },
+    });
+    assert.deepEqual([main.status, main.metadata.generation, main.spec.replicas], [{}, 2, 3]);
+    const body = { ...main, spec: { ...main.spec, replicas: 5 }, status: { replicas: 1 } };
+    const status = await api.send('PUT', `${deployments}/d/status`, { body });
+    assert.deepEqual([status.spec.replicas, status.metadata.generation, status.status], [3, 2, { replicas: 1 }]);
+  });
+
+  test('what may not change is refused with every cause', async () => {
+    const api = await startMemoryApi();
+    const made = await api.send('POST', deployments, { body: deployment('d') });
+    const labels = { app: 'b' };
+    const spec = {
+      ...made.spec,
+      selector: { matchLabels: labels },
+      template: { ...made.spec.template, metadata: { labels } },
+    };
+    const put = api.send('PUT', `${deployments}/d`, { body: { ...made, spec } });
+    await refuses(put, 422, 'Invalid', /spec\.selector: Invalid value: .*field is immutable/s);
+    const uid = api.send('PUT', `${deployments}/d`, { body: { ...made, metadata: { ...made.metadata, uid: 'x' } } });
+    await refuses(uid, 409, 'Conflict', /Precondition failed: UID in precondition: x, UID in object meta: /);
+  });
+
+  test('patches of every type', async () => {
+    const api = await startMemoryApi();
+    await api.send('POST', deployments, { body: deployment('d') });
+    const patch = (contentType: string, body: unknown) =>
+      api.send('PATCH', `${deployments}/d`, { body, contentType: `application/${contentType}` });
+    const added = { spec: { template: { spec: { containers: [{ name: 'e', image: 'other' }] } } } };
+    const names = (d: any) => d.spec.template.spec.containers.map((c: any) => c.name);
+    assert.deepEqual(names(await patch('strategic-merge-patch+json', added)), ['e', 'c']);
+    assert.deepEqual(names(await patch('merge-patch+json', added)), ['e']);
+    const json = [
+      { op: 'test', path: '/spec/replicas', value: 1 },
+      { op: 'replace', path: '/spec/replicas', value: 2 },
+    ];
+    assert.equal((await patch('json-patch+json', json)).spec.replicas, 2);
+    await refuses(patch('json-patch+json', json), 422, 'Invalid', /the server rejected our request due to an error/);
+    await refuses(patch('merge-patch+json', { spec: { replicas: 'x' } }), 400, 'BadRequest', /replicas/);
+    await refuses(patch('unheard+json', {}), 415, 'UnsupportedMediaType', /the body of the request was in an unknown/);
+  });
+});
+
+describe('delete', () => {
+  test('goes at once, answers with a Status that names it', async () => {
+    const api = await startMemoryApi();
+    const made = await api.send('POST', configMaps, { body: { metadata: { name: 'a' } } });
+    const { status, details } = await api.send('DELETE', `${configMaps}/a`);
+    assert.deepEqual([status, details], ['Success', { name: 'a', kind: 'configmaps', uid: made.metadata.uid }]);
+    await refuses(api.send('GET', `${configMaps}/a`), 404, 'NotFound', /^configmaps "a" not found$/);
+    await refuses(api.send('DELETE', `${configMaps}/a`), 404, 'NotFound', /not found/);
+  });
+
+  test('a finalizer holds it until it is taken away', async () => {
+    const api = await startMemoryApi();
+    await api.send('POST', configMaps, { body: { metadata: { name: 'a', finalizers: ['example.com/f'] } } });
+    const marked = await api.send('DELETE', `${configMaps}/a`);
+    assert.equal(marked.metadata.deletionTimestamp, '2026-01-01T00:00:00Z');
+    const { metadata } = await api.send('DELETE', `${configMaps}/a`);
+    assert.equal(metadata.resourceVersion, marked.metadata.resourceVersion, 'a second delete changes nothing');
+    await api.send('PATCH', `${configMaps}/a`, {
+      body: { metadata: { finalizers: null } },
+      contentType: 'application/merge-patch+json',
+    });
+    await refuses(api.send('GET', `${configMaps}/a`), 404, 'NotFound', /not found/);
+  });
+
+  test('a pod gets its grace, which a later delete can only shorten', async () => {
+    const api = await startMemoryApi();
+    await api.send('POST', pods, {
+      body: { metadata: { name: 'p' }, spec: { nodeName: 'n', containers: [container] } },
+    });
+    const del = (gracePeriodSeconds?: number) =>
+      api.send('DELETE', `${pods}/p`, gracePeriodSeconds === undefined ? {} : { body: { gracePeriodSeconds } });
+    const grace = (pod: any) => [pod.metadata.deletionTimestamp, pod.metadata.deletionGracePeriodSeconds];
+    assert.deepEqual(grace(await del()), ['2026-01-01T00:00:30Z', 30]);
+    assert.deepEqual(grace(await del(60)), ['2026-01-01T00:00:30Z', 30]);
+    assert.deepEqual(grace(await del(5)), ['2026-01-01T00:00:05Z', 5]);
+    assert.deepEqual(grace(await del(0)), ['2026-01-01T00:00:00Z', 0]);
+    await refuses(api.send('GET', `${pods}/p`), 404, 'NotFound', /not found/);
+  });
+
+  test('a pod that runs nowhere goes at once', async () => {
+    const api = await startMemoryApi();
+    await api.send('POST', pods, { body: { metadata: { name: 'p' }, spec: { containers: [container] } } });
+    await api.send('DELETE', `${pods}/p`);
+    await refuses(api.send('GET', `${pods}/p`), 404, 'NotFound', /not found/);
+  });
+
+  test('preconditions and propagation', async () => {
+    const api = await startMemoryApi();
+    const made = await api.send('POST', configMaps, { body: { metadata: { name: 'a' } } });
+    const del = (body: object) => api.send('DELETE', `${configMaps}/a`, { body });
+    await refuses(del({ preconditions: { uid: 'x' } }), 409, 'Conflict', /the UID in the precondition \(x\) does not/);
+    await refuses(del({ preconditions: { resourceVersion: '1' } }), 409, 'Conflict', /the ResourceVersion in the prec/);
+    await refuses(del({ propagationPolicy: 'Sideways' }), 422, 'Invalid', /Unsupported value: "Sideways"/);
+    const held = await del({ propagationPolicy: 'Foreground', preconditions: { uid: made.metadata.uid } });
+    assert.deepEqual(held.metadata.finalizers, ['foregroundDeletion']);
+  });
+
+  test('a collection goes by selector', async () => {
+    const api = await startMemoryApi();
+    for (const [name, app] of Object.entries({ a: 'x', b: 'x', c: 'y' })) {
+      await api.send('POST', configMaps, { body: { metadata: { name, labels: { app } } } });
+    }
+    await api.send('DELETE', `${configMaps}?labelSelector=app%3Dx`);
+    assert.deepEqual(
+      (await api.send('GET', configMaps)).map((o: any) => o.metadata.name),
+      ['c'],
+    );
+  });
+});
