@@ -1,0 +1,221 @@
+// What the admission plugins do to the objects of a request.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { StatusError } from '../../machinery/errors.ts';
+import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
+import { formatAddress, parseAddress, parseRange } from './address-range.ts';
+
+const services = '/api/v1/namespaces/default/services';
+const pods = '/api/v1/namespaces/default/pods';
+const classes = '/apis/scheduling.k8s.io/v1/priorityclasses';
+const merge = 'application/merge-patch+json';
+
+const pod = (name: string, spec: object = {}) => ({
+  metadata: { name },
+  spec: { containers: [{ name: 'c', image: 'img' }], ...spec },
+});
+const service = (name: string, spec: object = {}) => ({ metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } });
+
+/** The code and message of a refusal. */
+async function refusal(work: Promise<unknown>): Promise<string> {
+  const err = await work.then(
+    () => assert.fail('it was let through'),
+    (e: StatusError) => e,
+  );
+  return `${err.code} ${err.message}`;
+}
+
+describe('service addresses', () => {
+  const create = (api: MemoryApi, name: string, spec?: object) =>
+    api.send('POST', services, { body: service(name, spec) });
+
+  test('every Service gets an address of its own, at random, the lower part last', async () => {
+    const api = await startMemoryApi();
+    const given: string[] = [];
+    for (let i = 0; i < 254; i++) given.push((await create(api, `s${i}`)).spec.clusterIP);
+    assert.equal(new Set(given).size, 254);
+    const low = given.map((ip) => Number(ip.split('.')[3]) <= 16);
+    assert.equal(low.indexOf(true), 254 - 16, 'the first 16 addresses are given out last');
+    assert.match(await refusal(create(api, 'one-more')), /^500 .*failed to allocate a serviceIP: range is full/);
+  });
+
+  test('an address may be asked for, once', async () => {
+    const api = await startMemoryApi();
+    assert.deepEqual((await create(api, 'a', { clusterIP: '10.0.0.9' })).spec.clusterIPs, ['10.0.0.9']);
+    assert.match(await refusal(create(api, 'b', { clusterIP: '10.0.0.9' })), /provided IP is already allocated/);
+    assert.match(await refusal(create(api, 'b', { clusterIP: '10.1.0.9' })), /is not in the valid range/);
+    await api.send('DELETE', `${services}/a`);
+    await api.clock.advance(5_000);
+    assert.equal((await create(api, 'b', { clusterIP: '10.0.0.9' })).spec.clusterIP, '10.0.0.9');
+  });
+
+  test('a refused request holds nothing', async () => {
+    const api = await startMemoryApi();
+    await create(api, 'a');
+    assert.match(await refusal(create(api, 'a', { clusterIP: '10.0.0.9' })), /^409/);
+    assert.equal((await create(api, 'b', { clusterIP: '10.0.0.9' })).spec.clusterIP, '10.0.0.9');
+  });
+
+  test('updates keep what they do not mention', async () => {
+    const api = await startMemoryApi();
+    const made = await create(api, 'a', { type: 'NodePort' });
+    const { clusterIP, clusterIPs, ...spec } = made.spec;
+    const ports = [{ port: 80, protocol: 'TCP' }];
+    const kept = await api.send('PUT', `${services}/a`, { body: { ...made, spec: { ...spec, ports } } });
+    assert.deepEqual([kept.spec.clusterIP, kept.spec.clusterIPs], [clusterIP, clusterIPs]);
+    assert.equal(kept.spec.ports[0].nodePort, made.spec.ports[0].nodePort);
+  });
+
+  test('node ports: given, asked for, used up', async () => {
+    const api = await startMemoryApi();
+    const type = 'NodePort';
+    await create(api, 'a', { type, ports: [{ port: 80, nodePort: 30001 }] });
+    const taken = create(api, 'b', { type, ports: [{ port: 80, nodePort: 30001 }] });
+    assert.match(
+      await refusal(taken),
+      /spec\.ports\[0\]\.nodePort: Invalid value: 30001: provided port is already alloc/,
+    );
+    const outside = create(api, 'b', { type, ports: [{ port: 80, nodePort: 40000 }] });
+    assert.match(await refusal(outside), /The range of valid ports is 30000-30003/);
+    // Another protocol is another port.
+    const udp = await create(api, 'u', { type, ports: [{ port: 80, protocol: 'UDP', nodePort: 30001 }] });
+    assert.equal(udp.spec.ports[0].nodePort, 30001);
+    const rest = ['x', 'y', 'z'].map((name) => ({ name, port: name.charCodeAt(0) }));
+    const three = await create(api, 'c', { type, ports: rest });
+    const numbers = three.spec.ports.map((p: { nodePort: number }) => p.nodePort).sort();
+    assert.deepEqual(numbers, [30000, 30002, 30003]);
+    assert.match(await refusal(create(api, 'd', { type })), /failed to allocate a nodePort: range is full/);
+  });
+
+  test('headless and external ones have no address', async () => {
+    const api = await startMemoryApi();
+    const headless = await create(api, 'h', { clusterIP: 'None', selector: { a: 'b' } });
+    assert.deepEqual([headless.spec.clusterIPs, headless.spec.ipFamilyPolicy], [['None'], 'SingleStack']);
+    const open = await create(api, 'o', { clusterIP: 'None' });
+    assert.deepEqual([open.spec.ipFamilies, open.spec.ipFamilyPolicy], [['IPv4', 'IPv6'], 'RequireDualStack']);
+    const external = await create(api, 'e', { type: 'ExternalName', externalName: 'example.com', ports: undefined });
+    assert.equal(external.spec.clusterIP, undefined);
+  });
+});
+
+describe('address ranges', () => {
+  const ranges: [cidr: string, want: string][] = [
+    ['10.96.0.0/16', '10.96.0.1-10.96.255.254'],
+    ['10.96.0.77/24', '10.96.0.1-10.96.0.254'],
+    ['192.168.1.0/30', '192.168.1.1-192.168.1.2'],
+  ];
+  for (const [cidr, want] of ranges) {
+    test(cidr, () => {
+      const { first, last } = parseRange(cidr);
+      assert.equal(`${formatAddress(first)}-${formatAddress(last)}`, want);
+    });
+  }
+  test('what is no range or address', () => {
+    for (const cidr of ['10.0.0.0', '10.0.0.0/31', '10.0.0.0/x', 'fd00::/64', '10.0.0.256/24', '']) {
+      assert.throws(() => parseRange(cidr), /is not an IPv4 range/, cidr);
+    }
+    for (const text of ['1.2.3', '01.2.3.4', '1.2.3.4.5', '1.2.3.-4', '']) assert.equal(parseAddress(text), undefined);
+  });
+});
+
+describe('pods', () => {
+  test('get their service account, its token in every container that has nothing there, and its pull secrets', async () => {
+    const api = await startMemoryApi();
+    await api.send('POST', '/api/v1/namespaces/default/serviceaccounts', {
+      body: { metadata: { name: 'sa' }, imagePullSecrets: [{ name: 'pull' }] },
+    });
+    const containers = [
+      { name: 'c', image: 'img' },
+      {
+        name: 'own',
+        image: 'img',
+        volumeMounts: [{ name: 'v', mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' }],
+      },
+    ];
+    const spec = { serviceAccountName: 'sa', containers, volumes: [{ name: 'v', emptyDir: {} }] };
+    const made = (await api.send('POST', pods, { body: pod('p', spec) })).spec;
+    assert.deepEqual([made.serviceAccount, made.imagePullSecrets], ['sa', [{ name: 'pull' }]]);
+    const token = made.volumes[1];
+    assert.match(token.name, /^kube-api-access-[a-z0-9]{5}$/);
+    assert.deepEqual(made.containers[0].volumeMounts[0].name, token.name);
+    assert.deepEqual(
+      made.containers[1].volumeMounts.map((m: { name: string }) => m.name),
+      ['v'],
+    );
+  });
+
+  test('no token where the pod or the account says so, no pod without its account', async () => {
+    const api = await startMemoryApi();
+    const body = pod('p', { automountServiceAccountToken: false });
+    assert.equal((await api.send('POST', pods, { body })).spec.volumes, undefined);
+    const lost = api.send('POST', pods, { body: pod('q', { serviceAccountName: 'no' }) });
+    assert.equal(
+      await refusal(lost),
+      '403 pods "q" is forbidden: error looking up service account default/no: serviceaccount "no" not found',
+    );
+  });
+
+  test('get the number of their priority class, or of the default one', async () => {
+    const api = await startMemoryApi();
+    const create = (name: string, spec?: object) => api.send('POST', pods, { body: pod(name, spec) });
+    assert.deepEqual((await create('none')).spec.priority, 0);
+    await api.send('POST', classes, { body: { metadata: { name: 'high' }, value: 1000, preemptionPolicy: 'Never' } });
+    await api.send('POST', classes, { body: { metadata: { name: 'usual' }, value: 5, globalDefault: true } });
+    await api.context.store.cache.waitConsistent();
+    const high = (await create('high', { priorityClassName: 'high' })).spec;
+    assert.deepEqual([high.priority, high.preemptionPolicy], [1000, 'Never']);
+    const usual = (await create('usual')).spec;
+    assert.deepEqual(
+      [usual.priority, usual.priorityClassName, usual.preemptionPolicy],
+      [5, 'usual', 'PreemptLowerPriority'],
+    );
+    assert.match(await refusal(create('x', { priorityClassName: 'no' })), /no PriorityClass with name no was found/);
+    const wrong = create('x', { priorityClassName: 'high', priority: 7 });
+    assert.match(await refusal(wrong), /the integer value of priority \(7\) must not be provided in pod spec/);
+  });
+
+  test('stay five minutes on a node that is lost, unless they say otherwise', async () => {
+    const api = await startMemoryApi();
+    const seconds = async (name: string, tolerations?: object[]) => {
+      const made = await api.send('POST', pods, { body: pod(name, tolerations ? { tolerations } : {}) });
+      return made.spec.tolerations.map((t: any) => `${t.key ?? '*'} ${t.tolerationSeconds ?? 'ever'}`);
+    };
+    const [notReady, unreachable] = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
+    assert.deepEqual(await seconds('a'), [`${notReady} 300`, `${unreachable} 300`]);
+    assert.deepEqual(await seconds('b', [{ operator: 'Exists' }]), ['* ever']);
+    const own = { key: notReady, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 2 };
+    assert.deepEqual(await seconds('c', [own]), [`${notReady} 2`, `${unreachable} 300`]);
+  });
+});
+
+describe('namespaces', () => {
+  test('nothing is made in one that is missing or going', async () => {
+    const api = await startMemoryApi();
+    const create = (namespace: string) =>
+      api.send('POST', `/api/v1/namespaces/${namespace}/configmaps`, { body: { metadata: { name: 'a' } } });
+    assert.equal(await refusal(create('no')), '404 namespaces "no" not found');
+    await api.send('POST', '/api/v1/namespaces', { body: { metadata: { name: 'n' } } });
+    await create('n');
+    await api.send('DELETE', '/api/v1/namespaces/n');
+    await api.context.store.cache.waitConsistent();
+    assert.match(
+      await refusal(create('n')),
+      /^403 configmaps "a" is forbidden: unable to create new content in namespace n because it is being terminated/,
+    );
+  });
+
+  test('those of the system stay', async () => {
+    const api = await startMemoryApi();
+    const gone = api.send('DELETE', '/api/v1/namespaces/default');
+    assert.equal(await refusal(gone), '403 namespaces "default" is forbidden: this namespace may not be deleted');
+  });
+});
+
+test('a new node is not ready until it says so', async () => {
+  const api = await startMemoryApi();
+  const made = await api.send('POST', '/api/v1/nodes', { body: { metadata: { name: 'n' } } });
+  assert.deepEqual(made.spec.taints, [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }]);
+  const body = { metadata: { labels: { a: 'b' } } };
+  const same = await api.send('PATCH', '/api/v1/nodes/n', { body, contentType: merge });
+  assert.equal(same.spec.taints.length, 1);
+});
