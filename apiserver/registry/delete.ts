@@ -5,7 +5,7 @@ import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
-import { StoredObject } from '../storage/stored-object.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
 import { timestamp } from './prepare.ts';
 import { mayGo } from './update.ts';
@@ -49,11 +49,12 @@ export async function deleteObject(
     onEnd: () => undefined,
   });
   let current = context.store.peek(kind, namespace, name);
+  let isMarked = false;
   for (let tries = 0; ; tries++) {
     current ??= await context.store.read(kind, namespace, name);
     if (!current) throw notFoundError(groupResourceOf(kind), name);
     try {
-      checkPreconditions(kind, current, options);
+      if (!isMarked) checkPreconditions(kind, current, options);
     } catch (err) {
       const fresh = await context.store.read(kind, namespace, name);
       if (fresh?.revision === current.revision || tries >= maxTries) throw err;
@@ -62,21 +63,20 @@ export async function deleteObject(
     }
     const next = markDeleted(kind, current.object, options, context.clock.now());
     if (next && jsonEqual(next, current.object)) return { stored: current, gone: false };
-    if (write.dryRun) return { stored: current, gone: next === undefined };
+    const goes = !next || mayGo(kind, next);
+    if (write.dryRun) return { stored: current, gone: goes };
     const result = next ? await context.store.replace(kind, current, next) : await context.store.remove(current);
-    if (result.done)
-      return { stored: next ? result.stored : lastState(kind, current, context.clock.now()), gone: !next };
+    if (result.done) {
+      if (!next || !goes) return { stored: next ? result.stored : current, gone: goes };
+      // Its time is over: those who watch have been told, now it goes.
+      current = result.stored;
+      isMarked = true;
+      continue;
+    }
     if (tries >= maxTries) throw conflictError(groupResourceOf(kind), name, 'the object keeps changing');
     current = result.current;
     if (!current) throw notFoundError(groupResourceOf(kind), name);
   }
-}
-
-/** What the deleter of an object is shown: kinds with a grace period carry the marks of their deletion even when it took no time. */
-function lastState(kind: Kind, current: StoredObject, nowMs: number): StoredObject {
-  if (!kind.gracePeriodSeconds) return current;
-  const metadata = { ...current.object.metadata, deletionTimestamp: timestamp(nowMs), deletionGracePeriodSeconds: 0 };
-  return new StoredObject(current.key, { ...current.object, metadata }, current.revision);
 }
 
 function checkPreconditions(kind: Kind, current: StoredObject, options: DeleteOptions): void {
@@ -94,7 +94,10 @@ function checkPreconditions(kind: Kind, current: StoredObject, options: DeleteOp
   }
 }
 
-/** The object as it stands after the delete was asked for, or undefined when it goes at once. Pure. */
+/**
+ * The object as it stands after the delete was asked for, or undefined when there is nothing to mark before it goes. Kinds with a grace
+ * period are marked even when it is over at once. Pure.
+ */
 export function markDeleted(
   kind: Kind,
   old: KubeObject,
@@ -116,9 +119,9 @@ export function markDeleted(
       meta.deletionGracePeriodSeconds = grace;
       meta.deletionTimestamp = timestamp(Math.max(nowMs, startedMs + grace * 1000));
     }
-    return mayGo(kind, draft) ? undefined : draft;
+    return mayGo(kind, draft) && !shorter ? undefined : draft;
   }
-  if (grace === 0 && finalizers.length === 0 && !kind.holdsDeletion?.(old)) return undefined;
+  if (!kind.gracePeriodSeconds && finalizers.length === 0 && !kind.holdsDeletion?.(old)) return undefined;
   meta.deletionTimestamp = timestamp(nowMs + grace * 1000);
   if (grace > 0 || !kind.holdsDeletion) meta.deletionGracePeriodSeconds = grace;
   if (meta.generation) meta.generation++;

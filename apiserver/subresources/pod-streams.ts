@@ -61,39 +61,38 @@ function streamPath(verb: 'exec' | 'attach', pod: KubeObject, query: URLSearchPa
   return `/${verb}/${namespace}/${name}/${container}?${out}`;
 }
 
-function streamSubresource(verb: 'exec' | 'attach'): Subresource {
+function portForwardPath({ metadata: { namespace, name } }: KubeObject, query: URLSearchParams): string {
+  const ports = query.getAll('ports').join(',');
+  return `/portForward/${namespace}/${name}${ports ? `?port=${ports}` : ''}`;
+}
+
+type PathOf = (pod: KubeObject, query: URLSearchParams) => string;
+
+/** What is wrong with the request is said before that it is no upgrade. */
+function streamSubresource(name: string, pathOf: PathOf): Subresource {
+  const locate = async (context: SubresourceContext, request: ApiRequest) => {
+    const pod = await findPod(context, request);
+    const path = pathOf(pod, request.query);
+    return { node: hostOf(pod), path };
+  };
   return {
     group: '',
     resource: 'pods',
-    name: verb,
-    async handle() {
+    name,
+    async handle(context, request) {
+      await locate(context, request);
       throw badRequestError('Upgrade request required');
     },
     async upgrade(context, request) {
-      const pod = await findPod(context, request);
-      const path = streamPath(verb, pod, request.query);
-      return targetOn(context, hostOf(pod), path);
+      const { node, path } = await locate(context, request);
+      return targetOn(context, node, path);
     },
   };
 }
 
-export const execSubresource = streamSubresource('exec');
-export const attachSubresource = streamSubresource('attach');
-
-export const portForwardSubresource: Subresource = {
-  group: '',
-  resource: 'pods',
-  name: 'portforward',
-  async handle() {
-    throw badRequestError('Upgrade request required');
-  },
-  async upgrade(context, request) {
-    const pod = await findPod(context, request);
-    const { namespace, name } = pod.metadata;
-    const ports = request.query.getAll('ports').join(',');
-    return targetOn(context, hostOf(pod), `/portForward/${namespace}/${name}${ports ? `?port=${ports}` : ''}`);
-  },
-};
+export const execSubresource = streamSubresource('exec', (pod, query) => streamPath('exec', pod, query));
+export const attachSubresource = streamSubresource('attach', (pod, query) => streamPath('attach', pod, query));
+export const portForwardSubresource = streamSubresource('portforward', portForwardPath);
 
 const logOptions = [
   'follow',

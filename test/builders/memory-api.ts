@@ -41,19 +41,20 @@ export interface SendOptions {
 }
 
 export class MemoryApi {
-  readonly etcd = new FakeEtcd();
+  readonly etcd: FakeEtcd;
   readonly clock = new FakeClock();
   readonly kinds = new KindTable(builtInKinds);
   readonly context: ApiContext;
   readonly authorizer: Authorizer;
 
-  constructor() {
+  constructor(etcd = new FakeEtcd()) {
+    this.etcd = etcd;
     const { clock, kinds } = this;
-    const cache = new WatchCache(this.etcd, builtInKinds.filter((k) => k.stored).map(keyPrefixOf), {
+    const cache = new WatchCache(etcd, builtInKinds.filter((k) => k.stored).map(keyPrefixOf), {
       clock,
       log: silentLogger,
     });
-    const store = new ObjectStore(this.etcd, cache);
+    const store = new ObjectStore(etcd, cache);
     const random = seededRandom(1);
     this.authorizer = createRbacAuthorizer(store, kinds);
     const deps = { store, kinds, clock, random, authorizer: this.authorizer };

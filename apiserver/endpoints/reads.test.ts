@@ -1,0 +1,180 @@
+// Lists, pages and watches: what they answer and what they refuse.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { StatusError } from '../../machinery/errors.ts';
+import { MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
+import type { ListAnswer } from './exchange.ts';
+import { handleList } from './list.ts';
+import { openWatch, startWatch } from './watch.ts';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const merge = 'application/merge-patch+json';
+
+async function withConfigMaps(names: string): Promise<MemoryApi> {
+  const api = await startMemoryApi();
+  for (const name of names) {
+    const labels = { app: name < 'd' ? 'low' : 'high' };
+    await api.send('POST', configMaps, { body: { metadata: { name, labels } } });
+  }
+  return api;
+}
+
+async function list(api: MemoryApi, query: string, path = configMaps): Promise<ListAnswer> {
+  const answer = await handleList(api.context, api.request('GET', `${path}?${query}`));
+  assert.ok(answer.type === 'list');
+  return answer.list;
+}
+
+const names = (answer: ListAnswer) => answer.items.map((s) => s.object.metadata.name).join('');
+
+async function refusal(work: Promise<unknown>): Promise<string> {
+  const err = await work.then(
+    () => assert.fail('it was let through'),
+    (e: StatusError) => e,
+  );
+  return `${err.code} ${err.message}`;
+}
+
+describe('lists', () => {
+  test('select by labels and fields', async () => {
+    const api = await withConfigMaps('abcde');
+    const cases: [query: string, want: string][] = [
+      ['', 'abcde'],
+      ['labelSelector=app%3Dlow', 'abc'],
+      ['labelSelector=app!%3Dlow', 'de'],
+      ['labelSelector=app+in+(low,other),!gone', 'abc'],
+      ['fieldSelector=metadata.name%3Db', 'b'],
+      ['fieldSelector=metadata.name!%3Db,metadata.namespace%3Ddefault', 'acde'],
+      ['fieldSelector=metadata.namespace%3Dother', ''],
+    ];
+    for (const [query, want] of cases) assert.equal(names(await list(api, query)), want, query);
+  });
+
+  test('refuse selectors that say nothing', async () => {
+    const api = await withConfigMaps('a');
+    assert.match(await refusal(list(api, 'labelSelector=a%3D%3D%3Db')), /^400 .*unable to parse requirement/);
+    assert.match(await refusal(list(api, 'fieldSelector=data.x%3Dy')), /^400 .*field label not supported: data\.x/);
+  });
+
+  test('come in pages of one moment', async () => {
+    const api = await withConfigMaps('abcde');
+    const first = await list(api, 'limit=2');
+    assert.deepEqual([names(first), first.remaining], ['ab', 3]);
+    await api.send('POST', configMaps, { body: { metadata: { name: 'cc' } } });
+    await api.send('DELETE', `${configMaps}/d`);
+    const second = await list(api, `limit=2&continue=${first.continue}`);
+    assert.deepEqual([names(second), second.revision], ['cd', first.revision]);
+    const third = await list(api, `limit=2&continue=${second.continue}`);
+    assert.deepEqual([names(third), third.continue], ['e', undefined]);
+  });
+
+  test('a page of a moment that is forgotten is refused with a token for the rest', async () => {
+    const api = await withConfigMaps('abcd');
+    const { continue: token } = await list(api, 'limit=2');
+    await api.send('POST', configMaps, { body: { metadata: { name: 'x' } } });
+    await api.etcd.compact(api.etcd.revision);
+    const err = await list(api, `limit=2&continue=${token}`).then(
+      () => assert.fail('it was let through'),
+      (e: StatusError) => e.toStatus(),
+    );
+    assert.deepEqual([err.code, err.reason], [410, 'Expired']);
+    assert.equal(names(await list(api, `continue=${err.metadata.continue}`)), 'cdx');
+  });
+
+  test('an exact version is answered from history', async () => {
+    const api = await withConfigMaps('ab');
+    const { revision } = await list(api, '');
+    await api.send('DELETE', `${configMaps}/a`);
+    assert.equal(names(await list(api, `resourceVersion=${revision}&resourceVersionMatch=Exact`)), 'ab');
+    assert.equal(names(await list(api, `resourceVersion=${revision}&resourceVersionMatch=NotOlderThan`)), 'b');
+    assert.equal(names(await list(api, 'resourceVersion=0')), 'b');
+  });
+
+  test('refuse versions and tokens that make no sense', async () => {
+    const api = await withConfigMaps('a');
+    const cases: [query: string, want: RegExp][] = [
+      ['resourceVersion=x', /^422 .*parsing "x": invalid syntax/],
+      ['resourceVersionMatch=Exact', /^422 .*forbidden unless resourceVersion is provided/],
+      ['resourceVersionMatch=Nearly&resourceVersion=1', /^422 .*Unsupported value: "Nearly"/],
+      ['resourceVersionMatch=Exact&resourceVersion=0', /^422 .*"exact" is forbidden for resourceVersion "0"/],
+      ['continue=x', /^400 continue key is not valid/],
+      ['limit=x', /^400 /],
+    ];
+    for (const [query, want] of cases) assert.match(await refusal(list(api, query)), want, query);
+    const elsewhere = (await list(api, 'limit=1', '/api/v1/namespaces/default/serviceaccounts')).continue;
+    assert.equal(elsewhere, undefined);
+  });
+});
+
+describe('watches', () => {
+  /** Watches and returns what is told, as `ADDED name`. */
+  async function watch(api: MemoryApi, query: string): Promise<string[]> {
+    const { context } = api;
+    const request = api.request('GET', `${configMaps}?watch=true&${query}`);
+    const told: string[] = [];
+    const opened = await openWatch(context, request);
+    startWatch(context, context.store.resource(request.kind), opened, {
+      event: (type, { object }) => void told.push(`${type} ${object.metadata.name}`),
+      bookmark: (_revision, initialEventsEnd) => void told.push(`BOOKMARK${initialEventsEnd ? ' initial' : ''}`),
+      expired: (message) => void told.push(`EXPIRED ${message}`),
+      flush: () => undefined,
+    });
+    return told;
+  }
+  const change = async (api: MemoryApi, name: string, labels: object) => {
+    await api.send('PATCH', `${configMaps}/${name}`, { body: { metadata: { labels } }, contentType: merge });
+    await api.context.store.cache.waitConsistent();
+  };
+
+  test('begin with what there is, or after a version', async () => {
+    const api = await withConfigMaps('ab');
+    const { revision } = await list(api, '');
+    const [all, later] = [await watch(api, ''), await watch(api, `resourceVersion=${revision}`)];
+    await change(api, 'a', { x: 'y' });
+    await api.send('DELETE', `${configMaps}/b`);
+    await api.context.store.cache.waitConsistent();
+    assert.deepEqual(all, ['ADDED a', 'ADDED b', 'MODIFIED a', 'DELETED b']);
+    assert.deepEqual(later, ['MODIFIED a', 'DELETED b']);
+    assert.deepEqual(await watch(api, `resourceVersion=${revision}`), ['MODIFIED a', 'DELETED b']);
+  });
+
+  test('what enters the selection is added, what leaves it is deleted', async () => {
+    const api = await withConfigMaps('ad');
+    const told = await watch(api, 'labelSelector=app%3Dlow');
+    await change(api, 'd', { app: 'low' });
+    await change(api, 'd', { other: '1' });
+    await change(api, 'a', { app: 'high' });
+    await change(api, 'a', { other: '2' });
+    assert.deepEqual(told, ['ADDED a', 'ADDED d', 'MODIFIED d', 'DELETED a']);
+  });
+
+  test('a streamed list ends with a bookmark, and bookmarks follow each minute', async () => {
+    const api = await withConfigMaps('a');
+    const query = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+    const told = await watch(api, query);
+    assert.deepEqual(told, ['ADDED a', 'BOOKMARK initial']);
+    await api.clock.advance(60_000);
+    assert.deepEqual(told.slice(2), ['BOOKMARK']);
+  });
+
+  test('a version before what is remembered has expired', async () => {
+    const { etcd } = await withConfigMaps('ab');
+    const api = new MemoryApi(etcd);
+    await api.context.store.cache.start();
+    assert.equal(
+      await refusal(watch(api, `resourceVersion=${etcd.revision - 1}`)),
+      `410 too old resource version: ${etcd.revision - 1} (${etcd.revision})`,
+    );
+    assert.deepEqual(await watch(api, `resourceVersion=${etcd.revision}`), []);
+  });
+
+  test('refuse options that make no sense together', async () => {
+    const api = await withConfigMaps('a');
+    const cases: [query: string, want: RegExp][] = [
+      ['sendInitialEvents=true', /sendInitialEvents requires setting resourceVersionMatch to NotOlderThan/],
+      ['resourceVersionMatch=NotOlderThan', /forbidden for watch unless sendInitialEvents is provided/],
+      ['sendInitialEvents=true&resourceVersionMatch=NotOlderThan', /requires allowWatchBookmarks|forbidden/],
+    ];
+    for (const [query, want] of cases) assert.match(await refusal(watch(api, query)), want, query);
+  });
+});
