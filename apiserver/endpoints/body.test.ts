@@ -1,0 +1,76 @@
+// From bytes to a draft: what is read, what is only warned of, what is refused.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ConfigMapKind } from '../../api/core/configmap.ts';
+import type { StatusError } from '../../machinery/errors.ts';
+import { parseBody, readYaml } from './body.ts';
+import { decodeObject } from './decode-object.ts';
+import type { FieldValidation } from './options.ts';
+
+const schema = ConfigMapKind.storage.schema;
+
+function decode(text: string, contentType = 'application/json', validation: FieldValidation = 'Warn') {
+  const body = parseBody(Buffer.from(text), contentType, { kind: 'ConfigMap', schema });
+  return decodeObject({ kind: ConfigMapKind, version: ConfigMapKind.storage }, body, validation);
+}
+
+describe('bodies', () => {
+  test('JSON and YAML give the same object', () => {
+    const want = { name: 'a' };
+    assert.deepEqual(decode('{"metadata":{"name":"a"}}').draft.metadata, want);
+    assert.deepEqual(decode('metadata:\n  name: a\n', 'application/yaml').draft.metadata, want);
+    assert.deepEqual(decode('{"metadata":{"name":"a"}}', 'application/json; charset=utf-8').draft.metadata, want);
+  });
+
+  test('unknown and repeated fields: warned of, refused or not looked at', () => {
+    const text = '{"metadata":{"name":"a"},"dta":{},"data":{"k":"1","k":"2"}}';
+    assert.deepEqual(decode(text).warnings, ['unknown field "dta"', 'duplicate field "data.k"']);
+    assert.deepEqual(decode(text, undefined, 'Ignore').warnings, []);
+    assert.throws(() => decode(text, undefined, 'Strict'), {
+      code: 400,
+      message:
+        'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "dta", duplicate field "data.k"',
+    });
+  });
+
+  const refused: [text: string, contentType: string, code: number, message: RegExp][] = [
+    ['', 'application/json', 400, /json parse error: unexpected end of JSON input/],
+    ['{', 'application/json', 400, /the object provided is unrecognized \(must be of type ConfigMap\)/],
+    ['[]', 'application/json', 400, /cannot unmarshal array into Go value/],
+    ['"x"', 'application/json', 400, /cannot unmarshal string into Go value/],
+    ['{"kind":"Secret"}', 'application/json', 400, /no kind "Secret" is registered/],
+    ['{"apiVersion":"v2"}', 'application/json', 400, /\(v2\) does not match the expected API version \(v1\)/],
+    ['{"data":{"k":1}}', 'application/json', 400, /data/],
+    ['{"data":[]}', 'application/json', 400, /data/],
+    ['a: [', 'application/yaml', 400, /error parsing YAML/],
+    ['{}', 'text/plain', 415, /accepted media types include: application\/json/],
+  ];
+  for (const [text, contentType, code, message] of refused) {
+    test(`${contentType} ${JSON.stringify(text)} is refused`, () => {
+      assert.throws(
+        () => decode(text, contentType),
+        (err: StatusError) => err.code === code && message.test(err.message),
+      );
+    });
+  }
+
+  test('a key named __proto__ is a key', () => {
+    const { draft } = decode('{"metadata":{"name":"a"},"data":{"__proto__":"x"}}');
+    assert.deepEqual(Object.entries(draft.data), [['__proto__', 'x']]);
+    assert.equal(({} as Record<string, unknown>).x, undefined);
+  });
+});
+
+test('YAML is read as kubectl reads it', () => {
+  const text =
+    'on: yes\nmode: 0644\ntime: 2026-01-01\nsexagesimal: 1:30\nhex: 0x10\nnone: ~\nmerged: {<<: {a: 1}, b: 2}\n';
+  assert.deepEqual(readYaml(text, 'X'), {
+    true: true,
+    mode: 420,
+    time: '2026-01-01',
+    sexagesimal: '1:30',
+    hex: 16,
+    none: null,
+    merged: { a: 1, b: 2 },
+  });
+});
