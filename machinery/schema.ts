@@ -50,6 +50,8 @@ export interface ObjectSchema extends Node {
   /** The published definition name, `io.k8s.api.core.v1.PodSpec`; empty for an anonymous object. */
   readonly name: string;
   readonly fields: Readonly<Record<string, AnySchema>>;
+  /** What the type is, where `doc` says what one field of it is for. */
+  readonly typeDoc?: string;
 }
 export interface ListSchema extends Node {
   readonly type: 'list';
@@ -155,6 +157,7 @@ export function mergedBy<const K extends readonly [string, ...string[]]>(...keys
 }
 
 // A named object's options belong to the place of use, so none of them survive a `field`; scalars keep what they are.
-function clearedOptions(schema: AnySchema): SchemaOptions {
-  return schema.type === 'object' ? { required: undefined, always: undefined, default: undefined } : {};
+function clearedOptions(schema: AnySchema): object {
+  if (schema.type !== 'object') return {};
+  return { required: undefined, always: undefined, default: undefined, typeDoc: schema.typeDoc ?? schema.doc };
 }

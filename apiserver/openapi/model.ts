@@ -75,7 +75,7 @@ export function toJsonSchema(schema: AnySchema, definitions: Map<string, JsonSch
     if (schema.name === '') return { ...objectSchema(schema, definitions), ...description, ...extensions };
     if (!definitions.has(schema.name)) {
       definitions.set(schema.name, {});
-      definitions.set(schema.name, { description: schema.doc, ...objectSchema(schema, definitions) });
+      definitions.set(schema.name, { description: schema.typeDoc ?? schema.doc, ...objectSchema(schema, definitions) });
     }
     return { $ref: schema.name, ...description, ...extensions };
   }

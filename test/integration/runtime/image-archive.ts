@@ -26,7 +26,7 @@ export async function buildTar(files: readonly LayerFile[]): Promise<Buffer> {
 }
 
 const applets =
-  'sh sleep echo cat ls id env hostname ip wget nc stty tty true false kill ps mount df head dd test touch rm sync seq wc md5sum nslookup ping httpd tail yes mkdir stat trap find grep awk sed'.split(
+  'sh sleep echo cat ls id env hostname ip wget nc stty tty true false kill ps mount df head dd test touch rm sync seq wc md5sum nslookup ping httpd tail yes mkdir stat trap find grep awk sed tr sort tar cp mv ln cut date du top vi xargs printf chmod chown'.split(
     ' ',
   );
 
