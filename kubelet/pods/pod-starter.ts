@@ -119,7 +119,6 @@ export class PodStarter {
     if (due.length > 0 && !this.#abort.signal.aborted) {
       this.#task = this.#startAll(pod, due).finally(() => {
         this.#task = undefined;
-        this.#startingId = undefined;
         onDone();
       });
     }
@@ -163,6 +162,8 @@ export class PodStarter {
       } catch (err) {
         if (this.#abort.signal.aborted) return;
         this.#noteFailure(name, err as Error);
+      } finally {
+        this.#startingId = undefined;
       }
     }
   }

@@ -66,7 +66,8 @@ function computeOne(
   input: ContainerStatusInput & { waitingReason: string },
 ): ContainerStatus {
   const { name } = container;
-  const attempts = containersNamed(input.state, name).filter((c) => c.id !== input.startingId || hasExited(c));
+  // How a start ends is said when it has: an end in the midst of it belongs to a start that fails.
+  const attempts = containersNamed(input.state, name).filter((c) => c.id !== input.startingId);
   const [latest, previous] = attempts;
   const base: ContainerStatus = {
     name,

@@ -57,7 +57,7 @@ export function buildMounts(
   });
   const standard = [
     ...buildKernelMounts(options.privileged),
-    bind('/dev/shm', files.shm, ['rw']),
+    bind('/dev/shm', files.shm, ['rw', 'nosuid', 'noexec', 'nodev']),
     bind('/etc/hostname', files.hostname, [access]),
     bind('/etc/hosts', files.hosts, [access]),
     bind('/etc/resolv.conf', files.resolvConf, [access]),

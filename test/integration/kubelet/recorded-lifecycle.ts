@@ -1,7 +1,5 @@
 // Compares pods with lifecycles recorded from Kubernetes: phase, conditions, container states, reasons, events. What differs from run to run
 // is masked in the recording.
-import type { Kubectl } from '../../environment/kubectl.ts';
-
 export interface Recording {
   name: string;
   manifest: any;
@@ -16,14 +14,19 @@ export interface Masks {
 const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /** Words of the recorded runtime that another runtime says shorter. */
-const runtimeWords =
-  'failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: ';
-const ourRuntimeWords = 'failed to create container task: OCI runtime create failed: ';
+const runtimeWords = [
+  [
+    'failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: ',
+    'failed to create container task: OCI runtime create failed: ',
+  ],
+  ['failed to start exec "<any>": ', 'failed to start exec: '],
+] as const;
 
 /** Whether a text is the recorded one, but for its masks. */
 export function matchesText(recorded: string, actual: string, { namespace, node }: Masks): boolean {
-  const pattern = escapeRegExp(recorded.replace(runtimeWords, ourRuntimeWords))
-    .replaceAll('<any>', '[\\s\\S]*')
+  const words = runtimeWords.reduce((text, [theirs, ours]) => text.replace(theirs, ours), recorded);
+  const pattern = escapeRegExp(words)
+    .replaceAll('<any>', '[^\\n]*')
     .replaceAll('<ns>', escapeRegExp(namespace))
     .replaceAll('node-1', escapeRegExp(node))
     .replace('<4096 times x>', 'x{4096}');
@@ -97,17 +100,45 @@ export function compareStatus(recorded: any, actual: any, masks: Masks): string[
   ];
 }
 
-/** Events of the kubelet that were recorded and have not been seen. */
-export function missingEvents(recorded: any[], kubectl: Kubectl, masks: Masks): string[] {
-  const seen = kubectl.json('get', 'events', '-n', masks.namespace).items as any[];
-  const isSame = (a: any, e: any) =>
-    e.source?.component === 'kubelet' &&
-    `Pod/${e.involvedObject.name}` === a.on &&
-    e.involvedObject.fieldPath === a.fieldPath &&
-    e.type === a.type &&
-    e.reason === a.reason &&
-    matchesText(a.message, e.message, masks);
-  return recorded
-    .filter((a) => a.by === 'kubelet' && !seen.some((e) => isSame(a, e)))
-    .map((a) => `${a.on} ${a.fieldPath ?? ''} ${a.reason}: ${a.message}`);
+/** Who told an event, in the words of the recordings. */
+function tellerOf({ source, reportingComponent, reportingInstance, eventTime, count }: any, { node }: Masks): string {
+  if (source?.component === 'kubelet' && source.host === node && reportingInstance === node) return 'kubelet';
+  const isSeries = !source?.component && eventTime && count === undefined;
+  if (isSeries && reportingComponent === 'default-scheduler') return 'scheduler';
+  return `core:${source?.component}`;
+}
+
+/** What was recorded twice in the same words is one event that was counted. */
+function mergeSame(recorded: readonly any[]): any[] {
+  const byText = new Map<string, any>();
+  for (const { series: _, ...event } of recorded) {
+    const { count, ...rest } = event;
+    const key = JSON.stringify(rest);
+    byText.set(key, byText.has(key) && count !== null ? { ...event, count: '>1' } : event);
+  }
+  return [...byText.values()];
+}
+
+/** What was recorded of events and has not been seen, and what was seen and not recorded. */
+export function compareEvents(recorded: readonly any[], seen: readonly any[], masks: Masks): string[] {
+  const describe = (e: any) => `${e.on} ${e.fieldPath ?? ''} ${e.type} ${e.reason} ${e.count ?? ''}: ${e.message}`;
+  const toRecorded = (e: any) => ({
+    on: `${e.involvedObject.kind}/${e.involvedObject.name}`,
+    fieldPath: e.involvedObject.fieldPath,
+    type: e.type,
+    reason: e.reason,
+    message: e.message,
+    by: tellerOf(e, masks),
+    action: e.action,
+    count: e.count === undefined ? null : e.count > 1 ? '>1' : 1,
+  });
+  const isSame = (a: any, b: any) =>
+    (['on', 'fieldPath', 'type', 'reason', 'by', 'action', 'count'] as const).every((k) => a[k] === b[k]) &&
+    matchesText(a.message, b.message, masks);
+  const ours = seen.map(toRecorded).filter((e) => e.by === 'kubelet' || e.by === 'scheduler');
+  const theirs = mergeSame(recorded.filter((e) => e.by === 'kubelet' || e.by === 'scheduler'));
+  return [
+    ...theirs.filter((a) => !ours.some((b) => isSame(a, b))).map((a) => `missing: ${describe(a)}`),
+    ...ours.filter((b) => !theirs.some((a) => isSame(a, b))).map((b) => `not recorded: ${describe(b)}`),
+  ];
 }

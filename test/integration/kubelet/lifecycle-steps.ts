@@ -1,0 +1,246 @@
+// What was done to the recorded pods while they lived, and what else than the pods was recorded of them. A lifecycle that is not listed
+// here is created and waited for.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { realClock } from '../../../machinery/clock.ts';
+import { eventually } from '../../environment/kubectl.ts';
+import type { Replay } from './lifecycle-cluster.ts';
+import { comparable } from './not-comparable.ts';
+import { matchesText } from './recorded-lifecycle.ts';
+
+type Steps = (replay: Replay) => Promise<void>;
+
+const isReady = (pod: any) => pod.status.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True');
+
+/** Creates the pod and waits until it is ready. */
+async function createReady(replay: Replay): Promise<void> {
+  replay.create();
+  await replay.until('ready', isReady);
+}
+
+/** The log is what was recorded, line by line. */
+function checkLog(replay: Replay, pod = 'p', recorded: string = replay.recording.result.log): void {
+  const lines = comparable(replay.recording.name, replay.kubectl('logs', pod)).split('\n');
+  const wanted = recorded.split('\n');
+  const found = lines.map((line, i) => (matchesText(wanted[i] ?? '', line, replay.masks) ? wanted[i] : line));
+  assert.deepEqual(found, wanted);
+}
+
+const withLog: Steps = async (replay) => {
+  replay.create();
+  await replay.untilRecorded();
+  checkLog(replay);
+};
+
+/** Deletes the pod when it is ready and waits for its end. */
+const deleteReady: Steps = async (replay) => {
+  await createReady(replay);
+  const startMs = realClock.monotonicMs();
+  const { code, body } = await replay.cluster.request('DELETE', replay.url('p'));
+  assert.equal(code, 200);
+  const { deleteResponse, elapsedSeconds } = replay.recording.result;
+  if (deleteResponse) assertLike(deleteResponse.metadata, body.metadata);
+  await replay.untilGone();
+  if (elapsedSeconds) {
+    // Nobody gets less time than asked for, and nobody who ends at once is waited for.
+    const seconds = (realClock.monotonicMs() - startMs) / 1000;
+    const { deletionGracePeriodSeconds: grace } = body.metadata;
+    if (elapsedSeconds > grace) assert.ok(seconds >= grace, `gone after ${seconds} s`);
+    else assert.ok(seconds < grace, `gone after ${seconds} s`);
+  }
+};
+
+/** Deletes at once: gone when the request is answered. */
+const deleteNow: Steps = async (replay) => {
+  const { deleteResponseCode = 200, getAfter } = replay.recording.result;
+  const { code } = await replay.cluster.request('DELETE', replay.url('p', '?gracePeriodSeconds=0'));
+  assert.equal(code, deleteResponseCode);
+  assert.equal((await replay.cluster.request('GET', replay.url('p'))).code, getAfter);
+};
+
+/** What was recorded of an object stands in it, but for what is masked. */
+function assertLike(recorded: any, actual: any): void {
+  for (const [key, value] of Object.entries(recorded)) {
+    if (value === '<any>') assert.ok(actual[key], key);
+    else if (typeof value === 'object') assertLike(value, actual[key]);
+    else assert.equal(actual[key], value, key);
+  }
+}
+
+/** The control groups of pods and containers hold what was recorded, of version 1. */
+function checkCgroups(replay: Replay): void {
+  const isVersion1 = existsSync('/sys/fs/cgroup/cpu');
+  const { cgroups } = replay.recording.result as { cgroups: Record<string, Record<string, string>> };
+  for (const [key, { path = '', oom_score_adj: _, ...files }] of Object.entries(cgroups)) {
+    // The groups above hold what this machine and the other pods make of them.
+    const [, pod] = /^(\w)\.(?:pod|container)$/.exec(key) ?? [];
+    if (!pod || !isVersion1) continue;
+    const { metadata, status } = replay.newest(pod);
+    const [, id] = status.containerStatuses[0].containerID.split('//');
+    const group = path.replace('<uid>', metadata.uid).replace('<container id>', id);
+    for (const [file, value] of Object.entries(files)) {
+      const [controller = '', name = ''] = file.split('/');
+      const found = readFileSync(join('/sys/fs/cgroup', controller, replay.cluster.cgroup, group, name), 'utf8');
+      // All processors of the machine, whichever they are.
+      if (name !== 'cpuset.cpus') assert.equal(found.trim(), value, `${key} ${file}`);
+    }
+  }
+}
+
+/** How long a container waited between its last end and the next start, in seconds. */
+function waitedSeconds(before: any, after: any): number {
+  return (Date.parse(after.startedAt) - Date.parse(before.finishedAt)) / 1000;
+}
+
+export const steps: Record<string, Steps> = {
+  'optional-sources': withLog,
+  'runasnonroot-ok': withLog,
+
+  async 'host-network'(replay) {
+    replay.create();
+    await replay.untilRecorded();
+    const hosts = replay.kubectl('exec', 'p', '--', 'tail', '-n', '+2', '/etc/hosts');
+    const recorded: string = replay.recording.result.log;
+    const own = { '<node hostname>': replay.masks.node, "<the node's /etc/hosts>\n": hosts };
+    checkLog(
+      replay,
+      'p',
+      Object.entries(own).reduce((text, [mask, is]) => text.replace(mask, is), recorded),
+    );
+  },
+
+  async 'container-view'(replay) {
+    replay.create();
+    await replay.untilRecorded();
+    // The shell still prints when its container is ready.
+    const isDone = (pod: string, text: string) => replay.kubectl('logs', pod).includes(text) || undefined;
+    await eventually('the whole log of p', () => isDone('p', 'b="2"'));
+    await eventually('the whole log of q', () => isDone('q', 'HOSTNAME='));
+    checkLog(replay);
+    checkLog(replay, 'q', replay.recording.result.log_q);
+  },
+
+  async 'cgroup-limits'(replay) {
+    replay.create();
+    await replay.untilRecorded();
+    checkCgroups(replay);
+  },
+
+  async 'readiness-flip'(replay) {
+    replay.create();
+    await replay.untilLike(replay.recording.result.whileNotReady);
+    await replay.untilRecordedEvents();
+    replay.kubectl('exec', 'p', '--', 'touch', '/tmp/ok');
+    await replay.untilRecorded();
+  },
+
+  async 'readiness-gates'(replay) {
+    replay.create();
+    await replay.untilLike(replay.recording.result.beforeGate);
+    const patch = { status: { conditions: [{ type: 'example.com/g', status: 'True' }] } };
+    replay.kubectl('patch', 'pod', 'p', '--subresource=status', '-p', JSON.stringify(patch));
+    await replay.untilRecorded();
+  },
+
+  async 'image-pull-backoff'(replay) {
+    replay.create();
+    await replay.untilLike(replay.recording.result.atErrImagePull);
+    await replay.untilRecorded();
+  },
+
+  async 'command-not-found-always'(replay) {
+    replay.create();
+    await replay.untilLike(replay.recording.result.firstRunContainerError);
+    await replay.untilRecorded();
+  },
+
+  async 'termination-message-fallback'(replay) {
+    replay.create();
+    await replay.untilRecorded();
+    const e = replay.newest().status.containerStatuses.find((c: any) => c.name === 'e');
+    assert.equal(e.state.terminated.message.length, replay.recording.result['e.messageLength']);
+    const c = replay.newest().status.containerStatuses.find((c: any) => c.name === 'c');
+    assert.deepEqual(c.state.terminated.message.split('\n').sort(), ['', 'one', 'three', 'two']);
+  },
+
+  'prestop-then-kill': deleteReady,
+  'prestop-fail': deleteReady,
+  'delete-term-exits': deleteReady,
+
+  async 'delete-force'(replay) {
+    await createReady(replay);
+    await deleteNow(replay);
+    await replay.untilGone();
+  },
+
+  async 'delete-pending-unscheduled'(replay) {
+    replay.create();
+    await replay.until('unschedulable', (pod) => pod.status.conditions?.[0]?.status === 'False');
+    await deleteNow(replay);
+    await replay.untilGone();
+  },
+
+  async 'crashloop-timeline'(replay) {
+    replay.create();
+    const waits = (restarts: number) =>
+      replay.until(`waiting after ${restarts} restarts`, ({ status: { containerStatuses: [c] = [] as any[] } }) => {
+        return c?.restartCount === restarts && c.state.waiting?.reason === 'CrashLoopBackOff';
+      });
+    const ended: any[] = [];
+    for (const restarts of [1, 2]) {
+      const [status] = (await waits(restarts)).status.containerStatuses;
+      ended.push(status.lastState.terminated);
+      const row = `Running | c=waiting:CrashLoopBackOff r${restarts}`;
+      const [, , recorded] = replay.recording.result.timeline.find(([, described]: string[]) => described === row);
+      const { message } = status.state.waiting;
+      assert.ok(matchesText(recorded, message, replay.masks), `recorded ${recorded}, is ${message}`);
+    }
+    const first = replay.states('c').find((s) => s.restartCount === 0 && s.state.terminated)!.state.terminated;
+    const [second, third] = ended;
+    assert.ok(waitedSeconds(first, second) < 8, 'the first restart does not wait');
+    // Times have no fractions.
+    assert.ok(waitedSeconds(second, third) >= 9, 'the second restart waits for ten seconds');
+  },
+
+  async 'nodename-unknown'(replay) {
+    replay.create();
+    await realClock.sleep(3_000);
+    await replay.untilRecorded();
+  },
+
+  async 'probe-failure-messages'(replay) {
+    // An address that takes connections and never answers: the server that listens there stands still.
+    const { kubectl } = replay.cluster;
+    const [, { image }] = replay.recording.manifest.spec.containers;
+    const script = 'httpd -f -p 80 & sleep 1; kill -STOP $!; touch /silent; while :; do sleep 1; done';
+    const readinessProbe = { exec: { command: ['test', '-f', '/silent'] }, periodSeconds: 1 };
+    const containers = [{ name: 'c', image, command: ['sh', '-c', script], readinessProbe }];
+    const spec = { terminationGracePeriodSeconds: 1, containers };
+    kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'silent', namespace: 'default' }, spec });
+    kubectl.get('wait', 'pod/silent', '-n', 'default', '--for=condition=Ready', '--timeout=60s');
+    const { podIP } = kubectl.json('get', 'pod', 'silent', '-n', 'default').status;
+    replay.create((text) => text.replace('172.30.0.77', podIP));
+    await replay.untilRecorded();
+  },
+
+  async 'logs-and-exec-errors'(replay) {
+    replay.create();
+    await replay.untilRecorded();
+    const requests: Record<string, [method: string, url: string]> = {
+      'log-unknownContainer': ['GET', replay.url('p', '/log?container=zz')],
+      'log-previousNone': ['GET', replay.url('p', '/log?previous=true')],
+      'log-unscheduled': ['GET', replay.url('q', '/log')],
+      'log-waitingImage': ['GET', replay.url('r', '/log')],
+      'log-unknownPod': ['GET', replay.url('zz', '/log')],
+      'exec-unscheduled': ['POST', replay.url('q', '/exec?command=true&stdout=true')],
+      'exec-unknownContainer': ['POST', replay.url('p', '/exec?container=zz&command=true&stdout=true')],
+      'exec-notUpgraded': ['POST', replay.url('p', '/exec?command=true&stdout=true')],
+      'exec-waitingImage': ['POST', replay.url('r', '/exec?command=true&stdout=true')],
+    };
+    const responses: Record<string, unknown> = {};
+    for (const [name, [method, url]] of Object.entries(requests))
+      responses[name] = await replay.cluster.request(method, url);
+    assert.deepEqual(responses, replay.recording.result.responses);
+  },
+};
