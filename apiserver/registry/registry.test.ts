@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { StatusError } from '../../machinery/errors.ts';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
+import { openWatch, startWatch } from '../endpoints/watch.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const pods = '/api/v1/namespaces/default/pods';
@@ -197,6 +198,28 @@ describe('delete', () => {
     await api.send('POST', pods, { body: { metadata: { name: 'p' }, spec: { containers: [container] } } });
     await api.send('DELETE', `${pods}/p`);
     await refuses(api.send('GET', `${pods}/p`), 404, 'NotFound', /not found/);
+  });
+
+  test('who watches is told of the end of a pod before it goes, also when it goes at once', async () => {
+    const api = await startMemoryApi();
+    const made = await api.send('POST', pods, { body: { metadata: { name: 'p' }, spec: { containers: [container] } } });
+    const { uid, resourceVersion } = made.metadata;
+    await api.send('DELETE', `${pods}/p`, { body: { preconditions: { uid, resourceVersion } } });
+    await api.context.store.cache.waitConsistent();
+    const { context } = api;
+    const request = api.request('GET', `${pods}?watch=true&resourceVersion=${resourceVersion}`);
+    const told: unknown[] = [];
+    startWatch(context, context.store.resource(request.kind), await openWatch(context, request), {
+      event: (type, { object: { metadata } }) =>
+        void told.push([type, metadata.deletionGracePeriodSeconds, metadata.generation]),
+      bookmark: () => undefined,
+      expired: (message) => void told.push(message),
+      flush: () => undefined,
+    });
+    assert.deepEqual(told, [
+      ['MODIFIED', 0, 2],
+      ['DELETED', 0, 2],
+    ]);
   });
 
   test('preconditions and propagation', async () => {

@@ -17,6 +17,8 @@ interface Case {
   problems?: Record<string, StartProblem>;
   known?: PodStatus;
   unready?: string[];
+  /** The id of the container that is just being started. */
+  starting?: string;
   isEnding?: boolean;
   isEnded?: boolean;
   /** Phase, then the conditions that are not True with their reasons, then the containers. */
@@ -69,6 +71,17 @@ const cases: Case[] = [
       { name: 'app', attempt: 1 },
     ],
     want: ['Running', 'app=running ready r1 last:1'],
+  },
+  {
+    name: 'a start that has not failed yet shows no end',
+    containers: [{ name: 'app', exitCode: 128, reason: 'StartError' }],
+    starting: 'app-0',
+    want: [
+      'Pending',
+      '!Ready:ContainersNotReady',
+      '!ContainersReady:ContainersNotReady',
+      'app=waiting:ContainerCreating',
+    ],
   },
   {
     name: 'an image that cannot be pulled',
@@ -181,7 +194,7 @@ describe('computePodStatus', () => {
         terminationMessageOf: () => '',
         hasStarted: () => true,
         isReady: (container) => !c.unready?.includes(container.id),
-        startingId: undefined,
+        startingId: c.starting,
         isEnding: c.isEnding ?? false,
         isEnded: c.isEnded ?? false,
       });

@@ -91,6 +91,11 @@ describe('buildContainerSpec()', () => {
     assert.equal(spec.mounts.filter((m) => m.destination === '/etc/hosts').length, 1);
   });
 
+  test('shared memory holds no programs and no devices', () => {
+    const { options } = buildContainerSpec(input).mounts.find((m) => m.destination === '/dev/shm')!;
+    assert.deepEqual(options, ['bind', 'rprivate', 'rw', 'nosuid', 'noexec', 'nodev']);
+  });
+
   test('propagation of a mount sets that of the root', () => {
     const wanted = { ...mount, propagation: 'PROPAGATION_BIDIRECTIONAL' as const };
     const spec = buildContainerSpec({ ...input, mounts: [{ wanted, source: '/src' }] });

@@ -1,0 +1,78 @@
+// What the comparison of lives lets pass, and what not.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { compareTransitions } from './recorded-transitions.ts';
+
+const pending = 'Pending | c=waiting:ContainerCreating | !Ready';
+const running = 'Running | c=running ready | Ready';
+const ended = 'Running | c=terminated:Completed/0 | !Ready';
+const done = 'Succeeded | c=terminated:Completed/0 | !Ready';
+const again = 'Running | c=running ready r1 | Ready';
+const endedAgain = 'Running | c=terminated:Completed/0 r1 | !Ready';
+const waiting = 'Running | c=waiting:CrashLoopBackOff r1 | !Ready';
+
+const cases: { name: string; recorded: string[]; observed: string[]; lasts?: boolean; want: string[] }[] = [
+  { name: 'the same', recorded: [pending, running, done], observed: [pending, running, done], want: [] },
+  {
+    name: 'too short to be told',
+    recorded: [pending, running, ended, done],
+    observed: [pending, 'Pending | c=terminated:Completed/0 | !Ready', done],
+    want: [],
+  },
+  {
+    name: 'long enough, and not told',
+    recorded: [pending, running, ended, done],
+    observed: [pending, ended, done],
+    lasts: true,
+    want: [`not seen: ${running}`],
+  },
+  {
+    name: 'a step of one container',
+    recorded: ['Pending | a=waiting | b=waiting | !Ready', 'Running | a=running | b=running | Ready'],
+    observed: [
+      'Pending | a=waiting | b=waiting | !Ready',
+      'Running | a=running | b=waiting | !Ready',
+      'Running | a=running | b=running | Ready',
+    ],
+    want: [],
+  },
+  {
+    name: 'something else in between',
+    recorded: [pending, running],
+    observed: [pending, 'Failed | c=terminated:Error/1 | !Ready', running],
+    want: ['not recorded: Failed | c=terminated:Error/1 | !Ready'],
+  },
+  {
+    name: 'not all the way',
+    recorded: [pending, running, 'DELETED <- Running'],
+    observed: [pending, running],
+    want: ['not seen: DELETED <- Running'],
+  },
+  {
+    name: 'watched for a shorter and for a longer time',
+    recorded: [running, ended, again, endedAgain, waiting],
+    observed: [running, ended, again],
+    want: [],
+  },
+  {
+    name: 'back-off told at once',
+    recorded: [running, ended, again, endedAgain, waiting],
+    observed: [running, ended, again, waiting, 'Running | c=running ready r2 | Ready'],
+    want: [],
+  },
+  {
+    name: 'a restart that was not recorded',
+    recorded: [pending, running],
+    observed: [pending, running, ended],
+    want: [`not recorded: ${ended}`],
+  },
+];
+
+describe('compareTransitions()', () => {
+  for (const { name, recorded, observed, lasts = false, want } of cases) {
+    test(name, () => {
+      const endsAtOnce = () => !lasts;
+      assert.deepEqual(compareTransitions({ scenario: 'any', recorded, observed, endsAtOnce }), want);
+    });
+  }
+});
