@@ -1,4 +1,7 @@
-// What of the recorded lifecycles is not expected here, and why. Everything that is not listed has to be the same.
+// What of the recorded lifecycles is not expected here, and why. Everything that is not listed has to be the same. Nowhere compared are:
+// - how often a container was restarted, beyond that it was: it depends on when one looks;
+// - the resources of a whole pod's status: the recorded build says unlimited memory where nothing was asked for;
+// - supplementary groups: those of the image, and ours are stand-ins.
 
 /** Statuses that a pod has here and did not have when it was recorded. */
 export const shownHere: readonly { scenario: string; row: RegExp; why: string }[] = [
@@ -6,6 +9,16 @@ export const shownHere: readonly { scenario: string; row: RegExp; why: string }[
     scenario: 'liveness-exec',
     row: /^Running \| c=terminated:Completed\/0 \| .*,!Ready,!ContainersReady,/,
     why: 'the recorded kubelet stops and starts a container in one step; ours says that it does not run in between',
+  },
+];
+
+/** Files of control groups, as `pod.level controller/file`. Groups are only looked at where they are of version 1, as recorded. */
+export const otherGroups: readonly { file: RegExp; why: string }[] = [
+  { file: /^\/kubepods/, why: 'they hold what this machine has and all pods on it ask for' },
+  { file: / cpuset\/cpuset\.cpus$/, why: 'the processors of the machine' },
+  {
+    file: / oom_score_adj$/,
+    why: 'it comes from the memory of the machine; the view of a container shows it where it does not',
   },
 ];
 

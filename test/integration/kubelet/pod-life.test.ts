@@ -1,7 +1,10 @@
 // Pods on a real node: etcd, API server, runtime and kubelet as `k8ts up` boots them. Pods are bound by hand, so no scheduler is asked.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { get } from 'node:https';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { eventually, Kubectl } from '../../environment/kubectl.ts';
@@ -211,10 +214,10 @@ describe('pods on a node', { skip: needsRoot }, () => {
 
   test('strangers are refused by the server of the kubelet', async () => {
     const address = kubectl.json('get', 'node', `${cluster.name}-control-plane`).status.addresses[0].address;
-    const curl = spawn('curl', ['-sk', '-o', '/dev/null', '-w', '%{http_code}', `https://${address}:10250/pods`]);
-    let code = '';
-    for await (const chunk of curl.stdout) code += chunk;
-    assert.equal(code, '401');
+    const options = { host: address, port: 10250, path: '/pods', rejectUnauthorized: false, agent: false };
+    const [answer] = (await once(get(options), 'response')) as [IncomingMessage];
+    answer.resume();
+    assert.equal(answer.statusCode, 401);
     const pods = JSON.parse(kubectl.get('get', '--raw', `/api/v1/nodes/${cluster.name}-control-plane/proxy/pods`));
     assert.ok(pods.items.length > 0);
     assert.match(

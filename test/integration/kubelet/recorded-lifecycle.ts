@@ -112,16 +112,19 @@ function compareAddresses(recorded: any, actual: any): string[] {
   return has(actual) === wanted ? [] : [`addresses: recorded ${wanted}, has ${has(actual)}`];
 }
 
-function compareConditions(recorded: any[] = [], actual: any[] = [], masks: Masks): string[] {
+function compareConditions({ conditions: recorded = [] }: any, status: any, masks: Masks): string[] {
+  const { conditions: actual = [], observedGeneration = 1 } = status;
   const describe = (c: any) => `${c.type}=${c.status} ${c.reason ?? ''}`;
   if (recorded.map(describe).join() !== actual.map(describe).join())
     return [`conditions: recorded ${recorded.map(describe)}, are ${actual.map(describe)}`];
-  const own = actual.filter((c) => !c.type.includes('/'));
+  const own = actual.filter((c: any) => !c.type.includes('/'));
   return [
-    ...recorded.flatMap((c, i) => sameText(c.type, c.message, actual[i].message, masks)),
+    ...recorded.flatMap((c: any, i: number) => sameText(c.type, c.message, actual[i].message, masks)),
     ...own
-      .filter((c) => !c.lastTransitionTime || c.lastProbeTime !== null || c.observedGeneration !== 1)
-      .map((c) => `condition ${JSON.stringify(c)}`),
+      .filter(
+        (c: any) => !c.lastTransitionTime || c.lastProbeTime !== null || c.observedGeneration !== observedGeneration,
+      )
+      .map((c: any) => `condition ${JSON.stringify(c)}`),
   ];
 }
 
@@ -133,7 +136,7 @@ export function compareStatus(recorded: any, actual: any, masks: Masks): string[
     ...sameText('message', recorded.message, actual.message, masks),
     ...compareFields('status', ['qosClass', 'observedGeneration'], recorded, actual),
     ...compareAddresses(recorded, actual),
-    ...compareConditions(recorded.conditions, actual.conditions, masks),
+    ...compareConditions(recorded, actual, masks),
     ...compareContainers('init', recorded.initContainerStatuses, actual.initContainerStatuses, masks),
     ...compareContainers('containers', recorded.containerStatuses, actual.containerStatuses, masks),
   ];
