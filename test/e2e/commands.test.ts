@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type E2eCluster, startCluster } from '../environment/cluster.ts';
-import { eventually, Kubectl } from '../environment/kubectl.ts';
+import { eventually, Kubectl, needsNewKubectl } from '../environment/kubectl.ts';
 import { needsRoot } from '../integration/cli/k8ts-command.ts';
 
 const image = '--image=busybox:1.36';
@@ -14,7 +14,7 @@ const image = '--image=busybox:1.36';
 /** A process 1 that ends when it is told to; sleep alone does not. */
 const untilTerm = ['sh', '-c', 'trap "exit 0" TERM; sleep 3600 & wait'];
 
-describe('everyday commands', { skip: needsRoot }, () => {
+describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
   let cluster: E2eCluster;
   let folder: string;
   before(async () => {

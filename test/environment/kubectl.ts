@@ -1,10 +1,7 @@
 // The kubectls that the tests run: the one on the machine, and Debian 12's own 1.20 (unpacked, not installed).
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
-import { ensurePackageLists } from '../images/debian-tree.ts';
+import { debianProgram } from '../images/debian-tree.ts';
 
 export interface Outcome {
   code: number | null;
@@ -12,30 +9,17 @@ export interface Outcome {
   stderr: string;
 }
 
-const cacheFolder = join(process.env.K8TS_ROOT ?? process.cwd(), '.cache');
+/** The path of Debian 12's kubectl, 1.20. */
+export const oldKubectl = (): string => debianProgram('kubernetes-client', 'usr/bin/kubectl');
 
-/** The path of kubectl 1.20; fetched once. */
-export function oldKubectl(): string {
-  const path = join(cacheFolder, 'kubectl-1.20');
-  if (existsSync(path)) return path;
-  ensurePackageLists();
-  const folder = mkdtempSync(join(tmpdir(), 'k8ts-kubectl-'));
-  try {
-    const run = (command: string, args: string[]) => {
-      const { status, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' });
-      if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
-    };
-    run('apt-get', ['download', '-q', '-o', 'APT::Sandbox::User=root', 'kubernetes-client']);
-    run('dpkg', ['-x', readdirSync(folder).find((f) => f.endsWith('.deb'))!, 'tree']);
-    mkdirSync(cacheFolder, { recursive: true });
-    run('cp', [join(folder, 'tree/usr/bin/kubectl'), `${path}.${process.pid}`]);
-    chmodSync(`${path}.${process.pid}`, 0o755);
-    renameSync(`${path}.${process.pid}`, path);
-    return path;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+const oldestMinorOfToday = 30;
+
+/** Why tests in the words of today's kubectl cannot run here, or false: a machine may have no other than Debian's. */
+export const needsNewKubectl = ((): string | false => {
+  const { stdout } = spawnSync('kubectl', ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
+  const [, minor = '0'] = /"minor": *"(\d+)/.exec(stdout ?? '') ?? [];
+  return Number(minor) < oldestMinorOfToday ? `kubectl here is not 1.${oldestMinorOfToday} or newer` : false;
+})();
 
 export class Kubectl {
   readonly #program: string;

@@ -1,9 +1,28 @@
-// Turns Debian packages into the files of an image layer: downloaded, unpacked, never installed.
+// Files and programs out of Debian packages: downloaded, unpacked, never installed.
 import { spawnSync } from 'node:child_process';
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
-import type { LayerFile } from '../integration/runtime/image-archive.ts';
+import { basename, join, relative } from 'node:path';
+import type { Header } from 'tar-stream';
+
+/** An entry of a layer; without content and type it is a directory. */
+export interface LayerFile extends Partial<Header> {
+  name: string;
+  content?: string | Buffer;
+}
+
+const cacheFolder = join(process.env.K8TS_ROOT ?? process.cwd(), '.cache');
 
 // What nobody in a container reads.
 const leftOut = [
@@ -24,6 +43,7 @@ function run(command: string, args: string[], cwd: string): void {
 
 /** The files of the packages together, as entries of a layer, in a stable order. */
 export function readPackages(packages: readonly string[]): LayerFile[] {
+  ensurePackageLists();
   const folder = mkdtempSync(join(tmpdir(), 'k8ts-image-'));
   try {
     const debs = join(folder, 'debs');
@@ -52,8 +72,21 @@ function walk(root: string, at: string): LayerFile[] {
     });
 }
 
+/** The path of a program of a package, kept for the next time. `file` is its path in the package: `usr/bin/kubectl`. */
+export function debianProgram(debianPackage: string, file: string): string {
+  const path = join(cacheFolder, 'programs', debianPackage, basename(file));
+  if (existsSync(path)) return path;
+  const content = readPackages([debianPackage]).find((f) => f.name === file)?.content;
+  if (content === undefined) throw new Error(`package ${debianPackage} has no ${file}`);
+  mkdirSync(join(path, '..'), { recursive: true });
+  // Written aside and renamed: a test that is ended in the middle leaves no half program.
+  writeFileSync(`${path}.${process.pid}`, content, { mode: 0o755 });
+  renameSync(`${path}.${process.pid}`, path);
+  return path;
+}
+
 /** Whether apt knows where to get packages; its lists may have to be fetched first. */
-export function ensurePackageLists(): void {
+function ensurePackageLists(): void {
   const lists = '/var/lib/apt/lists';
   const known = readdirSync(lists).some((f) => f.endsWith('_Packages') || f.endsWith('.lz4'));
   if (!known) run('apt-get', ['update', '-qq'], '/');

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildOciArchive, busyboxLayer, type LayerFile } from '../integration/runtime/image-archive.ts';
-import { ensurePackageLists, readPackages } from './debian-tree.ts';
+import { buildOciArchive, busyboxLayer } from '../integration/runtime/image-archive.ts';
+import { type LayerFile, readPackages } from './debian-tree.ts';
 
 interface Recipe {
   /** Name and tag under which it is loaded. */
@@ -110,10 +110,7 @@ export async function imageArchive(image: ImageName): Promise<string> {
   const path = join(cacheFolder, `${image}-${key}.tar`);
   if (existsSync(path)) return path;
   const layers = [system];
-  if (recipe.packages.length > 0) {
-    ensurePackageLists();
-    layers.push(readPackages(recipe.packages));
-  }
+  if (recipe.packages.length > 0) layers.push(readPackages(recipe.packages));
   if (recipe.files.length > 0) layers.push([...recipe.files]);
   const archive = await buildOciArchive({ name: recipe.name, layers, config: recipe.config });
   mkdirSync(cacheFolder, { recursive: true });

@@ -65,10 +65,11 @@ describe('the launcher', () => {
 });
 
 describe('up', { skip: needsRoot }, () => {
-  test('needs root', () => {
+  test('needs root', (t) => {
     const bundle = join(projectRoot, 'dist/bin/k8ts.mjs');
-    const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', process.execPath, bundle];
-    const { status, stderr } = run('setpriv', ...nobody, 'up', '--name', 'refused');
+    const asNobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
+    if (run('setpriv', ...asNobody, 'cat', bundle).status !== 0) return t.skip('the checkout is for root alone');
+    const { status, stderr } = run('setpriv', ...asNobody, process.execPath, bundle, 'up', '--name', 'refused');
     assert.equal(status, 1);
     assert.match(stderr, /needs root/);
     assert.ok(!existsSync('/var/lib/k8ts/refused'));

@@ -1,16 +1,10 @@
-// Builds small OCI image archives for tests, from the host's static busybox.
+// Builds small OCI image archives for tests, around a static busybox.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { arch } from 'node:os';
 import { gzipSync } from 'node:zlib';
-import { type Header, pack } from 'tar-stream';
-
-export const busyboxPath = '/bin/busybox';
-
-export interface LayerFile extends Partial<Header> {
-  name: string;
-  content?: string | Buffer;
-}
+import { pack } from 'tar-stream';
+import { debianProgram, type LayerFile } from '../../images/debian-tree.ts';
 
 /** A tar of the given entries. */
 export async function buildTar(files: readonly LayerFile[]): Promise<Buffer> {
@@ -35,7 +29,7 @@ export function busyboxLayer(): LayerFile[] {
   const dirs = ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev', 'root', 'home', 'var', 'usr'].map((name) => ({ name }));
   return [
     ...dirs,
-    { name: 'bin/busybox', content: readFileSync(busyboxPath) },
+    { name: 'bin/busybox', content: readFileSync(debianProgram('busybox-static', 'bin/busybox')) },
     ...applets.map((name) => ({ name: `bin/${name}`, type: 'symlink' as const, linkname: 'busybox' })),
     { name: 'etc/passwd', mode: 0o644, content: 'root:x:0:0:root:/root:/bin/sh\nguest:x:1000:1001::/home:/bin/sh\n' },
     { name: 'etc/group', mode: 0o644, content: 'root:x:0:\nguests:x:1001:\nextra:x:1234:guest\n' },

@@ -7,7 +7,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CriClient, connectCri } from '../../../proto/cri-client.ts';
-import { buildOciArchive, busyboxLayer, busyboxPath } from './image-archive.ts';
+import { buildOciArchive, busyboxLayer } from './image-archive.ts';
 
 export const podCidr = '10.244.77.0/24';
 export const nodeIp = '172.31.255.77';
@@ -20,8 +20,7 @@ export function missingForContainers(): string | undefined {
   const missing = programs.find(
     (p) => !['/usr/bin', '/usr/sbin', '/bin', '/sbin'].some((d) => existsSync(`${d}/${p}`)),
   );
-  if (missing) return `needs ${missing}`;
-  return existsSync(busyboxPath) ? undefined : 'needs busybox-static';
+  return missing && `needs ${missing}`;
 }
 
 const setUpNamespaces = `
