@@ -61,12 +61,10 @@ export class LifecycleCluster implements Disposable {
   }
 
   /** A request as it is, with its answer: for what kubectl's own commands do not show. */
-  async request(method: string, url: string, body?: object): Promise<{ code: number; body: any }> {
-    const init = {
-      method,
-      ...(body ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } } : {}),
-    };
-    const answer = await fetch(`${this.#proxyUrl}${url}`, init);
+  async request(method: string, url: string, patch?: object): Promise<{ code: number; body: any }> {
+    const headers = { 'content-type': 'application/strategic-merge-patch+json' };
+    const sent = patch ? { headers, body: JSON.stringify(patch) } : {};
+    const answer = await fetch(`${this.#proxyUrl}${url}`, { method, ...sent });
     const text = await answer.text();
     const isJson = answer.headers.get('content-type')?.startsWith('application/json');
     return { code: answer.status, body: isJson ? JSON.parse(text) : text };
