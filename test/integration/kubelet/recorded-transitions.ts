@@ -49,7 +49,7 @@ function isShort(row: string, next: string | undefined, endsAtOnce: (container: 
     const after = partsOf(next).find((p) => p.startsWith(`${name}=`)) ?? '';
     if ((/ r\d+/.exec(after)?.[0] ?? '') !== restarts) return false;
     if (state === 'running') return after.startsWith(`${name}=terminated`) && endsAtOnce(name);
-    return state !== 'running' && after.startsWith(`${name}=waiting:CrashLoopBackOff`);
+    return after.startsWith(`${name}=waiting:CrashLoopBackOff`);
   });
 }
 
