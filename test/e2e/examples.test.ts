@@ -21,6 +21,9 @@ function fetchText(url: string): Promise<string> {
   });
 }
 
+/** A process 1 that ends when it is told to; sleep alone does not. */
+const untilTerm = ['sh', '-c', 'trap "exit 0" TERM; sleep 3600 & wait'];
+
 describe('examples', { skip: needsRoot }, () => {
   let cluster: E2eCluster;
   before(async () => {
@@ -60,7 +63,7 @@ describe('examples', { skip: needsRoot }, () => {
       'deployment',
       'nginx-deployment',
       '-p',
-      '{"spec":{"template":{"spec":{"containers":[{"name":"nginx","command":["sleep","3600"]}]}}}}',
+      JSON.stringify({ spec: { template: { spec: { containers: [{ name: 'nginx', command: untilTerm }] } } } }),
     );
     kubectl.get('rollout', 'status', 'deployment/nginx-deployment', '--timeout=90s');
     kubectl.get('rollout', 'undo', 'deployment/nginx-deployment', '--to-revision=1');

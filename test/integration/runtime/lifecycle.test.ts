@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { isRpcError } from '../../../proto/cri-client.ts';
+import { eventually } from '../../environment/kubectl.ts';
+import { debianProgram } from '../../images/debian-tree.ts';
 import {
   missingForContainers,
   nodeIp,
@@ -16,7 +18,10 @@ import {
   waitForExit,
 } from './test-node.ts';
 
-const sleepForever = { command: ['sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.2; done'] };
+const sleepForever = { command: ['sh', '-c', 'trap "exit 0" TERM; echo waiting; while true; do sleep 0.2; done'] };
+/** Until the script has said something: its traps are set before. */
+const hasSpoken = (logPath: string) =>
+  eventually('the first line', () => readFileSync(logPath, 'utf8').length > 0 || undefined);
 const hasCode = (code: number, text: RegExp) => (err: unknown) =>
   isRpcError(err) && err.code === code && text.test(err.details);
 
@@ -107,9 +112,13 @@ describe('container lifecycle', { skip: missingForContainers(), timeout: 100_000
   test('StopContainer lets a container end, and kills one that will not', async () => {
     const { runtime } = node.cri;
     const polite = await runPod(node, 'polite', sleepForever);
+    await hasSpoken(polite.logPath);
     await runtime.StopContainer({ container_id: polite.container_id, timeout: '10' });
     assert.equal((await runtime.ContainerStatus({ container_id: polite.container_id })).status!.exit_code, 0);
-    const deaf = await runPod(node, 'deaf', { command: ['sh', '-c', 'trap "" TERM; while true; do sleep 0.2; done'] });
+    const deaf = await runPod(node, 'deaf', {
+      command: ['sh', '-c', 'trap "" TERM; echo deaf; while true; do sleep 0.2; done'],
+    });
+    await hasSpoken(deaf.logPath);
     await runtime.StopContainer({ container_id: deaf.container_id, timeout: '1' });
     assert.equal((await runtime.ContainerStatus({ container_id: deaf.container_id })).status!.exit_code, 137);
     await runtime.StopContainer({ container_id: deaf.container_id, timeout: '1' });
@@ -136,15 +145,19 @@ describe('container lifecycle', { skip: missingForContainers(), timeout: 100_000
     const { status: sandbox } = await node.cri.runtime.PodSandboxStatus({ pod_sandbox_id: server.pod_sandbox_id });
     const { ip } = sandbox!.network!;
     // Not wget: the static busybox of some distributions cannot use its resolver.
-    const fetchFrom = (address: string, port: number) =>
-      `printf 'GET /index.html HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 3 ${address} ${port} | tail -1`;
-    assert.equal(await execText(client.container_id, fetchFrom(ip, 8080)), 'content');
+    const fetchFrom = (address: string, port: number, busybox = 'busybox') =>
+      `printf 'GET /index.html HTTP/1.0\\r\\n\\r\\n' | ${busybox} nc -w 3 ${address} ${port} | tail -1`;
+    const content = await eventually('the server answers', async () =>
+      execText(client.container_id, fetchFrom(ip, 8080)).then((text) => text || undefined),
+    );
+    assert.equal(content, 'content');
+    const busybox = debianProgram('busybox-static', 'bin/busybox');
     for (const [address, port] of [
       [ip, 8080],
       [nodeIp, 18_088],
       ['127.0.0.1', 18_088],
     ] as const) {
-      assert.equal(node.run('sh', '-c', fetchFrom(address, port)).trim(), 'content', address);
+      assert.equal(node.run('sh', '-c', fetchFrom(address, port, busybox)).trim(), 'content', address);
     }
     assert.equal(await execText(client.container_id, fetchFrom(nodeIp, 18_088)), 'content');
     assert.equal(await execText(server.container_id, fetchFrom(nodeIp, 18_088)), 'content');
