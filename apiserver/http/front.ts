@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, ServerHttp2Session } from 'node:http2';
 import { createServer, type Server as NetServer } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import fastify from 'fastify';
 
@@ -43,6 +43,8 @@ export interface Front {
 }
 
 const bodyLimitBytes = 3 * 1024 * 1024;
+// A client hears of a refusal only once it has sent its body; beyond this much it is cut off.
+const readLimitBytes = 64 * 1024 * 1024;
 const maxStreamsPerSession = 100;
 const neverMs = 2 ** 31 - 1;
 
@@ -62,7 +64,6 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
       settings: { maxConcurrentStreams: maxStreamsPerSession },
     },
     logger: false,
-    bodyLimit: bodyLimitBytes,
     routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: false },
     onProtoPoisoning: 'ignore',
     onConstructorPoisoning: 'ignore',
@@ -70,9 +71,7 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
     forceCloseConnections: true,
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: bodyLimitBytes }, (_req, body, done) =>
-    done(null, body),
-  );
+  app.addContentTypeParser('*', (_request, payload, done) => readBody(payload, done));
   const sessions = new Set<ServerHttp2Session>();
   app.server.on('session', (session: ServerHttp2Session) => {
     sessions.add(session);
@@ -81,8 +80,8 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
   });
   app.setErrorHandler((err: Error & { statusCode?: number; code?: string }, _request, reply) => {
     const code = err.statusCode ?? 500;
+    const { message } = err;
     const reason = code === 413 ? 'RequestEntityTooLarge' : code === 400 ? 'BadRequest' : 'InternalError';
-    const message = code === 413 ? `Request entity too large: limit is ${bodyLimitBytes}` : err.message;
     void reply
       .code(code)
       .header('content-type', 'application/json')
@@ -116,6 +115,23 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
       await app.close();
     },
   };
+}
+
+/** Collects a body; one that is too large is read to its end, dropped and refused with 413. */
+function readBody(payload: Readable, done: (err: Error | null, body?: Buffer) => void): void {
+  const tooLarge = Object.assign(new Error(`Request entity too large: limit is ${bodyLimitBytes}`), {
+    statusCode: 413,
+  });
+  let chunks: Buffer[] = [];
+  let length = 0;
+  payload.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length <= bodyLimitBytes) chunks.push(chunk);
+    else chunks = [];
+    if (length > readLimitBytes) payload.destroy(tooLarge);
+  });
+  payload.on('end', () => (length > bodyLimitBytes ? done(tooLarge) : done(null, Buffer.concat(chunks))));
+  payload.on('error', (err) => done(err));
 }
 
 /** A further address whose connections are handed to the one server. */
