@@ -1,5 +1,5 @@
-// Records Events about objects. The same event again within ten minutes raises the count of the first one instead of making another;
-// a burst beyond that is dropped, because events are news and not a log. Upstream: client-go/tools/record.
+// Records Events about objects. The same event again within ten minutes raises the count of the first one instead of making another; which
+// are the same, and which are too many, event-correlator.ts says. Upstream: client-go/tools/record.
 
 import { LRUCache } from 'lru-cache';
 import { EventKind } from '../api/core/event.ts';
@@ -7,6 +7,7 @@ import type { Clock } from '../machinery/clock.ts';
 import { isNotFound } from '../machinery/errors.ts';
 import type { Logger } from '../machinery/log.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
+import { EventCorrelator } from './event-correlator.ts';
 import type { KubeClient } from './rest.ts';
 
 export type EventType = 'Normal' | 'Warning';
@@ -50,7 +51,13 @@ export interface RecorderOptions {
 export function createEventRecorder(options: RecorderOptions): EventRecorder {
   const { client, clock, log, component, host } = options;
   const events = client.resource(EventKind);
-  const known = new LRUCache<string, Known>({ max: maxKnown, ttl: repeatWindowMs, perf: { now: () => clock.now() } });
+  const correlator = new EventCorrelator(clock);
+  const known = new LRUCache<string, Known>({
+    max: maxKnown,
+    ttl: repeatWindowMs,
+    ttlResolution: 0,
+    perf: { now: () => clock.now() },
+  });
   let pending = 0;
   const timeNow = () => `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
 
@@ -83,9 +90,9 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
     });
   };
 
-  const recount = async (entry: Known) => {
+  const recount = async (entry: Known, message: string) => {
     const { name, namespace, count } = entry;
-    await events.patch({ name, namespace }, { count, lastTimestamp: timeNow() }, { type: 'merge' });
+    await events.patch({ name, namespace }, { count, message, lastTimestamp: timeNow() }, { type: 'merge' });
   };
 
   const submit = (key: string, entry: Known, write: () => Promise<void>) => {
@@ -101,13 +108,17 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
 
   return {
     event(target, type, reason, fullMessage) {
-      const message = fullMessage.slice(0, maxMessageLength);
       const { metadata } = target.object;
-      const key = [target.kind, metadata.uid, target.fieldPath, type, reason, message].join('\n');
+      const object = [target.kind, metadata.namespace, metadata.name, metadata.uid].join('\n');
+      const fieldPath = target.fieldPath ?? '';
+      const correlated = correlator.correlate({ object, fieldPath, type, reason, message: fullMessage });
+      if (!correlated) return;
+      const { key } = correlated;
+      const message = correlated.message.slice(0, maxMessageLength);
       const seen = known.get(key);
       if (seen) {
         seen.count++;
-        submit(key, seen, () => recount(seen));
+        submit(key, seen, () => recount(seen, message));
         return;
       }
       const suffix = (BigInt(clock.now()) * 1_000_000n + BigInt(Math.floor((clock.monotonicMs() % 1) * 1e6))).toString(

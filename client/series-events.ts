@@ -44,7 +44,12 @@ const microTime = (ms: number) => `${new Date(ms).toISOString().slice(0, 23)}000
 export function createSeriesRecorder(options: SeriesRecorderOptions): SeriesRecorder {
   const { client, clock, log, controller, instance } = options;
   const events = client.resource(EventKind);
-  const known = new LRUCache<string, Known>({ max: maxKnown, ttl: repeatWindowMs, perf: { now: () => clock.now() } });
+  const known = new LRUCache<string, Known>({
+    max: maxKnown,
+    ttl: repeatWindowMs,
+    ttlResolution: 0,
+    perf: { now: () => clock.now() },
+  });
   let pending = 0;
   let serial = 0;
   const create = (target: EventTarget, entry: Known, event: SeriesEvent) => {

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FakeClock } from '../machinery/clock.ts';
+import { notFoundError } from '../machinery/errors.ts';
+import { silentLogger } from '../machinery/log.ts';
+import { createEventRecorder } from './events.ts';
+import type { KubeClient } from './rest.ts';
+
+/** A recorder, and the events it has written as `reason message xCount`. */
+function start() {
+  const clock = new FakeClock();
+  const written = new Map<string, any>();
+  const faults: Error[] = [];
+  const resource = {
+    create: async (event: any) => {
+      const fault = faults.shift();
+      if (fault) throw fault;
+      written.set(event.metadata.name, event);
+    },
+    patch: async ({ name }: { name: string }, patch: object) => void Object.assign(written.get(name), patch),
+  };
+  const client = { resource: () => resource } as unknown as KubeClient;
+  const recorder = createEventRecorder({ client, clock, log: silentLogger, component: 'kubelet', host: 'n1' });
+  const say = async (message: string, name = 'p', fieldPath?: string) => {
+    const object = { metadata: { name, namespace: 'default', uid: `uid-${name}` } };
+    const target = { kind: 'Pod', apiVersion: 'v1', object, ...(fieldPath ? { fieldPath } : {}) };
+    recorder.event(target, 'Warning', 'Failed', message);
+    // Names of events carry the time.
+    await clock.advance(1);
+  };
+  const told = () => [...written.values()].map((e) => `${e.message} x${e.count}`);
+  return { clock, say, told, written, faults };
+}
+
+describe('the event recorder', () => {
+  test('says who, about what, when', async () => {
+    const { say, written, clock } = start();
+    const at = `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
+    await say('it broke', 'p', 'spec.containers{c}');
+    const [event] = [...written.values()];
+    assert.match(event.metadata.name, /^p\.[0-9a-f]{16}$/);
+    assert.deepEqual(event.involvedObject, {
+      kind: 'Pod',
+      apiVersion: 'v1',
+      namespace: 'default',
+      name: 'p',
+      uid: 'uid-p',
+      fieldPath: 'spec.containers{c}',
+    });
+    assert.deepEqual(event.source, { component: 'kubelet', host: 'n1' });
+    assert.deepEqual([event.type, event.reason, event.message], ['Warning', 'Failed', 'it broke']);
+    assert.deepEqual([event.firstTimestamp, event.lastTimestamp, event.count], [at, at, 1]);
+  });
+
+  test('the same again counts, unless ten minutes have passed', async () => {
+    const { say, told, clock } = start();
+    for (let i = 0; i < 3; i++) await say('a');
+    await say('a', 'p', 'spec.containers{other}');
+    await say('a', 'q');
+    assert.deepEqual(told(), ['a x3', 'a x1', 'a x1']);
+    await clock.advance(11 * 60_000);
+    await say('a');
+    assert.deepEqual(told(), ['a x3', 'a x1', 'a x1', 'a x1']);
+  });
+
+  test('from the tenth on, messages that differ are combined into one event with the newest', async () => {
+    const { say, told } = start();
+    for (let i = 1; i <= 12; i++) await say(`problem ${i}`);
+    assert.deepEqual(told().slice(0, 2), ['problem 1 x1', 'problem 2 x1']);
+    assert.deepEqual(told().slice(9), ['(combined from similar events): problem 12 x3']);
+  });
+
+  test('an object has a budget, which grows by one every five minutes', async () => {
+    const { say, told, clock } = start();
+    for (let i = 0; i < 40; i++) await say('a');
+    assert.deepEqual(told(), ['a x25']);
+    await say('a', 'q');
+    assert.deepEqual(told(), ['a x25', 'a x1']);
+    await clock.advance(5 * 60_000);
+    await say('a');
+    await say('a');
+    assert.deepEqual(told(), ['a x26', 'a x1']);
+  });
+
+  test('what could not be written is written when it happens again', async () => {
+    const { say, told, faults } = start();
+    faults.push(notFoundError({ group: '', resource: 'namespaces' }, 'default'), new Error('no connection'));
+    for (let i = 0; i < 3; i++) await say('a');
+    assert.deepEqual(told(), ['a x1']);
+  });
+});
