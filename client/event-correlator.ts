@@ -1,6 +1,7 @@
 // What becomes of an event before it is written, so that one noisy object does not fill the store: events about one object that differ
-// only in their message are combined from the tenth on, and each object has a budget of 25 that grows by one every five minutes.
-// Upstream: client-go/tools/record's EventAggregator and EventSourceObjectSpamFilter, with their defaults.
+// only in their message are combined from the tenth on, and each part of an object has a budget of 25 that grows by one every five minutes.
+// Upstream: client-go/tools/record's EventAggregator and EventSourceObjectSpamFilter, with their defaults; but there a pod of many
+// containers shares one budget and its start alone may use it up.
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../machinery/clock.ts';
 
@@ -45,10 +46,10 @@ export class EventCorrelator {
     this.#clock = clock;
   }
 
-  /** What to write for an event, or undefined when its object has said too much. */
+  /** What to write for an event, or undefined when too much has been said of that part of the object. */
   correlate(event: CandidateEvent): CorrelatedEvent | undefined {
     const combined = this.#combine(event);
-    return this.#spend(event.object) ? combined : undefined;
+    return this.#spend(`${event.object}\n${event.fieldPath}`) ? combined : undefined;
   }
 
   #combine({ object, fieldPath, type, reason, message }: CandidateEvent): CorrelatedEvent {
@@ -65,11 +66,11 @@ export class EventCorrelator {
     return { key: group, message: `(combined from similar events): ${message}` };
   }
 
-  #spend(object: string): boolean {
+  #spend(part: string): boolean {
     const nowMs = this.#clock.now();
-    const before = this.#budgets.get(object) ?? { left: burst, atMs: nowMs };
+    const before = this.#budgets.get(part) ?? { left: burst, atMs: nowMs };
     const left = Math.min(burst, before.left + (nowMs - before.atMs) / refillMs);
-    this.#budgets.set(object, { left: left < 1 ? left : left - 1, atMs: nowMs });
+    this.#budgets.set(part, { left: left < 1 ? left : left - 1, atMs: nowMs });
     return left >= 1;
   }
 }

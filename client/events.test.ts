@@ -70,11 +70,11 @@ describe('the event recorder', () => {
     assert.deepEqual(told().slice(9), ['(combined from similar events): problem 12 x3']);
   });
 
-  test('an object has a budget, which grows by one every five minutes', async () => {
+  test('a part of an object has a budget, which grows by one every five minutes', async () => {
     const { say, told, clock } = start();
     for (let i = 0; i < 40; i++) await say('a');
     assert.deepEqual(told(), ['a x25']);
-    await say('a', 'q');
+    await say('a', 'p', 'spec.containers{c}');
     assert.deepEqual(told(), ['a x25', 'a x1']);
     await clock.advance(5 * 60_000);
     await say('a');
