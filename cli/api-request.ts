@@ -71,6 +71,7 @@ export interface Condition {
   status: string;
   reason?: string;
   message?: string;
+  lastHeartbeatTime?: string;
 }
 
 export interface NodeSummary {
@@ -101,9 +102,11 @@ export async function* watchNode(layout: Layout, name: string, signal: AbortSign
   }
 }
 
-/** Undefined when a node is ready, else its own words about why not. */
-export function whyNotReady(node: NodeSummary): string | undefined {
+/** Undefined when a node is ready, else its own words about why not. What it said before `sinceMs` does not count. */
+export function whyNotReady(node: NodeSummary, sinceMs = 0): string | undefined {
   const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
-  if (!ready) return `node ${node.metadata.name} has not reported yet`;
+  const saidMs = Date.parse(ready?.lastHeartbeatTime ?? '') || 0;
+  // Times in the API are in whole seconds.
+  if (!ready || saidMs < Math.floor(sinceMs / 1000) * 1000) return `node ${node.metadata.name} has not reported yet`;
   return ready.status === 'True' ? undefined : (ready.message ?? ready.reason ?? 'it says that it is not ready');
 }

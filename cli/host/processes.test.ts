@@ -15,11 +15,12 @@ import {
 describe('parseStat', () => {
   const rest = '1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 100 200';
   const cases = [
-    { name: 'a plain name', text: `12 (node) S ${rest}`, state: 'S' },
-    { name: 'brackets and blanks in the name', text: `12 (a) R b) Z ${rest}`, state: 'Z' },
+    { name: 'a plain name', text: `12 (node) S ${rest}`, state: 'S', isEnding: false },
+    { name: 'brackets and blanks in the name', text: `12 (a) R b) Z ${rest}`, state: 'Z', isEnding: false },
+    { name: 'on its way out', text: `12 (init) S ${rest.replace('4194560', '4194564')}`, state: 'S', isEnding: true },
   ];
-  for (const { name, text, state } of cases) {
-    test(name, () => assert.deepEqual(parseStat(text), { state, startTicks: 4711 }));
+  for (const { name, text, state, isEnding } of cases) {
+    test(name, () => assert.deepEqual(parseStat(text), { state, isEnding, startTicks: 4711 }));
   }
 });
 

@@ -21,13 +21,17 @@ function readProc(path: string): string | undefined {
 
 interface Stat {
   state: string;
+  /** It is on its way out: killed, but not yet done with its end. */
+  isEnding: boolean;
   startTicks: number;
 }
 
-/** State letter and start time from the text of /proc/PID/stat; the command name in it may hold blanks and brackets. */
+const exitingFlag = 4; // PF_EXITING of the kernel
+
+/** What /proc/PID/stat says; the command name in it may hold blanks and brackets. */
 export function parseStat(text: string): Stat {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0]!, startTicks: Number(fields[19]) };
+  return { state: fields[0]!, isEnding: (Number(fields[6]) & exitingFlag) !== 0, startTicks: Number(fields[19]) };
 }
 
 /** The process with this pid, or undefined when there is none or it is a zombie. */
@@ -40,6 +44,15 @@ export function findProcess(pid: number): ProcessRef | undefined {
 
 export function isAlive(ref: ProcessRef): boolean {
   return findProcess(ref.pid)?.startTicks === ref.startTicks;
+}
+
+/**
+ * True when the process can still be entered. The first process of a namespace that was killed stays until all others in it have ended; until
+ * then it is alive, but its namespaces are no longer there.
+ */
+export function isEnterable(ref: ProcessRef): boolean {
+  const text = readProc(`/proc/${ref.pid}/stat`);
+  return isAlive(ref) && text !== undefined && !parseStat(text).isEnding;
 }
 
 /** A command line as /proc/PID/cmdline holds it. */

@@ -5,7 +5,7 @@ import type { CgroupTrees } from '../host/cgroups.ts';
 import { type Layout, unitFiles } from '../layout.ts';
 import type { NodeDriver } from '../nodes/driver.ts';
 import { ensureSupervisor } from '../supervisor/control.ts';
-import { type Plan, readProcesses, type UnitPlan, writePlan } from '../supervisor/plan.ts';
+import { type Plan, readUnitState, type UnitPlan, writePlan } from '../supervisor/plan.ts';
 import type { Program } from '../units.ts';
 import { messageOf, UserError } from '../user-error.ts';
 
@@ -54,7 +54,7 @@ export interface Waiting {
 /** Waits until a unit answers as it should. */
 export async function waitForUnit(context: UpContext, { unit, probe, signal }: Waiting): Promise<void> {
   const { layout, clock, waitMs } = context;
-  const restarts = () => readProcesses(layout.processesFile)?.units.find((u) => u.name === unit)?.restarts ?? 0;
+  const restarts = () => readUnitState(layout.processesFile, unit)?.restarts ?? 0;
   const restartsBefore = restarts();
   const deadline = clock.monotonicMs() + waitMs;
   const crashed = new AbortController();

@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram';
 import { decode, encode, RECURSION_DESIRED } from 'dns-packet';
 import { createIfAbsent, watchNode, whyNotReady } from '../api-request.ts';
 import { clusterDomain, type Layout } from '../layout.ts';
+import { readUnitState } from '../supervisor/plan.ts';
 import { nodeUnits } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
 import { apiserverStep } from './control-plane.ts';
@@ -24,20 +25,27 @@ export const nodeReadyStep: Step<UpContext> = {
   async run(context, signal) {
     startNodeUnit(context, 'kubelet');
     for (const node of context.layout.nodes) {
-      const probe = (during: AbortSignal) => watchUntilReady(context, node.name, during);
-      await waitForUnit(context, { unit: `${node.unitPrefix}kubelet`, signal, probe });
+      const kubelet = `${node.unitPrefix}kubelet`;
+      const probe = (during: AbortSignal) => watchUntilReady(context, { name: node.name, kubelet }, during);
+      await waitForUnit(context, { unit: kubelet, signal, probe });
     }
     return undefined;
   },
 };
 
-/** Follows the node until it is Ready. Resolves to what it last said when that takes too long. */
-async function watchUntilReady(context: UpContext, name: string, signal: AbortSignal): Promise<string | undefined> {
+/** Follows the node until its present kubelet says that it is Ready. Resolves to what it last said when that takes too long. */
+async function watchUntilReady(
+  context: UpContext,
+  { name, kubelet }: { name: string; kubelet: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
   let missing: string | undefined = `node ${name} has not registered yet`;
   const ended = AbortSignal.any([signal, AbortSignal.timeout(context.waitMs)]);
+  const startOfKubelet = () =>
+    Date.parse(readUnitState(context.layout.processesFile, kubelet)?.startedAt ?? '') || Number.POSITIVE_INFINITY;
   try {
     for await (const node of watchNode(context.layout, name, ended)) {
-      missing = whyNotReady(node);
+      missing = whyNotReady(node, startOfKubelet());
       if (missing === undefined) return undefined;
     }
   } catch (err) {

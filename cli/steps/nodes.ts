@@ -1,7 +1,7 @@
 // Step: the nodes are booted and their container runtimes answer.
 import { connect } from 'node:net';
 import { insideNode, onHost } from '../layout.ts';
-import { readProcesses } from '../supervisor/plan.ts';
+import { readUnitState } from '../supervisor/plan.ts';
 import { nodeUnits } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
 import { credentialsStep } from './credentials.ts';
@@ -29,8 +29,7 @@ export const nodesStep: Step<UpContext> = {
 };
 
 function probeRunning({ layout }: UpContext, name: string): string | undefined {
-  const state = readProcesses(layout.processesFile)?.units.find((unit) => unit.name === name)?.state;
-  return state === 'running' ? undefined : 'it has not booted yet';
+  return readUnitState(layout.processesFile, name)?.state === 'running' ? undefined : 'it has not booted yet';
 }
 
 function probeSocket(path: string): Promise<undefined> {

@@ -55,6 +55,11 @@ export function readProcesses(file: string): Processes | undefined {
   return text === undefined ? undefined : (JSON.parse(text) as Processes);
 }
 
+/** What is noted of one unit. */
+export function readUnitState(processesFile: string, name: string): UnitState | undefined {
+  return readProcesses(processesFile)?.units.find((unit) => unit.name === name);
+}
+
 export function writeProcesses(file: string, processes: Processes): void {
   writeFileAtomic(file, JSON.stringify(processes, null, 2), { durable: false });
 }

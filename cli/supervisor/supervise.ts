@@ -43,7 +43,7 @@ export function supervise(runDir: string, proc: NodeJS.Process): void {
   const host: UnitHost = {
     clock: realClock,
     spawn: (plan, nodePid) => spawnUnit(plan, nodePid, proc.env),
-    nodePidOf: (plan) => (plan.inside === undefined ? undefined : units.get(plan.inside)?.pid),
+    nodePidOf: (plan) => (plan.inside === undefined ? undefined : units.get(plan.inside)?.enterablePid),
     changed: noteSoon,
     log: (message) => proc.stdout.write(`${new Date(realClock.now()).toISOString()} ${message}\n`),
   };

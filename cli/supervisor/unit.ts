@@ -18,6 +18,7 @@ import {
   findDescendant,
   findProcess,
   isAlive,
+  isEnterable,
   type ProcessRef,
   startedAtMs,
 } from '../host/processes.ts';
@@ -61,8 +62,9 @@ export class Unit {
     return this.#state;
   }
 
-  get pid(): number | undefined {
-    return this.#ref?.pid;
+  /** The process, for those that want to enter its namespaces: undefined once it is ending. */
+  get enterablePid(): number | undefined {
+    return this.#ref && isEnterable(this.#ref) ? this.#ref.pid : undefined;
   }
 
   /** Takes over a process that already runs; `before` is what an earlier supervisor noted of it. */

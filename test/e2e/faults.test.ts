@@ -1,9 +1,11 @@
 // Every process of a cluster is killed in turn while an application serves: nobody notices. The node's own first process is left out: its end is the node's end.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
+import { findProcess, signalProcess } from '../../cli/host/processes.ts';
 import { realClock } from '../../machinery/clock.ts';
 import { type E2eCluster, startCluster } from '../environment/cluster.ts';
 import { eventually } from '../environment/kubectl.ts';
@@ -143,5 +145,31 @@ describe('faults', { skip: needsRoot, timeout: 240_000 }, () => {
       15_000,
     );
     assert.ok(realClock.monotonicMs() - startedMs < 15_000);
+  });
+
+  test('after SIGKILL of everything at once, up brings back what was there', async () => {
+    const { kubectl, cluster: k8ts, name } = cluster;
+    kubectl.get('create', 'configmap', 'kept', '--from-literal=a=b');
+    const { stdout } = spawnSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' });
+    const all = stdout
+      .split('\n')
+      .filter((line) => line.includes(`k8ts/${name}`) || line.includes(`k8ts-node ${name}/`));
+    for (const line of all) {
+      const ref = findProcess(Number.parseInt(line, 10));
+      if (ref) signalProcess(ref, 'SIGKILL');
+    }
+    assert.equal(k8ts.status().ready, false);
+    const up = k8ts.run('up');
+    assert.equal(up.code, 0, up.stdout + up.stderr);
+    assert.deepEqual(k8ts.status().problems, []);
+    assert.equal(kubectl.json('get', 'configmap', 'kept').data.a, 'b');
+    await eventually('the same pods run again', () => {
+      const statuses = kubectl
+        .json('get', 'pods', '-l', 'app=nginx')
+        .items.map((p: any) => p.status.containerStatuses[0]);
+      return statuses.every((s: any) => s.restartCount === 1 && s.ready) || undefined;
+    });
+    const { clusterIP } = kubectl.json('get', 'service', 'nginx-deployment').spec;
+    await eventually('the service answers', async () => (await statusOf(`http://${clusterIP}/`)) === 200 || undefined);
   });
 });
