@@ -59,6 +59,8 @@ export function supervise(runDir: string, proc: NodeJS.Process): void {
     notedBefore = [];
   };
 
+  // A full disk costs log lines, not the supervisor.
+  proc.stdout.on('error', () => undefined);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     proc.on(signal, () => {
       rmSync(files.pidFile, { force: true });
