@@ -68,7 +68,7 @@ export async function waitForUnit(context: UpContext, { unit, probe, signal }: W
   let roomSeenMs = clock.monotonicMs();
   try {
     for (;;) {
-      missing = await probe(ended).catch(messageOf);
+      missing = isOfPlan(context, unit) ? await probe(ended).catch(messageOf) : 'it has not been started yet';
       if (missing === undefined) return;
       signal.throwIfAborted();
       if (crashed.signal.aborted) throw explainUnit(layout, unit, messageOf(crashed.signal.reason));
@@ -80,6 +80,12 @@ export async function waitForUnit(context: UpContext, { unit, probe, signal }: W
   } finally {
     watcher.close();
   }
+}
+
+/** True once the process that runs is the planned one: the one that it replaces may answer for a while. */
+function isOfPlan({ plan, layout }: UpContext, unit: string): boolean {
+  const state = readUnitState(layout.processesFile, unit);
+  return state?.state === 'running' && state.revision === plan.units.find(({ name }) => name === unit)?.revision;
 }
 
 /** An error that says what is wrong with a unit, with the end of its log: on failure the log itself may be removed. */

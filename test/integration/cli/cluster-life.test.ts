@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, utimesSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -53,6 +53,26 @@ describe('a cluster', { skip: needsRoot }, () => {
     const again = cluster.run('down');
     assert.equal(again.code, 0);
     assert.match(again.stdout, /There is no cluster/);
+  });
+
+  test('runs the newest build after an up, each component once', () => {
+    using cluster = testCluster('rebuilt');
+    assert.equal(cluster.run('up').code, 0);
+    const pids = () => new Map(cluster.status().components.map(({ name, pid }) => [name, pid]));
+    const before = pids();
+    const now = new Date();
+    utimesSync(join(projectRoot, 'dist/bin/k8ts.mjs'), now, now);
+    assert.equal(cluster.run('up').code, 0);
+    const status = cluster.status();
+    assert.deepEqual(status.problems, []);
+    for (const { name, pid, restarts } of status.components) {
+      assert.equal(restarts, 0, name);
+      const ours = !['etcd', 'node'].includes(name);
+      assert.equal(pid !== before.get(name), ours, `${name}: ${before.get(name)}, then ${pid}`);
+    }
+    const after = pids();
+    assert.match(cluster.run('up').stdout, /All is well/);
+    assert.deepEqual(pids(), after);
   });
 
   test('starts etcd again within two seconds, with and without the supervisor that started it', async () => {
