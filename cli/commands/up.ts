@@ -157,7 +157,14 @@ async function rollBack(context: UpContext, stateWasThere: boolean, cause: unkno
   try {
     await teardown(context, { keepData: stateWasThere });
   } catch (err) {
-    throw new AggregateError([cause, err], `up failed (${messageOf(cause)}), and so did removing what it had made`);
+    throw new UserError(`up failed: ${messageOf(cause)}`, {
+      hint: [
+        ...(cause instanceof UserError && cause.hint !== undefined ? [cause.hint] : []),
+        `Removing what it had made failed as well: ${messageOf(err)}`,
+        `./k8ts down --name ${context.layout.name} removes it.`,
+      ].join('\n'),
+      cause: new AggregateError([cause, err]),
+    });
   }
 }
 

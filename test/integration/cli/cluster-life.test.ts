@@ -1,6 +1,5 @@
 // A cluster's life as its user sees it: up, up again, crashes of its processes, down without a trace.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, utimesSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -100,29 +99,6 @@ describe('a cluster', { skip: needsRoot }, () => {
     await restarted(cluster, 'node', before);
     assert.equal(cluster.run('up').code, 0);
   });
-
-  for (const afterMs of [150, 400, 700]) {
-    test(`leaves nothing when everything is killed ${afterMs} ms into up`, async () => {
-      using cluster = testCluster(`kill${afterMs}`);
-      const args = ['up', '--name', cluster.name, '--kubeconfig', cluster.kubeconfig];
-      const up = spawn(join(projectRoot, 'k8ts'), args, { stdio: 'ignore' });
-      const ended = once(up, 'exit');
-      await realClock.sleep(afterMs);
-      up.kill('SIGKILL');
-      await ended;
-      const { stdout } = spawnSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' });
-      for (const line of stdout.split('\n').filter((text) => text.includes(cluster.name))) {
-        const ref = findProcess(Number.parseInt(line, 10));
-        if (ref) process.kill(ref.pid, 'SIGKILL');
-      }
-      const layout = loadCluster(cluster.name, defaultRoots);
-      assert.equal(cluster.run('down').code, 0);
-      if (layout) {
-        const left = tracesOf(cluster.name, layout.bridge).filter((line) => !line.includes('defunct'));
-        assert.deepEqual(left, []);
-      }
-    });
-  }
 
   test('keeps its data when asked to', () => {
     using cluster = testCluster('keep');
