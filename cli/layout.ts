@@ -79,6 +79,8 @@ export interface Layout {
   pkiDir: string;
   kubeconfigDir: string;
   etcdDir: string;
+  /** Is there from before etcd first starts until it first answers: what lies in its folder meanwhile is of no worth. */
+  etcdUnfinishedFile: string;
   specFile: string;
   planFile: string;
   processesFile: string;
@@ -129,6 +131,7 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
     pkiDir: join(stateDir, 'pki'),
     kubeconfigDir: join(stateDir, 'kubeconfigs'),
     etcdDir: join(stateDir, 'etcd'),
+    etcdUnfinishedFile: join(stateDir, 'etcd.unfinished'),
     specFile: specFileOf(name, roots),
     planFile: join(runDir, 'plan.json'),
     processesFile: join(runDir, 'processes.json'),

@@ -52,7 +52,7 @@ async function endControlPlane(context: TeardownContext): Promise<void> {
 }
 
 // cluster.json last, so that a teardown that is cut short can be repeated.
-const ownState = ['etcd', 'kubeconfigs', 'logs', 'nodes', 'pki', 'cluster.json'];
+const ownState = ['etcd', 'etcd.unfinished', 'kubeconfigs', 'logs', 'nodes', 'pki', 'cluster.json'];
 
 /** Removes the cluster's part of the state folder, and the folder unless something of the user's is in or on it. */
 function removeState(layout: Layout): void {

@@ -29,7 +29,10 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
   const { layout } = context;
   const files = pkiFiles(layout);
   return [
-    hostUnit(context, 'etcd', etcdCommand(layout), [files.etcdServer, files.etcdCa]),
+    {
+      ...hostUnit(context, 'etcd', etcdStart(layout), [files.etcdServer, files.etcdCa]),
+      becomes: etcdCommand(layout),
+    },
     componentUnit(context, 'apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca]),
     componentUnit(context, 'controllers', controllersFlags(layout), [files.controllers, files.ca]),
     componentUnit(context, 'scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
@@ -82,6 +85,20 @@ function componentUnit(context: UnitContext, component: Component, flags: FlagVa
   const unit = hostUnit(context, component, [node, bundle, component, ...toFlags(flags)], inputs);
   return { ...unit, revision: `${stampOf(bundle)},${unit.revision}` };
 }
+
+// An etcd that was killed within the first moments of a new store never elects itself leader again: such a store is
+// made anew. $1 says that it is unfinished, $2 is its folder; the rest is the command.
+const etcdStartScript = '[ ! -e "$1" ] || rm -rf "$2"; shift 2; exec "$@"';
+
+const etcdStart = (layout: Layout) => [
+  'sh',
+  '-c',
+  etcdStartScript,
+  'sh',
+  layout.etcdUnfinishedFile,
+  layout.etcdDir,
+  ...etcdCommand(layout),
+];
 
 function etcdCommand(layout: Layout): string[] {
   const { etcdServer, etcdCa } = pkiFiles(layout);

@@ -1,5 +1,17 @@
 // Small files that other processes read while we write them: each is replaced as a whole or not at all.
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, UserError } from '../user-error.ts';
 
@@ -25,6 +37,18 @@ export function writeFileAtomic(
   } catch (err) {
     rmSync(temporary, { force: true });
     throw explainWriteError(path, err);
+  }
+}
+
+/** Removes a file so that it stays removed when the machine loses its power. */
+export function removeDurably(path: string): void {
+  if (!existsSync(path)) return;
+  rmSync(path);
+  const dir = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(dir);
+  } finally {
+    closeSync(dir);
   }
 }
 

@@ -1,4 +1,6 @@
 // Step: etcd runs and is healthy.
+import { existsSync } from 'node:fs';
+import { removeDurably, writeFileAtomic } from '../host/files.ts';
 import { controlPlaneUnits, etcdMetricsUrl } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
 import { credentialsStep } from './credentials.ts';
@@ -8,11 +10,14 @@ export const etcdStep: Step<UpContext> = {
   title: 'etcd',
   after: [credentialsStep.title],
   async run(context, signal) {
+    const { etcdDir, etcdUnfinishedFile } = context.layout;
+    if (!existsSync(etcdDir)) writeFileAtomic(etcdUnfinishedFile, '');
     startUnits(
       context,
       controlPlaneUnits(context).filter((unit) => unit.name === 'etcd'),
     );
     await waitForUnit(context, { unit: 'etcd', signal, probe: (during) => probeEtcd(context, during) });
+    removeDurably(etcdUnfinishedFile);
     return undefined;
   },
 };

@@ -72,7 +72,7 @@ const newClusterBytes = 62 * 1024 * 1024;
 
 /** Fails when a new cluster does not fit on the disk that holds its state. */
 export function requireDiskSpace(layout: Layout): void {
-  if (existsSync(join(layout.etcdDir, 'member'))) return;
+  if (existsSync(join(layout.etcdDir, 'member')) && !existsSync(layout.etcdUnfinishedFile)) return;
   let dir = layout.stateDir;
   while (!existsSync(dir)) dir = dirname(dir);
   const { bavail, bsize } = statfsSync(dir);

@@ -1,9 +1,9 @@
 // A cluster's life as its user sees it: up, up again, crashes of its processes, down without a trace.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readFileSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { loadCluster } from '../../../cli/cluster-store.ts';
 import { findProcess } from '../../../cli/host/processes.ts';
@@ -98,6 +98,25 @@ describe('a cluster', { skip: needsRoot }, () => {
     process.kill(before, 'SIGKILL');
     await restarted(cluster, 'node', before);
     assert.equal(cluster.run('up').code, 0);
+  });
+
+  test('a store that was never finished is made anew, any other is left alone', () => {
+    using cluster = testCluster('unfinished');
+    const dir = `/var/lib/k8ts/${cluster.name}`;
+    const torn = join(dir, 'etcd/member/wal/0000000000000000-0000000000000000.wal');
+    assert.equal(cluster.run('up').code, 0);
+    assert.equal(cluster.run('down', '--keep-data').code, 0);
+    rmSync(join(dir, 'etcd'), { recursive: true });
+    mkdirSync(dirname(torn), { recursive: true });
+    writeFileSync(torn, 'torn');
+    const refused = cluster.run('up', '--wait', '5s');
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /etcd does not work/);
+    assert.ok(existsSync(torn));
+    writeFileSync(join(dir, 'etcd.unfinished'), '');
+    const { code, stderr } = cluster.run('up');
+    assert.equal(code, 0, stderr);
+    assert.ok(!existsSync(join(dir, 'etcd.unfinished')));
   });
 
   test('keeps its data when asked to', () => {
