@@ -11,6 +11,7 @@ import { namespaceController } from './namespace/namespace.ts';
 import { nodeIpamController } from './node/node-ipam.ts';
 import { nodeLifecycleController } from './node/node-lifecycle.ts';
 import type { NodeRangeOptions } from './node/node-ranges.ts';
+import { nodeTtlController } from './node/node-ttl.ts';
 import { podGarbageCollector } from './node/pod-garbage-collector.ts';
 import { taintEvictionController } from './node/taint-eviction.ts';
 import { replicaSetController } from './replicaset.ts';
@@ -32,6 +33,7 @@ export function createControllers({ rootCaPem, nodeRanges }: ControllerOptions):
     ...(rootCaPem === undefined ? [] : [toLoop(rootCaPublisher(rootCaPem))]),
     ...(nodeRanges === undefined ? [] : [toLoop(nodeIpamController(nodeRanges))]),
     toLoop(nodeLifecycleController),
+    toLoop(nodeTtlController),
     toLoop(namespaceController),
     toLoop(replicaSetController),
     toLoop(deploymentController),
