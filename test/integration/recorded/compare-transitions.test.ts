@@ -1,7 +1,7 @@
 // What the comparison of lives lets pass, and what not.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { compareTransitions } from './recorded-transitions.ts';
+import { compareTransitions } from './compare-transitions.ts';
 
 const pending = 'Pending | c=waiting:ContainerCreating | !Ready';
 const running = 'Running | c=running ready | Ready';
