@@ -31,9 +31,10 @@ export function describePod({ type, object: { metadata, status } }: WatchEvent):
 const partsOf = (row: string) => row.split(' | ');
 const restartsIn = (row: string) => Math.max(0, ...[...row.matchAll(/ r(\d+)/g)].map((m) => Number(m[1])));
 
-/** Whether every part of a row stands in one of its neighbours: nothing is new in it. */
+/** Whether every part of a row stands in one of its neighbours: nothing is new in it. On its way to an end a pod runs. */
 function isStepBetween(row: string, neighbours: readonly (string | undefined)[]): boolean {
   const known = new Set(neighbours.flatMap((n) => (n === undefined ? [] : partsOf(n))));
+  if (known.has('Pending') && (known.has('Succeeded') || known.has('Failed'))) known.add('Running');
   return partsOf(row).every((part) => known.has(part));
 }
 

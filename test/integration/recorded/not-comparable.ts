@@ -74,6 +74,11 @@ export const anyOrder: readonly { scenario: string; path: RegExp; why: string }[
 /** Events that may be told or not; with `count`, that may be counted more or less often. */
 export const otherEvents: readonly { scenario: string; event: RegExp; count?: true; why: string }[] = [
   {
+    scenario: 'probe-failure-messages',
+    event: /: \(combined from similar events\): /,
+    why: 'the tenth message is combined with the others, whichever it is',
+  },
+  {
     scenario: 'job-onfailure-backofflimit',
     event: /^Pod\/j-\S+ spec\.containers\{c\} Warning BackOff /,
     why: 'the job ends the pod as soon as it knows, which can be before the kubelet says that it waits',
