@@ -1,6 +1,7 @@
 // What was done to the recorded objects while they lived, and what else was recorded of them. A lifecycle that is not listed here is created
 // and waited for.
 import assert from 'node:assert/strict';
+import { BlockList } from 'node:net';
 import { realClock } from '../../../machinery/clock.ts';
 import type { WatchEvent } from '../../environment/watch-log.ts';
 import { compareEvents } from '../recorded/compare-events.ts';
@@ -36,6 +37,26 @@ async function untilNodeEvents(replay: Replay, reason = /./): Promise<void> {
       if (object.involvedObject.kind === 'Node' && reason.test(object.reason)) newest.set(object.metadata.name, object);
     return compareEvents(name, result.nodeEvents, [...newest.values()], replay.masks);
   });
+}
+
+/** Figures are written as they were recorded, and the range that controllers gave the node is the one that its pods live in. */
+function checkNode({ spec, status }: any, pods: readonly WatchEvent[]): void {
+  const { capacity, allocatable } = status;
+  for (const figures of [capacity, allocatable]) {
+    assert.match(figures.cpu, /^\d+$/);
+    assert.match(figures.memory, /^\d+Ki$/);
+  }
+  assert.match(capacity['ephemeral-storage'], /^\d+Ki$/);
+  assert.match(allocatable['ephemeral-storage'], /^\d+$/);
+  const [network, bits] = spec.podCIDR.split('/');
+  const range = new BlockList();
+  range.addSubnet(network, Number(bits));
+  const addresses = pods.map(({ object }) => object.status.podIP).filter(Boolean);
+  assert.ok(addresses.length > 0, 'no pod has an address');
+  assert.deepEqual(
+    addresses.filter((ip) => !range.check(ip)),
+    [],
+  );
 }
 
 /** `MemoryPressure=False(KubeletHasSufficientMemory: ...); ... | taints: key:Effect,...` */
@@ -107,6 +128,7 @@ export const steps: Record<string, Steps> = {
     };
     for (const [name, path] of Object.entries(paths))
       assert.deepEqual(replay.compare(name, result[name], (await cluster.request('GET', path)).body), []);
+    checkNode((await cluster.request('GET', paths.node!)).body, cluster.pods.entries);
     await untilNodeEvents(replay);
   },
 
@@ -151,6 +173,7 @@ export const steps: Record<string, Steps> = {
     await replay.until('ready', isReady);
     const from = nodeEntries(replay).length;
     const before = describeNode(nodeEntries(replay).at(-1)!);
+    // One that ends is started again; one that stands still is as silent.
     const kubelet = cluster.pidOf('kubelet');
     const startMs = realClock.monotonicMs();
     process.kill(kubelet, 'SIGSTOP');
