@@ -36,6 +36,19 @@ function send(layout: Layout, { method, path, body }: Outgoing, signal: AbortSig
 
 const get = (layout: Layout, path: string, signal: AbortSignal) => send(layout, { method: 'GET', path }, signal);
 
+/** An answer that is not what was hoped for, in the server's own words where it has some. */
+function refusal(what: string, response: IncomingMessage, text: string): Error {
+  return new Error(`${what} answers ${response.statusCode}: ${statusMessageOf(text) ?? text.trim()}`);
+}
+
+function statusMessageOf(text: string): string | undefined {
+  try {
+    return (JSON.parse(text) as { message?: string }).message;
+  } catch {
+    return undefined; // not a Status: the text speaks for itself
+  }
+}
+
 async function readText(response: IncomingMessage): Promise<string> {
   let text = '';
   for await (const piece of response.setEncoding('utf8')) text += piece;
@@ -62,8 +75,7 @@ export async function createIfAbsent(
   const response = await send(layout, { method: 'POST', path, body }, signal);
   const text = await readText(response);
   const exists = response.statusCode === 409 && text.includes('"AlreadyExists"');
-  if (response.statusCode !== 201 && !exists)
-    throw new Error(`creating at ${path} answers ${response.statusCode}: ${text.trim()}`);
+  if (response.statusCode !== 201 && !exists) throw refusal(`creating at ${path}`, response, text);
 }
 
 export interface Condition {
@@ -82,7 +94,7 @@ export interface NodeSummary {
 export async function listNodes(layout: Layout, signal: AbortSignal): Promise<NodeSummary[]> {
   const response = await get(layout, '/api/v1/nodes', signal);
   const text = await readText(response);
-  if (response.statusCode !== 200) throw new Error(`listing nodes answers ${response.statusCode}: ${text.trim()}`);
+  if (response.statusCode !== 200) throw refusal('listing nodes', response, text);
   return (JSON.parse(text) as { items: NodeSummary[] }).items;
 }
 

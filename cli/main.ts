@@ -13,5 +13,7 @@ if (isComponent(name)) {
 } else {
   const { runCommandLine } = await import('./program.ts');
   const bundle = fileURLToPath(import.meta.url);
-  process.exitCode = await runCommandLine(process.argv.slice(2), { node: process.execPath, bundle });
+  const code = await runCommandLine(process.argv.slice(2), { node: process.execPath, bundle });
+  // A command that did its work may have said that not all is well.
+  if (code !== 0) process.exitCode = code;
 }

@@ -1,8 +1,8 @@
 // The processes of a cluster and their command lines: the one table that says what runs where with which flags.
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Component } from './components.ts';
 import { type CgroupTrees, procsFiles } from './host/cgroups.ts';
+import { stampOf } from './host/files.ts';
 import { clusterDomain, insideNode, type Layout, type NodeLayout, nodeMaskSize, onHost, unitFiles } from './layout.ts';
 import { bootScriptFile, nodeCommand } from './nodes/boot-script.ts';
 import { nodePki, pkiFiles } from './pki/plan.ts';
@@ -17,8 +17,6 @@ export interface Program {
 type FlagValues = Record<string, string | number>;
 
 const toFlags = (values: FlagValues) => Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)]);
-
-const stampOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 interface UnitContext {
   layout: Layout;

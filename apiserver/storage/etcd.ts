@@ -3,6 +3,7 @@
 // Watches and ranges have connections of their own, so that a big range never starves a watch.
 import { noop } from 'cockatiel';
 import { Etcd3, type IKeyValue, type ITxnRequest, type IWatchResponse } from 'etcd3';
+import { StatusError } from '../../machinery/errors.ts';
 
 export interface EtcdOptions {
   /** `https://127.0.0.1:2379` */
@@ -32,9 +33,17 @@ export type SwapResult = { done: true; revision: number } | { done: false; curre
 /** The revision asked for is gone. */
 export class CompactedError extends Error {}
 /** etcd did not answer, or not in time: whether a write happened is unknown. */
-export class EtcdUnavailableError extends Error {}
+export class EtcdUnavailableError extends StatusError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(503, 'ServiceUnavailable', message, options);
+  }
+}
 /** etcd refused a write for lack of space. */
-export class EtcdNoSpaceError extends Error {}
+export class EtcdNoSpaceError extends StatusError {
+  constructor(options: { cause?: unknown } = {}) {
+    super(500, '', 'etcdserver: mvcc: database space exceeded', options);
+  }
+}
 
 const callDeadlineMs = 10_000;
 
@@ -184,11 +193,17 @@ export class EtcdClient implements Etcd {
       const message = err instanceof Error ? err.message : String(err);
       if (message.includes('has been compacted')) throw new CompactedError(message, { cause: err });
       if (message.includes('database space exceeded') || message.includes('no space')) {
-        throw new EtcdNoSpaceError('etcdserver: mvcc: database space exceeded', { cause: err });
+        throw new EtcdNoSpaceError({ cause: err });
       }
-      throw new EtcdUnavailableError(`etcd: ${message}`, { cause: err });
+      throw new EtcdUnavailableError(explainFailure(message), { cause: err });
     }
   }
+}
+
+/** The words of a failed gRPC call without gRPC's wrapping. */
+function explainFailure(message: string): string {
+  const reason = /Last error: (?:Error: )?(.*?)\.? Resolution note:/.exec(message)?.[1] ?? message;
+  return `etcd does not answer, its log says why: ${reason}`;
 }
 
 function connect(options: EtcdOptions): Etcd3 {

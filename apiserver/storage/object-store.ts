@@ -1,16 +1,9 @@
 // Objects in etcd, kind by kind: reads come from the watch cache, writes are compare-and-swap transactions.
 // Knows nothing of admission, validation or HTTP. Upstream: apiserver's storage.Interface.
-import {
-  alreadyExistsError,
-  type GroupResource,
-  internalError,
-  notFoundError,
-  StatusError,
-  unavailableError,
-} from '../../machinery/errors.ts';
+import { alreadyExistsError, type GroupResource, notFoundError } from '../../machinery/errors.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import { type Etcd, type EtcdEntry, EtcdNoSpaceError, EtcdUnavailableError } from './etcd.ts';
+import type { Etcd, EtcdEntry } from './etcd.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { decodeStored, encodeStored, keyPrefixOf, StoredObject, storageKey } from './stored-object.ts';
 import type { WatchCache } from './watch-cache.ts';
@@ -40,7 +33,7 @@ export class ObjectStore {
 
   /** The object as of now or later. `atLeast` 0 takes whatever the cache has. */
   async get(kind: Kind, namespace: string, name: string, atLeast?: number): Promise<StoredObject> {
-    if (atLeast === undefined) await translate(this.cache.waitConsistent());
+    if (atLeast === undefined) await this.cache.waitConsistent();
     else if (atLeast > 0) await this.cache.waitFor(atLeast);
     const found = this.peek(kind, namespace, name);
     if (!found) throw notFoundError(groupResourceOf(kind), name);
@@ -49,7 +42,7 @@ export class ObjectStore {
 
   /** The object straight from etcd, past the cache. */
   async read(kind: Kind, namespace: string, name: string): Promise<StoredObject | undefined> {
-    const entry = await translate(this.#etcd.get(storageKey(kind, namespace, name)));
+    const entry = await this.#etcd.get(storageKey(kind, namespace, name));
     return entry && decodeEntry(entry);
   }
 
@@ -67,7 +60,7 @@ export class ObjectStore {
   }
 
   async #put(kind: Kind, key: string, object: KubeObject, revision: number): Promise<WriteResult> {
-    const result = await translate(this.#etcd.put(key, encodeStored(object, kind), revision));
+    const result = await this.#etcd.put(key, encodeStored(object, kind), revision);
     if (!result.done) return { done: false, current: result.current && decodeEntry(result.current) };
     const metadata = { ...object.metadata, resourceVersion: String(result.revision) };
     const { kind: _k, apiVersion: _a, ...rest } = object;
@@ -77,7 +70,7 @@ export class ObjectStore {
 
   /** Deletes `old` if it still stands. */
   async remove(old: StoredObject): Promise<WriteResult> {
-    const result = await translate(this.#etcd.delete(old.key, old.revision));
+    const result = await this.#etcd.delete(old.key, old.revision);
     if (result.done) return { done: true, stored: old };
     return { done: false, current: result.current && decodeEntry(result.current) };
   }
@@ -92,16 +85,4 @@ export class ObjectStore {
 
 function decodeEntry(entry: EtcdEntry): StoredObject {
   return decodeStored(entry.key, entry.value, entry.modRevision);
-}
-
-/** etcd's failures as the answers clients get. */
-async function translate<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (err) {
-    if (err instanceof StatusError) throw err;
-    if (err instanceof EtcdNoSpaceError) throw new StatusError(500, '', err.message, { cause: err });
-    if (err instanceof EtcdUnavailableError) throw unavailableError(err.message, err);
-    throw internalError(err instanceof Error ? err.message : String(err), err);
-  }
 }

@@ -20,7 +20,7 @@ import { nodesStep } from '../steps/nodes.ts';
 import { requireDiskSpace, requireFreePorts, requirePrograms, requireRoot } from '../steps/prerequisites.ts';
 import { runSteps } from '../steps/run-steps.ts';
 import { userAccessStep } from '../steps/user-access.ts';
-import { findSupervisor } from '../supervisor/control.ts';
+import { endOutdatedSupervisor, findSupervisor } from '../supervisor/control.ts';
 import { commandOf, readPlan, type UnitPlan } from '../supervisor/plan.ts';
 import { teardown } from '../teardown.ts';
 import { controlPlaneUnits, nodeUnits, type Program } from '../units.ts';
@@ -73,6 +73,7 @@ async function upLocked(options: UpOptions, program: Program): Promise<void> {
     if (!before.running) await requireFreePorts(layout);
     requireDiskSpace(layout);
     makeGroup(context.trees, layout.controlPlaneCgroup);
+    await endOutdatedSupervisor(layout, program);
     await runSteps(steps, context, { progress, signal: interrupt.signal });
     keepOnlyUnits(
       context,
@@ -156,7 +157,14 @@ async function rollBack(context: UpContext, stateWasThere: boolean, cause: unkno
   try {
     await teardown(context, { keepData: stateWasThere });
   } catch (err) {
-    throw new AggregateError([cause, err], `up failed (${messageOf(cause)}), and so did removing what it had made`);
+    throw new UserError(`up failed: ${messageOf(cause)}`, {
+      hint: [
+        ...(cause instanceof UserError && cause.hint !== undefined ? [cause.hint] : []),
+        `Removing what it had made failed as well: ${messageOf(err)}`,
+        `./k8ts down --name ${context.layout.name} removes it.`,
+      ].join('\n'),
+      cause: new AggregateError([cause, err]),
+    });
   }
 }
 

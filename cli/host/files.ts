@@ -1,5 +1,5 @@
 // Small files that other processes read while we write them: each is replaced as a whole or not at all.
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, UserError } from '../user-error.ts';
 
@@ -53,4 +53,9 @@ export function readIfExists(path: string): string | undefined {
     if (errnoOf(err) === 'ENOENT' || errnoOf(err) === 'ENOTDIR') return undefined;
     throw err;
   }
+}
+
+/** Changes when a file is replaced: when it was last written, or nothing where there is none. */
+export function stampOf(file: string): string {
+  return String(statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? '');
 }

@@ -1,7 +1,7 @@
 // The host's side of a cluster's network: the bridge, the routes to pods and services, and the way out for pods.
 // Nothing addressed to a pod or service can leave the machine: `unreachable` routes with a worse metric back the
 // real ones, and are there before them.
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from '../layout.ts';
 import { errnoOf } from '../user-error.ts';
@@ -17,7 +17,7 @@ export async function makeNetwork(layout: Layout): Promise<void> {
   const lines = [
     `route replace unreachable ${layout.podSubnet} metric ${lastResortMetric}`,
     `route replace unreachable ${layout.serviceSubnet} metric ${lastResortMetric}`,
-    ...(existsSync(`/sys/class/net/${bridge}`) ? [] : [`link add ${bridge} type bridge`]),
+    ...(linkExists(bridge) ? [] : [`link add ${bridge} type bridge`]),
     `link set ${bridge} up`,
     `address replace ${layout.hostAddress}/24 dev ${bridge}`,
     ...layout.nodes.map((node) => `route replace ${node.podSubnet} via ${node.address} dev ${bridge}`),
@@ -30,13 +30,20 @@ export async function makeNetwork(layout: Layout): Promise<void> {
 /** Removes what makeNetwork made, whatever of it is there. Returns whether there was anything. */
 export async function removeNetwork(layout: Layout): Promise<void> {
   await closeEgress(layout);
-  if (existsSync(`/sys/class/net/${layout.bridge}`)) await run('ip', ['link', 'delete', layout.bridge]);
+  if (linkExists(layout.bridge)) await run('ip', ['link', 'delete', layout.bridge]);
   for (const subnet of [layout.podSubnet, layout.serviceSubnet]) {
     await ignoring(
       /No such process/,
       run('ip', ['route', 'delete', 'unreachable', subnet, 'metric', String(lastResortMetric)]),
     );
   }
+}
+
+/** True when this network namespace has such a link; what is mounted at /sys may show another namespace's. */
+export function linkExists(name: string): boolean {
+  return readFileSync('/proc/net/dev', 'utf8')
+    .split('\n')
+    .some((line) => line.trimStart().startsWith(`${name}:`));
 }
 
 async function ignoring(pattern: RegExp, command: Promise<string>): Promise<void> {

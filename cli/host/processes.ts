@@ -114,6 +114,15 @@ export async function endProcess(ref: ProcessRef, graceMs: number): Promise<void
   await waitForExit(ref, 5_000);
 }
 
+/** Kills a process that leads a group of its own, with all that it has started there. */
+export function endGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code !== 'ESRCH') throw err;
+  }
+}
+
 /** Resolves when none of the pids is left, not even as a zombie that its parent has yet to reap, or after `timeoutMs`. */
 export async function waitUntilReaped(pids: readonly number[], timeoutMs: number): Promise<void> {
   const deadline = realClock.monotonicMs() + timeoutMs;

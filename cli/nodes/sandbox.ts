@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type CgroupTrees, makeGroup, removeGroup } from '../host/cgroups.ts';
 import { readIfExists, writeFileAtomic } from '../host/files.ts';
+import { linkExists } from '../host/network.ts';
 import { findByCommand, signalProcess, waitForExit } from '../host/processes.ts';
 import { run } from '../host/run.ts';
 import {
@@ -45,7 +46,7 @@ export function createSandboxDriver(trees: CgroupTrees, programPaths: readonly s
       }
       await removeGroup(trees, node.cgroup);
       // The kernel frees the namespace's end some time later; the snapshot after `down` must not depend on when.
-      if (existsSync(`/sys/class/net/${node.link}`)) await deleteLink(node.link);
+      if (linkExists(node.link)) await deleteLink(node.link);
       for (const path of [node.rootDir, node.runDir, bootScriptFile(layout, node), innerScriptFile(layout, node)]) {
         rmSync(path, { recursive: true, force: true });
       }
@@ -57,7 +58,7 @@ async function deleteLink(link: string): Promise<void> {
   try {
     await run('ip', ['link', 'delete', link]);
   } catch (err) {
-    if (existsSync(`/sys/class/net/${link}`)) throw err; // else the kernel was quicker
+    if (linkExists(link)) throw err; // else the kernel was quicker
   }
 }
 

@@ -42,6 +42,8 @@ export function keepOnlyUnits(context: UpContext, names: readonly string[]): voi
 
 const probeEveryMs = 25;
 const toleratedRestarts = 1;
+/** How long a unit may go without an answer on a disk that is full: it may still come up, but will not recover. */
+const fullDiskWaitMs = 3_000;
 
 export interface Waiting {
   /** The unit whose answer this is: its repeated end ends the waiting, and its log explains the failure. */
@@ -63,13 +65,16 @@ export async function waitForUnit(context: UpContext, { unit, probe, signal }: W
   });
   const ended = AbortSignal.any([signal, crashed.signal]);
   let missing: string | undefined = 'it has not answered yet';
+  let roomSeenMs = clock.monotonicMs();
   try {
     for (;;) {
-      missing = await probe(ended).catch(messageOf);
+      missing = isOfPlan(context, unit) ? await probe(ended).catch(messageOf) : 'it has not been started yet';
       if (missing === undefined) return;
       signal.throwIfAborted();
       if (crashed.signal.aborted) throw explainUnit(layout, unit, messageOf(crashed.signal.reason));
-      if (clock.monotonicMs() > deadline) throw explainUnit(layout, unit, missing);
+      const nowMs = clock.monotonicMs();
+      if (!isFull(layout.stateDir)) roomSeenMs = nowMs;
+      if (nowMs > deadline || nowMs - roomSeenMs > fullDiskWaitMs) throw explainUnit(layout, unit, missing);
       await clock.sleep(probeEveryMs, ended).catch(() => undefined); // the checks above say why it was cut short
     }
   } finally {
@@ -77,11 +82,18 @@ export async function waitForUnit(context: UpContext, { unit, probe, signal }: W
   }
 }
 
+/** True once the process that runs is the planned one: the one that it replaces may answer for a while. */
+function isOfPlan({ plan, layout }: UpContext, unit: string): boolean {
+  const state = readUnitState(layout.processesFile, unit);
+  return state?.state === 'running' && state.revision === plan.units.find(({ name }) => name === unit)?.revision;
+}
+
 /** An error that says what is wrong with a unit, with the end of its log: on failure the log itself may be removed. */
 export function explainUnit(layout: Layout, unit: string, what: string): UserError {
   const { logFile } = unitFiles(layout, unit);
-  const full = isFull(layout.stateDir);
-  const tail = readTail(logFile);
+  const end = readEnd(logFile);
+  const full = isFull(layout.stateDir) || noSpace.test(end);
+  const tail = lastLines(end);
   return new UserError(
     full
       ? `${unit} cannot work: no space left on the disk that holds ${layout.stateDir}`
@@ -104,19 +116,26 @@ export function isFull(dir: string): boolean {
   return bavail * bsize < fullBelowBytes;
 }
 
-const tailBytes = 2_000;
+const endBytes = 4_000;
 const tailLines = 8;
+// In Go's words and in Node's. A unit may lack room where some is left: etcd sets 62 MiB aside at its start.
+const noSpace = /no space left on device|ENOSPC/;
 
-function readTail(file: string): string {
+function readEnd(file: string): string {
   if (!existsSync(file)) return '';
   const fd = openSync(file, 'r');
   try {
     const size = fstatSync(fd).size;
-    const buffer = Buffer.alloc(Math.min(size, tailBytes));
+    const buffer = Buffer.alloc(Math.min(size, endBytes));
     readSync(fd, buffer, 0, buffer.length, size - buffer.length);
-    const lines = buffer.toString('utf8').trimEnd().split('\n').slice(-tailLines);
-    return lines.map((line) => `    ${line}`).join('\n');
+    return buffer.toString('utf8').trimEnd();
   } finally {
     closeSync(fd);
   }
+}
+
+function lastLines(text: string): string {
+  if (text === '') return '';
+  const lines = text.split('\n').slice(-tailLines);
+  return lines.map((line) => `    ${line}`).join('\n');
 }

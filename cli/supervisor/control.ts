@@ -3,9 +3,11 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { stampOf } from '../host/files.ts';
 import { endProcess, findByCommand, type ProcessRef } from '../host/processes.ts';
 import { type Layout, unitFiles } from '../layout.ts';
 import type { Program } from '../units.ts';
+import { readProcesses } from './plan.ts';
 
 /** The supervisor does little: a small young generation and no background compilation keep it small. */
 const nodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=32', '--v8-pool-size=0'];
@@ -33,6 +35,12 @@ export function ensureSupervisor(layout: Layout, program: Program): void {
 export async function endSupervisor(layout: Layout, program: Program): Promise<void> {
   const ref = findSupervisor(layout, program);
   if (ref) await endProcess(ref, 2_000);
+}
+
+/** Ends a supervisor of another build: the next one to be started is of this build and adopts all that runs. */
+export async function endOutdatedSupervisor(layout: Layout, program: Program): Promise<void> {
+  const revision = readProcesses(layout.processesFile)?.supervisorRevision;
+  if (revision !== stampOf(program.bundle)) await endSupervisor(layout, program);
 }
 
 const passedOn =

@@ -38,6 +38,8 @@ export interface UnitState {
 
 export interface Processes {
   supervisorPid: number;
+  /** The stamp of the bundle it runs. */
+  supervisorRevision: string;
   units: UnitState[];
 }
 

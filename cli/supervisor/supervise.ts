@@ -3,7 +3,7 @@
 import { mkdirSync, rmSync, watch } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
-import { writeFileAtomic } from '../host/files.ts';
+import { stampOf, writeFileAtomic } from '../host/files.ts';
 import { readPlan, readProcesses, type UnitPlan, writeProcesses } from './plan.ts';
 import { spawnUnit } from './spawn.ts';
 import { Unit, type UnitHost } from './unit.ts';
@@ -25,6 +25,7 @@ export function supervisorFiles(runDir: string): SupervisorFiles {
 /** Runs until the plan is removed. */
 export function supervise(runDir: string, proc: NodeJS.Process): void {
   const files = supervisorFiles(runDir);
+  const own = { supervisorPid: proc.pid, supervisorRevision: stampOf(proc.argv[1]!) };
   const units = new Map<string, Unit>();
   let notedBefore = readProcesses(files.processesFile)?.units ?? [];
   let scheduled = false;
@@ -35,7 +36,7 @@ export function supervise(runDir: string, proc: NodeJS.Process): void {
     queueMicrotask(() => {
       scheduled = false;
       const states = [...units.values()].map((unit) => unit.state);
-      writeProcesses(files.processesFile, { supervisorPid: proc.pid, units: states });
+      writeProcesses(files.processesFile, { ...own, units: states });
       // A node that has come up again starts what waits for it.
       for (const unit of units.values()) if (unit.state.state === 'waiting') unit.start();
     });
@@ -59,6 +60,8 @@ export function supervise(runDir: string, proc: NodeJS.Process): void {
     notedBefore = [];
   };
 
+  // A full disk costs log lines, not the supervisor.
+  proc.stdout.on('error', () => undefined);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     proc.on(signal, () => {
       rmSync(files.pidFile, { force: true });

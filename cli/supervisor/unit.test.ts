@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { realClock } from '../../machinery/clock.ts';
+import { findByCommand, findProcess, type ProcessRef, waitUntilReaped } from '../host/processes.ts';
 import type { UnitPlan, UnitState } from './plan.ts';
 import { wrapCommand } from './spawn.ts';
 import { Unit, type UnitHost } from './unit.ts';
@@ -27,7 +28,7 @@ const host: UnitHost = {
   clock: realClock,
   spawn: (plan) => {
     const [file = '', ...args] = plan.command;
-    const child = spawn(file, args, { stdio: 'ignore' });
+    const child = spawn(file, args, { stdio: 'ignore', detached: true });
     spawned.push(child);
     return child;
   },
@@ -115,6 +116,40 @@ describe('Unit', () => {
     assert.equal(after.restarts, 0);
     assert.equal(after.revision, '2');
     await unit.stop();
+  });
+
+  test('plans that come while a process is being replaced start one process, of the newest', async () => {
+    const unit = new Unit(planOf(), host);
+    unit.start();
+    await until(unit, (state) => state.state === 'running');
+    await Promise.all(['2', '3'].map((revision) => unit.replace(planOf({ revision }))));
+    const after = await until(unit, (state) => state.state === 'running');
+    assert.equal(after.revision, '3');
+    assert.equal(spawned.length, 2);
+    await unit.stop();
+  });
+
+  test('a unit that is removed while it is being replaced stays down', async () => {
+    const unit = new Unit(planOf(), host);
+    unit.start();
+    await until(unit, (state) => state.state === 'running');
+    await Promise.all([unit.replace(planOf({ revision: '2' })), unit.stop()]);
+    assert.equal(spawned.length, 1);
+    assert.ok(!existsSync(join(dir, 'x.pid')));
+  });
+
+  test('a unit that is stopped before its process is known leaves none of what its wrapper started', async () => {
+    const inner = planOf().command;
+    const unit = new Unit(planOf({ command: ['sh', '-c', '"$@" & wait', 'sh', ...inner], becomes: ['never'] }), host);
+    unit.start();
+    let started: ProcessRef | undefined;
+    while (!started) {
+      await realClock.sleep(1);
+      started = findByCommand(inner);
+    }
+    await unit.stop();
+    await waitUntilReaped([started.pid], 5_000);
+    assert.ok(!findProcess(started.pid));
   });
 
   test('waits while its node is down', () => {

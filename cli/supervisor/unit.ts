@@ -13,6 +13,7 @@ import { rmSync } from 'node:fs';
 import type { Clock, Timer } from '../../machinery/clock.ts';
 import { writeFileAtomic } from '../host/files.ts';
 import {
+  endGroup,
   endProcess,
   findByCommand,
   findDescendant,
@@ -51,6 +52,7 @@ export class Unit {
   #backoffMs = firstBackoffMs;
   #startedMs = 0;
   #stopping = false;
+  #replacing: Promise<void> | undefined;
 
   constructor(plan: UnitPlan, host: UnitHost) {
     this.plan = plan;
@@ -97,25 +99,36 @@ export class Unit {
     this.#findPid(child);
   }
 
-  /** Ends the process; it is not started again unless start() is called. */
+  /** Ends the process for good. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    await this.#end();
+  }
+
+  /** Replaces the running process by one of a new plan. While that goes on, a still newer plan takes its place. */
+  replace(plan: UnitPlan): Promise<void> {
+    this.plan = plan;
+    this.#replacing ??= this.#replace().finally(() => {
+      this.#replacing = undefined;
+    });
+    return this.#replacing;
+  }
+
+  async #replace(): Promise<void> {
+    await this.#end();
+    if (this.#stopping) return;
+    this.#backoffMs = firstBackoffMs;
+    this.#set({ state: 'waiting' });
+    this.start();
+  }
+
+  async #end(): Promise<void> {
     this.#timer?.cancel();
     const child = this.#child;
     this.#child = undefined;
     if (this.#ref) await endProcess(this.#ref, stopGraceMs);
-    else child?.kill('SIGKILL');
+    else if (child?.pid !== undefined) endGroup(child.pid);
     this.#forget();
-  }
-
-  /** Replaces the running process by one of a new plan. */
-  async replace(plan: UnitPlan): Promise<void> {
-    await this.stop();
-    this.plan = plan;
-    this.#stopping = false;
-    this.#backoffMs = firstBackoffMs;
-    this.#set({ state: 'waiting' });
-    this.start();
   }
 
   // What we spawned may be a wrapper (a shell that joins cgroups, nsenter, a boot script): the unit's process is the
