@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { parseSubnet } from '../machinery/subnet.ts';
 import { chooseSlot } from './cluster-store.ts';
-import { parseSubnet } from './host/subnet.ts';
 import { layoutOf } from './layout.ts';
 
 const wanted = { name: 'new', egress: true };

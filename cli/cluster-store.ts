@@ -1,9 +1,9 @@
 // The clusters of this machine: one cluster.json each, and the choice of a free slot for a new one.
 import { readdirSync } from 'node:fs';
+import { overlap, parseSubnet, type Subnet } from '../machinery/subnet.ts';
 import { readIfExists, writeFileAtomic } from './host/files.ts';
 import { machineLock, withLock } from './host/lock.ts';
 import { run } from './host/run.ts';
-import { overlap, parseSubnet, type Subnet } from './host/subnet.ts';
 import {
   bridgeName,
   type ClusterSpec,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { overlap, parseSubnet } from './host/subnet.ts';
+import { overlap, parseSubnet } from '../machinery/subnet.ts';
 import { bridgeName, insideNode, isClusterName, layoutOf, onHost, slotCount, slotSubnets } from './layout.ts';
 
 const spec = { name: 'k8ts', slot: 0, egress: true };

@@ -4,7 +4,7 @@
 // Slot k: bridge k8ts<k> with 10.89.<k>.1/24, node n at 10.89.<k>.<1+n>, pods in 10.<244-k>.0.0/16 (node n has the
 // n-th /24 of it), services in 10.<96+k>.0.0/16.
 import { join } from 'node:path';
-import { addressAt, parseSubnet, subnetAt } from './host/subnet.ts';
+import { addressAt, parseSubnet, subnetAt } from '../machinery/subnet.ts';
 
 /** What is remembered of a cluster: cluster.json in its state folder. */
 export interface ClusterSpec {
@@ -20,6 +20,8 @@ export interface ClusterSpec {
 export const defaultClusterName = 'k8ts';
 export const slotCount = 64;
 export const clusterDomain = 'cluster.local';
+/** Of the pods' range, each node has a part with so many bits; the controllers and every node's runtime go by it. */
+export const nodeMaskSize = 24;
 
 // A socket's path must fit 107 bytes, and it holds the cluster's name twice.
 const clusterNamePattern = /^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$/;
@@ -174,7 +176,7 @@ function nodeLayout(cluster: Layout, name: string, index: number): NodeLayout {
     name,
     index,
     address: addressAt(parseSubnet(cluster.nodeSubnet), 1 + index),
-    podSubnet: subnetAt(parseSubnet(cluster.podSubnet), 24, index - 1),
+    podSubnet: subnetAt(parseSubnet(cluster.podSubnet), nodeMaskSize, index - 1),
     link: `${cluster.bridge}-${index}`,
     cgroup: `${cluster.cgroup}/${name}`,
     varDir: join(stateDir, 'var'),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Component } from './components.ts';
 import { type CgroupTrees, procsFiles } from './host/cgroups.ts';
 import { stampOf } from './host/files.ts';
-import { clusterDomain, insideNode, type Layout, type NodeLayout, onHost, unitFiles } from './layout.ts';
+import { clusterDomain, insideNode, type Layout, type NodeLayout, nodeMaskSize, onHost, unitFiles } from './layout.ts';
 import { bootScriptFile, nodeCommand } from './nodes/boot-script.ts';
 import { nodePki, pkiFiles } from './pki/plan.ts';
 import type { UnitPlan } from './supervisor/plan.ts';
@@ -166,6 +166,7 @@ function controllersFlags(layout: Layout): FlagValues {
     kubeconfig: join(layout.kubeconfigDir, 'controllers.kubeconfig'),
     'root-ca-file': `${pkiFiles(layout).ca}.crt`,
     'cluster-cidr': layout.podSubnet,
+    'node-cidr-mask-size': nodeMaskSize,
     'service-cluster-ip-range': layout.serviceSubnet,
     'health-port': layout.ports.controllersHealth,
   };

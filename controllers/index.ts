@@ -8,7 +8,10 @@ import { endpointSliceController } from './endpoints/endpointslice.ts';
 import { garbageCollector } from './garbage-collector/garbage-collector.ts';
 import { jobController } from './job/job.ts';
 import { namespaceController } from './namespace/namespace.ts';
+import { nodeIpamController } from './node/node-ipam.ts';
 import { nodeLifecycleController } from './node/node-lifecycle.ts';
+import type { NodeRangeOptions } from './node/node-ranges.ts';
+import { nodeTtlController } from './node/node-ttl.ts';
 import { podGarbageCollector } from './node/pod-garbage-collector.ts';
 import { taintEvictionController } from './node/taint-eviction.ts';
 import { replicaSetController } from './replicaset.ts';
@@ -19,14 +22,18 @@ import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 export interface ControllerOptions {
   /** The CA that pods are to trust the API server by (PEM); none is published without it. */
   rootCaPem?: string;
+  /** Whence nodes get the addresses of their pods; they get none without it. */
+  nodeRanges?: NodeRangeOptions;
 }
 
 /** Every controller, in the order in which they start: what new pods need comes first. */
-export function createControllers({ rootCaPem }: ControllerOptions): readonly Loop[] {
+export function createControllers({ rootCaPem, nodeRanges }: ControllerOptions): readonly Loop[] {
   return [
     toLoop(serviceAccountController),
     ...(rootCaPem === undefined ? [] : [toLoop(rootCaPublisher(rootCaPem))]),
+    ...(nodeRanges === undefined ? [] : [toLoop(nodeIpamController(nodeRanges))]),
     toLoop(nodeLifecycleController),
+    toLoop(nodeTtlController),
     toLoop(namespaceController),
     toLoop(replicaSetController),
     toLoop(deploymentController),

@@ -9,13 +9,20 @@ import { startControllers } from './run.ts';
 const flags = {
   kubeconfig: { type: 'string', doc: 'How to reach the API server.', required: true },
   'root-ca-file': { type: 'string', doc: 'CA certificate to publish in every namespace (PEM file).' },
-  'cluster-cidr': { type: 'string', doc: 'Address range of pods.' },
-  'service-cluster-ip-range': { type: 'string', doc: 'Address range of services.' },
+  'cluster-cidr': { type: 'string', doc: 'Address range of pods; nodes are given parts of it. None are without it.' },
+  'node-cidr-mask-size': { type: 'number', doc: "Bits of the mask of a node's part.", default: 24 },
+  'service-cluster-ip-range': { type: 'string', doc: 'Address range of services, which no node is given.' },
 } as const satisfies FlagTable;
 
 async function start(options: Flags<typeof flags>, context: ComponentContext) {
   const rootCaFile = options['root-ca-file'];
-  const controllers = createControllers(rootCaFile ? { rootCaPem: readFileSync(rootCaFile, 'utf8') } : {});
+  const clusterCidr = options['cluster-cidr'];
+  const serviceCidr = options['service-cluster-ip-range'];
+  const ranges = { nodeMaskSize: options['node-cidr-mask-size'], ...(serviceCidr ? { serviceCidr } : {}) };
+  const controllers = createControllers({
+    ...(rootCaFile ? { rootCaPem: readFileSync(rootCaFile, 'utf8') } : {}),
+    ...(clusterCidr ? { nodeRanges: { clusterCidr, ...ranges } } : {}),
+  });
   return startControllers(controllers, readKubeconfig(options.kubeconfig), context);
 }
 

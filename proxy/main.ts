@@ -8,6 +8,7 @@ import { EndpointSliceKind } from '../api/discovery/endpointslice.ts';
 import { readKubeconfig } from '../client/config.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
+import { createSeriesRecorder } from '../client/series-events.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { createClusterView } from './dns/cluster-view.ts';
@@ -82,6 +83,7 @@ async function start(options: ProxyFlags, component: ComponentContext) {
     await proxy.start();
     await addServiceRoute(nodeAddress, runProgram);
     missing.delete('service rules');
+    tellStart(client, options['node-name'], component);
   };
   const startDns = async () => {
     await addDnsAddress(nodeAddress, runProgram);
@@ -98,6 +100,14 @@ async function start(options: ProxyFlags, component: ComponentContext) {
       client.close();
     },
   };
+}
+
+/** The event of the node that kube-proxy begins with; there, too, it goes by the node's name alone. */
+function tellStart(client: KubeClient, nodeName: string, { clock, log }: ComponentContext): void {
+  const controller = 'kube-proxy';
+  const recorder = createSeriesRecorder({ client, clock, log, controller, instance: `${controller}-${nodeName}` });
+  const node = { kind: 'Node', apiVersion: 'v1', object: { metadata: { name: nodeName, uid: nodeName } } };
+  recorder.event(node, { type: 'Normal', reason: 'Starting', action: 'StartKubeProxy', message: '' });
 }
 
 function readNameServers(options: ProxyFlags): string[] {

@@ -29,7 +29,13 @@ export async function disrupt(pods: ResourceClient<Pod>, pod: Pod, why: Disrupti
         reason,
         message,
       };
-      const status = { conditions: [condition], ...(isLost ? { phase: 'Failed' } : {}) };
+      const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== condition.type);
+      const status = {
+        // Without an order, what is new comes first.
+        '$setElementOrder/conditions': [...others, condition].map(({ type }) => ({ type })),
+        conditions: [condition],
+        ...(isLost ? { phase: 'Failed' } : {}),
+      };
       await pods.patch(
         { namespace, name },
         { metadata: { uid }, status },

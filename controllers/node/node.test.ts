@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Taint } from '../../api/core/node.ts';
+import { FakeClock } from '../../machinery/clock.ts';
 import { node } from '../../test/builders/node.ts';
 import { pod, secondsAgo, testTimeMs } from '../../test/builders/pod.ts';
+import { disrupt } from './disruption.ts';
 import { planTaints, silentConditions } from './health.ts';
-import { evictionAtMs, tolerationMs } from './taint-eviction.ts';
+import { evictionAtMs, taintEvictionController, tolerationMs } from './taint-eviction.ts';
 
 const taint = (key: string, effect: Taint['effect'] = 'NoExecute', value = ''): Taint => ({
   key,
@@ -110,4 +112,44 @@ describe('taint eviction', () => {
       undefined,
     );
   });
+});
+
+test('a pod that is ended first says why, after all else that is said of it', async () => {
+  const done: unknown[] = [];
+  const client = {
+    patch: async (_: object, { status }: { status: object }) => done.push(status),
+    delete: async (_: object, options: object) => done.push(options),
+  } as unknown as Parameters<typeof disrupt>[0];
+  await disrupt(client, pod('a').on('n').ready().build(), { reason: 'R', message: 'm', nowMs: testTimeMs });
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    lastProbeTime: null,
+    lastTransitionTime: secondsAgo(0),
+  };
+  assert.deepEqual(done, [
+    {
+      '$setElementOrder/conditions': [{ type: 'Ready' }, { type: 'DisruptionTarget' }],
+      conditions: [{ ...condition, reason: 'R', message: 'm' }],
+    },
+    { uid: 'uid-a' },
+  ]);
+});
+
+test('a pod is ended once, also when its own changes bring it back before the cache knows', async () => {
+  const said: string[] = [];
+  const done: string[] = [];
+  const deps = {
+    clock: new FakeClock(testTimeMs),
+    nodes: { get: () => node('n', { taints: [taint('k')] }) },
+    podClient: { patch: async () => done.push('patch'), delete: async () => done.push('delete') },
+    since: new Map(),
+    ended: new Map(),
+    say: (_: object, message: string) => said.push(message),
+  } as unknown as Parameters<typeof taintEvictionController.reconcile>[1];
+  const one = pod('a').on('n').build();
+  for (let i = 0; i < 2; i++) await taintEvictionController.reconcile(one, deps);
+  assert.deepEqual([said, done], [['Marking for deletion Pod default/a'], ['patch', 'delete']]);
+  await taintEvictionController.reconcile({ ...one, metadata: { ...one.metadata, uid: 'another' } }, deps);
+  assert.equal(said.length, 2);
 });

@@ -46,6 +46,8 @@ function createDeps(context: ControllerContext) {
     podClient: context.resource(PodKind),
     /** By pod: since when each taint has been upon it. */
     since: new Map<string, Map<string, number>>(),
+    /** By pod: the uid of the one that was ended, of which the cache may not know yet. */
+    ended: new Map<string, string | undefined>(),
     say: (object: Pod, message: string) =>
       recorder.event({ kind: 'Pod', apiVersion: 'v1', object }, 'Normal', 'TaintManagerEviction', message),
   };
@@ -64,8 +66,9 @@ export const taintEvictionController = defineController({
     },
   ],
   deps: createDeps,
-  async reconcile(pod, { clock, nodes, podClient, since, say }) {
+  async reconcile(pod, { clock, nodes, podClient, since, ended, say }) {
     const key = keyOf(pod);
+    if (ended.has(key) && ended.get(key) === pod.metadata.uid) return undefined;
     const taints = evictingTaints(nodes.get(pod.spec.nodeName ?? ''));
     const before = since.get(key);
     if (taints.length === 0 || pod.metadata.deletionTimestamp) {
@@ -86,7 +89,12 @@ export const taintEvictionController = defineController({
     say(pod, `Marking for deletion Pod ${key}`);
     const message = 'Taint manager: deleting due to NoExecute taint';
     await disrupt(podClient, pod, { reason: 'DeletionByTaintManager', message, nowMs });
+    since.delete(key);
+    ended.set(key, pod.metadata.uid);
     return undefined;
   },
-  forget: (key, { since }) => void since.delete(key),
+  forget: (key, { since, ended }) => {
+    since.delete(key);
+    ended.delete(key);
+  },
 });

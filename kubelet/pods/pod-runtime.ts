@@ -19,6 +19,8 @@ export class PodRuntime {
   readonly #sandboxIds: Set<string>;
   readonly #messages = new Map<string, string>();
   #state: RuntimeState = emptyRuntimeState;
+  #changes = 0;
+  #changesSeen = 0;
 
   constructor(cri: CriClient, sandboxIds: Iterable<string>) {
     this.#cri = cri;
@@ -27,6 +29,16 @@ export class PodRuntime {
 
   get state(): RuntimeState {
     return this.#state;
+  }
+
+  /** Whether all that was done to the pod had been done before the state was read. */
+  get isCurrent(): boolean {
+    return this.#changesSeen === this.#changes;
+  }
+
+  /** Something was done to the pod: a read that has begun may have come too early to see it. */
+  noteChange(): void {
+    this.#changes++;
   }
 
   addSandbox(id: string): void {
@@ -38,6 +50,7 @@ export class PodRuntime {
   }
 
   async refresh(): Promise<void> {
+    const changes = this.#changes;
     const sandboxes: PodSandboxStatus[] = [];
     const containers: ContainerStatus[] = [];
     await Promise.all(
@@ -52,6 +65,7 @@ export class PodRuntime {
       }),
     );
     this.#state = sortRuntimeState({ sandboxes, containers });
+    this.#changesSeen = changes;
     const unread = containers.filter((c) => hasExited(c) && !this.#messages.has(c.id));
     await Promise.all(
       unread.map(async (c) => {

@@ -106,10 +106,11 @@ export class PodStarter {
     return buildSandboxConfig(pod, this.#deps.settings, { attempt, cgroupParent });
   }
 
-  /** Starts what of `names` may start now, in order. `onDone` is called when that is through. */
+  /** Starts what of `names` may start now, in order. `onDone` is called when that is through: the state has to be read again then. */
   start(pod: Pod, names: readonly string[], onDone: () => void): StartOutlook {
     const outlook: StartOutlook = { wakeAfterMs: undefined };
-    if (this.#task) return outlook;
+    // A state from before the last start knows nothing of what was started, which would be started once more.
+    if (this.#task || !this.#runtime.isCurrent) return outlook;
     const due: string[] = [];
     for (const name of names) {
       const waitMs = this.#waitMs(pod, name);
@@ -119,6 +120,7 @@ export class PodStarter {
     if (due.length > 0 && !this.#abort.signal.aborted) {
       this.#task = this.#startAll(pod, due).finally(() => {
         this.#task = undefined;
+        this.#runtime.noteChange();
         onDone();
       });
     }

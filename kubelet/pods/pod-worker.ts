@@ -80,7 +80,8 @@ export class PodWorker {
     this.#wasReady = sandboxIds.length > 0;
     this.#log = deps.log.child({ pod: describePod(pod) });
     this.#startTime = pod.status?.startTime ?? `${new Date(deps.clock.now()).toISOString().slice(0, 19)}Z`;
-    this.#writer = new StatusWriter({ pods: deps.pods, clock: deps.clock, log: this.#log }, pod);
+    const { pods, clock } = deps;
+    this.#writer = new StatusWriter({ pods, clock, log: this.#log, onOvertaken: () => this.wake() }, pod);
     this.#runtime = new PodRuntime(deps.cri, sandboxIds);
     this.#volumes = new PodVolumes(deps.volumes, uidOf(pod));
     this.#starter = new PodStarter(deps, this.#runtime, this.#volumes);

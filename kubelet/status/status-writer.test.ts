@@ -56,7 +56,9 @@ describe('StatusWriter', () => {
         return patch(body);
       },
     } as unknown as ResourceClient<Pod>;
-    return { bodies, writer: new StatusWriter({ pods, clock: new FakeClock(), log: silentLogger }, pod) };
+    let overtaken = 0;
+    const deps = { pods, clock: new FakeClock(), log: silentLogger, onOvertaken: () => overtaken++ };
+    return { bodies, writer: new StatusWriter(deps, pod), overtaken: () => overtaken };
   };
   const answering = (version: string) => async (body: any) => ({
     ...pod,
@@ -86,6 +88,21 @@ describe('StatusWriter', () => {
     writer.write({ phase: 'Running' });
     await writer.flushed();
     assert.equal(bodies.length, 1);
+  });
+
+  test('what others wrote after a write counts, also when the watch tells of it before the write is answered', async () => {
+    const { bodies, writer, overtaken } = writerWith(async (body) => {
+      await Promise.resolve(); // the write is under way
+      const conditions = [condition('x/y', {})];
+      const observed = { ...pod, status: { phase: 'Running', conditions } } as Pod;
+      for (const resourceVersion of ['6', '7'])
+        writer.observe({ ...observed, metadata: { ...pod.metadata, resourceVersion } });
+      return answering('6')(body);
+    });
+    writer.write({ phase: 'Running' });
+    await writer.flushed();
+    assert.deepEqual([bodies.length, overtaken()], [1, 1]);
+    assert.equal(writer.current.conditions?.[0]?.type, 'x/y');
   });
 
   test('a pod that is gone ends the writing', async () => {

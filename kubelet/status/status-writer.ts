@@ -13,6 +13,8 @@ export interface StatusWriterDeps {
   pods: ResourceClient<Pod>;
   clock: Clock;
   log: Logger;
+  /** Others have changed the status while it was written: what is to stand there may be different now. */
+  onOvertaken(): void;
 }
 
 const firstRetryMs = 200;
@@ -26,6 +28,8 @@ export class StatusWriter {
   #written: PodStatus;
   /** The version of the object that holds it. */
   #version = 0n;
+  /** What came by the watch during a write. */
+  #observed: { version: bigint; status: PodStatus } | undefined;
   #work: Promise<void> | undefined;
   #closed = false;
 
@@ -42,15 +46,30 @@ export class StatusWriter {
     this.#wanted = status;
     this.#work ??= this.#run().finally(() => {
       this.#work = undefined;
+      this.#catchUp();
     });
   }
 
   /** The API server's view, as it came by the watch: it may be older than what a write was answered with. */
   observe({ metadata, status }: Pod): void {
     const version = BigInt(metadata.resourceVersion ?? '0');
-    if (this.#work || version < this.#version) return;
+    if (version < this.#version) return;
+    if (this.#work) {
+      this.#observed = { version, status: status ?? {} };
+      return;
+    }
     this.#version = version;
     this.#written = status ?? {};
+  }
+
+  /** The watch may have been faster than the answer to our write, with what was written after it. */
+  #catchUp(): void {
+    const observed = this.#observed;
+    this.#observed = undefined;
+    if (this.#closed || !observed || observed.version <= this.#version) return;
+    this.#version = observed.version;
+    this.#written = observed.status;
+    this.#deps.onOvertaken();
   }
 
   /** The status that stands, or will once the write is through. */

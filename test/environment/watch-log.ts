@@ -16,9 +16,10 @@ export class WatchLog implements Disposable {
   readonly #child: ChildProcess;
   readonly #looks = new Set<() => void>();
 
-  /** Begins with what happens from now on. `path`: `/api/v1/pods`. */
+  /** Begins with what there is, as added. `path`: `/api/v1/pods`. */
   constructor(kubectl: Kubectl, path: string) {
-    const { metadata } = JSON.parse(kubectl.get('get', '--raw', `${path}?limit=1`));
+    const { metadata, items } = JSON.parse(kubectl.get('get', '--raw', path));
+    for (const object of items) this.entries.push({ type: 'ADDED', object });
     const query = `watch=true&resourceVersion=${metadata.resourceVersion}`;
     this.#child = kubectl.start(['get', '--raw', `${path}?${query}`]);
     createInterface({ input: this.#child.stdout! }).on('line', (line) => {

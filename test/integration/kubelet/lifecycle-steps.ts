@@ -5,9 +5,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { realClock } from '../../../machinery/clock.ts';
 import { eventually } from '../../environment/kubectl.ts';
-import type { Replay } from './lifecycle-cluster.ts';
-import { comparable, otherGroups } from './not-comparable.ts';
-import { matchesText } from './recorded-lifecycle.ts';
+import { comparable, otherGroups } from '../recorded/not-comparable.ts';
+import { matchesText } from '../recorded/recording.ts';
+import type { Replay } from '../recorded/replay.ts';
 
 type Steps = (replay: Replay) => Promise<void>;
 

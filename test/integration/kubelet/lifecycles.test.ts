@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { needsRoot } from '../cli/k8ts-command.ts';
-import { LifecycleCluster, Replay } from './lifecycle-cluster.ts';
+import { LifecycleCluster } from '../recorded/lifecycle-cluster.ts';
+import type { Recording } from '../recorded/recording.ts';
+import { Replay } from '../recorded/replay.ts';
 import { steps } from './lifecycle-steps.ts';
-import type { Recording } from './recorded-lifecycle.ts';
 
 const file = '../shared/reference/golden/pods.json';
 const skip = needsRoot || (existsSync(file) ? false : 'reference not present');
@@ -35,7 +36,7 @@ describe('recorded lifecycles', { skip, concurrency: 12 }, () => {
   let cluster: LifecycleCluster;
 
   before(async () => {
-    cluster = new LifecycleCluster();
+    cluster = new LifecycleCluster('lives');
     await cluster.start(chosen);
   });
 
@@ -52,7 +53,7 @@ describe('recorded lifecycles', { skip, concurrency: 12 }, () => {
         await replay.untilRecorded();
       }
       await replay.untilRecordedEvents();
-      replay.checkTransitions();
+      await replay.untilRecordedTransitions();
     });
   }
 });

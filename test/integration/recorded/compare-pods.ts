@@ -1,44 +1,7 @@
-// Compares pods with lifecycles recorded from Kubernetes: phase, conditions, container states, reasons, events. What differs from run to run
-// is masked in the recording.
+// Compares pods with lifecycles recorded from Kubernetes: phase, conditions, container states, reasons. What differs from run to run is masked
+// in the recording.
 import { isDeepStrictEqual } from 'node:util';
-export interface Recording {
-  name: string;
-  manifest: any;
-  result: any;
-}
-
-export interface Masks {
-  namespace: string;
-  node: string;
-}
-
-const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-
-/** Words of the recorded runtime that another runtime says shorter. */
-const runtimeWords = [
-  [
-    'failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: ',
-    'failed to create container task: OCI runtime create failed: ',
-  ],
-  ['failed to start exec "<any>": ', 'failed to start exec: '],
-] as const;
-
-/** Whether a text is the recorded one, but for its masks. */
-export function matchesText(recorded: string, actual: string, { namespace, node }: Masks): boolean {
-  const words = runtimeWords.reduce((text, [theirs, ours]) => text.replace(theirs, ours), recorded);
-  const pattern = escapeRegExp(words)
-    .replaceAll('<any>', '[^\\n]*')
-    .replaceAll('<ns>', escapeRegExp(namespace))
-    .replaceAll('node-1', escapeRegExp(node))
-    .replace('<4096 times x>', 'x{4096}');
-  return new RegExp(`^${pattern}$`).test(actual);
-}
-
-function sameText(what: string, recorded: string | undefined, actual: string | undefined, masks: Masks): string[] {
-  if (recorded === undefined && actual === undefined) return [];
-  if (recorded !== undefined && actual !== undefined && matchesText(recorded, actual, masks)) return [];
-  return [`${what}: recorded ${JSON.stringify(recorded)}, is ${JSON.stringify(actual)}`];
-}
+import { type Masks, sameText } from './recording.ts';
 
 /** Fields that were recorded and are not what they were; nothing where a field was not recorded. */
 function compareFields(what: string, fields: readonly string[], recorded: any, actual: any): string[] {
@@ -139,48 +102,5 @@ export function compareStatus(recorded: any, actual: any, masks: Masks): string[
     ...compareConditions(recorded, actual, masks),
     ...compareContainers('init', recorded.initContainerStatuses, actual.initContainerStatuses, masks),
     ...compareContainers('containers', recorded.containerStatuses, actual.containerStatuses, masks),
-  ];
-}
-
-/** Who told an event, in the words of the recordings. */
-function tellerOf({ source, reportingComponent, reportingInstance, eventTime, count }: any, { node }: Masks): string {
-  if (source?.component === 'kubelet' && source.host === node && reportingInstance === node) return 'kubelet';
-  const isSeries = !source?.component && eventTime && count === undefined;
-  if (isSeries && reportingComponent === 'default-scheduler') return 'scheduler';
-  return `core:${source?.component}`;
-}
-
-/** What was recorded twice in the same words is one event that was counted. */
-function mergeSame(recorded: readonly any[]): any[] {
-  const byText = new Map<string, any>();
-  for (const { series: _, ...event } of recorded) {
-    const { count, ...rest } = event;
-    const key = JSON.stringify(rest);
-    byText.set(key, byText.has(key) && count !== null ? { ...event, count: '>1' } : event);
-  }
-  return [...byText.values()];
-}
-
-/** What was recorded of events and has not been seen, and what was seen and not recorded. */
-export function compareEvents(recorded: readonly any[], seen: readonly any[], masks: Masks): string[] {
-  const describe = (e: any) => `${e.on} ${e.fieldPath ?? ''} ${e.type} ${e.reason} ${e.count ?? ''}: ${e.message}`;
-  const toRecorded = (e: any) => ({
-    on: `${e.involvedObject.kind}/${e.involvedObject.name}`,
-    fieldPath: e.involvedObject.fieldPath,
-    type: e.type,
-    reason: e.reason,
-    message: e.message,
-    by: tellerOf(e, masks),
-    action: e.action,
-    count: e.count === undefined ? null : e.count > 1 ? '>1' : 1,
-  });
-  const isSame = (a: any, b: any) =>
-    (['on', 'fieldPath', 'type', 'reason', 'by', 'action', 'count'] as const).every((k) => a[k] === b[k]) &&
-    matchesText(a.message, b.message, masks);
-  const ours = seen.map(toRecorded).filter((e) => e.by === 'kubelet' || e.by === 'scheduler');
-  const theirs = mergeSame(recorded.filter((e) => e.by === 'kubelet' || e.by === 'scheduler'));
-  return [
-    ...theirs.filter((a) => !ours.some((b) => isSame(a, b))).map((a) => `missing: ${describe(a)}`),
-    ...ours.filter((b) => !theirs.some((a) => isSame(a, b))).map((b) => `not recorded: ${describe(b)}`),
   ];
 }

@@ -1,7 +1,7 @@
 // What the comparison of lives lets pass, and what not.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { compareTransitions } from './recorded-transitions.ts';
+import { compareLives, compareTransitions } from './compare-transitions.ts';
 
 const pending = 'Pending | c=waiting:ContainerCreating | !Ready';
 const running = 'Running | c=running ready | Ready';
@@ -17,6 +17,12 @@ const cases: { name: string; recorded: string[]; observed: string[]; lasts?: boo
     name: 'too short to be told',
     recorded: [pending, running, ended, done],
     observed: [pending, 'Pending | c=terminated:Completed/0 | !Ready', done],
+    want: [],
+  },
+  {
+    name: 'too short even for that',
+    recorded: ['Pending | c=waiting | !Ready', 'Running | c=terminated:Completed/0 | !Ready', done],
+    observed: ['Pending | c=waiting | !Ready', done],
     want: [],
   },
   {
@@ -75,4 +81,37 @@ describe('compareTransitions()', () => {
       assert.deepEqual(compareTransitions({ scenario: 'any', recorded, observed, endsAtOnce }), want);
     });
   }
+});
+
+describe('compareLives()', () => {
+  const life = { scenario: 'any', recorded: [pending, pending, running, done, running], endsAtOnce: () => false };
+  const differences = [
+    {
+      name: 'alike',
+      observed: [
+        [pending, running, done],
+        [pending, running, done],
+      ],
+      want: [],
+    },
+    {
+      name: 'one of them goes on',
+      observed: [
+        [pending, running, done],
+        [pending, running],
+      ],
+      want: [],
+    },
+    {
+      name: 'all of them go on',
+      observed: [
+        [pending, running],
+        [pending, running],
+      ],
+      want: [`not seen: ${done}`],
+    },
+    { name: 'nobody', observed: [], want: ['no such pod'] },
+  ];
+  for (const { name, observed, want } of differences)
+    test(name, () => assert.deepEqual(compareLives(life, observed), want));
 });

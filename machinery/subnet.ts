@@ -1,4 +1,4 @@
-// IPv4 subnets as numbers: enough to derive a cluster's addresses and to see whether two ranges clash.
+// IPv4 subnets as numbers: enough to derive a cluster's addresses, to hand out parts of a range, and to see whether two ranges clash.
 
 export interface Subnet {
   base: number;

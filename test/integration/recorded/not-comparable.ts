@@ -1,14 +1,25 @@
 // What of the recorded lifecycles is not expected here, and why. Everything that is not listed has to be the same. Nowhere compared are:
 // - how often a container was restarted, beyond that it was: it depends on when one looks;
 // - the resources of a whole pod's status: the recorded build says unlimited memory where nothing was asked for;
-// - supplementary groups: those of the image, and ours are stand-ins.
+// - supplementary groups: those of the image, and ours are stand-ins;
+// - ServiceCIDR objects, a kind that is not built yet.
 
-/** Statuses that a pod has here and did not have when it was recorded. */
-export const shownHere: readonly { scenario: string; row: RegExp; why: string }[] = [
+/** Statuses that a pod can have or not. */
+export const otherRows: readonly { scenario: string; row: RegExp; why: string }[] = [
   {
     scenario: 'liveness-exec',
     row: /^Running \| c=terminated:Completed\/0 \| .*,!Ready,!ContainersReady,/,
     why: 'the recorded kubelet stops and starts a container in one step; ours says that it does not run in between',
+  },
+  {
+    scenario: 'job-onfailure-backofflimit',
+    row: /^Running \| c=waiting:CrashLoopBackOff r1 \|/,
+    why: 'ours says at once that a container waits, the recorded one shortly before the next try',
+  },
+  {
+    scenario: 'taint-noexecute',
+    row: /^Running \| c=running ready \| DisruptionTarget,.* \| deleting/,
+    why: 'the same conditions in the order of the kubelet, if it writes once more before the end',
   },
 ];
 
@@ -19,6 +30,75 @@ export const otherGroups: readonly { file: RegExp; why: string }[] = [
   {
     file: / oom_score_adj$/,
     why: 'it comes from the memory of the machine; the view of a container shows it where it does not',
+  },
+];
+
+/** Fields of whole objects, by their paths. */
+export const otherFields: readonly { scenario: string; path: RegExp; why: string }[] = [
+  {
+    scenario: 'service-endpoints',
+    path: /^(EndpointSlice|Endpoints)\.metadata\.(generation|annotations)$/,
+    why: 'how often it was written depends on what came together; its annotation says whether readiness caused the last write, or an address',
+  },
+  {
+    scenario: 'node-object',
+    path: /^node\.metadata\.labels\.node-role\.kubernetes\.io\/control-plane$/,
+    why: 'the role of the only node of a local cluster; the recorded one had none',
+  },
+  {
+    scenario: 'node-object',
+    path: /^kubernetes(Service\.spec\.ports\.0\.targetPort|EndpointSlice\.ports\.0\.port|Endpoints\.subsets\.0\.ports\.0\.port)$/,
+    why: 'the port of the API server is each cluster’s own',
+  },
+  { scenario: 'node-object', path: /^node\.status\.images$/, why: 'the images of the machine' },
+  {
+    scenario: 'node-object',
+    path: /^node\.status\.runtimeHandlers$/,
+    why: 'one handler is the default, whose name is the runtime’s own affair',
+  },
+  {
+    scenario: 'node-object',
+    path: /^node\.status\.declaredFeatures$/,
+    why: 'features in development that kubelets here do not have',
+  },
+];
+
+/** Lists of whole objects whose order means nothing, by their paths. */
+export const anyOrder: readonly { scenario: string; path: RegExp; why: string }[] = [
+  {
+    scenario: 'service-endpoints',
+    path: /^(EndpointSlice\.endpoints|Endpoints\.subsets\.0\.addresses)$/,
+    why: 'they are in the order of their addresses, which pods get as they come',
+  },
+];
+
+/** Events that may be told or not; with `count`, that may be counted more or less often. */
+export const otherEvents: readonly { scenario: string; event: RegExp; count?: true; why: string }[] = [
+  {
+    scenario: 'probe-failure-messages',
+    event: /: \(combined from similar events\): /,
+    why: 'the tenth message is combined with the others, whichever it is',
+  },
+  {
+    scenario: 'job-onfailure-backofflimit',
+    event: /^Pod\/j-\S+ spec\.containers\{c\} Warning BackOff /,
+    why: 'the job ends the pod as soon as it knows, which can be before the kubelet says that it waits',
+  },
+  {
+    scenario: 'daemonset',
+    event: /^Pod\/w-\S+ spec.containers\{c\} Warning Unhealthy .* connection refused$/,
+    why: 'the server may listen before it is looked for or not',
+  },
+  {
+    scenario: 'node-object',
+    event: /^Node\/\S+ {2}Normal NodeHas\w+ /,
+    count: true,
+    why: 'the recorded kubelet says so with each try to register its node',
+  },
+  {
+    scenario: 'node-object',
+    event: /^Node\/\S+ {2}Warning CgroupV1 /,
+    why: 'only told where control groups are of version 1, as recorded',
   },
 ];
 

@@ -2,7 +2,7 @@
 // the same life, and a kubelet may merge what follows quickly: so a status that only one of them has must be a step between its
 // neighbours, container for container, or one too short to be seen.
 import type { WatchEvent } from '../../environment/watch-log.ts';
-import { shownHere } from './not-comparable.ts';
+import { otherRows } from './not-comparable.ts';
 
 function describeState({ name, state = {}, ready, restartCount }: any): string {
   const [kind = 'none'] = Object.keys(state);
@@ -31,9 +31,10 @@ export function describePod({ type, object: { metadata, status } }: WatchEvent):
 const partsOf = (row: string) => row.split(' | ');
 const restartsIn = (row: string) => Math.max(0, ...[...row.matchAll(/ r(\d+)/g)].map((m) => Number(m[1])));
 
-/** Whether every part of a row stands in one of its neighbours: nothing is new in it. */
+/** Whether every part of a row stands in one of its neighbours: nothing is new in it. On its way to an end a pod runs. */
 function isStepBetween(row: string, neighbours: readonly (string | undefined)[]): boolean {
   const known = new Set(neighbours.flatMap((n) => (n === undefined ? [] : partsOf(n))));
+  if (known.has('Pending') && (known.has('Succeeded') || known.has('Failed'))) known.add('Running');
   return partsOf(row).every((part) => known.has(part));
 }
 
@@ -62,11 +63,12 @@ export interface Life {
 }
 
 /** The rows that tell one life from the other. */
-export function compareTransitions({ scenario, recorded, observed, endsAtOnce }: Life): string[] {
+export function compareTransitions({ scenario, observed, endsAtOnce, ...life }: Life): string[] {
+  const isComparable = (row: string) => !otherRows.some((o) => o.scenario === scenario && o.row.test(row));
+  const recorded = life.recorded.filter(isComparable);
   // One that crashes over and over was watched for longer or shorter than now.
   const lastRestart = Math.max(0, ...recorded.map(restartsIn));
-  const isShownHere = (row: string) => shownHere.some((s) => s.scenario === scenario && s.row.test(row));
-  const ours = observed.filter((row) => restartsIn(row) <= lastRestart && !isShownHere(row));
+  const ours = observed.filter((row) => restartsIn(row) <= lastRestart && isComparable(row));
   const isExplained = (row: string, others: readonly string[], next: readonly string[]) =>
     isStepBetween(row, others) || next.some((n) => isShort(row, n, endsAtOnce));
   const differences: string[] = [];
@@ -87,6 +89,18 @@ export function compareTransitions({ scenario, recorded, observed, endsAtOnce }:
     }
   }
   return differences;
+}
+
+/**
+ * The same for all pods whose names were generated alike. Their rows were recorded as one list, so each of them is to have lived like a pod that
+ * went through every row once; what is missing of it must be seen of another.
+ */
+export function compareLives(life: Omit<Life, 'observed'>, observed: readonly (readonly string[])[]): string[] {
+  const recorded = observed.length === 1 ? life.recorded : [...new Set(life.recorded)];
+  const differences = observed.map((own) => compareTransitions({ ...life, recorded, observed: own }));
+  const isOfAll = (difference: string) => differences.every((list) => list.includes(difference));
+  if (observed.length === 0) return ['no such pod'];
+  return [...new Set(differences.flat())].filter((d) => d.startsWith('not recorded') || isOfAll(d));
 }
 
 interface Gap {

@@ -1,0 +1,59 @@
+// Recorded lifecycles of what controllers keep, replayed on a whole cluster: each ends with the same objects, spec and status, and events.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { needsRoot } from '../cli/k8ts-command.ts';
+import { LifecycleCluster } from '../recorded/lifecycle-cluster.ts';
+import type { Recording } from '../recorded/recording.ts';
+import { Replay, watchedPaths } from '../recorded/replay.ts';
+import { steps } from './lifecycle-steps.ts';
+
+const file = '../shared/reference/golden/pods.json';
+const skip = needsRoot || (existsSync(file) ? false : 'reference not present');
+
+/** Side by side. */
+const inNamespaces = [
+  'job-success job-backofflimit job-onfailure-backofflimit job-deadline job-indexed job-podfailurepolicy',
+  'deployment-progress-deadline deployment-scale-pause-recreate deployment-replicafailure',
+  'daemonset service-endpoints namespace-terminating',
+]
+  .join(' ')
+  .split(' ');
+
+/** One after the other: all pods feel what happens to the node. */
+const onTheNode = ['node-object', 'taint-noschedule', 'taint-noexecute', 'kubelet-stopped'];
+
+describe('recorded lifecycles of controllers', { skip }, () => {
+  const recordings: Recording[] = skip ? [] : JSON.parse(readFileSync(file, 'utf8')).scenarios;
+  const recordingOf = (name: string) => recordings.find((r) => r.name === name)!;
+  let cluster: LifecycleCluster;
+
+  before(async () => {
+    cluster = new LifecycleCluster('keeps');
+    const paths = [...Object.values(watchedPaths), '/api/v1/nodes', '/api/v1/namespaces'];
+    await cluster.start([...inNamespaces, ...onTheNode].map(recordingOf), paths);
+  });
+
+  after(() => cluster?.[Symbol.dispose]());
+
+  const replay = async (name: string) => {
+    assert.ok(recordingOf(name), `${name} is not in the reference`);
+    const one = new Replay(recordingOf(name), cluster);
+    const run = steps[name];
+    if (run) await run(one);
+    else {
+      one.create();
+      await one.untilRecorded();
+    }
+    await one.untilRecordedEvents();
+    await one.untilRecordedTransitions();
+  };
+
+  describe('in namespaces', { concurrency: 6 }, () => {
+    for (const name of inNamespaces) test(name, () => replay(name));
+  });
+
+  describe('on the node', { concurrency: 1 }, () => {
+    for (const name of onTheNode) test(name, () => replay(name));
+  });
+});
