@@ -1,13 +1,32 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parseSubnet } from '../machinery/subnet.ts';
-import { chooseSlot } from './cluster-store.ts';
+import { chooseSlot, unregisterCluster } from './cluster-store.ts';
 import { layoutOf } from './layout.ts';
 
 const wanted = { name: 'new', egress: true };
 const empty = { others: [], hostSubnets: [], links: [] };
 const route = (text: string) => ({ subnet: parseSubnet(text), owner: `the route to ${text}` });
 const cluster = (slot: number, more = {}) => layoutOf({ name: `old${slot}`, slot, egress: true, ...more });
+
+test('a registration that was killed half-way leaves nothing once it is undone, but what is not its own', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'k8ts-store-'));
+  const roots = { state: join(dir, 'state'), run: join(dir, 'run') };
+  try {
+    for (const name of ['torn', 'shared']) {
+      mkdirSync(join(roots.state, name), { recursive: true });
+      writeFileSync(join(roots.state, name, 'cluster.json.tmp'), '{');
+    }
+    writeFileSync(join(roots.state, 'shared/notes'), '');
+    for (const name of ['torn', 'shared', 'absent']) unregisterCluster(name, roots);
+    assert.deepEqual(readdirSync(roots.state, { recursive: true }).sort(), ['shared', 'shared/notes']);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
 
 describe('chooseSlot', () => {
   const cases = [

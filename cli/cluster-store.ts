@@ -1,7 +1,8 @@
 // The clusters of this machine: one cluster.json each, and the choice of a free slot for a new one.
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { overlap, parseSubnet, type Subnet } from '../machinery/subnet.ts';
-import { readIfExists, writeFileAtomic } from './host/files.ts';
+import { readIfExists, temporaryOf, writeFileAtomic } from './host/files.ts';
 import { machineLock, withLock } from './host/lock.ts';
 import { run } from './host/run.ts';
 import {
@@ -98,6 +99,22 @@ export async function registerCluster(wanted: Omit<ClusterSpec, 'slot'>, roots: 
     writeFileAtomic(layout.specFile, `${JSON.stringify(layout.spec, null, 2)}\n`);
     return layout;
   });
+}
+
+/**
+ * Removes the last of a cluster's state: what says that it exists, then its folder, unless something of the user's is in
+ * or on it. Also what a registration that was killed left.
+ */
+export function unregisterCluster(name: string, roots: Roots): void {
+  const specFile = specFileOf(name, roots);
+  for (const file of [specFile, temporaryOf(specFile)]) rmSync(file, { force: true });
+  for (const dir of [dirname(specFile), roots.state]) {
+    try {
+      rmdirSync(dir);
+    } catch (err) {
+      if (!['EBUSY', 'ENOTEMPTY', 'ENOENT'].includes(errnoOf(err) ?? '')) throw err;
+    }
+  }
 }
 
 interface RouteRow {

@@ -1,7 +1,8 @@
 // Removes a cluster, whatever of it is there: after a clean life, after a failed step, after SIGKILL of everything.
 // Works from the layout and from /proc, not from what a supervisor noted.
-import { rmdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { unregisterCluster } from './cluster-store.ts';
 import { type CgroupTrees, processesInGroup, removeGroup, removeGroupIfEmpty } from './host/cgroups.ts';
 import { removeNetwork, removeSharedRunDir } from './host/network.ts';
 import { endProcess, findByCommand, waitUntilReaped } from './host/processes.ts';
@@ -10,7 +11,6 @@ import type { NodeDriver } from './nodes/driver.ts';
 import { endSupervisor, findSupervisor } from './supervisor/control.ts';
 import { commandOf } from './supervisor/plan.ts';
 import { controlPlaneUnits, type Program } from './units.ts';
-import { errnoOf } from './user-error.ts';
 
 export interface TeardownContext {
   layout: Layout;
@@ -51,17 +51,10 @@ async function endControlPlane(context: TeardownContext): Promise<void> {
   await end(['etcd']);
 }
 
-// cluster.json last, so that a teardown that is cut short can be repeated.
-const ownState = ['etcd', 'etcd.unfinished', 'kubeconfigs', 'logs', 'nodes', 'pki', 'cluster.json'];
+// Which cluster it is is forgotten last, so that a teardown that is cut short can be repeated.
+const ownState = ['etcd', 'etcd.unfinished', 'kubeconfigs', 'logs', 'nodes', 'pki'];
 
-/** Removes the cluster's part of the state folder, and the folder unless something of the user's is in or on it. */
 function removeState(layout: Layout): void {
   for (const name of ownState) rmSync(join(layout.stateDir, name), { recursive: true, force: true });
-  for (const dir of [layout.stateDir, layout.roots.state]) {
-    try {
-      rmdirSync(dir);
-    } catch (err) {
-      if (!['EBUSY', 'ENOTEMPTY', 'ENOENT'].includes(errnoOf(err) ?? '')) throw err;
-    }
-  }
+  unregisterCluster(layout.name, layout.roots);
 }

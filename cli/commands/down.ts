@@ -1,6 +1,6 @@
 // `k8ts down`, `k8ts delete cluster`: removes a cluster and every trace of it on the host.
 import { realClock } from '../../machinery/clock.ts';
-import { loadCluster } from '../cluster-store.ts';
+import { loadCluster, unregisterCluster } from '../cluster-store.ts';
 import { readCgroups } from '../host/cgroups.ts';
 import { withLock } from '../host/lock.ts';
 import { kubeconfigPath, removeFromFile } from '../kubeconfig.ts';
@@ -23,6 +23,7 @@ export async function down(options: DownOptions, program: Program): Promise<void
     const startedMs = realClock.monotonicMs();
     const layout = loadCluster(name, defaultRoots);
     if (!layout) {
+      unregisterCluster(name, defaultRoots);
       process.stdout.write(`There is no cluster ${name}\n`);
       return;
     }

@@ -21,13 +21,16 @@ export interface WriteOptions {
   durable?: boolean;
 }
 
+/** Where a file's new content stands until it takes the file's place. */
+export const temporaryOf = (path: string): string => `${path}.tmp`;
+
 /** Writes a file so that a reader, or a crash, sees the old content or the new. Creates its folder. */
 export function writeFileAtomic(
   path: string,
   content: string,
   { mode = 0o644, durable = true }: WriteOptions = {},
 ): void {
-  const temporary = `${path}.tmp`;
+  const temporary = temporaryOf(path);
   try {
     mkdirSync(dirname(path), { recursive: true });
     rmSync(temporary, { force: true });
