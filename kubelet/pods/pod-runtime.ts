@@ -11,17 +11,20 @@ import {
   hasExited,
   nameOf,
   type RuntimeState,
+  runtimeLabels,
   sortRuntimeState,
 } from './runtime-state.ts';
 
 export class PodRuntime {
   readonly #cri: CriClient;
+  readonly #uid: string;
   readonly #sandboxIds: Set<string>;
   readonly #messages = new Map<string, string>();
   #state: RuntimeState = emptyRuntimeState;
 
-  constructor(cri: CriClient, sandboxIds: Iterable<string>) {
+  constructor(cri: CriClient, uid: string, sandboxIds: Iterable<string>) {
     this.#cri = cri;
+    this.#uid = uid;
     this.#sandboxIds = new Set(sandboxIds);
   }
 
@@ -31,6 +34,13 @@ export class PodRuntime {
 
   addSandbox(id: string): void {
     this.#sandboxIds.add(id);
+  }
+
+  /** Finds sandboxes of the pod that nobody told us of: their making outlived the kubelet, or the call, that asked for it. */
+  async findSandboxes(): Promise<void> {
+    const filter = { label_selector: { [runtimeLabels.podUid]: this.#uid } };
+    const { items } = await this.#cri.runtime.ListPodSandbox({ filter });
+    for (const { id } of items) this.#sandboxIds.add(id);
   }
 
   terminationMessageOf(container: ContainerStatus): string {
@@ -100,6 +110,7 @@ export class PodRuntime {
 
   /** Removes everything of the pod from the runtime; it has been stopped. */
   async removeAll(): Promise<void> {
+    await this.findSandboxes();
     for (const id of this.#sandboxIds) {
       await this.#cri.runtime.StopPodSandbox({ pod_sandbox_id: id });
       await this.#cri.runtime.RemovePodSandbox({ pod_sandbox_id: id });

@@ -2,8 +2,10 @@
 // beside the worker, so that the pod can be looked at and ended while an image is pulled or a postStart hook runs.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
 import type { Pod } from '../../api/core/pod.ts';
 import type { PodSandboxConfig } from '../../proto/cri.gen.ts';
+import { isRpcError } from '../../proto/cri-client.ts';
 import type { Init } from '../../proto/message.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
 import { renderHostNetworkHosts, renderPodHosts } from '../spec/hosts-file.ts';
@@ -94,11 +96,20 @@ export class PodStarter {
       const { pod_sandbox_id } = await cri.runtime.RunPodSandbox(request);
       this.#runtime.addSandbox(pod_sandbox_id);
     } catch (err) {
+      if (await this.#findMade(err)) return;
       const message = `Failed to create pod sandbox: ${describeRpcError(err)}`;
       events.event(eventTarget(pod), 'Warning', 'FailedCreatePodSandBox', message);
       throw err;
     }
     await this.#runtime.refresh();
+  }
+
+  /** Whether the sandbox is there after all: a kubelet that was killed had asked for it. */
+  async #findMade(err: unknown): Promise<boolean> {
+    if (!isRpcError(err) || err.code !== status.ALREADY_EXISTS) return false;
+    await this.#runtime.findSandboxes();
+    await this.#runtime.refresh();
+    return readySandbox(this.#runtime.state) !== undefined;
   }
 
   #sandboxConfig(pod: Pod, attempt: number): Init<PodSandboxConfig> {

@@ -81,7 +81,7 @@ export class PodWorker {
     this.#log = deps.log.child({ pod: describePod(pod) });
     this.#startTime = pod.status?.startTime ?? `${new Date(deps.clock.now()).toISOString().slice(0, 19)}Z`;
     this.#writer = new StatusWriter({ pods: deps.pods, clock: deps.clock, log: this.#log }, pod);
-    this.#runtime = new PodRuntime(deps.cri, sandboxIds);
+    this.#runtime = new PodRuntime(deps.cri, uidOf(pod), sandboxIds);
     this.#volumes = new PodVolumes(deps.volumes, uidOf(pod));
     this.#starter = new PodStarter(deps, this.#runtime, this.#volumes);
     this.#stopper = new PodStopper(deps, () => this.wake());

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import type { Pod } from '../../api/core/pod.ts';
+import { FakeClock } from '../../machinery/clock.ts';
+import type { CriClient } from '../../proto/cri-client.ts';
+import { runtimeSandbox } from '../../test/builders/runtime-state.ts';
+import type { PodVolumes } from '../volumes/pod-volumes.ts';
+import type { KubeletDeps } from './kubelet-deps.ts';
+import { PodRuntime } from './pod-runtime.ts';
+import { PodStarter } from './pod-starter.ts';
+import { readySandbox } from './runtime-state.ts';
+
+const pod: Pod = {
+  metadata: { name: 'p', namespace: 'ns', uid: 'u' },
+  spec: { containers: [{ name: 'app', image: 'app:1' }] },
+  status: {},
+};
+
+/** A runtime in which the sandbox of a call before is being made: the first tries collide with it. */
+function runtimeWithUnknownSandbox(isMade: () => boolean) {
+  const removed: string[] = [];
+  const listed = () => (isMade() ? [runtimeSandbox()] : []);
+  const runtime = {
+    RunPodSandbox: async () => {
+      throw Object.assign(new Error('6'), { code: status.ALREADY_EXISTS, details: 'is reserved' });
+    },
+    ListPodSandbox: async ({ filter }: { filter: unknown }) => {
+      assert.deepEqual(filter, { label_selector: { 'io.kubernetes.pod.uid': 'u' } });
+      return { items: listed() };
+    },
+    PodSandboxStatus: async () => ({ status: listed()[0], containers_statuses: [] }),
+    StopPodSandbox: async () => ({}),
+    RemovePodSandbox: async ({ pod_sandbox_id }: { pod_sandbox_id: string }) => removed.push(pod_sandbox_id),
+  };
+  return { cri: { runtime } as unknown as CriClient, removed };
+}
+
+describe('a sandbox whose making outlived the kubelet that asked for it', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'k8ts-starter-'));
+  after(() => rmSync(dir, { recursive: true, force: true }));
+
+  test('is taken over once it stands', async () => {
+    let isMade = false;
+    const { cri } = runtimeWithUnknownSandbox(() => isMade);
+    const events: string[] = [];
+    const deps = {
+      cri,
+      clock: new FakeClock(),
+      events: { event: (_target: unknown, _type: string, reason: string) => events.push(reason) },
+      cgroups: { create: () => '/kubepods/podu' },
+      settings: {
+        podLogsDir: dir,
+        seccompDir: dir,
+        dns: { clusterDns: '', clusterDomain: 'c', node: { servers: [], searches: [], options: [] } },
+      },
+    } as unknown as KubeletDeps;
+    const runtime = new PodRuntime(cri, 'u', []);
+    const starter = new PodStarter(deps, runtime, {} as PodVolumes);
+    await assert.rejects(starter.createSandbox(pod), { code: status.ALREADY_EXISTS });
+    assert.deepEqual(events, ['FailedCreatePodSandBox']);
+    isMade = true;
+    await starter.createSandbox(pod);
+    assert.equal(readySandbox(runtime.state)?.id, 'sandbox-0');
+    assert.deepEqual(events, ['FailedCreatePodSandBox']);
+  });
+
+  test('is removed with the pod', async () => {
+    const { cri, removed } = runtimeWithUnknownSandbox(() => true);
+    await new PodRuntime(cri, 'u', []).removeAll();
+    assert.deepEqual(removed, ['sandbox-0']);
+  });
+});
