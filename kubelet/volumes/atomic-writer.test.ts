@@ -49,6 +49,19 @@ describe('writeAtomically', () => {
       assert.equal(readlinkSync(join(dir, '..data')), link);
     }));
 
+  test('what a killed writer left undone is done by the next', () =>
+    inFolder(async (dir) => {
+      await writeAtomically(dir, filesOf({ a: '1', b: '2' }), options);
+      const data = readlinkSync(join(dir, '..data'));
+      // Killed after the rename of ..data: a name is missing, another is of the time before, and so are folders.
+      rmSync(join(dir, 'b'));
+      symlinkSync('..data/old', join(dir, 'old'));
+      mkdirSync(join(dir, '..2025_01_01_00_00_00.abc'));
+      assert.equal(await writeAtomically(dir, filesOf({ a: '1', b: '2' }), options), false);
+      assert.deepEqual(readdirSync(dir).sort(), ['..data', data, 'a', 'b'].sort());
+      assert.equal(readFileSync(join(dir, 'b'), 'utf8'), '2');
+    }));
+
   test('a change replaces, adds and removes, and leaves nothing behind', () =>
     inFolder(async (dir) => {
       await writeAtomically(dir, filesOf({ a: '1', b: '2' }), options);
