@@ -317,7 +317,6 @@ export class PodWorker {
       this.#volumesChanged = false;
       const failed = await this.#volumes.refresh(this.#pod, this.#starter.addresses(this.#pod));
       for (const { message } of failed) events.event(eventTarget(this.#pod), 'Warning', 'FailedMount', message);
-      if (failed.length > 0) this.#wakeAfter(maxFailureDelayMs);
     }
     if (Number.isFinite(this.#volumes.refreshAtMs))
       this.#wakeAfter(Math.max(0, this.#volumes.refreshAtMs - clock.now()));
