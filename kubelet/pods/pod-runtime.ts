@@ -9,10 +9,10 @@ import {
   containersNamed,
   emptyRuntimeState,
   hasExited,
+  joinSandboxes,
   nameOf,
   type RuntimeState,
   runtimeLabels,
-  sortRuntimeState,
 } from './runtime-state.ts';
 
 export class PodRuntime {
@@ -48,8 +48,7 @@ export class PodRuntime {
   }
 
   async refresh(): Promise<void> {
-    const sandboxes: PodSandboxStatus[] = [];
-    const containers: ContainerStatus[] = [];
+    const sandboxes: { sandbox: PodSandboxStatus; containers: ContainerStatus[] }[] = [];
     await Promise.all(
       [...this.#sandboxIds].map(async (id) => {
         const found = await this.#read(id);
@@ -57,12 +56,11 @@ export class PodRuntime {
           this.#sandboxIds.delete(id);
           return;
         }
-        sandboxes.push(found.status);
-        containers.push(...found.containers_statuses);
+        sandboxes.push({ sandbox: found.status, containers: found.containers_statuses });
       }),
     );
-    this.#state = sortRuntimeState({ sandboxes, containers });
-    const unread = containers.filter((c) => hasExited(c) && !this.#messages.has(c.id));
+    this.#state = joinSandboxes(sandboxes);
+    const unread = this.#state.containers.filter((c) => hasExited(c) && !this.#messages.has(c.id));
     await Promise.all(
       unread.map(async (c) => {
         this.#messages.set(c.id, await readTerminationMessage(c));
