@@ -79,6 +79,7 @@ export class PodSet {
       .filter((w) => w.isTakingResources)
       .map((w) => w.pod);
     this.#workers.set(uid, worker);
+    if (sandboxIds.length > 0) this.#deps.cgroups.adopt(pod);
     // A pod that has been taken on stays, whatever else has come since.
     const isKnown = sandboxIds.length > 0 || pod.status?.startTime !== undefined || isFinished(pod);
     const isLeaving = pod.metadata.deletionTimestamp !== undefined;
