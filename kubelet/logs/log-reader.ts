@@ -78,6 +78,8 @@ export async function* readLog(source: LogSource, options: LogOptions): AsyncGen
   if (!first) return;
   const changes = options.follow ? watchFolder(source) : undefined;
   let file: FileHandle = first;
+  /** The file that comes after this one, which is first read to its end: it may have grown until it was renamed. */
+  let rotated: FileHandle | undefined;
   try {
     const { size } = await file.stat();
     let position = options.tailLines === undefined ? 0 : await findTail(file, size, options.tailLines);
@@ -94,16 +96,21 @@ export async function* readLog(source: LogSource, options: LogOptions): AsyncGen
         if (formatter.isFull) return;
         continue;
       }
-      const rotated: FileHandle | undefined = changes ? await openIfRotated(source.path, file) : undefined;
       if (rotated) {
         await file.close();
         file = rotated;
+        rotated = undefined;
         position = 0;
-      } else if (wasEnded || !changes) return;
-      else await changes.next();
+        continue;
+      }
+      if (changes) rotated = await openIfRotated(source.path, file);
+      if (rotated) continue;
+      if (wasEnded || !changes) return;
+      await changes.next();
     }
   } finally {
     changes?.close();
+    await rotated?.close();
     await file.close();
   }
 }
