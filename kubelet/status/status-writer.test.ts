@@ -88,6 +88,31 @@ describe('StatusWriter', () => {
     assert.equal(bodies.length, 1);
   });
 
+  test('what others wrote during a write is seen, at once and afterwards', async () => {
+    let answer: (pod: Pod) => void = () => undefined;
+    const { bodies, writer } = writerWith(
+      () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    );
+    const ready = condition('Ready', {});
+    const gate = condition('x/gate', {});
+    const at = (resourceVersion: string, status: PodStatus) => ({
+      ...pod,
+      metadata: { ...pod.metadata, resourceVersion },
+      status,
+    });
+    writer.write({ phase: 'Running', conditions: [ready] });
+    writer.observe(at('8', { phase: 'Running', conditions: [gate, ready] }));
+    assert.deepEqual(writer.current.conditions, [gate, ready]);
+    answer(at('7', { phase: 'Running', conditions: [ready] }));
+    await writer.flushed();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(writer.current, { phase: 'Running', conditions: [gate, ready] });
+    assert.equal(bodies.length, 1);
+  });
+
   test('a pod that is gone ends the writing', async () => {
     const { bodies, writer } = writerWith(async () => {
       throw notFoundError({ group: '', resource: 'pods' }, 'p');
