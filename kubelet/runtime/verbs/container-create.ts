@@ -2,7 +2,7 @@
 // cannot run is an error of the start. Not idempotent: the same metadata twice is ALREADY_EXISTS.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import type { ContainerConfig } from '../../../proto/cri.gen.ts';
+import type { ContainerConfig, CreateContainerRequest } from '../../../proto/cri.gen.ts';
 import { alreadyExists, invalidArgument, notFound } from '../errors.ts';
 import { type ImageRecord, imageIdOf, imageRefOf } from '../image/image-store.ts';
 import { eraseContainer } from '../lifecycle/container-end.ts';
@@ -23,13 +23,13 @@ import type { Verb } from './verb.ts';
 type JoinableSandbox = SandboxRecord & { pause: { pid: number } };
 
 export const createContainer: Verb<'CreateContainer'> = async (rt, req) => {
-  const sandbox = findReadySandbox(rt, req.pod_sandbox_id);
-  const config = checkContainerConfig(rt, sandbox, req.config);
-  const image = rt.images.find(config.image?.image ?? '');
-  if (!image) throw notFound(`failed to resolve image "${config.image?.image}": not found`);
+  const { sandbox, config, image } = lookUpParts(rt, req);
   const id = newId();
   try {
     await mountRootfs(rt, id, image);
+    // From here to the record nothing is waited for. What was true before may not be: sandbox and image may be going, and
+    // another call may have made the container.
+    lookUpParts(rt, req);
     const record = prepareContainer(rt, { id, sandbox, config, image });
     rt.containers.save(record);
   } catch (err) {
@@ -39,6 +39,14 @@ export const createContainer: Verb<'CreateContainer'> = async (rt, req) => {
   rt.events.publish({ id, sandboxId: sandbox.id, type: 'CONTAINER_CREATED_EVENT', atNs: nowNs(rt.clock) });
   return { container_id: id };
 };
+
+function lookUpParts(rt: Runtime, req: CreateContainerRequest): Omit<Preparation, 'id'> {
+  const sandbox = findReadySandbox(rt, req.pod_sandbox_id);
+  const config = checkContainerConfig(rt, sandbox, req.config);
+  const image = rt.images.find(config.image?.image ?? '');
+  if (!image) throw notFound(`failed to resolve image "${config.image?.image}": not found`);
+  return { sandbox, config, image };
+}
 
 function checkContainerConfig(rt: Runtime, sandbox: JoinableSandbox, config: ContainerConfig | null): ContainerConfig {
   const metadata = config?.metadata;
