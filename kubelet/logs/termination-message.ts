@@ -1,5 +1,6 @@
 // What a container says about its own end: the file it may write, or the end of its log. https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
-import { open, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { ContainerStatus } from '../../proto/cri.gen.ts';
 import { runtimeAnnotations } from '../pods/runtime-state.ts';
 import { parseLogLine } from './cri-line.ts';
@@ -37,11 +38,17 @@ export function tailOfLog(log: string): string {
   return tail.subarray(Math.max(0, tail.length - maxLogBytes)).toString();
 }
 
+/** What the kernel says of a path that is no file to read: the container may have put anything there. */
+const unusable = new Set(['ENOENT', 'ELOOP', 'ENOTDIR', 'ENXIO']);
+
 async function readEnd(path: string, maxBytes: number, from: 'start' | 'end'): Promise<Buffer> {
   try {
-    const { size } = await stat(path);
-    const file = await open(path, 'r');
+    // Neither a link to a file of the node nor a pipe nobody writes to.
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
+      const stats = await file.stat();
+      if (!stats.isFile()) return Buffer.alloc(0);
+      const { size } = stats;
       const length = Math.min(size, maxBytes);
       const buffer = Buffer.alloc(length);
       await file.read(buffer, 0, length, from === 'start' ? 0 : size - length);
@@ -50,7 +57,7 @@ async function readEnd(path: string, maxBytes: number, from: 'start' | 'end'): P
       await file.close();
     }
   } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
+    if (unusable.has((err as NodeJS.ErrnoException).code ?? '')) return Buffer.alloc(0);
     throw err;
   }
 }
