@@ -33,6 +33,7 @@ import { createHttpProber } from './probes/http-probe.ts';
 import { createTcpProber } from './probes/tcp-probe.ts';
 import { type KubeletServerTls, startServer } from './server/server.ts';
 import { parseResolvConf } from './spec/dns.ts';
+import { createSubPaths } from './volumes/sub-path.ts';
 import { createTmpfs } from './volumes/tmpfs.ts';
 
 export interface KubeletOptions {
@@ -191,6 +192,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       objects,
       tokens,
       tmpfs,
+      subPaths: createSubPaths(),
       clock,
       allocatable: () => allocatable,
     },

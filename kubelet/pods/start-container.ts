@@ -99,6 +99,8 @@ async function prepareConfig(deps: KubeletDeps, context: StartContext, { image }
     volumes: context.volumes,
     environment,
     hostsFile: join(podDir, 'etc-hosts'),
+    subPathDir: join(podDir, 'volume-subpaths', container.name),
+    subPaths: deps.volumes.subPaths,
     terminationLog: join(podDir, 'containers', container.name, `termination-log-${restartCount}`),
   });
   return buildContainerConfig(pod, container, {

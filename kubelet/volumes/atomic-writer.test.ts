@@ -13,7 +13,6 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { resolveSubPath } from '../spec/mounts.ts';
 import { type VolumeFile, writeAtomically } from './atomic-writer.ts';
 import { parseMountPoints } from './tmpfs.ts';
 
@@ -71,31 +70,6 @@ describe('writeAtomically', () => {
       const names = readdirSync(dir).filter((name) => !/^\.\.\d/.test(name));
       assert.deepEqual(names.sort(), ['..data', 'a', 'c']);
       assert.equal(readdirSync(dir).length, 4);
-    }));
-});
-
-describe('resolveSubPath', () => {
-  test('a missing folder is made', () =>
-    inFolder(async (dir) => {
-      assert.equal(await resolveSubPath(dir, 'x/y'), join(dir, 'x/y'));
-      assert.ok(statSync(join(dir, 'x/y')).isDirectory());
-    }));
-
-  test('a link that leads out is refused', () =>
-    inFolder(async (dir) => {
-      mkdirSync(join(dir, 'volume'));
-      symlinkSync('/etc', join(dir, 'volume/etc'));
-      symlinkSync(dir, join(dir, 'volume/up'));
-      for (const path of ['etc', 'etc/passwd', 'up/made']) {
-        await assert.rejects(resolveSubPath(join(dir, 'volume'), path), /leads out of the volume/);
-      }
-      assert.equal(existsSync(join(dir, 'made')), false);
-    }));
-
-  test('a link inside, as configMap files are, is followed', () =>
-    inFolder(async (dir) => {
-      await writeAtomically(dir, filesOf({ a: '1' }), options);
-      assert.equal(await resolveSubPath(dir, 'a'), join(dir, readlinkSync(join(dir, '..data')), 'a'));
     }));
 });
 

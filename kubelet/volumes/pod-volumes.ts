@@ -10,6 +10,7 @@ import type { ObjectReader } from '../objects/watched-objects.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
 import { volumePlugins } from './index.ts';
 import type { VolumeContext, VolumePlugin } from './plugin.ts';
+import type { SubPaths } from './sub-path.ts';
 import type { Tmpfs } from './tmpfs.ts';
 
 export interface VolumeDeps {
@@ -19,6 +20,7 @@ export interface VolumeDeps {
   objects: ObjectReader;
   tokens: ServiceAccountTokens;
   tmpfs: Tmpfs;
+  subPaths: SubPaths;
   clock: Clock;
   allocatable(): Readonly<Record<string, string>>;
 }
