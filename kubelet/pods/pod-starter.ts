@@ -3,11 +3,13 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
+import type { EphemeralContainer } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { PodSandboxConfig } from '../../proto/cri.gen.ts';
 import { isRpcError } from '../../proto/cri-client.ts';
 import type { Init } from '../../proto/message.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
+import { ContainerConfigError } from '../spec/environment.ts';
 import { renderHostNetworkHosts, renderPodHosts } from '../spec/hosts-file.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
 import { buildSandboxConfig, podLogDir } from '../spec/sandbox-config.ts';
@@ -18,7 +20,15 @@ import { hashContainer } from './container-hash.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import type { PodRuntime } from './pod-runtime.ts';
 import { defaultGraceSeconds, describePod, eventTarget, findContainer, isHostNetwork, uidOf } from './pod-text.ts';
-import { hasExited, latestContainer, millisOf, readySandbox, restartCountOf } from './runtime-state.ts';
+import {
+  currentContainer,
+  hasExited,
+  isRunning,
+  latestContainer,
+  millisOf,
+  readySandbox,
+  restartCountOf,
+} from './runtime-state.ts';
 import { startContainer } from './start-container.ts';
 import { StartError } from './start-error.ts';
 
@@ -206,12 +216,20 @@ export class PodStarter {
       addresses: this.addresses(pod),
       volumes: this.#volumes.ready,
       restartCount: latest ? restartCountOf(latest) + 1 : restartsBefore(pod, name),
+      findTarget: () => this.#findTarget(container),
       signal: this.#abort.signal,
       graceSeconds: pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds,
       onCreated: (id) => {
         this.#startingId = id;
       },
     });
+  }
+
+  #findTarget({ targetContainerName: name }: EphemeralContainer): string | undefined {
+    if (!name) return undefined;
+    const target = currentContainer(this.#runtime.state, name);
+    if (target && isRunning(target)) return target.id;
+    throw new ContainerConfigError(`unable to find target container ${name}`);
   }
 
   /** Writes /etc/hosts for the pod's containers. */
