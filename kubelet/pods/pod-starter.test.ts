@@ -74,3 +74,21 @@ describe('a sandbox whose making outlived the kubelet that asked for it', () => 
     assert.deepEqual(removed, ['sandbox-0']);
   });
 });
+
+test('nothing is started by a reading of the runtime from before the last start was through', async () => {
+  const log = { warn: () => undefined };
+  const clock = new FakeClock();
+  const deps = { cri: {}, clock, log, events: { event: () => undefined } } as unknown as KubeletDeps;
+  const starter = new PodStarter(deps, new PodRuntime(deps.cri, 'u', []), {} as PodVolumes);
+  const start = (seen: number) =>
+    new Promise<boolean>((resolve) => {
+      starter.start(pod, ['app'], { seen, onDone: () => resolve(true) });
+      if (!starter.isBusy) resolve(false);
+    });
+  const before = starter.finished;
+  // It fails, as there is no sandbox; what counts is that it was tried.
+  assert.equal(await start(before), true);
+  await clock.advance(10_000);
+  assert.equal(await start(before), false);
+  assert.equal(await start(starter.finished), true);
+});

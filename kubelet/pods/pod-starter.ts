@@ -40,6 +40,12 @@ export interface StartOutlook {
   wakeAfterMs: number | undefined;
 }
 
+interface StartOptions {
+  /** `finished` as it was before the runtime was read for `names`: nothing is started by an outdated reading. */
+  seen: number;
+  onDone(): void;
+}
+
 export class PodStarter {
   readonly #deps: KubeletDeps;
   readonly #runtime: PodRuntime;
@@ -49,6 +55,7 @@ export class PodStarter {
   readonly #retryAtMs = new Map<string, number>();
   readonly #backOffTold = new Map<string, string>();
   #startingId: string | undefined;
+  #finished = 0;
   #task: Promise<void> | undefined;
   #abort = new AbortController();
 
@@ -61,6 +68,11 @@ export class PodStarter {
 
   get startingId(): string | undefined {
     return this.#startingId;
+  }
+
+  /** How many times starting has come to its end. What was read of the runtime before that may be of the midst of it. */
+  get finished(): number {
+    return this.#finished;
   }
 
   get isBusy(): boolean {
@@ -127,10 +139,10 @@ export class PodStarter {
     return buildSandboxConfig(pod, this.#deps.settings, { attempt, cgroupParent });
   }
 
-  /** Starts what of `names` may start now, in order. `onDone` is called when that is through. */
-  start(pod: Pod, names: readonly string[], onDone: () => void): StartOutlook {
+  /** Starts what of `names` may start now, in order. `onDone` is called when that is through: the pod is to be read anew. */
+  start(pod: Pod, names: readonly string[], { seen, onDone }: StartOptions): StartOutlook {
     const outlook: StartOutlook = { wakeAfterMs: undefined };
-    if (this.#task) return outlook;
+    if (this.#task || seen !== this.#finished) return outlook;
     const due: string[] = [];
     for (const name of names) {
       const waitMs = this.#waitMs(pod, name);
@@ -140,6 +152,7 @@ export class PodStarter {
     if (due.length > 0 && !this.#abort.signal.aborted) {
       this.#task = this.#startAll(pod, due).finally(() => {
         this.#task = undefined;
+        this.#finished++;
         onDone();
       });
     }

@@ -183,13 +183,14 @@ export class PodWorker {
 
   async #sync(): Promise<void> {
     if (this.#phase === 'ended') return this.#syncEnded();
+    const seen = this.#starter.finished;
     await this.#runtime.refresh();
     this.#tellExits();
     this.#judge();
     this.#watchProbes();
     if (this.#phase === 'ending') return this.#syncEnding();
     this.#writeStatus();
-    await this.#syncActive();
+    await this.#syncActive(seen);
   }
 
   /** Whether the pod has to end, and why. */
@@ -252,7 +253,7 @@ export class PodWorker {
     return this.#starter.addresses(this.#pod).podIps[0] ?? this.#pod.status?.podIP ?? '';
   }
 
-  async #syncActive(): Promise<void> {
+  async #syncActive(seen: number): Promise<void> {
     if (!(await this.#syncVolumes())) return;
     let plan = this.#plan();
     if (plan.createSandbox) {
@@ -267,7 +268,7 @@ export class PodWorker {
       const graceSeconds = this.#graceAfterProbe(stop.name, stop.reason);
       this.#stopper.stop(this.#pod, runtime, { message: stop.message, graceSeconds, podIp: this.#podIp() });
     }
-    const outlook = this.#starter.start(this.#pod, plan.start, () => this.wake());
+    const outlook = this.#starter.start(this.#pod, plan.start, { seen, onDone: () => this.wake() });
     if (outlook.wakeAfterMs !== undefined) this.#wakeAfter(outlook.wakeAfterMs);
     // A container that has to wait for its restart says so.
     this.#writeStatus();
