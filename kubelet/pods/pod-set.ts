@@ -13,6 +13,7 @@ import { PodWorker } from './pod-worker.ts';
 
 const relistPeriodMs = 60_000;
 const reconnectMs = 500;
+const settleMs = 1_000;
 const orphanRetryMs = 1_000;
 
 export class PodSet {
@@ -134,8 +135,10 @@ export class PodSet {
   async #followRuntime(signal: AbortSignal): Promise<void> {
     const { cri, clock, log } = this.#deps;
     while (!signal.aborted) {
+      this.wakeAll();
+      // The stream does not say when it has begun: what happened until then is looked for when it surely has.
+      const begun = clock.after(settleMs, () => this.wakeAll());
       try {
-        this.wakeAll();
         for await (const event of cri.runtime.GetContainerEvents({}, { signal })) {
           const uid = event.pod_sandbox_status?.metadata?.uid;
           if (uid !== undefined) this.wake(uid);
@@ -143,6 +146,8 @@ export class PodSet {
       } catch (err) {
         if (signal.aborted) return;
         log.warn({ err }, 'lost the events of the runtime; connecting again');
+      } finally {
+        begun.cancel();
       }
       await clock.sleep(reconnectMs, signal).catch(() => undefined); // aborted: the loop ends by itself
     }
