@@ -55,13 +55,14 @@ export interface RunningKubelet {
 }
 
 const runtimeRetryMs = 200;
+const runtimeTimeoutMs = 120_000;
 
 export async function startKubelet(options: KubeletOptions, context: ComponentContext): Promise<RunningKubelet> {
   const { clock, log, signal, random } = context;
   const { identity } = options;
   const userAgent = `kubelet/${kubeletVersion}`;
   const client = new KubeClient(options.api, { userAgent, clock });
-  const cri = connectCri(options.runtimeSocket);
+  const cri = connectCri(options.runtimeSocket, { timeoutMs: runtimeTimeoutMs });
   const version = await waitForRuntime(cri, context);
   await mkdir(options.rootDir, { recursive: true, mode: 0o750 });
   const tree = openCgroupTree(options.cgroupRoot);
