@@ -49,7 +49,9 @@ export interface CriClientOptions {
 /** How long a call may take by default. Commands and pulls take their time; a stop takes the container's. */
 function defaultTimeoutMs(name: string, request: object, { timeoutMs }: CriClientOptions): number | undefined {
   if (timeoutMs === undefined || name === 'ExecSync' || name === 'PullImage') return undefined;
-  return name === 'StopContainer' ? timeoutMs + Number((request as StopContainerRequest).timeout) * 1000 : timeoutMs;
+  return name === 'StopContainer'
+    ? timeoutMs + Number((request as Partial<StopContainerRequest>).timeout ?? 0) * 1000
+    : timeoutMs;
 }
 
 /** Opens a client. Connecting happens on the first call, and again by itself after the runtime restarted. */

@@ -78,7 +78,7 @@ describe('createPuller()', () => {
     assert.match(readFileSync(join(root, 'layers/1/fs/hello.txt'), 'utf8'), /^hello\n/);
     assert.ok(!existsSync(join(ingestDir, digestOf(registry.image.layer).replace(':', '-'))));
     assert.equal(images.find(`${registry.host}/team/app:1`)?.id, record.id);
-    images.remove(record.id);
+    await images.remove(record.id);
     assert.deepEqual(images.list(), []);
     assert.ok(!existsSync(join(root, 'layers/1')));
   });
