@@ -67,6 +67,11 @@ const cases: { name: string; pod: Pod; others?: Pod[]; want?: [string, string] }
   },
   { name: "the node's user namespace", pod: podOf({ hostUsers: true }) },
   {
+    name: "all of the node's /proc",
+    pod: podOf({ containers: [{ name: 'c', securityContext: { procMount: 'Unmasked' } }] }),
+    want: ['PodFeatureUnsupported', 'procMount Unmasked needs a user namespace, which is not supported by this node'],
+  },
+  {
     name: 'another runtime',
     pod: podOf({ runtimeClassName: 'vm' }),
     want: ['PodFeatureUnsupported', 'no runtime for the RuntimeClass "vm" is configured on this node'],

@@ -109,6 +109,8 @@ function judgeFeatures(pod: Pod): Rejection | undefined {
   if (spec.runtimeClassName)
     return unsupported(`no runtime for the RuntimeClass "${spec.runtimeClassName}" is configured on this node`);
   if (spec.resourceClaims?.length) return unsupported('dynamic resource allocation is not supported by this node');
+  if (allContainersOf(pod).some((c) => c.securityContext?.procMount === 'Unmasked'))
+    return unsupported('procMount Unmasked needs a user namespace, which is not supported by this node');
   const contexts = [spec.securityContext, ...allContainersOf(pod).map((c) => c.securityContext)];
   if (contexts.some((c) => c?.appArmorProfile && c.appArmorProfile.type !== 'Unconfined'))
     return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' };

@@ -77,14 +77,17 @@ export class PodRuntime {
     }
   }
 
-  /** Removes ended containers beyond the newest ended one of each name, and ended sandboxes without containers. */
+  /**
+   * Removes ended containers beyond the newest ended one of each name, those whose start was cut off and that have a
+   * successor, and ended sandboxes without containers.
+   */
   async collectGarbage(): Promise<void> {
     const names = new Set(this.#state.containers.map(nameOf));
-    const surplus = [...names].flatMap((name) =>
-      containersNamed(this.#state, name)
-        .filter(hasExited)
-        .slice(1 + endedNewest(this.#state, name)),
-    );
+    const surplus = [...names].flatMap((name) => {
+      const found = containersNamed(this.#state, name);
+      const cutOff = found.slice(1).filter((c) => c.state === 'CONTAINER_CREATED');
+      return [...cutOff, ...found.filter(hasExited).slice(1 + endedNewest(this.#state, name))];
+    });
     for (const { id, log_path } of surplus) {
       await this.#cri.runtime.RemoveContainer({ container_id: id });
       await removeLog(log_path);
