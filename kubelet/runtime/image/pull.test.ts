@@ -1,7 +1,16 @@
 // Pulling from a registry on loopback: tokens, indexes, resuming, digests, mirrors, and how failures are worded.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,7 +20,7 @@ import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { ImageStore } from './image-store.ts';
 import { LayerStore } from './layer-store.ts';
-import { createPuller, type Puller } from './pull.ts';
+import { createPuller, type Puller, removeStaleParts } from './pull.ts';
 import { credentialsOf, parseChallenge } from './registry.ts';
 
 const digestOf = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -177,6 +186,15 @@ describe('createPuller()', () => {
     registry.close();
     assert.deepEqual(readdirSync(ingestDir), []);
     assert.ok(sent < 100 << 20, `${sent} bytes were taken`);
+  });
+
+  test('parts that nobody comes back for go', () => {
+    const { ingestDir } = newStore();
+    for (const name of ['old', 'new']) writeFileSync(join(ingestDir, name), '');
+    utimesSync(join(ingestDir, 'old'), 1_000, 1_000);
+    removeStaleParts(ingestDir, 2_000_000);
+    assert.deepEqual(readdirSync(ingestDir), ['new']);
+    removeStaleParts(join(ingestDir, 'none'), 2_000_000);
   });
 
   test('asks a mirror first', async () => {

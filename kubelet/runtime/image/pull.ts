@@ -1,7 +1,7 @@
 // Pulling an image: resolve the name, choose the platform, fetch and check config and layers, unpack, record. Blobs are
 // fetched into files named by digest, and resumed where a pull before stopped.
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AuthConfig } from '../../../proto/cri.gen.ts';
@@ -39,6 +39,14 @@ const maxManifestBytes = 4 << 20;
 interface PullContext extends PullerOptions {
   /** One fetch of a blob at a time: images share layers, and an image may name one twice. */
   blobs: KeyedLock;
+}
+
+/** Removes parts of blobs that nobody has come back for. */
+export function removeStaleParts(ingestDir: string, olderThanMs: number): void {
+  for (const name of existsSync(ingestDir) ? readdirSync(ingestDir) : []) {
+    const path = join(ingestDir, name);
+    if (statSync(path).mtimeMs < olderThanMs) rmSync(path, { force: true });
+  }
 }
 
 export function createPuller(options: PullerOptions): Puller {
