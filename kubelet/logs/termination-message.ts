@@ -16,12 +16,14 @@ export async function readTerminationMessage(container: ContainerStatus): Promis
   if (message !== '') return message;
   const fallsBack = container.annotations[runtimeAnnotations.terminationMessagePolicy] === 'FallbackToLogsOnError';
   if (!fallsBack || container.exit_code === 0 || container.log_path === '') return '';
-  return tailOfLog((await readEnd(container.log_path, 4 * maxLogBytes + maxLogLines * 64, 'end')).toString());
+  return tailOfLog(await readEnd(container.log_path, 4 * maxLogBytes + maxLogLines * 64, 'end'));
 }
 
 /** The last lines of a log that fit, as their writer wrote them. */
-export function tailOfLog(log: string): string {
+export function tailOfLog(log: Buffer): string {
+  // A character a byte, as a long line may be cut within one.
   const records = log
+    .toString('latin1')
     .split('\n')
     .map(parseLogLine)
     .filter((r) => r !== undefined);
@@ -34,7 +36,7 @@ export function tailOfLog(log: string): string {
     open = '';
   }
   if (open !== '') lines.push(open);
-  const tail = Buffer.from(lines.slice(-maxLogLines).join(''));
+  const tail = Buffer.from(lines.slice(-maxLogLines).join(''), 'latin1');
   return tail.subarray(Math.max(0, tail.length - maxLogBytes)).toString();
 }
 
