@@ -33,6 +33,7 @@ import { createHttpProber } from './probes/http-probe.ts';
 import { createTcpProber } from './probes/tcp-probe.ts';
 import { type KubeletServerTls, startServer } from './server/server.ts';
 import { parseResolvConf } from './spec/dns.ts';
+import { createSubPaths } from './volumes/sub-path.ts';
 import { createTmpfs } from './volumes/tmpfs.ts';
 
 export interface KubeletOptions {
@@ -54,13 +55,14 @@ export interface RunningKubelet {
 }
 
 const runtimeRetryMs = 200;
+const runtimeTimeoutMs = 120_000;
 
 export async function startKubelet(options: KubeletOptions, context: ComponentContext): Promise<RunningKubelet> {
   const { clock, log, signal, random } = context;
   const { identity } = options;
   const userAgent = `kubelet/${kubeletVersion}`;
   const client = new KubeClient(options.api, { userAgent, clock });
-  const cri = connectCri(options.runtimeSocket);
+  const cri = connectCri(options.runtimeSocket, { timeoutMs: runtimeTimeoutMs });
   const version = await waitForRuntime(cri, context);
   await mkdir(options.rootDir, { recursive: true, mode: 0o750 });
   const tree = openCgroupTree(options.cgroupRoot);
@@ -191,6 +193,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       objects,
       tokens,
       tmpfs,
+      subPaths: createSubPaths(),
       clock,
       allocatable: () => allocatable,
     },

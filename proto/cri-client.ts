@@ -10,7 +10,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { realClock } from '../machinery/clock.ts';
-import type { ImageServiceMethods, RuntimeServiceMethods } from './cri.gen.ts';
+import type { ImageServiceMethods, RuntimeServiceMethods, StopContainerRequest } from './cri.gen.ts';
 import { imageServiceDefinition, imagesServiceDefinition, runtimeServiceDefinition } from './cri-services.ts';
 import type { Init, MethodTypes } from './message.ts';
 
@@ -41,8 +41,21 @@ export interface CriClient {
 // Lists of a full node exceed gRPC's default of 4 MiB.
 const channelOptions = { 'grpc.max_receive_message_length': 16 << 20, 'grpc.default_authority': 'localhost' };
 
+export interface CriClientOptions {
+  /** Deadline of every call that names none and does not last as long as work of others: a runtime that hangs must not hold up its callers. */
+  timeoutMs?: number;
+}
+
+/** How long a call may take by default. Commands and pulls take their time; a stop takes the container's. */
+function defaultTimeoutMs(name: string, request: object, { timeoutMs }: CriClientOptions): number | undefined {
+  if (timeoutMs === undefined || name === 'ExecSync' || name === 'PullImage') return undefined;
+  return name === 'StopContainer'
+    ? timeoutMs + Number((request as Partial<StopContainerRequest>).timeout ?? 0) * 1000
+    : timeoutMs;
+}
+
 /** Opens a client. Connecting happens on the first call, and again by itself after the runtime restarted. */
-export function connectCri(socketPath: string): CriClient {
+export function connectCri(socketPath: string, options: CriClientOptions = {}): CriClient {
   const open = (definition: ServiceDefinition) =>
     new (makeGenericClientConstructor(definition, 'cri'))(
       `unix:${socketPath}`,
@@ -53,8 +66,8 @@ export function connectCri(socketPath: string): CriClient {
   const images = open(imageServiceDefinition);
   const imports = open(imagesServiceDefinition);
   return {
-    runtime: promiseClient(runtime, runtimeServiceDefinition) as PromiseClient<RuntimeServiceMethods>,
-    images: promiseClient(images, imageServiceDefinition) as PromiseClient<ImageServiceMethods>,
+    runtime: promiseClient(runtime, runtimeServiceDefinition, options) as PromiseClient<RuntimeServiceMethods>,
+    images: promiseClient(images, imageServiceDefinition, options) as PromiseClient<ImageServiceMethods>,
     importArchive: (pieces, settings = {}) => importArchive(imports, pieces, settings),
     close: () => {
       for (const client of [runtime, images, imports]) client.close();
@@ -67,12 +80,15 @@ export function isRpcError(err: unknown): err is ServiceError {
   return err instanceof Error && typeof (err as ServiceError).code === 'number' && 'details' in err;
 }
 
-function promiseClient(client: Client, definition: ServiceDefinition): object {
+function promiseClient(client: Client, definition: ServiceDefinition, options: CriClientOptions): object {
   const out: Record<string, unknown> = {};
   for (const [name, method] of Object.entries(definition)) {
     out[name] = method.responseStream
       ? (request: object, settings: CallSettings = {}) => streamCall(client, name, request, settings)
-      : (request: object, settings: CallSettings = {}) => unaryCall(client, name, request, settings);
+      : (request: object, settings: CallSettings = {}) => {
+          const timeoutMs = settings.timeoutMs ?? defaultTimeoutMs(name, request, options);
+          return unaryCall(client, name, request, timeoutMs === undefined ? settings : { ...settings, timeoutMs });
+        };
   }
   return out;
 }

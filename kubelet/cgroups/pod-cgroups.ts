@@ -57,9 +57,15 @@ export class PodCgroups {
       cpuQuotaUs: Number(cpu_quota),
       ...(memory_limit_in_bytes ? { memoryBytes: Number(memory_limit_in_bytes) } : {}),
     });
-    if (qos === 'Burstable') this.#burstable.set(uidOf(pod), quantityMilliValue(podRequests(pod.spec).cpu));
-    this.#shareBurstable();
+    this.adopt(pod);
     return path;
+  }
+
+  /** Counts in a pod whose group is there already, as after a restart of the kubelet. */
+  adopt(pod: Pod): void {
+    if (qosClassOf(pod.spec) !== 'Burstable') return;
+    this.#burstable.set(uidOf(pod), quantityMilliValue(podRequests(pod.spec).cpu));
+    this.#shareBurstable();
   }
 
   pathOf(pod: Pod): string {

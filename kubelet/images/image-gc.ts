@@ -54,8 +54,13 @@ export class ImageGarbageCollector {
     if (toFreeBytes <= 0) return;
     for (const image of chooseImages(unused, toFreeBytes, this.#clock.now())) {
       this.#log.info({ image: image.id, names: image.repo_tags }, 'removing an unused image');
-      await this.#cri.images.RemoveImage({ image: { image: image.id } });
-      this.#lastUsedMs.delete(image.id);
+      try {
+        await this.#cri.images.RemoveImage({ image: { image: image.id } });
+        this.#lastUsedMs.delete(image.id);
+      } catch (err) {
+        // A container may be made of it by now; the others are still worth removing.
+        this.#log.warn({ err, image: image.id }, 'an image could not be removed');
+      }
     }
   }
 

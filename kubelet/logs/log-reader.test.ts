@@ -89,6 +89,23 @@ describe('readLog', () => {
       assert.equal(out, 'one\ntwo\nthree\n');
     }));
 
+  test('bytes are as the container wrote them, also where a long line was cut within a character', () =>
+    withLog(async (path) => {
+      const [before, after] = [Buffer.from([0xff, 0xc3]), Buffer.from([0xa9])];
+      const bytes = Buffer.concat([
+        Buffer.from(`${time(1)} stdout P `),
+        before,
+        Buffer.from(`\n${time(1)} stdout F `),
+        after,
+        Buffer.from('\n'),
+      ]);
+      writeFileSync(path, bytes);
+      const parts: Buffer[] = [];
+      for await (const part of readLog(source(path), plain)) parts.push(part);
+      assert.deepEqual(Buffer.concat(parts), Buffer.concat([before, after, Buffer.from('\n')]));
+      assert.equal(tailOfLog(bytes), '\ufffdé\n');
+    }));
+
   test('a log that is not there is empty', () =>
     withLog(async (path) => {
       for await (const part of readLog(source(path), plain)) assert.fail(String(part));
@@ -96,7 +113,7 @@ describe('readLog', () => {
 });
 
 test('the end of a log as termination message', () => {
-  assert.equal(tailOfLog(log), 'one\ntwo\nthree\n\n');
+  assert.equal(tailOfLog(Buffer.from(log)), 'one\ntwo\nthree\n\n');
   const many = Array.from({ length: 100 }, (_, i) => `${time(1)} stdout F ${i}`).join('\n');
-  assert.equal(tailOfLog(`${many}\n`).split('\n').length, 81);
+  assert.equal(tailOfLog(Buffer.from(`${many}\n`)).split('\n').length, 81);
 });

@@ -33,6 +33,7 @@ export class LogFormatter {
     return this.#left <= 0;
   }
 
+  /** Takes a line of a log, a character a byte: what a container writes need not be UTF-8, and a long line is cut anywhere. */
   format(line: string): Buffer | undefined {
     const record = parseLogLine(line);
     const { sinceMs, stream, timestamps } = this.#options;
@@ -40,7 +41,8 @@ export class LogFormatter {
     if (sinceMs !== undefined && Date.parse(record.time) < sinceMs) return undefined;
     const prefix = timestamps && !this.#lineOpen ? `${record.time.replace(/\+00:00$/, 'Z')} ` : '';
     this.#lineOpen = !record.endsLine;
-    const bytes = Buffer.from(`${prefix}${record.text}${record.endsLine ? '\n' : ''}`).subarray(0, this.#left);
+    const text = `${prefix}${record.text}${record.endsLine ? '\n' : ''}`;
+    const bytes = Buffer.from(text, 'latin1').subarray(0, this.#left);
     this.#left -= bytes.length;
     return bytes;
   }
@@ -78,6 +80,8 @@ export async function* readLog(source: LogSource, options: LogOptions): AsyncGen
   if (!first) return;
   const changes = options.follow ? watchFolder(source) : undefined;
   let file: FileHandle = first;
+  /** The file that comes after this one, which is first read to its end: it may have grown until it was renamed. */
+  let rotated: FileHandle | undefined;
   try {
     const { size } = await file.stat();
     let position = options.tailLines === undefined ? 0 : await findTail(file, size, options.tailLines);
@@ -94,16 +98,21 @@ export async function* readLog(source: LogSource, options: LogOptions): AsyncGen
         if (formatter.isFull) return;
         continue;
       }
-      const rotated: FileHandle | undefined = changes ? await openIfRotated(source.path, file) : undefined;
       if (rotated) {
         await file.close();
         file = rotated;
+        rotated = undefined;
         position = 0;
-      } else if (wasEnded || !changes) return;
-      else await changes.next();
+        continue;
+      }
+      if (changes) rotated = await openIfRotated(source.path, file);
+      if (rotated) continue;
+      if (wasEnded || !changes) return;
+      await changes.next();
     }
   } finally {
     changes?.close();
+    await rotated?.close();
     await file.close();
   }
 }
@@ -112,10 +121,10 @@ async function readOn(file: FileHandle, position: number): Promise<{ text: strin
   const buffer = Buffer.alloc(chunkBytes);
   const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
   if (bytesRead === 0) return { text: '', next: position };
-  // Whole lines only, so that no character is cut; a line longer than a chunk is not written by the runtime.
+  // Whole lines only; a line longer than a chunk is not written by the runtime.
   const lineEnd = buffer.subarray(0, bytesRead).lastIndexOf(0x0a);
   const length = lineEnd < 0 ? 0 : lineEnd + 1;
-  return { text: buffer.subarray(0, length).toString(), next: position + length };
+  return { text: buffer.toString('latin1', 0, length), next: position + length };
 }
 
 async function openOrNull(path: string): Promise<FileHandle | undefined> {

@@ -22,13 +22,14 @@ test('a large log makes room, and so many old ones are kept', async () => {
     const cri = { runtime: { ReopenContainerLog: reopen } } as unknown as CriClient;
     const options = { cri, clock, log: silentLogger, running: () => [], maxBytes: 10, maxFiles: 3 };
     const container = { ...runtimeContainer({ name: 'app' }), log_path: path };
-    assert.equal(await rotateIfLarge(options, container), false, 'there is none yet');
+    assert.equal(await rotateIfLarge(options, container), true, 'killed before the log was reopened');
+    assert.equal(await rotateIfLarge(options, container), false);
     for (let i = 0; i < 4; i++) {
       writeFileSync(path, 'x'.repeat(11));
       assert.equal(await rotateIfLarge(options, container), true);
       await clock.advance(1_000);
     }
-    assert.deepEqual(reopened, Array(4).fill('app-0'));
+    assert.deepEqual(reopened, Array(5).fill('app-0'));
     assert.deepEqual(readdirSync(dir), ['0.log', '0.log.20260101-000002', '0.log.20260101-000003']);
     await removeLog(path);
     assert.deepEqual(readdirSync(dir), []);

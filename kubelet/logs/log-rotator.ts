@@ -42,6 +42,11 @@ export async function rotateIfLarge(
   { id, log_path: path }: ContainerStatus,
 ): Promise<boolean> {
   const size = await sizeOf(path);
+  if (size === undefined) {
+    // Killed between renaming and reopening: it writes where nobody looks.
+    await options.cri.runtime.ReopenContainerLog({ container_id: id });
+    return true;
+  }
   if (size <= (options.maxBytes ?? defaultMaxBytes)) return false;
   const stamp = new Date(options.clock.now())
     .toISOString()
@@ -60,11 +65,12 @@ export async function rotateIfLarge(
   return true;
 }
 
-async function sizeOf(path: string): Promise<number> {
+/** Undefined when there is no such file. */
+async function sizeOf(path: string): Promise<number | undefined> {
   try {
     return path === '' ? 0 : (await stat(path)).size;
   } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw err;
   }
 }

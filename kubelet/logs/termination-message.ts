@@ -1,5 +1,6 @@
 // What a container says about its own end: the file it may write, or the end of its log. https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
-import { open, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { ContainerStatus } from '../../proto/cri.gen.ts';
 import { runtimeAnnotations } from '../pods/runtime-state.ts';
 import { parseLogLine } from './cri-line.ts';
@@ -15,12 +16,14 @@ export async function readTerminationMessage(container: ContainerStatus): Promis
   if (message !== '') return message;
   const fallsBack = container.annotations[runtimeAnnotations.terminationMessagePolicy] === 'FallbackToLogsOnError';
   if (!fallsBack || container.exit_code === 0 || container.log_path === '') return '';
-  return tailOfLog((await readEnd(container.log_path, 4 * maxLogBytes + maxLogLines * 64, 'end')).toString());
+  return tailOfLog(await readEnd(container.log_path, 4 * maxLogBytes + maxLogLines * 64, 'end'));
 }
 
 /** The last lines of a log that fit, as their writer wrote them. */
-export function tailOfLog(log: string): string {
+export function tailOfLog(log: Buffer): string {
+  // A character a byte, as a long line may be cut within one.
   const records = log
+    .toString('latin1')
     .split('\n')
     .map(parseLogLine)
     .filter((r) => r !== undefined);
@@ -33,15 +36,21 @@ export function tailOfLog(log: string): string {
     open = '';
   }
   if (open !== '') lines.push(open);
-  const tail = Buffer.from(lines.slice(-maxLogLines).join(''));
+  const tail = Buffer.from(lines.slice(-maxLogLines).join(''), 'latin1');
   return tail.subarray(Math.max(0, tail.length - maxLogBytes)).toString();
 }
 
+/** What the kernel says of a path that is no file to read: the container may have put anything there. */
+const unusable = new Set(['ENOENT', 'ELOOP', 'ENOTDIR', 'ENXIO']);
+
 async function readEnd(path: string, maxBytes: number, from: 'start' | 'end'): Promise<Buffer> {
   try {
-    const { size } = await stat(path);
-    const file = await open(path, 'r');
+    // Neither a link to a file of the node nor a pipe nobody writes to.
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
+      const stats = await file.stat();
+      if (!stats.isFile()) return Buffer.alloc(0);
+      const { size } = stats;
       const length = Math.min(size, maxBytes);
       const buffer = Buffer.alloc(length);
       await file.read(buffer, 0, length, from === 'start' ? 0 : size - length);
@@ -50,7 +59,7 @@ async function readEnd(path: string, maxBytes: number, from: 'start' | 'end'): P
       await file.close();
     }
   } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
+    if (unusable.has((err as NodeJS.ErrnoException).code ?? '')) return Buffer.alloc(0);
     throw err;
   }
 }

@@ -24,6 +24,8 @@ export interface ObjectReader {
   secret(pod: PodRef, name: string): Promise<Secret | undefined>;
 }
 
+const syncTimeoutMs = 10_000;
+
 export class WatchedObjects implements ObjectReader {
   readonly #client: KubeClient;
   readonly #deps: InformerDeps;
@@ -59,7 +61,7 @@ export class WatchedObjects implements ObjectReader {
     this.#watched.clear();
   }
 
-  /** The object as it is now; the first call waits for it to be read. */
+  /** The object as it is now; the first call waits for it to be read, for so long that a pod can still be ended meanwhile. */
   async #read<T extends KubeObject>(kind: Kind<T>, pod: PodRef, name: string): Promise<T | undefined> {
     const key = `${kind.plural}/${pod.namespace}/${name}`;
     let watched = this.#watched.get(key);
@@ -68,8 +70,22 @@ export class WatchedObjects implements ObjectReader {
       this.#watched.set(key, watched);
     }
     watched.users.add(pod.uid);
-    await watched.informer.synced();
+    await this.#whenSynced(watched, kind);
     return watched.informer.lister.get(`${pod.namespace}/${name}`) as T | undefined;
+  }
+
+  async #whenSynced({ informer }: Watched, { kind }: { kind: string }): Promise<void> {
+    const late = new AbortController();
+    const timeout = this.#deps.clock.sleep(syncTimeoutMs, late.signal).then(() => {
+      throw new Error(`failed to sync ${kind.toLowerCase()} cache: timed out waiting for the condition`);
+    });
+    // Ended below, when nobody waits for it any more.
+    timeout.catch(() => undefined);
+    try {
+      await Promise.race([informer.synced(), timeout]);
+    } finally {
+      late.abort();
+    }
   }
 
   #start<T extends KubeObject>(kind: Kind<T>, namespace: string, name: string): Watched {

@@ -60,6 +60,33 @@ const cases: { name: string; pod: Pod; others?: Pod[]; want?: [string, string] }
     name: 'a safe sysctl',
     pod: podOf({ securityContext: { sysctls: [{ name: 'net.ipv4.tcp_syncookies', value: '1' }] } }),
   },
+  {
+    name: 'a user namespace of its own',
+    pod: podOf({ hostUsers: false }),
+    want: ['PodFeatureUnsupported', 'user namespaces (hostUsers: false) are not supported by this node'],
+  },
+  { name: "the node's user namespace", pod: podOf({ hostUsers: true }) },
+  {
+    name: "all of the node's /proc",
+    pod: podOf({ containers: [{ name: 'c', securityContext: { procMount: 'Unmasked' } }] }),
+    want: ['PodFeatureUnsupported', 'procMount Unmasked needs a user namespace, which is not supported by this node'],
+  },
+  {
+    name: 'another runtime',
+    pod: podOf({ runtimeClassName: 'vm' }),
+    want: ['PodFeatureUnsupported', 'no runtime for the RuntimeClass "vm" is configured on this node'],
+  },
+  {
+    name: 'an AppArmor profile',
+    pod: podOf({ containers: [{ name: 'c', securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } }] }),
+    want: ['AppArmor', 'Cannot enforce AppArmor: AppArmor is not enabled on the host'],
+  },
+  { name: 'no AppArmor', pod: podOf({ securityContext: { appArmorProfile: { type: 'Unconfined' } } }) },
+  {
+    name: 'another operating system',
+    pod: podOf({ os: { name: 'windows' } }),
+    want: ['PodOSNotSupported', "Failed to admit pod as the OS field doesn't match node OS"],
+  },
 ];
 
 describe('admitPod', () => {

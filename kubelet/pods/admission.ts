@@ -5,6 +5,7 @@ import { podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
 import { matchesNodeAffinity } from './node-affinity.ts';
+import { allContainersOf } from './pod-text.ts';
 
 export interface Rejection {
   reason: string;
@@ -28,7 +29,13 @@ const safeSysctls = new Set([
 
 /** Why the node refuses the pod, or undefined. `others` are the pods it has taken on. */
 export function admitPod(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
-  return judgeResources(pod, node, others) ?? judgeAffinity(pod, node) ?? judgeTaints(pod, node) ?? judgeSysctls(pod);
+  return (
+    judgeResources(pod, node, others) ??
+    judgeAffinity(pod, node) ??
+    judgeTaints(pod, node) ??
+    judgeSysctls(pod) ??
+    judgeFeatures(pod)
+  );
 }
 
 const inUnits = (name: string, amount: string | undefined) =>
@@ -89,5 +96,23 @@ function judgeSysctls(pod: Pod): Rejection | undefined {
       return { reason: 'SysctlForbidden', message: `forbidden sysctl: "${name}" not allowed with ${enabled} enabled` };
     }
   }
+  return undefined;
+}
+
+/** What a pod relies on, above all for its isolation, must not be passed over in silence. */
+function judgeFeatures(pod: Pod): Rejection | undefined {
+  const { spec } = pod;
+  const unsupported = (message: string) => ({ reason: 'PodFeatureUnsupported', message });
+  if (spec.os?.name && spec.os.name !== 'linux')
+    return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
+  if (spec.hostUsers === false) return unsupported('user namespaces (hostUsers: false) are not supported by this node');
+  if (spec.runtimeClassName)
+    return unsupported(`no runtime for the RuntimeClass "${spec.runtimeClassName}" is configured on this node`);
+  if (spec.resourceClaims?.length) return unsupported('dynamic resource allocation is not supported by this node');
+  if (allContainersOf(pod).some((c) => c.securityContext?.procMount === 'Unmasked'))
+    return unsupported('procMount Unmasked needs a user namespace, which is not supported by this node');
+  const contexts = [spec.securityContext, ...allContainersOf(pod).map((c) => c.securityContext)];
+  if (contexts.some((c) => c?.appArmorProfile && c.appArmorProfile.type !== 'Unconfined'))
+    return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' };
   return undefined;
 }

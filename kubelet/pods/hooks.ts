@@ -33,7 +33,7 @@ export async function runHook(
   if (hook.httpGet) {
     const url = urlOf(hook.httpGet, resolvePort(hook.httpGet.port, container), podIp);
     const headers = { ...headersOf(hook.httpGet), 'user-agent': 'kube-lifecycle/1.36' };
-    const { status } = await httpGet({ url, headers, timeoutMs: httpTimeoutMs, clock });
+    const { status } = await httpGet({ url, headers, timeoutMs: httpTimeoutMs, clock, signal });
     if (status >= 400) throw new Error(`${url} answered ${status}`);
     return;
   }

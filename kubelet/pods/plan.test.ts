@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Pod } from '../../api/core/pod.ts';
+import type { PodSandboxStatus } from '../../proto/cri.gen.ts';
 import { type ContainerInit, runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
 import { planPod } from './plan.ts';
-import { sortRuntimeState } from './runtime-state.ts';
+import { emptyRuntimeState, joinSandboxes } from './runtime-state.ts';
 
 const app = { name: 'app', image: 'app:1' };
 const init = (name: string) => ({ name, image: 'app:1' });
@@ -20,6 +21,8 @@ interface Case {
   spec?: Partial<Pod['spec']>;
   containers?: ContainerInit[];
   sandbox?: 'none' | 'ended';
+  /** Of a sandbox before, which has ended. */
+  earlier?: ContainerInit[];
   unstarted?: string[];
   failed?: Record<string, 'LivenessProbe' | 'StartupProbe'>;
   want: { start?: string[]; stop?: string[]; createSandbox?: boolean; complete?: boolean };
@@ -113,6 +116,58 @@ const cases: Case[] = [
     want: { start: ['app'] },
   },
   {
+    name: 'a new sandbox begins with init containers again',
+    spec: { initContainers: [init('i1'), init('i2')] },
+    earlier: [
+      { name: 'i1', exitCode: 0 },
+      { name: 'i2', exitCode: 0 },
+      { name: 'app', exitCode: 137 },
+    ],
+    want: { start: ['i1'] },
+  },
+  {
+    name: 'a new sandbox goes on with the next init container',
+    spec: { initContainers: [init('i1'), init('i2')] },
+    earlier: [
+      { name: 'i1', exitCode: 0 },
+      { name: 'i2', exitCode: 0 },
+      { name: 'app', exitCode: 137 },
+    ],
+    containers: [{ name: 'i1', attempt: 1, exitCode: 0 }],
+    want: { start: ['i2'] },
+  },
+  {
+    name: 'in a new sandbox too a sidecar that has not started holds up the rest',
+    spec: { initContainers: [sidecar('s'), init('i1')] },
+    earlier: [
+      { name: 's', exitCode: 137 },
+      { name: 'i1', exitCode: 0 },
+      { name: 'app', exitCode: 137 },
+    ],
+    containers: [{ name: 's', attempt: 1 }],
+    unstarted: ['s-1'],
+    want: {},
+  },
+  {
+    name: 'a new sandbox after its init containers',
+    spec: { initContainers: [init('i1')] },
+    earlier: [
+      { name: 'i1', exitCode: 0 },
+      { name: 'app', exitCode: 137 },
+    ],
+    containers: [{ name: 'i1', attempt: 1, exitCode: 0 }],
+    want: { start: ['app'] },
+  },
+  {
+    name: 'a new sandbox of a pod that has ended for good in the one before',
+    spec: { initContainers: [init('i1')], restartPolicy: 'Never' },
+    earlier: [
+      { name: 'i1', exitCode: 0 },
+      { name: 'app', exitCode: 137 },
+    ],
+    want: { complete: true },
+  },
+  {
     name: 'a liveness failure',
     containers: [{ name: 'app' }],
     failed: { 'app-0': 'LivenessProbe' },
@@ -128,10 +183,15 @@ const cases: Case[] = [
 describe('planPod', () => {
   for (const c of cases) {
     test(c.name, () => {
-      const sandboxes = c.sandbox === 'none' ? [] : [runtimeSandbox({ ready: c.sandbox !== 'ended' })];
+      const holding = (sandbox: PodSandboxStatus, containers: ContainerInit[] = []) => ({
+        sandbox,
+        containers: containers.map(runtimeContainer),
+      });
+      const earlier = c.earlier ? [holding(runtimeSandbox({ ready: false }), c.earlier)] : [];
+      const newest = runtimeSandbox({ ready: c.sandbox !== 'ended', attempt: earlier.length });
       const plan = planPod({
         pod: podOf(c.spec ?? {}),
-        state: sortRuntimeState({ sandboxes, containers: (c.containers ?? []).map(runtimeContainer) }),
+        state: c.sandbox === 'none' ? emptyRuntimeState : joinSandboxes([...earlier, holding(newest, c.containers)]),
         hasStarted: (container) => !c.unstarted?.includes(container.id),
         failedProbe: (id) => c.failed?.[id],
       });

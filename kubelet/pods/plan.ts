@@ -12,6 +12,7 @@ import type { ContainerStatus } from '../../proto/cri.gen.ts';
 import { hashContainer } from './container-hash.ts';
 import { containersOf, ephemeralContainersOf, initContainersOf, shouldRestart } from './pod-text.ts';
 import {
+  currentContainer,
   hasExited,
   isRunning,
   latestContainer,
@@ -70,20 +71,23 @@ export function planPod(input: PlanInput): PodPlan {
 
 /** Whether the pod has run its course: every container has ended and none is started again, or an init container failed for good. */
 export function isComplete(pod: Pod, state: RuntimeState): boolean {
-  const endedForGood = (c: Container) => {
-    const latest = latestContainer(state, c.name);
-    return latest !== undefined && hasExited(latest) && !shouldRestart(pod, c, latest.exit_code);
-  };
-  if (!hasStartedContainers(pod, state)) {
-    const failed = (c: Container) => endedForGood(c) && latestContainer(state, c.name)!.exit_code !== 0;
-    return initContainersOf(pod).some((c) => !isSidecar(c) && failed(c));
+  const isOver = (c: Container, found: ContainerStatus | undefined) =>
+    found !== undefined && hasExited(found) && !shouldRestart(pod, c, found.exit_code);
+  if (!isInitialized(pod, state)) {
+    const hasFailed = initContainersOf(pod).some((c) => {
+      const found = currentContainer(state, c.name);
+      return !isSidecar(c) && isOver(c, found) && found?.exit_code !== 0;
+    });
+    if (hasFailed) return true;
   }
-  return containersOf(pod).every(endedForGood);
+  return containersOf(pod).every((c) => isOver(c, latestContainer(state, c.name)));
 }
 
-/** Once one of them exists, the init phase is over, whatever becomes of the records of init containers. */
-const hasStartedContainers = (pod: Pod, state: RuntimeState) =>
-  containersOf(pod).some((c) => latestContainer(state, c.name));
+/**
+ * Once one of the containers proper exists, the init phase is over, whatever becomes of the records of init containers. A
+ * new sandbox begins with it again: what init containers did in the network of the one before is gone.
+ */
+const isInitialized = (pod: Pod, state: RuntimeState) => containersOf(pod).some((c) => currentContainer(state, c.name));
 
 function isToStart(pod: Pod, state: RuntimeState, container: Container): boolean {
   const latest = latestContainer(state, container.name);
@@ -95,10 +99,10 @@ function isToStart(pod: Pod, state: RuntimeState, container: Container): boolean
 }
 
 function planInit({ pod, state, hasStarted }: PlanInput): { start: string[]; done: boolean } {
-  const over = hasStartedContainers(pod, state);
+  const over = isInitialized(pod, state);
   const start: string[] = [];
   for (const container of initContainersOf(pod)) {
-    const latest = latestContainer(state, container.name);
+    const latest = currentContainer(state, container.name);
     if (isSidecar(container)) {
       if (latest && isRunning(latest)) {
         if (!over && !hasStarted(latest)) return { start, done: false };
@@ -119,7 +123,7 @@ function planInit({ pod, state, hasStarted }: PlanInput): { start: string[]; don
 
 function hasLaterBegun(pod: Pod, state: RuntimeState, container: Container): boolean {
   const all = initContainersOf(pod);
-  return all.slice(all.indexOf(container) + 1).some((c) => latestContainer(state, c.name));
+  return all.slice(all.indexOf(container) + 1).some((c) => currentContainer(state, c.name));
 }
 
 function planStops({ pod, state, failedProbe }: PlanInput): ContainerStop[] {

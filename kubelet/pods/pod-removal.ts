@@ -37,7 +37,7 @@ function freePod(deps: KubeletDeps, uid: string): void {
 
 /** Ends what the runtime still has of a pod that is gone from the API server. */
 export async function removeOrphan(deps: KubeletDeps, uid: string, sandboxIds: readonly string[]): Promise<void> {
-  const runtime = new PodRuntime(deps.cri, sandboxIds);
+  const runtime = new PodRuntime(deps.cri, uid, sandboxIds);
   await runtime.refresh();
   await Promise.all(
     runningContainers(runtime.state).map((c) => {

@@ -9,21 +9,22 @@ import {
   containersNamed,
   emptyRuntimeState,
   hasExited,
+  joinSandboxes,
   nameOf,
   type RuntimeState,
-  sortRuntimeState,
+  runtimeLabels,
 } from './runtime-state.ts';
 
 export class PodRuntime {
   readonly #cri: CriClient;
+  readonly #uid: string;
   readonly #sandboxIds: Set<string>;
   readonly #messages = new Map<string, string>();
   #state: RuntimeState = emptyRuntimeState;
-  #changes = 0;
-  #changesSeen = 0;
 
-  constructor(cri: CriClient, sandboxIds: Iterable<string>) {
+  constructor(cri: CriClient, uid: string, sandboxIds: Iterable<string>) {
     this.#cri = cri;
+    this.#uid = uid;
     this.#sandboxIds = new Set(sandboxIds);
   }
 
@@ -31,18 +32,15 @@ export class PodRuntime {
     return this.#state;
   }
 
-  /** Whether all that was done to the pod had been done before the state was read. */
-  get isCurrent(): boolean {
-    return this.#changesSeen === this.#changes;
-  }
-
-  /** Something was done to the pod: a read that has begun may have come too early to see it. */
-  noteChange(): void {
-    this.#changes++;
-  }
-
   addSandbox(id: string): void {
     this.#sandboxIds.add(id);
+  }
+
+  /** Finds sandboxes of the pod that nobody told us of: their making outlived the kubelet, or the call, that asked for it. */
+  async findSandboxes(): Promise<void> {
+    const filter = { label_selector: { [runtimeLabels.podUid]: this.#uid } };
+    const { items } = await this.#cri.runtime.ListPodSandbox({ filter });
+    for (const { id } of items) this.#sandboxIds.add(id);
   }
 
   terminationMessageOf(container: ContainerStatus): string {
@@ -50,9 +48,7 @@ export class PodRuntime {
   }
 
   async refresh(): Promise<void> {
-    const changes = this.#changes;
-    const sandboxes: PodSandboxStatus[] = [];
-    const containers: ContainerStatus[] = [];
+    const sandboxes: { sandbox: PodSandboxStatus; containers: ContainerStatus[] }[] = [];
     await Promise.all(
       [...this.#sandboxIds].map(async (id) => {
         const found = await this.#read(id);
@@ -60,13 +56,11 @@ export class PodRuntime {
           this.#sandboxIds.delete(id);
           return;
         }
-        sandboxes.push(found.status);
-        containers.push(...found.containers_statuses);
+        sandboxes.push({ sandbox: found.status, containers: found.containers_statuses });
       }),
     );
-    this.#state = sortRuntimeState({ sandboxes, containers });
-    this.#changesSeen = changes;
-    const unread = containers.filter((c) => hasExited(c) && !this.#messages.has(c.id));
+    this.#state = joinSandboxes(sandboxes);
+    const unread = this.#state.containers.filter((c) => hasExited(c) && !this.#messages.has(c.id));
     await Promise.all(
       unread.map(async (c) => {
         this.#messages.set(c.id, await readTerminationMessage(c));
@@ -83,14 +77,17 @@ export class PodRuntime {
     }
   }
 
-  /** Removes ended containers beyond the newest ended one of each name, and ended sandboxes without containers. */
+  /**
+   * Removes ended containers beyond the newest ended one of each name, those whose start was cut off and that have a
+   * successor, and ended sandboxes without containers.
+   */
   async collectGarbage(): Promise<void> {
     const names = new Set(this.#state.containers.map(nameOf));
-    const surplus = [...names].flatMap((name) =>
-      containersNamed(this.#state, name)
-        .filter(hasExited)
-        .slice(1 + endedNewest(this.#state, name)),
-    );
+    const surplus = [...names].flatMap((name) => {
+      const found = containersNamed(this.#state, name);
+      const cutOff = found.slice(1).filter((c) => c.state === 'CONTAINER_CREATED');
+      return [...cutOff, ...found.filter(hasExited).slice(1 + endedNewest(this.#state, name))];
+    });
     for (const { id, log_path } of surplus) {
       await this.#cri.runtime.RemoveContainer({ container_id: id });
       await removeLog(log_path);
@@ -114,6 +111,7 @@ export class PodRuntime {
 
   /** Removes everything of the pod from the runtime; it has been stopped. */
   async removeAll(): Promise<void> {
+    await this.findSandboxes();
     for (const id of this.#sandboxIds) {
       await this.#cri.runtime.StopPodSandbox({ pod_sandbox_id: id });
       await this.#cri.runtime.RemovePodSandbox({ pod_sandbox_id: id });

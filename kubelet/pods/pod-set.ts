@@ -13,6 +13,8 @@ import { PodWorker } from './pod-worker.ts';
 
 const relistPeriodMs = 60_000;
 const reconnectMs = 500;
+const settleMs = 1_000;
+const orphanRetryMs = 1_000;
 
 export class PodSet {
   readonly #deps: KubeletDeps;
@@ -33,7 +35,7 @@ export class PodSet {
     await this.#informer.synced();
     this.#found = await this.#listSandboxes();
     this.#informer.onChange((pod, old) => this.#onChange(pod, old));
-    await this.#removeOrphans();
+    await this.#removeOrphans(signal);
     void this.#followRuntime(signal);
     this.#deps.clock.every(relistPeriodMs, () => this.wakeAll());
   }
@@ -79,6 +81,7 @@ export class PodSet {
       .filter((w) => w.isTakingResources)
       .map((w) => w.pod);
     this.#workers.set(uid, worker);
+    if (sandboxIds.length > 0) this.#deps.cgroups.adopt(pod);
     // A pod that has been taken on stays, whatever else has come since.
     const isKnown = sandboxIds.length > 0 || pod.status?.startTime !== undefined || isFinished(pod);
     const isLeaving = pod.metadata.deletionTimestamp !== undefined;
@@ -100,7 +103,7 @@ export class PodSet {
   }
 
   /** Whatever lies here of pods that no worker took. */
-  async #removeOrphans(): Promise<void> {
+  async #removeOrphans(signal: AbortSignal): Promise<void> {
     const left = new Set([
       ...this.#found.keys(),
       ...(await listPodFolders(this.#deps.volumes)),
@@ -109,19 +112,33 @@ export class PodSet {
     for (const uid of left) {
       if (this.#workers.has(uid)) continue;
       this.#deps.log.info({ uid }, 'ending a pod that is gone from the API server');
-      removeOrphan(this.#deps, uid, this.#found.get(uid) ?? []).catch((err) => {
-        this.#deps.log.warn({ err, uid }, 'what is left of a pod could not be removed');
-      });
+      void this.#removeOrphan(uid, this.#found.get(uid) ?? [], signal);
     }
     this.#found.clear();
+  }
+
+  /** Nobody else would ever end it: it is tried until it is done. */
+  async #removeOrphan(uid: string, sandboxIds: readonly string[], signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#deps;
+    for (let delayMs = orphanRetryMs; !signal.aborted; delayMs = Math.min(2 * delayMs, relistPeriodMs)) {
+      try {
+        await removeOrphan(this.#deps, uid, sandboxIds);
+        return;
+      } catch (err) {
+        log.warn({ err, uid, delayMs }, 'what is left of a pod could not be removed; trying again');
+        await clock.sleep(delayMs, signal).catch(() => undefined); // aborted: the loop ends by itself
+      }
+    }
   }
 
   /** Every event of the runtime wakes the pod it is about; after a gap all are woken. */
   async #followRuntime(signal: AbortSignal): Promise<void> {
     const { cri, clock, log } = this.#deps;
     while (!signal.aborted) {
+      this.wakeAll();
+      // The stream does not say when it has begun: what happened until then is looked for when it surely has.
+      const begun = clock.after(settleMs, () => this.wakeAll());
       try {
-        this.wakeAll();
         for await (const event of cri.runtime.GetContainerEvents({}, { signal })) {
           const uid = event.pod_sandbox_status?.metadata?.uid;
           if (uid !== undefined) this.wake(uid);
@@ -129,6 +146,8 @@ export class PodSet {
       } catch (err) {
         if (signal.aborted) return;
         log.warn({ err }, 'lost the events of the runtime; connecting again');
+      } finally {
+        begun.cancel();
       }
       await clock.sleep(reconnectMs, signal).catch(() => undefined); // aborted: the loop ends by itself
     }

@@ -2,10 +2,14 @@
 // beside the worker, so that the pod can be looked at and ended while an image is pulled or a postStart hook runs.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import type { EphemeralContainer } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { PodSandboxConfig } from '../../proto/cri.gen.ts';
+import { isRpcError } from '../../proto/cri-client.ts';
 import type { Init } from '../../proto/message.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
+import { ContainerConfigError } from '../spec/environment.ts';
 import { renderHostNetworkHosts, renderPodHosts } from '../spec/hosts-file.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
 import { buildSandboxConfig, podLogDir } from '../spec/sandbox-config.ts';
@@ -16,7 +20,15 @@ import { hashContainer } from './container-hash.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import type { PodRuntime } from './pod-runtime.ts';
 import { defaultGraceSeconds, describePod, eventTarget, findContainer, isHostNetwork, uidOf } from './pod-text.ts';
-import { hasExited, latestContainer, millisOf, readySandbox, restartCountOf } from './runtime-state.ts';
+import {
+  currentContainer,
+  hasExited,
+  isRunning,
+  latestContainer,
+  millisOf,
+  readySandbox,
+  restartCountOf,
+} from './runtime-state.ts';
 import { startContainer } from './start-container.ts';
 import { StartError } from './start-error.ts';
 
@@ -28,6 +40,12 @@ export interface StartOutlook {
   wakeAfterMs: number | undefined;
 }
 
+interface StartOptions {
+  /** `finished` as it was before the runtime was read for `names`: nothing is started by an outdated reading. */
+  seen: number;
+  onDone(): void;
+}
+
 export class PodStarter {
   readonly #deps: KubeletDeps;
   readonly #runtime: PodRuntime;
@@ -37,6 +55,7 @@ export class PodStarter {
   readonly #retryAtMs = new Map<string, number>();
   readonly #backOffTold = new Map<string, string>();
   #startingId: string | undefined;
+  #finished = 0;
   #task: Promise<void> | undefined;
   #abort = new AbortController();
 
@@ -49,6 +68,11 @@ export class PodStarter {
 
   get startingId(): string | undefined {
     return this.#startingId;
+  }
+
+  /** How many times starting has come to its end. What was read of the runtime before that may be of the midst of it. */
+  get finished(): number {
+    return this.#finished;
   }
 
   get isBusy(): boolean {
@@ -94,6 +118,7 @@ export class PodStarter {
       const { pod_sandbox_id } = await cri.runtime.RunPodSandbox(request);
       this.#runtime.addSandbox(pod_sandbox_id);
     } catch (err) {
+      if (await this.#findMade(err)) return;
       const message = `Failed to create pod sandbox: ${describeRpcError(err)}`;
       events.event(eventTarget(pod), 'Warning', 'FailedCreatePodSandBox', message);
       throw err;
@@ -101,16 +126,23 @@ export class PodStarter {
     await this.#runtime.refresh();
   }
 
+  /** Whether the sandbox is there after all: a kubelet that was killed had asked for it. */
+  async #findMade(err: unknown): Promise<boolean> {
+    if (!isRpcError(err) || err.code !== status.ALREADY_EXISTS) return false;
+    await this.#runtime.findSandboxes();
+    await this.#runtime.refresh();
+    return readySandbox(this.#runtime.state) !== undefined;
+  }
+
   #sandboxConfig(pod: Pod, attempt: number): Init<PodSandboxConfig> {
     const cgroupParent = this.#deps.cgroups.create(pod);
     return buildSandboxConfig(pod, this.#deps.settings, { attempt, cgroupParent });
   }
 
-  /** Starts what of `names` may start now, in order. `onDone` is called when that is through: the state has to be read again then. */
-  start(pod: Pod, names: readonly string[], onDone: () => void): StartOutlook {
+  /** Starts what of `names` may start now, in order. `onDone` is called when that is through: the pod is to be read anew. */
+  start(pod: Pod, names: readonly string[], { seen, onDone }: StartOptions): StartOutlook {
     const outlook: StartOutlook = { wakeAfterMs: undefined };
-    // A state from before the last start knows nothing of what was started, which would be started once more.
-    if (this.#task || !this.#runtime.isCurrent) return outlook;
+    if (this.#task || seen !== this.#finished) return outlook;
     const due: string[] = [];
     for (const name of names) {
       const waitMs = this.#waitMs(pod, name);
@@ -120,7 +152,7 @@ export class PodStarter {
     if (due.length > 0 && !this.#abort.signal.aborted) {
       this.#task = this.#startAll(pod, due).finally(() => {
         this.#task = undefined;
-        this.#runtime.noteChange();
+        this.#finished++;
         onDone();
       });
     }
@@ -197,12 +229,20 @@ export class PodStarter {
       addresses: this.addresses(pod),
       volumes: this.#volumes.ready,
       restartCount: latest ? restartCountOf(latest) + 1 : restartsBefore(pod, name),
+      findTarget: () => this.#findTarget(container),
       signal: this.#abort.signal,
       graceSeconds: pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds,
       onCreated: (id) => {
         this.#startingId = id;
       },
     });
+  }
+
+  #findTarget({ targetContainerName: name }: EphemeralContainer): string | undefined {
+    if (!name) return undefined;
+    const target = currentContainer(this.#runtime.state, name);
+    if (target && isRunning(target)) return target.id;
+    throw new ContainerConfigError(`unable to find target container ${name}`);
   }
 
   /** Writes /etc/hosts for the pod's containers. */

@@ -9,12 +9,17 @@ import { defaultGraceSeconds, findContainer, initContainersOf } from './pod-text
 import { nameOf, type RuntimeState, runningContainers } from './runtime-state.ts';
 import { stopContainer } from './stop-container.ts';
 
+interface Stop {
+  /** When the container is killed at the latest. */
+  untilMs: number;
+  hurry: AbortController;
+}
+
 export class PodStopper {
   readonly #deps: KubeletDeps;
   readonly #onStopped: () => void;
-  readonly #stopping = new Map<string, Promise<void>>();
+  readonly #stopping = new Map<string, Stop>();
   #deadlineMs = Number.POSITIVE_INFINITY;
-  #hurry = new AbortController();
 
   constructor(deps: KubeletDeps, onStopped: () => void) {
     this.#deps = deps;
@@ -29,11 +34,13 @@ export class PodStopper {
   stop(pod: Pod, container: ContainerStatus, options: { message: string; graceSeconds: number; podIp: string }): void {
     if (this.#stopping.has(container.id)) return;
     const spec = findContainer(pod, nameOf(container)) ?? { name: nameOf(container) };
-    const work = stopContainer(this.#deps, {
+    const stop = { untilMs: this.#deps.clock.now() + options.graceSeconds * 1000, hurry: new AbortController() };
+    this.#stopping.set(container.id, stop);
+    stopContainer(this.#deps, {
       pod,
       container: spec,
       containerId: container.id,
-      signal: this.#hurry.signal,
+      hurry: { signal: stop.hurry.signal, leftSeconds: () => this.#secondsUntil(stop.untilMs) },
       ...options,
     })
       .catch((err) => {
@@ -44,20 +51,22 @@ export class PodStopper {
         this.#stopping.delete(container.id);
         this.#onStopped();
       });
-    this.#stopping.set(container.id, work);
+  }
+
+  #secondsUntil(atMs: number): number {
+    return Math.max(0, Math.ceil((atMs - this.#deps.clock.now()) / 1000));
   }
 
   /** Allows the pod `graceSeconds` from now on. A later, shorter time cuts an earlier one short; a longer one changes nothing. */
   limitGrace(graceSeconds: number): void {
     const atMs = this.#deps.clock.now() + graceSeconds * 1000;
     if (atMs >= this.#deadlineMs) return;
-    const isShorter = Number.isFinite(this.#deadlineMs);
     this.#deadlineMs = atMs;
-    if (!isShorter && this.#stopping.size === 0) return;
-    this.#hurry.abort(new Error('the grace period was cut short'));
-    this.#hurry = new AbortController();
     const timeout = String(Math.max(1, graceSeconds));
-    for (const id of this.#stopping.keys()) {
+    for (const [id, stop] of this.#stopping) {
+      if (stop.untilMs <= atMs) continue;
+      stop.untilMs = atMs;
+      stop.hurry.abort(new Error('the grace period was cut short'));
       // Its own stop is under way and reports the end; this one only makes it sooner.
       this.#deps.cri.runtime.StopContainer({ container_id: id, timeout }).catch((err) => {
         this.#deps.log.debug({ err, container: id }, 'a stop could not be hastened');
@@ -69,8 +78,7 @@ export class PodStopper {
   stopAll(pod: Pod, state: RuntimeState, podIp: string): boolean {
     const running = runningContainers(state);
     if (running.length === 0) return true;
-    const leftSeconds = Math.max(0, Math.ceil((this.#deadlineMs - this.#deps.clock.now()) / 1000));
-    const graceSeconds = Number.isFinite(leftSeconds) ? leftSeconds : defaultGraceSeconds;
+    const graceSeconds = Number.isFinite(this.#deadlineMs) ? this.#secondsUntil(this.#deadlineMs) : defaultGraceSeconds;
     for (const container of nextToStop(pod, running)) {
       const message = `Stopping container ${nameOf(container)}`;
       this.stop(pod, container, { message, graceSeconds, podIp });

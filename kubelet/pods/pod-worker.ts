@@ -80,9 +80,8 @@ export class PodWorker {
     this.#wasReady = sandboxIds.length > 0;
     this.#log = deps.log.child({ pod: describePod(pod) });
     this.#startTime = pod.status?.startTime ?? `${new Date(deps.clock.now()).toISOString().slice(0, 19)}Z`;
-    const { pods, clock } = deps;
-    this.#writer = new StatusWriter({ pods, clock, log: this.#log, onOvertaken: () => this.wake() }, pod);
-    this.#runtime = new PodRuntime(deps.cri, sandboxIds);
+    this.#writer = new StatusWriter({ pods: deps.pods, clock: deps.clock, log: this.#log }, pod);
+    this.#runtime = new PodRuntime(deps.cri, uidOf(pod), sandboxIds);
     this.#volumes = new PodVolumes(deps.volumes, uidOf(pod));
     this.#starter = new PodStarter(deps, this.#runtime, this.#volumes);
     this.#stopper = new PodStopper(deps, () => this.wake());
@@ -184,13 +183,14 @@ export class PodWorker {
 
   async #sync(): Promise<void> {
     if (this.#phase === 'ended') return this.#syncEnded();
+    const seen = this.#starter.finished;
     await this.#runtime.refresh();
     this.#tellExits();
     this.#judge();
     this.#watchProbes();
     if (this.#phase === 'ending') return this.#syncEnding();
     this.#writeStatus();
-    await this.#syncActive();
+    await this.#syncActive(seen);
   }
 
   /** Whether the pod has to end, and why. */
@@ -253,7 +253,7 @@ export class PodWorker {
     return this.#starter.addresses(this.#pod).podIps[0] ?? this.#pod.status?.podIP ?? '';
   }
 
-  async #syncActive(): Promise<void> {
+  async #syncActive(seen: number): Promise<void> {
     if (!(await this.#syncVolumes())) return;
     let plan = this.#plan();
     if (plan.createSandbox) {
@@ -268,7 +268,7 @@ export class PodWorker {
       const graceSeconds = this.#graceAfterProbe(stop.name, stop.reason);
       this.#stopper.stop(this.#pod, runtime, { message: stop.message, graceSeconds, podIp: this.#podIp() });
     }
-    const outlook = this.#starter.start(this.#pod, plan.start, () => this.wake());
+    const outlook = this.#starter.start(this.#pod, plan.start, { seen, onDone: () => this.wake() });
     if (outlook.wakeAfterMs !== undefined) this.#wakeAfter(outlook.wakeAfterMs);
     // A container that has to wait for its restart says so.
     this.#writeStatus();
@@ -318,7 +318,6 @@ export class PodWorker {
       this.#volumesChanged = false;
       const failed = await this.#volumes.refresh(this.#pod, this.#starter.addresses(this.#pod));
       for (const { message } of failed) events.event(eventTarget(this.#pod), 'Warning', 'FailedMount', message);
-      if (failed.length > 0) this.#wakeAfter(maxFailureDelayMs);
     }
     if (Number.isFinite(this.#volumes.refreshAtMs))
       this.#wakeAfter(Math.max(0, this.#volumes.refreshAtMs - clock.now()));

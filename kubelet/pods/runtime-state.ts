@@ -7,9 +7,11 @@ export interface RuntimeState {
   sandboxes: PodSandboxStatus[];
   /** Of all sandboxes, newest first. */
   containers: ContainerStatus[];
+  /** Ids of those that lie in a sandbox before the newest. */
+  earlier: ReadonlySet<string>;
 }
 
-export const emptyRuntimeState: RuntimeState = { sandboxes: [], containers: [] };
+export const emptyRuntimeState: RuntimeState = { sandboxes: [], containers: [], earlier: new Set() };
 
 /** Labels and annotations by which sandboxes and containers are recognised; the same as upstream's, so crictl shows them. */
 export const runtimeLabels = {
@@ -32,10 +34,17 @@ const newestFirst = (a: { created_at: string }, b: { created_at: string }) => {
   return difference > 0n ? 1 : difference < 0n ? -1 : 0;
 };
 
-export function sortRuntimeState(state: RuntimeState): RuntimeState {
+/** What each sandbox of a pod holds, as one state. */
+export function joinSandboxes(
+  found: readonly { sandbox: PodSandboxStatus; containers: ContainerStatus[] }[],
+): RuntimeState {
+  const sorted = [...found].sort((a, b) => newestFirst(a.sandbox, b.sandbox));
   return {
-    sandboxes: [...state.sandboxes].sort(newestFirst),
-    containers: [...state.containers].sort((a, b) => attemptOf(b) - attemptOf(a) || newestFirst(a, b)),
+    sandboxes: sorted.map(({ sandbox }) => sandbox),
+    containers: sorted
+      .flatMap(({ containers }) => containers)
+      .sort((a, b) => attemptOf(b) - attemptOf(a) || newestFirst(a, b)),
+    earlier: new Set(sorted.slice(1).flatMap(({ containers }) => containers.map(({ id }) => id))),
   };
 }
 
@@ -57,6 +66,10 @@ export const containersNamed = (state: RuntimeState, name: string) =>
 
 export const latestContainer = (state: RuntimeState, name: string): ContainerStatus | undefined =>
   state.containers.find((c) => nameOf(c) === name);
+
+/** The newest container of this name in the newest sandbox: what ran in another has not run in this one. */
+export const currentContainer = (state: RuntimeState, name: string): ContainerStatus | undefined =>
+  state.containers.find((c) => nameOf(c) === name && !state.earlier.has(c.id));
 
 export const runningContainers = (state: RuntimeState) => state.containers.filter(isRunning);
 

@@ -30,6 +30,8 @@ export interface StartContext {
   addresses: PodAddresses;
   volumes: ReadonlyMap<string, ReadyVolume>;
   restartCount: number;
+  /** The id of the container that it asks to look into, as an ephemeral one may. Throws ContainerConfigError. */
+  findTarget(): string | undefined;
   signal: AbortSignal;
   graceSeconds: number;
   /** The container exists: from now on it is this one that is being started. */
@@ -99,6 +101,8 @@ async function prepareConfig(deps: KubeletDeps, context: StartContext, { image }
     volumes: context.volumes,
     environment,
     hostsFile: join(podDir, 'etc-hosts'),
+    subPathDir: join(podDir, 'volume-subpaths', container.name),
+    subPaths: deps.volumes.subPaths,
     terminationLog: join(podDir, 'containers', container.name, `termination-log-${restartCount}`),
   });
   return buildContainerConfig(pod, container, {
@@ -107,6 +111,7 @@ async function prepareConfig(deps: KubeletDeps, context: StartContext, { image }
     restartCount,
     imageRef: image.id,
     seccompDir: deps.settings.seccompDir,
+    targetId: context.findTarget(),
     nodeMemoryBytes: deps.nodeMemoryBytes,
   });
 }

@@ -16,8 +16,8 @@ export interface StopContext {
   graceSeconds: number;
   /** The text of the Killing event. */
   message: string;
-  /** Aborted when the grace period has been cut short. */
-  signal?: AbortSignal;
+  /** The signal is aborted when the grace period has been cut short to what is then left. */
+  hurry?: { signal: AbortSignal; leftSeconds(): number };
 }
 
 /** The least a container gets between the stop signal and SIGKILL, however long preStop took. */
@@ -32,7 +32,8 @@ export async function stopContainer(deps: KubeletDeps, context: StopContext): Pr
   const hook = container.lifecycle?.preStop;
   if (hook && context.graceSeconds > 0) await runPreStop(deps, context);
   const spentSeconds = Math.floor((clock.monotonicMs() - startMs) / 1000);
-  const left = context.signal?.aborted ? minStopSeconds : Math.max(minStopSeconds, context.graceSeconds - spentSeconds);
+  const { hurry, graceSeconds } = context;
+  const left = Math.max(minStopSeconds, hurry?.signal.aborted ? hurry.leftSeconds() : graceSeconds - spentSeconds);
   try {
     await cri.runtime.StopContainer({ container_id: containerId, timeout: String(left) });
   } catch (err) {
@@ -46,7 +47,7 @@ async function runPreStop(deps: KubeletDeps, context: StopContext): Promise<void
   const { pod, container, containerId, podIp, graceSeconds } = context;
   const timeout = new AbortController();
   const timer = deps.clock.after(graceSeconds * 1000, () => timeout.abort(new Error('the grace period is over')));
-  const signal = context.signal ? AbortSignal.any([timeout.signal, context.signal]) : timeout.signal;
+  const signal = context.hurry ? AbortSignal.any([timeout.signal, context.hurry.signal]) : timeout.signal;
   try {
     await Promise.race([
       runHook(deps, container.lifecycle!.preStop!, { container, containerId, podIp, signal }),

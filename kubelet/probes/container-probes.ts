@@ -85,7 +85,8 @@ export class ContainerProbes {
         if (kind === 'Startup' && good) this.#startOthers(entry);
         if (kind !== 'Readiness' && !good) {
           entry.failed = kind === 'Liveness' ? 'LivenessProbe' : 'StartupProbe';
-          for (const worker of Object.values(entry.workers)) worker.stop();
+          // Its readiness still counts: it may serve until it has ended.
+          entry.workers.Liveness?.stop();
         }
         onVerdict(entry.podUid);
       },

@@ -22,6 +22,8 @@ export interface HttpRequestOptions {
   headers: Record<string, string>;
   timeoutMs: number;
   clock: Clock;
+  /** Ends the request early. */
+  signal?: AbortSignal;
 }
 
 export const createHttpProber =
@@ -80,7 +82,7 @@ interface HttpAnswer {
 }
 
 /** One GET. Rejects when there is no answer in time; certificates are not checked. */
-export function httpGet({ url, headers, timeoutMs, clock }: HttpRequestOptions): Promise<HttpAnswer> {
+export function httpGet({ url, headers, timeoutMs, clock, signal }: HttpRequestOptions): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const onResponse = (response: IncomingMessage) => {
       const chunks: Buffer[] = [];
@@ -96,7 +98,7 @@ export function httpGet({ url, headers, timeoutMs, clock }: HttpRequestOptions):
         resolve({ status: response.statusCode ?? 0, body, location: response.headers.location });
       });
     };
-    const options = { method: 'GET', headers, agent: false as const };
+    const options = { method: 'GET', headers, agent: false as const, ...(signal ? { signal } : {}) };
     const request =
       url.protocol === 'https:'
         ? httpsRequest(url, { ...options, rejectUnauthorized: false }, onResponse)

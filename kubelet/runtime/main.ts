@@ -9,7 +9,7 @@ import { detectCgroups } from './cgroup.ts';
 import { platformArchitecture } from './image/image-config.ts';
 import { ImageStore } from './image/image-store.ts';
 import { LayerStore } from './image/layer-store.ts';
-import { createPuller } from './image/pull.ts';
+import { createPuller, removeStaleParts } from './image/pull.ts';
 import { watchExits } from './lifecycle/exit-watch.ts';
 import { loadRecords, recover } from './lifecycle/recover.ts';
 import { NodeNetwork } from './network/node-network.ts';
@@ -44,6 +44,9 @@ const flagTable = {
   'pause-binary': { type: 'string', doc: 'Static program that holds the namespaces of a pod.', default: 'catatonit' },
   'registry-mirrors': { type: 'list', doc: 'host=url pairs: addresses to ask before a registry itself.', default: [] },
 } as const satisfies FlagTable;
+
+/** A pull that was cut off goes on where it was, if it comes back within this time. */
+const maxPartAgeMs = 24 * 3_600_000;
 
 type RuntimeFlags = Flags<typeof flagTable>;
 
@@ -88,6 +91,7 @@ async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContex
   for (const dir of [paths.exitDir, join(state, 'bundles')]) mkdirSync(dir, { recursive: true, mode: 0o711 });
   // Scratch space and files of execs belong to a run that is over.
   for (const dir of [paths.scratchDir, join(state, 'execs')]) rmSync(dir, { recursive: true, force: true });
+  removeStaleParts(join(root, 'ingest'), clock.now() - maxPartAgeMs);
   installPause(flags['pause-binary'], paths.pauseRoot);
   const cgroups = detectCgroups(flags['cgroup-root']);
   const oci = createOciRuntime(requireOciRuntime(flags['oci-runtime']), join(state, 'oci'));

@@ -33,7 +33,8 @@ export async function serveLogs(
   res.flushHeaders();
   const source = { path: status?.log_path ?? '', ended: worker.whenExited(id), signal: stop.signal };
   for await (const part of readLog(source, options)) {
-    if (!res.write(part)) await Promise.race([once(res, 'drain'), once(res, 'close')]);
+    if (stop.signal.aborted) break;
+    if (!res.write(part)) await once(res, 'drain', { signal: stop.signal }).catch(() => undefined); // the reader left
   }
   res.end();
 }

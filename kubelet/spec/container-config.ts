@@ -18,6 +18,8 @@ export interface ContainerInputs {
   /** The image as found on the node. */
   imageRef: string;
   seccompDir: string;
+  /** The running container that an ephemeral one looks into. */
+  targetId?: string | undefined;
   nodeMemoryBytes: number;
 }
 
@@ -41,7 +43,7 @@ export function buildContainerConfig(pod: Pod, container: Container, inputs: Con
     tty: container.tty ?? false,
     linux: {
       resources: containerResources(pod, container, inputs.nodeMemoryBytes),
-      security_context: containerSecurity(pod, container, inputs.seccompDir),
+      security_context: containerSecurity(pod, container, inputs),
     },
     ...(container.lifecycle?.stopSignal ? { stop_signal: signalOf(container.lifecycle.stopSignal) } : {}),
   };

@@ -1,11 +1,12 @@
-// The mounts of a container: its volumes, /etc/hosts, the termination log. A subPath is resolved here and must stay inside its volume.
+// The mounts of a container: its volumes, /etc/hosts, the termination log. A subPath becomes a mount of its own first.
 // Upstream: makeMounts in kubelet_pods.go.
-import { chmod, mkdir, realpath, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Container, VolumeMount } from '../../api/core/pod/container.ts';
 import type { Mount } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import type { ReadyVolume } from '../volumes/pod-volumes.ts';
+import type { SubPaths } from '../volumes/sub-path.ts';
 import { ContainerConfigError } from './environment.ts';
 import { expand } from './expansion.ts';
 
@@ -17,6 +18,9 @@ export interface MountInputs {
   hostsFile: string;
   /** A file of this container for its termination message. */
   terminationLog: string;
+  /** A folder of this container for the parts of volumes that it mounts. */
+  subPathDir: string;
+  subPaths: SubPaths;
 }
 
 const propagations = {
@@ -26,7 +30,7 @@ const propagations = {
 } as const;
 
 export async function buildMounts(container: Container, inputs: MountInputs): Promise<Init<Mount>[]> {
-  const mounts = await Promise.all((container.volumeMounts ?? []).map((mount) => buildVolumeMount(mount, inputs)));
+  const mounts = await Promise.all((container.volumeMounts ?? []).map((m, i) => buildVolumeMount(m, i, inputs)));
   const taken = new Set(mounts.map((m) => m.container_path));
   if (!taken.has('/etc/hosts')) mounts.push({ container_path: '/etc/hosts', host_path: inputs.hostsFile });
   const path = container.terminationMessagePath;
@@ -40,13 +44,15 @@ export async function buildMounts(container: Container, inputs: MountInputs): Pr
   return mounts;
 }
 
-async function buildVolumeMount(mount: VolumeMount, inputs: MountInputs): Promise<Init<Mount>> {
+async function buildVolumeMount(mount: VolumeMount, index: number, inputs: MountInputs): Promise<Init<Mount>> {
   const volume = inputs.volumes.get(mount.name);
   if (!volume) throw new ContainerConfigError(`volume ${JSON.stringify(mount.name)} is not mounted`);
   const below = subPathOf(mount, inputs.environment);
+  const part = join(inputs.subPathDir, String(index));
+  if (below !== '') await inputs.subPaths.pin(volume.path, below, part);
   return {
     container_path: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
-    host_path: below === '' ? volume.path : await resolveSubPath(volume.path, below),
+    host_path: below === '' ? volume.path : part,
     readonly: volume.isReadOnly || (mount.readOnly ?? false),
     recursive_read_only:
       mount.readOnly === true && mount.recursiveReadOnly !== undefined && mount.recursiveReadOnly !== 'Disabled',
@@ -68,41 +74,4 @@ function subPathOf({ subPath, subPathExpr }: VolumeMount, environment: ReadonlyM
     throw new ContainerConfigError(`error SubPath \`${path}\` must not be an absolute path or contain '..'`);
   }
   return path;
-}
-
-/** The real path below a volume. It is made when it does not exist; a link that leads out of the volume is refused. */
-export async function resolveSubPath(root: string, below: string): Promise<string> {
-  const realRoot = await realpath(root);
-  const wanted = join(realRoot, below);
-  const inside = (path: string) => path === realRoot || path.startsWith(`${realRoot}/`);
-  const real = (await realpathOrNull(wanted)) ?? (await makeInside(realRoot, wanted));
-  if (!inside(real))
-    throw new ContainerConfigError(`failed to prepare subPath for volumeMount: ${below} leads out of the volume`);
-  return real;
-}
-
-async function makeInside(realRoot: string, wanted: string): Promise<string> {
-  // The deepest part that exists decides where new folders would go.
-  let parent = dirname(wanted);
-  let real = await realpathOrNull(parent);
-  while (real === null) {
-    parent = dirname(parent);
-    real = await realpathOrNull(parent);
-  }
-  const target = join(real, wanted.slice(parent.length));
-  if (target !== realRoot && !target.startsWith(`${realRoot}/`)) return target;
-  const first = await mkdir(target, { recursive: true });
-  // New folders are as open as the volume itself, whatever the umask.
-  const { mode } = await stat(realRoot);
-  for (let at = target; first !== undefined && at.startsWith(first); at = dirname(at)) await chmod(at, mode & 0o7777);
-  return realpath(target);
-}
-
-async function realpathOrNull(path: string): Promise<string | null> {
-  try {
-    return await realpath(path);
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw err;
-  }
 }

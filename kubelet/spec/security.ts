@@ -69,10 +69,11 @@ export function sandboxSecurity(pod: Pod, seccompDir: string): Init<LinuxSandbox
   };
 }
 
+/** `targetId` names a running container of the pod whose processes this one sees. */
 export function containerSecurity(
   pod: Pod,
   container: Container,
-  seccompDir: string,
+  { seccompDir, targetId }: { seccompDir: string; targetId?: string | undefined },
 ): Init<LinuxContainerSecurityContext> {
   const own = container.securityContext ?? {};
   const context = pod.spec.securityContext ?? {};
@@ -85,7 +86,10 @@ export function containerSecurity(
     readonly_rootfs: own.readOnlyRootFilesystem ?? false,
     no_new_privs: own.allowPrivilegeEscalation === false,
     capabilities: { add_capabilities: own.capabilities?.add ?? [], drop_capabilities: own.capabilities?.drop ?? [] },
-    namespace_options: namespaceOptions(pod),
+    namespace_options: {
+      ...namespaceOptions(pod),
+      ...(targetId === undefined ? {} : { pid: 'TARGET', target_id: targetId }),
+    },
     seccomp: seccompOf(own.seccompProfile ?? context.seccompProfile, seccompDir),
     supplemental_groups: supplementalGroups(pod),
     supplemental_groups_policy: context.supplementalGroupsPolicy ?? 'Merge',

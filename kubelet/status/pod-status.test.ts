@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { type ContainerInit, runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
-import { sortRuntimeState } from '../pods/runtime-state.ts';
+import { joinSandboxes } from '../pods/runtime-state.ts';
 import type { StartProblem } from './container-statuses.ts';
 import { computePodStatus } from './pod-status.ts';
 
@@ -182,9 +182,10 @@ describe('computePodStatus', () => {
         spec: { containers: [{ name: 'app', image: 'app:1' }], restartPolicy: 'Always', ...c.spec },
         status: {},
       };
-      const sandboxes = c.sandbox === 'none' ? [] : [runtimeSandbox({ ready: c.sandbox !== 'ended' })];
+      const sandbox = runtimeSandbox({ ready: c.sandbox !== 'ended' });
+      const containers = (c.containers ?? []).map(runtimeContainer);
       const status = computePodStatus(pod, {
-        state: sortRuntimeState({ sandboxes, containers: (c.containers ?? []).map(runtimeContainer) }),
+        state: joinSandboxes(c.sandbox === 'none' ? [] : [{ sandbox, containers }]),
         known: c.known ?? {},
         nodeIp: '10.0.0.1',
         nowMs,

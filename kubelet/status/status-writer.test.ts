@@ -56,9 +56,7 @@ describe('StatusWriter', () => {
         return patch(body);
       },
     } as unknown as ResourceClient<Pod>;
-    let overtaken = 0;
-    const deps = { pods, clock: new FakeClock(), log: silentLogger, onOvertaken: () => overtaken++ };
-    return { bodies, writer: new StatusWriter(deps, pod), overtaken: () => overtaken };
+    return { bodies, writer: new StatusWriter({ pods, clock: new FakeClock(), log: silentLogger }, pod) };
   };
   const answering = (version: string) => async (body: any) => ({
     ...pod,
@@ -90,19 +88,29 @@ describe('StatusWriter', () => {
     assert.equal(bodies.length, 1);
   });
 
-  test('what others wrote after a write counts, also when the watch tells of it before the write is answered', async () => {
-    const { bodies, writer, overtaken } = writerWith(async (body) => {
-      await Promise.resolve(); // the write is under way
-      const conditions = [condition('x/y', {})];
-      const observed = { ...pod, status: { phase: 'Running', conditions } } as Pod;
-      for (const resourceVersion of ['6', '7'])
-        writer.observe({ ...observed, metadata: { ...pod.metadata, resourceVersion } });
-      return answering('6')(body);
+  test('what others wrote during a write is seen, at once and afterwards', async () => {
+    let answer: (pod: Pod) => void = () => undefined;
+    const { bodies, writer } = writerWith(
+      () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    );
+    const ready = condition('Ready', {});
+    const gate = condition('x/gate', {});
+    const at = (resourceVersion: string, status: PodStatus) => ({
+      ...pod,
+      metadata: { ...pod.metadata, resourceVersion },
+      status,
     });
-    writer.write({ phase: 'Running' });
+    writer.write({ phase: 'Running', conditions: [ready] });
+    writer.observe(at('8', { phase: 'Running', conditions: [gate, ready] }));
+    assert.deepEqual(writer.current.conditions, [gate, ready]);
+    answer(at('7', { phase: 'Running', conditions: [ready] }));
     await writer.flushed();
-    assert.deepEqual([bodies.length, overtaken()], [1, 1]);
-    assert.equal(writer.current.conditions?.[0]?.type, 'x/y');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(writer.current, { phase: 'Running', conditions: [gate, ready] });
+    assert.equal(bodies.length, 1);
   });
 
   test('a pod that is gone ends the writing', async () => {

@@ -1,20 +1,19 @@
 // Writes the status of one pod to the API server: one request at a time, only what is newest, only when it differs from what stands there.
 // A strategic merge patch, so that conditions of others survive. Upstream: pkg/kubelet/status.
 
-import type { PodStatus } from '../../api/core/pod/pod-status.ts';
+import type { PodCondition, PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { isConflict, isNotFound } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Logger } from '../../machinery/log.ts';
+import { kubeletConditionTypes } from './conditions.ts';
 
 export interface StatusWriterDeps {
   pods: ResourceClient<Pod>;
   clock: Clock;
   log: Logger;
-  /** Others have changed the status while it was written: what is to stand there may be different now. */
-  onOvertaken(): void;
 }
 
 const firstRetryMs = 200;
@@ -28,8 +27,8 @@ export class StatusWriter {
   #written: PodStatus;
   /** The version of the object that holds it. */
   #version = 0n;
-  /** What came by the watch during a write. */
-  #observed: { version: bigint; status: PodStatus } | undefined;
+  /** What the watch brought while a write was under way; it may be newer than what the write is answered with. */
+  #seen: { version: bigint; status: PodStatus } | undefined;
   #work: Promise<void> | undefined;
   #closed = false;
 
@@ -46,35 +45,32 @@ export class StatusWriter {
     this.#wanted = status;
     this.#work ??= this.#run().finally(() => {
       this.#work = undefined;
-      this.#catchUp();
+      if (this.#seen && this.#seen.version > this.#version) {
+        this.#version = this.#seen.version;
+        this.#written = this.#seen.status;
+      }
+      this.#seen = undefined;
     });
   }
 
   /** The API server's view, as it came by the watch: it may be older than what a write was answered with. */
-  observe({ metadata, status }: Pod): void {
+  observe({ metadata, status = {} }: Pod): void {
     const version = BigInt(metadata.resourceVersion ?? '0');
     if (version < this.#version) return;
     if (this.#work) {
-      this.#observed = { version, status: status ?? {} };
+      this.#seen = { version, status };
       return;
     }
     this.#version = version;
-    this.#written = status ?? {};
+    this.#written = status;
   }
 
-  /** The watch may have been faster than the answer to our write, with what was written after it. */
-  #catchUp(): void {
-    const observed = this.#observed;
-    this.#observed = undefined;
-    if (this.#closed || !observed || observed.version <= this.#version) return;
-    this.#version = observed.version;
-    this.#written = observed.status;
-    this.#deps.onOvertaken();
-  }
-
-  /** The status that stands, or will once the write is through. */
+  /** The status that stands, or will once the write is through, with the conditions of others as they were last seen. */
   get current(): PodStatus {
-    return this.#wanted ?? this.#written;
+    const base = this.#wanted ?? this.#written;
+    if (!this.#seen || this.#seen.version <= this.#version) return base;
+    const others = (this.#seen.status.conditions ?? []).filter((c) => !isOwn(c));
+    return { ...base, conditions: [...others, ...(base.conditions ?? []).filter(isOwn)] };
   }
 
   /** Resolves when all that was asked for is written, or the pod is gone. */
@@ -119,6 +115,9 @@ export class StatusWriter {
   }
 }
 
+const ownConditions = new Set<string>(kubeletConditionTypes);
+const isOwn = ({ type }: PodCondition) => ownConditions.has(type);
+
 const isOtherPod = (err: unknown) => isConflict(err) && (err as Error).message.includes('UID in precondition');
 
 /** What stands, as far as we write it: fields that others may keep in a status do not make a difference. */
@@ -155,7 +154,7 @@ export function buildStatusPatch(uid: string, before: PodStatus, after: PodStatu
   }
   if (status.conditions) {
     status['$setElementOrder/conditions'] = (after.conditions ?? []).map(({ type }) => ({ type }));
-    status.conditions = (after.conditions ?? []).flatMap((c) => {
+    status.conditions = (after.conditions ?? []).filter(isOwn).flatMap((c) => {
       const known = before.conditions?.find((b) => b.type === c.type);
       return jsonEqual(known, c) ? [] : [{ ...clearedFields(known, c), ...c }];
     });

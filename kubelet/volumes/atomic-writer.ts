@@ -37,7 +37,11 @@ const dataLink = '..data';
 export async function writeAtomically(dir: string, files: VolumeFiles, options: WriteOptions): Promise<boolean> {
   await mkdir(dir, { recursive: true });
   const current = await readLinkOrNull(join(dir, dataLink));
-  if (current !== null && (await hasSameFiles(join(dir, current), files))) return false;
+  if (current !== null && (await hasSameFiles(join(dir, current), files))) {
+    // A writer that was killed may have left off here.
+    await tidyFolder(dir, files, current);
+    return false;
+  }
   const stamp = new Date(options.nowMs).toISOString().slice(0, 19).replace(/[-T:]/g, '_');
   const fresh = `..${stamp}.${randomBytes(5).toString('hex')}`;
   await fillFolder(join(dir, fresh), files, options.fsGroup);
@@ -45,8 +49,7 @@ export async function writeAtomically(dir: string, files: VolumeFiles, options: 
   await rm(next, { force: true });
   await symlink(fresh, next);
   await rename(next, join(dir, dataLink));
-  await linkVisibleNames(dir, files);
-  if (current !== null) await rm(join(dir, current), { recursive: true, force: true });
+  await tidyFolder(dir, files, fresh);
   return true;
 }
 
@@ -108,9 +111,14 @@ async function fillFolder(dir: string, files: VolumeFiles, fsGroup: number | und
   }
 }
 
-async function linkVisibleNames(dir: string, files: VolumeFiles): Promise<void> {
+/** Makes the visible names those of the files, and removes former folders of data. */
+async function tidyFolder(dir: string, files: VolumeFiles, data: string): Promise<void> {
   const wanted = topNames(files);
   const there = new Set(await readdir(dir));
   for (const name of wanted) if (!there.has(name)) await symlink(join(dataLink, name), join(dir, name));
-  for (const name of there) if (!name.startsWith('..') && !wanted.has(name)) await rm(join(dir, name), { force: true });
+  for (const name of there) {
+    const isFormerData = /^\.\.\d/.test(name) && name !== data;
+    const isUnwanted = !name.startsWith('..') && !wanted.has(name);
+    if (isFormerData || isUnwanted) await rm(join(dir, name), { recursive: true, force: true });
+  }
 }

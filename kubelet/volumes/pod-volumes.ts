@@ -10,6 +10,7 @@ import type { ObjectReader } from '../objects/watched-objects.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
 import { volumePlugins } from './index.ts';
 import type { VolumeContext, VolumePlugin } from './plugin.ts';
+import type { SubPaths } from './sub-path.ts';
 import type { Tmpfs } from './tmpfs.ts';
 
 export interface VolumeDeps {
@@ -19,6 +20,7 @@ export interface VolumeDeps {
   objects: ObjectReader;
   tokens: ServiceAccountTokens;
   tmpfs: Tmpfs;
+  subPaths: SubPaths;
   clock: Clock;
   allocatable(): Readonly<Record<string, string>>;
 }
@@ -40,13 +42,15 @@ export interface ReadyVolume {
   isReadOnly: boolean;
 }
 
+/** How soon a volume that could not be brought up to date is tried again. */
+const refreshRetryMs = 30_000;
 const noAddresses: PodAddresses = { podIps: [], hostIps: [] };
 
 export class PodVolumes {
   readonly #deps: VolumeDeps;
   readonly #uid: string;
   readonly #ready = new Map<string, ReadyVolume>();
-  /** When a token wants to be renewed. */
+  /** When a token wants to be renewed, or what failed to be tried again. */
   #refreshAtMs = Number.POSITIVE_INFINITY;
 
   constructor(deps: VolumeDeps, uid: string) {
@@ -72,10 +76,12 @@ export class PodVolumes {
     return this.#each(pod, (volume) => !this.#ready.has(volume.name), noAddresses);
   }
 
-  /** Brings the volumes up to date that follow the API. */
-  refresh(pod: Pod, addresses: PodAddresses): Promise<VolumeError[]> {
+  /** Brings the volumes up to date that follow the API. What fails keeps its content, and is due again soon. */
+  async refresh(pod: Pod, addresses: PodAddresses): Promise<VolumeError[]> {
     this.#refreshAtMs = Number.POSITIVE_INFINITY;
-    return this.#each(pod, (volume) => pluginOf(volume)?.isLive ?? false, addresses);
+    const failed = await this.#each(pod, (volume) => pluginOf(volume)?.isLive ?? false, addresses);
+    if (failed.length > 0) this.#refreshAtMs = Math.min(this.#refreshAtMs, this.#deps.clock.now() + refreshRetryMs);
+    return failed;
   }
 
   async #each(pod: Pod, wanted: (volume: Volume) => boolean, addresses: PodAddresses): Promise<VolumeError[]> {

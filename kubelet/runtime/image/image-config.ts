@@ -8,6 +8,8 @@ export interface ImageConfig {
   user: string;
   stopSignal: string;
   labels: Record<string, string>;
+  /** Paths that want a volume. Records of before this was kept do not have it. */
+  volumes?: string[];
 }
 
 export interface ImageConfigFile {
@@ -33,6 +35,7 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfigFile {
       user: config.User ?? '',
       stopSignal: config.StopSignal ?? '',
       labels: config.Labels ?? {},
+      volumes: Object.keys(config.Volumes ?? {}),
     },
     diffIds,
     architecture: raw.architecture ?? '',

@@ -1,4 +1,5 @@
 // Images on this node: a record each, by the digest of their config, with all the names they are known by.
+import { rmSync } from 'node:fs';
 import { RecordStore } from '../store/checkpoint.ts';
 import type { ImageConfig } from './image-config.ts';
 import type { LayerStore } from './layer-store.ts';
@@ -23,7 +24,7 @@ export class ImageStore {
   constructor(dir: string, layers: LayerStore) {
     this.layers = layers;
     this.#records = new RecordStore(dir);
-    this.#records.load();
+    for (const { id } of this.#records.load()) rmSync(this.#records.dirOf(id), { recursive: true, force: true });
   }
 
   list(): ImageRecord[] {
@@ -56,9 +57,10 @@ export class ImageStore {
   }
 
   /** Removes an image with all its names, and the layers that nothing needs any more. */
-  remove(id: string): void {
-    this.#records.remove(id);
-    this.layers.removeUnused(new Set(this.list().flatMap((r) => r.diffIds)));
+  async remove(id: string): Promise<void> {
+    const forgotten = this.#records.remove(id);
+    await this.layers.removeUnused(new Set(this.list().flatMap((r) => r.diffIds)));
+    await forgotten;
   }
 }
 

@@ -91,11 +91,11 @@ export class LayerStore {
   }
 
   /** Removes the layers that are not among those needed, nor held. */
-  removeUnused(needed: ReadonlySet<string>): void {
+  async removeUnused(needed: ReadonlySet<string>): Promise<void> {
     const held = new Set([...this.#held].flatMap((token) => token.diffIds));
-    for (const { id, diffId } of this.#records.list()) {
-      if (!needed.has(diffId) && !held.has(diffId)) this.#records.remove(id);
-    }
+    const unused = this.#records.list().filter(({ diffId }) => !needed.has(diffId) && !held.has(diffId));
+    // All are forgotten before anything is waited for: who needs one from now on unpacks it anew.
+    await Promise.all(unused.map(({ id }) => this.#records.remove(id)));
   }
 }
 

@@ -84,6 +84,12 @@ describe('rewriteLayer()', () => {
     assert.equal(entry!.pax['SCHILY.xattr.user.note'], 'kept');
   });
 
+  test('does not hold an extension header of any size', async () => {
+    const header = buildHeader('PaxHeader', 'x');
+    header.write('00777777777\0', 124, 12, 'latin1');
+    await assert.rejects(rewritten(Buffer.concat([header, Buffer.alloc(1024)])), /extension header that is too large/);
+  });
+
   test('refuses a tar that ends early', async () => {
     const tar = await tarOf([{ name: 'f', body: 'x'.repeat(5000) }]);
     await assert.rejects(rewritten(tar.subarray(0, 2000)), /ends in the middle/);

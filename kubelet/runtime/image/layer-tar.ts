@@ -4,6 +4,8 @@
 // through as they are. Attributes in overlayfs's own namespace are dropped: an image has no business setting them.
 
 const blockSize = 512;
+/** Names and attributes of one entry, which are held in memory. */
+const maxExtensionBytes = 4 << 20;
 const zeroBlock = Buffer.alloc(blockSize);
 const opaqueRecord = 'SCHILY.xattr.trusted.overlay.opaque=y';
 const reservedPrefix = 'SCHILY.xattr.trusted.overlay.';
@@ -161,6 +163,7 @@ export async function* rewriteLayer(source: AsyncIterable<Uint8Array>): AsyncGen
     const type = String.fromCharCode(header[156]!);
     const ownSize = numberOf(header, 124, 12);
     if (type === typeFlag.pax || type === typeFlag.gnuLongName || type === typeFlag.gnuLongLink) {
+      if (!(ownSize <= maxExtensionBytes)) throw new Error('the layer has an extension header that is too large');
       const content = await reader.exactly(paddedSize(ownSize));
       extensions.push(readExtension(type, header, content ?? Buffer.alloc(0), ownSize));
       continue;

@@ -1,7 +1,16 @@
 // Pulling from a registry on loopback: tokens, indexes, resuming, digests, mirrors, and how failures are worded.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,7 +20,7 @@ import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { ImageStore } from './image-store.ts';
 import { LayerStore } from './layer-store.ts';
-import { createPuller, type Puller } from './pull.ts';
+import { createPuller, type Puller, removeStaleParts } from './pull.ts';
 import { credentialsOf, parseChallenge } from './registry.ts';
 
 const digestOf = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -43,7 +52,8 @@ async function startRegistry(intercept: Handler = () => false) {
     requests.push(`${req.method} ${req.url}${req.headers.range ? ` ${req.headers.range}` : ''}`);
     if (intercept(req, res)) return;
     const [, kind, ref] = /\/v2\/team\/app\/(manifests|blobs)\/(.+)$/.exec(req.url ?? '') ?? [];
-    const found = kind === 'manifests' && ref === '1' ? image.index : blobs.find((b) => digestOf(b) === ref);
+    const found =
+      kind === 'manifests' && ref === '1' ? image.index : [...blobs, image.index].find((b) => digestOf(b) === ref);
     if (!found) return void res.writeHead(404).end('{"errors":[{"code":"MANIFEST_UNKNOWN","message":"no"}]}');
     const from = Number(/bytes=(\d+)-/.exec(req.headers.range ?? '')?.[1] ?? 0);
     res.writeHead(from > 0 ? 206 : 200).end(req.method === 'HEAD' ? undefined : found.subarray(from));
@@ -77,7 +87,7 @@ describe('createPuller()', () => {
     assert.match(readFileSync(join(root, 'layers/1/fs/hello.txt'), 'utf8'), /^hello\n/);
     assert.ok(!existsSync(join(ingestDir, digestOf(registry.image.layer).replace(':', '-'))));
     assert.equal(images.find(`${registry.host}/team/app:1`)?.id, record.id);
-    images.remove(record.id);
+    await images.remove(record.id);
     assert.deepEqual(images.list(), []);
     assert.ok(!existsSync(join(root, 'layers/1')));
   });
@@ -134,6 +144,57 @@ describe('createPuller()', () => {
     });
     await assert.rejects(newStore().puller.pull(`${registry.host}/team/app:1`, null, never), /blob is sha256:\w+, not/);
     registry.close();
+  });
+
+  test('two pulls of one layer at the same time fetch it once', async () => {
+    const registry = await startRegistry((req, res) => {
+      const { layer } = registry.image;
+      if (req.method !== 'GET' || !req.url?.endsWith(digestOf(layer))) return false;
+      const from = Number(/bytes=(\d+)-/.exec(req.headers.range ?? '')?.[1] ?? 0);
+      res.writeHead(from > 0 ? 206 : 200);
+      res.write(layer.subarray(from, from + 1000), () => setImmediate(() => res.end(layer.subarray(from + 1000))));
+      return true;
+    });
+    const { puller } = newStore();
+    const digest = digestOf(registry.image.index);
+    const names = [`${registry.host}/team/app:1`, `${registry.host}/team/app@${digest}`];
+    const found = await Promise.all(names.map((name) => puller.pull(name, null, never)));
+    registry.close();
+    assert.equal(found[0]!.id, found[1]!.id);
+    assert.equal(registry.requests.filter((r) => r.includes(digestOf(registry.image.layer))).length, 1);
+  });
+
+  test('refuses more than the registry announced', async () => {
+    let sent = 0;
+    const registry = await startRegistry((req, res) => {
+      const isLayer = req.url?.endsWith(digestOf(registry.image.layer));
+      const isIndex = req.url?.endsWith('/manifests/huge');
+      if (!isLayer && !isIndex) return false;
+      if (req.method === 'HEAD') return res.end() !== undefined;
+      const piece = Buffer.alloc(1 << 20);
+      const more = () => {
+        sent += piece.length;
+        if (sent > 200 << 20) res.end();
+        else if (!res.destroyed) res.write(piece, more);
+      };
+      more();
+      return true;
+    });
+    const { puller, ingestDir } = newStore();
+    await assert.rejects(puller.pull(`${registry.host}/team/app:1`, null, never), /longer than the \d+ bytes/);
+    await assert.rejects(puller.pull(`${registry.host}/team/app:huge`, null, never), /manifest is too large/);
+    registry.close();
+    assert.deepEqual(readdirSync(ingestDir), []);
+    assert.ok(sent < 100 << 20, `${sent} bytes were taken`);
+  });
+
+  test('parts that nobody comes back for go', () => {
+    const { ingestDir } = newStore();
+    for (const name of ['old', 'new']) writeFileSync(join(ingestDir, name), '');
+    utimesSync(join(ingestDir, 'old'), 1_000, 1_000);
+    removeStaleParts(ingestDir, 2_000_000);
+    assert.deepEqual(readdirSync(ingestDir), ['new']);
+    removeStaleParts(join(ingestDir, 'none'), 2_000_000);
   });
 
   test('asks a mirror first', async () => {

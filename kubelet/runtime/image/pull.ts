@@ -1,7 +1,7 @@
 // Pulling an image: resolve the name, choose the platform, fetch and check config and layers, unpack, record. Blobs are
 // fetched into files named by digest, and resumed where a pull before stopped.
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AuthConfig } from '../../../proto/cri.gen.ts';
@@ -36,15 +36,29 @@ export interface Puller {
 const parallelFetches = 3;
 const maxManifestBytes = 4 << 20;
 
+interface PullContext extends PullerOptions {
+  /** One fetch of a blob at a time: images share layers, and an image may name one twice. */
+  blobs: KeyedLock;
+}
+
+/** Removes parts of blobs that nobody has come back for. */
+export function removeStaleParts(ingestDir: string, olderThanMs: number): void {
+  for (const name of existsSync(ingestDir) ? readdirSync(ingestDir) : []) {
+    const path = join(ingestDir, name);
+    if (statSync(path).mtimeMs < olderThanMs) rmSync(path, { force: true });
+  }
+}
+
 export function createPuller(options: PullerOptions): Puller {
   const locks = new KeyedLock();
+  const context: PullContext = { ...options, blobs: new KeyedLock() };
   mkdirSync(options.ingestDir, { recursive: true });
   return {
     pull: (name, auth, signal) =>
       locks.run(name, async () => {
         const ref = parseOrReject(name);
         try {
-          return await pullFromAny(options, ref, auth, signal);
+          return await pullFromAny(context, ref, auth, signal);
         } catch (err) {
           throw toRpcError(formatOf(name, ref), err);
         }
@@ -69,7 +83,7 @@ function toRpcError(name: string, err: unknown): RpcError {
   return err.status === 0 ? unavailable(message) : new RpcError(2, message, { cause: err });
 }
 
-async function pullFromAny(options: PullerOptions, ref: ImageReference, auth: AuthConfig | null, signal: AbortSignal) {
+async function pullFromAny(options: PullContext, ref: ImageReference, auth: AuthConfig | null, signal: AbortSignal) {
   for (const mirror of options.mirrors.get(ref.domain) ?? []) {
     try {
       return await pullFrom(options, ref, openRegistry(ref, null, mirror), signal);
@@ -81,7 +95,7 @@ async function pullFromAny(options: PullerOptions, ref: ImageReference, auth: Au
   return pullFrom(options, ref, openRegistry(ref, auth), signal);
 }
 
-async function pullFrom(options: PullerOptions, ref: ImageReference, registry: Registry, signal: AbortSignal) {
+async function pullFrom(options: PullContext, ref: ImageReference, registry: Registry, signal: AbortSignal) {
   const top = await resolve(registry, ref, signal);
   const manifest = await selectManifest(registry, top, options.architecture, signal);
   const configBytes = await fetchSmallBlob(registry, manifest.config, signal);
@@ -146,12 +160,25 @@ async function resolve(registry: Registry, ref: ImageReference, signal: AbortSig
 async function fetchManifest(registry: Registry, reference: string, signal: AbortSignal): Promise<FetchedManifest> {
   const accept = manifestTypes.join(', ');
   const response = await registry.request(`manifests/${reference}`, { headers: { accept }, signal });
-  const bytes = Buffer.from(await response.arrayBuffer());
-  if (bytes.length > maxManifestBytes) throw new Error('the manifest is too large');
+  const bytes = await readWhole(response, 'the manifest');
   const digest = digestOf(bytes);
   if (reference.startsWith('sha256:') && digest !== reference)
     throw new Error(`manifest is ${digest}, not ${reference}`);
   return { digest, content: JSON.parse(bytes.toString()) };
+}
+
+const piecesOf = (response: Response) => (response.body ?? []) as unknown as AsyncIterable<Uint8Array>;
+
+/** Reads what is kept in memory, and no more of it than a registry should send. */
+async function readWhole(response: Response, what: string): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of piecesOf(response)) {
+    size += piece.length;
+    if (size > maxManifestBytes) throw new Error(`${what} is too large`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 }
 
 async function selectManifest(
@@ -171,24 +198,26 @@ async function selectManifest(
 async function fetchSmallBlob(registry: Registry, { digest, size }: Descriptor, signal: AbortSignal): Promise<Buffer> {
   if (size > maxManifestBytes) throw new Error('the image configuration is too large');
   const response = await registry.request(`blobs/${digest}`, { signal });
-  const bytes = Buffer.from(await response.arrayBuffer());
+  const bytes = await readWhole(response, 'the image configuration');
   if (digestOf(bytes) !== digest) throw new Error(`blob is ${digestOf(bytes)}, not ${digest}`);
   return bytes;
 }
 
-async function pullLayer(
-  options: PullerOptions,
+function pullLayer(
+  { images, ingestDir, blobs }: PullContext,
   registry: Registry,
   layer: Descriptor,
   diffId: string,
   signal: AbortSignal,
-) {
-  const { images, ingestDir } = options;
-  if (images.layers.find(diffId)) return;
-  const path = join(ingestDir, layer.digest.replace(':', '-'));
-  await fetchBlob(registry, layer, path, signal);
-  await images.layers.unpack(diffId, path, signal);
-  rmSync(path, { force: true });
+): Promise<void> {
+  return blobs.run(layer.digest, async () => {
+    signal.throwIfAborted();
+    if (images.layers.find(diffId)) return;
+    const path = join(ingestDir, layer.digest.replace(':', '-'));
+    await fetchBlob(registry, layer, path, signal);
+    await images.layers.unpack(diffId, path, signal);
+    rmSync(path, { force: true });
+  });
 }
 
 /** Fetches a blob into a file, continuing a part that is there, and checks its digest. */
@@ -212,9 +241,15 @@ async function fetchBlob(
     }
     const file = await open(path, 'a');
     try {
-      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      let written = have;
+      for await (const chunk of piecesOf(response)) {
+        written += chunk.length;
+        if (written > size) {
+          rmSync(path, { force: true });
+          throw new Error(`blob ${digest} is longer than the ${size} bytes it should have`);
+        }
         hash.update(chunk);
-        await file.write(chunk);
+        await file.appendFile(chunk);
       }
     } finally {
       await file.close();

@@ -66,7 +66,7 @@ export async function eraseContainer(rt: Runtime, id: string): Promise<void> {
   await releaseContainer(rt, id);
   rmSync(bundleDirOf(rt, id), { recursive: true, force: true });
   rmSync(exitFileOf(rt, id), { force: true });
-  rt.containers.remove(id);
+  await rt.containers.remove(id);
 }
 
 /** Asks a running container to end, and kills it when it has not after `timeoutMs`. Resolves when it has ended. */

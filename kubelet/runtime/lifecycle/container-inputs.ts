@@ -1,9 +1,12 @@
 // What a container's spec needs from the node before it can be built: who the user is in the image, where its mounts
 // come from, what its devices are, which seccomp profile applies.
 import {
+  closeSync,
   constants,
+  fstatSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -55,12 +58,23 @@ function readLink(path: string): string | null {
   }
 }
 
-function readInRoot(root: string, path: string): string {
+const maxUserFileBytes = 4 << 20;
+
+/** Reads a file of an image, which is not to be trusted: a pipe would make us wait for ever, a device fill our memory. */
+export function readInRoot(root: string, path: string): string {
+  let fd: number;
   try {
-    return readFileSync(resolveInRoot(root, path), 'utf8');
+    fd = openSync(resolveInRoot(root, path), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (err) {
-    if (isMissingFile(err)) return '';
+    if (isMissingFile(err) || (err as NodeJS.ErrnoException).code === 'ENOTDIR') return '';
     throw err;
+  }
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile() || stats.size > maxUserFileBytes) throw new Error(`${path} of the image is not a usable file`);
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -35,7 +35,7 @@ export async function recover(rt: Runtime): Promise<void> {
   for (const sandbox of rt.sandboxes.list().filter((s) => s.phase === 'creating')) {
     await attempt(sandbox.id, async () => {
       await tearDownSandbox(rt, sandbox);
-      rt.sandboxes.remove(sandbox.id);
+      await rt.sandboxes.remove(sandbox.id);
     });
   }
   for (const id of leftoverIds(rt)) await attempt(id, () => eraseLeftover(rt, id));
@@ -73,6 +73,6 @@ async function eraseLeftover(rt: Runtime, id: string): Promise<void> {
   await unmount(shmOf(rt, id));
   rmSync(bundleDirOf(rt, id), { recursive: true, force: true });
   rmSync(exitFileOf(rt, id), { force: true });
-  rt.sandboxes.remove(id);
-  rt.containers.remove(id);
+  await rt.sandboxes.remove(id);
+  await rt.containers.remove(id);
 }

@@ -99,7 +99,13 @@ export class NodeNetwork {
     const taken = findTakenPort(ports, [...this.#ports.values()].flat());
     if (taken) throw new Error(`host port ${taken.hostPort}/${taken.protocol} is in use by another pod`);
     this.#ports.set(sandboxId, ports);
-    await runCommand('nft', ['-f', '-'], { input: renderAddPorts(ports) });
+    try {
+      await runCommand('nft', ['-f', '-'], { input: renderAddPorts(ports) });
+    } catch (err) {
+      // None was added, so there is none to close: that would fail, and keep the rest of the sandbox from being freed.
+      this.#ports.delete(sandboxId);
+      throw err;
+    }
   }
 
   async closePorts(sandboxId: string): Promise<void> {

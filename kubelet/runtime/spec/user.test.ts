@@ -40,6 +40,19 @@ describe('resolveUser()', () => {
   for (const [name, change, expected] of cases) {
     test(name, () => assert.deepEqual(resolveUser({ ...wish, ...change }, passwd, groups), expected));
   }
+  test('digits are never a name', () => {
+    const traps = parsePasswd('1000:x:0:0::/root:/bin/sh\n');
+    const trapGroups = parseGroup('7:x:0:\n');
+    assert.equal(resolveUser({ ...wish, uid: 1000 }, traps, trapGroups).uid, 1000);
+    const fromImage = resolveUser({ ...wish, imageUser: '1000:7' }, traps, trapGroups);
+    assert.deepEqual([fromImage.uid, fromImage.gid], [1000, 7]);
+  });
+  test('numbers that would wrap around to another user are refused', () => {
+    for (const imageUser of ['4294967296', '2147483648', '5:4294967296'])
+      assert.throws(() => resolveUser({ ...wish, imageUser }, passwd, groups), /must be in range/);
+    const broken = parsePasswd('odd:x:nobody:0::/:/bin/sh\n');
+    assert.throws(() => resolveUser({ ...wish, imageUser: 'odd' }, broken, groups), /must be in range/);
+  });
   test('a group without a user is refused', () =>
     assert.throws(() => resolveUser({ ...wish, gid: 5 }, passwd, groups), /without user/));
   test('unknown names are refused', () => {

@@ -56,18 +56,27 @@ export function resolveUser(
   const fromPod = wish.uid !== undefined || (wish.username ?? '') !== '';
   if (wish.gid !== undefined && !fromPod && imageUser === '') throw new Error('user group is specified without user');
   const named = wish.uid !== undefined ? String(wish.uid) : wish.username || imageUser || '0';
-  const entry = passwd.find((p) => p.name === named) ?? passwd.find((p) => isNumber(named) && p.uid === Number(named));
+  // Digits are a number and never a name: an image must not call its root "1000".
+  const entry = passwd.find((p) => (isNumber(named) ? p.uid === Number(named) : p.name === named));
   if (!entry && !isNumber(named)) throw new Error(`unable to find user ${named}: no matching entries in passwd file`);
   const uid = entry?.uid ?? Number(named);
   const gid = wish.gid ?? (fromPod || imageGroup === '' ? (entry?.gid ?? 0) : groupId(imageGroup, groups));
   const memberships = entry && wish.policy === 'Merge' ? groups.filter((g) => g.members.includes(entry.name)) : [];
+  for (const id of [uid, gid]) checkId(id);
   const supplementalGroups = [...new Set([gid, ...wish.supplementalGroups, ...memberships.map((g) => g.gid)])];
   return { uid, gid, supplementalGroups, home: entry?.home || '/' };
 }
 
 function groupId(text: string, groups: readonly GroupEntry[]): number {
+  if (isNumber(text)) return Number(text);
   const entry = groups.find((g) => g.name === text);
-  if (entry) return entry.gid;
-  if (!isNumber(text)) throw new Error(`unable to find group ${text}: no matching entries in group file`);
-  return Number(text);
+  if (!entry) throw new Error(`unable to find group ${text}: no matching entries in group file`);
+  return entry.gid;
+}
+
+const maxId = 2 ** 31 - 1;
+
+/** Larger numbers wrap around further down, and some of them to root. */
+function checkId(id: number): void {
+  if (!Number.isInteger(id) || id < 0 || id > maxId) throw new Error(`uids and gids must be in range 0-${maxId}`);
 }

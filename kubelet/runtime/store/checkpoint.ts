@@ -1,6 +1,7 @@
 // Records on disk: one JSON file each, replaced atomically, so that being killed at any moment leaves the old or the
-// new one. A record is written before the effect it announces, and removed after the last trace of the thing is gone.
+// new one. A record is written before the effect it announces, and removed when nothing of the thing runs any more.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Raises when a field of a record changes meaning; records of other versions are refused, not guessed at. */
@@ -88,8 +89,13 @@ export class RecordStore<T extends { id: string }> {
     return next;
   }
 
-  remove(id: string): void {
-    rmSync(this.dirOf(id), { recursive: true, force: true });
+  /**
+   * Forgets a record at once, and removes all that lies beside it, which may be many files: nobody else waits for that.
+   * What a kill leaves of it has no record, and `load` tells.
+   */
+  async remove(id: string): Promise<void> {
     this.#records.delete(id);
+    rmSync(join(this.dirOf(id), 'record.json'), { force: true });
+    await rm(this.dirOf(id), { recursive: true, force: true });
   }
 }

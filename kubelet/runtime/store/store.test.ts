@@ -1,6 +1,6 @@
 // Records on disk, locks, and the identity of processes.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -14,10 +14,10 @@ describe('RecordStore', () => {
     value: Uint8Array;
     count: number;
   }
-  const withDir = (use: (dir: string) => void) => {
+  const withDir = async (use: (dir: string) => void | Promise<void>) => {
     const dir = mkdtempSync(join(tmpdir(), 'k8ts-store-'));
     try {
-      use(dir);
+      await use(dir);
     } finally {
       rmSync(dir, { recursive: true });
     }
@@ -42,14 +42,30 @@ describe('RecordStore', () => {
       assert.deepEqual(again.list(), [{ id: 'abc', value: Buffer.from([0, 255]), count: 2 }]);
     }));
 
+  test('forgets at once, and removes many files without holding up others', () =>
+    withDir(async (dir) => {
+      const store = new RecordStore<Thing>(dir);
+      store.save({ id: 'abc', value: Buffer.alloc(0), count: 0 });
+      for (let i = 0; i < 500; i++) writeFileSync(join(dir, 'abc', String(i)), '');
+      const removed = store.remove('abc');
+      assert.equal(store.get('abc'), undefined);
+      // Killed now, the next run finds a leftover and no record.
+      assert.deepEqual(
+        new RecordStore<Thing>(dir).load().map((x) => x.id),
+        ['abc'],
+      );
+      await removed;
+      assert.deepEqual(readdirSync(dir), []);
+    }));
+
   test('finds by a unique prefix only', () =>
-    withDir((dir) => {
+    withDir(async (dir) => {
       const store = new RecordStore<Thing>(dir);
       for (const id of ['abc', 'abd']) store.save({ id, value: Buffer.alloc(0), count: 0 });
       assert.equal(store.find('ab'), undefined);
       assert.equal(store.find('abd')?.id, 'abd');
       assert.equal(store.find(''), undefined);
-      store.remove('abd');
+      await store.remove('abd');
       assert.equal(store.find('ab')?.id, 'abc');
     }));
 });

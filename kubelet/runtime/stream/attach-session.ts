@@ -8,7 +8,7 @@ import { sendControl } from '../process/conmon.ts';
 import type { Runtime } from '../runtime.ts';
 import { stateOf } from '../store/records.ts';
 import { type CommandStreams, exitStatus } from './command-streams.ts';
-import { followLog } from './log-follower.ts';
+import { followLog, type LogFollower } from './log-follower.ts';
 
 export interface AttachOffer {
   kind: 'attach';
@@ -31,7 +31,7 @@ export async function runAttach(rt: AttachRuntime, offer: AttachOffer, streams: 
     return exitStatus(0);
   }
   const bundleDir = bundleDirOf(rt, containerId);
-  const follower = followLog(outputLogOf(rt, container), ({ stream, content }) => streams[stream]?.write(content));
+  const follower = followOutput(outputLogOf(rt, container), streams);
   const input = streams.stdin ? pipeToContainer(streams.stdin, bundleDir) : null;
   if (offer.tty) {
     streams.onResize(({ width, height }) => {
@@ -48,6 +48,23 @@ export async function runAttach(rt: AttachRuntime, offer: AttachOffer, streams: 
   follower.finish();
   input?.end();
   return exitStatus(0);
+}
+
+/** Hands output to the client, no faster than it takes it. A client that is gone is noticed by its streams' owner. */
+function followOutput(logPath: string, { stdout, stderr }: CommandStreams): LogFollower {
+  const outputs = { stdout, stderr };
+  const follower = followLog(logPath, ({ stream, content }) => {
+    const output = outputs[stream];
+    return !output || output.destroyed || output.write(content);
+  });
+  for (const output of [stdout, stderr]) {
+    output?.on('error', () => undefined);
+    output?.on('drain', () => {
+      if (!stdout?.writableNeedDrain && !stderr?.writableNeedDrain) follower.resume();
+    });
+    output?.once('close', () => follower.resume());
+  }
+  return follower;
 }
 
 /** Carries input to conmon. What conmon sends back is dropped: the output comes from the log. */

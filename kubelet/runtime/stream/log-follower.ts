@@ -42,32 +42,37 @@ export class LineSplitter {
 }
 
 export interface LogFollower {
-  /** Reads what is there now, as when the container has ended, and stops. */
+  /** There is room again. */
+  resume(): void;
+  /** Reads what is there now, room or not, as when the container has ended, and stops. */
   finish(): void;
 }
 
-/** Calls `take` with every entry from now on. Rotation is followed: the renamed file is read to its end first. */
-export function followLog(path: string, take: (entry: LogEntry) => void): LogFollower {
+/**
+ * Calls `take` with every entry from now on. Rotation is followed: the renamed file is read to its end first. When `take`
+ * answers false there is no room, and nothing more is read before `resume`.
+ */
+export function followLog(path: string, take: (entry: LogEntry) => boolean): LogFollower {
   const chunk = Buffer.alloc(1 << 16);
   let splitter = new LineSplitter();
   let fd = openIfThere(path);
   let position = fd === null ? 0 : fstatSync(fd).size;
+  let isFull = false;
+  let isFinishing = false;
   const drain = () => {
-    if (fd === null) return;
-    for (
-      let n = readSync(fd, chunk, 0, chunk.length, position);
-      n > 0;
-      n = readSync(fd, chunk, 0, chunk.length, position)
-    ) {
+    while (fd !== null && !isFull) {
+      const n = readSync(fd, chunk, 0, chunk.length, position);
+      if (n === 0) return;
       position += n;
       for (const line of splitter.push(Buffer.from(chunk.subarray(0, n)))) {
         const entry = parseLogLine(line);
-        if (entry) take(entry);
+        if (entry && !take(entry)) isFull = !isFinishing;
       }
     }
   };
   const look = () => {
     drain();
+    if (isFull) return;
     if (fd !== null && inodeOf(path) === fstatSync(fd).ino) return;
     const next = openIfThere(path);
     if (next === null) return;
@@ -82,8 +87,14 @@ export function followLog(path: string, take: (entry: LogEntry) => void): LogFol
     if (changed === name) look();
   });
   return {
+    resume() {
+      isFull = false;
+      if (!isFinishing) look();
+    },
     finish() {
       watcher.close();
+      isFinishing = true;
+      isFull = false;
       look();
       if (fd !== null) closeSync(fd);
       fd = null;

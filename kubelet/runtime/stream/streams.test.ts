@@ -38,6 +38,7 @@ test('followLog() begins at the end and follows a rotation', () => {
   let text = '';
   const follower = followLog(path, ({ content }) => {
     text += content;
+    return true;
   });
   appendFileSync(path, 'T stdout F one\n');
   renameSync(path, `${path}.1`);

@@ -2,18 +2,20 @@
 // cannot run is an error of the start. Not idempotent: the same metadata twice is ALREADY_EXISTS.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import type { ContainerConfig } from '../../../proto/cri.gen.ts';
+import type { ContainerConfig, CreateContainerRequest } from '../../../proto/cri.gen.ts';
 import { alreadyExists, invalidArgument, notFound } from '../errors.ts';
 import { type ImageRecord, imageIdOf, imageRefOf } from '../image/image-store.ts';
 import { eraseContainer } from '../lifecycle/container-end.ts';
 import { lookUpDevices, lookUpSeccomp, lookUpUser, resolveMounts } from '../lifecycle/container-inputs.ts';
 import { containersOf, findReadySandbox } from '../lifecycle/find.ts';
+import { makeImageVolumes } from '../lifecycle/image-volumes.ts';
 import { bundleDirOf, rootfsOf, sandboxFilesOf, upperDirOf, workDirOf } from '../lifecycle/paths.ts';
 import { hostnameOf } from '../lifecycle/sandbox-files.ts';
 import { mountOverlay } from '../process/mount.ts';
 import type { Runtime } from '../runtime.ts';
 import { buildCapabilities, findUnknownCapability } from '../spec/capability.ts';
 import { buildContainerSpec, type ContainerSpecInput } from '../spec/container.ts';
+import type { ResolvedMount } from '../spec/mount.ts';
 import { usesNodeNamespace } from '../spec/sandbox.ts';
 import { chooseStopSignal } from '../spec/signal.ts';
 import { newId, nowNs } from '../store/id.ts';
@@ -23,14 +25,15 @@ import type { Verb } from './verb.ts';
 type JoinableSandbox = SandboxRecord & { pause: { pid: number } };
 
 export const createContainer: Verb<'CreateContainer'> = async (rt, req) => {
-  const sandbox = findReadySandbox(rt, req.pod_sandbox_id);
-  const config = checkContainerConfig(rt, sandbox, req.config);
-  const image = rt.images.find(config.image?.image ?? '');
-  if (!image) throw notFound(`failed to resolve image "${config.image?.image}": not found`);
+  const { sandbox, config, image } = lookUpParts(rt, req);
   const id = newId();
   try {
     await mountRootfs(rt, id, image);
-    const record = prepareContainer(rt, { id, sandbox, config, image });
+    const volumes = await makeImageVolumes(rt, id, { declared: image.config.volumes ?? [], config });
+    // From here to the record nothing is waited for. What was true before may not be: sandbox and image may be going, and
+    // another call may have made the container.
+    lookUpParts(rt, req);
+    const record = prepareContainer(rt, { id, sandbox, config, image, volumes });
     rt.containers.save(record);
   } catch (err) {
     await eraseContainer(rt, id);
@@ -39,6 +42,14 @@ export const createContainer: Verb<'CreateContainer'> = async (rt, req) => {
   rt.events.publish({ id, sandboxId: sandbox.id, type: 'CONTAINER_CREATED_EVENT', atNs: nowNs(rt.clock) });
   return { container_id: id };
 };
+
+function lookUpParts(rt: Runtime, req: CreateContainerRequest): Omit<Preparation, 'id' | 'volumes'> {
+  const sandbox = findReadySandbox(rt, req.pod_sandbox_id);
+  const config = checkContainerConfig(rt, sandbox, req.config);
+  const image = rt.images.find(config.image?.image ?? '');
+  if (!image) throw notFound(`failed to resolve image "${config.image?.image}": not found`);
+  return { sandbox, config, image };
+}
 
 function checkContainerConfig(rt: Runtime, sandbox: JoinableSandbox, config: ContainerConfig | null): ContainerConfig {
   const metadata = config?.metadata;
@@ -70,10 +81,12 @@ interface Preparation {
   sandbox: JoinableSandbox;
   config: ContainerConfig;
   image: ImageRecord;
+  /** Of the image's own, beside the mounts of the pod. */
+  volumes: ResolvedMount[];
 }
 
 /** Writes the bundle and answers the record. */
-function prepareContainer(rt: Runtime, { id, sandbox, config, image }: Preparation): ContainerRecord {
+function prepareContainer(rt: Runtime, { id, sandbox, config, image, volumes }: Preparation): ContainerRecord {
   const rootfs = rootfsOf(rt, id);
   const user = lookUpUser(config, image.config, rootfs);
   const cgroupPath = rt.cgroups.pathOf(sandbox.config.linux?.cgroup_parent ?? '', id);
@@ -91,7 +104,7 @@ function prepareContainer(rt: Runtime, { id, sandbox, config, image }: Preparati
     rootfs,
     cgroupPath,
     files: sandboxFilesOf(rt, sandbox.id, usesNodeNamespace(sandbox.config, 'ipc')),
-    mounts: resolveMounts(config.mounts),
+    mounts: [...volumes, ...resolveMounts(config.mounts)],
     devices: lookUpDevices(config.devices, privileged),
     namespaces: namespacePaths(rt, sandbox, config),
     seccomp: lookUpSeccomp(config, capabilities.bounding, rt.nodeArch),

@@ -1,9 +1,11 @@
 // StartContainer: a conmon, the process below it, go. A container starts once; one that cannot start counts as exited
 // with code 128 and reason StartError, and the error says why.
+import { rmSync } from 'node:fs';
 import { failedPrecondition } from '../errors.ts';
 import { releaseContainer } from '../lifecycle/container-end.ts';
 import { findContainer, findReadySandbox } from '../lifecycle/find.ts';
-import { bundleDirOf, outputLogOf } from '../lifecycle/paths.ts';
+import { bundleDirOf, exitFileOf, outputLogOf } from '../lifecycle/paths.ts';
+import { conmonPaths } from '../process/conmon.ts';
 import type { Runtime } from '../runtime.ts';
 import { nowNs } from '../store/id.ts';
 import { type ContainerRecord, stateOf } from '../store/records.ts';
@@ -30,6 +32,8 @@ export const startContainer: Verb<'StartContainer'> = async (rt, req) => {
 
 async function launch(rt: Runtime, container: ContainerRecord): Promise<void> {
   const { id, config } = container;
+  // A start before this one, cut off when the runtime was killed, may have left an end behind that is not this one's.
+  for (const report of [exitFileOf(rt, id), conmonPaths(bundleDirOf(rt, id)).exitCopy]) rmSync(report, { force: true });
   const process = await rt.oci.create({
     id,
     bundleDir: bundleDirOf(rt, id),

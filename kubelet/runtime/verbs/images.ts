@@ -30,7 +30,7 @@ export const removeImage: Verb<'RemoveImage'> = async (rt, req) => {
   if (!found) return {};
   const user = rt.containers.list().find((c) => c.imageId === imageIdOf(found));
   if (user) throw failedPrecondition(`image "${imageIdOf(found)}" is in use by container ${user.id}`);
-  rt.images.remove(found.id);
+  await rt.images.remove(found.id);
   return {};
 };
 

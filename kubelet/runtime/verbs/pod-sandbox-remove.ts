@@ -18,7 +18,7 @@ export const removePodSandbox: Verb<'RemovePodSandbox'> = async (rt, req) => {
       }),
     ),
   );
-  rt.sandboxes.remove(id);
+  await rt.sandboxes.remove(id);
   rt.events.publish({ id, sandboxId: id, type: 'CONTAINER_DELETED_EVENT', atNs: nowNs(rt.clock) });
   return {};
 };

@@ -32,7 +32,7 @@ export const runPodSandbox: Verb<'RunPodSandbox'> = async (rt, req) => {
     rt.sandboxes.save({ ...record, phase: 'ready' });
   } catch (err) {
     await tearDownSandbox(rt, record);
-    rt.sandboxes.remove(id);
+    await rt.sandboxes.remove(id);
     throw err;
   }
   const atNs = nowNs(rt.clock);

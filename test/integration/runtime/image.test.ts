@@ -45,6 +45,29 @@ describe('images', { skip: missingForContainers(), timeout: 60_000 }, () => {
     assert.deepEqual(lines.slice(6), ['1000 1001 640', 'guest', 'yes', '2']);
   });
 
+  test('a volume of the image begins with its content and is writable below a read-only root', async () => {
+    await using node = await TestNode.start();
+    const name = 'docker.io/library/declares:1';
+    const config = { Volumes: { '/data': {}, '/new/one/': {}, '/mounted': {} } };
+    await node.cri.importArchive(once(await buildOciArchive({ name, layers, config })));
+    const { container_id, logPath } = await runPod(node, 'volumes', {
+      image: { image: name },
+      command: [
+        'sh',
+        '-c',
+        'cat /data/kept; stat -c "%u %g" /data/owned; touch /data/x /new/one/x && ls /mounted; touch /x',
+      ],
+      mounts: [{ container_path: '/mounted', host_path: join(node.dir, 'root/pause'), readonly: true }],
+      linux: { security_context: { readonly_rootfs: true } },
+    });
+    assert.equal((await waitForExit(node, container_id)).exit_code, 1);
+    const lines = readLog(logPath).map((l) => l.split(' ').slice(3).join(' '));
+    assert.deepEqual(lines.slice(0, 3), ['kept', '1000 1001', 'dev']);
+    assert.match(lines.at(-1)!, /touch: \/x: Read-only file system/);
+    await node.cri.runtime.RemoveContainer({ container_id });
+    assert.deepEqual(readdirSync(join(node.dir, 'root/containers')), []);
+  });
+
   test('docker archives load, and a removed image leaves no layers', async () => {
     await using node = await TestNode.start();
     const built = await buildImage({ name: 'x', layers: layers.slice(0, 2) });

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Pod } from '../../api/core/pod.ts';
+import { createLogger } from '../../machinery/log.ts';
+import { openCgroupTree } from './cgroup-tree.ts';
+import { PodCgroups } from './pod-cgroups.ts';
+
+const burstable = (uid: string, cpu: string): Pod => ({
+  metadata: { name: uid, namespace: 'ns', uid },
+  spec: { containers: [{ name: 'app', resources: { requests: { cpu } } }] },
+  status: {},
+});
+
+test('burstable pods weigh what they ask for, also those of before a restart of the kubelet', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'k8ts-pod-cgroups-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  for (const controller of ['cpu', 'memory', 'pids']) {
+    mkdirSync(join(dir, controller));
+    writeFileSync(join(dir, controller, 'cgroup.procs'), '');
+  }
+  const start = () => {
+    const cgroups = new PodCgroups(openCgroupTree('/', dir), createLogger('test', 'error'));
+    cgroups.setUp({ milliCpu: 2000, memoryBytes: 1 << 30, pids: 1000 });
+    return cgroups;
+  };
+  const shares = () => Number(readFileSync(join(dir, 'cpu/kubepods/burstable/cpu.shares'), 'utf8'));
+  const pods = [burstable('a', '500m'), burstable('b', '250m')];
+  const first = start();
+  for (const pod of pods) first.create(pod);
+  assert.equal(shares(), 768);
+  const second = start();
+  assert.equal(shares(), 2);
+  for (const pod of pods) second.adopt(pod);
+  assert.equal(shares(), 768);
+  // The kernel's files need no removing.
+  for (const controller of ['cpu', 'memory', 'pids'])
+    rmSync(join(dir, controller, 'kubepods/burstable/podb'), { recursive: true });
+  second.remove('b');
+  assert.equal(shares(), 512);
+});

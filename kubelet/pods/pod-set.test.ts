@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Pod } from '../../api/core/pod.ts';
+import type { Informer } from '../../client/informer.ts';
+import { FakeClock } from '../../machinery/clock.ts';
+import { silentLogger } from '../../machinery/log.ts';
+import { runtimeSandbox } from '../../test/builders/runtime-state.ts';
+import type { KubeletDeps } from './kubelet-deps.ts';
+import { PodSet } from './pod-set.ts';
+
+test('a pod that is gone from the API server is ended, however often that fails', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'k8ts-pods-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  mkdirSync(join(dir, 'memory'));
+  const clock = new FakeClock();
+  const sandbox = runtimeSandbox();
+  let tries = 0;
+  let removed: string | undefined;
+  const runtime = {
+    ListPodSandbox: async () => ({ items: removed ? [] : [sandbox] }),
+    PodSandboxStatus: async () => ({ status: sandbox, containers_statuses: [] }),
+    StopPodSandbox: async () => {
+      if (tries++ < 2) throw new Error('not now');
+    },
+    RemovePodSandbox: async ({ pod_sandbox_id }: { pod_sandbox_id: string }) => {
+      removed = pod_sandbox_id;
+    },
+    async *GetContainerEvents() {},
+  };
+  const nothing = () => undefined;
+  const deps = {
+    clock,
+    log: silentLogger,
+    cri: { runtime },
+    cgroups: { list: () => [], remove: () => true },
+    volumes: { podsDir: join(dir, 'pods'), memoryDir: join(dir, 'memory'), tmpfs: { unmountBelow: async () => {} } },
+    settings: { podLogsDir: join(dir, 'logs') },
+    tokens: { forget: nothing },
+    objects: { release: nothing },
+    images: { forget: nothing },
+    probes: { forgetPod: nothing },
+  } as unknown as KubeletDeps;
+  const informer = { synced: async () => {}, onChange: nothing } as unknown as Informer<Pod>;
+  const stop = new AbortController();
+  const pods = new PodSet(deps, informer, () => {
+    throw new Error('no pod is admitted here');
+  });
+  await pods.start(stop.signal);
+  for (let i = 0; i < 20 && !removed; i++) {
+    await clock.advance(1_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  stop.abort();
+  assert.equal(removed, sandbox.id);
+  assert.equal(tries, 3);
+});

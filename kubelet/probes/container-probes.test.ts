@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Container } from '../../api/core/pod/container.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { EventRecorder } from '../../client/events.ts';
+import { FakeClock } from '../../machinery/clock.ts';
+import { runtimeContainer } from '../../test/builders/runtime-state.ts';
+import { ContainerProbes, type Probers } from './container-probes.ts';
+import { failure, success } from './probe-result.ts';
+
+const exec = (command: string) => ({ exec: { command: [command] }, periodSeconds: 1, failureThreshold: 1 });
+const container: Container = { name: 'app', livenessProbe: exec('live'), readinessProbe: exec('ready') };
+const pod: Pod = { metadata: { name: 'p', namespace: 'ns', uid: 'u' }, spec: { containers: [container] }, status: {} };
+
+test('a container that is ended for its liveness becomes unready when it says so', async () => {
+  const clock = new FakeClock();
+  const good = new Set(['live', 'ready']);
+  const prober = async (probe: { exec?: { command?: string[] } }) =>
+    good.has(probe.exec!.command![0]!) ? success() : failure('no');
+  const probes = new ContainerProbes({
+    probers: { exec: prober } as unknown as Probers,
+    clock,
+    events: { event: () => undefined } as unknown as EventRecorder,
+    onVerdict: () => undefined,
+  });
+  const runtime = runtimeContainer({ name: 'app' });
+  probes.watch({ pod, container, containerId: 'c', podIp: '' }, runtime, { ready: false, started: false });
+  await clock.advance(2_000);
+  assert.equal(probes.isReady('c', container), true);
+  good.delete('live');
+  await clock.advance(2_000);
+  assert.equal(probes.failedProbe('c'), 'LivenessProbe');
+  assert.equal(probes.isReady('c', container), true);
+  good.delete('ready');
+  await clock.advance(2_000);
+  assert.equal(probes.isReady('c', container), false);
+  probes.forgetPod('u');
+});
