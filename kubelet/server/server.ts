@@ -71,10 +71,7 @@ function checkAccess(req: IncomingMessage): void {
 async function answer(deps: ServerDeps, req: IncomingMessage, res: ServerResponse): Promise<void> {
   checkAccess(req);
   const url = new URL(req.url ?? '/', 'https://kubelet');
-  const [route = '', ...rest] = url.pathname
-    .split('/')
-    .filter((part) => part !== '')
-    .map(decodeURIComponent);
+  const [route = '', ...rest] = pathParts(url);
   if (route === 'containerLogs') return serveLogs(deps, { req, res, names: rest, query: url.searchParams });
   if (['exec', 'attach', 'portForward'].includes(route)) throw new HttpError(400, 'Upgrade request required');
   if (req.method !== 'GET') throw new HttpError(405, 'Method Not Allowed');
@@ -104,11 +101,16 @@ function send(res: ServerResponse, contentType: string, body: string): void {
 async function upgrade(deps: ServerDeps, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   checkAccess(req);
   const url = new URL(req.url ?? '/', 'https://kubelet');
-  const parts = url.pathname
-    .split('/')
-    .filter((part) => part !== '')
-    .map(decodeURIComponent);
-  await openStream(deps, { req, socket, head, parts, query: url.searchParams });
+  await openStream(deps, { req, socket, head, parts: pathParts(url), query: url.searchParams });
+}
+
+function pathParts(url: URL): string[] {
+  const parts = url.pathname.split('/').filter((part) => part !== '');
+  try {
+    return parts.map(decodeURIComponent);
+  } catch {
+    throw new HttpError(400, `invalid URL escape in ${JSON.stringify(url.pathname)}`);
+  }
 }
 
 function sendError({ log }: ServerDeps, res: ServerResponse, err: unknown): void {

@@ -21,6 +21,8 @@ import { dirname, join } from 'node:path';
 export interface VolumeFile {
   data: Buffer;
   mode: number;
+  /** Whose file it is; root's when left out. */
+  uid?: number;
 }
 
 /** Files by relative path. */
@@ -102,10 +104,10 @@ async function fillFolder(dir: string, files: VolumeFiles, fsGroup: number | und
       await chmod(folder, 0o2755);
     }
   }
-  for (const [path, { data, mode }] of files) {
+  for (const [path, { data, mode, uid = 0 }] of files) {
     const file = join(dir, path);
     await writeFile(file, data, { mode });
-    if (fsGroup !== undefined) await chown(file, 0, fsGroup);
+    if (fsGroup !== undefined || uid !== 0) await chown(file, uid, fsGroup ?? 0);
     // The umask may have taken bits; a group that owns the volume may read it.
     await chmod(file, fsGroup === undefined ? mode : mode | 0o440);
   }

@@ -50,6 +50,28 @@ describe('PodVolumes', () => {
     assert.equal(volumes.refreshAtMs - clock.now(), 3_600_000);
   });
 
+  const ownerships = [
+    { name: 'nobody in particular', users: [undefined], uid: 0, mode: 0o644 },
+    { name: 'the one user of all containers', users: [1000, 1000], uid: 1000, mode: 0o600 },
+    { name: 'the pod’s user where a container names none', podUser: 7, users: [undefined, 7], uid: 7, mode: 0o600 },
+    { name: 'nobody when the users differ', podUser: 7, users: [undefined, 8], uid: 0, mode: 0o644 },
+    { name: 'the group of the volumes', users: [undefined], fsGroup: 9, uid: 0, gid: 9, mode: 0o640 },
+    { name: 'user and group', podUser: 7, users: [undefined], fsGroup: 9, uid: 7, gid: 9, mode: 0o640 },
+  ];
+  for (const [i, { name, podUser, users, fsGroup, uid, gid = 0, mode }] of ownerships.entries()) {
+    const skip = process.getuid?.() !== 0 && (uid !== 0 || gid !== 0) ? 'needs root' : false;
+    test(`a token belongs to ${name}`, { skip }, async () => {
+      const tokens = { get: async () => ({ value: 'x', refreshAtMs: 1e9 }) } as unknown as VolumeDeps['tokens'];
+      const source = { sources: [{ serviceAccountToken: { path: 'token' } }] };
+      const { pod, volumes } = setUp(`o${i}`, [{ name: 'token', projected: source }], { tokens });
+      pod.spec.securityContext = { runAsUser: podUser, fsGroup };
+      pod.spec.containers = users.map((runAsUser, n) => ({ name: `c${n}`, securityContext: { runAsUser } }));
+      assert.deepEqual(await volumes.setUp(pod), []);
+      const found = statSync(join(volumes.ready.get('token')!.path, 'token'));
+      assert.deepEqual([found.uid, found.gid, found.mode & 0o777], [uid, gid, mode]);
+    });
+  }
+
   test('a restarted kubelet leaves an emptyDir as the pod has made it', async () => {
     const { pod, deps, volumes } = setUp('e', [{ name: 'data', emptyDir: {} }]);
     assert.deepEqual(await volumes.setUp(pod), []);

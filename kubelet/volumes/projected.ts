@@ -2,6 +2,7 @@
 // https://kubernetes.io/docs/concepts/storage/projected-volumes/
 import { chmod } from 'node:fs/promises';
 import type { VolumeProjection } from '../../api/core/pod/file-volumes.ts';
+import type { Pod } from '../../api/core/pod.ts';
 import { type VolumeFile, writeAtomically } from './atomic-writer.ts';
 import type { VolumeContext, VolumePlugin } from './plugin.ts';
 import { configMapFiles, downwardFiles, secretFiles } from './volume-files.ts';
@@ -21,6 +22,16 @@ export const projectedPlugin: VolumePlugin = {
   },
 };
 
+/** Of a token that belongs to the pod's user or group: nobody else in the pod may read it. */
+const tokenMode = 0o600;
+
+/** The user that all containers of a pod run as, when it is one and the pod names it. */
+function commonUserOf({ spec }: Pod): number | undefined {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const users = new Set(containers.map((c) => c.securityContext?.runAsUser ?? spec.securityContext?.runAsUser));
+  return users.size === 1 ? [...users][0] : undefined;
+}
+
 async function projectSource(
   context: VolumeContext,
   source: VolumeProjection,
@@ -36,8 +47,10 @@ async function projectSource(
   }
   if (source.downwardAPI) return downwardFiles(context, source.downwardAPI.items, defaultMode);
   if (source.serviceAccountToken) {
-    const token = await context.token(source.serviceAccountToken);
-    return new Map([[source.serviceAccountToken.path, { data: Buffer.from(token), mode: defaultMode }]]);
+    const data = Buffer.from(await context.token(source.serviceAccountToken));
+    const uid = commonUserOf(context.pod);
+    const isOwned = uid !== undefined || context.fsGroup !== undefined;
+    return new Map([[source.serviceAccountToken.path, { data, mode: isOwned ? tokenMode : defaultMode, uid }]]);
   }
   const [kind = 'empty'] = Object.keys(source);
   throw new Error(`projected volume source ${JSON.stringify(kind)} is not supported by this kubelet`);

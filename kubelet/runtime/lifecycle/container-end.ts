@@ -74,6 +74,9 @@ export async function endContainer(rt: Runtime, container: ContainerRecord, time
   const { id, process } = container;
   if (!process) return;
   const waiter = rt.exits.next(id);
+  const ended = new AbortController();
+  // Cut short when the container ends, so that no timer of a long grace stays behind.
+  const sleep = (ms: number) => rt.clock.sleep(ms, ended.signal).catch(() => undefined);
   const running = () => {
     const record = rt.containers.get(id);
     return record !== undefined && stateOf(record) === 'CONTAINER_RUNNING';
@@ -81,16 +84,17 @@ export async function endContainer(rt: Runtime, container: ContainerRecord, time
   try {
     if (timeoutMs > 0) {
       if (signalProcess(process, container.stopSignal)) {
-        await Promise.race([waiter.exited, rt.clock.sleep(timeoutMs)]);
+        await Promise.race([waiter.exited, sleep(timeoutMs)]);
       }
     }
     if (!running()) return;
     signalProcess(process, 'SIGKILL');
     // The exit file follows within milliseconds; without it (conmon itself was killed) the process's absence counts.
-    await Promise.race([waiter.exited, rt.clock.sleep(exitFileGraceMs)]);
+    await Promise.race([waiter.exited, sleep(exitFileGraceMs)]);
     if (running()) await noteContainerExit(rt, id);
   } finally {
     waiter.forget();
+    ended.abort();
   }
 }
 
