@@ -57,6 +57,7 @@ export class PodStarter {
   #startingId: string | undefined;
   #finished = 0;
   #task: Promise<void> | undefined;
+  #endedSandbox: string | undefined;
   #abort = new AbortController();
 
   constructor(deps: KubeletDeps, runtime: PodRuntime, volumes: PodVolumes) {
@@ -102,15 +103,20 @@ export class PodStarter {
     return { podIps: ip ? [ip] : [], hostIps: [this.#deps.nodeIp] };
   }
 
+  /** Tells, once, that the pod's sandbox has ended and another will take its place. */
+  announceNextSandbox(pod: Pod): void {
+    const [last] = this.#runtime.state.sandboxes;
+    if (!last || last.id === this.#endedSandbox) return;
+    this.#endedSandbox = last.id;
+    const message = 'Pod sandbox changed, it will be killed and re-created.';
+    this.#deps.events.event(eventTarget(pod), 'Normal', 'SandboxChanged', message);
+  }
+
   /** Makes a sandbox, after one that has ended if there was one. Throws when the runtime cannot. */
   async createSandbox(pod: Pod): Promise<void> {
     const { cri, events, settings } = this.#deps;
     const [last] = this.#runtime.state.sandboxes;
-    if (last) {
-      const message = 'Pod sandbox changed, it will be killed and re-created.';
-      events.event(eventTarget(pod), 'Normal', 'SandboxChanged', message);
-      await cri.runtime.StopPodSandbox({ pod_sandbox_id: last.id });
-    }
+    if (last) await cri.runtime.StopPodSandbox({ pod_sandbox_id: last.id });
     const attempt = last ? (last.metadata?.attempt ?? 0) + 1 : 0;
     try {
       await mkdir(podLogDir(settings.podLogsDir, pod), { recursive: true });

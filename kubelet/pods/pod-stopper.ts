@@ -78,7 +78,10 @@ export class PodStopper {
   stopAll(pod: Pod, state: RuntimeState, podIp: string): boolean {
     const running = runningContainers(state);
     if (running.length === 0) return true;
-    const graceSeconds = Number.isFinite(this.#deadlineMs) ? this.#secondsUntil(this.#deadlineMs) : defaultGraceSeconds;
+    const { terminationGracePeriodSeconds = defaultGraceSeconds } = pod.spec;
+    const graceSeconds = Number.isFinite(this.#deadlineMs)
+      ? this.#secondsUntil(this.#deadlineMs)
+      : terminationGracePeriodSeconds;
     for (const container of nextToStop(pod, running)) {
       const message = `Stopping container ${nameOf(container)}`;
       this.stop(pod, container, { message, graceSeconds, podIp });

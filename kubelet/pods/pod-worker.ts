@@ -258,6 +258,9 @@ export class PodWorker {
     let plan = this.#plan();
     if (plan.createSandbox) {
       if (this.#starter.isBusy) return;
+      this.#starter.announceNextSandbox(this.#pod);
+      // What still runs in the old one ends as it would with its pod.
+      if (!this.#stopper.stopAll(this.#pod, this.#runtime.state, this.#podIp())) return;
       await this.#starter.createSandbox(this.#pod);
       this.#writeStatus();
       plan = this.#plan();

@@ -1,5 +1,6 @@
 // Pods on a real node: etcd, API server, runtime and kubelet as `k8ts up` boots them. Pods are bound by hand, so no scheduler is asked.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
@@ -189,6 +190,36 @@ describe('pods on a node', { skip: needsRoot }, () => {
     assert.ok(!readdirSync(join(nodeVar(), 'log/pods')).some((name) => name.includes(metadata.uid)));
     const id = status.containerStatuses[0].containerID.replace('k8ts://', '');
     assert.ok(!existsSync(join(nodeVar(), 'lib/k8ts-runtime/containers', id)));
+  });
+
+  test('a pod whose sandbox has ended gets another, after its containers have ended in order', async () => {
+    const lifecycle = { preStop: { exec: { command: ['sh', '-c', 'echo bye > /proc/1/fd/1'] } } };
+    create('sandboxed', [container(sleeper, { lifecycle })], { terminationGracePeriodSeconds: 10 });
+    const { metadata, status } = await ready('sandboxed');
+    const id = status.containerStatuses[0].containerID.replace('k8ts://', '');
+    const log = kubectl.start(['logs', '-f', 'sandboxed']);
+    let output = '';
+    log.stdout!.on('data', (chunk) => {
+      output += chunk;
+    });
+    const groups = spawnSync('find', ['/sys/fs/cgroup', '-path', `*pod${metadata.uid}/*/cgroup.procs`]);
+    const [pause] = groups.stdout
+      .toString()
+      .split('\n')
+      .filter((file) => file !== '' && !file.includes(id))
+      .flatMap((file) => readFileSync(file, 'utf8').split('\n'));
+    process.kill(Number(pause), 'SIGKILL');
+    await eventually('the followed log ends', () => log.exitCode !== null || undefined);
+    assert.equal(output, 'bye\n');
+    await eventually('the container runs again', () => {
+      const [again] = podOf('sandboxed').status.containerStatuses;
+      return (again.ready && again.restartCount === 1 && !again.containerID.includes(id)) || undefined;
+    });
+    const told = eventsOf('sandboxed').filter((event) => /^(SandboxChanged|Killing)/.test(event));
+    assert.deepEqual(told.sort(), [
+      'Killing: Stopping container c',
+      'SandboxChanged: Pod sandbox changed, it will be killed and re-created.',
+    ]);
   });
 
   test('a killed kubelet finds everything again, and ends what was deleted meanwhile', async () => {
