@@ -64,6 +64,12 @@ describe('the launcher', () => {
   });
 });
 
+test('test fails when what it was asked to run does not exist', { skip: needsRoot }, () => {
+  const { code, stderr } = k8ts(['test', 'no-test-has-this-name']);
+  assert.equal(code, 1);
+  assert.match(stderr, /no .* tests match no-test-has-this-name/);
+});
+
 describe('up', { skip: needsRoot }, () => {
   test('needs root', (t) => {
     const bundle = join(projectRoot, 'dist/bin/k8ts.mjs');
