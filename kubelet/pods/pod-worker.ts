@@ -5,12 +5,12 @@
 
 import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import type { Timer } from '../../machinery/clock.ts';
 import { isNotFound } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { computePodStatus } from '../status/pod-status.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { PodVolumes } from '../volumes/pod-volumes.ts';
+import { ExitWaiters } from './exit-waiters.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { isComplete, planPod } from './plan.ts';
 import { endPod } from './pod-removal.ts';
@@ -27,6 +27,8 @@ import {
   uidOf,
 } from './pod-text.ts';
 import { hasExited, isRunning, nameOf, readySandbox } from './runtime-state.ts';
+import { VolumeSync } from './volume-sync.ts';
+import { WakeLoop } from './wake-loop.ts';
 
 type Phase = 'active' | 'ending' | 'ended' | 'finished';
 
@@ -34,9 +36,6 @@ interface Verdict {
   reason: string;
   message: string;
 }
-
-const maxFailureDelayMs = 30_000;
-const maxMountDelayMs = 122_000;
 
 export interface PodWorkerOptions {
   pod: Pod;
@@ -62,14 +61,10 @@ export class PodWorker {
   #phase: Phase = 'active';
   #verdict: Verdict | undefined;
   #isGone = false;
-  #wanted = false;
-  #volumesChanged = false;
-  #loop: Promise<void> | undefined;
-  #timer: { timer: Timer; atMs: number } | undefined;
-  #failures = 0;
-  #mountFailures = 0;
   #hostsFor = '';
-  readonly #exitWaiters = new Map<string, (() => void)[]>();
+  readonly #loop: WakeLoop;
+  readonly #volumeSync: VolumeSync;
+  readonly #exits = new ExitWaiters();
 
   constructor(deps: KubeletDeps, { pod, sandboxIds, onFinished }: PodWorkerOptions) {
     this.#deps = deps;
@@ -83,8 +78,14 @@ export class PodWorker {
     this.#writer = new StatusWriter({ pods: deps.pods, clock: deps.clock, log: this.#log }, pod);
     this.#runtime = new PodRuntime(deps.cri, uidOf(pod), sandboxIds);
     this.#volumes = new PodVolumes(deps.volumes, uidOf(pod));
+    this.#volumeSync = new VolumeSync(deps, this.#volumes);
     this.#starter = new PodStarter(deps, this.#runtime, this.#volumes);
     this.#stopper = new PodStopper(deps, () => this.wake());
+    this.#loop = new WakeLoop({
+      clock: deps.clock,
+      run: () => this.#sync(),
+      onFailure: (err, delayMs) => this.#log.warn({ err, delayMs }, 'pod not synced; trying again'),
+    });
   }
 
   get pod(): Pod {
@@ -111,7 +112,7 @@ export class PodWorker {
       pod.metadata.labels !== this.#pod.metadata.labels || pod.metadata.annotations !== this.#pod.metadata.annotations;
     this.#pod = pod;
     this.#writer.observe(pod);
-    if (changed) this.#volumesChanged = true;
+    if (changed) this.#volumeSync.noteChange();
     this.wake();
   }
 
@@ -125,7 +126,7 @@ export class PodWorker {
 
   /** A ConfigMap or Secret of the pod has changed. */
   noteObjectChange(): void {
-    this.#volumesChanged = true;
+    this.#volumeSync.noteChange();
     this.#starter.retryNow();
     this.wake();
   }
@@ -148,44 +149,14 @@ export class PodWorker {
 
   /** Something may have changed: looks at the pod, now or right after what it is doing. */
   wake(): void {
-    this.#wanted = true;
-    this.#loop ??= this.#run().finally(() => {
-      this.#loop = undefined;
-      if (this.#wanted) this.wake();
-    });
-  }
-
-  #wakeAfter(delayMs: number): void {
-    const atMs = this.#deps.clock.now() + delayMs;
-    if (this.#timer && this.#timer.atMs <= atMs) return;
-    this.#timer?.timer.cancel();
-    const timer = this.#deps.clock.after(delayMs, () => {
-      this.#timer = undefined;
-      this.wake();
-    });
-    this.#timer = { timer, atMs };
-  }
-
-  async #run(): Promise<void> {
-    while (this.#wanted && this.#phase !== 'finished') {
-      this.#wanted = false;
-      try {
-        await this.#sync();
-        this.#failures = 0;
-      } catch (err) {
-        const delayMs = Math.min(maxFailureDelayMs, 500 * 2 ** this.#failures++);
-        this.#log.warn({ err, delayMs }, 'pod not synced; trying again');
-        this.#wakeAfter(delayMs);
-      }
-    }
-    if (this.#phase === 'finished') this.#wanted = false;
+    this.#loop.wake();
   }
 
   async #sync(): Promise<void> {
     if (this.#phase === 'ended') return this.#syncEnded();
     const seen = this.#starter.finished;
     await this.#runtime.refresh();
-    this.#tellExits();
+    this.#exits.tell(this.#runtime.state);
     this.#judge();
     this.#watchProbes();
     if (this.#phase === 'ending') return this.#syncEnding();
@@ -212,7 +183,7 @@ export class PodWorker {
     if (spec.activeDeadlineSeconds === undefined) return;
     const leftMs = Date.parse(this.#startTime) + spec.activeDeadlineSeconds * 1000 - clock.now();
     if (leftMs > 0) {
-      this.#wakeAfter(leftMs);
+      this.#loop.wakeAfter(leftMs);
       return;
     }
     const message = 'Pod was active on the node longer than the specified deadline';
@@ -254,7 +225,9 @@ export class PodWorker {
   }
 
   async #syncActive(seen: number): Promise<void> {
-    if (!(await this.#syncVolumes())) return;
+    const volumes = await this.#volumeSync.sync(this.#pod, this.#starter.addresses(this.#pod));
+    if (volumes.wakeAfterMs !== undefined) this.#loop.wakeAfter(volumes.wakeAfterMs);
+    if (!volumes.isReady) return;
     let plan = this.#plan();
     if (plan.createSandbox) {
       if (this.#starter.isBusy) return;
@@ -272,7 +245,7 @@ export class PodWorker {
       this.#stopper.stop(this.#pod, runtime, { message: stop.message, graceSeconds, podIp: this.#podIp() });
     }
     const outlook = this.#starter.start(this.#pod, plan.start, { seen, onDone: () => this.wake() });
-    if (outlook.wakeAfterMs !== undefined) this.#wakeAfter(outlook.wakeAfterMs);
+    if (outlook.wakeAfterMs !== undefined) this.#loop.wakeAfter(outlook.wakeAfterMs);
     // A container that has to wait for its restart says so.
     this.#writeStatus();
     await this.#runtime.collectGarbage();
@@ -304,29 +277,6 @@ export class PodWorker {
     return probe?.terminationGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
   }
 
-  /** Makes the volumes ready, or fresh. False while one is missing. */
-  async #syncVolumes(): Promise<boolean> {
-    const { clock, events } = this.#deps;
-    const isReady = this.#volumes.isReady(this.#pod);
-    const isDue = this.#volumesChanged || this.#volumes.refreshAtMs <= clock.now();
-    if (!isReady) {
-      const failed = await this.#volumes.setUp(this.#pod);
-      for (const { message } of failed) events.event(eventTarget(this.#pod), 'Warning', 'FailedMount', message);
-      if (failed.length > 0) {
-        this.#wakeAfter(Math.min(maxMountDelayMs, 500 * 2 ** this.#mountFailures++));
-        return false;
-      }
-      this.#mountFailures = 0;
-    } else if (isDue) {
-      this.#volumesChanged = false;
-      const failed = await this.#volumes.refresh(this.#pod, this.#starter.addresses(this.#pod));
-      for (const { message } of failed) events.event(eventTarget(this.#pod), 'Warning', 'FailedMount', message);
-    }
-    if (Number.isFinite(this.#volumes.refreshAtMs))
-      this.#wakeAfter(Math.max(0, this.#volumes.refreshAtMs - clock.now()));
-    return true;
-  }
-
   /** The hosts file names the sandbox's address; written again when that changes. */
   async #syncHosts(): Promise<void> {
     const key = this.#podIp();
@@ -349,7 +299,7 @@ export class PodWorker {
         await this.#deps.cri.runtime.StopPodSandbox({ pod_sandbox_id: sandbox.id });
     }
     await this.#runtime.refresh();
-    this.#tellExits();
+    this.#exits.tell(this.#runtime.state);
     this.#phase = 'ended';
     this.#writeStatus();
     this.#deps.probes.forgetPod(uidOf(this.#pod));
@@ -368,8 +318,8 @@ export class PodWorker {
     await this.#writer.flushed();
     if (!this.#isGone) await this.#deleteFromApi();
     this.#phase = 'finished';
-    this.#tellExits();
-    this.#timer?.timer.cancel();
+    this.#exits.tell(this.#runtime.state);
+    this.#loop.stop();
     this.#writer.close();
     this.#onFinished(uidOf(this.#pod));
   }
@@ -421,19 +371,9 @@ export class PodWorker {
 
   /** Resolves when a container does not run any more. */
   whenExited(containerId: string): Promise<void> {
-    return new Promise((resolve) => {
-      this.#exitWaiters.set(containerId, [...(this.#exitWaiters.get(containerId) ?? []), resolve]);
-      this.#tellExits();
-    });
-  }
-
-  #tellExits(): void {
-    for (const [id, waiters] of this.#exitWaiters) {
-      const container = this.#runtime.state.containers.find((c) => c.id === id);
-      if (container && !hasExited(container)) continue;
-      this.#exitWaiters.delete(id);
-      for (const resolve of waiters) resolve();
-    }
+    const exited = this.#exits.wait(containerId);
+    this.#exits.tell(this.#runtime.state);
+    return exited;
   }
 
   /** For questions about containers from outside, as of logs: the sandbox that stands. */
