@@ -3,30 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Service } from '../../api/core/service.ts';
 import type { EndpointSlice } from '../../api/discovery/endpointslice.ts';
-import type { ChangeHandler, Informer } from '../../client/informer.ts';
-import { ObjectCache } from '../../client/store.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
-import type { KubeObject } from '../../machinery/metadata.ts';
+import { FedInformer } from '../../test/builders/fed-informer.ts';
 import { buildService, buildSlice } from '../../test/builders/service.ts';
 import { ServiceProxy } from './proxy.ts';
-
-class FedInformer<T extends KubeObject> implements Informer<T> {
-  readonly lister = new ObjectCache<T>();
-  readonly #handlers: ChangeHandler<T>[] = [];
-
-  addIndex(name: string, values: (object: T) => readonly string[]): void {
-    this.lister.addIndex(name, values);
-  }
-  onChange(handler: ChangeHandler<T>): void {
-    this.#handlers.push(handler);
-  }
-  async synced(): Promise<void> {}
-  put(object: T): void {
-    const old = this.lister.put(object);
-    for (const handler of this.#handlers) handler(object, old);
-  }
-}
 
 async function startProxy() {
   const clock = new FakeClock();

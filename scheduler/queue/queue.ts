@@ -111,6 +111,10 @@ export class SchedulingQueue {
     return pod;
   }
 
+  isInCycle(key: string): boolean {
+    return this.#inCycle.has(key);
+  }
+
   done(pod: QueuedPod): void {
     this.#endCycle(pod);
   }
