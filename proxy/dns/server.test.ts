@@ -1,6 +1,6 @@
 // Server and forwarder on loopback, each as the other's partner.
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
@@ -138,4 +138,32 @@ test('a query that nobody can cope with, or that is answered after the end, does
   finish();
   await realClock.sleep(5);
   client.close();
+});
+
+test('a query from port 0, which nobody can answer, does no harm', async (t) => {
+  const { bind } = Socket.prototype;
+  let socket: Socket | undefined;
+  t.mock.method(Socket.prototype, 'bind', function (this: Socket, ...args: Parameters<Socket['bind']>) {
+    socket = this;
+    return bind.apply(this, args);
+  });
+  await using server = await startServer(async (query) => echo(query));
+  socket!.emit('message', message(1), { address: '127.0.0.1', family: 'IPv4', port: 0, size: 20 });
+  assert.deepEqual(await upstreamTo(server.port).forward(message(2), 'udp'), echo(message(2)));
+});
+
+test('a client that does not read its answers gets no more of them', async () => {
+  let answered = 0;
+  await using server = await startServer(async () => {
+    answered++;
+    return echo(message(1, 60_000));
+  });
+  const client = connect(server.port, '127.0.0.1').pause();
+  const queries = Buffer.concat(Array.from({ length: 1_000 }, () => frame(message(1))));
+  for (let i = 0; i < 3; i++) {
+    client.write(queries);
+    await realClock.sleep(150);
+  }
+  client.destroy();
+  assert.ok(answered < 1_000, `${answered} answers are held for it`);
 });
