@@ -1,19 +1,34 @@
 // Runs the programs that change the kernel's state for the proxy: nft, ip, conntrack.
 import { spawn } from 'node:child_process';
 
-/** Runs a program with a text on its standard input, to its end. Rejects with what it said when it fails. */
-export type RunProgram = (command: string, args: readonly string[], input: string) => Promise<void>;
+/**
+ * Runs a program with a text on its standard input, to its end. Resolves to what it wrote, rejects with what it complained
+ * of when it fails or takes far too long.
+ */
+export type RunProgram = (command: string, args: readonly string[], input: string) => Promise<string>;
+
+const timeoutMs = 60_000;
 
 export const runProgram: RunProgram = (command, args, input) =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    const child = spawn(command, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    });
+    let stdout = '';
     let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk) => {
+      stdout += chunk;
+    });
     child.stderr.on('data', (chunk) => {
       stderr += chunk;
     });
     child.on('error', (err) => reject(new Error(`${command}: ${err.message}`, { cause: err })));
-    child.on('close', (code) =>
-      code === 0 ? resolve() : reject(new Error(`${command} exited ${code}: ${stderr.trim().slice(0, 2_000)}`)),
+    child.on('close', (code, signal) =>
+      code === 0
+        ? resolve(stdout)
+        : reject(new Error(`${command} exited ${code ?? signal}: ${stderr.trim().slice(0, 2_000)}`)),
     );
     child.stdin.on('error', () => undefined); // it ended before it read all; its exit code says why
     child.stdin.end(input);

@@ -11,7 +11,7 @@ import type { RunProgram } from '../run-program.ts';
 import { renderDiff, renderWhole } from './diff.ts';
 import { modelService, type ServicePortModel, serviceNameLabel } from './model.ts';
 import { computeRuleset, mergeRulesets, type NodeFacts, type Ruleset } from './ruleset.ts';
-import { findStaleFlows } from './stale-flows.ts';
+import { findStaleFlows, findWrongFlows } from './stale-flows.ts';
 
 export interface ServiceProxyDeps {
   services: Informer<Service>;
@@ -113,7 +113,7 @@ export class ServiceProxy {
     const script = before ? renderDiff(before.ruleset, ruleset) : renderWhole(ruleset, facts);
     if (script !== undefined) await run('nft', ['-f', '-'], script);
     this.#applied = { parts, ruleset };
-    if (before) await this.#forgetFlows(before.parts, parts);
+    await this.#forgetFlows(before ? this.#findStaleFlows(before.parts, parts) : await this.#findWrongFlows(parts));
   }
 
   /** The rules of every service; those that nothing happened to are taken as they were. */
@@ -136,11 +136,27 @@ export class ServiceProxy {
     return parts;
   }
 
-  async #forgetFlows(before: Applied['parts'], after: Applied['parts']): Promise<void> {
-    const { run, log } = this.#deps;
+  #findStaleFlows(before: Applied['parts'], after: Applied['parts']): string[][] {
     const touched = [...new Set([...before.keys(), ...after.keys()])].filter((k) => before.get(k) !== after.get(k));
     const portsOf = (parts: Applied['parts']) => touched.flatMap((key) => parts.get(key)?.ports ?? []);
-    for (const args of findStaleFlows(portsOf(before), portsOf(after))) {
+    return findStaleFlows(portsOf(before), portsOf(after));
+  }
+
+  /** After a start or a failure what changed meanwhile is not known; the kernel's list of flows is long, but says it all. */
+  async #findWrongFlows(parts: Applied['parts']): Promise<string[][]> {
+    const { run, log } = this.#deps;
+    const ports = [...parts.values()].flatMap((part) => part.ports);
+    try {
+      return findWrongFlows(await run('conntrack', ['-L', '-p', 'udp'], ''), ports);
+    } catch (err) {
+      log.warn({ err }, 'UDP flows could not be listed; those to endpoints that are gone stay');
+      return [];
+    }
+  }
+
+  async #forgetFlows(calls: readonly string[][]): Promise<void> {
+    const { run, log } = this.#deps;
+    for (const args of calls) {
       // It also fails where there was no such flow, which is the usual case.
       await run('conntrack', args, '').catch((err) => log.debug({ err }, 'no flow was deleted'));
     }

@@ -133,6 +133,26 @@ describe('services', { skip, timeout: 120_000 }, () => {
     await until('talk moves', ask, (t) => t.startsWith('pod1'));
   });
 
+  test('and one that was made while the proxy was away', async () => {
+    const { spec } = await net.service('chat', { ports: [{ port: 90, protocol: 'UDP' }] });
+    const ports = [{ port: 8080, protocol: 'UDP' }];
+    await net.endpoints('chat', [0], ports);
+    const ask = () => net.host.udp(spec.clusterIP, 90, 45_679);
+    await until('chat', ask, (t) => t.startsWith('pod0'));
+    await net.killProxy();
+    await net.endpoints('chat', [1], ports);
+    await net.startProxy();
+    await until('chat moves', ask, (t) => t.startsWith('pod1'));
+  });
+
+  test('a UDP client that was there before an external address meant anything reaches it', async () => {
+    const ask = () => net.pods[1].udp('198.51.100.9', 90, 45_680);
+    assert.equal(await ask(), 'ETIMEDOUT'); // nobody out there; but the kernel remembers the flow
+    await net.service('beyond', { ports: [{ port: 90, protocol: 'UDP' }], externalIPs: ['198.51.100.9'] });
+    await net.endpoints('beyond', [0], [{ port: 8080, protocol: 'UDP' }]);
+    await until('beyond', ask, (t) => t.startsWith('pod0'));
+  });
+
   test('external addresses are served, those of a load balancer to whom they are for', async () => {
     const { spec } = await net.service('outer', {
       type: 'LoadBalancer',
