@@ -7,6 +7,9 @@ import type { Endpoint, EndpointSlice } from '../../api/discovery/endpointslice.
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
 
+/** A Service with one of these, whatever its value, has its traffic handled by somebody else. */
+const labelsOfOthers = ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless'];
+
 export type Protocol = 'tcp' | 'udp' | 'sctp';
 
 export interface Backend {
@@ -85,11 +88,12 @@ function pickUsable(candidates: readonly Candidate[]): Backend[] {
   return (ready.length > 0 ? ready : candidates).map(toBackend);
 }
 
-/** Every port of a Service; none for headless and ExternalName Services. */
+/** Every port of a Service; none for headless and ExternalName Services, and those that another proxy serves. */
 export function modelService(service: Service, slices: readonly EndpointSlice[], nodeName: string): ServicePortModel[] {
   const { metadata, spec, status } = service;
   const clusterIp = spec.clusterIP ?? '';
   if (!isIPv4(clusterIp) || spec.type === 'ExternalName') return [];
+  if (labelsOfOthers.some((label) => label in (metadata.labels ?? {}))) return [];
   const ingress = (status?.loadBalancer?.ingress ?? []).flatMap((i) => (i.ip && i.ipMode !== 'Proxy' ? [i.ip] : []));
   const keepsSource = spec.externalTrafficPolicy === 'Local';
   return (spec.ports ?? []).map((port) => {
