@@ -181,6 +181,11 @@ export function renderFrame({ serviceCidr, dnsAddress }: NodeFacts): string {
     ip saddr ${dnsAddress} icmp type destination-unreachable drop
     jump refuse-unknown
   }
+  chain filter-forward {
+    type filter hook forward priority 0; policy accept;
+    # Answers that the kernel cannot place would arrive under the address of the endpoint, and be answered with a reset.
+    ct state invalid drop
+  }
   chain nat-postrouting {
     type nat hook postrouting priority 100; policy accept;
     ct status dnat meta mark and ${masqueradeMark} == ${masqueradeMark} masquerade

@@ -4,6 +4,28 @@ import { after, before, describe, test } from 'node:test';
 import { realClock } from '../../../machinery/clock.ts';
 import { dnsAddress, hostIp, missingForProxy, nodeIp, podIps, TestNet, until } from './test-net.ts';
 
+interface Socket {
+  ip: string;
+  port: number;
+}
+
+/** A TCP segment with numbers out of nowhere. */
+function strayAck(from: Socket, to: Socket): Buffer {
+  const segment = Buffer.alloc(20);
+  segment.writeUInt16BE(from.port, 0);
+  segment.writeUInt16BE(to.port, 2);
+  segment.writeUInt32BE(0x7123_4567, 4);
+  segment.writeUInt32BE(0x6123_4567, 8);
+  segment.writeUInt16BE(0x5010, 12); // five words of header; ACK
+  segment.writeUInt16BE(1_000, 14);
+  const pseudo = Buffer.from([...`${from.ip}.${to.ip}`.split('.').map(Number), 0, 6, 0, segment.length]);
+  let sum = 0;
+  for (const bytes of [pseudo, segment]) for (let i = 0; i < bytes.length; i += 2) sum += bytes.readUInt16BE(i);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  segment.writeUInt16BE(~sum & 0xffff, 16);
+  return segment;
+}
+
 const skip = missingForProxy() ?? false;
 const web = [{ port: 8080, protocol: 'TCP' }];
 
@@ -151,6 +173,27 @@ describe('services', { skip, timeout: 120_000 }, () => {
     await net.service('beyond', { ports: [{ port: 90, protocol: 'UDP' }], externalIPs: ['198.51.100.9'] });
     await net.endpoints('beyond', [0], [{ port: 8080, protocol: 'UDP' }]);
     await until('beyond', ask, (t) => t.startsWith('pod0'));
+  });
+
+  test('packets that belong to no connection do not reach a pod under the address of another', async () => {
+    const { spec } = await net.service('strict', { ports: [{ port: 80 }] });
+    await net.endpoints('strict', [0], web);
+    await until(
+      'strict',
+      () => net.pods[1].tcp(spec.clusterIP, 80),
+      (t) => t.startsWith('pod0'),
+    );
+    const port = 45_681;
+    net.pods[1].run('socat', ['-u', `TCP:${spec.clusterIP}:80,sourceport=${port}`, 'STDOUT']);
+    const counter = `table ip strays { chain in { type filter hook input priority 0; ip saddr ${podIps[0]} counter; }; }`;
+    net.pods[1].run('nft', ['-f', '-'], counter);
+    // Far from where the connection is: the kernel does not translate it back, and the client would answer with a reset.
+    const stray = strayAck({ ip: podIps[0], port: 8080 }, { ip: podIps[1], port });
+    net.pods[0].run('socat', ['-u', 'STDIN', `IP4-SENDTO:${podIps[1]}:6`], stray);
+    await realClock.sleep(100);
+    const seen = net.pods[1].run('nft', ['list', 'table', 'ip', 'strays']);
+    net.pods[1].run('nft', ['delete', 'table', 'ip', 'strays']);
+    assert.match(seen, /counter packets 0 /);
   });
 
   test('external addresses are served, those of a load balancer to whom they are for', async () => {
