@@ -34,7 +34,7 @@ export class PodBuilder {
   tolerates = (key: string, rest: object = { operator: 'Exists' }) =>
     this.#change((p) => (p.spec.tolerations = [...(p.spec.tolerations ?? []), { key, ...rest }]));
   gate = (name: string) => this.#change((p) => (p.spec.schedulingGates = [{ name }]));
-  spread = (constraint: object) => this.#change((p) => (p.spec.topologySpreadConstraints = [constraint]));
+  spread = (...constraints: object[]) => this.#change((p) => (p.spec.topologySpreadConstraints = constraints));
   image = (image: string) => this.#change((p) => (p.spec.containers[0].image = image));
 
   /** Frozen: whoever changes it is caught. */
