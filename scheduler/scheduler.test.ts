@@ -142,3 +142,34 @@ test('a change during a binding that then fails is not lost', async () => {
   await advance(10_000);
   assert.equal(bindings.length, 2);
 });
+
+test('a node that goes may be what a pod waited for', async () => {
+  const { nodes, bindings, add, advance } = await startScheduler();
+  const near = node('a').labels({ zone: '1' });
+  const far = node('b').labels({ zone: '2' }).cordoned();
+  const spread = { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', labelSelector: {} };
+  nodes.put(near.build());
+  nodes.put(far.build());
+  await add(pod('o').on('a'), pod('p').spread(spread));
+  assert.equal(bindings.length, 0);
+  nodes.remove(far.build());
+  await advance(1_000);
+  assert.equal(bindings[0]?.node, 'a');
+});
+
+test('a label that is taken off a pod may be what another one waited for', async () => {
+  const { nodes, bindings, add, advance } = await startScheduler();
+  const spread = {
+    maxSkew: 1,
+    topologyKey: 'zone',
+    whenUnsatisfiable: 'DoNotSchedule',
+    labelSelector: { matchLabels: { a: 'b' } },
+  };
+  nodes.put(node('a').labels({ zone: '1' }).build());
+  nodes.put(node('b').labels({ zone: '2' }).cordoned().build());
+  await add(pod('o').on('a').labels({ a: 'b' }), pod('p').labels({ a: 'b' }).spread(spread));
+  assert.equal(bindings.length, 0);
+  await add(pod('o').on('a').labels({ a: 'c' }));
+  await advance(1_000);
+  assert.equal(bindings.length, 1);
+});

@@ -81,7 +81,9 @@ export class Scheduler {
 
   #onNode(node: Node | undefined, old: Node | undefined): void {
     if (!node) {
-      this.#cache.removeNode(old?.metadata.name ?? '');
+      const name = old?.metadata.name ?? '';
+      this.#cache.removeNode(name);
+      this.#queue.onEvent({ type: 'NodeRemoved', name });
       return;
     }
     const info = this.#cache.setNode(node);
