@@ -13,8 +13,9 @@ function schedule(wanted: PodBuilder, nodes: NodeBuilder[], others: PodBuilder[]
   cache.setNamespace('default', { team: 'a' });
   for (const n of nodes) cache.setNode(n.build());
   for (const p of others) cache.setPod(p.build());
-  const result = schedulePod(plugins, podInfoOf(wanted.build()), cache, { startIndex: 0, random: () => 0 });
-  return result.type === 'found' ? result.node.name : describeRejections(result.rejections, result.total);
+  const info = podInfoOf(wanted.build());
+  const result = schedulePod(plugins, info, cache, { startIndex: 0, random: () => 0 });
+  return result.type === 'found' ? result.node.name : describeRejections(info.pod, result.rejections, result.total);
 }
 
 /** `0/1 nodes are available: ...` with what preemption would say. */
@@ -86,6 +87,13 @@ describe('a pod goes to a node that fits, or says why none does', () => {
       [node('m'), node('n').has({ 'example.com/gpu': '2' })],
       [],
       'n',
+    ],
+    [
+      'a pod that never preempts',
+      pod('p').asks({ cpu: '3' }).preempts('Never'),
+      [node('n')],
+      [pod('o').on('n').asks({ cpu: '2' })],
+      '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.',
     ],
     ['too many pods', pod('p'), [node('n').has({ pods: '1' })], [pod('o').on('n')], none('1 Too many pods', noVictims)],
     ['a taint', pod('p'), [node('n').taint('k')], [], none('1 node(s) had untolerated taint(s)', hopeless)],

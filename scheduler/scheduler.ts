@@ -157,7 +157,8 @@ export class Scheduler {
       } else {
         const rejectedBy = [...new Set([...result.rejections.values()].map((r) => r.plugin))];
         this.#queue.reject(queued, rejectedBy);
-        this.#reportFailure(queued.info.pod, 'Unschedulable', describeRejections(result.rejections, result.total));
+        const { pod } = queued.info;
+        this.#reportFailure(pod, 'Unschedulable', describeRejections(pod, result.rejections, result.total));
       }
       metrics.attempt(result.type === 'found' ? 'scheduled' : 'unschedulable', clock.monotonicMs() - startMs);
     } catch (err) {

@@ -22,6 +22,7 @@ export class PodBuilder {
   asks = (requests: Record<string, string>) => this.#change((p) => (p.spec.containers[0].resources = { requests }));
   labels = (labels: Record<string, string>) => this.#change((p) => (p.metadata.labels = labels));
   priority = (priority: number) => this.#change((p) => (p.spec.priority = priority));
+  preempts = (policy: string) => this.#change((p) => (p.spec.preemptionPolicy = policy));
   hostPort = (port: number, hostIP?: string) =>
     this.#change(
       (p) =>
