@@ -65,6 +65,9 @@ const ownUdpBytes = 1232;
 
 export const isResponse = (message: Buffer) => (message[2]! & 0x80) !== 0;
 
+/** Not all of it fitted: it is to be asked for again over TCP. */
+export const isTruncated = (message: Buffer) => (message[2]! & 0x02) !== 0;
+
 /** Decodes a query with exactly one question. Throws RangeError when it is malformed. */
 export function decodeQuery(message: Buffer): Query {
   const flags = message.readUInt16BE(2);

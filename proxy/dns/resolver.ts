@@ -15,6 +15,7 @@ import {
   encodeResponse,
   headerBytes,
   isResponse,
+  isTruncated,
   type Query,
   type Response,
   rcodes,
@@ -102,8 +103,10 @@ export class Resolver {
   async #followOutside(query: Query, target: string, aliases: DnsRecord[]): Promise<Response> {
     const found = { ...failure(rcodes.noError), authoritative: true, answers: aliases };
     if (query.type !== typeCodes.A && query.type !== typeCodes.AAAA) return found;
-    const id = Math.floor(this.#deps.random.next() * 65_536);
-    const message = await this.#deps.forwarder.forward(encodeQuery(target, query.type, id), 'udp');
+    const { forwarder, random } = this.#deps;
+    const question = encodeQuery(target, query.type, Math.floor(random.next() * 65_536));
+    const short = await forwarder.forward(question, 'udp');
+    const message = short && isTruncated(short) ? await forwarder.forward(question, 'tcp') : short;
     if (!message) return { ...found, rcode: rcodes.serverFailure };
     try {
       const { rcode, records } = decodeAddresses(message);

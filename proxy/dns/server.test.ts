@@ -77,6 +77,28 @@ describe('forwarding', () => {
     assert.equal(asked, 2);
   });
 
+  test('a server that did not answer is asked last for a while', async () => {
+    const clock = new FakeClock();
+    await using server = await startServer(async (query) => echo(query));
+    const silent = createSocket('udp4').bind(server.port, '127.0.0.2');
+    await once(silent, 'listening');
+    let asked = 0;
+    silent.on('message', () => asked++);
+    const upstream = upstreamTo(server.port, ['127.0.0.2', '127.0.0.1'], clock);
+    const first = upstream.forward(message(1), 'udp');
+    await once(silent, 'message');
+    await clock.advance(2_000);
+    assert.deepEqual(await first, echo(message(1)));
+    assert.deepEqual(await upstream.forward(message(2), 'udp'), echo(message(2)));
+    assert.equal(asked, 1);
+    await clock.advance(30_000);
+    const later = upstream.forward(message(3), 'udp');
+    await once(silent, 'message');
+    await clock.advance(2_000);
+    await later;
+    silent.close();
+  });
+
   test('without servers there is no answer', async () => {
     assert.equal(await upstreamTo(1, []).forward(message(1), 'udp'), undefined);
   });
