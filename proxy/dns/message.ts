@@ -30,7 +30,8 @@ export type RecordData =
   | { type: 'A'; address: string }
   | { type: 'AAAA'; bytes: Buffer }
   | { type: 'CNAME' | 'NS' | 'PTR'; target: string }
-  | { type: 'SRV'; priority: number; weight: number; port: number; target: string }
+  /** `address` is where the target is, if known: it goes into the additional records. */
+  | { type: 'SRV'; priority: number; weight: number; port: number; target: string; address?: string }
   | { type: 'TXT'; text: string }
   | { type: 'SOA'; primary: string; mailbox: string; serial: number; minimumSeconds: number };
 

@@ -162,6 +162,16 @@ test('servers come with their addresses', async () => {
   assert.deepEqual(answer.additionals!.map((a) => ('data' in a ? a.data : '')).sort(), ['10.244.0.2', '10.244.0.3']);
 });
 
+test('many servers cost no more than they are', async () => {
+  const many = Array.from({ length: 2_000 }, (_, i) => `10.245.${i >> 8}.${i & 255}`);
+  services.push(buildService('many', { clusterIP: 'None', ports: ports(['sql', 5432, 'TCP']) }));
+  slices.push(buildSlice('many', many, [{ name: 'sql', port: 5432, protocol: 'TCP' }]));
+  const started = performance.now();
+  const answer = await ask({ questions: [{ name: `_sql._tcp.many.${d}`, type: 'SRV' }] });
+  assert.ok(answer.flag_tc);
+  assert.ok(performance.now() - started < 500, `${performance.now() - started} ms`);
+});
+
 test('letters keep their size', async () => {
   const answer = await ask({ questions: [{ name: 'WEB.Default.sVc.cluster.LOCAL', type: 'A' }] });
   assert.equal(answer.answers![0]!.name, 'WEB.Default.sVc.cluster.LOCAL');
