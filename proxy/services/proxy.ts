@@ -9,6 +9,7 @@ import type { Logger } from '../../machinery/log.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import type { RunProgram } from '../run-program.ts';
 import { renderDiff, renderWhole } from './diff.ts';
+import { type HealthCheck, HealthChecks, modelHealthCheck } from './health-checks.ts';
 import { modelService, type ServicePortModel, serviceNameLabel } from './model.ts';
 import { computeRuleset, mergeRulesets, type NodeFacts, type Ruleset } from './ruleset.ts';
 import { findStaleFlows, findWrongFlows } from './stale-flows.ts';
@@ -29,6 +30,7 @@ interface Part {
   slices: readonly EndpointSlice[];
   ports: readonly ServicePortModel[];
   ruleset: Ruleset;
+  healthCheck: HealthCheck | undefined;
 }
 
 interface Applied {
@@ -47,6 +49,7 @@ export const serviceOfSlice = (slice: EndpointSlice) => [
 
 export class ServiceProxy {
   readonly #deps: ServiceProxyDeps;
+  readonly #healthChecks: HealthChecks;
   #applied: Applied | undefined;
   #parts: ReadonlyMap<string, Part> = new Map();
   #isBusy = false;
@@ -56,6 +59,7 @@ export class ServiceProxy {
 
   constructor(deps: ServiceProxyDeps) {
     this.#deps = deps;
+    this.#healthChecks = new HealthChecks(deps.log);
     deps.slices.addIndex(sliceIndex, serviceOfSlice);
   }
 
@@ -73,6 +77,7 @@ export class ServiceProxy {
   /** No more changes are made; the rules stay. */
   stop(): void {
     this.#isStopped = true;
+    this.#healthChecks.close();
   }
 
   #schedule(delayMs: number): void {
@@ -113,6 +118,7 @@ export class ServiceProxy {
     const script = before ? renderDiff(before.ruleset, ruleset) : renderWhole(ruleset, facts);
     if (script !== undefined) await run('nft', ['-f', '-'], script);
     this.#applied = { parts, ruleset };
+    if (!this.#isStopped) this.#healthChecks.update([...parts.values()].flatMap((part) => part.healthCheck ?? []));
     await this.#forgetFlows(before ? this.#findStaleFlows(before.parts, parts) : await this.#findWrongFlows(parts));
   }
 
@@ -130,7 +136,8 @@ export class ServiceProxy {
         continue;
       }
       const ports = modelService(service, own, nodeName);
-      parts.set(key, { service, slices: own, ports, ruleset: computeRuleset(ports, facts) });
+      const healthCheck = ports.length > 0 ? modelHealthCheck(service, own, nodeName) : undefined;
+      parts.set(key, { service, slices: own, ports, ruleset: computeRuleset(ports, facts), healthCheck });
     }
     this.#parts = parts;
     return parts;

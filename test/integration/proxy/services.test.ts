@@ -131,6 +131,26 @@ describe('services', { skip, timeout: 120_000 }, () => {
     assert.match(await net.node.tcp(nodeIp, nodePort), /^pod1 /);
   });
 
+  test('a load balancer learns whether the node has endpoints', async () => {
+    const healthCheckNodePort = 32_123;
+    await net.service('asked', {
+      type: 'LoadBalancer',
+      externalTrafficPolicy: 'Local',
+      healthCheckNodePort,
+      ports: [{ port: 80 }],
+    });
+    const send = Buffer.from('GET /healthz HTTP/1.0\r\n\r\n').toString('base64');
+    const ask = async () => {
+      const { data, error } = await net.host.ask({ op: 'tcp', host: nodeIp, port: healthCheckNodePort, send });
+      return error ?? Buffer.from(data!, 'base64').toString().split('\r\n')[0]!;
+    };
+    await until('none', ask, (line) => line.includes('503'));
+    await net.endpoints('asked', [0], web);
+    await until('one', ask, (line) => line.includes('200'));
+    await net.api.request('DELETE', '/api/v1/namespaces/default/services/asked');
+    await until('gone', ask, (line) => line === 'ECONNREFUSED');
+  });
+
   test('session affinity keeps a client with its endpoint', async () => {
     const { spec } = await net.service('sticky', { sessionAffinity: 'ClientIP', ports: [{ port: 80 }] });
     await net.endpoints('sticky', [0, 1], web);
