@@ -28,6 +28,7 @@ async function startProxy() {
         calls.push([command, ...args].join(' '));
         return state.flows;
       }
+      if (args.includes('list')) return '{"nftables": []}';
       if (state.fails-- > 0) throw new Error('busy');
       scripts.push(input);
       return '';

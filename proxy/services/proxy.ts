@@ -11,6 +11,7 @@ import type { RunProgram } from '../run-program.ts';
 import { renderDiff, renderWhole } from './diff.ts';
 import { type HealthCheck, HealthChecks, modelHealthCheck } from './health-checks.ts';
 import { modelService, type ServicePortModel, serviceNameLabel } from './model.ts';
+import { listSets, type RememberedClients, readRememberedClients } from './remembered-clients.ts';
 import { computeRuleset, mergeRulesets, type NodeFacts, type Ruleset } from './ruleset.ts';
 import { findStaleFlows, findWrongFlows } from './stale-flows.ts';
 
@@ -115,11 +116,23 @@ export class ServiceProxy {
     const before = this.#applied;
     const parts = this.#compute();
     const ruleset = mergeRulesets([...parts.values()].map((part) => part.ruleset));
-    const script = before ? renderDiff(before.ruleset, ruleset) : renderWhole(ruleset, facts);
+    const script = before
+      ? renderDiff(before.ruleset, ruleset)
+      : renderWhole(ruleset, facts, await this.#readRememberedClients());
     if (script !== undefined) await run('nft', ['-f', '-'], script);
     this.#applied = { parts, ruleset };
     if (!this.#isStopped) this.#healthChecks.update([...parts.values()].flatMap((part) => part.healthCheck ?? []));
     await this.#forgetFlows(before ? this.#findStaleFlows(before.parts, parts) : await this.#findWrongFlows(parts));
+  }
+
+  async #readRememberedClients(): Promise<RememberedClients> {
+    const { run, log } = this.#deps;
+    try {
+      return readRememberedClients(await run('nft', listSets, ''));
+    } catch (err) {
+      log.warn({ err }, 'clients with session affinity could not be read; they are forgotten');
+      return new Map();
+    }
   }
 
   /** The rules of every service; those that nothing happened to are taken as they were. */

@@ -163,6 +163,15 @@ describe('services', { skip, timeout: 120_000 }, () => {
       assert.equal((await serversOf(() => place.tcp(spec.clusterIP, 80), 1)).size, 1);
       assert.equal((await serversOf(() => place.tcp(spec.clusterIP, 80), 20)).size, 1);
     }
+    const places = [net.host, net.node, ...net.pods];
+    const servers = async () =>
+      (await Promise.all(places.map((place) => place.tcp(spec.clusterIP, 80)))).map((t) => t.split(' ')[0]);
+    const before = await servers();
+    for (let i = 0; i < 2; i++) {
+      await net.killProxy();
+      await net.startProxy();
+      assert.deepEqual(await servers(), before);
+    }
   });
 
   test('a UDP client that keeps its port follows a change of endpoints', async () => {
