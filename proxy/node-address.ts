@@ -12,7 +12,7 @@ export interface NodeAddressOptions {
  * Puts the cluster's DNS address on the node. Scope host: the kernel never chooses it as a source address by itself, as it
  * otherwise would for masqueraded connections to pods, whose links have no address on the node. Idempotent.
  */
-export function addDnsAddress({ dnsAddress }: NodeAddressOptions, run: RunProgram): Promise<void> {
+export function addDnsAddress({ dnsAddress }: NodeAddressOptions, run: RunProgram): Promise<string> {
   return run('ip', ['address', 'replace', `${dnsAddress}/32`, 'dev', 'lo', 'scope', 'host'], '');
 }
 
@@ -21,7 +21,7 @@ export function addDnsAddress({ dnsAddress }: NodeAddressOptions, run: RunProgra
  * before it applies the rules that rewrite the destination; without one, connections of the node's own processes would fail
  * there. Nothing travels on it: what no rule rewrites is refused in the output hook. So the rules must be there first.
  */
-export function addServiceRoute({ serviceCidr, nodeIp }: NodeAddressOptions, run: RunProgram): Promise<void> {
+export function addServiceRoute({ serviceCidr, nodeIp }: NodeAddressOptions, run: RunProgram): Promise<string> {
   return run('ip', ['route', 'replace', serviceCidr, 'dev', 'lo', 'src', nodeIp], '');
 }
 

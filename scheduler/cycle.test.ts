@@ -13,8 +13,9 @@ function schedule(wanted: PodBuilder, nodes: NodeBuilder[], others: PodBuilder[]
   cache.setNamespace('default', { team: 'a' });
   for (const n of nodes) cache.setNode(n.build());
   for (const p of others) cache.setPod(p.build());
-  const result = schedulePod(plugins, podInfoOf(wanted.build()), cache, { startIndex: 0, random: () => 0 });
-  return result.type === 'found' ? result.node.name : describeRejections(result.rejections, result.total);
+  const info = podInfoOf(wanted.build());
+  const result = schedulePod(plugins, info, cache, { startIndex: 0, random: () => 0 });
+  return result.type === 'found' ? result.node.name : describeRejections(info.pod, result.rejections, result.total);
 }
 
 /** `0/1 nodes are available: ...` with what preemption would say. */
@@ -30,6 +31,12 @@ const spreadOver = (topologyKey: string) => ({
   topologyKey,
   whenUnsatisfiable: 'DoNotSchedule',
   labelSelector: { matchLabels: { a: 'b' } },
+});
+const preferablyOver = (topologyKey: string) => ({ ...spreadOver(topologyKey), whenUnsatisfiable: 'ScheduleAnyway' });
+const rather = (topologyKey: string, matchLabels: object) => ({
+  preferredDuringSchedulingIgnoredDuringExecution: [
+    { weight: 1, podAffinityTerm: { topologyKey, labelSelector: { matchLabels } } },
+  ],
 });
 const preferring = (key: string, value: string) => ({
   nodeAffinity: {
@@ -80,6 +87,13 @@ describe('a pod goes to a node that fits, or says why none does', () => {
       [node('m'), node('n').has({ 'example.com/gpu': '2' })],
       [],
       'n',
+    ],
+    [
+      'a pod that never preempts',
+      pod('p').asks({ cpu: '3' }).preempts('Never'),
+      [node('n')],
+      [pod('o').on('n').asks({ cpu: '2' })],
+      '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.',
     ],
     ['too many pods', pod('p'), [node('n').has({ pods: '1' })], [pod('o').on('n')], none('1 Too many pods', noVictims)],
     ['a taint', pod('p'), [node('n').taint('k')], [], none('1 node(s) had untolerated taint(s)', hopeless)],
@@ -204,6 +218,49 @@ describe('a pod goes to a node that fits, or says why none does', () => {
       [node('n')],
       [],
       none("1 node(s) didn't match pod topology spread constraints (missing required label)", hopeless),
+    ],
+    [
+      'a node that lacks one of the labels is not counted as an empty place of the other',
+      pod('p').labels({ a: 'b' }).spread(spreadOver('zone'), spreadOver('rack')),
+      [node('a').labels({ zone: '1', rack: '1' }), node('b').labels({ zone: '2' })],
+      [pod('o').on('a').labels({ a: 'b' })],
+      'a',
+    ],
+    [
+      'a node without the label is not the best place to spread to',
+      pod('p').labels({ a: 'b' }).spread(preferablyOver('zone')),
+      [node('a'), node('b').labels({ zone: '1' })],
+      [pod('o').on('b').labels({ a: 'b' })],
+      'b',
+    ],
+    [
+      'pods on nodes that are out of the question count for their zone',
+      pod('p').labels({ a: 'b' }).spread(preferablyOver('zone')),
+      [node('a').labels({ zone: '1' }), node('a2').labels({ zone: '1' }).cordoned(), node('b').labels({ zone: '2' })],
+      [
+        pod('o1').on('a2').labels({ a: 'b' }),
+        pod('o2').on('a2').labels({ a: 'b' }),
+        pod('o3').on('b').labels({ a: 'b' }),
+      ],
+      'b',
+    ],
+    [
+      'also for those that would rather be near them',
+      pod('p').affinity({ podAffinity: rather('zone', { a: 'b' }) }),
+      [node('a').labels({ zone: '1' }), node('b').labels({ zone: '2' }), node('b2').labels({ zone: '2' }).cordoned()],
+      [pod('o').on('b2').labels({ a: 'b' })],
+      'b',
+    ],
+    [
+      'a pod is welcome where others need one like it',
+      pod('p').labels({ a: 'b' }),
+      [node('a'), node('b')],
+      [
+        pod('o')
+          .on('b')
+          .affinity({ podAffinity: near('kubernetes.io/hostname', { a: 'b' }) }),
+      ],
+      'b',
     ],
     [
       'reasons of several nodes are counted',

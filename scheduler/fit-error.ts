@@ -1,10 +1,12 @@
 // The sentence a pod gets that fits nowhere: how many nodes there are and what each of them lacks. kubectl's users know its wording.
 
+import type { Pod } from '../api/core/pod.ts';
 import type { Rejection } from './cycle.ts';
 import type { NodeInfo } from './framework/node-info.ts';
 
 export const noNodesMessage = 'no nodes available to schedule pods';
 const notHelpful = 'Preemption is not helpful for scheduling';
+const notEligible = 'not eligible due to preemptionPolicy=Never.';
 const noVictims = 'No preemption victims found for incoming pod';
 
 /** `1 Insufficient cpu, 2 Too many pods`, sorted as text. */
@@ -18,11 +20,12 @@ function countReasons(reasons: readonly string[]): string {
 }
 
 /** What the event and the PodScheduled condition say. */
-export function describeRejections(rejections: ReadonlyMap<NodeInfo, Rejection>, total: number): string {
+export function describeRejections(pod: Pod, rejections: ReadonlyMap<NodeInfo, Rejection>, total: number): string {
   if (total === 0) return noNodesMessage;
   const all = [...rejections.values()];
   const why = countReasons(all.flatMap((r) => r.status.reasons));
-  const preemption = all.map((r) => (r.status.code === 'Unschedulable' ? noVictims : notHelpful));
+  const victims = all.map((r) => (r.status.code === 'Unschedulable' ? noVictims : notHelpful));
   const head = `0/${total} nodes are available`;
-  return `${head}: ${why}. no new claims to deallocate, preemption: ${head}: ${countReasons(preemption)}.`;
+  const preemption = pod.spec.preemptionPolicy === 'Never' ? notEligible : `${head}: ${countReasons(victims)}.`;
+  return `${head}: ${why}. no new claims to deallocate, preemption: ${preemption}`;
 }

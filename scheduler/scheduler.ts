@@ -81,7 +81,9 @@ export class Scheduler {
 
   #onNode(node: Node | undefined, old: Node | undefined): void {
     if (!node) {
-      this.#cache.removeNode(old?.metadata.name ?? '');
+      const name = old?.metadata.name ?? '';
+      this.#cache.removeNode(name);
+      this.#queue.onEvent({ type: 'NodeRemoved', name });
       return;
     }
     const info = this.#cache.setNode(node);
@@ -92,9 +94,11 @@ export class Scheduler {
   #onPod(pod: Pod | undefined, old: Pod | undefined): void {
     if (!pod) {
       const gone = old!;
+      const uid = gone.metadata.uid ?? '';
       this.#queue.delete(keyOf(gone));
-      this.#cache.removePod(gone.metadata.uid ?? '');
-      if (gone.spec.nodeName) this.#queue.onEvent({ type: 'PodRemoved', pod: gone });
+      const hadRoom = gone.spec.nodeName || this.#cache.isAssumed(uid);
+      this.#cache.removePod(uid);
+      if (hadRoom) this.#queue.onEvent({ type: 'PodRemoved', pod: gone });
       return;
     }
     if (pod.spec.nodeName) {
@@ -107,7 +111,9 @@ export class Scheduler {
     }
     // The status that this scheduler writes itself is no reason to look again.
     const changed = !old || !jsonEqual(pod.spec, old.spec) || !jsonEqual(pod.metadata.labels, old.metadata.labels);
-    if (changed && !this.#cache.isAssumed(pod.metadata.uid ?? '')) this.#queue.set(pod);
+    // After its binding is written the watch may still show it from before.
+    const isBound = this.#cache.isAssumed(pod.metadata.uid ?? '') && !this.#queue.isInCycle(keyOf(pod));
+    if (changed && !isBound) this.#queue.set(pod);
   }
 
   #onAssigned(pod: Pod, old: Pod | undefined): void {
@@ -151,7 +157,8 @@ export class Scheduler {
       } else {
         const rejectedBy = [...new Set([...result.rejections.values()].map((r) => r.plugin))];
         this.#queue.reject(queued, rejectedBy);
-        this.#reportUnschedulable(queued.info.pod, describeRejections(result.rejections, result.total));
+        const { pod } = queued.info;
+        this.#reportFailure(pod, 'Unschedulable', describeRejections(pod, result.rejections, result.total));
       }
       metrics.attempt(result.type === 'found' ? 'scheduled' : 'unschedulable', clock.monotonicMs() - startMs);
     } catch (err) {
@@ -180,24 +187,32 @@ export class Scheduler {
         message: `Successfully assigned ${namespace}/${name} to ${node.name}`,
       });
     } catch (err) {
-      // Conflict: somebody else bound it, or it is being deleted; the watch will say.
-      if (this.#cache.isAssumed(uid)) this.#cache.forget(uid);
+      const wasAssumed = this.#cache.isAssumed(uid);
+      if (wasAssumed) this.#cache.forget(uid);
       if (isNotFound(err)) this.#queue.done(queued);
       else this.#queue.retry(queued);
-      if (!isConflict(err) && !isNotFound(err)) log.warn({ err, pod: queued.key, node: node.name }, 'binding failed');
+      if (wasAssumed) this.#queue.onEvent({ type: 'PodRemoved', pod });
+      // Conflict: somebody else bound it, or it is being deleted; the watch will say.
+      if (isConflict(err) || isNotFound(err)) return;
+      log.warn({ err, pod: queued.key, node: node.name }, 'binding failed');
+      const why = `binding rejected: running Bind plugin "DefaultBinder": ${(err as Error).message}`;
+      this.#reportFailure(pod, 'SchedulerError', why);
     }
   }
 
-  #reportUnschedulable(pod: Pod, message: string): void {
-    const { client, recorder, clock, log } = this.#deps;
+  /** Says why a pod has no node, in an event and in its PodScheduled condition. */
+  #reportFailure(pod: Pod, reason: 'Unschedulable' | 'SchedulerError', message: string): void {
+    const { client, recorder, pods, clock, log } = this.#deps;
     recorder.event(targetOf(pod), { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message });
-    const before = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
-    if (before?.status === 'False' && before.message === message) return;
+    // The queue's copy of the pod is from before this scheduler wrote its status.
+    const { status } = pods.lister.get(keyOf(pod)) ?? pod;
+    const before = status?.conditions?.find((c) => c.type === 'PodScheduled');
+    if (before?.status === 'False' && before.message === message && before.reason === reason) return;
     const { name = '', namespace = '' } = pod.metadata;
     const condition = {
       type: 'PodScheduled',
       status: 'False',
-      reason: 'Unschedulable',
+      reason,
       message,
       lastProbeTime: null,
       lastTransitionTime:
@@ -210,7 +225,7 @@ export class Scheduler {
       .patch({ name, namespace }, patch, { type: 'strategic', subresource: 'status' })
       .catch((err) => {
         if (!isNotFound(err) && !isConflict(err))
-          log.warn({ err, pod: keyOf(pod) }, 'status of an unschedulable pod not written');
+          log.warn({ err, pod: keyOf(pod) }, 'status of a pod without a node not written');
       });
   }
 }

@@ -30,7 +30,8 @@ export type RecordData =
   | { type: 'A'; address: string }
   | { type: 'AAAA'; bytes: Buffer }
   | { type: 'CNAME' | 'NS' | 'PTR'; target: string }
-  | { type: 'SRV'; priority: number; weight: number; port: number; target: string }
+  /** `address` is where the target is, if known: it goes into the additional records. */
+  | { type: 'SRV'; priority: number; weight: number; port: number; target: string; address?: string }
   | { type: 'TXT'; text: string }
   | { type: 'SOA'; primary: string; mailbox: string; serial: number; minimumSeconds: number };
 
@@ -64,6 +65,9 @@ const plainUdpBytes = 512;
 const ownUdpBytes = 1232;
 
 export const isResponse = (message: Buffer) => (message[2]! & 0x80) !== 0;
+
+/** Not all of it fitted: it is to be asked for again over TCP. */
+export const isTruncated = (message: Buffer) => (message[2]! & 0x02) !== 0;
 
 /** Decodes a query with exactly one question. Throws RangeError when it is malformed. */
 export function decodeQuery(message: Buffer): Query {

@@ -1,7 +1,7 @@
 // Names and what they answer: one table of questions to a small cluster.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type DecodedPacket, decode, encode, type Packet, type RecordType } from 'dns-packet';
+import { type DecodedPacket, decode, encode, type Packet, type RecordType, TRUNCATED_RESPONSE } from 'dns-packet';
 import type { Service } from '../../api/core/service.ts';
 import { seededRandom } from '../../machinery/random.ts';
 import { buildService, buildSlice } from '../../test/builders/service.ts';
@@ -19,6 +19,7 @@ const services: Service[] = [
   buildService('idle', { clusterIP: 'None' }),
   buildService('alias', { type: 'ExternalName', clusterIP: '', externalName: 'web.default.svc.cluster.local.' }),
   buildService('away', { type: 'ExternalName', clusterIP: '', externalName: 'www.example.org' }),
+  buildService('big', { type: 'ExternalName', clusterIP: '', externalName: 'big.example.org' }),
   buildService('round', { type: 'ExternalName', clusterIP: '', externalName: 'round.default.svc.cluster.local' }),
 ];
 const notReady = { ready: false };
@@ -48,10 +49,20 @@ let forwarded: string[] = [];
 const resolver = new Resolver({
   zone: new ClusterZone(view, { domain: 'Cluster.local', dnsAddress: '10.96.0.10' }),
   forwarder: {
-    async forward(message) {
+    async forward(message, transport) {
       const { questions, id } = decode(message);
       const { name, type } = questions![0]!;
       forwarded.push(`${name} ${type}`);
+      if (name === 'big.example.org') {
+        const addresses = transport === 'udp' ? ['192.0.2.1'] : ['192.0.2.1', '192.0.2.2'];
+        return encode({
+          type: 'response',
+          id: id!,
+          flags: transport === 'udp' ? TRUNCATED_RESPONSE : 0,
+          questions: questions!,
+          answers: addresses.map((data) => ({ name, type: 'A', ttl: 60, data })),
+        });
+      }
       if (name !== 'www.example.org') return undefined;
       return encode({
         type: 'response',
@@ -105,6 +116,7 @@ const rows: [question: string, rcode: string, answers: string[]][] = [
   [`alias.${d} A`, 'NOERROR', ['30 A 10.96.0.20', `30 CNAME web.${d}`]],
   [`alias.${d} CNAME`, 'NOERROR', [`30 CNAME web.${d}`]],
   [`away.${d} A`, 'NOERROR', ['30 CNAME www.example.org', '60 A 192.0.2.1']],
+  [`big.${d} A`, 'NOERROR', ['30 CNAME big.example.org', '60 A 192.0.2.1', '60 A 192.0.2.2']],
   [`away.${d} MX`, 'NOERROR', ['30 CNAME www.example.org']],
   [`round.${d} A`, 'SERVFAIL', nothing],
   ['20.0.96.10.in-addr.arpa PTR', 'NOERROR', [`5 PTR web.${d}`]],
@@ -148,6 +160,16 @@ describe('what a name answers', () => {
 test('servers come with their addresses', async () => {
   const answer = await ask({ questions: [{ name: `_sql._tcp.db.${d}`, type: 'SRV' }] }, 'tcp');
   assert.deepEqual(answer.additionals!.map((a) => ('data' in a ? a.data : '')).sort(), ['10.244.0.2', '10.244.0.3']);
+});
+
+test('many servers cost no more than they are', async () => {
+  const many = Array.from({ length: 2_000 }, (_, i) => `10.245.${i >> 8}.${i & 255}`);
+  services.push(buildService('many', { clusterIP: 'None', ports: ports(['sql', 5432, 'TCP']) }));
+  slices.push(buildSlice('many', many, [{ name: 'sql', port: 5432, protocol: 'TCP' }]));
+  const started = performance.now();
+  const answer = await ask({ questions: [{ name: `_sql._tcp.many.${d}`, type: 'SRV' }] });
+  assert.ok(answer.flag_tc);
+  assert.ok(performance.now() - started < 500, `${performance.now() - started} ms`);
 });
 
 test('letters keep their size', async () => {

@@ -15,6 +15,7 @@ import {
   encodeResponse,
   headerBytes,
   isResponse,
+  isTruncated,
   type Query,
   type Response,
   rcodes,
@@ -102,8 +103,10 @@ export class Resolver {
   async #followOutside(query: Query, target: string, aliases: DnsRecord[]): Promise<Response> {
     const found = { ...failure(rcodes.noError), authoritative: true, answers: aliases };
     if (query.type !== typeCodes.A && query.type !== typeCodes.AAAA) return found;
-    const id = Math.floor(this.#deps.random.next() * 65_536);
-    const message = await this.#deps.forwarder.forward(encodeQuery(target, query.type, id), 'udp');
+    const { forwarder, random } = this.#deps;
+    const question = encodeQuery(target, query.type, Math.floor(random.next() * 65_536));
+    const short = await forwarder.forward(question, 'udp');
+    const message = short && isTruncated(short) ? await forwarder.forward(question, 'tcp') : short;
     if (!message) return { ...found, rcode: rcodes.serverFailure };
     try {
       const { rcode, records } = decodeAddresses(message);
@@ -121,14 +124,7 @@ export class Resolver {
     const answers = (records ?? []).filter((r) => matches(query.type, r)).map((r) => ({ ...r, name: owner }));
     const response = { ...failure(records ? rcodes.noError : rcodes.nameError), authoritative: true };
     if (answers.length === 0) return { ...response, authority: [{ ...zone.soa(), name: zoneName }] };
-    return { ...response, answers: this.#shuffle(answers), additional: this.#addressesOf(answers) };
-  }
-
-  #addressesOf(answers: readonly DnsRecord[]): DnsRecord[] {
-    const targets = new Set(answers.flatMap((r) => (r.type === 'SRV' ? [r.target] : [])));
-    return [...targets].flatMap((name) =>
-      (this.#deps.zone.lookup(name) ?? []).filter((r) => r.type === 'A').map((r) => ({ ...r, name })),
-    );
+    return { ...response, answers: this.#shuffle(answers), additional: addressesOf(answers) };
   }
 
   /** Clients take the first address; over time each should get its turn. */
@@ -139,6 +135,17 @@ export class Resolver {
     }
     return answers;
   }
+}
+
+/** Where the servers are, each address once. */
+function addressesOf(answers: readonly DnsRecord[]): DnsRecord[] {
+  const found = new Map<string, DnsRecord>();
+  for (const record of answers) {
+    if (record.type !== 'SRV' || !record.address) continue;
+    const { target: name, address, ttl } = record;
+    found.set(`${name} ${address}`, { name, ttl, type: 'A', address });
+  }
+  return [...found.values()];
 }
 
 const isAlias = (record: ZoneRecord): record is Extract<ZoneRecord, { type: 'CNAME' | 'NS' | 'PTR' }> =>

@@ -1,6 +1,6 @@
 // Server and forwarder on loopback, each as the other's partner.
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
@@ -77,6 +77,28 @@ describe('forwarding', () => {
     assert.equal(asked, 2);
   });
 
+  test('a server that did not answer is asked last for a while', async () => {
+    const clock = new FakeClock();
+    await using server = await startServer(async (query) => echo(query));
+    const silent = createSocket('udp4').bind(server.port, '127.0.0.2');
+    await once(silent, 'listening');
+    let asked = 0;
+    silent.on('message', () => asked++);
+    const upstream = upstreamTo(server.port, ['127.0.0.2', '127.0.0.1'], clock);
+    const first = upstream.forward(message(1), 'udp');
+    await once(silent, 'message');
+    await clock.advance(2_000);
+    assert.deepEqual(await first, echo(message(1)));
+    assert.deepEqual(await upstream.forward(message(2), 'udp'), echo(message(2)));
+    assert.equal(asked, 1);
+    await clock.advance(30_000);
+    const later = upstream.forward(message(3), 'udp');
+    await once(silent, 'message');
+    await clock.advance(2_000);
+    await later;
+    silent.close();
+  });
+
   test('without servers there is no answer', async () => {
     assert.equal(await upstreamTo(1, []).forward(message(1), 'udp'), undefined);
   });
@@ -138,4 +160,32 @@ test('a query that nobody can cope with, or that is answered after the end, does
   finish();
   await realClock.sleep(5);
   client.close();
+});
+
+test('a query from port 0, which nobody can answer, does no harm', async (t) => {
+  const { bind } = Socket.prototype;
+  let socket: Socket | undefined;
+  t.mock.method(Socket.prototype, 'bind', function (this: Socket, ...args: Parameters<Socket['bind']>) {
+    socket = this;
+    return bind.apply(this, args);
+  });
+  await using server = await startServer(async (query) => echo(query));
+  socket!.emit('message', message(1), { address: '127.0.0.1', family: 'IPv4', port: 0, size: 20 });
+  assert.deepEqual(await upstreamTo(server.port).forward(message(2), 'udp'), echo(message(2)));
+});
+
+test('a client that does not read its answers gets no more of them', async () => {
+  let answered = 0;
+  await using server = await startServer(async () => {
+    answered++;
+    return echo(message(1, 60_000));
+  });
+  const client = connect(server.port, '127.0.0.1').pause();
+  const queries = Buffer.concat(Array.from({ length: 1_000 }, () => frame(message(1))));
+  for (let i = 0; i < 3; i++) {
+    client.write(queries);
+    await realClock.sleep(150);
+  }
+  client.destroy();
+  assert.ok(answered < 1_000, `${answered} answers are held for it`);
 });

@@ -59,6 +59,7 @@ export class DnsServer {
   }
 
   async #answer(message: Buffer, client: string, port: number): Promise<void> {
+    if (port === 0) return; // no way to answer: sending there throws
     const response = await this.#respond(message, 'udp');
     // A client that is gone is its own affair; the callback keeps the error from the socket.
     if (response) this.#udp?.send(response, port, client, () => undefined);
@@ -96,7 +97,8 @@ export class DnsServer {
         for (const message of messages) {
           const response = await this.#respond(message, 'tcp');
           if (!response) return drop();
-          connection.write(frame(response));
+          // Whoever does not read has to wait; destroyed as idle, it leaves nothing behind that still waits.
+          if (!connection.write(frame(response))) await new Promise((resolve) => connection.once('drain', resolve));
         }
         connection.resume();
       });

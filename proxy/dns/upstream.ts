@@ -18,6 +18,8 @@ export interface UpstreamOptions {
 
 const timeoutMs = 2_000;
 const maxConcurrent = 512;
+/** For so long a server that did not answer is asked after the others: clients wait hardly longer than for one of them. */
+const distrustMs = 10_000;
 
 export function parseNameServers(resolvConf: string, ownAddresses: readonly string[]): string[] {
   const found = [...resolvConf.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]!);
@@ -28,6 +30,8 @@ export function parseNameServers(resolvConf: string, ownAddresses: readonly stri
 export class Upstream implements Forwarder {
   readonly #options: UpstreamOptions;
   #running = 0;
+  /** Servers that did not answer, and when they are trusted again. */
+  readonly #silent = new Map<string, number>();
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
@@ -38,9 +42,13 @@ export class Upstream implements Forwarder {
     this.#running++;
     try {
       const id = message.readUInt16BE(0);
-      for (const server of this.#options.servers) {
+      for (const server of this.#serversInOrder()) {
         const answer = await this.#ask(server, message, transport);
-        if (!answer) continue;
+        if (!answer) {
+          this.#silent.set(server, this.#options.clock.monotonicMs() + distrustMs);
+          continue;
+        }
+        this.#silent.delete(server);
         answer.writeUInt16BE(id, 0);
         return answer;
       }
@@ -48,6 +56,12 @@ export class Upstream implements Forwarder {
     } finally {
       this.#running--;
     }
+  }
+
+  #serversInOrder(): string[] {
+    const { servers, clock } = this.#options;
+    const isSilent = (server: string) => (this.#silent.get(server) ?? 0) > clock.monotonicMs();
+    return [...servers.filter((s) => !isSilent(s)), ...servers.filter(isSilent)];
   }
 
   #ask(server: string, message: Buffer, transport: Transport): Promise<Buffer | undefined> {

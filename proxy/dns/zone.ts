@@ -165,10 +165,10 @@ export class ClusterZone {
     const servers = isHeadless(service)
       ? this.#targetsOf(service)
           .filter((t) => t.port > 0 && wanted({ name: t.portName, protocol: t.protocol }))
-          .map((t) => ({ port: t.port, target: `${t.host}.${own}` }))
+          .map((t) => ({ port: t.port, target: `${t.host}.${own}`, address: t.address }))
       : (service.spec.ports ?? [])
           .filter((p) => wanted({ name: p.name ?? '', protocol: protocolOf(p) }))
-          .map((p) => ({ port: p.port, target: own }));
+          .map((p) => ({ port: p.port, target: own, address: clusterIpsOf(service)[0] ?? '' }));
     const weight = Math.max(1, Math.floor(100 / Math.max(1, servers.length)));
     const ttl = isHeadless(service) ? endpointTtlSeconds : serviceTtlSeconds;
     return servers.map((server) => ({ type: 'SRV', priority: 0, weight, ...server, ttl }));

@@ -98,6 +98,7 @@ test('random changes, applied one after the other', () => {
       sourceRanges: upTo(2) ? [] : ['192.0.2.0/24'],
       nodePort: upTo(2) ? 30_000 + i : undefined,
       all: unique,
+      serving: unique,
       internal: unique,
       external: keepsSource ? unique.slice(1) : unique,
       keepsSource,

@@ -1,5 +1,6 @@
 // The nft script that turns one ruleset into another. Order matters: what is referred to is made first and removed last.
 // nft runs a script as one transaction, so no packet sees a state in between.
+import type { RememberedClients } from './remembered-clients.ts';
 import { elementSets, emptyRuleset, type NodeFacts, type Ruleset, renderFrame, tableName } from './ruleset.ts';
 
 const target = `ip ${tableName}`;
@@ -44,6 +45,13 @@ function diffElements(set: string, before: Map<string, string>, after: Map<strin
 }
 
 /** The script that replaces whatever the table holds: after a restart nobody knows what that is. */
-export function renderWhole(after: Ruleset, facts: NodeFacts): string {
-  return `add table ${target}\ndelete table ${target}\n${renderFrame(facts)}${renderDiff(emptyRuleset(), after) ?? ''}`;
+export function renderWhole(after: Ruleset, facts: NodeFacts, remembered: RememberedClients = new Map()): string {
+  const parts = [`add table ${target}\ndelete table ${target}\n`, renderFrame(facts)];
+  parts.push(renderDiff(emptyRuleset(), after) ?? '');
+  for (const [set, clients] of remembered) {
+    if (!after.affinitySets.has(set)) continue;
+    const elements = clients.map((c) => `${c.address} expires ${c.expiresSeconds}s`);
+    parts.push(`add element ${target} ${set} { ${elements.join(', ')} }\n`);
+  }
+  return parts.join('');
 }

@@ -86,6 +86,14 @@ test('ports are matched by name and protocol', () => {
   );
 });
 
+for (const label of ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless']) {
+  test(`a service with the label ${label} is left to another proxy, whatever its value`, () => {
+    const service = buildService('web');
+    service.metadata.labels = { [label]: '' };
+    assert.deepEqual(modelService(service, [buildSlice('web', ['10.0.0.1'])], 'here'), []);
+  });
+}
+
 describe('services without rules', () => {
   for (const [name, spec] of Object.entries({
     headless: { clusterIP: 'None' },

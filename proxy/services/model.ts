@@ -7,6 +7,9 @@ import type { Endpoint, EndpointSlice } from '../../api/discovery/endpointslice.
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
 
+/** A Service with one of these, whatever its value, has its traffic handled by somebody else. */
+const labelsOfOthers = ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless'];
+
 export type Protocol = 'tcp' | 'udp' | 'sctp';
 
 export interface Backend {
@@ -28,6 +31,8 @@ export interface ServicePortModel {
   nodePort: number | undefined;
   /** All endpoints, wherever they run. */
   all: Backend[];
+  /** These and those that get no new clients but still serve the ones they have, while they end. */
+  serving: Backend[];
   /** For traffic to the cluster IP, and from outside; they differ from `all` under a Local policy. */
   internal: Backend[];
   external: Backend[];
@@ -75,17 +80,20 @@ function findCandidates(slices: readonly EndpointSlice[], port: ServicePort, nod
   return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, candidate]) => candidate);
 }
 
+const toBackend = ({ address, port }: Candidate): Backend => ({ address, port });
+
 /** Those that are ready, or, when there are none, those that still serve while they end. */
 function pickUsable(candidates: readonly Candidate[]): Backend[] {
   const ready = candidates.filter((c) => c.isReady);
-  return (ready.length > 0 ? ready : candidates).map(({ address, port }) => ({ address, port }));
+  return (ready.length > 0 ? ready : candidates).map(toBackend);
 }
 
-/** Every port of a Service; none for headless and ExternalName Services. */
+/** Every port of a Service; none for headless and ExternalName Services, and those that another proxy serves. */
 export function modelService(service: Service, slices: readonly EndpointSlice[], nodeName: string): ServicePortModel[] {
   const { metadata, spec, status } = service;
   const clusterIp = spec.clusterIP ?? '';
   if (!isIPv4(clusterIp) || spec.type === 'ExternalName') return [];
+  if (labelsOfOthers.some((label) => label in (metadata.labels ?? {}))) return [];
   const ingress = (status?.loadBalancer?.ingress ?? []).flatMap((i) => (i.ip && i.ipMode !== 'Proxy' ? [i.ip] : []));
   const keepsSource = spec.externalTrafficPolicy === 'Local';
   return (spec.ports ?? []).map((port) => {
@@ -103,6 +111,7 @@ export function modelService(service: Service, slices: readonly EndpointSlice[],
       sourceRanges: (spec.loadBalancerSourceRanges ?? []).map((r) => r.trim()).filter(isIPv4Range),
       nodePort: port.nodePort || undefined,
       all,
+      serving: candidates.map(toBackend),
       internal: spec.internalTrafficPolicy === 'Local' ? local : all,
       external: keepsSource ? local : all,
       keepsSource,

@@ -3,30 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Service } from '../../api/core/service.ts';
 import type { EndpointSlice } from '../../api/discovery/endpointslice.ts';
-import type { ChangeHandler, Informer } from '../../client/informer.ts';
-import { ObjectCache } from '../../client/store.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
-import type { KubeObject } from '../../machinery/metadata.ts';
+import { FedInformer } from '../../test/builders/fed-informer.ts';
 import { buildService, buildSlice } from '../../test/builders/service.ts';
 import { ServiceProxy } from './proxy.ts';
-
-class FedInformer<T extends KubeObject> implements Informer<T> {
-  readonly lister = new ObjectCache<T>();
-  readonly #handlers: ChangeHandler<T>[] = [];
-
-  addIndex(name: string, values: (object: T) => readonly string[]): void {
-    this.lister.addIndex(name, values);
-  }
-  onChange(handler: ChangeHandler<T>): void {
-    this.#handlers.push(handler);
-  }
-  async synced(): Promise<void> {}
-  put(object: T): void {
-    const old = this.lister.put(object);
-    for (const handler of this.#handlers) handler(object, old);
-  }
-}
 
 async function startProxy() {
   const clock = new FakeClock();
@@ -34,7 +15,7 @@ async function startProxy() {
   const slices = new FedInformer<EndpointSlice>();
   const scripts: string[] = [];
   const calls: string[] = [];
-  const state = { fails: 0 };
+  const state = { fails: 0, flows: '' };
   const proxy = new ServiceProxy({
     services,
     slices,
@@ -45,10 +26,12 @@ async function startProxy() {
     async run(command, args, input) {
       if (command !== 'nft') {
         calls.push([command, ...args].join(' '));
-        return;
+        return state.flows;
       }
+      if (args.includes('list')) return '{"nftables": []}';
       if (state.fails-- > 0) throw new Error('busy');
       scripts.push(input);
+      return '';
     },
   });
   services.put(buildService('kube-dns', { clusterIP: '10.96.0.10' }));
@@ -92,16 +75,27 @@ test('after a failure everything is applied anew', async () => {
 });
 
 test('UDP flows to an endpoint that is gone are forgotten', async () => {
-  const { services, slices, calls, settle } = await startProxy();
+  const { services, slices, calls, settle, state } = await startProxy();
   const slice = (ips: string[]) => buildSlice('talk', ips, [{ port: 90, protocol: 'UDP' }]);
   services.put(
     buildService('talk', { clusterIP: '10.96.0.30', ports: [{ port: 90, protocol: 'UDP', targetPort: 90 }] }),
   );
   slices.put(slice(['10.244.0.2']));
   await settle(10);
+  calls.length = 0;
   slices.put(slice(['10.244.0.3']));
   await settle(10);
-  assert.deepEqual(calls, ['conntrack -D -p udp --orig-dst 10.96.0.30 --dst-nat 10.244.0.2']);
+  assert.deepEqual(calls, ['conntrack -D -p udp --orig-dst 10.96.0.30 --orig-port-dst 90 --dst-nat 10.244.0.2']);
+  // A failure in between leaves nothing out: what the kernel has is compared instead.
+  state.fails = 1;
+  state.flows =
+    'udp 17 9 src=1.1.1.1 dst=10.96.0.30 sport=5 dport=90 src=10.244.0.3 dst=1.1.1.1 sport=90 dport=5 use=1';
+  slices.put(slice(['10.244.0.4']));
+  await settle(2_000);
+  assert.deepEqual(calls.slice(1), [
+    'conntrack -L -p udp',
+    'conntrack -D -p udp --orig-src 1.1.1.1 --orig-port-src 5 --orig-dst 10.96.0.30 --orig-port-dst 90',
+  ]);
 });
 
 test('nothing is changed after the end', async () => {

@@ -9,9 +9,11 @@ import type { Logger } from '../../machinery/log.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import type { RunProgram } from '../run-program.ts';
 import { renderDiff, renderWhole } from './diff.ts';
+import { type HealthCheck, HealthChecks, modelHealthCheck } from './health-checks.ts';
 import { modelService, type ServicePortModel, serviceNameLabel } from './model.ts';
+import { listSets, type RememberedClients, readRememberedClients } from './remembered-clients.ts';
 import { computeRuleset, mergeRulesets, type NodeFacts, type Ruleset } from './ruleset.ts';
-import { findStaleFlows } from './stale-flows.ts';
+import { findStaleFlows, findWrongFlows } from './stale-flows.ts';
 
 export interface ServiceProxyDeps {
   services: Informer<Service>;
@@ -29,6 +31,7 @@ interface Part {
   slices: readonly EndpointSlice[];
   ports: readonly ServicePortModel[];
   ruleset: Ruleset;
+  healthCheck: HealthCheck | undefined;
 }
 
 interface Applied {
@@ -47,6 +50,7 @@ export const serviceOfSlice = (slice: EndpointSlice) => [
 
 export class ServiceProxy {
   readonly #deps: ServiceProxyDeps;
+  readonly #healthChecks: HealthChecks;
   #applied: Applied | undefined;
   #parts: ReadonlyMap<string, Part> = new Map();
   #isBusy = false;
@@ -56,6 +60,7 @@ export class ServiceProxy {
 
   constructor(deps: ServiceProxyDeps) {
     this.#deps = deps;
+    this.#healthChecks = new HealthChecks(deps.log);
     deps.slices.addIndex(sliceIndex, serviceOfSlice);
   }
 
@@ -73,6 +78,7 @@ export class ServiceProxy {
   /** No more changes are made; the rules stay. */
   stop(): void {
     this.#isStopped = true;
+    this.#healthChecks.close();
   }
 
   #schedule(delayMs: number): void {
@@ -110,10 +116,23 @@ export class ServiceProxy {
     const before = this.#applied;
     const parts = this.#compute();
     const ruleset = mergeRulesets([...parts.values()].map((part) => part.ruleset));
-    const script = before ? renderDiff(before.ruleset, ruleset) : renderWhole(ruleset, facts);
+    const script = before
+      ? renderDiff(before.ruleset, ruleset)
+      : renderWhole(ruleset, facts, await this.#readRememberedClients());
     if (script !== undefined) await run('nft', ['-f', '-'], script);
     this.#applied = { parts, ruleset };
-    if (before) await this.#forgetFlows(before.parts, parts);
+    if (!this.#isStopped) this.#healthChecks.update([...parts.values()].flatMap((part) => part.healthCheck ?? []));
+    await this.#forgetFlows(before ? this.#findStaleFlows(before.parts, parts) : await this.#findWrongFlows(parts));
+  }
+
+  async #readRememberedClients(): Promise<RememberedClients> {
+    const { run, log } = this.#deps;
+    try {
+      return readRememberedClients(await run('nft', listSets, ''));
+    } catch (err) {
+      log.warn({ err }, 'clients with session affinity could not be read; they are forgotten');
+      return new Map();
+    }
   }
 
   /** The rules of every service; those that nothing happened to are taken as they were. */
@@ -130,17 +149,34 @@ export class ServiceProxy {
         continue;
       }
       const ports = modelService(service, own, nodeName);
-      parts.set(key, { service, slices: own, ports, ruleset: computeRuleset(ports, facts) });
+      const healthCheck = ports.length > 0 ? modelHealthCheck(service, own, nodeName) : undefined;
+      parts.set(key, { service, slices: own, ports, ruleset: computeRuleset(ports, facts), healthCheck });
     }
     this.#parts = parts;
     return parts;
   }
 
-  async #forgetFlows(before: Applied['parts'], after: Applied['parts']): Promise<void> {
-    const { run, log } = this.#deps;
+  #findStaleFlows(before: Applied['parts'], after: Applied['parts']): string[][] {
     const touched = [...new Set([...before.keys(), ...after.keys()])].filter((k) => before.get(k) !== after.get(k));
     const portsOf = (parts: Applied['parts']) => touched.flatMap((key) => parts.get(key)?.ports ?? []);
-    for (const args of findStaleFlows(portsOf(before), portsOf(after))) {
+    return findStaleFlows(portsOf(before), portsOf(after));
+  }
+
+  /** After a start or a failure what changed meanwhile is not known; the kernel's list of flows is long, but says it all. */
+  async #findWrongFlows(parts: Applied['parts']): Promise<string[][]> {
+    const { run, log } = this.#deps;
+    const ports = [...parts.values()].flatMap((part) => part.ports);
+    try {
+      return findWrongFlows(await run('conntrack', ['-L', '-p', 'udp'], ''), ports);
+    } catch (err) {
+      log.warn({ err }, 'UDP flows could not be listed; those to endpoints that are gone stay');
+      return [];
+    }
+  }
+
+  async #forgetFlows(calls: readonly string[][]): Promise<void> {
+    const { run, log } = this.#deps;
+    for (const args of calls) {
       // It also fails where there was no such flow, which is the usual case.
       await run('conntrack', args, '').catch((err) => log.debug({ err }, 'no flow was deleted'));
     }

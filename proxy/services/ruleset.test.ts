@@ -115,6 +115,7 @@ test('an address that two services claim belongs to the first', () => {
     elements['service-ips'].get('198.51.100.1 . tcp . 80'),
     one.elements['service-ips'].get('198.51.100.1 . tcp . 80'),
   );
+  assert.deepEqual([...elements['no-endpoint-ips'].keys()], ['10.96.0.22 . tcp . 80']); // or it would be refused first
 });
 
 test('a whole script replaces the table in the same transaction', () => {

@@ -46,7 +46,7 @@ export function computeRuleset(ports: readonly ServicePortModel[], facts: NodeFa
   return rules;
 }
 
-/** Adds up the rules of several services. An address and port that two of them claim belongs to the first. */
+/** Adds up the rules of several services. An address and port that two of them claim belongs to the first that has endpoints. */
 export function mergeRulesets(parts: Iterable<Ruleset>): Ruleset {
   const whole = emptyRuleset();
   for (const part of parts) {
@@ -57,6 +57,8 @@ export function mergeRulesets(parts: Iterable<Ruleset>): Ruleset {
       for (const [key, value] of part.elements[set]) if (!target.has(key)) target.set(key, value);
     }
   }
+  // What one can serve is not refused because another one that claims it cannot: refusals come first.
+  for (const key of whole.elements['service-ips'].keys()) whole.elements['no-endpoint-ips'].delete(key);
   return whole;
 }
 
@@ -178,6 +180,11 @@ export function renderFrame({ serviceCidr, dnsAddress }: NodeFacts): string {
     # While nobody listens (the proxy starts anew), DNS clients wait and ask again instead of failing at once.
     ip saddr ${dnsAddress} icmp type destination-unreachable drop
     jump refuse-unknown
+  }
+  chain filter-forward {
+    type filter hook forward priority 0; policy accept;
+    # Answers that the kernel cannot place would arrive under the address of the endpoint, and be answered with a reset.
+    ct state invalid drop
   }
   chain nat-postrouting {
     type nat hook postrouting priority 100; policy accept;

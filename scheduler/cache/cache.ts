@@ -79,8 +79,11 @@ export class SchedulerCache implements Snapshot {
 
   removePod(uid: string): void {
     this.#assumed.delete(uid);
-    this.#places.get(uid)?.removePod(uid);
+    const node = this.#places.get(uid);
+    if (!node) return;
     this.#places.delete(uid);
+    node.removePod(uid);
+    if (!node.exists && node.pods.size === 0) this.#nodes.delete(node.name);
   }
 
   #place(info: PodInfo, nodeName: string): void {

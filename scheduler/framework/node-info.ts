@@ -18,8 +18,8 @@ export class NodeInfo {
   readonly scoreRequested = { cpuMillis: 0, memoryBytes: 0 };
   /** How many of the pods have required anti-affinity: most nodes have none, and are skipped by that rule. */
   antiAffinityPods = 0;
-  /** The same for preferred affinity of either kind. */
-  preferringPods = 0;
+  /** The same for what draws pods near or keeps them away without forbidding it: preferred terms, and required affinity. */
+  attractingPods = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -70,7 +70,7 @@ export class NodeInfo {
     scoreRequested.cpuMillis += sign * info.scoreRequests.cpuMillis;
     scoreRequested.memoryBytes += sign * info.scoreRequests.memoryBytes;
     if (info.requiredAntiAffinity.length > 0) this.antiAffinityPods += sign;
-    if (info.preferredAffinity.length > 0) this.preferringPods += sign;
+    if (info.preferredAffinity.length > 0 || info.requiredAffinity.length > 0) this.attractingPods += sign;
   }
 
   /** Whether a host port is taken here. 0.0.0.0 stands for every address. */

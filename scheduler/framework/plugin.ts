@@ -19,6 +19,7 @@ export interface Snapshot {
 export type ClusterEvent =
   | { type: 'NodeAdded'; node: NodeInfo }
   | { type: 'NodeUpdated'; node: NodeInfo }
+  | { type: 'NodeRemoved'; name: string }
   | { type: 'PodAssigned'; pod: Pod }
   | { type: 'PodUpdated'; old: Pod; pod: Pod }
   | { type: 'PodRemoved'; pod: Pod };

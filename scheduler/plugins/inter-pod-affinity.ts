@@ -15,6 +15,9 @@ export const existingAntiAffinityReason = "node(s) didn't satisfy existing pods 
 
 const name = 'InterPodAffinity';
 
+/** What it is worth to a pod to be where another one must have its like (upstream: hardPodAffinityWeight). */
+const requiredAffinityWeight = 1;
+
 /** `key=value` of topology labels, by the term it belongs to or for all. */
 type Places = Set<string>;
 
@@ -97,20 +100,23 @@ export const interPodAffinity: Plugin = {
     const labels = Object.entries(node.node.metadata.labels ?? {});
     return labels.some(([k, v]) => existing.has(`${k}=${v}`)) ? unschedulable(existingAntiAffinityReason) : success;
   },
-  preScore(state, info, nodes, snapshot) {
+  preScore(state, info, _nodes, snapshot) {
     const { pod, preferredAffinity: mine } = info;
-    if (mine.length === 0 && !nodes.some((n) => n.preferringPods > 0)) return skip;
+    const { nodes } = snapshot; // pods also count where this one cannot go
+    if (mine.length === 0 && !nodes.some((n) => n.attractingPods > 0)) return skip;
     const points = new Map<string, number>();
     const add = (term: PodAffinityTerm, weight: number, node: NodeInfo) => {
       const place = placeOf(term.topologyKey, node);
       if (place !== undefined) points.set(place, (points.get(place) ?? 0) + weight);
     };
     for (const node of nodes) {
-      if (mine.length === 0 && node.preferringPods === 0) continue;
+      if (mine.length === 0 && node.attractingPods === 0) continue;
       for (const other of node.pods.values()) {
         for (const { term, weight } of mine) if (selects(term, pod, other.pod, snapshot)) add(term, weight, node);
         for (const { term, weight } of other.preferredAffinity)
           if (selects(term, other.pod, pod, snapshot)) add(term, weight, node);
+        for (const term of other.requiredAffinity)
+          if (selects(term, other.pod, pod, snapshot)) add(term, requiredAffinityWeight, node);
       }
     }
     if (points.size === 0) return skip;

@@ -21,6 +21,15 @@ interface Spread {
   counts: Map<string, number>;
 }
 
+interface ScoreState {
+  spreads: Spread[];
+  /** The more places there are, the more the differences between them count. */
+  weights: number[];
+}
+
+/** The score of nodes that lack a label, until all scores are brought to one scale. */
+const nowhere = -1;
+
 const constraintsOf = (pod: Pod, when: string) =>
   (pod.spec.topologySpreadConstraints ?? []).filter((c) => (c.whenUnsatisfiable ?? 'DoNotSchedule') === when);
 
@@ -36,16 +45,20 @@ function isCounted(constraint: TopologySpreadConstraint, pod: Pod, other: Pod): 
 
 /** Whether a node's pods count: by default those of nodes the pod may go to by affinity. */
 function isEligible(constraint: TopologySpreadConstraint, pod: Pod, { node }: NodeInfo): boolean {
-  if (node.metadata.labels?.[constraint.topologyKey] === undefined) return false;
   if ((constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor' && !matchesNodeAffinity(pod.spec, node)) return false;
   if (constraint.nodeTaintsPolicy !== 'Honor') return true;
   return !findUntoleratedTaint(node.spec?.taints, pod.spec.tolerations, hardEffects);
 }
 
+const hasAllLabels = (constraints: TopologySpreadConstraint[], { node }: NodeInfo) =>
+  constraints.every((c) => node.metadata.labels?.[c.topologyKey] !== undefined);
+
+/** Counts on nodes that have the labels of all constraints; one that lacks any is no place to spread to. */
 function countPods(constraints: TopologySpreadConstraint[], pod: Pod, nodes: readonly NodeInfo[]): Spread[] {
+  const places = nodes.filter((node) => hasAllLabels(constraints, node));
   return constraints.map((constraint) => {
     const counts = new Map<string, number>();
-    for (const node of nodes) {
+    for (const node of places) {
       if (!isEligible(constraint, pod, node)) continue;
       const value = node.node.metadata.labels![constraint.topologyKey]!;
       let count = counts.get(value) ?? 0;
@@ -65,7 +78,7 @@ function preFilter(state: CycleState, { pod }: PodInfo, snapshot: Snapshot) {
 
 export const podTopologySpread: Plugin = {
   name,
-  mayHelp: (event) => event.type !== 'PodUpdated',
+  mayHelp: () => true,
   preFilter,
   filter(state, { pod }, { node }) {
     for (const { constraint, counts } of state.get(name) as Spread[]) {
@@ -78,25 +91,37 @@ export const podTopologySpread: Plugin = {
     }
     return success;
   },
-  preScore(state, { pod }, nodes) {
+  preScore(state, { pod }, nodes, snapshot) {
     const constraints = constraintsOf(pod, 'ScheduleAnyway');
     if (constraints.length === 0) return skip;
-    state.set(`${name}/score`, countPods(constraints, pod, nodes));
+    const candidates = nodes.filter((node) => hasAllLabels(constraints, node));
+    const weights = constraints.map(({ topologyKey }) => {
+      const values = new Set(candidates.map(({ node }) => node.metadata.labels![topologyKey]));
+      return Math.log(values.size + 2);
+    });
+    // Pods count wherever they are, also where this one cannot go.
+    const scoreState: ScoreState = { spreads: countPods(constraints, pod, snapshot.nodes), weights };
+    state.set(`${name}/score`, scoreState);
     return success;
   },
-  score(state, _pod, { node }) {
-    const spreads = state.get(`${name}/score`) as Spread[];
-    return spreads.reduce((sum, { constraint, counts }) => {
-      const value = node.metadata.labels?.[constraint.topologyKey];
-      return sum + (value === undefined ? 0 : (counts.get(value) ?? 0) + constraint.maxSkew - 1);
+  score(state, _pod, info) {
+    const { spreads, weights } = state.get(`${name}/score`) as ScoreState;
+    const constraints = spreads.map((s) => s.constraint);
+    if (!hasAllLabels(constraints, info)) return nowhere;
+    const sum = spreads.reduce((total, { constraint, counts }, i) => {
+      const count = counts.get(info.node.metadata.labels![constraint.topologyKey]!) ?? 0;
+      return total + count * weights[i]! + constraint.maxSkew - 1;
     }, 0);
+    return Math.round(sum);
   },
   // Fewer matching pods is better.
   normalize(scores) {
-    const highest = Math.max(...scores.values());
-    const lowest = Math.min(...scores.values());
+    const known = [...scores.values()].filter((score) => score !== nowhere);
+    const highest = Math.max(...known);
+    const lowest = Math.min(...known);
     for (const [node, score] of scores) {
-      scores.set(node, highest === 0 ? maxScore : Math.floor((maxScore * (highest + lowest - score)) / highest));
+      if (score === nowhere) scores.set(node, 0);
+      else scores.set(node, highest === 0 ? maxScore : Math.floor((maxScore * (highest + lowest - score)) / highest));
     }
   },
 };

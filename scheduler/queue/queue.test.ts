@@ -67,3 +67,32 @@ test('a pod that is deleted in its cycle does not come back', () => {
   queue.retry(taken);
   assert.deepEqual(queue.counts(), { active: 0, backoff: 0, unschedulable: 0, gated: 0 });
 });
+
+test('failures that have nothing to do with fitting are waited out, longer each time', async () => {
+  const clock = new FakeClock();
+  const queue = newQueue(clock);
+  queue.set(pod('p').build());
+  const waitedMs: number[] = [];
+  for (let i = 0; i < 7; i++) {
+    queue.retry(queue.pop()!);
+    const failedAtMs = clock.monotonicMs();
+    while (queue.counts().active === 0) await clock.advance(500);
+    waitedMs.push(clock.monotonicMs() - failedAtMs);
+  }
+  assert.deepEqual(waitedMs, [1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000]);
+});
+
+test('the end of the cycle of a deleted pod does not touch its namesake', () => {
+  for (const end of ['done', 'retry', 'reject'] as const) {
+    const queue = newQueue();
+    queue.set(pod('p').build());
+    const first = queue.pop()!;
+    queue.delete('default/p');
+    queue.set(pod('p').build());
+    const second = queue.pop()!;
+    queue[end](first, [nodeResourcesFit]);
+    assert.deepEqual(queue.counts(), { active: 0, backoff: 0, unschedulable: 0, gated: 0 }, end);
+    queue.reject(second, [nodeResourcesFit]);
+    assert.equal(queue.counts().unschedulable, 1, end);
+  }
+});

@@ -15,8 +15,8 @@ export interface QueuedPod {
   key: string;
   attempts: number;
   addedAtMs: number;
-  /** Counts the events that came while the pod was in its cycle: what the cycle saw may be old. */
-  readyAtMs: number;
+  /** When its last cycle ended without a node; its back-off counts from there. */
+  failedAtMs: number;
   rejectedBy: readonly Plugin[];
 }
 
@@ -56,13 +56,13 @@ export class SchedulingQueue {
       this.#gated.set(key, pod);
       return;
     }
-    const nowMs = this.#clock.now();
+    const nowMs = this.#clock.monotonicMs();
     const queued: QueuedPod = known ?? {
       info: podInfoOf(pod),
       key,
       attempts: 0,
       addedAtMs: nowMs,
-      readyAtMs: nowMs,
+      failedAtMs: nowMs,
       rejectedBy: [],
     };
     queued.info = podInfoOf(pod);
@@ -111,30 +111,42 @@ export class SchedulingQueue {
     return pod;
   }
 
+  isInCycle(key: string): boolean {
+    return this.#inCycle.has(key);
+  }
+
   done(pod: QueuedPod): void {
+    this.#endCycle(pod);
+  }
+
+  /** The events that came meanwhile; undefined where the pod is gone, and perhaps another one of its name is in a cycle. */
+  #endCycle(pod: QueuedPod): readonly ClusterEvent[] | undefined {
+    const cycle = this.#inCycle.get(pod.key);
+    if (cycle?.pod !== pod) return undefined;
     this.#inCycle.delete(pod.key);
+    return cycle.events;
   }
 
   /** No node fits: waits for an event that may help. */
   reject(pod: QueuedPod, rejectedBy: readonly Plugin[]): void {
-    const cycle = this.#inCycle.get(pod.key);
-    if (!cycle) return;
-    this.#inCycle.delete(pod.key);
+    const events = this.#endCycle(pod);
+    if (!events) return;
     pod.rejectedBy = rejectedBy;
-    pod.readyAtMs = this.#clock.now();
-    if (cycle.events.some((event) => mayHelp(pod, event))) this.#backOff(pod);
+    pod.failedAtMs = this.#clock.monotonicMs();
+    if (events.some((event) => mayHelp(pod, event))) this.#backOff(pod);
     else this.#unschedulable.set(pod.key, pod);
   }
 
   /** Something failed that has nothing to do with fitting. */
   retry(pod: QueuedPod): void {
-    if (!this.#inCycle.delete(pod.key)) return;
+    if (!this.#endCycle(pod)) return;
+    pod.failedAtMs = this.#clock.monotonicMs();
     this.#backOff(pod);
   }
 
   #backOff(pod: QueuedPod): void {
     const waitMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.max(0, pod.attempts - 1));
-    const leftMs = pod.readyAtMs + waitMs - this.#clock.now();
+    const leftMs = pod.failedAtMs + waitMs - this.#clock.monotonicMs();
     if (leftMs <= 0) {
       this.#activate(pod);
       return;
@@ -157,9 +169,9 @@ export class SchedulingQueue {
   }
 
   #sweepUnschedulable(): void {
-    const before = this.#clock.now() - maxUnschedulableMs;
+    const before = this.#clock.monotonicMs() - maxUnschedulableMs;
     for (const [key, pod] of this.#unschedulable) {
-      if (pod.readyAtMs > before) continue;
+      if (pod.failedAtMs > before) continue;
       this.#unschedulable.delete(key);
       this.#backOff(pod);
     }

@@ -22,6 +22,7 @@ export class PodBuilder {
   asks = (requests: Record<string, string>) => this.#change((p) => (p.spec.containers[0].resources = { requests }));
   labels = (labels: Record<string, string>) => this.#change((p) => (p.metadata.labels = labels));
   priority = (priority: number) => this.#change((p) => (p.spec.priority = priority));
+  preempts = (policy: string) => this.#change((p) => (p.spec.preemptionPolicy = policy));
   hostPort = (port: number, hostIP?: string) =>
     this.#change(
       (p) =>
@@ -34,7 +35,7 @@ export class PodBuilder {
   tolerates = (key: string, rest: object = { operator: 'Exists' }) =>
     this.#change((p) => (p.spec.tolerations = [...(p.spec.tolerations ?? []), { key, ...rest }]));
   gate = (name: string) => this.#change((p) => (p.spec.schedulingGates = [{ name }]));
-  spread = (constraint: object) => this.#change((p) => (p.spec.topologySpreadConstraints = [constraint]));
+  spread = (...constraints: object[]) => this.#change((p) => (p.spec.topologySpreadConstraints = constraints));
   image = (image: string) => this.#change((p) => (p.spec.containers[0].image = image));
 
   /** Frozen: whoever changes it is caught. */

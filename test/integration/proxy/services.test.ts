@@ -4,6 +4,28 @@ import { after, before, describe, test } from 'node:test';
 import { realClock } from '../../../machinery/clock.ts';
 import { dnsAddress, hostIp, missingForProxy, nodeIp, podIps, TestNet, until } from './test-net.ts';
 
+interface Socket {
+  ip: string;
+  port: number;
+}
+
+/** A TCP segment with numbers out of nowhere. */
+function strayAck(from: Socket, to: Socket): Buffer {
+  const segment = Buffer.alloc(20);
+  segment.writeUInt16BE(from.port, 0);
+  segment.writeUInt16BE(to.port, 2);
+  segment.writeUInt32BE(0x7123_4567, 4);
+  segment.writeUInt32BE(0x6123_4567, 8);
+  segment.writeUInt16BE(0x5010, 12); // five words of header; ACK
+  segment.writeUInt16BE(1_000, 14);
+  const pseudo = Buffer.from([...`${from.ip}.${to.ip}`.split('.').map(Number), 0, 6, 0, segment.length]);
+  let sum = 0;
+  for (const bytes of [pseudo, segment]) for (let i = 0; i < bytes.length; i += 2) sum += bytes.readUInt16BE(i);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  segment.writeUInt16BE(~sum & 0xffff, 16);
+  return segment;
+}
+
 const skip = missingForProxy() ?? false;
 const web = [{ port: 8080, protocol: 'TCP' }];
 
@@ -109,6 +131,26 @@ describe('services', { skip, timeout: 120_000 }, () => {
     assert.match(await net.node.tcp(nodeIp, nodePort), /^pod1 /);
   });
 
+  test('a load balancer learns whether the node has endpoints', async () => {
+    const healthCheckNodePort = 32_123;
+    await net.service('asked', {
+      type: 'LoadBalancer',
+      externalTrafficPolicy: 'Local',
+      healthCheckNodePort,
+      ports: [{ port: 80 }],
+    });
+    const send = Buffer.from('GET /healthz HTTP/1.0\r\n\r\n').toString('base64');
+    const ask = async () => {
+      const { data, error } = await net.host.ask({ op: 'tcp', host: nodeIp, port: healthCheckNodePort, send });
+      return error ?? Buffer.from(data!, 'base64').toString().split('\r\n')[0]!;
+    };
+    await until('none', ask, (line) => line.includes('503'));
+    await net.endpoints('asked', [0], web);
+    await until('one', ask, (line) => line.includes('200'));
+    await net.api.request('DELETE', '/api/v1/namespaces/default/services/asked');
+    await until('gone', ask, (line) => line === 'ECONNREFUSED');
+  });
+
   test('session affinity keeps a client with its endpoint', async () => {
     const { spec } = await net.service('sticky', { sessionAffinity: 'ClientIP', ports: [{ port: 80 }] });
     await net.endpoints('sticky', [0, 1], web);
@@ -121,6 +163,15 @@ describe('services', { skip, timeout: 120_000 }, () => {
       assert.equal((await serversOf(() => place.tcp(spec.clusterIP, 80), 1)).size, 1);
       assert.equal((await serversOf(() => place.tcp(spec.clusterIP, 80), 20)).size, 1);
     }
+    const places = [net.host, net.node, ...net.pods];
+    const servers = async () =>
+      (await Promise.all(places.map((place) => place.tcp(spec.clusterIP, 80)))).map((t) => t.split(' ')[0]);
+    const before = await servers();
+    for (let i = 0; i < 2; i++) {
+      await net.killProxy();
+      await net.startProxy();
+      assert.deepEqual(await servers(), before);
+    }
   });
 
   test('a UDP client that keeps its port follows a change of endpoints', async () => {
@@ -131,6 +182,47 @@ describe('services', { skip, timeout: 120_000 }, () => {
     await until('talk', ask, (t) => t.startsWith('pod0'));
     await net.endpoints('talk', [1], ports);
     await until('talk moves', ask, (t) => t.startsWith('pod1'));
+  });
+
+  test('and one that was made while the proxy was away', async () => {
+    const { spec } = await net.service('chat', { ports: [{ port: 90, protocol: 'UDP' }] });
+    const ports = [{ port: 8080, protocol: 'UDP' }];
+    await net.endpoints('chat', [0], ports);
+    const ask = () => net.host.udp(spec.clusterIP, 90, 45_679);
+    await until('chat', ask, (t) => t.startsWith('pod0'));
+    await net.killProxy();
+    await net.endpoints('chat', [1], ports);
+    await net.startProxy();
+    await until('chat moves', ask, (t) => t.startsWith('pod1'));
+  });
+
+  test('a UDP client that was there before an external address meant anything reaches it', async () => {
+    const ask = () => net.pods[1].udp('198.51.100.9', 90, 45_680);
+    assert.equal(await ask(), 'ETIMEDOUT'); // nobody out there; but the kernel remembers the flow
+    await net.service('beyond', { ports: [{ port: 90, protocol: 'UDP' }], externalIPs: ['198.51.100.9'] });
+    await net.endpoints('beyond', [0], [{ port: 8080, protocol: 'UDP' }]);
+    await until('beyond', ask, (t) => t.startsWith('pod0'));
+  });
+
+  test('packets that belong to no connection do not reach a pod under the address of another', async () => {
+    const { spec } = await net.service('strict', { ports: [{ port: 80 }] });
+    await net.endpoints('strict', [0], web);
+    await until(
+      'strict',
+      () => net.pods[1].tcp(spec.clusterIP, 80),
+      (t) => t.startsWith('pod0'),
+    );
+    const port = 45_681;
+    net.pods[1].run('socat', ['-u', `TCP:${spec.clusterIP}:80,sourceport=${port}`, 'STDOUT']);
+    const counter = `table ip strays { chain in { type filter hook input priority 0; ip saddr ${podIps[0]} counter; }; }`;
+    net.pods[1].run('nft', ['-f', '-'], counter);
+    // Far from where the connection is: the kernel does not translate it back, and the client would answer with a reset.
+    const stray = strayAck({ ip: podIps[0], port: 8080 }, { ip: podIps[1], port });
+    net.pods[0].run('socat', ['-u', 'STDIN', `IP4-SENDTO:${podIps[1]}:6`], stray);
+    await realClock.sleep(100);
+    const seen = net.pods[1].run('nft', ['list', 'table', 'ip', 'strays']);
+    net.pods[1].run('nft', ['delete', 'table', 'ip', 'strays']);
+    assert.match(seen, /counter packets 0 /);
   });
 
   test('external addresses are served, those of a load balancer to whom they are for', async () => {

@@ -66,7 +66,7 @@ export class Place {
     return spawn('nsenter', ['-t', String(this.pid), '-n', command, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   }
 
-  run(command: string, args: string[], input = ''): string {
+  run(command: string, args: string[], input: string | Buffer = ''): string {
     return execFileSync('nsenter', ['-t', String(this.pid), '-n', command, ...args], { input, encoding: 'utf8' });
   }
 

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { realClock } from '../machinery/clock.ts';
+import { runProgram } from './run-program.ts';
+
+describe('a program', () => {
+  test('gets its input, and what it writes comes back', async () => {
+    assert.equal(await runProgram('cat', [], 'héllo\n'), 'héllo\n');
+    assert.equal(await runProgram('cat', [], ''), '');
+  });
+
+  test('that fails is told with what it complained of', async () => {
+    await assert.rejects(runProgram('sh', ['-c', 'echo no >&2; exit 3'], 'x'), /sh exited 3: no/);
+    await assert.rejects(runProgram('/nowhere', [], ''), /ENOENT/);
+  });
+});
+
+// Half of a script for nft can be a script: one that leaves out half of the services.
+test('a program whose parent is killed has all of its input or none', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'run-program-'));
+  const [parent, begun, out] = ['parent.ts', 'begun', 'out'].map((name) => join(dir, name)) as [string, string, string];
+  const module = join(import.meta.dirname, 'run-program.ts');
+  const script = `touch ${begun}; sleep 0.3; cat >${out}.part; mv ${out}.part ${out}`;
+  writeFileSync(
+    parent,
+    `import { runProgram } from '${module}';\nrunProgram('sh', ['-c', '${script}'], 'x'.repeat(4_000_000));\n`,
+  );
+  try {
+    const child = spawn(process.execPath, ['--import', 'tsx', parent], { stdio: 'inherit' });
+    while (!existsSync(begun)) await realClock.sleep(10);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    while (!existsSync(out)) await realClock.sleep(10);
+    assert.equal(readFileSync(out).length, 4_000_000);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});

@@ -1,0 +1,175 @@
+// The loop: what it writes for a pod that fits nowhere, and what becomes of bindings that fail.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Node } from '../api/core/node.ts';
+import type { Pod } from '../api/core/pod.ts';
+import type { KubeClient } from '../client/rest.ts';
+import { FakeClock } from '../machinery/clock.ts';
+import { conflictError, internalError } from '../machinery/errors.ts';
+import { silentLogger } from '../machinery/log.ts';
+import { seededRandom } from '../machinery/random.ts';
+import { FedInformer } from '../test/builders/fed-informer.ts';
+import { node, type PodBuilder, pod } from '../test/builders/scheduling.ts';
+import { plugins } from './plugins/index.ts';
+import { Scheduler } from './scheduler.ts';
+
+const settle = async () => {
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+async function startScheduler() {
+  const clock = new FakeClock();
+  const pods = new FedInformer<Pod>();
+  const nodes = new FedInformer<Node>();
+  /** Bindings asked for; each waits until a test answers it. */
+  const bindings: { name: string; node: string; answer(err?: Error): Promise<void> }[] = [];
+  const patches: any[] = [];
+  const events: string[] = [];
+  const client = {
+    resource: () => ({
+      createSubresource: ({ name }: { name: string }, _: string, body: any) =>
+        new Promise<void>((resolve, reject) => {
+          const answer = (err?: Error) => {
+            if (err) reject(err);
+            else resolve();
+            return settle();
+          };
+          bindings.push({ name, node: body.target.name, answer });
+        }),
+      patch: async (_: object, patch: any) => void patches.push(patch),
+    }),
+  } as unknown as KubeClient;
+  const scheduler = new Scheduler(
+    {
+      client,
+      pods,
+      nodes,
+      namespaces: new FedInformer(),
+      recorder: { event: (_, { reason, message }) => void events.push(`${reason}: ${message}`) },
+      metrics: { attempt: () => undefined },
+      clock,
+      random: seededRandom(1),
+      log: silentLogger,
+      name: 'default-scheduler',
+    },
+    plugins,
+  );
+  const add = (...wanted: PodBuilder[]) => {
+    for (const p of wanted) pods.put(p.build());
+    return settle();
+  };
+  const advance = async (ms: number) => {
+    await clock.advance(ms);
+    await settle();
+  };
+  await scheduler.start();
+  return { clock, scheduler, pods, nodes, bindings, patches, events, add, advance };
+}
+
+test('the condition of a pod that fits nowhere is written when it changes, and remembers since when', async () => {
+  const { clock, pods, nodes, patches, add, advance } = await startScheduler();
+  nodes.put(node('a').has({ cpu: '1' }).build());
+  await add(pod('p').asks({ cpu: '8' }));
+  assert.equal(patches.length, 1);
+  const [condition] = patches[0].status.conditions;
+  assert.equal(condition.reason, 'Unschedulable');
+  pods.put({ ...pods.lister.get('default/p')!, status: { conditions: [condition] } } as Pod);
+  await advance(10_000);
+  nodes.put(node('a').has({ cpu: '8' }).taint('k').build()); // enough, but it is no longer for everybody
+  await settle();
+  assert.equal(patches.length, 2);
+  const [second] = patches[1].status.conditions;
+  assert.match(second.message, /untolerated taint/);
+  assert.equal(second.lastTransitionTime, condition.lastTransitionTime);
+  pods.put({ ...pods.lister.get('default/p')!, status: { conditions: [second] } } as Pod);
+  await advance(6 * 60_000);
+  assert.ok(clock.now() > Date.parse(second.lastTransitionTime));
+  assert.equal(patches.length, 2); // looked at again, and the same came out
+});
+
+test('a binding that fails is told', async () => {
+  const { nodes, bindings, patches, events, add } = await startScheduler();
+  nodes.put(node('a').has({ cpu: '1' }).build());
+  await add(pod('p').asks({ cpu: '1' }));
+  await add(pod('q').asks({ cpu: '1' }));
+  assert.deepEqual(
+    bindings.map((b) => b.name),
+    ['p'],
+  );
+  events.length = 0;
+  patches.length = 0;
+  await bindings[0]!.answer(internalError('no space'));
+  assert.match(events[0]!, /^FailedScheduling: binding rejected: running Bind plugin "DefaultBinder": .*no space/);
+  assert.equal(patches[0].status.conditions[0].reason, 'SchedulerError');
+});
+
+test('pods that a failed binding kept waiting are tried again', async () => {
+  const { scheduler, nodes, bindings, add } = await startScheduler();
+  nodes.put(node('a').has({ cpu: '1' }).build());
+  await add(pod('p').asks({ cpu: '1' }));
+  await add(pod('q').asks({ cpu: '1' }));
+  assert.equal(scheduler.counts().unschedulable, 1);
+  await bindings[0]!.answer(conflictError({ group: '', resource: 'pods/binding' }, 'p', 'being deleted'));
+  assert.deepEqual(scheduler.counts(), { active: 0, backoff: 2, unschedulable: 0, gated: 0 });
+});
+
+test('pods that waited for one that was deleted while it was being bound are tried again', async () => {
+  const { scheduler, pods, nodes, bindings, add, advance } = await startScheduler();
+  nodes.put(node('a').has({ cpu: '1' }).build());
+  await add(pod('p').asks({ cpu: '1' }));
+  await add(pod('q').asks({ cpu: '1' }));
+  assert.equal(scheduler.counts().unschedulable, 1);
+  await bindings[0]!.answer();
+  pods.remove(pod('p').build()); // the watch began anew and never showed its node
+  await advance(1_000);
+  assert.equal(bindings[1]?.name, 'q');
+});
+
+test('a change during a binding that then fails is not lost', async () => {
+  const { nodes, bindings, add, advance } = await startScheduler();
+  nodes.put(node('a').build());
+  await add(pod('p'));
+  nodes.put(node('a').cordoned().build());
+  nodes.put(node('b').taint('k').build());
+  await add(pod('p').tolerates('k'));
+  assert.equal(bindings.length, 1);
+  await bindings[0]!.answer(internalError('no'));
+  await advance(1_000);
+  assert.equal(bindings[1]?.node, 'b');
+  // The binding is made: what the watch still shows of before is no reason to bind again.
+  await bindings[1]!.answer();
+  await add(pod('p').tolerates('k').labels({ a: 'b' }));
+  await advance(10_000);
+  assert.equal(bindings.length, 2);
+});
+
+test('a node that goes may be what a pod waited for', async () => {
+  const { nodes, bindings, add, advance } = await startScheduler();
+  const near = node('a').labels({ zone: '1' });
+  const far = node('b').labels({ zone: '2' }).cordoned();
+  const spread = { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', labelSelector: {} };
+  nodes.put(near.build());
+  nodes.put(far.build());
+  await add(pod('o').on('a'), pod('p').spread(spread));
+  assert.equal(bindings.length, 0);
+  nodes.remove(far.build());
+  await advance(1_000);
+  assert.equal(bindings[0]?.node, 'a');
+});
+
+test('a label that is taken off a pod may be what another one waited for', async () => {
+  const { nodes, bindings, add, advance } = await startScheduler();
+  const spread = {
+    maxSkew: 1,
+    topologyKey: 'zone',
+    whenUnsatisfiable: 'DoNotSchedule',
+    labelSelector: { matchLabels: { a: 'b' } },
+  };
+  nodes.put(node('a').labels({ zone: '1' }).build());
+  nodes.put(node('b').labels({ zone: '2' }).cordoned().build());
+  await add(pod('o').on('a').labels({ a: 'b' }), pod('p').labels({ a: 'b' }).spread(spread));
+  assert.equal(bindings.length, 0);
+  await add(pod('o').on('a').labels({ a: 'c' }));
+  await advance(1_000);
+  assert.equal(bindings.length, 1);
+});
