@@ -20,11 +20,19 @@ describe('a program', () => {
   });
 });
 
+async function appears(file: string): Promise<void> {
+  const deadline = realClock.monotonicMs() + 10_000;
+  while (!existsSync(file)) {
+    assert.ok(realClock.monotonicMs() < deadline, `${file} is not there`);
+    await realClock.sleep(10);
+  }
+}
+
 // Half of a script for nft can be a script: one that leaves out half of the services.
 test('a program whose parent is killed has all of its input or none', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'run-program-'));
   const [parent, begun, out] = ['parent.ts', 'begun', 'out'].map((name) => join(dir, name)) as [string, string, string];
-  const module = join(import.meta.dirname, 'run-program.ts');
+  const module = join(process.env.K8TS_ROOT ?? process.cwd(), 'proxy/run-program.ts');
   const script = `touch ${begun}; sleep 0.3; cat >${out}.part; mv ${out}.part ${out}`;
   writeFileSync(
     parent,
@@ -32,10 +40,10 @@ test('a program whose parent is killed has all of its input or none', async () =
   );
   try {
     const child = spawn(process.execPath, ['--import', 'tsx', parent], { stdio: 'inherit' });
-    while (!existsSync(begun)) await realClock.sleep(10);
+    await appears(begun);
     child.kill('SIGKILL');
     await once(child, 'exit');
-    while (!existsSync(out)) await realClock.sleep(10);
+    await appears(out);
     assert.equal(readFileSync(out).length, 4_000_000);
   } finally {
     rmSync(dir, { recursive: true });

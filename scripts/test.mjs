@@ -14,7 +14,7 @@ import { buildOptions, listFiles } from './build.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [tierList = 'unit', ...filters] = process.argv.slice(2);
 const total = { passed: 0, failed: 0 };
-const fileTimeoutMs = 300_000;
+const fileTimeoutMs = (tier) => (tier === 'unit' ? 120_000 : 300_000);
 const failures = [];
 
 // Test processes inherit both.
@@ -54,7 +54,7 @@ async function runTier(tier) {
   });
   const compiled = files.map((f) => join(outdir, f.replace(/\.ts$/, '.mjs'))).filter((f) => existsSync(f));
   // No file may hang: what takes longer than this has lost something it waits for.
-  const events = run({ files: compiled, concurrency: tier === 'unit', timeout: fileTimeoutMs });
+  const events = run({ files: compiled, concurrency: tier === 'unit', timeout: fileTimeoutMs(tier) });
   events.on('test:pass', (event) => count(event, 'passed'));
   events.on('test:fail', (event) => count(event, 'failed'));
   const report = events.compose(spec);
