@@ -73,7 +73,8 @@ export const endpointSliceController = defineController({
   async reconcile(service, deps) {
     const key = keyOf(service);
     if (service.metadata.deletionTimestamp || !hasManagedEndpoints(service)) return undefined;
-    if (!deps.expectations.satisfied(key)) return undefined;
+    const awaitedMs = deps.expectations.leftMs(key);
+    if (awaitedMs > 0) return { requeueAfterMs: awaitedMs };
     const pods = podsOfService(deps.pods, service);
     const plan = planSlices({
       service,
