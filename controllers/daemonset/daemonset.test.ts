@@ -142,6 +142,18 @@ describe('planUpdate()', () => {
   }
 });
 
+test('a surge does not keep an old pod that no longer serves until the new one does', () => {
+  const cases: [Pod, Pod, string[]][] = [
+    [on('old', 'n1', 'old').ready().build(), on('new', 'n1').running().build(), []],
+    [on('old', 'n1', 'old').running().build(), on('new', 'n1').running().build(), ['old']],
+    [on('old', 'n1', 'old').ready().build(), on('new', 'n1').ready().build(), ['old']],
+  ];
+  for (const [old, current, want] of cases) {
+    const plan = planPlacement(input({ set: rolling(0, 1), pods: [old, current], nodes: [node('n1')] }));
+    assert.deepEqual(names(plan.delete), want);
+  }
+});
+
 test('computeStatus() counts nodes', () => {
   const pods = [on('a', 'n1').ready().build(), on('b', 'n2', 'old').running().build(), on('d', 'n4').ready().build()];
   const nodes = [node('n1'), node('n2'), node('n3'), node('n4', { taints: [{ key: 'k', effect: 'NoSchedule' }] })];

@@ -139,14 +139,18 @@ async function reconcile(set: DaemonSet, deps: Deps): Promise<ReconcileResult | 
   }
   const input = inputOf(hashOf(history.current));
   let failedInMs: number | undefined;
-  if (isSettled) {
-    const plan = planPlacement(input);
-    failedInMs = holdFailed(set, plan, deps);
-    const hasActed = await apply(input, plan, deps);
-    if (!hasActed) await apply(input, planUpdate(input), deps);
-    await deleteRevisions(planHistoryCleanup(set, history.old, pods), deps.revisionClient);
+  try {
+    if (isSettled) {
+      const plan = planPlacement(input);
+      failedInMs = holdFailed(set, plan, deps);
+      const hasActed = await apply(input, plan, deps);
+      if (!hasActed) await apply(input, planUpdate(input), deps);
+      await deleteRevisions(planHistoryCleanup(set, history.old, pods), deps.revisionClient);
+    }
+  } finally {
+    // Even when pods were refused: how many are missing is what the user looks for then.
+    await writeStatus(set, computeStatus(input), deps.setClient.updateStatus);
   }
-  await writeStatus(set, computeStatus(input), deps.setClient.updateStatus);
   const availableInMs = nextAvailableInMs(pods, set.spec.minReadySeconds ?? 0, deps.clock.now());
   const next = Math.min(failedInMs ?? Number.POSITIVE_INFINITY, availableInMs ?? Number.POSITIVE_INFINITY);
   return Number.isFinite(next) ? { requeueAfterMs: next } : undefined;

@@ -79,12 +79,12 @@ function planNode(plan: DaemonPlan, input: DaemonInput, node: { pods: readonly P
     plan.delete.push(...running.slice(1));
     return;
   }
-  // During a surge one old and one new pod may stand side by side, until the new one is available.
+  // During a surge one old and one new pod may stand side by side, until the new one is available or the old one serves no more.
   const current = running.filter((pod) => isCurrent(input.set, pod, input.hash));
   const old = running.filter((pod) => !current.includes(pod));
   plan.delete.push(...current.slice(1), ...old.slice(1));
   const [newest] = current;
-  if (newest && old[0] && isAvailableAt(input, newest)) plan.delete.push(old[0]);
+  if (newest && old[0] && (!isReady(old[0]) || isAvailableAt(input, newest))) plan.delete.push(old[0]);
 }
 
 /** The next step of a rolling update; nothing is planned for nodes where placement has something to do first. */
