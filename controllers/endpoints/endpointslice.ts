@@ -65,7 +65,10 @@ export const endpointSliceController = defineController({
   kind: ServiceKind,
   related: [
     { kind: PodKind, keys: (pod, old, deps) => servicesOfPod(deps.services, pod, old) },
-    { kind: EndpointSliceKind, keys: (slice, old) => (isOurs(slice ?? old) ? [serviceKeyOf(slice ?? old)] : []) },
+    {
+      kind: EndpointSliceKind,
+      keys: (slice, old) => new Set([slice, old].filter((s) => s && isOurs(s)).map(serviceKeyOf)),
+    },
     { kind: NodeKind, keys: () => [] },
   ],
   concurrency: 5,
