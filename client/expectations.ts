@@ -28,12 +28,12 @@ export class Expectations {
   leftMs(owner: string): number {
     const e = this.#byOwner.get(owner);
     if (!e || (e.creations <= 0 && e.deletions.size === 0)) return 0;
-    return Math.max(0, e.atMs + expiryMs - this.#clock.now());
+    return Math.max(0, e.atMs + expiryMs - this.#clock.monotonicMs());
   }
 
   /** What the owner is about to do to its children; replaces what was expected before. */
   expect(owner: string, { creations, deletions }: { creations: number; deletions: readonly string[] }): void {
-    this.#byOwner.set(owner, { creations, deletions: new Set(deletions), atMs: this.#clock.now() });
+    this.#byOwner.set(owner, { creations, deletions: new Set(deletions), atMs: this.#clock.monotonicMs() });
   }
 
   expectCreations(owner: string, count: number): void {

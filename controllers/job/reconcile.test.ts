@@ -8,6 +8,7 @@ import { FakeClock } from '../../machinery/clock.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { pod, secondsAgo, testTimeMs } from '../../test/builders/pod.ts';
 import { job } from '../../test/builders/workload.ts';
+import { finishedAtMs } from './backoff.ts';
 import { indexAnnotation } from './indexes.ts';
 import { jobController } from './job.ts';
 import { jobOrphanPodController } from './orphan-pods.ts';
@@ -34,7 +35,7 @@ function world(pods: readonly Pod[], { refusals = 0 } = {}) {
     runs: new Map(),
     say: () => undefined,
   } as unknown as Deps;
-  return { done, deps, expectations };
+  return { clock, done, deps, expectations };
 }
 
 const ofJob = (name: string, owner: Job) => {
@@ -55,6 +56,15 @@ describe('jobController', () => {
     assert.equal(expectations.satisfied(keyOf(owner)), true);
     await jobController.reconcile(owner, deps);
     assert.ok(done.includes('delete a'), done.join());
+  });
+
+  test('an index whose pod failed before any container ran gets another pod once its delay is over', async () => {
+    const owner = selecting({ completionMode: 'Indexed', completions: 1, backoffLimitPerIndex: 3 });
+    const rejected = ofJob('a', owner).age(5).rejected().build();
+    const { deps, clock } = world([rejected]);
+    assert.deepEqual(await jobController.reconcile(owner, deps), { requeueAfterMs: 5_000 });
+    await clock.advance(5_000);
+    assert.deepEqual(finishedAtMs(rejected, clock.now()), testTimeMs - 5_000);
   });
 
   test('a job that is being deleted holds no failed pod for the next of its index', async () => {

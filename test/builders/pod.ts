@@ -110,6 +110,12 @@ export class PodBuilder {
     return this;
   }
 
+  /** Failed without a container having run, as when its node refuses it. */
+  rejected(): this {
+    this.#pod.status = { ...this.#pod.status, phase: 'Failed', reason: 'OutOfcpu' };
+    return this;
+  }
+
   deleting(): this {
     this.#pod.metadata.deletionTimestamp = secondsAgo(0);
     this.#pod.metadata.deletionGracePeriodSeconds = 0;
