@@ -111,6 +111,12 @@ describe('planUpdate()', () => {
       want: [[], ['b']],
     },
     {
+      name: 'and counts as missing, so that no other goes beyond the bound',
+      set: rolling(1, 0),
+      pods: [old('a', 'n1').ready().build(), old('b', 'n2').running().build(), old('c', 'n3').ready().build()],
+      want: [[], ['b']],
+    },
+    {
       name: 'a surge makes the new pod first',
       set: rolling(0, '34%'),
       pods: [old('a', 'n1').ready().build(), old('b', 'n2').ready().build(), old('c', 'n3').ready().build()],

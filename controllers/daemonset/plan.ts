@@ -110,9 +110,12 @@ function planReplacement(input: DaemonInput, maxUnavailable: number): Pick<Daemo
     const { current, old } = splitPods(input, podsByNode.get(node.metadata.name ?? '') ?? []);
     if (current && !old) unavailable += isAvailableAt(input, current) ? 0 : 1;
     else if (!old || current) unavailable++;
-    // An old pod that does not serve anyway costs nothing to replace.
-    else if (!isAvailableAt(input, old)) unavailableOld.push(old);
-    else candidates.push(old);
+    else if (isAvailableAt(input, old)) candidates.push(old);
+    else {
+      // An old pod that does not serve anyway costs nothing to replace.
+      unavailableOld.push(old);
+      unavailable++;
+    }
   }
   const room = Math.max(0, maxUnavailable - unavailable);
   return { createOn: [], delete: [...unavailableOld, ...candidates.slice(0, room)] };
