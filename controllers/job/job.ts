@@ -35,7 +35,8 @@ function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?:
     podClient: context.resource(PodKind),
     jobClient: context.resource(JobKind),
     control: new PodControl(context, JobKind, name),
-    runs: new Map<string, FailureRun>(),
+    /** By job; another one of its name begins anew. */
+    runs: new Map<string, FailureRun & { uid: string }>(),
     say: (object: Job, type: 'Normal' | 'Warning', reason: string, message: string) =>
       recorder.event({ kind, apiVersion, object }, type, reason, message),
   };
@@ -166,7 +167,7 @@ async function syncPass(pass: Pass, isSettled: boolean): Promise<ReconcileResult
   const input = { tally, outcome, active: managed.active, nowMs };
   await writeStatus(job, computeStatus(job, input), deps.jobClient.updateStatus);
   // Only now: had the write failed, the same pods would be fresh again.
-  deps.runs.set(key, pass.run);
+  deps.runs.set(key, { ...pass.run, uid: job.metadata.uid ?? '' });
   announce(pass, input);
   const isEnding = outcome !== undefined || job.metadata.deletionTimestamp !== undefined;
   await untrackAll(
@@ -200,7 +201,9 @@ async function reconcile(job: Job, deps: Deps): Promise<ReconcileResult | undefi
     return undefined;
   }
   const tally = tallyPods(job, pods);
-  const run = nextRun(deps.runs.get(keyOf(job)) ?? noFailures, tally.fresh, deps.clock.now());
+  const before = deps.runs.get(keyOf(job));
+  const isSame = before?.uid === job.metadata.uid;
+  const run = nextRun(before && isSame ? before : noFailures, tally.fresh, deps.clock.now());
   return syncPass({ job, pods, tally, run, deps }, isSettled);
 }
 

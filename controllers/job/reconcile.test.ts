@@ -67,6 +67,17 @@ describe('jobController', () => {
     assert.deepEqual(finishedAtMs(rejected, clock.now()), testTimeMs - 5_000);
   });
 
+  test('a job does not wait for the failures of another one that had its name', async () => {
+    const { deps } = world([]);
+    const owner = selecting({});
+    deps.runs.set(keyOf(owner), { uid: 'old', count: 5, lastMs: testTimeMs });
+    const created: Pod[] = [];
+    Object.assign(deps.control, { create: async (_: Job, made: Pod) => created.push(made) });
+    Object.assign(deps.jobClient, { get: async () => owner });
+    await jobController.reconcile(owner, deps);
+    assert.equal(created.length, 1);
+  });
+
   test('a job that is being deleted holds no failed pod for the next of its index', async () => {
     const running = selecting({ completionMode: 'Indexed', completions: 1, backoffLimitPerIndex: 3 });
     const owner = { ...running, metadata: { ...running.metadata, deletionTimestamp: secondsAgo(1) } };
