@@ -127,6 +127,12 @@ describe('decideOutcome()', () => {
       pods: [atIndex('a', 0).succeeded().build()],
       want: 'SuccessPolicy',
     },
+    {
+      name: 'enough indexes succeeded, and too many pods failed',
+      job: job({ ...indexed, backoffLimit: 0, successPolicy: { rules: [{ succeededIndexes: '0' }] } }),
+      pods: [atIndex('a', 0).succeeded().build(), atIndex('b', 1).failed().build()],
+      want: 'BackoffLimitExceeded',
+    },
   ];
   for (const { name, job: subject, pods, want } of cases) {
     test(name, () => assert.equal(decideOutcome(subject, tallyPods(subject, pods), testTimeMs)?.reason, want));
