@@ -140,4 +140,16 @@ describe('garbage collector', () => {
     assert.deepEqual(asked().sort(), ['delete b Foreground', 'patch a {"finalizers":null}']);
     abort.abort();
   });
+
+  test('owners of each other that are deleted at the same time go, and so does one that owns itself', async () => {
+    const block = { blockOwnerDeletion: true };
+    const { abort, put, asked } = world();
+    await put(ConfigMapKind, object('a', { ...ownedBy('b', block), ...deleting('foregroundDeletion') }));
+    asked();
+    await put(ConfigMapKind, object('b', { ...ownedBy('a', block), ...deleting('foregroundDeletion') }));
+    assert.deepEqual(new Set(asked()), new Set(['patch a {"finalizers":null}', 'patch b {"finalizers":null}']));
+    await put(ConfigMapKind, object('self', { ...ownedBy('self', block), ...deleting('foregroundDeletion') }));
+    assert.deepEqual(new Set(asked()), new Set(['patch self {"finalizers":null}']));
+    abort.abort();
+  });
 });

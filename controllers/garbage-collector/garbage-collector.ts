@@ -105,9 +105,11 @@ class GarbageCollector {
     const { uid = '' } = node.object.metadata;
     const blocking = this.#graph
       .dependentsOf(uid)
-      .filter(({ kind, object }) => blocks(object, uid) && (kind.namespaced || !node.kind.namespaced));
+      .filter(({ kind, object }) => blocks(object, uid) && (kind.namespaced || !node.kind.namespaced))
+      .filter(({ object }) => !waitsFor(object, node.object));
     if (blocking.length === 0) await this.#removeFinalizer(node, foregroundFinalizer);
-    else for (const dependent of blocking) this.#queue.add(queueKey(dependent));
+    // One that waits for its own dependents says when it goes.
+    for (const dependent of blocking) if (!isForegroundDeleting(dependent.object)) this.#queue.add(queueKey(dependent));
   }
 
   async #collect(node: GraphNode): Promise<void> {
@@ -183,6 +185,10 @@ function ownerKey(kind: Kind, reference: OwnerReference, namespace: string | und
 function nameOf({ metadata: { namespace, name: objectName = '' } }: KubeObject) {
   return namespace ? { namespace, name: objectName } : { name: objectName };
 }
+
+/** Whether a dependent cannot go before its owner does, of which it is an owner as well: one of both has to be the first. */
+const waitsFor = (dependent: KubeObject, owner: KubeObject) =>
+  isForegroundDeleting(dependent) && blocks(owner, dependent.metadata.uid ?? '');
 
 const isBlocking = ({ metadata }: KubeObject) =>
   (metadata.ownerReferences ?? []).some((owner) => owner.blockOwnerDeletion === true);
