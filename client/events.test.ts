@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock } from '../machinery/clock.ts';
-import { notFoundError } from '../machinery/errors.ts';
+import { alreadyExistsError, notFoundError } from '../machinery/errors.ts';
 import { silentLogger } from '../machinery/log.ts';
 import { createEventRecorder } from './events.ts';
 import type { KubeClient } from './rest.ts';
+import { TransportError } from './transport.ts';
 
 /** A recorder, and the events it has written as `reason message xCount`. */
 function start() {
@@ -21,15 +22,21 @@ function start() {
   };
   const client = { resource: () => resource } as unknown as KubeClient;
   const recorder = createEventRecorder({ client, clock, log: silentLogger, component: 'kubelet', host: 'n1' });
+  const pass = async (ms: number) => {
+    for (let left = ms; left > 0; left -= 10_000) {
+      await clock.advance(Math.min(left, 10_000));
+      await new Promise(setImmediate);
+    }
+  };
   const say = async (message: string, name = 'p', fieldPath?: string) => {
     const object = { metadata: { name, namespace: 'default', uid: `uid-${name}` } };
     const target = { kind: 'Pod', apiVersion: 'v1', object, ...(fieldPath ? { fieldPath } : {}) };
     recorder.event(target, 'Warning', 'Failed', message);
     // Names of events carry the time.
-    await clock.advance(1);
+    await pass(1);
   };
   const told = () => [...written.values()].map((e) => `${e.message} x${e.count}`);
-  return { clock, say, told, written, faults };
+  return { clock, pass, say, told, written, faults };
 }
 
 describe('the event recorder', () => {
@@ -86,6 +93,33 @@ describe('the event recorder', () => {
     const { say, told, faults } = start();
     faults.push(notFoundError({ group: '', resource: 'namespaces' }, 'default'), new Error('no connection'));
     for (let i = 0; i < 3; i++) await say('a');
+    assert.deepEqual(told(), ['a x1']);
+  });
+
+  test('what happens while the server is away is told when it is back', async () => {
+    const { say, told, pass, faults } = start();
+    faults.push(new TransportError('refused'), new TransportError('refused'));
+    await say('a');
+    await say('a');
+    assert.deepEqual(told(), []);
+    await pass(30_000);
+    assert.deepEqual(told(), ['a x2']);
+    // The answer was lost, the event was not.
+    faults.push(new TransportError('connection closed'), alreadyExistsError({ group: '', resource: 'events' }, 'b'));
+    await say('b');
+    await pass(30_000);
+    await say('c');
+    assert.deepEqual(told(), ['a x2', 'c x1']);
+  });
+
+  test('a server that stays away is given up', async () => {
+    const { say, told, pass, faults } = start();
+    for (let i = 0; i < 100; i++) faults.push(new TransportError('refused'));
+    await say('a');
+    await pass(600_000);
+    assert.equal(faults.length, 88);
+    faults.length = 0;
+    await say('a');
     assert.deepEqual(told(), ['a x1']);
   });
 });

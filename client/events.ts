@@ -1,14 +1,15 @@
 // Records Events about objects. The same event again within ten minutes raises the count of the first one instead of making another; which
-// are the same, and which are too many, event-correlator.ts says. Upstream: client-go/tools/record.
+// are the same, and which are too many, event-correlator.ts says. While the server is away events wait. Upstream: client-go/tools/record.
 
 import { LRUCache } from 'lru-cache';
 import { EventKind } from '../api/core/event.ts';
 import type { Clock } from '../machinery/clock.ts';
-import { isNotFound } from '../machinery/errors.ts';
+import { isAlreadyExists, isNotFound } from '../machinery/errors.ts';
 import type { Logger } from '../machinery/log.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
 import { EventCorrelator } from './event-correlator.ts';
 import type { KubeClient } from './rest.ts';
+import { TransportError } from './transport.ts';
 
 export type EventType = 'Normal' | 'Warning';
 
@@ -37,6 +38,8 @@ const repeatWindowMs = 10 * 60_000;
 const maxKnown = 4096;
 const maxPending = 1000;
 const maxMessageLength = 1024;
+const maxTries = 12;
+const retryMs = 10_000;
 
 export interface RecorderOptions {
   client: KubeClient;
@@ -46,6 +49,26 @@ export interface RecorderOptions {
   component: string;
   /** The node, for a kubelet. */
   host?: string;
+}
+
+/** The time in nanoseconds, as events are named by it. */
+function timeSuffix(clock: Clock): string {
+  const nanos = BigInt(clock.now()) * 1_000_000n + BigInt(Math.floor((clock.monotonicMs() % 1) * 1e6));
+  return nanos.toString(16);
+}
+
+/** Writes an event as soon as there is a server to write to. One that answers is believed. */
+export async function writeWhenReached(write: () => Promise<unknown>, clock: Clock): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await write();
+      return;
+    } catch (err) {
+      if (tries > 1 && isAlreadyExists(err)) return; // only the answer to the try before was lost
+      if (!(err instanceof TransportError) || tries === maxTries) throw err;
+    }
+    await new Promise<void>((resolve) => clock.after(retryMs, resolve));
+  }
 }
 
 export function createEventRecorder(options: RecorderOptions): EventRecorder {
@@ -98,11 +121,13 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
   const submit = (key: string, entry: Known, write: () => Promise<void>) => {
     if (pending >= maxPending) return;
     pending++;
-    entry.work = entry.work.then(write).catch((err) => {
-      // A namespace that is going away takes no events.
-      known.delete(key);
-      if (!isNotFound(err)) log.debug({ err }, 'event not recorded');
-    });
+    entry.work = entry.work
+      .then(() => writeWhenReached(write, clock))
+      .catch((err) => {
+        // A namespace that is going away takes no events.
+        known.delete(key);
+        if (!isNotFound(err)) log.debug({ err }, 'event not recorded');
+      });
     void entry.work.finally(() => pending--);
   };
 
@@ -121,11 +146,8 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
         submit(key, seen, () => recount(seen, message));
         return;
       }
-      const suffix = (BigInt(clock.now()) * 1_000_000n + BigInt(Math.floor((clock.monotonicMs() % 1) * 1e6))).toString(
-        16,
-      );
       const entry: Known = {
-        name: `${metadata.name}.${suffix}`,
+        name: `${metadata.name}.${timeSuffix(clock)}`,
         namespace: metadata.namespace || 'default',
         count: 1,
         work: Promise.resolve(),

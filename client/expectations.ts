@@ -19,15 +19,21 @@ export class Expectations {
     this.#clock = clock;
   }
 
-  /** Everything expected of the owner's children has been seen. */
+  /** Everything expected of the owner's children has been seen, or was given up. */
   satisfied(owner: string): boolean {
+    return this.leftMs(owner) === 0;
+  }
+
+  /** Milliseconds until what has not been seen is given up; 0 when everything has. Nothing else may happen until then: come back by a timer. */
+  leftMs(owner: string): number {
     const e = this.#byOwner.get(owner);
-    return !e || (e.creations <= 0 && e.deletions.size === 0) || this.#clock.now() - e.atMs > expiryMs;
+    if (!e || (e.creations <= 0 && e.deletions.size === 0)) return 0;
+    return Math.max(0, e.atMs + expiryMs - this.#clock.monotonicMs());
   }
 
   /** What the owner is about to do to its children; replaces what was expected before. */
   expect(owner: string, { creations, deletions }: { creations: number; deletions: readonly string[] }): void {
-    this.#byOwner.set(owner, { creations, deletions: new Set(deletions), atMs: this.#clock.now() });
+    this.#byOwner.set(owner, { creations, deletions: new Set(deletions), atMs: this.#clock.monotonicMs() });
   }
 
   expectCreations(owner: string, count: number): void {

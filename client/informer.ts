@@ -2,11 +2,11 @@
 // it goes on from the last version it saw, and lists again when that version is gone.
 //
 //   list ──> watch ──ended──> watch again from the last version
-//    ^         └── 410 Gone ──┐
-//    └────────────────────────┘        (any failure waits, longer each time, up to a few seconds)
+//    ^         └── version gone, or never reached ──┐
+//    └──────────────────────────────────────────────┘        (any failure waits, longer each time, up to a few seconds)
 
 import type { Clock } from '../machinery/clock.ts';
-import { isExpired, statusErrorFrom } from '../machinery/errors.ts';
+import { isExpired, StatusError, statusErrorFrom } from '../machinery/errors.ts';
 import type { Logger } from '../machinery/log.ts';
 import { type KubeObject, keyOf } from '../machinery/metadata.ts';
 import type { Random } from '../machinery/random.ts';
@@ -43,6 +43,16 @@ export interface Informer<T extends KubeObject> {
 const firstDelayMs = 50;
 const maxDelayMs = 5_000;
 const watchSeconds = 300;
+/** A watch that the server ends before is a failure: asking again at once would go on without pause. */
+const minWatchMs = 1_000;
+/** So many failures in a row are no restart of the server any more. */
+const tellingFailures = 8;
+
+/** Whether the server cannot go on from the version: it keeps it no longer, or its store was put back to before it. */
+function isVersionLost(err: unknown): boolean {
+  if (isExpired(err)) return true;
+  return err instanceof StatusError && (err.details?.causes ?? []).some((c) => c.reason === 'ResourceVersionTooLarge');
+}
 
 /** Drops what no controller reads; managedFields are often half of an object. */
 function slim<T extends KubeObject>(object: T, metadataOnly = false): T {
@@ -92,19 +102,23 @@ export class WatchingInformer<T extends KubeObject> implements Informer<T> {
     while (!signal.aborted) {
       try {
         if (this.#version === '') await this.#list();
+        const startedMs = this.#deps.clock.monotonicMs();
         await this.#watch(signal);
+        if (this.#deps.clock.monotonicMs() - startedMs < minWatchMs)
+          throw new Error('the server ended the watch at once');
         this.#failures = 0;
       } catch (err) {
         if (signal.aborted) return;
-        if (isExpired(err)) this.#version = '';
-        else await this.#backOff(err, signal);
+        if (isVersionLost(err)) this.#version = '';
+        await this.#backOff(err, signal);
       }
     }
   }
 
   async #backOff(err: unknown, signal: AbortSignal): Promise<void> {
     const delayMs = Math.min(maxDelayMs, firstDelayMs * 2 ** this.#failures++) * (0.75 + this.#deps.random.next() / 2);
-    this.#deps.log.debug({ err, delayMs }, 'watch failed; trying again');
+    const level = this.#failures === tellingFailures ? 'warn' : 'debug';
+    this.#deps.log[level]({ err, delayMs }, 'watch failed; trying again');
     await this.#deps.clock.sleep(delayMs, signal).catch(() => undefined); // aborted: the loop ends by itself
   }
 

@@ -5,7 +5,7 @@ import { EventKind } from '../api/core/event.ts';
 import type { Clock } from '../machinery/clock.ts';
 import type { Logger } from '../machinery/log.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
-import type { EventTarget, EventType } from './events.ts';
+import { type EventTarget, type EventType, writeWhenReached } from './events.ts';
 import type { KubeClient } from './rest.ts';
 
 export interface SeriesEvent {
@@ -83,7 +83,7 @@ export function createSeriesRecorder(options: SeriesRecorderOptions): SeriesReco
     if (pending >= maxPending) return;
     pending++;
     entry.work = entry.work
-      .then(write)
+      .then(() => writeWhenReached(write, clock))
       .catch((err) => {
         known.delete(key);
         log.debug({ err }, 'event not recorded');

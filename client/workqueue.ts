@@ -1,6 +1,6 @@
 // The work queue of controllers. Upstream's guarantees (client-go/util/workqueue):
 // - a key added while it waits is there once; added while it is being processed, it is processed again afterwards, never twice at a time
-// - retries of one key wait longer each time, and all together are limited
+// - retries of one key wait longer each time, up to a limit
 import type { Clock, Timer } from '../machinery/clock.ts';
 
 export interface WorkQueueOptions {

@@ -7,6 +7,7 @@ import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
 import { garbageCollector } from './garbage-collector/garbage-collector.ts';
 import { jobController } from './job/job.ts';
+import { jobOrphanPodController } from './job/orphan-pods.ts';
 import { namespaceController } from './namespace/namespace.ts';
 import { nodeIpamController } from './node/node-ipam.ts';
 import { nodeLifecycleController } from './node/node-lifecycle.ts';
@@ -39,6 +40,7 @@ export function createControllers({ rootCaPem, nodeRanges }: ControllerOptions):
     toLoop(deploymentController),
     toLoop(daemonSetController),
     toLoop(jobController),
+    toLoop(jobOrphanPodController),
     toLoop(endpointsController),
     toLoop(endpointSliceController),
     toLoop(taintEvictionController),

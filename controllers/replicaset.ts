@@ -4,6 +4,7 @@ import { type Pod, PodKind } from '../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../client/controller.ts';
 import { controllerOf, keyOf } from '../machinery/metadata.ts';
 import { claim } from './pods/claim.ts';
+import { deletePods } from './pods/delete-pods.ts';
 import { inDeletionOrder } from './pods/deletion-order.ts';
 import { isNamespaceTerminating, PodControl, podFromTemplate } from './pods/pod-control.ts';
 import { isActive, isAvailable, isReady, isTerminating, nextAvailableInMs } from './pods/pod-state.ts';
@@ -66,7 +67,7 @@ export function computeStatus(
   return withoutZeros(status, ['replicas', 'terminatingReplicas']);
 }
 
-function createDeps(context: ControllerContext, enqueue: (key: string) => void) {
+function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?: number) => void) {
   const sets = context.informer(ReplicaSetKind);
   sets.addIndex(byController, (set) => [controllerOf(set)?.uid ?? '']);
   return {
@@ -112,21 +113,18 @@ async function manageReplicas(set: ReplicaSet, active: readonly Pod[], deps: Dep
   }
   if (plan.delete.length === 0) return undefined;
   owned.expectations.expectDeletions(key, plan.delete.map(keyOf));
-  const results = await Promise.allSettled(
-    plan.delete.map((pod) =>
-      control.delete(set, pod).catch((err) => {
-        owned.expectations.deletionObserved(key, keyOf(pod));
-        throw err;
-      }),
-    ),
-  );
-  return results.find((r) => r.status === 'rejected')?.reason;
+  try {
+    await deletePods(set, plan.delete, { control, expectations: owned.expectations });
+    return undefined;
+  } catch (err) {
+    return err;
+  }
 }
 
 async function reconcile(set: ReplicaSet, deps: Deps): Promise<ReconcileResult | undefined> {
   const { owned, clock } = deps;
   const { namespace = '', name: setName = '' } = set.metadata;
-  const isSettled = owned.expectations.satisfied(keyOf(set));
+  const isSettled = owned.isSettled(set);
   const pods = await claim({
     ownerKind: ReplicaSetKind,
     owner: set,

@@ -111,6 +111,12 @@ describe('planUpdate()', () => {
       want: [[], ['b']],
     },
     {
+      name: 'and counts as missing, so that no other goes beyond the bound',
+      set: rolling(1, 0),
+      pods: [old('a', 'n1').ready().build(), old('b', 'n2').running().build(), old('c', 'n3').ready().build()],
+      want: [[], ['b']],
+    },
+    {
       name: 'a surge makes the new pod first',
       set: rolling(0, '34%'),
       pods: [old('a', 'n1').ready().build(), old('b', 'n2').ready().build(), old('c', 'n3').ready().build()],
@@ -139,6 +145,18 @@ describe('planUpdate()', () => {
       const plan = planUpdate(input({ set, pods }));
       assert.deepEqual([plan.createOn, names(plan.delete)], want);
     });
+  }
+});
+
+test('a surge does not keep an old pod that no longer serves until the new one does', () => {
+  const cases: [Pod, Pod, string[]][] = [
+    [on('old', 'n1', 'old').ready().build(), on('new', 'n1').running().build(), []],
+    [on('old', 'n1', 'old').running().build(), on('new', 'n1').running().build(), ['old']],
+    [on('old', 'n1', 'old').ready().build(), on('new', 'n1').ready().build(), ['old']],
+  ];
+  for (const [old, current, want] of cases) {
+    const plan = planPlacement(input({ set: rolling(0, 1), pods: [old, current], nodes: [node('n1')] }));
+    assert.deepEqual(names(plan.delete), want);
   }
 });
 

@@ -3,11 +3,12 @@ import { LRUCache } from 'lru-cache';
 import { ControllerRevisionKind } from '../../api/apps/controllerrevision.ts';
 import { type DaemonSet, DaemonSetKind } from '../../api/apps/daemonset.ts';
 import { type Node, NodeKind } from '../../api/core/node.ts';
-import { type Pod, PodKind } from '../../api/core/pod.ts';
+import { PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import { claim } from '../pods/claim.ts';
+import { deletePods } from '../pods/delete-pods.ts';
 import { isNamespaceTerminating, PodControl } from '../pods/pod-control.ts';
 import { nextAvailableInMs } from '../pods/pod-state.ts';
 import { watchOwnedPods } from '../pods/pod-watch.ts';
@@ -29,7 +30,7 @@ interface FailureBackoff {
   untilMs: number;
 }
 
-function createDeps(context: ControllerContext, enqueue: (key: string) => void) {
+function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?: number) => void) {
   const sets = context.informer(DaemonSetKind);
   const revisions = context.informer(ControllerRevisionKind);
   revisions.addIndex(byOwner, (r) => [controllerOf(r)?.uid ?? `orphan ${r.metadata.namespace}`]);
@@ -109,14 +110,7 @@ async function apply(input: DaemonInput, plan: Pick<DaemonPlan, 'createOn' | 'de
     deps.control.create(set, buildPod(set, createOn[i]!, hash)),
   );
   for (let i = successes; i < createOn.length; i++) expectations.creationObserved(key);
-  const deletions = doomed.map((pod: Pod) =>
-    deps.control.delete(set, pod).catch((err) => {
-      expectations.deletionObserved(key, keyOf(pod));
-      throw err;
-    }),
-  );
-  const failed = (await Promise.allSettled(deletions)).find((r) => r.status === 'rejected');
-  if (failed) throw failed.reason;
+  await deletePods(set, doomed, { control: deps.control, expectations });
   if (error && !isNamespaceTerminating(error)) throw error;
   return true;
 }
@@ -124,7 +118,7 @@ async function apply(input: DaemonInput, plan: Pick<DaemonPlan, 'createOn' | 'de
 async function reconcile(set: DaemonSet, deps: Deps): Promise<ReconcileResult | undefined> {
   const { namespace = '', name: setName = '', uid = '' } = set.metadata;
   if (set.metadata.deletionTimestamp) return undefined;
-  const isSettled = deps.owned.expectations.satisfied(keyOf(set));
+  const isSettled = deps.owned.isSettled(set);
   const own = {
     ownerKind: DaemonSetKind,
     owner: set,
@@ -145,14 +139,18 @@ async function reconcile(set: DaemonSet, deps: Deps): Promise<ReconcileResult | 
   }
   const input = inputOf(hashOf(history.current));
   let failedInMs: number | undefined;
-  if (isSettled) {
-    const plan = planPlacement(input);
-    failedInMs = holdFailed(set, plan, deps);
-    const hasActed = await apply(input, plan, deps);
-    if (!hasActed) await apply(input, planUpdate(input), deps);
-    await deleteRevisions(planHistoryCleanup(set, history.old, pods), deps.revisionClient);
+  try {
+    if (isSettled) {
+      const plan = planPlacement(input);
+      failedInMs = holdFailed(set, plan, deps);
+      const hasActed = await apply(input, plan, deps);
+      if (!hasActed) await apply(input, planUpdate(input), deps);
+      await deleteRevisions(planHistoryCleanup(set, history.old, pods), deps.revisionClient);
+    }
+  } finally {
+    // Even when pods were refused: how many are missing is what the user looks for then.
+    await writeStatus(set, computeStatus(input), deps.setClient.updateStatus);
   }
-  await writeStatus(set, computeStatus(input), deps.setClient.updateStatus);
   const availableInMs = nextAvailableInMs(pods, set.spec.minReadySeconds ?? 0, deps.clock.now());
   const next = Math.min(failedInMs ?? Number.POSITIVE_INFINITY, availableInMs ?? Number.POSITIVE_INFINITY);
   return Number.isFinite(next) ? { requeueAfterMs: next } : undefined;

@@ -79,12 +79,12 @@ function planNode(plan: DaemonPlan, input: DaemonInput, node: { pods: readonly P
     plan.delete.push(...running.slice(1));
     return;
   }
-  // During a surge one old and one new pod may stand side by side, until the new one is available.
+  // During a surge one old and one new pod may stand side by side, until the new one is available or the old one serves no more.
   const current = running.filter((pod) => isCurrent(input.set, pod, input.hash));
   const old = running.filter((pod) => !current.includes(pod));
   plan.delete.push(...current.slice(1), ...old.slice(1));
   const [newest] = current;
-  if (newest && old[0] && isAvailableAt(input, newest)) plan.delete.push(old[0]);
+  if (newest && old[0] && (!isReady(old[0]) || isAvailableAt(input, newest))) plan.delete.push(old[0]);
 }
 
 /** The next step of a rolling update; nothing is planned for nodes where placement has something to do first. */
@@ -110,9 +110,12 @@ function planReplacement(input: DaemonInput, maxUnavailable: number): Pick<Daemo
     const { current, old } = splitPods(input, podsByNode.get(node.metadata.name ?? '') ?? []);
     if (current && !old) unavailable += isAvailableAt(input, current) ? 0 : 1;
     else if (!old || current) unavailable++;
-    // An old pod that does not serve anyway costs nothing to replace.
-    else if (!isAvailableAt(input, old)) unavailableOld.push(old);
-    else candidates.push(old);
+    else if (isAvailableAt(input, old)) candidates.push(old);
+    else {
+      // An old pod that does not serve anyway costs nothing to replace.
+      unavailableOld.push(old);
+      unavailable++;
+    }
   }
   const room = Math.max(0, maxUnavailable - unavailable);
   return { createOn: [], delete: [...unavailableOld, ...candidates.slice(0, room)] };

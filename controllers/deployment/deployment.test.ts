@@ -117,6 +117,14 @@ describe('planScale()', () => {
     assert.deepEqual(show(planScale(rolling(5, 3, 2), newSet, [old])), { old: 5, new: 3 });
   });
 
+  test('sets that have the right size already are told of the new one, or the scaling would never end', () => {
+    const only = replicaSet('only', 5, { metadata: annotated(3, 4) });
+    assert.deepEqual(show(planScale(rolling(5, 1, 1), only, [])), { only: 5 });
+    const sets = [2, 1].map((size) => replicaSet(`of-${size}`, size, { metadata: annotated(3, 4) }));
+    const recreating = deployment({ replicas: 5, strategy: { type: 'Recreate' } });
+    assert.deepEqual(show(planScale(recreating, sets[0], sets.slice(1))), { 'of-2': 2, 'of-1': 1 });
+  });
+
   test('isScalingEvent() sees a size that the sets do not know', () => {
     const sets = [replicaSet('new', 5, { metadata: annotated(5, 6) })];
     assert.deepEqual([isScalingEvent(rolling(5, 1, 1), sets), isScalingEvent(rolling(6, 1, 1), sets)], [false, true]);
@@ -210,6 +218,11 @@ describe('status', () => {
       ),
       100_000,
     );
+  });
+
+  test('no deadline runs while it is paused', () => {
+    const status = progressing('DeploymentPaused', 700);
+    assert.equal(deadlineInMs(deployment({ paused: true }, { status }), status, testTimeMs), undefined);
   });
 
   test('pause and resume are told once', () => {

@@ -65,7 +65,7 @@ export function isScalingEvent(deployment: Deployment, sets: readonly ReplicaSet
 
 /**
  * Brings the sets to a new number of replicas without rolling out: the only set at once, several in proportion to their sizes.
- * Scales that only renew a set's annotations are included.
+ * Scales that only renew a set's annotations are included: a set that was never told of the number would keep this a scaling for ever.
  */
 export function planScale(
   deployment: Deployment,
@@ -74,11 +74,12 @@ export function planScale(
 ): SetScale[] {
   const wanted = replicasOf(deployment);
   const single = findActiveOrLatest(newSet, oldSets);
-  if (single) return changed([{ set: single, replicas: wanted }]);
+  if (single) return [{ set: single, replicas: wanted }];
   if (newSet && isSaturated(deployment, newSet)) {
     return changed(activeSets(oldSets).map((set) => ({ set, replicas: 0 })));
   }
-  return isRolling(deployment) ? planProportional(deployment, newSet, oldSets) : [];
+  if (isRolling(deployment)) return planProportional(deployment, newSet, oldSets);
+  return activeSets(newSet ? [...oldSets, newSet] : oldSets).map((set) => ({ set, replicas: replicasOf(set) }));
 }
 
 /** The one set that has pods, or when none has, the new one or the latest. Undefined when several have. */

@@ -94,10 +94,11 @@ function hasProgressed(old: DeploymentStatus | undefined, next: DeploymentStatus
   );
 }
 
-/** Milliseconds until a roll-out without further progress counts as failed; undefined when it cannot. */
+/** Milliseconds until a roll-out without further progress counts as failed; undefined when it cannot, as while it is paused. */
 export function deadlineInMs(deployment: Deployment, status: DeploymentStatus, nowMs: number): number | undefined {
   const progressing = conditionOf(status, 'Progressing');
-  if (!hasProgressDeadline(deployment) || !progressing || isComplete(deployment, status)) return undefined;
+  if (!hasProgressDeadline(deployment) || deployment.spec.paused) return undefined;
+  if (!progressing || isComplete(deployment, status)) return undefined;
   if (progressing.reason === 'NewReplicaSetAvailable' || progressing.reason === 'ProgressDeadlineExceeded') {
     return undefined;
   }

@@ -5,6 +5,7 @@ import { node } from '../../test/builders/node.ts';
 import { pod, secondsAgo } from '../../test/builders/pod.ts';
 import { service } from '../../test/builders/workload.ts';
 import { computeSubsets, planEndpoints } from './endpoints.ts';
+import { endpointSliceController } from './endpointslice.ts';
 import { TriggerTimes } from './service-pods.ts';
 import { planSlices, type SliceInput } from './slice-plan.ts';
 
@@ -49,6 +50,24 @@ describe('computeSubsets()', () => {
     const [subset] = computeSubsets(service({ clusterIP: 'None', ports: undefined }), [p]);
     assert.deepEqual([subset?.ports, addresses(subset)[0]], [undefined, ['10.0.0.9']]);
   });
+});
+
+test('planEndpoints() leaves a service beyond its capacity as it is, in whatever order its pods come', () => {
+  const pods = Array.from({ length: 1000 }, (_, i) =>
+    web(`p${i}`, `10.1.${i >> 8}.${i & 255}`)
+      .ready()
+      .build(),
+  );
+  const wanted = planEndpoints(service(), [...pods, r], { present: undefined, triggerTime: undefined });
+  assert.equal(wanted?.metadata.annotations?.['endpoints.kubernetes.io/over-capacity'], 'truncated');
+  assert.equal(wanted?.subsets?.[0]?.addresses?.length, 1000);
+  // The server stores no empty lists.
+  assert.deepEqual(Object.keys(wanted?.subsets?.[0] ?? {}).sort(), ['addresses', 'ports']);
+  assert.equal(planEndpoints(service(), [...pods, r], { present: wanted, triggerTime: undefined }), undefined);
+
+  const other = pod('o').labels({ app: 'w' }).ip('10.0.0.8').port('web', 9090).ready().build();
+  const present = planEndpoints(service(), [p, other], { present: undefined, triggerTime: undefined });
+  assert.equal(planEndpoints(service(), [other, p], { present, triggerTime: undefined }), undefined);
 });
 
 test('planEndpoints() writes only changes, and marks headless ones', () => {
@@ -132,4 +151,19 @@ test('TriggerTimes tells the earliest change since the last look', () => {
   assert.equal(times.next(service(), [p]), secondsAgo(100));
   assert.equal(times.next(service(), [p]), undefined);
   assert.equal(times.next(service(), [p, web('s', '10.0.0.5').ready(7).build()]), secondsAgo(7));
+});
+
+test('both services hear of a slice that is taken from one and given to another', () => {
+  const slice = (name: string, manager = 'endpointslice-controller.k8s.io') => ({
+    metadata: {
+      namespace: 'ns',
+      labels: { 'kubernetes.io/service-name': name, 'endpointslice.kubernetes.io/managed-by': manager },
+    },
+  });
+  const related = endpointSliceController.related!.find(({ kind }) => kind.kind === 'EndpointSlice')!;
+  const keys = (object: object | undefined, old?: object) => [...related.keys(object, old, undefined as never)].sort();
+  assert.deepEqual(keys(slice('a'), slice('a')), ['ns/a']);
+  assert.deepEqual(keys(slice('a'), slice('b')), ['ns/a', 'ns/b']);
+  assert.deepEqual(keys(slice('a', 'me'), slice('a')), ['ns/a']);
+  assert.deepEqual(keys(slice('a', 'me')), []);
 });

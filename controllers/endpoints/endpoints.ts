@@ -77,7 +77,7 @@ function joinPorts(entries: readonly { port: EndpointPort | undefined; addresses
     if (port) group.ports.push(port);
     groups.set(key, group);
   }
-  return [...groups.values()].map(({ ports, addresses }) => {
+  const subsets = [...groups.values()].map(({ ports, addresses }) => {
     const ready = addresses.filter((a) => a.isReady).map((a) => a.address);
     const notReady = addresses.filter((a) => !a.isReady).map((a) => a.address);
     ports.sort((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1));
@@ -87,6 +87,9 @@ function joinPorts(entries: readonly { port: EndpointPort | undefined; addresses
       ...(ports.length > 0 ? { ports } : {}),
     };
   });
+  // Pods come in the order of their last change, which is no reason to write.
+  const textOf = (subset: (typeof subsets)[number]) => JSON.stringify(subset.ports ?? null);
+  return subsets.sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
 }
 
 /** Numbers within addresses by value, so that .9 comes before .10. */
@@ -94,21 +97,26 @@ function compareAddresses(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
-/** Cuts what is beyond a thousand addresses; ready ones stay first. Returns whether it did. */
-function truncate(subsets: NonNullable<Endpoints['subsets']>): boolean {
+/** Cuts what is beyond a thousand addresses; ready ones stay first. Returns what stays, as the server stores it: without empty lists. */
+function truncate(all: NonNullable<Endpoints['subsets']>): {
+  subsets: NonNullable<Endpoints['subsets']>;
+  isCut: boolean;
+} {
+  const subsets = all.map((subset) => ({ ...subset }));
   let room = maxAddresses;
   let isCut = false;
   for (const field of ['addresses', 'notReadyAddresses'] as const) {
     for (const subset of subsets) {
       const present = subset[field] ?? [];
       if (present.length > room) {
-        subset[field] = present.slice(0, room);
         isCut = true;
+        if (room > 0) subset[field] = present.slice(0, room);
+        else delete subset[field];
       }
       room -= subset[field]?.length ?? 0;
     }
   }
-  return isCut;
+  return { subsets: subsets.filter((s) => s.addresses ?? s.notReadyAddresses), isCut };
 }
 
 /** The Endpoints to write, or undefined when the present ones say the same. Pure. */
@@ -117,8 +125,7 @@ export function planEndpoints(
   pods: readonly Pod[],
   { present, triggerTime }: { present: Endpoints | undefined; triggerTime: string | undefined },
 ): Endpoints | undefined {
-  const subsets = computeSubsets(service, pods);
-  const isCut = truncate(subsets);
+  const { subsets, isCut } = truncate(computeSubsets(service, pods));
   const labels = {
     ...service.metadata.labels,
     [managedByLabel]: 'endpoint-controller',

@@ -65,7 +65,10 @@ export const endpointSliceController = defineController({
   kind: ServiceKind,
   related: [
     { kind: PodKind, keys: (pod, old, deps) => servicesOfPod(deps.services, pod, old) },
-    { kind: EndpointSliceKind, keys: (slice, old) => (isOurs(slice ?? old) ? [serviceKeyOf(slice ?? old)] : []) },
+    {
+      kind: EndpointSliceKind,
+      keys: (slice, old) => new Set([slice, old].filter((s) => s && isOurs(s)).map(serviceKeyOf)),
+    },
     { kind: NodeKind, keys: () => [] },
   ],
   concurrency: 5,
@@ -73,7 +76,8 @@ export const endpointSliceController = defineController({
   async reconcile(service, deps) {
     const key = keyOf(service);
     if (service.metadata.deletionTimestamp || !hasManagedEndpoints(service)) return undefined;
-    if (!deps.expectations.satisfied(key)) return undefined;
+    const awaitedMs = deps.expectations.leftMs(key);
+    if (awaitedMs > 0) return { requeueAfterMs: awaitedMs };
     const pods = podsOfService(deps.pods, service);
     const plan = planSlices({
       service,

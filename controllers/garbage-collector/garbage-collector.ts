@@ -3,6 +3,7 @@
 import type { ControllerContext, Loop } from '../../client/controller.ts';
 import { WorkQueue } from '../../client/workqueue.ts';
 import { isConflict, isNotFound } from '../../machinery/errors.ts';
+import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import { type KubeObject, keyOf, type OwnerReference } from '../../machinery/metadata.ts';
 import {
@@ -14,7 +15,7 @@ import {
   type OwnerState,
   orphanFinalizer,
 } from './decide.ts';
-import { collectedKinds, type GraphNode, OwnerGraph } from './graph.ts';
+import { collectedKinds, type GraphChange, type GraphNode, OwnerGraph } from './graph.ts';
 
 const name = 'garbage-collector-controller';
 const workers = 5;
@@ -29,7 +30,7 @@ class GarbageCollector {
   constructor(context: ControllerContext) {
     this.#context = context;
     this.#queue = new WorkQueue({ clock: context.clock });
-    this.#graph = new OwnerGraph(context, (node, isGone) => this.#notice(node, isGone));
+    this.#graph = new OwnerGraph(context, (node, change) => this.#notice(node, change));
     context.signal.addEventListener('abort', () => this.#queue.close());
   }
 
@@ -40,7 +41,7 @@ class GarbageCollector {
     await Promise.all(Array.from({ length: workers }, () => this.#work()));
   }
 
-  #notice(node: GraphNode, isGone: boolean): void {
+  #notice(node: GraphNode, { isGone, ownersBefore }: GraphChange): void {
     const { metadata } = node.object;
     const owners = metadata.ownerReferences ?? [];
     const isDeleting = metadata.deletionTimestamp !== undefined;
@@ -49,7 +50,11 @@ class GarbageCollector {
       for (const dependent of this.#graph.dependentsOf(metadata.uid ?? '')) this.#queue.add(queueKey(dependent));
     }
     // An owner that waits for its dependents hears of each that went or let it go on.
-    if (isGone || isDeleting) for (const owner of owners) this.#addOwner(owner, metadata.namespace);
+    const concerned = isGone || isDeleting ? [...owners, ...ownersBefore] : ownersBefore;
+    for (const owner of concerned) {
+      const isSame = !isGone && !isDeleting && owners.some((o) => jsonEqual(o, owner));
+      if (!isSame) this.#addOwner(owner, metadata.namespace);
+    }
   }
 
   #addOwner(reference: OwnerReference, namespace: string | undefined): void {
@@ -66,7 +71,9 @@ class GarbageCollector {
         await this.#process(key);
         this.#queue.forget(key);
       } catch (err) {
-        this.#context.log.debug({ err, key, controller: name }, 'collection failed');
+        const failures = this.#queue.failuresOf(key);
+        const level = failures > 3 ? 'warn' : 'debug';
+        this.#context.log[level]({ err, key, failures, controller: name }, 'collection failed');
         this.#queue.retry(key);
       } finally {
         this.#queue.done(key);
@@ -88,6 +95,7 @@ class GarbageCollector {
   /** Takes the owner's reference off its dependents, then lets it go. */
   async #orphan(node: GraphNode): Promise<void> {
     const { uid = '' } = node.object.metadata;
+    // A refusal ends the pass: a dependent that kept its reference would be collected once the owner is gone.
     await Promise.all(this.#graph.dependentsOf(uid).map((dependent) => this.#dropOwners(dependent, [uid])));
     await this.#removeFinalizer(node, orphanFinalizer);
   }
@@ -95,9 +103,13 @@ class GarbageCollector {
   /** Waits until no dependent is in the way, then lets the owner go. */
   async #deleteDependents(node: GraphNode): Promise<void> {
     const { uid = '' } = node.object.metadata;
-    const blocking = this.#graph.dependentsOf(uid).filter(({ object }) => blocks(object, uid));
+    const blocking = this.#graph
+      .dependentsOf(uid)
+      .filter(({ kind, object }) => blocks(object, uid) && (kind.namespaced || !node.kind.namespaced))
+      .filter(({ object }) => !waitsFor(object, node.object));
     if (blocking.length === 0) await this.#removeFinalizer(node, foregroundFinalizer);
-    else for (const dependent of blocking) this.#queue.add(queueKey(dependent));
+    // One that waits for its own dependents says when it goes.
+    for (const dependent of blocking) if (!isForegroundDeleting(dependent.object)) this.#queue.add(queueKey(dependent));
   }
 
   async #collect(node: GraphNode): Promise<void> {
@@ -107,20 +119,30 @@ class GarbageCollector {
     const owners = await Promise.all(
       ownerReferences.map(async (reference) => ({ reference, state: await this.#stateOf(reference, namespace) })),
     );
-    const decision = decide(object, owners, { hasDependents: this.#graph.dependentsOf(uid).length > 0 });
-    if (decision.action === 'drop-owners') await this.#dropOwners(node, decision.uids);
-    else if (decision.action === 'delete') {
+    const dependents = this.#graph.dependentsOf(uid);
+    const decision = decide(object, owners, { hasDependents: dependents.length > 0 });
+    if (decision.action === 'drop-owners') await ignoreConflict(this.#dropOwners(node, decision.uids));
+    else if (
+      decision.action === 'delete' &&
+      isBlocking(object) &&
+      dependents.some((d) => isForegroundDeleting(d.object))
+    ) {
+      // Perhaps a circle of owners, which would wait for each other: this one is in nobody's way from now on.
+      await ignoreConflict(this.#unblockOwners(node));
+    } else if (decision.action === 'delete') {
       // The version keeps a change that we have not seen (a new owner, say) from being overrun.
       const options = { propagationPolicy: decision.propagationPolicy, uid };
       const resourceVersion = object.metadata.resourceVersion ?? '';
-      await ignoreGone(this.#context.resource(kind).delete(nameOf(object), { ...options, resourceVersion }));
+      const deletion = this.#context.resource(kind).delete(nameOf(object), { ...options, resourceVersion });
+      await ignoreConflict(ignoreGone(deletion));
     }
   }
 
   /** What is known of an owner; one that the cache does not have is asked for, since caches run behind. */
   async #stateOf(reference: OwnerReference, namespace: string | undefined): Promise<OwnerState> {
     const kind = this.#graph.kindOf(reference);
-    if (!kind) return 'present'; // not ours to judge
+    // Not ours to judge: an unknown kind, or an owner that would be in some namespace, named from outside of all.
+    if (!kind || (kind.namespaced && !namespace)) return 'present';
     const cached = this.#graph.get(kind, ownerKey(kind, reference, namespace));
     if (cached?.metadata.uid === reference.uid) return isForegroundDeleting(cached) ? 'waiting' : 'present';
     try {
@@ -141,11 +163,18 @@ class GarbageCollector {
     await ignoreGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
   }
 
+  async #unblockOwners({ kind, object }: GraphNode): Promise<void> {
+    const { uid, resourceVersion, ownerReferences = [] } = object.metadata;
+    const unblocked = ownerReferences.map((owner) => ({ ...owner, blockOwnerDeletion: false }));
+    const patch = { metadata: { uid, resourceVersion, ownerReferences: unblocked } };
+    await ignoreGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
+  }
+
   async #removeFinalizer({ kind, object }: GraphNode, finalizer: string): Promise<void> {
     const { uid, resourceVersion, finalizers = [] } = object.metadata;
     const kept = finalizers.filter((f) => f !== finalizer);
     const patch = { metadata: { uid, resourceVersion, finalizers: kept.length > 0 ? kept : null } };
-    await ignoreGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
+    await ignoreConflict(ignoreGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' })));
   }
 }
 
@@ -157,12 +186,28 @@ function nameOf({ metadata: { namespace, name: objectName = '' } }: KubeObject) 
   return namespace ? { namespace, name: objectName } : { name: objectName };
 }
 
-/** Gone already is what was wanted; changed meanwhile means that the change will bring the object back here. */
+/** Whether a dependent cannot go before its owner does, of which it is an owner as well: one of both has to be the first. */
+const waitsFor = (dependent: KubeObject, owner: KubeObject) =>
+  isForegroundDeleting(dependent) && blocks(owner, dependent.metadata.uid ?? '');
+
+const isBlocking = ({ metadata }: KubeObject) =>
+  (metadata.ownerReferences ?? []).some((owner) => owner.blockOwnerDeletion === true);
+
+/** Gone already is what was wanted. */
 async function ignoreGone(work: Promise<unknown>): Promise<void> {
   try {
     await work;
   } catch (err) {
-    if (!isNotFound(err) && !isConflict(err)) throw err;
+    if (!isNotFound(err)) throw err;
+  }
+}
+
+/** Changed meanwhile means that the change will bring the object back here. */
+async function ignoreConflict(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (err) {
+    if (!isConflict(err)) throw err;
   }
 }
 

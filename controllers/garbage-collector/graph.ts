@@ -36,16 +36,24 @@ export interface GraphNode {
   object: KubeObject;
 }
 
+export interface GraphChange {
+  isGone: boolean;
+  ownersBefore: readonly OwnerReference[];
+}
+
 export class OwnerGraph {
   readonly #listers = new Map<Kind, Lister<KubeObject>>();
   readonly #synced: Promise<void>[] = [];
 
-  /** `onChange` is called for every object that comes, changes or goes. */
-  constructor(context: ControllerContext, onChange: (node: GraphNode, isGone: boolean) => void) {
+  /** `onChange` is called for every object that comes, changes or goes, with its owners before and after. */
+  constructor(context: ControllerContext, onChange: (node: GraphNode, change: GraphChange) => void) {
     for (const kind of collectedKinds) {
       const informer = context.informer<KubeObject>(kind, sharedKinds.has(kind.kind) ? {} : { metadataOnly: true });
       informer.addIndex(byOwner, (object) => (object.metadata.ownerReferences ?? []).map((owner) => owner.uid));
-      informer.onChange((object, old) => onChange({ kind, object: (object ?? old)! }, object === undefined));
+      informer.onChange((object, old) => {
+        const ownersBefore = old?.metadata.ownerReferences ?? [];
+        onChange({ kind, object: (object ?? old)! }, { isGone: object === undefined, ownersBefore });
+      });
       this.#listers.set(kind, informer.lister);
       this.#synced.push(informer.synced());
     }

@@ -1,6 +1,7 @@
 // How long a job waits after failures before it makes another pod: ten seconds, doubled by each failure in a row, ten minutes at most.
 // Upstream: backoff_utils.go of pkg/controller/job.
 import type { Pod } from '../../api/core/pod.ts';
+import { podConditionOf } from '../pods/pod-state.ts';
 
 const baseMs = 10_000;
 const maxMs = 600_000;
@@ -13,13 +14,16 @@ export interface FailureRun {
 
 export const noFailures: FailureRun = { count: 0, lastMs: 0 };
 
-/** When the pod's last container ended; else when it was asked to go, else now. */
+/** When the pod's last container ended; else when it was no longer ready, or asked to go; of one that never came so far, when it was made. */
 export function finishedAtMs(pod: Pod, nowMs: number): number {
   const ends = (pod.status?.containerStatuses ?? []).map((c) => Date.parse(c.state?.terminated?.finishedAt ?? ''));
   if (ends.length > 0 && ends.every((ms) => !Number.isNaN(ms))) return Math.max(...ends);
-  const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata;
+  const ready = podConditionOf(pod, 'Ready');
+  if (ready?.status === 'False' && ready.lastTransitionTime) return Date.parse(ready.lastTransitionTime);
+  const { creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata;
   if (deletionTimestamp) return Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000;
-  return nowMs;
+  // Not now, which would never be over.
+  return creationTimestamp ? Date.parse(creationTimestamp) : nowMs;
 }
 
 /** The run after some pods finished. Pure. */

@@ -127,6 +127,12 @@ describe('decideOutcome()', () => {
       pods: [atIndex('a', 0).succeeded().build()],
       want: 'SuccessPolicy',
     },
+    {
+      name: 'enough indexes succeeded, and too many pods failed',
+      job: job({ ...indexed, backoffLimit: 0, successPolicy: { rules: [{ succeededIndexes: '0' }] } }),
+      pods: [atIndex('a', 0).succeeded().build(), atIndex('b', 1).failed().build()],
+      want: 'BackoffLimitExceeded',
+    },
   ];
   for (const { name, job: subject, pods, want } of cases) {
     test(name, () => assert.equal(decideOutcome(subject, tallyPods(subject, pods), testTimeMs)?.reason, want));
@@ -171,7 +177,7 @@ test('back-off doubles with each failure in a row and ends with a success', () =
   const run = nextRun(noFailures, { succeeded: [], failed }, testTimeMs);
   assert.deepEqual([run.count, waitMs(run, testTimeMs)], [2, 15_000]);
   assert.equal(waitMs({ count: 30, lastMs: testTimeMs }, testTimeMs), 600_000);
-  assert.equal(nextRun(run, { succeeded: [pod('c').succeeded().build()], failed: [] }, testTimeMs).count, 0);
+  assert.equal(nextRun(run, { succeeded: [pod('c').age(1).succeeded().build()], failed: [] }, testTimeMs).count, 0);
 });
 
 test('a job ends only when every pod has ended and been counted', () => {

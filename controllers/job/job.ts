@@ -7,8 +7,9 @@ import { type Job, JobKind } from '../../api/batch/job.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
 import { isInvalid, isNotFound } from '../../machinery/errors.ts';
-import { controllerOf, keyOf } from '../../machinery/metadata.ts';
+import { keyOf } from '../../machinery/metadata.ts';
 import { claim } from '../pods/claim.ts';
+import { deletePods } from '../pods/delete-pods.ts';
 import { isNamespaceTerminating, PodControl } from '../pods/pod-control.ts';
 import { watchOwnedPods } from '../pods/pod-watch.ts';
 import { slowStart } from '../pods/slow-start.ts';
@@ -22,26 +23,20 @@ import { countOf, failureCountAnnotation, isTracked, type Tally, tallyPods, trac
 
 const name = 'job-controller';
 const ownName = 'kubernetes.io/job-controller';
-const byJob = 'job';
 const staleRetryMs = 50;
 
-function createDeps(context: ControllerContext, enqueue: (key: string) => void) {
+function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?: number) => void) {
   const jobs = context.informer(JobKind);
-  const pods = context.informer(PodKind);
-  pods.addIndex(byJob, (pod) => {
-    const owner = controllerOf(pod);
-    return owner?.kind === JobKind.kind && isTracked(pod) ? [`${pod.metadata.namespace}/${owner.name}`] : [];
-  });
   const recorder = context.recorder(name);
   const { kind, apiVersion } = JobKind;
   return {
     clock: context.clock,
     owned: watchOwnedPods(context, JobKind, jobs.lister, enqueue),
-    pods: pods.lister,
     podClient: context.resource(PodKind),
     jobClient: context.resource(JobKind),
     control: new PodControl(context, JobKind, name),
-    runs: new Map<string, FailureRun>(),
+    /** By job; another one of its name begins anew. */
+    runs: new Map<string, FailureRun & { uid: string }>(),
     say: (object: Job, type: 'Normal' | 'Warning', reason: string, message: string) =>
       recorder.event({ kind, apiVersion, object }, type, reason, message),
   };
@@ -72,20 +67,12 @@ interface Pass {
   deps: Deps;
 }
 
-/** Ends what still runs. The pods stay tracked, so that they are counted. */
-async function endActive({ job, tally, deps }: Pass): Promise<number> {
-  deps.owned.expectations.expectDeletions(keyOf(job), tally.active.map(keyOf));
-  const results = await Promise.allSettled(
-    tally.active.map((pod) =>
-      deps.control.delete(job, pod).catch((err) => {
-        deps.owned.expectations.deletionObserved(keyOf(job), keyOf(pod));
-        throw err;
-      }),
-    ),
-  );
-  const failed = results.find((r) => r.status === 'rejected');
-  if (failed) throw failed.reason;
-  return 0;
+/** Deletes pods; those that are to be counted stay tracked. */
+async function removePods({ job, deps }: Pass, pods: readonly Pod[], { isCounted }: { isCounted: boolean }) {
+  const { control, owned } = deps;
+  owned.expectations.expectDeletions(keyOf(job), pods.map(keyOf));
+  const prepare = (pod: Pod) => untrack(pod, deps);
+  await deletePods(job, pods, { control, expectations: owned.expectations, ...(isCounted ? {} : { prepare }) });
 }
 
 interface Managed {
@@ -125,12 +112,8 @@ async function managePods(pass: Pass): Promise<Managed> {
   const key = keyOf(job);
   const plan = planPods(job, tally, deps.clock.now());
   if (plan.remove.length > 0) {
-    expectations.expectDeletions(key, plan.remove.map(keyOf));
-    for (const pod of plan.remove) {
-      // Nobody's failure: it is not to be counted.
-      await untrack(pod, deps);
-      await deps.control.delete(job, pod);
-    }
+    // Nobody's failure: they are not to be counted.
+    await removePods(pass, plan.remove, { isCounted: false });
     return { active: tally.active.length - plan.remove.length };
   }
   const waits = plan.create.map((index) => backoffMs(pass, index));
@@ -176,15 +159,19 @@ async function syncPass(pass: Pass, isSettled: boolean): Promise<ReconcileResult
   const nowMs = deps.clock.now();
   const outcome = decideOutcome(job, tally, nowMs);
   let managed: Managed = { active: tally.active.length };
-  if (outcome && isSettled) managed = { active: tally.active.length > 0 ? await endActive(pass) : 0 };
-  else if (isSettled && !job.metadata.deletionTimestamp) managed = await managePods(pass);
+  if (outcome && isSettled) {
+    // What still runs ends as well.
+    if (tally.active.length > 0) await removePods(pass, tally.active, { isCounted: true });
+    managed = { active: 0 };
+  } else if (isSettled && !job.metadata.deletionTimestamp) managed = await managePods(pass);
   const input = { tally, outcome, active: managed.active, nowMs };
   await writeStatus(job, computeStatus(job, input), deps.jobClient.updateStatus);
   // Only now: had the write failed, the same pods would be fresh again.
-  deps.runs.set(key, pass.run);
+  deps.runs.set(key, { ...pass.run, uid: job.metadata.uid ?? '' });
   announce(pass, input);
+  const isEnding = outcome !== undefined || job.metadata.deletionTimestamp !== undefined;
   await untrackAll(
-    tally.release.filter((pod) => mayRelease(pass, outcome !== undefined, pod)),
+    tally.release.filter((pod) => mayRelease(pass, isEnding, pod)),
     deps,
   );
   if (managed.error) throw managed.error;
@@ -199,7 +186,7 @@ async function reconcile(job: Job, deps: Deps): Promise<ReconcileResult | undefi
   const { managedBy, selector } = job.spec;
   if (managedBy !== undefined && managedBy !== ownName) return undefined;
   const { namespace = '', name: jobName = '' } = job.metadata;
-  const isSettled = deps.owned.expectations.satisfied(keyOf(job));
+  const isSettled = deps.owned.isSettled(job);
   const pods = await claim({
     ownerKind: JobKind,
     owner: job,
@@ -214,15 +201,10 @@ async function reconcile(job: Job, deps: Deps): Promise<ReconcileResult | undefi
     return undefined;
   }
   const tally = tallyPods(job, pods);
-  const run = nextRun(deps.runs.get(keyOf(job)) ?? noFailures, tally.fresh, deps.clock.now());
+  const before = deps.runs.get(keyOf(job));
+  const isSame = before?.uid === job.metadata.uid;
+  const run = nextRun(before && isSame ? before : noFailures, tally.fresh, deps.clock.now());
   return syncPass({ job, pods, tally, run, deps }, isSettled);
-}
-
-/** The job is gone: its pods may go as well. */
-async function forget(key: string, deps: Deps): Promise<void> {
-  deps.owned.expectations.forget(key);
-  deps.runs.delete(key);
-  await untrackAll(deps.pods.byIndex(byJob, key), deps);
 }
 
 export const jobController = defineController({
@@ -232,5 +214,8 @@ export const jobController = defineController({
   concurrency: 5,
   deps: createDeps,
   reconcile,
-  forget,
+  forget: (key, { owned, runs }) => {
+    owned.expectations.forget(key);
+    runs.delete(key);
+  },
 });

@@ -30,8 +30,6 @@ export function decideOutcome(job: Job, tally: Tally, nowMs: number): Outcome | 
   }
   const fail = (reason: string, message: string): Outcome => ({ type: 'FailureTarget', reason, message });
   if (tally.failJob) return fail('PodFailurePolicy', tally.failJob);
-  const success = decideSuccessPolicy(job, tally);
-  if (success) return success;
   if (exceedsBackoffLimit(job, tally)) {
     return fail('BackoffLimitExceeded', 'Job has reached the specified backoff limit');
   }
@@ -40,6 +38,9 @@ export function decideOutcome(job: Job, tally: Tally, nowMs: number): Outcome | 
   }
   const indexFailure = decideFailedIndexes(job, tally);
   if (indexFailure) return fail(...indexFailure);
+  // What fails it comes before what lets it succeed.
+  const success = decideSuccessPolicy(job, tally);
+  if (success) return success;
   return isComplete(job, tally)
     ? { type: 'SuccessCriteriaMet', reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' }
     : undefined;

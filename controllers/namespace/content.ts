@@ -53,11 +53,12 @@ export async function deleteContent(context: ControllerContext, namespace: strin
   return remaining;
 }
 
-/** Deletes the objects of one kind; returns those that stay for now. */
+/** Deletes the objects of one kind; returns those that stay for now. Throws the first failure once each has been tried. */
 async function deleteAll(context: ControllerContext, kind: Kind, namespace: string): Promise<KubeObject[]> {
   const client = context.resource(kind);
   const { items } = await client.list({ namespace });
   const waiting = items.filter((object) => !object.metadata.deletionTimestamp);
+  const failures: unknown[] = [];
   for (const { metadata } of waiting) {
     try {
       await client.delete(
@@ -65,9 +66,10 @@ async function deleteAll(context: ControllerContext, kind: Kind, namespace: stri
         { propagationPolicy: 'Background', ...(metadata.uid ? { uid: metadata.uid } : {}) },
       );
     } catch (err) {
-      if (!isNotFound(err)) throw err; // somebody else was faster
+      if (!isNotFound(err)) failures.push(err); // somebody else was faster
     }
   }
+  if (failures.length > 0) throw failures[0];
   return items.length === 0 ? [] : (await client.list({ namespace })).items;
 }
 

@@ -1,5 +1,5 @@
 // Empties a namespace that is being deleted, then lets it go. Upstream: pkg/controller/namespace.
-import { NamespaceKind } from '../../api/core/namespace.ts';
+import { type Namespace, NamespaceKind } from '../../api/core/namespace.ts';
 import { defineController } from '../../client/controller.ts';
 import { isNotFound } from '../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../machinery/json.ts';
@@ -15,17 +15,23 @@ export function nextLookMs(graceSeconds: number): number {
   return Math.min(maxRetryMs, Math.max(retryMs, (graceSeconds * 1000) / 2));
 }
 
+/** Whether the namespace goes once we have emptied it. */
+const awaitsContent = ({ metadata, spec }: Namespace) =>
+  metadata.deletionTimestamp !== undefined && spec.finalizers?.includes(finalizer) === true;
+
 export const namespaceController = defineController({
   name: 'namespace-controller',
   kind: NamespaceKind,
   concurrency: 5,
   deps: (context) => ({ context, namespaces: context.resource(NamespaceKind) }),
   async reconcile(cached, { context, namespaces }) {
-    const { name = '', deletionTimestamp } = cached.metadata;
-    if (!deletionTimestamp || !cached.spec.finalizers?.includes(finalizer)) return undefined;
+    const { name = '', uid } = cached.metadata;
+    if (!awaitsContent(cached)) return undefined;
     try {
-      const remaining = await deleteContent(context, name);
+      // The cache may run behind, and what is in another namespace of the name is not ours to delete.
       const namespace = await namespaces.get({ name });
+      if (namespace.metadata.uid !== uid || !awaitsContent(namespace)) return undefined;
+      const remaining = await deleteContent(context, name);
       const status = cloneJson(namespace.status ?? {});
       status.conditions = computeConditions(status.conditions, remaining, context.clock.now());
       const current = jsonEqual(status, namespace.status)

@@ -7,6 +7,7 @@ import { type Lease, LeaseKind } from '../../api/coordination/lease.ts';
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
+import { TransportError } from '../../client/transport.ts';
 import { isNotFound } from '../../machinery/errors.ts';
 import { isReady } from '../pods/pod-state.ts';
 import { timestamp } from '../status.ts';
@@ -16,11 +17,13 @@ const name = 'node-controller';
 const leaseNamespace = 'kube-node-lease';
 export const byNode = 'node';
 
-/** What is remembered of a node. Times are of our own clock: nodes' clocks may differ. */
+/** What is remembered of a node. */
 interface Watch {
   heartbeat: string;
+  /** By our own clock, since nodes' clocks may differ, and the one that stands still while the machine sleeps, as nodes do. */
   heardAtMs: number;
-  wasReady: boolean;
+  /** Unknown at first: whoever watched before may have told of it and not come to its pods. */
+  wasReady: boolean | undefined;
 }
 
 function createDeps(context: ControllerContext) {
@@ -50,8 +53,7 @@ function listen(node: Node, lease: Lease | undefined, deps: Deps): Watch {
   if (before && before.heartbeat === heartbeat) return before;
   if (!before)
     deps.sayNode(node, 'RegisteredNode', `Node ${nodeName} event: Registered Node ${nodeName} in Controller`);
-  const wasReady = before ? before.wasReady : readinessOf(node) === 'True';
-  const watch = { heartbeat, heardAtMs: deps.clock.now(), wasReady };
+  const watch = { heartbeat, heardAtMs: deps.clock.monotonicMs(), wasReady: before?.wasReady };
   deps.watches.set(nodeName, watch);
   return watch;
 }
@@ -75,25 +77,32 @@ async function markPodsNotReady(node: Node, deps: Deps): Promise<void> {
   );
 }
 
+/** Says that a node is silent. */
+async function writeSilence(node: Node, watch: Watch, { nodeClient, clock }: Deps): Promise<boolean> {
+  const conditions = silentConditions(node, clock.now());
+  if (!conditions) return false;
+  try {
+    await nodeClient.updateStatus({ ...node, status: { ...node.status, conditions } as Node['status'] });
+  } catch (err) {
+    // Without a server no node can be heard: each has its time again.
+    if (err instanceof TransportError) watch.heardAtMs = clock.monotonicMs();
+    throw err;
+  }
+  return true;
+}
+
 async function reconcile(node: Node, deps: Deps): Promise<ReconcileResult | undefined> {
   const nodeName = node.metadata.name ?? '';
-  const nowMs = deps.clock.now();
   const watch = listen(node, deps.leases.get(`${leaseNamespace}/${nodeName}`), deps);
-  const leftMs = watch.heardAtMs + (readinessOf(node) ? graceMs : startupGraceMs) - nowMs;
-  if (leftMs <= 0) {
-    const conditions = silentConditions(node, nowMs);
-    if (conditions) {
-      await deps.nodeClient.updateStatus({ ...node, status: { ...node.status, conditions } as Node['status'] });
-      return undefined;
-    }
-  }
+  const leftMs = watch.heardAtMs + (readinessOf(node) ? graceMs : startupGraceMs) - deps.clock.monotonicMs();
+  if (leftMs <= 0 && (await writeSilence(node, watch, deps))) return undefined;
   const isNodeReady = readinessOf(node) === 'True';
-  if (watch.wasReady && !isNodeReady) {
-    deps.sayNode(node, 'NodeNotReady', `Node ${nodeName} status is now: NodeNotReady`);
+  if (!isNodeReady && watch.wasReady !== false) {
+    if (watch.wasReady) deps.sayNode(node, 'NodeNotReady', `Node ${nodeName} status is now: NodeNotReady`);
     await markPodsNotReady(node, deps);
   }
   watch.wasReady = isNodeReady;
-  const taints = planTaints(node, nowMs);
+  const taints = planTaints(node, deps.clock.now());
   if (taints) {
     const { resourceVersion } = node.metadata;
     const patch = { metadata: { resourceVersion }, spec: { taints: taints.length > 0 ? taints : null } };

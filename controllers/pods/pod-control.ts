@@ -68,14 +68,15 @@ export class PodControl {
     }
   }
 
-  /** Deletes a pod; one that is gone already is as good. */
-  async delete(owner: KubeObject, pod: Pod): Promise<void> {
+  /** Deletes a pod. False when it was gone already, which is as good. */
+  async delete(owner: KubeObject, pod: Pod): Promise<boolean> {
     const { namespace = '', name = '', uid } = pod.metadata;
     try {
       await this.#pods.delete({ namespace, name }, uid ? { uid } : {});
       this.#say(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
+      return true;
     } catch (err) {
-      if (isNotFound(err)) return;
+      if (isNotFound(err)) return false;
       this.#say(owner, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(err)}`);
       throw err;
     }

@@ -13,6 +13,8 @@ export const byController = 'controller';
 export interface OwnedPods {
   pods: Lister<Pod>;
   expectations: Expectations;
+  /** Whether everything expected of the owner's pods has been seen. If not, the owner comes back when it is given up, should nothing bring it before. */
+  isSettled(owner: KubeObject): boolean;
   /** Pods of the namespace that the owner controls or could adopt. */
   candidates(owner: KubeObject): Pod[];
 }
@@ -22,7 +24,7 @@ export function watchOwnedPods(
   context: ControllerContext,
   ownerKind: Kind,
   owners: Lister<KubeObject>,
-  enqueue: (key: string) => void,
+  enqueue: (key: string, afterMs?: number) => void,
 ): OwnedPods {
   const informer = context.informer(PodKind);
   const expectations = new Expectations(context.clock);
@@ -47,6 +49,11 @@ export function watchOwnedPods(
   return {
     pods: informer.lister,
     expectations,
+    isSettled: (owner) => {
+      const leftMs = expectations.leftMs(keyOf(owner));
+      if (leftMs > 0) enqueue(keyOf(owner), leftMs);
+      return leftMs === 0;
+    },
     candidates: ({ metadata: { uid = '', namespace = '' } }) => [
       ...informer.lister.byIndex(byController, uid),
       ...informer.lister.byIndex(byController, `orphan ${namespace}`),

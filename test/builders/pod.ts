@@ -53,7 +53,8 @@ export class PodBuilder {
 
   ownedBy(owner: { metadata: { name?: string; uid?: string } }, kind = 'ReplicaSet'): this {
     const { name = '', uid = '' } = owner.metadata;
-    const reference: OwnerReference = { apiVersion: 'apps/v1', kind, name, uid, controller: true };
+    const apiVersion = kind === 'Job' ? 'batch/v1' : 'apps/v1';
+    const reference: OwnerReference = { apiVersion, kind, name, uid, controller: true };
     this.#pod.metadata.ownerReferences = [reference];
     return this;
   }
@@ -106,6 +107,12 @@ export class PodBuilder {
     };
     this.#pod.status = { ...this.#pod.status, phase: 'Failed' };
     this.#pod.status.containerStatuses = [this.#status({ state: { terminated } })];
+    return this;
+  }
+
+  /** Failed without a container having run, as when its node refuses it. */
+  rejected(): this {
+    this.#pod.status = { ...this.#pod.status, phase: 'Failed', reason: 'OutOfcpu' };
     return this;
   }
 

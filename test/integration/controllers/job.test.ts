@@ -126,6 +126,22 @@ describe('job controller', () => {
     );
   });
 
+  test('a pod that its job left behind, or a job replaced at once, can be deleted', async () => {
+    await run('orphan', { template: template('runs') });
+    const running = await cluster.until(`${core}/orphan/pods`, ({ items }) => items[0]?.status.phase === 'Running');
+    await cluster.delete(`${batch}/orphan/jobs/j`, { propagationPolicy: 'Orphan' });
+    await cluster.untilGone(`${batch}/orphan/jobs/j`);
+    await cluster.delete(`${core}/orphan/pods/${running.items[0].metadata.name}`);
+    await cluster.until(`${core}/orphan/pods`, ({ items }) => items.length === 0);
+
+    await run('replaced', { template: template('runs'), parallelism: 3, completions: 3 });
+    await cluster.until(`${core}/replaced/pods`, ({ items }) => items.length > 0);
+    await cluster.delete(`${batch}/replaced/jobs/j`, { propagationPolicy: 'Background' });
+    await cluster.post(`${batch}/replaced/jobs`, job({ template: template('ok') }));
+    await finish('replaced');
+    await cluster.until(`${core}/replaced/pods`, ({ items }) => items.length === 1);
+  });
+
   test('suspend and resume', async () => {
     await run('suspend', { template: template('runs') });
     await cluster.until(`${batch}/suspend/jobs/j`, (j) => j.status?.ready === 1);
