@@ -7,6 +7,7 @@ import { type FieldError, invalid, notSupported } from '../../machinery/field-er
 import { isObject } from '../../machinery/json.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { type DeleteOptions, deleteObject } from '../registry/delete.ts';
+import { isTrue } from '../request-info.ts';
 import { parseBody } from './body.ts';
 import { type Answer, type ApiRequest, successStatus } from './exchange.ts';
 import { listObjects } from './list.ts';
@@ -26,7 +27,7 @@ function readDeleteOptions(request: ApiRequest): DeleteOptions & { dryRun: boole
   const policy = query.get('propagationPolicy');
   if (policy !== null && request.body.length === 0) options.propagationPolicy = policy;
   const orphan = query.get('orphanDependents');
-  if (orphan !== null && request.body.length === 0) options.orphanDependents = orphan === 'true';
+  if (orphan !== null && request.body.length === 0) options.orphanDependents = isTrue(orphan);
   checkDeleteOptions(options);
   const dryRun = (options.dryRun?.length ?? 0) > 0 || readWriteOptions(request, 'DeleteOptions').dryRun;
   return { ...options, dryRun };

@@ -43,7 +43,7 @@ export async function openWatch(context: ApiContext, request: ApiRequest): Promi
   const version = query.get('resourceVersion') ?? '';
   const match = query.get('resourceVersionMatch') ?? '';
   const initial = query.get('sendInitialEvents');
-  const bookmarks = isTrueValue(query.get('allowWatchBookmarks'));
+  const bookmarks = isTrue(query.get('allowWatchBookmarks'));
   checkInitialEvents({ initial, match, bookmarks });
   const revision = parseRevision(version);
   if (version === '') await context.store.cache.waitConsistent();
@@ -62,8 +62,6 @@ export async function openWatch(context: ApiContext, request: ApiRequest): Promi
     timeoutMs: timeout > 0 ? timeout * 1000 : spread,
   };
 }
-
-const isTrueValue = (text: string | null) => text === 'true' || text === '1';
 
 function nameSelection(selection: Selection, name: string): Selection {
   const { matches } = selection;
