@@ -64,9 +64,10 @@ const nodeBackend: Resolver = async (context, request) => {
   return { ...context.kubelets.addressOf(name), tls: true, kubelet: true };
 };
 
+/** What follows the subresource, as the client wrote it. */
 function targetPath(request: ApiRequest): string {
   const query = request.query.toString();
-  return `/${request.info.rest}${query ? `?${query}` : ''}`;
+  return `${request.info.rest || '/'}${query ? `?${query}` : ''}`;
 }
 
 const hopHeaders = new Set([
@@ -125,8 +126,7 @@ function proxySubresource(resource: string, resolve: Resolver): Subresource {
       return relay(context, request, front, await resolve(context, request));
     },
     async upgrade(context, request): Promise<UpgradeTarget> {
-      const { host, port, tls } = await resolve(context, request);
-      return { host, port, tls, path: targetPath(request) };
+      return { ...(await resolve(context, request)), path: targetPath(request) };
     },
   };
 }
