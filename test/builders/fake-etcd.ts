@@ -22,6 +22,7 @@ export class FakeEtcd implements Etcd {
   #compacted = 0;
   #watches = new Set<Watch>();
   #clusterId = 'one';
+  #held: EtcdEvent[] | undefined;
   /** While true every call fails, as with a server that is gone. */
   unavailable = false;
   /** Calls so far, by name. */
@@ -84,12 +85,29 @@ export class FakeEtcd implements Etcd {
     const event: EtcdEvent = { type, key, value: value ?? Buffer.alloc(0), modRevision, isCreate: !current };
     this.#history.push(event);
     // Watchers hear of it later, as over a connection.
-    queueMicrotask(() => {
-      for (const watch of this.#watches) {
-        if (modRevision >= watch.startRevision) watch.handlers.onEvents([event], modRevision);
-      }
-    });
+    queueMicrotask(() => this.#tell(event));
     return { done: true, revision: modRevision };
+  }
+
+  #tell(event: EtcdEvent): void {
+    if (this.#held) {
+      this.#held.push(event);
+      return;
+    }
+    for (const watch of this.#watches) {
+      if (event.modRevision >= watch.startRevision) watch.handlers.onEvents([event], event.modRevision);
+    }
+  }
+
+  /** Watchers hear nothing from now on, as over a slow connection, until `catchUp`. */
+  lag(): void {
+    this.#held ??= [];
+  }
+
+  catchUp(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const event of held) this.#tell(event);
   }
 
   async compact(revision: number): Promise<void> {
