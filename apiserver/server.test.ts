@@ -116,6 +116,13 @@ describe('authorization', () => {
   });
 });
 
+test('what cannot be answered in the form asked for is not carried out', async () => {
+  const { api, send } = await startServer();
+  const made = await send('POST', configMaps, { body: { metadata: { name: 'a' } }, headers: { accept: 'text/csv' } });
+  assert.equal(made.code, 406);
+  await assert.rejects(api.send('GET', `${configMaps}/a`), { code: 404 });
+});
+
 test('a pod is bound by a Binding of its namespace, as by its own', async () => {
   const { api, send } = await startServer();
   const body = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };

@@ -31,6 +31,7 @@ import { negotiate } from './http/negotiate.ts';
 import { renderAnswer } from './http/render.ts';
 import type { IncludeObject } from './http/table.ts';
 import { forwardUpgrade, refuseUpgrade } from './http/upgrade.ts';
+import { warningHeaders } from './http/warnings.ts';
 import { serveWatch } from './http/watch-response.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { RequestMetrics } from './request-metrics.ts';
@@ -188,6 +189,8 @@ export class ApiServer {
   async #dispatch(request: ApiRequest, front: FrontRequest): Promise<Answer | undefined> {
     const { kind, info } = request;
     const isStatus = info.subresource === 'status' && kind.subresources.status;
+    // A form that nobody writes is refused before anything is carried out.
+    if (info.subresource === '' || isStatus) negotiate(one(front.headers.accept));
     if (info.subresource !== '' && !isStatus) return this.#subresource(request, front);
     const review = this.#parts.reviews[`${kind.group}/${kind.plural}`];
     if (review && info.verb === 'create') return review(this.#context, request);
@@ -222,7 +225,7 @@ export class ApiServer {
       include: (request.query.get('includeObject') ?? 'Metadata') as IncludeObject,
       nowMs: this.#context.clock.now(),
     });
-    const warnings = (answer.warnings ?? []).map((w) => `299 - ${JSON.stringify(w)}`);
+    const warnings = warningHeaders(answer.warnings ?? []);
     return compress(front, {
       code: rendered.code,
       headers: { 'content-type': rendered.contentType, ...(warnings.length > 0 ? { warning: warnings } : {}) },

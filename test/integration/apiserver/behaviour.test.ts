@@ -241,6 +241,17 @@ describe('writes', () => {
     assert.deepEqual([answer.status, answer.body.data], [201, { a: 'yes', b: 'x\n' }]);
   });
 
+  test('an unknown field in any script is warned of, and the write stands', async () => {
+    const answer = await api.request('POST', configMaps('default'), {
+      body: { metadata: { name: 'warned' }, größe日本: 1 },
+    });
+    assert.equal(answer.status, 201, JSON.stringify(answer.body));
+    assert.equal(
+      Buffer.from(String(answer.headers.warning), 'latin1').toString(),
+      '299 - "unknown field \\"größe日本\\""',
+    );
+  });
+
   test('a key called __proto__ is data like any other', async () => {
     const body = '{"metadata":{"name":"proto"},"data":{"__proto__":"x","constructor":"y"}}';
     const answer = await api.request('POST', configMaps('default'), { body });
