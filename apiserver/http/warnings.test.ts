@@ -15,7 +15,9 @@ test('any text makes a header, in UTF-8', () => {
   for (const text of ['größe 日本', 'a\r\nb\u0000\u007f\u0085', '\ud800']) {
     const [header = ''] = warningHeaders([text]);
     validateHeaderValue('warning', header);
-    const shown = Buffer.from(text).toString().replace(/\p{Cc}/gu, ' ');
+    const shown = Buffer.from(text)
+      .toString()
+      .replace(/\p{Cc}/gu, ' ');
     assert.equal(Buffer.from(header, 'latin1').toString(), `299 - "${shown}"`);
   }
 });

@@ -129,7 +129,8 @@ export const logSubresource: Subresource = {
     response.writeHead(200, { 'content-type': one(upstream.headers['content-type']) ?? 'text/plain' });
     response.flushHeaders?.();
     upstream.pipe(response);
-    upstream.on('error', () => response.end());
+    // A log that broke off must not look like a whole one.
+    upstream.on('error', () => response.destroy());
     return undefined;
   },
 };
