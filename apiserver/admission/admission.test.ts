@@ -119,6 +119,14 @@ describe('address ranges', () => {
 });
 
 describe('pods', () => {
+  test('without containers are refused for that, whatever would have been added to them', async () => {
+    const api = await startMemoryApi();
+    for (const spec of [{ containers: undefined }, { containers: null }, undefined]) {
+      const made = api.send('POST', pods, { body: { metadata: { name: 'p' }, spec } });
+      assert.match(await refusal(made), /^422 .*spec\.containers: Required value/);
+    }
+  });
+
   test('get their service account, its token in every container that has nothing there, and its pull secrets', async () => {
     const api = await startMemoryApi();
     await api.send('POST', '/api/v1/namespaces/default/serviceaccounts', {
