@@ -2,14 +2,14 @@
 // meanwhile. Server-side apply has not come yet and is refused.
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
-import { cloneJson, isObject } from '../../machinery/json.ts';
+import { cloneJson, isDeeperThan, isObject } from '../../machinery/json.ts';
 import { applyMergePatch } from '../../machinery/merge-patch.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { applyStrategicMerge, PatchError } from '../../machinery/strategic-merge.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import { toVersion } from '../storage/stored-object.ts';
-import { baseType, readYaml } from './body.ts';
+import { baseType, maxDepth, readYaml } from './body.ts';
 import { decodeObject } from './decode-object.ts';
 import type { Answer, ApiRequest } from './exchange.ts';
 import { readWriteOptions } from './options.ts';
@@ -52,6 +52,7 @@ export function readPatch(request: ApiRequest): Patcher {
 }
 
 function readPatchText(text: string): unknown {
+  if (isDeeperThan(text, maxDepth)) throw badRequestError('error decoding patch: exceeded max depth');
   try {
     return JSON.parse(text);
   } catch (err) {
