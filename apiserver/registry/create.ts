@@ -5,6 +5,7 @@ import type { Kind } from '../../machinery/kind.ts';
 import { recordUpdate } from '../../machinery/managed-fields.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { AdmissionRequest } from '../admission/plugin.ts';
+import { EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject, storageKey } from '../storage/stored-object.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
@@ -80,6 +81,9 @@ async function createOnce(
     const stored = await context.store.create(kind, draft);
     isStored = true;
     return stored;
+  } catch (err) {
+    isStored = err instanceof EtcdUnavailableError;
+    throw err;
   } finally {
     for (const end of ends) end(isStored);
   }

@@ -109,7 +109,8 @@ async function tryUpdate(
     return result;
   } catch (err) {
     // Where etcd did not answer the write may have happened: to try again could do it twice.
-    if (fresh || err instanceof EtcdUnavailableError) throw err;
+    isStored = err instanceof EtcdUnavailableError;
+    if (fresh || isStored) throw err;
     // It may only be wrong against what the cache had.
     const again = await reread();
     if (!again.done && again.current?.revision !== current.revision) return again;
