@@ -11,6 +11,7 @@ import { isTrue } from '../request-info.ts';
 import { parseBody } from './body.ts';
 import { type Answer, type ApiRequest, successStatus } from './exchange.ts';
 import { listObjects } from './list.ts';
+import { parseInteger } from './list-options.ts';
 import { readWriteOptions } from './options.ts';
 
 interface AskedOptions extends DeleteOptions {
@@ -47,12 +48,6 @@ function readQuery(query: URLSearchParams): AskedOptions {
   const orphan = query.get('orphanDependents');
   if (orphan !== null) options.orphanDependents = isTrue(orphan);
   return options;
-}
-
-function parseInteger(text: string): number {
-  if (!/^[+-]?\d{1,15}$/.test(text))
-    throw badRequestError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-  return Number(text);
 }
 
 function checkDeleteOptions(options: AskedOptions): void {
