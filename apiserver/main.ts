@@ -163,7 +163,7 @@ async function start(options: Options, component: ComponentContext) {
     clientCa: readFileSync(options['client-ca-file']),
   };
   const front = await serveFront(
-    { tls, addresses: options['bind-address'], port: options['secure-port'] },
+    { clock, tls, addresses: options['bind-address'], port: options['secure-port'] },
     {
       request: (request) => server.request(request),
       upgrade: (message, socket, head) => server.upgrade(message, socket, head),
@@ -184,8 +184,8 @@ async function start(options: Options, component: ComponentContext) {
     async stop() {
       notReady = 'stopping';
       stopCompactor();
-      cache.close();
       await front.close();
+      cache.close();
       etcd.close();
     },
   };
