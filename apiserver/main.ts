@@ -20,6 +20,7 @@ import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
 import { startCompactor } from './storage/compactor.ts';
 import { EtcdClient } from './storage/etcd.ts';
+import { startEventExpiry } from './storage/event-expiry.ts';
 import { ObjectStore } from './storage/object-store.ts';
 import { keyPrefixOf } from './storage/stored-object.ts';
 import { WatchCache } from './storage/watch-cache.ts';
@@ -179,11 +180,13 @@ async function start(options: Options, component: ComponentContext) {
   });
   notReady = null;
   const stopCompactor = startCompactor(etcd, cache, { clock, log });
+  const stopEventExpiry = startEventExpiry(context.store, kinds.kind('', 'Event'), { clock, log });
   return {
     notReady: () => notReady,
     async stop() {
       notReady = 'stopping';
       stopCompactor();
+      stopEventExpiry();
       await front.close();
       cache.close();
       etcd.close();
