@@ -52,6 +52,7 @@ const maxStreamsPerSession = 100;
 const neverMs = 2 ** 31 - 1;
 // How long requests under way may still take when the server ends.
 const drainMs = 5_000;
+const keepAliveMs = 30_000;
 
 /** Listens on every address. Rejects when one of them cannot be had. */
 export async function serveFront(options: FrontOptions, handlers: FrontHandlers): Promise<Front> {
@@ -80,6 +81,8 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
   const sockets = new Set<TLSSocket>();
   app.server.on('secureConnection', (socket: TLSSocket) => {
     sockets.add(socket);
+    // A client that is gone without a word would keep its watches.
+    socket.setKeepAlive(true, keepAliveMs);
     socket.on('close', () => sockets.delete(socket));
   });
   const sessions = new Set<ServerHttp2Session>();
