@@ -6,10 +6,13 @@ import {
   type EtcdEntry,
   type EtcdEvent,
   type EtcdPage,
+  EtcdTooLargeError,
   EtcdUnavailableError,
   type EtcdWatchHandlers,
   type SwapResult,
 } from '../../apiserver/storage/etcd.ts';
+
+const maxBytes = 1.5 * 1024 * 1024;
 
 interface Watch {
   startRevision: number;
@@ -78,6 +81,7 @@ export class FakeEtcd implements Etcd {
 
   async #swap(key: string, expected: number, value: Buffer | undefined): Promise<SwapResult> {
     this.#count('swap');
+    if ((value?.length ?? 0) > maxBytes) throw new EtcdTooLargeError();
     const current = this.#stateAt(this.revision).get(key);
     if ((current?.modRevision ?? 0) !== expected) return { done: false, current };
     const modRevision = this.revision + 1;
