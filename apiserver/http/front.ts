@@ -6,7 +6,7 @@ import type { Http2ServerRequest, ServerHttp2Session } from 'node:http2';
 import { createServer, type Server as NetServer } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import fastify from 'fastify';
+import fastify, { type FastifyError, type FastifyReply } from 'fastify';
 import type { Clock } from '../../machinery/clock.ts';
 
 export interface FrontRequest {
@@ -74,6 +74,7 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
     onProtoPoisoning: 'ignore',
     onConstructorPoisoning: 'ignore',
     exposeHeadRoutes: false,
+    frameworkErrors: (err, _request, reply) => sendStatus(err, reply as unknown as FastifyReply),
     forceCloseConnections: true,
   });
   app.removeAllContentTypeParsers();
@@ -91,17 +92,7 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
     session.on('close', () => sessions.delete(session));
     session.on('error', () => session.destroy());
   });
-  app.setErrorHandler((err: Error & { statusCode?: number; code?: string }, _request, reply) => {
-    const code = err.statusCode ?? 500;
-    const { message } = err;
-    const reason = code === 413 ? 'RequestEntityTooLarge' : code === 400 ? 'BadRequest' : 'InternalError';
-    void reply
-      .code(code)
-      .header('content-type', 'application/json')
-      .send(
-        JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code }),
-      );
-  });
+  app.setErrorHandler((err: FastifyError, _request, reply) => sendStatus(err, reply as unknown as FastifyReply));
   const underWay = new UnderWay(options.clock);
   app.all('/*', async (request, reply) => {
     const raw = request.raw as unknown as IncomingMessage & Http2ServerRequest;
@@ -134,6 +125,17 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
       await app.close();
     },
   };
+}
+
+/** What fastify refuses by itself - a URL that cannot be decoded, a body that is too large - as a Status. */
+function sendStatus(err: FastifyError, reply: FastifyReply): void {
+  const code = err.statusCode ?? 500;
+  const { message } = err;
+  const reason = code === 413 ? 'RequestEntityTooLarge' : code === 400 ? 'BadRequest' : 'InternalError';
+  void reply
+    .code(code)
+    .header('content-type', 'application/json')
+    .send(JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code }));
 }
 
 /** The requests that are owed an answer; streams are not. */

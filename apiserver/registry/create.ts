@@ -70,12 +70,13 @@ async function createOnce(
     prepareCreate(kind, draft, { nowMs, random: context.random });
     checkCreate(kind, draft);
     delete draft.metadata.managedFields;
-    draft.metadata.managedFields = recordUpdate(kind.storage.schema, undefined, draft, {
+    const fields = recordUpdate(kind.storage.schema, undefined, draft, {
       manager: options.fieldManager,
       apiVersion: options.apiVersion,
       subresource: '',
       time: timestamp(nowMs),
     });
+    if (fields.length > 0) draft.metadata.managedFields = fields;
     await context.admission.validate(request);
     if (options.dryRun) return dryRun(context, kind, draft);
     const stored = await context.store.create(kind, draft);

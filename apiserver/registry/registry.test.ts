@@ -42,6 +42,12 @@ describe('create', () => {
     assert.equal(metadata.resourceVersion, String(api.etcd.revision));
   });
 
+  test('an object in which nobody set anything has no managed fields', async () => {
+    const api = await startMemoryApi();
+    const { metadata } = await api.send('POST', configMaps, { body: { metadata: { name: 'a' } } });
+    assert.equal('managedFields' in metadata, false);
+  });
+
   test('a status that was sent is not kept, and generations begin at 1', async () => {
     const api = await startMemoryApi();
     const made = await api.send('POST', deployments, { body: { ...deployment('d'), status: { replicas: 9 } } });
