@@ -16,13 +16,19 @@ const configMaps = '/api/v1/namespaces/default/configmaps';
 interface Asked {
   body?: object;
   user?: string;
+  /** False: the certificate is of another authority. */
+  isTrusted?: boolean;
   headers?: Record<string, string>;
 }
 
 async function startServer() {
   const api = await startMemoryApi();
   const counted: RequestInfo[] = [];
-  const context = { ...api.context, authorizer: api.authorizer } as unknown as SubresourceContext;
+  const tokens = {
+    authenticate: async (token: string) =>
+      token === 'good' ? { user: { username: 'bearer', groups: [] } } : undefined,
+  };
+  const context = { ...api.context, authorizer: api.authorizer, tokens } as unknown as SubresourceContext;
   const server = new ApiServer({
     context,
     subresources,
@@ -35,9 +41,13 @@ async function startServer() {
       },
     },
   });
-  const send = async (method: string, url: string, { body, user = 'admin', headers = {} }: Asked = {}) => {
+  const send = async (
+    method: string,
+    url: string,
+    { body, user = 'admin', isTrusted = true, headers = {} }: Asked = {},
+  ) => {
     const O = user === 'admin' ? 'system:masters' : undefined;
-    const socket = { authorized: true, getPeerCertificate: () => ({ subject: { CN: user, O } }) };
+    const socket = { authorized: isTrusted, getPeerCertificate: () => ({ subject: { CN: user, O } }) };
     const response = await server.request({
       method,
       url,
@@ -93,6 +103,15 @@ describe('a verb and its path', () => {
     const made = await send('POST', `${configMaps}/mine`, { user: 'joe', body: { metadata: { name: 'other' } } });
     assert.equal(made.code, 405);
   });
+});
+
+test('a certificate of another authority proves nothing, and a token does not need one', async () => {
+  const { send } = await startServer();
+  const code = async (headers: Record<string, string>) =>
+    (await send('GET', '/livez', { isTrusted: false, headers })).code;
+  assert.equal(await code({}), 401);
+  assert.equal(await code({ authorization: 'Bearer good' }), 200);
+  assert.equal(await code({ authorization: 'Bearer bad' }), 401);
 });
 
 describe('authorization', () => {
