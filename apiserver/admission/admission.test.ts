@@ -196,7 +196,10 @@ describe('pods', () => {
     const api = await startMemoryApi();
     const create = (name: string, spec?: object) => api.send('POST', pods, { body: pod(name, spec) });
     assert.deepEqual((await create('none')).spec.priority, 0);
+    api.etcd.lag();
     await api.send('POST', classes, { body: { metadata: { name: 'high' }, value: 1000, preemptionPolicy: 'Never' } });
+    assert.equal((await create('soon', { priorityClassName: 'high' })).spec.priority, 1000);
+    api.etcd.catchUp();
     await api.send('POST', classes, { body: { metadata: { name: 'usual' }, value: 5, globalDefault: true } });
     await api.context.store.cache.waitConsistent();
     const high = (await create('high', { priorityClassName: 'high' })).spec;
@@ -231,6 +234,18 @@ describe('namespaces', () => {
     const create = (namespace: string) =>
       api.send('POST', `/api/v1/namespaces/${namespace}/configmaps`, { body: { metadata: { name: 'a' } } });
     assert.equal(await refusal(create('no')), '404 namespaces "no" not found');
+    // The cache knows only the one before it.
+    const again = { body: { metadata: { name: 'again' } } };
+    await api.send('POST', '/api/v1/namespaces', again);
+    await api.send('DELETE', '/api/v1/namespaces/again');
+    await api.context.store.cache.waitConsistent();
+    api.etcd.lag();
+    const { kinds, store } = api.context;
+    const going = await store.read(kinds.kind('', 'Namespace'), '', 'again');
+    await store.remove(going!);
+    await api.send('POST', '/api/v1/namespaces', again);
+    await create('again');
+    api.etcd.catchUp();
     await api.send('POST', '/api/v1/namespaces', { body: { metadata: { name: 'n' } } });
     await create('n');
     await api.send('DELETE', '/api/v1/namespaces/n');
