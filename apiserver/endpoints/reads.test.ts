@@ -63,7 +63,7 @@ describe('lists', () => {
     await api.send('POST', configMaps, { body: { metadata: { name: 'cc' } } });
     await api.send('DELETE', `${configMaps}/d`);
     const second = await list(api, `limit=2&continue=${first.continue}`);
-    assert.deepEqual([names(second), second.revision], ['cd', first.revision]);
+    assert.deepEqual([names(second), second.revision, second.remaining], ['cd', first.revision, 1]);
     const third = await list(api, `limit=2&continue=${second.continue}`);
     assert.deepEqual([names(third), third.continue], ['e', undefined]);
   });
