@@ -20,6 +20,7 @@ import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
 import { startCompactor } from './storage/compactor.ts';
 import { EtcdClient } from './storage/etcd.ts';
+import { startEventExpiry } from './storage/event-expiry.ts';
 import { ObjectStore } from './storage/object-store.ts';
 import { keyPrefixOf } from './storage/stored-object.ts';
 import { WatchCache } from './storage/watch-cache.ts';
@@ -163,7 +164,7 @@ async function start(options: Options, component: ComponentContext) {
     clientCa: readFileSync(options['client-ca-file']),
   };
   const front = await serveFront(
-    { tls, addresses: options['bind-address'], port: options['secure-port'] },
+    { clock, tls, addresses: options['bind-address'], port: options['secure-port'] },
     {
       request: (request) => server.request(request),
       upgrade: (message, socket, head) => server.upgrade(message, socket, head),
@@ -179,13 +180,15 @@ async function start(options: Options, component: ComponentContext) {
   });
   notReady = null;
   const stopCompactor = startCompactor(etcd, cache, { clock, log });
+  const stopEventExpiry = startEventExpiry(context.store, kinds.kind('', 'Event'), { clock, log });
   return {
     notReady: () => notReady,
     async stop() {
       notReady = 'stopping';
       stopCompactor();
-      cache.close();
+      stopEventExpiry();
       await front.close();
+      cache.close();
       etcd.close();
     },
   };

@@ -14,7 +14,7 @@ export interface RequestInfo {
   resource: string;
   subresource: string;
   name: string;
-  /** What follows the subresource: the path given to a proxy. */
+  /** What follows the subresource, as it was sent and with its slashes: the path given to a proxy. */
   rest: string;
 }
 
@@ -58,7 +58,7 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
   info.resource = rest[0] ?? '';
   info.name = rest[1] ?? '';
   info.subresource = rest[2] ?? '';
-  info.rest = rest.slice(3).join('/');
+  info.rest = pathAfter(path, parts.length - rest.length + 3);
   info.verb = verbOf(method, info, oldWatch || isTrue(query.get('watch')));
   return info;
 }
@@ -72,8 +72,20 @@ function verbOf(method: string, info: RequestInfo, watch: boolean): RequestVerb 
   return verbOfMethod[method] ?? method.toLowerCase();
 }
 
+/** A boolean of a query, as every client writes it (`True`, `t`, nothing at all): only absence, `false` and `0` are no. */
 export function isTrue(value: string | null): boolean {
-  return value === 'true' || value === '1' || value === '';
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
+}
+
+/** The path without its first `count` segments, undecoded. */
+function pathAfter(path: string, count: number): string {
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    while (path[at] === '/') at++;
+    at = path.indexOf('/', at);
+    if (at < 0) return '';
+  }
+  return path.slice(at);
 }
 
 function decodeSegment(segment: string): string {

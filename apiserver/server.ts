@@ -14,6 +14,7 @@ import {
   unavailableError,
   unknownPathError,
 } from '../machinery/errors.ts';
+import type { Kind } from '../machinery/kind.ts';
 import { authenticate } from './authn/authenticate.ts';
 import { impersonate } from './authn/impersonate.ts';
 import type { UserInfo } from './authn/user.ts';
@@ -23,12 +24,14 @@ import { handleDelete, handleDeleteCollection } from './endpoints/delete.ts';
 import type { Answer, ApiRequest } from './endpoints/exchange.ts';
 import { handleGet, handleList } from './endpoints/list.ts';
 import { handlePatch } from './endpoints/patch.ts';
+import { selectedName } from './endpoints/selection.ts';
 import { handleUpdate } from './endpoints/update.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { negotiate } from './http/negotiate.ts';
 import { renderAnswer } from './http/render.ts';
 import type { IncludeObject } from './http/table.ts';
 import { forwardUpgrade, refuseUpgrade } from './http/upgrade.ts';
+import { warningHeaders } from './http/warnings.ts';
 import { serveWatch } from './http/watch-response.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { RequestMetrics } from './request-metrics.ts';
@@ -52,6 +55,8 @@ export interface ApiServerParts {
 /** What is known of a request before its body is read: an upgrade has no more. */
 type RequestHead = Omit<FrontRequest, 'raw'>;
 
+// What watches over the server may ask whatever the roles say, and while they cannot be read.
+const alwaysAllowed = new Set(['/healthz', '/livez', '/readyz']);
 const gzipBytes = promisify(gzip);
 const compressAboveBytes = 128 * 1024;
 const statusVerbs = ['get', 'update', 'patch'];
@@ -77,11 +82,25 @@ export class ApiServer {
     this.#subresources = new Map(parts.subresources.map((s) => [`${s.group}/${s.resource}/${s.name}`, s]));
   }
 
+  /** The request as it is counted: what nobody serves counts as one, so that made-up names do not fill the memory. */
+  #counted(info: RequestInfo): RequestInfo {
+    const { group, version, resource, subresource } = info;
+    const kind = this.#context.kinds.find(group, version, resource)?.kind;
+    if (!kind) return { ...info, group: '', version: '', resource: '', subresource: '' };
+    const isKnown = ['status', 'scale'].includes(subresource) || this.#handlerOf(kind, subresource) !== undefined;
+    return isKnown ? info : { ...info, subresource: '' };
+  }
+
+  #handlerOf(kind: Kind, subresource: string): Subresource | undefined {
+    const isScale = subresource === 'scale' && kind.subresources.scale;
+    return this.#subresources.get(isScale ? '*/*/scale' : `${kind.group}/${kind.plural}/${subresource}`);
+  }
+
   /** Answers a request, or takes it over (watches, streams) and returns undefined. Never throws. */
   async request(front: FrontRequest): Promise<FrontResponse | undefined> {
     const info = requestInfoOf(front);
     const auditId = randomUUID();
-    const done = this.#parts.metrics.begin(info);
+    const done = this.#parts.metrics.begin(this.#counted(info));
     try {
       const response = await this.#serve(front, info);
       done(response?.code ?? 200);
@@ -125,7 +144,8 @@ export class ApiServer {
     const credentials = { socket: front.socket, authorization: one(front.headers.authorization) };
     const real = await authenticate(credentials, this.#context);
     const user = impersonate(real, front.headers, authorizer);
-    const attributes: Attributes = { ...info, user };
+    const attributes: Attributes = { ...info, name: nameAsked(front, info), user };
+    if (alwaysAllowed.has(info.path)) return user;
     if (!authorizer.authorize(attributes).allowed) throw denied(attributes);
     return user;
   }
@@ -169,11 +189,13 @@ export class ApiServer {
   async #dispatch(request: ApiRequest, front: FrontRequest): Promise<Answer | undefined> {
     const { kind, info } = request;
     const isStatus = info.subresource === 'status' && kind.subresources.status;
+    // A form that nobody writes is refused before anything is carried out.
+    if (info.subresource === '' || isStatus) negotiate(one(front.headers.accept));
     if (info.subresource !== '' && !isStatus) return this.#subresource(request, front);
     const review = this.#parts.reviews[`${kind.group}/${kind.plural}`];
     if (review && info.verb === 'create') return review(this.#context, request);
     const allowed: readonly string[] = isStatus ? statusVerbs : kind.verbs;
-    if (!allowed.includes(info.verb) || !kind.stored) {
+    if (!allowed.includes(info.verb) || !kind.stored || !fitsPath(request)) {
       throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, info.verb);
     }
     if (info.verb === 'watch') {
@@ -185,9 +207,13 @@ export class ApiServer {
 
   #subresource(request: ApiRequest, front: FrontRequest): Promise<Answer | undefined> {
     const { kind, info } = request;
-    const isScale = info.subresource === 'scale' && kind.subresources.scale;
-    const handler = this.#subresources.get(isScale ? '*/*/scale' : `${kind.group}/${kind.plural}/${info.subresource}`);
+    const handler = this.#handlerOf(kind, info.subresource);
     if (!handler) throw unknownPathError();
+    // What was authorized is the verb: a handler that acts must not be reached by another one.
+    const verbs = kind.subresources.custom?.find((s) => s.name === info.subresource)?.verbs;
+    if (verbs && !(verbs as readonly string[]).includes(info.verb)) {
+      throw methodNotAllowedError({ group: kind.group, resource: `${kind.plural}/${info.subresource}` }, info.verb);
+    }
     return handler.handle(this.#context, request, front);
   }
 
@@ -199,13 +225,29 @@ export class ApiServer {
       include: (request.query.get('includeObject') ?? 'Metadata') as IncludeObject,
       nowMs: this.#context.clock.now(),
     });
-    const warnings = (answer.warnings ?? []).map((w) => `299 - ${JSON.stringify(w)}`);
+    const warnings = warningHeaders(answer.warnings ?? []);
     return compress(front, {
       code: rendered.code,
       headers: { 'content-type': rendered.contentType, ...(warnings.length > 0 ? { warning: warnings } : {}) },
       body: rendered.body,
     });
   }
+}
+
+/** The one name that a list or watch selects is the name it is authorized for. */
+function nameAsked(front: RequestHead, info: RequestInfo): string {
+  if (info.name !== '' || (info.verb !== 'list' && info.verb !== 'watch')) return info.name;
+  return selectedName(queryOf(front.url).get('fieldSelector') ?? '') ?? '';
+}
+
+const collectionVerbs = ['list', 'create', 'deletecollection'];
+
+/** Objects have names, collections have none, and only lists and watches look into all namespaces at once. */
+function fitsPath({ kind, info }: ApiRequest): boolean {
+  const { verb, name, namespace } = info;
+  if (verb === 'watch') return true;
+  if (collectionVerbs.includes(verb) === (name !== '')) return false;
+  return verb === 'list' || !kind.namespaced || namespace !== '';
 }
 
 function requestInfoOf(front: RequestHead): RequestInfo {

@@ -85,10 +85,26 @@ export function findDuplicateKeys(text: string): string[] {
   return found;
 }
 
+/** Whether objects and lists of the text stand in each other more than `maxDepth` times. The text should be JSON; of others any answer will do. */
+export function isDeeperThan(text: string, maxDepth: number): boolean {
+  // Every level needs two brackets.
+  if (text.length <= maxDepth * 2) return false;
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 0x22) i = stringEnd(text, i);
+    else if (c === 0x7b || c === 0x5b) {
+      if (++depth > maxDepth) return true;
+    } else if (c === 0x7d || c === 0x5d) depth--;
+  }
+  return false;
+}
+
 function stringEnd(text: string, start: number): number {
   let i = start + 1;
   for (;;) {
     const quote = text.indexOf('"', i);
+    if (quote < 0) return text.length;
     let back = quote - 1;
     while (text.charCodeAt(back) === 0x5c) back--;
     if ((quote - back) % 2 === 1) return quote;

@@ -91,6 +91,23 @@ describe('applyStrategicMerge()', () => {
     });
   }
 
+  test('a deleted item goes with its doubles, and may be set anew', () => {
+    const original = { containers: [{ name: 'a', image: '1' }, { name: 'b' }, { name: 'a', image: '2' }] };
+    const gone = { name: 'a', $patch: 'delete' };
+    assert.deepEqual(applyStrategicMerge(original, { containers: [gone] }, schema), { containers: [{ name: 'b' }] });
+    const anew = { containers: [gone, { name: 'a', image: '3' }] };
+    assert.deepEqual(applyStrategicMerge(original, anew, schema), {
+      containers: [{ name: 'a', image: '3' }, { name: 'b' }],
+    });
+  });
+
+  test('long lists take no long time', () => {
+    const finalizers = Array.from({ length: 50_000 }, (_, i) => `f${i}`);
+    const containers = finalizers.map((name) => ({ name }));
+    const patch = { finalizers: [...finalizers].reverse(), containers: [...containers].reverse() };
+    assert.deepEqual(applyStrategicMerge({ finalizers, containers }, patch, schema), patch);
+  });
+
   test('refuses an item without its merge key', () => {
     assert.throws(
       () => applyStrategicMerge(two, { containers: [{ image: 'x' }] }, schema),

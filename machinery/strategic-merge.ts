@@ -1,6 +1,6 @@
 // Strategic merge patch: a JSON merge patch whose lists merge by key where the schema says so, with directives of its own.
 // https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/ and apimachinery's strategicpatch.
-import { isObject, jsonEqual, setKey } from './json.ts';
+import { isObject, setKey } from './json.ts';
 import type { AnySchema, ListSchema } from './schema.ts';
 
 /** The patch itself is malformed. */
@@ -37,8 +37,7 @@ function mergeObjects(original: JsonObject, patch: JsonObject, schema: AnySchema
     else if (key.startsWith(deletePrefix)) {
       const name = key.slice(deletePrefix.length);
       const gone = asList(key, value);
-      if (Array.isArray(out[name]))
-        out[name] = (out[name] as unknown[]).filter((x) => !gone.some((g) => jsonEqual(g, x)));
+      if (Array.isArray(out[name])) out[name] = withoutAny(out[name] as unknown[], gone);
     }
   }
   for (const [key, value] of Object.entries(patch)) {
@@ -101,7 +100,7 @@ function mergeField(original: unknown, patch: unknown, place: FieldPlace): unkno
 function mergeLists(original: unknown[], patch: unknown[], field: ListSchema, order: unknown[] | undefined): unknown[] {
   const merged = field.patchMergeKey
     ? mergeListByKey(original, patch, field, field.patchMergeKey)
-    : [...original, ...patch.filter((p) => !original.some((o) => jsonEqual(o, p)))];
+    : [...original, ...withoutAny(patch, original)];
   // Without an order of its own, what the patch names comes in the patch's order.
   return orderElements(merged, original, order ?? patch, field.patchMergeKey);
 }
@@ -113,23 +112,43 @@ function mergeListByKey(original: unknown[], patch: unknown[], field: ListSchema
   });
   if (items.some((i) => i.$patch === 'replace'))
     return items.filter((i) => i.$patch !== 'replace').map(withoutDirectives);
-  const out = [...original];
+  // Lists may be long: places are looked up, not searched for.
+  const out: unknown[] = [...original];
+  const places = new Map<unknown, number[]>();
+  const keep = (key: unknown, place: number) => {
+    const known = places.get(key);
+    if (known) known.push(place);
+    else places.set(key, [place]);
+  };
+  for (const [i, o] of original.entries()) if (isObject(o)) keep(o[mergeKey], i);
   for (const item of items) {
-    if (item[mergeKey] === undefined) {
+    const key = item[mergeKey];
+    if (key === undefined) {
       throw new PatchError(`map: ${showGoMap(item)} does not contain declared merge key: ${mergeKey}`);
     }
-    const at = out.findIndex((o) => isObject(o) && o[mergeKey] === item[mergeKey]);
+    const [at] = places.get(key) ?? [];
     if (item.$patch === 'delete') {
-      const left = out.filter((o) => !(isObject(o) && o[mergeKey] === item[mergeKey]));
-      out.splice(0, out.length, ...left);
-    } else if (at < 0) {
-      out.push(withoutDirectives(item));
+      for (const place of places.get(key) ?? []) out[place] = removed;
+      places.delete(key);
+    } else if (at === undefined) {
+      keep(key, out.push(withoutDirectives(item)) - 1);
     } else {
       out[at] = mergeObjects(out[at] as JsonObject, item, field.items);
     }
   }
-  return out;
+  return out.filter((x) => x !== removed);
 }
+
+const removed = Symbol('removed');
+
+/** The values of `list` that `other` does not have. */
+function withoutAny(list: readonly unknown[], other: readonly unknown[]): unknown[] {
+  const known = new Set(other.map(identityOf));
+  return list.filter((x) => !known.has(identityOf(x)));
+}
+
+/** Equal for equal values: lists without a merge key hold scalars. */
+const identityOf = (value: unknown): unknown => (typeof value === 'object' ? JSON.stringify(value) : value);
 
 /**
  * Elements named by `order` come in that order; the others (the server's own) keep their place relative to them as it was in
@@ -142,15 +161,21 @@ function orderElements(
   mergeKey: string | undefined,
 ): unknown[] {
   const idOf = (x: unknown) => (mergeKey && isObject(x) ? x[mergeKey] : x);
-  const rank = (list: unknown[], x: unknown) => list.findIndex((y) => jsonEqual(idOf(y), idOf(x)));
-  const named = merged.filter((x) => rank(order, x) >= 0).sort((a, b) => rank(order, a) - rank(order, b));
-  const own = merged.filter((x) => rank(order, x) < 0);
+  const rankIn = (list: unknown[]) => {
+    const ranks = new Map<unknown, number>();
+    for (const [i, y] of list.entries()) if (!ranks.has(identityOf(idOf(y)))) ranks.set(identityOf(idOf(y)), i);
+    return (x: unknown) => ranks.get(identityOf(idOf(x))) ?? -1;
+  };
+  const orderRank = rankIn(order);
+  const placeBefore = rankIn(before);
+  const named = merged.filter((x) => orderRank(x) >= 0).sort((a, b) => orderRank(a) - orderRank(b));
+  const own = merged.filter((x) => orderRank(x) < 0);
   const out: unknown[] = [];
   let i = 0;
   for (const x of own) {
-    const place = rank(before, x);
+    const place = placeBefore(x);
     while (i < named.length) {
-      const other = rank(before, named[i]);
+      const other = placeBefore(named[i]);
       if (other >= 0 && place >= 0 && other > place) break;
       out.push(named[i++]);
     }

@@ -150,7 +150,8 @@ const immutableMetadata = [
 export function validateObjectMetaUpdate(next: ObjectMeta, old: ObjectMeta, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (old.deletionTimestamp) {
-    const added = (next.finalizers ?? []).filter((name) => !old.finalizers?.includes(name)).sort();
+    const had = new Set(old.finalizers);
+    const added = (next.finalizers ?? []).filter((name) => !had.has(name)).sort();
     if (added.length > 0) {
       const list = `[]string{${added.map((name) => JSON.stringify(name)).join(', ')}}`;
       const detail = `no new finalizers can be added if the object is being deleted, found new finalizers ${list}`;

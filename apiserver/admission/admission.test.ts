@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { StatusError } from '../../machinery/errors.ts';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
+import { EtcdUnavailableError } from '../storage/etcd.ts';
 import { formatAddress, parseAddress, parseRange } from './address-range.ts';
 
 const services = '/api/v1/namespaces/default/services';
@@ -45,8 +46,36 @@ describe('service addresses', () => {
     assert.match(await refusal(create(api, 'b', { clusterIP: '10.0.0.9' })), /provided IP is already allocated/);
     assert.match(await refusal(create(api, 'b', { clusterIP: '10.1.0.9' })), /is not in the valid range/);
     await api.send('DELETE', `${services}/a`);
-    await api.clock.advance(5_000);
+    await api.context.store.cache.waitConsistent();
     assert.equal((await create(api, 'b', { clusterIP: '10.0.0.9' })).spec.clusterIP, '10.0.0.9');
+  });
+
+  test('a request that may have been stored holds its address until the cache knows', async () => {
+    const api = await startMemoryApi();
+    const put = api.etcd.put.bind(api.etcd);
+    api.etcd.put = async (...args) => {
+      await put(...args);
+      throw new EtcdUnavailableError('no answer');
+    };
+    api.etcd.lag();
+    assert.match(await refusal(create(api, 'a', { clusterIP: '10.0.0.9' })), /^503/);
+    api.etcd.put = put;
+    assert.match(await refusal(create(api, 'b', { clusterIP: '10.0.0.9' })), /provided IP is already allocated/);
+    api.etcd.catchUp();
+  });
+
+  test('what one family of addresses cannot give is refused', async () => {
+    const api = await startMemoryApi();
+    const cases: [spec: object, want: RegExp][] = [
+      [{ ipFamilyPolicy: 'RequireDualStack' }, /^422 .*ipFamilyPolicy: .*not configured for dual-stack services/],
+      [{ ipFamilies: ['IPv6'] }, /^422 .*ipFamilies\[0\]: Invalid value: "IPv6": not configured on this cluster/],
+      [{ clusterIPs: ['10.0.0.9', 'fd00::1'] }, /^422 .*not configured for dual-stack services/],
+      [{ clusterIP: '10.0.0.9', clusterIPs: ['10.0.0.8'] }, /^422 .*first value must match `clusterIP`/],
+      [{ clusterIP: 'None', selector: { a: 'b' }, ipFamilies: ['IPv6'] }, /^422 .*not configured on this cluster/],
+    ];
+    for (const [spec, want] of cases) assert.match(await refusal(create(api, 's', spec)), want);
+    const { spec } = await create(api, 's', { ipFamilyPolicy: 'PreferDualStack' });
+    assert.deepEqual([spec.clusterIPs.length, spec.ipFamilies], [1, ['IPv4']]);
   });
 
   test('a refused request holds nothing', async () => {
@@ -119,6 +148,14 @@ describe('address ranges', () => {
 });
 
 describe('pods', () => {
+  test('without containers are refused for that, whatever would have been added to them', async () => {
+    const api = await startMemoryApi();
+    for (const spec of [{ containers: undefined }, { containers: null }, undefined]) {
+      const made = api.send('POST', pods, { body: { metadata: { name: 'p' }, spec } });
+      assert.match(await refusal(made), /^422 .*spec\.containers: Required value/);
+    }
+  });
+
   test('get their service account, its token in every container that has nothing there, and its pull secrets', async () => {
     const api = await startMemoryApi();
     await api.send('POST', '/api/v1/namespaces/default/serviceaccounts', {
@@ -159,7 +196,10 @@ describe('pods', () => {
     const api = await startMemoryApi();
     const create = (name: string, spec?: object) => api.send('POST', pods, { body: pod(name, spec) });
     assert.deepEqual((await create('none')).spec.priority, 0);
+    api.etcd.lag();
     await api.send('POST', classes, { body: { metadata: { name: 'high' }, value: 1000, preemptionPolicy: 'Never' } });
+    assert.equal((await create('soon', { priorityClassName: 'high' })).spec.priority, 1000);
+    api.etcd.catchUp();
     await api.send('POST', classes, { body: { metadata: { name: 'usual' }, value: 5, globalDefault: true } });
     await api.context.store.cache.waitConsistent();
     const high = (await create('high', { priorityClassName: 'high' })).spec;
@@ -194,6 +234,18 @@ describe('namespaces', () => {
     const create = (namespace: string) =>
       api.send('POST', `/api/v1/namespaces/${namespace}/configmaps`, { body: { metadata: { name: 'a' } } });
     assert.equal(await refusal(create('no')), '404 namespaces "no" not found');
+    // The cache knows only the one before it.
+    const again = { body: { metadata: { name: 'again' } } };
+    await api.send('POST', '/api/v1/namespaces', again);
+    await api.send('DELETE', '/api/v1/namespaces/again');
+    await api.context.store.cache.waitConsistent();
+    api.etcd.lag();
+    const { kinds, store } = api.context;
+    const going = await store.read(kinds.kind('', 'Namespace'), '', 'again');
+    await store.remove(going!);
+    await api.send('POST', '/api/v1/namespaces', again);
+    await create('again');
+    api.etcd.catchUp();
     await api.send('POST', '/api/v1/namespaces', { body: { metadata: { name: 'n' } } });
     await create('n');
     await api.send('DELETE', '/api/v1/namespaces/n');

@@ -2,6 +2,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#namespacelifecycle
 import { forbiddenError, notFoundError, StatusError } from '../../machinery/errors.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 
 const immortal = new Set(['default', 'kube-system', 'kube-public']);
@@ -14,10 +15,12 @@ export const namespaceLifecycle: AdmissionPlugin = {
   async mutate({ operation, kind, namespace, name }, { store, kinds }) {
     if (operation !== 'CREATE') return;
     const namespaces = kinds.kind('', 'Namespace');
-    // A namespace made a moment ago may not be in the cache yet.
-    const found = store.peek(namespaces, '', namespace) ?? (await store.read(namespaces, '', namespace));
+    // One that was made a moment ago, perhaps in the place of one that went, may not be in the cache yet: nothing is refused because of it.
+    const isOpen = (ns: StoredObject | undefined) => ns !== undefined && ns.object.status?.phase !== 'Terminating';
+    if (isOpen(store.peek(namespaces, '', namespace))) return;
+    const found = await store.read(namespaces, '', namespace);
     if (!found) throw notFoundError({ group: '', resource: 'namespaces' }, namespace);
-    if (found.object.status?.phase !== 'Terminating') return;
+    if (isOpen(found)) return;
     const resource = groupResourceOf(kind);
     const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
     const refused = forbiddenError(resource, name, why);

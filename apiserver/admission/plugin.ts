@@ -22,7 +22,7 @@ export interface AdmissionRequest {
   oldObject?: KubeObject;
   user: UserInfo;
   dryRun: boolean;
-  /** Called once the request has ended; `stored` says whether it changed anything. */
+  /** Called once the request has ended; `stored` says whether it changed anything, or may have: etcd did not say. */
   onEnd(fn: (stored: boolean) => void): void;
 }
 

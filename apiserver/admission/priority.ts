@@ -10,13 +10,15 @@ export const priority: AdmissionPlugin = {
   name: 'Priority',
   handles: ({ operation, kind, subresource }) =>
     operation === 'CREATE' && kind.plural === 'pods' && kind.group === '' && subresource === '',
-  mutate({ object, name }, { store, kinds }) {
+  async mutate({ object, name }, { store, kinds }) {
     const { spec } = object!;
     const kind = kinds.kind(priorityGroup, 'PriorityClass');
     const all = () => [...store.resource(kind).list(keyPrefixOf(kind))].map((s) => s.object);
     let chosen: KubeObject | undefined;
     if (spec.priorityClassName) {
-      chosen = store.peek(kind, '', spec.priorityClassName)?.object;
+      const { priorityClassName } = spec;
+      const found = store.peek(kind, '', priorityClassName) ?? (await store.read(kind, '', priorityClassName));
+      chosen = found?.object;
       if (!chosen) {
         throw forbiddenError(
           { group: '', resource: 'pods' },

@@ -1,6 +1,6 @@
 // Nobody hands out rights that they do not have: a role's rules, and the rules of a role that is bound, must be covered by the writer's own - unless the writer
 // may `escalate` roles or `bind` this one. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping
-import { forbiddenError } from '../../machinery/errors.ts';
+import { forbiddenError, notFoundError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { PolicyRule } from '../authz/attributes.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
@@ -8,6 +8,7 @@ import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.
 
 const rbacGroup = 'rbac.authorization.k8s.io';
 const roleKinds = ['Role', 'ClusterRole'];
+const grantingFields = ['rules', 'aggregationRule', 'subjects', 'roleRef'];
 const bindingKinds = ['RoleBinding', 'ClusterRoleBinding'];
 
 /** A rule with one verb, one group and one resource (and name) or one path. */
@@ -62,15 +63,26 @@ function describeRule(rule: PolicyRule): string {
   return `{${parts.flatMap(([name, values]) => (values?.length ? [`${name}:${list(values)}`] : [])).join(', ')}}`;
 }
 
-/** The rules that the request would hand out. */
-function grantedRules({ kind, object, namespace }: AdmissionRequest, { store, kinds }: AdmissionDeps): PolicyRule[] {
-  if (roleKinds.includes(kind.kind)) return object!.rules ?? [];
+// What a role that gathers its rules from others may come to hold.
+const everything: PolicyRule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+];
+
+/** The rules that the request would hand out. NotFound for a role that is bound and is not there: nobody knows what it will hold. */
+async function grantedRules(request: AdmissionRequest, { store, kinds }: AdmissionDeps): Promise<PolicyRule[]> {
+  const { kind, object, oldObject, namespace } = request;
+  if (roleKinds.includes(kind.kind)) {
+    const gathers = object!.aggregationRule || oldObject?.aggregationRule;
+    return gathers ? [...(object!.rules ?? []), ...everything] : (object!.rules ?? []);
+  }
   const { roleRef } = object!;
   const isCluster = roleRef.kind === 'ClusterRole';
-  return (
-    store.peek(kinds.kind(rbacGroup, isCluster ? 'ClusterRole' : 'Role'), isCluster ? '' : namespace, roleRef.name)
-      ?.object.rules ?? []
-  );
+  const role = kinds.kind(rbacGroup, isCluster ? 'ClusterRole' : 'Role');
+  const at = isCluster ? '' : namespace;
+  const found = store.peek(role, at, roleRef.name) ?? (await store.read(role, at, roleRef.name));
+  if (!found) throw notFoundError(groupResourceOf(role), roleRef.name);
+  return found.object.rules ?? [];
 }
 
 /** `escalate` on the role, or `bind` on the role that is referred to. */
@@ -95,13 +107,12 @@ export const rbacEscalation: AdmissionPlugin = {
     kind.group === rbacGroup &&
     subresource === '' &&
     [...roleKinds, ...bindingKinds].includes(kind.kind),
-  validate(request, deps) {
+  async validate(request, deps) {
     const { kind, object, oldObject, namespace, name, user } = request;
-    if (oldObject && jsonEqual(oldObject.rules, object!.rules) && jsonEqual(oldObject.subjects, object!.subjects))
-      return;
+    if (oldObject && grantingFields.every((field) => jsonEqual(oldObject[field], object![field]))) return;
     if (mayAnyway(request, deps)) return;
     const owned = deps.authorizer.rulesFor(user, namespace);
-    const missing = grantedRules(request, deps).filter((rule) =>
+    const missing = (await grantedRules(request, deps)).filter((rule) =>
       [...singleRules(rule)].some((one) => !owned.some((o) => covers(o, one))),
     );
     if (missing.length === 0) return;

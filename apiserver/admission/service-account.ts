@@ -48,7 +48,7 @@ function mountToken(pod: KubeObject, random: Random): void {
   const { spec } = pod;
   const volume = `kube-api-access-${randomSuffix(random)}`;
   let used = false;
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
     const present: Mount[] = container.volumeMounts ?? [];
     if (present.some((m) => m.mountPath === mountPath)) continue;
     container.volumeMounts = [...present, { name: volume, readOnly: true, mountPath }];

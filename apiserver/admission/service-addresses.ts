@@ -2,6 +2,7 @@
 // https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
 import { internalError, invalidError } from '../../machinery/errors.ts';
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
+import { jsonEqual } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
 import { formatAddress, parseAddress, parseRange } from './address-range.ts';
@@ -9,6 +10,7 @@ import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.
 
 // What requests under way hold before their Service is in the cache, by what they hold.
 const reserved = new WeakMap<object, Set<string>>();
+// Where etcd cannot be asked how far the cache is.
 const releaseDelayMs = 5_000;
 
 interface ServicePort {
@@ -38,9 +40,9 @@ export const serviceAddresses: AdmissionPlugin = {
     const release = () => {
       for (const key of mine) hold.delete(key);
     };
-    // What is stored is soon seen in the cache; until then it stays held. A failed write frees at once.
+    // What is stored stays held until the cache has seen it, and no longer: a Service made anew may want its address back.
     request.onEnd((stored) => {
-      if (stored) deps.clock.after(releaseDelayMs, release);
+      if (stored) deps.store.cache.waitConsistent().then(release, () => deps.clock.after(releaseDelayMs, release));
       else release();
     });
   },
@@ -94,9 +96,11 @@ function allocateClusterIp(request: AdmissionRequest, deps: AdmissionDeps, { tak
   spec.clusterIP ||= spec.clusterIPs?.[0] ?? '';
   if (spec.clusterIP === 'None') {
     spec.clusterIPs = ['None'];
+    if (spec.selector) refuseOtherFamilies(service);
     familiesOf(spec);
     return;
   }
+  refuseOtherFamilies(service);
   const range = parseRange(deps.serviceClusterIpRange);
   if (spec.clusterIP === '') {
     spec.clusterIP = freeAddress(range, deps, (ip) => taken.has(ipKey(ip)) || hold.has(ipKey(ip)));
@@ -113,8 +117,20 @@ function allocateClusterIp(request: AdmissionRequest, deps: AdmissionDeps, { tak
     }
   }
   take(ipKey(spec.clusterIP));
-  spec.clusterIPs = [spec.clusterIP];
+  // What was given beside it is for validation to judge.
+  const isKept = jsonEqual(spec.clusterIPs ?? [], before?.clusterIPs ?? []);
+  if (isKept || !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
   familiesOf(spec);
+}
+
+/** Addresses are IPv4 here, one for each Service. */
+function refuseOtherFamilies(service: KubeObject): void {
+  const { ipFamilies = [], ipFamilyPolicy, clusterIPs = [] } = service.spec;
+  const oneStack = 'this cluster is not configured for dual-stack services';
+  if (ipFamilyPolicy === 'RequireDualStack') refuse(service, invalid('spec.ipFamilyPolicy', ipFamilyPolicy, oneStack));
+  const other = ipFamilies.indexOf('IPv6');
+  if (other >= 0) refuse(service, invalid(`spec.ipFamilies[${other}]`, 'IPv6', 'not configured on this cluster'));
+  if (clusterIPs.length > 1) refuse(service, invalid('spec.clusterIPs', clusterIPs, oneStack));
 }
 
 function familiesOf(spec: KubeObject): void {

@@ -12,7 +12,8 @@ export interface AuthenticationDeps {
   kinds: KindTable;
 }
 
-const certificateUsers = new WeakMap<TLSSocket, UserInfo | null>();
+/** By connection: the user its certificate names, null without one, `unknown` for one that nobody we trust has signed. */
+const certificateUsers = new WeakMap<TLSSocket, UserInfo | null | 'unknown'>();
 
 /** The user of a request; 401 for credentials that prove nothing. */
 export async function authenticate(
@@ -21,25 +22,26 @@ export async function authenticate(
 ): Promise<UserInfo> {
   const { socket, authorization } = credentials;
   const byCertificate = socket ? userOfCertificate(socket) : null;
-  if (byCertificate) return byCertificate;
-  if (!authorization) return anonymousUser;
-  const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
+  if (byCertificate && byCertificate !== 'unknown') return byCertificate;
+  // A certificate that proves nothing does not forbid a token that does.
+  if (!authorization && byCertificate === null) return anonymousUser;
+  const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
   const found = token ? await deps.tokens.authenticate(token, deps) : undefined;
   if (!found) throw unauthorizedError();
   return authenticated(found.user);
 }
 
-/** The user a verified client certificate names (CN, with O as groups), or null without one. */
-function userOfCertificate(socket: TLSSocket): UserInfo | null {
+/** The user a verified client certificate names: CN, with O as groups. */
+function userOfCertificate(socket: TLSSocket): UserInfo | null | 'unknown' {
   const known = certificateUsers.get(socket);
   if (known !== undefined) return known;
   const certificate = socket.getPeerCertificate?.();
-  let user: UserInfo | null = null;
+  let user: UserInfo | null | 'unknown' = null;
   if (certificate && Object.keys(certificate).length > 0) {
-    if (!socket.authorized) throw unauthorizedError();
     const { CN, O } = certificate.subject as unknown as { CN?: string; O?: string | string[] };
     const groups = O === undefined ? [] : Array.isArray(O) ? O : [O];
-    if (CN) user = authenticated({ username: CN, groups });
+    if (!socket.authorized) user = 'unknown';
+    else if (CN) user = authenticated({ username: CN, groups });
   }
   certificateUsers.set(socket, user);
   return user;

@@ -1,9 +1,12 @@
 // Impersonation: acting as somebody else, where allowed. https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
 import { badRequestError, forbiddenError } from '../../machinery/errors.ts';
+import { setKey } from '../../machinery/json.ts';
 import { type Authorizer, describeDenial } from '../authz/attributes.ts';
 import { anonymousUser, type UserInfo } from './user.ts';
 
 const extraPrefix = 'impersonate-extra-';
+const authenticationGroup = 'authentication.k8s.io';
+const unauthenticated = 'system:unauthenticated';
 
 interface Wish {
   group: string;
@@ -20,14 +23,15 @@ export function impersonate(
   authorizer: Authorizer,
 ): UserInfo {
   const username = single(headers['impersonate-user']);
+  const uid = single(headers['impersonate-uid']);
   const groups = several(headers['impersonate-group']);
   const extra: Record<string, string[]> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith(extraPrefix)) extra[decodeURIComponent(name.slice(extraPrefix.length))] = several(value);
+    if (name.startsWith(extraPrefix)) setKey(extra, unescapeKey(name.slice(extraPrefix.length)), several(value));
   }
-  if (username === undefined) {
-    if (groups.length > 0 || Object.keys(extra).length > 0) {
-      throw badRequestError('requested [group] impersonation without impersonating a user');
+  if (!username) {
+    if (uid || groups.length > 0 || Object.keys(extra).length > 0) {
+      throw badRequestError('requested [uid, group or extra] impersonation without impersonating a user');
     }
     return real;
   }
@@ -38,10 +42,11 @@ export function impersonate(
       ? { ...core, resource: 'serviceaccounts', namespace: account[1]!, name: account[2]! }
       : { ...core, resource: 'users', name: username },
     ...groups.map((name) => ({ ...core, resource: 'groups', name })),
+    ...(uid ? [{ ...core, group: authenticationGroup, resource: 'uids', name: uid }] : []),
     ...Object.entries(extra).flatMap(([key, values]) =>
       values.map((name) => ({
         ...core,
-        group: 'authentication.k8s.io',
+        group: authenticationGroup,
         resource: 'userextras',
         subresource: key,
         name,
@@ -54,8 +59,18 @@ export function impersonate(
   }
   const implied = account ? ['system:serviceaccounts', `system:serviceaccounts:${account[1]}`] : [];
   const all = new Set(groups.length > 0 ? groups : implied);
-  if (username !== anonymousUser.username) all.add('system:authenticated');
-  return { username, groups: [...all], ...(Object.keys(extra).length > 0 ? { extra } : {}) };
+  if (username === anonymousUser.username) all.add(unauthenticated);
+  else if (!all.has(unauthenticated)) all.add('system:authenticated');
+  return { username, ...(uid ? { uid } : {}), groups: [...all], ...(Object.keys(extra).length > 0 ? { extra } : {}) };
+}
+
+/** The key of an extra field as it was before it became part of a header's name. */
+function unescapeKey(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // it was not escaped
+  }
 }
 
 function single(value: string | string[] | undefined): string | undefined {

@@ -90,6 +90,24 @@ describe('service account tokens', () => {
     assert.equal(await userOf(api, tokens, token), undefined);
   });
 
+  test('end with the node they are bound to, and with what has long been going away', async () => {
+    const { api, tokens, issue } = await start();
+    const { metadata } = await api.send('POST', '/api/v1/nodes', { body: { metadata: { name: 'n' } } });
+    const onNode = await issue({ bound: { kind: 'Node', name: 'n', uid: metadata.uid } });
+    assert.equal(await userOf(api, tokens, onNode), user);
+    await api.send('DELETE', '/api/v1/nodes/n');
+    assert.equal(await userOf(api, tokens, onNode), undefined);
+    const account = '/api/v1/namespaces/default/serviceaccounts/default';
+    const contentType = 'application/merge-patch+json';
+    await api.send('PATCH', account, { body: { metadata: { finalizers: ['a.b/c'] } }, contentType });
+    const token = await issue();
+    await api.send('DELETE', account);
+    await api.clock.advance(60_000);
+    assert.equal(await userOf(api, tokens, token), user);
+    await api.clock.advance(1_000);
+    assert.equal(await userOf(api, tokens, token), undefined);
+  });
+
   test('end with their service account, though it is made again', async () => {
     const { api, tokens, issue } = await start();
     const token = await issue();

@@ -4,7 +4,6 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../machinery/clock.ts';
-import type { KubeObject } from '../../machinery/metadata.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { serviceAccountUser, type UserInfo } from './user.ts';
@@ -46,6 +45,8 @@ interface KubernetesClaims {
 // How long a verified signature is trusted without checking it again; what the token is bound to is checked every time.
 const verifiedTtlMs = 60_000;
 const maxVerified = 2000;
+// What is being deleted may still finish its work.
+const deletionLeewayMs = 60_000;
 
 export class ServiceAccountTokens {
   readonly #keys: TokenKeys;
@@ -109,7 +110,7 @@ export class ServiceAccountTokens {
     const given = typeof payload.aud === 'string' ? [payload.aud] : (payload.aud ?? []);
     const shared = given.filter((a) => audiences.includes(a));
     const claims = payload['kubernetes.io'] as KubernetesClaims | undefined;
-    if (shared.length === 0 || !claims || !isLive(claims, objects)) return undefined;
+    if (shared.length === 0 || !claims || !isLive(claims, objects, this.#clock.now())) return undefined;
     const { namespace, serviceaccount, pod, node } = claims;
     const user = serviceAccountUser(namespace, serviceaccount.name, serviceaccount.uid);
     const extra: Record<string, string[]> = {};
@@ -118,7 +119,10 @@ export class ServiceAccountTokens {
       extra['authentication.kubernetes.io/pod-name'] = [pod.name];
       extra['authentication.kubernetes.io/pod-uid'] = [pod.uid];
     }
-    if (node) extra['authentication.kubernetes.io/node-name'] = [node.name];
+    if (node) {
+      extra['authentication.kubernetes.io/node-name'] = [node.name];
+      if (node.uid) extra['authentication.kubernetes.io/node-uid'] = [node.uid];
+    }
     return { user: { ...user, extra }, audiences: shared };
   }
 
@@ -141,12 +145,20 @@ export class ServiceAccountTokens {
   }
 }
 
-/** The service account, and what else the token is bound to, must still be the same objects. */
-function isLive(claims: KubernetesClaims, { store, kinds }: { store: ObjectStore; kinds: KindTable }): boolean {
-  const { namespace, serviceaccount, pod, secret } = claims;
-  const find = (kind: string, name: string): KubeObject | undefined =>
-    store.peek(kinds.kind('', kind), namespace, name)?.object;
-  const same = (kind: string, ref: { name: string; uid: string } | undefined) =>
-    !ref || find(kind, ref.name)?.metadata.uid === ref.uid;
-  return same('ServiceAccount', serviceaccount) && same('Pod', pod) && same('Secret', secret);
+/** The service account, and what else the token is bound to, must still be the same objects, and not be going away for long. */
+function isLive(
+  claims: KubernetesClaims,
+  { store, kinds }: { store: ObjectStore; kinds: KindTable },
+  nowMs: number,
+): boolean {
+  const { namespace, serviceaccount, pod, secret, node } = claims;
+  const isSame = (kind: string, ref: { name: string; uid?: string } | undefined, at = namespace) => {
+    if (!ref) return true;
+    const metadata = store.peek(kinds.kind('', kind), at, ref.name)?.object.metadata;
+    if (!metadata || metadata.uid !== ref.uid) return false;
+    return !metadata.deletionTimestamp || Date.parse(metadata.deletionTimestamp) >= nowMs - deletionLeewayMs;
+  };
+  if (!serviceaccount || !isSame('ServiceAccount', serviceaccount)) return false;
+  // The node of a pod is only said; it is bound to where it stands alone.
+  return isSame('Pod', pod) && isSame('Secret', secret) && (pod !== undefined || isSame('Node', node, ''));
 }

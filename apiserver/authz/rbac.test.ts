@@ -106,6 +106,36 @@ describe('the authorizer', () => {
     });
   });
 
+  test('nor what a role may come to hold', async () => {
+    const api = await bound([group], { cluster: true });
+    const apiGroup = 'rbac.authorization.k8s.io';
+    const bind = (name: string) =>
+      api.send('POST', `${rbac}/namespaces/default/rolebindings`, {
+        body: { metadata: { generateName: 'b' }, subjects: [group], roleRef: { apiGroup, kind: 'ClusterRole', name } },
+        user: jane,
+      });
+    await bind('r');
+    await assert.rejects(bind('later'), { code: 404, message: /clusterroles\.\S+ "later" not found/ });
+    const aggregationRule = { clusterRoleSelectors: [{ matchLabels: { a: 'b' } }] };
+    const gather = { metadata: { name: 'all' }, aggregationRule };
+    await assert.rejects(api.send('POST', `${rbac}/clusterroles`, { body: gather, user: jane }), { code: 403 });
+    await assert.rejects(
+      api.send('PATCH', `${rbac}/clusterroles/r`, {
+        body: { aggregationRule },
+        contentType: 'application/merge-patch+json',
+        user: jane,
+      }),
+      { code: 403 },
+    );
+    await api.send('POST', `${rbac}/clusterroles`, { body: gather });
+  });
+
+  test('a name with a line break is not a name and a group', async () => {
+    const { authorizer } = await bound([group]);
+    assert.equal(authorizer.authorize(attributes(inDefault, { username: 'x', groups: ['dev'] })).allowed, true);
+    assert.equal(authorizer.authorize(attributes(inDefault, { username: 'x\ndev', groups: [] })).allowed, false);
+  });
+
   test('a denial says who may not do what where', () => {
     const says = (request: string) => describeDenial(attributes(request));
     assert.equal(says(inDefault), 'User "jane" cannot get resource "pods" in API group "" in the namespace "default"');

@@ -60,7 +60,7 @@ export function createRbacAuthorizer(store: ObjectStore, kinds: KindTable): Auth
       grants.clear();
       generation = now;
     }
-    const key = `${user.username}\n${user.groups.join('\n')}\n\n${namespace}`;
+    const key = JSON.stringify([user.username, user.groups, namespace]);
     let found = grants.get(key);
     if (!found) {
       found = resolve(user, namespace);

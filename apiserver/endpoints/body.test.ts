@@ -64,7 +64,7 @@ describe('bodies', () => {
 test('YAML is read as kubectl reads it', () => {
   const text =
     'on: yes\nmode: 0644\ntime: 2026-01-01\nsexagesimal: 1:30\nhex: 0x10\nnone: ~\nmerged: {<<: {a: 1}, b: 2}\n';
-  assert.deepEqual(readYaml(text, 'X'), {
+  assert.deepEqual(readYaml(text, 'X').value, {
     true: true,
     mode: 420,
     time: '2026-01-01',
@@ -72,5 +72,32 @@ test('YAML is read as kubectl reads it', () => {
     hex: 16,
     none: null,
     merged: { a: 1, b: 2 },
+  });
+});
+
+describe('bodies that are made to keep the server busy', () => {
+  const nested = (depth: number) => `{"x":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+
+  test('JSON that is nested too deeply', () => {
+    assert.throws(() => decode(nested(1_000_000)), { code: 400, message: /exceeded max depth/ });
+    assert.deepEqual(decode(nested(900)).warnings, ['unknown field "x"']);
+    // Brackets in strings are no nesting.
+    assert.equal(decode(`{"data":{"k":"${'[{'.repeat(2000)}\\""}}`).draft.data.k.length, 4001);
+  });
+
+  test('YAML with many keys, also when some are there twice', () => {
+    const many = `data:\n${Array.from({ length: 20_000 }, (_, i) => `  k${i}: v`).join('\n')}\n  k7: w\n`;
+    const { draft, warnings } = decode(many, 'application/yaml');
+    assert.deepEqual([Object.keys(draft.data).length, draft.data.k7], [20_000, 'w']);
+    assert.deepEqual(warnings, ['duplicate field "data.k7"']);
+    assert.throws(() => decode('data: {a: b, a: c}', 'application/yaml', 'Strict'), {
+      message: /strict decoding error: duplicate field "data\.a"/,
+    });
+  });
+
+  test('YAML whose aliases multiply', () => {
+    const layers = ['a: &a0 [x,x,x,x,x,x,x,x,x]'];
+    for (let i = 1; i < 9; i++) layers.push(`a${i}: &a${i} [${Array(9).fill(`*a${i - 1}`)}]`);
+    assert.throws(() => decode(layers.join('\n'), 'application/yaml'), { code: 400, message: /Excessive alias count/ });
   });
 });

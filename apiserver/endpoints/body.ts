@@ -1,7 +1,7 @@
 // Reading a request body: JSON or YAML text to a plain value, once, noticing keys that appear twice.
-import { parse as parseYaml } from 'yaml';
+import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { badRequestError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
-import { findDuplicateKeys, isObject } from '../../machinery/json.ts';
+import { findDuplicateKeys, isDeeperThan, isObject } from '../../machinery/json.ts';
 import type { ObjectSchema } from '../../machinery/schema.ts';
 import { decodeMessage, readEnvelope } from '../protobuf/decode.ts';
 
@@ -41,29 +41,55 @@ export function parseBody(body: Buffer, contentType: string, want: { kind: strin
     return { value: { ...decodeMessage(want.schema, raw), apiVersion, kind }, duplicates: [] };
   }
   const text = body.toString('utf8');
-  if (media === 'yaml') return { value: readYaml(text, what), duplicates: [] };
+  if (media === 'yaml') return readYaml(text, what);
   return { value: readJson(text, what), duplicates: findDuplicateKeys(text).map((p) => `duplicate field "${p}"`) };
 }
 
+// Walks over objects are recursive, and nothing that people write comes near this.
+export const maxDepth = 1000;
+
 export function readJson(text: string, what: string): unknown {
+  const refuse = (reason: string, cause?: unknown) =>
+    badRequestError(
+      `the object provided is unrecognized (must be of type ${what}): couldn't get version/kind; json parse error: ${reason}`,
+      cause,
+    );
+  if (isDeeperThan(text, maxDepth)) throw refuse('exceeded max depth');
   try {
     return JSON.parse(text);
   } catch (err) {
-    const reason = text.trim() === '' ? 'unexpected end of JSON input' : (err as Error).message;
-    throw badRequestError(
-      `the object provided is unrecognized (must be of type ${what}): couldn't get version/kind; json parse error: ${reason}`,
-      err,
-    );
+    throw refuse(text.trim() === '' ? 'unexpected end of JSON input' : (err as Error).message, err);
   }
 }
 
 /** YAML as kubectl's parser reads it: YAML 1.1 booleans and octals, but no dates and no base-60 numbers. */
-export function readYaml(text: string, what: string): unknown {
+export function readYaml(text: string, what: string): ParsedBody {
   try {
-    return parseYaml(text, { version: '1.1', customTags: (tags) => tags.filter((t) => !isSurprising(t)) });
+    // The parser's own look for keys that appear twice compares each with each: minutes for a large map.
+    const document = parseDocument(text, {
+      version: '1.1',
+      uniqueKeys: false,
+      customTags: (tags) => tags.filter((t) => !isSurprising(t)),
+    });
+    if (document.errors[0]) throw document.errors[0];
+    return { value: document.toJS(), duplicates: findDuplicates(document.contents, '') };
   } catch (err) {
     throw badRequestError(`error parsing YAML of ${what}: ${(err as Error).message}`, err);
   }
+}
+
+/** Texts for the keys that a map of the document holds twice. */
+function findDuplicates(node: unknown, path: string): string[] {
+  if (isSeq(node)) return node.items.flatMap((item, i) => findDuplicates(item, `${path}[${i}]`));
+  if (!isMap(node)) return [];
+  const keys = new Set<string>();
+  return node.items.flatMap(({ key, value }) => {
+    const name = String(isScalar(key) ? key.value : key);
+    const at = path ? `${path}.${name}` : name;
+    const own = keys.has(name) && name !== '<<' ? [`duplicate field "${at}"`] : [];
+    keys.add(name);
+    return [...own, ...findDuplicates(value, at)];
+  });
 }
 
 const surprising = [

@@ -1,41 +1,59 @@
 // DELETE of one object and of a collection.
 
 import { deleteOptions } from '../../api/meta/delete-options.ts';
-import { decodeValue } from '../../machinery/decode.ts';
+import { DecodeError, decodeValue } from '../../machinery/decode.ts';
 import { badRequestError, invalidError, isNotFound } from '../../machinery/errors.ts';
 import { type FieldError, invalid, notSupported } from '../../machinery/field-error.ts';
 import { isObject } from '../../machinery/json.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { type DeleteOptions, deleteObject } from '../registry/delete.ts';
+import { isTrue } from '../request-info.ts';
 import { parseBody } from './body.ts';
 import { type Answer, type ApiRequest, successStatus } from './exchange.ts';
 import { listObjects } from './list.ts';
+import { parseInteger } from './list-options.ts';
 import { readWriteOptions } from './options.ts';
+
+interface AskedOptions extends DeleteOptions {
+  dryRun?: string[];
+}
 
 /** Options of a delete: from the body, or from the query where there is no body. */
 function readDeleteOptions(request: ApiRequest): DeleteOptions & { dryRun: boolean } {
-  const { query } = request;
-  let options: DeleteOptions & { dryRun?: string[] } = {};
-  if (request.body.length > 0) {
-    const { value } = parseBody(request.body, request.contentType, { kind: 'DeleteOptions', schema: deleteOptions });
-    if (!isObject(value)) throw badRequestError('expected DeleteOptions in the body');
-    options = decodeValue(deleteOptions, value).value;
-  }
-  const grace = query.get('gracePeriodSeconds');
-  if (grace !== null && request.body.length === 0) options.gracePeriodSeconds = Number(grace);
-  const policy = query.get('propagationPolicy');
-  if (policy !== null && request.body.length === 0) options.propagationPolicy = policy;
-  const orphan = query.get('orphanDependents');
-  if (orphan !== null && request.body.length === 0) options.orphanDependents = orphan === 'true';
+  const options = request.body.length > 0 ? readBody(request) : readQuery(request.query);
   checkDeleteOptions(options);
   const dryRun = (options.dryRun?.length ?? 0) > 0 || readWriteOptions(request, 'DeleteOptions').dryRun;
   return { ...options, dryRun };
 }
 
-function checkDeleteOptions(options: DeleteOptions): void {
+function readBody(request: ApiRequest): AskedOptions {
+  const { value } = parseBody(request.body, request.contentType, { kind: 'DeleteOptions', schema: deleteOptions });
+  if (!isObject(value)) throw badRequestError('expected DeleteOptions in the body');
+  if (value.kind !== undefined && value.kind !== 'DeleteOptions')
+    throw badRequestError(`decoded object cannot be converted to DeleteOptions: it is a ${String(value.kind)}`);
+  try {
+    return decodeValue(deleteOptions, value).value;
+  } catch (err) {
+    if (err instanceof DecodeError) throw badRequestError(err.message, err);
+    throw err;
+  }
+}
+
+function readQuery(query: URLSearchParams): AskedOptions {
+  const options: AskedOptions = {};
+  const grace = query.get('gracePeriodSeconds');
+  if (grace !== null) options.gracePeriodSeconds = parseInteger(grace);
+  const policy = query.get('propagationPolicy');
+  if (policy !== null) options.propagationPolicy = policy;
+  const orphan = query.get('orphanDependents');
+  if (orphan !== null) options.orphanDependents = isTrue(orphan);
+  return options;
+}
+
+function checkDeleteOptions(options: AskedOptions): void {
   const errors: FieldError[] = [];
   const policies = ['Foreground', 'Background', 'Orphan'];
-  const { propagationPolicy, orphanDependents, gracePeriodSeconds } = options;
+  const { propagationPolicy, orphanDependents, dryRun } = options;
   if (propagationPolicy !== undefined && !policies.includes(propagationPolicy)) {
     errors.push(notSupported('propagationPolicy', propagationPolicy, [...policies, 'nil']));
   }
@@ -44,9 +62,7 @@ function checkDeleteOptions(options: DeleteOptions): void {
       invalid('propagationPolicy', propagationPolicy, 'orphanDependents and deletionPropagation cannot be both set'),
     );
   }
-  if (gracePeriodSeconds !== undefined && !Number.isInteger(gracePeriodSeconds)) {
-    errors.push(invalid('gracePeriodSeconds', gracePeriodSeconds, 'must be an integer'));
-  }
+  if (dryRun?.some((x) => x !== 'All')) errors.push(notSupported('dryRun', dryRun, ['All']));
   if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
 }
 

@@ -17,10 +17,7 @@ export function readListOptions(query: URLSearchParams): ListOptions {
   const resourceVersion = query.get('resourceVersion') ?? '';
   const match = (query.get('resourceVersionMatch') ?? '') as VersionMatch;
   const token = query.get('continue') ?? '';
-  const limitText = query.get('limit') ?? '';
-  const limit = limitText === '' ? 0 : Number(limitText);
-  if (!Number.isInteger(limit))
-    throw badRequestError(`strconv.ParseInt: parsing ${JSON.stringify(limitText)}: invalid syntax`);
+  const limit = parseInteger(query.get('limit') || '0');
   const errors: FieldError[] = [];
   if (match !== '') {
     if (resourceVersion === '') {
@@ -43,6 +40,13 @@ export function readListOptions(query: URLSearchParams): ListOptions {
     throw badRequestError('specifying resource version is not allowed when using continue');
   }
   return { resourceVersion, match, limit: Math.max(0, limit), continue: token };
+}
+
+/** A whole number of a query. */
+export function parseInteger(text: string): number {
+  if (!/^[+-]?\d{1,15}$/.test(text))
+    throw badRequestError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return Number(text);
 }
 
 /** A resource version as a number; it is opaque to clients but not to us. */

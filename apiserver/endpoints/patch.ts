@@ -2,14 +2,14 @@
 // meanwhile. Server-side apply has not come yet and is refused.
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
-import { cloneJson, isObject } from '../../machinery/json.ts';
+import { cloneJson, isDeeperThan, isObject } from '../../machinery/json.ts';
 import { applyMergePatch } from '../../machinery/merge-patch.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { applyStrategicMerge, PatchError } from '../../machinery/strategic-merge.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import { toVersion } from '../storage/stored-object.ts';
-import { baseType, readYaml } from './body.ts';
+import { baseType, maxDepth, readYaml } from './body.ts';
 import { decodeObject } from './decode-object.ts';
 import type { Answer, ApiRequest } from './exchange.ts';
 import { readWriteOptions } from './options.ts';
@@ -19,6 +19,7 @@ import { checkTarget } from './update.ts';
 export type Patcher = (object: KubeObject, schema: ApiRequest['version']['schema']) => unknown;
 
 const maxJsonPatchOperations = 10_000;
+const maxCopiedBytes = 3 * 1024 * 1024;
 const accepted = [
   'application/json-patch+json',
   'application/merge-patch+json',
@@ -51,6 +52,7 @@ export function readPatch(request: ApiRequest): Patcher {
 }
 
 function readPatchText(text: string): unknown {
+  if (isDeeperThan(text, maxDepth)) throw badRequestError('error decoding patch: exceeded max depth');
   try {
     return JSON.parse(text);
   } catch (err) {
@@ -88,13 +90,29 @@ function jsonPatcher(patch: unknown): Patcher {
   }
   return (object) => {
     try {
-      return jsonPatch.applyPatch(cloneJson(object), patch as Operation[], true).newDocument;
+      return applyOperations(object, patch as Operation[]);
     } catch (err) {
       if (!(err instanceof jsonPatch.JsonPatchError) && !(err instanceof TypeError)) throw err;
       const message = 'the server rejected our request due to an error in our request';
       throw new StatusError(422, 'Invalid', message, { details: {}, cause: err });
     }
   };
+}
+
+/** Copies can double an object with every operation, so what they copy is counted. Inputs stay as they are. */
+function applyOperations(object: KubeObject, patch: readonly Operation[]): unknown {
+  let document: unknown = cloneJson(object);
+  let copiedBytes = 0;
+  // The values of a patch become part of the document, where later operations change them: each try gets its own.
+  for (const [i, operation] of cloneJson(patch).entries()) {
+    if (operation?.op === 'copy') {
+      const copied = JSON.stringify(jsonPatch.getValueByPointer(document, operation.from));
+      copiedBytes += copied?.length ?? 0;
+      if (copiedBytes > maxCopiedBytes) throw new TypeError(`operation ${i} copies too much`);
+    }
+    document = jsonPatch.applyOperation(document, operation, true, true, true, i).newDocument;
+  }
+  return document;
 }
 
 export async function handlePatch(context: ApiContext, request: ApiRequest): Promise<Answer> {

@@ -63,7 +63,7 @@ describe('lists', () => {
     await api.send('POST', configMaps, { body: { metadata: { name: 'cc' } } });
     await api.send('DELETE', `${configMaps}/d`);
     const second = await list(api, `limit=2&continue=${first.continue}`);
-    assert.deepEqual([names(second), second.revision], ['cd', first.revision]);
+    assert.deepEqual([names(second), second.revision, second.remaining], ['cd', first.revision, 1]);
     const third = await list(api, `limit=2&continue=${second.continue}`);
     assert.deepEqual([names(third), third.continue], ['e', undefined]);
   });
@@ -99,6 +99,7 @@ describe('lists', () => {
       ['resourceVersionMatch=Exact&resourceVersion=0', /^422 .*"exact" is forbidden for resourceVersion "0"/],
       ['continue=x', /^400 continue key is not valid/],
       ['limit=x', /^400 /],
+      ['limit=0x10', /^400 /],
     ];
     for (const [query, want] of cases) assert.match(await refusal(list(api, query)), want, query);
     const elsewhere = (await list(api, 'limit=1', '/api/v1/namespaces/default/serviceaccounts')).continue;
@@ -168,12 +169,37 @@ describe('watches', () => {
     assert.deepEqual(await watch(api, `resourceVersion=${etcd.revision}`), []);
   });
 
+  test('an event that one watcher cannot show ends that watch alone', async () => {
+    const api = await withConfigMaps('a');
+    const { context } = api;
+    const request = api.request('GET', `${configMaps}?watch=true`);
+    const cache = context.store.resource(request.kind);
+    const ended: string[] = [];
+    const opened = await openWatch(context, request);
+    startWatch(
+      context,
+      cache,
+      { ...opened, after: context.store.cache.position },
+      {
+        event: () => assert.fail('cannot be shown'),
+        bookmark: () => undefined,
+        expired: (message) => void ended.push(message),
+        flush: () => undefined,
+      },
+    );
+    const other = await watch(api, '');
+    await change(api, 'a', { x: 'y' });
+    assert.deepEqual(other, ['ADDED a', 'MODIFIED a']);
+    assert.equal(ended.length, 1);
+  });
+
   test('refuse options that make no sense together', async () => {
     const api = await withConfigMaps('a');
     const cases: [query: string, want: RegExp][] = [
       ['sendInitialEvents=true', /sendInitialEvents requires setting resourceVersionMatch to NotOlderThan/],
       ['resourceVersionMatch=NotOlderThan', /forbidden for watch unless sendInitialEvents is provided/],
       ['sendInitialEvents=true&resourceVersionMatch=NotOlderThan', /requires allowWatchBookmarks|forbidden/],
+      ['timeoutSeconds=soon', /^400 .*invalid syntax/],
     ];
     for (const [query, want] of cases) assert.match(await refusal(watch(api, query)), want, query);
   });

@@ -1,6 +1,11 @@
 // labelSelector and fieldSelector of lists, watches and collection deletes, as one predicate over stored objects.
 import { badRequestError } from '../../machinery/errors.ts';
-import { type FieldRequirement, matchesFields, parseFieldSelector } from '../../machinery/fields.ts';
+import {
+  type FieldRequirement,
+  type FieldSelector,
+  matchesFields,
+  parseFieldSelector,
+} from '../../machinery/fields.ts';
 import type { Kind, ServedVersion } from '../../machinery/kind.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
 import { matchesLabels, parseLabelSelector } from '../../machinery/labels.ts';
@@ -21,12 +26,25 @@ export function readSelection(query: URLSearchParams, kind: Kind, version: Serve
   const fields = fieldText === '' ? undefined : parse(() => parseFieldSelector(fieldText));
   if (fields) checkFields(fields, kind, version);
   if (!labels && !fields) return { matches: undefined, name: undefined };
-  const name = fields?.find((f) => f.field === 'metadata.name' && f.operator !== '!=')?.value;
+  const name = nameIn(fields);
   const matches = (object: KubeObject) =>
     (!labels || matchesLabels(labels, object.metadata.labels)) &&
     (!fields || matchesFields(fields, (field) => fieldValue(kind, object, field)));
   return { matches, name };
 }
+
+/** The name that a field selector requires; undefined too where it cannot be parsed: whoever selects by it says so. */
+export function selectedName(fieldSelector: string): string | undefined {
+  if (!fieldSelector.includes('metadata.name')) return undefined;
+  try {
+    return nameIn(parseFieldSelector(fieldSelector));
+  } catch {
+    return undefined;
+  }
+}
+
+const nameIn = (fields: FieldSelector | undefined) =>
+  fields?.find((f) => f.field === 'metadata.name' && f.operator !== '!=')?.value;
 
 function parse<T>(work: () => T): T {
   try {

@@ -9,7 +9,7 @@ import { isTrue } from '../request-info.ts';
 import type { CacheEvent, CacheWatcher, ResourceCache } from '../storage/resource-cache.ts';
 import { atRevision, keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
 import type { ApiRequest } from './exchange.ts';
-import { parseRevision } from './list-options.ts';
+import { parseInteger, parseRevision } from './list-options.ts';
 import { readSelection, type Selection } from './selection.ts';
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -43,13 +43,13 @@ export async function openWatch(context: ApiContext, request: ApiRequest): Promi
   const version = query.get('resourceVersion') ?? '';
   const match = query.get('resourceVersionMatch') ?? '';
   const initial = query.get('sendInitialEvents');
-  const bookmarks = isTrueValue(query.get('allowWatchBookmarks'));
+  const bookmarks = isTrue(query.get('allowWatchBookmarks'));
   checkInitialEvents({ initial, match, bookmarks });
   const revision = parseRevision(version);
   if (version === '') await context.store.cache.waitConsistent();
   else if (revision > 0) await context.store.cache.waitFor(revision);
   const fromState = initial === null ? revision === 0 : isTrue(initial);
-  const timeout = Number(query.get('timeoutSeconds') ?? 0);
+  const timeout = parseInteger(query.get('timeoutSeconds') || '0');
   const spread = minTimeoutMs * (1 + context.random.next());
   const namespacePart = kind.namespaced && info.namespace ? `${info.namespace}/` : '';
   const selection = readSelection(query, kind, request.version);
@@ -62,8 +62,6 @@ export async function openWatch(context: ApiContext, request: ApiRequest): Promi
     timeoutMs: timeout > 0 ? timeout * 1000 : spread,
   };
 }
-
-const isTrueValue = (text: string | null) => text === 'true' || text === '1';
 
 function nameSelection(selection: Selection, name: string): Selection {
   const { matches } = selection;
@@ -94,6 +92,19 @@ function checkInitialEvents(given: { initial: string | null; match: string; book
   if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
 }
 
+/**
+ * Feeds one event. A kind whose columns or conversion fail on an object ends the watch that asked for them, and nothing else: this runs
+ * inside the one watch of etcd that feeds everybody.
+ */
+function deliverSafely(context: ApiContext, event: CacheEvent, matches: Selection['matches'], sink: WatchSink): void {
+  try {
+    deliver(event, matches, sink);
+  } catch (err) {
+    context.log.error({ err, key: event.stored.key }, 'an event cannot be shown to a watcher');
+    sink.expired('an event cannot be shown in the form asked for');
+  }
+}
+
 /** Starts feeding the sink. Returns how to stop. Nothing is missed and nothing comes twice: this runs in one turn of the event loop. */
 export function startWatch(
   context: ApiContext,
@@ -115,7 +126,7 @@ export function startWatch(
   sink.flush();
   const watcher: CacheWatcher = {
     prefix: watch.prefix,
-    onEvent: (event) => deliver(event, matches, sink),
+    onEvent: (event) => deliverSafely(context, event, matches, sink),
     flush: () => sink.flush(),
     onReset: () => sink.expired('the watch cache was reset: list again'),
   };

@@ -6,7 +6,8 @@ import type { Http2ServerRequest, ServerHttp2Session } from 'node:http2';
 import { createServer, type Server as NetServer } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import fastify from 'fastify';
+import fastify, { type FastifyError, type FastifyReply } from 'fastify';
+import type { Clock } from '../../machinery/clock.ts';
 
 export interface FrontRequest {
   method: string;
@@ -33,12 +34,14 @@ export interface FrontHandlers {
 }
 
 export interface FrontOptions {
+  clock: Clock;
   tls: { key: Buffer; cert: Buffer; clientCa: Buffer };
   addresses: string[];
   port: number;
 }
 
 export interface Front {
+  /** Takes no more requests, lets those under way be answered, ends what streams, and frees everything. */
   close(): Promise<void>;
 }
 
@@ -47,6 +50,9 @@ const bodyLimitBytes = 3 * 1024 * 1024;
 const readLimitBytes = 64 * 1024 * 1024;
 const maxStreamsPerSession = 100;
 const neverMs = 2 ** 31 - 1;
+// How long requests under way may still take when the server ends.
+const drainMs = 5_000;
+const keepAliveMs = 30_000;
 
 /** Listens on every address. Rejects when one of them cannot be had. */
 export async function serveFront(options: FrontOptions, handlers: FrontHandlers): Promise<Front> {
@@ -68,30 +74,29 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
     onProtoPoisoning: 'ignore',
     onConstructorPoisoning: 'ignore',
     exposeHeadRoutes: false,
+    frameworkErrors: (err, _request, reply) => sendStatus(err, reply as unknown as FastifyReply),
     forceCloseConnections: true,
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => readBody(payload, done));
+  const sockets = new Set<TLSSocket>();
+  app.server.on('secureConnection', (socket: TLSSocket) => {
+    sockets.add(socket);
+    // A client that is gone without a word would keep its watches.
+    socket.setKeepAlive(true, keepAliveMs);
+    socket.on('close', () => sockets.delete(socket));
+  });
   const sessions = new Set<ServerHttp2Session>();
   app.server.on('session', (session: ServerHttp2Session) => {
     sessions.add(session);
     session.on('close', () => sessions.delete(session));
     session.on('error', () => session.destroy());
   });
-  app.setErrorHandler((err: Error & { statusCode?: number; code?: string }, _request, reply) => {
-    const code = err.statusCode ?? 500;
-    const { message } = err;
-    const reason = code === 413 ? 'RequestEntityTooLarge' : code === 400 ? 'BadRequest' : 'InternalError';
-    void reply
-      .code(code)
-      .header('content-type', 'application/json')
-      .send(
-        JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code }),
-      );
-  });
+  app.setErrorHandler((err: FastifyError, _request, reply) => sendStatus(err, reply as unknown as FastifyReply));
+  const underWay = new UnderWay(options.clock);
   app.all('/*', async (request, reply) => {
     const raw = request.raw as unknown as IncomingMessage & Http2ServerRequest;
-    const response = await handlers.request({
+    const work = handlers.request({
       method: request.method,
       url: request.url,
       headers: request.headers,
@@ -99,6 +104,7 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
       socket: (raw.stream?.session?.socket ?? raw.socket) as TLSSocket | undefined,
       raw: reply.raw as unknown as ServerResponse,
     });
+    const response = await underWay.track(work, reply.raw as unknown as ServerResponse);
     if (!response) return reply.hijack();
     reply.code(response.code);
     for (const [name, value] of Object.entries(response.headers)) reply.header(name, value);
@@ -111,10 +117,63 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
   return {
     async close() {
       for (const server of extra) server.close();
+      app.server.close();
+      for (const session of sessions) session.close();
+      await underWay.end(drainMs);
       for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
       await app.close();
     },
   };
+}
+
+/** What fastify refuses by itself - a URL that cannot be decoded, a body that is too large - as a Status. */
+function sendStatus(err: FastifyError, reply: FastifyReply): void {
+  const code = err.statusCode ?? 500;
+  const { message } = err;
+  const reason = code === 413 ? 'RequestEntityTooLarge' : code === 400 ? 'BadRequest' : 'InternalError';
+  void reply
+    .code(code)
+    .header('content-type', 'application/json')
+    .send(JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code }));
+}
+
+/** The requests that are owed an answer; streams are not. */
+class UnderWay {
+  readonly #clock: Clock;
+  #count = 0;
+  #onNone: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Counts a request until its answer is written, or has become a stream. */
+  async track(work: Promise<FrontResponse | undefined>, raw: ServerResponse): Promise<FrontResponse | undefined> {
+    this.#count++;
+    let isDone = false;
+    const done = () => {
+      if (isDone) return;
+      isDone = true;
+      if (--this.#count === 0) this.#onNone?.();
+    };
+    raw.once('close', done);
+    const response = await work;
+    if (!response) done();
+    return response;
+  }
+
+  /** Waits until there is none, but not for ever. */
+  end(deadlineMs: number): Promise<void> {
+    if (this.#count === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(deadlineMs, resolve);
+      this.#onNone = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
 }
 
 /** Collects a body; one that is too large is read to its end, dropped and refused with 413. */

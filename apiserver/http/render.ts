@@ -96,7 +96,11 @@ function joinList(items: readonly StoredObject[], metadata: object, { kind, vers
 
 /** Encodes any value in the client's encoding. */
 export function encode(value: object, code: number, media: Pick<MediaChoice, 'encoding'>): Rendered {
-  if (media.encoding === 'yaml') return { code, contentType: 'application/yaml', body: Buffer.from(toYaml(value)) };
+  if (media.encoding === 'yaml') {
+    // Quoted for readers of YAML 1.1, to whom `yes` is a boolean; an object that stands in two places is written twice.
+    const body = Buffer.from(toYaml(value, { version: '1.1', aliasDuplicateObjects: false }));
+    return { code, contentType: 'application/yaml', body };
+  }
   if (media.encoding !== 'json') throw notAcceptableError('only application/json and application/yaml are accepted');
   return { code, contentType: 'application/json', body: Buffer.from(`${JSON.stringify(value)}\n`) };
 }

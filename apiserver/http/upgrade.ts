@@ -5,12 +5,14 @@ import type { IncomingMessage } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { StatusError } from '../../machinery/errors.ts';
+import { badRequestError, StatusError } from '../../machinery/errors.ts';
 import type { KubeletAccess } from '../kubelet-access.ts';
 import type { UpgradeTarget } from '../subresources/handler.ts';
 
 // Headers that speak of the client's connection or identity and end here.
-const ownHeaders = new Set(['host', 'authorization', 'content-length', 'impersonate-user', 'impersonate-group']);
+const ownHeaders = new Set(['host', 'authorization', 'content-length']);
+
+const endsHere = (name: string) => ownHeaders.has(name) || name.startsWith('impersonate-');
 
 export interface UpgradeRequest {
   message: IncomingMessage;
@@ -22,15 +24,18 @@ export interface UpgradeRequest {
 export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, kubelets: KubeletAccess): void {
   const { message, socket, head } = request;
   const { host, port } = target;
+  const firstLines = requestHead(message, target);
+  // Only kubelets are shown our certificate; what a pod presents nobody can check.
+  const tls = target.kubelet ? kubelets.tlsOptions() : { rejectUnauthorized: false };
   const upstream: Socket = target.tls
-    ? connectTls({ host, port, ...kubelets.tlsOptions(), ALPNProtocols: ['http/1.1'] })
+    ? connectTls({ host, port, ...tls, ALPNProtocols: ['http/1.1'] })
     : connectTcp({ host, port });
   let joined = false;
   upstream.once(target.tls ? 'secureConnect' : 'connect', () => {
     joined = true;
     upstream.setNoDelay(true);
     (socket as Partial<Socket>).setNoDelay?.(true);
-    upstream.write(requestHead(message, target));
+    upstream.write(firstLines);
     if (head.length > 0) upstream.write(head);
     socket.pipe(upstream);
     upstream.pipe(socket);
@@ -48,11 +53,13 @@ export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, k
   upstream.on('close', () => socket.end());
 }
 
-function requestHead(message: IncomingMessage, target: UpgradeTarget): string {
+/** The request as the next hop gets it. Throws where its path would not stay one line: what follows would be a request of its own. */
+export function requestHead(message: Pick<IncomingMessage, 'method' | 'rawHeaders'>, target: UpgradeTarget): string {
+  if (/[^\x21-\x7e]/.test(target.path)) throw badRequestError('the path of the request cannot be passed on');
   const lines = [`${message.method} ${target.path} HTTP/1.1`, `Host: ${target.host}:${target.port}`];
   for (let i = 0; i < message.rawHeaders.length; i += 2) {
     const name = message.rawHeaders[i]!;
-    if (!ownHeaders.has(name.toLowerCase())) lines.push(`${name}: ${message.rawHeaders[i + 1]}`);
+    if (!endsHere(name.toLowerCase())) lines.push(`${name}: ${message.rawHeaders[i + 1]}`);
   }
   for (const [name, value] of Object.entries(target.headers ?? {})) lines.push(`${name}: ${value}`);
   return `${lines.join('\r\n')}\r\n\r\n`;

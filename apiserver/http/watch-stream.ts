@@ -51,6 +51,9 @@ export interface WatchStreamOptions {
 export function createWatchStream(response: ServerResponse, options: WatchStreamOptions): WatchSink {
   let pending: Buffer[] = [];
   let firstRow = true;
+  // What there was at the beginning may be more than a slow client is allowed to fall behind.
+  let allowedBytes = maxUnsentBytes;
+  let hasBegun = false;
   const line = (type: string, object: object) => Buffer.from(`${JSON.stringify({ type, object })}\n`);
   const encodeEvent = (type: WatchEventType, stored: StoredObject): Buffer => {
     const { kind, media } = options;
@@ -70,7 +73,9 @@ export function createWatchStream(response: ServerResponse, options: WatchStream
     const chunk = pending.length === 1 ? pending[0]! : Buffer.concat(pending);
     pending = [];
     response.write(chunk);
-    if (response.writableLength > maxUnsentBytes) options.close();
+    if (!hasBegun) allowedBytes += response.writableLength;
+    hasBegun = true;
+    if (response.writableLength > allowedBytes) options.close();
   };
   return {
     event: (type, stored) => void pending.push(encodeEvent(type, stored)),

@@ -1,19 +1,50 @@
 // Creating an object: identity, admission, the kind's preparation, validation, managedFields, storage - in Kubernetes' order.
-import { alreadyExistsError } from '../../machinery/errors.ts';
+import { alreadyExistsError, isAlreadyExists, StatusError } from '../../machinery/errors.ts';
+import { cloneJson } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import { recordUpdate } from '../../machinery/managed-fields.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { AdmissionRequest } from '../admission/plugin.ts';
+import { EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject, storageKey } from '../storage/stored-object.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
 import { checkCreate, prepareCreate, prepareIdentity, timestamp } from './prepare.ts';
 
+interface CreateTarget {
+  draft: KubeObject;
+  namespace: string;
+}
+
+const maxGeneratedNames = 8;
+
 /** Stores `draft` (storage version, owned by the caller's request) and returns it as stored. */
 export async function createObject(
   context: ApiContext,
   kind: Kind,
-  target: { draft: KubeObject; namespace: string },
+  target: CreateTarget,
+  options: WriteOptions,
+): Promise<StoredObject> {
+  const { draft } = target;
+  if (draft.metadata.name || !draft.metadata.generateName) return createOnce(context, kind, target, options);
+  // A generated name that is taken is not the client's fault: another one is tried.
+  for (let tries = 1; ; tries++) {
+    try {
+      return await createOnce(context, kind, { ...target, draft: cloneJson(draft) }, options);
+    } catch (err) {
+      if (!isAlreadyExists(err)) throw err;
+      if (tries < maxGeneratedNames) continue;
+      const { message, details } = err as StatusError;
+      const why = `${message}, the server was not able to generate a unique name for the object`;
+      throw new StatusError(409, 'AlreadyExists', why, { details: { ...details, retryAfterSeconds: 1 }, cause: err });
+    }
+  }
+}
+
+async function createOnce(
+  context: ApiContext,
+  kind: Kind,
+  target: CreateTarget,
   options: WriteOptions,
 ): Promise<StoredObject> {
   const { draft, namespace } = target;
@@ -39,17 +70,21 @@ export async function createObject(
     prepareCreate(kind, draft, { nowMs, random: context.random });
     checkCreate(kind, draft);
     delete draft.metadata.managedFields;
-    draft.metadata.managedFields = recordUpdate(kind.storage.schema, undefined, draft, {
+    const fields = recordUpdate(kind.storage.schema, undefined, draft, {
       manager: options.fieldManager,
       apiVersion: options.apiVersion,
       subresource: '',
       time: timestamp(nowMs),
     });
+    if (fields.length > 0) draft.metadata.managedFields = fields;
     await context.admission.validate(request);
     if (options.dryRun) return dryRun(context, kind, draft);
     const stored = await context.store.create(kind, draft);
     isStored = true;
     return stored;
+  } catch (err) {
+    isStored = err instanceof EtcdUnavailableError;
+    throw err;
   } finally {
     for (const end of ends) end(isStored);
   }

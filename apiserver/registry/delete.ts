@@ -49,33 +49,45 @@ export async function deleteObject(
     onEnd: () => undefined,
   });
   let current = context.store.peek(kind, namespace, name);
-  let isMarked = false;
+  // What the cache has may be old, even another object of that name: nothing is refused or left alone because of it.
+  let fresh = false;
+  const reread = async () => {
+    fresh = true;
+    return context.store.read(kind, namespace, name);
+  };
+  let marked: StoredObject | undefined;
   for (let tries = 0; ; tries++) {
-    current ??= await context.store.read(kind, namespace, name);
+    if (!current && !fresh) current = await reread();
+    // Somebody else has ended what was marked; what stands there now is not what was to be deleted.
+    if (marked && current?.object.metadata.uid !== marked.object.metadata.uid) return { stored: marked, gone: true };
     if (!current) throw notFoundError(groupResourceOf(kind), name);
     try {
-      if (!isMarked) checkPreconditions(kind, current, options);
+      if (!marked) checkPreconditions(kind, current, options);
     } catch (err) {
-      const fresh = await context.store.read(kind, namespace, name);
-      if (fresh?.revision === current.revision || tries >= maxTries) throw err;
-      current = fresh;
+      if (fresh) throw err;
+      current = await reread();
       continue;
     }
     const next = markDeleted(kind, current.object, options, context.clock.now());
-    if (next && jsonEqual(next, current.object)) return { stored: current, gone: false };
+    const isDone = next !== undefined && jsonEqual(next, current.object);
+    if ((isDone || write.dryRun) && !fresh) {
+      current = await reread();
+      continue;
+    }
+    if (isDone) return { stored: current, gone: false };
     const goes = !next || mayGo(kind, next);
     if (write.dryRun) return { stored: current, gone: goes };
     const result = next ? await context.store.replace(kind, current, next) : await context.store.remove(current);
     if (result.done) {
       if (!next || !goes) return { stored: next ? result.stored : current, gone: goes };
       // Its time is over: those who watch have been told, now it goes.
+      marked = result.stored;
       current = result.stored;
-      isMarked = true;
       continue;
     }
     if (tries >= maxTries) throw conflictError(groupResourceOf(kind), name, 'the object keeps changing');
     current = result.current;
-    if (!current) throw notFoundError(groupResourceOf(kind), name);
+    fresh = true;
   }
 }
 

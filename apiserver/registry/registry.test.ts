@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import type { StatusError } from '../../machinery/errors.ts';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
 import { openWatch, startWatch } from '../endpoints/watch.ts';
+import { EtcdUnavailableError } from '../storage/etcd.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const pods = '/api/v1/namespaces/default/pods';
@@ -41,6 +42,12 @@ describe('create', () => {
     assert.equal(metadata.resourceVersion, String(api.etcd.revision));
   });
 
+  test('an object in which nobody set anything has no managed fields', async () => {
+    const api = await startMemoryApi();
+    const { metadata } = await api.send('POST', configMaps, { body: { metadata: { name: 'a' } } });
+    assert.equal('managedFields' in metadata, false);
+  });
+
   test('a status that was sent is not kept, and generations begin at 1', async () => {
     const api = await startMemoryApi();
     const made = await api.send('POST', deployments, { body: { ...deployment('d'), status: { replicas: 9 } } });
@@ -55,6 +62,18 @@ describe('create', () => {
     await refuses(post({ metadata: { name: 'A!' } }), 422, 'Invalid', /metadata\.name: Invalid value: "A!"/);
     await refuses(post({ metadata: { name: 'b', namespace: 'other' } }), 400, 'BadRequest', /does not match/);
     await refuses(post({ metadata: {} }), 422, 'Invalid', /name or generateName is required/);
+  });
+
+  test('a generated name that is taken is followed by another, for a while', async () => {
+    const api = await startMemoryApi();
+    const post = () => api.send('POST', configMaps, { body: { metadata: { generateName: 'g-' } } });
+    const { random } = api.context;
+    api.context.random = { next: () => 0 };
+    const first = await post();
+    await refuses(post(), 409, 'AlreadyExists', /"g-bbbbb" already exists, the server was not able to generate a uni/);
+    let calls = 0;
+    api.context.random = { next: () => (calls++ < 5 ? 0 : random.next()) };
+    assert.notEqual((await post()).metadata.name, first.metadata.name);
   });
 
   test('a dry run is checked and not stored', async () => {
@@ -105,6 +124,44 @@ describe('update', () => {
     });
     await Promise.all([other, mine]);
     assert.deepEqual((await api.send('GET', `${configMaps}/a`)).data, { ...made.data, other: 'x', mine: 'y' });
+  });
+
+  test('a write of which nobody knows whether it happened is not tried again', async () => {
+    const { api } = await withConfigMap();
+    const put = api.etcd.put.bind(api.etcd);
+    let writes = 0;
+    api.etcd.put = async (...args) => {
+      writes++;
+      await put(...args);
+      throw new EtcdUnavailableError('no answer');
+    };
+    const body = [{ op: 'replace', path: '/data/k', value: '2' }];
+    const patch = api.send('PATCH', `${configMaps}/a`, { body, contentType: 'application/json-patch+json' });
+    await refuses(patch, 503, 'ServiceUnavailable', /no answer/);
+    assert.equal(writes, 1);
+  });
+
+  test('a JSON patch that is tried again is the same patch', async () => {
+    const { api } = await withConfigMap();
+    const patch = (body: object, contentType: string) =>
+      api.send('PATCH', `${configMaps}/a`, { body, contentType: `application/${contentType}` });
+    api.etcd.lag();
+    await patch({ data: { other: 'x' } }, 'merge-patch+json');
+    const finalizers = '/metadata/finalizers';
+    const operations = [
+      { op: 'add', path: finalizers, value: [] },
+      { op: 'add', path: `${finalizers}/-`, value: 'a.b/c' },
+    ];
+    const patched = await patch(operations, 'json-patch+json');
+    assert.deepEqual([patched.metadata.finalizers, patched.data.other], [['a.b/c'], 'x']);
+    api.etcd.catchUp();
+  });
+
+  test('a JSON patch cannot grow an object without end', async () => {
+    const { api } = await withConfigMap();
+    const copies = Array.from({ length: 60 }, (_, i) => ({ op: 'copy', from: '', path: `/x${i}` }));
+    const patch = api.send('PATCH', `${configMaps}/a`, { body: copies, contentType: 'application/json-patch+json' });
+    await refuses(patch, 422, 'Invalid', /the server rejected our request/);
   });
 
   test('spec and status are written apart, and only the spec counts generations', async () => {
@@ -231,6 +288,53 @@ describe('delete', () => {
     await refuses(del({ propagationPolicy: 'Sideways' }), 422, 'Invalid', /Unsupported value: "Sideways"/);
     const held = await del({ propagationPolicy: 'Foreground', preconditions: { uid: made.metadata.uid } });
     assert.deepEqual(held.metadata.finalizers, ['foregroundDeletion']);
+  });
+
+  test('an object that the cache takes for the one before it is deleted nevertheless', async () => {
+    const api = await startMemoryApi();
+    const create = (finalizers?: string[]) =>
+      api.send('POST', configMaps, { body: { metadata: { name: 'a', ...(finalizers ? { finalizers } : {}) } } });
+    await create(['a.b/c']);
+    await api.send('DELETE', `${configMaps}/a`);
+    await api.context.store.cache.waitConsistent();
+    api.etcd.lag();
+    const contentType = 'application/merge-patch+json';
+    await api.send('PATCH', `${configMaps}/a`, { body: { metadata: { finalizers: null } }, contentType });
+    await create();
+    const { status } = await api.send('DELETE', `${configMaps}/a`);
+    assert.equal(status, 'Success');
+    api.etcd.catchUp();
+    await refuses(api.send('GET', `${configMaps}/a`), 404, 'NotFound', /not found/);
+  });
+
+  test('a delete that marks first ends only what it marked', async () => {
+    const api = await startMemoryApi();
+    const body = { metadata: { name: 'p' }, spec: { containers: [container] } };
+    await api.send('POST', pods, { body });
+    const remove = api.etcd.delete.bind(api.etcd);
+    api.etcd.delete = async (...args) => {
+      api.etcd.delete = remove;
+      // Somebody else is faster, and a third one takes the name.
+      await remove(...args);
+      await api.send('POST', pods, { body });
+      return remove(...args);
+    };
+    const { status } = await api.send('DELETE', `${pods}/p`);
+    assert.notEqual(status, 'Failure');
+    assert.equal((await api.send('GET', `${pods}/p`)).metadata.deletionTimestamp, undefined);
+  });
+
+  test('options that cannot be read are refused, not guessed', async () => {
+    const api = await startMemoryApi();
+    await api.send('POST', configMaps, { body: { metadata: { name: 'a' } } });
+    const del = (query: string, body?: object) =>
+      api.send('DELETE', `${configMaps}/a${query}`, body === undefined ? {} : { body });
+    await refuses(del('', { gracePeriodSeconds: 'x' }), 400, 'BadRequest', /gracePeriodSeconds/);
+    await refuses(del('', { kind: 'Pod' }), 400, 'BadRequest', /DeleteOptions/);
+    await refuses(del('', { dryRun: ['Some'] }), 422, 'Invalid', /dryRun/);
+    await refuses(del('?gracePeriodSeconds='), 400, 'BadRequest', /invalid syntax/);
+    await del('', { dryRun: ['All'] });
+    await api.send('GET', `${configMaps}/a`);
   });
 
   test('a collection goes by selector', async () => {

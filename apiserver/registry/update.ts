@@ -7,6 +7,7 @@ import type { Kind } from '../../machinery/kind.ts';
 import { recordUpdate } from '../../machinery/managed-fields.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { AdmissionRequest } from '../admission/plugin.ts';
+import { EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject } from '../storage/stored-object.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
@@ -107,7 +108,9 @@ async function tryUpdate(
     isStored = result.done && !options.dryRun;
     return result;
   } catch (err) {
-    if (fresh) throw err;
+    // Where etcd did not answer the write may have happened: to try again could do it twice.
+    isStored = err instanceof EtcdUnavailableError;
+    if (fresh || isStored) throw err;
     // It may only be wrong against what the cache had.
     const again = await reread();
     if (!again.done && again.current?.revision !== current.revision) return again;

@@ -8,6 +8,7 @@ import { decodeObject } from '../endpoints/decode-object.ts';
 import type { Answer, ApiRequest } from '../endpoints/exchange.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
 import { timestamp } from '../registry/prepare.ts';
+import { bindPod } from '../subresources/binding.ts';
 import type { SubresourceContext } from '../subresources/handler.ts';
 
 export type ReviewHandler = (context: SubresourceContext, request: ApiRequest) => Promise<Answer>;
@@ -119,7 +120,7 @@ const token = review(async (context, _request, { spec }) => {
   return { authenticated: true, user: userInfoOf(found.user), audiences: found.audiences };
 });
 
-/** By group and plural. */
+/** By group and plural. A Binding is not a question, but neither is it stored: it becomes part of its pod. */
 export const reviews: Readonly<Record<string, ReviewHandler>> = {
   'authorization.k8s.io/selfsubjectaccessreviews': selfAccess,
   'authorization.k8s.io/subjectaccessreviews': access,
@@ -127,4 +128,5 @@ export const reviews: Readonly<Record<string, ReviewHandler>> = {
   'authorization.k8s.io/selfsubjectrulesreviews': selfRules,
   'authentication.k8s.io/selfsubjectreviews': self,
   'authentication.k8s.io/tokenreviews': token,
+  '/bindings': (context, request) => bindPod(context, request, ''),
 };

@@ -9,7 +9,14 @@ import { after, before, describe, test } from 'node:test';
 import { realClock } from '../../machinery/clock.ts';
 import { FakeEtcd } from '../../test/builders/fake-etcd.ts';
 import { freePort } from '../../test/environment/control-plane.ts';
-import { CompactedError, type Etcd, EtcdClient, type EtcdEvent, EtcdUnavailableError } from './etcd.ts';
+import {
+  CompactedError,
+  type Etcd,
+  EtcdClient,
+  type EtcdEvent,
+  EtcdTooLargeError,
+  EtcdUnavailableError,
+} from './etcd.ts';
 
 const hasEtcd = spawnSync('etcd', ['--version']).status === 0;
 const deadlineMs = 10_000;
@@ -97,6 +104,14 @@ function describeEtcd(name: string, start: () => Promise<TestedEtcd>, skip: stri
       assert.equal((await etcd.delete('/delete/a', made.revision)).done, true);
       assert.equal(await etcd.get('/delete/a'), undefined);
       assert.deepEqual(await etcd.delete('/delete/a', made.revision), { done: false, current: undefined });
+    });
+
+    test('an object that is too large is refused as that', async () => {
+      for (const megabytes of [2, 5]) {
+        const written = etcd.put('/large/a', Buffer.alloc(megabytes * 1024 * 1024, 'x'), 0);
+        await assert.rejects(written, EtcdTooLargeError);
+      }
+      assert.equal(await etcd.get('/large/a'), undefined);
     });
 
     test('a range comes in order, in pages, as of a revision', async () => {

@@ -45,6 +45,13 @@ export class EtcdNoSpaceError extends StatusError {
   }
 }
 
+/** etcd refused an object for its size. */
+export class EtcdTooLargeError extends StatusError {
+  constructor(options: { cause?: unknown } = {}) {
+    super(413, 'RequestEntityTooLarge', 'Request entity too large: the object is larger than etcd keeps', options);
+  }
+}
+
 const callDeadlineMs = 10_000;
 
 export interface EtcdWatchHandlers {
@@ -195,6 +202,7 @@ export class EtcdClient implements Etcd {
       if (message.includes('database space exceeded') || message.includes('no space')) {
         throw new EtcdNoSpaceError({ cause: err });
       }
+      if (/request is too large|message larger than max/.test(message)) throw new EtcdTooLargeError({ cause: err });
       throw new EtcdUnavailableError(explainFailure(message), { cause: err });
     }
   }

@@ -39,6 +39,8 @@ export async function bindPod(context: ApiContext, request: ApiRequest, podName:
       throw conflictError(pods, name, `pod ${name} is being deleted, cannot be assigned to a host`);
     if (old.spec.nodeName)
       throw conflictError(pods, name, `pod ${name} is already assigned to node ${JSON.stringify(old.spec.nodeName)}`);
+    if (old.spec.schedulingGates?.length)
+      throw conflictError(pods, name, `pod ${name} has non-empty .spec.schedulingGates`);
     const draft = cloneJson(old);
     draft.spec.nodeName = nodeName;
     const annotations = { ...draft.metadata.annotations, ...value.metadata.annotations };

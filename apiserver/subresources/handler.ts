@@ -27,6 +27,8 @@ export interface UpgradeTarget {
   port: number;
   path: string;
   tls: boolean;
+  /** Present our client certificate: only kubelets get it. */
+  kubelet: boolean;
   /** Extra headers for the next hop. */
   headers?: Record<string, string>;
 }

@@ -2,6 +2,7 @@
 import { badRequestError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
+import { isTrue } from '../request-info.ts';
 import { one } from '../server-headers.ts';
 import type { Subresource, SubresourceContext, UpgradeTarget } from './handler.ts';
 
@@ -40,7 +41,7 @@ function hostOf(pod: KubeObject): string {
 }
 
 function targetOn(context: SubresourceContext, node: string, path: string): UpgradeTarget {
-  return { ...context.kubelets.addressOf(node), path, tls: true };
+  return { ...context.kubelets.addressOf(node), path, tls: true, kubelet: true };
 }
 
 /** exec and attach: the kubelet's parameters are input, output, error, tty and command. */
@@ -51,7 +52,7 @@ function streamPath(verb: 'exec' | 'attach', pod: KubeObject, query: URLSearchPa
   const flags = { stdin: 'input', stdout: 'output', stderr: 'error', tty: 'tty' } as const;
   let any = false;
   for (const [ours, theirs] of Object.entries(flags)) {
-    if (!['true', '1'].includes(query.get(ours) ?? '')) continue;
+    if (!isTrue(query.get(ours))) continue;
     if (ours !== 'tty') any = true;
     out.set(theirs, '1');
   }
@@ -63,7 +64,7 @@ function streamPath(verb: 'exec' | 'attach', pod: KubeObject, query: URLSearchPa
 
 function portForwardPath({ metadata: { namespace, name } }: KubeObject, query: URLSearchParams): string {
   const ports = query.getAll('ports').join(',');
-  return `/portForward/${namespace}/${name}${ports ? `?port=${ports}` : ''}`;
+  return `/portForward/${namespace}/${name}${ports ? `?${new URLSearchParams({ port: ports })}` : ''}`;
 }
 
 type PathOf = (pod: KubeObject, query: URLSearchParams) => string;
@@ -94,16 +95,19 @@ export const execSubresource = streamSubresource('exec', (pod, query) => streamP
 export const attachSubresource = streamSubresource('attach', (pod, query) => streamPath('attach', pod, query));
 export const portForwardSubresource = streamSubresource('portforward', portForwardPath);
 
-const logOptions = [
-  'follow',
-  'previous',
-  'sinceSeconds',
-  'sinceTime',
-  'timestamps',
-  'tailLines',
-  'limitBytes',
-  'stream',
-];
+const logFlags = ['follow', 'previous', 'timestamps'];
+const logOptions = ['sinceSeconds', 'sinceTime', 'tailLines', 'limitBytes', 'stream'];
+
+/** The options of a log as the kubelet reads them. */
+export function logQuery(asked: URLSearchParams): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const flag of logFlags) if (isTrue(asked.get(flag))) query.set(flag, 'true');
+  for (const option of logOptions) {
+    const value = asked.get(option);
+    if (value !== null) query.set(option, value);
+  }
+  return query;
+}
 
 export const logSubresource: Subresource = {
   group: '',
@@ -119,18 +123,14 @@ export const logSubresource: Subresource = {
       response.end();
       return undefined;
     }
-    const query = new URLSearchParams();
-    for (const option of logOptions) {
-      const value = request.query.get(option);
-      if (value !== null) query.set(option, value);
-    }
-    const path = `/containerLogs/${namespace}/${name}/${container}?${query}`;
+    const path = `/containerLogs/${namespace}/${name}/${container}?${logQuery(request.query)}`;
     const upstream = await context.kubelets.get(pod.spec.nodeName, path, request.signal);
     if (upstream.statusCode !== 200) throw badRequestError((await readText(upstream)).trim());
     response.writeHead(200, { 'content-type': one(upstream.headers['content-type']) ?? 'text/plain' });
     response.flushHeaders?.();
     upstream.pipe(response);
-    upstream.on('error', () => response.end());
+    // A log that broke off must not look like a whole one.
+    upstream.on('error', () => response.destroy());
     return undefined;
   },
 };

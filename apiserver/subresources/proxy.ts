@@ -2,10 +2,12 @@
 // https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { isIP } from 'node:net';
 import { badRequestError, StatusError, unavailableError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import type { FrontRequest } from '../http/front.ts';
+import type { RequestInfo } from '../request-info.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
 import type { Subresource, SubresourceContext, UpgradeTarget } from './handler.ts';
 
@@ -37,9 +39,21 @@ const podBackend: Resolver = async (context, request) => {
   const declared = pod.spec.containers
     .flatMap((c: KubeObject) => c.ports ?? [])
     .find((p: { containerPort: number }) => p.containerPort);
-  const number = port === '' ? (declared?.containerPort ?? 80) : Number(port);
-  return { host: address, port: number, tls: scheme === 'https', kubelet: false };
+  const number = port === '' ? (declared?.containerPort ?? 80) : parsePort(port);
+  return { host: reachable(address), port: number, tls: scheme === 'https', kubelet: false };
 };
+
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) > 0 && Number(text) < 65536) return Number(text);
+  throw badRequestError(`invalid port ${JSON.stringify(text)}`);
+}
+
+/** Refuses addresses that mean this machine: a pod's status may not lead to what only the server itself can reach. */
+function reachable(address: string): string {
+  if (/^(127\.|169\.254\.|0\.|22[4-9]\.|23\d\.)/.test(address) || !isIP(address) || /^(::|f[ef])/i.test(address))
+    throw badRequestError('address not allowed');
+  return address;
+}
 
 const serviceBackend: Resolver = async (context, request) => {
   const { scheme, name, port } = splitName(request.info.name);
@@ -47,6 +61,8 @@ const serviceBackend: Resolver = async (context, request) => {
   const { object: service } = await context.store.get(request.kind, namespace, name);
   const ports: { name?: string; port: number }[] = service.spec.ports ?? [];
   const wanted = port === '' ? ports[0] : ports.find((p) => p.name === port || String(p.port) === port);
+  if (port !== '' && !wanted)
+    throw unavailableError(`no service port ${port} found for service ${JSON.stringify(name)}`);
   const sliceKind = context.kinds.kind('discovery.k8s.io', 'EndpointSlice');
   for (const { object: slice } of context.store.resource(sliceKind).list(`${keyPrefixOf(sliceKind)}${namespace}/`)) {
     if (slice.metadata.labels?.['kubernetes.io/service-name'] !== name) continue;
@@ -54,19 +70,22 @@ const serviceBackend: Resolver = async (context, request) => {
     const ready = (slice.endpoints ?? []).filter((e: KubeObject) => e.conditions?.ready !== false);
     if (!slicePort?.port || ready.length === 0) continue;
     const endpoint = ready[Math.floor(context.random.next() * ready.length)];
-    return { host: endpoint.addresses[0], port: slicePort.port, tls: scheme === 'https', kubelet: false };
+    return { host: reachable(endpoint.addresses[0]), port: slicePort.port, tls: scheme === 'https', kubelet: false };
   }
   throw unavailableError(`no endpoints available for service ${JSON.stringify(name)}`);
 };
 
 const nodeBackend: Resolver = async (context, request) => {
-  const { name } = splitName(request.info.name);
-  return { ...context.kubelets.addressOf(name), tls: true, kubelet: true };
+  const { scheme, name, port } = splitName(request.info.name);
+  const address = context.kubelets.addressOf(name);
+  if (port === '' || parsePort(port) === address.port) return { ...address, tls: true, kubelet: true };
+  return { host: address.host, port: parsePort(port), tls: scheme === 'https', kubelet: false };
 };
 
+/** What follows the subresource, as the client wrote it. */
 function targetPath(request: ApiRequest): string {
   const query = request.query.toString();
-  return `/${request.info.rest}${query ? `?${query}` : ''}`;
+  return `${request.info.rest || '/'}${query ? `?${query}` : ''}`;
 }
 
 const hopHeaders = new Set([
@@ -79,6 +98,21 @@ const hopHeaders = new Set([
   'http2-settings',
 ]);
 
+const endsHere = (name: string) => name.startsWith(':') || name.startsWith('impersonate-') || hopHeaders.has(name);
+
+/** Where a redirect leads, seen through the proxy: a path on the same host stays behind it. */
+export function throughProxy(
+  location: string,
+  { path, rest }: Pick<RequestInfo, 'path' | 'rest'>,
+  host: string,
+): string {
+  const prefix = path.slice(0, path.length - rest.length);
+  const [, authority, target = '/'] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(location) ?? [];
+  if (authority !== undefined) return authority === host ? throughProxy(target || '/', { path, rest }, host) : location;
+  if (!location.startsWith('/') || location.startsWith('//') || location.startsWith(`${prefix}/`)) return location;
+  return prefix + location;
+}
+
 /** Sends the request on and streams the answer back. */
 function relay(
   context: SubresourceContext,
@@ -86,9 +120,8 @@ function relay(
   front: FrontRequest,
   backend: Backend,
 ): Promise<undefined> {
-  const headers = Object.fromEntries(
-    Object.entries(front.headers).filter(([k]) => !k.startsWith(':') && !hopHeaders.has(k)),
-  );
+  const headers = Object.fromEntries(Object.entries(front.headers).filter(([k]) => !endsHere(k)));
+  const host = `${backend.host}:${backend.port}`;
   const options: RequestOptions = {
     host: backend.host,
     port: backend.port,
@@ -101,9 +134,11 @@ function relay(
   return new Promise((resolve, reject) => {
     const onResponse = (upstream: IncomingMessage) => {
       const back = Object.fromEntries(Object.entries(upstream.headers).filter(([k]) => !hopHeaders.has(k)));
+      if (upstream.headers.location) back.location = throughProxy(upstream.headers.location, request.info, host);
       front.raw.writeHead(upstream.statusCode ?? 502, back as Record<string, string>);
       upstream.pipe(front.raw);
-      upstream.on('error', () => front.raw.end());
+      // An answer that broke off must not look like a whole one.
+      upstream.on('error', () => front.raw.destroy());
       resolve(undefined);
     };
     const out = backend.tls ? httpsRequest({ ...options, ...tls }, onResponse) : httpRequest(options, onResponse);
@@ -122,11 +157,17 @@ function proxySubresource(resource: string, resolve: Resolver): Subresource {
     resource,
     name: 'proxy',
     async handle(context, request, front) {
+      const { path, rest } = request.info;
+      if (rest === '' && (front.method === 'GET' || front.method === 'HEAD')) {
+        // Without the slash the relative links of the answer would lead elsewhere.
+        front.raw.writeHead(301, { location: `${path}/${front.url.slice(path.length)}` });
+        front.raw.end();
+        return undefined;
+      }
       return relay(context, request, front, await resolve(context, request));
     },
     async upgrade(context, request): Promise<UpgradeTarget> {
-      const { host, port, tls } = await resolve(context, request);
-      return { host, port, tls, path: targetPath(request) };
+      return { ...(await resolve(context, request)), path: targetPath(request) };
     },
   };
 }

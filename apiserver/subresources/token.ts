@@ -45,7 +45,10 @@ async function resolveBound(context: SubresourceContext, namespace: string, ref:
     );
   }
   const bound = { kind: ref.kind as BoundObject['kind'], name, uid: object.metadata.uid! };
-  return { bound, nodeName: ref.kind === 'Pod' ? (object.spec.nodeName as string | undefined) : undefined };
+  const nodeName: string | undefined = ref.kind === 'Pod' ? object.spec.nodeName : undefined;
+  if (!nodeName) return { bound };
+  const uid = context.store.peek(context.kinds.kind('', 'Node'), '', nodeName)?.object.metadata.uid;
+  return { bound, node: { name: nodeName, ...(uid ? { uid } : {}) } };
 }
 
 export const tokenSubresource: Subresource = {
@@ -82,7 +85,7 @@ export const tokenSubresource: Subresource = {
       audiences: wanted,
       expirationSeconds,
       ...(binding ? { bound: binding.bound } : {}),
-      ...(binding?.nodeName ? { node: { name: binding.nodeName } } : {}),
+      ...(binding?.node ? { node: binding.node } : {}),
     });
     const metadata = { name, namespace, creationTimestamp: timestamp(context.clock.now()) };
     const spec = { ...value.spec, audiences: wanted, expirationSeconds };

@@ -6,10 +6,13 @@ import {
   type EtcdEntry,
   type EtcdEvent,
   type EtcdPage,
+  EtcdTooLargeError,
   EtcdUnavailableError,
   type EtcdWatchHandlers,
   type SwapResult,
 } from '../../apiserver/storage/etcd.ts';
+
+const maxBytes = 1.5 * 1024 * 1024;
 
 interface Watch {
   startRevision: number;
@@ -22,6 +25,7 @@ export class FakeEtcd implements Etcd {
   #compacted = 0;
   #watches = new Set<Watch>();
   #clusterId = 'one';
+  #held: EtcdEvent[] | undefined;
   /** While true every call fails, as with a server that is gone. */
   unavailable = false;
   /** Calls so far, by name. */
@@ -77,6 +81,7 @@ export class FakeEtcd implements Etcd {
 
   async #swap(key: string, expected: number, value: Buffer | undefined): Promise<SwapResult> {
     this.#count('swap');
+    if ((value?.length ?? 0) > maxBytes) throw new EtcdTooLargeError();
     const current = this.#stateAt(this.revision).get(key);
     if ((current?.modRevision ?? 0) !== expected) return { done: false, current };
     const modRevision = this.revision + 1;
@@ -84,12 +89,29 @@ export class FakeEtcd implements Etcd {
     const event: EtcdEvent = { type, key, value: value ?? Buffer.alloc(0), modRevision, isCreate: !current };
     this.#history.push(event);
     // Watchers hear of it later, as over a connection.
-    queueMicrotask(() => {
-      for (const watch of this.#watches) {
-        if (modRevision >= watch.startRevision) watch.handlers.onEvents([event], modRevision);
-      }
-    });
+    queueMicrotask(() => this.#tell(event));
     return { done: true, revision: modRevision };
+  }
+
+  #tell(event: EtcdEvent): void {
+    if (this.#held) {
+      this.#held.push(event);
+      return;
+    }
+    for (const watch of this.#watches) {
+      if (event.modRevision >= watch.startRevision) watch.handlers.onEvents([event], event.modRevision);
+    }
+  }
+
+  /** Watchers hear nothing from now on, as over a slow connection, until `catchUp`. */
+  lag(): void {
+    this.#held ??= [];
+  }
+
+  catchUp(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const event of held) this.#tell(event);
   }
 
   async compact(revision: number): Promise<void> {

@@ -72,7 +72,7 @@ export function validateResources(
 function compareSides({ limits, requests }: ResourceRequirements, path: string): FieldError[] {
   const errors: FieldError[] = [];
   for (const [name, request] of Object.entries(requests ?? {})) {
-    const limit = limits?.[name];
+    const limit = limits && Object.hasOwn(limits, name) ? limits[name] : undefined;
     if (limit === undefined) {
       if (!isOvercommitAllowed(name)) {
         errors.push(required(`${path}.limits`, 'Limit must be set for non overcommitable resources'));

@@ -20,7 +20,7 @@ export function validateSecret(secret: Secret): FieldError[] {
     bytes += decodedLength(value ?? '');
   }
   if (bytes > maxDataBytes) errors.push(tooLong('data', maxDataBytes));
-  errors.push(...(typeValidators[secret.type ?? '']?.(secret) ?? []));
+  errors.push(...(typeValidators.get(secret.type ?? '')?.(secret) ?? []));
   return errors;
 }
 
@@ -41,19 +41,22 @@ function requireJson(secret: Secret, key: string): FieldError[] {
 
 const accountAnnotation = 'kubernetes.io/service-account.name';
 
-const typeValidators: Record<string, (secret: Secret) => FieldError[]> = {
-  'kubernetes.io/service-account-token': (secret) =>
-    secret.metadata.annotations?.[accountAnnotation] ? [] : [required(`metadata.annotations[${accountAnnotation}]`)],
-  'kubernetes.io/dockercfg': (secret) => requireJson(secret, '.dockercfg'),
-  'kubernetes.io/dockerconfigjson': (secret) => requireJson(secret, '.dockerconfigjson'),
-  'kubernetes.io/basic-auth': (secret) => {
-    // Either will do.
-    const missing = requireKeys(secret, ['username', 'password']);
-    return missing.length === 2 ? missing : [];
-  },
-  'kubernetes.io/ssh-auth': (secret) => (secret.data?.['ssh-privatekey'] ? [] : [required('data[ssh-privatekey]')]),
-  'kubernetes.io/tls': (secret) => requireKeys(secret, ['tls.crt', 'tls.key']),
-};
+const typeValidators = new Map<string, (secret: Secret) => FieldError[]>(
+  Object.entries({
+    'kubernetes.io/service-account-token': (secret: Secret) =>
+      secret.metadata.annotations?.[accountAnnotation] ? [] : [required(`metadata.annotations[${accountAnnotation}]`)],
+    'kubernetes.io/dockercfg': (secret: Secret) => requireJson(secret, '.dockercfg'),
+    'kubernetes.io/dockerconfigjson': (secret: Secret) => requireJson(secret, '.dockerconfigjson'),
+    'kubernetes.io/basic-auth': (secret: Secret) => {
+      // Either will do.
+      const missing = requireKeys(secret, ['username', 'password']);
+      return missing.length === 2 ? missing : [];
+    },
+    'kubernetes.io/ssh-auth': (secret: Secret) =>
+      secret.data?.['ssh-privatekey'] ? [] : [required('data[ssh-privatekey]')],
+    'kubernetes.io/tls': (secret: Secret) => requireKeys(secret, ['tls.crt', 'tls.key']),
+  }),
+);
 
 export function validateSecretUpdate(next: Secret, old: Secret): FieldError[] {
   const errors = validateImmutable(next.type, old.type, 'type');

@@ -112,6 +112,7 @@ describe('bad requests get Kubernetes’ status, reason and message', () => {
       { body: JSON.stringify({ data: { a: 'x'.repeat(4e6) } }) },
       [413, 'RequestEntityTooLarge', /too large/],
     ],
+    ['a path that cannot be decoded', 'GET', '/api/v1/nodes/%zz', {}, [400, 'BadRequest', /not a valid url/]],
     [
       'a path of nobody',
       'GET',
@@ -239,6 +240,17 @@ describe('writes', () => {
       contentType: 'application/yaml',
     });
     assert.deepEqual([answer.status, answer.body.data], [201, { a: 'yes', b: 'x\n' }]);
+  });
+
+  test('an unknown field in any script is warned of, and the write stands', async () => {
+    const answer = await api.request('POST', configMaps('default'), {
+      body: { metadata: { name: 'warned' }, größe日本: 1 },
+    });
+    assert.equal(answer.status, 201, JSON.stringify(answer.body));
+    assert.equal(
+      Buffer.from(String(answer.headers.warning), 'latin1').toString(),
+      '299 - "unknown field \\"größe日本\\""',
+    );
   });
 
   test('a key called __proto__ is data like any other', async () => {

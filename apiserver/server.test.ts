@@ -1,0 +1,163 @@
+// The filter chain: what is refused before a verb sees it, and what a verb may be asked for.
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { describe, test } from 'node:test';
+import type { TLSSocket } from 'node:tls';
+import { type MemoryApi, startMemoryApi } from '../test/builders/memory-api.ts';
+import type { RequestInfo } from './request-info.ts';
+import { reviews } from './reviews/index.ts';
+import { ApiServer } from './server.ts';
+import type { SubresourceContext } from './subresources/handler.ts';
+import { subresources } from './subresources/index.ts';
+
+const pods = '/api/v1/namespaces/default/pods';
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+interface Asked {
+  body?: object;
+  user?: string;
+  /** False: the certificate is of another authority. */
+  isTrusted?: boolean;
+  headers?: Record<string, string>;
+}
+
+async function startServer() {
+  const api = await startMemoryApi();
+  const counted: RequestInfo[] = [];
+  const tokens = {
+    authenticate: async (token: string) =>
+      token === 'good' ? { user: { username: 'bearer', groups: [] } } : undefined,
+  };
+  const context = { ...api.context, authorizer: api.authorizer, tokens } as unknown as SubresourceContext;
+  const server = new ApiServer({
+    context,
+    subresources,
+    reviews,
+    paths: async (path) => (path === '/livez' ? { code: 200, headers: {}, body: 'ok' } : undefined),
+    metrics: {
+      begin(info) {
+        counted.push(info);
+        return () => undefined;
+      },
+    },
+  });
+  const send = async (
+    method: string,
+    url: string,
+    { body, user = 'admin', isTrusted = true, headers = {} }: Asked = {},
+  ) => {
+    const O = user === 'admin' ? 'system:masters' : undefined;
+    const socket = { authorized: isTrusted, getPeerCertificate: () => ({ subject: { CN: user, O } }) };
+    const response = await server.request({
+      method,
+      url,
+      headers: { 'content-type': 'application/json', ...headers },
+      body: Buffer.from(body ? JSON.stringify(body) : ''),
+      socket: socket as unknown as TLSSocket,
+      raw: new EventEmitter() as never,
+    });
+    const text = response?.body.toString() ?? '';
+    return { code: response?.code, headers: response?.headers, body: text.startsWith('{') ? JSON.parse(text) : text };
+  };
+  return { api, send, counted };
+}
+
+/** Lets `user` do what the rule says, in the default namespace. */
+async function allow(api: MemoryApi, user: string, rule: object): Promise<void> {
+  const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
+  const apiGroup = 'rbac.authorization.k8s.io';
+  await api.send('POST', `${rbac}/roles`, { body: { metadata: { name: user }, rules: [rule] } });
+  const roleRef = { apiGroup, kind: 'Role', name: user };
+  const subjects = [{ apiGroup, kind: 'User', name: user }];
+  await api.send('POST', `${rbac}/rolebindings`, { body: { metadata: { name: user }, roleRef, subjects } });
+  await api.context.store.cache.waitConsistent();
+}
+
+describe('a verb and its path', () => {
+  const cases: [request: string, want: number][] = [
+    [`POST ${configMaps}/x`, 405],
+    [`PUT ${configMaps}`, 405],
+    [`PATCH ${configMaps}`, 405],
+    ['DELETE /api/v1/configmaps', 405],
+    ['POST /api/v1/configmaps', 405],
+    ['DELETE /api/v1/namespaces', 405],
+    ['GET /api/v1/configmaps', 200],
+    [`DELETE ${configMaps}`, 200],
+    [`PUT ${pods}/p/eviction`, 405],
+    [`PATCH ${pods}/p/binding`, 405],
+    ['DELETE /api/v1/namespaces/default/serviceaccounts/default/token', 405],
+    [`GET ${pods}/p/nonsense`, 404],
+  ];
+  for (const [request, want] of cases) {
+    test(`${request}: ${want}`, async () => {
+      const { send } = await startServer();
+      const [method = '', url = ''] = request.split(' ');
+      const body = method === 'GET' || method === 'DELETE' ? {} : { body: { metadata: { name: 'y' } } };
+      assert.equal((await send(method, url, body)).code, want);
+    });
+  }
+
+  test('who may do all to one object may not make another one through its path', async () => {
+    const { api, send } = await startServer();
+    await allow(api, 'joe', { verbs: ['*'], apiGroups: [''], resources: ['configmaps'], resourceNames: ['mine'] });
+    const made = await send('POST', `${configMaps}/mine`, { user: 'joe', body: { metadata: { name: 'other' } } });
+    assert.equal(made.code, 405);
+  });
+});
+
+test('a certificate of another authority proves nothing, and a token does not need one', async () => {
+  const { send } = await startServer();
+  const code = async (headers: Record<string, string>) =>
+    (await send('GET', '/livez', { isTrusted: false, headers })).code;
+  assert.equal(await code({}), 401);
+  assert.equal(await code({ authorization: 'Bearer good' }), 200);
+  assert.equal(await code({ authorization: 'Bearer bad' }), 401);
+});
+
+describe('authorization', () => {
+  test('a list or watch that selects one name is allowed where that name is', async () => {
+    const { api, send } = await startServer();
+    await allow(api, 'joe', { verbs: ['list'], apiGroups: [''], resources: ['configmaps'], resourceNames: ['mine'] });
+    const list = async (selector: string) =>
+      (await send('GET', `${configMaps}?fieldSelector=${encodeURIComponent(selector)}`, { user: 'joe' })).code;
+    assert.equal(await list('metadata.name=mine'), 200);
+    assert.equal(await list('metadata.namespace=default,metadata.name==mine'), 200);
+    for (const selector of ['metadata.name=other', 'metadata.name!=mine', '', 'metadata.name=mine,x'])
+      assert.equal(await list(selector), 403, selector);
+  });
+
+  test('health may be asked by anybody, also while nothing can be read', async () => {
+    const { api, send } = await startServer();
+    assert.equal((await send('GET', '/livez', { user: 'joe' })).code, 200);
+    api.context.store.cache.resource = () => assert.fail('the roles were read');
+    assert.equal((await send('GET', '/livez', { user: 'joe' })).code, 200);
+    assert.equal((await send('GET', '/livez/x', { user: 'admin' })).code, 404);
+  });
+});
+
+test('what cannot be answered in the form asked for is not carried out', async () => {
+  const { api, send } = await startServer();
+  const made = await send('POST', configMaps, { body: { metadata: { name: 'a' } }, headers: { accept: 'text/csv' } });
+  assert.equal(made.code, 406);
+  await assert.rejects(api.send('GET', `${configMaps}/a`), { code: 404 });
+});
+
+test('a pod is bound by a Binding of its namespace, as by its own', async () => {
+  const { api, send } = await startServer();
+  const body = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  await api.send('POST', pods, { body });
+  const binding = { metadata: { name: 'p' }, target: { kind: 'Node', name: 'n' } };
+  assert.equal((await send('POST', '/api/v1/namespaces/default/bindings', { body: binding })).code, 201);
+  assert.equal((await api.send('GET', `${pods}/p`)).spec.nodeName, 'n');
+});
+
+test('requests for what nobody serves are counted as one', async () => {
+  const { send, counted } = await startServer();
+  await send('GET', '/apis/a/b/c/d/e', { user: 'joe' });
+  await send('GET', `${pods}/p/nonsense`, { user: 'joe' });
+  await send('GET', `${pods}/p/log`, { user: 'joe' });
+  assert.deepEqual(
+    counted.map((i) => [i.group, i.version, i.resource, i.subresource].join('/')),
+    ['///', '/v1/pods/', '/v1/pods/log'],
+  );
+});

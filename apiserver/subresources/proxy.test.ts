@@ -1,0 +1,129 @@
+// The proxy to pods and services, against a web server on loopback that stands for a pod.
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { describe, test } from 'node:test';
+import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
+import type { FrontRequest } from '../http/front.ts';
+import type { SubresourceContext } from './handler.ts';
+import { nodeProxySubresource, podProxySubresource, serviceProxySubresource, throughProxy } from './proxy.ts';
+
+const pod = '/api/v1/namespaces/default/pods/p';
+
+/** A response as the proxy writes it. */
+class Recorded extends EventEmitter {
+  code = 0;
+  headers: Record<string, string> = {};
+  writeHead(code: number, headers: Record<string, string>): void {
+    this.code = code;
+    this.headers = headers;
+  }
+  end(): void {}
+}
+
+async function withPod(podIP: string): Promise<MemoryApi> {
+  const api = await startMemoryApi();
+  const made = await api.send('POST', '/api/v1/namespaces/default/pods', {
+    body: { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+  });
+  await api.send('PUT', `${pod}/status`, { body: { ...made, status: { podIP } } });
+  await api.context.store.cache.waitConsistent();
+  return api;
+}
+
+const contextOf = (api: MemoryApi) => api.context as SubresourceContext;
+
+describe('where a proxy may lead', () => {
+  for (const address of ['127.0.0.1', '169.254.169.254', '0.0.0.0', '224.0.0.1', '::1', 'fe80::1']) {
+    test(`not to ${address}`, async () => {
+      const api = await withPod(address);
+      const request = api.request('GET', `${pod}/proxy/`);
+      await assert.rejects(podProxySubresource.upgrade!(contextOf(api), request), { code: 400 });
+    });
+  }
+
+  test('to a pod, on a port, by the path that was sent', async () => {
+    const api = await withPod('10.9.8.7');
+    const target = await podProxySubresource.upgrade!(
+      contextOf(api),
+      api.request('GET', '/api/v1/namespaces/default/pods/https:p:8443/proxy/a%20b/?x=1'),
+    );
+    assert.deepEqual(target, { host: '10.9.8.7', port: 8443, tls: true, kubelet: false, path: '/a%20b/?x=1' });
+    const odd = api.request('GET', '/api/v1/namespaces/default/pods/p:http/proxy/');
+    await assert.rejects(podProxySubresource.upgrade!(contextOf(api), odd), { code: 400 });
+  });
+
+  test('not to another port of a service than the one asked for', async () => {
+    const api = await startMemoryApi();
+    const body = { metadata: { name: 's' }, spec: { ports: [{ port: 80 }] } };
+    await api.send('POST', '/api/v1/namespaces/default/services', { body });
+    const request = api.request('GET', '/api/v1/namespaces/default/services/s:81/proxy/');
+    await assert.rejects(serviceProxySubresource.upgrade!(contextOf(api), request), {
+      code: 503,
+      message: 'no service port 81 found for service "s"',
+    });
+  });
+
+  test('to the kubelet of a node with our certificate, to its other ports without', async () => {
+    const api = await startMemoryApi();
+    const kubelets = { addressOf: () => ({ host: '10.0.0.2', port: 10250 }) };
+    const context = { ...api.context, kubelets } as unknown as SubresourceContext;
+    const target = (name: string) =>
+      nodeProxySubresource.upgrade!(context, api.request('GET', `/api/v1/nodes/${name}/proxy/x`));
+    assert.deepEqual(await target('n'), { host: '10.0.0.2', port: 10250, tls: true, kubelet: true, path: '/x' });
+    assert.equal((await target('n:10250')).kubelet, true);
+    assert.deepEqual(await target('n:80'), { host: '10.0.0.2', port: 80, tls: false, kubelet: false, path: '/x' });
+  });
+});
+
+test('a GET without a path is sent to the slash', async () => {
+  const api = await withPod('10.9.8.7');
+  const raw = new Recorded();
+  const front = { method: 'GET', url: `${pod}/proxy?a=b`, headers: {}, raw } as unknown as FrontRequest;
+  await podProxySubresource.handle(contextOf(api), api.request('GET', `${pod}/proxy?a=b`), front);
+  assert.deepEqual([raw.code, raw.headers], [301, { location: `${pod}/proxy/?a=b` }]);
+});
+
+describe('redirects are seen through the proxy', () => {
+  const cases: [location: string, want: string][] = [
+    ['/login?x=1', `${pod}/proxy/login?x=1`],
+    ['http://10.0.0.1:80/login', `${pod}/proxy/login`],
+    ['http://10.0.0.1:80', `${pod}/proxy/`],
+    ['https://elsewhere/login', 'https://elsewhere/login'],
+    ['//elsewhere/login', '//elsewhere/login'],
+    ['login', 'login'],
+    [`${pod}/proxy/login`, `${pod}/proxy/login`],
+  ];
+  for (const [location, want] of cases) {
+    test(location, () => {
+      assert.equal(throughProxy(location, { path: `${pod}/proxy/a/b`, rest: '/a/b' }, '10.0.0.1:80'), want);
+    });
+  }
+});
+
+test('an answer that breaks off is broken off', async () => {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-length': '100' });
+    response.write('half');
+    setImmediate(() => response.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const api = await startMemoryApi();
+  const { port } = server.address() as AddressInfo;
+  const kubelets = { addressOf: () => ({ host: '127.0.0.1', port: 1 }) };
+  const context = { ...api.context, kubelets } as unknown as SubresourceContext;
+  const raw = Object.assign(new PassThrough(), { writeHead: () => undefined });
+  raw.resume();
+  const url = `/api/v1/nodes/n:${port}/proxy/x`;
+  const front = { method: 'GET', url, headers: {}, body: Buffer.alloc(0), raw } as unknown as FrontRequest;
+  let isWhole = false;
+  raw.on('end', () => (isWhole = true));
+  const closed = once(raw, 'close');
+  await nodeProxySubresource.handle(context, api.request('GET', url), front);
+  await closed;
+  assert.equal(isWhole, false);
+  server.close();
+});
