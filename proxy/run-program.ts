@@ -32,7 +32,9 @@ function openInput(text: string): number {
 export const runProgram: RunProgram = (command, args, input) =>
   new Promise((resolve, reject) => {
     const file = openInput(input);
-    const child = spawn(command, args, { stdio: [file, 'pipe', 'pipe'], timeout: timeoutMs, killSignal: 'SIGKILL' });
+    // Not the option `timeout`: where the program is not there, its timer runs on and keeps this process alive.
+    const signal = AbortSignal.timeout(timeoutMs);
+    const child = spawn(command, args, { stdio: [file, 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' });
     closeSync(file); // the program has its own
     let stdout = '';
     let stderr = '';

@@ -71,6 +71,15 @@ describe('StatusWriter', () => {
     assert.deepEqual(bodies, []);
   });
 
+  test('a condition of somebody else is no reason for a write, wherever it stands', async () => {
+    const { bodies, writer } = writerWith(answering('6'));
+    const [own, other] = [condition('Ready', {}), condition('DisruptionTarget', {})];
+    writer.observe({ ...pod, status: { phase: 'Pending', conditions: [own, other] } });
+    writer.write({ phase: 'Pending', conditions: [other, own] });
+    await writer.flushed();
+    assert.deepEqual(bodies, []);
+  });
+
   test('while one write is under way only the newest waits', async () => {
     const { bodies, writer } = writerWith(answering('6'));
     for (const phase of ['Running', 'Failed', 'Succeeded'] as const) writer.write({ phase });

@@ -88,7 +88,7 @@ export class StatusWriter {
     let delayMs = firstRetryMs;
     while (this.#wanted) {
       const status = this.#wanted;
-      if (jsonEqual(status, comparable(this.#written, status))) {
+      if (ownFields.every((key) => isWritten(key, this.#written, status))) {
         this.#wanted = undefined;
         return;
       }
@@ -120,13 +120,6 @@ const isOwn = ({ type }: PodCondition) => ownConditions.has(type);
 
 const isOtherPod = (err: unknown) => isConflict(err) && (err as Error).message.includes('UID in precondition');
 
-/** What stands, as far as we write it: fields that others may keep in a status do not make a difference. */
-function comparable(written: PodStatus, wanted: PodStatus): PodStatus {
-  const out: Record<string, unknown> = { ...wanted };
-  for (const key of ownFields) out[key] = (written as Record<string, unknown>)[key];
-  return out as PodStatus;
-}
-
 const ownFields = [
   'observedGeneration',
   'phase',
@@ -145,11 +138,17 @@ const ownFields = [
   'resources',
 ] as const;
 
+/** Whether a field stands as it should, as far as it is ours: where conditions of others are, and among which, is no reason for a write. */
+function isWritten(key: (typeof ownFields)[number], written: PodStatus, wanted: PodStatus): boolean {
+  if (key !== 'conditions') return jsonEqual(written[key], wanted[key]);
+  return jsonEqual((written.conditions ?? []).filter(isOwn), (wanted.conditions ?? []).filter(isOwn));
+}
+
 /** The patch from one status to the next. Lists that merge by key get directives, so that order and removals are ours. */
 export function buildStatusPatch(uid: string, before: PodStatus, after: PodStatus): object {
   const status: Record<string, unknown> = {};
   for (const key of ownFields) {
-    if (jsonEqual(before[key], after[key])) continue;
+    if (isWritten(key, before, after)) continue;
     status[key] = after[key] ?? null;
   }
   if (status.conditions) {
