@@ -95,6 +95,8 @@ export interface KindSpec<T extends KubeObject> {
   hasGeneration?: boolean;
   /** Default: `spec` differs. */
   bumpsGeneration?: (next: T, old: T) => boolean;
+  /** The status that comes with a new object is kept: whoever makes one (a Node: its kubelet) is the one that reports it. */
+  keepsStatusOnCreate?: boolean;
   prepareForCreate?: (draft: T, context: PrepareContext) => void;
   /** For writes to the main resource. Status is taken from `old` before this where the status subresource exists. */
   prepareForUpdate?: (draft: T, old: T, context: PrepareContext) => void;

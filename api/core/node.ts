@@ -59,6 +59,7 @@ export const NodeKind = defineKind<Node>({
       },
     ],
   },
+  keepsStatusOnCreate: true,
   allowUnconditionalUpdate: true,
   selectableFields: { 'spec.unschedulable': (node) => String(node.spec.unschedulable ?? false) },
   columns: nodeColumns,

@@ -70,7 +70,9 @@ async function createOnce(
     prepareCreate(kind, draft, { nowMs, random: context.random });
     checkCreate(kind, draft);
     delete draft.metadata.managedFields;
-    const fields = recordUpdate(kind.storage.schema, undefined, draft, {
+    // The status is nobody's at first, also where it is kept.
+    const { status: _, ...own } = draft;
+    const fields = recordUpdate(kind.storage.schema, undefined, kind.subresources.status ? own : draft, {
       manager: options.fieldManager,
       apiVersion: options.apiVersion,
       subresource: '',

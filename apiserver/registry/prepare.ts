@@ -48,7 +48,7 @@ export function prepareIdentity(kind: Kind, draft: KubeObject, namespace: string
 
 /** The kind's own preparation of a new object, after admission. Changes the draft. */
 export function prepareCreate(kind: Kind, draft: KubeObject, deps: PrepareDeps): void {
-  if (kind.subresources.status) resetStatus(kind, draft);
+  if (kind.subresources.status && !kind.keepsStatusOnCreate) resetStatus(kind, draft);
   if (kind.hasGeneration) draft.metadata.generation = 1;
   else delete draft.metadata.generation;
   kind.prepareForCreate?.(draft, { nowMs: deps.nowMs });

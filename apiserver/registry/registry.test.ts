@@ -54,6 +54,15 @@ describe('create', () => {
     assert.deepEqual([made.status, made.metadata.generation], [{}, 1]);
   });
 
+  test("a node comes with its status, which is nobody's field", async () => {
+    const api = await startMemoryApi();
+    const body = { metadata: { name: 'n', labels: { a: 'b' } }, status: { capacity: { cpu: '2' } } };
+    const made = await api.send('POST', '/api/v1/nodes', { body });
+    assert.deepEqual([made.status.capacity, made.status.allocatable], [{ cpu: '2' }, { cpu: '2' }]);
+    // The taint is admission's.
+    assert.deepEqual(Object.keys(made.metadata.managedFields[0].fieldsV1), ['f:metadata', 'f:spec']);
+  });
+
   test('refusals', async () => {
     const api = await startMemoryApi();
     await api.send('POST', configMaps, { body: { metadata: { name: 'a' } } });
