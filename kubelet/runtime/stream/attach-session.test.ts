@@ -13,7 +13,7 @@ import type { Runtime } from '../runtime.ts';
 import { ExitWaiters } from '../store/exit-waiters.ts';
 import { runAttach } from './attach-session.ts';
 import type { CommandStreams } from './command-streams.ts';
-import { openWebSocketStreams } from './websocket-streams.ts';
+import { commandProtocols, openWebSocketStreams } from './websocket-streams.ts';
 
 const offer = {
   kind: 'attach' as const,
@@ -42,7 +42,7 @@ test('a client that leaves while the container writes does no harm', async () =>
   await once(server, 'listening');
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
   const [ws] = (await once(server, 'connection')) as [WebSocket];
-  const ended = runAttach(container.rt, offer, openWebSocketStreams(ws, offer));
+  const ended = runAttach(container.rt, offer, openWebSocketStreams(ws, commandProtocols['']!, offer));
   await once(client, 'open');
   // Written, and not read yet, when the client is seen to be gone.
   ws.prependListener('close', () => container.write('more'));

@@ -7,7 +7,7 @@ import { commandEnv } from '../process/command.ts';
 import { sendControl } from '../process/conmon.ts';
 import type { Runtime } from '../runtime.ts';
 import { stateOf } from '../store/records.ts';
-import { type CommandStreams, exitStatus } from './command-streams.ts';
+import { type CommandStatus, type CommandStreams, exitStatus } from './command-streams.ts';
 import { followLog, type LogFollower } from './log-follower.ts';
 
 export interface AttachOffer {
@@ -22,7 +22,11 @@ export interface AttachOffer {
 type AttachRuntime = Pick<Runtime, 'containers' | 'exits' | 'paths' | 'log'>;
 
 /** Joins the client's streams to the container's until the container ends or the client leaves. */
-export async function runAttach(rt: AttachRuntime, offer: AttachOffer, streams: CommandStreams): Promise<object> {
+export async function runAttach(
+  rt: AttachRuntime,
+  offer: AttachOffer,
+  streams: CommandStreams,
+): Promise<CommandStatus> {
   const { containerId } = offer;
   const waiter = rt.exits.next(containerId);
   const container = rt.containers.get(containerId);

@@ -6,6 +6,16 @@ export interface TerminalSize {
   height: number;
 }
 
+/** A metav1.Status. */
+export interface CommandStatus {
+  metadata: object;
+  status: 'Success' | 'Failure';
+  reason?: string;
+  message?: string;
+  details?: object;
+  code?: number;
+}
+
 /** What a client of exec or attach holds the other end of. Streams it did not ask for are null. */
 export interface CommandStreams {
   stdin: Readable | null;
@@ -14,7 +24,7 @@ export interface CommandStreams {
   /** The latest size of the client's terminal, now and whenever it changes. */
   onResize(listener: (size: TerminalSize) => void): void;
   /** Sends the final status and closes. */
-  finish(status: object): Promise<void>;
+  finish(status: CommandStatus): Promise<void>;
   /** Aborts when the client is gone. */
   gone: AbortSignal;
 }
@@ -58,13 +68,11 @@ export function createResizeRelay() {
   };
 }
 
-const statusBase = { metadata: {} };
-
 /** The metav1.Status of a command that ended by itself. */
-export function exitStatus(exitCode: number): object {
-  if (exitCode === 0) return { ...statusBase, status: 'Success' };
+export function exitStatus(exitCode: number): CommandStatus {
+  if (exitCode === 0) return { metadata: {}, status: 'Success' };
   return {
-    ...statusBase,
+    metadata: {},
     status: 'Failure',
     reason: 'NonZeroExitCode',
     message: `command terminated with non-zero exit code: exit status ${exitCode}`,
@@ -73,6 +81,6 @@ export function exitStatus(exitCode: number): object {
 }
 
 /** The metav1.Status of a command that could not be run. */
-export function failureStatus(message: string): object {
-  return { ...statusBase, status: 'Failure', reason: 'InternalError', message, code: 500 };
+export function failureStatus(message: string): CommandStatus {
+  return { metadata: {}, status: 'Failure', reason: 'InternalError', message, code: 500 };
 }

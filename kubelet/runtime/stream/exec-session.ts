@@ -9,7 +9,13 @@ import { bundleDirOf } from '../lifecycle/paths.ts';
 import { commandEnv, runCommand } from '../process/command.ts';
 import { type PreparedExec, prepareExec, spawnExec, waitForExit } from '../process/exec.ts';
 import type { Runtime } from '../runtime.ts';
-import { type CommandStreams, exitStatus, failureStatus, type TerminalSize } from './command-streams.ts';
+import {
+  type CommandStatus,
+  type CommandStreams,
+  exitStatus,
+  failureStatus,
+  type TerminalSize,
+} from './command-streams.ts';
 
 export interface ExecOffer {
   kind: 'exec';
@@ -27,7 +33,7 @@ type ExecRuntime = Pick<Runtime, 'oci' | 'paths' | 'clock' | 'log'>;
 const drainMs = 500;
 
 /** Runs the command with the client's streams and answers its final status. */
-export async function runExec(rt: ExecRuntime, offer: ExecOffer, streams: CommandStreams): Promise<object> {
+export async function runExec(rt: ExecRuntime, offer: ExecOffer, streams: CommandStreams): Promise<CommandStatus> {
   const { containerId, command, tty } = offer;
   const bundleDir = bundleDirOf(rt, containerId);
   const exec = prepareExec(rt.oci, join(rt.paths.state, 'execs'), { containerId, bundleDir, command, tty });

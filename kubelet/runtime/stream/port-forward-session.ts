@@ -12,9 +12,11 @@ export const portForwardProtocol = 'portforward.k8s.io';
 export interface PortForwardOffer {
   kind: 'portforward';
   sandboxId: string;
+  /** For clients that do not name a port with each connection. */
+  ports: number[];
 }
 
-type ForwardRuntime = Pick<Runtime, 'sandboxes' | 'log'>;
+export type ForwardRuntime = Pick<Runtime, 'sandboxes' | 'log'>;
 
 interface Connection {
   fromPod: Readable;
@@ -42,19 +44,22 @@ export async function runPortForward(rt: ForwardRuntime, offer: PortForwardOffer
       waiting.delete(key);
       const port = Number(stream.headers.port);
       if (streamtype !== 'data' || !errorStream || !(port > 0 && port < 65536)) return void stream.destroy();
-      void forward(rt, offer.sandboxId, port, { data: stream, error: errorStream });
+      void forward(rt, { sandboxId: offer.sandboxId, port, data: stream, error: errorStream });
     },
   });
   await session.closed;
 }
 
-async function forward(
-  rt: ForwardRuntime,
-  sandboxId: string,
-  port: number,
-  streams: { data: SpdyStream; error: SpdyStream },
-) {
-  const { data, error } = streams;
+interface Forward {
+  sandboxId: string;
+  port: number;
+  /** The client's end: its half-close is the pod's, and the other way round. */
+  data: Duplex;
+  error: Writable;
+}
+
+/** Connects the client to a port of the pod; resolves when that has ended, with what went wrong said on `error`. */
+export async function forward(rt: ForwardRuntime, { sandboxId, port, data, error }: Forward): Promise<void> {
   const sandbox = rt.sandboxes.get(sandboxId);
   if (!sandbox?.pause || sandbox.phase !== 'ready') {
     error.end(`sandbox ${sandboxId} is not running`);
@@ -92,23 +97,34 @@ function connectInside(pausePid: number, port: number): Connection {
   child.stdout.once('end', () => child.kill('SIGTERM'));
   const ended = new Promise<string | null>((resolve) => {
     child.once('error', (err) => resolve(err.message));
-    child.once('close', (code) => resolve(code ? describeSocatError(complaint, port) : null));
+    child.once('close', () => resolve(findConnectProblem(complaint, port)));
   });
   return { fromPod: child.stdout, toPod: child.stdin, ended, close: () => void child.kill('SIGTERM') };
 }
 
-/** `... socat[1] E connect(5, AF=2 127.0.0.1:80, 16): Connection refused` in the words of other runtimes. */
-export function describeSocatError(text: string, port: number): string {
-  const why = /: ([^:\n]+)\s*$/m.exec(text)?.[1]?.toLowerCase() ?? 'unknown error';
-  return `failed to connect to localhost:${port} inside namespace: dial tcp4 127.0.0.1:${port}: connect: ${why}`;
+/**
+ * What kept socat (or the nsenter before it) from connecting, in the words of other runtimes: `... socat[1] E connect(5, AF=2 127.0.0.1:80,
+ * 16): Connection refused`. Null where there was a connection: how it ended is between its ends.
+ */
+export function findConnectProblem(complaint: string, port: number): string | null {
+  const [, connect, enter] = /E connect\(.*\): ([^:\n]+)$|^nsenter: (.+)$/m.exec(complaint) ?? [];
+  if (enter) return enter;
+  if (!connect) return null;
+  return `failed to connect to localhost:${port} inside namespace: dial tcp4 127.0.0.1:${port}: connect: ${connect.trim().toLowerCase()}`;
 }
 
 /** Connects in our own namespace, which is that of pods on the node's network. */
 function connectOnNode(port: number): Connection {
-  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  // As inside a pod: after the end of what the pod sends the rest is not waited for.
+  const socket = connect({ host: '127.0.0.1', port });
   socket.setNoDelay(true);
   let problem: string | null = null;
+  let isConnected = false;
+  socket.once('connect', () => {
+    isConnected = true;
+  });
   socket.once('error', (err: NodeJS.ErrnoException) => {
+    if (isConnected) return;
     problem = `dial tcp4 127.0.0.1:${port}: connect: ${err.code === 'ECONNREFUSED' ? 'connection refused' : err.message}`;
   });
   const ended = new Promise<string | null>((resolve) => socket.once('close', () => resolve(problem)));

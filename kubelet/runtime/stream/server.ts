@@ -7,11 +7,12 @@ import type { Duplex } from 'node:stream';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
 import type { Runtime } from '../runtime.ts';
 import { type AttachOffer, runAttach } from './attach-session.ts';
-import { type CommandStreams, failureStatus } from './command-streams.ts';
+import { type CommandStatus, type CommandStreams, failureStatus } from './command-streams.ts';
 import { type ExecOffer, runExec } from './exec-session.ts';
+import { portChannelProtocols, runPortChannels } from './port-forward-channels.ts';
 import { type PortForwardOffer, portForwardProtocol, runPortForward } from './port-forward-session.ts';
 import { openSpdyStreams, spdyCommandProtocols } from './spdy-streams.ts';
-import { openWebSocketStreams, webSocketProtocols } from './websocket-streams.ts';
+import { commandProtocols, openWebSocketStreams } from './websocket-streams.ts';
 
 export type StreamOffer = ExecOffer | AttachOffer | PortForwardOffer;
 
@@ -24,6 +25,7 @@ export interface StreamServer {
 type StreamRuntime = Omit<Runtime, 'streams'>;
 
 const offerLifetimeMs = 60_000;
+const maxMessageBytes = 64 << 20;
 const tunnelProtocol = `SPDY/3.1+${portForwardProtocol}`;
 
 export async function createStreamServer(rt: StreamRuntime, address: string): Promise<StreamServer> {
@@ -67,15 +69,6 @@ function listen(server: Server, address: string): Promise<number> {
   return new Promise((resolve, fail) => {
     server.once('error', fail);
     server.listen(0, address, () => resolve((server.address() as AddressInfo).port));
-  });
-}
-
-function createWebSocketServer(): WebSocketServer {
-  return new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload: 64 << 20,
-    handleProtocols: (offered) => webSocketProtocols.find((p) => offered.has(p)) ?? false,
   });
 }
 
@@ -123,49 +116,46 @@ async function serveSpdy(rt: StreamRuntime, { offer, req, socket, head }: Sessio
   await runCommandSession(rt, offer, await openSpdyStreams(socket, offer, rt.clock));
 }
 
-async function serveWebSocket(rt: StreamRuntime, { offer, req, socket, head, webSockets }: Session): Promise<void> {
+async function serveWebSocket(rt: StreamRuntime, session: Session): Promise<void> {
+  const { offer, req, socket } = session;
   const offered = splitList(req.headers['sec-websocket-protocol']);
-  if (offer.kind === 'portforward') {
-    if (!offered.includes(tunnelProtocol)) {
-      return reject(
-        socket,
-        '400 Bad Request',
-        `unable to upgrade: port-forward needs the subprotocol ${tunnelProtocol}`,
-      );
-    }
-    const ws = await upgradeToWebSocket(webSockets, { req, socket, head }, tunnelProtocol);
-    const tunnel = createWebSocketStream(ws);
-    tunnel.on('error', (err) => rt.log.debug({ err }, 'a port-forward tunnel broke'));
-    return runPortForward(rt, offer, tunnel);
+  const isForward = offer.kind === 'portforward';
+  const known = isForward ? [tunnelProtocol, ...Object.keys(portChannelProtocols)] : Object.keys(commandProtocols);
+  const protocol = offered.length === 0 ? '' : known.find((p) => offered.includes(p));
+  if (protocol === undefined) {
+    const message = `unable to upgrade: client supports [${offered.join(' ')}], server accepts [${known.filter(Boolean).join(' ')}]`;
+    return reject(socket, '400 Bad Request', message);
   }
-  if (!webSocketProtocols.some((p) => offered.includes(p))) {
-    return reject(socket, '400 Bad Request', `unable to upgrade: server accepts [${webSocketProtocols.join(' ')}]`);
+  if (isForward && protocol !== tunnelProtocol && offer.ports.length === 0) {
+    return reject(socket, '400 Bad Request', 'query parameter "port" is required');
   }
-  const ws = await upgradeToWebSocket(webSockets, { req, socket, head });
-  await runCommandSession(rt, offer, openWebSocketStreams(ws, offer));
+  const ws = await upgradeToWebSocket(session, protocol);
+  if (!isForward) return runCommandSession(rt, offer, openWebSocketStreams(ws, commandProtocols[protocol]!, offer));
+  if (protocol !== tunnelProtocol) return runPortChannels(rt, offer, { ws, ...portChannelProtocols[protocol]! });
+  const tunnel = createWebSocketStream(ws);
+  tunnel.on('error', (err) => rt.log.debug({ err }, 'a port-forward tunnel broke'));
+  return runPortForward(rt, offer, tunnel);
 }
 
+const chosenProtocols = new WeakMap<IncomingMessage, string>();
+
 /**
- * Completes a WebSocket handshake. `ws` rejects subprotocols with a slash in them, which the tunnel's has (it is no token
- * of HTTP's grammar): such a one is hidden from it and put into the answer.
+ * A server that answers with the subprotocol chosen. `ws` rejects those with a slash in them, which the tunnel's has (it is no token of
+ * HTTP's grammar): they are hidden from it.
  */
-function upgradeToWebSocket(
-  server: WebSocketServer,
-  { req, socket, head }: Pick<Session, 'req' | 'socket' | 'head'>,
-  protocol?: string,
-): Promise<WebSocket> {
-  return new Promise((resolve) => {
-    if (protocol) {
-      delete req.headers['sec-websocket-protocol'];
-      const onHeaders = (headers: string[], request: IncomingMessage) => {
-        if (request !== req) return;
-        server.off('headers', onHeaders);
-        headers.push(`Sec-WebSocket-Protocol: ${protocol}`);
-      };
-      server.on('headers', onHeaders);
-    }
-    server.handleUpgrade(req, socket, head, resolve);
+function createWebSocketServer(): WebSocketServer {
+  const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: maxMessageBytes });
+  server.on('headers', (headers: string[], req: IncomingMessage) => {
+    const protocol = chosenProtocols.get(req);
+    if (protocol) headers.push(`Sec-WebSocket-Protocol: ${protocol}`);
   });
+  return server;
+}
+
+function upgradeToWebSocket({ webSockets, req, socket, head }: Session, protocol: string): Promise<WebSocket> {
+  delete req.headers['sec-websocket-protocol'];
+  chosenProtocols.set(req, protocol);
+  return new Promise((resolve) => webSockets.handleUpgrade(req, socket, head, resolve));
 }
 
 async function runCommandSession(
@@ -173,7 +163,7 @@ async function runCommandSession(
   offer: ExecOffer | AttachOffer,
   streams: CommandStreams,
 ): Promise<void> {
-  let status: object;
+  let status: CommandStatus;
   try {
     status = offer.kind === 'exec' ? await runExec(rt, offer, streams) : await runAttach(rt, offer, streams);
   } catch (err) {

@@ -2,7 +2,7 @@
 // header `streamtype`. Upstream counterpart: the remotecommand protocol v4.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../machinery/clock.ts';
-import { type CommandStreams, createResizeRelay, type StreamWish } from './command-streams.ts';
+import { type CommandStatus, type CommandStreams, createResizeRelay, type StreamWish } from './command-streams.ts';
 import { SpdySession, type SpdyStream } from './spdy-session.ts';
 
 export const spdyCommandProtocols = ['v4.channel.k8s.io'];
@@ -61,7 +61,7 @@ export async function openSpdyStreams(socket: Duplex, wish: StreamWish, clock: C
 /** What a client may take to close its side after we have closed ours. */
 const closeGraceMs = 1_000;
 
-async function finish(session: SpdySession, errorStream: SpdyStream, end: { status: object; clock: Clock }) {
+async function finish(session: SpdySession, errorStream: SpdyStream, end: { status: CommandStatus; clock: Clock }) {
   if (!errorStream.destroyed) {
     await new Promise<void>((resolve) => errorStream.end(JSON.stringify(end.status), () => resolve()));
   }

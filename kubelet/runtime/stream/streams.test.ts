@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { translateOciMessage } from '../process/oci-error.ts';
 import { createResizeRelay, exitStatus, parseTerminalSize, type TerminalSize } from './command-streams.ts';
 import { followLog, LineSplitter, parseLogLine } from './log-follower.ts';
-import { describeSocatError } from './port-forward-session.ts';
+import { findConnectProblem } from './port-forward-session.ts';
 
 describe('parseLogLine()', () => {
   const cases: [string, string | null, string | null][] = [
@@ -91,7 +91,23 @@ describe('translateOciMessage()', () => {
   for (const [raw, text] of cases) test(raw, () => assert.equal(translateOciMessage(raw), text));
 });
 
-test('describeSocatError() says what the connection met', () => {
-  const text = '2026/11/21 00:00:00 socat[1] E connect(5, AF=2 127.0.0.1:81, 16): Connection refused\n';
-  assert.match(describeSocatError(text, 81), /dial tcp4 127\.0\.0\.1:81: connect: connection refused/);
+describe('findConnectProblem()', () => {
+  const at = '2026/11/21 00:00:00 socat[1]';
+  const cases: [string, string, RegExp | null][] = [
+    [
+      'no listener',
+      `${at} E connect(5, AF=2 127.0.0.1:81, 16): Connection refused\n`,
+      /dial tcp4 127\.0\.0\.1:81: connect: connection refused$/,
+    ],
+    ['no namespace', 'nsenter: cannot open /proc/1/ns/net: No such file or directory\n', /^cannot open/],
+    ['a connection that ended', '', null],
+    ['a connection that both ends left', `${at} E shutdown(5, 1): Transport endpoint is not connected\n`, null],
+  ];
+  for (const [name, complaint, want] of cases) {
+    test(name, () => {
+      const problem = findConnectProblem(complaint, 81);
+      if (want) assert.match(problem ?? '', want);
+      else assert.equal(problem, null);
+    });
+  }
 });

@@ -1,60 +1,60 @@
-// exec and attach over WebSocket: the first byte of a message is its channel. Protocol v5 adds half-closing: a message
-// `255, channel`. Upstream counterpart: the channel.k8s.io subprotocols.
-import { PassThrough, Writable } from 'node:stream';
-import type { RawData, WebSocket } from 'ws';
+// exec and attach over WebSocket: a channel for each stream. v5 adds half-closing (a message `255, channel`), v4 a status at the end where
+// the first protocols only have a text of what went wrong. Upstream counterpart: the channel.k8s.io subprotocols of remotecommand.
+import { PassThrough } from 'node:stream';
+import type { WebSocket } from 'ws';
 import { type CommandStreams, createResizeRelay, type StreamWish } from './command-streams.ts';
+import { WebSocketChannels } from './websocket-channels.ts';
 
-export const webSocketProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+interface CommandProtocol {
+  base64: boolean;
+  /** How it ends: with a Status, or with its message alone and only where it failed. */
+  end: 'status' | 'message';
+  /** Streams can be closed one by one. A client of the others is told that its connection stands, by an empty message. */
+  halfClose: boolean;
+}
+
+/** By subprotocol, the best first; '' is a client that names none. */
+export const commandProtocols: Readonly<Record<string, CommandProtocol>> = {
+  'v5.channel.k8s.io': { base64: false, end: 'status', halfClose: true },
+  'v4.channel.k8s.io': { base64: false, end: 'status', halfClose: false },
+  'v4.base64.channel.k8s.io': { base64: true, end: 'status', halfClose: false },
+  'channel.k8s.io': { base64: false, end: 'message', halfClose: false },
+  'base64.channel.k8s.io': { base64: true, end: 'message', halfClose: false },
+  '': { base64: false, end: 'message', halfClose: false },
+};
 
 const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 };
-const normalClosure = 1000;
 
-export function openWebSocketStreams(ws: WebSocket, wish: StreamWish): CommandStreams {
+export function openWebSocketStreams(ws: WebSocket, protocol: CommandProtocol, wish: StreamWish): CommandStreams {
+  const channels = new WebSocketChannels(ws, protocol);
   const gone = new AbortController();
   const resize = createResizeRelay();
   const stdin = wish.stdin ? new PassThrough() : null;
-  stdin?.on('drain', () => ws.resume());
-  ws.on('message', (raw: RawData) => {
-    const message = raw as Buffer;
-    const body = message.subarray(1);
-    if (message[0] === channel.stdin) {
-      if (body.length > 0 && stdin && !stdin.writableEnded && !stdin.write(body)) ws.pause();
-    } else if (message[0] === channel.resize) resize.push(body.toString());
-    else if (message[0] === channel.close && body[0] === channel.stdin) stdin?.end();
+  stdin?.on('drain', () => channels.resume());
+  channels.onMessage((id, body) => {
+    if (id === channel.stdin) {
+      if (body.length > 0 && stdin && !stdin.writableEnded && !stdin.write(body)) channels.pause();
+    } else if (id === channel.resize) resize.push(body.toString());
+    else if (id === channel.close && protocol.halfClose && body[0] === channel.stdin) stdin?.end();
   });
-  ws.on('close', () => {
+  channels.onClose(() => {
     stdin?.end();
     gone.abort(new Error('the client is gone'));
   });
-  // A broken connection also closes; that is where it is dealt with.
-  ws.on('error', () => undefined);
+  if (!protocol.halfClose) {
+    const first = wish.stdout ? channel.stdout : wish.stderr ? channel.stderr : channel.error;
+    channels.send(first, Buffer.alloc(0));
+  }
   return {
     stdin,
-    stdout: wish.stdout ? channelWriter(ws, channel.stdout) : null,
-    stderr: wish.stderr ? channelWriter(ws, channel.stderr) : null,
+    stdout: wish.stdout ? channels.writer(channel.stdout) : null,
+    stderr: wish.stderr ? channels.writer(channel.stderr) : null,
     onResize: resize.onResize,
-    finish: (status) => finish(ws, status),
+    finish(status) {
+      const text = protocol.end === 'status' ? JSON.stringify(status) : (status.message ?? '');
+      if (text !== '') channels.send(channel.error, Buffer.from(text));
+      return channels.close();
+    },
     gone: gone.signal,
   };
-}
-
-function channelWriter(ws: WebSocket, id: number): Writable {
-  return new Writable({
-    highWaterMark: 1 << 18,
-    write(chunk: Buffer, _encoding, done) {
-      ws.send(frame(id, chunk), done);
-    },
-  });
-}
-
-const frame = (id: number, body: Buffer) => Buffer.concat([Buffer.from([id]), body]);
-
-function finish(ws: WebSocket, status: object): Promise<void> {
-  return new Promise((resolve) => {
-    if (ws.readyState !== ws.OPEN) return resolve();
-    // A client that has paused its input still has to see our close.
-    ws.resume();
-    ws.once('close', () => resolve());
-    ws.send(frame(channel.error, Buffer.from(JSON.stringify(status))), () => ws.close(normalClosure));
-  });
 }

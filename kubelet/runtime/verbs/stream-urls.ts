@@ -19,7 +19,7 @@ export const attach: Verb<'Attach'> = async (rt, req) => {
 
 export const portForward: Verb<'PortForward'> = async (rt, req) => {
   const { id } = findReadySandbox(rt, req.pod_sandbox_id);
-  return { url: rt.streams.offer({ kind: 'portforward', sandboxId: id }) };
+  return { url: rt.streams.offer({ kind: 'portforward', sandboxId: id, ports: req.port }) };
 };
 
 interface WantedStreams {

@@ -87,6 +87,34 @@ export async function openWebSocketCommand(node: TestNode, offered: string): Pro
   };
 }
 
+/** What a WebSocket with this subprotocol (none: undefined) is sent until it is closed, as channel and text. */
+export async function collectChannels(
+  node: TestNode,
+  offered: string,
+  { protocol, send = [] }: { protocol: string | undefined; send?: readonly (string | Buffer)[] },
+): Promise<{ protocol: string; messages: [number, string][] }> {
+  const { url, close } = await reach(node, offered);
+  const ws = new WebSocket(webSocketUrl(url), protocol === undefined ? [] : [protocol]);
+  const messages: [number, string][] = [];
+  ws.on('message', (raw: Buffer, isBinary: boolean) => {
+    if (isBinary) messages.push([raw[0]!, raw.toString('latin1', 1)]);
+    else
+      messages.push([Number(raw.toString('latin1', 0, 1)), String(Buffer.from(raw.toString('latin1', 1), 'base64'))]);
+  });
+  ws.on('open', () => {
+    for (const message of send) ws.send(message);
+  });
+  try {
+    await new Promise((resolve, reject) => {
+      ws.once('error', reject);
+      ws.once('close', resolve);
+    });
+  } finally {
+    close();
+  }
+  return { protocol: ws.protocol, messages };
+}
+
 async function upgradeToSpdy(url: URL, protocol: string): Promise<Duplex> {
   const headers = { Connection: 'Upgrade', Upgrade: 'SPDY/3.1', 'X-Stream-Protocol-Version': protocol };
   const req = request(url, { method: 'POST', headers });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
-import { openPortForward, openSpdyCommand, openWebSocketCommand } from './stream-client.ts';
+import { collectChannels, openPortForward, openSpdyCommand, openWebSocketCommand } from './stream-client.ts';
 import { missingForContainers, runPod, TestNode } from './test-node.ts';
 
 const sleepForever = { command: ['sh', '-c', 'trap "exit 0" TERM; while true; do sleep 1; done'] };
@@ -16,6 +16,16 @@ async function readAll(stream: Duplex): Promise<Buffer> {
 }
 
 const md5 = (bytes: Buffer) => createHash('md5').update(bytes).digest('hex');
+
+/** What each channel was sent, in one piece. */
+function joinByChannel(messages: readonly [number, string][]): Record<number, string> {
+  const out: Record<number, string> = {};
+  for (const [id, text] of messages) out[id] = (out[id] ?? '') + text;
+  return out;
+}
+
+const onChannel = (id: number, text: string, base64: boolean) =>
+  base64 ? `${id}${Buffer.from(text).toString('base64')}` : Buffer.concat([Buffer.from([id]), Buffer.from(text)]);
 
 describe('streaming', { skip: missingForContainers(), timeout: 100_000 }, () => {
   let node: TestNode;
@@ -61,6 +71,33 @@ describe('streaming', { skip: missingForContainers(), timeout: 100_000 }, () => 
       (await bad.result).status.message ?? '',
       /exec: "\/no\/such": stat \/no\/such: no such file or directory/,
     );
+  });
+
+  test('exec for every WebSocket client: binary and base64, with a Status or a message at the end', async () => {
+    const { container_id } = await runPod(node, 'exec-protocols', sleepForever);
+    const script = 'read line; echo "got $line"; echo oops >&2; exit 3';
+    const message = 'command terminated with non-zero exit code: exit status 3';
+    for (const protocol of [
+      'v4.channel.k8s.io',
+      'v4.base64.channel.k8s.io',
+      'channel.k8s.io',
+      'base64.channel.k8s.io',
+      undefined,
+    ]) {
+      const send = [onChannel(0, 'äöü\n', protocol?.includes('base64') ?? false)];
+      const url = await offer(container_id, ['sh', '-c', script], { stdin: true });
+      const answer = await collectChannels(node, url, { protocol, send });
+      assert.equal(answer.protocol, protocol ?? '');
+      assert.deepEqual(answer.messages[0], [1, ''], 'the connection stands');
+      const { 1: stdout = '', 2: stderr, 3: end = '', ...others } = joinByChannel(answer.messages);
+      const utf8 = protocol?.includes('base64') ? stdout : Buffer.from(stdout, 'latin1').toString();
+      assert.deepEqual([utf8, stderr, others], ['got äöü\n', 'oops\n', {}], protocol);
+      assert.equal(protocol?.startsWith('v4') ? JSON.parse(end).message : end, message, protocol);
+    }
+    const quiet = await collectChannels(node, await offer(container_id, ['true']), { protocol: 'channel.k8s.io' });
+    assert.deepEqual(quiet.messages, [[1, '']], 'nothing is said of a success');
+    const refused = collectChannels(node, await offer(container_id, ['true']), { protocol: 'v9.channel.k8s.io' });
+    await assert.rejects(refused, /400/);
   });
 
   test('a URL works once', async () => {
@@ -156,6 +193,7 @@ describe('streaming', { skip: missingForContainers(), timeout: 100_000 }, () => 
         download.data.write('GET /big HTTP/1.0\r\n\r\n');
         const answer = await readAll(download.data);
         assert.equal(md5(answer.subarray(answer.indexOf('\r\n\r\n') + 4)), sum);
+        assert.equal(await download.error, '');
         const many = Array.from({ length: 20 }, async () => {
           const { data } = client.connect(port);
           data.write('GET /sum HTTP/1.0\r\n\r\n');
@@ -167,4 +205,32 @@ describe('streaming', { skip: missingForContainers(), timeout: 100_000 }, () => 
       }
     });
   }
+
+  test('port-forward for WebSocket clients that cannot tunnel', { timeout: 20_000 }, async () => {
+    const { pod_sandbox_id, container_id } = await runPod(node, 'port-channels', {
+      command: [
+        'sh',
+        '-c',
+        'cd /tmp; head -c 3000000 /dev/zero | tr "\\0" x > big; httpd -p 8080; while true; do sleep 1; done',
+      ],
+    });
+    const wait = 'until wget -q -O /dev/null http://127.0.0.1:8080/big; do sleep 0.1; done';
+    await node.cri.runtime.ExecSync({ container_id, cmd: ['sh', '-c', wait] });
+    for (const protocol of ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io', undefined]) {
+      const { url } = await node.cri.runtime.PortForward({ pod_sandbox_id, port: [8080, 8081] });
+      const send = [onChannel(0, 'GET /big HTTP/1.0\r\n\r\n', protocol?.includes('base64') ?? false)];
+      const {
+        0: data = '',
+        1: error,
+        2: noData,
+        3: refusal = '',
+      } = joinByChannel((await collectChannels(node, url, { protocol, send })).messages);
+      assert.match(data.slice(2), /^HTTP\/1\.[01] 200 OK\r\n/);
+      assert.equal(data.slice(data.indexOf('\r\n\r\n') + 4), 'x'.repeat(3_000_000), protocol);
+      assert.deepEqual([data.slice(1, 2), error?.slice(1), noData?.slice(1)], ['\x1f', '\x1f', '\x1f']);
+      assert.match(refusal.slice(2), /^error forwarding port 8081 to pod .*connection refused$/);
+    }
+    const portless = (await node.cri.runtime.PortForward({ pod_sandbox_id, port: [] })).url;
+    await assert.rejects(collectChannels(node, portless, { protocol: 'v4.channel.k8s.io' }), /400/);
+  });
 });

@@ -1,4 +1,4 @@
-// `npm run bench [-- --baseline DIR] [workload...]`: bundles bench/ and runs it.
+// `node scripts/run.mjs FILE [ARGUMENT...]`: bundles a program of this repository and runs it.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,14 +6,16 @@ import { build } from 'esbuild';
 import { buildOptions } from './build.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const outdir = join(root, 'dist/bench');
+const [program, ...args] = process.argv.slice(2);
+const outdir = join(root, 'dist/run');
 await build({
   ...buildOptions,
-  entryPoints: { bench: join(root, 'bench/main.ts') },
+  entryPoints: [join(root, program)],
   outdir,
+  outbase: root,
   outExtension: { '.js': '.mjs' },
 });
-const run = spawnSync(process.execPath, [join(outdir, 'bench.mjs'), ...process.argv.slice(2)], {
+const run = spawnSync(process.execPath, [join(outdir, program.replace(/\.ts$/, '.mjs')), ...args], {
   cwd: root,
   stdio: 'inherit',
   env: { ...process.env, K8TS_ROOT: root },

@@ -1,0 +1,65 @@
+// Numbered channels in one WebSocket: each message belongs to one. In the binary protocols its first byte is the number; in the base64
+// ones, for clients that only send text, a digit stands before the encoded rest. Upstream: the wsstream package.
+import { Writable } from 'node:stream';
+import type { RawData, WebSocket } from 'ws';
+
+export class WebSocketChannels {
+  readonly #ws: WebSocket;
+  readonly #base64: boolean;
+
+  constructor(ws: WebSocket, { base64 }: { base64: boolean }) {
+    this.#ws = ws;
+    this.#base64 = base64;
+    // A broken connection also closes; that is where it is dealt with.
+    ws.on('error', () => undefined);
+  }
+
+  onMessage(listener: (id: number, body: Buffer) => void): void {
+    this.#ws.on('message', (raw: RawData) => {
+      const message = raw as Buffer;
+      if (message.length === 0) return;
+      if (this.#base64) listener(message[0]! - zero, Buffer.from(message.toString('latin1', 1), 'base64'));
+      else listener(message[0]!, message.subarray(1));
+    });
+  }
+
+  onClose(listener: () => void): void {
+    this.#ws.on('close', listener);
+  }
+
+  pause(): void {
+    this.#ws.pause();
+  }
+
+  resume(): void {
+    this.#ws.resume();
+  }
+
+  send(id: number, body: Buffer, done?: (err?: Error | null) => void): void {
+    const message = this.#base64 ? `${id}${body.toString('base64')}` : Buffer.concat([Buffer.from([id]), body]);
+    this.#ws.send(message, done);
+  }
+
+  writer(id: number): Writable {
+    const writable = new Writable({
+      highWaterMark: 1 << 18,
+      write: (chunk: Buffer, _encoding, done) => this.send(id, chunk, done),
+    });
+    return writable.on('error', () => undefined);
+  }
+
+  /** Resolves when the connection is closed. */
+  close(): Promise<void> {
+    const ws = this.#ws;
+    return new Promise((resolve) => {
+      if (ws.readyState === ws.CLOSED) return resolve();
+      ws.once('close', () => resolve());
+      // A client that has paused its input still has to see our close.
+      ws.resume();
+      ws.close(normalClosure);
+    });
+  }
+}
+
+const zero = 48;
+const normalClosure = 1000;

@@ -1,0 +1,17 @@
+// `npm run images [-- NAME...]`: builds the images of the examples, where they are not there yet, and says how to load them.
+import { relative } from 'node:path';
+import { type ImageName, imageArchive, recipes } from './images.ts';
+
+const names = Object.keys(recipes) as ImageName[];
+const asked = process.argv.slice(2);
+const unknown = asked.find((name) => !names.includes(name as ImageName));
+if (unknown !== undefined) {
+  console.error(`no image "${unknown}"; there are: ${names.join(', ')}`);
+  process.exit(2);
+}
+const paths: string[] = [];
+for (const name of names.filter((n) => asked.length === 0 || asked.includes(n))) {
+  console.log(recipes[name].name);
+  paths.push(relative(process.cwd(), await imageArchive(name)));
+}
+console.log(`Load with: ./k8ts load image-archive ${paths.join(' ')}`);
