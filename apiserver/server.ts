@@ -30,9 +30,10 @@ import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { negotiate } from './http/negotiate.ts';
 import { renderAnswer } from './http/render.ts';
 import type { IncludeObject } from './http/table.ts';
-import { forwardUpgrade, refuseUpgrade } from './http/upgrade.ts';
+import { endInHttp, forwardUpgrade, refuseUpgrade } from './http/upgrade.ts';
 import { warningHeaders } from './http/warnings.ts';
 import { serveWatch } from './http/watch-response.ts';
+import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { one } from './server-headers.ts';
@@ -123,9 +124,20 @@ export class ApiServer {
       socket: message.socket as TLSSocket,
     };
     const info = requestInfoOf(front);
+    if (asksForWebSocket(message) && !this.#isForwarded(info)) {
+      const raw = new WebSocketAnswer({ message, socket, head });
+      void this.request({ ...front, raw }).then((response) => response && endInHttp(socket, response));
+      return;
+    }
     this.#resolveUpgrade(front, info)
       .then((target) => forwardUpgrade({ message, socket, head }, target, this.#context.kubelets))
       .catch((err) => refuseUpgrade(socket, toStatusError(err, this.#context, info)));
+  }
+
+  /** Whether somebody else speaks the protocol that a connection is to change to. */
+  #isForwarded({ group, version, resource, subresource }: RequestInfo): boolean {
+    const kind = this.#context.kinds.find(group, version, resource)?.kind;
+    return kind !== undefined && this.#handlerOf(kind, subresource)?.upgrade !== undefined;
   }
 
   async #resolveUpgrade(front: RequestHead, info: RequestInfo) {

@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, ServerHttp2Session } from 'node:http2';
 import { createServer, type Server as NetServer } from 'node:net';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import fastify, { type FastifyError, type FastifyReply } from 'fastify';
 import type { Clock } from '../../machinery/clock.ts';
@@ -17,7 +17,13 @@ export interface FrontRequest {
   body: Buffer;
   socket: TLSSocket | undefined;
   /** For long-running answers: the response as it is, with everything already written by the caller. */
-  raw: ServerResponse;
+  raw: RawResponse;
+}
+
+/** HTTP's own response, or what stands in its place. */
+export interface RawResponse extends Writable {
+  writeHead(code: number, headers?: Record<string, string>): unknown;
+  flushHeaders?(): void;
 }
 
 export interface FrontResponse {

@@ -1,13 +1,14 @@
 // Connections that leave HTTP: exec, attach, port-forward and proxy. After the handshake with the next hop (a kubelet, a pod) the server only
 // carries bytes both ways; the protocols are spoken by the ends.
 
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { badRequestError, StatusError } from '../../machinery/errors.ts';
 import type { KubeletAccess } from '../kubelet-access.ts';
 import type { UpgradeTarget } from '../subresources/handler.ts';
+import type { FrontResponse } from './front.ts';
 
 // Headers that speak of the client's connection or identity and end here.
 const ownHeaders = new Set(['host', 'authorization', 'content-length']);
@@ -65,15 +66,18 @@ export function requestHead(message: Pick<IncomingMessage, 'method' | 'rawHeader
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
-/** Answers an upgrade request with an error in plain HTTP. */
+/** Answers a request for an upgrade in plain HTTP, and ends the connection. */
+export function endInHttp(socket: Duplex, { code, headers, body }: FrontResponse): void {
+  const head = [`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ''}`];
+  for (const [name, value] of Object.entries(headers)) for (const one of [value].flat()) head.push(`${name}: ${one}`);
+  head.push(`Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close');
+  socket.on('error', () => socket.destroy());
+  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  socket.end(body);
+}
+
+/** Refuses an upgrade. */
 export function refuseUpgrade(socket: Duplex, err: StatusError): void {
   const body = `${JSON.stringify(err.toStatus())}\n`;
-  const head = [
-    `HTTP/1.1 ${err.code} ${err.reason || 'Error'}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ];
-  socket.on('error', () => socket.destroy());
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  endInHttp(socket, { code: err.code, headers: { 'content-type': 'application/json' }, body });
 }

@@ -1,6 +1,6 @@
 // Writes a watch to its response: one JSON line an event, built once per event and served version and shared by every watcher of it.
 // A client that reads too slowly is cut when its unsent bytes reach a bound; it lists and watches again.
-import type { ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 import type { StatusBody } from '../../machinery/errors.ts';
 import { expiredError } from '../../machinery/errors.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
@@ -48,7 +48,7 @@ export interface WatchStreamOptions {
 }
 
 /** A sink that writes to `response`, whose head has been sent. */
-export function createWatchStream(response: ServerResponse, options: WatchStreamOptions): WatchSink {
+export function createWatchStream(response: Writable, options: WatchStreamOptions): WatchSink {
   let pending: Buffer[] = [];
   let firstRow = true;
   // What there was at the beginning may be more than a slow client is allowed to fall behind.

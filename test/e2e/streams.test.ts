@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
+import { type ClientOptions, WebSocket } from 'ws';
 import { type E2eCluster, startCluster } from '../environment/cluster.ts';
 import { freePort } from '../environment/control-plane.ts';
 import { eventually, Kubectl, oldKubectl } from '../environment/kubectl.ts';
@@ -43,6 +44,15 @@ function terminalOf(pid: number): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Address, subprotocol and credentials of a WebSocket to the API server as the kubectl's user. */
+function webSocketOf(kubectl: Kubectl, path: string, protocol: string): [string, string, ClientOptions] {
+  const { clusters, users } = kubectl.json('config', 'view', '--raw', '--minify');
+  const bytes = (text: string) => Buffer.from(text, 'base64');
+  const { server, 'certificate-authority-data': ca } = clusters[0].cluster;
+  const { 'client-certificate-data': cert, 'client-key-data': key } = users[0].user;
+  return [`${server.replace('https', 'wss')}${path}`, protocol, { ca: bytes(ca), cert: bytes(cert), key: bytes(key) }];
 }
 
 async function md5Of(url: string): Promise<string> {
@@ -183,5 +193,39 @@ describe('streams', { skip: needsRoot }, () => {
       /container nobody is not valid for pod talker/,
     );
     kubectl.get('delete', 'pod', 'talker');
+  });
+
+  const open = (path: string, protocol: string) => new WebSocket(...webSocketOf(cluster.kubectl, path, protocol));
+
+  test('logs over WebSocket, as bytes and in base64', async () => {
+    const sum = cluster.kubectl.get('logs', 'p').split('\n')[0]!;
+    for (const protocol of ['binary.k8s.io', 'base64.binary.k8s.io']) {
+      const ws = open('/api/v1/namespaces/default/pods/p/log?tailLines=1000', protocol);
+      let text = '';
+      ws.on('message', (message: Buffer, isBinary: boolean) => {
+        text += isBinary ? message : Buffer.from(message.toString(), 'base64');
+      });
+      const [code] = await once(ws, 'close');
+      assert.deepEqual([ws.protocol, code, text.split('\n')[0]], [protocol, 1000, sum]);
+    }
+  });
+
+  test('exec and port-forward by the protocols of other clients', async () => {
+    const pod = '/api/v1/namespaces/default/pods/p';
+    const collect = async (ws: WebSocket, channel: number) => {
+      let text = '';
+      ws.on('message', (message: Buffer) => {
+        if (message[0] === channel) text += message.toString('latin1', 1);
+      });
+      await once(ws, 'close');
+      return text;
+    };
+    const exec = open(`${pod}/exec?command=echo&command=hi&stdout=1&stderr=1`, 'channel.k8s.io');
+    assert.equal(await collect(exec, 1), 'hi\n');
+    const forward = open(`${pod}/portforward?ports=8080`, 'v4.channel.k8s.io');
+    forward.on('open', () => forward.send(Buffer.from('\0GET / HTTP/1.0\r\n\r\n')));
+    const answer = await collect(forward, 0);
+    assert.deepEqual([...Buffer.from(answer.slice(0, 2), 'latin1')], [8080 & 0xff, 8080 >> 8]);
+    assert.match(answer.slice(2), /^HTTP\/1\.[01] 404/);
   });
 });

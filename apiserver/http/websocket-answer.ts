@@ -1,0 +1,85 @@
+// A long answer (a log, a watch) for a client that asked for a WebSocket: written to like an HTTP response, sent as messages. An event of a
+// watch is one text message; a log is sent in pieces, as bytes or, by its subprotocol, in base64. Upstream: the wsstream package.
+import type { IncomingMessage } from 'node:http';
+import { type Duplex, Writable } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { RawResponse } from './front.ts';
+import { endInHttp } from './upgrade.ts';
+
+const base64Protocol = 'base64.binary.k8s.io';
+const protocols = ['binary.k8s.io', base64Protocol];
+const normalClosure = 1000;
+const newline = 10;
+
+const webSockets = new WebSocketServer({
+  noServer: true,
+  perMessageDeflate: false,
+  maxPayload: 4096, // nothing is expected of the client
+  handleProtocols: (offered) => protocols.find((p) => offered.has(p)) ?? false,
+});
+
+export const asksForWebSocket = (message: IncomingMessage): boolean =>
+  message.headers.upgrade?.toLowerCase() === 'websocket';
+
+export class WebSocketAnswer extends Writable implements RawResponse {
+  readonly #message: IncomingMessage;
+  readonly #socket: Duplex;
+  readonly #head: Buffer;
+  #ws: WebSocket | undefined;
+  #isWatch = false;
+
+  constructor({ message, socket, head }: { message: IncomingMessage; socket: Duplex; head: Buffer }) {
+    super();
+    this.#message = message;
+    this.#socket = socket;
+    this.#head = head;
+    socket.on('error', () => this.destroy());
+    socket.on('close', () => this.destroy());
+    this.on('error', () => undefined);
+  }
+
+  /** Becomes a WebSocket; an answer other than 200 stays one of HTTP. */
+  writeHead(code: number, headers: Record<string, string> = {}): void {
+    if (code !== 200) {
+      endInHttp(this.#socket, { code, headers, body: '' });
+      return;
+    }
+    this.#isWatch = headers['content-type']?.startsWith('application/json') ?? false;
+    webSockets.handleUpgrade(this.#message, this.#socket, this.#head, (ws) => {
+      this.#ws = ws;
+      ws.on('error', () => this.destroy());
+      // That the connection stands is told before there is something to read.
+      if (!this.#isWatch) ws.send(this.#encode(Buffer.alloc(0)));
+    });
+  }
+
+  #encode(bytes: Buffer): Buffer | string {
+    return this.#ws?.protocol === base64Protocol ? bytes.toString('base64') : bytes;
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: (err?: Error | null) => void): void {
+    const ws = this.#ws;
+    if (!ws) done(new Error('there is no WebSocket'));
+    else if (this.#isWatch) sendLines(ws, chunk, done);
+    else ws.send(this.#encode(chunk), done);
+  }
+
+  override _final(done: () => void): void {
+    this.#ws?.close(normalClosure);
+    done();
+  }
+
+  override _destroy(err: Error | null, done: (err: Error | null) => void): void {
+    if (!this.writableFinished) this.#socket.destroy();
+    done(err);
+  }
+}
+
+/** Whole lines are written, one event each. */
+function sendLines(ws: WebSocket, chunk: Buffer, done: (err?: Error | null) => void): void {
+  for (let at = 0; at < chunk.length; ) {
+    const end = chunk.indexOf(newline, at) + 1 || chunk.length;
+    ws.send(chunk.subarray(at, end), { binary: false }, end === chunk.length ? done : undefined);
+    at = end;
+  }
+}
