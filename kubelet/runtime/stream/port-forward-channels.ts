@@ -31,8 +31,8 @@ export async function runPortChannels(
   });
   for (const [i, port] of offer.ports.entries()) {
     const head = Buffer.from([port & 0xff, port >> 8]);
-    channels.send(2 * i, head);
-    channels.send(2 * i + 1, head);
+    void channels.send(2 * i, head);
+    void channels.send(2 * i + 1, head);
   }
   await Promise.all(
     offer.ports.map((port, i) => forward(rt, { sandboxId: offer.sandboxId, port, data: data[i]!, error: errors[i]! })),
@@ -47,7 +47,7 @@ const written = (stream: Writable) => finished(stream, { readable: false }).catc
 function openDataChannel(channels: WebSocketChannels, id: number): Duplex {
   const duplex = new Duplex({
     read: () => channels.resume(),
-    write: (chunk: Buffer, _encoding, done) => channels.send(id, chunk, done),
+    write: (chunk: Buffer, _encoding, done) => void channels.send(id, chunk).then(() => done()),
     // The client cannot close a channel: when the pod has sent all, that was all.
     final(this: Readable, done) {
       this.push(null);

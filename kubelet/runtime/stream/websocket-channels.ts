@@ -35,17 +35,17 @@ export class WebSocketChannels {
     this.#ws.resume();
   }
 
-  send(id: number, body: Buffer, done?: (err?: Error | null) => void): void {
+  /** Resolves when it is sent, or cannot be any more. */
+  send(id: number, body: Buffer): Promise<void> {
     const message = this.#base64 ? `${id}${body.toString('base64')}` : Buffer.concat([Buffer.from([id]), body]);
-    this.#ws.send(message, done);
+    return new Promise((resolve) => this.#ws.send(message, () => resolve()));
   }
 
   writer(id: number): Writable {
-    const writable = new Writable({
+    return new Writable({
       highWaterMark: 1 << 18,
-      write: (chunk: Buffer, _encoding, done) => this.send(id, chunk, done),
+      write: (chunk: Buffer, _encoding, done) => void this.send(id, chunk).then(() => done()),
     });
-    return writable.on('error', () => undefined);
   }
 
   /** Resolves when the connection is closed. */

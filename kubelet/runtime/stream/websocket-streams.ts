@@ -43,17 +43,18 @@ export function openWebSocketStreams(ws: WebSocket, protocol: CommandProtocol, w
   });
   if (!protocol.halfClose) {
     const first = wish.stdout ? channel.stdout : wish.stderr ? channel.stderr : channel.error;
-    channels.send(first, Buffer.alloc(0));
+    void channels.send(first, Buffer.alloc(0));
   }
   return {
     stdin,
     stdout: wish.stdout ? channels.writer(channel.stdout) : null,
     stderr: wish.stderr ? channels.writer(channel.stderr) : null,
     onResize: resize.onResize,
-    finish(status) {
+    async finish(status) {
       const text = protocol.end === 'status' ? JSON.stringify(status) : (status.message ?? '');
-      if (text !== '') channels.send(channel.error, Buffer.from(text));
-      return channels.close();
+      // Closed only when it is sent: a client that gets both in one piece may wait for more before it reads the second.
+      if (text !== '') await channels.send(channel.error, Buffer.from(text));
+      await channels.close();
     },
     gone: gone.signal,
   };
