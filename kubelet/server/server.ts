@@ -1,11 +1,12 @@
 // The kubelet's own server: logs, exec, attach, port-forward, health, metrics and stats, over HTTPS, for the API server and cluster admins.
 // Plain node:https (docs/adr/005-kubelet-server.md). https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../machinery/clock.ts';
+import { internalError } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import type { PodSet } from '../pods/pod-set.ts';
@@ -127,8 +128,16 @@ function sendError({ log }: ServerDeps, res: ServerResponse, err: unknown): void
 function refuse({ log }: ServerDeps, socket: Duplex, err: unknown): void {
   const { code, text } = describeError(err);
   if (code === 500) log.warn({ err }, 'a stream could not be opened');
-  const head = `HTTP/1.1 ${code} ${code === 401 ? 'Unauthorized' : 'Error'}\r\nContent-Type: text/plain; charset=utf-8`;
-  socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`);
+  // As a Status where the text may be anything: kubectl takes a text with a colon in it for YAML, and shows nothing.
+  const isOurs = err instanceof HttpError;
+  const body = isOurs ? text : JSON.stringify(internalError(text).toStatus());
+  const head = [
+    `HTTP/1.1 ${code} ${STATUS_CODES[code]}`,
+    `Content-Type: ${isOurs ? 'text/plain; charset=utf-8' : 'application/json'}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 const describeError = (err: unknown) =>

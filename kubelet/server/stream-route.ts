@@ -3,7 +3,8 @@
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { CriClient } from '../../proto/cri-client.ts';
+import { status as RpcStatus } from '@grpc/grpc-js';
+import { type CriClient, isRpcError } from '../../proto/cri-client.ts';
 import type { PodSet } from '../pods/pod-set.ts';
 import { HttpError } from './http-error.ts';
 import { bareId, findWorker, statusOf } from './pod-lookup.ts';
@@ -43,13 +44,21 @@ async function askForUrl({ pods, cri }: { pods: PodSet; cri: CriClient }, reques
     return (await cri.runtime.PortForward({ pod_sandbox_id: sandboxId, port })).url;
   }
   const status = statusOf(worker, container);
-  if (!status?.state?.running) throw new HttpError(400, `container not found ("${container}")`);
+  const notFound = new HttpError(400, `container not found ("${container}")`);
+  if (!status?.state?.running) throw notFound;
   const tty = isOn('tty');
   const streams = { stdin: isOn('input'), stdout: isOn('output'), stderr: isOn('error') && !tty, tty };
   const container_id = bareId(status.containerID);
-  if (route === 'exec') return (await cri.runtime.Exec({ container_id, cmd: query.getAll('command'), ...streams })).url;
-  return (await cri.runtime.Attach({ container_id, ...streams })).url;
+  try {
+    if (route === 'attach') return (await cri.runtime.Attach({ container_id, ...streams })).url;
+    return (await cri.runtime.Exec({ container_id, cmd: query.getAll('command'), ...streams })).url;
+  } catch (err) {
+    // It has ended meanwhile.
+    throw isRpcError(err) && endedCodes.includes(err.code) ? notFound : err;
+  }
 }
+
+const endedCodes = [RpcStatus.NOT_FOUND, RpcStatus.FAILED_PRECONDITION];
 
 const ownHeaders = new Set(['host', 'authorization', 'content-length']);
 

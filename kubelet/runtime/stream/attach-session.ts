@@ -7,7 +7,7 @@ import { commandEnv } from '../process/command.ts';
 import { sendControl } from '../process/conmon.ts';
 import type { Runtime } from '../runtime.ts';
 import { stateOf } from '../store/records.ts';
-import { type CommandStatus, type CommandStreams, exitStatus } from './command-streams.ts';
+import { type CommandStatus, type CommandStreams, exitStatus, failureStatus } from './command-streams.ts';
 import { followLog, type LogFollower } from './log-follower.ts';
 
 export interface AttachOffer {
@@ -32,7 +32,9 @@ export async function runAttach(
   const container = rt.containers.get(containerId);
   if (!container || stateOf(container) !== 'CONTAINER_RUNNING') {
     waiter.forget();
-    return exitStatus(0);
+    // Not a success: who hears of it reads the log instead.
+    const state = container ? stateOf(container) : 'CONTAINER_UNKNOWN';
+    return failureStatus(`error attaching to container: container is in ${state} state`);
   }
   const bundleDir = bundleDirOf(rt, containerId);
   const follower = followOutput(outputLogOf(rt, container), streams);

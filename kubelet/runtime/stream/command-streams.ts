@@ -1,5 +1,6 @@
 // The streams of an exec or attach, whatever protocol the client speaks, and the status that ends them.
 import type { Readable, Writable } from 'node:stream';
+import { internalError, type StatusBody } from '../../../machinery/errors.ts';
 
 export interface TerminalSize {
   width: number;
@@ -7,14 +8,10 @@ export interface TerminalSize {
 }
 
 /** A metav1.Status. */
-export interface CommandStatus {
-  metadata: object;
+export type CommandStatus = Partial<Omit<StatusBody, 'status' | 'reason'>> & {
   status: 'Success' | 'Failure';
   reason?: string;
-  message?: string;
-  details?: object;
-  code?: number;
-}
+};
 
 /** What a client of exec or attach holds the other end of. Streams it did not ask for are null. */
 export interface CommandStreams {
@@ -81,6 +78,4 @@ export function exitStatus(exitCode: number): CommandStatus {
 }
 
 /** The metav1.Status of a command that could not be run. */
-export function failureStatus(message: string): CommandStatus {
-  return { metadata: {}, status: 'Failure', reason: 'InternalError', message, code: 500 };
-}
+export const failureStatus = (message: string): CommandStatus => internalError(message).toStatus();
