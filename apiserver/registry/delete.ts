@@ -1,13 +1,14 @@
 // Deleting an object: preconditions, grace, finalizers and propagation decide whether it goes now, later, or by somebody else's hand.
 // https://kubernetes.io/docs/concepts/architecture/garbage-collection/ and the generic registry store's Delete.
+
 import { conflictError, notFoundError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
-import { timestamp } from './prepare.ts';
 import { mayGo } from './update.ts';
 
 export interface DeleteOptions {
