@@ -111,12 +111,7 @@ function checkPreconditions(kind: Kind, current: StoredObject, options: DeleteOp
  * The object as it stands after the delete was asked for, or undefined when there is nothing to mark before it goes. Kinds with a grace
  * period are marked even when it is over at once. Pure.
  */
-export function markDeleted(
-  kind: Kind,
-  old: KubeObject,
-  options: DeleteOptions,
-  nowMs: number,
-): KubeObject | undefined {
+function markDeleted(kind: Kind, old: KubeObject, options: DeleteOptions, nowMs: number): KubeObject | undefined {
   const draft: KubeObject = { ...old, metadata: { ...old.metadata } };
   const meta = draft.metadata;
   const finalizers = finalizersAfter(meta.finalizers ?? [], options);

@@ -56,7 +56,7 @@ export function isEnterable(ref: ProcessRef): boolean {
 }
 
 /** A command line as /proc/PID/cmdline holds it. */
-export function toCmdline(argv: readonly string[]): string {
+function toCmdline(argv: readonly string[]): string {
   return argv.map((arg) => `${arg}\0`).join('');
 }
 

@@ -19,7 +19,7 @@ export const isHugePagesResource = (name: string) => name.startsWith('hugepages-
 export const isSidecar = (container: Container) => container.restartPolicy === 'Always';
 
 /** Adds `more` to `total`, which it changes. */
-export function addResources(total: ResourceList, more: ResourceList | undefined): void {
+function addResources(total: ResourceList, more: ResourceList | undefined): void {
   for (const [name, amount] of Object.entries(more ?? {})) total[name] = addQuantities(total[name], amount);
 }
 
