@@ -8,9 +8,9 @@ import { join } from 'node:path';
 const formatVersion = 1;
 
 /** Writes a file so that readers see the old content or the new, and nobody but root sees either. */
-function writeFileAtomic(path: string, content: string, mode = 0o600): void {
+function writeFileAtomic(path: string, content: string): void {
   const next = `${path}.next`;
-  writeFileSync(next, content, { mode });
+  writeFileSync(next, content, { mode: 0o600 });
   renameSync(next, path);
 }
 
