@@ -56,7 +56,7 @@ export function createKubeletAccess(tls: KubeletTls | undefined, store: ObjectSt
   };
 }
 
-export function unreachable(nodeName: string, err: Error): StatusError {
+function unreachable(nodeName: string, err: Error): StatusError {
   return new StatusError(500, 'InternalError', `error dialing backend: node ${nodeName}: ${err.message}`, {
     cause: err,
   });

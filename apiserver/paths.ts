@@ -15,7 +15,7 @@ export interface PathDeps {
 }
 
 /** The Kubernetes version whose API this server speaks. */
-export const servedVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0' };
+const servedVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0' };
 
 const text = (code: number, body: string): FrontResponse => ({
   code,

@@ -1,5 +1,5 @@
 // What a request asks for, read off its method, path and query before anything else happens: the attributes that authorization,
-// admission, audit and routing all work on. Upstream: apiserver's RequestInfo.
+// admission, metrics and routing all work on. Upstream: apiserver's RequestInfo.
 
 export type RequestVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
 

@@ -49,7 +49,7 @@ export interface TakenSubnet {
 }
 
 /** Why this spec cannot be used beside what is taken, or undefined when it can. */
-export function findClash(layout: Layout, taken: readonly TakenSubnet[]): string | undefined {
+function findClash(layout: Layout, taken: readonly TakenSubnet[]): string | undefined {
   const own = { 'node network': layout.nodeSubnet, pods: layout.podSubnet, services: layout.serviceSubnet };
   for (const [what, text] of Object.entries(own)) {
     const subnet = parseSubnet(text);

@@ -7,6 +7,7 @@ import type { Clock } from '../machinery/clock.ts';
 import { isAlreadyExists, isNotFound } from '../machinery/errors.ts';
 import type { Logger } from '../machinery/log.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
+import { timestamp } from '../machinery/timestamp.ts';
 import { EventCorrelator } from './event-correlator.ts';
 import type { KubeClient } from './rest.ts';
 import { TransportError } from './transport.ts';
@@ -82,7 +83,6 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
     perf: { now: () => clock.now() },
   });
   let pending = 0;
-  const timeNow = () => `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
 
   const createEvent = async (
     target: EventTarget,
@@ -90,7 +90,7 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
     fields: { type: EventType; reason: string; message: string },
   ) => {
     const { metadata } = target.object;
-    const time = timeNow();
+    const time = timestamp(clock.now());
     await events.create({
       metadata: { name: entry.name, namespace: entry.namespace },
       involvedObject: {
@@ -115,7 +115,11 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
 
   const recount = async (entry: Known, message: string) => {
     const { name, namespace, count } = entry;
-    await events.patch({ name, namespace }, { count, message, lastTimestamp: timeNow() }, { type: 'merge' });
+    await events.patch(
+      { name, namespace },
+      { count, message, lastTimestamp: timestamp(clock.now()) },
+      { type: 'merge' },
+    );
   };
 
   const submit = (key: string, entry: Known, write: () => Promise<void>) => {

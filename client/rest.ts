@@ -157,7 +157,7 @@ function deleteBody(options: DeleteOptions): string {
 }
 
 /** `/apis/apps/v1/namespaces/default/deployments/web/status` */
-export function pathOf(kind: Kind, target: { namespace?: string; name?: string }, subresource = ''): string {
+function pathOf(kind: Kind, target: { namespace?: string; name?: string }, subresource = ''): string {
   const { group, version } = kind.storage;
   const root = group ? `/apis/${apiVersionOf({ group, version })}` : `/api/${version}`;
   const parts = [root];

@@ -1,10 +1,12 @@
 // Events in the newer form of events.k8s.io: an action, an exact time, and a series instead of a count when the same happens again.
 // The scheduler speaks it. Upstream: client-go/tools/events.
+
 import { LRUCache } from 'lru-cache';
 import { EventKind } from '../api/core/event.ts';
 import type { Clock } from '../machinery/clock.ts';
 import type { Logger } from '../machinery/log.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
+import { microTimestamp } from '../machinery/timestamp.ts';
 import { type EventTarget, type EventType, writeWhenReached } from './events.ts';
 import type { KubeClient } from './rest.ts';
 
@@ -39,8 +41,6 @@ interface Known {
   work: Promise<unknown>;
 }
 
-const microTime = (ms: number) => `${new Date(ms).toISOString().slice(0, 23)}000Z`;
-
 export function createSeriesRecorder(options: SeriesRecorderOptions): SeriesRecorder {
   const { client, clock, log, controller, instance } = options;
   const events = client.resource(EventKind);
@@ -66,7 +66,7 @@ export function createSeriesRecorder(options: SeriesRecorderOptions): SeriesReco
         ...(resourceVersion ? { resourceVersion } : {}),
       },
       ...event,
-      eventTime: microTime(clock.now()),
+      eventTime: microTimestamp(clock.now()),
       reportingComponent: controller,
       reportingInstance: instance,
       source: {},
@@ -76,7 +76,7 @@ export function createSeriesRecorder(options: SeriesRecorderOptions): SeriesReco
   };
   const prolong = (entry: Known) => {
     const { name, namespace, count } = entry;
-    const series = { count, lastObservedTime: microTime(clock.now()) };
+    const series = { count, lastObservedTime: microTimestamp(clock.now()) };
     return events.patch({ name, namespace }, { series }, { type: 'merge' });
   };
   const submit = (key: string, entry: Known, write: () => Promise<unknown>) => {

@@ -1,8 +1,10 @@
 // Keeps as many pods of a replica set as it asks for. Upstream: pkg/controller/replicaset.
+
 import { type ReplicaSet, ReplicaSetKind } from '../api/apps/replicaset.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../client/controller.ts';
 import { controllerOf, keyOf } from '../machinery/metadata.ts';
+import { timestamp } from '../machinery/timestamp.ts';
 import { claim } from './pods/claim.ts';
 import { deletePods } from './pods/delete-pods.ts';
 import { inDeletionOrder } from './pods/deletion-order.ts';
@@ -10,7 +12,7 @@ import { isNamespaceTerminating, PodControl, podFromTemplate } from './pods/pod-
 import { isActive, isAvailable, isReady, isTerminating, nextAvailableInMs } from './pods/pod-state.ts';
 import { byController, type OwnedPods, watchOwnedPods } from './pods/pod-watch.ts';
 import { slowStart } from './pods/slow-start.ts';
-import { removeCondition, setCondition, timestamp, withoutZeros, writeStatus } from './status.ts';
+import { removeCondition, setCondition, withoutZeros, writeStatus } from './status.ts';
 
 /** Most pods created or deleted in one pass. */
 const burst = 500;

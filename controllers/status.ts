@@ -10,11 +10,6 @@ interface AnyCondition {
   lastTransitionTime?: string;
 }
 
-/** The time as the API writes it, in whole seconds. */
-export function timestamp(nowMs: number): string {
-  return `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
-}
-
 /** A copy without zeros, empty texts, empty lists and absent fields, except for those named. */
 export function withoutZeros<T extends object>(value: T, keep: readonly (keyof T)[] = []): T {
   const isZero = (v: unknown) =>

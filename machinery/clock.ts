@@ -1,4 +1,4 @@
-// Time for everyone. Components take a Clock so that tests (and later a simulation) own the time.
+// Time for everyone. Components take a Clock so that tests own the time.
 // This file and random.ts are the only places that may touch Date.now, timers and Math.random.
 
 export interface Timer {

@@ -232,7 +232,7 @@ function goTypeOf(schema: AnySchema): string {
 }
 
 /** `spec.containers[0].name` */
-export function formatPath(path: readonly (string | number)[]): string {
+function formatPath(path: readonly (string | number)[]): string {
   let out = '';
   for (const p of path) out += typeof p === 'number' ? `[${p}]` : out ? `.${p}` : p;
   return out;

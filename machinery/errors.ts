@@ -1,4 +1,4 @@
-// The one wire error of the API: reason, code and details, with a factory for each reason.
+// The one wire error of the API: reason, code and details, with a factory for each reason that we give.
 // It becomes a metav1.Status only at the HTTP edge; the client turns a Status back into a StatusError.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/ and apimachinery's api/errors.
 import { causeReasons, type FieldError } from './field-error.ts';
@@ -167,14 +167,6 @@ export const methodNotAllowedError = (r: GroupResource, verb: string) =>
 
 export const expiredError = (message: string, continueToken?: string) =>
   new StatusError(410, 'Expired', message, continueToken ? { continueToken } : {});
-
-export const goneError = (message: string) => new StatusError(410, 'Gone', message);
-
-export const timeoutError = (message: string, retryAfterSeconds: number) =>
-  new StatusError(504, 'Timeout', message, { details: { retryAfterSeconds } });
-
-export const tooManyRequestsError = (message: string, retryAfterSeconds: number, details: StatusDetails = {}) =>
-  new StatusError(429, 'TooManyRequests', message, { details: { ...details, retryAfterSeconds } });
 
 export const unavailableError = (message: string, cause?: unknown) =>
   new StatusError(503, 'ServiceUnavailable', message, { cause });

@@ -10,7 +10,6 @@ export type FieldErrorType =
   | 'Forbidden'
   | 'TooLong'
   | 'TooMany'
-  | 'TypeInvalid'
   | 'Internal';
 
 export interface FieldError {
@@ -31,12 +30,11 @@ export const causeReasons: Record<FieldErrorType, string> = {
   Forbidden: 'FieldValueForbidden',
   TooLong: 'FieldValueTooLong',
   TooMany: 'FieldValueTooMany',
-  TypeInvalid: 'FieldValueTypeInvalid',
   Internal: 'InternalError',
 };
 
 /** A value as error texts show it: strings quoted, everything else as JSON. */
-export function showValue(value: unknown): string {
+function showValue(value: unknown): string {
   if (value === undefined || value === null) return 'null';
   return JSON.stringify(value);
 }
@@ -82,9 +80,4 @@ export const tooMany = (field: string, actual: number, max: number): FieldError 
   type: 'TooMany',
   field,
   detail: `Too many: ${actual}: must have at most ${max} items`,
-});
-export const typeInvalid = (field: string, value: unknown, detail: string): FieldError => ({
-  type: 'TypeInvalid',
-  field,
-  detail: withDetail(`Invalid value: ${showValue(value)}`, detail),
 });

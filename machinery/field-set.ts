@@ -28,7 +28,7 @@ function childOf(set: FieldSet, key: string): FieldSet {
 }
 
 /** Every path of a value, the value's own path included. */
-export function fieldsOf(value: unknown, schema: AnySchema | undefined): FieldSet {
+function fieldsOf(value: unknown, schema: AnySchema | undefined): FieldSet {
   const set = emptySet();
   set.member = true;
   const children = childrenOf(value, schema);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatFieldSelector, matchesFields, parseFieldSelector } from './fields.ts';
+import { matchesFields, parseFieldSelector } from './fields.ts';
 
 test('parseFieldSelector reads terms with both operators, sorted by field', () => {
   assert.deepEqual(parseFieldSelector('status.phase!=Running,metadata.name==a,,x='), [
@@ -17,10 +17,8 @@ test('parseFieldSelector refuses what it does not understand', () => {
   assert.throws(() => parseFieldSelector('a=b\\n'), /invalid escape sequence: \\n/);
 });
 
-test('a selector survives formatting, special characters and all', () => {
-  const selector = [{ field: 'f', operator: '=' as const, value: 'a,b=c\\d' }];
-  assert.equal(formatFieldSelector(selector), 'f=a\\,b\\=c\\\\d');
-  assert.deepEqual(parseFieldSelector(formatFieldSelector(selector)), selector);
+test('special characters of a value stand behind a backslash', () => {
+  assert.deepEqual(parseFieldSelector('f=a\\,b\\=c\\\\d'), [{ field: 'f', operator: '=', value: 'a,b=c\\d' }]);
 });
 
 test('matchesFields needs every requirement', () => {

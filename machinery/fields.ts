@@ -71,10 +71,3 @@ function unescapeValue(value: string): string {
   }
   return out;
 }
-
-/** The text form, which `parseFieldSelector` reads back. */
-export function formatFieldSelector(selector: FieldSelector): string {
-  return selector
-    .map(({ field, operator, value }) => `${field}${operator}${value.replace(/[\\,=]/g, '\\$&')}`)
-    .join(',');
-}

@@ -19,7 +19,7 @@ export interface SelectorRequirement {
 export type Selector = readonly SelectorRequirement[];
 
 /** A text that is no selector; the message is fit for the client. */
-export class SelectorError extends Error {}
+class SelectorError extends Error {}
 
 export function matchesLabels(selector: Selector, labels: Labels | undefined): boolean {
   return selector.every((requirement) => matchesRequirement(requirement, labels ?? {}));
@@ -68,7 +68,7 @@ const operatorOf: Record<string, SelectorOperator> = { In: 'in', NotIn: 'notin',
 const selectors = new WeakMap<LabelSelector, Selector>();
 
 /** The requirements of a LabelSelector, sorted by key. Unknown operators match nothing. */
-export function selectorOf(selector: LabelSelector): Selector {
+function selectorOf(selector: LabelSelector): Selector {
   const known = Object.isFrozen(selector) ? selectors.get(selector) : undefined;
   if (known) return known;
   const requirements: SelectorRequirement[] = [];

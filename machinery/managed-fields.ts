@@ -1,4 +1,4 @@
-// managedFields: who set which fields. A stage of every write. This file records Update operations (create, update, patch);
+// managedFields: who set which fields. A stage of every write; create, update and patch are all of the operation Update.
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 import {
   diffFields,

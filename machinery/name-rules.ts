@@ -14,8 +14,8 @@ const dns1035Label = whole(dns1035LabelPattern);
 const qualifiedName = whole(qualifiedNamePattern);
 const labelValue = whole(labelValuePattern);
 
-export const dns1123LabelMaxLength = 63;
-export const dns1123SubdomainMaxLength = 253;
+const dns1123LabelMaxLength = 63;
+const dns1123SubdomainMaxLength = 253;
 
 /** Lengths count bytes, as the server measures them. */
 export function byteLength(text: string): number {
@@ -27,11 +27,11 @@ export function byteLength(text: string): number {
   return bytes;
 }
 
-export const tooLongText = (max: number) => `must be no more than ${max} characters`;
-export const emptyText = 'must be non-empty';
+const tooLongText = (max: number) => `must be no more than ${max} characters`;
+const emptyText = 'must be non-empty';
 
 /** "text (e.g. 'a',  or 'b', regex used for validation is '...')", the two blanks included: people compare these texts. */
-export function patternText(text: string, pattern: string, examples: readonly string[]): string {
+function patternText(text: string, pattern: string, examples: readonly string[]): string {
   if (examples.length === 0) return `${text} (regex used for validation is '${pattern}')`;
   return `${text} (e.g. ${examples.map((e) => `'${e}'`).join(',  or ')}, regex used for validation is '${pattern}')`;
 }

@@ -47,7 +47,7 @@ export function parseQuantity(text: string): Quantity | undefined {
 }
 
 /** The canonical text: no fraction, the largest suffix that keeps the number whole. */
-export function formatQuantity(quantity: Quantity): string {
+function formatQuantity(quantity: Quantity): string {
   const { nanos, format } = quantity;
   if (nanos === 0n) return '0';
   const units = nanos / nanosPerUnit;
@@ -99,15 +99,7 @@ export function compareQuantities(a: string | undefined, b: string | undefined):
 
 /** The sum, in the suffix family of the first that is not zero. */
 export function addQuantities(a: string | undefined, b: string | undefined): string {
-  return combine(a, b, (x, y) => x + y);
-}
-
-export function subtractQuantities(a: string | undefined, b: string | undefined): string {
-  return combine(a, b, (x, y) => x - y);
-}
-
-function combine(a: string | undefined, b: string | undefined, operation: (x: bigint, y: bigint) => bigint): string {
-  const nanos = operation(nanosOf(a), nanosOf(b));
+  const nanos = nanosOf(a) + nanosOf(b);
   const leading = nanosOf(a) === 0n ? b : a;
   return formatQuantity({ nanos, format: (leading && parseQuantity(leading)?.format) || 'DecimalSI' });
 }

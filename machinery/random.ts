@@ -24,9 +24,11 @@ export function seededRandom(seed: number): Random {
 // The alphabet of generated names: no vowels and no look-alikes, as in Kubernetes' util/rand.
 const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
 
-/** A random name suffix of `length` characters from Kubernetes' safe alphabet. */
-export function randomSuffix(random: Random, length = 5): string {
+const suffixLength = 5;
+
+/** What makes a generated name unique. */
+export function randomSuffix(random: Random): string {
   let out = '';
-  for (let i = 0; i < length; i++) out += nameAlphabet[Math.floor(random.next() * nameAlphabet.length)];
+  for (let i = 0; i < suffixLength; i++) out += nameAlphabet[Math.floor(random.next() * nameAlphabet.length)];
   return out;
 }

@@ -1,6 +1,6 @@
 // Schema values: the one description of an API type from which everything else is derived - the TypeScript type, decoding,
-// pruning, defaults, OpenAPI, `kubectl explain`, patch and server-side-apply rules. A CustomResourceDefinition becomes the
-// same value at run time. Walkers over schemas live in their own files (decode.ts, defaults.ts, strategic-merge.ts, ...).
+// pruning, defaults, OpenAPI, `kubectl explain`, patch and server-side-apply rules. A CustomResourceDefinition can become the
+// same value at run time. Walkers over schemas live in their own files (decode.ts, strategic-merge.ts, field-set.ts, ...).
 //
 // Presence follows how the built-in types are encoded: a plain scalar equal to its zero value is absent; `pointer` keeps a zero
 // that was written; `always` is never left out (missing scalars become their zero, objects {}, lists and maps null).

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { addressAt, overlap, parseSubnet, subnetAt } from './subnet.ts';
+import { addressAt, formatAddress, overlap, parseAddress, parseSubnet, subnetAt } from './subnet.ts';
+
+test('addresses are numbers, and what is no address is none', () => {
+  for (const text of ['0.0.0.0', '10.96.0.10', '255.255.255.255'])
+    assert.equal(formatAddress(parseAddress(text)!), text);
+  for (const text of ['1.2.3', '01.2.3.4', '1.2.3.4.5', '1.2.3.-4', '']) assert.equal(parseAddress(text), undefined);
+});
 
 describe('parseSubnet', () => {
   const refused = [

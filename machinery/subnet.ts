@@ -1,18 +1,20 @@
-// IPv4 subnets as numbers: enough to derive a cluster's addresses, to hand out parts of a range, and to see whether two ranges clash.
+// IPv4 addresses and subnets as numbers: enough to derive a cluster's addresses, to hand out parts of a range, and to see whether two
+// ranges clash.
 
 export interface Subnet {
   base: number;
   prefixLength: number;
 }
 
-function parseAddress(text: string): number {
-  const bytes = text.split('.').map((part) => (/^\d{1,3}$/.test(part) ? Number(part) : 256));
-  if (bytes.length !== 4 || bytes.some((b) => b > 255)) throw new Error(`${JSON.stringify(text)} is no IPv4 address`);
-  return bytes.reduce((sum, b) => sum * 256 + b, 0);
+/** The address as a number, or undefined where the text is no IPv4 address. Leading zeros, which some read as octal, make it none. */
+export function parseAddress(text: string): number | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4 || !parts.every((p) => /^(0|[1-9]\d{0,2})$/.test(p) && Number(p) < 256)) return undefined;
+  return parts.reduce((sum, p) => sum * 256 + Number(p), 0);
 }
 
-function formatAddress(value: number): string {
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.');
+export function formatAddress(address: number): string {
+  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
 }
 
 const sizeOf = (prefixLength: number) => 2 ** (32 - prefixLength);
@@ -23,6 +25,7 @@ export function parseSubnet(text: string): Subnet {
   const prefixLength = /^\d{1,2}$/.test(length) ? Number(length) : 33;
   if (prefixLength > 32 || rest.length > 0) throw new Error(`${JSON.stringify(text)} is no IPv4 subnet`);
   const base = parseAddress(address);
+  if (base === undefined) throw new Error(`${JSON.stringify(address)} is no IPv4 address`);
   if (base % sizeOf(prefixLength) !== 0) {
     throw new Error(
       `${text} has bits below its mask; did you mean ${formatSubnet(maskSubnet({ base, prefixLength }))}?`,

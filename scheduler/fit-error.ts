@@ -4,7 +4,7 @@ import type { Pod } from '../api/core/pod.ts';
 import type { Rejection } from './cycle.ts';
 import type { NodeInfo } from './framework/node-info.ts';
 
-export const noNodesMessage = 'no nodes available to schedule pods';
+const noNodesMessage = 'no nodes available to schedule pods';
 const notHelpful = 'Preemption is not helpful for scheduling';
 const notEligible = 'not eligible due to preemptionPolicy=Never.';
 const noVictims = 'No preemption victims found for incoming pod';

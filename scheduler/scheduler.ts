@@ -1,5 +1,6 @@
 // The scheduler's loop: informers feed the queue and the cache, each pod taken from the queue goes through a cycle, and its binding is written
 // while the next pod is already being looked at.
+
 import { BindingKind } from '../api/core/binding.ts';
 import { type Node, NodeKind } from '../api/core/node.ts';
 import { isFinished } from '../api/core/pod/columns.ts';
@@ -13,6 +14,7 @@ import { jsonEqual } from '../machinery/json.ts';
 import type { Logger } from '../machinery/log.ts';
 import { keyOf } from '../machinery/metadata.ts';
 import type { Random } from '../machinery/random.ts';
+import { timestamp } from '../machinery/timestamp.ts';
 import { SchedulerCache } from './cache/cache.ts';
 import { schedulePod } from './cycle.ts';
 import { describeRejections } from './fit-error.ts';
@@ -215,8 +217,7 @@ export class Scheduler {
       reason,
       message,
       lastProbeTime: null,
-      lastTransitionTime:
-        before?.status === 'False' ? before.lastTransitionTime : `${new Date(clock.now()).toISOString().slice(0, 19)}Z`,
+      lastTransitionTime: before?.status === 'False' ? before.lastTransitionTime : timestamp(clock.now()),
       ...(pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}),
     };
     const patch = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };

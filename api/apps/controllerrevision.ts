@@ -1,5 +1,5 @@
 // ControllerRevision: a snapshot of a controller's template.
-// Daemon sets and stateful sets keep their history in these; a revision's data never changes.
+// Daemon sets keep their history in these; a revision's data never changes.
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/
 import { required } from '../../machinery/field-error.ts';
 import { defineKind, parseApiVersion } from '../../machinery/kind.ts';

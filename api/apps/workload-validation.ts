@@ -8,7 +8,7 @@ import type { PodTemplateSpec } from '../core/pod/pod-template.ts';
 import { isEmptySelector, showSelector, sortKeys, validateLabelSelector } from '../meta/checks.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 
-export const labelsMismatchText = '`selector` does not match template `labels`';
+const labelsMismatchText = '`selector` does not match template `labels`';
 
 /** `kind` names the workload in the text about an empty selector. */
 export function validateSelector(selector: LabelSelector | undefined, kind: string, path: string): FieldError[] {

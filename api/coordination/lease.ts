@@ -1,5 +1,5 @@
 // Lease: a lock or heartbeat with an expiry.
-// Leader election, node heartbeats and the identities of API servers are kept in leases.
+// Kubelets tell by a lease that their node lives; others elect leaders by them.
 // https://kubernetes.io/docs/concepts/architecture/leases/
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';

@@ -42,7 +42,7 @@ export function validateRequired(value: unknown, path: string): FieldError[] {
   return value === undefined || value === null || value === '' ? [required(path)] : [];
 }
 
-export function checkPortNumber(port: number): string[] {
+function checkPortNumber(port: number): string[] {
   return port >= 1 && port <= 65535 ? [] : [rangeText(1, 65535)];
 }
 
@@ -89,7 +89,7 @@ function isIPv6(text: string): boolean {
   return halves.length === 2 ? count < 8 : count === 8;
 }
 
-export const ipText = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
+const ipText = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 
 export function validateIP(value: string, path: string): FieldError[] {
   return ipFamilyOf(value) === 0 ? [invalid(path, value, ipText)] : [];
@@ -116,7 +116,7 @@ export function validateIntOrPercent(value: number | string, path: string): Fiel
 }
 
 /** The percentage in a text like `25%`; undefined for plain numbers. */
-export function percentOf(value: number | string | undefined): number | undefined {
+function percentOf(value: number | string | undefined): number | undefined {
   return typeof value === 'string' && /^[0-9]+%$/.test(value) ? Number(value.slice(0, -1)) : undefined;
 }
 

@@ -59,7 +59,7 @@ export const PriorityClassKind = defineKind<PriorityClass>({
 const highestUserPriority = 1_000_000_000;
 
 /** The classes of the system's own pods, the only ones above what users may have. */
-export const systemPriorities: Readonly<Record<string, number>> = {
+const systemPriorities: Readonly<Record<string, number>> = {
   'system-cluster-critical': 2_000_000_000,
   'system-node-critical': 2_000_001_000,
 };

@@ -1,15 +1,5 @@
-// IPv4 addresses and ranges as numbers.
-
-/** The address as a number, or undefined where the text is no IPv4 address. */
-export function parseAddress(text: string): number | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every((p) => /^(0|[1-9]\d{0,2})$/.test(p) && Number(p) < 256)) return undefined;
-  return parts.reduce((sum, p) => sum * 256 + Number(p), 0);
-}
-
-export function formatAddress(address: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join('.');
-}
+// The range that Services get their addresses from.
+import { parseAddress } from '../../machinery/subnet.ts';
 
 /** The usable addresses of a CIDR: without the network and the broadcast address. Throws on anything else. */
 export function parseRange(cidr: string): { first: number; last: number } {

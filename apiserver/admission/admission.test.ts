@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { StatusError } from '../../machinery/errors.ts';
+import { formatAddress } from '../../machinery/subnet.ts';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
 import { EtcdUnavailableError } from '../storage/etcd.ts';
-import { formatAddress, parseAddress, parseRange } from './address-range.ts';
+import { parseRange } from './address-range.ts';
 
 const services = '/api/v1/namespaces/default/services';
 const pods = '/api/v1/namespaces/default/pods';
@@ -139,11 +140,10 @@ describe('address ranges', () => {
       assert.equal(`${formatAddress(first)}-${formatAddress(last)}`, want);
     });
   }
-  test('what is no range or address', () => {
+  test('what is no range', () => {
     for (const cidr of ['10.0.0.0', '10.0.0.0/31', '10.0.0.0/x', 'fd00::/64', '10.0.0.256/24', '']) {
       assert.throws(() => parseRange(cidr), /is not an IPv4 range/, cidr);
     }
-    for (const text of ['1.2.3', '01.2.3.4', '1.2.3.4.5', '1.2.3.-4', '']) assert.equal(parseAddress(text), undefined);
   });
 });
 

@@ -4,8 +4,9 @@ import { internalError, invalidError } from '../../machinery/errors.ts';
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
+import { formatAddress, parseAddress } from '../../machinery/subnet.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
-import { formatAddress, parseAddress, parseRange } from './address-range.ts';
+import { parseRange } from './address-range.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.ts';
 
 // What requests under way hold before their Service is in the cache, by what they hold.

@@ -174,7 +174,7 @@ const priorityClasses: [name: string, value: number, description: string][] = [
   ],
 ];
 
-export const bootstrapNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const;
+const bootstrapNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const;
 
 /** Everything, in an order in which each can be created. */
 export function bootstrapObjects(): BootstrapObject[] {

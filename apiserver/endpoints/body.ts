@@ -48,7 +48,7 @@ export function parseBody(body: Buffer, contentType: string, want: { kind: strin
 // Walks over objects are recursive, and nothing that people write comes near this.
 export const maxDepth = 1000;
 
-export function readJson(text: string, what: string): unknown {
+function readJson(text: string, what: string): unknown {
   const refuse = (reason: string, cause?: unknown) =>
     badRequestError(
       `the object provided is unrecognized (must be of type ${what}): couldn't get version/kind; json parse error: ${reason}`,

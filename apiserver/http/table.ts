@@ -28,7 +28,7 @@ const createdColumn: Column<KubeObject> = {
   cell: (o) => o.metadata.creationTimestamp ?? '',
 };
 
-export function columnsOf(kind: Kind): readonly Column<any>[] {
+function columnsOf(kind: Kind): readonly Column<any>[] {
   const own = kind.columns ?? [createdColumn];
   // Events show their name last and in a place of their own.
   return own.some((c) => c.name === nameColumn.name) ? own : [nameColumn, ...own];

@@ -1,15 +1,17 @@
 // Creating an object: identity, admission, the kind's preparation, validation, managedFields, storage - in Kubernetes' order.
+
 import { alreadyExistsError, isAlreadyExists, StatusError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import { recordUpdate } from '../../machinery/managed-fields.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import type { AdmissionRequest } from '../admission/plugin.ts';
 import { EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject, storageKey } from '../storage/stored-object.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
-import { checkCreate, prepareCreate, prepareIdentity, timestamp } from './prepare.ts';
+import { checkCreate, prepareCreate, prepareIdentity } from './prepare.ts';
 
 interface CreateTarget {
   draft: KubeObject;

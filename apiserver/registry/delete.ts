@@ -1,13 +1,14 @@
 // Deleting an object: preconditions, grace, finalizers and propagation decide whether it goes now, later, or by somebody else's hand.
 // https://kubernetes.io/docs/concepts/architecture/garbage-collection/ and the generic registry store's Delete.
+
 import { conflictError, notFoundError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
-import { timestamp } from './prepare.ts';
 import { mayGo } from './update.ts';
 
 export interface DeleteOptions {
@@ -110,12 +111,7 @@ function checkPreconditions(kind: Kind, current: StoredObject, options: DeleteOp
  * The object as it stands after the delete was asked for, or undefined when there is nothing to mark before it goes. Kinds with a grace
  * period are marked even when it is over at once. Pure.
  */
-export function markDeleted(
-  kind: Kind,
-  old: KubeObject,
-  options: DeleteOptions,
-  nowMs: number,
-): KubeObject | undefined {
+function markDeleted(kind: Kind, old: KubeObject, options: DeleteOptions, nowMs: number): KubeObject | undefined {
   const draft: KubeObject = { ...old, metadata: { ...old.metadata } };
   const meta = draft.metadata;
   const finalizers = finalizersAfter(meta.finalizers ?? [], options);

@@ -1,5 +1,4 @@
-// Every resource that is served, found by group, version and plural. Built-in kinds come from api/index.ts; custom kinds will join at
-// run time as the same value.
+// Every resource that is served, found by group, version and plural. The kinds come from api/index.ts.
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 
 export interface ServedResource {

@@ -1,5 +1,6 @@
 // What the server does to a draft before it validates and stores it: fills in identity, keeps what clients may not change, separates
 // spec from status, counts generations. Upstream: registry/rest's BeforeCreate and BeforeUpdate with each kind's strategy.
+
 import { randomUUID } from 'node:crypto';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/validation.ts';
 import { decodeValue } from '../../machinery/decode.ts';
@@ -9,15 +10,11 @@ import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject, ObjectMeta } from '../../machinery/metadata.ts';
 import { type Random, randomSuffix } from '../../machinery/random.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 
 export interface PrepareDeps {
   nowMs: number;
   random: Random;
-}
-
-/** RFC 3339 with seconds. */
-export function timestamp(nowMs: number): string {
-  return `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
 }
 
 const maxGeneratedNameBase = 58;

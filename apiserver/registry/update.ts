@@ -1,17 +1,19 @@
 // Changing an object: the caller says how to get the next state from the present one; this file runs it against the object as stored,
 // again when somebody else was faster, through admission, preparation, validation and managedFields.
 // Upstream: the generic registry store's Update over storage's GuaranteedUpdate.
+
 import { conflictError, modifiedError, notFoundError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import { recordUpdate } from '../../machinery/managed-fields.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import type { AdmissionRequest } from '../admission/plugin.ts';
 import { EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject } from '../storage/stored-object.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
-import { checkUpdate, prepareUpdate, timestamp } from './prepare.ts';
+import { checkUpdate, prepareUpdate } from './prepare.ts';
 
 export interface UpdateTarget {
   namespace: string;

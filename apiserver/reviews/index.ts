@@ -1,13 +1,14 @@
 // The kinds that are questions: answered at once from authentication and authorization, never stored.
 // https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
+
 import { badRequestError } from '../../machinery/errors.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { Attributes, Decision, PolicyRule } from '../authz/attributes.ts';
 import { parseBody } from '../endpoints/body.ts';
 import { decodeObject } from '../endpoints/decode-object.ts';
 import type { Answer, ApiRequest } from '../endpoints/exchange.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
-import { timestamp } from '../registry/prepare.ts';
 import { bindPod } from '../subresources/binding.ts';
 import type { SubresourceContext } from '../subresources/handler.ts';
 

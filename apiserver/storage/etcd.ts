@@ -39,7 +39,7 @@ export class EtcdUnavailableError extends StatusError {
   }
 }
 /** etcd refused a write for lack of space. */
-export class EtcdNoSpaceError extends StatusError {
+class EtcdNoSpaceError extends StatusError {
   constructor(options: { cause?: unknown } = {}) {
     super(500, '', 'etcdserver: mvcc: database space exceeded', options);
   }

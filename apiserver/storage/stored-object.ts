@@ -71,8 +71,3 @@ export function keyPrefixOf(kind: Kind): string {
 export function storageKey(kind: Kind, namespace: string, name: string): string {
   return `${keyPrefixOf(kind)}${kind.namespaced ? `${namespace}/` : ''}${name}`;
 }
-
-/** The end of the key range that starts with `prefix`. */
-export function rangeEnd(prefix: string): string {
-  return `${prefix.slice(0, -1)}${String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)}`;
-}

@@ -241,7 +241,7 @@ export class WatchCache {
   }
 }
 
-export function tooLargeRevision(asked: number, current: number): StatusError {
+function tooLargeRevision(asked: number, current: number): StatusError {
   const text = `Too large resource version: ${asked}, current: ${current}`;
   return new StatusError(504, 'Timeout', text, {
     details: {

@@ -1,14 +1,15 @@
 // pods/binding, and POST of a Binding: assigns a pod to a node. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/binding-v1/
+
 import { BindingKind } from '../../api/core/binding.ts';
 import { badRequestError, conflictError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import { parseBody } from '../endpoints/body.ts';
 import { decodeAs } from '../endpoints/decode-object.ts';
 import { type Answer, type ApiRequest, successStatus } from '../endpoints/exchange.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
 import type { ApiContext } from '../registry/context.ts';
-import { timestamp } from '../registry/prepare.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Subresource } from './handler.ts';
 

@@ -99,7 +99,7 @@ const logFlags = ['follow', 'previous', 'timestamps'];
 const logOptions = ['sinceSeconds', 'sinceTime', 'tailLines', 'limitBytes', 'stream'];
 
 /** The options of a log as the kubelet reads them. */
-export function logQuery(asked: URLSearchParams): URLSearchParams {
+function logQuery(asked: URLSearchParams): URLSearchParams {
   const query = new URLSearchParams();
   for (const flag of logFlags) if (isTrue(asked.get(flag))) query.set(flag, 'true');
   for (const option of logOptions) {

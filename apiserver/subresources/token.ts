@@ -1,13 +1,14 @@
 // serviceaccounts/token: issues a token for a service account, bound to a pod if asked.
 // https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
+
 import { TokenRequestKind } from '../../api/authentication/tokenrequest.ts';
 import { badRequestError, conflictError, invalidError, notFoundError } from '../../machinery/errors.ts';
 import { invalid } from '../../machinery/field-error.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import type { BoundObject } from '../authn/tokens.ts';
 import { parseBody } from '../endpoints/body.ts';
 import { decodeAs } from '../endpoints/decode-object.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
-import { timestamp } from '../registry/prepare.ts';
 import type { Subresource, SubresourceContext } from './handler.ts';
 
 const tokenRequest = {

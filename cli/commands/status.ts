@@ -38,7 +38,7 @@ export async function status(options: { name: string; output?: 'json' }, program
   if (!report.ready) process.exitCode = 1;
 }
 
-export async function readStatus(layout: Layout, program: Program): Promise<ClusterStatus> {
+async function readStatus(layout: Layout, program: Program): Promise<ClusterStatus> {
   const noted = readProcesses(layout.processesFile)?.units ?? [];
   const context = { layout, program, trees: readCgroups() };
   const units = [...controlPlaneUnits(context), ...layout.nodes.flatMap((node) => nodeUnits(context, node))];

@@ -49,7 +49,7 @@ export function readCgroups(): CgroupTrees {
 }
 
 /** The folders of a group in every tree. */
-export function groupDirs(trees: CgroupTrees, group: string): string[] {
+function groupDirs(trees: CgroupTrees, group: string): string[] {
   return trees.hierarchies.map((h) => join(h.mountPoint, group));
 }
 

@@ -56,7 +56,7 @@ export function removeDurably(path: string): void {
 }
 
 /** Puts the path and the remedy into a full or read-only disk's error. */
-export function explainWriteError(path: string, err: unknown): unknown {
+function explainWriteError(path: string, err: unknown): unknown {
   switch (errnoOf(err)) {
     case 'ENOSPC':
     case 'EDQUOT':

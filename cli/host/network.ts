@@ -72,7 +72,7 @@ async function openEgress(layout: Layout): Promise<void> {
 }
 
 /** The cluster's table: what leaves by anything but its own bridge gets the host's address. */
-export function renderEgressTable(layout: Layout): string {
+function renderEgressTable(layout: Layout): string {
   const { nftTable: table, bridge, nodeSubnet, podSubnet } = layout;
   return `table ip ${table}
 delete table ip ${table}

@@ -1,7 +1,7 @@
 // What /proc says about processes. A supervised process is known by its whole command line, which names paths of
 // its cluster and is therefore unique; a process by its pid and start time together, since pids are reused.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { type Clock, realClock } from '../../machinery/clock.ts';
+import { realClock } from '../../machinery/clock.ts';
 
 export interface ProcessRef {
   /** The pid as the host sees it. */
@@ -56,7 +56,7 @@ export function isEnterable(ref: ProcessRef): boolean {
 }
 
 /** A command line as /proc/PID/cmdline holds it. */
-export function toCmdline(argv: readonly string[]): string {
+function toCmdline(argv: readonly string[]): string {
   return argv.map((arg) => `${arg}\0`).join('');
 }
 
@@ -97,11 +97,11 @@ export function signalProcess(ref: ProcessRef, signal: NodeJS.Signals): void {
 const exitPollMs = 10;
 
 /** Resolves to true when the process has ended, to false after `timeoutMs`. Not our child: only /proc can tell. */
-export async function waitForExit(ref: ProcessRef, timeoutMs: number, clock: Clock = realClock): Promise<boolean> {
-  const deadline = clock.monotonicMs() + timeoutMs;
+export async function waitForExit(ref: ProcessRef, timeoutMs: number): Promise<boolean> {
+  const deadline = realClock.monotonicMs() + timeoutMs;
   while (isAlive(ref)) {
-    if (clock.monotonicMs() > deadline) return false;
-    await clock.sleep(exitPollMs);
+    if (realClock.monotonicMs() > deadline) return false;
+    await realClock.sleep(exitPollMs);
   }
   return true;
 }

@@ -89,7 +89,7 @@ function isOfPlan({ plan, layout }: UpContext, unit: string): boolean {
 }
 
 /** An error that says what is wrong with a unit, with the end of its log: on failure the log itself may be removed. */
-export function explainUnit(layout: Layout, unit: string, what: string): UserError {
+function explainUnit(layout: Layout, unit: string, what: string): UserError {
   const { logFile } = unitFiles(layout, unit);
   const end = readEnd(logFile);
   const full = isFull(layout.stateDir) || noSpace.test(end);

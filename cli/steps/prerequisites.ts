@@ -34,7 +34,7 @@ export function requirePrograms(searchPath: string): void {
 }
 
 /** Ports of the host that the cluster will listen on, and what for. */
-export function hostPorts(layout: Layout): Map<number, string> {
+function hostPorts(layout: Layout): Map<number, string> {
   const { ports } = layout;
   return new Map([
     [ports.api, 'the API server'],

@@ -47,6 +47,6 @@ const passedOn =
   /^(PATH|LANG|LC_.*|TZ|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS)$/;
 
 /** What components get of the user's environment: enough to find programs and reach registries, nothing else. */
-export function componentEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+function componentEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { HOME: '/root', ...Object.fromEntries(Object.entries(env).filter(([name]) => passedOn.test(name))) };
 }

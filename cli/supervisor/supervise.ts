@@ -14,7 +14,7 @@ export interface SupervisorFiles {
   pidFile: string;
 }
 
-export function supervisorFiles(runDir: string): SupervisorFiles {
+function supervisorFiles(runDir: string): SupervisorFiles {
   return {
     planFile: join(runDir, 'plan.json'),
     processesFile: join(runDir, 'processes.json'),

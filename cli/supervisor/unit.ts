@@ -190,6 +190,6 @@ export class Unit {
 }
 
 /** True when a process noted in processes.json still is that process. */
-export function stillRuns(state: UnitState): boolean {
+function stillRuns(state: UnitState): boolean {
   return state.pid !== undefined && findProcess(state.pid)?.startTicks === state.startTicks;
 }

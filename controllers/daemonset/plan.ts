@@ -33,7 +33,7 @@ function wantedNodes({ set, nodes }: DaemonInput): Node[] {
 }
 
 /** Nodes that may have an old and a new pod, and nodes that may be without one, during a rolling update. */
-export function updateBounds(input: DaemonInput): { maxSurge: number; maxUnavailable: number } {
+function updateBounds(input: DaemonInput): { maxSurge: number; maxUnavailable: number } {
   const desired = wantedNodes(input).length;
   const { maxSurge, maxUnavailable } = input.set.spec.updateStrategy?.rollingUpdate ?? {};
   const surge = resolveIntOrPercent(maxSurge, desired, 'up');

@@ -10,7 +10,7 @@ import { hashTemplate } from '../template-hash.ts';
 import { revisionLabel } from './placement.ts';
 
 /** What a revision keeps: a patch that `kubectl rollout undo` applies. */
-export function revisionData({ spec }: DaemonSet): object {
+function revisionData({ spec }: DaemonSet): object {
   return { spec: { template: { ...cloneJson(spec.template), $patch: 'replace' } } };
 }
 

@@ -1,8 +1,10 @@
 // What a deployment says about itself: counts, and the conditions Available, Progressing and ReplicaFailure. Pure.
 // Upstream: progress.go and the conditions of deployment_util.go.
+
 import type { Deployment, DeploymentCondition } from '../../api/apps/deployment.ts';
 import type { ReplicaSet } from '../../api/apps/replicaset.ts';
-import { removeCondition, setCondition, timestamp, withoutZeros } from '../status.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
+import { removeCondition, setCondition, withoutZeros } from '../status.ts';
 import { maxUnavailableOf, replicasOf } from './fence.ts';
 
 export type DeploymentStatus = NonNullable<Deployment['status']>;

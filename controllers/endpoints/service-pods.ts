@@ -23,7 +23,7 @@ export function hasManagedEndpoints({ spec }: Service): boolean {
 }
 
 /** Whether the endpoint controllers must hear of the change of a pod. */
-export function concernsEndpoints(pod: Pod | undefined, old: Pod | undefined): boolean {
+function concernsEndpoints(pod: Pod | undefined, old: Pod | undefined): boolean {
   if (!pod || !old) return true;
   const view = ({ metadata, spec, status }: Pod) => [
     metadata.labels,

@@ -23,7 +23,7 @@ export const serviceNameLabel = 'kubernetes.io/service-name';
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
 export const managerName = 'endpointslice-controller.k8s.io';
 const zoneLabel = 'topology.kubernetes.io/zone';
-export const maxEndpointsPerSlice = 100;
+const maxEndpointsPerSlice = 100;
 
 export interface SlicePlan {
   create: EndpointSlice[];

@@ -19,7 +19,7 @@ function jobKeyOf(pod: Pod): string | undefined {
 }
 
 /** Whether a job is there that will count the pod. */
-export function hasItsJob(pod: Pod, jobs: Pick<Lister<Job>, 'get'>): boolean {
+function hasItsJob(pod: Pod, jobs: Pick<Lister<Job>, 'get'>): boolean {
   const key = jobKeyOf(pod);
   return key !== undefined && jobs.get(key)?.metadata.uid === controllerOf(pod)?.uid;
 }

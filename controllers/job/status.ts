@@ -1,6 +1,8 @@
 // The status of a job from its tally. Pure. Upstream: the status half of syncJob in pkg/controller/job.
+
 import type { Job, JobCondition } from '../../api/batch/job.ts';
-import { timestamp, withoutZeros } from '../status.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
+import { withoutZeros } from '../status.ts';
 import { formatIndexes } from './indexes.ts';
 import { conditionOf, type Outcome } from './outcome.ts';
 import { isIndexed, isTracked, type Tally } from './tally.ts';

@@ -1,6 +1,7 @@
 // The conditions of a namespace that is being deleted. Pure. Upstream: status_condition_utils.go of pkg/controller/namespace/deletion.
+
 import type { NamespaceCondition } from '../../api/core/namespace.ts';
-import { timestamp } from '../status.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import type { Remaining } from './content.ts';
 
 type Row = [type: string, reason: string, message: string];

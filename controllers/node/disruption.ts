@@ -1,9 +1,10 @@
 // Ending a pod for reasons of its node: the pod first says why (condition DisruptionTarget), so that job policies can tell it from a failure of its own.
+
 import type { Pod } from '../../api/core/pod.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import { isNotFound } from '../../machinery/errors.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import { podConditionOf } from '../pods/pod-state.ts';
-import { timestamp } from '../status.ts';
 
 export interface Disruption {
   reason: string;

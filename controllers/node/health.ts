@@ -1,6 +1,7 @@
 // What a node's silence and its conditions mean for its conditions and taints. Pure. Upstream: pkg/controller/nodelifecycle.
+
 import type { Node, Taint } from '../../api/core/node.ts';
-import { timestamp } from '../status.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 
 type NodeCondition = NonNullable<NonNullable<Node['status']>['conditions']>[number];
 

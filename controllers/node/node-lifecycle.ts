@@ -3,14 +3,15 @@
 //
 //   heartbeat (lease or status) ──> Ready as the kubelet says
 //   silence for 40 s ──> Ready=Unknown, its pods not Ready, taints unreachable ──> taint-eviction.ts takes over
+
 import { type Lease, LeaseKind } from '../../api/coordination/lease.ts';
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
 import { TransportError } from '../../client/transport.ts';
 import { isNotFound } from '../../machinery/errors.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import { isReady } from '../pods/pod-state.ts';
-import { timestamp } from '../status.ts';
 import { graceMs, nodeConditionOf, planTaints, readinessOf, silentConditions, startupGraceMs } from './health.ts';
 
 const name = 'node-controller';

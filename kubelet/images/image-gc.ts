@@ -5,7 +5,7 @@ import type { Logger } from '../../machinery/log.ts';
 import type { Image } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 
-export const imageGcPeriodMs = 5 * 60_000;
+const imageGcPeriodMs = 5 * 60_000;
 const highPercent = 85;
 const lowPercent = 80;
 /** An image that was just pulled is about to be used. */

@@ -18,7 +18,7 @@ export interface LogOptions {
 const chunkBytes = 64 << 10;
 
 /** Turns records into what the reader asked for. Keeps whether the last line is still open, so that a time stands only at its begin. */
-export class LogFormatter {
+class LogFormatter {
   readonly #options: LogOptions;
   #left: number;
   #lineOpen = false;
@@ -49,7 +49,7 @@ export class LogFormatter {
 }
 
 /** Where the last `lines` lines of a file begin. */
-export async function findTail(file: FileHandle, size: number, lines: number): Promise<number> {
+async function findTail(file: FileHandle, size: number, lines: number): Promise<number> {
   if (lines === 0) return size;
   let left = lines;
   for (let end = size; end > 0; ) {

@@ -1,5 +1,6 @@
 // Registers the node and keeps telling the API server how it is: a Lease every ten seconds, the status when it has changed, at the
 // latest every five minutes. Upstream: kubelet_node_status.go and component-helpers/apimachinery/lease.
+
 import { type Lease, LeaseKind } from '../../api/coordination/lease.ts';
 import type { NodeCondition, NodeStatus } from '../../api/core/node/node-status.ts';
 import { type Node, NodeKind } from '../../api/core/node.ts';
@@ -9,6 +10,7 @@ import type { Clock } from '../../machinery/clock.ts';
 import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Logger } from '../../machinery/log.ts';
+import { microTimestamp } from '../../machinery/timestamp.ts';
 import type { VersionResponse } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { type NodeFacts, readPressure } from './node-facts.ts';
@@ -171,7 +173,7 @@ export class NodeReporter {
     const { client, clock, identity } = this.#deps;
     const leases = client.resource(LeaseKind);
     const target = { namespace: leaseNamespace, name: identity.name };
-    const renewTime = new Date(clock.now()).toISOString().replace('Z', '000Z');
+    const renewTime = microTimestamp(clock.now());
     try {
       await leases.patch(target, { spec: { renewTime, holderIdentity: identity.name } }, { type: 'merge' });
     } catch (err) {

@@ -2,6 +2,7 @@
 
 import type { NodeCondition, NodeStatus } from '../../api/core/node/node-status.ts';
 import type { Node } from '../../api/core/node.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import type { Image, StatusResponse, VersionResponse } from '../../proto/cri.gen.ts';
 import type { NodeFacts, NodePressure } from './node-facts.ts';
 
@@ -145,7 +146,7 @@ function computeNodeConditions({ pressure, runtime, known, nowMs }: NodeStatusIn
     return { type, status: pressure[kind] ? 'True' : 'False', reason, message };
   });
   verdicts.push(judgeReady(runtime));
-  const now = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
+  const now = timestamp(nowMs);
   return verdicts.map((verdict) => {
     const before = known.find((c) => c.type === verdict.type);
     const lastTransitionTime =

@@ -1,10 +1,10 @@
 // Whether this node takes a pod. The scheduler has asked most of this already; a pod bound by hand has not been asked.
 // Upstream: pkg/kubelet/lifecycle/predicate.go and sysctl/allowlist.go, with their reasons and messages.
 import type { Node } from '../../api/core/node.ts';
+import { findUntoleratedTaint, matchesNodeAffinity } from '../../api/core/pod/placement.ts';
 import { podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
-import { matchesNodeAffinity } from './node-affinity.ts';
 import { allContainersOf } from './pod-text.ts';
 
 export interface Rejection {
@@ -62,26 +62,16 @@ const outOf = (name: string, requested: number, used: number, capacity: number):
 });
 
 function judgeAffinity(pod: Pod, node: Node): Rejection | undefined {
-  if (matchesNodeAffinity(pod, node)) return undefined;
+  if (matchesNodeAffinity(pod.spec, node)) return undefined;
   const message = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
   return { reason: 'NodeAffinity', message };
 }
 
 /** Only NoExecute taints: others keep the scheduler away, not pods bound by hand. */
 function judgeTaints(pod: Pod, node: Node): Rejection | undefined {
-  for (const taint of node.spec.taints ?? []) {
-    if (taint.effect !== 'NoExecute') continue;
-    const tolerated = (pod.spec.tolerations ?? []).some((t) => {
-      if (t.effect && t.effect !== taint.effect) return false;
-      if (t.operator === 'Exists') return !t.key || t.key === taint.key;
-      return t.key === taint.key && (t.value ?? '') === (taint.value ?? '');
-    });
-    if (!tolerated) {
-      const message = "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate";
-      return { reason: 'TaintToleration', message };
-    }
-  }
-  return undefined;
+  if (!findUntoleratedTaint(node.spec.taints, pod.spec.tolerations, ['NoExecute'])) return undefined;
+  const message = "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate";
+  return { reason: 'TaintToleration', message };
 }
 
 function judgeSysctls(pod: Pod): Rejection | undefined {

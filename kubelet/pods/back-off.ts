@@ -7,8 +7,8 @@ interface Entry {
   updatedMs: number;
 }
 
-export const initialBackOffMs = 10_000;
-export const maxBackOffMs = 300_000;
+const initialBackOffMs = 10_000;
+const maxBackOffMs = 300_000;
 
 export class BackOff {
   readonly #clock: Clock;

@@ -28,7 +28,7 @@ export const isInitOnly = (pod: Pod, name: string) =>
   initContainersOf(pod).some((c) => c.name === name && !isSidecar(c));
 
 /** `spec.containers{name}`, the part of the pod an event is about. */
-export function fieldPathOf(pod: Pod, name: string): string {
+function fieldPathOf(pod: Pod, name: string): string {
   if (initContainersOf(pod).some((c) => c.name === name)) return `spec.initContainers{${name}}`;
   if (containersOf(pod).some((c) => c.name === name)) return `spec.containers{${name}}`;
   return `spec.ephemeralContainers{${name}}`;
@@ -42,7 +42,7 @@ export function eventTarget(pod: Pod, containerName?: string): EventTarget {
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';
 
 /** The container's own restart policy where it has one, else the pod's. An init container that is no sidecar is not restarted after success. */
-export function restartPolicyOf(pod: Pod, container: Container): RestartPolicy {
+function restartPolicyOf(pod: Pod, container: Container): RestartPolicy {
   const own = container.restartPolicy as RestartPolicy | undefined;
   if (own) return own;
   const policy = (pod.spec.restartPolicy ?? 'Always') as RestartPolicy;

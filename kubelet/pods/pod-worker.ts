@@ -7,6 +7,7 @@ import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { isNotFound } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import { computePodStatus } from '../status/pod-status.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { PodVolumes } from '../volumes/pod-volumes.ts';
@@ -74,7 +75,7 @@ export class PodWorker {
     // One that runs already, as after a restart of the kubelet, tells nothing about starts.
     this.#wasReady = sandboxIds.length > 0;
     this.#log = deps.log.child({ pod: describePod(pod) });
-    this.#startTime = pod.status?.startTime ?? `${new Date(deps.clock.now()).toISOString().slice(0, 19)}Z`;
+    this.#startTime = pod.status?.startTime ?? timestamp(deps.clock.now());
     this.#writer = new StatusWriter({ pods: deps.pods, clock: deps.clock, log: this.#log }, pod);
     this.#runtime = new PodRuntime(deps.cri, uidOf(pod), sandboxIds);
     this.#volumes = new PodVolumes(deps.volumes, uidOf(pod));

@@ -48,7 +48,7 @@ export function joinSandboxes(
   };
 }
 
-export const attemptOf = (c: ContainerStatus) => c.metadata?.attempt ?? 0;
+const attemptOf = (c: ContainerStatus) => c.metadata?.attempt ?? 0;
 export const nameOf = (c: ContainerStatus) => c.metadata?.name ?? '';
 
 /** Which restart of its container this is. */

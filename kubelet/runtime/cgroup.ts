@@ -15,8 +15,10 @@ export interface Cgroups {
   write(controller: string, path: string, file: string, value: string): void;
 }
 
-/** Finds the cgroup hierarchies mounted below `mountRoot`, `rootPath` being the subtree that is ours. */
-export function detectCgroups(rootPath: string, mountRoot = '/sys/fs/cgroup'): Cgroups {
+const mountRoot = '/sys/fs/cgroup';
+
+/** Finds the cgroup hierarchies that are mounted, `rootPath` being the subtree that is ours. */
+export function detectCgroups(rootPath: string): Cgroups {
   const version = existsSync(join(mountRoot, 'cgroup.controllers')) ? 2 : 1;
   const hugetlb =
     version === 1

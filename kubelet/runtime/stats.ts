@@ -20,7 +20,7 @@ import { type ContainerRecord, stateOf } from './store/records.ts';
 const value = (n: bigint | number | string) => ({ value: String(n) });
 
 /** Reads `name value` lines, as in memory.stat. */
-export function parseFlatKeyed(text: string): Map<string, bigint> {
+function parseFlatKeyed(text: string): Map<string, bigint> {
   const out = new Map<string, bigint>();
   for (const line of text.split('\n')) {
     const [key, number] = line.split(' ');
@@ -66,7 +66,7 @@ export function readMemory(cgroups: Cgroups, path: string, timestamp: string): I
 }
 
 /** Bytes and inodes below a directory, links not followed. */
-export async function measureDirectory(dir: string): Promise<{ bytes: number; inodes: number }> {
+async function measureDirectory(dir: string): Promise<{ bytes: number; inodes: number }> {
   const total = { bytes: 0, inodes: 0 };
   const visit = async (path: string): Promise<void> => {
     try {

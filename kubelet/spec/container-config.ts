@@ -50,7 +50,7 @@ export function buildContainerConfig(pod: Pod, container: Container, inputs: Con
 }
 
 /** Below the pod's log folder. */
-export const logPathOf = (name: string, restartCount: number) => `${name}/${restartCount}.log`;
+const logPathOf = (name: string, restartCount: number) => `${name}/${restartCount}.log`;
 
 const labelsOf = (pod: Pod, container: Container) => ({
   [runtimeLabels.containerName]: container.name,

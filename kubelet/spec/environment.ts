@@ -21,7 +21,7 @@ export interface EnvironmentSources {
 /** A container cannot be configured: its text becomes the message of CreateContainerConfigError. */
 export class ContainerConfigError extends Error {}
 
-export const decodeBase64 = (text: string) => Buffer.from(text, 'base64');
+const decodeBase64 = (text: string) => Buffer.from(text, 'base64');
 
 /** The variables in order. Throws ContainerConfigError for a source that is missing and not optional. */
 export async function buildEnvironment(

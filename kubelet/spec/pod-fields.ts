@@ -13,7 +13,7 @@ export interface PodAddresses {
 }
 
 /** `key="value"` lines with Go's quoting, sorted. */
-export function formatMap(map: Readonly<Record<string, string>> | undefined): string {
+function formatMap(map: Readonly<Record<string, string>> | undefined): string {
   return Object.keys(map ?? {})
     .sort()
     .map((key) => `${key}=${JSON.stringify(map![key])}`)

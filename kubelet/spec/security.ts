@@ -30,7 +30,7 @@ const maskedPaths = [
 ];
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
-export function namespaceOptions(pod: Pod): Init<NamespaceOption> {
+function namespaceOptions(pod: Pod): Init<NamespaceOption> {
   const { hostNetwork, hostIPC, hostPID, shareProcessNamespace } = pod.spec;
   return {
     network: hostNetwork ? 'NODE' : 'POD',

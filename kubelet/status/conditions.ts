@@ -5,6 +5,7 @@ import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
 import type { PodCondition } from '../../api/core/pod/pod-status.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import { containersOf, initContainersOf } from '../pods/pod-text.ts';
 import type { PodPhase } from './phase.ts';
 
@@ -51,7 +52,7 @@ export function computeConditions(pod: Pod, input: ConditionInput): PodCondition
 
 function toCondition(pod: Pod, type: string, verdict: Verdict, input: ConditionInput): PodCondition {
   const before = input.known.find((c) => c.type === type);
-  const now = `${new Date(input.nowMs).toISOString().slice(0, 19)}Z`;
+  const now = timestamp(input.nowMs);
   return {
     type,
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),

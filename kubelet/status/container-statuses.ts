@@ -5,6 +5,7 @@ import type { Container } from '../../api/core/pod/container.ts';
 import type { ContainerState, ContainerStatus, VolumeMountStatus } from '../../api/core/pod/container-status.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import type { ContainerStatus as RuntimeContainer } from '../../proto/cri.gen.ts';
 import { containersOf, ephemeralContainersOf, initContainersOf, isInitOnly, shouldRestart } from '../pods/pod-text.ts';
 import {
@@ -137,10 +138,7 @@ function describeRunning(pod: Pod, container: Container, latest: RuntimeContaine
   };
 }
 
-const timeOf = (nanoseconds: string) => {
-  const ms = millisOf(nanoseconds);
-  return ms <= 0 ? '1970-01-01T00:00:00Z' : `${new Date(ms).toISOString().slice(0, 19)}Z`;
-};
+const timeOf = (nanoseconds: string) => timestamp(Math.max(0, millisOf(nanoseconds)));
 
 function stateOf(c: RuntimeContainer, input: ContainerStatusInput): ContainerState {
   if (isRunning(c)) return { running: { startedAt: timeOf(c.started_at) } };

@@ -26,7 +26,7 @@ export interface VolumeDeps {
 }
 
 /** A volume could not be made ready; `volume` names it. */
-export class VolumeError extends Error {
+class VolumeError extends Error {
   readonly volume: string;
 
   constructor(volume: string, cause: Error) {

@@ -33,7 +33,7 @@ export type ZoneRecord = RecordData & { ttl: number };
 const specificationVersion = '1.1.0';
 const serviceTtlSeconds = 30;
 const endpointTtlSeconds = 5;
-export const negativeTtlSeconds = 5;
+const negativeTtlSeconds = 5;
 
 /** One address of an endpoint and one of its ports; endpoints without ports are there once, with port 0. */
 interface Target {

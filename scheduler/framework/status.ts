@@ -13,6 +13,5 @@ export const success: Status = { code: 'Success' };
 export const skip: Status = { code: 'Skip' };
 export const unschedulable = (...reasons: string[]): Status => ({ code: 'Unschedulable', reasons });
 export const unresolvable = (...reasons: string[]): Status => ({ code: 'UnschedulableAndUnresolvable', reasons });
-export const isSuccess = (status: Status) => status.code === 'Success';
 export const isRejection = (status: Status): status is Exclude<Status, { code: 'Success' } | { code: 'Skip' }> =>
   status.code === 'Unschedulable' || status.code === 'UnschedulableAndUnresolvable';

@@ -9,9 +9,9 @@ import { type CycleState, maxScore, type Plugin, type Snapshot } from '../framew
 import type { PodInfo } from '../framework/pod-info.ts';
 import { skip, success, unresolvable, unschedulable } from '../framework/status.ts';
 
-export const affinityReason = "node(s) didn't match pod affinity rules";
-export const antiAffinityReason = "node(s) didn't match pod anti-affinity rules";
-export const existingAntiAffinityReason = "node(s) didn't satisfy existing pods anti-affinity rules";
+const affinityReason = "node(s) didn't match pod affinity rules";
+const antiAffinityReason = "node(s) didn't match pod anti-affinity rules";
+const existingAntiAffinityReason = "node(s) didn't satisfy existing pods anti-affinity rules";
 
 const name = 'InterPodAffinity';
 

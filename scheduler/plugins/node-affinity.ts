@@ -3,7 +3,7 @@ import { matchesNodeAffinity, matchesNodeSelectorTerm } from '../../api/core/pod
 import { normalizeByMax, type Plugin } from '../framework/plugin.ts';
 import { skip, success, unresolvable } from '../framework/status.ts';
 
-export const nodeAffinityReason = "node(s) didn't match Pod's node affinity/selector";
+const nodeAffinityReason = "node(s) didn't match Pod's node affinity/selector";
 
 const preferredOf = (pod: Parameters<NonNullable<Plugin['filter']>>[1]) =>
   pod.pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];

@@ -2,7 +2,7 @@
 import type { Plugin } from '../framework/plugin.ts';
 import { success, unresolvable } from '../framework/status.ts';
 
-export const nodeNameReason = "node(s) didn't match the requested node name";
+const nodeNameReason = "node(s) didn't match the requested node name";
 
 export const nodeName: Plugin = {
   name: 'NodeName',

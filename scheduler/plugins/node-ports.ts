@@ -2,7 +2,7 @@
 import type { Plugin } from '../framework/plugin.ts';
 import { skip, success, unschedulable } from '../framework/status.ts';
 
-export const nodePortsReason = "node(s) didn't have free ports for the requested pod ports";
+const nodePortsReason = "node(s) didn't have free ports for the requested pod ports";
 
 export const nodePorts: Plugin = {
   name: 'NodePorts',

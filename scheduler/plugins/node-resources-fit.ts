@@ -4,8 +4,8 @@ import { maxScore, type Plugin } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import { success, unresolvable, unschedulable } from '../framework/status.ts';
 
-export const tooManyPodsReason = 'Too many pods';
-export const insufficientReason = (resource: string) => `Insufficient ${resource}`;
+const tooManyPodsReason = 'Too many pods';
+const insufficientReason = (resource: string) => `Insufficient ${resource}`;
 
 interface Shortage {
   reason: string;
@@ -14,7 +14,7 @@ interface Shortage {
 }
 
 /** What the node lacks for the pod. */
-export function findShortages(pod: PodInfo, node: NodeInfo): Shortage[] {
+function findShortages(pod: PodInfo, node: NodeInfo): Shortage[] {
   const out: Shortage[] = [];
   if (node.pods.size + 1 > node.allowedPods) out.push({ reason: tooManyPodsReason, hopeless: false });
   const check = (resource: string, wanted: number, used: number, total: number) => {

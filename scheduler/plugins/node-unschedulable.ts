@@ -3,7 +3,7 @@ import { toleratesTaint } from '../../api/core/pod/placement.ts';
 import type { Plugin } from '../framework/plugin.ts';
 import { success, unresolvable } from '../framework/status.ts';
 
-export const nodeUnschedulableReason = 'node(s) were unschedulable';
+const nodeUnschedulableReason = 'node(s) were unschedulable';
 
 const taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' as const };
 

@@ -9,8 +9,8 @@ import { type CycleState, maxScore, type Plugin, type Snapshot } from '../framew
 import type { PodInfo } from '../framework/pod-info.ts';
 import { skip, success, unresolvable, unschedulable } from '../framework/status.ts';
 
-export const spreadReason = "node(s) didn't match pod topology spread constraints";
-export const missingLabelReason = `${spreadReason} (missing required label)`;
+const spreadReason = "node(s) didn't match pod topology spread constraints";
+const missingLabelReason = `${spreadReason} (missing required label)`;
 
 const name = 'PodTopologySpread';
 const hardEffects = ['NoSchedule', 'NoExecute'];

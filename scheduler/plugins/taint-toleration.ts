@@ -5,7 +5,7 @@ import type { Toleration } from '../../api/core/pod/scheduling.ts';
 import { normalizeByMax, type Plugin } from '../framework/plugin.ts';
 import { success, unresolvable } from '../framework/status.ts';
 
-export const taintReason = 'node(s) had untolerated taint(s)';
+const taintReason = 'node(s) had untolerated taint(s)';
 
 const name = 'TaintToleration';
 const hardEffects = ['NoSchedule', 'NoExecute'];

@@ -8,7 +8,7 @@ import type { EnvFromSource, EnvVar, EnvVarSource, ObjectFieldSelector, Resource
 const nameText = "a valid environment variable name must consist only of printable ASCII characters other than '='";
 const checkEnvName = (name: string) => (/^[ -<>-~]+$/.test(name) ? [] : [nameText]);
 
-export const envFieldPaths = [
+const envFieldPaths = [
   'metadata.name',
   'metadata.namespace',
   'metadata.uid',

@@ -41,7 +41,7 @@ export function matchesNodeSelectorTerm(term: NodeSelectorTerm, node: Node): boo
 }
 
 /** Any term of a node selector. */
-export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean {
+function matchesNodeSelector(selector: NodeSelector, node: Node): boolean {
   return (selector.nodeSelectorTerms ?? []).some((term) => matchesNodeSelectorTerm(term, node));
 }
 

@@ -1,5 +1,5 @@
 // What a pod as a whole asks for and may use: containers added up, init containers as they overlap, pod-level resources and
-// overhead on top. The scheduler, the kubelet, quotas and defaults all count by this.
+// overhead on top. The scheduler and the kubelet count by this.
 // Upstream: component-helpers/resource.
 import { addQuantities, compareQuantities } from '../../../machinery/quantity.ts';
 import type { Container } from './container.ts';
@@ -19,7 +19,7 @@ export const isHugePagesResource = (name: string) => name.startsWith('hugepages-
 export const isSidecar = (container: Container) => container.restartPolicy === 'Always';
 
 /** Adds `more` to `total`, which it changes. */
-export function addResources(total: ResourceList, more: ResourceList | undefined): void {
+function addResources(total: ResourceList, more: ResourceList | undefined): void {
   for (const [name, amount] of Object.entries(more ?? {})) total[name] = addQuantities(total[name], amount);
 }
 

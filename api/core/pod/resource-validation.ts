@@ -10,7 +10,7 @@ const standardResources = new Set(['cpu', 'memory', 'ephemeral-storage']);
 const isStandard = (name: string) => standardResources.has(name) || isHugePagesResource(name);
 
 /** Resources of devices and the like, named with a domain of their own. */
-export function isExtendedResource(name: string): boolean {
+function isExtendedResource(name: string): boolean {
   return name.includes('/') && !/(^|\.)kubernetes\.io\//.test(name) && !name.startsWith('requests.');
 }
 

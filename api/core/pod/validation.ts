@@ -10,7 +10,7 @@ import { validatePodSpec } from './pod-spec-validation.ts';
 import type { Toleration } from './scheduling.ts';
 import { diffPodSpecs } from './spec-diff.ts';
 
-export const mirrorAnnotation = 'kubernetes.io/config.mirror';
+const mirrorAnnotation = 'kubernetes.io/config.mirror';
 const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 const maxInt32 = 2 ** 31 - 1;
 

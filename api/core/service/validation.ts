@@ -29,7 +29,7 @@ const protocols = ['SCTP', 'TCP', 'UDP'];
 const trafficPolicies = ['Cluster', 'Local'];
 const maxAffinitySeconds = 86_400;
 
-export const isHeadless = (spec: ServiceSpec) => spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None';
+const isHeadless = (spec: ServiceSpec) => spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None';
 
 export function validateService(service: Service): FieldError[] {
   const { spec } = service;

@@ -46,7 +46,7 @@ export async function importArchive(
 }
 
 /** Lists the images of an unpacked archive. docker's manifest wins where both are there: it has the names. */
-export function readArchive(dir: string, architecture: string): ArchiveImage[] {
+function readArchive(dir: string, architecture: string): ArchiveImage[] {
   const dockerManifest = join(dir, 'manifest.json');
   if (existsSync(dockerManifest)) {
     const entries = JSON.parse(readFileSync(dockerManifest, 'utf8')) as {

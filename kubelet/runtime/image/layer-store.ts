@@ -23,7 +23,7 @@ export interface LayerRecord {
 export type Compression = 'none' | 'gzip' | 'zstd';
 
 /** Tells the compression of a layer from its first bytes, which is what counts, whatever its media type says. */
-export function detectCompression(head: Uint8Array): Compression {
+function detectCompression(head: Uint8Array): Compression {
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
   if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) return 'zstd';
   return 'none';

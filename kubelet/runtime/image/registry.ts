@@ -75,7 +75,7 @@ function isTlsMismatch(err: unknown): boolean {
 }
 
 /** Words a failed connection as users of other runtimes know it. */
-export function describeFetchError(method: string, url: string, err: unknown): string {
+function describeFetchError(method: string, url: string, err: unknown): string {
   const verb = method[0] + method.slice(1).toLowerCase();
   const cause = ((err as Error).cause ?? err) as NodeJS.ErrnoException & { address?: string; port?: number };
   const first = ((cause as unknown as AggregateError).errors?.[0] ?? cause) as typeof cause;

@@ -19,7 +19,7 @@ const killed = 137;
 const unknownExitCode = 255;
 
 /** What conmon wrote about the end of a process, or null when it has not (yet). */
-export function readExitReport(path: string): ExitReport | null {
+function readExitReport(path: string): ExitReport | null {
   try {
     const exitCode = Number.parseInt(readFileSync(path, 'utf8'), 10);
     return Number.isNaN(exitCode) ? null : { exitCode, atNs: String(statSync(path, { bigint: true }).mtimeNs) };

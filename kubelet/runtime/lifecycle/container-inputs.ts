@@ -117,7 +117,7 @@ const deviceType = (stats: Stats): OciDevice['type'] | null =>
   stats.isBlockDevice() ? 'b' : stats.isCharacterDevice() ? 'c' : null;
 
 /** Linux packs a device number as mmmM MMmm (hex digits of major M and minor m, low 32 bits). */
-export function splitDeviceNumber(rdev: number): { major: number; minor: number } {
+function splitDeviceNumber(rdev: number): { major: number; minor: number } {
   return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) };
 }
 

@@ -7,7 +7,7 @@ import { usesNodeNamespace } from '../spec/sandbox.ts';
 import { sandboxFilesOf } from './paths.ts';
 
 /** Kubernetes limits neither servers nor options here: the kubelet already did. */
-export function renderResolvConf(dns: DNSConfig): string {
+function renderResolvConf(dns: DNSConfig): string {
   const lines = [];
   if (dns.searches.length > 0) lines.push(`search ${dns.searches.join(' ')}`);
   for (const server of dns.servers) lines.push(`nameserver ${server}`);
@@ -19,7 +19,7 @@ const loopbackHosts = `127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
 `;
 
-export function renderHosts(ip: string | undefined, hostname: string): string {
+function renderHosts(ip: string | undefined, hostname: string): string {
   return ip ? `${loopbackHosts}${ip}\t${hostname}\n` : loopbackHosts;
 }
 

@@ -1,43 +1,31 @@
-// IPv4 arithmetic and the allocation of pod addresses. What is taken is read off the sandbox records, so there is no
-// second list that could disagree with them.
+// The allocation of pod addresses. What is taken is read off the sandbox records, so there is no second list that could
+// disagree with them.
+import { formatAddress, parseAddress, type Subnet } from '../../../machinery/subnet.ts';
 
-export interface Cidr {
-  base: number;
-  prefixLength: number;
-}
-
-export function parseIpv4(text: string): number {
-  const parts = text.split('.');
-  const valid = parts.length === 4 && parts.every((p) => /^\d{1,3}$/.test(p) && Number(p) <= 255);
-  if (!valid) throw new Error(`"${text}" is not an IPv4 address`);
-  return parts.reduce((sum, p) => sum * 256 + Number(p), 0);
-}
-
-export const formatIpv4 = (ip: number) => [24, 16, 8, 0].map((shift) => (ip >>> shift) & 255).join('.');
-
-export function parseCidr(text: string): Cidr {
+/** Parses `10.244.0.0/24`; bits below the mask are dropped. Throws on anything else. */
+export function parseCidr(text: string): Subnet {
   const [address = '', length = ''] = text.split('/');
+  const value = parseAddress(address);
   const prefixLength = Number(length);
-  if (!/^\d{1,2}$/.test(length) || prefixLength > 32) throw new Error(`"${text}" is not an IPv4 CIDR`);
-  const size = 2 ** (32 - prefixLength);
-  return { base: Math.floor(parseIpv4(address) / size) * size, prefixLength };
+  if (value === undefined || !/^\d{1,2}$/.test(length) || prefixLength > 32) {
+    throw new Error(`"${text}" is not an IPv4 CIDR`);
+  }
+  return { base: value - (value % 2 ** (32 - prefixLength)), prefixLength };
 }
-
-export const formatCidr = ({ base, prefixLength }: Cidr) => `${formatIpv4(base)}/${prefixLength}`;
 
 /**
  * The next free address after `last` (round robin, so that a freed address rests before it is used again). The network
  * address, the first and the last one are left out. Null when all are taken.
  */
-export function nextFreeIp(cidr: Cidr, taken: ReadonlySet<string>, last: string | undefined): string | null {
+export function nextFreeIp(cidr: Subnet, taken: ReadonlySet<string>, last: string | undefined): string | null {
   const size = 2 ** (32 - cidr.prefixLength);
   const [first, end] = [cidr.base + 2, cidr.base + size - 1];
   const count = end - first;
   if (count <= 0) return null;
-  const lastIp = last === undefined ? first - 1 : parseIpv4(last);
+  const lastIp = parseAddress(last ?? '') ?? first - 1;
   const start = lastIp >= first && lastIp < end ? lastIp - first + 1 : 0;
   for (let i = 0; i < count; i++) {
-    const ip = formatIpv4(first + ((start + i) % count));
+    const ip = formatAddress(first + ((start + i) % count));
     if (!taken.has(ip)) return ip;
   }
   return null;

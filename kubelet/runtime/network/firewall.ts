@@ -1,9 +1,9 @@
-// The runtime's own nftables table: masquerading for what leaves the pod network, and hostPorts. Services and policies
-// are the proxy's, in tables of its own.
+// The runtime's own nftables table: masquerading for what leaves the pod network, and hostPorts. Services are the
+// proxy's, in a table of its own.
 import type { PortMapping } from '../../../proto/cri.gen.ts';
 import { linkPrefix } from './link.ts';
 
-export const tableName = 'k8ts-runtime';
+const tableName = 'k8ts-runtime';
 
 /** Marks a connection from a pod to a hostPort, which must be masqueraded so that the answer comes back the same way. */
 const hairpinMark = '0x8000';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { macOf } from './address.ts';
 
 /** The pod's default gateway: link-local, the same in every pod, answered for by nobody (its MAC is known). */
-export const gatewayIp = '169.254.1.1';
+const gatewayIp = '169.254.1.1';
 const nodeEndMac = 'ee:ee:ee:ee:ee:ee';
 
 /** All names of links on the node begin so; firewall rules match on it. */

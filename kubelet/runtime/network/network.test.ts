@@ -1,13 +1,14 @@
 // Addresses, links and the firewall table, as text.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { formatCidr, macOf, nextFreeIp, parseCidr } from './address.ts';
+import { formatSubnet } from '../../../machinery/subnet.ts';
+import { macOf, nextFreeIp, parseCidr } from './address.ts';
 import { findTakenPort, type HostPort, hostPortsOf, renderAddPorts, renderTable } from './firewall.ts';
 import { linkNameOf, nodeEndBatch, podEndBatch } from './link.ts';
 
 describe('addresses', () => {
   const cidr = parseCidr('10.244.1.0/29');
-  test('a CIDR is normalised', () => assert.equal(formatCidr(parseCidr('10.244.1.77/24')), '10.244.1.0/24'));
+  test('a CIDR is normalised', () => assert.equal(formatSubnet(parseCidr('10.244.1.77/24')), '10.244.1.0/24'));
   for (const text of ['10.0.0/8', '10.0.0.0', '10.0.0.256/8', '10.0.0.0/33', 'x']) {
     test(`${text} is refused`, () => assert.throws(() => parseCidr(text), /is not an IPv4/));
   }

@@ -2,8 +2,9 @@
 // held by its pause process alone, so nothing of it can be left behind.
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Logger } from '../../../machinery/log.ts';
+import { formatSubnet } from '../../../machinery/subnet.ts';
 import { CommandError, runCommand } from '../process/command.ts';
-import { formatCidr, nextFreeIp, parseCidr } from './address.ts';
+import { nextFreeIp, parseCidr } from './address.ts';
 import { findTakenPort, type HostPort, renderAddPorts, renderDeletePorts, renderTable } from './firewall.ts';
 import { nodeEndBatch, podEndBatch } from './link.ts';
 
@@ -46,7 +47,7 @@ export class NodeNetwork {
 
   /** Prepares the node for a pod CIDR. Idempotent; another CIDR than the one in use is refused. */
   async setUp(podCidr: string): Promise<void> {
-    const cidr = formatCidr(parseCidr(podCidr));
+    const cidr = formatSubnet(parseCidr(podCidr));
     if (this.#podCidr === cidr) return;
     if (this.#podCidr !== undefined) throw new Error(`the pod CIDR is ${this.#podCidr} and cannot become ${cidr}`);
     for (const [name, value] of nodeSysctls) writeFileSync(`/proc/sys/${name}`, value);

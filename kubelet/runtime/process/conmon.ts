@@ -33,7 +33,7 @@ export const conmonPaths = (bundleDir: string) => ({
   attachSocket: join(bundleDir, 'attach'),
 });
 
-export function conmonArgs(options: ConmonOptions): string[] {
+function conmonArgs(options: ConmonOptions): string[] {
   const { id, bundleDir } = options;
   const paths = conmonPaths(bundleDir);
   const args = ['--api-version', '1', '-b', bundleDir, '-c', id, '-n', id, '-u', id];

@@ -31,7 +31,7 @@ export interface PreparedExec {
 }
 
 /** The process of an exec: that of the container with another command. */
-export function buildExecProcess(spec: OciSpec, command: string[], tty: boolean): OciProcess {
+function buildExecProcess(spec: OciSpec, command: string[], tty: boolean): OciProcess {
   const { process: own } = spec;
   const needsTerm = tty && !own.env.some((e) => e.startsWith('TERM='));
   return { ...own, terminal: tty, args: command, env: needsTerm ? [...own.env, 'TERM=xterm'] : own.env };

@@ -5,7 +5,7 @@ import { isMissingFile } from '../errors.ts';
 import { CommandError, runCommand } from './command.ts';
 
 /** Whether something is mounted at a directory: it is on another device than its parent. */
-export function isMountPoint(path: string): boolean {
+function isMountPoint(path: string): boolean {
   try {
     return statSync(path).dev !== statSync(dirname(path)).dev;
   } catch (err) {

@@ -18,7 +18,7 @@ export interface ResolvedMount {
 const pathOf = (path: string) => path.replace(/\/+$/, '') || '/';
 
 /** Kernel file systems, as every container gets them; a privileged one may write to /sys and its cgroups. */
-export function buildKernelMounts(privileged: boolean): OciMount[] {
+function buildKernelMounts(privileged: boolean): OciMount[] {
   const access = privileged ? 'rw' : 'ro';
   const safe = ['nosuid', 'noexec', 'nodev'];
   return [

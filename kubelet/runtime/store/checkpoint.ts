@@ -8,9 +8,9 @@ import { join } from 'node:path';
 const formatVersion = 1;
 
 /** Writes a file so that readers see the old content or the new, and nobody but root sees either. */
-export function writeFileAtomic(path: string, content: string, mode = 0o600): void {
+function writeFileAtomic(path: string, content: string): void {
   const next = `${path}.next`;
-  writeFileSync(next, content, { mode });
+  writeFileSync(next, content, { mode: 0o600 });
   renameSync(next, path);
 }
 
@@ -21,11 +21,11 @@ function reviveBytes(_key: string, value: unknown): unknown {
   return isBytes ? Buffer.from(bytes.data as number[]) : value;
 }
 
-export function writeCheckpoint(path: string, value: object): void {
+function writeCheckpoint(path: string, value: object): void {
   writeFileAtomic(path, JSON.stringify({ version: formatVersion, value }));
 }
 
-export function readCheckpoint<T>(path: string): T {
+function readCheckpoint<T>(path: string): T {
   const { version, value } = JSON.parse(readFileSync(path, 'utf8'), reviveBytes);
   if (version !== formatVersion) throw new Error(`${path} has format ${version}, this runtime reads ${formatVersion}`);
   return value as T;

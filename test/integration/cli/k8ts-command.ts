@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { ClusterStatus } from '../../../cli/commands/status.ts';
 
 export const projectRoot = process.env.K8TS_ROOT ?? process.cwd();
-export const isRoot = process.getuid?.() === 0;
+const isRoot = process.getuid?.() === 0;
 export const needsRoot = isRoot ? false : 'needs root';
 
 export interface Outcome {

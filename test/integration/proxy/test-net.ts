@@ -10,13 +10,13 @@ import { realClock } from '../../../machinery/clock.ts';
 import { startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
 import type { AgentAnswer, AgentCommand } from './net-agent.ts';
 
-export const podCidr = '10.244.0.0/16';
-export const serviceCidr = '10.96.0.0/16';
+const podCidr = '10.244.0.0/16';
+const serviceCidr = '10.96.0.0/16';
 export const dnsAddress = '10.96.0.10';
 export const nodeIp = '192.168.77.2';
 export const hostIp = '192.168.77.1';
 export const podIps = ['10.244.0.11', '10.244.0.12'] as const;
-export const nodeName = 'test-node';
+const nodeName = 'test-node';
 
 const root = process.env.K8TS_ROOT ?? process.cwd();
 const agentFile = join(root, 'test/integration/proxy/net-agent.ts');

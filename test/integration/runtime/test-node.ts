@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type CriClient, connectCri } from '../../../proto/cri-client.ts';
 import { buildOciArchive, busyboxLayer } from './image-archive.ts';
 
-export const podCidr = '10.244.77.0/24';
+const podCidr = '10.244.77.0/24';
 export const nodeIp = '172.31.255.77';
 export const testImage = 'docker.io/library/k8ts-test:1';
 
