@@ -3,6 +3,7 @@
 import { forbiddenError, notFoundError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { PolicyRule } from '../authz/attributes.ts';
+import { findUncovered } from '../authz/rule-cover.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.ts';
 
@@ -10,46 +11,6 @@ const rbacGroup = 'rbac.authorization.k8s.io';
 const roleKinds = ['Role', 'ClusterRole'];
 const grantingFields = ['rules', 'aggregationRule', 'subjects', 'roleRef'];
 const bindingKinds = ['RoleBinding', 'ClusterRoleBinding'];
-
-/** A rule with one verb, one group and one resource (and name) or one path. */
-function* singleRules(rule: PolicyRule): Generator<PolicyRule> {
-  for (const verb of rule.verbs ?? []) {
-    for (const path of rule.nonResourceURLs ?? []) yield { verbs: [verb], nonResourceURLs: [path] };
-    for (const group of rule.apiGroups ?? []) {
-      for (const resource of rule.resources ?? []) {
-        const names = rule.resourceNames?.length ? rule.resourceNames.map((n) => [n]) : [[]];
-        for (const resourceNames of names)
-          yield { verbs: [verb], apiGroups: [group], resources: [resource], resourceNames };
-      }
-    }
-  }
-}
-
-const holds = (list: readonly string[] | null | undefined, value: string) =>
-  list?.includes('*') || list?.includes(value);
-
-function covers(owned: PolicyRule, wanted: PolicyRule): boolean {
-  const [verb, group, resource, path] = [
-    wanted.verbs?.[0],
-    wanted.apiGroups?.[0],
-    wanted.resources?.[0],
-    wanted.nonResourceURLs?.[0],
-  ];
-  if (!holds(owned.verbs, verb!)) return false;
-  if (path !== undefined) {
-    return (owned.nonResourceURLs ?? []).some(
-      (p) => p === path || p === '*' || (p.endsWith('*') && path.startsWith(p.slice(0, -1))),
-    );
-  }
-  const [, subresource] = resource!.split('/');
-  const hasResource =
-    holds(owned.resources, resource!) || (subresource && owned.resources?.includes(`*/${subresource}`));
-  if (!holds(owned.apiGroups, group!) || !hasResource) return false;
-  if (!owned.resourceNames?.length) return true;
-  return (
-    (wanted.resourceNames?.length ?? 0) > 0 && wanted.resourceNames!.every((n) => owned.resourceNames!.includes(n))
-  );
-}
 
 function describeRule(rule: PolicyRule): string {
   const list = (values: readonly string[]) => `[${values.map((v) => JSON.stringify(v)).join(' ')}]`;
@@ -112,9 +73,7 @@ export const rbacEscalation: AdmissionPlugin = {
     if (oldObject && grantingFields.every((field) => jsonEqual(oldObject[field], object![field]))) return;
     if (mayAnyway(request, deps)) return;
     const owned = deps.authorizer.rulesFor(user, namespace);
-    const missing = (await grantedRules(request, deps)).filter((rule) =>
-      [...singleRules(rule)].some((one) => !owned.some((o) => covers(o, one))),
-    );
+    const missing = findUncovered(await grantedRules(request, deps), owned);
     if (missing.length === 0) return;
     const groups = `[${user.groups.map((g) => JSON.stringify(g)).join(' ')}]`;
     const why = `user ${JSON.stringify(user.username)} (groups=${groups}) is attempting to grant RBAC permissions not currently held:\n${missing.map(describeRule).join('\n')}`;

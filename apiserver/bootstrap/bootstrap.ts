@@ -1,14 +1,16 @@
 // Brings a cluster's first objects into being, and keeps the `kubernetes` Service with its endpoints pointing at this server.
-import { isAlreadyExists, isConflict } from '../../machinery/errors.ts';
-import { cloneJson } from '../../machinery/json.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../../machinery/errors.ts';
+import { cloneJson, jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { loopbackUser } from '../authn/user.ts';
 import { decodeObject } from '../endpoints/decode-object.ts';
 import type { ApiContext, WriteOptions } from '../registry/context.ts';
 import { createObject } from '../registry/create.ts';
+import { deleteObject } from '../registry/delete.ts';
 import { updateObject } from '../registry/update.ts';
-import { bootstrapObjects } from './objects.ts';
+import { complete, isAutoUpdated } from './auto-update.ts';
+import { type BootstrapObject, bootstrapObjects, rbacGroup } from './objects.ts';
 
 export interface KubernetesServiceOptions {
   /** First address of the service range. */
@@ -23,25 +25,36 @@ function writeAs(kind: Kind): WriteOptions {
   return { user: loopbackUser, dryRun: false, fieldManager: 'kube-apiserver', apiVersion: kind.apiVersion };
 }
 
-/** Creates what is missing. Safe to run at every start and by several servers at once. */
+/** Creates what is missing, and completes roles and bindings. Safe to run at every start and by several servers at once. */
 export async function ensureBootstrapObjects(context: ApiContext): Promise<void> {
-  const wanted = bootstrapObjects().filter(({ group, object }) => {
-    const kind = context.kinds.kind(group, object.kind);
-    return !context.store.peek(kind, object.metadata.namespace ?? '', object.metadata.name!);
-  });
+  const all = bootstrapObjects();
   // Namespaces first: what lives in them is refused before.
-  const [namespaces, others] = [
-    wanted.filter((w) => w.object.kind === 'Namespace'),
-    wanted.filter((w) => w.object.kind !== 'Namespace'),
-  ];
-  for (const batch of [namespaces, others]) {
+  const isNamespace = ({ object }: BootstrapObject) => object.kind === 'Namespace';
+  for (const batch of [all.filter(isNamespace), all.filter((one) => !isNamespace(one))]) {
     for (let i = 0; i < batch.length; i += parallelWrites) {
-      await Promise.all(
-        batch.slice(i, i + parallelWrites).map(({ group, object }) => createIfAbsent(context, group, object)),
-      );
+      await Promise.all(batch.slice(i, i + parallelWrites).map((one) => ensureBootstrapObject(context, one)));
     }
     await context.store.cache.waitConsistent();
   }
+}
+
+async function ensureBootstrapObject(context: ApiContext, { group, object }: BootstrapObject): Promise<void> {
+  const kind = context.kinds.kind(group, object.kind);
+  const { namespace = '', name = '' } = object.metadata;
+  const existing = context.store.peek(kind, namespace, name)?.object;
+  if (!existing) return createIfAbsent(context, group, object);
+  if (group !== rbacGroup || !isAutoUpdated(existing)) return;
+  const write = writeAs(kind);
+  if (object.roleRef && !jsonEqual(existing.roleRef, object.roleRef)) {
+    // What a binding refers to cannot be changed.
+    await deleteObject(context, kind, { namespace, name, options: {} }, write).catch((err) => {
+      if (!isNotFound(err)) throw err; // another server is at it
+    });
+    return createIfAbsent(context, group, object);
+  }
+  if (jsonEqual(complete(existing, object), existing)) return;
+  const produce = (old: KubeObject) => complete(cloneJson(old), cloneJson(object));
+  await updateObject(context, kind, { namespace, name, subresource: '', produce }, write);
 }
 
 async function createIfAbsent(

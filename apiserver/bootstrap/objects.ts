@@ -1,5 +1,4 @@
-// The objects that exist on every new cluster: namespaces, roles and bindings, priority classes. Missing ones are created at each start;
-// ones that are there stay as the administrator left them.
+// The objects that exist on every new cluster: namespaces, roles and bindings, priority classes. Missing ones are created at each start.
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { controllerRoles } from './controller-roles.ts';
 import { on, type RoleRow } from './rule.ts';
@@ -12,7 +11,7 @@ export interface BootstrapObject {
   object: KubeObject & { kind: string };
 }
 
-const rbac = 'rbac.authorization.k8s.io';
+export const rbacGroup = 'rbac.authorization.k8s.io';
 const bootstrapMetadata = {
   labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' },
   annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' },
@@ -21,7 +20,7 @@ const bootstrapMetadata = {
 function clusterRole(row: RoleRow, all: readonly RoleRow[]): BootstrapObject {
   const { labels, annotations } = bootstrapMetadata;
   return {
-    group: rbac,
+    group: rbacGroup,
     object: {
       kind: 'ClusterRole',
       metadata: { name: row.name, labels: { ...labels, ...row.labels }, annotations: { ...annotations } },
@@ -67,16 +66,16 @@ const clusterBindings: Record<string, SubjectRow[]> = {
 };
 
 function subjects(rows: readonly SubjectRow[]): object[] {
-  return rows.map((r) => (r.kind === 'ServiceAccount' ? { ...r } : { ...r, apiGroup: rbac }));
+  return rows.map((r) => (r.kind === 'ServiceAccount' ? { ...r } : { ...r, apiGroup: rbacGroup }));
 }
 
 function clusterRoleBinding(name: string, rows: readonly SubjectRow[]): BootstrapObject {
   return {
-    group: rbac,
+    group: rbacGroup,
     object: {
       kind: 'ClusterRoleBinding',
       metadata: { name, ...structuredClone(bootstrapMetadata) },
-      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name },
+      roleRef: { apiGroup: rbacGroup, kind: 'ClusterRole', name },
       ...(rows.length > 0 ? { subjects: subjects(rows) } : {}),
     },
   };
@@ -155,10 +154,10 @@ function namespacedPair(row: NamespacedRow): BootstrapObject[] {
   const binding = {
     kind: 'RoleBinding',
     metadata: metadata(row.binding ?? row.role),
-    roleRef: { apiGroup: rbac, kind: 'Role', name: row.role },
+    roleRef: { apiGroup: rbacGroup, kind: 'Role', name: row.role },
     subjects: subjects(row.subjects),
   };
-  return [role, binding].map((object) => ({ group: rbac, object }));
+  return [role, binding].map((object) => ({ group: rbacGroup, object }));
 }
 
 const priorityClasses: [name: string, value: number, description: string][] = [
