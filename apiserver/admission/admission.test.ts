@@ -117,6 +117,28 @@ describe('service addresses', () => {
     assert.match(await refusal(create(api, 'd', { type })), /failed to allocate a nodePort: range is full/);
   });
 
+  test('a port for health checks: given, kept, never changed, given up with the type', async () => {
+    const api = await startMemoryApi();
+    const type = 'LoadBalancer';
+    const local = { type, externalTrafficPolicy: 'Local' };
+    const made = await create(api, 'a', { ...local, healthCheckNodePort: 30001 });
+    assert.equal(made.spec.healthCheckNodePort, 30001);
+    assert.notEqual(made.spec.ports[0].nodePort, 30001);
+    const taken = create(api, 'b', { ...local, healthCheckNodePort: 30001 });
+    assert.match(await refusal(taken), /^500 .*failed to allocate requested HealthCheck NodePort 30001: .*allocated/);
+    const put = (spec: object) =>
+      api.send('PUT', `${services}/a`, { body: { ...made, metadata: { name: 'a' }, spec } });
+    const { healthCheckNodePort, ...rest } = made.spec;
+    assert.equal((await put(rest)).spec.healthCheckNodePort, healthCheckNodePort);
+    const changed = put({ ...made.spec, healthCheckNodePort: 30003 });
+    assert.match(await refusal(changed), /^422 .*spec\.healthCheckNodePort: Forbidden: field is immutable/);
+    assert.match(await refusal(put({ ...made.spec, loadBalancerClass: 'a.b/c' })), /may not change once set/);
+    const cluster = await put({ ...made.spec, externalTrafficPolicy: 'Cluster' });
+    assert.equal(cluster.spec.healthCheckNodePort, undefined);
+    const next = await put({ ...cluster.spec, externalTrafficPolicy: 'Local' });
+    assert.ok(next.spec.healthCheckNodePort >= 30000);
+  });
+
   test('headless and external ones have no address', async () => {
     const api = await startMemoryApi();
     const headless = await create(api, 'h', { clusterIP: 'None', selector: { a: 'b' } });

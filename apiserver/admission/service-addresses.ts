@@ -1,5 +1,7 @@
 // Gives Services their cluster addresses and node ports, and keeps two Services from having the same one.
 // https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
+
+import { needsHealthPort } from '../../api/core/service/allocated-fields.ts';
 import { internalError, invalidError } from '../../machinery/errors.ts';
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
@@ -38,6 +40,7 @@ export const serviceAddresses: AdmissionPlugin = {
     };
     allocateClusterIp(request, deps, { taken, hold, take });
     allocateNodePorts(request, deps, { taken, hold, take });
+    allocateHealthPort(request, deps, { taken, hold, take });
     const release = () => {
       for (const key of mine) hold.delete(key);
     };
@@ -76,6 +79,7 @@ function takenBy(deps: AdmissionDeps, except: KubeObject): Set<string> {
     if (name === except.metadata.name && namespace === except.metadata.namespace) continue;
     for (const ip of object.spec.clusterIPs ?? []) taken.add(ipKey(ip));
     for (const port of object.spec.ports ?? []) if (port.nodePort) taken.add(portKey(port));
+    if (object.spec.healthCheckNodePort) taken.add(portKey({ nodePort: object.spec.healthCheckNodePort }));
   }
   return taken;
 }
@@ -195,6 +199,23 @@ function allocateNodePorts(request: AdmissionRequest, deps: AdmissionDeps, { tak
     take(portKey(port));
     own.delete(portKey(port));
   });
+}
+
+/** The port on which nodes tell load balancers whether they have endpoints. */
+function allocateHealthPort(request: AdmissionRequest, deps: AdmissionDeps, { taken, hold, take }: Allocation): void {
+  const { spec } = request.object!;
+  if (!needsHealthPort(spec)) return;
+  const { first, last } = deps.serviceNodePortRange;
+  const isTaken = (nodePort: number) => taken.has(portKey({ nodePort })) || hold.has(portKey({ nodePort }));
+  const before: number | undefined = request.oldObject?.spec.healthCheckNodePort;
+  if (before) return; // it stays, and is put back where an update leaves it out
+  const asked: number | undefined = spec.healthCheckNodePort;
+  if (asked && (asked < first || asked > last || isTaken(asked))) {
+    const why = isTaken(asked) ? 'provided port is already allocated' : `the range of valid ports is ${first}-${last}`;
+    throw internalError(`failed to allocate requested HealthCheck NodePort ${asked}: ${why}`);
+  }
+  spec.healthCheckNodePort = asked || freePort(first, last, deps, isTaken);
+  take(portKey({ nodePort: spec.healthCheckNodePort }));
 }
 
 function freePort(first: number, last: number, deps: AdmissionDeps, isTaken: (port: number) => boolean): number {

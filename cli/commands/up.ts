@@ -178,6 +178,7 @@ function printOutcome(context: UpContext, { unchanged, seconds }: { unchanged: b
     '',
     'What next:',
     '  kubectl get nodes',
+    `  ./k8ts load image-archive${name} $(npm run -s images)   # images of the examples: made here, pulled from nowhere`,
     '  kubectl create -f examples/nginx-deployment.yaml',
     `  ./k8ts status${name}`,
     `  ./k8ts down${name}`,

@@ -1,4 +1,4 @@
-// `npm run images [-- NAME...]`: builds the images of the examples, where they are not there yet, and says how to load them.
+// `npm run images [-- NAME...]`: builds the images of the examples, where they are not there yet, and writes the paths of their archives.
 import { relative } from 'node:path';
 import { type ImageName, imageArchive, recipes } from './images.ts';
 
@@ -9,9 +9,7 @@ if (unknown !== undefined) {
   console.error(`no image "${unknown}"; there are: ${names.join(', ')}`);
   process.exit(2);
 }
-const paths: string[] = [];
 for (const name of names.filter((n) => asked.length === 0 || asked.includes(n))) {
-  console.log(recipes[name].name);
-  paths.push(relative(process.cwd(), await imageArchive(name)));
+  console.error(`image ${recipes[name].name}`);
+  console.log(relative(process.cwd(), await imageArchive(name)));
 }
-console.log(`Load with: ./k8ts load image-archive ${paths.join(' ')}`);

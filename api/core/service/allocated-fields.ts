@@ -6,7 +6,8 @@ import type { Service, ServiceSpec } from '../service.ts';
 const needsClusterIP = (spec: ServiceSpec) => spec.type !== 'ExternalName';
 const needsNodePort = (spec: ServiceSpec) =>
   spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
-const needsHealthPort = (spec: ServiceSpec) => spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+export const needsHealthPort = (spec: ServiceSpec): boolean =>
+  spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
 const needsExternalPolicy = (spec: ServiceSpec) =>
   spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs?.length ?? 0) > 0;
 

@@ -22,6 +22,7 @@ import {
 } from '../../meta/checks.ts';
 import { validateLabels } from '../../meta/validation.ts';
 import type { Service, ServiceSpec } from '../service.ts';
+import { needsHealthPort } from './allocated-fields.ts';
 import { isExternallyAccessible } from './defaults.ts';
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
@@ -197,8 +198,7 @@ function validateTraffic(service: Service, path: string): FieldError[] {
     const detail = 'may only be set for externally-accessible services';
     errors.push(invalid(external, spec.externalTrafficPolicy, detail));
   }
-  const needsHealthPort = spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
-  if (spec.healthCheckNodePort && !needsHealthPort) {
+  if (spec.healthCheckNodePort && !needsHealthPort(spec)) {
     const detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
     errors.push(invalid(`${path}.healthCheckNodePort`, spec.healthCheckNodePort, detail));
   }
@@ -215,8 +215,22 @@ function validateTraffic(service: Service, path: string): FieldError[] {
   return errors;
 }
 
-/** A virtual address is for life, unless the service gives it up altogether. */
+/** What is given out, or chosen, for as long as the service is of a type that has it. */
 export function validateServiceUpdate(next: Service, old: Service): FieldError[] {
+  const errors = validatePrimaryIP(next, old);
+  const { healthCheckNodePort: port, loadBalancerClass: name } = next.spec;
+  if (needsHealthPort(next.spec) && needsHealthPort(old.spec) && port !== old.spec.healthCheckNodePort) {
+    errors.push(forbidden('spec.healthCheckNodePort', 'field is immutable'));
+  }
+  const isBalanced = next.spec.type === 'LoadBalancer' && old.spec.type === 'LoadBalancer';
+  if (isBalanced && name !== old.spec.loadBalancerClass) {
+    errors.push(invalid('spec.loadBalancerClass', name ?? null, 'may not change once set'));
+  }
+  return errors;
+}
+
+/** A virtual address is for life, unless the service gives it up altogether. */
+function validatePrimaryIP(next: Service, old: Service): FieldError[] {
   if (next.spec.type === 'ExternalName' || old.spec.type === 'ExternalName') return [];
   const had = old.spec.clusterIPs?.[0];
   if (!had) return [];
