@@ -100,16 +100,21 @@ describe('a full disk', { skip: needsRoot }, () => {
     ['the API server starts', 'logs/apiserver.log'],
   ] as const) {
     test(`is named when it fills up while ${part}, and up works once there is room`, async () => {
-      using cluster = testCluster('fills');
-      using disk = smallDisk(cluster);
-      const { code, stderr } = await fillDuringUp(cluster, disk, file);
-      assert.equal(code, 1, stderr);
-      assert.match(stderr, new RegExp(`no space left on the disk that holds ${disk.dir}`));
-      assert.match(stderr, /Free some space .*, then run the same command again/);
-      assert.deepEqual(leftBy(cluster, disk.dir), []);
-      disk.free();
-      const { code: again, stderr: why } = cluster.run('up');
-      assert.equal(again, 0, why);
+      for (let triesLeft = 4; ; triesLeft--) {
+        using cluster = testCluster('fills');
+        using disk = smallDisk(cluster);
+        const { code, stderr } = await fillDuringUp(cluster, disk, file);
+        // On a busy machine all may be written before this process sees that it begins.
+        if (code === 0 && triesLeft > 0) continue;
+        assert.equal(code, 1, stderr);
+        assert.match(stderr, new RegExp(`no space left on the disk that holds ${disk.dir}`));
+        assert.match(stderr, /Free some space .*, then run the same command again/);
+        assert.deepEqual(leftBy(cluster, disk.dir), []);
+        disk.free();
+        const { code: again, stderr: why } = cluster.run('up');
+        assert.equal(again, 0, why);
+        return;
+      }
     });
   }
 
