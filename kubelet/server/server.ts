@@ -1,5 +1,5 @@
 // The kubelet's own server: logs, exec, attach, port-forward, health, metrics and stats, over HTTPS, for the API server and cluster admins.
-// Plain node:https (docs/adr/005-kubelet-server.md). https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
+// Plain node:https (docs/adr/004-kubelet-server.md). https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer } from 'node:https';
 import type { Duplex } from 'node:stream';
