@@ -96,6 +96,17 @@ describe('service addresses', () => {
     assert.equal(kept.spec.ports[0].nodePort, made.spec.ports[0].nodePort);
   });
 
+  test('an address is for life, also where another could not be had', async () => {
+    const api = await startMemoryApi();
+    const made = await create(api, 'a', {});
+    for (const clusterIP of ['10.0.0.9', '192.168.0.1', 'None']) {
+      const put = api.send('PUT', `${services}/a`, {
+        body: { ...made, spec: { ...made.spec, clusterIP, clusterIPs: [clusterIP] } },
+      });
+      assert.match(await refusal(put), /^422 .*spec\.clusterIPs\[0\]: Invalid value: .*: may not change once set$/);
+    }
+  });
+
   test('node ports: given, asked for, used up', async () => {
     const api = await startMemoryApi();
     const type = 'NodePort';

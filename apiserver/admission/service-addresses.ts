@@ -93,12 +93,15 @@ function allocateClusterIp(request: AdmissionRequest, deps: AdmissionDeps, { tak
   const { spec } = service;
   const before = request.oldObject?.spec;
   if (spec.type === 'ExternalName') return;
-  if (before?.clusterIP && before.type !== 'ExternalName' && !spec.clusterIP) {
+  const hadAddress = Boolean(before?.clusterIP) && before.type !== 'ExternalName';
+  if (hadAddress && !spec.clusterIP) {
     // An update that does not mention the address keeps it.
     spec.clusterIP = before.clusterIP;
     spec.clusterIPs = before.clusterIPs;
   }
   spec.clusterIP ||= spec.clusterIPs?.[0] ?? '';
+  // An address is for life: validation says so, whatever the new one is.
+  if (hadAddress && spec.clusterIP !== before.clusterIP) return;
   if (spec.clusterIP === 'None') {
     spec.clusterIPs = ['None'];
     if (spec.selector) refuseOtherFamilies(service);
