@@ -7,7 +7,7 @@ import { isMissingFile } from '../errors.ts';
 import type { OciProcess, OciSpec } from '../spec/oci.ts';
 import { commandEnv } from './command.ts';
 import { readProcessRef, signalProcess } from './identity.ts';
-import { translateOciMessage } from './oci-error.ts';
+import { messageOf, translateOciMessage } from './oci-error.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 
 export interface ExecRequest {
@@ -21,8 +21,9 @@ export interface ExecRequest {
 export interface PreparedExec {
   dir: string;
   args: string[];
-  /** What the OCI runtime itself reported, if it could not run the command. */
+  /** What the OCI runtime itself reported, if it could not run the command: in the words of other runtimes, and in its own. */
   readError(): string | null;
+  readComplaint(): string | null;
   /** The pid of the command once it runs. */
   readPid(): number | null;
   /** Kills the command, from outside, if it runs. */
@@ -57,10 +58,8 @@ export function prepareExec(oci: OciRuntime, execDir: string, request: ExecReque
   return {
     dir,
     args: [...global, 'exec', `--process=${processFile}`, `--pid-file=${pidFile}`, ...tty, request.containerId],
-    readError() {
-      const last = read(logFile).trim().split('\n').at(-1);
-      return last ? translateOciMessage(last) : null;
-    },
+    readError: () => lastLine(read(logFile), translateOciMessage),
+    readComplaint: () => lastLine(read(logFile), messageOf),
     readPid: () => Number(read(pidFile)) || null,
     kill() {
       const ref = readProcessRef(Number(read(pidFile)));
@@ -68,6 +67,11 @@ export function prepareExec(oci: OciRuntime, execDir: string, request: ExecReque
     },
     cleanUp: () => rmSync(dir, { recursive: true, force: true }),
   };
+}
+
+function lastLine(log: string, tell: (line: string) => string): string | null {
+  const last = log.trim().split('\n').at(-1);
+  return last ? tell(last) : null;
 }
 
 /** Starts a prepared exec with pipes for its streams. */

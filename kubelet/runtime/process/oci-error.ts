@@ -27,13 +27,18 @@ const rules: readonly (readonly [RegExp, (m: RegExpExecArray) => string])[] = [
   ],
 ];
 
-/** Strips the log decoration of the runtime and words the common mistakes as other runtimes do. */
-export function translateOciMessage(raw: string): string {
+/** A message of the OCI runtime without the decoration of its log. */
+export function messageOf(raw: string): string {
   let message = raw.trim();
   // Either `msg="..."` or `"msg": "..."`, by log format.
   const logged = /"?msg"?[=:]\s*"((?:[^"\\]|\\.)*)"/.exec(message);
   if (logged) message = logged[1]!.replace(/\\(.)/g, '$1');
-  message = message.replace(/^\d{4}-\d\d-\d\dT\S+: /, '');
+  return message.replace(/^\d{4}-\d\d-\d\dT\S+: /, '');
+}
+
+/** Words the common mistakes as other runtimes do. */
+export function translateOciMessage(raw: string): string {
+  const message = messageOf(raw);
   for (const [pattern, say] of rules) {
     const found = pattern.exec(message);
     if (found) return say(found);

@@ -16,6 +16,7 @@ import {
   failureStatus,
   type TerminalSize,
 } from './command-streams.ts';
+import { createComplaintFilter } from './complaint-filter.ts';
 
 export interface ExecOffer {
   kind: 'exec';
@@ -53,12 +54,18 @@ export async function runExec(rt: ExecRuntime, offer: ExecOffer, streams: Comman
 async function runOnPipes(rt: ExecRuntime, exec: PreparedExec, streams: CommandStreams): Promise<number> {
   const child = spawnExec(rt.oci, exec, streams.stdin ? 'pipe' : 'ignore');
   if (streams.stdin) pipeInput(streams.stdin, child.stdin!);
-  const outputs = [pipeOutput(child.stdout!, streams.stdout), pipeOutput(child.stderr!, streams.stderr)];
+  const outputs = [
+    pipeOutput(child.stdout!, streams.stdout),
+    pipeOutput(withoutComplaint(rt, exec, child.stderr!), streams.stderr),
+  ];
   streams.gone.addEventListener('abort', () => abandon(child), { once: true });
   const exitCode = await waitForExit(child);
   await Promise.race([Promise.all(outputs), rt.clock.sleep(drainMs)]);
   return exitCode;
 }
+
+const withoutComplaint = (rt: ExecRuntime, exec: PreparedExec, output: Readable): Readable =>
+  output.pipe(createComplaintFilter(exec, rt.clock));
 
 /** The client is gone: the command sees the end of its input and a closed output, as in a pipeline. */
 function abandon(child: ChildProcess): void {
@@ -102,7 +109,7 @@ async function runOnTerminal(rt: ExecRuntime, exec: PreparedExec, streams: Comma
     streams.stdin.pipe(child.stdin, { end: false });
   }
   streams.onResize(createResizer(rt, exec));
-  const output = pipeOutput(child.stdout, streams.stdout);
+  const output = pipeOutput(withoutComplaint(rt, exec, child.stdout), streams.stdout);
   // Without its terminal the command gets SIGHUP, as when a real one is closed.
   streams.gone.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
   await waitForExit(child);

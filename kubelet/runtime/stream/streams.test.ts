@@ -4,8 +4,10 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { realClock } from '../../../machinery/clock.ts';
 import { translateOciMessage } from '../process/oci-error.ts';
 import { createResizeRelay, exitStatus, parseTerminalSize, type TerminalSize } from './command-streams.ts';
+import { createComplaintFilter } from './complaint-filter.ts';
 import { followLog, LineSplitter, parseLogLine } from './log-follower.ts';
 import { findConnectProblem } from './port-forward-session.ts';
 
@@ -110,4 +112,15 @@ describe('findConnectProblem()', () => {
       else assert.equal(problem, null);
     });
   }
+});
+
+test('createComplaintFilter() leaves out what is in the log as well, and nothing else', async () => {
+  const complaint = 'executable file `x` not found in $PATH';
+  const filter = createComplaintFilter({ readComplaint: () => complaint }, realClock);
+  for (const line of ['plain\n', `${complaint}\r\n`, 'a `quoted` word\n', `${complaint}, he said\n`])
+    filter.write(line);
+  filter.end();
+  const chunks: Buffer[] = [];
+  for await (const chunk of filter) chunks.push(chunk as Buffer);
+  assert.equal(Buffer.concat(chunks).toString(), `plain\na \`quoted\` word\n${complaint}, he said\n`);
 });

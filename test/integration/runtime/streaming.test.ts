@@ -66,11 +66,12 @@ describe('streaming', { skip: missingForContainers(), timeout: 100_000 }, () => 
     const { container_id } = await runPod(node, 'exec-status', sleepForever);
     const good = await openWebSocketCommand(node, await offer(container_id, ['echo', 'hi']));
     assert.deepEqual(await good.result, { stdout: 'hi\n', stderr: '', status: { metadata: {}, status: 'Success' } });
-    const bad = await openWebSocketCommand(node, await offer(container_id, ['/no/such']));
-    assert.match(
-      (await bad.result).status.message ?? '',
-      /exec: "\/no\/such": stat \/no\/such: no such file or directory/,
-    );
+    for (const tty of [false, true]) {
+      const bad = await openWebSocketCommand(node, await offer(container_id, ['/no/such'], { tty }));
+      const { stdout, stderr, status } = await bad.result;
+      assert.match(status.message ?? '', /exec: "\/no\/such": stat \/no\/such: no such file or directory/);
+      assert.deepEqual([stdout, stderr], ['', '']);
+    }
   });
 
   test('exec for every WebSocket client: binary and base64, with a Status or a message at the end', async () => {
