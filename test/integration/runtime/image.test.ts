@@ -55,7 +55,7 @@ describe('images', { skip: missingForContainers(), timeout: 60_000 }, () => {
       command: [
         'sh',
         '-c',
-        'cat /data/kept; stat -c "%u %g" /data/owned; touch /data/x /new/one/x && ls /mounted; touch /x',
+        'echo $(cat /data/kept); stat -c "%u %g" /data/owned; touch /data/x /new/one/x && ls /mounted; touch /x',
       ],
       mounts: [{ container_path: '/mounted', host_path: join(node.dir, 'root/pause'), readonly: true }],
       linux: { security_context: { readonly_rootfs: true } },
