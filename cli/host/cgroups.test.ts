@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { parseCgroups } from './cgroups.ts';
+import { parseCgroups, processesInGroup } from './cgroups.ts';
 
 const mountLine = (point: string, type: string, options: string) =>
   `30 25 0:26 / ${point} rw,relatime shared:9 - ${type} ${type} rw,${options}`;
@@ -33,4 +36,17 @@ describe('parseCgroups', () => {
   test('a controller that is not mounted is left out', () => {
     assert.deepEqual(parseCgroups('1:memory:/\n', '').hierarchies, []);
   });
+});
+
+test('groups that are cleared away while they are looked at hold no processes', (t) => {
+  const mountPoint = mkdtempSync(join(tmpdir(), 'k8ts-cgroup-'));
+  t.after(() => rmSync(mountPoint, { recursive: true }));
+  const trees = { version: 1 as const, hierarchies: [{ controllers: 'pids', mountPoint }] };
+  mkdirSync(join(mountPoint, 'k8ts/a/gone'), { recursive: true });
+  writeFileSync(join(mountPoint, 'k8ts/a/cgroup.procs'), `${process.pid}\n`);
+  assert.deepEqual(
+    processesInGroup(trees, 'k8ts/a').map((ref) => ref.pid),
+    [process.pid],
+  );
+  assert.deepEqual(processesInGroup(trees, 'k8ts/b'), []);
 });

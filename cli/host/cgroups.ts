@@ -1,6 +1,6 @@
 // The host's control groups: version 1 (one tree a controller, perhaps with an empty version 2 tree beside them) or
 // version 2. A cluster owns one folder, k8ts/<cluster>, in every tree, and removes it at `down`.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { errnoOf, UserError } from '../user-error.ts';
@@ -98,18 +98,30 @@ function delegateControllers(dir: string): void {
   }
 }
 
+/** A group and those below it, the lowest first. */
 function listGroup(dir: string): string[] {
-  if (!existsSync(dir)) return [];
-  const below = readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const entries = unlessGone(() => readdirSync(dir, { withFileTypes: true }));
+  if (!entries) return [];
+  const below = entries.filter((entry) => entry.isDirectory());
   return [...below.flatMap((entry) => listGroup(join(dir, entry.name))), dir];
+}
+
+/** What a read of a group finds, or undefined where it is gone: a runtime may be clearing it away at the same time. */
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (err) {
+    if (['ENOENT', 'ENODEV'].includes(errnoOf(err) ?? '')) return undefined;
+    throw err;
+  }
 }
 
 /** Every process in a group or below it, in any tree. */
 export function processesInGroup(trees: CgroupTrees, group: string): ProcessRef[] {
   const pids = new Set<number>();
   for (const dir of groupDirs(trees, group).flatMap(listGroup)) {
-    for (const pid of readFileSync(join(dir, 'cgroup.procs'), 'utf8').split('\n'))
-      if (pid !== '') pids.add(Number(pid));
+    const text = unlessGone(() => readFileSync(join(dir, 'cgroup.procs'), 'utf8')) ?? '';
+    for (const pid of text.split('\n')) if (pid !== '') pids.add(Number(pid));
   }
   return [...pids].map(findProcess).filter((ref) => ref !== undefined);
 }

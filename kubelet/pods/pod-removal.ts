@@ -1,8 +1,8 @@
 // What is left when a pod has ended: its volumes and group go at once, its containers and logs only with the pod itself. Also for pods
 // whose objects were deleted while no kubelet ran. Upstream: SyncTerminatedPod, HandlePodCleanups.
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Pod } from '../../api/core/pod.ts';
+import { removePodLogs } from '../logs/pod-log-folders.ts';
 import { podLogDir } from '../spec/sandbox-config.ts';
 import { type PodVolumes, removePodFolders } from '../volumes/pod-volumes.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
@@ -45,12 +45,8 @@ export async function removeOrphan(deps: KubeletDeps, uid: string, sandboxIds: r
       return deps.cri.runtime.StopContainer({ container_id: c.id, timeout });
     }),
   );
-  const logDirs = runtime.state.sandboxes.map((s) => {
-    const { namespace = '', name = '' } = s.metadata ?? {};
-    return join(deps.settings.podLogsDir, `${namespace}_${name}_${uid}`);
-  });
   await runtime.removeAll();
-  for (const dir of logDirs) await rm(dir, { recursive: true, force: true });
+  await removePodLogs(deps.settings.podLogsDir, uid);
   await removePodFolders(deps.volumes, uid);
   freePod(deps, uid);
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -15,6 +15,9 @@ test('a pod that is gone from the API server is ended, however often that fails'
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-pods-'));
   t.after(() => rmSync(dir, { recursive: true }));
   mkdirSync(join(dir, 'memory'));
+  // What a kubelet leaves that is killed between a pod's containers and its logs, beside those of the pod that is ended here.
+  const logs = ['default_done_e0a1-77', 'ns_p_u'].map((name) => join(dir, 'logs', name));
+  for (const folder of logs) mkdirSync(join(folder, 'c'), { recursive: true });
   const clock = new FakeClock();
   const sandbox = runtimeSandbox();
   let tries = 0;
@@ -49,11 +52,13 @@ test('a pod that is gone from the API server is ended, however often that fails'
     throw new Error('no pod is admitted here');
   });
   await pods.start(stop.signal);
-  for (let i = 0; i < 20 && !removed; i++) {
+  const isDone = () => removed !== undefined && readdirSync(join(dir, 'logs')).length === 0;
+  for (let i = 0; i < 20 && !isDone(); i++) {
     await clock.advance(1_000);
     await new Promise((resolve) => setImmediate(resolve));
   }
   stop.abort();
   assert.equal(removed, sandbox.id);
   assert.equal(tries, 3);
+  assert.deepEqual(readdirSync(join(dir, 'logs')), []);
 });

@@ -4,6 +4,7 @@ import type { Node } from '../../api/core/node.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Informer } from '../../client/informer.ts';
 import { keyOf } from '../../machinery/metadata.ts';
+import { listPodLogs } from '../logs/pod-log-folders.ts';
 import { listPodFolders } from '../volumes/pod-volumes.ts';
 import { admitPod } from './admission.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
@@ -107,6 +108,7 @@ export class PodSet {
     const left = new Set([
       ...this.#found.keys(),
       ...(await listPodFolders(this.#deps.volumes)),
+      ...(await listPodLogs(this.#deps.settings.podLogsDir)),
       ...this.#deps.cgroups.list(),
     ]);
     for (const uid of left) {

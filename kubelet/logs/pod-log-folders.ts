@@ -1,0 +1,27 @@
+// The folder of each pod's logs, `<namespace>_<name>_<uid>`: it outlives the containers, and goes with the pod. A kubelet that was killed before it
+// removed one finds it by the uid. Upstream: evictPodLogsDirectories.
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const uidOfFolder = (folder: string) => folder.slice(folder.lastIndexOf('_') + 1);
+
+/** Uids of pods that have logs below `dir`. */
+export async function listPodLogs(dir: string): Promise<string[]> {
+  return (await listFolders(dir)).map(uidOfFolder);
+}
+
+export async function removePodLogs(dir: string, uid: string): Promise<void> {
+  for (const folder of await listFolders(dir)) {
+    if (uidOfFolder(folder) === uid) await rm(join(dir, folder), { recursive: true, force: true });
+  }
+}
+
+async function listFolders(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir);
+  } catch (err) {
+    // Made with the first pod.
+    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw err;
+  }
+}
