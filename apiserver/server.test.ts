@@ -182,6 +182,17 @@ test('what cannot be answered in the form asked for is not carried out', async (
   await assert.rejects(api.send('GET', `${configMaps}/a`), { code: 404 });
 });
 
+test('a review is no table, unless the client takes a plain object too', async () => {
+  const { send } = await startServer();
+  const ask = (accept: string) => {
+    const body = { spec: { nonResourceAttributes: { path: '/', verb: 'get' } } };
+    return send('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { body, headers: { accept } });
+  };
+  const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+  assert.equal((await ask(table)).code, 406);
+  assert.equal((await ask(`${table},application/json`)).body.kind, 'SelfSubjectAccessReview');
+});
+
 test('a pod is bound by a Binding of its namespace, as by its own', async () => {
   const { api, send } = await startServer();
   const body = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
