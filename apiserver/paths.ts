@@ -23,11 +23,14 @@ const text = (code: number, body: string): FrontResponse => ({
   body,
 });
 
-const json = (body: object): FrontResponse => ({
+const json = (body: object, headers: Record<string, string> = {}): FrontResponse => ({
   code: 200,
-  headers: { 'content-type': 'application/json' },
+  headers: { 'content-type': 'application/json', ...headers },
   body: JSON.stringify(body, null, 2),
 });
+
+// Keys change rarely; those who verify need not ask every time.
+const keeps = { 'cache-control': 'public, max-age=3600' };
 
 const versionInfo = {
   ...servedVersion,
@@ -64,15 +67,19 @@ export function createPathHandler(deps: PathDeps) {
       return { code: 200, headers: { 'content-type': deps.metrics.contentType }, body };
     }
     if (path === '/') return json({ paths: rootPaths });
-    if (path === '/openid/v1/jwks') return json({ keys: [await deps.tokens.publicJwk()] });
+    if (path === '/openid/v1/jwks') {
+      const keys = [await deps.tokens.publicJwk()];
+      return json({ keys }, { 'content-type': 'application/jwk-set+json', ...keeps });
+    }
     if (path === '/.well-known/openid-configuration') {
-      return json({
+      const document = {
         issuer: deps.issuer,
         jwks_uri: `${deps.issuer}/openid/v1/jwks`,
         response_types_supported: ['id_token'],
         subject_types_supported: ['public'],
         id_token_signing_alg_values_supported: [deps.tokens.algorithm],
-      });
+      };
+      return json(document, keeps);
     }
     return deps.discovery(path, request) ?? deps.openApi(path, request);
   };

@@ -105,6 +105,46 @@ describe('a verb and its path', () => {
   });
 });
 
+describe('an eviction', () => {
+  const condition = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' };
+  const start = async () => {
+    const { api, send } = await startServer();
+    const body = { metadata: { name: 'p', finalizers: ['x.io/y'] }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+    const { uid } = (await api.send('POST', pods, { body })).metadata;
+    const evict = (deleteOptions: object) =>
+      send('POST', `${pods}/p/eviction`, { body: { metadata: { name: 'p' }, deleteOptions } });
+    const read = () => api.send('GET', `${pods}/p`);
+    return { uid, evict, read };
+  };
+
+  test('leaves word in the pod: what ends it is no failure of its own', async () => {
+    const { uid, evict, read } = await start();
+    assert.equal((await evict({ preconditions: { uid } })).code, 201);
+    const { metadata, status } = await read();
+    assert.ok(metadata.deletionTimestamp);
+    const { type, reason, message, lastTransitionTime } = status.conditions.at(-1);
+    assert.deepEqual({ type, status: 'True', reason }, condition);
+    assert.equal(message, 'Eviction API: evicting');
+    assert.ok(lastTransitionTime);
+  });
+
+  test('of another pod, or only asked for, changes nothing', async () => {
+    const { uid, evict, read } = await start();
+    const before = await read();
+    assert.equal((await evict({ preconditions: { uid: 'other' } })).code, 409);
+    assert.equal((await evict({ dryRun: ['All'], preconditions: { uid } })).code, 201);
+    assert.deepEqual(await read(), before);
+  });
+
+  test('of the version that was seen deletes, though the condition made another one', async () => {
+    const { evict, read } = await start();
+    const { resourceVersion } = (await read()).metadata;
+    assert.equal((await evict({ preconditions: { resourceVersion: '1' } })).code, 409);
+    assert.equal((await evict({ preconditions: { resourceVersion } })).code, 201);
+    assert.ok((await read()).metadata.deletionTimestamp);
+  });
+});
+
 test('a certificate of another authority proves nothing, and a token does not need one', async () => {
   const { send } = await startServer();
   const code = async (headers: Record<string, string>) =>
@@ -140,6 +180,17 @@ test('what cannot be answered in the form asked for is not carried out', async (
   const made = await send('POST', configMaps, { body: { metadata: { name: 'a' } }, headers: { accept: 'text/csv' } });
   assert.equal(made.code, 406);
   await assert.rejects(api.send('GET', `${configMaps}/a`), { code: 404 });
+});
+
+test('a review is no table, unless the client takes a plain object too', async () => {
+  const { send } = await startServer();
+  const ask = (accept: string) => {
+    const body = { spec: { nonResourceAttributes: { path: '/', verb: 'get' } } };
+    return send('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { body, headers: { accept } });
+  };
+  const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+  assert.equal((await ask(table)).code, 406);
+  assert.equal((await ask(`${table},application/json`)).body.kind, 'SelfSubjectAccessReview');
 });
 
 test('a pod is bound by a Binding of its namespace, as by its own', async () => {

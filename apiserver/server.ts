@@ -202,7 +202,7 @@ export class ApiServer {
     const { kind, info } = request;
     const isStatus = info.subresource === 'status' && kind.subresources.status;
     // A form that nobody writes is refused before anything is carried out.
-    if (info.subresource === '' || isStatus) negotiate(one(front.headers.accept));
+    if (info.subresource === '' || isStatus) negotiate(one(front.headers.accept), { hasTable: kind.stored });
     if (info.subresource !== '' && !isStatus) return this.#subresource(request, front);
     const review = this.#parts.reviews[`${kind.group}/${kind.plural}`];
     if (review && info.verb === 'create') return review(this.#context, request);
@@ -233,7 +233,7 @@ export class ApiServer {
     const rendered = renderAnswer(answer, {
       kind: request.kind,
       version: request.version,
-      media: negotiate(one(front.headers.accept)),
+      media: negotiate(one(front.headers.accept), { hasTable: request.kind.stored }),
       include: (request.query.get('includeObject') ?? 'Metadata') as IncludeObject,
       nowMs: this.#context.clock.now(),
     });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { decodeJwt } from 'jose';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
 import { type BoundObject, ServiceAccountTokens } from './tokens.ts';
 
@@ -39,6 +39,11 @@ describe('service account tokens', () => {
     const claims = decodeJwt(await issue());
     assert.deepEqual([claims.iss, claims.sub, claims.aud], [issuer, user, [issuer]]);
     assert.deepEqual([claims.iat, claims.exp], [api.clock.now() / 1000, api.clock.now() / 1000 + 600]);
+  });
+
+  test('name the key that proves them, as it is published', async () => {
+    const { tokens, issue } = await start();
+    assert.equal(decodeProtectedHeader(await issue()).kid, (await tokens.publicJwk()).kid);
   });
 
   test('stand for their service account until they expire', async () => {

@@ -54,6 +54,7 @@ export class ServiceAccountTokens {
   readonly #private: KeyObject;
   readonly #algorithm: string;
   readonly #clock: Clock;
+  #keyId: string | undefined;
   readonly #verified = new LRUCache<string, { payload: JWTPayload; untilMs: number }>({ max: maxVerified });
 
   constructor(keys: TokenKeys, clock: Clock) {
@@ -72,10 +73,16 @@ export class ServiceAccountTokens {
     return this.#algorithm;
   }
 
+  /** By this name those who verify find the key among several. */
+  async #readKeyId(): Promise<string> {
+    this.#keyId ??= await calculateJwkThumbprint(await exportJWK(this.#public));
+    return this.#keyId;
+  }
+
   /** The public key as others verify tokens with it. */
   async publicJwk(): Promise<JWK> {
     const jwk = await exportJWK(this.#public);
-    return { use: 'sig', kid: await calculateJwkThumbprint(jwk), alg: this.#algorithm, ...jwk };
+    return { use: 'sig', kid: await this.#readKeyId(), alg: this.#algorithm, ...jwk };
   }
 
   /** Signs a token. Returns it with the time it expires at. */
@@ -87,7 +94,7 @@ export class ServiceAccountTokens {
     if (node) claims.node = node;
     const expires = nowSeconds + request.expirationSeconds;
     const token = await new SignJWT({ 'kubernetes.io': claims })
-      .setProtectedHeader({ alg: this.#algorithm })
+      .setProtectedHeader({ alg: this.#algorithm, kid: await this.#readKeyId() })
       .setIssuer(this.#keys.issuer)
       .setSubject(`system:serviceaccount:${namespace}:${serviceAccount.name}`)
       .setAudience(request.audiences)

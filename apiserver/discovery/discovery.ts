@@ -150,7 +150,7 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
     const named = [...groups].filter(([name]) => name !== '');
     const version = asksForAggregated(one(request.headers.accept));
     const aggregatedType = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
-    if (path === '/api') {
+    if (path === '/api' || path === '/api/') {
       if (version) return json(aggregated([['', core]], `apidiscovery.k8s.io/${version}`), aggregatedType);
       const address = { clientCIDR: '0.0.0.0/0', serverAddress: options.serverAddress };
       return json({
@@ -159,7 +159,7 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
         serverAddressByClientCIDRs: [address],
       });
     }
-    if (path === '/apis') {
+    if (path === '/apis' || path === '/apis/') {
       if (version) return json(aggregated(named, `apidiscovery.k8s.io/${version}`), aggregatedType);
       return json({ kind: 'APIGroupList', apiVersion: 'v1', groups: named.map(([n, v]) => groupDocument(n, v)) });
     }

@@ -13,8 +13,8 @@ export interface MediaChoice {
 
 const plainJson: MediaChoice = { form: 'object', encoding: 'json', metaVersion: 'v1' };
 
-/** Picks the first form of the Accept header that this server has; 406 when there is none. */
-export function negotiate(accept: string | undefined): MediaChoice {
+/** Picks the first form of the Accept header that this server has; 406 when there is none. What is no stored object has no columns. */
+export function negotiate(accept: string | undefined, { hasTable = true } = {}): MediaChoice {
   if (!accept || accept === 'application/json' || accept === '*/*') return plainJson;
   for (const clause of accept.split(',')) {
     const [type, ...parameters] = clause.split(';').map((p) => p.trim());
@@ -26,7 +26,7 @@ export function negotiate(accept: string | undefined): MediaChoice {
     const version = values.get('v') === 'v1beta1' ? 'v1beta1' : 'v1';
     const isMeta = values.get('g') === 'meta.k8s.io' && (values.get('v') === 'v1' || values.get('v') === 'v1beta1');
     if (!isMeta) continue;
-    if (as === 'Table') return { form: 'Table', encoding, metaVersion: version };
+    if (as === 'Table' && hasTable) return { form: 'Table', encoding, metaVersion: version };
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') {
       return { form: 'PartialObjectMetadata', encoding, metaVersion: version };
     }

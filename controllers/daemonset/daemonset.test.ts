@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { ControllerRevision } from '../../api/apps/controllerrevision.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { node } from '../../test/builders/node.ts';
 import { pod, testTimeMs } from '../../test/builders/pod.ts';
 import { daemonSet } from '../../test/builders/workload.ts';
+import { daemonSetController } from './daemonset.ts';
 import { buildPod, nodeNameOf, placeOn } from './placement.ts';
 import { computeStatus, type DaemonInput, planPlacement, planUpdate } from './plan.ts';
-import { buildRevision, planHistoryCleanup } from './revisions.ts';
+import { buildRevision, type HistoryEffects, planHistoryCleanup, syncHistory } from './revisions.ts';
 
 const hash = 'new';
 const on = (name: string, nodeName: string, revision = hash) =>
@@ -173,6 +175,50 @@ test('computeStatus() counts nodes', () => {
     numberAvailable: 1,
     numberUnavailable: 2,
   });
+});
+
+describe('two revisions of one template', () => {
+  const set = daemonSet();
+  const named = (revision: ControllerRevision, name: string) => ({
+    ...revision,
+    metadata: { ...revision.metadata, name, labels: { 'controller-revision-hash': name } },
+  });
+  const first = named(buildRevision(set, 1), 'first');
+  const second = named(buildRevision(set, 2), 'second');
+  const sync = async (revisions: ControllerRevision[]) => {
+    const writes: string[] = [];
+    const say =
+      (verb: string) =>
+      async ({ name }: { name: string }, body: unknown) =>
+        writes.push(`${verb} ${name} ${JSON.stringify(body)}`);
+    const effects = {
+      revisionClient: { delete: say('delete'), update: async () => writes.push('update') },
+      podClient: { patch: say('patch') },
+    } as unknown as HistoryEffects;
+    const pods = [on('p', 'n1', 'first').build(), on('q', 'n2', 'before').build()];
+    const history = await syncHistory(set, { revisions, pods }, effects);
+    return { current: history?.current.metadata.name, old: history?.old.length, writes };
+  };
+
+  test('the later one stays, and has the pods of the other', async () => {
+    assert.deepEqual(await sync([first, second]), {
+      current: 'second',
+      old: 0,
+      writes: ['patch p {"metadata":{"labels":{"controller-revision-hash":"second"}}}', 'delete first {}'],
+    });
+  });
+
+  test('the one that is left keeps its number', async () => {
+    assert.deepEqual(await sync([second]), { current: 'second', old: 0, writes: [] });
+  });
+});
+
+test('a revision that somebody makes wakes nobody, one that goes does', () => {
+  const related = daemonSetController.related?.find(({ kind }) => kind.kind === 'ControllerRevision');
+  const revision = buildRevision(daemonSet(), 1);
+  const deps = {} as Parameters<typeof daemonSetController.reconcile>[1];
+  assert.deepEqual([...related!.keys(revision, undefined, deps)], []);
+  assert.deepEqual([...related!.keys(undefined, revision, deps)], ['default/w']);
 });
 
 test('the history keeps its limit and what still runs', () => {

@@ -4,7 +4,7 @@ import { ControllerRevisionKind } from '../../api/apps/controllerrevision.ts';
 import { type DaemonSet, DaemonSetKind } from '../../api/apps/daemonset.ts';
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import { PodKind } from '../../api/core/pod.ts';
-import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
+import { type ControllerContext, defineController, ownersOf, type ReconcileResult } from '../../client/controller.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import { claim } from '../pods/claim.ts';
@@ -131,12 +131,13 @@ async function reconcile(set: DaemonSet, deps: Deps): Promise<ReconcileResult | 
     candidates: [...deps.revisions.byIndex(byOwner, uid), ...deps.revisions.byIndex(byOwner, `orphan ${namespace}`)],
     children: deps.revisionClient,
   });
-  const history = await syncHistory(set, revisions, deps.revisionClient);
+  const history = await syncHistory(set, { revisions, pods }, deps);
   if (!history) {
     const collisionCount = (set.status?.collisionCount ?? 0) + 1;
     await writeStatus(set, { ...computeStatus(inputOf('')), collisionCount }, deps.setClient.updateStatus);
     return undefined;
   }
+  if (history.isMoving) return undefined;
   const input = inputOf(hashOf(history.current));
   let failedInMs: number | undefined;
   try {
@@ -163,8 +164,13 @@ async function reconcile(set: DaemonSet, deps: Deps): Promise<ReconcileResult | 
 export const daemonSetController = defineController({
   name,
   kind: DaemonSetKind,
-  owns: [PodKind, ControllerRevisionKind],
+  owns: [PodKind],
   related: [
+    {
+      kind: ControllerRevisionKind,
+      // One that is gone may be missed. What others add or write stays until there is a reason to look.
+      keys: (revision, old) => (revision ? [] : ownersOf(DaemonSetKind, old)),
+    },
     { kind: NodeKind, keys: (node, old, deps) => (changesPlacement(node, old) ? deps.sets.list().map(keyOf) : []) },
   ],
   concurrency: 2,

@@ -51,6 +51,13 @@ export function planHistoryCleanup(
 export interface History {
   current: ControllerRevision;
   old: ControllerRevision[];
+  /** Pods go from one revision to another of the same template: what they are labelled is not known before the next pass. */
+  isMoving?: boolean;
+}
+
+export interface HistoryEffects {
+  revisionClient: ResourceClient<ControllerRevision>;
+  podClient: Pick<ResourceClient<Pod>, 'patch'>;
 }
 
 /**
@@ -59,12 +66,18 @@ export interface History {
  */
 export async function syncHistory(
   set: DaemonSet,
-  revisions: readonly ControllerRevision[],
-  client: ResourceClient<ControllerRevision>,
+  { revisions, pods }: { revisions: readonly ControllerRevision[]; pods: readonly Pod[] },
+  effects: HistoryEffects,
 ): Promise<History | undefined> {
+  const client = effects.revisionClient;
   const data = revisionData(set);
-  const current = revisions.find((revision) => jsonEqual(revision.data, data));
-  const old = revisions.filter((revision) => revision !== current);
+  const isCurrent = (revision: ControllerRevision) => jsonEqual(revision.data, data);
+  const [current, ...doubles] = revisions.filter(isCurrent).sort((a, b) => b.revision - a.revision);
+  const old = revisions.filter((revision) => !isCurrent(revision));
+  if (current && doubles.length > 0) {
+    await dropDoubles(current, { doubles, pods }, effects);
+    return { current, old, isMoving: true };
+  }
   const number = Math.max(0, ...old.map((revision) => revision.revision)) + 1;
   if (current && current.revision >= number) return { current, old };
   // A template that comes back is the newest again.
@@ -78,6 +91,28 @@ export async function syncHistory(
     const present = await client.get({ namespace, name });
     return jsonEqual(present.data, data) ? { current: present, old } : undefined;
   }
+}
+
+/** Deletes further revisions of the current template. Their pods run it, so they become pods of the one that stays. */
+async function dropDoubles(
+  current: ControllerRevision,
+  { doubles, pods }: { doubles: readonly ControllerRevision[]; pods: readonly Pod[] },
+  { revisionClient, podClient }: HistoryEffects,
+): Promise<void> {
+  const hash = hashOf(current);
+  const dropped = new Set(doubles.map(hashOf));
+  for (const { metadata } of pods) {
+    const label = metadata.labels?.[revisionLabel] ?? '';
+    if (label === hash || !dropped.has(label)) continue;
+    const { namespace = '', name = '' } = metadata;
+    try {
+      const patch = { metadata: { labels: { [revisionLabel]: hash } } };
+      await podClient.patch({ namespace, name }, patch, { type: 'strategic' });
+    } catch (err) {
+      if (!isNotFound(err)) throw err; // a pod that is gone needs no label
+    }
+  }
+  await deleteRevisions(doubles, revisionClient);
 }
 
 export async function deleteRevisions(

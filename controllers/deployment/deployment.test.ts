@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Deployment } from '../../api/apps/deployment.ts';
+import type { ReplicaSet } from '../../api/apps/replicaset.ts';
 import { secondsAgo, testTimeMs } from '../../test/builders/pod.ts';
 import { deployment, replicaSet, template } from '../../test/builders/workload.ts';
 import { resolveIntOrPercent } from '../int-or-percent.ts';
 import { hashTemplate } from '../template-hash.ts';
 import { maxSurgeOf, maxUnavailableOf } from './fence.ts';
-import { buildNewSet } from './replica-sets.ts';
+import { buildNewSet, type SetEffects, syncNewSet } from './replica-sets.ts';
 import { findNewSet, newSetAnnotations, planCleanup } from './revision.ts';
 import { isScalingEvent, newSetReplicas, planOldSets, planScale } from './scale-plan.ts';
 import { computeRolloutStatus, deadlineInMs, pauseCondition } from './status.ts';
@@ -148,15 +150,30 @@ describe('revisions', () => {
 
   test('annotations: copied, numbered, with their history', () => {
     const d = deployment({}, { metadata: { annotations: { note: 'x', 'deployment.kubernetes.io/revision': '9' } } });
-    assert.deepEqual(newSetAnnotations(d, undefined, 1), { note: 'x', 'deployment.kubernetes.io/revision': '1' });
-    const again = newSetAnnotations(d, { 'deployment.kubernetes.io/revision': '1' }, 3);
+    assert.deepEqual(newSetAnnotations(d, undefined, 1n), { note: 'x', 'deployment.kubernetes.io/revision': '1' });
+    const again = newSetAnnotations(d, { 'deployment.kubernetes.io/revision': '1' }, 3n);
     assert.equal(again['deployment.kubernetes.io/revision-history'], '1');
     assert.equal(again['deployment.kubernetes.io/revision'], '3');
-    assert.deepEqual(newSetAnnotations(d, again, 3), again);
+    assert.deepEqual(newSetAnnotations(d, again, 3n), again);
+  });
+
+  test('a revision beyond 2^53 is followed by the next one', async () => {
+    const annotations = { 'deployment.kubernetes.io/revision': '3546343826724305832' };
+    const old = replicaSet('old', 0, { image: 'img:0', metadata: { annotations } });
+    const made: ReplicaSet[] = [];
+    const effects = {
+      sets: { create: async (set: ReplicaSet) => made[made.push(set) - 1] },
+      deployments: { updateStatus: async (d: Deployment) => d },
+      say: () => undefined,
+      nowMs: () => testTimeMs,
+    } as unknown as SetEffects;
+    await syncNewSet(effects, deployment(), { sets: [old], create: true });
+    const next = '3546343826724305833';
+    assert.equal(made[0]?.metadata.annotations?.['deployment.kubernetes.io/revision'], next);
   });
 
   test('buildNewSet() names, labels and selects by the hash', () => {
-    const set = buildNewSet(deployment({ replicas: 3 }), [], 1);
+    const set = buildNewSet(deployment({ replicas: 3 }), [], 1n);
     const hash = set.metadata.labels?.['pod-template-hash'] ?? '';
     assert.equal(set.metadata.name, `w-${hash}`);
     assert.deepEqual(set.spec.selector, { matchLabels: { app: 'w', 'pod-template-hash': hash } });

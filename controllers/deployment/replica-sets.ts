@@ -14,9 +14,9 @@ import {
   findNewSet,
   hashLabel,
   newSetAnnotations,
+  nextRevision,
   replicaAnnotations,
   revisionAnnotation,
-  revisionOf,
   runsTemplate,
 } from './revision.ts';
 import { newSetReplicas, type SetScale } from './scale-plan.ts';
@@ -31,7 +31,7 @@ export interface SetEffects {
 }
 
 /** The replica set for the deployment's template, not yet created. Pure. */
-export function buildNewSet(deployment: Deployment, oldSets: readonly ReplicaSet[], revision: number): ReplicaSet {
+export function buildNewSet(deployment: Deployment, oldSets: readonly ReplicaSet[], revision: bigint): ReplicaSet {
   const { metadata, spec, status } = deployment;
   const template = cloneJson(spec.template!);
   const hash = hashTemplate(template, status?.collisionCount);
@@ -71,7 +71,7 @@ export async function syncNewSet(
 ): Promise<NewSet> {
   const found = findNewSet(deployment, sets);
   const oldSets = sets.filter((set) => set !== found);
-  const revision = Math.max(0, ...oldSets.map(revisionOf)) + 1;
+  const revision = nextRevision(oldSets);
   if (!found)
     return create ? createNewSet(effects, deployment, { oldSets, revision }) : { newSet: undefined, isSettled: true };
   const annotations = newSetAnnotations(deployment, found.metadata.annotations, revision);
@@ -122,7 +122,7 @@ async function noteNewSet(effects: SetEffects, deployment: Deployment, note: New
 async function createNewSet(
   effects: SetEffects,
   deployment: Deployment,
-  { oldSets, revision }: { oldSets: readonly ReplicaSet[]; revision: number },
+  { oldSets, revision }: { oldSets: readonly ReplicaSet[]; revision: bigint },
 ): Promise<NewSet> {
   const wanted = buildNewSet(deployment, oldSets, revision);
   const { name = '', namespace = '' } = wanted.metadata;

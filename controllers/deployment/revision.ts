@@ -24,8 +24,17 @@ const notCopied = new Set([
   maxAnnotation,
 ]);
 
-export function revisionOf(set: ReplicaSet): number {
-  return Number(set.metadata.annotations?.[revisionAnnotation] ?? 0) || 0;
+/** The revision that a set's annotation says, 0 when it says none. It has 64 bits, more than a number keeps. */
+export function revisionOf({ metadata }: Pick<ReplicaSet, 'metadata'>): bigint {
+  const text = metadata.annotations?.[revisionAnnotation] ?? '';
+  return /^\d+$/.test(text) ? BigInt(text) : 0n;
+}
+
+/** The revision after those of the sets. */
+export function nextRevision(sets: readonly ReplicaSet[]): bigint {
+  let highest = 0n;
+  for (const revision of sets.map(revisionOf)) if (revision > highest) highest = revision;
+  return highest + 1n;
 }
 
 export function compareCreation(a: ReplicaSet, b: ReplicaSet): number {
@@ -58,14 +67,14 @@ export function replicaAnnotations(deployment: Deployment): Record<string, strin
 export function newSetAnnotations(
   deployment: Deployment,
   present: Record<string, string> | undefined,
-  revision: number,
+  revision: bigint,
 ): Record<string, string> {
   const annotations = { ...present };
   for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {})) {
     if (!notCopied.has(key)) annotations[key] = value;
   }
   const before = present?.[revisionAnnotation];
-  if (Number(before ?? 0) >= revision) return annotations;
+  if (revisionOf({ metadata: { annotations: present ?? {} } }) >= revision) return annotations;
   annotations[revisionAnnotation] = String(revision);
   if (before === undefined) return annotations;
   const history = (annotations[historyAnnotation] ?? '').split(',').filter((r) => r !== '');
@@ -83,7 +92,7 @@ export function planCleanup(deployment: Deployment, oldSets: readonly ReplicaSet
   const surplus = alive.length - limit;
   if (surplus <= 0) return [];
   return [...alive]
-    .sort((a, b) => revisionOf(a) - revisionOf(b) || compareCreation(a, b))
+    .sort((a, b) => Number(revisionOf(a) - revisionOf(b)) || compareCreation(a, b))
     .slice(0, surplus)
     .filter(
       ({ spec, status, metadata }) =>

@@ -99,5 +99,13 @@ test('a node that was declared Unknown while its kubelet was silent is reported 
   assert.deepEqual(events, ['NodeReady']);
   await settle(11_000);
   assert.equal(state.statusWrites, before + 1, 'nothing has changed since');
+  // An extended resource comes and goes with what an administrator writes into the capacity.
+  state.node.status.capacity['example.com/dongle'] = '4';
+  await settle(22_000);
+  assert.equal(state.node.status.allocatable['example.com/dongle'], '4');
+  assert.equal(state.statusWrites, before + 2, 'written once');
+  delete state.node.status.capacity['example.com/dongle'];
+  await settle(11_000);
+  assert.equal('example.com/dongle' in state.node.status.allocatable, false);
   stop.abort();
 });

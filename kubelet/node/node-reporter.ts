@@ -107,7 +107,7 @@ export class NodeReporter {
   async #register(): Promise<void> {
     const { client, identity, facts } = this.#deps;
     const nodes = client.resource(NodeKind);
-    const fresh: Node = { ...buildNode(identity, facts), status: await this.#computeStatus([]) };
+    const fresh: Node = { ...buildNode(identity, facts), status: await this.#computeStatus({}) };
     try {
       this.#node = await nodes.create(fresh);
       this.#writtenAtMs = this.#deps.clock.now();
@@ -121,13 +121,15 @@ export class NodeReporter {
     await this.#renewLease();
   }
 
-  async #computeStatus(known: readonly NodeCondition[]): Promise<NodeStatus> {
+  async #computeStatus(before: NodeStatus): Promise<NodeStatus> {
     const { cri, identity, facts, version, rootDir, clock } = this.#deps;
     const runtime = await cri.runtime.Status({}, { timeoutMs: 5_000 }).catch(() => null);
     // Without the runtime there is nothing to say about images but what was said.
     const images = runtime ? (await cri.images.ListImages({}, { timeoutMs: 5_000 })).images : [];
     const pressure = readPressure(rootDir, facts);
-    return computeNodeStatus({ identity, facts, pressure, version, runtime, images, known, nowMs: clock.now() });
+    const { conditions: known = [], capacity: advertised = {} } = before;
+    const nowMs = clock.now();
+    return computeNodeStatus({ identity, facts, pressure, version, runtime, images, known, advertised, nowMs });
   }
 
   async #updateStatus(): Promise<void> {
@@ -138,10 +140,14 @@ export class NodeReporter {
       this.#node = await nodes.get({ name: identity.name });
       const before = this.#node.status ?? {};
       for (const { type, status } of before.conditions ?? []) this.#told.set(type, status);
-      const status = await this.#computeStatus(before.conditions ?? []);
+      const status = await this.#computeStatus(before);
       const isOld = clock.now() - this.#writtenAtMs >= maxStatusAgeMs;
       if (!isOld && jsonEqual(withoutHeartbeats(status), withoutHeartbeats(pick(before, status)))) return;
-      this.#node = await nodes.patch({ name: identity.name }, { status }, { type: 'strategic', subresource: 'status' });
+      // What has left the capacity leaves by name: a patch keeps what it does not speak of.
+      const gone = Object.keys(before.allocatable ?? {}).filter((name) => status.allocatable?.[name] === undefined);
+      const allocatable = { ...status.allocatable, ...Object.fromEntries(gone.map((name) => [name, null])) };
+      const patch = { status: { ...status, allocatable } };
+      this.#node = await nodes.patch({ name: identity.name }, patch, { type: 'strategic', subresource: 'status' });
       this.#writtenAtMs = clock.now();
       this.#tellConditions(status.conditions ?? []);
     } catch (err) {

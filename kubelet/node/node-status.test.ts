@@ -38,6 +38,7 @@ const base: NodeStatusInput = {
   ),
   images: [],
   known: [],
+  advertised: {},
   nowMs: Date.parse('2026-01-01T00:00:00Z'),
 };
 
@@ -91,6 +92,14 @@ test('capacity, and what of it is for pods', () => {
   const shared = { cpu: '2', pods: '110', 'hugepages-1Gi': '0', 'hugepages-2Mi': '0' };
   assert.deepEqual(capacity, { ...shared, memory: '1048576Ki', 'ephemeral-storage': '104857600Ki' });
   assert.deepEqual(allocatable, { ...shared, memory: '946176Ki', 'ephemeral-storage': String(90 * gib) });
+});
+
+test('an extended resource that somebody advertised is for pods, all of it', () => {
+  const advertised = { cpu: '99', 'example.com/dongle': '4' };
+  const { capacity, allocatable } = computeNodeStatus({ ...base, advertised });
+  assert.equal(capacity?.['example.com/dongle'], '4');
+  assert.equal(allocatable?.['example.com/dongle'], '4');
+  assert.equal(capacity?.cpu, '2');
 });
 
 test('labels of a new node', () => {

@@ -30,6 +30,8 @@ export interface NodeStatusInput {
   runtime: StatusResponse | null;
   images: readonly Image[];
   known: readonly NodeCondition[];
+  /** The capacity as it stands: an administrator adds extended resources to it. */
+  advertised: Readonly<Record<string, string>>;
   nowMs: number;
 }
 
@@ -67,8 +69,11 @@ export function computeCapacity(facts: NodeFacts): Required<Pick<NodeStatus, 'ca
 export function computeNodeStatus(input: NodeStatusInput): NodeStatus {
   const { identity, facts, version, runtime } = input;
   const handlers = runtime?.runtime_handlers ?? [];
+  const { capacity, allocatable } = computeCapacity(facts);
+  const extended = Object.fromEntries(Object.entries(input.advertised).filter(([name]) => name.includes('/')));
   return {
-    ...computeCapacity(facts),
+    capacity: { ...capacity, ...extended },
+    allocatable: { ...allocatable, ...extended },
     conditions: computeNodeConditions(input),
     addresses: [
       { type: 'InternalIP', address: identity.ip },
