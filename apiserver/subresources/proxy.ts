@@ -156,6 +156,7 @@ function proxySubresource(resource: string, resolve: Resolver): Subresource {
     group: '',
     resource,
     name: 'proxy',
+    takesEveryMethod: true,
     async handle(context, request, front) {
       const { path, rest } = request.info;
       if (rest === '' && (front.method === 'GET' || front.method === 'HEAD')) {
