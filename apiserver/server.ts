@@ -223,7 +223,7 @@ export class ApiServer {
     if (!handler) throw unknownPathError();
     // What was authorized is the verb: a handler that acts must not be reached by another one.
     const verbs = kind.subresources.custom?.find((s) => s.name === info.subresource)?.verbs;
-    if (verbs && !(verbs as readonly string[]).includes(info.verb)) {
+    if (verbs && !handler.takesEveryMethod && !(verbs as readonly string[]).includes(info.verb)) {
       throw methodNotAllowedError({ group: kind.group, resource: `${kind.plural}/${info.subresource}` }, info.verb);
     }
     return handler.handle(this.#context, request, front);

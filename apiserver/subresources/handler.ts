@@ -42,5 +42,7 @@ export interface Subresource {
   resource: string;
   name: string;
   handle: SubresourceHandler;
+  /** Takes methods that are no verb of the API (OPTIONS) too; they are authorized by their own name. */
+  takesEveryMethod?: boolean;
   upgrade?: UpgradeResolver;
 }

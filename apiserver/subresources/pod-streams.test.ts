@@ -3,7 +3,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
 import type { SubresourceContext } from './handler.ts';
-import { attachSubresource, chooseContainer, execSubresource, portForwardSubresource } from './pod-streams.ts';
+import {
+  attachSubresource,
+  chooseContainer,
+  execSubresource,
+  logSubresource,
+  portForwardSubresource,
+} from './pod-streams.ts';
 
 const pods = '/api/v1/namespaces/default/pods';
 const container = { name: 'c', image: 'img' };
@@ -38,6 +44,34 @@ describe('streams of a pod, asked for without an upgrade', () => {
       await assert.rejects(async () => handle(context, request, {} as never), { code: 400, message: says });
     });
   }
+});
+
+describe('options of a log that are refused', () => {
+  const cases = [
+    { query: 'tailLines=-1', says: 'tailLines: Invalid value: -1: must be greater than or equal to 0' },
+    { query: 'limitBytes=0', says: 'limitBytes: Invalid value: 0: must be greater than 0' },
+    { query: 'sinceSeconds=0', says: 'sinceSeconds: Invalid value: 0: must be greater than 0' },
+    {
+      query: 'sinceSeconds=0&sinceTime=2026-01-01T00:00:00Z',
+      says: ': Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
+    },
+    { query: 'stream=Both', says: 'stream: Unsupported value: "Both": supported values: "All", "Stderr", "Stdout"' },
+  ];
+  for (const { query, says } of cases) {
+    test(query, async () => {
+      const api = await withPods();
+      const request = api.request('GET', `${pods}/bound/log?${query}`);
+      const answer = logSubresource.handle(api.context as SubresourceContext, request, {} as never);
+      await assert.rejects(answer, { code: 422, message: `PodLogOptions "bound" is invalid: ${says}` });
+    });
+  }
+
+  test('what is no number', async () => {
+    const api = await withPods();
+    const request = api.request('GET', `${pods}/bound/log?tailLines=x`);
+    const answer = logSubresource.handle(api.context as SubresourceContext, request, {} as never);
+    await assert.rejects(answer, { code: 400, message: 'invalid value for tailLines: x' });
+  });
 });
 
 test('the container that is meant', () => {

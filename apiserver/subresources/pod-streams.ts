@@ -5,6 +5,7 @@ import type { ApiRequest } from '../endpoints/exchange.ts';
 import { isTrue } from '../request-info.ts';
 import { one } from '../server-headers.ts';
 import type { Subresource, SubresourceContext, UpgradeTarget } from './handler.ts';
+import { logQuery } from './log-options.ts';
 
 async function findPod(context: SubresourceContext, request: ApiRequest): Promise<KubeObject> {
   const { namespace, name } = request.info;
@@ -95,25 +96,12 @@ export const execSubresource = streamSubresource('exec', (pod, query) => streamP
 export const attachSubresource = streamSubresource('attach', (pod, query) => streamPath('attach', pod, query));
 export const portForwardSubresource = streamSubresource('portforward', portForwardPath);
 
-const logFlags = ['follow', 'previous', 'timestamps'];
-const logOptions = ['sinceSeconds', 'sinceTime', 'tailLines', 'limitBytes', 'stream'];
-
-/** The options of a log as the kubelet reads them. */
-function logQuery(asked: URLSearchParams): URLSearchParams {
-  const query = new URLSearchParams();
-  for (const flag of logFlags) if (isTrue(asked.get(flag))) query.set(flag, 'true');
-  for (const option of logOptions) {
-    const value = asked.get(option);
-    if (value !== null) query.set(option, value);
-  }
-  return query;
-}
-
 export const logSubresource: Subresource = {
   group: '',
   resource: 'pods',
   name: 'log',
   async handle(context, request, front) {
+    const options = logQuery(request.info.name, request.query);
     const pod = await findPod(context, request);
     const container = chooseContainer(pod, request.query.get('container'));
     const { namespace, name } = pod.metadata;
@@ -123,7 +111,7 @@ export const logSubresource: Subresource = {
       response.end();
       return undefined;
     }
-    const path = `/containerLogs/${namespace}/${name}/${container}?${logQuery(request.query)}`;
+    const path = `/containerLogs/${namespace}/${name}/${container}?${options}`;
     const upstream = await context.kubelets.get(pod.spec.nodeName, path, request.signal);
     if (upstream.statusCode !== 200) throw badRequestError((await readText(upstream)).trim());
     response.writeHead(200, { 'content-type': one(upstream.headers['content-type']) ?? 'text/plain' });

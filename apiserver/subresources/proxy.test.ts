@@ -1,10 +1,11 @@
 // The proxy to pods and services, against a web server on loopback that stands for a pod.
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
+import { deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
 import type { FrontRequest } from '../http/front.ts';
 import type { SubresourceContext } from './handler.ts';
@@ -103,27 +104,78 @@ describe('redirects are seen through the proxy', () => {
   }
 });
 
-test('an answer that breaks off is broken off', async () => {
-  const server = createServer((_request, response) => {
-    response.writeHead(200, { 'content-length': '100' });
-    response.write('half');
-    setImmediate(() => response.destroy());
-  });
+/** Asks for `/x` of a web server on loopback, through the proxy of a node that it stands for. */
+async function askThrough(listener: RequestListener, head: Pick<FrontRequest, 'method' | 'headers'>) {
+  const server = createServer(listener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const api = await startMemoryApi();
   const { port } = server.address() as AddressInfo;
   const kubelets = { addressOf: () => ({ host: '127.0.0.1', port: 1 }) };
   const context = { ...api.context, kubelets } as unknown as SubresourceContext;
-  const raw = Object.assign(new PassThrough(), { writeHead: () => undefined });
-  raw.resume();
+  const answer = { headers: {} as Record<string, string>, body: '', isWhole: false };
+  const raw = Object.assign(new PassThrough(), {
+    writeHead: (_code: number, headers: Record<string, string>) => (answer.headers = headers),
+  });
+  raw.on('data', (part: Buffer) => (answer.body += part.toString('latin1')));
+  raw.on('end', () => (answer.isWhole = true));
   const url = `/api/v1/nodes/n:${port}/proxy/x`;
-  const front = { method: 'GET', url, headers: {}, body: Buffer.alloc(0), raw } as unknown as FrontRequest;
-  let isWhole = false;
-  raw.on('end', () => (isWhole = true));
+  const socket = { remoteAddress: '10.1.1.1' };
+  const front = { ...head, url, body: Buffer.alloc(0), raw, socket } as unknown as FrontRequest;
   const closed = once(raw, 'close');
   await nodeProxySubresource.handle(context, api.request('GET', url), front);
   await closed;
-  assert.equal(isWhole, false);
   server.close();
+  return { ...answer, prefix: `/api/v1/nodes/n:${port}/proxy` };
+}
+
+const get = { method: 'GET', headers: {} };
+
+test('an answer that breaks off is broken off', async () => {
+  const { isWhole } = await askThrough((_request, response) => {
+    response.writeHead(200, { 'content-length': '100' });
+    response.write('half');
+    setImmediate(() => response.destroy());
+  }, get);
+  assert.equal(isWhole, false);
+});
+
+describe('the links of a page are seen through the proxy', () => {
+  const page = '<a href="/rewriteme">test</a>';
+  const cases: [name: string, encode: (text: string) => Buffer, decode: (data: Buffer) => Buffer][] = [
+    ['', (text) => Buffer.from(text), (data) => data],
+    ['gzip', gzipSync, gunzipSync],
+    ['deflate', deflateSync, inflateSync],
+  ];
+  for (const [encoding, encode, decode] of cases) {
+    test(encoding || 'as it is', async () => {
+      const { headers, body, prefix } = await askThrough((_request, response) => {
+        response.setHeader('content-type', 'text/html; charset=utf-8');
+        if (encoding) response.setHeader('content-encoding', encoding);
+        response.end(encode(page));
+      }, get);
+      assert.equal(decode(Buffer.from(body, 'latin1')).toString(), `<a href="${prefix}/rewriteme">test</a>`);
+      assert.equal(headers['content-length'], undefined);
+    });
+  }
+
+  test('and what is no page stays as it is', async () => {
+    const { body, headers } = await askThrough((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain', 'content-length': page.length });
+      response.end(page);
+    }, get);
+    assert.deepEqual([body, headers['content-length']], [page, String(page.length)]);
+  });
+});
+
+test('what is behind a proxy hears who asks for what, and does not say who may read the answer', async () => {
+  const { body, headers } = await askThrough(
+    (request, response) => {
+      response.setHeader('access-control-allow-origin', '*');
+      response.end(`${request.headers['x-forwarded-for']} ${request.headers['x-forwarded-uri']}`);
+    },
+    { method: 'GET', headers: { 'x-forwarded-for': '10.2.2.2' } },
+  );
+  assert.match(body, /^10\.2\.2\.2, 10\.1\.1\.1 \/api\/v1\/nodes\/n:\d+\/proxy\/x$/);
+  assert.equal(headers['access-control-allow-origin'], undefined);
 });

@@ -1,8 +1,9 @@
 // pods/proxy, services/proxy and nodes/proxy: HTTP to a pod, to one ready endpoint of a service, or to a kubelet, by way of the API server.
 // https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
+import type { Readable, Transform } from 'node:stream';
 import { badRequestError, StatusError, unavailableError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
@@ -10,6 +11,7 @@ import type { FrontRequest } from '../http/front.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
 import type { Subresource, SubresourceContext, UpgradeTarget } from './handler.ts';
+import { linkStages } from './proxy-links.ts';
 
 interface Backend {
   host: string;
@@ -39,7 +41,7 @@ const podBackend: Resolver = async (context, request) => {
   const declared = pod.spec.containers
     .flatMap((c: KubeObject) => c.ports ?? [])
     .find((p: { containerPort: number }) => p.containerPort);
-  const number = port === '' ? (declared?.containerPort ?? 80) : parsePort(port);
+  const number = port === '' ? (declared?.containerPort ?? (scheme === 'https' ? 443 : 80)) : parsePort(port);
   return { host: reachable(address), port: number, tls: scheme === 'https', kubelet: false };
 };
 
@@ -98,6 +100,14 @@ const hopHeaders = new Set([
   'http2-settings',
 ]);
 
+// Who may read an answer is for the API server to say, not for what stands behind it.
+const ownHeaders = new Set([
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-allow-origin',
+]);
+
 const endsHere = (name: string) => name.startsWith(':') || name.startsWith('impersonate-') || hopHeaders.has(name);
 
 /** Where a redirect leads, seen through the proxy: a path on the same host stays behind it. */
@@ -113,6 +123,30 @@ export function throughProxy(
   return prefix + location;
 }
 
+/** What the backend is told: the client's headers, who it is, and what it asked for. */
+function headersOnward(request: ApiRequest, front: FrontRequest): OutgoingHttpHeaders {
+  const headers = Object.fromEntries(Object.entries(front.headers).filter(([k]) => !endsHere(k)));
+  const client = [front.headers['x-forwarded-for'], front.socket?.remoteAddress].flat().filter(Boolean).join(', ');
+  return { ...headers, ...(client ? { 'x-forwarded-for': client } : {}), 'x-forwarded-uri': request.info.path };
+}
+
+/** Streams the answer back, its redirect and the links of a page as they are seen through the proxy. */
+function giveBack(upstream: IncomingMessage, front: FrontRequest, through: (url: string) => string): void {
+  const entries = Object.entries(upstream.headers).filter(([k]) => !hopHeaders.has(k) && !ownHeaders.has(k));
+  const headers = Object.fromEntries(entries);
+  if (headers.location) headers.location = through(upstream.headers.location!);
+  const stages = front.method === 'HEAD' ? [] : linkStages(upstream.headers, through);
+  // The links make it longer.
+  if (stages.length > 0) delete headers['content-length'];
+  front.raw.writeHead(upstream.statusCode ?? 502, headers as Record<string, string>);
+  let stream: Readable = upstream;
+  for (const next of [...stages, front.raw]) {
+    // An answer that broke off must not look like a whole one.
+    stream.on('error', () => front.raw.destroy());
+    stream = stream.pipe(next as Transform);
+  }
+}
+
 /** Sends the request on and streams the answer back. */
 function relay(
   context: SubresourceContext,
@@ -120,25 +154,19 @@ function relay(
   front: FrontRequest,
   backend: Backend,
 ): Promise<undefined> {
-  const headers = Object.fromEntries(Object.entries(front.headers).filter(([k]) => !endsHere(k)));
   const host = `${backend.host}:${backend.port}`;
   const options: RequestOptions = {
     host: backend.host,
     port: backend.port,
     method: front.method,
     path: targetPath(request),
-    headers,
+    headers: headersOnward(request, front),
     signal: request.signal,
   };
   const tls = backend.kubelet ? context.kubelets.tlsOptions() : { rejectUnauthorized: false };
   return new Promise((resolve, reject) => {
     const onResponse = (upstream: IncomingMessage) => {
-      const back = Object.fromEntries(Object.entries(upstream.headers).filter(([k]) => !hopHeaders.has(k)));
-      if (upstream.headers.location) back.location = throughProxy(upstream.headers.location, request.info, host);
-      front.raw.writeHead(upstream.statusCode ?? 502, back as Record<string, string>);
-      upstream.pipe(front.raw);
-      // An answer that broke off must not look like a whole one.
-      upstream.on('error', () => front.raw.destroy());
+      giveBack(upstream, front, (url) => throughProxy(url, request.info, host));
       resolve(undefined);
     };
     const out = backend.tls ? httpsRequest({ ...options, ...tls }, onResponse) : httpRequest(options, onResponse);
@@ -156,6 +184,7 @@ function proxySubresource(resource: string, resolve: Resolver): Subresource {
     group: '',
     resource,
     name: 'proxy',
+    takesEveryMethod: true,
     async handle(context, request, front) {
       const { path, rest } = request.info;
       if (rest === '' && (front.method === 'GET' || front.method === 'HEAD')) {

@@ -25,6 +25,8 @@ interface Case {
   earlier?: ContainerInit[];
   unstarted?: string[];
   failed?: Record<string, 'LivenessProbe' | 'StartupProbe'>;
+  /** Stopped because its spec changed. */
+  replaced?: string;
   want: { start?: string[]; stop?: string[]; createSandbox?: boolean; complete?: boolean };
 }
 
@@ -173,6 +175,13 @@ const cases: Case[] = [
     failed: { 'app-0': 'LivenessProbe' },
     want: { stop: ['Container app failed liveness probe, will be restarted'] },
   },
+  ...(['Never', 'OnFailure'] as const).map((restartPolicy) => ({
+    name: `${restartPolicy} restarts what was stopped for another image`,
+    spec: { restartPolicy },
+    containers: [{ name: 'app', exitCode: 0 }],
+    replaced: 'app',
+    want: { start: ['app'] },
+  })),
   {
     name: 'another image',
     containers: [{ name: 'app', annotations: { 'io.kubernetes.container.hash': 'old' } }],
@@ -189,9 +198,11 @@ describe('planPod', () => {
       });
       const earlier = c.earlier ? [holding(runtimeSandbox({ ready: false }), c.earlier)] : [];
       const newest = runtimeSandbox({ ready: c.sandbox !== 'ended', attempt: earlier.length });
+      const all = [...earlier, holding(newest, c.containers)];
+      const replaced = new Set(c.replaced ? [`${c.replaced}-0`] : []);
       const plan = planPod({
         pod: podOf(c.spec ?? {}),
-        state: c.sandbox === 'none' ? emptyRuntimeState : joinSandboxes([...earlier, holding(newest, c.containers)]),
+        state: c.sandbox === 'none' ? emptyRuntimeState : joinSandboxes(all, replaced),
         hasStarted: (container) => !c.unstarted?.includes(container.id),
         failedProbe: (id) => c.failed?.[id],
       });

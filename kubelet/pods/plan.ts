@@ -72,7 +72,7 @@ export function planPod(input: PlanInput): PodPlan {
 /** Whether the pod has run its course: every container has ended and none is started again, or an init container failed for good. */
 export function isComplete(pod: Pod, state: RuntimeState): boolean {
   const isOver = (c: Container, found: ContainerStatus | undefined) =>
-    found !== undefined && hasExited(found) && !shouldRestart(pod, c, found.exit_code);
+    found !== undefined && hasExited(found) && !isRestarted(pod, state, { spec: c, ended: found });
   if (!isInitialized(pod, state)) {
     const hasFailed = initContainersOf(pod).some((c) => {
       const found = currentContainer(state, c.name);
@@ -89,13 +89,18 @@ export function isComplete(pod: Pod, state: RuntimeState): boolean {
  */
 const isInitialized = (pod: Pod, state: RuntimeState) => containersOf(pod).some((c) => currentContainer(state, c.name));
 
+/** Whether another takes the place of a container that has ended. */
+export function isRestarted(pod: Pod, state: RuntimeState, of: { spec: Container; ended: ContainerStatus }): boolean {
+  return state.replaced.has(of.ended.id) || shouldRestart(pod, of.spec, of.ended.exit_code);
+}
+
 function isToStart(pod: Pod, state: RuntimeState, container: Container): boolean {
   const latest = latestContainer(state, container.name);
   if (!latest) return true;
   if (isRunning(latest)) return false;
   // Created and never started, or of a sandbox that is gone: the start was cut off.
   if (!hasExited(latest)) return true;
-  return shouldRestart(pod, container, latest.exit_code);
+  return isRestarted(pod, state, { spec: container, ended: latest });
 }
 
 function planInit({ pod, state, hasStarted }: PlanInput): { start: string[]; done: boolean } {

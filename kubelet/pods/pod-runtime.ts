@@ -19,6 +19,7 @@ export class PodRuntime {
   readonly #cri: CriClient;
   readonly #uid: string;
   readonly #sandboxIds: Set<string>;
+  readonly #replaced = new Set<string>();
   readonly #messages = new Map<string, string>();
   #state: RuntimeState = emptyRuntimeState;
 
@@ -43,6 +44,11 @@ export class PodRuntime {
     for (const { id } of items) this.#sandboxIds.add(id);
   }
 
+  /** The container is about to be stopped because its spec changed. */
+  noteReplaced(id: string): void {
+    this.#replaced.add(id);
+  }
+
   terminationMessageOf(container: ContainerStatus): string {
     return this.#messages.get(container.id) ?? '';
   }
@@ -59,7 +65,7 @@ export class PodRuntime {
         sandboxes.push({ sandbox: found.status, containers: found.containers_statuses });
       }),
     );
-    this.#state = joinSandboxes(sandboxes);
+    this.#state = joinSandboxes(sandboxes, this.#replaced);
     const unread = this.#state.containers.filter((c) => hasExited(c) && !this.#messages.has(c.id));
     await Promise.all(
       unread.map(async (c) => {

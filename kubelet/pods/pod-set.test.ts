@@ -7,9 +7,11 @@ import type { Pod } from '../../api/core/pod.ts';
 import type { Informer } from '../../client/informer.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
+import type { ListPodSandboxRequest } from '../../proto/cri.gen.ts';
 import { runtimeSandbox } from '../../test/builders/runtime-state.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { PodSet } from './pod-set.ts';
+import { runtimeLabels } from './runtime-state.ts';
 
 test('a pod that is gone from the API server is ended, however often that fails', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-pods-'));
@@ -23,7 +25,10 @@ test('a pod that is gone from the API server is ended, however often that fails'
   let tries = 0;
   let removed: string | undefined;
   const runtime = {
-    ListPodSandbox: async () => ({ items: removed ? [] : [sandbox] }),
+    ListPodSandbox: async ({ filter }: ListPodSandboxRequest) => {
+      const uid = filter?.label_selector[runtimeLabels.podUid] ?? sandbox.metadata!.uid;
+      return { items: removed || uid !== sandbox.metadata!.uid ? [] : [sandbox] };
+    },
     PodSandboxStatus: async () => ({ status: sandbox, containers_statuses: [] }),
     StopPodSandbox: async () => {
       if (tries++ < 2) throw new Error('not now');

@@ -242,6 +242,7 @@ export class PodWorker {
     await this.#syncHosts();
     for (const stop of plan.stop) {
       const runtime = this.#runtime.state.containers.find((c) => c.id === stop.id)!;
+      if (stop.reason === 'Changed') this.#runtime.noteReplaced(stop.id);
       const graceSeconds = this.#graceAfterProbe(stop.name, stop.reason);
       this.#stopper.stop(this.#pod, runtime, { message: stop.message, graceSeconds, podIp: this.#podIp() });
     }

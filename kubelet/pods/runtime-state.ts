@@ -9,9 +9,16 @@ export interface RuntimeState {
   containers: ContainerStatus[];
   /** Ids of those that lie in a sandbox before the newest. */
   earlier: ReadonlySet<string>;
+  /** Ids of those that were told to end because their spec changed: others take their place, whatever the restart policy. */
+  replaced: ReadonlySet<string>;
 }
 
-export const emptyRuntimeState: RuntimeState = { sandboxes: [], containers: [], earlier: new Set() };
+export const emptyRuntimeState: RuntimeState = {
+  sandboxes: [],
+  containers: [],
+  earlier: new Set(),
+  replaced: new Set(),
+};
 
 /** Labels and annotations by which sandboxes and containers are recognised; the same as upstream's, so crictl shows them. */
 export const runtimeLabels = {
@@ -37,6 +44,7 @@ const newestFirst = (a: { created_at: string }, b: { created_at: string }) => {
 /** What each sandbox of a pod holds, as one state. */
 export function joinSandboxes(
   found: readonly { sandbox: PodSandboxStatus; containers: ContainerStatus[] }[],
+  replaced: ReadonlySet<string> = new Set(),
 ): RuntimeState {
   const sorted = [...found].sort((a, b) => newestFirst(a.sandbox, b.sandbox));
   return {
@@ -45,6 +53,7 @@ export function joinSandboxes(
       .flatMap(({ containers }) => containers)
       .sort((a, b) => attemptOf(b) - attemptOf(a) || newestFirst(a, b)),
     earlier: new Set(sorted.slice(1).flatMap(({ containers }) => containers.map(({ id }) => id))),
+    replaced,
   };
 }
 

@@ -7,6 +7,7 @@ import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { ContainerStatus as RuntimeContainer } from '../../proto/cri.gen.ts';
+import { isRestarted } from '../pods/plan.ts';
 import { containersOf, ephemeralContainersOf, initContainersOf, isInitOnly, shouldRestart } from '../pods/pod-text.ts';
 import {
   containersNamed,
@@ -95,8 +96,11 @@ function computeOne(
     status.started = input.hasStarted(latest);
     status.ready = status.started && !isInitOnly(pod, name) && input.isReady(latest);
   } else if (hasExited(latest)) {
-    const restarts = !input.isTerminal && shouldRestart(pod, container, latest.exit_code);
+    const restarts = !input.isTerminal && isRestarted(pod, input.state, { spec: container, ended: latest });
     if (restarts && problem) return { ...status, lastState: status.state!, state: { waiting: problem } };
+    // What the restart policy would not start again may not come back from an end that the API has seen.
+    if (restarts && !shouldRestart(pod, container, latest.exit_code))
+      return { ...status, lastState: status.state!, state: base.state! };
     if (isInitOnly(pod, name)) status.ready = latest.exit_code === 0;
   }
   return status;

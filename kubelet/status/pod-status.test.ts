@@ -19,6 +19,8 @@ interface Case {
   unready?: string[];
   /** The id of the container that is just being started. */
   starting?: string;
+  /** The id of the container that was stopped because its spec changed. */
+  replaced?: string;
   isEnding?: boolean;
   isEnded?: boolean;
   /** Phase, then the conditions that are not True with their reasons, then the containers. */
@@ -62,6 +64,19 @@ const cases: Case[] = [
       '!Ready:ContainersNotReady',
       '!ContainersReady:ContainersNotReady',
       'app=waiting:CrashLoopBackOff last:1',
+    ],
+  },
+  {
+    name: 'stopped for another image, and to be started again whatever the policy',
+    spec: { restartPolicy: 'Never' },
+    containers: [{ name: 'app', exitCode: 137 }],
+    replaced: 'app-0',
+    known: { phase: 'Running' },
+    want: [
+      'Running',
+      '!Ready:ContainersNotReady',
+      '!ContainersReady:ContainersNotReady',
+      'app=waiting:ContainerCreating last:137',
     ],
   },
   {
@@ -185,7 +200,7 @@ describe('computePodStatus', () => {
       const sandbox = runtimeSandbox({ ready: c.sandbox !== 'ended' });
       const containers = (c.containers ?? []).map(runtimeContainer);
       const status = computePodStatus(pod, {
-        state: joinSandboxes(c.sandbox === 'none' ? [] : [{ sandbox, containers }]),
+        state: joinSandboxes(c.sandbox === 'none' ? [] : [{ sandbox, containers }], new Set([c.replaced ?? ''])),
         known: c.known ?? {},
         nodeIp: '10.0.0.1',
         nowMs,
