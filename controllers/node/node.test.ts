@@ -99,18 +99,9 @@ describe('taint eviction', () => {
 
   test('the first taint that is no longer tolerated ends the pod', () => {
     const subject = pod('a').tolerates(exists(4)).build();
-    assert.equal(
-      evictionAtMs(subject, [taint('k')], () => 1000),
-      5000,
-    );
-    assert.equal(
-      evictionAtMs(subject, [taint('k'), taint('x')], () => 1000),
-      1000,
-    );
-    assert.equal(
-      evictionAtMs(pod('b').tolerates(exists()).build(), [taint('k')], () => 0),
-      undefined,
-    );
+    assert.equal(evictionAtMs(subject, [taint('k')], 1000), 5000);
+    assert.equal(evictionAtMs(subject, [taint('k'), taint('x')], 1000), 1000);
+    assert.equal(evictionAtMs(pod('b').tolerates(exists()).build(), [taint('k')], 0), undefined);
   });
 });
 
@@ -152,4 +143,29 @@ test('a pod is ended once, also when its own changes bring it back before the ca
   assert.deepEqual([said, done], [['Marking for deletion Pod default/a'], ['patch', 'delete']]);
   await taintEvictionController.reconcile({ ...one, metadata: { ...one.metadata, uid: 'another' } }, deps);
   assert.equal(said.length, 2);
+});
+
+test('a taint in the place of another gives a pod no more time, a pod in the place of another has its own', async () => {
+  let taints = [taint('not-ready')];
+  const clock = new FakeClock(testTimeMs);
+  const deps = {
+    clock,
+    nodes: { get: () => node('n', { taints }) },
+    since: new Map(),
+    ended: new Map(),
+  } as unknown as Parameters<typeof taintEvictionController.reconcile>[1];
+  const tolerating = (key: string) => ({
+    key,
+    operator: 'Exists' as const,
+    effect: 'NoExecute' as const,
+    tolerationSeconds: 300,
+  });
+  const one = pod('a').on('n').tolerates(tolerating('not-ready'), tolerating('unreachable')).build();
+  const look = (subject: typeof one) => taintEvictionController.reconcile(subject, deps);
+  assert.deepEqual(await look(one), { requeueAfterMs: 300_000 });
+  await clock.advance(100_000);
+  taints = [taint('unreachable')];
+  assert.deepEqual(await look(one), { requeueAfterMs: 200_000 });
+  const next = { ...one, metadata: { ...one.metadata, uid: 'another' } };
+  assert.deepEqual(await look(next), { requeueAfterMs: 300_000 });
 });

@@ -1,5 +1,5 @@
 // Ends pods on nodes with NoExecute taints that they do not tolerate, or no longer. Level-triggered: the moment of each pod's end follows from
-// when the taint was first seen with it. Upstream: pkg/controller/tainteviction.
+// when it was first seen under such a taint. Upstream: pkg/controller/tainteviction.
 import { type Node, NodeKind, type Taint } from '../../api/core/node.ts';
 import { toleratesTaint } from '../../api/core/pod/placement.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
@@ -19,20 +19,12 @@ export function tolerationMs(pod: Pod, taint: Taint): number | undefined {
   return seconds.length === 0 ? undefined : Math.max(0, Math.min(...seconds)) * 1000;
 }
 
-/** When the pod must end, given since when each taint has been upon it; undefined never. Pure. */
-export function evictionAtMs(
-  pod: Pod,
-  taints: readonly Taint[],
-  sinceMs: (taint: Taint) => number,
-): number | undefined {
-  const ends = taints.flatMap((taint) => {
-    const ms = tolerationMs(pod, taint);
-    return ms === undefined ? [] : [sinceMs(taint) + ms];
-  });
-  return ends.length > 0 ? Math.min(...ends) : undefined;
+/** When the pod must end, given since when taints have been upon it; undefined never. Pure. */
+export function evictionAtMs(pod: Pod, taints: readonly Taint[], sinceMs: number): number | undefined {
+  const times = taints.map((taint) => tolerationMs(pod, taint)).filter((ms) => ms !== undefined);
+  return times.length === 0 ? undefined : sinceMs + Math.min(...times);
 }
 
-const taintId = ({ key, value = '' }: Taint) => `${key}=${value}`;
 const evictingTaints = (node: Node | undefined) => (node?.spec.taints ?? []).filter((t) => t.effect === 'NoExecute');
 
 function createDeps(context: ControllerContext) {
@@ -44,8 +36,11 @@ function createDeps(context: ControllerContext) {
     pods: pods.lister,
     nodes: context.informer(NodeKind).lister,
     podClient: context.resource(PodKind),
-    /** By pod: since when each taint has been upon it. */
-    since: new Map<string, Map<string, number>>(),
+    /**
+     * By pod: the uid of the one that must end, and since when. A taint that takes the place of another (unreachable that of not-ready) does
+     * not give it more time.
+     */
+    since: new Map<string, { uid: string | undefined; ms: number }>(),
     /** By pod: the uid of the one that was ended, of which the cache may not know yet. */
     ended: new Map<string, string | undefined>(),
     say: (object: Pod, message: string) =>
@@ -65,32 +60,35 @@ export const taintEvictionController = defineController({
       },
     },
   ],
+  // A node that goes takes all its pods with it.
+  concurrency: 8,
   deps: createDeps,
   async reconcile(pod, { clock, nodes, podClient, since, ended, say }) {
     const key = keyOf(pod);
     if (ended.has(key) && ended.get(key) === pod.metadata.uid) return undefined;
+    const { uid } = pod.metadata;
     const taints = evictingTaints(nodes.get(pod.spec.nodeName ?? ''));
-    const before = since.get(key);
+    const before = since.get(key)?.uid === uid ? since.get(key) : undefined;
     if (taints.length === 0 || pod.metadata.deletionTimestamp) {
       if (before && !pod.metadata.deletionTimestamp) say(pod, `Cancelling deletion of Pod ${key}`);
       since.delete(key);
       return undefined;
     }
     const nowMs = clock.now();
-    const times = new Map(taints.map((taint) => [taintId(taint), before?.get(taintId(taint)) ?? nowMs]));
-    const endMs = evictionAtMs(pod, taints, (taint) => times.get(taintId(taint))!);
+    const sinceMs = before?.ms ?? nowMs;
+    const endMs = evictionAtMs(pod, taints, sinceMs);
     // Pods that stay for ever are none of ours.
     if (endMs === undefined) {
       since.delete(key);
       return undefined;
     }
-    since.set(key, times);
+    since.set(key, { uid, ms: sinceMs });
     if (endMs > nowMs) return { requeueAfterMs: endMs - nowMs };
     say(pod, `Marking for deletion Pod ${key}`);
     const message = 'Taint manager: deleting due to NoExecute taint';
     await disrupt(podClient, pod, { reason: 'DeletionByTaintManager', message, nowMs });
     since.delete(key);
-    ended.set(key, pod.metadata.uid);
+    ended.set(key, uid);
     return undefined;
   },
   forget: (key, { since, ended }) => {
