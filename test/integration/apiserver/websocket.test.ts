@@ -1,0 +1,59 @@
+// Watches for clients that ask for a WebSocket, as browsers do. Those of logs, exec and port-forward are in test/e2e/streams.test.ts.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { after, before, describe, test } from 'node:test';
+import { WebSocket } from 'ws';
+import { startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
+
+let api: TestControlPlane;
+before(async () => {
+  api = await startControlPlane();
+});
+after(() => api[Symbol.asyncDispose]());
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+describe('WebSockets in the place of long answers', () => {
+  const open = (path: string) => {
+    const { ca, cert, key } = api.config;
+    return new WebSocket(`wss://127.0.0.1:${api.port}${path}`, { ca, cert, key });
+  };
+
+  test('a watch is one text message an event', async () => {
+    const names = Array.from({ length: 20 }, (_, i) => `ws-${String(i).padStart(2, '0')}`);
+    const make = (name: string) =>
+      api.request('POST', configMaps, { body: { metadata: { name, labels: { ws: 'a' } } } });
+    await Promise.all(names.slice(0, 10).map(make));
+    const ws = open(`${configMaps}?watch=true&labelSelector=ws%3Da`);
+    const seen: string[] = [];
+    const all = new Promise<void>((resolve, reject) => {
+      ws.on('error', reject);
+      ws.on('close', () => reject(new Error('closed')));
+      ws.on('message', (message: Buffer, isBinary: boolean) => {
+        const { type, object } = JSON.parse(message.toString());
+        seen.push(`${type} ${object.metadata.name} ${isBinary ? 'binary' : 'text'}`);
+        if (seen.length === names.length) resolve();
+      });
+    });
+    await once(ws, 'open');
+    await Promise.all(names.slice(10).map(make));
+    await all;
+    ws.close();
+    assert.deepEqual(
+      seen.sort(),
+      names.map((name) => `ADDED ${name} text`),
+    );
+  });
+
+  test('it ends in time, and a refusal is an answer in HTTP', async () => {
+    const timed = open(`${configMaps}?watch=true&timeoutSeconds=1&labelSelector=none`);
+    const [code] = await once(timed, 'close');
+    assert.equal(code, 1000);
+    const refused = open('/api/v1/namespaces/default/nothings?watch=true');
+    const [, response] = await once(refused, 'unexpected-response');
+    assert.equal(response.statusCode, 404);
+    const parts: Buffer[] = [];
+    for await (const part of response) parts.push(part);
+    assert.equal(JSON.parse(Buffer.concat(parts).toString()).reason, 'NotFound');
+  });
+});
