@@ -36,6 +36,10 @@ export interface AdmissionDeps {
   serviceNodePortRange: { first: number; last: number };
 }
 
+/** A new pod, the commonest thing that plugins look at. */
+export const isPodCreation = ({ operation, kind, subresource }: AdmissionRequest): boolean =>
+  operation === 'CREATE' && kind.plural === 'pods' && kind.group === '' && subresource === '';
+
 export interface AdmissionPlugin {
   name: string;
   /** Which requests it wants to see; kinds by plural name of the storage group. */

@@ -2,23 +2,20 @@
 import { forbiddenError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
-import type { AdmissionPlugin } from './plugin.ts';
+import { type AdmissionPlugin, isPodCreation } from './plugin.ts';
 
 const priorityGroup = 'scheduling.k8s.io';
 
 export const priority: AdmissionPlugin = {
   name: 'Priority',
-  handles: ({ operation, kind, subresource }) =>
-    operation === 'CREATE' && kind.plural === 'pods' && kind.group === '' && subresource === '',
+  handles: isPodCreation,
   async mutate({ object, name }, { store, kinds }) {
     const { spec } = object!;
     const kind = kinds.kind(priorityGroup, 'PriorityClass');
     const all = () => [...store.resource(kind).list(keyPrefixOf(kind))].map((s) => s.object);
     let chosen: KubeObject | undefined;
     if (spec.priorityClassName) {
-      const { priorityClassName } = spec;
-      const found = store.peek(kind, '', priorityClassName) ?? (await store.read(kind, '', priorityClassName));
-      chosen = found?.object;
+      chosen = (await store.find(kind, '', spec.priorityClassName))?.object;
       if (!chosen) {
         throw forbiddenError(
           { group: '', resource: 'pods' },

@@ -1,5 +1,6 @@
 // Nobody hands out rights that they do not have: a role's rules, and the rules of a role that is bound, must be covered by the writer's own - unless the writer
 // may `escalate` roles or `bind` this one. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping
+import { rbacGroup } from '../../api/rbac/binding.ts';
 import { forbiddenError, notFoundError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { PolicyRule } from '../authz/attributes.ts';
@@ -7,7 +8,6 @@ import { findUncovered } from '../authz/rule-cover.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.ts';
 
-const rbacGroup = 'rbac.authorization.k8s.io';
 const roleKinds = ['Role', 'ClusterRole'];
 const grantingFields = ['rules', 'aggregationRule', 'subjects', 'roleRef'];
 const bindingKinds = ['RoleBinding', 'ClusterRoleBinding'];
@@ -41,7 +41,7 @@ async function grantedRules(request: AdmissionRequest, { store, kinds }: Admissi
   const isCluster = roleRef.kind === 'ClusterRole';
   const role = kinds.kind(rbacGroup, isCluster ? 'ClusterRole' : 'Role');
   const at = isCluster ? '' : namespace;
-  const found = store.peek(role, at, roleRef.name) ?? (await store.read(role, at, roleRef.name));
+  const found = await store.find(role, at, roleRef.name);
   if (!found) throw notFoundError(groupResourceOf(role), roleRef.name);
   return found.object.rules ?? [];
 }

@@ -1,12 +1,11 @@
 // Refuses pods that name a RuntimeClass: the kind is not served, so there is none to be found; and an overhead that no class has defined.
 // Better here than a pod that no node will ever run. https://kubernetes.io/docs/concepts/containers/runtime-class/
 import { forbiddenError } from '../../machinery/errors.ts';
-import type { AdmissionPlugin } from './plugin.ts';
+import { type AdmissionPlugin, isPodCreation } from './plugin.ts';
 
 export const runtimeClass: AdmissionPlugin = {
   name: 'RuntimeClass',
-  handles: ({ operation, kind, subresource }) =>
-    operation === 'CREATE' && kind.plural === 'pods' && kind.group === '' && subresource === '',
+  handles: isPodCreation,
   mutate({ object, name }) {
     const { runtimeClassName, overhead } = object!.spec;
     const reject = (why: string) => forbiddenError({ group: '', resource: 'pods' }, name, `pod rejected: ${why}`);

@@ -3,7 +3,7 @@
 import { forbiddenError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { type Random, randomSuffix } from '../../machinery/random.ts';
-import type { AdmissionPlugin } from './plugin.ts';
+import { type AdmissionPlugin, isPodCreation } from './plugin.ts';
 
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 const tokenSeconds = 3607;
@@ -17,8 +17,7 @@ interface Mount {
 
 export const serviceAccount: AdmissionPlugin = {
   name: 'ServiceAccount',
-  handles: ({ operation, kind, subresource }) =>
-    operation === 'CREATE' && kind.plural === 'pods' && kind.group === '' && subresource === '',
+  handles: isPodCreation,
   async mutate({ object, namespace, name }, { store, kinds, random }) {
     const pod = object!;
     const { spec } = pod;
@@ -27,9 +26,7 @@ export const serviceAccount: AdmissionPlugin = {
     spec.serviceAccountName ||= 'default';
     spec.serviceAccount = spec.serviceAccountName;
     const accounts = kinds.kind('', 'ServiceAccount');
-    const found =
-      store.peek(accounts, namespace, spec.serviceAccountName) ??
-      (await store.read(accounts, namespace, spec.serviceAccountName));
+    const found = await store.find(accounts, namespace, spec.serviceAccountName);
     if (!found) {
       const why = `error looking up service account ${namespace}/${spec.serviceAccountName}: serviceaccount ${JSON.stringify(spec.serviceAccountName)} not found`;
       throw forbiddenError({ group: '', resource: 'pods' }, name, why);

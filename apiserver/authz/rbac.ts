@@ -1,6 +1,7 @@
 // Role-based access control over the cached roles and bindings. What a user may do in a namespace is worked out once and kept until any role
 // or binding changes. https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { LRUCache } from 'lru-cache';
+import { rbacGroup } from '../../api/rbac/binding.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { KindTable } from '../registry/kind-table.ts';
@@ -8,7 +9,6 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
 import type { Attributes, Authorizer, Decision, PolicyRule } from './attributes.ts';
 
-const rbacGroup = 'rbac.authorization.k8s.io';
 const superusers = 'system:masters';
 const nodesGroup = 'system:nodes';
 

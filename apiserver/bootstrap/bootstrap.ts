@@ -1,4 +1,5 @@
 // Brings a cluster's first objects into being, and keeps the `kubernetes` Service with its endpoints pointing at this server.
+import { rbacGroup } from '../../api/rbac/binding.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
@@ -10,7 +11,7 @@ import { createObject } from '../registry/create.ts';
 import { deleteObject } from '../registry/delete.ts';
 import { updateObject } from '../registry/update.ts';
 import { complete, isAutoUpdated } from './auto-update.ts';
-import { type BootstrapObject, bootstrapObjects, rbacGroup } from './objects.ts';
+import { type BootstrapObject, bootstrapObjects } from './objects.ts';
 
 export interface KubernetesServiceOptions {
   /** First address of the service range. */

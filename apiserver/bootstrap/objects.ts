@@ -1,4 +1,5 @@
 // The objects that exist on every new cluster: namespaces, roles and bindings, priority classes. Missing ones are created at each start.
+import { rbacGroup } from '../../api/rbac/binding.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { controllerRoles } from './controller-roles.ts';
 import { on, type RoleRow } from './rule.ts';
@@ -11,7 +12,6 @@ export interface BootstrapObject {
   object: KubeObject & { kind: string };
 }
 
-export const rbacGroup = 'rbac.authorization.k8s.io';
 const bootstrapMetadata = {
   labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' },
   annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' },

@@ -6,14 +6,13 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { badRequestError, StatusError } from '../../machinery/errors.ts';
+import { renderAnswerHead, renderPassedOnHead } from '../../machinery/http-text.ts';
 import type { KubeletAccess } from '../kubelet-access.ts';
 import type { UpgradeTarget } from '../subresources/handler.ts';
 import type { FrontResponse } from './front.ts';
 
-// Headers that speak of the client's connection or identity and end here.
-const ownHeaders = new Set(['host', 'authorization', 'content-length']);
-
-const endsHere = (name: string) => ownHeaders.has(name) || name.startsWith('impersonate-');
+/** Beside what speaks of the connection: whom the client acts as has been judged here. */
+const isImpersonation = (name: string) => name.startsWith('impersonate-');
 
 export interface UpgradeRequest {
   message: IncomingMessage;
@@ -57,22 +56,13 @@ export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, k
 /** The request as the next hop gets it. Throws where its path would not stay one line: what follows would be a request of its own. */
 export function requestHead(message: Pick<IncomingMessage, 'method' | 'rawHeaders'>, target: UpgradeTarget): string {
   if (/[^\x21-\x7e]/.test(target.path)) throw badRequestError('the path of the request cannot be passed on');
-  const lines = [`${message.method} ${target.path} HTTP/1.1`, `Host: ${target.host}:${target.port}`];
-  for (let i = 0; i < message.rawHeaders.length; i += 2) {
-    const name = message.rawHeaders[i]!;
-    if (!endsHere(name.toLowerCase())) lines.push(`${name}: ${message.rawHeaders[i + 1]}`);
-  }
-  for (const [name, value] of Object.entries(target.headers ?? {})) lines.push(`${name}: ${value}`);
-  return `${lines.join('\r\n')}\r\n\r\n`;
+  return renderPassedOnHead(message, { ...target, host: `${target.host}:${target.port}` }, isImpersonation);
 }
 
 /** Answers a request for an upgrade in plain HTTP, and ends the connection. */
 export function endInHttp(socket: Duplex, { code, headers, body }: FrontResponse): void {
-  const head = [`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ''}`];
-  for (const [name, value] of Object.entries(headers)) for (const one of [value].flat()) head.push(`${name}: ${one}`);
-  head.push(`Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close');
   socket.on('error', () => socket.destroy());
-  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  socket.write(renderAnswerHead(`${code} ${STATUS_CODES[code] ?? ''}`, headers, body));
   socket.end(body);
 }
 

@@ -31,6 +31,11 @@ export class ObjectStore {
     return this.resource(kind).get(storageKey(kind, namespace, name));
   }
 
+  /** The object as the cache has it, or else from etcd: one that was made a moment ago may not be in the cache yet. */
+  async find(kind: Kind, namespace: string, name: string): Promise<StoredObject | undefined> {
+    return this.peek(kind, namespace, name) ?? this.read(kind, namespace, name);
+  }
+
   /** The object as of now or later. `atLeast` 0 takes whatever the cache has. */
   async get(kind: Kind, namespace: string, name: string, atLeast?: number): Promise<StoredObject> {
     if (atLeast === undefined) await this.cache.waitConsistent();

@@ -1,11 +1,11 @@
 // pods/eviction: a delete that disruption budgets may refuse. Budgets come with their kind; until then nothing holds an eviction back.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+import { buildDisruptionTarget } from '../../api/core/pod/disruption-target.ts';
 import type { PodCondition } from '../../api/core/pod/pod-status.ts';
 import { EvictionKind } from '../../api/policy/eviction.ts';
 import { badRequestError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import { timestamp } from '../../machinery/timestamp.ts';
 import { parseBody } from '../endpoints/body.ts';
 import { decodeAs } from '../endpoints/decode-object.ts';
 import { type ApiRequest, successStatus } from '../endpoints/exchange.ts';
@@ -15,6 +15,7 @@ import { type DeleteOptions, deleteObject } from '../registry/delete.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Subresource } from './handler.ts';
 
+const why = { reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' };
 const eviction = { kind: 'Eviction', apiVersion: EvictionKind.apiVersion, schema: EvictionKind.storage.schema };
 
 /**
@@ -34,9 +35,9 @@ async function announce(
     if (uid) draft.metadata.uid = uid;
     if (resourceVersion) draft.metadata.resourceVersion = resourceVersion;
     const known: PodCondition[] = draft.status?.conditions ?? [];
-    const target = disruptionTarget(old.metadata.generation, context.clock.now());
-    const before = known.find(({ type }) => type === target.type);
-    if (before?.status === 'True') target.lastTransitionTime = before.lastTransitionTime;
+    const fresh = buildDisruptionTarget(old, { ...why, nowMs: context.clock.now() });
+    const before = known.find(({ type }) => type === fresh.type);
+    const target = before?.status === 'True' ? { ...fresh, lastTransitionTime: before.lastTransitionTime } : fresh;
     const conditions = before ? known.map((c) => (c === before ? target : c)) : [...known, target];
     draft.status = { ...draft.status, conditions };
     return draft;
@@ -45,18 +46,6 @@ async function announce(
   const stored = await updateObject(context, kind, target, options);
   if (!resourceVersion) return wanted;
   return { ...wanted, preconditions: { ...wanted.preconditions, resourceVersion: String(stored.revision) } };
-}
-
-function disruptionTarget(generation: number | undefined, nowMs: number) {
-  return {
-    type: 'DisruptionTarget',
-    ...(generation === undefined ? {} : { observedGeneration: generation }),
-    status: 'True',
-    lastProbeTime: null,
-    lastTransitionTime: timestamp(nowMs) as string | undefined,
-    reason: 'EvictionByEvictionAPI',
-    message: 'Eviction API: evicting',
-  };
 }
 
 export const evictionSubresource: Subresource = {

@@ -1,9 +1,9 @@
 // Ending a pod for reasons of its node: the pod first says why (condition DisruptionTarget), so that job policies can tell it from a failure of its own.
 
+import { buildDisruptionTarget, disruptionTargetType } from '../../api/core/pod/disruption-target.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import { isNotFound } from '../../machinery/errors.ts';
-import { timestamp } from '../../machinery/timestamp.ts';
 import { podConditionOf } from '../pods/pod-state.ts';
 
 export interface Disruption {
@@ -16,20 +16,12 @@ export interface Disruption {
 
 /** Marks and deletes a pod. One that is gone already is as good. */
 export async function disrupt(pods: ResourceClient<Pod>, pod: Pod, why: Disruption): Promise<void> {
-  const { namespace = '', name = '', uid, generation } = pod.metadata;
-  const { reason, message, isLost = false } = why;
+  const { namespace = '', name = '', uid } = pod.metadata;
+  const { isLost = false } = why;
   const isEnded = pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
   try {
-    if (podConditionOf(pod, 'DisruptionTarget')?.status !== 'True' && !isEnded) {
-      const condition = {
-        type: 'DisruptionTarget',
-        status: 'True',
-        lastProbeTime: null,
-        lastTransitionTime: timestamp(why.nowMs),
-        ...(generation ? { observedGeneration: generation } : {}),
-        reason,
-        message,
-      };
+    if (podConditionOf(pod, disruptionTargetType)?.status !== 'True' && !isEnded) {
+      const condition = buildDisruptionTarget(pod, why);
       const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== condition.type);
       const status = {
         // Without an order, what is new comes first.

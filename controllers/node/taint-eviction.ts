@@ -65,10 +65,11 @@ export const taintEvictionController = defineController({
   deps: createDeps,
   async reconcile(pod, { clock, nodes, podClient, since, ended, say }) {
     const key = keyOf(pod);
-    if (ended.has(key) && ended.get(key) === pod.metadata.uid) return undefined;
     const { uid } = pod.metadata;
+    if (ended.has(key) && ended.get(key) === uid) return undefined;
     const taints = evictingTaints(nodes.get(pod.spec.nodeName ?? ''));
-    const before = since.get(key)?.uid === uid ? since.get(key) : undefined;
+    const known = since.get(key);
+    const before = known?.uid === uid ? known : undefined;
     if (taints.length === 0 || pod.metadata.deletionTimestamp) {
       if (before && !pod.metadata.deletionTimestamp) say(pod, `Cancelling deletion of Pod ${key}`);
       since.delete(key);

@@ -2,6 +2,12 @@
 // removed one finds it by the uid. Upstream: evictPodLogsDirectories.
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Pod } from '../../api/core/pod.ts';
+import { uidOf } from '../pods/pod-text.ts';
+
+/** `dir` is where all pods have theirs. */
+export const podLogDir = (dir: string, pod: Pod) =>
+  join(dir, `${pod.metadata.namespace}_${pod.metadata.name}_${uidOf(pod)}`);
 
 const uidOfFolder = (folder: string) => folder.slice(folder.lastIndexOf('_') + 1);
 

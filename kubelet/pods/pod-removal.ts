@@ -2,8 +2,7 @@
 // whose objects were deleted while no kubelet ran. Upstream: SyncTerminatedPod, HandlePodCleanups.
 import { rm } from 'node:fs/promises';
 import type { Pod } from '../../api/core/pod.ts';
-import { removePodLogs } from '../logs/pod-log-folders.ts';
-import { podLogDir } from '../spec/sandbox-config.ts';
+import { podLogDir, removePodLogs } from '../logs/pod-log-folders.ts';
 import { type PodVolumes, removePodFolders } from '../volumes/pod-volumes.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { PodRuntime } from './pod-runtime.ts';

@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../machinery/clock.ts';
 import { internalError } from '../../machinery/errors.ts';
+import { renderAnswerHead } from '../../machinery/http-text.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import type { PodSet } from '../pods/pod-set.ts';
@@ -131,13 +132,8 @@ function refuse({ log }: ServerDeps, socket: Duplex, err: unknown): void {
   // As a Status where the text may be anything: kubectl takes a text with a colon in it for YAML, and shows nothing.
   const isOurs = err instanceof HttpError;
   const body = isOurs ? text : JSON.stringify(internalError(text).toStatus());
-  const head = [
-    `HTTP/1.1 ${code} ${STATUS_CODES[code]}`,
-    `Content-Type: ${isOurs ? 'text/plain; charset=utf-8' : 'application/json'}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  const headers = { 'Content-Type': isOurs ? 'text/plain; charset=utf-8' : 'application/json' };
+  socket.end(renderAnswerHead(`${code} ${STATUS_CODES[code]}`, headers, body) + body);
 }
 
 const describeError = (err: unknown) =>

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { status as RpcStatus } from '@grpc/grpc-js';
+import { renderPassedOnHead } from '../../machinery/http-text.ts';
 import { type CriClient, isRpcError } from '../../proto/cri-client.ts';
 import type { PodSet } from '../pods/pod-set.ts';
 import { HttpError } from './http-error.ts';
@@ -60,8 +61,6 @@ async function askForUrl({ pods, cri }: { pods: PodSet; cri: CriClient }, reques
 
 const endedCodes = [RpcStatus.NOT_FOUND, RpcStatus.FAILED_PRECONDITION];
 
-const ownHeaders = new Set(['host', 'authorization', 'content-length']);
-
 /** Sends the upgrade on and carries bytes until either end closes. */
 function join({ req, socket, head }: StreamRequest, url: URL): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -70,12 +69,7 @@ function join({ req, socket, head }: StreamRequest, url: URL): Promise<void> {
     let joined = false;
     upstream.once('connect', () => {
       joined = true;
-      const lines = [`${req.method} ${url.pathname}${url.search} HTTP/1.1`, `Host: ${url.host}`];
-      for (let i = 0; i < req.rawHeaders.length; i += 2) {
-        if (!ownHeaders.has(req.rawHeaders[i]!.toLowerCase()))
-          lines.push(`${req.rawHeaders[i]}: ${req.rawHeaders[i + 1]}`);
-      }
-      upstream.write(`${lines.join('\r\n')}\r\n\r\n`);
+      upstream.write(renderPassedOnHead(req, { path: url.pathname + url.search, host: url.host }));
       if (head.length > 0) upstream.write(head);
       socket.pipe(upstream);
       upstream.pipe(socket);

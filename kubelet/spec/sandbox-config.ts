@@ -1,10 +1,10 @@
 // A pod as the runtime's PodSandboxConfig. Upstream: kuberuntime_sandbox.go.
-import { join } from 'node:path';
 import { podLimits, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
 import type { LinuxContainerResources, PodSandboxConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
+import { podLogDir } from '../logs/pod-log-folders.ts';
 import { allContainersOf, containersOf, initContainersOf, isHostNetwork, uidOf } from '../pods/pod-text.ts';
 import { runtimeLabels } from '../pods/runtime-state.ts';
 import { buildDnsConfig, type DnsSettings } from './dns.ts';
@@ -17,9 +17,6 @@ export interface NodeSettings {
   podLogsDir: string;
   seccompDir: string;
 }
-
-export const podLogDir = (logDir: string, pod: Pod) =>
-  join(logDir, `${pod.metadata.namespace}_${pod.metadata.name}_${uidOf(pod)}`);
 
 export function buildSandboxConfig(
   pod: Pod,

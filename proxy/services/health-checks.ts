@@ -2,6 +2,7 @@
 // server for each such Service, on its healthCheckNodePort. Upstream counterpart: kube-proxy's service health server.
 // https://kubernetes.io/docs/reference/networking/virtual-ips/#external-traffic-policy
 import { createServer, type Server } from 'node:http';
+import { needsHealthPort } from '../../api/core/service/allocated-fields.ts';
 import type { Service } from '../../api/core/service.ts';
 import type { EndpointSlice } from '../../api/discovery/endpointslice.ts';
 import type { Logger } from '../../machinery/log.ts';
@@ -20,8 +21,8 @@ export function modelHealthCheck(
   slices: readonly EndpointSlice[],
   nodeName: string,
 ): HealthCheck | undefined {
-  const { type, externalTrafficPolicy, healthCheckNodePort: port } = spec;
-  if (type !== 'LoadBalancer' || externalTrafficPolicy !== 'Local' || !port) return undefined;
+  const { healthCheckNodePort: port } = spec;
+  if (!needsHealthPort(spec) || !port) return undefined;
   const local = slices
     .filter((slice) => slice.addressType === 'IPv4')
     .flatMap((slice) => slice.endpoints ?? [])

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
+import { renderAnswerHead } from '../../../machinery/http-text.ts';
 import type { Runtime } from '../runtime.ts';
 import { type AttachOffer, runAttach } from './attach-session.ts';
 import { type CommandStatus, type CommandStreams, failureStatus } from './command-streams.ts';
@@ -81,9 +82,7 @@ interface Session {
 }
 
 function reject(socket: Duplex, status: string, message: string): void {
-  socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
-  );
+  socket.end(renderAnswerHead(status, {}, message) + message);
 }
 
 const splitList = (value: string | string[] | undefined) =>

@@ -1,15 +1,13 @@
 // Recorded lifecycles of what controllers keep, replayed on a whole cluster: each ends with the same objects, spec and status, and events.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { needsRoot } from '../cli/k8ts-command.ts';
 import { LifecycleCluster } from '../recorded/lifecycle-cluster.ts';
-import type { Recording } from '../recorded/recording.ts';
+import { noRecordings, readRecordings } from '../recorded/recording.ts';
 import { Replay, watchedPaths } from '../recorded/replay.ts';
 import { steps } from './lifecycle-steps.ts';
 
-const file = '../shared/reference/golden/pods.json';
-const skip = needsRoot || (existsSync(file) ? false : 'reference not present');
+const skip = needsRoot || noRecordings;
 
 /** Side by side. */
 const inNamespaces = [
@@ -24,7 +22,7 @@ const inNamespaces = [
 const onTheNode = ['node-object', 'taint-noschedule', 'taint-noexecute', 'kubelet-stopped'];
 
 describe('recorded lifecycles of controllers', { skip }, () => {
-  const recordings: Recording[] = skip ? [] : JSON.parse(readFileSync(file, 'utf8')).scenarios;
+  const recordings = skip ? [] : readRecordings();
   const recordingOf = (name: string) => recordings.find((r) => r.name === name)!;
   let cluster: LifecycleCluster;
 

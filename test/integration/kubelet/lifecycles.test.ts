@@ -1,16 +1,14 @@
 // Recorded lifecycles of Kubernetes, replayed on a whole cluster: each ends in the same phase, conditions, container states, reasons and
 // events, and gets there the same way.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { needsRoot } from '../cli/k8ts-command.ts';
 import { LifecycleCluster } from '../recorded/lifecycle-cluster.ts';
-import type { Recording } from '../recorded/recording.ts';
+import { noRecordings, readRecordings } from '../recorded/recording.ts';
 import { Replay } from '../recorded/replay.ts';
 import { steps } from './lifecycle-steps.ts';
 
-const file = '../shared/reference/golden/pods.json';
-const skip = needsRoot || (existsSync(file) ? false : 'reference not present');
+const skip = needsRoot || noRecordings;
 
 /** The lifecycles of single pods. Those of controllers are replayed with the controllers; the rest are of kinds not built yet. */
 const replayed = [
@@ -31,7 +29,7 @@ const replayed = [
   .split(' ');
 
 describe('recorded lifecycles', { skip, concurrency: 12 }, () => {
-  const recordings: Recording[] = skip ? [] : JSON.parse(readFileSync(file, 'utf8')).scenarios;
+  const recordings = skip ? [] : readRecordings();
   const chosen = replayed.map((name) => recordings.find((r) => r.name === name)!);
   let cluster: LifecycleCluster;
 

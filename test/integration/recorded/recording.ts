@@ -1,8 +1,20 @@
 // What was recorded of a lifecycle, and its texts: what differs from run to run is masked in them.
+import { existsSync, readFileSync } from 'node:fs';
+
 export interface Recording {
   name: string;
   manifest: any;
   result: any;
+}
+
+const file = '../shared/reference/golden/pods.json';
+
+/** Why recordings cannot be compared with, or false. */
+export const noRecordings = existsSync(file) ? false : 'reference not present';
+
+/** All recordings; none where there is no reference. */
+export function readRecordings(): Recording[] {
+  return noRecordings ? [] : JSON.parse(readFileSync(file, 'utf8')).scenarios;
 }
 
 export interface Masks {
