@@ -37,8 +37,8 @@ export class LayerStore {
 
   constructor(dir: string) {
     this.#records = new RecordStore(dir);
-    for (const { id } of this.#records.load()) rmSync(this.#records.dirOf(id), { recursive: true, force: true });
-    for (const { id } of this.#records.list()) this.#nextSerial = Math.max(this.#nextSerial, Number(id) + 1);
+    for (const id of this.#records.load().leftovers) rmSync(this.#records.dirOf(id), { recursive: true, force: true });
+    for (const id of this.#records.ids()) this.#nextSerial = Math.max(this.#nextSerial, Number(id) + 1);
   }
 
   get dir(): string {
