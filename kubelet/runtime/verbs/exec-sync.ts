@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { deadlineExceeded, invalidArgument, RpcError } from '../errors.ts';
 import { findRunningContainer } from '../lifecycle/find.ts';
 import { bundleDirOf } from '../lifecycle/paths.ts';
-import { prepareExec, spawnExec, waitForExit } from '../process/exec.ts';
+import { killExec, prepareExec, spawnExec, waitForExit } from '../process/exec.ts';
 import type { Verb } from './verb.ts';
 
 /** Output beyond this is dropped: the answer has to fit into one message. */
@@ -20,10 +20,7 @@ export const execSync: Verb<'ExecSync'> = async (rt, req, signal) => {
   const timeoutMs = Number(req.timeout) * 1000;
   let timedOut = false;
   const child = spawnExec(rt.oci, exec, 'ignore');
-  const stop = () => {
-    exec.kill();
-    child.kill('SIGKILL');
-  };
+  const stop = () => killExec(exec, child, rt.clock);
   const timer =
     timeoutMs > 0
       ? rt.clock.after(timeoutMs, () => {
