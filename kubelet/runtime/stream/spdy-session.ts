@@ -47,6 +47,12 @@ export class SpdyStream extends Duplex {
     });
   }
 
+  /** Ends with its connection; a client may still read to its end what had come whole. */
+  loseConnection(mayReadOn: boolean): void {
+    if (mayReadOn && this.#hasEnded && !this.readableEnded) this.once('end', () => this.destroy());
+    else this.destroy();
+  }
+
   override _read(): void {
     this.#wake?.();
     this.#wake = null;
@@ -149,7 +155,7 @@ export class SpdySession {
     } finally {
       this.#decoder.close();
       this.#socket.destroy();
-      for (const stream of [...this.#streams.values()]) stream.destroy();
+      for (const stream of [...this.#streams.values()]) stream.loseConnection(this.#options.role === 'client');
       this.#streams.clear();
     }
   }
