@@ -1,6 +1,7 @@
 // The admission plugins, in the order they run.
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { nodeRestriction } from './node-restriction.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
@@ -11,6 +12,7 @@ import { taintNodesByCondition } from './taint-nodes.ts';
 
 export const admissionPlugins: readonly AdmissionPlugin[] = [
   namespaceLifecycle,
+  nodeRestriction,
   serviceAccount,
   taintNodesByCondition,
   priority,
