@@ -13,7 +13,7 @@ import { needsRoot } from '../integration/cli/k8ts-command.ts';
 
 const bytes = 16 << 20;
 // Far above what is seen, and far below what a stalled process gives.
-const maxExecMs = 10_000;
+const maxExecMs = 5_000;
 const maxGrownMib = 150;
 
 describe('streams under load', { skip: needsRoot }, () => {
@@ -49,6 +49,13 @@ describe('streams under load', { skip: needsRoot }, () => {
   test('port-forward from the pod over SPDY', () => atEveryPace((pace) => load.forwardFromPod('SPDY', pace)));
   test('port-forward to the pod', () => atEveryPace((pace) => load.forwardToPod('tunnel', pace)));
 
+  test('another pod was served all the while, and memory is where it was', async (t) => {
+    const seen = await others.end();
+    t.diagnostic(JSON.stringify(seen));
+    assert.ok(seen.slowestMs < maxExecMs, JSON.stringify(seen));
+    for (const mib of Object.values(seen.peakMib)) assert.ok(mib < maxGrownMib, JSON.stringify(seen));
+  });
+
   test('cp both ways, over WebSocket and SPDY', () => {
     const dir = mkdtempSync(join(tmpdir(), 'k8ts-cp-'));
     const content = createHash('sha512')
@@ -68,12 +75,5 @@ describe('streams under load', { skip: needsRoot }, () => {
     } finally {
       rmSync(dir, { recursive: true });
     }
-  });
-
-  test('another pod was served all the while, and memory is where it was', async (t) => {
-    const seen = await others.end();
-    t.diagnostic(JSON.stringify(seen));
-    assert.ok(seen.slowestMs < maxExecMs, JSON.stringify(seen));
-    for (const mib of Object.values(seen.peakMib)) assert.ok(mib < maxGrownMib, JSON.stringify(seen));
   });
 });
