@@ -2,8 +2,9 @@
 // While they go, another pod is looked at, and the memory of the processes that carry the bytes.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
+import type { TestContext } from 'node:test';
 import { realClock } from '../../machinery/clock.ts';
 import {
   type ApiClient,
@@ -14,7 +15,7 @@ import {
   openForward,
   openLog,
 } from './api-streams.ts';
-import type { E2eCluster } from './cluster.ts';
+import { type E2eCluster, startCluster } from './cluster.ts';
 import { eventually } from './kubectl.ts';
 
 export type Pace = 'fast' | 'slow' | 'paused' | 'leaving';
@@ -186,8 +187,50 @@ export class StreamLoad {
   }
 }
 
+export interface LoadedCluster extends AsyncDisposable {
+  cluster: E2eCluster;
+  load: StreamLoad;
+  /** What others had of it, and the memory of the processes that carry the bytes. To be called once, at the end. */
+  assertUndisturbed(t: TestContext): Promise<void>;
+  /** Files and sockets that each of these has open, beyond those at the begin. */
+  openFiles(): number[];
+}
+
+// Far above what is seen, and far below what a stalled process, or one that holds what it carries, gives.
+const maxExecMs = 10_000;
+const maxGrownMib = 200;
+
+/** A cluster of its own, ready for streams of `bytes` bytes each. */
+export async function startLoad(name: string, bytes: number): Promise<LoadedCluster> {
+  const cluster = await startCluster(name, ['busybox']);
+  try {
+    await startLoadPods(cluster, bytes);
+    const others = watchOthers(cluster);
+    return {
+      cluster,
+      load: new StreamLoad(apiClientOf(cluster.kubectl), bytes),
+      openFiles: others.openFiles,
+      async assertUndisturbed(t) {
+        const seen = await others.end();
+        t.diagnostic(JSON.stringify(seen));
+        assert.ok(seen.slowestMs < maxExecMs, JSON.stringify(seen));
+        for (const mib of Object.values(seen.peakMib)) assert.ok(mib < maxGrownMib, JSON.stringify(seen));
+      },
+      [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
+    };
+  } catch (err) {
+    await cluster[Symbol.asyncDispose]();
+    throw err;
+  }
+}
+
+/** Does the same at every pace at a time. */
+export async function atEveryPace(work: (pace: Pace) => Promise<void>): Promise<void> {
+  await Promise.all(paces.map(work));
+}
+
 /** The pods whose streams are moved, and one to look at meanwhile. */
-export async function startLoadPods({ kubectl }: E2eCluster, bytes: number): Promise<void> {
+async function startLoadPods({ kubectl }: E2eCluster, bytes: number): Promise<void> {
   const produce = `yes ${line.trim()} | head -c`;
   const listen = (port: number, command: string) => `nc -ll -p ${port} -e sh -c '${command}' &`;
   const main = [
@@ -223,12 +266,14 @@ export async function startLoadPods({ kubectl }: E2eCluster, bytes: number): Pro
 }
 
 /** Looks at another pod by and by. `end` says what its slowest exec took, and what memory the processes had at most and have now. */
-export function watchOthers(cluster: E2eCluster) {
+function watchOthers(cluster: E2eCluster) {
   const api = apiClientOf(cluster.kubectl);
   const pids = components.map((c) => Number(readFileSync(`/run/k8ts/${cluster.name}/${c}.pid`, 'utf8')));
   const memory = () =>
     pids.map((pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) >> 10);
+  const files = () => pids.map((pid) => readdirSync(`/proc/${pid}/fd`).length);
   const base = memory();
+  const baseFiles = files();
   let peak = base;
   let slowestMs = 0;
   let isOver = false;
@@ -245,6 +290,7 @@ export function watchOthers(cluster: E2eCluster) {
   };
   const watching = run();
   return {
+    openFiles: () => files().map((n, i) => n - baseFiles[i]!),
     async end() {
       isOver = true;
       await watching;

@@ -97,6 +97,7 @@ const reapGraceMs = 5_000;
  * process that does not reap; it is killed itself only when it does not end then.
  */
 export function killExec(exec: PreparedExec, child: ChildProcess, clock: Clock): void {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const watcher = watch(exec.dir, () => exec.kill());
   watcher.on('error', () => undefined);
   const timer = clock.after(reapGraceMs, () => child.kill('SIGKILL'));

@@ -137,6 +137,15 @@ describe('slow streams', { skip: missingForContainers(), timeout: 120_000 }, () 
     await eventually('all of the input', async () => (await run(container_id, 'cat /tmp/size')) === '150000\n');
   });
 
+  test('ExecSync answers all that a command wrote, and does not wait for the children that it leaves', async () => {
+    const { container_id } = await runPod(node, 'sync', sleepForever);
+    const size = 4 << 20;
+    assert.equal((await run(container_id, `head -c ${size} /dev/zero | tr '\\0' x`)).length, size);
+    assert.equal(await run(container_id, 'sleep 1000 & echo hi'), 'hi\n');
+    const cmd = ['sh', '-c', 'yes & sleep 1; echo hi'];
+    await assert.rejects(node.cri.runtime.ExecSync({ container_id, cmd, timeout: '2' }), /timeout 2s exceeded/);
+  });
+
   test('ExecSync that times out leaves no zombie below a first process that does not reap', async () => {
     const { container_id } = await runPod(node, 'zombies', { command: ['sleep', '1000'] });
     for (let i = 0; i < 3; i++) {
