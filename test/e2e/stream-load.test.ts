@@ -41,8 +41,8 @@ describe('streams under load', { skip: needsRoot }, () => {
 
   test('nothing stays of the clients that left', async () => {
     await eventually('the end of their commands', () => {
-      const processes = loaded.cluster.kubectl.get('exec', 'load', '-c', 'main', '--', 'ps');
-      return /\b(yes|head|md5sum)\b/.test(processes) ? undefined : true;
+      const processes = loaded.cluster.kubectl.get('exec', 'load', '-c', 'main', '--', 'ps', '-o', 'comm');
+      return /^(yes|head|md5sum)$/m.test(processes) ? undefined : true;
     });
     await eventually('the end of their connections', () => loaded.openFiles().every((n) => n < 20) || undefined);
   });
