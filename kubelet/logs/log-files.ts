@@ -58,9 +58,10 @@ export class LogFiles {
     return fstatSync(this.#files[0]!.fd).size;
   }
 
-  /** Reads from the present file. */
+  /** Reads from the present file. Rejects when the log cannot be followed any more: what comes next would have a gap. */
   read(buffer: Buffer, position: number): Promise<number> {
     return new Promise((resolve, reject) => {
+      if (this.#failure) return reject(this.#failure);
       read(this.#files[0]!.fd, buffer, 0, buffer.length, position, (err, n) => (err ? reject(err) : resolve(n)));
     });
   }
@@ -76,7 +77,7 @@ export class LogFiles {
     this.#wake();
   }
 
-  /** Resolves at the next change since the last call. Rejects when the log cannot be followed. */
+  /** Resolves at the next change since the last call. */
   async nextChange(): Promise<void> {
     if (!this.#hasChanged) {
       await new Promise<void>((resolve) => {
@@ -84,7 +85,6 @@ export class LogFiles {
       });
     }
     this.#hasChanged = false;
-    if (this.#failure) throw this.#failure;
   }
 
   close(): void {

@@ -113,6 +113,24 @@ describe('readLog', () => {
       assert.equal(out, '0\n1\n2\n3\n4\n5\n');
     }));
 
+  test('a follower who is too far behind is told so, and gets nothing with a gap in it', () =>
+    withLog(async (path) => {
+      writeFileSync(path, `${time(1)} stdout F 0\n`);
+      let out = '';
+      const read = async () => {
+        for await (const part of readLog(source(path, new Promise(() => undefined)), { ...plain, follow: true })) {
+          out += part;
+          for (let i = 1; i <= 40; i++) {
+            renameSync(path, `${path}.${i}`);
+            writeFileSync(path, `${time(2)} stdout F ${i}\n`);
+            await realClock.sleep(10);
+          }
+        }
+      };
+      await assert.rejects(read(), /too slow: the log was rotated away/);
+      assert.equal(out, '0\n');
+    }));
+
   test('the last lines of a log of many chunks', () =>
     withLog(async (path) => {
       const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
