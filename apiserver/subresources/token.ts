@@ -87,6 +87,7 @@ export const tokenSubresource: Subresource = {
       object: value,
       user: request.user,
       dryRun: options.dryRun,
+      warn: (text) => options.warnings.push(text),
       onEnd: () => undefined,
     });
     const binding = boundObjectRef ? await resolveBound(context, namespace, boundObjectRef, name) : undefined;

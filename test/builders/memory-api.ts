@@ -73,7 +73,7 @@ export class MemoryApi {
     const served = this.kinds.find(info.group, info.version, info.resource);
     if (!served) throw new Error(`${url} names no resource`);
     return {
-      info,
+      info: served.kind.namespaced ? info : { ...info, namespace: '' },
       ...served,
       user: user ?? loopbackUser,
       query,
