@@ -1,6 +1,7 @@
 // Turns a verb's answer into response bytes in the negotiated form. Plain JSON reuses the bytes that the caches hold.
 import { stringify as toYaml } from 'yaml';
 import { notAcceptableError } from '../../machinery/errors.ts';
+import { writeJson } from '../../machinery/json.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import type { Answer, ListAnswer } from '../endpoints/exchange.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
@@ -102,5 +103,5 @@ export function encode(value: object, code: number, media: Pick<MediaChoice, 'en
     return { code, contentType: 'application/yaml', body };
   }
   if (media.encoding !== 'json') throw notAcceptableError('only application/json and application/yaml are accepted');
-  return { code, contentType: 'application/json', body: Buffer.from(`${JSON.stringify(value)}\n`) };
+  return { code, contentType: 'application/json', body: Buffer.from(`${writeJson(value)}\n`) };
 }

@@ -117,7 +117,9 @@ function markDeleted(kind: Kind, old: KubeObject, options: DeleteOptions, nowMs:
   const finalizers = finalizersAfter(meta.finalizers ?? [], options);
   if (finalizers.length > 0) meta.finalizers = finalizers;
   else delete meta.finalizers;
-  const grace = kind.gracePeriodSeconds ? Math.max(0, kind.gracePeriodSeconds(old, options.gracePeriodSeconds)) : 0;
+  // An int64 may be a bigint, and no clock tells seconds of that many digits apart.
+  const asked = Number(kind.gracePeriodSeconds?.(old, options.gracePeriodSeconds) ?? 0);
+  const grace = Math.max(0, asked);
   if (meta.deletionTimestamp) {
     // A second delete can only shorten the time that is left.
     const left = meta.deletionGracePeriodSeconds ?? 0;
