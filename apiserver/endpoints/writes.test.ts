@@ -110,3 +110,78 @@ describe('patches', () => {
       await assert.rejects(api.send('PATCH', `${configMaps}/c`, { body, contentType }), { code, message });
     });
 });
+
+describe('a write to a status', () => {
+  const labels = { a: 'new' };
+  const cases: [path: string, body: object, keeps: boolean][] = [
+    ['/api/v1/nodes', { metadata: { name: 'n' } }, false],
+    [pods, { metadata: { name: 'labelled' }, spec: { containers: [{ name: 'c', image: 'i' }] } }, false],
+    [
+      '/apis/apps/v1/namespaces/default/deployments',
+      {
+        metadata: { name: 'd' },
+        spec: {
+          selector: { matchLabels: { x: 'y' } },
+          template: { metadata: { labels: { x: 'y' } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+        },
+      },
+      true,
+    ],
+  ];
+  for (const [path, body, keeps] of cases)
+    test(`${keeps ? 'leaves' : 'sets'} the labels of ${path}`, async () => {
+      const { metadata } = await api.send('POST', path, { body });
+      const status = `${path}/${metadata.name}/status`;
+      const patched = await api.send('PATCH', status, { body: { metadata: { labels } }, contentType: merge });
+      assert.deepEqual(patched.metadata.labels, keeps ? undefined : labels);
+    });
+});
+
+describe('a Job that is deleted', () => {
+  const jobs = '/apis/batch/v1/namespaces/default/jobs';
+  const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } };
+  const make = (name: string) => api.send('POST', jobs, { body: { metadata: { name }, spec: { template } } });
+
+  test('without a policy keeps its pods, and who did it is told', async () => {
+    await make('a');
+    const answer = await api.answer('DELETE', `${jobs}/a`);
+    assert.match(
+      String(answer.warnings),
+      /^child pods are preserved by default when jobs are deleted; set propagationPolicy=Background/,
+    );
+    const { metadata } = await api.send('GET', `${jobs}/a`);
+    assert.deepEqual(metadata.finalizers, ['orphan']);
+    await make('b');
+    const all = await api.answer('DELETE', jobs);
+    assert.equal(all.warnings?.length, 1);
+  });
+
+  const asked = ['propagationPolicy=Background', 'propagationPolicy=Orphan', 'orphanDependents=false'];
+  for (const [i, query] of asked.entries())
+    test(`with ${query} is deleted as asked, without a word`, async () => {
+      await make(`c${i}`);
+      assert.deepEqual((await api.answer('DELETE', `${jobs}/c${i}?${query}`)).warnings, []);
+    });
+});
+
+describe('managedFields that a client writes', () => {
+  const url = `${configMaps}/managed?fieldManager=m`;
+  const managers = (object: any) => (object.metadata.managedFields ?? []).map((e: any) => e.manager);
+  const entry = {
+    manager: 'other', operation: 'Update', apiVersion: 'v1', time: '2026-01-01T00:00:00Z', fieldsType: 'FieldsV1',
+    fieldsV1: { 'f:data': { 'f:a': {} } },
+  }; // biome-ignore format: one entry
+  const set = (managedFields: unknown) =>
+    api.send('PATCH', url, { body: { metadata: { managedFields } }, contentType: merge });
+  before(() =>
+    api.send('POST', `${configMaps}?fieldManager=m`, { body: { metadata: { name: 'managed' }, data: { a: '1' } } }),
+  );
+
+  test('count, where they can be read', async () => {
+    assert.deepEqual(managers(await set([entry])), ['other']);
+    for (const fieldsV1 of ['abc', { 'f:data': 5 }, { 'f:data': [] }])
+      assert.deepEqual(managers(await set([{ ...entry, manager: 'third', fieldsV1 }])), ['other']);
+    assert.deepEqual(managers(await set([])), ['other']);
+    assert.deepEqual(managers(await set([{}])), []);
+  });
+});

@@ -47,7 +47,8 @@ function renderObject(stored: StoredObject, code: number, context: RenderContext
 }
 
 function tableOptions(context: RenderContext) {
-  return { metaVersion: context.media.metaVersion, include: context.include, nowMs: context.nowMs, withColumns: true };
+  const { version, media, include, nowMs } = context;
+  return { version, metaVersion: media.metaVersion, include, nowMs, withColumns: true };
 }
 
 function listMetadata(list: ListAnswer): object {

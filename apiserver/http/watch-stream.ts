@@ -64,7 +64,13 @@ export function createWatchStream(response: Writable, options: WatchStreamOption
       kind,
       [stored],
       { resourceVersion: stored.object.metadata.resourceVersion },
-      { metaVersion: media.metaVersion, include: options.include, nowMs: options.now(), withColumns: firstRow },
+      {
+        version: options.version,
+        metaVersion: media.metaVersion,
+        include: options.include,
+        nowMs: options.now(),
+        withColumns: firstRow,
+      },
     );
     firstRow = false;
     return line(type, table);
