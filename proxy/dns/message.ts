@@ -1,7 +1,7 @@
 // DNS messages on the wire: queries are decoded, responses encoded with compressed names, so that a full answer fits the
 // 512 bytes that every client takes. No more of the format than a server of cluster names and a forwarder need.
 // RFC 1035 (format), 6891 (EDNS0), 2782 (SRV).
-import { NameWriter, readName } from './name.ts';
+import { NameWriter, readName, skipName } from './name.ts';
 
 export const typeCodes = {
   A: 1,
@@ -94,7 +94,8 @@ export function decodeQuery(message: Buffer): Query {
 }
 
 interface RawRecord {
-  name: string;
+  /** Where its name is. Reading all of them would take a while: each may point at the longest. */
+  nameAt: number;
   type: number;
   class: number;
   ttl: number;
@@ -107,23 +108,28 @@ function* readRecords(message: Buffer, offset: number): Generator<RawRecord> {
   const count = message.readUInt16BE(6) + message.readUInt16BE(8) + message.readUInt16BE(10);
   let at = offset;
   for (let i = 0; i < count; i++) {
-    const { name, end } = readName(message, at);
+    const nameAt = at;
+    const end = skipName(message, at);
     const start = end + 10;
     at = start + message.readUInt16BE(end + 8);
     if (at > message.length) throw new RangeError('a record is cut off');
     const ttl = message.readUInt32BE(end + 4);
-    yield { name, type: message.readUInt16BE(end), class: message.readUInt16BE(end + 2), ttl, start, end: at };
+    yield { nameAt, type: message.readUInt16BE(end), class: message.readUInt16BE(end + 2), ttl, start, end: at };
   }
 }
 
+/** Of what another server answers, so many records are of use. */
+const maxAnswers = 500;
+
 /** The result code and the addresses and aliases of a response of another server. Throws RangeError when malformed. */
 export function decodeAddresses(message: Buffer): { rcode: number; records: DnsRecord[] } {
-  const { end } = readName(message, headerBytes);
+  const end = skipName(message, headerBytes);
   const records: DnsRecord[] = [];
-  const answers = message.readUInt16BE(6);
+  const answers = Math.min(message.readUInt16BE(6), maxAnswers);
   let seen = 0;
-  for (const { name, type, ttl, start, end: dataEnd } of readRecords(message, end + 4)) {
+  for (const { nameAt, type, ttl, start, end: dataEnd } of readRecords(message, end + 4)) {
     if (seen++ === answers) break;
+    const { name } = readName(message, nameAt);
     const bytes = message.subarray(start, dataEnd);
     if (type === typeCodes.A && bytes.length === 4) records.push({ name, ttl, type: 'A', address: bytes.join('.') });
     if (type === typeCodes.AAAA && bytes.length === 16) records.push({ name, ttl, type: 'AAAA', bytes });
@@ -202,6 +208,28 @@ function encodeOpt(rcode: number): Buffer {
   opt.writeUInt16BE(ownUdpBytes, 3);
   opt.writeUInt8(rcode >> 4, 5);
   return opt;
+}
+
+/** What a client gets of a response that is too long for it: the question, and that it is to be asked over TCP. */
+export function encodeTruncated(query: Query): Buffer {
+  const nothing = { rcode: rcodes.noError, authoritative: false, answers: [], authority: [], additional: [] };
+  const message = encodeResponse(query, nothing);
+  message[2]! |= 0x02;
+  return message;
+}
+
+/** Whether a message has the question of another, or none, as some have that refuse. */
+export function hasQuestionOf(message: Buffer, query: Buffer): boolean {
+  if (message.readUInt16BE(4) === 0) return true;
+  if (message.readUInt16BE(4) !== 1 || query.readUInt16BE(4) !== 1) return false;
+  try {
+    const end = skipName(query, headerBytes) + 4;
+    const [ours, theirs] = [query, message].map((m) => m.toString('latin1', headerBytes, end).toLowerCase());
+    return end <= query.length && ours === theirs;
+  } catch (err) {
+    if (!(err instanceof RangeError)) throw err;
+    return false;
+  }
 }
 
 /** A response to what could not even be decoded, but has a header. */

@@ -42,6 +42,18 @@ export function readName(message: Buffer, offset: number): ReadName {
   }
 }
 
+/** Where what follows a name begins, without reading what it points at. Throws RangeError when it is malformed. */
+export function skipName(message: Buffer, offset: number): number {
+  for (let at = offset; ; ) {
+    const length = message.readUInt8(at);
+    if (length >= 0xc0) return at + 2;
+    if (length > maxLabelBytes) throw new RangeError('a bad label in a name');
+    if (length === 0) return at + 1;
+    at += length + 1;
+    if (at - offset > maxNameBytes) throw new RangeError('a name is too long');
+  }
+}
+
 /** The labels of a name. */
 export function splitName(name: string): string[] {
   if (name === '') return [];

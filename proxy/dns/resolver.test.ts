@@ -53,6 +53,10 @@ const resolver = new Resolver({
       const { questions, id } = decode(message);
       const { name, type } = questions![0]!;
       forwarded.push(`${name} ${type}`);
+      if (name === 'huge.example.org') {
+        const answers = Array.from({ length: 100 }, () => ({ name, type: 'A' as const, ttl: 60, data: '192.0.2.1' }));
+        return encode({ type: 'response', id: id!, questions: questions!, answers });
+      }
       if (name === 'big.example.org') {
         const addresses = transport === 'udp' ? ['192.0.2.1'] : ['192.0.2.1', '192.0.2.2'];
         return encode({
@@ -227,4 +231,12 @@ describe('what is not served', () => {
     assert.equal(await resolver.respond(response, 'udp'), undefined);
     assert.equal(await resolver.respond(Buffer.alloc(11), 'udp'), undefined);
   });
+});
+
+test('an answer of others that is longer than the client takes is to be asked for over TCP', async () => {
+  const questions = [{ type: 'A' as const, name: 'huge.example.org' }];
+  const short = await ask({ questions });
+  assert.deepEqual([short.flag_tc, short.answers, short.questions?.[0]?.name], [true, [], 'huge.example.org']);
+  const long = await ask({ questions }, 'tcp');
+  assert.deepEqual([long.flag_tc, long.answers?.length], [false, 100]);
 });

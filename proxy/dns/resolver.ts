@@ -13,6 +13,7 @@ import {
   encodeFormatError,
   encodeQuery,
   encodeResponse,
+  encodeTruncated,
   headerBytes,
   isResponse,
   isTruncated,
@@ -78,7 +79,10 @@ export class Resolver {
       const records = zone.reverse(address);
       if (records || isClusterAddress(address)) return this.#answer(query, records, reverseDomain);
     }
-    return (await forwarder.forward(message, transport)) ?? failure(rcodes.serverFailure);
+    const answer = await forwarder.forward(message, transport);
+    if (!answer) return failure(rcodes.serverFailure);
+    // Other servers may not care how much the client takes.
+    return transport === 'udp' && answer.length > udpLimitOf(query) ? encodeTruncated(query) : answer;
   }
 
   async #resolveInZone(query: Query, name: string): Promise<Response> {

@@ -23,6 +23,8 @@ const message = (id: number, size = 20) => {
   const bytes = Buffer.alloc(size, 7);
   bytes.writeUInt16BE(id, 0);
   bytes[2] = 0;
+  // One question, for the address of `a`; what follows is padding.
+  bytes.set([0, 1, 0, 0, 0, 0, 0, 0, 1, 97, 0, 0, 1, 0, 1].slice(0, size - 4), 4);
   return bytes;
 };
 
@@ -188,4 +190,105 @@ test('a client that does not read its answers gets no more of them', async () =>
   }
   client.destroy();
   assert.ok(answered < 1_000, `${answered} answers are held for it`);
+});
+
+describe('what one client may take', () => {
+  test('bytes one by one keep no connection open', async () => {
+    const clock = new FakeClock();
+    const server = new DnsServer({
+      address: '127.0.0.1',
+      port: 0,
+      respond: async (q) => echo(q),
+      clock,
+      log: silentLogger,
+    });
+    await server.start();
+    const client = connect(server.port, '127.0.0.1');
+    const closed = once(client, 'close');
+    client.on('error', () => undefined);
+    client.resume();
+    const bytes = frame(message(1));
+    for (let i = 0; i < 3; i++) {
+      client.write(bytes.subarray(i, i + 1));
+      await realClock.sleep(20);
+      await clock.advance(4_000);
+    }
+    await closed;
+    await server.stop();
+  });
+
+  test('its connections are bounded', async () => {
+    await using server = await startServer(async (query) => echo(query));
+    const clients = Array.from({ length: 70 }, () => connect(server.port, '127.0.0.1'));
+    const ends = clients.map((c) => new Promise((resolve) => c.on('error', resolve).on('close', resolve).resume()));
+    await Promise.race(ends);
+    // Another client, by its address, is served.
+    const other = connect({ port: server.port, host: '127.0.0.1', localAddress: '127.0.0.3' });
+    other.write(frame(message(9)));
+    const [answer] = await once(other, 'data');
+    assert.deepEqual(answer, frame(echo(message(9))));
+    for (const c of [...clients, other]) c.destroy();
+    await Promise.all(ends);
+  });
+
+  test('queries that wait for other servers are bounded', async () => {
+    let asked = 0;
+    const waiting: (() => void)[] = [];
+    await using server = await startServer(async (query) => {
+      asked++;
+      if (query.readUInt16BE(0) !== 9) await new Promise<void>((resolve) => waiting.push(resolve));
+      return echo(query);
+    });
+    const client = createSocket('udp4');
+    for (let i = 0; i < 200; i++) client.send(message(1), server.port, '127.0.0.1');
+    const other = createSocket('udp4').bind(0, '127.0.0.3');
+    const answered = once(other, 'message');
+    for (let i = 0; i < 3; i++) other.send(message(9), server.port, '127.0.0.1');
+    await answered;
+    assert.ok(asked <= 128 + 3, `${asked} queries`);
+    for (const go of waiting) go();
+    client.close();
+    other.close();
+  });
+});
+
+test('many queries of one connection leave room for others', async () => {
+  let isAsking = true;
+  let turns = 0;
+  const count = () => {
+    turns++;
+    if (isAsking) setImmediate(count);
+  };
+  await using server = await startServer(async (query) => echo(query));
+  const client = connect(server.port, '127.0.0.1');
+  client.write(Buffer.concat(Array.from({ length: 500 }, () => frame(message(1)))));
+  count();
+  const reader = new FrameReader();
+  let answers = 0;
+  for await (const chunk of client) {
+    answers += reader.push(chunk as Buffer).length;
+    if (answers === 500) break;
+  }
+  isAsking = false;
+  assert.ok(turns >= 400, `${turns} turns`);
+});
+
+test('an answer to another question is not taken', async () => {
+  const liar = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(liar, 'listening');
+  liar.on('message', (query, client) => {
+    const wrong = echo(query);
+    wrong[13] = 98;
+    liar.send(wrong, client.port, () => liar.send(echo(query), client.port));
+  });
+  assert.deepEqual(await upstreamTo(liar.address().port).forward(message(6), 'udp'), echo(message(6)));
+  liar.close();
+});
+
+test('a frame in single bytes is put together once', () => {
+  const reader = new FrameReader();
+  const bytes = Buffer.concat([frame(message(1, 60_000)), frame(message(2))]);
+  const found: Buffer[] = [];
+  for (const byte of bytes) found.push(...reader.push(Buffer.from([byte])));
+  assert.deepEqual(found, [message(1, 60_000), message(2)]);
 });

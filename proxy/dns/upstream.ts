@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { connect, isIP, isIPv6 } from 'node:net';
 import type { Clock } from '../../machinery/clock.ts';
 import type { Random } from '../../machinery/random.ts';
-import { isResponse } from './message.ts';
+import { hasQuestionOf, headerBytes, isResponse } from './message.ts';
 import type { Forwarder, Transport } from './resolver.ts';
 import { FrameReader, frame } from './tcp-frame.ts';
 
@@ -68,7 +68,10 @@ export class Upstream implements Forwarder {
     const query = Buffer.from(message);
     query.writeUInt16BE(Math.floor(this.#options.random.next() * 65_536), 0);
     const isAnswer = (answer: Buffer) =>
-      answer.length >= 12 && isResponse(answer) && answer.readUInt16BE(0) === query.readUInt16BE(0);
+      answer.length >= headerBytes &&
+      isResponse(answer) &&
+      answer.readUInt16BE(0) === query.readUInt16BE(0) &&
+      hasQuestionOf(answer, query);
     const { clock, port = 53 } = this.#options;
     const exchange = transport === 'udp' ? askUdp : askTcp;
     return new Promise((resolve) => {

@@ -48,7 +48,7 @@ export function openRegistry(ref: ImageReference, { auth, baseUrl, progress }: R
   const host = hostOf(ref.domain);
   let base = baseUrl ?? `https://${host}`;
   let authorization: string | undefined;
-  const send = async (path: string, { method = 'GET', headers: wanted, signal }: RegistryRequest) => {
+  const send = async (path: string, { method = 'GET', headers: wanted, signal }: RegistryRequest): Promise<Answer> => {
     const headers = { 'user-agent': 'k8ts', ...wanted, ...(authorization ? { authorization } : {}) };
     const url = () => `${base}/v2/${ref.path}/${path}`;
     // A redirect to another host (where blobs often lie) drops the authorization: fetch does that by itself.
@@ -58,7 +58,7 @@ export function openRegistry(ref: ImageReference, { auth, baseUrl, progress }: R
     } catch (err) {
       if (isTlsMismatch(err) && isLoopback(host) && base.startsWith('https:')) {
         base = base.replace('https:', 'http:');
-        return await once();
+        return send(path, { method, signal, ...(wanted ? { headers: wanted } : {}) });
       }
       signal.throwIfAborted();
       throw new RegistryError(0, describeFetchError(method, url(), err), { cause: err });
