@@ -61,6 +61,7 @@ export interface NodeLayout {
 
 /** Paths as processes inside a node see them. */
 export const insideNode = {
+  runDir: '/run/k8ts',
   credentialsDir: '/var/lib/k8ts',
   kubeletDir: '/var/lib/kubelet',
   podLogDir: '/var/log/pods',
@@ -86,8 +87,11 @@ export interface Layout {
   specFile: string;
   planFile: string;
   processesFile: string;
+  /** Where the supervisor answers that it is alive. */
+  supervisorSocket: string;
   cgroup: string;
   controlPlaneCgroup: string;
+  supervisorCgroup: string;
   bridge: string;
   nftTable: string;
   nodeSubnet: string;
@@ -137,8 +141,10 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
     specFile: specFileOf(name, roots),
     planFile: join(runDir, 'plan.json'),
     processesFile: join(runDir, 'processes.json'),
+    supervisorSocket: join(runDir, 'supervisor.live'),
     cgroup: `k8ts/${name}`,
     controlPlaneCgroup: `k8ts/${name}/control-plane`,
+    supervisorCgroup: `k8ts/${name}/supervisor`,
     bridge: bridgeName(slot),
     nftTable: `k8ts-${name}`,
     nodeSubnet: subnets.nodes,

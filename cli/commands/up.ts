@@ -6,7 +6,6 @@ import { loadCluster, registerCluster } from '../cluster-store.ts';
 import { commandName, isCheckout } from '../command-name.ts';
 import { makeGroup, readCgroups } from '../host/cgroups.ts';
 import { withLock } from '../host/lock.ts';
-import { findByCommand } from '../host/processes.ts';
 import { kubeconfigPath } from '../kubeconfig.ts';
 import { type ClusterSpec, defaultRoots, type Layout, layoutOf } from '../layout.ts';
 import { createSandboxDriver } from '../nodes/sandbox.ts';
@@ -15,14 +14,16 @@ import { keepOnlyUnits, type UpContext } from '../steps/context.ts';
 import { apiserverStep, controllersStep } from '../steps/control-plane.ts';
 import { credentialsStep } from '../steps/credentials.ts';
 import { etcdStep } from '../steps/etcd.ts';
+import { endHungUnits } from '../steps/hung-units.ts';
 import { networkStep } from '../steps/network.ts';
 import { dnsStep, nodeReadyStep } from '../steps/node-agents.ts';
 import { nodesStep } from '../steps/nodes.ts';
 import { requireDiskSpace, requireFreePorts, requirePrograms, requireRoot } from '../steps/prerequisites.ts';
 import { runSteps } from '../steps/run-steps.ts';
 import { userAccessStep } from '../steps/user-access.ts';
-import { endOutdatedSupervisor, findSupervisor } from '../supervisor/control.ts';
-import { commandOf, readPlan, type UnitPlan } from '../supervisor/plan.ts';
+import { endUnfitSupervisor, ensureSupervisor, findSupervisor } from '../supervisor/control.ts';
+import { readLimits } from '../supervisor/liveness.ts';
+import { findUnit, readPlan, type UnitPlan, writePlan } from '../supervisor/plan.ts';
 import { teardown } from '../teardown.ts';
 import { controlPlaneUnits, nodeUnits, type Program } from '../units.ts';
 import { messageOf, UserError } from '../user-error.ts';
@@ -74,7 +75,11 @@ async function upLocked(options: UpOptions, program: Program): Promise<void> {
     if (!before.running) await requireFreePorts(layout);
     requireDiskSpace(layout);
     makeGroup(context.trees, layout.controlPlaneCgroup);
-    await endOutdatedSupervisor(layout, program);
+    const patienceMs = Math.min(readLimits(process.env).timeoutMs, options.wait);
+    await endUnfitSupervisor(context, patienceMs);
+    await endHungUnits(context, { patienceMs, say: progress.say });
+    writePlan(layout.planFile, context.plan);
+    await ensureSupervisor(context);
     await runSteps(steps, context, { progress, signal: interrupt.signal });
     keepOnlyUnits(
       context,
@@ -131,7 +136,8 @@ function makeContext(layout: Layout, options: UpOptions, program: Program): UpCo
     trees,
     driver: createSandboxDriver(trees, programPaths),
     clock: realClock,
-    plan: readPlan(layout.planFile) ?? { units: [] },
+    // Earlier builds knew less of their units, which are found again without it.
+    plan: { units: (readPlan(layout.planFile)?.units ?? []).filter((unit) => unit.joins !== undefined) },
     kubeconfigFile: kubeconfigPath(options.kubeconfig, process.env),
     waitMs: options.wait,
   };
@@ -143,10 +149,7 @@ function allUnits(context: UpContext): UnitPlan[] {
 
 /** The pids of what runs of a cluster, its supervisor included. */
 function runningUnits(context: UpContext): number[] {
-  const refs = [
-    findSupervisor(context.layout, context.program),
-    ...allUnits(context).map((unit) => findByCommand(commandOf(unit))),
-  ];
+  const refs = [findSupervisor(context), ...allUnits(context).map(findUnit)];
   return refs.flatMap((ref) => (ref ? [ref.pid] : []));
 }
 

@@ -61,7 +61,7 @@ export const dnsStep: Step<UpContext> = {
     startNodeUnit(context, 'proxy');
     const unit = `${context.layout.nodes[0]!.unitPrefix}proxy`;
     await Promise.all([
-      createDnsService(context.layout, signal),
+      createDnsService(context.layout, AbortSignal.any([signal, AbortSignal.timeout(context.waitMs)])),
       waitForUnit(context, { unit, signal, probe: () => probeDns(context.layout) }),
     ]);
     return context.layout.clusterDns;
