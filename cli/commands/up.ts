@@ -4,9 +4,10 @@ import { dirname, resolve } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { loadCluster, registerCluster } from '../cluster-store.ts';
 import { commandName, isCheckout } from '../command-name.ts';
+import { readCaller } from '../host/caller.ts';
 import { makeGroup, readCgroups } from '../host/cgroups.ts';
 import { withLock } from '../host/lock.ts';
-import { kubeconfigPath } from '../kubeconfig.ts';
+import { kubeconfigFiles } from '../kubeconfig.ts';
 import { type ClusterSpec, defaultRoots, type Layout, layoutOf } from '../layout.ts';
 import { createSandboxDriver } from '../nodes/sandbox.ts';
 import { createProgress } from '../progress.ts';
@@ -138,7 +139,7 @@ function makeContext(layout: Layout, options: UpOptions, program: Program): UpCo
     clock: realClock,
     // Earlier builds knew less of their units, which are found again without it.
     plan: { units: (readPlan(layout.planFile)?.units ?? []).filter((unit) => unit.joins !== undefined) },
-    kubeconfigFile: kubeconfigPath(options.kubeconfig, process.env),
+    kubeconfigFiles: kubeconfigFiles(options.kubeconfig, process.env, readCaller(process.env, process.getuid?.())),
     waitMs: options.wait,
   };
 }

@@ -3,6 +3,7 @@ import { closeSync, existsSync, fstatSync, openSync, readSync, statfsSync, watch
 import type { Clock } from '../../machinery/clock.ts';
 import type { CgroupTrees } from '../host/cgroups.ts';
 import { isAlive, isStopped } from '../host/processes.ts';
+import type { KubeconfigFile } from '../kubeconfig.ts';
 import { type Layout, unitFiles } from '../layout.ts';
 import type { NodeDriver } from '../nodes/driver.ts';
 import { type Plan, readUnitState, type UnitPlan, writePlan } from '../supervisor/plan.ts';
@@ -17,7 +18,7 @@ export interface UpContext {
   clock: Clock;
   /** What should run; grows as steps add to it. Holds what already ran when `up` began. */
   plan: Plan;
-  kubeconfigFile: string;
+  kubeconfigFiles: KubeconfigFile[];
   /** How long a step may wait for a component. */
   waitMs: number;
 }

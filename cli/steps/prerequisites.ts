@@ -10,7 +10,7 @@ import { errnoOf, UserError } from '../user-error.ts';
 export function requireRoot(uid: number | undefined): void {
   if (uid === 0) return;
   throw new UserError('this needs root: namespaces, mounts and network links are made here', {
-    hint: `Run it as root, for instance: sudo -E ${commandName} up`,
+    hint: `Run it as root, for instance: sudo ${commandName} up`,
   });
 }
 
