@@ -65,6 +65,18 @@ function buildProgram(program: Program): Command {
     .addOption(nameOption())
     .addOption(new Option('-o, --output <format>', 'output format').choices(['json']))
     .action(async (options) => (await import('./commands/status.ts')).status(options, program));
+  const installing = () => import('./commands/install.ts');
+  root
+    .command('install')
+    .description('have systemd bring a cluster up at boot')
+    .addOption(nameOption())
+    .addOption(kubeconfigOption())
+    .action(async (options) => (await installing()).install(options, program));
+  root
+    .command('uninstall')
+    .description('take a cluster out of systemd; it stays as it is')
+    .addOption(nameOption())
+    .action(async (options) => (await installing()).uninstall(options));
   root
     .command('test')
     .description('run every test that gates a change')

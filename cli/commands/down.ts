@@ -4,6 +4,7 @@ import { loadCluster, unregisterCluster } from '../cluster-store.ts';
 import { readCaller } from '../host/caller.ts';
 import { readCgroups } from '../host/cgroups.ts';
 import { withLock } from '../host/lock.ts';
+import { removeService, serviceName, tellService } from '../host/service.ts';
 import { kubeconfigFiles, removeFromFiles } from '../kubeconfig.ts';
 import { contextNameOf, defaultRoots } from '../layout.ts';
 import { createSandboxDriver } from '../nodes/sandbox.ts';
@@ -18,8 +19,11 @@ export interface DownOptions {
 }
 
 export async function down(options: DownOptions, program: Program): Promise<void> {
-  requireRoot(process.getuid?.());
+  requireRoot(process.getuid?.(), 'down');
   const { name } = options;
+  const keepData = options.keepData === true;
+  // Else the next boot would make a new cluster of this name.
+  if (!keepData && (await removeService(name))) process.stdout.write(`${serviceName(name)} is removed\n`);
   await withLock(`cluster ${name}`, 30_000, async () => {
     const startedMs = realClock.monotonicMs();
     const layout = loadCluster(name, defaultRoots);
@@ -29,7 +33,6 @@ export async function down(options: DownOptions, program: Program): Promise<void
       return;
     }
     const trees = readCgroups();
-    const keepData = options.keepData === true;
     await teardown({ layout, program, trees, driver: createSandboxDriver(trees, []) }, { keepData });
     const files = kubeconfigFiles(options.kubeconfig, process.env, readCaller(process.env, process.getuid?.()));
     removeFromFiles(files, contextNameOf(name));
@@ -37,4 +40,6 @@ export async function down(options: DownOptions, program: Program): Promise<void
     const kept = keepData ? `; its data is kept in ${layout.stateDir}` : '';
     process.stdout.write(`Cluster ${name} is removed${kept} (${seconds} s)\n`);
   });
+  if (await tellService(name, 'stop', process.env))
+    process.stdout.write(`${serviceName(name)} is stopped; it starts the cluster again at the next boot\n`);
 }

@@ -7,6 +7,7 @@ import { commandName, isCheckout } from '../command-name.ts';
 import { readCaller } from '../host/caller.ts';
 import { makeGroup, readCgroups } from '../host/cgroups.ts';
 import { withLock } from '../host/lock.ts';
+import { isRunByService, tellService } from '../host/service.ts';
 import { kubeconfigFiles } from '../kubeconfig.ts';
 import { type ClusterSpec, defaultRoots, type Layout, layoutOf } from '../layout.ts';
 import { createSandboxDriver } from '../nodes/sandbox.ts';
@@ -56,7 +57,9 @@ const steps = [
 export async function up(options: UpOptions, program: Program): Promise<void> {
   requireRoot(process.getuid?.());
   requirePrograms(process.env.PATH ?? '');
+  readLimits(process.env); // refused before anything is made
   await withLock(`cluster ${options.name}`, 100, () => upLocked(options, program));
+  await tellService(options.name, 'start', process.env);
 }
 
 async function upLocked(options: UpOptions, program: Program): Promise<void> {
@@ -140,6 +143,7 @@ function makeContext(layout: Layout, options: UpOptions, program: Program): UpCo
     // Earlier builds knew less of their units, which are found again without it.
     plan: { units: (readPlan(layout.planFile)?.units ?? []).filter((unit) => unit.joins !== undefined) },
     kubeconfigFiles: kubeconfigFiles(options.kubeconfig, process.env, readCaller(process.env, process.getuid?.())),
+    isService: isRunByService(process.env),
     waitMs: options.wait,
   };
 }

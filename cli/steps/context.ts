@@ -19,6 +19,8 @@ export interface UpContext {
   /** What should run; grows as steps add to it. Holds what already ran when `up` began. */
   plan: Plan;
   kubeconfigFiles: KubeconfigFile[];
+  /** Nobody waits for it: the user's folder may not even be mounted yet. */
+  isService: boolean;
   /** How long a step may wait for a component. */
   waitMs: number;
 }

@@ -105,6 +105,6 @@ const passedOn =
   /^(PATH|LANG|LC_.*|TZ|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|K8TS_LIVENESS)$/;
 
 /** What components get of the user's environment: enough to find programs and reach registries, nothing else. */
-function componentEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function componentEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { HOME: '/root', ...Object.fromEntries(Object.entries(env).filter(([name]) => passedOn.test(name))) };
 }
