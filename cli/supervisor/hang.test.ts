@@ -68,9 +68,11 @@ setTimeout(function lateWork() { writeSync(1, 'ready'); countForEver(); }, 1);`;
     assert.match(await end(unit), /is killed; it is stopped\n$/);
   });
 
-  test('is killed although its log cannot be written', async () => {
-    const unit = await start(undefined, ['sh', '-c', 'echo ready; exec sleep 60']);
-    unit.logFile = join(dir, 'not/there.log');
-    assert.equal(await end(unit), '');
-  });
+  for (const stackBy of [undefined, 'inspector'] as const) {
+    test(`is killed although its log cannot be written, stack by ${stackBy}`, async () => {
+      const unit = await start(stackBy, ['sh', '-c', 'echo ready; exec sleep 60']);
+      unit.logFile = join(dir, 'not/there.log');
+      assert.equal(await end(unit), '');
+    });
+  }
 });

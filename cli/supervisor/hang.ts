@@ -16,7 +16,8 @@ export async function endHung(unit: UnitPlan, ref: ProcessRef, { program, reason
   note(unit, `${unit.name} ${reason} and is killed; ${describeState(ref)}`);
   if (!isStopped(ref)) {
     if (unit.stackBy === 'quit') signalProcess(ref, 'SIGQUIT'); // it writes its stacks, and ends
-    if (unit.stackBy === 'inspector') await writeStack(unit, ref, program);
+    // Whatever is in the way of that is not in the way of the cure.
+    if (unit.stackBy === 'inspector') await writeStack(unit, ref, program).catch(() => undefined);
     if (unit.stackBy === 'quit' && (await waitForExit(ref, stackTimeoutMs))) return;
   }
   signalProcess(ref, 'SIGKILL');
