@@ -60,6 +60,18 @@ describe('supervision', { skip: needsRoot }, () => {
     for (const name of acknowledged) assert.ok(there.includes(`configmap/${name}`), name);
   });
 
+  test('a process whose event loop hangs is started again, and its log says where it hung', async () => {
+    using cluster = testCluster('loop');
+    assert.equal(bringUp(cluster).code, 0);
+    const pid = cluster.pidOf('scheduler');
+    const logFile = `/var/lib/k8ts/${cluster.name}/logs/scheduler.log`;
+    await hangEventLoop(pid, logFile);
+    await wellAgain(cluster, 'scheduler', pid);
+    const log = readFileSync(logFile, 'utf8');
+    assert.match(log, /scheduler does not answer \(3 checks in a row failed\) and is killed/);
+    assert.match(log, /it hangs at\n +at hangForTest \(/);
+  });
+
   test('a kubelet that was stopped for a moment and is killed later starts again', async () => {
     using cluster = testCluster('pause');
     assert.equal(cluster.run('up').code, 0);
@@ -130,6 +142,27 @@ describe('supervision', { skip: needsRoot }, () => {
     for (const ref of lookAlikes.refs) assert.ok(isAlive(ref), 'killed');
   });
 });
+
+/** Lets a component run into a loop that does not end, by its own inspector, which is closed again. */
+async function hangEventLoop(pid: number, logFile: string): Promise<void> {
+  process.kill(pid, 'SIGUSR1');
+  const url = await eventually(
+    'its inspector listens',
+    () => /Debugger listening on (ws:\S+)/.exec(readFileSync(logFile, 'utf8'))?.[1],
+  );
+  const code = `setTimeout(function hangForTest() {
+    process.getBuiltinModule('inspector').close();
+    for (let i = 0; ; i++) globalThis.i = i;
+  }, 100)`;
+  const socket = new WebSocket(url);
+  await new Promise((resolve, reject) => {
+    socket.onerror = reject;
+    socket.onopen = () =>
+      socket.send(JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression: code } }));
+    socket.onmessage = resolve;
+  });
+  socket.close();
+}
 
 const groupOf = (pid: number) => readFileSync(`/proc/${pid}/cgroup`, 'utf8');
 const groupsOf = (name: string) => new RegExp(`:/k8ts/${name}/(supervisor|control-plane)$`, 'm');
