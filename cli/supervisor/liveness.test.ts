@@ -83,15 +83,17 @@ describe('a watch', () => {
     { checks: 'aaffffff', hungAfter: 5 },
     { checks: 'ffffaffa', hungAfter: undefined },
     { checks: 'ffffff', hungAfter: 5 },
+    { checks: 'ffffff', hungAfter: 3, ranBeforeMs: 6_000 },
   ];
-  for (const { checks, hungAfter } of cases) {
-    test(`${checks}: ${hungAfter === undefined ? 'well' : `hung after ${hungAfter}`}`, async () => {
+  for (const { checks, hungAfter, ranBeforeMs = 0 } of cases) {
+    test(`${checks} of a process that has run for ${ranBeforeMs} ms: ${hungAfter === undefined ? 'well' : `hung after ${hungAfter}`}`, async () => {
       const clock = new FakeClock();
       let asked = 0;
       const hung: number[] = [];
       const watch = new LivenessWatch({
         clock,
         limits,
+        startedMs: clock.now() - ranBeforeMs,
         probe: async () => (checks[asked++] === 'f' ? bad : undefined),
         hung: () => hung.push(asked),
       });

@@ -84,6 +84,8 @@ export async function probeUnit(
 export interface LivenessWatchOptions {
   clock: Clock;
   limits: LivenessLimits;
+  /** When the process started, in milliseconds since the epoch: one that should have answered long ago gets no more time. */
+  startedMs: number;
   probe(): Promise<LivenessFailure | undefined>;
   /** Called once, when it counts as hung. */
   hung(reason: string): void;
@@ -94,12 +96,14 @@ export class LivenessWatch {
   readonly #options: LivenessWatchOptions;
   #timer: Timer | undefined;
   #stopped = false;
-  #answered = false;
+  #answered: boolean;
   #failures = 0;
 
   constructor(options: LivenessWatchOptions) {
+    const { clock, limits, startedMs } = options;
     this.#options = options;
-    this.#next(options.limits.periodMs);
+    this.#answered = clock.now() - startedMs > limits.periodMs * limits.startFailures;
+    this.#next(limits.periodMs);
   }
 
   stop(): void {

@@ -154,12 +154,14 @@ export class Unit {
   #running(ref: ProcessRef, revision: string | undefined): void {
     this.#ref = ref;
     writeFileAtomic(this.plan.pidFile, `${ref.pid}\n`, { durable: false });
-    const startedAt = new Date(startedAtMs(ref)).toISOString();
+    const startedMs = startedAtMs(ref);
+    const startedAt = new Date(startedMs).toISOString();
     this.#set({ state: 'running', pid: ref.pid, startTicks: ref.startTicks, startedAt, revision });
     this.#liveness?.stop();
     this.#liveness = new LivenessWatch({
       clock: this.#host.clock,
       limits: this.#host.limits,
+      startedMs,
       probe: () => this.#probe(ref),
       hung: (reason) => void this.#endHung(ref, reason),
     });
