@@ -88,6 +88,9 @@ test('a process that a signal has stopped is alive, and seen to be stopped', asy
     child.kill('SIGSTOP');
     while (!isStopped(ref)) await new Promise(setImmediate);
     assert.ok(isAlive(ref));
+    const ended = once(child, 'exit');
+    await endProcess(ref, 1e9);
+    assert.deepEqual(await ended, [null, 'SIGKILL'], 'it is not asked to end and waited for');
   } finally {
     child.kill('SIGKILL');
   }

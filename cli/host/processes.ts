@@ -129,10 +129,10 @@ export async function waitForExit(ref: ProcessRef, timeoutMs: number): Promise<b
   return true;
 }
 
-/** SIGTERM, and SIGKILL when the process has not ended after `graceMs`. */
+/** SIGTERM, and SIGKILL when the process has not ended after `graceMs`, or is stopped and would never hear of it. */
 export async function endProcess(ref: ProcessRef, graceMs: number): Promise<void> {
   signalProcess(ref, 'SIGTERM');
-  if (await waitForExit(ref, graceMs)) return;
+  if (!isStopped(ref) && (await waitForExit(ref, graceMs))) return;
   signalProcess(ref, 'SIGKILL');
   await waitForExit(ref, 5_000);
 }
