@@ -48,7 +48,9 @@ export function createOpenApi(kinds: KindTable) {
     const accept = one(request.headers.accept) ?? '*/*';
     const takesJson = accept.includes('json') || accept.includes('*/*');
     if (path === '/openapi/v2') {
-      if (accept.includes(v2Protobuf)) return answer(v2(true), v2Protobuf, request);
+      // What clients ask for with an @ is no media type; upstream answers with a dot in its place.
+      if (accept.includes(v2Protobuf) || accept.includes(v2Protobuf.replace('@', '.')))
+        return answer(v2(true), v2Protobuf.replace('@', '.'), request);
       if (!takesJson) throw notAcceptableError('only application/json and the openapi v2 protobuf form are served');
       return answer(v2(false), 'application/json', request);
     }

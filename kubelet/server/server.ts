@@ -38,9 +38,13 @@ export interface KubeletServer {
   close(): Promise<void>;
 }
 
+// As Go's servers take: the command of an exec stands in the path.
+const maxHeaderBytes = 1024 * 1024;
+
 export async function startServer(deps: ServerDeps): Promise<KubeletServer> {
   const { cert, key, clientCa } = deps.tls;
-  const server = createServer({ cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false });
+  const tls = { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false };
+  const server = createServer({ ...tls, maxHeaderSize: maxHeaderBytes });
   const sockets = new Set<Duplex>();
   server.on('secureConnection', (socket) => {
     sockets.add(socket);
