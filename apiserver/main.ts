@@ -8,7 +8,7 @@ import { parseRange } from './admission/address-range.ts';
 import { admissionPlugins } from './admission/index.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
-import { createRbacAuthorizer } from './authz/rbac.ts';
+import { createAuthorizer } from './authz/index.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { serveFront } from './http/front.ts';
@@ -17,7 +17,7 @@ import { createKubeletAccess } from './kubelet-access.ts';
 import { createOpenApi } from './openapi/serve.ts';
 import { createPathHandler } from './paths.ts';
 import { KindTable } from './registry/kind-table.ts';
-import { createRequestMetrics } from './request-metrics.ts';
+import { countUnreadable, createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
 import { startCompactor } from './storage/compactor.ts';
@@ -106,7 +106,7 @@ function createContext(
   const serviceClusterIpRange = options['service-cluster-ip-range'];
   const serviceNodePortRange = parsePortRange(options['service-node-port-range']);
   const issuer = options['service-account-issuer'];
-  const authorizer = createRbacAuthorizer(store, kinds);
+  const authorizer = createAuthorizer(store, kinds);
   return {
     store,
     kinds,
@@ -151,7 +151,11 @@ async function start(options: Options, component: ComponentContext) {
   const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(etcdTls ? { tls: etcdTls } : {}) }, () =>
     clock.now(),
   );
-  const cache = new WatchCache(etcd, builtInKinds.filter((k) => k.stored).map(keyPrefixOf), { clock, log });
+  const cache = new WatchCache(etcd, builtInKinds.filter((k) => k.stored).map(keyPrefixOf), {
+    clock,
+    log,
+    onUnreadable: countUnreadable(metrics),
+  });
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
   const range = parseRange(options['service-cluster-ip-range']);
   let notReady: string | null = 'etcd has not been read yet';

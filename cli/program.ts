@@ -53,6 +53,7 @@ function buildProgram(program: Program): Command {
   const root = new Command('k8ts')
     .description('Kubernetes, small: local clusters with real containers, in one command')
     .showHelpAfterError('(add --help for the flags)')
+    .enablePositionalOptions()
     .exitOverride();
   const up = async (options: object) => (await import('./commands/up.ts')).up(options as never, program);
   const down = async (options: object) => (await import('./commands/down.ts')).down(options as never, program);
@@ -77,6 +78,14 @@ function buildProgram(program: Program): Command {
   addGet(root, () => import('./commands/get.ts'));
   const load = root.command('load').description('load images into the nodes of a cluster');
   load
+    .command('docker-image')
+    .description('load images of the local docker or podman')
+    .argument('<image...>', 'images')
+    .addOption(nameOption())
+    .action(async (images, options) =>
+      (await import('./commands/load-docker-image.ts')).loadDockerImage(images, options),
+    );
+  load
     .command('image-archive')
     .description('load the images of an OCI or docker archive')
     .argument('<file...>', 'archives')
@@ -84,6 +93,17 @@ function buildProgram(program: Program): Command {
     .action(async (files, options) =>
       (await import('./commands/load-image-archive.ts')).loadImageArchive(files, options),
     );
+  root
+    .command('kubectl')
+    .description('run the newest kubectl on PATH against a cluster')
+    .usage('[--name <name>] [argument...]')
+    .argument('[argument...]', 'what kubectl is to do')
+    // kubectl's own -n is the namespace.
+    .addOption(new Option('--name <name>', 'cluster name').argParser(clusterName).default(defaultClusterName))
+    .allowUnknownOption()
+    .passThroughOptions()
+    .helpOption(false)
+    .action(async (args, options) => (await import('./commands/kubectl.ts')).kubectl(args, options));
   addExport(root, () => import('./commands/export.ts'));
   root
     .command('version')

@@ -1,7 +1,8 @@
 // One object as the caches hold it: the parsed value, and its serialised bytes per served version, made once and shared by every GET,
 // LIST and watch event. In etcd an object is JSON in its storage version, without its resourceVersion (that is the mod revision).
-
-import { writeJson } from '../../machinery/json.ts';
+import { internalError } from '../../machinery/errors.ts';
+import { goJson } from '../../machinery/go-json.ts';
+import { isObject } from '../../machinery/json.ts';
 import { readJson } from '../../machinery/json-reader.ts';
 import type { Kind, ServedVersion } from '../../machinery/kind.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
@@ -30,7 +31,7 @@ export class StoredObject {
     this.#bytes ??= new Map();
     let bytes = this.#bytes.get(version);
     if (!bytes) {
-      bytes = Buffer.from(writeJson(this.as(kind, version)));
+      bytes = Buffer.from(goJson(this.as(kind, version)));
       this.#bytes.set(version, bytes);
     }
     return bytes;
@@ -49,18 +50,24 @@ export function toVersion(object: KubeObject, kind: Kind, version: ServedVersion
 export function encodeStored(object: KubeObject, kind: Kind): Buffer {
   const { kind: _k, apiVersion: _a, metadata, ...rest } = object;
   const { resourceVersion: _r, ...meta } = metadata;
-  return Buffer.from(writeJson({ kind: kind.kind, apiVersion: kind.apiVersion, metadata: meta, ...rest }));
+  return Buffer.from(goJson({ kind: kind.kind, apiVersion: kind.apiVersion, metadata: meta, ...rest }));
 }
 
 const longNumber = /\d{16}/;
 
-/** Reads what was written. */
+/** Reads what was written. What is no object of ours is an error for whoever wants that object, and for nobody else. */
 export function decodeStored(key: string, value: Buffer, revision: number): StoredObject {
-  const text = value.toString();
-  // Only text with that many digits can hold an integer that JSON.parse would round.
-  const object = (longNumber.test(text) ? readJson(text).value : JSON.parse(text)) as KubeObject;
-  object.metadata.resourceVersion = String(revision);
-  return new StoredObject(key, object, revision);
+  try {
+    const text = value.toString();
+    // Only text with that many digits can hold an integer that JSON.parse would round.
+    const object = (longNumber.test(text) ? readJson(text).value : JSON.parse(text)) as KubeObject;
+    if (!isObject(object) || !isObject(object.metadata)) throw new TypeError('it has no metadata');
+    object.metadata.resourceVersion = String(revision);
+    return new StoredObject(key, object, revision);
+  } catch (err) {
+    const why = `the object stored as ${key} cannot be decoded: ${err instanceof Error ? err.message : err}`;
+    throw internalError(`${why}; etcdctl del ${key} removes it`, err);
+  }
 }
 
 /** The same object at a later revision, for the event of its deletion. */

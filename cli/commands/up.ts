@@ -3,6 +3,7 @@
 import { dirname, resolve } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { loadCluster, registerCluster } from '../cluster-store.ts';
+import { commandName, isCheckout } from '../command-name.ts';
 import { makeGroup, readCgroups } from '../host/cgroups.ts';
 import { withLock } from '../host/lock.ts';
 import { findByCommand } from '../host/processes.ts';
@@ -115,7 +116,7 @@ function refuseChanges(known: Layout, options: UpOptions): void {
     if (wanted[key] === undefined || wanted[key] === known.spec[key]) continue;
     const flag = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     throw new UserError(`cluster ${known.name} exists with another --${flag}`, {
-      hint: `Remove it first (./k8ts down --name ${known.name}), or create one under another name.`,
+      hint: `Remove it first (${commandName} down --name ${known.name}), or create one under another name.`,
     });
   }
 }
@@ -161,7 +162,7 @@ async function rollBack(context: UpContext, stateWasThere: boolean, cause: unkno
       hint: [
         ...(cause instanceof UserError && cause.hint !== undefined ? [cause.hint] : []),
         `Removing what it had made failed as well: ${messageOf(err)}`,
-        `./k8ts down --name ${context.layout.name} removes it.`,
+        `${commandName} down --name ${context.layout.name} removes it.`,
       ].join('\n'),
       cause: new AggregateError([cause, err]),
     });
@@ -178,10 +179,14 @@ function printOutcome(context: UpContext, { unchanged, seconds }: { unchanged: b
     '',
     'What next:',
     '  kubectl get nodes',
-    `  ./k8ts load image-archive${name} $(npm run -s images)   # images of the examples: made here, pulled from nowhere`,
-    '  kubectl create -f examples/nginx-deployment.yaml',
-    `  ./k8ts status${name}`,
-    `  ./k8ts down${name}`,
+    ...(isCheckout
+      ? [
+          `  ${commandName} load image-archive${name} $(npm run -s images)   # images of the examples: made here, pulled from nowhere`,
+          '  kubectl create -f examples/nginx-deployment.yaml',
+        ]
+      : ['  kubectl create deployment nginx --image=nginx']),
+    `  ${commandName} status${name}`,
+    `  ${commandName} down${name}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
