@@ -1,5 +1,4 @@
 // JSON as Go's encoding/json writes it, where clients compare bytes.
-
 import { writeJson } from './json.ts';
 
 const escaped = /[<>&\u2028\u2029]/g;
