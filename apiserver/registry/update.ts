@@ -3,17 +3,19 @@
 // Upstream: the generic registry store's Update over storage's GuaranteedUpdate.
 
 import { conflictError, modifiedError, notFoundError } from '../../machinery/errors.ts';
+import { isFieldsV1 } from '../../machinery/field-set.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import { recordUpdate } from '../../machinery/managed-fields.ts';
-import type { KubeObject } from '../../machinery/metadata.ts';
+import type { KubeObject, ManagedFieldsEntry } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { AdmissionRequest } from '../admission/plugin.ts';
 import { EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject } from '../storage/stored-object.ts';
-import type { ApiContext, WriteOptions } from './context.ts';
+import { type ApiContext, breathe, type WriteOptions } from './context.ts';
 import { checkUpdate, prepareUpdate } from './prepare.ts';
+import { checkStorable } from './size.ts';
 
 export interface UpdateTarget {
   namespace: string;
@@ -83,6 +85,7 @@ async function tryUpdate(
     try {
       draft = target.produce(old);
       checkVersion(kind, draft, current);
+      if (options.isLarge) checkStorable(draft, kind.storage.schema);
       // A write that names no version is for whatever version is there, where the kind allows that.
       if (kind.allowUnconditionalUpdate || target.subresource !== '') {
         draft.metadata.resourceVersion = String(current.revision);
@@ -105,7 +108,9 @@ async function tryUpdate(
       onEnd: (fn) => ends.push(fn),
     };
     await context.admission.mutate(request);
+    if (options.isLarge) await breathe();
     finishDraft(context, kind, target, { draft, old, options });
+    if (options.isLarge) await breathe();
     await context.admission.validate(request);
     const result = await writeDraft(context, kind, { draft, current, fresh, dryRun: options.dryRun, reread });
     isStored = result.done && !options.dryRun;
@@ -136,9 +141,7 @@ function finishDraft(
   else prepareUpdate(kind, draft, old, { subresource: target.subresource, nowMs });
   if (target.check) target.check(draft, old);
   else checkUpdate(kind, draft, old, target.subresource);
-  const sent = draft.metadata.managedFields;
-  const reset = sent !== undefined && (sent.length === 0 || (sent.length === 1 && Object.keys(sent[0]!).length === 0));
-  const base = reset ? { ...old, metadata: { ...old.metadata, managedFields: [] } } : old;
+  const base = { ...old, metadata: { ...old.metadata, managedFields: managedFieldsBefore(draft, old, target) } };
   const record = {
     manager: options.fieldManager,
     apiVersion: options.apiVersion,
@@ -148,6 +151,18 @@ function finishDraft(
   const fields = recordUpdate(kind.storage.schema, base, draft, record);
   if (fields.length > 0) draft.metadata.managedFields = fields;
   else delete draft.metadata.managedFields;
+}
+
+/**
+ * The managedFields that a write goes on from: those that it sends, so that they can be mended by hand, or else the stored ones. One empty entry
+ * takes them away; an empty list does not, so that clients that do not know the field cannot.
+ */
+function managedFieldsBefore(draft: KubeObject, old: KubeObject, target: UpdateTarget): ManagedFieldsEntry[] {
+  const sent = draft.metadata.managedFields ?? [];
+  const stored = old.metadata.managedFields ?? [];
+  if (sent.length === 1 && Object.keys(sent[0]!).length === 0) return [];
+  const isReadable = sent.length > 0 && sent.every((entry) => isFieldsV1(entry.fieldsV1));
+  return target.subresource === '' && isReadable ? sent : stored;
 }
 
 function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject): void {
