@@ -18,6 +18,8 @@ export interface ClusterSpec {
 }
 
 export const defaultClusterName = 'k8ts';
+/** The control group of all clusters, below the root of every hierarchy. */
+export const clustersCgroup = 'k8ts';
 export const slotCount = 64;
 export const clusterDomain = 'cluster.local';
 /** Of the pods' range, each node has a part with so many bits; the controllers and every node's runtime go by it. */
@@ -88,6 +90,8 @@ export interface Layout {
   processesFile: string;
   cgroup: string;
   controlPlaneCgroup: string;
+  /** What clusters have changed at the root of the host's control groups; the last one undoes it. */
+  cgroupRootFile: string;
   bridge: string;
   nftTable: string;
   nodeSubnet: string;
@@ -137,8 +141,9 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
     specFile: specFileOf(name, roots),
     planFile: join(runDir, 'plan.json'),
     processesFile: join(runDir, 'processes.json'),
-    cgroup: `k8ts/${name}`,
-    controlPlaneCgroup: `k8ts/${name}/control-plane`,
+    cgroup: `${clustersCgroup}/${name}`,
+    controlPlaneCgroup: `${clustersCgroup}/${name}/control-plane`,
+    cgroupRootFile: join(roots.run, 'cgroup-root.json'),
     bridge: bridgeName(slot),
     nftTable: `k8ts-${name}`,
     nodeSubnet: subnets.nodes,

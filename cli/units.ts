@@ -4,7 +4,7 @@ import type { Component } from './components.ts';
 import { type CgroupTrees, procsFiles } from './host/cgroups.ts';
 import { stampOf } from './host/files.ts';
 import { clusterDomain, insideNode, type Layout, type NodeLayout, nodeMaskSize, onHost, unitFiles } from './layout.ts';
-import { bootScriptFile, nodeCommand } from './nodes/boot-script.ts';
+import { bootScriptFile, nodeCommand, systemGroup } from './nodes/boot-script.ts';
 import { nodePki, pkiFiles } from './pki/plan.ts';
 import type { UnitPlan } from './supervisor/plan.ts';
 
@@ -59,7 +59,7 @@ export function nodeUnits(context: UnitContext, node: NodeLayout): UnitPlan[] {
       name: unitName,
       ...unitFiles(layout, unitName),
       inside: name,
-      cgroupProcs: procsFiles(trees, `${node.cgroup}/system`),
+      cgroupProcs: procsFiles(trees, systemGroup(node)),
     };
   };
   return [

@@ -14,7 +14,7 @@ import { buildOptions, listFiles } from './build.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [tierList = 'unit', ...filters] = process.argv.slice(2);
 const total = { passed: 0, failed: 0 };
-const fileTimeoutMs = (tier) => (tier === 'unit' ? 120_000 : 300_000);
+const fileTimeoutMs = (tier) => ({ unit: 120_000, vm: 1_200_000, long: 1_200_000 })[tier] ?? 300_000;
 const failures = [];
 
 // Test processes inherit both.

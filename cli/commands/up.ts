@@ -3,8 +3,9 @@
 import { dirname, resolve } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { loadCluster, registerCluster } from '../cluster-store.ts';
+import { openCgroupRoot } from '../host/cgroup-root.ts';
 import { makeGroup, readCgroups } from '../host/cgroups.ts';
-import { withLock } from '../host/lock.ts';
+import { machineLock, withLock } from '../host/lock.ts';
 import { findByCommand } from '../host/processes.ts';
 import { kubeconfigPath } from '../kubeconfig.ts';
 import { type ClusterSpec, defaultRoots, type Layout, layoutOf } from '../layout.ts';
@@ -38,6 +39,8 @@ export interface UpOptions {
   retain?: boolean;
 }
 
+const lockWaitMs = 10_000;
+
 const steps = [
   credentialsStep,
   networkStep,
@@ -68,11 +71,15 @@ async function upLocked(options: UpOptions, program: Program): Promise<void> {
   const onSignal = () => interrupt.abort(new UserError('interrupted'));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
   const progress = createProgress(process.stdout, realClock);
-  progress.say(before.running ? `Cluster ${layout.name} exists; looking after it` : `Creating cluster ${layout.name}`);
+  const doing = known ? `Starting cluster ${layout.name}` : `Creating cluster ${layout.name}`;
+  progress.say(before.running ? `Cluster ${layout.name} exists; looking after it` : doing);
   try {
     if (!before.running) await requireFreePorts(layout);
     requireDiskSpace(layout);
-    makeGroup(context.trees, layout.controlPlaneCgroup);
+    await withLock(machineLock, lockWaitMs, async () => {
+      openCgroupRoot(context.trees, layout.cgroupRootFile);
+      makeGroup(context.trees, layout.controlPlaneCgroup);
+    });
     await endOutdatedSupervisor(layout, program);
     await runSteps(steps, context, { progress, signal: interrupt.signal });
     keepOnlyUnits(

@@ -35,33 +35,52 @@ export function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-export function renderBootScript(layout: Layout, node: NodeLayout, facts: HostFacts): string {
-  const groups = facts.trees.hierarchies.map((h) => quote(join(h.mountPoint, node.cgroup, 'cgroup.procs')));
-  const systemGroups = facts.trees.hierarchies.map((h) =>
-    quote(join(h.mountPoint, node.cgroup, 'system/cgroup.procs')),
-  );
+/** The control group that a node's own processes are in. */
+export function systemGroup(node: NodeLayout): string {
+  return `${node.cgroup}/system`;
+}
+
+export function renderBootScript(layout: Layout, node: NodeLayout, { trees }: HostFacts): string {
+  const groups = trees.hierarchies.map((h) => quote(join(h.mountPoint, node.cgroup)));
+  const systemGroups = trees.hierarchies.map((h) => quote(join(h.mountPoint, systemGroup(node))));
   return `#!/bin/bash
 # Boots node ${node.name} of cluster ${layout.name}. Written by k8ts; every boot starts from nothing.
 set -eu
-${facts.trees.hierarchies.map((h) => clearGroup(join(h.mountPoint, node.cgroup))).join('\n')}
+${groups.map(trees.version === 1 ? clearGroup : clearGroupV2).join('\n')}
 ip link delete ${node.link} 2>/dev/null || true
 find ${quote(node.tmpDir)} ${quote(node.runDir)} -mindepth 1 -delete
-for procs in ${groups.join(' ')}; do echo 0 >"$procs"; done
+for group in ${groups.join(' ')}; do echo 0 >"$group/cgroup.procs"; done
 exec 9</proc/self/ns/net
 # The control group namespace begins at the node's group; its processes live one below, where version 2 wants them.
 exec unshare --cgroup bash -euc '
-  for procs in ${systemGroups.join(' ')}; do echo 0 >"$procs"; done
-  exec unshare --mount --pid --net --uts --ipc --fork --propagation private bash "$1"
+  for group in ${systemGroups.join(' ')}; do mkdir -p "$group"; echo 0 >"$group/cgroup.procs"; done
+${trees.version === 1 ? '' : `${handDown(groups[0]!)}\n`}  exec unshare --mount --pid --net --uts --ipc --fork --propagation private bash "$1"
 ' bash ${quote(innerScriptFile(layout, node))}
 `;
 }
 
 // Whatever still runs from a previous boot: ends with its pid 1, which is among these.
 function clearGroup(dir: string): string {
-  return `if [ -d ${quote(dir)} ]; then
-  find ${quote(dir)} -name cgroup.procs -exec cat {} + | xargs -r kill -KILL 2>/dev/null || true
+  return `if [ -d ${dir} ]; then
+  find ${dir} -name cgroup.procs -exec cat {} + | xargs -r kill -KILL 2>/dev/null || true
 fi`;
 }
+
+// The groups below go as well, and what the node's group hands down: until it is empty of both, no process may enter it.
+function clearGroupV2(dir: string): string {
+  return `group=${dir}
+for attempt in {1..200}; do
+  echo 1 2>/dev/null >"$group/cgroup.kill" || find "$group" -name cgroup.procs -exec cat {} + | xargs -r kill -KILL || true
+  find "$group" -mindepth 1 -depth -type d -exec rmdir {} + || true
+  if [ -z "$(find "$group" -mindepth 1 -type d)" ] && grep -q "populated 0" "$group/cgroup.events"; then break; fi
+  sleep 0.05
+done 2>/dev/null
+for controller in $(cat "$group/cgroup.subtree_control"); do echo "-$controller" >"$group/cgroup.subtree_control"; done`;
+}
+
+const handDown = (dir: string) => `  for controller in $(cat ${dir}/cgroup.controllers); do
+    echo "+$controller" >${dir}/cgroup.subtree_control
+  done`;
 
 export function renderInnerScript(layout: Layout, node: NodeLayout, facts: HostFacts): string {
   const root = quote(node.rootDir);

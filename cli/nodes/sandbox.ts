@@ -14,6 +14,7 @@ import {
   nodeCommand,
   renderBootScript,
   renderInnerScript,
+  systemGroup,
 } from './boot-script.ts';
 import type { NodeDriver } from './driver.ts';
 
@@ -26,7 +27,8 @@ export function createSandboxDriver(trees: CgroupTrees, programPaths: readonly s
       for (const dir of [node.varDir, node.tmpDir, node.mntDir, node.runDir, node.rootDir]) {
         mkdirSync(dir, { recursive: true });
       }
-      makeGroup(trees, `${node.cgroup}/system`);
+      // On version 2 the boot script makes the group for processes, once it has passed through the one above.
+      makeGroup(trees, trees.version === 1 ? systemGroup(node) : node.cgroup);
       const facts = readHostFacts(trees, programPaths);
       writeFileAtomic(innerScriptFile(layout, node), renderInnerScript(layout, node, facts), {
         mode: 0o700,

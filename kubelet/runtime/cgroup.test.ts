@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
 import { type Cgroups, planWritesV1, planWritesV2 } from './cgroup.ts';
-import { buildResources, mergeResources, weightOfShares } from './spec/resources.ts';
+import { buildResources, mergeResources } from './spec/resources.ts';
 import { parseNetDev, readCpu, readMemory } from './stats.ts';
 
 const none: LinuxContainerResources = {
@@ -43,6 +43,9 @@ test('buildResources() drops huge pages where there is no controller, unified wh
     hugepageLimits: [{ pageSize: '2MB', limit: 4 }],
     unified: { 'memory.high': '1' },
   });
+  assert.deepEqual(buildResources({ ...none, cpu_shares: '1024' }, { version: 2, hugetlb: false }), {
+    unified: { 'cpu.weight': '100' },
+  });
 });
 
 test('the files of an update', () => {
@@ -56,7 +59,7 @@ test('the files of an update', () => {
     'memory.memsw.limit_in_bytes=1500',
   ]);
   assert.deepEqual(files(planWritesV2(some)), [
-    'cpu.weight=20',
+    'cpu.weight=59',
     'cpu.max=50000 100000',
     'cpuset.cpus=0-1',
     'memory.max=1000',
@@ -70,10 +73,6 @@ test('the files of an update', () => {
 
 test('mergeResources() keeps what an update does not name', () => {
   assert.deepEqual(mergeResources(some, { ...none, cpu_quota: '20000' }), { ...some, cpu_quota: '20000' });
-});
-
-test('weightOfShares() spans the whole range', () => {
-  assert.deepEqual([0, 2, 1024, 262_144, 999_999].map(weightOfShares), [0, 1, 39, 10_000, 10_000]);
 });
 
 function fakeCgroups(version: 1 | 2, files: Record<string, string>): Cgroups {

@@ -2,9 +2,10 @@
 // and removing is the OCI runtime's.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cpuWeightOfShares } from '../../machinery/cpu-weight.ts';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
 import { isMissingFile } from './errors.ts';
-import { type CgroupFacts, weightOfShares } from './spec/resources.ts';
+import type { CgroupFacts } from './spec/resources.ts';
 
 export interface Cgroups {
   readonly facts: CgroupFacts;
@@ -73,7 +74,7 @@ const limitV2 = (bytes: string) => (bytes.startsWith('-') ? 'max' : bytes);
 export function planWritesV2(r: LinuxContainerResources): CgroupWrite[] {
   const out: CgroupWrite[] = [];
   const put = (file: string, value: string) => void out.push({ controller: '', file, value });
-  if (given(r.cpu_shares)) put('cpu.weight', String(weightOfShares(Number(r.cpu_shares))));
+  if (given(r.cpu_shares)) put('cpu.weight', String(cpuWeightOfShares(Number(r.cpu_shares))));
   if (given(r.cpu_quota)) put('cpu.max', `${limitV2(r.cpu_quota)} ${given(r.cpu_period) ? r.cpu_period : '100000'}`);
   if (given(r.cpuset_cpus)) put('cpuset.cpus', r.cpuset_cpus);
   if (given(r.cpuset_mems)) put('cpuset.mems', r.cpuset_mems);

@@ -1,4 +1,5 @@
 // Limits of the interface turned into those of the OCI specification and back into what statuses report.
+import { cpuWeightOfShares } from '../../../machinery/cpu-weight.ts';
 import type { LinuxContainerResources } from '../../../proto/cri.gen.ts';
 import type { OciDeviceRule, OciResources } from './oci.ts';
 
@@ -13,7 +14,7 @@ export function buildResources(wanted: LinuxContainerResources | null, facts: Cg
   if (!wanted) return {};
   const out: OciResources = {};
   const cpu = {
-    ...positive('shares', wanted.cpu_shares),
+    ...(facts.version === 1 ? positive('shares', wanted.cpu_shares) : {}),
     ...nonZero('quota', wanted.cpu_quota),
     ...positive('period', wanted.cpu_period),
     ...(wanted.cpuset_cpus ? { cpus: wanted.cpuset_cpus } : {}),
@@ -28,9 +29,14 @@ export function buildResources(wanted: LinuxContainerResources | null, facts: Cg
   if (facts.hugetlb && wanted.hugepage_limits.length > 0) {
     out.hugepageLimits = wanted.hugepage_limits.map((x) => ({ pageSize: x.page_size, limit: Number(x.limit) }));
   }
-  if (facts.version === 2 && Object.keys(wanted.unified).length > 0) out.unified = wanted.unified;
+  const unified = facts.version === 2 ? { ...weight(wanted.cpu_shares), ...wanted.unified } : {};
+  if (Object.keys(unified).length > 0) out.unified = unified;
   return out;
 }
+
+// OCI runtimes convert shares each by a formula of their own age.
+const weight = (shares: string): Record<string, string> =>
+  Number(shares) > 0 ? { 'cpu.weight': String(cpuWeightOfShares(Number(shares))) } : {};
 
 const positive = <K extends string>(key: K, value: string) =>
   (Number(value) > 0 ? { [key]: Number(value) } : {}) as { [P in K]?: number };
@@ -72,11 +78,4 @@ export function mergeResources(
     hugepage_limits: update.hugepage_limits.length > 0 ? update.hugepage_limits : before.hugepage_limits,
     unified: { ...before.unified, ...update.unified },
   };
-}
-
-/** cgroup v2's cpu.weight for v1's cpu.shares. */
-export function weightOfShares(shares: number): number {
-  if (shares <= 0) return 0;
-  const clamped = Math.min(262_144, Math.max(2, shares));
-  return 1 + Math.floor(((clamped - 2) * 9999) / 262_142);
 }
