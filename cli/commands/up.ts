@@ -4,7 +4,9 @@ import { dirname, resolve } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { loadCluster, registerCluster } from '../cluster-store.ts';
 import { openCgroupRoot } from '../host/cgroup-root.ts';
-import { makeGroup, readCgroups } from '../host/cgroups.ts';
+import { groupExists, makeGroup, readCgroups } from '../host/cgroups.ts';
+import { restrictDevices } from '../host/devices.ts';
+import { makePrivate } from '../host/files.ts';
 import { machineLock, withLock } from '../host/lock.ts';
 import { findByCommand } from '../host/processes.ts';
 import { kubeconfigPath } from '../kubeconfig.ts';
@@ -76,9 +78,10 @@ async function upLocked(options: UpOptions, program: Program): Promise<void> {
   try {
     if (!before.running) await requireFreePorts(layout);
     requireDiskSpace(layout);
+    makePrivate(layout.roots.state, layout.stateDir, layout.roots.run, layout.runDir);
     await withLock(machineLock, lockWaitMs, async () => {
       openCgroupRoot(context.trees, layout.cgroupRootFile);
-      makeGroup(context.trees, layout.controlPlaneCgroup);
+      await makeClusterGroup(context);
     });
     await endOutdatedSupervisor(layout, program);
     await runSteps(steps, context, { progress, signal: interrupt.signal });
@@ -129,8 +132,8 @@ function refuseChanges(known: Layout, options: UpOptions): void {
 
 function makeContext(layout: Layout, options: UpOptions, program: Program): UpContext {
   const trees = readCgroups();
-  // The checkout, and the folder Node was installed into.
-  const programPaths = [resolve(dirname(program.bundle), '../..'), resolve(dirname(program.node), '..')];
+  // The checkout, and the folder of the node binary.
+  const programPaths = [resolve(dirname(program.bundle), '../..'), dirname(program.node)];
   return {
     layout,
     program,
@@ -145,6 +148,14 @@ function makeContext(layout: Layout, options: UpOptions, program: Program): UpCo
 
 function allUnits(context: UpContext): UnitPlan[] {
   return [...controlPlaneUnits(context), ...context.layout.nodes.flatMap((node) => nodeUnits(context, node))];
+}
+
+async function makeClusterGroup({ layout, trees }: UpContext): Promise<void> {
+  if (!groupExists(trees, layout.cgroup)) {
+    makeGroup(trees, layout.cgroup);
+    await restrictDevices(trees, layout.cgroup);
+  }
+  makeGroup(trees, layout.controlPlaneCgroup);
 }
 
 /** The pids of what runs of a cluster, its supervisor included. */

@@ -49,8 +49,12 @@ export function readCgroups(): CgroupTrees {
 }
 
 /** The folders of a group in every tree. */
-function groupDirs(trees: CgroupTrees, group: string): string[] {
+export function groupDirs(trees: CgroupTrees, group: string): string[] {
   return trees.hierarchies.map((h) => join(h.mountPoint, group));
+}
+
+export function groupExists(trees: CgroupTrees, group: string): boolean {
+  return groupDirs(trees, group).some((dir) => existsSync(dir));
 }
 
 export function procsFiles(trees: CgroupTrees, group: string): string[] {
@@ -168,5 +172,5 @@ export function removeGroupIfEmpty(trees: CgroupTrees, group: string): boolean {
       if (!['ENOENT', 'EBUSY', 'ENOTEMPTY'].includes(errnoOf(err) ?? '')) throw err;
     }
   }
-  return groupDirs(trees, group).every((dir) => !existsSync(dir));
+  return !groupExists(trees, group);
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
 import { type Cgroups, planWritesV1, planWritesV2 } from './cgroup.ts';
-import { buildResources, mergeResources } from './spec/resources.ts';
+import { buildResources, mergeResources, parseDevicesList } from './spec/resources.ts';
 import { parseNetDev, readCpu, readMemory } from './stats.ts';
 
 const none: LinuxContainerResources = {
@@ -48,6 +48,16 @@ test('buildResources() drops huge pages where there is no controller, unified wh
   });
 });
 
+test('a privileged container may open what its node may', () => {
+  const anything = [{ allow: true, access: 'rwm' }];
+  for (const text of [null, 'a *:* rwm\n']) assert.deepEqual(parseDevicesList(text), anything);
+  assert.deepEqual(parseDevicesList('b *:* m\nc 136:* rwm\nc 1:3 rw\n'), [
+    { allow: true, type: 'b', access: 'm' },
+    { allow: true, type: 'c', major: 136, access: 'rwm' },
+    { allow: true, type: 'c', major: 1, minor: 3, access: 'rw' },
+  ]);
+});
+
 test('the files of an update', () => {
   const files = (writes: { file: string; value: string }[]) => writes.map((w) => `${w.file}=${w.value}`);
   assert.deepEqual(files(planWritesV1(some)), [
@@ -77,7 +87,7 @@ test('mergeResources() keeps what an update does not name', () => {
 
 function fakeCgroups(version: 1 | 2, files: Record<string, string>): Cgroups {
   return {
-    facts: { version, hugetlb: false },
+    facts: { version, hugetlb: false, devices: [] },
     pathOf: (parent, id) => `${parent}/${id}`,
     read: (_controller, _path, file) => files[file] ?? null,
     write: () => assert.fail('nothing is written'),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { cpuWeightOfShares } from '../../machinery/cpu-weight.ts';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
 import { isMissingFile } from './errors.ts';
-import type { CgroupFacts } from './spec/resources.ts';
+import { type CgroupFacts, parseDevicesList } from './spec/resources.ts';
 
 export interface Cgroups {
   readonly facts: CgroupFacts;
@@ -27,17 +27,18 @@ export function detectCgroups(rootPath: string): Cgroups {
       : readFileSync(join(mountRoot, 'cgroup.controllers'), 'utf8').split(/\s+/).includes('hugetlb');
   const fileOf = (controller: string, path: string, file: string) =>
     version === 1 ? join(mountRoot, controller, path, file) : join(mountRoot, path, file);
+  const read = (controller: string, path: string, file: string) => {
+    try {
+      return readFileSync(fileOf(controller, path, file), 'utf8');
+    } catch (err) {
+      if (isMissingFile(err) || (err as NodeJS.ErrnoException).code === 'ENODEV') return null;
+      throw err;
+    }
+  };
   return {
-    facts: { version, hugetlb },
+    facts: { version, hugetlb, devices: parseDevicesList(read('devices', rootPath, 'devices.list')) },
     pathOf: (parent, id) => join('/', rootPath, parent, id),
-    read(controller, path, file) {
-      try {
-        return readFileSync(fileOf(controller, path, file), 'utf8');
-      } catch (err) {
-        if (isMissingFile(err) || (err as NodeJS.ErrnoException).code === 'ENODEV') return null;
-        throw err;
-      }
-    },
+    read,
     write: (controller, path, file, value) => writeFileSync(fileOf(controller, path, file), value),
   };
 }

@@ -6,11 +6,16 @@ import type { OciDeviceRule, OciResources } from './oci.ts';
 /** What of the node decides how limits are written. */
 export interface CgroupFacts {
   version: 1 | 2;
+  /** What a privileged container may open: all that the node may. */
+  devices: readonly OciDeviceRule[];
   /** Whether the hugetlb controller is there; limits of huge pages are dropped without it, as elsewhere. */
   hugetlb: boolean;
 }
 
-export function buildResources(wanted: LinuxContainerResources | null, facts: CgroupFacts): OciResources {
+export function buildResources(
+  wanted: LinuxContainerResources | null,
+  facts: Pick<CgroupFacts, 'version' | 'hugetlb'>,
+): OciResources {
   if (!wanted) return {};
   const out: OciResources = {};
   const cpu = {
@@ -56,7 +61,21 @@ export const defaultDeviceRules: readonly OciDeviceRule[] = [
   { allow: true, type: 'c', major: 136, access: rw },
 ];
 
-export const allDevicesRule: OciDeviceRule = { allow: true, access: rw };
+const allDevicesRule: OciDeviceRule = { allow: true, access: rw };
+
+/** The rules that version 1's devices.list shows (`c 1:3 rwm`); anything where there is none, as on version 2. */
+export function parseDevicesList(text: string | null): OciDeviceRule[] {
+  const rules = (text ?? '').split('\n').flatMap((line): OciDeviceRule[] => {
+    const [, type, major = '', minor = '', access = ''] = /^([cb]) (\d+|\*):(\d+|\*) (\w+)$/.exec(line) ?? [];
+    if (type === undefined) return [];
+    const numbers = {
+      ...(major === '*' ? {} : { major: Number(major) }),
+      ...(minor === '*' ? {} : { minor: Number(minor) }),
+    };
+    return [{ allow: true, type, ...numbers, access }];
+  });
+  return rules.length > 0 ? rules : [allDevicesRule];
+}
 
 /** The limits after an update: fields that are zero in the update keep their value. */
 export function mergeResources(
