@@ -151,8 +151,8 @@ function allUnits(context: UpContext): UnitPlan[] {
 }
 
 async function makeClusterGroup({ layout, trees }: UpContext): Promise<void> {
-  if (!groupExists(trees, layout.cgroup)) {
-    makeGroup(trees, layout.cgroup);
+  makeGroup(trees, layout.cgroup);
+  if (!groupExists(trees, layout.controlPlaneCgroup)) {
     await restrictDevices(trees, layout.cgroup);
   }
   makeGroup(trees, layout.controlPlaneCgroup);

@@ -4,8 +4,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
+import { UserError } from '../user-error.ts';
 import { type CgroupTrees, groupDirs } from './cgroups.ts';
-import { run } from './run.ts';
+import { CommandError, run } from './run.ts';
 
 /** Character devices by major and minor number; without a minor number all of the major. */
 export const clusterDevices: readonly { major: number; minor?: number; name: string }[] = [
@@ -28,7 +29,7 @@ export async function restrictDevices(trees: CgroupTrees, group: string): Promis
   );
   if (dir === undefined) return;
   if (trees.version === 1) restrictV1(dir);
-  else await run('perl', ['-e', attachScript, dir, deviceProgram().toString('hex')]);
+  else await restrictV2(dir);
 }
 
 // Making a device file is harmless where it cannot be opened, and unpacking images makes some.
@@ -38,6 +39,18 @@ function restrictV1(dir: string): void {
   writeFileSync(join(dir, 'devices.deny'), 'a');
   const rules = clusterDevices.map(({ major, minor }) => `c ${major}:${minor ?? '*'} rwm`);
   for (const rule of ['c *:* m', 'b *:* m', ...rules]) writeFileSync(join(dir, 'devices.allow'), rule);
+}
+
+async function restrictV2(dir: string): Promise<void> {
+  try {
+    await run('perl', ['-e', attachScript, dir, deviceProgram().toString('hex')]);
+  } catch (err) {
+    if (!(err instanceof CommandError)) throw err;
+    throw new UserError(`the devices of ${dir} cannot be restricted: ${err.stderr.trim()}`, {
+      hint: 'The kernel must have CONFIG_CGROUP_BPF; a container must be privileged.',
+      cause: err,
+    });
+  }
 }
 
 // Of linux/bpf.h: operation codes, and the fields of struct bpf_cgroup_dev_ctx.
