@@ -8,7 +8,7 @@ import { parseRange } from './admission/address-range.ts';
 import { admissionPlugins } from './admission/index.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
-import { createRbacAuthorizer } from './authz/rbac.ts';
+import { createAuthorizer } from './authz/index.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { serveFront } from './http/front.ts';
@@ -95,7 +95,7 @@ function createContext(
   const serviceClusterIpRange = options['service-cluster-ip-range'];
   const serviceNodePortRange = parsePortRange(options['service-node-port-range']);
   const issuer = options['service-account-issuer'];
-  const authorizer = createRbacAuthorizer(store, kinds);
+  const authorizer = createAuthorizer(store, kinds);
   return {
     store,
     kinds,

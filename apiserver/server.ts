@@ -24,7 +24,7 @@ import { handleDelete, handleDeleteCollection } from './endpoints/delete.ts';
 import type { Answer, ApiRequest } from './endpoints/exchange.ts';
 import { handleGet, handleList } from './endpoints/list.ts';
 import { handlePatch } from './endpoints/patch.ts';
-import { selectedName } from './endpoints/selection.ts';
+import { selectedValue } from './endpoints/selection.ts';
 import { handleUpdate } from './endpoints/update.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { negotiate } from './http/negotiate.ts';
@@ -156,9 +156,11 @@ export class ApiServer {
     const credentials = { socket: front.socket, authorization: one(front.headers.authorization) };
     const real = await authenticate(credentials, this.#context);
     const user = impersonate(real, front.headers, authorizer);
-    const attributes: Attributes = { ...info, name: nameAsked(front, info), user };
+    const fieldSelector = queryOf(front.url).get('fieldSelector') ?? '';
+    const attributes: Attributes = { ...info, name: nameAsked(info, fieldSelector), user, fieldSelector };
     if (alwaysAllowed.has(info.path)) return user;
-    if (!authorizer.authorize(attributes).allowed) throw denied(attributes);
+    const decision = authorizer.authorize(attributes);
+    if (!decision.allowed) throw denied(attributes, decision.reason);
     return user;
   }
 
@@ -247,9 +249,9 @@ export class ApiServer {
 }
 
 /** The one name that a list or watch selects is the name it is authorized for. */
-function nameAsked(front: RequestHead, info: RequestInfo): string {
+function nameAsked(info: RequestInfo, fieldSelector: string): string {
   if (info.name !== '' || (info.verb !== 'list' && info.verb !== 'watch')) return info.name;
-  return selectedName(queryOf(front.url).get('fieldSelector') ?? '') ?? '';
+  return selectedValue(fieldSelector, 'metadata.name') ?? '';
 }
 
 const collectionVerbs = ['list', 'create', 'deletecollection'];
@@ -267,10 +269,11 @@ function requestInfoOf(front: RequestHead): RequestInfo {
   return parseRequestInfo(front.method, at < 0 ? front.url : front.url.slice(0, at), queryOf(front.url));
 }
 
-function denied(attributes: Attributes): StatusError {
+function denied(attributes: Attributes, reason: string): StatusError {
   const { group, resource, name, isResource } = attributes;
-  if (isResource) return forbiddenError({ group, resource }, name, describeDenial(attributes));
-  return new StatusError(403, 'Forbidden', `forbidden: ${describeDenial(attributes)}`, { details: {} });
+  const why = `${describeDenial(attributes)}${reason === '' ? '' : `: ${reason}`}`;
+  if (isResource) return forbiddenError({ group, resource }, name, why);
+  return new StatusError(403, 'Forbidden', `forbidden: ${why}`, { details: {} });
 }
 
 /** Anything thrown, as what the client is told. What is not a StatusError is a bug and is logged with its stack. */

@@ -7,13 +7,18 @@ import type { Layout } from './layout.ts';
 import { pkiFiles } from './pki/plan.ts';
 
 interface Outgoing {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PATCH';
   path: string;
   body?: object;
+  contentType?: string;
 }
 
 /** Sends a request and resolves with the response as soon as its head is there. */
-function send(layout: Layout, { method, path, body }: Outgoing, signal: AbortSignal): Promise<IncomingMessage> {
+function send(
+  layout: Layout,
+  { method, path, body, contentType = 'application/json' }: Outgoing,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   const { ca, admin } = pkiFiles(layout);
   return new Promise((resolve, reject) => {
     const req = request(
@@ -23,7 +28,7 @@ function send(layout: Layout, { method, path, body }: Outgoing, signal: AbortSig
         ca: readFileSync(`${ca}.crt`),
         cert: readFileSync(`${admin}.crt`),
         key: readFileSync(`${admin}.key`),
-        headers: { accept: 'application/json', 'content-type': 'application/json', 'user-agent': 'k8ts' },
+        headers: { accept: 'application/json', 'content-type': contentType, 'user-agent': 'k8ts' },
         agent: false,
         signal,
       },
@@ -76,6 +81,19 @@ export async function createIfAbsent(
   const text = await readText(response);
   const exists = response.statusCode === 409 && text.includes('"AlreadyExists"');
   if (response.statusCode !== 201 && !exists) throw refusal(`creating at ${path}`, response, text);
+}
+
+/** Puts labels on a node: its role is nothing that it may give itself. */
+export async function labelNode(
+  layout: Layout,
+  name: string,
+  { labels, signal }: { labels: Record<string, string>; signal: AbortSignal },
+): Promise<void> {
+  const path = `/api/v1/nodes/${name}`;
+  const patch = { body: { metadata: { labels } }, contentType: 'application/merge-patch+json' };
+  const response = await send(layout, { method: 'PATCH', path, ...patch }, signal);
+  const text = await readText(response);
+  if (response.statusCode !== 200) throw refusal(`labelling node ${name}`, response, text);
 }
 
 export interface Condition {

@@ -53,6 +53,7 @@ function buildProgram(program: Program): Command {
   const root = new Command('k8ts')
     .description('Kubernetes, small: local clusters with real containers, in one command')
     .showHelpAfterError('(add --help for the flags)')
+    .enablePositionalOptions()
     .exitOverride();
   const up = async (options: object) => (await import('./commands/up.ts')).up(options as never, program);
   const down = async (options: object) => (await import('./commands/down.ts')).down(options as never, program);
@@ -84,6 +85,17 @@ function buildProgram(program: Program): Command {
     .action(async (files, options) =>
       (await import('./commands/load-image-archive.ts')).loadImageArchive(files, options),
     );
+  root
+    .command('kubectl')
+    .description('run the newest kubectl on PATH against a cluster')
+    .usage('[--name <name>] [argument...]')
+    .argument('[argument...]', 'what kubectl is to do')
+    // kubectl's own -n is the namespace.
+    .addOption(new Option('--name <name>', 'cluster name').argParser(clusterName).default(defaultClusterName))
+    .allowUnknownOption()
+    .passThroughOptions()
+    .helpOption(false)
+    .action(async (args, options) => (await import('./commands/kubectl.ts')).kubectl(args, options));
   addExport(root, () => import('./commands/export.ts'));
   root
     .command('version')

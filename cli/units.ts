@@ -211,7 +211,6 @@ function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
     'tls-private-key-file': `${nodePki.kubeletServer}.key`,
     'client-ca-file': `${nodePki.ca}.crt`,
     port: 10250,
-    'node-labels': 'node-role.kubernetes.io/control-plane=',
     'resolv-conf': insideNode.resolvConf,
     'cgroup-root': '/',
     'health-port': nodeHealthPorts.kubelet,

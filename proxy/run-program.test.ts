@@ -31,7 +31,11 @@ async function appears(file: string): Promise<void> {
 // Half of a script for nft can be a script: one that leaves out half of the services.
 test('a program whose parent is killed has all of its input or none', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'run-program-'));
-  const [parent, begun, out] = ['parent.ts', 'begun', 'out'].map((name) => join(dir, name)) as [string, string, string];
+  const [parent, begun, out] = ['parent.mts', 'begun', 'out'].map((name) => join(dir, name)) as [
+    string,
+    string,
+    string,
+  ];
   const module = join(process.env.K8TS_ROOT ?? process.cwd(), 'proxy/run-program.ts');
   const script = `touch ${begun}; sleep 0.3; cat >${out}.part; mv ${out}.part ${out}`;
   writeFileSync(
@@ -39,7 +43,7 @@ test('a program whose parent is killed has all of its input or none', async () =
     `import { runProgram } from '${module}';\nrunProgram('sh', ['-c', '${script}'], 'x'.repeat(4_000_000));\n`,
   );
   try {
-    const child = spawn(process.execPath, ['--import', 'tsx', parent], { stdio: 'inherit' });
+    const child = spawn(process.execPath, [parent], { stdio: 'inherit' });
     await appears(begun);
     child.kill('SIGKILL');
     await once(child, 'exit');

@@ -22,6 +22,8 @@ export interface AdmissionRequest {
   oldObject?: KubeObject;
   user: UserInfo;
   dryRun: boolean;
+  /** Tells the client something although the request is let through. */
+  warn(text: string): void;
   /** Called once the request has ended; `stored` says whether it changed anything, or may have: etcd did not say. */
   onEnd(fn: (stored: boolean) => void): void;
 }

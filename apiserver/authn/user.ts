@@ -31,3 +31,12 @@ export function serviceAccountUser(namespace: string, name: string, uid: string)
     groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
   };
 }
+
+export const nodesGroup = 'system:nodes';
+const nodePrefix = 'system:node:';
+
+/** The node that a user is, if it is one. */
+export function nodeNameOf(user: UserInfo): string | undefined {
+  if (!user.groups.includes(nodesGroup) || !user.username.startsWith(nodePrefix)) return undefined;
+  return user.username.slice(nodePrefix.length) || undefined;
+}

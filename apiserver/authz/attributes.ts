@@ -13,10 +13,14 @@ export interface Attributes {
   name: string;
   /** Of non-resource requests. */
   path: string;
+  /** Of lists and watches, as it was sent. */
+  fieldSelector?: string;
 }
 
+/** What an authorizer says: not to allow is to have no opinion, and the next one is asked. */
 export interface Decision {
   allowed: boolean;
+  /** Why; what those say who had no opinion is told to the client. */
   reason: string;
 }
 
@@ -32,6 +36,22 @@ export interface Authorizer {
   authorize(attributes: Attributes): Decision;
   /** Every rule that applies to a user in a namespace. */
   rulesFor(user: UserInfo, namespace: string): PolicyRule[];
+}
+
+/** Asks one after the other; the first that allows decides. */
+export function authorizeByAny(authorizers: readonly Authorizer[]): Authorizer {
+  return {
+    authorize(attributes) {
+      const reasons: string[] = [];
+      for (const authorizer of authorizers) {
+        const decision = authorizer.authorize(attributes);
+        if (decision.allowed) return decision;
+        if (decision.reason !== '') reasons.push(decision.reason);
+      }
+      return { allowed: false, reason: reasons.join('\n') };
+    },
+    rulesFor: (user, namespace) => authorizers.flatMap((authorizer) => authorizer.rulesFor(user, namespace)),
+  };
 }
 
 /** The sentence of a 403. */

@@ -10,7 +10,6 @@ import { keyPrefixOf } from '../storage/stored-object.ts';
 import type { Attributes, Authorizer, Decision, PolicyRule } from './attributes.ts';
 
 const superusers = 'system:masters';
-const nodesGroup = 'system:nodes';
 
 interface Grant {
   rules: PolicyRule[];
@@ -42,10 +41,6 @@ export function createRbacAuthorizer(store: ObjectStore, kinds: KindTable): Auth
     };
     for (const b of cacheOf('ClusterRoleBinding').list(keyPrefixOf(kindOf('ClusterRoleBinding')))) {
       add(b.object, 'ClusterRoleBinding', '');
-    }
-    // Kubelets: the node authorizer of upstream, without its limit to a node's own objects.
-    if (user.groups.includes(nodesGroup)) {
-      out.push({ rules: rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, ''), reason: '' });
     }
     if (namespace === '') return out;
     for (const b of cacheOf('RoleBinding').list(`${keyPrefixOf(kindOf('RoleBinding'))}${namespace}/`)) {

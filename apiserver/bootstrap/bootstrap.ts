@@ -23,7 +23,8 @@ export interface KubernetesServiceOptions {
 const parallelWrites = 16;
 
 function writeAs(kind: Kind): WriteOptions {
-  return { user: loopbackUser, dryRun: false, fieldManager: 'kube-apiserver', apiVersion: kind.apiVersion };
+  const { apiVersion } = kind;
+  return { user: loopbackUser, dryRun: false, fieldManager: 'kube-apiserver', apiVersion, warnings: [] };
 }
 
 /** Creates what is missing, and completes roles and bindings. Safe to run at every start and by several servers at once. */

@@ -14,5 +14,5 @@ export async function handleCreate(context: ApiContext, request: ApiRequest): Pr
   const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
   warnings.push(...(kind.warnings?.(draft) ?? []));
   const stored = await createObject(context, kind, { draft, namespace: info.namespace }, options);
-  return { type: 'object', stored, code: 201, warnings };
+  return { type: 'object', stored, code: 201, warnings: [...warnings, ...options.warnings] };
 }

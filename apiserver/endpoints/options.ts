@@ -32,6 +32,7 @@ export function readWriteOptions(
     dryRun: dryRun.length > 0,
     fieldManager: manager || managerOf(request.userAgent),
     apiVersion: apiVersionOf(request.version),
+    warnings: [],
     fieldValidation: fieldValidation as FieldValidation,
   };
 }

@@ -129,5 +129,5 @@ export async function handlePatch(context: ApiContext, request: ApiRequest): Pro
   };
   const { namespace, name, subresource } = info;
   const stored = await updateObject(context, kind, { namespace, name, subresource, produce }, options);
-  return { type: 'object', stored, code: 200, warnings };
+  return { type: 'object', stored, code: 200, warnings: [...warnings, ...options.warnings] };
 }

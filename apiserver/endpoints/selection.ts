@@ -26,25 +26,25 @@ export function readSelection(query: URLSearchParams, kind: Kind, version: Serve
   const fields = fieldText === '' ? undefined : parse(() => parseFieldSelector(fieldText));
   if (fields) checkFields(fields, kind, version);
   if (!labels && !fields) return { matches: undefined, name: undefined };
-  const name = nameIn(fields);
+  const name = valueIn(fields, 'metadata.name');
   const matches = (object: KubeObject) =>
     (!labels || matchesLabels(labels, object.metadata.labels)) &&
     (!fields || matchesFields(fields, (field) => fieldValue(kind, object, field)));
   return { matches, name };
 }
 
-/** The name that a field selector requires; undefined too where it cannot be parsed: whoever selects by it says so. */
-export function selectedName(fieldSelector: string): string | undefined {
-  if (!fieldSelector.includes('metadata.name')) return undefined;
+/** The value that a field selector requires of a field; undefined too where it cannot be parsed: whoever selects by it says so. */
+export function selectedValue(fieldSelector: string, field: string): string | undefined {
+  if (!fieldSelector.includes(field)) return undefined;
   try {
-    return nameIn(parseFieldSelector(fieldSelector));
+    return valueIn(parseFieldSelector(fieldSelector), field);
   } catch {
     return undefined;
   }
 }
 
-const nameIn = (fields: FieldSelector | undefined) =>
-  fields?.find((f) => f.field === 'metadata.name' && f.operator !== '!=')?.value;
+const valueIn = (fields: FieldSelector | undefined, field: string) =>
+  fields?.find((f) => f.field === field && f.operator !== '!=')?.value;
 
 function parse<T>(work: () => T): T {
   try {

@@ -23,12 +23,12 @@ export async function handleUpdate(context: ApiContext, request: ApiRequest): Pr
   try {
     const stored = await updateObject(context, kind, { namespace, name, subresource, produce }, options);
     add(undefined);
-    return { type: 'object', stored, code: 200, warnings };
+    return { type: 'object', stored, code: 200, warnings: [...warnings, ...options.warnings] };
   } catch (err) {
     if (!isNotFound(err) || !kind.allowCreateOnUpdate || subresource !== '' || draft.metadata.uid) throw err;
     delete draft.metadata.resourceVersion;
     const stored = await createObject(context, kind, { draft, namespace }, options);
-    return { type: 'object', stored, code: 201, warnings };
+    return { type: 'object', stored, code: 201, warnings: [...warnings, ...options.warnings] };
   }
 }
 

@@ -21,6 +21,8 @@ export interface WriteOptions {
   user: UserInfo;
   dryRun: boolean;
   fieldManager: string;
+  /** What admission has to tell the client. */
+  warnings: string[];
   /** API version the manager wrote in, for managedFields. */
   apiVersion: string;
 }

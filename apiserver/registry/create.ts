@@ -65,6 +65,7 @@ async function createOnce(
     object: draft,
     user: options.user,
     dryRun: options.dryRun,
+    warn: (text) => options.warnings.push(text),
     onEnd: (fn) => ends.push(fn),
   };
   try {

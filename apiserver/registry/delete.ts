@@ -47,6 +47,7 @@ export async function deleteObject(
       : {}),
     user: write.user,
     dryRun: write.dryRun,
+    warn: (text) => write.warnings.push(text),
     onEnd: () => undefined,
   });
   let current = context.store.peek(kind, namespace, name);

@@ -101,6 +101,7 @@ async function tryUpdate(
       oldObject: old,
       user: options.user,
       dryRun: options.dryRun,
+      warn: (text) => options.warnings.push(text),
       onEnd: (fn) => ends.push(fn),
     };
     await context.admission.mutate(request);

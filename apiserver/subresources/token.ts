@@ -78,6 +78,18 @@ export const tokenSubresource: Subresource = {
         invalid('spec.expirationSeconds', expirationSeconds, detail),
       ]);
     }
+    await context.admission.validate({
+      operation: 'CREATE',
+      kind,
+      subresource: 'token',
+      namespace,
+      name,
+      object: value,
+      user: request.user,
+      dryRun: options.dryRun,
+      warn: (text) => options.warnings.push(text),
+      onEnd: () => undefined,
+    });
     const binding = boundObjectRef ? await resolveBound(context, namespace, boundObjectRef, name) : undefined;
     const wanted: string[] = audiences?.length ? audiences : [...context.tokens.defaultAudiences];
     const { token, expiresAtMs } = await context.tokens.issue({

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listClusters, loadCluster } from '../cluster-store.ts';
+import { commandName } from '../command-name.ts';
 import { defaultRoots, type Layout } from '../layout.ts';
 import { UserError } from '../user-error.ts';
 
@@ -11,7 +12,7 @@ export function requireCluster(name: string): Layout {
   if (layout) return layout;
   const others = listClusters(defaultRoots);
   throw new UserError(`there is no cluster ${name}`, {
-    hint: others.length === 0 ? './k8ts up makes one.' : `There is: ${others.join(', ')} (--name).`,
+    hint: others.length === 0 ? `${commandName} up makes one.` : `There is: ${others.join(', ')} (--name).`,
   });
 }
 

@@ -1,6 +1,7 @@
 // `k8ts load image-archive FILE`: streams archives into the image store of every node.
 import { createReadStream, existsSync } from 'node:fs';
 import { connectCri } from '../../proto/cri-client.ts';
+import { commandName } from '../command-name.ts';
 import { insideNode, type NodeLayout, onHost } from '../layout.ts';
 import { messageOf, UserError } from '../user-error.ts';
 import { requireCluster } from './get.ts';
@@ -18,7 +19,7 @@ export async function loadImageArchive(files: string[], options: { name: string 
 async function importInto(node: NodeLayout, file: string): Promise<string[]> {
   const socket = onHost(node, insideNode.runtimeSocket);
   if (!existsSync(socket)) {
-    throw new UserError(`the container runtime of node ${node.name} does not run`, { hint: 'Run ./k8ts up.' });
+    throw new UserError(`the container runtime of node ${node.name} does not run`, { hint: `Run ${commandName} up.` });
   }
   const client = connectCri(socket);
   try {

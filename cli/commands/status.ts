@@ -1,6 +1,7 @@
 // `k8ts status`: what runs, since when, its pid and log, and what is wrong. Exit code 1 when something is.
 import { listNodes, probeReadyz, whyNotReady } from '../api-request.ts';
 import { loadCluster } from '../cluster-store.ts';
+import { commandName } from '../command-name.ts';
 import { readCgroups } from '../host/cgroups.ts';
 import { findByCommand, startedAtMs } from '../host/processes.ts';
 import { defaultRoots, type Layout, unitFiles } from '../layout.ts';
@@ -32,7 +33,7 @@ const probeTimeoutMs = 3_000;
 
 export async function status(options: { name: string; output?: 'json' }, program: Program): Promise<void> {
   const layout = loadCluster(options.name, defaultRoots);
-  if (!layout) throw new UserError(`there is no cluster ${options.name}`, { hint: './k8ts up makes one.' });
+  if (!layout) throw new UserError(`there is no cluster ${options.name}`, { hint: `${commandName} up makes one.` });
   const report = await readStatus(layout, program);
   process.stdout.write(options.output === 'json' ? `${JSON.stringify(report, null, 2)}\n` : renderStatus(report));
   if (!report.ready) process.exitCode = 1;
@@ -107,6 +108,10 @@ function renderStatus(report: ClusterStatus): string {
   );
   const verdict = report.ready
     ? ['All is well.']
-    : ['Wrong:', ...report.problems.map((problem) => `  ${problem}`), "Run './k8ts up' to bring it back to health."];
+    : [
+        'Wrong:',
+        ...report.problems.map((problem) => `  ${problem}`),
+        `Run '${commandName} up' to bring it back to health.`,
+      ];
   return `${[`Cluster ${report.name} at ${report.server}`, ...table, ...verdict].join('\n')}\n`;
 }

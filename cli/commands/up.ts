@@ -1,8 +1,9 @@
 // `k8ts up`, `k8ts create cluster`: brings a cluster up, or back to health. Every step finds out what is there and does
 // the rest, so a second run, or a run after a crash at any point, ends in the same state.
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { loadCluster, registerCluster } from '../cluster-store.ts';
+import { commandName, isCheckout } from '../command-name.ts';
 import { openCgroupRoot } from '../host/cgroup-root.ts';
 import { groupExists, makeGroup, readCgroups } from '../host/cgroups.ts';
 import { restrictDevices } from '../host/devices.ts';
@@ -125,15 +126,17 @@ function refuseChanges(known: Layout, options: UpOptions): void {
     if (wanted[key] === undefined || wanted[key] === known.spec[key]) continue;
     const flag = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     throw new UserError(`cluster ${known.name} exists with another --${flag}`, {
-      hint: `Remove it first (./k8ts down --name ${known.name}), or create one under another name.`,
+      hint: `Remove it first (${commandName} down --name ${known.name}), or create one under another name.`,
     });
   }
 }
 
 function makeContext(layout: Layout, options: UpOptions, program: Program): UpContext {
   const trees = readCgroups();
-  // The checkout, and the folder of the node binary.
-  const programPaths = [resolve(dirname(program.bundle), '../..'), dirname(program.node)];
+  // The checkout, or the packages that an installed one lies among; and the folder of the node binary.
+  const root = resolve(dirname(program.bundle), '../..');
+  const packages = basename(dirname(root)) === 'node_modules' ? dirname(root) : root;
+  const programPaths = [packages, dirname(program.node)];
   return {
     layout,
     program,
@@ -179,7 +182,7 @@ async function rollBack(context: UpContext, stateWasThere: boolean, cause: unkno
       hint: [
         ...(cause instanceof UserError && cause.hint !== undefined ? [cause.hint] : []),
         `Removing what it had made failed as well: ${messageOf(err)}`,
-        `./k8ts down --name ${context.layout.name} removes it.`,
+        `${commandName} down --name ${context.layout.name} removes it.`,
       ].join('\n'),
       cause: new AggregateError([cause, err]),
     });
@@ -196,10 +199,14 @@ function printOutcome(context: UpContext, { unchanged, seconds }: { unchanged: b
     '',
     'What next:',
     '  kubectl get nodes',
-    `  ./k8ts load image-archive${name} $(npm run -s images)   # images of the examples: made here, pulled from nowhere`,
-    '  kubectl create -f examples/nginx-deployment.yaml',
-    `  ./k8ts status${name}`,
-    `  ./k8ts down${name}`,
+    ...(isCheckout
+      ? [
+          `  ${commandName} load image-archive${name} $(npm run -s images)   # images of the examples: made here, pulled from nowhere`,
+          '  kubectl create -f examples/nginx-deployment.yaml',
+        ]
+      : ['  kubectl create deployment nginx --image=nginx']),
+    `  ${commandName} status${name}`,
+    `  ${commandName} down${name}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }

@@ -1,5 +1,6 @@
 // Runs short commands of the host (ip, nft, kubectl) to their end.
 import { spawn } from 'node:child_process';
+import { commandName } from '../command-name.ts';
 import { UserError } from '../user-error.ts';
 
 export class CommandError extends Error {
@@ -36,7 +37,9 @@ export function run(command: string, args: readonly string[], options: RunOption
     child.stdin.end(options.input ?? '');
     child.on('error', (err: NodeJS.ErrnoException) => {
       if (err.code !== 'ENOENT') return reject(err);
-      reject(new UserError(`the command ${command} is missing`, { hint: './k8ts up installs what is missing.' }));
+      reject(
+        new UserError(`the command ${command} is missing`, { hint: `${commandName} up installs what is missing.` }),
+      );
     });
     child.on('close', (code) => {
       if (code === 0) resolve(stdout);

@@ -1,7 +1,7 @@
 // Steps: kubelet and proxy run in every node, every node is Ready, and the cluster's DNS answers.
 import { createSocket } from 'node:dgram';
 import { decode, encode, RECURSION_DESIRED } from 'dns-packet';
-import { createIfAbsent, watchNode, whyNotReady } from '../api-request.ts';
+import { createIfAbsent, labelNode, watchNode, whyNotReady } from '../api-request.ts';
 import { clusterDomain, type Layout } from '../layout.ts';
 import { readUnitState } from '../supervisor/plan.ts';
 import { nodeUnits } from '../units.ts';
@@ -19,6 +19,8 @@ const startNodeUnit = (context: UpContext, component: 'kubelet' | 'proxy') => {
   }
 };
 
+const nodeLabels = { 'node-role.kubernetes.io/control-plane': '' };
+
 export const nodeReadyStep: Step<UpContext> = {
   title: 'Node is Ready',
   after: [apiserverStep.title, nodesStep.title],
@@ -28,6 +30,7 @@ export const nodeReadyStep: Step<UpContext> = {
       const kubelet = `${node.unitPrefix}kubelet`;
       const probe = (during: AbortSignal) => watchUntilReady(context, { name: node.name, kubelet }, during);
       await waitForUnit(context, { unit: kubelet, signal, probe });
+      await labelNode(context.layout, node.name, { labels: nodeLabels, signal });
     }
     return undefined;
   },

@@ -3,13 +3,14 @@
 import { existsSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { delimiter, dirname, join } from 'node:path';
+import { commandName } from '../command-name.ts';
 import type { Layout } from '../layout.ts';
 import { errnoOf, UserError } from '../user-error.ts';
 
 export function requireRoot(uid: number | undefined): void {
   if (uid === 0) return;
   throw new UserError('this needs root: namespaces, mounts and network links are made here', {
-    hint: 'Run it as root, for instance: sudo -E ./k8ts up',
+    hint: `Run it as root, for instance: sudo -E ${commandName} up`,
   });
 }
 
@@ -30,7 +31,7 @@ export function requirePrograms(searchPath: string): void {
   const missing = [...programs].filter(([program]) => !folders.some((folder) => existsSync(join(folder, program))));
   if (missing.length === 0) return;
   throw new UserError(`missing: ${missing.map(([program]) => program).join(', ')}`, {
-    hint: `Install ${[...new Set(missing.map(([, name]) => name))].join(', ')}; ./k8ts up does so on Debian.`,
+    hint: `Install ${[...new Set(missing.map(([, name]) => name))].join(', ')}; ${commandName} up does so on Debian.`,
   });
 }
 

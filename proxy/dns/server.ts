@@ -87,7 +87,7 @@ export class DnsServer {
       timer.cancel();
       this.#connections.delete(connection);
     });
-    connection.on('data', (chunk) => {
+    connection.on('data', (chunk: Buffer) => {
       timer.cancel();
       timer = clock.after(idleMs, drop);
       const messages = reader.push(chunk);

@@ -114,7 +114,7 @@ const askTcp: Ask = ({ server, port, query }, onAnswer) => {
   const reader = new FrameReader();
   socket.on('error', () => onAnswer(undefined));
   socket.on('end', () => onAnswer(undefined));
-  socket.on('data', (chunk) => {
+  socket.on('data', (chunk: Buffer) => {
     for (const answer of reader.push(chunk)) onAnswer(answer);
   });
   return () => socket.destroy();

@@ -6,7 +6,7 @@ import { admissionPlugins } from '../../apiserver/admission/index.ts';
 import { createAdmissionChain } from '../../apiserver/admission/plugin.ts';
 import { loopbackUser, type UserInfo } from '../../apiserver/authn/user.ts';
 import type { Authorizer } from '../../apiserver/authz/attributes.ts';
-import { createRbacAuthorizer } from '../../apiserver/authz/rbac.ts';
+import { createAuthorizer } from '../../apiserver/authz/index.ts';
 import { handleCreate } from '../../apiserver/endpoints/create.ts';
 import { handleDelete, handleDeleteCollection } from '../../apiserver/endpoints/delete.ts';
 import type { Answer, ApiRequest } from '../../apiserver/endpoints/exchange.ts';
@@ -56,7 +56,7 @@ export class MemoryApi {
     });
     const store = new ObjectStore(etcd, cache);
     const random = seededRandom(1);
-    this.authorizer = createRbacAuthorizer(store, kinds);
+    this.authorizer = createAuthorizer(store, kinds);
     const deps = { store, kinds, clock, random, authorizer: this.authorizer };
     const admission = createAdmissionChain(admissionPlugins, {
       ...deps,
@@ -73,7 +73,7 @@ export class MemoryApi {
     const served = this.kinds.find(info.group, info.version, info.resource);
     if (!served) throw new Error(`${url} names no resource`);
     return {
-      info,
+      info: served.kind.namespaced ? info : { ...info, namespace: '' },
       ...served,
       user: user ?? loopbackUser,
       query,

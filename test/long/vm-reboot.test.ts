@@ -42,7 +42,7 @@ describe('a cluster on Debian 12', { skip: needsVm }, () => {
     const changed = async () => (await machine.vm.get(`cat ${pidFile}`)) !== pid;
     await eventually('it has a new first process', changed, 60_000);
     const restarts = async () => (await machine.podStatus('talker')).containerStatuses?.[0].restartCount;
-    await eventually('its pods run anew', async () => (await restarts()) === 1, 180_000);
+    await eventually('its pods run anew', async () => (await restarts()) === 1, 300_000);
     const isWell = async () => /^All is well\.$/m.test((await machine.vm.run(`${checkoutFolder}/k8ts status`)).stdout);
     await eventually('all is well', isWell, 120_000);
   });

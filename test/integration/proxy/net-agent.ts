@@ -29,7 +29,7 @@ function exchangeTcp({ host, port, send, framed }: Extract<AgentCommand, { op: '
     const timer = setTimeout(() => finish({ error: 'ETIMEDOUT' }), timeoutMs);
     socket.on('error', (err: NodeJS.ErrnoException) => finish({ error: err.code ?? err.message }));
     if (send) socket.write(Buffer.from(send, 'base64'));
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       data = Buffer.concat([data, chunk]);
       if (framed && data.length >= 2 && data.length >= 2 + data.readUInt16BE(0)) {
         finish({ data: data.subarray(2).toString('base64') });

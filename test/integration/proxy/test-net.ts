@@ -73,7 +73,7 @@ export class Place {
   /** Sends a command to the agent, which is started first. */
   ask(command: AgentCommand): Promise<AgentAnswer> {
     if (!this.#agent) {
-      this.#agent = this.spawn(process.execPath, ['--import', 'tsx', agentFile, 'run']);
+      this.#agent = this.spawn(process.execPath, [agentFile, 'run']);
       createInterface({ input: this.#agent.stdout! }).on('line', (line) => {
         const { id, ...answer } = JSON.parse(line);
         this.#waiting.get(id)?.(answer);

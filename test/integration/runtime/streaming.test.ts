@@ -92,8 +92,8 @@ describe('streaming', { skip: missingForContainers(), timeout: 100_000 }, () => 
       assert.deepEqual(answer.messages[0], [1, ''], 'the connection stands');
       const { 1: stdout = '', 2: stderr, 3: end = '', ...others } = joinByChannel(answer.messages);
       const utf8 = protocol?.includes('base64') ? stdout : Buffer.from(stdout, 'latin1').toString();
-      assert.deepEqual([utf8, stderr, others], ['got äöü\n', 'oops\n', {}], protocol);
-      assert.equal(protocol?.startsWith('v4') ? JSON.parse(end).message : end, message, protocol);
+      assert.deepEqual([utf8, stderr, others], ['got äöü\n', 'oops\n', {}], `protocol ${protocol}`);
+      assert.equal(protocol?.startsWith('v4') ? JSON.parse(end).message : end, message, `protocol ${protocol}`);
     }
     const quiet = await collectChannels(node, await offer(container_id, ['true']), { protocol: 'channel.k8s.io' });
     assert.deepEqual(quiet.messages, [[1, '']], 'nothing is said of a success');
@@ -227,7 +227,7 @@ describe('streaming', { skip: missingForContainers(), timeout: 100_000 }, () => 
         3: refusal = '',
       } = joinByChannel((await collectChannels(node, url, { protocol, send })).messages);
       assert.match(data.slice(2), /^HTTP\/1\.[01] 200 OK\r\n/);
-      assert.equal(data.slice(data.indexOf('\r\n\r\n') + 4), 'x'.repeat(3_000_000), protocol);
+      assert.equal(data.slice(data.indexOf('\r\n\r\n') + 4), 'x'.repeat(3_000_000), `protocol ${protocol}`);
       assert.deepEqual([data.slice(1, 2), error?.slice(1), noData?.slice(1)], ['\x1f', '\x1f', '\x1f']);
       assert.match(refusal.slice(2), /^error forwarding port 8081 to pod .*connection refused$/);
     }

@@ -120,7 +120,7 @@ export class TestNode implements AsyncDisposable {
     const flags = ['--root', join(this.dir, 'root'), '--state-dir', join(this.dir, 'state'), '--socket', this.socket];
     flags.push('--pod-cidr', podCidr, '--cgroup-root', this.cgroupRoot, '--log-level', 'debug');
     const entry = join(process.env.K8TS_ROOT ?? process.cwd(), 'test/integration/runtime/run-runtime.ts');
-    const [program, args] = this.inside(process.execPath, '--import', import.meta.resolve('tsx'), entry, ...flags);
+    const [program, args] = this.inside(process.execPath, entry, ...flags);
     const runtime = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#runtime = runtime;
     const started = new Promise<void>((resolve, reject) => {

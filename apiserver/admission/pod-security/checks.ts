@@ -1,0 +1,359 @@
+// The Pod Security Standards as a table: what each level forbids, in the words of Kubernetes.
+// https://kubernetes.io/docs/concepts/security/pod-security-standards/
+/** A pod, or the template of one. */
+export interface PodLike {
+  metadata?: { annotations?: Record<string, string> };
+  spec?: any;
+}
+
+export interface Violation {
+  reason: string;
+  detail: string;
+}
+
+interface Check {
+  level: 'baseline' | 'restricted';
+  /** Minor version of Kubernetes from which the check exists. */
+  since: number;
+  /** Said anew, and more strictly, by a check of the restricted level. */
+  overridden?: true;
+  check(pod: PodLike, minor: number): Violation | undefined;
+}
+
+type Container = any;
+
+const containersOf = ({ spec }: PodLike): Container[] => [
+  ...(spec.initContainers ?? []),
+  ...(spec.containers ?? []),
+  ...(spec.ephemeralContainers ?? []),
+];
+const quoteAll = (texts: Iterable<string>) => [...texts].map((text) => JSON.stringify(text)).join(', ');
+const sorted = (texts: Iterable<string>) => [...new Set(texts)].sort();
+const plural = (one: string, count: number) => (count === 1 ? one : `${one}s`);
+const named = (what: string, names: readonly string[]) => `${plural(what, names.length)} ${quoteAll(names)}`;
+const isWindows = (pod: PodLike, minor: number) => minor >= 25 && pod.spec.os?.name === 'windows';
+
+/** Names of the containers of which something holds. */
+function containersWhere(pod: PodLike, holds: (container: Container) => unknown): string[] {
+  return containersOf(pod)
+    .filter((container) => holds(container))
+    .map((container) => container.name);
+}
+
+/** The pod and the containers whose security context sets a bad value: `pod and container "c"`, and the values. */
+function settersOf(pod: PodLike, badValue: (securityContext: any) => string | undefined) {
+  const values: string[] = [];
+  const isBad = (securityContext: any) => {
+    const value = securityContext ? badValue(securityContext) : undefined;
+    if (value !== undefined) values.push(value);
+    return value !== undefined;
+  };
+  const setters = isBad(pod.spec.securityContext) ? ['pod'] : [];
+  const names = containersWhere(pod, (container) => isBad(container.securityContext));
+  if (names.length > 0) setters.push(named('container', names));
+  return { text: setters.join(' and '), values: sorted(values) };
+}
+
+function capabilities(pod: PodLike, allowed: ReadonlySet<string>): string | undefined {
+  const forbidden: string[] = [];
+  const names = containersWhere(pod, ({ securityContext }) => {
+    const bad = (securityContext?.capabilities?.add ?? []).filter((one: string) => !allowed.has(one));
+    forbidden.push(...bad);
+    return bad.length > 0;
+  });
+  if (names.length === 0) return undefined;
+  const what = quoteAll(sorted(forbidden));
+  return `${named('container', names)} must not include ${what} in securityContext.capabilities.add`;
+}
+
+const setOf = (words: string) => new Set(words.split(' '));
+const baselineCapabilities = setOf(
+  'AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT',
+);
+const restrictedCapabilities = setOf('NET_BIND_SERVICE');
+const safeSysctls: [since: number, names: string][] = [
+  [0, 'kernel.shm_rmid_forced net.ipv4.ip_local_port_range net.ipv4.ip_unprivileged_port_start'],
+  [0, 'net.ipv4.tcp_syncookies net.ipv4.ping_group_range'],
+  [27, 'net.ipv4.ip_local_reserved_ports'],
+  [
+    29,
+    'net.ipv4.tcp_fin_timeout net.ipv4.tcp_keepalive_intvl net.ipv4.tcp_keepalive_probes net.ipv4.tcp_keepalive_time',
+  ],
+  [32, 'net.ipv4.tcp_rmem net.ipv4.tcp_wmem'],
+];
+const selinuxTypes: [since: number, names: string][] = [
+  [0, 'container_t container_init_t container_kvm_t'],
+  [31, 'container_engine_t'],
+];
+const namesUpTo = (rows: [since: number, names: string][], minor: number) =>
+  new Set(rows.filter(([since]) => minor >= since).flatMap(([, names]) => names.split(' ')));
+const restrictedVolumeSources = setOf(
+  'configMap csi downwardAPI emptyDir ephemeral persistentVolumeClaim projected secret',
+);
+const appArmorPrefix = 'container.apparmor.security.beta.kubernetes.io/';
+
+function appArmor(pod: PodLike): Violation | undefined {
+  const { text, values } = settersOf(pod, ({ appArmorProfile: profile }) =>
+    profile && !['RuntimeDefault', 'Localhost'].includes(profile.type) ? profile.type : undefined,
+  );
+  const isBad = (value: string) => value !== '' && value !== 'runtime/default' && !value.startsWith('localhost/');
+  const annotations = Object.entries(pod.metadata?.annotations ?? {}).filter(
+    ([key, value]) => key.startsWith(appArmorPrefix) && isBad(value),
+  );
+  const keys = annotations.map(([key]) => key).sort();
+  const setters = [text, keys.length > 0 ? named('annotation', keys) : ''].filter((one) => one !== '');
+  if (setters.length === 0) return undefined;
+  const all = sorted([...values, ...annotations.map(([, value]) => value)]);
+  const detail = `${setters.join(' and ')} must not set AppArmor profile type to ${quoteAll(all)}`;
+  return { reason: plural('forbidden AppArmor profile', all.length), detail };
+}
+
+function hostProbes(pod: PodLike): Violation | undefined {
+  const hosts: string[] = [];
+  const names = containersWhere(pod, ({ livenessProbe, readinessProbe, startupProbe, lifecycle }) => {
+    const handlers = [livenessProbe, readinessProbe, startupProbe, lifecycle?.postStart, lifecycle?.preStop];
+    const found = handlers.flatMap((h) => [h?.httpGet?.host, h?.tcpSocket?.host]).filter(Boolean);
+    hosts.push(...found);
+    return found.length > 0;
+  });
+  if (names.length === 0) return undefined;
+  const which = sorted(hosts);
+  const verb = names.length === 1 ? 'uses' : 'use';
+  const what = plural('probe or lifecycle host', which.length);
+  const detail = `${named('container', sorted(names))} ${verb} ${what} ${quoteAll(which)}`;
+  return { reason: 'probe or lifecycle host', detail };
+}
+
+function hostPorts(pod: PodLike): Violation | undefined {
+  const ports = new Set<number>();
+  const names = containersWhere(pod, (container) => {
+    const used = (container.ports ?? []).map((port: any) => port.hostPort).filter((port: number) => port > 0);
+    for (const port of used) ports.add(port);
+    return used.length > 0;
+  });
+  if (names.length === 0) return undefined;
+  const verb = names.length === 1 ? 'uses' : 'use';
+  const which = [...ports].sort((a, b) => a - b).join(', ');
+  return {
+    reason: 'hostPort',
+    detail: `${named('container', names)} ${verb} ${plural('hostPort', ports.size)} ${which}`,
+  };
+}
+
+function seLinux(pod: PodLike, minor: number): Violation | undefined {
+  const allowed = namesUpTo(selinuxTypes, minor);
+  const problems = new Set<string>();
+  const { text, values } = settersOf(pod, ({ seLinuxOptions }) => {
+    const { type = '', user, role } = seLinuxOptions ?? {};
+    if (user) problems.add('user may not be set');
+    if (role) problems.add('role may not be set');
+    const isBadType = type !== '' && !allowed.has(type);
+    if (!isBadType && !user && !role) return undefined;
+    return isBadType ? type : '';
+  });
+  if (text === '') return undefined;
+  const types = values.filter((type) => type !== '');
+  const said = [
+    ...(types.length > 0 ? [named('type', types)] : []),
+    ...['user may not be set', 'role may not be set'].filter((one) => problems.has(one)),
+  ];
+  return {
+    reason: 'seLinuxOptions',
+    detail: `${text} set forbidden securityContext.seLinuxOptions: ${said.join('; ')}`,
+  };
+}
+
+/** A field that each container must have, unless the pod has it for all; a bad value is worse than none. */
+function required(
+  pod: PodLike,
+  { settingOf, isGood }: { settingOf(securityContext: any): unknown; isGood(value: any): boolean },
+): { bad: ReturnType<typeof settersOf>; missing: string[] } {
+  const bad = settersOf(pod, (securityContext) => {
+    const value = settingOf(securityContext);
+    return value !== undefined && !isGood(value) ? String(value) : undefined;
+  });
+  const ofPod = pod.spec.securityContext && settingOf(pod.spec.securityContext);
+  const podIsGood = ofPod !== undefined && isGood(ofPod);
+  const missing = podIsGood
+    ? []
+    : containersWhere(pod, ({ securityContext }) => settingOf(securityContext ?? {}) === undefined);
+  return { bad, missing };
+}
+
+function runAsNonRoot(pod: PodLike): Violation | undefined {
+  const { bad, missing } = required(pod, { settingOf: (sc) => sc.runAsNonRoot, isGood: (value) => value === true });
+  const reason = 'runAsNonRoot != true';
+  if (bad.text !== '') return { reason, detail: `${bad.text} must not set securityContext.runAsNonRoot=false` };
+  if (missing.length === 0) return undefined;
+  return { reason, detail: `pod or ${named('container', missing)} must set securityContext.runAsNonRoot=true` };
+}
+
+const isGoodSeccomp = (type: string) => type === 'RuntimeDefault' || type === 'Localhost';
+
+function seccompRestricted(pod: PodLike, minor: number): Violation | undefined {
+  if (isWindows(pod, minor)) return undefined;
+  const { bad, missing } = required(pod, { settingOf: (sc) => sc.seccompProfile?.type, isGood: isGoodSeccomp });
+  const field = 'securityContext.seccompProfile.type';
+  const reason = 'seccompProfile';
+  if (bad.text !== '') return { reason, detail: `${bad.text} must not set ${field} to ${quoteAll(bad.values)}` };
+  if (missing.length === 0) return undefined;
+  const detail = `pod or ${named('container', missing)} must set ${field} to "RuntimeDefault" or "Localhost"`;
+  return { reason, detail };
+}
+
+function capabilitiesRestricted(pod: PodLike, minor: number): Violation | undefined {
+  if (isWindows(pod, minor)) return undefined;
+  const keeping = containersWhere(pod, (c) => !c.securityContext?.capabilities?.drop?.includes('ALL'));
+  const problems = [
+    keeping.length > 0
+      ? `${named('container', keeping)} must set securityContext.capabilities.drop=["ALL"]`
+      : undefined,
+    capabilities(pod, restrictedCapabilities),
+  ].filter((problem) => problem !== undefined);
+  return problems.length > 0 ? { reason: 'unrestricted capabilities', detail: problems.join('; ') } : undefined;
+}
+
+function restrictedVolumes({ spec }: PodLike): Violation | undefined {
+  const sourceOf = (volume: any) => Object.keys(volume).find((key) => key !== 'name') ?? 'unknown';
+  const bad = (spec.volumes ?? []).filter((volume: any) => !restrictedVolumeSources.has(sourceOf(volume)));
+  if (bad.length === 0) return undefined;
+  const names = sorted(bad.map((volume: any) => volume.name));
+  const types = sorted(bad.map(sourceOf));
+  const verb = names.length === 1 ? 'uses' : 'use';
+  const what = plural('restricted volume type', types.length);
+  return { reason: 'restricted volume types', detail: `${named('volume', names)} ${verb} ${what} ${quoteAll(types)}` };
+}
+
+/** A check on a value that the pod or a container sets. */
+function setting(
+  reason: string,
+  badValue: (securityContext: any) => string | undefined,
+  describe: (setters: string, values: string) => string,
+): Check['check'] {
+  return (pod) => {
+    const { text, values } = settersOf(pod, badValue);
+    return text === '' ? undefined : { reason, detail: describe(text, quoteAll(values)) };
+  };
+}
+
+/** A check on containers alone. */
+function ofContainers(reason: string, isBad: (container: Container) => unknown, rule: string): Check['check'] {
+  return (pod) => {
+    const names = containersWhere(pod, isBad);
+    return names.length > 0 ? { reason, detail: `${named('container', names)} ${rule}` } : undefined;
+  };
+}
+
+/** In the order in which violations are told. */
+export const checks: readonly Check[] = [
+  { level: 'baseline', since: 0, check: appArmor },
+  {
+    level: 'baseline',
+    since: 0,
+    check: ({ spec }) => {
+      const shared = ['hostNetwork', 'hostPID', 'hostIPC'].filter((field) => spec[field]);
+      if (shared.length === 0) return undefined;
+      return { reason: 'host namespaces', detail: shared.map((field) => `${field}=true`).join(', ') };
+    },
+  },
+  { level: 'baseline', since: 0, check: hostPorts },
+  { level: 'baseline', since: 34, check: hostProbes },
+  {
+    level: 'baseline',
+    since: 0,
+    check: ofContainers(
+      'privileged',
+      (c) => c.securityContext?.privileged,
+      'must not set securityContext.privileged=true',
+    ),
+  },
+  {
+    level: 'baseline',
+    since: 0,
+    check: (pod) => {
+      const bad = (c: Container) => (c.securityContext?.procMount ?? 'Default') !== 'Default';
+      const names = containersWhere(pod, bad);
+      if (names.length === 0) return undefined;
+      const values = sorted(
+        containersOf(pod)
+          .filter(bad)
+          .map((c) => c.securityContext.procMount),
+      );
+      const detail = `${named('container', names)} must not set securityContext.procMount to ${quoteAll(values)}`;
+      return { reason: 'procMount', detail };
+    },
+  },
+  { level: 'baseline', since: 0, check: seLinux },
+  {
+    level: 'baseline',
+    since: 0,
+    check: ({ spec }, minor) => {
+      const safe = namesUpTo(safeSysctls, minor);
+      const names = (spec.securityContext?.sysctls ?? []).map((one: any) => one.name);
+      const bad = sorted(names.filter((name: string) => !safe.has(name)));
+      return bad.length > 0 ? { reason: plural('forbidden sysctl', bad.length), detail: bad.join(', ') } : undefined;
+    },
+  },
+  {
+    level: 'baseline',
+    since: 0,
+    check: setting(
+      'hostProcess',
+      (sc) => (sc.windowsOptions?.hostProcess ? 'true' : undefined),
+      (who) => `${who} must not set securityContext.windowsOptions.hostProcess=true`,
+    ),
+  },
+  {
+    level: 'baseline',
+    since: 0,
+    overridden: true,
+    check: (pod) => {
+      const detail = capabilities(pod, baselineCapabilities);
+      return detail === undefined ? undefined : { reason: 'non-default capabilities', detail };
+    },
+  },
+  {
+    level: 'baseline',
+    since: 0,
+    overridden: true,
+    check: ({ spec }) => {
+      const names = (spec.volumes ?? []).filter((volume: any) => volume.hostPath).map((volume: any) => volume.name);
+      return names.length > 0 ? { reason: 'hostPath volumes', detail: named('volume', names) } : undefined;
+    },
+  },
+  {
+    level: 'baseline',
+    since: 19,
+    overridden: true,
+    check: setting(
+      'seccompProfile',
+      ({ seccompProfile }) => (seccompProfile && !isGoodSeccomp(seccompProfile.type) ? seccompProfile.type : undefined),
+      (who, values) => `${who} must not set securityContext.seccompProfile.type to ${values}`,
+    ),
+  },
+  {
+    level: 'restricted',
+    since: 8,
+    check: (pod, minor) =>
+      isWindows(pod, minor)
+        ? undefined
+        : ofContainers(
+            'allowPrivilegeEscalation != false',
+            (c) => c.securityContext?.allowPrivilegeEscalation !== false,
+            'must set securityContext.allowPrivilegeEscalation=false',
+          )(pod, minor),
+  },
+  { level: 'restricted', since: 22, check: capabilitiesRestricted },
+  { level: 'restricted', since: 0, check: restrictedVolumes },
+  { level: 'restricted', since: 0, check: runAsNonRoot },
+  {
+    level: 'restricted',
+    since: 23,
+    check: setting(
+      'runAsUser=0',
+      (sc) => (sc.runAsUser === 0 ? '0' : undefined),
+      (who) => `${who} must not set runAsUser=0`,
+    ),
+  },
+  { level: 'restricted', since: 19, check: seccompRestricted },
+];

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { startMemoryApi } from '../../../test/builders/memory-api.ts';
+import { describeViolations, type Level, readPolicy, violationsOf } from './policy.ts';
+
+const container = (more: object = {}, name = 'c') => ({ name, image: 'i', ...more });
+const secure = {
+  allowPrivilegeEscalation: false,
+  runAsNonRoot: true,
+  capabilities: { drop: ['ALL'] },
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+const restrictedPod = { containers: [container({ securityContext: secure })] };
+const inPod = (more: object) => ({ ...restrictedPod, ...more });
+const inContainer = (securityContext: object) => ({
+  containers: [container({ securityContext: { ...secure, ...securityContext } })],
+});
+
+const told = (level: Level, spec: object, version = 'latest', metadata: object = {}) =>
+  describeViolations(violationsOf({ level, version }, { metadata, spec }));
+
+describe('what each level forbids', () => {
+  const baseline: [spec: object, want: string][] = [
+    [inPod({ hostNetwork: true, hostPID: true }), 'host namespaces (hostNetwork=true, hostPID=true)'],
+    [inContainer({ privileged: true }), 'privileged (container "c" must not set securityContext.privileged=true)'],
+    [
+      inPod({
+        securityContext: { appArmorProfile: { type: 'Unconfined' } },
+        ephemeralContainers: [container({ securityContext: secure }, 'e')],
+      }),
+      'forbidden AppArmor profile (pod must not set AppArmor profile type to "Unconfined")',
+    ],
+    [
+      { containers: [container({ ports: [{ hostPort: 80 }, { hostPort: 0 }], securityContext: secure })] },
+      'hostPort (container "c" uses hostPort 80)',
+    ],
+    [
+      { containers: [container({ livenessProbe: { httpGet: { host: 'x' } }, securityContext: secure })] },
+      'probe or lifecycle host (container "c" uses probe or lifecycle host "x")',
+    ],
+    [
+      inContainer({ procMount: 'Unmasked' }),
+      'procMount (container "c" must not set securityContext.procMount to "Unmasked")',
+    ],
+    [
+      inPod({ securityContext: { seLinuxOptions: { type: 'spc_t', user: 'u' } } }),
+      'seLinuxOptions (pod set forbidden securityContext.seLinuxOptions: type "spc_t"; user may not be set)',
+    ],
+    [
+      inPod({ securityContext: { sysctls: [{ name: 'kernel.msgmax' }, { name: 'net.ipv4.tcp_rmem' }] } }),
+      'forbidden sysctl (kernel.msgmax)',
+    ],
+    [
+      inContainer({ windowsOptions: { hostProcess: true } }),
+      'hostProcess (container "c" must not set securityContext.windowsOptions.hostProcess=true)',
+    ],
+    [
+      inContainer({ seccompProfile: { type: 'Unconfined' } }),
+      'seccompProfile (container "c" must not set securityContext.seccompProfile.type to "Unconfined")',
+    ],
+  ];
+  for (const [spec, want] of baseline) {
+    test(want, () => {
+      assert.equal(told('baseline', spec), want);
+      assert.equal(told('restricted', spec), want, 'the stricter level says it once too');
+      assert.equal(told('privileged', spec), '');
+    });
+  }
+
+  test('baseline alone', () => {
+    assert.equal(told('baseline', restrictedPod), '');
+    assert.equal(told('baseline', { containers: [container()] }), '');
+    assert.equal(
+      told('baseline', inContainer({ capabilities: { drop: ['ALL'], add: ['SYS_TIME', 'CHOWN'] } })),
+      'non-default capabilities (container "c" must not include "SYS_TIME" in securityContext.capabilities.add)',
+    );
+    assert.equal(told('baseline', inPod({ volumes: [{ name: 'v', hostPath: {} }] })), 'hostPath volumes (volume "v")');
+  });
+
+  test('a plain pod lacks all that restricted wants', () => {
+    assert.equal(told('restricted', restrictedPod), '');
+    const lacks = (who: string) =>
+      `allowPrivilegeEscalation != false (${who} must set securityContext.allowPrivilegeEscalation=false), ` +
+      `unrestricted capabilities (${who} must set securityContext.capabilities.drop=["ALL"]), ` +
+      `runAsNonRoot != true (pod or ${who} must set securityContext.runAsNonRoot=true), ` +
+      `seccompProfile (pod or ${who} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")`;
+    assert.equal(told('restricted', { containers: [container()] }), lacks('container "c"'));
+    const two = { initContainers: [container({}, 'i')], containers: [container()] };
+    assert.equal(told('restricted', two), lacks('containers "i", "c"'));
+  });
+
+  test('restricted: what the pod says holds for its containers', () => {
+    const { runAsNonRoot, seccompProfile, ...own } = secure;
+    const spec = {
+      securityContext: { runAsNonRoot, seccompProfile },
+      containers: [container({ securityContext: own })],
+    };
+    assert.equal(told('restricted', spec), '');
+    assert.equal(
+      told('restricted', { ...spec, securityContext: { seccompProfile, runAsNonRoot: false } }),
+      'runAsNonRoot != true (pod must not set securityContext.runAsNonRoot=false)',
+    );
+    assert.equal(
+      told('restricted', inPod({ securityContext: { runAsUser: 0 }, volumes: [{ name: 'v', nfs: {} }] })),
+      'restricted volume types (volume "v" uses restricted volume type "nfs"), runAsUser=0 (pod must not set runAsUser=0)',
+    );
+  });
+
+  test('a version keeps what was in force then', () => {
+    const spec = inPod({ securityContext: { runAsUser: 0, sysctls: [{ name: 'net.ipv4.tcp_rmem' }] } });
+    assert.equal(told('restricted', spec, 'v1.22'), 'forbidden sysctl (net.ipv4.tcp_rmem)');
+    assert.equal(told('restricted', spec, 'v1.99'), 'runAsUser=0 (pod must not set runAsUser=0)');
+  });
+
+  test('AppArmor by annotation', () => {
+    const annotations = { 'container.apparmor.security.beta.kubernetes.io/c': 'unconfined' };
+    assert.match(
+      told('baseline', restrictedPod, 'latest', { annotations }),
+      /^forbidden AppArmor profile \(annotation /,
+    );
+  });
+});
+
+test('readPolicy() takes what it cannot read for the strictest', () => {
+  const { policy, errors } = readPolicy({
+    'pod-security.kubernetes.io/enforce': 'strict',
+    'pod-security.kubernetes.io/warn-version': 'v1.x',
+    'pod-security.kubernetes.io/audit': 'baseline',
+    'pod-security.kubernetes.io/audit-version': 'v1.30',
+  });
+  assert.deepEqual(policy, {
+    enforce: { level: 'restricted', version: 'latest' },
+    audit: { level: 'baseline', version: 'v1.30' },
+    warn: { level: 'privileged', version: 'latest' },
+  });
+  assert.deepEqual(
+    errors.map(({ field }) => field),
+    ['metadata.labels[pod-security.kubernetes.io/enforce]', 'metadata.labels[pod-security.kubernetes.io/warn-version]'],
+  );
+});
+
+describe('the plugin', () => {
+  const pods = '/api/v1/namespaces/safe/pods';
+  const pod = (name: string, spec: object) => ({ metadata: { name }, spec });
+  async function start(labels: object) {
+    const api = await startMemoryApi();
+    await api.send('POST', '/api/v1/namespaces', { body: { metadata: { name: 'safe', labels } } });
+    await api.send('POST', '/api/v1/namespaces/safe/serviceaccounts', { body: { metadata: { name: 'default' } } });
+    return api;
+  }
+  const privileged = inContainer({ privileged: true, allowPrivilegeEscalation: true });
+
+  test('pods that violate what is enforced are refused, on create and on update', async () => {
+    const api = await start({ 'pod-security.kubernetes.io/enforce': 'baseline' });
+    const refused = api.send('POST', pods, { body: pod('p', privileged) });
+    await assert.rejects(refused, {
+      code: 403,
+      message:
+        'pods "p" is forbidden: violates PodSecurity "baseline:latest": privileged (container "c" must not set securityContext.privileged=true)',
+    });
+    await api.send('POST', pods, { body: pod('q', { containers: [container()] }) });
+    const patch = { body: { metadata: { labels: { a: 'b' } } }, contentType: 'application/merge-patch+json' };
+    await api.send('PATCH', `${pods}/q`, patch);
+  });
+
+  test('a workload is warned about, its pods are refused', async () => {
+    const api = await start({ 'pod-security.kubernetes.io/warn': 'restricted' });
+    const spec = {
+      selector: { matchLabels: { a: 'b' } },
+      template: { metadata: { labels: { a: 'b' } }, spec: { containers: [container()] } },
+    };
+    const url = '/apis/apps/v1/namespaces/safe/deployments';
+    const { warnings } = await api.answer('POST', url, { body: { metadata: { name: 'd' }, spec } });
+    assert.match(warnings!.join(), /^would violate PodSecurity "restricted:latest": allowPrivilegeEscalation != false/);
+  });
+
+  test('labels must be readable, and a stricter level names the pods that it would refuse', async () => {
+    const api = await start({});
+    const label = (level: string) =>
+      api.answer('PATCH', '/api/v1/namespaces/safe', {
+        body: { metadata: { labels: { 'pod-security.kubernetes.io/enforce': level } } },
+        contentType: 'application/merge-patch+json',
+      });
+    await assert.rejects(label('strict'), {
+      code: 422,
+      message: /Invalid value: "strict": must be one of privileged, baseline, restricted$/,
+    });
+    for (const name of ['a', 'b']) await api.send('POST', pods, { body: pod(name, privileged) });
+    await api.context.store.cache.waitConsistent();
+    assert.deepEqual((await label('baseline')).warnings, [
+      'existing pods in namespace "safe" violate the new PodSecurity enforce level "baseline:latest"',
+      'a (and 1 other pod): privileged',
+    ]);
+    assert.deepEqual((await label('privileged')).warnings, []);
+  });
+});

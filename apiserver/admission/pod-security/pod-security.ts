@@ -1,0 +1,110 @@
+// The PodSecurity plugin: a namespace's labels say which Pod Security Standard its pods must meet. Pods that violate
+// what is enforced are refused; workloads whose templates do are warned about.
+// https://kubernetes.io/docs/concepts/security/pod-security-admission/
+import { forbiddenError, invalidError } from '../../../machinery/errors.ts';
+import { jsonEqual } from '../../../machinery/json.ts';
+import { keyPrefixOf } from '../../storage/stored-object.ts';
+import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
+import type { PodLike } from './checks.ts';
+import {
+  describeLevel,
+  describeViolations,
+  type LevelVersion,
+  readPolicy,
+  strictness,
+  violationsOf,
+} from './policy.ts';
+
+const ignoredSubresources = new Set(['binding', 'eviction', 'status']);
+const maxPodsLookedAt = 3000;
+
+/** Where workloads keep the pod that they make; the pod itself is one. */
+const templates: Record<string, (spec: any) => PodLike | undefined> = {
+  '/replicationcontrollers': (spec) => spec.template,
+  'apps/replicasets': (spec) => spec.template,
+  'apps/deployments': (spec) => spec.template,
+  'apps/statefulsets': (spec) => spec.template,
+  'apps/daemonsets': (spec) => spec.template,
+  'batch/jobs': (spec) => spec.template,
+  'batch/cronjobs': (spec) => spec.jobTemplate?.spec?.template,
+};
+
+const idOf = ({ kind }: AdmissionRequest) => `${kind.group}/${kind.plural}`;
+const isWrite = ({ operation }: AdmissionRequest) => operation === 'CREATE' || operation === 'UPDATE';
+
+function isSeen(request: AdmissionRequest): boolean {
+  const id = idOf(request);
+  if (!isWrite(request)) return false;
+  if (id === '/pods') return !ignoredSubresources.has(request.subresource);
+  return request.subresource === '' && (id === '/namespaces' || id === '/podtemplates' || templates[id] !== undefined);
+}
+
+export const podSecurity: AdmissionPlugin = {
+  name: 'PodSecurity',
+  handles: isSeen,
+  async validate(request, deps) {
+    const id = idOf(request);
+    if (id === '/namespaces') return checkNamespace(request, deps);
+    const namespace = await deps.store.find(deps.kinds.kind('', 'Namespace'), '', request.namespace);
+    const { policy } = readPolicy(namespace?.object.metadata.labels ?? {});
+    const object = request.object!;
+    if (id === '/pods') {
+      if (!isSignificant(request)) return;
+      enforce(request, policy.enforce, object);
+      return warn(request, policy.warn, object);
+    }
+    const template = id === '/podtemplates' ? object.template : templates[id]!(object.spec ?? {});
+    if (template?.spec) warn(request, policy.warn, template);
+  },
+};
+
+/** What an update of a pod can change that a standard speaks of. */
+function isSignificant({ object, oldObject, operation }: AdmissionRequest): boolean {
+  if (operation === 'CREATE' || !oldObject) return true;
+  const relevant = ({ metadata, spec }: PodLike) => [metadata?.annotations ?? {}, spec];
+  return !jsonEqual(relevant(object!), relevant(oldObject));
+}
+
+function enforce(request: AdmissionRequest, level: LevelVersion, pod: PodLike): void {
+  const violations = violationsOf(level, pod);
+  if (violations.length === 0) return;
+  const why = `violates PodSecurity ${JSON.stringify(describeLevel(level))}: ${describeViolations(violations)}`;
+  throw forbiddenError({ group: '', resource: 'pods' }, request.name, why);
+}
+
+function warn(request: AdmissionRequest, level: LevelVersion, pod: PodLike): void {
+  const violations = violationsOf(level, pod);
+  if (violations.length === 0) return;
+  const what = JSON.stringify(describeLevel(level));
+  request.warn(`would violate PodSecurity ${what}: ${describeViolations(violations)}`);
+}
+
+/** Labels must be readable, and a stricter level tells which pods there are that it would not let in. */
+function checkNamespace(request: AdmissionRequest, { store, kinds }: AdmissionDeps): void {
+  const { object, oldObject, name } = request;
+  const { policy, errors } = readPolicy(object!.metadata.labels ?? {});
+  const before = readPolicy(oldObject?.metadata.labels ?? {});
+  if (errors.length > 0 && !(oldObject && jsonEqual(errors, before.errors))) {
+    throw invalidError({ group: '', kind: 'Namespace' }, name, errors);
+  }
+  const { enforce: now } = policy;
+  const { enforce: then } = before.policy;
+  const isRelaxed = now.version === then.version && strictness(now.level) <= strictness(then.level);
+  if (!oldObject || now.level === 'privileged' || isRelaxed) return;
+  const podsByViolation = new Map<string, string[]>();
+  let count = 0;
+  for (const pod of store.resource(kinds.kind('', 'Pod')).list(`${keyPrefixOf(kinds.kind('', 'Pod'))}${name}/`)) {
+    if (++count > maxPodsLookedAt) break;
+    const reasons = violationsOf(now, pod.object).map(({ reason }) => reason);
+    if (reasons.length === 0) continue;
+    const text = reasons.join(', ');
+    podsByViolation.set(text, [...(podsByViolation.get(text) ?? []), pod.object.metadata.name!]);
+  }
+  if (podsByViolation.size === 0) return;
+  const level = JSON.stringify(describeLevel(now));
+  request.warn(`existing pods in namespace ${JSON.stringify(name)} violate the new PodSecurity enforce level ${level}`);
+  for (const [reasons, [first, ...others]] of podsByViolation) {
+    const rest = others.length === 0 ? '' : ` (and ${others.length} other pod${others.length === 1 ? '' : 's'})`;
+    request.warn(`${first}${rest}: ${reasons}`);
+  }
+}
