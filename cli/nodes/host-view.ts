@@ -49,18 +49,7 @@ export function withMountsBelow(folders: readonly string[], mountInfoText: strin
 const isFolder = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** Files of the host's /etc that programs in a node read; what is missing is left out. */
-export const sharedEtcFiles = [
-  'alternatives',
-  'debian_version',
-  'ld.so.cache',
-  'ld.so.conf',
-  'ld.so.conf.d',
-  'localtime',
-  'os-release',
-  'protocols',
-  'services',
-  'timezone',
-];
+export const sharedEtcFiles = ['alternatives', 'ld.so.cache', 'localtime', 'os-release'];
 
 /** Folders of a node's root that are there from the start, besides those it needs itself. */
 export const ownFolders = ['boot', 'home', 'media', 'opt', 'srv'];
