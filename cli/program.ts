@@ -78,6 +78,14 @@ function buildProgram(program: Program): Command {
   addGet(root, () => import('./commands/get.ts'));
   const load = root.command('load').description('load images into the nodes of a cluster');
   load
+    .command('docker-image')
+    .description('load images of the local docker or podman')
+    .argument('<image...>', 'images')
+    .addOption(nameOption())
+    .action(async (images, options) =>
+      (await import('./commands/load-docker-image.ts')).loadDockerImage(images, options),
+    );
+  load
     .command('image-archive')
     .description('load the images of an OCI or docker archive')
     .argument('<file...>', 'archives')

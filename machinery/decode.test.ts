@@ -6,6 +6,7 @@ import { s } from './schema.ts';
 const port = s.object('t.v1.Port', '', {
   number: s.int32('', { required: true, always: true }),
   protocol: s.string('', { default: 'TCP' }),
+  owner: s.string('', { always: true, default: 'us' }),
   name: s.string(''),
 });
 const limits = s.map(s.quantity(''), '');
@@ -38,9 +39,18 @@ describe('decodeValue() gives the canonical object', () => {
       { ...base, replicas: 0, hostNetwork: false },
     ],
     ['a zero that cannot be told from absence goes', { paused: false, ports: [], limits: {} }, base],
+    [
+      'a default stands for a zero that was written, also of what is always there',
+      { strategy: { type: '' }, ports: [{ number: 0, protocol: '', owner: '' }] },
+      { ...base, ports: [{ number: 0, protocol: 'TCP', owner: 'us' }] },
+    ],
     ['null is absence', { replicas: null, optional: null }, base],
     ['an empty object that was written stays', { optional: {} }, { ...base, optional: {} }],
-    ['defaults within list items', { ports: [{ number: 80 }] }, { ...base, ports: [{ number: 80, protocol: 'TCP' }] }],
+    [
+      'defaults within list items',
+      { ports: [{ number: 80 }] },
+      { ...base, ports: [{ number: 80, protocol: 'TCP', owner: 'us' }] },
+    ],
     [
       'quantities in canonical form',
       { limits: { cpu: '0.5', memory: 1024 } },
@@ -58,7 +68,7 @@ describe('decodeValue() gives the canonical object', () => {
 test('decodeValue() reports unknown fields in document order and drops them', () => {
   const { value, unknownFields } = decode({ strategy: { typ: 'x' }, replcas: 2, ports: [{ number: 1, nmae: 'a' }] });
   assert.deepEqual(unknownFields, ['strategy.typ', 'replcas', 'ports[0].nmae']);
-  assert.deepEqual(value, { ...base, ports: [{ number: 1, protocol: 'TCP' }] });
+  assert.deepEqual(value, { ...base, ports: [{ number: 1, protocol: 'TCP', owner: 'us' }] });
 });
 
 test('decodeValue() shares nothing with its input', () => {

@@ -107,9 +107,9 @@ function emptyOf(field: AnySchema, walk: Walk): unknown {
   return null;
 }
 
-/** A zero value that this field cannot tell from absence. */
+/** A zero value that this field cannot tell from absence: what has a default gets it then, also where it was written out. */
 function isDropped(field: AnySchema, value: unknown): boolean {
-  if (field.always || field.pointer) return false;
+  if (field.pointer || (field.always && field.default === undefined)) return false;
   switch (field.type) {
     case 'string':
       return value === '';

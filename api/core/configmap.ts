@@ -32,7 +32,7 @@ export const ConfigMapKind = defineKind<ConfigMap>({
     {
       name: 'Data',
       type: 'string',
-      doc: "Data contains the configuration data. Each key must consist of alphanumeric characters, '-', '_' or '.'. Values with non-UTF-8 byte sequences must use the BinaryData field. The keys stored in Data must not overlap with the keys in the BinaryData field, this is enforced during validation process.",
+      doc: 'Number of keys.',
       cell: (map) => Object.keys(map.data ?? {}).length + Object.keys(map.binaryData ?? {}).length,
     },
     ageColumn,

@@ -53,7 +53,7 @@ export const PodKind = defineKind<Pod>({
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   prepareForCreate,
-  prepareForUpdate: (pod) => syncServiceAccount(pod.spec),
+  prepareForUpdate: normalizeSpec,
   prepareForStatusUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
   gracePeriodSeconds,
@@ -72,9 +72,14 @@ export const PodKind = defineKind<Pod>({
   validateUpdate: validatePodUpdate,
 });
 
+/** A negative grace period means the shortest one. */
+function normalizeSpec({ spec }: Pod): void {
+  syncServiceAccount(spec);
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0) spec.terminationGracePeriodSeconds = 1;
+}
+
 function prepareForCreate(pod: Pod): void {
-  syncServiceAccount(pod.spec);
-  if ((pod.spec.terminationGracePeriodSeconds ?? 0) < 0) pod.spec.terminationGracePeriodSeconds = 1;
+  normalizeSpec(pod);
   pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec) };
   if (!pod.spec.schedulingGates?.length) return;
   pod.status.conditions = [

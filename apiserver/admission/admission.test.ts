@@ -18,6 +18,14 @@ const pod = (name: string, spec: object = {}) => ({
 });
 const service = (name: string, spec: object = {}) => ({ metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } });
 
+/** Lets time pass, and everything that it sets going. */
+async function passTime(api: MemoryApi, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 100) {
+    for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+    await api.clock.advance(100);
+  }
+}
+
 /** The code and message of a refusal. */
 async function refusal(work: Promise<unknown>): Promise<string> {
   const err = await work.then(
@@ -232,11 +240,21 @@ describe('pods', () => {
     const api = await startMemoryApi();
     const body = pod('p', { automountServiceAccountToken: false });
     assert.equal((await api.send('POST', pods, { body })).spec.volumes, undefined);
-    const lost = api.send('POST', pods, { body: pod('q', { serviceAccountName: 'no' }) });
+    const lost = refusal(api.send('POST', pods, { body: pod('q', { serviceAccountName: 'no' }) }));
+    await passTime(api, 1_000);
     assert.equal(
-      await refusal(lost),
+      await lost,
       '403 pods "q" is forbidden: error looking up service account default/no: serviceaccount "no" not found',
     );
+  });
+
+  test('an account that is made in the same moment is waited for', async () => {
+    const api = await startMemoryApi();
+    const made = api.send('POST', pods, { body: pod('p', { serviceAccountName: 'soon' }) });
+    await passTime(api, 300);
+    await api.send('POST', '/api/v1/namespaces/default/serviceaccounts', { body: { metadata: { name: 'soon' } } });
+    await passTime(api, 300);
+    assert.equal((await made).spec.serviceAccountName, 'soon');
   });
 
   test('get the number of their priority class, or of the default one', async () => {

@@ -1,5 +1,6 @@
 // Gives pods their service account: the default one, its pull secrets, and a projected volume with a token, the cluster's CA and the namespace.
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
+import type { Clock } from '../../machinery/clock.ts';
 import { forbiddenError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { type Random, randomSuffix } from '../../machinery/random.ts';
@@ -7,6 +8,8 @@ import { type AdmissionPlugin, isPodCreation } from './plugin.ts';
 
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 const tokenSeconds = 3607;
+const lookups = 6;
+const lookupPauseMs = 200;
 const mirrorAnnotation = 'kubernetes.io/config.mirror';
 
 interface Mount {
@@ -18,7 +21,7 @@ interface Mount {
 export const serviceAccount: AdmissionPlugin = {
   name: 'ServiceAccount',
   handles: isPodCreation,
-  async mutate({ object, namespace, name }, { store, kinds, random }) {
+  async mutate({ object, namespace, name }, { store, kinds, random, clock }) {
     const pod = object!;
     const { spec } = pod;
     // Mirror pods stand for what a kubelet runs by itself.
@@ -26,7 +29,7 @@ export const serviceAccount: AdmissionPlugin = {
     spec.serviceAccountName ||= 'default';
     spec.serviceAccount = spec.serviceAccountName;
     const accounts = kinds.kind('', 'ServiceAccount');
-    const found = await store.find(accounts, namespace, spec.serviceAccountName);
+    const found = await findSoon(() => store.find(accounts, namespace, spec.serviceAccountName), clock);
     if (!found) {
       const why = `error looking up service account ${namespace}/${spec.serviceAccountName}: serviceaccount ${JSON.stringify(spec.serviceAccountName)} not found`;
       throw forbiddenError({ group: '', resource: 'pods' }, name, why);
@@ -39,6 +42,15 @@ export const serviceAccount: AdmissionPlugin = {
     }
   },
 };
+
+/** A namespace and its pods are often made together: the account of a new namespace is there a moment later. */
+async function findSoon<T>(find: () => Promise<T | undefined>, clock: Clock): Promise<T | undefined> {
+  for (let tries = 1; ; tries++) {
+    const found = await find();
+    if (found || tries === lookups) return found;
+    await clock.sleep(lookupPauseMs);
+  }
+}
 
 /** Mounts the token in every container that has nothing at its path. */
 function mountToken(pod: KubeObject, random: Random): void {

@@ -1,5 +1,6 @@
 // One object as the caches hold it: the parsed value, and its serialised bytes per served version, made once and shared by every GET,
 // LIST and watch event. In etcd an object is JSON in its storage version, without its resourceVersion (that is the mod revision).
+import { goJson } from '../../machinery/go-json.ts';
 import type { Kind, ServedVersion } from '../../machinery/kind.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -27,7 +28,7 @@ export class StoredObject {
     this.#bytes ??= new Map();
     let bytes = this.#bytes.get(version);
     if (!bytes) {
-      bytes = Buffer.from(JSON.stringify(this.as(kind, version)));
+      bytes = Buffer.from(goJson(this.as(kind, version)));
       this.#bytes.set(version, bytes);
     }
     return bytes;
@@ -46,7 +47,7 @@ export function toVersion(object: KubeObject, kind: Kind, version: ServedVersion
 export function encodeStored(object: KubeObject, kind: Kind): Buffer {
   const { kind: _k, apiVersion: _a, metadata, ...rest } = object;
   const { resourceVersion: _r, ...meta } = metadata;
-  return Buffer.from(JSON.stringify({ kind: kind.kind, apiVersion: kind.apiVersion, metadata: meta, ...rest }));
+  return Buffer.from(goJson({ kind: kind.kind, apiVersion: kind.apiVersion, metadata: meta, ...rest }));
 }
 
 /** Reads what was written. */

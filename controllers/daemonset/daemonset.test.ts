@@ -213,6 +213,16 @@ describe('two revisions of one template', () => {
   });
 });
 
+test('a revision has the bytes that clients compute', () => {
+  const set = structuredClone(daemonSet());
+  set.spec.template.metadata = { labels: { z: '1', a: '2' } };
+  const text = JSON.stringify(buildRevision(set, 1).data);
+  assert.match(
+    text,
+    /^\{"spec":\{"template":\{"\$patch":"replace","metadata":\{"labels":\{"a":"2","z":"1"\}\},"spec":\{"containers"/,
+  );
+});
+
 test('a revision that somebody makes wakes nobody, one that goes does', () => {
   const related = daemonSetController.related?.find(({ kind }) => kind.kind === 'ControllerRevision');
   const revision = buildRevision(daemonSet(), 1);

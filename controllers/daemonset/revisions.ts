@@ -4,14 +4,15 @@ import { type DaemonSet, DaemonSetKind } from '../../api/apps/daemonset.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
-import { cloneJson, jsonEqual } from '../../machinery/json.ts';
+import { sortKeys } from '../../machinery/go-json.ts';
+import { jsonEqual } from '../../machinery/json.ts';
 import { controllerRef } from '../pods/claim.ts';
 import { hashTemplate } from '../template-hash.ts';
 import { revisionLabel } from './placement.ts';
 
-/** What a revision keeps: a patch that `kubectl rollout undo` applies. */
+/** What a revision keeps: a patch that `kubectl rollout undo` applies. Clients find their own revision by its bytes. */
 function revisionData({ spec }: DaemonSet): object {
-  return { spec: { template: { ...cloneJson(spec.template), $patch: 'replace' } } };
+  return sortKeys({ spec: { template: { ...spec.template, $patch: 'replace' } } }) as object;
 }
 
 export const hashOf = (revision: ControllerRevision) => revision.metadata.labels?.[revisionLabel] ?? '';

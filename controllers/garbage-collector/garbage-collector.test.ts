@@ -22,6 +22,7 @@ function world() {
   const abort = new AbortController();
   const informers = new Map<Kind, { cache: ObjectCache<KubeObject>; handlers: ChangeHandler<KubeObject>[] }>();
   const done: string[] = [];
+  const told: string[] = [];
   /** Objects that the server has, and the caches perhaps not. */
   const stored = new Map<string, KubeObject>();
   const refusals: Error[] = [];
@@ -39,6 +40,10 @@ function world() {
     clock,
     log: silentLogger,
     signal: abort.signal,
+    recorder: () => ({
+      event: (_target: object, type: string, reason: string, message: string) =>
+        told.push(`${type} ${reason} ${message}`),
+    }),
     informer: (kind: Kind) => ({
       lister: informerOf(kind).cache,
       addIndex: (name: string, values: (o: KubeObject) => string[]) => informerOf(kind).cache.addIndex(name, values),
@@ -75,7 +80,7 @@ function world() {
   };
   /** What was asked of the server since the last call. */
   const asked = () => done.splice(0);
-  return { clock, abort, stored, refusals, put, remove, asked, settle };
+  return { told, clock, abort, stored, refusals, put, remove, asked, settle };
 }
 
 const object = (name: string, metadata: object = {}): KubeObject => ({
@@ -98,6 +103,17 @@ describe('garbage collector', () => {
     await clock.advance(1000);
     await settle();
     assert.deepEqual(asked(), ['patch child {"ownerReferences":null}', 'patch owner {"finalizers":null}']);
+    abort.abort();
+  });
+
+  test('an owner in another namespace counts for nothing, and that is told', async () => {
+    const { told, abort, put, asked } = world();
+    await put(ConfigMapKind, object('owner', { namespace: 'elsewhere' }));
+    await put(SecretKind, object('child', ownedBy('owner')));
+    assert.deepEqual(asked(), ['delete child Background']);
+    assert.deepEqual(told, [
+      'Warning OwnerRefInvalidNamespace ownerRef [v1/ConfigMap, namespace: ns, name: owner, uid: uid-owner] does not exist in namespace "ns"',
+    ]);
     abort.abort();
   });
 

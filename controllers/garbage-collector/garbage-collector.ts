@@ -1,6 +1,7 @@
 // Deletes objects whose owners are gone, and carries out foreground and orphan deletions. Level-triggered: a key names one object, and whatever
 // changes about it, its owners or its dependents puts it on the queue. Upstream: pkg/controller/garbagecollector.
 import type { ControllerContext, Loop } from '../../client/controller.ts';
+import type { EventRecorder } from '../../client/events.ts';
 import { WorkQueue } from '../../client/workqueue.ts';
 import { isConflict, isNotFound } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
@@ -26,10 +27,12 @@ class GarbageCollector {
   readonly #context: ControllerContext;
   readonly #queue: WorkQueue;
   readonly #graph: OwnerGraph;
+  readonly #events: EventRecorder;
 
   constructor(context: ControllerContext) {
     this.#context = context;
     this.#queue = new WorkQueue({ clock: context.clock });
+    this.#events = context.recorder(name);
     this.#graph = new OwnerGraph(context, (node, change) => this.#notice(node, change));
     context.signal.addEventListener('abort', () => this.#queue.close());
   }
@@ -119,6 +122,7 @@ class GarbageCollector {
     const owners = await Promise.all(
       ownerReferences.map(async (reference) => ({ reference, state: await this.#stateOf(reference, namespace) })),
     );
+    for (const { reference, state } of owners) if (state === 'absent') this.#tellForeignOwner(node, reference);
     const dependents = this.#graph.dependentsOf(uid);
     const decision = decide(object, owners, { hasDependents: dependents.length > 0 });
     if (decision.action === 'drop-owners') await ignoreConflict(this.#dropOwners(node, decision.uids));
@@ -154,6 +158,18 @@ class GarbageCollector {
       if (isNotFound(err)) return 'absent';
       throw err;
     }
+  }
+
+  /** An owner that lives in another namespace counts as absent; who wrote the reference should know. */
+  #tellForeignOwner({ kind, object }: GraphNode, reference: OwnerReference): void {
+    const ownerKind = this.#graph.kindOf(reference);
+    if (!ownerKind?.namespaced || !this.#graph.has(ownerKind, reference.uid)) return;
+    const { namespace = '' } = object.metadata;
+    const { apiVersion, kind: owner, name: ownerName, uid } = reference;
+    const identity = `[${apiVersion}/${owner}, namespace: ${namespace}, name: ${ownerName}, uid: ${uid}]`;
+    const message = `ownerRef ${identity} does not exist in namespace ${JSON.stringify(namespace)}`;
+    const target = { kind: kind.kind, apiVersion: kind.apiVersion, object };
+    this.#events.event(target, 'Warning', 'OwnerRefInvalidNamespace', message);
   }
 
   async #dropOwners({ kind, object }: GraphNode, uids: readonly string[]): Promise<void> {

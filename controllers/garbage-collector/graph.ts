@@ -7,6 +7,7 @@ import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject, OwnerReference } from '../../machinery/metadata.ts';
 
 const byOwner = 'owner';
+const byUid = 'uid';
 
 /** Kinds whose informers the other controllers keep anyway. */
 const sharedKinds = new Set([
@@ -50,6 +51,7 @@ export class OwnerGraph {
     for (const kind of collectedKinds) {
       const informer = context.informer<KubeObject>(kind, sharedKinds.has(kind.kind) ? {} : { metadataOnly: true });
       informer.addIndex(byOwner, (object) => (object.metadata.ownerReferences ?? []).map((owner) => owner.uid));
+      informer.addIndex(byUid, ({ metadata }) => [metadata.uid ?? '']);
       informer.onChange((object, old) => {
         const ownersBefore = old?.metadata.ownerReferences ?? [];
         onChange({ kind, object: (object ?? old)! }, { isGone: object === undefined, ownersBefore });
@@ -65,6 +67,11 @@ export class OwnerGraph {
 
   get(kind: Kind, key: string): KubeObject | undefined {
     return this.#listers.get(kind)?.get(key);
+  }
+
+  /** Whether there is an object of that kind with that uid, under whatever name. */
+  has(kind: Kind, uid: string): boolean {
+    return (this.#listers.get(kind)?.byIndex(byUid, uid).length ?? 0) > 0;
   }
 
   /** Everything that names the uid as an owner. */

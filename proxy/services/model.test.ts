@@ -70,6 +70,15 @@ test('an endpoint in two slices counts once', () => {
   assert.deepEqual(addresses(port!.all), ['10.0.0.1', '10.0.0.2']);
 });
 
+test('slices that are for somebody else take no traffic', () => {
+  for (const label of ['service.kubernetes.io/headless', 'service.kubernetes.io/service-proxy-name']) {
+    const foreign = buildSlice('web', ['10.0.0.1']);
+    foreign.metadata.labels = { ...foreign.metadata.labels, [label]: '' };
+    const [port] = modelService(buildService('web'), [foreign, buildSlice('web', ['10.0.0.2'])], 'here');
+    assert.deepEqual(addresses(port!.all), ['10.0.0.2'], label);
+  }
+});
+
 test('ports are matched by name and protocol', () => {
   const ports = [
     { name: 'a', port: 53, protocol: 'UDP', targetPort: 53 },

@@ -7,7 +7,7 @@ import type { Endpoint, EndpointSlice } from '../../api/discovery/endpointslice.
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
 
-/** A Service with one of these, whatever its value, has its traffic handled by somebody else. */
+/** A Service or a slice with one of these, whatever its value, is for somebody else to handle. */
 const labelsOfOthers = ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless'];
 
 export type Protocol = 'tcp' | 'udp' | 'sctp';
@@ -49,6 +49,8 @@ interface Candidate extends Backend {
   isReady: boolean;
 }
 
+const isForOthers = ({ metadata }: Service | EndpointSlice) =>
+  labelsOfOthers.some((label) => label in (metadata.labels ?? {}));
 const isReady = (endpoint: Endpoint) => endpoint.conditions?.ready !== false;
 const isEnding = ({ conditions }: Endpoint) => conditions?.serving === true && conditions.terminating === true;
 
@@ -62,7 +64,7 @@ function isIPv4Range(text: string): boolean {
 function findCandidates(slices: readonly EndpointSlice[], port: ServicePort, nodeName: string): Candidate[] {
   const found = new Map<string, Candidate>();
   for (const slice of slices) {
-    if (slice.addressType !== 'IPv4') continue;
+    if (slice.addressType !== 'IPv4' || isForOthers(slice)) continue;
     const own = (slice.ports ?? []).find(
       (p) => (p.name ?? '') === (port.name ?? '') && (p.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
     );
@@ -93,7 +95,7 @@ export function modelService(service: Service, slices: readonly EndpointSlice[],
   const { metadata, spec, status } = service;
   const clusterIp = spec.clusterIP ?? '';
   if (!isIPv4(clusterIp) || spec.type === 'ExternalName') return [];
-  if (labelsOfOthers.some((label) => label in (metadata.labels ?? {}))) return [];
+  if (isForOthers(service)) return [];
   const ingress = (status?.loadBalancer?.ingress ?? []).flatMap((i) => (i.ip && i.ipMode !== 'Proxy' ? [i.ip] : []));
   const keepsSource = spec.externalTrafficPolicy === 'Local';
   return (spec.ports ?? []).map((port) => {

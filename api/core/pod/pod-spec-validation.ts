@@ -112,7 +112,7 @@ function validateDNSConfigParts({ nameservers = [], searches = [], options = [] 
   for (const [i, search] of searches.entries()) {
     // Service names with underscores are searched as well, and a lone dot means the root.
     if (search === '.') continue;
-    const plain = search.replace(/\.$/, '').replaceAll('_', '-');
+    const plain = search.replace(/\.$/, '').replaceAll('_', 'x');
     for (const complaint of checkDNS1123Subdomain(plain)) {
       errors.push(invalid(`${path}.searches[${i}]`, search, complaint));
     }

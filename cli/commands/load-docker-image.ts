@@ -1,0 +1,41 @@
+// `k8ts load docker-image IMAGE...`: images of the local docker (or podman) go into every node, by way of an archive.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { commandName } from '../command-name.ts';
+import { run } from '../host/run.ts';
+import { messageOf, UserError } from '../user-error.ts';
+import { findPrograms } from './kubectl.ts';
+import { loadImageArchive } from './load-image-archive.ts';
+
+const engines = ['docker', 'podman'];
+
+export async function loadDockerImage(images: string[], options: { name: string }): Promise<void> {
+  const path = process.env.PATH ?? '';
+  const engine = engines.find((name) => findPrograms(name, path).length > 0);
+  if (engine === undefined) {
+    throw new UserError('neither docker nor podman is on PATH', {
+      hint: `An archive that one of them saved elsewhere: ${commandName} load image-archive FILE`,
+    });
+  }
+  const dir = mkdtempSync(join(process.env.TMPDIR ?? tmpdir(), 'k8ts-load-'));
+  const archive = join(dir, 'images.tar');
+  try {
+    process.stderr.write(`${engine} saves ${images.join(', ')}\n`);
+    await save(engine, archive, images);
+    await loadImageArchive([archive], options);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function save(engine: string, archive: string, images: string[]): Promise<void> {
+  try {
+    await run(engine, ['save', '--output', archive, ...images]);
+  } catch (err) {
+    throw new UserError(`${engine} could not save ${images.join(', ')}: ${messageOf(err)}`, {
+      hint: `${engine} images lists what there is; ${engine} pull fetches what is not.`,
+      cause: err,
+    });
+  }
+}
