@@ -26,7 +26,17 @@ const system = ['systemd', 'systemd-sysv', 'dbus', 'libpam-systemd', 'udev', 'lo
 const kernel = ['linux-image-cloud-amd64', 'kmod', 'initramfs-tools'];
 const tools = ['openssh-server', 'ca-certificates', 'procps', 'curl', 'less', 'util-linux', 'mount'];
 // What the launcher would install: the machine has no way out to fetch it.
-const required = ['etcd-server', 'crun', 'conmon', 'catatonit', 'iproute2', 'nftables', 'conntrack', 'socat'];
+const required = [
+  'libatomic1',
+  'etcd-server',
+  'crun',
+  'conmon',
+  'catatonit',
+  'iproute2',
+  'nftables',
+  'conntrack',
+  'socat',
+];
 
 /** Debian 12 with what k8ts needs. A case that needs more adds to `packages`. */
 export const debian12: ImageRecipe = {
