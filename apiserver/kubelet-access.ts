@@ -31,7 +31,8 @@ const defaultKubeletPort = 10250;
 const addressOrder = ['InternalIP', 'Hostname', 'ExternalIP'];
 
 export function createKubeletAccess(tls: KubeletTls | undefined, store: ObjectStore, kinds: KindTable): KubeletAccess {
-  const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+  // Every log that is followed has a connection: they are as many as their readers.
+  const agent = new Agent({ keepAlive: true });
   const addressOf = (nodeName: string): KubeletAddress => {
     const node = store.peek(kinds.kind('', 'Node'), '', nodeName)?.object;
     if (!node) throw new StatusError(404, 'NotFound', `nodes ${JSON.stringify(nodeName)} not found`);

@@ -16,7 +16,7 @@ import { createKubeletAccess } from './kubelet-access.ts';
 import { createOpenApi } from './openapi/serve.ts';
 import { createPathHandler } from './paths.ts';
 import { KindTable } from './registry/kind-table.ts';
-import { createRequestMetrics } from './request-metrics.ts';
+import { countUnreadable, createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
 import { startCompactor } from './storage/compactor.ts';
@@ -140,7 +140,11 @@ async function start(options: Options, component: ComponentContext) {
   const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(etcdTls ? { tls: etcdTls } : {}) }, () =>
     clock.now(),
   );
-  const cache = new WatchCache(etcd, builtInKinds.filter((k) => k.stored).map(keyPrefixOf), { clock, log });
+  const cache = new WatchCache(etcd, builtInKinds.filter((k) => k.stored).map(keyPrefixOf), {
+    clock,
+    log,
+    onUnreadable: countUnreadable(metrics),
+  });
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
   const range = parseRange(options['service-cluster-ip-range']);
   let notReady: string | null = 'etcd has not been read yet';

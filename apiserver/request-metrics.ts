@@ -8,6 +8,17 @@ export interface RequestMetrics {
   begin(info: RequestInfo): (code: number) => void;
 }
 
+/** Counts stored objects that cannot be decoded, by the prefix of their keys. */
+export function countUnreadable(registry: Registry): (prefix: string) => void {
+  const counter = new Counter({
+    name: 'apiserver_storage_decode_errors_total',
+    help: 'Objects in etcd that cannot be decoded.',
+    labelNames: ['resource'],
+    registers: [registry],
+  });
+  return (prefix) => counter.inc({ resource: prefix.replace(/^\/registry\/|\/$/g, '') });
+}
+
 const durationBuckets = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60];
 
 export function createRequestMetrics(registry: Registry, clock: Clock): RequestMetrics {

@@ -3,6 +3,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import type { Clock } from '../machinery/clock.ts';
 import type { ClientConfig } from './config.ts';
+import { LineSplitter } from './line-splitter.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -27,6 +28,8 @@ const defaultTimeoutMs = 30_000;
 const pingPeriodMs = 10_000;
 // The server allows a hundred streams a connection.
 const maxStreamsPerSession = 90;
+/** An event of a watch: two orders above the largest object there can be. */
+const maxLineLength = 1 << 28;
 
 interface Connection {
   session: ClientHttp2Session;
@@ -85,19 +88,19 @@ export class Transport {
     return new Promise((resolve, reject) => {
       const stream = this.#send(connection, request);
       let status = 0;
-      let rest = '';
+      const splitter = new LineSplitter(maxLineLength);
+      const refusal: string[] = [];
       stream.setEncoding('utf8');
       stream.on('response', (headers) => {
         status = Number(headers[':status']);
       });
       stream.on('data', (chunk: string) => {
-        rest += chunk;
-        if (status !== 200) return;
-        const lines = rest.split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) if (line !== '') onLine(line);
+        if (status !== 200) return void refusal.push(chunk);
+        const lines = splitter.push(chunk);
+        if (!lines) return void stream.destroy(new TransportError(`an event is too long: ${request.path}`));
+        for (const line of lines) onLine(line);
       });
-      stream.on('end', () => resolve({ status, body: rest }));
+      stream.on('end', () => resolve({ status, body: refusal.join('') || splitter.rest() }));
       stream.on('error', (err) => reject(wrap(err, request)));
       stream.on('close', () => reject(new TransportError(`watch closed: ${request.path}`)));
       stream.end();

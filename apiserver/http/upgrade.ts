@@ -14,6 +14,9 @@ import type { FrontResponse } from './front.ts';
 /** Beside what speaks of the connection: whom the client acts as has been judged here. */
 const isImpersonation = (name: string) => name.startsWith('impersonate-');
 
+/** What connecting to the next hop may take. */
+const dialTimeoutMs = 30_000;
+
 export interface UpgradeRequest {
   message: IncomingMessage;
   socket: Duplex;
@@ -31,8 +34,10 @@ export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, k
     ? connectTls({ host, port, ...tls, ALPNProtocols: ['http/1.1'] })
     : connectTcp({ host, port });
   let joined = false;
+  upstream.setTimeout(dialTimeoutMs, () => upstream.destroy(new Error('i/o timeout')));
   upstream.once(target.tls ? 'secureConnect' : 'connect', () => {
     joined = true;
+    upstream.setTimeout(0);
     upstream.setNoDelay(true);
     (socket as Partial<Socket>).setNoDelay?.(true);
     upstream.write(firstLines);
@@ -41,7 +46,8 @@ export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, k
     upstream.pipe(socket);
   });
   upstream.on('error', (err) => {
-    if (joined) socket.destroy();
+    // What has come is still the client's.
+    if (joined) socket.end();
     else
       refuseUpgrade(
         socket,

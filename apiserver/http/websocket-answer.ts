@@ -2,7 +2,7 @@
 // watch is one text message; a log is sent in pieces, as bytes or, by its subprotocol, in base64. Upstream: the wsstream package.
 import type { IncomingMessage } from 'node:http';
 import { type Duplex, Writable } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { RawResponse } from './front.ts';
 import { endInHttp } from './upgrade.ts';
 
@@ -11,12 +11,17 @@ const protocols = ['binary.k8s.io', base64Protocol];
 const normalClosure = 1000;
 const newline = 10;
 
-const webSockets = new WebSocketServer({
+// What a slow client has not read when the answer ends stays on its way to it.
+const closeTimeoutMs = 4 * 3600_000;
+
+const options: ServerOptions & { closeTimeout: number } = {
   noServer: true,
+  closeTimeout: closeTimeoutMs,
   perMessageDeflate: false,
   maxPayload: 4096, // nothing is expected of the client
   handleProtocols: (offered) => protocols.find((p) => offered.has(p)) ?? false,
-});
+};
+const webSockets = new WebSocketServer(options);
 
 export const asksForWebSocket = (message: IncomingMessage): boolean =>
   message.headers.upgrade?.toLowerCase() === 'websocket';

@@ -84,7 +84,16 @@ export class ObjectStore {
   async history(prefix: string, from: string, options: { limit: number; revision: number }) {
     const end = `${prefix.slice(0, -1)}0`;
     const page = await this.#etcd.range(from, end, options);
-    return { ...page, objects: page.entries.map(decodeEntry) };
+    return { ...page, objects: page.entries.flatMap(decodeIfReadable) };
+  }
+}
+
+/** In lists an object that cannot be decoded is left out; the watch cache has complained about it. */
+function decodeIfReadable(entry: EtcdEntry): StoredObject[] {
+  try {
+    return [decodeEntry(entry)];
+  } catch {
+    return [];
   }
 }
 

@@ -27,6 +27,8 @@ const windowAgeMs = 5 * 60_000;
 export class ResourceCache {
   readonly #byKey = new Map<string, StoredObject>();
   #sortedKeys: string[] = [];
+  /** Keys whose last write cannot be decoded, and why. */
+  readonly #unreadable = new Map<string, Error>();
   #window: { event: CacheEvent; atMs: number }[] = [];
   /** Events at or before this revision are no longer in the window. */
   #windowStart: number;
@@ -34,7 +36,10 @@ export class ResourceCache {
   #changedAt: number;
   readonly watchers = new Set<CacheWatcher>();
 
-  constructor(revision: number) {
+  readonly #onWatcherError: (err: unknown, key: string) => void;
+
+  constructor(revision: number, onWatcherError: (err: unknown, key: string) => void = () => undefined) {
+    this.#onWatcherError = onWatcherError;
     this.#windowStart = revision;
     this.#changedAt = revision;
   }
@@ -47,7 +52,10 @@ export class ResourceCache {
     return this.#byKey.size;
   }
 
+  /** Throws for an object that is there and cannot be read. */
   get(key: string): StoredObject | undefined {
+    const why = this.#unreadable.get(key);
+    if (why) throw why;
     return this.#byKey.get(key);
   }
 
@@ -67,7 +75,13 @@ export class ResourceCache {
     this.#sortedKeys = objects.map((o) => o.key);
   }
 
+  /** A write that cannot be decoded: nobody is told of it but who asks for that object. */
+  spoil(key: string, why: Error): void {
+    this.#unreadable.set(key, why);
+  }
+
   put(stored: StoredObject, nowMs: number): void {
+    this.#unreadable.delete(stored.key);
     const previous = this.#byKey.get(stored.key);
     if (!previous) this.#sortedKeys.splice(lowerBound(this.#sortedKeys, stored.key), 0, stored.key);
     this.#byKey.set(stored.key, stored);
@@ -75,6 +89,7 @@ export class ResourceCache {
   }
 
   remove(key: string, revision: number, nowMs: number): void {
+    this.#unreadable.delete(key);
     const previous = this.#byKey.get(key);
     if (!previous) return;
     this.#byKey.delete(key);
@@ -86,7 +101,16 @@ export class ResourceCache {
     this.#changedAt = event.revision;
     this.#window.push({ event, atMs: nowMs });
     this.#trim(nowMs);
-    for (const watcher of this.watchers) if (event.stored.key.startsWith(watcher.prefix)) watcher.onEvent(event);
+    for (const watcher of this.watchers) {
+      if (!event.stored.key.startsWith(watcher.prefix)) continue;
+      try {
+        watcher.onEvent(event);
+      } catch (err) {
+        // An object that one watcher cannot deal with ends that watch, and is nobody else's trouble.
+        this.#onWatcherError(err, event.stored.key);
+        watcher.onReset();
+      }
+    }
   }
 
   #trim(nowMs: number): void {

@@ -1,6 +1,8 @@
 // One object as the caches hold it: the parsed value, and its serialised bytes per served version, made once and shared by every GET,
 // LIST and watch event. In etcd an object is JSON in its storage version, without its resourceVersion (that is the mod revision).
+import { internalError } from '../../machinery/errors.ts';
 import { goJson } from '../../machinery/go-json.ts';
+import { isObject } from '../../machinery/json.ts';
 import type { Kind, ServedVersion } from '../../machinery/kind.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -50,11 +52,17 @@ export function encodeStored(object: KubeObject, kind: Kind): Buffer {
   return Buffer.from(goJson({ kind: kind.kind, apiVersion: kind.apiVersion, metadata: meta, ...rest }));
 }
 
-/** Reads what was written. */
+/** Reads what was written. What is no object of ours is an error for whoever wants that object, and for nobody else. */
 export function decodeStored(key: string, value: Buffer, revision: number): StoredObject {
-  const object = JSON.parse(value.toString()) as KubeObject;
-  object.metadata.resourceVersion = String(revision);
-  return new StoredObject(key, object, revision);
+  try {
+    const object = JSON.parse(value.toString()) as KubeObject;
+    if (!isObject(object) || !isObject(object.metadata)) throw new TypeError('it has no metadata');
+    object.metadata.resourceVersion = String(revision);
+    return new StoredObject(key, object, revision);
+  } catch (err) {
+    const why = `the object stored as ${key} cannot be decoded: ${err instanceof Error ? err.message : err}`;
+    throw internalError(`${why}; etcdctl del ${key} removes it`, err);
+  }
 }
 
 /** The same object at a later revision, for the event of its deletion. */

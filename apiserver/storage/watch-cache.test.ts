@@ -50,6 +50,64 @@ describe('WatchCache', () => {
     assert.throws(() => cache.resource('/registry/other/'), StatusError);
   });
 
+  test('a key that cannot be decoded is the trouble of who asks for it alone, at the start and later', async () => {
+    const etcd = new FakeEtcd();
+    const broken = ['{', 'null', '"text"', '{"kind":"X"}', '{"metadata":[]}', '\x00\xff'];
+    for (const [i, text] of broken.entries()) await etcd.put(`${pods}ns/${i}`, Buffer.from(text), 0);
+    await etcd.put(`${pods}ns/good`, object('good'), 0);
+    const unreadable: string[] = [];
+    const cache = new WatchCache(etcd, [pods, deployments], {
+      clock: new FakeClock(),
+      log: silentLogger,
+      onUnreadable: (prefix) => unreadable.push(prefix),
+    });
+    await cache.start();
+    assert.deepEqual(names(cache, pods), ['good']);
+    assert.deepEqual(new Set(unreadable), new Set([pods]));
+    assert.equal(unreadable.length, broken.length);
+    for (const i of broken.keys()) {
+      assert.throws(() => cache.resource(pods).get(`${pods}ns/${i}`), {
+        code: 500,
+        message: new RegExp(
+          `the object stored as ${pods}ns/${i} cannot be decoded: .*; etcdctl del ${pods}ns/${i} removes`,
+        ),
+      });
+    }
+    const watcher = watcherOf(pods);
+    cache.resource(pods).watchers.add(watcher);
+    const later = await etcd.put(`${pods}ns/later`, Buffer.from('['), 0);
+    assert.ok(later.done);
+    const mended = await etcd.put(`${pods}ns/later`, object('later'), later.revision);
+    assert.ok(mended.done);
+    await settle();
+    assert.deepEqual(names(cache, pods), ['good', 'later']);
+    assert.deepEqual(
+      watcher.seen.filter((text) => text !== 'flush'),
+      [`ADDED ${mended.revision}`],
+    );
+    const first = await etcd.get(`${pods}ns/0`);
+    await etcd.delete(`${pods}ns/0`, first!.modRevision);
+    await settle();
+    assert.equal(cache.resource(pods).get(`${pods}ns/0`), undefined);
+  });
+
+  test('a watcher that cannot deal with an object ends alone', async () => {
+    const { etcd, cache } = await startCache();
+    const weak = {
+      ...watcherOf(pods),
+      onEvent: () => {
+        throw new TypeError('no spec');
+      },
+    };
+    const other = watcherOf(pods);
+    for (const watcher of [weak, other]) cache.resource(pods).watchers.add(watcher);
+    const made = await etcd.put(`${pods}ns/a`, object('a'), 0);
+    assert.ok(made.done);
+    await settle();
+    assert.deepEqual(other.seen, [`ADDED ${made.revision}`, 'flush']);
+    assert.ok(weak.seen.includes('reset'));
+  });
+
   test('follows etcd, and tells the watchers of a resource with one flush a batch', async () => {
     const { etcd, cache } = await startCache();
     const watcher = watcherOf(pods);

@@ -7,7 +7,7 @@
 import type { Clock } from '../../machinery/clock.ts';
 import { StatusError } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
-import { CompactedError, type Etcd, type EtcdEvent } from './etcd.ts';
+import { CompactedError, type Etcd, type EtcdEntry, type EtcdEvent } from './etcd.ts';
 import { ResourceCache } from './resource-cache.ts';
 import { decodeStored, type StoredObject } from './stored-object.ts';
 
@@ -19,6 +19,18 @@ const freshnessDeadlineMs = 3_000;
 // No more than this many questions for the current revision are under way; later requests share the next one.
 const maxRevisionCalls = 2;
 
+interface WatchCacheContext {
+  clock: Clock;
+  log: Logger;
+  /** Called with the prefix of its resource for every object that cannot be decoded. */
+  onUnreadable?(prefix: string): void;
+}
+
+interface Unreadable {
+  key: string;
+  why: Error;
+}
+
 interface Waiter {
   revision: number;
   resolve(): void;
@@ -28,6 +40,7 @@ export class WatchCache {
   readonly #etcd: Etcd;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #onUnreadable: (prefix: string) => void;
   /** By key prefix. */
   #resources = new Map<string, ResourceCache>();
   readonly #prefixes: readonly string[];
@@ -40,7 +53,8 @@ export class WatchCache {
   #revisionCalls = 0;
   #nextRevision: Promise<number> | undefined;
 
-  constructor(etcd: Etcd, prefixes: readonly string[], context: { clock: Clock; log: Logger }) {
+  constructor(etcd: Etcd, prefixes: readonly string[], context: WatchCacheContext) {
+    this.#onUnreadable = context.onUnreadable ?? (() => undefined);
     this.#etcd = etcd;
     this.#prefixes = prefixes;
     this.#clock = context.clock;
@@ -64,32 +78,54 @@ export class WatchCache {
 
   /** Loads everything and starts to watch. Rejects when etcd cannot be read; call it again later. */
   async start(): Promise<void> {
-    const { objects, revision } = await this.#loadAll();
+    const { objects, unreadable, revision } = await this.#loadAll();
     const byPrefix = new Map<string, StoredObject[]>(this.#prefixes.map((p) => [p, []]));
     for (const stored of objects) byPrefix.get(this.#prefixOf(stored.key) ?? '')?.push(stored);
     this.#resources = new Map(
       [...byPrefix].map(([prefix, list]) => {
-        const cache = new ResourceCache(revision);
+        const cache = new ResourceCache(revision, (err, key) =>
+          this.#log.error({ err, key }, 'a watch ended: it could not deal with an object'),
+        );
         cache.load(list);
         return [prefix, cache];
       }),
     );
+    for (const { key, why } of unreadable) this.#resources.get(this.#prefixOf(key) ?? '')?.spoil(key, why);
     this.#position = revision;
     this.#ready = true;
     this.#settleWaiters();
     await this.#watch();
   }
 
-  async #loadAll(): Promise<{ objects: StoredObject[]; revision: number }> {
+  async #loadAll(): Promise<{ objects: StoredObject[]; unreadable: Unreadable[]; revision: number }> {
     const objects: StoredObject[] = [];
+    const unreadable: Unreadable[] = [];
     let revision = 0;
     for (let from = registryPrefix; ; ) {
       const page = await this.#etcd.range(from, registryEnd, { limit: pageSize, revision });
       if (revision === 0) revision = page.revision;
-      for (const e of page.entries) objects.push(decodeStored(e.key, e.value, e.modRevision));
+      for (const entry of page.entries) {
+        const stored = this.#decode(entry, (why) => unreadable.push({ key: entry.key, why }));
+        if (stored) objects.push(stored);
+      }
       const last = page.entries[page.entries.length - 1];
-      if (!page.more || !last) return { objects, revision };
+      if (!page.more || !last) return { objects, unreadable, revision };
       from = `${last.key}\0`;
+    }
+  }
+
+  /** Undefined for what cannot be decoded: one bad key must not take everything else along. */
+  #decode(entry: EtcdEntry, onUnreadable: (why: Error) => void): StoredObject | undefined {
+    const { key, value, modRevision } = entry;
+    const prefix = this.#prefixOf(key);
+    if (prefix === undefined) return undefined;
+    try {
+      return decodeStored(key, value, modRevision);
+    } catch (err) {
+      this.#log.error({ err, key, revision: modRevision }, 'a stored object cannot be decoded');
+      this.#onUnreadable(prefix);
+      onUnreadable(err as Error);
+      return undefined;
     }
   }
 
@@ -134,8 +170,12 @@ export class WatchCache {
       const prefix = this.#prefixOf(event.key);
       const cache = prefix === undefined ? undefined : this.#resources.get(prefix);
       if (!cache) continue;
-      if (event.type === 'PUT') cache.put(decodeStored(event.key, event.value, event.modRevision), nowMs);
-      else cache.remove(event.key, event.modRevision, nowMs);
+      if (event.type === 'PUT') {
+        const stored = this.#decode(event, (why) => cache.spoil(event.key, why));
+        if (stored) cache.put(stored, nowMs);
+      } else {
+        cache.remove(event.key, event.modRevision, nowMs);
+      }
       touched.add(cache);
     }
     this.#position = events[events.length - 1]!.modRevision;

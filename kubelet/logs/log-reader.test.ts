@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { realClock } from '../../machinery/clock.ts';
 import { type LogOptions, readLog } from './log-reader.ts';
 import { tailOfLog } from './termination-message.ts';
 
@@ -87,6 +88,58 @@ describe('readLog', () => {
         steps.shift()?.();
       }
       assert.equal(out, 'one\ntwo\nthree\n');
+    }));
+
+  test('a slow follower misses nothing of files that are rotated and removed meanwhile', () =>
+    withLog(async (path) => {
+      writeFileSync(path, `${time(1)} stdout F 0\n`);
+      let end: () => void = () => undefined;
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      let out = '';
+      for await (const part of readLog(source(path, ended), { ...plain, follow: true })) {
+        out += part;
+        if (out !== '0\n') continue;
+        for (let i = 1; i <= 5; i++) {
+          renameSync(path, `${path}.${i}`);
+          writeFileSync(path, `${time(2)} stdout F ${i}\n`);
+          // It hears of the new file before that goes, too.
+          await realClock.sleep(30);
+          rmSync(`${path}.${i}`);
+        }
+        end();
+      }
+      assert.equal(out, '0\n1\n2\n3\n4\n5\n');
+    }));
+
+  test('a follower who is too far behind is told so, and gets nothing with a gap in it', () =>
+    withLog(async (path) => {
+      writeFileSync(path, `${time(1)} stdout F 0\n`);
+      let out = '';
+      const read = async () => {
+        for await (const part of readLog(source(path, new Promise(() => undefined)), { ...plain, follow: true })) {
+          out += part;
+          for (let i = 1; i <= 40; i++) {
+            renameSync(path, `${path}.${i}`);
+            writeFileSync(path, `${time(2)} stdout F ${i}\n`);
+            await realClock.sleep(10);
+          }
+        }
+      };
+      await assert.rejects(read(), /too slow: the log was rotated away/);
+      assert.equal(out, '0\n');
+    }));
+
+  test('the last lines of a log of many chunks', () =>
+    withLog(async (path) => {
+      const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
+      writeFileSync(path, lines.map((line) => `${time(1)} stdout F ${line}\n`).join(''));
+      for (const tailLines of [1, 2, 1500, 19_999, 20_000, 20_001]) {
+        let out = '';
+        for await (const part of readLog(source(path), { ...plain, tailLines })) out += part;
+        assert.equal(out, lines.slice(-tailLines).join('\n').concat('\n'), `${tailLines}`);
+      }
     }));
 
   test('bytes are as the container wrote them, also where a long line was cut within a character', () =>

@@ -1,9 +1,7 @@
 // Reads a container's log: from where the request says, line by line, and on as it grows when followed. Waiting is inotify on the log's
 // folder, so rotation is seen too. Upstream: pkg/kubelet/kuberuntime/logs.
-import { type FSWatcher, watch } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { parseLogLine } from './cri-line.ts';
+import { LogFiles } from './log-files.ts';
 
 export interface LogOptions {
   follow: boolean;
@@ -16,6 +14,7 @@ export interface LogOptions {
 }
 
 const chunkBytes = 64 << 10;
+const newline = 0x0a;
 
 /** Turns records into what the reader asked for. Keeps whether the last line is still open, so that a time stands only at its begin. */
 class LogFormatter {
@@ -49,16 +48,21 @@ class LogFormatter {
 }
 
 /** Where the last `lines` lines of a file begin. */
-async function findTail(file: FileHandle, size: number, lines: number): Promise<number> {
+async function findTail(files: LogFiles, lines: number): Promise<number> {
+  const { size } = files;
   if (lines === 0) return size;
   let left = lines;
   for (let end = size; end > 0; ) {
     const begin = Math.max(0, end - chunkBytes);
     const buffer = Buffer.alloc(end - begin);
-    await file.read(buffer, 0, buffer.length, begin);
-    for (let i = buffer.length - 1; i >= 0; i--) {
-      // The line end that closes the file opens no further line.
-      if (buffer[i] !== 0x0a || begin + i === size - 1) continue;
+    await files.read(buffer, begin);
+    // The line end that closes the file opens no further line.
+    const last = end === size ? buffer.length - 2 : buffer.length - 1;
+    for (
+      let i = last < 0 ? -1 : buffer.lastIndexOf(newline, last);
+      i >= 0;
+      i = i === 0 ? -1 : buffer.lastIndexOf(newline, i - 1)
+    ) {
       if (--left === 0) return begin + i + 1;
     }
     end = begin;
@@ -76,111 +80,46 @@ export interface LogSource {
 /** The log as pieces of output. Ends at the end of the file, or, followed, with the container. */
 export async function* readLog(source: LogSource, options: LogOptions): AsyncGenerator<Buffer> {
   const formatter = new LogFormatter(options);
-  const first = await openOrNull(source.path);
-  if (!first) return;
-  const changes = options.follow ? watchFolder(source) : undefined;
-  let file: FileHandle = first;
-  /** The file that comes after this one, which is first read to its end: it may have grown until it was renamed. */
-  let rotated: FileHandle | undefined;
+  const files = new LogFiles(source.path, options);
+  const note = () => files.note();
+  let hasEnded = !options.follow;
+  source.signal.addEventListener('abort', note, { once: true });
+  void source.ended.then(() => {
+    hasEnded = true;
+    note();
+  });
   try {
-    const { size } = await file.stat();
-    let position = options.tailLines === undefined ? 0 : await findTail(file, size, options.tailLines);
-    let rest = '';
+    if (!files.isThere) return;
+    let position = options.tailLines === undefined ? 0 : await findTail(files, options.tailLines);
     while (!source.signal.aborted) {
-      const wasEnded = changes?.isEnded() ?? true;
-      const { text, next } = await readOn(file, position);
-      position = next;
-      if (text !== '') {
-        const lines = (rest + text).split('\n');
-        rest = lines.pop() ?? '';
+      // Seen before reading: what is read then is all there is of this file, or of the log.
+      const wasEnded = hasEnded;
+      const { hasNext } = files;
+      const { lines, next } = await readOn(files, position);
+      if (next > position) {
+        position = next;
         const parts = lines.map((line) => formatter.format(line)).filter((b) => b !== undefined);
         if (parts.length > 0) yield Buffer.concat(parts);
         if (formatter.isFull) return;
-        continue;
-      }
-      if (rotated) {
-        await file.close();
-        file = rotated;
-        rotated = undefined;
+      } else if (hasNext) {
+        files.advance();
         position = 0;
-        continue;
-      }
-      if (changes) rotated = await openIfRotated(source.path, file);
-      if (rotated) continue;
-      if (wasEnded || !changes) return;
-      await changes.next();
+      } else if (wasEnded) {
+        if (options.follow) files.look();
+        if (!files.hasNext) return;
+      } else await files.nextChange();
     }
   } finally {
-    changes?.close();
-    await rotated?.close();
-    await file.close();
+    source.signal.removeEventListener('abort', note);
+    files.close();
   }
 }
 
-async function readOn(file: FileHandle, position: number): Promise<{ text: string; next: number }> {
+/** Whole lines only; one longer than a chunk is not written by the runtime. */
+async function readOn(files: LogFiles, position: number): Promise<{ lines: string[]; next: number }> {
   const buffer = Buffer.alloc(chunkBytes);
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
-  if (bytesRead === 0) return { text: '', next: position };
-  // Whole lines only; a line longer than a chunk is not written by the runtime.
-  const lineEnd = buffer.subarray(0, bytesRead).lastIndexOf(0x0a);
-  const length = lineEnd < 0 ? 0 : lineEnd + 1;
-  return { text: buffer.toString('latin1', 0, length), next: position + length };
-}
-
-async function openOrNull(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r');
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw err;
-  }
-}
-
-async function openIfRotated(path: string, file: FileHandle): Promise<FileHandle | undefined> {
-  try {
-    if ((await stat(path)).ino === (await file.stat()).ino) return undefined;
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw err;
-  }
-  return openOrNull(path);
-}
-
-interface Changes {
-  /** Resolves at the next change since the last call. */
-  next(): Promise<void>;
-  isEnded(): boolean;
-  close(): void;
-}
-
-function watchFolder({ path, ended, signal }: LogSource): Changes {
-  let changed = false;
-  let isEnded = false;
-  let wake: () => void = () => undefined;
-  const note = () => {
-    changed = true;
-    wake();
-  };
-  const watcher: FSWatcher = watch(dirname(path), { persistent: false }, note);
-  watcher.on('error', note);
-  signal.addEventListener('abort', note, { once: true });
-  void ended.then(() => {
-    isEnded = true;
-    note();
-  });
-  return {
-    async next() {
-      if (!changed) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-      changed = false;
-    },
-    isEnded: () => isEnded,
-    close: () => {
-      watcher.close();
-      signal.removeEventListener('abort', note);
-    },
-  };
+  const bytesRead = await files.read(buffer, position);
+  const length = bytesRead === 0 ? 0 : buffer.lastIndexOf(newline, bytesRead - 1) + 1;
+  if (length === 0) return { lines: [], next: position };
+  return { lines: buffer.toString('latin1', 0, length - 1).split('\n'), next: position + length };
 }

@@ -37,6 +37,11 @@ const flagTable = {
     doc: 'Address of the exec, attach and port-forward server.',
     default: '127.0.0.1',
   },
+  'stream-idle-timeout': {
+    type: 'number',
+    doc: 'Seconds after which a session of exec, attach or port-forward on which nothing moves is ended.',
+    default: 4 * 3600,
+  },
   'pod-cidr': { type: 'string', doc: "The node's range of pod addresses; else the kubelet tells it.", default: '' },
   'non-masquerade-cidrs': { type: 'list', doc: 'Ranges that pods reach with their own address.', default: [] },
   'cgroup-root': { type: 'string', doc: 'Subtree of the cgroup hierarchies to work in.', default: '/' },
@@ -117,7 +122,11 @@ async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContex
     exits: new ExitWaiters(),
     locks: new KeyedLock(),
   };
-  return { ...rt, streams: await createStreamServer(rt, flags['stream-address']) };
+  const streamOptions = {
+    address: flags['stream-address'],
+    idleTimeoutMs: flags['stream-idle-timeout'] * 1000,
+  };
+  return { ...rt, streams: await createStreamServer(rt, streamOptions) };
 }
 
 function requireOciRuntime(wanted: string): string {

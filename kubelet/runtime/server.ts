@@ -1,6 +1,7 @@
 // The gRPC edge: verbs behind the services, errors turned into statuses, cancelled calls into aborted signals.
 import { randomUUID } from 'node:crypto';
 import { chmodSync, createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -121,6 +122,6 @@ async function serveImport(rt: Runtime, rawCall: unknown, rawDone: unknown): Pro
   } catch (err) {
     done(toServiceError(rt, 'Import', err));
   } finally {
-    rmSync(dir, { recursive: true, force: true });
+    await rm(dir, { recursive: true, force: true });
   }
 }

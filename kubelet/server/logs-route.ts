@@ -1,6 +1,6 @@
 // /containerLogs/{namespace}/{pod}/{container}: what `kubectl logs` shows. Upstream: getContainerLogs in pkg/kubelet/server.
 import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Clock } from '../../machinery/clock.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { type LogOptions, readLog } from '../logs/log-reader.ts';
@@ -9,7 +9,6 @@ import { HttpError } from './http-error.ts';
 import { chooseLogContainer, findWorker, statusOf } from './pod-lookup.ts';
 
 interface LogsRequest {
-  req: IncomingMessage;
   res: ServerResponse;
   /** Namespace, pod, container. */
   names: readonly string[];
@@ -18,7 +17,7 @@ interface LogsRequest {
 
 export async function serveLogs(
   { pods, cri, clock }: { pods: PodSet; cri: CriClient; clock: Clock },
-  { req, res, names, query }: LogsRequest,
+  { res, names, query }: LogsRequest,
 ): Promise<void> {
   const [namespace, podName, container] = names;
   if (!namespace || !podName || !container) throw new HttpError(404, '404 page not found');
@@ -27,7 +26,6 @@ export async function serveLogs(
   const id = chooseLogContainer(worker.pod, statusOf(worker, container), container, isTrue(query.get('previous')));
   const { status } = await cri.runtime.ContainerStatus({ container_id: id });
   const stop = new AbortController();
-  req.on('close', () => stop.abort());
   res.on('close', () => stop.abort());
   res.writeHead(200, { 'content-type': 'text/plain', 'transfer-encoding': 'chunked' });
   res.flushHeaders();

@@ -2,6 +2,7 @@
 // Plain node:https (docs/adr/004-kubelet-server.md). https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Registry } from 'prom-client';
@@ -38,20 +39,39 @@ export interface KubeletServer {
   close(): Promise<void>;
 }
 
+// The size of a request's head as upstream's server takes it: a command to execute stands there. No request has a body worth waiting for.
+const httpLimits = {
+  maxHeaderSize: 1 << 20,
+  handshakeTimeout: 10_000,
+  headersTimeout: 30_000,
+  requestTimeout: 30_000,
+};
+const idleTimeoutMs = 90_000;
+/** Connections at a time of those who will be refused anyway. */
+const maxStrangers = 256;
+
 export async function startServer(deps: ServerDeps): Promise<KubeletServer> {
   const { cert, key, clientCa } = deps.tls;
-  const server = createServer({ cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false });
+  const server = createServer({ cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false, ...httpLimits });
+  server.keepAliveTimeout = idleTimeoutMs;
   const sockets = new Set<Duplex>();
+  const strangers = new Set<Duplex>();
   server.on('secureConnection', (socket) => {
+    const isStranger = judgeClient(socket) !== undefined;
+    if (isStranger && strangers.size >= maxStrangers) return void socket.destroy();
     sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    if (isStranger) strangers.add(socket);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      strangers.delete(socket);
+    });
   });
   server.on('request', (req, res) => {
     answer(deps, req, res).catch((err) => sendError(deps, res, err));
   });
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', () => socket.destroy());
-    upgrade(deps, req, socket, head).catch((err) => refuse(deps, socket, err));
+    upgrade(deps, req, socket as Socket, head).catch((err) => refuse(deps, socket, err));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -72,9 +92,9 @@ function checkAccess(req: IncomingMessage): void {
 
 async function answer(deps: ServerDeps, req: IncomingMessage, res: ServerResponse): Promise<void> {
   checkAccess(req);
-  const url = new URL(req.url ?? '/', 'https://kubelet');
+  const url = parseUrl(req);
   const [route = '', ...rest] = pathParts(url);
-  if (route === 'containerLogs') return serveLogs(deps, { req, res, names: rest, query: url.searchParams });
+  if (route === 'containerLogs') return serveLogs(deps, { res, names: rest, query: url.searchParams });
   if (['exec', 'attach', 'portForward'].includes(route)) throw new HttpError(400, 'Upgrade request required');
   if (req.method !== 'GET') throw new HttpError(405, 'Method Not Allowed');
   switch (url.pathname) {
@@ -100,10 +120,16 @@ function send(res: ServerResponse, contentType: string, body: string): void {
   res.end(body);
 }
 
-async function upgrade(deps: ServerDeps, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+async function upgrade(deps: ServerDeps, req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
   checkAccess(req);
-  const url = new URL(req.url ?? '/', 'https://kubelet');
+  const url = parseUrl(req);
   await openStream(deps, { req, socket, head, parts: pathParts(url), query: url.searchParams });
+}
+
+function parseUrl({ url = '/' }: IncomingMessage): URL {
+  const base = 'https://kubelet';
+  if (!URL.canParse(url, base)) throw new HttpError(400, `invalid URL ${JSON.stringify(url)}`);
+  return new URL(url, base);
 }
 
 function pathParts(url: URL): string[] {
@@ -122,7 +148,8 @@ function sendError({ log }: ServerDeps, res: ServerResponse, err: unknown): void
     res.destroy();
     return;
   }
-  res.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' });
+  // A body that nobody reads is not waited for.
+  res.writeHead(code, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
   res.end(`${text}\n`);
 }
 

@@ -1,8 +1,7 @@
 // exec, attach and port-forward: asks the runtime for a session's URL and joins the two connections. The protocols (WebSocket, SPDY) are
 // spoken by the ends; from here on only bytes are carried. Upstream: pkg/kubelet/server and its streaming proxy.
 import type { IncomingMessage } from 'node:http';
-import { connect } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { connect, type Socket } from 'node:net';
 import { status as RpcStatus } from '@grpc/grpc-js';
 import { renderPassedOnHead } from '../../machinery/http-text.ts';
 import { type CriClient, isRpcError } from '../../proto/cri-client.ts';
@@ -12,7 +11,7 @@ import { bareId, findWorker, statusOf } from './pod-lookup.ts';
 
 interface StreamRequest {
   req: IncomingMessage;
-  socket: Duplex;
+  socket: Socket;
   head: Buffer;
   /** Route, namespace, pod and, but for port-forward, container. */
   parts: readonly string[];
@@ -37,12 +36,7 @@ async function askForUrl({ pods, cri }: { pods: PodSet; cri: CriClient }, reques
         400,
         `unable to forward port because pod is not running. Current status=${worker.status.phase}`,
       );
-    const port = query
-      .getAll('port')
-      .flatMap((text) => text.split(','))
-      .filter((text) => text !== '')
-      .map(Number);
-    return (await cri.runtime.PortForward({ pod_sandbox_id: sandboxId, port })).url;
+    return (await cri.runtime.PortForward({ pod_sandbox_id: sandboxId, port: parsePorts(query) })).url;
   }
   const status = statusOf(worker, container);
   const notFound = new HttpError(400, `container not found ("${container}")`);
@@ -59,13 +53,28 @@ async function askForUrl({ pods, cri }: { pods: PodSet; cri: CriClient }, reques
   }
 }
 
+function parsePorts(query: URLSearchParams): number[] {
+  const texts = query.getAll('port').flatMap((text) => text.split(','));
+  return texts
+    .filter((text) => text !== '')
+    .map((text) => {
+      const port = Number(text);
+      if (/^\d{1,5}$/.test(text) && port > 0 && port < 65536) return port;
+      throw new HttpError(400, `unable to parse ${JSON.stringify(text)} as a port`);
+    });
+}
+
 const endedCodes = [RpcStatus.NOT_FOUND, RpcStatus.FAILED_PRECONDITION];
+
+/** Upstream: streaming-connection-idle-timeout. The runtime has the same; this one is for clients that no longer take what it sent. */
+const idleTimeoutMs = 4 * 3600_000;
 
 /** Sends the upgrade on and carries bytes until either end closes. */
 function join({ req, socket, head }: StreamRequest, url: URL): Promise<void> {
   return new Promise((resolve, reject) => {
     const upstream = connect({ host: url.hostname, port: Number(url.port) });
     upstream.setNoDelay(true);
+    socket.setTimeout(idleTimeoutMs, () => socket.destroy());
     let joined = false;
     upstream.once('connect', () => {
       joined = true;
@@ -76,7 +85,8 @@ function join({ req, socket, head }: StreamRequest, url: URL): Promise<void> {
       resolve();
     });
     upstream.on('error', (err) => {
-      if (joined) socket.destroy();
+      // What has come is still the client's.
+      if (joined) socket.end();
       else reject(new Error(`error dialing the container runtime: ${err.message}`, { cause: err }));
     });
     socket.on('close', () => upstream.destroy());

@@ -1,7 +1,8 @@
 // Image archives: what `docker save` and OCI tools write. The archive is unpacked into a scratch directory; its layers go
 // into the layer store, its images into the image store.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../process/command.ts';
 import {
@@ -41,7 +42,7 @@ export async function importArchive(
     for (const image of found) records.push(await importImage(images, scratchDir, image, signal));
     return records;
   } finally {
-    rmSync(scratchDir, { recursive: true, force: true });
+    await rm(scratchDir, { recursive: true, force: true });
   }
 }
 

@@ -24,7 +24,7 @@ export class ImageStore {
   constructor(dir: string, layers: LayerStore) {
     this.layers = layers;
     this.#records = new RecordStore(dir);
-    for (const { id } of this.#records.load()) rmSync(this.#records.dirOf(id), { recursive: true, force: true });
+    for (const id of this.#records.load().leftovers) rmSync(this.#records.dirOf(id), { recursive: true, force: true });
   }
 
   list(): ImageRecord[] {
@@ -59,7 +59,8 @@ export class ImageStore {
   /** Removes an image with all its names, and the layers that nothing needs any more. */
   async remove(id: string): Promise<void> {
     const forgotten = this.#records.remove(id);
-    await this.layers.removeUnused(new Set(this.list().flatMap((r) => r.diffIds)));
+    // Layers of an image that cannot be read may be in use: which ones they are is not known.
+    if (!this.#records.hasSetAside) await this.layers.removeUnused(new Set(this.list().flatMap((r) => r.diffIds)));
     await forgotten;
   }
 }

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -37,8 +37,8 @@ export class LayerStore {
 
   constructor(dir: string) {
     this.#records = new RecordStore(dir);
-    for (const { id } of this.#records.load()) rmSync(this.#records.dirOf(id), { recursive: true, force: true });
-    for (const { id } of this.#records.list()) this.#nextSerial = Math.max(this.#nextSerial, Number(id) + 1);
+    for (const id of this.#records.load().leftovers) rmSync(this.#records.dirOf(id), { recursive: true, force: true });
+    for (const id of this.#records.ids()) this.#nextSerial = Math.max(this.#nextSerial, Number(id) + 1);
   }
 
   get dir(): string {
@@ -73,7 +73,7 @@ export class LayerStore {
         this.#records.save(record);
         return record;
       } catch (err) {
-        rmSync(this.#records.dirOf(id), { recursive: true, force: true });
+        await rm(this.#records.dirOf(id), { recursive: true, force: true });
         throw err;
       }
     });

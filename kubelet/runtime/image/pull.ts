@@ -2,7 +2,7 @@
 // fetched into files named by digest, and resumed where a pull before stopped.
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AuthConfig } from '../../../proto/cri.gen.ts';
 import { describeError, invalidArgument, isMissingFile, notFound, RpcError, unavailable } from '../errors.ts';
@@ -216,7 +216,7 @@ function pullLayer(
     const path = join(ingestDir, layer.digest.replace(':', '-'));
     await fetchBlob(registry, layer, path, signal);
     await images.layers.unpack(diffId, path, signal);
-    rmSync(path, { force: true });
+    await rm(path, { force: true });
   });
 }
 
@@ -236,7 +236,7 @@ async function fetchBlob(
     if (have > 0 && response.status !== 206) {
       // It does not resume: from the start, then.
       await response.body?.cancel();
-      rmSync(path);
+      await rm(path);
       return fetchBlob(registry, { digest, size }, path, signal);
     }
     const file = await open(path, 'a');
@@ -245,7 +245,7 @@ async function fetchBlob(
       for await (const chunk of piecesOf(response)) {
         written += chunk.length;
         if (written > size) {
-          rmSync(path, { force: true });
+          await rm(path, { force: true });
           throw new Error(`blob ${digest} is longer than the ${size} bytes it should have`);
         }
         hash.update(chunk);
@@ -257,7 +257,7 @@ async function fetchBlob(
   }
   const actual = `sha256:${hash.digest('hex')}`;
   if (actual === digest) return;
-  rmSync(path, { force: true });
+  await rm(path, { force: true });
   throw new Error(`blob is ${actual}, not ${digest}`);
 }
 

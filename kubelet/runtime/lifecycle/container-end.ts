@@ -1,5 +1,6 @@
 // The end of a container: asking for it, noticing it, and freeing what the running container held.
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { isMissingFile } from '../errors.ts';
 import { conmonPaths } from '../process/conmon.ts';
 import { signalProcess } from '../process/identity.ts';
@@ -64,7 +65,7 @@ export async function releaseContainer(rt: Runtime, id: string): Promise<void> {
 /** Removes a container that does not run, with every trace of it. Idempotent. */
 export async function eraseContainer(rt: Runtime, id: string): Promise<void> {
   await releaseContainer(rt, id);
-  rmSync(bundleDirOf(rt, id), { recursive: true, force: true });
+  await rm(bundleDirOf(rt, id), { recursive: true, force: true });
   rmSync(exitFileOf(rt, id), { force: true });
   await rt.containers.remove(id);
 }

@@ -14,8 +14,13 @@ import { tearDownSandbox } from './sandbox-teardown.ts';
 
 /** Loads the records and tells the network which addresses and ports are taken. */
 export function loadRecords(rt: Runtime): void {
-  for (const { id, error } of [...rt.sandboxes.load(), ...rt.containers.load()]) {
-    rt.log.warn({ id, err: error }, 'directory without a readable record: removing it');
+  for (const store of [rt.sandboxes, rt.containers]) {
+    for (const { id, error } of store.load().unreadable) {
+      rt.log.error(
+        { id, err: error, dir: store.dirOf(id) },
+        'a record cannot be read; it is set aside, and what it is about is left alone',
+      );
+    }
   }
   const oldestFirst = rt.sandboxes.list().sort((a, b) => (BigInt(a.createdAtNs) < BigInt(b.createdAtNs) ? -1 : 1));
   for (const { id, ip, config, phase } of oldestFirst) {
@@ -64,7 +69,9 @@ function leftoverIds(rt: Runtime): string[] {
   const seen = [rt.sandboxes.dir, rt.containers.dir, bundles].flatMap((dir) =>
     existsSync(dir) ? readdirSync(dir) : [],
   );
-  return [...new Set(seen)].filter((id) => !rt.sandboxes.get(id) && !rt.containers.get(id));
+  const isKnown = (id: string) =>
+    [rt.sandboxes, rt.containers].some((store) => store.get(id) !== undefined || store.isSetAside(id));
+  return [...new Set(seen)].filter((id) => !isKnown(id));
 }
 
 async function eraseLeftover(rt: Runtime, id: string): Promise<void> {

@@ -1,5 +1,6 @@
 // Ending a sandbox: its containers, its network, its pause process. Every step may find its work already done.
 import { rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { signalProcess } from '../process/identity.ts';
 import { unmount } from '../process/mount.ts';
 import type { Runtime } from '../runtime.ts';
@@ -18,7 +19,7 @@ export async function tearDownSandbox(rt: Runtime, record: SandboxRecord): Promi
   await rt.oci.delete(id);
   await unmount(shmOf(rt, id));
   if (ip) rt.network.releaseIp(id, ip);
-  rmSync(bundleDirOf(rt, id), { recursive: true, force: true });
+  await rm(bundleDirOf(rt, id), { recursive: true, force: true });
   rmSync(exitFileOf(rt, id), { force: true });
 }
 

@@ -1,8 +1,9 @@
 // Commands in running containers, by the OCI runtime's own exec: it joins namespaces, cgroup and seccomp filter, and ends
 // with the command's exit code. Its own errors go to a log file, apart from what the command writes.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Clock } from '../../../machinery/clock.ts';
 import { isMissingFile } from '../errors.ts';
 import type { OciProcess, OciSpec } from '../spec/oci.ts';
 import { commandEnv } from './command.ts';
@@ -88,3 +89,21 @@ export function waitForExit(child: ChildProcess): Promise<number> {
 }
 
 const killedExitCode = 137;
+/** What the OCI runtime may take to see the end of a command that was killed. */
+const reapGraceMs = 5_000;
+
+/**
+ * Kills the command of an exec, also one that is only about to start. The OCI runtime sees it end, which leaves no zombie to a first
+ * process that does not reap; it is killed itself only when it does not end then.
+ */
+export function killExec(exec: PreparedExec, child: ChildProcess, clock: Clock): void {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const watcher = watch(exec.dir, () => exec.kill());
+  watcher.on('error', () => undefined);
+  const timer = clock.after(reapGraceMs, () => child.kill('SIGKILL'));
+  child.once('exit', () => {
+    watcher.close();
+    timer.cancel();
+  });
+  exec.kill();
+}

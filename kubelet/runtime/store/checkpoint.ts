@@ -4,8 +4,14 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Raises when a field of a record changes meaning; records of other versions are refused, not guessed at. */
+/** Raises when a field of a record changes meaning; `migrations` then says how older ones are read. */
 const formatVersion = 1;
+
+/** From each older format to the next one. */
+const migrations: Record<number, (value: any) => unknown> = {};
+
+/** Written by a newer build. Nothing is guessed and nothing touched: what runs goes on, and that build can come back. */
+export class NewerFormatError extends Error {}
 
 /** Writes a file so that readers see the old content or the new, and nobody but root sees either. */
 function writeFileAtomic(path: string, content: string): void {
@@ -21,37 +27,91 @@ function reviveBytes(_key: string, value: unknown): unknown {
   return isBytes ? Buffer.from(bytes.data as number[]) : value;
 }
 
+function readIfExists(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (err) {
+    if (['ENOENT', 'ENOTDIR'].includes((err as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw err;
+  }
+}
+
 function writeCheckpoint(path: string, value: object): void {
   writeFileAtomic(path, JSON.stringify({ version: formatVersion, value }));
 }
 
-function readCheckpoint<T>(path: string): T {
-  const { version, value } = JSON.parse(readFileSync(path, 'utf8'), reviveBytes);
-  if (version !== formatVersion) throw new Error(`${path} has format ${version}, this runtime reads ${formatVersion}`);
-  return value as T;
+function parseCheckpoint<T>(path: string, text: string): T {
+  const { version, value } = JSON.parse(text, reviveBytes);
+  if (version > formatVersion) {
+    throw new NewerFormatError(
+      `${path} is of format ${version} and this build reads up to ${formatVersion}: run the newer build again`,
+    );
+  }
+  let current = value;
+  for (let at = version; at !== formatVersion; at++) {
+    const migrate = migrations[at];
+    if (!migrate) throw new Error(`${path} is of the unknown format ${at}`);
+    current = migrate(current);
+  }
+  if (typeof current !== 'object' || current === null) throw new Error(`${path} holds no record`);
+  return current as T;
+}
+
+/** What `load` found beside records. */
+export interface LoadOutcome {
+  /** Directories without a record: something half made or half removed, to clean. */
+  leftovers: string[];
+  /** Records that cannot be read. They stay where they are, for somebody to look at; nothing of theirs is touched. */
+  unreadable: { id: string; error: unknown }[];
 }
 
 /** Records of one kind: a directory each (which may hold more of theirs), the record in it as `record.json`. */
 export class RecordStore<T extends { id: string }> {
   readonly dir: string;
   #records = new Map<string, T>();
+  readonly #setAside = new Set<string>();
 
   constructor(dir: string) {
     this.dir = dir;
     mkdirSync(dir, { recursive: true, mode: 0o711 });
   }
 
-  /** Reads everything back. Answers the directories without a readable record: leftovers to clean. */
-  load(): { id: string; error: unknown }[] {
-    const unreadable: { id: string; error: unknown }[] = [];
+  /**
+   * Reads everything back. Throws when the disk or the process does not let it (no more open files, say), and for records
+   * of a newer build: to start without them would be to forget what runs.
+   */
+  load(): LoadOutcome {
+    const outcome: LoadOutcome = { leftovers: [], unreadable: [] };
     for (const id of readdirSync(this.dir)) {
+      const path = join(this.dir, id, 'record.json');
+      const text = readIfExists(path);
+      if (text === undefined) {
+        outcome.leftovers.push(id);
+        continue;
+      }
       try {
-        this.#records.set(id, readCheckpoint<T>(join(this.dir, id, 'record.json')));
+        this.#records.set(id, parseCheckpoint<T>(path, text));
       } catch (error) {
-        unreadable.push({ id, error });
+        if (error instanceof NewerFormatError) throw error;
+        this.#setAside.add(id);
+        outcome.unreadable.push({ id, error });
       }
     }
-    return unreadable;
+    return outcome;
+  }
+
+  /** Whether a record of that id is there and cannot be read. */
+  isSetAside(id: string): boolean {
+    return this.#setAside.has(id);
+  }
+
+  get hasSetAside(): boolean {
+    return this.#setAside.size > 0;
+  }
+
+  /** Every id that is taken on disk, readable or not. */
+  ids(): string[] {
+    return [...this.#records.keys(), ...this.#setAside];
   }
 
   get(id: string): T | undefined {

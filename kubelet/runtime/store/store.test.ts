@@ -1,6 +1,6 @@
 // Records on disk, locks, and the identity of processes.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -23,23 +23,33 @@ describe('RecordStore', () => {
     }
   };
 
-  test('finds records again, bytes included, and names what it cannot read', () =>
+  test('finds records again, bytes included, and tells leftovers from what it cannot read', () =>
     withDir((dir) => {
       const store = new RecordStore<Thing>(dir);
       store.save({ id: 'abc', value: Buffer.from([0, 255]), count: 1 });
       store.update('abc', { count: 2 });
       mkdirSync(join(dir, 'half'));
-      mkdirSync(join(dir, 'bad'));
-      writeFileSync(join(dir, 'bad/record.json'), '{"version":99,"value":{}}');
+      const broken = { cut: '{"version":1,"val', old: '{"version":0,"value":{}}', none: '{}', empty: '' };
+      for (const [id, text] of Object.entries(broken)) {
+        mkdirSync(join(dir, id));
+        writeFileSync(join(dir, id, 'record.json'), text);
+      }
       const again = new RecordStore<Thing>(dir);
-      assert.deepEqual(
-        again
-          .load()
-          .map((x) => x.id)
-          .sort(),
-        ['bad', 'half'],
-      );
+      const { leftovers, unreadable } = again.load();
+      assert.deepEqual(leftovers, ['half']);
+      assert.deepEqual(unreadable.map((x) => x.id).sort(), Object.keys(broken).sort());
       assert.deepEqual(again.list(), [{ id: 'abc', value: Buffer.from([0, 255]), count: 2 }]);
+      assert.deepEqual([again.isSetAside('cut'), again.isSetAside('half'), again.get('cut')], [true, false, undefined]);
+      assert.equal(readFileSync(join(dir, 'cut/record.json'), 'utf8'), broken.cut, 'it stays as it is');
+    }));
+
+  test('does not start over records of a newer build, or over a disk that cannot be read', () =>
+    withDir((dir) => {
+      mkdirSync(join(dir, 'new/record.json'), { recursive: true });
+      assert.throws(() => new RecordStore<Thing>(dir).load(), { code: 'EISDIR' });
+      rmSync(join(dir, 'new/record.json'), { recursive: true });
+      writeFileSync(join(dir, 'new/record.json'), '{"version":99,"value":{}}');
+      assert.throws(() => new RecordStore<Thing>(dir).load(), /is of format 99 and this build reads up to 1/);
     }));
 
   test('forgets at once, and removes many files without holding up others', () =>
@@ -50,10 +60,7 @@ describe('RecordStore', () => {
       const removed = store.remove('abc');
       assert.equal(store.get('abc'), undefined);
       // Killed now, the next run finds a leftover and no record.
-      assert.deepEqual(
-        new RecordStore<Thing>(dir).load().map((x) => x.id),
-        ['abc'],
-      );
+      assert.deepEqual(new RecordStore<Thing>(dir).load().leftovers, ['abc']);
       await removed;
       assert.deepEqual(readdirSync(dir), []);
     }));

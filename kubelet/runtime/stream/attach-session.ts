@@ -1,7 +1,7 @@
 // Attaching to a running container: output by following its log, input by socat into conmon's socket, whose kind
 // (SOCK_SEQPACKET) Node cannot open (see docs/adr/001-attach-and-pty.md).
 import { spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { bundleDirOf, outputLogOf } from '../lifecycle/paths.ts';
 import { commandEnv } from '../process/command.ts';
 import { sendControl } from '../process/conmon.ts';
@@ -38,7 +38,9 @@ export async function runAttach(
   }
   const bundleDir = bundleDirOf(rt, containerId);
   const follower = followOutput(outputLogOf(rt, container), streams);
-  const input = streams.stdin ? pipeToContainer(streams.stdin, bundleDir) : null;
+  // Where the end of the client's input is not the container's, nothing is left to do for the client then.
+  const endsInput = container.config.stdin_once && !offer.tty;
+  const input = streams.stdin ? pipeToContainer(streams.stdin, { bundleDir, endsInput }) : null;
   if (offer.tty) {
     streams.onResize(({ width, height }) => {
       try {
@@ -49,41 +51,82 @@ export async function runAttach(
     });
   }
   const left = new Promise<void>((resolve) => streams.gone.addEventListener('abort', () => resolve(), { once: true }));
-  await Promise.race([waiter.exited, left]);
-  waiter.forget();
-  follower.finish();
-  input?.end();
+  void left.then(() => follower.stop());
+  const detached = input && !endsInput ? input.handedOver : new Promise<never>(() => undefined);
+  try {
+    await Promise.race([waiter.exited, left, detached, follower.ended]);
+    await Promise.race([left, follower.finish()]);
+    const outputs = [streams.stdout, streams.stderr].filter((o) => o !== null);
+    await Promise.race([left, Promise.all(outputs.map(endOutput))]);
+  } finally {
+    waiter.forget();
+    follower.stop();
+    input?.end();
+  }
   return exitStatus(0);
 }
 
-/** Hands output to the client, no faster than it takes it. A client that is gone is noticed by its streams' owner. */
+/** Hands output to the client, no faster than it takes it. */
 function followOutput(logPath: string, { stdout, stderr }: CommandStreams): LogFollower {
   const outputs = { stdout, stderr };
-  const follower = followLog(logPath, ({ stream, content }) => {
+  for (const output of [stdout, stderr]) output?.on('error', () => undefined);
+  return followLog(logPath, ({ stream, content }) => {
     const output = outputs[stream];
-    return !output || output.destroyed || output.write(content);
+    if (output && !output.destroyed && !output.write(content)) return roomIn(output);
   });
-  for (const output of [stdout, stderr]) {
-    output?.on('error', () => undefined);
-    output?.on('drain', () => {
-      if (!stdout?.writableNeedDrain && !stderr?.writableNeedDrain) follower.resume();
-    });
-    output?.once('close', () => follower.resume());
-  }
-  return follower;
+}
+
+const roomIn = (output: Writable) =>
+  new Promise<void>((resolve) => {
+    const done = () => {
+      output.off('drain', done);
+      output.off('close', done);
+      resolve();
+    };
+    output.on('drain', done);
+    output.on('close', done);
+  });
+
+/** Resolves when all that was written is handed over, or nobody is there to take it. */
+const endOutput = (output: Writable) =>
+  new Promise<void>((resolve) => {
+    if (output.destroyed) return resolve();
+    output.once('finish', resolve);
+    output.once('close', resolve);
+    output.end();
+  });
+
+interface ContainerInput {
+  /** Resolves when the client's input has ended and socat has it all. */
+  handedOver: Promise<void>;
+  /** The session is over. */
+  end(): void;
 }
 
 /** Carries input to conmon. What conmon sends back is dropped: the output comes from the log. */
-function pipeToContainer(from: Readable, bundleDir: string): { end(): void } {
+function pipeToContainer(
+  from: Readable,
+  { bundleDir, endsInput }: { bundleDir: string; endsInput: boolean },
+): ContainerInput {
   // By a relative name: the full path may be longer than the address of a socket can be.
-  // After the end of the input it lingers until the session ends, so that conmon reads everything before the close.
-  const child = spawn('socat', ['-t', '86400', '-', 'UNIX-CONNECT:attach,type=5'], {
+  // Where the container's input ends with ours, that end has to be seen before the connection closes.
+  const child = spawn('socat', ['-t', endsInput ? '86400' : '1', '-', 'UNIX-CONNECT:attach,type=5'], {
     cwd: bundleDir,
     env: commandEnv,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  child.stdin.on('error', () => from.unpipe(child.stdin).resume());
-  child.once('error', () => from.resume());
+  let isHandedOver = false;
+  const handedOver = new Promise<void>((resolve) => {
+    child.stdin.once('finish', () => {
+      isHandedOver = true;
+      resolve();
+    });
+  });
+  const drop = () => void from.unpipe(child.stdin).resume();
+  child.stdin.on('error', drop);
+  child.stdin.once('close', drop);
+  child.once('error', drop);
   from.pipe(child.stdin);
-  return { end: () => void child.kill('SIGTERM') };
+  // A detached client's input goes on its way without it.
+  return { handedOver, end: () => void (isHandedOver && !endsInput ? undefined : child.kill('SIGTERM')) };
 }

@@ -47,13 +47,15 @@ export function parseTerminalSize(text: string): TerminalSize | null {
   }
 }
 
+const maxSizeBytes = 1024;
+
 /** Remembers the latest size for a listener who comes later. */
 export function createResizeRelay() {
   let latest: TerminalSize | null = null;
   let listener: ((size: TerminalSize) => void) | null = null;
   return {
-    push(text: string) {
-      const size = parseTerminalSize(text);
+    push(message: Buffer) {
+      const size = message.length <= maxSizeBytes ? parseTerminalSize(message.toString()) : null;
       if (!size) return;
       latest = size;
       listener?.(size);

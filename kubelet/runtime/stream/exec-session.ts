@@ -17,6 +17,7 @@ import {
   type TerminalSize,
 } from './command-streams.ts';
 import { createComplaintFilter } from './complaint-filter.ts';
+import { deliver, settle } from './delivery.ts';
 
 export interface ExecOffer {
   kind: 'exec';
@@ -29,9 +30,6 @@ export interface ExecOffer {
 }
 
 type ExecRuntime = Pick<Runtime, 'oci' | 'paths' | 'clock' | 'log'>;
-
-/** Output of children that outlive the command is waited for so long. */
-const drainMs = 500;
 
 /** Runs the command with the client's streams and answers its final status. */
 export async function runExec(rt: ExecRuntime, offer: ExecOffer, streams: CommandStreams): Promise<CommandStatus> {
@@ -55,17 +53,14 @@ async function runOnPipes(rt: ExecRuntime, exec: PreparedExec, streams: CommandS
   const child = spawnExec(rt.oci, exec, streams.stdin ? 'pipe' : 'ignore');
   if (streams.stdin) pipeInput(streams.stdin, child.stdin!);
   const outputs = [
-    pipeOutput(child.stdout!, streams.stdout),
-    pipeOutput(withoutComplaint(rt, exec, child.stderr!), streams.stderr),
+    deliver(child.stdout!, streams.stdout),
+    deliver(child.stderr!, streams.stderr, createComplaintFilter(exec, rt.clock)),
   ];
   streams.gone.addEventListener('abort', () => abandon(child), { once: true });
   const exitCode = await waitForExit(child);
-  await Promise.race([Promise.all(outputs), rt.clock.sleep(drainMs)]);
+  await settle(outputs, rt.clock);
   return exitCode;
 }
-
-const withoutComplaint = (rt: ExecRuntime, exec: PreparedExec, output: Readable): Readable =>
-  output.pipe(createComplaintFilter(exec, rt.clock));
 
 /** The client is gone: the command sees the end of its input and a closed output, as in a pipeline. */
 function abandon(child: ChildProcess): void {
@@ -76,19 +71,10 @@ function abandon(child: ChildProcess): void {
 
 function pipeInput(from: Readable, to: Writable): void {
   // The command may end, or close its input, before the client has sent everything.
-  to.on('error', () => from.unpipe(to).resume());
+  const drop = () => void from.unpipe(to).resume();
+  to.on('error', drop);
+  to.once('close', drop);
   from.pipe(to);
-}
-
-/** Resolves when all output has been handed over. Without a taker it is read and dropped. */
-function pipeOutput(from: Readable, to: Writable | null): Promise<void> {
-  return new Promise((resolve) => {
-    from.once('close', resolve);
-    if (!to) return void from.resume();
-    to.on('error', () => from.unpipe(to).resume());
-    from.once('end', () => to.end(resolve));
-    from.pipe(to, { end: false });
-  });
 }
 
 const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
@@ -105,15 +91,17 @@ async function runOnTerminal(rt: ExecRuntime, exec: PreparedExec, streams: Comma
   });
   if (streams.stdin) {
     // A terminal has no half-close: the end of the client's input changes nothing.
-    child.stdin.on('error', () => streams.stdin?.unpipe(child.stdin).resume());
+    const drop = () => void streams.stdin?.unpipe(child.stdin).resume();
+    child.stdin.on('error', drop);
+    child.stdin.once('close', drop);
     streams.stdin.pipe(child.stdin, { end: false });
   }
   streams.onResize(createResizer(rt, exec));
-  const output = pipeOutput(withoutComplaint(rt, exec, child.stdout), streams.stdout);
+  const output = deliver(child.stdout, streams.stdout, createComplaintFilter(exec, rt.clock));
   // Without its terminal the command gets SIGHUP, as when a real one is closed.
   streams.gone.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
   await waitForExit(child);
-  await Promise.race([output, rt.clock.sleep(drainMs)]);
+  await settle([output], rt.clock);
   return readExitCode(join(exec.dir, 'code'));
 }
 

@@ -1,6 +1,6 @@
 // Follows a container's CRI log from its present end: what a container writes, as it writes it. conmon's log loses
 // nothing (a line without an end is marked as partial), so the original bytes can be put together again.
-import { closeSync, fstatSync, openSync, readSync, statSync, watch } from 'node:fs';
+import { closeSync, fstatSync, openSync, read, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { isMissingFile } from '../errors.ts';
 
@@ -41,79 +41,116 @@ export class LineSplitter {
   }
 }
 
-export interface LogFollower {
-  /** There is room again. */
-  resume(): void;
-  /** Reads what is there now, room or not, as when the container has ended, and stops. */
-  finish(): void;
+/** The entries of whole lines, neighbours of the same stream joined: a line a message would cost the client dear. */
+export function joinEntries(lines: readonly Buffer[]): LogEntry[] {
+  const runs: { stream: LogEntry['stream']; parts: Buffer[] }[] = [];
+  for (const line of lines) {
+    const entry = parseLogLine(line);
+    if (!entry) continue;
+    const last = runs.at(-1);
+    if (last?.stream === entry.stream) last.parts.push(entry.content);
+    else runs.push({ stream: entry.stream, parts: [entry.content] });
+  }
+  return runs.map(({ stream, parts }) => ({ stream, content: Buffer.concat(parts) }));
 }
 
+export interface LogFollower {
+  /** Nothing more will be written: resolves when what is there has been handed over. */
+  finish(): Promise<void>;
+  /** Ends it at once. */
+  stop(): void;
+  /** Resolves when it has ended; rejects when the log could not be read on. */
+  ended: Promise<void>;
+}
+
+const chunkBytes = 1 << 16;
+/** Files that were rotated away while their reader is slow are kept for it, but not without end. */
+const maxWaitingFiles = 32;
+
 /**
- * Calls `take` with every entry from now on. Rotation is followed: the renamed file is read to its end first. When `take`
- * answers false there is no room, and nothing more is read before `resume`.
+ * Hands over every entry from now on, one chunk at a time: nothing is read before `take` has resolved. Rotation is followed: files
+ * are opened as they appear, so that one which is removed before its turn is still read.
  */
-export function followLog(path: string, take: (entry: LogEntry) => boolean): LogFollower {
-  const chunk = Buffer.alloc(1 << 16);
-  let splitter = new LineSplitter();
-  let fd = openIfThere(path);
-  let position = fd === null ? 0 : fstatSync(fd).size;
-  let isFull = false;
+export function followLog(path: string, take: (entry: LogEntry) => Promise<void> | void): LogFollower {
+  const files: { fd: number; ino: number }[] = [];
   let isFinishing = false;
-  const drain = () => {
-    while (fd !== null && !isFull) {
-      const n = readSync(fd, chunk, 0, chunk.length, position);
-      if (n === 0) return;
-      position += n;
-      for (const line of splitter.push(Buffer.from(chunk.subarray(0, n)))) {
-        const entry = parseLogLine(line);
-        if (entry && !take(entry)) isFull = !isFinishing;
-      }
-    }
-  };
-  const look = () => {
-    drain();
-    if (isFull) return;
-    if (fd !== null && inodeOf(path) === fstatSync(fd).ino) return;
+  let isStopped = false;
+  let failure: Error | null = null;
+  let wake: () => void = () => undefined;
+  const note = () => {
     const next = openIfThere(path);
     if (next === null) return;
-    if (fd !== null) closeSync(fd);
-    fd = next;
-    position = 0;
-    splitter = new LineSplitter();
-    drain();
+    const ino = fstatSync(next).ino;
+    if (files.at(-1)?.ino === ino) return closeSync(next);
+    if (files.length < maxWaitingFiles) return void files.push({ fd: next, ino });
+    closeSync(next);
+    failure = new Error('the client is too slow: the log was rotated away');
   };
-  const name = basename(path);
-  const watcher = watch(dirname(path), (_event, changed) => {
-    if (changed === name) look();
+  note();
+  let position = files[0] ? fstatSync(files[0].fd).size : 0;
+  const watcher = watch(dirname(path), (event, changed) => {
+    if (changed !== basename(path)) return;
+    if (event === 'rename') note();
+    wake();
   });
+  watcher.on('error', (err) => {
+    failure = err;
+    wake();
+  });
+  const run = async () => {
+    const chunk = Buffer.alloc(chunkBytes);
+    let splitter = new LineSplitter();
+    while (!isStopped) {
+      if (failure) throw failure;
+      // Seen before reading: a file is complete when the next one was there already, or the end was.
+      const isLast = isFinishing;
+      const hasNext = files.length > 1;
+      const woken = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      const file = files[0];
+      const n = file ? await readAt(file.fd, chunk, position) : 0;
+      position += n;
+      for (const entry of joinEntries(splitter.push(Buffer.from(chunk.subarray(0, n))))) {
+        if (!isStopped) await take(entry);
+      }
+      if (n > 0) continue;
+      if (hasNext) {
+        closeSync(files.shift()!.fd);
+        position = 0;
+        splitter = new LineSplitter();
+      } else if (isLast) return;
+      else if (!isFinishing && files.length < 2) await woken;
+    }
+  };
+  const ended = run().finally(() => {
+    watcher.close();
+    for (const { fd } of files.splice(0)) closeSync(fd);
+  });
+  ended.catch(() => undefined);
   return {
-    resume() {
-      isFull = false;
-      if (!isFinishing) look();
-    },
+    ended,
     finish() {
-      watcher.close();
+      if (!isFinishing && !isStopped) note();
       isFinishing = true;
-      isFull = false;
-      look();
-      if (fd !== null) closeSync(fd);
-      fd = null;
+      wake();
+      return ended;
+    },
+    stop() {
+      isStopped = true;
+      wake();
     },
   };
 }
+
+const readAt = (fd: number, buffer: Buffer, position: number) =>
+  new Promise<number>((resolve, reject) => {
+    read(fd, buffer, 0, buffer.length, position, (err, n) => (err ? reject(err) : resolve(n)));
+  });
 
 function openIfThere(path: string): number | null {
   try {
     return openSync(path, 'r');
-  } catch (err) {
-    if (isMissingFile(err)) return null;
-    throw err;
-  }
-}
-
-function inodeOf(path: string): number | null {
-  try {
-    return statSync(path).ino;
   } catch (err) {
     if (isMissingFile(err)) return null;
     throw err;

@@ -7,10 +7,11 @@ import { type ForwardRuntime, forward, type PortForwardOffer } from './port-forw
 import { WebSocketChannels } from './websocket-channels.ts';
 
 /** By subprotocol, the best first; '' is a client that names none. */
-export const portChannelProtocols: Readonly<Record<string, { base64: boolean }>> = {
-  'v4.channel.k8s.io': { base64: false },
-  'v4.base64.channel.k8s.io': { base64: true },
-  '': { base64: false },
+export const portChannelProtocols: Readonly<Record<string, { base64: boolean; maxPorts: number }>> = {
+  // The number of a channel is a byte, or a digit.
+  'v4.channel.k8s.io': { base64: false, maxPorts: 128 },
+  'v4.base64.channel.k8s.io': { base64: true, maxPorts: 5 },
+  '': { base64: false, maxPorts: 128 },
 };
 
 /** Serves the offer's ports until every connection has ended, or the client leaves. */

@@ -3,9 +3,11 @@
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
+import type { Timer } from '../../../machinery/clock.ts';
 import { commandEnv } from '../process/command.ts';
 import type { Runtime } from '../runtime.ts';
 import { SpdySession, type SpdyStream } from './spdy-session.ts';
+import { creationTimeoutMs } from './spdy-streams.ts';
 
 export const portForwardProtocol = 'portforward.k8s.io';
 
@@ -16,7 +18,7 @@ export interface PortForwardOffer {
   ports: number[];
 }
 
-export type ForwardRuntime = Pick<Runtime, 'sandboxes' | 'log'>;
+export type ForwardRuntime = Pick<Runtime, 'sandboxes' | 'log' | 'clock'>;
 
 interface Connection {
   fromPod: Readable;
@@ -28,7 +30,7 @@ interface Connection {
 
 /** Serves port-forwarding on a connection until the client leaves. */
 export async function runPortForward(rt: ForwardRuntime, offer: PortForwardOffer, socket: Duplex): Promise<void> {
-  const waiting = new Map<string, SpdyStream>();
+  const waiting = new Map<string, { stream: SpdyStream; timeout: Timer }>();
   const session = new SpdySession(socket, {
     role: 'server',
     onStream(stream) {
@@ -37,17 +39,29 @@ export async function runPortForward(rt: ForwardRuntime, offer: PortForwardOffer
       // Clients without request ids open the error stream just before the data stream.
       const key = requestid ?? String(streamtype === 'error' ? stream.id : stream.id - 2);
       if (streamtype === 'error') {
-        waiting.set(key, stream);
+        if (waiting.has(key)) return void stream.destroy();
+        // Nothing is said on it, but its end has to be seen.
+        stream.resume();
+        const timeout = rt.clock.after(creationTimeoutMs, () => {
+          waiting.delete(key);
+          stream.destroy();
+        });
+        waiting.set(key, { stream, timeout });
         return;
       }
-      const errorStream = waiting.get(key);
+      const error = waiting.get(key);
+      error?.timeout.cancel();
       waiting.delete(key);
       const port = Number(stream.headers.port);
-      if (streamtype !== 'data' || !errorStream || !(port > 0 && port < 65536)) return void stream.destroy();
-      void forward(rt, { sandboxId: offer.sandboxId, port, data: stream, error: errorStream });
+      if (streamtype !== 'data' || !error || !(port > 0 && port < 65536)) {
+        error?.stream.destroy();
+        return void stream.destroy();
+      }
+      void forward(rt, { sandboxId: offer.sandboxId, port, data: stream, error: error.stream });
     },
   });
   await session.closed;
+  for (const { timeout } of waiting.values()) timeout.cancel();
 }
 
 interface Forward {

@@ -2,9 +2,9 @@
 // today, and SPDY/3.1, which older clients and CRI tools use; the kubelet and the API server only pass the bytes on.
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
+import { createWebSocketStream, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { renderAnswerHead } from '../../../machinery/http-text.ts';
 import type { Runtime } from '../runtime.ts';
 import { type AttachOffer, runAttach } from './attach-session.ts';
@@ -13,6 +13,7 @@ import { type ExecOffer, runExec } from './exec-session.ts';
 import { portChannelProtocols, runPortChannels } from './port-forward-channels.ts';
 import { type PortForwardOffer, portForwardProtocol, runPortForward } from './port-forward-session.ts';
 import { openSpdyStreams, spdyCommandProtocols } from './spdy-streams.ts';
+import { answerPings } from './websocket-channels.ts';
 import { commandProtocols, openWebSocketStreams } from './websocket-streams.ts';
 
 export type StreamOffer = ExecOffer | AttachOffer | PortForwardOffer;
@@ -26,14 +27,25 @@ export interface StreamServer {
 type StreamRuntime = Omit<Runtime, 'streams'>;
 
 const offerLifetimeMs = 60_000;
-const maxMessageBytes = 64 << 20;
+// As Kubernetes' servers: the size of a message, and of a request's head, where a command stands (it is passed on with it).
+const maxMessageBytes = 32 << 20;
+const httpLimits = { maxHeaderSize: 1 << 20, headersTimeout: 30_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 };
+
+export interface StreamServerOptions {
+  address: string;
+  /** A session on whose connection nothing moves for so long is ended. Upstream: streaming-connection-idle-timeout. */
+  idleTimeoutMs: number;
+}
 const tunnelProtocol = `SPDY/3.1+${portForwardProtocol}`;
 
-export async function createStreamServer(rt: StreamRuntime, address: string): Promise<StreamServer> {
+export async function createStreamServer(
+  rt: StreamRuntime,
+  { address, idleTimeoutMs }: StreamServerOptions,
+): Promise<StreamServer> {
   const offers = new Map<string, StreamOffer>();
   const sockets = new Set<Duplex>();
-  const webSockets = createWebSocketServer();
-  const server = createServer((_req, res) => {
+  const webSockets = createWebSocketServer(idleTimeoutMs);
+  const server = createServer(httpLimits, (_req, res) => {
     res.statusCode = 400;
     res.end('unable to upgrade: missing upgrade headers in request\n');
   });
@@ -45,7 +57,7 @@ export async function createStreamServer(rt: StreamRuntime, address: string): Pr
     const offer = offers.get(token);
     offers.delete(token);
     if (!offer || offer.kind !== kind) return reject(socket, '404 Not Found', 'no such session: it may have expired');
-    serve(rt, { offer, req, socket, head, webSockets }).catch((err) => {
+    serve(rt, { offer, req, socket: socket as Socket, head, webSockets, idleTimeoutMs }).catch((err) => {
       rt.log.warn({ err, kind }, 'a streaming session failed');
       socket.destroy();
     });
@@ -76,10 +88,14 @@ function listen(server: Server, address: string): Promise<number> {
 interface Session {
   offer: StreamOffer;
   req: IncomingMessage;
-  socket: Duplex;
+  socket: Socket;
   head: Buffer;
   webSockets: WebSocketServer;
+  idleTimeoutMs: number;
 }
+
+/** Bytes in either direction count, and a client that makes us wait for the next ones does not. */
+const endWhenIdle = ({ socket, idleTimeoutMs }: Session) => socket.setTimeout(idleTimeoutMs, () => socket.destroy());
 
 function reject(socket: Duplex, status: string, message: string): void {
   socket.end(renderAnswerHead(status, {}, message) + message);
@@ -100,7 +116,8 @@ function serve(rt: StreamRuntime, session: Session): Promise<void> {
   return Promise.resolve();
 }
 
-async function serveSpdy(rt: StreamRuntime, { offer, req, socket, head }: Session): Promise<void> {
+async function serveSpdy(rt: StreamRuntime, session: Session): Promise<void> {
+  const { offer, req, socket, head } = session;
   const offered = splitList(req.headers['x-stream-protocol-version']);
   const known = offer.kind === 'portforward' ? [portForwardProtocol] : spdyCommandProtocols;
   const protocol = known.find((p) => offered.includes(p));
@@ -111,6 +128,7 @@ async function serveSpdy(rt: StreamRuntime, { offer, req, socket, head }: Sessio
   const headers = ['Connection: Upgrade', 'Upgrade: SPDY/3.1', `X-Stream-Protocol-Version: ${protocol}`];
   socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headers.join('\r\n')}\r\n\r\n`);
   if (head.length > 0) socket.unshift(head);
+  endWhenIdle(session);
   if (offer.kind === 'portforward') return runPortForward(rt, offer, socket);
   await runCommandSession(rt, offer, await openSpdyStreams(socket, offer, rt.clock));
 }
@@ -128,9 +146,17 @@ async function serveWebSocket(rt: StreamRuntime, session: Session): Promise<void
   if (isForward && protocol !== tunnelProtocol && offer.ports.length === 0) {
     return reject(socket, '400 Bad Request', 'query parameter "port" is required');
   }
+  const channelProtocol = portChannelProtocols[protocol];
+  if (isForward && channelProtocol && offer.ports.length > channelProtocol.maxPorts) {
+    return reject(socket, '400 Bad Request', `a connection has room for ${channelProtocol.maxPorts} ports`);
+  }
   const ws = await upgradeToWebSocket(session, protocol);
+  endWhenIdle(session);
+  // A client that breaks the protocol is told so by the close that is on its way, and not waited for.
+  ws.once('error', () => socket.destroySoon());
   if (!isForward) return runCommandSession(rt, offer, openWebSocketStreams(ws, commandProtocols[protocol]!, offer));
   if (protocol !== tunnelProtocol) return runPortChannels(rt, offer, { ws, ...portChannelProtocols[protocol]! });
+  answerPings(ws);
   const tunnel = createWebSocketStream(ws);
   tunnel.on('error', (err) => rt.log.debug({ err }, 'a port-forward tunnel broke'));
   return runPortForward(rt, offer, tunnel);
@@ -142,8 +168,16 @@ const chosenProtocols = new WeakMap<IncomingMessage, string>();
  * A server that answers with the subprotocol chosen. `ws` rejects those with a slash in them, which the tunnel's has (it is no token of
  * HTTP's grammar): they are hidden from it.
  */
-function createWebSocketServer(): WebSocketServer {
-  const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: maxMessageBytes });
+function createWebSocketServer(closeTimeout: number): WebSocketServer {
+  // `closeTimeout`: a slow client is a long way behind when we close, and hears of it in its own time.
+  const options: ServerOptions & { closeTimeout: number } = {
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+    closeTimeout,
+    autoPong: false, // see answerPings
+  };
+  const server = new WebSocketServer(options);
   server.on('headers', (headers: string[], req: IncomingMessage) => {
     const protocol = chosenProtocols.get(req);
     if (protocol) headers.push(`Sec-WebSocket-Protocol: ${protocol}`);

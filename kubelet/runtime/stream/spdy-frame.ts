@@ -14,12 +14,16 @@ export const flagFin = 0x01;
 
 const version = 3;
 const headerSize = 8;
-/** Larger frames than the protocol can express do not exist; the limit bounds what a peer makes us hold. */
-const maxPayload = 1 << 24;
+/** What a control frame may hold. Those of exec, attach and port-forward have some dozen bytes. */
+export const maxControlBytes = 1 << 16;
 
+/** A frame, or of a data frame as much as has arrived: only its last part has `fin`, and no part is waited for. */
 export type SpdyFrame =
-  | { kind: 'data'; streamId: number; flags: number; payload: Buffer }
+  | { kind: 'data'; streamId: number; fin: boolean; payload: Buffer }
   | { kind: 'control'; type: number; flags: number; payload: Buffer };
+
+/** The peer does not keep to the protocol: the connection cannot go on. */
+export class SpdyProtocolError extends Error {}
 
 export function encodeControl(type: number, flags: number, payload: Buffer): Buffer {
   const header = Buffer.alloc(headerSize);
@@ -45,36 +49,88 @@ export const uint32 = (...values: number[]) => {
   return out;
 };
 
-/** Splits a stream of bytes into frames. Throws an Error on another version. */
-export async function* readFrames(source: AsyncIterable<Uint8Array>): AsyncGenerator<SpdyFrame> {
-  let pending: Buffer[] = [];
-  let size = 0;
-  let needed = headerSize;
-  for await (const chunk of source) {
-    pending.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-    size += chunk.length;
-    if (size < needed) continue;
-    let bytes: Buffer = pending.length === 1 ? pending[0]! : Buffer.concat(pending);
-    needed = headerSize;
-    while (bytes.length >= headerSize) {
-      const length = bytes.readUInt32BE(4) & 0xffffff;
-      if (length > maxPayload) throw new Error('the frame is too long');
-      if (bytes.length < headerSize + length) {
-        needed = headerSize + length;
-        break;
+// The sizes of control frames. What begins with a header block has a least one.
+const exactSizes = new Map([
+  [frameType.rstStream, 8],
+  [frameType.ping, 4],
+  [frameType.goAway, 8],
+  [frameType.windowUpdate, 8],
+]);
+const leastSizes = new Map([
+  [frameType.synStream, 10],
+  [frameType.synReply, 4],
+  [frameType.headers, 4],
+]);
+
+/** Finds the frames in what arrives. Holds no more than one control frame, whatever the peer sends and in what pieces. */
+export class FrameParser {
+  #header = Buffer.alloc(headerSize);
+  #headerFill = 0;
+  #control: Buffer | null = null;
+  #controlFill = 0;
+  #dataLeft = 0;
+
+  /** Takes the next bytes. Throws SpdyProtocolError; nothing more may be pushed then. */
+  *push(bytes: Buffer): Generator<SpdyFrame> {
+    for (let rest = bytes; rest.length > 0; ) {
+      if (this.#dataLeft > 0) {
+        const part = rest.subarray(0, this.#dataLeft);
+        this.#dataLeft -= part.length;
+        rest = rest.subarray(part.length);
+        yield this.#data(part);
+      } else if (this.#control) {
+        const taken = rest.copy(this.#control, this.#controlFill);
+        this.#controlFill += taken;
+        rest = rest.subarray(taken);
+        if (this.#controlFill === this.#control.length) yield this.#finishControl(this.#control);
+      } else {
+        const taken = rest.copy(this.#header, this.#headerFill);
+        this.#headerFill += taken;
+        rest = rest.subarray(taken);
+        if (this.#headerFill < headerSize) continue;
+        this.#headerFill = 0;
+        const whole = this.#begin();
+        if (whole) yield whole;
       }
-      yield parseFrame(bytes, bytes.subarray(headerSize, headerSize + length));
-      bytes = bytes.subarray(headerSize + length);
     }
-    pending = bytes.length > 0 ? [bytes] : [];
-    size = bytes.length;
+  }
+
+  /** Looks at a header; answers the frame when nothing follows it. */
+  #begin(): SpdyFrame | null {
+    const header = this.#header;
+    const length = header.readUInt32BE(4) & 0xffffff;
+    if (!(header[0]! & 0x80)) {
+      if (header.readUInt32BE(0) === 0) throw new SpdyProtocolError('data of stream 0');
+      this.#dataLeft = length;
+      return length === 0 ? this.#data(Buffer.alloc(0)) : null;
+    }
+    const peerVersion = header.readUInt16BE(0) & 0x7fff;
+    if (peerVersion !== version) throw new SpdyProtocolError(`the peer speaks SPDY/${peerVersion}`);
+    const type = header.readUInt16BE(2);
+    const exact = exactSizes.get(type);
+    if (length > maxControlBytes || length < (leastSizes.get(type) ?? 0) || length !== (exact ?? length)) {
+      throw new SpdyProtocolError(`a control frame of type ${type} has ${length} bytes`);
+    }
+    const control = Buffer.alloc(length);
+    if (length === 0) return this.#finishControl(control);
+    this.#control = control;
+    this.#controlFill = 0;
+    return null;
+  }
+
+  #data(payload: Buffer): SpdyFrame {
+    const fin = this.#dataLeft === 0 && (this.#header[4]! & flagFin) !== 0;
+    return { kind: 'data', streamId: this.#header.readUInt32BE(0), fin, payload };
+  }
+
+  #finishControl(payload: Buffer): SpdyFrame {
+    this.#control = null;
+    return { kind: 'control', type: this.#header.readUInt16BE(2), flags: this.#header[4]!, payload };
   }
 }
 
-function parseFrame(bytes: Buffer, payload: Buffer): SpdyFrame {
-  const flags = bytes[4]!;
-  if (!(bytes[0]! & 0x80)) return { kind: 'data', streamId: bytes.readUInt32BE(0) & 0x7fffffff, flags, payload };
-  const peerVersion = bytes.readUInt16BE(0) & 0x7fff;
-  if (peerVersion !== version) throw new Error(`the peer speaks SPDY/${peerVersion}`);
-  return { kind: 'control', type: bytes.readUInt16BE(2), flags, payload };
+/** Splits a stream of bytes into frames. Throws SpdyProtocolError. */
+export async function* readFrames(source: AsyncIterable<Uint8Array>): AsyncGenerator<SpdyFrame> {
+  const parser = new FrameParser();
+  for await (const chunk of source) yield* parser.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
 }

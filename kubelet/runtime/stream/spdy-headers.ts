@@ -1,6 +1,7 @@
 // Header blocks of SPDY/3: name-value pairs, zlib-compressed with a dictionary that both sides know, one compression
 // stream for a whole session and direction.
 import { constants, createInflate, type Inflate } from 'node:zlib';
+import { SpdyProtocolError } from './spdy-frame.ts';
 
 const dictionaryWords =
   'options head post put delete trace accept accept-charset accept-encoding accept-language accept-ranges age allow ' +
@@ -33,6 +34,9 @@ export const spdyDictionary = Buffer.concat([
 ]);
 
 export type SpdyHeaders = Record<string, string>;
+
+/** What a header block may hold, unpacked. A few bytes can unpack to any size, so it is counted on the way. */
+export const maxHeaderBytes = 1 << 16;
 
 const maxStoredBlock = 0xffff;
 
@@ -68,16 +72,36 @@ export class HeaderEncoder {
 export class HeaderDecoder {
   #inflate: Inflate = createInflate({ dictionary: spdyDictionary, finishFlush: constants.Z_SYNC_FLUSH });
 
+  constructor() {
+    // Of each failure the write hears as well.
+    this.#inflate.on('error', () => undefined);
+  }
+
+  /** Rejects what is no header block, or unpacks to more than `maxHeaderBytes`; nothing can be decoded after that. */
   async decode(block: Buffer): Promise<SpdyHeaders> {
     const plain = await new Promise<Buffer>((resolve, reject) => {
       const inflate = this.#inflate;
-      inflate.once('error', reject);
-      inflate.write(block, () => {
-        inflate.off('error', reject);
-        const pieces: Buffer[] = [];
-        for (let piece = inflate.read(); piece !== null; piece = inflate.read()) pieces.push(piece);
-        resolve(Buffer.concat(pieces));
-      });
+      const pieces: Buffer[] = [];
+      let size = 0;
+      let failure: Error | null = null;
+      const take = (piece: Buffer) => {
+        size += piece.length;
+        if (size <= maxHeaderBytes) return void pieces.push(piece);
+        failure = new SpdyProtocolError(`a header block unpacks to more than ${maxHeaderBytes} bytes`);
+        inflate.destroy();
+      };
+      const finish = (err?: Error | null) => {
+        inflate.off('data', take);
+        inflate.off('error', finish);
+        inflate.off('end', stop);
+        if (failure ?? err) reject(failure ?? err);
+        else resolve(Buffer.concat(pieces));
+      };
+      const stop = () => finish(new SpdyProtocolError('the compressed headers have come to an end'));
+      inflate.on('data', take);
+      inflate.on('error', finish);
+      inflate.on('end', stop);
+      inflate.write(block, finish);
     });
     return parseHeaders(plain);
   }
@@ -88,18 +112,20 @@ export class HeaderDecoder {
 }
 
 function parseHeaders(plain: Buffer): SpdyHeaders {
-  const headers: SpdyHeaders = {};
-  let at = 4;
-  const next = () => {
-    const length = plain.readUInt32BE(at);
-    const text = plain.toString('utf8', at + 4, at + 4 + length);
-    at += 4 + length;
-    return text;
+  let at = 0;
+  const readLength = () => {
+    if (at + 4 > plain.length) throw new SpdyProtocolError('a header block is cut short');
+    at += 4;
+    return plain.readUInt32BE(at - 4);
   };
-  for (let left = plain.readUInt32BE(0); left > 0; left--) {
-    const name = next();
-    // Several values of a name are separated by NUL; the streams here have one each.
-    headers[name] = next().split('\0')[0]!;
-  }
-  return headers;
+  const readText = () => {
+    const length = readLength();
+    if (length > plain.length - at) throw new SpdyProtocolError('a header block is cut short');
+    at += length;
+    return plain.toString('utf8', at - length, at);
+  };
+  const headers: [string, string][] = [];
+  // Several values of a name are separated by NUL; the streams here have one each.
+  for (let left = readLength(); left > 0; left--) headers.push([readText(), readText().split('\0', 1)[0]!]);
+  return Object.fromEntries(headers);
 }

@@ -8,11 +8,15 @@ import {
   frameType,
   readFrames,
   type SpdyFrame,
+  SpdyProtocolError,
   uint32,
 } from './spdy-frame.ts';
 import { HeaderDecoder, HeaderEncoder, type SpdyHeaders } from './spdy-headers.ts';
 
-const rstCancel = 5;
+const rst = { refusedStream: 3, cancel: 5 };
+const goAway = { ok: 0, protocolError: 1 };
+/** What a peer may have open at a time; for port-forward that is half as many connections. */
+const defaultMaxStreams = 1024;
 const maxDataBytes = 1 << 16;
 
 /** One stream of a session. Ending it half-closes; destroying it resets. */
@@ -21,6 +25,7 @@ export class SpdyStream extends Duplex {
   readonly headers: SpdyHeaders;
   #session: SpdySession;
   #wake: (() => void) | null = null;
+  #hasEnded = false;
 
   constructor(session: SpdySession, id: number, headers: SpdyHeaders) {
     super({ allowHalfOpen: true });
@@ -32,12 +37,20 @@ export class SpdyStream extends Duplex {
   /** Takes what the peer sent; resolves when there is room for more. */
   async receive(payload: Buffer, fin: boolean): Promise<void> {
     if (this.destroyed) return;
+    if (this.#hasEnded) throw new SpdyProtocolError(`data of stream ${this.id} after its end`);
+    this.#hasEnded = fin;
     const room = payload.length === 0 || this.push(payload);
     if (fin) this.push(null);
-    if (room || fin) return;
+    if (room || fin || this.destroyed) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
+  }
+
+  /** Ends with its connection; a client may still read to its end what had come whole. */
+  loseConnection(mayReadOn: boolean): void {
+    if (mayReadOn && this.#hasEnded && !this.readableEnded) this.once('end', () => this.destroy());
+    else this.destroy();
   }
 
   override _read(): void {
@@ -46,11 +59,11 @@ export class SpdyStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (err?: Error | null) => void): void {
-    let last: Promise<void> = Promise.resolve();
+    const parts: Promise<void>[] = [];
     for (let at = 0; at < chunk.length; at += maxDataBytes) {
-      last = this.#session.sendData(this.id, chunk.subarray(at, at + maxDataBytes), false);
+      parts.push(this.#session.sendData(this.id, chunk.subarray(at, at + maxDataBytes), false));
     }
-    last.then(() => done(), done);
+    Promise.all(parts).then(() => done(), done);
   }
 
   override _final(done: (err?: Error | null) => void): void {
@@ -68,6 +81,8 @@ export interface SpdySessionOptions {
   role: 'client' | 'server';
   /** A stream the peer opened. It is accepted by being there; reset it to refuse. */
   onStream(stream: SpdyStream): void;
+  /** Further ones are refused. */
+  maxStreams?: number;
 }
 
 export class SpdySession {
@@ -79,6 +94,7 @@ export class SpdySession {
   #decoder = new HeaderDecoder();
   #streams = new Map<number, SpdyStream>();
   #nextId: number;
+  #lastPeerId = 0;
 
   constructor(socket: Duplex, options: SpdySessionOptions) {
     this.#socket = socket;
@@ -114,13 +130,13 @@ export class SpdySession {
     if (!this.#streams.delete(stream.id)) return;
     const done = stream.readableEnded && stream.writableFinished;
     if (done || this.#socket.destroyed || this.#socket.writableEnded) return;
-    this.#socket.write(encodeControl(frameType.rstStream, 0, uint32(stream.id, rstCancel)));
+    this.#socket.write(encodeControl(frameType.rstStream, 0, uint32(stream.id, rst.cancel)));
   }
 
   /** Says goodbye and ends the connection once everything is sent. */
   close(): void {
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    this.#socket.end(encodeControl(frameType.goAway, 0, uint32(0, 0)));
+    this.#socket.end(encodeControl(frameType.goAway, 0, uint32(this.#lastPeerId, goAway.ok)));
   }
 
   /** Cuts the connection. */
@@ -130,37 +146,55 @@ export class SpdySession {
 
   async #run(): Promise<void> {
     try {
-      for await (const frame of readFrames(this.#socket)) await this.#handle(frame);
-    } catch {
+      // Left open where reading ends: a broken peer is told so.
+      const source = this.#socket.iterator({ destroyOnReturn: false });
+      for await (const frame of readFrames(source)) await this.#handle(frame);
+    } catch (err) {
       // A broken connection and a broken peer end the same way: all streams end, and their users see it.
+      if (err instanceof SpdyProtocolError) this.#endWithError();
     } finally {
       this.#decoder.close();
       this.#socket.destroy();
-      for (const stream of [...this.#streams.values()]) stream.destroy();
+      for (const stream of [...this.#streams.values()]) stream.loseConnection(this.#options.role === 'client');
       this.#streams.clear();
     }
   }
 
   async #handle(frame: SpdyFrame): Promise<void> {
     if (frame.kind === 'data') {
-      await this.#streams.get(frame.streamId)?.receive(frame.payload, (frame.flags & flagFin) !== 0);
+      // What comes for a stream that was reset meanwhile is dropped.
+      await this.#streams.get(frame.streamId)?.receive(frame.payload, frame.fin);
       return;
     }
     const { type, flags, payload } = frame;
     if (type === frameType.synStream) await this.#accept(payload, (flags & flagFin) !== 0);
-    else if (type === frameType.synReply) await this.#decoder.decode(payload.subarray(4));
-    else if (type === frameType.headers) await this.#decoder.decode(payload.subarray(4));
+    else if (type === frameType.synReply || type === frameType.headers) await this.#decode(payload.subarray(4));
     else if (type === frameType.rstStream) this.#reset(payload.readUInt32BE(0));
-    else if (type === frameType.ping) this.#answerPing(payload);
+    else if (type === frameType.ping) await this.#answerPing(payload);
     // GOAWAY, SETTINGS and WINDOW_UPDATE ask nothing of us.
+  }
+
+  async #decode(block: Buffer): Promise<SpdyHeaders> {
+    try {
+      return await this.#decoder.decode(block);
+    } catch (err) {
+      throw new SpdyProtocolError(`headers: ${(err as Error).message}`, { cause: err });
+    }
   }
 
   async #accept(payload: Buffer, fin: boolean): Promise<void> {
     const id = payload.readUInt32BE(0) & 0x7fffffff;
-    const headers = await this.#decoder.decode(payload.subarray(10));
+    const isTheirs = id % 2 === (this.#options.role === 'server' ? 1 : 0);
+    if (!isTheirs || id <= this.#lastPeerId) throw new SpdyProtocolError(`stream ${id} cannot be opened`);
+    this.#lastPeerId = id;
+    const headers = await this.#decode(payload.subarray(10));
+    if (this.#streams.size >= (this.#options.maxStreams ?? defaultMaxStreams)) {
+      return this.#answer(encodeControl(frameType.rstStream, 0, uint32(id, rst.refusedStream)));
+    }
     const stream = new SpdyStream(this, id, headers);
     this.#streams.set(id, stream);
-    this.#socket.write(encodeControl(frameType.synReply, 0, Buffer.concat([uint32(id), this.#encoder.encode({})])));
+    const reply = Buffer.concat([uint32(id), this.#encoder.encode({})]);
+    await this.#answer(encodeControl(frameType.synReply, 0, reply));
     if (fin) await stream.receive(Buffer.alloc(0), true);
     this.#options.onStream(stream);
   }
@@ -172,8 +206,28 @@ export class SpdySession {
   }
 
   /** Pings of the peer have its parity; our own (none) would come back. */
-  #answerPing(payload: Buffer): void {
+  async #answerPing(payload: Buffer): Promise<void> {
     const fromPeer = payload.readUInt32BE(0) % 2 === (this.#options.role === 'server' ? 1 : 0);
-    if (fromPeer) this.#socket.write(encodeControl(frameType.ping, 0, payload));
+    if (fromPeer) await this.#answer(encodeControl(frameType.ping, 0, payload));
+  }
+
+  /** Answers a frame. A peer that asks and does not read is not listened to until it does: answers do not pile up. */
+  async #answer(frame: Buffer): Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableEnded || socket.write(frame)) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        socket.off('drain', done);
+        socket.off('close', done);
+        resolve();
+      };
+      socket.on('drain', done);
+      socket.on('close', done);
+    });
+  }
+
+  #endWithError(): void {
+    if (this.#socket.destroyed || this.#socket.writableEnded) return;
+    this.#socket.write(encodeControl(frameType.goAway, 0, uint32(this.#lastPeerId, goAway.protocolError)));
   }
 }

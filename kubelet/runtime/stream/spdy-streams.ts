@@ -2,12 +2,12 @@
 // header `streamtype`. Upstream counterpart: the remotecommand protocol v4.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../machinery/clock.ts';
-import { type CommandStatus, type CommandStreams, createResizeRelay, type StreamWish } from './command-streams.ts';
+import { type CommandStreams, createResizeRelay, type StreamWish } from './command-streams.ts';
 import { SpdySession, type SpdyStream } from './spdy-session.ts';
 
 export const spdyCommandProtocols = ['v4.channel.k8s.io'];
 
-const creationTimeoutMs = 30_000;
+export const creationTimeoutMs = 30_000;
 
 /** Waits until the client has opened all its streams. Rejects when it does not. */
 export async function openSpdyStreams(socket: Duplex, wish: StreamWish, clock: Clock): Promise<CommandStreams> {
@@ -23,6 +23,7 @@ export async function openSpdyStreams(socket: Duplex, wish: StreamWish, clock: C
   });
   const session = new SpdySession(socket, {
     role: 'server',
+    maxStreams: 16,
     onStream(stream) {
       const type = stream.headers.streamtype ?? '';
       // Resets and lost connections surface as errors of each stream; the session's end is what is acted on.
@@ -45,27 +46,24 @@ export async function openSpdyStreams(socket: Duplex, wish: StreamWish, clock: C
   }
   late.catch(() => undefined);
   const resize = createResizeRelay();
+  // A size a line. One that is cut by a frame is followed by another.
   streams.get('resize')?.on('data', (chunk: Buffer) => {
-    for (const line of chunk.toString().split('\n')) if (line !== '') resize.push(line);
+    for (const line of chunk.toString('latin1').split('\n')) if (line !== '') resize.push(Buffer.from(line));
   });
   return {
     stdin: streams.get('stdin') ?? null,
     stdout: streams.get('stdout') ?? null,
     stderr: streams.get('stderr') ?? null,
     onResize: resize.onResize,
-    finish: (status) => finish(session, streams.get('error')!, { status, clock }),
+    async finish(status) {
+      // Of what nobody reads any more the rest is dropped; it would hold up the client's goodbye.
+      streams.get('stdin')?.resume();
+      const error = streams.get('error')!;
+      if (!error.destroyed) await new Promise<void>((resolve) => error.end(JSON.stringify(status), () => resolve()));
+      // A slow client hears of the end in its own time: cut off now, it would lose what is on its way to it.
+      session.close();
+      await session.closed;
+    },
     gone: gone.signal,
   };
-}
-
-/** What a client may take to close its side after we have closed ours. */
-const closeGraceMs = 1_000;
-
-async function finish(session: SpdySession, errorStream: SpdyStream, end: { status: CommandStatus; clock: Clock }) {
-  if (!errorStream.destroyed) {
-    await new Promise<void>((resolve) => errorStream.end(JSON.stringify(end.status), () => resolve()));
-  }
-  session.close();
-  await Promise.race([session.closed, end.clock.sleep(closeGraceMs)]);
-  session.destroy();
 }

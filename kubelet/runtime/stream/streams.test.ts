@@ -1,14 +1,11 @@
 // Log lines, terminal sizes, statuses, and the wording of failures.
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { realClock } from '../../../machinery/clock.ts';
 import { translateOciMessage } from '../process/oci-error.ts';
 import { createResizeRelay, exitStatus, parseTerminalSize, type TerminalSize } from './command-streams.ts';
 import { createComplaintFilter } from './complaint-filter.ts';
-import { followLog, LineSplitter, parseLogLine } from './log-follower.ts';
+import { LineSplitter, parseLogLine } from './log-follower.ts';
 import { findConnectProblem } from './port-forward-session.ts';
 
 describe('parseLogLine()', () => {
@@ -33,33 +30,15 @@ test('LineSplitter joins what came in pieces', () => {
   assert.deepEqual(splitter.push(Buffer.from('c\n\nd')).map(String), ['bc', '']);
 });
 
-test('followLog() begins at the end and follows a rotation', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'k8ts-log-'));
-  const path = join(dir, '0.log');
-  writeFileSync(path, 'T stdout F old\n');
-  let text = '';
-  const follower = followLog(path, ({ content }) => {
-    text += content;
-    return true;
-  });
-  appendFileSync(path, 'T stdout F one\n');
-  renameSync(path, `${path}.1`);
-  appendFileSync(`${path}.1`, 'T stdout F two\n');
-  writeFileSync(path, 'T stdout P three\n');
-  follower.finish();
-  rmSync(dir, { recursive: true });
-  assert.equal(text, 'one\ntwo\nthree');
-});
-
 test('terminal sizes', () => {
   assert.deepEqual(parseTerminalSize('{"Width":80,"Height":24}'), { width: 80, height: 24 });
   assert.equal(parseTerminalSize('{"Width":"x"}'), null);
   assert.equal(parseTerminalSize('x'), null);
   const relay = createResizeRelay();
   const seen: TerminalSize[] = [];
-  relay.push('{"Width":80,"Height":24}');
+  relay.push(Buffer.from('{"Width":80,"Height":24}'));
   relay.onResize((size) => seen.push(size));
-  relay.push('{"Width":81,"Height":25}');
+  relay.push(Buffer.from('{"Width":81,"Height":25}'));
   assert.deepEqual(
     seen.map((s) => s.width),
     [80, 81],

@@ -3,6 +3,16 @@
 import { Writable } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 
+/** What may wait to be sent while a ping is answered. */
+const maxBacklogBytes = 1 << 16;
+
+/** Answers pings while their sender reads: for one who does not, the answers would pile up. */
+export function answerPings(ws: WebSocket): void {
+  ws.on('ping', (data: Buffer) => {
+    if (ws.readyState === ws.OPEN && ws.bufferedAmount < maxBacklogBytes) ws.pong(data);
+  });
+}
+
 export class WebSocketChannels {
   readonly #ws: WebSocket;
   readonly #base64: boolean;
@@ -12,6 +22,7 @@ export class WebSocketChannels {
     this.#base64 = base64;
     // A broken connection also closes; that is where it is dealt with.
     ws.on('error', () => undefined);
+    answerPings(ws);
   }
 
   onMessage(listener: (id: number, body: Buffer) => void): void {

@@ -34,7 +34,7 @@ export function openWebSocketStreams(ws: WebSocket, protocol: CommandProtocol, w
   channels.onMessage((id, body) => {
     if (id === channel.stdin) {
       if (body.length > 0 && stdin && !stdin.writableEnded && !stdin.write(body)) channels.pause();
-    } else if (id === channel.resize) resize.push(body.toString());
+    } else if (id === channel.resize) resize.push(body);
     else if (id === channel.close && protocol.halfClose && body[0] === channel.stdin) stdin?.end();
   });
   channels.onClose(() => {
@@ -53,6 +53,7 @@ export function openWebSocketStreams(ws: WebSocket, protocol: CommandProtocol, w
     async finish(status) {
       const text = protocol.end === 'status' ? JSON.stringify(status) : (status.message ?? '');
       // Closed only when it is sent: a client that gets both in one piece may wait for more before it reads the second.
+      stdin?.resume(); // of what nobody reads any more the rest is dropped
       if (text !== '') await channels.send(channel.error, Buffer.from(text));
       await channels.close();
     },

@@ -4,13 +4,12 @@ import type { Readable } from 'node:stream';
 import { deadlineExceeded, invalidArgument, RpcError } from '../errors.ts';
 import { findRunningContainer } from '../lifecycle/find.ts';
 import { bundleDirOf } from '../lifecycle/paths.ts';
-import { prepareExec, spawnExec, waitForExit } from '../process/exec.ts';
+import { killExec, prepareExec, spawnExec, waitForExit } from '../process/exec.ts';
+import { deliver, settle } from '../stream/delivery.ts';
 import type { Verb } from './verb.ts';
 
 /** Output beyond this is dropped: the answer has to fit into one message. */
 const maxOutputBytes = 8 << 20;
-/** What may still arrive after the command's end, from children that hold its streams. */
-const drainMs = 200;
 
 export const execSync: Verb<'ExecSync'> = async (rt, req, signal) => {
   const { id } = findRunningContainer(rt, req.container_id);
@@ -20,9 +19,13 @@ export const execSync: Verb<'ExecSync'> = async (rt, req, signal) => {
   const timeoutMs = Number(req.timeout) * 1000;
   let timedOut = false;
   const child = spawnExec(rt.oci, exec, 'ignore');
+  let giveUp: () => void = () => undefined;
+  const givenUp = new Promise<void>((resolve) => {
+    giveUp = resolve;
+  });
   const stop = () => {
-    exec.kill();
-    child.kill('SIGKILL');
+    killExec(exec, child, rt.clock);
+    giveUp();
   };
   const timer =
     timeoutMs > 0
@@ -34,9 +37,10 @@ export const execSync: Verb<'ExecSync'> = async (rt, req, signal) => {
   signal.addEventListener('abort', stop, { once: true });
   try {
     const [stdout, stderr] = [collect(child.stdout!), collect(child.stderr!)];
+    const outputs = [deliver(child.stdout!, null), deliver(child.stderr!, null)];
     const exitCode = await waitForExit(child);
+    await Promise.race([settle(outputs, rt.clock), givenUp]);
     if (timedOut) throw deadlineExceeded(`failed to exec in container: timeout ${req.timeout}s exceeded`);
-    await Promise.race([Promise.all([stdout.ended, stderr.ended]), rt.clock.sleep(drainMs)]);
     const problem = exitCode === 0 ? null : exec.readError();
     if (problem)
       throw new RpcError(
@@ -53,15 +57,12 @@ export const execSync: Verb<'ExecSync'> = async (rt, req, signal) => {
   }
 };
 
-function collect(stream: Readable): { ended: Promise<void>; bytes(): Buffer } {
+function collect(stream: Readable): { bytes(): Buffer } {
   const chunks: Buffer[] = [];
   let size = 0;
   stream.on('data', (chunk: Buffer) => {
     if (size < maxOutputBytes) chunks.push(chunk.subarray(0, maxOutputBytes - size));
     size += chunk.length;
   });
-  return {
-    ended: new Promise((resolve) => stream.once('close', resolve)),
-    bytes: () => Buffer.concat(chunks),
-  };
+  return { bytes: () => Buffer.concat(chunks) };
 }

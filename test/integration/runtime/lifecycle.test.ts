@@ -1,6 +1,6 @@
 // A pod's life with real containers: sandbox, container, logs, limits, exits, stops, a killed runtime; nothing is left.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
@@ -211,6 +211,25 @@ describe('container lifecycle', { skip: missingForContainers(), timeout: 100_000
       numbers,
       numbers.map((_, i) => i + 1),
     );
+    assert.match(await execText(container_id, 'cat /proc/1/comm'), /sh|pause/);
+  });
+
+  test('a record that cannot be read is set aside: its container runs on, and is there again with its record', async () => {
+    const { container_id } = await runPod(node, 'spoilt', sleepForever);
+    const record = join(node.dir, 'root/containers', container_id, 'record.json');
+    const text = readFileSync(record, 'utf8');
+    const before = await node.cri.runtime.ContainerStatus({ container_id, verbose: true });
+    await node.stopRuntime('SIGKILL');
+    writeFileSync(record, text.slice(0, 40));
+    await node.startRuntime();
+    await assert.rejects(
+      node.cri.runtime.ContainerStatus({ container_id, verbose: false }),
+      hasCode(status.NOT_FOUND, /./),
+    );
+    await node.stopRuntime('SIGKILL');
+    writeFileSync(record, text);
+    await node.startRuntime();
+    assert.deepEqual(await node.cri.runtime.ContainerStatus({ container_id, verbose: true }), before);
     assert.match(await execText(container_id, 'cat /proc/1/comm'), /sh|pause/);
   });
 
