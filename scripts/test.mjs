@@ -13,7 +13,10 @@ import { listFiles } from './build.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [tierList = 'unit', ...filters] = process.argv.slice(2);
 const total = { passed: 0, failed: 0 };
-const fileTimeoutMs = (tier) => ({ unit: 120_000, vm: 1_200_000, long: 1_200_000 })[tier] ?? 300_000;
+// A fuzz suite takes as long as it is told to.
+const fuzzMs = Number(process.env.K8TS_FUZZ_SECONDS ?? 60) * 1000;
+const timeoutsMs = { unit: 120_000, fuzz: 300_000 + fuzzMs, vm: 1_200_000, long: 1_200_000 };
+const fileTimeoutMs = (tier) => timeoutsMs[tier] ?? 300_000;
 const failures = [];
 
 // Test processes inherit both.
