@@ -13,7 +13,7 @@ test('a service starts and ends the cluster by the launcher, whatever its path',
   const lines = text.split('\n');
   const launcher = String.raw`"/home/jo/50%% \"off\" $$HOME\\x/k8ts"`;
   for (const line of [
-    `ExecStart=${launcher} "up" "--name" "a" "--kubeconfig" "/home/jo/k c"`,
+    `ExecStart=${launcher} "up" "--wait" "15m" "--name" "a" "--kubeconfig" "/home/jo/k c"`,
     `ExecStop=${launcher} "down" "--keep-data" "--name" "a" "--kubeconfig" "/home/jo/k c"`,
     'Environment="PATH=/opt/node/bin:/usr/bin"',
     'Environment="PROXY=http://u:p%%40@h/$x"',

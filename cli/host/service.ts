@@ -41,6 +41,9 @@ export interface ServiceSpec {
 const quote = (word: string) => `"${word.replace(/[\\"]/g, '\\$&').replaceAll('%', '%%').replaceAll('\n', '\\n')}"`;
 const commandLine = (words: readonly string[]) => words.map((word) => quote(word).replaceAll('$', '$$$$')).join(' ');
 
+/** A machine that boots is slow, and nobody waits. */
+const bootWait = '15m';
+
 /** The text of the unit: see systemd.service(5). */
 export function renderService({ cluster, launcher, folders, env, args }: ServiceSpec): string {
   const variables = Object.entries({ ...env, [serviceVariable]: '1' }).flatMap(([name, value]) =>
@@ -58,9 +61,11 @@ RequiresMountsFor=${folders.map(quote).join(' ')}
 Type=oneshot
 RemainAfterExit=yes
 ${variables.join('\n')}
-ExecStart=${commandLine([launcher, 'up', ...rest])}
+ExecStart=${commandLine([launcher, 'up', '--wait', bootWait, ...rest])}
 ExecStop=${commandLine([launcher, 'down', '--keep-data', ...rest])}
 TimeoutStopSec=180
+Restart=on-failure
+RestartSec=30
 
 [Install]
 WantedBy=multi-user.target
