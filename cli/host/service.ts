@@ -4,7 +4,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../user-error.ts';
 import { writeFileAtomic } from './files.ts';
-import { run } from './run.ts';
+import { CommandError, run } from './run.ts';
 
 const unitDir = '/etc/systemd/system';
 
@@ -97,7 +97,10 @@ export async function removeService(cluster: string): Promise<boolean> {
   for (const file of [unitFile(cluster), join(unitDir, 'multi-user.target.wants', name)]) rmSync(file, { force: true });
   if (!hasSystemd()) return true;
   await systemctl('daemon-reload');
-  await systemctl('stop', name); // without its file it has no command to run at its end
+  // Without its file it has no command to run at its end; one that was not active is forgotten with the file.
+  await systemctl('stop', name).catch((err) => {
+    if (!(err instanceof CommandError && /not loaded/.test(err.stderr))) throw err;
+  });
   return true;
 }
 
