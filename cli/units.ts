@@ -53,7 +53,7 @@ export function nodeUnits(context: UnitContext, node: NodeLayout): UnitPlan[] {
   const name = `${node.unitPrefix}node`;
   const first: UnitPlan = {
     name,
-    command: ['bash', bootScriptFile(layout, node)],
+    command: ['bash', '--norc', '-p', bootScriptFile(layout, node)],
     becomes: nodeCommand(layout, node),
     ...unitFiles(layout, name),
     cgroupProcs: procsFiles(trees, `${node.cgroup}/system`),

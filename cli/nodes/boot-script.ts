@@ -225,5 +225,5 @@ export function withFreshView(command: readonly string[]): string[] {
   if [ "$source" = ${hostMountName} ]; then mount -o remount,ro,nosuid,nodev "$(printf '%b' "$path")"; fi
 done </proc/self/mounts
 exec "$@"`;
-  return ['bash', '-c', script, 'bash', ...command];
+  return ['bash', '--norc', '-p', '-c', script, 'bash', ...command];
 }

@@ -45,7 +45,8 @@ export class Keeper {
   start(): void {
     const { clock, pid, command, limits, env, log } = this.#options;
     const silentSeconds = Math.max(1, Math.ceil((limits.periodMs * limits.failures) / 1000));
-    const args = ['-c', keeperScript, 'k8ts-keeper', String(pid), String(silentSeconds), ...command];
+    // Without the user's start-up files: bash reads them where its input is a socket, which is what a pipe of Node is.
+    const args = ['--norc', '-p', '-c', keeperScript, 'k8ts-keeper', String(pid), String(silentSeconds), ...command];
     const shell = spawn('bash', args, { cwd: '/', env, stdio: ['pipe', 'inherit', 'inherit'], detached: true });
     this.#shell = shell;
     shell.stdin.on('error', () => undefined); // it has ended, which is heard below
