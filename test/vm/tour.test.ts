@@ -26,8 +26,9 @@ describe('the tour on Debian 12', { skip: needsVm }, () => {
   });
   after(() => machine?.[Symbol.asyncDispose]());
 
-  test('up, and images are loaded', async () => {
+  test('up, and images are loaded', async (t) => {
     const told = await machine.up();
+    for (const line of told.trimEnd().split('\n')) t.diagnostic(line);
     assert.match(told, /^Creating cluster k8ts\n/);
     assert.match(told, /^Cluster k8ts is up /m);
     assert.match(await machine.kubectl('get nodes'), /^k8ts-control-plane +Ready +control-plane /m);
