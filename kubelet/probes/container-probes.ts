@@ -148,6 +148,15 @@ function tellTrouble(
   kind: ProbeKind,
   result: ProbeResult,
 ): void {
+  if (result.isWarning) {
+    events.event(
+      eventTarget(pod, container.name),
+      'Warning',
+      'ProbeWarning',
+      `${kind} probe warning: ${result.output}`,
+    );
+    return;
+  }
   const message =
     result.outcome === 'failure'
       ? `${kind} probe failed: ${result.output}`
