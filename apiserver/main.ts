@@ -12,6 +12,7 @@ import { createAuthorizer } from './authz/index.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { serveFront } from './http/front.ts';
+import { defaultLimits, InFlight } from './in-flight.ts';
 import { createKubeletAccess } from './kubelet-access.ts';
 import { createOpenApi } from './openapi/serve.ts';
 import { createPathHandler } from './paths.ts';
@@ -51,6 +52,16 @@ const flags = {
     type: 'string',
     doc: 'Address under which pods and nodes reach this server; not a loopback one.',
     required: true,
+  },
+  'max-requests-inflight': {
+    type: 'number',
+    doc: 'How many requests that read may be worked on at a time.',
+    default: defaultLimits.reading,
+  },
+  'max-mutating-requests-inflight': {
+    type: 'number',
+    doc: 'How many requests that write may be worked on at a time.',
+    default: defaultLimits.writing,
   },
   'kubelet-client-certificate': { type: 'string', doc: 'Client certificate for kubelets.' },
   'kubelet-client-key': { type: 'string', doc: 'Key of the client certificate for kubelets.' },
@@ -154,6 +165,10 @@ async function start(options: Options, component: ComponentContext) {
     subresources,
     reviews,
     metrics: requestMetrics,
+    inFlight: new InFlight({
+      reading: options['max-requests-inflight'],
+      writing: options['max-mutating-requests-inflight'],
+    }),
     paths: createPathHandler({
       discovery: createDiscovery(kinds, { serverAddress: `${options['advertise-address']}:${options['secure-port']}` }),
       openApi: createOpenApi(kinds),

@@ -59,14 +59,15 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
   info.name = rest[1] ?? '';
   info.subresource = rest[2] ?? '';
   info.rest = pathAfter(path, parts.length - rest.length + 3);
-  info.verb = verbOf(method, info, oldWatch || isTrue(query.get('watch')));
+  info.verb = verbOf(method, info, { oldWatch, asks: isTrue(query.get('watch')) });
   return info;
 }
 
-function verbOf(method: string, info: RequestInfo, watch: boolean): RequestVerb | string {
+/** One object is watched by the deprecated prefix alone: its path with `watch=true` reads it. */
+function verbOf(method: string, info: RequestInfo, watch: { oldWatch: boolean; asks: boolean }): RequestVerb | string {
   if (method === 'GET' || method === 'HEAD') {
-    if (info.name === '') return watch ? 'watch' : 'list';
-    return watch && info.subresource === '' ? 'watch' : 'get';
+    if (info.name === '') return watch.oldWatch || watch.asks ? 'watch' : 'list';
+    return watch.oldWatch && info.subresource === '' ? 'watch' : 'get';
   }
   if (method === 'DELETE' && info.name === '') return 'deletecollection';
   return verbOfMethod[method] ?? method.toLowerCase();

@@ -4,6 +4,8 @@ import { EventEmitter } from 'node:events';
 import { describe, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { type MemoryApi, startMemoryApi } from '../test/builders/memory-api.ts';
+import { noBody } from './http/request-body.ts';
+import { defaultLimits, InFlight } from './in-flight.ts';
 import type { RequestInfo } from './request-info.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
@@ -34,6 +36,7 @@ async function startServer() {
     subresources,
     reviews,
     paths: async (path) => (path === '/livez' ? { code: 200, headers: {}, body: 'ok' } : undefined),
+    inFlight: new InFlight(defaultLimits),
     metrics: {
       begin(info) {
         counted.push(info);
@@ -52,7 +55,7 @@ async function startServer() {
       method,
       url,
       headers: { 'content-type': 'application/json', ...headers },
-      body: Buffer.from(body ? JSON.stringify(body) : ''),
+      body: { ...noBody, read: async () => Buffer.from(body ? JSON.stringify(body) : '') },
       socket: socket as unknown as TLSSocket,
       raw: new EventEmitter() as never,
     });

@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import {
+  badRequestError,
   forbiddenError,
   internalError,
   methodNotAllowedError,
@@ -29,11 +30,14 @@ import { handleUpdate } from './endpoints/update.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { negotiate } from './http/negotiate.ts';
 import { renderAnswer } from './http/render.ts';
+import { noBody } from './http/request-body.ts';
 import type { IncludeObject } from './http/table.ts';
 import { endInHttp, forwardUpgrade, refuseUpgrade } from './http/upgrade.ts';
 import { warningHeaders } from './http/warnings.ts';
 import { serveWatch } from './http/watch-response.ts';
 import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
+import { type InFlight, isLongRunning, tooManyRequests } from './in-flight.ts';
+import { deadlineOf, within } from './request-deadline.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { one } from './server-headers.ts';
@@ -51,15 +55,17 @@ export interface ApiServerParts {
   reviews: Readonly<Record<string, Handler>>;
   paths: PathHandler;
   metrics: RequestMetrics;
+  inFlight: InFlight;
 }
 
 /** What is known of a request before its body is read: an upgrade has no more. */
-type RequestHead = Omit<FrontRequest, 'raw'>;
+type RequestHead = Omit<FrontRequest, 'raw' | 'body'>;
 
 // What watches over the server may ask whatever the roles say, and while they cannot be read.
 const alwaysAllowed = new Set(['/healthz', '/livez', '/readyz']);
 const gzipBytes = promisify(gzip);
 const compressAboveBytes = 128 * 1024;
+const writingVerbs = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 const statusVerbs = ['get', 'update', 'patch'];
 
 const verbHandlers: Record<string, Handler> = {
@@ -120,13 +126,12 @@ export class ApiServer {
       method: message.method ?? 'GET',
       url: message.url ?? '/',
       headers: message.headers,
-      body: Buffer.alloc(0),
       socket: message.socket as TLSSocket,
     };
     const info = requestInfoOf(front);
     if (asksForWebSocket(message) && !this.#isForwarded(info)) {
       const raw = new WebSocketAnswer({ message, socket, head });
-      void this.request({ ...front, raw }).then((response) => response && endInHttp(socket, response));
+      void this.request({ ...front, body: noBody, raw }).then((response) => response && endInHttp(socket, response));
       return;
     }
     this.#resolveUpgrade(front, info)
@@ -143,29 +148,43 @@ export class ApiServer {
   async #resolveUpgrade(front: RequestHead, info: RequestInfo) {
     // A browser's WebSocket cannot choose its method; exec is a create whichever way it comes.
     const verb = info.isResource && info.subresource !== 'proxy' ? 'create' : info.verb;
-    const user = await this.#admit(front, { ...info, verb });
+    const user = await this.#identify(front);
+    this.#authorize(front, { ...info, verb }, user);
     const request = this.#resolve(front, { info, user, signal: new AbortController().signal });
     const subresource = this.#subresources.get(`${request.kind.group}/${request.kind.plural}/${info.subresource}`);
     if (!subresource?.upgrade) throw unknownPathError();
     return subresource.upgrade(this.#context, request);
   }
 
-  /** Authentication to authorization; what follows may trust the request. */
-  async #admit(front: RequestHead, info: RequestInfo): Promise<UserInfo> {
-    const { authorizer } = this.#context;
+  /** Authentication and impersonation. */
+  async #identify(front: RequestHead): Promise<UserInfo> {
     const credentials = { socket: front.socket, authorization: one(front.headers.authorization) };
     const real = await authenticate(credentials, this.#context);
-    const user = impersonate(real, front.headers, authorizer);
+    return impersonate(real, front.headers, this.#context.authorizer);
+  }
+
+  /** What follows may trust the request. */
+  #authorize(front: RequestHead, info: RequestInfo, user: UserInfo): void {
+    if (alwaysAllowed.has(info.path)) return;
     const fieldSelector = queryOf(front.url).get('fieldSelector') ?? '';
     const attributes: Attributes = { ...info, name: nameAsked(info, fieldSelector), user, fieldSelector };
-    if (alwaysAllowed.has(info.path)) return user;
-    const decision = authorizer.authorize(attributes);
+    const decision = this.#context.authorizer.authorize(attributes);
     if (!decision.allowed) throw denied(attributes, decision.reason);
-    return user;
   }
 
   async #serve(front: FrontRequest, info: RequestInfo): Promise<FrontResponse | undefined> {
-    const user = await this.#admit(front, info);
+    const [stray] = /%(?![0-9a-f]{2}).{0,2}/i.exec(info.path) ?? [];
+    if (stray !== undefined) throw badRequestError(`parse ${JSON.stringify(info.path)}: invalid URL escape "${stray}"`);
+    const deadlineMs = deadlineOf(info, queryOf(front.url));
+    const user = await this.#identify(front);
+    const end = this.#parts.inFlight.begin(info, user);
+    if (!end) return tooManyRequests();
+    const work = this.#answer(front, info, user).finally(end);
+    return deadlineMs === undefined ? work : within(this.#context.clock, deadlineMs, work);
+  }
+
+  async #answer(front: FrontRequest, info: RequestInfo, user: UserInfo): Promise<FrontResponse | undefined> {
+    this.#authorize(front, info, user);
     if (!info.isResource) {
       const found = await this.#parts.paths(info.path, front);
       if (!found) throw unknownPathError();
@@ -175,6 +194,7 @@ export class ApiServer {
     const abort = new AbortController();
     front.raw.on('close', () => abort.abort());
     const request = this.#resolve(front, { info, user, signal: abort.signal });
+    if (writingVerbs.has(info.verb) && !isLongRunning(info)) request.body = await front.body.read();
     const answer = await this.#dispatch(request, front);
     return answer && this.#render(answer, request, front);
   }
@@ -195,7 +215,7 @@ export class ApiServer {
       query: queryOf(front.url),
       contentType: one(front.headers['content-type']) ?? '',
       userAgent: one(front.headers['user-agent']) ?? '',
-      body: front.body,
+      body: Buffer.alloc(0),
       signal,
     };
   }

@@ -6,6 +6,7 @@ import { Registry } from 'prom-client';
 import { type Clock, realClock } from './clock.ts';
 import { describeFlags, FlagError, type Flags, type FlagTable, parseFlags } from './flags.ts';
 import { createLogger, type Logger, type LogLevel } from './log.ts';
+import { watchLoopStall } from './loop-stall.ts';
 import { type Random, realRandom } from './random.ts';
 
 export interface ComponentContext {
@@ -45,7 +46,7 @@ const commonFlags = {
 const stopDeadlineMs = 10_000;
 
 /** What a main.ts passes of its process. */
-export type HostProcess = Pick<NodeJS.Process, 'on' | 'exit' | 'stdout' | 'stderr' | 'env'>;
+export type HostProcess = Pick<NodeJS.Process, 'on' | 'exit' | 'stdout' | 'stderr' | 'env' | 'cpuUsage'>;
 
 /** Runs a component until SIGTERM or SIGINT. Exits 2 on bad flags, 1 when the component fails, 0 otherwise. */
 export async function runComponent<T extends FlagTable>(proc: HostProcess, spec: ComponentSpec<T>, argv: string[]) {
@@ -82,6 +83,8 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
     const notReady = () => (running ? running.notReady() : 'starting');
     if (flags['health-port']) health = await serveHealth(flags['health-port'], notReady, metrics);
     running = await spec.start(flags, context);
+    // What a start takes is no stall: nobody is served yet.
+    watchLoopStall(metrics, realClock, () => proc.cpuUsage());
     log.info({}, `${spec.name} started`);
   } catch (err) {
     if (!abort.signal.aborted) fail(err);

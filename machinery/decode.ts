@@ -2,6 +2,7 @@
 // where the type has no room for them, fills in what is always there, applies the schema's defaults, and brings quantities and
 // times into canonical form. One walk does it all. Upstream: the JSON decoder, field pruning and structural defaulting.
 import { cloneJson, isObject, setKey } from './json.ts';
+import { formatFieldPath, maxComplaints } from './json-reader.ts';
 import { canonicalQuantity } from './quantity.ts';
 import type { AnySchema, ListSchema, MapSchema, NumberSchema, ObjectSchema, StringSchema } from './schema.ts';
 
@@ -10,7 +11,7 @@ export class DecodeError extends Error {}
 
 export interface Decoded {
   value: any;
-  /** Paths of fields that the schema does not have, in document order. */
+  /** Paths of fields that the schema does not have, in document order; no more than are worth telling. */
   unknownFields: string[];
 }
 
@@ -61,7 +62,7 @@ function decodeObject(schema: ObjectSchema, value: unknown, walk: Walk): Record<
     walk.path.push(key);
     if (!field) {
       if (schema.preserveUnknown) setKey(out, key, cloneJson(given));
-      else walk.unknownFields.push(formatPath(walk.path));
+      else if (walk.unknownFields.length < maxComplaints) walk.unknownFields.push(formatFieldPath(walk.path));
     } else if (given === null || given === undefined) {
       if (field.nullable && given === null) out[key] = null;
     } else {
@@ -152,7 +153,8 @@ function decodeMap(schema: MapSchema, value: unknown, walk: Walk): Record<string
 
 function decodeString(schema: StringSchema, value: unknown, walk: Walk): unknown {
   if (schema.format === 'quantity') {
-    if (typeof value !== 'string' && typeof value !== 'number') throw mismatch(value, 'resource.Quantity', walk);
+    const isNumber = typeof value === 'number' || typeof value === 'bigint';
+    if (typeof value !== 'string' && !isNumber) throw mismatch(value, 'resource.Quantity', walk);
     const canonical = canonicalQuantity(String(value));
     if (canonical === undefined) {
       throw new DecodeError(
@@ -162,8 +164,9 @@ function decodeString(schema: StringSchema, value: unknown, walk: Walk): unknown
     return canonical;
   }
   if (schema.format === 'int-or-string') {
-    if (typeof value === 'number' && Number.isInteger(value)) return value;
     if (typeof value === 'string') return value;
+    if (typeof value === 'number' && isInt32(value)) return value;
+    if (typeof value === 'number' || typeof value === 'bigint') throw notThatNumber(value, 'int32', walk);
     throw mismatch(value, 'intstr.IntOrString', walk);
   }
   if (typeof value !== 'string') throw mismatch(value, 'string', walk);
@@ -199,25 +202,38 @@ function checkBase64(given: string): string {
   return text;
 }
 
-function decodeNumber(schema: NumberSchema, value: unknown, walk: Walk): number {
+const isInt32 = (value: number) => Number.isInteger(value) && value >= -(2 ** 31) && value < 2 ** 31;
+
+/** An int64 that a double cannot hold stays a bigint. */
+function decodeNumber(schema: NumberSchema, value: unknown, walk: Walk): number | bigint {
   const goType = schema.type === 'number' ? 'float64' : (schema.format ?? 'int64');
-  if (typeof value !== 'number') throw mismatch(value, goType, walk);
-  if (schema.type === 'number') return value;
+  if (typeof value !== 'number' && typeof value !== 'bigint') throw mismatch(value, goType, walk);
+  if (schema.type === 'number') return Number(value);
   const fits =
-    schema.format === 'int32' ? Math.abs(value) < 2 ** 31 || value === -(2 ** 31) : Number.isSafeInteger(value);
-  if (!Number.isInteger(value) || !fits) {
-    throw new DecodeError(
-      `json: cannot unmarshal number ${value} into Go struct field ${formatPath(walk.path)} of type ${goType}`,
-    );
-  }
+    schema.format === 'int32'
+      ? typeof value === 'number' && isInt32(value)
+      : typeof value === 'bigint' || Number.isSafeInteger(value);
+  if (!fits) throw notThatNumber(value, goType, walk);
   return value;
 }
 
+function notThatNumber(value: number | bigint, goType: string, walk: Walk): DecodeError {
+  const field = formatFieldPath(walk.path);
+  return new DecodeError(`json: cannot unmarshal number ${value} into Go struct field ${field} of type ${goType}`);
+}
+
+/** What a value is called where another kind of value was wanted. */
+export function goKindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (isObject(value)) return 'object';
+  if (value === null) return 'null';
+  return typeof value === 'boolean' ? 'bool' : typeof value === 'bigint' ? 'number' : typeof value;
+}
+
 function mismatch(value: unknown, goType: string, walk: Walk): DecodeError {
-  const given =
-    value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  const given = goKindOf(value);
   return new DecodeError(
-    `json: cannot unmarshal ${given} into Go struct field ${formatPath(walk.path)} of type ${goType}`,
+    `json: cannot unmarshal ${given} into Go struct field ${formatFieldPath(walk.path)} of type ${goType}`,
   );
 }
 
@@ -229,11 +245,4 @@ function goTypeOf(schema: AnySchema): string {
   if (schema.type === 'boolean') return 'bool';
   if (schema.type === 'any') return 'interface {}';
   return schema.type === 'string' ? 'string' : (schema.format ?? 'int64');
-}
-
-/** `spec.containers[0].name` */
-function formatPath(path: readonly (string | number)[]): string {
-  let out = '';
-  for (const p of path) out += typeof p === 'number' ? `[${p}]` : out ? `.${p}` : p;
-  return out;
 }

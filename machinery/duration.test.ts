@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { formatAge, formatHumanDuration } from './duration.ts';
+import { describe, test } from 'node:test';
+import { formatAge, formatHumanDuration, parseGoDuration } from './duration.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -38,4 +38,26 @@ test('formatHumanDuration loses precision as durations grow', () => {
 test('formatAge counts from a time', () => {
   assert.equal(formatAge('2026-01-01T00:00:00Z', Date.parse('2026-01-01T00:05:00Z')), '5m');
   assert.equal(formatAge(undefined, 0), '<unknown>');
+});
+
+describe('parseGoDuration', () => {
+  const cases: [text: string, want: number | string][] = [
+    ['30s', 30_000],
+    ['1h30m', 5_400_000],
+    ['-1.5s', -1_500],
+    ['300ms', 300],
+    ['.5m', 30_000],
+    ['0', 0],
+    ['', 'time: invalid duration ""'],
+    ['invalid', 'time: invalid duration "invalid"'],
+    ['5', 'time: missing unit in duration "5"'],
+    ['5x', 'time: unknown unit "x" in duration "5x"'],
+    ['1s2', 'time: missing unit in duration "1s2"'],
+    ['1constructor', 'time: unknown unit "constructor" in duration "1constructor"'],
+  ];
+  for (const [text, want] of cases)
+    test(JSON.stringify(text), () => {
+      if (typeof want === 'number') assert.equal(parseGoDuration(text), want);
+      else assert.throws(() => parseGoDuration(text), { message: want });
+    });
 });

@@ -28,3 +28,32 @@ function withRest(large: number, largeUnit: string, small: number, smallUnit: st
 export function formatAge(time: string | null | undefined, nowMs: number): string {
   return time ? formatHumanDuration(nowMs - Date.parse(time)) : '<unknown>';
 }
+
+/** The text is no duration, in the words of Go's time.ParseDuration. */
+export class DurationError extends Error {}
+
+const unitMs: Record<string, number> = {
+  __proto__: null as never,
+  ns: 1e-6, us: 1e-3, 'µs': 1e-3, 'μs': 1e-3, ms: 1, s: 1_000, m: 60_000, h: 3_600_000,
+}; // biome-ignore format: one table
+const durationPart = /(\d+\.?\d*|\.\d+)([^\d.]*)/y;
+const maxDurationCharacters = 200;
+
+/** Milliseconds of `1h30m`, `-1.5s`, `300ms`, `0`. Throws DurationError. */
+export function parseGoDuration(text: string): number {
+  const refuse = (problem: string) => new DurationError(`time: ${problem} ${JSON.stringify(text)}`);
+  const unsigned = text.replace(/^[+-]/, '');
+  if (unsigned === '0') return 0;
+  if (unsigned === '' || unsigned.length > maxDurationCharacters) throw refuse('invalid duration');
+  let total = 0;
+  durationPart.lastIndex = 0;
+  for (let at = 0; at < unsigned.length; at = durationPart.lastIndex) {
+    const [, number, unit = ''] = durationPart.exec(unsigned) ?? [];
+    if (number === undefined) throw refuse('invalid duration');
+    if (unit === '') throw refuse('missing unit in duration');
+    const factor = unitMs[unit];
+    if (factor === undefined) throw refuse(`unknown unit ${JSON.stringify(unit)} in duration`);
+    total += Number(number) * factor;
+  }
+  return text.startsWith('-') ? -total : total;
+}

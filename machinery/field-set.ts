@@ -172,3 +172,8 @@ export function fromFieldsV1(fields: Record<string, any>): FieldSet {
   }
   return set;
 }
+
+/** Whether a value has the form that fromFieldsV1 reads: objects all the way down. */
+export function isFieldsV1(value: unknown): boolean {
+  return isObject(value) && Object.values(value).every(isFieldsV1);
+}

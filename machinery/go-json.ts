@@ -1,11 +1,12 @@
 // JSON as Go's encoding/json writes it, where clients compare bytes.
+import { writeJson } from './json.ts';
 
 const escaped = /[<>&\u2028\u2029]/g;
 const needsEscape = /[<>&\u2028\u2029]/;
 
-/** Like JSON.stringify, with the characters escaped that mean something in HTML or JavaScript. */
+/** Like writeJson, with the characters escaped that mean something in HTML or JavaScript. */
 export function goJson(value: unknown): string {
-  const text = JSON.stringify(value);
+  const text = writeJson(value);
   if (!needsEscape.test(text)) return text;
   return text.replace(escaped, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -1,4 +1,4 @@
-// JSON as the API needs it beyond JSON.parse: keys that appear twice, deep equality, clones.
+// JSON values as the API needs them: deep equality, clones, text with exact integers. Text is read in json-reader.ts.
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -46,68 +46,20 @@ export function deepFreeze<T>(value: T): T {
   return value;
 }
 
-/**
- * Paths (`spec.ports[0].name`) of keys that an object of the text holds twice. The text must be valid JSON: run JSON.parse first.
- */
-export function findDuplicateKeys(text: string): string[] {
-  const found: string[] = [];
-  // One frame per open container: the keys seen in an object, or the index in a list.
-  const frames: { keys: Set<string> | null; at: string; index: number }[] = [];
-  const pathOf = () => frames.map((f, i) => (f.keys ? (i > 0 && f.at ? `.${f.at}` : f.at) : `[${f.index}]`)).join('');
-  let expectKey = false;
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    const top = frames[frames.length - 1];
-    if (c === 0x22) {
-      const end = stringEnd(text, i);
-      if (expectKey && top?.keys) {
-        const key = JSON.parse(text.slice(i, end + 1)) as string;
-        top.at = key;
-        if (top.keys.has(key)) found.push(pathOf());
-        top.keys.add(key);
-        expectKey = false;
-      }
-      i = end;
-    } else if (c === 0x7b) {
-      frames.push({ keys: new Set(), at: '', index: 0 });
-      expectKey = true;
-    } else if (c === 0x5b) {
-      frames.push({ keys: null, at: '', index: 0 });
-      expectKey = false;
-    } else if (c === 0x7d || c === 0x5d) {
-      frames.pop();
-      expectKey = false;
-    } else if (c === 0x2c && top) {
-      if (top.keys) expectKey = true;
-      else top.index++;
-    }
+/** JSON text of a value in which integers may be bigints: these are written with all their digits. */
+export function writeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (err) {
+    if (!(err instanceof TypeError)) throw err;
+    return writeExactly(value) ?? 'null';
   }
-  return found;
 }
 
-/** Whether objects and lists of the text stand in each other more than `maxDepth` times. The text should be JSON; of others any answer will do. */
-export function isDeeperThan(text: string, maxDepth: number): boolean {
-  // Every level needs two brackets.
-  if (text.length <= maxDepth * 2) return false;
-  let depth = 0;
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c === 0x22) i = stringEnd(text, i);
-    else if (c === 0x7b || c === 0x5b) {
-      if (++depth > maxDepth) return true;
-    } else if (c === 0x7d || c === 0x5d) depth--;
-  }
-  return false;
-}
-
-function stringEnd(text: string, start: number): number {
-  let i = start + 1;
-  for (;;) {
-    const quote = text.indexOf('"', i);
-    if (quote < 0) return text.length;
-    let back = quote - 1;
-    while (text.charCodeAt(back) === 0x5c) back--;
-    if ((quote - back) % 2 === 1) return quote;
-    i = quote + 1;
-  }
+function writeExactly(value: unknown): string | undefined {
+  if (typeof value === 'bigint') return String(value);
+  if (Array.isArray(value)) return `[${value.map((v) => writeExactly(v) ?? 'null').join(',')}]`;
+  if (!isObject(value)) return JSON.stringify(value);
+  const fields = Object.entries(value).map(([k, v]) => [JSON.stringify(k), writeExactly(v)] as const);
+  return `{${fields.flatMap(([k, v]) => (v === undefined ? [] : [`${k}:${v}`])).join(',')}}`;
 }

@@ -100,6 +100,8 @@ export interface KindSpec<T extends KubeObject> {
   prepareForCreate?: (draft: T, context: PrepareContext) => void;
   /** For writes to the main resource. Status is taken from `old` before this where the status subresource exists. */
   prepareForUpdate?: (draft: T, old: T, context: PrepareContext) => void;
+  /** A write to /status leaves the labels as they are. */
+  statusKeepsLabels?: boolean;
   /** For writes to /status. Everything but status is taken from `old` before this. */
   prepareForStatusUpdate?: (draft: T, old: T, context: PrepareContext) => void;
   validate?: (object: T) => FieldError[];
@@ -116,6 +118,8 @@ export interface KindSpec<T extends KubeObject> {
   holdsDeletion?: (object: T) => boolean;
   /** A delete that took effect at once answers with the object, not with a Status. */
   returnsDeletedObject?: boolean;
+  /** Who deletes one without a propagation policy orphans its dependents, and is told this. */
+  orphansByDefault?: string;
   /** A PUT of an absent object creates it. */
   allowCreateOnUpdate?: boolean;
   /** A PUT without resourceVersion is let through. */

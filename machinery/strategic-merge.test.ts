@@ -108,6 +108,27 @@ describe('applyStrategicMerge()', () => {
     assert.deepEqual(applyStrategicMerge({ finalizers, containers }, patch, schema), patch);
   });
 
+  // Wording and codes of upstream's patch handler.
+  const malformed: [patch: object, code: number, message: string][] = [
+    [{ '$setElementOrder/containers': 'a' }, 400, 'invalid patch format of setElementOrder list'],
+    [{ '$setElementOrder/containers': { a: 1 } }, 400, 'invalid patch format of setElementOrder list'],
+    [{ '$deleteFromPrimitiveList/finalizers': 'a' }, 400, 'invalid patch format of primitive list'],
+    [{ strategy: { $retainKeys: 'type' } }, 400, 'invalid patch format of retainKeys'],
+    [{ strategy: { $retainKeys: null } }, 400, 'invalid patch format of retainKeys'],
+    [{ strategy: { $retainKeys: ['a'], type: 'X' } }, 422, "patch content doesn't match retainKeys list"],
+    [{ labels: { $patch: 'x' } }, 500, 'unknown patch type: x in map: map[$patch:x]'],
+    [
+      { labels: { $patch: { toString: 1 } } },
+      500,
+      'unknown patch type: map[toString:1] in map: map[$patch:map[toString:1]]',
+    ],
+  ];
+  for (const [patch, code, message] of malformed)
+    test(`refuses ${JSON.stringify(patch)}`, () => {
+      const original = { labels: { a: '1' }, strategy: { type: 'R' } };
+      assert.throws(() => applyStrategicMerge(original, patch, schema), { code, message });
+    });
+
   test('refuses an item without its merge key', () => {
     assert.throws(
       () => applyStrategicMerge(two, { containers: [{ image: 'x' }] }, schema),

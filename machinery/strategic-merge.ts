@@ -3,8 +3,15 @@
 import { isObject, setKey } from './json.ts';
 import type { AnySchema, ListSchema } from './schema.ts';
 
-/** The patch itself is malformed. */
-export class PatchError extends Error {}
+/** The patch itself is malformed; `code` is the HTTP status that upstream answers with. */
+export class PatchError extends Error {
+  readonly code: 400 | 422 | 500;
+
+  constructor(message: string, code: 400 | 422 | 500 = 500) {
+    super(message);
+    this.code = code;
+  }
+}
 
 type JsonObject = Record<string, unknown>;
 
@@ -28,15 +35,17 @@ function mergeObjects(original: JsonObject, patch: JsonObject, schema: AnySchema
     if (directive === 'delete') return {};
     const { $patch: _, ...rest } = patch;
     if (directive === 'replace') return withoutDirectives(rest) as JsonObject;
-    if (directive !== 'merge') throw new PatchError(`unknown patch type found: ${String(directive)}`);
+    if (directive !== 'merge')
+      throw new PatchError(`unknown patch type: ${showGo(directive)} in map: ${showGo(patch)}`);
   }
   const out: JsonObject = retainedKeys(original, patch);
   const elementOrders = new Map<string, unknown[]>();
   for (const [key, value] of Object.entries(patch)) {
-    if (key.startsWith(orderPrefix)) elementOrders.set(key.slice(orderPrefix.length), asList(key, value));
+    if (key.startsWith(orderPrefix))
+      elementOrders.set(key.slice(orderPrefix.length), asList(value, 'setElementOrder list'));
     else if (key.startsWith(deletePrefix)) {
       const name = key.slice(deletePrefix.length);
-      const gone = asList(key, value);
+      const gone = asList(value, 'primitive list');
       if (Array.isArray(out[name])) out[name] = withoutAny(out[name] as unknown[], gone);
     }
   }
@@ -62,17 +71,17 @@ function mergeObjects(original: JsonObject, patch: JsonObject, schema: AnySchema
 function retainedKeys(original: JsonObject, patch: JsonObject): JsonObject {
   const retain = patch.$retainKeys;
   if (retain === undefined) return { ...original };
-  const kept = new Set(asList('$retainKeys', retain));
+  const kept = new Set(asList(retain, 'retainKeys'));
   for (const key of Object.keys(patch)) {
     if (!key.startsWith('$') && patch[key] !== null && !kept.has(key)) {
-      throw new PatchError('invalid patch format of $retainKeys');
+      throw new PatchError("patch content doesn't match retainKeys list", 422);
     }
   }
   return Object.fromEntries(Object.entries(original).filter(([k]) => kept.has(k)));
 }
 
-function asList(key: string, value: unknown): unknown[] {
-  if (!Array.isArray(value)) throw new PatchError(`invalid patch format of ${key}: want a list`);
+function asList(value: unknown, directive: string): unknown[] {
+  if (!Array.isArray(value)) throw new PatchError(`invalid patch format of ${directive}`, 400);
   return value;
 }
 
@@ -124,7 +133,7 @@ function mergeListByKey(original: unknown[], patch: unknown[], field: ListSchema
   for (const item of items) {
     const key = item[mergeKey];
     if (key === undefined) {
-      throw new PatchError(`map: ${showGoMap(item)} does not contain declared merge key: ${mergeKey}`);
+      throw new PatchError(`map: ${showGo(item)} does not contain declared merge key: ${mergeKey}`);
     }
     const [at] = places.get(key) ?? [];
     if (item.$patch === 'delete') {
@@ -198,9 +207,10 @@ function withoutDirectives(value: unknown): unknown {
   return out;
 }
 
-function showGoMap(value: JsonObject): string {
-  const text = (v: unknown): string =>
-    isObject(v) ? showGoMap(v) : Array.isArray(v) ? `[${v.map(text).join(' ')}]` : v === null ? '<nil>' : String(v);
+/** A value as Go prints it. */
+function showGo(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(showGo).join(' ')}]`;
+  if (!isObject(value)) return value === null ? '<nil>' : String(value);
   const keys = Object.keys(value).sort();
-  return `map[${keys.map((k) => `${k}:${text(value[k])}`).join(' ')}]`;
+  return `map[${keys.map((k) => `${k}:${showGo(value[k])}`).join(' ')}]`;
 }

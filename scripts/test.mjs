@@ -13,7 +13,9 @@ import { listFiles } from './build.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [tierList = 'unit', ...filters] = process.argv.slice(2);
 const total = { passed: 0, failed: 0 };
-const fileTimeoutMs = (tier) => (tier === 'unit' ? 120_000 : 300_000);
+// A fuzz suite takes as long as it is told to.
+const fuzzMs = Number(process.env.K8TS_FUZZ_SECONDS ?? 60) * 1000;
+const fileTimeoutMs = (tier) => (tier === 'unit' ? 120_000 : 300_000 + (tier === 'fuzz' ? fuzzMs : 0));
 const failures = [];
 
 // Test processes inherit both.

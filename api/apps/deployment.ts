@@ -101,6 +101,7 @@ export const DeploymentKind = defineKind<Deployment>({
     status: true,
   },
   hasGeneration: true,
+  statusKeepsLabels: true,
   // Annotations count: roll-outs are recorded in them.
   bumpsGeneration: (next, old) =>
     !jsonEqual(next.spec, old.spec) || !jsonEqual(next.metadata.annotations, old.metadata.annotations),

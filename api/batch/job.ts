@@ -96,6 +96,8 @@ export const JobKind = defineKind<Job>({
   served: [{ group: 'batch', version: 'v1', schema: jobSchema, setDefaults: setJobDefaults }],
   subresources: { status: true },
   hasGeneration: true,
+  orphansByDefault:
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
   allowUnconditionalUpdate: true,
   prepareForCreate: prepareJob,
   selectableFields: { 'status.successful': (job) => String(job.status?.succeeded ?? 0) },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ConfigMapKind } from '../../api/core/configmap.ts';
 import type { StatusError } from '../../machinery/errors.ts';
-import { parseBody, readYaml } from './body.ts';
+import { parseBody } from './body.ts';
 import { decodeObject } from './decode-object.ts';
 import type { FieldValidation } from './options.ts';
 
@@ -34,7 +34,7 @@ describe('bodies', () => {
   });
 
   const refused: [text: string, contentType: string, code: number, message: RegExp][] = [
-    ['', 'application/json', 400, /json parse error: unexpected end of JSON input/],
+    ['', 'application/json', 400, /json parse error: unexpected end of JSON input \(<empty>\)$/],
     ['{', 'application/json', 400, /the object provided is unrecognized \(must be of type ConfigMap\)/],
     ['[]', 'application/json', 400, /cannot unmarshal array into Go value/],
     ['"x"', 'application/json', 400, /cannot unmarshal string into Go value/],
@@ -42,7 +42,21 @@ describe('bodies', () => {
     ['{"apiVersion":"v2"}', 'application/json', 400, /\(v2\) does not match the expected API version \(v1\)/],
     ['{"data":{"k":1}}', 'application/json', 400, /data/],
     ['{"data":[]}', 'application/json', 400, /data/],
-    ['a: [', 'application/yaml', 400, /error parsing YAML/],
+    ['a: [', 'application/yaml', 400, /must be of type ConfigMap\): yaml: did not find expected.* \(613a205b\)$/],
+    [
+      '{"kind":{"toString":"x"}}',
+      'application/json',
+      400,
+      /cannot unmarshal object into Go struct field .kind of type string/,
+    ],
+    [
+      '{"apiVersion":[1]}',
+      'application/json',
+      400,
+      /cannot unmarshal array into Go struct field .apiVersion of type string/,
+    ],
+    ['kind: 1', 'application/yaml', 400, /cannot unmarshal number into Go struct field .kind of type string/],
+    ['{}', 'constructor', 415, /accepted media types/],
     ['{}', 'text/plain', 415, /accepted media types include: application\/json/],
   ];
   for (const [text, contentType, code, message] of refused) {
@@ -61,20 +75,6 @@ describe('bodies', () => {
   });
 });
 
-test('YAML is read as kubectl reads it', () => {
-  const text =
-    'on: yes\nmode: 0644\ntime: 2026-01-01\nsexagesimal: 1:30\nhex: 0x10\nnone: ~\nmerged: {<<: {a: 1}, b: 2}\n';
-  assert.deepEqual(readYaml(text, 'X').value, {
-    true: true,
-    mode: 420,
-    time: '2026-01-01',
-    sexagesimal: '1:30',
-    hex: 16,
-    none: null,
-    merged: { a: 1, b: 2 },
-  });
-});
-
 describe('bodies that are made to keep the server busy', () => {
   const nested = (depth: number) => `{"x":${'['.repeat(depth)}${']'.repeat(depth)}}`;
 
@@ -89,15 +89,15 @@ describe('bodies that are made to keep the server busy', () => {
     const many = `data:\n${Array.from({ length: 20_000 }, (_, i) => `  k${i}: v`).join('\n')}\n  k7: w\n`;
     const { draft, warnings } = decode(many, 'application/yaml');
     assert.deepEqual([Object.keys(draft.data).length, draft.data.k7], [20_000, 'w']);
-    assert.deepEqual(warnings, ['duplicate field "data.k7"']);
+    assert.deepEqual(warnings, ['yaml: unmarshal errors:\n  line 20002: key "k7" already set in map']);
     assert.throws(() => decode('data: {a: b, a: c}', 'application/yaml', 'Strict'), {
-      message: /strict decoding error: duplicate field "data\.a"/,
+      message: /strict decoding error: yaml: unmarshal errors:\n {2}line 1: key "a" already set in map/,
     });
   });
 
   test('YAML whose aliases multiply', () => {
     const layers = ['a: &a0 [x,x,x,x,x,x,x,x,x]'];
     for (let i = 1; i < 9; i++) layers.push(`a${i}: &a${i} [${Array(9).fill(`*a${i - 1}`)}]`);
-    assert.throws(() => decode(layers.join('\n'), 'application/yaml'), { code: 400, message: /Excessive alias count/ });
+    assert.throws(() => decode(layers.join('\n'), 'application/yaml'), { code: 400, message: /excessive aliasing/ });
   });
 });

@@ -1,8 +1,8 @@
-// Reading a request body: JSON or YAML text to a plain value, once, noticing keys that appear twice.
-import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
+// Reading a request body: JSON, YAML or protobuf to a plain value, once, noticing keys that come twice.
 import { badRequestError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
-import { findDuplicateKeys, isDeeperThan, isObject } from '../../machinery/json.ts';
+import { type ReadText, readJson, TextError } from '../../machinery/json-reader.ts';
 import type { ObjectSchema } from '../../machinery/schema.ts';
+import { readYaml } from '../../machinery/yaml-reader.ts';
 import { decodeMessage, readEnvelope } from '../protobuf/decode.ts';
 
 export interface ParsedBody {
@@ -14,6 +14,7 @@ export interface ParsedBody {
 export type MediaType = 'json' | 'yaml' | 'protobuf';
 
 const mediaTypes: Record<string, MediaType> = {
+  __proto__: null as never,
   '': 'json',
   'application/json': 'json',
   'application/yaml': 'yaml',
@@ -40,66 +41,45 @@ export function parseBody(body: Buffer, contentType: string, want: { kind: strin
     if (kind !== what) throw badRequestError(`the body is a ${kind}, not a ${what}`);
     return { value: { ...decodeMessage(want.schema, raw), apiVersion, kind }, duplicates: [] };
   }
-  const text = body.toString('utf8');
-  if (media === 'yaml') return readYaml(text, what);
-  return { value: readJson(text, what), duplicates: findDuplicateKeys(text).map((p) => `duplicate field "${p}"`) };
-}
-
-// Walks over objects are recursive, and nothing that people write comes near this.
-export const maxDepth = 1000;
-
-function readJson(text: string, what: string): unknown {
-  const refuse = (reason: string, cause?: unknown) =>
-    badRequestError(
-      `the object provided is unrecognized (must be of type ${what}): couldn't get version/kind; json parse error: ${reason}`,
-      cause,
-    );
-  if (isDeeperThan(text, maxDepth)) throw refuse('exceeded max depth');
+  const problem = media === 'json' ? "couldn't get version/kind; json parse error: " : '';
   try {
-    return JSON.parse(text);
+    return media === 'yaml' ? readYaml(body.toString()) : readJsonBody(body);
   } catch (err) {
-    throw refuse(text.trim() === '' ? 'unexpected end of JSON input' : (err as Error).message, err);
+    if (!(err instanceof TextError)) throw err;
+    const why = `${problem}${err.message} (${summarize(body)})`;
+    throw badRequestError(`the object provided is unrecognized (must be of type ${what}): ${why}`, err);
   }
 }
 
-/** YAML as kubectl's parser reads it: YAML 1.1 booleans and octals, but no dates and no base-60 numbers. */
-export function readYaml(text: string, what: string): ParsedBody {
+function readJsonBody(body: Buffer): ParsedBody {
+  const { value, duplicates } = readJson(body.toString());
+  return { value, duplicates: duplicates.map((path) => `duplicate field "${path}"`) };
+}
+
+/** Parses a JSON patch. */
+export function parsePatch(body: Buffer): ParsedBody {
+  return readText(() => readJsonBody(body), 'error decoding patch: ');
+}
+
+/** Parses the YAML of an apply. */
+export function parseApply(body: Buffer): ParsedBody {
+  return readText(() => readYaml(body.toString()), 'error decoding YAML: ');
+}
+
+function readText(read: () => ReadText, prefix: string): ReadText {
   try {
-    // The parser's own look for keys that appear twice compares each with each: minutes for a large map.
-    const document = parseDocument(text, {
-      version: '1.1',
-      uniqueKeys: false,
-      customTags: (tags) => tags.filter((t) => !isSurprising(t)),
-    });
-    if (document.errors[0]) throw document.errors[0];
-    return { value: document.toJS(), duplicates: findDuplicates(document.contents, '') };
+    return read();
   } catch (err) {
-    throw badRequestError(`error parsing YAML of ${what}: ${(err as Error).message}`, err);
+    if (err instanceof TextError) throw badRequestError(`${prefix}${err.message}`, err);
+    throw err;
   }
 }
 
-/** Texts for the keys that a map of the document holds twice. */
-function findDuplicates(node: unknown, path: string): string[] {
-  if (isSeq(node)) return node.items.flatMap((item, i) => findDuplicates(item, `${path}[${i}]`));
-  if (!isMap(node)) return [];
-  const keys = new Set<string>();
-  return node.items.flatMap(({ key, value }) => {
-    const name = String(isScalar(key) ? key.value : key);
-    const at = path ? `${path}.${name}` : name;
-    const own = keys.has(name) && name !== '<<' ? [`duplicate field "${at}"`] : [];
-    keys.add(name);
-    return [...own, ...findDuplicates(value, at)];
-  });
-}
+const summaryBytes = 30;
 
-const surprising = [
-  'tag:yaml.org,2002:timestamp',
-  'tag:yaml.org,2002:set',
-  'tag:yaml.org,2002:omap',
-  'tag:yaml.org,2002:pairs',
-];
-
-function isSurprising(tag: unknown): boolean {
-  if (!isObject(tag)) return false;
-  return surprising.includes(String(tag.tag)) || tag.format === 'TIME';
+/** The beginning of a body: as it is where it looks like JSON, else in hexadecimal. */
+function summarize(body: Buffer): string {
+  if (body.length === 0) return '<empty>';
+  const start = body.subarray(0, summaryBytes).toString(body[0] === 0x7b ? 'utf8' : 'hex');
+  return body.length > summaryBytes ? `${start} ...` : start;
 }

@@ -1,6 +1,6 @@
 // From a request body to a draft: checks kind and version, decodes by the schema with defaults, reports unknown and duplicate fields as
 // the client asked, converts to the storage version.
-import { DecodeError, decodeValue } from '../../machinery/decode.ts';
+import { DecodeError, decodeValue, goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, StatusError } from '../../machinery/errors.ts';
 import { isObject } from '../../machinery/json.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
@@ -47,19 +47,19 @@ export function decodeAs(
       cause,
     );
   if (!isObject(value)) {
-    throw refuse(
-      `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type ${want.kind}`,
-    );
+    throw refuse(`json: cannot unmarshal ${goKindOf(value)} into Go value of type ${want.kind}`);
   }
-  const { kind = want.kind, apiVersion = want.apiVersion } = value;
+  for (const field of ['apiVersion', 'kind']) checkIsText(value, field, want.kind);
+  const kind = value.kind || want.kind;
+  const apiVersion = value.apiVersion || want.apiVersion;
   if (kind !== want.kind) {
     throw badRequestError(
-      `${String(kind)} in version ${JSON.stringify(version)} cannot be handled as a ${want.kind}: no kind ${JSON.stringify(kind)} is registered for this resource`,
+      `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${want.kind}: no kind ${JSON.stringify(kind)} is registered for this resource`,
     );
   }
   if (apiVersion !== want.apiVersion) {
     throw badRequestError(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${want.apiVersion})`,
+      `the API version in the data (${apiVersion}) does not match the expected API version (${want.apiVersion})`,
     );
   }
   try {
@@ -76,4 +76,13 @@ export function decodeAs(
     if (err instanceof DecodeError) throw refuse(err.message, err);
     throw err;
   }
+}
+
+/** What says which type an object is of is read before anything else. */
+function checkIsText(value: Record<string, unknown>, field: string, wanted: string): void {
+  const given = value[field] ?? '';
+  if (typeof given === 'string') return;
+  const why = `json: cannot unmarshal ${goKindOf(given)} into Go struct field .${field} of type string`;
+  const problem = `couldn't get version/kind; json parse error: ${why}`;
+  throw badRequestError(`the object provided is unrecognized (must be of type ${wanted}): ${problem}`);
 }

@@ -6,7 +6,7 @@ import { badRequestError, invalidError, isNotFound } from '../../machinery/error
 import { type FieldError, invalid, notSupported } from '../../machinery/field-error.ts';
 import { isObject } from '../../machinery/json.ts';
 import type { ApiContext } from '../registry/context.ts';
-import { type DeleteOptions, deleteObject } from '../registry/delete.ts';
+import { type DeleteOptions, deleteObject, orphansUnasked } from '../registry/delete.ts';
 import { isTrue } from '../request-info.ts';
 import { parseBody } from './body.ts';
 import { type Answer, type ApiRequest, successStatus } from './exchange.ts';
@@ -72,9 +72,10 @@ export async function handleDelete(context: ApiContext, request: ApiRequest): Pr
   const write = { ...readWriteOptions(request, 'DeleteOptions'), dryRun };
   const target = { namespace: info.namespace, name: info.name, options };
   const { stored, gone } = await deleteObject(context, kind, target, write);
+  const warnings = orphansUnasked(kind, options) ? [kind.orphansByDefault!] : [];
   if (!gone || kind.returnsDeletedObject) {
     const accepted = !gone && options.orphanDependents === false;
-    return { type: 'object', stored, code: accepted ? 202 : 200 };
+    return { type: 'object', stored, code: accepted ? 202 : 200, warnings };
   }
   const uid = stored.object.metadata.uid;
   const group = kind.group ? { group: kind.group } : {};
@@ -84,7 +85,7 @@ export async function handleDelete(context: ApiContext, request: ApiRequest): Pr
     kind: kind.plural,
     ...(uid ? { uid } : {}),
   });
-  return { type: 'value', value: status, code: 200 };
+  return { type: 'value', value: status, code: 200, warnings };
 }
 
 export async function handleDeleteCollection(context: ApiContext, request: ApiRequest): Promise<Answer> {
@@ -100,5 +101,6 @@ export async function handleDeleteCollection(context: ApiContext, request: ApiRe
       if (!isNotFound(err)) throw err; // gone already is what was asked for
     }
   }
-  return { type: 'list', list };
+  const warnings = orphansUnasked(kind, options) ? [kind.orphansByDefault!] : [];
+  return { type: 'list', list, warnings };
 }

@@ -1,22 +1,27 @@
 // PATCH: JSON patch, JSON merge patch and strategic merge patch, each computed against the object as stored and again when it changed
 // meanwhile. Server-side apply has not come yet and is refused.
 import jsonPatch, { type Operation } from 'fast-json-patch';
+import { goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
-import { cloneJson, isDeeperThan, isObject } from '../../machinery/json.ts';
+import { cloneJson, isObject, writeJson } from '../../machinery/json.ts';
 import { applyMergePatch } from '../../machinery/merge-patch.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { applyStrategicMerge, PatchError } from '../../machinery/strategic-merge.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import { toVersion } from '../storage/stored-object.ts';
-import { baseType, maxDepth, readYaml } from './body.ts';
+import { baseType, type ParsedBody, parseApply, parsePatch } from './body.ts';
 import { decodeObject } from './decode-object.ts';
 import type { Answer, ApiRequest } from './exchange.ts';
 import { readWriteOptions } from './options.ts';
 import { checkTarget } from './update.ts';
 
-/** Computes the patched form of an object; the inputs stay as they are. */
-export type Patcher = (object: KubeObject, schema: ApiRequest['version']['schema']) => unknown;
+/** A patch, read: how it changes an object, and what is to be told of its text. */
+interface Patch {
+  /** The patched form of an object; the inputs stay as they are. */
+  apply(object: KubeObject, schema: ApiRequest['version']['schema']): unknown;
+  duplicates: string[];
+}
 
 const maxJsonPatchOperations = 10_000;
 const maxCopiedBytes = 3 * 1024 * 1024;
@@ -28,20 +33,22 @@ const accepted = [
 ];
 
 /** Reads the patch of a request by its media type. */
-export function readPatch(request: ApiRequest): Patcher {
+export function readPatch(request: ApiRequest): Patch {
   const type = baseType(request.contentType);
-  const text = request.body.toString('utf8');
-  if (type === 'application/json-patch+json') return jsonPatcher(readPatchText(text));
+  if (type === 'application/json-patch+json') {
+    const { value, duplicates } = parsePatch(request.body);
+    return { apply: jsonPatcher(value), duplicates };
+  }
   if (type === 'application/merge-patch+json') {
-    const patch = readPatchObject(text);
-    return (object) => applyMergePatch(object, patch);
+    const { patch, duplicates } = readPatchObject(parsePatch(request.body));
+    return { apply: (object) => applyMergePatch(object, patch), duplicates };
   }
   if (type === 'application/strategic-merge-patch+json') {
-    const patch = readPatchObject(text);
-    return (object, schema) => strategic(object, patch, schema);
+    const { patch, duplicates } = readPatchObject(parsePatch(request.body));
+    return { apply: (object, schema) => strategic(object, patch, schema), duplicates };
   }
   if (type === 'application/apply-patch+yaml') {
-    readYaml(text, request.kind.kind);
+    parseApply(request.body);
     throw unsupportedMediaTypeError(
       'server-side apply is not supported by this version of the server; use kubectl apply without --server-side',
     );
@@ -51,36 +58,31 @@ export function readPatch(request: ApiRequest): Patcher {
   );
 }
 
-function readPatchText(text: string): unknown {
-  if (isDeeperThan(text, maxDepth)) throw badRequestError('error decoding patch: exceeded max depth');
-  try {
-    return JSON.parse(text);
-  } catch (err) {
-    throw badRequestError(`error decoding patch: ${(err as Error).message}`, err);
-  }
-}
-
-function readPatchObject(text: string): Record<string, unknown> {
-  const patch = readPatchText(text);
-  if (isObject(patch)) return patch;
-  const given = Array.isArray(patch) ? 'array' : typeof patch;
+function readPatchObject({ value, duplicates }: ParsedBody): { patch: Record<string, unknown>; duplicates: string[] } {
+  if (isObject(value)) return { patch: value, duplicates };
   throw badRequestError(
-    `error decoding patch: json: cannot unmarshal ${given} into Go value of type map[string]interface {}`,
+    `error decoding patch: json: cannot unmarshal ${goKindOf(value)} into Go value of type map[string]interface {}`,
   );
 }
+
+const patchReasons = { 400: 'BadRequest', 422: '', 500: '' } as const;
 
 function strategic(object: KubeObject, patch: unknown, schema: ApiRequest['version']['schema']): unknown {
   try {
     return applyStrategicMerge(object, patch, schema);
   } catch (err) {
-    if (err instanceof PatchError) throw new StatusError(500, '', err.message, { cause: err });
+    if (err instanceof PatchError) throw new StatusError(err.code, patchReasons[err.code], err.message, { cause: err });
     throw err;
   }
 }
 
-function jsonPatcher(patch: unknown): Patcher {
-  if (!Array.isArray(patch))
-    throw badRequestError('error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+function jsonPatcher(patch: unknown): Patch['apply'] {
+  if (!Array.isArray(patch)) {
+    const given = goKindOf(patch);
+    throw badRequestError(
+      `error decoding patch: json: cannot unmarshal ${given} into Go value of type jsonpatch.Patch`,
+    );
+  }
   if (patch.length > maxJsonPatchOperations) {
     throw new StatusError(
       413,
@@ -106,7 +108,7 @@ function applyOperations(object: KubeObject, patch: readonly Operation[]): unkno
   // The values of a patch become part of the document, where later operations change them: each try gets its own.
   for (const [i, operation] of cloneJson(patch).entries()) {
     if (operation?.op === 'copy') {
-      const copied = JSON.stringify(jsonPatch.getValueByPointer(document, operation.from));
+      const copied = writeJson(jsonPatch.getValueByPointer(document, operation.from));
       copiedBytes += copied?.length ?? 0;
       if (copiedBytes > maxCopiedBytes) throw new TypeError(`operation ${i} copies too much`);
     }
@@ -118,11 +120,11 @@ function applyOperations(object: KubeObject, patch: readonly Operation[]): unkno
 export async function handlePatch(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { kind, version, info } = request;
   const options = readWriteOptions(request, 'PatchOptions');
-  const patcher = readPatch(request);
+  const patch = readPatch(request);
   let warnings: string[] = [];
   const produce = (old: KubeObject): KubeObject => {
-    const patched = patcher(toVersion(old, kind, version), version.schema);
-    const decoded = decodeObject(request, { value: patched, duplicates: [] }, options.fieldValidation);
+    const patched = patch.apply(toVersion(old, kind, version), version.schema);
+    const decoded = decodeObject(request, { value: patched, duplicates: patch.duplicates }, options.fieldValidation);
     checkTarget(decoded.draft, info);
     warnings = [...decoded.warnings, ...(kind.warnings?.(decoded.draft, old) ?? [])];
     return decoded.draft;

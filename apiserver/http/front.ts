@@ -1,20 +1,21 @@
-// The HTTP front: fastify over HTTP/2 and HTTP/1.1 with TLS, one catch-all route. fastify's defaults that clash with Kubernetes are set here:
-// long names, body limit, any content type, prototype keys, no GOAWAY for idle connections.
+// The HTTP front: HTTP/2 and HTTP/1.1 with TLS on one port, with the bounds that keep one client from stopping the others. It hands every request
+// to one handler before its body is read, and writes the answer. Upstream: apiserver's secure serving.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, ServerHttp2Session } from 'node:http2';
+import { constants, createSecureServer, type Http2SecureServer, type Http2ServerResponse } from 'node:http2';
 import { createServer, type Server as NetServer } from 'node:net';
-import type { Duplex, Readable, Writable } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import fastify, { type FastifyError, type FastifyReply } from 'fastify';
 import type { Clock } from '../../machinery/clock.ts';
+import { Connections, handshakeMs, headersMs, idleMs } from './connections.ts';
+import { announcesBody, BodyBudget, type Incoming, IncomingBody, type RequestBody } from './request-body.ts';
 
 export interface FrontRequest {
   method: string;
   /** Path and query as sent. */
   url: string;
   headers: Record<string, string | string[] | undefined>;
-  body: Buffer;
+  body: RequestBody;
   socket: TLSSocket | undefined;
   /** For long-running answers: the response as it is, with everything already written by the caller. */
   raw: RawResponse;
@@ -33,7 +34,7 @@ export interface FrontResponse {
 }
 
 export interface FrontHandlers {
-  /** Answers a request, or takes it over by returning undefined. */
+  /** Answers a request, or takes it over by returning undefined. Never rejects. */
   request(request: FrontRequest): Promise<FrontResponse | undefined>;
   /** A connection that asks to speak another protocol. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -51,97 +52,119 @@ export interface Front {
   close(): Promise<void>;
 }
 
-const bodyLimitBytes = 3 * 1024 * 1024;
-// A client hears of a refusal only once it has sent its body; beyond this much it is cut off.
-const readLimitBytes = 64 * 1024 * 1024;
+type Response = (ServerResponse | Http2ServerResponse) & Writable;
+
 const maxStreamsPerSession = 100;
-const neverMs = 2 ** 31 - 1;
+/** As Go's servers take: a line of request and its headers, a long command of exec among them. */
+const maxHeaderBytes = 1024 * 1024;
+const maxHeaderPairs = 10_000;
+/** Enough for every stream of a session to have a window of bytes that nobody has read yet. */
+const maxSessionMegabytes = 64;
+const maxBodyBytes = 256 * 1024 * 1024;
 // How long requests under way may still take when the server ends.
 const drainMs = 5_000;
-const keepAliveMs = 30_000;
+// How long a client that has its answer may go on sending what nobody reads.
+const lingerMs = 5_000;
 
 /** Listens on every address. Rejects when one of them cannot be had. */
 export async function serveFront(options: FrontOptions, handlers: FrontHandlers): Promise<Front> {
-  const { tls } = options;
-  const app = fastify({
-    http2: true,
-    http2SessionTimeout: neverMs,
-    https: {
-      allowHTTP1: true,
-      key: tls.key,
-      cert: tls.cert,
-      ca: tls.clientCa,
-      requestCert: true,
-      rejectUnauthorized: false,
-      settings: { maxConcurrentStreams: maxStreamsPerSession },
-    },
-    logger: false,
-    routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: false },
-    onProtoPoisoning: 'ignore',
-    onConstructorPoisoning: 'ignore',
-    exposeHeadRoutes: false,
-    frameworkErrors: (err, _request, reply) => sendStatus(err, reply as unknown as FastifyReply),
-    forceCloseConnections: true,
-  });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, payload, done) => readBody(payload, done));
-  const sockets = new Set<TLSSocket>();
-  app.server.on('secureConnection', (socket: TLSSocket) => {
-    sockets.add(socket);
-    // A client that is gone without a word would keep its watches.
-    socket.setKeepAlive(true, keepAliveMs);
-    socket.on('close', () => sockets.delete(socket));
-  });
-  const sessions = new Set<ServerHttp2Session>();
-  app.server.on('session', (session: ServerHttp2Session) => {
-    sessions.add(session);
-    session.on('close', () => sessions.delete(session));
-    session.on('error', () => session.destroy());
-  });
-  app.setErrorHandler((err: FastifyError, _request, reply) => sendStatus(err, reply as unknown as FastifyReply));
-  const underWay = new UnderWay(options.clock);
-  app.all('/*', async (request, reply) => {
-    const raw = request.raw as unknown as IncomingMessage & Http2ServerRequest;
-    const work = handlers.request({
-      method: request.method,
-      url: request.url,
-      headers: request.headers,
-      body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
-      socket: (raw.stream?.session?.socket ?? raw.socket) as TLSSocket | undefined,
-      raw: reply.raw as unknown as ServerResponse,
+  const { clock } = options;
+  const server = createServerOf(options.tls);
+  const connections = new Connections(server, clock);
+  const underWay = new UnderWay(clock);
+  const budget = new BodyBudget(maxBodyBytes);
+  const onRequest = (message: Incoming, response: Response, expectsContinue: boolean) => {
+    // Many a stream is reset before its turn comes.
+    if ('stream' in message && message.stream.destroyed) return;
+    message.on('error', () => undefined);
+    response.on('error', () => undefined);
+    endLingering(clock, message, response);
+    const body = new IncomingBody(message, {
+      clock,
+      budget,
+      onRead: () => expectsContinue && response.writeContinue(),
+      onOver: (fn) => response.once('close', fn),
     });
-    const response = await underWay.track(work, reply.raw as unknown as ServerResponse);
-    if (!response) return reply.hijack();
-    reply.code(response.code);
-    for (const [name, value] of Object.entries(response.headers)) reply.header(name, value);
-    return reply.send(typeof response.body === 'string' ? Buffer.from(response.body) : response.body);
-  });
-  app.server.on('upgrade', handlers.upgrade);
-  const [first, ...others] = options.addresses;
-  await app.listen({ host: first ?? '127.0.0.1', port: options.port });
-  const extra = await Promise.all(others.map((address) => listenAlso(address, options.port, app.server)));
+    const work = handlers.request({
+      method: message.method ?? 'GET',
+      url: message.url ?? '/',
+      headers: message.headers,
+      body,
+      socket: ('stream' in message ? message.stream.session?.socket : message.socket) as TLSSocket | undefined,
+      raw: response as RawResponse,
+    });
+    void underWay.track(work, response).then((answer) => answer && write(response, answer));
+  };
+  server.on('request', (message, response) => onRequest(message, response as Response, false));
+  server.on('checkContinue', (message, response) => onRequest(message, response as Response, true));
+  server.on('upgrade', handlers.upgrade);
+  server.on('sessionError', () => undefined); // the session has been closed
+  const [first = '127.0.0.1', ...others] = options.addresses;
+  await listen(server, options.port, first);
+  const extra = await Promise.all(others.map((address) => listenAlso(address, options.port, server)));
   return {
     async close() {
-      for (const server of extra) server.close();
-      app.server.close();
-      for (const session of sessions) session.close();
+      for (const also of extra) also.close();
+      server.close();
+      connections.drain();
       await underWay.end(drainMs);
-      for (const session of sessions) session.destroy();
-      for (const socket of sockets) socket.destroy();
-      await app.close();
+      connections.destroy();
     },
   };
 }
 
-/** What fastify refuses by itself - a URL that cannot be decoded, a body that is too large - as a Status. */
-function sendStatus(err: FastifyError, reply: FastifyReply): void {
-  const code = err.statusCode ?? 500;
-  const { message } = err;
-  const reason = code === 413 ? 'RequestEntityTooLarge' : code === 400 ? 'BadRequest' : 'InternalError';
-  void reply
-    .code(code)
-    .header('content-type', 'application/json')
-    .send(JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code }));
+function createServerOf(tls: FrontOptions['tls']): Http2SecureServer {
+  const server = createSecureServer({
+    settings: {
+      maxConcurrentStreams: maxStreamsPerSession,
+      maxHeaderListSize: maxHeaderBytes,
+      // All headers may come in one frame: of continuations only a few are taken.
+      maxFrameSize: maxHeaderBytes,
+    },
+    maxHeaderListPairs: maxHeaderPairs,
+    maxSessionMemory: maxSessionMegabytes,
+    handshakeTimeout: handshakeMs,
+    allowHTTP1: true,
+    key: tls.key,
+    cert: tls.cert,
+    ca: tls.clientCa,
+    requestCert: true,
+    rejectUnauthorized: false,
+  });
+  // As options this server does not take those of HTTP/1.1.
+  return Object.assign(server, {
+    maxHeaderSize: maxHeaderBytes,
+    maxHeadersCount: maxHeaderPairs,
+    keepAliveTimeout: idleMs,
+    headersTimeout: headersMs,
+    // Of bodies the time is limited where they are read; a long answer has no limit.
+    requestTimeout: 0,
+  });
+}
+
+function write(response: Response, { code, headers, body }: FrontResponse): void {
+  if (response.destroyed || response.writableEnded) return;
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (code !== 304) response.setHeader('content-length', bytes.length);
+  response.statusCode = code;
+  response.end(bytes);
+}
+
+/** A client that has its answer while it is still sending is asked to stop; what comes anyway is thrown away, for a while. */
+function endLingering(clock: Clock, message: Incoming, response: Response): void {
+  if (!announcesBody(message)) return;
+  response.once('finish', () => {
+    if ('stream' in message) {
+      if (!message.stream.destroyed) message.stream.close(constants.NGHTTP2_NO_ERROR);
+      return;
+    }
+    if (message.complete) return;
+    const timer = clock.after(lingerMs, () => message.socket.destroy());
+    message.once('end', () => timer.cancel());
+    message.once('close', () => timer.cancel());
+    message.resume();
+  });
 }
 
 /** The requests that are owed an answer; streams are not. */
@@ -155,7 +178,7 @@ class UnderWay {
   }
 
   /** Counts a request until its answer is written, or has become a stream. */
-  async track(work: Promise<FrontResponse | undefined>, raw: ServerResponse): Promise<FrontResponse | undefined> {
+  async track(work: Promise<FrontResponse | undefined>, raw: Response): Promise<FrontResponse | undefined> {
     this.#count++;
     let isDone = false;
     const done = () => {
@@ -182,21 +205,14 @@ class UnderWay {
   }
 }
 
-/** Collects a body; one that is too large is read to its end, dropped and refused with 413. */
-function readBody(payload: Readable, done: (err: Error | null, body?: Buffer) => void): void {
-  const tooLarge = Object.assign(new Error(`Request entity too large: limit is ${bodyLimitBytes}`), {
-    statusCode: 413,
+function listen(server: Http2SecureServer, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
   });
-  let chunks: Buffer[] = [];
-  let length = 0;
-  payload.on('data', (chunk: Buffer) => {
-    length += chunk.length;
-    if (length <= bodyLimitBytes) chunks.push(chunk);
-    else chunks = [];
-    if (length > readLimitBytes) payload.destroy(tooLarge);
-  });
-  payload.on('end', () => (length > bodyLimitBytes ? done(tooLarge) : done(null, Buffer.concat(chunks))));
-  payload.on('error', (err) => done(err));
 }
 
 /** A further address whose connections are handed to the one server. */

@@ -33,3 +33,10 @@ export function negotiate(accept: string | undefined, { hasTable = true } = {}):
   }
   throw notAcceptableError('only the following media types are accepted: application/json, application/yaml');
 }
+
+/** The form of a watch: events come as JSON alone. */
+export function negotiateWatch(accept: string | undefined): MediaChoice {
+  const clauses = accept?.split(',').filter((clause) => clause.split(';')[0]!.trim() !== 'application/yaml');
+  if (clauses?.length === 0) throw notAcceptableError('only the following media types are accepted: application/json');
+  return negotiate(clauses?.join(','));
+}

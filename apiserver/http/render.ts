@@ -1,6 +1,7 @@
 // Turns a verb's answer into response bytes in the negotiated form. Plain JSON reuses the bytes that the caches hold.
 import { stringify as toYaml } from 'yaml';
 import { notAcceptableError } from '../../machinery/errors.ts';
+import { writeJson } from '../../machinery/json.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import type { Answer, ListAnswer } from '../endpoints/exchange.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
@@ -46,7 +47,8 @@ function renderObject(stored: StoredObject, code: number, context: RenderContext
 }
 
 function tableOptions(context: RenderContext) {
-  return { metaVersion: context.media.metaVersion, include: context.include, nowMs: context.nowMs, withColumns: true };
+  const { version, media, include, nowMs } = context;
+  return { version, metaVersion: media.metaVersion, include, nowMs, withColumns: true };
 }
 
 function listMetadata(list: ListAnswer): object {
@@ -102,5 +104,5 @@ export function encode(value: object, code: number, media: Pick<MediaChoice, 'en
     return { code, contentType: 'application/yaml', body };
   }
   if (media.encoding !== 'json') throw notAcceptableError('only application/json and application/yaml are accepted');
-  return { code, contentType: 'application/json', body: Buffer.from(`${JSON.stringify(value)}\n`) };
+  return { code, contentType: 'application/json', body: Buffer.from(`${writeJson(value)}\n`) };
 }

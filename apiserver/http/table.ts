@@ -1,11 +1,13 @@
 // Tables: the rows and columns that `kubectl get` prints, computed by the server from the kind's columns.
-import type { Column, Kind } from '../../machinery/kind.ts';
+import type { Column, Kind, ServedVersion } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
 export interface TableOptions {
+  /** The version that whole objects are shown in. */
+  version: ServedVersion;
   metaVersion: string;
   include: IncludeObject;
   nowMs: number;
@@ -57,14 +59,14 @@ export function renderTable(
       : null,
     rows: items.map((stored) => ({
       cells: columns.map((c) => c.cell(stored.object, { nowMs: options.nowMs })),
-      object: rowObject(stored, options),
+      object: rowObject(kind, stored, options),
     })),
   };
 }
 
-function rowObject(stored: StoredObject, options: TableOptions): object | null {
+function rowObject(kind: Kind, stored: StoredObject, options: TableOptions): object | null {
   if (options.include === 'None') return null;
-  return options.include === 'Object' ? stored.object : partialMetadata(stored, options.metaVersion);
+  return options.include === 'Object' ? stored.as(kind, options.version) : partialMetadata(stored, options.metaVersion);
 }
 
 /** The metadata of an object under a kind of its own. */

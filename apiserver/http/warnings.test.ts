@@ -22,7 +22,23 @@ test('any text makes a header, in UTF-8', () => {
   }
 });
 
-test('many long texts are cut', () => {
-  const headers = warningHeaders(Array.from({ length: 1000 }, (_, i) => `${i} ${'x'.repeat(1000)}`));
-  assert.deepEqual([headers.length, headers[0]!.length], [16, 256 + '299 - ""'.length]);
+test('all headers together are no more than 4 KiB', () => {
+  const many: [count: number, text: string][] = [
+    [1000, 'x'.repeat(1000)],
+    [1000, 'unknown field "spec.x"'],
+    [1000, ''],
+    [20, '😀'.repeat(300)],
+    [5, '"'.repeat(1000)],
+  ];
+  for (const [count, text] of many) {
+    const headers = warningHeaders(Array.from({ length: count }, (_, i) => `${i} ${text}`));
+    const total = headers.reduce((sum, header) => sum + header.length, 0);
+    assert.ok(headers.length > 1 && total <= 4096 && total > 2000, `${headers.length} of ${total}`);
+  }
+});
+
+test('long texts are cut where they are too many, at 256 characters', () => {
+  const headers = warningHeaders(Array.from({ length: 100 }, (_, i) => `${i % 10}${i % 7}${'é'.repeat(1000)}${i}`));
+  assert.equal([...Buffer.from(headers[0]!, 'latin1').toString()].length, 256 + '299 - ""'.length);
+  assert.equal(warningHeaders(['x'.repeat(3000)])[0]!.length, 3000 + '299 - ""'.length);
 });

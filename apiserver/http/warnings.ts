@@ -4,23 +4,25 @@
 const maxTotalCharacters = 4096;
 const maxCharacters = 256;
 
-/** The values of the Warning headers: each text once, and no more than a client's header buffer holds. */
+/** The values of the Warning headers: each text once, and in all no more than 4 KiB; where there are more, long texts are cut. */
 export function warningHeaders(warnings: readonly string[]): string[] {
-  const texts = [...new Set(warnings)];
-  const isLong = texts.reduce((sum, text) => sum + text.length, 0) > maxTotalCharacters;
+  const texts = [...new Set(warnings)].filter((text) => text !== '');
+  const whole = texts.map(headerOf);
+  const isLong = whole.reduce((sum, header) => sum + header.length, 0) > maxTotalCharacters;
+  if (!isLong) return whole;
   const out: string[] = [];
   let total = 0;
   for (const text of texts) {
-    const shown = isLong ? text.slice(0, maxCharacters) : text;
-    total += shown.length;
+    const header = headerOf([...text.slice(0, 2 * maxCharacters)].slice(0, maxCharacters).join(''));
+    total += header.length;
     if (total > maxTotalCharacters) break;
-    out.push(`299 - ${quote(shown)}`);
+    out.push(header);
   }
   return out;
 }
 
 /** A quoted string whose UTF-8 bytes go out as they are: Node writes a header's characters as single bytes. */
-function quote(text: string): string {
+function headerOf(text: string): string {
   const visible = text.replace(/\p{Cc}/gu, ' ');
-  return Buffer.from(`"${visible.replace(/["\\]/g, '\\$&')}"`).toString('latin1');
+  return `299 - ${Buffer.from(`"${visible.replace(/["\\]/g, '\\$&')}"`).toString('latin1')}`;
 }

@@ -4,14 +4,14 @@ import { isExpired, type StatusError } from '../../machinery/errors.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import { openWatch, startWatch } from '../endpoints/watch.ts';
 import type { ApiContext } from '../registry/context.ts';
+import { one } from '../server-headers.ts';
 import type { FrontRequest } from './front.ts';
-import { negotiate } from './negotiate.ts';
+import { negotiateWatch } from './negotiate.ts';
 import type { IncludeObject } from './table.ts';
 import { createWatchStream } from './watch-stream.ts';
 
 export async function serveWatch(context: ApiContext, request: ApiRequest, front: FrontRequest): Promise<void> {
-  const accept = front.headers.accept;
-  const media = negotiate(Array.isArray(accept) ? accept[0] : accept);
+  const media = negotiateWatch(one(front.headers.accept));
   const watch = await openWatch(context, request);
   const response = front.raw;
   if (request.signal.aborted) return;

@@ -3,6 +3,7 @@
 import type { Writable } from 'node:stream';
 import type { StatusBody } from '../../machinery/errors.ts';
 import { expiredError } from '../../machinery/errors.ts';
+import { writeJson } from '../../machinery/json.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import type { WatchEventType, WatchSink } from '../endpoints/watch.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
@@ -54,7 +55,7 @@ export function createWatchStream(response: Writable, options: WatchStreamOption
   // What there was at the beginning may be more than a slow client is allowed to fall behind.
   let allowedBytes = maxUnsentBytes;
   let hasBegun = false;
-  const line = (type: string, object: object) => Buffer.from(`${JSON.stringify({ type, object })}\n`);
+  const line = (type: string, object: object) => Buffer.from(`${writeJson({ type, object })}\n`);
   const encodeEvent = (type: WatchEventType, stored: StoredObject): Buffer => {
     const { kind, media } = options;
     if (media.form === 'object') return eventLine(type, stored, options);
@@ -63,7 +64,13 @@ export function createWatchStream(response: Writable, options: WatchStreamOption
       kind,
       [stored],
       { resourceVersion: stored.object.metadata.resourceVersion },
-      { metaVersion: media.metaVersion, include: options.include, nowMs: options.now(), withColumns: firstRow },
+      {
+        version: options.version,
+        metaVersion: media.metaVersion,
+        include: options.include,
+        nowMs: options.now(),
+        withColumns: firstRow,
+      },
     );
     firstRow = false;
     return line(type, table);

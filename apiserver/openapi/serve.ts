@@ -8,7 +8,9 @@ import { openApiV2, openApiV3 } from './documents.ts';
 import { basePathOf, buildModel } from './model.ts';
 import { encodeOpenApiV2 } from './v2-protobuf.ts';
 
-const v2Protobuf = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+// Clients ask for it by a name with an @, which is no valid media type: a strict one could not read it in the answer.
+const v2Protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+const v2ProtobufAsked = [v2Protobuf, v2Protobuf.replace('v2.v1.0', 'v2@v1.0')];
 
 interface Document {
   body: Buffer;
@@ -48,7 +50,7 @@ export function createOpenApi(kinds: KindTable) {
     const accept = one(request.headers.accept) ?? '*/*';
     const takesJson = accept.includes('json') || accept.includes('*/*');
     if (path === '/openapi/v2') {
-      if (accept.includes(v2Protobuf)) return answer(v2(true), v2Protobuf, request);
+      if (v2ProtobufAsked.some((type) => accept.includes(type))) return answer(v2(true), v2Protobuf, request);
       if (!takesJson) throw notAcceptableError('only application/json and the openapi v2 protobuf form are served');
       return answer(v2(false), 'application/json', request);
     }

@@ -93,3 +93,18 @@ describe('protobuf bodies', () => {
     }
   });
 });
+
+describe('protobuf numbers that are too much', () => {
+  const created = (...fields: [number, Value][]) => decode('Pod', [1, message([8, message(...fields)])]);
+
+  test('times beyond what can be written are refused', () => {
+    for (const seconds of [2n ** 60n, 2n ** 62n, -(2n ** 62n), 253402300800n])
+      assert.throws(() => created([1, seconds]), { code: 400, message: /not within the years 1 to 9999/ });
+    assert.equal((created([1, 253402300799n]) as any).metadata.creationTimestamp, '9999-12-31T23:59:59Z');
+  });
+
+  test('integers of 64 bits are exact', () => {
+    const spec = message([4, 2n ** 60n + 1n]);
+    assert.equal((decode('Pod', [2, spec]) as any).spec.terminationGracePeriodSeconds, 2n ** 60n + 1n);
+  });
+});

@@ -2,7 +2,9 @@
 // numbers come from a table, types from the schemas. https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
 import { badRequestError } from '../../machinery/errors.ts';
 import { setKey } from '../../machinery/json.ts';
+import { readJson, TextError } from '../../machinery/json-reader.ts';
 import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import { fieldNumbers } from './field-numbers.gen.ts';
 
 const magic = Buffer.from('k8s\0');
@@ -46,10 +48,14 @@ const bytesOf = (value: bigint | Buffer): Buffer => {
   return value;
 };
 
-const intOf = (value: bigint | Buffer): number => {
+/** An int64; one that a double cannot hold stays a bigint. */
+const exactIntOf = (value: bigint | Buffer): number | bigint => {
   if (typeof value !== 'bigint') throw badRequestError('protobuf: bytes where a number is expected');
-  return Number(BigInt.asIntN(64, value));
+  const exact = BigInt.asIntN(64, value);
+  return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
 };
+
+const intOf = (value: bigint | Buffer): number => Number(exactIntOf(value));
 
 /** Fields of a small message, the last of each number. */
 function fieldsOf(bytes: Buffer): Map<number, bigint | Buffer> {
@@ -136,9 +142,9 @@ function decodeValue(schema: AnySchema, value: bigint | Buffer): unknown {
     case 'boolean':
       return intOf(value) !== 0;
     case 'integer':
-      return intOf(value);
+      return exactIntOf(value);
     case 'number':
-      return bytesOf(value).readDoubleLE();
+      return doubleOf(bytesOf(value));
     case 'string':
       return decodeText(schema.format, bytesOf(value));
     case 'any':
@@ -146,6 +152,11 @@ function decodeValue(schema: AnySchema, value: bigint | Buffer): unknown {
     default:
       throw badRequestError('protobuf: a list of lists is not used by this API');
   }
+}
+
+function doubleOf(bytes: Buffer): number {
+  if (bytes.length !== 8) throw badRequestError('protobuf: a number of 64 bits is expected');
+  return bytes.readDoubleLE();
 }
 
 function decodeText(format: string | undefined, bytes: Buffer): unknown {
@@ -161,13 +172,21 @@ function decodeText(format: string | undefined, bytes: Buffer): unknown {
   return bytes.toString();
 }
 
+const firstSecond = Date.parse('0001-01-01T00:00:00Z') / 1000;
+const lastSecond = Date.parse('9999-12-31T23:59:59Z') / 1000;
+
 /** An empty message is the zero time, which JSON writes as null. */
 function decodeTime(bytes: Buffer, micro: boolean): string | null {
   if (bytes.length === 0) return null;
   const fields = fieldsOf(bytes);
-  const seconds = new Date(intOf(fields.get(1) ?? 0n) * 1000).toISOString().slice(0, 19);
-  if (!micro) return `${seconds}Z`;
-  return `${seconds}.${String(Math.floor(intOf(fields.get(2) ?? 0n) / 1000)).padStart(6, '0')}Z`;
+  const seconds = intOf(fields.get(1) ?? 0n);
+  if (seconds < firstSecond || seconds > lastSecond)
+    throw badRequestError(`protobuf: a time of ${seconds} seconds is not within the years 1 to 9999`);
+  const text = timestamp(seconds * 1000);
+  if (!micro) return text;
+  const micros = Math.floor(intOf(fields.get(2) ?? 0n) / 1000);
+  if (micros < 0 || micros > 999_999) throw badRequestError('protobuf: a time has too many nanoseconds');
+  return `${text.slice(0, -1)}.${String(micros).padStart(6, '0')}Z`;
 }
 
 /** RawExtension and FieldsV1: JSON bytes under 1. */
@@ -175,8 +194,9 @@ function decodeFree(bytes: Buffer): unknown {
   const raw = bytesOf(fieldsOf(bytes).get(1) ?? Buffer.alloc(0));
   if (raw.length === 0) return null;
   try {
-    return JSON.parse(raw.toString());
+    return readJson(raw.toString()).value;
   } catch (err) {
+    if (!(err instanceof TextError)) throw err;
     throw badRequestError('protobuf: a free-form field does not hold JSON', err);
   }
 }

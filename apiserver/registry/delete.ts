@@ -115,10 +115,12 @@ function checkPreconditions(kind: Kind, current: StoredObject, options: DeleteOp
 function markDeleted(kind: Kind, old: KubeObject, options: DeleteOptions, nowMs: number): KubeObject | undefined {
   const draft: KubeObject = { ...old, metadata: { ...old.metadata } };
   const meta = draft.metadata;
-  const finalizers = finalizersAfter(meta.finalizers ?? [], options);
+  const finalizers = finalizersAfter(kind, meta.finalizers ?? [], options);
   if (finalizers.length > 0) meta.finalizers = finalizers;
   else delete meta.finalizers;
-  const grace = kind.gracePeriodSeconds ? Math.max(0, kind.gracePeriodSeconds(old, options.gracePeriodSeconds)) : 0;
+  // An int64 may be a bigint, and no clock tells seconds of that many digits apart.
+  const asked = Number(kind.gracePeriodSeconds?.(old, options.gracePeriodSeconds) ?? 0);
+  const grace = Math.max(0, asked);
   if (meta.deletionTimestamp) {
     // A second delete can only shorten the time that is left.
     const left = meta.deletionGracePeriodSeconds ?? 0;
@@ -141,8 +143,16 @@ function markDeleted(kind: Kind, old: KubeObject, options: DeleteOptions, nowMs:
   return draft;
 }
 
-function finalizersAfter(finalizers: readonly string[], options: DeleteOptions): string[] {
-  const policy = options.orphanDependents === true ? 'Orphan' : options.propagationPolicy;
+/** The delete says nothing of dependents, and the kind keeps them then. */
+export const orphansUnasked = (kind: Kind, options: DeleteOptions): boolean =>
+  kind.orphansByDefault !== undefined &&
+  options.propagationPolicy === undefined &&
+  options.orphanDependents === undefined;
+
+function finalizersAfter(kind: Kind, finalizers: readonly string[], options: DeleteOptions): string[] {
+  const decided = finalizers.includes(orphanFinalizer) || finalizers.includes(foregroundFinalizer);
+  const isOrphaned = options.orphanDependents === true || (orphansUnasked(kind, options) && !decided);
+  const policy = isOrphaned ? 'Orphan' : options.propagationPolicy;
   if (policy === undefined && options.orphanDependents === undefined) return [...finalizers];
   const others = finalizers.filter((f) => f !== orphanFinalizer && f !== foregroundFinalizer);
   if (policy === 'Orphan') return [...others, orphanFinalizer];

@@ -101,8 +101,10 @@ export function prepareUpdate(
     const { status } = draft;
     for (const key of Object.keys(draft)) if (!keptOnStatus.has(key)) delete draft[key];
     for (const [key, value] of Object.entries(old)) if (!keptOnStatus.has(key)) draft[key] = value;
-    if (old.metadata.labels) meta.labels = old.metadata.labels;
-    else delete meta.labels;
+    if (kind.statusKeepsLabels) {
+      if (old.metadata.labels) meta.labels = old.metadata.labels;
+      else delete meta.labels;
+    }
     draft.status = status;
     kind.prepareForStatusUpdate?.(draft, old, context);
     return;

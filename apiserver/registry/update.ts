@@ -3,10 +3,11 @@
 // Upstream: the generic registry store's Update over storage's GuaranteedUpdate.
 
 import { conflictError, modifiedError, notFoundError } from '../../machinery/errors.ts';
+import { isFieldsV1 } from '../../machinery/field-set.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import { recordUpdate } from '../../machinery/managed-fields.ts';
-import type { KubeObject } from '../../machinery/metadata.ts';
+import type { KubeObject, ManagedFieldsEntry } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { AdmissionRequest } from '../admission/plugin.ts';
 import { EtcdUnavailableError } from '../storage/etcd.ts';
@@ -136,9 +137,7 @@ function finishDraft(
   else prepareUpdate(kind, draft, old, { subresource: target.subresource, nowMs });
   if (target.check) target.check(draft, old);
   else checkUpdate(kind, draft, old, target.subresource);
-  const sent = draft.metadata.managedFields;
-  const reset = sent !== undefined && (sent.length === 0 || (sent.length === 1 && Object.keys(sent[0]!).length === 0));
-  const base = reset ? { ...old, metadata: { ...old.metadata, managedFields: [] } } : old;
+  const base = { ...old, metadata: { ...old.metadata, managedFields: managedFieldsBefore(draft, old, target) } };
   const record = {
     manager: options.fieldManager,
     apiVersion: options.apiVersion,
@@ -148,6 +147,18 @@ function finishDraft(
   const fields = recordUpdate(kind.storage.schema, base, draft, record);
   if (fields.length > 0) draft.metadata.managedFields = fields;
   else delete draft.metadata.managedFields;
+}
+
+/**
+ * The managedFields that a write goes on from: those that it sends, so that they can be mended by hand, or else the stored ones. One empty entry
+ * takes them away; an empty list does not, so that clients that do not know the field cannot.
+ */
+function managedFieldsBefore(draft: KubeObject, old: KubeObject, target: UpdateTarget): ManagedFieldsEntry[] {
+  const sent = draft.metadata.managedFields ?? [];
+  const stored = old.metadata.managedFields ?? [];
+  if (sent.length === 1 && Object.keys(sent[0]!).length === 0) return [];
+  const isReadable = sent.length > 0 && sent.every((entry) => isFieldsV1(entry.fieldsV1));
+  return target.subresource === '' && isReadable ? sent : stored;
 }
 
 function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject): void {

@@ -3,6 +3,7 @@
 import { internalError } from '../../machinery/errors.ts';
 import { goJson } from '../../machinery/go-json.ts';
 import { isObject } from '../../machinery/json.ts';
+import { readJson } from '../../machinery/json-reader.ts';
 import type { Kind, ServedVersion } from '../../machinery/kind.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -52,10 +53,14 @@ export function encodeStored(object: KubeObject, kind: Kind): Buffer {
   return Buffer.from(goJson({ kind: kind.kind, apiVersion: kind.apiVersion, metadata: meta, ...rest }));
 }
 
+const longNumber = /\d{16}/;
+
 /** Reads what was written. What is no object of ours is an error for whoever wants that object, and for nobody else. */
 export function decodeStored(key: string, value: Buffer, revision: number): StoredObject {
   try {
-    const object = JSON.parse(value.toString()) as KubeObject;
+    const text = value.toString();
+    // Only text with that many digits can hold an integer that JSON.parse would round.
+    const object = (longNumber.test(text) ? readJson(text).value : JSON.parse(text)) as KubeObject;
     if (!isObject(object) || !isObject(object.metadata)) throw new TypeError('it has no metadata');
     object.metadata.resourceVersion = String(revision);
     return new StoredObject(key, object, revision);

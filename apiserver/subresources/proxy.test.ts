@@ -8,8 +8,9 @@ import { describe, test } from 'node:test';
 import { deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
 import type { FrontRequest } from '../http/front.ts';
+import { noBody } from '../http/request-body.ts';
 import type { SubresourceContext } from './handler.ts';
-import { nodeProxySubresource, podProxySubresource, serviceProxySubresource, throughProxy } from './proxy.ts';
+import { nodeProxySubresource, podProxySubresource, relay, serviceProxySubresource, throughProxy } from './proxy.ts';
 
 const pod = '/api/v1/namespaces/default/pods/p';
 
@@ -77,12 +78,23 @@ describe('where a proxy may lead', () => {
     assert.equal((await target('n:10250')).kubelet, true);
     assert.deepEqual(await target('n:80'), { host: '10.0.0.2', port: 80, tls: false, kubelet: false, path: '/x' });
   });
+
+  for (const host of ['127.0.0.1', '169.254.169.254', '::1', '::ffff:127.0.0.1', 'fe80::1', '0.0.0.0', 'localhost'])
+    test(`not to a node that says it is ${host}: neither its kubelet nor another port`, async () => {
+      const api = await startMemoryApi();
+      const kubelets = { addressOf: () => ({ host, port: 10250 }) };
+      const context = { ...api.context, kubelets } as unknown as SubresourceContext;
+      for (const name of ['n', 'n:10250', 'http:n:8080', 'https:n:443']) {
+        const request = api.request('GET', `/api/v1/nodes/${name}/proxy/x`);
+        await assert.rejects(nodeProxySubresource.upgrade!(context, request), { message: 'address not allowed' });
+      }
+    });
 });
 
 test('a GET without a path is sent to the slash', async () => {
   const api = await withPod('10.9.8.7');
   const raw = new Recorded();
-  const front = { method: 'GET', url: `${pod}/proxy?a=b`, headers: {}, raw } as unknown as FrontRequest;
+  const front = { method: 'GET', url: `${pod}/proxy?a=b`, headers: {}, body: noBody, raw } as unknown as FrontRequest;
   await podProxySubresource.handle(contextOf(api), api.request('GET', `${pod}/proxy?a=b`), front);
   assert.deepEqual([raw.code, raw.headers], [301, { location: `${pod}/proxy/?a=b` }]);
 });
@@ -104,15 +116,13 @@ describe('redirects are seen through the proxy', () => {
   }
 });
 
-/** Asks for `/x` of a web server on loopback, through the proxy of a node that it stands for. */
+/** Asks for `/x` of a web server on loopback, as through the proxy of a node. */
 async function askThrough(listener: RequestListener, head: Pick<FrontRequest, 'method' | 'headers'>) {
   const server = createServer(listener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const api = await startMemoryApi();
   const { port } = server.address() as AddressInfo;
-  const kubelets = { addressOf: () => ({ host: '127.0.0.1', port: 1 }) };
-  const context = { ...api.context, kubelets } as unknown as SubresourceContext;
   const answer = { headers: {} as Record<string, string>, body: '', isWhole: false };
   const raw = Object.assign(new PassThrough(), {
     writeHead: (_code: number, headers: Record<string, string>) => (answer.headers = headers),
@@ -121,9 +131,10 @@ async function askThrough(listener: RequestListener, head: Pick<FrontRequest, 'm
   raw.on('end', () => (answer.isWhole = true));
   const url = `/api/v1/nodes/n:${port}/proxy/x`;
   const socket = { remoteAddress: '10.1.1.1' };
-  const front = { ...head, url, body: Buffer.alloc(0), raw, socket } as unknown as FrontRequest;
+  const front = { ...head, url, body: noBody, raw, socket } as unknown as FrontRequest;
   const closed = once(raw, 'close');
-  await nodeProxySubresource.handle(context, api.request('GET', url), front);
+  const backend = { host: '127.0.0.1', port, tls: false, kubelet: false };
+  await relay(contextOf(api), api.request('GET', url), front, backend);
   await closed;
   server.close();
   return { ...answer, prefix: `/api/v1/nodes/n:${port}/proxy` };

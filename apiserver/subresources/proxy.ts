@@ -1,5 +1,7 @@
 // pods/proxy, services/proxy and nodes/proxy: HTTP to a pod, to one ready endpoint of a service, or to a kubelet, by way of the API server.
 // https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/
+
+import { lookup } from 'node:dns/promises';
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
@@ -80,9 +82,21 @@ const serviceBackend: Resolver = async (context, request) => {
 const nodeBackend: Resolver = async (context, request) => {
   const { scheme, name, port } = splitName(request.info.name);
   const address = context.kubelets.addressOf(name);
-  if (port === '' || parsePort(port) === address.port) return { ...address, tls: true, kubelet: true };
-  return { host: address.host, port: parsePort(port), tls: scheme === 'https', kubelet: false };
+  const host = await reachableHost(address.host);
+  if (port === '' || parsePort(port) === address.port) return { host, port: address.port, tls: true, kubelet: true };
+  return { host, port: parsePort(port), tls: scheme === 'https', kubelet: false };
 };
+
+/** A node may be known by a name: what it stands for is looked up once, and then that is where the request goes. */
+async function reachableHost(host: string): Promise<string> {
+  if (isIP(host)) return reachable(host);
+  try {
+    return reachable((await lookup(host)).address);
+  } catch (err) {
+    if (err instanceof StatusError) throw err;
+    throw unavailableError(`error trying to reach service: ${(err as Error).message}`, err);
+  }
+}
 
 /** What follows the subresource, as the client wrote it. */
 function targetPath(request: ApiRequest): string {
@@ -148,7 +162,7 @@ function giveBack(upstream: IncomingMessage, front: FrontRequest, through: (url:
 }
 
 /** Sends the request on and streams the answer back. */
-function relay(
+export function relay(
   context: SubresourceContext,
   request: ApiRequest,
   front: FrontRequest,
@@ -175,7 +189,7 @@ function relay(
         new StatusError(503, 'ServiceUnavailable', `error trying to reach service: ${err.message}`, { cause: err }),
       ),
     );
-    out.end(front.body);
+    front.body.pipeTo(out);
   });
 }
 

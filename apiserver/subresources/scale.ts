@@ -46,8 +46,8 @@ function withReplicas(object: KubeObject, path: string, replicas: number): KubeO
 function wantedScale(request: ApiRequest): (current: KubeObject) => KubeObject {
   const decode = (value: unknown) => decodeAs(scale, { value, duplicates: [] }, 'Ignore').value as KubeObject;
   if (request.info.verb === 'patch') {
-    const patcher = readPatch(request);
-    return (current) => decode(patcher(current, scale.schema));
+    const patch = readPatch(request);
+    return (current) => decode(patch.apply(current, scale.schema));
   }
   const { value } = parseBody(request.body, request.contentType, scale);
   return () => decode(value);

@@ -112,7 +112,7 @@ describe('bad requests get Kubernetes’ status, reason and message', () => {
       { body: JSON.stringify({ data: { a: 'x'.repeat(4e6) } }) },
       [413, 'RequestEntityTooLarge', /too large/],
     ],
-    ['a path that cannot be decoded', 'GET', '/api/v1/nodes/%zz', {}, [400, 'BadRequest', /not a valid url/]],
+    ['a path that cannot be decoded', 'GET', '/api/v1/nodes/%zz', {}, [400, 'BadRequest', /invalid URL escape "%zz"/]],
     [
       'a path of nobody',
       'GET',

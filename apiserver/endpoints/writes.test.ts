@@ -1,0 +1,187 @@
+// What writes take and refuse, by the verbs over an etcd in memory.
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
+
+const pods = '/api/v1/namespaces/default/pods';
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const merge = 'application/merge-patch+json';
+const strategic = 'application/strategic-merge-patch+json';
+const jsonPatch = 'application/json-patch+json';
+
+let api: MemoryApi;
+before(async () => {
+  api = await startMemoryApi();
+});
+
+const pod = (name: string, spec = '') =>
+  `{"metadata":{"name":"${name}"},"spec":{${spec}"containers":[{"name":"c","image":"i"}]}}`;
+
+describe('integers of 64 bits', () => {
+  test('are kept with all their digits: by a create, a read from etcd, a patch', async () => {
+    const exact = 9007199254740993n;
+    const created = await api.send('POST', pods, { body: pod('exact', `"terminationGracePeriodSeconds":${exact},`) });
+    assert.equal(created.spec.terminationGracePeriodSeconds, exact);
+    const patched = await api.send('PATCH', `${pods}/exact`, {
+      body: '{"metadata":{"labels":{"a":"b"}}}',
+      contentType: merge,
+    });
+    assert.equal(patched.spec.terminationGracePeriodSeconds, exact);
+    const { kind, version } = api.request('GET', `${pods}/exact`);
+    const stored = await api.context.store.read(kind, 'default', 'exact');
+    assert.equal(stored?.object.spec.terminationGracePeriodSeconds, exact);
+    assert.match(String(stored?.bytes(kind, version)), new RegExp(`"terminationGracePeriodSeconds":${exact}[,}]`));
+  });
+
+  test('beyond 64 bits, and beyond 32 where those are wanted, are refused', async () => {
+    const grace = (n: string) => pod('big', `"terminationGracePeriodSeconds":${n},`);
+    for (const n of ['9223372036854775808', '1e30', '1.5'])
+      await assert.rejects(api.send('POST', pods, { body: grace(n) }), {
+        code: 400,
+        message: /cannot unmarshal number/,
+      });
+    const priority = pod('big', '"priority":9007199254740993,');
+    await assert.rejects(api.send('POST', pods, { body: priority }), {
+      code: 400,
+      message: /cannot unmarshal number 9007199254740993 into Go struct field spec.priority of type int32/,
+    });
+  });
+
+  test('a delete that grants more time than a calendar has is taken', async () => {
+    await api.send('POST', pods, {
+      body: pod('slow', '"nodeName":"n","terminationGracePeriodSeconds":9007199254740993,'),
+    });
+    const marked = await api.send('DELETE', `${pods}/slow`);
+    assert.equal(marked.metadata.deletionTimestamp, '9999-12-31T23:59:59Z');
+    const body = '{"gracePeriodSeconds":9223372036854775807}';
+    await api.send('POST', pods, { body: pod('slower', '"nodeName":"n",') });
+    const slower = await api.send('DELETE', `${pods}/slower`, { body });
+    assert.equal(slower.metadata.deletionTimestamp, '9999-12-31T23:59:59Z');
+  });
+});
+
+describe('patches', () => {
+  before(() => api.send('POST', configMaps, { body: { metadata: { name: 'c' }, data: { a: '1' } } }));
+
+  const twice: [contentType: string, body: string, path: string][] = [
+    [merge, '{"data":{"b":"1","b":"2"}}', 'data.b'],
+    [strategic, '{"data":{"b":"1","b":"2"}}', 'data.b'],
+    [jsonPatch, '[{"op":"add","path":"/data/b","path":"/data/c","value":"1"}]', '[0].path'],
+  ];
+  for (const [contentType, body, path] of twice)
+    test(`${contentType} with a key that comes twice: warned of, refused or not looked at`, async () => {
+      const url = `${configMaps}/c?dryRun=All`;
+      const { warnings } = await api.answer('PATCH', url, { body, contentType });
+      assert.deepEqual(warnings, [`duplicate field "${path}"`]);
+      const ignored = await api.answer('PATCH', `${url}&fieldValidation=Ignore`, { body, contentType });
+      assert.deepEqual(ignored.warnings, []);
+      await assert.rejects(api.send('PATCH', `${url}&fieldValidation=Strict`, { body, contentType }), {
+        message: new RegExp(`strict decoding error: duplicate field "${path.replace(/[[\]]/g, '\\$&')}"`),
+      });
+    });
+
+  const refused: [contentType: string, body: string, code: number, message: RegExp][] = [
+    [merge, '{', 400, /^error decoding patch: unexpected end of JSON input$/],
+    [merge, '[]', 400, /cannot unmarshal array into Go value of type map\[string\]interface {}/],
+    [merge, '{"metadata":5}', 400, /cannot unmarshal number/],
+    [merge, '{"kind":{"toString":"x"}}', 400, /cannot unmarshal object into Go struct field .kind of type string/],
+    [
+      strategic,
+      '{"metadata":{"$setElementOrder/finalizers":{}}}',
+      400,
+      /^invalid patch format of setElementOrder list$/,
+    ],
+    [
+      strategic,
+      '{"metadata":{"$deleteFromPrimitiveList/finalizers":1}}',
+      400,
+      /^invalid patch format of primitive list$/,
+    ],
+    [strategic, '{"$retainKeys":{}}', 400, /^invalid patch format of retainKeys$/],
+    [jsonPatch, '{}', 400, /cannot unmarshal object into Go value of type jsonpatch.Patch/],
+    [jsonPatch, '[null]', 422, /rejected our request/],
+    [jsonPatch, '[{"op":"x"}]', 422, /rejected our request/],
+    [jsonPatch, '[{"op":"copy","from":"/data/zz","path":"/data/b"}]', 422, /rejected our request/],
+    [jsonPatch, '[{"op":"copy","from":5,"path":"/data/b"}]', 422, /rejected our request/],
+    [jsonPatch, '[{"op":"replace","path":"","value":null}]', 400, /cannot unmarshal null/],
+  ];
+  for (const [contentType, body, code, message] of refused)
+    test(`${contentType} ${body} is refused with ${code}`, async () => {
+      await assert.rejects(api.send('PATCH', `${configMaps}/c`, { body, contentType }), { code, message });
+    });
+});
+
+describe('a write to a status', () => {
+  const labels = { a: 'new' };
+  const cases: [path: string, body: object, keeps: boolean][] = [
+    ['/api/v1/nodes', { metadata: { name: 'n' } }, false],
+    [pods, { metadata: { name: 'labelled' }, spec: { containers: [{ name: 'c', image: 'i' }] } }, false],
+    [
+      '/apis/apps/v1/namespaces/default/deployments',
+      {
+        metadata: { name: 'd' },
+        spec: {
+          selector: { matchLabels: { x: 'y' } },
+          template: { metadata: { labels: { x: 'y' } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+        },
+      },
+      true,
+    ],
+  ];
+  for (const [path, body, keeps] of cases)
+    test(`${keeps ? 'leaves' : 'sets'} the labels of ${path}`, async () => {
+      const { metadata } = await api.send('POST', path, { body });
+      const status = `${path}/${metadata.name}/status`;
+      const patched = await api.send('PATCH', status, { body: { metadata: { labels } }, contentType: merge });
+      assert.deepEqual(patched.metadata.labels, keeps ? undefined : labels);
+    });
+});
+
+describe('a Job that is deleted', () => {
+  const jobs = '/apis/batch/v1/namespaces/default/jobs';
+  const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } };
+  const make = (name: string) => api.send('POST', jobs, { body: { metadata: { name }, spec: { template } } });
+
+  test('without a policy keeps its pods, and who did it is told', async () => {
+    await make('a');
+    const answer = await api.answer('DELETE', `${jobs}/a`);
+    assert.match(
+      String(answer.warnings),
+      /^child pods are preserved by default when jobs are deleted; set propagationPolicy=Background/,
+    );
+    const { metadata } = await api.send('GET', `${jobs}/a`);
+    assert.deepEqual(metadata.finalizers, ['orphan']);
+    await make('b');
+    const all = await api.answer('DELETE', jobs);
+    assert.equal(all.warnings?.length, 1);
+  });
+
+  const asked = ['propagationPolicy=Background', 'propagationPolicy=Orphan', 'orphanDependents=false'];
+  for (const [i, query] of asked.entries())
+    test(`with ${query} is deleted as asked, without a word`, async () => {
+      await make(`c${i}`);
+      assert.deepEqual((await api.answer('DELETE', `${jobs}/c${i}?${query}`)).warnings, []);
+    });
+});
+
+describe('managedFields that a client writes', () => {
+  const url = `${configMaps}/managed?fieldManager=m`;
+  const managers = (object: any) => (object.metadata.managedFields ?? []).map((e: any) => e.manager);
+  const entry = {
+    manager: 'other', operation: 'Update', apiVersion: 'v1', time: '2026-01-01T00:00:00Z', fieldsType: 'FieldsV1',
+    fieldsV1: { 'f:data': { 'f:a': {} } },
+  }; // biome-ignore format: one entry
+  const set = (managedFields: unknown) =>
+    api.send('PATCH', url, { body: { metadata: { managedFields } }, contentType: merge });
+  before(() =>
+    api.send('POST', `${configMaps}?fieldManager=m`, { body: { metadata: { name: 'managed' }, data: { a: '1' } } }),
+  );
+
+  test('count, where they can be read', async () => {
+    assert.deepEqual(managers(await set([entry])), ['other']);
+    for (const fieldsV1 of ['abc', { 'f:data': 5 }, { 'f:data': [] }])
+      assert.deepEqual(managers(await set([{ ...entry, manager: 'third', fieldsV1 }])), ['other']);
+    assert.deepEqual(managers(await set([])), ['other']);
+    assert.deepEqual(managers(await set([{}])), []);
+  });
+});
