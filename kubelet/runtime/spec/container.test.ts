@@ -96,6 +96,21 @@ describe('buildContainerSpec()', () => {
     assert.deepEqual(options, ['bind', 'rprivate', 'rw', 'nosuid', 'noexec', 'nodev']);
   });
 
+  test('the tmpfs above the hierarchies of version 1 is read-only, unless it is privileged or brings its own', () => {
+    const pathsOf = (more: Partial<ContainerSpecInput>) =>
+      buildContainerSpec({ ...input, ...more }).linux.readonlyPaths;
+    assert.deepEqual(pathsOf({}), ['/sys/fs/cgroup']);
+    assert.deepEqual(pathsOf({ node: { ...input.node, cgroups: { version: 2, hugetlb: false } } }), []);
+    for (const [path, want] of [
+      ['/sys', []],
+      ['/sys/fs/cgroup/', []],
+      ['/sys/fs/cgroup/x', ['/sys/fs/cgroup']],
+    ] as const)
+      assert.deepEqual(pathsOf({ mounts: [{ wanted: { ...mount, container_path: path }, source: '/s' }] }), want, path);
+    const linux = { resources: null, security_context: { privileged: true } as never };
+    assert.deepEqual(pathsOf({ config: { ...config, linux } }), []);
+  });
+
   test('propagation of a mount sets that of the root', () => {
     const wanted = { ...mount, propagation: 'PROPAGATION_BIDIRECTIONAL' as const };
     const spec = buildContainerSpec({ ...input, mounts: [{ wanted, source: '/src' }] });

@@ -4,7 +4,13 @@ import type { ContainerConfig, LinuxContainerSecurityContext } from '../../../pr
 import type { ImageConfig } from '../image/image-config.ts';
 import type { ContainerUserIds } from '../store/records.ts';
 import { buildCapabilities } from './capability.ts';
-import { buildMounts, type ResolvedMount, rootfsPropagationFor, type SandboxFiles } from './mount.ts';
+import {
+  buildMounts,
+  type ResolvedMount,
+  readonlyCgroupPaths,
+  rootfsPropagationFor,
+  type SandboxFiles,
+} from './mount.ts';
 import {
   type OciDevice,
   type OciNamespaceType,
@@ -62,7 +68,9 @@ export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
       },
       devices: input.devices.map(({ access: _, ...device }) => device),
       maskedPaths: privileged ? [] : (security?.masked_paths ?? []),
-      readonlyPaths: privileged ? [] : (security?.readonly_paths ?? []),
+      readonlyPaths: privileged
+        ? []
+        : [...(security?.readonly_paths ?? []), ...readonlyCgroupPaths(input.mounts, node.cgroups)],
       ...(input.seccomp ? { seccomp: input.seccomp } : {}),
       ...propagationField(input.mounts),
     },

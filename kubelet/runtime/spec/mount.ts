@@ -15,6 +15,7 @@ export interface ResolvedMount {
   source: string;
 }
 
+const cgroupRoot = '/sys/fs/cgroup';
 const pathOf = (path: string) => path.replace(/\/+$/, '') || '/';
 
 /** Kernel file systems, as every container gets them; a privileged one may write to /sys and its cgroups. */
@@ -37,8 +38,19 @@ function buildKernelMounts(privileged: boolean): OciMount[] {
     },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...safe, access] },
-    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...safe, 'relatime', access] },
+    { destination: cgroupRoot, type: 'cgroup', source: 'cgroup', options: [...safe, 'relatime', access] },
   ];
+}
+
+/**
+ * What version 1 needs beside its read-only mounts: the OCI runtime mounts a tmpfs above the hierarchies, which
+ * stays writable. A pod that brings its own has what it asked for.
+ */
+export function readonlyCgroupPaths(wanted: readonly ResolvedMount[], { version }: { version: 1 | 2 }): string[] {
+  const isOwn = wanted.some(({ wanted: { container_path } }) =>
+    `${cgroupRoot}/`.startsWith(`${pathOf(container_path)}/`),
+  );
+  return version === 2 || isOwn ? [] : [cgroupRoot];
 }
 
 /** All mounts in order. A pod's own mount takes the place of the one it has the path of. */
