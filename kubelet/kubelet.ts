@@ -14,6 +14,7 @@ import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
 import { openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
+import { startStorageWatch } from './eviction/storage-watch.ts';
 import { ImageGarbageCollector } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { startLogRotation } from './logs/log-rotator.ts';
@@ -114,6 +115,8 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   new ImageGarbageCollector(cri, clock, log).start();
   const running = () => podSet.list().flatMap((worker) => runningContainers(worker.runtime.state));
   startLogRotation({ cri, clock, log, running });
+  const workers = () => podSet.list();
+  startStorageWatch({ cri, clock, log, metrics, podLogsDir: options.podLogsDir, workers });
   return {
     notReady: () => (reporter.isReady ? null : 'the node is not ready'),
     async stop() {
