@@ -90,8 +90,10 @@ export async function* readLog(source: LogSource, options: LogOptions): AsyncGen
   });
   try {
     if (!files.isThere) return;
+    // Who does not follow has what there is now: one that writes faster than it is read would never end.
+    const end = options.follow ? Number.POSITIVE_INFINITY : files.size;
     let position = options.tailLines === undefined ? 0 : await findTail(files, options.tailLines);
-    while (!source.signal.aborted) {
+    while (!source.signal.aborted && position < end) {
       // Seen before reading: what is read then is all there is of this file, or of the log.
       const wasEnded = hasEnded;
       const { hasNext } = files;

@@ -22,8 +22,8 @@ export interface LogRotatorOptions {
 
 /** No less: a rotated log is called by its second. */
 const periodMs = 1_000;
-const defaultMaxBytes = 10 << 20;
-const defaultMaxFiles = 5;
+export const defaultMaxBytes = 10 << 20;
+export const defaultMaxFiles = 5;
 
 export function startLogRotation(options: LogRotatorOptions): void {
   let isBusy = false;
