@@ -3,10 +3,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { unregisterCluster } from './cluster-store.ts';
+import { closeCgroupRoot } from './host/cgroup-root.ts';
 import { type CgroupTrees, processesInGroup, removeGroup, removeGroupIfEmpty } from './host/cgroups.ts';
+import { machineLock, withLock } from './host/lock.ts';
 import { removeNetwork, removeSharedRunDir } from './host/network.ts';
 import { endProcess, findByCommand, waitUntilReaped } from './host/processes.ts';
-import type { Layout } from './layout.ts';
+import { clustersCgroup, type Layout } from './layout.ts';
 import type { NodeDriver } from './nodes/driver.ts';
 import { endSupervisor, findSupervisor } from './supervisor/control.ts';
 import { commandOf } from './supervisor/plan.ts';
@@ -20,6 +22,7 @@ export interface TeardownContext {
 }
 
 const graceMs = 8_000;
+const lockWaitMs = 10_000;
 const reapMs = 2_000; // some systems' init collects orphans only once a second
 
 /** Ends all processes and removes all that they and `up` made; with `keepData` the state folder stays. */
@@ -31,7 +34,9 @@ export async function teardown(context: TeardownContext, { keepData }: { keepDat
   await endSupervisor(layout, program);
   await Promise.all([...layout.nodes.map((node) => driver.remove(layout, node)), endControlPlane(context)]);
   await removeGroup(trees, layout.cgroup);
-  removeGroupIfEmpty(trees, 'k8ts');
+  await withLock(machineLock, lockWaitMs, async () => {
+    if (removeGroupIfEmpty(trees, clustersCgroup)) closeCgroupRoot(trees, layout.cgroupRootFile);
+  });
   await removeNetwork(layout);
   rmSync(layout.runDir, { recursive: true, force: true });
   removeSharedRunDir(layout);

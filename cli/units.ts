@@ -4,7 +4,7 @@ import type { Component } from './components.ts';
 import { type CgroupTrees, procsFiles } from './host/cgroups.ts';
 import { stampOf } from './host/files.ts';
 import { clusterDomain, insideNode, type Layout, type NodeLayout, nodeMaskSize, onHost, unitFiles } from './layout.ts';
-import { bootScriptFile, nodeCommand } from './nodes/boot-script.ts';
+import { bootScriptFile, nodeCommand, systemGroup, withFreshView } from './nodes/boot-script.ts';
 import { nodePki, pkiFiles } from './pki/plan.ts';
 import type { UnitPlan } from './supervisor/plan.ts';
 
@@ -54,12 +54,15 @@ export function nodeUnits(context: UnitContext, node: NodeLayout): UnitPlan[] {
   const inside = (component: Component, flags: FlagValues, inputs: string[]): UnitPlan => {
     const files = inputs.map((file) => onHost(node, file));
     const unitName = `${node.unitPrefix}${component}`;
+    const unit = componentUnit(context, component, flags, files);
     return {
-      ...componentUnit(context, component, flags, files),
+      ...unit,
+      command: withFreshView(unit.command),
+      becomes: unit.command,
       name: unitName,
       ...unitFiles(layout, unitName),
       inside: name,
-      cgroupProcs: procsFiles(trees, `${node.cgroup}/system`),
+      cgroupProcs: procsFiles(trees, systemGroup(node)),
     };
   };
   return [

@@ -233,7 +233,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       seccompDir: join(options.rootDir, 'seccomp'),
     },
     nodeIp: options.identity.ip,
-    nodeMemoryBytes: facts.memoryBytes,
+    nodeResources: { memoryBytes: facts.memoryBytes, containerFiles: cgroups.containerFiles() },
     allocatable: () => allocatable,
     services: input.services,
     metrics: input.metrics,

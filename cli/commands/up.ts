@@ -1,11 +1,14 @@
 // `k8ts up`, `k8ts create cluster`: brings a cluster up, or back to health. Every step finds out what is there and does
 // the rest, so a second run, or a run after a crash at any point, ends in the same state.
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { loadCluster, registerCluster } from '../cluster-store.ts';
 import { commandName, isCheckout } from '../command-name.ts';
-import { makeGroup, readCgroups } from '../host/cgroups.ts';
-import { withLock } from '../host/lock.ts';
+import { openCgroupRoot } from '../host/cgroup-root.ts';
+import { groupExists, makeGroup, readCgroups } from '../host/cgroups.ts';
+import { restrictDevices } from '../host/devices.ts';
+import { makePrivate } from '../host/files.ts';
+import { machineLock, withLock } from '../host/lock.ts';
 import { findByCommand } from '../host/processes.ts';
 import { kubeconfigPath } from '../kubeconfig.ts';
 import { type ClusterSpec, defaultRoots, type Layout, layoutOf } from '../layout.ts';
@@ -39,6 +42,8 @@ export interface UpOptions {
   retain?: boolean;
 }
 
+const lockWaitMs = 10_000;
+
 const steps = [
   credentialsStep,
   networkStep,
@@ -69,11 +74,16 @@ async function upLocked(options: UpOptions, program: Program): Promise<void> {
   const onSignal = () => interrupt.abort(new UserError('interrupted'));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
   const progress = createProgress(process.stdout, realClock);
-  progress.say(before.running ? `Cluster ${layout.name} exists; looking after it` : `Creating cluster ${layout.name}`);
+  const doing = known ? `Starting cluster ${layout.name}` : `Creating cluster ${layout.name}`;
+  progress.say(before.running ? `Cluster ${layout.name} exists; looking after it` : doing);
   try {
     if (!before.running) await requireFreePorts(layout);
     requireDiskSpace(layout);
-    makeGroup(context.trees, layout.controlPlaneCgroup);
+    makePrivate(layout.roots.state, layout.stateDir, layout.roots.run, layout.runDir);
+    await withLock(machineLock, lockWaitMs, async () => {
+      openCgroupRoot(context.trees, layout.cgroupRootFile);
+      await makeClusterGroup(context);
+    });
     await endOutdatedSupervisor(layout, program);
     await runSteps(steps, context, { progress, signal: interrupt.signal });
     keepOnlyUnits(
@@ -123,8 +133,10 @@ function refuseChanges(known: Layout, options: UpOptions): void {
 
 function makeContext(layout: Layout, options: UpOptions, program: Program): UpContext {
   const trees = readCgroups();
-  // The checkout, and the folder Node was installed into.
-  const programPaths = [resolve(dirname(program.bundle), '../..'), resolve(dirname(program.node), '..')];
+  // The checkout, or the packages that an installed one lies among; and the folder of the node binary.
+  const root = resolve(dirname(program.bundle), '../..');
+  const packages = basename(dirname(root)) === 'node_modules' ? dirname(root) : root;
+  const programPaths = [packages, dirname(program.node)];
   return {
     layout,
     program,
@@ -139,6 +151,14 @@ function makeContext(layout: Layout, options: UpOptions, program: Program): UpCo
 
 function allUnits(context: UpContext): UnitPlan[] {
   return [...controlPlaneUnits(context), ...context.layout.nodes.flatMap((node) => nodeUnits(context, node))];
+}
+
+async function makeClusterGroup({ layout, trees }: UpContext): Promise<void> {
+  makeGroup(trees, layout.cgroup);
+  if (!groupExists(trees, layout.controlPlaneCgroup)) {
+    await restrictDevices(trees, layout.cgroup);
+  }
+  makeGroup(trees, layout.controlPlaneCgroup);
 }
 
 /** The pids of what runs of a cluster, its supervisor included. */

@@ -60,7 +60,10 @@ export async function waitForUnit(context: UpContext, { unit, probe, signal }: W
   const restartsBefore = restarts();
   const deadline = clock.monotonicMs() + waitMs;
   const crashed = new AbortController();
+  // A unit that ended for want of room leaves no log, and another one that ended may have made room again.
+  let wasFull = false;
   const watcher = watch(layout.runDir, () => {
+    wasFull ||= isFull(layout.stateDir);
     if (restarts() - restartsBefore > toleratedRestarts) crashed.abort(new Error('it ends right after its start'));
   });
   const ended = AbortSignal.any([signal, crashed.signal]);
@@ -71,9 +74,10 @@ export async function waitForUnit(context: UpContext, { unit, probe, signal }: W
       missing = isOfPlan(context, unit) ? await probe(ended).catch(messageOf) : 'it has not been started yet';
       if (missing === undefined) return;
       signal.throwIfAborted();
-      if (crashed.signal.aborted) throw explainUnit(layout, unit, messageOf(crashed.signal.reason));
+      if (crashed.signal.aborted) throw explainUnit(layout, unit, messageOf(crashed.signal.reason), wasFull);
       const nowMs = clock.monotonicMs();
       if (!isFull(layout.stateDir)) roomSeenMs = nowMs;
+      else wasFull = true;
       if (nowMs > deadline || nowMs - roomSeenMs > fullDiskWaitMs) throw explainUnit(layout, unit, missing);
       await clock.sleep(probeEveryMs, ended).catch(() => undefined); // the checks above say why it was cut short
     }
@@ -89,10 +93,10 @@ function isOfPlan({ plan, layout }: UpContext, unit: string): boolean {
 }
 
 /** An error that says what is wrong with a unit, with the end of its log: on failure the log itself may be removed. */
-function explainUnit(layout: Layout, unit: string, what: string): UserError {
+function explainUnit(layout: Layout, unit: string, what: string, wasFull = false): UserError {
   const { logFile } = unitFiles(layout, unit);
   const end = readEnd(logFile);
-  const full = isFull(layout.stateDir) || noSpace.test(end);
+  const full = wasFull || isFull(layout.stateDir) || noSpace.test(end);
   const tail = lastLines(end);
   return new UserError(
     full

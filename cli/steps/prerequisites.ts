@@ -23,6 +23,7 @@ const programs = new Map([
   ['nft', 'nftables'],
   ['nsenter', 'util-linux'],
   ['unshare', 'util-linux'],
+  ['perl', 'perl-base'],
 ]);
 
 export function requirePrograms(searchPath: string): void {

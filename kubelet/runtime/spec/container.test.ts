@@ -61,7 +61,7 @@ const input: ContainerSpecInput = {
   devices: [],
   namespaces: { network: '/proc/1/ns/net', uts: '/proc/1/ns/uts', ipc: '/proc/1/ns/ipc' },
   seccomp: undefined,
-  node: { cgroups: { version: 1, hugetlb: false }, capabilities: defaultCapabilities, minOomScoreAdj: 0 },
+  node: { cgroups: { version: 1, hugetlb: false, devices: [] }, capabilities: defaultCapabilities, minOomScoreAdj: 0 },
 };
 
 describe('buildContainerSpec()', () => {

@@ -19,7 +19,7 @@ import {
   type OciSpec,
   ociVersion,
 } from './oci.ts';
-import { allDevicesRule, buildResources, type CgroupFacts, defaultDeviceRules } from './resources.ts';
+import { buildResources, type CgroupFacts, defaultDeviceRules } from './resources.ts';
 
 export interface NodeFacts {
   cgroups: CgroupFacts;
@@ -64,7 +64,7 @@ export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
       cgroupsPath: input.cgroupPath,
       resources: {
         ...buildResources(config.linux?.resources ?? null, node.cgroups),
-        devices: privileged ? [allDevicesRule] : [...defaultDeviceRules, ...rules],
+        devices: privileged ? [...node.cgroups.devices] : [...defaultDeviceRules, ...rules],
       },
       devices: input.devices.map(({ access: _, ...device }) => device),
       maskedPaths: privileged ? [] : (security?.masked_paths ?? []),
