@@ -8,6 +8,7 @@ import { openCgroupRoot } from '../host/cgroup-root.ts';
 import { groupExists, makeGroup, readCgroups } from '../host/cgroups.ts';
 import { restrictDevices } from '../host/devices.ts';
 import { makePrivate } from '../host/files.ts';
+import { ensureInotifyLimits } from '../host/inotify.ts';
 import { machineLock, withLock } from '../host/lock.ts';
 import { findByCommand } from '../host/processes.ts';
 import { kubeconfigPath } from '../kubeconfig.ts';
@@ -79,6 +80,7 @@ async function upLocked(options: UpOptions, program: Program): Promise<void> {
   try {
     if (!before.running) await requireFreePorts(layout);
     requireDiskSpace(layout);
+    ensureInotifyLimits((line) => progress.say(line));
     makePrivate(layout.roots.state, layout.stateDir, layout.roots.run, layout.runDir);
     await withLock(machineLock, lockWaitMs, async () => {
       openCgroupRoot(context.trees, layout.cgroupRootFile);

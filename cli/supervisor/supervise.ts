@@ -1,8 +1,9 @@
 // The supervisor of one cluster: keeps the processes of plan.json running until that file is gone. Ending it, even
 // by SIGKILL, ends nothing else: a new one finds the processes and adopts them. It imports little, to stay small.
-import { mkdirSync, rmSync, watch } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
+import { watchFolder } from '../../machinery/watch-folder.ts';
 import { stampOf, writeFileAtomic } from '../host/files.ts';
 import { readPlan, readProcesses, type UnitPlan, writeProcesses } from './plan.ts';
 import { spawnUnit } from './spawn.ts';
@@ -71,7 +72,7 @@ export function supervise(runDir: string, proc: NodeJS.Process): void {
   mkdirSync(runDir, { recursive: true });
   writeFileAtomic(files.pidFile, `${proc.pid}\n`, { durable: false });
   const wanted = basename(files.planFile);
-  watch(dirname(files.planFile), (_event, name) => {
+  watchFolder(dirname(files.planFile), (_event, name) => {
     if (name === wanted || readPlan(files.planFile) === undefined) reconcile();
   });
   reconcile();

@@ -77,10 +77,16 @@ export interface LogSource {
   signal: AbortSignal;
 }
 
-/** The log as pieces of output. Ends at the end of the file, or, followed, with the container. */
-export async function* readLog(source: LogSource, options: LogOptions): AsyncGenerator<Buffer> {
+/**
+ * The log as pieces of output. Ends at the end of the file, or, followed, with the container. Opens it at once, so that
+ * one that cannot be read is told before anything is; what is opened is closed by reading.
+ */
+export function readLog(source: LogSource, options: LogOptions): AsyncGenerator<Buffer> {
+  return readFiles(new LogFiles(source.path, options), source, options);
+}
+
+async function* readFiles(files: LogFiles, source: LogSource, options: LogOptions): AsyncGenerator<Buffer> {
   const formatter = new LogFormatter(options);
-  const files = new LogFiles(source.path, options);
   const note = () => files.note();
   let hasEnded = !options.follow;
   source.signal.addEventListener('abort', note, { once: true });
