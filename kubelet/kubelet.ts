@@ -233,6 +233,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       seccompDir: join(options.rootDir, 'seccomp'),
     },
     nodeIp: options.identity.ip,
+    hasAppArmor: facts.hasAppArmor,
     nodeResources: { memoryBytes: facts.memoryBytes, containerFiles: cgroups.containerFiles() },
     allocatable: () => allocatable,
     services: input.services,

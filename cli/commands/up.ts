@@ -4,6 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { loadCluster, registerCluster } from '../cluster-store.ts';
 import { commandName, isCheckout } from '../command-name.ts';
+import { loadAppArmorProfile } from '../host/apparmor.ts';
 import { openCgroupRoot } from '../host/cgroup-root.ts';
 import { groupExists, makeGroup, readCgroups } from '../host/cgroups.ts';
 import { restrictDevices } from '../host/devices.ts';
@@ -81,6 +82,7 @@ async function upLocked(options: UpOptions, program: Program): Promise<void> {
     if (!before.running) await requireFreePorts(layout);
     requireDiskSpace(layout);
     ensureInotifyLimits((line) => progress.say(line));
+    await loadAppArmorProfile((line) => progress.say(line));
     makePrivate(layout.roots.state, layout.stateDir, layout.roots.run, layout.runDir);
     await withLock(machineLock, lockWaitMs, async () => {
       openCgroupRoot(context.trees, layout.cgroupRootFile);

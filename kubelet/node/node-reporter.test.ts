@@ -72,6 +72,7 @@ test('a node that was declared Unknown while its kubelet was silent is reported 
       diskBytes: 1 << 30,
       hugePages: { '2Mi': 0, '1Gi': 0 },
       maxPids: 100,
+      hasAppArmor: false,
       machineId: 'm',
       systemUuid: 's',
       bootId: 'b',

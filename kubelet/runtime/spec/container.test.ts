@@ -61,7 +61,12 @@ const input: ContainerSpecInput = {
   devices: [],
   namespaces: { network: '/proc/1/ns/net', uts: '/proc/1/ns/uts', ipc: '/proc/1/ns/ipc' },
   seccomp: undefined,
-  node: { cgroups: { version: 1, hugetlb: false, devices: [] }, capabilities: defaultCapabilities, minOomScoreAdj: 0 },
+  node: {
+    cgroups: { version: 1, hugetlb: false, devices: [] },
+    capabilities: defaultCapabilities,
+    minOomScoreAdj: 0,
+    appArmor: { isEnabled: true, isLoaded: () => true },
+  },
 };
 
 describe('buildContainerSpec()', () => {
@@ -71,6 +76,7 @@ describe('buildContainerSpec()', () => {
     assert.deepEqual(process.args, ['/entry', 'c']);
     assert.deepEqual(process.env, ['PATH=/image', 'HOSTNAME=pod', 'X=2=3', 'HOME=/home/x']);
     assert.equal(process.cwd, '/w');
+    assert.equal(process.apparmorProfile, 'k8ts-default');
     assert.deepEqual(process.user, { uid: 5, gid: 6, additionalGids: [6, 7] });
   });
 

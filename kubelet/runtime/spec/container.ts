@@ -3,6 +3,7 @@
 import type { ContainerConfig, LinuxContainerSecurityContext } from '../../../proto/cri.gen.ts';
 import type { ImageConfig } from '../image/image-config.ts';
 import type { ContainerUserIds } from '../store/records.ts';
+import { type AppArmorHost, chooseAppArmorProfile } from './apparmor.ts';
 import { buildCapabilities } from './capability.ts';
 import {
   buildMounts,
@@ -27,6 +28,7 @@ export interface NodeFacts {
   capabilities: readonly string[];
   /** The lowest oom_score_adj that we may set. */
   minOomScoreAdj: number;
+  appArmor: AppArmorHost;
 }
 
 export interface ContainerSpecInput {
@@ -95,6 +97,8 @@ export function buildNamespaces(paths: ContainerSpecInput['namespaces']): OciSpe
 function buildProcess(input: ContainerSpecInput, security: LinuxContainerSecurityContext | null): OciProcess {
   const { config, image, user, node } = input;
   const wantedOomAdj = Number(config.linux?.resources?.oom_score_adj ?? 0);
+  const isPrivileged = security?.privileged ?? false;
+  const profile = chooseAppArmorProfile(security?.apparmor ?? null, { isPrivileged, host: node.appArmor });
   return {
     terminal: config.tty,
     user: { uid: user.uid, gid: user.gid, additionalGids: user.supplementalGroups },
@@ -107,6 +111,7 @@ function buildProcess(input: ContainerSpecInput, security: LinuxContainerSecurit
     }),
     noNewPrivileges: security?.no_new_privs ?? false,
     oomScoreAdj: Math.max(wantedOomAdj, node.minOomScoreAdj),
+    ...(profile === undefined ? {} : { apparmorProfile: profile }),
   };
 }
 
