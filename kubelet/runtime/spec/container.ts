@@ -5,13 +5,7 @@ import type { ImageConfig } from '../image/image-config.ts';
 import type { ContainerUserIds } from '../store/records.ts';
 import { type AppArmorHost, chooseAppArmorProfile } from './apparmor.ts';
 import { buildCapabilities } from './capability.ts';
-import {
-  buildMounts,
-  type ResolvedMount,
-  readonlyCgroupPaths,
-  rootfsPropagationFor,
-  type SandboxFiles,
-} from './mount.ts';
+import { buildMounts, type ResolvedMount, rootfsPropagationFor, type SandboxFiles } from './mount.ts';
 import {
   type OciDevice,
   type OciNamespaceType,
@@ -60,7 +54,7 @@ export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
     ociVersion,
     process: buildProcess(input, security),
     root: { path: input.rootfs, readonly: readonlyRootfs },
-    mounts: buildMounts(input.files, input.mounts, { privileged, readonlyRootfs }),
+    mounts: buildMounts(input.files, input.mounts, { privileged, readonlyRootfs, cgroupVersion: node.cgroups.version }),
     linux: {
       namespaces: buildNamespaces(input.namespaces),
       cgroupsPath: input.cgroupPath,
@@ -70,9 +64,7 @@ export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
       },
       devices: input.devices.map(({ access: _, ...device }) => device),
       maskedPaths: privileged ? [] : (security?.masked_paths ?? []),
-      readonlyPaths: privileged
-        ? []
-        : [...(security?.readonly_paths ?? []), ...readonlyCgroupPaths(input.mounts, node.cgroups)],
+      readonlyPaths: privileged ? [] : (security?.readonly_paths ?? []),
       ...(input.seccomp ? { seccomp: input.seccomp } : {}),
       ...propagationField(input.mounts),
     },
