@@ -3,11 +3,12 @@ import { listNodes, probeReadyz, whyNotReady } from '../api-request.ts';
 import { loadCluster } from '../cluster-store.ts';
 import { commandName } from '../command-name.ts';
 import { readCgroups } from '../host/cgroups.ts';
-import { findByCommand, startedAtMs } from '../host/processes.ts';
+import { type ProcessRef, startedAtMs } from '../host/processes.ts';
 import { defaultRoots, type Layout, unitFiles } from '../layout.ts';
 import { isFull } from '../steps/context.ts';
-import { findSupervisor } from '../supervisor/control.ts';
-import { commandOf, readProcesses } from '../supervisor/plan.ts';
+import { findSupervisor, probeSupervisor } from '../supervisor/control.ts';
+import { type LivenessFailure, probeUnit } from '../supervisor/liveness.ts';
+import { findUnit, readProcesses } from '../supervisor/plan.ts';
 import { controlPlaneUnits, nodeUnits, type Program } from '../units.ts';
 import { messageOf, UserError } from '../user-error.ts';
 
@@ -29,7 +30,7 @@ export interface ClusterStatus {
   problems: string[];
 }
 
-const probeTimeoutMs = 3_000;
+const probeTimeoutMs = 5_000;
 
 export async function status(options: { name: string; output?: 'json' }, program: Program): Promise<void> {
   const layout = loadCluster(options.name, defaultRoots);
@@ -45,27 +46,29 @@ async function readStatus(layout: Layout, program: Program): Promise<ClusterStat
   const units = [...controlPlaneUnits(context), ...layout.nodes.flatMap((node) => nodeUnits(context, node))];
   const problems: string[] = [];
   const components: ComponentStatus[] = [];
-  const add = (name: string, ref: ReturnType<typeof findByCommand>, note?: (typeof noted)[number]) => {
+  const add = (name: string, ref: ProcessRef | undefined, failure: LivenessFailure | undefined) => {
+    const note = noted.find((state) => state.name === name);
+    const running = failure ? (failure.silent ? 'not answering' : 'not healthy') : 'running';
     components.push({
       name,
-      state: ref ? 'running' : (note?.state ?? 'stopped').replace('running', 'stopped'),
+      state: ref ? running : (note?.state ?? 'stopped').replace('running', 'stopped'),
       pid: ref?.pid ?? null,
       since: ref ? new Date(startedAtMs(ref)).toISOString() : null,
       restarts: note?.restarts ?? 0,
       log: unitFiles(layout, name).logFile,
     });
-    if (ref) return;
     const last = note?.lastExit === undefined ? '' : `; it ended last time with: ${note.lastExit}`;
-    problems.push(`${name} does not run${last}`);
+    if (!ref) problems.push(`${name} does not run${last}`);
+    else if (failure) problems.push(`${name} ${failure.reason}`);
   };
-  const supervisor = findSupervisor(layout, program);
-  add('supervisor', supervisor);
-  for (const unit of units)
-    add(
-      unit.name,
-      findByCommand(commandOf(unit)),
-      noted.find((state) => state.name === unit.name),
-    );
+  const supervisor = findSupervisor(context);
+  const refs = units.map(findUnit);
+  const [ofSupervisor, ...ofUnits] = await Promise.all([
+    supervisor && probeSupervisor(layout, supervisor, probeTimeoutMs),
+    ...units.map((unit, i) => refs[i] && probeUnit(unit, refs[i], probeTimeoutMs)),
+  ]);
+  add('supervisor', supervisor, ofSupervisor);
+  for (const [i, { name }] of units.entries()) add(name, refs[i], ofUnits[i]);
   if (isFull(layout.stateDir)) problems.push(`no space left on the disk that holds ${layout.stateDir}`);
   problems.push(...(await probeCluster(layout)));
   return {
