@@ -4,11 +4,13 @@ import { basename, dirname, resolve } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { loadCluster, registerCluster } from '../cluster-store.ts';
 import { commandName, isCheckout } from '../command-name.ts';
+import { loadAppArmorProfile } from '../host/apparmor.ts';
 import { readCaller } from '../host/caller.ts';
 import { openCgroupRoot } from '../host/cgroup-root.ts';
 import { groupExists, makeGroup, readCgroups } from '../host/cgroups.ts';
 import { restrictDevices } from '../host/devices.ts';
 import { makePrivate } from '../host/files.ts';
+import { ensureInotifyLimits } from '../host/inotify.ts';
 import { machineLock, withLock } from '../host/lock.ts';
 import { isRunByService, tellService } from '../host/service.ts';
 import { kubeconfigFiles } from '../kubeconfig.ts';
@@ -84,6 +86,8 @@ async function upLocked(options: UpOptions, program: Program): Promise<void> {
   try {
     if (!before.running) await requireFreePorts(layout);
     requireDiskSpace(layout);
+    ensureInotifyLimits((line) => progress.say(line));
+    await loadAppArmorProfile((line) => progress.say(line));
     makePrivate(layout.roots.state, layout.stateDir, layout.roots.run, layout.runDir);
     await withLock(machineLock, lockWaitMs, async () => {
       openCgroupRoot(context.trees, layout.cgroupRootFile);

@@ -182,6 +182,9 @@ END`;
 function renderKernelMounts(facts: HostFacts): string {
   return `mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 mount -t sysfs -o nosuid,nodev,noexec sysfs "$root/sys"
+if [ -e /sys/kernel/security/apparmor ]; then
+  mount -t securityfs -o ro,nosuid,nodev,noexec securityfs "$root/sys/kernel/security"
+fi
 ${renderCgroupMounts(facts.trees)}
 mount -t tmpfs -o mode=755,nosuid tmpfs "$root/dev"
 for device in null zero full random urandom tty fuse kvm kmsg net/tun; do

@@ -1,6 +1,7 @@
 // What the steps of `up` share: the cluster, how its processes are started, and how to wait until one answers.
-import { closeSync, existsSync, fstatSync, openSync, readSync, statfsSync, watch } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
 import type { Clock } from '../../machinery/clock.ts';
+import { watchFolder } from '../../machinery/watch-folder.ts';
 import type { CgroupTrees } from '../host/cgroups.ts';
 import { isAlive, isStopped } from '../host/processes.ts';
 import type { KubeconfigFile } from '../kubeconfig.ts';
@@ -63,7 +64,7 @@ export async function waitForUnit(context: UpContext, { unit, probe, signal }: W
   const crashed = new AbortController();
   // A unit that ended for want of room leaves no log, and another one that ended may have made room again.
   let wasFull = false;
-  const watcher = watch(layout.runDir, () => {
+  const watcher = watchOrTell(layout.runDir, () => {
     wasFull ||= isFull(layout.stateDir);
     if (restarts() - restartsBefore > toleratedRestarts) crashed.abort(new Error('it ends right after its start'));
   });
@@ -112,6 +113,14 @@ function isOfPlan({ plan, layout }: UpContext, unit: string): boolean {
   const state = readUnitState(layout.processesFile, unit);
   if (state?.state !== 'running' || !isAlive({ pid: state.pid!, startTicks: state.startTicks! })) return false;
   return state.revision === plan.units.find(({ name }) => name === unit)?.revision;
+}
+
+function watchOrTell(dir: string, onChange: () => void) {
+  try {
+    return watchFolder(dir, onChange);
+  } catch (err) {
+    throw new UserError(messageOf(err), { cause: err });
+  }
 }
 
 /** An error that says what is wrong with a unit, with the end of its log: on failure the log itself may be removed. */

@@ -1,10 +1,11 @@
 // The supervisor of one cluster: keeps the processes of plan.json running until that file is gone. Ending it, even
 // by SIGKILL, ends nothing else: its keeper becomes a new one, which finds the processes and adopts them. It imports
 // little, to stay small.
-import { rmSync, watch } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
+import { watchFolder } from '../../machinery/watch-folder.ts';
 import { stampOf, writeFileAtomic } from '../host/files.ts';
 import { endHung } from './hang.ts';
 import { Keeper } from './keeper.ts';
@@ -91,7 +92,7 @@ export function supervise(runDir: string, proc: NodeJS.Process): void {
   answerLiveness(files.socket);
   writeFileAtomic(files.pidFile, `${proc.pid}\n`, { durable: false });
   const wanted = basename(files.planFile);
-  watch(dirname(files.planFile), (_event, name) => {
+  watchFolder(dirname(files.planFile), (_event, name) => {
     if (name === wanted || readPlan(files.planFile) === undefined) reconcile();
   });
   reconcile();

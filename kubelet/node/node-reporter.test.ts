@@ -70,6 +70,7 @@ async function startReporter(deps: { client: KubeClient; cri: CriClient; events?
       diskBytes: 1 << 30,
       hugePages: { '2Mi': 0, '1Gi': 0 },
       maxPids: 100,
+      hasAppArmor: false,
       machineId: 'm',
       systemUuid: 's',
       bootId: 'b',

@@ -31,7 +31,7 @@ export interface NodeReporterDeps {
 }
 
 const leaseNamespace = 'kube-node-lease';
-const leaseSeconds = 40;
+export const leaseSeconds = 40;
 const leasePeriodMs = 10_000;
 const statusPeriodMs = 10_000;
 const maxStatusAgeMs = 5 * 60_000;

@@ -34,6 +34,7 @@ export interface KubeletDeps {
   probes: ContainerProbes;
   settings: NodeSettings;
   nodeIp: string;
+  hasAppArmor: boolean;
   nodeResources: NodeResources;
   allocatable(): Readonly<Record<string, string>>;
   services(): Service[];
