@@ -2,6 +2,7 @@
 // Works from the layout and from /proc, not from what a supervisor noted.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeTreeSync } from '../host/remove-tree.ts';
 import { unregisterCluster } from './cluster-store.ts';
 import { closeCgroupRoot } from './host/cgroup-root.ts';
 import { type CgroupTrees, processesInGroup, removeGroup, removeGroupIfEmpty } from './host/cgroups.ts';
@@ -60,6 +61,6 @@ async function endControlPlane(context: TeardownContext): Promise<void> {
 const ownState = ['etcd', 'etcd.unfinished', 'kubeconfigs', 'logs', 'nodes', 'pki'];
 
 function removeState(layout: Layout): void {
-  for (const name of ownState) rmSync(join(layout.stateDir, name), { recursive: true, force: true });
+  for (const name of ownState) removeTreeSync(join(layout.stateDir, name));
   unregisterCluster(layout.name, layout.roots);
 }

@@ -9,16 +9,20 @@ const root = process.env.K8TS_ROOT ?? process.cwd();
 /** What each part may import, besides itself, npm packages and node: modules. First match wins. */
 const layers: { folder: string; imports: string[] }[] = [
   { folder: 'machinery/', imports: [] },
+  { folder: 'host/', imports: [] },
   { folder: 'proto/', imports: ['machinery/'] },
   { folder: 'api/', imports: ['machinery/'] },
   { folder: 'client/', imports: ['machinery/', 'api/'] },
   { folder: 'apiserver/', imports: ['machinery/', 'api/'] },
   { folder: 'scheduler/', imports: ['machinery/', 'api/', 'client/'] },
   { folder: 'controllers/', imports: ['machinery/', 'api/', 'client/'] },
-  { folder: 'kubelet/runtime/', imports: ['machinery/', 'proto/'] },
-  { folder: 'kubelet/', imports: ['machinery/', 'proto/', 'api/', 'client/'] },
-  { folder: 'proxy/', imports: ['machinery/', 'api/', 'client/'] },
-  { folder: 'cli/', imports: ['machinery/', 'proto/', 'api/', 'client/', 'package.json', ...componentMains()] },
+  { folder: 'kubelet/runtime/', imports: ['machinery/', 'host/', 'proto/'] },
+  { folder: 'kubelet/', imports: ['machinery/', 'host/', 'proto/', 'api/', 'client/'] },
+  { folder: 'proxy/', imports: ['machinery/', 'host/', 'api/', 'client/'] },
+  {
+    folder: 'cli/',
+    imports: ['machinery/', 'host/', 'proto/', 'api/', 'client/', 'package.json', ...componentMains()],
+  },
   { folder: 'bench/', imports: ['machinery/', 'proto/', 'api/', 'client/', 'cli/', 'test/'] },
   { folder: 'test/', imports: [''] },
 ];

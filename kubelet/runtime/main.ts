@@ -3,6 +3,7 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { arch, hostname } from 'node:os';
 import { join } from 'node:path';
+import { removeTreeSync } from '../../host/remove-tree.ts';
 import { type ComponentContext, runComponent } from '../../machinery/component.ts';
 import type { Flags, FlagTable } from '../../machinery/flags.ts';
 import { detectCgroups } from './cgroup.ts';
@@ -48,6 +49,11 @@ const flagTable = {
   'cgroup-root': { type: 'string', doc: 'Subtree of the cgroup hierarchies to work in.', default: '/' },
   'oci-runtime': { type: 'string', doc: 'Name or path of the OCI runtime; by default crun, else runc.', default: '' },
   'pause-binary': { type: 'string', doc: 'Static program that holds the namespaces of a pod.', default: 'catatonit' },
+  'image-pull-progress-timeout': {
+    type: 'number',
+    doc: 'Seconds after which a pull is given up when the registry sends nothing; 0 for never.',
+    default: 300,
+  },
   'registry-mirrors': { type: 'list', doc: 'host=url pairs: addresses to ask before a registry itself.', default: [] },
 } as const satisfies FlagTable;
 
@@ -96,13 +102,14 @@ async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContex
   mkdirSync(state, { recursive: true, mode: 0o711 });
   for (const dir of [paths.exitDir, join(state, 'bundles')]) mkdirSync(dir, { recursive: true, mode: 0o711 });
   // Scratch space and files of execs belong to a run that is over.
-  for (const dir of [paths.scratchDir, join(state, 'execs')]) rmSync(dir, { recursive: true, force: true });
+  for (const dir of [paths.scratchDir, join(state, 'execs')]) removeTreeSync(dir);
   removeStaleParts(join(root, 'ingest'), clock.now() - maxPartAgeMs);
   installPause(flags['pause-binary'], paths.pauseRoot);
   const cgroups = detectCgroups(flags['cgroup-root']);
   const oci = createOciRuntime(requireOciRuntime(flags['oci-runtime']), join(state, 'oci'));
   const architecture = platformArchitecture(arch());
   const images = new ImageStore(join(root, 'images'), new LayerStore(join(root, 'layers')));
+  const progress = { clock, timeoutMs: flags['image-pull-progress-timeout'] * 1000 };
   const mirrors = parseMirrors(flags['registry-mirrors']);
   const rt: Omit<Runtime, 'streams'> = {
     paths,
@@ -115,7 +122,7 @@ async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContex
     sandboxes: new RecordStore(join(root, 'sandboxes')),
     containers: new RecordStore(join(root, 'containers')),
     images,
-    puller: createPuller({ images, ingestDir: join(root, 'ingest'), architecture, mirrors }),
+    puller: createPuller({ images, ingestDir: join(root, 'ingest'), architecture, mirrors, progress }),
     oci,
     cgroups,
     network: new NodeNetwork({ nonMasqueradeCidrs: flags['non-masquerade-cidrs'], nodePid: process.pid, log }),

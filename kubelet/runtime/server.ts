@@ -1,7 +1,6 @@
 // The gRPC edge: verbs behind the services, errors turned into statuses, cancelled calls into aborted signals.
 import { randomUUID } from 'node:crypto';
 import { chmodSync, createWriteStream, mkdirSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -14,6 +13,7 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
+import { removeTree } from '../../host/remove-tree.ts';
 import { imageServiceDefinition, imagesServiceDefinition, runtimeServiceDefinition } from '../../proto/cri-services.ts';
 import type { ImportRequest, ImportResponse } from '../../proto/k8ts-runtime.gen.ts';
 import { describeError, RpcError } from './errors.ts';
@@ -122,6 +122,6 @@ async function serveImport(rt: Runtime, rawCall: unknown, rawDone: unknown): Pro
   } catch (err) {
     done(toServiceError(rt, 'Import', err));
   } finally {
-    await rm(dir, { recursive: true, force: true });
+    await removeTree(dir);
   }
 }

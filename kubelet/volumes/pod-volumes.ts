@@ -1,9 +1,10 @@
 // All volumes of one pod: set up before its containers start, refreshed while it runs, removed after it. Where they lie follows
 // upstream's layout below the kubelet's root. Upstream: pkg/kubelet/volumemanager, without attaching.
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Volume } from '../../api/core/pod/volume.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { removeTree } from '../../host/remove-tree.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
 import type { ObjectReader } from '../objects/watched-objects.ts';
@@ -141,8 +142,8 @@ export async function removePodFolders(
 ): Promise<void> {
   const podDir = join(podsDir, uid);
   await tmpfs.unmountBelow(podDir);
-  await rm(join(memoryDir, uid), { recursive: true, force: true });
-  await rm(podDir, { recursive: true, force: true });
+  await removeTree(join(memoryDir, uid));
+  await removeTree(podDir);
 }
 
 /** Uids of pods that have folders here. */

@@ -1,17 +1,23 @@
 // Image archives: what `docker save` and OCI tools write. The archive is unpacked into a scratch directory; its layers go
 // into the layer store, its images into the image store.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { removeTree } from '../../../host/remove-tree.ts';
 import { runCommand } from '../process/command.ts';
+import { openDecompressed, readTogether } from './decompress.ts';
+import { whileRoomIn } from './disk-room.ts';
 import {
   type ImageConfigFile,
-  type Index,
   isIndex,
-  isManifest,
+  listOf,
+  maxDocumentBytes,
+  parseDocument,
   parseImageConfig,
+  parseManifest,
   selectPlatform,
+  someString,
 } from './image-config.ts';
 import type { ImageRecord, ImageStore } from './image-store.ts';
 import { formatReference, parseReference, repositoryOf } from './reference.ts';
@@ -24,6 +30,9 @@ interface ArchiveImage {
   digest?: string;
 }
 
+/** More are no archive that anybody made. */
+const maxImages = 1_000;
+const maxNames = 1_000;
 const nameAnnotations = ['io.containerd.image.name', 'org.opencontainers.image.ref.name'];
 
 /** Loads every image of an archive file, plain or compressed. Answers what was loaded. */
@@ -35,60 +44,95 @@ export async function importArchive(
   const { scratchDir, architecture, signal } = options;
   mkdirSync(scratchDir, { recursive: true });
   try {
-    const flags = ['--no-same-owner', '--no-same-permissions'];
-    await runCommand('tar', ['--extract', `--file=${archivePath}`, `--directory=${scratchDir}`, ...flags], { signal });
-    const found = readArchive(scratchDir, architecture);
+    await unpackArchive(archivePath, scratchDir, signal);
     const records: ImageRecord[] = [];
-    for (const image of found) records.push(await importImage(images, scratchDir, image, signal));
+    for (const image of readArchive(scratchDir, architecture)) {
+      records.push(await importImage(images, scratchDir, image, signal));
+      await nextTurn(); // there may be many that take no time
+    }
     return records;
   } finally {
-    await rm(scratchDir, { recursive: true, force: true });
+    await removeTree(scratchDir);
   }
+}
+
+async function unpackArchive(path: string, dir: string, signal?: AbortSignal): Promise<void> {
+  const input = readTogether([...(await openDecompressed(path)), whileRoomIn(dir)]);
+  const flags = ['--no-same-owner', '--no-same-permissions'];
+  await runCommand('tar', ['--extract', '--file=-', `--directory=${dir}`, ...flags], { input, signal });
 }
 
 /** Lists the images of an unpacked archive. docker's manifest wins where both are there: it has the names. */
 function readArchive(dir: string, architecture: string): ArchiveImage[] {
-  const dockerManifest = join(dir, 'manifest.json');
-  if (existsSync(dockerManifest)) {
-    const entries = JSON.parse(readFileSync(dockerManifest, 'utf8')) as {
-      Config: string;
-      RepoTags: string[] | null;
-      Layers: string[];
-    }[];
-    return entries.map((e) => ({ configPath: e.Config, layerPaths: e.Layers, names: e.RepoTags ?? [] }));
-  }
-  if (!existsSync(join(dir, 'index.json'))) throw new Error('not an image archive: no manifest.json and no index.json');
-  const index = JSON.parse(readFileSync(join(dir, 'index.json'), 'utf8')) as Index;
-  return index.manifests.map((descriptor) => {
-    const names = nameAnnotations.map((key) => descriptor.annotations?.[key]).filter((n) => n !== undefined);
+  const found = existsSync(join(dir, 'manifest.json'))
+    ? readDockerManifest(dir)
+    : existsSync(join(dir, 'index.json'))
+      ? readIndex(dir, architecture)
+      : undefined;
+  if (!found) throw new Error('not an image archive: no manifest.json and no index.json');
+  if (found.length > maxImages) throw new Error(`the archive has more than ${maxImages} images`);
+  return found;
+}
+
+function readDockerManifest(dir: string): ArchiveImage[] {
+  const bytes = Buffer.concat([Buffer.from('{"images":'), readInside(dir, 'manifest.json'), Buffer.from('}')]);
+  return listOf(parseDocument(bytes, 'manifest.json').images, 'manifest.json', (item, what) => {
+    const entry = (item ?? {}) as Record<string, unknown>;
+    return {
+      configPath: someString(entry.Config, `${what}.Config`),
+      layerPaths: listOf(entry.Layers, `${what}.Layers`, someString),
+      names: listOf(entry.RepoTags, `${what}.RepoTags`, someString),
+    };
+  });
+}
+
+function readIndex(dir: string, architecture: string): ArchiveImage[] {
+  const index = parseManifest(readInside(dir, 'index.json'), 'index.json');
+  if (!isIndex(index)) throw new Error('index.json is not an index');
+  return index.manifests.map(({ digest, annotations }) => {
+    const names = nameAnnotations.map((key) => annotations[key]).filter((n) => n !== undefined);
     // The second annotation may be a bare tag, which names nothing by itself.
     const name = names.find((n) => n.includes('/') || n.includes(':'));
-    return {
-      ...readManifest(dir, descriptor.digest, architecture),
-      names: name ? [name] : [],
-      digest: descriptor.digest,
-    };
+    return { ...readManifest(dir, digest, architecture), names: name ? [name] : [], digest };
   });
 }
 
 const blobPath = (digest: string) => join('blobs', ...digest.split(':'));
 
+/** A manifest, or that of the platform where an index is in between. */
 function readManifest(dir: string, digest: string, architecture: string): { configPath: string; layerPaths: string[] } {
-  const manifest = JSON.parse(readInside(dir, blobPath(digest)).toString());
-  if (isIndex(manifest)) return readManifest(dir, selectPlatform(manifest, architecture).digest, architecture);
-  if (!isManifest(manifest)) throw new Error(`${digest} is neither an image manifest nor an index`);
+  const read = (name: string) => {
+    const bytes = readInside(dir, blobPath(name));
+    const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    if (actual !== name) throw new Error(`blob is ${actual}, not ${name}`);
+    return parseManifest(bytes, name);
+  };
+  const top = read(digest);
+  const manifest = isIndex(top) ? read(selectPlatform(top, architecture).digest) : top;
+  if (isIndex(manifest)) throw new Error(`${digest} is an index of indexes`);
   return {
     configPath: blobPath(manifest.config.digest),
     layerPaths: manifest.layers.map((l) => blobPath(l.digest)),
   };
 }
 
-/** Reads a file of the archive; links in it may not lead out of it. */
-const readInside = (dir: string, path: string) => readFileSync(pathInside(dir, path));
+/** Reads a document of the archive. */
+function readInside(dir: string, path: string): Buffer {
+  const real = pathInside(dir, path);
+  if (statSync(real).size > maxDocumentBytes) throw new Error(`${path} is too large`);
+  return readFileSync(real);
+}
 
+/** Where a file of the archive is. Links in it may not lead out of it, and opening anything but a file may hang, or do things. */
 function pathInside(dir: string, path: string): string {
-  const real = realpathSync(join(dir, path));
+  let real: string;
+  try {
+    real = realpathSync(join(dir, path));
+  } catch (err) {
+    throw new Error(`${path} is not in the archive`, { cause: err });
+  }
   if (!real.startsWith(`${realpathSync(dir)}/`)) throw new Error(`${path} leads out of the archive`);
+  if (!lstatSync(real).isFile()) throw new Error(`${path} is not a file`);
   return real;
 }
 
@@ -97,6 +141,7 @@ async function importImage(images: ImageStore, dir: string, image: ArchiveImage,
   const file: ImageConfigFile = parseImageConfig(configBytes);
   if (file.diffIds.length !== image.layerPaths.length)
     throw new Error('the image has more layers than its config names');
+  if (image.names.length > maxNames) throw new Error(`an image of the archive has more than ${maxNames} names`);
   const names = image.names.map(parseReference);
   return images.layers.hold(file.diffIds, async () => {
     let sizeBytes = configBytes.length;

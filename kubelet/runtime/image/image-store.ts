@@ -1,5 +1,5 @@
 // Images on this node: a record each, by the digest of their config, with all the names they are known by.
-import { rmSync } from 'node:fs';
+import { removeTreeSync } from '../../../host/remove-tree.ts';
 import { RecordStore } from '../store/checkpoint.ts';
 import type { ImageConfig } from './image-config.ts';
 import type { LayerStore } from './layer-store.ts';
@@ -24,7 +24,7 @@ export class ImageStore {
   constructor(dir: string, layers: LayerStore) {
     this.layers = layers;
     this.#records = new RecordStore(dir);
-    for (const id of this.#records.load().leftovers) rmSync(this.#records.dirOf(id), { recursive: true, force: true });
+    for (const id of this.#records.load().leftovers) removeTreeSync(this.#records.dirOf(id));
   }
 
   list(): ImageRecord[] {

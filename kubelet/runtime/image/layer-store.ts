@@ -1,16 +1,16 @@
 // Layers on disk, each unpacked once into a directory that overlayfs can stack, shared by images and containers. They
 // are known by the digest of their uncompressed tar. A directory without a record is a half-unpacked one.
 
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, rmSync } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
-import { createGunzip } from 'node:zlib';
-import { commandEnv, runCommand } from '../process/command.ts';
+import { removeTree, removeTreeSync } from '../../../host/remove-tree.ts';
+import { runCommand } from '../process/command.ts';
 import { RecordStore } from '../store/checkpoint.ts';
 import { KeyedLock } from '../store/keyed-lock.ts';
+import { openDecompressed, readTogether } from './decompress.ts';
+import { whileRoomIn } from './disk-room.ts';
 import { rewriteLayer } from './layer-tar.ts';
 
 export interface LayerRecord {
@@ -18,15 +18,6 @@ export interface LayerRecord {
   id: string;
   diffId: string;
   sizeBytes: number;
-}
-
-export type Compression = 'none' | 'gzip' | 'zstd';
-
-/** Tells the compression of a layer from its first bytes, which is what counts, whatever its media type says. */
-function detectCompression(head: Uint8Array): Compression {
-  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
-  if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) return 'zstd';
-  return 'none';
 }
 
 export class LayerStore {
@@ -37,7 +28,7 @@ export class LayerStore {
 
   constructor(dir: string) {
     this.#records = new RecordStore(dir);
-    for (const id of this.#records.load().leftovers) rmSync(this.#records.dirOf(id), { recursive: true, force: true });
+    for (const id of this.#records.load().leftovers) removeTreeSync(this.#records.dirOf(id));
     for (const id of this.#records.ids()) this.#nextSerial = Math.max(this.#nextSerial, Number(id) + 1);
   }
 
@@ -73,7 +64,7 @@ export class LayerStore {
         this.#records.save(record);
         return record;
       } catch (err) {
-        await rm(this.#records.dirOf(id), { recursive: true, force: true });
+        await removeTree(this.#records.dirOf(id));
         throw err;
       }
     });
@@ -99,56 +90,32 @@ export class LayerStore {
   }
 }
 
+const tarFlags = [
+  '--xattrs',
+  '--xattrs-include=*',
+  '--numeric-owner',
+  '--preserve-permissions',
+  '--delay-directory-restore',
+];
+
 async function unpackInto(target: string, path: string, diffId: string, signal?: AbortSignal): Promise<number> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
-  const plain = await openDecompressed(path);
-  const measured = plain.pipe(
-    new Transform({
-      transform(chunk, _encoding, done) {
-        hash.update(chunk);
-        sizeBytes += chunk.length;
-        done(null, chunk);
-      },
-    }),
-  );
-  plain.once('error', (err) => measured.destroy(err));
-  const flags = [
-    '--xattrs',
-    '--xattrs-include=*',
-    '--numeric-owner',
-    '--preserve-permissions',
-    '--delay-directory-restore',
-  ];
-  const input = Readable.from(rewriteLayer(measured), { objectMode: false });
-  await runCommand('tar', ['--extract', '--file=-', `--directory=${target}`, ...flags], { input, signal });
+  const measured = new Transform({
+    transform(chunk, _encoding, done) {
+      hash.update(chunk);
+      sizeBytes += chunk.length;
+      done(null, chunk);
+    },
+  });
+  const plain = readTogether([...(await openDecompressed(path)), measured, whileRoomIn(target)]);
+  const input = Readable.from(rewriteLayer(plain), { objectMode: false });
+  try {
+    await runCommand('tar', ['--extract', '--file=-', `--directory=${target}`, ...tarFlags], { input, signal });
+  } finally {
+    plain.destroy();
+  }
   const actual = `sha256:${hash.digest('hex')}`;
   if (actual !== diffId) throw new Error(`layer content is ${actual}, the image says ${diffId}`);
   return sizeBytes;
-}
-
-async function openDecompressed(path: string): Promise<Readable> {
-  const file = await open(path);
-  const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
-  await file.close();
-  const compression = detectCompression(buffer);
-  const raw = createReadStream(path, { highWaterMark: 1 << 18 });
-  if (compression === 'none') return raw;
-  if (compression === 'gzip') {
-    const gunzip = createGunzip({ chunkSize: 1 << 18 });
-    raw.once('error', (err) => gunzip.destroy(err));
-    return raw.pipe(gunzip);
-  }
-  raw.destroy();
-  return decompressZstd(path);
-}
-
-function decompressZstd(path: string): Readable {
-  const child = spawn('zstd', ['--decompress', '--stdout', '--quiet', path], {
-    env: commandEnv,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  child.once('error', (err) => child.stdout.destroy(new Error('zstd layers need the zstd program', { cause: err })));
-  child.once('exit', (code) => code && child.stdout.destroy(new Error(`zstd failed with exit status ${code}`)));
-  return child.stdout;
 }

@@ -96,6 +96,79 @@ describe('rewriteLayer()', () => {
   });
 });
 
+describe('what a layer may not do', () => {
+  const pax = (text: string, type = 'x') => {
+    const body = Buffer.from(text);
+    const header = buildHeader('PaxHeader', type);
+    header.write(`${body.length.toString(8).padStart(11, '0')}\0`, 124, 12, 'latin1');
+    header.fill(' ', 148, 156);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1');
+    return Buffer.concat([header, body, Buffer.alloc((512 - (body.length % 512)) % 512)]);
+  };
+  const withSize = (field: Buffer | string) => {
+    const header = buildHeader('f', '0');
+    header.fill(0, 124, 136).set(Buffer.from(field), 124);
+    return header;
+  };
+  const file = buildHeader('f', '0');
+  const refused: [string, Buffer[], RegExp][] = [
+    ['a whiteout of nothing', [buildHeader('a/.wh.', '0')], /invalid whiteout name/],
+    ['a whiteout of the folder itself', [buildHeader('a/.wh..', '0')], /invalid whiteout name/],
+    ['a whiteout of the folder above', [buildHeader('a/.wh...', '0')], /invalid whiteout name/],
+    ['a negative size', [withSize(Buffer.alloc(12, 0xff))], /size is none/],
+    ['a size beyond numbers', [withSize(Buffer.concat([Buffer.from([0x80]), Buffer.alloc(11, 0xff)]))], /size is none/],
+    ['a size of letters', [withSize('garbage')], /size is none/],
+    ['a pax size that is negative', [pax(paxRecord('size=-1')), file], /size is none/],
+    ['a pax size in powers of ten', [pax(paxRecord('size=1e9')), file], /size is none/],
+    ['a pax record longer than its header', [pax('99 path=x\n'), file], /malformed pax header/],
+    ['a pax record without an end', [pax('8 path=xy'), file], /malformed pax header/],
+    ['many extensions of one entry', Array(5).fill(pax(paxRecord(`comment=${'c'.repeat(300_000)}`))), /too large/],
+  ];
+  for (const [name, blocks, why] of refused)
+    test(name, () => assert.rejects(rewritten(Buffer.concat([...blocks, Buffer.alloc(1024)])), why));
+
+  test('a name for all entries is not listened to', async () => {
+    const entries = await rewritten(Buffer.concat([pax(paxRecord('path=../all'), 'g'), file, Buffer.alloc(1024)]));
+    assert.deepEqual(
+      entries.map((e) => e.name),
+      ['f'],
+    );
+  });
+
+  test("an attribute of overlayfs's own behind the same text in another record", async () => {
+    const own = 'SCHILY.xattr.trusted.overlay.opaque=y';
+    const [entry] = await rewritten(
+      Buffer.concat([pax(paxRecord(`comment=${own}`) + paxRecord(own)), file, Buffer.alloc(1024)]),
+    );
+    assert.equal(entry!.pax['SCHILY.xattr.trusted.overlay.opaque'], undefined);
+    assert.equal(entry!.pax.comment, own);
+  });
+});
+
+test('the map of a sparse file passes, and a whiteout behind it counts', async () => {
+  const header = buildHeader('sparse', 'S');
+  header[482] = 1;
+  const map = Buffer.alloc(512, 1);
+  map[504] = 0;
+  const tar = Buffer.concat([header, map, buildHeader('.wh.gone', '0'), Buffer.alloc(1024)]);
+  const out: Buffer[] = [];
+  for await (const chunk of rewriteLayer(inChunks(tar, 100))) out.push(chunk);
+  assert.deepEqual(out[0], Buffer.concat([header, map]));
+  assert.ok(Buffer.concat(out).includes('path=gone'));
+});
+
+test('a hard link that states the size of its file has no content', async () => {
+  const link = buildHeader('hard', '1');
+  link.write('00000001000\0', 124, 12, 'latin1');
+  const out: Buffer[] = [];
+  for await (const chunk of rewriteLayer(
+    inChunks(Buffer.concat([link, buildHeader('.wh.x', '0'), Buffer.alloc(1024)]), 512),
+  ))
+    out.push(chunk);
+  assert.ok(Buffer.concat(out).includes('path=x'));
+});
+
 test('paxRecord() counts its own length', () => {
   for (const length of [1, 90, 95, 96, 97, 990, 995]) {
     const text = `k=${'v'.repeat(length)}`;

@@ -4,13 +4,25 @@
 // through as they are. Attributes in overlayfs's own namespace are dropped: an image has no business setting them.
 
 const blockSize = 512;
-/** Names and attributes of one entry, which are held in memory. */
-const maxExtensionBytes = 4 << 20;
+/** Names and attributes of one entry, which are held in memory. As much as Go's tar reader takes. */
+const maxExtensionBytes = 1 << 20;
+/** Directories whose headers are kept, for the mark that may follow. */
+const maxDirectories = 100_000;
 const zeroBlock = Buffer.alloc(blockSize);
 const opaqueRecord = 'SCHILY.xattr.trusted.overlay.opaque=y';
 const reservedPrefix = 'SCHILY.xattr.trusted.overlay.';
 
-const typeFlag = { file: '0', charDevice: '3', directory: '5', pax: 'x', gnuLongName: 'L', gnuLongLink: 'K' };
+const typeFlag = {
+  hardLink: '1',
+  charDevice: '3',
+  directory: '5',
+  pax: 'x',
+  paxGlobal: 'g',
+  gnuLongName: 'L',
+  gnuLongLink: 'K',
+  gnuSparse: 'S',
+};
+const extensionTypes: string[] = [typeFlag.pax, typeFlag.paxGlobal, typeFlag.gnuLongName, typeFlag.gnuLongLink];
 
 /** Reads exact amounts from an iterable of chunks. */
 class ByteReader {
@@ -56,10 +68,17 @@ const textOf = (block: Buffer, from: number, length: number) => {
   return field.toString('utf8', 0, end < 0 ? length : end);
 };
 
-/** A number field: octal digits, or base 256 when the first bit is set. */
-function numberOf(block: Buffer, from: number, length: number): number {
-  if (block[from]! & 0x80) return Number(BigInt(`0x${block.toString('hex', from + 1, from + length)}`));
-  return Number.parseInt(textOf(block, from, length).trim() || '0', 8);
+/** A size: octal digits, or base 256 when the first bit is set. */
+function sizeOf(block: Buffer): number {
+  const [from, length] = [124, 12];
+  const digits = textOf(block, from, length).trim();
+  if (block[from] === 0x80) return checkSize(Number(BigInt(`0x${block.toString('hex', from + 1, from + length)}`)));
+  return checkSize(/^[0-7]*$/.test(digits) ? Number.parseInt(digits || '0', 8) : Number.NaN);
+}
+
+function checkSize(size: number): number {
+  if (Number.isSafeInteger(size) && size >= 0) return size;
+  throw new Error('the layer has an entry whose size is none');
 }
 
 /** A header block for an entry without content, its other fields as in `like`. */
@@ -104,15 +123,16 @@ function buildPax(records: readonly string[]): Buffer {
   return Buffer.concat([header, content, Buffer.alloc(paddedSize(content.length) - content.length)]);
 }
 
-/** Splits the content of a pax header into `key=value` records, as bytes. */
+/** Splits the content of a pax header into `key=value` records, as parts of its bytes. */
 export function splitPax(content: Buffer): Buffer[] {
   const records: Buffer[] = [];
   for (let at = 0; at < content.length; ) {
-    const space = content.indexOf(0x20, at);
-    const length = Number(content.toString('latin1', at, space));
-    if (space < 0 || !(length > 0)) throw new Error('the layer has a malformed pax header');
-    records.push(content.subarray(space + 1, at + length - 1));
-    at += length;
+    const digits = /^\d{1,9} /.exec(content.toString('latin1', at, at + 10))?.[0] ?? '';
+    const end = at + Number(digits);
+    if (digits === '' || end < at + digits.length + 2 || content[end - 1] !== 0x0a)
+      throw new Error('the layer has a malformed pax header');
+    records.push(content.subarray(at + digits.length, end - 1));
+    at = end;
   }
   return records;
 }
@@ -129,12 +149,12 @@ function readExtension(type: string, header: Buffer, content: Buffer, size: numb
   if (type === typeFlag.gnuLongName) return { raw, path: content.toString('utf8', 0, size).replace(/\0+$/, '') };
   if (type !== typeFlag.pax) return { raw };
   const out: Extension = { raw };
-  for (const record of splitPax(content.subarray(0, size))) {
+  for (const record of splitPax(raw.subarray(blockSize, blockSize + size))) {
     const text = record.toString('latin1');
     if (text.startsWith('path=')) out.path = record.toString('utf8', 5);
-    if (text.startsWith('size=')) out.size = Number(text.slice(5));
-    // Same length, another name: tar ignores keys it does not know.
-    if (text.startsWith(reservedPrefix)) raw.write('IGNORED', raw.indexOf(record), 'latin1');
+    if (text.startsWith('size=')) out.size = checkSize(/^size=\d+$/.test(text) ? Number(text.slice(5)) : Number.NaN);
+    // Same length, another name: tar ignores keys it does not know. The record is a part of `raw`.
+    if (text.startsWith(reservedPrefix)) record.write('IGNORED', 'latin1');
   }
   return out;
 }
@@ -149,41 +169,86 @@ export function classifyEntry(path: string): { kind: 'plain' | 'removed' | 'opaq
   if (base === '.wh..wh..opq') return { kind: 'opaque', path: dir || '.' };
   if (base.startsWith('.wh..wh.')) return { kind: 'skip', path: clean };
   if (!base.startsWith('.wh.')) return { kind: 'plain', path: clean };
+  if (['', '.', '..'].includes(base.slice(4))) throw new Error(`invalid whiteout name: ${base}`);
   return { kind: 'removed', path: dir ? `${dir}/${base.slice(4)}` : base.slice(4) };
+}
+
+/** What is told of directories, to tell it again with their mark. */
+class Directories {
+  #headers = new Map<string, Buffer>();
+  #areAll = true;
+
+  add(path: string, header: Buffer): void {
+    this.#areAll &&= this.#headers.size < maxDirectories;
+    if (this.#areAll) this.#headers.set(path, Buffer.from(header));
+  }
+
+  get(path: string): Buffer | undefined {
+    const header = this.#headers.get(path);
+    if (!header && !this.#areAll)
+      throw new Error('the layer has too many directories before one that hides those below');
+    return header;
+  }
+}
+
+/** Reads the extension headers before an entry, and the entry's own: undefined at the end. */
+async function readHeaders(reader: ByteReader): Promise<{ extensions: Extension[]; header: Buffer } | undefined> {
+  const extensions: Extension[] = [];
+  let room = maxExtensionBytes;
+  for (;;) {
+    const header = await reader.exactly(blockSize);
+    if (!header || header.equals(zeroBlock)) return undefined;
+    const type = String.fromCharCode(header[156]!);
+    if (!extensionTypes.includes(type)) return { extensions, header };
+    const size = sizeOf(header);
+    room -= blockSize + size;
+    if (room < 0) throw new Error('the layer has an extension header that is too large');
+    const content = (await reader.exactly(paddedSize(size))) ?? Buffer.alloc(0);
+    // What is said of all entries at once is not for layers, and other runtimes do not listen to it either.
+    if (type !== typeFlag.paxGlobal) extensions.push(readExtension(type, header, content, size));
+  }
+}
+
+/** The blocks behind the header of a sparse file, which say where its holes are. They do not count for its size. */
+async function readSparseMap(reader: ByteReader, header: Buffer): Promise<Buffer[]> {
+  const blocks: Buffer[] = [];
+  for (let isMore = header[482] !== 0; isMore; ) {
+    const block = await reader.exactly(blockSize);
+    if (!block || blocks.length * blockSize >= maxExtensionBytes)
+      throw new Error('the layer has a malformed sparse file');
+    blocks.push(block);
+    isMore = block[504] !== 0;
+  }
+  return blocks;
+}
+
+function nameOf(header: Buffer): string {
+  const prefix = textOf(header, 257, 5) === 'ustar' && header[263] === 0x30 ? textOf(header, 345, 155) : '';
+  const name = textOf(header, 0, 100);
+  return prefix ? `${prefix}/${name}` : name;
 }
 
 /** Rewrites the tar of a layer, chunk by chunk. Throws an Error when it is malformed. */
 export async function* rewriteLayer(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const reader = new ByteReader(source);
-  const directories = new Map<string, Buffer>();
-  let extensions: Extension[] = [];
-  for (;;) {
-    const header = await reader.exactly(blockSize);
-    if (!header || header.equals(zeroBlock)) break;
+  const directories = new Directories();
+  for (let read = await readHeaders(reader); read; read = await readHeaders(reader)) {
+    const { extensions, header } = read;
     const type = String.fromCharCode(header[156]!);
-    const ownSize = numberOf(header, 124, 12);
-    if (type === typeFlag.pax || type === typeFlag.gnuLongName || type === typeFlag.gnuLongLink) {
-      if (!(ownSize <= maxExtensionBytes)) throw new Error('the layer has an extension header that is too large');
-      const content = await reader.exactly(paddedSize(ownSize));
-      extensions.push(readExtension(type, header, content ?? Buffer.alloc(0), ownSize));
-      continue;
-    }
-    const prefix = textOf(header, 257, 5) === 'ustar' && header[263] === 0x30 ? textOf(header, 345, 155) : '';
-    const name = textOf(header, 0, 100);
-    const path = extensions.findLast((e) => e.path !== undefined)?.path ?? (prefix ? `${prefix}/${name}` : name);
-    const size = extensions.findLast((e) => e.size !== undefined)?.size ?? ownSize;
-    const entry = classifyEntry(path);
+    const entry = classifyEntry(extensions.findLast((e) => e.path !== undefined)?.path ?? nameOf(header));
+    // A hard link may state the size of its file, which does not follow.
+    const stated = extensions.findLast((e) => e.size !== undefined)?.size ?? sizeOf(header);
+    const size = type === typeFlag.hardLink ? 0 : stated;
+    const sparse = type === typeFlag.gnuSparse ? await readSparseMap(reader, header) : [];
     if (entry.kind === 'plain') {
-      if (type === typeFlag.directory) directories.set(entry.path, Buffer.from(header));
-      for (const extension of extensions) yield extension.raw;
-      yield header;
+      if (type === typeFlag.directory) directories.add(entry.path, header);
+      yield Buffer.concat([...extensions.map((e) => e.raw), header, ...sparse]);
     } else if (entry.kind === 'removed') {
       yield Buffer.concat([buildPax([`path=${entry.path}`]), buildHeader('removed', typeFlag.charDevice)]);
     } else if (entry.kind === 'opaque') {
       const dir = buildHeader('opaque/', typeFlag.directory, directories.get(entry.path));
       yield Buffer.concat([buildPax([`path=${entry.path}/`, opaqueRecord]), dir]);
     }
-    extensions = [];
     for (let left = paddedSize(size); left > 0; ) {
       const piece = await reader.some(left);
       if (!piece) throw new Error('the layer ends in the middle of a file');

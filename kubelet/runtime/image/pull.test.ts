@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
+import { realClock } from '../../../machinery/clock.ts';
 import { ImageStore } from './image-store.ts';
 import { LayerStore } from './layer-store.ts';
 import { createPuller, type Puller, removeStaleParts } from './pull.ts';
@@ -67,11 +68,12 @@ describe('createPuller()', () => {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-pull-'));
   after(() => rmSync(dir, { recursive: true, force: true }));
   let count = 0;
+  const progress = { clock: realClock, timeoutMs: 1_000 };
   const newStore = (mirrors = new Map<string, string[]>()) => {
     const root = join(dir, String(count++));
     const images = new ImageStore(join(root, 'images'), new LayerStore(join(root, 'layers')));
     const ingestDir = join(root, 'ingest');
-    const puller: Puller = createPuller({ images, ingestDir, architecture: 'amd64', mirrors });
+    const puller: Puller = createPuller({ images, ingestDir, architecture: 'amd64', mirrors, progress });
     return { root, images, puller, ingestDir };
   };
 

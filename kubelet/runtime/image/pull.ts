@@ -3,19 +3,23 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { AuthConfig } from '../../../proto/cri.gen.ts';
 import { describeError, invalidArgument, isMissingFile, notFound, RpcError, unavailable } from '../errors.ts';
 import { KeyedLock } from '../store/keyed-lock.ts';
+import { watchRoom } from './disk-room.ts';
 import {
   type Descriptor,
+  type Index,
   isIndex,
-  isManifest,
   type Manifest,
+  maxDocumentBytes,
   parseImageConfig,
+  parseManifest,
   selectPlatform,
 } from './image-config.ts';
 import type { ImageRecord, ImageStore } from './image-store.ts';
+import { type Answer, NoProgressError, type ProgressOptions, readUpTo } from './progress.ts';
 import { formatReference, type ImageReference, parseReference, repositoryOf } from './reference.ts';
 import { manifestTypes, openRegistry, type Registry, RegistryError } from './registry.ts';
 
@@ -26,6 +30,8 @@ export interface PullerOptions {
   architecture: string;
   /** Addresses to ask before a registry itself, by the registry's host. */
   mirrors: ReadonlyMap<string, readonly string[]>;
+  /** How long a registry may send nothing. */
+  progress: ProgressOptions;
 }
 
 export interface Puller {
@@ -34,7 +40,6 @@ export interface Puller {
 }
 
 const parallelFetches = 3;
-const maxManifestBytes = 4 << 20;
 
 interface PullContext extends PullerOptions {
   /** One fetch of a blob at a time: images share layers, and an image may name one twice. */
@@ -78,21 +83,23 @@ function parseOrReject(name: string): ImageReference {
 
 function toRpcError(name: string, err: unknown): RpcError {
   const message = `failed to pull and unpack image "${name}": ${describeError(err)}`;
+  if (err instanceof NoProgressError) return unavailable(message);
   if (!(err instanceof RegistryError)) return new RpcError(2, message, { cause: err });
   if (err.status === 404) return notFound(message, err);
   return err.status === 0 ? unavailable(message) : new RpcError(2, message, { cause: err });
 }
 
 async function pullFromAny(options: PullContext, ref: ImageReference, auth: AuthConfig | null, signal: AbortSignal) {
+  const { progress } = options;
   for (const mirror of options.mirrors.get(ref.domain) ?? []) {
     try {
-      return await pullFrom(options, ref, openRegistry(ref, null, mirror), signal);
+      return await pullFrom(options, ref, openRegistry(ref, { auth: null, baseUrl: mirror, progress }), signal);
     } catch (err) {
       // A mirror that fails is no reason to fail: the registry itself comes next.
       if (!(err instanceof RegistryError)) throw err;
     }
   }
-  return pullFrom(options, ref, openRegistry(ref, auth), signal);
+  return pullFrom(options, ref, openRegistry(ref, { auth, progress }), signal);
 }
 
 async function pullFrom(options: PullContext, ref: ImageReference, registry: Registry, signal: AbortSignal) {
@@ -133,7 +140,7 @@ async function pullFrom(options: PullContext, ref: ImageReference, registry: Reg
 
 interface FetchedManifest {
   digest: string;
-  content: unknown;
+  content: Manifest | Index;
 }
 
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -164,21 +171,14 @@ async function fetchManifest(registry: Registry, reference: string, signal: Abor
   const digest = digestOf(bytes);
   if (reference.startsWith('sha256:') && digest !== reference)
     throw new Error(`manifest is ${digest}, not ${reference}`);
-  return { digest, content: JSON.parse(bytes.toString()) };
+  return { digest, content: parseManifest(bytes, 'the manifest') };
 }
 
-const piecesOf = (response: Response) => (response.body ?? []) as unknown as AsyncIterable<Uint8Array>;
-
 /** Reads what is kept in memory, and no more of it than a registry should send. */
-async function readWhole(response: Response, what: string): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of piecesOf(response)) {
-    size += piece.length;
-    if (size > maxManifestBytes) throw new Error(`${what} is too large`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
+async function readWhole({ pieces }: Answer, what: string): Promise<Buffer> {
+  const bytes = await readUpTo(maxDocumentBytes, pieces);
+  if (!bytes) throw new Error(`${what} is too large`);
+  return bytes;
 }
 
 async function selectManifest(
@@ -187,16 +187,14 @@ async function selectManifest(
   architecture: string,
   signal: AbortSignal,
 ): Promise<Manifest> {
-  let content = top.content as object;
-  if (isIndex(content)) {
-    content = (await fetchManifest(registry, selectPlatform(content, architecture).digest, signal)).content as object;
-  }
-  if (!isManifest(content)) throw new Error('unsupported manifest format');
+  if (!isIndex(top.content)) return top.content;
+  const { content } = await fetchManifest(registry, selectPlatform(top.content, architecture).digest, signal);
+  if (isIndex(content)) throw new Error('the manifest is an index of indexes');
   return content;
 }
 
 async function fetchSmallBlob(registry: Registry, { digest, size }: Descriptor, signal: AbortSignal): Promise<Buffer> {
-  if (size > maxManifestBytes) throw new Error('the image configuration is too large');
+  if (size > maxDocumentBytes) throw new Error('the image configuration is too large');
   const response = await registry.request(`blobs/${digest}`, { signal });
   const bytes = await readWhole(response, 'the image configuration');
   if (digestOf(bytes) !== digest) throw new Error(`blob is ${digestOf(bytes)}, not ${digest}`);
@@ -223,7 +221,7 @@ function pullLayer(
 /** Fetches a blob into a file, continuing a part that is there, and checks its digest. */
 async function fetchBlob(
   registry: Registry,
-  { digest, size }: Descriptor,
+  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
   path: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -235,20 +233,22 @@ async function fetchBlob(
     const response = await registry.request(`blobs/${digest}`, { headers, signal });
     if (have > 0 && response.status !== 206) {
       // It does not resume: from the start, then.
-      await response.body?.cancel();
+      response.cancel();
       await rm(path);
       return fetchBlob(registry, { digest, size }, path, signal);
     }
     const file = await open(path, 'a');
     try {
       let written = have;
-      for await (const chunk of piecesOf(response)) {
+      const tell = watchRoom(dirname(path));
+      for await (const chunk of response.pieces) {
         written += chunk.length;
         if (written > size) {
           await rm(path, { force: true });
           throw new Error(`blob ${digest} is longer than the ${size} bytes it should have`);
         }
         hash.update(chunk);
+        await tell(chunk.length);
         await file.appendFile(chunk);
       }
     } finally {

@@ -17,6 +17,8 @@ const tagPattern = /^\w[\w.-]{0,127}$/;
 const digestPattern = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,}$/;
 const idPattern = /^(?:sha256:)?([0-9a-f]{64})$/;
 
+const maxNameLength = 255;
+
 const invalid = (text: string, why = '') =>
   new Error(`couldn't parse image name "${text}": invalid reference format${why}`);
 
@@ -36,6 +38,8 @@ export function parseReference(text: string): ImageReference {
   const tag = hasTag ? rest.slice(colon + 1) : undefined;
   const path = domain === 'docker.io' && !shortPath.includes('/') ? `library/${shortPath}` : shortPath;
   if (shortPath !== shortPath.toLowerCase()) throw invalid(text, `: repository name (${shortPath}) must be lowercase`);
+  if (domain.length + path.length > maxNameLength)
+    throw invalid(text.slice(0, 300), `: repository name must not be more than ${maxNameLength} characters`);
   if (!domainPattern.test(domain) || !pathPattern.test(path)) throw invalid(text);
   if (tag !== undefined && !tagPattern.test(tag)) throw invalid(text);
   if (tag === undefined && digest === undefined) return { domain, path, tag: 'latest' };

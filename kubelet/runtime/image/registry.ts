@@ -1,6 +1,7 @@
 // An OCI registry over HTTP: manifests and blobs, with token and basic authentication, by global fetch. Registries on
 // loopback may speak plain HTTP; a mirror is asked before the registry it stands for.
 import type { AuthConfig } from '../../../proto/cri.gen.ts';
+import { type Answer, fetchWithProgress, type ProgressOptions, readUpTo } from './progress.ts';
 import type { ImageReference } from './reference.ts';
 
 export const manifestTypes = [
@@ -21,27 +22,37 @@ export class RegistryError extends Error {
   }
 }
 
+export interface RegistryRequest {
+  headers?: Record<string, string>;
+  method?: string;
+  signal: AbortSignal;
+}
+
 export interface Registry {
   /** Opens `/v2/<repository>/<path>`; throws RegistryError unless the answer is a success. */
-  request(
-    path: string,
-    options?: { headers?: Record<string, string>; method?: string; signal?: AbortSignal },
-  ): Promise<Response>;
+  request(path: string, options: RegistryRequest): Promise<Answer>;
+}
+
+export interface RegistryOptions {
+  auth: AuthConfig | null;
+  /** Of a mirror; else the repository's own registry is asked. */
+  baseUrl?: string;
+  progress: ProgressOptions;
 }
 
 const hostOf = (domain: string) => (domain === 'docker.io' ? 'registry-1.docker.io' : domain);
 const isLoopback = (host: string) => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host);
 
-/** Opens a repository at its own registry (`baseUrl` absent) or at a mirror's address. */
-export function openRegistry(ref: ImageReference, auth: AuthConfig | null, baseUrl?: string): Registry {
+/** Opens a repository at its own registry or at a mirror. */
+export function openRegistry(ref: ImageReference, { auth, baseUrl, progress }: RegistryOptions): Registry {
   const host = hostOf(ref.domain);
   let base = baseUrl ?? `https://${host}`;
   let authorization: string | undefined;
-  const send = async (path: string, options: Parameters<Registry['request']>[1]) => {
-    const headers = { 'user-agent': 'k8ts', ...options?.headers, ...(authorization ? { authorization } : {}) };
+  const send = async (path: string, { method = 'GET', headers: wanted, signal }: RegistryRequest) => {
+    const headers = { 'user-agent': 'k8ts', ...wanted, ...(authorization ? { authorization } : {}) };
     const url = () => `${base}/v2/${ref.path}/${path}`;
     // A redirect to another host (where blobs often lie) drops the authorization: fetch does that by itself.
-    const once = () => fetch(url(), { method: options?.method ?? 'GET', headers, signal: options?.signal });
+    const once = () => fetchWithProgress(url(), { method, headers, signal }, progress);
     try {
       return await once();
     } catch (err) {
@@ -49,21 +60,21 @@ export function openRegistry(ref: ImageReference, auth: AuthConfig | null, baseU
         base = base.replace('https:', 'http:');
         return await once();
       }
-      options?.signal?.throwIfAborted();
-      throw new RegistryError(0, describeFetchError(options?.method ?? 'GET', url(), err), { cause: err });
+      signal.throwIfAborted();
+      throw new RegistryError(0, describeFetchError(method, url(), err), { cause: err });
     }
   };
   return {
     async request(path, options) {
-      let response = await send(path, options);
-      const challenge = response.headers.get('www-authenticate');
-      if (response.status === 401 && challenge) {
-        await response.body?.cancel();
-        authorization = await authorize(challenge, ref, auth, options?.signal);
-        response = await send(path, options);
+      let answer = await send(path, options);
+      const challenge = answer.headers.get('www-authenticate');
+      if (answer.status === 401 && challenge) {
+        answer.cancel();
+        authorization = await authorize(challenge, { ref, auth, progress, signal: options.signal });
+        answer = await send(path, options);
       }
-      if (response.ok) return response;
-      throw await readError(response, path);
+      if (answer.ok) return answer;
+      throw await readError(answer, path);
     },
   };
 }
@@ -92,17 +103,21 @@ function describeFetchError(method: string, url: string, err: unknown): string {
   return `failed to do request: ${verb} "${url}": ${why}`;
 }
 
-async function readError(response: Response, path: string): Promise<RegistryError> {
-  const text = await response.text();
+/** What is said of an error, and what a token may be. */
+const maxTextBytes = 64 << 10;
+
+async function readError(answer: Answer, path: string): Promise<RegistryError> {
+  const text = (await readUpTo(maxTextBytes, answer.pieces))?.toString() ?? '';
   let detail = text.trim().slice(0, 200);
   try {
     const { errors } = JSON.parse(text) as { errors?: { code: string; message: string }[] };
-    if (errors?.[0]) detail = `${errors[0].code.toLowerCase().replaceAll('_', ' ')}: ${errors[0].message}`;
+    const { code, message } = errors![0]!;
+    detail = `${String(code).toLowerCase().replaceAll('_', ' ')}: ${String(message)}`.slice(0, 1_000);
   } catch {
-    // Not every error is JSON; the text as it is will do.
+    // Not every error is of that form; the text as it is will do.
   }
-  const wording = response.status === 404 ? `${path}: not found` : `unexpected status from ${path}: ${response.status}`;
-  return new RegistryError(response.status, detail && response.status !== 404 ? `${wording}: ${detail}` : wording);
+  const wording = answer.status === 404 ? `${path}: not found` : `unexpected status from ${path}: ${answer.status}`;
+  return new RegistryError(answer.status, detail && answer.status !== 404 ? `${wording}: ${detail}` : wording);
 }
 
 /** Parses `Bearer realm="...",service="..."`. */
@@ -127,44 +142,60 @@ export function credentialsOf(auth: AuthConfig | null): { username: string; pass
 const basic = ({ username, password }: { username: string; password: string }) =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 
-async function authorize(challenge: string, ref: ImageReference, auth: AuthConfig | null, signal?: AbortSignal) {
+interface AuthContext {
+  ref: ImageReference;
+  auth: AuthConfig | null;
+  progress: ProgressOptions;
+  signal: AbortSignal;
+}
+
+/** The value of the header that answers a challenge. */
+async function authorize(challenge: string, context: AuthContext): Promise<string | undefined> {
   const { scheme, params } = parseChallenge(challenge);
+  const { auth } = context;
   const credentials = credentialsOf(auth);
   if (scheme === 'basic') return credentials ? basic(credentials) : undefined;
   if (auth?.registry_token) return `Bearer ${auth.registry_token}`;
-  if (scheme !== 'bearer' || !params.realm)
-    throw new RegistryError(401, `unknown authentication challenge "${scheme}"`);
-  const url = new URL(params.realm);
-  const scope = params.scope ?? `repository:${ref.path}:pull`;
-  const response = auth?.identity_token
-    ? await fetch(url, {
-        method: 'POST',
-        body: new URLSearchParams({
-          grant_type: 'refresh_token',
-          service: params.service ?? '',
-          client_id: 'k8ts',
-          scope,
-          refresh_token: auth.identity_token,
-        }),
-        signal,
-      })
-    : await fetchToken(url, { service: params.service, scope, credentials, signal });
-  if (!response.ok) {
-    throw new RegistryError(response.status, `failed to authorize: failed to fetch oauth token: ${response.status}`);
+  if (scheme !== 'bearer' || !URL.canParse(params.realm ?? ''))
+    throw new RegistryError(401, `unknown authentication challenge "${challenge.slice(0, 200)}"`);
+  const url = new URL(params.realm!);
+  const refused = (why: string, status = 401, cause?: unknown) =>
+    new RegistryError(status, `failed to authorize: failed to fetch oauth token: ${why}`, { cause });
+  let answer: Answer;
+  let bytes: Buffer | undefined;
+  try {
+    answer = await fetchToken(url, params, context);
+    if (!answer.ok) throw refused(String(answer.status), answer.status);
+    bytes = await readUpTo(maxTextBytes, answer.pieces);
+  } catch (err) {
+    context.signal.throwIfAborted();
+    throw err instanceof RegistryError ? err : refused(describeFetchError('GET', url.href, err), 0, err);
   }
-  const { token, access_token } = (await response.json()) as { token?: string; access_token?: string };
-  return `Bearer ${token ?? access_token}`;
+  const token = tokenOf(bytes);
+  if (token === undefined) throw refused('the answer holds none');
+  return `Bearer ${token}`;
 }
 
-interface TokenQuery {
-  service: string | undefined;
-  scope: string;
-  credentials: { username: string; password: string } | null;
-  signal?: AbortSignal;
+function tokenOf(bytes: Buffer | undefined): string | undefined {
+  try {
+    const { token, access_token } = JSON.parse(bytes!.toString());
+    const found = token ?? access_token;
+    return typeof found === 'string' && /^[\x21-\x7e]+$/.test(found) ? found : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
-function fetchToken(url: URL, { service, scope, credentials, signal }: TokenQuery): Promise<Response> {
+function fetchToken(url: URL, params: Record<string, string>, { ref, auth, progress, signal }: AuthContext) {
+  const { service = '', scope = `repository:${ref.path}:pull` } = params;
+  const refresh_token = auth?.identity_token;
+  if (refresh_token) {
+    const body = new URLSearchParams({ grant_type: 'refresh_token', service, client_id: 'k8ts', scope, refresh_token });
+    return fetchWithProgress(url, { method: 'POST', body, signal }, progress);
+  }
+  const credentials = credentialsOf(auth);
   if (service) url.searchParams.set('service', service);
   url.searchParams.set('scope', scope);
-  return fetch(url, { headers: credentials ? { authorization: basic(credentials) } : {}, signal });
+  const headers: Record<string, string> = credentials ? { authorization: basic(credentials) } : {};
+  return fetchWithProgress(url, { headers, signal }, progress);
 }

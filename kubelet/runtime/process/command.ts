@@ -22,6 +22,9 @@ export class CommandError extends Error {
   }
 }
 
+/** What a program complains of is for a message: many files can be as many complaints. */
+const maxStderrBytes = 2_000;
+
 /** The environment of every program called: nothing of ours but a path. */
 export const commandEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
 
@@ -32,13 +35,17 @@ export function runCommand(command: string, args: readonly string[], options: Co
     const stdin = input === undefined ? 'ignore' : 'pipe';
     const child = spawn(command, args, { cwd, signal, env: commandEnv, stdio: [stdin, 'pipe', 'pipe'] });
     const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
+    let stderr = Buffer.alloc(0);
     child.stdout!.on('data', (chunk) => stdout.push(chunk));
-    child.stderr!.on('data', (chunk) => stderr.push(chunk));
+    child.stderr!.on('data', (chunk: Buffer) => {
+      if (stderr.length < maxStderrBytes) stderr = Buffer.concat([stderr, chunk]).subarray(0, maxStderrBytes);
+    });
     child.once('error', reject);
     child.once('close', (code) => {
       if (code === 0) resolve(Buffer.concat(stdout).toString());
-      else reject(new CommandError(command, code, Buffer.concat(stderr).toString()));
+      else reject(new CommandError(command, code, stderr.toString()));
+      // Whoever ended early reads no more of it.
+      if (typeof input === 'object') input.destroy();
     });
     if (input === undefined) return;
     // A program that ends before it has read everything says why on stderr; the broken pipe adds nothing.

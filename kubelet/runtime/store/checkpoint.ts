@@ -1,8 +1,8 @@
 // Records on disk: one JSON file each, replaced atomically, so that being killed at any moment leaves the old or the
 // new one. A record is written before the effect it announces, and removed when nothing of the thing runs any more.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeTree } from '../../../host/remove-tree.ts';
 
 /** Raises when a field of a record changes meaning; `migrations` then says how older ones are read. */
 const formatVersion = 1;
@@ -156,6 +156,6 @@ export class RecordStore<T extends { id: string }> {
   async remove(id: string): Promise<void> {
     this.#records.delete(id);
     rmSync(join(this.dirOf(id), 'record.json'), { force: true });
-    await rm(this.dirOf(id), { recursive: true, force: true });
+    await removeTree(this.dirOf(id));
   }
 }

@@ -29,30 +29,42 @@ mount --make-rprivate /
 if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
 mount --bind "$1" "$1"
 mount --make-rshared "$1"
+if [ "$2" != 0 ]; then mkdir "$1/root"; mount -t tmpfs -o "size=$2m,nr_inodes=$3" root "$1/root"; fi
 ip link set lo up
 ip addr add ${nodeIp}/32 dev lo
 echo ready
 exec sleep infinity
 `;
 
+export interface TestNodeOptions {
+  /** The disk of images and containers is one of its own, of this size and with so many inodes. */
+  disk?: { sizeMiB: number; inodes: number };
+  /** More flags of the runtime. */
+  flags?: string[];
+}
+
 export class TestNode implements AsyncDisposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'k8ts-rt-'));
   readonly cgroupRoot = `/k8ts-test-${randomBytes(4).toString('hex')}`;
   readonly socket = join(this.dir, 'cri.sock');
+  readonly #options: TestNodeOptions;
   #holder: ChildProcess;
   #runtime: ChildProcess | undefined;
   #client: CriClient | undefined;
   log = '';
 
-  constructor(holder: (dir: string) => ChildProcess) {
+  constructor(holder: (dir: string) => ChildProcess, options: TestNodeOptions = {}) {
     this.#holder = holder(this.dir);
+    this.#options = options;
   }
 
-  static async start(): Promise<TestNode> {
-    const node = new TestNode((dir) =>
-      spawn('unshare', ['--mount', '--net', '--propagation', 'private', 'sh', '-c', setUpNamespaces, 'sh', dir], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      }),
+  static async start(options: TestNodeOptions = {}): Promise<TestNode> {
+    const { sizeMiB, inodes } = options.disk ?? { sizeMiB: 0, inodes: 0 };
+    const flags = ['--mount', '--net', '--propagation', 'private'];
+    const script = (dir: string) => ['sh', '-c', setUpNamespaces, 'sh', dir, String(sizeMiB), String(inodes)];
+    const node = new TestNode(
+      (dir) => spawn('unshare', [...flags, ...script(dir)], { stdio: ['ignore', 'pipe', 'inherit'] }),
+      options,
     );
     await new Promise((resolve, reject) => {
       node.#holder.stdout!.once('data', resolve);
@@ -69,6 +81,11 @@ export class TestNode implements AsyncDisposable {
 
   get cri(): CriClient {
     return this.#client!;
+  }
+
+  /** The runtime's folder of images and containers, also where it is a disk of its own. */
+  get rootDir(): string {
+    return `/proc/${this.#holder.pid}/root${this.dir}/root`;
   }
 
   get runtimePid(): number {
@@ -118,6 +135,7 @@ export class TestNode implements AsyncDisposable {
 
   async startRuntime(): Promise<void> {
     const flags = ['--root', join(this.dir, 'root'), '--state-dir', join(this.dir, 'state'), '--socket', this.socket];
+    flags.push(...(this.#options.flags ?? []));
     flags.push('--pod-cidr', podCidr, '--cgroup-root', this.cgroupRoot, '--log-level', 'debug');
     const entry = join(process.env.K8TS_ROOT ?? process.cwd(), 'test/integration/runtime/run-runtime.ts');
     const [program, args] = this.inside(process.execPath, entry, ...flags);
@@ -177,24 +195,18 @@ export class TestNode implements AsyncDisposable {
   findLeftovers(): string[] {
     const mounts = this.run('cat', '/proc/self/mountinfo')
       .split('\n')
-      .filter((l) => l.includes(`${this.dir}/`));
+      .filter((l) => l.includes(`${this.dir}/`) && !l.includes(`${this.dir}/root `));
     const links = this.run('ip', '-o', 'link')
       .split('\n')
       .filter((l) => l.includes(' pod'));
     const routes = this.run('ip', 'route')
       .split('\n')
       .filter((l) => l.includes('dev pod'));
-    const files = [
-      'state/bundles',
-      'state/oci',
-      'state/execs',
-      'root/sandboxes',
-      'root/containers',
-      'root/scratch',
-    ].flatMap((d) => {
-      const dir = join(this.dir, d);
-      return existsSync(dir) ? readdirSync(dir).map((f) => join(d, f)) : [];
-    });
+    const kept = ['sandboxes', 'containers', 'scratch'].map((name) => join(this.rootDir, name));
+    const passing = ['bundles', 'oci', 'execs'].map((name) => join(this.dir, 'state', name));
+    const files = [...passing, ...kept].flatMap((dir) =>
+      existsSync(dir) ? readdirSync(dir).map((f) => join(dir, f)) : [],
+    );
     return [
       ...mounts,
       ...links,
