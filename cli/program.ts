@@ -66,6 +66,10 @@ function buildProgram(program: Program): Command {
     .addOption(new Option('-o, --output <format>', 'output format').choices(['json']))
     .action(async (options) => (await import('./commands/status.ts')).status(options, program));
   root
+    .command('open-firewalls', { hidden: true })
+    .addOption(nameOption())
+    .action(async (options) => (await import('./commands/open-firewalls.ts')).openFirewallsOf(options));
+  root
     .command('test')
     .description('run every test that gates a change')
     .argument('[filter...]', 'parts of paths of test files')

@@ -3,9 +3,13 @@ import { listNodes, probeReadyz, whyNotReady } from '../api-request.ts';
 import { loadCluster } from '../cluster-store.ts';
 import { commandName } from '../command-name.ts';
 import { readCgroups } from '../host/cgroups.ts';
+import { closedFirewalls } from '../host/firewall.ts';
 import { findByCommand, startedAtMs } from '../host/processes.ts';
+import { probeFromNode } from '../host/reachability.ts';
 import { defaultRoots, type Layout, unitFiles } from '../layout.ts';
+import { nodeCommand } from '../nodes/boot-script.ts';
 import { isFull } from '../steps/context.ts';
+import { cannotReach } from '../steps/firewall.ts';
 import { findSupervisor } from '../supervisor/control.ts';
 import { commandOf, readProcesses } from '../supervisor/plan.ts';
 import { controlPlaneUnits, nodeUnits, type Program } from '../units.ts';
@@ -84,14 +88,30 @@ async function probeCluster(layout: Layout): Promise<string[]> {
     const missing = await probeReadyz(layout, signal);
     if (missing !== undefined) return [`the API server is not ready: ${missing}`];
     const nodes = await listNodes(layout, signal);
-    return layout.nodes.flatMap(({ name }) => {
+    const notReady = layout.nodes.flatMap(({ name }) => {
       const node = nodes.find((candidate) => candidate.metadata.name === name);
       const reason = node ? whyNotReady(node) : 'it has not registered';
       return reason === undefined ? [] : [`node ${name} is not ready: ${reason}`];
     });
+    return [...notReady, ...(await probeNetwork(layout))];
   } catch (err) {
     return [`the API server does not answer at ${layout.apiUrl}: ${messageOf(err)}`];
   }
+}
+
+/** What a firewall of the host is in the way of: it may have been switched on since. */
+async function probeNetwork(layout: Layout): Promise<string[]> {
+  const closed = await closedFirewalls(layout);
+  const places = (hook: 'input' | 'forward') => closed.filter((one) => one.hook === hook).map(({ place }) => place);
+  const problems = places('forward').map((place) => `pods may not get out: ${place} has not the cluster's rules`);
+  for (const node of layout.nodes) {
+    const first = findByCommand(nodeCommand(layout, node));
+    const failure = first && (await probeFromNode(layout, first.pid, probeTimeoutMs));
+    if (failure === undefined) continue;
+    const culprits = places('input').map((place) => `${place} has not the cluster's rules`);
+    problems.push([cannotReach(layout, node.name, failure), ...culprits].join('; '));
+  }
+  return problems;
 }
 
 function renderStatus(report: ClusterStatus): string {

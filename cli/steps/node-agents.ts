@@ -6,8 +6,7 @@ import { clusterDomain, type Layout } from '../layout.ts';
 import { readUnitState } from '../supervisor/plan.ts';
 import { nodeUnits } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
-import { apiserverStep } from './control-plane.ts';
-import { nodesStep } from './nodes.ts';
+import { reachabilityStep } from './firewall.ts';
 import type { Step } from './run-steps.ts';
 
 const startNodeUnit = (context: UpContext, component: 'kubelet' | 'proxy') => {
@@ -23,7 +22,7 @@ const nodeLabels = { 'node-role.kubernetes.io/control-plane': '' };
 
 export const nodeReadyStep: Step<UpContext> = {
   title: 'Node is Ready',
-  after: [apiserverStep.title, nodesStep.title],
+  after: [reachabilityStep.title],
   async run(context, signal) {
     startNodeUnit(context, 'kubelet');
     for (const node of context.layout.nodes) {
@@ -59,7 +58,7 @@ async function watchUntilReady(
 
 export const dnsStep: Step<UpContext> = {
   title: 'DNS answers',
-  after: [apiserverStep.title, nodesStep.title],
+  after: [reachabilityStep.title],
   async run(context, signal) {
     startNodeUnit(context, 'proxy');
     const unit = `${context.layout.nodes[0]!.unitPrefix}proxy`;
