@@ -66,6 +66,7 @@ export interface NodeLayout {
 
 /** Paths as processes inside a node see them. */
 export const insideNode = {
+  runDir: '/run/k8ts',
   credentialsDir: '/var/lib/k8ts',
   kubeletDir: '/var/lib/kubelet',
   podLogDir: '/var/log/pods',
@@ -93,8 +94,11 @@ export interface Layout {
   emptyDir: string;
   planFile: string;
   processesFile: string;
+  /** Where the supervisor answers that it is alive. */
+  supervisorSocket: string;
   cgroup: string;
   controlPlaneCgroup: string;
+  supervisorCgroup: string;
   /** What clusters have changed at the root of the host's control groups; the last one undoes it. */
   cgroupRootFile: string;
   bridge: string;
@@ -147,9 +151,11 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
     emptyDir: join(runDir, 'empty'),
     planFile: join(runDir, 'plan.json'),
     processesFile: join(runDir, 'processes.json'),
+    supervisorSocket: join(runDir, 'supervisor.live'),
     cgroup: `${clustersCgroup}/${name}`,
     controlPlaneCgroup: `${clustersCgroup}/${name}/control-plane`,
     cgroupRootFile: join(roots.run, 'cgroup-root.json'),
+    supervisorCgroup: `${clustersCgroup}/${name}/supervisor`,
     bridge: bridgeName(slot),
     nftTable: `k8ts-${name}`,
     nodeSubnet: subnets.nodes,

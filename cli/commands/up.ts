@@ -4,13 +4,14 @@ import { basename, dirname, resolve } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { loadCluster, registerCluster } from '../cluster-store.ts';
 import { commandName, isCheckout } from '../command-name.ts';
+import { readCaller } from '../host/caller.ts';
 import { openCgroupRoot } from '../host/cgroup-root.ts';
 import { groupExists, makeGroup, readCgroups } from '../host/cgroups.ts';
 import { restrictDevices } from '../host/devices.ts';
 import { makePrivate } from '../host/files.ts';
 import { machineLock, withLock } from '../host/lock.ts';
-import { findByCommand } from '../host/processes.ts';
-import { kubeconfigPath } from '../kubeconfig.ts';
+import { isRunByService, tellService } from '../host/service.ts';
+import { kubeconfigFiles } from '../kubeconfig.ts';
 import { type ClusterSpec, defaultRoots, type Layout, layoutOf } from '../layout.ts';
 import { createSandboxDriver } from '../nodes/sandbox.ts';
 import { createProgress } from '../progress.ts';
@@ -19,14 +20,16 @@ import { apiserverStep, controllersStep } from '../steps/control-plane.ts';
 import { credentialsStep } from '../steps/credentials.ts';
 import { etcdStep } from '../steps/etcd.ts';
 import { firewallStep, reachabilityStep } from '../steps/firewall.ts';
+import { endHungUnits } from '../steps/hung-units.ts';
 import { networkStep } from '../steps/network.ts';
 import { dnsStep, nodeReadyStep } from '../steps/node-agents.ts';
 import { nodesStep } from '../steps/nodes.ts';
 import { requireDiskSpace, requireFreePorts, requirePrograms, requireRoot } from '../steps/prerequisites.ts';
 import { runSteps } from '../steps/run-steps.ts';
 import { userAccessStep } from '../steps/user-access.ts';
-import { endOutdatedSupervisor, findSupervisor } from '../supervisor/control.ts';
-import { commandOf, readPlan, type UnitPlan } from '../supervisor/plan.ts';
+import { endUnfitSupervisor, ensureSupervisor, findSupervisor } from '../supervisor/control.ts';
+import { readLimits } from '../supervisor/liveness.ts';
+import { findUnit, readPlan, type UnitPlan, writePlan } from '../supervisor/plan.ts';
 import { teardown } from '../teardown.ts';
 import { controlPlaneUnits, nodeUnits, type Program } from '../units.ts';
 import { messageOf, UserError } from '../user-error.ts';
@@ -62,7 +65,9 @@ const steps = [
 export async function up(options: UpOptions, program: Program): Promise<void> {
   requireRoot(process.getuid?.());
   requirePrograms(process.env.PATH ?? '');
+  readLimits(process.env); // refused before anything is made
   await withLock(`cluster ${options.name}`, 100, () => upLocked(options, program));
+  await tellService(options.name, 'start', process.env);
 }
 
 async function upLocked(options: UpOptions, program: Program): Promise<void> {
@@ -87,7 +92,11 @@ async function upLocked(options: UpOptions, program: Program): Promise<void> {
       openCgroupRoot(context.trees, layout.cgroupRootFile);
       await makeClusterGroup(context);
     });
-    await endOutdatedSupervisor(layout, program);
+    const patienceMs = Math.min(readLimits(process.env).timeoutMs, options.wait);
+    await endUnfitSupervisor(context, patienceMs);
+    await endHungUnits(context, { patienceMs, say: progress.say });
+    writePlan(layout.planFile, context.plan);
+    await ensureSupervisor(context);
     await runSteps(steps, context, { progress, signal: interrupt.signal });
     keepOnlyUnits(
       context,
@@ -146,8 +155,10 @@ function makeContext(layout: Layout, options: UpOptions, program: Program): UpCo
     trees,
     driver: createSandboxDriver(trees, programPaths),
     clock: realClock,
-    plan: readPlan(layout.planFile) ?? { units: [] },
-    kubeconfigFile: kubeconfigPath(options.kubeconfig, process.env),
+    // Earlier builds knew less of their units, which are found again without it.
+    plan: { units: (readPlan(layout.planFile)?.units ?? []).filter((unit) => unit.joins !== undefined) },
+    kubeconfigFiles: kubeconfigFiles(options.kubeconfig, process.env, readCaller(process.env, process.getuid?.())),
+    isService: isRunByService(process.env),
     waitMs: options.wait,
   };
 }
@@ -166,10 +177,7 @@ async function makeClusterGroup({ layout, trees }: UpContext): Promise<void> {
 
 /** The pids of what runs of a cluster, its supervisor included. */
 function runningUnits(context: UpContext): number[] {
-  const refs = [
-    findSupervisor(context.layout, context.program),
-    ...allUnits(context).map((unit) => findByCommand(commandOf(unit))),
-  ];
+  const refs = [findSupervisor(context), ...allUnits(context).map(findUnit)];
   return refs.flatMap((ref) => (ref ? [ref.pid] : []));
 }
 

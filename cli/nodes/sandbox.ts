@@ -1,10 +1,10 @@
 // The sandbox driver: a node is one mount, net, pid, uts, ipc and cgroup namespace of this host, a control group in
 // every tree, and a link on the cluster's bridge.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { type CgroupTrees, makeGroup, removeGroup } from '../host/cgroups.ts';
+import { type CgroupTrees, makeGroup, procsFiles, removeGroup } from '../host/cgroups.ts';
 import { readIfExists, writeFileAtomic } from '../host/files.ts';
 import { linkExists } from '../host/network.ts';
-import { findByCommand, signalProcess, waitForExit } from '../host/processes.ts';
+import { findMember, signalProcess, waitForExit } from '../host/processes.ts';
 import { run } from '../host/run.ts';
 import {
   bootScriptFile,
@@ -49,7 +49,7 @@ export function createSandboxDriver(trees: CgroupTrees, programPaths: readonly s
     },
     async remove(layout, node) {
       // Its first process takes everything inside along, and what entered from outside can then collect its child.
-      const first = findByCommand(nodeCommand(layout, node));
+      const first = findMember(procsFiles(trees, `${node.cgroup}/system`), nodeCommand(layout, node));
       if (first) {
         signalProcess(first, 'SIGKILL');
         await waitForExit(first, endTimeoutMs);
