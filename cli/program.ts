@@ -67,6 +67,10 @@ function buildProgram(program: Program): Command {
     .action(async (options) => (await import('./commands/status.ts')).status(options, program));
   addInstall(root, program, () => import('./commands/install.ts'));
   root
+    .command('open-firewalls', { hidden: true })
+    .addOption(nameOption())
+    .action(async (options) => (await import('./commands/open-firewalls.ts')).openFirewallsOf(options));
+  root
     .command('test')
     .description('run every test that gates a change')
     .argument('[filter...]', 'parts of paths of test files')

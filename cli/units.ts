@@ -18,7 +18,7 @@ type FlagValues = Record<string, string | number>;
 
 const toFlags = (values: FlagValues) => Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)]);
 
-interface UnitContext {
+export interface UnitContext {
   layout: Layout;
   program: Program;
   trees: CgroupTrees;
@@ -34,6 +34,7 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
     return { ...unit, liveness: { socket, path: '/livez' } };
   };
   return [
+    firewallUnit(context),
     {
       ...hostUnit(context, 'etcd', etcdStart(layout), [files.etcdServer, files.etcdCa]),
       becomes: etcdCommand(layout),
@@ -45,6 +46,32 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
     onThisHost('controllers', controllersFlags(layout), [files.controllers, files.ca]),
     onThisHost('scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
   ];
+}
+
+// Every transaction of the kernel's rules is told as lines and ends with its generation. What comes in a burst is waited
+// for, at most two seconds. The kernel ends the monitor with the shell.
+const firewallScript = `exec 3< <(exec setpriv --pdeathsig KILL nft monitor)
+"$@" || exit
+changed=
+while read -r line <&3; do
+  case $line in
+    'add chain '* | 'delete chain '* | 'delete table '* | 'delete rule '*) changed=1 ;;
+    '# new generation '*)
+      [ "$changed" ] || continue
+      changed=
+      until=$((SECONDS + 2))
+      while [ "$SECONDS" -lt "$until" ] && read -r -t 0.2 line <&3; do :; done
+      "$@" || exit ;;
+  esac
+done
+exit 1`;
+
+/** Puts the cluster's rules back into firewalls of the host that are switched on or loaded anew while it runs. */
+export function firewallUnit(context: UnitContext): UnitPlan {
+  const { node, bundle } = context.program;
+  const reopen = [node, bundle, 'open-firewalls', '--name', context.layout.name];
+  const unit = hostUnit(context, 'firewall', ['bash', '-c', firewallScript, 'firewall', ...reopen], []);
+  return { ...unit, revision: stampOf(bundle) };
 }
 
 /** The units of one node: its first process, then what runs inside. */

@@ -21,6 +21,7 @@ import { keepOnlyUnits, type UpContext } from '../steps/context.ts';
 import { apiserverStep, controllersStep } from '../steps/control-plane.ts';
 import { credentialsStep } from '../steps/credentials.ts';
 import { etcdStep } from '../steps/etcd.ts';
+import { firewallStep, reachabilityStep } from '../steps/firewall.ts';
 import { endHungUnits } from '../steps/hung-units.ts';
 import { networkStep } from '../steps/network.ts';
 import { dnsStep, nodeReadyStep } from '../steps/node-agents.ts';
@@ -52,10 +53,12 @@ const lockWaitMs = 10_000;
 const steps = [
   credentialsStep,
   networkStep,
+  firewallStep,
   etcdStep,
   nodesStep,
   apiserverStep,
   controllersStep,
+  reachabilityStep,
   nodeReadyStep,
   dnsStep,
   userAccessStep,

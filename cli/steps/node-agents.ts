@@ -7,8 +7,7 @@ import { readUnitState } from '../supervisor/plan.ts';
 import { nodeUnits } from '../units.ts';
 import { messageOf, UserError } from '../user-error.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
-import { apiserverStep } from './control-plane.ts';
-import { nodesStep } from './nodes.ts';
+import { reachabilityStep } from './firewall.ts';
 import type { Step } from './run-steps.ts';
 
 const startNodeUnit = (context: UpContext, component: 'kubelet' | 'proxy') => {
@@ -24,7 +23,7 @@ const nodeLabels = { 'node-role.kubernetes.io/control-plane': '' };
 
 export const nodeReadyStep: Step<UpContext> = {
   title: 'Node is Ready',
-  after: [apiserverStep.title, nodesStep.title],
+  after: [reachabilityStep.title],
   async run(context, signal) {
     startNodeUnit(context, 'kubelet');
     for (const node of context.layout.nodes) {
@@ -60,7 +59,7 @@ async function watchUntilReady(
 
 export const dnsStep: Step<UpContext> = {
   title: 'DNS answers',
-  after: [apiserverStep.title, nodesStep.title],
+  after: [reachabilityStep.title],
   async run(context, signal) {
     startNodeUnit(context, 'proxy');
     const unit = `${context.layout.nodes[0]!.unitPrefix}proxy`;

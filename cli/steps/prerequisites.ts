@@ -23,6 +23,7 @@ const programs = new Map([
   ['nft', 'nftables'],
   ['nsenter', 'util-linux'],
   ['unshare', 'util-linux'],
+  ['setpriv', 'util-linux'],
   ['perl', 'perl-base'],
 ]);
 

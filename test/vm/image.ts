@@ -45,6 +45,12 @@ export const debian12: ImageRecipe = {
   size: '8G',
 };
 
+/** With the firewalls that people have. None of their services is on. */
+export const withFirewalls: ImageRecipe = {
+  ...debian12,
+  packages: [...debian12.packages, 'ufw', 'firewalld', 'iptables', 'docker.io'],
+};
+
 const programs = ['qemu-system-x86_64', 'qemu-img', 'debootstrap', 'ssh', 'ssh-keygen', 'mkfs.ext4', 'tar'];
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
