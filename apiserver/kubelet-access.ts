@@ -2,7 +2,8 @@
 
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
-import type { ConnectionOptions } from 'node:tls';
+import { isIP } from 'node:net';
+import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { StatusError } from '../machinery/errors.ts';
 import type { KindTable } from './registry/kind-table.ts';
 import type { ObjectStore } from './storage/object-store.ts';
@@ -21,8 +22,8 @@ export interface KubeletAddress {
 export interface KubeletAccess {
   /** Where the kubelet of a node listens; 404 for a node that does not exist. */
   addressOf(nodeName: string): KubeletAddress;
-  /** Options that present our certificate and check the kubelet's. */
-  tlsOptions(): ConnectionOptions;
+  /** Options that present our certificate, and take no other kubelet's than that of the node. */
+  tlsOptions(nodeName: string): ConnectionOptions;
   /** A GET on a kubelet; the response is a stream. */
   get(nodeName: string, path: string, signal: AbortSignal): Promise<IncomingMessage>;
 }
@@ -41,20 +42,30 @@ export function createKubeletAccess(tls: KubeletTls | undefined, store: ObjectSt
     if (!found) throw new StatusError(500, 'InternalError', `no preferred addresses found; known addresses: []`);
     return { host: found.address, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? defaultKubeletPort };
   };
-  // The kubelet's certificate names its node, and is reached by address: the chain is checked, the name is not.
-  const tlsOptions = (): ConnectionOptions => ({ ...tls, checkServerIdentity: () => undefined });
+  // Connections and sessions are kept by server name: those of one node are not taken for another's of the same address.
+  const tlsOptions = (nodeName: string): ConnectionOptions => ({
+    ...tls,
+    servername: isIP(nodeName) ? `node-${nodeName}` : nodeName,
+    checkServerIdentity: (_, certificate) => checkNodeIdentity(nodeName, certificate),
+  });
   return {
     addressOf,
     tlsOptions,
     get(nodeName, path, signal) {
       const { host, port } = addressOf(nodeName);
       return new Promise((resolve, reject) => {
-        const req = httpsRequest({ host, port, path, method: 'GET', agent, signal, ...tlsOptions() }, resolve);
+        const req = httpsRequest({ host, port, path, method: 'GET', agent, signal, ...tlsOptions(nodeName) }, resolve);
         req.on('error', (err) => reject(unreachable(nodeName, err)));
         req.end();
       });
     },
   };
+}
+
+/** A kubelet is reached by address, and shows the name of its node: as the subject that its signer gives it, or as a name of the host. */
+function checkNodeIdentity(nodeName: string, certificate: PeerCertificate): Error | undefined {
+  if (certificate.subject?.CN === `system:node:${nodeName}`) return undefined;
+  return checkServerIdentity(nodeName, certificate);
 }
 
 function unreachable(nodeName: string, err: Error): StatusError {

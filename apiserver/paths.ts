@@ -1,6 +1,7 @@
 // Everything that is not a resource: health, version, metrics, discovery, OpenAPI, the token issuer's public documents.
 import type { Registry } from 'prom-client';
 import type { ServiceAccountTokens } from './authn/tokens.ts';
+import { checkPaths, serveHealth, sliText } from './health.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 
 type Responder = (path: string, request: FrontRequest) => FrontResponse | undefined;
@@ -16,12 +17,6 @@ export interface PathDeps {
 
 /** The Kubernetes version whose API this server speaks. */
 const servedVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0' };
-
-const text = (code: number, body: string): FrontResponse => ({
-  code,
-  headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
-  body,
-});
 
 const json = (body: object, headers: Record<string, string> = {}): FrontResponse => ({
   code: 200,
@@ -46,21 +41,26 @@ const rootPaths = [
   '/api',
   '/apis',
   '/healthz',
+  ...checkPaths('healthz'),
   '/livez',
+  ...checkPaths('livez'),
   '/metrics',
+  '/metrics/slis',
   '/openapi/v2',
   '/openapi/v3',
   '/readyz',
+  ...checkPaths('readyz'),
   '/version',
 ];
 
 export function createPathHandler(deps: PathDeps) {
   return async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
     if (path === '/version' || path === '/version/') return json(versionInfo);
-    if (path === '/healthz' || path === '/livez' || path === '/healthz/ping') return text(200, 'ok');
-    if (path === '/readyz') {
-      const reason = deps.notReady();
-      return reason === null ? text(200, 'ok') : text(500, `[-]${reason}\nreadyz check failed\n`);
+    const health = serveHealth(path, request, deps.notReady);
+    if (health) return health;
+    if (path === '/metrics/slis') {
+      const body = sliText(deps.notReady() === null);
+      return { code: 200, headers: { 'content-type': deps.metrics.contentType }, body };
     }
     if (path === '/metrics') {
       const body = await deps.metrics.metrics();

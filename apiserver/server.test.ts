@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { describe, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { type MemoryApi, startMemoryApi } from '../test/builders/memory-api.ts';
-import { noBody } from './http/request-body.ts';
+import { noBody, type RequestBody } from './http/request-body.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
 import type { RequestInfo } from './request-info.ts';
 import { reviews } from './reviews/index.ts';
@@ -17,13 +17,15 @@ const configMaps = '/api/v1/namespaces/default/configmaps';
 
 interface Asked {
   body?: object;
+  /** In the place of `body`: what is asked for it. */
+  stream?: RequestBody;
   user?: string;
   /** False: the certificate is of another authority. */
   isTrusted?: boolean;
   headers?: Record<string, string>;
 }
 
-async function startServer() {
+async function startServer(limits = defaultLimits) {
   const api = await startMemoryApi();
   const counted: RequestInfo[] = [];
   const tokens = {
@@ -36,7 +38,7 @@ async function startServer() {
     subresources,
     reviews,
     paths: async (path) => (path === '/livez' ? { code: 200, headers: {}, body: 'ok' } : undefined),
-    inFlight: new InFlight(defaultLimits),
+    inFlight: new InFlight(limits),
     metrics: {
       begin(info) {
         counted.push(info);
@@ -47,7 +49,7 @@ async function startServer() {
   const send = async (
     method: string,
     url: string,
-    { body, user = 'admin', isTrusted = true, headers = {} }: Asked = {},
+    { body, stream, user = 'admin', isTrusted = true, headers = {} }: Asked = {},
   ) => {
     const O = user === 'admin' ? 'system:masters' : undefined;
     const socket = { authorized: isTrusted, getPeerCertificate: () => ({ subject: { CN: user, O } }) };
@@ -55,7 +57,7 @@ async function startServer() {
       method,
       url,
       headers: { 'content-type': 'application/json', ...headers },
-      body: { ...noBody, read: async () => Buffer.from(body ? JSON.stringify(body) : '') },
+      body: stream ?? { ...noBody, read: async () => Buffer.from(body ? JSON.stringify(body) : '') },
       socket: socket as unknown as TLSSocket,
       raw: new EventEmitter() as never,
     });
@@ -221,4 +223,60 @@ test('requests for what nobody serves are counted as one', async () => {
     counted.map((i) => [i.group, i.version, i.resource, i.subresource].join('/')),
     ['///', '/v1/pods/', '/v1/pods/log'],
   );
+});
+
+describe('how many at a time, and for how long', () => {
+  test('what is too much is told to come again; administrators and long answers are not counted', async () => {
+    const { api, send } = await startServer({ reading: 0, writing: 0 });
+    await allow(api, 'joe', { verbs: ['*'], apiGroups: [''], resources: ['*'] });
+    for (const method of ['GET', 'POST', 'DELETE']) {
+      const { code, headers, body } = await send(method, configMaps, { user: 'joe' });
+      assert.deepEqual(
+        [code, headers?.['retry-after'], body],
+        [429, '1', 'Too many requests, please try again later.\n'],
+      );
+    }
+    assert.equal((await send('GET', configMaps)).code, 200);
+    assert.equal((await send('GET', `${pods}/p/log`, { user: 'joe' })).code, 404);
+  });
+
+  test('a request that is over makes room for the next', async () => {
+    const { api, send } = await startServer({ reading: 1, writing: 1 });
+    await allow(api, 'joe', { verbs: ['*'], apiGroups: [''], resources: ['*'] });
+    for (let i = 0; i < 3; i++) assert.equal((await send('GET', configMaps, { user: 'joe' })).code, 200);
+    for (let i = 0; i < 3; i++) assert.equal((await send('GET', `${configMaps}/none`, { user: 'joe' })).code, 404);
+    for (let i = 0; i < 3; i++) assert.equal((await send('GET', configMaps, { user: 'nobody' })).code, 403);
+    const both = await Promise.all([1, 2].map(() => send('GET', configMaps, { user: 'joe' })));
+    assert.deepEqual(both.map((answer) => answer.code).sort(), [200, 429]);
+  });
+
+  test('a timeout that is none is refused, whoever asks', async () => {
+    const { send } = await startServer();
+    const refused = await send('GET', '/api/v1/namespaces?timeout=invalid', { user: 'nobody' });
+    assert.equal(refused.code, 400);
+    assert.match(
+      refused.body.message,
+      /^invalid timeout specified in the request URL - time: invalid duration "invalid"/,
+    );
+    assert.equal((await send('GET', '/api/v1/namespaces?timeout=30s')).code, 200);
+    assert.equal((await send('GET', '/api/v1/namespaces?timeout=')).code, 200);
+  });
+
+  test('what takes too long is answered with 504', async () => {
+    const { api, send } = await startServer();
+    api.context.store.cache.waitConsistent = () => new Promise(() => undefined);
+    const answer = send('GET', '/api/v1/namespaces?timeout=5s');
+    await api.clock.advance(1);
+    await new Promise(setImmediate);
+    await api.clock.advance(5_001);
+    assert.deepEqual([(await answer).code, (await answer).body.reason], [504, 'Timeout']);
+  });
+
+  test('nobody’s body is read before he is known and may', async () => {
+    const { send } = await startServer();
+    const unread = { read: () => assert.fail('the body was read'), pipeTo: () => assert.fail('the body was read') };
+    assert.equal((await send('POST', configMaps, { user: 'nobody', stream: unread })).code, 403);
+    assert.equal((await send('POST', configMaps, { isTrusted: false, stream: unread })).code, 401);
+    assert.equal((await send('GET', configMaps, { stream: unread })).code, 200);
+  });
 });

@@ -2,7 +2,7 @@
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { overlap, parseSubnet, type Subnet } from '../machinery/subnet.ts';
-import { readIfExists, temporaryOf, writeFileAtomic } from './host/files.ts';
+import { makePrivate, readIfExists, temporaryOf, writeFileAtomic } from './host/files.ts';
 import { machineLock, withLock } from './host/lock.ts';
 import { run } from './host/run.ts';
 import {
@@ -25,6 +25,8 @@ export function listClusters(roots: Roots): string[] {
       .sort();
   } catch (err) {
     if (errnoOf(err) === 'ENOENT') return [];
+    if (errnoOf(err) === 'EACCES')
+      throw new UserError(`cannot read ${roots.state}`, { hint: 'Run as root.', cause: err });
     throw err;
   }
 }
@@ -96,6 +98,7 @@ export async function registerCluster(wanted: Omit<ClusterSpec, 'slot'>, roots: 
     const others = listClusters(roots).map((name) => loadCluster(name, roots)!);
     const [hostSubnets, links] = await Promise.all([readHostSubnets(), readLinks()]);
     const layout = layoutOf(chooseSlot(wanted, { others, hostSubnets, links }), roots);
+    makePrivate(roots.state, layout.stateDir);
     writeFileAtomic(layout.specFile, `${JSON.stringify(layout.spec, null, 2)}\n`);
     return layout;
   });

@@ -3,6 +3,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Document, parseDocument, YAMLMap, YAMLSeq } from 'yaml';
+import { asUser, type Caller } from './host/caller.ts';
 import { readIfExists, writeFileAtomic } from './host/files.ts';
 import type { Layout } from './layout.ts';
 import { pkiFiles } from './pki/plan.ts';
@@ -99,6 +100,42 @@ export function kubeconfigPath(flag: string | undefined, env: NodeJS.ProcessEnv)
   const listed = (env.KUBECONFIG ?? '').split(':').filter((path) => path !== '');
   const first = listed.find((path) => readIfExists(path) !== undefined) ?? listed.at(-1);
   return first ?? join(env.HOME ?? '/root', '.kube', 'config');
+}
+
+/** A kubeconfig of somebody's. */
+export interface KubeconfigFile {
+  path: string;
+  /** Whose it is and with whose rights it is changed, where those are not our own. */
+  owner?: Caller;
+}
+
+/**
+ * The kubeconfigs that a cluster's context belongs into, the user's own first. With sudo that is the one of the user who
+ * called it, and root's as well: `sudo -i` and `sudo` cannot be told apart, and kubectl should work after either.
+ */
+export function kubeconfigFiles(
+  flag: string | undefined,
+  env: NodeJS.ProcessEnv,
+  caller: Caller | undefined,
+): KubeconfigFile[] {
+  const own = kubeconfigPath(flag, env);
+  if (!caller) return [{ path: own }];
+  if (flag !== undefined || (env.KUBECONFIG ?? '') !== '') return [{ path: own, owner: caller }];
+  const path = kubeconfigPath(undefined, { HOME: caller.home });
+  return [{ path, owner: caller }, ...(own === path ? [] : [{ path: own }])];
+}
+
+const withRightsOf = <T>({ owner, path }: KubeconfigFile, body: () => T): T =>
+  owner ? asUser(owner, path, body) : body();
+
+/** Puts the entries into files; returns the first, which is the user's own. */
+export function mergeIntoFiles(files: readonly KubeconfigFile[], entries: Entries): string {
+  for (const file of files) withRightsOf(file, () => mergeIntoFile(file.path, entries));
+  return files[0]!.path;
+}
+
+export function removeFromFiles(files: readonly KubeconfigFile[], name: string): void {
+  for (const file of files) withRightsOf(file, () => removeFromFile(file.path, name));
 }
 
 export function mergeIntoFile(path: string, entries: Entries): void {

@@ -18,6 +18,8 @@ export interface ClusterSpec {
 }
 
 export const defaultClusterName = 'k8ts';
+/** The control group of all clusters, below the root of every hierarchy. */
+export const clustersCgroup = 'k8ts';
 export const slotCount = 64;
 export const clusterDomain = 'cluster.local';
 /** Of the pods' range, each node has a part with so many bits; the controllers and every node's runtime go by it. */
@@ -48,11 +50,14 @@ export interface NodeLayout {
   link: string;
   /** The control group, relative to the root of every hierarchy. */
   cgroup: string;
-  /** Folders of the host that are the node's /var, /tmp, /mnt and /run/k8ts. */
+  /** Folders of the host that are the node's /, /var, /tmp, /mnt and /run/k8ts. */
+  ownRootDir: string;
   varDir: string;
   tmpDir: string;
   mntDir: string;
   runDir: string;
+  /** What the node's components show who they are with. Written from outside, so no pod may write to it. */
+  credentialsDir: string;
   /** An empty folder on which the node mounts its root. */
   rootDir: string;
   /** What a node's units are called: `kubelet` on the first node, `<node>/kubelet` on the others. */
@@ -61,6 +66,7 @@ export interface NodeLayout {
 
 /** Paths as processes inside a node see them. */
 export const insideNode = {
+  runDir: '/run/k8ts',
   credentialsDir: '/var/lib/k8ts',
   kubeletDir: '/var/lib/kubelet',
   podLogDir: '/var/log/pods',
@@ -84,10 +90,17 @@ export interface Layout {
   /** Is there from before etcd first starts until it first answers: what lies in its folder meanwhile is of no worth. */
   etcdUnfinishedFile: string;
   specFile: string;
+  /** Holds nothing: the second layer of overlays that have only one. */
+  emptyDir: string;
   planFile: string;
   processesFile: string;
+  /** Where the supervisor answers that it is alive. */
+  supervisorSocket: string;
   cgroup: string;
   controlPlaneCgroup: string;
+  supervisorCgroup: string;
+  /** What clusters have changed at the root of the host's control groups; the last one undoes it. */
+  cgroupRootFile: string;
   bridge: string;
   nftTable: string;
   nodeSubnet: string;
@@ -135,10 +148,14 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
     etcdDir: join(stateDir, 'etcd'),
     etcdUnfinishedFile: join(stateDir, 'etcd.unfinished'),
     specFile: specFileOf(name, roots),
+    emptyDir: join(runDir, 'empty'),
     planFile: join(runDir, 'plan.json'),
     processesFile: join(runDir, 'processes.json'),
-    cgroup: `k8ts/${name}`,
-    controlPlaneCgroup: `k8ts/${name}/control-plane`,
+    supervisorSocket: join(runDir, 'supervisor.live'),
+    cgroup: `${clustersCgroup}/${name}`,
+    controlPlaneCgroup: `${clustersCgroup}/${name}/control-plane`,
+    cgroupRootFile: join(roots.run, 'cgroup-root.json'),
+    supervisorCgroup: `${clustersCgroup}/${name}/supervisor`,
     bridge: bridgeName(slot),
     nftTable: `k8ts-${name}`,
     nodeSubnet: subnets.nodes,
@@ -179,6 +196,8 @@ function nodeLayout(cluster: Layout, name: string, index: number): NodeLayout {
     podSubnet: subnetAt(parseSubnet(cluster.podSubnet), nodeMaskSize, index - 1),
     link: `${cluster.bridge}-${index}`,
     cgroup: `${cluster.cgroup}/${name}`,
+    credentialsDir: join(stateDir, 'credentials'),
+    ownRootDir: join(stateDir, 'root'),
     varDir: join(stateDir, 'var'),
     tmpDir: join(stateDir, 'tmp'),
     mntDir: join(stateDir, 'mnt'),
@@ -188,8 +207,10 @@ function nodeLayout(cluster: Layout, name: string, index: number): NodeLayout {
   };
 }
 
-/** A path inside a node as the host sees it. Only /var and /run/k8ts are there. */
+/** A path inside a node as the host sees it. Only /var and /run/k8ts are there, and what lies there pods can change. */
 export function onHost(node: NodeLayout, path: string): string {
+  const { credentialsDir } = insideNode;
+  if (path.startsWith(`${credentialsDir}/`)) return join(node.credentialsDir, path.slice(credentialsDir.length));
   if (path.startsWith('/var/')) return join(node.varDir, path.slice('/var'.length));
   if (path.startsWith('/run/k8ts/')) return join(node.runDir, path.slice('/run/k8ts'.length));
   throw new Error(`${path} of a node is not visible on the host`);

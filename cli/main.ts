@@ -10,6 +10,9 @@ if (isComponent(name)) {
 } else if (name === 'supervise') {
   const { supervise } = await import('./supervisor/supervise.ts');
   supervise(rest[0]!, process);
+} else if (name === 'stack') {
+  const { printStack } = await import('./supervisor/stack.ts');
+  await printStack(rest[0]!, process.stdout);
 } else {
   const { runCommandLine } = await import('./program.ts');
   const bundle = fileURLToPath(import.meta.url);

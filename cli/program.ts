@@ -65,6 +65,11 @@ function buildProgram(program: Program): Command {
     .addOption(nameOption())
     .addOption(new Option('-o, --output <format>', 'output format').choices(['json']))
     .action(async (options) => (await import('./commands/status.ts')).status(options, program));
+  addInstall(root, program, () => import('./commands/install.ts'));
+  root
+    .command('open-firewalls', { hidden: true })
+    .addOption(nameOption())
+    .action(async (options) => (await import('./commands/open-firewalls.ts')).openFirewallsOf(options));
   root
     .command('test')
     .description('run every test that gates a change')
@@ -110,6 +115,20 @@ function buildProgram(program: Program): Command {
     .description('print the version')
     .action(async () => (await import('./commands/version.ts')).version());
   return root;
+}
+
+function addInstall(root: Command, program: Program, load: Load<typeof import('./commands/install.ts')>): void {
+  root
+    .command('install')
+    .description('have systemd bring a cluster up at boot')
+    .addOption(nameOption())
+    .addOption(kubeconfigOption())
+    .action(async (options) => (await load()).install(options, program));
+  root
+    .command('uninstall')
+    .description('take a cluster out of systemd; it stays as it is')
+    .addOption(nameOption())
+    .action(async (options) => (await load()).uninstall(options));
 }
 
 function addGet(root: Command, load: Load<typeof import('./commands/get.ts')>): void {

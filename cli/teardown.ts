@@ -4,13 +4,15 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeTreeSync } from '../host/remove-tree.ts';
 import { unregisterCluster } from './cluster-store.ts';
+import { closeCgroupRoot } from './host/cgroup-root.ts';
 import { type CgroupTrees, processesInGroup, removeGroup, removeGroupIfEmpty } from './host/cgroups.ts';
+import { machineLock, withLock } from './host/lock.ts';
 import { removeNetwork, removeSharedRunDir } from './host/network.ts';
-import { endProcess, findByCommand, waitUntilReaped } from './host/processes.ts';
-import type { Layout } from './layout.ts';
+import { endProcess, waitUntilReaped } from './host/processes.ts';
+import { clustersCgroup, type Layout } from './layout.ts';
 import type { NodeDriver } from './nodes/driver.ts';
 import { endSupervisor, findSupervisor } from './supervisor/control.ts';
-import { commandOf } from './supervisor/plan.ts';
+import { findUnit } from './supervisor/plan.ts';
 import { controlPlaneUnits, type Program } from './units.ts';
 
 export interface TeardownContext {
@@ -21,18 +23,21 @@ export interface TeardownContext {
 }
 
 const graceMs = 8_000;
+const lockWaitMs = 10_000;
 const reapMs = 2_000; // some systems' init collects orphans only once a second
 
 /** Ends all processes and removes all that they and `up` made; with `keepData` the state folder stays. */
 export async function teardown(context: TeardownContext, { keepData }: { keepData: boolean }): Promise<void> {
-  const { layout, program, trees, driver } = context;
-  const supervisor = findSupervisor(layout, program);
+  const { layout, trees, driver } = context;
+  const supervisor = findSupervisor(context);
   const pids = [...processesInGroup(trees, layout.cgroup), ...(supervisor ? [supervisor] : [])].map((ref) => ref.pid);
   rmSync(layout.planFile, { force: true }); // a supervisor that is just starting finds nothing to do
-  await endSupervisor(layout, program);
+  await endSupervisor(context);
   await Promise.all([...layout.nodes.map((node) => driver.remove(layout, node)), endControlPlane(context)]);
   await removeGroup(trees, layout.cgroup);
-  removeGroupIfEmpty(trees, 'k8ts');
+  await withLock(machineLock, lockWaitMs, async () => {
+    if (removeGroupIfEmpty(trees, clustersCgroup)) closeCgroupRoot(trees, layout.cgroupRootFile);
+  });
   await removeNetwork(layout);
   rmSync(layout.runDir, { recursive: true, force: true });
   removeSharedRunDir(layout);
@@ -44,7 +49,7 @@ export async function teardown(context: TeardownContext, { keepData }: { keepDat
 async function endControlPlane(context: TeardownContext): Promise<void> {
   const units = controlPlaneUnits(context);
   const end = async (names: readonly string[]) => {
-    const refs = units.filter((unit) => names.includes(unit.name)).map((unit) => findByCommand(commandOf(unit)));
+    const refs = units.filter((unit) => names.includes(unit.name)).map(findUnit);
     await Promise.all(refs.map((ref) => (ref ? endProcess(ref, graceMs) : undefined)));
   };
   await end(['controllers', 'scheduler']);

@@ -4,7 +4,7 @@ import type { Component } from './components.ts';
 import { type CgroupTrees, procsFiles } from './host/cgroups.ts';
 import { stampOf } from './host/files.ts';
 import { clusterDomain, insideNode, type Layout, type NodeLayout, nodeMaskSize, onHost, unitFiles } from './layout.ts';
-import { bootScriptFile, nodeCommand } from './nodes/boot-script.ts';
+import { bootScriptFile, nodeCommand, systemGroup, withFreshView } from './nodes/boot-script.ts';
 import { nodePki, pkiFiles } from './pki/plan.ts';
 import type { UnitPlan } from './supervisor/plan.ts';
 
@@ -18,7 +18,7 @@ type FlagValues = Record<string, string | number>;
 
 const toFlags = (values: FlagValues) => Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)]);
 
-interface UnitContext {
+export interface UnitContext {
   layout: Layout;
   program: Program;
   trees: CgroupTrees;
@@ -28,15 +28,50 @@ interface UnitContext {
 export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
   const { layout } = context;
   const files = pkiFiles(layout);
+  const onThisHost = (component: Component, flags: FlagValues, inputs: string[]): UnitPlan => {
+    const socket = join(layout.runDir, `${component}.live`);
+    const unit = componentUnit(context, component, { ...flags, 'health-socket': socket }, inputs);
+    return { ...unit, liveness: { socket, path: '/livez' } };
+  };
   return [
+    firewallUnit(context),
     {
       ...hostUnit(context, 'etcd', etcdStart(layout), [files.etcdServer, files.etcdCa]),
       becomes: etcdCommand(layout),
+      // A store that is full is no reason to start again.
+      liveness: { port: layout.ports.etcdMetrics, path: '/health?exclude=NOSPACE&serializable=true' },
+      stackBy: 'quit',
     },
-    componentUnit(context, 'apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca]),
-    componentUnit(context, 'controllers', controllersFlags(layout), [files.controllers, files.ca]),
-    componentUnit(context, 'scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
+    onThisHost('apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca]),
+    onThisHost('controllers', controllersFlags(layout), [files.controllers, files.ca]),
+    onThisHost('scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
   ];
+}
+
+// Every transaction of the kernel's rules is told as lines and ends with its generation. What comes in a burst is waited
+// for, at most two seconds. The kernel ends the monitor with the shell.
+const firewallScript = `exec 3< <(exec setpriv --pdeathsig KILL nft monitor)
+"$@" || exit
+changed=
+while read -r line <&3; do
+  case $line in
+    'add chain '* | 'delete chain '* | 'delete table '* | 'delete rule '*) changed=1 ;;
+    '# new generation '*)
+      [ "$changed" ] || continue
+      changed=
+      until=$((SECONDS + 2))
+      while [ "$SECONDS" -lt "$until" ] && read -r -t 0.2 line <&3; do :; done
+      "$@" || exit ;;
+  esac
+done
+exit 1`;
+
+/** Puts the cluster's rules back into firewalls of the host that are switched on or loaded anew while it runs. */
+export function firewallUnit(context: UnitContext): UnitPlan {
+  const { node, bundle } = context.program;
+  const reopen = [node, bundle, 'open-firewalls', '--name', context.layout.name];
+  const unit = hostUnit(context, 'firewall', ['bash', '-c', firewallScript, 'firewall', ...reopen], []);
+  return { ...unit, revision: stampOf(bundle) };
 }
 
 /** The units of one node: its first process, then what runs inside. */
@@ -45,21 +80,27 @@ export function nodeUnits(context: UnitContext, node: NodeLayout): UnitPlan[] {
   const name = `${node.unitPrefix}node`;
   const first: UnitPlan = {
     name,
-    command: ['bash', bootScriptFile(layout, node)],
+    command: ['bash', '--norc', '-p', bootScriptFile(layout, node)],
     becomes: nodeCommand(layout, node),
     ...unitFiles(layout, name),
-    cgroupProcs: [], // the boot script enters the node's groups once it has cleared them
+    cgroupProcs: procsFiles(trees, `${node.cgroup}/system`),
+    joins: false,
     revision: '',
   };
   const inside = (component: Component, flags: FlagValues, inputs: string[]): UnitPlan => {
     const files = inputs.map((file) => onHost(node, file));
     const unitName = `${node.unitPrefix}${component}`;
+    const socket = `${insideNode.runDir}/${component}.live`;
+    const unit = componentUnit(context, component, { ...flags, 'health-socket': socket }, files);
     return {
-      ...componentUnit(context, component, flags, files),
+      ...unit,
+      command: withFreshView(unit.command),
+      becomes: unit.command,
+      liveness: { socket: onHost(node, socket), path: '/livez' },
       name: unitName,
       ...unitFiles(layout, unitName),
       inside: name,
-      cgroupProcs: procsFiles(trees, `${node.cgroup}/system`),
+      cgroupProcs: procsFiles(trees, systemGroup(node)),
     };
   };
   return [
@@ -76,14 +117,19 @@ function hostUnit({ layout, trees }: UnitContext, name: string, command: string[
     command,
     ...unitFiles(layout, name),
     cgroupProcs: procsFiles(trees, layout.controlPlaneCgroup),
+    joins: true,
     revision: inputs.map((file) => stampOf(`${file}.crt`)).join(),
   };
 }
 
+/** SIGUSR1 opens the inspector of a component that hangs, at an address that only its log tells. */
+const inspectorFlags = ['--inspect-port=127.0.0.1:0', '--inspect-publish-uid=stderr'];
+
 function componentUnit(context: UnitContext, component: Component, flags: FlagValues, inputs: string[]): UnitPlan {
   const { node, bundle } = context.program;
-  const unit = hostUnit(context, component, [node, bundle, component, ...toFlags(flags)], inputs);
-  return { ...unit, revision: `${stampOf(bundle)},${unit.revision}` };
+  const command = [node, ...inspectorFlags, bundle, component, ...toFlags(flags)];
+  const unit = hostUnit(context, component, command, inputs);
+  return { ...unit, stackBy: 'inspector', revision: `${stampOf(bundle)},${unit.revision}` };
 }
 
 // An etcd that was killed within the first moments of a new store never elects itself leader again: such a store is

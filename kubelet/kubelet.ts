@@ -14,6 +14,7 @@ import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
 import { openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
+import { startStorageWatch } from './eviction/storage-watch.ts';
 import { ImageGarbageCollector } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { startLogRotation } from './logs/log-rotator.ts';
@@ -30,7 +31,9 @@ import { ContainerProbes } from './probes/container-probes.ts';
 import { createExecProber } from './probes/exec-probe.ts';
 import { createGrpcProber } from './probes/grpc-probe.ts';
 import { createHttpProber } from './probes/http-probe.ts';
+import { ProbeMetrics } from './probes/probe-metrics.ts';
 import { createTcpProber } from './probes/tcp-probe.ts';
+import { readNodeUsage } from './server/resource-metrics.ts';
 import { type KubeletServerTls, startServer } from './server/server.ts';
 import { parseResolvConf } from './spec/dns.ts';
 import { createSubPaths } from './volumes/sub-path.ts';
@@ -46,6 +49,7 @@ export interface KubeletOptions {
   clusterDomain: string;
   resolvConf: string;
   cgroupRoot: string;
+  clientCaFile: string;
   tls: KubeletServerTls;
 }
 
@@ -68,7 +72,8 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   const tree = openCgroupTree(options.cgroupRoot);
   const facts = readNodeFacts(options.rootDir, tree);
   const events = createEventRecorder({ client, clock, log, component: 'kubelet', host: identity.name });
-  const base = { options, context, client, cri, version, facts, events };
+  const probeMetrics = new ProbeMetrics();
+  const base = { options, context, client, cri, version, facts, events, probeMetrics };
   const reporter = new NodeReporter({
     client,
     cri,
@@ -97,6 +102,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   );
   const node = (): Node => nodes.lister.get(identity.name) ?? reporter.node!;
   podSet = new PodSet(deps, pods, node);
+  let isSynced = false;
   const server = await startServer({
     port: identity.port,
     tls: options.tls,
@@ -106,14 +112,25 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
     log,
     nodeName: identity.name,
     metrics: context.metrics,
+    probeMetrics: probeMetrics.registry,
+    health: {
+      ping: () => undefined,
+      log: () => undefined,
+      syncloop: () => (isSynced ? undefined : 'the pods of the node are not known yet'),
+    },
+    settings: { ...options, port: identity.port },
+    nodeUsage: () => readNodeUsage(tree, clock.now()),
   });
   // Whoever sees the node ready may ask the server at once.
   await reporter.start(signal);
   await factory.synced();
   await podSet.start(signal);
+  isSynced = true;
   new ImageGarbageCollector(cri, clock, log).start();
   const running = () => podSet.list().flatMap((worker) => runningContainers(worker.runtime.state));
   startLogRotation({ cri, clock, log, running });
+  const workers = () => podSet.list();
+  startStorageWatch({ cri, clock, log, metrics, podLogsDir: options.podLogsDir, workers });
   return {
     notReady: () => (reporter.isReady ? null : 'the node is not ready'),
     async stop() {
@@ -146,6 +163,7 @@ interface DepsInput {
   facts: NodeFacts;
   events: KubeletDeps['events'];
   metrics: KubeletMetrics;
+  probeMetrics: ProbeMetrics;
   services: KubeletDeps['services'];
   wake: { verdict(uid: string): void; object(uid: string): void };
 }
@@ -198,7 +216,13 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       allocatable: () => allocatable,
     },
     cgroups,
-    probes: new ContainerProbes({ probers, clock, events, onVerdict: (uid) => wake.verdict(uid) }),
+    probes: new ContainerProbes({
+      probers,
+      clock,
+      events,
+      metrics: input.probeMetrics,
+      onVerdict: (uid) => wake.verdict(uid),
+    }),
     settings: {
       dns: {
         clusterDns: options.clusterDns,
@@ -209,7 +233,8 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       seccompDir: join(options.rootDir, 'seccomp'),
     },
     nodeIp: options.identity.ip,
-    nodeMemoryBytes: facts.memoryBytes,
+    hasAppArmor: facts.hasAppArmor,
+    nodeResources: { memoryBytes: facts.memoryBytes, containerFiles: cgroups.containerFiles() },
     allocatable: () => allocatable,
     services: input.services,
     metrics: input.metrics,

@@ -52,6 +52,7 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
     clusterDomain: flags['cluster-domain'],
     resolvConf: flags['resolv-conf'],
     cgroupRoot: flags['cgroup-root'],
+    clientCaFile: flags['client-ca-file'],
     tls: {
       cert: readFileSync(flags['tls-cert-file']),
       key: readFileSync(flags['tls-private-key-file']),

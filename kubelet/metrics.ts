@@ -1,11 +1,13 @@
 // Metrics of the kubelet, under upstream's names.
-import { Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { PodSet } from './pods/pod-set.ts';
 import { isRunning, readySandbox } from './pods/runtime-state.ts';
 
 export interface KubeletMetrics {
   /** A pod became ready so long after the kubelet took it on. */
   observePodStart(durationMs: number): void;
+  /** A pod was evicted for what the signal measures. */
+  countEviction(signal: string): void;
 }
 
 export function registerMetrics(registry: Registry, podSet: () => PodSet | undefined): KubeletMetrics {
@@ -32,5 +34,14 @@ export function registerMetrics(registry: Registry, podSet: () => PodSet | undef
     buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300],
     registers: [registry],
   });
-  return { observePodStart: (durationMs) => podStart.observe(durationMs / 1000) };
+  const evictions = new Counter({
+    name: 'kubelet_evictions',
+    help: 'Pods that were evicted, by the signal that was over its limit.',
+    labelNames: ['eviction_signal'],
+    registers: [registry],
+  });
+  return {
+    observePodStart: (durationMs) => podStart.observe(durationMs / 1000),
+    countEviction: (signal) => evictions.inc({ eviction_signal: signal }),
+  };
 }

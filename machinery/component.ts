@@ -1,7 +1,9 @@
 // The frame around every component process: flags, logger, metrics, health endpoints, a clean SIGTERM.
 // `k8ts <component>` calls the component's main.ts, which hands its table of flags and its `start` to runComponent.
 // On the short list of machinery files that may import node:.
+import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import type { ListenOptions } from 'node:net';
 import { Registry } from 'prom-client';
 import { type Clock, realClock } from './clock.ts';
 import { describeFlags, FlagError, type Flags, type FlagTable, parseFlags } from './flags.ts';
@@ -40,6 +42,11 @@ const commonFlags = {
     doc: 'Port on 127.0.0.1 for /healthz, /livez, /readyz and /metrics; 0 for none.',
     default: 0,
   },
+  'health-socket': {
+    type: 'string',
+    doc: 'Unix socket for the same, which only root may ask; empty for none.',
+    default: '',
+  },
   'log-level': { type: 'string', doc: 'debug, info, warn or error.', default: 'info' },
 } as const satisfies FlagTable;
 
@@ -67,13 +74,13 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
   const metrics = new Registry();
   const context: ComponentContext = { log, clock: realClock, random: realRandom, metrics, signal: abort.signal, fail };
   let running: RunningComponent | undefined;
-  let health: Server | undefined;
+  const health: Server[] = [];
   const end = async () => {
     if (abort.signal.aborted) return;
     abort.abort(new Error(`${spec.name} is stopping`));
     realClock.after(stopDeadlineMs, () => proc.exit(1));
     await running?.stop();
-    health?.close();
+    for (const server of health) server.close();
     log.info({}, `${spec.name} stopped`);
     proc.exit(0);
   };
@@ -81,7 +88,12 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
   proc.on('SIGINT', end);
   try {
     const notReady = () => (running ? running.notReady() : 'starting');
-    if (flags['health-port']) health = await serveHealth(flags['health-port'], notReady, metrics);
+    const { 'health-port': port, 'health-socket': socket } = flags;
+    if (port) health.push(await serveHealth({ port, host: '127.0.0.1' }, notReady, metrics));
+    if (socket) {
+      rmSync(socket, { force: true }); // one that was killed has left it
+      health.push(await serveHealth({ path: socket }, notReady, metrics));
+    }
     running = await spec.start(flags, context);
     // What a start takes is no stall: nobody is served yet.
     watchLoopStall(metrics, realClock, () => proc.cpuUsage());
@@ -101,8 +113,8 @@ function parseOrExit<T extends FlagTable>(proc: HostProcess, name: string, table
   }
 }
 
-/** Serves the health and metrics endpoints on loopback. */
-function serveHealth(port: number, notReady: () => string | null, metrics: Registry): Promise<Server> {
+/** Serves the health and metrics endpoints. */
+function serveHealth(at: ListenOptions, notReady: () => string | null, metrics: Registry): Promise<Server> {
   const server = createServer(async (req, res) => {
     const path = (req.url ?? '').split('?')[0];
     if (path === '/metrics') {
@@ -121,6 +133,6 @@ function serveHealth(port: number, notReady: () => string | null, metrics: Regis
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve(server));
+    server.listen(at, () => resolve(server));
   });
 }

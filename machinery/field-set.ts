@@ -18,17 +18,12 @@ export function isEmptySet(set: FieldSet): boolean {
   return true;
 }
 
-function childOf(set: FieldSet, key: string): FieldSet {
-  let child = set.children.get(key);
-  if (!child) {
-    child = emptySet();
-    set.children.set(key, child);
-  }
-  return child;
-}
+/** A path with nothing below it: one for all of them, since objects may have very many. Never changed. */
+const leaf: FieldSet = { member: true, children: new Map() };
 
 /** Every path of a value, the value's own path included. */
 function fieldsOf(value: unknown, schema: AnySchema | undefined): FieldSet {
+  if (typeof value !== 'object' || value === null) return leaf;
   const set = emptySet();
   set.member = true;
   const children = childrenOf(value, schema);
@@ -154,6 +149,10 @@ export function toFieldsV1(set: FieldSet): Record<string, any> {
   for (const key of [...set.children.keys()].sort()) {
     const child = set.children.get(key)!;
     if (isEmptySet(child)) continue;
+    if (child === leaf) {
+      out[key] = {};
+      continue;
+    }
     const inner = toFieldsV1(child);
     out[key] = child.member && Object.keys(inner).length > 0 ? { '.': {}, ...inner } : inner;
   }
@@ -165,10 +164,9 @@ export function fromFieldsV1(fields: Record<string, any>): FieldSet {
   const set = emptySet();
   for (const [key, value] of Object.entries(fields)) {
     if (key === '.') continue;
-    const child = childOf(set, key);
-    const inner = fromFieldsV1(value ?? {});
-    child.children = inner.children;
-    child.member = inner.children.size === 0 || Object.hasOwn(value, '.');
+    const { children } = fromFieldsV1(value ?? {});
+    const member = children.size === 0 || Object.hasOwn(value, '.');
+    set.children.set(key, children.size === 0 ? leaf : { member, children });
   }
   return set;
 }

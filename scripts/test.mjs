@@ -3,7 +3,9 @@
 // one file at a time. Filters are parts of paths. The last line says how many passed and failed over all tiers.
 // Node.js runs the TypeScript as it is; what it makes of it is kept in dist/compile-cache.
 import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
@@ -15,7 +17,8 @@ const [tierList = 'unit', ...filters] = process.argv.slice(2);
 const total = { passed: 0, failed: 0 };
 // A fuzz suite takes as long as it is told to.
 const fuzzMs = Number(process.env.K8TS_FUZZ_SECONDS ?? 60) * 1000;
-const fileTimeoutMs = (tier) => (tier === 'unit' ? 120_000 : 300_000 + (tier === 'fuzz' ? fuzzMs : 0));
+const timeoutsMs = { unit: 120_000, fuzz: 300_000 + fuzzMs, vm: 1_200_000, long: 1_200_000 };
+const fileTimeoutMs = (tier) => timeoutsMs[tier] ?? 300_000;
 const failures = [];
 
 // Test processes inherit both.
@@ -44,15 +47,38 @@ function filesOf(tier) {
 async function runTier(tier) {
   const files = filesOf(tier);
   if (files.length === 0) return 0;
-  // No file may hang: what takes longer than this has lost something it waits for.
-  const paths = files.map((file) => join(root, file));
-  const events = run({ files: paths, cwd: root, concurrency: tier === 'unit', timeout: fileTimeoutMs(tier) });
-  events.on('test:pass', (event) => count(event, 'passed'));
-  events.on('test:fail', (event) => count(event, 'failed'));
+  const events = new PassThrough({ objectMode: true });
   const report = events.compose(spec);
   report.pipe(process.stdout, { end: false });
-  await finished(report);
+  const queue = [...files];
+  const work = async () => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      for (const event of await runFile(file, fileTimeoutMs(tier))) events.write(event);
+    }
+  };
+  await Promise.all(Array.from({ length: tier === 'unit' ? availableParallelism() : 1 }, work));
+  events.end();
+  await finished(report, { writable: false });
   return files.length;
+}
+
+/** Runs one file and returns what the reporter is to tell of it: together, whatever else runs beside it. */
+async function runFile(file, timeoutMs) {
+  const told = [];
+  // No file may hang: one that has lost something it waits for, or keeps something open when its tests are over, is ended.
+  const signal = AbortSignal.timeout(timeoutMs);
+  const events = run({ files: [join(root, file)], cwd: root, timeout: timeoutMs, signal });
+  events.on('test:pass', (event) => count(event, 'passed'));
+  events.on('test:fail', (event) => count(event, 'failed'));
+  events.on('data', (event) => {
+    // Each run sums up itself; the last line of all tells the sum.
+    const isSum = event.type === 'test:summary' || (event.type === 'test:diagnostic' && event.data.nesting === 0);
+    if (!isSum) told.push(event);
+  });
+  // The events of a run that was ended do not end.
+  const ended = new Promise((resolve) => signal.addEventListener('abort', () => setTimeout(resolve, 1_000)));
+  await Promise.race([finished(events), ended]);
+  return told;
 }
 
 // Suites and whole files are not tests, unless what fails is outside any test in them.

@@ -36,6 +36,7 @@ function componentMains(): string[] {
 /** Files of machinery and api that may use node: modules, and why. */
 const nodeImports: Record<string, string> = {
   'machinery/component.ts': 'the frame of a process: health server',
+  'machinery/watch-folder.ts': 'folders are watched everywhere, under one set of limits',
 };
 
 /** Programs that tests start as processes of their own. */

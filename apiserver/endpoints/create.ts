@@ -1,6 +1,6 @@
 // POST on a collection.
 
-import type { ApiContext } from '../registry/context.ts';
+import { type ApiContext, breathe } from '../registry/context.ts';
 import { createObject } from '../registry/create.ts';
 import { parseBody } from './body.ts';
 import { decodeObject } from './decode-object.ts';
@@ -11,6 +11,7 @@ export async function handleCreate(context: ApiContext, request: ApiRequest): Pr
   const { kind, info } = request;
   const options = readWriteOptions(request, 'CreateOptions');
   const body = parseBody(request.body, request.contentType, { kind: kind.kind, schema: request.version.schema });
+  if (options.isLarge) await breathe();
   const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
   warnings.push(...(kind.warnings?.(draft) ?? []));
   const stored = await createObject(context, kind, { draft, namespace: info.namespace }, options);

@@ -2,7 +2,7 @@
 import { badRequestError, isNotFound } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import type { ApiContext } from '../registry/context.ts';
+import { type ApiContext, breathe } from '../registry/context.ts';
 import { createObject } from '../registry/create.ts';
 import { updateObject } from '../registry/update.ts';
 import { parseBody } from './body.ts';
@@ -14,6 +14,7 @@ export async function handleUpdate(context: ApiContext, request: ApiRequest): Pr
   const { kind, info } = request;
   const options = readWriteOptions(request, 'UpdateOptions');
   const body = parseBody(request.body, request.contentType, { kind: kind.kind, schema: request.version.schema });
+  if (options.isLarge) await breathe();
   const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
   checkTarget(draft, info);
   const { namespace, name, subresource } = info;

@@ -185,3 +185,23 @@ describe('managedFields that a client writes', () => {
     assert.deepEqual(managers(await set([{}])), []);
   });
 });
+
+describe('objects that etcd cannot keep', () => {
+  const keys = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v']));
+
+  test('are refused before their fields are looked at one by one', async () => {
+    const start = process.cpuUsage();
+    // A key that no ConfigMap may have: 413 comes before it is seen.
+    const body = { metadata: { name: 'many' }, data: { ...keys(200_000), '//': '' } };
+    await assert.rejects(api.send('POST', configMaps, { body }), { code: 413, reason: 'RequestEntityTooLarge' });
+    const standing = await api.send('POST', configMaps, { body: { metadata: { name: 'many' } } });
+    const put = { ...body, metadata: standing.metadata };
+    await assert.rejects(api.send('PUT', `${configMaps}/many`, { body: put }), { code: 413 });
+    assert.ok(process.cpuUsage(start).user < 6_000_000);
+  });
+
+  test('and the same keys in fewer are kept', async () => {
+    const made = await api.send('POST', configMaps, { body: { metadata: { name: 'few' }, data: keys(20_000) } });
+    assert.equal(Object.keys(made.data).length, 20_000);
+  });
+});

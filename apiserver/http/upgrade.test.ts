@@ -6,7 +6,7 @@ import type { SubresourceContext } from '../subresources/handler.ts';
 import { execSubresource, portForwardSubresource } from '../subresources/pod-streams.ts';
 import { requestHead } from './upgrade.ts';
 
-const hop = { host: '10.0.0.1', port: 10250, tls: true, kubelet: true };
+const hop = { host: '10.0.0.1', port: 10250, tls: true, kubelet: 'n' };
 
 describe('the head of a forwarded upgrade', () => {
   test('leaves out who the client is and what it impersonates', () => {

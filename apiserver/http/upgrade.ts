@@ -29,7 +29,7 @@ export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, k
   const { host, port } = target;
   const firstLines = requestHead(message, target);
   // Only kubelets are shown our certificate; what a pod presents nobody can check.
-  const tls = target.kubelet ? kubelets.tlsOptions() : { rejectUnauthorized: false };
+  const tls = target.kubelet ? kubelets.tlsOptions(target.kubelet) : { rejectUnauthorized: false };
   const upstream: Socket = target.tls
     ? connectTls({ host, port, ...tls, ALPNProtocols: ['http/1.1'] })
     : connectTcp({ host, port });

@@ -18,6 +18,8 @@ export interface ApiContext {
 
 /** How a write was asked for. */
 export interface WriteOptions {
+  /** The body is so large that every step of the write may take long: others get their turn between them. */
+  isLarge?: boolean;
   user: UserInfo;
   dryRun: boolean;
   fieldManager: string;
@@ -26,3 +28,6 @@ export interface WriteOptions {
   /** API version the manager wrote in, for managedFields. */
   apiVersion: string;
 }
+
+/** Lets others have their turn. */
+export const breathe = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

@@ -10,8 +10,9 @@ import type { AdmissionRequest } from '../admission/plugin.ts';
 import { EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject, storageKey } from '../storage/stored-object.ts';
-import type { ApiContext, WriteOptions } from './context.ts';
+import { type ApiContext, breathe, type WriteOptions } from './context.ts';
 import { checkCreate, prepareCreate, prepareIdentity } from './prepare.ts';
+import { checkStorable } from './size.ts';
 
 interface CreateTarget {
   draft: KubeObject;
@@ -52,6 +53,7 @@ async function createOnce(
   const { draft, namespace } = target;
   const nowMs = context.clock.now();
   // Refusals name what the client sent: with a generated name every one would read differently, and events of it would not add up.
+  if (options.isLarge) checkStorable(draft, kind.storage.schema);
   const sentName = draft.metadata.name || draft.metadata.generateName || '';
   prepareIdentity(kind, draft, namespace, { nowMs, random: context.random });
   const ends: ((stored: boolean) => void)[] = [];
@@ -70,8 +72,10 @@ async function createOnce(
   };
   try {
     await context.admission.mutate(request);
+    if (options.isLarge) await breathe();
     prepareCreate(kind, draft, { nowMs, random: context.random });
     checkCreate(kind, draft);
+    if (options.isLarge) await breathe();
     delete draft.metadata.managedFields;
     // The status is nobody's at first, also where it is kept.
     const { status: _, ...own } = draft;
@@ -82,6 +86,7 @@ async function createOnce(
       time: timestamp(nowMs),
     });
     if (fields.length > 0) draft.metadata.managedFields = fields;
+    if (options.isLarge) await breathe();
     await context.admission.validate(request);
     if (options.dryRun) return dryRun(context, kind, draft);
     const stored = await context.store.create(kind, draft);

@@ -13,8 +13,9 @@ import type { AdmissionRequest } from '../admission/plugin.ts';
 import { EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject } from '../storage/stored-object.ts';
-import type { ApiContext, WriteOptions } from './context.ts';
+import { type ApiContext, breathe, type WriteOptions } from './context.ts';
 import { checkUpdate, prepareUpdate } from './prepare.ts';
+import { checkStorable } from './size.ts';
 
 export interface UpdateTarget {
   namespace: string;
@@ -84,6 +85,7 @@ async function tryUpdate(
     try {
       draft = target.produce(old);
       checkVersion(kind, draft, current);
+      if (options.isLarge) checkStorable(draft, kind.storage.schema);
       // A write that names no version is for whatever version is there, where the kind allows that.
       if (kind.allowUnconditionalUpdate || target.subresource !== '') {
         draft.metadata.resourceVersion = String(current.revision);
@@ -106,7 +108,9 @@ async function tryUpdate(
       onEnd: (fn) => ends.push(fn),
     };
     await context.admission.mutate(request);
+    if (options.isLarge) await breathe();
     finishDraft(context, kind, target, { draft, old, options });
+    if (options.isLarge) await breathe();
     await context.admission.validate(request);
     const result = await writeDraft(context, kind, { draft, current, fresh, dryRun: options.dryRun, reread });
     isStored = result.done && !options.dryRun;

@@ -27,8 +27,8 @@ export interface UpgradeTarget {
   port: number;
   path: string;
   tls: boolean;
-  /** Present our client certificate: only kubelets get it. */
-  kubelet: boolean;
+  /** The node whose kubelet this is: it is shown our client certificate. */
+  kubelet?: string;
   /** Extra headers for the next hop. */
   headers?: Record<string, string>;
 }

@@ -42,7 +42,7 @@ function hostOf(pod: KubeObject): string {
 }
 
 function targetOn(context: SubresourceContext, node: string, path: string): UpgradeTarget {
-  return { ...context.kubelets.addressOf(node), path, tls: true, kubelet: true };
+  return { ...context.kubelets.addressOf(node), path, tls: true, kubelet: node };
 }
 
 /** exec and attach: the kubelet's parameters are input, output, error, tty and command. */

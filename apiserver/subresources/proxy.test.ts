@@ -52,7 +52,7 @@ describe('where a proxy may lead', () => {
       contextOf(api),
       api.request('GET', '/api/v1/namespaces/default/pods/https:p:8443/proxy/a%20b/?x=1'),
     );
-    assert.deepEqual(target, { host: '10.9.8.7', port: 8443, tls: true, kubelet: false, path: '/a%20b/?x=1' });
+    assert.deepEqual(target, { host: '10.9.8.7', port: 8443, tls: true, path: '/a%20b/?x=1' });
     const odd = api.request('GET', '/api/v1/namespaces/default/pods/p:http/proxy/');
     await assert.rejects(podProxySubresource.upgrade!(contextOf(api), odd), { code: 400 });
   });
@@ -74,9 +74,9 @@ describe('where a proxy may lead', () => {
     const context = { ...api.context, kubelets } as unknown as SubresourceContext;
     const target = (name: string) =>
       nodeProxySubresource.upgrade!(context, api.request('GET', `/api/v1/nodes/${name}/proxy/x`));
-    assert.deepEqual(await target('n'), { host: '10.0.0.2', port: 10250, tls: true, kubelet: true, path: '/x' });
-    assert.equal((await target('n:10250')).kubelet, true);
-    assert.deepEqual(await target('n:80'), { host: '10.0.0.2', port: 80, tls: false, kubelet: false, path: '/x' });
+    assert.deepEqual(await target('n'), { host: '10.0.0.2', port: 10250, tls: true, kubelet: 'n', path: '/x' });
+    assert.equal((await target('n:10250')).kubelet, 'n');
+    assert.deepEqual(await target('n:80'), { host: '10.0.0.2', port: 80, tls: false, path: '/x' });
   });
 
   for (const host of ['127.0.0.1', '169.254.169.254', '::1', '::ffff:127.0.0.1', 'fe80::1', '0.0.0.0', 'localhost'])
@@ -133,7 +133,7 @@ async function askThrough(listener: RequestListener, head: Pick<FrontRequest, 'm
   const socket = { remoteAddress: '10.1.1.1' };
   const front = { ...head, url, body: noBody, raw, socket } as unknown as FrontRequest;
   const closed = once(raw, 'close');
-  const backend = { host: '127.0.0.1', port, tls: false, kubelet: false };
+  const backend = { host: '127.0.0.1', port, tls: false };
   await relay(contextOf(api), api.request('GET', url), front, backend);
   await closed;
   server.close();

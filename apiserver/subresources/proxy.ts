@@ -19,8 +19,8 @@ interface Backend {
   host: string;
   port: number;
   tls: boolean;
-  /** Present our client certificate: only kubelets get it. */
-  kubelet: boolean;
+  /** The node whose kubelet this is: it is shown our client certificate. */
+  kubelet?: string;
 }
 
 type Resolver = (context: SubresourceContext, request: ApiRequest) => Promise<Backend>;
@@ -44,7 +44,7 @@ const podBackend: Resolver = async (context, request) => {
     .flatMap((c: KubeObject) => c.ports ?? [])
     .find((p: { containerPort: number }) => p.containerPort);
   const number = port === '' ? (declared?.containerPort ?? (scheme === 'https' ? 443 : 80)) : parsePort(port);
-  return { host: reachable(address), port: number, tls: scheme === 'https', kubelet: false };
+  return { host: reachable(address), port: number, tls: scheme === 'https' };
 };
 
 function parsePort(text: string): number {
@@ -74,7 +74,7 @@ const serviceBackend: Resolver = async (context, request) => {
     const ready = (slice.endpoints ?? []).filter((e: KubeObject) => e.conditions?.ready !== false);
     if (!slicePort?.port || ready.length === 0) continue;
     const endpoint = ready[Math.floor(context.random.next() * ready.length)];
-    return { host: reachable(endpoint.addresses[0]), port: slicePort.port, tls: scheme === 'https', kubelet: false };
+    return { host: reachable(endpoint.addresses[0]), port: slicePort.port, tls: scheme === 'https' };
   }
   throw unavailableError(`no endpoints available for service ${JSON.stringify(name)}`);
 };
@@ -83,8 +83,8 @@ const nodeBackend: Resolver = async (context, request) => {
   const { scheme, name, port } = splitName(request.info.name);
   const address = context.kubelets.addressOf(name);
   const host = await reachableHost(address.host);
-  if (port === '' || parsePort(port) === address.port) return { host, port: address.port, tls: true, kubelet: true };
-  return { host, port: parsePort(port), tls: scheme === 'https', kubelet: false };
+  if (port === '' || parsePort(port) === address.port) return { host, port: address.port, tls: true, kubelet: name };
+  return { host, port: parsePort(port), tls: scheme === 'https' };
 };
 
 /** A node may be known by a name: what it stands for is looked up once, and then that is where the request goes. */
@@ -177,7 +177,7 @@ export function relay(
     headers: headersOnward(request, front),
     signal: request.signal,
   };
-  const tls = backend.kubelet ? context.kubelets.tlsOptions() : { rejectUnauthorized: false };
+  const tls = backend.kubelet ? context.kubelets.tlsOptions(backend.kubelet) : { rejectUnauthorized: false };
   return new Promise((resolve, reject) => {
     const onResponse = (upstream: IncomingMessage) => {
       giveBack(upstream, front, (url) => throughProxy(url, request.info, host));

@@ -1,9 +1,11 @@
 // `k8ts down`, `k8ts delete cluster`: removes a cluster and every trace of it on the host.
 import { realClock } from '../../machinery/clock.ts';
 import { loadCluster, unregisterCluster } from '../cluster-store.ts';
+import { readCaller } from '../host/caller.ts';
 import { readCgroups } from '../host/cgroups.ts';
 import { withLock } from '../host/lock.ts';
-import { kubeconfigPath, removeFromFile } from '../kubeconfig.ts';
+import { removeService, serviceName, tellService } from '../host/service.ts';
+import { kubeconfigFiles, removeFromFiles } from '../kubeconfig.ts';
 import { contextNameOf, defaultRoots } from '../layout.ts';
 import { createSandboxDriver } from '../nodes/sandbox.ts';
 import { requireRoot } from '../steps/prerequisites.ts';
@@ -17,8 +19,11 @@ export interface DownOptions {
 }
 
 export async function down(options: DownOptions, program: Program): Promise<void> {
-  requireRoot(process.getuid?.());
+  requireRoot(process.getuid?.(), 'down');
   const { name } = options;
+  const keepData = options.keepData === true;
+  // Else the next boot would make a new cluster of this name.
+  if (!keepData && (await removeService(name))) process.stdout.write(`${serviceName(name)} is removed\n`);
   await withLock(`cluster ${name}`, 30_000, async () => {
     const startedMs = realClock.monotonicMs();
     const layout = loadCluster(name, defaultRoots);
@@ -28,11 +33,13 @@ export async function down(options: DownOptions, program: Program): Promise<void
       return;
     }
     const trees = readCgroups();
-    const keepData = options.keepData === true;
     await teardown({ layout, program, trees, driver: createSandboxDriver(trees, []) }, { keepData });
-    removeFromFile(kubeconfigPath(options.kubeconfig, process.env), contextNameOf(name));
+    const files = kubeconfigFiles(options.kubeconfig, process.env, readCaller(process.env, process.getuid?.()));
+    removeFromFiles(files, contextNameOf(name));
     const seconds = ((realClock.monotonicMs() - startedMs) / 1000).toFixed(1);
     const kept = keepData ? `; its data is kept in ${layout.stateDir}` : '';
     process.stdout.write(`Cluster ${name} is removed${kept} (${seconds} s)\n`);
   });
+  if (await tellService(name, 'stop', process.env))
+    process.stdout.write(`${serviceName(name)} is stopped; it starts the cluster again at the next boot\n`);
 }

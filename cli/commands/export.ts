@@ -1,7 +1,8 @@
 // `k8ts export logs|kubeconfig`.
 import { cpSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { adminAccess, entriesOf, kubeconfigPath, mergeIntoFile } from '../kubeconfig.ts';
+import { readCaller } from '../host/caller.ts';
+import { adminAccess, entriesOf, kubeconfigFiles, mergeIntoFiles } from '../kubeconfig.ts';
 import { insideNode, onHost } from '../layout.ts';
 import { requireCluster } from './get.ts';
 
@@ -23,7 +24,7 @@ export function exportLogs(folder: string | undefined, options: { name: string }
 
 export function exportKubeconfig(options: { name: string; kubeconfig?: string }): void {
   const layout = requireCluster(options.name);
-  const file = kubeconfigPath(options.kubeconfig, process.env);
-  mergeIntoFile(file, entriesOf(layout.contextName, adminAccess(layout)));
+  const files = kubeconfigFiles(options.kubeconfig, process.env, readCaller(process.env, process.getuid?.()));
+  const file = mergeIntoFiles(files, entriesOf(layout.contextName, adminAccess(layout)));
   process.stdout.write(`Context ${layout.contextName} is current in ${file}\n`);
 }

@@ -3,12 +3,16 @@ import { listNodes, probeReadyz, whyNotReady } from '../api-request.ts';
 import { loadCluster } from '../cluster-store.ts';
 import { commandName } from '../command-name.ts';
 import { readCgroups } from '../host/cgroups.ts';
-import { findByCommand, startedAtMs } from '../host/processes.ts';
+import { closedFirewalls } from '../host/firewall.ts';
+import { type ProcessRef, startedAtMs } from '../host/processes.ts';
+import { probeFromNode } from '../host/reachability.ts';
 import { defaultRoots, type Layout, unitFiles } from '../layout.ts';
 import { isFull } from '../steps/context.ts';
-import { findSupervisor } from '../supervisor/control.ts';
-import { commandOf, readProcesses } from '../supervisor/plan.ts';
-import { controlPlaneUnits, nodeUnits, type Program } from '../units.ts';
+import { cannotReach } from '../steps/firewall.ts';
+import { findSupervisor, probeSupervisor } from '../supervisor/control.ts';
+import { type LivenessFailure, probeUnit } from '../supervisor/liveness.ts';
+import { findUnit, readProcesses } from '../supervisor/plan.ts';
+import { controlPlaneUnits, nodeUnits, type Program, type UnitContext } from '../units.ts';
 import { messageOf, UserError } from '../user-error.ts';
 
 export interface ComponentStatus {
@@ -29,7 +33,7 @@ export interface ClusterStatus {
   problems: string[];
 }
 
-const probeTimeoutMs = 3_000;
+const probeTimeoutMs = 5_000;
 
 export async function status(options: { name: string; output?: 'json' }, program: Program): Promise<void> {
   const layout = loadCluster(options.name, defaultRoots);
@@ -45,29 +49,31 @@ async function readStatus(layout: Layout, program: Program): Promise<ClusterStat
   const units = [...controlPlaneUnits(context), ...layout.nodes.flatMap((node) => nodeUnits(context, node))];
   const problems: string[] = [];
   const components: ComponentStatus[] = [];
-  const add = (name: string, ref: ReturnType<typeof findByCommand>, note?: (typeof noted)[number]) => {
+  const add = (name: string, ref: ProcessRef | undefined, failure: LivenessFailure | undefined) => {
+    const note = noted.find((state) => state.name === name);
+    const running = failure ? (failure.silent ? 'not answering' : 'not healthy') : 'running';
     components.push({
       name,
-      state: ref ? 'running' : (note?.state ?? 'stopped').replace('running', 'stopped'),
+      state: ref ? running : (note?.state ?? 'stopped').replace('running', 'stopped'),
       pid: ref?.pid ?? null,
       since: ref ? new Date(startedAtMs(ref)).toISOString() : null,
       restarts: note?.restarts ?? 0,
       log: unitFiles(layout, name).logFile,
     });
-    if (ref) return;
     const last = note?.lastExit === undefined ? '' : `; it ended last time with: ${note.lastExit}`;
-    problems.push(`${name} does not run${last}`);
+    if (!ref) problems.push(`${name} does not run${last}`);
+    else if (failure) problems.push(`${name} ${failure.reason}`);
   };
-  const supervisor = findSupervisor(layout, program);
-  add('supervisor', supervisor);
-  for (const unit of units)
-    add(
-      unit.name,
-      findByCommand(commandOf(unit)),
-      noted.find((state) => state.name === unit.name),
-    );
+  const supervisor = findSupervisor(context);
+  const refs = units.map(findUnit);
+  const [ofSupervisor, ...ofUnits] = await Promise.all([
+    supervisor && probeSupervisor(layout, supervisor, probeTimeoutMs),
+    ...units.map((unit, i) => refs[i] && probeUnit(unit, refs[i], probeTimeoutMs)),
+  ]);
+  add('supervisor', supervisor, ofSupervisor);
+  for (const [i, { name }] of units.entries()) add(name, refs[i], ofUnits[i]);
   if (isFull(layout.stateDir)) problems.push(`no space left on the disk that holds ${layout.stateDir}`);
-  problems.push(...(await probeCluster(layout)));
+  problems.push(...(await probeCluster(context)));
   return {
     name: layout.name,
     ready: problems.length === 0,
@@ -78,20 +84,38 @@ async function readStatus(layout: Layout, program: Program): Promise<ClusterStat
   };
 }
 
-async function probeCluster(layout: Layout): Promise<string[]> {
+async function probeCluster(context: UnitContext): Promise<string[]> {
+  const { layout } = context;
   const signal = AbortSignal.timeout(probeTimeoutMs);
   try {
     const missing = await probeReadyz(layout, signal);
     if (missing !== undefined) return [`the API server is not ready: ${missing}`];
     const nodes = await listNodes(layout, signal);
-    return layout.nodes.flatMap(({ name }) => {
+    const notReady = layout.nodes.flatMap(({ name }) => {
       const node = nodes.find((candidate) => candidate.metadata.name === name);
       const reason = node ? whyNotReady(node) : 'it has not registered';
       return reason === undefined ? [] : [`node ${name} is not ready: ${reason}`];
     });
+    return [...notReady, ...(await probeNetwork(context))];
   } catch (err) {
     return [`the API server does not answer at ${layout.apiUrl}: ${messageOf(err)}`];
   }
+}
+
+/** What a firewall of the host is in the way of: it may have been switched on since. */
+async function probeNetwork(context: UnitContext): Promise<string[]> {
+  const { layout } = context;
+  const closed = await closedFirewalls(layout);
+  const places = (hook: 'input' | 'forward') => closed.filter((one) => one.hook === hook).map(({ place }) => place);
+  const problems = places('forward').map((place) => `pods may not get out: ${place} has not the cluster's rules`);
+  for (const node of layout.nodes) {
+    const first = findUnit(nodeUnits(context, node)[0]!);
+    const failure = first && (await probeFromNode(layout, first.pid, probeTimeoutMs));
+    if (failure === undefined) continue;
+    const culprits = places('input').map((place) => `${place} has not the cluster's rules`);
+    problems.push([cannotReach(layout, node.name, failure), ...culprits].join('; '));
+  }
+  return problems;
 }
 
 function renderStatus(report: ClusterStatus): string {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { UserError } from '../user-error.ts';
 
-const gatingTiers = ['types', 'lint', 'unit', 'integration', 'fuzz', 'e2e'];
+const gatingTiers = ['types', 'lint', 'unit', 'integration', 'fuzz', 'e2e', 'vm'];
 
 export async function test(filters: string[], options: { all?: boolean }): Promise<void> {
   const root = process.env.K8TS_ROOT;

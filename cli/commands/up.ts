@@ -1,13 +1,19 @@
 // `k8ts up`, `k8ts create cluster`: brings a cluster up, or back to health. Every step finds out what is there and does
 // the rest, so a second run, or a run after a crash at any point, ends in the same state.
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { loadCluster, registerCluster } from '../cluster-store.ts';
 import { commandName, isCheckout } from '../command-name.ts';
-import { makeGroup, readCgroups } from '../host/cgroups.ts';
-import { withLock } from '../host/lock.ts';
-import { findByCommand } from '../host/processes.ts';
-import { kubeconfigPath } from '../kubeconfig.ts';
+import { loadAppArmorProfile } from '../host/apparmor.ts';
+import { readCaller } from '../host/caller.ts';
+import { openCgroupRoot } from '../host/cgroup-root.ts';
+import { groupExists, makeGroup, readCgroups } from '../host/cgroups.ts';
+import { restrictDevices } from '../host/devices.ts';
+import { makePrivate } from '../host/files.ts';
+import { ensureInotifyLimits } from '../host/inotify.ts';
+import { machineLock, withLock } from '../host/lock.ts';
+import { isRunByService, tellService } from '../host/service.ts';
+import { kubeconfigFiles } from '../kubeconfig.ts';
 import { type ClusterSpec, defaultRoots, type Layout, layoutOf } from '../layout.ts';
 import { createSandboxDriver } from '../nodes/sandbox.ts';
 import { createProgress } from '../progress.ts';
@@ -15,14 +21,17 @@ import { keepOnlyUnits, type UpContext } from '../steps/context.ts';
 import { apiserverStep, controllersStep } from '../steps/control-plane.ts';
 import { credentialsStep } from '../steps/credentials.ts';
 import { etcdStep } from '../steps/etcd.ts';
+import { firewallStep, reachabilityStep } from '../steps/firewall.ts';
+import { endHungUnits } from '../steps/hung-units.ts';
 import { networkStep } from '../steps/network.ts';
 import { dnsStep, nodeReadyStep } from '../steps/node-agents.ts';
 import { nodesStep } from '../steps/nodes.ts';
 import { requireDiskSpace, requireFreePorts, requirePrograms, requireRoot } from '../steps/prerequisites.ts';
 import { runSteps } from '../steps/run-steps.ts';
 import { userAccessStep } from '../steps/user-access.ts';
-import { endOutdatedSupervisor, findSupervisor } from '../supervisor/control.ts';
-import { commandOf, readPlan, type UnitPlan } from '../supervisor/plan.ts';
+import { endUnfitSupervisor, ensureSupervisor, findSupervisor } from '../supervisor/control.ts';
+import { readLimits } from '../supervisor/liveness.ts';
+import { findUnit, readPlan, type UnitPlan, writePlan } from '../supervisor/plan.ts';
 import { teardown } from '../teardown.ts';
 import { controlPlaneUnits, nodeUnits, type Program } from '../units.ts';
 import { messageOf, UserError } from '../user-error.ts';
@@ -39,13 +48,17 @@ export interface UpOptions {
   retain?: boolean;
 }
 
+const lockWaitMs = 10_000;
+
 const steps = [
   credentialsStep,
   networkStep,
+  firewallStep,
   etcdStep,
   nodesStep,
   apiserverStep,
   controllersStep,
+  reachabilityStep,
   nodeReadyStep,
   dnsStep,
   userAccessStep,
@@ -54,7 +67,9 @@ const steps = [
 export async function up(options: UpOptions, program: Program): Promise<void> {
   requireRoot(process.getuid?.());
   requirePrograms(process.env.PATH ?? '');
+  readLimits(process.env); // refused before anything is made
   await withLock(`cluster ${options.name}`, 100, () => upLocked(options, program));
+  await tellService(options.name, 'start', process.env);
 }
 
 async function upLocked(options: UpOptions, program: Program): Promise<void> {
@@ -69,12 +84,23 @@ async function upLocked(options: UpOptions, program: Program): Promise<void> {
   const onSignal = () => interrupt.abort(new UserError('interrupted'));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
   const progress = createProgress(process.stdout, realClock);
-  progress.say(before.running ? `Cluster ${layout.name} exists; looking after it` : `Creating cluster ${layout.name}`);
+  const doing = known ? `Starting cluster ${layout.name}` : `Creating cluster ${layout.name}`;
+  progress.say(before.running ? `Cluster ${layout.name} exists; looking after it` : doing);
   try {
     if (!before.running) await requireFreePorts(layout);
     requireDiskSpace(layout);
-    makeGroup(context.trees, layout.controlPlaneCgroup);
-    await endOutdatedSupervisor(layout, program);
+    ensureInotifyLimits((line) => progress.say(line));
+    await loadAppArmorProfile((line) => progress.say(line));
+    makePrivate(layout.roots.state, layout.stateDir, layout.roots.run, layout.runDir);
+    await withLock(machineLock, lockWaitMs, async () => {
+      openCgroupRoot(context.trees, layout.cgroupRootFile);
+      await makeClusterGroup(context);
+    });
+    const patienceMs = Math.min(readLimits(process.env).timeoutMs, options.wait);
+    await endUnfitSupervisor(context, patienceMs);
+    await endHungUnits(context, { patienceMs, say: progress.say });
+    writePlan(layout.planFile, context.plan);
+    await ensureSupervisor(context);
     await runSteps(steps, context, { progress, signal: interrupt.signal });
     keepOnlyUnits(
       context,
@@ -123,16 +149,20 @@ function refuseChanges(known: Layout, options: UpOptions): void {
 
 function makeContext(layout: Layout, options: UpOptions, program: Program): UpContext {
   const trees = readCgroups();
-  // The checkout, and the folder Node was installed into.
-  const programPaths = [resolve(dirname(program.bundle), '../..'), resolve(dirname(program.node), '..')];
+  // The checkout, or the packages that an installed one lies among; and the folder of the node binary.
+  const root = resolve(dirname(program.bundle), '../..');
+  const packages = basename(dirname(root)) === 'node_modules' ? dirname(root) : root;
+  const programPaths = [packages, dirname(program.node)];
   return {
     layout,
     program,
     trees,
     driver: createSandboxDriver(trees, programPaths),
     clock: realClock,
-    plan: readPlan(layout.planFile) ?? { units: [] },
-    kubeconfigFile: kubeconfigPath(options.kubeconfig, process.env),
+    // Earlier builds knew less of their units, which are found again without it.
+    plan: { units: (readPlan(layout.planFile)?.units ?? []).filter((unit) => unit.joins !== undefined) },
+    kubeconfigFiles: kubeconfigFiles(options.kubeconfig, process.env, readCaller(process.env, process.getuid?.())),
+    isService: isRunByService(process.env),
     waitMs: options.wait,
   };
 }
@@ -141,12 +171,17 @@ function allUnits(context: UpContext): UnitPlan[] {
   return [...controlPlaneUnits(context), ...context.layout.nodes.flatMap((node) => nodeUnits(context, node))];
 }
 
+async function makeClusterGroup({ layout, trees }: UpContext): Promise<void> {
+  makeGroup(trees, layout.cgroup);
+  if (!groupExists(trees, layout.controlPlaneCgroup)) {
+    await restrictDevices(trees, layout.cgroup);
+  }
+  makeGroup(trees, layout.controlPlaneCgroup);
+}
+
 /** The pids of what runs of a cluster, its supervisor included. */
 function runningUnits(context: UpContext): number[] {
-  const refs = [
-    findSupervisor(context.layout, context.program),
-    ...allUnits(context).map((unit) => findByCommand(commandOf(unit))),
-  ];
+  const refs = [findSupervisor(context), ...allUnits(context).map(findUnit)];
   return refs.flatMap((ref) => (ref ? [ref.pid] : []));
 }
 

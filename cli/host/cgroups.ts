@@ -1,6 +1,6 @@
 // The host's control groups: version 1 (one tree a controller, perhaps with an empty version 2 tree beside them) or
 // version 2. A cluster owns one folder, k8ts/<cluster>, in every tree, and removes it at `down`.
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { errnoOf, UserError } from '../user-error.ts';
@@ -49,21 +49,28 @@ export function readCgroups(): CgroupTrees {
 }
 
 /** The folders of a group in every tree. */
-function groupDirs(trees: CgroupTrees, group: string): string[] {
+export function groupDirs(trees: CgroupTrees, group: string): string[] {
   return trees.hierarchies.map((h) => join(h.mountPoint, group));
+}
+
+export function groupExists(trees: CgroupTrees, group: string): boolean {
+  return groupDirs(trees, group).some((dir) => existsSync(dir));
 }
 
 export function procsFiles(trees: CgroupTrees, group: string): string[] {
   return groupDirs(trees, group).map((dir) => join(dir, 'cgroup.procs'));
 }
 
-/** Makes a group and those above it in every tree, ready to hold processes and further groups. */
+/**
+ * Makes a group and those above it in every tree. On version 2 those above hand their controllers down, so no process
+ * may be in them; the root is the host's (cgroup-root.ts).
+ */
 export function makeGroup(trees: CgroupTrees, group: string): void {
   const parts = group.split('/');
   for (const tree of trees.hierarchies) {
     for (let i = 1; i <= parts.length; i++) {
       const dir = join(tree.mountPoint, ...parts.slice(0, i));
-      if (trees.version === 2) delegateControllers(dirname(dir));
+      if (trees.version === 2 && i > 1) delegateControllers(dirname(dir));
       mkdirSync(dir, { recursive: true });
       if (tree.controllers.split(',').includes('cpuset')) inheritCpuset(dir);
     }
@@ -78,24 +85,21 @@ function inheritCpuset(dir: string): void {
   }
 }
 
-/** Version 2: lets the groups below `dir` use every controller that it has. */
+/** What pods are limited by and measured with. Others are not for us to switch on. */
+export const neededControllers = ['cpu', 'cpuset', 'memory', 'pids', 'hugetlb'];
+
+/** The controllers that a file of a version 2 group names. */
+export function controllersOf(dir: string, file: 'cgroup.controllers' | 'cgroup.subtree_control'): string[] {
+  return readFileSync(join(dir, file), 'utf8').trim().split(' ').filter(Boolean);
+}
+
+/** Version 2: lets the groups below `dir` use the controllers that pods need. */
 function delegateControllers(dir: string): void {
-  const available = readFileSync(join(dir, 'cgroup.controllers'), 'utf8').trim().split(' ').filter(Boolean);
-  const enabled = new Set(readFileSync(join(dir, 'cgroup.subtree_control'), 'utf8').trim().split(' '));
-  for (const controller of available) {
-    if (enabled.has(controller)) continue;
-    try {
-      writeFileSync(join(dir, 'cgroup.subtree_control'), `+${controller}`);
-    } catch (err) {
-      throw new UserError(`cannot delegate the ${controller} controller in ${dir}`, {
-        hint:
-          errnoOf(err) === 'EBUSY'
-            ? 'Processes live directly in that control group; move them into a group below it first.'
-            : 'Control groups must be writable: in a container, run it privileged.',
-        cause: err,
-      });
-    }
-  }
+  const enabled = controllersOf(dir, 'cgroup.subtree_control');
+  const missing = controllersOf(dir, 'cgroup.controllers').filter(
+    (name) => neededControllers.includes(name) && !enabled.includes(name),
+  );
+  for (const controller of missing) writeFileSync(join(dir, 'cgroup.subtree_control'), `+${controller}`);
 }
 
 /** A group and those below it, the lowest first. */
@@ -159,8 +163,8 @@ async function removeEmptyGroup(dir: string): Promise<void> {
   }
 }
 
-/** Removes a group that the last cluster has left empty; other clusters keep it. */
-export function removeGroupIfEmpty(trees: CgroupTrees, group: string): void {
+/** Removes a group that the last cluster has left empty; other clusters keep it. Answers whether it is gone. */
+export function removeGroupIfEmpty(trees: CgroupTrees, group: string): boolean {
   for (const dir of groupDirs(trees, group)) {
     try {
       rmdirSync(dir);
@@ -168,4 +172,5 @@ export function removeGroupIfEmpty(trees: CgroupTrees, group: string): void {
       if (!['ENOENT', 'EBUSY', 'ENOTEMPTY'].includes(errnoOf(err) ?? '')) throw err;
     }
   }
+  return !groupExists(trees, group);
 }

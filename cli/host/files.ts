@@ -72,12 +72,21 @@ function explainWriteError(path: string, err: unknown): unknown {
   }
 }
 
+/** Makes folders that only their owner may enter, also ones that are there: what lies below may be setuid. */
+export function makePrivate(...dirs: string[]): void {
+  for (const dir of dirs) {
+    mkdirSync(dir, { recursive: true });
+    chmodSync(dir, 0o700);
+  }
+}
+
 /** The content of a file, or undefined when it does not exist. */
 export function readIfExists(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (err) {
     if (errnoOf(err) === 'ENOENT' || errnoOf(err) === 'ENOTDIR') return undefined;
+    if (errnoOf(err) === 'EACCES') throw new UserError(`cannot read ${path}`, { hint: 'Run as root.', cause: err });
     throw err;
   }
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Layout } from '../layout.ts';
 import { errnoOf } from '../user-error.ts';
 import { readIfExists, writeFileAtomic } from './files.ts';
+import { closeFirewalls } from './firewall.ts';
 import { machineLock, withLock } from './lock.ts';
 import { CommandError, run } from './run.ts';
 
@@ -29,6 +30,7 @@ export async function makeNetwork(layout: Layout): Promise<void> {
 
 /** Removes what makeNetwork made, whatever of it is there. Returns whether there was anything. */
 export async function removeNetwork(layout: Layout): Promise<void> {
+  await closeFirewalls(layout);
   await closeEgress(layout);
   if (linkExists(layout.bridge)) await run('ip', ['link', 'delete', layout.bridge]);
   for (const subnet of [layout.podSubnet, layout.serviceSubnet]) {
@@ -68,6 +70,14 @@ async function openEgress(layout: Layout): Promise<void> {
     writeFileAtomic(join(dir, `cluster-${layout.name}`), '');
     writeFileSync(forwardingFile, '1');
   });
+  await run('nft', ['-f', '-'], { input: renderEgressTable(layout) });
+}
+
+/** Gives pods the host's address on their way out again, where somebody has flushed all rules to load their own. */
+export async function restoreEgress(layout: Layout): Promise<void> {
+  if (!layout.spec.egress) return;
+  const tables = await run('nft', ['list', 'tables', 'ip']);
+  if (tables.split('\n').includes(`table ip ${layout.nftTable}`)) return;
   await run('nft', ['-f', '-'], { input: renderEgressTable(layout) });
 }
 

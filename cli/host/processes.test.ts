@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
   endProcess,
-  findByCommand,
   findDescendant,
+  findMember,
   findProcess,
   isAlive,
+  isStopped,
+  membersOf,
   parseStat,
   startedAtMs,
 } from './processes.ts';
@@ -34,13 +39,12 @@ test('a process is found by its command line, also below a wrapper, until it has
       ref = findDescendant(child.pid!, command);
     }
     assert.notEqual(ref.pid, child.pid);
-    assert.deepEqual(findByCommand(command), ref);
     assert.ok(isAlive(ref));
     assert.ok(!isAlive({ ...ref, startTicks: ref.startTicks - 1 }), 'another process had this pid before');
     const ended = once(child, 'exit');
     await endProcess(ref, 1_000);
     await ended;
-    assert.equal(findByCommand(command), undefined);
+    assert.ok(!isAlive(ref));
   } finally {
     child.kill('SIGKILL');
   }
@@ -50,4 +54,44 @@ test('the start of a process is known to the second', () => {
   const ref = findProcess(process.pid)!;
   const expectedMs = performance.timeOrigin;
   assert.ok(Math.abs(startedAtMs(ref) - expectedMs) < 2_000);
+});
+
+test('a process is a member of groups when every one of them lists it; whose command it bears does not matter', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'k8ts-processes-'));
+  const command = ['sleep', `62.0${process.pid}`];
+  const [first, second] = [spawn(command[0]!, [command[1]!]), spawn(command[0]!, [command[1]!])];
+  try {
+    await Promise.all([once(first, 'spawn'), once(second, 'spawn')]);
+    const groupOf = (name: string, ...pids: (number | undefined)[]) => {
+      const file = join(dir, name);
+      writeFileSync(file, pids.map((pid) => `${pid}\n`).join(''));
+      return file;
+    };
+    const both = groupOf('both', first.pid, second.pid, process.pid, 0);
+    const one = groupOf('one', second.pid, process.pid);
+    assert.deepEqual(membersOf([both]).length, 3);
+    assert.equal(findMember([both, one], command)?.pid, second.pid, 'the older is in one of the groups only');
+    assert.equal(findMember([groupOf('none')], command), undefined);
+    assert.equal(findMember([join(dir, 'gone')], command), undefined);
+    assert.deepEqual(membersOf([]), []);
+  } finally {
+    for (const child of [first, second]) child.kill('SIGKILL');
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test('a process that a signal has stopped is alive, and seen to be stopped', async () => {
+  const child = spawn('sleep', ['63']);
+  try {
+    const ref = findProcess(child.pid!)!;
+    assert.ok(!isStopped(ref));
+    child.kill('SIGSTOP');
+    while (!isStopped(ref)) await new Promise(setImmediate);
+    assert.ok(isAlive(ref));
+    const ended = once(child, 'exit');
+    await endProcess(ref, 1e9);
+    assert.deepEqual(await ended, [null, 'SIGKILL'], 'it is not asked to end and waited for');
+  } finally {
+    child.kill('SIGKILL');
+  }
 });

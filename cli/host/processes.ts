@@ -1,6 +1,7 @@
-// What /proc says about processes. A supervised process is known by its whole command line, which names paths of
-// its cluster and is therefore unique; a process by its pid and start time together, since pids are reused.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+// What /proc says about processes. A process is known by its pid and start time together, since pids are reused. One
+// that nobody has noted is found by its control groups, which only we put processes into, and there by its command
+// line: that alone proves nothing, since anybody's process can bear any.
+import { existsSync, readFileSync } from 'node:fs';
 import { realClock } from '../../machinery/clock.ts';
 
 export interface ProcessRef {
@@ -46,6 +47,22 @@ export function isAlive(ref: ProcessRef): boolean {
   return findProcess(ref.pid)?.startTicks === ref.startTicks;
 }
 
+/** True when a signal has stopped the process: it is there and does nothing. */
+export function isStopped(ref: ProcessRef): boolean {
+  const text = readProc(`/proc/${ref.pid}/stat`);
+  return isAlive(ref) && text !== undefined && ['T', 't'].includes(parseStat(text).state);
+}
+
+/** What a process does as the kernel sees it, for people: `it runs`, `it waits in the kernel (nfs_wait)`. */
+export function describeState(ref: ProcessRef): string {
+  if (!isAlive(ref)) return 'it has ended';
+  if (isStopped(ref)) return 'it is stopped';
+  const text = readProc(`/proc/${ref.pid}/stat`);
+  if (text !== undefined && parseStat(text).state === 'R') return 'it computes';
+  const place = readProc(`/proc/${ref.pid}/wchan`)?.trim() ?? '';
+  return `it waits in the kernel${place === '' || place === '0' ? '' : ` (${place})`}`;
+}
+
 /**
  * True when the process can still be entered. The first process of a namespace that was killed stays until all others in it have ended; until
  * then it is alive, but its namespaces are no longer there.
@@ -60,22 +77,28 @@ function toCmdline(argv: readonly string[]): string {
   return argv.map((arg) => `${arg}\0`).join('');
 }
 
-/** The living process with exactly this command line, the oldest if there are several. */
-export function findByCommand(argv: readonly string[]): ProcessRef | undefined {
-  const wanted = toCmdline(argv);
-  const found: ProcessRef[] = [];
-  for (const entry of readdirSync('/proc')) {
-    const pid = Number(entry);
-    if (!Number.isInteger(pid) || readProc(`/proc/${pid}/cmdline`) !== wanted) continue;
-    const ref = findProcess(pid);
-    if (ref) found.push(ref);
-  }
-  return found.sort((a, b) => a.startTicks - b.startTicks)[0];
+/** The living processes that are members of every one of some control groups, given by their cgroup.procs files. */
+export function membersOf(procsFiles: readonly string[]): ProcessRef[] {
+  const [first, ...others] = procsFiles.map((file) => new Set(readProc(file)?.trim().split('\n') ?? []));
+  const pids = [...(first ?? [])].filter((pid) => others.every((group) => group.has(pid)));
+  // 0 stands for a process of another pid namespace.
+  return pids.flatMap((pid) => (Number(pid) > 0 ? (findProcess(Number(pid)) ?? []) : []));
 }
 
-/** Like findByCommand, but looks only at a process and what descends from it: a few reads instead of hundreds. */
+/** The member of some control groups with exactly this command line, the oldest if there are several. */
+export function findMember(procsFiles: readonly string[], argv: readonly string[]): ProcessRef | undefined {
+  return membersOf(procsFiles)
+    .filter((ref) => hasCommand(ref.pid, argv))
+    .sort((a, b) => a.startTicks - b.startTicks)[0];
+}
+
+export function hasCommand(pid: number, argv: readonly string[]): boolean {
+  return readProc(`/proc/${pid}/cmdline`) === toCmdline(argv);
+}
+
+/** The process with this command line among a process and what descends from it. */
 export function findDescendant(pid: number, argv: readonly string[]): ProcessRef | undefined {
-  if (readProc(`/proc/${pid}/cmdline`) === toCmdline(argv)) return findProcess(pid);
+  if (hasCommand(pid, argv)) return findProcess(pid);
   const children = readProc(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ') ?? [];
   for (const child of children) {
     const found = child === '' ? undefined : findDescendant(Number(child), argv);
@@ -106,10 +129,10 @@ export async function waitForExit(ref: ProcessRef, timeoutMs: number): Promise<b
   return true;
 }
 
-/** SIGTERM, and SIGKILL when the process has not ended after `graceMs`. */
+/** SIGTERM, and SIGKILL when the process has not ended after `graceMs`, or is stopped and would never hear of it. */
 export async function endProcess(ref: ProcessRef, graceMs: number): Promise<void> {
   signalProcess(ref, 'SIGTERM');
-  if (await waitForExit(ref, graceMs)) return;
+  if (!isStopped(ref) && (await waitForExit(ref, graceMs))) return;
   signalProcess(ref, 'SIGKILL');
   await waitForExit(ref, 5_000);
 }

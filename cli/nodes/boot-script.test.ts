@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import type { CgroupTrees } from '../host/cgroups.ts';
 import { layoutOf } from '../layout.ts';
 import { type HostFacts, nodeCommand, quote, renderBootScript, renderInnerScript } from './boot-script.ts';
-import { parseNameServers, visibleMounts } from './sandbox.ts';
+import { parseNameServers } from './sandbox.ts';
 
 const layout = layoutOf({ name: 'a', slot: 2, egress: true });
 const node = layout.nodes[0]!;
@@ -19,8 +19,7 @@ const version1: CgroupTrees = {
 const version2: CgroupTrees = { version: 2, hierarchies: [{ controllers: '', mountPoint: '/sys/fs/cgroup' }] };
 const factsOf = (trees: CgroupTrees): HostFacts => ({
   trees,
-  mounts: ['/usr'],
-  visible: ["/tmp/it's here"],
+  view: { folders: ['/usr', "/tmp/it's: here"], links: [{ path: '/bin', target: 'usr/bin' }] },
   nameServers: ['192.0.2.53'],
   mtu: 1400,
 });
@@ -49,6 +48,25 @@ describe('scripts', () => {
     assert.match(renderInnerScript(layout, node, factsOf(version2)), /mount -t cgroup2 .*cgroup"\n/);
   });
 
+  test('version 2: the group hands controllers down only once the first process has passed through it', () => {
+    const script = renderBootScript(layout, node, factsOf(version2));
+    const order = ['cgroup.kill', '-$controller', 'unshare --cgroup', '+$controller', 'unshare --mount'];
+    const places = order.map((part) => script.indexOf(part));
+    assert.deepEqual(
+      places,
+      [...places].sort((a, b) => a - b),
+    );
+    assert.ok(!places.includes(-1));
+  });
+
+  test('folders of the host are layers that cannot be written to, whatever their name', () => {
+    const script = renderInnerScript(layout, node, factsOf(version2));
+    assert.match(script, /^host_folder \/usr \/usr$/m);
+    assert.ok(script.includes(`host_folder '/tmp/it'\\''s: here' '/tmp/it'\\''s\\: here'`));
+    assert.match(script, /^link \/bin usr\/bin$/m);
+    assert.doesNotMatch(script, /--bind \/ /);
+  });
+
   test('a node cannot send what is for pods or services out by its default route', () => {
     const script = renderInnerScript(layout, node, factsOf(version1));
     assert.match(script, /route add unreachable 10\.98\.0\.0\/16\n/);
@@ -65,19 +83,6 @@ test('words are quoted for the shell', () => {
     const echoed = spawnSync('bash', ['-c', `printf %s ${word === '' ? "''" : quote(word)}`], { encoding: 'utf8' });
     assert.equal(echoed.stdout, word);
   }
-});
-
-test('a node sees other file systems of the host, but none of the kernel or of its own folders', () => {
-  const line = (point: string, type: string) => `1 0 8:1 / ${point} rw - ${type} /dev/sda rw`;
-  const text = [
-    line('/', 'ext4'),
-    line('/usr', 'ext4'),
-    line('/var/lib', 'ext4'),
-    line('/run', 'tmpfs'),
-    line('/usr/with\\040blank', 'xfs'),
-    line('/home/cgroups', 'cgroup2'),
-  ].join('\n');
-  assert.deepEqual(visibleMounts(text), ['/usr', '/usr/with blank']);
 });
 
 test('name servers on loopback are no use to a node', () => {

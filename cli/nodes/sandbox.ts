@@ -1,11 +1,10 @@
 // The sandbox driver: a node is one mount, net, pid, uts, ipc and cgroup namespace of this host, a control group in
 // every tree, and a link on the cluster's bridge.
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { type CgroupTrees, makeGroup, removeGroup } from '../host/cgroups.ts';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { type CgroupTrees, makeGroup, procsFiles, removeGroup } from '../host/cgroups.ts';
 import { readIfExists, writeFileAtomic } from '../host/files.ts';
 import { linkExists } from '../host/network.ts';
-import { findByCommand, signalProcess, waitForExit } from '../host/processes.ts';
+import { findMember, signalProcess, waitForExit } from '../host/processes.ts';
 import { run } from '../host/run.ts';
 import {
   bootScriptFile,
@@ -14,8 +13,10 @@ import {
   nodeCommand,
   renderBootScript,
   renderInnerScript,
+  systemGroup,
 } from './boot-script.ts';
 import type { NodeDriver } from './driver.ts';
+import { readHostView } from './host-view.ts';
 
 const endTimeoutMs = 5_000;
 
@@ -23,10 +24,19 @@ export function createSandboxDriver(trees: CgroupTrees, programPaths: readonly s
   return {
     name: 'sandbox',
     prepare(layout, node) {
-      for (const dir of [node.varDir, node.tmpDir, node.mntDir, node.runDir, node.rootDir]) {
-        mkdirSync(dir, { recursive: true });
-      }
-      makeGroup(trees, `${node.cgroup}/system`);
+      const dirs = [
+        node.credentialsDir,
+        node.ownRootDir,
+        node.varDir,
+        node.tmpDir,
+        node.mntDir,
+        node.runDir,
+        node.rootDir,
+        layout.emptyDir,
+      ];
+      for (const dir of dirs) mkdirSync(dir, { recursive: true });
+      // On version 2 the boot script makes the group for processes, once it has passed through the one above.
+      makeGroup(trees, trees.version === 1 ? systemGroup(node) : node.cgroup);
       const facts = readHostFacts(trees, programPaths);
       writeFileAtomic(innerScriptFile(layout, node), renderInnerScript(layout, node, facts), {
         mode: 0o700,
@@ -39,7 +49,7 @@ export function createSandboxDriver(trees: CgroupTrees, programPaths: readonly s
     },
     async remove(layout, node) {
       // Its first process takes everything inside along, and what entered from outside can then collect its child.
-      const first = findByCommand(nodeCommand(layout, node));
+      const first = findMember(procsFiles(trees, `${node.cgroup}/system`), nodeCommand(layout, node));
       if (first) {
         signalProcess(first, 'SIGKILL');
         await waitForExit(first, endTimeoutMs);
@@ -65,31 +75,10 @@ async function deleteLink(link: string): Promise<void> {
 function readHostFacts(trees: CgroupTrees, programPaths: readonly string[]): HostFacts {
   return {
     trees,
-    mounts: visibleMounts(readFileSync('/proc/self/mountinfo', 'utf8')),
-    visible: programPaths.filter((path) => isBelow(path, ownFolders)).sort(),
+    view: readHostView(programPaths, readFileSync('/proc/self/mountinfo', 'utf8')),
     nameServers: readNameServers(),
     mtu: readDefaultMtu(),
   };
-}
-
-/** Folders that a node has for itself. */
-const ownFolders = ['/dev', '/etc', '/mnt', '/proc', '/run', '/sys', '/tmp', '/var'];
-const isBelow = (path: string, folders: readonly string[]) =>
-  folders.some((folder) => path === folder || path.startsWith(`${folder}/`));
-
-const kernelFileSystems = ['proc', 'sysfs', 'cgroup', 'cgroup2', 'devtmpfs', 'devpts', 'mqueue', 'debugfs', 'tracefs'];
-
-/** Mount points of the host below its root that a node should see too, from the text of mountinfo. */
-export function visibleMounts(mountInfoText: string): string[] {
-  const points = new Set<string>();
-  for (const line of mountInfoText.trim().split('\n')) {
-    const [left = '', right = ''] = line.split(' - ');
-    // Octal escapes stand for blanks in paths.
-    const point = left.split(' ')[4]!.replace(/\\(\d{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8)));
-    const isOwn = point === '/' || isBelow(point, ownFolders) || isBelow(point, ['/boot', '/media']);
-    if (!isOwn && !kernelFileSystems.includes(right.split(' ')[0]!)) points.add(point);
-  }
-  return [...points].filter((point) => existsSync(dirname(point))).sort();
 }
 
 /** Name servers of the host that are reachable from outside its loopback; systemd-resolved hides them in its own file. */

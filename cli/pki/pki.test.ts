@@ -25,10 +25,10 @@ describe('subjects', () => {
     { file: files.controllers, subject: 'CN=system:kube-controller-manager' },
     { file: files.scheduler, subject: 'CN=system:kube-scheduler' },
     {
-      file: join(layout.nodes[0]!.varDir, 'lib/k8ts/pki/kubelet-client'),
+      file: join(layout.nodes[0]!.credentialsDir, 'pki/kubelet-client'),
       subject: 'O=system:nodes\nCN=system:node:a-control-plane',
     },
-    { file: join(layout.nodes[0]!.varDir, 'lib/k8ts/pki/proxy'), subject: 'CN=system:kube-proxy' },
+    { file: join(layout.nodes[0]!.credentialsDir, 'pki/proxy'), subject: 'CN=system:kube-proxy' },
   ];
   for (const { file, subject } of subjects) {
     test(subject.replace('\n', ', '), () => assert.equal(readCertificate(file).subject, subject));

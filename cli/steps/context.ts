@@ -1,10 +1,12 @@
 // What the steps of `up` share: the cluster, how its processes are started, and how to wait until one answers.
-import { closeSync, existsSync, fstatSync, openSync, readSync, statfsSync, watch } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
 import type { Clock } from '../../machinery/clock.ts';
+import { watchFolder } from '../../machinery/watch-folder.ts';
 import type { CgroupTrees } from '../host/cgroups.ts';
+import { isAlive, isStopped } from '../host/processes.ts';
+import type { KubeconfigFile } from '../kubeconfig.ts';
 import { type Layout, unitFiles } from '../layout.ts';
 import type { NodeDriver } from '../nodes/driver.ts';
-import { ensureSupervisor } from '../supervisor/control.ts';
 import { type Plan, readUnitState, type UnitPlan, writePlan } from '../supervisor/plan.ts';
 import type { Program } from '../units.ts';
 import { messageOf, UserError } from '../user-error.ts';
@@ -17,21 +19,21 @@ export interface UpContext {
   clock: Clock;
   /** What should run; grows as steps add to it. Holds what already ran when `up` began. */
   plan: Plan;
-  kubeconfigFile: string;
+  kubeconfigFiles: KubeconfigFile[];
+  /** Nobody waits for it: the user's folder may not even be mounted yet. */
+  isService: boolean;
   /** How long a step may wait for a component. */
   waitMs: number;
 }
 
-/** Adds units to the plan, or changes them, and lets the supervisor bring that about. */
-export function startUnits(context: UpContext, units: readonly UnitPlan[]): void {
-  const { plan, layout } = context;
+/** Adds units to the plan, or changes them; the supervisor, which watches it, brings that about. */
+export function startUnits({ plan, layout }: UpContext, units: readonly UnitPlan[]): void {
   for (const unit of units) {
     const at = plan.units.findIndex((known) => known.name === unit.name);
     if (at < 0) plan.units.push(unit);
     else plan.units[at] = unit;
   }
   writePlan(layout.planFile, plan);
-  ensureSupervisor(layout, context.program);
 }
 
 /** Drops units that an earlier version ran and this one does not. */
@@ -60,7 +62,10 @@ export async function waitForUnit(context: UpContext, { unit, probe, signal }: W
   const restartsBefore = restarts();
   const deadline = clock.monotonicMs() + waitMs;
   const crashed = new AbortController();
-  const watcher = watch(layout.runDir, () => {
+  // A unit that ended for want of room leaves no log, and another one that ended may have made room again.
+  let wasFull = false;
+  const watcher = watchOrTell(layout.runDir, () => {
+    wasFull ||= isFull(layout.stateDir);
     if (restarts() - restartsBefore > toleratedRestarts) crashed.abort(new Error('it ends right after its start'));
   });
   const ended = AbortSignal.any([signal, crashed.signal]);
@@ -68,12 +73,15 @@ export async function waitForUnit(context: UpContext, { unit, probe, signal }: W
   let roomSeenMs = clock.monotonicMs();
   try {
     for (;;) {
-      missing = isOfPlan(context, unit) ? await probe(ended).catch(messageOf) : 'it has not been started yet';
+      missing = isOfPlan(context, unit)
+        ? await probeInTime(probe, { signal: ended, clock, deadline })
+        : 'it has not been started yet';
       if (missing === undefined) return;
       signal.throwIfAborted();
-      if (crashed.signal.aborted) throw explainUnit(layout, unit, messageOf(crashed.signal.reason));
+      if (crashed.signal.aborted) throw explainUnit(layout, unit, messageOf(crashed.signal.reason), wasFull);
       const nowMs = clock.monotonicMs();
       if (!isFull(layout.stateDir)) roomSeenMs = nowMs;
+      else wasFull = true;
       if (nowMs > deadline || nowMs - roomSeenMs > fullDiskWaitMs) throw explainUnit(layout, unit, missing);
       await clock.sleep(probeEveryMs, ended).catch(() => undefined); // the checks above say why it was cut short
     }
@@ -82,17 +90,47 @@ export async function waitForUnit(context: UpContext, { unit, probe, signal }: W
   }
 }
 
+/** Asks once, at most until the deadline: what hangs gives no answer at all. */
+async function probeInTime(
+  probe: Waiting['probe'],
+  { signal, clock, deadline }: { signal: AbortSignal; clock: Clock; deadline: number },
+): Promise<string | undefined> {
+  const late = new AbortController();
+  const timer = clock.after(deadline - clock.monotonicMs(), () => late.abort(new Error('it does not answer')));
+  const ended = AbortSignal.any([signal, late.signal]);
+  const cut = new Promise<string>((resolve) => {
+    ended.addEventListener('abort', () => resolve(messageOf(ended.reason)), { once: true });
+  });
+  try {
+    return await Promise.race([probe(ended).catch(messageOf), cut]);
+  } finally {
+    timer.cancel();
+  }
+}
+
 /** True once the process that runs is the planned one: the one that it replaces may answer for a while. */
 function isOfPlan({ plan, layout }: UpContext, unit: string): boolean {
   const state = readUnitState(layout.processesFile, unit);
-  return state?.state === 'running' && state.revision === plan.units.find(({ name }) => name === unit)?.revision;
+  if (state?.state !== 'running' || !isAlive({ pid: state.pid!, startTicks: state.startTicks! })) return false;
+  return state.revision === plan.units.find(({ name }) => name === unit)?.revision;
+}
+
+function watchOrTell(dir: string, onChange: () => void) {
+  try {
+    return watchFolder(dir, onChange);
+  } catch (err) {
+    throw new UserError(messageOf(err), { cause: err });
+  }
 }
 
 /** An error that says what is wrong with a unit, with the end of its log: on failure the log itself may be removed. */
-function explainUnit(layout: Layout, unit: string, what: string): UserError {
+function explainUnit(layout: Layout, unit: string, missing: string, wasFull = false): UserError {
+  const { pid, startTicks } = readUnitState(layout.processesFile, unit) ?? {};
+  const isHalted = pid !== undefined && startTicks !== undefined && isStopped({ pid, startTicks });
+  const what = isHalted ? `${missing}; a signal has stopped it` : missing;
   const { logFile } = unitFiles(layout, unit);
   const end = readEnd(logFile);
-  const full = isFull(layout.stateDir) || noSpace.test(end);
+  const full = wasFull || isFull(layout.stateDir) || noSpace.test(end);
   const tail = lastLines(end);
   return new UserError(
     full

@@ -2,12 +2,12 @@
 import { createSocket } from 'node:dgram';
 import { decode, encode, RECURSION_DESIRED } from 'dns-packet';
 import { createIfAbsent, labelNode, watchNode, whyNotReady } from '../api-request.ts';
-import { clusterDomain, type Layout } from '../layout.ts';
+import { clusterDomain, type Layout, unitFiles } from '../layout.ts';
 import { readUnitState } from '../supervisor/plan.ts';
 import { nodeUnits } from '../units.ts';
+import { messageOf, UserError } from '../user-error.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
-import { apiserverStep } from './control-plane.ts';
-import { nodesStep } from './nodes.ts';
+import { reachabilityStep } from './firewall.ts';
 import type { Step } from './run-steps.ts';
 
 const startNodeUnit = (context: UpContext, component: 'kubelet' | 'proxy') => {
@@ -23,7 +23,7 @@ const nodeLabels = { 'node-role.kubernetes.io/control-plane': '' };
 
 export const nodeReadyStep: Step<UpContext> = {
   title: 'Node is Ready',
-  after: [apiserverStep.title, nodesStep.title],
+  after: [reachabilityStep.title],
   async run(context, signal) {
     startNodeUnit(context, 'kubelet');
     for (const node of context.layout.nodes) {
@@ -59,12 +59,12 @@ async function watchUntilReady(
 
 export const dnsStep: Step<UpContext> = {
   title: 'DNS answers',
-  after: [apiserverStep.title, nodesStep.title],
+  after: [reachabilityStep.title],
   async run(context, signal) {
     startNodeUnit(context, 'proxy');
     const unit = `${context.layout.nodes[0]!.unitPrefix}proxy`;
     await Promise.all([
-      createDnsService(context.layout, signal),
+      createDnsService(context.layout, AbortSignal.any([signal, AbortSignal.timeout(context.waitMs)])),
       waitForUnit(context, { unit, signal, probe: () => probeDns(context.layout) }),
     ]);
     return context.layout.clusterDns;
@@ -92,7 +92,12 @@ function createDnsService(layout: Layout, signal: AbortSignal): Promise<void> {
       ],
     },
   };
-  return createIfAbsent(layout, '/api/v1/namespaces/kube-system/services', { body, signal });
+  return createIfAbsent(layout, '/api/v1/namespaces/kube-system/services', { body, signal }).catch((err) => {
+    throw new UserError(`the Service of the cluster's DNS cannot be made: ${messageOf(err)}`, {
+      hint: `What the API server says: ${unitFiles(layout, 'apiserver').logFile}`,
+      cause: err,
+    });
+  });
 }
 
 const dnsTimeoutMs = 250;

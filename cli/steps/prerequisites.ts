@@ -7,10 +7,10 @@ import { commandName } from '../command-name.ts';
 import type { Layout } from '../layout.ts';
 import { errnoOf, UserError } from '../user-error.ts';
 
-export function requireRoot(uid: number | undefined): void {
+export function requireRoot(uid: number | undefined, command = 'up'): void {
   if (uid === 0) return;
   throw new UserError('this needs root: namespaces, mounts and network links are made here', {
-    hint: `Run it as root, for instance: sudo -E ${commandName} up`,
+    hint: `Run it as root, for instance: sudo ${commandName} ${command}`,
   });
 }
 
@@ -23,6 +23,8 @@ const programs = new Map([
   ['nft', 'nftables'],
   ['nsenter', 'util-linux'],
   ['unshare', 'util-linux'],
+  ['setpriv', 'util-linux'],
+  ['perl', 'perl-base'],
 ]);
 
 export function requirePrograms(searchPath: string): void {

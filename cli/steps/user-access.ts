@@ -1,5 +1,6 @@
 // Step: kubectl of the user points at the cluster.
-import { adminAccess, entriesOf, mergeIntoFile } from '../kubeconfig.ts';
+import { adminAccess, entriesOf, mergeIntoFiles } from '../kubeconfig.ts';
+import { messageOf } from '../user-error.ts';
 import type { UpContext } from './context.ts';
 import { apiserverStep } from './control-plane.ts';
 import type { Step } from './run-steps.ts';
@@ -7,8 +8,13 @@ import type { Step } from './run-steps.ts';
 export const userAccessStep: Step<UpContext> = {
   title: 'kubectl context',
   after: [apiserverStep.title],
-  async run({ layout, kubeconfigFile }) {
-    mergeIntoFile(kubeconfigFile, entriesOf(layout.contextName, adminAccess(layout)));
-    return `${layout.contextName} in ${kubeconfigFile}`;
+  async run({ layout, kubeconfigFiles, isService }) {
+    try {
+      const file = mergeIntoFiles(kubeconfigFiles, entriesOf(layout.contextName, adminAccess(layout)));
+      return `${layout.contextName} in ${file}`;
+    } catch (err) {
+      if (!isService) throw err;
+      return `left as it was: ${messageOf(err)}`;
+    }
   },
 };

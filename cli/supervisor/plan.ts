@@ -1,8 +1,12 @@
 // What the supervisor and the command line tell each other: plan.json says which processes should run,
 // processes.json which do. Both lie in the cluster's run folder and are replaced as a whole.
 import { readIfExists, writeFileAtomic } from '../host/files.ts';
+import { findMember, type ProcessRef } from '../host/processes.ts';
 
-/** One process to keep running. Its command line is its identity: see host/processes.ts. */
+/** Where a process is asked whether it is alive, by HTTP: a socket's path or a port on loopback, and the URL's path. */
+export type LivenessCheck = ({ socket: string } | { port: number }) & { path: string };
+
+/** One process to keep running. Its control groups and its command line are its identity: see host/processes.ts. */
 export interface UnitPlan {
   name: string;
   command: string[];
@@ -12,8 +16,14 @@ export interface UnitPlan {
   pidFile: string;
   /** The unit that is the first process of the node this one runs in; it is started once that runs. */
   inside?: string;
-  /** The cgroup.procs files to join before it starts: of a node's control groups, or of the control plane's. */
+  /** The cgroup.procs files of the groups it belongs to. */
   cgroupProcs: string[];
+  /** It is put into them as it starts; a node's first process goes there by itself, once it has cleared them. */
+  joins: boolean;
+  /** Left out for what only waits for the kernel: a node's first process. */
+  liveness?: LivenessCheck;
+  /** What makes it write down where it is: Go programs answer SIGQUIT, ours have an inspector. */
+  stackBy?: 'quit' | 'inspector';
   /** Changes when what the process has read at its start (program, certificates) has changed. */
   revision: string;
 }
@@ -66,7 +76,12 @@ export function writeProcesses(file: string, processes: Processes): void {
   writeFileAtomic(file, JSON.stringify(processes, null, 2), { durable: false });
 }
 
-/** The command line a running unit is found by. */
+/** The command line a running unit bears. */
 export function commandOf(unit: UnitPlan): string[] {
   return unit.becomes ?? unit.command;
+}
+
+/** The process of a unit, whoever started it. */
+export function findUnit(unit: UnitPlan): ProcessRef | undefined {
+  return findMember(unit.cgroupProcs, commandOf(unit));
 }

@@ -22,10 +22,19 @@ function openLog(file: string): number | undefined {
 const joinScript =
   'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 >"$1" || exit 125; shift; n=$((n - 1)); done; exec "$@"';
 
-/** The argv that joins the unit's control groups, enters the node of `nodePid`, and becomes the unit's command. */
+// Only what a process forks lives in the pid namespace that it has entered. nsenter would fork and wait, but stops for
+// good with a child that is stopped for a moment; a shell just waits. It ends as its child did.
+const forkScript = '"$@" & wait "$!"; code=$?; [ "$code" -le 128 ] || kill -"$((code - 128))" "$$"; exit "$code"';
+
+/** A command line that joins control groups, by their cgroup.procs files, and becomes the command. */
+export function joinGroups(cgroupProcs: readonly string[], command: readonly string[]): string[] {
+  return ['sh', '-c', joinScript, 'sh', String(cgroupProcs.length), ...cgroupProcs, ...command];
+}
+
+/** The argv that joins the unit's control groups, enters the node of `nodePid`, and runs the unit's command. */
 export function wrapCommand(unit: UnitPlan, nodePid: number | undefined): string[] {
-  const join = ['sh', '-c', joinScript, 'sh', String(unit.cgroupProcs.length), ...unit.cgroupProcs];
-  if (nodePid === undefined) return [...join, ...unit.command];
+  const inGroups = (command: readonly string[]) => joinGroups(unit.joins ? unit.cgroupProcs : [], command);
+  if (nodePid === undefined) return inGroups(unit.command);
   const enter = [
     'nsenter',
     '--target',
@@ -36,9 +45,10 @@ export function wrapCommand(unit: UnitPlan, nodePid: number | undefined): string
     '--net',
     '--pid',
     '--cgroup',
+    '--no-fork',
     '--',
   ];
-  return [...join, ...enter, ...unit.command];
+  return inGroups([...enter, 'sh', '-c', forkScript, 'sh', ...unit.command]);
 }
 
 export function spawnUnit(unit: UnitPlan, nodePid: number | undefined, env: NodeJS.ProcessEnv): ChildProcess {

@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { realClock } from '../../machinery/clock.ts';
-import { findByCommand, findProcess, type ProcessRef, waitUntilReaped } from '../host/processes.ts';
+import {
+  findDescendant,
+  findProcess,
+  isStopped,
+  type ProcessRef,
+  signalProcess,
+  waitUntilReaped,
+} from '../host/processes.ts';
 import type { UnitPlan, UnitState } from './plan.ts';
 import { wrapCommand } from './spawn.ts';
 import { Unit, type UnitHost } from './unit.ts';
@@ -33,6 +41,8 @@ const host: UnitHost = {
     return child;
   },
   nodePidOf: () => undefined,
+  limits: { periodMs: 50, timeoutMs: 200, failures: 3, startFailures: 1_000 },
+  endHung: async (_plan, ref) => signalProcess(ref, 'SIGKILL'),
   changed: () => notify(),
   log: () => undefined,
 };
@@ -45,6 +55,7 @@ function planOf(more: Partial<UnitPlan> = {}): UnitPlan {
     logFile: join(dir, 'x.log'),
     pidFile: join(dir, 'x.pid'),
     cgroupProcs: [],
+    joins: true,
     revision: '1',
     ...more,
   };
@@ -63,6 +74,13 @@ async function until(unit: Unit, wanted: (state: UnitState) => boolean): Promise
   } finally {
     clearInterval(keepAlive);
   }
+}
+
+/** What the kernel would say of a group with this member. */
+function groupWith(pid: number): string {
+  const file = join(dir, 'cgroup.procs');
+  writeFileSync(file, `${pid}\n`);
+  return file;
 }
 
 describe('Unit', () => {
@@ -85,6 +103,8 @@ describe('Unit', () => {
     const orphan = spawn(file, args, { stdio: 'ignore' });
     spawned.push(orphan);
     const unit = new Unit(plan, host);
+    assert.ok(!unit.adopt(undefined), 'it is in no group of the unit');
+    plan.cgroupProcs = [groupWith(orphan.pid!)];
     assert.ok(unit.adopt(undefined));
     assert.equal(unit.state.pid, orphan.pid);
     orphan.kill('SIGKILL');
@@ -145,11 +165,57 @@ describe('Unit', () => {
     let started: ProcessRef | undefined;
     while (!started) {
       await realClock.sleep(1);
-      started = findByCommand(inner);
+      started = findDescendant(spawned[0]!.pid!, inner);
     }
     await unit.stop();
     await waitUntilReaped([started.pid], 5_000);
     assert.ok(!findProcess(started.pid));
+  });
+
+  test('what is noted of a process counts only while it is a member, with its start time', () => {
+    const orphan = spawn('sleep', ['64'], { stdio: 'ignore' });
+    spawned.push(orphan);
+    const { pid, startTicks } = findProcess(orphan.pid!)!;
+    const noted: UnitState = { name: 'x', state: 'running', restarts: 2, pid, startTicks };
+    const adopts = (before: UnitState, cgroupProcs: string[]) => {
+      const unit = new Unit(planOf({ cgroupProcs }), host);
+      const adopted = unit.adopt(before);
+      if (adopted) assert.equal(unit.state.restarts, 2);
+      return adopted;
+    };
+    assert.ok(!adopts(noted, [groupWith(process.pid)]));
+    assert.ok(!adopts({ ...noted, startTicks: startTicks - 1 }, [groupWith(pid)]));
+    assert.ok(adopts(noted, [groupWith(pid)]), 'its command line may have changed with the plan');
+  });
+
+  test('a process that a signal has stopped is killed and started again, and so is its wrapper', async () => {
+    const inner = planOf().command;
+    const liveness = { socket: join(dir, 'nobody.live'), path: '/livez' };
+    const command = ['sh', '-c', '"$@" & wait', 'sh', ...inner];
+    const unit = new Unit(planOf({ command, becomes: inner, liveness }), {
+      ...host,
+      limits: { ...host.limits, startFailures: 3 },
+    });
+    unit.start();
+    const first = await until(unit, (state) => state.state === 'running');
+    spawned[0]!.kill('SIGSTOP');
+    process.kill(first.pid!, 'SIGSTOP');
+    const second = await until(unit, (state) => state.state === 'running' && state.pid !== first.pid);
+    assert.match(second.lastExit ?? '', /^SIGKILL: was stopped by a signal \(3 checks in a row failed\)$/);
+    assert.equal(second.restarts, 1);
+    await unit.stop();
+  });
+
+  test('a process that only waits for the kernel is set going again when it was stopped', async () => {
+    const unit = new Unit(planOf(), host);
+    unit.start();
+    const { pid } = await until(unit, (state) => state.state === 'running');
+    const stateOf = () => /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];
+    process.kill(pid!, 'SIGSTOP');
+    while (stateOf() === 'S') await realClock.sleep(1);
+    while (stateOf() === 'T') await realClock.sleep(5);
+    assert.equal(unit.state.restarts, 0);
+    await unit.stop();
   });
 
   test('waits while its node is down', () => {
@@ -166,6 +232,30 @@ describe('Unit', () => {
     assert.match(state.lastExit ?? '', /could not be started/);
     await unit.stop();
   });
+});
+
+test('a wrapper that enters a pid namespace ends as its process did, also after that was stopped for a while', async () => {
+  for (const [script, expected] of [
+    ['kill -STOP $$', 'SIGKILL'],
+    ['exit 7', 7],
+  ] as const) {
+    const argv = wrapCommand(planOf({ command: ['sh', '-c', script] }), 7);
+    const wrapper = argv.slice(argv.indexOf('--') + 1);
+    const child = spawn(wrapper[0]!, wrapper.slice(1), { stdio: 'ignore' });
+    spawned.push(child);
+    const ended = once(child, 'exit');
+    if (expected === 'SIGKILL') {
+      let inner: ProcessRef | undefined;
+      while (!inner || !isStopped(inner)) {
+        await realClock.sleep(1);
+        inner = findDescendant(child.pid!, ['sh', '-c', script]);
+      }
+      assert.ok(!isStopped(findProcess(child.pid!)!));
+      signalProcess(inner, 'SIGKILL');
+    }
+    const [code, signal] = await ended;
+    assert.equal(signal ?? code, expected);
+  }
 });
 
 test('a unit of a node joins its groups before it enters its namespaces', () => {

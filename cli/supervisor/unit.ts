@@ -7,7 +7,8 @@
 //      +------------- backing off <-----------------------+
 //
 // `waiting` is for units inside a node that is down. A process that another supervisor started is adopted: it goes
-// straight to `running`, and since it is no child of ours its end is seen in /proc instead of by SIGCHLD.
+// straight to `running`, and since it is no child of ours its end is seen in /proc instead of by SIGCHLD. A running
+// process that does not answer its liveness check is killed, which is an exit like any other.
 import type { ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import type { Clock, Timer } from '../../machinery/clock.ts';
@@ -15,21 +16,26 @@ import { writeFileAtomic } from '../host/files.ts';
 import {
   endGroup,
   endProcess,
-  findByCommand,
   findDescendant,
-  findProcess,
   isAlive,
   isEnterable,
+  isStopped,
+  membersOf,
   type ProcessRef,
+  signalProcess,
   startedAtMs,
 } from '../host/processes.ts';
-import { commandOf, type UnitPlan, type UnitState } from './plan.ts';
+import { type LivenessFailure, type LivenessLimits, LivenessWatch, probeUnit } from './liveness.ts';
+import { commandOf, findUnit, type UnitPlan, type UnitState } from './plan.ts';
 
 export interface UnitHost {
   clock: Clock;
   spawn(plan: UnitPlan, nodePid: number | undefined): ChildProcess;
   /** The first process of the node a unit runs in, or undefined while it is down. */
   nodePidOf(plan: UnitPlan): number | undefined;
+  limits: LivenessLimits;
+  /** Kills a process that hangs, and writes down what it did. */
+  endHung(plan: UnitPlan, ref: ProcessRef, reason: string): Promise<void>;
   /** Called after every change of state. */
   changed(): void;
   log(message: string): void;
@@ -41,6 +47,7 @@ const steadyAfterMs = 10_000;
 const findPidEveryMs = 5;
 const watchAdoptedEveryMs = 250;
 const stopGraceMs = 10_000;
+const wrapperGraceMs = 1_000;
 
 export class Unit {
   plan: UnitPlan;
@@ -53,6 +60,9 @@ export class Unit {
   #startedMs = 0;
   #stopping = false;
   #replacing: Promise<void> | undefined;
+  #liveness: LivenessWatch | undefined;
+  /** Why it was killed, when it was: the exit that follows is told with it. */
+  #killedFor: string | undefined;
 
   constructor(plan: UnitPlan, host: UnitHost) {
     this.plan = plan;
@@ -71,8 +81,9 @@ export class Unit {
 
   /** Takes over a process that already runs; `before` is what an earlier supervisor noted of it. */
   adopt(before: UnitState | undefined): boolean {
-    const noted = before && stillRuns(before) ? findProcess(before.pid!) : undefined;
-    const ref = findByCommand(commandOf(this.plan)) ?? noted;
+    const isNoted = (ref: ProcessRef) => ref.pid === before?.pid && ref.startTicks === before.startTicks;
+    const noted = membersOf(this.plan.cgroupProcs).find(isNoted);
+    const ref = noted ?? findUnit(this.plan);
     if (!ref) return false;
     this.#state = { ...this.#state, restarts: before?.restarts ?? 0 };
     this.#running(ref, noted ? before?.revision : this.plan.revision);
@@ -143,8 +154,36 @@ export class Unit {
   #running(ref: ProcessRef, revision: string | undefined): void {
     this.#ref = ref;
     writeFileAtomic(this.plan.pidFile, `${ref.pid}\n`, { durable: false });
-    const startedAt = new Date(startedAtMs(ref)).toISOString();
+    const startedMs = startedAtMs(ref);
+    const startedAt = new Date(startedMs).toISOString();
     this.#set({ state: 'running', pid: ref.pid, startTicks: ref.startTicks, startedAt, revision });
+    this.#liveness?.stop();
+    this.#liveness = new LivenessWatch({
+      clock: this.#host.clock,
+      limits: this.#host.limits,
+      startedMs,
+      probe: () => this.#probe(ref),
+      hung: (reason) => void this.#endHung(ref, reason),
+    });
+  }
+
+  async #probe(ref: ProcessRef): Promise<LivenessFailure | undefined> {
+    if (this.plan.liveness) return probeUnit(this.plan, ref, this.#host.limits.timeoutMs);
+    // It only waits for the kernel: what can be wrong with it is that it was stopped, and that can be undone.
+    if (isStopped(ref)) signalProcess(ref, 'SIGCONT');
+    return undefined;
+  }
+
+  async #endHung(ref: ProcessRef, reason: string): Promise<void> {
+    if (this.#ref !== ref) return;
+    const child = this.#child;
+    this.#killedFor = `SIGKILL: ${reason}`;
+    this.#host.log(`${this.plan.name} ${reason}; killing pid ${ref.pid}`);
+    await this.#host.endHung(this.plan, ref, reason);
+    // A wrapper that hangs itself would never tell.
+    this.#host.clock.after(wrapperGraceMs, () => {
+      if (child && this.#child === child && !isAlive(ref)) child.kill('SIGKILL');
+    });
   }
 
   #watchFromOutside(ref: ProcessRef): void {
@@ -157,14 +196,15 @@ export class Unit {
   #childEnded(child: ChildProcess, reason: string): void {
     if (this.#child !== child) return;
     this.#child = undefined;
-    const ref = this.#ref ?? findByCommand(commandOf(this.plan));
+    const ref = this.#ref ?? findUnit(this.plan);
     if (ref && isAlive(ref)) {
       if (!this.#ref) this.#running(ref, this.plan.revision);
       this.#watchFromOutside(ref);
     } else this.#ended(reason);
   }
 
-  #ended(reason: string): void {
+  #ended(how: string): void {
+    const reason = this.#killedFor ?? how;
     this.#timer?.cancel();
     this.#forget();
     if (this.#stopping) return;
@@ -178,6 +218,8 @@ export class Unit {
 
   #forget(): void {
     this.#ref = undefined;
+    this.#killedFor = undefined;
+    this.#liveness?.stop();
     rmSync(this.plan.pidFile, { force: true });
   }
 
@@ -187,9 +229,4 @@ export class Unit {
     this.#state = { name, restarts, ...(lastExit === undefined ? {} : { lastExit }), ...still, ...change } as UnitState;
     this.#host.changed();
   }
-}
-
-/** True when a process noted in processes.json still is that process. */
-function stillRuns(state: UnitState): boolean {
-  return state.pid !== undefined && findProcess(state.pid)?.startTicks === state.startTicks;
 }

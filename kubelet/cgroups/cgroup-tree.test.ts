@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openCgroupTree, weightOfShares } from './cgroup-tree.ts';
+import { openCgroupTree } from './cgroup-tree.ts';
 
 function withFolder(work: (dir: string) => void): void {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-cgroup-'));
@@ -47,11 +47,7 @@ test('version 2: one tree, controllers handed down', () =>
     tree.apply('/kubepods/podx', { ...limits, cpuQuotaUs: -1 });
     const read = (file: string) => readFileSync(join(dir, file), 'utf8');
     assert.equal(read('kubepods/cgroup.subtree_control'), '+cpu +memory');
-    assert.equal(read('kubepods/podx/cpu.weight'), '10');
+    assert.equal(read('kubepods/podx/cpu.weight'), '35');
     assert.equal(read('kubepods/podx/cpu.max'), 'max 100000');
     assert.equal(read('kubepods/podx/memory.max'), '67108864');
   }));
-
-test('weights for shares', () => {
-  assert.deepEqual([2, 1024, 262_144].map(weightOfShares), [1, 39, 10_000]);
-});

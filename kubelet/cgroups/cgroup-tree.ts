@@ -2,6 +2,7 @@
 // they are written synchronously. Upstream: pkg/kubelet/cm/cgroup_manager_linux.go.
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { cpuWeightOfShares } from '../../machinery/cpu-weight.ts';
 
 /** Limits in the words of version 1; absent means unchanged. */
 export interface CgroupLimits {
@@ -24,7 +25,7 @@ export interface CgroupTree {
 }
 
 const mountPoint = '/sys/fs/cgroup';
-const v2Controllers = ['cpu', 'cpuset', 'memory', 'pids', 'hugetlb', 'io'];
+const v2Controllers = ['cpu', 'cpuset', 'memory', 'pids', 'hugetlb'];
 const periodUs = 100_000;
 
 /** Finds the hierarchies; `root` is the group below which all of ours lie. */
@@ -103,15 +104,11 @@ function writeV1({ cpuShares, cpuQuotaUs, memoryBytes, pids }: CgroupLimits, wri
   if (pids !== undefined) write('pids', 'pids.max', String(pids));
 }
 
-/** cpu.weight for cpu.shares. */
-export const weightOfShares = (shares: number) =>
-  1 + Math.floor(((Math.min(262_144, Math.max(2, shares)) - 2) * 9999) / 262_142);
-
 function writeV2(
   { cpuShares, cpuQuotaUs, memoryBytes, pids }: CgroupLimits,
   write: (file: string, value: string) => void,
 ): void {
-  if (cpuShares !== undefined) write('cpu.weight', String(weightOfShares(cpuShares)));
+  if (cpuShares !== undefined) write('cpu.weight', String(cpuWeightOfShares(cpuShares)));
   if (cpuQuotaUs !== undefined) write('cpu.max', `${cpuQuotaUs < 0 ? 'max' : cpuQuotaUs} ${periodUs}`);
   if (memoryBytes !== undefined) write('memory.max', String(memoryBytes));
   if (pids !== undefined) write('pids.max', String(pids));

@@ -40,6 +40,17 @@ export class PodCgroups {
     return this.#tree.version;
   }
 
+  /**
+   * What every container's group has on version 2: memory that runs out ends all of a container, never one process of
+   * many (the kubelet's singleProcessOOMKill is false), and swap is not for pods.
+   */
+  containerFiles(): Record<string, string> {
+    if (this.#tree.version === 1) return {};
+    const files: Record<string, string> = { 'memory.oom.group': '1' };
+    if (this.#tree.read('memory', top, 'memory.swap.max') !== undefined) files['memory.swap.max'] = '0';
+    return files;
+  }
+
   /** Makes the groups that pods lie in. */
   setUp({ milliCpu, memoryBytes, pids }: NodeCapacity): void {
     this.#tree.apply(top, { cpuShares: sharesOfMilliCpu(milliCpu), memoryBytes, pids });

@@ -6,8 +6,8 @@ import type { Image } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 
 const imageGcPeriodMs = 5 * 60_000;
-const highPercent = 85;
-const lowPercent = 80;
+export const highPercent = 85;
+export const lowPercent = 80;
 /** An image that was just pulled is about to be used. */
 const minAgeMs = 2 * 60_000;
 

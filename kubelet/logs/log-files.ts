@@ -1,7 +1,8 @@
 // The files of one container's log as a follower sees them: the one it reads, and those that came after it by rotation. Each is opened as it
 // appears, so that a follower who is slow still reads one that has been removed meanwhile.
-import { closeSync, type FSWatcher, fstatSync, openSync, read, watch } from 'node:fs';
+import { closeSync, type FSWatcher, fstatSync, openSync, read } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { watchFolder } from '../../machinery/watch-folder.ts';
 
 /** What is kept for a slow follower is not kept without end. */
 const maxWaitingFiles = 32;
@@ -19,10 +20,14 @@ export class LogFiles {
     this.#path = path;
     this.look();
     if (follow && this.isThere) {
-      this.#watcher = watch(dirname(path), { persistent: false }, (event, name) => {
-        if (event === 'rename' && name === basename(path)) this.look();
-        this.note();
-      });
+      this.#watcher = watchFolder(
+        dirname(path),
+        (event, name) => {
+          if (event === 'rename' && name === basename(path)) this.look();
+          this.note();
+        },
+        { persistent: false },
+      );
       this.#watcher.on('error', (err) => this.#fail(err));
       // It may have been rotated before there was a watch.
       this.look();

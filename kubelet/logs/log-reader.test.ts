@@ -67,6 +67,16 @@ describe('readLog', () => {
     );
   }
 
+  test('ends, though the container writes faster than it is read', () =>
+    withLog(async (path) => {
+      writeFileSync(path, log);
+      let parts = 0;
+      for await (const _ of readLog(source(path), plain)) {
+        assert.ok(++parts < 3);
+        appendFileSync(path, log);
+      }
+    }));
+
   test('follows growth and rotation to the end of the container', () =>
     withLog(async (path) => {
       writeFileSync(path, `${time(1)} stdout F one\n`);

@@ -77,10 +77,16 @@ export interface LogSource {
   signal: AbortSignal;
 }
 
-/** The log as pieces of output. Ends at the end of the file, or, followed, with the container. */
-export async function* readLog(source: LogSource, options: LogOptions): AsyncGenerator<Buffer> {
+/**
+ * The log as pieces of output. Ends at the end of the file, or, followed, with the container. Opens it at once, so that
+ * one that cannot be read is told before anything is; what is opened is closed by reading.
+ */
+export function readLog(source: LogSource, options: LogOptions): AsyncGenerator<Buffer> {
+  return readFiles(new LogFiles(source.path, options), source, options);
+}
+
+async function* readFiles(files: LogFiles, source: LogSource, options: LogOptions): AsyncGenerator<Buffer> {
   const formatter = new LogFormatter(options);
-  const files = new LogFiles(source.path, options);
   const note = () => files.note();
   let hasEnded = !options.follow;
   source.signal.addEventListener('abort', note, { once: true });
@@ -90,8 +96,10 @@ export async function* readLog(source: LogSource, options: LogOptions): AsyncGen
   });
   try {
     if (!files.isThere) return;
+    // Who does not follow has what there is now: one that writes faster than it is read would never end.
+    const end = options.follow ? Number.POSITIVE_INFINITY : files.size;
     let position = options.tailLines === undefined ? 0 : await findTail(files, options.tailLines);
-    while (!source.signal.aborted) {
+    while (!source.signal.aborted && position < end) {
       // Seen before reading: what is read then is all there is of this file, or of the log.
       const wasEnded = hasEnded;
       const { hasNext } = files;

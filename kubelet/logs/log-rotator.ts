@@ -1,11 +1,13 @@
 // Keeps container logs from growing without end: a log over its size is renamed, the runtime opens a new one, and only so many old ones are
-// kept. Looked at every ten seconds, as a watch would wake with every line. Upstream: pkg/kubelet/logs/container_log_manager.go.
-import { readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+// kept. Looked at every second, as a watch would wake with every line, and in upstream's ten seconds a flood fills gigabytes.
+// Upstream: pkg/kubelet/logs/container_log_manager.go.
+import { statSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import type { Clock } from '../../machinery/clock.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { ContainerStatus } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
+import { removeRotated, tidyRotated } from './rotated-logs.ts';
 
 export interface LogRotatorOptions {
   cri: CriClient;
@@ -18,22 +20,53 @@ export interface LogRotatorOptions {
   maxFiles?: number;
 }
 
-const periodMs = 10_000;
-const defaultMaxBytes = 10 << 20;
-const defaultMaxFiles = 5;
+/** No less: a rotated log is called by its second. */
+const periodMs = 1_000;
+export const defaultMaxBytes = 10 << 20;
+export const defaultMaxFiles = 5;
 
 export function startLogRotation(options: LogRotatorOptions): void {
   let isBusy = false;
+  const tidier = new LogTidier(options);
   options.clock.every(periodMs, async () => {
     if (isBusy) return;
     isBusy = true;
     for (const container of options.running()) {
-      await rotateIfLarge(options, container).catch((err) => {
+      try {
+        if (await rotateIfLarge(options, container)) tidier.note(container.log_path);
+      } catch (err) {
         options.log.warn({ err, container: container.id }, 'a log could not be rotated');
-      });
+      }
     }
     isBusy = false;
   });
+}
+
+/** Tidies up behind rotation, one log at a time: compressing takes longer than filling the next file may. */
+class LogTidier {
+  readonly #options: LogRotatorOptions;
+  readonly #waiting = new Set<string>();
+  #isBusy = false;
+
+  constructor(options: LogRotatorOptions) {
+    this.#options = options;
+  }
+
+  note(path: string): void {
+    this.#waiting.add(path);
+    if (!this.#isBusy) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#isBusy = true;
+    for (const path of this.#waiting) {
+      this.#waiting.delete(path);
+      await tidyRotated(path, (this.#options.maxFiles ?? defaultMaxFiles) - 1).catch((err) => {
+        this.#options.log.warn({ err, path }, 'rotated logs could not be tidied up');
+      });
+    }
+    this.#isBusy = false;
+  }
 }
 
 /** Rotates the log of a container when it has grown too large. Answers whether it has. */
@@ -41,7 +74,7 @@ export async function rotateIfLarge(
   options: LogRotatorOptions,
   { id, log_path: path }: ContainerStatus,
 ): Promise<boolean> {
-  const size = await sizeOf(path);
+  const size = sizeOf(path);
   if (size === undefined) {
     // Killed between renaming and reopening: it writes where nobody looks.
     await options.cri.runtime.ReopenContainerLog({ container_id: id });
@@ -61,32 +94,17 @@ export async function rotateIfLarge(
     await rename(rotated, path);
     throw err;
   }
-  await removeOldest(path, (options.maxFiles ?? defaultMaxFiles) - 1);
   return true;
 }
 
 /** Undefined when there is no such file. */
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    return path === '' ? 0 : (await stat(path)).size;
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw err;
-  }
-}
-
-async function removeOldest(path: string, keep: number): Promise<void> {
-  const prefix = `${basename(path)}.`;
-  const rotated = (await readdir(dirname(path))).filter((name) => name.startsWith(prefix)).sort();
-  for (const name of rotated.slice(0, Math.max(0, rotated.length - keep)))
-    await rm(join(dirname(path), name), { force: true });
+function sizeOf(path: string): number | undefined {
+  return path === '' ? 0 : statSync(path, { throwIfNoEntry: false })?.size;
 }
 
 /** Removes the log of a container that is no more, with what was rotated out of it. */
 export async function removeLog(path: string): Promise<void> {
   if (path === '') return;
-  await removeOldest(path, 0).catch((err) => {
-    if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
-  });
+  await removeRotated(path);
   await rm(path, { force: true });
 }

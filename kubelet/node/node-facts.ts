@@ -12,6 +12,7 @@ export interface NodeFacts {
   /** Page sizes the kernel has huge pages of, and how many bytes are set aside. */
   hugePages: Record<string, number>;
   maxPids: number;
+  hasAppArmor: boolean;
   machineId: string;
   systemUuid: string;
   bootId: string;
@@ -45,6 +46,7 @@ export function readNodeFacts(rootDir: string, cgroups: CgroupTree): NodeFacts {
     diskBytes: disk.blocks * disk.bsize,
     hugePages: readHugePages('/sys/kernel/mm/hugepages'),
     maxPids: Number(readText('/proc/sys/kernel/pid_max')) || 32_768,
+    hasAppArmor: readText('/sys/module/apparmor/parameters/enabled').startsWith('Y'),
     machineId,
     systemUuid: readText('/sys/class/dmi/id/product_uuid') || machineId,
     bootId: readText('/proc/sys/kernel/random/boot_id'),

@@ -54,17 +54,15 @@ const cri = {
 
 const ready = (node: any) => node.status.conditions.find((c: any) => c.type === 'Ready').status;
 
-test('a node that was declared Unknown while its kubelet was silent is reported again within a period', async () => {
-  const { state, client } = fakeApi();
+/** A reporter of a node that is ready, and a clock that others get to work by. */
+async function startReporter(deps: { client: KubeClient; cri: CriClient; events?: string[] }) {
   const clock = new FakeClock();
-  const events: string[] = [];
   const stop = new AbortController();
   const reporter = new NodeReporter({
-    client,
-    cri,
+    ...deps,
     clock,
     log: silentLogger,
-    events: { event: (_target, _type, reason) => events.push(reason) },
+    events: { event: (_target, _type, reason) => deps.events?.push(reason) },
     identity: { name: 'n', ip: '10.0.0.1', port: 10_250, labels: {} },
     facts: {
       cpus: 2,
@@ -72,6 +70,7 @@ test('a node that was declared Unknown while its kubelet was silent is reported 
       diskBytes: 1 << 30,
       hugePages: { '2Mi': 0, '1Gi': 0 },
       maxPids: 100,
+      hasAppArmor: false,
       machineId: 'm',
       systemUuid: 's',
       bootId: 'b',
@@ -84,11 +83,49 @@ test('a node that was declared Unknown while its kubelet was silent is reported 
     usesCgroupV1: false,
   });
   await reporter.start(stop.signal);
-  assert.equal(ready(state.node), 'True');
   const settle = async (ms: number) => {
     for (let i = 0; i < 20; i++) await clock.advance(ms / 20);
     for (let i = 0; i < 50; i++) await Promise.resolve();
   };
+  return { stop, settle };
+}
+
+test('a runtime that does not answer makes the node not ready after 30 seconds, not at the first look', async () => {
+  const { state, client } = fakeApi();
+  let answers = true;
+  const unlessDown =
+    <T>(call: () => Promise<T>) =>
+    () =>
+      answers ? call() : Promise.reject(new Error('UNAVAILABLE'));
+  const image = { id: 'i', repo_tags: ['a:1'], repo_digests: [], size: '7', username: '', pinned: false };
+  const flaky = {
+    runtime: { Status: unlessDown(() => cri.runtime.Status({})) },
+    images: { ListImages: unlessDown(async () => ({ images: [image] })) },
+  } as unknown as CriClient;
+  const { stop, settle } = await startReporter({ client, cri: flaky });
+  const writes = state.statusWrites;
+  answers = false;
+  await settle(21_000);
+  answers = true;
+  await settle(11_000);
+  assert.equal(state.statusWrites, writes, 'a restart is no news');
+  answers = false;
+  await settle(19_000);
+  assert.equal(ready(state.node), 'True');
+  await settle(21_000);
+  assert.equal(ready(state.node), 'False');
+  assert.equal(state.node.status.images.length, 1, 'its images are there all the same');
+  answers = true;
+  await settle(1_000);
+  assert.equal(ready(state.node), 'True');
+  stop.abort();
+});
+
+test('a node that was declared Unknown while its kubelet was silent is reported again within a period', async () => {
+  const { state, client } = fakeApi();
+  const events: string[] = [];
+  const { stop, settle } = await startReporter({ client, cri, events });
+  assert.equal(ready(state.node), 'True');
   const before = state.statusWrites;
   const condition = state.node.status.conditions.find((c: any) => c.type === 'Ready');
   Object.assign(condition, { status: 'Unknown', reason: 'NodeStatusUnknown' });

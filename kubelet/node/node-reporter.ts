@@ -11,7 +11,7 @@ import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { microTimestamp } from '../../machinery/timestamp.ts';
-import type { VersionResponse } from '../../proto/cri.gen.ts';
+import type { Image, StatusResponse, VersionResponse } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { type NodeFacts, readPressure } from './node-facts.ts';
 import { buildNode, computeNodeStatus, type NodeIdentity } from './node-status.ts';
@@ -31,12 +31,14 @@ export interface NodeReporterDeps {
 }
 
 const leaseNamespace = 'kube-node-lease';
-const leaseSeconds = 40;
+export const leaseSeconds = 40;
 const leasePeriodMs = 10_000;
 const statusPeriodMs = 10_000;
 const maxStatusAgeMs = 5 * 60_000;
 const hurriedPeriodMs = 200;
 const retryMs = 500;
+/** A runtime that has not answered for so long is down. Upstream: maxWaitForContainerRuntime. */
+const runtimeDownAfterMs = 30_000;
 
 const cgroupV1Message =
   'cgroup v1 detected. cgroup v1 support is deprecated and will be removed in a future release. Please migrate to cgroup v2. More information at https://git.k8s.io/enhancements/keps/sig-node/5573-remove-cgroup-v1';
@@ -46,6 +48,11 @@ export class NodeReporter {
   #node: Node | undefined;
   #writtenAtMs = 0;
   #told = new Map<string, string>();
+  #runtimeSaid: { runtime: StatusResponse | null; images: Image[]; atMs: number } = {
+    runtime: null,
+    images: [],
+    atMs: 0,
+  };
 
   constructor(deps: NodeReporterDeps) {
     this.#deps = deps;
@@ -122,14 +129,26 @@ export class NodeReporter {
   }
 
   async #computeStatus(before: NodeStatus): Promise<NodeStatus> {
-    const { cri, identity, facts, version, rootDir, clock } = this.#deps;
-    const runtime = await cri.runtime.Status({}, { timeoutMs: 5_000 }).catch(() => null);
-    // Without the runtime there is nothing to say about images but what was said.
-    const images = runtime ? (await cri.images.ListImages({}, { timeoutMs: 5_000 })).images : [];
+    const { identity, facts, version, rootDir, clock } = this.#deps;
+    const { runtime, images } = await this.#lookAtRuntime();
     const pressure = readPressure(rootDir, facts);
     const { conditions: known = [], capacity: advertised = {} } = before;
     const nowMs = clock.now();
     return computeNodeStatus({ identity, facts, pressure, version, runtime, images, known, advertised, nowMs });
+  }
+
+  /** What the runtime says, or what it said when that is not long ago: one that is started again is no news. */
+  async #lookAtRuntime(): Promise<{ runtime: StatusResponse | null; images: Image[] }> {
+    const { cri, clock } = this.#deps;
+    try {
+      const runtime = await cri.runtime.Status({}, { timeoutMs: 5_000 });
+      const { images } = await cri.images.ListImages({}, { timeoutMs: 5_000 });
+      this.#runtimeSaid = { runtime, images, atMs: clock.monotonicMs() };
+    } catch (err) {
+      this.#deps.log.warn({ err }, 'the container runtime does not answer');
+    }
+    const { runtime, images, atMs } = this.#runtimeSaid;
+    return { runtime: clock.monotonicMs() - atMs < runtimeDownAfterMs ? runtime : null, images };
   }
 
   async #updateStatus(): Promise<void> {

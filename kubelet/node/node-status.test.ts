@@ -10,6 +10,7 @@ const facts = {
   diskBytes: 100 * gib,
   hugePages: { '2Mi': 0, '1Gi': 0 },
   maxPids: 32_768,
+  hasAppArmor: false,
   machineId: 'm',
   systemUuid: 's',
   bootId: 'b',

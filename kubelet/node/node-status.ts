@@ -7,7 +7,7 @@ import type { Image, StatusResponse, VersionResponse } from '../../proto/cri.gen
 import type { NodeFacts, NodePressure } from './node-facts.ts';
 
 export const kubeletVersion = 'v1.36.0+k8ts';
-const maxPods = 110;
+export const maxPods = 110;
 const maxImages = 50;
 const maxNamesPerImage = 5;
 /** Memory kept from pods so that the node itself stays usable. */

@@ -92,7 +92,15 @@ const cases: { name: string; pod: Pod; others?: Pod[]; want?: [string, string] }
 describe('admitPod', () => {
   for (const { name, pod, others = [], want } of cases) {
     test(name, () => {
-      assert.deepEqual(admitPod(pod, node, others), want && { reason: want[0], message: want[1] });
+      assert.deepEqual(
+        admitPod(pod, node, { others: others ?? [], hasAppArmor: false }),
+        want && { reason: want[0], message: want[1] },
+      );
     });
   }
+});
+
+test('where the node has AppArmor, the runtime enforces what is asked for', () => {
+  const pod = podOf({ securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } });
+  assert.equal(admitPod(pod, node, { others: [], hasAppArmor: true }), undefined);
 });

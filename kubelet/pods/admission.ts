@@ -28,13 +28,18 @@ const safeSysctls = new Set([
 ]);
 
 /** Why the node refuses the pod, or undefined. `others` are the pods it has taken on. */
-export function admitPod(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+export function admitPod(
+  pod: Pod,
+  node: Node,
+  { others, hasAppArmor }: { others: readonly Pod[]; hasAppArmor: boolean },
+): Rejection | undefined {
   return (
     judgeResources(pod, node, others) ??
     judgeAffinity(pod, node) ??
     judgeTaints(pod, node) ??
     judgeSysctls(pod) ??
-    judgeFeatures(pod)
+    judgeFeatures(pod) ??
+    (hasAppArmor ? undefined : judgeAppArmor(pod))
   );
 }
 
@@ -101,8 +106,11 @@ function judgeFeatures(pod: Pod): Rejection | undefined {
   if (spec.resourceClaims?.length) return unsupported('dynamic resource allocation is not supported by this node');
   if (allContainersOf(pod).some((c) => c.securityContext?.procMount === 'Unmasked'))
     return unsupported('procMount Unmasked needs a user namespace, which is not supported by this node');
-  const contexts = [spec.securityContext, ...allContainersOf(pod).map((c) => c.securityContext)];
-  if (contexts.some((c) => c?.appArmorProfile && c.appArmorProfile.type !== 'Unconfined'))
-    return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' };
   return undefined;
+}
+
+function judgeAppArmor(pod: Pod): Rejection | undefined {
+  const contexts = [pod.spec.securityContext, ...allContainersOf(pod).map((c) => c.securityContext)];
+  if (contexts.every((c) => !c?.appArmorProfile || c.appArmorProfile.type === 'Unconfined')) return undefined;
+  return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' };
 }

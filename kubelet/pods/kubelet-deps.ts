@@ -13,6 +13,7 @@ import type { KubeletMetrics } from '../metrics.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
 import type { WatchedObjects } from '../objects/watched-objects.ts';
 import type { ContainerProbes } from '../probes/container-probes.ts';
+import type { NodeResources } from '../spec/resources.ts';
 import type { NodeSettings } from '../spec/sandbox-config.ts';
 import type { VolumeDeps } from '../volumes/pod-volumes.ts';
 
@@ -33,7 +34,8 @@ export interface KubeletDeps {
   probes: ContainerProbes;
   settings: NodeSettings;
   nodeIp: string;
-  nodeMemoryBytes: number;
+  hasAppArmor: boolean;
+  nodeResources: NodeResources;
   allocatable(): Readonly<Record<string, string>>;
   services(): Service[];
   metrics: KubeletMetrics;

@@ -86,7 +86,8 @@ export class PodSet {
     // A pod that has been taken on stays, whatever else has come since.
     const isKnown = sandboxIds.length > 0 || pod.status?.startTime !== undefined || isFinished(pod);
     const isLeaving = pod.metadata.deletionTimestamp !== undefined;
-    const rejection = isKnown || isLeaving ? undefined : admitPod(pod, this.#node(), others);
+    const { hasAppArmor } = this.#deps;
+    const rejection = isKnown || isLeaving ? undefined : admitPod(pod, this.#node(), { others, hasAppArmor });
     if (rejection) {
       this.#deps.log.info({ pod: keyOf(pod), ...rejection }, 'pod refused');
       worker.reject(rejection);

@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import type { Pod } from '../../api/core/pod.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
-import { runtimeContainer } from '../../test/builders/runtime-state.ts';
+import { runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { PodStopper } from './pod-stopper.ts';
+import { joinSandboxes } from './runtime-state.ts';
 
 const preStop = { sleep: { seconds: 20 } };
 const pod: Pod = {
@@ -40,6 +41,64 @@ test('a stop that is under way keeps its time when the pod is allowed more', asy
   await clock.advance(10_000);
   await settled();
   assert.deepEqual(timeouts, [10]);
+});
+
+/** A container proper and two sidecars, the second with a preStop hook of 2 s; what is told and done is noted as it happens. */
+function startSidecars() {
+  const clock = new FakeClock();
+  const seen: string[] = [];
+  const sidecar = (name: string, lifecycle = {}) => ({ name, restartPolicy: 'Always', lifecycle });
+  const spec: Pod['spec'] = {
+    initContainers: [sidecar('s1'), sidecar('s2', { preStop: { sleep: { seconds: 2 } } })],
+    containers: [{ name: 'main' }],
+  };
+  const left = new Set(['s1', 's2', 'main']);
+  const runtime = {
+    StopContainer: async ({ container_id, timeout }: { container_id: string; timeout: string }) => {
+      seen.push(`stop ${container_id} ${timeout}`);
+      if (container_id === 'main-0') await clock.sleep(4_000);
+      left.delete(container_id.replace('-0', ''));
+    },
+  };
+  const events = { event: (...[, , reason, message]: string[]) => seen.push(`${reason} ${message}`) };
+  const deps = { clock, log: silentLogger, cri: { runtime }, events };
+  const state = () =>
+    joinSandboxes([{ sandbox: runtimeSandbox(), containers: [...left].map((name) => runtimeContainer({ name })) }]);
+  const look = () => stopper.stopAll({ ...pod, spec }, state(), '');
+  const stopper: PodStopper = new PodStopper(deps as unknown as KubeletDeps, look);
+  return { clock, seen, stopper, look };
+}
+
+const killing = (name: string) => `Killing Stopping container ${name}`;
+const allTold = [killing('s1'), killing('s2'), killing('main'), 'stop main-0 30'];
+
+test('sidecars hear of the end at once, and end in reverse order after the others', async () => {
+  const { clock, seen, stopper, look } = startSidecars();
+  stopper.limitGrace(30);
+  look();
+  await settled();
+  assert.deepEqual(seen, allTold);
+  await clock.advance(3_900);
+  assert.deepEqual(seen.length, 4, 'its hook is through, its turn has not come');
+  await clock.advance(200);
+  await settled();
+  assert.deepEqual(seen.slice(4), ['stop s2-0 26', 'stop s1-0 26']);
+  assert.equal(look(), true);
+});
+
+test('a sidecar waits for its turn no longer than the grace period, also when that is cut short', async () => {
+  const { clock, seen, stopper, look } = startSidecars();
+  stopper.limitGrace(30);
+  look();
+  await settled();
+  stopper.limitGrace(3);
+  await settled();
+  assert.deepEqual(seen, [...allTold, 'stop main-0 3'], 'only what has had its turn is hastened');
+  await clock.advance(2_900);
+  assert.equal(seen.length, 5);
+  await clock.advance(200);
+  await settled();
+  assert.deepEqual(seen.slice(5).sort(), ['stop s1-0 2', 'stop s2-0 2']);
 });
 
 test('a shorter time ends the hook, and is what the container gets', async () => {

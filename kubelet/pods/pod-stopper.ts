@@ -1,5 +1,5 @@
-// Ends all containers of a pod: the containers proper together, then the sidecars in reverse order, within one grace period that may
-// still be cut short. Upstream: killContainersWithSyncResult and termination_order.go.
+// Ends all containers of a pod within one grace period, which may still be cut short. All hear of it at once; the stop signal goes to the
+// containers proper together, then to the sidecars in reverse order. Upstream: killContainersWithSyncResult and termination_order.go.
 
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
@@ -13,6 +13,16 @@ interface Stop {
   /** When the container is killed at the latest. */
   untilMs: number;
   hurry: AbortController;
+  isWaiting: boolean;
+  takeTurn(): void;
+}
+
+interface StopOptions {
+  message: string;
+  graceSeconds: number;
+  podIp: string;
+  /** Others have to end first: it gets no stop signal until `stopAll` finds that they have. */
+  waits?: boolean;
 }
 
 export class PodStopper {
@@ -31,16 +41,34 @@ export class PodStopper {
   }
 
   /** Stops one container, after which the worker looks again. */
-  stop(pod: Pod, container: ContainerStatus, options: { message: string; graceSeconds: number; podIp: string }): void {
+  stop(pod: Pod, container: ContainerStatus, { waits = false, ...options }: StopOptions): void {
     if (this.#stopping.has(container.id)) return;
     const spec = findContainer(pod, nameOf(container)) ?? { name: nameOf(container) };
-    const stop = { untilMs: this.#deps.clock.now() + options.graceSeconds * 1000, hurry: new AbortController() };
+    let resolve = () => {};
+    const turn = new Promise<void>((done) => {
+      resolve = done;
+    });
+    const stop: Stop = {
+      untilMs: this.#deps.clock.now() + options.graceSeconds * 1000,
+      hurry: new AbortController(),
+      isWaiting: waits,
+      takeTurn() {
+        stop.isWaiting = false;
+        resolve();
+      },
+    };
     this.#stopping.set(container.id, stop);
     stopContainer(this.#deps, {
       pod,
       container: spec,
       containerId: container.id,
-      hurry: { signal: stop.hurry.signal, leftSeconds: () => this.#secondsUntil(stop.untilMs) },
+      hurry: {
+        get signal() {
+          return stop.hurry.signal;
+        },
+        leftSeconds: () => this.#secondsUntil(stop.untilMs),
+      },
+      ...(waits ? { turn } : {}),
       ...options,
     })
       .catch((err) => {
@@ -66,7 +94,10 @@ export class PodStopper {
     for (const [id, stop] of this.#stopping) {
       if (stop.untilMs <= atMs) continue;
       stop.untilMs = atMs;
-      stop.hurry.abort(new Error('the grace period was cut short'));
+      const { hurry } = stop;
+      stop.hurry = new AbortController();
+      hurry.abort(new Error('the grace period was cut short'));
+      if (stop.isWaiting) continue;
       // Its own stop is under way and reports the end; this one only makes it sooner.
       this.#deps.cri.runtime.StopContainer({ container_id: id, timeout }).catch((err) => {
         this.#deps.log.debug({ err, container: id }, 'a stop could not be hastened');
@@ -74,17 +105,20 @@ export class PodStopper {
     }
   }
 
-  /** Stops the next containers in order. True when nothing runs any more. */
+  /** Stops all that runs, and gives the next in order their turn. True when nothing runs any more. */
   stopAll(pod: Pod, state: RuntimeState, podIp: string): boolean {
     const running = runningContainers(state);
+    for (const [id, stop] of this.#stopping) if (!running.some((c) => c.id === id)) stop.takeTurn();
     if (running.length === 0) return true;
     const { terminationGracePeriodSeconds = defaultGraceSeconds } = pod.spec;
     const graceSeconds = Number.isFinite(this.#deadlineMs)
       ? this.#secondsUntil(this.#deadlineMs)
       : terminationGracePeriodSeconds;
-    for (const container of nextToStop(pod, running)) {
+    const next = new Set(nextToStop(pod, running).map(({ id }) => id));
+    for (const container of running) {
       const message = `Stopping container ${nameOf(container)}`;
-      this.stop(pod, container, { message, graceSeconds, podIp });
+      this.stop(pod, container, { message, graceSeconds, podIp, waits: !next.has(container.id) });
+      if (next.has(container.id)) this.#stopping.get(container.id)?.takeTurn();
     }
     return false;
   }

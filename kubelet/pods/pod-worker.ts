@@ -33,6 +33,8 @@ import { WakeLoop } from './wake-loop.ts';
 
 type Phase = 'active' | 'ending' | 'ended' | 'finished';
 
+const evictionGraceSeconds = 1;
+
 interface Verdict {
   reason: string;
   message: string;
@@ -107,6 +109,16 @@ export class PodWorker {
     return this.#phase === 'active' || this.#phase === 'ending';
   }
 
+  /** Whether the pod is to run, and nothing has ended it yet. */
+  get isActive(): boolean {
+    return this.#phase === 'active';
+  }
+
+  /** Where a volume lies on the node, once it is ready. */
+  volumePath(name: string): string | undefined {
+    return this.#volumes.ready.get(name)?.path;
+  }
+
   /** The pod as the API server has it now. */
   update(pod: Pod): void {
     const changed =
@@ -148,6 +160,20 @@ export class PodWorker {
     });
   }
 
+  /** Ends a pod that has taken more of the node than it may. Answers whether it was not ending already. */
+  evict(message: string): boolean {
+    if (!this.isActive) return false;
+    this.#endFor({ reason: 'Evicted', message }, 'Warning', evictionGraceSeconds);
+    this.wake();
+    return true;
+  }
+
+  #endFor(verdict: Verdict, eventType: 'Normal' | 'Warning', graceSeconds: number): void {
+    this.#verdict = verdict;
+    this.#deps.events.event(eventTarget(this.#pod), eventType, verdict.reason, verdict.message);
+    this.#beginEnding(graceSeconds);
+  }
+
   /** Something may have changed: looks at the pod, now or right after what it is doing. */
   wake(): void {
     this.#loop.wake();
@@ -168,7 +194,7 @@ export class PodWorker {
   /** Whether the pod has to end, and why. */
   #judge(): void {
     const { metadata, spec } = this.#pod;
-    const { clock, events } = this.#deps;
+    const { clock } = this.#deps;
     const isDeleted = this.#isGone || metadata.deletionTimestamp !== undefined;
     if (isDeleted) {
       const grace = metadata.deletionGracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
@@ -188,9 +214,7 @@ export class PodWorker {
       return;
     }
     const message = 'Pod was active on the node longer than the specified deadline';
-    this.#verdict = { reason: 'DeadlineExceeded', message };
-    events.event(eventTarget(this.#pod), 'Normal', 'DeadlineExceeded', message);
-    this.#beginEnding(grace);
+    this.#endFor({ reason: 'DeadlineExceeded', message }, 'Normal', grace);
   }
 
   #beginEnding(graceSeconds: number): void {

@@ -112,7 +112,7 @@ async function prepareConfig(deps: KubeletDeps, context: StartContext, { image }
     imageRef: image.id,
     seccompDir: deps.settings.seccompDir,
     targetId: context.findTarget(),
-    nodeMemoryBytes: deps.nodeMemoryBytes,
+    node: deps.nodeResources,
   });
 }
 

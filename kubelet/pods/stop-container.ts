@@ -1,4 +1,4 @@
-// Stops one container: preStop within the grace period, then the stop signal, then SIGKILL. Upstream: killContainer.
+// Stops one container: preStop within the grace period, the wait for its turn, then the stop signal, then SIGKILL. Upstream: killContainer.
 
 import { status } from '@grpc/grpc-js';
 import type { Container } from '../../api/core/pod/container.ts';
@@ -16,8 +16,10 @@ export interface StopContext {
   graceSeconds: number;
   /** The text of the Killing event. */
   message: string;
-  /** The signal is aborted when the grace period has been cut short to what is then left. */
-  hurry?: { signal: AbortSignal; leftSeconds(): number };
+  /** The signal is aborted when the grace period has been cut short to what is then left; from then on there is another. */
+  hurry?: { readonly signal: AbortSignal; leftSeconds(): number };
+  /** Resolves when those that have to end before it have; it is waited for no longer than the grace period. */
+  turn?: Promise<void>;
 }
 
 /** The least a container gets between the stop signal and SIGKILL, however long preStop took. */
@@ -31,14 +33,29 @@ export async function stopContainer(deps: KubeletDeps, context: StopContext): Pr
   const startMs = clock.monotonicMs();
   const hook = container.lifecycle?.preStop;
   if (hook && context.graceSeconds > 0) await runPreStop(deps, context);
-  const spentSeconds = Math.floor((clock.monotonicMs() - startMs) / 1000);
-  const { hurry, graceSeconds } = context;
-  const left = Math.max(minStopSeconds, hurry?.signal.aborted ? hurry.leftSeconds() : graceSeconds - spentSeconds);
+  const leftSeconds = () =>
+    context.hurry?.leftSeconds() ?? context.graceSeconds - Math.floor((clock.monotonicMs() - startMs) / 1000);
+  if (context.turn) await waitForTurn(deps, context, leftSeconds);
+  const left = Math.max(minStopSeconds, leftSeconds());
   try {
     await cri.runtime.StopContainer({ container_id: containerId, timeout: String(left) });
   } catch (err) {
     // Somebody else removed it: it has ended.
     if (!(isRpcError(err) && err.code === status.NOT_FOUND)) throw err;
+  }
+}
+
+async function waitForTurn({ clock }: KubeletDeps, context: StopContext, leftSeconds: () => number): Promise<void> {
+  let isMyTurn = false;
+  const turn = context.turn!.then(() => {
+    isMyTurn = true;
+  });
+  // A shorter time wakes it, to wait on for that.
+  while (!isMyTurn && leftSeconds() > 0) {
+    const wait = new AbortController();
+    const signal = context.hurry ? AbortSignal.any([wait.signal, context.hurry.signal]) : wait.signal;
+    await Promise.race([turn, clock.sleep(leftSeconds() * 1000, signal).catch(() => undefined)]);
+    wait.abort();
   }
 }
 

@@ -7,6 +7,7 @@ import type { Clock } from '../../machinery/clock.ts';
 import type { ContainerStatus } from '../../proto/cri.gen.ts';
 import { eventTarget } from '../pods/pod-text.ts';
 import { millisOf } from '../pods/runtime-state.ts';
+import type { ProbeMetrics } from './probe-metrics.ts';
 import { type ProbeResult, type Prober, type ProbeTarget, unknown } from './probe-result.ts';
 import { type ProbeKind, ProbeWorker } from './probe-worker.ts';
 
@@ -21,6 +22,7 @@ export interface ContainerProbesDeps {
   probers: Probers;
   clock: Clock;
   events: EventRecorder;
+  metrics: ProbeMetrics;
   /** A verdict changed: the pod has to be looked at. */
   onVerdict(podUid: string): void;
 }
@@ -75,11 +77,18 @@ export class ContainerProbes {
     target: ProbeTarget,
     entry: Probed,
   ): ProbeWorker {
-    const { clock, events, onVerdict } = this.#deps;
+    const { clock, events, metrics, onVerdict } = this.#deps;
     return new ProbeWorker({
       ...settings,
       clock,
-      run: () => this.#run(settings.probe, target),
+      run: async () => {
+        const beganMs = clock.monotonicMs();
+        const result = await this.#run(settings.probe, target);
+        // What was under way when its pod went leaves no trace.
+        if (this.#probed.get(target.containerId) === entry)
+          metrics.observe(target, settings.kind, { result, durationMs: clock.monotonicMs() - beganMs });
+        return result;
+      },
       onTrouble: (kind, result) => tellTrouble(events, target, kind, result),
       onVerdict: (kind, good) => {
         if (kind === 'Startup' && good) this.#startOthers(entry);
@@ -139,6 +148,7 @@ export class ContainerProbes {
 
   forgetPod(podUid: string): void {
     for (const [id, entry] of this.#probed) if (entry.podUid === podUid) this.unwatch(id);
+    this.#deps.metrics.forgetPod(podUid);
   }
 }
 
@@ -148,6 +158,15 @@ function tellTrouble(
   kind: ProbeKind,
   result: ProbeResult,
 ): void {
+  if (result.isWarning) {
+    events.event(
+      eventTarget(pod, container.name),
+      'Warning',
+      'ProbeWarning',
+      `${kind} probe warning: ${result.output}`,
+    );
+    return;
+  }
   const message =
     result.outcome === 'failure'
       ? `${kind} probe failed: ${result.output}`

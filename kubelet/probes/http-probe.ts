@@ -11,10 +11,13 @@ import {
   resolvePort,
   success,
   timeoutMsOf,
+  warning,
 } from './probe-result.ts';
 
 const maxBodyBytes = 10 << 10;
-const maxRedirects = 10;
+const maxRedirects = 9;
+/** Redirects that are followed. */
+const followed = new Set([301, 302, 303, 307, 308]);
 const timedOut = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
 
 export interface HttpRequestOptions {
@@ -53,14 +56,16 @@ async function follow(options: HttpRequestOptions, left: number): Promise<ProbeR
   const shown = showUrl(options.url);
   try {
     const { status, body, location } = await httpGet(options);
-    if (status >= 300 && status < 400 && location) {
+    if (followed.has(status) && location) {
       const next = new URL(location, options.url);
       // Another host is not ours to judge: arriving at a redirect was a success.
-      if (next.hostname !== options.url.hostname) return success('Probe terminated redirects');
-      if (left === 0) return failure(`Get "${shown}": stopped after 10 redirects`);
-      return follow({ ...options, url: next }, left - 1);
+      if (next.hostname === options.url.hostname) {
+        if (left === 0) return failure(`Get "${showUrl(next)}": stopped after 10 redirects`);
+        return await follow({ ...options, url: next }, left - 1);
+      }
     }
-    if (status >= 200 && status < 400) return success(body);
+    if (status >= 200 && status < 300) return success(body);
+    if (status >= 300 && status < 400) return warning(`Probe terminated redirects, Response body: ${body}`);
     return failure(`HTTP probe failed with statuscode: ${status}`);
   } catch (err) {
     const address = `${options.url.hostname}:${portOf(options.url)}`;

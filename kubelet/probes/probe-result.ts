@@ -7,6 +7,8 @@ import type { Pod } from '../../api/core/pod.ts';
 export interface ProbeResult {
   outcome: 'success' | 'failure' | 'unknown';
   output: string;
+  /** A success that somebody should look at: it is told, too. */
+  isWarning?: boolean;
 }
 
 export interface ProbeTarget {
@@ -20,6 +22,7 @@ export interface ProbeTarget {
 export type Prober = (probe: Probe, target: ProbeTarget) => Promise<ProbeResult>;
 
 export const success = (output = ''): ProbeResult => ({ outcome: 'success', output });
+export const warning = (output: string): ProbeResult => ({ outcome: 'success', output, isWarning: true });
 export const failure = (output: string): ProbeResult => ({ outcome: 'failure', output });
 export const unknown = (output: string): ProbeResult => ({ outcome: 'unknown', output });
 

@@ -17,7 +17,7 @@ export interface ProbeWorkerOptions {
   /** The verdict before the first probe. */
   initial: boolean;
   run(): Promise<ProbeResult>;
-  /** Every outcome that is not a success, for events. */
+  /** Every outcome that is not a plain success, for events. */
   onTrouble(kind: ProbeKind, result: ProbeResult): void;
   /** The verdict has changed. */
   onVerdict(kind: ProbeKind, good: boolean): void;
@@ -67,7 +67,7 @@ export class ProbeWorker {
 
   #judge(result: ProbeResult): void {
     const { kind, probe, onTrouble, onVerdict } = this.#options;
-    if (result.outcome !== 'success') onTrouble(kind, result);
+    if (result.outcome !== 'success' || result.isWarning) onTrouble(kind, result);
     if (result.outcome === 'unknown') return;
     const good = result.outcome === 'success';
     this.#inARow = this.#last === good ? this.#inARow + 1 : 1;

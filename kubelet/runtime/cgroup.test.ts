@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
 import { type Cgroups, planWritesV1, planWritesV2 } from './cgroup.ts';
-import { buildResources, mergeResources, weightOfShares } from './spec/resources.ts';
+import { buildResources, mergeResources, parseDevicesList } from './spec/resources.ts';
 import { parseNetDev, readCpu, readMemory } from './stats.ts';
 
 const none: LinuxContainerResources = {
@@ -43,6 +43,19 @@ test('buildResources() drops huge pages where there is no controller, unified wh
     hugepageLimits: [{ pageSize: '2MB', limit: 4 }],
     unified: { 'memory.high': '1' },
   });
+  assert.deepEqual(buildResources({ ...none, cpu_shares: '1024' }, { version: 2, hugetlb: false }), {
+    unified: { 'cpu.weight': '100' },
+  });
+});
+
+test('a privileged container may open what its node may', () => {
+  const anything = [{ allow: true, access: 'rwm' }];
+  for (const text of [null, 'a *:* rwm\n']) assert.deepEqual(parseDevicesList(text), anything);
+  assert.deepEqual(parseDevicesList('b *:* m\nc 136:* rwm\nc 1:3 rw\n'), [
+    { allow: true, type: 'b', access: 'm' },
+    { allow: true, type: 'c', major: 136, access: 'rwm' },
+    { allow: true, type: 'c', major: 1, minor: 3, access: 'rw' },
+  ]);
 });
 
 test('the files of an update', () => {
@@ -56,7 +69,7 @@ test('the files of an update', () => {
     'memory.memsw.limit_in_bytes=1500',
   ]);
   assert.deepEqual(files(planWritesV2(some)), [
-    'cpu.weight=20',
+    'cpu.weight=59',
     'cpu.max=50000 100000',
     'cpuset.cpus=0-1',
     'memory.max=1000',
@@ -72,13 +85,9 @@ test('mergeResources() keeps what an update does not name', () => {
   assert.deepEqual(mergeResources(some, { ...none, cpu_quota: '20000' }), { ...some, cpu_quota: '20000' });
 });
 
-test('weightOfShares() spans the whole range', () => {
-  assert.deepEqual([0, 2, 1024, 262_144, 999_999].map(weightOfShares), [0, 1, 39, 10_000, 10_000]);
-});
-
 function fakeCgroups(version: 1 | 2, files: Record<string, string>): Cgroups {
   return {
-    facts: { version, hugetlb: false },
+    facts: { version, hugetlb: false, devices: [] },
     pathOf: (parent, id) => `${parent}/${id}`,
     read: (_controller, _path, file) => files[file] ?? null,
     write: () => assert.fail('nothing is written'),

@@ -2,9 +2,10 @@
 // and removing is the OCI runtime's.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cpuWeightOfShares } from '../../machinery/cpu-weight.ts';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
 import { isMissingFile } from './errors.ts';
-import { type CgroupFacts, weightOfShares } from './spec/resources.ts';
+import { type CgroupFacts, parseDevicesList } from './spec/resources.ts';
 
 export interface Cgroups {
   readonly facts: CgroupFacts;
@@ -26,17 +27,18 @@ export function detectCgroups(rootPath: string): Cgroups {
       : readFileSync(join(mountRoot, 'cgroup.controllers'), 'utf8').split(/\s+/).includes('hugetlb');
   const fileOf = (controller: string, path: string, file: string) =>
     version === 1 ? join(mountRoot, controller, path, file) : join(mountRoot, path, file);
+  const read = (controller: string, path: string, file: string) => {
+    try {
+      return readFileSync(fileOf(controller, path, file), 'utf8');
+    } catch (err) {
+      if (isMissingFile(err) || (err as NodeJS.ErrnoException).code === 'ENODEV') return null;
+      throw err;
+    }
+  };
   return {
-    facts: { version, hugetlb },
+    facts: { version, hugetlb, devices: parseDevicesList(read('devices', rootPath, 'devices.list')) },
     pathOf: (parent, id) => join('/', rootPath, parent, id),
-    read(controller, path, file) {
-      try {
-        return readFileSync(fileOf(controller, path, file), 'utf8');
-      } catch (err) {
-        if (isMissingFile(err) || (err as NodeJS.ErrnoException).code === 'ENODEV') return null;
-        throw err;
-      }
-    },
+    read,
     write: (controller, path, file, value) => writeFileSync(fileOf(controller, path, file), value),
   };
 }
@@ -73,7 +75,7 @@ const limitV2 = (bytes: string) => (bytes.startsWith('-') ? 'max' : bytes);
 export function planWritesV2(r: LinuxContainerResources): CgroupWrite[] {
   const out: CgroupWrite[] = [];
   const put = (file: string, value: string) => void out.push({ controller: '', file, value });
-  if (given(r.cpu_shares)) put('cpu.weight', String(weightOfShares(Number(r.cpu_shares))));
+  if (given(r.cpu_shares)) put('cpu.weight', String(cpuWeightOfShares(Number(r.cpu_shares))));
   if (given(r.cpu_quota)) put('cpu.max', `${limitV2(r.cpu_quota)} ${given(r.cpu_period) ? r.cpu_period : '100000'}`);
   if (given(r.cpuset_cpus)) put('cpuset.cpus', r.cpuset_cpus);
   if (given(r.cpuset_mems)) put('cpuset.mems', r.cpuset_mems);

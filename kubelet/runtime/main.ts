@@ -17,6 +17,7 @@ import { NodeNetwork } from './network/node-network.ts';
 import { createOciRuntime, findProgram } from './process/oci-runtime.ts';
 import type { Runtime } from './runtime.ts';
 import { serveCri } from './server.ts';
+import { parseProfileNames } from './spec/apparmor.ts';
 import { parseCapabilityMask } from './spec/capability.ts';
 import type { NodeFacts } from './spec/container.ts';
 import { RecordStore } from './store/checkpoint.ts';
@@ -171,5 +172,13 @@ function readNodeFacts(cgroups: NodeFacts['cgroups']): NodeFacts {
   const mask = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!;
   const capabilities = parseCapabilityMask(mask);
   const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
-  return { cgroups, capabilities, minOomScoreAdj: capabilities.includes('CAP_SYS_RESOURCE') ? -1000 : own };
+  const minOomScoreAdj = capabilities.includes('CAP_SYS_RESOURCE') ? -1000 : own;
+  return { cgroups, capabilities, minOomScoreAdj, appArmor: readAppArmor() };
+}
+
+/** Profiles come and go with their owners on the machine: each is looked up when it is asked for. */
+function readAppArmor(): NodeFacts['appArmor'] {
+  const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+  const isLoaded = (name: string) => parseProfileNames(read('/sys/kernel/security/apparmor/profiles')).has(name);
+  return { isEnabled: read('/sys/module/apparmor/parameters/enabled').startsWith('Y'), isLoaded };
 }

@@ -65,21 +65,22 @@ export function readMemory(cgroups: Cgroups, path: string, timestamp: string): I
   };
 }
 
-/** Bytes and inodes below a directory, links not followed. */
+/** Bytes and inodes below a directory, links not followed; names are bytes, as a container chooses them. */
 async function measureDirectory(dir: string): Promise<{ bytes: number; inodes: number }> {
   const total = { bytes: 0, inodes: 0 };
-  const visit = async (path: string): Promise<void> => {
+  const visit = async (path: Buffer): Promise<void> => {
     try {
       const stats = await lstat(path);
       total.bytes += stats.blocks * 512;
       total.inodes++;
-      if (stats.isDirectory()) for (const name of await readdir(path)) await visit(join(path, name));
+      if (!stats.isDirectory()) return;
+      for (const name of await readdir(path, 'buffer')) await visit(Buffer.concat([path, Buffer.from('/'), name]));
     } catch (err) {
       // Files come and go while a container runs.
       if (!isMissingFile(err)) throw err;
     }
   };
-  await visit(dir);
+  await visit(Buffer.from(dir));
   return total;
 }
 

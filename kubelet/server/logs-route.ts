@@ -27,10 +27,11 @@ export async function serveLogs(
   const { status } = await cri.runtime.ContainerStatus({ container_id: id });
   const stop = new AbortController();
   res.on('close', () => stop.abort());
+  const source = { path: status?.log_path ?? '', ended: worker.whenExited(id), signal: stop.signal };
+  const parts = readLog(source, options);
   res.writeHead(200, { 'content-type': 'text/plain', 'transfer-encoding': 'chunked' });
   res.flushHeaders();
-  const source = { path: status?.log_path ?? '', ended: worker.whenExited(id), signal: stop.signal };
-  for await (const part of readLog(source, options)) {
+  for await (const part of parts) {
     if (stop.signal.aborted) break;
     if (!res.write(part)) await once(res, 'drain', { signal: stop.signal }).catch(() => undefined); // the reader left
   }

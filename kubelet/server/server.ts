@@ -1,8 +1,9 @@
-// The kubelet's own server: logs, exec, attach, port-forward, health, metrics and stats, over HTTPS, for the API server and cluster admins.
+// The kubelet's own server: logs, exec, attach, port-forward, health, metrics, stats and configuration, over HTTPS, for the API server and cluster admins.
 // Plain node:https (docs/adr/004-kubelet-server.md). https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
+import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Registry } from 'prom-client';
@@ -12,9 +13,14 @@ import { renderAnswerHead } from '../../machinery/http-text.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import type { PodSet } from '../pods/pod-set.ts';
+import { millisOf } from '../pods/runtime-state.ts';
 import { judgeClient } from './client-access.ts';
+import { describeConfig, type KubeletSettings } from './configz.ts';
+import { type HealthChecks, serveHealth } from './health.ts';
 import { HttpError } from './http-error.ts';
 import { serveLogs } from './logs-route.ts';
+import { serveNodeLogs } from './node-logs.ts';
+import { type NodeUsage, renderResourceMetrics } from './resource-metrics.ts';
 import { describeNodeStats } from './stats.ts';
 import { openStream } from './stream-route.ts';
 
@@ -33,6 +39,10 @@ export interface ServerDeps {
   clock: Clock;
   log: Logger;
   metrics: Registry;
+  probeMetrics: Registry;
+  health: HealthChecks;
+  settings: KubeletSettings;
+  nodeUsage(): NodeUsage | undefined;
 }
 
 export interface KubeletServer {
@@ -96,28 +106,45 @@ async function answer(deps: ServerDeps, req: IncomingMessage, res: ServerRespons
   const [route = '', ...rest] = pathParts(url);
   if (route === 'containerLogs') return serveLogs(deps, { res, names: rest, query: url.searchParams });
   if (['exec', 'attach', 'portForward'].includes(route)) throw new HttpError(400, 'Upgrade request required');
-  if (req.method !== 'GET') throw new HttpError(405, 'Method Not Allowed');
-  switch (url.pathname) {
-    case '/healthz':
-    case '/healthz/ping':
-      return send(res, 'text/plain', 'ok');
-    case '/pods':
-    case '/pods/': {
-      const items = deps.pods.list().map(({ pod, status }) => ({ ...pod, status }));
-      return send(res, 'application/json', JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items }));
-    }
-    case '/metrics':
-      return send(res, deps.metrics.contentType, await deps.metrics.metrics());
-    case '/stats/summary':
-      return send(res, 'application/json', JSON.stringify(await describeNodeStats(deps)));
-    default:
-      throw new HttpError(404, '404 page not found');
-  }
+  if (req.method !== 'GET' && req.method !== 'HEAD') throw new HttpError(405, 'Method Not Allowed');
+  if (route === 'healthz') return serveHealth(deps.health, rest.join('/'), url.searchParams, res);
+  if (route === 'logs')
+    return serveNodeLogs(nodeLogDir(deps), { parts: rest, isFolder: url.pathname.endsWith('/'), res });
+  const found = documents[url.pathname.replace(/(.)\/$/, '$1')];
+  if (!found) throw new HttpError(404, '404 page not found');
+  const { type, text } = await found(deps);
+  res.writeHead(200, { 'content-type': type });
+  res.end(text);
 }
 
-function send(res: ServerResponse, contentType: string, body: string): void {
-  res.writeHead(200, { 'content-type': contentType });
-  res.end(body);
+/** Logs of pods lie in the folder of all logs. */
+const nodeLogDir = ({ settings }: ServerDeps) => dirname(settings.podLogsDir);
+
+const json = (value: object) => ({ type: 'application/json', text: JSON.stringify(value) });
+const metricsOf = async (registry: Registry) => ({ type: registry.contentType, text: await registry.metrics() });
+
+/** What is read as a whole. */
+const documents: Record<string, (deps: ServerDeps) => Promise<{ type: string; text: string }>> = {
+  '/pods': async ({ pods }) => {
+    const items = pods.list().map(({ pod, status }) => ({ ...pod, status }));
+    return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items });
+  },
+  '/metrics': ({ metrics }) => metricsOf(metrics),
+  '/metrics/probes': ({ probeMetrics }) => metricsOf(probeMetrics),
+  '/metrics/resource': async (deps) => ({ type: deps.metrics.contentType, text: await describeResources(deps) }),
+  '/stats/summary': async (deps) => json(await describeNodeStats(deps)),
+  '/configz': async ({ settings }) => json(describeConfig(settings)),
+};
+
+async function describeResources({ cri, pods, log, nodeUsage }: ServerDeps): Promise<string> {
+  const containers = pods.list().flatMap((worker) => worker.runtime.state.containers);
+  const started = new Map(containers.map((c) => [c.id, millisOf(c.started_at)]));
+  const found = await cri.runtime.ListPodSandboxStats({}).catch((err) => {
+    log.warn({ err }, 'the use of resources could not be read');
+    return undefined;
+  });
+  const startOf = (id: string) => started.get(id);
+  return renderResourceMetrics({ node: nodeUsage(), pods: found?.stats ?? [], startOf, hasFailed: !found });
 }
 
 async function upgrade(deps: ServerDeps, req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {

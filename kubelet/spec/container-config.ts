@@ -8,7 +8,7 @@ import { hashContainer } from '../pods/container-hash.ts';
 import { defaultGraceSeconds, uidOf } from '../pods/pod-text.ts';
 import { runtimeAnnotations, runtimeLabels } from '../pods/runtime-state.ts';
 import { expand } from './expansion.ts';
-import { containerResources } from './resources.ts';
+import { containerResources, type NodeResources } from './resources.ts';
 import { containerSecurity } from './security.ts';
 
 export interface ContainerInputs {
@@ -20,7 +20,7 @@ export interface ContainerInputs {
   seccompDir: string;
   /** The running container that an ephemeral one looks into. */
   targetId?: string | undefined;
-  nodeMemoryBytes: number;
+  node: NodeResources;
 }
 
 export function buildContainerConfig(pod: Pod, container: Container, inputs: ContainerInputs): Init<ContainerConfig> {
@@ -42,7 +42,7 @@ export function buildContainerConfig(pod: Pod, container: Container, inputs: Con
     stdin_once: container.stdinOnce ?? false,
     tty: container.tty ?? false,
     linux: {
-      resources: containerResources(pod, container, inputs.nodeMemoryBytes),
+      resources: containerResources(pod, container, inputs.node),
       security_context: containerSecurity(pod, container, inputs),
     },
     ...(container.lifecycle?.stopSignal ? { stop_signal: signalOf(container.lifecycle.stopSignal) } : {}),

@@ -4,7 +4,7 @@ import type { Pod } from '../../api/core/pod.ts';
 import { containerResources } from './resources.ts';
 import { podResources } from './sandbox-config.ts';
 
-const gib = 1 << 30;
+const node = { memoryBytes: 1 << 30, containerFiles: { 'memory.oom.group': '1' } };
 const podOf = (requests?: Record<string, string>, limits?: Record<string, string>): Pod => ({
   metadata: { name: 'p' },
   spec: {
@@ -39,8 +39,8 @@ describe('resources as control group values', () => {
     test(name, () => {
       const limit =
         'memory_limit_in_bytes' in container ? { memory_swap_limit_in_bytes: container.memory_limit_in_bytes } : {};
-      const rest = { cpu_period: '100000', hugepage_limits: [] };
-      assert.deepEqual(containerResources(pod, pod.spec.containers[0]!, gib), { ...rest, ...limit, ...container });
+      const rest = { cpu_period: '100000', hugepage_limits: [], unified: { 'memory.oom.group': '1' } };
+      assert.deepEqual(containerResources(pod, pod.spec.containers[0]!, node), { ...rest, ...limit, ...container });
       assert.deepEqual(podResources(pod), { cpu_period: '100000', ...group });
     });
   }

@@ -34,11 +34,14 @@ export function oomScoreAdj(pod: Pod, container: Container, nodeMemoryBytes: num
   return Math.min(999, Math.max(3, score));
 }
 
-export function containerResources(
-  pod: Pod,
-  container: Container,
-  nodeMemoryBytes: number,
-): Init<LinuxContainerResources> {
+/** What of the node decides how a container is limited. */
+export interface NodeResources {
+  memoryBytes: number;
+  /** Files of control groups, version 2, that every container has the same in. */
+  containerFiles: Readonly<Record<string, string>>;
+}
+
+export function containerResources(pod: Pod, container: Container, node: NodeResources): Init<LinuxContainerResources> {
   const { requests, limits } = container.resources ?? {};
   const cpuLimit = quantityMilliValue(limits?.cpu);
   const cpuRequest = requests?.cpu === undefined ? cpuLimit : quantityMilliValue(requests.cpu);
@@ -48,11 +51,12 @@ export function containerResources(
     cpu_period: String(cpuPeriodUs),
     // Left out where there is no limit: a new group has none, and not every OCI runtime takes -1.
     ...(cpuLimit > 0 ? { cpu_quota: String(quotaOfMilliCpu(cpuLimit)) } : {}),
-    oom_score_adj: String(oomScoreAdj(pod, container, nodeMemoryBytes)),
+    oom_score_adj: String(oomScoreAdj(pod, container, node.memoryBytes)),
     // Swap is not for pods: memory and swap together are the memory limit.
     ...(memoryLimit > 0
       ? { memory_limit_in_bytes: String(memoryLimit), memory_swap_limit_in_bytes: String(memoryLimit) }
       : {}),
+    unified: { ...node.containerFiles },
     hugepage_limits: Object.entries(limits ?? {})
       .filter(([name]) => name.startsWith('hugepages-'))
       .map(([name, amount]) => ({ page_size: pageSizeOf(name), limit: String(quantityValue(amount)) })),

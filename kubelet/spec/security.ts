@@ -2,7 +2,7 @@
 // Upstream: pkg/securitycontext and kuberuntime/security_context.go.
 import { join } from 'node:path';
 import type { Container } from '../../api/core/pod/container.ts';
-import type { SeccompProfile } from '../../api/core/pod/security-context.ts';
+import type { AppArmorProfile, SeccompProfile } from '../../api/core/pod/security-context.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type {
   LinuxContainerSecurityContext,
@@ -43,6 +43,13 @@ function seccompOf(profile: SeccompProfile | undefined, seccompDir: string): Ini
   if (!profile || profile.type === 'Unconfined') return { profile_type: 'Unconfined' };
   if (profile.type === 'RuntimeDefault') return { profile_type: 'RuntimeDefault' };
   return { profile_type: 'Localhost', localhost_ref: join(seccompDir, profile.localhostProfile ?? '') };
+}
+
+/** Without a wish the runtime's default applies, where the node has AppArmor at all. */
+function appArmorOf(profile: AppArmorProfile | undefined): { apparmor?: Init<SecurityProfile> } {
+  if (!profile) return {};
+  const { type, localhostProfile = '' } = profile;
+  return { apparmor: { profile_type: type, ...(type === 'Localhost' ? { localhost_ref: localhostProfile } : {}) } };
 }
 
 const int64 = (value: number | undefined) => (value === undefined ? {} : { value: String(value) });
@@ -91,6 +98,7 @@ export function containerSecurity(
       ...(targetId === undefined ? {} : { pid: 'TARGET', target_id: targetId }),
     },
     seccomp: seccompOf(own.seccompProfile ?? context.seccompProfile, seccompDir),
+    ...appArmorOf(own.appArmorProfile ?? context.appArmorProfile),
     supplemental_groups: supplementalGroups(pod),
     supplemental_groups_policy: context.supplementalGroupsPolicy ?? 'Merge',
     masked_paths: unmasked ? [] : maskedPaths,

@@ -142,6 +142,17 @@ function describeRunning(pod: Pod, container: Container, latest: RuntimeContaine
   };
 }
 
+/** How one ended that nobody saw end. */
+export const lostContainer: ContainerState = {
+  terminated: {
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+    message: 'The container could not be located when the pod was terminated',
+    startedAt: null as unknown as string,
+    finishedAt: null as unknown as string,
+  },
+};
+
 const timeOf = (nanoseconds: string) => timestamp(Math.max(0, millisOf(nanoseconds)));
 
 function stateOf(c: RuntimeContainer, input: ContainerStatusInput): ContainerState {
@@ -159,9 +170,6 @@ function stateOf(c: RuntimeContainer, input: ContainerStatusInput): ContainerSta
       },
     };
   }
-  if (c.state === 'CONTAINER_UNKNOWN') {
-    const message = 'The container could not be located when the pod was terminated';
-    return { terminated: { exitCode: 137, reason: 'ContainerStatusUnknown', message } };
-  }
+  if (c.state === 'CONTAINER_UNKNOWN') return lostContainer;
   return { waiting: { reason: 'ContainerCreating' } };
 }

@@ -7,6 +7,7 @@ import { podLimits, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { isHostNetwork } from '../pods/pod-text.ts';
 import { type RuntimeState, readySandbox } from '../pods/runtime-state.ts';
+import { closeStatuses } from './closing.ts';
 import { computeConditions } from './conditions.ts';
 import { type ContainerStatusInput, computeContainerStatuses } from './container-statuses.ts';
 import { computePhase, type PodPhase } from './phase.ts';
@@ -28,22 +29,25 @@ export interface PodStatusInput extends Omit<ContainerStatusInput, 'isTerminal'>
 }
 
 export function computePodStatus(pod: Pod, input: PodStatusInput): PodStatus {
-  const statuses = computeContainerStatuses(pod, { ...input, isTerminal: input.isEnding });
-  const all = [...statuses.init, ...statuses.containers];
+  const found = computeContainerStatuses(pod, { ...input, isTerminal: input.isEnding });
+  const all = [...found.init, ...found.containers];
   const { known } = input;
   const wasInitialized = known.conditions?.some((c) => c.type === 'Initialized' && c.status === 'True') ?? false;
-  const phase = choosePhase(
+  const reached = choosePhase(
     known,
     input,
     computePhase(pod, { statuses: all, isTerminal: input.isEnding, wasInitialized }),
   );
   const conditions = computeConditions(pod, {
-    phase,
+    phase: reached,
     statuses: all,
     sandboxReady: readySandbox(input.state) !== undefined,
     known: known.conditions ?? [],
     nowMs: input.nowMs,
   });
+  // What has ended without having run its course has failed. The conditions say how the containers were found, as upstream's do.
+  const statuses = input.isEnded ? closeStatuses(pod, found) : found;
+  const phase = input.isEnded && !isFinal(reached) ? 'Failed' : reached;
   return {
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     phase,
@@ -61,9 +65,10 @@ export function computePodStatus(pod: Pod, input: PodStatusInput): PodStatus {
   };
 }
 
+const isFinal = (phase: string | undefined) => phase === 'Succeeded' || phase === 'Failed';
+
 // A phase never goes back from its end, and the end only shows when nothing of the pod runs any more.
 function choosePhase(known: PodStatus, input: PodStatusInput, computed: PodPhase): PodPhase {
-  const isFinal = (phase: string | undefined) => phase === 'Succeeded' || phase === 'Failed';
   if (isFinal(known.phase)) return known.phase as PodPhase;
   if (input.isEnded && input.verdict) return 'Failed';
   if (!isFinal(computed) || input.isEnded) return computed;

@@ -17,7 +17,9 @@ export const emptyDirPlugin: VolumePlugin = {
       const size = sizeLimit === undefined ? 0 : quantityValue(sizeLimit);
       const owner = fsGroup === undefined ? '' : `,gid=${fsGroup}`;
       await mkdir(diskDir, { recursive: true });
-      await mountTmpfs(diskDir, `mode=${mode.toString(8)}${owner}${size > 0 ? `,size=${size}` : ''}`);
+      // The root of a tmpfs is sticky.
+      const sticky = (mode | 0o1000).toString(8);
+      await mountTmpfs(diskDir, `mode=${sticky}${owner}${size > 0 ? `,size=${size}` : ''}`);
     } else if (!(await exists(diskDir))) await makeFolder(diskDir, mode, fsGroup);
     return diskDir;
   },

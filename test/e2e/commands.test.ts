@@ -126,6 +126,19 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     kubectl.get('delete', 'pod', 'twice', '--grace-period=0', '--force');
   });
 
+  test("busybox has what others' manifests and probes use, and its shell passes odd names on", async () => {
+    const { kubectl } = cluster;
+    const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'odd' }, data: { data_1: 'one' } };
+    const [, name = ''] = image.split('=');
+    const command = ['sh', '-c', 'timeout 5 true && which wget && env | grep data_1 | sort'];
+    const envFrom = ['', 'p-'].map((prefix) => ({ prefix, configMapRef: { name: 'odd' } }));
+    const spec = { restartPolicy: 'Never', containers: [{ name: 'c', image: name, command, envFrom }] };
+    for (const object of [config, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'odd' }, spec }])
+      kubectl.apply(object);
+    await eventually('it is done', () => kubectl.json('get', 'pod', 'odd').status.phase === 'Succeeded' || undefined);
+    assert.equal(kubectl.get('logs', 'odd'), '/bin/wget\ndata_1=one\np-data_1=one\n');
+  });
+
   test('cordon and drain keep and clear a node', async () => {
     const { kubectl, node } = cluster;
     kubectl.get('create', 'deployment', 'moved', image, '--', 'sleep', '3600');

@@ -117,7 +117,6 @@ describe('faults', { skip: needsRoot, timeout: 240_000 }, () => {
           if (kubectl.run(['create', 'configmap', name, `--from-literal=n=${name}`]).code === 0)
             acknowledged.push(name);
         }
-        if (victim === 'supervisor') assert.equal(k8ts.run('up').code, 0, 'up adopts what goes on');
         await eventually(
           `${victim} runs again`,
           () => (k8ts.pidOf(victim) !== pid && k8ts.status().ready) || undefined,

@@ -118,6 +118,12 @@ describe('streams', { skip: needsRoot }, () => {
       assert.match(stderr, /problem/);
     });
 
+    test(`exec over ${name}: a command of 180 KB`, () => {
+      const long = 'x'.repeat(60_000);
+      const counted = chosen().get('exec', 'p', '--', 'sh', '-c', 'echo $# ${#1} ${#3}', 's', long, long, long);
+      assert.equal(counted, '3 60000 60000\n');
+    });
+
     test(`exec -it over ${name}: a terminal, its size, Ctrl-C, the exit code`, async () => {
       const child = chosen().startAtTerminal(['exec', '-it', 'p', '--', 'sh']);
       const screen = readerOf(child);

@@ -1,6 +1,7 @@
 // Notices ends: of containers and of pause processes, by the files conmon leaves in the exit directory. A slow sweep
 // covers what leaves no file, a conmon that was killed itself.
-import { readdirSync, rmSync, watch } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
+import { watchFolder } from '../../../machinery/watch-folder.ts';
 import { isAlive } from '../process/identity.ts';
 import type { Runtime } from '../runtime.ts';
 import { stateOf } from '../store/records.ts';
@@ -13,7 +14,7 @@ const firstSweepMs = 1_000;
 
 /** Starts watching. Exits from before are noticed at once. Answers the function that ends it. */
 export function watchExits(rt: Runtime): () => void {
-  const watcher = watch(rt.paths.exitDir, (_event, name) => {
+  const watcher = watchFolder(rt.paths.exitDir, (_event, name) => {
     if (name) noteExit(rt, name);
   });
   for (const name of readdirSync(rt.paths.exitDir)) noteExit(rt, name);

@@ -1,9 +1,10 @@
 // Commands in running containers, by the OCI runtime's own exec: it joins namespaces, cgroup and seccomp filter, and ends
 // with the command's exit code. Its own errors go to a log file, apart from what the command writes.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { type FSWatcher, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../../machinery/clock.ts';
+import { watchFolder } from '../../../machinery/watch-folder.ts';
 import { isMissingFile } from '../errors.ts';
 import type { OciProcess, OciSpec } from '../spec/oci.ts';
 import { commandEnv } from './command.ts';
@@ -98,12 +99,20 @@ const reapGraceMs = 5_000;
  */
 export function killExec(exec: PreparedExec, child: ChildProcess, clock: Clock): void {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const watcher = watch(exec.dir, () => exec.kill());
-  watcher.on('error', () => undefined);
+  const watcher = watchQuietly(exec);
   const timer = clock.after(reapGraceMs, () => child.kill('SIGKILL'));
   child.once('exit', () => {
-    watcher.close();
+    watcher?.close();
     timer.cancel();
   });
   exec.kill();
+}
+
+/** For the moment the command appears. Where nothing can be watched, the OCI runtime is killed in the end. */
+function watchQuietly(exec: PreparedExec): FSWatcher | undefined {
+  try {
+    return watchFolder(exec.dir, () => exec.kill()).on('error', () => undefined);
+  } catch {
+    return undefined;
+  }
 }

@@ -61,7 +61,12 @@ const input: ContainerSpecInput = {
   devices: [],
   namespaces: { network: '/proc/1/ns/net', uts: '/proc/1/ns/uts', ipc: '/proc/1/ns/ipc' },
   seccomp: undefined,
-  node: { cgroups: { version: 1, hugetlb: false }, capabilities: defaultCapabilities, minOomScoreAdj: 0 },
+  node: {
+    cgroups: { version: 1, hugetlb: false, devices: [] },
+    capabilities: defaultCapabilities,
+    minOomScoreAdj: 0,
+    appArmor: { isEnabled: true, isLoaded: () => true },
+  },
 };
 
 describe('buildContainerSpec()', () => {
@@ -71,6 +76,7 @@ describe('buildContainerSpec()', () => {
     assert.deepEqual(process.args, ['/entry', 'c']);
     assert.deepEqual(process.env, ['PATH=/image', 'HOSTNAME=pod', 'X=2=3', 'HOME=/home/x']);
     assert.equal(process.cwd, '/w');
+    assert.equal(process.apparmorProfile, 'k8ts-default');
     assert.deepEqual(process.user, { uid: 5, gid: 6, additionalGids: [6, 7] });
   });
 
@@ -94,6 +100,16 @@ describe('buildContainerSpec()', () => {
   test('shared memory holds no programs and no devices', () => {
     const { options } = buildContainerSpec(input).mounts.find((m) => m.destination === '/dev/shm')!;
     assert.deepEqual(options, ['bind', 'rprivate', 'rw', 'nosuid', 'noexec', 'nodev']);
+  });
+
+  test('the tmpfs above the hierarchies of version 1 is read-only, unless it is privileged or brings its own', () => {
+    const remounted = (more: Partial<ContainerSpecInput>) =>
+      buildContainerSpec({ ...input, ...more }).mounts.some((m) => m.options.includes('remount'));
+    assert.ok(remounted({}));
+    assert.ok(!remounted({ node: { ...input.node, cgroups: { ...input.node.cgroups, version: 2 } } }));
+    assert.ok(!remounted({ mounts: [{ wanted: { ...mount, container_path: '/sys/fs/cgroup/' }, source: '/s' }] }));
+    const linux = { resources: null, security_context: { privileged: true } as never };
+    assert.ok(!remounted({ config: { ...config, linux } }));
   });
 
   test('propagation of a mount sets that of the root', () => {

@@ -3,6 +3,7 @@
 import type { ContainerConfig, LinuxContainerSecurityContext } from '../../../proto/cri.gen.ts';
 import type { ImageConfig } from '../image/image-config.ts';
 import type { ContainerUserIds } from '../store/records.ts';
+import { type AppArmorHost, chooseAppArmorProfile } from './apparmor.ts';
 import { buildCapabilities } from './capability.ts';
 import { buildMounts, type ResolvedMount, rootfsPropagationFor, type SandboxFiles } from './mount.ts';
 import {
@@ -13,7 +14,7 @@ import {
   type OciSpec,
   ociVersion,
 } from './oci.ts';
-import { allDevicesRule, buildResources, type CgroupFacts, defaultDeviceRules } from './resources.ts';
+import { buildResources, type CgroupFacts, defaultDeviceRules } from './resources.ts';
 
 export interface NodeFacts {
   cgroups: CgroupFacts;
@@ -21,6 +22,7 @@ export interface NodeFacts {
   capabilities: readonly string[];
   /** The lowest oom_score_adj that we may set. */
   minOomScoreAdj: number;
+  appArmor: AppArmorHost;
 }
 
 export interface ContainerSpecInput {
@@ -52,13 +54,13 @@ export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
     ociVersion,
     process: buildProcess(input, security),
     root: { path: input.rootfs, readonly: readonlyRootfs },
-    mounts: buildMounts(input.files, input.mounts, { privileged, readonlyRootfs }),
+    mounts: buildMounts(input.files, input.mounts, { privileged, readonlyRootfs, cgroupVersion: node.cgroups.version }),
     linux: {
       namespaces: buildNamespaces(input.namespaces),
       cgroupsPath: input.cgroupPath,
       resources: {
         ...buildResources(config.linux?.resources ?? null, node.cgroups),
-        devices: privileged ? [allDevicesRule] : [...defaultDeviceRules, ...rules],
+        devices: privileged ? [...node.cgroups.devices] : [...defaultDeviceRules, ...rules],
       },
       devices: input.devices.map(({ access: _, ...device }) => device),
       maskedPaths: privileged ? [] : (security?.masked_paths ?? []),
@@ -87,6 +89,8 @@ export function buildNamespaces(paths: ContainerSpecInput['namespaces']): OciSpe
 function buildProcess(input: ContainerSpecInput, security: LinuxContainerSecurityContext | null): OciProcess {
   const { config, image, user, node } = input;
   const wantedOomAdj = Number(config.linux?.resources?.oom_score_adj ?? 0);
+  const isPrivileged = security?.privileged ?? false;
+  const profile = chooseAppArmorProfile(security?.apparmor ?? null, { isPrivileged, host: node.appArmor });
   return {
     terminal: config.tty,
     user: { uid: user.uid, gid: user.gid, additionalGids: user.supplementalGroups },
@@ -99,6 +103,7 @@ function buildProcess(input: ContainerSpecInput, security: LinuxContainerSecurit
     }),
     noNewPrivileges: security?.no_new_privs ?? false,
     oomScoreAdj: Math.max(wantedOomAdj, node.minOomScoreAdj),
+    ...(profile === undefined ? {} : { apparmorProfile: profile }),
   };
 }
 

@@ -15,10 +15,17 @@ export interface ResolvedMount {
   source: string;
 }
 
+const cgroupRoot = '/sys/fs/cgroup';
 const pathOf = (path: string) => path.replace(/\/+$/, '') || '/';
 
+export interface MountOptions {
+  privileged: boolean;
+  readonlyRootfs: boolean;
+  cgroupVersion: 1 | 2;
+}
+
 /** Kernel file systems, as every container gets them; a privileged one may write to /sys and its cgroups. */
-function buildKernelMounts(privileged: boolean): OciMount[] {
+function buildKernelMounts({ privileged, cgroupVersion }: MountOptions): OciMount[] {
   const access = privileged ? 'rw' : 'ro';
   const safe = ['nosuid', 'noexec', 'nodev'];
   return [
@@ -37,16 +44,16 @@ function buildKernelMounts(privileged: boolean): OciMount[] {
     },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...safe, access] },
-    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...safe, 'relatime', access] },
+    { destination: cgroupRoot, type: 'cgroup', source: 'cgroup', options: [...safe, 'relatime', access] },
+    // On version 1 the OCI runtime mounts a tmpfs above the hierarchies, which stays writable unless it is told again.
+    ...(cgroupVersion === 1 && !privileged
+      ? [{ destination: cgroupRoot, type: 'tmpfs', source: 'tmpfs', options: ['remount', ...safe, access] }]
+      : []),
   ];
 }
 
 /** All mounts in order. A pod's own mount takes the place of the one it has the path of. */
-export function buildMounts(
-  files: SandboxFiles,
-  wanted: readonly ResolvedMount[],
-  options: { privileged: boolean; readonlyRootfs: boolean },
-): OciMount[] {
+export function buildMounts(files: SandboxFiles, wanted: readonly ResolvedMount[], options: MountOptions): OciMount[] {
   const ownPaths = new Set(wanted.map((m) => pathOf(m.wanted.container_path)));
   const access = options.readonlyRootfs ? 'ro' : 'rw';
   const bind = (destination: string, source: string, extra: string[]): OciMount => ({
@@ -56,7 +63,7 @@ export function buildMounts(
     options: ['bind', 'rprivate', ...extra],
   });
   const standard = [
-    ...buildKernelMounts(options.privileged),
+    ...buildKernelMounts(options),
     bind('/dev/shm', files.shm, ['rw', 'nosuid', 'noexec', 'nodev']),
     bind('/etc/hostname', files.hostname, [access]),
     bind('/etc/hosts', files.hosts, [access]),

@@ -1,7 +1,8 @@
 // Follows a container's CRI log from its present end: what a container writes, as it writes it. conmon's log loses
 // nothing (a line without an end is marked as partial), so the original bytes can be put together again.
-import { closeSync, fstatSync, openSync, read, watch } from 'node:fs';
+import { closeSync, fstatSync, openSync, read } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { watchFolder } from '../../../machinery/watch-folder.ts';
 import { isMissingFile } from '../errors.ts';
 
 export interface LogEntry {
@@ -88,7 +89,7 @@ export function followLog(path: string, take: (entry: LogEntry) => Promise<void>
   };
   note();
   let position = files[0] ? fstatSync(files[0].fd).size : 0;
-  const watcher = watch(dirname(path), (event, changed) => {
+  const watcher = watchFolder(dirname(path), (event, changed) => {
     if (changed !== basename(path)) return;
     if (event === 'rename') note();
     wake();

@@ -56,9 +56,6 @@ function checkContainerConfig(rt: Runtime, sandbox: JoinableSandbox, config: Con
   if (!config || !metadata) throw invalidArgument('container config must include metadata');
   const unknown = findUnknownCapability(config.linux?.security_context?.capabilities ?? null);
   if (unknown) throw invalidArgument(`unknown capability "${unknown}"`);
-  if (config.linux?.security_context?.apparmor?.profile_type === 'Localhost') {
-    throw invalidArgument('apparmor is not supported by this runtime');
-  }
   if (config.CDI_devices.length > 0) throw invalidArgument('CDI devices are not supported by this runtime');
   const twin = containersOf(rt, sandbox.id).find(
     (c) => c.config.metadata!.name === metadata.name && c.config.metadata!.attempt === metadata.attempt,

@@ -1,6 +1,7 @@
 // ReopenContainerLog: after the kubelet renamed the log. conmon makes the new file at once; we wait until it is there.
-import { existsSync, watch } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { watchFolder } from '../../../machinery/watch-folder.ts';
 import { deadlineExceeded } from '../errors.ts';
 import { findRunningContainer } from '../lifecycle/find.ts';
 import { bundleDirOf } from '../lifecycle/paths.ts';
@@ -16,7 +17,7 @@ export const reopenContainerLog: Verb<'ReopenContainerLog'> = async (rt, req) =>
   const created = new Promise<void>((resolve) => {
     appeared = resolve;
   });
-  const watcher = watch(dirname(logPath), (_event, name) => {
+  const watcher = watchFolder(dirname(logPath), (_event, name) => {
     if (name === basename(logPath) && existsSync(logPath)) appeared();
   });
   try {

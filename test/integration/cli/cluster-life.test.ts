@@ -9,19 +9,20 @@ import { loadCluster } from '../../../cli/cluster-store.ts';
 import { findProcess } from '../../../cli/host/processes.ts';
 import { defaultRoots } from '../../../cli/layout.ts';
 import { realClock } from '../../../machinery/clock.ts';
+import { eventually } from '../../environment/kubectl.ts';
 import { forwarding, tracesOf } from './host-snapshot.ts';
 import { needsRoot, projectRoot, type TestCluster, testCluster } from './k8ts-command.ts';
 
 const layoutFor = (cluster: TestCluster) => loadCluster(cluster.name, defaultRoots)!;
 
-/** Waits until a component runs under another pid, at most two seconds. */
+/** Waits until a component runs under another pid. */
 async function restarted(cluster: TestCluster, component: string, before: number): Promise<number> {
-  const deadline = realClock.monotonicMs() + 2_000;
+  const deadline = realClock.monotonicMs() + 10_000;
   for (;;) {
     const file = `/run/k8ts/${cluster.name}/${component}.pid`;
     const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
     if (pid !== 0 && pid !== before && findProcess(pid)) return pid;
-    assert.ok(realClock.monotonicMs() < deadline, `${component} was not started again within two seconds`);
+    assert.ok(realClock.monotonicMs() < deadline, `${component} was not started again`);
     await realClock.sleep(20);
   }
 }
@@ -74,18 +75,19 @@ describe('a cluster', { skip: needsRoot }, () => {
     assert.deepEqual(pids(), after);
   });
 
-  test('starts etcd again within two seconds, with and without the supervisor that started it', async () => {
+  test('starts etcd again, with and without the supervisor that started it', async () => {
     using cluster = testCluster('crash');
     assert.equal(cluster.run('up').code, 0);
     const node = cluster.pidOf('node');
     let etcd = cluster.pidOf('etcd');
     process.kill(etcd, 'SIGKILL');
     etcd = await restarted(cluster, 'etcd', etcd);
-    process.kill(cluster.pidOf('supervisor'), 'SIGKILL');
+    const supervisor = cluster.pidOf('supervisor');
+    process.kill(supervisor, 'SIGKILL');
     assert.ok(findProcess(etcd), 'etcd goes on without the supervisor');
-    assert.deepEqual(cluster.status().problems, ['supervisor does not run']);
-    assert.equal(cluster.run('up').code, 0);
-    assert.equal(cluster.pidOf('etcd'), etcd, 'the new supervisor adopts etcd');
+    await restarted(cluster, 'supervisor', supervisor);
+    await eventually('the new supervisor adopts etcd', () => cluster.status().ready || undefined);
+    assert.equal(cluster.pidOf('etcd'), etcd);
     process.kill(etcd, 'SIGKILL');
     await restarted(cluster, 'etcd', etcd);
     assert.equal(cluster.pidOf('node'), node, 'the node has not noticed any of it');

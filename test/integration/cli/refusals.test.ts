@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,10 +44,13 @@ describe('the launcher', () => {
   test('says so when Node is missing or too old', () => {
     inFolder((dir) => {
       const PATH = pathWith(dir, launcherNeeds);
-      assert.match(k8ts(['version'], { env: { PATH } }).stderr, /Node\.js >= 20\.19 is needed and no node is on PATH/);
+      // A checkout without packages: where they are, the Node.js among them does.
+      cpSync(join(projectRoot, 'k8ts'), join(dir, 'k8ts'));
+      const launch = () => spawnSync(join(dir, 'k8ts'), ['version'], { env: { PATH }, encoding: 'utf8' });
+      assert.match(launch().stderr, /Node\.js >= 20\.19 is needed and no node is on PATH/);
       writeFileSync(join(dir, 'node'), '#!/bin/sh\necho v20.9.0\n', { mode: 0o755 });
-      const old = k8ts(['version'], { env: { PATH } });
-      assert.equal(old.code, 1);
+      const old = launch();
+      assert.equal(old.status, 1);
       assert.match(old.stderr, /Node\.js >= 20\.19 is needed; .*node is v20\.9\.0/);
     });
   });
@@ -70,7 +73,27 @@ test('test fails when what it was asked to run does not exist', { skip: needsRoo
   assert.match(stderr, /no .* tests match no-test-has-this-name/);
 });
 
+const booted = existsSync('/run/systemd/system');
+test('install and uninstall say where there is no systemd', { skip: needsRoot || (booted && 'has systemd') }, () => {
+  const installed = k8ts(['install', '--name', 't-no-service']);
+  assert.equal(installed.code, 1);
+  assert.match(installed.stderr, /systemd does not run this machine[\s\S]*\/k8ts up --name t-no-service/);
+  const uninstalled = k8ts(['uninstall', '--name', 't-no-service']);
+  assert.equal(uninstalled.code, 1);
+  assert.match(uninstalled.stderr, /systemd does not run this machine/);
+  assert.ok(!existsSync('/etc/systemd/system/k8ts-t-no-service.service'));
+});
+
 describe('up', { skip: needsRoot }, () => {
+  test('refuses liveness limits that are none', () => {
+    using cluster = testCluster('limits');
+    const { name } = cluster;
+    const { code, stderr } = k8ts(['up', '--name', name], { env: { K8TS_LIVENESS: 'periodMs=fast' } });
+    assert.equal(code, 1);
+    assert.match(stderr, /K8TS_LIVENESS: "periodMs=fast" is no limit/);
+    assert.ok(!existsSync(join('/var/lib/k8ts', name)));
+  });
+
   test('needs root', (t) => {
     const bundle = join(projectRoot, 'dist/bin/k8ts.mjs');
     const asNobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];

@@ -254,6 +254,17 @@ describe('pods on a node', { skip: needsRoot }, () => {
       kubectl.get('get', '--raw', `/api/v1/nodes/${cluster.name}-control-plane/proxy/metrics`),
       /^kubelet_running_pods [1-9]/m,
     );
+    const read = (path: string) =>
+      kubectl.get('get', '--raw', `/api/v1/nodes/${cluster.name}-control-plane/proxy/${path}`);
+    assert.match(
+      read('metrics/resource'),
+      /^container_memory_working_set_bytes\{container="c",namespace="default",pod="stays"\} \d{4,} \d{13}$/m,
+    );
+    assert.match(read('metrics/resource'), /^node_cpu_usage_seconds_total [\d.]+ \d{13}$/m);
+    assert.match(read('metrics/probes'), /^prober_probe_total\{container="c",.*result="successful"\} \d+$/m);
+    assert.equal(read('healthz?verbose'), '[+]ping ok\n[+]log ok\n[+]syncloop ok\nhealthz check passed\n');
+    assert.match(read('logs/'), /<a href="pods\/">/);
+    assert.equal(JSON.parse(read('configz')).kubeletconfig.clusterDomain, 'cluster.local');
   });
 
   test('the kubelet has logged no error', () => {

@@ -50,6 +50,7 @@ describe("limits of the kubelet's server", () => {
       clock: realClock,
       log: createLogger('test', 'error'),
       nodeName: 'node',
+      health: {},
     } as unknown as ServerDeps);
   });
   after(() => server.close());

@@ -1,4 +1,5 @@
 // Builds small OCI image archives for tests, around a static busybox.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { arch } from 'node:os';
@@ -19,18 +20,20 @@ export async function buildTar(files: readonly LayerFile[]): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-const applets =
-  'sh sleep echo cat ls id env hostname ip wget nc stty tty true false kill ps mount df head dd test touch rm sync seq wc md5sum nslookup ping httpd tail yes mkdir stat trap find grep awk sed tr sort tar cp mv ln cut date du top vi xargs printf chmod chown'.split(
-    ' ',
-  );
+/** What busybox can be called, but itself. */
+function listApplets(program: string): string[] {
+  const { stdout } = spawnSync(program, ['--list'], { encoding: 'utf8' });
+  return stdout.split('\n').filter((name) => name !== '' && name !== 'busybox');
+}
 
 /** The files of a minimal system: busybox under its usual names, a passwd and group file. */
 export function busyboxLayer(): LayerFile[] {
+  const program = debianProgram('busybox-static', 'bin/busybox');
   const dirs = ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev', 'root', 'home', 'var', 'usr'].map((name) => ({ name }));
   return [
     ...dirs,
-    { name: 'bin/busybox', content: readFileSync(debianProgram('busybox-static', 'bin/busybox')) },
-    ...applets.map((name) => ({ name: `bin/${name}`, type: 'symlink' as const, linkname: 'busybox' })),
+    { name: 'bin/busybox', content: readFileSync(program) },
+    ...listApplets(program).map((name) => ({ name: `bin/${name}`, type: 'symlink' as const, linkname: 'busybox' })),
     { name: 'etc/passwd', mode: 0o644, content: 'root:x:0:0:root:/root:/bin/sh\nguest:x:1000:1001::/home:/bin/sh\n' },
     { name: 'etc/group', mode: 0o644, content: 'root:x:0:\nguests:x:1001:\nextra:x:1234:guest\n' },
   ];

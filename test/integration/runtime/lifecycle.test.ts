@@ -93,6 +93,9 @@ describe('container lifecycle', { skip: missingForContainers(), timeout: 100_000
     const script =
       'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us 2>/dev/null || cat memory.max cpu.max';
     assert.match(await execText(container_id, script), /^33554432\n50000/);
+    // Every mount there, the tmpfs of version 1 included.
+    const mounts = (await execText(container_id, 'grep " /sys/fs/cgroup" /proc/mounts')).split('\n');
+    for (const line of mounts) assert.match(line, /^\S+ \S+ \S+ ro,/);
     const linux = { cpu_quota: '20000', memory_limit_in_bytes: '67108864' };
     await node.cri.runtime.UpdateContainerResources({ container_id, linux });
     assert.match(await execText(container_id, script), /^67108864\n20000/);

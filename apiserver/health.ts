@@ -1,0 +1,73 @@
+// /healthz, /livez and /readyz: their checks by name, each under a path of its own, all together with `?verbose`, some left out with `?exclude=`.
+// https://kubernetes.io/docs/reference/using-api/health-checks/
+import type { FrontRequest, FrontResponse } from './http/front.ts';
+
+type Endpoint = 'healthz' | 'livez' | 'readyz';
+
+/** In the order that they are listed in. The server answers, so it pings; what stands on etcd is ready when the caches are. */
+const checks: Record<Endpoint, readonly string[]> = {
+  healthz: ['ping', 'log', 'etcd', 'poststarthook/rbac/bootstrap-roles', 'poststarthook/bootstrap-controller'],
+  livez: ['ping', 'log', 'poststarthook/bootstrap-controller'],
+  readyz: [
+    'ping', 'log', 'etcd', 'etcd-readiness', 'informer-sync', 'poststarthook/rbac/bootstrap-roles',
+    'poststarthook/bootstrap-controller', 'shutdown',
+  ],
+}; // biome-ignore format: one table
+/** Fail while the server is not ready. */
+const dependent = new Set([
+  'etcd',
+  'etcd-readiness',
+  'informer-sync',
+  'poststarthook/rbac/bootstrap-roles',
+  'shutdown',
+]);
+
+const text = (code: number, body: string): FrontResponse => ({
+  code,
+  headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+  body,
+});
+
+export const checkPaths = (endpoint: Endpoint): string[] => checks[endpoint].map((name) => `/${endpoint}/${name}`);
+
+/** Answers a path of health; undefined for others. A liveness probe never fails for what a restart would not mend. */
+export function serveHealth(
+  path: string,
+  request: Pick<FrontRequest, 'url'>,
+  notReady: () => string | null,
+): FrontResponse | undefined {
+  const [, endpoint, name] = /^\/(healthz|livez|readyz)(?:\/(.*))?$/.exec(path) ?? [];
+  if (endpoint === undefined) return undefined;
+  const all = checks[endpoint as Endpoint];
+  const reason = endpoint === 'readyz' ? notReady() : null;
+  const fails = (check: string) => reason !== null && dependent.has(check);
+  if (name) {
+    if (!all.includes(name)) return undefined;
+    return fails(name) ? text(500, `internal server error: ${reason}\n`) : text(200, 'ok');
+  }
+  const query = new URLSearchParams(request.url.split('?')[1] ?? '');
+  const excluded = new Set(query.getAll('exclude').filter((x) => x !== ''));
+  const line = (check: string) => {
+    if (excluded.has(check)) return `[+]${check} excluded: ok\n`;
+    return fails(check) ? `[-]${check} failed: reason withheld\n` : `[+]${check} ok\n`;
+  };
+  const unknown = [...excluded].filter((x) => !all.includes(x)).map((x) => JSON.stringify(x));
+  const warning =
+    unknown.length > 0 ? `warn: some health checks cannot be excluded: no matches for ${unknown.join(', ')}\n` : '';
+  const lines = all.map(line).join('');
+  if (all.some((check) => !excluded.has(check) && fails(check)))
+    return text(500, `${lines}${warning}${endpoint} check failed\n`);
+  return query.has('verbose') ? text(200, `${lines}${warning}${endpoint} check passed\n`) : text(200, 'ok');
+}
+
+/** The checks as metrics, one line each. https://kubernetes.io/docs/reference/instrumentation/slis/ */
+export function sliText(isReady: boolean): string {
+  const lines = ['# HELP kubernetes_healthcheck The result of a health check.', '# TYPE kubernetes_healthcheck gauge'];
+  for (const [endpoint, names] of Object.entries(checks)) {
+    for (const name of names) {
+      const isOk = endpoint !== 'readyz' || isReady || !dependent.has(name);
+      lines.push(`kubernetes_healthcheck{name="${name}",type="${endpoint}"} ${isOk ? 1 : 0}`);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,85 @@
+// The AppArmor profile that containers run under by default, loaded into the kernel where the machine has AppArmor. It keeps processes from what
+// namespaces do not keep them from: writing to the kernel's files below /proc and /sys, mounting, tracing others.
+// https://gitlab.com/apparmor/apparmor/-/wikis/Documentation
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { commandName } from '../command-name.ts';
+import { messageOf } from '../user-error.ts';
+import { run } from './run.ts';
+
+/** The runtime asks for it by this name. */
+const profileName = 'k8ts-default';
+
+// It stands by itself: what it includes from the distribution would differ from machine to machine.
+export const profileText = `@{PROC}=/proc/
+
+profile ${profileName} flags=(attach_disconnected,mediate_deleted) {
+  file,
+  network,
+  capability,
+  umount,
+
+  # Processes end when the runtime says so, and may signal and trace each other.
+  signal (receive) peer=unconfined,
+  signal (receive) peer=crun,
+  signal (receive) peer=runc,
+  signal (send,receive) peer=${profileName},
+  ptrace (trace,read,tracedby,readby) peer=${profileName},
+
+  deny mount,
+
+  # Of /proc: what is about no process is the kernel's, but for the limits of shared memory and what is of the network namespace.
+  deny @{PROC}/* w,
+  deny @{PROC}/{[^1-9],[^1-9][^0-9],[^1-9s][^0-9y][^0-9s],[^1-9][^0-9][^0-9][^0-9]*}/** w,
+  deny @{PROC}/sys/[^kn]** w,
+  deny @{PROC}/sys/kernel/{?,??,[^s][^h][^m]**} w,
+  deny @{PROC}/sysrq-trigger rwklx,
+  deny @{PROC}/kcore rwklx,
+  deny @{PROC}/mem rwklx,
+  deny @{PROC}/kmem rwklx,
+
+  # Of /sys: the control groups alone are files of the container.
+  deny /sys/[^f]*/** wklx,
+  deny /sys/f[^s]*/** wklx,
+  deny /sys/fs/[^c]*/** wklx,
+  deny /sys/fs/c[^g]*/** wklx,
+  deny /sys/fs/cg[^r]*/** wklx,
+  deny /sys/firmware/** rwklx,
+  deny /sys/devices/virtual/powercap/** rwklx,
+  deny /sys/kernel/security/** rwklx,
+}
+`;
+
+export interface AppArmorFiles {
+  /** Says Y where the kernel enforces profiles. */
+  enabled: string;
+  /** Folders in which the compiler of profiles may lie. */
+  programs: readonly string[];
+}
+
+const files: AppArmorFiles = {
+  enabled: '/sys/module/apparmor/parameters/enabled',
+  programs: ['/usr/sbin', '/sbin', '/usr/bin'],
+};
+
+/** Loads our profile, in place of one of an older build. Where that cannot be, pods that ask for it are refused; it is told. */
+export async function loadAppArmorProfile(say: (line: string) => void, { enabled, programs } = files): Promise<void> {
+  if (!existsSync(enabled) || !readFileSync(enabled, 'utf8').startsWith('Y')) return;
+  const unconfined = 'containers run without an AppArmor profile';
+  const parser = programs.map((dir) => join(dir, 'apparmor_parser')).find(existsSync);
+  if (!parser) {
+    say(`apparmor_parser is missing: ${unconfined}. Install the package apparmor, then run ${commandName} up`);
+    return;
+  }
+  const dir = mkdtempSync(join(tmpdir(), 'k8ts-apparmor-'));
+  try {
+    const file = join(dir, profileName);
+    writeFileSync(file, profileText);
+    await run(parser, ['--replace', '--skip-cache', file]);
+  } catch (err) {
+    say(`${messageOf(err)}: ${unconfined}`);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}

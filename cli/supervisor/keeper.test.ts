@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { realClock } from '../../machinery/clock.ts';
+import { findProcess, isAlive, type ProcessRef } from '../host/processes.ts';
+
+// Stands for a supervisor: it starts a keeper, whose pid it prints, and does what its last argument says.
+const program = `
+import { Keeper } from ${JSON.stringify(resolve(import.meta.dirname, 'keeper.ts'))};
+import { realClock } from ${JSON.stringify(resolve(import.meta.dirname, '../../machinery/clock.ts'))};
+const [came, silent] = process.argv.slice(2);
+const command = ['sh', '-c', 'echo "$$" >"$1.new"; mv "$1.new" "$1"', 'sh', came];
+const limits = { periodMs: silent ? 100_000 : 100, timeoutMs: 0, failures: silent ? 0.01 : 30, startFailures: 1 };
+const keeper = new Keeper({ clock: realClock, pid: process.pid, command, limits, env: process.env, log: console.error });
+keeper.start();
+setInterval(() => {}, 1_000);
+process.on('SIGTERM', () => { keeper.stop(); process.exit(0); });
+console.log('ready');
+`;
+
+let dir = '';
+let came = '';
+let supervisor: ChildProcess;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'k8ts-keeper-'));
+  came = join(dir, 'came');
+  writeFileSync(join(dir, 'supervisor.ts'), program);
+});
+afterEach(() => {
+  supervisor.kill('SIGTERM');
+  supervisor.kill('SIGKILL');
+  rmSync(dir, { recursive: true });
+});
+
+async function start(...more: string[]): Promise<void> {
+  supervisor = spawn(process.execPath, [join(dir, 'supervisor.ts'), came, ...more], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  await once(supervisor.stdout!, 'data');
+}
+
+function keeperOf(pid: number): ProcessRef | undefined {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  return children.map((child) => findProcess(Number(child))).find((ref) => ref !== undefined);
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = realClock.monotonicMs() + 30_000;
+  while (!condition()) {
+    assert.ok(realClock.monotonicMs() < deadline, 'it takes too long');
+    await realClock.sleep(10);
+  }
+}
+
+describe('a keeper', () => {
+  test('becomes the next supervisor when its own was killed', async () => {
+    await start();
+    const keeper = keeperOf(supervisor.pid!)!;
+    supervisor.kill('SIGKILL');
+    await until(() => existsSync(came));
+    assert.equal(Number(readFileSync(came, 'utf8')), keeper.pid);
+  });
+
+  test('kills a supervisor that is silent for too long', async () => {
+    await start('silent');
+    const ended = once(supervisor, 'exit');
+    supervisor.kill('SIGSTOP');
+    assert.deepEqual(await ended, [null, 'SIGKILL']);
+    await until(() => existsSync(came));
+  });
+
+  test('is itself replaced when it was killed', async () => {
+    await start();
+    const keeper = keeperOf(supervisor.pid!)!;
+    process.kill(keeper.pid, 'SIGKILL');
+    await until(() => (keeperOf(supervisor.pid!)?.pid ?? keeper.pid) !== keeper.pid);
+    supervisor.kill('SIGKILL');
+    await until(() => existsSync(came));
+  });
+
+  test('goes with a supervisor that ends of its own will', async () => {
+    await start();
+    const keeper = keeperOf(supervisor.pid!)!;
+    supervisor.kill('SIGTERM');
+    await once(supervisor, 'exit');
+    await until(() => !isAlive(keeper));
+    assert.ok(!existsSync(came));
+  });
+});

@@ -1,0 +1,55 @@
+// Redirects, against a real server.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { realClock } from '../../machinery/clock.ts';
+import { createHttpProber } from './http-probe.ts';
+
+const server = createServer((request, response) => {
+  const [, status = '', ...rest] = (request.url ?? '').split('/');
+  const hop = Number(rest[1] ?? 0);
+  const location = {
+    far: 'http://elsewhere.invalid/',
+    near: '/200',
+    loop: `/302/loop/${hop + 1}`,
+    chain: hop < 9 ? `/302/chain/${hop + 1}` : '/200',
+  }[rest[0] ?? ''];
+  response.writeHead(Number(status), location === undefined ? {} : { location });
+  response.end(status === '200' ? 'here' : 'gone there');
+});
+const port = () => (server.address() as AddressInfo).port;
+before(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+after(() => server.close());
+
+const cases: [path: string, outcome: string, output: RegExp | string, isWarning?: true][] = [
+  ['/200', 'success', 'here'],
+  ['/302/near', 'success', 'here'],
+  ['/302/far', 'success', 'Probe terminated redirects, Response body: gone there', true],
+  ['/308/far', 'success', 'Probe terminated redirects, Response body: gone there', true],
+  ['/302', 'success', 'Probe terminated redirects, Response body: gone there', true],
+  ['/300/near', 'success', 'Probe terminated redirects, Response body: gone there', true],
+  ['/302/chain/1', 'success', 'here'],
+  ['/302/chain/0', 'failure', /^Get "http:\/\/127.0.0.1:\d+\/200": stopped after 10 redirects$/],
+  ['/302/loop/0', 'failure', /^Get "http:\/\/127.0.0.1:\d+\/302\/loop\/10": stopped after 10 redirects$/],
+  ['/404', 'failure', 'HTTP probe failed with statuscode: 404'],
+];
+
+describe('an http probe', () => {
+  for (const [path, outcome, output, isWarning] of cases) {
+    test(`of ${path}`, async () => {
+      const probe = { httpGet: { path, port: port() }, timeoutSeconds: 30 };
+      const pod = { metadata: { name: 'p' }, spec: { containers: [] }, status: {} };
+      const target = { pod, container: { name: 'app' }, containerId: 'c', podIp: '127.0.0.1' };
+      const result = await createHttpProber(realClock)(probe, target);
+      assert.equal(result.outcome, outcome);
+      assert.equal(result.isWarning, isWarning);
+      if (typeof output === 'string') assert.equal(result.output, output);
+      else assert.match(result.output, output);
+    });
+  }
+});

@@ -1,0 +1,49 @@
+// /configz: the configuration that this kubelet runs with, under the names of upstream's KubeletConfiguration.
+// https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
+import { highPercent, lowPercent } from '../images/image-gc.ts';
+import { defaultMaxBytes, defaultMaxFiles } from '../logs/log-rotator.ts';
+import { leaseSeconds } from '../node/node-reporter.ts';
+import { maxPods } from '../node/node-status.ts';
+
+export interface KubeletSettings {
+  port: number;
+  podLogsDir: string;
+  clusterDns: string;
+  clusterDomain: string;
+  resolvConf: string;
+  runtimeSocket: string;
+  clientCaFile: string;
+  cgroupRoot: string;
+}
+
+export function describeConfig(settings: KubeletSettings): object {
+  const { port, podLogsDir, clusterDns, clusterDomain, resolvConf, runtimeSocket, clientCaFile, cgroupRoot } = settings;
+  return {
+    kubeletconfig: {
+      enableServer: true,
+      address: '0.0.0.0',
+      port,
+      authentication: {
+        x509: { clientCAFile: clientCaFile },
+        webhook: { enabled: false },
+        anonymous: { enabled: false },
+      },
+      podLogsDir,
+      clusterDomain,
+      ...(clusterDns === '' ? {} : { clusterDNS: [clusterDns] }),
+      resolvConf,
+      cgroupRoot,
+      cgroupDriver: 'cgroupfs',
+      cgroupsPerQOS: true,
+      containerRuntimeEndpoint: `unix://${runtimeSocket}`,
+      containerLogMaxSize: String(defaultMaxBytes),
+      containerLogMaxFiles: defaultMaxFiles,
+      imageGCHighThresholdPercent: highPercent,
+      imageGCLowThresholdPercent: lowPercent,
+      nodeLeaseDurationSeconds: leaseSeconds,
+      maxPods,
+      localStorageCapacityIsolation: true,
+      enableSystemLogHandler: true,
+    },
+  };
+}

@@ -1,0 +1,93 @@
+// /metrics/resource: what the metrics server reads. Every sample bears the time of its measurement.
+// https://kubernetes.io/docs/reference/instrumentation/node-metrics/ Upstream: pkg/kubelet/metrics/collectors/resource_metrics.go.
+import type { CpuUsage, MemoryUsage, PodSandboxStats } from '../../proto/cri.gen.ts';
+import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
+
+/** Use of the node as a whole. */
+export interface NodeUsage {
+  cpuSeconds: number;
+  workingSetBytes: number;
+  atMs: number;
+}
+
+export interface ResourceInput {
+  node: NodeUsage | undefined;
+  pods: readonly PodSandboxStats[];
+  /** When a container began, in milliseconds since the epoch; undefined for one that does not run. */
+  startOf(containerId: string): number | undefined;
+  hasFailed: boolean;
+}
+
+type Labels = Record<string, string>;
+
+const families = {
+  node_cpu_usage_seconds_total: ['counter', 'CPU time used on the node, in seconds of one core.'],
+  node_memory_working_set_bytes: ['gauge', 'Memory of the node that is in use and cannot be given back.'],
+  container_cpu_usage_seconds_total: ['counter', 'CPU time used by the container, in seconds of one core.'],
+  container_memory_working_set_bytes: ['gauge', 'Memory of the container that is in use and cannot be given back.'],
+  container_start_time_seconds: ['gauge', 'When the container began, in seconds since the epoch.'],
+  pod_cpu_usage_seconds_total: ['counter', 'CPU time used by the pod, in seconds of one core.'],
+  pod_memory_working_set_bytes: ['gauge', 'Memory of the pod that is in use and cannot be given back.'],
+  resource_scrape_error: ['gauge', '1 when the measurement failed, else 0.'],
+} as const;
+
+type Family = keyof typeof families;
+
+/** Renders the text format of Prometheus. */
+export function renderResourceMetrics({ node, pods, startOf, hasFailed }: ResourceInput): string {
+  const samples = new Map<Family, string[]>();
+  const add = (family: Family, labels: Labels, value: number | undefined, atMs?: number) => {
+    if (value === undefined) return;
+    const pairs = Object.entries(labels).map(([key, text]) => `${key}=${JSON.stringify(text)}`);
+    const line = `${family}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}${atMs ? ` ${atMs}` : ''}`;
+    samples.set(family, [...(samples.get(family) ?? []), line]);
+  };
+  add('node_cpu_usage_seconds_total', {}, node?.cpuSeconds, node?.atMs);
+  add('node_memory_working_set_bytes', {}, node?.workingSetBytes, node?.atMs);
+  for (const { attributes, linux } of pods) {
+    const { name: pod = '', namespace = '' } = attributes?.metadata ?? {};
+    for (const c of linux?.containers ?? []) {
+      // One that has ended uses nothing.
+      if (!c.cpu && !c.memory) continue;
+      const labels = { container: c.attributes?.metadata?.name ?? '', namespace, pod };
+      const startMs = startOf(c.attributes?.id ?? '');
+      add('container_cpu_usage_seconds_total', labels, cpuSeconds(c.cpu), millis(c.cpu));
+      add('container_memory_working_set_bytes', labels, workingSet(c.memory), millis(c.memory));
+      add('container_start_time_seconds', labels, startMs === undefined ? undefined : startMs / 1000);
+    }
+    add('pod_cpu_usage_seconds_total', { namespace, pod }, cpuSeconds(linux?.cpu), millis(linux?.cpu));
+    add('pod_memory_working_set_bytes', { namespace, pod }, workingSet(linux?.memory), millis(linux?.memory));
+  }
+  add('resource_scrape_error', {}, hasFailed ? 1 : 0);
+  return Object.entries(families)
+    .filter(([family]) => samples.has(family as Family))
+    .map(([family, [type, help]]) =>
+      [`# HELP ${family} [STABLE] ${help}`, `# TYPE ${family} ${type}`, ...samples.get(family as Family)!, ''].join(
+        '\n',
+      ),
+    )
+    .join('');
+}
+
+const cpuSeconds = (cpu: CpuUsage | null | undefined) =>
+  cpu?.usage_core_nano_seconds ? Number(cpu.usage_core_nano_seconds.value) / 1e9 : undefined;
+const workingSet = (memory: MemoryUsage | null | undefined) =>
+  memory?.working_set_bytes ? Number(memory.working_set_bytes.value) : undefined;
+const millis = (use: { timestamp: string } | null | undefined) =>
+  use ? Number(BigInt(use.timestamp || '0') / 1_000_000n) : undefined;
+
+/** Reads what the node's own control group has used. */
+export function readNodeUsage(tree: CgroupTree, atMs: number): NodeUsage | undefined {
+  const isV1 = tree.version === 1;
+  const number = (text: string | undefined, pattern: RegExp) => Number(pattern.exec(text ?? '')?.[1] ?? Number.NaN);
+  const cpuSeconds = isV1
+    ? number(tree.read('cpuacct', '', 'cpuacct.usage'), /^(\d+)/) / 1e9
+    : number(tree.read('', '', 'cpu.stat'), /^usage_usec (\d+)/m) / 1e6;
+  const used = number(tree.read('memory', '', isV1 ? 'memory.usage_in_bytes' : 'memory.current'), /^(\d+)/);
+  const idle = number(
+    tree.read('memory', '', 'memory.stat'),
+    isV1 ? /^total_inactive_file (\d+)/m : /^inactive_file (\d+)/m,
+  );
+  if (Number.isNaN(cpuSeconds) || Number.isNaN(used - idle)) return undefined;
+  return { cpuSeconds, workingSetBytes: Math.max(0, used - idle), atMs };
+}

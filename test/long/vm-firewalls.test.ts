@@ -1,0 +1,102 @@
+// A Debian 12 with the firewalls that people have: on before `up`, switched on later, loaded anew. The cluster works,
+// pods get out, and `down` leaves every rule as it was.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { eventually } from '../environment/kubectl.ts';
+import { CheckedOut, shellPod, untilTerm } from '../vm/checked-out.ts';
+import { checkoutFolder } from '../vm/checkout.ts';
+import { needsVm, withFirewalls } from '../vm/image.ts';
+
+const world = '192.0.2.2';
+
+describe('firewalls on Debian 12', { skip: needsVm }, () => {
+  let machine: CheckedOut;
+
+  /** The rules of IPv4, without what counts packets. */
+  const rules = async () =>
+    (await machine.vm.get('nft list ruleset ip; nft list ruleset inet')).replaceAll(/ packets \d+ bytes \d+/g, '');
+
+  /** A name is new to DNS and an address is new to connection tracking: both show that new connections pass. */
+  const podGetsOut = async () => {
+    const told = await machine.vm.run(`kubectl exec talker -- wget -q -T 5 -O - http://${world}/`);
+    return told.stdout === 'the world\n';
+  };
+  const podAsksApi = async () => {
+    const told = await machine.vm.run('kubectl exec talker -- timeout 10 nc kubernetes.default 443 </dev/null');
+    return told.code === 0;
+  };
+  const isWell = async () => {
+    const status = await machine.vm.run(`${checkoutFolder}/k8ts status`);
+    return /^All is well\.$/m.test(status.stdout) && (await podGetsOut()) && (await podAsksApi());
+  };
+  const upWithPod = async () => {
+    await machine.up();
+    await machine.runPod(shellPod('talker', untilTerm));
+  };
+
+  before(async () => {
+    machine = await CheckedOut.boot(withFirewalls, ['busybox']);
+    await machine.vm.get(`set -e
+      ip netns add world
+      ip link add world0 type veth peer name eth0 netns world
+      ip address add 192.0.2.1/24 dev world0
+      ip link set world0 up
+      ip -netns world address add ${world}/24 dev eth0
+      ip -netns world link set eth0 up
+      mkdir /srv/world && echo the world >/srv/world/index.html
+      systemd-run --quiet --unit=world ip netns exec world socat TCP-LISTEN:80,fork,reuseaddr \\
+        SYSTEM:'printf "HTTP/1.0 200 OK\\\\r\\\\n\\\\r\\\\n"; cat /srv/world/index.html'`);
+  });
+  after(() => machine?.[Symbol.asyncDispose]());
+
+  test('firewalld, on before up and loaded anew', async () => {
+    await machine.vm.get('systemctl start firewalld');
+    const rulesBefore = await rules();
+    assert.match(rulesBefore, /chain filter_INPUT/);
+    await upWithPod();
+    await eventually('all is well', isWell, 60_000);
+    await machine.vm.get('firewall-cmd --reload');
+    await eventually('all is well after a reload', isWell, 120_000);
+    await machine.k8ts('down');
+    assert.equal(await rules(), rulesBefore);
+    await machine.vm.get('systemctl stop firewalld');
+  });
+
+  test('ufw, on before up', async () => {
+    await machine.vm.get('ufw allow 22/tcp && ufw --force enable');
+    const rulesBefore = await rules();
+    assert.match(rulesBefore, /chain INPUT \{\s*type filter hook input priority filter; policy drop;/);
+    await upWithPod();
+    await eventually('all is well', isWell, 60_000);
+    await machine.vm.get('ufw reload');
+    await eventually('all is well after a reload', isWell, 120_000);
+    await machine.k8ts('down');
+    assert.equal(await rules(), rulesBefore);
+    await machine.vm.get('ufw disable');
+  });
+
+  test('ufw and Docker, both started while the cluster runs', async () => {
+    await machine.vm.get('iptables -P INPUT ACCEPT; iptables -P FORWARD ACCEPT; nft flush ruleset');
+    await upWithPod();
+    await eventually('all is well', isWell, 60_000);
+    await machine.vm.get('ufw --force enable');
+    await eventually('all is well with ufw', isWell, 120_000);
+    await machine.vm.get('systemctl start docker');
+    assert.match(await machine.vm.get('iptables -S FORWARD'), /^-P FORWARD DROP$/m);
+    await eventually('all is well with Docker', isWell, 120_000);
+    await machine.k8ts('down');
+    assert.doesNotMatch(await rules(), /k8ts/);
+    assert.doesNotMatch(await machine.vm.get('iptables -S'), /k8ts/, 'iptables finds its tables in order');
+    await machine.vm.get('ufw disable');
+  });
+
+  test('Docker, there before up', async () => {
+    await machine.vm.get('systemctl restart docker');
+    const rulesBefore = await rules();
+    assert.match(rulesBefore, /chain FORWARD \{\s*type filter hook forward priority filter; policy drop;/);
+    await upWithPod();
+    await eventually('all is well', isWell, 60_000);
+    await machine.k8ts('down');
+    assert.equal(await rules(), rulesBefore);
+  });
+});
