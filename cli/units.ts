@@ -70,7 +70,7 @@ exit 1`;
 export function firewallUnit(context: UnitContext): UnitPlan {
   const { node, bundle } = context.program;
   const reopen = [node, bundle, 'open-firewalls', '--name', context.layout.name];
-  const unit = hostUnit(context, 'firewall', ['bash', '-c', firewallScript, 'firewall', ...reopen], []);
+  const unit = hostUnit(context, 'firewall', ['bash', '--norc', '-p', '-c', firewallScript, 'firewall', ...reopen], []);
   return { ...unit, revision: stampOf(bundle) };
 }
 
