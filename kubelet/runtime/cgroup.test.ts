@@ -91,6 +91,7 @@ function fakeCgroups(version: 1 | 2, files: Record<string, string>): Cgroups {
     pathOf: (parent, id) => `${parent}/${id}`,
     read: (_controller, _path, file) => files[file] ?? null,
     write: () => assert.fail('nothing is written'),
+    remove: () => assert.fail('nothing is removed'),
   };
 }
 

@@ -1,9 +1,11 @@
-// The node's cgroups: which version, where the files of a container are, and changing limits of a running one. Creating
-// and removing is the OCI runtime's.
+// The node's cgroups: which version, where the files of a container are, changing limits of a running one, and
+// removing what the OCI runtime left when it failed: else creating and removing is its own.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Clock, realClock } from '../../machinery/clock.ts';
 import { cpuWeightOfShares } from '../../machinery/cpu-weight.ts';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
+import { listHierarchies, removeGroup } from './cgroup-removal.ts';
 import { isMissingFile } from './errors.ts';
 import { type CgroupFacts, parseDevicesList } from './spec/resources.ts';
 
@@ -14,12 +16,14 @@ export interface Cgroups {
   /** Reads a file of a cgroup; the controller only matters on v1. Null when it is not there. */
   read(controller: string, path: string, file: string): string | null;
   write(controller: string, path: string, file: string, value: string): void;
+  /** Removes a group with all below it, killing what runs there. One that is not there is fine. */
+  remove(path: string): Promise<void>;
 }
 
 const mountRoot = '/sys/fs/cgroup';
 
 /** Finds the cgroup hierarchies that are mounted, `rootPath` being the subtree that is ours. */
-export function detectCgroups(rootPath: string): Cgroups {
+export function detectCgroups(rootPath: string, clock: Clock = realClock): Cgroups {
   const version = existsSync(join(mountRoot, 'cgroup.controllers')) ? 2 : 1;
   const hugetlb =
     version === 1
@@ -40,6 +44,10 @@ export function detectCgroups(rootPath: string): Cgroups {
     pathOf: (parent, id) => join('/', rootPath, parent, id),
     read,
     write: (controller, path, file, value) => writeFileSync(fileOf(controller, path, file), value),
+    async remove(path) {
+      const dirs = version === 1 ? listHierarchies(mountRoot) : [mountRoot];
+      await Promise.all(dirs.map((dir) => removeGroup(join(dir, path), clock)));
+    },
   };
 }
 

@@ -58,8 +58,15 @@ function wasOomKilled(rt: Runtime, record: ContainerRecord): boolean {
 
 /** Frees the cgroup and mounts of a container that does not run, killing what it left behind. Idempotent. */
 export async function releaseContainer(rt: Runtime, id: string): Promise<void> {
-  await rt.oci.delete(id);
+  await releaseProcess(rt, id);
   await unmount(rootfsOf(rt, id));
+}
+
+/** Frees the cgroup of a container that does not run, also of one that was never made as a whole. Idempotent. */
+export async function releaseProcess(rt: Runtime, id: string): Promise<void> {
+  await rt.oci.delete(id);
+  const record = rt.containers.get(id);
+  if (record) await rt.cgroups.remove(record.cgroupPath);
 }
 
 /** Removes a container that does not run, with every trace of it. Idempotent. */

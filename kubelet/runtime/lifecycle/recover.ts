@@ -8,7 +8,7 @@ import { unmount } from '../process/mount.ts';
 import type { Runtime } from '../runtime.ts';
 import { nowNs } from '../store/id.ts';
 import { stateOf } from '../store/records.ts';
-import { releaseContainer } from './container-end.ts';
+import { releaseContainer, releaseProcess } from './container-end.ts';
 import { bundleDirOf, exitFileOf, rootfsOf, shmOf } from './paths.ts';
 import { tearDownSandbox } from './sandbox-teardown.ts';
 
@@ -57,7 +57,7 @@ async function recoverContainer(rt: Runtime, id: string): Promise<void> {
     // The node rebooted: what had been prepared is gone.
     rt.containers.update(id, { startedAtNs: '0', finishedAtNs: nowNs(rt.clock), exitCode: 255, reason: 'Unknown' });
   } else if (state === 'CONTAINER_CREATED') {
-    await rt.oci.delete(id);
+    await releaseProcess(rt, id);
   } else if (state === 'CONTAINER_EXITED') {
     await releaseContainer(rt, id);
   }

@@ -17,6 +17,7 @@ export async function tearDownSandbox(rt: Runtime, record: SandboxRecord): Promi
   await rt.network.closePorts(id);
   if (linkName && !linkIsShared(rt, record)) await rt.network.detach(linkName);
   await rt.oci.delete(id);
+  await rt.cgroups.remove(rt.cgroups.pathOf(record.config.linux?.cgroup_parent ?? '', id));
   await unmount(shmOf(rt, id));
   if (ip) rt.network.releaseIp(id, ip);
   await rm(bundleDirOf(rt, id), { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { isAbsolute, join } from 'node:path';
 import type { ContainerConfig, CreateContainerRequest } from '../../../proto/cri.gen.ts';
 import { alreadyExists, invalidArgument, notFound } from '../errors.ts';
 import { type ImageRecord, imageIdOf, imageRefOf } from '../image/image-store.ts';
+import { checkResources } from '../lifecycle/cgroup-inputs.ts';
 import { eraseContainer } from '../lifecycle/container-end.ts';
 import { lookUpDevices, lookUpSeccomp, lookUpUser, resolveMounts } from '../lifecycle/container-inputs.ts';
 import { containersOf, findReadySandbox } from '../lifecycle/find.ts';
@@ -57,6 +58,7 @@ function checkContainerConfig(rt: Runtime, sandbox: JoinableSandbox, config: Con
   const unknown = findUnknownCapability(config.linux?.security_context?.capabilities ?? null);
   if (unknown) throw invalidArgument(`unknown capability "${unknown}"`);
   if (config.CDI_devices.length > 0) throw invalidArgument('CDI devices are not supported by this runtime');
+  checkResources(config.linux?.resources);
   const twin = containersOf(rt, sandbox.id).find(
     (c) => c.config.metadata!.name === metadata.name && c.config.metadata!.attempt === metadata.attempt,
   );

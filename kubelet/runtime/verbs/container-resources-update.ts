@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { applyResources } from '../cgroup.ts';
 import { failedPrecondition, invalidArgument } from '../errors.ts';
+import { checkResources } from '../lifecycle/cgroup-inputs.ts';
 import { findContainer } from '../lifecycle/find.ts';
 import { mergeResources } from '../spec/resources.ts';
 import { stateOf } from '../store/records.ts';
@@ -10,6 +11,7 @@ import type { Verb } from './verb.ts';
 export const updateContainerResources: Verb<'UpdateContainerResources'> = async (rt, req) => {
   if (!req.linux) throw invalidArgument('no linux resources were given');
   const update = req.linux;
+  checkResources(update);
   const container = findContainer(rt, req.container_id);
   const state = stateOf(container);
   if (state === 'CONTAINER_EXITED') throw failedPrecondition(`container "${container.id}" is in ${state} state`);

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PodSandboxConfig } from '../../../proto/cri.gen.ts';
 import { alreadyExists, invalidArgument, unavailable } from '../errors.ts';
+import { checkCgroupParent } from '../lifecycle/cgroup-inputs.ts';
 import { bundleDirOf, shmOf } from '../lifecycle/paths.ts';
 import { hostnameOf, writeSandboxFiles } from '../lifecycle/sandbox-files.ts';
 import { tearDownSandbox } from '../lifecycle/sandbox-teardown.ts';
@@ -45,6 +46,7 @@ function checkSandboxConfig(rt: Runtime, config: PodSandboxConfig | null, handle
   const metadata = config?.metadata;
   if (!config || !metadata) throw invalidArgument('sandbox config must include metadata');
   if (handler !== '') throw invalidArgument(`no runtime for "${handler}" is configured`);
+  checkCgroupParent(config.linux?.cgroup_parent ?? '');
   const security = config.linux?.security_context;
   if (security?.namespace_options?.userns_options?.mode === 'POD') {
     throw invalidArgument('user namespaces are not supported by this runtime');

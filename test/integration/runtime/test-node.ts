@@ -174,11 +174,16 @@ export class TestNode implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { runtime } = this.cri;
-    const { items } = await runtime.ListPodSandbox({});
-    await Promise.all(items.map((s) => runtime.RemovePodSandbox({ pod_sandbox_id: s.id })));
-    const leftovers = this.findLeftovers();
-    await this.tearDown();
+    let leftovers: string[];
+    try {
+      const { runtime } = this.cri;
+      const { items } = await runtime.ListPodSandbox({});
+      await Promise.all(items.map((s) => runtime.RemovePodSandbox({ pod_sandbox_id: s.id })));
+      leftovers = this.findLeftovers();
+    } finally {
+      // Also when a pod cannot be removed: what runs would keep the test from ending.
+      await this.tearDown();
+    }
     if (leftovers.length > 0) throw new Error(`left behind: ${leftovers.join(', ')}`);
   }
 
