@@ -192,16 +192,18 @@ function limitOf(packet: Buffer): number {
 async function askOverTcp(draw: Draw, packets: readonly Buffer[]): Promise<void> {
   const client = connect(dns.port, '127.0.0.1');
   client.on('error', () => undefined);
+  const bytes = Buffer.concat(packets.map((p) => (draw.chance(0.95) ? frame(p) : draw.bytes(4))));
+  // After four bytes that are no frame the rest is cut otherwise, perhaps into more messages.
+  const asked = new FrameReader().push(bytes).length;
   const reader = new FrameReader();
   let answers = 0;
   const done = new Promise<void>((resolve) => {
     client.on('close', () => resolve());
     client.on('data', (chunk: Buffer) => {
       answers += reader.push(chunk).length;
-      if (answers >= packets.length) resolve();
+      if (answers >= asked) resolve();
     });
   });
-  const bytes = Buffer.concat(packets.map((p) => (draw.chance(0.95) ? frame(p) : draw.bytes(4))));
   for (let at = 0; at < bytes.length; ) {
     const end = at + 1 + draw.below(bytes.length);
     client.write(bytes.subarray(at, end));
@@ -210,7 +212,7 @@ async function askOverTcp(draw: Draw, packets: readonly Buffer[]): Promise<void>
   if (draw.chance(0.5)) client.end();
   await Promise.race([done, realClock.sleep(20)]);
   client.destroy();
-  assert.ok(answers <= packets.length, `${answers} answers to ${packets.length} queries`);
+  assert.ok(answers <= asked, `${answers} answers to ${asked} queries`);
 }
 
 test('no packet breaks the DNS', { timeout: (fuzzSeconds + 60) * 1000 }, async (t) => {
