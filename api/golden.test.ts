@@ -1,5 +1,6 @@
-// Conversations recorded with a real API server, played through the hooks of our kinds alone: decode, defaults, preparation,
-// validation. What admission and allocators add is put in by hand, and steps that hang on them are left out by name.
+// Conversations recorded with a real API server, played through the hooks of our kinds alone:
+// decode, defaults, preparation, validation. What admission and allocators add is put in by hand,
+// and steps that hang on them are left out by name.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,5 @@
-// Hooks meet whatever decoding lets through. Here every kind gets objects with all fields present and empty, and random ones.
+// Hooks meet whatever decoding lets through. Here every kind gets objects with all fields present
+// and empty, and random ones.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeValue } from '../machinery/decode.ts';

@@ -1,10 +1,14 @@
-// /healthz, /livez and /readyz: their checks by name, each under a path of its own, all together with `?verbose`, some left out with `?exclude=`.
+// /healthz, /livez and /readyz: their checks by name, each under a path of its own, all together
+// with `?verbose`, some left out with `?exclude=`.
 // https://kubernetes.io/docs/reference/using-api/health-checks/
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 
 type Endpoint = 'healthz' | 'livez' | 'readyz';
 
-/** In the order that they are listed in. The server answers, so it pings; what stands on etcd is ready when the caches are. */
+/**
+ * In the order that they are listed in. The server answers, so it pings; what stands on etcd is
+ * ready when the caches are.
+ */
 const checks: Record<Endpoint, readonly string[]> = {
   healthz: ['ping', 'log', 'etcd', 'poststarthook/rbac/bootstrap-roles', 'poststarthook/bootstrap-controller'],
   livez: ['ping', 'log', 'poststarthook/bootstrap-controller'],

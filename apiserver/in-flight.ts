@@ -1,5 +1,6 @@
-// How many requests may be worked on at a time, reading and writing ones apart. Those that stay (watches, streams) and those of administrators
-// are not counted. Upstream: the max-in-flight filter of apiserver.
+// How many requests may be worked on at a time, reading and writing ones apart. Those that stay
+// (watches, streams) and those of administrators are not counted. Upstream: the max-in-flight
+// filter of apiserver.
 import type { UserInfo } from './authn/user.ts';
 import type { FrontResponse } from './http/front.ts';
 import type { RequestInfo } from './request-info.ts';

@@ -42,7 +42,8 @@ export function createKubeletAccess(tls: KubeletTls | undefined, store: ObjectSt
     if (!found) throw new StatusError(500, 'InternalError', `no preferred addresses found; known addresses: []`);
     return { host: found.address, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? defaultKubeletPort };
   };
-  // Connections and sessions are kept by server name: those of one node are not taken for another's of the same address.
+  // Connections and sessions are kept by server name: those of one node are not taken for another's
+  // of the same address.
   const tlsOptions = (nodeName: string): ConnectionOptions => ({
     ...tls,
     servername: isIP(nodeName) ? `node-${nodeName}` : nodeName,
@@ -62,7 +63,10 @@ export function createKubeletAccess(tls: KubeletTls | undefined, store: ObjectSt
   };
 }
 
-/** A kubelet is reached by address, and shows the name of its node: as the subject that its signer gives it, or as a name of the host. */
+/**
+ * A kubelet is reached by address, and shows the name of its node: as the subject that its signer
+ * gives it, or as a name of the host.
+ */
 function checkNodeIdentity(nodeName: string, certificate: PeerCertificate): Error | undefined {
   if (certificate.subject?.CN === `system:node:${nodeName}`) return undefined;
   return checkServerIdentity(nodeName, certificate);

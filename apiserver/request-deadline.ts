@@ -1,5 +1,5 @@
-// How long a request may take: a minute, or less where its `timeout` says so; what stays as long as its client wishes has no limit.
-// Upstream: the request-deadline filter of apiserver.
+// How long a request may take: a minute, or less where its `timeout` says so; what stays as long as
+// its client wishes has no limit. Upstream: the request-deadline filter of apiserver.
 import type { Clock } from '../machinery/clock.ts';
 import { DurationError, parseGoDuration } from '../machinery/duration.ts';
 import { badRequestError, StatusError } from '../machinery/errors.ts';

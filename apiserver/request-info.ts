@@ -1,5 +1,6 @@
-// What a request asks for, read off its method, path and query before anything else happens: the attributes that authorization,
-// admission, metrics and routing all work on. Upstream: apiserver's RequestInfo.
+// What a request asks for, read off its method, path and query before anything else happens: the
+// attributes that authorization, admission, metrics and routing all work on. Upstream: apiserver's
+// RequestInfo.
 
 export type RequestVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
 
@@ -73,7 +74,10 @@ function verbOf(method: string, info: RequestInfo, watch: { oldWatch: boolean; a
   return verbOfMethod[method] ?? method.toLowerCase();
 }
 
-/** A boolean of a query, as every client writes it (`True`, `t`, nothing at all): only absence, `false` and `0` are no. */
+/**
+ * A boolean of a query, as every client writes it (`True`, `t`, nothing at all): only absence,
+ * `false` and `0` are no.
+ */
 export function isTrue(value: string | null): boolean {
   return value !== null && value !== '0' && value.toLowerCase() !== 'false';
 }

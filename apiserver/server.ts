@@ -1,5 +1,6 @@
-// The filter chain of a request, in Kubernetes' order: panic recovery, request id, authentication, impersonation, authorization, and then
-// whoever serves the path: a verb on a resource, a subresource, a review, or one of the paths that are no resources.
+// The filter chain of a request, in Kubernetes' order: panic recovery, request id, authentication,
+// impersonation, authorization, and then whoever serves the path: a verb on a resource, a
+// subresource, a review, or one of the paths that are no resources.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';

@@ -1,4 +1,5 @@
-// Runs the workloads on a cluster of this checkout and, with --baseline DIR, on one of another checkout, each in turn in the same run.
+// Runs the workloads on a cluster of this checkout and, with --baseline DIR, on one of another
+// checkout, each in turn in the same run.
 import { realClock } from '../machinery/clock.ts';
 import { BenchCluster } from './cluster.ts';
 import { type Result, renderResults } from './measure.ts';

@@ -1,4 +1,5 @@
-// The declared workloads. Each measures one thing a user feels, on a cluster of its own or a shared one, beside the target of docs/status.md.
+// The declared workloads. Each measures one thing a user feels, on a cluster of its own or a shared
+// one, beside the target of docs/status.md.
 import { ConfigMapKind } from '../api/core/configmap.ts';
 import { PodKind } from '../api/core/pod.ts';
 import type { KubeClient } from '../client/rest.ts';

@@ -105,8 +105,8 @@ export async function registerCluster(wanted: Omit<ClusterSpec, 'slot'>, roots: 
 }
 
 /**
- * Removes the last of a cluster's state: what says that it exists, then its folder, unless something of the user's is in
- * or on it. Also what a registration that was killed left.
+ * Removes the last of a cluster's state: what says that it exists, then its folder, unless
+ * something of the user's is in or on it. Also what a registration that was killed left.
  */
 export function unregisterCluster(name: string, roots: Roots): void {
   const specFile = specFileOf(name, roots);

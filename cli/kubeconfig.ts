@@ -110,8 +110,9 @@ export interface KubeconfigFile {
 }
 
 /**
- * The kubeconfigs that a cluster's context belongs into, the user's own first. With sudo that is the one of the user who
- * called it, and root's as well: `sudo -i` and `sudo` cannot be told apart, and kubectl should work after either.
+ * The kubeconfigs that a cluster's context belongs into, the user's own first. With sudo that is
+ * the one of the user who called it, and root's as well: `sudo -i` and `sudo` cannot be told apart,
+ * and kubectl should work after either.
  */
 export function kubeconfigFiles(
   flag: string | undefined,

@@ -87,7 +87,10 @@ export interface Layout {
   pkiDir: string;
   kubeconfigDir: string;
   etcdDir: string;
-  /** Is there from before etcd first starts until it first answers: what lies in its folder meanwhile is of no worth. */
+  /**
+   * Is there from before etcd first starts until it first answers: what lies in its folder
+   * meanwhile is of no worth.
+   */
   etcdUnfinishedFile: string;
   specFile: string;
   /** Holds nothing: the second layer of overlays that have only one. */

@@ -48,8 +48,8 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
   ];
 }
 
-// Every transaction of the kernel's rules is told as lines and ends with its generation. What comes in a burst is waited
-// for, at most two seconds. The kernel ends the monitor with the shell.
+// Every transaction of the kernel's rules is told as lines and ends with its generation. What comes
+// in a burst is waited for, at most two seconds. The kernel ends the monitor with the shell.
 const firewallScript = `exec 3< <(exec setpriv --pdeathsig KILL nft monitor)
 "$@" || exit
 changed=

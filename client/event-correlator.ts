@@ -1,7 +1,8 @@
-// What becomes of an event before it is written, so that one noisy object does not fill the store: events about one object that differ
-// only in their message are combined from the tenth on, and each part of an object has a budget of 25 that grows by one every five minutes.
-// Upstream: client-go/tools/record's EventAggregator and EventSourceObjectSpamFilter, with their defaults; but there a pod of many
-// containers shares one budget and its start alone may use it up.
+// What becomes of an event before it is written, so that one noisy object does not fill the store:
+// events about one object that differ only in their message are combined from the tenth on, and
+// each part of an object has a budget of 25 that grows by one every five minutes. Upstream:
+// client-go/tools/record's EventAggregator and EventSourceObjectSpamFilter, with their defaults;
+// but there a pod of many containers shares one budget and its start alone may use it up.
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../machinery/clock.ts';
 

@@ -1,5 +1,6 @@
-// Records Events about objects. The same event again within ten minutes raises the count of the first one instead of making another; which
-// are the same, and which are too many, event-correlator.ts says. While the server is away events wait. Upstream: client-go/tools/record.
+// Records Events about objects. The same event again within ten minutes raises the count of the
+// first one instead of making another; which are the same, and which are too many,
+// event-correlator.ts says. While the server is away events wait. Upstream: client-go/tools/record.
 
 import { LRUCache } from 'lru-cache';
 import { EventKind } from '../api/core/event.ts';

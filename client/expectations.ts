@@ -1,5 +1,6 @@
-// Expectations keep a controller from acting twice on what its cache has not seen yet: after it creates or deletes children it waits until
-// the watch has shown each of them, or five minutes have passed. Upstream: pkg/controller's UIDTrackingControllerExpectations.
+// Expectations keep a controller from acting twice on what its cache has not seen yet: after it
+// creates or deletes children it waits until the watch has shown each of them, or five minutes have
+// passed. Upstream: pkg/controller's UIDTrackingControllerExpectations.
 import type { Clock } from '../machinery/clock.ts';
 
 const expiryMs = 5 * 60_000;
@@ -24,7 +25,10 @@ export class Expectations {
     return this.leftMs(owner) === 0;
   }
 
-  /** Milliseconds until what has not been seen is given up; 0 when everything has. Nothing else may happen until then: come back by a timer. */
+  /**
+   * Milliseconds until what has not been seen is given up; 0 when everything has. Nothing else may
+   * happen until then: come back by a timer.
+   */
   leftMs(owner: string): number {
     const e = this.#byOwner.get(owner);
     if (!e || (e.creations <= 0 && e.deletions.size === 0)) return 0;

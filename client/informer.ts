@@ -1,5 +1,6 @@
-// An informer lists and watches one kind and keeps a cache that others read and are told about. It survives every break of the watch:
-// it goes on from the last version it saw, and lists again when that version is gone.
+// An informer lists and watches one kind and keeps a cache that others read and are told about. It
+// survives every break of the watch: it goes on from the last version it saw, and lists again when
+// that version is gone.
 //
 //   list ──> watch ──ended──> watch again from the last version
 //    ^         └── version gone, or never reached ──┐
@@ -123,7 +124,8 @@ export class WatchingInformer<T extends KubeObject> implements Informer<T> {
   }
 
   async #list(): Promise<void> {
-    // Without a version: everything written before now is in it. A component that starts again must see what it did before.
+    // Without a version: everything written before now is in it. A component that starts again must
+    // see what it did before.
     const list = await this.#client.list(this.#options);
     const gone = new Set(this.#cache.keys());
     for (const object of list.items) {

@@ -1,4 +1,5 @@
-// Lines out of text that comes in pieces: each character is looked at once, however long a line is and in how many pieces it comes.
+// Lines out of text that comes in pieces: each character is looked at once, however long a line is
+// and in how many pieces it comes.
 
 export class LineSplitter {
   readonly #maxLength: number;

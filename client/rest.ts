@@ -1,4 +1,5 @@
-// The typed client: verbs on resources. A kind value says everything about paths and types, so there is nothing to generate.
+// The typed client: verbs on resources. A kind value says everything about paths and types, so
+// there is nothing to generate.
 import type { Clock } from '../machinery/clock.ts';
 import { type StatusBody, statusErrorFrom } from '../machinery/errors.ts';
 import { apiVersionOf, type Kind } from '../machinery/kind.ts';
@@ -56,7 +57,10 @@ const patchContentTypes: Record<PatchType, string> = {
   strategic: 'application/strategic-merge-patch+json',
 };
 
-/** Verbs on the objects of one kind. Every method throws StatusError for what the server refuses, TransportError when it is not reached. */
+/**
+ * Verbs on the objects of one kind. Every method throws StatusError for what the server refuses,
+ * TransportError when it is not reached.
+ */
 export interface ResourceClient<T extends KubeObject> {
   get(target: ObjectName): Promise<T>;
   list(options?: ListOptions): Promise<ListResult<T>>;

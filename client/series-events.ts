@@ -1,5 +1,5 @@
-// Events in the newer form of events.k8s.io: an action, an exact time, and a series instead of a count when the same happens again.
-// The scheduler speaks it. Upstream: client-go/tools/events.
+// Events in the newer form of events.k8s.io: an action, an exact time, and a series instead of a
+// count when the same happens again. The scheduler speaks it. Upstream: client-go/tools/events.
 
 import { LRUCache } from 'lru-cache';
 import { EventKind } from '../api/core/event.ts';

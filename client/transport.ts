@@ -1,5 +1,5 @@
-// HTTP/2 to the API server: one connection for requests and further ones for watches, reopened when they break. A request is sent once;
-// whoever sent it decides whether to try again.
+// HTTP/2 to the API server: one connection for requests and further ones for watches, reopened when
+// they break. A request is sent once; whoever sent it decides whether to try again.
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import type { Clock } from '../machinery/clock.ts';
 import type { ClientConfig } from './config.ts';
@@ -21,7 +21,10 @@ export interface HttpResponse {
   body: string;
 }
 
-/** The server could not be reached, or the connection broke before the answer: what became of the request is unknown. */
+/**
+ * The server could not be reached, or the connection broke before the answer: what became of the
+ * request is unknown.
+ */
 export class TransportError extends Error {}
 
 const defaultTimeoutMs = 30_000;
@@ -77,7 +80,10 @@ export class Transport {
     });
   }
 
-  /** Starts a watch: calls `onLine` for every line of the answer. Resolves when the server ends it; rejects when it breaks. */
+  /**
+   * Starts a watch: calls `onLine` for every line of the answer. Resolves when the server ends it;
+   * rejects when it breaks.
+   */
   stream(request: HttpRequest, onLine: (line: string) => void): Promise<HttpResponse> {
     this.#watches = this.#watches.filter((c) => usable(c));
     let connection = this.#watches.find((c) => c.streams < maxStreamsPerSession);

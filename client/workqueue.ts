@@ -54,7 +54,10 @@ export class WorkQueue {
     this.#dirty.delete(key);
   }
 
-  /** The next key, as soon as there is one; undefined once the queue is closed. Call `done` when it has been processed. */
+  /**
+   * The next key, as soon as there is one; undefined once the queue is closed. Call `done` when it
+   * has been processed.
+   */
   take(): Promise<string | undefined> {
     // What is left when the queue closes stays undone: the caches behind it stand still.
     if (this.#closed) return Promise.resolve(undefined);

@@ -1,4 +1,5 @@
-// Publishes the cluster's CA in every namespace, where pods mount it beside their token. Upstream: root-ca-cert-publisher.
+// Publishes the cluster's CA in every namespace, where pods mount it beside their token. Upstream:
+// root-ca-cert-publisher.
 import { type ConfigMap, ConfigMapKind } from '../api/core/configmap.ts';
 import { type Namespace, NamespaceKind } from '../api/core/namespace.ts';
 import { defineController } from '../client/controller.ts';

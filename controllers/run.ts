@@ -9,7 +9,10 @@ import type { ComponentContext, RunningComponent } from '../machinery/component.
 
 export type RunContext = Pick<ComponentContext, 'clock' | 'random' | 'log' | 'signal' | 'fail'>;
 
-/** Starts them all; they run until the context's signal is aborted. A controller that ends by an error takes the process along. */
+/**
+ * Starts them all; they run until the context's signal is aborted. A controller that ends by an
+ * error takes the process along.
+ */
 export function startControllers(
   controllers: readonly Loop[],
   config: ClientConfig,

@@ -1,4 +1,5 @@
-// A short name for a template: equal templates of one owner get equal names. Upstream: ComputeHash in pkg/controller and SafeEncodeString.
+// A short name for a template: equal templates of one owner get equal names. Upstream: ComputeHash
+// in pkg/controller and SafeEncodeString.
 import type { Json } from '../machinery/json.ts';
 
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789';

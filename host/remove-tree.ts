@@ -1,5 +1,6 @@
-// Removing folders that somebody else filled: a container can make trees whose paths are longer than the system takes, and
-// deeper than a process has open files. Node.js removes by path and stops there; `rm` goes down and up by itself.
+// Removing folders that somebody else filled: a container can make trees whose paths are longer
+// than the system takes, and deeper than a process has open files. Node.js removes by path and
+// stops there; `rm` goes down and up by itself.
 import { execFile, execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';

@@ -1,6 +1,7 @@
-// Turns parsed JSON into a canonical object of a schema: checks types, drops unknown fields (and reports them), drops zero values
-// where the type has no room for them, fills in what is always there, applies the schema's defaults, and brings quantities and
-// times into canonical form. One walk does it all. Upstream: the JSON decoder, field pruning and structural defaulting.
+// Turns parsed JSON into a canonical object of a schema: checks types, drops unknown fields (and
+// reports them), drops zero values where the type has no room for them, fills in what is always
+// there, applies the schema's defaults, and brings quantities and times into canonical form. One
+// walk does it all. Upstream: the JSON decoder, field pruning and structural defaulting.
 import { cloneJson, isObject, setKey } from './json.ts';
 import { formatFieldPath, maxComplaints } from './json-reader.ts';
 import { canonicalQuantity } from './quantity.ts';
@@ -108,7 +109,10 @@ function emptyOf(field: AnySchema, walk: Walk): unknown {
   return null;
 }
 
-/** A zero value that this field cannot tell from absence: what has a default gets it then, also where it was written out. */
+/**
+ * A zero value that this field cannot tell from absence: what has a default gets it then, also
+ * where it was written out.
+ */
 function isDropped(field: AnySchema, value: unknown): boolean {
   if (field.pointer || (field.always && field.default === undefined)) return false;
   switch (field.type) {

@@ -128,7 +128,10 @@ export const conflictError = (r: GroupResource, name: string, why: string) =>
 export const modifiedError = (r: GroupResource, name: string) =>
   conflictError(r, name, 'the object has been modified; please apply your changes to the latest version and try again');
 
-/** Validation failed: all field errors in one message, each as a cause. `kind` is the object's kind, not its resource. */
+/**
+ * Validation failed: all field errors in one message, each as a cause. `kind` is the object's kind,
+ * not its resource.
+ */
 export function invalidError(kind: { group: string; kind: string }, name: string, errors: readonly FieldError[]) {
   const texts = [...new Set(errors.map((e) => `${e.field}: ${e.detail}`))];
   const joined = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;

@@ -1,10 +1,14 @@
-// Sets of field paths, as managedFields and server-side apply count them: which fields of an object exist, which differ between two
-// objects, and the FieldsV1 form. A set is a tree; lists merge by key or value where the schema says so, everything atomic is one
-// path. Upstream: structured-merge-diff's fieldpath and typed packages.
+// Sets of field paths, as managedFields and server-side apply count them: which fields of an object
+// exist, which differ between two objects, and the FieldsV1 form. A set is a tree; lists merge by
+// key or value where the schema says so, everything atomic is one path. Upstream:
+// structured-merge-diff's fieldpath and typed packages.
 import { isObject, jsonEqual } from './json.ts';
 import type { AnySchema, ListSchema } from './schema.ts';
 
-/** A node of the tree: `member` says that the path itself is in the set. Keys are FieldsV1 path elements (`f:spec`, `k:{...}`). */
+/**
+ * A node of the tree: `member` says that the path itself is in the set. Keys are FieldsV1 path
+ * elements (`f:spec`, `k:{...}`).
+ */
 export interface FieldSet {
   member: boolean;
   children: Map<string, FieldSet>;

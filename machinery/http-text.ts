@@ -1,4 +1,5 @@
-// HTTP/1.1 as text, for connections that leave HTTP: what goes on to the next hop, and what answers a refused upgrade, is written by hand.
+// HTTP/1.1 as text, for connections that leave HTTP: what goes on to the next hop, and what answers
+// a refused upgrade, is written by hand.
 
 /** The head of an answer that ends its connection. `status` is code and reason, `404 Not Found`. */
 export function renderAnswerHead(
@@ -22,7 +23,10 @@ export interface NextHop {
 // They speak of the client's connection or identity.
 const ownHeaders = new Set(['host', 'authorization', 'content-length']);
 
-/** The head of a request as the next hop gets it: without the headers that end here, which may be more than those of every connection. */
+/**
+ * The head of a request as the next hop gets it: without the headers that end here, which may be
+ * more than those of every connection.
+ */
 export function renderPassedOnHead(
   message: { method?: string | undefined; rawHeaders: readonly string[] },
   { path, host, headers = {} }: NextHop,

@@ -1,5 +1,6 @@
-// Reads JSON text in one pass, in time linear in its length and without recursion: values, keys that come twice, integers that a double
-// cannot hold (as bigint), and refusals in the words of Go's encoding/json, which is what clients of the API know.
+// Reads JSON text in one pass, in time linear in its length and without recursion: values, keys
+// that come twice, integers that a double cannot hold (as bigint), and refusals in the words of
+// Go's encoding/json, which is what clients of the API know.
 import { setKey } from './json.ts';
 
 /** The text cannot be read. The message is what the client is told. */
@@ -227,7 +228,10 @@ class JsonReader {
 
 const opened = Symbol('opened');
 
-/** An integer as a number where that is exact, as a bigint where 64 bits hold it, and else as the number nearest to it. */
+/**
+ * An integer as a number where that is exact, as a bigint where 64 bits hold it, and else as the
+ * number nearest to it.
+ */
 export function integerOf(literal: string): number | bigint {
   const value = Number(literal);
   if (literal.length <= minSafeDigits || Number.isSafeInteger(value) || literal.length > maxInt64Digits + 1)

@@ -1,8 +1,10 @@
-// A kind is one value: its identity in storage, the group/versions it is served in, its schema, and its rules as pure hooks.
-// Upstream spreads the same over types, register, defaults, conversion, validation, strategy, storage and printers.
+// A kind is one value: its identity in storage, the group/versions it is served in, its schema, and
+// its rules as pure hooks. Upstream spreads the same over types, register, defaults, conversion,
+// validation, strategy, storage and printers.
 //
-// Drafts: setDefaults, prepareForCreate and prepareForUpdate may change the object they are given, which is a copy that the
-// request owns. Everything else (validate*, columns, conversions, warnings) never changes its input.
+// Drafts: setDefaults, prepareForCreate and prepareForUpdate may change the object they are given,
+// which is a copy that the request owns. Everything else (validate*, columns, conversions,
+// warnings) never changes its input.
 import type { FieldError } from './field-error.ts';
 import type { KubeObject } from './metadata.ts';
 import type { ObjectSchema, Schema } from './schema.ts';
@@ -95,7 +97,10 @@ export interface KindSpec<T extends KubeObject> {
   hasGeneration?: boolean;
   /** Default: `spec` differs. */
   bumpsGeneration?: (next: T, old: T) => boolean;
-  /** The status that comes with a new object is kept: whoever makes one (a Node: its kubelet) is the one that reports it. */
+  /**
+   * The status that comes with a new object is kept: whoever makes one (a Node: its kubelet) is the
+   * one that reports it.
+   */
   keepsStatusOnCreate?: boolean;
   prepareForCreate?: (draft: T, context: PrepareContext) => void;
   /** For writes to the main resource. Status is taken from `old` before this where the status subresource exists. */

@@ -1,5 +1,6 @@
-// How long the event loop of a process was kept busy in one go: while it is, nobody else is served. Of a late turn only the time that the process
-// itself spent computing counts, so that a busy machine is not taken for a busy loop.
+// How long the event loop of a process was kept busy in one go: while it is, nobody else is served.
+// Of a late turn only the time that the process itself spent computing counts, so that a busy
+// machine is not taken for a busy loop.
 import { Gauge, type Registry } from 'prom-client';
 import type { Clock } from './clock.ts';
 

@@ -1,4 +1,5 @@
-// managedFields: who set which fields. A stage of every write; create, update and patch are all of the operation Update.
+// managedFields: who set which fields. A stage of every write; create, update and patch are all of
+// the operation Update.
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 import {
   diffFields,
@@ -44,8 +45,8 @@ export interface UpdateRecord {
 const maxUpdateEntries = 10;
 
 /**
- * The managedFields of `next` after an Update by `record.manager`. `old` is undefined on create. `live` entries are those of `old`;
- * a client that sends `managedFields: [{}]` or `[]` resets them.
+ * The managedFields of `next` after an Update by `record.manager`. `old` is undefined on create.
+ * `live` entries are those of `old`; a client that sends `managedFields: [{}]` or `[]` resets them.
  */
 export function recordUpdate(
   schema: ObjectSchema,

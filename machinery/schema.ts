@@ -1,9 +1,11 @@
-// Schema values: the one description of an API type from which everything else is derived - the TypeScript type, decoding,
-// pruning, defaults, OpenAPI, `kubectl explain`, patch and server-side-apply rules. A CustomResourceDefinition can become the
-// same value at run time. Walkers over schemas live in their own files (decode.ts, strategic-merge.ts, field-set.ts, ...).
+// Schema values: the one description of an API type from which everything else is derived - the
+// TypeScript type, decoding, pruning, defaults, OpenAPI, `kubectl explain`, patch and
+// server-side-apply rules. A CustomResourceDefinition can become the same value at run time.
+// Walkers over schemas live in their own files (decode.ts, strategic-merge.ts, field-set.ts, ...).
 //
-// Presence follows how the built-in types are encoded: a plain scalar equal to its zero value is absent; `pointer` keeps a zero
-// that was written; `always` is never left out (missing scalars become their zero, objects {}, lists and maps null).
+// Presence follows how the built-in types are encoded: a plain scalar equal to its zero value is
+// absent; `pointer` keeps a zero that was written; `always` is never left out (missing scalars
+// become their zero, objects {}, lists and maps null).
 
 export type Format = 'int32' | 'int64' | 'double' | 'byte' | 'date-time' | 'micro-time' | 'quantity' | 'int-or-string';
 export type ListType = 'atomic' | 'set' | 'map';
@@ -78,7 +80,10 @@ export type AnySchema =
 declare const valueType: unique symbol;
 declare const requiredField: unique symbol;
 
-/** A schema node that knows, for the compiler alone, the TypeScript type of its value and whether its field is required. */
+/**
+ * A schema node that knows, for the compiler alone, the TypeScript type of its value and whether
+ * its field is required.
+ */
 export type Schema<T, R extends boolean = boolean> = AnySchema & {
   readonly [valueType]?: T;
   readonly [requiredField]?: R;
@@ -151,7 +156,10 @@ export const s = {
   },
 };
 
-/** Options of a list of objects that are told apart by these fields: patches and applies merge item by item, by the first one. */
+/**
+ * Options of a list of objects that are told apart by these fields: patches and applies merge item
+ * by item, by the first one.
+ */
 export function mergedBy<const K extends readonly [string, ...string[]]>(...keys: K) {
   return { listType: 'map', listMapKeys: keys, patchStrategy: 'merge', patchMergeKey: keys[0] } as const;
 }

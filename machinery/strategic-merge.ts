@@ -1,4 +1,5 @@
-// Strategic merge patch: a JSON merge patch whose lists merge by key where the schema says so, with directives of its own.
+// Strategic merge patch: a JSON merge patch whose lists merge by key where the schema says so, with
+// directives of its own.
 // https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/ and apimachinery's strategicpatch.
 import { isObject, setKey } from './json.ts';
 import type { AnySchema, ListSchema } from './schema.ts';
@@ -160,8 +161,8 @@ function withoutAny(list: readonly unknown[], other: readonly unknown[]): unknow
 const identityOf = (value: unknown): unknown => (typeof value === 'object' ? JSON.stringify(value) : value);
 
 /**
- * Elements named by `order` come in that order; the others (the server's own) keep their place relative to them as it was in
- * `before`.
+ * Elements named by `order` come in that order; the others (the server's own) keep their place
+ * relative to them as it was in `before`.
  */
 function orderElements(
   merged: unknown[],

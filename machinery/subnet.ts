@@ -1,12 +1,15 @@
-// IPv4 addresses and subnets as numbers: enough to derive a cluster's addresses, to hand out parts of a range, and to see whether two
-// ranges clash.
+// IPv4 addresses and subnets as numbers: enough to derive a cluster's addresses, to hand out parts
+// of a range, and to see whether two ranges clash.
 
 export interface Subnet {
   base: number;
   prefixLength: number;
 }
 
-/** The address as a number, or undefined where the text is no IPv4 address. Leading zeros, which some read as octal, make it none. */
+/**
+ * The address as a number, or undefined where the text is no IPv4 address. Leading zeros, which
+ * some read as octal, make it none.
+ */
 export function parseAddress(text: string): number | undefined {
   const parts = text.split('.');
   if (parts.length !== 4 || !parts.every((p) => /^(0|[1-9]\d{0,2})$/.test(p) && Number(p) < 256)) return undefined;

@@ -1,6 +1,7 @@
-// Watching a folder, by inotify. Its limits are the user's, over all programs of the machine, and the kernel's words for them ("too many open
-// files", "no space left on device") mislead everybody: here they are called by the names they are raised by.
-// On the short list of machinery files that may import node:.
+// Watching a folder, by inotify. Its limits are the user's, over all programs of the machine, and
+// the kernel's words for them ("too many open files", "no space left on device") mislead everybody:
+// here they are called by the names they are raised by. On the short list of machinery files that
+// may import node:.
 import { type FSWatcher, readFileSync, watch } from 'node:fs';
 
 export type FolderChange = (event: 'rename' | 'change', name: string | null) => void;
@@ -29,7 +30,10 @@ function readLimit(name: string): string {
   }
 }
 
-/** Calls `onChange` for what happens in the folder, until it is closed. Throws, and its `error` event has, what can be done about it. */
+/**
+ * Calls `onChange` for what happens in the folder, until it is closed. Throws, and its `error`
+ * event has, what can be done about it.
+ */
 export function watchFolder(dir: string, onChange: FolderChange, options: { persistent?: boolean } = {}): FSWatcher {
   try {
     return watch(dir, options, (event, name) => onChange(event, name));

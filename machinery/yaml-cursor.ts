@@ -1,5 +1,5 @@
-// The text of a YAML document under a cursor: spaces, comments and line breaks, and the scalars, each read once from left to right.
-// Upstream: the scanner of libyaml, with its refusals.
+// The text of a YAML document under a cursor: spaces, comments and line breaks, and the scalars,
+// each read once from left to right. Upstream: the scanner of libyaml, with its refusals.
 import { TextError } from './json-reader.ts';
 
 export const lineFeed = 0x0a;
@@ -46,7 +46,10 @@ export class YamlCursor {
     return (this.text.startsWith('---', this.at) || this.text.startsWith('...', this.at)) && this.isBlankAt(3);
   }
 
-  /** To the next thing that means something; comments and empty lines mean nothing. True: on another line than before. */
+  /**
+   * To the next thing that means something; comments and empty lines mean nothing. True: on another
+   * line than before.
+   */
   skipSpace(mayIndentByTab: boolean): boolean {
     const before = this.line;
     for (;;) {

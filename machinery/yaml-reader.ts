@@ -1,5 +1,6 @@
-// Reads the first document of a YAML text as Kubernetes does: into what JSON has, by the rules of kubectl's parser, in time and memory linear
-// in the text. What grows beyond it - aliases of aliases, depth - is refused, in the words of libyaml and Go's port of it, which is upstream's.
+// Reads the first document of a YAML text as Kubernetes does: into what JSON has, by the rules of
+// kubectl's parser, in time and memory linear in the text. What grows beyond it - aliases of
+// aliases, depth - is refused, in the words of libyaml and Go's port of it, which is upstream's.
 import { setKey } from './json.ts';
 import { maxComplaints, maxDepth, type ReadText, TextError } from './json-reader.ts';
 import { YamlCursor } from './yaml-cursor.ts';

@@ -1,5 +1,6 @@
-// What a plain scalar of YAML means, as kubectl's parser (YAML 1.1 by way of Go) takes it: its booleans and octals, no dates, no base 60.
-// Upstream: resolve.go of sigs.k8s.io/yaml's goyaml.v2, and the step to JSON that follows it.
+// What a plain scalar of YAML means, as kubectl's parser (YAML 1.1 by way of Go) takes it: its
+// booleans and octals, no dates, no base 60. Upstream: resolve.go of sigs.k8s.io/yaml's goyaml.v2,
+// and the step to JSON that follows it.
 import { integerOf, TextError } from './json-reader.ts';
 
 const words = new Map<string, unknown>([
@@ -37,7 +38,10 @@ function radixInteger(text: string): number | bigint {
   return integerOf(String(sign === '-' ? -value : value));
 }
 
-/** The value of a scalar that bears a tag; `plain` ones without quotes. Throws TextError where the text is no such value. */
+/**
+ * The value of a scalar that bears a tag; `plain` ones without quotes. Throws TextError where the
+ * text is no such value.
+ */
 export function resolveTagged(tag: string, text: string, plain: boolean): unknown {
   const resolved = plain ? resolvePlain(text) : text;
   switch (tag) {

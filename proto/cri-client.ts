@@ -42,7 +42,10 @@ export interface CriClient {
 const channelOptions = { 'grpc.max_receive_message_length': 16 << 20, 'grpc.default_authority': 'localhost' };
 
 export interface CriClientOptions {
-  /** Deadline of every call that names none and does not last as long as work of others: a runtime that hangs must not hold up its callers. */
+  /**
+   * Deadline of every call that names none and does not last as long as work of others: a runtime
+   * that hangs must not hold up its callers.
+   */
   timeoutMs?: number;
 }
 

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 
 /**
- * Runs a program with a text on its standard input, to its end. Resolves to what it wrote, rejects with what it complained
- * of when it fails or takes far too long.
+ * Runs a program with a text on its standard input, to its end. Resolves to what it wrote, rejects
+ * with what it complained of when it fails or takes far too long.
  */
 export type RunProgram = (command: string, args: readonly string[], input: string) => Promise<string>;
 
@@ -14,8 +14,9 @@ const timeoutMs = 60_000;
 const unnamedFile = 0o20_000_000 | constants.O_DIRECTORY | constants.O_RDWR;
 
 /**
- * A file with a text, open at its beginning. A pipe would not do: where we are killed while we still write, the program takes
- * what it has for all, and half a script for nft leaves out half of the services.
+ * A file with a text, open at its beginning. A pipe would not do: where we are killed while we
+ * still write, the program takes what it has for all, and half a script for nft leaves out half of
+ * the services.
  */
 function openInput(text: string): number {
   const file = openSync('/dev/shm', unnamedFile, 0o600);

@@ -1,4 +1,5 @@
-// One scheduling cycle: which node, if any, a pod goes to. Synchronous and pure given the cache, so it can be tested in tables and timed alone.
+// One scheduling cycle: which node, if any, a pod goes to. Synchronous and pure given the cache, so
+// it can be tested in tables and timed alone.
 import type { NodeInfo } from './framework/node-info.ts';
 import type { CycleState, Plugin, Snapshot, WeightedPlugin } from './framework/plugin.ts';
 import type { PodInfo } from './framework/pod-info.ts';

@@ -1,4 +1,5 @@
-// The sentence a pod gets that fits nowhere: how many nodes there are and what each of them lacks. kubectl's users know its wording.
+// The sentence a pod gets that fits nowhere: how many nodes there are and what each of them lacks.
+// kubectl's users know its wording.
 
 import type { Pod } from '../api/core/pod.ts';
 import type { Rejection } from './cycle.ts';

@@ -1,5 +1,5 @@
-// The scheduler's loop: informers feed the queue and the cache, each pod taken from the queue goes through a cycle, and its binding is written
-// while the next pod is already being looked at.
+// The scheduler's loop: informers feed the queue and the cache, each pod taken from the queue goes
+// through a cycle, and its binding is written while the next pod is already being looked at.
 
 import { BindingKind } from '../api/core/binding.ts';
 import { type Node, NodeKind } from '../api/core/node.ts';

@@ -1,4 +1,5 @@
-// The house rules as a program: layers, cycles, bans, sizes, dead files. Style that a tool can check is checked here or by biome.
+// The house rules as a program: layers, cycles, bans, sizes, dead files. Style that a tool can
+// check is checked here or by biome.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';

@@ -1,5 +1,5 @@
-// What deployments, replica sets and daemon sets have in common: a selector, a template of pods that never end, counters.
-// Upstream: pkg/apis/apps/validation.
+// What deployments, replica sets and daemon sets have in common: a selector, a template of pods
+// that never end, counters. Upstream: pkg/apis/apps/validation.
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import type { LabelSelector } from '../../machinery/metadata.ts';

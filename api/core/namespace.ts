@@ -85,7 +85,10 @@ export const NamespaceKind = defineKind<Namespace>({
     (namespace.spec.finalizers ?? []).flatMap((name) => validateWith(checkQualifiedName, name, 'spec.finalizers')),
 });
 
-/** Selectors of namespaces can name one by this label. A namespace that waits for its generated name gets it on creation. */
+/**
+ * Selectors of namespaces can name one by this label. A namespace that waits for its generated name
+ * gets it on creation.
+ */
 function setNameLabel(namespace: Namespace): void {
   const { name } = namespace.metadata;
   if (name) namespace.metadata.labels = { ...namespace.metadata.labels, 'kubernetes.io/metadata.name': name };

@@ -95,7 +95,8 @@ function prepareForCreate(pod: Pod): void {
   ];
 }
 
-// Writers of a status may know one address or many; readers find both forms. The class was decided when the pod was made.
+// Writers of a status may know one address or many; readers find both forms. The class was decided
+// when the pod was made.
 function prepareForStatusUpdate(next: Pod, old: Pod): void {
   const { status } = next;
   if (!status) return;

@@ -1,5 +1,6 @@
-// The TypeScript type of a top-level object. Decoding guarantees that metadata and spec are there, so code that reads objects
-// need not ask; status stays optional because whoever creates an object does not write one.
+// The TypeScript type of a top-level object. Decoding guarantees that metadata and spec are there,
+// so code that reads objects need not ask; status stays optional because whoever creates an object
+// does not write one.
 import type { ObjectMeta } from '../../machinery/metadata.ts';
 import type { TypeOf } from '../../machinery/schema.ts';
 

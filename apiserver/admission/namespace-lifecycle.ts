@@ -15,7 +15,8 @@ export const namespaceLifecycle: AdmissionPlugin = {
   async mutate({ operation, kind, namespace, name }, { store, kinds }) {
     if (operation !== 'CREATE') return;
     const namespaces = kinds.kind('', 'Namespace');
-    // One that was made a moment ago, perhaps in the place of one that went, may not be in the cache yet: nothing is refused because of it.
+    // One that was made a moment ago, perhaps in the place of one that went, may not be in the
+    // cache yet: nothing is refused because of it.
     const isOpen = (ns: StoredObject | undefined) => ns !== undefined && ns.object.status?.phase !== 'Terminating';
     if (isOpen(store.peek(namespaces, '', namespace))) return;
     const found = await store.read(namespaces, '', namespace);

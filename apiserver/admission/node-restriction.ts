@@ -1,5 +1,5 @@
-// What a node may write: itself, without its taints and the labels that others rely on, the pods bound to it, tokens for
-// them, and its lease. Upstream: the NodeRestriction plugin.
+// What a node may write: itself, without its taints and the labels that others rely on, the pods
+// bound to it, tokens for them, and its lease. Upstream: the NodeRestriction plugin.
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
 import { podClaimNames, podConfigMapNames, podSecretNames } from '../../api/core/pod/references.ts';
 import { forbiddenError, type StatusError } from '../../machinery/errors.ts';

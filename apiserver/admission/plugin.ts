@@ -1,5 +1,6 @@
-// Admission: what may change or refuse a request after it is authorized and before it is stored, because the rule needs other objects
-// or the user. Plugins are one file each, listed in order in index.ts. https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
+// Admission: what may change or refuse a request after it is authorized and before it is stored,
+// because the rule needs other objects or the user. Plugins are one file each, listed in order in
+// index.ts. https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
 import type { Clock } from '../../machinery/clock.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';

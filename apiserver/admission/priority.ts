@@ -1,4 +1,5 @@
-// Turns a pod's priorityClassName into its priority. https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
+// Turns a pod's priorityClassName into its priority.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
 import { forbiddenError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';

@@ -1,5 +1,7 @@
-// Nobody hands out rights that they do not have: a role's rules, and the rules of a role that is bound, must be covered by the writer's own - unless the writer
-// may `escalate` roles or `bind` this one. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping
+// Nobody hands out rights that they do not have: a role's rules, and the rules of a role that is
+// bound, must be covered by the writer's own - unless the writer may `escalate` roles or `bind`
+// this one.
+// https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping
 import { rbacGroup } from '../../api/rbac/binding.ts';
 import { forbiddenError, notFoundError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
@@ -30,7 +32,10 @@ const everything: PolicyRule[] = [
   { verbs: ['*'], nonResourceURLs: ['*'] },
 ];
 
-/** The rules that the request would hand out. NotFound for a role that is bound and is not there: nobody knows what it will hold. */
+/**
+ * The rules that the request would hand out. NotFound for a role that is bound and is not there:
+ * nobody knows what it will hold.
+ */
 async function grantedRules(request: AdmissionRequest, { store, kinds }: AdmissionDeps): Promise<PolicyRule[]> {
   const { kind, object, oldObject, namespace } = request;
   if (roleKinds.includes(kind.kind)) {

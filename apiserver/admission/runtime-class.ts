@@ -1,5 +1,6 @@
-// Refuses pods that name a RuntimeClass: the kind is not served, so there is none to be found; and an overhead that no class has defined.
-// Better here than a pod that no node will ever run. https://kubernetes.io/docs/concepts/containers/runtime-class/
+// Refuses pods that name a RuntimeClass: the kind is not served, so there is none to be found; and
+// an overhead that no class has defined. Better here than a pod that no node will ever run.
+// https://kubernetes.io/docs/concepts/containers/runtime-class/
 import { forbiddenError } from '../../machinery/errors.ts';
 import { type AdmissionPlugin, isPodCreation } from './plugin.ts';
 

@@ -1,4 +1,5 @@
-// Gives pods their service account: the default one, its pull secrets, and a projected volume with a token, the cluster's CA and the namespace.
+// Gives pods their service account: the default one, its pull secrets, and a projected volume with
+// a token, the cluster's CA and the namespace.
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
 import type { Clock } from '../../machinery/clock.ts';
 import { forbiddenError } from '../../machinery/errors.ts';

@@ -44,7 +44,8 @@ export const serviceAddresses: AdmissionPlugin = {
     const release = () => {
       for (const key of mine) hold.delete(key);
     };
-    // What is stored stays held until the cache has seen it, and no longer: a Service made anew may want its address back.
+    // What is stored stays held until the cache has seen it, and no longer: a Service made anew may
+    // want its address back.
     request.onEnd((stored) => {
       if (stored) deps.store.cache.waitConsistent().then(release, () => deps.clock.after(releaseDelayMs, release));
       else release();
@@ -148,7 +149,10 @@ function familiesOf(spec: KubeObject): void {
   spec.ipFamilyPolicy ??= isOpen ? 'RequireDualStack' : 'SingleStack';
 }
 
-/** A random free address; the lower part of the range is kept for addresses asked for by name as long as there are others. */
+/**
+ * A random free address; the lower part of the range is kept for addresses asked for by name as
+ * long as there are others.
+ */
 function freeAddress(
   range: { first: number; last: number },
   deps: AdmissionDeps,

@@ -1,4 +1,5 @@
-// A new node is tainted not-ready until its first good report. https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#taintnodesbycondition
+// A new node is tainted not-ready until its first good report.
+// https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#taintnodesbycondition
 import type { AdmissionPlugin } from './plugin.ts';
 
 const notReady = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' };

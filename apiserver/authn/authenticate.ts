@@ -1,4 +1,5 @@
-// Who sent a request: a client certificate, a bearer token, or nobody. https://kubernetes.io/docs/reference/access-authn-authz/authentication/
+// Who sent a request: a client certificate, a bearer token, or nobody.
+// https://kubernetes.io/docs/reference/access-authn-authz/authentication/
 import type { TLSSocket } from 'node:tls';
 import { unauthorizedError } from '../../machinery/errors.ts';
 import type { KindTable } from '../registry/kind-table.ts';
@@ -12,7 +13,10 @@ export interface AuthenticationDeps {
   kinds: KindTable;
 }
 
-/** By connection: the user its certificate names, null without one, `unknown` for one that nobody we trust has signed. */
+/**
+ * By connection: the user its certificate names, null without one, `unknown` for one that nobody we
+ * trust has signed.
+ */
 const certificateUsers = new WeakMap<TLSSocket, UserInfo | null | 'unknown'>();
 
 /** The user of a request; 401 for credentials that prove nothing. */

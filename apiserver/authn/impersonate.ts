@@ -1,4 +1,5 @@
-// Impersonation: acting as somebody else, where allowed. https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
+// Impersonation: acting as somebody else, where allowed.
+// https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
 import { badRequestError, forbiddenError } from '../../machinery/errors.ts';
 import { setKey } from '../../machinery/json.ts';
 import { type Authorizer, describeDenial } from '../authz/attributes.ts';

@@ -1,5 +1,6 @@
-// Service account tokens: signed JWTs bound to a service account and optionally to a pod, secret or node, checked against the objects they
-// are bound to. https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens
+// Service account tokens: signed JWTs bound to a service account and optionally to a pod, secret or
+// node, checked against the objects they are bound to.
+// https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -152,7 +153,10 @@ export class ServiceAccountTokens {
   }
 }
 
-/** The service account, and what else the token is bound to, must still be the same objects, and not be going away for long. */
+/**
+ * The service account, and what else the token is bound to, must still be the same objects, and not
+ * be going away for long.
+ */
 function isLive(
   claims: KubernetesClaims,
   { store, kinds }: { store: ObjectStore; kinds: KindTable },

@@ -1,6 +1,7 @@
-// The node authorizer: a node reads and writes itself, its pods, and what its pods name, and nothing else of those kinds.
-// What it asks of other kinds is what the role system:node says. What a write may change is NodeRestriction's part
-// (admission/node-restriction.ts). https://kubernetes.io/docs/reference/access-authn-authz/node/
+// The node authorizer: a node reads and writes itself, its pods, and what its pods name, and
+// nothing else of those kinds. What it asks of other kinds is what the role system:node says. What
+// a write may change is NodeRestriction's part (admission/node-restriction.ts).
+// https://kubernetes.io/docs/reference/access-authn-authz/node/
 import { podClaimNames, podConfigMapNames, podSecretNames } from '../../api/core/pod/references.ts';
 import { nodeNameOf, nodesGroup } from '../authn/user.ts';
 import { systemRoles } from '../bootstrap/system-roles.ts';

@@ -1,5 +1,6 @@
-// Role-based access control over the cached roles and bindings. What a user may do in a namespace is worked out once and kept until any role
-// or binding changes. https://kubernetes.io/docs/reference/access-authn-authz/rbac/
+// Role-based access control over the cached roles and bindings. What a user may do in a namespace
+// is worked out once and kept until any role or binding changes.
+// https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { LRUCache } from 'lru-cache';
 import { rbacGroup } from '../../api/rbac/binding.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';

@@ -1,5 +1,6 @@
-// What an older version, or somebody's mistake, left out of a bootstrap object is put back at start; what was added stays. An object whose
-// annotation says so is left alone. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#auto-reconciliation
+// What an older version, or somebody's mistake, left out of a bootstrap object is put back at
+// start; what was added stays. An object whose annotation says so is left alone.
+// https://kubernetes.io/docs/reference/access-authn-authz/rbac/#auto-reconciliation
 import { jsonEqual } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { findUncovered } from '../authz/rule-cover.ts';

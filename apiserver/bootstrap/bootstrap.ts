@@ -1,4 +1,5 @@
-// Brings a cluster's first objects into being, and keeps the `kubernetes` Service with its endpoints pointing at this server.
+// Brings a cluster's first objects into being, and keeps the `kubernetes` Service with its
+// endpoints pointing at this server.
 import { rbacGroup } from '../../api/rbac/binding.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../machinery/json.ts';
@@ -27,7 +28,10 @@ function writeAs(kind: Kind): WriteOptions {
   return { user: loopbackUser, dryRun: false, fieldManager: 'kube-apiserver', apiVersion, warnings: [] };
 }
 
-/** Creates what is missing, and completes roles and bindings. Safe to run at every start and by several servers at once. */
+/**
+ * Creates what is missing, and completes roles and bindings. Safe to run at every start and by
+ * several servers at once.
+ */
 export async function ensureBootstrapObjects(context: ApiContext): Promise<void> {
   const all = bootstrapObjects();
   // Namespaces first: what lives in them is refused before.

@@ -1,4 +1,5 @@
-// The objects that exist on every new cluster: namespaces, roles and bindings, priority classes. Missing ones are created at each start.
+// The objects that exist on every new cluster: namespaces, roles and bindings, priority classes.
+// Missing ones are created at each start.
 import { rbacGroup } from '../../api/rbac/binding.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { controllerRoles } from './controller-roles.ts';
@@ -81,7 +82,10 @@ function clusterRoleBinding(name: string, rows: readonly SubjectRow[]): Bootstra
   };
 }
 
-/** Our controllers run as one user, which therefore holds each controller's role beside the controller's own account. */
+/**
+ * Our controllers run as one user, which therefore holds each controller's role beside the
+ * controller's own account.
+ */
 const controllerBindings = controllerRoles.map((row) =>
   clusterRoleBinding(row.name, [account(row.name.slice('system:controller:'.length)), controllersUser]),
 );

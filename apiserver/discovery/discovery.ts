@@ -1,4 +1,5 @@
-// Discovery: which groups, versions and resources there are - the old documents one a group/version, and the aggregated one.
+// Discovery: which groups, versions and resources there are - the old documents one a
+// group/version, and the aggregated one.
 // https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 import { createHash } from 'node:crypto';
 import { apiVersionOf, type CustomSubresource, type Kind, type ServedVersion } from '../../machinery/kind.ts';

@@ -1,5 +1,5 @@
-// From a request body to a draft: checks kind and version, decodes by the schema with defaults, reports unknown and duplicate fields as
-// the client asked, converts to the storage version.
+// From a request body to a draft: checks kind and version, decodes by the schema with defaults,
+// reports unknown and duplicate fields as the client asked, converts to the storage version.
 import { DecodeError, decodeValue, goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, StatusError } from '../../machinery/errors.ts';
 import { isObject } from '../../machinery/json.ts';

@@ -1,5 +1,5 @@
-// PATCH: JSON patch, JSON merge patch and strategic merge patch, each computed against the object as stored and again when it changed
-// meanwhile. Server-side apply has not come yet and is refused.
+// PATCH: JSON patch, JSON merge patch and strategic merge patch, each computed against the object
+// as stored and again when it changed meanwhile. Server-side apply has not come yet and is refused.
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';

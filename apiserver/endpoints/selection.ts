@@ -33,7 +33,10 @@ export function readSelection(query: URLSearchParams, kind: Kind, version: Serve
   return { matches, name };
 }
 
-/** The value that a field selector requires of a field; undefined too where it cannot be parsed: whoever selects by it says so. */
+/**
+ * The value that a field selector requires of a field; undefined too where it cannot be parsed:
+ * whoever selects by it says so.
+ */
 export function selectedValue(fieldSelector: string, field: string): string | undefined {
   if (!fieldSelector.includes(field)) return undefined;
   try {

@@ -1,5 +1,6 @@
-// Watches: from a version, from now, or from the beginning; with bookmarks and the initial-events-end mark. A watch is a plain object fed
-// by the resource's cache; the HTTP side gives it a sink.
+// Watches: from a version, from now, or from the beginning; with bookmarks and the
+// initial-events-end mark. A watch is a plain object fed by the resource's cache; the HTTP side
+// gives it a sink.
 //
 // An object that leaves the selection is DELETED for this watcher, one that enters it is ADDED.
 import { expiredError, invalidError } from '../../machinery/errors.ts';
@@ -93,8 +94,8 @@ function checkInitialEvents(given: { initial: string | null; match: string; book
 }
 
 /**
- * Feeds one event. A kind whose columns or conversion fail on an object ends the watch that asked for them, and nothing else: this runs
- * inside the one watch of etcd that feeds everybody.
+ * Feeds one event. A kind whose columns or conversion fail on an object ends the watch that asked
+ * for them, and nothing else: this runs inside the one watch of etcd that feeds everybody.
  */
 function deliverSafely(context: ApiContext, event: CacheEvent, matches: Selection['matches'], sink: WatchSink): void {
   try {
@@ -105,7 +106,10 @@ function deliverSafely(context: ApiContext, event: CacheEvent, matches: Selectio
   }
 }
 
-/** Starts feeding the sink. Returns how to stop. Nothing is missed and nothing comes twice: this runs in one turn of the event loop. */
+/**
+ * Starts feeding the sink. Returns how to stop. Nothing is missed and nothing comes twice: this
+ * runs in one turn of the event loop.
+ */
 export function startWatch(
   context: ApiContext,
   cache: ResourceCache,

@@ -1,4 +1,5 @@
-// The connections of the front: which there are, and when one that is of no use is closed. Upstream: the time limits of apiserver's http.Server.
+// The connections of the front: which there are, and when one that is of no use is closed.
+// Upstream: the time limits of apiserver's http.Server.
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../machinery/clock.ts';

@@ -1,5 +1,6 @@
-// The HTTP front: HTTP/2 and HTTP/1.1 with TLS on one port, with the bounds that keep one client from stopping the others. It hands every request
-// to one handler before its body is read, and writes the answer. Upstream: apiserver's secure serving.
+// The HTTP front: HTTP/2 and HTTP/1.1 with TLS on one port, with the bounds that keep one client
+// from stopping the others. It hands every request to one handler before its body is read, and
+// writes the answer. Upstream: apiserver's secure serving.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, createSecureServer, type Http2SecureServer, type Http2ServerResponse } from 'node:http2';
@@ -151,7 +152,10 @@ function write(response: Response, { code, headers, body }: FrontResponse): void
   response.end(bytes);
 }
 
-/** A client that has its answer while it is still sending is asked to stop; what comes anyway is thrown away, for a while. */
+/**
+ * A client that has its answer while it is still sending is asked to stop; what comes anyway is
+ * thrown away, for a while.
+ */
 function endLingering(clock: Clock, message: Incoming, response: Response): void {
   if (!announcesBody(message)) return;
   response.once('finish', () => {

@@ -13,7 +13,10 @@ export interface MediaChoice {
 
 const plainJson: MediaChoice = { form: 'object', encoding: 'json', metaVersion: 'v1' };
 
-/** Picks the first form of the Accept header that this server has; 406 when there is none. What is no stored object has no columns. */
+/**
+ * Picks the first form of the Accept header that this server has; 406 when there is none. What is
+ * no stored object has no columns.
+ */
 export function negotiate(accept: string | undefined, { hasTable = true } = {}): MediaChoice {
   if (!accept || accept === 'application/json' || accept === '*/*') return plainJson;
   for (const clause of accept.split(',')) {

@@ -1,5 +1,6 @@
-// The body of a request: read only when somebody who may has asked for it, whole or not at all, and within bounds of size and time.
-// Upstream: limitedReadBody of apiserver's handlers, and Go's HTTP servers, whose readers tell an upload that broke off from one that ended.
+// The body of a request: read only when somebody who may has asked for it, whole or not at all, and
+// within bounds of size and time. Upstream: limitedReadBody of apiserver's handlers, and Go's HTTP
+// servers, whose readers tell an upload that broke off from one that ended.
 import type { IncomingMessage } from 'node:http';
 import { constants, type Http2ServerRequest } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
@@ -51,7 +52,10 @@ export function announcesBody(message: Incoming): boolean {
   return encoding !== undefined || Number(length ?? 0) > 0;
 }
 
-/** After `end`: whether that was the end that the sender meant. A stream that is reset, or a connection that is lost, ends too. */
+/**
+ * After `end`: whether that was the end that the sender meant. A stream that is reset, or a
+ * connection that is lost, ends too.
+ */
 async function isWhole(message: Incoming, received: number): Promise<boolean> {
   const announced = message.headers['content-length'];
   if (announced !== undefined && Number(announced) !== received) return false;

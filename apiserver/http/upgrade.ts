@@ -1,5 +1,6 @@
-// Connections that leave HTTP: exec, attach, port-forward and proxy. After the handshake with the next hop (a kubelet, a pod) the server only
-// carries bytes both ways; the protocols are spoken by the ends.
+// Connections that leave HTTP: exec, attach, port-forward and proxy. After the handshake with the
+// next hop (a kubelet, a pod) the server only carries bytes both ways; the protocols are spoken by
+// the ends.
 
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
@@ -59,7 +60,10 @@ export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, k
   upstream.on('close', () => socket.end());
 }
 
-/** The request as the next hop gets it. Throws where its path would not stay one line: what follows would be a request of its own. */
+/**
+ * The request as the next hop gets it. Throws where its path would not stay one line: what follows
+ * would be a request of its own.
+ */
 export function requestHead(message: Pick<IncomingMessage, 'method' | 'rawHeaders'>, target: UpgradeTarget): string {
   if (/[^\x21-\x7e]/.test(target.path)) throw badRequestError('the path of the request cannot be passed on');
   return renderPassedOnHead(message, { ...target, host: `${target.host}:${target.port}` }, isImpersonation);

@@ -1,10 +1,14 @@
-// Warning headers (RFC 7234, code 299) from texts that may quote what a client sent: any characters, any number of them. A header that cannot be
-// written would fail a request that has been carried out. Upstream: apiserver's warning recorder.
+// Warning headers (RFC 7234, code 299) from texts that may quote what a client sent: any
+// characters, any number of them. A header that cannot be written would fail a request that has
+// been carried out. Upstream: apiserver's warning recorder.
 
 const maxTotalCharacters = 4096;
 const maxCharacters = 256;
 
-/** The values of the Warning headers: each text once, and in all no more than 4 KiB; where there are more, long texts are cut. */
+/**
+ * The values of the Warning headers: each text once, and in all no more than 4 KiB; where there are
+ * more, long texts are cut.
+ */
 export function warningHeaders(warnings: readonly string[]): string[] {
   const texts = [...new Set(warnings)].filter((text) => text !== '');
   const whole = texts.map(headerOf);

@@ -1,4 +1,5 @@
-// A watch as an HTTP response: opens it, streams it, and ends it when the client goes, the time is up or it falls behind.
+// A watch as an HTTP response: opens it, streams it, and ends it when the client goes, the time is
+// up or it falls behind.
 
 import { isExpired, type StatusError } from '../../machinery/errors.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';

@@ -1,5 +1,6 @@
-// Writes a watch to its response: one JSON line an event, built once per event and served version and shared by every watcher of it.
-// A client that reads too slowly is cut when its unsent bytes reach a bound; it lists and watches again.
+// Writes a watch to its response: one JSON line an event, built once per event and served version
+// and shared by every watcher of it. A client that reads too slowly is cut when its unsent bytes
+// reach a bound; it lists and watches again.
 import type { Writable } from 'node:stream';
 import type { StatusBody } from '../../machinery/errors.ts';
 import { expiredError } from '../../machinery/errors.ts';

@@ -1,5 +1,6 @@
-// A long answer (a log, a watch) for a client that asked for a WebSocket: written to like an HTTP response, sent as messages. An event of a
-// watch is one text message; a log is sent in pieces, as bytes or, by its subprotocol, in base64. Upstream: the wsstream package.
+// A long answer (a log, a watch) for a client that asked for a WebSocket: written to like an HTTP
+// response, sent as messages. An event of a watch is one text message; a log is sent in pieces, as
+// bytes or, by its subprotocol, in base64. Upstream: the wsstream package.
 import type { IncomingMessage } from 'node:http';
 import { type Duplex, Writable } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';

@@ -10,7 +10,10 @@ const patchTypes = [
   'application/apply-patch+yaml',
 ];
 
-/** Replaces bare definition names in `$ref` by pointers. A reference beside other keys stands in allOf, as the standard wants it. */
+/**
+ * Replaces bare definition names in `$ref` by pointers. A reference beside other keys stands in
+ * allOf, as the standard wants it.
+ */
 function pointTo(schema: JsonSchema, prefix: string): JsonSchema {
   const out: JsonSchema = {};
   for (const [key, value] of Object.entries(schema)) {

@@ -1,5 +1,5 @@
-// The API as OpenAPI sees it, built from the kinds: definitions by name, and paths with their operations. Both document versions are
-// written from this one model.
+// The API as OpenAPI sees it, built from the kinds: definitions by name, and paths with their
+// operations. Both document versions are written from this one model.
 import type { allVerbs, Kind, ServedVersion } from '../../machinery/kind.ts';
 import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
 import type { KindTable } from '../registry/kind-table.ts';

@@ -1,4 +1,5 @@
-// The OpenAPI v2 document in the protobuf form that kubectl asks for (gnostic's openapi.v2 messages; their field numbers stand below).
+// The OpenAPI v2 document in the protobuf form that kubectl asks for (gnostic's openapi.v2
+// messages; their field numbers stand below).
 import type { JsonSchema } from './model.ts';
 
 type Field = [number: number, value: Buffer | string | boolean | undefined];

@@ -1,5 +1,6 @@
-// Reads `application/vnd.kubernetes.protobuf` bodies into the same plain value that JSON gives, so that everything after is shared. Field
-// numbers come from a table, types from the schemas. https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
+// Reads `application/vnd.kubernetes.protobuf` bodies into the same plain value that JSON gives, so
+// that everything after is shared. Field numbers come from a table, types from the schemas.
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
 import { badRequestError } from '../../machinery/errors.ts';
 import { setKey } from '../../machinery/json.ts';
 import { readJson, TextError } from '../../machinery/json-reader.ts';
@@ -99,7 +100,10 @@ function parseTable(tokens: string[]): NumberTable {
   return table;
 }
 
-/** Decodes a message of `schema` into a plain value. Fields without a number in the table are left out, as older servers do. */
+/**
+ * Decodes a message of `schema` into a plain value. Fields without a number in the table are left
+ * out, as older servers do.
+ */
 export function decodeMessage(schema: ObjectSchema, bytes: Buffer): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   readInto(out, schema, tableOf(schema.name), bytes);

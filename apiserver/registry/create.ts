@@ -1,4 +1,5 @@
-// Creating an object: identity, admission, the kind's preparation, validation, managedFields, storage - in Kubernetes' order.
+// Creating an object: identity, admission, the kind's preparation, validation, managedFields,
+// storage - in Kubernetes' order.
 
 import { alreadyExistsError, isAlreadyExists, StatusError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
@@ -52,7 +53,8 @@ async function createOnce(
 ): Promise<StoredObject> {
   const { draft, namespace } = target;
   const nowMs = context.clock.now();
-  // Refusals name what the client sent: with a generated name every one would read differently, and events of it would not add up.
+  // Refusals name what the client sent: with a generated name every one would read differently, and
+  // events of it would not add up.
   if (options.isLarge) checkStorable(draft, kind.storage.schema);
   const sentName = draft.metadata.name || draft.metadata.generateName || '';
   prepareIdentity(kind, draft, namespace, { nowMs, random: context.random });

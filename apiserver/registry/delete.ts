@@ -1,4 +1,5 @@
-// Deleting an object: preconditions, grace, finalizers and propagation decide whether it goes now, later, or by somebody else's hand.
+// Deleting an object: preconditions, grace, finalizers and propagation decide whether it goes now,
+// later, or by somebody else's hand.
 // https://kubernetes.io/docs/concepts/architecture/garbage-collection/ and the generic registry store's Delete.
 
 import { conflictError, notFoundError } from '../../machinery/errors.ts';
@@ -109,8 +110,8 @@ function checkPreconditions(kind: Kind, current: StoredObject, options: DeleteOp
 }
 
 /**
- * The object as it stands after the delete was asked for, or undefined when there is nothing to mark before it goes. Kinds with a grace
- * period are marked even when it is over at once. Pure.
+ * The object as it stands after the delete was asked for, or undefined when there is nothing to
+ * mark before it goes. Kinds with a grace period are marked even when it is over at once. Pure.
  */
 function markDeleted(kind: Kind, old: KubeObject, options: DeleteOptions, nowMs: number): KubeObject | undefined {
   const draft: KubeObject = { ...old, metadata: { ...old.metadata } };

@@ -1,5 +1,6 @@
-// What the server does to a draft before it validates and stores it: fills in identity, keeps what clients may not change, separates
-// spec from status, counts generations. Upstream: registry/rest's BeforeCreate and BeforeUpdate with each kind's strategy.
+// What the server does to a draft before it validates and stores it: fills in identity, keeps what
+// clients may not change, separates spec from status, counts generations. Upstream: registry/rest's
+// BeforeCreate and BeforeUpdate with each kind's strategy.
 
 import { randomUUID } from 'node:crypto';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/validation.ts';

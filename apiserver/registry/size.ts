@@ -1,4 +1,5 @@
-// Whether an object can be stored at all, told before the work that its size would cost: every field of it is named once more in managedFields.
+// Whether an object can be stored at all, told before the work that its size would cost: every
+// field of it is named once more in managedFields.
 import { isObject } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';

@@ -1,6 +1,7 @@
-// Changing an object: the caller says how to get the next state from the present one; this file runs it against the object as stored,
-// again when somebody else was faster, through admission, preparation, validation and managedFields.
-// Upstream: the generic registry store's Update over storage's GuaranteedUpdate.
+// Changing an object: the caller says how to get the next state from the present one; this file
+// runs it against the object as stored, again when somebody else was faster, through admission,
+// preparation, validation and managedFields. Upstream: the generic registry store's Update over
+// storage's GuaranteedUpdate.
 
 import { conflictError, modifiedError, notFoundError } from '../../machinery/errors.ts';
 import { isFieldsV1 } from '../../machinery/field-set.ts';
@@ -154,8 +155,9 @@ function finishDraft(
 }
 
 /**
- * The managedFields that a write goes on from: those that it sends, so that they can be mended by hand, or else the stored ones. One empty entry
- * takes them away; an empty list does not, so that clients that do not know the field cannot.
+ * The managedFields that a write goes on from: those that it sends, so that they can be mended by
+ * hand, or else the stored ones. One empty entry takes them away; an empty list does not, so that
+ * clients that do not know the field cannot.
  */
 function managedFieldsBefore(draft: KubeObject, old: KubeObject, target: UpdateTarget): ManagedFieldsEntry[] {
   const sent = draft.metadata.managedFields ?? [];

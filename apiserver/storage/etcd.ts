@@ -1,6 +1,7 @@
-// The etcd client: the few calls the store needs, on etcd3's raw services. Writes are compare-and-swap transactions that are sent
-// once: an outcome we did not see is an error, never a blind retry (retry and circuit breaker are switched off).
-// Watches and ranges have connections of their own, so that a big range never starves a watch.
+// The etcd client: the few calls the store needs, on etcd3's raw services. Writes are
+// compare-and-swap transactions that are sent once: an outcome we did not see is an error, never a
+// blind retry (retry and circuit breaker are switched off). Watches and ranges have connections of
+// their own, so that a big range never starves a watch.
 import { noop } from 'cockatiel';
 import { Etcd3, type IKeyValue, type ITxnRequest, type IWatchResponse } from 'etcd3';
 import { StatusError } from '../../machinery/errors.ts';
@@ -70,7 +71,10 @@ export interface EtcdEvent {
   isCreate: boolean;
 }
 
-/** The calls the store makes. EtcdClient speaks to a server; the same suite holds for it and for the fake of the tests. */
+/**
+ * The calls the store makes. EtcdClient speaks to a server; the same suite holds for it and for the
+ * fake of the tests.
+ */
 export interface Etcd {
   /** One key as of now, or undefined. */
   get(key: string): Promise<EtcdEntry | undefined>;
@@ -84,7 +88,10 @@ export interface Etcd {
   delete(key: string, modRevision: number): Promise<SwapResult>;
   /** Drops history up to and including `revision`. */
   compact(revision: number): Promise<void>;
-  /** Watches every key there is from `startRevision` on. Returns a function that ends the watch without calling onEnd. */
+  /**
+   * Watches every key there is from `startRevision` on. Returns a function that ends the watch
+   * without calling onEnd.
+   */
   watchAll(startRevision: number, handlers: EtcdWatchHandlers): Promise<() => void>;
   close(): void;
 }

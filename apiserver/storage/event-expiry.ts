@@ -1,5 +1,5 @@
-// Events are kept for an hour after they last happened; without that they would fill etcd and the caches of a cluster that runs for long.
-// Upstream gives each a lease in etcd (--event-ttl).
+// Events are kept for an hour after they last happened; without that they would fill etcd and the
+// caches of a cluster that runs for long. Upstream gives each a lease in etcd (--event-ttl).
 import type { Clock } from '../../machinery/clock.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { Logger } from '../../machinery/log.ts';

@@ -1,5 +1,6 @@
-// The cache of one resource: its objects in key order, the events of the recent past, and who watches. Fed by the watch cache, one
-// event at a time, in revision order. Upstream: the cacher and watch_cache of apiserver's storage.
+// The cache of one resource: its objects in key order, the events of the recent past, and who
+// watches. Fed by the watch cache, one event at a time, in revision order. Upstream: the cacher and
+// watch_cache of apiserver's storage.
 import { atRevision, type StoredObject } from './stored-object.ts';
 
 export interface CacheEvent {

@@ -1,5 +1,6 @@
-// One object as the caches hold it: the parsed value, and its serialised bytes per served version, made once and shared by every GET,
-// LIST and watch event. In etcd an object is JSON in its storage version, without its resourceVersion (that is the mod revision).
+// One object as the caches hold it: the parsed value, and its serialised bytes per served version,
+// made once and shared by every GET, LIST and watch event. In etcd an object is JSON in its storage
+// version, without its resourceVersion (that is the mod revision).
 import { internalError } from '../../machinery/errors.ts';
 import { goJson } from '../../machinery/go-json.ts';
 import { isObject } from '../../machinery/json.ts';

@@ -1,5 +1,6 @@
-// One etcd watch over the whole key space feeds the caches of all resources. Because every revision arrives on it, its position tells
-// exactly how fresh the caches are: a consistent read asks etcd for its revision and waits until the watch has passed it.
+// One etcd watch over the whole key space feeds the caches of all resources. Because every revision
+// arrives on it, its position tells exactly how fresh the caches are: a consistent read asks etcd
+// for its revision and waits until the watch has passed it.
 //
 //   load (range at R) ──> watch from R+1 ──events──> position advances
 //        ^                      │ stream ends: watch again from position+1
@@ -247,7 +248,10 @@ export class WatchCache {
     this.#freed = undefined;
   }
 
-  /** Waits until the caches have reached `revision`; 504 with a ResourceVersionTooLarge cause when that takes too long. */
+  /**
+   * Waits until the caches have reached `revision`; 504 with a ResourceVersionTooLarge cause when
+   * that takes too long.
+   */
   waitFor(revision: number): Promise<void> {
     if (this.#ready && this.#position >= revision) return Promise.resolve();
     return new Promise((resolve, reject) => {

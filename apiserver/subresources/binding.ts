@@ -1,4 +1,5 @@
-// pods/binding, and POST of a Binding: assigns a pod to a node. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/binding-v1/
+// pods/binding, and POST of a Binding: assigns a pod to a node.
+// https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/binding-v1/
 
 import { BindingKind } from '../../api/core/binding.ts';
 import { badRequestError, conflictError } from '../../machinery/errors.ts';

@@ -1,5 +1,6 @@
-// pods/ephemeralcontainers and pods/resize: writes to a part of a running pod's spec that a plain update may not touch. Refused until the
-// kubelet can carry them out. https://kubernetes.io/docs/concepts/workloads/pods/ephemeral-containers/
+// pods/ephemeralcontainers and pods/resize: writes to a part of a running pod's spec that a plain
+// update may not touch. Refused until the kubelet can carry them out.
+// https://kubernetes.io/docs/concepts/workloads/pods/ephemeral-containers/
 import { StatusError } from '../../machinery/errors.ts';
 import type { Subresource } from './handler.ts';
 

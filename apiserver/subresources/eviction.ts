@@ -1,4 +1,5 @@
-// pods/eviction: a delete that disruption budgets may refuse. Budgets come with their kind; until then nothing holds an eviction back.
+// pods/eviction: a delete that disruption budgets may refuse. Budgets come with their kind; until
+// then nothing holds an eviction back.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
 import { buildDisruptionTarget } from '../../api/core/pod/disruption-target.ts';
 import type { PodCondition } from '../../api/core/pod/pod-status.ts';
@@ -19,8 +20,8 @@ const why = { reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting'
 const eviction = { kind: 'Eviction', apiVersion: EvictionKind.apiVersion, schema: EvictionKind.storage.schema };
 
 /**
- * Writes into the pod why it ends: a job's policy tells it from a failure by this. Returns the options to delete with; a version that the caller
- * wants to meet is the one that this write made.
+ * Writes into the pod why it ends: a job's policy tells it from a failure by this. Returns the
+ * options to delete with; a version that the caller wants to meet is the one that this write made.
  */
 async function announce(
   context: ApiContext,

@@ -1,4 +1,5 @@
-// namespaces/finalize: how the namespace controller takes `kubernetes` off spec.finalizers; a namespace without any goes.
+// namespaces/finalize: how the namespace controller takes `kubernetes` off spec.finalizers; a
+// namespace without any goes.
 import { badRequestError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';

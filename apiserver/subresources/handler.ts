@@ -1,5 +1,5 @@
-// A subresource with rules of its own is one file that exports a handler; index.ts lists them and a test demands one for every custom
-// subresource that a kind declares.
+// A subresource with rules of its own is one file that exports a handler; index.ts lists them and a
+// test demands one for every custom subresource that a kind declares.
 
 import type { ServiceAccountTokens } from '../authn/tokens.ts';
 import type { Authorizer } from '../authz/attributes.ts';

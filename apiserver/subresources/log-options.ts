@@ -1,5 +1,5 @@
-// What a client may ask of a pod's log, checked before its kubelet is asked, and in the form in which the kubelet reads it.
-// Upstream: PodLogOptions and its validation.
+// What a client may ask of a pod's log, checked before its kubelet is asked, and in the form in
+// which the kubelet reads it. Upstream: PodLogOptions and its validation.
 import { badRequestError, invalidError } from '../../machinery/errors.ts';
 import { type FieldError, forbidden, invalid, notSupported } from '../../machinery/field-error.ts';
 import { isTrue } from '../request-info.ts';
@@ -11,7 +11,10 @@ const streams = ['All', 'Stderr', 'Stdout'];
 
 type Numbers = Partial<Record<(typeof numbers)[number], number>>;
 
-/** The query for the kubelet. Throws 400 for what is no number, and 422 for a value or combination that makes no sense. */
+/**
+ * The query for the kubelet. Throws 400 for what is no number, and 422 for a value or combination
+ * that makes no sense.
+ */
 export function logQuery(podName: string, asked: URLSearchParams): URLSearchParams {
   const query = new URLSearchParams();
   for (const flag of flags) if (isTrue(asked.get(flag))) query.set(flag, 'true');

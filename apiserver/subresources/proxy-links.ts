@@ -1,5 +1,6 @@
-// Pages seen through a proxy: links to the root of their host would lead out of it, so they get the proxy's path in front. Works on the stream,
-// and leaves every other byte as it is. Upstream: apimachinery's util/proxy Transport.
+// Pages seen through a proxy: links to the root of their host would lead out of it, so they get the
+// proxy's path in front. Works on the stream, and leaves every other byte as it is. Upstream:
+// apimachinery's util/proxy Transport.
 import type { IncomingHttpHeaders } from 'node:http';
 import { Transform, type TransformCallback } from 'node:stream';
 import { createDeflate, createGunzip, createGzip, createInflate } from 'node:zlib';
@@ -39,7 +40,10 @@ const attributePattern = /([\s/"']|^)([a-z-]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]
 // A tag longer than this is let through as it is.
 const maxTagBytes = 64 * 1024;
 
-/** What an answer has to pass so that its links are seen `through` the proxy: nothing, unless it is a page in an encoding that we read. */
+/**
+ * What an answer has to pass so that its links are seen `through` the proxy: nothing, unless it is
+ * a page in an encoding that we read.
+ */
 export function linkStages(headers: IncomingHttpHeaders, through: (url: string) => string): Transform[] {
   const [type = ''] = (headers['content-type'] ?? '').split(';');
   if (type.trim().toLowerCase() !== 'text/html') return [];

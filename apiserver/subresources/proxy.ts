@@ -1,4 +1,5 @@
-// pods/proxy, services/proxy and nodes/proxy: HTTP to a pod, to one ready endpoint of a service, or to a kubelet, by way of the API server.
+// pods/proxy, services/proxy and nodes/proxy: HTTP to a pod, to one ready endpoint of a service, or
+// to a kubelet, by way of the API server.
 // https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/
 
 import { lookup } from 'node:dns/promises';

@@ -1,5 +1,6 @@
-// The AppArmor profile that containers run under by default, loaded into the kernel where the machine has AppArmor. It keeps processes from what
-// namespaces do not keep them from: writing to the kernel's files below /proc and /sys, mounting, tracing others.
+// The AppArmor profile that containers run under by default, loaded into the kernel where the
+// machine has AppArmor. It keeps processes from what namespaces do not keep them from: writing to
+// the kernel's files below /proc and /sys, mounting, tracing others.
 // https://gitlab.com/apparmor/apparmor/-/wikis/Documentation
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -63,7 +64,10 @@ const files: AppArmorFiles = {
   programs: ['/usr/sbin', '/sbin', '/usr/bin'],
 };
 
-/** Loads our profile, in place of one of an older build. Where that cannot be, pods that ask for it are refused; it is told. */
+/**
+ * Loads our profile, in place of one of an older build. Where that cannot be, pods that ask for it
+ * are refused; it is told.
+ */
 export async function loadAppArmorProfile(say: (line: string) => void, { enabled, programs } = files): Promise<void> {
   if (!existsSync(enabled) || !readFileSync(enabled, 'utf8').startsWith('Y')) return;
   const unconfined = 'containers run without an AppArmor profile';

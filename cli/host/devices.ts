@@ -1,6 +1,7 @@
-// The devices that processes of a cluster may open: what nodes and containers need, and no disk of the host. Set on the
-// cluster's control group, which is above what a node can see of its groups, so that nothing inside undoes it.
-// Version 1 has files for it, version 2 a BPF program: https://docs.kernel.org/admin-guide/cgroup-v2.html#device-controller
+// The devices that processes of a cluster may open: what nodes and containers need, and no disk of
+// the host. Set on the cluster's control group, which is above what a node can see of its groups,
+// so that nothing inside undoes it. Version 1 has files for it, version 2 a BPF program:
+// https://docs.kernel.org/admin-guide/cgroup-v2.html#device-controller
 import { readFileSync, writeFileSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';

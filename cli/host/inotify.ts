@@ -1,5 +1,6 @@
-// The machine's limits of inotify. A cluster takes an instance a component and, on control groups of version 2, one a container (conmon
-// watches for kills by the kernel); Debian's default of 128 is spent at about fifty pods. Too low a limit is raised, until the next boot.
+// The machine's limits of inotify. A cluster takes an instance a component and, on control groups
+// of version 2, one a container (conmon watches for kills by the kernel); Debian's default of 128
+// is spent at about fifty pods. Too low a limit is raised, until the next boot.
 // https://kind.sigs.k8s.io/docs/user/known-issues/#pod-errors-due-to-too-many-open-files
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

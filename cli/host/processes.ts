@@ -64,8 +64,9 @@ export function describeState(ref: ProcessRef): string {
 }
 
 /**
- * True when the process can still be entered. The first process of a namespace that was killed stays until all others in it have ended; until
- * then it is alive, but its namespaces are no longer there.
+ * True when the process can still be entered. The first process of a namespace that was killed
+ * stays until all others in it have ended; until then it is alive, but its namespaces are no longer
+ * there.
  */
 export function isEnterable(ref: ProcessRef): boolean {
   const text = readProc(`/proc/${ref.pid}/stat`);
@@ -146,7 +147,10 @@ export function endGroup(leader: number): void {
   }
 }
 
-/** Resolves when none of the pids is left, not even as a zombie that its parent has yet to reap, or after `timeoutMs`. */
+/**
+ * Resolves when none of the pids is left, not even as a zombie that its parent has yet to reap, or
+ * after `timeoutMs`.
+ */
 export async function waitUntilReaped(pids: readonly number[], timeoutMs: number): Promise<void> {
   const deadline = realClock.monotonicMs() + timeoutMs;
   while (pids.some((pid) => existsSync(`/proc/${pid}`)) && realClock.monotonicMs() < deadline) {

@@ -64,7 +64,8 @@ function clearGroup(dir: string): string {
 fi`;
 }
 
-// The groups below go as well, and what the node's group hands down: until it is empty of both, no process may enter it.
+// The groups below go as well, and what the node's group hands down: until it is empty of both, no
+// process may enter it.
 function clearGroupV2(dir: string): string {
   return `group=${dir}
 for attempt in {1..200}; do

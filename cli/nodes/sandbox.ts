@@ -81,7 +81,10 @@ function readHostFacts(trees: CgroupTrees, programPaths: readonly string[]): Hos
   };
 }
 
-/** Name servers of the host that are reachable from outside its loopback; systemd-resolved hides them in its own file. */
+/**
+ * Name servers of the host that are reachable from outside its loopback; systemd-resolved hides
+ * them in its own file.
+ */
 function readNameServers(): string[] {
   for (const file of ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']) {
     const servers = parseNameServers(readIfExists(file) ?? '');

@@ -36,7 +36,10 @@ export const nodeReadyStep: Step<UpContext> = {
   },
 };
 
-/** Follows the node until its present kubelet says that it is Ready. Resolves to what it last said when that takes too long. */
+/**
+ * Follows the node until its present kubelet says that it is Ready. Resolves to what it last said
+ * when that takes too long.
+ */
 async function watchUntilReady(
   context: UpContext,
   { name, kubelet }: { name: string; kubelet: string },
@@ -72,8 +75,9 @@ export const dnsStep: Step<UpContext> = {
 };
 
 /**
- * The Service that users and tools know the cluster's DNS by. It has no selector and no endpoints: the address is answered
- * on every node by that node's proxy. It also keeps the address from being given to another Service.
+ * The Service that users and tools know the cluster's DNS by. It has no selector and no endpoints:
+ * the address is answered on every node by that node's proxy. It also keeps the address from being
+ * given to another Service.
  */
 function createDnsService(layout: Layout, signal: AbortSignal): Promise<void> {
   const body = {

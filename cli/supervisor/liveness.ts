@@ -84,7 +84,10 @@ export async function probeUnit(
 export interface LivenessWatchOptions {
   clock: Clock;
   limits: LivenessLimits;
-  /** When the process started, in milliseconds since the epoch: one that should have answered long ago gets no more time. */
+  /**
+   * When the process started, in milliseconds since the epoch: one that should have answered long
+   * ago gets no more time.
+   */
   startedMs: number;
   probe(): Promise<LivenessFailure | undefined>;
   /** Called once, when it counts as hung. */

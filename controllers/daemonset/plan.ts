@@ -1,5 +1,6 @@
-// Which pods a daemon set should create and delete next: those that nodes miss or should not have, and the next step of a rolling update. Pure.
-// Upstream: manage in pkg/controller/daemon and rollingUpdate in update.go.
+// Which pods a daemon set should create and delete next: those that nodes miss or should not have,
+// and the next step of a rolling update. Pure. Upstream: manage in pkg/controller/daemon and
+// rollingUpdate in update.go.
 import type { DaemonSet } from '../../api/apps/daemonset.ts';
 import type { Node } from '../../api/core/node.ts';
 import type { Pod } from '../../api/core/pod.ts';
@@ -21,7 +22,10 @@ export interface DaemonPlan {
   /** Names of nodes. */
   createOn: string[];
   delete: Pod[];
-  /** Finished pods among them, with the phase they ended in: they are told about, and failed ones replaced with a growing delay. */
+  /**
+   * Finished pods among them, with the phase they ended in: they are told about, and failed ones
+   * replaced with a growing delay.
+   */
   finished: Pod[];
 }
 
@@ -79,7 +83,8 @@ function planNode(plan: DaemonPlan, input: DaemonInput, node: { pods: readonly P
     plan.delete.push(...running.slice(1));
     return;
   }
-  // During a surge one old and one new pod may stand side by side, until the new one is available or the old one serves no more.
+  // During a surge one old and one new pod may stand side by side, until the new one is available
+  // or the old one serves no more.
   const current = running.filter((pod) => isCurrent(input.set, pod, input.hash));
   const old = running.filter((pod) => !current.includes(pod));
   plan.delete.push(...current.slice(1), ...old.slice(1));

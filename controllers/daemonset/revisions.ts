@@ -1,4 +1,5 @@
-// The history of a daemon set: one ControllerRevision for each template it has had. Upstream: update.go of pkg/controller/daemon.
+// The history of a daemon set: one ControllerRevision for each template it has had. Upstream:
+// update.go of pkg/controller/daemon.
 import type { ControllerRevision } from '../../api/apps/controllerrevision.ts';
 import { type DaemonSet, DaemonSetKind } from '../../api/apps/daemonset.ts';
 import type { Pod } from '../../api/core/pod.ts';
@@ -52,7 +53,10 @@ export function planHistoryCleanup(
 export interface History {
   current: ControllerRevision;
   old: ControllerRevision[];
-  /** Pods go from one revision to another of the same template: what they are labelled is not known before the next pass. */
+  /**
+   * Pods go from one revision to another of the same template: what they are labelled is not known
+   * before the next pass.
+   */
   isMoving?: boolean;
 }
 
@@ -62,8 +66,8 @@ export interface HistoryEffects {
 }
 
 /**
- * Finds the revision of the current template, or makes it. Undefined when its name is taken by something else: the caller counts the collision
- * and comes again.
+ * Finds the revision of the current template, or makes it. Undefined when its name is taken by
+ * something else: the caller counts the collision and comes again.
  */
 export async function syncHistory(
   set: DaemonSet,

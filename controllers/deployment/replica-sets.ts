@@ -1,4 +1,5 @@
-// Writes to the replica sets of a deployment: the set of its current template, and their sizes. Upstream: sync.go of pkg/controller/deployment.
+// Writes to the replica sets of a deployment: the set of its current template, and their sizes.
+// Upstream: sync.go of pkg/controller/deployment.
 import { type Deployment, DeploymentKind } from '../../api/apps/deployment.ts';
 import type { ReplicaSet } from '../../api/apps/replicaset.ts';
 import type { ResourceClient } from '../../client/rest.ts';
@@ -57,7 +58,10 @@ export function buildNewSet(deployment: Deployment, oldSets: readonly ReplicaSet
   } as ReplicaSet;
 }
 
-/** The outcome of looking after the new set: `isSettled` is false when something was written and the pass should end. */
+/**
+ * The outcome of looking after the new set: `isSettled` is false when something was written and the
+ * pass should end.
+ */
 export interface NewSet {
   newSet: ReplicaSet | undefined;
   isSettled: boolean;

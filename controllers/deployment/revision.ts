@@ -1,5 +1,5 @@
-// Revisions of a deployment: each replica set is one, numbered by an annotation. What is copied from the deployment to its sets.
-// Upstream: pkg/controller/deployment/util.
+// Revisions of a deployment: each replica set is one, numbered by an annotation. What is copied
+// from the deployment to its sets. Upstream: pkg/controller/deployment/util.
 import type { Deployment } from '../../api/apps/deployment.ts';
 import type { ReplicaSet } from '../../api/apps/replicaset.ts';
 import type { PodTemplateSpec } from '../../api/core/pod/pod-template.ts';
@@ -63,7 +63,10 @@ export function replicaAnnotations(deployment: Deployment): Record<string, strin
   return { [desiredAnnotation]: String(replicas), [maxAnnotation]: String(replicas + maxSurgeOf(deployment)) };
 }
 
-/** The annotations of the new set at a revision: the deployment's own, the revision, and which revisions it was before. Pure. */
+/**
+ * The annotations of the new set at a revision: the deployment's own, the revision, and which
+ * revisions it was before. Pure.
+ */
 export function newSetAnnotations(
   deployment: Deployment,
   present: Record<string, string> | undefined,

@@ -64,8 +64,9 @@ export function isScalingEvent(deployment: Deployment, sets: readonly ReplicaSet
 }
 
 /**
- * Brings the sets to a new number of replicas without rolling out: the only set at once, several in proportion to their sizes.
- * Scales that only renew a set's annotations are included: a set that was never told of the number would keep this a scaling for ever.
+ * Brings the sets to a new number of replicas without rolling out: the only set at once, several in
+ * proportion to their sizes. Scales that only renew a set's annotations are included: a set that
+ * was never told of the number would keep this a scaling for ever.
  */
 export function planScale(
   deployment: Deployment,

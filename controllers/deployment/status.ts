@@ -96,7 +96,10 @@ function hasProgressed(old: DeploymentStatus | undefined, next: DeploymentStatus
   );
 }
 
-/** Milliseconds until a roll-out without further progress counts as failed; undefined when it cannot, as while it is paused. */
+/**
+ * Milliseconds until a roll-out without further progress counts as failed; undefined when it
+ * cannot, as while it is paused.
+ */
 export function deadlineInMs(deployment: Deployment, status: DeploymentStatus, nowMs: number): number | undefined {
   const progressing = conditionOf(status, 'Progressing');
   if (!hasProgressDeadline(deployment) || deployment.spec.paused) return undefined;

@@ -97,7 +97,10 @@ function compareAddresses(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
-/** Cuts what is beyond a thousand addresses; ready ones stay first. Returns what stays, as the server stores it: without empty lists. */
+/**
+ * Cuts what is beyond a thousand addresses; ready ones stay first. Returns what stays, as the
+ * server stores it: without empty lists.
+ */
 function truncate(all: NonNullable<Endpoints['subsets']>): {
   subsets: NonNullable<Endpoints['subsets']>;
   isCut: boolean;

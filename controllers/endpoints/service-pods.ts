@@ -89,7 +89,10 @@ export function podReference({ metadata }: Pod): ObjectReference {
 
 export const isHeadless = ({ spec }: Service) => spec.clusterIP === 'None';
 
-/** Remembers when what endpoints derive from last changed, so that their latency can be measured. Upstream: TriggerTimeTracker. */
+/**
+ * Remembers when what endpoints derive from last changed, so that their latency can be measured.
+ * Upstream: TriggerTimeTracker.
+ */
 export class TriggerTimes {
   readonly #seen = new Map<string, Map<string, string>>();
 

@@ -1,5 +1,5 @@
-// Which endpoint slices a service should have: endpoints of equal ports together, at most a hundred to a slice, with as few writes as possible.
-// Pure. Upstream: staging/endpointslice's reconciler.
+// Which endpoint slices a service should have: endpoints of equal ports together, at most a hundred
+// to a slice, with as few writes as possible. Pure. Upstream: staging/endpointslice's reconciler.
 import type { Node } from '../../api/core/node.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Service } from '../../api/core/service.ts';

@@ -16,7 +16,10 @@ import { garbageCollector } from './garbage-collector.ts';
 
 const groupResource = ({ group, plural }: Kind) => ({ group, resource: plural });
 
-/** A context of caches that the test fills, and a server that it answers for: what the collector asks of it is noted. */
+/**
+ * A context of caches that the test fills, and a server that it answers for: what the collector
+ * asks of it is noted.
+ */
 function world() {
   const clock = new FakeClock();
   const abort = new AbortController();

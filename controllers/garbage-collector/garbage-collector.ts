@@ -1,5 +1,6 @@
-// Deletes objects whose owners are gone, and carries out foreground and orphan deletions. Level-triggered: a key names one object, and whatever
-// changes about it, its owners or its dependents puts it on the queue. Upstream: pkg/controller/garbagecollector.
+// Deletes objects whose owners are gone, and carries out foreground and orphan deletions.
+// Level-triggered: a key names one object, and whatever changes about it, its owners or its
+// dependents puts it on the queue. Upstream: pkg/controller/garbagecollector.
 import type { ControllerContext, Loop } from '../../client/controller.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import { WorkQueue } from '../../client/workqueue.ts';
@@ -202,7 +203,10 @@ function nameOf({ metadata: { namespace, name: objectName = '' } }: KubeObject) 
   return namespace ? { namespace, name: objectName } : { name: objectName };
 }
 
-/** Whether a dependent cannot go before its owner does, of which it is an owner as well: one of both has to be the first. */
+/**
+ * Whether a dependent cannot go before its owner does, of which it is an owner as well: one of both
+ * has to be the first.
+ */
 const waitsFor = (dependent: KubeObject, owner: KubeObject) =>
   isForegroundDeleting(dependent) && blocks(owner, dependent.metadata.uid ?? '');
 

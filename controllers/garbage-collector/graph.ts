@@ -1,5 +1,6 @@
-// Who owns whom, over all kinds: an index by owner over the informer of each kind, which the informers keep true. Kinds that another
-// controller reads in full are shared with it; of the others only metadata is kept. Upstream: the garbage collector's graph builder.
+// Who owns whom, over all kinds: an index by owner over the informer of each kind, which the
+// informers keep true. Kinds that another controller reads in full are shared with it; of the
+// others only metadata is kept. Upstream: the garbage collector's graph builder.
 import { kinds } from '../../api/index.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import type { Lister } from '../../client/store.ts';

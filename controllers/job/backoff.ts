@@ -1,5 +1,5 @@
-// How long a job waits after failures before it makes another pod: ten seconds, doubled by each failure in a row, ten minutes at most.
-// Upstream: backoff_utils.go of pkg/controller/job.
+// How long a job waits after failures before it makes another pod: ten seconds, doubled by each
+// failure in a row, ten minutes at most. Upstream: backoff_utils.go of pkg/controller/job.
 import type { Pod } from '../../api/core/pod.ts';
 import { podConditionOf } from '../pods/pod-state.ts';
 
@@ -14,7 +14,10 @@ export interface FailureRun {
 
 export const noFailures: FailureRun = { count: 0, lastMs: 0 };
 
-/** When the pod's last container ended; else when it was no longer ready, or asked to go; of one that never came so far, when it was made. */
+/**
+ * When the pod's last container ended; else when it was no longer ready, or asked to go; of one
+ * that never came so far, when it was made.
+ */
 export function finishedAtMs(pod: Pod, nowMs: number): number {
   const ends = (pod.status?.containerStatuses ?? []).map((c) => Date.parse(c.state?.terminated?.finishedAt ?? ''));
   if (ends.length > 0 && ends.every((ms) => !Number.isNaN(ms))) return Math.max(...ends);

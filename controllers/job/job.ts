@@ -2,7 +2,8 @@
 //
 //   running ──> FailureTarget or SuccessCriteriaMet ──> every pod has ended and is counted ──> Failed or Complete
 //
-// Each pass counts (tally.ts), decides (outcome.ts), changes pods (pods.ts), writes the status (status.ts), and only then lets counted pods go.
+// Each pass counts (tally.ts), decides (outcome.ts), changes pods (pods.ts), writes the status
+// (status.ts), and only then lets counted pods go.
 import { type Job, JobKind } from '../../api/batch/job.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
@@ -93,8 +94,9 @@ function backoffMs({ job, pods, run, deps }: Pass, index: number | undefined): n
 }
 
 /**
- * Whether the cached job is the stored one. The cache of pods may be ahead of that of jobs and show a finished pod as released while the job does
- * not show yet that it was counted. Writing a status would end in a conflict; only pods would be made in vain.
+ * Whether the cached job is the stored one. The cache of pods may be ahead of that of jobs and show
+ * a finished pod as released while the job does not show yet that it was counted. Writing a status
+ * would end in a conflict; only pods would be made in vain.
  */
 async function isCurrent({ job, deps }: Pass): Promise<boolean> {
   const { namespace = '', name: jobName = '', resourceVersion } = job.metadata;

@@ -1,5 +1,6 @@
-// Lets go of pods that no job counts any more, but that still wait to be counted: their job is gone, another one of its name has come, or they
-// were taken from it. Nobody else would, and they could never be deleted. Upstream: syncOrphanPod in pkg/controller/job.
+// Lets go of pods that no job counts any more, but that still wait to be counted: their job is
+// gone, another one of its name has come, or they were taken from it. Nobody else would, and they
+// could never be deleted. Upstream: syncOrphanPod in pkg/controller/job.
 import { type Job, JobKind } from '../../api/batch/job.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';

@@ -1,5 +1,7 @@
-// Counting a job's pods, each exactly once. A finished pod's uid goes into status.uncountedTerminatedPods first; then its finalizer is removed;
-// once the finalizer is seen to be gone, the uid becomes part of a counter. A crash in between loses and repeats nothing. Pure.
+// Counting a job's pods, each exactly once. A finished pod's uid goes into
+// status.uncountedTerminatedPods first; then its finalizer is removed; once the finalizer is seen
+// to be gone, the uid becomes part of a counter. A crash in between loses and repeats nothing.
+// Pure.
 //
 //   finished, finalizer ──> uid in uncounted ──> finalizer removed ──> counter + 1, uid dropped
 import type { Job } from '../../api/batch/job.ts';

@@ -1,4 +1,5 @@
-// The conditions of a namespace that is being deleted. Pure. Upstream: status_condition_utils.go of pkg/controller/namespace/deletion.
+// The conditions of a namespace that is being deleted. Pure. Upstream: status_condition_utils.go of
+// pkg/controller/namespace/deletion.
 
 import type { NamespaceCondition } from '../../api/core/namespace.ts';
 import { timestamp } from '../../machinery/timestamp.ts';

@@ -30,8 +30,9 @@ export interface Remaining {
 const resourceOf = (kind: Kind) => `${kind.plural}.${kind.group}`;
 
 /**
- * Asks for the deletion of everything in the namespace and says what is left. Pods go first, and until the last is gone the rest stays: a pod
- * may need its ConfigMaps, policies and tokens to the end.
+ * Asks for the deletion of everything in the namespace and says what is left. Pods go first, and
+ * until the last is gone the rest stays: a pod may need its ConfigMaps, policies and tokens to the
+ * end.
  */
 export async function deleteContent(context: ControllerContext, namespace: string): Promise<Remaining> {
   const empty = { hasPods: false, graceSeconds: 0 };
@@ -53,7 +54,10 @@ export async function deleteContent(context: ControllerContext, namespace: strin
   return remaining;
 }
 
-/** Deletes the objects of one kind; returns those that stay for now. Throws the first failure once each has been tried. */
+/**
+ * Deletes the objects of one kind; returns those that stay for now. Throws the first failure once
+ * each has been tried.
+ */
 async function deleteAll(context: ControllerContext, kind: Kind, namespace: string): Promise<KubeObject[]> {
   const client = context.resource(kind);
   const { items } = await client.list({ namespace });

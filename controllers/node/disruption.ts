@@ -1,4 +1,5 @@
-// Ending a pod for reasons of its node: the pod first says why (condition DisruptionTarget), so that job policies can tell it from a failure of its own.
+// Ending a pod for reasons of its node: the pod first says why (condition DisruptionTarget), so
+// that job policies can tell it from a failure of its own.
 
 import { buildDisruptionTarget, disruptionTargetType } from '../../api/core/pod/disruption-target.ts';
 import type { Pod } from '../../api/core/pod.ts';

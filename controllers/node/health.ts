@@ -1,4 +1,5 @@
-// What a node's silence and its conditions mean for its conditions and taints. Pure. Upstream: pkg/controller/nodelifecycle.
+// What a node's silence and its conditions mean for its conditions and taints. Pure. Upstream:
+// pkg/controller/nodelifecycle.
 
 import type { Node, Taint } from '../../api/core/node.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
@@ -71,7 +72,10 @@ function wantedTaints(node: Node): { key: string; effect: Effect }[] {
   return wanted;
 }
 
-/** The node's taints as its state demands, or undefined when they are right. A node that has reported nothing keeps what it was born with. */
+/**
+ * The node's taints as its state demands, or undefined when they are right. A node that has
+ * reported nothing keeps what it was born with.
+ */
 export function planTaints(node: Node, nowMs: number): Taint[] | undefined {
   const present = node.spec.taints ?? [];
   const wanted = wantedTaints(node);

@@ -1,4 +1,5 @@
-// Gives every node a range of addresses for its pods (spec.podCIDR). Upstream: pkg/controller/nodeipam, the range allocator.
+// Gives every node a range of addresses for its pods (spec.podCIDR). Upstream:
+// pkg/controller/nodeipam, the range allocator.
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
 import { isConflict, isNotFound } from '../../machinery/errors.ts';

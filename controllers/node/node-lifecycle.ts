@@ -1,5 +1,5 @@
-// Watches over nodes: one that falls silent is told to be Unknown, and taints follow from conditions, so that pods keep away or leave.
-// Upstream: pkg/controller/nodelifecycle.
+// Watches over nodes: one that falls silent is told to be Unknown, and taints follow from
+// conditions, so that pods keep away or leave. Upstream: pkg/controller/nodelifecycle.
 //
 //   heartbeat (lease or status) ──> Ready as the kubelet says
 //   silence for 40 s ──> Ready=Unknown, its pods not Ready, taints unreachable ──> taint-eviction.ts takes over
@@ -21,7 +21,10 @@ export const byNode = 'node';
 /** What is remembered of a node. */
 interface Watch {
   heartbeat: string;
-  /** By our own clock, since nodes' clocks may differ, and the one that stands still while the machine sleeps, as nodes do. */
+  /**
+   * By our own clock, since nodes' clocks may differ, and the one that stands still while the
+   * machine sleeps, as nodes do.
+   */
   heardAtMs: number;
   /** Unknown at first: whoever watched before may have told of it and not come to its pods. */
   wasReady: boolean | undefined;

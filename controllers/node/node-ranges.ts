@@ -1,5 +1,6 @@
-// Which part of the pods' range each node has. Pure bookkeeping. Upstream: pkg/controller/nodeipam/ipam/cidrset, which goes round through
-// the whole range; here the lowest free part is next, so that a node that is deleted and registers again gets what it had.
+// Which part of the pods' range each node has. Pure bookkeeping. Upstream:
+// pkg/controller/nodeipam/ipam/cidrset, which goes round through the whole range; here the lowest
+// free part is next, so that a node that is deleted and registers again gets what it had.
 import { overlap, parseSubnet, type Subnet, subnetAt } from '../../machinery/subnet.ts';
 
 export interface NodeRangeOptions {

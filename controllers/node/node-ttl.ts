@@ -1,5 +1,5 @@
-// Tells kubelets by an annotation of their nodes how long they may keep Secrets and ConfigMaps before they ask again: the longer, the more
-// nodes there are. Upstream: pkg/controller/ttl.
+// Tells kubelets by an annotation of their nodes how long they may keep Secrets and ConfigMaps
+// before they ask again: the longer, the more nodes there are. Upstream: pkg/controller/ttl.
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import { defineController } from '../../client/controller.ts';
 import { isNotFound } from '../../machinery/errors.ts';

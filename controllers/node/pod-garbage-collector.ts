@@ -1,4 +1,5 @@
-// Removes pods that nobody else will: bound to a node that is gone, or deleted before they were bound. Upstream: pkg/controller/podgc.
+// Removes pods that nobody else will: bound to a node that is gone, or deleted before they were
+// bound. Upstream: pkg/controller/podgc.
 import { NodeKind } from '../../api/core/node.ts';
 import { PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';

@@ -1,5 +1,6 @@
-// Ends pods on nodes with NoExecute taints that they do not tolerate, or no longer. Level-triggered: the moment of each pod's end follows from
-// when it was first seen under such a taint. Upstream: pkg/controller/tainteviction.
+// Ends pods on nodes with NoExecute taints that they do not tolerate, or no longer.
+// Level-triggered: the moment of each pod's end follows from when it was first seen under such a
+// taint. Upstream: pkg/controller/tainteviction.
 import { type Node, NodeKind, type Taint } from '../../api/core/node.ts';
 import { toleratesTaint } from '../../api/core/pod/placement.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
@@ -37,8 +38,8 @@ function createDeps(context: ControllerContext) {
     nodes: context.informer(NodeKind).lister,
     podClient: context.resource(PodKind),
     /**
-     * By pod: the uid of the one that must end, and since when. A taint that takes the place of another (unreachable that of not-ready) does
-     * not give it more time.
+     * By pod: the uid of the one that must end, and since when. A taint that takes the place of
+     * another (unreachable that of not-ready) does not give it more time.
      */
     since: new Map<string, { uid: string | undefined; ms: number }>(),
     /** By pod: the uid of the one that was ended, of which the cache may not know yet. */

@@ -1,5 +1,6 @@
-// Which of the objects around it are a controller's own: those that name it as their controller and match its selector. Matching orphans are
-// adopted, own ones that no longer match are released. Upstream: ControllerRefManager in pkg/controller.
+// Which of the objects around it are a controller's own: those that name it as their controller and
+// match its selector. Matching orphans are adopted, own ones that no longer match are released.
+// Upstream: ControllerRefManager in pkg/controller.
 
 import type { ResourceClient } from '../../client/rest.ts';
 import { isInvalid, isNotFound } from '../../machinery/errors.ts';

@@ -12,7 +12,10 @@ export interface DeleteOptions {
   prepare?(pod: Pod): Promise<void>;
 }
 
-/** Deletes pods that the owner's expectations name. What was gone already or could not be deleted is not awaited. Throws the first failure. */
+/**
+ * Deletes pods that the owner's expectations name. What was gone already or could not be deleted is
+ * not awaited. Throws the first failure.
+ */
 export async function deletePods(
   owner: KubeObject,
   pods: readonly Pod[],

@@ -1,11 +1,15 @@
-// Which pods to give up first when there are too many: those that cost the least. Upstream: ActivePodsWithRanks in pkg/controller.
+// Which pods to give up first when there are too many: those that cost the least. Upstream:
+// ActivePodsWithRanks in pkg/controller.
 import type { Pod } from '../../api/core/pod.ts';
 import { isReady, podConditionOf } from './pod-state.ts';
 
 const phaseOrder: Record<string, number> = { Pending: 0, Unknown: 1, Running: 2 };
 const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 
-/** The pods, those to be deleted first in front. `rankOf` is higher where a pod shares its node with more of its like. Pure. */
+/**
+ * The pods, those to be deleted first in front. `rankOf` is higher where a pod shares its node with
+ * more of its like. Pure.
+ */
 export function inDeletionOrder(pods: readonly Pod[], rankOf: (pod: Pod) => number, nowMs: number): Pod[] {
   return [...pods].sort((a, b) => comparePods(a, b, rankOf, nowMs));
 }

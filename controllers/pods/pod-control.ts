@@ -27,7 +27,10 @@ export function podFromTemplate(ownerKind: Kind, owner: KubeObject, template: Po
   } as Pod;
 }
 
-/** Whether a create was refused because its namespace is being emptied: no fault of anybody, and no use to try again. */
+/**
+ * Whether a create was refused because its namespace is being emptied: no fault of anybody, and no
+ * use to try again.
+ */
 export function isNamespaceTerminating(err: unknown): boolean {
   return (
     isForbidden(err) &&

@@ -1,4 +1,5 @@
-// How a workload controller hears of its pods: expectations are kept as they come and go, orphans wake those that may adopt them.
+// How a workload controller hears of its pods: expectations are kept as they come and go, orphans
+// wake those that may adopt them.
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import { Expectations } from '../../client/expectations.ts';
@@ -13,7 +14,10 @@ export const byController = 'controller';
 export interface OwnedPods {
   pods: Lister<Pod>;
   expectations: Expectations;
-  /** Whether everything expected of the owner's pods has been seen. If not, the owner comes back when it is given up, should nothing bring it before. */
+  /**
+   * Whether everything expected of the owner's pods has been seen. If not, the owner comes back
+   * when it is given up, should nothing bring it before.
+   */
   isSettled(owner: KubeObject): boolean;
   /** Pods of the namespace that the owner controls or could adopt. */
   candidates(owner: KubeObject): Pod[];

@@ -1,4 +1,5 @@
-// On folders that look like the kernel's: what is written where. That the kernel takes it is shown by the integration tests.
+// On folders that look like the kernel's: what is written where. That the kernel takes it is shown
+// by the integration tests.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

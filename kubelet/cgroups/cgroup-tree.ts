@@ -1,5 +1,6 @@
-// The kubelet's control groups on version 1 (one hierarchy a controller) and version 2 (one for all). Files are tiny and local, so
-// they are written synchronously. Upstream: pkg/kubelet/cm/cgroup_manager_linux.go.
+// The kubelet's control groups on version 1 (one hierarchy a controller) and version 2 (one for
+// all). Files are tiny and local, so they are written synchronously. Upstream:
+// pkg/kubelet/cm/cgroup_manager_linux.go.
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cpuWeightOfShares } from '../../machinery/cpu-weight.ts';

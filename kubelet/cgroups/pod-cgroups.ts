@@ -1,5 +1,6 @@
-// Groups for pods: /kubepods with what the node has to give, /kubepods/burstable and /kubepods/besteffort below it, and in them a group
-// a pod. Guaranteed pods lie in /kubepods itself. https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
+// Groups for pods: /kubepods with what the node has to give, /kubepods/burstable and
+// /kubepods/besteffort below it, and in them a group a pod. Guaranteed pods lie in /kubepods
+// itself. https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
 
 import { type QosClass, qosClassOf } from '../../api/core/pod/qos.ts';
 import { podRequests } from '../../api/core/pod/resource-totals.ts';

@@ -1,5 +1,6 @@
-// How much a folder takes up on its disk, without a process: names are bytes, as containers choose them, and what comes and goes meanwhile is
-// no trouble. Other file systems mounted below are not counted, links are not followed.
+// How much a folder takes up on its disk, without a process: names are bytes, as containers choose
+// them, and what comes and goes meanwhile is no trouble. Other file systems mounted below are not
+// counted, links are not followed.
 import { lstat, readdir } from 'node:fs/promises';
 
 const slash = Buffer.from('/');

@@ -1,4 +1,5 @@
-// What a pod may take up on the node's disk, and whether it has taken more. Pure. Upstream: localStorageEviction in eviction_manager.go.
+// What a pod may take up on the node's disk, and whether it has taken more. Pure. Upstream:
+// localStorageEviction in eviction_manager.go.
 // https://kubernetes.io/docs/concepts/storage/ephemeral-storage/#resource-emphemeralstorage-consumption
 import { podLimits } from '../../api/core/pod/resource-totals.ts';
 import type { Volume } from '../../api/core/pod/volume.ts';

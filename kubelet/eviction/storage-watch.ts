@@ -1,5 +1,6 @@
-// Evicts pods that have taken more of the disk than they may. Nobody tells of a disk that is written to, so those with a limit are measured
-// every ten seconds, as upstream does; where that takes long, less often.
+// Evicts pods that have taken more of the disk than they may. Nobody tells of a disk that is
+// written to, so those with a limit are measured every ten seconds, as upstream does; where that
+// takes long, less often.
 import { join } from 'node:path';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Clock } from '../../machinery/clock.ts';

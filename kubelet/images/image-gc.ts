@@ -1,4 +1,5 @@
-// Removes images that no container uses when the disk fills up, the longest unused first. Upstream: pkg/kubelet/images/image_gc_manager.go.
+// Removes images that no container uses when the disk fills up, the longest unused first. Upstream:
+// pkg/kubelet/images/image_gc_manager.go.
 import { statfs } from 'node:fs/promises';
 import type { Clock } from '../../machinery/clock.ts';
 import type { Logger } from '../../machinery/log.ts';

@@ -1,5 +1,6 @@
-// The files of one container's log as a follower sees them: the one it reads, and those that came after it by rotation. Each is opened as it
-// appears, so that a follower who is slow still reads one that has been removed meanwhile.
+// The files of one container's log as a follower sees them: the one it reads, and those that came
+// after it by rotation. Each is opened as it appears, so that a follower who is slow still reads
+// one that has been removed meanwhile.
 import { closeSync, type FSWatcher, fstatSync, openSync, read } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { watchFolder } from '../../machinery/watch-folder.ts';
@@ -63,7 +64,10 @@ export class LogFiles {
     return fstatSync(this.#files[0]!.fd).size;
   }
 
-  /** Reads from the present file. Rejects when the log cannot be followed any more: what comes next would have a gap. */
+  /**
+   * Reads from the present file. Rejects when the log cannot be followed any more: what comes next
+   * would have a gap.
+   */
   read(buffer: Buffer, position: number): Promise<number> {
     return new Promise((resolve, reject) => {
       if (this.#failure) return reject(this.#failure);

@@ -1,5 +1,6 @@
-// Reads a container's log: from where the request says, line by line, and on as it grows when followed. Waiting is inotify on the log's
-// folder, so rotation is seen too. Upstream: pkg/kubelet/kuberuntime/logs.
+// Reads a container's log: from where the request says, line by line, and on as it grows when
+// followed. Waiting is inotify on the log's folder, so rotation is seen too. Upstream:
+// pkg/kubelet/kuberuntime/logs.
 import { parseLogLine } from './cri-line.ts';
 import { LogFiles } from './log-files.ts';
 
@@ -16,7 +17,10 @@ export interface LogOptions {
 const chunkBytes = 64 << 10;
 const newline = 0x0a;
 
-/** Turns records into what the reader asked for. Keeps whether the last line is still open, so that a time stands only at its begin. */
+/**
+ * Turns records into what the reader asked for. Keeps whether the last line is still open, so that
+ * a time stands only at its begin.
+ */
 class LogFormatter {
   readonly #options: LogOptions;
   #left: number;
@@ -32,7 +36,10 @@ class LogFormatter {
     return this.#left <= 0;
   }
 
-  /** Takes a line of a log, a character a byte: what a container writes need not be UTF-8, and a long line is cut anywhere. */
+  /**
+   * Takes a line of a log, a character a byte: what a container writes need not be UTF-8, and a
+   * long line is cut anywhere.
+   */
   format(line: string): Buffer | undefined {
     const record = parseLogLine(line);
     const { sinceMs, stream, timestamps } = this.#options;

@@ -1,6 +1,7 @@
-// Keeps container logs from growing without end: a log over its size is renamed, the runtime opens a new one, and only so many old ones are
-// kept. Looked at every second, as a watch would wake with every line, and in upstream's ten seconds a flood fills gigabytes.
-// Upstream: pkg/kubelet/logs/container_log_manager.go.
+// Keeps container logs from growing without end: a log over its size is renamed, the runtime opens
+// a new one, and only so many old ones are kept. Looked at every second, as a watch would wake with
+// every line, and in upstream's ten seconds a flood fills gigabytes. Upstream:
+// pkg/kubelet/logs/container_log_manager.go.
 import { statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { Clock } from '../../machinery/clock.ts';

@@ -1,5 +1,6 @@
-// The folder of each pod's logs, `<namespace>_<name>_<uid>`: it outlives the containers, and goes with the pod. A kubelet that was killed before it
-// removed one finds it by the uid. Upstream: evictPodLogsDirectories.
+// The folder of each pod's logs, `<namespace>_<name>_<uid>`: it outlives the containers, and goes
+// with the pod. A kubelet that was killed before it removed one finds it by the uid. Upstream:
+// evictPodLogsDirectories.
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pod } from '../../api/core/pod.ts';

@@ -1,5 +1,6 @@
-// What has been rotated out of a log: so many are kept, and all but the newest are compressed, as a reader may still be at that one's end.
-// Readers see the log itself only, as upstream's do. Upstream: pkg/kubelet/logs/container_log_manager.go.
+// What has been rotated out of a log: so many are kept, and all but the newest are compressed, as a
+// reader may still be at that one's end. Readers see the log itself only, as upstream's do.
+// Upstream: pkg/kubelet/logs/container_log_manager.go.
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';

@@ -1,4 +1,5 @@
-// What a container says about its own end: the file it may write, or the end of its log. https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
+// What a container says about its own end: the file it may write, or the end of its log.
+// https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { ContainerStatus } from '../../proto/cri.gen.ts';

@@ -1,5 +1,6 @@
-// Registers the node and keeps telling the API server how it is: a Lease every ten seconds, the status when it has changed, at the
-// latest every five minutes. Upstream: kubelet_node_status.go and component-helpers/apimachinery/lease.
+// Registers the node and keeps telling the API server how it is: a Lease every ten seconds, the
+// status when it has changed, at the latest every five minutes. Upstream: kubelet_node_status.go
+// and component-helpers/apimachinery/lease.
 
 import { type Lease, LeaseKind } from '../../api/coordination/lease.ts';
 import type { NodeCondition, NodeStatus } from '../../api/core/node/node-status.ts';
@@ -155,7 +156,8 @@ export class NodeReporter {
     const { client, clock, identity } = this.#deps;
     const nodes = client.resource(NodeKind);
     try {
-      // As it stands, not as it was last written here: while we were silent the node controller spoke for us. What stands is no news.
+      // As it stands, not as it was last written here: while we were silent the node controller
+      // spoke for us. What stands is no news.
       this.#node = await nodes.get({ name: identity.name });
       const before = this.#node.status ?? {};
       for (const { type, status } of before.conditions ?? []) this.#told.set(type, status);

@@ -1,4 +1,5 @@
-// The Node object as its kubelet keeps it: pure, from the facts of the machine and the runtime. Upstream: pkg/kubelet/nodestatus.
+// The Node object as its kubelet keeps it: pure, from the facts of the machine and the runtime.
+// Upstream: pkg/kubelet/nodestatus.
 
 import type { NodeCondition, NodeStatus } from '../../api/core/node/node-status.ts';
 import type { Node } from '../../api/core/node.ts';

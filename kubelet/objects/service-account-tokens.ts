@@ -27,7 +27,10 @@ export class ServiceAccountTokens {
     this.#clock = clock;
   }
 
-  /** A token with enough life left, a new one if need be, and when to ask again. An old one that is still good serves while the API server is away. */
+  /**
+   * A token with enough life left, a new one if need be, and when to ask again. An old one that is
+   * still good serves while the API server is away.
+   */
   async get(pod: Pod, wish: ServiceAccountTokenProjection): Promise<{ value: string; refreshAtMs: number }> {
     const key = [pod.metadata.uid, wish.audience ?? '', wish.expirationSeconds].join('\n');
     const known = this.#tokens.get(key);

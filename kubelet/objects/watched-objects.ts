@@ -1,5 +1,5 @@
-// The ConfigMaps and Secrets that pods of this node use, each watched by itself as long as a pod needs it: the kubelet must not see others.
-// Upstream: pkg/kubelet/util/manager, watch based.
+// The ConfigMaps and Secrets that pods of this node use, each watched by itself as long as a pod
+// needs it: the kubelet must not see others. Upstream: pkg/kubelet/util/manager, watch based.
 import { type ConfigMap, ConfigMapKind } from '../../api/core/configmap.ts';
 import { type Secret, SecretKind } from '../../api/core/secret.ts';
 import { type InformerDeps, WatchingInformer } from '../../client/informer.ts';
@@ -61,7 +61,10 @@ export class WatchedObjects implements ObjectReader {
     this.#watched.clear();
   }
 
-  /** The object as it is now; the first call waits for it to be read, for so long that a pod can still be ended meanwhile. */
+  /**
+   * The object as it is now; the first call waits for it to be read, for so long that a pod can
+   * still be ended meanwhile.
+   */
   async #read<T extends KubeObject>(kind: Kind<T>, pod: PodRef, name: string): Promise<T | undefined> {
     const key = `${kind.plural}/${pod.namespace}/${name}`;
     let watched = this.#watched.get(key);

@@ -1,5 +1,6 @@
-// Exponential back-off per key, as the kubelet uses it for restarts and for pulls: 10 s, 20 s, ... 300 s. An entry that nothing happened
-// to for twice the longest wait is forgotten. Upstream: client-go/util/flowcontrol.Backoff.
+// Exponential back-off per key, as the kubelet uses it for restarts and for pulls: 10 s, 20 s, ...
+// 300 s. An entry that nothing happened to for twice the longest wait is forgotten. Upstream:
+// client-go/util/flowcontrol.Backoff.
 import type { Clock } from '../../machinery/clock.ts';
 
 interface Entry {

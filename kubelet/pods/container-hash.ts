@@ -1,5 +1,6 @@
-// A short hash of what may change in a container of a running pod, its image; noted on the container so that a change is seen later.
-// Upstream: kubecontainer.HashContainer (FNV-1a, 32 bits).
+// A short hash of what may change in a container of a running pod, its image; noted on the
+// container so that a change is seen later. Upstream: kubecontainer.HashContainer (FNV-1a, 32
+// bits).
 import type { Container } from '../../api/core/pod/container.ts';
 
 export function hashContainer({ name, image }: Pick<Container, 'name' | 'image'>): string {

@@ -1,5 +1,6 @@
-// Decides what to do next for a pod, from its spec and what the runtime has: which containers to start, which to stop, whether the sandbox
-// must be made anew, whether the pod has come to its end. Pure. Upstream: computePodActions of the kuberuntime manager.
+// Decides what to do next for a pod, from its spec and what the runtime has: which containers to
+// start, which to stop, whether the sandbox must be made anew, whether the pod has come to its end.
+// Pure. Upstream: computePodActions of the kuberuntime manager.
 //
 //   no sandbox ──> create it ──> ephemeral ──> init, one after the other (sidecars stay) ──> containers ──> all ended for good: complete
 //       ^                                                                                        │
@@ -69,7 +70,10 @@ export function planPod(input: PlanInput): PodPlan {
   return { createSandbox: false, start, stop, complete };
 }
 
-/** Whether the pod has run its course: every container has ended and none is started again, or an init container failed for good. */
+/**
+ * Whether the pod has run its course: every container has ended and none is started again, or an
+ * init container failed for good.
+ */
 export function isComplete(pod: Pod, state: RuntimeState): boolean {
   const isOver = (c: Container, found: ContainerStatus | undefined) =>
     found !== undefined && hasExited(found) && !isRestarted(pod, state, { spec: c, ended: found });
@@ -84,8 +88,9 @@ export function isComplete(pod: Pod, state: RuntimeState): boolean {
 }
 
 /**
- * Once one of the containers proper exists, the init phase is over, whatever becomes of the records of init containers. A
- * new sandbox begins with it again: what init containers did in the network of the one before is gone.
+ * Once one of the containers proper exists, the init phase is over, whatever becomes of the records
+ * of init containers. A new sandbox begins with it again: what init containers did in the network
+ * of the one before is gone.
  */
 const isInitialized = (pod: Pod, state: RuntimeState) => containersOf(pod).some((c) => currentContainer(state, c.name));
 

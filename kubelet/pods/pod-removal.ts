@@ -1,5 +1,6 @@
-// What is left when a pod has ended: its volumes and group go at once, its containers and logs only with the pod itself. Also for pods
-// whose objects were deleted while no kubelet ran. Upstream: SyncTerminatedPod, HandlePodCleanups.
+// What is left when a pod has ended: its volumes and group go at once, its containers and logs only
+// with the pod itself. Also for pods whose objects were deleted while no kubelet ran. Upstream:
+// SyncTerminatedPod, HandlePodCleanups.
 import { rm } from 'node:fs/promises';
 import type { Pod } from '../../api/core/pod.ts';
 import { podLogDir, removePodLogs } from '../logs/pod-log-folders.ts';

@@ -1,5 +1,6 @@
-// What the runtime has of one pod, read anew whenever something may have changed, and the messages that ended containers left.
-// Events of the runtime are only signals: a read is cheap and never out of order.
+// What the runtime has of one pod, read anew whenever something may have changed, and the messages
+// that ended containers left. Events of the runtime are only signals: a read is cheap and never out
+// of order.
 import { status } from '@grpc/grpc-js';
 import type { ContainerStatus, PodSandboxStatus } from '../../proto/cri.gen.ts';
 import { type CriClient, isRpcError } from '../../proto/cri-client.ts';
@@ -37,7 +38,10 @@ export class PodRuntime {
     this.#sandboxIds.add(id);
   }
 
-  /** Finds sandboxes of the pod that nobody told us of: their making outlived the kubelet, or the call, that asked for it. */
+  /**
+   * Finds sandboxes of the pod that nobody told us of: their making outlived the kubelet, or the
+   * call, that asked for it.
+   */
   async findSandboxes(): Promise<void> {
     const filter = { label_selector: { [runtimeLabels.podUid]: this.#uid } };
     const { items } = await this.#cri.runtime.ListPodSandbox({ filter });

@@ -17,7 +17,8 @@ test('a pod that is gone from the API server is ended, however often that fails'
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-pods-'));
   t.after(() => rmSync(dir, { recursive: true }));
   mkdirSync(join(dir, 'memory'));
-  // What a kubelet leaves that is killed between a pod's containers and its logs, beside those of the pod that is ended here.
+  // What a kubelet leaves that is killed between a pod's containers and its logs, beside those of
+  // the pod that is ended here.
   const logs = ['default_done_e0a1-77', 'ns_p_u'].map((name) => join(dir, 'logs', name));
   for (const folder of logs) mkdirSync(join(folder, 'c'), { recursive: true });
   const clock = new FakeClock();

@@ -1,5 +1,5 @@
-// All pods of this node: one worker each, woken by the API, the runtime and probes. Pods that the API no longer has are ended.
-// Upstream: the sync loop of kubelet.go.
+// All pods of this node: one worker each, woken by the API, the runtime and probes. Pods that the
+// API no longer has are ended. Upstream: the sync loop of kubelet.go.
 import type { Node } from '../../api/core/node.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Informer } from '../../client/informer.ts';

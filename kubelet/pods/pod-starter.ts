@@ -1,5 +1,6 @@
-// Brings a pod up: its folder, volumes, group and sandbox, then its containers in order. Containers are started by one task at a time,
-// beside the worker, so that the pod can be looked at and ended while an image is pulled or a postStart hook runs.
+// Brings a pod up: its folder, volumes, group and sandbox, then its containers in order. Containers
+// are started by one task at a time, beside the worker, so that the pod can be looked at and ended
+// while an image is pulled or a postStart hook runs.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
@@ -72,7 +73,10 @@ export class PodStarter {
     return this.#startingId;
   }
 
-  /** How many times starting has come to its end. What was read of the runtime before that may be of the midst of it. */
+  /**
+   * How many times starting has come to its end. What was read of the runtime before that may be of
+   * the midst of it.
+   */
   get finished(): number {
     return this.#finished;
   }
@@ -146,7 +150,10 @@ export class PodStarter {
     return buildSandboxConfig(pod, this.#deps.settings, { attempt, cgroupParent });
   }
 
-  /** Starts what of `names` may start now, in order. `onDone` is called when that is through: the pod is to be read anew. */
+  /**
+   * Starts what of `names` may start now, in order. `onDone` is called when that is through: the
+   * pod is to be read anew.
+   */
   start(pod: Pod, names: readonly string[], { seen, onDone }: StartOptions): StartOutlook {
     const outlook: StartOutlook = { wakeAfterMs: undefined };
     if (this.#task || seen !== this.#finished) return outlook;

@@ -43,7 +43,10 @@ test('a stop that is under way keeps its time when the pod is allowed more', asy
   assert.deepEqual(timeouts, [10]);
 });
 
-/** A container proper and two sidecars, the second with a preStop hook of 2 s; what is told and done is noted as it happens. */
+/**
+ * A container proper and two sidecars, the second with a preStop hook of 2 s; what is told and done
+ * is noted as it happens.
+ */
 function startSidecars() {
   const clock = new FakeClock();
   const seen: string[] = [];

@@ -1,5 +1,6 @@
-// Ends all containers of a pod within one grace period, which may still be cut short. All hear of it at once; the stop signal goes to the
-// containers proper together, then to the sidecars in reverse order. Upstream: killContainersWithSyncResult and termination_order.go.
+// Ends all containers of a pod within one grace period, which may still be cut short. All hear of
+// it at once; the stop signal goes to the containers proper together, then to the sidecars in
+// reverse order. Upstream: killContainersWithSyncResult and termination_order.go.
 
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
@@ -85,7 +86,10 @@ export class PodStopper {
     return Math.max(0, Math.ceil((atMs - this.#deps.clock.now()) / 1000));
   }
 
-  /** Allows the pod `graceSeconds` from now on. A later, shorter time cuts an earlier one short; a longer one changes nothing. */
+  /**
+   * Allows the pod `graceSeconds` from now on. A later, shorter time cuts an earlier one short; a
+   * longer one changes nothing.
+   */
   limitGrace(graceSeconds: number): void {
     const atMs = this.#deps.clock.now() + graceSeconds * 1000;
     if (atMs >= this.#deadlineMs) return;

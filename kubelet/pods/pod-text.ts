@@ -1,4 +1,5 @@
-// Small facts about pods and their containers that many parts of the kubelet ask for: names in messages, lists, restart rules.
+// Small facts about pods and their containers that many parts of the kubelet ask for: names in
+// messages, lists, restart rules.
 
 import type { Container } from '../../api/core/pod/container.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
@@ -41,7 +42,10 @@ export function eventTarget(pod: Pod, containerName?: string): EventTarget {
 
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';
 
-/** The container's own restart policy where it has one, else the pod's. An init container that is no sidecar is not restarted after success. */
+/**
+ * The container's own restart policy where it has one, else the pod's. An init container that is no
+ * sidecar is not restarted after success.
+ */
 function restartPolicyOf(pod: Pod, container: Container): RestartPolicy {
   const own = container.restartPolicy as RestartPolicy | undefined;
   if (own) return own;

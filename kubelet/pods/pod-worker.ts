@@ -1,5 +1,6 @@
-// One pod on this node: a state machine fed by the API, the runtime, probes and timers. Whatever wakes it, it reads what the runtime has,
-// decides and acts; nothing it must remember is lost with the process. Upstream: pkg/kubelet/pod_workers.go and syncPod.
+// One pod on this node: a state machine fed by the API, the runtime, probes and timers. Whatever
+// wakes it, it reads what the runtime has, decides and acts; nothing it must remember is lost with
+// the process. Upstream: pkg/kubelet/pod_workers.go and syncPod.
 //
 //   active ──deleted, out of time, complete──> ending ──all stopped──> ended ──deleted──> finished
 

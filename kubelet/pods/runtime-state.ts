@@ -1,5 +1,6 @@
-// What the runtime knows of one pod: its sandboxes and containers, newest first. Rebuilt from the runtime at any time; the restart
-// count and the rest of what must outlive the kubelet stand in labels and annotations. Upstream: kubecontainer.PodStatus.
+// What the runtime knows of one pod: its sandboxes and containers, newest first. Rebuilt from the
+// runtime at any time; the restart count and the rest of what must outlive the kubelet stand in
+// labels and annotations. Upstream: kubecontainer.PodStatus.
 import type { ContainerStatus, PodSandboxStatus } from '../../proto/cri.gen.ts';
 
 export interface RuntimeState {
@@ -9,7 +10,10 @@ export interface RuntimeState {
   containers: ContainerStatus[];
   /** Ids of those that lie in a sandbox before the newest. */
   earlier: ReadonlySet<string>;
-  /** Ids of those that were told to end because their spec changed: others take their place, whatever the restart policy. */
+  /**
+   * Ids of those that were told to end because their spec changed: others take their place,
+   * whatever the restart policy.
+   */
   replaced: ReadonlySet<string>;
 }
 
@@ -20,7 +24,10 @@ export const emptyRuntimeState: RuntimeState = {
   replaced: new Set(),
 };
 
-/** Labels and annotations by which sandboxes and containers are recognised; the same as upstream's, so crictl shows them. */
+/**
+ * Labels and annotations by which sandboxes and containers are recognised; the same as upstream's,
+ * so crictl shows them.
+ */
 export const runtimeLabels = {
   podName: 'io.kubernetes.pod.name',
   podNamespace: 'io.kubernetes.pod.namespace',

@@ -1,5 +1,5 @@
-// Starts one container: image, configuration, create, start, postStart. Every step tells an event; what fails becomes a StartError.
-// Upstream: startContainer in kuberuntime_container.go.
+// Starts one container: image, configuration, create, start, postStart. Every step tells an event;
+// what fails becomes a StartError. Upstream: startContainer in kuberuntime_container.go.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container } from '../../api/core/pod/container.ts';

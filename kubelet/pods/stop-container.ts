@@ -1,4 +1,5 @@
-// Stops one container: preStop within the grace period, the wait for its turn, then the stop signal, then SIGKILL. Upstream: killContainer.
+// Stops one container: preStop within the grace period, the wait for its turn, then the stop
+// signal, then SIGKILL. Upstream: killContainer.
 
 import { status } from '@grpc/grpc-js';
 import type { Container } from '../../api/core/pod/container.ts';
@@ -16,7 +17,10 @@ export interface StopContext {
   graceSeconds: number;
   /** The text of the Killing event. */
   message: string;
-  /** The signal is aborted when the grace period has been cut short to what is then left; from then on there is another. */
+  /**
+   * The signal is aborted when the grace period has been cut short to what is then left; from then
+   * on there is another.
+   */
   hurry?: { readonly signal: AbortSignal; leftSeconds(): number };
   /** Resolves when those that have to end before it have; it is waited for no longer than the grace period. */
   turn?: Promise<void>;

@@ -1,5 +1,5 @@
-// Keeps a pod's volumes ready and fresh: makes them before anything starts, writes them anew when their sources change or
-// a token grows old, and says when to look again.
+// Keeps a pod's volumes ready and fresh: makes them before anything starts, writes them anew when
+// their sources change or a token grows old, and says when to look again.
 import type { Pod } from '../../api/core/pod.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';

@@ -1,5 +1,6 @@
-// Runs one piece of work whenever it is woken, never twice at a time: a wake-up during a run means another right after it. What
-// fails is tried again, later each time. Nothing is queued, as every run looks at all there is.
+// Runs one piece of work whenever it is woken, never twice at a time: a wake-up during a run means
+// another right after it. What fails is tried again, later each time. Nothing is queued, as every
+// run looks at all there is.
 import type { Clock, Timer } from '../../machinery/clock.ts';
 
 const firstDelayMs = 500;

@@ -1,4 +1,5 @@
-// Probe by the gRPC health service: succeeds when it answers SERVING. The two messages are so small that they are coded here.
+// Probe by the gRPC health service: succeeds when it answers SERVING. The two messages are so small
+// that they are coded here.
 // https://github.com/grpc/grpc/blob/master/doc/health-checking.md Upstream: pkg/probe/grpc.
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import type { Clock } from '../../machinery/clock.ts';

@@ -1,4 +1,5 @@
-// Probe by HTTP GET: succeeds on a status from 200 to 399. Redirects within the host are followed. Upstream: pkg/probe/http.
+// Probe by HTTP GET: succeeds on a status from 200 to 399. Redirects within the host are followed.
+// Upstream: pkg/probe/http.
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { HTTPGetAction } from '../../api/core/pod/probe.ts';

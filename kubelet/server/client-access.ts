@@ -1,5 +1,6 @@
-// Who may use the kubelet's server: holders of a client certificate of the cluster's CA that names the API server's client or an admin.
-// Upstream asks the API server (TokenReview, SubjectAccessReview); certificates need no such question.
+// Who may use the kubelet's server: holders of a client certificate of the cluster's CA that names
+// the API server's client or an admin. Upstream asks the API server (TokenReview,
+// SubjectAccessReview); certificates need no such question.
 import type { TLSSocket } from 'node:tls';
 
 const allowedUsers = new Set(['kube-apiserver-kubelet-client', 'kubernetes-admin']);

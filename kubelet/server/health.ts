@@ -1,4 +1,5 @@
-// /healthz and its checks, each by itself or all together, by name with `?verbose`. Upstream: apiserver/pkg/server/healthz.
+// /healthz and its checks, each by itself or all together, by name with `?verbose`. Upstream:
+// apiserver/pkg/server/healthz.
 import type { ServerResponse } from 'node:http';
 import { HttpError } from './http-error.ts';
 

@@ -1,4 +1,5 @@
-// /containerLogs/{namespace}/{pod}/{container}: what `kubectl logs` shows. Upstream: getContainerLogs in pkg/kubelet/server.
+// /containerLogs/{namespace}/{pod}/{container}: what `kubectl logs` shows. Upstream:
+// getContainerLogs in pkg/kubelet/server.
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../../machinery/clock.ts';

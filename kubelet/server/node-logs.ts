@@ -1,5 +1,6 @@
-// /logs/: the node's log folder, as a browser or `kubectl get --raw` reads it. Links are followed within the folder only: a pod that may
-// write there must not lead us out of it. Upstream: ServeLogs, a file server over /var/log.
+// /logs/: the node's log folder, as a browser or `kubectl get --raw` reads it. Links are followed
+// within the folder only: a pod that may write there must not lead us out of it. Upstream:
+// ServeLogs, a file server over /var/log.
 
 import { constants, type FileHandle, open, readdir, readlink, realpath } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';

@@ -23,7 +23,10 @@ export function statusOf({ pod, status }: PodWorker, name: string): ContainerSta
 /** `k8ts://id` without the runtime's name. */
 export const bareId = (id: string | undefined) => (id ?? '').replace(/^.*:\/\//, '');
 
-/** The container whose log is asked for. Throws what kubectl shows: 400 while there is none. Upstream: validateContainerLogStatus. */
+/**
+ * The container whose log is asked for. Throws what kubectl shows: 400 while there is none.
+ * Upstream: validateContainerLogStatus.
+ */
 export function chooseLogContainer(
   pod: Pod,
   status: ContainerStatus | undefined,

@@ -1,5 +1,7 @@
-// The kubelet's own server: logs, exec, attach, port-forward, health, metrics, stats and configuration, over HTTPS, for the API server and cluster admins.
-// Plain node:https (docs/adr/004-kubelet-server.md). https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
+// The kubelet's own server: logs, exec, attach, port-forward, health, metrics, stats and
+// configuration, over HTTPS, for the API server and cluster admins. Plain node:https
+// (docs/adr/004-kubelet-server.md).
+// https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
@@ -49,7 +51,8 @@ export interface KubeletServer {
   close(): Promise<void>;
 }
 
-// The size of a request's head as upstream's server takes it: a command to execute stands there. No request has a body worth waiting for.
+// The size of a request's head as upstream's server takes it: a command to execute stands there. No
+// request has a body worth waiting for.
 const httpLimits = {
   maxHeaderSize: 1 << 20,
   handshakeTimeout: 10_000,

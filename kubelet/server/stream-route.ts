@@ -1,5 +1,6 @@
-// exec, attach and port-forward: asks the runtime for a session's URL and joins the two connections. The protocols (WebSocket, SPDY) are
-// spoken by the ends; from here on only bytes are carried. Upstream: pkg/kubelet/server and its streaming proxy.
+// exec, attach and port-forward: asks the runtime for a session's URL and joins the two
+// connections. The protocols (WebSocket, SPDY) are spoken by the ends; from here on only bytes are
+// carried. Upstream: pkg/kubelet/server and its streaming proxy.
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { status as RpcStatus } from '@grpc/grpc-js';
@@ -66,7 +67,10 @@ function parsePorts(query: URLSearchParams): number[] {
 
 const endedCodes = [RpcStatus.NOT_FOUND, RpcStatus.FAILED_PRECONDITION];
 
-/** Upstream: streaming-connection-idle-timeout. The runtime has the same; this one is for clients that no longer take what it sent. */
+/**
+ * Upstream: streaming-connection-idle-timeout. The runtime has the same; this one is for clients
+ * that no longer take what it sent.
+ */
 const idleTimeoutMs = 4 * 3600_000;
 
 /** Sends the upgrade on and carries bytes until either end closes. */

@@ -1,5 +1,6 @@
-// The environment of a container: services, then envFrom, then env, each later one winning; $(NAME) sees what stands before it.
-// Upstream: makeEnvironmentVariables in kubelet_pods.go, with its error texts.
+// The environment of a container: services, then envFrom, then env, each later one winning; $(NAME)
+// sees what stands before it. Upstream: makeEnvironmentVariables in kubelet_pods.go, with its error
+// texts.
 import type { ConfigMap } from '../../api/core/configmap.ts';
 import type { Container } from '../../api/core/pod/container.ts';
 import type { EnvVarSource } from '../../api/core/pod/env.ts';

@@ -1,5 +1,5 @@
-// $(NAME) in commands, arguments and values: replaced where the variable is known, left as it is otherwise; $$ is a dollar sign.
-// Upstream: third_party/forked/golang/expansion.
+// $(NAME) in commands, arguments and values: replaced where the variable is known, left as it is
+// otherwise; $$ is a dollar sign. Upstream: third_party/forked/golang/expansion.
 
 /** Expands a text. `lookUp` answers undefined for an unknown name. */
 export function expand(text: string, lookUp: (name: string) => string | undefined): string {

@@ -1,4 +1,5 @@
-// /etc/hosts and the host name of a pod. Upstream: kubelet_pods.go, managedHostsFileContent and GeneratePodHostNameAndDomain.
+// /etc/hosts and the host name of a pod. Upstream: kubelet_pods.go, managedHostsFileContent and
+// GeneratePodHostNameAndDomain.
 
 import type { HostAlias } from '../../api/core/pod/pod-spec.ts';
 import type { Pod } from '../../api/core/pod.ts';
@@ -19,7 +20,10 @@ export function podHostname(pod: Pod, clusterDomain: string): PodHostname {
   return { hostname: name, domain: subdomain ? `${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}` : '' };
 }
 
-/** What the sandbox is called: the short name, or the full one where the pod asks for it. Throws when that is too long. */
+/**
+ * What the sandbox is called: the short name, or the full one where the pod asks for it. Throws
+ * when that is too long.
+ */
 export function sandboxHostname(pod: Pod, clusterDomain: string): string {
   if (isHostNetwork(pod)) return '';
   const { hostname, domain } = podHostname(pod, clusterDomain);

@@ -53,7 +53,10 @@ export function podField(pod: Pod, path: string, addresses: PodAddresses): strin
   }
 }
 
-/** The value of a resource of a container, in units of the divisor, rounded up. A limit that is not set is what the node has. */
+/**
+ * The value of a resource of a container, in units of the divisor, rounded up. A limit that is not
+ * set is what the node has.
+ */
 export function resourceField(
   container: Container,
   selector: ResourceFieldSelector,

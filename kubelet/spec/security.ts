@@ -108,7 +108,10 @@ export function containerSecurity(
   };
 }
 
-/** runAsNonRoot: refuses a container that would run as root, or whose image names a user that cannot be told from root. */
+/**
+ * runAsNonRoot: refuses a container that would run as root, or whose image names a user that cannot
+ * be told from root.
+ */
 export function checkNonRoot(pod: Pod, container: Container, imageUser: { uid?: number; username: string }): void {
   const own = container.securityContext ?? {};
   const context = pod.spec.securityContext ?? {};

@@ -1,12 +1,15 @@
-// What a pod's containers are said to be once nothing of it runs any more: one that nobody saw end, or that never began, has failed.
-// Upstream: TerminatePod in pkg/kubelet/status/status_manager.go.
+// What a pod's containers are said to be once nothing of it runs any more: one that nobody saw end,
+// or that never began, has failed. Upstream: TerminatePod in pkg/kubelet/status/status_manager.go.
 import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { initContainersOf } from '../pods/pod-text.ts';
 import { lostContainer, type PodContainerStatuses } from './container-statuses.ts';
 
-/** Init containers behind the last that was tried are left as they wait, and the containers proper where their turn never came. */
+/**
+ * Init containers behind the last that was tried are left as they wait, and the containers proper
+ * where their turn never came.
+ */
 export function closeStatuses(pod: Pod, { init, containers, ephemeral }: PodContainerStatuses): PodContainerStatuses {
   const tried = Math.max(1, 1 + init.findLastIndex((s) => !s.state?.waiting || s.lastState?.terminated));
   return {

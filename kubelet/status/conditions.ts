@@ -1,5 +1,5 @@
-// The five conditions that the kubelet keeps on every pod, in upstream's words and order. Conditions of others stay in front of them.
-// Upstream: pkg/kubelet/status/generate.go.
+// The five conditions that the kubelet keeps on every pod, in upstream's words and order.
+// Conditions of others stay in front of them. Upstream: pkg/kubelet/status/generate.go.
 
 import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
 import type { PodCondition } from '../../api/core/pod/pod-status.ts';

@@ -1,5 +1,6 @@
-// The statuses of a pod's containers, from what the runtime has. A container that waits for its next start says why; what it was before
-// stands in lastState. Upstream: convertToAPIContainerStatuses in kubelet_pods.go.
+// The statuses of a pod's containers, from what the runtime has. A container that waits for its
+// next start says why; what it was before stands in lastState. Upstream:
+// convertToAPIContainerStatuses in kubelet_pods.go.
 
 import type { Container } from '../../api/core/pod/container.ts';
 import type { ContainerState, ContainerStatus, VolumeMountStatus } from '../../api/core/pod/container-status.ts';

@@ -1,5 +1,5 @@
-// The status of a pod as a whole: phase, conditions, addresses, containers. Pure, so that it can be checked against recorded lifecycles.
-// Upstream: generateAPIPodStatus in kubelet_pods.go.
+// The status of a pod as a whole: phase, conditions, addresses, containers. Pure, so that it can be
+// checked against recorded lifecycles. Upstream: generateAPIPodStatus in kubelet_pods.go.
 
 import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import { qosClassOf } from '../../api/core/pod/qos.ts';
@@ -45,7 +45,8 @@ export function computePodStatus(pod: Pod, input: PodStatusInput): PodStatus {
     known: known.conditions ?? [],
     nowMs: input.nowMs,
   });
-  // What has ended without having run its course has failed. The conditions say how the containers were found, as upstream's do.
+  // What has ended without having run its course has failed. The conditions say how the containers
+  // were found, as upstream's do.
   const statuses = input.isEnded ? closeStatuses(pod, found) : found;
   const phase = input.isEnded && !isFinal(reached) ? 'Failed' : reached;
   return {

@@ -1,5 +1,6 @@
-// Writes the status of one pod to the API server: one request at a time, only what is newest, only when it differs from what stands there.
-// A strategic merge patch, so that conditions of others survive. Upstream: pkg/kubelet/status.
+// Writes the status of one pod to the API server: one request at a time, only what is newest, only
+// when it differs from what stands there. A strategic merge patch, so that conditions of others
+// survive. Upstream: pkg/kubelet/status.
 
 import type { PodCondition, PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
@@ -65,7 +66,10 @@ export class StatusWriter {
     this.#written = status;
   }
 
-  /** The status that stands, or will once the write is through, with the conditions of others as they were last seen. */
+  /**
+   * The status that stands, or will once the write is through, with the conditions of others as
+   * they were last seen.
+   */
   get current(): PodStatus {
     const base = this.#wanted ?? this.#written;
     if (!this.#seen || this.#seen.version <= this.#version) return base;
@@ -138,13 +142,19 @@ const ownFields = [
   'resources',
 ] as const;
 
-/** Whether a field stands as it should, as far as it is ours: where conditions of others are, and among which, is no reason for a write. */
+/**
+ * Whether a field stands as it should, as far as it is ours: where conditions of others are, and
+ * among which, is no reason for a write.
+ */
 function isWritten(key: (typeof ownFields)[number], written: PodStatus, wanted: PodStatus): boolean {
   if (key !== 'conditions') return jsonEqual(written[key], wanted[key]);
   return jsonEqual((written.conditions ?? []).filter(isOwn), (wanted.conditions ?? []).filter(isOwn));
 }
 
-/** The patch from one status to the next. Lists that merge by key get directives, so that order and removals are ours. */
+/**
+ * The patch from one status to the next. Lists that merge by key get directives, so that order and
+ * removals are ours.
+ */
 export function buildStatusPatch(uid: string, before: PodStatus, after: PodStatus): object {
   const status: Record<string, unknown> = {};
   for (const key of ownFields) {

@@ -1,5 +1,6 @@
-// Writes the files of a volume so that a reader never sees half of a change: a new folder is filled, then one rename moves the link
-// `..data` over to it. Visible names are links through `..data`. Upstream: pkg/volume/util/atomic_writer.go.
+// Writes the files of a volume so that a reader never sees half of a change: a new folder is
+// filled, then one rename moves the link `..data` over to it. Visible names are links through
+// `..data`. Upstream: pkg/volume/util/atomic_writer.go.
 //
 //   ca.crt -> ..data/ca.crt     ..data -> ..2026_01_01_00_00_00.123     ..2026_01_01_00_00_00.123/ca.crt
 import { randomBytes } from 'node:crypto';

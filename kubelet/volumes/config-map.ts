@@ -1,4 +1,5 @@
-// configMap: files from a ConfigMap, kept in step with it. https://kubernetes.io/docs/concepts/storage/volumes/#configmap
+// configMap: files from a ConfigMap, kept in step with it.
+// https://kubernetes.io/docs/concepts/storage/volumes/#configmap
 import { chmod } from 'node:fs/promises';
 import { writeAtomically } from './atomic-writer.ts';
 import type { VolumePlugin } from './plugin.ts';

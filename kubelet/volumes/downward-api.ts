@@ -1,4 +1,5 @@
-// downwardAPI: files with facts about the pod; labels and annotations are followed. https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
+// downwardAPI: files with facts about the pod; labels and annotations are followed.
+// https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
 import { chmod } from 'node:fs/promises';
 import { writeAtomically } from './atomic-writer.ts';
 import type { VolumePlugin } from './plugin.ts';

@@ -1,4 +1,5 @@
-// emptyDir: a folder that lives as long as the pod, on disk or in memory. https://kubernetes.io/docs/concepts/storage/volumes/#emptydir
+// emptyDir: a folder that lives as long as the pod, on disk or in memory.
+// https://kubernetes.io/docs/concepts/storage/volumes/#emptydir
 import { chmod, chown, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { quantityValue } from '../../machinery/quantity.ts';
 import type { VolumePlugin } from './plugin.ts';
@@ -25,7 +26,10 @@ export const emptyDirPlugin: VolumePlugin = {
   },
 };
 
-/** The folder appears with its owner and mode, and is then the pod's: who starts again after a crash must not change it. */
+/**
+ * The folder appears with its owner and mode, and is then the pod's: who starts again after a crash
+ * must not change it.
+ */
 async function makeFolder(dir: string, mode: number, group: number | undefined): Promise<void> {
   const next = `${dir}.new`;
   await rm(next, { recursive: true, force: true });

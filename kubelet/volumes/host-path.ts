@@ -1,4 +1,5 @@
-// hostPath: a path of the node, checked or made as its type says. https://kubernetes.io/docs/concepts/storage/volumes/#hostpath
+// hostPath: a path of the node, checked or made as its type says.
+// https://kubernetes.io/docs/concepts/storage/volumes/#hostpath
 import type { Stats } from 'node:fs';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import type { VolumePlugin } from './plugin.ts';

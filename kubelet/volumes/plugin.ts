@@ -35,6 +35,9 @@ export interface VolumePlugin {
   isLive: boolean;
   /** Whether containers may only read it, whatever they ask for: its content is the API's. */
   isReadOnly: boolean;
-  /** Makes the volume ready and answers its path on the node. Idempotent. Throws with a text for the FailedMount event. */
+  /**
+   * Makes the volume ready and answers its path on the node. Idempotent. Throws with a text for the
+   * FailedMount event.
+   */
   setUp(context: VolumeContext): Promise<string>;
 }

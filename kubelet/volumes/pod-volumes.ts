@@ -1,5 +1,6 @@
-// All volumes of one pod: set up before its containers start, refreshed while it runs, removed after it. Where they lie follows
-// upstream's layout below the kubelet's root. Upstream: pkg/kubelet/volumemanager, without attaching.
+// All volumes of one pod: set up before its containers start, refreshed while it runs, removed
+// after it. Where they lie follows upstream's layout below the kubelet's root. Upstream:
+// pkg/kubelet/volumemanager, without attaching.
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Volume } from '../../api/core/pod/volume.ts';

@@ -1,4 +1,5 @@
-// secret: files from a Secret, in memory only, kept in step with it. https://kubernetes.io/docs/concepts/storage/volumes/#secret
+// secret: files from a Secret, in memory only, kept in step with it.
+// https://kubernetes.io/docs/concepts/storage/volumes/#secret
 import { chmod } from 'node:fs/promises';
 import { writeAtomically } from './atomic-writer.ts';
 import type { VolumePlugin } from './plugin.ts';

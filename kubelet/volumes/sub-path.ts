@@ -1,6 +1,7 @@
-// subPath: a part of a volume as a mount of its own. The pod may write to the volume while we look, so a path is never trusted
-// twice: it is opened part by part without following links, and what is open is bound to a place of ours, which is what the
-// container then mounts. Upstream: pkg/volume/util/subpath.
+// subPath: a part of a volume as a mount of its own. The pod may write to the volume while we look,
+// so a path is never trusted twice: it is opened part by part without following links, and what is
+// open is bound to a place of ours, which is what the container then mounts. Upstream:
+// pkg/volume/util/subpath.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, readFile, realpath, rmdir, unlink, writeFile } from 'node:fs/promises';
@@ -40,7 +41,10 @@ export function createSubPaths(mountInfoFile = '/proc/self/mountinfo'): SubPaths
   };
 }
 
-/** Removes what the container's last run had there: the volume may hold something else now. Never what is below a mount. */
+/**
+ * Removes what the container's last run had there: the volume may hold something else now. Never
+ * what is below a mount.
+ */
 async function clearPlace(target: string, isMounted: boolean): Promise<void> {
   if (isMounted) await run('umount', [target]);
   try {
@@ -52,7 +56,10 @@ async function clearPlace(target: string, isMounted: boolean): Promise<void> {
   }
 }
 
-/** Opens what lies at a path below a volume; missing folders are made. A link that leads out of the volume is refused. */
+/**
+ * Opens what lies at a path below a volume; missing folders are made. A link that leads out of the
+ * volume is refused.
+ */
 export async function openSubPath(volume: string, below: string): Promise<FileHandle> {
   const root = await realpath(volume);
   const inside = relative(root, await followLinks(join(root, below)));

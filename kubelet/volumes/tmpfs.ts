@@ -1,5 +1,6 @@
-// Mounting tmpfs: once for all volumes that must stay in memory, and one by one for emptyDirs of medium Memory. Node cannot mount, so
-// mount(8) does; the mount table says what is mounted, so that a restarted kubelet does not mount twice.
+// Mounting tmpfs: once for all volumes that must stay in memory, and one by one for emptyDirs of
+// medium Memory. Node cannot mount, so mount(8) does; the mount table says what is mounted, so that
+// a restarted kubelet does not mount twice.
 import { execFile } from 'node:child_process';
 import { mkdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';

@@ -1,4 +1,5 @@
-// The files that ConfigMaps, Secrets and facts about the pod become; shared by the volumes of one source and the projected one.
+// The files that ConfigMaps, Secrets and facts about the pod become; shared by the volumes of one
+// source and the projected one.
 import type { ConfigMap } from '../../api/core/configmap.ts';
 import type { DownwardAPIVolumeFile, KeyToPath } from '../../api/core/pod/file-volumes.ts';
 import type { Secret } from '../../api/core/secret.ts';

@@ -1,6 +1,6 @@
-// DNS messages on the wire: queries are decoded, responses encoded with compressed names, so that a full answer fits the
-// 512 bytes that every client takes. No more of the format than a server of cluster names and a forwarder need.
-// RFC 1035 (format), 6891 (EDNS0), 2782 (SRV).
+// DNS messages on the wire: queries are decoded, responses encoded with compressed names, so that a
+// full answer fits the 512 bytes that every client takes. No more of the format than a server of
+// cluster names and a forwarder need. RFC 1035 (format), 6891 (EDNS0), 2782 (SRV).
 import { NameWriter, readName, skipName } from './name.ts';
 
 export const typeCodes = {
@@ -159,7 +159,10 @@ export function udpLimitOf(query: Query): number {
   return query.edns ? Math.max(plainUdpBytes, Math.min(query.edns.udpBytes, ownUdpBytes)) : plainUdpBytes;
 }
 
-/** Encodes a response. What does not fit is left out; when that is more than additional records it is marked as truncated. */
+/**
+ * Encodes a response. What does not fit is left out; when that is more than additional records it
+ * is marked as truncated.
+ */
 export function encodeResponse(query: Query, response: Response, maxBytes = 65_535): Buffer {
   const writer = new NameWriter();
   writer.bytes(Buffer.alloc(headerBytes));

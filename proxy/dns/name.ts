@@ -1,6 +1,6 @@
-// Names in DNS messages: labels with their lengths, and pointers to where the rest of a name was written before.
-// A name is a text of labels joined by dots, without one at the end; a dot or backslash inside a label has a backslash before it.
-// RFC 1035, sections 3.1 and 4.1.4.
+// Names in DNS messages: labels with their lengths, and pointers to where the rest of a name was
+// written before. A name is a text of labels joined by dots, without one at the end; a dot or
+// backslash inside a label has a backslash before it. RFC 1035, sections 3.1 and 4.1.4.
 
 const maxNameBytes = 255;
 const maxLabelBytes = 63;

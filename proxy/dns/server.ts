@@ -20,7 +20,10 @@ export interface DnsServerOptions {
 
 const maxConnections = 512;
 const maxConnectionsOfOne = 64;
-/** Queries of one client that wait for other servers: more of them get no answer over UDP, and have to wait over TCP. */
+/**
+ * Queries of one client that wait for other servers: more of them get no answer over UDP, and have
+ * to wait over TCP.
+ */
 const maxPendingOfOne = 128;
 /** From one whole query to the next. A part of one keeps no connection open. */
 const idleMs = 10_000;

@@ -7,7 +7,10 @@ export function frame(message: Buffer): Buffer {
   return out;
 }
 
-/** Cuts a stream of bytes into messages. What is not a whole one yet is joined once it is: bytes may come one by one. */
+/**
+ * Cuts a stream of bytes into messages. What is not a whole one yet is joined once it is: bytes may
+ * come one by one.
+ */
 export class FrameReader {
   #pieces: Buffer[] = [];
   #size = 0;

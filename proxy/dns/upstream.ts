@@ -1,5 +1,6 @@
-// The node's own name servers, asked for everything that is not the cluster's. Messages pass through as they are but for
-// their id; every query has a socket, and with it a source port, of its own.
+// The node's own name servers, asked for everything that is not the cluster's. Messages pass
+// through as they are but for their id; every query has a socket, and with it a source port, of its
+// own.
 import { createSocket } from 'node:dgram';
 import { connect, isIP, isIPv6 } from 'node:net';
 import type { Clock } from '../../machinery/clock.ts';
@@ -18,7 +19,10 @@ export interface UpstreamOptions {
 
 const timeoutMs = 2_000;
 const maxConcurrent = 512;
-/** For so long a server that did not answer is asked after the others: clients wait hardly longer than for one of them. */
+/**
+ * For so long a server that did not answer is asked after the others: clients wait hardly longer
+ * than for one of them.
+ */
 const distrustMs = 10_000;
 
 export function parseNameServers(resolvConf: string, ownAddresses: readonly string[]): string[] {
@@ -95,7 +99,10 @@ interface Exchange {
   query: Buffer;
 }
 
-/** Sends a query; calls back, never at once, with every message that comes, or with undefined when none will. Returns what ends it. */
+/**
+ * Sends a query; calls back, never at once, with every message that comes, or with undefined when
+ * none will. Returns what ends it.
+ */
 type Ask = (exchange: Exchange, onAnswer: (answer: Buffer | undefined) => void) => () => void;
 
 const askUdp: Ask = ({ server, port, query }, onAnswer) => {

@@ -74,7 +74,10 @@ export class ClusterZone {
     };
   }
 
-  /** All records of a name of this zone, in small letters. Undefined when there is no such name; an empty list when names below it exist. */
+  /**
+   * All records of a name of this zone, in small letters. Undefined when there is no such name; an
+   * empty list when names below it exist.
+   */
   lookup(name: string): ZoneRecord[] | undefined {
     const labels = name === this.domain ? [] : name.slice(0, -this.domain.length - 1).split('.');
     const kind = labels.pop();

@@ -1,5 +1,6 @@
-// The nft script that turns one ruleset into another. Order matters: what is referred to is made first and removed last.
-// nft runs a script as one transaction, so no packet sees a state in between.
+// The nft script that turns one ruleset into another. Order matters: what is referred to is made
+// first and removed last. nft runs a script as one transaction, so no packet sees a state in
+// between.
 import type { RememberedClients } from './remembered-clients.ts';
 import { elementSets, emptyRuleset, type NodeFacts, type Ruleset, renderFrame, tableName } from './ruleset.ts';
 

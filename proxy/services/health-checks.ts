@@ -1,5 +1,6 @@
-// Answers load balancers that ask whether this node has endpoints of a Service with externalTrafficPolicy Local: one HTTP
-// server for each such Service, on its healthCheckNodePort. Upstream counterpart: kube-proxy's service health server.
+// Answers load balancers that ask whether this node has endpoints of a Service with
+// externalTrafficPolicy Local: one HTTP server for each such Service, on its healthCheckNodePort.
+// Upstream counterpart: kube-proxy's service health server.
 // https://kubernetes.io/docs/reference/networking/virtual-ips/#external-traffic-policy
 import { createServer, type Server } from 'node:http';
 import { needsHealthPort } from '../../api/core/service/allocated-fields.ts';

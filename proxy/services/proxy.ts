@@ -1,6 +1,7 @@
-// Keeps the kernel's rules in step with Services and EndpointSlices: changes are gathered for a moment, the rules of the
-// services concerned are computed anew, and the difference is applied in one transaction. Rules stay when this process
-// ends; the next one replaces them, again in one transaction.
+// Keeps the kernel's rules in step with Services and EndpointSlices: changes are gathered for a
+// moment, the rules of the services concerned are computed anew, and the difference is applied in
+// one transaction. Rules stay when this process ends; the next one replaces them, again in one
+// transaction.
 import type { Service } from '../../api/core/service.ts';
 import type { EndpointSlice } from '../../api/discovery/endpointslice.ts';
 import type { Informer } from '../../client/informer.ts';
@@ -162,7 +163,10 @@ export class ServiceProxy {
     return findStaleFlows(portsOf(before), portsOf(after));
   }
 
-  /** After a start or a failure what changed meanwhile is not known; the kernel's list of flows is long, but says it all. */
+  /**
+   * After a start or a failure what changed meanwhile is not known; the kernel's list of flows is
+   * long, but says it all.
+   */
   async #findWrongFlows(parts: Applied['parts']): Promise<string[][]> {
     const { run, log } = this.#deps;
     const ports = [...parts.values()].flatMap((part) => part.ports);

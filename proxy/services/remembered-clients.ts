@@ -1,5 +1,5 @@
-// The clients that session affinity remembers are only in the kernel. A table that is replaced would forget them, so they
-// are read before and written again with it.
+// The clients that session affinity remembers are only in the kernel. A table that is replaced
+// would forget them, so they are read before and written again with it.
 import { tableName } from './ruleset.ts';
 
 export interface RememberedClient {

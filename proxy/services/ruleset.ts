@@ -46,7 +46,10 @@ export function computeRuleset(ports: readonly ServicePortModel[], facts: NodeFa
   return rules;
 }
 
-/** Adds up the rules of several services. An address and port that two of them claim belongs to the first that has endpoints. */
+/**
+ * Adds up the rules of several services. An address and port that two of them claim belongs to the
+ * first that has endpoints.
+ */
 export function mergeRulesets(parts: Iterable<Ruleset>): Ruleset {
   const whole = emptyRuleset();
   for (const part of parts) {

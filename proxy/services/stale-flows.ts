@@ -1,6 +1,7 @@
-// UDP flows that outlive what they were made for. The kernel remembers where it sent a flow for as long as packets come,
-// so a client that keeps talking would never reach a new endpoint: such flows are deleted. TCP needs no help, its ends
-// notice. Upstream counterpart: kube-proxy's conntrack cleanup.
+// UDP flows that outlive what they were made for. The kernel remembers where it sent a flow for as
+// long as packets come, so a client that keeps talking would never reach a new endpoint: such flows
+// are deleted. TCP needs no help, its ends notice. Upstream counterpart: kube-proxy's conntrack
+// cleanup.
 import type { Backend, ServicePortModel } from './model.ts';
 
 /** Arguments for `conntrack`, one line a call. */
@@ -28,8 +29,8 @@ export function findStaleFlows(before: readonly ServicePortModel[], after: reado
 const flowPattern = /^udp\s.*? src=(\S+) dst=(\S+) sport=(\d+) dport=(\d+) .*?src=(\S+) dst=\S+ sport=(\d+) /;
 
 /**
- * The same from what the kernel has (`conntrack -L -p udp`), for when nobody knows what was before: flows to a port of a
- * service that do not end at an endpoint that serves.
+ * The same from what the kernel has (`conntrack -L -p udp`), for when nobody knows what was before:
+ * flows to a port of a service that do not end at an endpoint that serves.
  */
 export function findWrongFlows(listing: string, ports: readonly ServicePortModel[]): string[][] {
   const servingAt = new Map<string, Set<string>>();

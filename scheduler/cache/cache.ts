@@ -1,5 +1,6 @@
-// The scheduler's picture of the cluster: nodes with their pods, including those it has just assigned and whose binding is not in the watch yet
-// (assumed). Updated pod by pod; cycles run synchronously against it, so no snapshot is copied.
+// The scheduler's picture of the cluster: nodes with their pods, including those it has just
+// assigned and whose binding is not in the watch yet (assumed). Updated pod by pod; cycles run
+// synchronously against it, so no snapshot is copied.
 import type { Node } from '../../api/core/node.ts';
 import { isFinished } from '../../api/core/pod/columns.ts';
 import type { Pod } from '../../api/core/pod.ts';

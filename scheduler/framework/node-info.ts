@@ -18,7 +18,10 @@ export class NodeInfo {
   readonly scoreRequested = { cpuMillis: 0, memoryBytes: 0 };
   /** How many of the pods have required anti-affinity: most nodes have none, and are skipped by that rule. */
   antiAffinityPods = 0;
-  /** The same for what draws pods near or keeps them away without forbidding it: preferred terms, and required affinity. */
+  /**
+   * The same for what draws pods near or keeps them away without forbidding it: preferred terms,
+   * and required affinity.
+   */
   attractingPods = 0;
 
   constructor(name: string) {

@@ -1,5 +1,6 @@
-// The extension points of the scheduling cycle. A plugin is one value that implements some of them; each is synchronous and pure given the
-// cycle's state, the pod and the node. https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/
+// The extension points of the scheduling cycle. A plugin is one value that implements some of them;
+// each is synchronous and pure given the cycle's state, the pod and the node.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/
 import type { Pod } from '../../api/core/pod.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
@@ -27,8 +28,9 @@ export type ClusterEvent =
 export interface Plugin {
   name: string;
   /**
-   * Whether the event may let a pod fit that this plugin has turned away. Absent: no event ever does (a change of the pod itself always puts
-   * it back). Upstream: EnqueueExtensions with queueing hints.
+   * Whether the event may let a pod fit that this plugin has turned away. Absent: no event ever
+   * does (a change of the pod itself always puts it back). Upstream: EnqueueExtensions with
+   * queueing hints.
    */
   mayHelp?(event: ClusterEvent, waiting: PodInfo): boolean;
   /** Whether the pod may be considered at all. */
@@ -51,7 +53,10 @@ export interface WeightedPlugin {
   weight: number;
 }
 
-/** Scales the highest score to the maximum; reversed, the highest becomes zero. Upstream: helper.DefaultNormalizeScore. */
+/**
+ * Scales the highest score to the maximum; reversed, the highest becomes zero. Upstream:
+ * helper.DefaultNormalizeScore.
+ */
 export function normalizeByMax(scores: Map<NodeInfo, number>, reverse: boolean): void {
   const highest = Math.max(0, ...scores.values());
   for (const [node, score] of scores) {

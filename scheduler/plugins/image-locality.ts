@@ -1,4 +1,5 @@
-// ImageLocality: prefers nodes that have the pod's images, the bigger the better, as long as not only few nodes have them.
+// ImageLocality: prefers nodes that have the pod's images, the bigger the better, as long as not
+// only few nodes have them.
 import type { NodeInfo } from '../framework/node-info.ts';
 import { maxScore, type Plugin } from '../framework/plugin.ts';
 import { success } from '../framework/status.ts';

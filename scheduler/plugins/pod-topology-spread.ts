@@ -1,4 +1,5 @@
-// PodTopologySpread: keeps pods of a group spread over zones, hosts or any other label. https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
+// PodTopologySpread: keeps pods of a group spread over zones, hosts or any other label.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
 
 import { findUntoleratedTaint, matchesNodeAffinity } from '../../api/core/pod/placement.ts';
 import type { TopologySpreadConstraint } from '../../api/core/pod/scheduling.ts';

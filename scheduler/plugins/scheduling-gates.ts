@@ -1,4 +1,5 @@
-// SchedulingGates: a pod with gates is not looked at until they are taken off. https://kubernetes.io/docs/concepts/scheduling-eviction/pod-scheduling-readiness/
+// SchedulingGates: a pod with gates is not looked at until they are taken off.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/pod-scheduling-readiness/
 import type { Plugin } from '../framework/plugin.ts';
 import { success, unresolvable } from '../framework/status.ts';
 

@@ -1,4 +1,5 @@
-// TaintToleration: keeps pods off nodes whose taints they do not tolerate, and prefers nodes with fewer taints of the soft kind.
+// TaintToleration: keeps pods off nodes whose taints they do not tolerate, and prefers nodes with
+// fewer taints of the soft kind.
 
 import { findUntoleratedTaint, toleratesTaint } from '../../api/core/pod/placement.ts';
 import type { Toleration } from '../../api/core/pod/scheduling.ts';

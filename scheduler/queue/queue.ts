@@ -3,7 +3,8 @@
 //   active ──taken──> (cycle) ──no node──> unschedulable ──an event that may help──> backoff ──time──> active
 //                        └──an error────────────────────────────────────────────────> backoff
 //
-// Active pods come out by priority, then by age. An event moves only the pods whose rejecting plugins say that it may help them.
+// Active pods come out by priority, then by age. An event moves only the pods whose rejecting
+// plugins say that it may help them.
 import type { Pod } from '../../api/core/pod.ts';
 import type { Clock, Timer } from '../../machinery/clock.ts';
 import { keyOf } from '../../machinery/metadata.ts';
@@ -119,7 +120,10 @@ export class SchedulingQueue {
     this.#endCycle(pod);
   }
 
-  /** The events that came meanwhile; undefined where the pod is gone, and perhaps another one of its name is in a cycle. */
+  /**
+   * The events that came meanwhile; undefined where the pod is gone, and perhaps another one of its
+   * name is in a cycle.
+   */
   #endCycle(pod: QueuedPod): readonly ClusterEvent[] | undefined {
     const cycle = this.#inCycle.get(pod.key);
     if (cycle?.pod !== pod) return undefined;

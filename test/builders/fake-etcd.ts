@@ -1,5 +1,6 @@
-// etcd in memory, with its history: for tests of what stands on it. What it does is held to the real one by apiserver/storage/etcd.test.ts;
-// what only a fault brings about (an ended watch, another store's history, no answer) a test sets off by hand.
+// etcd in memory, with its history: for tests of what stands on it. What it does is held to the
+// real one by apiserver/storage/etcd.test.ts; what only a fault brings about (an ended watch,
+// another store's history, no answer) a test sets off by hand.
 import {
   CompactedError,
   type Etcd,

@@ -1,4 +1,5 @@
-// The API server's verbs over an etcd in memory: no HTTP, no authentication, everything from decoding to storage is the real thing.
+// The API server's verbs over an etcd in memory: no HTTP, no authentication, everything from
+// decoding to storage is the real thing.
 //   const api = await startMemoryApi();
 //   await api.send('POST', '/api/v1/namespaces/default/pods', { body });
 import { kinds as builtInKinds } from '../../api/index.ts';

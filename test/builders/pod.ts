@@ -1,4 +1,5 @@
-// Pods for tests: `pod('a').on('n1').ready().build()`. What a test does not say has a plain value; the result is frozen like a cached object.
+// Pods for tests: `pod('a').on('n1').ready().build()`. What a test does not say has a plain value;
+// the result is frozen like a cached object.
 
 import type { Container } from '../../api/core/pod/container.ts';
 import type { Toleration } from '../../api/core/pod/scheduling.ts';

@@ -1,4 +1,5 @@
-// Workloads and what they own, for tests. What a test does not say has a plain value; results are frozen like cached objects.
+// Workloads and what they own, for tests. What a test does not say has a plain value; results are
+// frozen like cached objects.
 import type { DaemonSet } from '../../api/apps/daemonset.ts';
 import type { Deployment } from '../../api/apps/deployment.ts';
 import type { ReplicaSet } from '../../api/apps/replicaset.ts';

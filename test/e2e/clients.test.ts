@@ -1,4 +1,5 @@
-// The official JavaScript client, @kubernetes/client-node: typed calls, patches, watches, informers and streams against a real cluster.
+// The official JavaScript client, @kubernetes/client-node: typed calls, patches, watches, informers
+// and streams against a real cluster.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';

@@ -1,4 +1,5 @@
-// What people do with kubectl all day, beyond the examples: each command against a real cluster, judged by what it prints and what then is.
+// What people do with kubectl all day, beyond the examples: each command against a real cluster,
+// judged by what it prints and what then is.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

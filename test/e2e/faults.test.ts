@@ -1,4 +1,5 @@
-// Every process of a cluster is killed in turn while an application serves: nobody notices. The node's own first process is left out: its end is the node's end.
+// Every process of a cluster is killed in turn while an application serves: nobody notices. The
+// node's own first process is left out: its end is the node's end.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +16,8 @@ const victims = ['kubelet', 'runtime', 'proxy', 'scheduler', 'controllers', 'api
 const requestsPerSecond = 20;
 const configMapCount = 200;
 
-// In a thread of its own: the test waits for kubectl in this one. Sends at a steady rate until told to stop, then tells what it saw.
+// In a thread of its own: the test waits for kubectl in this one. Sends at a steady rate until told
+// to stop, then tells what it saw.
 const loadThread = `
 const { parentPort, workerData } = require('node:worker_threads');
 const { request } = require('node:http');

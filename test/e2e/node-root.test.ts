@@ -1,4 +1,5 @@
-// A node's file system is its own: what pods reach by hostPath, as privileged or with setuid files, is never the host's.
+// A node's file system is its own: what pods reach by hostPath, as privileged or with setuid files,
+// is never the host's.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';

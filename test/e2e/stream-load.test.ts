@@ -1,4 +1,5 @@
-// Sixteen megabytes through each kind of stream, at every pace: nothing is missing, nobody else waits, memory stays where it was.
+// Sixteen megabytes through each kind of stream, at every pace: nothing is missing, nobody else
+// waits, memory stays where it was.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Streams through the API server as its clients open them, with every byte in the hands of the test: exec and attach over WebSocket and
-// SPDY, port-forward tunnelled and not, logs.
+// Streams through the API server as its clients open them, with every byte in the hands of the
+// test: exec and attach over WebSocket and SPDY, port-forward tunnelled and not, logs.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';

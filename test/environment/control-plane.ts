@@ -1,4 +1,5 @@
-// A real etcd and the real API server on loopback, for tests that need no node: certificates, ports, start, stop, crash.
+// A real etcd and the real API server on loopback, for tests that need no node: certificates,
+// ports, start, stop, crash.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// The frame of a fuzz suite: a source of chance with a seed, a time box, and on failure the seed and the case that failed.
+// The frame of a fuzz suite: a source of chance with a seed, a time box, and on failure the seed
+// and the case that failed.
 //   await fuzz(async (draw, i) => { ... }, { describe: () => lastInput })
 // K8TS_FUZZ_SEED repeats a run, K8TS_FUZZ_SECONDS says for how long one goes on.
 import { realClock } from '../../machinery/clock.ts';

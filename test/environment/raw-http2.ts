@@ -1,4 +1,5 @@
-// HTTP/2 frame by frame, for tests of what no client library would send: uploads that stop in the middle, streams that are reset.
+// HTTP/2 frame by frame, for tests of what no client library would send: uploads that stop in the
+// middle, streams that are reset.
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
 

@@ -1,5 +1,6 @@
-// Megabytes through every kind of stream of a cluster, to clients that are fast, slow, that stop for a while, and that leave in the middle.
-// While they go, another pod is looked at, and the memory of the processes that carry the bytes.
+// Megabytes through every kind of stream of a cluster, to clients that are fast, slow, that stop
+// for a while, and that leave in the middle. While they go, another pod is looked at, and the
+// memory of the processes that carry the bytes.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -265,7 +266,10 @@ async function startLoadPods({ kubectl }: E2eCluster, bytes: number): Promise<vo
   await eventually('the listeners', () => [9001, 9002, 9003].every(listens) || undefined);
 }
 
-/** Looks at another pod by and by. `end` says what its slowest exec took, and what memory the processes had at most and have now. */
+/**
+ * Looks at another pod by and by. `end` says what its slowest exec took, and what memory the
+ * processes had at most and have now.
+ */
 function watchOthers(cluster: E2eCluster) {
   const api = apiClientOf(cluster.kubectl);
   const pids = components.map((c) => Number(readFileSync(`/run/k8ts/${cluster.name}/${c}.pid`, 'utf8')));

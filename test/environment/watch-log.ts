@@ -1,5 +1,5 @@
-// All that a watch tells of a resource in all namespaces, as the real kubectl streams it: nothing between two looks is missed, and nothing
-// has to be asked for again and again.
+// All that a watch tells of a resource in all namespaces, as the real kubectl streams it: nothing
+// between two looks is missed, and nothing has to be asked for again and again.
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { realClock } from '../../machinery/clock.ts';

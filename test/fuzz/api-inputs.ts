@@ -1,4 +1,5 @@
-// Requests for the API server's fuzz suite: objects that are nearly right, texts that are not, and paths and queries around them.
+// Requests for the API server's fuzz suite: objects that are nearly right, texts that are not, and
+// paths and queries around them.
 import { stringify } from 'yaml';
 import type { Draw } from '../environment/fuzz.ts';
 

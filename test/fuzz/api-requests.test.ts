@@ -1,4 +1,5 @@
-// Generated requests against the API server as a process, with a real etcd, while a polite client asks on a connection of its own.
+// Generated requests against the API server as a process, with a real etcd, while a polite client
+// asks on a connection of its own.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect } from 'node:http2';

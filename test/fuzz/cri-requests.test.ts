@@ -1,5 +1,5 @@
-// Generated CRI requests to a runtime as a process: every verb, right requests with something else in them. Paths of the host
-// that requests name lie in the test's own folder.
+// Generated CRI requests to a runtime as a process: every verb, right requests with something else
+// in them. Paths of the host that requests name lie in the test's own folder.
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Generated DNS packets, and answers of hostile servers, to the cluster's DNS over UDP and TCP, while a polite client asks.
+// Generated DNS packets, and answers of hostile servers, to the cluster's DNS over UDP and TCP,
+// while a polite client asks.
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -188,7 +189,10 @@ function limitOf(packet: Buffer): number {
   }
 }
 
-/** Sends packets over one connection in pieces of any size, and reads what comes until it ends or nothing is missing. */
+/**
+ * Sends packets over one connection in pieces of any size, and reads what comes until it ends or
+ * nothing is missing.
+ */
 async function askOverTcp(draw: Draw, packets: readonly Buffer[]): Promise<void> {
   const client = connect(dns.port, '127.0.0.1');
   client.on('error', () => undefined);

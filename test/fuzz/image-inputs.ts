@@ -1,5 +1,6 @@
-// Image archives that nobody should have made: layers whose entries lead out of them, lie about their size or fill the disk;
-// manifests, indexes and configurations of any form. Paths outside of a layer lead only to the folder that the caller names.
+// Image archives that nobody should have made: layers whose entries lead out of them, lie about
+// their size or fill the disk; manifests, indexes and configurations of any form. Paths outside of
+// a layer lead only to the folder that the caller names.
 import { createHash } from 'node:crypto';
 import { arch } from 'node:os';
 import { gzipSync, zstdCompressSync } from 'node:zlib';

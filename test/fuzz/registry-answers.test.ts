@@ -1,4 +1,5 @@
-// Pulls from a registry that answers with anything: other documents, other codes, challenges, redirects, bodies that do not end.
+// Pulls from a registry that answers with anything: other documents, other codes, challenges,
+// redirects, bodies that do not end.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

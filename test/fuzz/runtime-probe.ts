@@ -1,4 +1,5 @@
-// Looks after a runtime that is under fire: is it the same process, how much memory does it have, how long was its event loop kept busy.
+// Looks after a runtime that is under fire: is it the same process, how much memory does it have,
+// how long was its event loop kept busy.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { TestNode } from '../integration/runtime/test-node.ts';

@@ -57,7 +57,8 @@ const redisPackages = [
 export const recipes = {
   busybox: {
     name: 'docker.io/library/busybox:1.36',
-    // Debian's busybox is no shell for names with a dash: what of the environment is no name of a variable does not reach its commands.
+    // Debian's busybox is no shell for names with a dash: what of the environment is no name of a
+    // variable does not reach its commands.
     packages: [...base, 'bash', 'libtinfo6'],
     files: [{ name: 'bin/sh', type: 'symlink', linkname: 'bash' }],
     config: { Cmd: ['sh'], Env: ['PATH=/bin:/usr/bin'] },

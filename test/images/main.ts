@@ -1,4 +1,5 @@
-// `npm run images [-- NAME...]`: builds the images of the examples, where they are not there yet, and writes the paths of their archives.
+// `npm run images [-- NAME...]`: builds the images of the examples, where they are not there yet,
+// and writes the paths of their archives.
 import { relative } from 'node:path';
 import { type ImageName, imageArchive, recipes } from './images.ts';
 

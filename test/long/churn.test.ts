@@ -1,5 +1,6 @@
-// Pods come and go by the hundreds, while what runs them is killed now and then: nothing of them may stay on the node, and nothing may grow in
-// the components. What one round leaves does not show; what six rounds leave does.
+// Pods come and go by the hundreds, while what runs them is killed now and then: nothing of them
+// may stay on the node, and nothing may grow in the components. What one round leaves does not
+// show; what six rounds leave does.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';

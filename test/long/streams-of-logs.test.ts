@@ -1,4 +1,5 @@
-// A hundred megabytes of output, attached to and followed as a log, by every protocol, at every pace; the log is rotated all the while.
+// A hundred megabytes of output, attached to and followed as a log, by every protocol, at every
+// pace; the log is rotated all the while.
 import { after, before, test } from 'node:test';
 import { commandProtocols, type LoadedCluster, paces, startLoad } from '../environment/stream-load.ts';
 import { needsRoot } from '../integration/cli/k8ts-command.ts';

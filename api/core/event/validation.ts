@@ -1,5 +1,5 @@
-// Validation of events. Those of the newer API have an eventTime and must be complete; older ones are let through as they come.
-// Upstream: pkg/apis/core/validation/events.go.
+// Validation of events. Those of the newer API have an eventTime and must be complete; older ones
+// are let through as they come. Upstream: pkg/apis/core/validation/events.go.
 import { type FieldError, invalid, required } from '../../../machinery/field-error.ts';
 import { validateQualifiedName } from '../../meta/checks.ts';
 import type { Event } from '../event.ts';

@@ -1,5 +1,5 @@
-// What `kubectl get pods` shows. The Status column is not the phase: it tells the most telling thing about the containers.
-// Upstream: printPod in pkg/printers/internalversion.
+// What `kubectl get pods` shows. The Status column is not the phase: it tells the most telling
+// thing about the containers. Upstream: printPod in pkg/printers/internalversion.
 import { formatAge } from '../../../machinery/duration.ts';
 import type { Column } from '../../../machinery/kind.ts';
 import { ageColumn, orNone } from '../../meta/columns.ts';

@@ -1,4 +1,5 @@
-// The condition by which a pod says that it ends for reasons of its node or of the cluster, and not by a failure of its own.
+// The condition by which a pod says that it ends for reasons of its node or of the cluster, and not
+// by a failure of its own.
 // https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
 import { timestamp } from '../../../machinery/timestamp.ts';
 import type { Pod } from '../pod.ts';

@@ -5,7 +5,10 @@ const domainPattern = /^(?=.*[.:A-Z])[A-Za-z0-9.:[\]-]+\/|^localhost\//;
 const repositoryPattern = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
 const tagPattern = /^\w[\w.-]{0,127}$/;
 
-/** The tag of an image; `latest` without tag and digest, empty with a digest alone or for a text that is no reference. */
+/**
+ * The tag of an image; `latest` without tag and digest, empty with a digest alone or for a text
+ * that is no reference.
+ */
 export function tagOfImage(image: string): string {
   const [name = '', digest] = image.split('@');
   const colon = name.lastIndexOf(':');

@@ -1,5 +1,6 @@
-// Where a pod may run: node selectors, node affinity, taints and tolerations. Shared by the scheduler, the daemon set controller, taint eviction
-// and the kubelet's admission. https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
+// Where a pod may run: node selectors, node affinity, taints and tolerations. Shared by the
+// scheduler, the daemon set controller, taint eviction and the kubelet's admission.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
 import { matchesLabels, type SelectorOperator } from '../../../machinery/labels.ts';
 import type { Node, Taint } from '../node.ts';
 import type { NodeSelector, NodeSelectorTerm } from './affinity.ts';

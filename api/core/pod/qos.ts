@@ -1,4 +1,5 @@
-// Quality of service: how much a pod has promised about its resources. It decides cgroups, OOM scores and eviction order.
+// Quality of service: how much a pod has promised about its resources. It decides cgroups, OOM
+// scores and eviction order.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
 import { addQuantities, compareQuantities, isZeroQuantity } from '../../../machinery/quantity.ts';
 import type { PodSpec } from './pod-spec.ts';

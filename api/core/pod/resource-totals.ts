@@ -1,6 +1,6 @@
-// What a pod as a whole asks for and may use: containers added up, init containers as they overlap, pod-level resources and
-// overhead on top. The scheduler and the kubelet count by this.
-// Upstream: component-helpers/resource.
+// What a pod as a whole asks for and may use: containers added up, init containers as they overlap,
+// pod-level resources and overhead on top. The scheduler and the kubelet count by this. Upstream:
+// component-helpers/resource.
 import { addQuantities, compareQuantities } from '../../../machinery/quantity.ts';
 import type { Container } from './container.ts';
 import type { PodSpec } from './pod-spec.ts';
@@ -30,8 +30,8 @@ function raiseResources(total: ResourceList, other: ResourceList): void {
 }
 
 /**
- * The sum over the containers, or what the init phase needs where that is more. Sidecars run beside everything after them, so
- * they count in both.
+ * The sum over the containers, or what the init phase needs where that is more. Sidecars run beside
+ * everything after them, so they count in both.
  */
 export function sumContainerResources(spec: PodSpec, side: Side): ResourceList {
   const total: ResourceList = {};

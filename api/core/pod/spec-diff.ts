@@ -1,5 +1,6 @@
-// The difference of two pod specs in the text of a refused update. Upstream prints its internal types: Go field names in
-// declaration order, zero values included, one blank of indentation. People search for these texts, so ours are the same.
+// The difference of two pod specs in the text of a refused update. Upstream prints its internal
+// types: Go field names in declaration order, zero values included, one blank of indentation.
+// People search for these texts, so ours are the same.
 
 import type { AnySchema, ObjectSchema } from '../../../machinery/schema.ts';
 import { formatUnifiedDiff } from '../../../machinery/unified-diff.ts';

@@ -1,5 +1,6 @@
-// Fields of a service that the server gives out. A client that sends back what it wrote, without them, keeps them; a change of
-// type gives them up. Upstream: pkg/registry/core/service/storage and strategy.
+// Fields of a service that the server gives out. A client that sends back what it wrote, without
+// them, keeps them; a change of type gives them up. Upstream: pkg/registry/core/service/storage and
+// strategy.
 import { jsonEqual } from '../../../machinery/json.ts';
 import type { Service, ServiceSpec } from '../service.ts';
 

@@ -1,5 +1,5 @@
-// Defaults of services that depend on other fields. Addresses, node ports and IP families are given out by the API server.
-// Upstream: SetDefaults_Service.
+// Defaults of services that depend on other fields. Addresses, node ports and IP families are given
+// out by the API server. Upstream: SetDefaults_Service.
 import type { Service } from '../service.ts';
 
 const clientIPTimeoutSeconds = 10_800;

@@ -1,5 +1,5 @@
-// Image archives: what `docker save` and OCI tools write. The archive is unpacked into a scratch directory; its layers go
-// into the layer store, its images into the image store.
+// Image archives: what `docker save` and OCI tools write. The archive is unpacked into a scratch
+// directory; its layers go into the layer store, its images into the image store.
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -123,7 +123,10 @@ function readInside(dir: string, path: string): Buffer {
   return readFileSync(real);
 }
 
-/** Where a file of the archive is. Links in it may not lead out of it, and opening anything but a file may hang, or do things. */
+/**
+ * Where a file of the archive is. Links in it may not lead out of it, and opening anything but a
+ * file may hang, or do things.
+ */
 function pathInside(dir: string, path: string): string {
   let real: string;
   try {

@@ -1,5 +1,5 @@
-// Unpacking stops before the disk is full: a layer of a few kilobytes can hold a file of any size, and a node whose disk
-// is full cannot even remove pods.
+// Unpacking stops before the disk is full: a layer of a few kilobytes can hold a file of any size,
+// and a node whose disk is full cannot even remove pods.
 import { statfs } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 

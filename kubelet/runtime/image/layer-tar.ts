@@ -1,7 +1,8 @@
-// Layers as overlayfs wants them. A layer's tar marks removals with files called `.wh.name`, and "nothing from below"
-// with `.wh..wh..opq`; overlayfs wants a character device 0:0, and an extended attribute of the directory. This rewrites
-// the tar on its way into `tar -x`, touching only those entries, so that owners, capabilities and sparse files pass
-// through as they are. Attributes in overlayfs's own namespace are dropped: an image has no business setting them.
+// Layers as overlayfs wants them. A layer's tar marks removals with files called `.wh.name`, and
+// "nothing from below" with `.wh..wh..opq`; overlayfs wants a character device 0:0, and an extended
+// attribute of the directory. This rewrites the tar on its way into `tar -x`, touching only those
+// entries, so that owners, capabilities and sparse files pass through as they are. Attributes in
+// overlayfs's own namespace are dropped: an image has no business setting them.
 
 const blockSize = 512;
 /** Names and attributes of one entry, which are held in memory. As much as Go's tar reader takes. */

@@ -1,4 +1,5 @@
-// What of a request names a group or a file of one: all of it becomes part of a path that we or the OCI runtime write to.
+// What of a request names a group or a file of one: all of it becomes part of a path that we or the
+// OCI runtime write to.
 import type { LinuxContainerResources } from '../../../proto/cri.gen.ts';
 import { invalidArgument } from '../errors.ts';
 

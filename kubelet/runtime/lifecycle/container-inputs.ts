@@ -60,7 +60,10 @@ function readLink(path: string): string | null {
 
 const maxUserFileBytes = 4 << 20;
 
-/** Reads a file of an image, which is not to be trusted: a pipe would make us wait for ever, a device fill our memory. */
+/**
+ * Reads a file of an image, which is not to be trusted: a pipe would make us wait for ever, a
+ * device fill our memory.
+ */
 export function readInRoot(root: string, path: string): string {
   let fd: number;
   try {

@@ -1,5 +1,6 @@
-// Volumes that an image declares (VOLUME of a Dockerfile): each becomes a folder of the container that begins with what the image
-// has there. It can be written to even when the root cannot, and goes with the container.
+// Volumes that an image declares (VOLUME of a Dockerfile): each becomes a folder of the container
+// that begins with what the image has there. It can be written to even when the root cannot, and
+// goes with the container.
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerConfig, Mount } from '../../../proto/cri.gen.ts';

@@ -5,7 +5,10 @@ import { linkPrefix } from './link.ts';
 
 const tableName = 'k8ts-runtime';
 
-/** Marks a connection from a pod to a hostPort, which must be masqueraded so that the answer comes back the same way. */
+/**
+ * Marks a connection from a pod to a hostPort, which must be masqueraded so that the answer comes
+ * back the same way.
+ */
 const hairpinMark = '0x8000';
 
 export interface HostPort {

@@ -10,7 +10,10 @@ const nodeEndMac = 'ee:ee:ee:ee:ee:ee';
 /** All names of links on the node begin so; firewall rules match on it. */
 export const linkPrefix = 'pod';
 
-/** The node's end of a pod's link: `pod` and the first twelve hex digits of its uid (of the uid's hash when it is no UUID). */
+/**
+ * The node's end of a pod's link: `pod` and the first twelve hex digits of its uid (of the uid's
+ * hash when it is no UUID).
+ */
 export function linkNameOf(podUid: string): string {
   const hex = podUid.replaceAll('-', '').toLowerCase();
   const digits = /^[0-9a-f]{32}$/.test(hex) ? hex : createHash('sha256').update(podUid).digest('hex');

@@ -1,6 +1,7 @@
-// conmon, one per sandbox and container: it starts the OCI runtime, then owns the process's stdio, its CRI log, its exit
-// file and its OOM mark. It outlives us: a restarted runtime finds all of that on disk. It reports the pid of the new
-// process, or why there is none, as one line of JSON on descriptor 3.
+// conmon, one per sandbox and container: it starts the OCI runtime, then owns the process's stdio,
+// its CRI log, its exit file and its OOM mark. It outlives us: a restarted runtime finds all of
+// that on disk. It reports the pid of the new process, or why there is none, as one line of JSON on
+// descriptor 3.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,6 @@
-// Commands in running containers, by the OCI runtime's own exec: it joins namespaces, cgroup and seccomp filter, and ends
-// with the command's exit code. Its own errors go to a log file, apart from what the command writes.
+// Commands in running containers, by the OCI runtime's own exec: it joins namespaces, cgroup and
+// seccomp filter, and ends with the command's exit code. Its own errors go to a log file, apart
+// from what the command writes.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type FSWatcher, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +24,10 @@ export interface ExecRequest {
 export interface PreparedExec {
   dir: string;
   args: string[];
-  /** What the OCI runtime itself reported, if it could not run the command: in the words of other runtimes, and in its own. */
+  /**
+   * What the OCI runtime itself reported, if it could not run the command: in the words of other
+   * runtimes, and in its own.
+   */
   readError(): string | null;
   readComplaint(): string | null;
   /** The pid of the command once it runs. */
@@ -94,8 +98,9 @@ const killedExitCode = 137;
 const reapGraceMs = 5_000;
 
 /**
- * Kills the command of an exec, also one that is only about to start. The OCI runtime sees it end, which leaves no zombie to a first
- * process that does not reap; it is killed itself only when it does not end then.
+ * Kills the command of an exec, also one that is only about to start. The OCI runtime sees it end,
+ * which leaves no zombie to a first process that does not reap; it is killed itself only when it
+ * does not end then.
  */
 export function killExec(exec: PreparedExec, child: ChildProcess, clock: Clock): void {
   if (child.exitCode !== null || child.signalCode !== null) return;

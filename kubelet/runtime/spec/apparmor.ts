@@ -1,5 +1,6 @@
-// Which AppArmor profile a container runs under, as containerd chooses it: by default ours, which `k8ts up` loads where the machine has
-// AppArmor. https://kubernetes.io/docs/tutorials/security/apparmor/
+// Which AppArmor profile a container runs under, as containerd chooses it: by default ours, which
+// `k8ts up` loads where the machine has AppArmor.
+// https://kubernetes.io/docs/tutorials/security/apparmor/
 import type { SecurityProfile } from '../../../proto/cri.gen.ts';
 
 /** The profile of containers that ask for none, or for the runtime's. */

@@ -10,7 +10,10 @@ const formatVersion = 1;
 /** From each older format to the next one. */
 const migrations: Record<number, (value: any) => unknown> = {};
 
-/** Written by a newer build. Nothing is guessed and nothing touched: what runs goes on, and that build can come back. */
+/**
+ * Written by a newer build. Nothing is guessed and nothing touched: what runs goes on, and that
+ * build can come back.
+ */
 export class NewerFormatError extends Error {}
 
 /** Writes a file so that readers see the old content or the new, and nobody but root sees either. */
@@ -77,8 +80,8 @@ export class RecordStore<T extends { id: string }> {
   }
 
   /**
-   * Reads everything back. Throws when the disk or the process does not let it (no more open files, say), and for records
-   * of a newer build: to start without them would be to forget what runs.
+   * Reads everything back. Throws when the disk or the process does not let it (no more open files,
+   * say), and for records of a newer build: to start without them would be to forget what runs.
    */
   load(): LoadOutcome {
     const outcome: LoadOutcome = { leftovers: [], unreadable: [] };

@@ -1,5 +1,6 @@
-// crun complains of a command that it cannot run twice: on the command's own error output, and a moment later in its log. The log becomes
-// the status that ends the session; the line among the command's output is left out here.
+// crun complains of a command that it cannot run twice: on the command's own error output, and a
+// moment later in its log. The log becomes the status that ends the session; the line among the
+// command's output is left out here.
 import { Transform } from 'node:stream';
 import type { Clock } from '../../../machinery/clock.ts';
 

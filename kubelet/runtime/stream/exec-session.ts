@@ -117,8 +117,9 @@ function readExitCode(path: string): number {
 }
 
 /**
- * Sets the size of the command's own terminal, one change after the other, skipping those overtaken. It is reached through
- * the command's standard input: the terminal lies in the container's /dev/pts.
+ * Sets the size of the command's own terminal, one change after the other, skipping those
+ * overtaken. It is reached through the command's standard input: the terminal lies in the
+ * container's /dev/pts.
  */
 function createResizer(rt: ExecRuntime, exec: PreparedExec): (size: TerminalSize) => void {
   let wanted: TerminalSize | null = null;

@@ -69,8 +69,9 @@ const chunkBytes = 1 << 16;
 const maxWaitingFiles = 32;
 
 /**
- * Hands over every entry from now on, one chunk at a time: nothing is read before `take` has resolved. Rotation is followed: files
- * are opened as they appear, so that one which is removed before its turn is still read.
+ * Hands over every entry from now on, one chunk at a time: nothing is read before `take` has
+ * resolved. Rotation is followed: files are opened as they appear, so that one which is removed
+ * before its turn is still read.
  */
 export function followLog(path: string, take: (entry: LogEntry) => Promise<void> | void): LogFollower {
   const files: { fd: number; ino: number }[] = [];

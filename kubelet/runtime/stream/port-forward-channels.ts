@@ -1,5 +1,6 @@
-// Port-forward over WebSocket without a tunnel: the ports stand in the request, and each has one connection and two channels, data and error,
-// that begin with its number. Upstream: the v4 protocols of pkg/kubelet/cri/streaming/portforward.
+// Port-forward over WebSocket without a tunnel: the ports stand in the request, and each has one
+// connection and two channels, data and error, that begin with its number. Upstream: the v4
+// protocols of pkg/kubelet/cri/streaming/portforward.
 import { Duplex, type Readable, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { WebSocket } from 'ws';

@@ -97,8 +97,9 @@ export async function forward(rt: ForwardRuntime, { sandboxId, port, data, error
 
 /** Connects inside a pod's network namespace. */
 function connectInside(pausePid: number, port: number): Connection {
-  // Half-closes are carried over: `shut-close` makes the end of what the pod sends visible at once (socat otherwise only
-  // shows it when it ends itself), and after that end the rest is not waited for.
+  // Half-closes are carried over: `shut-close` makes the end of what the pod sends visible at once
+  // (socat otherwise only shows it when it ends itself), and after that end the rest is not waited
+  // for.
   const socat = ['socat', '-b', '65536', '-t', '3600', 'STDIN!!STDOUT,shut-close', `TCP4:127.0.0.1:${port},nodelay`];
   const child = spawn('nsenter', [`--net=/proc/${pausePid}/ns/net`, ...socat], {
     env: commandEnv,
@@ -117,8 +118,9 @@ function connectInside(pausePid: number, port: number): Connection {
 }
 
 /**
- * What kept socat (or the nsenter before it) from connecting, in the words of other runtimes: `... socat[1] E connect(5, AF=2 127.0.0.1:80,
- * 16): Connection refused`. Null where there was a connection: how it ended is between its ends.
+ * What kept socat (or the nsenter before it) from connecting, in the words of other runtimes: `...
+ * socat[1] E connect(5, AF=2 127.0.0.1:80, 16): Connection refused`. Null where there was a
+ * connection: how it ended is between its ends.
  */
 export function findConnectProblem(complaint: string, port: number): string | null {
   const [, connect, enter] = /E connect\(.*\): ([^:\n]+)$|^nsenter: (.+)$/m.exec(complaint) ?? [];

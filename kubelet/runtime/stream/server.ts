@@ -27,7 +27,8 @@ export interface StreamServer {
 type StreamRuntime = Omit<Runtime, 'streams'>;
 
 const offerLifetimeMs = 60_000;
-// As Kubernetes' servers: the size of a message, and of a request's head, where a command stands (it is passed on with it).
+// As Kubernetes' servers: the size of a message, and of a request's head, where a command stands
+// (it is passed on with it).
 const maxMessageBytes = 32 << 20;
 const httpLimits = { maxHeaderSize: 1 << 20, headersTimeout: 30_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 };
 
@@ -165,8 +166,8 @@ async function serveWebSocket(rt: StreamRuntime, session: Session): Promise<void
 const chosenProtocols = new WeakMap<IncomingMessage, string>();
 
 /**
- * A server that answers with the subprotocol chosen. `ws` rejects those with a slash in them, which the tunnel's has (it is no token of
- * HTTP's grammar): they are hidden from it.
+ * A server that answers with the subprotocol chosen. `ws` rejects those with a slash in them, which
+ * the tunnel's has (it is no token of HTTP's grammar): they are hidden from it.
  */
 function createWebSocketServer(closeTimeout: number): WebSocketServer {
   // `closeTimeout`: a slow client is a long way behind when we close, and hears of it in its own time.

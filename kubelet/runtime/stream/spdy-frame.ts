@@ -62,7 +62,10 @@ const leastSizes = new Map([
   [frameType.headers, 4],
 ]);
 
-/** Finds the frames in what arrives. Holds no more than one control frame, whatever the peer sends and in what pieces. */
+/**
+ * Finds the frames in what arrives. Holds no more than one control frame, whatever the peer sends
+ * and in what pieces.
+ */
 export class FrameParser {
   #header = Buffer.alloc(headerSize);
   #headerFill = 0;

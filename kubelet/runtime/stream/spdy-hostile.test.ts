@@ -1,4 +1,5 @@
-// SPDY from peers that mean no good, or nothing at all: the connection ends, memory stays bounded, nothing else happens.
+// SPDY from peers that mean no good, or nothing at all: the connection ends, memory stays bounded,
+// nothing else happens.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';

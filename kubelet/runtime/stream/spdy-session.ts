@@ -1,5 +1,6 @@
-// A SPDY/3.1 session, as Kubernetes clients speak it for exec, attach and port-forward: streams without flow control, so
-// that a reader who stalls holds up the connection, and TCP holds up the sender. Both ends, because tests need a client.
+// A SPDY/3.1 session, as Kubernetes clients speak it for exec, attach and port-forward: streams
+// without flow control, so that a reader who stalls holds up the connection, and TCP holds up the
+// sender. Both ends, because tests need a client.
 import { Duplex } from 'node:stream';
 import {
   encodeControl,

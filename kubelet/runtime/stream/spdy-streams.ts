@@ -1,5 +1,5 @@
-// exec and attach over SPDY: the client opens a stream for each of error, stdin, stdout, stderr and resize, named by the
-// header `streamtype`. Upstream counterpart: the remotecommand protocol v4.
+// exec and attach over SPDY: the client opens a stream for each of error, stdin, stdout, stderr and
+// resize, named by the header `streamtype`. Upstream counterpart: the remotecommand protocol v4.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../machinery/clock.ts';
 import { type CommandStreams, createResizeRelay, type StreamWish } from './command-streams.ts';

@@ -1,5 +1,6 @@
-// Numbered channels in one WebSocket: each message belongs to one. In the binary protocols its first byte is the number; in the base64
-// ones, for clients that only send text, a digit stands before the encoded rest. Upstream: the wsstream package.
+// Numbered channels in one WebSocket: each message belongs to one. In the binary protocols its
+// first byte is the number; in the base64 ones, for clients that only send text, a digit stands
+// before the encoded rest. Upstream: the wsstream package.
 import { Writable } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 

@@ -1,5 +1,6 @@
-// exec and attach over WebSocket: a channel for each stream. v5 adds half-closing (a message `255, channel`), v4 a status at the end where
-// the first protocols only have a text of what went wrong. Upstream counterpart: the channel.k8s.io subprotocols of remotecommand.
+// exec and attach over WebSocket: a channel for each stream. v5 adds half-closing (a message `255,
+// channel`), v4 a status at the end where the first protocols only have a text of what went wrong.
+// Upstream counterpart: the channel.k8s.io subprotocols of remotecommand.
 import { PassThrough } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { type CommandStreams, createResizeRelay, type StreamWish } from './command-streams.ts';
@@ -9,7 +10,10 @@ interface CommandProtocol {
   base64: boolean;
   /** How it ends: with a Status, or with its message alone and only where it failed. */
   end: 'status' | 'message';
-  /** Streams can be closed one by one. A client of the others is told that its connection stands, by an empty message. */
+  /**
+   * Streams can be closed one by one. A client of the others is told that its connection stands, by
+   * an empty message.
+   */
   halfClose: boolean;
 }
 

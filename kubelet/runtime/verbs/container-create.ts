@@ -31,8 +31,8 @@ export const createContainer: Verb<'CreateContainer'> = async (rt, req) => {
   try {
     await mountRootfs(rt, id, image);
     const volumes = await makeImageVolumes(rt, id, { declared: image.config.volumes ?? [], config });
-    // From here to the record nothing is waited for. What was true before may not be: sandbox and image may be going, and
-    // another call may have made the container.
+    // From here to the record nothing is waited for. What was true before may not be: sandbox and
+    // image may be going, and another call may have made the container.
     lookUpParts(rt, req);
     const record = prepareContainer(rt, { id, sandbox, config, image, volumes });
     rt.containers.save(record);

@@ -1,5 +1,6 @@
-// UpdatePodSandboxResources: tells the runtime about limits of the whole pod. The kubelet owns and has already changed the
-// pod's cgroup; there is nothing of the pause process to adjust. Kept on record for the verbose status.
+// UpdatePodSandboxResources: tells the runtime about limits of the whole pod. The kubelet owns and
+// has already changed the pod's cgroup; there is nothing of the pause process to adjust. Kept on
+// record for the verbose status.
 import { findSandbox } from '../lifecycle/find.ts';
 import type { Verb } from './verb.ts';
 

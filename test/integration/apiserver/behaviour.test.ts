@@ -1,4 +1,5 @@
-// What clients of the API server rely on and the recorded conversations do not show: refusals, paging, watches, identities, faults.
+// What clients of the API server rely on and the recorded conversations do not show: refusals,
+// paging, watches, identities, faults.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ConfigMapKind } from '../../../api/core/configmap.ts';

@@ -1,5 +1,5 @@
-// Replays recorded conversations with a real API server and compares the answers field by field. What the server does not have yet stands
-// below with its reason.
+// Replays recorded conversations with a real API server and compares the answers field by field.
+// What the server does not have yet stands below with its reason.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// What a node's certificate opens over HTTPS: itself and what its pods name. The rules one by one: apiserver/authz/node.test.ts.
+// What a node's certificate opens over HTTPS: itself and what its pods name. The rules one by one:
+// apiserver/authz/node.test.ts.
 import assert from 'node:assert/strict';
 import { request as httpsRequest } from 'node:https';
 import { after, before, test } from 'node:test';

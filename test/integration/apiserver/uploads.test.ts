@@ -1,5 +1,6 @@
-// Requests whose sender does not keep to the rules: cut off, half sent, endless, too long, too many. Nothing of them is carried out, nobody else
-// notices, and who may not send is told before he has sent.
+// Requests whose sender does not keep to the rules: cut off, half sent, endless, too long, too
+// many. Nothing of them is carried out, nobody else notices, and who may not send is told before he
+// has sent.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect, constants } from 'node:http2';
@@ -88,7 +89,10 @@ describe('what broke off is not carried out', limit, () => {
     return list.items.map((o: any) => `${o.metadata.name}=${o.data?.a}`).filter((x: string) => !x.startsWith('kube-'));
   };
   const unchanged = ['standing=old'];
-  /** Goes by when the server has worked through what came before: a request of the same connection, or of another one. */
+  /**
+   * Goes by when the server has worked through what came before: a request of the same connection,
+   * or of another one.
+   */
   const settle = async () => {
     for (let i = 0; i < 3; i++) await api.request('GET', '/livez');
   };

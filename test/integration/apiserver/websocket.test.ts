@@ -1,4 +1,5 @@
-// Watches for clients that ask for a WebSocket, as browsers do. Those of logs, exec and port-forward are in test/e2e/streams.test.ts.
+// Watches for clients that ask for a WebSocket, as browsers do. Those of logs, exec and
+// port-forward are in test/e2e/streams.test.ts.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';

@@ -1,5 +1,6 @@
-// A cluster leaves its machine as it was: `down` after a life with work in it, and `down` after everything was killed at
-// any moment of `up`. Shown on a private machine, where everything that there is can be listed.
+// A cluster leaves its machine as it was: `down` after a life with work in it, and `down` after
+// everything was killed at any moment of `up`. Shown on a private machine, where everything that
+// there is can be listed.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// Daemon sets over nodes that come, go and are tainted; a rolling update with its revisions, as recorded from Kubernetes.
+// Daemon sets over nodes that come, go and are tainted; a rolling update with its revisions, as
+// recorded from Kubernetes.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { apps, core, startWorkloadCluster, type WorkloadCluster } from '../../environment/workload-cluster.ts';

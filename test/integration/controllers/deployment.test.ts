@@ -1,4 +1,5 @@
-// Deployments on a real API server: roll-out, scaling, undo, pause, recreation. Statuses and events as recorded from Kubernetes.
+// Deployments on a real API server: roll-out, scaling, undo, pause, recreation. Statuses and events
+// as recorded from Kubernetes.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { apps, core, startWorkloadCluster, type WorkloadCluster } from '../../environment/workload-cluster.ts';

@@ -1,5 +1,5 @@
-// What was done to the recorded objects while they lived, and what else was recorded of them. A lifecycle that is not listed here is created
-// and waited for.
+// What was done to the recorded objects while they lived, and what else was recorded of them. A
+// lifecycle that is not listed here is created and waited for.
 import assert from 'node:assert/strict';
 import { BlockList } from 'node:net';
 import { realClock } from '../../../machinery/clock.ts';
@@ -39,7 +39,10 @@ async function untilNodeEvents(replay: Replay, reason = /./): Promise<void> {
   });
 }
 
-/** Figures are written as they were recorded, and the range that controllers gave the node is the one that its pods live in. */
+/**
+ * Figures are written as they were recorded, and the range that controllers gave the node is the
+ * one that its pods live in.
+ */
 function checkNode({ spec, status }: any, pods: readonly WatchEvent[]): void {
   const { capacity, allocatable } = status;
   for (const figures of [capacity, allocatable]) {

@@ -1,4 +1,5 @@
-// Recorded lifecycles of what controllers keep, replayed on a whole cluster: each ends with the same objects, spec and status, and events.
+// Recorded lifecycles of what controllers keep, replayed on a whole cluster: each ends with the
+// same objects, spec and status, and events.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { needsRoot } from '../cli/k8ts-command.ts';

@@ -1,5 +1,5 @@
-// What was done to the recorded pods while they lived, and what else than the pods was recorded of them. A lifecycle that is not listed
-// here is created and waited for.
+// What was done to the recorded pods while they lived, and what else than the pods was recorded of
+// them. A lifecycle that is not listed here is created and waited for.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Recorded lifecycles of Kubernetes, replayed on a whole cluster: each ends in the same phase, conditions, container states, reasons and
-// events, and gets there the same way.
+// Recorded lifecycles of Kubernetes, replayed on a whole cluster: each ends in the same phase,
+// conditions, container states, reasons and events, and gets there the same way.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { needsRoot } from '../cli/k8ts-command.ts';
@@ -10,7 +10,10 @@ import { steps } from './lifecycle-steps.ts';
 
 const skip = needsRoot || noRecordings;
 
-/** The lifecycles of single pods. Those of controllers are replayed with the controllers; the rest are of kinds not built yet. */
+/**
+ * The lifecycles of single pods. Those of controllers are replayed with the controllers; the rest
+ * are of kinds not built yet.
+ */
 const replayed = [
   'exit0-always exit0-onfailure exit1-onfailure exit0-never exit1-never init-ok init-fail-never init-fail-always',
   'sidecar sidecar-main-completes sidecar-crash multi-one-completed multi-one-failed-all-done',

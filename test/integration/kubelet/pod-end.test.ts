@@ -1,4 +1,5 @@
-// How pods end that nobody asked politely: before they began, over their share of the disk, in order, on a node as `k8ts up` boots it.
+// How pods end that nobody asked politely: before they began, over their share of the disk, in
+// order, on a node as `k8ts up` boots it.
 import assert from 'node:assert/strict';
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Pods on a real node: etcd, API server, runtime and kubelet as `k8ts up` boots them. Pods are bound by hand, so no scheduler is asked.
+// Pods on a real node: etcd, API server, runtime and kubelet as `k8ts up` boots them. Pods are
+// bound by hand, so no scheduler is asked.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';

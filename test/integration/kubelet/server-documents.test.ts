@@ -1,5 +1,5 @@
-// What the kubelet's server has to read beside pods: health, metrics, configuration, logs of the node. Real HTTPS, and a runtime that is asked
-// over the same types.
+// What the kubelet's server has to read beside pods: health, metrics, configuration, logs of the
+// node. Real HTTPS, and a runtime that is asked over the same types.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -82,7 +82,8 @@ describe("limits of the kubelet's server", () => {
     const { code, text: answer } = await ask(path(text), upgrade, 'POST');
     assert.deepEqual([code, asked.at(-1)], [500, ['echo', text, text]]);
     assert.match(answer, /error dialing the container runtime/);
-    // Whether the answer is read before the connection breaks is a matter of luck: it comes while the head is still being sent.
+    // Whether the answer is read before the connection breaks is a matter of luck: it comes while
+    // the head is still being sent.
     const refused = ask(path('x'.repeat(600_000)), upgrade, 'POST').catch((err: NodeJS.ErrnoException) => err);
     const outcome = await refused;
     assert.ok('text' in outcome ? outcome.code === 431 : ['ECONNRESET', 'EPIPE'].includes(outcome.code ?? ''));

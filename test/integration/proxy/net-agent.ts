@@ -1,5 +1,5 @@
-// Runs inside a network namespace of a test and does there what it is told: one JSON command a line on standard input, one
-// JSON answer a line on standard output.
+// Runs inside a network namespace of a test and does there what it is told: one JSON command a line
+// on standard input, one JSON answer a line on standard output.
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';

@@ -87,7 +87,8 @@ describe('services', { skip, timeout: 120_000 }, () => {
     const started = realClock.monotonicMs();
     for (const [name, place] of Object.entries({ pod: net.pods[0], node: net.node, host: net.host })) {
       assert.equal(await place.tcp(spec.clusterIP, 80), 'ECONNREFUSED', name);
-      // The kernel makes no ICMP message for a packet of its own that it refuses on the way out; the sender hears of it directly.
+      // The kernel makes no ICMP message for a packet of its own that it refuses on the way out;
+      // the sender hears of it directly.
       assert.equal(await place.udp(spec.clusterIP, 81), name === 'node' ? 'EPERM' : 'ECONNREFUSED', name);
       assert.equal(await place.tcp('10.96.200.200', 80), 'ECONNREFUSED');
       assert.equal(await place.tcp(nodeIp, nodePort), 'ECONNREFUSED');
@@ -216,7 +217,8 @@ describe('services', { skip, timeout: 120_000 }, () => {
     net.pods[1].run('socat', ['-u', `TCP:${spec.clusterIP}:80,sourceport=${port}`, 'STDOUT']);
     const counter = `table ip strays { chain in { type filter hook input priority 0; ip saddr ${podIps[0]} counter; }; }`;
     net.pods[1].run('nft', ['-f', '-'], counter);
-    // Far from where the connection is: the kernel does not translate it back, and the client would answer with a reset.
+    // Far from where the connection is: the kernel does not translate it back, and the client would
+    // answer with a reset.
     const stray = strayAck({ ip: podIps[0], port: 8080 }, { ip: podIps[1], port });
     net.pods[0].run('socat', ['-u', 'STDIN', `IP4-SENDTO:${podIps[1]}:6`], stray);
     await realClock.sleep(100);

@@ -37,7 +37,10 @@ function toTold(event: any, masks: Masks): Told {
   };
 }
 
-/** What is said of an object with a generated name, or by a controller, is said of another one each time it was recorded. */
+/**
+ * What is said of an object with a generated name, or by a controller, is said of another one each
+ * time it was recorded.
+ */
 const isOfItsOwn = ({ on, by }: Told) => on.includes('<any>') || by.startsWith('core:');
 
 /** Whatever else was recorded twice in the same words is one event that was counted. */

@@ -1,5 +1,5 @@
-// Compares whole objects with recorded ones, field by field: nothing may be missing and nothing may be there that was not recorded, but for
-// what the recordings leave out of every object.
+// Compares whole objects with recorded ones, field by field: nothing may be missing and nothing may
+// be there that was not recorded, but for what the recordings leave out of every object.
 import { anyOrder, otherFields } from './not-comparable.ts';
 import { type Masks, matchesText } from './recording.ts';
 
@@ -57,8 +57,9 @@ export function compareObjects(what: string, recorded: any, actual: any, compari
 }
 
 /**
- * Pairs what was recorded with what is there: the same number, each like another one. Names that were generated are masked, so which is which
- * shows only by their likeness. Returns the differences of those that have no partner.
+ * Pairs what was recorded with what is there: the same number, each like another one. Names that
+ * were generated are masked, so which is which shows only by their likeness. Returns the
+ * differences of those that have no partner.
  */
 export function compareSets<T>(
   recorded: readonly any[],

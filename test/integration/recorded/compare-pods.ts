@@ -1,5 +1,5 @@
-// Compares pods with lifecycles recorded from Kubernetes: phase, conditions, container states, reasons. What differs from run to run is masked
-// in the recording.
+// Compares pods with lifecycles recorded from Kubernetes: phase, conditions, container states,
+// reasons. What differs from run to run is masked in the recording.
 import { isDeepStrictEqual } from 'node:util';
 import { type Masks, sameText } from './recording.ts';
 
@@ -30,8 +30,9 @@ function compareState(what: string, recorded: any = {}, actual: any = {}, masks:
 const waitsForRestart = (state: any) => ['CrashLoopBackOff', 'RunContainerError'].includes(state?.waiting?.reason);
 
 /**
- * State and last state. Between two tries the recorded kubelet shows how the last one ended until shortly before the next, ours at once
- * that the container waits: then what it waits after has to be the same.
+ * State and last state. Between two tries the recorded kubelet shows how the last one ended until
+ * shortly before the next, ours at once that the container waits: then what it waits after has to
+ * be the same.
  */
 function compareStates(what: string, a: any, b: any, masks: Masks): string[] {
   if (waitsForRestart(b.state) && a.state?.terminated)
@@ -67,7 +68,10 @@ const withoutToken = (mounts: any[] | undefined) => mounts?.filter((m) => !m.nam
 
 const whereAndWhen = ['hostIP', 'hostIPs', 'podIP', 'podIPs', 'startTime'];
 
-/** The addresses and the time of the start: recorded are those of a status that has only some, and none of one that has all. */
+/**
+ * The addresses and the time of the start: recorded are those of a status that has only some, and
+ * none of one that has all.
+ */
 function compareAddresses(recorded: any, actual: any): string[] {
   const has = (status: any) => whereAndWhen.filter((f) => status[f] !== undefined).join();
   const isSeen = recorded.observedGeneration !== undefined;

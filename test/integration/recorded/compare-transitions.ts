@@ -1,6 +1,7 @@
-// The statuses that a pod goes through, in the words of the recordings, and how far they have to be the recorded ones. Both are looks at
-// the same life, and a kubelet may merge what follows quickly: so a status that only one of them has must be a step between its
-// neighbours, container for container, or one too short to be seen.
+// The statuses that a pod goes through, in the words of the recordings, and how far they have to be
+// the recorded ones. Both are looks at the same life, and a kubelet may merge what follows quickly:
+// so a status that only one of them has must be a step between its neighbours, container for
+// container, or one too short to be seen.
 import type { WatchEvent } from '../../environment/watch-log.ts';
 import { otherRows } from './not-comparable.ts';
 
@@ -31,7 +32,10 @@ export function describePod({ type, object: { metadata, status } }: WatchEvent):
 const partsOf = (row: string) => row.split(' | ');
 const restartsIn = (row: string) => Math.max(0, ...[...row.matchAll(/ r(\d+)/g)].map((m) => Number(m[1])));
 
-/** Whether every part of a row stands in one of its neighbours: nothing is new in it. On its way to an end a pod runs. */
+/**
+ * Whether every part of a row stands in one of its neighbours: nothing is new in it. On its way to
+ * an end a pod runs.
+ */
 function isStepBetween(row: string, neighbours: readonly (string | undefined)[]): boolean {
   const known = new Set(neighbours.flatMap((n) => (n === undefined ? [] : partsOf(n))));
   if (known.has('Pending') && (known.has('Succeeded') || known.has('Failed'))) known.add('Running');
@@ -92,8 +96,9 @@ export function compareTransitions({ scenario, observed, endsAtOnce, ...life }: 
 }
 
 /**
- * The same for all pods whose names were generated alike. Their rows were recorded as one list, so each of them is to have lived like a pod that
- * went through every row once; what is missing of it must be seen of another.
+ * The same for all pods whose names were generated alike. Their rows were recorded as one list, so
+ * each of them is to have lived like a pod that went through every row once; what is missing of it
+ * must be seen of another.
  */
 export function compareLives(life: Omit<Life, 'observed'>, observed: readonly (readonly string[])[]): string[] {
   const recorded = observed.length === 1 ? life.recorded : [...new Set(life.recorded)];

@@ -1,5 +1,5 @@
-// A whole cluster on which recorded lifecycles of Kubernetes are replayed: each in a namespace of its own, through the real kubectl. All
-// of them share one watch of each resource.
+// A whole cluster on which recorded lifecycles of Kubernetes are replayed: each in a namespace of
+// its own, through the real kubectl. All of them share one watch of each resource.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

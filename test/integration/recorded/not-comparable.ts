@@ -1,4 +1,5 @@
-// What of the recorded lifecycles is not expected here, and why. Everything that is not listed has to be the same. Nowhere compared are:
+// What of the recorded lifecycles is not expected here, and why. Everything that is not listed has
+// to be the same. Nowhere compared are:
 // - how often a container was restarted, beyond that it was: it depends on when one looks;
 // - the resources of a whole pod's status: the recorded build says unlimited memory where nothing was asked for;
 // - supplementary groups: those of the image, and ours are stand-ins;
@@ -23,7 +24,10 @@ export const otherRows: readonly { scenario: string; row: RegExp; why: string }[
   },
 ];
 
-/** Files of control groups, as `pod.level controller/file`. Groups are only looked at where they are of version 1, as recorded. */
+/**
+ * Files of control groups, as `pod.level controller/file`. Groups are only looked at where they are
+ * of version 1, as recorded.
+ */
 export const otherGroups: readonly { file: RegExp; why: string }[] = [
   { file: /^\/kubepods/, why: 'they hold what this machine has and all pods on it ask for' },
   { file: / cpuset\/cpuset\.cpus$/, why: 'the processors of the machine' },

@@ -1,5 +1,5 @@
-// Layers stacked by the kernel: removals and opaque directories of an image as its containers see them; archives of both
-// kinds; removal of an image with its layers.
+// Layers stacked by the kernel: removals and opaque directories of an image as its containers see
+// them; archives of both kinds; removal of an image with its layers.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// Calls about the same thing at the same time, and a runtime that is killed in the midst of one: in the end a thing is there
-// as a whole or not at all, and nothing is left behind (the node checks that when it is disposed of).
+// Calls about the same thing at the same time, and a runtime that is killed in the midst of one: in
+// the end a thing is there as a whole or not at all, and nothing is left behind (the node checks
+// that when it is disposed of).
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { missingForContainers, sandboxConfig, TestNode, testImage } from './test-node.ts';

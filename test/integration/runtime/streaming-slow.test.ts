@@ -1,4 +1,5 @@
-// Streams of clients that are slow, that stop for a while, or that have no more to say: they get all of it, and nobody else waits.
+// Streams of clients that are slow, that stop for a while, or that have no more to say: they get
+// all of it, and nobody else waits.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { WebSocket } from 'ws';

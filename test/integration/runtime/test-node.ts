@@ -1,5 +1,6 @@
-// A place for a runtime in tests: its own mount and network namespaces, a directory and a cgroup subtree of its own, all
-// of which are gone afterwards. The runtime can be killed and started again in it.
+// A place for a runtime in tests: its own mount and network namespaces, a directory and a cgroup
+// subtree of its own, all of which are gone afterwards. The runtime can be killed and started again
+// in it.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
