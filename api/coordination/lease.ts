@@ -8,6 +8,9 @@ import { s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
+/** Where every node keeps a lease under its own name. */
+export const nodeLeaseNamespace = 'kube-node-lease';
+
 export const leaseSpec = s.object('io.k8s.api.coordination.v1.LeaseSpec', 'Who holds a lease, and until when.', {
   acquireTime: s.microTime('When the holder got it.'),
   holderIdentity: s.string('Who holds it.', { pointer: true }),

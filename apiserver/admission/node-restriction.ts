@@ -1,6 +1,8 @@
 // What a node may write: itself, without its taints and the labels that others rely on, the pods
 // bound to it, tokens for them, and its lease. Upstream: the NodeRestriction plugin.
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
+import { nodeLeaseNamespace } from '../../api/coordination/lease.ts';
+import { mirrorAnnotation } from '../../api/core/pod/mirror.ts';
 import { podClaimNames, podConfigMapNames, podSecretNames } from '../../api/core/pod/references.ts';
 import { forbiddenError, type StatusError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
@@ -8,8 +10,6 @@ import type { KubeObject } from '../../machinery/metadata.ts';
 import { nodeNameOf, nodesGroup } from '../authn/user.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.ts';
 
-const mirrorAnnotation = 'kubernetes.io/config.mirror';
-const leaseNamespace = 'kube-node-lease';
 const quoted = (text: string) => JSON.stringify(text);
 
 type Check = (node: string, request: AdmissionRequest, deps: AdmissionDeps) => void | Promise<void>;
@@ -150,8 +150,8 @@ const createToken: Check = async (node, request, { store, kinds }) => {
 };
 
 const ownLease: Check = (node, request) => {
-  if (request.namespace !== leaseNamespace) {
-    throw refuse(request, `can only access leases in the ${quoted(leaseNamespace)} system namespace`);
+  if (request.namespace !== nodeLeaseNamespace) {
+    throw refuse(request, `can only access leases in the ${quoted(nodeLeaseNamespace)} system namespace`);
   }
   if (request.name !== node)
     throw refuse(request, `can only access node lease with the same name as the requesting node`);

@@ -1,6 +1,7 @@
 // Gives pods their service account: the default one, its pull secrets, and a projected volume with
 // a token, the cluster's CA and the namespace.
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
+import { mirrorAnnotation } from '../../api/core/pod/mirror.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { forbiddenError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -11,7 +12,6 @@ const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 const tokenSeconds = 3607;
 const lookups = 6;
 const lookupPauseMs = 200;
-const mirrorAnnotation = 'kubernetes.io/config.mirror';
 
 interface Mount {
   name: string;

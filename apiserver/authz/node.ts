@@ -2,6 +2,8 @@
 // nothing else of those kinds. What it asks of other kinds is what the role system:node says. What
 // a write may change is NodeRestriction's part (admission/node-restriction.ts).
 // https://kubernetes.io/docs/reference/access-authn-authz/node/
+import { nodeLeaseNamespace } from '../../api/coordination/lease.ts';
+import { mirrorAnnotation } from '../../api/core/pod/mirror.ts';
 import { podClaimNames, podConfigMapNames, podSecretNames } from '../../api/core/pod/references.ts';
 import { nodeNameOf, nodesGroup } from '../authn/user.ts';
 import { systemRoles } from '../bootstrap/system-roles.ts';
@@ -11,9 +13,6 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
 import type { Attributes, Authorizer, Decision } from './attributes.ts';
 import { allows } from './rbac.ts';
-
-const leaseNamespace = 'kube-node-lease';
-const mirrorAnnotation = 'kubernetes.io/config.mirror';
 
 const nodeRules = systemRoles.find((role) => role.name === 'system:node')!.rules;
 const allow: Decision = { allowed: true, reason: '' };
@@ -111,7 +110,7 @@ const rules: Record<string, Rule> = {
   '/serviceaccounts': accounts,
   '/nodes': ownNode,
   '/pods': ownPods,
-  'coordination.k8s.io/leases': ownByName('node lease', leaseNamespace),
+  'coordination.k8s.io/leases': ownByName('node lease', nodeLeaseNamespace),
   'storage.k8s.io/csinodes': ownByName('CSINode', ''),
 };
 

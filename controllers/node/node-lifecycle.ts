@@ -4,7 +4,7 @@
 //   heartbeat (lease or status) ──> Ready as the kubelet says
 //   silence for 40 s ──> Ready=Unknown, its pods not Ready, taints unreachable ──> taint-eviction.ts takes over
 
-import { type Lease, LeaseKind } from '../../api/coordination/lease.ts';
+import { type Lease, LeaseKind, nodeLeaseNamespace } from '../../api/coordination/lease.ts';
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
@@ -15,7 +15,6 @@ import { isReady } from '../pods/pod-state.ts';
 import { graceMs, nodeConditionOf, planTaints, readinessOf, silentConditions, startupGraceMs } from './health.ts';
 
 const name = 'node-controller';
-const leaseNamespace = 'kube-node-lease';
 export const byNode = 'node';
 
 /** What is remembered of a node. */
@@ -36,7 +35,7 @@ function createDeps(context: ControllerContext) {
   const recorder = context.recorder(name);
   return {
     clock: context.clock,
-    leases: context.informer(LeaseKind, { namespace: leaseNamespace }).lister,
+    leases: context.informer(LeaseKind, { namespace: nodeLeaseNamespace }).lister,
     pods: pods.lister,
     nodeClient: context.resource(NodeKind),
     podClient: context.resource(PodKind),
@@ -97,7 +96,7 @@ async function writeSilence(node: Node, watch: Watch, { nodeClient, clock }: Dep
 
 async function reconcile(node: Node, deps: Deps): Promise<ReconcileResult | undefined> {
   const nodeName = node.metadata.name ?? '';
-  const watch = listen(node, deps.leases.get(`${leaseNamespace}/${nodeName}`), deps);
+  const watch = listen(node, deps.leases.get(`${nodeLeaseNamespace}/${nodeName}`), deps);
   const leftMs = watch.heardAtMs + (readinessOf(node) ? graceMs : startupGraceMs) - deps.clock.monotonicMs();
   if (leftMs <= 0 && (await writeSilence(node, watch, deps))) return undefined;
   const isNodeReady = readinessOf(node) === 'True';
@@ -121,7 +120,7 @@ export const nodeLifecycleController = defineController({
   related: [
     {
       kind: LeaseKind,
-      options: { namespace: leaseNamespace },
+      options: { namespace: nodeLeaseNamespace },
       keys: (lease, old) => [(lease ?? old).metadata.name],
     },
     { kind: PodKind, keys: () => [] },

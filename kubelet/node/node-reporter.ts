@@ -2,7 +2,7 @@
 // status when it has changed, at the latest every five minutes. Upstream: kubelet_node_status.go
 // and component-helpers/apimachinery/lease.
 
-import { type Lease, LeaseKind } from '../../api/coordination/lease.ts';
+import { type Lease, LeaseKind, nodeLeaseNamespace } from '../../api/coordination/lease.ts';
 import type { NodeCondition, NodeStatus } from '../../api/core/node/node-status.ts';
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import type { EventRecorder } from '../../client/events.ts';
@@ -31,7 +31,6 @@ export interface NodeReporterDeps {
   usesCgroupV1: boolean;
 }
 
-const leaseNamespace = 'kube-node-lease';
 export const leaseSeconds = 40;
 const leasePeriodMs = 10_000;
 const statusPeriodMs = 10_000;
@@ -199,7 +198,7 @@ export class NodeReporter {
   async #renewLease(): Promise<void> {
     const { client, clock, identity } = this.#deps;
     const leases = client.resource(LeaseKind);
-    const target = { namespace: leaseNamespace, name: identity.name };
+    const target = { namespace: nodeLeaseNamespace, name: identity.name };
     const renewTime = microTimestamp(clock.now());
     try {
       await leases.patch(target, { spec: { renewTime, holderIdentity: identity.name } }, { type: 'merge' });

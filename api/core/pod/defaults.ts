@@ -1,8 +1,10 @@
 // Defaults of pods that depend on other fields; the unconditional ones stand in the schemas.
 // Those of the spec apply to templates as well, those of the pod only to pods: a workload keeps what its author wrote.
 // Upstream: pkg/apis/core/v1/defaults.go.
+
 import type { Pod } from '../pod.ts';
 import type { Container } from './container.ts';
+import { containersOf } from './containers.ts';
 import { defaultPullPolicy } from './image-name.ts';
 import type { PodSpec } from './pod-spec.ts';
 import {
@@ -24,10 +26,6 @@ export function setPodSpecDefaults(spec: PodSpec): void {
 export function syncServiceAccount(spec: PodSpec): void {
   if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
   else if (spec.serviceAccount) spec.serviceAccountName = spec.serviceAccount;
-}
-
-function containersOf(spec: PodSpec) {
-  return [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])];
 }
 
 function setVolumeDefaults(volume: Volume): void {

@@ -1,16 +1,12 @@
 // The Secrets and ConfigMaps that a pod names. Upstream: VisitPodSecretNames and VisitPodConfigmapNames.
+import { containersOf } from './containers.ts';
 import type { PodSpec } from './pod-spec.ts';
 
 type Loose = any;
 
-function containersOf(spec: PodSpec): Loose[] {
-  const { initContainers = [], containers = [], ephemeralContainers = [] } = spec;
-  return [...initContainers, ...containers, ...ephemeralContainers];
-}
-
 /** Names of all that environments and projected volumes take from objects of one sort. */
 function* namesInSources(spec: PodSpec, sort: 'secret' | 'configMap'): Generator<string | undefined> {
-  for (const container of containersOf(spec)) {
+  for (const container of containersOf(spec) as Loose[]) {
     for (const from of container.envFrom ?? []) yield from[`${sort}Ref`]?.name;
     for (const { valueFrom } of container.env ?? []) yield valueFrom?.[`${sort}KeyRef`]?.name;
   }

@@ -1,16 +1,17 @@
 // Validation of pods beyond their spec, and of what may change in one that exists: nearly nothing.
 // Upstream: ValidatePodCreate and ValidatePodUpdate in pkg/apis/core/validation.
+
 import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
 import { rangeText } from '../../meta/checks.ts';
 import { validateImmutable } from '../../meta/validation.ts';
 import type { Pod } from '../pod.ts';
+import { mirrorAnnotation } from './mirror.ts';
 import type { PodSpec } from './pod-spec.ts';
 import { validatePodSpec } from './pod-spec-validation.ts';
 import type { Toleration } from './scheduling.ts';
 import { diffPodSpecs } from './spec-diff.ts';
 
-const mirrorAnnotation = 'kubernetes.io/config.mirror';
 const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 const maxInt32 = 2 ** 31 - 1;
 

@@ -1,5 +1,7 @@
 // The Pod Security Standards as a table: what each level forbids, in the words of Kubernetes.
 // https://kubernetes.io/docs/concepts/security/pod-security-standards/
+import { containersOf } from '../../../api/core/pod/containers.ts';
+
 /** A pod, or the template of one. */
 export interface PodLike {
   metadata?: { annotations?: Record<string, string> };
@@ -22,11 +24,6 @@ interface Check {
 
 type Container = any;
 
-const containersOf = ({ spec }: PodLike): Container[] => [
-  ...(spec.initContainers ?? []),
-  ...(spec.containers ?? []),
-  ...(spec.ephemeralContainers ?? []),
-];
 const quoteAll = (texts: Iterable<string>) => [...texts].map((text) => JSON.stringify(text)).join(', ');
 const sorted = (texts: Iterable<string>) => [...new Set(texts)].sort();
 const plural = (one: string, count: number) => (count === 1 ? one : `${one}s`);
@@ -35,7 +32,7 @@ const isWindows = (pod: PodLike, minor: number) => minor >= 25 && pod.spec.os?.n
 
 /** Names of the containers of which something holds. */
 function containersWhere(pod: PodLike, holds: (container: Container) => unknown): string[] {
-  return containersOf(pod)
+  return containersOf(pod.spec)
     .filter((container) => holds(container))
     .map((container) => container.name);
 }
@@ -275,9 +272,9 @@ export const checks: readonly Check[] = [
       const names = containersWhere(pod, bad);
       if (names.length === 0) return undefined;
       const values = sorted(
-        containersOf(pod)
+        containersOf(pod.spec)
           .filter(bad)
-          .map((c) => c.securityContext.procMount),
+          .map((c) => c.securityContext?.procMount ?? ''),
       );
       const detail = `${named('container', names)} must not set securityContext.procMount to ${quoteAll(values)}`;
       return { reason: 'procMount', detail };
