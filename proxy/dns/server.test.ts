@@ -29,9 +29,16 @@ const message = (id: number, size = 20) => {
 };
 
 async function startServer(respond: (message: Buffer, transport: Transport) => Promise<Buffer | undefined>) {
-  const server = new DnsServer({ address: '127.0.0.1', port: 0, respond, clock: realClock, log: silentLogger });
-  await server.start();
-  return { port: server.port, [Symbol.asyncDispose]: () => server.stop() };
+  for (let tries = 1; ; tries++) {
+    const server = new DnsServer({ address: '127.0.0.1', port: 0, respond, clock: realClock, log: silentLogger });
+    try {
+      await server.start();
+      return { port: server.port, [Symbol.asyncDispose]: () => server.stop() };
+    } catch (err) {
+      // A port that is free for UDP may be taken for TCP.
+      if ((err as NodeJS.ErrnoException).code !== 'EADDRINUSE' || tries === 10) throw err;
+    }
+  }
 }
 
 const upstreamTo = (port: number, servers = ['127.0.0.1'], clock: FakeClock | typeof realClock = realClock) =>

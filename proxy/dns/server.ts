@@ -71,7 +71,12 @@ export class DnsServer {
     this.#udp.on('error', (err) => log.warn({ err }, 'the UDP socket reports an error'));
     this.#tcp = createServer((connection) => this.#serve(connection));
     this.#tcp.listen(this.port, address);
-    await once(this.#tcp, 'listening');
+    try {
+      await once(this.#tcp, 'listening');
+    } catch (err) {
+      await this.stop(); // half a server would hold the port, and its process
+      throw err;
+    }
     this.#tcp.on('error', (err) => log.warn({ err }, 'the TCP socket reports an error'));
   }
 
