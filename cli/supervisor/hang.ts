@@ -7,9 +7,9 @@ import { describeState, isStopped, type ProcessRef, signalProcess, waitForExit }
 import type { Program } from '../units.ts';
 import type { UnitPlan } from './plan.ts';
 
-const stackTimeoutMs = 5_000;
+const stackTimeoutMs = 15_000;
 const lookEveryMs = 20;
-const inspectorText = /Debugger listening on (ws:\/\/\S+)/;
+const inspectorText = /Debugger listening on (ws:\/\/\S+)\s/;
 
 /** Writes down what a hung process does, as far as it can be seen, and kills it. */
 export async function endHung(unit: UnitPlan, ref: ProcessRef, { program, reason }: HangContext): Promise<void> {
@@ -62,7 +62,7 @@ async function writeStack(unit: UnitPlan, ref: ProcessRef, program: Program): Pr
 /** The output of a program, or what there is of it after a time. */
 function run(command: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], timeout: 2 * stackTimeoutMs });
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], timeout: stackTimeoutMs });
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {
       output += text;

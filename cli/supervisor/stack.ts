@@ -12,7 +12,7 @@ interface Message {
   params?: { scriptId?: string; url?: string; callFrames?: Frame[] };
 }
 
-const waitMs = 5_000;
+const waitMs = 10_000;
 
 export async function printStack(inspectorUrl: string, out: NodeJS.WritableStream): Promise<void> {
   const socket = new WebSocket(inspectorUrl);

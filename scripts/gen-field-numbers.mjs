@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+// Writes apiserver/protobuf/field-numbers.gen.ts from a table of Kubernetes' protobuf messages:
+// `node scripts/gen-field-numbers.mjs protobuf-messages.json api-types.json`. The first names each message's
+// fields with their numbers, the second says which messages are published API types.
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const [messagesFile, typesFile] = process.argv.slice(2);
+if (!typesFile) {
+  console.error('usage: gen-field-numbers.mjs protobuf-messages.json api-types.json');
+  process.exit(2);
+}
+const messages = JSON.parse(readFileSync(messagesFile, 'utf8'));
+const types = JSON.parse(readFileSync(typesFile, 'utf8'));
+
+const messageOf = (name) => name.replace(/^io\.k8s\./, 'k8s.io.');
+
+function rowOf(message) {
+  const siblings = message.slice(0, message.lastIndexOf('.'));
+  return Object.entries(messages[message])
+    .sort(([, a], [, b]) => a.number - b.number)
+    .map(([field, { number, type, inline, json }]) =>
+      inline ? `${number}{ ${rowOf(`${siblings}.${type}`)} }` : `${number}=${json ?? field}`,
+    )
+    .join(' ');
+}
+
+const rows = Object.keys(types)
+  .filter((name) => messages[messageOf(name)])
+  .sort()
+  .map((name) => `  '${name}': '${rowOf(messageOf(name))}',`);
+
+writeFileSync(
+  new URL('../apiserver/protobuf/field-numbers.gen.ts', import.meta.url),
+  `// Protobuf field numbers of the API's types, by published definition name: \`number=field\`, and \`number{ ... }\` for a
+// message whose fields JSON inlines. Written by scripts/gen-field-numbers.mjs; types come from the schemas.
+
+export const fieldNumbers: Readonly<Record<string, string>> = {
+${rows.join('\n')}
+};
+`,
+);
