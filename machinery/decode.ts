@@ -5,7 +5,15 @@
 import { cloneJson, isObject, setKey } from './json.ts';
 import { formatFieldPath, maxComplaints } from './json-reader.ts';
 import { canonicalQuantity } from './quantity.ts';
-import type { AnySchema, ListSchema, MapSchema, NumberSchema, ObjectSchema, StringSchema } from './schema.ts';
+import type {
+  AnySchema,
+  FreeSchema,
+  ListSchema,
+  MapSchema,
+  NumberSchema,
+  ObjectSchema,
+  StringSchema,
+} from './schema.ts';
 
 /** The value cannot be of this type. The message names the field. */
 export class DecodeError extends Error {}
@@ -50,8 +58,18 @@ function decode(schema: AnySchema, value: unknown, walk: Walk): unknown {
       if (typeof value !== 'boolean') throw mismatch(value, 'bool', walk);
       return value;
     case 'any':
-      return cloneJson(value);
+      return schema.alternatives?.length ? decodeAlternative(schema, value, walk) : cloneJson(value);
   }
+}
+
+/** By the first shape of the value's JSON type. */
+function decodeAlternative(schema: FreeSchema, value: unknown, walk: Walk): unknown {
+  const fits = schema.alternatives?.find(({ type }) => {
+    if (type === 'list') return Array.isArray(value);
+    return type === 'object' || type === 'map' ? isObject(value) : typeof value === type;
+  });
+  if (!fits) throw mismatch(value, goTypeOf(schema), walk);
+  return decode(fits, value, walk);
 }
 
 function decodeObject(schema: ObjectSchema, value: unknown, walk: Walk): Record<string, unknown> {
@@ -241,12 +259,14 @@ function mismatch(value: unknown, goType: string, walk: Walk): DecodeError {
   );
 }
 
+const shortName = (name: string) => name.split('.').slice(-2).join('.');
+
 /** The type as upstream's clients know it from their error messages. */
 function goTypeOf(schema: AnySchema): string {
-  if (schema.type === 'object') return schema.name.split('.').slice(-2).join('.') || 'map[string]interface {}';
+  if (schema.type === 'object') return shortName(schema.name) || 'map[string]interface {}';
   if (schema.type === 'list') return `[]${goTypeOf(schema.items)}`;
   if (schema.type === 'map') return `map[string]${goTypeOf(schema.values)}`;
   if (schema.type === 'boolean') return 'bool';
-  if (schema.type === 'any') return 'interface {}';
+  if (schema.type === 'any') return schema.alternatives ? shortName(schema.name) : 'interface {}';
   return schema.type === 'string' ? 'string' : (schema.format ?? 'int64');
 }
