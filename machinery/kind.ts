@@ -91,8 +91,8 @@ export interface KindSpec<T extends KubeObject> {
   /** False for kinds that are answered and never kept (reviews). */
   stored?: boolean;
   subresources?: Subresources;
-  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'label1035' (Services). */
-  nameRule?: 'subdomain' | 'label' | 'path' | 'label1035';
+  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'label1035' (Services), 'ip'. */
+  nameRule?: 'subdomain' | 'label' | 'path' | 'label1035' | 'ip';
   /** True: generation starts at 1 and grows when the spec (see bumpsGeneration) changes. */
   hasGeneration?: boolean;
   /** Default: `spec` differs. */
@@ -110,6 +110,8 @@ export interface KindSpec<T extends KubeObject> {
   /** For writes to /status. Everything but status is taken from `old` before this. */
   prepareForStatusUpdate?: (draft: T, old: T, context: PrepareContext) => void;
   validate?: (object: T) => FieldError[];
+  /** What only a new object must hold to, beside `validate`. */
+  validateCreate?: (object: T) => FieldError[];
   /** What may not change. Runs beside `validate`. */
   validateUpdate?: (next: T, old: T) => FieldError[];
   validateStatusUpdate?: (next: T, old: T) => FieldError[];
