@@ -27,12 +27,23 @@ import { SecretKind } from './core/secret.ts';
 import { ServiceKind } from './core/service.ts';
 import { ServiceAccountKind } from './core/serviceaccount.ts';
 import { EndpointSliceKind } from './discovery/endpointslice.ts';
+import { IngressKind } from './networking/ingress.ts';
+import { IngressClassKind } from './networking/ingressclass.ts';
+import { IPAddressKind } from './networking/ipaddress.ts';
+import { NetworkPolicyKind } from './networking/networkpolicy.ts';
+import { ServiceCIDRKind } from './networking/servicecidr.ts';
+import { RuntimeClassKind } from './node/runtimeclass.ts';
 import { EvictionKind } from './policy/eviction.ts';
 import { ClusterRoleKind } from './rbac/clusterrole.ts';
 import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts';
 import { RoleKind } from './rbac/role.ts';
 import { RoleBindingKind } from './rbac/rolebinding.ts';
 import { PriorityClassKind } from './scheduling/priorityclass.ts';
+import { CSIDriverKind } from './storage/csidriver.ts';
+import { CSINodeKind } from './storage/csinode.ts';
+import { CSIStorageCapacityKind } from './storage/csistoragecapacity.ts';
+import { StorageClassKind } from './storage/storageclass.ts';
+import { VolumeAttributesClassKind } from './storage/volumeattributesclass.ts';
 
 /** Kinds with a resource of their own. */
 export const kinds: readonly Kind[] = [
@@ -59,12 +70,23 @@ export const kinds: readonly Kind[] = [
   SubjectAccessReviewKind,
   LeaseKind,
   EndpointSliceKind,
+  IngressKind,
+  IngressClassKind,
+  IPAddressKind,
+  NetworkPolicyKind,
+  ServiceCIDRKind,
+  RuntimeClassKind,
   ClusterRoleKind,
   ClusterRoleBindingKind,
   RoleKind,
   RoleBindingKind,
   CustomResourceDefinitionKind,
   PriorityClassKind,
+  CSIDriverKind,
+  CSINodeKind,
+  CSIStorageCapacityKind,
+  StorageClassKind,
+  VolumeAttributesClassKind,
 ];
 
 /** Kinds that only subresources speak: pods/eviction, serviceaccounts/token, deployments/scale. */

@@ -112,8 +112,8 @@ export interface KindSpec<T extends KubeObject> {
   /** It comes from a CustomResourceDefinition: it has no protobuf form, and its lists no patch strategies. */
   isCustom?: boolean;
   subresources?: Subresources;
-  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'label1035' (Services). */
-  nameRule?: 'subdomain' | 'label' | 'path' | 'label1035';
+  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'label1035' (Services), 'ip'. */
+  nameRule?: 'subdomain' | 'label' | 'path' | 'label1035' | 'ip';
   /** True: generation starts at 1 and grows when the spec (see bumpsGeneration) changes. */
   hasGeneration?: boolean;
   /** Default: `spec` differs. */
@@ -132,6 +132,8 @@ export interface KindSpec<T extends KubeObject> {
   prepareForStatusUpdate?: (draft: T, old: T, context: PrepareContext) => void;
   /** `old` is there on updates, for rules that let what was wrong before stay as it is. */
   validate?: (object: T, old?: T) => FieldError[];
+  /** What only a new object must hold to, beside `validate`. */
+  validateCreate?: (object: T) => FieldError[];
   /** What may not change. Runs beside `validate`. */
   validateUpdate?: (next: T, old: T) => FieldError[];
   validateStatusUpdate?: (next: T, old: T) => FieldError[];
