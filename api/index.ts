@@ -5,6 +5,7 @@ import { ControllerRevisionKind } from './apps/controllerrevision.ts';
 import { DaemonSetKind } from './apps/daemonset.ts';
 import { DeploymentKind } from './apps/deployment.ts';
 import { ReplicaSetKind } from './apps/replicaset.ts';
+import { StatefulSetKind } from './apps/statefulset.ts';
 import { SelfSubjectReviewKind } from './authentication/selfsubjectreview.ts';
 import { TokenRequestKind } from './authentication/tokenrequest.ts';
 import { TokenReviewKind } from './authentication/tokenreview.ts';
@@ -21,6 +22,8 @@ import { EndpointsKind } from './core/endpoints.ts';
 import { EventKind } from './core/event.ts';
 import { NamespaceKind } from './core/namespace.ts';
 import { NodeKind } from './core/node.ts';
+import { PersistentVolumeKind } from './core/persistentvolume.ts';
+import { PersistentVolumeClaimKind } from './core/persistentvolumeclaim.ts';
 import { PodKind } from './core/pod.ts';
 import { SecretKind } from './core/secret.ts';
 import { ServiceKind } from './core/service.ts';
@@ -41,6 +44,8 @@ export const kinds: readonly Kind[] = [
   EventKind,
   NamespaceKind,
   NodeKind,
+  PersistentVolumeClaimKind,
+  PersistentVolumeKind,
   PodKind,
   SecretKind,
   ServiceKind,
@@ -49,6 +54,7 @@ export const kinds: readonly Kind[] = [
   DaemonSetKind,
   DeploymentKind,
   ReplicaSetKind,
+  StatefulSetKind,
   JobKind,
   SelfSubjectReviewKind,
   TokenReviewKind,

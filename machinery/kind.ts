@@ -110,6 +110,8 @@ export interface KindSpec<T extends KubeObject> {
   /** For writes to /status. Everything but status is taken from `old` before this. */
   prepareForStatusUpdate?: (draft: T, old: T, context: PrepareContext) => void;
   validate?: (object: T) => FieldError[];
+  /** What only a new object must meet: those that are there already may be older than the rule. */
+  validateCreate?: (object: T) => FieldError[];
   /** What may not change. Runs beside `validate`. */
   validateUpdate?: (next: T, old: T) => FieldError[];
   validateStatusUpdate?: (next: T, old: T) => FieldError[];
