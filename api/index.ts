@@ -14,6 +14,7 @@ import { SelfSubjectAccessReviewKind } from './authorization/selfsubjectaccessre
 import { SelfSubjectRulesReviewKind } from './authorization/selfsubjectrulesreview.ts';
 import { SubjectAccessReviewKind } from './authorization/subjectaccessreview.ts';
 import { ScaleKind } from './autoscaling/scale.ts';
+import { CronJobKind } from './batch/cronjob.ts';
 import { JobKind } from './batch/job.ts';
 import { LeaseKind } from './coordination/lease.ts';
 import { BindingKind } from './core/binding.ts';
@@ -55,6 +56,7 @@ export const kinds: readonly Kind[] = [
   DeploymentKind,
   ReplicaSetKind,
   StatefulSetKind,
+  CronJobKind,
   JobKind,
   SelfSubjectReviewKind,
   TokenReviewKind,
