@@ -31,6 +31,7 @@ import { ServiceKind } from './core/service.ts';
 import { ServiceAccountKind } from './core/serviceaccount.ts';
 import { EndpointSliceKind } from './discovery/endpointslice.ts';
 import { EvictionKind } from './policy/eviction.ts';
+import { PodDisruptionBudgetKind } from './policy/poddisruptionbudget.ts';
 import { ClusterRoleKind } from './rbac/clusterrole.ts';
 import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts';
 import { RoleKind } from './rbac/role.ts';
@@ -66,6 +67,7 @@ export const kinds: readonly Kind[] = [
   SubjectAccessReviewKind,
   LeaseKind,
   EndpointSliceKind,
+  PodDisruptionBudgetKind,
   ClusterRoleKind,
   ClusterRoleBindingKind,
   RoleKind,

@@ -42,7 +42,7 @@ describe('refused', () => {
       },
       [
         "spec.podManagementPolicy: Invalid value: \"X\": must be 'OrderedReady' or 'Parallel'",
-        'spec.updateStrategy: Invalid value: {"type":"Y"}: must be \'RollingUpdate\' or \'OnDelete\'',
+        'spec.updateStrategy: Invalid value: {"Type":"Y","RollingUpdate":null}: must be \'RollingUpdate\' or \'OnDelete\'',
         'spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: "Z": supported values: "Retain", "Delete"',
       ],
     ],
@@ -50,7 +50,7 @@ describe('refused', () => {
       'pace on delete',
       { updateStrategy: { type: 'OnDelete', rollingUpdate: { partition: 1 } } },
       [
-        'spec.updateStrategy.rollingUpdate: Invalid value: {"partition":1}: only allowed for updateStrategy \'RollingUpdate\'',
+        'spec.updateStrategy.rollingUpdate: Invalid value: {"Partition":1,"MaxUnavailable":null}: only allowed for updateStrategy \'RollingUpdate\'',
       ],
     ],
     [

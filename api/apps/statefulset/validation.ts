@@ -13,7 +13,7 @@ import {
 } from '../../meta/checks.ts';
 import { validateNonNegative } from '../../meta/validation.ts';
 import { validateCollisionCount, validateServingTemplate, validateTemplateLabels } from '../workload-validation.ts';
-import type { StatefulSet, StatefulSetSpec } from './schema.ts';
+import type { RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec } from './schema.ts';
 
 export function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
   const policy = spec.podManagementPolicy;
@@ -58,9 +58,12 @@ function validateUpdateStrategy({ updateStrategy }: StatefulSetSpec, path: strin
   if (!type) return [required(path)];
   if (type === 'OnDelete') {
     const detail = "only allowed for updateStrategy 'RollingUpdate'";
-    return rollingUpdate ? [invalid(`${path}.rollingUpdate`, rollingUpdate, detail)] : [];
+    return rollingUpdate ? [invalid(`${path}.rollingUpdate`, showPace(rollingUpdate), detail)] : [];
   }
-  if (type !== 'RollingUpdate') return [invalid(path, updateStrategy, "must be 'RollingUpdate' or 'OnDelete'")];
+  if (type !== 'RollingUpdate') {
+    const shown = { Type: type, RollingUpdate: rollingUpdate ? showPace(rollingUpdate) : null };
+    return [invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'")];
+  }
   const errors = validateNonNegative(rollingUpdate?.partition, `${path}.rollingUpdate.partition`);
   const most = rollingUpdate?.maxUnavailable;
   if (most === undefined) return errors;
@@ -69,6 +72,11 @@ function validateUpdateStrategy({ updateStrategy }: StatefulSetSpec, path: strin
   if (most === 0 || most === '0%') errors.push(invalid(at, most, 'cannot be 0'));
   errors.push(...validateNotAbove100Percent(most, at));
   return errors;
+}
+
+/** As upstream's error texts show it: the internal type. */
+function showPace({ partition, maxUnavailable }: RollingUpdateStatefulSetStrategy) {
+  return { Partition: partition ?? 0, MaxUnavailable: maxUnavailable ?? null };
 }
 
 /** What sets that are older than these rules need not meet. */
