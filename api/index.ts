@@ -6,6 +6,7 @@ import { ControllerRevisionKind } from './apps/controllerrevision.ts';
 import { DaemonSetKind } from './apps/daemonset.ts';
 import { DeploymentKind } from './apps/deployment.ts';
 import { ReplicaSetKind } from './apps/replicaset.ts';
+import { StatefulSetKind } from './apps/statefulset.ts';
 import { SelfSubjectReviewKind } from './authentication/selfsubjectreview.ts';
 import { TokenRequestKind } from './authentication/tokenrequest.ts';
 import { TokenReviewKind } from './authentication/tokenreview.ts';
@@ -14,6 +15,7 @@ import { SelfSubjectAccessReviewKind } from './authorization/selfsubjectaccessre
 import { SelfSubjectRulesReviewKind } from './authorization/selfsubjectrulesreview.ts';
 import { SubjectAccessReviewKind } from './authorization/subjectaccessreview.ts';
 import { ScaleKind } from './autoscaling/scale.ts';
+import { CronJobKind } from './batch/cronjob.ts';
 import { JobKind } from './batch/job.ts';
 import { LeaseKind } from './coordination/lease.ts';
 import { BindingKind } from './core/binding.ts';
@@ -22,6 +24,8 @@ import { EndpointsKind } from './core/endpoints.ts';
 import { EventKind } from './core/event.ts';
 import { NamespaceKind } from './core/namespace.ts';
 import { NodeKind } from './core/node.ts';
+import { PersistentVolumeKind } from './core/persistentvolume.ts';
+import { PersistentVolumeClaimKind } from './core/persistentvolumeclaim.ts';
 import { PodKind } from './core/pod.ts';
 import { SecretKind } from './core/secret.ts';
 import { ServiceKind } from './core/service.ts';
@@ -34,6 +38,7 @@ import { NetworkPolicyKind } from './networking/networkpolicy.ts';
 import { ServiceCIDRKind } from './networking/servicecidr.ts';
 import { RuntimeClassKind } from './node/runtimeclass.ts';
 import { EvictionKind } from './policy/eviction.ts';
+import { PodDisruptionBudgetKind } from './policy/poddisruptionbudget.ts';
 import { ClusterRoleKind } from './rbac/clusterrole.ts';
 import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts';
 import { RoleKind } from './rbac/role.ts';
@@ -53,6 +58,8 @@ export const kinds: readonly Kind[] = [
   EventKind,
   NamespaceKind,
   NodeKind,
+  PersistentVolumeClaimKind,
+  PersistentVolumeKind,
   PodKind,
   SecretKind,
   ServiceKind,
@@ -61,6 +68,8 @@ export const kinds: readonly Kind[] = [
   DaemonSetKind,
   DeploymentKind,
   ReplicaSetKind,
+  StatefulSetKind,
+  CronJobKind,
   JobKind,
   SelfSubjectReviewKind,
   TokenReviewKind,
@@ -76,6 +85,7 @@ export const kinds: readonly Kind[] = [
   NetworkPolicyKind,
   ServiceCIDRKind,
   RuntimeClassKind,
+  PodDisruptionBudgetKind,
   ClusterRoleKind,
   ClusterRoleBindingKind,
   RoleKind,
