@@ -49,6 +49,7 @@ function findKind(path: string): { kind: Kind; served: ServedVersion } | undefin
 }
 
 function admit(kind: Kind, draft: KubeObject): void {
+  if (kind.kind === 'PersistentVolumeClaim') draft.metadata.finalizers = ['kubernetes.io/pvc-protection'];
   if (kind.kind !== 'Pod') return;
   draft.spec.serviceAccountName ??= 'default';
   draft.spec.tolerations = [
@@ -77,7 +78,11 @@ function create(kind: Kind, served: ServedVersion, body: unknown): { object: Kub
   if (kind.subresources.status) draft.status = {};
   kind.prepareForCreate?.(draft, { nowMs });
   const scope = { namespaced: kind.namespaced, nameRule: kind.nameRule ?? 'subdomain' } as const;
-  const errors = [...validateObjectMeta(draft.metadata, scope, 'metadata'), ...(kind.validate?.(draft) ?? [])];
+  const errors = [
+    ...validateObjectMeta(draft.metadata, scope, 'metadata'),
+    ...(kind.validate?.(draft) ?? []),
+    ...(kind.validateCreate?.(draft) ?? []),
+  ];
   return { object: draft, errors };
 }
 

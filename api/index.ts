@@ -12,6 +12,7 @@ import { ControllerRevisionKind } from './apps/controllerrevision.ts';
 import { DaemonSetKind } from './apps/daemonset.ts';
 import { DeploymentKind } from './apps/deployment.ts';
 import { ReplicaSetKind } from './apps/replicaset.ts';
+import { StatefulSetKind } from './apps/statefulset.ts';
 import { SelfSubjectReviewKind } from './authentication/selfsubjectreview.ts';
 import { TokenRequestKind } from './authentication/tokenrequest.ts';
 import { TokenReviewKind } from './authentication/tokenreview.ts';
@@ -20,6 +21,7 @@ import { SelfSubjectAccessReviewKind } from './authorization/selfsubjectaccessre
 import { SelfSubjectRulesReviewKind } from './authorization/selfsubjectrulesreview.ts';
 import { SubjectAccessReviewKind } from './authorization/subjectaccessreview.ts';
 import { ScaleKind } from './autoscaling/scale.ts';
+import { CronJobKind } from './batch/cronjob.ts';
 import { JobKind } from './batch/job.ts';
 import { LeaseKind } from './coordination/lease.ts';
 import { BindingKind } from './core/binding.ts';
@@ -28,17 +30,31 @@ import { EndpointsKind } from './core/endpoints.ts';
 import { EventKind } from './core/event.ts';
 import { NamespaceKind } from './core/namespace.ts';
 import { NodeKind } from './core/node.ts';
+import { PersistentVolumeKind } from './core/persistentvolume.ts';
+import { PersistentVolumeClaimKind } from './core/persistentvolumeclaim.ts';
 import { PodKind } from './core/pod.ts';
 import { SecretKind } from './core/secret.ts';
 import { ServiceKind } from './core/service.ts';
 import { ServiceAccountKind } from './core/serviceaccount.ts';
 import { EndpointSliceKind } from './discovery/endpointslice.ts';
+import { IngressKind } from './networking/ingress.ts';
+import { IngressClassKind } from './networking/ingressclass.ts';
+import { IPAddressKind } from './networking/ipaddress.ts';
+import { NetworkPolicyKind } from './networking/networkpolicy.ts';
+import { ServiceCIDRKind } from './networking/servicecidr.ts';
+import { RuntimeClassKind } from './node/runtimeclass.ts';
 import { EvictionKind } from './policy/eviction.ts';
+import { PodDisruptionBudgetKind } from './policy/poddisruptionbudget.ts';
 import { ClusterRoleKind } from './rbac/clusterrole.ts';
 import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts';
 import { RoleKind } from './rbac/role.ts';
 import { RoleBindingKind } from './rbac/rolebinding.ts';
 import { PriorityClassKind } from './scheduling/priorityclass.ts';
+import { CSIDriverKind } from './storage/csidriver.ts';
+import { CSINodeKind } from './storage/csinode.ts';
+import { CSIStorageCapacityKind } from './storage/csistoragecapacity.ts';
+import { StorageClassKind } from './storage/storageclass.ts';
+import { VolumeAttributesClassKind } from './storage/volumeattributesclass.ts';
 
 /** Kinds with a resource of their own. */
 export const kinds: readonly Kind[] = [
@@ -48,6 +64,8 @@ export const kinds: readonly Kind[] = [
   EventKind,
   NamespaceKind,
   NodeKind,
+  PersistentVolumeClaimKind,
+  PersistentVolumeKind,
   PodKind,
   SecretKind,
   ServiceKind,
@@ -56,6 +74,8 @@ export const kinds: readonly Kind[] = [
   DaemonSetKind,
   DeploymentKind,
   ReplicaSetKind,
+  StatefulSetKind,
+  CronJobKind,
   JobKind,
   SelfSubjectReviewKind,
   TokenReviewKind,
@@ -65,6 +85,13 @@ export const kinds: readonly Kind[] = [
   SubjectAccessReviewKind,
   LeaseKind,
   EndpointSliceKind,
+  IngressKind,
+  IngressClassKind,
+  IPAddressKind,
+  NetworkPolicyKind,
+  ServiceCIDRKind,
+  RuntimeClassKind,
+  PodDisruptionBudgetKind,
   ClusterRoleKind,
   ClusterRoleBindingKind,
   RoleKind,
@@ -77,6 +104,11 @@ export const kinds: readonly Kind[] = [
   ValidatingWebhookConfigurationKind,
   CustomResourceDefinitionKind,
   PriorityClassKind,
+  CSIDriverKind,
+  CSINodeKind,
+  CSIStorageCapacityKind,
+  StorageClassKind,
+  VolumeAttributesClassKind,
 ];
 
 /** Kinds that only subresources speak: pods/eviction, serviceaccounts/token, deployments/scale. */

@@ -42,6 +42,7 @@ export function decodeValue(schema: AnySchema, value: unknown, options: DecodeOp
 }
 
 function decode(schema: AnySchema, value: unknown, walk: Walk): unknown {
+  if (schema.lenient && !hasType(schema, value)) return cloneJson(value);
   switch (schema.type) {
     case 'object':
       return decodeObject(schema, value, walk);
@@ -59,6 +60,21 @@ function decode(schema: AnySchema, value: unknown, walk: Walk): unknown {
       return value;
     case 'any':
       return schema.alternatives?.length ? decodeAlternative(schema, value, walk) : cloneJson(value);
+  }
+}
+
+function hasType(schema: AnySchema, value: unknown): boolean {
+  switch (schema.type) {
+    case 'object':
+    case 'map':
+      return isObject(value);
+    case 'list':
+      return Array.isArray(value);
+    case 'any':
+      return true;
+    default:
+      // Scalars of lenient schemas have no form to be brought into.
+      return false;
   }
 }
 
@@ -83,10 +99,10 @@ function decodeObject(schema: ObjectSchema, value: unknown, walk: Walk): Record<
       if (schema.preserveUnknown) setKey(out, key, cloneJson(given));
       else if (walk.unknownFields.length < maxComplaints) walk.unknownFields.push(formatFieldPath(walk.path));
     } else if (given === null || given === undefined) {
-      if (field.nullable && given === null) out[key] = null;
+      if (field.nullable && given === null) setKey(out, key, null);
     } else {
       const decoded = decode(field, given, walk);
-      if (!isDropped(field, decoded)) out[key] = decoded;
+      if (!isDropped(field, decoded)) setKey(out, key, decoded);
     }
     walk.path.pop();
   }
@@ -155,7 +171,8 @@ function decodeList(schema: ListSchema, value: unknown, walk: Walk): unknown[] {
   return value.map((item, i) => {
     walk.path.push(i);
     // A null item decodes to the zero value of its type, as it does upstream.
-    const decoded = item === null ? emptyOf(schema.items, walk) : decode(schema.items, item, walk);
+    const isZero = item === null && !schema.items.lenient;
+    const decoded = isZero ? emptyOf(schema.items, walk) : decode(schema.items, item, walk);
     walk.path.pop();
     return decoded;
   });
@@ -167,7 +184,8 @@ function decodeMap(schema: MapSchema, value: unknown, walk: Walk): Record<string
   for (const key in value) {
     const given = value[key];
     walk.path.push(key);
-    setKey(out, key, given === null ? emptyOf(schema.values, walk) : decode(schema.values, given, walk));
+    const isZero = given === null && !schema.values.lenient;
+    setKey(out, key, isZero ? emptyOf(schema.values, walk) : decode(schema.values, given, walk));
     walk.path.pop();
   }
   return out;

@@ -31,6 +31,8 @@ export interface SchemaOptions {
   nullable?: boolean;
   /** Fields that the schema does not name are kept (custom resources, raw extensions). */
   preserveUnknown?: boolean;
+  /** A value of another type is left as it is, for validation to refuse (custom resources). */
+  lenient?: boolean;
 }
 
 interface Node extends SchemaOptions {

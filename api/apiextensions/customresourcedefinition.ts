@@ -2,6 +2,7 @@
 // https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
 import { defineKind } from '../../machinery/kind.ts';
 import { setCustomResourceDefinitionDefaults } from './customresourcedefinition/defaults.ts';
+import { holdsDefinition, markDefinitionDeleted } from './customresourcedefinition/deletion.ts';
 import { type CustomResourceDefinition, customResourceDefinitionSchema } from './customresourcedefinition/schema.ts';
 import {
   validateCustomResourceDefinition,
@@ -26,6 +27,8 @@ export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>
   ],
   subresources: { status: true },
   hasGeneration: true,
+  holdsDeletion: holdsDefinition,
+  markDeleted: markDefinitionDeleted,
   prepareForCreate: recordStoredVersion,
   prepareForUpdate: recordStoredVersion,
   validate: validateCustomResourceDefinition,

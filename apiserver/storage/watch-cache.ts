@@ -45,6 +45,7 @@ export class WatchCache {
   /** By key prefix. */
   #resources = new Map<string, ResourceCache>();
   readonly #prefixes: Set<string>;
+  readonly #loadListeners = new Set<() => void>();
   /** Counts what makes a load under way useless: resets, and resources that join before everything is loaded. */
   #epoch = 0;
   /** Events of resources that are being loaded after the start. */
@@ -94,6 +95,12 @@ export class WatchCache {
     this.#ready = true;
     this.#settleWaiters();
     await this.#watch();
+    for (const listener of this.#loadListeners) listener();
+  }
+
+  /** Calls `listener` each time that everything has been loaded anew. */
+  onLoaded(listener: () => void): void {
+    this.#loadListeners.add(listener);
   }
 
   #makeCache(objects: StoredObject[], revision: number): ResourceCache {
