@@ -1,6 +1,12 @@
 // The ordered registry of built-in kinds. A kind that is not listed here is not served.
 // The order is that of discovery: the core group, then the others by name within their age.
 import type { Kind } from '../machinery/kind.ts';
+import { MutatingAdmissionPolicyKind } from './admissionregistration/mutatingadmissionpolicy.ts';
+import { MutatingAdmissionPolicyBindingKind } from './admissionregistration/mutatingadmissionpolicybinding.ts';
+import { MutatingWebhookConfigurationKind } from './admissionregistration/mutatingwebhookconfiguration.ts';
+import { ValidatingAdmissionPolicyKind } from './admissionregistration/validatingadmissionpolicy.ts';
+import { ValidatingAdmissionPolicyBindingKind } from './admissionregistration/validatingadmissionpolicybinding.ts';
+import { ValidatingWebhookConfigurationKind } from './admissionregistration/validatingwebhookconfiguration.ts';
 import { CustomResourceDefinitionKind } from './apiextensions/customresourcedefinition.ts';
 import { ControllerRevisionKind } from './apps/controllerrevision.ts';
 import { DaemonSetKind } from './apps/daemonset.ts';
@@ -90,6 +96,12 @@ export const kinds: readonly Kind[] = [
   ClusterRoleBindingKind,
   RoleKind,
   RoleBindingKind,
+  MutatingAdmissionPolicyKind,
+  MutatingAdmissionPolicyBindingKind,
+  MutatingWebhookConfigurationKind,
+  ValidatingAdmissionPolicyKind,
+  ValidatingAdmissionPolicyBindingKind,
+  ValidatingWebhookConfigurationKind,
   CustomResourceDefinitionKind,
   PriorityClassKind,
   CSIDriverKind,
