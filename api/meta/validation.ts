@@ -15,7 +15,7 @@ import {
 
 export type NameRule = 'subdomain' | 'label' | 'path' | 'label1035';
 
-const annotationsMaxBytes = 256 * 1024;
+export const annotationsMaxBytes = 256 * 1024;
 
 export const immutableText = 'field is immutable';
 export const negativeText = 'must be greater than or equal to 0';
