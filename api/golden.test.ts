@@ -78,11 +78,7 @@ function create(kind: Kind, served: ServedVersion, body: unknown): { object: Kub
   if (kind.subresources.status) draft.status = {};
   kind.prepareForCreate?.(draft, { nowMs });
   const scope = { namespaced: kind.namespaced, nameRule: kind.nameRule ?? 'subdomain' } as const;
-  const errors = [
-    ...validateObjectMeta(draft.metadata, scope, 'metadata'),
-    ...(kind.validate?.(draft) ?? []),
-    ...(kind.validateCreate?.(draft) ?? []),
-  ];
+  const errors = [...validateObjectMeta(draft.metadata, scope, 'metadata'), ...(kind.validate?.(draft) ?? [])];
   return { object: draft, errors };
 }
 
@@ -120,8 +116,13 @@ function addOutside(kind: Kind, object: any, recorded: any): void {
   }
 }
 
+/** The conversations, with the namespace that ours take place in wherever its name is a part of another. */
+function loadScenarios(): Scenario[] {
+  return JSON.parse(readFileSync(file, 'utf8').replace(/(?<!"){ns}|{ns}(?!")/g, 'ns'));
+}
+
 test('creates are defaulted and refused as recorded', { skip }, async (t) => {
-  const scenarios: Scenario[] = JSON.parse(readFileSync(file, 'utf8'));
+  const scenarios = loadScenarios();
   let compared = 0;
   for (const scenario of scenarios) {
     for (const [i, step] of scenario.steps.entries()) {
@@ -148,7 +149,7 @@ test('creates are defaulted and refused as recorded', { skip }, async (t) => {
 });
 
 test('updates that change what may not change are refused as recorded', { skip }, async (t) => {
-  const scenarios: Scenario[] = JSON.parse(readFileSync(file, 'utf8'));
+  const scenarios = loadScenarios();
   const steps = scenarios.find((s) => s.name === 'immutables')!.steps;
   const stored = new Map<string, KubeObject>();
   for (const [i, step] of steps.entries()) {

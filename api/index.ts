@@ -1,6 +1,7 @@
 // The ordered registry of built-in kinds. A kind that is not listed here is not served.
 // The order is that of discovery: the core group, then the others by name within their age.
 import type { Kind } from '../machinery/kind.ts';
+import { CustomResourceDefinitionKind } from './apiextensions/customresourcedefinition.ts';
 import { ControllerRevisionKind } from './apps/controllerrevision.ts';
 import { DaemonSetKind } from './apps/daemonset.ts';
 import { DeploymentKind } from './apps/deployment.ts';
@@ -72,6 +73,7 @@ export const kinds: readonly Kind[] = [
   ClusterRoleBindingKind,
   RoleKind,
   RoleBindingKind,
+  CustomResourceDefinitionKind,
   PriorityClassKind,
 ];
 

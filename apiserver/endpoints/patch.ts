@@ -43,7 +43,7 @@ export function readPatch(request: ApiRequest): Patch {
     const { patch, duplicates } = readPatchObject(parsePatch(request.body));
     return { apply: (object) => applyMergePatch(object, patch), duplicates };
   }
-  if (type === 'application/strategic-merge-patch+json') {
+  if (type === 'application/strategic-merge-patch+json' && !request.kind.isCustom) {
     const { patch, duplicates } = readPatchObject(parsePatch(request.body));
     return { apply: (object, schema) => strategic(object, patch, schema), duplicates };
   }
@@ -53,8 +53,9 @@ export function readPatch(request: ApiRequest): Patch {
       'server-side apply is not supported by this version of the server; use kubectl apply without --server-side',
     );
   }
+  const types = accepted.filter((one) => !(request.kind.isCustom && one.includes('strategic')));
   throw unsupportedMediaTypeError(
-    `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+    `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`,
   );
 }
 

@@ -67,7 +67,6 @@ export function checkCreate(kind: Kind, draft: KubeObject): void {
       'metadata',
     ),
     ...(kind.validate?.(draft) ?? []),
-    ...(kind.validateCreate?.(draft) ?? []),
   ];
   refuse(kind, draft, errors);
 }
@@ -130,6 +129,6 @@ export function checkUpdate(kind: Kind, draft: KubeObject, old: KubeObject, subr
   const metadataErrors = validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata');
   const errors = [...validateObjectMeta(draft.metadata, scope, 'metadata'), ...metadataErrors, ...metadataErrors];
   if (subresource === 'status') errors.push(...(kind.validateStatusUpdate?.(draft, old) ?? []));
-  else errors.push(...(kind.validate?.(draft) ?? []), ...(kind.validateUpdate?.(draft, old) ?? []));
+  else errors.push(...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? []));
   refuse(kind, draft, errors);
 }

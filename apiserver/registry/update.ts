@@ -42,7 +42,7 @@ export async function updateObject(
   options: WriteOptions,
 ): Promise<StoredObject> {
   const { namespace, name } = target;
-  let current = context.store.peek(kind, namespace, name);
+  let current = await context.store.look(kind, namespace, name);
   // What the cache has may be old: before anything is refused because of it, etcd is asked.
   let fresh = false;
   for (let tries = 0; ; tries++) {
@@ -193,7 +193,7 @@ async function writeDraft(
   const same = { ...draft, metadata: { ...draft.metadata, resourceVersion: String(current.revision) } };
   if (work.dryRun) return { done: true, stored: new StoredObject(current.key, same, current.revision) };
   if (mayGo(kind, draft)) {
-    const removed = await context.store.remove(current);
+    const removed = await context.store.remove(kind, current);
     return removed.done ? { done: true, stored: new StoredObject(current.key, same, current.revision) } : removed;
   }
   if (jsonEqual(same, current.object)) {
