@@ -67,7 +67,6 @@ export function checkCreate(kind: Kind, draft: KubeObject): void {
       'metadata',
     ),
     ...(kind.validate?.(draft) ?? []),
-    ...(kind.validateCreate?.(draft) ?? []),
   ];
   refuse(kind, draft, errors);
 }
