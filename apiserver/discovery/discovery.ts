@@ -4,6 +4,8 @@
 import { createHash } from 'node:crypto';
 import { apiVersionOf, type CustomSubresource, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
+import { type Encoding, mediaTypeOf, negotiate, wantsPretty } from '../http/negotiate.ts';
+import { encode, type Rendered } from '../http/render.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { one } from '../server-headers.ts';
 
@@ -119,10 +121,14 @@ function groupDocument(name: string, versions: GroupVersion[]) {
   return { name, versions: entries, preferredVersion: entries[0] };
 }
 
-function asksForAggregated(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
+/** The aggregated form that is asked for: in which encoding and version. Protobuf has it only as v2. */
+function asksForAggregated(accept: string | undefined): { encoding: Encoding; version: string } | undefined {
   for (const clause of (accept ?? '').split(',')) {
     if (!clause.includes('g=apidiscovery.k8s.io') || !clause.includes('as=APIGroupDiscoveryList')) continue;
-    if (clause.trim().startsWith('application/json')) return clause.includes('v=v2beta1') ? 'v2beta1' : 'v2';
+    const version = clause.includes('v=v2beta1') ? 'v2beta1' : 'v2';
+    const type = clause.split(';')[0]!.trim();
+    if (type === mediaTypeOf.json) return { encoding: 'json', version };
+    if (type === mediaTypeOf.protobuf && version === 'v2') return { encoding: 'protobuf', version };
   }
   return undefined;
 }
@@ -134,10 +140,9 @@ export interface DiscoveryOptions {
 
 /** Serves /api, /apis and below. */
 export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
-  const json = (body: object, contentType = 'application/json'): FrontResponse => {
-    const text = `${JSON.stringify(body)}\n`;
-    const etag = `"${createHash('sha256').update(text).digest('hex').slice(0, 32).toUpperCase()}"`;
-    return { code: 200, headers: { 'content-type': contentType, etag, vary: 'Accept' }, body: text };
+  const answer = ({ body, contentType }: Rendered): FrontResponse => {
+    const etag = `"${createHash('sha256').update(body).digest('hex').slice(0, 32).toUpperCase()}"`;
+    return { code: 200, headers: { 'content-type': contentType, etag, vary: 'Accept' }, body };
   };
   const resourceList = (gv: GroupVersion) => ({
     kind: 'APIResourceList',
@@ -149,10 +154,17 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
     const groups = groupsOf(kinds);
     const core = groups.get('') ?? [];
     const named = [...groups].filter(([name]) => name !== '');
-    const version = asksForAggregated(one(request.headers.accept));
-    const aggregatedType = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+    const accept = one(request.headers.accept);
+    const asked = asksForAggregated(accept);
+    const json = (body: object): FrontResponse =>
+      answer(encode(body, 200, { ...negotiate(accept, { forms: false }), pretty: wantsPretty(request) }));
+    const all = (of: [string, GroupVersion[]][], { encoding, version }: { encoding: Encoding; version: string }) => {
+      const rendered = encode(aggregated(of, `apidiscovery.k8s.io/${version}`), 200, { encoding });
+      const form = `g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+      return answer({ ...rendered, contentType: `${rendered.contentType};${form}` });
+    };
     if (path === '/api' || path === '/api/') {
-      if (version) return json(aggregated([['', core]], `apidiscovery.k8s.io/${version}`), aggregatedType);
+      if (asked) return all([['', core]], asked);
       const address = { clientCIDR: '0.0.0.0/0', serverAddress: options.serverAddress };
       return json({
         kind: 'APIVersions',
@@ -161,7 +173,7 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
       });
     }
     if (path === '/apis' || path === '/apis/') {
-      if (version) return json(aggregated(named, `apidiscovery.k8s.io/${version}`), aggregatedType);
+      if (asked) return all(named, asked);
       return json({ kind: 'APIGroupList', apiVersion: 'v1', groups: named.map(([n, v]) => groupDocument(n, v)) });
     }
     const [root, first, second, ...rest] = path.split('/').filter((p) => p !== '');

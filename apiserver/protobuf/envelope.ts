@@ -3,7 +3,7 @@
 import type { ObjectSchema } from '../../machinery/schema.ts';
 import { messageCodec } from './message.ts';
 import { readFields } from './values.ts';
-import { ProtobufError, WireReader, wire } from './wire-reader.ts';
+import { ProtobufError, WireReader } from './wire-reader.ts';
 import { WireWriter } from './wire-writer.ts';
 
 export const protobufType = 'application/vnd.kubernetes.protobuf';
@@ -49,27 +49,36 @@ function writeHead(w: WireWriter, { apiVersion, kind }: TypeMeta, length: number
   w.raw(magic);
 }
 
-/** A value in its envelope. */
-export function encodeObject(type: TypeMeta, schema: ObjectSchema, value: object): Buffer {
+/** An envelope around the message that `body` writes. */
+export function encodeEnvelope(type: TypeMeta, body: (w: WireWriter) => void): Buffer {
   return written((w) => {
     w.raw(envelopeEnd);
     const before = w.written;
-    messageCodec(schema).write(w, value);
+    body(w);
     writeHead(w, type, w.written - before);
   });
 }
 
-/** Parts of a message in an envelope around them all. */
-export function wrap(type: TypeMeta, parts: readonly Buffer[]): Buffer {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  return Buffer.concat([written((w) => writeHead(w, type, length)), ...parts, envelopeEnd]);
+/** A value in its envelope. */
+export function encodeObject(type: TypeMeta, schema: ObjectSchema, value: object): Buffer {
+  return encodeEnvelope(type, (w) => messageCodec(schema).write(w, value));
 }
 
-/** The tag of a field that holds a message, and the message's length. */
-export function fieldHead(number: number, length: number): Buffer {
+const frameHeadBytes = 4;
+
+/** An event of a watch: a WatchEvent, whose object is in an envelope, after its length in four bytes. */
+export function encodeWatchFrame(type: string, envelope: Buffer): Buffer {
   return written((w) => {
-    w.uint(length);
-    w.uint((number << 3) | wire.bytes);
+    const start = w.written;
+    w.bytes(envelope);
+    w.uint(0x0a);
+    w.uint(w.written - start);
+    w.uint(0x12);
+    w.text(type);
+    w.uint(0x0a);
+    const head = Buffer.alloc(frameHeadBytes);
+    head.writeUInt32BE(w.written - start);
+    w.raw(head);
   });
 }
 
@@ -105,6 +114,15 @@ function readTypeMeta(reader: WireReader, end: number, out: TypeMeta): void {
     else return false;
     return true;
   });
+}
+
+/** The message in an envelope that we made, in place. */
+export function messageIn(envelope: Buffer): Buffer {
+  const reader = new WireReader(envelope);
+  reader.at = magic.length;
+  reader.skip(reader.tag(envelope.length, 'Unknown') % 8, envelope.length);
+  reader.tag(envelope.length, 'Unknown');
+  return reader.bytes(envelope.length);
 }
 
 /**
