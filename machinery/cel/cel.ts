@@ -33,7 +33,7 @@ export type Variables = Readonly<Record<string, unknown>>;
 
 /** Compiles an expression: its program, type and estimated cost, or why it is none. */
 export function compile(source: string, env: Env): CompileResult {
-  const parsed = parse(source, env.macros);
+  const parsed = parse(source, env.macros, env.options.hasQuotedNames);
   if ('issues' in parsed) return { ok: false, issues: new Issues(source, parsed.issues) };
   const checked = check(parsed.expr, env);
   if ('issues' in checked) return { ok: false, issues: new Issues(source, checked.issues) };

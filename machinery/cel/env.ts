@@ -24,6 +24,8 @@ export interface EnvOptions {
   readonly constants?: Readonly<Record<string, number>>;
   /** Names are looked up within this one first: `a.b`. */
   readonly container?: string;
+  /** Fields may be named in backticks; Kubernetes' expressions escape names instead (`escapeName`). */
+  readonly hasQuotedNames?: boolean;
   /** Elements of a list literal, and values of a map literal, are of one type. */
   readonly hasUniformLiterals?: boolean;
   /** Literals given to `duration`, `timestamp` and `matches` are looked at when the expression is compiled. */

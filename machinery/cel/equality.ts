@@ -91,6 +91,7 @@ function equalMaps(a: CelMap, b: CelMap): boolean {
 }
 
 function equalObjects(a: CelObject, b: CelObject): boolean {
+  if (!a.isSameType(b)) return false;
   const names = [...a.fields()];
   work(names.length);
   if (names.length !== [...b.fields()].length) return false;

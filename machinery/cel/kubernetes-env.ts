@@ -4,18 +4,26 @@ import type { DeclType } from './decl-type.ts';
 import { decl } from './decl-type.ts';
 import type { Library } from './decls.ts';
 import { createEnv, type Env, type EnvOptions } from './env.ts';
+import { addressLibrary } from './lib/addresses.ts';
 import { authorizerLibrary, authorizerType, resourceCheckType } from './lib/authorizer.ts';
 import { bindingLibrary } from './lib/bindings.ts';
 import { conversionLibrary } from './lib/conversions.ts';
 import { encoderLibrary } from './lib/encoders.ts';
+import { formatLibrary } from './lib/formats.ts';
+import { listValueLibrary } from './lib/list-values.ts';
+import { listLibrary } from './lib/lists.ts';
 import { mathLibrary } from './lib/math.ts';
 import { optionalLibrary } from './lib/optionals.ts';
 import { patchLibrary, resolvePatchType } from './lib/patches.ts';
+import { quantityLibrary } from './lib/quantities.ts';
+import { regexLibrary } from './lib/regex.ts';
+import { semverLibrary } from './lib/semver.ts';
 import { setLibrary } from './lib/sets.ts';
 import { standardLibrary } from './lib/standard.ts';
 import { stringLibrary } from './lib/strings.ts';
 import { timeLibrary } from './lib/times.ts';
 import { twoVariableLibrary } from './lib/two-variable.ts';
+import { urlLibrary } from './lib/urls.ts';
 import { type CelType, t } from './types.ts';
 
 /** The functions of every expression in Kubernetes. */
@@ -28,6 +36,14 @@ export const kubernetesLibraries: readonly Library[] = [
   setLibrary,
   twoVariableLibrary,
   authorizerLibrary,
+  listValueLibrary,
+  listLibrary,
+  regexLibrary,
+  urlLibrary,
+  addressLibrary,
+  quantityLibrary,
+  formatLibrary,
+  semverLibrary,
 ];
 
 /** Functions of cel-go that Kubernetes' rules and policies lack: `math.greatest`, `base64.encode`, `cel.bind`. */
@@ -36,6 +52,7 @@ export const extensionLibraries: readonly Library[] = [mathLibrary, encoderLibra
 /** An environment with Kubernetes' functions and settings. */
 export function kubernetesEnv(options: Omit<EnvOptions, 'libraries'> & { libraries?: readonly Library[] }): Env {
   return createEnv({
+    hasQuotedNames: false,
     hasUniformLiterals: true,
     checksLiterals: true,
     isPresenceTestFree: true,

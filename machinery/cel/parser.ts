@@ -20,14 +20,16 @@ const binaryLevels: ReadonlySet<string>[] = [
   new Set(['*', '/', '%']),
 ];
 
-/** The tree, or the first thing that is no CEL. */
-export function parse(source: string, macros: readonly Macro[]): { expr: Expr } | { issues: Issue[] } {
+type Parsed = { readonly expr: Expr } | { readonly issues: readonly Issue[] };
+
+/** The tree, or the first thing that is no CEL. Quoted names are fields: `` a.`b-c` ``. */
+export function parse(source: string, macros: readonly Macro[], hasQuotedNames = true): Parsed {
   if (source.length > maxExpressionLength && codePoints(source) > maxExpressionLength) {
     const message = `expression code point size exceeds limit: size: ${codePoints(source)}, limit ${maxExpressionLength}`;
     return { issues: [{ message, at: 0 }] };
   }
   try {
-    return { expr: new Parser(tokenize(source), macros).parseAll() };
+    return { expr: new Parser(tokenize(source), macros, hasQuotedNames).parseAll() };
   } catch (error) {
     if (error instanceof SyntaxIssue) return { issues: [error.issue] };
     throw error;
@@ -43,6 +45,7 @@ function codePoints(text: string): number {
 class Parser {
   readonly #tokens: Token[];
   readonly #macros: Map<string, Macro>;
+  readonly #hasQuotedNames: boolean;
   readonly #context = new MacroContext();
   #next = 0;
   /** Levels open above what is parsed now. */
@@ -50,8 +53,9 @@ class Parser {
   /** Levels of the expression that was parsed last. */
   #height = 0;
 
-  constructor(tokens: Token[], macros: readonly Macro[]) {
+  constructor(tokens: Token[], macros: readonly Macro[], hasQuotedNames: boolean) {
     this.#tokens = tokens;
+    this.#hasQuotedNames = hasQuotedNames;
     this.#macros = new Map(macros.map((macro) => [macroKey(macro.name, macro.args, macro.isMember), macro]));
   }
 
@@ -173,8 +177,8 @@ class Parser {
       if (token.kind === '.') {
         this.#take();
         const isOptional = this.#takeIf('?') !== undefined;
-        const { text: field, kind } = this.#expect('IDENTIFIER', 'ESC_IDENTIFIER');
-        const name = kind === 'ESC_IDENTIFIER' ? field.slice(1, -1) : field;
+        const { kind } = this.#peek();
+        const name = this.#fieldName();
         const open = kind === 'IDENTIFIER' && !isOptional ? this.#takeIf('(') : undefined;
         this.#height = 0;
         if (open !== undefined) expr = this.#callOrMacro(name, open.at, expr, this.#arguments());
@@ -193,6 +197,13 @@ class Parser {
       } else return expr;
       this.#rise(height, this.#height);
     }
+  }
+
+  #fieldName(): string {
+    const token = this.#peek();
+    if (token.kind !== 'ESC_IDENTIFIER') return this.#expect('IDENTIFIER').text;
+    if (!this.#hasQuotedNames) throw new SyntaxIssue("unsupported syntax: '`'", token.at);
+    return this.#take().text.slice(1, -1);
   }
 
   #primary(minus?: Token): Expr {
@@ -302,9 +313,9 @@ class Parser {
     const open = this.#expect('{');
     const fields = this.#sequence('}', true, (): StructField => {
       const isOptional = this.#takeIf('?') !== undefined;
-      const { text, kind } = this.#expect('IDENTIFIER', 'ESC_IDENTIFIER');
+      const name = this.#fieldName();
       const { at } = this.#expect(':');
-      return { name: kind === 'ESC_IDENTIFIER' ? text.slice(1, -1) : text, value: this.#expression(), isOptional, at };
+      return { name, value: this.#expression(), isOptional, at };
     });
     return { kind: 'struct', at: open.at, name, fields };
   }

@@ -120,6 +120,10 @@ export abstract class CelObject {
   has(field: string): boolean {
     return this.get(field) !== undefined;
   }
+  /** Whether objects of both types may be equal; those of schemas are compared by their fields alone. */
+  isSameType(_other: CelObject): boolean {
+    return true;
+  }
   /** The fields that are set. */
   abstract fields(): Iterable<string>;
 }
