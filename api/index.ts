@@ -37,6 +37,10 @@ import { ClusterRoleKind } from './rbac/clusterrole.ts';
 import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts';
 import { RoleKind } from './rbac/role.ts';
 import { RoleBindingKind } from './rbac/rolebinding.ts';
+import { DeviceClassKind } from './resource/deviceclass.ts';
+import { ResourceClaimKind } from './resource/resourceclaim.ts';
+import { ResourceClaimTemplateKind } from './resource/resourceclaimtemplate.ts';
+import { ResourceSliceKind } from './resource/resourceslice.ts';
 import { PriorityClassKind } from './scheduling/priorityclass.ts';
 import { CSIDriverKind } from './storage/csidriver.ts';
 import { CSINodeKind } from './storage/csinode.ts';
@@ -85,6 +89,10 @@ export const kinds: readonly Kind[] = [
   CSIStorageCapacityKind,
   StorageClassKind,
   VolumeAttributesClassKind,
+  DeviceClassKind,
+  ResourceClaimKind,
+  ResourceClaimTemplateKind,
+  ResourceSliceKind,
 ];
 
 /** Kinds that only subresources speak: pods/eviction, serviceaccounts/token, deployments/scale. */
