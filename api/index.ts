@@ -1,10 +1,18 @@
 // The ordered registry of built-in kinds. A kind that is not listed here is not served.
 // The order is that of discovery: the core group, then the others by name within their age.
 import type { Kind } from '../machinery/kind.ts';
+import { MutatingAdmissionPolicyKind } from './admissionregistration/mutatingadmissionpolicy.ts';
+import { MutatingAdmissionPolicyBindingKind } from './admissionregistration/mutatingadmissionpolicybinding.ts';
+import { MutatingWebhookConfigurationKind } from './admissionregistration/mutatingwebhookconfiguration.ts';
+import { ValidatingAdmissionPolicyKind } from './admissionregistration/validatingadmissionpolicy.ts';
+import { ValidatingAdmissionPolicyBindingKind } from './admissionregistration/validatingadmissionpolicybinding.ts';
+import { ValidatingWebhookConfigurationKind } from './admissionregistration/validatingwebhookconfiguration.ts';
+import { CustomResourceDefinitionKind } from './apiextensions/customresourcedefinition.ts';
 import { ControllerRevisionKind } from './apps/controllerrevision.ts';
 import { DaemonSetKind } from './apps/daemonset.ts';
 import { DeploymentKind } from './apps/deployment.ts';
 import { ReplicaSetKind } from './apps/replicaset.ts';
+import { StatefulSetKind } from './apps/statefulset.ts';
 import { SelfSubjectReviewKind } from './authentication/selfsubjectreview.ts';
 import { TokenRequestKind } from './authentication/tokenrequest.ts';
 import { TokenReviewKind } from './authentication/tokenreview.ts';
@@ -13,6 +21,7 @@ import { SelfSubjectAccessReviewKind } from './authorization/selfsubjectaccessre
 import { SelfSubjectRulesReviewKind } from './authorization/selfsubjectrulesreview.ts';
 import { SubjectAccessReviewKind } from './authorization/subjectaccessreview.ts';
 import { ScaleKind } from './autoscaling/scale.ts';
+import { CronJobKind } from './batch/cronjob.ts';
 import { JobKind } from './batch/job.ts';
 import { LeaseKind } from './coordination/lease.ts';
 import { BindingKind } from './core/binding.ts';
@@ -21,6 +30,8 @@ import { EndpointsKind } from './core/endpoints.ts';
 import { EventKind } from './core/event.ts';
 import { NamespaceKind } from './core/namespace.ts';
 import { NodeKind } from './core/node.ts';
+import { PersistentVolumeKind } from './core/persistentvolume.ts';
+import { PersistentVolumeClaimKind } from './core/persistentvolumeclaim.ts';
 import { PodKind } from './core/pod.ts';
 import { SecretKind } from './core/secret.ts';
 import { ServiceKind } from './core/service.ts';
@@ -33,6 +44,7 @@ import { NetworkPolicyKind } from './networking/networkpolicy.ts';
 import { ServiceCIDRKind } from './networking/servicecidr.ts';
 import { RuntimeClassKind } from './node/runtimeclass.ts';
 import { EvictionKind } from './policy/eviction.ts';
+import { PodDisruptionBudgetKind } from './policy/poddisruptionbudget.ts';
 import { ClusterRoleKind } from './rbac/clusterrole.ts';
 import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts';
 import { RoleKind } from './rbac/role.ts';
@@ -56,6 +68,8 @@ export const kinds: readonly Kind[] = [
   EventKind,
   NamespaceKind,
   NodeKind,
+  PersistentVolumeClaimKind,
+  PersistentVolumeKind,
   PodKind,
   SecretKind,
   ServiceKind,
@@ -64,6 +78,8 @@ export const kinds: readonly Kind[] = [
   DaemonSetKind,
   DeploymentKind,
   ReplicaSetKind,
+  StatefulSetKind,
+  CronJobKind,
   JobKind,
   SelfSubjectReviewKind,
   TokenReviewKind,
@@ -79,10 +95,18 @@ export const kinds: readonly Kind[] = [
   NetworkPolicyKind,
   ServiceCIDRKind,
   RuntimeClassKind,
+  PodDisruptionBudgetKind,
   ClusterRoleKind,
   ClusterRoleBindingKind,
   RoleKind,
   RoleBindingKind,
+  MutatingAdmissionPolicyKind,
+  MutatingAdmissionPolicyBindingKind,
+  MutatingWebhookConfigurationKind,
+  ValidatingAdmissionPolicyKind,
+  ValidatingAdmissionPolicyBindingKind,
+  ValidatingWebhookConfigurationKind,
+  CustomResourceDefinitionKind,
   PriorityClassKind,
   CSIDriverKind,
   CSINodeKind,

@@ -40,7 +40,7 @@ const emptyText = 'must be non-empty';
  * "text (e.g. 'a',  or 'b', regex used for validation is '...')", the two blanks included: people
  * compare these texts.
  */
-function patternText(text: string, pattern: string, examples: readonly string[]): string {
+export function patternText(text: string, pattern: string, examples: readonly string[]): string {
   if (examples.length === 0) return `${text} (regex used for validation is '${pattern}')`;
   return `${text} (e.g. ${examples.map((e) => `'${e}'`).join(',  or ')}, regex used for validation is '${pattern}')`;
 }

@@ -12,7 +12,7 @@ if (!typesFile) {
 const messages = JSON.parse(readFileSync(messagesFile, 'utf8'));
 const types = JSON.parse(readFileSync(typesFile, 'utf8'));
 
-const messageOf = (name) => name.replace(/^io\.k8s\./, 'k8s.io.');
+const messageOf = (name) => name.replace(/^io\.k8s\./, 'k8s.io.').replaceAll('-', '_');
 
 function rowOf(message) {
   const siblings = message.slice(0, message.lastIndexOf('.'));

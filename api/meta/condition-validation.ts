@@ -1,37 +1,44 @@
-// Conditions as meta/v1 has them. Upstream: apimachinery's apis/meta/v1/validation.
+// Validation of conditions of the common type. Upstream: ValidateConditions in apis/meta/v1/validation.
 import { duplicate, type FieldError, invalid, notSupported, required, tooLong } from '../../machinery/field-error.ts';
 import type { Condition } from '../../machinery/metadata.ts';
-import { byteLength } from '../../machinery/name-rules.ts';
+import { byteLength, patternText } from '../../machinery/name-rules.ts';
 import { validateQualifiedName } from './checks.ts';
-import { negativeText } from './validation.ts';
 
-const maxReasonBytes = 1024;
-const maxMessageBytes = 32 * 1024;
 const reasonPattern = '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?';
-const reasonText = `a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is '${reasonPattern}')`;
+const wholeReason = new RegExp(`^${reasonPattern}$`);
+const reasonText = patternText(
+  "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_'",
+  reasonPattern,
+  ['my_name', 'MY_NAME', 'MyName', 'ReasonA,ReasonB', 'ReasonA:ReasonB'],
+);
+const maxReasonLength = 1024;
+const maxMessageLength = 32 * 1024;
 
 export function validateConditions(conditions: readonly Condition[], path: string): FieldError[] {
-  return conditions.flatMap((condition, i) => {
-    const errors = validateCondition(condition, `${path}[${i}]`);
-    const isTwice = conditions.findIndex((other) => other.type === condition.type) < i;
-    return isTwice ? [duplicate(`${path}[${i}].type`, condition.type), ...errors] : errors;
-  });
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  for (const [i, condition] of conditions.entries()) {
+    const at = `${path}[${i}]`;
+    if (seen.has(condition.type)) errors.push(duplicate(`${at}.type`, condition.type));
+    seen.add(condition.type);
+    errors.push(...validateCondition(condition, at));
+  }
+  return errors;
 }
 
 function validateCondition(condition: Condition, path: string): FieldError[] {
   const { type, status, observedGeneration = 0, lastTransitionTime, reason, message } = condition;
-  const errors: FieldError[] = [];
-  if (type) errors.push(...validateQualifiedName(type, `${path}.type`));
-  else errors.push(required(`${path}.type`));
+  const errors = validateQualifiedName(type, `${path}.type`);
   const statuses = ['False', 'True', 'Unknown'];
   if (!statuses.includes(status)) errors.push(notSupported(`${path}.status`, status, statuses));
-  if (observedGeneration < 0) errors.push(invalid(`${path}.observedGeneration`, observedGeneration, negativeText));
-  if (!lastTransitionTime) errors.push(required(`${path}.lastTransitionTime`));
-  if (!reason) errors.push(required(`${path}.reason`));
-  else {
-    if (!new RegExp(`^${reasonPattern}$`).test(reason)) errors.push(invalid(`${path}.reason`, reason, reasonText));
-    if (byteLength(reason) > maxReasonBytes) errors.push(tooLong(`${path}.reason`, maxReasonBytes));
+  if (observedGeneration < 0) {
+    const detail = 'must be greater than or equal to zero';
+    errors.push(invalid(`${path}.observedGeneration`, observedGeneration, detail));
   }
-  if (byteLength(message) > maxMessageBytes) errors.push(tooLong(`${path}.message`, maxMessageBytes));
+  if (!lastTransitionTime) errors.push(required(`${path}.lastTransitionTime`, 'must be set'));
+  if (!reason) errors.push(required(`${path}.reason`, 'must be set'));
+  else if (!wholeReason.test(reason)) errors.push(invalid(`${path}.reason`, reason, reasonText));
+  if (byteLength(reason) > maxReasonLength) errors.push(tooLong(`${path}.reason`, maxReasonLength));
+  if (byteLength(message) > maxMessageLength) errors.push(tooLong(`${path}.message`, maxMessageLength));
   return errors;
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Kind } from '../../machinery/kind.ts';
-import { cellsOf, makeObject, refusals, updateRefusals } from '../../test/builders/kind-rules.ts';
+import { cellsOfBody, changeRefusals, createRefusals, makeObject } from '../../test/builders/kind-rules.ts';
 import { IngressKind } from './ingress.ts';
 import { IngressClassKind } from './ingressclass.ts';
 import { IPAddressKind } from './ipaddress.ts';
@@ -199,7 +199,7 @@ describe('refused', () => {
   ];
   for (const [kind, name, body, want] of table) {
     test(`${kind.kind}: ${name}`, () => {
-      const found = refusals(kind, body);
+      const found = createRefusals(kind, body);
       assert.equal(found.length, want.length, found.join('\n'));
       for (const [i, line] of want.entries()) {
         if (typeof line === 'string') assert.equal(found[i], line);
@@ -243,7 +243,7 @@ describe('may not change', () => {
     ],
   ];
   for (const [kind, name, from, to, want] of table) {
-    test(`${kind.kind}: ${name}`, () => assert.deepEqual(updateRefusals(kind, from, to), want));
+    test(`${kind.kind}: ${name}`, () => assert.deepEqual(changeRefusals(kind, from, to), want));
   }
 });
 
@@ -292,6 +292,6 @@ describe('columns', () => {
     [ServiceCIDRKind, { spec: { cidrs: ['10.0.0.0/8', 'fd00::/112'] } }, ['10.0.0.0/8,fd00::/112', '10m']],
   ];
   for (const [kind, body, want] of table) {
-    test(`${kind.kind} ${want[0]}`, () => assert.deepEqual(cellsOf(kind, body), want));
+    test(`${kind.kind} ${want[0]}`, () => assert.deepEqual(cellsOfBody(kind, body), want));
   }
 });

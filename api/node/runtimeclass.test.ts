@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cellsOf, refusals, updateRefusals } from '../../test/builders/kind-rules.ts';
+import { cellsOfBody, changeRefusals, createRefusals } from '../../test/builders/kind-rules.ts';
 import { RuntimeClassKind } from './runtimeclass.ts';
 
 test('a runtime class names a handler, what it costs and where it is', () => {
@@ -9,8 +9,8 @@ test('a runtime class names a handler, what it costs and where it is', () => {
     overhead: { podFixed: { memory: '128Mi', cpu: '250m' } },
     scheduling: { nodeSelector: { runtime: 'kata' }, tolerations: [{ key: 'kata', operator: 'Exists' }] },
   };
-  assert.deepEqual(refusals(RuntimeClassKind, fine), []);
-  assert.deepEqual(cellsOf(RuntimeClassKind, fine), ['kata', '10m']);
+  assert.deepEqual(createRefusals(RuntimeClassKind, fine), []);
+  assert.deepEqual(cellsOfBody(RuntimeClassKind, fine), ['kata', '10m']);
   const table: [object, RegExp[]][] = [
     [{}, [/^handler: Invalid value: "": a lowercase RFC 1123 label must consist/]],
     [{ handler: 'a.b' }, [/^handler: Invalid value: "a.b": must not contain dots$/]],
@@ -27,14 +27,14 @@ test('a runtime class names a handler, what it costs and where it is', () => {
     ],
   ];
   for (const [body, want] of table) {
-    const found = refusals(RuntimeClassKind, body);
+    const found = createRefusals(RuntimeClassKind, body);
     assert.equal(found.length, want.length, found.join('\n'));
     for (const [i, line] of want.entries()) assert.match(found[i]!, line);
   }
 });
 
 test('its handler stays, its costs may change', () => {
-  const change = (to: object) => updateRefusals(RuntimeClassKind, { handler: 'a' }, to);
+  const change = (to: object) => changeRefusals(RuntimeClassKind, { handler: 'a' }, to);
   assert.deepEqual(change({ handler: 'a', overhead: { podFixed: { cpu: '1' } } }), []);
   assert.deepEqual(change({ handler: 'b' }), ['handler: Invalid value: "b": field is immutable']);
 });

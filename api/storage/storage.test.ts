@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Kind } from '../../machinery/kind.ts';
-import { cellsOf, makeObject, refusals, updateRefusals } from '../../test/builders/kind-rules.ts';
+import { cellsOfBody, changeRefusals, createRefusals, makeObject } from '../../test/builders/kind-rules.ts';
 import { CSIDriverKind } from './csidriver.ts';
 import { CSINodeKind } from './csinode.ts';
 import { CSIStorageCapacityKind } from './csistoragecapacity.ts';
@@ -98,7 +98,7 @@ describe('refused', () => {
     ],
   ];
   for (const [kind, name, body, want] of table) {
-    test(`${kind.kind}: ${name}`, () => assert.deepEqual(refusals(kind, body), want));
+    test(`${kind.kind}: ${name}`, () => assert.deepEqual(createRefusals(kind, body), want));
   }
 });
 
@@ -159,7 +159,7 @@ describe('may not change', () => {
     ],
   ];
   for (const [kind, from, to, want] of table) {
-    test(kind.kind, () => assert.deepEqual(updateRefusals(kind, from, to), want));
+    test(kind.kind, () => assert.deepEqual(changeRefusals(kind, from, to), want));
   }
 });
 
@@ -194,5 +194,5 @@ describe('columns', () => {
     [CSIDriverKind, { spec: {} }, [true, false, false, '<unset>', false, '<none>', '10m']],
     [CSINodeKind, { spec: { drivers: [driver] } }, [1, '10m']],
   ];
-  for (const [kind, body, want] of table) test(kind.kind, () => assert.deepEqual(cellsOf(kind, body), want));
+  for (const [kind, body, want] of table) test(kind.kind, () => assert.deepEqual(cellsOfBody(kind, body), want));
 });

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { apiVersionOf, type CustomSubresource, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
-import type { KindTable } from '../registry/kind-table.ts';
+import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
 import { one } from '../server-headers.ts';
 
 interface ResourceEntry {
@@ -90,7 +90,7 @@ function aggregatedResource(kind: Kind, version: ServedVersion): object {
   };
 }
 
-type GroupVersion = ReturnType<KindTable['groupVersions']>[number];
+type GroupVersion = GroupVersionResources;
 
 function groupsOf(kinds: KindTable): Map<string, GroupVersion[]> {
   const groups = new Map<string, GroupVersion[]>();
@@ -145,11 +145,10 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
     groupVersion: gv.apiVersion,
     resources: gv.resources.flatMap((r) => resourceEntries(r.kind, r.version)),
   });
-  const respond = (path: string, request: FrontRequest): FrontResponse | undefined => {
+  const respond = (path: string, version: 'v2' | 'v2beta1' | undefined): FrontResponse | undefined => {
     const groups = groupsOf(kinds);
     const core = groups.get('') ?? [];
     const named = [...groups].filter(([name]) => name !== '');
-    const version = asksForAggregated(one(request.headers.accept));
     const aggregatedType = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
     if (path === '/api' || path === '/api/') {
       if (version) return json(aggregated([['', core]], `apidiscovery.k8s.io/${version}`), aggregatedType);
@@ -177,8 +176,20 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
     const gv = versions.find((v) => v.version === second);
     return gv && json(resourceList(gv));
   };
+  let generation = -1;
+  const documents = new Map<string, FrontResponse>();
+  /** Documents are made once for each set of kinds. */
+  const remember = (path: string, version: 'v2' | 'v2beta1' | undefined): FrontResponse | undefined => {
+    if (generation !== kinds.generation) documents.clear();
+    generation = kinds.generation;
+    // Slashes too many make no document of their own.
+    const key = `${version} ${path.split('/').filter(Boolean).join('/')}`;
+    const found = documents.get(key) ?? respond(path, version);
+    if (found) documents.set(key, found);
+    return found;
+  };
   return (path: string, request: FrontRequest): FrontResponse | undefined => {
-    const response = respond(path, request);
+    const response = remember(path, asksForAggregated(one(request.headers.accept)));
     const known = one(request.headers['if-none-match']);
     if (response && known !== undefined && known === response.headers.etag) return { ...response, code: 304, body: '' };
     return response;

@@ -68,6 +68,27 @@ describe('protobuf bodies', () => {
     assert.equal(pod.metadata.creationTimestamp, null);
   });
 
+  test('a schema that holds others: one, several, or a flag', () => {
+    const text = message([5, 'string']);
+    const properties = [
+      [29, entry('one', message([24, message([1, text])]))],
+      [29, entry('several', message([24, message([2, text], [2, text])]))],
+      [29, entry('map', message([30, message([1, 1n], [2, text])]))],
+      [29, entry('open', message([30, message([1, 1n])]))],
+    ] as const;
+    const version = message(
+      [1, 'v1'],
+      [4, message([1, message(...properties.map(([n, v]): [number, Value] => [n, v]))])],
+    );
+    const { spec }: any = decode('CustomResourceDefinition', [2, message([7, version])]);
+    assert.deepEqual(spec.versions[0].schema.openAPIV3Schema.properties, {
+      one: { items: { type: 'string' } },
+      several: { items: [{ type: 'string' }, { type: 'string' }] },
+      map: { additionalProperties: { type: 'string' } },
+      open: { additionalProperties: true },
+    });
+  });
+
   test('fields of newer clients are left out', () => {
     assert.deepEqual(decode('ConfigMap', [1, message([1, 'a'])], [99, 'new'], [98, 7]), { metadata: { name: 'a' } });
   });

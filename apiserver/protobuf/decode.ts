@@ -4,7 +4,7 @@
 import { badRequestError } from '../../machinery/errors.ts';
 import { setKey } from '../../machinery/json.ts';
 import { readJson, TextError } from '../../machinery/json-reader.ts';
-import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
+import type { AnySchema, FreeSchema, ObjectSchema } from '../../machinery/schema.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { fieldNumbers } from './field-numbers.gen.ts';
 
@@ -152,7 +152,7 @@ function decodeValue(schema: AnySchema, value: bigint | Buffer): unknown {
     case 'string':
       return decodeText(schema.format, bytesOf(value));
     case 'any':
-      return decodeFree(bytesOf(value));
+      return schema.alternatives?.length ? decodeAlternative(schema, bytesOf(value)) : decodeFree(bytesOf(value));
     default:
       throw badRequestError('protobuf: a list of lists is not used by this API');
   }
@@ -191,6 +191,23 @@ function decodeTime(bytes: Buffer, micro: boolean): string | null {
   const micros = Math.floor(intOf(fields.get(2) ?? 0n) / 1000);
   if (micros < 0 || micros > 999_999) throw badRequestError('protobuf: a time has too many nanoseconds');
   return `${text.slice(0, -1)}.${String(micros).padStart(6, '0')}Z`;
+}
+
+/** A value of several shapes: a message with a field for each, of which the one that is set counts. */
+function decodeAlternative(schema: FreeSchema, bytes: Buffer): unknown {
+  const table = tableOf(schema.name);
+  const shapes = new Map(schema.alternatives!.map((shape) => [shape.type, shape]));
+  let flag: unknown;
+  const list: unknown[] = [];
+  let object: unknown;
+  for (const { number, value } of readFields(bytes)) {
+    const field = table.get(number);
+    const items = shapes.get('list');
+    if (field === 'allows') flag = decodeValue(shapes.get('boolean')!, value);
+    else if (field === 'schema') object = decodeValue(shapes.get('object')!, value);
+    else if (items?.type === 'list') list.push(decodeValue(items.items, value));
+  }
+  return object ?? (list.length > 0 ? list : (flag ?? null));
 }
 
 /** RawExtension and FieldsV1: JSON bytes under 1. */
