@@ -58,6 +58,7 @@ import { CSIDriverKind } from './storage/csidriver.ts';
 import { CSINodeKind } from './storage/csinode.ts';
 import { CSIStorageCapacityKind } from './storage/csistoragecapacity.ts';
 import { StorageClassKind } from './storage/storageclass.ts';
+import { VolumeAttachmentKind } from './storage/volumeattachment.ts';
 import { VolumeAttributesClassKind } from './storage/volumeattributesclass.ts';
 
 /** Kinds with a resource of their own. */
@@ -112,6 +113,7 @@ export const kinds: readonly Kind[] = [
   CSINodeKind,
   CSIStorageCapacityKind,
   StorageClassKind,
+  VolumeAttachmentKind,
   VolumeAttributesClassKind,
   DeviceClassKind,
   ResourceClaimKind,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { deepFreeze } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
-import { cellsOf, makeObject, refusals, updateRefusals } from '../../test/builders/kind-rules.ts';
+import { cellsOfBody, changeRefusals, createRefusals, makeObject } from '../../test/builders/kind-rules.ts';
 import { DeviceClassKind } from './deviceclass.ts';
 import { ResourceClaimKind } from './resourceclaim.ts';
 import { ResourceClaimTemplateKind } from './resourceclaimtemplate.ts';
@@ -261,7 +261,7 @@ describe('refused', () => {
   ];
   for (const [kind, name, body, want] of table) {
     test(`${kind.kind}: ${name}`, () => {
-      const found = refusals(kind, body);
+      const found = createRefusals(kind, body);
       assert.equal(found.length, want.length, found.join('\n'));
       for (const [i, line] of want.entries()) {
         if (typeof line === 'string') assert.equal(found[i], line);
@@ -295,7 +295,7 @@ test('taints of devices get their time; lists of attributes are not kept', () =>
 });
 
 test('what is asked for never changes, nor whose devices a slice has', () => {
-  const changed = (kind: Kind, from: object, to: object) => updateRefusals(kind, from, to);
+  const changed = (kind: Kind, from: object, to: object) => changeRefusals(kind, from, to);
   assert.match(
     changed(ResourceClaimKind, exact({}), exact({ count: 2 })).join(),
     /^spec: Invalid value: .*field is immutable$/,
@@ -388,5 +388,5 @@ describe('columns', () => {
     [ResourceSliceKind, slice({}), ['n1', driver, 'n1', '10m']],
   ];
   for (const [kind, body, want] of table)
-    test(`${kind.kind} ${want[0]}`, () => assert.deepEqual(cellsOf(kind, body), want));
+    test(`${kind.kind} ${want[0]}`, () => assert.deepEqual(cellsOfBody(kind, body), want));
 });
