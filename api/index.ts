@@ -50,11 +50,16 @@ import { ClusterRoleKind } from './rbac/clusterrole.ts';
 import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts';
 import { RoleKind } from './rbac/role.ts';
 import { RoleBindingKind } from './rbac/rolebinding.ts';
+import { DeviceClassKind } from './resource/deviceclass.ts';
+import { ResourceClaimKind } from './resource/resourceclaim.ts';
+import { ResourceClaimTemplateKind } from './resource/resourceclaimtemplate.ts';
+import { ResourceSliceKind } from './resource/resourceslice.ts';
 import { PriorityClassKind } from './scheduling/priorityclass.ts';
 import { CSIDriverKind } from './storage/csidriver.ts';
 import { CSINodeKind } from './storage/csinode.ts';
 import { CSIStorageCapacityKind } from './storage/csistoragecapacity.ts';
 import { StorageClassKind } from './storage/storageclass.ts';
+import { VolumeAttachmentKind } from './storage/volumeattachment.ts';
 import { VolumeAttributesClassKind } from './storage/volumeattributesclass.ts';
 
 /** Kinds with a resource of their own. */
@@ -110,7 +115,12 @@ export const kinds: readonly Kind[] = [
   CSINodeKind,
   CSIStorageCapacityKind,
   StorageClassKind,
+  VolumeAttachmentKind,
   VolumeAttributesClassKind,
+  DeviceClassKind,
+  ResourceClaimKind,
+  ResourceClaimTemplateKind,
+  ResourceSliceKind,
 ];
 
 /** Kinds that only subresources speak: pods/eviction, serviceaccounts/token, deployments/scale. */
