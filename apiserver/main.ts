@@ -10,6 +10,8 @@ import { createAdmissionChain } from './admission/plugin.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
 import { createAuthorizer } from './authz/index.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
+import { refuseConversion } from './crd/conversion.ts';
+import { CustomResources } from './crd/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { serveFront } from './http/front.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
@@ -191,6 +193,9 @@ async function start(options: Options, component: ComponentContext) {
     },
   );
   await loadCache(cache, component);
+  const customResources = new CustomResources(context, refuseConversion);
+  cache.onLoaded(() => customResources.start());
+  await customResources.start();
   notReady = 'bootstrap objects are being created';
   await ensureBootstrapObjects(context);
   await ensureKubernetesService(context, {
@@ -205,6 +210,7 @@ async function start(options: Options, component: ComponentContext) {
     notReady: () => notReady,
     async stop() {
       notReady = 'stopping';
+      customResources.stop();
       stopCompactor();
       stopEventExpiry();
       await front.close();

@@ -219,6 +219,7 @@ export class ApiServer {
       userAgent: one(front.headers['user-agent']) ?? '',
       body: Buffer.alloc(0),
       signal,
+      authorize: (verb) => this.#authorize(front, { ...info, verb }, user),
     };
   }
 
@@ -261,7 +262,8 @@ export class ApiServer {
       include: (request.query.get('includeObject') ?? 'Metadata') as IncludeObject,
       nowMs: this.#context.clock.now(),
     });
-    const warnings = warningHeaders(answer.warnings ?? []);
+    const { deprecation } = request.version;
+    const warnings = warningHeaders([...(deprecation ? [deprecation] : []), ...(answer.warnings ?? [])]);
     return compress(front, {
       code: rendered.code,
       headers: { 'content-type': rendered.contentType, ...(warnings.length > 0 ? { warning: warnings } : {}) },

@@ -306,8 +306,9 @@ describe('namespaces', () => {
     await api.context.store.cache.waitConsistent();
     api.etcd.lag();
     const { kinds, store } = api.context;
-    const going = await store.read(kinds.kind('', 'Namespace'), '', 'again');
-    await store.remove(going!);
+    const namespaces = kinds.kind('', 'Namespace');
+    const going = await store.read(namespaces, '', 'again');
+    await store.remove(namespaces, going!);
     await api.send('POST', '/api/v1/namespaces', again);
     await create('again');
     api.etcd.catchUp();

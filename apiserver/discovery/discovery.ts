@@ -6,7 +6,7 @@ import { apiVersionOf, type CustomSubresource, type Kind, type ServedVersion } f
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
 import { type Encoding, mediaTypeOf, negotiate, wantsPretty } from '../http/negotiate.ts';
 import { encode, type Rendered } from '../http/render.ts';
-import type { KindTable } from '../registry/kind-table.ts';
+import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
 import { one } from '../server-headers.ts';
 
 interface ResourceEntry {
@@ -92,7 +92,7 @@ function aggregatedResource(kind: Kind, version: ServedVersion): object {
   };
 }
 
-type GroupVersion = ReturnType<KindTable['groupVersions']>[number];
+type GroupVersion = GroupVersionResources;
 
 function groupsOf(kinds: KindTable): Map<string, GroupVersion[]> {
   const groups = new Map<string, GroupVersion[]>();
@@ -133,6 +133,12 @@ function asksForAggregated(accept: string | undefined): { encoding: Encoding; ve
   return undefined;
 }
 
+/** The form of a document: the aggregated one where that is asked for and there is one, else a plain one. */
+interface Form {
+  asked: ReturnType<typeof asksForAggregated>;
+  media: { encoding: Encoding; pretty: boolean };
+}
+
 export interface DiscoveryOptions {
   /** `127.0.0.1:6443` */
   serverAddress: string;
@@ -150,14 +156,11 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
     groupVersion: gv.apiVersion,
     resources: gv.resources.flatMap((r) => resourceEntries(r.kind, r.version)),
   });
-  const respond = (path: string, request: FrontRequest): FrontResponse | undefined => {
+  const respond = (path: string, { asked, media }: Form): FrontResponse | undefined => {
     const groups = groupsOf(kinds);
     const core = groups.get('') ?? [];
     const named = [...groups].filter(([name]) => name !== '');
-    const accept = one(request.headers.accept);
-    const asked = asksForAggregated(accept);
-    const json = (body: object): FrontResponse =>
-      answer(encode(body, 200, { ...negotiate(accept, { forms: false }), pretty: wantsPretty(request) }));
+    const json = (body: object): FrontResponse => answer(encode(body, 200, media));
     const all = (of: [string, GroupVersion[]][], { encoding, version }: { encoding: Encoding; version: string }) => {
       const rendered = encode(aggregated(of, `apidiscovery.k8s.io/${version}`), 200, { encoding });
       const form = `g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
@@ -189,8 +192,24 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
     const gv = versions.find((v) => v.version === second);
     return gv && json(resourceList(gv));
   };
+  let generation = -1;
+  const documents = new Map<string, FrontResponse>();
+  /** Documents are made once for each set of kinds and form. */
+  const remember = (path: string, form: Form): FrontResponse | undefined => {
+    if (generation !== kinds.generation) documents.clear();
+    generation = kinds.generation;
+    // Slashes too many make no document of their own.
+    const key = `${JSON.stringify(form)} ${path.split('/').filter(Boolean).join('/')}`;
+    const found = documents.get(key) ?? respond(path, form);
+    if (found) documents.set(key, found);
+    return found;
+  };
   return (path: string, request: FrontRequest): FrontResponse | undefined => {
-    const response = respond(path, request);
+    if (!/^\/apis?(?:\/|$)/.test(path)) return undefined;
+    const accept = one(request.headers.accept);
+    const asked = asksForAggregated(accept);
+    const media = asked ? { encoding: asked.encoding } : negotiate(accept, { forms: false });
+    const response = remember(path, { asked, media: { encoding: media.encoding, pretty: wantsPretty(request) } });
     const known = one(request.headers['if-none-match']);
     if (response && known !== undefined && known === response.headers.etag) return { ...response, code: 304, body: '' };
     return response;

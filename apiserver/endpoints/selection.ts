@@ -24,12 +24,13 @@ export function readSelection(query: URLSearchParams, kind: Kind, version: Serve
   const fieldText = query.get('fieldSelector') ?? '';
   const labels = labelText === '' ? undefined : parse(() => parseLabelSelector(labelText));
   const fields = fieldText === '' ? undefined : parse(() => parseFieldSelector(fieldText));
-  if (fields) checkFields(fields, kind, version);
+  const selectable = version.selectableFields ?? kind.selectableFields ?? {};
+  if (fields) checkFields(fields, { kind, version, selectable });
   if (!labels && !fields) return { matches: undefined, name: undefined };
   const name = valueIn(fields, 'metadata.name');
   const matches = (object: KubeObject) =>
     (!labels || matchesLabels(labels, object.metadata.labels)) &&
-    (!fields || matchesFields(fields, (field) => fieldValue(kind, object, field)));
+    (!fields || matchesFields(fields, (field) => fieldValue(selectable, object, field)));
   return { matches, name };
 }
 
@@ -57,10 +58,15 @@ function parse<T>(work: () => T): T {
   }
 }
 
-function checkFields(fields: readonly FieldRequirement[], kind: Kind, version: ServedVersion): void {
+type Selectable = NonNullable<Kind['selectableFields']>;
+
+function checkFields(
+  fields: readonly FieldRequirement[],
+  { kind, version, selectable }: { kind: Kind; version: ServedVersion; selectable: Selectable },
+): void {
   for (const { field } of fields) {
     if (field === 'metadata.name' || (field === 'metadata.namespace' && kind.namespaced)) continue;
-    if (kind.selectableFields && Object.hasOwn(kind.selectableFields, field)) continue;
+    if (Object.hasOwn(selectable, field)) continue;
     const shown =
       kind.group || version.group
         ? `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`
@@ -71,8 +77,8 @@ function checkFields(fields: readonly FieldRequirement[], kind: Kind, version: S
   }
 }
 
-function fieldValue(kind: Kind, object: KubeObject, field: string): string {
+function fieldValue(selectable: Selectable, object: KubeObject, field: string): string {
   if (field === 'metadata.name') return object.metadata.name ?? '';
   if (field === 'metadata.namespace') return object.metadata.namespace ?? '';
-  return kind.selectableFields?.[field]?.(object) ?? '';
+  return selectable[field]?.(object) ?? '';
 }

@@ -1,7 +1,7 @@
 // Messages are written here by hand, byte for byte as generated.proto of Kubernetes lays them out.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { jsonSchemaProps } from '../../api/apiextensions/json-schema-props.ts';
+import { jsonSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
 import { kinds } from '../../api/index.ts';
 import { decodeMessage, encodeMessage, encodeObject, readEnvelope } from './envelope.ts';
 import { ProtobufError } from './wire-reader.ts';
@@ -69,6 +69,27 @@ describe('protobuf bodies', () => {
     assert.deepEqual(decode('Pod', [1, metadata]), { metadata: { deletionGracePeriodSeconds: 0 } });
     assert.deepEqual(decode('Pod', [1, message([1, 'a'])], [1, message([2, 'b'], [1, ''])]), {
       metadata: { generateName: 'b' },
+    });
+  });
+
+  test('a schema that holds others: one, several, or a flag', () => {
+    const text = message([5, 'string']);
+    const properties = [
+      [29, entry('one', message([24, message([1, text])]))],
+      [29, entry('several', message([24, message([2, text], [2, text])]))],
+      [29, entry('map', message([30, message([1, 1n], [2, text])]))],
+      [29, entry('open', message([30, message([1, 1n])]))],
+    ] as const;
+    const version = message(
+      [1, 'v1'],
+      [4, message([1, message(...properties.map(([n, v]): [number, Value] => [n, v]))])],
+    );
+    const { spec }: any = decode('CustomResourceDefinition', [2, message([7, version])]);
+    assert.deepEqual(spec.versions[0].schema.openAPIV3Schema.properties, {
+      one: { items: { type: 'string' } },
+      several: { items: [{ type: 'string' }, { type: 'string' }] },
+      map: { additionalProperties: { type: 'string' } },
+      open: { additionalProperties: true },
     });
   });
 

@@ -5,7 +5,7 @@ import {
   schemaOrBoolean,
   schemaOrList,
   schemaOrNames,
-} from '../../api/apiextensions/json-schema-props.ts';
+} from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
 import { isObject } from '../../machinery/json.ts';
 import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
 import { readFields, type ValueCodec, writeMessage } from './values.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import protobuf from 'protobufjs';
-import { jsonSchemaProps } from '../../api/apiextensions/json-schema-props.ts';
+import { jsonSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
 import { kinds, subresourceKinds } from '../../api/index.ts';
 import { deleteOptions } from '../../api/meta/delete-options.ts';
 import { decodeValue } from '../../machinery/decode.ts';

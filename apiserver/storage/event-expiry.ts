@@ -30,7 +30,7 @@ export function startEventExpiry(
       (s) => lastTimeMs(s.object) < before,
     );
     // One that has happened again meanwhile is another version, and stays.
-    for (const stored of old) await store.remove(stored);
+    for (const stored of old) await store.remove(eventKind, stored);
   };
   const timer = clock.every(sweepPeriodMs, () => {
     if (isSweeping || !store.cache.ready) return;

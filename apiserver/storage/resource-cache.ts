@@ -38,9 +38,12 @@ export class ResourceCache {
   readonly watchers = new Set<CacheWatcher>();
 
   readonly #onWatcherError: (err: unknown, key: string) => void;
+  /** The revision at which the initial state was read. */
+  readonly loadedAt: number;
 
   constructor(revision: number, onWatcherError: (err: unknown, key: string) => void = () => undefined) {
     this.#onWatcherError = onWatcherError;
+    this.loadedAt = revision;
     this.#windowStart = revision;
     this.#changedAt = revision;
   }

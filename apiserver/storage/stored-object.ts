@@ -24,11 +24,25 @@ export class StoredObject {
   #json: Map<ServedVersion, Buffer> | undefined;
   /** Made only where somebody asks for another form than JSON. */
   #others: Map<ObjectCodec, Map<ServedVersion, Buffer>> | undefined;
+  #views: WeakMap<Kind, StoredObject> | undefined;
 
   constructor(key: string, object: KubeObject, revision: number) {
     this.key = key;
     this.object = object;
     this.revision = revision;
+  }
+
+  /** The object in the form of a kind that has one of its own, once it has been put there. */
+  viewOf(kind: Kind): StoredObject | undefined {
+    return this.#views?.get(kind);
+  }
+
+  /** Keeps that form, for all who ask for it later. */
+  setView(kind: Kind, object: KubeObject): StoredObject {
+    const view = new StoredObject(this.key, object, this.revision);
+    this.#views ??= new WeakMap();
+    this.#views.set(kind, view);
+    return view;
   }
 
   /** The object as `version` serves it. */
@@ -70,11 +84,11 @@ export function toVersion(object: KubeObject, kind: Kind, version: ServedVersion
   return { kind: kind.kind, apiVersion: apiVersionOf(version), ...rest };
 }
 
-/** What is written to etcd. */
-export function encodeStored(object: KubeObject, kind: Kind): Buffer {
+/** What is written to etcd, in the version of `apiVersion`. */
+export function encodeStored(object: KubeObject, { kind, apiVersion }: { kind: string; apiVersion: string }): Buffer {
   const { kind: _k, apiVersion: _a, metadata, ...rest } = object;
   const { resourceVersion: _r, ...meta } = metadata;
-  return Buffer.from(goJson({ kind: kind.kind, apiVersion: kind.apiVersion, metadata: meta, ...rest }));
+  return Buffer.from(goJson({ kind, apiVersion, metadata: meta, ...rest }));
 }
 
 const longNumber = /\d{16}/;

@@ -5,7 +5,7 @@ import {
   schemaOrBoolean,
   schemaOrList,
   schemaOrNames,
-} from '../../api/apiextensions/json-schema-props.ts';
+} from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
 import { decodeValue } from '../../machinery/decode.ts';
 import { setKey } from '../../machinery/json.ts';
 import { typeMeta } from '../../machinery/metadata.ts';

@@ -14,7 +14,6 @@ const notYet: Record<string, string> = {
   'apply deployment': 'server-side apply',
   'apply refused': 'server-side apply',
   'custom resources': 'custom resources',
-  'custom resource definition refused': 'custom resources',
   'pvc and limits': 'PersistentVolumeClaim and LimitRange',
   quota: 'ResourceQuota',
   'autoscaler versions': 'HorizontalPodAutoscaler',
