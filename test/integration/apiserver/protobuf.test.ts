@@ -1,5 +1,6 @@
 // Protobuf over HTTP, as Go clients speak it: requests and answers of every verb, watches, errors, metadata alone.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { after, before, describe, test } from 'node:test';
@@ -11,6 +12,7 @@ import { listMeta, metaMessages } from '../../../apiserver/protobuf/meta-message
 import { decodeValue } from '../../../machinery/decode.ts';
 import { type ObjectSchema, s } from '../../../machinery/schema.ts';
 import { startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
+import { Kubectl } from '../../environment/kubectl.ts';
 
 const protobuf = 'application/vnd.kubernetes.protobuf';
 const asGo = `${protobuf},application/json`;
@@ -218,5 +220,39 @@ describe('protobuf over HTTP', () => {
     assert.deepEqual([cbor.code, cbor.type], [406, 'application/json']);
     const table = await send('GET', maps, { accept: `${protobuf};as=Table;g=meta.k8s.io;v=v1` });
     assert.equal(table.code, 406);
+  });
+});
+
+const protobufMinor = 32;
+const kubectlMinor = /"minor": *"(\d+)/.exec(
+  spawnSync('kubectl', ['version', '--client', '-o', 'json'], { encoding: 'utf8' }).stdout ?? '',
+);
+const skip =
+  Number(kubectlMinor?.[1] ?? 0) >= protobufMinor ? false : `kubectl here is not 1.${protobufMinor} or newer`;
+
+describe('kubectl speaks protobuf', { skip }, () => {
+  test('with its typed clients, both ways', async () => {
+    const kubectl = new Kubectl(await api.kubeconfig());
+    await api.namespace('default');
+    const pod = { metadata: { name: 'pb-pod' }, spec: { containers: [{ name: 'c', image: 'shown:1' }] } };
+    await api.request('POST', '/api/v1/namespaces/default/pods', { body: pod });
+    const event = { involvedObject: { kind: 'Pod', name: 'pb-pod', namespace: 'default' }, message: 'a text of it' };
+    const body = { metadata: { name: 'pb-event' }, reason: 'Shown', type: 'Normal', ...event };
+    await api.request('POST', '/api/v1/namespaces/default/events', { body });
+    const commands: [args: string[], shows: RegExp][] = [
+      [['create', 'configmap', 'pb-kubectl', '--from-literal=a=b'], /configmap\/pb-kubectl created/],
+      [['create', 'token', 'default'], /^ey/],
+      [['auth', 'whoami'], /Username/],
+      [['describe', 'pod', 'pb-pod'], /Image: +shown:1/],
+      [['events'], /Shown +Pod\/pb-pod +a text of it/],
+    ];
+    for (const [args, shows] of commands) {
+      const { code, stdout, stderr } = kubectl.run(['-v=8', ...args]);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, shows);
+      assert.match(stderr, /Accept: application\/vnd.kubernetes.protobuf,application\/json/, args.join(' '));
+      assert.match(stderr, /Content-Type: application\/vnd.kubernetes.protobuf/, args.join(' '));
+    }
+    assert.deepEqual((await api.request('GET', `${maps}/pb-kubectl`)).body.data, { a: 'b' });
   });
 });
