@@ -8,6 +8,7 @@ import { ValidatingAdmissionPolicyKind } from './admissionregistration/validatin
 import { ValidatingAdmissionPolicyBindingKind } from './admissionregistration/validatingadmissionpolicybinding.ts';
 import { ValidatingWebhookConfigurationKind } from './admissionregistration/validatingwebhookconfiguration.ts';
 import { CustomResourceDefinitionKind } from './apiextensions/customresourcedefinition.ts';
+import { APIServiceKind } from './apiregistration/apiservice.ts';
 import { ControllerRevisionKind } from './apps/controllerrevision.ts';
 import { DaemonSetKind } from './apps/daemonset.ts';
 import { DeploymentKind } from './apps/deployment.ts';
@@ -23,6 +24,7 @@ import { SubjectAccessReviewKind } from './authorization/subjectaccessreview.ts'
 import { ScaleKind } from './autoscaling/scale.ts';
 import { CronJobKind } from './batch/cronjob.ts';
 import { JobKind } from './batch/job.ts';
+import { CertificateSigningRequestKind } from './certificates/certificatesigningrequest.ts';
 import { LeaseKind } from './coordination/lease.ts';
 import { BindingKind } from './core/binding.ts';
 import { ConfigMapKind } from './core/configmap.ts';
@@ -37,6 +39,8 @@ import { SecretKind } from './core/secret.ts';
 import { ServiceKind } from './core/service.ts';
 import { ServiceAccountKind } from './core/serviceaccount.ts';
 import { EndpointSliceKind } from './discovery/endpointslice.ts';
+import { FlowSchemaKind } from './flowcontrol/flowschema.ts';
+import { PriorityLevelConfigurationKind } from './flowcontrol/prioritylevelconfiguration.ts';
 import { IngressKind } from './networking/ingress.ts';
 import { IngressClassKind } from './networking/ingressclass.ts';
 import { IPAddressKind } from './networking/ipaddress.ts';
@@ -70,6 +74,7 @@ export const kinds: readonly Kind[] = [
   SecretKind,
   ServiceKind,
   ServiceAccountKind,
+  APIServiceKind,
   ControllerRevisionKind,
   DaemonSetKind,
   DeploymentKind,
@@ -83,6 +88,7 @@ export const kinds: readonly Kind[] = [
   SelfSubjectAccessReviewKind,
   SelfSubjectRulesReviewKind,
   SubjectAccessReviewKind,
+  CertificateSigningRequestKind,
   LeaseKind,
   EndpointSliceKind,
   IngressKind,
@@ -104,6 +110,8 @@ export const kinds: readonly Kind[] = [
   ValidatingWebhookConfigurationKind,
   CustomResourceDefinitionKind,
   PriorityClassKind,
+  FlowSchemaKind,
+  PriorityLevelConfigurationKind,
   CSIDriverKind,
   CSINodeKind,
   CSIStorageCapacityKind,

@@ -269,8 +269,8 @@ test('the status of a policy has conditions that say something', () => {
     ValidatingAdmissionPolicyKind.validateStatusUpdate!(next, next).map((e) => `${e.field}: ${e.detail}`),
     [
       'status.conditions[0].status: Unsupported value: "Maybe": supported values: "False", "True", "Unknown"',
-      'status.conditions[0].lastTransitionTime: Required value',
-      'status.conditions[0].reason: Required value',
+      'status.conditions[0].lastTransitionTime: Required value: must be set',
+      'status.conditions[0].reason: Required value: must be set',
     ],
   );
 });

@@ -1,4 +1,7 @@
 // The admission plugins, in the order they run.
+import { certificateApproval } from './certificate-approval.ts';
+import { certificateSigning } from './certificate-signing.ts';
+import { certificateSubjectRestriction } from './certificate-subject-restriction.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
@@ -20,6 +23,9 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   priority,
   defaultTolerationSeconds,
   runtimeClass,
+  certificateApproval,
+  certificateSigning,
+  certificateSubjectRestriction,
   serviceAddresses,
   rbacEscalation,
 ];
