@@ -21,6 +21,7 @@ import { LocalSubjectAccessReviewKind } from './authorization/localsubjectaccess
 import { SelfSubjectAccessReviewKind } from './authorization/selfsubjectaccessreview.ts';
 import { SelfSubjectRulesReviewKind } from './authorization/selfsubjectrulesreview.ts';
 import { SubjectAccessReviewKind } from './authorization/subjectaccessreview.ts';
+import { HorizontalPodAutoscalerKind } from './autoscaling/horizontalpodautoscaler.ts';
 import { ScaleKind } from './autoscaling/scale.ts';
 import { CronJobKind } from './batch/cronjob.ts';
 import { JobKind } from './batch/job.ts';
@@ -80,6 +81,7 @@ export const kinds: readonly Kind[] = [
   DeploymentKind,
   ReplicaSetKind,
   StatefulSetKind,
+  HorizontalPodAutoscalerKind,
   CronJobKind,
   JobKind,
   SelfSubjectReviewKind,

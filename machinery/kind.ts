@@ -141,10 +141,8 @@ export interface KindSpec<T extends KubeObject> {
   statusKeepsLabels?: boolean;
   /** For writes to /status. Everything but status is taken from `old` before this. */
   prepareForStatusUpdate?: (draft: T, old: T, context: PrepareContext) => void;
-  /** `old` is there on updates, for rules that let what was wrong before stay as it is. */
+  /** `old` is absent for a new object, and there on updates, for rules that let what was wrong before stay as it is. */
   validate?: (object: T, old?: T) => FieldError[];
-  /** What only a new object must hold to, beside `validate`. */
-  validateCreate?: (object: T) => FieldError[];
   /** What may not change. Runs beside `validate`. */
   validateUpdate?: (next: T, old: T) => FieldError[];
   validateStatusUpdate?: (next: T, old: T) => FieldError[];

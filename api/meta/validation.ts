@@ -16,7 +16,7 @@ import { checkIP } from './addresses.ts';
 
 export type NameRule = 'subdomain' | 'label' | 'path' | 'label1035' | 'ip';
 
-const annotationsMaxBytes = 256 * 1024;
+export const annotationsMaxBytes = 256 * 1024;
 
 export const immutableText = 'field is immutable';
 export const negativeText = 'must be greater than or equal to 0';

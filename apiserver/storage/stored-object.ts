@@ -1,4 +1,4 @@
-// One object as the caches hold it: the parsed value, and its serialised bytes per served version,
+// One object as the caches hold it: the parsed value, and its serialised bytes per served version and codec,
 // made once and shared by every GET, LIST and watch event. In etcd an object is JSON in its storage
 // version, without its resourceVersion (that is the mod revision).
 import { internalError } from '../../machinery/errors.ts';
@@ -9,12 +9,21 @@ import type { Kind, ServedVersion } from '../../machinery/kind.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 
+/** A form in which clients get objects. */
+export interface ObjectCodec {
+  encode(object: KubeObject, kind: Kind, version: ServedVersion): Buffer;
+}
+
+const jsonCodec: ObjectCodec = { encode: (object) => Buffer.from(goJson(object)) };
+
 export class StoredObject {
   readonly key: string;
   /** In storage version, with metadata.resourceVersion. Shared: never changed. */
   readonly object: KubeObject;
   readonly revision: number;
-  #bytes: Map<ServedVersion, Buffer> | undefined;
+  #json: Map<ServedVersion, Buffer> | undefined;
+  /** Made only where somebody asks for another form than JSON. */
+  #others: Map<ObjectCodec, Map<ServedVersion, Buffer>> | undefined;
   #views: WeakMap<Kind, StoredObject> | undefined;
 
   constructor(key: string, object: KubeObject, revision: number) {
@@ -41,15 +50,29 @@ export class StoredObject {
     return version === kind.storage ? this.object : toVersion(this.object, kind, version);
   }
 
-  /** JSON bytes in `version`; starts with the kind and apiVersion (see itemBytes). */
-  bytes(kind: Kind, version: ServedVersion): Buffer {
-    this.#bytes ??= new Map();
-    let bytes = this.#bytes.get(version);
+  /** Bytes in `version`: of JSON, which starts with the kind and apiVersion, or as `codec` makes them. */
+  bytes(kind: Kind, version: ServedVersion, codec = jsonCodec): Buffer {
+    const known = this.#cacheOf(codec);
+    let bytes = known.get(version);
     if (!bytes) {
-      bytes = Buffer.from(goJson(this.as(kind, version)));
-      this.#bytes.set(version, bytes);
+      bytes = codec.encode(this.as(kind, version), kind, version);
+      known.set(version, bytes);
     }
     return bytes;
+  }
+
+  #cacheOf(codec: ObjectCodec): Map<ServedVersion, Buffer> {
+    if (codec === jsonCodec) {
+      this.#json ??= new Map();
+      return this.#json;
+    }
+    this.#others ??= new Map();
+    let cache = this.#others.get(codec);
+    if (!cache) {
+      cache = new Map();
+      this.#others.set(codec, cache);
+    }
+    return cache;
   }
 }
 
