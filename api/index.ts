@@ -8,6 +8,7 @@ import { ValidatingAdmissionPolicyKind } from './admissionregistration/validatin
 import { ValidatingAdmissionPolicyBindingKind } from './admissionregistration/validatingadmissionpolicybinding.ts';
 import { ValidatingWebhookConfigurationKind } from './admissionregistration/validatingwebhookconfiguration.ts';
 import { CustomResourceDefinitionKind } from './apiextensions/customresourcedefinition.ts';
+import { APIServiceKind } from './apiregistration/apiservice.ts';
 import { ControllerRevisionKind } from './apps/controllerrevision.ts';
 import { DaemonSetKind } from './apps/daemonset.ts';
 import { DeploymentKind } from './apps/deployment.ts';
@@ -24,6 +25,7 @@ import { HorizontalPodAutoscalerKind } from './autoscaling/horizontalpodautoscal
 import { ScaleKind } from './autoscaling/scale.ts';
 import { CronJobKind } from './batch/cronjob.ts';
 import { JobKind } from './batch/job.ts';
+import { CertificateSigningRequestKind } from './certificates/certificatesigningrequest.ts';
 import { LeaseKind } from './coordination/lease.ts';
 import { BindingKind } from './core/binding.ts';
 import { ConfigMapKind } from './core/configmap.ts';
@@ -38,6 +40,8 @@ import { SecretKind } from './core/secret.ts';
 import { ServiceKind } from './core/service.ts';
 import { ServiceAccountKind } from './core/serviceaccount.ts';
 import { EndpointSliceKind } from './discovery/endpointslice.ts';
+import { FlowSchemaKind } from './flowcontrol/flowschema.ts';
+import { PriorityLevelConfigurationKind } from './flowcontrol/prioritylevelconfiguration.ts';
 import { IngressKind } from './networking/ingress.ts';
 import { IngressClassKind } from './networking/ingressclass.ts';
 import { IPAddressKind } from './networking/ipaddress.ts';
@@ -76,6 +80,7 @@ export const kinds: readonly Kind[] = [
   SecretKind,
   ServiceKind,
   ServiceAccountKind,
+  APIServiceKind,
   ControllerRevisionKind,
   DaemonSetKind,
   DeploymentKind,
@@ -90,6 +95,7 @@ export const kinds: readonly Kind[] = [
   SelfSubjectAccessReviewKind,
   SelfSubjectRulesReviewKind,
   SubjectAccessReviewKind,
+  CertificateSigningRequestKind,
   LeaseKind,
   EndpointSliceKind,
   IngressKind,
@@ -111,6 +117,8 @@ export const kinds: readonly Kind[] = [
   ValidatingWebhookConfigurationKind,
   CustomResourceDefinitionKind,
   PriorityClassKind,
+  FlowSchemaKind,
+  PriorityLevelConfigurationKind,
   CSIDriverKind,
   CSINodeKind,
   CSIStorageCapacityKind,
