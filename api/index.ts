@@ -1,6 +1,12 @@
 // The ordered registry of built-in kinds. A kind that is not listed here is not served.
 // The order is that of discovery: the core group, then the others by name within their age.
 import type { Kind } from '../machinery/kind.ts';
+import { MutatingAdmissionPolicyKind } from './admissionregistration/mutatingadmissionpolicy.ts';
+import { MutatingAdmissionPolicyBindingKind } from './admissionregistration/mutatingadmissionpolicybinding.ts';
+import { MutatingWebhookConfigurationKind } from './admissionregistration/mutatingwebhookconfiguration.ts';
+import { ValidatingAdmissionPolicyKind } from './admissionregistration/validatingadmissionpolicy.ts';
+import { ValidatingAdmissionPolicyBindingKind } from './admissionregistration/validatingadmissionpolicybinding.ts';
+import { ValidatingWebhookConfigurationKind } from './admissionregistration/validatingwebhookconfiguration.ts';
 import { CustomResourceDefinitionKind } from './apiextensions/customresourcedefinition.ts';
 import { ControllerRevisionKind } from './apps/controllerrevision.ts';
 import { DaemonSetKind } from './apps/daemonset.ts';
@@ -36,6 +42,12 @@ import { SecretKind } from './core/secret.ts';
 import { ServiceKind } from './core/service.ts';
 import { ServiceAccountKind } from './core/serviceaccount.ts';
 import { EndpointSliceKind } from './discovery/endpointslice.ts';
+import { IngressKind } from './networking/ingress.ts';
+import { IngressClassKind } from './networking/ingressclass.ts';
+import { IPAddressKind } from './networking/ipaddress.ts';
+import { NetworkPolicyKind } from './networking/networkpolicy.ts';
+import { ServiceCIDRKind } from './networking/servicecidr.ts';
+import { RuntimeClassKind } from './node/runtimeclass.ts';
 import { EvictionKind } from './policy/eviction.ts';
 import { PodDisruptionBudgetKind } from './policy/poddisruptionbudget.ts';
 import { ClusterRoleKind } from './rbac/clusterrole.ts';
@@ -43,6 +55,11 @@ import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts';
 import { RoleKind } from './rbac/role.ts';
 import { RoleBindingKind } from './rbac/rolebinding.ts';
 import { PriorityClassKind } from './scheduling/priorityclass.ts';
+import { CSIDriverKind } from './storage/csidriver.ts';
+import { CSINodeKind } from './storage/csinode.ts';
+import { CSIStorageCapacityKind } from './storage/csistoragecapacity.ts';
+import { StorageClassKind } from './storage/storageclass.ts';
+import { VolumeAttributesClassKind } from './storage/volumeattributesclass.ts';
 
 /** Kinds with a resource of their own. */
 export const kinds: readonly Kind[] = [
@@ -78,13 +95,30 @@ export const kinds: readonly Kind[] = [
   SubjectAccessReviewKind,
   LeaseKind,
   EndpointSliceKind,
+  IngressKind,
+  IngressClassKind,
+  IPAddressKind,
+  NetworkPolicyKind,
+  ServiceCIDRKind,
+  RuntimeClassKind,
   PodDisruptionBudgetKind,
   ClusterRoleKind,
   ClusterRoleBindingKind,
   RoleKind,
   RoleBindingKind,
+  MutatingAdmissionPolicyKind,
+  MutatingAdmissionPolicyBindingKind,
+  MutatingWebhookConfigurationKind,
+  ValidatingAdmissionPolicyKind,
+  ValidatingAdmissionPolicyBindingKind,
+  ValidatingWebhookConfigurationKind,
   CustomResourceDefinitionKind,
   PriorityClassKind,
+  CSIDriverKind,
+  CSINodeKind,
+  CSIStorageCapacityKind,
+  StorageClassKind,
+  VolumeAttributesClassKind,
 ];
 
 /** Kinds that only subresources speak: pods/eviction, serviceaccounts/token, deployments/scale. */

@@ -218,6 +218,7 @@ export class ApiServer {
       userAgent: one(front.headers['user-agent']) ?? '',
       body: Buffer.alloc(0),
       signal,
+      authorize: (verb) => this.#authorize(front, { ...info, verb }, user),
     };
   }
 

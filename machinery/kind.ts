@@ -112,8 +112,8 @@ export interface KindSpec<T extends KubeObject> {
   /** It comes from a CustomResourceDefinition: it has no protobuf form, and its lists no patch strategies. */
   isCustom?: boolean;
   subresources?: Subresources;
-  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'label1035' (Services). */
-  nameRule?: 'subdomain' | 'label' | 'path' | 'label1035';
+  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'label1035' (Services), 'ip'. */
+  nameRule?: 'subdomain' | 'label' | 'path' | 'label1035' | 'ip';
   /** True: generation starts at 1 and grows when the spec (see bumpsGeneration) changes. */
   hasGeneration?: boolean;
   /** Default: `spec` differs. */
@@ -130,7 +130,7 @@ export interface KindSpec<T extends KubeObject> {
   statusKeepsLabels?: boolean;
   /** For writes to /status. Everything but status is taken from `old` before this. */
   prepareForStatusUpdate?: (draft: T, old: T, context: PrepareContext) => void;
-  /** `old` is there on updates, for rules that let what was wrong before stay as it is. */
+  /** `old` is absent for a new object, and there on updates, for rules that let what was wrong before stay as it is. */
   validate?: (object: T, old?: T) => FieldError[];
   /** What may not change. Runs beside `validate`. */
   validateUpdate?: (next: T, old: T) => FieldError[];

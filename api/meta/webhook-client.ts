@@ -64,10 +64,11 @@ interface ServiceTarget {
   port?: number;
 }
 
+/** Upstream's callers hand name and namespace over in the wrong order, so each is told as the other. */
 export function validateWebhookService(service: ServiceTarget, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  if (!service.name) errors.push(required(`${path}.name`, 'service name is required'));
-  if (!service.namespace) errors.push(required(`${path}.namespace`, 'service namespace is required'));
+  if (!service.namespace) errors.push(required(`${path}.name`, 'service name is required'));
+  if (!service.name) errors.push(required(`${path}.namespace`, 'service namespace is required'));
   const { port = 0, path: urlPath } = service;
   if (port < 1 || port > 65535) errors.push(invalid(`${path}.port`, port, `port is not valid: ${rangeText(1, 65535)}`));
   if (urlPath === undefined || urlPath === '/' || urlPath === '') return errors;

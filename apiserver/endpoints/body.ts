@@ -11,6 +11,9 @@ export interface ParsedBody {
   duplicates: string[];
 }
 
+/** An apply, in YAML, of which JSON is a part. */
+export const applyType = 'application/apply-patch+yaml';
+
 export type MediaType = 'json' | 'yaml' | 'protobuf';
 
 const mediaTypes: Record<string, MediaType> = {
@@ -18,7 +21,6 @@ const mediaTypes: Record<string, MediaType> = {
   '': 'json',
   'application/json': 'json',
   'application/yaml': 'yaml',
-  'application/apply-patch+yaml': 'yaml',
   'application/vnd.kubernetes.protobuf': 'protobuf',
 };
 
@@ -56,9 +58,9 @@ function readJsonBody(body: Buffer): ParsedBody {
   return { value, duplicates: duplicates.map((path) => `duplicate field "${path}"`) };
 }
 
-/** Parses a JSON patch. */
-export function parsePatch(body: Buffer): ParsedBody {
-  return readText(() => readJsonBody(body), 'error decoding patch: ');
+/** Parses a patch in JSON. */
+export function parsePatch(body: Buffer, prefix = 'error decoding patch: '): ParsedBody {
+  return readText(() => readJsonBody(body), prefix);
 }
 
 /** Parses the YAML of an apply. */

@@ -31,8 +31,8 @@ export function prepareIdentity(kind: Kind, draft: KubeObject, namespace: string
       throw badRequestError('the namespace of the provided object does not match the namespace sent on the request');
     }
     meta.namespace = namespace;
-  } else if (meta.namespace) {
-    throw badRequestError('namespace may not be set on a cluster-scoped object');
+  } else {
+    delete meta.namespace;
   }
   if (!meta.name && meta.generateName) {
     meta.name = `${meta.generateName.slice(0, maxGeneratedNameBase)}${randomSuffix(deps.random)}`;

@@ -45,3 +45,14 @@ export const cellsOf = (kind: Kind, object: any): unknown[] =>
   kind.columns!.map((column) =>
     column.cell(deepFreeze({ ...object, metadata: { name: 'x', ...born, ...object.metadata } }), { nowMs }),
   );
+
+/** What is wrong with one body in the place of another. */
+export function changeRefusals(kind: Kind, from: object, to: object): string[] {
+  const [old, next] = [makeObject(kind, from), makeObject(kind, to)].map(deepFreeze);
+  return shownErrors([...(kind.validate?.(next, old) ?? []), ...(kind.validateUpdate?.(next, old) ?? [])]);
+}
+
+/** The cells of an object as it was sent. */
+export function cellsOfBody(kind: Kind, body: any): unknown[] {
+  return cellsOf(kind, decodeValue(kind.storage.schema, { metadata: {}, ...body }).value);
+}

@@ -82,6 +82,7 @@ export class MemoryApi {
       userAgent: 'test/1',
       body: Buffer.from(body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)),
       signal: new AbortController().signal,
+      authorize: () => undefined,
     };
   }
 

@@ -175,9 +175,7 @@ function validateConversion(conversion: CustomResourceConversion | undefined, pa
   } else if (clientConfig.url !== undefined) {
     errors.push(...validateWebhookUrl(clientConfig.url, `${configPath}.url`));
   } else if (clientConfig.service) {
-    // Upstream passes name and namespace in the other order here.
-    const { name, namespace, ...rest } = clientConfig.service;
-    errors.push(...validateWebhookService({ ...rest, name: namespace, namespace: name }, `${configPath}.service`));
+    errors.push(...validateWebhookService(clientConfig.service, `${configPath}.service`));
   }
   errors.push(...validateReviewVersions(conversionReviewVersions ?? [], `${path}.conversionReviewVersions`));
   return errors;
