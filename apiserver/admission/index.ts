@@ -1,5 +1,8 @@
 // The admission plugins, in the order they run.
+import { persistentVolumeClaimResize } from './claim-resize.ts';
+import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import type { AdmissionPlugin } from './plugin.ts';
@@ -9,16 +12,21 @@ import { rbacEscalation } from './rbac-escalation.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { serviceAddresses } from './service-addresses.ts';
+import { storageObjectInUseProtection } from './storage-in-use.ts';
 import { taintNodesByCondition } from './taint-nodes.ts';
 
 export const admissionPlugins: readonly AdmissionPlugin[] = [
   namespaceLifecycle,
-  nodeRestriction,
+  limitRanger,
   serviceAccount,
+  nodeRestriction,
   taintNodesByCondition,
   podSecurity,
   priority,
   defaultTolerationSeconds,
+  defaultStorageClass,
+  storageObjectInUseProtection,
+  persistentVolumeClaimResize,
   runtimeClass,
   serviceAddresses,
   rbacEscalation,

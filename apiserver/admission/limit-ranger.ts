@@ -10,17 +10,14 @@ import { forbiddenError } from '../../machinery/errors.ts';
 import { compareQuantities, isZeroQuantity, quantityMilliValue } from '../../machinery/quantity.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
-import { keyPrefixOf } from '../storage/stored-object.ts';
 import { type AdmissionPlugin, isPodCreation } from './plugin.ts';
 
 const annotation = 'kubernetes.io/limit-ranger';
 
 type Amounts = Readonly<Record<string, string>>;
 
-function limitRangesOf(store: ObjectStore, namespace: string): LimitRange[] {
-  const found = store.resource(LimitRangeKind).list(`${keyPrefixOf(LimitRangeKind)}${namespace}/`);
-  return [...found].map(({ object }) => object as LimitRange);
-}
+const limitRangesOf = async (store: ObjectStore, namespace: string) =>
+  (await store.listSeen(LimitRangeKind, namespace)) as LimitRange[];
 
 /** Fills in what the container does not say, and tells what that was. */
 function setDefaults(container: Container, items: readonly LimitRangeItem[], what: string): string[] {
@@ -136,14 +133,12 @@ export const limitRanger: AdmissionPlugin = {
     return isClaim && (operation === 'CREATE' || (operation === 'UPDATE' && !object?.metadata.deletionTimestamp));
   },
   async mutate(request, { store }) {
-    // A limit range and the pods that it is for are often made one after the other.
-    await store.cache.waitConsistent();
     if (!isPodCreation(request)) return;
-    for (const range of limitRangesOf(store, request.namespace)) applyDefaults(request.object as Pod, range);
+    for (const range of await limitRangesOf(store, request.namespace)) applyDefaults(request.object as Pod, range);
   },
-  validate(request, { store }) {
+  async validate(request, { store }) {
     const { kind, namespace, name, object, oldObject } = request;
-    const complaints = limitRangesOf(store, namespace).flatMap((range) =>
+    const complaints = (await limitRangesOf(store, namespace)).flatMap((range) =>
       (range.spec.limits ?? []).flatMap((item) =>
         isPodCreation(request)
           ? checkPod(object as Pod, item)
