@@ -183,13 +183,6 @@ describe('bad requests get Kubernetes’ status, reason and message', () => {
       {},
       [403, 'Forbidden', /this namespace may not be deleted/],
     ],
-    [
-      'server-side apply, which is not there yet',
-      'PATCH',
-      `${configMaps('default', 'x')}?fieldManager=m`,
-      { body: '{}', contentType: 'application/apply-patch+yaml' },
-      [415, 'UnsupportedMediaType', /server-side apply is not supported/],
-    ],
   ];
   for (const [name, method, path, options, [status, reason, message]] of cases) {
     test(name, async () => {
