@@ -71,6 +71,10 @@ export interface CustomSubresource {
   verbs: readonly ('create' | 'delete' | 'get' | 'patch' | 'update')[];
   /** The kind it speaks, where that is not the parent. */
   kind?: GroupVersionKind;
+  /** For writes of the parent's object through it, in place of `prepareForUpdate` of the kind. Metadata may change. */
+  prepareForUpdate?: (draft: any, old: any, context: PrepareContext) => void;
+  /** In place of both validations of the kind. */
+  validateUpdate?: (next: any, old: any) => FieldError[];
 }
 
 export interface Subresources {
@@ -92,6 +96,13 @@ export interface StoredForm {
 
 export interface PrepareContext {
   nowMs: number;
+  /** Who sends the request; known where an object is made. */
+  user?: {
+    username: string;
+    uid?: string;
+    groups: readonly string[];
+    extra?: Readonly<Record<string, readonly string[]>>;
+  };
 }
 
 export interface KindSpec<T extends KubeObject> {
@@ -109,9 +120,11 @@ export interface KindSpec<T extends KubeObject> {
   /** False for kinds that are answered and never kept (reviews). */
   stored?: boolean;
   storedForm?: StoredForm;
+  /** It comes from a CustomResourceDefinition: it has no protobuf form, and its lists no patch strategies. */
+  isCustom?: boolean;
   subresources?: Subresources;
-  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'label1035' (Services). */
-  nameRule?: 'subdomain' | 'label' | 'path' | 'label1035';
+  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'label1035' (Services), 'ip'. */
+  nameRule?: 'subdomain' | 'label' | 'path' | 'label1035' | 'ip';
   /** True: generation starts at 1 and grows when the spec (see bumpsGeneration) changes. */
   hasGeneration?: boolean;
   /** Default: `spec` differs. */
@@ -128,7 +141,8 @@ export interface KindSpec<T extends KubeObject> {
   statusKeepsLabels?: boolean;
   /** For writes to /status. Everything but status is taken from `old` before this. */
   prepareForStatusUpdate?: (draft: T, old: T, context: PrepareContext) => void;
-  validate?: (object: T) => FieldError[];
+  /** `old` is absent for a new object, and there on updates, for rules that let what was wrong before stay as it is. */
+  validate?: (object: T, old?: T) => FieldError[];
   /** What may not change. Runs beside `validate`. */
   validateUpdate?: (next: T, old: T) => FieldError[];
   validateStatusUpdate?: (next: T, old: T) => FieldError[];
@@ -142,8 +156,8 @@ export interface KindSpec<T extends KubeObject> {
   holdsDeletion?: (object: T) => boolean;
   /** A delete that took effect at once answers with the object, not with a Status. */
   returnsDeletedObject?: boolean;
-  /** Who deletes one without a propagation policy orphans its dependents, and is told this. */
-  orphansByDefault?: string;
+  /** Who deletes one without a propagation policy orphans its dependents, and is told this, if it is a text. */
+  orphansByDefault?: string | true;
   /** A PUT of an absent object creates it. */
   allowCreateOnUpdate?: boolean;
   /** A PUT without resourceVersion is let through. */

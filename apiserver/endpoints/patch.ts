@@ -49,12 +49,12 @@ export function readPatch(request: ApiRequest): Patch {
     return { apply: (object) => applyMergePatch(object, patch), problems, ...asJson };
   }
   // Custom resources have no such patch.
-  if (type === strategicType && !request.kind.storedForm) {
+  if (type === strategicType && !request.kind.isCustom) {
     const { patch, problems } = readPatchObject(parsePatch(request.body, ''), '');
     const apply: Patch['apply'] = (object, schema) => strategic(object, patch, schema);
     return { apply, problems, show: () => showGo(patch), explain: explainConversion };
   }
-  const types = request.kind.storedForm ? accepted.filter((one) => one !== strategicType) : accepted;
+  const types = request.kind.isCustom ? accepted.filter((one) => one !== strategicType) : accepted;
   throw unsupportedMediaTypeError(
     `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`,
   );

@@ -81,7 +81,8 @@ export function toJsonSchema(schema: AnySchema, definitions: Map<string, JsonSch
   }
   if (schema.type === 'any') {
     if (schema.name === '') return { ...description, 'x-kubernetes-preserve-unknown-fields': true };
-    definitions.set(schema.name, { type: 'object', description: 'Free-form JSON.' });
+    const type = schema.alternatives ? {} : { type: 'object' };
+    definitions.set(schema.name, { ...type, description: 'Free-form JSON.' });
     return { $ref: schema.name, ...description };
   }
   if (schema.type === 'list')

@@ -5,7 +5,7 @@ import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { Etcd, EtcdEntry } from './etcd.ts';
 import type { ResourceCache } from './resource-cache.ts';
-import { decodeStored, encodeStored, keyPrefixOf, StoredObject, storageKey } from './stored-object.ts';
+import { decodeStored, encodeStored, keyPrefixOf, type StoredObject, storageKey, storedAs } from './stored-object.ts';
 import type { WatchCache } from './watch-cache.ts';
 
 export const groupResourceOf = (kind: Kind): GroupResource => ({ group: kind.group, resource: kind.plural });
@@ -16,6 +16,8 @@ export type WriteResult = { done: true; stored: StoredObject } | { done: false; 
 export class ObjectStore {
   readonly #etcd: Etcd;
   readonly cache: WatchCache;
+  /** Revision of this server's last write, by key prefix. */
+  readonly #written = new Map<string, number>();
 
   constructor(etcd: Etcd, cache: WatchCache) {
     this.#etcd = etcd;
@@ -67,6 +69,17 @@ export class ObjectStore {
     return found;
   }
 
+  /**
+   * All objects of the kind, or of one namespace, as the cache has them once it has seen what this
+   * server wrote of the kind: who makes a rule and then what it is for meets it.
+   */
+  async listSeen(kind: Kind, namespace = ''): Promise<KubeObject[]> {
+    const prefix = keyPrefixOf(kind);
+    await this.cache.waitFor(this.#written.get(prefix) ?? 0);
+    const found = this.resource(kind).list(namespace ? `${prefix}${namespace}/` : prefix);
+    return [...found].map(({ object }) => object);
+  }
+
   /** The object straight from etcd, past the cache. */
   async read(kind: Kind, namespace: string, name: string): Promise<StoredObject | undefined> {
     const entry = await this.#etcd.get(storageKey(kind, namespace, name));
@@ -88,19 +101,24 @@ export class ObjectStore {
 
   async #put(kind: Kind, key: string, object: KubeObject, revision: number): Promise<WriteResult> {
     const written = kind.storedForm ? await kind.storedForm.write(object) : object;
-    const apiVersion = (kind.storedForm && written.apiVersion) ?? kind.apiVersion;
-    const result = await this.#etcd.put(key, encodeStored(written, { kind: kind.kind, apiVersion }), revision);
+    const type = { kind: kind.kind, apiVersion: (kind.storedForm && written.apiVersion) ?? kind.apiVersion };
+    const value = encodeStored(written, type);
+    const result = await this.#etcd.put(key, value, revision);
     if (!result.done) return this.#otherThan(kind, result.current);
-    const metadata = { ...object.metadata, resourceVersion: String(result.revision) };
-    const { kind: _k, apiVersion: _a, ...rest } = object;
-    const stored = { kind: kind.kind, apiVersion: kind.apiVersion, ...rest, metadata };
-    return { done: true, stored: new StoredObject(key, stored, result.revision) };
+    this.#written.set(keyPrefixOf(kind), result.revision);
+    const stored = storedAs(key, asStored(written, type, result.revision), { value, revision: result.revision });
+    // The watch brings the same bytes back: whoever is first has read them for both.
+    const shared = this.cache.expect(keyPrefixOf(kind), stored);
+    if (!kind.storedForm) return { done: true, stored: shared };
+    return { done: true, stored: shared.setView(kind, asStored(object, kind, result.revision)) };
   }
 
   /** Deletes `old` if it still stands. */
   async remove(kind: Kind, old: StoredObject): Promise<WriteResult> {
     const result = await this.#etcd.delete(old.key, old.revision);
-    return result.done ? { done: true, stored: old } : this.#otherThan(kind, result.current);
+    if (!result.done) return this.#otherThan(kind, result.current);
+    this.#written.set(keyPrefixOf(kind), result.revision);
+    return { done: true, stored: old };
   }
 
   async #otherThan(kind: Kind, entry: EtcdEntry | undefined): Promise<WriteResult> {
@@ -113,6 +131,13 @@ export class ObjectStore {
     const page = await this.#etcd.range(from, end, options);
     return { ...page, objects: page.entries.flatMap(decodeIfReadable) };
   }
+}
+
+/** An object as it is once it is stored. */
+function asStored(object: KubeObject, type: { kind: string; apiVersion: string }, revision: number): KubeObject {
+  const { kind: _k, apiVersion: _a, metadata, ...rest } = object;
+  const { kind, apiVersion } = type;
+  return { kind, apiVersion, metadata: { ...metadata, resourceVersion: String(revision) }, ...rest };
 }
 
 /** In lists an object that cannot be decoded is left out; the watch cache has complained about it. */

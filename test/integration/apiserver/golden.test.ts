@@ -11,7 +11,6 @@ import { referenceFile, startControlPlane, type TestControlPlane } from '../../e
 
 const notYet: Record<string, string> = {
   'custom resources': 'custom resources',
-  'custom resource definition refused': 'custom resources',
   'pvc and limits': 'PersistentVolumeClaim and LimitRange',
   quota: 'ResourceQuota',
   'autoscaler versions': 'HorizontalPodAutoscaler',
