@@ -183,6 +183,13 @@ describe('bad requests get Kubernetes’ status, reason and message', () => {
       {},
       [403, 'Forbidden', /this namespace may not be deleted/],
     ],
+    [
+      'an apply in CBOR',
+      'PATCH',
+      `${configMaps('default', 'x')}?fieldManager=m`,
+      { body: '{}', contentType: 'application/apply-patch+cbor' },
+      [415, 'UnsupportedMediaType', /accepted media types include: .*, application\/apply-patch\+yaml$/],
+    ],
   ];
   for (const [name, method, path, options, [status, reason, message]] of cases) {
     test(name, async () => {
