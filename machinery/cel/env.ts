@@ -66,13 +66,3 @@ export function createEnv(options: EnvOptions): Env {
 function variable(name: string, of: CelType | DeclType): Variable {
   return 'kind' in of ? { name, type: of } : { name, type: of.type, decl: of };
 }
-
-/** The names that a name may stand for, the most specific first: within `a.b`, `x` is `a.b.x`, `a.x`, `x`. */
-export function candidateNames(container: string, name: string): string[] {
-  if (name.startsWith('.')) return [name.slice(1)];
-  const names = [name];
-  for (let scope = container; scope !== ''; scope = scope.slice(0, Math.max(0, scope.lastIndexOf('.')))) {
-    names.splice(names.length - 1, 0, `${scope}.${name}`);
-  }
-  return names;
-}

@@ -16,6 +16,7 @@ import {
   type Duration,
   mapKey,
   type Timestamp,
+  UnorderedList,
   type Value,
 } from '../values.ts';
 import { work } from '../work.ts';
@@ -47,7 +48,7 @@ function concatLists(a: CelList, b: CelList): Value {
     if (place !== undefined) items[place] = item;
     else if (!contains?.(item)) items.push(item);
   }
-  return new ArrayList(items);
+  return a.unordered === undefined ? new ArrayList(items) : new UnorderedList(items, a);
 }
 
 function contains(list: CelList, value: Value): boolean {
