@@ -51,7 +51,7 @@ export async function deleteObject(
     warn: (text) => write.warnings.push(text),
     onEnd: () => undefined,
   });
-  let current = context.store.peek(kind, namespace, name);
+  let current = await context.store.look(kind, namespace, name);
   // What the cache has may be old, even another object of that name: nothing is refused or left alone because of it.
   let fresh = false;
   const reread = async () => {
@@ -80,7 +80,7 @@ export async function deleteObject(
     if (isDone) return { stored: current, gone: false };
     const goes = !next || mayGo(kind, next);
     if (write.dryRun) return { stored: current, gone: goes };
-    const result = next ? await context.store.replace(kind, current, next) : await context.store.remove(current);
+    const result = next ? await context.store.replace(kind, current, next) : await context.store.remove(kind, current);
     if (result.done) {
       if (!next || !goes) return { stored: next ? result.stored : current, gone: goes };
       // Its time is over: those who watch have been told, now it goes.

@@ -43,7 +43,13 @@ async function announce(
     draft.status = { ...draft.status, conditions };
     return draft;
   };
-  const target = { namespace: info.namespace, name: info.name, subresource: 'status', produce };
+  const target = {
+    namespace: info.namespace,
+    name: info.name,
+    subresource: 'status',
+    fields: 'kept' as const,
+    produce,
+  };
   const stored = await updateObject(context, kind, target, options);
   if (!resourceVersion) return wanted;
   return { ...wanted, preconditions: { ...wanted.preconditions, resourceVersion: String(stored.revision) } };
