@@ -29,11 +29,12 @@ export function readJson(json: unknown, decl: DeclType): Value {
     if (decl.nullable || decl.reading === 'dyn') return null;
     throw new CelError('invalid data, got null for schema with nullable=false');
   }
-  if (isCelValue(json)) return json;
+  if (typeof json === 'object' && isCelValue(json)) return json;
   switch (decl.reading) {
     case 'dyn':
       return readAnything(json);
     case 'int':
+      if (Number.isSafeInteger(json)) return json as number;
       if (typeof json === 'number' && Number.isInteger(json)) return canonicalInt(BigInt(json));
       break;
     case 'double':

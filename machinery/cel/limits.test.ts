@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { compile } from './cel.ts';
 import { decl } from './decl-type.ts';
-import { extensionLibraries, kubernetesEnv } from './kubernetes-env.ts';
+import { extensionLibraries, kubernetesEnv, kubernetesLibraries } from './kubernetes-env.ts';
 
-const env = kubernetesEnv({ libraries: extensionLibraries, variables: { x: decl.dyn(), s: decl.string() } });
+const env = kubernetesEnv({
+  libraries: [...kubernetesLibraries, ...extensionLibraries],
+  variables: { x: decl.dyn(), s: decl.string() },
+});
 
 const tooMuch: Record<string, string> = {
   'open parentheses': '('.repeat(50_000),

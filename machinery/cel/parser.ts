@@ -5,7 +5,7 @@ import type { Macro } from './decls.ts';
 import { type Issue, SyntaxIssue } from './errors.ts';
 import { intLiteral, type Token, tokenize } from './lexer.ts';
 import { maxExpressionDepth, maxExpressionLength } from './limits.ts';
-import { MacroContext } from './macros.ts';
+import { MacroContext, macroKey } from './macros.ts';
 import { TokenCursor } from './token-cursor.ts';
 import type { Value } from './values.ts';
 
@@ -24,7 +24,7 @@ const binaryLevels: ReadonlySet<string>[] = [
 type Parsed = { readonly expr: Expr } | { readonly issues: readonly Issue[] };
 
 /** The tree, or the first thing that is no CEL. Quoted names are fields: `` a.`b-c` ``. */
-export function parse(source: string, macros: readonly Macro[], hasQuotedNames = true): Parsed {
+export function parse(source: string, macros: ReadonlyMap<string, Macro>, hasQuotedNames = true): Parsed {
   if (source.length > maxExpressionLength && codePoints(source) > maxExpressionLength) {
     const message = `expression code point size exceeds limit: size: ${codePoints(source)}, limit ${maxExpressionLength}`;
     return { issues: [{ message, at: 0 }] };
@@ -45,7 +45,7 @@ function codePoints(text: string): number {
 
 class Parser {
   readonly #tokens: TokenCursor;
-  readonly #macros: Map<string, Macro>;
+  readonly #macros: ReadonlyMap<string, Macro>;
   readonly #hasQuotedNames: boolean;
   readonly #context = new MacroContext();
   /** Levels open above what is parsed now. */
@@ -53,10 +53,10 @@ class Parser {
   /** Levels of the expression that was parsed last. */
   #height = 0;
 
-  constructor(tokens: Token[], macros: readonly Macro[], hasQuotedNames: boolean) {
+  constructor(tokens: Token[], macros: ReadonlyMap<string, Macro>, hasQuotedNames: boolean) {
     this.#tokens = new TokenCursor(tokens);
     this.#hasQuotedNames = hasQuotedNames;
-    this.#macros = new Map(macros.map((macro) => [macroKey(macro.name, macro.args, macro.isMember), macro]));
+    this.#macros = macros;
   }
 
   parseAll(): Expr {
@@ -311,10 +311,6 @@ class Parser {
     this.#context.at = at;
     return macro?.expand(this.#context, target, args) ?? this.#call(name, at, args, target);
   }
-}
-
-function macroKey(name: string, args: number | undefined, isMember: boolean): string {
-  return `${name}:${args ?? '*'}:${isMember}`;
 }
 
 function negate(value: Value): Value {

@@ -61,7 +61,7 @@ const overloadNames: Record<string, string> = { int: 'int64', uint: 'uint64', bo
 
 /** `<` and its like, over two of one type and over two numbers. */
 function order(name: string, holds: (order: number) => boolean): Overload[] {
-  const call = (a: Value, b: Value) => holds(compare(a, b));
+  const call = (a: Value, b: Value) => holds(typeof a === 'number' && typeof b === 'number' ? a - b : compare(a, b));
   const same = ['bool', 'int', 'uint', 'double', 'string', 'bytes', 'timestamp', 'duration'].map((type) =>
     overload(`${name}_${overloadNames[type] ?? type}`, `${type}, ${type} -> bool`, call),
   );
