@@ -97,6 +97,8 @@ class ObjectDecl implements DeclType {
       for (const [name, of] of this.#make()) {
         const escaped = escapeName(name);
         if (escaped !== undefined) this.#fields.set(escaped, { name, decl: of });
+        // Reserved words that are names to the parser may be written as they are.
+        if (reservedNames.has(name)) this.#fields.set(name, { name, decl: of });
       }
     }
     return this.#fields;

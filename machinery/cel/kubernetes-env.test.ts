@@ -41,6 +41,27 @@ describe('rules of custom resources', () => {
     assert.equal(compile('self.free.anything == 1', env).ok, false);
   });
 
+  test('name fields by words that are reserved, escaped or not, and see no metadata but the name', () => {
+    const properties = {
+      namespace: { type: 'string' },
+      true: { type: 'string' },
+      metadata: { type: 'object' },
+    } as const;
+    const env = crdEnv(declFromOpenApi({ type: 'object', properties }, 'Widget', true)!);
+    const self = { namespace: 'n', true: 't', metadata: { name: 'x', namespace: 'n' } };
+    for (const [source, isOk] of [
+      ["self.namespace == 'n' && self.__namespace__ == 'n'", true],
+      ["self.__true__ == 't'", true],
+      ["self.metadata.name == 'x'", true],
+      ["self.metadata.namespace == 'n'", false],
+      ["self.true == 't'", false],
+    ] as const) {
+      const result = compile(source, env);
+      assert.equal(result.ok, isOk, source);
+      if (result.ok) assert.deepEqual((result.program.evaluate({ self }) as { value?: unknown }).value, true);
+    }
+  });
+
   test('compare with what was before', () => {
     const decl = declFromOpenApi(widget, 'Widget')!;
     const rule = compiled('self.size >= oldSelf.size && self.tags == oldSelf.tags', crdEnv(decl)).program;

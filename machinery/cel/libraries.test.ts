@@ -119,6 +119,8 @@ const truths: Record<string, string[]> = {
     "size('👑') == 1 && 'a' < 'b' && '\\uffff' < '👑' && b'\\xff' > b'\\x00' && 'é' != 'e' && bytes('é').size() == 2",
     "timestamp('2024-02-28T23:59:59.5Z') + duration('1.5s') == timestamp('2024-02-29T00:00:01Z')",
     "timestamp('2024-07-01T00:00:00Z').getHours('Europe/Berlin') == 2 && timestamp('2024-07-01T00:00:00Z').getDate('-02:00') == 30",
+    "duration('1h2m3s4ms').getMilliseconds() == 3723004 && duration('1h2m').getMinutes() == 62",
+    "string(timestamp('2011-08-18T19:03:37.01+01:00') + duration('1h')) == '2011-08-18T20:03:37.01+01:00'",
     "string(duration('1h30m')) == '5400s' && string(timestamp('2024-01-01T00:00:00.120Z')) == '2024-01-01T00:00:00.12Z'",
     "type(1) == int && type('') == string && type([]) == list && type(null) == null_type && type(type(1)) == type",
     "int('-5') == -5 && double('1e3') == 1000.0 && string(1.0) == '1' && uint(3.9) == 3u && int(-3.9) == -3 && bool('true')",

@@ -22,11 +22,13 @@ export class Double {
   }
 }
 
-/** Nanoseconds since 1970. */
+/** Nanoseconds since 1970, and the zone that it was written in, which only its text shows again. */
 export class Timestamp {
   readonly nanos: bigint;
-  constructor(nanos: bigint) {
+  readonly offsetMinutes: number;
+  constructor(nanos: bigint, offsetMinutes = 0) {
     this.nanos = nanos;
+    this.offsetMinutes = offsetMinutes;
   }
 }
 

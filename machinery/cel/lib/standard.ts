@@ -78,6 +78,8 @@ function order(name: string, holds: (order: number) => boolean): Overload[] {
 
 const nanos = (value: Duration | Timestamp) => value.nanos;
 
+const moved = (at: Timestamp, by: bigint) => timestampOf(at.nanos + by, at.offsetMinutes);
+
 const arithmetic = [
   fn(
     '_+_',
@@ -91,8 +93,8 @@ const arithmetic = [
     overload('add_string', 'string, string -> string', (a: string, b: string) => a + b),
     overload('add_bytes', 'bytes, bytes -> bytes', concatBytes),
     overload('add_list', 'list(A), list(A) -> list(A)', concatLists),
-    overload('add_timestamp_duration', 'timestamp, duration -> timestamp', (a, b) => timestampOf(nanos(a) + nanos(b))),
-    overload('add_duration_timestamp', 'duration, timestamp -> timestamp', (a, b) => timestampOf(nanos(a) + nanos(b))),
+    overload('add_timestamp_duration', 'timestamp, duration -> timestamp', (a, b) => moved(a, nanos(b))),
+    overload('add_duration_timestamp', 'duration, timestamp -> timestamp', (a, b) => moved(b, nanos(a))),
     overload('add_duration_duration', 'duration, duration -> duration', (a, b) => durationOf(nanos(a) + nanos(b))),
   ),
   fn(
@@ -107,9 +109,7 @@ const arithmetic = [
     overload('subtract_timestamp_timestamp', 'timestamp, timestamp -> duration', (a, b) =>
       durationOf(nanos(a) - nanos(b)),
     ),
-    overload('subtract_timestamp_duration', 'timestamp, duration -> timestamp', (a, b) =>
-      timestampOf(nanos(a) - nanos(b)),
-    ),
+    overload('subtract_timestamp_duration', 'timestamp, duration -> timestamp', (a, b) => moved(a, -nanos(b))),
     overload('subtract_duration_duration', 'duration, duration -> duration', (a, b) => durationOf(nanos(a) - nanos(b))),
   ),
   fn(
