@@ -40,10 +40,13 @@ export const ResourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   columns: [ageColumn],
-  validateCreate: ({ spec }) => [
-    ...validateLabels(spec.metadata?.labels, 'spec.metadata.labels'),
-    ...validateAnnotations(spec.metadata?.annotations, 'spec.metadata.annotations'),
-    ...validateDeviceClaim(spec.spec.devices ?? {}, 'spec.spec.devices'),
-  ],
+  validate: ({ spec }, old) =>
+    old
+      ? []
+      : [
+          ...validateLabels(spec.metadata?.labels, 'spec.metadata.labels'),
+          ...validateAnnotations(spec.metadata?.annotations, 'spec.metadata.annotations'),
+          ...validateDeviceClaim(spec.spec.devices ?? {}, 'spec.spec.devices'),
+        ],
   validateUpdate: (next, old) => validateImmutable(next.spec, old.spec, 'spec'),
 });

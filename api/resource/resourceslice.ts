@@ -35,8 +35,7 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
     { name: 'Pool', type: 'string', doc: 'The pool they belong to.', cell: ({ spec }) => spec.pool.name },
     ageColumn,
   ],
-  validate: validateResourceSlice,
-  validateCreate: validateResourceSliceCreate,
+  validate: (slice, old) => [...validateResourceSlice(slice), ...(old ? [] : validateResourceSliceCreate(slice))],
   validateUpdate: validateResourceSliceUpdate,
 });
 

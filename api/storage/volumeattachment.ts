@@ -86,16 +86,18 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
     },
     ageColumn,
   ],
-  validate,
-  validateCreate: ({ spec }) => [
-    ...validateCSIDriverName(spec.attacher, 'spec.attacher'),
-    ...(spec.source.persistentVolumeName === undefined
-      ? []
-      : validateDNSSubdomain(spec.source.persistentVolumeName, 'spec.source.persistentVolumeName')),
-  ],
+  validate: (it, old) => [...validate(it), ...(old ? [] : validateNew(it))],
   validateUpdate: (next, old) => validateImmutable(next.spec, old.spec, 'spec'),
   validateStatusUpdate: validateStatus,
 });
+
+function validateNew({ spec }: VolumeAttachment): FieldError[] {
+  const volume = spec.source.persistentVolumeName;
+  return [
+    ...validateCSIDriverName(spec.attacher, 'spec.attacher'),
+    ...(volume === undefined ? [] : validateDNSSubdomain(volume, 'spec.source.persistentVolumeName')),
+  ];
+}
 
 function validate(it: VolumeAttachment): FieldError[] {
   const { attacher, nodeName, source } = it.spec;
