@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { decodeValue } from '../machinery/decode.ts';
 import { causeReasons, type FieldError } from '../machinery/field-error.ts';
 import { cloneJson } from '../machinery/json.ts';
-import type { Kind, ServedVersion } from '../machinery/kind.ts';
+import { apiVersionOf, type Kind, type ServedVersion } from '../machinery/kind.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
 import { kinds } from './index.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from './meta/validation.ts';
@@ -67,23 +67,21 @@ function admit(kind: Kind, draft: KubeObject): void {
 
 /** A create without storage: the object that would be kept, and what is wrong with it. */
 function create(kind: Kind, served: ServedVersion, body: unknown): { object: KubeObject; errors: FieldError[] } {
-  const draft: KubeObject = decodeValue(served.schema, body).value;
-  served.setDefaults?.(draft);
+  const given: KubeObject = decodeValue(served.schema, body).value;
+  served.setDefaults?.(given);
+  const draft: KubeObject = served.toStorage?.(given) ?? given;
   if (draft.metadata.generateName) draft.metadata.name = `${draft.metadata.generateName}abcde`;
   if (kind.namespaced) draft.metadata.namespace = 'ns';
   draft.metadata.uid = uid;
   draft.metadata.creationTimestamp = '2026-01-01T00:00:00Z';
   if (kind.hasGeneration) draft.metadata.generation = 1;
   admit(kind, draft);
-  if (kind.subresources.status) draft.status = {};
+  if (kind.subresources.status) draft.status = decodeValue(kind.storage.schema.fields.status!, {}).value;
   kind.prepareForCreate?.(draft, { nowMs });
   const scope = { namespaced: kind.namespaced, nameRule: kind.nameRule ?? 'subdomain' } as const;
-  const errors = [
-    ...validateObjectMeta(draft.metadata, scope, 'metadata'),
-    ...(kind.validate?.(draft) ?? []),
-    ...(kind.validateCreate?.(draft) ?? []),
-  ];
-  return { object: draft, errors };
+  const errors = [...validateObjectMeta(draft.metadata, scope, 'metadata'), ...(kind.validate?.(draft) ?? [])];
+  const shown = served.fromStorage?.(draft) ?? draft;
+  return { object: { ...shown, kind: kind.kind, apiVersion: apiVersionOf(served) }, errors };
 }
 
 const causesOf = (errors: readonly FieldError[]) =>

@@ -8,6 +8,7 @@ import { ValidatingAdmissionPolicyKind } from './admissionregistration/validatin
 import { ValidatingAdmissionPolicyBindingKind } from './admissionregistration/validatingadmissionpolicybinding.ts';
 import { ValidatingWebhookConfigurationKind } from './admissionregistration/validatingwebhookconfiguration.ts';
 import { CustomResourceDefinitionKind } from './apiextensions/customresourcedefinition.ts';
+import { APIServiceKind } from './apiregistration/apiservice.ts';
 import { ControllerRevisionKind } from './apps/controllerrevision.ts';
 import { DaemonSetKind } from './apps/daemonset.ts';
 import { DeploymentKind } from './apps/deployment.ts';
@@ -20,9 +21,11 @@ import { LocalSubjectAccessReviewKind } from './authorization/localsubjectaccess
 import { SelfSubjectAccessReviewKind } from './authorization/selfsubjectaccessreview.ts';
 import { SelfSubjectRulesReviewKind } from './authorization/selfsubjectrulesreview.ts';
 import { SubjectAccessReviewKind } from './authorization/subjectaccessreview.ts';
+import { HorizontalPodAutoscalerKind } from './autoscaling/horizontalpodautoscaler.ts';
 import { ScaleKind } from './autoscaling/scale.ts';
 import { CronJobKind } from './batch/cronjob.ts';
 import { JobKind } from './batch/job.ts';
+import { CertificateSigningRequestKind } from './certificates/certificatesigningrequest.ts';
 import { LeaseKind } from './coordination/lease.ts';
 import { BindingKind } from './core/binding.ts';
 import { ConfigMapKind } from './core/configmap.ts';
@@ -37,6 +40,8 @@ import { SecretKind } from './core/secret.ts';
 import { ServiceKind } from './core/service.ts';
 import { ServiceAccountKind } from './core/serviceaccount.ts';
 import { EndpointSliceKind } from './discovery/endpointslice.ts';
+import { FlowSchemaKind } from './flowcontrol/flowschema.ts';
+import { PriorityLevelConfigurationKind } from './flowcontrol/prioritylevelconfiguration.ts';
 import { IngressKind } from './networking/ingress.ts';
 import { IngressClassKind } from './networking/ingressclass.ts';
 import { IPAddressKind } from './networking/ipaddress.ts';
@@ -75,11 +80,13 @@ export const kinds: readonly Kind[] = [
   SecretKind,
   ServiceKind,
   ServiceAccountKind,
+  APIServiceKind,
   ControllerRevisionKind,
   DaemonSetKind,
   DeploymentKind,
   ReplicaSetKind,
   StatefulSetKind,
+  HorizontalPodAutoscalerKind,
   CronJobKind,
   JobKind,
   SelfSubjectReviewKind,
@@ -88,6 +95,7 @@ export const kinds: readonly Kind[] = [
   SelfSubjectAccessReviewKind,
   SelfSubjectRulesReviewKind,
   SubjectAccessReviewKind,
+  CertificateSigningRequestKind,
   LeaseKind,
   EndpointSliceKind,
   IngressKind,
@@ -109,6 +117,8 @@ export const kinds: readonly Kind[] = [
   ValidatingWebhookConfigurationKind,
   CustomResourceDefinitionKind,
   PriorityClassKind,
+  FlowSchemaKind,
+  PriorityLevelConfigurationKind,
   CSIDriverKind,
   CSINodeKind,
   CSIStorageCapacityKind,

@@ -5,12 +5,7 @@ import { formatLabelSelector } from '../../machinery/labels.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import { setStatefulSetDefaults } from './statefulset/defaults.ts';
 import { type StatefulSet, statefulSetSchema } from './statefulset/schema.ts';
-import {
-  validateNewStatefulSet,
-  validateStatefulSet,
-  validateStatefulSetStatus,
-  validateStatefulSetUpdate,
-} from './statefulset/validation.ts';
+import { validateStatefulSet, validateStatefulSetStatus, validateStatefulSetUpdate } from './statefulset/validation.ts';
 
 export const StatefulSetKind = defineKind<StatefulSet>({
   kind: 'StatefulSet',
@@ -45,7 +40,6 @@ export const StatefulSetKind = defineKind<StatefulSet>({
     ...workloadColumns.filter(({ name }) => name !== 'Selector'),
   ],
   validate: validateStatefulSet,
-  validateCreate: validateNewStatefulSet,
   validateUpdate: validateStatefulSetUpdate,
   validateStatusUpdate: validateStatefulSetStatus,
   warnings: ({ spec }) =>

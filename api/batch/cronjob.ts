@@ -6,7 +6,7 @@ import { checkDNS1123Label } from '../../machinery/name-rules.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import { type CronJob, cronJobSchema } from './cronjob/schema.ts';
-import { validateCronJob, validateCronJobUpdate, validateNewCronJob } from './cronjob/validation.ts';
+import { validateCronJob } from './cronjob/validation.ts';
 
 export const CronJobKind = defineKind<CronJob>({
   kind: 'CronJob',
@@ -53,8 +53,6 @@ export const CronJobKind = defineKind<CronJob>({
     ),
   ],
   validate: validateCronJob,
-  validateCreate: validateNewCronJob,
-  validateUpdate: validateCronJobUpdate,
   warnings: ({ metadata }, old) => {
     const complaints = old ? [] : checkDNS1123Label(metadata.name ?? metadata.generateName ?? '');
     if (complaints.length === 0) return [];

@@ -15,8 +15,7 @@ export const IngressKind = defineKind<Ingress>({
   hasGeneration: true,
   allowUnconditionalUpdate: true,
   columns: ingressColumns,
-  validate: validateIngress,
-  validateCreate: validateIngressCreate,
+  validate: (ingress, old) => [...validateIngress(ingress), ...(old ? [] : validateIngressCreate(ingress))],
   validateStatusUpdate: validateIngressStatus,
   warnings,
 });

@@ -41,7 +41,7 @@ export const ServiceCIDRKind = defineKind<ServiceCIDR>({
     { name: 'CIDRs', type: 'string', doc: 'The ranges.', cell: ({ spec }) => (spec.cidrs ?? []).join(',') },
     ageColumn,
   ],
-  validateCreate: ({ spec }) => validateCIDRs(spec.cidrs ?? [], 'spec.cidrs'),
+  validate: ({ spec }, old) => (old ? [] : validateCIDRs(spec.cidrs ?? [], 'spec.cidrs')),
   validateUpdate,
 });
 

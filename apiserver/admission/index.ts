@@ -1,4 +1,8 @@
 // The admission plugins, in the order they run.
+
+import { certificateApproval } from './certificate-approval.ts';
+import { certificateSigning } from './certificate-signing.ts';
+import { certificateSubjectRestriction } from './certificate-subject-restriction.ts';
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { deviceAdminAccess } from './device-admin-access.ts';
@@ -24,6 +28,9 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   runtimeClass,
   defaultIngressClass,
   deviceAdminAccess,
+  certificateApproval,
+  certificateSigning,
+  certificateSubjectRestriction,
   serviceAddresses,
   rbacEscalation,
 ];

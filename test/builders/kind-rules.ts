@@ -21,8 +21,7 @@ export const shownErrors = (errors: readonly FieldError[] | undefined): string[]
 
 /** What is wrong with a new object. */
 export function createRefusals(kind: Kind, body: object): string[] {
-  const object = deepFreeze(makeObject(kind, body));
-  return shownErrors([...(kind.validate?.(object) ?? []), ...(kind.validateCreate?.(object) ?? [])]);
+  return shownErrors(kind.validate?.(deepFreeze(makeObject(kind, body))));
 }
 
 /** What is wrong with a change of an object; `oldStatus` is what it has by then. */
@@ -32,7 +31,7 @@ export function updateRefusals(kind: Kind, body: object, change: (next: any) => 
   const next = cloneJson(old);
   change(next);
   kind.prepareForUpdate?.(next, deepFreeze(old), { nowMs });
-  return shownErrors(kind.validateUpdate?.(deepFreeze(next), old));
+  return shownErrors([...(kind.validate?.(deepFreeze(next), old) ?? []), ...(kind.validateUpdate?.(next, old) ?? [])]);
 }
 
 /** What is wrong with a status. */

@@ -99,7 +99,7 @@ test('what identifies its pods does not change', () => {
   const text =
     "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
   assert.deepEqual(change({ serviceName: 'other' }), [text]);
-  assert.deepEqual(change({ volumeClaimTemplates: [] }), [text]);
+  assert.deepEqual(change({ volumeClaimTemplates: [claim, { ...claim, metadata: { name: 'more' } }] }), [text]);
   assert.deepEqual(change({ podManagementPolicy: 'Parallel' }), [text]);
   assert.deepEqual(change({ replicas: 3, minReadySeconds: 1, revisionHistoryLimit: 1, ordinals: { start: 1 } }), []);
 });

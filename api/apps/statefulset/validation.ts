@@ -15,7 +15,7 @@ import { validateNonNegative } from '../../meta/validation.ts';
 import { validateCollisionCount, validateServingTemplate, validateTemplateLabels } from '../workload-validation.ts';
 import type { RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec } from './schema.ts';
 
-export function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
+export function validateStatefulSet({ spec }: StatefulSet, old?: StatefulSet): FieldError[] {
   const policy = spec.podManagementPolicy;
   const errors: FieldError[] = [];
   if (!policy) errors.push(required('spec.podManagementPolicy'));
@@ -41,6 +41,7 @@ export function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
   }
   errors.push(...validateTemplateLabels(spec.selector, spec.template, 'spec.template'));
   errors.push(...validateServingTemplate(withClaims(spec), 'StatefulSet', 'spec.template'));
+  if (!old) errors.push(...validateNew(spec));
   return errors;
 }
 
@@ -80,7 +81,7 @@ function showPace({ partition, maxUnavailable }: RollingUpdateStatefulSetStrateg
 }
 
 /** What sets that are older than these rules need not meet. */
-export function validateNewStatefulSet({ spec }: StatefulSet): FieldError[] {
+function validateNew(spec: StatefulSetSpec): FieldError[] {
   return [
     ...(spec.serviceName ? validateDNSLabel(spec.serviceName, 'spec.serviceName') : []),
     ...(spec.volumeClaimTemplates ?? []).flatMap((claim, i) =>

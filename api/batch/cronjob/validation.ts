@@ -5,20 +5,25 @@ import { validateWord } from '../../meta/checks.ts';
 import { validateNonNegative } from '../../meta/validation.ts';
 import { validateJobTemplate } from '../job/validation.ts';
 import { parseSchedule, ScheduleError } from './schedule.ts';
-import type { CronJob } from './schema.ts';
+import type { CronJob, CronJobSpec } from './schema.ts';
 
 // Its jobs are named after it with the minute they are due, eleven characters.
 const maxNameLength = 52;
 
-export function validateCronJob({ spec }: CronJob): FieldError[] {
+export function validateCronJob({ metadata, spec }: CronJob, old?: CronJob): FieldError[] {
   const errors: FieldError[] = [];
   if (!spec.schedule) errors.push(required('spec.schedule'));
-  else errors.push(...validateSchedule(spec.schedule, 'spec.schedule'));
+  else errors.push(...validateSchedule(spec.schedule, 'spec.schedule'), ...validateZoneInSchedule(spec, old?.spec));
   errors.push(...validateNonNegative(spec.startingDeadlineSeconds, 'spec.startingDeadlineSeconds'));
+  if (!old || spec.timeZone !== old.spec.timeZone) errors.push(...validateTimeZone(spec.timeZone, 'spec.timeZone'));
   errors.push(...validateWord(spec.concurrencyPolicy, ['Allow', 'Forbid', 'Replace'], 'spec.concurrencyPolicy'));
   errors.push(...validateJobTemplate(spec.jobTemplate.spec ?? ({} as never), 'spec.jobTemplate.spec'));
   errors.push(...validateNonNegative(spec.successfulJobsHistoryLimit, 'spec.successfulJobsHistoryLimit'));
   errors.push(...validateNonNegative(spec.failedJobsHistoryLimit, 'spec.failedJobsHistoryLimit'));
+  const name = metadata.name ?? '';
+  if (!old && byteLength(name) > maxNameLength) {
+    errors.push(invalid('metadata.name', name, `must be no more than ${maxNameLength} characters`));
+  }
   return errors;
 }
 
@@ -32,26 +37,10 @@ function validateSchedule(schedule: string, path: string): FieldError[] {
   }
 }
 
-export function validateNewCronJob(job: CronJob): FieldError[] {
-  const { name = '' } = job.metadata;
-  const errors = validateZoneInSchedule(job, undefined);
-  errors.push(...validateTimeZone(job.spec.timeZone, 'spec.timeZone'));
-  if (byteLength(name) > maxNameLength) {
-    errors.push(invalid('metadata.name', name, `must be no more than ${maxNameLength} characters`));
-  }
-  return errors;
-}
-
-export function validateCronJobUpdate(next: CronJob, old: CronJob): FieldError[] {
-  const errors = validateZoneInSchedule(next, old);
-  if (next.spec.timeZone !== old.spec.timeZone) errors.push(...validateTimeZone(next.spec.timeZone, 'spec.timeZone'));
-  return errors;
-}
-
 /** A zone in the schedule itself is only let be where it was before there was a field for it. */
-function validateZoneInSchedule({ spec }: CronJob, old: CronJob | undefined): FieldError[] {
+function validateZoneInSchedule(spec: CronJobSpec, old: CronJobSpec | undefined): FieldError[] {
   if (!spec.schedule.includes('TZ')) return [];
-  if (!old?.spec.schedule.includes('TZ')) {
+  if (!old?.schedule.includes('TZ')) {
     const detail = 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead';
     return [invalid('spec.schedule', spec.schedule, detail)];
   }
