@@ -172,10 +172,16 @@ function markDeleted(kind: Kind, old: KubeObject, options: DeleteOptions, nowMs:
 }
 
 /** The delete says nothing of dependents, and the kind keeps them then. */
-export const orphansUnasked = (kind: Kind, options: DeleteOptions): boolean =>
+const orphansUnasked = (kind: Kind, options: DeleteOptions): boolean =>
   kind.orphansByDefault !== undefined &&
   options.propagationPolicy === undefined &&
   options.orphanDependents === undefined;
+
+/** What the client is told of it. */
+export function orphanWarning(kind: Kind, options: DeleteOptions): string[] {
+  const text = orphansUnasked(kind, options) ? kind.orphansByDefault : undefined;
+  return typeof text === 'string' ? [text] : [];
+}
 
 function finalizersAfter(kind: Kind, finalizers: readonly string[], options: DeleteOptions): string[] {
   const decided = finalizers.includes(orphanFinalizer) || finalizers.includes(foregroundFinalizer);
