@@ -16,8 +16,10 @@ import { nodeTtlController } from './node/node-ttl.ts';
 import { podGarbageCollector } from './node/pod-garbage-collector.ts';
 import { taintEvictionController } from './node/taint-eviction.ts';
 import { replicaSetController } from './replicaset.ts';
+import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
+import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 
 export interface ControllerOptions {
@@ -36,6 +38,7 @@ export function createControllers({ rootCaPem, nodeRanges }: ControllerOptions):
     toLoop(nodeLifecycleController),
     toLoop(nodeTtlController),
     toLoop(namespaceController),
+    toLoop(resourceQuotaController),
     toLoop(replicaSetController),
     toLoop(deploymentController),
     toLoop(daemonSetController),
@@ -45,6 +48,8 @@ export function createControllers({ rootCaPem, nodeRanges }: ControllerOptions):
     toLoop(endpointSliceController),
     toLoop(taintEvictionController),
     toLoop(podGarbageCollector),
+    toLoop(claimProtectionController),
+    toLoop(volumeProtectionController),
     toLoop(ttlAfterFinishedController),
     toLoop(clusterRoleAggregationController),
     garbageCollector,

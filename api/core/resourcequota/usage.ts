@@ -25,6 +25,8 @@ interface Evaluator {
   matches(expression: ScopedResourceSelectorRequirement, object: any): boolean;
   /** Changes of an object are charged as well. */
   countsUpdates?: boolean;
+  /** More than the number of objects is counted: their content is needed. */
+  countsParts?: boolean;
 }
 
 /** `count/deployments.apps`, `count/pods`. */
@@ -47,12 +49,14 @@ const evaluators: Readonly<Record<string, Evaluator>> = {
     counts: (name) => podNames.has(name) || /^(requests\.)?hugepages-/.test(name) || isQuotaOfDevices(name),
     usage: podUsage,
     matches: matchesPodScope,
+    countsParts: true,
   },
   services: {
     counts: (name) => ['count/services', 'services', 'services.nodeports', 'services.loadbalancers'].includes(name),
     usage: serviceUsage,
     matches: () => false,
     countsUpdates: true,
+    countsParts: true,
   },
   persistentvolumeclaims: {
     counts: (name) =>
@@ -61,6 +65,7 @@ const evaluators: Readonly<Record<string, Evaluator>> = {
     usage: claimUsage,
     matches: matchesClaimScope,
     countsUpdates: true,
+    countsParts: true,
   },
 };
 
