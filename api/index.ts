@@ -26,6 +26,7 @@ import { CronJobKind } from './batch/cronjob.ts';
 import { JobKind } from './batch/job.ts';
 import { LeaseKind } from './coordination/lease.ts';
 import { BindingKind } from './core/binding.ts';
+import { ComponentStatusKind } from './core/componentstatus.ts';
 import { ConfigMapKind } from './core/configmap.ts';
 import { EndpointsKind } from './core/endpoints.ts';
 import { EventKind } from './core/event.ts';
@@ -64,6 +65,7 @@ import { VolumeAttributesClassKind } from './storage/volumeattributesclass.ts';
 /** Kinds with a resource of their own. */
 export const kinds: readonly Kind[] = [
   BindingKind,
+  ComponentStatusKind,
   ConfigMapKind,
   EndpointsKind,
   EventKind,

@@ -226,10 +226,10 @@ export class ApiServer {
     const { kind, info } = request;
     const isStatus = info.subresource === 'status' && kind.subresources.status;
     // A form that nobody writes is refused before anything is carried out.
-    if (info.subresource === '' || isStatus) negotiate(one(front.headers.accept), { hasTable: kind.stored });
+    if (info.subresource === '' || isStatus) negotiate(one(front.headers.accept), { hasTable: hasTable(kind) });
     if (info.subresource !== '' && !isStatus) return this.#subresource(request, front);
     const review = this.#parts.reviews[`${kind.group}/${kind.plural}`];
-    if (review && info.verb === 'create') return review(this.#context, request);
+    if (review && (kind.verbs as readonly string[]).includes(info.verb)) return review(this.#context, request);
     const allowed: readonly string[] = isStatus ? statusVerbs : kind.verbs;
     if (!allowed.includes(info.verb) || !kind.stored || !fitsPath(request)) {
       throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, info.verb);
@@ -257,7 +257,7 @@ export class ApiServer {
     const rendered = renderAnswer(answer, {
       kind: request.kind,
       version: request.version,
-      media: negotiate(one(front.headers.accept), { hasTable: request.kind.stored }),
+      media: negotiate(one(front.headers.accept), { hasTable: hasTable(request.kind) }),
       include: (request.query.get('includeObject') ?? 'Metadata') as IncludeObject,
       nowMs: this.#context.clock.now(),
     });
@@ -270,6 +270,9 @@ export class ApiServer {
     });
   }
 }
+
+/** What is asked for anew each time may have columns as well. */
+const hasTable = (kind: Kind): boolean => kind.stored || kind.columns !== undefined;
 
 /** The one name that a list or watch selects is the name it is authorized for. */
 function nameAsked(info: RequestInfo, fieldSelector: string): string {
