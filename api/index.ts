@@ -8,6 +8,7 @@ import { ValidatingAdmissionPolicyKind } from './admissionregistration/validatin
 import { ValidatingAdmissionPolicyBindingKind } from './admissionregistration/validatingadmissionpolicybinding.ts';
 import { ValidatingWebhookConfigurationKind } from './admissionregistration/validatingwebhookconfiguration.ts';
 import { CustomResourceDefinitionKind } from './apiextensions/customresourcedefinition.ts';
+import { APIServiceKind } from './apiregistration/apiservice.ts';
 import { ControllerRevisionKind } from './apps/controllerrevision.ts';
 import { DaemonSetKind } from './apps/daemonset.ts';
 import { DeploymentKind } from './apps/deployment.ts';
@@ -24,6 +25,7 @@ import { HorizontalPodAutoscalerKind } from './autoscaling/horizontalpodautoscal
 import { ScaleKind } from './autoscaling/scale.ts';
 import { CronJobKind } from './batch/cronjob.ts';
 import { JobKind } from './batch/job.ts';
+import { CertificateSigningRequestKind } from './certificates/certificatesigningrequest.ts';
 import { LeaseKind } from './coordination/lease.ts';
 import { BindingKind } from './core/binding.ts';
 import { ComponentStatusKind } from './core/componentstatus.ts';
@@ -43,6 +45,8 @@ import { SecretKind } from './core/secret.ts';
 import { ServiceKind } from './core/service.ts';
 import { ServiceAccountKind } from './core/serviceaccount.ts';
 import { EndpointSliceKind } from './discovery/endpointslice.ts';
+import { FlowSchemaKind } from './flowcontrol/flowschema.ts';
+import { PriorityLevelConfigurationKind } from './flowcontrol/prioritylevelconfiguration.ts';
 import { IngressKind } from './networking/ingress.ts';
 import { IngressClassKind } from './networking/ingressclass.ts';
 import { IPAddressKind } from './networking/ipaddress.ts';
@@ -55,11 +59,16 @@ import { ClusterRoleKind } from './rbac/clusterrole.ts';
 import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts';
 import { RoleKind } from './rbac/role.ts';
 import { RoleBindingKind } from './rbac/rolebinding.ts';
+import { DeviceClassKind } from './resource/deviceclass.ts';
+import { ResourceClaimKind } from './resource/resourceclaim.ts';
+import { ResourceClaimTemplateKind } from './resource/resourceclaimtemplate.ts';
+import { ResourceSliceKind } from './resource/resourceslice.ts';
 import { PriorityClassKind } from './scheduling/priorityclass.ts';
 import { CSIDriverKind } from './storage/csidriver.ts';
 import { CSINodeKind } from './storage/csinode.ts';
 import { CSIStorageCapacityKind } from './storage/csistoragecapacity.ts';
 import { StorageClassKind } from './storage/storageclass.ts';
+import { VolumeAttachmentKind } from './storage/volumeattachment.ts';
 import { VolumeAttributesClassKind } from './storage/volumeattributesclass.ts';
 
 /** Kinds with a resource of their own. */
@@ -81,6 +90,7 @@ export const kinds: readonly Kind[] = [
   SecretKind,
   ServiceKind,
   ServiceAccountKind,
+  APIServiceKind,
   ControllerRevisionKind,
   DaemonSetKind,
   DeploymentKind,
@@ -95,6 +105,7 @@ export const kinds: readonly Kind[] = [
   SelfSubjectAccessReviewKind,
   SelfSubjectRulesReviewKind,
   SubjectAccessReviewKind,
+  CertificateSigningRequestKind,
   LeaseKind,
   EndpointSliceKind,
   IngressKind,
@@ -116,11 +127,18 @@ export const kinds: readonly Kind[] = [
   ValidatingWebhookConfigurationKind,
   CustomResourceDefinitionKind,
   PriorityClassKind,
+  FlowSchemaKind,
+  PriorityLevelConfigurationKind,
   CSIDriverKind,
   CSINodeKind,
   CSIStorageCapacityKind,
   StorageClassKind,
+  VolumeAttachmentKind,
   VolumeAttributesClassKind,
+  DeviceClassKind,
+  ResourceClaimKind,
+  ResourceClaimTemplateKind,
+  ResourceSliceKind,
 ];
 
 /** Kinds that only subresources speak: pods/eviction, serviceaccounts/token, deployments/scale. */

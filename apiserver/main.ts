@@ -27,7 +27,7 @@ import { startCompactor } from './storage/compactor.ts';
 import { EtcdClient } from './storage/etcd.ts';
 import { startEventExpiry } from './storage/event-expiry.ts';
 import { ObjectStore } from './storage/object-store.ts';
-import { keyPrefixOf } from './storage/stored-object.ts';
+import { fieldsOfKinds, keyPrefixOf } from './storage/stored-object.ts';
 import { WatchCache } from './storage/watch-cache.ts';
 import type { SubresourceContext } from './subresources/handler.ts';
 import { subresources } from './subresources/index.ts';
@@ -163,6 +163,7 @@ async function start(options: Options, component: ComponentContext) {
     clock,
     log,
     onUnreadable: countUnreadable(metrics),
+    fieldsOf: fieldsOfKinds(builtInKinds),
   });
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
   const range = parseRange(options['service-cluster-ip-range']);

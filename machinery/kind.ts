@@ -71,6 +71,10 @@ export interface CustomSubresource {
   verbs: readonly ('create' | 'delete' | 'get' | 'patch' | 'update')[];
   /** The kind it speaks, where that is not the parent. */
   kind?: GroupVersionKind;
+  /** For writes of the parent's object through it, in place of `prepareForUpdate` of the kind. Metadata may change. */
+  prepareForUpdate?: (draft: any, old: any, context: PrepareContext) => void;
+  /** In place of both validations of the kind. */
+  validateUpdate?: (next: any, old: any) => FieldError[];
 }
 
 export interface Subresources {
@@ -92,6 +96,13 @@ export interface StoredForm {
 
 export interface PrepareContext {
   nowMs: number;
+  /** Who sends the request; known where an object is made. */
+  user?: {
+    username: string;
+    uid?: string;
+    groups: readonly string[];
+    extra?: Readonly<Record<string, readonly string[]>>;
+  };
 }
 
 export interface KindSpec<T extends KubeObject> {

@@ -3,6 +3,7 @@
 
 const dns1123LabelPattern = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const dns1123SubdomainPattern = `${dns1123LabelPattern}(\\.${dns1123LabelPattern})*`;
+const identifierPattern = '[A-Za-z_][A-Za-z0-9_]*';
 const wildcardPattern = `\\*\\.${dns1123SubdomainPattern}`;
 const httpPathPattern = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
 const dns1035LabelPattern = '[a-z]([-a-z0-9]*[a-z0-9])?';
@@ -12,6 +13,7 @@ const labelValuePattern = `(${qualifiedNamePattern})?`;
 const whole = (pattern: string) => new RegExp(`^(?:${pattern})$`);
 const dns1123Label = whole(dns1123LabelPattern);
 const dns1123Subdomain = whole(dns1123SubdomainPattern);
+const identifier = whole(identifierPattern);
 const wildcardSubdomain = whole(wildcardPattern);
 const httpPath = whole(httpPathPattern);
 const dns1035Label = whole(dns1035LabelPattern);
@@ -87,6 +89,16 @@ export function checkWildcardDNS1123Subdomain(value: string): string[] {
   const complaints = byteLength(value) > dns1123SubdomainMaxLength ? [tooLongText(dns1123SubdomainMaxLength)] : [];
   if (!wildcardSubdomain.test(value)) complaints.push(wildcardText);
   return complaints;
+}
+
+const identifierText = patternText(
+  "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
+  identifierPattern,
+  ['my_name', 'MY_NAME', 'MyName'],
+);
+
+export function checkCIdentifier(value: string): string[] {
+  return identifier.test(value) ? [] : [identifierText];
 }
 
 /** The part of a URL behind the host. */

@@ -42,6 +42,14 @@ function checkCIDR(text: string): string[] {
   return [`must be in canonical form ("${formatCIDR(cidr)}")`];
 }
 
+/** What is wrong with an address and the length of its network's prefix, `10.1.2.3/16`, in canonical form. */
+export function checkInterfaceAddress(text: string): string[] {
+  const cidr = parseCIDR(text);
+  if (!cidr) return ['must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)'];
+  const canonical = `${formatIP(cidr.address)}/${cidr.bits}`;
+  return text === canonical ? [] : [`must be in canonical form ("${canonical}")`];
+}
+
 const errorsOf =
   (check: (text: string) => string[]) =>
   (text: string, path: string): FieldError[] =>

@@ -124,15 +124,17 @@ function validateAllowedTopologies(terms: readonly TopologySelectorTerm[], path:
   for (const [i, { matchLabelExpressions = [] }] of terms.entries()) {
     const at = `${path}[${i}].matchLabelExpressions`;
     const byKey = new Map<string, string[]>();
-    for (const [j, { key, values }] of matchLabelExpressions.entries()) {
-      const given = values ?? [];
+    for (const [j, { key, values: listed }] of matchLabelExpressions.entries()) {
+      const given = listed ?? [];
       if (given.length === 0) errors.push(required(`${at}[${j}].values`));
+      const values = new Set<string>();
       for (const [k, value] of given.entries()) {
-        if (given.indexOf(value) < k) errors.push(duplicate(`${at}[${j}].values[${k}]`, value));
+        if (values.has(value)) errors.push(duplicate(`${at}[${j}].values[${k}]`, value));
+        values.add(value);
       }
       errors.push(...validateQualifiedName(key, `${at}[${j}].key`));
       if (byKey.has(key)) errors.push(duplicate(`${at}[${j}].key`, key));
-      byKey.set(key, [...new Set(given)].sort());
+      byKey.set(key, [...values].sort());
     }
     // The same conditions in another order are the same term.
     const shape = JSON.stringify([...byKey].sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -35,20 +35,6 @@ async function refusal(work: Promise<unknown>): Promise<string> {
   return `${err.code} ${err.message}`;
 }
 
-describe('runtime classes', () => {
-  const cases: [spec: object, why: string][] = [
-    [{ runtimeClassName: 'gvisor' }, 'RuntimeClass "gvisor" not found'],
-    [{ overhead: { cpu: '1' } }, 'Pod Overhead set without corresponding RuntimeClass defined Overhead'],
-  ];
-  for (const [spec, why] of cases) {
-    test(why, async () => {
-      const api = await startMemoryApi();
-      const made = api.send('POST', pods, { body: pod('p', spec) });
-      assert.equal(await refusal(made), `403 pods "p" is forbidden: pod rejected: ${why}`);
-    });
-  }
-});
-
 describe('service addresses', () => {
   const create = (api: MemoryApi, name: string, spec?: object) =>
     api.send('POST', services, { body: service(name, spec) });

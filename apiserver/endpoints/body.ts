@@ -3,7 +3,9 @@ import { badRequestError, unsupportedMediaTypeError } from '../../machinery/erro
 import { type ReadText, readJson, TextError } from '../../machinery/json-reader.ts';
 import type { ObjectSchema } from '../../machinery/schema.ts';
 import { readYaml } from '../../machinery/yaml-reader.ts';
-import { decodeMessage, readEnvelope } from '../protobuf/decode.ts';
+import { decodeMessage, protobufType, readEnvelope } from '../protobuf/envelope.ts';
+import { hasFieldNumbers } from '../protobuf/field-table.ts';
+import { ProtobufError } from '../protobuf/wire-reader.ts';
 
 export interface ParsedBody {
   value: unknown;
@@ -21,8 +23,13 @@ const mediaTypes: Record<string, MediaType> = {
   '': 'json',
   'application/json': 'json',
   'application/yaml': 'yaml',
-  'application/vnd.kubernetes.protobuf': 'protobuf',
+  [protobufType]: 'protobuf',
 };
+
+/** The media types of bodies and answers, as errors list them. */
+export function acceptedTypes(hasProtobuf: boolean): string[] {
+  return ['application/json', 'application/yaml', ...(hasProtobuf ? [protobufType] : [])];
+}
 
 /** The media type without its parameters. */
 export function baseType(contentType: string): string {
@@ -33,23 +40,39 @@ export function baseType(contentType: string): string {
 export function parseBody(body: Buffer, contentType: string, want: { kind: string; schema: ObjectSchema }): ParsedBody {
   const what = want.kind;
   const media = mediaTypes[baseType(contentType)];
-  if (!media) {
+  const isRead = media !== undefined && (media !== 'protobuf' || hasFieldNumbers(want.schema.name));
+  if (!isRead) {
+    const accepted = acceptedTypes(hasFieldNumbers(want.schema.name)).join(', ');
     throw unsupportedMediaTypeError(
-      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
+      `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
     );
   }
-  if (media === 'protobuf') {
-    const { apiVersion, kind, raw } = readEnvelope(body);
-    if (kind !== what) throw badRequestError(`the body is a ${kind}, not a ${what}`);
-    return { value: { ...decodeMessage(want.schema, raw), apiVersion, kind }, duplicates: [] };
-  }
+  const unrecognized = (why: string, cause: unknown) =>
+    badRequestError(
+      `the object provided is unrecognized (must be of type ${what}): ${why} (${summarize(body)})`,
+      cause,
+    );
   const problem = media === 'json' ? "couldn't get version/kind; json parse error: " : '';
   try {
+    if (media === 'protobuf') return readProtobuf(body, want);
     return media === 'yaml' ? readYaml(body.toString()) : readJsonBody(body);
   } catch (err) {
-    if (!(err instanceof TextError)) throw err;
-    const why = `${problem}${err.message} (${summarize(body)})`;
-    throw badRequestError(`the object provided is unrecognized (must be of type ${what}): ${why}`, err);
+    if (!(err instanceof TextError || err instanceof ProtobufError)) throw err;
+    throw unrecognized(`${problem}${err.message}`, err);
+  }
+}
+
+/** A message of another kind is not decoded: whoever asks for the value refuses it by its kind. */
+function readProtobuf(body: Buffer, want: { kind: string; schema: ObjectSchema }): ParsedBody {
+  const { raw, ...type } = readEnvelope(body);
+  const kind = type.kind || want.kind;
+  if (kind !== want.kind) return { value: type, duplicates: [] };
+  try {
+    return { value: { ...decodeMessage(want.schema, raw), ...type }, duplicates: [] };
+  } catch (err) {
+    if (!(err instanceof ProtobufError)) throw err;
+    const version = JSON.stringify(type.apiVersion.split('/').pop());
+    throw badRequestError(`${kind} in version ${version} cannot be handled as a ${want.kind}: ${err.message}`, err);
   }
 }
 

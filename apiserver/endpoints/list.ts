@@ -39,7 +39,11 @@ export async function listObjects(context: ApiContext, request: ApiRequest): Pro
   if (pinned > 0 && cache.changedAt > pinned) return listPast(context, request, { ...page, revision: pinned });
   const at = pinned > 0 ? pinned : context.store.cache.position;
   const from = page.after === undefined ? prefix : `${page.after}\0`;
-  return selectPage(context, request, cache.list(prefix, from), { limit: options.limit, revision: at });
+  const { name } = readSelection(query, kind, request.version);
+  const isOne = name !== undefined && token === undefined && (!kind.namespaced || info.namespace !== '');
+  const found = isOne ? cache.get(prefix + name) : undefined;
+  const objects = isOne ? (found ? [found] : []) : cache.list(prefix, from);
+  return selectPage(context, request, objects, { limit: options.limit, revision: at });
 }
 
 interface PageRequest {
@@ -72,7 +76,7 @@ function cutPage(
   const items: StoredObject[] = [];
   let remaining = 0;
   for (const stored of objects) {
-    if (matches && !matches(stored.object)) continue;
+    if (matches && !matches(stored)) continue;
     if (page.limit > 0 && items.length >= page.limit) {
       remaining++;
       if (matches) break;

@@ -9,11 +9,11 @@ import type { Kind } from '../../machinery/kind.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { isTrue } from '../request-info.ts';
 import type { CacheEvent, CacheWatcher, ResourceCache } from '../storage/resource-cache.ts';
-import { atRevision, keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
+import { keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
 import type { ApiRequest } from './exchange.ts';
 import { InOrder } from './in-order.ts';
 import { parseInteger, parseRevision } from './list-options.ts';
-import { readSelection, type Selection } from './selection.ts';
+import { nameSelection, readSelection, type Selection } from './selection.ts';
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
@@ -68,11 +68,6 @@ export async function openWatch(context: ApiContext, request: ApiRequest): Promi
   };
 }
 
-function nameSelection(selection: Selection, name: string): Selection {
-  const { matches } = selection;
-  return { name, matches: (o) => o.metadata.name === name && (!matches || matches(o)) };
-}
-
 function checkInitialEvents(given: { initial: string | null; match: string; bookmarks: boolean }): void {
   const errors: FieldError[] = [];
   if (given.initial !== null) {
@@ -119,7 +114,7 @@ export function startWatch(
     const present = [...cache.list(prefix)];
     order.run(() =>
       whenThere(context.store.view(kind, present), (objects) => {
-        for (const stored of objects) if (!matches || matches(stored.object)) sink.event('ADDED', stored);
+        for (const stored of objects) if (!matches || matches(stored)) sink.event('ADDED', stored);
       }),
     );
     const { position } = context.store.cache;
@@ -140,8 +135,10 @@ export function startWatch(
       deliver({ ...event, stored: now!, previous: before }, matches, sink),
     );
   }
+  const { trigger } = watch.selection;
   const watcher: CacheWatcher = {
     prefix,
+    ...(trigger ? { trigger } : {}),
     onEvent: (event) => order.run(deliverEvent, event),
     flush: () => order.run(flush),
     onReset: () => sink.expired('the watch cache was reset: list again'),
@@ -167,9 +164,9 @@ function deliver(event: CacheEvent, matches: Selection['matches'], sink: WatchSi
     sink.event(event.type, event.stored);
     return;
   }
-  const is = event.type !== 'DELETED' && matches(event.stored.object);
-  const was = event.previous !== undefined && matches(event.previous.object);
+  const is = event.type !== 'DELETED' && matches(event.stored);
+  const was = event.previous !== undefined && matches(event.previous);
   if (is) sink.event(was ? 'MODIFIED' : 'ADDED', event.stored);
   else if (was)
-    sink.event('DELETED', event.type === 'DELETED' ? event.stored : atRevision(event.previous!, event.revision));
+    sink.event('DELETED', event.type === 'DELETED' ? event.stored : event.previous!.atRevision(event.revision));
 }

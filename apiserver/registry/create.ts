@@ -79,7 +79,7 @@ async function createOnce(
   try {
     await context.admission.mutate(request);
     if (options.isLarge) await breathe();
-    prepareCreate(kind, draft, { nowMs, random: context.random });
+    prepareCreate(kind, draft, { nowMs, random: context.random, user: options.user });
     checkCreate(kind, draft);
     if (options.isLarge) await breathe();
     if (options.isLarge) await breathe();

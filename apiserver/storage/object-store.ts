@@ -5,7 +5,7 @@ import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { Etcd, EtcdEntry } from './etcd.ts';
 import type { ResourceCache } from './resource-cache.ts';
-import { decodeStored, encodeStored, keyPrefixOf, StoredObject, storageKey } from './stored-object.ts';
+import { decodeStored, encodeStored, keyPrefixOf, type StoredObject, storageKey, storedAs } from './stored-object.ts';
 import type { WatchCache } from './watch-cache.ts';
 
 export const groupResourceOf = (kind: Kind): GroupResource => ({ group: kind.group, resource: kind.plural });
@@ -101,14 +101,16 @@ export class ObjectStore {
 
   async #put(kind: Kind, key: string, object: KubeObject, revision: number): Promise<WriteResult> {
     const written = kind.storedForm ? await kind.storedForm.write(object) : object;
-    const apiVersion = (kind.storedForm && written.apiVersion) ?? kind.apiVersion;
-    const result = await this.#etcd.put(key, encodeStored(written, { kind: kind.kind, apiVersion }), revision);
+    const type = { kind: kind.kind, apiVersion: (kind.storedForm && written.apiVersion) ?? kind.apiVersion };
+    const value = encodeStored(written, type);
+    const result = await this.#etcd.put(key, value, revision);
     if (!result.done) return this.#otherThan(kind, result.current);
     this.#written.set(keyPrefixOf(kind), result.revision);
-    const metadata = { ...object.metadata, resourceVersion: String(result.revision) };
-    const { kind: _k, apiVersion: _a, ...rest } = object;
-    const stored = { kind: kind.kind, apiVersion: kind.apiVersion, ...rest, metadata };
-    return { done: true, stored: new StoredObject(key, stored, result.revision) };
+    const stored = storedAs(key, asStored(written, type, result.revision), { value, revision: result.revision });
+    // The watch brings the same bytes back: whoever is first has read them for both.
+    const shared = this.cache.expect(keyPrefixOf(kind), stored);
+    if (!kind.storedForm) return { done: true, stored: shared };
+    return { done: true, stored: shared.setView(kind, asStored(object, kind, result.revision)) };
   }
 
   /** Deletes `old` if it still stands. */
@@ -129,6 +131,13 @@ export class ObjectStore {
     const page = await this.#etcd.range(from, end, options);
     return { ...page, objects: page.entries.flatMap(decodeIfReadable) };
   }
+}
+
+/** An object as it is once it is stored. */
+function asStored(object: KubeObject, type: { kind: string; apiVersion: string }, revision: number): KubeObject {
+  const { kind: _k, apiVersion: _a, metadata, ...rest } = object;
+  const { kind, apiVersion } = type;
+  return { kind, apiVersion, metadata: { ...metadata, resourceVersion: String(revision) }, ...rest };
 }
 
 /** In lists an object that cannot be decoded is left out; the watch cache has complained about it. */

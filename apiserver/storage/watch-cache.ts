@@ -5,17 +5,18 @@
 //   load (range at R) ──> watch from R+1 ──events──> position advances
 //        ^                      │ stream ends: watch again from position+1
 //        └──────────────────────┴ compacted away, or etcd's history went back: reset, load again
-import type { Clock } from '../../machinery/clock.ts';
+import type { Clock, Timer } from '../../machinery/clock.ts';
 import { StatusError } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { CompactedError, type Etcd, type EtcdEntry, type EtcdEvent } from './etcd.ts';
 import { ResourceCache } from './resource-cache.ts';
-import { decodeStored, type StoredObject } from './stored-object.ts';
+import { decodeStored, type FieldsOf, type StoredObject } from './stored-object.ts';
 
 const pageSize = 2000;
 const registryPrefix = '/registry/';
 const registryEnd = '/registry0';
 const rewatchDelayMs = 100;
+const sweepPeriodMs = 10_000;
 const freshnessDeadlineMs = 3_000;
 // No more than this many questions for the current revision are under way; later requests share the next one.
 const maxRevisionCalls = 2;
@@ -25,6 +26,8 @@ interface WatchCacheContext {
   log: Logger;
   /** Called with the prefix of its resource for every object that cannot be decoded. */
   onUnreadable?(prefix: string): void;
+  /** How the selectable fields of a resource are read; undefined where it has none. */
+  fieldsOf?(prefix: string): FieldsOf | undefined;
 }
 
 interface Unreadable {
@@ -45,9 +48,13 @@ export class WatchCache {
   /** By key prefix. */
   #resources = new Map<string, ResourceCache>();
   readonly #prefixes: Set<string>;
+  readonly #fieldsOf: (prefix: string) => FieldsOf | undefined;
+  readonly #sweep: Timer;
   readonly #loadListeners = new Set<() => void>();
   /** Counts what makes a load under way useless: resets, and resources that join before everything is loaded. */
   #epoch = 0;
+  /** What this server has written and the watch has not brought back yet, by revision. */
+  readonly #expected = new Map<number, StoredObject>();
   /** Events of resources that are being loaded after the start. */
   readonly #joining = new Map<string, EtcdEvent[]>();
   #position = 0;
@@ -65,6 +72,11 @@ export class WatchCache {
     this.#prefixes = new Set(prefixes);
     this.#clock = context.clock;
     this.#log = context.log;
+    this.#fieldsOf = context.fieldsOf ?? (() => undefined);
+    this.#sweep = this.#clock.every(sweepPeriodMs, () => {
+      const nowMs = this.#clock.now();
+      for (const cache of this.#resources.values()) cache.sweep(nowMs);
+    });
   }
 
   get position(): number {
@@ -89,7 +101,7 @@ export class WatchCache {
     if (epoch !== this.#epoch) return this.start();
     const byPrefix = new Map<string, StoredObject[]>([...this.#prefixes].map((p) => [p, []]));
     for (const stored of objects) byPrefix.get(this.#prefixOf(stored.key) ?? '')?.push(stored);
-    this.#resources = new Map([...byPrefix].map(([prefix, list]) => [prefix, this.#makeCache(list, revision)]));
+    this.#resources = new Map([...byPrefix].map(([prefix, list]) => [prefix, this.#makeCache(prefix, list, revision)]));
     for (const { key, why } of unreadable) this.#resources.get(this.#prefixOf(key) ?? '')?.spoil(key, why);
     this.#position = revision;
     this.#ready = true;
@@ -103,10 +115,11 @@ export class WatchCache {
     this.#loadListeners.add(listener);
   }
 
-  #makeCache(objects: StoredObject[], revision: number): ResourceCache {
-    const cache = new ResourceCache(revision, (err, key) =>
-      this.#log.error({ err, key }, 'a watch ended: it could not deal with an object'),
-    );
+  #makeCache(prefix: string, objects: StoredObject[], revision: number): ResourceCache {
+    const cache = new ResourceCache(revision, {
+      fieldsOf: this.#fieldsOf(prefix),
+      onWatcherError: (err, key) => this.#log.error({ err, key }, 'a watch ended: it could not deal with an object'),
+    });
     cache.load(objects);
     return cache;
   }
@@ -138,7 +151,7 @@ export class WatchCache {
       // Until then the position would not say how fresh this cache is.
       await this.waitFor(revision);
       if (epoch !== this.#epoch || !this.#prefixes.has(prefix)) return;
-      const cache = this.#makeCache(objects, revision);
+      const cache = this.#makeCache(prefix, objects, revision);
       for (const { key, why } of unreadable) cache.spoil(key, why);
       this.#resources.set(prefix, cache);
       const nowMs = this.#clock.now();
@@ -175,11 +188,24 @@ export class WatchCache {
     }
   }
 
+  /**
+   * Takes what was just written, so that it need not be read again when the watch brings it. Returns the object that
+   * the cache has or will have: the watch may have been faster.
+   */
+  expect(prefix: string, stored: StoredObject): StoredObject {
+    const there = this.#resources.get(prefix)?.peek(stored.key);
+    if (there?.revision === stored.revision) return there;
+    if (stored.revision > this.#position) this.#expected.set(stored.revision, stored);
+    return stored;
+  }
+
   /** Undefined for what cannot be decoded: one bad key must not take everything else along. */
   #decode(entry: EtcdEntry, onUnreadable: (why: Error) => void): StoredObject | undefined {
     const { key, value, modRevision } = entry;
     const prefix = this.#prefixOf(key);
     if (prefix === undefined) return undefined;
+    const own = this.#expected.get(modRevision);
+    if (own?.key === key) return own;
     try {
       return decodeStored(key, value, modRevision);
     } catch (err) {
@@ -234,6 +260,7 @@ export class WatchCache {
     }
     this.#position = events[events.length - 1]!.modRevision;
     for (const cache of touched) cache.flush();
+    for (const revision of this.#expected.keys()) if (revision <= this.#position) this.#expected.delete(revision);
     this.#settleWaiters();
   }
 
@@ -263,6 +290,7 @@ export class WatchCache {
     this.#log.warn({ why, position: this.#position }, 'watch cache reset');
     this.#ready = false;
     this.#epoch++;
+    this.#expected.clear();
     this.#endWatch?.();
     const old = this.#resources;
     this.#resources = new Map();
@@ -345,6 +373,7 @@ export class WatchCache {
 
   close(): void {
     this.#closed = true;
+    this.#sweep.cancel();
     this.#endWatch?.();
     for (const cache of this.#resources.values()) cache.reset();
   }

@@ -107,18 +107,19 @@ function managersBefore({ writer, stored = [], sent, isCreate }: UpdateRecord): 
 export function updateManagers(managers: Managers, views: Views, writer: Writer): Managers {
   const changesIn = changesByVersion(views);
   const mine = changesIn(writer.apiVersion) ?? { changed: emptySet, removed: emptySet };
+  const won = ownable(mine.changed);
+  const self = { ...writer, operation: 'Update' } as const;
+  const own = managerKey(self);
   for (const [key, manager] of managers) {
     const changes = changesIn(manager.apiVersion);
     if (!changes) managers.delete(key);
-    else lose(managers, key, manager, changes);
+    // What the writer had already stays where it is.
+    else lose(managers, key, manager, key === own ? { ...changes, changed: subtract(changes.changed, won) } : changes);
   }
-  const won = ownable(subtract(mine.changed, mine.removed));
   if (!isEmptySet(won)) {
-    const self = { ...writer, operation: 'Update' } as const;
-    const key = managerKey(self);
-    const before = managers.get(key);
+    const before = managers.get(own);
     const time = writer.time ?? before?.time;
-    managers.set(key, { ...self, time, fields: unite(before?.fields ?? emptySet, won) });
+    managers.set(own, { ...self, time, fields: unite(before?.fields ?? emptySet, won) });
   }
   capUpdaters(managers);
   return managers;

@@ -90,10 +90,14 @@ const bound = (doc: string) => s.number(doc, { pointer: true });
 const word = (doc: string) => s.string(doc, { pointer: true });
 const flag = s.boolean('');
 const words = s.list(s.string(''), '', { listType: 'atomic' });
-const orBool = (doc: string) => s.any(`${group}.JSONSchemaPropsOrBool`, doc, { alternatives: [jsonSchemaProps, flag] });
-const orArray = (doc: string) =>
-  s.any(`${group}.JSONSchemaPropsOrArray`, doc, { alternatives: [jsonSchemaProps, nestedList('')] });
-const orStringArray = s.any(`${group}.JSONSchemaPropsOrStringArray`, '', { alternatives: [jsonSchemaProps, words] });
+/** Values of several shapes, by their published names. */
+export const schemaOrBoolean = `${group}.JSONSchemaPropsOrBool`;
+export const schemaOrList = `${group}.JSONSchemaPropsOrArray`;
+export const schemaOrNames = `${group}.JSONSchemaPropsOrStringArray`;
+
+const orBool = (doc: string) => s.any(schemaOrBoolean, doc, { alternatives: [jsonSchemaProps, flag] });
+const orArray = (doc: string) => s.any(schemaOrList, doc, { alternatives: [jsonSchemaProps, nestedList('')] });
+const orStringArray = s.any(schemaOrNames, '', { alternatives: [jsonSchemaProps, words] });
 
 Object.assign(fields, {
   $ref: word('Not supported.'),

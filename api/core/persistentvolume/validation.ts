@@ -95,7 +95,8 @@ function validateCapacity(capacity: Readonly<Record<string, string>>, path: stri
   return errors;
 }
 
-function validateSources(spec: PersistentVolumeSpec, path: string): FieldError[] {
+/** Exactly one place where the volume is. */
+export function validateSources(spec: PersistentVolumeSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
   let found = 0;
   for (const name of sourceNames) {

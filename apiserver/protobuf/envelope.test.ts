@@ -1,9 +1,10 @@
 // Messages are written here by hand, byte for byte as generated.proto of Kubernetes lays them out.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { jsonSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
 import { kinds } from '../../api/index.ts';
-import type { StatusError } from '../../machinery/errors.ts';
-import { decodeMessage, readEnvelope } from './decode.ts';
+import { decodeMessage, encodeMessage, encodeObject, readEnvelope } from './envelope.ts';
+import { ProtobufError } from './wire-reader.ts';
 
 type Value = number | bigint | string | Buffer;
 
@@ -63,9 +64,12 @@ describe('protobuf bodies', () => {
     assert.deepEqual(decode('Secret', [2, entry('k', 'value')]), { data: { k: 'dmFsdWU=' } });
   });
 
-  test('an empty time is no time', () => {
-    const pod: any = decode('Pod', [1, message([8, Buffer.alloc(0)])]);
-    assert.equal(pod.metadata.creationTimestamp, null);
+  test('what is empty or zero is absent, unless the type tells it from absence', () => {
+    const metadata = message([1, ''], [7, 0], [8, Buffer.alloc(0)], [10, 0]);
+    assert.deepEqual(decode('Pod', [1, metadata]), { metadata: { deletionGracePeriodSeconds: 0 } });
+    assert.deepEqual(decode('Pod', [1, message([1, 'a'])], [1, message([2, 'b'], [1, ''])]), {
+      metadata: { generateName: 'b' },
+    });
   });
 
   test('a schema that holds others: one, several, or a flag', () => {
@@ -100,18 +104,88 @@ describe('protobuf bodies', () => {
     assert.deepEqual([apiVersion, kind, raw.toString()], ['apps/v1', 'Deployment', 'raw']);
   });
 
-  test('bytes that are no message are a bad request', () => {
+  test('bytes that are no message are refused', () => {
+    const nested = (depth: number) => {
+      let out: Buffer = Buffer.alloc(0);
+      for (let i = 0; i < depth; i++) out = message([28, out]);
+      return out;
+    };
+    const longLength = Buffer.concat([Buffer.from([0x0a]), Buffer.alloc(9, 0xff), Buffer.from([1])]);
     const bad: [what: string, work: () => unknown, want: RegExp][] = [
       ['no prefix', () => readEnvelope(Buffer.from('{}')), /expected prefix \[107 56 115 0\]/],
-      ['a length beyond the end', () => decodeMessage(schemaOf('Pod'), Buffer.from([0x0a, 0x7f])), /unexpected end/],
-      ['a number without end', () => decodeMessage(schemaOf('Pod'), Buffer.alloc(20, 0xff)), /end of a number/],
-      ['a group', () => decodeMessage(schemaOf('Pod'), Buffer.from([0x0b])), /wire type 3/],
-      ['a number for a message', () => decode('Pod', [1, 7]), /a number where bytes/],
-      ['a message for a number', () => decode('Pod', [2, message([4, 'x'])]), /bytes where a number/],
+      ['nothing', () => readEnvelope(Buffer.alloc(0)), /^empty data$/],
+      ['nothing after the prefix', () => readEnvelope(Buffer.from('k8s\0')), /^empty body$/],
+      ['a length beyond the end', () => decodeMessage(schemaOf('Pod'), Buffer.from([0x0a, 0x7f])), /^unexpected EOF$/],
+      [
+        'a huge length',
+        () => decodeMessage(schemaOf('Pod'), message([1, 2n ** 62n])),
+        /wrong wireType = 0 for field Metadata/,
+      ],
+      ['a length below zero', () => decodeMessage(schemaOf('Pod'), longLength), /negative length/],
+      ['a number without end', () => decodeMessage(schemaOf('Pod'), Buffer.alloc(20, 0xff)), /integer overflow/],
+      ['the end of a group', () => decodeMessage(schemaOf('Pod'), Buffer.from([0x0c])), /Pod: wiretype end group/],
+      ['a field without number', () => decodeMessage(schemaOf('Pod'), Buffer.from([0x00])), /Pod: illegal tag 0/],
+      ['an open group', () => decodeMessage(schemaOf('Pod'), Buffer.alloc(9, 0xa3)), /integer overflow|unexpected EOF/],
+      ['a number for a message', () => decode('Pod', [1, 7]), /wrong wireType = 0 for field Metadata/],
+      [
+        'a message for a number',
+        () => decode('Pod', [2, message([4, 'x'])]),
+        /for field TerminationGracePeriodSeconds/,
+      ],
+      ['too deep', () => decodeMessage(jsonSchemaProps, nested(2000)), /nested too deeply/],
     ];
     for (const [what, work, want] of bad) {
-      assert.throws(work, (err: StatusError) => err.code === 400 && want.test(err.message), what);
+      assert.throws(work, (err: Error) => err instanceof ProtobufError && want.test(err.message), what);
     }
+  });
+
+  test('every beginning of a message is read or refused, and never hangs', () => {
+    const spec = message([2, message([1, 'c'])], [7, entry('a', 'b')], [4, 30]);
+    const whole = message([1, message([1, 'p'], [8, message([1, 5])])], [2, spec], [99, 'x']);
+    for (let end = 0; end < whole.length; end++) {
+      try {
+        decodeMessage(schemaOf('Pod'), whole.subarray(0, end));
+      } catch (err) {
+        assert.ok(err instanceof ProtobufError, String(err));
+      }
+    }
+  });
+
+  test('unknown groups are passed over', () => {
+    const group = Buffer.from([0x9b, 0x06, 0x08, 0x01, 0x9b, 0x06, 0x9c, 0x06, 0x9c, 0x06]);
+    assert.deepEqual(decodeMessage(schemaOf('ConfigMap'), Buffer.concat([group, message([1, message([1, 'a'])])])), {
+      metadata: { name: 'a' },
+    });
+  });
+
+  test('numbers may come packed', () => {
+    const packed = message([4, Buffer.from([1, 0xac, 0x02])]);
+    assert.deepEqual(decode('Pod', [2, message([14, packed])]), {
+      spec: { securityContext: { supplementalGroups: [1, 300] } },
+    });
+  });
+});
+
+describe('bytes as Kubernetes writes them', () => {
+  test('what cannot be absent is written when it is zero, and keys are sorted', () => {
+    const object = { metadata: { name: 'a', labels: { b: '2', a: '1' } }, data: { k: 'dg==' } };
+    const metadata = message(
+      [1, 'a'],
+      [2, ''],
+      [3, ''],
+      [4, ''],
+      [5, ''],
+      [6, ''],
+      [7, 0],
+      [8, ''],
+      [11, message([1, 'a'], [2, '1'])],
+      [11, message([1, 'b'], [2, '2'])],
+    );
+    const secret = message([1, metadata], [2, message([1, 'k'], [2, 'v'])], [3, '']);
+    assert.deepEqual(encodeMessage(schemaOf('Secret'), object), secret);
+    const type = message([1, 'v1'], [2, 'Secret']);
+    const envelope = Buffer.concat([Buffer.from('k8s\0'), message([1, type], [2, secret], [3, ''], [4, ''])]);
+    assert.deepEqual(encodeObject({ apiVersion: 'v1', kind: 'Secret' }, schemaOf('Secret'), object), envelope);
   });
 });
 
@@ -120,7 +194,7 @@ describe('protobuf numbers that are too much', () => {
 
   test('times beyond what can be written are refused', () => {
     for (const seconds of [2n ** 60n, 2n ** 62n, -(2n ** 62n), 253402300800n])
-      assert.throws(() => created([1, seconds]), { code: 400, message: /not within the years 1 to 9999/ });
+      assert.throws(() => created([1, seconds]), { message: /not within the years 1 to 9999/ });
     assert.equal((created([1, 253402300799n]) as any).metadata.creationTimestamp, '9999-12-31T23:59:59Z');
   });
 
