@@ -230,7 +230,7 @@ export class ApiServer {
     if (info.subresource === '' || isStatus) formOf(request, front);
     if (info.subresource !== '' && !isStatus) return this.#subresource(request, front);
     const review = this.#parts.reviews[`${kind.group}/${kind.plural}`];
-    if (review && info.verb === 'create') return review(this.#context, request);
+    if (review && (kind.verbs as readonly string[]).includes(info.verb)) return review(this.#context, request);
     const allowed: readonly string[] = isStatus ? statusVerbs : kind.verbs;
     if (!allowed.includes(info.verb) || !kind.stored || !fitsPath(request)) {
       throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, info.verb);
@@ -308,7 +308,8 @@ function toStatusError(err: unknown, context: SubresourceContext, info: RequestI
 
 /** The form in which the client wants the answer; throws StatusError where there is none. */
 function formOf({ kind, version, query }: ApiRequest, front: RequestHead) {
-  const has = { table: kind.stored, protobuf: hasFieldNumbers(version.schema.name) };
+  // What is asked for anew each time may have columns as well.
+  const has = { table: kind.stored || kind.columns !== undefined, protobuf: hasFieldNumbers(version.schema.name) };
   const media = negotiate(one(front.headers.accept), has);
   const include: IncludeObject = media.form === 'Table' ? readIncludeObject(query) : 'Metadata';
   return { media: wantsPretty(front) ? { ...media, pretty: true } : media, include };
