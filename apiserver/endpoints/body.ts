@@ -1,15 +1,27 @@
 // Reading a request body: JSON, YAML or protobuf to a plain value, once, noticing keys that come twice.
-import { badRequestError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
-import { type ReadText, readJson, TextError } from '../../machinery/json-reader.ts';
+import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
+import { type ReadText, readJson, TextError, TooManyValuesError } from '../../machinery/json-reader.ts';
 import type { ObjectSchema } from '../../machinery/schema.ts';
 import { readYaml } from '../../machinery/yaml-reader.ts';
 import { decodeMessage, readEnvelope } from '../protobuf/decode.ts';
+import type { ApiRequest } from './exchange.ts';
 
 export interface ParsedBody {
   value: unknown;
   /** Texts for strict field validation: `duplicate field "spec.replicas"`. */
   duplicates: string[];
 }
+
+/**
+ * The work of a write grows with the values in it. No object that upstream's etcd would store (1.5 MiB with its
+ * managedFields) and that people have comes near this.
+ */
+const maxBodyValues = 100_000;
+/** YAML counts keys as well. */
+export const maxYamlValues = 2 * maxBodyValues;
+
+/** The part of a request that says what its body is. */
+export type SentBody = Pick<ApiRequest, 'body' | 'contentType' | 'yaml'>;
 
 export type MediaType = 'json' | 'yaml' | 'protobuf';
 
@@ -27,34 +39,48 @@ export function baseType(contentType: string): string {
   return contentType.split(';')[0]!.trim().toLowerCase();
 }
 
+export const isYaml = (contentType: string): boolean => mediaTypes[baseType(contentType)] === 'yaml';
+
 /** Parses the body of an object that should be of `want`: a protobuf body can only be read by a schema. */
-export function parseBody(body: Buffer, contentType: string, want: { kind: string; schema: ObjectSchema }): ParsedBody {
+export function parseBody(request: SentBody, want: { kind: string; schema: ObjectSchema }): ParsedBody {
+  const { body } = request;
   const what = want.kind;
-  const media = mediaTypes[baseType(contentType)];
+  const media = mediaTypes[baseType(request.contentType)];
   if (!media) {
     throw unsupportedMediaTypeError(
       `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
     );
   }
-  if (media === 'protobuf') {
-    const { apiVersion, kind, raw } = readEnvelope(body);
-    if (kind !== what) throw badRequestError(`the body is a ${kind}, not a ${what}`);
-    return { value: { ...decodeMessage(want.schema, raw), apiVersion, kind }, duplicates: [] };
-  }
   const problem = media === 'json' ? "couldn't get version/kind; json parse error: " : '';
   try {
-    return media === 'yaml' ? readYaml(body.toString()) : readJsonBody(body);
+    if (media === 'protobuf') return readProtobuf(body, want);
+    return media === 'yaml' ? readYamlBody(request) : readJsonBody(body);
   } catch (err) {
     if (!(err instanceof TextError)) throw err;
+    if (err instanceof TooManyValuesError) throw tooManyValues(err);
     const why = `${problem}${err.message} (${summarize(body)})`;
     throw badRequestError(`the object provided is unrecognized (must be of type ${what}): ${why}`, err);
   }
 }
 
 function readJsonBody(body: Buffer): ParsedBody {
-  const { value, duplicates } = readJson(body.toString());
+  const { value, duplicates } = readJson(body.toString(), maxBodyValues);
   return { value, duplicates: duplicates.map((path) => `duplicate field "${path}"`) };
 }
+
+function readProtobuf(body: Buffer, want: { kind: string; schema: ObjectSchema }): ParsedBody {
+  const { apiVersion, kind, raw } = readEnvelope(body, maxBodyValues);
+  if (kind !== want.kind) throw badRequestError(`the body is a ${kind}, not a ${want.kind}`);
+  return { value: { ...decodeMessage(want.schema, raw, maxBodyValues), apiVersion, kind }, duplicates: [] };
+}
+
+function readYamlBody({ body, yaml }: SentBody): ParsedBody {
+  if (yaml instanceof TextError) throw yaml;
+  return yaml ?? readYaml(body.toString(), maxYamlValues);
+}
+
+const tooManyValues = (err: TooManyValuesError) =>
+  new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: ${err.message}`, { cause: err });
 
 /** Parses a JSON patch. */
 export function parsePatch(body: Buffer): ParsedBody {
@@ -62,14 +88,15 @@ export function parsePatch(body: Buffer): ParsedBody {
 }
 
 /** Parses the YAML of an apply. */
-export function parseApply(body: Buffer): ParsedBody {
-  return readText(() => readYaml(body.toString()), 'error decoding YAML: ');
+export function parseApply(request: SentBody): ParsedBody {
+  return readText(() => readYamlBody(request), 'error decoding YAML: ');
 }
 
 function readText(read: () => ReadText, prefix: string): ReadText {
   try {
     return read();
   } catch (err) {
+    if (err instanceof TooManyValuesError) throw tooManyValues(err);
     if (err instanceof TextError) throw badRequestError(`${prefix}${err.message}`, err);
     throw err;
   }

@@ -7,7 +7,7 @@ import { cloneJson, isObject, writeJson } from '../../machinery/json.ts';
 import { applyMergePatch } from '../../machinery/merge-patch.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { applyStrategicMerge, PatchError } from '../../machinery/strategic-merge.ts';
-import type { ApiContext } from '../registry/context.ts';
+import { type ApiContext, breathe } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import { toVersion } from '../storage/stored-object.ts';
 import { baseType, type ParsedBody, parseApply, parsePatch } from './body.ts';
@@ -48,7 +48,7 @@ export function readPatch(request: ApiRequest): Patch {
     return { apply: (object, schema) => strategic(object, patch, schema), duplicates };
   }
   if (type === 'application/apply-patch+yaml') {
-    parseApply(request.body);
+    parseApply(request);
     throw unsupportedMediaTypeError(
       'server-side apply is not supported by this version of the server; use kubectl apply without --server-side',
     );
@@ -122,8 +122,9 @@ export async function handlePatch(context: ApiContext, request: ApiRequest): Pro
   const options = readWriteOptions(request, 'PatchOptions');
   const patch = readPatch(request);
   let warnings: string[] = [];
-  const produce = (old: KubeObject): KubeObject => {
+  const produce = async (old: KubeObject, isLarge: boolean): Promise<KubeObject> => {
     const patched = patch.apply(toVersion(old, kind, version), version.schema);
+    if (isLarge) await breathe();
     const decoded = decodeObject(request, { value: patched, duplicates: patch.duplicates }, options.fieldValidation);
     checkTarget(decoded.draft, info);
     warnings = [...decoded.warnings, ...(kind.warnings?.(decoded.draft, old) ?? [])];

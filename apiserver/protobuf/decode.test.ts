@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { kinds } from '../../api/index.ts';
 import type { StatusError } from '../../machinery/errors.ts';
+import { TooManyValuesError } from '../../machinery/json-reader.ts';
 import { decodeMessage, readEnvelope } from './decode.ts';
 
 type Value = number | bigint | string | Buffer;
@@ -30,7 +31,7 @@ function message(...fields: [number: number, value: Value][]): Buffer {
 }
 
 const schemaOf = (kind: string) => kinds.find((k) => k.kind === kind)!.storage.schema;
-const decode = (kind: string, ...fields: [number, Value][]) => decodeMessage(schemaOf(kind), message(...fields));
+const decode = (kind: string, ...fields: [number, Value][]) => decodeMessage(schemaOf(kind), message(...fields), 1000);
 
 describe('protobuf bodies', () => {
   const entry = (key: string, value: Value) => message([1, key], [2, value]);
@@ -75,16 +76,35 @@ describe('protobuf bodies', () => {
   test('the envelope says what it holds', () => {
     const type = message([1, 'apps/v1'], [2, 'Deployment']);
     const body = Buffer.concat([Buffer.from('k8s\0'), message([1, type], [2, 'raw'])]);
-    const { apiVersion, kind, raw } = readEnvelope(body);
+    const { apiVersion, kind, raw } = readEnvelope(body, 1000);
     assert.deepEqual([apiVersion, kind, raw.toString()], ['apps/v1', 'Deployment', 'raw']);
+  });
+
+  test('fields are counted in messages of every size, known or not', () => {
+    const schema = schemaOf('ConfigMap');
+    const bodies: [string, Buffer][] = [
+      ['entries', Buffer.concat(Array(3_000).fill(message([2, message([1, 'a'], [2, 'b'])])))],
+      ['unknown fields', Buffer.concat(Array(5_000).fill(message([99, 1])))],
+      ['fields of an entry', message([2, Buffer.concat(Array(5_000).fill(message([7, 1])))])],
+    ];
+    for (const [what, bytes] of bodies) {
+      assert.throws(() => decodeMessage(schema, bytes, 1_000), TooManyValuesError, what);
+      assert.doesNotThrow(() => decodeMessage(schema, bytes, 10_000), what);
+    }
+    const envelope = Buffer.concat([Buffer.from('k8s\0'), ...Array(5_000).fill(message([99, 1]))]);
+    assert.throws(() => readEnvelope(envelope, 1_000), TooManyValuesError);
   });
 
   test('bytes that are no message are a bad request', () => {
     const bad: [what: string, work: () => unknown, want: RegExp][] = [
-      ['no prefix', () => readEnvelope(Buffer.from('{}')), /expected prefix \[107 56 115 0\]/],
-      ['a length beyond the end', () => decodeMessage(schemaOf('Pod'), Buffer.from([0x0a, 0x7f])), /unexpected end/],
-      ['a number without end', () => decodeMessage(schemaOf('Pod'), Buffer.alloc(20, 0xff)), /end of a number/],
-      ['a group', () => decodeMessage(schemaOf('Pod'), Buffer.from([0x0b])), /wire type 3/],
+      ['no prefix', () => readEnvelope(Buffer.from('{}'), 1000), /expected prefix \[107 56 115 0\]/],
+      [
+        'a length beyond the end',
+        () => decodeMessage(schemaOf('Pod'), Buffer.from([0x0a, 0x7f]), 1000),
+        /unexpected end/,
+      ],
+      ['a number without end', () => decodeMessage(schemaOf('Pod'), Buffer.alloc(20, 0xff), 1000), /end of a number/],
+      ['a group', () => decodeMessage(schemaOf('Pod'), Buffer.from([0x0b]), 1000), /wire type 3/],
       ['a number for a message', () => decode('Pod', [1, 7]), /a number where bytes/],
       ['a message for a number', () => decode('Pod', [2, message([4, 'x'])]), /bytes where a number/],
     ];

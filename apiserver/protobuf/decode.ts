@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
 import { badRequestError } from '../../machinery/errors.ts';
 import { setKey } from '../../machinery/json.ts';
-import { readJson, TextError } from '../../machinery/json-reader.ts';
+import { readJson, TextError, TooManyValuesError } from '../../machinery/json-reader.ts';
 import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { fieldNumbers } from './field-numbers.gen.ts';
@@ -16,7 +16,17 @@ interface WireField {
   value: bigint | Buffer;
 }
 
-function* readFields(bytes: Buffer): Generator<WireField> {
+/** How many fields a body may still hold, in all its messages. */
+interface Budget {
+  maxValues: number;
+  fieldsLeft: number;
+}
+
+/** Of protobuf a value may take more than one field: an entry of a map is a message with two. */
+const fieldsPerValue = 3;
+const budgetOf = (maxValues: number): Budget => ({ maxValues, fieldsLeft: maxValues * fieldsPerValue });
+
+function* readFields(bytes: Buffer, budget: Budget): Generator<WireField> {
   let at = 0;
   const varint = (): bigint => {
     let result = 0n;
@@ -27,17 +37,28 @@ function* readFields(bytes: Buffer): Generator<WireField> {
       if (byte < 0x80) return result;
     }
   };
+  /** A tag or length: what does not fit into a double is beyond the end of any message. */
+  const size = (): number => {
+    let result = 0;
+    for (let factor = 1; ; factor *= 128) {
+      const byte = bytes[at++];
+      if (byte === undefined || factor > 2 ** 63) throw badRequestError('protobuf: unexpected end of a number');
+      result += (byte & 0x7f) * factor;
+      if (byte < 0x80) return result;
+    }
+  };
   const take = (length: number): Buffer => {
     if (at + length > bytes.length) throw badRequestError('protobuf: unexpected end of the message');
     at += length;
     return bytes.subarray(at - length, at);
   };
   while (at < bytes.length) {
-    const tag = varint();
-    const number = Number(tag >> 3n);
-    const wireType = Number(tag & 7n);
+    if (--budget.fieldsLeft < 0) throw new TooManyValuesError(budget.maxValues);
+    const tag = size();
+    const number = Math.floor(tag / 8);
+    const wireType = tag % 8;
     if (wireType === 0) yield { number, value: varint() };
-    else if (wireType === 2) yield { number, value: take(Number(varint())) };
+    else if (wireType === 2) yield { number, value: take(size()) };
     else if (wireType === 1) yield { number, value: take(8) };
     else if (wireType === 5) yield { number, value: take(4) };
     else throw badRequestError(`protobuf: wire type ${wireType} is not used by this API`);
@@ -59,17 +80,20 @@ const exactIntOf = (value: bigint | Buffer): number | bigint => {
 const intOf = (value: bigint | Buffer): number => Number(exactIntOf(value));
 
 /** Fields of a small message, the last of each number. */
-function fieldsOf(bytes: Buffer): Map<number, bigint | Buffer> {
-  return new Map([...readFields(bytes)].map((f) => [f.number, f.value]));
+function fieldsOf(bytes: Buffer, budget: Budget): Map<number, bigint | Buffer> {
+  const out = new Map<number, bigint | Buffer>();
+  for (const { number, value } of readFields(bytes, budget)) out.set(number, value);
+  return out;
 }
 
 /** The envelope: what kind the body is of, and its bytes. */
-export function readEnvelope(body: Buffer): { apiVersion: string; kind: string; raw: Buffer } {
+export function readEnvelope(body: Buffer, maxValues: number): { apiVersion: string; kind: string; raw: Buffer } {
   if (!body.subarray(0, 4).equals(magic)) {
     throw badRequestError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
   }
-  const envelope = fieldsOf(body.subarray(4));
-  const type = fieldsOf(bytesOf(envelope.get(1) ?? Buffer.alloc(0)));
+  const budget = budgetOf(maxValues);
+  const envelope = fieldsOf(body.subarray(4), budget);
+  const type = fieldsOf(bytesOf(envelope.get(1) ?? Buffer.alloc(0)), budget);
   const text = (number: number) => bytesOf(type.get(number) ?? Buffer.alloc(0)).toString();
   return { apiVersion: text(1), kind: text(2), raw: bytesOf(envelope.get(2) ?? Buffer.alloc(0)) };
 }
@@ -102,47 +126,59 @@ function parseTable(tokens: string[]): NumberTable {
 
 /**
  * Decodes a message of `schema` into a plain value. Fields without a number in the table are left
- * out, as older servers do.
+ * out, as older servers do. Throws StatusError, and TooManyValuesError for more than `maxValues`.
  */
-export function decodeMessage(schema: ObjectSchema, bytes: Buffer): Record<string, unknown> {
+export function decodeMessage(schema: ObjectSchema, bytes: Buffer, maxValues: number): Record<string, unknown> {
+  return decodeWithin(schema, bytes, budgetOf(maxValues));
+}
+
+function decodeWithin(schema: ObjectSchema, bytes: Buffer, budget: Budget): Record<string, unknown> {
   const out: Record<string, unknown> = {};
-  readInto(out, schema, tableOf(schema.name), bytes);
+  readInto({ out, schema, budget }, tableOf(schema.name), bytes);
   return out;
 }
 
-function readInto(out: Record<string, unknown>, schema: ObjectSchema, table: NumberTable, bytes: Buffer): void {
-  for (const { number, value } of readFields(bytes)) {
+interface Message {
+  out: Record<string, unknown>;
+  schema: ObjectSchema;
+  budget: Budget;
+}
+
+function readInto(message: Message, table: NumberTable, bytes: Buffer): void {
+  const { out, schema, budget } = message;
+  for (const { number, value } of readFields(bytes, budget)) {
     const target = table.get(number);
     if (target instanceof Map) {
-      readInto(out, schema, target, bytesOf(value));
+      readInto(message, target, bytesOf(value));
       continue;
     }
     const field = target === undefined ? undefined : schema.fields[target];
     if (target === undefined || !field) continue;
     if (field.type === 'list') {
       out[target] ??= [];
-      (out[target] as unknown[]).push(decodeValue(field.items, value));
+      (out[target] as unknown[]).push(decodeValue(field.items, value, budget));
     } else if (field.type === 'map') {
-      const entry = fieldsOf(bytesOf(value));
+      const entry = fieldsOf(bytesOf(value), budget);
       const key = bytesOf(entry.get(1) ?? Buffer.alloc(0)).toString();
       out[target] ??= {};
-      setKey(out[target] as Record<string, unknown>, key, decodeMapValue(field.values, entry.get(2)));
+      setKey(out[target] as Record<string, unknown>, key, decodeMapValue(field.values, entry.get(2), budget));
     } else {
-      out[target] = decodeValue(field, value);
+      out[target] = decodeValue(field, value, budget);
     }
   }
 }
 
-function decodeMapValue(schema: AnySchema, value: bigint | Buffer | undefined): unknown {
-  if (schema.type !== 'list') return decodeValue(schema, value ?? Buffer.alloc(0));
+function decodeMapValue(schema: AnySchema, value: bigint | Buffer | undefined, budget: Budget): unknown {
+  if (schema.type !== 'list') return decodeValue(schema, value ?? Buffer.alloc(0), budget);
   // A list as a map's value is a message of its own with the items under 1.
-  return [...readFields(bytesOf(value ?? Buffer.alloc(0)))].map((f) => decodeValue(schema.items, f.value));
+  const items = readFields(bytesOf(value ?? Buffer.alloc(0)), budget);
+  return Array.from(items, (f) => decodeValue(schema.items, f.value, budget));
 }
 
-function decodeValue(schema: AnySchema, value: bigint | Buffer): unknown {
+function decodeValue(schema: AnySchema, value: bigint | Buffer, budget: Budget): unknown {
   switch (schema.type) {
     case 'object':
-      return decodeMessage(schema, bytesOf(value));
+      return decodeWithin(schema, bytesOf(value), budget);
     case 'boolean':
       return intOf(value) !== 0;
     case 'integer':
@@ -150,9 +186,9 @@ function decodeValue(schema: AnySchema, value: bigint | Buffer): unknown {
     case 'number':
       return doubleOf(bytesOf(value));
     case 'string':
-      return decodeText(schema.format, bytesOf(value));
+      return decodeText(schema.format, bytesOf(value), budget);
     case 'any':
-      return decodeFree(bytesOf(value));
+      return decodeFree(bytesOf(value), budget);
     default:
       throw badRequestError('protobuf: a list of lists is not used by this API');
   }
@@ -163,12 +199,12 @@ function doubleOf(bytes: Buffer): number {
   return bytes.readDoubleLE();
 }
 
-function decodeText(format: string | undefined, bytes: Buffer): unknown {
+function decodeText(format: string | undefined, bytes: Buffer, budget: Budget): unknown {
   if (format === 'byte') return bytes.toString('base64');
-  if (format === 'quantity') return bytesOf(fieldsOf(bytes).get(1) ?? Buffer.from('0')).toString();
-  if (format === 'date-time' || format === 'micro-time') return decodeTime(bytes, format === 'micro-time');
+  if (format === 'quantity') return bytesOf(fieldsOf(bytes, budget).get(1) ?? Buffer.from('0')).toString();
+  if (format === 'date-time' || format === 'micro-time') return decodeTime(bytes, format === 'micro-time', budget);
   if (format === 'int-or-string') {
-    const fields = fieldsOf(bytes);
+    const fields = fieldsOf(bytes, budget);
     return intOf(fields.get(1) ?? 0n) === 1
       ? bytesOf(fields.get(3) ?? Buffer.alloc(0)).toString()
       : intOf(fields.get(2) ?? 0n);
@@ -180,9 +216,9 @@ const firstSecond = Date.parse('0001-01-01T00:00:00Z') / 1000;
 const lastSecond = Date.parse('9999-12-31T23:59:59Z') / 1000;
 
 /** An empty message is the zero time, which JSON writes as null. */
-function decodeTime(bytes: Buffer, micro: boolean): string | null {
+function decodeTime(bytes: Buffer, micro: boolean, budget: Budget): string | null {
   if (bytes.length === 0) return null;
-  const fields = fieldsOf(bytes);
+  const fields = fieldsOf(bytes, budget);
   const seconds = intOf(fields.get(1) ?? 0n);
   if (seconds < firstSecond || seconds > lastSecond)
     throw badRequestError(`protobuf: a time of ${seconds} seconds is not within the years 1 to 9999`);
@@ -194,13 +230,13 @@ function decodeTime(bytes: Buffer, micro: boolean): string | null {
 }
 
 /** RawExtension and FieldsV1: JSON bytes under 1. */
-function decodeFree(bytes: Buffer): unknown {
-  const raw = bytesOf(fieldsOf(bytes).get(1) ?? Buffer.alloc(0));
+function decodeFree(bytes: Buffer, budget: Budget): unknown {
+  const raw = bytesOf(fieldsOf(bytes, budget).get(1) ?? Buffer.alloc(0));
   if (raw.length === 0) return null;
   try {
-    return readJson(raw.toString()).value;
+    return readJson(raw.toString(), budget.maxValues).value;
   } catch (err) {
-    if (!(err instanceof TextError)) throw err;
+    if (!(err instanceof TextError) || err instanceof TooManyValuesError) throw err;
     throw badRequestError('protobuf: a free-form field does not hold JSON', err);
   }
 }

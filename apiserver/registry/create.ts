@@ -76,6 +76,7 @@ async function createOnce(
     await context.admission.mutate(request);
     if (options.isLarge) await breathe();
     prepareCreate(kind, draft, { nowMs, random: context.random });
+    if (options.isLarge) await breathe();
     checkCreate(kind, draft);
     if (options.isLarge) await breathe();
     delete draft.metadata.managedFields;
@@ -91,6 +92,7 @@ async function createOnce(
     if (options.isLarge) await breathe();
     await context.admission.validate(request);
     if (options.dryRun) return dryRun(context, kind, draft);
+    if (options.isLarge) await breathe();
     const stored = await context.store.create(kind, draft);
     isStored = true;
     return stored;

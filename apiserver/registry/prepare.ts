@@ -127,8 +127,10 @@ export function checkUpdate(kind: Kind, draft: KubeObject, old: KubeObject, subr
   const scope = { namespaced: kind.namespaced, nameRule: kind.nameRule ?? ('subdomain' as const) };
   // Upstream's kinds check the change of metadata once more than the generic code: its causes come twice.
   const metadataErrors = validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata');
+  const own =
+    subresource === 'status'
+      ? (kind.validateStatusUpdate?.(draft, old) ?? [])
+      : [...(kind.validate?.(draft) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])];
   const errors = [...validateObjectMeta(draft.metadata, scope, 'metadata'), ...metadataErrors, ...metadataErrors];
-  if (subresource === 'status') errors.push(...(kind.validateStatusUpdate?.(draft, old) ?? []));
-  else errors.push(...(kind.validate?.(draft) ?? []), ...(kind.validateUpdate?.(draft, old) ?? []));
-  refuse(kind, draft, errors);
+  refuse(kind, draft, [...errors, ...own]);
 }

@@ -14,7 +14,7 @@ import type { AdmissionRequest } from '../admission/plugin.ts';
 import { EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject } from '../storage/stored-object.ts';
-import { type ApiContext, breathe, type WriteOptions } from './context.ts';
+import { type ApiContext, breathe, isLarge, type WriteOptions } from './context.ts';
 import { checkUpdate, prepareUpdate } from './prepare.ts';
 import { checkStorable } from './size.ts';
 
@@ -23,8 +23,11 @@ export interface UpdateTarget {
   name: string;
   /** '' for the object itself, else the subresource written to. */
   subresource: string;
-  /** The next state as a draft of its own, in storage version. May be called again with a newer object. */
-  produce(old: KubeObject): KubeObject;
+  /**
+   * The next state as a draft of its own, in storage version. May be called again with a newer object. Where
+   * `isLarge`, others get their turn between its steps.
+   */
+  produce(old: KubeObject, isLarge: boolean): KubeObject | Promise<KubeObject>;
   /** Replaces the generic preparation (spec/status split) for subresources with rules of their own. */
   prepare?(draft: KubeObject, old: KubeObject): void;
   /** Replaces the kind's validation for such subresources. */
@@ -73,7 +76,9 @@ async function tryUpdate(
   target: UpdateTarget,
   attempt: Attempt,
 ): Promise<AttemptResult> {
-  const { options, current, fresh } = attempt;
+  const { current, fresh } = attempt;
+  const large = attempt.options.isLarge || isLarge(current.storedBytes);
+  const options = { ...attempt.options, isLarge: large };
   const reread = async (): Promise<AttemptResult> => ({
     done: false,
     current: await context.store.read(kind, target.namespace, target.name),
@@ -84,9 +89,10 @@ async function tryUpdate(
   try {
     let draft: KubeObject;
     try {
-      draft = target.produce(old);
+      draft = await target.produce(old, large);
+      if (large) await breathe();
       checkVersion(kind, draft, current);
-      if (options.isLarge) checkStorable(draft, kind.storage.schema);
+      if (large) checkStorable(draft, kind.storage.schema);
       // A write that names no version is for whatever version is there, where the kind allows that.
       if (kind.allowUnconditionalUpdate || target.subresource !== '') {
         draft.metadata.resourceVersion = String(current.revision);
@@ -109,10 +115,11 @@ async function tryUpdate(
       onEnd: (fn) => ends.push(fn),
     };
     await context.admission.mutate(request);
-    if (options.isLarge) await breathe();
-    finishDraft(context, kind, target, { draft, old, options });
-    if (options.isLarge) await breathe();
+    if (large) await breathe();
+    await finishDraft(context, kind, target, { draft, old, options });
+    if (large) await breathe();
     await context.admission.validate(request);
+    if (large) await breathe();
     const result = await writeDraft(context, kind, { draft, current, fresh, dryRun: options.dryRun, reread });
     isStored = result.done && !options.dryRun;
     return result;
@@ -130,18 +137,20 @@ async function tryUpdate(
 }
 
 /** Preparation, validation and managedFields of a draft. */
-function finishDraft(
+async function finishDraft(
   context: ApiContext,
   kind: Kind,
   target: UpdateTarget,
   work: { draft: KubeObject; old: KubeObject; options: WriteOptions },
-): void {
+): Promise<void> {
   const { draft, old, options } = work;
   const nowMs = context.clock.now();
   if (target.prepare) target.prepare(draft, old);
   else prepareUpdate(kind, draft, old, { subresource: target.subresource, nowMs });
+  if (options.isLarge) await breathe();
   if (target.check) target.check(draft, old);
   else checkUpdate(kind, draft, old, target.subresource);
+  if (options.isLarge) await breathe();
   const base = { ...old, metadata: { ...old.metadata, managedFields: managedFieldsBefore(draft, old, target) } };
   const record = {
     manager: options.fieldManager,

@@ -14,12 +14,15 @@ export class StoredObject {
   /** In storage version, with metadata.resourceVersion. Shared: never changed. */
   readonly object: KubeObject;
   readonly revision: number;
+  /** What it takes in etcd; 0 where it has not come from there. */
+  readonly storedBytes: number;
   #bytes: Map<ServedVersion, Buffer> | undefined;
 
-  constructor(key: string, object: KubeObject, revision: number) {
+  constructor(key: string, object: KubeObject, revision: number, storedBytes = 0) {
     this.key = key;
     this.object = object;
     this.revision = revision;
+    this.storedBytes = storedBytes;
   }
 
   /** The object as `version` serves it. */
@@ -64,7 +67,7 @@ export function decodeStored(key: string, value: Buffer, revision: number): Stor
     const object = (longNumber.test(text) ? readJson(text).value : JSON.parse(text)) as KubeObject;
     if (!isObject(object) || !isObject(object.metadata)) throw new TypeError('it has no metadata');
     object.metadata.resourceVersion = String(revision);
-    return new StoredObject(key, object, revision);
+    return new StoredObject(key, object, revision, value.length);
   } catch (err) {
     const why = `the object stored as ${key} cannot be decoded: ${err instanceof Error ? err.message : err}`;
     throw internalError(`${why}; etcdctl del ${key} removes it`, err);

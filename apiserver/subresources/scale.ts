@@ -49,7 +49,7 @@ function wantedScale(request: ApiRequest): (current: KubeObject) => KubeObject {
     const patch = readPatch(request);
     return (current) => decode(patch.apply(current, scale.schema));
   }
-  const { value } = parseBody(request.body, request.contentType, scale);
+  const { value } = parseBody(request, scale);
   return () => decode(value);
 }
 

@@ -7,7 +7,12 @@ import { formatUnifiedDiff } from '../../../machinery/unified-diff.ts';
 import { type PodSpec, podSpec as podSpecSchema } from './pod-spec.ts';
 import { podSecurityContext as podSecurityContextSchema } from './security-context.ts';
 
+/** In this form a spec is many times as long, and nobody reads that much. */
+const maxShownCharacters = 32 * 1024;
+
 export function diffPodSpecs(old: PodSpec, next: PodSpec): string {
+  const isLong = [old, next].some((spec) => JSON.stringify(spec).length > maxShownCharacters);
+  if (isLong) return '(not shown: the pod is too large)\n';
   return formatUnifiedDiff(showInternal(old).split('\n'), showInternal(next).split('\n'));
 }
 
