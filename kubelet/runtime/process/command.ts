@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { openInputFile } from '../../../host/input-file.ts';
+import { ownTurn } from './turn.ts';
 
 export interface CommandOptions {
   /** Text or a stream for its standard input. */
@@ -31,7 +32,13 @@ const maxStderrBytes = 2_000;
 export const commandEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
 
 /** Runs a program to its end and answers its output. Rejects with CommandError when it fails. */
-export function runCommand(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+export async function runCommand(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
+  // A stream is listened to at once, or its failure is nobody's.
+  if (typeof options.input !== 'object') await ownTurn();
   return new Promise((resolve, reject) => {
     const { input, cwd, signal } = options;
     const file = typeof input === 'string' ? openInputFile(input) : undefined;
