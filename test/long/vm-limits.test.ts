@@ -68,5 +68,7 @@ describe('a small machine', { skip: needsVm }, () => {
     assert.match((await k8ts('status')).stdout, /^All is well\.$/m);
     assert.match((await k8ts('down')).stdout, /is removed/);
     assert.deepEqual((await machine.traces()).match(/k8ts/g), null);
+    assert.equal((await machine.vm.get(`sysctl -n ${instances}`)).trim(), '128', 'what was raised is put back');
+    assert.doesNotMatch(await machine.vm.get('cat /sys/kernel/security/apparmor/profiles'), /k8ts/);
   });
 });
