@@ -9,23 +9,26 @@ import type { AnySchema } from '../machinery/schema.ts';
 import { kinds, subresourceKinds } from './index.ts';
 
 /** A value of the schema; `choose(n)` picks below n. */
-function generate(schema: AnySchema, choose: (n: number) => number): unknown {
+function generate(schema: AnySchema, choose: (n: number) => number, depth = 0): unknown {
   switch (schema.type) {
     case 'object': {
       const out: Record<string, unknown> = {};
       for (const [name, field] of Object.entries(schema.fields)) {
-        if (choose(4) > 0) out[name] = generate(field, choose);
+        // Below some depth a schema may hold itself: fewer fields, and at last none.
+        if (choose(4) > 0 && choose(10) >= depth - 6) out[name] = generate(field, choose, depth + 1);
       }
       return out;
     }
     case 'list':
-      return Array.from({ length: choose(3) }, () => generate(schema.items, choose));
+      return Array.from({ length: choose(3) }, () => generate(schema.items, choose, depth + 1));
     case 'map':
       return Object.fromEntries(
-        Array.from({ length: choose(3) }, (_, i) => [`k${i}`, generate(schema.values, choose)]),
+        Array.from({ length: choose(3) }, (_, i) => [`k${i}`, generate(schema.values, choose, depth + 1)]),
       );
-    case 'any':
-      return {};
+    case 'any': {
+      const shape = schema.alternatives?.[choose(2)];
+      return shape ? generate(shape, choose, depth + 1) : {};
+    }
     case 'boolean':
       return choose(2) === 1;
     case 'integer':

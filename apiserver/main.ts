@@ -10,6 +10,8 @@ import { createAdmissionChain } from './admission/plugin.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
 import { createAuthorizer } from './authz/index.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
+import { refuseConversion } from './crd/conversion.ts';
+import { CustomResources } from './crd/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { serveFront } from './http/front.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
@@ -24,7 +26,7 @@ import { startCompactor } from './storage/compactor.ts';
 import { EtcdClient } from './storage/etcd.ts';
 import { startEventExpiry } from './storage/event-expiry.ts';
 import { ObjectStore } from './storage/object-store.ts';
-import { keyPrefixOf } from './storage/stored-object.ts';
+import { fieldsOfKinds, keyPrefixOf } from './storage/stored-object.ts';
 import { WatchCache } from './storage/watch-cache.ts';
 import type { SubresourceContext } from './subresources/handler.ts';
 import { subresources } from './subresources/index.ts';
@@ -155,6 +157,7 @@ async function start(options: Options, component: ComponentContext) {
     clock,
     log,
     onUnreadable: countUnreadable(metrics),
+    fieldsOf: fieldsOfKinds(builtInKinds),
   });
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
   const range = parseRange(options['service-cluster-ip-range']);
@@ -191,6 +194,9 @@ async function start(options: Options, component: ComponentContext) {
     },
   );
   await loadCache(cache, component);
+  const customResources = new CustomResources(context, refuseConversion);
+  cache.onLoaded(() => customResources.start());
+  await customResources.start();
   notReady = 'bootstrap objects are being created';
   await ensureBootstrapObjects(context);
   await ensureKubernetesService(context, {
@@ -205,6 +211,7 @@ async function start(options: Options, component: ComponentContext) {
     notReady: () => notReady,
     async stop() {
       notReady = 'stopping';
+      customResources.stop();
       stopCompactor();
       stopEventExpiry();
       await front.close();

@@ -29,8 +29,8 @@ import { handlePatch } from './endpoints/patch.ts';
 import { selectedValue } from './endpoints/selection.ts';
 import { handleUpdate } from './endpoints/update.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
-import { negotiate } from './http/negotiate.ts';
-import { renderAnswer } from './http/render.ts';
+import { type MediaChoice, negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
+import { encode, renderAnswer } from './http/render.ts';
 import { noBody } from './http/request-body.ts';
 import type { IncludeObject } from './http/table.ts';
 import { endInHttp, forwardUpgrade, refuseUpgrade } from './http/upgrade.ts';
@@ -39,6 +39,7 @@ import { serveWatch } from './http/watch-response.ts';
 import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
 import { type InFlight, isLongRunning, tooManyRequests } from './in-flight.ts';
 import { LargeRequests } from './large-requests.ts';
+import { hasFieldNumbers } from './protobuf/field-table.ts';
 import { deadlineOf, within } from './request-deadline.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { RequestMetrics } from './request-metrics.ts';
@@ -119,7 +120,7 @@ export class ApiServer {
     } catch (err) {
       const status = toStatusError(err, this.#context, info);
       done(status.code);
-      return errorResponse(status, auditId);
+      return errorResponse(status, auditId, front);
     }
   }
 
@@ -222,6 +223,7 @@ export class ApiServer {
       userAgent: one(front.headers['user-agent']) ?? '',
       body: Buffer.alloc(0),
       signal,
+      authorize: (verb) => this.#authorize(front, { ...info, verb }, user),
     };
   }
 
@@ -229,7 +231,7 @@ export class ApiServer {
     const { kind, info } = request;
     const isStatus = info.subresource === 'status' && kind.subresources.status;
     // A form that nobody writes is refused before anything is carried out.
-    if (info.subresource === '' || isStatus) negotiate(one(front.headers.accept), { hasTable: kind.stored });
+    if (info.subresource === '' || isStatus) mediaOf(request, front);
     if (info.subresource !== '' && !isStatus) return this.#subresource(request, front);
     const review = this.#parts.reviews[`${kind.group}/${kind.plural}`];
     if (review && info.verb === 'create') return review(this.#context, request);
@@ -260,11 +262,12 @@ export class ApiServer {
     const rendered = await renderAnswer(answer, {
       kind: request.kind,
       version: request.version,
-      media: negotiate(one(front.headers.accept), { hasTable: request.kind.stored }),
+      media: mediaOf(request, front),
       include: (request.query.get('includeObject') ?? 'Metadata') as IncludeObject,
       nowMs: this.#context.clock.now(),
     });
-    const warnings = warningHeaders(answer.warnings ?? []);
+    const { deprecation } = request.version;
+    const warnings = warningHeaders([...(deprecation ? [deprecation] : []), ...(answer.warnings ?? [])]);
     return compress(front, {
       code: rendered.code,
       headers: { 'content-type': rendered.contentType, ...(warnings.length > 0 ? { warning: warnings } : {}) },
@@ -308,14 +311,25 @@ function toStatusError(err: unknown, context: SubresourceContext, info: RequestI
   return internalError(err instanceof Error ? err.message : String(err), err);
 }
 
-function errorResponse(err: StatusError, auditId: string): FrontResponse {
-  const headers: Record<string, string> = { 'content-type': 'application/json', 'audit-id': auditId };
+function mediaOf({ kind, version }: ApiRequest, front: RequestHead): MediaChoice {
+  const has = { table: kind.stored, protobuf: hasFieldNumbers(version.schema.name) };
+  const media = negotiate(one(front.headers.accept), has);
+  return wantsPretty(front) ? { ...media, pretty: true } : media;
+}
+
+function errorResponse(err: StatusError, auditId: string, front: RequestHead): FrontResponse {
+  const media = negotiateError(one(front.headers.accept));
+  const pretty = media.pretty || wantsPretty(front);
+  const { contentType, body } = encode(err.toStatus(), err.code, { ...media, pretty });
+  const headers: Record<string, string> = { 'content-type': contentType, 'audit-id': auditId };
   if (err.details?.retryAfterSeconds) headers['retry-after'] = String(err.details.retryAfterSeconds);
-  return { code: err.code, headers, body: `${JSON.stringify(err.toStatus())}\n` };
+  return { code: err.code, headers, body };
 }
 
 async function compress(front: FrontRequest, response: FrontResponse): Promise<FrontResponse> {
-  const accepts = one(front.headers['accept-encoding'])?.includes('gzip');
+  const accepts = one(front.headers['accept-encoding'])
+    ?.split(',')
+    .some((token) => token.trim() === 'gzip');
   if (!accepts || response.body.length < compressAboveBytes) return response;
   const body = await gzipBytes(response.body, { level: 1 });
   return { ...response, body, headers: { ...response.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' } };

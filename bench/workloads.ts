@@ -5,6 +5,7 @@ import { PodKind } from '../api/core/pod.ts';
 import type { KubeClient } from '../client/rest.ts';
 import { realClock } from '../machinery/clock.ts';
 import { imageArchive } from '../test/images/images.ts';
+import { measureCel } from './cel.ts';
 import { type BenchCluster, cpuSeconds, processTree, pssMib } from './cluster.ts';
 import { median, quantile, type Result } from './measure.ts';
 
@@ -120,6 +121,7 @@ async function loadApi(cluster: BenchCluster): Promise<Result[]> {
 }
 
 export const workloads: readonly Workload[] = [
+  { name: 'cel', run: measureCel },
   {
     name: 'up',
     run: async (cluster) => [less('k8ts up to a Ready node and answering DNS', cluster.upMs / 1000, 's', 8)],

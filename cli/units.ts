@@ -211,6 +211,8 @@ function controllersFlags(layout: Layout): FlagValues {
   return {
     kubeconfig: join(layout.kubeconfigDir, 'controllers.kubeconfig'),
     'root-ca-file': `${pkiFiles(layout).ca}.crt`,
+    'cluster-signing-cert-file': `${pkiFiles(layout).ca}.crt`,
+    'cluster-signing-key-file': `${pkiFiles(layout).ca}.key`,
     'cluster-cidr': layout.podSubnet,
     'node-cidr-mask-size': nodeMaskSize,
     'service-cluster-ip-range': layout.serviceSubnet,

@@ -9,6 +9,7 @@ import type { Random } from '../machinery/random.ts';
 import type { EventRecorder } from './events.ts';
 import type { Informer, InformerOptions } from './informer.ts';
 import type { KubeClient, ResourceClient } from './rest.ts';
+import type { ServedKinds } from './served-kinds.ts';
 import { WorkQueue } from './workqueue.ts';
 
 /** What a controller is given to build its dependencies from. */
@@ -16,6 +17,10 @@ export interface ControllerContext {
   client: KubeClient;
   informer<T extends KubeObject>(kind: Kind<T>, options?: InformerOptions): Informer<T>;
   resource<T extends KubeObject>(kind: Kind<T>): ResourceClient<T>;
+  /** Ends the informers of a kind that is served no longer. */
+  dropInformers(kind: Kind): void;
+  /** Every kind there is, custom ones included. */
+  kinds: ServedKinds;
   recorder(component: string): EventRecorder;
   clock: Clock;
   random: Random;

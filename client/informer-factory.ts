@@ -8,7 +8,7 @@ export class InformerFactory {
   readonly #client: KubeClient;
   readonly #deps: InformerDeps;
   readonly #signal: AbortSignal;
-  readonly #informers = new Map<string, WatchingInformer<any>>();
+  readonly #informers = new Map<string, { kind: Kind; informer: WatchingInformer<any>; end: AbortController }>();
 
   constructor(client: KubeClient, deps: InformerDeps, signal: AbortSignal) {
     this.#client = client;
@@ -19,18 +19,27 @@ export class InformerFactory {
   /** The informer of a kind; starts it on first use. */
   informer<T extends KubeObject>(kind: Kind<T>, options: InformerOptions = {}): Informer<T> {
     const key = JSON.stringify([kind.group, kind.plural, options]);
-    let informer = this.#informers.get(key);
-    if (!informer) {
-      const log = this.#deps.log.child({ informer: kind.plural });
-      informer = new WatchingInformer<T>(this.#client.resource(kind), options, { ...this.#deps, log });
-      this.#informers.set(key, informer);
-      void informer.run(this.#signal);
-    }
+    const known = this.#informers.get(key);
+    if (known) return known.informer;
+    const log = this.#deps.log.child({ informer: kind.plural });
+    const informer = new WatchingInformer<T>(this.#client.resource(kind), options, { ...this.#deps, log });
+    const end = new AbortController();
+    this.#informers.set(key, { kind, informer, end });
+    void informer.run(AbortSignal.any([this.#signal, end.signal]));
     return informer;
+  }
+
+  /** Ends the informers of a kind. */
+  drop({ group, plural }: Kind): void {
+    for (const [key, { kind, end }] of this.#informers) {
+      if (kind.group !== group || kind.plural !== plural) continue;
+      end.abort();
+      this.#informers.delete(key);
+    }
   }
 
   /** Resolves when every informer asked for so far has its first list. */
   async synced(): Promise<void> {
-    await Promise.all([...this.#informers.values()].map((i) => i.synced()));
+    await Promise.all([...this.#informers.values()].map(({ informer }) => informer.synced()));
   }
 }

@@ -1,5 +1,8 @@
 // The ordered registry of controllers. One that is not listed here does not run.
 import { type Loop, toLoop } from '../client/controller.ts';
+import { certificateApprovingController } from './certificates/approving.ts';
+import { certificateCleanerController } from './certificates/cleaner.ts';
+import { certificateSigningController, type SigningOptions } from './certificates/signing.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { daemonSetController } from './daemonset/daemonset.ts';
 import { deploymentController } from './deployment/deployment.ts';
@@ -25,10 +28,12 @@ export interface ControllerOptions {
   rootCaPem?: string;
   /** Whence nodes get the addresses of their pods; they get none without it. */
   nodeRanges?: NodeRangeOptions;
+  /** The CA that signs certificates; none are signed without it. */
+  signing?: SigningOptions;
 }
 
 /** Every controller, in the order in which they start: what new pods need comes first. */
-export function createControllers({ rootCaPem, nodeRanges }: ControllerOptions): readonly Loop[] {
+export function createControllers({ rootCaPem, nodeRanges, signing }: ControllerOptions): readonly Loop[] {
   return [
     toLoop(serviceAccountController),
     ...(rootCaPem === undefined ? [] : [toLoop(rootCaPublisher(rootCaPem))]),
@@ -47,6 +52,9 @@ export function createControllers({ rootCaPem, nodeRanges }: ControllerOptions):
     toLoop(podGarbageCollector),
     toLoop(ttlAfterFinishedController),
     toLoop(clusterRoleAggregationController),
+    toLoop(certificateApprovingController),
+    ...(signing === undefined ? [] : [toLoop(certificateSigningController(signing))]),
+    toLoop(certificateCleanerController),
     garbageCollector,
   ];
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { readKubeconfig } from '../client/config.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
+import { parseGoDuration } from '../machinery/duration.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { createControllers } from './index.ts';
 import { startControllers } from './run.ts';
@@ -12,7 +13,27 @@ const flags = {
   'cluster-cidr': { type: 'string', doc: 'Address range of pods; nodes are given parts of it. None are without it.' },
   'node-cidr-mask-size': { type: 'number', doc: "Bits of the mask of a node's part.", default: 24 },
   'service-cluster-ip-range': { type: 'string', doc: 'Address range of services, which no node is given.' },
+  'cluster-signing-cert-file': {
+    type: 'string',
+    doc: 'CA certificate that signs requests for certificates (PEM file).',
+  },
+  'cluster-signing-key-file': { type: 'string', doc: 'Its key (PEM file).' },
+  'cluster-signing-duration': { type: 'string', doc: 'Longest life of a signed certificate.', default: '8760h0m0s' },
 } as const satisfies FlagTable;
+
+/** What certificates are signed with; both files or none. */
+function readSigning(options: Flags<typeof flags>) {
+  const certFile = options['cluster-signing-cert-file'];
+  const keyFile = options['cluster-signing-key-file'];
+  if (!certFile && !keyFile) return {};
+  if (!certFile || !keyFile) {
+    throw new Error('--cluster-signing-cert-file and --cluster-signing-key-file are given together');
+  }
+  const lifetimeMs = parseGoDuration(options['cluster-signing-duration']);
+  return {
+    signing: { certificatePem: readFileSync(certFile, 'utf8'), keyPem: readFileSync(keyFile, 'utf8'), lifetimeMs },
+  };
+}
 
 async function start(options: Flags<typeof flags>, context: ComponentContext) {
   const rootCaFile = options['root-ca-file'];
@@ -21,6 +42,7 @@ async function start(options: Flags<typeof flags>, context: ComponentContext) {
   const ranges = { nodeMaskSize: options['node-cidr-mask-size'], ...(serviceCidr ? { serviceCidr } : {}) };
   const controllers = createControllers({
     ...(rootCaFile ? { rootCaPem: readFileSync(rootCaFile, 'utf8') } : {}),
+    ...readSigning(options),
     ...(clusterCidr ? { nodeRanges: { clusterCidr, ...ranges } } : {}),
   });
   return startControllers(controllers, readKubeconfig(options.kubeconfig), context);

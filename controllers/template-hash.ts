@@ -1,6 +1,6 @@
 // A short name for a template: equal templates of one owner get equal names. Upstream: ComputeHash
 // in pkg/controller and SafeEncodeString.
-import type { Json } from '../machinery/json.ts';
+import { canonicalJson } from '../machinery/json.ts';
 
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
 
@@ -14,15 +14,6 @@ function fnv1a(text: string): number {
 /** Digits and letters as characters that form no words. */
 function encodeSafely(text: string): string {
   return [...text].map((c) => alphabet[c.charCodeAt(0) % alphabet.length]).join('');
-}
-
-/** JSON with sorted keys, so that equal values have equal texts. */
-function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value as Json);
-  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
-  entries.sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v)}`).join(',')}}`;
 }
 
 /** The hash of a template. `collisionCount` gives another one where the first was taken by something else. */

@@ -1,5 +1,7 @@
 // Deletes finished jobs once their time to live is over. Upstream: pkg/controller/ttlafterfinished.
-import { type Job, JobKind } from '../api/batch/job.ts';
+
+import type { Job } from '../api/batch/job/schema.ts';
+import { JobKind } from '../api/batch/job.ts';
 import { defineController } from '../client/controller.ts';
 import { isNotFound } from '../machinery/errors.ts';
 

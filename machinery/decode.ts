@@ -5,7 +5,15 @@
 import { cloneJson, isObject, setKey } from './json.ts';
 import { formatFieldPath, maxComplaints } from './json-reader.ts';
 import { canonicalQuantity } from './quantity.ts';
-import type { AnySchema, ListSchema, MapSchema, NumberSchema, ObjectSchema, StringSchema } from './schema.ts';
+import type {
+  AnySchema,
+  FreeSchema,
+  ListSchema,
+  MapSchema,
+  NumberSchema,
+  ObjectSchema,
+  StringSchema,
+} from './schema.ts';
 
 /** The value cannot be of this type. The message names the field. */
 export class DecodeError extends Error {}
@@ -34,6 +42,7 @@ export function decodeValue(schema: AnySchema, value: unknown, options: DecodeOp
 }
 
 function decode(schema: AnySchema, value: unknown, walk: Walk): unknown {
+  if (schema.lenient && !hasType(schema, value)) return cloneJson(value);
   switch (schema.type) {
     case 'object':
       return decodeObject(schema, value, walk);
@@ -50,8 +59,33 @@ function decode(schema: AnySchema, value: unknown, walk: Walk): unknown {
       if (typeof value !== 'boolean') throw mismatch(value, 'bool', walk);
       return value;
     case 'any':
-      return cloneJson(value);
+      return schema.alternatives?.length ? decodeAlternative(schema, value, walk) : cloneJson(value);
   }
+}
+
+function hasType(schema: AnySchema, value: unknown): boolean {
+  switch (schema.type) {
+    case 'object':
+    case 'map':
+      return isObject(value);
+    case 'list':
+      return Array.isArray(value);
+    case 'any':
+      return true;
+    default:
+      // Scalars of lenient schemas have no form to be brought into.
+      return false;
+  }
+}
+
+/** By the first shape of the value's JSON type. */
+function decodeAlternative(schema: FreeSchema, value: unknown, walk: Walk): unknown {
+  const fits = schema.alternatives?.find(({ type }) => {
+    if (type === 'list') return Array.isArray(value);
+    return type === 'object' || type === 'map' ? isObject(value) : typeof value === type;
+  });
+  if (!fits) throw mismatch(value, goTypeOf(schema), walk);
+  return decode(fits, value, walk);
 }
 
 function decodeObject(schema: ObjectSchema, value: unknown, walk: Walk): Record<string, unknown> {
@@ -65,10 +99,10 @@ function decodeObject(schema: ObjectSchema, value: unknown, walk: Walk): Record<
       if (schema.preserveUnknown) setKey(out, key, cloneJson(given));
       else if (walk.unknownFields.length < maxComplaints) walk.unknownFields.push(formatFieldPath(walk.path));
     } else if (given === null || given === undefined) {
-      if (field.nullable && given === null) out[key] = null;
+      if (field.nullable && given === null) setKey(out, key, null);
     } else {
       const decoded = decode(field, given, walk);
-      if (!isDropped(field, decoded)) out[key] = decoded;
+      if (!isDropped(field, decoded)) setKey(out, key, decoded);
     }
     walk.path.pop();
   }
@@ -137,7 +171,8 @@ function decodeList(schema: ListSchema, value: unknown, walk: Walk): unknown[] {
   return value.map((item, i) => {
     walk.path.push(i);
     // A null item decodes to the zero value of its type, as it does upstream.
-    const decoded = item === null ? emptyOf(schema.items, walk) : decode(schema.items, item, walk);
+    const isZero = item === null && !schema.items.lenient;
+    const decoded = isZero ? emptyOf(schema.items, walk) : decode(schema.items, item, walk);
     walk.path.pop();
     return decoded;
   });
@@ -149,7 +184,8 @@ function decodeMap(schema: MapSchema, value: unknown, walk: Walk): Record<string
   for (const key in value) {
     const given = value[key];
     walk.path.push(key);
-    setKey(out, key, given === null ? emptyOf(schema.values, walk) : decode(schema.values, given, walk));
+    const isZero = given === null && !schema.values.lenient;
+    setKey(out, key, isZero ? emptyOf(schema.values, walk) : decode(schema.values, given, walk));
     walk.path.pop();
   }
   return out;
@@ -241,12 +277,14 @@ function mismatch(value: unknown, goType: string, walk: Walk): DecodeError {
   );
 }
 
+const shortName = (name: string) => name.split('.').slice(-2).join('.');
+
 /** The type as upstream's clients know it from their error messages. */
 function goTypeOf(schema: AnySchema): string {
-  if (schema.type === 'object') return schema.name.split('.').slice(-2).join('.') || 'map[string]interface {}';
+  if (schema.type === 'object') return shortName(schema.name) || 'map[string]interface {}';
   if (schema.type === 'list') return `[]${goTypeOf(schema.items)}`;
   if (schema.type === 'map') return `map[string]${goTypeOf(schema.values)}`;
   if (schema.type === 'boolean') return 'bool';
-  if (schema.type === 'any') return 'interface {}';
+  if (schema.type === 'any') return schema.alternatives ? shortName(schema.name) : 'interface {}';
   return schema.type === 'string' ? 'string' : (schema.format ?? 'int64');
 }

@@ -4,6 +4,7 @@
 export type FieldErrorType =
   | 'Required'
   | 'Invalid'
+  | 'TypeInvalid'
   | 'NotSupported'
   | 'Duplicate'
   | 'NotFound'
@@ -24,6 +25,7 @@ export interface FieldError {
 export const causeReasons: Record<FieldErrorType, string> = {
   Required: 'FieldValueRequired',
   Invalid: 'FieldValueInvalid',
+  TypeInvalid: 'FieldValueTypeInvalid',
   NotSupported: 'FieldValueNotSupported',
   Duplicate: 'FieldValueDuplicate',
   NotFound: 'FieldValueNotFound',

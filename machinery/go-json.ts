@@ -18,3 +18,43 @@ export function sortKeys(value: unknown): unknown {
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item)]));
 }
+
+const step = '  ';
+
+/** Compact JSON text, indented as Go's encoding/json does it for people. */
+export function indentJson(text: string): string {
+  const out: string[] = [];
+  let depth = 0;
+  let from = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]!;
+    if (c === '"') {
+      i = endOfString(text, i);
+      continue;
+    }
+    const isOpening = c === '{' || c === '[';
+    const isEmpty = isOpening && (text[i + 1] === '}' || text[i + 1] === ']');
+    if (isEmpty) i++;
+    else if (isOpening || c === ',') {
+      if (isOpening) depth++;
+      out.push(text.slice(from, i + 1), '\n', step.repeat(depth));
+      from = i + 1;
+    } else if (c === '}' || c === ']') {
+      depth--;
+      out.push(text.slice(from, i), '\n', step.repeat(depth));
+      from = i;
+    } else if (c === ':') {
+      out.push(text.slice(from, i + 1), ' ');
+      from = i + 1;
+    }
+  }
+  out.push(text.slice(from));
+  return out.join('');
+}
+
+/** Where the string ends that begins at `start`. */
+function endOfString(text: string, start: number): number {
+  let i = start + 1;
+  while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
+  return i;
+}

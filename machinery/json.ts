@@ -17,6 +17,16 @@ export function jsonEqual(a: unknown, b: unknown): boolean {
   return true;
 }
 
+/** JSON with sorted keys, so that equal values have equal texts. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'bigint' ? String(value) : JSON.stringify(value as Json);
+  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v)}`).join(',')}}`;
+}
+
 /** A deep copy of a JSON value. */
 export function cloneJson<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;

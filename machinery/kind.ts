@@ -48,6 +48,13 @@ export interface ServedVersion {
   /** From this version to the stored one; absent where they are the same. */
   toStorage?: (object: any) => any;
   fromStorage?: (object: any) => any;
+  /** Its own columns and selectable fields, computed from the stored object, where it differs from the kind. */
+  columns?: readonly Column<any>[];
+  selectableFields?: Record<string, (object: any) => string>;
+  /** The published schema, where it says more than `schema` can: a custom resource's. References are bare names. */
+  published?: Record<string, any>;
+  /** Text of the Warning that every request in this version gets. */
+  deprecation?: string;
 }
 
 export interface ScaleSubresource {
@@ -64,6 +71,10 @@ export interface CustomSubresource {
   verbs: readonly ('create' | 'delete' | 'get' | 'patch' | 'update')[];
   /** The kind it speaks, where that is not the parent. */
   kind?: GroupVersionKind;
+  /** For writes of the parent's object through it, in place of `prepareForUpdate` of the kind. Metadata may change. */
+  prepareForUpdate?: (draft: any, old: any, context: PrepareContext) => void;
+  /** In place of both validations of the kind. */
+  validateUpdate?: (next: any, old: any) => FieldError[];
 }
 
 export interface Subresources {
@@ -72,8 +83,26 @@ export interface Subresources {
   custom?: readonly CustomSubresource[];
 }
 
+/**
+ * How objects of a kind lie in storage where that is not the form the kind speaks: those of a custom kind may have been
+ * written in another version, or before their schema got its defaults.
+ */
+export interface StoredForm {
+  /** Objects as stored, in the kind's form; a promise where somebody else converts them. */
+  read(objects: readonly KubeObject[]): KubeObject[] | Promise<KubeObject[]>;
+  /** An object in the kind's form, as it is to be stored, with its apiVersion. */
+  write(object: KubeObject): KubeObject | Promise<KubeObject>;
+}
+
 export interface PrepareContext {
   nowMs: number;
+  /** Who sends the request; known where an object is made. */
+  user?: {
+    username: string;
+    uid?: string;
+    groups: readonly string[];
+    extra?: Readonly<Record<string, readonly string[]>>;
+  };
 }
 
 export interface KindSpec<T extends KubeObject> {
@@ -90,9 +119,12 @@ export interface KindSpec<T extends KubeObject> {
   storageVersion?: number;
   /** False for kinds that are answered and never kept (reviews). */
   stored?: boolean;
+  storedForm?: StoredForm;
+  /** It comes from a CustomResourceDefinition: it has no protobuf form, and its lists no patch strategies. */
+  isCustom?: boolean;
   subresources?: Subresources;
-  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'label1035' (Services). */
-  nameRule?: 'subdomain' | 'label' | 'path' | 'label1035';
+  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'label1035' (Services), 'ip'. */
+  nameRule?: 'subdomain' | 'label' | 'path' | 'label1035' | 'ip';
   /** True: generation starts at 1 and grows when the spec (see bumpsGeneration) changes. */
   hasGeneration?: boolean;
   /** Default: `spec` differs. */
@@ -109,7 +141,8 @@ export interface KindSpec<T extends KubeObject> {
   statusKeepsLabels?: boolean;
   /** For writes to /status. Everything but status is taken from `old` before this. */
   prepareForStatusUpdate?: (draft: T, old: T, context: PrepareContext) => void;
-  validate?: (object: T) => FieldError[];
+  /** `old` is absent for a new object, and there on updates, for rules that let what was wrong before stay as it is. */
+  validate?: (object: T, old?: T) => FieldError[];
   /** What may not change. Runs beside `validate`. */
   validateUpdate?: (next: T, old: T) => FieldError[];
   validateStatusUpdate?: (next: T, old: T) => FieldError[];
@@ -123,8 +156,8 @@ export interface KindSpec<T extends KubeObject> {
   holdsDeletion?: (object: T) => boolean;
   /** A delete that took effect at once answers with the object, not with a Status. */
   returnsDeletedObject?: boolean;
-  /** Who deletes one without a propagation policy orphans its dependents, and is told this. */
-  orphansByDefault?: string;
+  /** Who deletes one without a propagation policy orphans its dependents, and is told this, if it is a text. */
+  orphansByDefault?: string | true;
   /** A PUT of an absent object creates it. */
   allowCreateOnUpdate?: boolean;
   /** A PUT without resourceVersion is let through. */

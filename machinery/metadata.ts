@@ -46,7 +46,7 @@ export const objectMeta = s.object(`${meta}.ObjectMeta`, 'What every stored obje
   generateName: s.string('Prefix from which the server makes a unique name when name is empty.'),
   generation: s.int64('Counts the changes of the desired state.'),
   labels: s.map(s.string(''), 'Keys and values by which objects are selected.'),
-  managedFields: s.list(managedFieldsEntry, 'Who set which fields.', { listType: 'atomic' }),
+  managedFields: s.list(managedFieldsEntry, 'Who set which fields.', { listType: 'atomic', pointer: true }),
   name: s.string('Unique name within the namespace and resource.'),
   namespace: s.string('Namespace of the object; empty for cluster-wide objects.'),
   ownerReferences: s.list(

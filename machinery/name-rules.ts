@@ -3,6 +3,9 @@
 
 const dns1123LabelPattern = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const dns1123SubdomainPattern = `${dns1123LabelPattern}(\\.${dns1123LabelPattern})*`;
+const identifierPattern = '[A-Za-z_][A-Za-z0-9_]*';
+const wildcardPattern = `\\*\\.${dns1123SubdomainPattern}`;
+const httpPathPattern = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
 const dns1035LabelPattern = '[a-z]([-a-z0-9]*[a-z0-9])?';
 const qualifiedNamePattern = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const labelValuePattern = `(${qualifiedNamePattern})?`;
@@ -10,6 +13,9 @@ const labelValuePattern = `(${qualifiedNamePattern})?`;
 const whole = (pattern: string) => new RegExp(`^(?:${pattern})$`);
 const dns1123Label = whole(dns1123LabelPattern);
 const dns1123Subdomain = whole(dns1123SubdomainPattern);
+const identifier = whole(identifierPattern);
+const wildcardSubdomain = whole(wildcardPattern);
+const httpPath = whole(httpPathPattern);
 const dns1035Label = whole(dns1035LabelPattern);
 const qualifiedName = whole(qualifiedNamePattern);
 const labelValue = whole(labelValuePattern);
@@ -34,7 +40,7 @@ const emptyText = 'must be non-empty';
  * "text (e.g. 'a',  or 'b', regex used for validation is '...')", the two blanks included: people
  * compare these texts.
  */
-function patternText(text: string, pattern: string, examples: readonly string[]): string {
+export function patternText(text: string, pattern: string, examples: readonly string[]): string {
   if (examples.length === 0) return `${text} (regex used for validation is '${pattern}')`;
   return `${text} (e.g. ${examples.map((e) => `'${e}'`).join(',  or ')}, regex used for validation is '${pattern}')`;
 }
@@ -70,6 +76,34 @@ export function checkDNS1123Subdomain(value: string): string[] {
   const complaints = byteLength(value) > dns1123SubdomainMaxLength ? [tooLongText(dns1123SubdomainMaxLength)] : [];
   if (!dns1123Subdomain.test(value)) complaints.push(dns1123SubdomainText);
   return complaints;
+}
+
+const wildcardText = patternText(
+  "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+  wildcardPattern,
+  ['*.example.com'],
+);
+
+/** `*.example.com` */
+export function checkWildcardDNS1123Subdomain(value: string): string[] {
+  const complaints = byteLength(value) > dns1123SubdomainMaxLength ? [tooLongText(dns1123SubdomainMaxLength)] : [];
+  if (!wildcardSubdomain.test(value)) complaints.push(wildcardText);
+  return complaints;
+}
+
+const identifierText = patternText(
+  "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
+  identifierPattern,
+  ['my_name', 'MY_NAME', 'MyName'],
+);
+
+export function checkCIdentifier(value: string): string[] {
+  return identifier.test(value) ? [] : [identifierText];
+}
+
+/** The part of a URL behind the host. */
+export function checkHTTPPath(value: string): string[] {
+  return httpPath.test(value) ? [] : [patternText('Invalid path', httpPathPattern, [])];
 }
 
 export function checkDNS1035Label(value: string): string[] {

@@ -31,6 +31,8 @@ export interface SchemaOptions {
   nullable?: boolean;
   /** Fields that the schema does not name are kept (custom resources, raw extensions). */
   preserveUnknown?: boolean;
+  /** A value of another type is left as it is, for validation to refuse (custom resources). */
+  lenient?: boolean;
 }
 
 interface Node extends SchemaOptions {
@@ -67,6 +69,11 @@ export interface MapSchema extends Node {
 export interface FreeSchema extends Node {
   readonly type: 'any';
   readonly name: string;
+  /**
+   * The shapes it may have, told apart by their JSON types; for everything but decoding it is one
+   * value all the same. Empty: any JSON value. Absent: any, published as an object.
+   */
+  readonly alternatives?: readonly AnySchema[];
 }
 export type AnySchema =
   | StringSchema
@@ -147,7 +154,11 @@ export const s = {
   ): Schema<Record<string, T>, IsRequired<O>> {
     return { type: 'map', values, doc, ...options } as unknown as Schema<Record<string, T>, IsRequired<O>>;
   },
-  any<const O extends Options>(name: string, doc: string, options?: O): Schema<any, IsRequired<O>> {
+  any<const O extends Options & Pick<FreeSchema, 'alternatives'>>(
+    name: string,
+    doc: string,
+    options?: O,
+  ): Schema<any, IsRequired<O>> {
     return { type: 'any', name, doc, ...options } as unknown as Schema<any, IsRequired<O>>;
   },
   /** A shared schema (a named object, say) used as a field: its own doc and options at this place. */

@@ -211,7 +211,7 @@ function withoutDirectives(value: unknown): unknown {
 }
 
 /** A value as Go prints it. */
-function showGo(value: unknown): string {
+export function showGo(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(showGo).join(' ')}]`;
   if (!isObject(value)) return value === null ? '<nil>' : String(value);
   const keys = Object.keys(value).sort();

@@ -12,27 +12,41 @@ if (!typesFile) {
 const messages = JSON.parse(readFileSync(messagesFile, 'utf8'));
 const types = JSON.parse(readFileSync(typesFile, 'utf8'));
 
-const messageOf = (name) => name.replace(/^io\.k8s\./, 'k8s.io.');
+// What is sent without being part of any published schema.
+const meta = 'io.k8s.apimachinery.pkg.apis.meta';
+const unpublished = [
+  ...['PartialObjectMetadata', 'PartialObjectMetadataList', 'Verbs', 'GroupVersionKind'].map((n) => `${meta}.v1.${n}`),
+  `${meta}.v1beta1.PartialObjectMetadataList`,
+  ...['APIGroupDiscovery', 'APIGroupDiscoveryList', 'APIResourceDiscovery', 'APISubresourceDiscovery'].map(
+    (n) => `io.k8s.api.apidiscovery.v2.${n}`,
+  ),
+  'io.k8s.api.apidiscovery.v2.APIVersionDiscovery',
+];
+
+const messageOf = (name) => name.replace(/^io\.k8s\./, 'k8s.io.').replaceAll('-', '_');
 
 function rowOf(message) {
   const siblings = message.slice(0, message.lastIndexOf('.'));
   return Object.entries(messages[message])
     .sort(([, a], [, b]) => a.number - b.number)
-    .map(([field, { number, type, inline, json }]) =>
-      inline ? `${number}{ ${rowOf(`${siblings}.${type}`)} }` : `${number}=${json ?? field}`,
+    .map(([field, { number, type, inline, json, pointer }]) =>
+      inline
+        ? `${number}{ ${rowOf(`${siblings}.${type}`)} }`
+        : `${number}${type === 'Verbs' ? '~' : pointer ? '*' : '='}${json ?? field}`,
     )
     .join(' ');
 }
 
-const rows = Object.keys(types)
+const rows = [...Object.keys(types), ...unpublished]
   .filter((name) => messages[messageOf(name)])
   .sort()
   .map((name) => `  '${name}': '${rowOf(messageOf(name))}',`);
 
 writeFileSync(
   new URL('../apiserver/protobuf/field-numbers.gen.ts', import.meta.url),
-  `// Protobuf field numbers of the API's types, by published definition name: \`number=field\`, and \`number{ ... }\` for a
-// message whose fields JSON inlines. Written by scripts/gen-field-numbers.mjs; types come from the schemas.
+  `// Protobuf field numbers of the API's types, by published definition name: \`number=field\`, \`number*field\`
+// for one that may be absent, \`number~field\` for a list in a message of its own, and \`number{ ... }\` for a
+// message whose fields JSON inlines. Types come from the schemas. Written by scripts/gen-field-numbers.mjs.
 
 export const fieldNumbers: Readonly<Record<string, string>> = {
 ${rows.join('\n')}

@@ -28,6 +28,17 @@ export const localObjectReference = s.object(
 );
 export interface LocalObjectReference extends TypeOf<typeof localObjectReference> {}
 
+export const secretReference = s.object(
+  'io.k8s.api.core.v1.SecretReference',
+  'Names a secret of any namespace.',
+  {
+    name: s.string('Name of the secret.'),
+    namespace: s.string('Namespace of the secret.'),
+  },
+  { mapType: 'atomic' },
+);
+export interface SecretReference extends TypeOf<typeof secretReference> {}
+
 export const typedLocalObjectReference = s.object(
   'io.k8s.api.core.v1.TypedLocalObjectReference',
   'Names an object of some kind in the same namespace.',

@@ -66,46 +66,6 @@ export function validatePortNumberOrName(port: number | string, path: string): F
   return typeof port === 'number' ? validatePortNumber(port, path) : validateWith(checkPortName, port, path);
 }
 
-const ipv4Pattern = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
-
-/** 4, 6, or 0 for a text that is no address. */
-export function ipFamilyOf(text: string): 0 | 4 | 6 {
-  if (ipv4Pattern.test(text)) return 4;
-  return isIPv6(text) ? 6 : 0;
-}
-
-function isIPv6(text: string): boolean {
-  const halves = text.split('::');
-  if (halves.length > 2 || !text.includes(':')) return false;
-  const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')));
-  let count = groups.length;
-  const last = groups.at(-1) ?? '';
-  if (last.includes('.')) {
-    if (!ipv4Pattern.test(last)) return false;
-    groups.pop();
-    count++;
-  }
-  if (!groups.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group))) return false;
-  return halves.length === 2 ? count < 8 : count === 8;
-}
-
-const ipText = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
-
-export function validateIP(value: string, path: string): FieldError[] {
-  return ipFamilyOf(value) === 0 ? [invalid(path, value, ipText)] : [];
-}
-
-export function isCIDR(text: string): boolean {
-  const [address = '', bits = '', ...rest] = text.split('/');
-  const family = ipFamilyOf(address);
-  if (family === 0 || rest.length > 0 || !/^\d{1,3}$/.test(bits)) return false;
-  return Number(bits) <= (family === 4 ? 32 : 128);
-}
-
-export function validateCIDR(value: string, path: string): FieldError[] {
-  return isCIDR(value) ? [] : [invalid(path, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')];
-}
-
 const percentText =
   "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
 

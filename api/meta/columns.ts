@@ -16,6 +16,18 @@ export const ageColumn: Column<WithMetadata> = {
   cell: (object, { nowMs }) => formatAge(object.metadata.creationTimestamp, nowMs),
 };
 
+/** The name of a class, marked where an annotation makes it the default of its kind. */
+export const defaultableNameColumn = (annotations: readonly string[]): Column<WithMetadata> => ({
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  doc: 'Name of the object, and whether it is the default.',
+  cell: ({ metadata }) => {
+    const isDefault = annotations.some((annotation) => metadata.annotations?.[annotation] === 'true');
+    return isDefault ? `${metadata.name} (default)` : (metadata.name ?? '');
+  },
+});
+
 interface WithTemplate {
   spec: {
     selector?: LabelSelector;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipFamilyOf, isCIDR, validateIntOrPercent } from './checks.ts';
+import { checkIP, ipFamilyOf, validateCanonicalCIDR, validateCIDR, validateIP } from './addresses.ts';
+import { validateIntOrPercent } from './checks.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from './validation.ts';
 
 const shown = (errors: readonly { field: string; detail: string }[]) => errors.map((e) => `${e.field}: ${e.detail}`);
@@ -69,13 +70,28 @@ test('addresses are told apart', () => {
     ['', 0],
   ];
   for (const [text, want] of table) assert.equal(ipFamilyOf(text), want, text);
-  assert.deepEqual(['10.0.0.0/8', '::/0', '10.0.0.0/33', '10.0.0.0', 'a/8'].map(isCIDR), [
-    true,
-    true,
-    false,
-    false,
-    false,
-  ]);
+});
+
+test('addresses and networks mean one thing; in newer kinds they are spelled in one way', () => {
+  const complaint = (check: typeof validateIP) => (text: string) =>
+    check(text, 'x').map((error) => error.detail.replace(/^.*": /, ''))[0] ?? '';
+  const noIP = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
+  const noCIDR = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
+  const table: [check: (text: string) => string, text: string, want: string][] = [
+    [complaint(validateIP), '2001:DB8::1', ''],
+    [complaint(validateIP), '10.0.0.010', 'must not have leading 0s'],
+    [complaint(validateIP), '::ffff:1.2.3.4', 'must not be an IPv4-mapped IPv6 address'],
+    [complaint(validateIP), 'localhost', noIP],
+    [(text) => checkIP(text).join(), '2001:DB8::1', 'must be in canonical form ("2001:db8::1")'],
+    [(text) => checkIP(text).join(), '10.0.0.1', ''],
+    [complaint(validateCIDR), '2001:DB8::/32', ''],
+    [complaint(validateCIDR), '10.1.2.3/16', 'must not have bits set beyond the prefix length'],
+    [complaint(validateCIDR), '010.0.0.0/8', 'must not have leading 0s in IP or prefix length'],
+    [complaint(validateCIDR), '::ffff:1.2.3.4/128', 'must not have an IPv4-mapped IPv6 address'],
+    [complaint(validateCIDR), '10.0.0.0/33', noCIDR],
+    [complaint(validateCanonicalCIDR), '2001:DB8::/32', 'must be in canonical form ("2001:db8::/32")'],
+  ];
+  for (const [check, text, want] of table) assert.equal(check(text), want, text);
 });
 
 test('validateIntOrPercent takes whole numbers from zero and percentages', () => {

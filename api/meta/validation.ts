@@ -12,10 +12,11 @@ import {
   checkLabelValue,
   checkQualifiedName,
 } from '../../machinery/name-rules.ts';
+import { checkIP } from './addresses.ts';
 
-export type NameRule = 'subdomain' | 'label' | 'path' | 'label1035';
+export type NameRule = 'subdomain' | 'label' | 'path' | 'label1035' | 'ip';
 
-const annotationsMaxBytes = 256 * 1024;
+export const annotationsMaxBytes = 256 * 1024;
 
 export const immutableText = 'field is immutable';
 export const negativeText = 'must be greater than or equal to 0';
@@ -31,11 +32,13 @@ export function checkName(name: string, rule: NameRule): string[] {
       return checkDNS1035Label(name);
     case 'path':
       return checkPathSegment(name);
+    case 'ip':
+      return checkIP(name);
   }
 }
 
-/** RBAC names may be anything that fits between two slashes of a URL. */
-function checkPathSegment(name: string): string[] {
+/** Anything that fits between two slashes of a URL: names of RBAC, and of objects whose kind is not known. */
+export function checkPathSegment(name: string): string[] {
   if (name === '.' || name === '..') return [`may not be '${name}'`];
   return ['/', '%'].filter((part) => name.includes(part)).map((part) => `may not contain '${part}'`);
 }

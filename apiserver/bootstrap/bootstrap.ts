@@ -12,6 +12,7 @@ import { createObject } from '../registry/create.ts';
 import { deleteObject } from '../registry/delete.ts';
 import { updateObject } from '../registry/update.ts';
 import { complete, isAutoUpdated } from './auto-update.ts';
+import { flowControlGroup, flowControlObjects, follow } from './flow-control.ts';
 import { type BootstrapObject, bootstrapObjects } from './objects.ts';
 
 export interface KubernetesServiceOptions {
@@ -33,7 +34,7 @@ function writeAs(kind: Kind): WriteOptions {
  * several servers at once.
  */
 export async function ensureBootstrapObjects(context: ApiContext): Promise<void> {
-  const all = bootstrapObjects();
+  const all = [...bootstrapObjects(), ...flowControlObjects];
   // Namespaces first: what lives in them is refused before.
   const isNamespace = ({ object }: BootstrapObject) => object.kind === 'Namespace';
   for (const batch of [all.filter(isNamespace), all.filter((one) => !isNamespace(one))]) {
@@ -49,6 +50,7 @@ async function ensureBootstrapObject(context: ApiContext, { group, object }: Boo
   const { namespace = '', name = '' } = object.metadata;
   const existing = context.store.peek(kind, namespace, name)?.object;
   if (!existing) return createIfAbsent(context, group, object);
+  if (group === flowControlGroup) return writeIfChanged(context, kind, existing, (old) => follow(old, object));
   if (group !== rbacGroup || !isAutoUpdated(existing)) return;
   const write = writeAs(kind);
   if (object.roleRef && !jsonEqual(existing.roleRef, object.roleRef)) {
@@ -58,9 +60,19 @@ async function ensureBootstrapObject(context: ApiContext, { group, object }: Boo
     });
     return createIfAbsent(context, group, object);
   }
-  if (jsonEqual(complete(existing, object), existing)) return;
-  const produce = (old: KubeObject) => complete(cloneJson(old), cloneJson(object));
-  await updateObject(context, kind, { namespace, name, subresource: '', produce }, write);
+  return writeIfChanged(context, kind, existing, (old) => complete(old, object));
+}
+
+async function writeIfChanged(
+  context: ApiContext,
+  kind: Kind,
+  existing: KubeObject,
+  change: (old: KubeObject) => KubeObject,
+): Promise<void> {
+  if (jsonEqual(change(existing), existing)) return;
+  const { namespace = '', name = '' } = existing.metadata;
+  const produce = (old: KubeObject) => cloneJson(change(old));
+  await updateObject(context, kind, { namespace, name, subresource: '', produce }, writeAs(kind));
 }
 
 async function createIfAbsent(

@@ -1,16 +1,48 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { decodeValue } from '../../machinery/decode.ts';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
 import type { FrontRequest } from '../http/front.ts';
+import { decodeMessage, readEnvelope } from '../protobuf/envelope.ts';
+import { metaMessages } from '../protobuf/meta-messages.ts';
 import { createDiscovery } from './discovery.ts';
 
 test('a path with a slash at its end is the same document', async () => {
   const { kinds } = (await startMemoryApi()).context;
   const respond = createDiscovery(kinds, { serverAddress: '127.0.0.1:6443' });
-  const request = { headers: {} } as FrontRequest;
+  const request = { url: '/', headers: {} } as FrontRequest;
   for (const path of ['/api', '/apis', '/api/v1', '/apis/apps', '/apis/apps/v1']) {
     const plain = respond(path, request)?.body;
     assert.ok(plain, path);
-    assert.equal(respond(`${path}/`, request)?.body, plain, path);
+    assert.deepEqual(respond(`${path}/`, request)?.body, plain, path);
   }
+});
+
+test('every document is there in protobuf and YAML too', async () => {
+  const { kinds } = (await startMemoryApi()).context;
+  const respond = createDiscovery(kinds, { serverAddress: '127.0.0.1:6443' });
+  const answer = (path: string, accept: string) =>
+    respond(path, { url: path, headers: { accept } } as unknown as FrontRequest)!;
+  const protobuf = 'application/vnd.kubernetes.protobuf';
+  const aggregated = 'g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+  const documents: [path: string, parameters: string, kind: string][] = [
+    ['/api', '', 'APIVersions'],
+    ['/apis', '', 'APIGroupList'],
+    ['/api/v1', '', 'APIResourceList'],
+    ['/apis/apps', '', 'APIGroup'],
+    ['/apis/apps/v1', '', 'APIResourceList'],
+    ['/apis', `;${aggregated}`, 'APIGroupDiscoveryList'],
+  ];
+  for (const [path, parameters, kind] of documents) {
+    const { headers, body } = answer(path, `${protobuf}${parameters},application/json`);
+    assert.equal(headers['content-type'], `${protobuf}${parameters}`);
+    const json = JSON.parse(String(answer(path, `application/json${parameters}`).body));
+    const { raw, ...type } = readEnvelope(body as Buffer);
+    assert.deepEqual(type, { kind, apiVersion: json.apiVersion ?? '' });
+    const { kind: _kind, apiVersion: _version, ...rest } = json;
+    const schema = metaMessages[`${json.apiVersion ?? 'v1'} ${kind}`]!;
+    assert.deepEqual(decodeMessage(schema, raw), decodeValue(schema, rest, { defaults: false }).value);
+  }
+  assert.match(String(answer('/apis/apps', 'application/yaml').body), /^kind: APIGroup$/m);
+  assert.throws(() => answer('/apis/apps', 'text/html'), { code: 406 });
 });

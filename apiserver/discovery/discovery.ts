@@ -4,7 +4,9 @@
 import { createHash } from 'node:crypto';
 import { apiVersionOf, type CustomSubresource, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
-import type { KindTable } from '../registry/kind-table.ts';
+import { type Encoding, mediaTypeOf, negotiate, wantsPretty } from '../http/negotiate.ts';
+import { encode, type Rendered } from '../http/render.ts';
+import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
 import { one } from '../server-headers.ts';
 
 interface ResourceEntry {
@@ -90,7 +92,7 @@ function aggregatedResource(kind: Kind, version: ServedVersion): object {
   };
 }
 
-type GroupVersion = ReturnType<KindTable['groupVersions']>[number];
+type GroupVersion = GroupVersionResources;
 
 function groupsOf(kinds: KindTable): Map<string, GroupVersion[]> {
   const groups = new Map<string, GroupVersion[]>();
@@ -119,12 +121,22 @@ function groupDocument(name: string, versions: GroupVersion[]) {
   return { name, versions: entries, preferredVersion: entries[0] };
 }
 
-function asksForAggregated(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
+/** The aggregated form that is asked for: in which encoding and version. Protobuf has it only as v2. */
+function asksForAggregated(accept: string | undefined): { encoding: Encoding; version: string } | undefined {
   for (const clause of (accept ?? '').split(',')) {
     if (!clause.includes('g=apidiscovery.k8s.io') || !clause.includes('as=APIGroupDiscoveryList')) continue;
-    if (clause.trim().startsWith('application/json')) return clause.includes('v=v2beta1') ? 'v2beta1' : 'v2';
+    const version = clause.includes('v=v2beta1') ? 'v2beta1' : 'v2';
+    const type = clause.split(';')[0]!.trim();
+    if (type === mediaTypeOf.json) return { encoding: 'json', version };
+    if (type === mediaTypeOf.protobuf && version === 'v2') return { encoding: 'protobuf', version };
   }
   return undefined;
+}
+
+/** The form of a document: the aggregated one where that is asked for and there is one, else a plain one. */
+interface Form {
+  asked: ReturnType<typeof asksForAggregated>;
+  media: { encoding: Encoding; pretty: boolean };
 }
 
 export interface DiscoveryOptions {
@@ -134,10 +146,9 @@ export interface DiscoveryOptions {
 
 /** Serves /api, /apis and below. */
 export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
-  const json = (body: object, contentType = 'application/json'): FrontResponse => {
-    const text = `${JSON.stringify(body)}\n`;
-    const etag = `"${createHash('sha256').update(text).digest('hex').slice(0, 32).toUpperCase()}"`;
-    return { code: 200, headers: { 'content-type': contentType, etag, vary: 'Accept' }, body: text };
+  const answer = ({ body, contentType }: Rendered): FrontResponse => {
+    const etag = `"${createHash('sha256').update(body).digest('hex').slice(0, 32).toUpperCase()}"`;
+    return { code: 200, headers: { 'content-type': contentType, etag, vary: 'Accept' }, body };
   };
   const resourceList = (gv: GroupVersion) => ({
     kind: 'APIResourceList',
@@ -145,14 +156,18 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
     groupVersion: gv.apiVersion,
     resources: gv.resources.flatMap((r) => resourceEntries(r.kind, r.version)),
   });
-  const respond = (path: string, request: FrontRequest): FrontResponse | undefined => {
+  const respond = (path: string, { asked, media }: Form): FrontResponse | undefined => {
     const groups = groupsOf(kinds);
     const core = groups.get('') ?? [];
     const named = [...groups].filter(([name]) => name !== '');
-    const version = asksForAggregated(one(request.headers.accept));
-    const aggregatedType = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+    const json = (body: object): FrontResponse => answer(encode(body, 200, media));
+    const all = (of: [string, GroupVersion[]][], { encoding, version }: { encoding: Encoding; version: string }) => {
+      const rendered = encode(aggregated(of, `apidiscovery.k8s.io/${version}`), 200, { encoding });
+      const form = `g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+      return answer({ ...rendered, contentType: `${rendered.contentType};${form}` });
+    };
     if (path === '/api' || path === '/api/') {
-      if (version) return json(aggregated([['', core]], `apidiscovery.k8s.io/${version}`), aggregatedType);
+      if (asked) return all([['', core]], asked);
       const address = { clientCIDR: '0.0.0.0/0', serverAddress: options.serverAddress };
       return json({
         kind: 'APIVersions',
@@ -161,7 +176,7 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
       });
     }
     if (path === '/apis' || path === '/apis/') {
-      if (version) return json(aggregated(named, `apidiscovery.k8s.io/${version}`), aggregatedType);
+      if (asked) return all(named, asked);
       return json({ kind: 'APIGroupList', apiVersion: 'v1', groups: named.map(([n, v]) => groupDocument(n, v)) });
     }
     const [root, first, second, ...rest] = path.split('/').filter((p) => p !== '');
@@ -177,8 +192,24 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
     const gv = versions.find((v) => v.version === second);
     return gv && json(resourceList(gv));
   };
+  let generation = -1;
+  const documents = new Map<string, FrontResponse>();
+  /** Documents are made once for each set of kinds and form. */
+  const remember = (path: string, form: Form): FrontResponse | undefined => {
+    if (generation !== kinds.generation) documents.clear();
+    generation = kinds.generation;
+    // Slashes too many make no document of their own.
+    const key = `${JSON.stringify(form)} ${path.split('/').filter(Boolean).join('/')}`;
+    const found = documents.get(key) ?? respond(path, form);
+    if (found) documents.set(key, found);
+    return found;
+  };
   return (path: string, request: FrontRequest): FrontResponse | undefined => {
-    const response = respond(path, request);
+    if (!/^\/apis?(?:\/|$)/.test(path)) return undefined;
+    const accept = one(request.headers.accept);
+    const asked = asksForAggregated(accept);
+    const media = asked ? { encoding: asked.encoding } : negotiate(accept, { forms: false });
+    const response = remember(path, { asked, media: { encoding: media.encoding, pretty: wantsPretty(request) } });
     const known = one(request.headers['if-none-match']);
     if (response && known !== undefined && known === response.headers.etag) return { ...response, code: 304, body: '' };
     return response;

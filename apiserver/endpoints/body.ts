@@ -3,7 +3,9 @@ import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../m
 import { type ReadText, readJson, TextError, TooManyValuesError } from '../../machinery/json-reader.ts';
 import type { ObjectSchema } from '../../machinery/schema.ts';
 import { readYaml } from '../../machinery/yaml-reader.ts';
-import { decodeMessage, readEnvelope } from '../protobuf/decode.ts';
+import { decodeMessage, protobufType, readEnvelope } from '../protobuf/envelope.ts';
+import { hasFieldNumbers } from '../protobuf/field-table.ts';
+import { ProtobufError } from '../protobuf/wire-reader.ts';
 import type { ApiRequest } from './exchange.ts';
 
 export interface ParsedBody {
@@ -22,6 +24,8 @@ export const maxYamlValues = 2 * maxBodyValues;
 
 /** The part of a request that says what its body is. */
 export type SentBody = Pick<ApiRequest, 'body' | 'contentType' | 'yaml'>;
+/** An apply, in YAML, of which JSON is a part. */
+export const applyType = 'application/apply-patch+yaml';
 
 export type MediaType = 'json' | 'yaml' | 'protobuf';
 
@@ -30,9 +34,13 @@ const mediaTypes: Record<string, MediaType> = {
   '': 'json',
   'application/json': 'json',
   'application/yaml': 'yaml',
-  'application/apply-patch+yaml': 'yaml',
-  'application/vnd.kubernetes.protobuf': 'protobuf',
+  [protobufType]: 'protobuf',
 };
+
+/** The media types of bodies and answers, as errors list them. */
+export function acceptedTypes(hasProtobuf: boolean): string[] {
+  return ['application/json', 'application/yaml', ...(hasProtobuf ? [protobufType] : [])];
+}
 
 /** The media type without its parameters. */
 export function baseType(contentType: string): string {
@@ -46,32 +54,46 @@ export function parseBody(request: SentBody, want: { kind: string; schema: Objec
   const { body } = request;
   const what = want.kind;
   const media = mediaTypes[baseType(request.contentType)];
-  if (!media) {
+  const isRead = media !== undefined && (media !== 'protobuf' || hasFieldNumbers(want.schema.name));
+  if (!isRead) {
+    const accepted = acceptedTypes(hasFieldNumbers(want.schema.name)).join(', ');
     throw unsupportedMediaTypeError(
-      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
+      `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
     );
   }
+  const unrecognized = (why: string, cause: unknown) =>
+    badRequestError(
+      `the object provided is unrecognized (must be of type ${what}): ${why} (${summarize(body)})`,
+      cause,
+    );
   const problem = media === 'json' ? "couldn't get version/kind; json parse error: " : '';
   try {
     if (media === 'protobuf') return readProtobuf(body, want);
     return media === 'yaml' ? readYamlBody(request) : readJsonBody(body);
   } catch (err) {
-    if (!(err instanceof TextError)) throw err;
     if (err instanceof TooManyValuesError) throw tooManyValues(err);
-    const why = `${problem}${err.message} (${summarize(body)})`;
-    throw badRequestError(`the object provided is unrecognized (must be of type ${what}): ${why}`, err);
+    if (!(err instanceof TextError || err instanceof ProtobufError)) throw err;
+    throw unrecognized(`${problem}${err.message}`, err);
+  }
+}
+
+/** A message of another kind is not decoded: whoever asks for the value refuses it by its kind. */
+function readProtobuf(body: Buffer, want: { kind: string; schema: ObjectSchema }): ParsedBody {
+  const { raw, ...type } = readEnvelope(body, maxBodyValues);
+  const kind = type.kind || want.kind;
+  if (kind !== want.kind) return { value: type, duplicates: [] };
+  try {
+    return { value: { ...decodeMessage(want.schema, raw, maxBodyValues), ...type }, duplicates: [] };
+  } catch (err) {
+    if (!(err instanceof ProtobufError)) throw err;
+    const version = JSON.stringify(type.apiVersion.split('/').pop());
+    throw badRequestError(`${kind} in version ${version} cannot be handled as a ${want.kind}: ${err.message}`, err);
   }
 }
 
 function readJsonBody(body: Buffer): ParsedBody {
   const { value, duplicates } = readJson(body.toString(), maxBodyValues);
   return { value, duplicates: duplicates.map((path) => `duplicate field "${path}"`) };
-}
-
-function readProtobuf(body: Buffer, want: { kind: string; schema: ObjectSchema }): ParsedBody {
-  const { apiVersion, kind, raw } = readEnvelope(body, maxBodyValues);
-  if (kind !== want.kind) throw badRequestError(`the body is a ${kind}, not a ${want.kind}`);
-  return { value: { ...decodeMessage(want.schema, raw, maxBodyValues), apiVersion, kind }, duplicates: [] };
 }
 
 function readYamlBody({ body, yaml }: SentBody): ParsedBody {
@@ -82,9 +104,9 @@ function readYamlBody({ body, yaml }: SentBody): ParsedBody {
 const tooManyValues = (err: TooManyValuesError) =>
   new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: ${err.message}`, { cause: err });
 
-/** Parses a JSON patch. */
-export function parsePatch(body: Buffer): ParsedBody {
-  return readText(() => readJsonBody(body), 'error decoding patch: ');
+/** Parses a patch in JSON. */
+export function parsePatch(body: Buffer, prefix = 'error decoding patch: '): ParsedBody {
+  return readText(() => readJsonBody(body), prefix);
 }
 
 /** Parses the YAML of an apply. */

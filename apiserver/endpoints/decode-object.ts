@@ -19,10 +19,11 @@ export function decodeObject(
   target: { kind: Kind; version: ServedVersion },
   body: ParsedBody,
   fieldValidation: FieldValidation,
+  refuse?: Wanted['refuse'],
 ): DecodedObject {
   const { kind, version } = target;
   const { value, warnings } = decodeAs(
-    { kind: kind.kind, apiVersion: apiVersionOf(version), schema: version.schema },
+    { kind: kind.kind, apiVersion: apiVersionOf(version), schema: version.schema, ...(refuse ? { refuse } : {}) },
     body,
     fieldValidation,
   );
@@ -33,23 +34,29 @@ export function decodeObject(
   return { draft, warnings };
 }
 
+/** What a body is to be read as. */
+export interface Wanted {
+  kind: string;
+  apiVersion: string;
+  schema: ServedVersion['schema'];
+  /** The error for a value that is none, where it is not the client's own body. */
+  refuse?(why: string, cause?: unknown): StatusError;
+}
+
 /** Decodes a body by any schema with a kind and apiVersion. */
 export function decodeAs(
-  want: { kind: string; apiVersion: string; schema: ServedVersion['schema'] },
+  want: Wanted,
   body: ParsedBody,
   fieldValidation: FieldValidation,
 ): { value: any; warnings: string[] } {
   const { value } = body;
   const version = want.apiVersion.split('/').pop();
-  const refuse = (why: string, cause?: unknown) =>
-    badRequestError(
-      `${want.kind} in version ${JSON.stringify(version)} cannot be handled as a ${want.kind}: ${why}`,
-      cause,
-    );
+  const cannot = `${want.kind} in version ${JSON.stringify(version)} cannot be handled as a ${want.kind}`;
+  const refuse = want.refuse ?? ((why: string, cause?: unknown) => badRequestError(`${cannot}: ${why}`, cause));
   if (!isObject(value)) {
     throw refuse(`json: cannot unmarshal ${goKindOf(value)} into Go value of type ${want.kind}`);
   }
-  for (const field of ['apiVersion', 'kind']) checkIsText(value, field, want.kind);
+  for (const field of ['apiVersion', 'kind']) checkIsText(value, field, want);
   const kind = value.kind || want.kind;
   const apiVersion = value.apiVersion || want.apiVersion;
   if (kind !== want.kind) {
@@ -64,10 +71,9 @@ export function decodeAs(
   }
   try {
     const decoded = decodeValue(want.schema, value);
-    const problems =
-      fieldValidation === 'Ignore'
-        ? []
-        : [...decoded.unknownFields.map((f) => `unknown field "${f}"`), ...body.duplicates];
+    const unknown = decoded.unknownFields.map((f) => `unknown field "${f}"`);
+    const all = want.refuse ? [...body.duplicates, ...unknown] : [...unknown, ...body.duplicates];
+    const problems = fieldValidation === 'Ignore' ? [] : all;
     if (problems.length > 0 && fieldValidation === 'Strict')
       throw refuse(`strict decoding error: ${problems.join(', ')}`);
     return { value: decoded.value, warnings: problems };
@@ -79,10 +85,11 @@ export function decodeAs(
 }
 
 /** What says which type an object is of is read before anything else. */
-function checkIsText(value: Record<string, unknown>, field: string, wanted: string): void {
+function checkIsText(value: Record<string, unknown>, field: string, want: Wanted): void {
   const given = value[field] ?? '';
   if (typeof given === 'string') return;
   const why = `json: cannot unmarshal ${goKindOf(given)} into Go struct field .${field} of type string`;
   const problem = `couldn't get version/kind; json parse error: ${why}`;
-  throw badRequestError(`the object provided is unrecognized (must be of type ${wanted}): ${problem}`);
+  if (want.refuse) throw want.refuse(problem);
+  throw badRequestError(`the object provided is unrecognized (must be of type ${want.kind}): ${problem}`);
 }

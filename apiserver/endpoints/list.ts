@@ -1,11 +1,12 @@
 // GET of an object and of a collection.
 import { badRequestError, expiredError } from '../../machinery/errors.ts';
+import type { Kind } from '../../machinery/kind.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { CompactedError } from '../storage/etcd.ts';
 import { keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
 import type { Answer, ApiRequest, ListAnswer } from './exchange.ts';
 import { type ContinueToken, decodeContinue, encodeContinue, parseRevision, readListOptions } from './list-options.ts';
-import { readSelection } from './selection.ts';
+import { readSelection, type Selection } from './selection.ts';
 
 export async function handleGet(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { kind, info, query } = request;
@@ -38,7 +39,11 @@ export async function listObjects(context: ApiContext, request: ApiRequest): Pro
   if (pinned > 0 && cache.changedAt > pinned) return listPast(context, request, { ...page, revision: pinned });
   const at = pinned > 0 ? pinned : context.store.cache.position;
   const from = page.after === undefined ? prefix : `${page.after}\0`;
-  return selectPage(request, cache.list(prefix, from), { limit: options.limit, revision: at });
+  const { name } = readSelection(query, kind, request.version);
+  const isOne = name !== undefined && token === undefined && (!kind.namespaced || info.namespace !== '');
+  const found = isOne ? cache.get(prefix + name) : undefined;
+  const objects = isOne ? (found ? [found] : []) : cache.list(prefix, from);
+  return selectPage(context, request, objects, { limit: options.limit, revision: at });
 }
 
 interface PageRequest {
@@ -48,16 +53,30 @@ interface PageRequest {
   revision: number;
 }
 
-function selectPage(
+/** Whoever selects, selects from objects in the form of the kind; else only those that are given out are put into it. */
+async function selectPage(
+  context: ApiContext,
   request: ApiRequest,
+  stored: Iterable<StoredObject>,
+  page: { limit: number; revision: number },
+): Promise<ListAnswer> {
+  const { kind, version, query } = request;
+  const { matches } = readSelection(query, kind, version);
+  if (!kind.storedForm) return cutPage(stored, page, matches);
+  const objects = matches ? await context.store.view(kind, [...stored]) : stored;
+  const answer = cutPage(objects, page, matches);
+  return { ...answer, items: [...(await context.store.view(kind, answer.items))] };
+}
+
+function cutPage(
   objects: Iterable<StoredObject>,
   page: { limit: number; revision: number },
+  matches: Selection['matches'],
 ): ListAnswer {
-  const { matches } = readSelection(request.query, request.kind, request.version);
   const items: StoredObject[] = [];
   let remaining = 0;
   for (const stored of objects) {
-    if (matches && !matches(stored.object)) continue;
+    if (matches && !matches(stored)) continue;
     if (page.limit > 0 && items.length >= page.limit) {
       remaining++;
       if (matches) break;
@@ -75,10 +94,10 @@ function selectPage(
 }
 
 /** A page of all there was: no more is read than is given out. */
-async function historyPage(context: ApiContext, page: PageRequest, from: string): Promise<ListAnswer> {
+async function historyPage(context: ApiContext, kind: Kind, page: PageRequest, from: string): Promise<ListAnswer> {
   const { limit, revision } = page;
   const { objects, count, more } = await context.store.history(page.prefix, from, { limit, revision });
-  const answer: ListAnswer = { items: objects, revision };
+  const answer: ListAnswer = { items: [...(await context.store.view(kind, objects))], revision };
   const last = objects[objects.length - 1];
   if (!more || !last) return answer;
   return { ...answer, continue: encodeContinue({ revision, after: last.key }), remaining: count - objects.length };
@@ -88,9 +107,9 @@ async function listPast(context: ApiContext, request: ApiRequest, page: PageRequ
   const from = page.after === undefined ? page.prefix : `${page.after}\0`;
   const everything = !readSelection(request.query, request.kind, request.version).matches;
   try {
-    if (everything && page.limit > 0) return await historyPage(context, page, from);
+    if (everything && page.limit > 0) return await historyPage(context, request.kind, page, from);
     const { objects } = await context.store.history(page.prefix, from, { limit: 0, revision: page.revision });
-    return selectPage(request, objects, { limit: page.limit, revision: page.revision });
+    return await selectPage(context, request, objects, { limit: page.limit, revision: page.revision });
   } catch (err) {
     if (!(err instanceof CompactedError)) throw err;
     if (page.after === undefined) {

@@ -1,8 +1,10 @@
 // Options that come in the query of writes: dryRun, fieldManager, fieldValidation.
 import { invalidError } from '../../machinery/errors.ts';
-import { type FieldError, invalid, notSupported, tooLong } from '../../machinery/field-error.ts';
+import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '../../machinery/field-error.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
 import { isLarge, type WriteOptions } from '../registry/context.ts';
+import { isTrue } from '../request-info.ts';
+import { applyType, baseType } from './body.ts';
 import type { ApiRequest } from './exchange.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
@@ -13,9 +15,9 @@ const maxManagerBytes = 128;
 export function readWriteOptions(
   request: ApiRequest,
   options: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions',
-): WriteOptions & { fieldValidation: FieldValidation } {
+): WriteOptions & { fieldValidation: FieldValidation; force: boolean } {
   const { query } = request;
-  const errors: FieldError[] = [];
+  const errors: FieldError[] = options === 'PatchOptions' ? checkPatchOptions(request) : [];
   const dryRun = query.getAll('dryRun').filter((x) => x !== '');
   if (dryRun.some((x) => x !== 'All')) errors.push({ ...notSupported('dryRun', dryRun, ['All']) });
   const manager = query.get('fieldManager') ?? '';
@@ -35,7 +37,15 @@ export function readWriteOptions(
     apiVersion: apiVersionOf(request.version),
     warnings: [],
     fieldValidation: fieldValidation as FieldValidation,
+    force: isTrue(query.get('force')),
   };
+}
+
+/** An apply names its manager, and it alone may be forced. */
+function checkPatchOptions({ query, contentType }: ApiRequest): FieldError[] {
+  if (baseType(contentType) !== applyType)
+    return query.has('force') ? [forbidden('force', 'may not be specified for non-apply patch')] : [];
+  return query.get('fieldManager') ? [] : [required('fieldManager', 'is required for apply patch')];
 }
 
 /** The manager of a request that names none: its user agent up to the first slash. */

@@ -1,16 +1,19 @@
 // PATCH: JSON patch, JSON merge patch and strategic merge patch, each computed against the object
-// as stored and again when it changed meanwhile. Server-side apply has not come yet and is refused.
+// as stored and again when it changed meanwhile. Server-side apply is in apply.ts.
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
+import { causeReasons, invalid } from '../../machinery/field-error.ts';
+import { goJson } from '../../machinery/go-json.ts';
 import { cloneJson, isObject, writeJson } from '../../machinery/json.ts';
 import { applyMergePatch } from '../../machinery/merge-patch.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import { applyStrategicMerge, PatchError } from '../../machinery/strategic-merge.ts';
+import { applyStrategicMerge, PatchError, showGo } from '../../machinery/strategic-merge.ts';
 import { type ApiContext, breathe } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import { toVersion } from '../storage/stored-object.ts';
-import { baseType, type ParsedBody, parseApply, parsePatch } from './body.ts';
+import { handleApply } from './apply.ts';
+import { applyType, baseType, type ParsedBody, parsePatch } from './body.ts';
 import { decodeObject } from './decode-object.ts';
 import type { Answer, ApiRequest } from './exchange.ts';
 import { readWriteOptions } from './options.ts';
@@ -20,49 +23,73 @@ import { checkTarget } from './update.ts';
 interface Patch {
   /** The patched form of an object; the inputs stay as they are. */
   apply(object: KubeObject, schema: ApiRequest['version']['schema']): unknown;
-  duplicates: string[];
+  /** Fields that come twice or mean nothing. */
+  problems: string[];
+  /** What a refusal shows of it, and says for a value that does not fit. */
+  show(patched: unknown): string;
+  explain(why: string): string;
 }
 
 const maxJsonPatchOperations = 10_000;
 const maxCopiedBytes = 3 * 1024 * 1024;
-const accepted = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-];
+const strategicType = 'application/strategic-merge-patch+json';
+const accepted = ['application/json-patch+json', 'application/merge-patch+json', strategicType, applyType];
 
 /** Reads the patch of a request by its media type. */
 export function readPatch(request: ApiRequest): Patch {
   const type = baseType(request.contentType);
+  const asJson = { show: goJson, explain: (why: string) => why };
   if (type === 'application/json-patch+json') {
     const { value, duplicates } = parsePatch(request.body);
-    return { apply: jsonPatcher(value), duplicates };
+    const problems = [...duplicates, ...unknownFieldsOf(value)].map((problem) => `json patch ${problem}`);
+    return { apply: jsonPatcher(value), problems, ...asJson };
   }
   if (type === 'application/merge-patch+json') {
-    const { patch, duplicates } = readPatchObject(parsePatch(request.body));
-    return { apply: (object) => applyMergePatch(object, patch), duplicates };
+    const { patch, problems } = readPatchObject(parsePatch(request.body), 'error decoding patch: ');
+    return { apply: (object) => applyMergePatch(object, patch), problems, ...asJson };
   }
-  if (type === 'application/strategic-merge-patch+json') {
-    const { patch, duplicates } = readPatchObject(parsePatch(request.body));
-    return { apply: (object, schema) => strategic(object, patch, schema), duplicates };
+  // Custom resources have no such patch.
+  if (type === strategicType && !request.kind.isCustom) {
+    const { patch, problems } = readPatchObject(parsePatch(request.body, ''), '');
+    const apply: Patch['apply'] = (object, schema) => strategic(object, patch, schema);
+    return { apply, problems, show: () => showGo(patch), explain: explainConversion };
   }
-  if (type === 'application/apply-patch+yaml') {
-    parseApply(request);
-    throw unsupportedMediaTypeError(
-      'server-side apply is not supported by this version of the server; use kubectl apply without --server-side',
-    );
-  }
+  const types = request.kind.isCustom ? accepted.filter((one) => one !== strategicType) : accepted;
   throw unsupportedMediaTypeError(
-    `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+    `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`,
   );
 }
 
-function readPatchObject({ value, duplicates }: ParsedBody): { patch: Record<string, unknown>; duplicates: string[] } {
-  if (isObject(value)) return { patch: value, duplicates };
-  throw badRequestError(
-    `error decoding patch: json: cannot unmarshal ${goKindOf(value)} into Go value of type map[string]interface {}`,
+function readPatchObject({ value, duplicates }: ParsedBody, prefix: string) {
+  if (isObject(value)) return { patch: value, problems: duplicates };
+  const given = goKindOf(value);
+  throw badRequestError(`${prefix}json: cannot unmarshal ${given} into Go value of type map[string]interface {}`);
+}
+
+const operationFields = new Set(['op', 'path', 'from', 'value']);
+
+function unknownFieldsOf(operations: unknown): string[] {
+  if (!Array.isArray(operations)) return [];
+  return operations.flatMap((operation, i) =>
+    isObject(operation)
+      ? Object.keys(operation).flatMap((key) => (operationFields.has(key) ? [] : [`unknown field "[${i}].${key}"`]))
+      : [],
   );
+}
+
+const goKinds: Record<string, string> = { object: 'map', array: 'slice', number: 'int64' };
+
+/** Why a value does not fit, as the conversion from maps says it, which strategic merge patches go through. */
+function explainConversion(why: string): string {
+  const [, given, type] = /^json: cannot unmarshal (\w+) .* of type (.+)$/.exec(why) ?? [];
+  if (given === undefined || type === undefined) return why;
+  const kind = goKinds[given] ?? given;
+  if (type.startsWith('map[')) return `cannot restore map from ${kind}`;
+  if (type.startsWith('[]')) return `cannot restore slice from ${kind}`;
+  if (type === 'string' && given === 'number') return 'cannot convert int64 to string';
+  return /^(string|bool|int32|int64|float64)$/.test(type)
+    ? `unrecognized type: ${type}`
+    : `cannot restore struct from: ${kind}`;
 }
 
 const patchReasons = { 400: 'BadRequest', 422: '', 500: '' } as const;
@@ -80,7 +107,7 @@ function jsonPatcher(patch: unknown): Patch['apply'] {
   if (!Array.isArray(patch)) {
     const given = goKindOf(patch);
     throw badRequestError(
-      `error decoding patch: json: cannot unmarshal ${given} into Go value of type jsonpatch.Patch`,
+      `error decoding patch: json: cannot unmarshal ${given} into Go value of type []handlers.jsonPatchOp`,
     );
   }
   if (patch.length > maxJsonPatchOperations) {
@@ -120,12 +147,15 @@ function applyOperations(object: KubeObject, patch: readonly Operation[]): unkno
 export async function handlePatch(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { kind, version, info } = request;
   const options = readWriteOptions(request, 'PatchOptions');
+  if (baseType(request.contentType) === applyType) return handleApply(context, request, options);
   const patch = readPatch(request);
   let warnings: string[] = [];
   const produce = async (old: KubeObject, isLarge: boolean): Promise<KubeObject> => {
     const patched = patch.apply(toVersion(old, kind, version), version.schema);
     if (isLarge) await breathe();
-    const decoded = decodeObject(request, { value: patched, duplicates: patch.duplicates }, options.fieldValidation);
+    const refuse = (why: string, cause?: unknown) => refusal(patch.show(patched), patch.explain(why), cause);
+    const body = { value: patched, duplicates: patch.problems };
+    const decoded = decodeObject(request, body, options.fieldValidation, refuse);
     checkTarget(decoded.draft, info);
     warnings = [...decoded.warnings, ...(kind.warnings?.(decoded.draft, old) ?? [])];
     return decoded.draft;
@@ -133,4 +163,11 @@ export async function handlePatch(context: ApiContext, request: ApiRequest): Pro
   const { namespace, name, subresource } = info;
   const stored = await updateObject(context, kind, { namespace, name, subresource, produce }, options);
   return { type: 'object', stored, code: 200, warnings: [...warnings, ...options.warnings] };
+}
+
+/** The patch makes something of the object that it cannot be. */
+function refusal(shown: string, why: string, cause?: unknown): StatusError {
+  const error = invalid('patch', shown, why);
+  const causes = [{ reason: causeReasons.Invalid, message: error.detail, field: error.field }];
+  return new StatusError(422, 'Invalid', ` "" is invalid: patch: ${error.detail}`, { details: { causes }, cause });
 }

@@ -9,13 +9,16 @@ import {
 import type { Kind, ServedVersion } from '../../machinery/kind.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
 import { matchesLabels, parseLabelSelector } from '../../machinery/labels.ts';
-import type { KubeObject } from '../../machinery/metadata.ts';
+import type { CacheWatcher } from '../storage/resource-cache.ts';
+import type { StoredObject } from '../storage/stored-object.ts';
 
 export interface Selection {
   /** Undefined: everything matches. */
-  matches: ((object: KubeObject) => boolean) | undefined;
+  matches: ((stored: StoredObject) => boolean) | undefined;
   /** The one name that can match, if the field selector names it. */
   name: string | undefined;
+  /** A field that must have one value: the others need not be looked at. */
+  trigger: CacheWatcher['trigger'];
 }
 
 /** Reads the selectors of a query; 400 for one that cannot be parsed or asks for a field the kind does not offer. */
@@ -24,13 +27,35 @@ export function readSelection(query: URLSearchParams, kind: Kind, version: Serve
   const fieldText = query.get('fieldSelector') ?? '';
   const labels = labelText === '' ? undefined : parse(() => parseLabelSelector(labelText));
   const fields = fieldText === '' ? undefined : parse(() => parseFieldSelector(fieldText));
-  if (fields) checkFields(fields, kind, version);
-  if (!labels && !fields) return { matches: undefined, name: undefined };
+  const selectable = version.selectableFields ?? kind.selectableFields ?? {};
+  if (fields) checkFields(fields, { kind, version, selectable });
+  if (!labels && !fields) return { matches: undefined, name: undefined, trigger: undefined };
+  // The cache notes the fields of the kind; those of one version are its own.
+  const isNoted = version.selectableFields === undefined;
+  const read = (stored: StoredObject, field: string) => fieldValue({ kind, selectable, isNoted }, stored, field);
+  const matches = (stored: StoredObject) =>
+    (!labels || matchesLabels(labels, stored.labels)) &&
+    (!fields || matchesFields(fields, (field) => read(stored, field)));
+  return { matches, name: valueIn(fields, 'metadata.name'), trigger: isNoted ? triggerOf(fields, read) : undefined };
+}
+
+/** A watch for one name, whatever else it selects. */
+export function nameSelection({ matches, ...rest }: Selection, name: string): Selection {
+  const hasName = (stored: StoredObject) => stored.name === name && (!matches || matches(stored));
+  return { ...rest, name, matches: hasName, trigger: nameTrigger(name) };
+}
+
+const nameOf = (stored: StoredObject) => stored.name;
+const nameTrigger = (value: string) => ({ field: 'metadata.name', value, read: nameOf });
+
+function triggerOf(
+  fields: FieldSelector | undefined,
+  read: (stored: StoredObject, field: string) => string,
+): Selection['trigger'] {
   const name = valueIn(fields, 'metadata.name');
-  const matches = (object: KubeObject) =>
-    (!labels || matchesLabels(labels, object.metadata.labels)) &&
-    (!fields || matchesFields(fields, (field) => fieldValue(kind, object, field)));
-  return { matches, name };
+  if (name !== undefined) return nameTrigger(name);
+  const one = fields?.find(({ field, operator }) => operator !== '!=' && field !== 'metadata.namespace');
+  return one && { field: one.field, value: one.value, read: (stored) => read(stored, one.field) };
 }
 
 /**
@@ -57,10 +82,15 @@ function parse<T>(work: () => T): T {
   }
 }
 
-function checkFields(fields: readonly FieldRequirement[], kind: Kind, version: ServedVersion): void {
+type Selectable = NonNullable<Kind['selectableFields']>;
+
+function checkFields(
+  fields: readonly FieldRequirement[],
+  { kind, version, selectable }: { kind: Kind; version: ServedVersion; selectable: Selectable },
+): void {
   for (const { field } of fields) {
     if (field === 'metadata.name' || (field === 'metadata.namespace' && kind.namespaced)) continue;
-    if (kind.selectableFields && Object.hasOwn(kind.selectableFields, field)) continue;
+    if (Object.hasOwn(selectable, field)) continue;
     const shown =
       kind.group || version.group
         ? `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`
@@ -71,8 +101,15 @@ function checkFields(fields: readonly FieldRequirement[], kind: Kind, version: S
   }
 }
 
-function fieldValue(kind: Kind, object: KubeObject, field: string): string {
-  if (field === 'metadata.name') return object.metadata.name ?? '';
-  if (field === 'metadata.namespace') return object.metadata.namespace ?? '';
-  return kind.selectableFields?.[field]?.(object) ?? '';
+interface FieldSource {
+  kind: Kind;
+  selectable: Selectable;
+  isNoted: boolean;
+}
+
+function fieldValue({ kind, selectable, isNoted }: FieldSource, stored: StoredObject, field: string): string {
+  if (field === 'metadata.name') return stored.name;
+  if (field === 'metadata.namespace') return kind.namespaced ? stored.namespace : '';
+  const noted = isNoted ? stored.fields?.[field] : undefined;
+  return noted ?? selectable[field]?.(stored.object) ?? '';
 }

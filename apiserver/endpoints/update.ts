@@ -28,6 +28,7 @@ export async function handleUpdate(context: ApiContext, request: ApiRequest): Pr
     return { type: 'object', stored, code: 200, warnings: [...warnings, ...options.warnings] };
   } catch (err) {
     if (!isNotFound(err) || !kind.allowCreateOnUpdate || subresource !== '' || draft.metadata.uid) throw err;
+    await request.authorize('create');
     delete draft.metadata.resourceVersion;
     const stored = await createObject(context, kind, { draft, namespace }, options);
     return { type: 'object', stored, code: 201, warnings: [...warnings, ...options.warnings] };
@@ -37,14 +38,14 @@ export async function handleUpdate(context: ApiContext, request: ApiRequest): Pr
 /** The object must be the one that the URL names. */
 export function checkTarget(draft: KubeObject, target: { namespace: string; name: string }): void {
   const meta = draft.metadata;
-  if (!meta.name) throw badRequestError('name must be provided');
-  if (meta.name !== target.name) {
+  if (!target.namespace) delete meta.namespace;
+  else if (!meta.namespace) meta.namespace = target.namespace;
+  else if (meta.namespace !== target.namespace)
+    throw badRequestError('the namespace of the provided object does not match the namespace sent on the request');
+  if (!meta.name) {
+    const what = `the name of the object (${target.name} based on URL) was undeterminable`;
+    throw badRequestError(`${what}: name must be provided`);
+  }
+  if (meta.name !== target.name)
     throw badRequestError(`the name of the object (${meta.name}) does not match the name on the URL (${target.name})`);
-  }
-  if (meta.namespace && meta.namespace !== target.namespace) {
-    throw badRequestError(
-      `the namespace of the object (${meta.namespace}) does not match the namespace on the URL (${target.namespace})`,
-    );
-  }
-  if (target.namespace) meta.namespace = target.namespace;
 }

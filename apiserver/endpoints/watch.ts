@@ -5,13 +5,15 @@
 // An object that leaves the selection is DELETED for this watcher, one that enters it is ADDED.
 import { expiredError, invalidError } from '../../machinery/errors.ts';
 import { type FieldError, forbidden, notSupported } from '../../machinery/field-error.ts';
+import type { Kind } from '../../machinery/kind.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { isTrue } from '../request-info.ts';
 import type { CacheEvent, CacheWatcher, ResourceCache } from '../storage/resource-cache.ts';
-import { atRevision, keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
+import { keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
 import type { ApiRequest } from './exchange.ts';
+import { InOrder } from './in-order.ts';
 import { parseInteger, parseRevision } from './list-options.ts';
-import { readSelection, type Selection } from './selection.ts';
+import { nameSelection, readSelection, type Selection } from './selection.ts';
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
@@ -26,6 +28,7 @@ export interface WatchSink {
 }
 
 export interface WatchRequest {
+  kind: Kind;
   prefix: string;
   selection: Selection;
   /** Undefined: begin with what there is; else events after this version. */
@@ -55,6 +58,7 @@ export async function openWatch(context: ApiContext, request: ApiRequest): Promi
   const namespacePart = kind.namespaced && info.namespace ? `${info.namespace}/` : '';
   const selection = readSelection(query, kind, request.version);
   return {
+    kind,
     prefix: keyPrefixOf(kind) + namespacePart,
     selection: info.name ? nameSelection(selection, info.name) : selection,
     after: fromState ? undefined : revision > 0 ? revision : context.store.cache.position,
@@ -62,11 +66,6 @@ export async function openWatch(context: ApiContext, request: ApiRequest): Promi
     bookmarks,
     timeoutMs: timeout > 0 ? timeout * 1000 : spread,
   };
-}
-
-function nameSelection(selection: Selection, name: string): Selection {
-  const { matches } = selection;
-  return { name, matches: (o) => o.metadata.name === name && (!matches || matches(o)) };
 }
 
 function checkInitialEvents(given: { initial: string | null; match: string; bookmarks: boolean }): void {
@@ -94,19 +93,6 @@ function checkInitialEvents(given: { initial: string | null; match: string; book
 }
 
 /**
- * Feeds one event. A kind whose columns or conversion fail on an object ends the watch that asked
- * for them, and nothing else: this runs inside the one watch of etcd that feeds everybody.
- */
-function deliverSafely(context: ApiContext, event: CacheEvent, matches: Selection['matches'], sink: WatchSink): void {
-  try {
-    deliver(event, matches, sink);
-  } catch (err) {
-    context.log.error({ err, key: event.stored.key }, 'an event cannot be shown to a watcher');
-    sink.expired('an event cannot be shown in the form asked for');
-  }
-}
-
-/**
  * Starts feeding the sink. Returns how to stop. Nothing is missed and nothing comes twice: this
  * runs in one turn of the event loop.
  */
@@ -116,32 +102,61 @@ export function startWatch(
   watch: WatchRequest,
   sink: WatchSink,
 ): () => void {
+  const { kind, prefix } = watch;
   const { matches } = watch.selection;
+  // A kind whose columns or conversion fail on an object ends the watch that asked for them, and nothing else: this
+  // runs inside the one watch of etcd that feeds everybody.
+  const order = new InOrder((err) => {
+    context.log.error({ err, resource: prefix }, 'an event cannot be shown to a watcher');
+    sink.expired('an event cannot be shown in the form asked for');
+  });
   if (watch.after === undefined) {
-    for (const stored of cache.list(watch.prefix)) if (!matches || matches(stored.object)) sink.event('ADDED', stored);
-    if (watch.sendInitialEvents) sink.bookmark(context.store.cache.position, true);
+    const present = [...cache.list(prefix)];
+    order.run(() =>
+      whenThere(context.store.view(kind, present), (objects) => {
+        for (const stored of objects) if (!matches || matches(stored)) sink.event('ADDED', stored);
+      }),
+    );
+    const { position } = context.store.cache;
+    if (watch.sendInitialEvents) order.run(() => sink.bookmark(position, true));
   } else {
     const events = cache.since(watch.after);
     if (!events) {
       throw expiredError(`too old resource version: ${watch.after} (${cache.oldestRevision})`);
     }
-    for (const event of events) if (event.stored.key.startsWith(watch.prefix)) deliver(event, matches, sink);
+    for (const event of events) if (event.stored.key.startsWith(prefix)) order.run(deliverEvent, event);
   }
-  sink.flush();
+  const flush = () => sink.flush();
+  order.run(flush);
+  function deliverEvent(event: CacheEvent): void | Promise<void> {
+    if (!kind.storedForm) return deliver(event, matches, sink);
+    const { stored, previous } = event;
+    return whenThere(context.store.view(kind, previous ? [stored, previous] : [stored]), ([now, before]) =>
+      deliver({ ...event, stored: now!, previous: before }, matches, sink),
+    );
+  }
+  const { trigger } = watch.selection;
   const watcher: CacheWatcher = {
-    prefix: watch.prefix,
-    onEvent: (event) => deliverSafely(context, event, matches, sink),
-    flush: () => sink.flush(),
+    prefix,
+    ...(trigger ? { trigger } : {}),
+    onEvent: (event) => order.run(deliverEvent, event),
+    flush: () => order.run(flush),
     onReset: () => sink.expired('the watch cache was reset: list again'),
   };
   cache.watchers.add(watcher);
-  const timer = watch.bookmarks
-    ? context.clock.every(bookmarkPeriodMs, () => sink.bookmark(context.store.cache.position, false))
-    : undefined;
+  const bookmark = () => {
+    const { position } = context.store.cache;
+    order.run(() => sink.bookmark(position, false));
+  };
+  const timer = watch.bookmarks ? context.clock.every(bookmarkPeriodMs, bookmark) : undefined;
   return () => {
     cache.watchers.delete(watcher);
     timer?.cancel();
   };
+}
+
+function whenThere<T>(value: T | Promise<T>, use: (value: T) => void): void | Promise<void> {
+  return value instanceof Promise ? value.then(use) : use(value);
 }
 
 function deliver(event: CacheEvent, matches: Selection['matches'], sink: WatchSink): void {
@@ -149,9 +164,9 @@ function deliver(event: CacheEvent, matches: Selection['matches'], sink: WatchSi
     sink.event(event.type, event.stored);
     return;
   }
-  const is = event.type !== 'DELETED' && matches(event.stored.object);
-  const was = event.previous !== undefined && matches(event.previous.object);
+  const is = event.type !== 'DELETED' && matches(event.stored);
+  const was = event.previous !== undefined && matches(event.previous);
   if (is) sink.event(was ? 'MODIFIED' : 'ADDED', event.stored);
   else if (was)
-    sink.event('DELETED', event.type === 'DELETED' ? event.stored : atRevision(event.previous!, event.revision));
+    sink.event('DELETED', event.type === 'DELETED' ? event.stored : event.previous!.atRevision(event.revision));
 }

@@ -68,23 +68,40 @@ describe('patches', () => {
     [strategic, '{"data":{"b":"1","b":"2"}}', 'data.b'],
     [jsonPatch, '[{"op":"add","path":"/data/b","path":"/data/c","value":"1"}]', '[0].path'],
   ];
+  const named = (contentType: string, problem: string) =>
+    contentType === jsonPatch ? `json patch ${problem}` : problem;
   for (const [contentType, body, path] of twice)
     test(`${contentType} with a key that comes twice: warned of, refused or not looked at`, async () => {
       const url = `${configMaps}/c?dryRun=All`;
       const { warnings } = await api.answer('PATCH', url, { body, contentType });
-      assert.deepEqual(warnings, [`duplicate field "${path}"`]);
+      const problem = named(contentType, `duplicate field "${path}"`);
+      assert.deepEqual(warnings, [problem]);
       const ignored = await api.answer('PATCH', `${url}&fieldValidation=Ignore`, { body, contentType });
       assert.deepEqual(ignored.warnings, []);
       await assert.rejects(api.send('PATCH', `${url}&fieldValidation=Strict`, { body, contentType }), {
-        message: new RegExp(`strict decoding error: duplicate field "${path.replace(/[[\]]/g, '\\$&')}"`),
+        code: 422,
+        message: new RegExp(
+          `^ "" is invalid: patch: Invalid value: ".*": strict decoding error: ${problem.replace(/[[\]]/g, '\\$&')}$`,
+        ),
       });
     });
 
   const refused: [contentType: string, body: string, code: number, message: RegExp][] = [
     [merge, '{', 400, /^error decoding patch: unexpected end of JSON input$/],
     [merge, '[]', 400, /cannot unmarshal array into Go value of type map\[string\]interface {}/],
-    [merge, '{"metadata":5}', 400, /cannot unmarshal number/],
-    [merge, '{"kind":{"toString":"x"}}', 400, /cannot unmarshal object into Go struct field .kind of type string/],
+    [strategic, '[]', 400, /^json: cannot unmarshal array into Go value of type map\[string\]interface {}$/],
+    [merge, '{"metadata":5}', 422, /^ "" is invalid: patch: Invalid value: ".*": json: cannot unmarshal number/],
+    [merge, '{"kind":{"toString":"x"}}', 422, /cannot unmarshal object into Go struct field .kind of type string/],
+    [
+      strategic,
+      '{"data":5}',
+      422,
+      /^ "" is invalid: patch: Invalid value: "map\[data:5\]": cannot restore map from int64$/,
+    ],
+    [strategic, '{"immutable":"x"}', 422, /Invalid value: "map\[immutable:x\]": unrecognized type: bool$/],
+    [strategic, '{"metadata":{"name":5}}', 422, /: cannot convert int64 to string$/],
+    [strategic, '{"metadata":{"finalizers":"x"}}', 422, /: cannot restore slice from string$/],
+    [strategic, '{"metadata":"x"}', 422, /: cannot restore struct from: string$/],
     [
       strategic,
       '{"metadata":{"$setElementOrder/finalizers":{}}}',
@@ -98,12 +115,12 @@ describe('patches', () => {
       /^invalid patch format of primitive list$/,
     ],
     [strategic, '{"$retainKeys":{}}', 400, /^invalid patch format of retainKeys$/],
-    [jsonPatch, '{}', 400, /cannot unmarshal object into Go value of type jsonpatch.Patch/],
+    [jsonPatch, '{}', 400, /cannot unmarshal object into Go value of type \[\]handlers.jsonPatchOp$/],
     [jsonPatch, '[null]', 422, /rejected our request/],
     [jsonPatch, '[{"op":"x"}]', 422, /rejected our request/],
     [jsonPatch, '[{"op":"copy","from":"/data/zz","path":"/data/b"}]', 422, /rejected our request/],
     [jsonPatch, '[{"op":"copy","from":5,"path":"/data/b"}]', 422, /rejected our request/],
-    [jsonPatch, '[{"op":"replace","path":"","value":null}]', 400, /cannot unmarshal null/],
+    [jsonPatch, '[{"op":"replace","path":"","value":null}]', 422, /cannot unmarshal null/],
   ];
   for (const [contentType, body, code, message] of refused)
     test(`${contentType} ${body} is refused with ${code}`, async () => {
@@ -181,9 +198,29 @@ describe('managedFields that a client writes', () => {
     assert.deepEqual(managers(await set([entry])), ['other']);
     for (const fieldsV1 of ['abc', { 'f:data': 5 }, { 'f:data': [] }])
       assert.deepEqual(managers(await set([{ ...entry, manager: 'third', fieldsV1 }])), ['other']);
-    assert.deepEqual(managers(await set([])), ['other']);
-    assert.deepEqual(managers(await set([{}])), []);
+    assert.deepEqual(managers(await set(null)), ['other']);
   });
+});
+
+describe('managedFields that a client empties', () => {
+  for (const [i, managedFields] of [[], [{}]].entries())
+    test(`by ${JSON.stringify(managedFields)} stay empty until somebody applies`, async () => {
+      const name = `emptied-${i}`;
+      await api.send('POST', configMaps, { body: { metadata: { name }, data: { a: '1' } } });
+      const send = (body: object, query = '', contentType = merge) =>
+        api.send('PATCH', `${configMaps}/${name}${query}`, { body, contentType });
+      assert.equal((await send({ metadata: { managedFields } })).metadata.managedFields, undefined);
+      assert.equal((await send({ data: { a: '2' } })).metadata.managedFields, undefined);
+      const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { b: '1' } };
+      const applied = await send(config, '?fieldManager=m', 'application/apply-patch+yaml');
+      assert.deepEqual(
+        applied.metadata.managedFields.map((e: any) => [e.manager, e.operation]),
+        [
+          ['m', 'Apply'],
+          ['before-first-apply', 'Update'],
+        ],
+      );
+    });
 });
 
 describe('objects that etcd cannot keep', () => {

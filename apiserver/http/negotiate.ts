@@ -1,45 +1,134 @@
-// What form the client wants its answer in: plain objects, a Table for people, or metadata alone; JSON or YAML.
+// What form the client wants its answer in: plain objects, a Table for people, or metadata alone; JSON, YAML or
+// protobuf. Upstream: endpoints/handlers/negotiation.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources
+import type { IncomingHttpHeaders } from 'node:http';
 import { notAcceptableError } from '../../machinery/errors.ts';
+import { protobufType } from '../protobuf/envelope.ts';
 
-export type ObjectForm = 'object' | 'Table' | 'PartialObjectMetadata';
+export type ObjectForm = 'object' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList';
+export type Encoding = 'json' | 'yaml' | 'protobuf';
 
 export interface MediaChoice {
   form: ObjectForm;
-  encoding: 'json' | 'yaml';
+  encoding: Encoding;
   /** The group/version of the Table or PartialObjectMetadata. */
   metaVersion: 'v1' | 'v1beta1';
+  /** JSON with indentation. */
+  pretty?: boolean;
 }
 
+/** What the thing asked for has; everything, unless told otherwise. */
+export interface Representations {
+  /** Columns: what is no stored object has none. */
+  table?: boolean;
+  /** Messages of its type: custom resources have none, but their metadata has. */
+  protobuf?: boolean;
+  /** Other forms than the plain object. */
+  forms?: boolean;
+}
+
+interface Clause {
+  type: string;
+  subtype: string;
+  parameters: Map<string, string>;
+  quality: number;
+}
+
+export const mediaTypeOf: Record<Encoding, string> = {
+  json: 'application/json',
+  yaml: 'application/yaml',
+  protobuf: protobufType,
+};
+const encodings = Object.keys(mediaTypeOf) as Encoding[];
 const plainJson: MediaChoice = { form: 'object', encoding: 'json', metaVersion: 'v1' };
 
-/**
- * Picks the first form of the Accept header that this server has; 406 when there is none. What is
- * no stored object has no columns.
- */
-export function negotiate(accept: string | undefined, { hasTable = true } = {}): MediaChoice {
-  if (!accept || accept === 'application/json' || accept === '*/*') return plainJson;
-  for (const clause of accept.split(',')) {
-    const [type, ...parameters] = clause.split(';').map((p) => p.trim());
-    const encoding = type === 'application/yaml' ? 'yaml' : 'json';
-    if (!['application/json', 'application/yaml', '*/*', 'application/*'].includes(type!)) continue;
-    const values = new Map(parameters.map((p) => p.split('=', 2) as [string, string]));
-    const as = values.get('as');
-    if (as === undefined) return { ...plainJson, encoding };
-    const version = values.get('v') === 'v1beta1' ? 'v1beta1' : 'v1';
-    const isMeta = values.get('g') === 'meta.k8s.io' && (values.get('v') === 'v1' || values.get('v') === 'v1beta1');
-    if (!isMeta) continue;
-    if (as === 'Table' && hasTable) return { form: 'Table', encoding, metaVersion: version };
-    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') {
-      return { form: 'PartialObjectMetadata', encoding, metaVersion: version };
+/** The clauses of an Accept header, what is wanted most first. */
+function parseAccept(accept: string): Clause[] {
+  const clauses: Clause[] = [];
+  for (const part of accept.split(',')) {
+    const [range = '', ...parameters] = part.split(';');
+    const [type = '', subtype, ...rest] = range.split('/').map((word) => word.trim());
+    if (rest.length > 0 || (subtype === undefined && type !== '*')) continue;
+    const clause: Clause = { type, subtype: subtype ?? '*', parameters: new Map(), quality: 1 };
+    for (const parameter of parameters) {
+      const at = parameter.indexOf('=');
+      if (at < 0) continue;
+      const [name, value] = [parameter.slice(0, at).trim(), parameter.slice(at + 1).trim()];
+      if (name === 'q') clause.quality = Number.parseFloat(value) || 0;
+      else clause.parameters.set(name, value);
     }
+    clauses.push(clause);
   }
-  throw notAcceptableError('only the following media types are accepted: application/json, application/yaml');
+  const isWild = (word: string) => (word === '*' ? 1 : 0);
+  return clauses.sort(
+    (a, b) => b.quality - a.quality || isWild(a.type) - isWild(b.type) || isWild(a.subtype) - isWild(b.subtype),
+  );
 }
 
-/** The form of a watch: events come as JSON alone. */
-export function negotiateWatch(accept: string | undefined): MediaChoice {
-  const clauses = accept?.split(',').filter((clause) => clause.split(';')[0]!.trim() !== 'application/yaml');
-  if (clauses?.length === 0) throw notAcceptableError('only the following media types are accepted: application/json');
-  return negotiate(clauses?.join(','));
+function covers({ type, subtype }: Clause, encoding: Encoding): boolean {
+  if (type === '*') return subtype === '*';
+  return type === 'application' && (subtype === '*' || `${type}/${subtype}` === mediaTypeOf[encoding]);
+}
+
+/** The choice that a clause makes with an encoding; undefined where there is no such form. */
+function choiceOf({ parameters }: Clause, encoding: Encoding, has: Required<Representations>): MediaChoice | undefined {
+  const pretty = parameters.get('pretty') === '1' ? { pretty: true } : {};
+  const [stream = '', server = '', as, group, version] = ['stream', 'sv', 'as', 'g', 'v'].map((n) => parameters.get(n));
+  if ((server !== '' && server !== 'v1') || (stream !== '' && (stream !== 'watch' || encoding === 'yaml')))
+    return undefined;
+  if (as === undefined && group === undefined && version === undefined) {
+    return has.protobuf || encoding !== 'protobuf' ? { ...plainJson, encoding, ...pretty } : undefined;
+  }
+  if (!has.forms || group !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
+  const isMetadata = as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList';
+  const isTable = as === 'Table' && has.table && encoding !== 'protobuf';
+  return isMetadata || isTable ? { form: as, encoding, metaVersion: version, ...pretty } : undefined;
+}
+
+function choose(accept: string | undefined, representations: Representations): MediaChoice | undefined {
+  if (!accept || accept === 'application/json' || accept === '*/*') return plainJson;
+  const has = { table: true, protobuf: true, forms: true, ...representations };
+  for (const clause of parseAccept(accept)) {
+    for (const encoding of encodings) {
+      const choice = covers(clause, encoding) ? choiceOf(clause, encoding, has) : undefined;
+      if (choice) return choice;
+    }
+  }
+  return undefined;
+}
+
+const refuse = (types: readonly string[]) =>
+  notAcceptableError(`only the following media types are accepted: ${types.join(', ')}`);
+
+/** Picks the form that the Accept header wants most of those that this server has; 406 when it has none. */
+export function negotiate(accept: string | undefined, representations: Representations = {}): MediaChoice {
+  const choice = choose(accept, representations);
+  if (choice) return choice;
+  const { protobuf = true } = representations;
+  throw refuse(encodings.filter((e) => e !== 'protobuf' || protobuf).map((e) => mediaTypeOf[e]));
+}
+
+/** The form of a watch, whose events come one by one: YAML has no form for that. */
+export function negotiateWatch(accept: string | undefined, representations: Representations = {}): MediaChoice {
+  const choice = choose(accept, representations);
+  if (choice && choice.encoding !== 'yaml') return choice;
+  const { protobuf = true } = representations;
+  const types = [mediaTypeOf.json, ...(protobuf ? [mediaTypeOf.protobuf] : [])];
+  throw refuse(types.map((type) => `${type};stream=watch`));
+}
+
+/** The form of an error: one that cannot be given is no reason to hide the error. */
+export function negotiateError(accept: string | undefined): MediaChoice {
+  return choose(accept, { forms: false }) ?? { ...plainJson, pretty: true };
+}
+
+const forPeople = ['curl', 'Wget', 'Mozilla/5.0'];
+const truths = ['1', 't', 'T', 'true', 'TRUE', 'True'];
+
+/** Whether JSON is to be indented: by the query's `pretty`, or because of a program that shows it as it comes. */
+export function wantsPretty({ url, headers }: { url: string; headers: IncomingHttpHeaders }): boolean {
+  const at = url.indexOf('?');
+  const asked = url.includes('pretty=', at + 1) ? (new URLSearchParams(url.slice(at + 1)).get('pretty') ?? '') : '';
+  if (asked !== '') return truths.includes(asked);
+  return forPeople.some((program) => headers['user-agent']?.startsWith(program));
 }

@@ -1,12 +1,14 @@
-// Turns a verb's answer into response bytes in the negotiated form. Plain JSON reuses the bytes that the caches hold.
+// Turns a verb's answer into response bytes in the negotiated form. Plain JSON and protobuf reuse the bytes that the
+// caches hold.
 import { notAcceptableError } from '../../machinery/errors.ts';
-import { writeJson } from '../../machinery/json.ts';
+import { goJson, indentJson } from '../../machinery/go-json.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import { writeYaml } from '../../machinery/yaml-writer.ts';
 import type { Answer, ListAnswer } from '../endpoints/exchange.ts';
+import { encodeList, encodeValue, protobufCodec } from '../protobuf/object-codec.ts';
 import { breathe } from '../registry/context.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
-import type { MediaChoice } from './negotiate.ts';
+import { type MediaChoice, mediaTypeOf } from './negotiate.ts';
 import { type IncludeObject, partialMetadata, renderTable } from './table.ts';
 
 export interface Rendered {
@@ -42,9 +44,30 @@ function renderObject(stored: StoredObject, code: number, context: RenderContext
     const metadata = { resourceVersion: stored.object.metadata.resourceVersion };
     return encode(renderTable(kind, [stored], metadata, tableOptions(context)), code, media);
   }
+  if (media.form === 'PartialObjectMetadataList') throw notAList(kind);
   if (media.form === 'PartialObjectMetadata') return encode(partialMetadata(stored, media.metaVersion), code, media);
   if (media.encoding === 'yaml') return encode(stored.as(kind, version), code, media);
-  return { code, contentType: 'application/json', body: stored.bytes(kind, version) };
+  if (media.encoding === 'protobuf') {
+    return { code, contentType: mediaTypeOf.protobuf, body: stored.bytes(kind, version, protobufCodec) };
+  }
+  return jsonAnswer(stored.bytes(kind, version), code, media);
+}
+
+/** How upstream's texts call a type of its own. */
+const goTypeName = (kind: Kind, name: string) => `*${kind.group.split('.')[0] || 'core'}.${name}`;
+const notAList = (kind: Kind) =>
+  notAcceptableError(
+    `you requested PartialObjectMetadataList, but the requested object is not a list (${goTypeName(kind, kind.kind)})`,
+  );
+const isAList = (kind: Kind) =>
+  notAcceptableError(
+    `you requested PartialObjectMetadata, but the requested object is a list (${goTypeName(kind, kind.listKind)})`,
+  );
+
+/** Bytes of JSON; for people they are indented. */
+function jsonAnswer(body: Buffer, code: number, media: Pick<MediaChoice, 'pretty'>): Rendered {
+  const shown = media.pretty ? Buffer.from(indentJson(body.toString().trimEnd())) : body;
+  return { code, contentType: mediaTypeOf.json, body: shown };
 }
 
 function tableOptions(context: RenderContext) {
@@ -78,7 +101,8 @@ async function renderList(list: ListAnswer, context: RenderContext): Promise<Ren
   const { kind, version, media } = context;
   const metadata = listMetadata(list);
   if (media.form === 'Table') return encode(renderTable(kind, list.items, metadata, tableOptions(context)), 200, media);
-  if (media.form === 'PartialObjectMetadata') {
+  if (media.form === 'PartialObjectMetadata') throw isAList(kind);
+  if (media.form === 'PartialObjectMetadataList') {
     const items = list.items.map((stored) => partialMetadata(stored, media.metaVersion));
     return encode(
       { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${media.metaVersion}`, metadata, items },
@@ -90,8 +114,13 @@ async function renderList(list: ListAnswer, context: RenderContext): Promise<Ren
     const items = list.items.map((stored) => stored.as(kind, version));
     return encode({ kind: kind.listKind, apiVersion: apiVersionOf(version), metadata, items }, 200, media);
   }
+  if (media.encoding === 'protobuf') {
+    const objects = list.items.map((stored) => stored.bytes(kind, version, protobufCodec));
+    const body = encodeList({ kind: kind.listKind, apiVersion: apiVersionOf(version) }, metadata, objects);
+    return { code: 200, contentType: mediaTypeOf.protobuf, body };
+  }
   await writeInTurns(list.items, context);
-  return { code: 200, contentType: 'application/json', body: joinList(list.items, metadata, context) };
+  return jsonAnswer(joinList(list.items, metadata, context), 200, media);
 }
 
 const openBrace = Buffer.from('{');
@@ -113,10 +142,14 @@ function joinList(items: readonly StoredObject[], metadata: object, { kind, vers
 }
 
 /** Encodes any value in the client's encoding. */
-export function encode(value: object, code: number, media: Pick<MediaChoice, 'encoding'>): Rendered {
+export function encode(value: object, code: number, media: Pick<MediaChoice, 'encoding' | 'pretty'>): Rendered {
   if (media.encoding === 'yaml') {
-    return { code, contentType: 'application/yaml', body: Buffer.from(writeYaml(value)) };
+    return { code, contentType: mediaTypeOf.yaml, body: Buffer.from(writeYaml(value)) };
   }
-  if (media.encoding !== 'json') throw notAcceptableError('only application/json and application/yaml are accepted');
-  return { code, contentType: 'application/json', body: Buffer.from(`${writeJson(value)}\n`) };
+  if (media.encoding === 'protobuf') {
+    const body = encodeValue(value);
+    if (!body) throw notAcceptableError('the answer has no protobuf form');
+    return { code, contentType: mediaTypeOf.protobuf, body };
+  }
+  return jsonAnswer(Buffer.from(`${goJson(value)}\n`), code, media);
 }

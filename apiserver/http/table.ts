@@ -19,7 +19,7 @@ const nameColumn: Column<KubeObject> = {
   name: 'Name',
   type: 'string',
   format: 'name',
-  doc: 'Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names',
+  doc: 'What the object is called; one of its kind has the name in its namespace.',
   cell: (o) => o.metadata.name ?? '',
 };
 
@@ -30,8 +30,8 @@ const createdColumn: Column<KubeObject> = {
   cell: (o) => o.metadata.creationTimestamp ?? '',
 };
 
-function columnsOf(kind: Kind): readonly Column<any>[] {
-  const own = kind.columns ?? [createdColumn];
+function columnsOf(kind: Kind, version: ServedVersion): readonly Column<any>[] {
+  const own = version.columns ?? kind.columns ?? [createdColumn];
   // Events show their name last and in a place of their own.
   return own.some((c) => c.name === nameColumn.name) ? own : [nameColumn, ...own];
 }
@@ -43,7 +43,7 @@ export function renderTable(
   metadata: object,
   options: TableOptions,
 ): object {
-  const columns = columnsOf(kind);
+  const columns = columnsOf(kind, options.version);
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${options.metaVersion}`,

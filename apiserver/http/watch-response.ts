@@ -4,15 +4,18 @@
 import { isExpired, type StatusError } from '../../machinery/errors.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import { openWatch, startWatch } from '../endpoints/watch.ts';
+import { hasFieldNumbers } from '../protobuf/field-table.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { one } from '../server-headers.ts';
 import type { FrontRequest } from './front.ts';
-import { negotiateWatch } from './negotiate.ts';
+import { mediaTypeOf, negotiateWatch } from './negotiate.ts';
 import type { IncludeObject } from './table.ts';
 import { createWatchStream } from './watch-stream.ts';
 
 export async function serveWatch(context: ApiContext, request: ApiRequest, front: FrontRequest): Promise<void> {
-  const media = negotiateWatch(one(front.headers.accept));
+  const media = negotiateWatch(one(front.headers.accept), {
+    protobuf: hasFieldNumbers(request.version.schema.name),
+  });
   const watch = await openWatch(context, request);
   const response = front.raw;
   if (request.signal.aborted) return;
@@ -26,7 +29,8 @@ export async function serveWatch(context: ApiContext, request: ApiRequest, front
     response.end();
   };
   const timer = context.clock.after(watch.timeoutMs, end);
-  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
+  const contentType = media.encoding === 'json' ? mediaTypeOf.json : `${mediaTypeOf[media.encoding]};stream=watch`;
+  response.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-cache, private' });
   // The head must reach the client before the first event.
   response.flushHeaders?.();
   response.on('close', end);

@@ -1,20 +1,22 @@
-// Writes a watch to its response: one JSON line an event, built once per event and served version
-// and shared by every watcher of it. A client that reads too slowly is cut when its unsent bytes
+// Writes a watch to its response: one JSON line or protobuf frame an event, built once per event, served version and
+// encoding and shared by every watcher of it. A client that reads too slowly is cut when its unsent bytes
 // reach a bound; it lists and watches again.
 import type { Writable } from 'node:stream';
 import type { StatusBody } from '../../machinery/errors.ts';
 import { expiredError } from '../../machinery/errors.ts';
-import { writeJson } from '../../machinery/json.ts';
+import { goJson } from '../../machinery/go-json.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import type { WatchEventType, WatchSink } from '../endpoints/watch.ts';
+import { encodeWatchFrame } from '../protobuf/envelope.ts';
+import { protobufCodec } from '../protobuf/object-codec.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import type { MediaChoice } from './negotiate.ts';
+import { encode } from './render.ts';
 import { type IncludeObject, partialMetadata, renderTable } from './table.ts';
 
 const maxUnsentBytes = 32 * 1024 * 1024;
 
-type LineCache = WeakMap<StoredObject, Map<string, Buffer>>;
-const lineCache: LineCache = new WeakMap();
+const chunkCache = new WeakMap<StoredObject, Map<string, Buffer>>();
 
 const prefixes: Record<WatchEventType, Buffer> = {
   ADDED: Buffer.from('{"type":"ADDED","object":'),
@@ -23,20 +25,27 @@ const prefixes: Record<WatchEventType, Buffer> = {
 };
 const lineEnd = Buffer.from('}\n');
 
-/** The line of an event in plain JSON. */
-function eventLine(type: WatchEventType, stored: StoredObject, target: { kind: Kind; version: ServedVersion }): Buffer {
-  const cacheKey = `${type} ${target.version.group}/${target.version.version}`;
-  let lines = lineCache.get(stored);
-  if (!lines) {
-    lines = new Map();
-    lineCache.set(stored, lines);
+type Target = Pick<WatchStreamOptions, 'kind' | 'version' | 'media'>;
+
+function eventChunk(type: WatchEventType, stored: StoredObject, { kind, version, media }: Target): Buffer {
+  if (media.encoding === 'protobuf') return encodeWatchFrame(type, stored.bytes(kind, version, protobufCodec));
+  return Buffer.concat([prefixes[type], stored.bytes(kind, version), lineEnd]);
+}
+
+/** The bytes of an event that shows the whole object. */
+function sharedChunk(type: WatchEventType, stored: StoredObject, target: Target): Buffer {
+  const cacheKey = `${type} ${target.media.encoding} ${target.version.group}/${target.version.version}`;
+  let chunks = chunkCache.get(stored);
+  if (!chunks) {
+    chunks = new Map();
+    chunkCache.set(stored, chunks);
   }
-  let line = lines.get(cacheKey);
-  if (!line) {
-    line = Buffer.concat([prefixes[type], stored.bytes(target.kind, target.version), lineEnd]);
-    lines.set(cacheKey, line);
+  let chunk = chunks.get(cacheKey);
+  if (!chunk) {
+    chunk = eventChunk(type, stored, target);
+    chunks.set(cacheKey, chunk);
   }
-  return line;
+  return chunk;
 }
 
 export interface WatchStreamOptions {
@@ -56,11 +65,14 @@ export function createWatchStream(response: Writable, options: WatchStreamOption
   // What there was at the beginning may be more than a slow client is allowed to fall behind.
   let allowedBytes = maxUnsentBytes;
   let hasBegun = false;
-  const line = (type: string, object: object) => Buffer.from(`${writeJson({ type, object })}\n`);
+  const chunkOf = (type: string, object: object): Buffer =>
+    options.media.encoding === 'protobuf'
+      ? encodeWatchFrame(type, encode(object, 200, options.media).body)
+      : Buffer.from(`${goJson({ type, object })}\n`);
   const encodeEvent = (type: WatchEventType, stored: StoredObject): Buffer => {
     const { kind, media } = options;
-    if (media.form === 'object') return eventLine(type, stored, options);
-    if (media.form === 'PartialObjectMetadata') return line(type, partialMetadata(stored, media.metaVersion));
+    if (media.form === 'object') return sharedChunk(type, stored, options);
+    if (media.form !== 'Table') return chunkOf(type, partialMetadata(stored, media.metaVersion));
     const table = renderTable(
       kind,
       [stored],
@@ -74,7 +86,7 @@ export function createWatchStream(response: Writable, options: WatchStreamOption
       },
     );
     firstRow = false;
-    return line(type, table);
+    return chunkOf(type, table);
   };
   const flush = () => {
     if (pending.length === 0) return;
@@ -88,12 +100,12 @@ export function createWatchStream(response: Writable, options: WatchStreamOption
   return {
     event: (type, stored) => void pending.push(encodeEvent(type, stored)),
     bookmark(revision, initialEventsEnd) {
-      pending.push(line('BOOKMARK', bookmarkObject(options, revision, initialEventsEnd)));
+      pending.push(chunkOf('BOOKMARK', bookmarkObject(options, revision, initialEventsEnd)));
       flush();
     },
     expired(message) {
       const status: StatusBody = expiredError(message).toStatus();
-      pending.push(line('ERROR', status));
+      pending.push(chunkOf('ERROR', status));
       flush();
       options.close();
     },
@@ -108,7 +120,7 @@ function bookmarkObject(
 ): object {
   const annotations = initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
   const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...annotations };
-  if (media.form === 'PartialObjectMetadata') {
+  if (media.form === 'PartialObjectMetadata' || media.form === 'PartialObjectMetadataList') {
     return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${media.metaVersion}`, metadata };
   }
   if (media.form === 'Table') {

@@ -1,5 +1,5 @@
 // A long answer (a log, a watch) for a client that asked for a WebSocket: written to like an HTTP
-// response, sent as messages. An event of a watch is one text message; a log is sent in pieces, as
+// response, sent as messages. An event of a watch is one message, of text or of protobuf; a log is sent in pieces, as
 // bytes or, by its subprotocol, in base64. Upstream: the wsstream package.
 import type { IncomingMessage } from 'node:http';
 import { type Duplex, Writable } from 'node:stream';
@@ -32,7 +32,8 @@ export class WebSocketAnswer extends Writable implements RawResponse {
   readonly #socket: Duplex;
   readonly #head: Buffer;
   #ws: WebSocket | undefined;
-  #isWatch = false;
+  /** Cuts what is written into messages, where it is a watch. */
+  #sendEvents: typeof sendLines | undefined;
 
   constructor({ message, socket, head }: { message: IncomingMessage; socket: Duplex; head: Buffer }) {
     super();
@@ -50,12 +51,14 @@ export class WebSocketAnswer extends Writable implements RawResponse {
       endInHttp(this.#socket, { code, headers, body: '' });
       return;
     }
-    this.#isWatch = headers['content-type']?.startsWith('application/json') ?? false;
+    const type = headers['content-type'] ?? '';
+    this.#sendEvents = type.startsWith('application/json') ? sendLines : undefined;
+    if (type.endsWith(';stream=watch')) this.#sendEvents = sendFrames;
     webSockets.handleUpgrade(this.#message, this.#socket, this.#head, (ws) => {
       this.#ws = ws;
       ws.on('error', () => this.destroy());
       // That the connection stands is told before there is something to read.
-      if (!this.#isWatch) ws.send(this.#encode(Buffer.alloc(0)));
+      if (!this.#sendEvents) ws.send(this.#encode(Buffer.alloc(0)));
     });
   }
 
@@ -66,7 +69,7 @@ export class WebSocketAnswer extends Writable implements RawResponse {
   override _write(chunk: Buffer, _encoding: string, done: (err?: Error | null) => void): void {
     const ws = this.#ws;
     if (!ws) done(new Error('there is no WebSocket'));
-    else if (this.#isWatch) sendLines(ws, chunk, done);
+    else if (this.#sendEvents) this.#sendEvents(ws, chunk, done);
     else ws.send(this.#encode(chunk), done);
   }
 
@@ -86,6 +89,18 @@ function sendLines(ws: WebSocket, chunk: Buffer, done: (err?: Error | null) => v
   for (let at = 0; at < chunk.length; ) {
     const end = chunk.indexOf(newline, at) + 1 || chunk.length;
     ws.send(chunk.subarray(at, end), { binary: false }, end === chunk.length ? done : undefined);
+    at = end;
+  }
+}
+
+const frameHeadBytes = 4;
+
+/** Whole frames of protobuf are written, one event each; a message needs no length of its own. */
+function sendFrames(ws: WebSocket, chunk: Buffer, done: (err?: Error | null) => void): void {
+  for (let at = 0; at < chunk.length; ) {
+    const start = at + frameHeadBytes;
+    const end = start + chunk.readUInt32BE(at);
+    ws.send(chunk.subarray(start, end), { binary: true }, end === chunk.length ? done : undefined);
     at = end;
   }
 }

@@ -2,7 +2,7 @@
 // operations. Both document versions are written from this one model.
 import type { allVerbs, Kind, ServedVersion } from '../../machinery/kind.ts';
 import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
-import type { KindTable } from '../registry/kind-table.ts';
+import type { GroupVersionResources } from '../registry/kind-table.ts';
 
 /** A JSON schema with Kubernetes' extensions; `$ref` holds the bare definition name. */
 export type JsonSchema = Record<string, any>;
@@ -81,7 +81,8 @@ export function toJsonSchema(schema: AnySchema, definitions: Map<string, JsonSch
   }
   if (schema.type === 'any') {
     if (schema.name === '') return { ...description, 'x-kubernetes-preserve-unknown-fields': true };
-    definitions.set(schema.name, { type: 'object', description: 'Free-form JSON.' });
+    const type = schema.alternatives ? {} : { type: 'object' };
+    definitions.set(schema.name, { ...type, description: 'Free-form JSON.' });
     return { $ref: schema.name, ...description };
   }
   if (schema.type === 'list')
@@ -162,10 +163,8 @@ export interface ApiModel {
   paths: PathModel[];
 }
 
-type GroupVersion = ReturnType<KindTable['groupVersions']>[number];
-
 /** The model of one group/version, or of several together. */
-export function buildModel(groupVersions: readonly GroupVersion[]): ApiModel {
+export function buildModel(groupVersions: readonly GroupVersionResources[]): ApiModel {
   const definitions = new Map<string, JsonSchema>();
   const paths: PathModel[] = [];
   for (const gv of groupVersions) {
@@ -181,7 +180,8 @@ function addDefinitions(kind: Kind, version: ServedVersion, definitions: Map<str
   const gvk = { group: version.group, version: version.version, kind: kind.kind };
   const { name } = version.schema;
   toJsonSchema(version.schema, definitions);
-  definitions.set(name, { ...definitions.get(name), 'x-kubernetes-group-version-kind': [gvk] });
+  const own = version.published ?? definitions.get(name);
+  definitions.set(name, { ...own, 'x-kubernetes-group-version-kind': [gvk] });
   if (!kind.verbs.includes('list')) return;
   const listMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta';
   definitions.set(listMeta, {

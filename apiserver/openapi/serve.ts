@@ -1,8 +1,9 @@
 // Serves /openapi/v2 and /openapi/v3. Documents are built when first asked for and kept as bytes.
 import { createHash } from 'node:crypto';
 import { notAcceptableError } from '../../machinery/errors.ts';
+import type { ServedVersion } from '../../machinery/kind.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
-import type { KindTable } from '../registry/kind-table.ts';
+import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
 import { one } from '../server-headers.ts';
 import { openApiV2, openApiV3 } from './documents.ts';
 import { basePathOf, buildModel } from './model.ts';
@@ -22,24 +23,48 @@ const documentOf = (body: Buffer): Document => ({
   hash: createHash('sha512').update(body).digest('hex').slice(0, 64).toUpperCase(),
 });
 
+/** A document of some group/versions, true as long as they serve the same. */
+interface Made extends Document {
+  of: readonly ServedVersion[];
+}
+
+const isSame = (a: readonly ServedVersion[], b: readonly ServedVersion[]) =>
+  a.length === b.length && a.every((version, i) => version === b[i]);
+
 export function createOpenApi(kinds: KindTable) {
-  const documents = new Map<string, Document>();
-  const remember = (key: string, build: () => Buffer): Document => {
+  const documents = new Map<string, Made>();
+  const remember = (key: string, of: readonly GroupVersionResources[], build: () => Buffer): Document => {
+    const versions = of.flatMap(({ resources }) => resources.map(({ version }) => version));
     let found = documents.get(key);
-    if (!found) {
-      found = documentOf(build());
+    if (!found || !isSame(found.of, versions)) {
+      found = { ...documentOf(build()), of: versions };
       documents.set(key, found);
     }
     return found;
   };
-  const v3Paths = new Map(kinds.groupVersions().map((gv) => [basePathOf(gv).slice(1), gv]));
-  const v3 = (path: string) =>
-    remember(`v3 ${path}`, () => Buffer.from(JSON.stringify(openApiV3(buildModel([v3Paths.get(path)!])))));
-  const v2 = (protobuf: boolean) =>
-    remember(`v2 ${protobuf}`, () => {
-      const document = openApiV2(buildModel(kinds.groupVersions()));
+  let generation = -1;
+  let v3Paths = new Map<string, GroupVersionResources>();
+  /** The group/versions by path; documents of those that have gone go too. */
+  const pathsNow = () => {
+    if (generation === kinds.generation) return v3Paths;
+    generation = kinds.generation;
+    v3Paths = new Map(kinds.groupVersions().map((gv) => [basePathOf(gv).slice(1), gv]));
+    for (const key of documents.keys()) {
+      if (key.startsWith('v3 ') && !v3Paths.has(key.slice(3))) documents.delete(key);
+    }
+    return v3Paths;
+  };
+  const v3 = (path: string) => {
+    const gv = [pathsNow().get(path)!];
+    return remember(`v3 ${path}`, gv, () => Buffer.from(JSON.stringify(openApiV3(buildModel(gv)))));
+  };
+  const v2 = (protobuf: boolean) => {
+    const all = [...pathsNow().values()];
+    return remember(`v2 ${protobuf}`, all, () => {
+      const document = openApiV2(buildModel(all));
       return protobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document));
     });
+  };
   const answer = (document: Document, contentType: string, request: FrontRequest): FrontResponse => {
     const etag = `"${document.hash}"`;
     const headers = { 'content-type': contentType, etag, vary: 'Accept' };
@@ -56,13 +81,13 @@ export function createOpenApi(kinds: KindTable) {
     }
     if (path === '/openapi/v3') {
       const paths = Object.fromEntries(
-        [...v3Paths.keys()].map((p) => [p, { serverRelativeURL: `/openapi/v3/${p}?hash=${v3(p).hash}` }]),
+        [...pathsNow().keys()].map((p) => [p, { serverRelativeURL: `/openapi/v3/${p}?hash=${v3(p).hash}` }]),
       );
       return answer(documentOf(Buffer.from(JSON.stringify({ paths }))), 'application/json', request);
     }
     if (!path.startsWith('/openapi/v3/')) return undefined;
     if (!takesJson) throw notAcceptableError('only application/json is served');
     const key = path.slice('/openapi/v3/'.length);
-    return v3Paths.has(key) ? answer(v3(key), 'application/json', request) : undefined;
+    return pathsNow().has(key) ? answer(v3(key), 'application/json', request) : undefined;
   };
 }

@@ -27,7 +27,7 @@ function servedTypes(): Map<string, ObjectSchema> {
 test('every field of every served type has its number', () => {
   const missing: string[] = [];
   for (const [name, { fields }] of servedTypes()) {
-    const known = [...(fieldNumbers[name] ?? '').matchAll(/\d=(\S+)/g)].map((match) => match[1]!);
+    const known = [...(fieldNumbers[name] ?? '').matchAll(/\d[=*~](\S+)/g)].map((match) => match[1]!);
     for (const [field, schema] of Object.entries(fields)) {
       // The kind and version of a body stand in the envelope around it.
       const isInEnvelope = schema === typeMeta.kind || schema === typeMeta.apiVersion;
@@ -42,20 +42,38 @@ interface PublishedField {
   type: string;
   inline?: boolean;
   json?: string;
+  pointer?: boolean;
 }
+
+const messageOf = (name: string) => name.replace(/^io\.k8s\./, 'k8s.io.').replaceAll('-', '_');
 
 test('the numbers are the published ones', { skip }, () => {
   const published: Record<string, Record<string, PublishedField>> = JSON.parse(readFileSync(reference, 'utf8'));
   const rowOf = (name: string): string =>
     Object.entries(published[name] ?? {})
       .sort(([, a], [, b]) => a.number - b.number)
-      .map(([field, { number, type, inline, json }]) =>
+      .map(([field, { number, type, inline, json, pointer }]) =>
         inline
           ? `${number}{ ${rowOf(`${name.slice(0, name.lastIndexOf('.'))}.${type}`)} }`
-          : `${number}=${json ?? field}`,
+          : `${number}${type === 'Verbs' ? '~' : pointer ? '*' : '='}${json ?? field}`,
       )
       .join(' ');
   for (const [name, row] of Object.entries(fieldNumbers)) {
-    assert.equal(row, rowOf(name.replace(/^io\.k8s\./, 'k8s.io.')), name);
+    assert.equal(row, rowOf(messageOf(name)), name);
   }
+});
+
+test('schemas and table agree on what can be absent', () => {
+  const different: string[] = [];
+  for (const [name, { fields }] of servedTypes()) {
+    const optional = [...(fieldNumbers[name] ?? '').matchAll(/\d\*(\S+)/g)].map((match) => match[1]!);
+    for (const [field, schema] of Object.entries(fields)) {
+      const isScalar = ['string', 'integer', 'number', 'boolean'].includes(schema.type);
+      const format = (schema as { format?: string }).format;
+      const isMessage = ['date-time', 'micro-time', 'quantity', 'int-or-string', 'byte'].includes(format ?? '');
+      if (isScalar && !isMessage && optional.includes(field) !== (schema.pointer === true))
+        different.push(`${name}.${field}`);
+    }
+  }
+  assert.deepEqual(different, []);
 });

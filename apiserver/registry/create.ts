@@ -4,20 +4,21 @@
 import { alreadyExistsError, isAlreadyExists, StatusError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
-import { recordUpdate } from '../../machinery/managed-fields.ts';
-import type { KubeObject } from '../../machinery/metadata.ts';
-import { timestamp } from '../../machinery/timestamp.ts';
+import type { KubeObject, ManagedFieldsEntry } from '../../machinery/metadata.ts';
 import type { AdmissionRequest } from '../admission/plugin.ts';
-import { EtcdUnavailableError } from '../storage/etcd.ts';
+import { EtcdTooLargeError, EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject, storageKey } from '../storage/stored-object.ts';
 import { type ApiContext, breathe, type WriteOptions } from './context.ts';
+import { recordFields } from './field-versions.ts';
 import { checkCreate, prepareCreate, prepareIdentity } from './prepare.ts';
 import { checkStorable } from './size.ts';
 
 interface CreateTarget {
   draft: KubeObject;
   namespace: string;
+  /** Who manages its fields, where that is known already. */
+  managedFields?: ManagedFieldsEntry[];
 }
 
 const maxGeneratedNames = 8;
@@ -58,6 +59,9 @@ async function createOnce(
   if (options.isLarge) checkStorable(draft, kind.storage.schema);
   const sentName = draft.metadata.name || draft.metadata.generateName || '';
   prepareIdentity(kind, draft, namespace, { nowMs, random: context.random });
+  // What admission adds is nobody's.
+  if (target.managedFields) draft.metadata.managedFields = target.managedFields;
+  else await recordFields(context, kind, { old: undefined, draft, subresource: '', options });
   const ends: ((stored: boolean) => void)[] = [];
   let isStored = false;
   const request: AdmissionRequest = {
@@ -75,25 +79,15 @@ async function createOnce(
   try {
     await context.admission.mutate(request);
     if (options.isLarge) await breathe();
-    prepareCreate(kind, draft, { nowMs, random: context.random });
+    prepareCreate(kind, draft, { nowMs, random: context.random, user: options.user });
     if (options.isLarge) await breathe();
     checkCreate(kind, draft);
     if (options.isLarge) await breathe();
-    delete draft.metadata.managedFields;
-    // The status is nobody's at first, also where it is kept.
-    const { status: _, ...own } = draft;
-    const fields = recordUpdate(kind.storage.schema, undefined, kind.subresources.status ? own : draft, {
-      manager: options.fieldManager,
-      apiVersion: options.apiVersion,
-      subresource: '',
-      time: timestamp(nowMs),
-    });
-    if (fields.length > 0) draft.metadata.managedFields = fields;
     if (options.isLarge) await breathe();
     await context.admission.validate(request);
     if (options.dryRun) return dryRun(context, kind, draft);
     if (options.isLarge) await breathe();
-    const stored = await context.store.create(kind, draft);
+    const stored = await store(context, kind, draft);
     isStored = true;
     return stored;
   } catch (err) {
@@ -101,6 +95,17 @@ async function createOnce(
     throw err;
   } finally {
     for (const end of ends) end(isStored);
+  }
+}
+
+/** What has no room with its managedFields is kept without them. */
+async function store(context: ApiContext, kind: Kind, draft: KubeObject): Promise<StoredObject> {
+  try {
+    return await context.store.create(kind, draft);
+  } catch (err) {
+    if (!(err instanceof EtcdTooLargeError) || !draft.metadata.managedFields) throw err;
+    const { managedFields: _, ...metadata } = draft.metadata;
+    return context.store.create(kind, { ...draft, metadata });
   }
 }
 

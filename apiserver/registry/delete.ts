@@ -51,7 +51,7 @@ export async function deleteObject(
     warn: (text) => write.warnings.push(text),
     onEnd: () => undefined,
   });
-  let current = context.store.peek(kind, namespace, name);
+  let current = await context.store.look(kind, namespace, name);
   // What the cache has may be old, even another object of that name: nothing is refused or left alone because of it.
   let fresh = false;
   const reread = async () => {
@@ -80,7 +80,7 @@ export async function deleteObject(
     if (isDone) return { stored: current, gone: false };
     const goes = !next || mayGo(kind, next);
     if (write.dryRun) return { stored: current, gone: goes };
-    const result = next ? await context.store.replace(kind, current, next) : await context.store.remove(current);
+    const result = next ? await context.store.replace(kind, current, next) : await context.store.remove(kind, current);
     if (result.done) {
       if (!next || !goes) return { stored: next ? result.stored : current, gone: goes };
       // Its time is over: those who watch have been told, now it goes.
@@ -145,10 +145,16 @@ function markDeleted(kind: Kind, old: KubeObject, options: DeleteOptions, nowMs:
 }
 
 /** The delete says nothing of dependents, and the kind keeps them then. */
-export const orphansUnasked = (kind: Kind, options: DeleteOptions): boolean =>
+const orphansUnasked = (kind: Kind, options: DeleteOptions): boolean =>
   kind.orphansByDefault !== undefined &&
   options.propagationPolicy === undefined &&
   options.orphanDependents === undefined;
+
+/** What the client is told of it. */
+export function orphanWarning(kind: Kind, options: DeleteOptions): string[] {
+  const text = orphansUnasked(kind, options) ? kind.orphansByDefault : undefined;
+  return typeof text === 'string' ? [text] : [];
+}
 
 function finalizersAfter(kind: Kind, finalizers: readonly string[], options: DeleteOptions): string[] {
   const decided = finalizers.includes(orphanFinalizer) || finalizers.includes(foregroundFinalizer);

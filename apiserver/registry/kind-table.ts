@@ -1,4 +1,5 @@
-// Every resource that is served, found by group, version and plural. The kinds come from api/index.ts.
+// Every resource that is served, found by group, version and plural. The built-in kinds come from api/index.ts; custom
+// ones come, change and go while the server runs, and whoever keeps something made from the kinds subscribes.
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 
 export interface ServedResource {
@@ -6,19 +7,32 @@ export interface ServedResource {
   version: ServedVersion;
 }
 
+export interface GroupVersionResources {
+  group: string;
+  version: string;
+  apiVersion: string;
+  resources: ServedResource[];
+}
+
 export class KindTable {
-  readonly kinds: readonly Kind[];
+  #kinds: readonly Kind[];
+  /** Counts changes: what was made from the kinds is true as long as this stays. */
+  #generation = 0;
   readonly #byPath = new Map<string, ServedResource>();
   readonly #byStorage = new Map<string, Kind>();
+  readonly #listeners = new Set<() => void>();
 
   constructor(kinds: readonly Kind[]) {
-    this.kinds = kinds;
-    for (const kind of kinds) {
-      this.#byStorage.set(`${kind.group}/${kind.kind}`, kind);
-      for (const version of kind.served) {
-        this.#byPath.set(`${version.group}/${version.version}/${kind.plural}`, { kind, version });
-      }
-    }
+    this.#kinds = kinds;
+    for (const kind of kinds) this.#enter(kind);
+  }
+
+  get kinds(): readonly Kind[] {
+    return this.#kinds;
+  }
+
+  get generation(): number {
+    return this.#generation;
   }
 
   find(group: string, version: string, plural: string): ServedResource | undefined {
@@ -32,22 +46,51 @@ export class KindTable {
     return found;
   }
 
+  /** Takes some kinds out and others in, at once. */
+  exchange(out: readonly Kind[], into: readonly Kind[]): void {
+    if (out.length === 0 && into.length === 0) return;
+    for (const kind of out) this.#leave(kind);
+    for (const kind of into) this.#enter(kind);
+    const gone = new Set(out);
+    this.#kinds = [...this.#kinds.filter((kind) => !gone.has(kind)), ...into];
+    this.#generation++;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls `listener` after every change. */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
   /** Served group/versions in the order of the kinds. */
-  groupVersions(): { group: string; version: string; apiVersion: string; resources: ServedResource[] }[] {
-    const out = new Map<string, { group: string; version: string; apiVersion: string; resources: ServedResource[] }>();
-    for (const kind of this.kinds) {
+  groupVersions(): GroupVersionResources[] {
+    const out = new Map<string, GroupVersionResources>();
+    for (const kind of this.#kinds) {
       for (const version of kind.served) {
         const apiVersion = apiVersionOf(version);
-        const entry = out.get(apiVersion) ?? {
-          group: version.group,
-          version: version.version,
-          apiVersion,
-          resources: [],
-        };
+        let entry = out.get(apiVersion);
+        if (!entry) {
+          entry = { group: version.group, version: version.version, apiVersion, resources: [] };
+          out.set(apiVersion, entry);
+        }
         entry.resources.push({ kind, version });
-        out.set(apiVersion, entry);
       }
     }
     return [...out.values()];
   }
+
+  #enter(kind: Kind): void {
+    const key = `${kind.group}/${kind.kind}`;
+    // Versions of a custom kind are kinds of their own; the first of them speaks for all.
+    if (!this.#byStorage.has(key)) this.#byStorage.set(key, kind);
+    for (const version of kind.served) this.#byPath.set(pathOf(kind, version), { kind, version });
+  }
+
+  #leave(kind: Kind): void {
+    const key = `${kind.group}/${kind.kind}`;
+    if (this.#byStorage.get(key) === kind) this.#byStorage.delete(key);
+    for (const version of kind.served) this.#byPath.delete(pathOf(kind, version));
+  }
 }
+
+const pathOf = (kind: Kind, { group, version }: ServedVersion): string => `${group}/${version}/${kind.plural}`;

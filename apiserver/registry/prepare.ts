@@ -8,13 +8,12 @@ import { decodeValue } from '../../machinery/decode.ts';
 import { badRequestError, invalidError, StatusError } from '../../machinery/errors.ts';
 import type { FieldError } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import type { Kind } from '../../machinery/kind.ts';
+import type { Kind, PrepareContext } from '../../machinery/kind.ts';
 import type { KubeObject, ObjectMeta } from '../../machinery/metadata.ts';
 import { type Random, randomSuffix } from '../../machinery/random.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 
-export interface PrepareDeps {
-  nowMs: number;
+export interface PrepareDeps extends PrepareContext {
   random: Random;
 }
 
@@ -31,8 +30,8 @@ export function prepareIdentity(kind: Kind, draft: KubeObject, namespace: string
       throw badRequestError('the namespace of the provided object does not match the namespace sent on the request');
     }
     meta.namespace = namespace;
-  } else if (meta.namespace) {
-    throw badRequestError('namespace may not be set on a cluster-scoped object');
+  } else {
+    delete meta.namespace;
   }
   if (!meta.name && meta.generateName) {
     meta.name = `${meta.generateName.slice(0, maxGeneratedNameBase)}${randomSuffix(deps.random)}`;
@@ -49,7 +48,7 @@ export function prepareCreate(kind: Kind, draft: KubeObject, deps: PrepareDeps):
   if (kind.subresources.status && !kind.keepsStatusOnCreate) resetStatus(kind, draft);
   if (kind.hasGeneration) draft.metadata.generation = 1;
   else delete draft.metadata.generation;
-  kind.prepareForCreate?.(draft, { nowMs: deps.nowMs });
+  kind.prepareForCreate?.(draft, deps);
 }
 
 function resetStatus(kind: Kind, draft: KubeObject): void {
@@ -85,7 +84,7 @@ const keptMetadata = [
   'selfLink',
 ] as const satisfies (keyof ObjectMeta)[];
 
-/** Prepares the new state of an existing object. `subresource` is '' or 'status'. Changes the draft. */
+/** Prepares the new state of an existing object. `subresource` is '' for the object itself. Changes the draft. */
 export function prepareUpdate(
   kind: Kind,
   draft: KubeObject,
@@ -98,10 +97,15 @@ export function prepareUpdate(
     else (meta as Record<string, unknown>)[key] = old.metadata[key];
   }
   const context = { nowMs: options.nowMs };
-  if (options.subresource === 'status') {
+  const custom = findCustom(kind, options.subresource);
+  if (options.subresource === 'status' || custom?.prepareForUpdate) {
     const { status } = draft;
     for (const key of Object.keys(draft)) if (!keptOnStatus.has(key)) delete draft[key];
     for (const [key, value] of Object.entries(old)) if (!keptOnStatus.has(key)) draft[key] = value;
+    if (custom?.prepareForUpdate) {
+      custom.prepareForUpdate(draft, old, context);
+      return;
+    }
     if (kind.statusKeepsLabels) {
       if (old.metadata.labels) meta.labels = old.metadata.labels;
       else delete meta.labels;
@@ -120,6 +124,9 @@ export function prepareUpdate(
   if (bumps) meta.generation = (old.metadata.generation ?? 0) + 1;
 }
 
+const findCustom = (kind: Kind, subresource: string) =>
+  kind.subresources.custom?.find(({ name }) => name === subresource);
+
 const keptOnStatus = new Set(['kind', 'apiVersion', 'metadata', 'status']);
 
 /** Refuses an invalid update. */
@@ -127,10 +134,12 @@ export function checkUpdate(kind: Kind, draft: KubeObject, old: KubeObject, subr
   const scope = { namespaced: kind.namespaced, nameRule: kind.nameRule ?? ('subdomain' as const) };
   // Upstream's kinds check the change of metadata once more than the generic code: its causes come twice.
   const metadataErrors = validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata');
-  const own =
-    subresource === 'status'
+  const custom = findCustom(kind, subresource);
+  const own = custom?.validateUpdate
+    ? custom.validateUpdate(draft, old)
+    : subresource === 'status'
       ? (kind.validateStatusUpdate?.(draft, old) ?? [])
-      : [...(kind.validate?.(draft) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])];
+      : [...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])];
   const errors = [...validateObjectMeta(draft.metadata, scope, 'metadata'), ...metadataErrors, ...metadataErrors];
   refuse(kind, draft, [...errors, ...own]);
 }

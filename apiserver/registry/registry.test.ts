@@ -59,8 +59,9 @@ describe('create', () => {
     const body = { metadata: { name: 'n', labels: { a: 'b' } }, status: { capacity: { cpu: '2' } } };
     const made = await api.send('POST', '/api/v1/nodes', { body });
     assert.deepEqual([made.status.capacity, made.status.allocatable], [{ cpu: '2' }, { cpu: '2' }]);
-    // The taint is admission's.
-    assert.deepEqual(Object.keys(made.metadata.managedFields[0].fieldsV1), ['f:metadata', 'f:spec']);
+    // The taint is admission's, and nobody's.
+    assert.equal(made.spec.taints.length, 1);
+    assert.deepEqual(Object.keys(made.metadata.managedFields[0].fieldsV1), ['f:metadata']);
   });
 
   test('refusals', async () => {
@@ -215,7 +216,7 @@ describe('update', () => {
     ];
     assert.equal((await patch('json-patch+json', json)).spec.replicas, 2);
     await refuses(patch('json-patch+json', json), 422, 'Invalid', /the server rejected our request due to an error/);
-    await refuses(patch('merge-patch+json', { spec: { replicas: 'x' } }), 400, 'BadRequest', /replicas/);
+    await refuses(patch('merge-patch+json', { spec: { replicas: 'x' } }), 422, 'Invalid', /replicas/);
     await refuses(patch('unheard+json', {}), 415, 'UnsupportedMediaType', /the body of the request was in an unknown/);
   });
 });

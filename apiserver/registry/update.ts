@@ -4,17 +4,15 @@
 // storage's GuaranteedUpdate.
 
 import { conflictError, modifiedError, notFoundError } from '../../machinery/errors.ts';
-import { isFieldsV1 } from '../../machinery/field-set.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
-import { recordUpdate } from '../../machinery/managed-fields.ts';
-import type { KubeObject, ManagedFieldsEntry } from '../../machinery/metadata.ts';
-import { timestamp } from '../../machinery/timestamp.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
 import type { AdmissionRequest } from '../admission/plugin.ts';
-import { EtcdUnavailableError } from '../storage/etcd.ts';
+import { EtcdTooLargeError, EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject } from '../storage/stored-object.ts';
 import { type ApiContext, breathe, isLarge, type WriteOptions } from './context.ts';
+import { recordFields } from './field-versions.ts';
 import { checkUpdate, prepareUpdate } from './prepare.ts';
 import { checkStorable } from './size.ts';
 
@@ -28,6 +26,11 @@ export interface UpdateTarget {
    * `isLarge`, others get their turn between its steps.
    */
   produce(old: KubeObject, isLarge: boolean): KubeObject | Promise<KubeObject>;
+  /**
+   * Absent: the write is recorded in managedFields. 'kept': it is nobody's, they stay. 'given':
+   * `produce` has written them.
+   */
+  fields?: 'kept' | 'given';
   /** Replaces the generic preparation (spec/status split) for subresources with rules of their own. */
   prepare?(draft: KubeObject, old: KubeObject): void;
   /** Replaces the kind's validation for such subresources. */
@@ -45,7 +48,7 @@ export async function updateObject(
   options: WriteOptions,
 ): Promise<StoredObject> {
   const { namespace, name } = target;
-  let current = context.store.peek(kind, namespace, name);
+  let current = await context.store.look(kind, namespace, name);
   // What the cache has may be old: before anything is refused because of it, etcd is asked.
   let fresh = false;
   for (let tries = 0; ; tries++) {
@@ -77,7 +80,7 @@ async function tryUpdate(
   attempt: Attempt,
 ): Promise<AttemptResult> {
   const { current, fresh } = attempt;
-  const large = attempt.options.isLarge || isLarge(current.storedBytes);
+  const large = attempt.options.isLarge || isLarge(current.size);
   const options = { ...attempt.options, isLarge: large };
   const reread = async (): Promise<AttemptResult> => ({
     done: false,
@@ -89,14 +92,7 @@ async function tryUpdate(
   try {
     let draft: KubeObject;
     try {
-      draft = await target.produce(old, large);
-      if (large) await breathe();
-      checkVersion(kind, draft, current);
-      if (large) checkStorable(draft, kind.storage.schema);
-      // A write that names no version is for whatever version is there, where the kind allows that.
-      if (kind.allowUnconditionalUpdate || target.subresource !== '') {
-        draft.metadata.resourceVersion = String(current.revision);
-      }
+      draft = await draftOf(context, kind, target, { ...attempt, options });
     } catch (err) {
       if (!fresh) return await reread();
       throw err;
@@ -116,7 +112,7 @@ async function tryUpdate(
     };
     await context.admission.mutate(request);
     if (large) await breathe();
-    await finishDraft(context, kind, target, { draft, old, options });
+    await finishDraft(context, kind, target, { draft, old, isLarge: large });
     if (large) await breathe();
     await context.admission.validate(request);
     if (large) await breathe();
@@ -136,44 +132,45 @@ async function tryUpdate(
   }
 }
 
-/** Preparation, validation and managedFields of a draft. */
+/** Preparation and validation of a draft. */
 async function finishDraft(
   context: ApiContext,
   kind: Kind,
   target: UpdateTarget,
-  work: { draft: KubeObject; old: KubeObject; options: WriteOptions },
+  work: { draft: KubeObject; old: KubeObject; isLarge: boolean },
 ): Promise<void> {
-  const { draft, old, options } = work;
-  const nowMs = context.clock.now();
+  const { draft, old } = work;
   if (target.prepare) target.prepare(draft, old);
-  else prepareUpdate(kind, draft, old, { subresource: target.subresource, nowMs });
-  if (options.isLarge) await breathe();
+  else prepareUpdate(kind, draft, old, { subresource: target.subresource, nowMs: context.clock.now() });
+  if (work.isLarge) await breathe();
   if (target.check) target.check(draft, old);
   else checkUpdate(kind, draft, old, target.subresource);
-  if (options.isLarge) await breathe();
-  const base = { ...old, metadata: { ...old.metadata, managedFields: managedFieldsBefore(draft, old, target) } };
-  const record = {
-    manager: options.fieldManager,
-    apiVersion: options.apiVersion,
-    subresource: target.subresource,
-    time: timestamp(nowMs),
-  };
-  const fields = recordUpdate(kind.storage.schema, base, draft, record);
-  if (fields.length > 0) draft.metadata.managedFields = fields;
-  else delete draft.metadata.managedFields;
 }
 
-/**
- * The managedFields that a write goes on from: those that it sends, so that they can be mended by
- * hand, or else the stored ones. One empty entry takes them away; an empty list does not, so that
- * clients that do not know the field cannot.
- */
-function managedFieldsBefore(draft: KubeObject, old: KubeObject, target: UpdateTarget): ManagedFieldsEntry[] {
-  const sent = draft.metadata.managedFields ?? [];
-  const stored = old.metadata.managedFields ?? [];
-  if (sent.length === 1 && Object.keys(sent[0]!).length === 0) return [];
-  const isReadable = sent.length > 0 && sent.every((entry) => isFieldsV1(entry.fieldsV1));
-  return target.subresource === '' && isReadable ? sent : stored;
+/** The next state as it was asked for, with who manages its fields then. */
+async function draftOf(
+  context: ApiContext,
+  kind: Kind,
+  target: UpdateTarget,
+  { options, current }: Attempt,
+): Promise<KubeObject> {
+  const old = current.object;
+  const draft = await target.produce(old, options.isLarge === true);
+  if (options.isLarge) await breathe();
+  checkVersion(kind, draft, current);
+  if (options.isLarge) checkStorable(draft, kind.storage.schema);
+  // A write that names no version is for whatever version is there, where the kind allows that.
+  if (kind.allowUnconditionalUpdate || target.subresource !== '') {
+    draft.metadata.resourceVersion = String(current.revision);
+  }
+  const { subresource } = target;
+  if (target.fields === undefined) await recordFields(context, kind, { old, draft, subresource, options });
+  else if (target.fields === 'kept') {
+    const { managedFields } = old.metadata;
+    if (managedFields) draft.metadata.managedFields = managedFields;
+    else delete draft.metadata.managedFields;
+  }
+  return draft;
 }
 
 function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject): void {
@@ -202,14 +199,31 @@ async function writeDraft(
   const same = { ...draft, metadata: { ...draft.metadata, resourceVersion: String(current.revision) } };
   if (work.dryRun) return { done: true, stored: new StoredObject(current.key, same, current.revision) };
   if (mayGo(kind, draft)) {
-    const removed = await context.store.remove(current);
+    const removed = await context.store.remove(kind, current);
     return removed.done ? { done: true, stored: new StoredObject(current.key, same, current.revision) } : removed;
   }
-  if (jsonEqual(same, current.object)) {
+  if (isSame(same, current.object)) {
     // Nothing changes: no write, unless the cache was behind.
     if (work.fresh) return { done: true, stored: current };
     const again = await work.reread();
     return !again.done && again.current?.revision === current.revision ? { done: true, stored: current } : again;
   }
-  return context.store.replace(kind, current, draft);
+  try {
+    return await context.store.replace(kind, current, draft);
+  } catch (err) {
+    // What has no room with its managedFields is kept without them.
+    if (!(err instanceof EtcdTooLargeError) || !draft.metadata.managedFields) throw err;
+    const { managedFields: _, ...metadata } = draft.metadata;
+    return context.store.replace(kind, current, { ...draft, metadata });
+  }
+}
+
+/** The times of managedFields alone are no change. */
+function isSame(next: KubeObject, old: KubeObject): boolean {
+  const { managedFields: after = [], ...metadata } = next.metadata;
+  const { managedFields: before = [], ...oldMetadata } = old.metadata;
+  const isManagedSame =
+    after.length === before.length &&
+    after.every((entry, i) => jsonEqual({ ...entry, time: before[i]!.time }, before[i]));
+  return isManagedSame && jsonEqual({ ...next, metadata }, { ...old, metadata: oldMetadata });
 }

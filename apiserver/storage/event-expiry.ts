@@ -5,7 +5,7 @@ import type { Kind } from '../../machinery/kind.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ObjectStore } from './object-store.ts';
-import { keyPrefixOf } from './stored-object.ts';
+import { keyPrefixOf, type StoredObject } from './stored-object.ts';
 
 const lifetimeMs = 60 * 60_000;
 const sweepPeriodMs = 60_000;
@@ -24,13 +24,18 @@ export function startEventExpiry(
 ): () => void {
   const { clock, log } = context;
   let isSweeping = false;
+  // An event says it once; to read all of them each minute would be much work.
+  const known = new WeakMap<StoredObject, number>();
+  const lastOf = (stored: StoredObject): number => {
+    const last = known.get(stored) ?? lastTimeMs(stored.object);
+    known.set(stored, last);
+    return last;
+  };
   const sweep = async () => {
     const before = clock.now() - lifetimeMs;
-    const old = [...store.resource(eventKind).list(keyPrefixOf(eventKind))].filter(
-      (s) => lastTimeMs(s.object) < before,
-    );
+    const old = [...store.resource(eventKind).list(keyPrefixOf(eventKind))].filter((stored) => lastOf(stored) < before);
     // One that has happened again meanwhile is another version, and stays.
-    for (const stored of old) await store.remove(stored);
+    for (const stored of old) await store.remove(eventKind, stored);
   };
   const timer = clock.every(sweepPeriodMs, () => {
     if (isSweeping || !store.cache.ready) return;

@@ -5,7 +5,7 @@ import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { Etcd, EtcdEntry } from './etcd.ts';
 import type { ResourceCache } from './resource-cache.ts';
-import { decodeStored, encodeStored, keyPrefixOf, StoredObject, storageKey } from './stored-object.ts';
+import { decodeStored, encodeStored, keyPrefixOf, type StoredObject, storageKey, storedAs } from './stored-object.ts';
 import type { WatchCache } from './watch-cache.ts';
 
 export const groupResourceOf = (kind: Kind): GroupResource => ({ group: kind.group, resource: kind.plural });
@@ -16,6 +16,8 @@ export type WriteResult = { done: true; stored: StoredObject } | { done: false; 
 export class ObjectStore {
   readonly #etcd: Etcd;
   readonly cache: WatchCache;
+  /** Revision of this server's last write, by key prefix. */
+  readonly #written = new Map<string, number>();
 
   constructor(etcd: Etcd, cache: WatchCache) {
     this.#etcd = etcd;
@@ -26,29 +28,62 @@ export class ObjectStore {
     return this.cache.resource(keyPrefixOf(kind));
   }
 
-  /** The object as the cache has it now; it may lag behind etcd. */
+  /** The objects in the form of `kind`: another than they are stored in where the kind says so. */
+  view(kind: Kind, objects: readonly StoredObject[]): readonly StoredObject[] | Promise<readonly StoredObject[]> {
+    const form = kind.storedForm;
+    if (!form) return objects;
+    const absent = objects.filter((stored) => !stored.viewOf(kind));
+    const keep = (read: readonly KubeObject[]) => {
+      for (const [i, stored] of absent.entries()) stored.setView(kind, read[i]!);
+      return objects.map((stored) => stored.viewOf(kind)!);
+    };
+    const read = absent.length === 0 ? [] : form.read(absent.map((stored) => stored.object));
+    return read instanceof Promise ? read.then(keep) : keep(read);
+  }
+
+  async #viewOne(kind: Kind, stored: StoredObject | undefined): Promise<StoredObject | undefined> {
+    return stored && kind.storedForm ? (await this.view(kind, [stored]))[0] : stored;
+  }
+
+  /** The object as the cache has it now, as it is stored; it may lag behind etcd. */
   peek(kind: Kind, namespace: string, name: string): StoredObject | undefined {
     return this.resource(kind).get(storageKey(kind, namespace, name));
   }
 
+  /** The same in the form of its kind. */
+  look(kind: Kind, namespace: string, name: string): Promise<StoredObject | undefined> {
+    return this.#viewOne(kind, this.peek(kind, namespace, name));
+  }
+
   /** The object as the cache has it, or else from etcd: one that was made a moment ago may not be in the cache yet. */
   async find(kind: Kind, namespace: string, name: string): Promise<StoredObject | undefined> {
-    return this.peek(kind, namespace, name) ?? this.read(kind, namespace, name);
+    return (await this.look(kind, namespace, name)) ?? this.read(kind, namespace, name);
   }
 
   /** The object as of now or later. `atLeast` 0 takes whatever the cache has. */
   async get(kind: Kind, namespace: string, name: string, atLeast?: number): Promise<StoredObject> {
     if (atLeast === undefined) await this.cache.waitConsistent();
     else if (atLeast > 0) await this.cache.waitFor(atLeast);
-    const found = this.peek(kind, namespace, name);
+    const found = await this.look(kind, namespace, name);
     if (!found) throw notFoundError(groupResourceOf(kind), name);
     return found;
+  }
+
+  /**
+   * All objects of the kind, or of one namespace, as the cache has them once it has seen what this
+   * server wrote of the kind: who makes a rule and then what it is for meets it.
+   */
+  async listSeen(kind: Kind, namespace = ''): Promise<KubeObject[]> {
+    const prefix = keyPrefixOf(kind);
+    await this.cache.waitFor(this.#written.get(prefix) ?? 0);
+    const found = this.resource(kind).list(namespace ? `${prefix}${namespace}/` : prefix);
+    return [...found].map(({ object }) => object);
   }
 
   /** The object straight from etcd, past the cache. */
   async read(kind: Kind, namespace: string, name: string): Promise<StoredObject | undefined> {
     const entry = await this.#etcd.get(storageKey(kind, namespace, name));
-    return entry && decodeEntry(entry);
+    return this.#viewOne(kind, entry && decodeEntry(entry));
   }
 
   /** Writes a new object; AlreadyExists when there is one. */
@@ -65,19 +100,29 @@ export class ObjectStore {
   }
 
   async #put(kind: Kind, key: string, object: KubeObject, revision: number): Promise<WriteResult> {
-    const result = await this.#etcd.put(key, encodeStored(object, kind), revision);
-    if (!result.done) return { done: false, current: result.current && decodeEntry(result.current) };
-    const metadata = { ...object.metadata, resourceVersion: String(result.revision) };
-    const { kind: _k, apiVersion: _a, ...rest } = object;
-    const stored = { kind: kind.kind, apiVersion: kind.apiVersion, ...rest, metadata };
-    return { done: true, stored: new StoredObject(key, stored, result.revision) };
+    const written = kind.storedForm ? await kind.storedForm.write(object) : object;
+    const type = { kind: kind.kind, apiVersion: (kind.storedForm && written.apiVersion) ?? kind.apiVersion };
+    const value = encodeStored(written, type);
+    const result = await this.#etcd.put(key, value, revision);
+    if (!result.done) return this.#otherThan(kind, result.current);
+    this.#written.set(keyPrefixOf(kind), result.revision);
+    const stored = storedAs(key, asStored(written, type, result.revision), { value, revision: result.revision });
+    // The watch brings the same bytes back: whoever is first has read them for both.
+    const shared = this.cache.expect(keyPrefixOf(kind), stored);
+    if (!kind.storedForm) return { done: true, stored: shared };
+    return { done: true, stored: shared.setView(kind, asStored(object, kind, result.revision)) };
   }
 
   /** Deletes `old` if it still stands. */
-  async remove(old: StoredObject): Promise<WriteResult> {
+  async remove(kind: Kind, old: StoredObject): Promise<WriteResult> {
     const result = await this.#etcd.delete(old.key, old.revision);
-    if (result.done) return { done: true, stored: old };
-    return { done: false, current: result.current && decodeEntry(result.current) };
+    if (!result.done) return this.#otherThan(kind, result.current);
+    this.#written.set(keyPrefixOf(kind), result.revision);
+    return { done: true, stored: old };
+  }
+
+  async #otherThan(kind: Kind, entry: EtcdEntry | undefined): Promise<WriteResult> {
+    return { done: false, current: await this.#viewOne(kind, entry && decodeEntry(entry)) };
   }
 
   /** A page of the resource as it was at `revision`, from etcd's history. Throws CompactedError. */
@@ -86,6 +131,13 @@ export class ObjectStore {
     const page = await this.#etcd.range(from, end, options);
     return { ...page, objects: page.entries.flatMap(decodeIfReadable) };
   }
+}
+
+/** An object as it is once it is stored. */
+function asStored(object: KubeObject, type: { kind: string; apiVersion: string }, revision: number): KubeObject {
+  const { kind: _k, apiVersion: _a, metadata, ...rest } = object;
+  const { kind, apiVersion } = type;
+  return { kind, apiVersion, metadata: { ...metadata, resourceVersion: String(revision) }, ...rest };
 }
 
 /** In lists an object that cannot be decoded is left out; the watch cache has complained about it. */

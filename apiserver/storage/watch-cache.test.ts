@@ -202,6 +202,47 @@ describe('WatchCache', () => {
     assert.deepEqual(names(cache, pods), ['a', 'b']);
   });
 
+  const widgets = '/registry/example.com/widgets/';
+
+  test('a resource that joins later has what was there and what comes, each once', async () => {
+    const { etcd, cache } = await startCache();
+    await etcd.put(`${widgets}ns/a`, object('a'), 0);
+    await settle();
+    assert.throws(() => cache.resource(widgets), StatusError);
+    // The watch is behind what is read.
+    etcd.lag();
+    const b = await etcd.put(`${widgets}ns/b`, object('b'), 0);
+    assert.ok(b.done);
+    const joined = cache.join(widgets);
+    await settle();
+    assert.throws(() => cache.resource(widgets), StatusError, 'not before the watch has come so far');
+    await etcd.put(`${widgets}ns/c`, object('c'), 0);
+    await etcd.delete(`${widgets}ns/b`, b.revision);
+    etcd.catchUp();
+    await joined;
+    assert.deepEqual(names(cache, widgets), ['a', 'c']);
+    const watcher = watcherOf(widgets);
+    cache.resource(widgets).watchers.add(watcher);
+    await etcd.put(`${widgets}ns/d`, object('d'), 0);
+    await settle();
+    assert.deepEqual(watcher.seen, [`ADDED ${etcd.revision}`, 'flush']);
+    cache.leave(widgets);
+    assert.equal(watcher.seen.at(-1), 'reset');
+    assert.throws(() => cache.resource(widgets), StatusError);
+  });
+
+  test('a resource that joins while everything is loaded again is part of that', async () => {
+    const { etcd, clock, cache } = await startCache();
+    await etcd.put(`${widgets}ns/a`, object('a'), 0);
+    etcd.breakWatches();
+    etcd.becomeAnotherStore({ [`${widgets}ns/b`]: object('b') });
+    await clock.advance(100);
+    const joined = cache.join(widgets);
+    for (let i = 0; i < 5; i++) await clock.advance(100);
+    await joined;
+    assert.deepEqual(names(cache, widgets), ['b']);
+  });
+
   test('closing ends the watches', async () => {
     const { etcd, clock, cache } = await startCache();
     const watcher = watcherOf(pods);

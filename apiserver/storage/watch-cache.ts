@@ -5,17 +5,18 @@
 //   load (range at R) ──> watch from R+1 ──events──> position advances
 //        ^                      │ stream ends: watch again from position+1
 //        └──────────────────────┴ compacted away, or etcd's history went back: reset, load again
-import type { Clock } from '../../machinery/clock.ts';
+import type { Clock, Timer } from '../../machinery/clock.ts';
 import { StatusError } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { CompactedError, type Etcd, type EtcdEntry, type EtcdEvent } from './etcd.ts';
 import { ResourceCache } from './resource-cache.ts';
-import { decodeStored, type StoredObject } from './stored-object.ts';
+import { decodeStored, type FieldsOf, type StoredObject } from './stored-object.ts';
 
 const pageSize = 2000;
 const registryPrefix = '/registry/';
 const registryEnd = '/registry0';
 const rewatchDelayMs = 100;
+const sweepPeriodMs = 10_000;
 const freshnessDeadlineMs = 3_000;
 // No more than this many questions for the current revision are under way; later requests share the next one.
 const maxRevisionCalls = 2;
@@ -25,6 +26,8 @@ interface WatchCacheContext {
   log: Logger;
   /** Called with the prefix of its resource for every object that cannot be decoded. */
   onUnreadable?(prefix: string): void;
+  /** How the selectable fields of a resource are read; undefined where it has none. */
+  fieldsOf?(prefix: string): FieldsOf | undefined;
 }
 
 interface Unreadable {
@@ -44,7 +47,16 @@ export class WatchCache {
   readonly #onUnreadable: (prefix: string) => void;
   /** By key prefix. */
   #resources = new Map<string, ResourceCache>();
-  readonly #prefixes: readonly string[];
+  readonly #prefixes: Set<string>;
+  readonly #fieldsOf: (prefix: string) => FieldsOf | undefined;
+  readonly #sweep: Timer;
+  readonly #loadListeners = new Set<() => void>();
+  /** Counts what makes a load under way useless: resets, and resources that join before everything is loaded. */
+  #epoch = 0;
+  /** What this server has written and the watch has not brought back yet, by revision. */
+  readonly #expected = new Map<number, StoredObject>();
+  /** Events of resources that are being loaded after the start. */
+  readonly #joining = new Map<string, EtcdEvent[]>();
   #position = 0;
   #clusterId = '';
   #ready = false;
@@ -57,9 +69,14 @@ export class WatchCache {
   constructor(etcd: Etcd, prefixes: readonly string[], context: WatchCacheContext) {
     this.#onUnreadable = context.onUnreadable ?? (() => undefined);
     this.#etcd = etcd;
-    this.#prefixes = prefixes;
+    this.#prefixes = new Set(prefixes);
     this.#clock = context.clock;
     this.#log = context.log;
+    this.#fieldsOf = context.fieldsOf ?? (() => undefined);
+    this.#sweep = this.#clock.every(sweepPeriodMs, () => {
+      const nowMs = this.#clock.now();
+      for (const cache of this.#resources.values()) cache.sweep(nowMs);
+    });
   }
 
   get position(): number {
@@ -79,31 +96,87 @@ export class WatchCache {
 
   /** Loads everything and starts to watch. Rejects when etcd cannot be read; call it again later. */
   async start(): Promise<void> {
-    const { objects, unreadable, revision } = await this.#loadAll();
-    const byPrefix = new Map<string, StoredObject[]>(this.#prefixes.map((p) => [p, []]));
+    const epoch = this.#epoch;
+    const { objects, unreadable, revision } = await this.#load(registryPrefix, registryEnd);
+    if (epoch !== this.#epoch) return this.start();
+    const byPrefix = new Map<string, StoredObject[]>([...this.#prefixes].map((p) => [p, []]));
     for (const stored of objects) byPrefix.get(this.#prefixOf(stored.key) ?? '')?.push(stored);
-    this.#resources = new Map(
-      [...byPrefix].map(([prefix, list]) => {
-        const cache = new ResourceCache(revision, (err, key) =>
-          this.#log.error({ err, key }, 'a watch ended: it could not deal with an object'),
-        );
-        cache.load(list);
-        return [prefix, cache];
-      }),
-    );
+    this.#resources = new Map([...byPrefix].map(([prefix, list]) => [prefix, this.#makeCache(prefix, list, revision)]));
     for (const { key, why } of unreadable) this.#resources.get(this.#prefixOf(key) ?? '')?.spoil(key, why);
     this.#position = revision;
     this.#ready = true;
     this.#settleWaiters();
     await this.#watch();
+    for (const listener of this.#loadListeners) listener();
   }
 
-  async #loadAll(): Promise<{ objects: StoredObject[]; unreadable: Unreadable[]; revision: number }> {
+  /** Calls `listener` each time that everything has been loaded anew. */
+  onLoaded(listener: () => void): void {
+    this.#loadListeners.add(listener);
+  }
+
+  #makeCache(prefix: string, objects: StoredObject[], revision: number): ResourceCache {
+    const cache = new ResourceCache(revision, {
+      fieldsOf: this.#fieldsOf(prefix),
+      onWatcherError: (err, key) => this.#log.error({ err, key }, 'a watch ended: it could not deal with an object'),
+    });
+    cache.load(objects);
+    return cache;
+  }
+
+  /**
+   * Serves one more resource. Its objects are read at a revision of their own and its events go on from there, while
+   * the one watch goes on for everybody. Resolves when the cache of the resource is whole.
+   */
+  async join(prefix: string): Promise<void> {
+    if (this.#prefixes.has(prefix)) return;
+    this.#prefixes.add(prefix);
+    if (!this.#ready) this.#epoch++;
+    while (this.#prefixes.has(prefix) && !this.#resources.has(prefix) && !this.#closed) {
+      try {
+        if (this.#ready) await this.#joinNow(prefix);
+      } catch (err) {
+        this.#log.warn({ err, prefix }, 'a resource cannot be loaded; trying again');
+      }
+      if (!this.#resources.has(prefix)) await this.#clock.sleep(rewatchDelayMs);
+    }
+  }
+
+  async #joinNow(prefix: string): Promise<void> {
+    const epoch = this.#epoch;
+    const events: EtcdEvent[] = [];
+    this.#joining.set(prefix, events);
+    try {
+      const { objects, unreadable, revision } = await this.#load(prefix, `${prefix.slice(0, -1)}0`);
+      // Until then the position would not say how fresh this cache is.
+      await this.waitFor(revision);
+      if (epoch !== this.#epoch || !this.#prefixes.has(prefix)) return;
+      const cache = this.#makeCache(prefix, objects, revision);
+      for (const { key, why } of unreadable) cache.spoil(key, why);
+      this.#resources.set(prefix, cache);
+      const nowMs = this.#clock.now();
+      for (const event of events) this.#feed(cache, event, nowMs);
+    } finally {
+      this.#joining.delete(prefix);
+    }
+  }
+
+  /** Serves a resource no longer: its watches end, its objects are forgotten. In etcd they stay. */
+  leave(prefix: string): void {
+    this.#prefixes.delete(prefix);
+    this.#resources.get(prefix)?.reset();
+    this.#resources.delete(prefix);
+  }
+
+  async #load(
+    first: string,
+    end: string,
+  ): Promise<{ objects: StoredObject[]; unreadable: Unreadable[]; revision: number }> {
     const objects: StoredObject[] = [];
     const unreadable: Unreadable[] = [];
     let revision = 0;
-    for (let from = registryPrefix; ; ) {
-      const page = await this.#etcd.range(from, registryEnd, { limit: pageSize, revision });
+    for (let from = first; ; ) {
+      const page = await this.#etcd.range(from, end, { limit: pageSize, revision });
       if (revision === 0) revision = page.revision;
       for (const entry of page.entries) {
         const stored = this.#decode(entry, (why) => unreadable.push({ key: entry.key, why }));
@@ -115,11 +188,24 @@ export class WatchCache {
     }
   }
 
+  /**
+   * Takes what was just written, so that it need not be read again when the watch brings it. Returns the object that
+   * the cache has or will have: the watch may have been faster.
+   */
+  expect(prefix: string, stored: StoredObject): StoredObject {
+    const there = this.#resources.get(prefix)?.peek(stored.key);
+    if (there?.revision === stored.revision) return there;
+    if (stored.revision > this.#position) this.#expected.set(stored.revision, stored);
+    return stored;
+  }
+
   /** Undefined for what cannot be decoded: one bad key must not take everything else along. */
   #decode(entry: EtcdEntry, onUnreadable: (why: Error) => void): StoredObject | undefined {
     const { key, value, modRevision } = entry;
     const prefix = this.#prefixOf(key);
     if (prefix === undefined) return undefined;
+    const own = this.#expected.get(modRevision);
+    if (own?.key === key) return own;
     try {
       return decodeStored(key, value, modRevision);
     } catch (err) {
@@ -135,14 +221,10 @@ export class WatchCache {
     const first = key.indexOf('/', registryPrefix.length);
     if (first < 0) return undefined;
     const core = key.slice(0, first + 1);
-    if (this.#prefixSet.has(core)) return core;
+    if (this.#prefixes.has(core)) return core;
     const second = key.indexOf('/', first + 1);
     const grouped = second < 0 ? '' : key.slice(0, second + 1);
-    return this.#prefixSet.has(grouped) ? grouped : undefined;
-  }
-
-  get #prefixSet(): { has(prefix: string): boolean } {
-    return this.#resources.size > 0 ? this.#resources : new Set(this.#prefixes);
+    return this.#prefixes.has(grouped) ? grouped : undefined;
   }
 
   async #watch(): Promise<void> {
@@ -169,19 +251,28 @@ export class WatchCache {
     const touched = new Set<ResourceCache>();
     for (const event of events) {
       const prefix = this.#prefixOf(event.key);
-      const cache = prefix === undefined ? undefined : this.#resources.get(prefix);
+      if (prefix === undefined) continue;
+      this.#joining.get(prefix)?.push(event);
+      const cache = this.#resources.get(prefix);
       if (!cache) continue;
-      if (event.type === 'PUT') {
-        const stored = this.#decode(event, (why) => cache.spoil(event.key, why));
-        if (stored) cache.put(stored, nowMs);
-      } else {
-        cache.remove(event.key, event.modRevision, nowMs);
-      }
+      this.#feed(cache, event, nowMs);
       touched.add(cache);
     }
     this.#position = events[events.length - 1]!.modRevision;
     for (const cache of touched) cache.flush();
+    for (const revision of this.#expected.keys()) if (revision <= this.#position) this.#expected.delete(revision);
     this.#settleWaiters();
+  }
+
+  #feed(cache: ResourceCache, event: EtcdEvent, nowMs: number): void {
+    // What was loaded while the watch was still behind has seen these already.
+    if (event.modRevision <= cache.loadedAt) return;
+    if (event.type === 'PUT') {
+      const stored = this.#decode(event, (why) => cache.spoil(event.key, why));
+      if (stored) cache.put(stored, nowMs);
+    } else {
+      cache.remove(event.key, event.modRevision, nowMs);
+    }
   }
 
   #onEnd(err: Error | undefined): void {
@@ -198,6 +289,8 @@ export class WatchCache {
   #reset(why: string): void {
     this.#log.warn({ why, position: this.#position }, 'watch cache reset');
     this.#ready = false;
+    this.#epoch++;
+    this.#expected.clear();
     this.#endWatch?.();
     const old = this.#resources;
     this.#resources = new Map();
@@ -280,6 +373,7 @@ export class WatchCache {
 
   close(): void {
     this.#closed = true;
+    this.#sweep.cancel();
     this.#endWatch?.();
     for (const cache of this.#resources.values()) cache.reset();
   }

@@ -68,6 +68,7 @@ export async function bindPod(context: ApiContext, request: ApiRequest, podName:
     namespace: request.info.namespace,
     name,
     subresource: 'binding',
+    fields: 'kept' as const,
     produce,
     prepare: () => undefined,
     check: () => undefined,

@@ -1,4 +1,5 @@
 // The subresources with handlers of their own.
+import { approvalSubresource } from './approval.ts';
 import { bindingSubresource } from './binding.ts';
 import { ephemeralContainersSubresource, resizeSubresource } from './ephemeral-containers.ts';
 import { evictionSubresource } from './eviction.ts';
@@ -10,6 +11,7 @@ import { scaleSubresource } from './scale.ts';
 import { tokenSubresource } from './token.ts';
 
 export const subresources: readonly Subresource[] = [
+  approvalSubresource,
   attachSubresource,
   bindingSubresource,
   ephemeralContainersSubresource,

@@ -5,14 +5,18 @@ import { invalid } from '../../machinery/field-error.ts';
 import { cloneJson, isObject } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import { parseBody } from '../endpoints/body.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
+import { applyChecked, readConfiguration } from '../endpoints/apply.ts';
+import { applyType, baseType, parseBody } from '../endpoints/body.ts';
 import { decodeAs } from '../endpoints/decode-object.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
 import { readPatch } from '../endpoints/patch.ts';
 import { checkTarget } from '../endpoints/update.ts';
+import type { ApiContext } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Subresource } from './handler.ts';
+import { parentEntries, scaleEntries, scaleVersions } from './scale-fields.ts';
 
 const scale = { kind: 'Scale', apiVersion: ScaleKind.apiVersion, schema: ScaleKind.storage.schema };
 
@@ -42,15 +46,37 @@ function withReplicas(object: KubeObject, path: string, replicas: number): KubeO
   return draft;
 }
 
-/** What the request wants the scale to be, given what it is. */
-function wantedScale(request: ApiRequest): (current: KubeObject) => KubeObject {
+type WriteOptionsRead = ReturnType<typeof readWriteOptions>;
+
+/** What the request wants the scale to be, given what it is; with its managers where it applies. */
+function wantedScale(
+  context: ApiContext,
+  request: ApiRequest,
+  options: WriteOptionsRead,
+): (parent: KubeObject) => Promise<KubeObject> {
+  const { kind } = request;
   const decode = (value: unknown) => decodeAs(scale, { value, duplicates: [] }, 'Ignore').value as KubeObject;
+  if (request.info.verb === 'patch' && baseType(request.contentType) === applyType) {
+    const { config, warnings } = readConfiguration(request, options.fieldValidation);
+    options.warnings.push(...warnings);
+    return async (parent) => {
+      const current = scaleOf(kind, parent);
+      current.metadata.managedFields = scaleEntries(kind, parent.metadata.managedFields, scale.apiVersion);
+      const versions = scaleVersions(scale.schema, scale.apiVersion);
+      const time = timestamp(context.clock.now());
+      const asked = { what: scale, live: current, config, options, subresource: 'scale', time, versions };
+      const { object, managedFields } = await applyChecked(asked);
+      const next = decode(object ?? current);
+      next.metadata.managedFields = managedFields;
+      return next;
+    };
+  }
   if (request.info.verb === 'patch') {
     const patch = readPatch(request);
-    return (current) => decode(patch.apply(current, scale.schema));
+    return async (parent) => decode(patch.apply(scaleOf(kind, parent), scale.schema));
   }
   const { value } = parseBody(request, scale);
-  return () => decode(value);
+  return async () => decode(value);
 }
 
 export const scaleSubresource: Subresource = {
@@ -67,9 +93,10 @@ export const scaleSubresource: Subresource = {
     if (verb !== 'update' && verb !== 'patch')
       throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, verb);
     const options = readWriteOptions(request, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
-    const wanted = wantedScale(request);
-    const produce = (old: KubeObject): KubeObject => {
-      const next = wanted(scaleOf(kind, old));
+    const isApply = baseType(request.contentType) === applyType;
+    const wanted = wantedScale(context, request, options);
+    const produce = async (old: KubeObject): Promise<KubeObject> => {
+      const next = await wanted(old);
       checkTarget(next, info);
       const replicas: number = next.spec?.replicas ?? 0;
       if (replicas < 0) {
@@ -79,9 +106,21 @@ export const scaleSubresource: Subresource = {
       const draft = withReplicas(old, kind.subresources.scale!.specReplicasPath, replicas);
       draft.metadata.resourceVersion = next.metadata.resourceVersion ?? '';
       if (next.metadata.uid) draft.metadata.uid = next.metadata.uid;
+      if (isApply) {
+        const entries = { parent: old.metadata.managedFields, scale: next.metadata.managedFields ?? [] };
+        draft.metadata.managedFields = parentEntries(kind, entries, options.apiVersion);
+      }
       return draft;
     };
-    const stored = await updateObject(context, kind, { namespace, name, subresource: 'scale', produce }, options);
-    return { type: 'value', value: scaleOf(kind, stored.object), code: 200 };
+    const target = {
+      namespace,
+      name,
+      subresource: 'scale',
+      produce,
+      ...(isApply ? { fields: 'given' as const } : {}),
+    };
+    const stored = await updateObject(context, kind, target, options);
+    const value = scaleOf(kind, stored.object);
+    return { type: 'value', value, code: 200, warnings: options.warnings };
   },
 };

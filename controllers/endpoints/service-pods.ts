@@ -6,7 +6,7 @@ import { isFinished } from '../../api/core/pod/columns.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Service, ServicePort } from '../../api/core/service.ts';
-import { ipFamilyOf } from '../../api/meta/checks.ts';
+import { ipFamilyOf } from '../../api/meta/addresses.ts';
 import type { Lister } from '../../client/store.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { keyOf } from '../../machinery/metadata.ts';

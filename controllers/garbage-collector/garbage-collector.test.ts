@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { ConfigMapKind } from '../../api/core/configmap.ts';
 import { NodeKind } from '../../api/core/node.ts';
 import { SecretKind } from '../../api/core/secret.ts';
+import { kinds } from '../../api/index.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import type { ChangeHandler } from '../../client/informer.ts';
 import { ObjectCache } from '../../client/store.ts';
@@ -41,6 +42,7 @@ function world() {
   };
   const context = {
     clock,
+    kinds: { current: kinds, onChange: () => undefined, synced: async () => undefined },
     log: silentLogger,
     signal: abort.signal,
     recorder: () => ({

@@ -17,7 +17,7 @@ import {
   type OwnerState,
   orphanFinalizer,
 } from './decide.ts';
-import { collectedKinds, type GraphChange, type GraphNode, OwnerGraph } from './graph.ts';
+import { type GraphChange, type GraphNode, OwnerGraph } from './graph.ts';
 
 const name = 'garbage-collector-controller';
 const workers = 5;
@@ -40,7 +40,7 @@ class GarbageCollector {
 
   async run(): Promise<void> {
     const aborted = new Promise<void>((resolve) => this.#context.signal.addEventListener('abort', () => resolve()));
-    await Promise.race([this.#graph.synced(), aborted]);
+    await Promise.race([this.#context.kinds.synced().then(() => this.#graph.synced()), aborted]);
     if (this.#context.signal.aborted) return;
     await Promise.all(Array.from({ length: workers }, () => this.#work()));
   }
@@ -87,9 +87,11 @@ class GarbageCollector {
 
   async #process(key: string): Promise<void> {
     const [group = '', plural = '', objectKey = ''] = key.split('|');
-    const kind = collectedKinds.find((k) => k.group === group && k.plural === plural)!;
-    const object = this.#graph.get(kind, objectKey);
+    const kind = this.#graph.find(group, plural);
+    const object = kind && this.#graph.get(kind, objectKey);
     if (!object) return;
+    // A kind that has just come may have dependents of it.
+    await this.#graph.synced();
     const node = { kind, object };
     if (isOrphaning(object)) await this.#orphan(node);
     else if (isForegroundDeleting(object)) await this.#deleteDependents(node);

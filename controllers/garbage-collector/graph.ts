@@ -1,7 +1,6 @@
 // Who owns whom, over all kinds: an index by owner over the informer of each kind, which the
 // informers keep true. Kinds that another controller reads in full are shared with it; of the
 // others only metadata is kept. Upstream: the garbage collector's graph builder.
-import { kinds } from '../../api/index.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import type { Lister } from '../../client/store.ts';
 import type { Kind } from '../../machinery/kind.ts';
@@ -28,9 +27,8 @@ const sharedKinds = new Set([
 ]);
 
 /** Kinds whose objects may own or be owned. Events are news and own nothing. */
-export const collectedKinds: readonly Kind[] = kinds.filter(
-  (kind) => kind.stored && kind.kind !== 'Event' && kind.verbs.includes('list') && kind.verbs.includes('watch'),
-);
+const isCollected = (kind: Kind): boolean =>
+  kind.stored && kind.kind !== 'Event' && kind.verbs.includes('list') && kind.verbs.includes('watch');
 
 /** An object with its kind. */
 export interface GraphNode {
@@ -43,27 +41,70 @@ export interface GraphChange {
   ownersBefore: readonly OwnerReference[];
 }
 
+/** So long a kind that cannot be read holds up the decisions about all others. */
+const syncDeadlineMs = 30_000;
+
+type OnChange = (node: GraphNode, change: GraphChange) => void;
+
 export class OwnerGraph {
+  readonly #context: ControllerContext;
+  readonly #onChange: OnChange;
   readonly #listers = new Map<Kind, Lister<KubeObject>>();
-  readonly #synced: Promise<void>[] = [];
+  #synced: Promise<unknown> = Promise.resolve();
 
   /** `onChange` is called for every object that comes, changes or goes, with its owners before and after. */
-  constructor(context: ControllerContext, onChange: (node: GraphNode, change: GraphChange) => void) {
-    for (const kind of collectedKinds) {
-      const informer = context.informer<KubeObject>(kind, sharedKinds.has(kind.kind) ? {} : { metadataOnly: true });
-      informer.addIndex(byOwner, (object) => (object.metadata.ownerReferences ?? []).map((owner) => owner.uid));
-      informer.addIndex(byUid, ({ metadata }) => [metadata.uid ?? '']);
-      informer.onChange((object, old) => {
-        const ownersBefore = old?.metadata.ownerReferences ?? [];
-        onChange({ kind, object: (object ?? old)! }, { isGone: object === undefined, ownersBefore });
-      });
-      this.#listers.set(kind, informer.lister);
-      this.#synced.push(informer.synced());
-    }
+  constructor(context: ControllerContext, onChange: OnChange) {
+    this.#context = context;
+    this.#onChange = onChange;
+    this.#follow();
+    context.kinds.onChange(() => this.#follow());
   }
 
+  /** Takes kinds in that have come, and drops those that have gone. */
+  #follow(): void {
+    const kinds = new Set(this.#context.kinds.current.filter(isCollected));
+    for (const kind of this.#listers.keys()) {
+      if (kinds.has(kind)) continue;
+      this.#listers.delete(kind);
+      this.#context.dropInformers(kind);
+    }
+    const waits = [this.#synced];
+    for (const kind of kinds) if (!this.#listers.has(kind)) waits.push(this.#add(kind));
+    this.#synced = Promise.all(waits);
+  }
+
+  #add(kind: Kind): Promise<void> {
+    const options = sharedKinds.has(kind.kind) && !kind.isCustom ? {} : { metadataOnly: true };
+    const informer = this.#context.informer<KubeObject>(kind, options);
+    informer.addIndex(byOwner, (object) => (object.metadata.ownerReferences ?? []).map((owner) => owner.uid));
+    informer.addIndex(byUid, ({ metadata }) => [metadata.uid ?? '']);
+    informer.onChange((object, old) => {
+      const ownersBefore = old?.metadata.ownerReferences ?? [];
+      this.#onChange({ kind, object: (object ?? old)! }, { isGone: object === undefined, ownersBefore });
+    });
+    this.#listers.set(kind, informer.lister);
+    const { clock, log } = this.#context;
+    return new Promise((resolve) => {
+      const timer = clock.after(syncDeadlineMs, () => {
+        log.warn({ kind: kind.kind }, 'objects of a kind cannot be read; others are collected without knowing of them');
+        resolve();
+      });
+      void informer.synced().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** Resolves when the objects of every kind that is known now have been read. */
   async synced(): Promise<void> {
-    await Promise.all(this.#synced);
+    await this.#synced;
+  }
+
+  /** A kind by its group and plural. */
+  find(group: string, plural: string): Kind | undefined {
+    for (const kind of this.#listers.keys()) if (kind.group === group && kind.plural === plural) return kind;
+    return undefined;
   }
 
   get(kind: Kind, key: string): KubeObject | undefined {
@@ -87,6 +128,8 @@ export class OwnerGraph {
   /** The kind that a reference speaks of, in any of its versions; undefined for one that this server does not have. */
   kindOf(reference: OwnerReference): Kind | undefined {
     const group = reference.apiVersion.includes('/') ? reference.apiVersion.split('/')[0] : '';
-    return collectedKinds.find((k) => k.kind === reference.kind && k.served.some((version) => version.group === group));
+    return [...this.#listers.keys()].find(
+      (k) => k.kind === reference.kind && k.served.some((version) => version.group === group),
+    );
   }
 }

@@ -2,7 +2,7 @@
 // Upstream: pod_failure_policy.go of pkg/controller/job.
 
 import type { PodFailurePolicyRule } from '../../api/batch/job/pod-failure-policy.ts';
-import type { Job } from '../../api/batch/job.ts';
+import type { Job } from '../../api/batch/job/schema.ts';
 import type { Pod } from '../../api/core/pod.ts';
 
 export interface Verdict {

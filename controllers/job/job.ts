@@ -4,7 +4,9 @@
 //
 // Each pass counts (tally.ts), decides (outcome.ts), changes pods (pods.ts), writes the status
 // (status.ts), and only then lets counted pods go.
-import { type Job, JobKind } from '../../api/batch/job.ts';
+
+import type { Job } from '../../api/batch/job/schema.ts';
+import { JobKind } from '../../api/batch/job.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
 import { isInvalid, isNotFound } from '../../machinery/errors.ts';

@@ -1,7 +1,9 @@
 // Lets go of pods that no job counts any more, but that still wait to be counted: their job is
 // gone, another one of its name has come, or they were taken from it. Nobody else would, and they
 // could never be deleted. Upstream: syncOrphanPod in pkg/controller/job.
-import { type Job, JobKind } from '../../api/batch/job.ts';
+
+import type { Job } from '../../api/batch/job/schema.ts';
+import { JobKind } from '../../api/batch/job.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
 import type { Lister } from '../../client/store.ts';

@@ -1,5 +1,5 @@
 // Whether a job has reached its end, and which. Pure. Upstream: syncJob in pkg/controller/job and success_policy.go.
-import type { Job, JobCondition } from '../../api/batch/job.ts';
+import type { Job, JobCondition } from '../../api/batch/job/schema.ts';
 import { parseIndexes } from './indexes.ts';
 import { isIndexed, type Tally, totalFailed, totalSucceeded } from './tally.ts';
 

@@ -1,5 +1,7 @@
 // Which pods a job should have next, and how they look. Pure. Upstream: manageJob in pkg/controller/job.
-import { type Job, JobKind } from '../../api/batch/job.ts';
+
+import type { Job } from '../../api/batch/job/schema.ts';
+import { JobKind } from '../../api/batch/job.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { inDeletionOrder } from '../pods/deletion-order.ts';
 import { podFromTemplate } from '../pods/pod-control.ts';

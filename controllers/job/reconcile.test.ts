@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Job } from '../../api/batch/job.ts';
+import type { Job } from '../../api/batch/job/schema.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { Expectations } from '../../client/expectations.ts';
 import { TransportError } from '../../client/transport.ts';

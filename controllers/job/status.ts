@@ -1,6 +1,6 @@
 // The status of a job from its tally. Pure. Upstream: the status half of syncJob in pkg/controller/job.
 
-import type { Job, JobCondition } from '../../api/batch/job.ts';
+import type { Job, JobCondition } from '../../api/batch/job/schema.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { withoutZeros } from '../status.ts';
 import { formatIndexes } from './indexes.ts';

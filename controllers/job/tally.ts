@@ -4,7 +4,7 @@
 // Pure.
 //
 //   finished, finalizer ──> uid in uncounted ──> finalizer removed ──> counter + 1, uid dropped
-import type { Job } from '../../api/batch/job.ts';
+import type { Job } from '../../api/batch/job/schema.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { isActive, isReady, isTerminating } from '../pods/pod-state.ts';
 import { judgeFailure } from './failure-policy.ts';

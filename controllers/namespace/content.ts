@@ -1,19 +1,19 @@
 // What is in a namespace, and emptying it kind by kind. Upstream: pkg/controller/namespace/deletion.
 import { PodKind } from '../../api/core/pod.ts';
-import { kinds } from '../../api/index.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import { isNotFound } from '../../machinery/errors.ts';
 import type { Kind, Verb } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 
 /** Kinds whose objects a namespace can hold, besides pods. */
-export const contentKinds: readonly Kind[] = kinds.filter(
-  (kind) =>
-    kind !== PodKind &&
-    kind.namespaced &&
-    kind.stored &&
-    ['list', 'delete'].every((v) => kind.verbs.includes(v as Verb)),
-);
+export const contentKinds = (kinds: readonly Kind[]): Kind[] =>
+  kinds.filter(
+    (kind) =>
+      kind !== PodKind &&
+      kind.namespaced &&
+      kind.stored &&
+      ['list', 'delete'].every((v) => kind.verbs.includes(v as Verb)),
+  );
 
 export interface Remaining {
   /** `pods.` or `deployments.apps`, with how many are left. */
@@ -50,7 +50,7 @@ export async function deleteContent(context: ControllerContext, namespace: strin
     const graceSeconds = Math.max(0, ...pods.map((pod) => pod.metadata.deletionGracePeriodSeconds ?? 0));
     return { ...remaining, hasPods: true, graceSeconds };
   }
-  for (const kind of contentKinds) count(remaining, kind, await attempt(kind));
+  for (const kind of contentKinds(context.kinds.current)) count(remaining, kind, await attempt(kind));
   return remaining;
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Namespace } from '../../api/core/namespace.ts';
 import { SecretKind } from '../../api/core/secret.ts';
+import { kinds } from '../../api/index.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { forbiddenError } from '../../machinery/errors.ts';
@@ -28,7 +29,7 @@ function world(stored: Namespace, secrets: string[]) {
     updateStatus: async (object: KubeObject) => object,
     updateSubresource: async () => done.push('finalize'),
   };
-  const context = { clock: new FakeClock(), resource } as unknown as ControllerContext;
+  const context = { clock: new FakeClock(), resource, kinds: { current: kinds } } as unknown as ControllerContext;
   const deps = { context, namespaces } as unknown as Parameters<typeof namespaceController.reconcile>[1];
   return { done, kept, look: (cached: Namespace) => namespaceController.reconcile(cached, deps) };
 }

@@ -18,7 +18,7 @@ import type { ApiContext } from '../../apiserver/registry/context.ts';
 import { KindTable } from '../../apiserver/registry/kind-table.ts';
 import { parseRequestInfo } from '../../apiserver/request-info.ts';
 import { ObjectStore } from '../../apiserver/storage/object-store.ts';
-import { keyPrefixOf } from '../../apiserver/storage/stored-object.ts';
+import { fieldsOfKinds, keyPrefixOf } from '../../apiserver/storage/stored-object.ts';
 import { WatchCache } from '../../apiserver/storage/watch-cache.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
@@ -54,6 +54,7 @@ export class MemoryApi {
     const cache = new WatchCache(etcd, builtInKinds.filter((k) => k.stored).map(keyPrefixOf), {
       clock,
       log: silentLogger,
+      fieldsOf: fieldsOfKinds(builtInKinds),
     });
     const store = new ObjectStore(etcd, cache);
     const random = seededRandom(1);
@@ -82,6 +83,7 @@ export class MemoryApi {
       userAgent: 'test/1',
       body: Buffer.from(body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)),
       signal: new AbortController().signal,
+      authorize: () => undefined,
     };
   }
 

@@ -3,7 +3,7 @@
 import type { DaemonSet } from '../../api/apps/daemonset.ts';
 import type { Deployment } from '../../api/apps/deployment.ts';
 import type { ReplicaSet } from '../../api/apps/replicaset.ts';
-import type { Job } from '../../api/batch/job.ts';
+import type { Job } from '../../api/batch/job/schema.ts';
 import type { Service } from '../../api/core/service.ts';
 import { deepFreeze } from '../../machinery/json.ts';
 import type { ObjectMeta } from '../../machinery/metadata.ts';

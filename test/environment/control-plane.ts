@@ -65,6 +65,11 @@ export class TestControlPlane {
     return `https://127.0.0.1:${this.port}`;
   }
 
+  /** The CA of its clients, which may sign more. */
+  get authority(): PemPair {
+    return this.#authority;
+  }
+
   get config(): ClientConfig {
     const { certificatePem, keyPem } = this.#admin;
     return {

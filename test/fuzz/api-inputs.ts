@@ -1,6 +1,10 @@
 // Requests for the API server's fuzz suite: objects that are nearly right, texts that are not, and
 // paths and queries around them.
 import { stringify } from 'yaml';
+import { kinds } from '../../api/index.ts';
+import { encodeEnvelope, encodeObject, type TypeMeta } from '../../apiserver/protobuf/envelope.ts';
+import { apiVersionOf } from '../../machinery/kind.ts';
+import { drawObject } from '../builders/schema-value.ts';
 import type { Draw } from '../environment/fuzz.ts';
 
 export interface FuzzRequest {
@@ -11,6 +15,8 @@ export interface FuzzRequest {
   accept: string;
   body: Buffer | undefined;
 }
+
+export const fuzzName = 'fuzzed';
 
 const words = [
   'a', '', 'x', 'default', 'name', '__proto__', 'constructor', 'toString', '$patch', '$retainKeys', 'é😀', '\u0000', '\ud800', 'a'.repeat(300),
@@ -99,20 +105,49 @@ const hostileYaml = [
   ' ',
 ];
 
+const hostileProtobuf = [
+  '12 00',
+  '0a 02 0a 00',
+  '0b',
+  '0b 0c',
+  '0a',
+  'ff',
+  '0a ff ff ff ff 07',
+  '08 01',
+  '09',
+  '3a 04 0a 00 12 00',
+].map((hex) => Buffer.from(hex.replaceAll(' ', ''), 'hex'));
+
+/** An object in protobuf: itself or a drawn one of its type where it does not fit into that, or bytes that are neither. */
+function protobufOf(draw: Draw, { apiVersion = 'v1', kind = 'Pod', ...rest }: Partial<TypeMeta>): Buffer {
+  const type = { apiVersion: String(apiVersion), kind: String(kind) };
+  const schema = kinds
+    .flatMap((k) => (k.kind === kind ? k.served : []))
+    .find((v) => apiVersionOf(v) === apiVersion)?.schema;
+  if (schema && draw.chance(0.7)) {
+    try {
+      return encodeObject(
+        type,
+        schema,
+        draw.chance(0.5) ? rest : { ...drawObject(schema, draw), metadata: { name: fuzzName } },
+      );
+    } catch {
+      // A spoiled object may have no form in protobuf.
+    }
+  }
+  const parts = draw.chance(0.5) ? [draw.of(hostileProtobuf)] : draw.many(200, () => draw.of(hostileProtobuf));
+  const hostile = Buffer.concat(Array.from({ length: 1 + draw.below(2000) }, () => Buffer.concat(parts)));
+  const message = draw.chance(0.3) ? draw.bytes(draw.below(200)) : hostile.subarray(0, 100_000);
+  return draw.chance(0.2) ? message : encodeEnvelope(type, (w) => w.raw(message));
+}
+
 function textOf(draw: Draw, value: unknown, contentType: string): Buffer {
   if (contentType.includes('yaml')) {
     if (draw.chance(0.15)) return Buffer.from(draw.of(hostileYaml).repeat(1 + draw.below(20_000)));
     if (draw.chance(0.15)) return Buffer.from(draw.many(2000, () => draw.of(hostileYaml)).join(''));
     return Buffer.from(stringify(value, { collectionStyle: draw.of(['any', 'flow', 'block']) as 'any' }));
   }
-  if (contentType.includes('protobuf')) {
-    const raw = draw.bytes(draw.below(200));
-    return Buffer.concat([
-      Buffer.from('k8s\0'),
-      draw.of([Buffer.alloc(0), Buffer.from('\n\r\n\x02v1\x12\x07Pod')]),
-      raw,
-    ]);
-  }
+  if (contentType.includes('protobuf')) return protobufOf(draw, value as Partial<TypeMeta>);
   if (draw.chance(0.05))
     return Buffer.from(draw.of(['{"a":', '[', '{"a":{},', '"\\u0041', '1', ' ']).repeat(1 + draw.below(20_000)));
   return Buffer.from(JSON.stringify(value));
@@ -134,7 +169,8 @@ const bodyTypes = [
 ];
 const accepts = [
   'application/json', 'application/json', 'application/yaml', '*/*', 'application/vnd.kubernetes.protobuf', 'text/csv', ',;=', 'toString',
-  'application/json;as=Table;v=v1;g=meta.k8s.io', 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io', 'application/json;as=x;v;g==',
+  'application/vnd.kubernetes.protobuf,application/json', 'application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io',
+  'application/cbor', '*/*;q=x,application/yaml;q=1e9', 'application/json;as=Table;v=v1;g=meta.k8s.io', 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io', 'application/json;as=x;v;g==',
 ]; // biome-ignore format: one table
 const queries = [
   'dryRun', 'fieldManager', 'fieldValidation', 'limit', 'continue', 'resourceVersion', 'resourceVersionMatch', 'labelSelector',
@@ -173,8 +209,6 @@ function patchOf(draw: Draw, object: unknown, contentType: string): unknown {
     draw.chance(0.05) ? null : { op: op(), path: pointer(), from: pointer(), value: anyValue(draw, 3) },
   );
 }
-
-export const fuzzName = 'fuzzed';
 
 export function drawRequest(draw: Draw): FuzzRequest {
   const [collection, apiVersion, kind, rest] = draw.of(targets);

@@ -2,7 +2,7 @@
 import { formatHumanDuration } from '../../../machinery/duration.ts';
 import type { Column } from '../../../machinery/kind.ts';
 import { ageColumn, workloadColumns } from '../../meta/columns.ts';
-import type { Job } from '../job.ts';
+import type { Job } from './schema.ts';
 
 function showStatus(job: Job): string {
   const has = (type: string) => job.status?.conditions?.some((c) => c.type === type && c.status === 'True');

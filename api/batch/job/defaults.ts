@@ -1,7 +1,7 @@
 // Defaults of jobs, and the selector and labels that tie a job to its pods.
 // Upstream: SetDefaults_Job and the job strategy.
 import { setPodSpecDefaults } from '../../core/pod/defaults.ts';
-import type { Job } from '../job.ts';
+import type { Job } from './schema.ts';
 
 const maxInt32 = 2 ** 31 - 1;
 
@@ -15,6 +15,9 @@ export function setJobDefaults(job: Job): void {
     spec.parallelism = 1;
   }
   spec.parallelism ??= 1;
+  spec.completionMode ??= 'NonIndexed';
+  spec.manualSelector ??= false;
+  spec.suspend ??= false;
   spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : maxInt32;
   spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed';
 }

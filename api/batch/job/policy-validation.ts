@@ -1,8 +1,8 @@
 // Validation of a job's failure and success policies. Upstream: pkg/apis/batch/validation.
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { validateQualifiedName } from '../../meta/checks.ts';
-import type { JobSpec } from '../job.ts';
 import type { PodFailurePolicyOnExitCodesRequirement, PodFailurePolicyRule } from './pod-failure-policy.ts';
+import type { JobSpec } from './schema.ts';
 
 const maxRules = 20;
 const maxValues = 255;

@@ -8,17 +8,27 @@ import {
   sortKeys,
   validateImmutableSelector,
   validateLabelSelector,
-  validateWord,
+  validateOptionalWord,
 } from '../../meta/checks.ts';
 import { validateImmutable, validateNonNegative } from '../../meta/validation.ts';
-import type { Job, JobSpec } from '../job.ts';
 import { jobLabels } from './defaults.ts';
 import { validatePodFailurePolicy, validateSuccessPolicy } from './policy-validation.ts';
+import type { Job, JobSpec } from './schema.ts';
 
 const maxIndexedParallelism = 100_000;
 
 export function validateJob(job: Job): FieldError[] {
   return [...validateGeneratedSelector(job), ...validateSpec(job.spec, 'spec')];
+}
+
+/** The job that a template makes: its selector is generated then. */
+export function validateJobTemplate(spec: JobSpec, path: string): FieldError[] {
+  const errors = validateParts(spec, path);
+  if (spec.selector) {
+    errors.push(invalid(`${path}.selector`, showSelector(spec.selector), '`selector` will be auto-generated'));
+  }
+  if (spec.manualSelector) errors.push(notSupported(`${path}.manualSelector`, spec.manualSelector, ['nil', 'false']));
+  return errors;
 }
 
 /** What the server generated must still be there, and nothing else. */
@@ -55,9 +65,7 @@ const counters = [
 ] as const satisfies (keyof JobSpec)[];
 
 function validateSpec(spec: JobSpec, path: string): FieldError[] {
-  const errors = counters.flatMap((field) => validateNonNegative(spec[field], `${path}.${field}`));
-  errors.push(...validateWord(spec.completionMode, ['NonIndexed', 'Indexed'], `${path}.completionMode`));
-  errors.push(...validateIndexed(spec, path));
+  const errors = validateParts(spec, path);
   if (!spec.selector) errors.push(required(`${path}.selector`));
   else errors.push(...validateLabelSelector(spec.selector, `${path}.selector`));
   const template = `${path}.template`;
@@ -67,6 +75,15 @@ function validateSpec(spec: JobSpec, path: string): FieldError[] {
       invalid(`${template}.metadata.labels`, sortKeys(labels), '`selector` does not match template `labels`'),
     );
   }
+  return errors;
+}
+
+function validateParts(spec: JobSpec, path: string): FieldError[] {
+  const template = `${path}.template`;
+  const errors = counters.flatMap((field) => validateNonNegative(spec[field], `${path}.${field}`));
+  const modes = ['NonIndexed', 'Indexed'];
+  errors.push(...validateOptionalWord(spec.completionMode, modes, `${path}.completionMode`));
+  errors.push(...validateIndexed(spec, path));
   errors.push(...validatePodTemplate(spec.template, template));
   errors.push(...validateRestartPolicy(spec, template));
   if (spec.podFailurePolicy) errors.push(...validatePodFailurePolicy(spec, `${path}.podFailurePolicy`));

@@ -2,7 +2,8 @@
 import { duplicate, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { checkLabelValue } from '../../../machinery/name-rules.ts';
-import { ipFamilyOf, validateCIDR, validateQualifiedName, validateWith } from '../../meta/checks.ts';
+import { ipFamilyOf, validateCIDR } from '../../meta/addresses.ts';
+import { validateQualifiedName, validateWith } from '../../meta/checks.ts';
 import type { Node, Taint } from '../node.ts';
 import { validateResourceAmount } from '../pod/resource-validation.ts';
 import { validateTaintEffect } from '../pod/scheduling-validation.ts';

@@ -2,11 +2,11 @@
 // Upstream: ValidatePodSpec in pkg/apis/core/validation.
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { checkDNS1123Subdomain, checkQualifiedName } from '../../../machinery/name-rules.ts';
+import { validateIP } from '../../meta/addresses.ts';
 import {
   rangeText,
   validateDNSLabel,
   validateDNSSubdomain,
-  validateIP,
   validateOptionalWord,
   validateRequired,
   validateWith,

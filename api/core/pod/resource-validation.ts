@@ -10,7 +10,7 @@ const standardResources = new Set(['cpu', 'memory', 'ephemeral-storage']);
 const isStandard = (name: string) => standardResources.has(name) || isHugePagesResource(name);
 
 /** Resources of devices and the like, named with a domain of their own. */
-function isExtendedResource(name: string): boolean {
+export function isExtendedResourceName(name: string): boolean {
   return name.includes('/') && !/(^|\.)kubernetes\.io\//.test(name) && !name.startsWith('requests.');
 }
 
@@ -24,13 +24,13 @@ export function validateResourceName(name: string, path: string): FieldError[] {
     return isStandard(name) ? [] : [invalid(path, name, 'must be a standard resource for containers')];
   }
   const isNative = /(^|\.)kubernetes\.io\//.test(name);
-  if (isNative || isExtendedResource(name)) return [];
+  if (isNative || isExtendedResourceName(name)) return [];
   return [invalid(path, name, "doesn't follow extended resource name standard")];
 }
 
 export function validateResourceAmount(name: string, amount: string, path: string): FieldError[] {
   if (isNegativeQuantity(amount)) return [invalid(path, amount, negativeText)];
-  if (!isStandard(name) && isExtendedResource(name) && !isWholeQuantity(amount)) {
+  if (!isStandard(name) && isExtendedResourceName(name) && !isWholeQuantity(amount)) {
     return [invalid(path, amount, 'must be an integer')];
   }
   return [];

@@ -1,4 +1,4 @@
-// The difference of two pod specs in the text of a refused update. Upstream prints its internal
+// The difference of two specs in the text of a refused update. Upstream prints its internal
 // types: Go field names in declaration order, zero values included, one blank of indentation.
 // People search for these texts, so ours are the same.
 
@@ -7,17 +7,16 @@ import { formatUnifiedDiff } from '../../../machinery/unified-diff.ts';
 import { type PodSpec, podSpec as podSpecSchema } from './pod-spec.ts';
 import { podSecurityContext as podSecurityContextSchema } from './security-context.ts';
 
-/** In this form a spec is many times as long, and nobody reads that much. */
+/** In this form a value is many times as long, and nobody reads that much. */
 const maxShownCharacters = 32 * 1024;
 
-export function diffPodSpecs(old: PodSpec, next: PodSpec): string {
-  const isLong = [old, next].some((spec) => JSON.stringify(spec).length > maxShownCharacters);
-  if (isLong) return '(not shown: the pod is too large)\n';
-  return formatUnifiedDiff(showInternal(old).split('\n'), showInternal(next).split('\n'));
-}
+export const diffPodSpecs = (old: PodSpec, next: PodSpec): string => diffInternal(podSpecSchema, old, next);
 
-function showInternal(spec: PodSpec): string {
-  return JSON.stringify(toInternal(podSpecSchema, spec), null, 1);
+export function diffInternal(schema: ObjectSchema, old: unknown, next: unknown): string {
+  const isLong = [old, next].some((value) => (JSON.stringify(value) ?? '').length > maxShownCharacters);
+  if (isLong) return '(not shown: the pod is too large)\n';
+  const lines = (value: unknown) => JSON.stringify(toInternal(schema, value), null, 1).split('\n');
+  return formatUnifiedDiff(lines(old), lines(next));
 }
 
 // Internally these belong to the security context.
@@ -52,6 +51,14 @@ const fieldOrders: Readonly<Record<string, string>> = {
     'terminationGracePeriodSeconds',
   HTTPGetAction: 'path port host scheme httpHeaders',
   NodeSelectorRequirement: 'key operator values',
+  PersistentVolumeClaimSpec:
+    'accessModes selector resources volumeName storageClassName volumeMode dataSource dataSourceRef ' +
+    'volumeAttributesClassName',
+  VolumeResourceRequirements: 'limits requests',
+  LabelSelector: 'matchLabels matchExpressions',
+  PersistentVolumeSource:
+    'gcePersistentDisk awsElasticBlockStore hostPath glusterfs nfs rbd quobyte iscsi flexVolume cinder cephfs fc ' +
+    'flocker azureFile vsphereVolume azureDisk photonPersistentDisk portworxVolume scaleIO local storageos csi',
 };
 
 // Internally absent: the old names of other fields.
@@ -113,11 +120,19 @@ function withHostFields(spec: Record<string, unknown>): Record<string, unknown> 
 }
 
 const goNames: Readonly<Record<string, string>> = {
+  apiGroup: 'APIGroup',
   dnsConfig: 'DNSConfig',
   dnsPolicy: 'DNSPolicy',
   fsGroup: 'FSGroup',
   fsGroupChangePolicy: 'FSGroupChangePolicy',
   fsType: 'FSType',
+  awsElasticBlockStore: 'AWSElasticBlockStore',
+  cephfs: 'CephFS',
+  fc: 'FC',
+  gcePersistentDisk: 'GCEPersistentDisk',
+  iscsi: 'ISCSI',
+  rbd: 'RBD',
+  storageos: 'StorageOS',
   grpc: 'GRPC',
   httpGet: 'HTTPGet',
   httpHeaders: 'HTTPHeaders',

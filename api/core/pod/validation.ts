@@ -3,6 +3,7 @@
 
 import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
+import { checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { rangeText } from '../../meta/checks.ts';
 import { validateImmutable } from '../../meta/validation.ts';
 import type { Pod } from '../pod.ts';
@@ -16,7 +17,29 @@ const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 const maxInt32 = 2 ** 31 - 1;
 
 export function validatePod(pod: Pod): FieldError[] {
-  return [...validateAnnotations(pod), ...validatePodSpec(pod.spec, 'spec')];
+  return [...validateAnnotations(pod), ...validatePodSpec(pod.spec, 'spec'), ...validateMadeClaims(pod)];
+}
+
+/** Claims that are made for the pod's ephemeral volumes: their names are good, and nothing else names them. */
+function validateMadeClaims({ metadata, spec }: Pod): FieldError[] {
+  const volumes = spec.volumes ?? [];
+  const errors: FieldError[] = [];
+  const made = new Set<string>();
+  for (const [i, { name, ephemeral }] of volumes.entries()) {
+    if (!ephemeral || !name) continue;
+    const claim = `${metadata.name ?? ''}-${name}`;
+    made.add(claim);
+    for (const complaint of checkDNS1123Subdomain(claim)) {
+      errors.push(invalid(`spec.volumes[${i}].name`, name, `PVC name ${JSON.stringify(claim)}: ${complaint}`));
+    }
+  }
+  for (const [i, { persistentVolumeClaim }] of volumes.entries()) {
+    const claimName = persistentVolumeClaim?.claimName ?? '';
+    if (!made.has(claimName)) continue;
+    const detail = 'must not reference a PVC that gets created for an ephemeral volume';
+    errors.push(invalid(`spec.volumes[${i}].persistentVolumeClaim.claimName`, claimName, detail));
+  }
+  return errors;
 }
 
 function validateAnnotations({ metadata, spec }: Pod): FieldError[] {

@@ -6,6 +6,7 @@ import { validateDNSLabel, validateOptionalWord, validateRequired } from '../../
 import type { Container } from './container.ts';
 import { validateFileItems, validateMode, validateProjected } from './file-volume-validation.ts';
 import { type Volume, volume as volumeSchema } from './volume.ts';
+import { validateClaimTemplate } from './volume-claim-validation.ts';
 
 const hostPathTypes = [
   '',
@@ -18,7 +19,7 @@ const hostPathTypes = [
   'Socket',
 ];
 
-const stepsBack = (path: string) => path.split('/').includes('..');
+export const stepsBack = (path: string) => path.split('/').includes('..');
 
 /** Rules of single sources beyond their required fields. */
 const sourceValidators: Partial<Record<keyof Volume, (source: any, path: string) => FieldError[]>> = {
@@ -26,14 +27,8 @@ const sourceValidators: Partial<Record<keyof Volume, (source: any, path: string)
     source.sizeLimit !== undefined && isNegativeQuantity(source.sizeLimit)
       ? [forbidden(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity')]
       : [],
-  hostPath: (source: NonNullable<Volume['hostPath']>, path) => [
-    ...(stepsBack(source.path) ? [invalid(`${path}.path`, source.path, "must not contain '..'")] : []),
-    ...validateOptionalWord(source.type, hostPathTypes, `${path}.type`),
-  ],
-  nfs: (source: NonNullable<Volume['nfs']>, path) =>
-    source.path && !source.path.startsWith('/')
-      ? [invalid(`${path}.path`, source.path, 'must be an absolute path')]
-      : [],
+  hostPath: validateHostPath,
+  nfs: validateNFS,
   secret: (source: NonNullable<Volume['secret']>, path) => [
     ...validateRequired(source.secretName, `${path}.secretName`),
     ...validateMode(source.defaultMode, `${path}.defaultMode`),
@@ -54,15 +49,28 @@ const sourceValidators: Partial<Record<keyof Volume, (source: any, path: string)
     ...validateOptionalWord(source.pullPolicy, ['Always', 'IfNotPresent', 'Never'], `${path}.pullPolicy`),
   ],
   ephemeral: (source: NonNullable<Volume['ephemeral']>, path) =>
-    source.volumeClaimTemplate ? [] : [required(`${path}.volumeClaimTemplate`)],
+    source.volumeClaimTemplate
+      ? validateClaimTemplate(source.volumeClaimTemplate, `${path}.volumeClaimTemplate`)
+      : [required(`${path}.volumeClaimTemplate`)],
 };
 
+export function validateHostPath(source: NonNullable<Volume['hostPath']>, path: string): FieldError[] {
+  return [
+    ...(stepsBack(source.path) ? [invalid(`${path}.path`, source.path, "must not contain '..'")] : []),
+    ...validateOptionalWord(source.type, hostPathTypes, `${path}.type`),
+  ];
+}
+
+export function validateNFS(source: NonNullable<Volume['nfs']>, path: string): FieldError[] {
+  const isFine = !source.path || source.path.startsWith('/');
+  return isFine ? [] : [invalid(`${path}.path`, source.path, 'must be an absolute path')];
+}
+
 /** Strings and lists that the published schema of a source requires. */
-function validateRequiredFields(name: string, source: Record<string, unknown>, path: string): FieldError[] {
-  const schema = (volumeSchema.fields[name] as ObjectSchema).fields;
-  return Object.entries(schema).flatMap(([field, { required: isRequired, type }]) => {
+export function validateRequiredFields(schema: ObjectSchema, source: object, path: string): FieldError[] {
+  return Object.entries(schema.fields).flatMap(([field, { required: isRequired, type }]) => {
     if (!isRequired) return [];
-    const value = source[field];
+    const value = (source as Record<string, unknown>)[field];
     const isMissing = type === 'list' ? !(value as unknown[] | null)?.length : value === undefined || value === '';
     return isMissing ? [required(`${path}.${field}`)] : [];
   });
@@ -78,7 +86,7 @@ function validateSource(volume: Volume, path: string): FieldError[] {
       errors.push(forbidden(at, 'may not specify more than 1 volume type'));
       continue;
     }
-    errors.push(...validateRequiredFields(name, source as Record<string, unknown>, at));
+    errors.push(...validateRequiredFields(volumeSchema.fields[name] as ObjectSchema, source as object, at));
     errors.push(...(sourceValidators[name as keyof Volume]?.(source, at) ?? []));
   }
   if (found === 0) errors.push(required(path, 'must specify a volume type'));

@@ -8,12 +8,10 @@ import {
   notSupported,
   required,
 } from '../../../machinery/field-error.ts';
+import { ipFamilyOf, validateCIDR, validateIP } from '../../meta/addresses.ts';
 import {
-  ipFamilyOf,
-  validateCIDR,
   validateDNSLabel,
   validateDNSSubdomain,
-  validateIP,
   validateOptionalWord,
   validatePortNumber,
   validatePortNumberOrName,

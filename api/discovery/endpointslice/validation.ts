@@ -1,8 +1,8 @@
 // Validation of endpoint slices. Upstream: pkg/apis/discovery/validation.
 import { duplicate, type FieldError, invalid, required, tooMany } from '../../../machinery/field-error.ts';
 import { validateExternalAddress } from '../../core/service/validation.ts';
+import { ipFamilyOf } from '../../meta/addresses.ts';
 import {
-  ipFamilyOf,
   validateDNSLabel,
   validateDNSSubdomain,
   validateOptionalWord,

@@ -10,11 +10,7 @@ import { NamespaceKind } from '../../../api/core/namespace.ts';
 import { referenceFile, startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
 
 const notYet: Record<string, string> = {
-  'apply configmap': 'server-side apply',
-  'apply deployment': 'server-side apply',
-  'apply refused': 'server-side apply',
   'custom resources': 'custom resources',
-  'custom resource definition refused': 'custom resources',
   'pvc and limits': 'PersistentVolumeClaim and LimitRange',
   quota: 'ResourceQuota',
   'autoscaler versions': 'HorizontalPodAutoscaler',

@@ -1,0 +1,94 @@
+// MutatingAdmissionPolicy: changes in CEL that are made to objects where a binding says so.
+// https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
+import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import { validateWord } from '../meta/checks.ts';
+import { ageColumn } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { reinvocationPolicies } from './match.ts';
+import { paramKindColumn } from './policy/columns.ts';
+import { policyFields, variable } from './policy/schema.ts';
+import { validateMutatingOperations, validatePolicySpec } from './policy/validation.ts';
+
+const group = 'io.k8s.api.admissionregistration.v1';
+const patchTypes = ['ApplyConfiguration', 'JSONPatch'] as const;
+
+const applyConfiguration = s.object(`${group}.ApplyConfiguration`, 'A change that is applied.', {
+  expression: s.string('CEL expression that gives an Object to apply.'),
+});
+
+const jsonPatch = s.object(`${group}.JSONPatch`, 'A change as a JSON patch.', {
+  expression: s.string('CEL expression that gives a list of JSONPatch operations.'),
+});
+
+export const mutation = s.object(`${group}.Mutation`, 'A change.', {
+  applyConfiguration: s.field(applyConfiguration, 'For ApplyConfiguration.'),
+  jsonPatch: s.field(jsonPatch, 'For JSONPatch.'),
+  patchType: s.string('ApplyConfiguration or JSONPatch.', { required: true, always: true, enum: patchTypes }),
+});
+export interface Mutation extends TypeOf<typeof mutation> {}
+
+export const mutatingAdmissionPolicySpec = s.object(`${group}.MutatingAdmissionPolicySpec`, 'What a policy changes.', {
+  ...policyFields,
+  mutations: s.list(mutation, 'The changes, in order.', { listType: 'atomic' }),
+  reinvocationPolicy: s.string('Never, or IfNeeded to run again when others changed the object after it.', {
+    enum: reinvocationPolicies,
+  }),
+  variables: s.list(variable, 'Values with names, each from those before.', { listType: 'atomic' }),
+});
+export interface MutatingAdmissionPolicySpec extends TypeOf<typeof mutatingAdmissionPolicySpec> {}
+
+export const mutatingAdmissionPolicySchema = s.object(
+  `${group}.MutatingAdmissionPolicy`,
+  'Changes that are made to objects where a binding says so.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    spec: s.field(mutatingAdmissionPolicySpec, 'What it changes.', { always: true }),
+  },
+);
+export interface MutatingAdmissionPolicy extends ObjectOf<typeof mutatingAdmissionPolicySchema> {}
+
+export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
+  kind: 'MutatingAdmissionPolicy',
+  plural: 'mutatingadmissionpolicies',
+  scope: 'Cluster',
+  categories: ['api-extensions'],
+  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: mutatingAdmissionPolicySchema }],
+  hasGeneration: true,
+  columns: [
+    { name: 'Mutations', type: 'integer', doc: 'Number of changes.', cell: ({ spec }) => spec.mutations?.length ?? 0 },
+    paramKindColumn,
+    ageColumn,
+  ],
+  validate: ({ spec }) => [
+    ...validatePolicySpec(spec, 'spec'),
+    ...validateMutatingOperations(spec.matchConstraints, 'spec.matchConstraints'),
+    ...validateMutations(spec.mutations ?? [], 'spec.mutations'),
+    ...validateWord(spec.reinvocationPolicy, reinvocationPolicies, 'spec.reinvocationPolicy'),
+  ],
+});
+
+function validateMutations(mutations: readonly Mutation[], path: string): FieldError[] {
+  if (mutations.length === 0) return [required(path, 'mutations must contain at least one item')];
+  return mutations.flatMap((mutation, i) => validateMutation(mutation, `${path}[${i}]`));
+}
+
+function validateMutation(mutation: Mutation, path: string): FieldError[] {
+  const { patchType } = mutation;
+  if (!patchType) return [required(`${path}.patchType`)];
+  if (!patchTypes.includes(patchType)) return [notSupported(`${path}.patchType`, patchType, patchTypes)];
+  const [own, other] =
+    patchType === 'JSONPatch'
+      ? (['jsonPatch', 'applyConfiguration'] as const)
+      : (['applyConfiguration', 'jsonPatch'] as const);
+  const errors: FieldError[] = [];
+  if (!mutation[own]) errors.push(required(`${path}.${own}`, `must be specified when patchType is ${patchType}`));
+  else if (!mutation[own].expression?.trim()) errors.push(required(`${path}.${own}.expression`));
+  if (mutation[other]) {
+    errors.push(invalid(`${path}.${other}`, `{${other}}`, `must not be specified when patchType is ${patchType}`));
+  }
+  return errors;
+}

@@ -1,0 +1,58 @@
+// MutatingWebhookConfiguration: servers that may change an object before it is stored.
+// https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+import { jsonEqual } from '../../machinery/json.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { validateOptionalWord } from '../meta/checks.ts';
+import { ageColumn } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { reinvocationPolicies } from './match.ts';
+import { webhookFields } from './webhook/schema.ts';
+import { validateWebhooks } from './webhook/validation.ts';
+
+const group = 'io.k8s.api.admissionregistration.v1';
+
+export const mutatingWebhook = s.object(`${group}.MutatingWebhook`, 'A webhook that may change the object.', {
+  ...webhookFields,
+  reinvocationPolicy: s.string('Never, or IfNeeded to be asked again when others changed the object after it.', {
+    pointer: true,
+    default: 'Never',
+    enum: reinvocationPolicies,
+  }),
+});
+export interface MutatingWebhook extends TypeOf<typeof mutatingWebhook> {}
+
+export const mutatingWebhookConfigurationSchema = s.object(
+  `${group}.MutatingWebhookConfiguration`,
+  'Webhooks that may change an object before it is stored.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    webhooks: s.list(mutatingWebhook, 'The webhooks.', mergedBy('name')),
+  },
+);
+export interface MutatingWebhookConfiguration extends ObjectOf<typeof mutatingWebhookConfigurationSchema> {}
+
+export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfiguration>({
+  kind: 'MutatingWebhookConfiguration',
+  plural: 'mutatingwebhookconfigurations',
+  scope: 'Cluster',
+  categories: ['api-extensions'],
+  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: mutatingWebhookConfigurationSchema }],
+  hasGeneration: true,
+  bumpsGeneration: (next, old) => !jsonEqual(next.webhooks, old.webhooks),
+  columns: [
+    {
+      name: 'Webhooks',
+      type: 'integer',
+      doc: 'Number of webhooks.',
+      cell: (configuration) => configuration.webhooks?.length ?? 0,
+    },
+    ageColumn,
+  ],
+  validate: (configuration) =>
+    validateWebhooks(configuration.webhooks, (webhook, path) =>
+      validateOptionalWord(webhook.reinvocationPolicy, reinvocationPolicies, `${path}.reinvocationPolicy`),
+    ),
+});

@@ -1,0 +1,114 @@
+// What policies and bindings of both sorts may say. Upstream: pkg/apis/admissionregistration/validation.
+import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
+import { validateLabelSelector, validateWord } from '../../meta/checks.ts';
+import { checkName } from '../../meta/validation.ts';
+import { failurePolicies, matchPolicies, validateMatchConditions, validateNamedRule } from '../match.ts';
+import type { BindingSpec, MatchResources, ParamKind, ParamRef, PolicySpec, Variable } from './schema.ts';
+
+/** Everything of a policy but what it does. */
+export function validatePolicySpec(spec: PolicySpec, path: string): FieldError[] {
+  const errors = validateWord(spec.failurePolicy, failurePolicies, `${path}.failurePolicy`);
+  if (spec.paramKind) errors.push(...validateParamKind(spec.paramKind, `${path}.paramKind`));
+  const constraintsPath = `${path}.matchConstraints`;
+  if (!spec.matchConstraints) {
+    errors.push(required(constraintsPath));
+  } else {
+    errors.push(...validateMatchResources(spec.matchConstraints, constraintsPath));
+    if (!spec.matchConstraints.resourceRules?.length) errors.push(required(`${constraintsPath}.resourceRules`));
+  }
+  errors.push(...validateMatchConditions(spec.matchConditions ?? [], `${path}.matchConditions`));
+  for (const [i, variable] of (spec.variables ?? []).entries()) {
+    errors.push(...validateVariable(variable, `${path}.variables[${i}]`));
+  }
+  return errors;
+}
+
+/** Nothing can be changed of what is deleted. */
+export function validateMutatingOperations(match: MatchResources | undefined, path: string): FieldError[] {
+  const field = `${path}.resourceRules.operations`;
+  return (match?.resourceRules ?? [])
+    .flatMap((rule) => rule.operations ?? [])
+    .filter((operation) => !['*', 'CONNECT', 'CREATE', 'UPDATE'].includes(operation))
+    .map((operation) => notSupported(field, operation, ['*', 'CONNECT', 'CREATE', 'UPDATE']));
+}
+
+export function validateBindingSpec(spec: BindingSpec, path: string): FieldError[] {
+  const { policyName = '' } = spec;
+  const complaints = policyName ? checkDNS1123Subdomain(policyName) : [];
+  const errors = complaints.map((why) => invalid(`${path}.policyName`, policyName, why));
+  if (!policyName) errors.push(required(`${path}.policyName`));
+  if (spec.paramRef) errors.push(...validateParamRef(spec.paramRef, `${path}.paramRef`));
+  if (spec.matchResources) errors.push(...validateMatchResources(spec.matchResources, `${path}.matchResources`));
+  return errors;
+}
+
+function validateParamKind({ apiVersion = '', kind = '' }: ParamKind, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const field = `${path}.apiVersion`;
+  const parts = apiVersion === '/' ? ['', ''] : apiVersion.split('/');
+  if (apiVersion === '') errors.push(required(field));
+  else if (parts.length > 2) errors.push(invalid(field, apiVersion, `unexpected GroupVersion string: ${apiVersion}`));
+  else {
+    const [group, version] = parts.length === 2 ? parts : ['', apiVersion];
+    const groupComplaints = group ? checkDNS1123Subdomain(group) : [];
+    if (groupComplaints.length > 0) errors.push(invalid(field, group, groupComplaints.join(',')));
+    const complaints = version ? checkDNS1035Label(version) : [];
+    if (!version) errors.push(invalid(field, apiVersion, 'version must be specified'));
+    else if (complaints.length > 0) errors.push(invalid(field, version, complaints.join(',')));
+  }
+  const complaints = kind ? checkDNS1035Label(kind.toLowerCase()) : [];
+  if (!kind) errors.push(required(`${path}.kind`));
+  else if (complaints.length > 0) {
+    const why = `may have mixed case, but should otherwise match: ${complaints.join(',')}`;
+    errors.push(invalid(`${path}.kind`, kind, why));
+  }
+  return errors;
+}
+
+function validateMatchResources(match: MatchResources, path: string): FieldError[] {
+  const errors = validateWord(match.matchPolicy, matchPolicies, `${path}.matchPolicy`);
+  for (const key of ['namespaceSelector', 'objectSelector'] as const) {
+    if (!match[key]) errors.push(required(`${path}.${key}`));
+    errors.push(...validateLabelSelector(match[key], `${path}.${key}`));
+  }
+  for (const key of ['resourceRules', 'excludeResourceRules'] as const) {
+    for (const [i, rule] of (match[key] ?? []).entries()) {
+      errors.push(...validateNamedRule(rule, `${path}.${key}[${i}]`));
+    }
+  }
+  return errors;
+}
+
+function validateParamRef(ref: ParamRef, path: string): FieldError[] {
+  const { name = '', selector, parameterNotFoundAction: action = '' } = ref;
+  const errors: FieldError[] = [];
+  const exclusive = 'name and selector are mutually exclusive';
+  if (name) {
+    errors.push(...checkName(name, 'path').map((why) => invalid(`${path}.name`, name, why)));
+    if (selector) errors.push(forbidden(`${path}.name`, exclusive));
+  }
+  errors.push(...validateLabelSelector(selector, `${path}.selector`));
+  if (selector && name) errors.push(forbidden(`${path}.selector`, exclusive));
+  if (!selector && !name) errors.push(required(path, 'one of name or selector must be specified'));
+  errors.push(...validateWord(action, ['Deny', 'Allow'], `${path}.parameterNotFoundAction`));
+  return errors;
+}
+
+// What CEL keeps for itself.
+const reserved = new Set(
+  (
+    'true false null in as break const continue else for function if import let loop package namespace return var ' +
+    'void while'
+  ).split(' '),
+);
+
+function validateVariable({ name, expression }: Variable, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (name.trim() === '') errors.push(required(`${path}.name`, 'name is not specified'));
+  else if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name) || reserved.has(name)) {
+    errors.push(invalid(`${path}.name`, name, 'must be a valid CEL identifier'));
+  }
+  if (expression.trim() === '') errors.push(required(`${path}.expression`, 'expression is not specified'));
+  return errors;
+}

@@ -1,0 +1,166 @@
+// ValidatingAdmissionPolicy: rules in CEL that objects must fulfil where a binding says so.
+// https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+import { duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { validateQualifiedName } from '../meta/checks.ts';
+import { ageColumn } from '../meta/columns.ts';
+import { validateConditions } from '../meta/condition-validation.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { paramKindColumn } from './policy/columns.ts';
+import { policyFields, variable } from './policy/schema.ts';
+import { validatePolicySpec } from './policy/validation.ts';
+
+const group = 'io.k8s.api.admissionregistration.v1';
+const text = { required: true, always: true } as const;
+
+export const validation = s.object(`${group}.Validation`, 'A rule.', {
+  expression: s.string('CEL expression that must be true.', text),
+  message: s.string('What a failure says.'),
+  messageExpression: s.string('CEL expression that gives the text of a failure.'),
+  reason: s.string('Reason of the refusal: Forbidden, Invalid or RequestEntityTooLarge.', {
+    pointer: true,
+  }),
+});
+export interface Validation extends TypeOf<typeof validation> {}
+
+export const auditAnnotation = s.object(`${group}.AuditAnnotation`, 'A note for the audit log.', {
+  key: s.string('Key of the note, below the name of the policy.', text),
+  valueExpression: s.string('CEL expression that gives its text, or null for none.', text),
+});
+export interface AuditAnnotation extends TypeOf<typeof auditAnnotation> {}
+
+export const validatingAdmissionPolicySpec = s.object(
+  `${group}.ValidatingAdmissionPolicySpec`,
+  'What a policy demands.',
+  {
+    ...policyFields,
+    auditAnnotations: s.list(auditAnnotation, 'Notes for the audit log.', { listType: 'atomic' }),
+    validations: s.list(validation, 'The rules.', { listType: 'atomic' }),
+    variables: s.list(variable, 'Values with names, each from those before.', mergedBy('name')),
+  },
+);
+export interface ValidatingAdmissionPolicySpec extends TypeOf<typeof validatingAdmissionPolicySpec> {}
+
+const expressionWarning = s.object(`${group}.ExpressionWarning`, 'What is odd about an expression.', {
+  fieldRef: s.string('Path of the expression.', text),
+  warning: s.string('What is odd.', text),
+});
+
+const typeChecking = s.object(`${group}.TypeChecking`, 'What trying the types of expressions showed.', {
+  expressionWarnings: s.list(expressionWarning, 'What is odd.', { listType: 'atomic' }),
+});
+
+export const validatingAdmissionPolicyStatus = s.object(
+  `${group}.ValidatingAdmissionPolicyStatus`,
+  'Observed state of a policy.',
+  {
+    conditions: s.list(condition, 'State of the policy.', { listType: 'map', listMapKeys: ['type'] }),
+    observedGeneration: s.int64('The generation this status was computed from.'),
+    typeChecking: s.field(typeChecking, 'What trying the types of its expressions showed.'),
+  },
+);
+export interface ValidatingAdmissionPolicyStatus extends TypeOf<typeof validatingAdmissionPolicyStatus> {}
+
+export const validatingAdmissionPolicySchema = s.object(
+  `${group}.ValidatingAdmissionPolicy`,
+  'Rules that objects must fulfil where a binding says so.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    spec: s.field(validatingAdmissionPolicySpec, 'What it demands.', { always: true }),
+    status: s.field(validatingAdmissionPolicyStatus, 'What is known of it.', { always: true }),
+  },
+);
+export interface ValidatingAdmissionPolicy extends ObjectOf<typeof validatingAdmissionPolicySchema> {}
+
+export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolicy>({
+  kind: 'ValidatingAdmissionPolicy',
+  plural: 'validatingadmissionpolicies',
+  scope: 'Cluster',
+  categories: ['api-extensions'],
+  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: validatingAdmissionPolicySchema }],
+  subresources: { status: true },
+  hasGeneration: true,
+  columns: [
+    {
+      name: 'Validations',
+      type: 'integer',
+      doc: 'Number of rules.',
+      cell: ({ spec }) => spec.validations?.length ?? 0,
+    },
+    paramKindColumn,
+    ageColumn,
+  ],
+  validate: ({ metadata, spec }) => [
+    ...validatePolicySpec(spec, 'spec'),
+    ...validateDemands(spec, metadata.name ?? '', 'spec'),
+  ],
+  validateStatusUpdate: ({ status }) => [
+    ...(status?.typeChecking?.expressionWarnings ?? []).flatMap(({ warning, fieldRef }, i) => {
+      const path = `status.typeChecking.expressionWarnings[${i}]`;
+      const errors = warning ? [] : [required(`${path}.warning`)];
+      return fieldRef.trim() ? errors : [...errors, required(`${path}.fieldRef`)];
+    }),
+    ...validateConditions(status?.conditions ?? [], 'status.conditions'),
+  ],
+});
+
+const maxAuditAnnotations = 20;
+const maxValueExpressionBytes = 5 * 1024;
+
+function validateDemands(spec: ValidatingAdmissionPolicySpec, name: string, path: string): FieldError[] {
+  const { validations = [], auditAnnotations = [] } = spec;
+  if (validations.length === 0 && auditAnnotations.length === 0) {
+    const why = 'validations or auditAnnotations must contain at least one item';
+    return [required(`${path}.validations`, why), required(`${path}.auditAnnotations`, why)];
+  }
+  const errors = validations.flatMap((v, i) => validateValidation(v, `${path}.validations[${i}]`));
+  const notesPath = `${path}.auditAnnotations`;
+  if (auditAnnotations.length > maxAuditAnnotations) {
+    const why = `must not have more than ${maxAuditAnnotations} auditAnnotations`;
+    errors.push(invalid(notesPath, auditAnnotations, why));
+  }
+  const seen = new Set<string>();
+  for (const [i, note] of auditAnnotations.entries()) {
+    errors.push(...validateAuditAnnotation(note, name, `${notesPath}[${i}]`));
+    if (seen.has(note.key)) errors.push(duplicate(`${notesPath}[${i}].key`, note.key));
+    seen.add(note.key);
+  }
+  return errors;
+}
+
+const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
+
+function validateValidation(rule: Validation, path: string): FieldError[] {
+  const { message = '', messageExpression = '', reason } = rule;
+  const errors: FieldError[] = [];
+  if (rule.expression.trim() === '') errors.push(required(`${path}.expression`, 'expression is not specified'));
+  if (messageExpression && messageExpression.trim() === '') {
+    errors.push(invalid(`${path}.messageExpression`, messageExpression, 'must be non-empty if specified'));
+  }
+  if (message && message.trim() === '') {
+    errors.push(invalid(`${path}.message`, message, 'must be non-empty if specified'));
+  } else if (/[\r\n]/.test(message.trim())) {
+    errors.push(invalid(`${path}.message`, message, 'must not contain line breaks'));
+  }
+  if (reason !== undefined && !reasons.includes(reason)) {
+    errors.push(notSupported(`${path}.reason`, reason, reasons));
+  }
+  return errors;
+}
+
+function validateAuditAnnotation(note: AuditAnnotation, name: string, path: string): FieldError[] {
+  const errors = name
+    ? validateQualifiedName(`${name}/${note.key}`, `${path}.key`)
+    : [invalid(`${path}.key`, note.key, 'requires metadata.name be non-empty')];
+  const expression = note.valueExpression.trim();
+  if (expression === '') {
+    errors.push(required(`${path}.valueExpression`, 'valueExpression is not specified'));
+  } else if (expression.length > maxValueExpressionBytes) {
+    const why = `must not exceed ${maxValueExpressionBytes} bytes in length`;
+    errors.push(required(`${path}.valueExpression`, why));
+  }
+  return errors;
+}

@@ -1,0 +1,68 @@
+// ValidatingAdmissionPolicyBinding: where a policy holds, with which parameters, and what a failure does.
+// https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+import { duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import { ageColumn } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { bindingColumns } from './policy/columns.ts';
+import { bindingFields } from './policy/schema.ts';
+import { validateBindingSpec } from './policy/validation.ts';
+
+const group = 'io.k8s.api.admissionregistration.v1';
+const actions = ['Audit', 'Deny', 'Warn'] as const;
+
+export const validatingAdmissionPolicyBindingSpec = s.object(
+  `${group}.ValidatingAdmissionPolicyBindingSpec`,
+  'Where a policy holds.',
+  {
+    ...bindingFields,
+    policyName: s.string('The policy.', { required: true }),
+    validationActions: s.list(s.string('', { enum: actions }), 'What a failure does: Deny, Warn, Audit.', {
+      required: true,
+      listType: 'set',
+    }),
+  },
+);
+export interface ValidatingAdmissionPolicyBindingSpec extends TypeOf<typeof validatingAdmissionPolicyBindingSpec> {}
+
+export const validatingAdmissionPolicyBindingSchema = s.object(
+  `${group}.ValidatingAdmissionPolicyBinding`,
+  'Where a policy holds, with which parameters, and what a failure does.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    spec: s.field(validatingAdmissionPolicyBindingSpec, 'Where the policy holds.', { required: true, always: true }),
+  },
+);
+export interface ValidatingAdmissionPolicyBinding extends ObjectOf<typeof validatingAdmissionPolicyBindingSchema> {}
+
+export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissionPolicyBinding>({
+  kind: 'ValidatingAdmissionPolicyBinding',
+  plural: 'validatingadmissionpolicybindings',
+  scope: 'Cluster',
+  categories: ['api-extensions'],
+  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: validatingAdmissionPolicyBindingSchema }],
+  hasGeneration: true,
+  columns: [...bindingColumns, ageColumn],
+  validate: ({ spec }) => [
+    ...validateBindingSpec(spec, 'spec'),
+    ...validateActions(spec.validationActions ?? [], 'spec.validationActions'),
+  ],
+});
+
+function validateActions(given: readonly string[], path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [i, action] of given.entries()) {
+    if (!(actions as readonly string[]).includes(action)) errors.push(notSupported(`${path}[${i}]`, action, actions));
+    if (given.indexOf(action) < i) errors.push(duplicate(`${path}[${i}]`, action));
+  }
+  if (given.includes('Deny') && given.includes('Warn')) {
+    const why =
+      'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)';
+    errors.push(invalid(path, given, why));
+  }
+  if (given.length === 0) errors.push(required(path, 'at least one validation action is required'));
+  return errors;
+}

@@ -1,0 +1,55 @@
+// What validating and mutating webhooks have in common.
+import { labelSelector } from '../../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { failurePolicies, matchConditionsField, matchPolicies, ruleWithOperations } from '../match.ts';
+
+const group = 'io.k8s.api.admissionregistration.v1';
+
+const serviceReference = s.object(`${group}.ServiceReference`, 'A service that answers calls.', {
+  name: s.string('Name of the service.', { required: true, always: true }),
+  namespace: s.string('Namespace of the service.', { required: true, always: true }),
+  path: s.string('Path of the call.', { pointer: true }),
+  port: s.int32('Port of the service.', { pointer: true, default: 443 }),
+});
+
+export const webhookClientConfig = s.object(`${group}.WebhookClientConfig`, 'How a webhook is reached.', {
+  caBundle: s.bytes('PEM certificates that the server must be signed by.'),
+  service: s.field(serviceReference, 'A service of this cluster.'),
+  url: s.string('Address of a server.', { pointer: true }),
+});
+export interface WebhookClientConfig extends TypeOf<typeof webhookClientConfig> {}
+
+export const sideEffectClasses = ['None', 'NoneOnDryRun', 'Some', 'Unknown'] as const;
+
+export const webhookFields = {
+  admissionReviewVersions: s.list(s.string(''), 'Versions of AdmissionReview it understands, best first.', {
+    required: true,
+    always: true,
+    listType: 'atomic',
+  }),
+  clientConfig: s.field(webhookClientConfig, 'How it is reached.', { required: true, always: true }),
+  failurePolicy: s.string('When it cannot be asked: Fail refuses the request, Ignore goes on.', {
+    pointer: true,
+    default: 'Fail',
+    enum: failurePolicies,
+  }),
+  matchConditions: matchConditionsField,
+  matchPolicy: s.string('Equivalent also matches other versions of a resource, Exact does not.', {
+    pointer: true,
+    default: 'Equivalent',
+    enum: matchPolicies,
+  }),
+  name: s.string('Full name, as a domain of three parts.', { required: true, always: true }),
+  namespaceSelector: s.field(labelSelector, 'Labels of namespaces whose objects it is for.', { default: {} }),
+  objectSelector: s.field(labelSelector, 'Labels of objects it is for.', { default: {} }),
+  rules: s.list(ruleWithOperations, 'Requests it is for.', { listType: 'atomic' }),
+  sideEffects: s.string('What else a call changes: None, or NoneOnDryRun.', {
+    required: true,
+    pointer: true,
+    enum: sideEffectClasses,
+  }),
+  timeoutSeconds: s.int32('Seconds it has to answer.', { pointer: true, default: 10 }),
+} as const;
+
+const webhook = s.object('', 'A webhook of either sort.', webhookFields);
+export interface Webhook extends TypeOf<typeof webhook> {}

@@ -1,0 +1,111 @@
+// How appliers share lists and objects of a custom resource: atomic, set, map and granular.
+import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import type { JSONSchemaProps } from './json-schema.ts';
+import { itemsOf } from './schema-walk.ts';
+
+export function validateMapType(schema: JSONSchemaProps, path: string): FieldError[] {
+  const mapType = schema['x-kubernetes-map-type'];
+  if (mapType === undefined) return [];
+  const errors = validateTypeFor(schema, 'object', 'x-kubernetes-map-type', path);
+  if (mapType !== 'atomic' && mapType !== 'granular') {
+    errors.push(notSupported(`${path}.x-kubernetes-map-type`, mapType, ['atomic', 'granular']));
+  }
+  return errors;
+}
+
+function validateTypeFor(schema: JSONSchemaProps, type: string, extension: string, path: string): FieldError[] {
+  if (schema.type === type) return [];
+  const why = `must be ${type} if ${extension} is specified`;
+  return [schema.type ? invalid(`${path}.type`, schema.type, why) : required(`${path}.type`, why)];
+}
+
+export function validateListType(schema: JSONSchemaProps, path: string): FieldError[] {
+  const listType = schema['x-kubernetes-list-type'];
+  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+  const errors: FieldError[] = [];
+  if (listType !== undefined) {
+    const wrong = validateTypeFor(schema, 'array', 'x-kubernetes-list-type', path);
+    errors.push(...wrong);
+    if (wrong.length === 0 && listType === 'set') errors.push(...validateSetItems(schema, path));
+    if (!['atomic', 'set', 'map'].includes(listType)) {
+      errors.push(notSupported(`${path}.x-kubernetes-list-type`, listType, ['atomic', 'set', 'map']));
+    }
+  }
+  if (keys.length > 0 && listType !== 'map') {
+    const why = 'must be map if x-kubernetes-list-map-keys is non-empty';
+    const field = `${path}.x-kubernetes-list-type`;
+    errors.push(listType === undefined ? required(field, why) : invalid(field, listType, why));
+  }
+  if (listType === 'map') errors.push(...validateMapItems(schema, keys, path));
+  errors.push(...validateItemsPresence(schema, keys, path));
+  return errors;
+}
+
+function validateSetItems(schema: JSONSchemaProps, path: string): FieldError[] {
+  const items = itemsOf(schema);
+  const listType = items?.['x-kubernetes-list-type'];
+  const mapType = items?.['x-kubernetes-map-type'];
+  const why = 'must be atomic as item of a list with x-kubernetes-list-type=set';
+  if (items?.type === 'array' && listType !== undefined && listType !== 'atomic') {
+    return [invalid(`${path}.items.x-kubernetes-list-type`, listType, why)];
+  }
+  if (items?.type === 'object' && mapType !== 'atomic') {
+    return [invalid(`${path}.items.x-kubernetes-map-type`, listType, why)];
+  }
+  return [];
+}
+
+function validateMapItems(schema: JSONSchemaProps, keys: readonly string[], path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const keysPath = `${path}.x-kubernetes-list-map-keys`;
+  if (keys.length === 0) errors.push(required(keysPath, 'must not be empty if x-kubernetes-list-type is map'));
+  const items = itemsOf(schema);
+  if (!items) {
+    const field = `${path}.items`;
+    if (schema.items === undefined) {
+      errors.push(required(field, 'must have a schema if x-kubernetes-list-type is map'));
+    } else {
+      errors.push(invalid(field, schema.items, 'must only have a single schema if x-kubernetes-list-type is map'));
+    }
+    return errors;
+  }
+  if (items.type !== 'object') {
+    const why = "must be object if parent array's x-kubernetes-list-type is map";
+    return [...errors, invalid(`${path}.items.type`, items.type ?? '', why)];
+  }
+  const seen = new Set<string>();
+  for (const key of keys) {
+    const field = Object.hasOwn(items.properties ?? {}, key) ? items.properties?.[key] : undefined;
+    if (!field) errors.push(invalid(keysPath, keys, 'entries must all be names of item properties'));
+    else if (field.type === 'array' || field.type === 'object') {
+      const why = "must be a scalar type if parent array's x-kubernetes-list-type is map";
+      errors.push(invalid(`${path}.items.properties[${key}].type`, items.type, why));
+    }
+    if (seen.has(key)) errors.push(invalid(keysPath, keys, 'must not contain duplicate entries'));
+    seen.add(key);
+  }
+  return errors;
+}
+
+/** Items of sets and maps are there, and so are the keys of a map's. */
+function validateItemsPresence(schema: JSONSchemaProps, keys: readonly string[], path: string): FieldError[] {
+  const listType = schema['x-kubernetes-list-type'];
+  const items = itemsOf(schema);
+  if (!items || (listType !== 'set' && listType !== 'map')) return [];
+  const errors: FieldError[] = [];
+  if (items.nullable) {
+    errors.push(forbidden(`${path}.items.nullable`, `cannot be nullable when x-kubernetes-list-type is ${listType}`));
+  }
+  if (listType === 'set') return errors;
+  for (const key of keys) {
+    const field = Object.hasOwn(items.properties ?? {}, key) ? items.properties?.[key] : undefined;
+    if (!field) continue;
+    const at = `${path}.items.properties[${key}]`;
+    const why = 'this property is in x-kubernetes-list-map-keys, so it';
+    if (!items.required?.includes(key) && field.default === undefined) {
+      errors.push(required(`${at}.default`, `${why} must have a default or be a required property`));
+    }
+    if (field.nullable) errors.push(forbidden(`${at}.nullable`, `${why} cannot be nullable`));
+  }
+  return errors;
+}

@@ -1,0 +1,204 @@
+// The rules of a structural schema: every value has a type, told outside of allOf, anyOf, oneOf and
+// not, which only narrow it. Upstream: apiextensions-apiserver's schema/validation.go and complete.go.
+// https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
+import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import type { JSONSchemaProps } from './json-schema.ts';
+import { itemsOf, valuesOf } from './schema-walk.ts';
+
+type Level = 'root' | 'item' | 'field';
+
+/** Errors in the order of their texts. */
+export function validateStructural(schema: JSONSchemaProps, path: string): FieldError[] {
+  const errors = [...validateInvariants(schema, 'root', path), ...validateCompleteness(schema, path)];
+  const text = (e: FieldError) => `${e.field}: ${e.detail}`;
+  return errors.sort((a, b) => (text(a) < text(b) ? -1 : text(a) > text(b) ? 1 : 0));
+}
+
+const untyped: Record<Level, string> = {
+  root: 'must not be empty at the root',
+  item: 'must not be empty for specified array items',
+  field: 'must not be empty for specified object fields',
+};
+
+function validateInvariants(schema: JSONSchemaProps, level: Level, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const items = itemsOf(schema);
+  if (schema.type === 'array' && !items) errors.push(required(`${path}.items`, 'must be specified'));
+  if (items) errors.push(...validateInvariants(items, 'item', `${path}.items`));
+  for (const [name, field] of Object.entries(schema.properties ?? {})) {
+    errors.push(...validateInvariants(field, 'field', `${path}.properties[${name}]`));
+  }
+  if (schema.additionalProperties !== undefined && level === 'root') {
+    errors.push(forbidden(`${path}.additionalProperties`, 'must not be used at the root'));
+  }
+  const values = valuesOf(schema);
+  if (values) errors.push(...validateInvariants(values, 'field', `${path}.additionalProperties`));
+  errors.push(
+    ...validateIntOrString(schema, path),
+    ...validateValueRules(schema, intOrStringPattern(schema), path),
+    ...validateType(schema, level, path),
+    ...validateResource(schema, level, path),
+  );
+  return errors;
+}
+
+function validateIntOrString(schema: JSONSchemaProps, path: string): FieldError[] {
+  if (!schema['x-kubernetes-int-or-string']) return [];
+  return (['x-kubernetes-preserve-unknown-fields', 'x-kubernetes-embedded-resource'] as const)
+    .filter((key) => schema[key])
+    .map((key) => invalid(`${path}.${key}`, true, 'must be false if x-kubernetes-int-or-string is true'));
+}
+
+function validateType(schema: JSONSchemaProps, level: Level, path: string): FieldError[] {
+  const { type } = schema;
+  const errors: FieldError[] = [];
+  const embedded = schema['x-kubernetes-embedded-resource'];
+  if (embedded && type !== 'object') {
+    const why = 'must be object if x-kubernetes-embedded-resource is true';
+    errors.push(type ? invalid(`${path}.type`, type, why) : required(`${path}.type`, why));
+  } else if (!type && !schema['x-kubernetes-int-or-string'] && !schema['x-kubernetes-preserve-unknown-fields']) {
+    errors.push(required(`${path}.type`, untyped[level]));
+  }
+  if (embedded && schema.additionalProperties !== undefined) {
+    const why = 'must not be used if x-kubernetes-embedded-resource is set';
+    errors.push(forbidden(`${path}.additionalProperties`, why));
+  }
+  if (level === 'root' && type && type !== 'object') {
+    errors.push(invalid(`${path}.type`, type, 'must be object at the root'));
+  }
+  return errors;
+}
+
+/** kind, apiVersion and metadata of an object, whole or embedded. */
+function validateResource(schema: JSONSchemaProps, level: Level, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const { properties = {} } = schema;
+  const embedded = schema['x-kubernetes-embedded-resource'] === true;
+  const isResource = level === 'root' || embedded;
+  for (const key of ['kind', 'apiVersion'] as const) {
+    const type = Object.hasOwn(properties, key) ? (properties[key]!.type ?? '') : undefined;
+    if (isResource && type !== undefined && type !== 'string') {
+      errors.push(invalid(`${path}.properties[${key}].type`, type, 'must be string'));
+    }
+  }
+  const metadata = Object.hasOwn(properties, 'metadata') ? properties.metadata : undefined;
+  const metadataPath = `${path}.properties[metadata]`;
+  if (metadata && isResource && metadata.type !== 'object') {
+    errors.push(invalid(`${metadataPath}.type`, metadata.type ?? '', 'must be object'));
+  }
+  if (metadata && level === 'root' && !restrictsNamesOnly(metadata)) {
+    const why = 'must not specify anything other than name and generateName, but metadata is implicitly specified';
+    errors.push(forbidden(metadataPath, why));
+  }
+  if (embedded && !schema['x-kubernetes-preserve-unknown-fields'] && Object.keys(properties).length === 0) {
+    const why =
+      'must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields';
+    errors.push(required(`${path}.properties`, why));
+  }
+  return errors;
+}
+
+function restrictsNamesOnly(metadata: JSONSchemaProps): boolean {
+  const { type: _type, default: _default, properties = {}, ...others } = metadata;
+  const names = Object.keys(properties);
+  return Object.keys(others).length === 0 && names.every((name) => name === 'name' || name === 'generateName');
+}
+
+type Skip = 'anyOf' | 'firstAllOf' | undefined;
+
+const isTypeOnly = (schema: JSONSchemaProps | undefined, type: string) =>
+  schema?.type === type && Object.keys(schema).length === 1;
+const isIntOrStringAnyOf = (anyOf: JSONSchemaProps[] | undefined) =>
+  anyOf?.length === 2 && isTypeOnly(anyOf[0], 'integer') && isTypeOnly(anyOf[1], 'string');
+
+/** The two places where an int-or-string may say its two types. */
+function intOrStringPattern(schema: JSONSchemaProps): Skip {
+  if (isIntOrStringAnyOf(schema.anyOf)) return 'anyOf';
+  return isIntOrStringAnyOf(schema.allOf?.[0]?.anyOf) ? 'firstAllOf' : undefined;
+}
+
+/** allOf, anyOf, oneOf and not of a schema. */
+function validateValueRules(schema: JSONSchemaProps, skip: Skip, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const key of ['anyOf', 'allOf', 'oneOf'] as const) {
+    if (key === skip) continue;
+    for (const [i, nested] of (schema[key] ?? []).entries()) {
+      const skipBelow = key === 'allOf' && i === 0 && skip === 'firstAllOf' ? 'anyOf' : undefined;
+      errors.push(...validateNested(nested, skipBelow, `${path}.${key}[${i}]`));
+    }
+  }
+  if (schema.not) errors.push(...validateNested(schema.not, undefined, `${path}.not`));
+  return errors;
+}
+
+const forbiddenInside: readonly [keyof JSONSchemaProps, string][] = [
+  ['type', 'empty'],
+  ['additionalProperties', 'undefined'],
+  ['default', 'undefined'],
+  ['title', 'empty'],
+  ['description', 'empty'],
+  ['nullable', 'false'],
+  ['x-kubernetes-preserve-unknown-fields', 'false'],
+  ['x-kubernetes-embedded-resource', 'false'],
+  ['x-kubernetes-int-or-string', 'false'],
+  ['x-kubernetes-list-map-keys', 'empty'],
+  ['x-kubernetes-list-type', 'undefined'],
+  ['x-kubernetes-map-type', 'undefined'],
+  ['x-kubernetes-validations', 'empty'],
+];
+
+function validateNested(schema: JSONSchemaProps, skip: Skip, path: string): FieldError[] {
+  const errors = validateValueRules(schema, skip, path);
+  const items = itemsOf(schema);
+  if (items) errors.push(...validateNested(items, undefined, `${path}.items`));
+  for (const [name, field] of Object.entries(schema.properties ?? {})) {
+    errors.push(...validateNested(field, undefined, `${path}.properties[${name}]`));
+  }
+  for (const [key, must] of forbiddenInside) {
+    if (schema[key]) errors.push(forbidden(`${path}.${key}`, `must be ${must} to be structural`));
+  }
+  if (Object.hasOwn(schema.properties ?? {}, 'metadata')) {
+    errors.push(forbidden(`${path}.properties[metadata]`, 'must not be specified in a nested context'));
+  }
+  return errors;
+}
+
+/** What allOf and its like say of a value must be said of a value that the schema itself has. */
+function validateCompleteness(schema: JSONSchemaProps, path: string): FieldError[] {
+  const errors = completeRules(schema, schema, path, path);
+  const items = itemsOf(schema);
+  if (items) errors.push(...validateCompleteness(items, `${path}.items`));
+  for (const [name, field] of Object.entries(schema.properties ?? {})) {
+    errors.push(...validateCompleteness(field, `${path}.properties[${name}]`));
+  }
+  const values = valuesOf(schema);
+  if (values) errors.push(...validateCompleteness(values, `${path}.additionalProperties`));
+  return errors;
+}
+
+function completeRules(rules: JSONSchemaProps, schema: JSONSchemaProps, path: string, rulesPath: string): FieldError[] {
+  const nested = (['allOf', 'anyOf', 'oneOf'] as const).flatMap((key) =>
+    (rules[key] ?? []).map((rule, i): [JSONSchemaProps, string] => [rule, `${rulesPath}.${key}[${i}]`]),
+  );
+  if (rules.not) nested.unshift([rules.not, `${rulesPath}.not`]);
+  return nested.flatMap(([rule, at]) => completeNested(rule, schema, path, at));
+}
+
+function completeNested(
+  rule: JSONSchemaProps,
+  schema: JSONSchemaProps | undefined,
+  path: string,
+  rulePath: string,
+): FieldError[] {
+  if (!schema) return [required(path, `because it is defined in ${rulePath}`)];
+  const errors = completeRules(rule, schema, path, rulePath);
+  const items = itemsOf(rule);
+  if (items) errors.push(...completeNested(items, itemsOf(schema), `${path}.items`, `${rulePath}.items`));
+  const { properties = {} } = schema;
+  for (const [name, field] of Object.entries(rule.properties ?? {})) {
+    const at = `.properties[${name}]`;
+    const own = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    errors.push(...completeNested(field, own, `${path}${at}`, `${rulePath}${at}`));
+  }
+  return errors;
+}

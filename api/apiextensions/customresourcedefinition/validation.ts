@@ -1,0 +1,241 @@
+// What a definition may say. Upstream: apiextensions-apiserver's apis/apiextensions/validation.
+import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { jsonEqual } from '../../../machinery/json.ts';
+import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
+import { validateWord } from '../../meta/checks.ts';
+import { validateImmutable } from '../../meta/validation.ts';
+import { parseUrl, validateCABundle, validateWebhookService, validateWebhookUrl } from '../../meta/webhook-client.ts';
+import type {
+  CustomResourceConversion,
+  CustomResourceDefinition,
+  CustomResourceDefinitionNames,
+  CustomResourceDefinitionSpec,
+  CustomResourceDefinitionVersion,
+} from './schema.ts';
+import { validateDeprecation, versionParts } from './version-validation.ts';
+
+export function validateCustomResourceDefinition(definition: CustomResourceDefinition): FieldError[] {
+  const { metadata, spec, status } = definition;
+  const errors: FieldError[] = [];
+  if (metadata.name !== `${spec.names.plural}.${spec.group}`) {
+    errors.push(invalid('metadata.name', metadata.name ?? '', 'must be spec.names.plural+"."+spec.group'));
+  }
+  errors.push(...validateSpec(spec));
+  if (status?.acceptedNames) errors.push(...validateNames(status.acceptedNames, 'status.acceptedNames'));
+  errors.push(...validateStoredVersions(status?.storedVersions ?? [], spec.versions ?? []));
+  errors.push(...validateApproval(definition));
+  if (spec.preserveUnknownFields) {
+    const why =
+      'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead';
+    errors.push(invalid('spec.preserveUnknownFields', true, why));
+  }
+  return errors;
+}
+
+/** What an update may not change; names and scope are free until the definition is established. */
+export function validateCustomResourceDefinitionUpdate(
+  next: CustomResourceDefinition,
+  old: CustomResourceDefinition,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  const established = old.status?.conditions?.some((c) => c.type === 'Established' && c.status === 'True') ?? false;
+  if (established) {
+    errors.push(...validateNewCABundle(next.spec.conversion, old.spec.conversion));
+    errors.push(...validateImmutable(next.spec.scope, old.spec.scope, 'spec.scope'));
+    errors.push(...validateImmutable(next.spec.names.kind, old.spec.names.kind, 'spec.names.kind'));
+  }
+  errors.push(...validateImmutable(next.spec.group, old.spec.group, 'spec.group'));
+  errors.push(...validateImmutable(next.spec.names.plural, old.spec.names.plural, 'spec.names.plural'));
+  return errors;
+}
+
+export function validateCustomResourceDefinitionStatus({ status }: CustomResourceDefinition): FieldError[] {
+  return status?.acceptedNames ? validateNames(status.acceptedNames, 'status.acceptedNames') : [];
+}
+
+function validateSpec(spec: CustomResourceDefinitionSpec): FieldError[] {
+  const errors = [...validateGroup(spec.group), ...validateWord(spec.scope, ['Cluster', 'Namespaced'], 'spec.scope')];
+  const versions = spec.versions ?? [];
+  for (const [i, version] of versions.entries()) {
+    if (!version.schema?.openAPIV3Schema) errors.push(required(`spec.versions[${i}].schema.openAPIV3Schema`));
+  }
+  errors.push(...validateVersions(versions));
+  const { names } = spec;
+  for (const field of ['plural', 'singular', 'kind', 'listKind'] as const) {
+    if (!names[field]) errors.push(required(`spec.names.${field}`));
+  }
+  errors.push(...validateNames(names, 'spec.names'), ...validateSharedParts(versions));
+  errors.push(...validateConversion(spec.conversion, 'spec.conversion'));
+  return errors;
+}
+
+function validateGroup(group: string): FieldError[] {
+  if (!group) return [required('spec.group')];
+  const complaints = checkDNS1123Subdomain(group);
+  if (complaints.length > 0) return [invalid('spec.group', group, complaints.join(','))];
+  return group.includes('.') ? [] : [invalid('spec.group', group, 'should be a domain with at least one dot')];
+}
+
+type Versions = readonly CustomResourceDefinitionVersion[];
+
+/** The field of a version behind each part, and where it is reported when all versions have the same. */
+const parts = {
+  schema: { field: 'schema', shared: 'spec.validation' },
+  subresources: { field: 'subresources', shared: 'spec.subresources' },
+  columns: { field: 'additionalPrinterColumns', shared: 'spec.additionalPrinterColumns' },
+  selectableFields: { field: 'selectableFields', shared: 'spec.selectableFields' },
+} as const;
+const partNames = Object.keys(parts) as (keyof typeof parts)[];
+
+function isShared(versions: Versions, part: keyof typeof parts): boolean {
+  const { field } = parts[part];
+  return versions.every((version) => jsonEqual(version[field], versions[0]?.[field]));
+}
+
+function validateVersions(versions: Versions): FieldError[] {
+  const errors: FieldError[] = [];
+  const own = partNames.filter((part) => !isShared(versions, part));
+  for (const [i, version] of versions.entries()) {
+    const path = `spec.versions[${i}]`;
+    const complaints = checkDNS1035Label(version.name);
+    if (complaints.length > 0) errors.push(invalid(`${path}.name`, version.name, complaints.join(',')));
+    errors.push(...validateDeprecation(version, path));
+    for (const part of own) errors.push(...versionParts[part](version, `${path}.${parts[part].field}`));
+  }
+  if (new Set(versions.map((v) => v.name)).size < versions.length) {
+    errors.push(invalid('spec.versions', showVersions(versions), 'must contain unique version names'));
+  }
+  if (versions.filter((v) => v.storage).length !== 1) {
+    const why = 'must have exactly one version marked as storage version';
+    errors.push(invalid('spec.versions', showVersions(versions), why));
+  }
+  return errors;
+}
+
+function validateSharedParts(versions: Versions): FieldError[] {
+  const first = versions[0];
+  if (!first) return [];
+  const shared = partNames.filter((part) => isShared(versions, part));
+  // A status subresource of any version restricts a schema that all of them share.
+  const withStatus = versions.find((v) => v.subresources?.status !== undefined) ?? first;
+  return shared.flatMap((part) => versionParts[part](part === 'schema' ? withStatus : first, parts[part].shared));
+}
+
+/** Versions as error texts show them: in the names of Kubernetes' own code. */
+function showVersions(versions: Versions): object[] {
+  const own = (part: keyof typeof parts, version: CustomResourceDefinitionVersion) =>
+    isShared(versions, part) ? null : (version[parts[part].field] ?? null);
+  return versions.map((version) => ({
+    Name: version.name,
+    Served: version.served,
+    Storage: version.storage,
+    Deprecated: version.deprecated ?? false,
+    DeprecationWarning: version.deprecationWarning ?? null,
+    Schema: own('schema', version),
+    Subresources: own('subresources', version),
+    AdditionalPrinterColumns: own('columns', version),
+    SelectableFields: own('selectableFields', version),
+  }));
+}
+
+function validateNames(names: CustomResourceDefinitionNames, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const check = (field: string, value: string, mixedCase = false) => {
+    const complaints = checkDNS1035Label(mixedCase ? value.toLowerCase() : value);
+    const head = mixedCase ? 'may have mixed case, but should otherwise match: ' : '';
+    if (complaints.length > 0) errors.push(invalid(`${path}.${field}`, value, `${head}${complaints.join(',')}`));
+  };
+  if (names.plural) check('plural', names.plural);
+  if (names.singular) check('singular', names.singular);
+  if (names.kind) check('kind', names.kind, true);
+  if (names.listKind) check('listKind', names.listKind, true);
+  for (const [i, name] of (names.shortNames ?? []).entries()) check(`shortNames[${i}]`, name);
+  if (names.kind && names.kind === names.listKind) {
+    errors.push(invalid(`${path}.listKind`, names.listKind, 'kind and listKind may not be the same'));
+  }
+  for (const [i, name] of (names.categories ?? []).entries()) check(`categories[${i}]`, name);
+  return errors;
+}
+
+// Upstream's own code has the webhook one level higher than the API, and errors name it so.
+function validateConversion(conversion: CustomResourceConversion | undefined, path: string): FieldError[] {
+  if (!conversion) return [];
+  const errors = validateWord(conversion.strategy, ['None', 'Webhook'], `${path}.strategy`);
+  const { clientConfig, conversionReviewVersions = [] } = conversion.webhook ?? {};
+  const configPath = `${path}.webhookClientConfig`;
+  if (conversion.strategy !== 'Webhook') {
+    const why = 'should not be set when strategy is not set to Webhook';
+    if (clientConfig) errors.push(forbidden(configPath, why));
+    if (conversionReviewVersions?.length) errors.push(forbidden(`${path}.conversionReviewVersions`, why));
+    return errors;
+  }
+  if (!clientConfig) errors.push(required(configPath, 'required when strategy is set to Webhook'));
+  else if ((clientConfig.url === undefined) === (clientConfig.service === undefined)) {
+    errors.push(required(configPath, 'exactly one of url or service is required'));
+  } else if (clientConfig.url !== undefined) {
+    errors.push(...validateWebhookUrl(clientConfig.url, `${configPath}.url`));
+  } else if (clientConfig.service) {
+    errors.push(...validateWebhookService(clientConfig.service, `${configPath}.service`));
+  }
+  errors.push(...validateReviewVersions(conversionReviewVersions ?? [], `${path}.conversionReviewVersions`));
+  return errors;
+}
+
+function validateReviewVersions(versions: readonly string[], path: string): FieldError[] {
+  if (versions.length === 0) return [required(path)];
+  const errors: FieldError[] = [];
+  for (const [i, version] of versions.entries()) {
+    if (versions.indexOf(version) < i) errors.push(invalid(`${path}[${i}]`, version, 'duplicate version'));
+    else errors.push(...checkDNS1035Label(version).map((why) => invalid(`${path}[${i}]`, version, why)));
+  }
+  if (!versions.some((version) => version === 'v1' || version === 'v1beta1')) {
+    errors.push(invalid(path, versions, 'must include at least one of v1, v1beta1'));
+  }
+  return errors;
+}
+
+/** An established definition gets no broken certificates, unless it had broken ones. */
+function validateNewCABundle(
+  next: CustomResourceConversion | undefined,
+  old: CustomResourceConversion | undefined,
+): FieldError[] {
+  const path = 'spec.conversion.webhookClientConfig.caBundle';
+  const bundleOf = (conversion: typeof next) => conversion?.webhook?.clientConfig?.caBundle;
+  const had = bundleOf(old);
+  if (had && validateCABundle(had, path).length > 0) return [];
+  const bundle = next?.strategy === 'Webhook' ? bundleOf(next) : undefined;
+  return bundle ? validateCABundle(bundle, path) : [];
+}
+
+function validateStoredVersions(stored: readonly string[], versions: Versions): FieldError[] {
+  const path = 'status.storedVersions';
+  if (stored.length === 0) return [invalid(path, null, 'must have at least one stored version')];
+  const errors: FieldError[] = [];
+  for (const { name, storage } of versions) {
+    if (storage && !stored.includes(name)) errors.push(invalid(path, stored, `must have the storage version ${name}`));
+  }
+  for (const [i, name] of stored.entries()) {
+    if (versions.some((version) => version.name === name)) continue;
+    const why = `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`;
+    errors.push(invalid(`${path}[${i}]`, name, why));
+  }
+  return errors;
+}
+
+const approvalKey = 'api-approved.kubernetes.io';
+const approvalText = `protected groups must have approval annotation "${approvalKey}"`;
+const approvalLink = 'see https://github.com/kubernetes/enhancements/pull/1111';
+
+/** Whether the group is one of Kubernetes' own, in which resources need an approval. */
+export const isProtectedGroup = (group: string): boolean => /(^|\.)(k8s|kubernetes)\.io$/.test(group);
+
+function validateApproval({ metadata, spec }: CustomResourceDefinition): FieldError[] {
+  if (!isProtectedGroup(spec.group)) return [];
+  const path = `metadata.annotations[${approvalKey}]`;
+  const approval = metadata.annotations?.[approvalKey] ?? '';
+  if (approval === '') return [required(path, `${approvalText}, ${approvalLink}`)];
+  const url = parseUrl(approval);
+  if (approval.startsWith('unapproved') || (typeof url !== 'string' && url.host && url.scheme)) return [];
+  const why = `${approvalText} with either a URL or a reason starting with "unapproved", ${approvalLink}`;
+  return [invalid(path, approval, why)];
+}

@@ -1,0 +1,151 @@
+// APIService: which server answers for a group and version of the API.
+// https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/
+import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { defineKind, type PrepareContext } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { checkDNS1035Label, checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
+import { rangeText } from '../meta/checks.ts';
+import { ageColumn } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+
+const group = 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1';
+
+const serviceReference = s.object(`${group}.ServiceReference`, 'A service that answers requests.', {
+  name: s.string('Name of the service.'),
+  namespace: s.string('Namespace of the service.'),
+  port: s.int32('Port of the service.', { pointer: true, default: 443 }),
+});
+
+export const apiServiceSpec = s.object(`${group}.APIServiceSpec`, 'Who answers for a group and version.', {
+  caBundle: s.bytes('PEM certificates that the server must be signed by.', { listType: 'atomic' }),
+  group: s.string('The API group.'),
+  groupPriorityMinimum: s.int32('Rank of the group in discovery; higher comes first.', {
+    required: true,
+    always: true,
+  }),
+  insecureSkipTLSVerify: s.boolean('Any certificate is taken.'),
+  service: s.field(serviceReference, 'The service that answers; absent: this server itself.'),
+  version: s.string('The version.'),
+  versionPriority: s.int32('Rank of the version in its group; higher comes first.', { required: true, always: true }),
+});
+export interface APIServiceSpec extends TypeOf<typeof apiServiceSpec> {}
+
+export const apiServiceCondition = s.object(`${group}.APIServiceCondition`, 'One aspect of the state of a service.', {
+  lastTransitionTime: s.time('When the status last changed.'),
+  message: s.string('Explanation for people.'),
+  reason: s.string('One word for programs.'),
+  status: s.string('True, False or Unknown.', { required: true, always: true }),
+  type: s.string('Available.', { required: true, always: true }),
+});
+export interface APIServiceCondition extends TypeOf<typeof apiServiceCondition> {}
+
+export const apiServiceStatus = s.object(`${group}.APIServiceStatus`, 'Whether it answers.', {
+  conditions: s.list(apiServiceCondition, 'Available.', mergedBy('type')),
+});
+export interface APIServiceStatus extends TypeOf<typeof apiServiceStatus> {}
+
+export const apiServiceSchema = s.object(`${group}.APIService`, 'Which server answers for a group and version.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  spec: s.field(apiServiceSpec, 'Who answers for what.', { always: true }),
+  status: s.field(apiServiceStatus, 'Whether it answers.', { always: true }),
+});
+export interface APIService extends ObjectOf<typeof apiServiceSchema> {}
+
+export const APIServiceKind = defineKind<APIService>({
+  kind: 'APIService',
+  plural: 'apiservices',
+  scope: 'Cluster',
+  categories: ['api-extensions'],
+  served: [{ group: 'apiregistration.k8s.io', version: 'v1', schema: apiServiceSchema }],
+  subresources: { status: true },
+  nameRule: 'path',
+  prepareForCreate: (service, { nowMs }: PrepareContext) => {
+    if (service.spec.service) return;
+    const local = {
+      type: 'Available',
+      status: 'True',
+      reason: 'Local',
+      message: 'Local APIServices are always available',
+    };
+    service.status = { conditions: [{ ...local, lastTransitionTime: timestamp(nowMs) }] };
+  },
+  columns: [
+    {
+      name: 'Service',
+      type: 'string',
+      doc: 'The service that answers.',
+      cell: ({ spec: { service } }) => (service ? `${service.namespace ?? ''}/${service.name ?? ''}` : 'Local'),
+    },
+    { name: 'Available', type: 'string', doc: 'Whether it answers.', cell: describeAvailability },
+    ageColumn,
+  ],
+  validate: ({ metadata, spec, status }) => [
+    ...validateName(metadata.name ?? '', spec),
+    ...validateSpec(spec, 'spec'),
+    ...validateStatus(status, 'status'),
+  ],
+  validateStatusUpdate: ({ status }) => validateStatus(status, 'status'),
+});
+
+function describeAvailability({ status }: APIService): string {
+  const available = status?.conditions?.find((condition) => condition.type === 'Available');
+  if (!available) return 'Unknown';
+  const isPlain = available.status === 'True' || !available.reason;
+  return isPlain ? available.status : `${available.status} (${available.reason})`;
+}
+
+function validateName(name: string, spec: APIServiceSpec): FieldError[] {
+  const wanted = `${spec.version ?? ''}.${spec.group ?? ''}`;
+  if (name === wanted) return [];
+  return [invalid('metadata.name', name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`)];
+}
+
+const maxGroupPriority = 20000;
+const maxVersionPriority = 1000;
+
+function validateSpec(spec: APIServiceSpec, path: string): FieldError[] {
+  const { group = '', version = '', groupPriorityMinimum, versionPriority, service, caBundle = '' } = spec;
+  const errors: FieldError[] = [];
+  if (!group && version !== 'v1') {
+    errors.push(required(`${path}.group`, 'only v1 may have an empty group and it better be legacy kube'));
+  }
+  if (group) errors.push(...checkDNS1123Subdomain(group).map((why) => invalid(`${path}.group`, group, why)));
+  errors.push(...checkDNS1035Label(version).map((why) => invalid(`${path}.version`, version, why)));
+  const rank = (key: 'groupPriorityMinimum' | 'versionPriority', value: number, max: number) => {
+    if (value > 0 && value <= max) return;
+    errors.push(invalid(`${path}.${key}`, value, `must be positive and less than ${max}`));
+  };
+  rank('groupPriorityMinimum', groupPriorityMinimum, maxGroupPriority);
+  rank('versionPriority', versionPriority, maxVersionPriority);
+  if (!service) {
+    if (caBundle) {
+      const bytes = `${Math.floor((caBundle.replace(/=+$/, '').length * 3) / 4)} bytes`;
+      errors.push(invalid(`${path}.caBundle`, bytes, 'local APIServices may not have a caBundle'));
+    }
+    if (spec.insecureSkipTLSVerify) {
+      const why = 'local APIServices may not have insecureSkipTLSVerify';
+      errors.push(invalid(`${path}.insecureSkipTLSVerify`, true, why));
+    }
+    return errors;
+  }
+  if (!service.namespace) errors.push(required(`${path}.service.namespace`));
+  if (!service.name) errors.push(required(`${path}.service.name`));
+  const { port = 0 } = service;
+  if (port < 1 || port > 65535) {
+    errors.push(invalid(`${path}.service.port`, port, `port is not valid: ${rangeText(1, 65535)}`));
+  }
+  if (spec.insecureSkipTLSVerify && caBundle) {
+    errors.push(invalid(`${path}.insecureSkipTLSVerify`, true, 'may not be true if caBundle is present'));
+  }
+  return errors;
+}
+
+function validateStatus(status: APIServiceStatus | undefined, path: string): FieldError[] {
+  const statuses = ['True', 'False', 'Unknown'];
+  return (status?.conditions ?? []).flatMap(({ status: value }, i) =>
+    statuses.includes(value) ? [] : [notSupported(`${path}.conditions[${i}].status`, value, statuses)],
+  );
+}

@@ -1,0 +1,49 @@
+// StatefulSet: pods with names, order and volumes of their own.
+// https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
+import { defineKind } from '../../machinery/kind.ts';
+import { formatLabelSelector } from '../../machinery/labels.ts';
+import { ageColumn, workloadColumns } from '../meta/columns.ts';
+import { setStatefulSetDefaults } from './statefulset/defaults.ts';
+import { type StatefulSet, statefulSetSchema } from './statefulset/schema.ts';
+import { validateStatefulSet, validateStatefulSetStatus, validateStatefulSetUpdate } from './statefulset/validation.ts';
+
+export const StatefulSetKind = defineKind<StatefulSet>({
+  kind: 'StatefulSet',
+  plural: 'statefulsets',
+  scope: 'Namespaced',
+  shortNames: ['sts'],
+  categories: ['all'],
+  // Its name is part of its pods' host names.
+  nameRule: 'label',
+  served: [{ group: 'apps', version: 'v1', schema: statefulSetSchema, setDefaults: setStatefulSetDefaults }],
+  subresources: {
+    scale: {
+      specReplicasPath: 'spec.replicas',
+      statusReplicasPath: 'status.replicas',
+      selector: (o) => formatLabelSelector(o.spec.selector),
+    },
+    status: true,
+  },
+  hasGeneration: true,
+  allowUnconditionalUpdate: true,
+  prepareForCreate: (set) => {
+    set.status = { replicas: 0, availableReplicas: 0 };
+  },
+  columns: [
+    {
+      name: 'Ready',
+      type: 'string',
+      doc: 'Pods that are ready, of those desired.',
+      cell: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
+    },
+    ageColumn,
+    ...workloadColumns.filter(({ name }) => name !== 'Selector'),
+  ],
+  validate: validateStatefulSet,
+  validateUpdate: validateStatefulSetUpdate,
+  validateStatusUpdate: validateStatefulSetStatus,
+  warnings: ({ spec }) =>
+    (spec.revisionHistoryLimit ?? 0) < 0
+      ? ['spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended']
+      : [],
+});

@@ -1,0 +1,163 @@
+// What an autoscaler measures, and what it has measured.
+// https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
+import { labelSelector } from '../../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../../machinery/schema.ts';
+
+export const crossVersionObjectReference = s.object(
+  'io.k8s.api.autoscaling.v2.CrossVersionObjectReference',
+  'Names an object of the namespace.',
+  {
+    apiVersion: s.string('API version of the object.'),
+    kind: s.string('Kind of the object.', { required: true, always: true }),
+    name: s.string('Name of the object.', { required: true, always: true }),
+  },
+);
+export interface CrossVersionObjectReference extends TypeOf<typeof crossVersionObjectReference> {}
+
+export const metricIdentifier = s.object('io.k8s.api.autoscaling.v2.MetricIdentifier', 'Names a metric.', {
+  name: s.string('Name of the metric.', { required: true, always: true }),
+  selector: s.field(labelSelector, 'Labels of its series.'),
+});
+export interface MetricIdentifier extends TypeOf<typeof metricIdentifier> {}
+
+export const metricTarget = s.object('io.k8s.api.autoscaling.v2.MetricTarget', 'What a metric should be.', {
+  averageUtilization: s.int32('In percent of the requests, on average.', { pointer: true }),
+  averageValue: s.quantity('By pod, on average.', { pointer: true }),
+  type: s.string('Utilization, Value or AverageValue.', { required: true, always: true }),
+  value: s.quantity('As a whole.', { pointer: true }),
+});
+export interface MetricTarget extends TypeOf<typeof metricTarget> {}
+
+export const metricValueStatus = s.object('io.k8s.api.autoscaling.v2.MetricValueStatus', 'What a metric is.', {
+  averageUtilization: s.int32('In percent of the requests, on average.', { pointer: true }),
+  averageValue: s.quantity('By pod, on average.', { pointer: true }),
+  value: s.quantity('As a whole.', { pointer: true }),
+});
+export interface MetricValueStatus extends TypeOf<typeof metricValueStatus> {}
+
+export const containerResourceMetricSource = s.object(
+  'io.k8s.api.autoscaling.v2.ContainerResourceMetricSource',
+  'A resource of one container, and its target.',
+  {
+    container: s.string('Name of the container.', { required: true, always: true }),
+    name: s.string('Name of the resource.', { required: true, always: true }),
+    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
+  },
+);
+export interface ContainerResourceMetricSource extends TypeOf<typeof containerResourceMetricSource> {}
+
+export const externalMetricSource = s.object(
+  'io.k8s.api.autoscaling.v2.ExternalMetricSource',
+  'A metric of something outside the cluster, and its target.',
+  {
+    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
+  },
+);
+export interface ExternalMetricSource extends TypeOf<typeof externalMetricSource> {}
+
+export const objectMetricSource = s.object(
+  'io.k8s.api.autoscaling.v2.ObjectMetricSource',
+  'A metric of one object, and its target.',
+  {
+    describedObject: s.field(crossVersionObjectReference, 'The object.', { required: true, always: true }),
+    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
+  },
+);
+export interface ObjectMetricSource extends TypeOf<typeof objectMetricSource> {}
+
+export const podsMetricSource = s.object(
+  'io.k8s.api.autoscaling.v2.PodsMetricSource',
+  'A metric of each pod, and its target.',
+  {
+    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
+  },
+);
+export interface PodsMetricSource extends TypeOf<typeof podsMetricSource> {}
+
+export const resourceMetricSource = s.object(
+  'io.k8s.api.autoscaling.v2.ResourceMetricSource',
+  'A resource of each pod, and its target.',
+  {
+    name: s.string('Name of the resource.', { required: true, always: true }),
+    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
+  },
+);
+export interface ResourceMetricSource extends TypeOf<typeof resourceMetricSource> {}
+
+export const metricSpec = s.object('io.k8s.api.autoscaling.v2.MetricSpec', 'One thing that is measured.', {
+  containerResource: s.field(containerResourceMetricSource, 'A resource of one container.'),
+  external: s.field(externalMetricSource, 'A metric of something outside the cluster.'),
+  object: s.field(objectMetricSource, 'A metric of one object.'),
+  pods: s.field(podsMetricSource, 'A metric of each pod.'),
+  resource: s.field(resourceMetricSource, 'A resource of each pod.'),
+  type: s.string('Which of the fields it is: ContainerResource, External, Object, Pods or Resource.', {
+    required: true,
+    always: true,
+  }),
+});
+export interface MetricSpec extends TypeOf<typeof metricSpec> {}
+
+export const containerResourceMetricStatus = s.object(
+  'io.k8s.api.autoscaling.v2.ContainerResourceMetricStatus',
+  'A resource of one container, as measured.',
+  {
+    container: s.string('Name of the container.', { required: true, always: true }),
+    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
+    name: s.string('Name of the resource.', { required: true, always: true }),
+  },
+);
+export interface ContainerResourceMetricStatus extends TypeOf<typeof containerResourceMetricStatus> {}
+
+export const externalMetricStatus = s.object(
+  'io.k8s.api.autoscaling.v2.ExternalMetricStatus',
+  'A metric of something outside the cluster, as measured.',
+  {
+    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
+    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+  },
+);
+export interface ExternalMetricStatus extends TypeOf<typeof externalMetricStatus> {}
+
+export const objectMetricStatus = s.object(
+  'io.k8s.api.autoscaling.v2.ObjectMetricStatus',
+  'A metric of one object, as measured.',
+  {
+    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
+    describedObject: s.field(crossVersionObjectReference, 'The object.', { required: true, always: true }),
+    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+  },
+);
+export interface ObjectMetricStatus extends TypeOf<typeof objectMetricStatus> {}
+
+export const podsMetricStatus = s.object(
+  'io.k8s.api.autoscaling.v2.PodsMetricStatus',
+  'A metric of each pod, as measured.',
+  {
+    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
+    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+  },
+);
+export interface PodsMetricStatus extends TypeOf<typeof podsMetricStatus> {}
+
+export const resourceMetricStatus = s.object(
+  'io.k8s.api.autoscaling.v2.ResourceMetricStatus',
+  'A resource of each pod, as measured.',
+  {
+    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
+    name: s.string('Name of the resource.', { required: true, always: true }),
+  },
+);
+export interface ResourceMetricStatus extends TypeOf<typeof resourceMetricStatus> {}
+
+export const metricStatus = s.object('io.k8s.api.autoscaling.v2.MetricStatus', 'One thing that was measured.', {
+  containerResource: s.field(containerResourceMetricStatus, 'A resource of one container.'),
+  external: s.field(externalMetricStatus, 'A metric of something outside the cluster.'),
+  object: s.field(objectMetricStatus, 'A metric of one object.'),
+  pods: s.field(podsMetricStatus, 'A metric of each pod.'),
+  resource: s.field(resourceMetricStatus, 'A resource of each pod.'),
+  type: s.string('Which of the fields it is.', { required: true, always: true }),
+});
+export interface MetricStatus extends TypeOf<typeof metricStatus> {}

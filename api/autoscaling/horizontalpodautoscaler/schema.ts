@@ -1,0 +1,87 @@
+// What an autoscaler is, in the version it is kept in.
+// https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
+import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
+import type { ObjectOf } from '../../meta/object.ts';
+import { crossVersionObjectReference, metricSpec, metricStatus } from './metrics.ts';
+
+export const hpaScalingPolicy = s.object('io.k8s.api.autoscaling.v2.HPAScalingPolicy', 'How much at a time.', {
+  periodSeconds: s.int32('The time, in seconds.', { required: true, always: true }),
+  type: s.string('Pods or Percent.', { required: true, always: true }),
+  value: s.int32('How much.', { required: true, always: true }),
+});
+export interface HPAScalingPolicy extends TypeOf<typeof hpaScalingPolicy> {}
+
+export const hpaScalingRules = s.object('io.k8s.api.autoscaling.v2.HPAScalingRules', 'Pace in one direction.', {
+  policies: s.list(hpaScalingPolicy, 'How much at a time.', { listType: 'atomic' }),
+  selectPolicy: s.string('Max, Min or Disabled: which policy decides.', { pointer: true }),
+  stabilizationWindowSeconds: s.int32('Seconds of earlier decisions that count.', { pointer: true }),
+  tolerance: s.quantity('Deviation from the target that changes nothing.', { pointer: true }),
+});
+export interface HPAScalingRules extends TypeOf<typeof hpaScalingRules> {}
+
+export const horizontalPodAutoscalerBehavior = s.object(
+  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerBehavior',
+  'Pace of growing and shrinking.',
+  {
+    scaleDown: s.field(hpaScalingRules, 'Pace of shrinking.'),
+    scaleUp: s.field(hpaScalingRules, 'Pace of growing.'),
+  },
+);
+export interface HorizontalPodAutoscalerBehavior extends TypeOf<typeof horizontalPodAutoscalerBehavior> {}
+
+export const horizontalPodAutoscalerSpec = s.object(
+  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec',
+  'Desired behaviour of an autoscaler.',
+  {
+    behavior: s.field(horizontalPodAutoscalerBehavior, 'Pace of growing and shrinking.'),
+    maxReplicas: s.int32('Most replicas.', { required: true, always: true }),
+    metrics: s.list(metricSpec, 'What is measured; the metric that asks for most decides.', { listType: 'atomic' }),
+    minReplicas: s.int32('Least replicas.', { pointer: true, default: 1 }),
+    scaleTargetRef: s.field(crossVersionObjectReference, 'The object to scale.', { required: true, always: true }),
+  },
+);
+export interface HorizontalPodAutoscalerSpec extends TypeOf<typeof horizontalPodAutoscalerSpec> {}
+
+export const horizontalPodAutoscalerCondition = s.object(
+  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerCondition',
+  'One aspect of the state of an autoscaler.',
+  {
+    lastTransitionTime: s.time('When the status last changed.', { always: true }),
+    message: s.string('Explanation for people.'),
+    reason: s.string('One word for programs.'),
+    status: s.string('True, False or Unknown.', { required: true, always: true }),
+    type: s.string('Name of the condition.', { required: true, always: true }),
+  },
+);
+export interface HorizontalPodAutoscalerCondition extends TypeOf<typeof horizontalPodAutoscalerCondition> {}
+
+export const horizontalPodAutoscalerStatus = s.object(
+  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerStatus',
+  'Observed state of an autoscaler.',
+  {
+    conditions: s.list(
+      horizontalPodAutoscalerCondition,
+      'AbleToScale, ScalingActive, ScalingLimited.',
+      mergedBy('type'),
+    ),
+    currentMetrics: s.list(metricStatus, 'What was measured last.', { always: true, listType: 'atomic' }),
+    currentReplicas: s.int32('Replicas there are.'),
+    desiredReplicas: s.int32('Replicas that were decided on.', { required: true, always: true }),
+    lastScaleTime: s.time('When it last scaled.'),
+    observedGeneration: s.int64('The generation this status was computed from.', { pointer: true }),
+  },
+);
+export interface HorizontalPodAutoscalerStatus extends TypeOf<typeof horizontalPodAutoscalerStatus> {}
+
+export const horizontalPodAutoscalerSchema = s.object(
+  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler',
+  'Changes the number of replicas by what is measured.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    spec: s.field(horizontalPodAutoscalerSpec, 'What to scale, and by what.', { required: true, always: true }),
+    status: s.field(horizontalPodAutoscalerStatus, 'What was measured and decided.', { always: true }),
+  },
+);
+export interface HorizontalPodAutoscaler extends ObjectOf<typeof horizontalPodAutoscalerSchema> {}

@@ -1,0 +1,92 @@
+// The types of a CertificateSigningRequest.
+import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../../machinery/schema.ts';
+import type { ObjectOf } from '../../meta/object.ts';
+
+const group = 'io.k8s.api.certificates.v1';
+
+/** What a certificate may be used for, in the order of their names. */
+export const keyUsages = [
+  'any',
+  'cert sign',
+  'client auth',
+  'code signing',
+  'content commitment',
+  'crl sign',
+  'data encipherment',
+  'decipher only',
+  'digital signature',
+  'email protection',
+  'encipher only',
+  'ipsec end system',
+  'ipsec tunnel',
+  'ipsec user',
+  'key agreement',
+  'key encipherment',
+  'microsoft sgc',
+  'netscape sgc',
+  'ocsp signing',
+  's/mime',
+  'server auth',
+  'signing',
+  'timestamping',
+] as const;
+
+export const certificateSigningRequestSpec = s.object(
+  `${group}.CertificateSigningRequestSpec`,
+  'What certificate is wanted, and by whom.',
+  {
+    expirationSeconds: s.int32('Seconds the certificate is to last; the signer may make it less.', { pointer: true }),
+    extra: s.map(s.list(s.string(''), ''), 'More about the user; set by the server.'),
+    groups: s.list(s.string(''), 'Groups of the user; set by the server.', { listType: 'atomic' }),
+    request: s.bytes('The request in PEM.', { required: true, always: true }),
+    signerName: s.string('Who is to sign it.', { required: true, always: true }),
+    uid: s.string('UID of the user; set by the server.'),
+    usages: s.list(s.string('', { enum: keyUsages }), 'What the certificate is for.', { listType: 'atomic' }),
+    username: s.string('Who asks; set by the server.'),
+  },
+);
+export interface CertificateSigningRequestSpec extends TypeOf<typeof certificateSigningRequestSpec> {}
+
+export const certificateSigningRequestCondition = s.object(
+  `${group}.CertificateSigningRequestCondition`,
+  'A decision about a request.',
+  {
+    lastTransitionTime: s.time('When the status last changed.'),
+    lastUpdateTime: s.time('When it was last written.'),
+    message: s.string('Explanation for people.'),
+    reason: s.string('One word for programs.'),
+    status: s.string('True; others are for unknown types only.', { required: true, always: true }),
+    type: s.string('Approved, Denied or Failed.', { required: true, always: true }),
+  },
+);
+export interface CertificateSigningRequestCondition extends TypeOf<typeof certificateSigningRequestCondition> {}
+
+export const certificateSigningRequestStatus = s.object(
+  `${group}.CertificateSigningRequestStatus`,
+  'What was decided.',
+  {
+    certificate: s.bytes('The certificate in PEM, once it is issued.'),
+    conditions: s.list(certificateSigningRequestCondition, 'The decisions.', {
+      listType: 'map',
+      listMapKeys: ['type'],
+    }),
+  },
+);
+export interface CertificateSigningRequestStatus extends TypeOf<typeof certificateSigningRequestStatus> {}
+
+export const certificateSigningRequestSchema = s.object(
+  `${group}.CertificateSigningRequest`,
+  'Asks for a certificate.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    spec: s.field(certificateSigningRequestSpec, 'What is wanted.', { required: true, always: true }),
+    status: s.field(certificateSigningRequestStatus, 'What was decided.', { always: true }),
+  },
+);
+export interface CertificateSigningRequest extends ObjectOf<typeof certificateSigningRequestSchema> {}
+
+/** Whether a decision of this type has been made. */
+export const hasCondition = ({ status }: CertificateSigningRequest, type: string): boolean =>
+  status?.conditions?.some((condition) => condition.type === type) ?? false;

@@ -1,0 +1,262 @@
+// FlowSchema: which requests belong to a priority level, and which of them are one flow.
+// https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
+import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { checkDNS1123Label } from '../../machinery/name-rules.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { validateDNSLabel, validateDNSSubdomain } from '../meta/checks.ts';
+import { ageColumn } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { validateFlowConditions } from './conditions.ts';
+import { mandatoryFlowSchemas, mandatoryOf } from './mandatory.ts';
+
+const group = 'io.k8s.api.flowcontrol.v1';
+const text = { required: true, always: true } as const;
+const words = s.list(s.string(''), '', { listType: 'set' });
+const wordList = (doc: string) => s.field(words, doc, { required: true, always: true });
+
+const userSubject = s.object(`${group}.UserSubject`, 'A user.', { name: s.string('Name; * is all.', text) });
+const groupSubject = s.object(`${group}.GroupSubject`, 'A group.', { name: s.string('Name; * is all.', text) });
+const serviceAccountSubject = s.object(`${group}.ServiceAccountSubject`, 'A service account.', {
+  name: s.string('Name; * is all of the namespace.', text),
+  namespace: s.string('Namespace.', text),
+});
+
+const subject = s.object(`${group}.Subject`, 'Who sends a request.', {
+  group: s.field(groupSubject, 'For Group.'),
+  kind: s.string('User, Group or ServiceAccount.', text),
+  serviceAccount: s.field(serviceAccountSubject, 'For ServiceAccount.'),
+  user: s.field(userSubject, 'For User.'),
+});
+type Subject = TypeOf<typeof subject>;
+
+const resourceRule = s.object(`${group}.ResourcePolicyRule`, 'Requests for resources.', {
+  apiGroups: wordList('API groups; * is all.'),
+  clusterScope: s.boolean('Includes requests without a namespace.'),
+  namespaces: s.list(s.string(''), 'Namespaces; * is all.', { always: true, listType: 'set' }),
+  resources: wordList('Resources; * is all.'),
+  verbs: wordList('Verbs; * is all.'),
+});
+type ResourceRule = TypeOf<typeof resourceRule>;
+
+const nonResourceRule = s.object(`${group}.NonResourcePolicyRule`, 'Requests for other paths.', {
+  nonResourceURLs: wordList('Paths; a * at the end is anything.'),
+  verbs: wordList('Verbs; * is all.'),
+});
+type NonResourceRule = TypeOf<typeof nonResourceRule>;
+
+const policyRules = s.object(`${group}.PolicyRulesWithSubjects`, 'Requests of somebody.', {
+  nonResourceRules: s.list(nonResourceRule, 'Requests for other paths.', { listType: 'atomic' }),
+  resourceRules: s.list(resourceRule, 'Requests for resources.', { listType: 'atomic' }),
+  subjects: s.list(subject, 'Who sends them.', { required: true, always: true, listType: 'atomic' }),
+});
+type PolicyRules = TypeOf<typeof policyRules>;
+
+const distinguisherMethod = s.object(`${group}.FlowDistinguisherMethod`, 'What makes requests one flow.', {
+  type: s.string('ByUser or ByNamespace.', text),
+});
+
+const levelReference = s.object(`${group}.PriorityLevelConfigurationReference`, 'A priority level.', {
+  name: s.string('Name of the level.', text),
+});
+
+export const flowSchemaSpec = s.object(`${group}.FlowSchemaSpec`, 'Which requests belong to a level.', {
+  distinguisherMethod: s.field(distinguisherMethod, 'What makes requests one flow; absent: all are one.'),
+  matchingPrecedence: s.int32('Which schema goes first; lower does.', { always: true, default: 1000 }),
+  priorityLevelConfiguration: s.field(levelReference, 'The level.', text),
+  rules: s.list(policyRules, 'The requests; any rule will do.', { listType: 'atomic' }),
+});
+export interface FlowSchemaSpec extends TypeOf<typeof flowSchemaSpec> {}
+
+const condition = s.object(`${group}.FlowSchemaCondition`, 'One aspect of the state of a schema.', {
+  lastTransitionTime: s.time('When the status last changed.'),
+  message: s.string('Explanation for people.'),
+  reason: s.string('One word for programs.'),
+  status: s.string('True, False or Unknown.'),
+  type: s.string('Dangling: the level is not there.'),
+});
+
+const status = s.object(`${group}.FlowSchemaStatus`, 'Observed state of a schema.', {
+  conditions: s.list(condition, 'State of the schema.', mergedBy('type')),
+});
+
+export const flowSchemaSchema = s.object(`${group}.FlowSchema`, 'Which requests belong to a priority level.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  spec: s.field(flowSchemaSpec, 'Which requests belong to the level.', { always: true }),
+  status: s.field(status, 'State of the schema.', { always: true }),
+});
+export interface FlowSchema extends ObjectOf<typeof flowSchemaSchema> {}
+
+export const FlowSchemaKind = defineKind<FlowSchema>({
+  kind: 'FlowSchema',
+  plural: 'flowschemas',
+  scope: 'Cluster',
+  served: [{ group: 'flowcontrol.apiserver.k8s.io', version: 'v1', schema: flowSchemaSchema }],
+  subresources: { status: true },
+  hasGeneration: true,
+  columns: [
+    {
+      name: 'PriorityLevel',
+      type: 'string',
+      doc: 'The level that requests belong to.',
+      cell: ({ spec }) => spec.priorityLevelConfiguration.name,
+    },
+    {
+      name: 'MatchingPrecedence',
+      type: 'string',
+      doc: 'Lower goes first.',
+      cell: ({ spec }) => spec.matchingPrecedence ?? 0,
+    },
+    {
+      name: 'DistinguisherMethod',
+      type: 'string',
+      doc: 'What makes requests one flow.',
+      cell: ({ spec }) => spec.distinguisherMethod?.type ?? '<none>',
+    },
+    ageColumn,
+    {
+      name: 'MissingPL',
+      type: 'string',
+      doc: 'Whether the level is missing.',
+      cell: ({ status }) => status?.conditions?.find((c) => c.type === 'Dangling')?.status ?? '?',
+    },
+  ],
+  validate: ({ metadata, spec, status }) => [
+    ...validateSpec(spec, metadata.name ?? '', 'spec'),
+    ...validateFlowConditions(status?.conditions, 'status.conditions'),
+  ],
+  validateStatusUpdate: ({ status }) => validateFlowConditions(status?.conditions, 'status.conditions'),
+});
+
+const maxPrecedence = 10_000;
+
+function validateSpec(spec: FlowSchemaSpec, name: string, path: string): FieldError[] {
+  const { matchingPrecedence: precedence = 0, distinguisherMethod, priorityLevelConfiguration: level } = spec;
+  const errors: FieldError[] = [];
+  const precedencePath = `${path}.matchingPrecedence`;
+  if (precedence <= 0) errors.push(invalid(precedencePath, precedence, 'must be a positive value'));
+  if (precedence > maxPrecedence) {
+    errors.push(invalid(precedencePath, precedence, `must not be greater than ${maxPrecedence}`));
+  }
+  if (precedence === 1 && name !== 'exempt') {
+    const why = "only the schema named 'exempt' may have matchingPrecedence 1";
+    errors.push(invalid(precedencePath, precedence, why));
+  }
+  const methods = ['ByNamespace', 'ByUser'];
+  if (distinguisherMethod && !methods.includes(distinguisherMethod.type)) {
+    errors.push(notSupported(`${path}.distinguisherMethod.type`, { Type: distinguisherMethod.type }, methods));
+  }
+  const levelPath = `${path}.priorityLevelConfiguration.name`;
+  if (level.name) errors.push(...validateDNSSubdomain(level.name, levelPath));
+  else errors.push(required(levelPath, 'must reference a priority level'));
+  for (const [i, rules] of (spec.rules ?? []).entries()) errors.push(...validateRules(rules, `${path}.rules[${i}]`));
+  const wanted = mandatoryOf(mandatoryFlowSchemas, name);
+  if (wanted && !jsonEqual(spec, wanted)) {
+    errors.push(invalid(path, spec, `spec of '${name}' must equal the fixed value`));
+  }
+  return errors;
+}
+
+function validateRules(
+  { subjects, resourceRules = [], nonResourceRules = [] }: PolicyRules,
+  path: string,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [i, one] of (subjects ?? []).entries()) errors.push(...validateSubject(one, `${path}.subjects[${i}]`));
+  if (!subjects?.length) errors.push(required(`${path}.subjects`, 'subjects must contain at least one value'));
+  if (resourceRules.length === 0 && nonResourceRules.length === 0) {
+    errors.push(required(path, 'at least one of resourceRules and nonResourceRules has to be non-empty'));
+  }
+  for (const [i, rule] of resourceRules.entries()) {
+    errors.push(...validateResourceRule(rule, `${path}.resourceRules[${i}]`));
+  }
+  for (const [i, rule] of nonResourceRules.entries()) {
+    errors.push(...validateNonResourceRule(rule, `${path}.nonResourceRules[${i}]`));
+  }
+  return errors;
+}
+
+const subjectFields = { ServiceAccount: 'serviceAccount', User: 'user', Group: 'group' } as const;
+
+function validateSubject(one: Subject, path: string): FieldError[] {
+  const own = mandatoryOf(subjectFields, one.kind);
+  if (!own) return [notSupported(`${path}.kind`, one.kind, ['Group', 'ServiceAccount', 'User'])];
+  const errors: FieldError[] = [];
+  const given = one[own];
+  if (!given) errors.push(required(`${path}.${own}`, `${own} is required when subject kind is '${one.kind}'`));
+  else if (!given.name) errors.push(required(`${path}.${own}.name`));
+  if (one.serviceAccount && own === 'serviceAccount') {
+    const { name, namespace } = one.serviceAccount;
+    if (name && name !== '*') errors.push(...validateDNSSubdomain(name, `${path}.serviceAccount.name`));
+    const namespacePath = `${path}.serviceAccount.namespace`;
+    if (namespace) errors.push(...validateDNSLabel(namespace, namespacePath));
+    else errors.push(required(namespacePath, 'must specify namespace for service account'));
+  }
+  for (const [kind, field] of Object.entries(subjectFields)) {
+    if (field === own || !one[field]) continue;
+    errors.push(forbidden(`${path}.${field}`, `${field} is forbidden when subject kind is not '${kind}'`));
+  }
+  return errors;
+}
+
+const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'proxy', 'update', 'watch'];
+
+/** A list that has something in it, and nothing beside a `*`. */
+function validateList(
+  values: readonly string[] | null | undefined,
+  what: { empty: string; others: string },
+  path: string,
+): FieldError[] {
+  if (!values?.length) return [required(path, what.empty)];
+  if (values.length === 1 || !values.includes('*')) return [];
+  return [invalid(path, values, `if '*' is present, must not specify other ${what.others}`)];
+}
+
+function validateVerbs(given: readonly string[] | null | undefined, path: string): FieldError[] {
+  const errors = validateList(given, { empty: 'verbs must contain at least one value', others: 'verbs' }, path);
+  if (given?.includes('*') || (given ?? []).every((verb) => verbs.includes(verb))) return errors;
+  return [...errors, notSupported(path, given, verbs)];
+}
+
+function validateResourceRule(rule: ResourceRule, path: string): FieldError[] {
+  const errors = validateVerbs(rule.verbs, `${path}.verbs`);
+  const groups = { empty: 'resource rules must supply at least one api group', others: 'api groups' };
+  errors.push(...validateList(rule.apiGroups, groups, `${path}.apiGroups`));
+  const resources = { empty: 'resource rules must supply at least one resource', others: 'resources' };
+  errors.push(...validateList(rule.resources, resources, `${path}.resources`));
+  const namespaces = {
+    empty: 'resource rules that are not cluster scoped must supply at least one namespace',
+    others: 'namespaces',
+  };
+  const given = rule.namespaces ?? [];
+  if (given.length > 0 || !rule.clusterScope) errors.push(...validateList(given, namespaces, `${path}.namespaces`));
+  for (const [i, name] of given.includes('*') ? [] : given.entries()) {
+    const intro = "each member of this list must be '*' or a DNS-1123 label; ";
+    errors.push(...checkDNS1123Label(name).map((why) => invalid(`${path}.namespaces[${i}]`, name, `${intro}${why}`)));
+  }
+  return errors;
+}
+
+function validateNonResourceRule(rule: NonResourceRule, path: string): FieldError[] {
+  const errors = validateVerbs(rule.verbs, `${path}.verbs`);
+  const urls = { empty: 'nonResourceURLs must contain at least one value', others: 'non-resource URLs' };
+  errors.push(...validateList(rule.nonResourceURLs, urls, `${path}.nonResourceURLs`));
+  const given = rule.nonResourceURLs ?? [];
+  for (const [i, url] of given.includes('*') ? [] : given.entries()) {
+    const why = findUrlProblem(url);
+    if (why) errors.push(invalid(`${path}.nonResourceURLs[${i}]`, url, why));
+  }
+  return errors;
+}
+
+function findUrlProblem(url: string): string | undefined {
+  if (url === '') return 'must not be empty';
+  if (url === '/') return undefined;
+  if (!url.startsWith('/')) return 'must start with slash';
+  if (url.includes(' ')) return 'must not contain white-space';
+  if (url.includes('//')) return 'must not contain double slash';
+  return url.includes('*') && !/^[^*]*\/\*$/.test(url) ? 'wildcard can only do suffix matching' : undefined;
+}

@@ -1,0 +1,218 @@
+// PriorityLevelConfiguration: how many requests of a kind are served at a time, and what the others do.
+// https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
+import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { rangeText } from '../meta/checks.ts';
+import { ageColumn } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { validateFlowConditions } from './conditions.ts';
+import { mandatoryOf, mandatoryPriorityLevels } from './mandatory.ts';
+
+const group = 'io.k8s.api.flowcontrol.v1';
+const text = { required: true, always: true } as const;
+
+const queuingConfiguration = s.object(`${group}.QueuingConfiguration`, 'How requests wait.', {
+  handSize: s.int32('How many queues one flow is spread over.', { always: true, default: 8 }),
+  queueLengthLimit: s.int32('Most requests in a queue.', { always: true, default: 50 }),
+  queues: s.int32('Number of queues.', { always: true, default: 64 }),
+});
+type QueuingConfiguration = TypeOf<typeof queuingConfiguration>;
+
+const limitResponse = s.object(`${group}.LimitResponse`, 'What becomes of requests that are too many.', {
+  queuing: s.field(queuingConfiguration, 'For Queue.'),
+  type: s.string('Queue, or Reject.', text),
+});
+
+const limited = s.object(`${group}.LimitedPriorityLevelConfiguration`, 'A level with a limit.', {
+  borrowingLimitPercent: s.int32('How much of other levels it may use, against its own.', { pointer: true }),
+  lendablePercent: s.int32('How much of it others may use.', { pointer: true, default: 0 }),
+  limitResponse: s.field(limitResponse, 'What becomes of requests that are too many.', { always: true }),
+  nominalConcurrencyShares: s.int32('Its part of all requests that are served at a time.', {
+    pointer: true,
+    always: true,
+    default: 30,
+  }),
+});
+type Limited = TypeOf<typeof limited>;
+
+const exempt = s.object(`${group}.ExemptPriorityLevelConfiguration`, 'A level without a limit.', {
+  lendablePercent: s.int32('How much of it others may use.', { pointer: true, default: 0 }),
+  nominalConcurrencyShares: s.int32('Its part of all requests that are served at a time.', {
+    pointer: true,
+    default: 0,
+  }),
+});
+type Exempt = TypeOf<typeof exempt>;
+
+export const priorityLevelConfigurationSpec = s.object(
+  `${group}.PriorityLevelConfigurationSpec`,
+  'How requests of a level are served.',
+  {
+    exempt: s.field(exempt, 'For Exempt.'),
+    limited: s.field(limited, 'For Limited.'),
+    type: s.string('Limited, or Exempt for requests that never wait.', text),
+  },
+);
+export interface PriorityLevelConfigurationSpec extends TypeOf<typeof priorityLevelConfigurationSpec> {}
+
+const condition = s.object(`${group}.PriorityLevelConfigurationCondition`, 'One aspect of the state of a level.', {
+  lastTransitionTime: s.time('When the status last changed.'),
+  message: s.string('Explanation for people.'),
+  reason: s.string('One word for programs.'),
+  status: s.string('True, False or Unknown.'),
+  type: s.string('Name of the condition.'),
+});
+
+const status = s.object(`${group}.PriorityLevelConfigurationStatus`, 'Observed state of a level.', {
+  conditions: s.list(condition, 'State of the level.', mergedBy('type')),
+});
+
+export const priorityLevelConfigurationSchema = s.object(
+  `${group}.PriorityLevelConfiguration`,
+  'How many requests are served at a time, and what the others do.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    spec: s.field(priorityLevelConfigurationSpec, 'How requests are served.', { always: true }),
+    status: s.field(status, 'State of the level.', { always: true }),
+  },
+);
+export interface PriorityLevelConfiguration extends ObjectOf<typeof priorityLevelConfigurationSchema> {}
+
+const none = '<none>';
+const queuingOf = (level: PriorityLevelConfiguration) => level.spec.limited?.limitResponse?.queuing;
+
+export const PriorityLevelConfigurationKind = defineKind<PriorityLevelConfiguration>({
+  kind: 'PriorityLevelConfiguration',
+  plural: 'prioritylevelconfigurations',
+  scope: 'Cluster',
+  served: [
+    {
+      group: 'flowcontrol.apiserver.k8s.io',
+      version: 'v1',
+      schema: priorityLevelConfigurationSchema,
+      setDefaults: ({ spec }: PriorityLevelConfiguration) => {
+        if (spec.type === 'Exempt') spec.exempt ??= { nominalConcurrencyShares: 0, lendablePercent: 0 };
+      },
+    },
+  ],
+  subresources: { status: true },
+  hasGeneration: true,
+  columns: [
+    { name: 'Type', type: 'string', doc: 'Limited or Exempt.', cell: ({ spec }) => spec.type },
+    {
+      name: 'NominalConcurrencyShares',
+      type: 'string',
+      doc: 'Its part of all requests that are served at a time.',
+      cell: ({ spec }) => spec.limited?.nominalConcurrencyShares ?? none,
+    },
+    { name: 'Queues', type: 'string', doc: 'Number of queues.', cell: (level) => queuingOf(level)?.queues ?? none },
+    {
+      name: 'HandSize',
+      type: 'string',
+      doc: 'How many queues one flow is spread over.',
+      cell: (level) => queuingOf(level)?.handSize ?? none,
+    },
+    {
+      name: 'QueueLengthLimit',
+      type: 'string',
+      doc: 'Most requests in a queue.',
+      cell: (level) => queuingOf(level)?.queueLengthLimit ?? none,
+    },
+    ageColumn,
+  ],
+  validate: ({ metadata, spec, status }) => [
+    ...validateSpec(spec, metadata.name ?? '', 'spec'),
+    ...validateMandatory(spec, metadata.name ?? '', 'spec'),
+    ...validateFlowConditions(status?.conditions, 'status.conditions'),
+  ],
+  validateStatusUpdate: ({ status }) => validateFlowConditions(status?.conditions, 'status.conditions'),
+});
+
+function validateSpec(spec: PriorityLevelConfigurationSpec, name: string, path: string): FieldError[] {
+  const { type, limited, exempt } = spec;
+  const errors: FieldError[] = [];
+  if ((name === 'exempt') !== (type === 'Exempt')) {
+    errors.push(invalid(`${path}.type`, type, "type must be 'Exempt' if and only if name is 'exempt'"));
+  }
+  if (type === 'Exempt') {
+    if (limited) errors.push(forbidden(`${path}.limited`, 'must be nil if the type is not Limited'));
+    if (exempt) errors.push(...validateShares(exempt, `${path}.exempt`));
+    else errors.push(required(`${path}.exempt`, 'must not be empty when type is Exempt'));
+  } else if (type === 'Limited') {
+    if (exempt) errors.push(forbidden(`${path}.exempt`, 'must be nil if the type is Limited'));
+    if (limited) errors.push(...validateLimited(limited, `${path}.limited`));
+    else errors.push(required(`${path}.limited`, 'must not be empty when type is Limited'));
+  } else {
+    errors.push(notSupported(`${path}.type`, type, ['Exempt', 'Limited']));
+  }
+  return errors;
+}
+
+function validateMandatory(spec: PriorityLevelConfigurationSpec, name: string, path: string): FieldError[] {
+  const wanted: PriorityLevelConfigurationSpec | undefined = mandatoryOf(mandatoryPriorityLevels, name);
+  if (!wanted) return [];
+  const isExempt = name === 'exempt';
+  const fixed = ({ exempt, ...rest }: PriorityLevelConfigurationSpec) => (isExempt ? rest : { ...rest, exempt });
+  if (jsonEqual(fixed(spec), fixed(wanted))) return [];
+  const but = isExempt ? " except the 'spec.exempt' field" : '';
+  return [invalid(path, spec, `spec of '${name}'${but} must equal the fixed value`)];
+}
+
+function validateShares(
+  { nominalConcurrencyShares: shares = 0, lendablePercent = 0 }: Exempt,
+  path: string,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  if (shares < 0) errors.push(invalid(`${path}.nominalConcurrencyShares`, shares, 'must be a non-negative integer'));
+  if (lendablePercent < 0 || lendablePercent > 100) {
+    errors.push(invalid(`${path}.lendablePercent`, lendablePercent, rangeText(0, 100)));
+  }
+  return errors;
+}
+
+function validateLimited(level: Limited, path: string): FieldError[] {
+  const errors = validateShares(level, path);
+  const { borrowingLimitPercent: borrowing = 0, limitResponse = { type: '' } } = level;
+  if (borrowing < 0) {
+    const why = 'if specified, must be a non-negative integer';
+    errors.push(invalid(`${path}.borrowingLimitPercent`, borrowing, why));
+  }
+  const { type, queuing } = limitResponse;
+  const responsePath = `${path}.limitResponse`;
+  if (type === 'Reject') {
+    const why = 'must be nil if limited.limitResponse.type is not Limited';
+    if (queuing) errors.push(forbidden(`${responsePath}.queuing`, why));
+  } else if (type !== 'Queue') {
+    errors.push(notSupported(`${responsePath}.type`, type, ['Queue', 'Reject']));
+  } else if (queuing) {
+    errors.push(...validateQueuing(queuing, `${responsePath}.queuing`));
+  } else {
+    const why = 'must not be empty if limited.limitResponse.type is Limited';
+    errors.push(required(`${responsePath}.queuing`, why));
+  }
+  return errors;
+}
+
+const maxQueues = 10_000_000;
+const maxHashBits = 60;
+
+function validateQueuing(queuing: QueuingConfiguration, path: string): FieldError[] {
+  const { queues = 0, handSize = 0, queueLengthLimit = 0 } = queuing;
+  const errors: FieldError[] = [];
+  if (queueLengthLimit <= 0) errors.push(invalid(`${path}.queueLengthLimit`, queueLengthLimit, 'must be positive'));
+  if (queues <= 0) errors.push(invalid(`${path}.queues`, queues, 'must be positive'));
+  else if (queues > maxQueues) errors.push(invalid(`${path}.queues`, queues, `must not be greater than ${maxQueues}`));
+  const hand = (why: string) => errors.push(invalid(`${path}.handSize`, handSize, why));
+  if (handSize <= 0) hand('must be positive');
+  else if (handSize > queues) hand(`should not be greater than queues (${queues})`);
+  else if (Math.ceil(Math.log2(queues) * handSize) > maxHashBits) {
+    hand(
+      `required entropy bits of deckSize ${queues} and handSize ${handSize} should not be greater than ${maxHashBits}`,
+    );
+  }
+  return errors;
+}

@@ -1,0 +1,89 @@
+// IngressClass: a controller that serves ingresses, with its settings.
+// https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class
+import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '../../machinery/field-error.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { byteLength, checkHTTPPath } from '../../machinery/name-rules.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import { validateDNSLabel, validateDNSSubdomain } from '../meta/checks.ts';
+import { ageColumn, orNone } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { validateImmutable } from '../meta/validation.ts';
+import { validateTypedReference } from './ingress/validation.ts';
+
+export const ingressClassParametersReference = s.object(
+  'io.k8s.api.networking.v1.IngressClassParametersReference',
+  'Names an object with settings of the controller.',
+  {
+    apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
+    kind: s.string('Kind of the object.', { required: true, always: true }),
+    name: s.string('Name of the object.', { required: true, always: true }),
+    namespace: s.string('Namespace of the object, with scope Namespace.', { pointer: true }),
+    scope: s.string('Cluster or Namespace.', { pointer: true, default: 'Cluster' }),
+  },
+);
+export interface IngressClassParametersReference extends TypeOf<typeof ingressClassParametersReference> {}
+
+export const ingressClassSpec = s.object('io.k8s.api.networking.v1.IngressClassSpec', 'A controller of ingresses.', {
+  controller: s.string('Name of the controller, a domain and a path.'),
+  parameters: s.field(ingressClassParametersReference, 'An object with settings of the controller.'),
+});
+
+export const ingressClassSchema = s.object('io.k8s.api.networking.v1.IngressClass', 'A controller of ingresses.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  spec: s.field(ingressClassSpec, 'The controller and its settings.', { always: true }),
+});
+export interface IngressClass extends ObjectOf<typeof ingressClassSchema> {}
+
+export const IngressClassKind = defineKind<IngressClass>({
+  kind: 'IngressClass',
+  plural: 'ingressclasses',
+  scope: 'Cluster',
+  served: [{ group: 'networking.k8s.io', version: 'v1', schema: ingressClassSchema }],
+  hasGeneration: true,
+  allowUnconditionalUpdate: true,
+  columns: [
+    { name: 'Controller', type: 'string', doc: 'Name of the controller.', cell: ({ spec }) => spec.controller ?? '' },
+    { name: 'Parameters', type: 'string', doc: 'Object with its settings.', cell: showParameters },
+    ageColumn,
+  ],
+  validate: ({ spec }) => [
+    ...validateController(spec.controller, 'spec.controller'),
+    ...(spec.parameters ? validateParametersReference(spec.parameters, 'spec.parameters') : []),
+  ],
+  validateUpdate: (next, old) => validateImmutable(next.spec.controller, old.spec.controller, 'spec.controller'),
+});
+
+function showParameters({ spec: { parameters } }: IngressClass): string {
+  if (!parameters) return orNone('');
+  const { apiGroup, kind, name } = parameters;
+  return `${kind}${apiGroup === undefined ? '' : `.${apiGroup}`}/${name}`;
+}
+
+const maxControllerLength = 250;
+
+function validateController(controller: string | undefined, path: string): FieldError[] {
+  if (!controller) return [required(path)];
+  const errors = byteLength(controller) > maxControllerLength ? [tooLong(path, maxControllerLength)] : [];
+  const slash = controller.indexOf('/');
+  if (slash <= 0 || slash === controller.length - 1) {
+    return [...errors, invalid(path, controller, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  }
+  errors.push(...validateDNSSubdomain(controller.slice(0, slash), path));
+  const rest = controller.slice(slash + 1);
+  return [...errors, ...checkHTTPPath(rest).map((complaint) => invalid(path, rest, complaint))];
+}
+
+function validateParametersReference(reference: IngressClassParametersReference, path: string): FieldError[] {
+  const { namespace, scope } = reference;
+  const errors = validateTypedReference(reference, path);
+  const at = `${path}.namespace`;
+  if (scope === undefined) errors.push(required(`${path}.scope`));
+  else if (scope === 'Namespace') {
+    if (namespace === undefined) errors.push(required(at, "`parameters.scope` is set to 'Namespace'"));
+    else errors.push(...validateDNSLabel(namespace, at));
+  } else if (scope !== 'Cluster') errors.push(notSupported(`${path}.scope`, scope, ['Cluster', 'Namespace']));
+  else if (namespace !== undefined) errors.push(forbidden(at, "`parameters.scope` is set to 'Cluster'"));
+  return errors;
+}

@@ -1,0 +1,62 @@
+// IPAddress: an address that is given away, by its name, and to whom. Two of one name cannot be, so it is the lock
+// by which API servers keep an address from being given away twice.
+// https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
+import { type FieldError, required } from '../../machinery/field-error.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import { validateDNSSubdomain, validateWith } from '../meta/checks.ts';
+import { orNone } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { checkPathSegment, validateImmutable } from '../meta/validation.ts';
+
+export const parentReference = s.object('io.k8s.api.networking.v1.ParentReference', 'Who has an address.', {
+  group: s.string('API group; empty for the core group.'),
+  name: s.string('Name of the object.', { required: true }),
+  namespace: s.string('Namespace of the object.'),
+  resource: s.string('Resource of the object, in the plural.', { required: true }),
+});
+export interface ParentReference extends TypeOf<typeof parentReference> {}
+
+export const ipAddressSpec = s.object('io.k8s.api.networking.v1.IPAddressSpec', 'Who has an address.', {
+  parentRef: s.field(parentReference, 'The object that has it.', { required: true }),
+});
+
+export const ipAddressSchema = s.object('io.k8s.api.networking.v1.IPAddress', 'An address that is given away.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata; the name is the address.', { always: true }),
+  spec: s.field(ipAddressSpec, 'Who has it.', { required: true, always: true }),
+});
+export interface IPAddress extends ObjectOf<typeof ipAddressSchema> {}
+
+export const IPAddressKind = defineKind<IPAddress>({
+  kind: 'IPAddress',
+  plural: 'ipaddresses',
+  scope: 'Cluster',
+  shortNames: ['ip'],
+  served: [{ group: 'networking.k8s.io', version: 'v1', schema: ipAddressSchema }],
+  nameRule: 'ip',
+  allowUnconditionalUpdate: true,
+  columns: [{ name: 'ParentRef', type: 'string', doc: 'The object that has the address.', cell: showParent }],
+  validate: ({ spec }) => validateParent(spec.parentRef, 'spec.parentRef'),
+  validateUpdate: (next, old) => validateImmutable(next.spec.parentRef, old.spec.parentRef, 'spec.parentRef'),
+});
+
+/** `services/default/kubernetes` */
+function showParent({ spec: { parentRef } }: IPAddress): string {
+  if (!parentRef) return orNone('');
+  const { group, resource, namespace, name } = parentRef;
+  const kind = `${resource ?? ''}${group ? `.${group}` : ''}`.toLowerCase();
+  return [kind, namespace, name ?? ''].filter((part) => part !== undefined).join('/');
+}
+
+function validateParent(parent: ParentReference | undefined, path: string): FieldError[] {
+  if (!parent) return [required(path)];
+  const errors = parent.group ? validateDNSSubdomain(parent.group, `${path}.group`) : [];
+  for (const field of ['resource', 'name'] as const) {
+    if (!parent[field]) errors.push(required(`${path}.${field}`));
+    else errors.push(...validateWith(checkPathSegment, parent[field], `${path}.${field}`));
+  }
+  if (parent.namespace) errors.push(...validateWith(checkPathSegment, parent.namespace, `${path}.namespace`));
+  return errors;
+}

@@ -1,0 +1,33 @@
+// NetworkPolicy: which traffic some pods may have.
+// https://kubernetes.io/docs/concepts/services-networking/network-policies/
+import { defineKind } from '../../machinery/kind.ts';
+import { formatLabelSelector } from '../../machinery/labels.ts';
+import { ageColumn, orNone } from '../meta/columns.ts';
+import { type NetworkPolicy, networkPolicySchema } from './networkpolicy/schema.ts';
+import { validateNetworkPolicy } from './networkpolicy/validation.ts';
+
+export const NetworkPolicyKind = defineKind<NetworkPolicy>({
+  kind: 'NetworkPolicy',
+  plural: 'networkpolicies',
+  scope: 'Namespaced',
+  shortNames: ['netpol'],
+  served: [{ group: 'networking.k8s.io', version: 'v1', schema: networkPolicySchema, setDefaults }],
+  hasGeneration: true,
+  allowUnconditionalUpdate: true,
+  columns: [
+    {
+      name: 'Pod-Selector',
+      type: 'string',
+      doc: 'The pods it is for.',
+      cell: ({ spec }) => orNone(formatLabelSelector(spec.podSelector)),
+    },
+    ageColumn,
+  ],
+  validate: validateNetworkPolicy,
+});
+
+/** A policy that does not say otherwise restricts what comes in, and what goes out where it has rules for that. */
+function setDefaults({ spec }: NetworkPolicy): void {
+  if (spec.policyTypes?.length) return;
+  spec.policyTypes = spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress'];
+}

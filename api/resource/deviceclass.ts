@@ -1,0 +1,53 @@
+// DeviceClass: a kind of device that claims can ask for.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#deviceclass
+import { type FieldError, invalid } from '../../machinery/field-error.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import { isExtendedResourceName } from '../core/pod/resource-validation.ts';
+import { ageColumn } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { validateList } from './device/names.ts';
+import { deviceSelector, group, opaqueDeviceConfiguration } from './device/schema.ts';
+import { limits, validateOpaque, validateSelectors } from './device/validation.ts';
+
+const deviceClassConfiguration = s.object(`${group}.DeviceClassConfiguration`, 'Settings for all devices of a class.', {
+  opaque: s.field(opaqueDeviceConfiguration, 'Settings for a driver.'),
+});
+
+const deviceClassSpec = s.object(`${group}.DeviceClassSpec`, 'Which devices belong to a class.', {
+  config: s.list(deviceClassConfiguration, 'Settings for the drivers.', { listType: 'atomic' }),
+  extendedResourceName: s.string('Extended resource by which pods may ask for it as well.', { pointer: true }),
+  selectors: s.list(deviceSelector, 'What its devices are like; all must hold.', { listType: 'atomic' }),
+});
+
+export const deviceClassSchema = s.object(`${group}.DeviceClass`, 'A kind of device that claims can ask for.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  spec: s.field(deviceClassSpec, 'Which devices belong to it.', { required: true, always: true }),
+});
+export interface DeviceClass extends ObjectOf<typeof deviceClassSchema> {}
+
+export const DeviceClassKind = defineKind<DeviceClass>({
+  kind: 'DeviceClass',
+  plural: 'deviceclasses',
+  scope: 'Cluster',
+  served: [{ group: 'resource.k8s.io', version: 'v1', schema: deviceClassSchema }],
+  hasGeneration: true,
+  allowUnconditionalUpdate: true,
+  returnsDeletedObject: true,
+  columns: [ageColumn],
+  validate,
+});
+
+function validate({ spec }: DeviceClass): FieldError[] {
+  const errors = validateSelectors(spec.selectors, 'spec.selectors');
+  errors.push(
+    ...validateList(spec.config, limits.config, 'spec.config', ({ opaque }, path) => validateOpaque(opaque, path)),
+  );
+  const resource = spec.extendedResourceName;
+  if (resource !== undefined && !isExtendedResourceName(resource)) {
+    errors.push(invalid('spec.extendedResourceName', resource, 'must be a valid extended resource name'));
+  }
+  return errors;
+}

@@ -1,0 +1,52 @@
+// ResourceClaimTemplate: what the claim of each pod that names it looks like.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#resourceclaims-templates
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import { ageColumn } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { validateAnnotations, validateImmutable, validateLabels } from '../meta/validation.ts';
+import { group, resourceClaimSpec, setClaimDefaults } from './device/schema.ts';
+import { validateDeviceClaim } from './device/validation.ts';
+
+const resourceClaimTemplateSpec = s.object(`${group}.ResourceClaimTemplateSpec`, 'What a claim looks like.', {
+  metadata: s.field(objectMeta, 'Labels and annotations of the claim.', { always: true }),
+  spec: s.field(resourceClaimSpec, 'What the claim asks for.', { required: true, always: true }),
+});
+
+export const resourceClaimTemplateSchema = s.object(
+  `${group}.ResourceClaimTemplate`,
+  'What the claim of each pod that names it looks like.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    spec: s.field(resourceClaimTemplateSpec, 'The claim.', { required: true, always: true }),
+  },
+);
+export interface ResourceClaimTemplate extends ObjectOf<typeof resourceClaimTemplateSchema> {}
+
+export const ResourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
+  kind: 'ResourceClaimTemplate',
+  plural: 'resourceclaimtemplates',
+  scope: 'Namespaced',
+  served: [
+    {
+      group: 'resource.k8s.io',
+      version: 'v1',
+      schema: resourceClaimTemplateSchema,
+      setDefaults: ({ spec }: ResourceClaimTemplate) => setClaimDefaults(spec.spec),
+    },
+  ],
+  allowUnconditionalUpdate: true,
+  returnsDeletedObject: true,
+  columns: [ageColumn],
+  validate: ({ spec }, old) =>
+    old
+      ? []
+      : [
+          ...validateLabels(spec.metadata?.labels, 'spec.metadata.labels'),
+          ...validateAnnotations(spec.metadata?.annotations, 'spec.metadata.annotations'),
+          ...validateDeviceClaim(spec.spec.devices ?? {}, 'spec.spec.devices'),
+        ],
+  validateUpdate: (next, old) => validateImmutable(next.spec, old.spec, 'spec'),
+});

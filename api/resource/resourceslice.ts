@@ -1,0 +1,51 @@
+// ResourceSlice: devices that a driver has, on one node or on several.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#resourceslice
+import { defineKind } from '../../machinery/kind.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
+import { ageColumn } from '../meta/columns.ts';
+import { type ResourceSlice, resourceSliceSchema } from './resourceslice/schema.ts';
+import {
+  validateResourceSlice,
+  validateResourceSliceCreate,
+  validateResourceSliceUpdate,
+} from './resourceslice/validation.ts';
+
+export const ResourceSliceKind = defineKind<ResourceSlice>({
+  kind: 'ResourceSlice',
+  plural: 'resourceslices',
+  scope: 'Cluster',
+  served: [{ group: 'resource.k8s.io', version: 'v1', schema: resourceSliceSchema }],
+  hasGeneration: true,
+  allowUnconditionalUpdate: true,
+  returnsDeletedObject: true,
+  prepareForCreate: (slice, { nowMs }) => prepareDevices(slice, nowMs),
+  prepareForUpdate: (slice, _old, { nowMs }) => prepareDevices(slice, nowMs),
+  selectableFields: {
+    'spec.driver': ({ spec }) => spec.driver ?? '',
+    'spec.nodeName': ({ spec }) => spec.nodeName ?? '',
+  },
+  columns: [
+    {
+      name: 'Node',
+      type: 'string',
+      doc: 'The node that can use the devices.',
+      cell: ({ spec }) => spec.nodeName ?? '',
+    },
+    { name: 'Driver', type: 'string', doc: 'The driver that has them.', cell: ({ spec }) => spec.driver },
+    { name: 'Pool', type: 'string', doc: 'The pool they belong to.', cell: ({ spec }) => spec.pool.name },
+    ageColumn,
+  ],
+  validate: (slice, old) => [...validateResourceSlice(slice), ...(old ? [] : validateResourceSliceCreate(slice))],
+  validateUpdate: validateResourceSliceUpdate,
+});
+
+/** Taints get their time. What this version has off, lists of attributes and shares of nodes, is not kept. */
+function prepareDevices({ spec }: ResourceSlice, nowMs: number): void {
+  for (const device of spec.devices ?? []) {
+    for (const taint of device.taints ?? []) taint.timeAdded ??= timestamp(nowMs);
+    delete device.nodeAllocatableResourceMappings;
+    for (const attribute of Object.values(device.attributes ?? {})) {
+      for (const field of ['bools', 'ints', 'strings', 'versions'] as const) delete attribute[field];
+    }
+  }
+}

@@ -1,0 +1,92 @@
+// Validation of ResourceSlice. Upstream: pkg/apis/resource/validation.
+import { type FieldError, invalid, required } from '../../../machinery/field-error.ts';
+import { validateNodeSelector } from '../../core/pod/scheduling-validation.ts';
+import { validateDNSSubdomain } from '../../meta/checks.ts';
+import { validateImmutable } from '../../meta/validation.ts';
+import { validateDriverName, validateLabelName, validatePoolName, validateSet } from '../device/names.ts';
+import { validateCounters, validateDevice } from './device-validation.ts';
+import type { CounterSet, Device, ResourcePool, ResourceSlice, ResourceSliceSpec } from './schema.ts';
+
+const maxDevices = 128;
+/** Of devices with taints or shared counters. */
+const maxCostlyDevices = 64;
+const maxCounterSets = 8;
+
+export const validateResourceSlice = (slice: ResourceSlice): FieldError[] => [
+  ...validateDriverName(slice.spec.driver, 'spec.driver'),
+  ...validatePool(slice.spec.pool, 'spec.pool'),
+  ...validateNodes(slice.spec, 'spec'),
+  ...validateContents(slice.spec, 'spec'),
+];
+
+export const validateResourceSliceCreate = ({ spec }: ResourceSlice): FieldError[] =>
+  validateDevices(spec, undefined, 'spec.devices');
+
+export const validateResourceSliceUpdate = ({ spec }: ResourceSlice, { spec: old }: ResourceSlice): FieldError[] => [
+  ...validateImmutable(spec.pool?.name, old.pool?.name, 'spec.pool.name'),
+  ...validateImmutable(spec.driver, old.driver, 'spec.driver'),
+  ...validateImmutable(spec.nodeName, old.nodeName, 'spec.nodeName'),
+  ...validateDevices(spec, old, 'spec.devices'),
+];
+
+function validatePool({ name, generation, resourceSliceCount }: ResourcePool, path: string): FieldError[] {
+  const errors = validatePoolName(name, `${path}.name`);
+  if (resourceSliceCount <= 0) {
+    errors.push(invalid(`${path}.resourceSliceCount`, resourceSliceCount, 'must be greater than zero'));
+  }
+  if (generation < 0) {
+    errors.push(invalid(`${path}.generation`, generation, 'must be greater than or equal to zero'));
+  }
+  return errors;
+}
+
+const nodeFields = ['nodeName', 'nodeSelector', 'allNodes', 'perDeviceNodeSelection'] as const;
+
+/** One of the four ways to say which nodes can use the devices. */
+function validateNodes(spec: ResourceSliceSpec, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const { nodeName, nodeSelector } = spec;
+  if (nodeName === '') {
+    errors.push(invalid(`${path}.nodeName`, nodeName, 'must be either unset or set to a non-empty string'));
+  } else if (nodeName !== undefined) errors.push(...validateDNSSubdomain(nodeName, `${path}.nodeName`));
+  if (nodeSelector) {
+    errors.push(...validateNodeSelector(nodeSelector, `${path}.nodeSelector`));
+    const terms = nodeSelector.nodeSelectorTerms;
+    if (terms?.length !== 1) {
+      const at = `${path}.nodeSelector.nodeSelectorTerms`;
+      errors.push(invalid(at, terms, 'must have exactly one node selector term'));
+    }
+  }
+  for (const field of ['allNodes', 'perDeviceNodeSelection'] as const) {
+    if (spec[field] !== false) continue;
+    errors.push(invalid(`${path}.${field}`, false, 'must be either unset or set to true'));
+  }
+  const set = nodeFields.filter((field) => spec[field]).map((field) => `\`${field}\``);
+  const one = `exactly one of ${nodeFields.map((field) => `\`${field}\``).join(', ')} is required`;
+  if (set.length === 0) errors.push(required(path, one));
+  if (set.length > 1) errors.push(invalid(path, `{${set.join(', ')}}`, `${one}, but multiple fields are set`));
+  return errors;
+}
+
+function validateContents({ devices, sharedCounters }: ResourceSliceSpec, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (sharedCounters && devices) {
+    errors.push(invalid(path, '', 'only one of `sharedCounters` or `devices` is allowed'));
+  }
+  const at = `${path}.sharedCounters`;
+  return [...errors, ...validateSet(sharedCounters, maxCounterSets, at, validateCounterSet, ({ name }) => name)];
+}
+
+function validateCounterSet({ name, counters }: CounterSet, path: string): FieldError[] {
+  const errors = name ? validateLabelName(name, `${path}.name`) : [required(`${path}.name`)];
+  return [...errors, ...validateCounters(counters, `${path}.counters`)];
+}
+
+function validateDevices(spec: ResourceSliceSpec, old: ResourceSliceSpec | undefined, path: string): FieldError[] {
+  const devices = spec.devices ?? [];
+  const isCostly = devices.some(({ taints, consumesCounters }) => taints?.length || consumesCounters?.length);
+  const before = new Map((old?.devices ?? []).map((device) => [device.name, device]));
+  const validate = (device: Device, at: string) =>
+    validateDevice(device, before.get(device.name), spec.perDeviceNodeSelection ?? false, at);
+  return validateSet(devices, isCostly ? maxCostlyDevices : maxDevices, path, validate, ({ name }) => name);
+}

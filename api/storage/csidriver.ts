@@ -1,0 +1,160 @@
+// CSIDriver: what Kubernetes should know of a storage driver before it calls it.
+// https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-driver-v1/
+import { duplicate, type FieldError, invalid, notSupported } from '../../machinery/field-error.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import { validateOptionalWord, validateRequired } from '../meta/checks.ts';
+import { ageColumn, orNone } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { validateImmutable } from '../meta/validation.ts';
+
+export const csiTokenRequest = s.object(
+  'io.k8s.api.storage.v1.TokenRequest',
+  "A token of the pod's account that the driver gets.",
+  {
+    audience: s.string('Whom the token is for; the API server when empty.', { required: true, always: true }),
+    expirationSeconds: s.int64('How long it is valid.', { pointer: true }),
+  },
+);
+export interface CSITokenRequest extends TypeOf<typeof csiTokenRequest> {}
+
+export const csiDriverSpec = s.object('io.k8s.api.storage.v1.CSIDriverSpec', 'How a storage driver is used.', {
+  attachRequired: s.boolean('Whether volumes are attached to a node before they are mounted.', {
+    pointer: true,
+    default: true,
+  }),
+  fsGroupPolicy: s.string('When ownership of files is changed: ReadWriteOnceWithFSType, File or None.', {
+    pointer: true,
+    default: 'ReadWriteOnceWithFSType',
+  }),
+  nodeAllocatableUpdatePeriodSeconds: s.int64('How often the number of attachable volumes is asked for.', {
+    pointer: true,
+  }),
+  podInfoOnMount: s.boolean('Whether the driver is told the pod it mounts for.', { pointer: true, default: false }),
+  preventPodSchedulingIfMissing: s.boolean('Whether nodes without the driver are ruled out.', { pointer: true }),
+  requiresRepublish: s.boolean('Whether the driver is called again and again.', { pointer: true, default: false }),
+  seLinuxMount: s.boolean('Whether the driver takes a security label as a mount option.', {
+    pointer: true,
+    default: false,
+  }),
+  serviceAccountTokenInSecrets: s.boolean('Whether tokens are sent as secrets.', { pointer: true }),
+  storageCapacity: s.boolean('Whether the scheduler heeds the capacity that the driver reports.', {
+    pointer: true,
+    default: false,
+  }),
+  tokenRequests: s.list(csiTokenRequest, 'Tokens that the driver gets with each call.', { listType: 'atomic' }),
+  volumeLifecycleModes: s.list(s.string(''), 'Persistent, Ephemeral or both.', { listType: 'set' }),
+});
+export interface CSIDriverSpec extends TypeOf<typeof csiDriverSpec> {}
+
+export const csiDriverSchema = s.object('io.k8s.api.storage.v1.CSIDriver', 'A storage driver of the cluster.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata; the name is the name of the driver.', { always: true }),
+  spec: s.field(csiDriverSpec, 'How the driver is used.', { required: true, always: true }),
+});
+export interface CSIDriver extends ObjectOf<typeof csiDriverSchema> {}
+
+export const CSIDriverKind = defineKind<CSIDriver>({
+  kind: 'CSIDriver',
+  plural: 'csidrivers',
+  scope: 'Cluster',
+  served: [{ group: 'storage.k8s.io', version: 'v1', schema: csiDriverSchema, setDefaults }],
+  hasGeneration: true,
+  returnsDeletedObject: true,
+  // Off in this version, and then not kept.
+  prepareForCreate: ({ spec }) => {
+    delete spec.preventPodSchedulingIfMissing;
+  },
+  prepareForUpdate: ({ spec }) => {
+    delete spec.preventPodSchedulingIfMissing;
+  },
+  columns: [
+    {
+      name: 'AttachRequired',
+      type: 'boolean',
+      doc: 'Whether volumes are attached first.',
+      cell: ({ spec }) => spec.attachRequired ?? true,
+    },
+    {
+      name: 'PodInfoOnMount',
+      type: 'boolean',
+      doc: 'Whether the driver is told the pod.',
+      cell: ({ spec }) => spec.podInfoOnMount ?? false,
+    },
+    {
+      name: 'StorageCapacity',
+      type: 'boolean',
+      doc: 'Whether its capacity is heeded.',
+      cell: ({ spec }) => spec.storageCapacity ?? false,
+    },
+    {
+      name: 'TokenRequests',
+      type: 'string',
+      doc: 'Whom its tokens are for.',
+      cell: ({ spec }) =>
+        spec.tokenRequests?.length ? spec.tokenRequests.map((request) => request.audience).join(',') : '<unset>',
+    },
+    {
+      name: 'RequiresRepublish',
+      type: 'boolean',
+      doc: 'Whether it is called again and again.',
+      cell: ({ spec }) => spec.requiresRepublish ?? false,
+    },
+    {
+      name: 'Modes',
+      type: 'string',
+      doc: 'Lifecycles of its volumes.',
+      cell: ({ spec }) => orNone(spec.volumeLifecycleModes?.join(',')),
+    },
+    ageColumn,
+  ],
+  validate,
+  validateUpdate: ({ spec: next }, { spec: old }) => [
+    ...validateImmutable(next.attachRequired, old.attachRequired, 'spec.attachedRequired'),
+    ...validateImmutable(next.volumeLifecycleModes, old.volumeLifecycleModes, 'spec.volumeLifecycleModes'),
+  ],
+});
+
+function setDefaults({ spec }: CSIDriver): void {
+  if (!spec.volumeLifecycleModes?.length) spec.volumeLifecycleModes = ['Persistent'];
+}
+
+const leastPeriodSeconds = 10;
+
+function validate({ spec }: CSIDriver): FieldError[] {
+  const errors = validateRequired(spec.attachRequired, 'spec.attachedRequired');
+  errors.push(...validateRequired(spec.podInfoOnMount, 'spec.podInfoOnMount'));
+  errors.push(...validateRequired(spec.storageCapacity, 'spec.storageCapacity'));
+  const policies = ['File', 'None', 'ReadWriteOnceWithFSType'];
+  errors.push(...validateOptionalWord(spec.fsGroupPolicy, policies, 'spec.fsGroupPolicy'));
+  errors.push(...validateTokenRequests(spec.tokenRequests ?? [], 'spec.tokenRequests'));
+  const modes = ['Persistent', 'Ephemeral'];
+  for (const mode of spec.volumeLifecycleModes ?? []) {
+    if (!modes.includes(mode)) errors.push(notSupported('spec.volumeLifecycleModes', mode, modes));
+  }
+  errors.push(...validateRequired(spec.seLinuxMount, 'spec.seLinuxMount'));
+  const period = spec.nodeAllocatableUpdatePeriodSeconds;
+  if (period !== undefined && period < leastPeriodSeconds) {
+    const text = 'must be greater than or equal to 10 seconds';
+    errors.push(invalid('spec.nodeAllocatableUpdatePeriodSeconds', period, text));
+  }
+  return errors;
+}
+
+function validateTokenRequests(requests: readonly CSITokenRequest[], path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  for (const [i, { audience, expirationSeconds: seconds }] of requests.entries()) {
+    if (seen.has(audience)) {
+      errors.push(duplicate(`${path}[${i}].audience`, audience));
+      continue;
+    }
+    seen.add(audience);
+    const at = `${path}[${i}].expirationSeconds`;
+    if (seconds === undefined) continue;
+    if (seconds < 600) errors.push(invalid(at, seconds, 'may not specify a duration less than 10 minutes'));
+    if (seconds > 2 ** 32) errors.push(invalid(at, seconds, 'may not specify a duration larger than 2^32 seconds'));
+  }
+  return errors;
+}

@@ -1,0 +1,99 @@
+// CSINode: the storage drivers on a node, written by its kubelet.
+// https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-node-v1/
+import { duplicate, type FieldError, invalid, required } from '../../machinery/field-error.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { byteLength } from '../../machinery/name-rules.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { validateQualifiedName } from '../meta/checks.ts';
+import { ageColumn } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
+import { validateCSIDriverName } from './parameters.ts';
+
+export const volumeNodeResources = s.object(
+  'io.k8s.api.storage.v1.VolumeNodeResources',
+  'How many volumes a node can take.',
+  {
+    count: s.int32('Most volumes that can be attached; without a limit when absent.', { pointer: true }),
+  },
+);
+
+export const csiNodeDriver = s.object('io.k8s.api.storage.v1.CSINodeDriver', 'A storage driver on a node.', {
+  allocatable: s.field(volumeNodeResources, 'How many volumes it can take.'),
+  name: s.string('Name of the driver.', { required: true, always: true }),
+  nodeID: s.string('What the driver calls the node.', { required: true, always: true }),
+  topologyKeys: s.list(s.string(''), 'Node labels that say where its volumes can be reached.', {
+    always: true,
+    listType: 'atomic',
+  }),
+});
+export interface CSINodeDriver extends TypeOf<typeof csiNodeDriver> {}
+
+export const csiNodeSpec = s.object('io.k8s.api.storage.v1.CSINodeSpec', 'The storage drivers on a node.', {
+  drivers: s.list(csiNodeDriver, 'The drivers.', { required: true, always: true, ...mergedBy('name') }),
+});
+
+export const csiNodeSchema = s.object('io.k8s.api.storage.v1.CSINode', 'The storage drivers on a node.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata; the name is the name of the node.', { always: true }),
+  spec: s.field(csiNodeSpec, 'The drivers.', { required: true, always: true }),
+});
+export interface CSINode extends ObjectOf<typeof csiNodeSchema> {}
+
+export const CSINodeKind = defineKind<CSINode>({
+  kind: 'CSINode',
+  plural: 'csinodes',
+  scope: 'Cluster',
+  served: [{ group: 'storage.k8s.io', version: 'v1', schema: csiNodeSchema }],
+  returnsDeletedObject: true,
+  columns: [
+    {
+      name: 'Drivers',
+      type: 'integer',
+      doc: 'Number of drivers on the node.',
+      cell: ({ spec }) => spec.drivers?.length ?? 0,
+    },
+    ageColumn,
+  ],
+  validate: ({ spec }) => validateDrivers(spec.drivers ?? [], 'spec.drivers'),
+  validateUpdate,
+});
+
+const maxNodeIDLength = 256;
+
+function validateDrivers(drivers: readonly CSINodeDriver[], path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  for (const [i, driver] of drivers.entries()) {
+    const at = `${path}[${i}]`;
+    errors.push(...validateCSIDriverName(driver.name, `${at}.name`));
+    if (!driver.nodeID) errors.push(required(`${at}.nodeID`));
+    if (byteLength(driver.nodeID ?? '') > maxNodeIDLength) {
+      errors.push(invalid(`${at}.nodeID`, driver.nodeID, `must be ${maxNodeIDLength} characters or less`));
+    }
+    errors.push(...validateNonNegative(driver.allocatable?.count, `${at}.allocatable.count`));
+    if (seen.has(driver.name)) errors.push(duplicate(`${at}.name`, driver.name));
+    seen.add(driver.name);
+    const keys = new Set<string>();
+    for (const key of driver.topologyKeys ?? []) {
+      if (key === '') errors.push(required(at));
+      if (keys.has(key)) errors.push(duplicate(at, key));
+      keys.add(key);
+      errors.push(...validateQualifiedName(key, at));
+    }
+  }
+  return errors;
+}
+
+/** A driver that stays on the node stays what it is, but for how many volumes it can take. */
+function validateUpdate(next: CSINode, old: CSINode): FieldError[] {
+  const before = new Map((old.spec.drivers ?? []).map((driver) => [driver.name, driver]));
+  return (next.spec.drivers ?? []).flatMap((driver) => {
+    const known = before.get(driver.name);
+    if (!known) return [];
+    const { allocatable: _a, ...was } = known;
+    const { allocatable: _b, ...is } = driver;
+    return validateImmutable(is, was, 'spec.drivers');
+  });
+}

@@ -1,0 +1,43 @@
+// CSIStorageCapacity: how much room a driver has for volumes of one class in one part of the cluster.
+// https://kubernetes.io/docs/concepts/storage/storage-capacity/
+import { type FieldError, invalid } from '../../machinery/field-error.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { isNegativeQuantity } from '../../machinery/quantity.ts';
+import { s } from '../../machinery/schema.ts';
+import { validateDNSSubdomain, validateImmutableSelector, validateLabelSelector } from '../meta/checks.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { negativeText, validateImmutable } from '../meta/validation.ts';
+
+export const csiStorageCapacitySchema = s.object(
+  'io.k8s.api.storage.v1.CSIStorageCapacity',
+  'Room for volumes of one class in one part of the cluster.',
+  {
+    ...typeMeta,
+    capacity: s.quantity('The room, as the driver reports it.'),
+    maximumVolumeSize: s.quantity('The largest volume that can be made.'),
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    nodeTopology: s.field(labelSelector, 'The nodes that reach this storage; none when absent.'),
+    storageClassName: s.string('The class it is about.', { required: true, always: true }),
+  },
+);
+export interface CSIStorageCapacity extends ObjectOf<typeof csiStorageCapacitySchema> {}
+
+export const CSIStorageCapacityKind = defineKind<CSIStorageCapacity>({
+  kind: 'CSIStorageCapacity',
+  plural: 'csistoragecapacities',
+  scope: 'Namespaced',
+  served: [{ group: 'storage.k8s.io', version: 'v1', schema: csiStorageCapacitySchema }],
+  validate,
+  validateUpdate: (next, old) => [
+    ...validateImmutableSelector(next.nodeTopology, old.nodeTopology, 'nodeTopology'),
+    ...validateImmutable(next.storageClassName, old.storageClassName, 'storageClassName'),
+  ],
+});
+
+function validate(it: CSIStorageCapacity): FieldError[] {
+  const errors = validateLabelSelector(it.nodeTopology, 'nodeTopology');
+  errors.push(...validateDNSSubdomain(it.storageClassName, 'storageClassName'));
+  if (isNegativeQuantity(it.capacity)) errors.push(invalid('capacity', it.capacity, negativeText));
+  return errors;
+}

@@ -1,0 +1,154 @@
+// StorageClass: a kind of storage that claims can ask for, and who makes the volumes.
+// https://kubernetes.io/docs/concepts/storage/storage-classes/
+import { duplicate, type FieldError, forbidden, notSupported, required } from '../../machinery/field-error.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import { validateOptionalWord, validateQualifiedName } from '../meta/checks.ts';
+import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { validateImmutable } from '../meta/validation.ts';
+import { validateParameters, validateProvisioner } from './parameters.ts';
+
+export const topologySelectorLabelRequirement = s.object(
+  'io.k8s.api.core.v1.TopologySelectorLabelRequirement',
+  'A node label and the values it may have.',
+  {
+    key: s.string('Label key.', { required: true, always: true }),
+    values: s.list(s.string(''), 'Values, one of which must be there.', {
+      required: true,
+      always: true,
+      listType: 'atomic',
+    }),
+  },
+);
+
+export const topologySelectorTerm = s.object(
+  'io.k8s.api.core.v1.TopologySelectorTerm',
+  'Where volumes may be made; all conditions must hold.',
+  {
+    matchLabelExpressions: s.list(topologySelectorLabelRequirement, 'Conditions on node labels.', {
+      listType: 'atomic',
+    }),
+  },
+  { mapType: 'atomic' },
+);
+export interface TopologySelectorTerm extends TypeOf<typeof topologySelectorTerm> {}
+
+export const storageClassSchema = s.object(
+  'io.k8s.api.storage.v1.StorageClass',
+  'A kind of storage that claims can ask for.',
+  {
+    ...typeMeta,
+    allowVolumeExpansion: s.boolean('Whether claims may grow later.', { pointer: true }),
+    allowedTopologies: s.list(topologySelectorTerm, 'Where volumes may be made; anywhere when empty.', {
+      listType: 'atomic',
+    }),
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    mountOptions: s.list(s.string(''), 'Mount options of the volumes; not checked.', { listType: 'atomic' }),
+    parameters: s.map(s.string(''), 'What the provisioner is given.'),
+    provisioner: s.string('Who makes the volumes.', { required: true, always: true }),
+    reclaimPolicy: s.string('What becomes of a volume whose claim is deleted: Delete or Retain.', {
+      pointer: true,
+      default: 'Delete',
+      enum: ['Delete', 'Recycle', 'Retain'],
+    }),
+    volumeBindingMode: s.string('When a volume is made: Immediate, or WaitForFirstConsumer.', {
+      pointer: true,
+      default: 'Immediate',
+      enum: ['Immediate', 'WaitForFirstConsumer'],
+    }),
+  },
+);
+export interface StorageClass extends ObjectOf<typeof storageClassSchema> {}
+
+const defaultAnnotations = [
+  'storageclass.kubernetes.io/is-default-class',
+  'storageclass.beta.kubernetes.io/is-default-class',
+];
+
+export const StorageClassKind = defineKind<StorageClass>({
+  kind: 'StorageClass',
+  plural: 'storageclasses',
+  scope: 'Cluster',
+  shortNames: ['sc'],
+  served: [{ group: 'storage.k8s.io', version: 'v1', schema: storageClassSchema }],
+  allowUnconditionalUpdate: true,
+  returnsDeletedObject: true,
+  columns: [
+    defaultableNameColumn(defaultAnnotations),
+    { name: 'Provisioner', type: 'string', doc: 'Who makes the volumes.', cell: (it) => it.provisioner },
+    {
+      name: 'ReclaimPolicy',
+      type: 'string',
+      doc: 'What becomes of a volume whose claim is deleted.',
+      cell: (it) => it.reclaimPolicy ?? 'Delete',
+    },
+    {
+      name: 'VolumeBindingMode',
+      type: 'string',
+      doc: 'When a volume is made and bound.',
+      cell: (it) => it.volumeBindingMode ?? 'Immediate',
+    },
+    {
+      name: 'AllowVolumeExpansion',
+      type: 'string',
+      doc: 'Whether claims may grow.',
+      cell: (it) => it.allowVolumeExpansion ?? false,
+    },
+    ageColumn,
+  ],
+  validate,
+  validateUpdate,
+});
+
+function validate(it: StorageClass): FieldError[] {
+  const errors = validateProvisioner(it.provisioner, 'provisioner');
+  errors.push(...validateParameters(it.parameters, { mayBeEmpty: true }, 'parameters'));
+  errors.push(...validateOptionalWord(it.reclaimPolicy || undefined, ['Delete', 'Retain'], 'reclaimPolicy'));
+  errors.push(...validateBindingMode(it.volumeBindingMode));
+  errors.push(...validateAllowedTopologies(it.allowedTopologies ?? [], 'allowedTopologies'));
+  return errors;
+}
+
+function validateBindingMode(mode: string | undefined): FieldError[] {
+  const modes = ['Immediate', 'WaitForFirstConsumer'];
+  if (mode === undefined) return [required('volumeBindingMode')];
+  return modes.includes(mode) ? [] : [notSupported('volumeBindingMode', mode, modes)];
+}
+
+function validateAllowedTopologies(terms: readonly TopologySelectorTerm[], path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  for (const [i, { matchLabelExpressions = [] }] of terms.entries()) {
+    const at = `${path}[${i}].matchLabelExpressions`;
+    const byKey = new Map<string, string[]>();
+    for (const [j, { key, values: listed }] of matchLabelExpressions.entries()) {
+      const given = listed ?? [];
+      if (given.length === 0) errors.push(required(`${at}[${j}].values`));
+      const values = new Set<string>();
+      for (const [k, value] of given.entries()) {
+        if (values.has(value)) errors.push(duplicate(`${at}[${j}].values[${k}]`, value));
+        values.add(value);
+      }
+      errors.push(...validateQualifiedName(key, `${at}[${j}].key`));
+      if (byKey.has(key)) errors.push(duplicate(`${at}[${j}].key`, key));
+      byKey.set(key, [...values].sort());
+    }
+    // The same conditions in another order are the same term.
+    const shape = JSON.stringify([...byKey].sort(([a], [b]) => (a < b ? -1 : 1)));
+    if (seen.has(shape)) errors.push(duplicate(at, ''));
+    seen.add(shape);
+  }
+  return errors;
+}
+
+function validateUpdate(next: StorageClass, old: StorageClass): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const field of ['parameters', 'provisioner', 'reclaimPolicy'] as const) {
+    if (!jsonEqual(next[field], old[field])) errors.push(forbidden(field, `updates to ${field} are forbidden.`));
+  }
+  errors.push(...validateImmutable(next.volumeBindingMode, old.volumeBindingMode, 'volumeBindingMode'));
+  return errors;
+}

@@ -1,0 +1,156 @@
+// VolumeAttachment: that a volume should be attached to a node, and how that went.
+// https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume-attachment-v1/
+import { type FieldError, forbidden, invalid, required, tooLong } from '../../machinery/field-error.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { byteLength } from '../../machinery/name-rules.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
+import { type PersistentVolumeSpec, persistentVolumeSpec } from '../core/persistentvolume/schema.ts';
+import { validateSources } from '../core/persistentvolume/validation.ts';
+import { validateAccessModes } from '../core/pod/volume-claim-validation.ts';
+import { rangeText, validateDNSSubdomain } from '../meta/checks.ts';
+import { ageColumn } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { validateImmutable } from '../meta/validation.ts';
+import { validateCSIDriverName } from './parameters.ts';
+
+const group = 'io.k8s.api.storage.v1';
+
+const { persistentVolumeReclaimPolicy, volumeMode } = persistentVolumeSpec.fields;
+
+/** Of a PersistentVolume, without what is filled in for those that are kept. */
+const inlineVolumeSpec: typeof persistentVolumeSpec = {
+  ...persistentVolumeSpec,
+  fields: {
+    ...persistentVolumeSpec.fields,
+    persistentVolumeReclaimPolicy: { ...persistentVolumeReclaimPolicy!, default: undefined },
+    volumeMode: { ...volumeMode!, default: undefined },
+  },
+};
+
+const volumeAttachmentSource = s.object(`${group}.VolumeAttachmentSource`, 'A volume; exactly one source.', {
+  inlineVolumeSpec: s.field(inlineVolumeSpec, 'A volume of a driver that is not kept as an object.'),
+  persistentVolumeName: s.string('A PersistentVolume.', { pointer: true }),
+});
+interface VolumeAttachmentSource extends TypeOf<typeof volumeAttachmentSource> {}
+
+const volumeAttachmentSpec = s.object(`${group}.VolumeAttachmentSpec`, 'Which volume goes to which node.', {
+  attacher: s.string('The driver that attaches it.', { required: true, always: true }),
+  nodeName: s.string('The node.', { required: true, always: true }),
+  source: s.field(volumeAttachmentSource, 'The volume.', { required: true, always: true }),
+});
+
+const volumeError = s.object(`${group}.VolumeError`, 'What went wrong with a volume.', {
+  errorCode: s.int32('gRPC code of the error.', { pointer: true }),
+  message: s.string('The error in words.'),
+  time: s.time('When it happened.'),
+});
+interface VolumeError extends TypeOf<typeof volumeError> {}
+
+const volumeAttachmentStatus = s.object(`${group}.VolumeAttachmentStatus`, 'How the attachment went.', {
+  attachError: s.field(volumeError, 'Why it could not be attached.'),
+  attached: s.boolean('Whether it is attached.', { required: true, always: true }),
+  attachmentMetadata: s.map(s.string(''), 'What the driver says for those who mount it.'),
+  detachError: s.field(volumeError, 'Why it could not be detached.'),
+});
+
+export const volumeAttachmentSchema = s.object(`${group}.VolumeAttachment`, 'That a volume is attached to a node.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  spec: s.field(volumeAttachmentSpec, 'Which volume goes to which node.', { required: true, always: true }),
+  status: s.field(volumeAttachmentStatus, 'How that went.', { always: true }),
+});
+export interface VolumeAttachment extends ObjectOf<typeof volumeAttachmentSchema> {}
+
+export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
+  kind: 'VolumeAttachment',
+  plural: 'volumeattachments',
+  scope: 'Cluster',
+  served: [{ group: 'storage.k8s.io', version: 'v1', schema: volumeAttachmentSchema }],
+  subresources: { status: true },
+  returnsDeletedObject: true,
+  columns: [
+    { name: 'Attacher', type: 'string', format: 'name', doc: 'The driver.', cell: ({ spec }) => spec.attacher },
+    {
+      name: 'PV',
+      type: 'string',
+      doc: 'The volume.',
+      cell: ({ spec }) => spec.source.persistentVolumeName ?? '',
+    },
+    { name: 'Node', type: 'string', doc: 'The node.', cell: ({ spec }) => spec.nodeName },
+    {
+      name: 'Attached',
+      type: 'boolean',
+      doc: 'Whether it is attached.',
+      cell: ({ status }) => status?.attached ?? false,
+    },
+    ageColumn,
+  ],
+  validate: (it, old) => [...validate(it), ...(old ? [] : validateNew(it))],
+  validateUpdate: (next, old) => validateImmutable(next.spec, old.spec, 'spec'),
+  validateStatusUpdate: validateStatus,
+});
+
+function validateNew({ spec }: VolumeAttachment): FieldError[] {
+  const volume = spec.source.persistentVolumeName;
+  return [
+    ...validateCSIDriverName(spec.attacher, 'spec.attacher'),
+    ...(volume === undefined ? [] : validateDNSSubdomain(volume, 'spec.source.persistentVolumeName')),
+  ];
+}
+
+function validate(it: VolumeAttachment): FieldError[] {
+  const { attacher, nodeName, source } = it.spec;
+  const errors: FieldError[] = attacher ? [] : [required('spec.attacher')];
+  errors.push(...validateSource(source, 'spec.source'));
+  errors.push(...validateDNSSubdomain(nodeName, 'spec.nodeName'));
+  return [...errors, ...validateStatus(it)];
+}
+
+function validateSource(source: VolumeAttachmentSource, path: string): FieldError[] {
+  const { inlineVolumeSpec: inline, persistentVolumeName } = source;
+  const one = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
+  if (inline && persistentVolumeName !== undefined) return [forbidden(path, one)];
+  if (inline) return validateInline(inline, `${path}.inlineVolumeSpec`);
+  if (persistentVolumeName === undefined) return [required(path, one)];
+  const text = 'must specify non empty persistentVolumeName';
+  return persistentVolumeName ? [] : [required(`${path}.persistentVolumeName`, text)];
+}
+
+/** A volume without an object is one of a CSI driver, and says only where it is. */
+function validateInline(spec: PersistentVolumeSpec, path: string): FieldError[] {
+  const text = 'may not be specified in the context of inline volumes';
+  const refuse = (...fields: (keyof PersistentVolumeSpec)[]) =>
+    fields
+      .filter((field) => spec[field] !== undefined && Object.keys(Object(spec[field])).length > 0)
+      .map((field) => forbidden(`${path}.${field}`, text));
+  const errors = refuse('claimRef', 'capacity');
+  if (!spec.csi) errors.push(required(`${path}.csi`, 'has to be specified in the context of inline volumes'));
+  const modes = spec.accessModes ?? [];
+  if (modes.length === 0) errors.push(required(`${path}.accessModes`));
+  errors.push(...validateAccessModes(modes, `${path}.accessModes`));
+  errors.push(...refuse('persistentVolumeReclaimPolicy', 'nodeAffinity'));
+  errors.push(...validateSources(spec, path));
+  return [...errors, ...refuse('storageClassName', 'volumeMode')];
+}
+
+const maxMetadataBytes = 256 * 1024;
+const maxMessageLength = 1024;
+
+function validateStatus({ status }: VolumeAttachment): FieldError[] {
+  const entries = Object.entries(status?.attachmentMetadata ?? {});
+  const bytes = entries.reduce((sum, [key, value]) => sum + byteLength(key) + byteLength(value), 0);
+  return [
+    ...(bytes > maxMetadataBytes ? [tooLong('status.attachmentMetadata', maxMetadataBytes)] : []),
+    ...validateVolumeError(status?.attachError, 'status.attachError'),
+    ...validateVolumeError(status?.detachError, 'status.detachError'),
+  ];
+}
+
+function validateVolumeError(error: VolumeError | undefined, path: string): FieldError[] {
+  const { message = '', errorCode = 0 } = error ?? {};
+  // The limit that is named is another one: that is what people meet.
+  const errors = byteLength(message) > maxMessageLength ? [tooLong(`${path}.message`, maxMetadataBytes)] : [];
+  if (errorCode < 0) errors.push(invalid(`${path}.errorCode`, errorCode, rangeText(0, 2 ** 31 - 1)));
+  return errors;
+}

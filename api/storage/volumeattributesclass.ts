@@ -1,0 +1,48 @@
+// VolumeAttributesClass: settings of a volume that can be changed while it is in use.
+// https://kubernetes.io/docs/concepts/storage/volume-attributes-classes/
+import { type FieldError, forbidden } from '../../machinery/field-error.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { validateParameters, validateProvisioner } from './parameters.ts';
+
+export const volumeAttributesClassSchema = s.object(
+  'io.k8s.api.storage.v1.VolumeAttributesClass',
+  'Settings of a volume that can be changed while it is in use.',
+  {
+    ...typeMeta,
+    driverName: s.string('The CSI driver that knows the parameters.', { required: true, always: true }),
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    parameters: s.map(s.string(''), 'The settings, in terms of the driver.'),
+  },
+);
+export interface VolumeAttributesClass extends ObjectOf<typeof volumeAttributesClassSchema> {}
+
+export const VolumeAttributesClassKind = defineKind<VolumeAttributesClass>({
+  kind: 'VolumeAttributesClass',
+  plural: 'volumeattributesclasses',
+  scope: 'Cluster',
+  shortNames: ['vac'],
+  served: [{ group: 'storage.k8s.io', version: 'v1', schema: volumeAttributesClassSchema }],
+  allowUnconditionalUpdate: true,
+  returnsDeletedObject: true,
+  columns: [
+    defaultableNameColumn(['volumeattributesclass.alpha.kubernetes.io/is-default-class']),
+    { name: 'DriverName', type: 'string', doc: 'The driver that knows the parameters.', cell: (it) => it.driverName },
+    ageColumn,
+  ],
+  validate: (it) => [
+    ...validateProvisioner(it.driverName, 'driverName'),
+    ...validateParameters(it.parameters, { mayBeEmpty: false }, 'parameters'),
+  ],
+  validateUpdate,
+});
+
+function validateUpdate(next: VolumeAttributesClass, old: VolumeAttributesClass): FieldError[] {
+  return (['driverName', 'parameters'] as const)
+    .filter((field) => !jsonEqual(next[field], old[field]))
+    .map((field) => forbidden(field, `updates to ${field} are forbidden.`));
+}

@@ -1,0 +1,137 @@
+// What classes bring to the objects that name them, or that name none: RuntimeClass, IngressClass; and who may have
+// devices that are in use.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { StatusError } from '../../machinery/errors.ts';
+import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
+import { mergeTolerations } from './runtime-class.ts';
+
+const pods = '/api/v1/namespaces/default/pods';
+const runtimeClasses = '/apis/node.k8s.io/v1/runtimeclasses';
+const ingresses = '/apis/networking.k8s.io/v1/namespaces/default/ingresses';
+const ingressClasses = '/apis/networking.k8s.io/v1/ingressclasses';
+const claims = '/apis/resource.k8s.io/v1/namespaces/default/resourceclaims';
+
+/** The code and message of a refusal. */
+async function refusal(work: Promise<unknown>): Promise<string> {
+  const err = await work.then(
+    () => assert.fail('it was let through'),
+    (e: StatusError) => e,
+  );
+  return `${err.code} ${err.message}`;
+}
+
+describe('runtime classes', () => {
+  const makePod = (api: MemoryApi, spec: object) =>
+    api.send('POST', pods, {
+      body: { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'img' }], ...spec } },
+    });
+  const startWithClass = async (more: object) => {
+    const api = await startMemoryApi();
+    await api.send('POST', runtimeClasses, { body: { metadata: { name: 'kata' }, handler: 'kata', ...more } });
+    return api;
+  };
+  const overhead = { podFixed: { cpu: '250m', memory: '64Mi' } };
+  const runtimeClassName = 'kata';
+
+  test('a class that is not there, an overhead without a class', async () => {
+    const api = await startMemoryApi();
+    const head = '403 pods "p" is forbidden: pod rejected:';
+    const cases: [spec: object, why: string][] = [
+      [{ runtimeClassName: 'gvisor' }, 'RuntimeClass "gvisor" not found'],
+      [{ overhead: { cpu: '1' } }, 'Pod Overhead set without corresponding RuntimeClass defined Overhead'],
+    ];
+    for (const [spec, why] of cases) assert.equal(await refusal(makePod(api, spec)), `${head} ${why}`);
+  });
+
+  test('the overhead of the class is the overhead of the pod', async () => {
+    const api = await startWithClass({ overhead });
+    const differs =
+      "403 pods \"p\" is forbidden: pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
+    assert.equal(await refusal(makePod(api, { runtimeClassName, overhead: { cpu: '1' } })), differs);
+    const given = { cpu: '0.25', memory: '64Mi' };
+    assert.deepEqual((await makePod(api, { runtimeClassName, overhead: given })).spec.overhead, overhead.podFixed);
+    await api.send('DELETE', `${pods}/p?gracePeriodSeconds=0`);
+    assert.deepEqual((await makePod(api, { runtimeClassName })).spec.overhead, overhead.podFixed);
+  });
+
+  test('the pod goes where the class is', async () => {
+    const taint = { key: 'kata', operator: 'Exists', effect: 'NoSchedule' };
+    const api = await startWithClass({ scheduling: { nodeSelector: { runtime: 'kata' }, tolerations: [taint] } });
+    const conflict =
+      '403 pods "p" is forbidden: conflict: runtimeClass.scheduling.nodeSelector[runtime] = kata; pod.spec.nodeSelector[runtime] = runc';
+    assert.equal(await refusal(makePod(api, { runtimeClassName, nodeSelector: { runtime: 'runc' } })), conflict);
+    const { spec } = await makePod(api, { runtimeClassName, nodeSelector: { disk: 'ssd' } });
+    assert.deepEqual(spec.nodeSelector, { disk: 'ssd', runtime: 'kata' });
+    assert.ok(spec.tolerations.some((t: any) => t.key === 'kata'));
+  });
+
+  test('tolerations that others include are left out', () => {
+    const all = { operator: 'Exists' } as const;
+    const a = { key: 'a', operator: 'Equal', value: '1', effect: 'NoSchedule' } as const;
+    const b = { key: 'b', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 5 } as const;
+    const table: [any[], any[]][] = [
+      [[a, a], [a]],
+      [[a, all], [all]],
+      [[all, a], [all]],
+      [[a, { key: 'a', operator: 'Exists' }], [{ key: 'a', operator: 'Exists' }]],
+      [
+        [a, { ...a, value: '2' }],
+        [a, { ...a, value: '2' }],
+      ],
+      [[b, { ...b, tolerationSeconds: 9 }], [{ ...b, tolerationSeconds: 9 }]],
+      [[{ key: 'b', operator: 'Exists' }, b], [{ key: 'b', operator: 'Exists' }]],
+    ];
+    for (const [given, want] of table) assert.deepEqual(mergeTolerations(given), want);
+  });
+});
+
+describe('the default ingress class', () => {
+  const spec = { defaultBackend: { service: { name: 'web', port: { number: 80 } } } };
+  const make = (api: MemoryApi, name: string, more: object = {}, annotations?: object) =>
+    api.send('POST', ingresses, { body: { metadata: { name, annotations }, spec: { ...spec, ...more } } });
+  const makeClass = (api: MemoryApi, name: string, isDefault: string) => {
+    const annotations = { 'ingressclass.kubernetes.io/is-default-class': isDefault };
+    return api.send('POST', ingressClasses, {
+      body: { metadata: { name, annotations }, spec: { controller: 'example.com/c' } },
+    });
+  };
+
+  test('is given to an ingress that names none', async () => {
+    const api = await startMemoryApi();
+    assert.equal((await make(api, 'early')).spec.ingressClassName, undefined);
+    await makeClass(api, 'a', 'true');
+    await makeClass(api, 'b', 'false');
+    await api.context.store.cache.waitConsistent();
+    assert.equal((await make(api, 'none')).spec.ingressClassName, 'a');
+    assert.equal((await make(api, 'own', { ingressClassName: 'b' })).spec.ingressClassName, 'b');
+    const old = await make(api, 'old', {}, { 'kubernetes.io/ingress.class': 'nginx' });
+    assert.equal(old.spec.ingressClassName, undefined);
+  });
+
+  test('is one', async () => {
+    const api = await startMemoryApi();
+    for (const name of ['a', 'b']) await makeClass(api, name, 'true');
+    await api.context.store.cache.waitConsistent();
+    const why = 'Internal error occurred: 2 default IngressClasses were found, only 1 allowed';
+    assert.equal(await refusal(make(api, 'i')), `403 ingresses.networking.k8s.io "i" is forbidden: ${why}`);
+  });
+});
+
+test('devices in use are for namespaces that an administrator has marked', async () => {
+  const api = await startMemoryApi();
+  const requests = [{ name: 'a', exactly: { deviceClassName: 'gpu', adminAccess: true } }];
+  const body = { metadata: { name: 'c' }, spec: { devices: { requests } } };
+  const make = () => api.send('POST', claims, { body });
+  assert.equal(
+    await refusal(make()),
+    '422 ResourceClaim.resource.k8s.io "c" is invalid: spec.devices.requests[0].adminAccess: Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the containing namespace',
+  );
+  const labels = { 'resource.kubernetes.io/admin-access': 'true' };
+  await api.send('PATCH', '/api/v1/namespaces/default', {
+    body: { metadata: { labels } },
+    contentType: 'application/merge-patch+json',
+  });
+  await api.context.store.cache.waitConsistent();
+  assert.equal((await make()).spec.devices.requests[0].exactly.adminAccess, true);
+});

@@ -1,0 +1,31 @@
+// Who may act for a signer of certificates: rights on the virtual resource `signers`, for one signer or
+// for all of a domain. Upstream: plugin/pkg/admission/certificates.
+import { forbiddenError } from '../../machinery/errors.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { groupResourceOf } from '../storage/object-store.ts';
+import type { AdmissionDeps, AdmissionRequest } from './plugin.ts';
+
+export const certificatesGroup = 'certificates.k8s.io';
+
+/** Whether it is a write to this subresource of a certificate request. */
+export const isRequestUpdate = ({ operation, kind, subresource }: AdmissionRequest, wanted: string): boolean =>
+  operation === 'UPDATE' &&
+  kind.group === certificatesGroup &&
+  kind.plural === 'certificatesigningrequests' &&
+  subresource === wanted;
+
+/** Refuses the request unless its user may `verb` for the signer of the certificate request. */
+export function demandSignerAccess(
+  request: AdmissionRequest,
+  { authorizer }: AdmissionDeps,
+  verb: 'approve' | 'sign',
+  { spec }: KubeObject,
+): void {
+  const signerName: string = spec.signerName;
+  const base = { user: request.user, isResource: true, group: certificatesGroup, version: 'v1', subresource: '' };
+  const may = (name: string) =>
+    authorizer.authorize({ ...base, verb, resource: 'signers', name, namespace: '', path: '' }).allowed;
+  if (may(signerName) || may(`${signerName.split('/', 1)[0]}/*`)) return;
+  const why = `user not permitted to ${verb} requests with signerName ${JSON.stringify(signerName)}`;
+  throw forbiddenError(groupResourceOf(request.kind), request.name, why);
+}

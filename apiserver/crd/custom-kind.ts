@@ -1,0 +1,156 @@
+// The kinds that a CustomResourceDefinition makes: one for each version it serves (see docs/adr/018), in every way like
+// the built-in ones.
+import type {
+  CustomResourceColumn,
+  CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
+} from '../../api/apiextensions/customresourcedefinition/schema.ts';
+import { formatAge } from '../../machinery/duration.ts';
+import { jsonEqual, writeJson } from '../../machinery/json.ts';
+import { allVerbs, type Column, defineKind, type Kind, type ScaleSubresource } from '../../machinery/kind.ts';
+import { compareVersions } from '../../machinery/kube-version.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { type Converter, storedFormOf } from './conversion.ts';
+import { customResourceSchema } from './custom-schema.ts';
+import { findByPath, type JsonPath, parseJsonPath } from './json-path.ts';
+import { publishedSchema } from './published.ts';
+import { createValidator } from './validation.ts';
+
+/** The versions of a definition that are served, the best first. */
+export function customKinds(definition: CustomResourceDefinition, convert: Converter): Kind[] {
+  return definition.spec.versions
+    .filter((version) => version.served)
+    .sort((a, b) => compareVersions(a.name, b.name))
+    .map((version) => customKind(definition, version, convert));
+}
+
+/** The version that objects are kept in. */
+export function storageKind(definition: CustomResourceDefinition, convert: Converter): Kind {
+  return customKind(definition, definition.spec.versions.find((version) => version.storage)!, convert);
+}
+
+function customKind(
+  definition: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+  convert: Converter,
+): Kind {
+  const { group, scope } = definition.spec;
+  // What was accepted is what is served, also while other names are being asked for.
+  const names = definition.status?.acceptedNames ?? definition.spec.names;
+  const props = version.schema?.openAPIV3Schema;
+  const gvk = { group, version: version.name, kind: names.kind };
+  const hasStatus = version.subresources?.status !== undefined;
+  const validate = createValidator(props);
+  const schema = customResourceSchema(definitionNameOf(gvk), props);
+  const kind = defineKind<KubeObject>({
+    kind: names.kind,
+    plural: names.plural,
+    scope: scope === 'Cluster' ? 'Cluster' : 'Namespaced',
+    isCustom: true,
+    ...(names.singular ? { singular: names.singular } : {}),
+    ...(names.shortNames ? { shortNames: names.shortNames } : {}),
+    ...(names.categories ? { categories: names.categories } : {}),
+    // A definition that goes lets nothing new come.
+    verbs: definition.metadata.deletionTimestamp ? allVerbs.filter((verb) => verb !== 'create') : allVerbs,
+    served: [
+      {
+        group,
+        version: version.name,
+        schema,
+        published: publishedSchema(props, gvk),
+        ...(version.deprecated ? { deprecation: deprecationOf(definition, version) } : {}),
+      },
+    ],
+    storedForm: storedFormOf(definition, { apiVersion: `${group}/${version.name}`, schema }, convert),
+    subresources: {
+      status: hasStatus,
+      ...(version.subresources?.scale ? { scale: scaleOf(version.subresources.scale) } : {}),
+    },
+    hasGeneration: true,
+    bumpsGeneration: (next, old) => !jsonEqual(contentOf(next, hasStatus), contentOf(old, hasStatus)),
+    validate,
+    validateStatusUpdate: validate,
+    selectableFields: Object.fromEntries(
+      (version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.slice(1), textAt(parseJsonPath(jsonPath))]),
+    ),
+    columns: (version.additionalPrinterColumns ?? [ageColumn]).map(columnOf),
+  });
+  return { ...kind, listKind: names.listKind || kind.listKind };
+}
+
+/** `com.example.stable.v1.CronTab`: the group from behind. */
+function definitionNameOf({ group, version, kind }: { group: string; version: string; kind: string }): string {
+  return `${group.split('.').reverse().join('.')}.${version}.${kind}`;
+}
+
+/** What a change of bumps the generation. */
+function contentOf(object: KubeObject, hasStatus: boolean): object {
+  const { metadata: _m, kind: _k, apiVersion: _a, status, ...content } = object;
+  return hasStatus ? content : { ...content, status };
+}
+
+function deprecationOf(definition: CustomResourceDefinition, version: CustomResourceDefinitionVersion): string {
+  if (version.deprecationWarning !== undefined) return version.deprecationWarning;
+  const { group, names, versions } = definition.spec;
+  const text = `${group}/${version.name} ${names.kind} is deprecated`;
+  const better = versions
+    .filter((one) => one.served && !one.deprecated && compareVersions(one.name, version.name) < 0)
+    .sort((a, b) => compareVersions(a.name, b.name))[0];
+  return better ? `${text}; use ${group}/${better.name} ${names.kind}` : text;
+}
+
+interface ScalePaths {
+  specReplicasPath: string;
+  statusReplicasPath: string;
+  labelSelectorPath?: string;
+}
+
+function scaleOf({ specReplicasPath, statusReplicasPath, labelSelectorPath }: ScalePaths): ScaleSubresource {
+  return {
+    specReplicasPath: specReplicasPath.slice(1),
+    statusReplicasPath: statusReplicasPath.slice(1),
+    selector: labelSelectorPath ? textAt(parseJsonPath(labelSelectorPath)) : () => '',
+  };
+}
+
+const textAt = (path: JsonPath) => (object: KubeObject) => {
+  const [value] = findByPath(path, object);
+  return value === undefined || value === null ? '' : typeof value === 'string' ? value : writeJson(value);
+};
+
+const ageColumn: CustomResourceColumn = {
+  name: 'Age',
+  type: 'date',
+  description: 'Time since the object was made.',
+  jsonPath: '.metadata.creationTimestamp',
+};
+
+function columnOf({ name, type, format, description, priority, jsonPath }: CustomResourceColumn): Column<KubeObject> {
+  const path = parseJsonPath(jsonPath);
+  return {
+    name,
+    type: type as Column<KubeObject>['type'],
+    ...(format ? { format } : {}),
+    ...(priority ? { priority } : {}),
+    doc: description || `Value at ${jsonPath}.`,
+    cell: (object, { nowMs }) => cellOf(type, findByPath(path, object)[0], nowMs),
+  };
+}
+
+/** The value as its column has it; null where there is none of that type. */
+function cellOf(type: string, value: unknown, nowMs: number): string | number | boolean | null {
+  if (value === undefined || value === null) return null;
+  switch (type) {
+    case 'integer':
+      return typeof value === 'number' ? Math.trunc(value) : null;
+    case 'number':
+      return typeof value === 'number' ? value : null;
+    case 'boolean':
+      return typeof value === 'boolean' ? value : null;
+    case 'date':
+      if (typeof value !== 'string') return null;
+      return Number.isNaN(Date.parse(value)) ? '<invalid>' : formatAge(value, nowMs);
+    default:
+      return typeof value === 'string' ? value : writeJson(value);
+  }
+}

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { findByPath, parseJsonPath } from './json-path.ts';
+
+const object = {
+  metadata: { name: 'w', labels: { 'app.io/name': 'x' } },
+  spec: { n: 3, 'a b': true, items: [{ k: 'a', v: 1 }, { k: 'b', v: 2 }, { k: 'c' }] },
+  status: {
+    conditions: [
+      { type: 'Ready', status: 'True' },
+      { type: 'Other', status: 'False' },
+    ],
+  },
+};
+
+const cases: [path: string, found: unknown[]][] = [
+  ['.spec.n', [3]],
+  ['$.spec.n', [3]],
+  ['.spec.absent', []],
+  ['.spec.n.deeper', []],
+  ['.metadata.labels.app\\.io/name', ['x']],
+  [".metadata.labels['app.io/name']", ['x']],
+  ['.spec["a b"]', [true]],
+  ['.spec.items[0].k', ['a']],
+  ['.spec.items[-1].k', ['c']],
+  ['.spec.items[7].k', []],
+  ['.spec.items[*].v', [1, 2]],
+  ['.status.conditions[?(@.type=="Ready")].status', ['True']],
+  [".status.conditions[?(@.type == 'Nobody')].status", []],
+  ['.spec.items[?(@.v>1)].k', ['b']],
+  ['.spec.items[?(@.v)].k', ['a', 'b']],
+  ['.spec.items[?(@.k!="a")].k', ['b', 'c']],
+];
+
+for (const [path, want] of cases) {
+  test(`${path} finds ${JSON.stringify(want)}`, () => assert.deepEqual(findByPath(parseJsonPath(path), object), want));
+}
+
+test('what is no path is refused', () => {
+  for (const path of ['spec', '.a[', '.a[x]', '.a[?(b)]', '..a', `.${'a'.repeat(3_000)}`]) {
+    assert.throws(() => parseJsonPath(path), Error, path);
+  }
+});
+
+test('names of prototypes find nothing', () => {
+  for (const path of ['.constructor', '.__proto__', '.spec.toString']) {
+    assert.deepEqual(findByPath(parseJsonPath(path), object), []);
+  }
+});

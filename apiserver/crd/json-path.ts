@@ -1,0 +1,156 @@
+// JSON paths as definitions of custom resources use them, for columns, scales and selectable fields: `.spec.replicas`,
+// `.metadata.labels.app\.name`, `.status.conditions[?(@.type=="Ready")].status`, `.items[0]`, `.spec['a b']`, `[*]`.
+// Upstream: client-go's util/jsonpath, of which this is what a path without braces, ranges and functions needs.
+// https://kubernetes.io/docs/reference/kubectl/jsonpath/
+import { isObject } from '../../machinery/json.ts';
+
+type Step =
+  | { type: 'field'; name: string }
+  | { type: 'index'; index: number }
+  | { type: 'all' }
+  | { type: 'filter'; left: Operand; operator: string; right: Operand };
+
+type Operand = { path: readonly Step[] } | { value: unknown };
+
+export type JsonPath = readonly Step[];
+
+const maxPathLength = 2_000;
+const comparisons = ['==', '!=', '<=', '>=', '<', '>'];
+
+/** Reads a path. Throws an Error that says where it goes wrong. */
+export function parseJsonPath(text: string): JsonPath {
+  if (text.length > maxPathLength) throw new Error(`a path has at most ${maxPathLength} characters`);
+  const trimmed = text.startsWith('$') || text.startsWith('@') ? text.slice(1) : text;
+  const steps: Step[] = [];
+  let at = 0;
+  while (at < trimmed.length) {
+    if (trimmed[at] === '.') {
+      const { name, end } = readName(trimmed, at + 1);
+      if (name === '*') steps.push({ type: 'all' });
+      else if (name !== '') steps.push({ type: 'field', name });
+      else if (trimmed[end] !== '[' && end < trimmed.length) throw new Error(`unexpected ${trimmed.slice(end)}`);
+      at = end;
+    } else if (trimmed[at] === '[') {
+      const end = closingBracket(trimmed, at);
+      steps.push(readBracket(trimmed.slice(at + 1, end)));
+      at = end + 1;
+    } else {
+      throw new Error(`unexpected ${JSON.stringify(trimmed.slice(at))}: a path begins with a dot`);
+    }
+  }
+  return steps;
+}
+
+/** A name up to the next dot or bracket; a backslash takes what follows as it is. */
+function readName(text: string, from: number): { name: string; end: number } {
+  let name = '';
+  let at = from;
+  for (; at < text.length && text[at] !== '.' && text[at] !== '['; at++) {
+    if (text[at] === '\\' && at + 1 < text.length) at++;
+    name += text[at];
+  }
+  return { name, end: at };
+}
+
+function closingBracket(text: string, from: number): number {
+  let quote = '';
+  let depth = 0;
+  for (let at = from; at < text.length; at++) {
+    const char = text[at]!;
+    if (quote !== '') {
+      if (char === '\\') at++;
+      else if (char === quote) quote = '';
+    } else if (char === "'" || char === '"') quote = char;
+    else if (char === '[') depth++;
+    else if (char === ']' && --depth === 0) return at;
+  }
+  throw new Error('unterminated array');
+}
+
+function readBracket(inside: string): Step {
+  const text = inside.trim();
+  if (text === '*') return { type: 'all' };
+  if (/^-?\d{1,9}$/.test(text)) return { type: 'index', index: Number(text) };
+  if (text.startsWith('?(') && text.endsWith(')')) return readFilter(text.slice(2, -1));
+  const quoted = readQuoted(text);
+  if (quoted === undefined) throw new Error(`invalid array index ${text}`);
+  return { type: 'field', name: quoted };
+}
+
+function readQuoted(text: string): string | undefined {
+  const quote = text[0];
+  if (text.length < 2 || (quote !== "'" && quote !== '"') || !text.endsWith(quote)) return undefined;
+  return text.slice(1, -1).replace(/\\(.)/g, '$1');
+}
+
+function readFilter(text: string): Step {
+  let quote = '';
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at]!;
+    if (quote !== '') {
+      if (char === quote) quote = '';
+      continue;
+    }
+    if (char === "'" || char === '"') quote = char;
+    const operator = comparisons.find((one) => text.startsWith(one, at));
+    if (operator) {
+      const right = readOperand(text.slice(at + operator.length));
+      return { type: 'filter', left: readOperand(text.slice(0, at)), operator, right };
+    }
+  }
+  return { type: 'filter', left: readOperand(text), operator: 'exists', right: { value: undefined } };
+}
+
+function readOperand(text: string): Operand {
+  const trimmed = text.trim();
+  if (trimmed.startsWith('@') || trimmed.startsWith('$')) return { path: parseJsonPath(trimmed) };
+  const quoted = readQuoted(trimmed);
+  if (quoted !== undefined) return { value: quoted };
+  if (/^-?\d+(\.\d+)?$/.test(trimmed)) return { value: Number(trimmed) };
+  if (trimmed === 'true' || trimmed === 'false') return { value: trimmed === 'true' };
+  throw new Error(`unrecognized operand ${JSON.stringify(trimmed)}`);
+}
+
+/** What the path finds, in document order. */
+export function findByPath(path: JsonPath, object: unknown): unknown[] {
+  let found: unknown[] = [object];
+  for (const step of path) found = found.flatMap((value) => takeStep(step, value));
+  return found;
+}
+
+function takeStep(step: Step, value: unknown): unknown[] {
+  switch (step.type) {
+    case 'field':
+      return isObject(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : [];
+    case 'index': {
+      if (!Array.isArray(value)) return [];
+      const index = step.index < 0 ? value.length + step.index : step.index;
+      return index < value.length && index >= 0 ? [value[index]] : [];
+    }
+    case 'all':
+      return Array.isArray(value) ? value : isObject(value) ? Object.values(value) : [];
+    case 'filter':
+      return Array.isArray(value) ? value.filter((item) => passes(step, item)) : [];
+  }
+}
+
+function passes(filter: Step & { type: 'filter' }, item: unknown): boolean {
+  const left = operandValue(filter.left, item);
+  if (filter.operator === 'exists') return left !== undefined;
+  const right = operandValue(filter.right, item);
+  if (left === undefined || right === undefined) return false;
+  switch (filter.operator) {
+    case '==':
+      return left === right;
+    case '!=':
+      return left !== right;
+  }
+  if (typeof left !== typeof right || (typeof left !== 'number' && typeof left !== 'string')) return false;
+  const [a, b] = [left, right as typeof left];
+  if (filter.operator === '<') return a < b;
+  if (filter.operator === '<=') return a <= b;
+  return filter.operator === '>' ? a > b : a >= b;
+}
+
+const operandValue = (operand: Operand, item: unknown): unknown =>
+  'value' in operand ? operand.value : findByPath(operand.path, item)[0];

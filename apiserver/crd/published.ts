@@ -1,0 +1,44 @@
+// The schema of a custom resource as OpenAPI publishes it: what its definition says, with the fields that every object
+// has. `kubectl explain` and clients that check what they send read it.
+import type { JSONSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
+
+const metadata = {
+  $ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta',
+  description: 'Standard object metadata.',
+};
+const typeFields = {
+  apiVersion: { type: 'string', description: 'Group and version of this representation.' },
+  kind: { type: 'string', description: 'The kind of the object.' },
+};
+
+export function publishedSchema(
+  props: JSONSchemaProps | undefined,
+  gvk: { group: string; version: string; kind: string },
+): Record<string, any> {
+  const { properties = {}, ...own } = props ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  const embedded = mapProperties(properties as Record<string, JSONSchemaProps>);
+  return {
+    description: own.description ?? `A custom resource of kind ${gvk.kind}.`,
+    ...own,
+    properties: { ...embedded, ...typeFields, metadata },
+  };
+}
+
+const mapProperties = (properties: Record<string, JSONSchemaProps>) =>
+  Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, withEmbedded(value)]));
+
+/** A schema with the fields of objects that lie in it. */
+function withEmbedded(props: JSONSchemaProps): Record<string, any> {
+  const { properties, items, additionalProperties, ...own } = props;
+  const isEmbedded = own['x-kubernetes-embedded-resource'] === true;
+  const resource = isEmbedded ? { ...typeFields, metadata } : {};
+  return {
+    ...own,
+    ...(properties || isEmbedded ? { properties: { ...mapProperties(properties ?? {}), ...resource } } : {}),
+    ...(items && !Array.isArray(items) ? { items: withEmbedded(items) } : {}),
+    ...(typeof additionalProperties === 'object' ? { additionalProperties: withEmbedded(additionalProperties) } : {}),
+    ...(additionalProperties === true
+      ? { additionalProperties: { 'x-kubernetes-preserve-unknown-fields': true } }
+      : {}),
+  };
+}

@@ -1,0 +1,41 @@
+// The status of a CustomResourceDefinition: accepted names and conditions.
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionCondition,
+} from '../../api/apiextensions/customresourcedefinition/schema.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
+import type { AcceptedNames } from './names.ts';
+
+type Condition = Omit<CustomResourceDefinitionCondition, 'lastTransitionTime' | 'observedGeneration'>;
+
+export const isTrue = (definition: CustomResourceDefinition, type: string): boolean =>
+  definition.status?.conditions?.some((one) => one.type === type && one.status === 'True') ?? false;
+
+/** The conditions with one of them set; its time changes with its status. */
+export function withCondition(
+  conditions: readonly CustomResourceDefinitionCondition[],
+  condition: Condition,
+  nowMs: number,
+): CustomResourceDefinitionCondition[] {
+  const old = conditions.find(({ type }) => type === condition.type);
+  const lastTransitionTime = old?.status === condition.status ? old.lastTransitionTime : timestamp(nowMs);
+  const next = { ...condition, ...(lastTransitionTime ? { lastTransitionTime } : {}) };
+  return old ? conditions.map((one) => (one === old ? next : one)) : [...conditions, next];
+}
+
+/** The definition with what was decided about its names. Once established it stays so. Pure. */
+export function establish(
+  definition: CustomResourceDefinition,
+  { names, condition }: AcceptedNames,
+  nowMs: number,
+): CustomResourceDefinition {
+  const accepted = condition.status === 'True';
+  let conditions = withCondition(definition.status?.conditions ?? [], condition, nowMs);
+  if (!isTrue(definition, 'Established')) {
+    const established = accepted
+      ? { status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' }
+      : { status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' };
+    conditions = withCondition(conditions, { type: 'Established', ...established }, nowMs);
+  }
+  return { ...definition, status: { storedVersions: [], ...definition.status, acceptedNames: names, conditions } };
+}

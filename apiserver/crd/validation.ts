@@ -1,0 +1,35 @@
+// Whether an object of a custom resource is valid: by its JSON schema, by its lists, and by the rules in CEL.
+// Upstream: the validation of apiextensions-apiserver's custom resource strategy.
+import type { JSONSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
+import { allSchemas } from '../../api/apiextensions/customresourcedefinition/schema-walk.ts';
+import type { FieldError, FieldErrorType } from '../../machinery/field-error.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { validateListTypes } from './list-types.ts';
+import { compileRules } from './rules.ts';
+import { validateValue } from './value-validation.ts';
+
+export type CustomValidator = (object: KubeObject, old?: KubeObject) => FieldError[];
+
+/** After these a rule could meet values of types or sizes that it was not made for. */
+const blocking = new Set<FieldErrorType>(['NotSupported', 'Required', 'TooLong', 'TooMany', 'TypeInvalid']);
+
+const notChecked: FieldError = {
+  type: 'Invalid',
+  field: '<nil>',
+  detail:
+    'Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+};
+
+/** The validator of one version of a custom resource. Its rules are compiled when they are first needed. */
+export function createValidator(props: JSONSchemaProps | undefined): CustomValidator {
+  if (!props) return () => [];
+  let rules: ReturnType<typeof compileRules> | undefined;
+  const hasRules = [...allSchemas(props)].some((schema) => (schema['x-kubernetes-validations']?.length ?? 0) > 0);
+  return (object, old) => {
+    const errors = [...validateValue(props, object, '', old), ...validateListTypes(props, object, '')];
+    if (!hasRules) return errors;
+    if (errors.some(({ type }) => blocking.has(type))) return [...errors, notChecked];
+    rules ??= compileRules(props);
+    return [...errors, ...rules(object, old)];
+  };
+}

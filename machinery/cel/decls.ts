@@ -1,0 +1,92 @@
+// Functions as libraries declare them: a name with overloads, each with the types it takes, what it returns and what it
+// does. Signatures are written as text: 'list(A), A -> bool'; of a member function the receiver is the first argument.
+import type { Expr } from './ast.ts';
+import type { MacroContext } from './macros.ts';
+import { type CelType, t } from './types.ts';
+import type { Value } from './values.ts';
+
+export interface Overload {
+  readonly id: string;
+  readonly args: readonly CelType[];
+  readonly result: CelType;
+  readonly isMember: boolean;
+  /** Gets values of the declared types; throws `CelError`. */
+  readonly call: (...args: any[]) => Value;
+}
+
+export interface FunctionDecl {
+  readonly name: string;
+  readonly overloads: readonly Overload[];
+}
+
+export interface Macro {
+  readonly name: string;
+  /** Arguments without the receiver; undefined takes any number. */
+  readonly args: number | undefined;
+  readonly isMember: boolean;
+  /** Undefined leaves the call as it is. */
+  expand(context: MacroContext, target: Expr | undefined, args: Expr[]): Expr | undefined;
+}
+
+export interface Library {
+  readonly functions?: readonly FunctionDecl[];
+  readonly macros?: readonly Macro[];
+  /** Types by the names that expressions call them. */
+  readonly types?: readonly (readonly [string, CelType])[];
+}
+
+export function fn(name: string, ...overloads: Overload[]): FunctionDecl {
+  return { name, overloads };
+}
+
+/** `overload('string_to_int', 'string -> int', parse)`. */
+export function overload(id: string, signature: string, call: (...args: any[]) => Value): Overload {
+  return { id, ...parseSignature(signature), isMember: false, call };
+}
+
+export function member(id: string, signature: string, call: (...args: any[]) => Value): Overload {
+  return { id, ...parseSignature(signature), isMember: true, call };
+}
+
+const simpleTypes: Record<string, CelType> = {
+  bool: t.bool,
+  int: t.int,
+  uint: t.uint,
+  double: t.double,
+  string: t.string,
+  bytes: t.bytes,
+  null: t.null,
+  dyn: t.dyn,
+  timestamp: t.timestamp,
+  duration: t.duration,
+  type: t.type,
+};
+
+function parseSignature(signature: string): { args: CelType[]; result: CelType } {
+  const tokens = signature.match(/[\w.]+|->|[(),]/g) ?? [];
+  let at = 0;
+  const parseType = (): CelType => {
+    const name = tokens[at++]!;
+    const parameters: CelType[] = [];
+    if (tokens[at] === '(') {
+      do {
+        at++;
+        parameters.push(parseType());
+      } while (tokens[at] === ',');
+      at++;
+    }
+    if (name === 'list') return t.list(parameters[0]!);
+    if (name === 'map') return t.map(parameters[0]!, parameters[1]!);
+    if (name === 'optional') return t.optional(parameters[0]!);
+    if (name === 'typeOf') return t.typeOf(parameters[0]!);
+    if (/^[A-Z]$/.test(name)) return t.parameter(name);
+    return simpleTypes[name] ?? t.opaque(name, ...parameters);
+  };
+  const args: CelType[] = [];
+  while (tokens[at] !== '->') {
+    args.push(parseType());
+    if (tokens[at] === ',') at++;
+  }
+  at++;
+  return { args, result: parseType() };
+}

@@ -1,0 +1,179 @@
+// IP addresses and subnets. Upstream: apiserver/pkg/cel/library/ip.go, cidr.go.
+import { type Address, formatAddress, is4In6, mask, parseAddress, startsWith } from '../address.ts';
+import { fn, type Library, member, overload } from '../decls.ts';
+import { CelError } from '../errors.ts';
+import { type CelType, t } from '../types.ts';
+import { OpaqueValue } from '../values.ts';
+
+const ipType: CelType = t.opaque('net.IP');
+const cidrType: CelType = t.opaque('net.CIDR');
+
+class Ip extends OpaqueValue {
+  readonly celType = ipType;
+  readonly address: Address;
+  constructor(address: Address) {
+    super();
+    this.address = address;
+  }
+  get costSize(): number {
+    return this.address.bits / 8;
+  }
+  equals(other: OpaqueValue): boolean {
+    return other instanceof Ip && isSameAddress(other.address, this.address);
+  }
+  override toString(): string {
+    return formatAddress(this.address);
+  }
+}
+
+class Cidr extends OpaqueValue {
+  readonly celType = cidrType;
+  readonly address: Address;
+  readonly prefix: number;
+  constructor(address: Address, prefix: number) {
+    super();
+    this.address = address;
+    this.prefix = prefix;
+  }
+  get costSize(): number {
+    return Math.ceil(this.prefix / 8);
+  }
+  equals(other: OpaqueValue): boolean {
+    return other instanceof Cidr && other.prefix === this.prefix && isSameAddress(other.address, this.address);
+  }
+  contains(address: Address): boolean {
+    return isSameAddress(mask(address, Math.min(this.prefix, address.bits)), mask(this.address, this.prefix));
+  }
+  override toString(): string {
+    return `${formatAddress(this.address)}/${this.prefix}`;
+  }
+}
+
+const isSameAddress = (a: Address, b: Address) => a.bits === b.bits && a.value === b.value;
+
+/** The address, or why there is none. */
+function readIp(text: string): Address | string {
+  const address = parseAddress(text);
+  const quoted = JSON.stringify(text);
+  if (address === 'zone') return `IP address ${quoted} with zone value is not allowed`;
+  if (typeof address === 'string') {
+    return `IP Address ${quoted} parse error during conversion from string: ParseAddr(${quoted}): ${address}`;
+  }
+  return is4In6(address) ? `IPv4-mapped IPv6 address ${quoted} is not allowed` : address;
+}
+
+function ip(text: string): Ip {
+  const address = readIp(text);
+  if (typeof address === 'string') throw new CelError(address);
+  return new Ip(address);
+}
+
+function readCidr(text: string): Cidr | string {
+  const quoted = JSON.stringify(text);
+  const fail = (why: string) =>
+    `network address parse error during conversion from string: netip.ParsePrefix(${quoted}): ${why}`;
+  const slash = text.lastIndexOf('/');
+  if (slash < 0) return fail("no '/'");
+  const address = parseAddress(text.slice(0, slash));
+  if (address === 'zone') return fail('IPv6 zones cannot be present in a prefix');
+  if (typeof address === 'string') return fail(`ParseAddr(${JSON.stringify(text.slice(0, slash))}): ${address}`);
+  const bits = text.slice(slash + 1);
+  if (!/^(?:0|[1-9]\d{0,2})$/.test(bits)) return fail(`bad bits after slash: ${JSON.stringify(bits)}`);
+  if (Number(bits) > address.bits) return fail('prefix length out of range');
+  if (is4In6(address)) return `IPv4-mapped IPv6 address ${quoted} is not allowed`;
+  return new Cidr(address, Number(bits));
+}
+
+function cidr(text: string): Cidr {
+  const value = readCidr(text);
+  if (typeof value === 'string') throw new CelError(value);
+  return value;
+}
+
+const containsIp = (subnet: Cidr, other: Ip) =>
+  other.address.bits === subnet.address.bits && subnet.contains(other.address);
+const containsCidr = (subnet: Cidr, other: Cidr) =>
+  other.address.bits === subnet.address.bits && subnet.prefix <= other.prefix && subnet.contains(other.address);
+
+const first = ({ address }: Ip, four: readonly [number, number], six: readonly [number, number]): boolean =>
+  address.bits === 32 ? startsWith(address, ...four) : startsWith(address, ...six);
+const isUnspecified = (of: Ip) => of.address.value === 0n;
+const isLoopback = (of: Ip) => (of.address.bits === 32 ? startsWith(of.address, 127, 8) : of.address.value === 1n);
+const isMulticast = (of: Ip) => first(of, [0xe, 4], [0xff, 8]);
+const isLinkLocalUnicast = (of: Ip) => first(of, [0xa9fe, 16], [0x3fa, 10]);
+
+function isLinkLocalMulticast({ address }: Ip): boolean {
+  if (address.bits === 32) return startsWith(address, 0xe00000, 24);
+  return startsWith(address, 0xff, 8) && ((address.value >> 112n) & 0xfn) === 2n;
+}
+
+function isGlobalUnicast(of: Ip): boolean {
+  const isBroadcast = of.address.bits === 32 && of.address.value === 0xffffffffn;
+  return !isBroadcast && !isUnspecified(of) && !isLoopback(of) && !isMulticast(of) && !isLinkLocalUnicast(of);
+}
+
+function isCanonical(text: string): boolean {
+  return ip(text).toString() === text;
+}
+
+const ofIp = (name: string, id: string, test: (ip: Ip) => boolean) => fn(name, member(id, 'net.IP -> bool', test));
+
+export const addressLibrary: Library = {
+  types: [
+    ['net.IP', ipType],
+    ['net.CIDR', cidrType],
+  ],
+  functions: [
+    fn(
+      'ip',
+      overload('string_to_ip', 'string -> net.IP', ip),
+      member('cidr_ip', 'net.CIDR -> net.IP', (of: Cidr) => new Ip(of.address)),
+    ),
+    fn(
+      'isIP',
+      overload('is_ip', 'string -> bool', (text: string) => typeof readIp(text) !== 'string'),
+    ),
+    fn('ip.isCanonical', overload('ip_is_canonical', 'string -> bool', isCanonical)),
+    fn(
+      'family',
+      member('ip_family', 'net.IP -> int', (of: Ip) => (of.address.bits === 32 ? 4 : 6)),
+    ),
+    ofIp('isUnspecified', 'ip_is_unspecified', isUnspecified),
+    ofIp('isLoopback', 'ip_is_loopback', isLoopback),
+    ofIp('isLinkLocalMulticast', 'ip_is_link_local_multicast', isLinkLocalMulticast),
+    ofIp('isLinkLocalUnicast', 'ip_is_link_local_unicast', isLinkLocalUnicast),
+    ofIp('isGlobalUnicast', 'ip_is_global_unicast', isGlobalUnicast),
+    fn('cidr', overload('string_to_cidr', 'string -> net.CIDR', cidr)),
+    fn(
+      'isCIDR',
+      overload('is_cidr', 'string -> bool', (text: string) => typeof readCidr(text) !== 'string'),
+    ),
+    fn(
+      'containsIP',
+      member('cidr_contains_ip_string', 'net.CIDR, string -> bool', (of: Cidr, text: string) =>
+        containsIp(of, ip(text)),
+      ),
+      member('cidr_contains_ip_ip', 'net.CIDR, net.IP -> bool', containsIp),
+    ),
+    fn(
+      'containsCIDR',
+      member('cidr_contains_cidr_string', 'net.CIDR, string -> bool', (of: Cidr, text: string) =>
+        containsCidr(of, cidr(text)),
+      ),
+      member('cidr_contains_cidr', 'net.CIDR, net.CIDR -> bool', containsCidr),
+    ),
+    fn(
+      'masked',
+      member('masked_cidr', 'net.CIDR -> net.CIDR', (of: Cidr) => new Cidr(mask(of.address, of.prefix), of.prefix)),
+    ),
+    fn(
+      'prefixLength',
+      member('cidr_prefix_length', 'net.CIDR -> int', (of: Cidr) => of.prefix),
+    ),
+    fn(
+      'string',
+      overload('ip_to_string', 'net.IP -> string', String),
+      overload('cidr_to_string', 'net.CIDR -> string', String),
+    ),
+  ],
+};

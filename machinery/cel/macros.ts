@@ -1,0 +1,194 @@
+// Macros: calls that stand for a loop or another construct. Each builds the general form of the loop, which is checked and
+// estimated, and says in `form` what it is. Upstream: cel-go's parser/macro.go.
+import type { ComprehensionExpr, ComprehensionForm, Expr } from './ast.ts';
+import type { Macro } from './decls.ts';
+import { SyntaxIssue } from './errors.ts';
+import type { Value } from './values.ts';
+
+const accumulator = '@result';
+
+export interface Loop {
+  form: ComprehensionForm;
+  range: Expr;
+  variables: readonly [string, string?];
+  init: Expr;
+  loopCondition?: Expr;
+  step: Expr;
+  result?: Expr;
+  condition?: Expr | undefined;
+  transform?: Expr;
+}
+
+/** Builds trees that stand where the macro was called. */
+export class MacroContext {
+  at = 0;
+
+  value(value: Value): Expr {
+    return { kind: 'const', at: this.at, value };
+  }
+  ident(name: string): Expr {
+    return { kind: 'ident', at: this.at, name };
+  }
+  call(name: string, ...args: Expr[]): Expr {
+    return { kind: 'call', at: this.at, name, target: undefined, args };
+  }
+  member(target: Expr, name: string, ...args: Expr[]): Expr {
+    return { kind: 'call', at: this.at, name, target, args };
+  }
+  list(...elements: Expr[]): Expr {
+    return { kind: 'list', at: this.at, elements, optionals: new Set() };
+  }
+  emptyMap(): Expr {
+    return { kind: 'map', at: this.at, entries: [] };
+  }
+  accumulator(): Expr {
+    return this.ident(accumulator);
+  }
+
+  loop(loop: Loop): ComprehensionExpr {
+    return {
+      kind: 'comprehension',
+      at: this.at,
+      form: loop.form,
+      range: loop.range,
+      variable: loop.variables[0],
+      variable2: loop.variables[1],
+      accumulator,
+      init: loop.init,
+      loopCondition: loop.loopCondition ?? this.value(true),
+      step: loop.step,
+      result: loop.result ?? this.accumulator(),
+      condition: loop.condition,
+      transform: loop.transform,
+    };
+  }
+
+  /** `name` stands for `init` within `result`. */
+  bind(name: string, init: Expr, result: Expr): Expr {
+    return {
+      kind: 'comprehension',
+      at: this.at,
+      form: 'bind',
+      range: this.list(),
+      variable: '#unused',
+      variable2: undefined,
+      accumulator: name,
+      init,
+      loopCondition: this.value(false),
+      step: this.ident(name),
+      result,
+      condition: undefined,
+      transform: undefined,
+    };
+  }
+
+  /** `condition ? step : result so far`, or the step alone. */
+  stepIf(condition: Expr | undefined, step: Expr): Expr {
+    return condition === undefined ? step : this.call('_?_:_', condition, step, this.accumulator());
+  }
+
+  fail(at: Expr | undefined, message: string): never {
+    throw new SyntaxIssue(message, at?.at ?? this.at);
+  }
+
+  /** The name of a variable that an argument declares. */
+  variable(arg: Expr, message = 'argument must be a simple name'): string {
+    if (arg.kind !== 'ident' || arg.name.startsWith('.')) this.fail(arg, message);
+    if (arg.name === accumulator) this.fail(arg, 'iteration variable overwrites accumulator variable');
+    return arg.name;
+  }
+}
+
+/** `all`, `exists` and `exists_one` over one or two variables. */
+export function expandQuantifier(
+  context: MacroContext,
+  form: 'all' | 'exists' | 'exists_one',
+  range: Expr,
+  variables: readonly [string, string?],
+  condition: Expr,
+): Expr {
+  const c = context;
+  const loop = { form, range, variables, condition };
+  switch (form) {
+    case 'all':
+      return c.loop({
+        ...loop,
+        init: c.value(true),
+        loopCondition: c.call('@not_strictly_false', c.accumulator()),
+        step: c.call('_&&_', c.accumulator(), condition),
+      });
+    case 'exists':
+      return c.loop({
+        ...loop,
+        init: c.value(false),
+        loopCondition: c.call('@not_strictly_false', c.call('!_', c.accumulator())),
+        step: c.call('_||_', c.accumulator(), condition),
+      });
+    default:
+      return c.loop({
+        ...loop,
+        init: c.value(0),
+        step: c.stepIf(condition, c.call('_+_', c.accumulator(), c.value(1))),
+        result: c.call('_==_', c.accumulator(), c.value(1)),
+      });
+  }
+}
+
+/** A list of `transform` for each element that meets `condition`. */
+export function expandList(
+  c: MacroContext,
+  range: Expr,
+  variables: readonly [string, string?],
+  condition: Expr | undefined,
+  transform: Expr,
+): Expr {
+  const step = c.stepIf(condition, c.call('_+_', c.accumulator(), c.list(transform)));
+  return c.loop({ form: 'list', range, variables, init: c.list(), step, condition, transform });
+}
+
+const quantifier = (name: string, form: 'all' | 'exists' | 'exists_one'): Macro => ({
+  name,
+  args: 2,
+  isMember: true,
+  expand: (c, target, [variable, condition]) => expandQuantifier(c, form, target!, [c.variable(variable!)], condition!),
+});
+
+/** The macros of the language. */
+export const standardMacros: readonly Macro[] = [
+  {
+    name: 'has',
+    args: 1,
+    isMember: false,
+    expand(c, _target, [arg]) {
+      if (arg?.kind !== 'select' || arg.isTest) return c.fail(arg, 'invalid argument to has() macro');
+      return { kind: 'select', at: c.at, operand: arg.operand, field: arg.field, isTest: true };
+    },
+  },
+  quantifier('all', 'all'),
+  quantifier('exists', 'exists'),
+  quantifier('exists_one', 'exists_one'),
+  quantifier('existsOne', 'exists_one'),
+  {
+    name: 'map',
+    args: 2,
+    isMember: true,
+    expand: (c, target, [variable, transform]) =>
+      expandList(c, target!, [c.variable(variable!, 'argument is not an identifier')], undefined, transform!),
+  },
+  {
+    name: 'map',
+    args: 3,
+    isMember: true,
+    expand: (c, target, [variable, condition, transform]) =>
+      expandList(c, target!, [c.variable(variable!, 'argument is not an identifier')], condition, transform!),
+  },
+  {
+    name: 'filter',
+    args: 2,
+    isMember: true,
+    expand(c, target, [variable, condition]) {
+      const name = c.variable(variable!, 'argument is not an identifier');
+      return expandList(c, target!, [name], condition, c.ident(name));
+    },
+  },
+];

@@ -1,0 +1,343 @@
+// From text to tree, macros expanded. Recursive descent over the grammar of the language definition; what is nested deeper
+// than `maxExpressionDepth` is refused, so that everything after may recurse over the tree. Upstream: cel-go's parser.
+import type { CallExpr, Expr, MapExpr, StructField } from './ast.ts';
+import type { Macro } from './decls.ts';
+import { type Issue, SyntaxIssue } from './errors.ts';
+import { intLiteral, type Token, tokenize } from './lexer.ts';
+import { maxExpressionDepth, maxExpressionLength } from './limits.ts';
+import { MacroContext } from './macros.ts';
+import type { Value } from './values.ts';
+
+const reserved = new Set(
+  'as break const continue else for function if import let loop package namespace return var void while'.split(' '),
+);
+const expectedOperand =
+  "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
+
+const binaryLevels: ReadonlySet<string>[] = [
+  new Set(['<', '<=', '>=', '>', '==', '!=', 'in']),
+  new Set(['+', '-']),
+  new Set(['*', '/', '%']),
+];
+
+type Parsed = { readonly expr: Expr } | { readonly issues: readonly Issue[] };
+
+/** The tree, or the first thing that is no CEL. Quoted names are fields: `` a.`b-c` ``. */
+export function parse(source: string, macros: readonly Macro[], hasQuotedNames = true): Parsed {
+  if (source.length > maxExpressionLength && codePoints(source) > maxExpressionLength) {
+    const message = `expression code point size exceeds limit: size: ${codePoints(source)}, limit ${maxExpressionLength}`;
+    return { issues: [{ message, at: 0 }] };
+  }
+  try {
+    return { expr: new Parser(tokenize(source), macros, hasQuotedNames).parseAll() };
+  } catch (error) {
+    if (error instanceof SyntaxIssue) return { issues: [error.issue] };
+    throw error;
+  }
+}
+
+function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}
+
+class Parser {
+  readonly #tokens: Token[];
+  readonly #macros: Map<string, Macro>;
+  readonly #hasQuotedNames: boolean;
+  readonly #context = new MacroContext();
+  #next = 0;
+  /** Levels open above what is parsed now. */
+  #depth = 0;
+  /** Levels of the expression that was parsed last. */
+  #height = 0;
+
+  constructor(tokens: Token[], macros: readonly Macro[], hasQuotedNames: boolean) {
+    this.#tokens = tokens;
+    this.#hasQuotedNames = hasQuotedNames;
+    this.#macros = new Map(macros.map((macro) => [macroKey(macro.name, macro.args, macro.isMember), macro]));
+  }
+
+  parseAll(): Expr {
+    const expr = this.#expression();
+    const rest = this.#peek();
+    if (rest.kind !== '<EOF>') {
+      const what = this.#tokens[this.#next + 1]?.kind === '<EOF>' ? 'extraneous' : 'mismatched';
+      throw new SyntaxIssue(`Syntax error: ${what} input '${rest.text}' expecting <EOF>`, rest.at);
+    }
+    return expr;
+  }
+
+  #peek(): Token {
+    return this.#tokens[this.#next]!;
+  }
+
+  #take(): Token {
+    return this.#tokens[this.#next++]!;
+  }
+
+  #takeIf(kind: string): Token | undefined {
+    return this.#peek().kind === kind ? this.#take() : undefined;
+  }
+
+  #expect(...kinds: string[]): Token {
+    const token = this.#peek();
+    if (kinds.includes(token.kind)) return this.#take();
+    const names = kinds.map((kind) => (/^\w/.test(kind) ? kind : `'${kind}'`));
+    const expected = names.length === 1 ? names[0] : `{${names.join(', ')}}`;
+    throw new SyntaxIssue(`Syntax error: mismatched input '${token.text}' expecting ${expected}`, token.at);
+  }
+
+  /** Runs one level deeper. */
+  #deeper<T>(parse: () => T): T {
+    if (++this.#depth > maxExpressionDepth) this.#tooDeep();
+    const result = parse();
+    this.#depth--;
+    return result;
+  }
+
+  #tooDeep(): never {
+    throw new SyntaxIssue(`expression recursion limit exceeded: ${maxExpressionDepth}`, this.#peek().at);
+  }
+
+  /** An expression stands above others of these heights. */
+  #rise(...heights: number[]): void {
+    this.#height = Math.max(...heights) + 1;
+    if (this.#height > maxExpressionDepth) this.#tooDeep();
+  }
+
+  #expression(): Expr {
+    return this.#deeper(() => {
+      const condition = this.#logic('||', () => this.#logic('&&', () => this.#binary(0)));
+      const question = this.#takeIf('?');
+      if (question === undefined) return condition;
+      const h0 = this.#height;
+      const yes = this.#logic('||', () => this.#logic('&&', () => this.#binary(0)));
+      const h1 = this.#height;
+      this.#expect(':');
+      const no = this.#expression();
+      this.#rise(h0, h1, this.#height);
+      return this.#call('_?_:_', question.at, [condition, yes, no]);
+    });
+  }
+
+  /** `a && b && c` as a balanced tree. */
+  #logic(operator: '||' | '&&', operand: () => Expr): Expr {
+    const terms = [operand()];
+    const operators: number[] = [];
+    let height = this.#height;
+    for (let token = this.#takeIf(operator); token !== undefined; token = this.#takeIf(operator)) {
+      operators.push(token.at);
+      terms.push(operand());
+      height = Math.max(height, this.#height);
+    }
+    this.#rise(height + Math.ceil(Math.log2(terms.length)) - 1);
+    const build = (from: number, to: number): Expr => {
+      if (from === to) return terms[from]!;
+      const middle = from + Math.floor((to - from) / 2);
+      return this.#call(`_${operator}_`, operators[middle]!, [build(from, middle), build(middle + 1, to)]);
+    };
+    return build(0, terms.length - 1);
+  }
+
+  #binary(level: number): Expr {
+    const operators = binaryLevels[level];
+    if (operators === undefined) return this.#unary();
+    let left = this.#binary(level + 1);
+    while (operators.has(this.#peek().kind)) {
+      const token = this.#take();
+      const height = this.#height;
+      const right = this.#binary(level + 1);
+      this.#rise(height, this.#height);
+      left = this.#call(token.kind === 'in' ? '@in' : `_${token.kind}_`, token.at, [left, right]);
+    }
+    return left;
+  }
+
+  #unary(): Expr {
+    const token = this.#peek();
+    if (token.kind !== '!' && token.kind !== '-') return this.#member();
+    const operators: Token[] = [];
+    while (this.#peek().kind === token.kind) operators.push(this.#take());
+    const last = operators.at(-1)!;
+    const isNumber = token.kind === '-' && ['NUM_INT', 'NUM_FLOAT'].includes(this.#peek().kind);
+    if (isNumber) operators.pop();
+    const operand = this.#member(isNumber ? last : undefined);
+    this.#rise(this.#height);
+    if (operators.length % 2 === 0) return operand;
+    return this.#call(token.kind === '!' ? '!_' : '-_', token.at, [operand]);
+  }
+
+  #member(minus?: Token): Expr {
+    let expr = this.#primary(minus);
+    while (true) {
+      const token = this.#peek();
+      const height = this.#height;
+      if (token.kind === '.') {
+        this.#take();
+        const isOptional = this.#takeIf('?') !== undefined;
+        const { kind } = this.#peek();
+        const name = this.#fieldName();
+        const open = kind === 'IDENTIFIER' && !isOptional ? this.#takeIf('(') : undefined;
+        this.#height = 0;
+        if (open !== undefined) expr = this.#callOrMacro(name, open.at, expr, this.#arguments());
+        else if (!isOptional) {
+          expr = { kind: 'select', at: token.at, operand: expr, field: name, isTest: false };
+        } else {
+          const fieldName: Expr = { kind: 'const', at: token.at, value: name };
+          expr = this.#call('_?._', token.at, [expr, fieldName]);
+        }
+      } else if (token.kind === '[') {
+        this.#take();
+        const isOptional = this.#takeIf('?') !== undefined;
+        const index = this.#expression();
+        this.#expect(']');
+        expr = this.#call(isOptional ? '_[?_]' : '_[_]', token.at, [expr, index]);
+      } else return expr;
+      this.#rise(height, this.#height);
+    }
+  }
+
+  #fieldName(): string {
+    const token = this.#peek();
+    if (token.kind !== 'ESC_IDENTIFIER') return this.#expect('IDENTIFIER').text;
+    if (!this.#hasQuotedNames) throw new SyntaxIssue("unsupported syntax: '`'", token.at);
+    return this.#take().text.slice(1, -1);
+  }
+
+  #primary(minus?: Token): Expr {
+    const token = this.#take();
+    const literal = (value: Value): Expr => ({ kind: 'const', at: minus?.at ?? token.at, value });
+    this.#height = 1;
+    switch (token.kind) {
+      case 'NUM_INT':
+        return literal(intLiteral(token, minus !== undefined));
+      case 'NUM_FLOAT':
+        return literal(minus === undefined ? token.value! : negate(token.value!));
+      case 'NUM_UINT':
+      case 'STRING':
+      case 'BYTES':
+        return literal(token.value!);
+      case 'true':
+      case 'false':
+        return literal(token.kind === 'true');
+      case 'null':
+        return literal(null);
+      case '(': {
+        const expr = this.#expression();
+        this.#expect(')');
+        return expr;
+      }
+      case '[':
+        return this.#list(token);
+      case '{':
+        return this.#map(token);
+      case '.':
+      case 'IDENTIFIER':
+        return this.#name(token);
+      default:
+        throw new SyntaxIssue(`Syntax error: mismatched input '${token.text}' expecting ${expectedOperand}`, token.at);
+    }
+  }
+
+  #name(first: Token): Expr {
+    const isAbsolute = first.kind === '.';
+    const word = isAbsolute ? this.#expect('IDENTIFIER') : first;
+    const name = (isAbsolute ? '.' : '') + word.text;
+    const structName = this.#structName(name);
+    if (structName !== undefined) return this.#struct(structName);
+    if (reserved.has(word.text)) throw new SyntaxIssue(`reserved identifier: ${word.text}`, word.at);
+    const open = this.#takeIf('(');
+    if (open !== undefined) return this.#callOrMacro(name, open.at, undefined, this.#arguments());
+    return { kind: 'ident', at: first.at, name };
+  }
+
+  /** `a.b.C` where `{` follows; else nothing is taken. */
+  #structName(first: string): string | undefined {
+    let at = this.#next;
+    let name = first;
+    while (this.#tokens[at]?.kind === '.' && this.#tokens[at + 1]?.kind === 'IDENTIFIER') {
+      name += `.${this.#tokens[at + 1]!.text}`;
+      at += 2;
+    }
+    if (this.#tokens[at]?.kind !== '{') return undefined;
+    this.#next = at;
+    return name;
+  }
+
+  /** What stands up to the closing token, comma after comma. */
+  #sequence<T>(close: string, mayTrail: boolean, item: () => T): T[] {
+    const items: T[] = [];
+    let height = 0;
+    while (this.#peek().kind !== close || (items.length > 0 && !mayTrail)) {
+      items.push(item());
+      height = Math.max(height, this.#height);
+      if (this.#peek().kind === close) break;
+      this.#expect(',', close);
+    }
+    this.#expect(close);
+    this.#rise(height);
+    return items;
+  }
+
+  #arguments(): Expr[] {
+    return this.#sequence(')', false, () => this.#expression());
+  }
+
+  #list(open: Token): Expr {
+    const optionals = new Set<number>();
+    let index = 0;
+    const elements = this.#sequence(']', true, () => {
+      if (this.#takeIf('?') !== undefined) optionals.add(index);
+      index++;
+      return this.#expression();
+    });
+    return { kind: 'list', at: open.at, elements, optionals };
+  }
+
+  #map(open: Token): MapExpr {
+    const entries = this.#sequence('}', true, () => {
+      const isOptional = this.#takeIf('?') !== undefined;
+      const key = this.#expression();
+      const height = this.#height;
+      this.#expect(':');
+      const value = this.#expression();
+      this.#rise(height, this.#height);
+      return { key, value, isOptional };
+    });
+    return { kind: 'map', at: open.at, entries };
+  }
+
+  #struct(name: string): Expr {
+    const open = this.#expect('{');
+    const fields = this.#sequence('}', true, (): StructField => {
+      const isOptional = this.#takeIf('?') !== undefined;
+      const name = this.#fieldName();
+      const { at } = this.#expect(':');
+      return { name, value: this.#expression(), isOptional, at };
+    });
+    return { kind: 'struct', at: open.at, name, fields };
+  }
+
+  #call(name: string, at: number, args: Expr[], target?: Expr): CallExpr {
+    return { kind: 'call', at, name, target, args };
+  }
+
+  #callOrMacro(name: string, at: number, target: Expr | undefined, args: Expr[]): Expr {
+    const isMember = target !== undefined;
+    const macro =
+      this.#macros.get(macroKey(name, args.length, isMember)) ?? this.#macros.get(macroKey(name, undefined, isMember));
+    this.#context.at = at;
+    return macro?.expand(this.#context, target, args) ?? this.#call(name, at, args, target);
+  }
+}
+
+function macroKey(name: string, args: number | undefined, isMember: boolean): string {
+  return `${name}:${args ?? '*'}:${isMember}`;
+}
+
+function negate(value: Value): Value {
+  const { value: amount } = value as { value: number };
+  return new (value as any).constructor(-amount);
+}

@@ -1,0 +1,151 @@
+// The types of CEL: what the checker gives every expression, and `type(x)` at run time. Upstream: cel-go's common/types.
+import type { DeclType } from './decl-type.ts';
+import type { Value } from './values.ts';
+
+export type SimpleKind =
+  | 'bool'
+  | 'int'
+  | 'uint'
+  | 'double'
+  | 'string'
+  | 'bytes'
+  | 'null'
+  | 'dyn'
+  | 'any'
+  | 'error'
+  | 'timestamp'
+  | 'duration';
+
+export interface SimpleType {
+  readonly kind: SimpleKind;
+}
+export interface ListType {
+  readonly kind: 'list';
+  readonly element: CelType;
+}
+export interface MapType {
+  readonly kind: 'map';
+  readonly key: CelType;
+  readonly value: CelType;
+}
+/** A type with named fields: of a schema, or of a policy's `Object{}`. Two are the same when their names are. */
+export interface ObjectType {
+  readonly kind: 'object';
+  readonly name: string;
+  /** The type of a field by its name in CEL; undefined where there is none. */
+  field(name: string): CelType | undefined;
+  /** What the values look like outside CEL, where the type comes from a schema. */
+  readonly decl?: DeclType;
+  /** Makes the value of `Name{field: value}`; without it the type cannot be made in an expression. */
+  readonly create?: (fields: Map<string, Value>) => Value;
+  /** The type of what is made, where it is another: `google.protobuf.Int64Value{}` is an int or null. */
+  readonly produces?: CelType;
+}
+/** A type whose values only functions look into: `optional_type(A)`, `kubernetes.Quantity`, `net.IP`. */
+export interface OpaqueType {
+  readonly kind: 'opaque';
+  readonly name: string;
+  readonly parameters: readonly CelType[];
+}
+/** A scalar or null. */
+export interface WrapperType {
+  readonly kind: 'wrapper';
+  readonly of: CelType;
+}
+export interface TypeType {
+  readonly kind: 'type';
+  readonly of?: CelType;
+}
+/** A type parameter of a function, or one that the checker has yet to find. */
+export interface ParameterType {
+  readonly kind: 'parameter';
+  readonly name: string;
+}
+export type CelType =
+  | SimpleType
+  | ListType
+  | MapType
+  | ObjectType
+  | OpaqueType
+  | WrapperType
+  | TypeType
+  | ParameterType;
+
+const simple = (kind: SimpleKind): SimpleType => ({ kind });
+
+/** The types, and makers of those with parameters. */
+export const t = {
+  bool: simple('bool'),
+  int: simple('int'),
+  uint: simple('uint'),
+  double: simple('double'),
+  string: simple('string'),
+  bytes: simple('bytes'),
+  null: simple('null'),
+  dyn: simple('dyn'),
+  any: simple('any'),
+  error: simple('error'),
+  timestamp: simple('timestamp'),
+  duration: simple('duration'),
+  type: { kind: 'type' } as TypeType,
+  list: (element: CelType): ListType => ({ kind: 'list', element }),
+  map: (key: CelType, value: CelType): MapType => ({ kind: 'map', key, value }),
+  opaque: (name: string, ...parameters: CelType[]): OpaqueType => ({ kind: 'opaque', name, parameters }),
+  optional: (of: CelType): OpaqueType => ({ kind: 'opaque', name: 'optional_type', parameters: [of] }),
+  wrapper: (of: CelType): WrapperType => ({ kind: 'wrapper', of }),
+  typeOf: (of: CelType): TypeType => ({ kind: 'type', of }),
+  parameter: (name: string): ParameterType => ({ kind: 'parameter', name }),
+};
+
+export const isDyn = (type: CelType): boolean => type.kind === 'dyn' || type.kind === 'any' || type.kind === 'error';
+export const isOptionalType = (type: CelType): type is OpaqueType =>
+  type.kind === 'opaque' && type.name === 'optional_type';
+
+/** The type as errors write it. */
+export function formatType(type: CelType): string {
+  switch (type.kind) {
+    case 'list':
+      return `list(${formatType(type.element)})`;
+    case 'map':
+      return `map(${formatType(type.key)}, ${formatType(type.value)})`;
+    case 'object':
+      return type.name;
+    case 'opaque':
+      return type.parameters.length === 0 ? type.name : `${type.name}(${type.parameters.map(formatType).join(', ')})`;
+    case 'wrapper':
+      return `wrapper(${formatType(type.of)})`;
+    case 'type':
+      return type.of === undefined ? 'type' : `type(${formatType(type.of)})`;
+    case 'parameter':
+      return type.name;
+    case 'error':
+      return '!error!';
+    case 'timestamp':
+    case 'duration':
+      return `google.protobuf.${type.kind === 'timestamp' ? 'Timestamp' : 'Duration'}`;
+    default:
+      return type.kind;
+  }
+}
+
+/** The name of the type at run time, without its parameters: what `type(x)` is told apart by. */
+export function runtimeTypeName(type: CelType): string {
+  switch (type.kind) {
+    case 'null':
+      return 'null_type';
+    case 'object':
+    case 'opaque':
+      return type.name;
+    case 'wrapper':
+      return runtimeTypeName(type.of);
+    case 'any':
+      return 'dyn';
+    case 'parameter':
+      return 'dyn';
+    case 'timestamp':
+    case 'duration':
+      return formatType(type);
+    default:
+      return type.kind;
+  }
+}
