@@ -38,6 +38,7 @@ import { warningHeaders } from './http/warnings.ts';
 import { serveWatch } from './http/watch-response.ts';
 import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
 import { type InFlight, isLongRunning, tooManyRequests } from './in-flight.ts';
+import { LargeRequests } from './large-requests.ts';
 import { hasFieldNumbers } from './protobuf/field-table.ts';
 import { deadlineOf, within } from './request-deadline.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
@@ -84,6 +85,7 @@ export class ApiServer {
   readonly #parts: ApiServerParts;
   readonly #context: SubresourceContext;
   readonly #subresources: ReadonlyMap<string, Subresource>;
+  readonly #large = new LargeRequests();
 
   constructor(parts: ApiServerParts) {
     this.#parts = parts;
@@ -197,8 +199,10 @@ export class ApiServer {
     front.raw.on('close', () => abort.abort());
     const request = this.#resolve(front, { info, user, signal: abort.signal });
     if (writingVerbs.has(info.verb) && !isLongRunning(info)) request.body = await front.body.read();
-    const answer = await this.#dispatch(request, front);
-    return answer && this.#render(answer, request, front);
+    return this.#large.run(request, async () => {
+      const answer = await this.#dispatch(request, front);
+      return answer && this.#render(answer, request, front);
+    });
   }
 
   /** Finds the kind that the path names. */
@@ -254,8 +258,8 @@ export class ApiServer {
     return handler.handle(this.#context, request, front);
   }
 
-  #render(answer: Answer, request: ApiRequest, front: FrontRequest): Promise<FrontResponse> {
-    const rendered = renderAnswer(answer, {
+  async #render(answer: Answer, request: ApiRequest, front: FrontRequest): Promise<FrontResponse> {
+    const rendered = await renderAnswer(answer, {
       kind: request.kind,
       version: request.version,
       ...formOf(request, front),
