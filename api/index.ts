@@ -31,11 +31,15 @@ import { BindingKind } from './core/binding.ts';
 import { ConfigMapKind } from './core/configmap.ts';
 import { EndpointsKind } from './core/endpoints.ts';
 import { EventKind } from './core/event.ts';
+import { LimitRangeKind } from './core/limitrange.ts';
 import { NamespaceKind } from './core/namespace.ts';
 import { NodeKind } from './core/node.ts';
 import { PersistentVolumeKind } from './core/persistentvolume.ts';
 import { PersistentVolumeClaimKind } from './core/persistentvolumeclaim.ts';
 import { PodKind } from './core/pod.ts';
+import { PodTemplateKind } from './core/podtemplate.ts';
+import { ReplicationControllerKind } from './core/replicationcontroller.ts';
+import { ResourceQuotaKind } from './core/resourcequota.ts';
 import { SecretKind } from './core/secret.ts';
 import { ServiceKind } from './core/service.ts';
 import { ServiceAccountKind } from './core/serviceaccount.ts';
@@ -72,11 +76,15 @@ export const kinds: readonly Kind[] = [
   ConfigMapKind,
   EndpointsKind,
   EventKind,
+  LimitRangeKind,
   NamespaceKind,
   NodeKind,
   PersistentVolumeClaimKind,
   PersistentVolumeKind,
   PodKind,
+  PodTemplateKind,
+  ReplicationControllerKind,
+  ResourceQuotaKind,
   SecretKind,
   ServiceKind,
   ServiceAccountKind,

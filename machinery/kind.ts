@@ -156,8 +156,8 @@ export interface KindSpec<T extends KubeObject> {
   holdsDeletion?: (object: T) => boolean;
   /** A delete that took effect at once answers with the object, not with a Status. */
   returnsDeletedObject?: boolean;
-  /** Who deletes one without a propagation policy orphans its dependents, and is told this. */
-  orphansByDefault?: string;
+  /** Who deletes one without a propagation policy orphans its dependents, and is told this, if it is a text. */
+  orphansByDefault?: string | true;
   /** A PUT of an absent object creates it. */
   allowCreateOnUpdate?: boolean;
   /** A PUT without resourceVersion is let through. */

@@ -2,7 +2,8 @@
 // that never end, counters. Upstream: pkg/apis/apps/validation.
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
-import type { LabelSelector } from '../../machinery/metadata.ts';
+import type { LabelSelector, ObjectMeta } from '../../machinery/metadata.ts';
+import { checkDNS1123Label } from '../../machinery/name-rules.ts';
 import { validatePodTemplate } from '../core/pod/pod-spec-validation.ts';
 import type { PodTemplateSpec } from '../core/pod/pod-template.ts';
 import { isEmptySelector, showSelector, sortKeys, validateLabelSelector } from '../meta/checks.ts';
@@ -87,4 +88,12 @@ export function validateCollisionCount(next: number | undefined, old: number | u
   if (old === undefined) return [];
   if (next === undefined) return [invalid(path, null, 'cannot be decremented')];
   return next < old ? [invalid(path, next, 'cannot be decremented')] : [];
+}
+
+/** Names of pods, and so of hosts, are made from the names of those that make them. */
+export function warnOfName({ metadata }: { metadata: ObjectMeta }): string[] {
+  const complaints = checkDNS1123Label(metadata.name ?? metadata.generateName ?? '');
+  if (complaints.length === 0) return [];
+  const what = 'this is used in Pod names and hostnames, which can result in surprising behavior';
+  return [`metadata.name: ${what}; a DNS label is recommended: [${complaints.join(' ')}]`];
 }

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 import { formatAge } from '../../machinery/duration.ts';
 import { type Column, defineKind } from '../../machinery/kind.ts';
-import { checkDNS1123Label } from '../../machinery/name-rules.ts';
+import { warnOfName } from '../apps/workload-validation.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import { type CronJob, cronJobSchema } from './cronjob/schema.ts';
@@ -53,12 +53,7 @@ export const CronJobKind = defineKind<CronJob>({
     ),
   ],
   validate: validateCronJob,
-  warnings: ({ metadata }, old) => {
-    const complaints = old ? [] : checkDNS1123Label(metadata.name ?? metadata.generateName ?? '');
-    if (complaints.length === 0) return [];
-    const what = 'this is used in Pod names and hostnames, which can result in surprising behavior';
-    return [`metadata.name: ${what}; a DNS label is recommended: [${complaints.join(' ')}]`];
-  },
+  warnings: (object, old) => (old ? [] : warnOfName(object)),
 });
 
 function setDefaults({ spec }: CronJob): void {

@@ -4,11 +4,7 @@ import { defineKind } from '../../machinery/kind.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { ageColumn } from '../meta/columns.ts';
 import { type ResourceSlice, resourceSliceSchema } from './resourceslice/schema.ts';
-import {
-  validateResourceSlice,
-  validateResourceSliceCreate,
-  validateResourceSliceUpdate,
-} from './resourceslice/validation.ts';
+import { validateResourceSlice, validateResourceSliceUpdate } from './resourceslice/validation.ts';
 
 export const ResourceSliceKind = defineKind<ResourceSlice>({
   kind: 'ResourceSlice',
@@ -36,7 +32,6 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
     ageColumn,
   ],
   validate: validateResourceSlice,
-  validateCreate: validateResourceSliceCreate,
   validateUpdate: validateResourceSliceUpdate,
 });
 

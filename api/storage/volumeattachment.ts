@@ -87,22 +87,25 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
     ageColumn,
   ],
   validate,
-  validateCreate: ({ spec }) => [
-    ...validateCSIDriverName(spec.attacher, 'spec.attacher'),
-    ...(spec.source.persistentVolumeName === undefined
-      ? []
-      : validateDNSSubdomain(spec.source.persistentVolumeName, 'spec.source.persistentVolumeName')),
-  ],
   validateUpdate: (next, old) => validateImmutable(next.spec, old.spec, 'spec'),
   validateStatusUpdate: validateStatus,
 });
 
-function validate(it: VolumeAttachment): FieldError[] {
+function validate(it: VolumeAttachment, old?: VolumeAttachment): FieldError[] {
   const { attacher, nodeName, source } = it.spec;
   const errors: FieldError[] = attacher ? [] : [required('spec.attacher')];
   errors.push(...validateSource(source, 'spec.source'));
   errors.push(...validateDNSSubdomain(nodeName, 'spec.nodeName'));
-  return [...errors, ...validateStatus(it)];
+  errors.push(...validateStatus(it));
+  return old ? errors : [...errors, ...validateNames(it)];
+}
+
+/** New ones are held to more than those that are there. */
+function validateNames({ spec: { attacher, source } }: VolumeAttachment): FieldError[] {
+  const volume = source.persistentVolumeName;
+  const errors = validateCSIDriverName(attacher, 'spec.attacher');
+  if (volume !== undefined) errors.push(...validateDNSSubdomain(volume, 'spec.source.persistentVolumeName'));
+  return errors;
 }
 
 function validateSource(source: VolumeAttachmentSource, path: string): FieldError[] {

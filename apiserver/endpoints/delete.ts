@@ -6,7 +6,7 @@ import { badRequestError, invalidError, isNotFound } from '../../machinery/error
 import { type FieldError, invalid, notSupported } from '../../machinery/field-error.ts';
 import { isObject } from '../../machinery/json.ts';
 import type { ApiContext } from '../registry/context.ts';
-import { type DeleteOptions, deleteObject, orphansUnasked } from '../registry/delete.ts';
+import { type DeleteOptions, deleteObject, orphanWarning } from '../registry/delete.ts';
 import { isTrue } from '../request-info.ts';
 import { parseBody } from './body.ts';
 import { type Answer, type ApiRequest, successStatus } from './exchange.ts';
@@ -72,7 +72,7 @@ export async function handleDelete(context: ApiContext, request: ApiRequest): Pr
   const write = { ...readWriteOptions(request, 'DeleteOptions'), dryRun };
   const target = { namespace: info.namespace, name: info.name, options };
   const { stored, gone } = await deleteObject(context, kind, target, write);
-  const warnings = orphansUnasked(kind, options) ? [kind.orphansByDefault!] : [];
+  const warnings = orphanWarning(kind, options);
   if (!gone || kind.returnsDeletedObject) {
     const accepted = !gone && options.orphanDependents === false;
     return { type: 'object', stored, code: accepted ? 202 : 200, warnings };
@@ -101,6 +101,6 @@ export async function handleDeleteCollection(context: ApiContext, request: ApiRe
       if (!isNotFound(err)) throw err; // gone already is what was asked for
     }
   }
-  const warnings = orphansUnasked(kind, options) ? [kind.orphansByDefault!] : [];
+  const warnings = orphanWarning(kind, options);
   return { type: 'list', list, warnings };
 }

@@ -16,6 +16,8 @@ export type WriteResult = { done: true; stored: StoredObject } | { done: false; 
 export class ObjectStore {
   readonly #etcd: Etcd;
   readonly cache: WatchCache;
+  /** Revision of this server's last write, by key prefix. */
+  readonly #written = new Map<string, number>();
 
   constructor(etcd: Etcd, cache: WatchCache) {
     this.#etcd = etcd;
@@ -67,6 +69,17 @@ export class ObjectStore {
     return found;
   }
 
+  /**
+   * All objects of the kind, or of one namespace, as the cache has them once it has seen what this
+   * server wrote of the kind: who makes a rule and then what it is for meets it.
+   */
+  async listSeen(kind: Kind, namespace = ''): Promise<KubeObject[]> {
+    const prefix = keyPrefixOf(kind);
+    await this.cache.waitFor(this.#written.get(prefix) ?? 0);
+    const found = this.resource(kind).list(namespace ? `${prefix}${namespace}/` : prefix);
+    return [...found].map(({ object }) => object);
+  }
+
   /** The object straight from etcd, past the cache. */
   async read(kind: Kind, namespace: string, name: string): Promise<StoredObject | undefined> {
     const entry = await this.#etcd.get(storageKey(kind, namespace, name));
@@ -92,6 +105,7 @@ export class ObjectStore {
     const value = encodeStored(written, type);
     const result = await this.#etcd.put(key, value, revision);
     if (!result.done) return this.#otherThan(kind, result.current);
+    this.#written.set(keyPrefixOf(kind), result.revision);
     const stored = storedAs(key, asStored(written, type, result.revision), { value, revision: result.revision });
     // The watch brings the same bytes back: whoever is first has read them for both.
     const shared = this.cache.expect(keyPrefixOf(kind), stored);
@@ -102,7 +116,9 @@ export class ObjectStore {
   /** Deletes `old` if it still stands. */
   async remove(kind: Kind, old: StoredObject): Promise<WriteResult> {
     const result = await this.#etcd.delete(old.key, old.revision);
-    return result.done ? { done: true, stored: old } : this.#otherThan(kind, result.current);
+    if (!result.done) return this.#otherThan(kind, result.current);
+    this.#written.set(keyPrefixOf(kind), result.revision);
+    return { done: true, stored: old };
   }
 
   async #otherThan(kind: Kind, entry: EtcdEntry | undefined): Promise<WriteResult> {

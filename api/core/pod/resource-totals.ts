@@ -70,7 +70,8 @@ export function podLimits(spec: PodSpec): ResourceList {
   return total;
 }
 
-function withPodLevel(spec: PodSpec, side: Side): ResourceList {
+/** The containers' sum, with pod-level values in its place where there are any; without overhead. */
+export function withPodLevel(spec: PodSpec, side: Side): ResourceList {
   const total = sumContainerResources(spec, side);
   for (const [name, amount] of Object.entries(spec.resources?.[side] ?? {})) {
     if (isPodLevelResource(name)) total[name] = amount;

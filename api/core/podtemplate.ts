@@ -1,0 +1,67 @@
+// PodTemplate: a pod to copy. Nothing in Kubernetes itself uses them.
+// https://kubernetes.io/docs/concepts/workloads/pods/#pod-templates
+import { jsonEqual } from '../../machinery/json.ts';
+import { defineKind } from '../../machinery/kind.ts';
+import { formatLabels } from '../../machinery/labels.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { setPodSpecDefaults } from './pod/defaults.ts';
+import { validatePodTemplate } from './pod/pod-spec-validation.ts';
+import { podTemplateSpec } from './pod/pod-template.ts';
+
+export const podTemplateSchema = s.object('io.k8s.api.core.v1.PodTemplate', 'A pod to copy.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  template: s.field(podTemplateSpec, 'The pod.', { always: true }),
+});
+export interface PodTemplate extends ObjectOf<typeof podTemplateSchema> {}
+
+const containersOf = ({ template }: PodTemplate) => template?.spec?.containers ?? [];
+
+export const PodTemplateKind = defineKind<PodTemplate>({
+  kind: 'PodTemplate',
+  plural: 'podtemplates',
+  scope: 'Namespaced',
+  served: [
+    {
+      group: '',
+      version: 'v1',
+      schema: podTemplateSchema,
+      setDefaults: ({ template }: PodTemplate) => {
+        if (template?.spec) setPodSpecDefaults(template.spec);
+      },
+    },
+  ],
+  hasGeneration: true,
+  bumpsGeneration: (next, old) => !jsonEqual(next.template, old.template),
+  returnsDeletedObject: true,
+  allowUnconditionalUpdate: true,
+  columns: [
+    {
+      name: 'Containers',
+      type: 'string',
+      doc: 'Names of the containers.',
+      cell: (object) =>
+        containersOf(object)
+          .map(({ name }) => name)
+          .join(','),
+    },
+    {
+      name: 'Images',
+      type: 'string',
+      doc: 'Images of the containers.',
+      cell: (object) =>
+        containersOf(object)
+          .map(({ image }) => image ?? '')
+          .join(','),
+    },
+    {
+      name: 'Pod Labels',
+      type: 'string',
+      doc: 'Labels of the pod.',
+      cell: ({ template }) => formatLabels(template?.metadata?.labels),
+    },
+  ],
+  validate: ({ template }) => validatePodTemplate(template, 'template'),
+});

@@ -1,0 +1,136 @@
+// ReplicationController: a number of equal pods; the older form of ReplicaSet.
+// https://kubernetes.io/docs/concepts/workloads/controllers/replicationcontroller/
+import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
+import { type Column, defineKind } from '../../machinery/kind.ts';
+import { formatLabels } from '../../machinery/labels.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { validateReplicaCounts, validateServingTemplate, warnOfName } from '../apps/workload-validation.ts';
+import { sortKeys } from '../meta/checks.ts';
+import { ageColumn, workloadColumns } from '../meta/columns.ts';
+import type { ObjectOf } from '../meta/object.ts';
+import { validateNonNegative } from '../meta/validation.ts';
+import { setPodSpecDefaults } from './pod/defaults.ts';
+import { podTemplateSpec } from './pod/pod-template.ts';
+
+export const replicationControllerSpec = s.object(
+  'io.k8s.api.core.v1.ReplicationControllerSpec',
+  'Desired state of a replication controller.',
+  {
+    minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
+    replicas: s.int32('Desired number of pods.', { pointer: true, default: 1 }),
+    selector: s.map(s.string(''), "Labels of its pods; the template's when empty.", { mapType: 'atomic' }),
+    template: s.field(podTemplateSpec, 'The pods.'),
+  },
+);
+export interface ReplicationControllerSpec extends TypeOf<typeof replicationControllerSpec> {}
+
+export const replicationControllerCondition = s.object(
+  'io.k8s.api.core.v1.ReplicationControllerCondition',
+  'One aspect of the state of a replication controller.',
+  {
+    lastTransitionTime: s.time('When the status last changed.', { always: true }),
+    message: s.string('Explanation for people.'),
+    reason: s.string('One word for programs.'),
+    status: s.string('True, False or Unknown.', { required: true, always: true }),
+    type: s.string('Name of the condition.', { required: true, always: true }),
+  },
+);
+export interface ReplicationControllerCondition extends TypeOf<typeof replicationControllerCondition> {}
+
+export const replicationControllerStatus = s.object(
+  'io.k8s.api.core.v1.ReplicationControllerStatus',
+  'Observed state of a replication controller.',
+  {
+    availableReplicas: s.int32('Pods that are available.'),
+    conditions: s.list(replicationControllerCondition, 'ReplicaFailure.', mergedBy('type')),
+    fullyLabeledReplicas: s.int32('Pods that have all labels of the template.'),
+    observedGeneration: s.int64('The generation this status was computed from.'),
+    readyReplicas: s.int32('Pods that are ready.'),
+    replicas: s.int32('Pods that exist.', { required: true, always: true }),
+  },
+);
+export interface ReplicationControllerStatus extends TypeOf<typeof replicationControllerStatus> {}
+
+export const replicationControllerSchema = s.object(
+  'io.k8s.api.core.v1.ReplicationController',
+  'Keeps a number of equal pods running; the older form of ReplicaSet.',
+  {
+    ...typeMeta,
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    spec: s.field(replicationControllerSpec, 'What should run.', { always: true }),
+    status: s.field(replicationControllerStatus, 'How far it is.', { always: true }),
+  },
+);
+export interface ReplicationController extends ObjectOf<typeof replicationControllerSchema> {}
+
+export const ReplicationControllerKind = defineKind<ReplicationController>({
+  kind: 'ReplicationController',
+  plural: 'replicationcontrollers',
+  scope: 'Namespaced',
+  shortNames: ['rc'],
+  categories: ['all'],
+  served: [{ group: '', version: 'v1', schema: replicationControllerSchema, setDefaults }],
+  subresources: {
+    scale: {
+      specReplicasPath: 'spec.replicas',
+      statusReplicasPath: 'status.replicas',
+      selector: (o) => showSelector(o.spec.selector),
+    },
+    status: true,
+  },
+  hasGeneration: true,
+  allowUnconditionalUpdate: true,
+  orphansByDefault: true,
+  prepareForCreate: (controller) => {
+    controller.status = { replicas: 0 };
+  },
+  selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
+  columns: [
+    { name: 'Desired', type: 'integer', doc: 'Pods there should be.', cell: ({ spec }) => spec.replicas ?? 0 },
+    { name: 'Current', type: 'integer', doc: 'Pods there are.', cell: ({ status }) => status?.replicas ?? 0 },
+    { name: 'Ready', type: 'integer', doc: 'Pods that are ready.', cell: ({ status }) => status?.readyReplicas ?? 0 },
+    ageColumn,
+    ...workloadColumns.map(
+      (column): Column<ReplicationController> => ({
+        ...column,
+        cell: ({ spec }, context) =>
+          column.name === 'Selector'
+            ? formatLabels(spec.selector)
+            : column.cell({ spec: { ...(spec.template && { template: spec.template }) } }, context),
+      }),
+    ),
+  ],
+  validate,
+  validateStatusUpdate: ({ status }) => validateReplicaCounts(status, 'status'),
+  warnings: (object, old) => (old ? [] : warnOfName(object)),
+});
+
+/** The labels of the template are the selector, and the controller's own, where it says nothing of them. */
+function setDefaults(controller: ReplicationController): void {
+  const { spec, metadata } = controller;
+  if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
+  const labels = spec.template?.metadata?.labels;
+  if (!labels) return;
+  if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };
+  if (Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels };
+}
+
+const showSelector = (selector: Readonly<Record<string, string>> | undefined) =>
+  Object.entries(sortKeys(selector) ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+
+function validate({ spec }: ReplicationController): FieldError[] {
+  const { selector = {}, template } = spec;
+  const errors = validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds');
+  if (Object.keys(selector).length === 0) errors.push(required('spec.selector'));
+  errors.push(...validateNonNegative(spec.replicas, 'spec.replicas'));
+  const labels = template?.metadata?.labels ?? {};
+  if (template && Object.entries(selector).some(([key, value]) => labels[key] !== value)) {
+    const detail = '`selector` does not match template `labels`';
+    errors.push(invalid('spec.template.metadata.labels', sortKeys(template.metadata?.labels), detail));
+  }
+  errors.push(...validateServingTemplate(template, 'ReplicationController', 'spec.template'));
+  return errors;
+}
