@@ -2,6 +2,8 @@
 // types: Go field names in declaration order, zero values included, one blank of indentation.
 // People search for these texts, so ours are the same.
 
+import { indentJson } from '../../../machinery/go-json.ts';
+import { writeJson } from '../../../machinery/json.ts';
 import type { AnySchema, ObjectSchema } from '../../../machinery/schema.ts';
 import { formatUnifiedDiff } from '../../../machinery/unified-diff.ts';
 import { type PodSpec, podSpec as podSpecSchema } from './pod-spec.ts';
@@ -10,7 +12,7 @@ import { podSecurityContext as podSecurityContextSchema } from './security-conte
 export const diffPodSpecs = (old: PodSpec, next: PodSpec): string => diffInternal(podSpecSchema, old, next);
 
 export function diffInternal(schema: ObjectSchema, old: unknown, next: unknown): string {
-  const lines = (value: unknown) => JSON.stringify(toInternal(schema, value), null, 1).split('\n');
+  const lines = (value: unknown) => indentJson(writeJson(toInternal(schema, value)), ' ').split('\n');
   return formatUnifiedDiff(lines(old), lines(next));
 }
 
