@@ -1,7 +1,7 @@
 // Validation of what is asked of devices. Expressions are bounded, and not compiled yet.
 // Upstream: pkg/apis/resource/validation.
 import { type FieldError, invalid, notSupported, required, tooLong } from '../../../machinery/field-error.ts';
-import { isObject } from '../../../machinery/json.ts';
+import { isObject, writeJson } from '../../../machinery/json.ts';
 import { byteLength } from '../../../machinery/name-rules.ts';
 import { validateDNSSubdomain, validateQualifiedName } from '../../meta/checks.ts';
 import {
@@ -167,6 +167,6 @@ export function validateOpaque(opaque: OpaqueDeviceConfiguration | undefined, pa
 /** Free JSON that must be an object of bounded size. */
 export function validateRawObject(value: unknown, maxLength: number, path: string): FieldError[] {
   if (value === undefined || value === null) return [required(path)];
-  if (byteLength(JSON.stringify(value)) > maxLength) return [tooLong(path, maxLength)];
+  if (byteLength(writeJson(value)) > maxLength) return [tooLong(path, maxLength)];
   return isObject(value) ? [] : [invalid(path, '<value omitted>', 'must be a valid JSON object')];
 }
