@@ -179,7 +179,7 @@ async function start(options: Options, component: ComponentContext) {
     }),
     paths: createPathHandler({
       discovery: createDiscovery(kinds, { serverAddress: `${options['advertise-address']}:${options['secure-port']}` }),
-      openApi: createOpenApi(kinds),
+      openApi: createOpenApi(kinds, () => clock.now()),
       metrics,
       notReady: () => notReady ?? (cache.ready ? null : 'storage is (re)initializing'),
       tokens: context.tokens,
