@@ -29,15 +29,16 @@ import { handlePatch } from './endpoints/patch.ts';
 import { selectedValue } from './endpoints/selection.ts';
 import { handleUpdate } from './endpoints/update.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
-import { type MediaChoice, negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
+import { negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
 import { encode, renderAnswer } from './http/render.ts';
 import { noBody } from './http/request-body.ts';
-import type { IncludeObject } from './http/table.ts';
+import { type IncludeObject, readIncludeObject } from './http/table.ts';
 import { endInHttp, forwardUpgrade, refuseUpgrade } from './http/upgrade.ts';
 import { warningHeaders } from './http/warnings.ts';
 import { serveWatch } from './http/watch-response.ts';
 import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
 import { type InFlight, isLongRunning, tooManyRequests } from './in-flight.ts';
+import { LargeRequests } from './large-requests.ts';
 import { hasFieldNumbers } from './protobuf/field-table.ts';
 import { deadlineOf, within } from './request-deadline.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
@@ -84,6 +85,7 @@ export class ApiServer {
   readonly #parts: ApiServerParts;
   readonly #context: SubresourceContext;
   readonly #subresources: ReadonlyMap<string, Subresource>;
+  readonly #large = new LargeRequests();
 
   constructor(parts: ApiServerParts) {
     this.#parts = parts;
@@ -197,8 +199,10 @@ export class ApiServer {
     front.raw.on('close', () => abort.abort());
     const request = this.#resolve(front, { info, user, signal: abort.signal });
     if (writingVerbs.has(info.verb) && !isLongRunning(info)) request.body = await front.body.read();
-    const answer = await this.#dispatch(request, front);
-    return answer && this.#render(answer, request, front);
+    return this.#large.run(request, async () => {
+      const answer = await this.#dispatch(request, front);
+      return answer && this.#render(answer, request, front);
+    });
   }
 
   /** Finds the kind that the path names. */
@@ -227,7 +231,7 @@ export class ApiServer {
     const { kind, info } = request;
     const isStatus = info.subresource === 'status' && kind.subresources.status;
     // A form that nobody writes is refused before anything is carried out.
-    if (info.subresource === '' || isStatus) mediaOf(request, front);
+    if (info.subresource === '' || isStatus) formOf(request, front);
     if (info.subresource !== '' && !isStatus) return this.#subresource(request, front);
     const review = this.#parts.reviews[`${kind.group}/${kind.plural}`];
     if (review && (kind.verbs as readonly string[]).includes(info.verb)) return review(this.#context, request);
@@ -254,12 +258,11 @@ export class ApiServer {
     return handler.handle(this.#context, request, front);
   }
 
-  #render(answer: Answer, request: ApiRequest, front: FrontRequest): Promise<FrontResponse> {
-    const rendered = renderAnswer(answer, {
+  async #render(answer: Answer, request: ApiRequest, front: FrontRequest): Promise<FrontResponse> {
+    const rendered = await renderAnswer(answer, {
       kind: request.kind,
       version: request.version,
-      media: mediaOf(request, front),
-      include: (request.query.get('includeObject') ?? 'Metadata') as IncludeObject,
+      ...formOf(request, front),
       nowMs: this.#context.clock.now(),
     });
     const { deprecation } = request.version;
@@ -307,11 +310,13 @@ function toStatusError(err: unknown, context: SubresourceContext, info: RequestI
   return internalError(err instanceof Error ? err.message : String(err), err);
 }
 
-function mediaOf({ kind, version }: ApiRequest, front: RequestHead): MediaChoice {
+/** The form in which the client wants the answer; throws StatusError where there is none. */
+function formOf({ kind, version, query }: ApiRequest, front: RequestHead) {
   // What is asked for anew each time may have columns as well.
   const has = { table: kind.stored || kind.columns !== undefined, protobuf: hasFieldNumbers(version.schema.name) };
   const media = negotiate(one(front.headers.accept), has);
-  return wantsPretty(front) ? { ...media, pretty: true } : media;
+  const include: IncludeObject = media.form === 'Table' ? readIncludeObject(query) : 'Metadata';
+  return { media: wantsPretty(front) ? { ...media, pretty: true } : media, include };
 }
 
 function errorResponse(err: StatusError, auditId: string, front: RequestHead): FrontResponse {

@@ -22,6 +22,7 @@ import { replicaSetController } from './replicaset.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
+import { serviceCIDRController } from './service-cidr.ts';
 import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 
@@ -52,6 +53,7 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(endpointsController),
     toLoop(endpointSliceController),
     toLoop(taintEvictionController),
+    toLoop(serviceCIDRController),
     toLoop(podGarbageCollector),
     toLoop(claimProtectionController),
     toLoop(volumeProtectionController),

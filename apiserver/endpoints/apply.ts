@@ -46,7 +46,7 @@ export interface Configuration {
 
 /** Reads the body of an apply. Keys that come twice are refused where the client wants that. */
 export function readConfiguration(request: ApiRequest, fieldValidation: FieldValidation): Configuration {
-  const { value, duplicates } = parseApply(request.body);
+  const { value, duplicates } = parseApply(request);
   if (value !== null && !isObject(value)) {
     const why = `json: cannot unmarshal ${goKindOf(value)} into Go value of type map[string]interface {}`;
     throw badRequestError(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${why}`);
@@ -114,7 +114,8 @@ async function applyTo(
     time: timestamp(context.clock.now()),
     versions: versionsOf(context, kind, info.subresource),
   });
-  const draft = applied.object ? decodeApplied(kind, version, applied.object, config) : cloneJson(old!);
+  const wanted = applied.object ?? (old ? undefined : (config as KubeObject));
+  const draft = wanted ? decodeApplied(kind, version, wanted, config) : cloneJson(old!);
   if (draft.metadata.uid && !old) {
     const why = `uid mismatch: the provided object specified uid ${draft.metadata.uid}, and no existing object was found`;
     throw conflictError(groupResourceOf(kind), info.name, why);

@@ -11,9 +11,10 @@ import type { AdmissionRequest } from '../admission/plugin.ts';
 import { EtcdTooLargeError, EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject } from '../storage/stored-object.ts';
-import { type ApiContext, breathe, type WriteOptions } from './context.ts';
+import { type ApiContext, breathe, isLarge, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { checkUpdate, prepareUpdate } from './prepare.ts';
+import { RequestEnd } from './request-end.ts';
 import { checkStorable } from './size.ts';
 
 export interface UpdateTarget {
@@ -21,8 +22,11 @@ export interface UpdateTarget {
   name: string;
   /** '' for the object itself, else the subresource written to. */
   subresource: string;
-  /** The next state as a draft of its own, in storage version. May be called again with a newer object. */
-  produce(old: KubeObject): KubeObject | Promise<KubeObject>;
+  /**
+   * The next state as a draft of its own, in storage version. May be called again with a newer object. Where
+   * `isLarge`, others get their turn between its steps.
+   */
+  produce(old: KubeObject, isLarge: boolean): KubeObject | Promise<KubeObject>;
   /**
    * Absent: the write is recorded in managedFields. 'kept': it is nobody's, they stay. 'given':
    * `produce` has written them.
@@ -76,18 +80,19 @@ async function tryUpdate(
   target: UpdateTarget,
   attempt: Attempt,
 ): Promise<AttemptResult> {
-  const { options, current, fresh } = attempt;
+  const { current, fresh } = attempt;
+  const large = attempt.options.isLarge || isLarge(current.size);
+  const options = { ...attempt.options, isLarge: large };
   const reread = async (): Promise<AttemptResult> => ({
     done: false,
     current: await context.store.read(kind, target.namespace, target.name),
   });
   const old = current.object;
-  const ends: ((stored: boolean) => void)[] = [];
-  let isStored = false;
+  const end = new RequestEnd();
   try {
     let draft: KubeObject;
     try {
-      draft = await draftOf(context, kind, target, attempt);
+      draft = await draftOf(context, kind, target, { ...attempt, options });
     } catch (err) {
       if (!fresh) return await reread();
       throw err;
@@ -103,38 +108,41 @@ async function tryUpdate(
       user: options.user,
       dryRun: options.dryRun,
       warn: (text) => options.warnings.push(text),
-      onEnd: (fn) => ends.push(fn),
+      onEnd: end.add,
     };
     await context.admission.mutate(request);
-    if (options.isLarge) await breathe();
-    finishDraft(context, kind, target, { draft, old });
-    if (options.isLarge) await breathe();
+    if (large) await breathe();
+    await finishDraft(context, kind, target, { draft, old, isLarge: large });
+    if (large) await breathe();
     await context.admission.validate(request);
+    if (large) await breathe();
     const result = await writeDraft(context, kind, { draft, current, fresh, dryRun: options.dryRun, reread });
-    isStored = result.done && !options.dryRun;
+    if (result.done && !options.dryRun) end.stored(mayGo(kind, draft) ? draft : undefined);
     return result;
   } catch (err) {
-    // Where etcd did not answer the write may have happened: to try again could do it twice.
-    isStored = err instanceof EtcdUnavailableError;
-    if (fresh || isStored) throw err;
+    end.failed(err);
+    // To try again what may have happened could do it twice.
+    if (fresh || err instanceof EtcdUnavailableError) throw err;
     // It may only be wrong against what the cache had.
     const again = await reread();
     if (!again.done && again.current?.revision !== current.revision) return again;
     throw err;
   } finally {
-    for (const end of ends) end(isStored);
+    await end.tell();
   }
 }
 
 /** Preparation and validation of a draft. */
-function finishDraft(
+async function finishDraft(
   context: ApiContext,
   kind: Kind,
   target: UpdateTarget,
-  { draft, old }: { draft: KubeObject; old: KubeObject },
-): void {
+  work: { draft: KubeObject; old: KubeObject; isLarge: boolean },
+): Promise<void> {
+  const { draft, old } = work;
   if (target.prepare) target.prepare(draft, old);
   else prepareUpdate(kind, draft, old, { subresource: target.subresource, nowMs: context.clock.now() });
+  if (work.isLarge) await breathe();
   if (target.check) target.check(draft, old);
   else checkUpdate(kind, draft, old, target.subresource);
 }
@@ -147,7 +155,8 @@ async function draftOf(
   { options, current }: Attempt,
 ): Promise<KubeObject> {
   const old = current.object;
-  const draft = await target.produce(old);
+  const draft = await target.produce(old, options.isLarge === true);
+  if (options.isLarge) await breathe();
   checkVersion(kind, draft, current);
   if (options.isLarge) checkStorable(draft, kind.storage.schema);
   // A write that names no version is for whatever version is there, where the kind allows that.
