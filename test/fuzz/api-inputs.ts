@@ -147,7 +147,7 @@ function textOf(draw: Draw, value: unknown, contentType: string): Buffer {
     if (draw.chance(0.15)) return Buffer.from(draw.many(2000, () => draw.of(hostileYaml)).join(''));
     return Buffer.from(stringify(value, { collectionStyle: draw.of(['any', 'flow', 'block']) as 'any' }));
   }
-  if (contentType.includes('protobuf')) return protobufOf(draw, value as Partial<TypeMeta>);
+  if (contentType.includes('protobuf')) return protobufOf(draw, (value ?? {}) as Partial<TypeMeta>);
   if (draw.chance(0.05))
     return Buffer.from(draw.of(['{"a":', '[', '{"a":{},', '"\\u0041', '1', ' ']).repeat(1 + draw.below(20_000)));
   return Buffer.from(JSON.stringify(value));
