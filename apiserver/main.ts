@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { kinds as builtInKinds } from '../api/index.ts';
+import type { Clock } from '../machinery/clock.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { formatAddress } from '../machinery/subnet.ts';
@@ -15,6 +16,7 @@ import { createAuthorizer } from './authz/index.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
 import { ensureDefaultServiceCIDR } from './bootstrap/service-cidr.ts';
 import { componentStatuses, readProbes } from './component-status.ts';
+import { readConfigFile } from './config-file.ts';
 import { refuseConversion } from './crd/conversion.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
@@ -28,7 +30,9 @@ import { countUnreadable, createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
 import { startCompactor } from './storage/compactor.ts';
-import { EtcdClient } from './storage/etcd.ts';
+import { encryptionConfigForm } from './storage/encryption/config.ts';
+import { encryptEtcd } from './storage/encryption/encrypted-etcd.ts';
+import { type Etcd, EtcdClient } from './storage/etcd.ts';
 import { startEventExpiry } from './storage/event-expiry.ts';
 import { ObjectStore } from './storage/object-store.ts';
 import { fieldsOfKinds, keyPrefixOf } from './storage/stored-object.ts';
@@ -42,6 +46,7 @@ const flags = {
   'etcd-cafile': { type: 'string', doc: 'CA of etcd (PEM file).' },
   'etcd-certfile': { type: 'string', doc: 'Client certificate for etcd.' },
   'etcd-keyfile': { type: 'string', doc: 'Key of the client certificate for etcd.' },
+  'encryption-provider-config': { type: 'string', doc: 'What is encrypted in etcd (EncryptionConfiguration).' },
   'bind-address': { type: 'list', doc: 'Addresses to listen on.', default: ['127.0.0.1'] },
   'secure-port': { type: 'number', doc: 'Port to listen on.', default: 6443 },
   'tls-cert-file': { type: 'string', doc: 'Serving certificate.', required: true },
@@ -93,6 +98,14 @@ function parsePortRange(text: string): { first: number; last: number } {
   if (!first || !last || Number(first) > Number(last))
     throw new Error(`--service-node-port-range: ${text} is not a range`);
   return { first: Number(first), last: Number(last) };
+}
+
+function connectEtcd(options: Options, clock: Clock): Etcd {
+  const tls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
+  const file = options['encryption-provider-config'];
+  const encryption = file && readConfigFile(file, encryptionConfigForm);
+  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, () => clock.now());
+  return encryption ? encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]) : etcd;
 }
 
 const loadRetryMs = 200;
@@ -160,10 +173,7 @@ function createContext(
 async function start(options: Options, component: ComponentContext) {
   const { clock, log, metrics } = component;
   const kinds = new KindTable(builtInKinds);
-  const etcdTls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
-  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(etcdTls ? { tls: etcdTls } : {}) }, () =>
-    clock.now(),
-  );
+  const etcd = connectEtcd(options, clock);
   const cache = new WatchCache(etcd, storedKinds.map(keyPrefixOf), {
     clock,
     log,
