@@ -46,7 +46,7 @@ export interface Configuration {
 
 /** Reads the body of an apply. Keys that come twice are refused where the client wants that. */
 export function readConfiguration(request: ApiRequest, fieldValidation: FieldValidation): Configuration {
-  const { value, duplicates } = parseApply(request.body);
+  const { value, duplicates } = parseApply(request);
   if (value !== null && !isObject(value)) {
     const why = `json: cannot unmarshal ${goKindOf(value)} into Go value of type map[string]interface {}`;
     throw badRequestError(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${why}`);

@@ -80,11 +80,13 @@ async function createOnce(
     await context.admission.mutate(request);
     if (options.isLarge) await breathe();
     prepareCreate(kind, draft, { nowMs, random: context.random, user: options.user });
+    if (options.isLarge) await breathe();
     checkCreate(kind, draft);
     if (options.isLarge) await breathe();
     if (options.isLarge) await breathe();
     await context.admission.validate(request);
     if (options.dryRun) return await dryRun(context, kind, draft);
+    if (options.isLarge) await breathe();
     const stored = await store(context, kind, draft);
     end.stored();
     return stored;
