@@ -10,6 +10,7 @@ import { timestamp } from '../../machinery/timestamp.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
+import { RequestEnd } from './request-end.ts';
 import { mayGo } from './update.ts';
 
 export interface DeleteOptions {
@@ -29,12 +30,38 @@ const orphanFinalizer = 'orphan';
 const foregroundFinalizer = 'foregroundDeletion';
 const maxTries = 8;
 
+interface DeleteTarget {
+  namespace: string;
+  name: string;
+  options: DeleteOptions;
+}
+
 /** Deletes, or marks for deletion, one object. */
 export async function deleteObject(
   context: ApiContext,
   kind: Kind,
-  target: { namespace: string; name: string; options: DeleteOptions },
+  target: DeleteTarget,
   write: WriteOptions,
+): Promise<DeleteOutcome> {
+  const end = new RequestEnd();
+  try {
+    const outcome = await runDelete(context, kind, target, write, end);
+    if (!write.dryRun) end.stored(outcome.gone ? outcome.stored.object : undefined);
+    return outcome;
+  } catch (err) {
+    end.failed(err);
+    throw err;
+  } finally {
+    await end.tell();
+  }
+}
+
+async function runDelete(
+  context: ApiContext,
+  kind: Kind,
+  target: DeleteTarget,
+  write: WriteOptions,
+  end: RequestEnd,
 ): Promise<DeleteOutcome> {
   const { namespace, name, options } = target;
   await context.admission.validate({
@@ -49,7 +76,7 @@ export async function deleteObject(
     user: write.user,
     dryRun: write.dryRun,
     warn: (text) => write.warnings.push(text),
-    onEnd: () => undefined,
+    onEnd: end.add,
   });
   let current = await context.store.look(kind, namespace, name);
   // What the cache has may be old, even another object of that name: nothing is refused or left alone because of it.

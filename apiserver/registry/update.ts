@@ -14,6 +14,7 @@ import { StoredObject } from '../storage/stored-object.ts';
 import { type ApiContext, breathe, isLarge, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { checkUpdate, prepareUpdate } from './prepare.ts';
+import { RequestEnd } from './request-end.ts';
 import { checkStorable } from './size.ts';
 
 export interface UpdateTarget {
@@ -87,8 +88,7 @@ async function tryUpdate(
     current: await context.store.read(kind, target.namespace, target.name),
   });
   const old = current.object;
-  const ends: ((stored: boolean) => void)[] = [];
-  let isStored = false;
+  const end = new RequestEnd();
   try {
     let draft: KubeObject;
     try {
@@ -108,7 +108,7 @@ async function tryUpdate(
       user: options.user,
       dryRun: options.dryRun,
       warn: (text) => options.warnings.push(text),
-      onEnd: (fn) => ends.push(fn),
+      onEnd: end.add,
     };
     await context.admission.mutate(request);
     if (large) await breathe();
@@ -117,18 +117,18 @@ async function tryUpdate(
     await context.admission.validate(request);
     if (large) await breathe();
     const result = await writeDraft(context, kind, { draft, current, fresh, dryRun: options.dryRun, reread });
-    isStored = result.done && !options.dryRun;
+    if (result.done && !options.dryRun) end.stored(mayGo(kind, draft) ? draft : undefined);
     return result;
   } catch (err) {
-    // Where etcd did not answer the write may have happened: to try again could do it twice.
-    isStored = err instanceof EtcdUnavailableError;
-    if (fresh || isStored) throw err;
+    end.failed(err);
+    // To try again what may have happened could do it twice.
+    if (fresh || err instanceof EtcdUnavailableError) throw err;
     // It may only be wrong against what the cache had.
     const again = await reread();
     if (!again.done && again.current?.revision !== current.revision) return again;
     throw err;
   } finally {
-    for (const end of ends) end(isStored);
+    await end.tell();
   }
 }
 
