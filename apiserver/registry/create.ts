@@ -1,4 +1,4 @@
-// Creating an object: identity, admission, the kind's preparation, validation, managedFields,
+// Creating an object: identity, managedFields, admission, the kind's preparation, validation,
 // storage - in Kubernetes' order.
 
 import { alreadyExistsError, isAlreadyExists, StatusError } from '../../machinery/errors.ts';
