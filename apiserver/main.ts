@@ -30,6 +30,7 @@ import { fieldsOfKinds, keyPrefixOf } from './storage/stored-object.ts';
 import { WatchCache } from './storage/watch-cache.ts';
 import type { SubresourceContext } from './subresources/handler.ts';
 import { subresources } from './subresources/index.ts';
+import { WebhookClient } from './webhook-client.ts';
 
 const flags = {
   'etcd-servers': { type: 'list', doc: 'URLs of etcd, separated by commas.', required: true },
@@ -121,6 +122,7 @@ function createContext(
       clock,
       random,
       authorizer,
+      webhooks: new WebhookClient({ store, kinds, clock, random }),
       serviceClusterIpRange,
       serviceNodePortRange,
     }),

@@ -29,7 +29,7 @@ export const serviceAddresses: AdmissionPlugin = {
     kind.plural === 'services' &&
     kind.group === '' &&
     subresource === '',
-  mutate(request, deps) {
+  complete(request, deps) {
     const service = request.object!;
     const taken = takenBy(deps, service);
     const hold = reservations(deps);

@@ -5,10 +5,10 @@ import { alreadyExistsError, isAlreadyExists, StatusError } from '../../machiner
 import { cloneJson } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../machinery/metadata.ts';
-import type { AdmissionRequest } from '../admission/plugin.ts';
 import { EtcdTooLargeError, EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject, storageKey } from '../storage/stored-object.ts';
+import { admissionRequest } from './admission-request.ts';
 import { type ApiContext, breathe, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { checkCreate, prepareCreate, prepareIdentity } from './prepare.ts';
@@ -64,18 +64,10 @@ async function createOnce(
   else await recordFields(context, kind, { old: undefined, draft, subresource: '', options });
   const ends: ((stored: boolean) => void)[] = [];
   let isStored = false;
-  const request: AdmissionRequest = {
-    operation: 'CREATE',
-    kind,
-    subresource: '',
-    namespace,
-    name: sentName,
-    object: draft,
-    user: options.user,
-    dryRun: options.dryRun,
-    warn: (text) => options.warnings.push(text),
-    onEnd: (fn) => ends.push(fn),
-  };
+  const request = admissionRequest(
+    { operation: 'CREATE', kind, namespace, name: sentName, object: draft, options },
+    ends,
+  );
   try {
     await context.admission.mutate(request);
     if (options.isLarge) await breathe();

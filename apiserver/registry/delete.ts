@@ -9,6 +9,7 @@ import type { KubeObject } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
+import { admissionRequest } from './admission-request.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
 import { mayGo } from './update.ts';
 
@@ -37,20 +38,6 @@ export async function deleteObject(
   write: WriteOptions,
 ): Promise<DeleteOutcome> {
   const { namespace, name, options } = target;
-  await context.admission.validate({
-    operation: 'DELETE',
-    kind,
-    subresource: '',
-    namespace,
-    name,
-    ...(context.store.peek(kind, namespace, name)
-      ? { oldObject: context.store.peek(kind, namespace, name)!.object }
-      : {}),
-    user: write.user,
-    dryRun: write.dryRun,
-    warn: (text) => write.warnings.push(text),
-    onEnd: () => undefined,
-  });
   let current = await context.store.look(kind, namespace, name);
   // What the cache has may be old, even another object of that name: nothing is refused or left alone because of it.
   let fresh = false;
@@ -58,6 +45,7 @@ export async function deleteObject(
     fresh = true;
     return context.store.read(kind, namespace, name);
   };
+  const admission = deletionAdmission(context, kind, target, write);
   let marked: StoredObject | undefined;
   for (let tries = 0; ; tries++) {
     if (!current && !fresh) current = await reread();
@@ -65,7 +53,10 @@ export async function deleteObject(
     if (marked && current?.object.metadata.uid !== marked.object.metadata.uid) return { stored: marked, gone: true };
     if (!current) throw notFoundError(groupResourceOf(kind), name);
     try {
-      if (!marked) checkPreconditions(kind, current, options);
+      if (!marked) {
+        checkPreconditions(kind, current, options);
+        await admission(current);
+      }
     } catch (err) {
       if (fresh) throw err;
       current = await reread();
@@ -92,6 +83,29 @@ export async function deleteObject(
     current = result.current;
     fresh = true;
   }
+}
+
+/** Asks admission about the object that is to go, once for each state of it. */
+function deletionAdmission(
+  context: ApiContext,
+  kind: Kind,
+  { namespace, name }: { namespace: string; name: string },
+  options: WriteOptions,
+): (current: StoredObject) => Promise<void> {
+  let asked: { revision: number; refusal?: unknown } | undefined;
+  return async ({ revision, object: oldObject }) => {
+    if (asked?.revision !== revision) {
+      asked = { revision };
+      const request = admissionRequest({ operation: 'DELETE', kind, namespace, name, oldObject, options });
+      try {
+        await context.admission.mutate(request);
+        await context.admission.validate(request);
+      } catch (err) {
+        asked.refusal = err;
+      }
+    }
+    if (asked.refusal !== undefined) throw asked.refusal;
+  };
 }
 
 function checkPreconditions(kind: Kind, current: StoredObject, options: DeleteOptions): void {
