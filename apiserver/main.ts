@@ -1,4 +1,6 @@
 // `k8ts apiserver`: flags, and the parts put together.
+
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { kinds as builtInKinds } from '../api/index.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
@@ -7,9 +9,11 @@ import { formatAddress } from '../machinery/subnet.ts';
 import { parseRange } from './admission/address-range.ts';
 import { admissionPlugins } from './admission/index.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
+import { makeMissingLocks, startRepair } from './allocation/repair.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
 import { createAuthorizer } from './authz/index.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
+import { ensureDefaultServiceCIDR } from './bootstrap/service-cidr.ts';
 import { refuseConversion } from './crd/conversion.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
@@ -28,6 +32,7 @@ import { startEventExpiry } from './storage/event-expiry.ts';
 import { ObjectStore } from './storage/object-store.ts';
 import { fieldsOfKinds, keyPrefixOf } from './storage/stored-object.ts';
 import { WatchCache } from './storage/watch-cache.ts';
+import { storedKinds } from './stored-kinds.ts';
 import type { SubresourceContext } from './subresources/handler.ts';
 import { subresources } from './subresources/index.ts';
 import { WebhookClient } from './webhook-client.ts';
@@ -155,7 +160,7 @@ async function start(options: Options, component: ComponentContext) {
   const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(etcdTls ? { tls: etcdTls } : {}) }, () =>
     clock.now(),
   );
-  const cache = new WatchCache(etcd, builtInKinds.filter((k) => k.stored).map(keyPrefixOf), {
+  const cache = new WatchCache(etcd, storedKinds.map(keyPrefixOf), {
     clock,
     log,
     onUnreadable: countUnreadable(metrics),
@@ -176,7 +181,7 @@ async function start(options: Options, component: ComponentContext) {
     }),
     paths: createPathHandler({
       discovery: createDiscovery(kinds, { serverAddress: `${options['advertise-address']}:${options['secure-port']}` }),
-      openApi: createOpenApi(kinds),
+      openApi: createOpenApi(kinds, () => clock.now()),
       metrics,
       notReady: () => notReady ?? (cache.ready ? null : 'storage is (re)initializing'),
       tokens: context.tokens,
@@ -201,12 +206,15 @@ async function start(options: Options, component: ComponentContext) {
   await customResources.start();
   notReady = 'bootstrap objects are being created';
   await ensureBootstrapObjects(context);
+  await ensureDefaultServiceCIDR(context, options['service-cluster-ip-range']);
+  await makeMissingLocks(context);
   await ensureKubernetesService(context, {
     clusterIp: formatAddress(range.first),
     advertiseAddress: options['advertise-address'],
     securePort: options['secure-port'],
   });
   notReady = null;
+  const stopRepair = startRepair(context, `apiserver-${randomUUID()}`);
   const stopCompactor = startCompactor(etcd, cache, { clock, log });
   const stopEventExpiry = startEventExpiry(context.store, kinds.kind('', 'Event'), { clock, log });
   return {
@@ -214,6 +222,7 @@ async function start(options: Options, component: ComponentContext) {
     async stop() {
       notReady = 'stopping';
       customResources.stop();
+      stopRepair();
       stopCompactor();
       stopEventExpiry();
       await front.close();

@@ -30,10 +30,10 @@ import { handlePatch } from './endpoints/patch.ts';
 import { selectedValue } from './endpoints/selection.ts';
 import { handleUpdate } from './endpoints/update.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
-import { type MediaChoice, negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
+import { negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
 import { encode, renderAnswer } from './http/render.ts';
 import { noBody } from './http/request-body.ts';
-import type { IncludeObject } from './http/table.ts';
+import { type IncludeObject, readIncludeObject } from './http/table.ts';
 import { endInHttp, forwardUpgrade, refuseUpgrade } from './http/upgrade.ts';
 import { warningHeaders } from './http/warnings.ts';
 import { serveWatch } from './http/watch-response.ts';
@@ -229,7 +229,7 @@ export class ApiServer {
     const { kind, info } = request;
     const isStatus = info.subresource === 'status' && kind.subresources.status;
     // A form that nobody writes is refused before anything is carried out.
-    if (info.subresource === '' || isStatus) mediaOf(request, front);
+    if (info.subresource === '' || isStatus) formOf(request, front);
     if (info.subresource !== '' && !isStatus) return this.#subresource(request, front);
     const review = this.#parts.reviews[`${kind.group}/${kind.plural}`];
     if (review && info.verb === 'create') return review(this.#context, request);
@@ -261,8 +261,7 @@ export class ApiServer {
     const rendered = renderAnswer(answer, {
       kind: request.kind,
       version: request.version,
-      media: mediaOf(request, front),
-      include: (request.query.get('includeObject') ?? 'Metadata') as IncludeObject,
+      ...formOf(request, front),
       nowMs: this.#context.clock.now(),
     });
     const { deprecation } = request.version;
@@ -310,10 +309,12 @@ function toStatusError(err: unknown, context: SubresourceContext, info: RequestI
   return internalError(err instanceof Error ? err.message : String(err), err);
 }
 
-function mediaOf({ kind, version }: ApiRequest, front: RequestHead): MediaChoice {
+/** The form in which the client wants the answer; throws StatusError where there is none. */
+function formOf({ kind, version, query }: ApiRequest, front: RequestHead) {
   const has = { table: kind.stored, protobuf: hasFieldNumbers(version.schema.name) };
   const media = negotiate(one(front.headers.accept), has);
-  return wantsPretty(front) ? { ...media, pretty: true } : media;
+  const include: IncludeObject = media.form === 'Table' ? readIncludeObject(query) : 'Metadata';
+  return { media: wantsPretty(front) ? { ...media, pretty: true } : media, include };
 }
 
 function errorResponse(err: StatusError, auditId: string, front: RequestHead): FrontResponse {

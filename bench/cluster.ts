@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readKubeconfig } from '../client/config.ts';
 import { KubeClient } from '../client/rest.ts';
+import { Transport } from '../client/transport.ts';
 import { realClock } from '../machinery/clock.ts';
 
 export class BenchCluster implements Disposable {
@@ -46,6 +47,11 @@ export class BenchCluster implements Disposable {
 
   client(): KubeClient {
     return new KubeClient(readKubeconfig(this.kubeconfig), { userAgent: 'k8ts-bench', clock: realClock });
+  }
+
+  /** For requests whose answers are read as they are. */
+  transport(): Transport {
+    return new Transport(readKubeconfig(this.kubeconfig), { userAgent: 'k8ts-bench', clock: realClock });
   }
 
   /** Pids of everything the cluster runs besides pods, by component. */

@@ -106,17 +106,24 @@ async function loadApi(cluster: BenchCluster): Promise<Result[]> {
   const namespace = 'default';
   const data = { text: 'x'.repeat(1024) };
   const name = (i: number) => `bench-${i}`;
+  const transport = cluster.transport();
+  const asGo = (path: string) =>
+    transport.request({ method: 'GET', path, accept: 'application/vnd.kubernetes.protobuf,application/json' });
+  const path = `/api/v1/namespaces/${namespace}/configmaps`;
   const results = [
     await rate('create ConfigMaps of 1 KiB', 1000, (i) =>
       configMaps.create({ metadata: { name: name(i), namespace }, data } as any),
     ),
     await rate('get', 5000, (i) => configMaps.get({ name: name(i % 1000), namespace })),
+    await rate('get in protobuf', 5000, (i) => asGo(`${path}/${name(i % 1000)}`)),
     await rate('list of 1,000', 50, () => configMaps.list({ namespace })),
+    await rate('list of 1,000 in protobuf', 50, () => asGo(path)),
     await rate('merge patch', 1000, (i) =>
       configMaps.patch({ name: name(i), namespace }, { data: { n: String(i) } }, { type: 'merge' }),
     ),
   ];
   client.close();
+  transport.close();
   return results;
 }
 

@@ -21,6 +21,7 @@ import { taintEvictionController } from './node/taint-eviction.ts';
 import { replicaSetController } from './replicaset.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
+import { serviceCIDRController } from './service-cidr.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 
 export interface ControllerOptions {
@@ -49,6 +50,7 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(endpointsController),
     toLoop(endpointSliceController),
     toLoop(taintEvictionController),
+    toLoop(serviceCIDRController),
     toLoop(podGarbageCollector),
     toLoop(ttlAfterFinishedController),
     toLoop(clusterRoleAggregationController),

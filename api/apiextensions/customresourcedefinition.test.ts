@@ -390,20 +390,11 @@ describe('rules of a schema are compiled', () => {
     ],
     [
       'no answer',
-      withRules(fields, { rule: 'self.n', messageExpression: 'self.n' }),
+      withRules(fields, { rule: 'self.n' }, { rule: 'self.n > 1', messageExpression: 'self.n' }),
       [
-        `${rules}[0].rule: Invalid value: ${shownRule('self.n', { MessageExpression: 'self.n' })}: cel expression must evaluate to a bool`,
-        `${rules}[0].messageExpression: Invalid value: ${shownRule('self.n', { MessageExpression: 'self.n' })}: messageExpression must evaluate to a string`,
+        `${rules}[0].rule: Invalid value: ${shownRule('self.n')}: cel expression must evaluate to a bool`,
+        `${rules}[1].messageExpression: Invalid value: ${shownRule('self.n > 1', { MessageExpression: 'self.n' })}: messageExpression must evaluate to a string`,
       ],
-    ],
-    [
-      'an optional old value that nobody asks for',
-      withRules(
-        fields,
-        { rule: 'self.n > 1', optionalOldSelf: true },
-        { rule: '!oldSelf.hasValue() || self.n > 1', optionalOldSelf: true },
-      ),
-      [`${rules}[0].optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule`],
     ],
     [
       'old items of a list that has no order of its own',

@@ -28,6 +28,7 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
     { name: 'State', type: 'string', doc: 'Whether devices were given, and are in use.', cell: showState },
     ageColumn,
   ],
+  // What is asked for never changes: on an update only that is said.
   validate: ({ spec }, old) => (old ? [] : validateDeviceClaim(spec.devices ?? {}, 'spec.devices')),
   validateUpdate: (next, old) => validateImmutable(next.spec, old.spec, 'spec'),
   validateStatusUpdate: validateClaimStatus,

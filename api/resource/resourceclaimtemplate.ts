@@ -1,5 +1,6 @@
 // ResourceClaimTemplate: what the claim of each pod that names it looks like.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#resourceclaims-templates
+import type { FieldError } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
@@ -40,13 +41,12 @@ export const ResourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   columns: [ageColumn],
-  validate: ({ spec }, old) =>
-    old
-      ? []
-      : [
-          ...validateLabels(spec.metadata?.labels, 'spec.metadata.labels'),
-          ...validateAnnotations(spec.metadata?.annotations, 'spec.metadata.annotations'),
-          ...validateDeviceClaim(spec.spec.devices ?? {}, 'spec.spec.devices'),
-        ],
+  validate: (template, old) => (old ? [] : validateNew(template)),
   validateUpdate: (next, old) => validateImmutable(next.spec, old.spec, 'spec'),
 });
+
+const validateNew = ({ spec }: ResourceClaimTemplate): FieldError[] => [
+  ...validateLabels(spec.metadata?.labels, 'spec.metadata.labels'),
+  ...validateAnnotations(spec.metadata?.annotations, 'spec.metadata.annotations'),
+  ...validateDeviceClaim(spec.spec.devices ?? {}, 'spec.spec.devices'),
+];

@@ -4,11 +4,7 @@ import { defineKind } from '../../machinery/kind.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { ageColumn } from '../meta/columns.ts';
 import { type ResourceSlice, resourceSliceSchema } from './resourceslice/schema.ts';
-import {
-  validateResourceSlice,
-  validateResourceSliceCreate,
-  validateResourceSliceUpdate,
-} from './resourceslice/validation.ts';
+import { validateResourceSlice, validateResourceSliceUpdate } from './resourceslice/validation.ts';
 
 export const ResourceSliceKind = defineKind<ResourceSlice>({
   kind: 'ResourceSlice',
@@ -35,7 +31,7 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
     { name: 'Pool', type: 'string', doc: 'The pool they belong to.', cell: ({ spec }) => spec.pool.name },
     ageColumn,
   ],
-  validate: (slice, old) => [...validateResourceSlice(slice), ...(old ? [] : validateResourceSliceCreate(slice))],
+  validate: validateResourceSlice,
   validateUpdate: validateResourceSliceUpdate,
 });
 

@@ -86,25 +86,26 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
     },
     ageColumn,
   ],
-  validate: (it, old) => [...validate(it), ...(old ? [] : validateNew(it))],
+  validate,
   validateUpdate: (next, old) => validateImmutable(next.spec, old.spec, 'spec'),
   validateStatusUpdate: validateStatus,
 });
 
-function validateNew({ spec }: VolumeAttachment): FieldError[] {
-  const volume = spec.source.persistentVolumeName;
-  return [
-    ...validateCSIDriverName(spec.attacher, 'spec.attacher'),
-    ...(volume === undefined ? [] : validateDNSSubdomain(volume, 'spec.source.persistentVolumeName')),
-  ];
-}
-
-function validate(it: VolumeAttachment): FieldError[] {
+function validate(it: VolumeAttachment, old?: VolumeAttachment): FieldError[] {
   const { attacher, nodeName, source } = it.spec;
   const errors: FieldError[] = attacher ? [] : [required('spec.attacher')];
   errors.push(...validateSource(source, 'spec.source'));
   errors.push(...validateDNSSubdomain(nodeName, 'spec.nodeName'));
-  return [...errors, ...validateStatus(it)];
+  errors.push(...validateStatus(it));
+  return old ? errors : [...errors, ...validateNames(it)];
+}
+
+/** New ones are held to more than those that are there. */
+function validateNames({ spec: { attacher, source } }: VolumeAttachment): FieldError[] {
+  const volume = source.persistentVolumeName;
+  const errors = validateCSIDriverName(attacher, 'spec.attacher');
+  if (volume !== undefined) errors.push(...validateDNSSubdomain(volume, 'spec.source.persistentVolumeName'));
+  return errors;
 }
 
 function validateSource(source: VolumeAttachmentSource, path: string): FieldError[] {

@@ -126,9 +126,9 @@ describe('service addresses', () => {
     );
     const outside = create(api, 'b', { type, ports: [{ port: 80, nodePort: 40000 }] });
     assert.match(await refusal(outside), /The range of valid ports is 30000-30003/);
-    // Another protocol is another port.
-    const udp = await create(api, 'u', { type, ports: [{ port: 80, protocol: 'UDP', nodePort: 30001 }] });
-    assert.equal(udp.spec.ports[0].nodePort, 30001);
+    // A number is one Service's, whatever the protocol.
+    const udp = create(api, 'u', { type, ports: [{ port: 80, protocol: 'UDP', nodePort: 30001 }] });
+    assert.match(await refusal(udp), /provided port is already allocated/);
     const rest = ['x', 'y', 'z'].map((name) => ({ name, port: name.charCodeAt(0) }));
     const three = await create(api, 'c', { type, ports: rest });
     const numbers = three.spec.ports.map((p: { nodePort: number }) => p.nodePort).sort();

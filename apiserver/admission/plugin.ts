@@ -37,9 +37,15 @@ export interface AdmissionRequest {
   annotate?(key: string, value: string): void;
   /** Tells the client something although the request is let through. */
   warn(text: string): void;
-  /** Called once the request has ended; `stored` says whether it changed anything, or may have: etcd did not say. */
-  onEnd(fn: (stored: boolean) => void): void;
+  /** Called once the request has ended, before it is answered. */
+  onEnd(fn: OnEnd): void;
 }
+
+/** What became of a request: whether it changed anything, or etcd did not say. */
+export type Outcome = 'stored' | 'failed' | 'unknown';
+
+/** `gone`: the object that the request has ended, as it was. */
+export type OnEnd = (outcome: Outcome, gone?: KubeObject) => void | Promise<void>;
 
 export interface AdmissionDeps {
   store: ObjectStore;

@@ -1,19 +1,18 @@
 // Brings a cluster's first objects into being, and keeps the `kubernetes` Service with its
 // endpoints pointing at this server.
 import { rbacGroup } from '../../api/rbac/binding.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../../machinery/errors.ts';
+import { isConflict, isNotFound } from '../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import { loopbackUser } from '../authn/user.ts';
-import { decodeObject } from '../endpoints/decode-object.ts';
-import type { ApiContext, WriteOptions } from '../registry/context.ts';
-import { createObject } from '../registry/create.ts';
+import type { ApiContext } from '../registry/context.ts';
 import { deleteObject } from '../registry/delete.ts';
 import { updateObject } from '../registry/update.ts';
 import { complete, isAutoUpdated } from './auto-update.ts';
+import { createIfAbsent, writeAs } from './create.ts';
 import { flowControlGroup, flowControlObjects, follow } from './flow-control.ts';
 import { type BootstrapObject, bootstrapObjects } from './objects.ts';
+import { createServiceAt } from './service-cidr.ts';
 
 export interface KubernetesServiceOptions {
   /** First address of the service range. */
@@ -23,11 +22,6 @@ export interface KubernetesServiceOptions {
 }
 
 const parallelWrites = 16;
-
-function writeAs(kind: Kind): WriteOptions {
-  const { apiVersion } = kind;
-  return { user: loopbackUser, dryRun: false, fieldManager: 'kube-apiserver', apiVersion, warnings: [] };
-}
 
 /**
  * Creates what is missing, and completes roles and bindings. Safe to run at every start and by
@@ -75,27 +69,12 @@ async function writeIfChanged(
   await updateObject(context, kind, { namespace, name, subresource: '', produce }, writeAs(kind));
 }
 
-async function createIfAbsent(
-  context: ApiContext,
-  group: string,
-  object: KubeObject & { kind: string },
-): Promise<void> {
-  const kind = context.kinds.kind(group, object.kind);
-  const body = { value: { ...object, apiVersion: kind.apiVersion }, duplicates: [] };
-  const { draft } = decodeObject({ kind, version: kind.storage }, body, 'Strict');
-  try {
-    await createObject(context, kind, { draft, namespace: object.metadata.namespace ?? '' }, writeAs(kind));
-  } catch (err) {
-    if (!isAlreadyExists(err)) throw err;
-  }
-}
-
 /** Creates or repairs the `kubernetes` Service, its Endpoints and its EndpointSlice in the default namespace. */
 export async function ensureKubernetesService(context: ApiContext, options: KubernetesServiceOptions): Promise<void> {
   const { clusterIp, advertiseAddress, securePort } = options;
   const metadata = { name: 'kubernetes', namespace: 'default' };
   const owned = { component: 'apiserver', provider: 'kubernetes' };
-  await ensure(context, '', {
+  const service = {
     kind: 'Service',
     metadata: { ...metadata, labels: owned },
     spec: {
@@ -107,7 +86,10 @@ export async function ensureKubernetesService(context: ApiContext, options: Kube
       sessionAffinity: 'None',
       ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: securePort }],
     },
-  });
+  };
+  await createServiceAt(context, clusterIp, service);
+  await context.store.cache.waitConsistent();
+  await ensure(context, '', service);
   await ensure(context, '', {
     kind: 'Endpoints',
     metadata: { ...metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },

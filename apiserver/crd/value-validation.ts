@@ -117,7 +117,7 @@ function checkList(schema: JSONSchemaProps, value: readonly unknown[], place: Pl
 }
 
 /** Finds what an item was before: only the items of map lists can be told again. */
-function correlate(schema: JSONSchemaProps, old: readonly unknown[]): (item: unknown) => unknown {
+export function correlate(schema: JSONSchemaProps, old: readonly unknown[]): (item: unknown) => unknown {
   const keys = schema['x-kubernetes-list-map-keys'];
   if (!keys || schema['x-kubernetes-list-type'] !== 'map' || old.length === 0) return () => undefined;
   const nameOf = (item: unknown) => canonicalJson(keysOf(item, keys));

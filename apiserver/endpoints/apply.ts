@@ -114,7 +114,8 @@ async function applyTo(
     time: timestamp(context.clock.now()),
     versions: versionsOf(context, kind, info.subresource),
   });
-  const draft = applied.object ? decodeApplied(kind, version, applied.object, config) : cloneJson(old!);
+  const wanted = applied.object ?? (old ? undefined : (config as KubeObject));
+  const draft = wanted ? decodeApplied(kind, version, wanted, config) : cloneJson(old!);
   if (draft.metadata.uid && !old) {
     const why = `uid mismatch: the provided object specified uid ${draft.metadata.uid}, and no existing object was found`;
     throw conflictError(groupResourceOf(kind), info.name, why);

@@ -35,11 +35,16 @@ export function readListOptions(query: URLSearchParams): ListOptions {
       );
     }
   }
+  if (query.has('sendInitialEvents')) {
+    errors.push(forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
+  }
   if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
   if (token !== '' && resourceVersion !== '' && resourceVersion !== '0') {
     throw badRequestError('specifying resource version is not allowed when using continue');
   }
-  return { resourceVersion, match, limit: Math.max(0, limit), continue: token };
+  // Whoever takes any state gets all of it: informers of Go clients ask for it with a limit, and expect no pages.
+  const isWhole = limit < 0 || (resourceVersion === '0' && token === '');
+  return { resourceVersion, match, limit: isWhole ? 0 : limit, continue: token };
 }
 
 /** A whole number of a query. */

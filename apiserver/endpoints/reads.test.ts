@@ -50,6 +50,25 @@ describe('lists', () => {
     for (const [query, want] of cases) assert.equal(names(await list(api, query)), want, query);
   });
 
+  test('are whole for whoever takes any state, whatever the limit', async () => {
+    const api = await withConfigMaps('abc');
+    const { items, continue: more } = await list(api, 'resourceVersion=0&limit=1');
+    assert.deepEqual([items.length, more], [3, undefined]);
+  });
+
+  test('refuse options that make no sense together', async () => {
+    const api = await withConfigMaps('a');
+    const match = 'resourceVersionMatch';
+    const cases: [query: string, want: RegExp][] = [
+      [`${match}=Exact`, /forbidden unless resourceVersion is provided/],
+      [`${match}=Exact&resourceVersion=0`, /resourceVersionMatch "exact" is forbidden for resourceVersion "0"/],
+      [`${match}=Any&resourceVersion=1`, /Unsupported value: "Any": supported values: "Exact", "NotOlderThan", ""/],
+      [`${match}=Exact&resourceVersion=1&continue=x`, /forbidden when continue is provided/],
+      ['sendInitialEvents=false', /^422 .*sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list$/],
+    ];
+    for (const [query, want] of cases) assert.match(await refusal(list(api, query)), want, query);
+  });
+
   test('refuse selectors that say nothing', async () => {
     const api = await withConfigMaps('a');
     assert.match(await refusal(list(api, 'labelSelector=a%3D%3D%3Db')), /^400 .*unable to parse requirement/);
@@ -158,6 +177,11 @@ describe('watches', () => {
     assert.deepEqual(told.slice(2), ['BOOKMARK']);
   });
 
+  test('a streamed list has no mark for whoever takes no bookmarks', async () => {
+    const api = await withConfigMaps('a');
+    assert.deepEqual(await watch(api, 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan'), ['ADDED a']);
+  });
+
   test('a version before what is remembered has expired', async () => {
     const { etcd } = await withConfigMaps('ab');
     const api = new MemoryApi(etcd);
@@ -198,7 +222,10 @@ describe('watches', () => {
     const cases: [query: string, want: RegExp][] = [
       ['sendInitialEvents=true', /sendInitialEvents requires setting resourceVersionMatch to NotOlderThan/],
       ['resourceVersionMatch=NotOlderThan', /forbidden for watch unless sendInitialEvents is provided/],
-      ['sendInitialEvents=true&resourceVersionMatch=NotOlderThan', /requires allowWatchBookmarks|forbidden/],
+      [
+        'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&continue=x',
+        /^422 .*resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided$/,
+      ],
       ['timeoutSeconds=soon', /^400 .*invalid syntax/],
     ];
     for (const [query, want] of cases) assert.match(await refusal(watch(api, query)), want, query);

@@ -48,7 +48,7 @@ export async function openWatch(context: ApiContext, request: ApiRequest): Promi
   const match = query.get('resourceVersionMatch') ?? '';
   const initial = query.get('sendInitialEvents');
   const bookmarks = isTrue(query.get('allowWatchBookmarks'));
-  checkInitialEvents({ initial, match, bookmarks });
+  checkInitialEvents({ initial, match, continue: query.get('continue') ?? '' });
   const revision = parseRevision(version);
   if (version === '') await context.store.cache.waitConsistent();
   else if (revision > 0) await context.store.cache.waitFor(revision);
@@ -68,16 +68,13 @@ export async function openWatch(context: ApiContext, request: ApiRequest): Promi
   };
 }
 
-function checkInitialEvents(given: { initial: string | null; match: string; bookmarks: boolean }): void {
+function checkInitialEvents(given: { initial: string | null; match: string; continue: string }): void {
   const errors: FieldError[] = [];
   if (given.initial !== null) {
     if (given.match !== 'NotOlderThan') {
       errors.push(
         forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'),
       );
-    }
-    if (isTrue(given.initial) && !given.bookmarks) {
-      errors.push(forbidden('sendInitialEvents', 'sendInitialEvents requires allowWatchBookmarks'));
     }
   } else if (given.match !== '') {
     errors.push(
@@ -89,6 +86,8 @@ function checkInitialEvents(given: { initial: string | null; match: string; book
   }
   if (given.match !== '' && given.match !== 'NotOlderThan')
     errors.push(notSupported('resourceVersionMatch', given.match, ['NotOlderThan']));
+  if (given.match !== '' && given.continue !== '')
+    errors.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'));
   if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
 }
 
@@ -118,7 +117,7 @@ export function startWatch(
       }),
     );
     const { position } = context.store.cache;
-    if (watch.sendInitialEvents) order.run(() => sink.bookmark(position, true));
+    if (watch.sendInitialEvents && watch.bookmarks) order.run(() => sink.bookmark(position, true));
   } else {
     const events = cache.since(watch.after);
     if (!events) {

@@ -1,9 +1,21 @@
 // Tables: the rows and columns that `kubectl get` prints, computed by the server from the kind's columns.
+import { badRequestError } from '../../machinery/errors.ts';
+import { invalid } from '../../machinery/field-error.ts';
 import type { Column, Kind, ServedVersion } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
+
+const included: readonly string[] = ['None', 'Metadata', 'Object'];
+
+/** What the rows of a table hold of their objects; 400 for anything else. */
+export function readIncludeObject(query: URLSearchParams): IncludeObject {
+  const asked = query.get('includeObject') || 'Metadata';
+  if (included.includes(asked)) return asked as IncludeObject;
+  const { field, detail } = invalid('includeObject', asked, "must be 'Metadata', 'Object', 'None', or empty");
+  throw badRequestError(`Unable to convert to Table as requested: ${field}: ${detail}`);
+}
 
 export interface TableOptions {
   /** The version that whole objects are shown in. */

@@ -9,13 +9,14 @@ import type { ApiContext } from '../registry/context.ts';
 import { one } from '../server-headers.ts';
 import type { FrontRequest } from './front.ts';
 import { mediaTypeOf, negotiateWatch } from './negotiate.ts';
-import type { IncludeObject } from './table.ts';
+import { type IncludeObject, readIncludeObject } from './table.ts';
 import { createWatchStream } from './watch-stream.ts';
 
 export async function serveWatch(context: ApiContext, request: ApiRequest, front: FrontRequest): Promise<void> {
   const media = negotiateWatch(one(front.headers.accept), {
     protobuf: hasFieldNumbers(request.version.schema.name),
   });
+  const include: IncludeObject = media.form === 'Table' ? readIncludeObject(request.query) : 'Metadata';
   const watch = await openWatch(context, request);
   const response = front.raw;
   if (request.signal.aborted) return;
@@ -39,7 +40,7 @@ export async function serveWatch(context: ApiContext, request: ApiRequest, front
     kind: request.kind,
     version: request.version,
     media,
-    include: (request.query.get('includeObject') ?? 'Metadata') as IncludeObject,
+    include,
     now: () => context.clock.now(),
     close: end,
   });

@@ -31,7 +31,9 @@ interface Made extends Document {
 const isSame = (a: readonly ServedVersion[], b: readonly ServedVersion[]) =>
   a.length === b.length && a.every((version, i) => version === b[i]);
 
-export function createOpenApi(kinds: KindTable) {
+const yearMs = 365 * 24 * 3600_000;
+
+export function createOpenApi(kinds: KindTable, now: () => number) {
   const documents = new Map<string, Made>();
   const remember = (key: string, of: readonly GroupVersionResources[], build: () => Buffer): Document => {
     const versions = of.flatMap(({ resources }) => resources.map(({ version }) => version));
@@ -88,6 +90,14 @@ export function createOpenApi(kinds: KindTable) {
     if (!path.startsWith('/openapi/v3/')) return undefined;
     if (!takesJson) throw notAcceptableError('only application/json is served');
     const key = path.slice('/openapi/v3/'.length);
-    return pathsNow().has(key) ? answer(v3(key), 'application/json', request) : undefined;
+    if (!pathsNow().has(key)) return undefined;
+    const found = answer(v3(key), 'application/json', request);
+    const asked = new URLSearchParams(request.url.split('?')[1] ?? '').get('hash') ?? '';
+    if (asked === '') return found;
+    const { hash } = v3(key);
+    // What has its hash in its address never changes.
+    if (asked !== hash) return { code: 301, headers: { location: `/openapi/v3/${key}?hash=${hash}` }, body: '' };
+    const kept = { 'cache-control': 'public, immutable', expires: new Date(now() + yearMs).toUTCString() };
+    return { ...found, headers: { ...found.headers, ...kept } };
   };
 }

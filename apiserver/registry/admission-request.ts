@@ -3,6 +3,7 @@ import type { GroupVersionKind, Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { AdmissionOperation, AdmissionRequest } from '../admission/plugin.ts';
 import type { WriteOptions } from './context.ts';
+import { RequestEnd } from './request-end.ts';
 
 interface Write {
   operation: AdmissionOperation;
@@ -16,8 +17,8 @@ interface Write {
   options: WriteOptions;
 }
 
-/** `ends` takes what is to be called once the write has ended. */
-export function admissionRequest(write: Write, ends: ((stored: boolean) => void)[] = []): AdmissionRequest {
+/** `end` tells plugins how the write has ended. */
+export function admissionRequest(write: Write, end = new RequestEnd()): AdmissionRequest {
   const { options, subresource = '', ...rest } = write;
   return {
     ...rest,
@@ -30,6 +31,6 @@ export function admissionRequest(write: Write, ends: ((stored: boolean) => void)
     annotate: (key, value) => {
       if (options.auditAnnotations) options.auditAnnotations[key] = value;
     },
-    onEnd: (fn) => ends.push(fn),
+    onEnd: end.add,
   };
 }

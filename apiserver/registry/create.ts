@@ -5,13 +5,14 @@ import { alreadyExistsError, isAlreadyExists, StatusError } from '../../machiner
 import { cloneJson } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../machinery/metadata.ts';
-import { EtcdTooLargeError, EtcdUnavailableError } from '../storage/etcd.ts';
+import { EtcdTooLargeError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject, storageKey } from '../storage/stored-object.ts';
 import { admissionRequest } from './admission-request.ts';
 import { type ApiContext, breathe, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { checkCreate, prepareCreate, prepareIdentity } from './prepare.ts';
+import { RequestEnd } from './request-end.ts';
 import { checkStorable } from './size.ts';
 
 interface CreateTarget {
@@ -62,12 +63,9 @@ async function createOnce(
   // What admission adds is nobody's.
   if (target.managedFields) draft.metadata.managedFields = target.managedFields;
   else await recordFields(context, kind, { old: undefined, draft, subresource: '', options });
-  const ends: ((stored: boolean) => void)[] = [];
-  let isStored = false;
-  const request = admissionRequest(
-    { operation: 'CREATE', kind, namespace, name: sentName, object: draft, options },
-    ends,
-  );
+  const end = new RequestEnd();
+  const write = { operation: 'CREATE', kind, namespace, name: sentName, object: draft } as const;
+  const request = admissionRequest({ ...write, options }, end);
   try {
     await context.admission.mutate(request);
     if (options.isLarge) await breathe();
@@ -76,15 +74,15 @@ async function createOnce(
     if (options.isLarge) await breathe();
     if (options.isLarge) await breathe();
     await context.admission.validate(request);
-    if (options.dryRun) return dryRun(context, kind, draft);
+    if (options.dryRun) return await dryRun(context, kind, draft);
     const stored = await store(context, kind, draft);
-    isStored = true;
+    end.stored();
     return stored;
   } catch (err) {
-    isStored = err instanceof EtcdUnavailableError;
+    end.failed(err);
     throw err;
   } finally {
-    for (const end of ends) end(isStored);
+    await end.tell();
   }
 }
 

@@ -11,6 +11,7 @@ import { groupResourceOf } from '../storage/object-store.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { admissionRequest } from './admission-request.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
+import { RequestEnd } from './request-end.ts';
 import { mayGo } from './update.ts';
 
 export interface DeleteOptions {
@@ -30,12 +31,38 @@ const orphanFinalizer = 'orphan';
 const foregroundFinalizer = 'foregroundDeletion';
 const maxTries = 8;
 
+interface DeleteTarget {
+  namespace: string;
+  name: string;
+  options: DeleteOptions;
+}
+
 /** Deletes, or marks for deletion, one object. */
 export async function deleteObject(
   context: ApiContext,
   kind: Kind,
-  target: { namespace: string; name: string; options: DeleteOptions },
+  target: DeleteTarget,
   write: WriteOptions,
+): Promise<DeleteOutcome> {
+  const end = new RequestEnd();
+  try {
+    const outcome = await runDelete(context, kind, target, write, end);
+    if (!write.dryRun) end.stored(outcome.gone ? outcome.stored.object : undefined);
+    return outcome;
+  } catch (err) {
+    end.failed(err);
+    throw err;
+  } finally {
+    await end.tell();
+  }
+}
+
+async function runDelete(
+  context: ApiContext,
+  kind: Kind,
+  target: DeleteTarget,
+  write: WriteOptions,
+  end: RequestEnd,
 ): Promise<DeleteOutcome> {
   const { namespace, name, options } = target;
   let current = await context.store.look(kind, namespace, name);
@@ -45,7 +72,7 @@ export async function deleteObject(
     fresh = true;
     return context.store.read(kind, namespace, name);
   };
-  const admission = deletionAdmission(context, kind, target, write);
+  const admission = deletionAdmission(context, kind, target, { options: write, end });
   let marked: StoredObject | undefined;
   for (let tries = 0; ; tries++) {
     if (!current && !fresh) current = await reread();
@@ -90,13 +117,13 @@ function deletionAdmission(
   context: ApiContext,
   kind: Kind,
   { namespace, name }: { namespace: string; name: string },
-  options: WriteOptions,
+  { options, end }: { options: WriteOptions; end: RequestEnd },
 ): (current: StoredObject) => Promise<void> {
   let asked: { revision: number; refusal?: unknown } | undefined;
   return async ({ revision, object: oldObject }) => {
     if (asked?.revision !== revision) {
       asked = { revision };
-      const request = admissionRequest({ operation: 'DELETE', kind, namespace, name, oldObject, options });
+      const request = admissionRequest({ operation: 'DELETE', kind, namespace, name, oldObject, options }, end);
       try {
         await context.admission.mutate(request);
         await context.admission.validate(request);

@@ -14,6 +14,7 @@ import { admissionRequest } from './admission-request.ts';
 import { type ApiContext, breathe, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { checkUpdate, prepareUpdate } from './prepare.ts';
+import { RequestEnd } from './request-end.ts';
 import { checkStorable } from './size.ts';
 
 export interface UpdateTarget {
@@ -82,8 +83,7 @@ async function tryUpdate(
     current: await context.store.read(kind, target.namespace, target.name),
   });
   const old = current.object;
-  const ends: ((stored: boolean) => void)[] = [];
-  let isStored = false;
+  const end = new RequestEnd();
   try {
     let draft: KubeObject;
     try {
@@ -94,25 +94,25 @@ async function tryUpdate(
     }
     const { namespace, name, subresource } = target;
     const write = { operation: 'UPDATE', kind, subresource, namespace, name, object: draft, oldObject: old } as const;
-    const request = admissionRequest({ ...write, options }, ends);
+    const request = admissionRequest({ ...write, options }, end);
     await context.admission.mutate(request);
     if (options.isLarge) await breathe();
     finishDraft(context, kind, target, { draft, old });
     if (options.isLarge) await breathe();
     await context.admission.validate(request);
     const result = await writeDraft(context, kind, { draft, current, fresh, dryRun: options.dryRun, reread });
-    isStored = result.done && !options.dryRun;
+    if (result.done && !options.dryRun) end.stored(mayGo(kind, draft) ? draft : undefined);
     return result;
   } catch (err) {
-    // Where etcd did not answer the write may have happened: to try again could do it twice.
-    isStored = err instanceof EtcdUnavailableError;
-    if (fresh || isStored) throw err;
+    end.failed(err);
+    // To try again what may have happened could do it twice.
+    if (fresh || err instanceof EtcdUnavailableError) throw err;
     // It may only be wrong against what the cache had.
     const again = await reread();
     if (!again.done && again.current?.revision !== current.revision) return again;
     throw err;
   } finally {
-    for (const end of ends) end(isStored);
+    await end.tell();
   }
 }
 

@@ -1,7 +1,7 @@
 // Who manages the replicas of a scale: the managers of that one field of the parent, and back.
 // Upstream: apimachinery's managedfields.ScaleHandler.
 import type { Versions } from '../../machinery/field-management/apply.ts';
-import { managerKey, storedManagers, writeManagers } from '../../machinery/field-management/managers.ts';
+import { type Managers, managerKey, storedManagers, writeManagers } from '../../machinery/field-management/managers.ts';
 import { type FieldSet, intersect, isEmptySet, leaf, subtract } from '../../machinery/field-management/set.ts';
 import type { Kind, ServedVersion } from '../../machinery/kind.ts';
 import type { ManagedFieldsEntry } from '../../machinery/metadata.ts';
@@ -14,13 +14,10 @@ const ofScale = pathSet('spec.replicas');
 /** The managers of the parent's replicas, as those of the scale. */
 export function scaleEntries(kind: Kind, entries: ManagedFieldsEntry[] | undefined, apiVersion: string) {
   const path = pathSet(kind.subresources.scale!.specReplicasPath);
-  const managers = storedManagers(entries) ?? new Map();
-  for (const [key, manager] of managers) {
-    managers.delete(key);
-    if (!isEmptySet(intersect(manager.fields, path)))
-      managers.set(managerKey({ ...manager, apiVersion }), { ...manager, apiVersion, fields: ofScale });
-  }
-  return writeManagers(managers);
+  const scaling = [...(storedManagers(entries) ?? []).values()]
+    .filter(({ fields }) => !isEmptySet(intersect(fields, path)))
+    .map((manager) => ({ ...manager, apiVersion, fields: ofScale }));
+  return writeManagers(new Map(scaling.map((manager) => [managerKey(manager), manager])));
 }
 
 /** The parent's entries when its scale has these: who has no replicas there loses them here. */
@@ -30,7 +27,7 @@ export function parentEntries(
   apiVersion: string,
 ): ManagedFieldsEntry[] {
   const path = pathSet(kind.subresources.scale!.specReplicasPath);
-  const managers = storedManagers(entries.parent) ?? new Map();
+  const managers: Managers = storedManagers(entries.parent) ?? new Map();
   const scaling = new Map([...(storedManagers(entries.scale) ?? [])].filter(([, m]) => !isEmptySet(m.fields)));
   for (const [key, manager] of managers) {
     if (isEmptySet(intersect(manager.fields, path))) continue;

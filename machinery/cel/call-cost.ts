@@ -1,7 +1,7 @@
 // What a call costs while it runs, by its function and overload and the sizes of its arguments; 1 for what is not named
 // here. Charged before the call is made. Upstream: cel-go's interpreter/runtimecost.go, apiserver/pkg/cel/library/cost.go.
 import { regexLengthFactor, stringTraversalFactor } from './limits.ts';
-import { sizeOf } from './size.ts';
+import { sizeOf, smallerSize } from './size.ts';
 import { CelList, CelMap, type Value } from './values.ts';
 import { work } from './work.ts';
 
@@ -13,7 +13,7 @@ const ofFirst =
   ([first]) =>
     traversal(sizeOf(first!), factor);
 const one: CallCost = () => 1;
-const ofSmaller: CallCost = ([a, b]) => traversal(Math.min(sizeOf(a!), sizeOf(b!)));
+const ofSmaller: CallCost = ([a, b]) => traversal(smallerSize(a!, b!));
 const ofBoth: CallCost = ([a, b]) => traversal(sizeOf(a!) + sizeOf(b!));
 const ofRegex: CallCost = ([text, pattern]) =>
   Math.ceil((1 + sizeOf(text!)) * stringTraversalFactor) * Math.ceil(sizeOf(pattern!) * regexLengthFactor);
@@ -43,6 +43,10 @@ const ofJoined: CallCost = ([list, separator]) => {
   for (let i = 0; i < list.size; i++) size += sizeOf(list.at(i));
   return traversal(size, 2);
 };
+
+/** Parsing a selector, whose shortest requirement has two characters. */
+const ofSelector: CallCost = ([, text]) => 10 + Math.ceil(sizeOf(text!) / 2) * 50 + traversal(sizeOf(text!));
+const patternSize = (format: Value) => (format as { patternSize?: number }).patternSize ?? 128;
 
 const byOverload: Readonly<Record<string, CallCost>> = {
   in_list: ([, list]) => sizeOf(list!),
@@ -84,12 +88,13 @@ const byFunction: Readonly<Record<string, CallCost>> = Object.assign(
     'sets.contains': ofProduct(1),
     'sets.intersects': ofProduct(1),
     'sets.equivalent': ofProduct(2),
-    // Of the pattern behind a named format no more is known than that it is long.
-    validate: ([, text]: Value[]) =>
-      Math.ceil((1 + sizeOf(text!)) * stringTraversalFactor) * Math.ceil(128 * regexLengthFactor),
+    validate: ([format, text]: Value[]) =>
+      Math.ceil((1 + sizeOf(text!)) * stringTraversalFactor) * Math.ceil(patternSize(format!) * regexLengthFactor),
     'lists.range': ([count]: Value[]) => 1 + (typeof count === 'number' ? Math.max(0, count) : 0),
     format: ([text]: Value[]) => 1 + traversal(sizeOf(text!)),
-    quote: ofFirst(),
+    'strings.quote': ofFirst(),
+    fieldSelector: ofSelector,
+    labelSelector: ofSelector,
     '@mapInsert': one,
   },
   named(['isSorted', 'sum', 'max', 'min', 'indexOf', 'lastIndexOf'], ofAll),

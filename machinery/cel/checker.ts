@@ -5,18 +5,18 @@ import {
   type ComprehensionExpr,
   type Expr,
   type IdentExpr,
-  type Meaning,
   qualifiedName,
   type SelectExpr,
   type StructExpr,
 } from './ast.ts';
 import type { FunctionDecl, Overload } from './decls.ts';
-import { candidateNames, type Env } from './env.ts';
+import type { Env } from './env.ts';
 import type { Issue } from './errors.ts';
 import { literalIssue } from './literal-checks.ts';
+import { lookUpFunction, lookUpName } from './names.ts';
 import { type CelType, formatType, isDyn, isOptionalType, t } from './types.ts';
 import { Bindings, isSame, mostGeneral } from './unify.ts';
-import { Double, TypeValue, Uint, type Value } from './values.ts';
+import { typeOf } from './values.ts';
 
 /** Writes types, meanings and overloads into the tree; the type of the whole, or what is wrong. */
 export function check(expr: Expr, env: Env): { type: CelType } | { issues: Issue[] } {
@@ -25,28 +25,6 @@ export function check(expr: Expr, env: Env): { type: CelType } | { issues: Issue
   if (checker.issues.length > 0) return { issues: checker.issues };
   checker.settle();
   return { type: expr.type! };
-}
-
-/** Finds what a qualified name means among variables and types. */
-export function lookUpName(env: Env, name: string): { meaning: Meaning; type: CelType } | undefined {
-  for (const candidate of candidateNames(env.container, name)) {
-    const variable = env.variables.get(candidate);
-    if (variable !== undefined) return { meaning: { kind: 'variable', name: candidate }, type: variable.type };
-    const type = env.types.get(candidate) ?? env.options.resolveType?.(candidate);
-    if (type !== undefined) return { meaning: { kind: 'value', value: new TypeValue(type) }, type: t.typeOf(type) };
-    const constant = env.options.constants?.[candidate];
-    if (constant !== undefined) return { meaning: { kind: 'value', value: constant }, type: t.int };
-  }
-  return undefined;
-}
-
-/** The function of a name as it is called within the container. */
-export function lookUpFunction(env: Env, name: string): FunctionDecl | undefined {
-  for (const candidate of candidateNames(env.container, name)) {
-    const found = env.functions.get(candidate);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }
 
 class Checker {
@@ -75,7 +53,7 @@ class Checker {
   #typeOf(expr: Expr): CelType {
     switch (expr.kind) {
       case 'const':
-        return constantType(expr.value);
+        return typeOf(expr.value);
       case 'ident':
         return this.#ident(expr);
       case 'select':
@@ -202,10 +180,10 @@ class Checker {
     for (const overload of fn.overloads) {
       if (overload.isMember !== isMember || overload.args.length !== argTypes.length) continue;
       const fresh = new Map<string, CelType>();
-      const parameters = overload.args.map((type) => this.#instantiate(type, fresh));
+      const parameters = overload.args.map((type) => this.#bindings.instantiate(type, fresh));
       if (!this.#bindings.isAssignable(argTypes, parameters)) continue;
       found.push(overload);
-      const type = this.#bindings.substitute(this.#instantiate(overload.result, fresh));
+      const type = this.#bindings.substitute(this.#bindings.instantiate(overload.result, fresh));
       if (result === undefined) result = type;
       else if (!isDyn(result) && !isSame(type, result)) result = t.dyn;
     }
@@ -218,30 +196,6 @@ class Checker {
     }
     expr.overloads = found;
     return result;
-  }
-
-  #instantiate(type: CelType, fresh: Map<string, CelType>): CelType {
-    switch (type.kind) {
-      case 'parameter': {
-        let parameter = fresh.get(type.name);
-        if (parameter === undefined) {
-          parameter = this.#bindings.newParameter();
-          fresh.set(type.name, parameter);
-        }
-        return parameter;
-      }
-      case 'list':
-        return t.list(this.#instantiate(type.element, fresh));
-      case 'map':
-        return t.map(this.#instantiate(type.key, fresh), this.#instantiate(type.value, fresh));
-      case 'opaque':
-        if (type.parameters.length === 0) return type;
-        return t.opaque(type.name, ...type.parameters.map((p) => this.#instantiate(p, fresh)));
-      case 'type':
-        return type.of === undefined ? type : t.typeOf(this.#instantiate(type.of, fresh));
-      default:
-        return type;
-    }
   }
 
   /** The type of an element that was written `?x`: what the optional holds. */
@@ -355,19 +309,4 @@ class Checker {
     }
     return [t.dyn, t.dyn];
   }
-}
-
-function constantType(value: Value): CelType {
-  switch (typeof value) {
-    case 'string':
-      return t.string;
-    case 'boolean':
-      return t.bool;
-    case 'number':
-    case 'bigint':
-      return t.int;
-  }
-  if (value === null) return t.null;
-  if (value instanceof Uint) return t.uint;
-  return value instanceof Double ? t.double : t.bytes;
 }

@@ -1,40 +1,34 @@
 // Calls: operators that need not evaluate all their operands, fields and elements, and the overloads of functions.
 import { type CallExpr, type Expr, qualifiedName } from './ast.ts';
 import { callCost } from './call-cost.ts';
-import { lookUpFunction } from './checker.ts';
 import type { Compiler } from './compile.ts';
+import { asPart, isPath } from './compile-path.ts';
 import type { Overload } from './decls.ts';
-import { equals } from './equality.ts';
+import { equals, membership } from './equality.ts';
 import { CelError, noSuchOverload } from './errors.ts';
 import { elementAt, optionalElementAt, selectOptionalField } from './fields.ts';
 import type { Closure } from './frame.ts';
 import { selectCost, stringTraversalFactor } from './limits.ts';
-import { sizeOf } from './size.ts';
+import { lookUpFunction } from './names.ts';
+import { smallerSize } from './size.ts';
+import { typeTest } from './type-test.ts';
 import { type CelType, isDyn, runtimeTypeName } from './types.ts';
-import {
-  CelList,
-  CelMap,
-  CelObject,
-  Double,
-  Duration,
-  Optional,
-  Timestamp,
-  TypeValue,
-  typeOf,
-  Uint,
-  type Value,
-} from './values.ts';
+import { ArrayList, noneOptional, OpaqueValue, Optional, typeOf, type Value } from './values.ts';
 
 export function compileCall(compiler: Compiler, expr: CallExpr): Closure {
   const special = specialCalls[expr.name];
   if (special !== undefined && (expr.target !== undefined) === special.isMember) {
     const args = expr.target === undefined ? expr.args : [expr.target, ...expr.args];
     if (args.length === special.args) {
-      return special.compile(...(args.map((arg) => compiler.compile(arg)) as [Closure, Closure, Closure]));
+      return special.compile(args.map((arg) => compiler.compile(arg)) as [Closure, Closure, Closure], args);
     }
   }
-  const { overloads, args } = resolve(compiler, expr);
+  const { name, overloads, args } = resolve(compiler, expr);
   const closures = args.map((arg) => compiler.compile(arg));
+  if (expr.name === '@in') {
+    const lookUp = lookUpAmongLiterals(args[1]!, closures[0]!);
+    if (lookUp !== undefined) return lookUp;
+  }
   const [only] = overloads;
   if (only === undefined) {
     return () => {
@@ -43,24 +37,31 @@ export function compileCall(compiler: Compiler, expr: CallExpr): Closure {
   }
   if (overloads.length === 1 && only.args.every((type, i) => isCertain(args[i]!.type, type))) {
     const constant = constantConversion(only, args);
-    return constant ?? compileCertain(expr.name, only, closures);
+    return constant ?? compileCertain(name, only, closures);
   }
-  return compileDispatch(expr.name, overloads, closures);
+  return compileDispatch(name, overloads, closures);
 }
 
-function resolve(compiler: Compiler, expr: CallExpr): { overloads: readonly Overload[]; args: Expr[] } {
-  const { target } = expr;
-  const all = target === undefined ? expr.args : [target, ...expr.args];
-  if (expr.overloads !== undefined) return { overloads: expr.overloads, args: expr.isQualified ? expr.args : all };
+/** What is called, by its full name, and with what. */
+function resolve(
+  compiler: Compiler,
+  expr: CallExpr,
+): { name: string; overloads: readonly Overload[]; args: readonly Expr[] } {
+  const { target, args } = expr;
+  const all = target === undefined ? args : [target, ...args];
+  const path = target === undefined ? undefined : qualifiedName(target);
+  const fullName = `${path}.${expr.name}`;
+  if (expr.overloads !== undefined) {
+    if (expr.isQualified) return { name: fullName, overloads: expr.overloads, args };
+    return { name: expr.name, overloads: expr.overloads, args: all };
+  }
   const { env } = compiler;
-  const name = target === undefined ? undefined : qualifiedName(target);
-  const qualified = name === undefined ? undefined : lookUpFunction(env, `${name}.${expr.name}`);
-  const fn = qualified ?? (target === undefined ? lookUpFunction(env, expr.name) : env.functions.get(expr.name));
-  const isMember = target !== undefined && qualified === undefined;
-  return {
-    overloads: (fn?.overloads ?? []).filter((overload) => overload.isMember === isMember),
-    args: qualified === undefined ? all : expr.args,
-  };
+  const qualified = path === undefined ? undefined : lookUpFunction(env, fullName);
+  if (qualified !== undefined) return { name: fullName, overloads: qualified.overloads, args };
+  const fn = target === undefined ? lookUpFunction(env, expr.name) : env.functions.get(expr.name);
+  const isMember = target !== undefined;
+  const overloads = (fn?.overloads ?? []).filter((overload) => overload.isMember === isMember);
+  return { name: expr.name, overloads, args: all };
 }
 
 /** A call whose arguments are known to be of the declared types. */
@@ -106,12 +107,22 @@ function compileDispatch(name: string, overloads: readonly Overload[], args: Clo
 }
 
 function unmatched(name: string, values: Value[]): CelError {
-  if (!/^\w+$/.test(name) || name.startsWith('_')) return noSuchOverload();
+  if (!/^[\w.]+$/.test(name) || name.startsWith('_')) return noSuchOverload();
   return new CelError(`no such overload: ${name}(${values.map((v) => runtimeTypeName(typeOf(v))).join(', ')})`);
 }
 
+/** Membership in a list of literals of one type costs nothing: they are looked up. */
+function lookUpAmongLiterals(list: Expr, value: Closure): Closure | undefined {
+  if (list.kind !== 'list' || list.optionals.size > 0 || list.elements.length === 0) return undefined;
+  const literals = list.elements.map((element) => (element.kind === 'const' ? element.value : null));
+  const names = new Set(literals.map((literal) => runtimeTypeName(typeOf(literal))));
+  if (names.size > 1 || !['bool', 'int', 'uint', 'double', 'string'].includes([...names][0]!)) return undefined;
+  const contains = membership(new ArrayList(literals));
+  return (f) => contains(value(f));
+}
+
 /** Conversions of literals are made once: `duration('1h')`. */
-function constantConversion(overload: Overload, args: Expr[]): Closure | undefined {
+function constantConversion(overload: Overload, args: readonly Expr[]): Closure | undefined {
   const [arg] = args;
   if (
     args.length !== 1 ||
@@ -135,58 +146,17 @@ function isCertain(given: CelType | undefined, parameter: CelType): boolean {
   return true;
 }
 
-/** Whether a value is of a type, as far as it can be seen without looking into it. */
-export function typeTest(type: CelType): (value: Value) => boolean {
-  switch (type.kind) {
-    case 'string':
-      return (v) => typeof v === 'string';
-    case 'bool':
-      return (v) => typeof v === 'boolean';
-    case 'int':
-      return (v) => typeof v === 'number' || typeof v === 'bigint';
-    case 'uint':
-      return (v) => v instanceof Uint;
-    case 'double':
-      return (v) => v instanceof Double;
-    case 'bytes':
-      return (v) => v instanceof Uint8Array;
-    case 'null':
-      return (v) => v === null;
-    case 'timestamp':
-      return (v) => v instanceof Timestamp;
-    case 'duration':
-      return (v) => v instanceof Duration;
-    case 'list':
-      return (v) => v instanceof CelList;
-    case 'map':
-      return (v) => v instanceof CelMap;
-    case 'type':
-      return (v) => v instanceof TypeValue;
-    case 'object':
-      return (v) => v instanceof CelObject && runtimeTypeName(v.celType) === type.name;
-    case 'opaque':
-      return (v) =>
-        runtimeTypeName(typeOf(v)) === type.name || (type.name === 'optional_type' && v instanceof Optional);
-    case 'wrapper': {
-      const inner = typeTest(type.of);
-      return (v) => v === null || inner(v);
-    }
-    default:
-      return () => true;
-  }
-}
-
 interface SpecialCall {
   readonly args: number;
   readonly isMember: boolean;
-  compile(a: Closure, b: Closure, c: Closure): Closure;
+  compile(closures: [Closure, Closure, Closure], args: readonly Expr[]): Closure;
 }
 
 const operator = (args: number, compile: SpecialCall['compile']): SpecialCall => ({ args, isMember: false, compile });
 
 /** `&&` and `||`: the side that decides wins over an error, and over what is no bool, of the other. */
 const logic = (decisive: boolean): SpecialCall =>
-  operator(2, (x, y) => (f) => {
+  operator(2, ([x, y]) => (f) => {
     let failure: CelError | undefined;
     let left: Value = null;
     try {
@@ -209,19 +179,26 @@ const logic = (decisive: boolean): SpecialCall =>
   });
 
 const equality = (isEqual: boolean): SpecialCall =>
-  operator(2, (x, y) => (f) => {
+  operator(2, ([x, y]) => (f) => {
     const a = x(f);
     const b = y(f);
-    f.charge(Math.ceil(Math.min(sizeOf(a), sizeOf(b)) * stringTraversalFactor));
+    const size = a instanceof OpaqueValue ? 1 : smallerSize(a, b);
+    f.charge(Math.ceil(size * stringTraversalFactor));
     return equals(a, b) === isEqual;
   });
 
 const lookUp = (find: (value: Value, index: any) => Value): SpecialCall =>
-  operator(2, (x, y) => (f) => {
-    const value = x(f);
-    const index = y(f);
-    f.charge(selectCost);
-    return find(value, index);
+  operator(2, ([x, y], [operand, index]) => {
+    const at = asPart(index!, y);
+    const cost = isPath(operand!) ? selectCost : 2 * selectCost;
+    return (f) => {
+      const value = x(f);
+      const key = at(f);
+      const found = find(value, key);
+      // What is looked for and absent is no step.
+      f.charge(found === noneOptional ? cost - selectCost : cost);
+      return found;
+    };
   });
 
 function asOptional(value: Value, name: string): Optional {
@@ -232,11 +209,15 @@ function asOptional(value: Value, name: string): Optional {
 const specialCalls: Readonly<Record<string, SpecialCall | undefined>> = Object.assign(Object.create(null), {
   '_&&_': logic(false),
   '_||_': logic(true),
-  '_?_:_': operator(3, (condition, yes, no) => (f) => {
-    const value = condition(f);
-    if (value === true) return yes(f);
-    if (value === false) return no(f);
-    throw noSuchOverload();
+  '_?_:_': operator(3, ([condition, x, y], args) => {
+    const yes = asPart(args[1]!, x);
+    const no = asPart(args[2]!, y);
+    return (f) => {
+      const value = condition(f);
+      if (value === true) return yes(f);
+      if (value === false) return no(f);
+      throw noSuchOverload();
+    };
   }),
   '_==_': equality(true),
   '_!=_': equality(false),
@@ -246,19 +227,21 @@ const specialCalls: Readonly<Record<string, SpecialCall | undefined>> = Object.a
   or: {
     args: 2,
     isMember: true,
-    compile: (x, y) => (f) => {
-      const first = asOptional(x(f), 'or');
-      f.charge(1);
-      return first.value === undefined ? asOptional(y(f), 'or') : first;
-    },
+    compile:
+      ([x, y]) =>
+      (f) => {
+        const first = asOptional(x(f), 'or');
+        return first.value === undefined ? asOptional(y(f), 'or') : first;
+      },
   },
   orValue: {
     args: 2,
     isMember: true,
-    compile: (x, y) => (f) => {
-      const first = asOptional(x(f), 'orValue');
-      f.charge(1);
-      return first.value === undefined ? y(f) : first.value;
-    },
+    compile:
+      ([x, y]) =>
+      (f) => {
+        const first = asOptional(x(f), 'orValue');
+        return first.value === undefined ? y(f) : first.value;
+      },
   },
 } satisfies Record<string, SpecialCall>);

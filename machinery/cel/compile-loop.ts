@@ -87,14 +87,12 @@ function quantifier(decisive: boolean, loopCost: number): (parts: Parts) => Clos
   };
 }
 
-/** Whether the element is to be taken; what is not costs a look at the result so far. */
+/** Whether the element is to be taken. */
 function isTaken(parts: Parts, f: Frame): boolean {
   if (parts.condition === undefined) return true;
   const value = parts.condition(f);
-  if (value === true) return true;
-  if (value !== false) throw noSuchOverload();
-  f.charge(selectCost);
-  return false;
+  if (typeof value !== 'boolean') throw noSuchOverload();
+  return value;
 }
 
 function existsOne(parts: Parts): Closure {

@@ -2,15 +2,16 @@
 // does (cel-go's interpreter/runtimecost.go). Trees that were checked know their overloads; those that were not (tests of
 // the language ask for it) find them by their values.
 import { type Expr, type IdentExpr, qualifiedName, type SelectExpr, type StructExpr } from './ast.ts';
-import { lookUpName } from './checker.ts';
 import { compileCall } from './compile-call.ts';
 import { compileComprehension } from './compile-loop.ts';
-import { candidateNames, type Env } from './env.ts';
+import { isPath } from './compile-path.ts';
+import type { Env } from './env.ts';
 import { keyOf } from './equality.ts';
 import { CelError } from './errors.ts';
 import { selectField, testField } from './fields.ts';
 import { type Closure, type Frame, LazyCell } from './frame.ts';
 import { listCreateCost, mapCreateCost, selectCost, structCreateCost } from './limits.ts';
+import { candidateNames, lookUpName } from './names.ts';
 import { toText } from './text.ts';
 import { ArrayList, EntryMap, type MapKey, Optional, type Value } from './values.ts';
 
@@ -216,11 +217,4 @@ function findVariable(frame: Frame, names: readonly string[]): Value | undefined
     if (value !== undefined) return value;
   }
   return undefined;
-}
-
-/** Whether an expression is a variable, or a field or element of one. */
-export function isPath(expr: Expr): boolean {
-  if (expr.kind === 'ident') return true;
-  if (expr.kind === 'select') return !expr.isTest;
-  return expr.kind === 'call' && ['_[_]', '_?._', '_[?_]'].includes(expr.name);
 }

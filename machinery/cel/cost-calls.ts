@@ -55,6 +55,7 @@ function shortCircuit({ argCosts }: CallInfo): CallEstimate {
 
 const comparison: Estimate = (call) => {
   const [a, b] = both(call);
+  if (a!.type?.kind === 'opaque' && a!.type.name.includes('.') && a!.type.name !== 'kubernetes.URL') return one(call);
   const max = Math.min(sizeOfKnown(a).max, sizeOfKnown(b).max);
   return { cost: traverse({ min: max > 0 ? 1 : 0, max }) };
 };
@@ -179,7 +180,7 @@ const byFunction: Readonly<Record<string, Estimate>> = Object.assign(
   Object.create(null),
   {
     check: () => ({ cost: fixed(350_000) }),
-    url: ofFirst(),
+    url: (call: CallInfo) => ({ ...ofFirst()(call), size: sizeOfKnown(call.args[0]) }),
     replace: replaced,
     split({ target }: CallInfo) {
       const size = sizeOfKnown(target);
@@ -197,10 +198,17 @@ const byFunction: Readonly<Record<string, Estimate>> = Object.assign(
       cost: multiply(traverse(add(sizeOfKnown(text), fixed(1))), fixed(Math.ceil(128 * regexLengthFactor))),
     }),
     format: ({ target }: CallInfo) => ({ cost: traverse(sizeOfKnown(target)) }),
-    quote: ofFirst(),
+    'strings.quote': ({ args: [text] }: CallInfo) => {
+      const size = sizeOfKnown(text);
+      return { cost: traverse(size), size: { min: size.min + 2, max: size.max * 2 + 2 } };
+    },
     'lists.range': () => ({ cost: unknownSize, size: unknownSize }),
   },
   named(['isSorted', 'sum', 'max', 'min', 'indexOf', 'lastIndexOf'], listTraversal),
+  named(['fieldSelector', 'labelSelector'], ({ args: [text] }) => {
+    const size = sizeOfKnown(text);
+    return { cost: add(add(fixed(10), scale(scale(size, 0.5), 50)), traverse(size)) };
+  }),
   named(['lowerAscii', 'upperAscii', 'substring', 'trim'], ofTarget),
   named(['find', 'findAll'], (call) => {
     const cost = regexSearch(call);

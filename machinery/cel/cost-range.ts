@@ -31,5 +31,5 @@ export const scale = (a: CostRange, factor: number): CostRange => ({
 /** Whether values of the type are of one size. */
 export function isScalar(type: CelType): boolean {
   if (isOptionalType(type)) return isScalar(type.parameters[0]!);
-  return ['bool', 'double', 'duration', 'int', 'timestamp', 'uint'].includes(type.kind);
+  return ['bool', 'double', 'duration', 'int', 'timestamp', 'type', 'uint'].includes(type.kind);
 }

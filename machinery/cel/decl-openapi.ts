@@ -99,11 +99,23 @@ function map(schema: OpenApiSchema, name: string): DeclType | undefined {
 }
 
 const name: OpenApiSchema = { type: 'string' };
-const rootProperties = { apiVersion: name, kind: name };
-const metadata: OpenApiSchema = { type: 'object', properties: { name, generateName: name } };
+const rootProperties: Record<string, OpenApiSchema> = {
+  apiVersion: name,
+  kind: name,
+  metadata: { type: 'object', properties: { name, generateName: name } },
+};
+
+/** The properties of a resource: type and name as they always are, unless the schema says all of them itself. */
+function resourceProperties(properties: Readonly<Record<string, OpenApiSchema>>): Record<string, OpenApiSchema> {
+  const { apiVersion, kind, metadata } = properties;
+  const texts = [apiVersion, kind, metadata?.properties?.name, metadata?.properties?.generateName];
+  const isComplete = metadata?.type === 'object' && texts.every((property) => property?.type === 'string');
+  return isComplete ? properties : { ...properties, ...rootProperties };
+}
 
 function object(schema: OpenApiSchema, typeName: string, isResource: boolean): DeclType {
-  const properties = isResource ? { metadata, ...schema.properties, ...rootProperties } : (schema.properties ?? {});
+  const own = schema.properties ?? {};
+  const properties = isResource ? resourceProperties(own) : own;
   const fields: [string, DeclType][] = [];
   let minBytes = 2;
   for (const [field, property] of Object.entries(properties)) {

@@ -19,6 +19,8 @@ export interface DeclType {
   readonly nullable?: boolean;
   /** An object's fields by their names in CEL (`escapeName`). May be computed when first asked for. */
   readonly fields?: ReadonlyMap<string, DeclField>;
+  /** An object's field as CEL names it, by its name in JSON. */
+  readonly fieldName?: (name: string) => string | undefined;
   /** Of a list its items, of a map its values. */
   readonly element?: DeclType;
   /** Lists that are equal in any order: sets, and objects told apart by these fields. */
@@ -84,12 +86,19 @@ class ObjectDecl implements DeclType {
     this.type = { kind: 'object', name, field: (field) => this.fields.get(field)?.decl.type, decl: this };
   }
 
+  fieldName(name: string): string | undefined {
+    const escaped = escapeName(name);
+    return escaped !== undefined && this.fields.has(escaped) ? escaped : undefined;
+  }
+
   get fields(): ReadonlyMap<string, DeclField> {
     if (this.#fields === undefined) {
       this.#fields = new Map();
       for (const [name, of] of this.#make()) {
         const escaped = escapeName(name);
         if (escaped !== undefined) this.#fields.set(escaped, { name, decl: of });
+        // Reserved words that are names to the parser may be written as they are.
+        if (reservedNames.has(name)) this.#fields.set(name, { name, decl: of });
       }
     }
     return this.#fields;

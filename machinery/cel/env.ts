@@ -2,7 +2,7 @@
 // Kubernetes. Upstream: cel-go's cel.Env.
 import type { DeclType } from './decl-type.ts';
 import type { FunctionDecl, Library, Macro, Overload } from './decls.ts';
-import { standardMacros } from './macros.ts';
+import { macroKey, standardMacros } from './macros.ts';
 import type { CelType } from './types.ts';
 
 export interface Variable {
@@ -34,45 +34,52 @@ export interface EnvOptions {
   readonly isPresenceTestFree?: boolean;
 }
 
-export interface Env {
-  readonly container: string;
-  readonly macros: readonly Macro[];
+/** What libraries bring, put together once for all environments that have the same list of them. */
+interface Tables {
+  readonly macros: ReadonlyMap<string, Macro>;
   readonly functions: ReadonlyMap<string, FunctionDecl>;
-  readonly variables: ReadonlyMap<string, Variable>;
   readonly types: ReadonlyMap<string, CelType>;
+}
+
+export interface Env extends Tables {
+  readonly container: string;
+  readonly variables: ReadonlyMap<string, Variable>;
   readonly options: EnvOptions;
 }
 
+const known = new WeakMap<readonly Library[], Tables>();
+
 /** Makes an environment; libraries may add overloads to one another's functions. */
 export function createEnv(options: EnvOptions): Env {
-  const overloads = new Map<string, Map<string, Overload>>();
-  for (const { functions = [] } of options.libraries) {
-    for (const { name, overloads: added } of functions) {
-      const known = overloads.get(name) ?? new Map<string, Overload>();
-      for (const one of added) known.set(one.id, one);
-      overloads.set(name, known);
-    }
+  let tables = known.get(options.libraries);
+  if (tables === undefined) {
+    tables = combine(options.libraries);
+    known.set(options.libraries, tables);
   }
   return {
+    ...tables,
+    types: options.types === undefined ? tables.types : new Map([...tables.types, ...options.types]),
     container: options.container ?? '',
-    macros: [...standardMacros, ...options.libraries.flatMap((library) => library.macros ?? [])],
-    functions: new Map([...overloads].map(([name, known]) => [name, { name, overloads: [...known.values()] }])),
     variables: new Map(Object.entries(options.variables ?? {}).map(([name, of]) => [name, variable(name, of)])),
-    types: new Map([...options.libraries.flatMap((library) => library.types ?? []), ...(options.types ?? [])]),
     options,
+  };
+}
+
+function combine(libraries: readonly Library[]): Tables {
+  const overloads = new Map<string, Map<string, Overload>>();
+  for (const { name, overloads: added } of libraries.flatMap((library) => library.functions ?? [])) {
+    const others = overloads.get(name) ?? new Map<string, Overload>();
+    for (const one of added) others.set(one.id, one);
+    overloads.set(name, others);
+  }
+  const macros = [...standardMacros, ...libraries.flatMap((library) => library.macros ?? [])];
+  return {
+    macros: new Map(macros.map((macro) => [macroKey(macro.name, macro.args, macro.isMember), macro])),
+    functions: new Map([...overloads].map(([name, all]) => [name, { name, overloads: [...all.values()] }])),
+    types: new Map(libraries.flatMap((library) => library.types ?? [])),
   };
 }
 
 function variable(name: string, of: CelType | DeclType): Variable {
   return 'kind' in of ? { name, type: of } : { name, type: of.type, decl: of };
-}
-
-/** The names that a name may stand for, the most specific first: within `a.b`, `x` is `a.b.x`, `a.x`, `x`. */
-export function candidateNames(container: string, name: string): string[] {
-  if (name.startsWith('.')) return [name.slice(1)];
-  const names = [name];
-  for (let scope = container; scope !== ''; scope = scope.slice(0, Math.max(0, scope.lastIndexOf('.')))) {
-    names.splice(names.length - 1, 0, `${scope}.${name}`);
-  }
-  return names;
 }

@@ -42,7 +42,7 @@ export function equals(a: Value, b: Value): boolean {
 function equalLists(a: CelList, b: CelList): boolean {
   if (a.size !== b.size) return false;
   work(a.size);
-  if (a.unordered !== undefined && b.unordered !== undefined) return hasAll(a, b) && hasAll(b, a);
+  if (a.unordered !== undefined) return hasAll(a, b) && hasAll(b, a);
   for (let i = 0; i < a.size; i++) if (!equals(a.at(i), b.at(i))) return false;
   return true;
 }
@@ -96,8 +96,8 @@ function equalObjects(a: CelObject, b: CelObject): boolean {
   work(names.length);
   if (names.length !== [...b.fields()].length) return false;
   return names.every((name) => {
-    const other = b.get(name);
-    return other !== undefined && equals(a.get(name)!, other);
+    const other = b.entry(name);
+    return other !== undefined && equals(a.entry(name)!, other);
   });
 }
 

@@ -15,6 +15,7 @@ import {
   Uint,
   type Value,
 } from './values.ts';
+import { workText } from './work.ts';
 
 const maxPrecision = 1000;
 const clause = /%(?:%|(?:\.(\d*))?([^%.\d])?)/gu;
@@ -35,7 +36,9 @@ export function formatString(template: string, args: CelList): string {
     if (format === undefined)
       throw new CelError(`could not parse formatting clause: unrecognized formatting clause "${verb}"`);
     if (next >= args.size) throw new CelError(`index ${next} out of range`);
-    return format(args.at(next++), precision === undefined ? 6 : Number(precision));
+    const text = format(args.at(next++), precision === undefined ? 6 : Number(precision));
+    workText(text.length);
+    return text;
   });
 }
 

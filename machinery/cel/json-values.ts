@@ -19,6 +19,7 @@ import {
   Uint,
   type Value,
 } from './values.ts';
+import { work } from './work.ts';
 
 const anything = decls.dyn();
 
@@ -28,11 +29,12 @@ export function readJson(json: unknown, decl: DeclType): Value {
     if (decl.nullable || decl.reading === 'dyn') return null;
     throw new CelError('invalid data, got null for schema with nullable=false');
   }
-  if (isCelValue(json)) return json;
+  if (typeof json === 'object' && isCelValue(json)) return json;
   switch (decl.reading) {
     case 'dyn':
       return readAnything(json);
     case 'int':
+      if (Number.isSafeInteger(json)) return json as number;
       if (typeof json === 'number' && Number.isInteger(json)) return canonicalInt(BigInt(json));
       break;
     case 'double':
@@ -127,7 +129,10 @@ class JsonMap extends CelMap {
     this.element = element;
   }
   get size(): number {
-    this.#size ??= Object.keys(this.json).length;
+    if (this.#size === undefined) {
+      this.#size = Object.keys(this.json).length;
+      work(this.#size >> 4);
+    }
     return this.#size;
   }
   get(key: MapKey): Value | undefined {
@@ -143,6 +148,8 @@ class JsonMap extends CelMap {
 class JsonObject extends CelObject {
   readonly json: Record<string, unknown>;
   readonly decl: DeclType;
+  /** Lists, maps and objects in it, which know things once they are read. */
+  #known: Map<string, Value> | undefined;
   constructor(json: Record<string, unknown>, decl: DeclType) {
     super();
     this.json = json;
@@ -154,13 +161,30 @@ class JsonObject extends CelObject {
   get(name: string): Value | undefined {
     const field = this.decl.fields!.get(name);
     if (field === undefined || !Object.hasOwn(this.json, field.name)) return undefined;
-    const value = this.json[field.name];
-    return value === undefined ? undefined : readJson(value, field.decl);
+    // A field that is null is one that is not set.
+    const value = this.json[field.name] ?? undefined;
+    if (typeof value !== 'object') return value === undefined ? undefined : readJson(value, field.decl);
+    this.#known ??= new Map();
+    let known = this.#known.get(name);
+    if (known === undefined) {
+      known = readJson(value, field.decl);
+      this.#known.set(name, known);
+    }
+    return known;
+  }
+  /** What the schema does not name is there to be compared, and read by nothing else. */
+  override entry(name: string): Value | undefined {
+    if (this.decl.fields!.has(name)) return this.get(name);
+    const value = Object.hasOwn(this.json, name) ? (this.json[name] ?? undefined) : undefined;
+    return value === undefined ? undefined : readAnything(value);
   }
   *fields(): Iterable<string> {
-    for (const [name, field] of this.decl.fields!) {
-      if (Object.hasOwn(this.json, field.name) && this.json[field.name] !== undefined) yield name;
+    for (const [key, value] of Object.entries(this.json)) {
+      if (value !== undefined && value !== null) yield this.decl.fieldName?.(key) ?? key;
     }
+  }
+  get costSize(): number {
+    return Object.keys(this.json).length;
   }
 }
 
@@ -176,7 +200,7 @@ export function toJson(value: Value): unknown {
   if (value instanceof CelMap) {
     return fromEntries([...value.keys()].map((key) => [String(toJson(key)), value.get(key as MapKey)!]));
   }
-  if (value instanceof CelObject) return fromEntries([...value.fields()].map((name) => [name, value.get(name)!]));
+  if (value instanceof CelObject) return fromEntries([...value.fields()].map((name) => [name, value.entry(name)!]));
   if (value instanceof Optional) return value.value === undefined ? undefined : toJson(value.value);
   if (value instanceof TypeValue) return value.name;
   return value instanceof OpaqueValue ? String(value) : toText(value);

@@ -49,7 +49,10 @@ export const kubernetesLibraries: readonly Library[] = [
 /** Functions of cel-go that Kubernetes' rules and policies lack: `math.greatest`, `base64.encode`, `cel.bind`. */
 export const extensionLibraries: readonly Library[] = [mathLibrary, encoderLibrary, bindingLibrary];
 
-/** An environment with Kubernetes' functions and settings. */
+/** Those of mutating policies too. */
+const patchingLibraries: readonly Library[] = [...kubernetesLibraries, patchLibrary];
+
+/** An environment with Kubernetes' settings, and its functions if no others are given. */
 export function kubernetesEnv(options: Omit<EnvOptions, 'libraries'> & { libraries?: readonly Library[] }): Env {
   return createEnv({
     hasQuotedNames: false,
@@ -57,7 +60,7 @@ export function kubernetesEnv(options: Omit<EnvOptions, 'libraries'> & { librari
     checksLiterals: true,
     isPresenceTestFree: true,
     ...options,
-    libraries: [...kubernetesLibraries, ...(options.libraries ?? [])],
+    libraries: options.libraries ?? kubernetesLibraries,
   });
 }
 
@@ -102,7 +105,7 @@ export function policyEnv(options: PolicyEnvOptions = {}): Env {
   }
   return kubernetesEnv({
     variables,
-    ...(options.hasPatchTypes ? { libraries: [patchLibrary], resolveType: resolvePatchType } : {}),
+    ...(options.hasPatchTypes ? { libraries: patchingLibraries, resolveType: resolvePatchType } : {}),
   });
 }
 

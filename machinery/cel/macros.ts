@@ -153,6 +153,11 @@ const quantifier = (name: string, form: 'all' | 'exists' | 'exists_one'): Macro 
   expand: (c, target, [variable, condition]) => expandQuantifier(c, form, target!, [c.variable(variable!)], condition!),
 });
 
+/** What a macro is found by. */
+export function macroKey(name: string, args: number | undefined, isMember: boolean): string {
+  return `${name}:${args ?? '*'}:${isMember}`;
+}
+
 /** The macros of the language. */
 export const standardMacros: readonly Macro[] = [
   {

@@ -5,7 +5,8 @@ import type { Macro } from './decls.ts';
 import { type Issue, SyntaxIssue } from './errors.ts';
 import { intLiteral, type Token, tokenize } from './lexer.ts';
 import { maxExpressionDepth, maxExpressionLength } from './limits.ts';
-import { MacroContext } from './macros.ts';
+import { MacroContext, macroKey } from './macros.ts';
+import { TokenCursor } from './token-cursor.ts';
 import type { Value } from './values.ts';
 
 const reserved = new Set(
@@ -23,7 +24,7 @@ const binaryLevels: ReadonlySet<string>[] = [
 type Parsed = { readonly expr: Expr } | { readonly issues: readonly Issue[] };
 
 /** The tree, or the first thing that is no CEL. Quoted names are fields: `` a.`b-c` ``. */
-export function parse(source: string, macros: readonly Macro[], hasQuotedNames = true): Parsed {
+export function parse(source: string, macros: ReadonlyMap<string, Macro>, hasQuotedNames = true): Parsed {
   if (source.length > maxExpressionLength && codePoints(source) > maxExpressionLength) {
     const message = `expression code point size exceeds limit: size: ${codePoints(source)}, limit ${maxExpressionLength}`;
     return { issues: [{ message, at: 0 }] };
@@ -43,50 +44,29 @@ function codePoints(text: string): number {
 }
 
 class Parser {
-  readonly #tokens: Token[];
-  readonly #macros: Map<string, Macro>;
+  readonly #tokens: TokenCursor;
+  readonly #macros: ReadonlyMap<string, Macro>;
   readonly #hasQuotedNames: boolean;
   readonly #context = new MacroContext();
-  #next = 0;
   /** Levels open above what is parsed now. */
   #depth = 0;
   /** Levels of the expression that was parsed last. */
   #height = 0;
 
-  constructor(tokens: Token[], macros: readonly Macro[], hasQuotedNames: boolean) {
-    this.#tokens = tokens;
+  constructor(tokens: Token[], macros: ReadonlyMap<string, Macro>, hasQuotedNames: boolean) {
+    this.#tokens = new TokenCursor(tokens);
     this.#hasQuotedNames = hasQuotedNames;
-    this.#macros = new Map(macros.map((macro) => [macroKey(macro.name, macro.args, macro.isMember), macro]));
+    this.#macros = macros;
   }
 
   parseAll(): Expr {
     const expr = this.#expression();
-    const rest = this.#peek();
+    const rest = this.#tokens.peek();
     if (rest.kind !== '<EOF>') {
-      const what = this.#tokens[this.#next + 1]?.kind === '<EOF>' ? 'extraneous' : 'mismatched';
+      const what = this.#tokens.peek(1).kind === '<EOF>' ? 'extraneous' : 'mismatched';
       throw new SyntaxIssue(`Syntax error: ${what} input '${rest.text}' expecting <EOF>`, rest.at);
     }
     return expr;
-  }
-
-  #peek(): Token {
-    return this.#tokens[this.#next]!;
-  }
-
-  #take(): Token {
-    return this.#tokens[this.#next++]!;
-  }
-
-  #takeIf(kind: string): Token | undefined {
-    return this.#peek().kind === kind ? this.#take() : undefined;
-  }
-
-  #expect(...kinds: string[]): Token {
-    const token = this.#peek();
-    if (kinds.includes(token.kind)) return this.#take();
-    const names = kinds.map((kind) => (/^\w/.test(kind) ? kind : `'${kind}'`));
-    const expected = names.length === 1 ? names[0] : `{${names.join(', ')}}`;
-    throw new SyntaxIssue(`Syntax error: mismatched input '${token.text}' expecting ${expected}`, token.at);
   }
 
   /** Runs one level deeper. */
@@ -98,7 +78,7 @@ class Parser {
   }
 
   #tooDeep(): never {
-    throw new SyntaxIssue(`expression recursion limit exceeded: ${maxExpressionDepth}`, this.#peek().at);
+    throw new SyntaxIssue(`expression recursion limit exceeded: ${maxExpressionDepth}`, this.#tokens.peek().at);
   }
 
   /** An expression stands above others of these heights. */
@@ -110,12 +90,12 @@ class Parser {
   #expression(): Expr {
     return this.#deeper(() => {
       const condition = this.#logic('||', () => this.#logic('&&', () => this.#binary(0)));
-      const question = this.#takeIf('?');
+      const question = this.#tokens.takeIf('?');
       if (question === undefined) return condition;
       const h0 = this.#height;
       const yes = this.#logic('||', () => this.#logic('&&', () => this.#binary(0)));
       const h1 = this.#height;
-      this.#expect(':');
+      this.#tokens.expect(':');
       const no = this.#expression();
       this.#rise(h0, h1, this.#height);
       return this.#call('_?_:_', question.at, [condition, yes, no]);
@@ -127,7 +107,7 @@ class Parser {
     const terms = [operand()];
     const operators: number[] = [];
     let height = this.#height;
-    for (let token = this.#takeIf(operator); token !== undefined; token = this.#takeIf(operator)) {
+    for (let token = this.#tokens.takeIf(operator); token !== undefined; token = this.#tokens.takeIf(operator)) {
       operators.push(token.at);
       terms.push(operand());
       height = Math.max(height, this.#height);
@@ -145,8 +125,8 @@ class Parser {
     const operators = binaryLevels[level];
     if (operators === undefined) return this.#unary();
     let left = this.#binary(level + 1);
-    while (operators.has(this.#peek().kind)) {
-      const token = this.#take();
+    while (operators.has(this.#tokens.peek().kind)) {
+      const token = this.#tokens.take();
       const height = this.#height;
       const right = this.#binary(level + 1);
       this.#rise(height, this.#height);
@@ -156,12 +136,12 @@ class Parser {
   }
 
   #unary(): Expr {
-    const token = this.#peek();
+    const token = this.#tokens.peek();
     if (token.kind !== '!' && token.kind !== '-') return this.#member();
     const operators: Token[] = [];
-    while (this.#peek().kind === token.kind) operators.push(this.#take());
+    while (this.#tokens.peek().kind === token.kind) operators.push(this.#tokens.take());
     const last = operators.at(-1)!;
-    const isNumber = token.kind === '-' && ['NUM_INT', 'NUM_FLOAT'].includes(this.#peek().kind);
+    const isNumber = token.kind === '-' && ['NUM_INT', 'NUM_FLOAT'].includes(this.#tokens.peek().kind);
     if (isNumber) operators.pop();
     const operand = this.#member(isNumber ? last : undefined);
     this.#rise(this.#height);
@@ -172,14 +152,14 @@ class Parser {
   #member(minus?: Token): Expr {
     let expr = this.#primary(minus);
     while (true) {
-      const token = this.#peek();
+      const token = this.#tokens.peek();
       const height = this.#height;
       if (token.kind === '.') {
-        this.#take();
-        const isOptional = this.#takeIf('?') !== undefined;
-        const { kind } = this.#peek();
+        this.#tokens.take();
+        const isOptional = this.#tokens.takeIf('?') !== undefined;
+        const { kind } = this.#tokens.peek();
         const name = this.#fieldName();
-        const open = kind === 'IDENTIFIER' && !isOptional ? this.#takeIf('(') : undefined;
+        const open = kind === 'IDENTIFIER' && !isOptional ? this.#tokens.takeIf('(') : undefined;
         this.#height = 0;
         if (open !== undefined) expr = this.#callOrMacro(name, open.at, expr, this.#arguments());
         else if (!isOptional) {
@@ -189,10 +169,10 @@ class Parser {
           expr = this.#call('_?._', token.at, [expr, fieldName]);
         }
       } else if (token.kind === '[') {
-        this.#take();
-        const isOptional = this.#takeIf('?') !== undefined;
+        this.#tokens.take();
+        const isOptional = this.#tokens.takeIf('?') !== undefined;
         const index = this.#expression();
-        this.#expect(']');
+        this.#tokens.expect(']');
         expr = this.#call(isOptional ? '_[?_]' : '_[_]', token.at, [expr, index]);
       } else return expr;
       this.#rise(height, this.#height);
@@ -200,14 +180,14 @@ class Parser {
   }
 
   #fieldName(): string {
-    const token = this.#peek();
-    if (token.kind !== 'ESC_IDENTIFIER') return this.#expect('IDENTIFIER').text;
+    const token = this.#tokens.peek();
+    if (token.kind !== 'ESC_IDENTIFIER') return this.#tokens.expect('IDENTIFIER').text;
     if (!this.#hasQuotedNames) throw new SyntaxIssue("unsupported syntax: '`'", token.at);
-    return this.#take().text.slice(1, -1);
+    return this.#tokens.take().text.slice(1, -1);
   }
 
   #primary(minus?: Token): Expr {
-    const token = this.#take();
+    const token = this.#tokens.take();
     const literal = (value: Value): Expr => ({ kind: 'const', at: minus?.at ?? token.at, value });
     this.#height = 1;
     switch (token.kind) {
@@ -226,7 +206,7 @@ class Parser {
         return literal(null);
       case '(': {
         const expr = this.#expression();
-        this.#expect(')');
+        this.#tokens.expect(')');
         return expr;
       }
       case '[':
@@ -243,26 +223,26 @@ class Parser {
 
   #name(first: Token): Expr {
     const isAbsolute = first.kind === '.';
-    const word = isAbsolute ? this.#expect('IDENTIFIER') : first;
+    const word = isAbsolute ? this.#tokens.expect('IDENTIFIER') : first;
     const name = (isAbsolute ? '.' : '') + word.text;
     const structName = this.#structName(name);
     if (structName !== undefined) return this.#struct(structName);
     if (reserved.has(word.text)) throw new SyntaxIssue(`reserved identifier: ${word.text}`, word.at);
-    const open = this.#takeIf('(');
+    const open = this.#tokens.takeIf('(');
     if (open !== undefined) return this.#callOrMacro(name, open.at, undefined, this.#arguments());
     return { kind: 'ident', at: first.at, name };
   }
 
   /** `a.b.C` where `{` follows; else nothing is taken. */
   #structName(first: string): string | undefined {
-    let at = this.#next;
+    let ahead = 0;
     let name = first;
-    while (this.#tokens[at]?.kind === '.' && this.#tokens[at + 1]?.kind === 'IDENTIFIER') {
-      name += `.${this.#tokens[at + 1]!.text}`;
-      at += 2;
+    while (this.#tokens.peek(ahead).kind === '.' && this.#tokens.peek(ahead + 1).kind === 'IDENTIFIER') {
+      name += `.${this.#tokens.peek(ahead + 1).text}`;
+      ahead += 2;
     }
-    if (this.#tokens[at]?.kind !== '{') return undefined;
-    this.#next = at;
+    if (this.#tokens.peek(ahead).kind !== '{') return undefined;
+    while (ahead-- > 0) this.#tokens.take();
     return name;
   }
 
@@ -270,13 +250,13 @@ class Parser {
   #sequence<T>(close: string, mayTrail: boolean, item: () => T): T[] {
     const items: T[] = [];
     let height = 0;
-    while (this.#peek().kind !== close || (items.length > 0 && !mayTrail)) {
+    while (this.#tokens.peek().kind !== close || (items.length > 0 && !mayTrail)) {
       items.push(item());
       height = Math.max(height, this.#height);
-      if (this.#peek().kind === close) break;
-      this.#expect(',', close);
+      if (this.#tokens.peek().kind === close) break;
+      this.#tokens.expect(',', close);
     }
-    this.#expect(close);
+    this.#tokens.expect(close);
     this.#rise(height);
     return items;
   }
@@ -289,7 +269,7 @@ class Parser {
     const optionals = new Set<number>();
     let index = 0;
     const elements = this.#sequence(']', true, () => {
-      if (this.#takeIf('?') !== undefined) optionals.add(index);
+      if (this.#tokens.takeIf('?') !== undefined) optionals.add(index);
       index++;
       return this.#expression();
     });
@@ -298,10 +278,10 @@ class Parser {
 
   #map(open: Token): MapExpr {
     const entries = this.#sequence('}', true, () => {
-      const isOptional = this.#takeIf('?') !== undefined;
+      const isOptional = this.#tokens.takeIf('?') !== undefined;
       const key = this.#expression();
       const height = this.#height;
-      this.#expect(':');
+      this.#tokens.expect(':');
       const value = this.#expression();
       this.#rise(height, this.#height);
       return { key, value, isOptional };
@@ -310,11 +290,11 @@ class Parser {
   }
 
   #struct(name: string): Expr {
-    const open = this.#expect('{');
+    const open = this.#tokens.expect('{');
     const fields = this.#sequence('}', true, (): StructField => {
-      const isOptional = this.#takeIf('?') !== undefined;
+      const isOptional = this.#tokens.takeIf('?') !== undefined;
       const name = this.#fieldName();
-      const { at } = this.#expect(':');
+      const { at } = this.#tokens.expect(':');
       return { name, value: this.#expression(), isOptional, at };
     });
     return { kind: 'struct', at: open.at, name, fields };
@@ -331,10 +311,6 @@ class Parser {
     this.#context.at = at;
     return macro?.expand(this.#context, target, args) ?? this.#call(name, at, args, target);
   }
-}
-
-function macroKey(name: string, args: number | undefined, isMember: boolean): string {
-  return `${name}:${args ?? '*'}:${isMember}`;
 }
 
 function negate(value: Value): Value {

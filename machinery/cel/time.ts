@@ -57,17 +57,24 @@ export function parseTimestamp(text: string): Timestamp | undefined {
   const offset = zone === 'Z' ? 0 : offsetMinutes(zone!);
   if (offset === undefined) return undefined;
   const nanos = BigInt(ms - offset * 60_000) * 1_000_000n + BigInt(fraction.padEnd(9, '0'));
-  return isInstant(nanos) ? new Timestamp(nanos) : undefined;
+  return isInstant(nanos) ? new Timestamp(nanos, offset) : undefined;
 }
 
 const isInstant = (nanos: bigint) => nanos >= firstInstant && nanos <= lastInstant;
 
-/** RFC 3339 in UTC, with the decimals that there are. */
+/** RFC 3339 in the zone that it was written in, with the decimals that there are. */
 export function formatTimestamp(timestamp: Timestamp): string {
   const seconds = floorDivide(timestamp.nanos, second);
   const fraction = (timestamp.nanos - seconds * second).toString().padStart(9, '0').replace(/0+$/, '');
-  const text = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
-  return `${text}${fraction === '' ? '' : `.${fraction}`}Z`;
+  const offset = timestamp.offsetMinutes;
+  const text = new Date(Number(seconds) * 1000 + offset * 60_000).toISOString().slice(0, 19);
+  return `${text}${fraction === '' ? '' : `.${fraction}`}${formatOffset(offset)}`;
+}
+
+function formatOffset(minutes: number): string {
+  if (minutes === 0) return 'Z';
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
+  return `${minutes < 0 ? '-' : '+'}${String(hours).padStart(2, '0')}:${String(rest).padStart(2, '0')}`;
 }
 
 export function durationOf(nanos: bigint): Duration {
@@ -75,9 +82,9 @@ export function durationOf(nanos: bigint): Duration {
   return new Duration(nanos);
 }
 
-export function timestampOf(nanos: bigint): Timestamp {
+export function timestampOf(nanos: bigint, offsetMinutes = 0): Timestamp {
   if (!isInstant(nanos)) throw new CelError('timestamp overflow');
-  return new Timestamp(nanos);
+  return new Timestamp(nanos, offsetMinutes);
 }
 
 export const secondsOf = (timestamp: Timestamp): bigint => floorDivide(timestamp.nanos, second);

@@ -48,6 +48,31 @@ export class Bindings {
     }
   }
 
+  /** The type with fresh parameters for its own, the same for each name. */
+  instantiate(type: CelType, fresh: Map<string, CelType>): CelType {
+    switch (type.kind) {
+      case 'parameter': {
+        let parameter = fresh.get(type.name);
+        if (parameter === undefined) {
+          parameter = this.newParameter();
+          fresh.set(type.name, parameter);
+        }
+        return parameter;
+      }
+      case 'list':
+        return t.list(this.instantiate(type.element, fresh));
+      case 'map':
+        return t.map(this.instantiate(type.key, fresh), this.instantiate(type.value, fresh));
+      case 'opaque':
+        if (type.parameters.length === 0) return type;
+        return t.opaque(type.name, ...type.parameters.map((p) => this.instantiate(p, fresh)));
+      case 'type':
+        return type.of === undefined ? type : t.typeOf(this.instantiate(type.of, fresh));
+      default:
+        return type;
+    }
+  }
+
   #bind(name: string, type: CelType): void {
     this.#changes.push([name, this.#types.get(name)]);
     this.#types.set(name, type);

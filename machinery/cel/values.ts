@@ -22,11 +22,13 @@ export class Double {
   }
 }
 
-/** Nanoseconds since 1970. */
+/** Nanoseconds since 1970, and the zone that it was written in, which only its text shows again. */
 export class Timestamp {
   readonly nanos: bigint;
-  constructor(nanos: bigint) {
+  readonly offsetMinutes: number;
+  constructor(nanos: bigint, offsetMinutes = 0) {
     this.nanos = nanos;
+    this.offsetMinutes = offsetMinutes;
   }
 }
 
@@ -83,6 +85,21 @@ export class ArrayList extends CelList {
   }
 }
 
+/** What a set or map list became by an operation: still one. */
+export class UnorderedList extends ArrayList {
+  readonly #like: CelList;
+  constructor(items: readonly Value[], like: CelList) {
+    super(items);
+    this.#like = like;
+  }
+  override get unordered(): 'set' | 'map' | undefined {
+    return this.#like.unordered;
+  }
+  override identify(element: Value): string | undefined {
+    return this.#like.identify(element);
+  }
+}
+
 /** Keys are bool, int, uint or string; an int and a uint of one amount are the same key. */
 export abstract class CelMap {
   abstract readonly size: number;
@@ -119,6 +136,10 @@ export abstract class CelObject {
   /** Whether the field is set: one that is not may still have a value. */
   has(field: string): boolean {
     return this.get(field) !== undefined;
+  }
+  /** The field as it is compared. */
+  entry(field: string): Value | undefined {
+    return this.get(field);
   }
   /** Whether objects of both types may be equal; those of schemas are compared by their fields alone. */
   isSameType(_other: CelObject): boolean {

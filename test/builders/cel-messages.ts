@@ -12,7 +12,6 @@ import {
   CelList,
   CelMap,
   CelObject,
-  canonicalInt,
   Double,
   Duration,
   EntryMap,
@@ -22,6 +21,7 @@ import {
   Uint,
   type Value,
 } from '../../machinery/cel/values.ts';
+import { nativeValue, readJsonValue, readScalar, scalarDefault, scalarTypes, toScalar } from './cel-scalars.ts';
 
 const registry = getTestRegistry();
 const protobuf = 'google.protobuf.';
@@ -129,18 +129,6 @@ export function enumConstants(): Record<string, number> {
   return constants;
 }
 
-const scalarTypes: Partial<Record<ScalarType, CelType>> = {
-  [ScalarType.BOOL]: t.bool,
-  [ScalarType.BYTES]: t.bytes,
-  [ScalarType.DOUBLE]: t.double,
-  [ScalarType.FLOAT]: t.double,
-  [ScalarType.STRING]: t.string,
-  [ScalarType.UINT32]: t.uint,
-  [ScalarType.UINT64]: t.uint,
-  [ScalarType.FIXED32]: t.uint,
-  [ScalarType.FIXED64]: t.uint,
-};
-
 type Part = { scalar?: ScalarType | undefined; enum?: DescEnum | undefined; message?: DescMessage | undefined };
 
 function partType(part: Part): CelType {
@@ -155,13 +143,6 @@ function fieldType(field: DescField): CelType {
   return partType(field);
 }
 
-function scalarDefault(scalar: ScalarType): Value {
-  const type = scalarTypes[scalar]?.kind ?? 'int';
-  const zeros: Record<string, Value> = { bool: false, bytes: new Uint8Array(), string: '', int: 0 };
-  if (type === 'double') return new Double(0);
-  return type === 'uint' ? new Uint(0n) : zeros[type]!;
-}
-
 function defaultOf(field: DescField): Value {
   if (field.fieldKind === 'list') return new ArrayList([]);
   if (field.fieldKind === 'map') return new EntryMap(new Map());
@@ -171,12 +152,6 @@ function defaultOf(field: DescField): Value {
   if (field.fieldKind === 'scalar') return scalarDefault(field.scalar);
   const name = shortName(field.message!) ?? '';
   return name === 'Any' || wrappers[name] !== undefined ? null : make(field.message!, new Map());
-}
-
-function nativeValue(value: any, kind: string): Value {
-  if (kind === 'double') return new Double(value);
-  if (kind === 'uint') return new Uint(BigInt(value));
-  return kind === 'int' ? canonicalInt(BigInt(value)) : value;
 }
 
 function make(desc: DescMessage, given: ReadonlyMap<string, Value>): Value {
@@ -300,33 +275,6 @@ function* listOf(value: Value): Iterable<Value> {
   if (value instanceof CelList) for (let i = 0; i < value.size; i++) yield value.at(i);
 }
 
-function toScalar(value: Value, scalar: ScalarType): Value {
-  const kind = scalarTypes[scalar]?.kind ?? 'int';
-  const mismatch = new CelError(`unsupported value for a field of type ${kind}`);
-  const isSmall = [ScalarType.INT32, ScalarType.SINT32, ScalarType.SFIXED32].includes(scalar);
-  switch (kind) {
-    case 'double':
-      if (!(value instanceof Double)) throw mismatch;
-      return scalar === ScalarType.FLOAT ? new Double(Math.fround(value.value)) : value;
-    case 'uint': {
-      if (!(value instanceof Uint)) throw mismatch;
-      const isOver = [ScalarType.UINT32, ScalarType.FIXED32].includes(scalar) && value.value >= 2n ** 32n;
-      if (isOver) throw new CelError('range');
-      return value;
-    }
-    case 'int':
-      if (typeof value !== 'number' && typeof value !== 'bigint') throw mismatch;
-      if (isSmall && (value >= 2 ** 31 || value < -(2 ** 31))) throw new CelError('range');
-      return value;
-    case 'bytes':
-      if (!(value instanceof Uint8Array)) throw mismatch;
-      return value;
-    default:
-      if (typeof value !== (kind === 'bool' ? 'boolean' : kind)) throw mismatch;
-      return value;
-  }
-}
-
 /** A message from its JSON, which says its type. */
 export function messageFromJson(json: any): Value {
   const { '@type': url, ...rest } = json;
@@ -380,26 +328,4 @@ function readPart(part: Part, json: any): Value {
   if (part.message !== undefined) return readMessage(part.message, json);
   if (part.enum === undefined) return readScalar(part.scalar!, json);
   return typeof json === 'number' ? json : part.enum.values.find((value) => value.name === json)!.number;
-}
-
-function readScalar(scalar: ScalarType, json: any): Value {
-  switch (scalarTypes[scalar]?.kind) {
-    case 'bytes':
-      return new Uint8Array(Buffer.from(json, 'base64'));
-    case 'double':
-      return new Double(Number(json));
-    case 'uint':
-      return new Uint(BigInt(json));
-    case undefined:
-      return canonicalInt(BigInt(json));
-    default:
-      return json;
-  }
-}
-
-function readJsonValue(json: any): Value {
-  if (json === null || typeof json === 'string' || typeof json === 'boolean') return json;
-  if (typeof json === 'number') return new Double(json);
-  if (Array.isArray(json)) return new ArrayList(json.map(readJsonValue));
-  return new EntryMap(new Map(Object.entries(json).map(([key, value]) => [key, [key, readJsonValue(value)]])));
 }

@@ -20,6 +20,7 @@ import { parseRequestInfo } from '../../apiserver/request-info.ts';
 import { ObjectStore } from '../../apiserver/storage/object-store.ts';
 import { fieldsOfKinds, keyPrefixOf } from '../../apiserver/storage/stored-object.ts';
 import { WatchCache } from '../../apiserver/storage/watch-cache.ts';
+import { storedKinds } from '../../apiserver/stored-kinds.ts';
 import { WebhookClient } from '../../apiserver/webhook-client.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
@@ -49,16 +50,16 @@ export class MemoryApi {
   readonly context: ApiContext;
   readonly authorizer: Authorizer;
 
-  constructor(etcd = new FakeEtcd()) {
+  constructor(etcd = new FakeEtcd(), seed = 1) {
     this.etcd = etcd;
     const { clock, kinds } = this;
-    const cache = new WatchCache(etcd, builtInKinds.filter((k) => k.stored).map(keyPrefixOf), {
+    const cache = new WatchCache(etcd, storedKinds.map(keyPrefixOf), {
       clock,
       log: silentLogger,
       fieldsOf: fieldsOfKinds(builtInKinds),
     });
     const store = new ObjectStore(etcd, cache);
-    const random = seededRandom(1);
+    const random = seededRandom(seed);
     this.authorizer = createAuthorizer(store, kinds);
     const deps = { store, kinds, clock, random, authorizer: this.authorizer };
     const admission = createAdmissionChain(admissionPlugins, {

@@ -44,7 +44,7 @@ export async function freePort(): Promise<number> {
 }
 
 export class TestControlPlane {
-  readonly folder = mkdtempSync(join(tmpdir(), 'k8ts-api-'));
+  readonly folder: string;
   readonly port: number;
   readonly #etcdPorts: [number, number];
   readonly #authority: PemPair;
@@ -52,8 +52,10 @@ export class TestControlPlane {
   #etcd: ChildProcess | undefined;
   #apiserver: ChildProcess | undefined;
   readonly #clients: KubeClient[] = [];
+  readonly #peers: TestControlPlane[] = [];
 
-  constructor(parts: { ports: [number, number, number]; authority: PemPair; admin: PemPair }) {
+  constructor(parts: { ports: [number, number, number]; authority: PemPair; admin: PemPair; folder?: string }) {
+    this.folder = parts.folder ?? mkdtempSync(join(tmpdir(), 'k8ts-api-'));
     const [port, ...etcdPorts] = parts.ports;
     this.port = port;
     this.#etcdPorts = etcdPorts as [number, number];
@@ -176,6 +178,16 @@ export class TestControlPlane {
     }
   }
 
+  /** Another API server on the same etcd; it ends with this one. */
+  async startPeer(): Promise<TestControlPlane> {
+    const ports: [number, number, number] = [await freePort(), ...this.#etcdPorts];
+    const parts = { ports, authority: this.#authority, admin: this.#admin, folder: this.folder };
+    const peer = new TestControlPlane(parts);
+    this.#peers.push(peer);
+    await peer.startApiServer();
+    return peer;
+  }
+
   async killApiServer(): Promise<void> {
     await end(this.#apiserver, 'SIGKILL');
   }
@@ -223,8 +235,8 @@ export class TestControlPlane {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.#clients) client.close();
-    await end(this.#apiserver, 'SIGTERM');
+    for (const client of [this, ...this.#peers].flatMap((plane) => plane.#clients)) client.close();
+    await Promise.all([this, ...this.#peers].map((plane) => end(plane.#apiserver, 'SIGTERM')));
     await end(this.#etcd, 'SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
   }

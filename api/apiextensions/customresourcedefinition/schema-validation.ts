@@ -1,9 +1,9 @@
 // What a schema of custom resources may say. Upstream: ValidateCustomResourceDefinitionOpenAPISchema
 // in apiextensions-apiserver's apis/apiextensions/validation.
 import { type FieldError, forbidden, invalid, notSupported } from '../../../machinery/field-error.ts';
+import { checkRules } from './compiled-rules.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 import { validateListType, validateMapType } from './list-type-validation.ts';
-import { validateRuleExpressions } from './rule-expressions.ts';
 import { validateRules } from './rule-validation.ts';
 import { itemsOf, valuesOf } from './schema-walk.ts';
 import { validateStructural } from './structural.ts';
@@ -28,8 +28,8 @@ export function validateSchema(schema: JSONSchemaProps, hasStatus: boolean, path
   if (schema.nullable) errors.push(forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
   errors.push(...validateStructural(schema, path));
   errors.push(...validateLevel(schema, path, { isRoot: true }));
-  // Of a schema that is not sound nobody knows the types.
-  return errors.length > 0 ? errors : validateRuleExpressions(schema, path);
+  // Rules are judged by a schema that is sound.
+  return errors.length > 0 ? errors : checkRules(schema, path);
 }
 
 function validateRoot(schema: JSONSchemaProps, path: string): FieldError[] {

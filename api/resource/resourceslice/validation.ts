@@ -12,21 +12,18 @@ const maxDevices = 128;
 const maxCostlyDevices = 64;
 const maxCounterSets = 8;
 
-export const validateResourceSlice = (slice: ResourceSlice): FieldError[] => [
-  ...validateDriverName(slice.spec.driver, 'spec.driver'),
-  ...validatePool(slice.spec.pool, 'spec.pool'),
-  ...validateNodes(slice.spec, 'spec'),
-  ...validateContents(slice.spec, 'spec'),
+export const validateResourceSlice = ({ spec }: ResourceSlice, old?: ResourceSlice): FieldError[] => [
+  ...validateDriverName(spec.driver, 'spec.driver'),
+  ...validatePool(spec.pool, 'spec.pool'),
+  ...validateNodes(spec, 'spec'),
+  ...validateContents(spec, 'spec'),
+  ...validateDevices(spec, old?.spec, 'spec.devices'),
 ];
-
-export const validateResourceSliceCreate = ({ spec }: ResourceSlice): FieldError[] =>
-  validateDevices(spec, undefined, 'spec.devices');
 
 export const validateResourceSliceUpdate = ({ spec }: ResourceSlice, { spec: old }: ResourceSlice): FieldError[] => [
   ...validateImmutable(spec.pool?.name, old.pool?.name, 'spec.pool.name'),
   ...validateImmutable(spec.driver, old.driver, 'spec.driver'),
   ...validateImmutable(spec.nodeName, old.nodeName, 'spec.nodeName'),
-  ...validateDevices(spec, old, 'spec.devices'),
 ];
 
 function validatePool({ name, generation, resourceSliceCount }: ResourcePool, path: string): FieldError[] {

@@ -5,6 +5,7 @@ import { CelError } from '../errors.ts';
 import { toText } from '../text.ts';
 import { formatDuration, nanosPerSecond, parseDuration, parseTimestamp, secondsOf, timestampOf } from '../time.ts';
 import { Double, type Timestamp, TypeValue, typeOf, type Uint, type Value } from '../values.ts';
+import { workText } from '../work.ts';
 
 const same = (value: Value) => value;
 
@@ -37,6 +38,7 @@ function stringToUint(text: string): Value {
 }
 
 function stringToDouble(text: string): Value {
+  workText(text.length);
   const special = /^([+-]?)(?:inf|infinity|nan)$/i.exec(text);
   if (special !== null) {
     const sign = special[1] === '-' ? -1 : 1;

@@ -22,8 +22,11 @@ class Format extends OpaqueValue {
   readonly celType = formatType;
   readonly name: string;
   readonly check: Check;
+  /** Of the pattern behind it, as costs are reckoned. */
+  readonly patternSize: number;
   constructor(name: string, check: Check) {
     super();
+    this.patternSize = patternSizes[name] ?? 64;
     this.name = name;
     this.check = check;
   }
@@ -64,6 +67,17 @@ const checks: Record<string, Check> = {
   byte: unless((text) => decodeBase64(text) !== undefined, 'invalid base64'),
   date: unless(isDate, 'invalid date'),
   datetime: unless((text) => parseTimestamp(text) !== undefined, 'invalid datetime'),
+};
+const patternSizes: Record<string, number> = {
+  dns1123Label: 30,
+  dns1123LabelPrefix: 30,
+  dns1035Label: 30,
+  dns1035LabelPrefix: 30,
+  dns1123Subdomain: 60,
+  dns1123SubdomainPrefix: 60,
+  qualifiedName: 60,
+  labelValue: 40,
+  uri: 1000,
 };
 const formats = new Map(Object.entries(checks).map(([name, check]) => [name, new Format(name, check)]));
 

@@ -12,9 +12,12 @@ const nanosPerUnit = 1_000_000_000n;
 class QuantityValue extends OpaqueValue {
   readonly celType = quantityType;
   readonly nanos: bigint;
-  constructor(nanos: bigint) {
+  /** More than 64 bits of units, cut down to those. */
+  readonly isCut: boolean;
+  constructor(nanos: bigint, isCut = false) {
     super();
     this.nanos = nanos;
+    this.isCut = isCut;
   }
   equals(other: OpaqueValue): boolean {
     return other instanceof QuantityValue && other.nanos === this.nanos;
@@ -27,12 +30,16 @@ function read(text: string): Quantity | undefined {
 
 function quantity(text: string): Value {
   const value = read(text);
-  if (value !== undefined) return new QuantityValue(value.nanos);
+  if (value !== undefined) return new QuantityValue(value.nanos, isAtBound(value.nanos) && !isBound.test(text));
   throw new CelError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
 }
 
-const isWhole = ({ nanos }: QuantityValue) =>
-  nanos % nanosPerUnit === 0n && BigInt.asIntN(64, nanos / nanosPerUnit) === nanos / nanosPerUnit;
+const bound = (2n ** 63n - 1n) * nanosPerUnit;
+const isAtBound = (nanos: bigint) => nanos === bound || nanos === -bound;
+const isBound = /^[+-]?9223372036854775807$/;
+
+const isWhole = ({ nanos, isCut }: QuantityValue) =>
+  !isCut && nanos % nanosPerUnit === 0n && BigInt.asIntN(64, nanos / nanosPerUnit) === nanos / nanosPerUnit;
 
 function asInteger(of: QuantityValue): Value {
   if (!isWhole(of)) throw new CelError('cannot convert value to integer');

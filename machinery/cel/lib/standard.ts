@@ -16,6 +16,7 @@ import {
   type Duration,
   mapKey,
   type Timestamp,
+  UnorderedList,
   type Value,
 } from '../values.ts';
 import { work } from '../work.ts';
@@ -47,7 +48,7 @@ function concatLists(a: CelList, b: CelList): Value {
     if (place !== undefined) items[place] = item;
     else if (!contains?.(item)) items.push(item);
   }
-  return new ArrayList(items);
+  return a.unordered === undefined ? new ArrayList(items) : new UnorderedList(items, a);
 }
 
 function contains(list: CelList, value: Value): boolean {
@@ -60,7 +61,7 @@ const overloadNames: Record<string, string> = { int: 'int64', uint: 'uint64', bo
 
 /** `<` and its like, over two of one type and over two numbers. */
 function order(name: string, holds: (order: number) => boolean): Overload[] {
-  const call = (a: Value, b: Value) => holds(compare(a, b));
+  const call = (a: Value, b: Value) => holds(typeof a === 'number' && typeof b === 'number' ? a - b : compare(a, b));
   const same = ['bool', 'int', 'uint', 'double', 'string', 'bytes', 'timestamp', 'duration'].map((type) =>
     overload(`${name}_${overloadNames[type] ?? type}`, `${type}, ${type} -> bool`, call),
   );
@@ -77,6 +78,8 @@ function order(name: string, holds: (order: number) => boolean): Overload[] {
 
 const nanos = (value: Duration | Timestamp) => value.nanos;
 
+const moved = (at: Timestamp, by: bigint) => timestampOf(at.nanos + by, at.offsetMinutes);
+
 const arithmetic = [
   fn(
     '_+_',
@@ -90,8 +93,8 @@ const arithmetic = [
     overload('add_string', 'string, string -> string', (a: string, b: string) => a + b),
     overload('add_bytes', 'bytes, bytes -> bytes', concatBytes),
     overload('add_list', 'list(A), list(A) -> list(A)', concatLists),
-    overload('add_timestamp_duration', 'timestamp, duration -> timestamp', (a, b) => timestampOf(nanos(a) + nanos(b))),
-    overload('add_duration_timestamp', 'duration, timestamp -> timestamp', (a, b) => timestampOf(nanos(a) + nanos(b))),
+    overload('add_timestamp_duration', 'timestamp, duration -> timestamp', (a, b) => moved(a, nanos(b))),
+    overload('add_duration_timestamp', 'duration, timestamp -> timestamp', (a, b) => moved(b, nanos(a))),
     overload('add_duration_duration', 'duration, duration -> duration', (a, b) => durationOf(nanos(a) + nanos(b))),
   ),
   fn(
@@ -106,9 +109,7 @@ const arithmetic = [
     overload('subtract_timestamp_timestamp', 'timestamp, timestamp -> duration', (a, b) =>
       durationOf(nanos(a) - nanos(b)),
     ),
-    overload('subtract_timestamp_duration', 'timestamp, duration -> timestamp', (a, b) =>
-      timestampOf(nanos(a) - nanos(b)),
-    ),
+    overload('subtract_timestamp_duration', 'timestamp, duration -> timestamp', (a, b) => moved(a, -nanos(b))),
     overload('subtract_duration_duration', 'duration, duration -> duration', (a, b) => durationOf(nanos(a) - nanos(b))),
   ),
   fn(

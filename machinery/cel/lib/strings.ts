@@ -3,12 +3,16 @@ import { fn, type Library, member, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 import { formatString } from '../format-string.ts';
 import { ArrayList, type CelList, type Value } from '../values.ts';
+import { workText } from '../work.ts';
 
 type Int = number | bigint;
 
 const isPlain = (text: string) => !/[\ud800-\udfff]/.test(text);
 /** The text by code points: itself where each is one unit. */
-const charsOf = (text: string): string | string[] => (isPlain(text) ? text : [...text]);
+function charsOf(text: string): string | string[] {
+  workText(text.length);
+  return isPlain(text) ? text : [...text];
+}
 
 function joinChars(chars: string | string[], from: number, to: number): string {
   const part = chars.slice(from, to);
@@ -60,11 +64,19 @@ function substring(text: string, from: Int, to?: Int): string {
 
 function replace(text: string, part: string, by: string, limit: Int = -1): string {
   const most = Number(limit);
+  // What comes of it may be far more than what it costs.
+  workText(text.length + by.length * (part === '' ? text.length + 1 : occurrences(text, part)));
   if (most < 0) return part === '' ? replaceGaps(text, by, Number.POSITIVE_INFINITY) : text.replaceAll(part, () => by);
   if (part === '') return replaceGaps(text, by, most);
   const pieces = text.split(part);
   const count = Math.min(most, pieces.length - 1);
   return [pieces.slice(0, count + 1).join(by), ...pieces.slice(count + 1)].join(part);
+}
+
+function occurrences(text: string, part: string): number {
+  let count = 0;
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) count++;
+  return count;
 }
 
 /** Puts a text before each character and behind the last, from the left. */

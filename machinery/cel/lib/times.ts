@@ -24,12 +24,12 @@ const fields: Record<string, [id: string, (date: Date) => number]> = {
   getMilliseconds: ['timestamp_to_milliseconds', (date) => date.getUTCMilliseconds()],
 };
 
-/** Whole units of a duration; milliseconds within its second. */
+/** The whole units in a duration. */
 const durationFields: Record<string, [id: string, (nanos: bigint) => bigint]> = {
   getHours: ['duration_to_hours', (nanos) => nanos / 3_600_000_000_000n],
   getMinutes: ['duration_to_minutes', (nanos) => nanos / 60_000_000_000n],
   getSeconds: ['duration_to_seconds', (nanos) => nanos / 1_000_000_000n],
-  getMilliseconds: ['duration_to_milliseconds', (nanos) => (nanos / 1_000_000n) % 1000n],
+  getMilliseconds: ['duration_to_milliseconds', (nanos) => nanos / 1_000_000n],
 };
 
 const functions = Object.entries(fields).map(([name, [id, read]]): FunctionDecl => {

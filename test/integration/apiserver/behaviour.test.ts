@@ -184,11 +184,11 @@ describe('bad requests get Kubernetes’ status, reason and message', () => {
       [403, 'Forbidden', /this namespace may not be deleted/],
     ],
     [
-      'server-side apply, which is not there yet',
+      'an apply in CBOR',
       'PATCH',
       `${configMaps('default', 'x')}?fieldManager=m`,
-      { body: '{}', contentType: 'application/apply-patch+yaml' },
-      [415, 'UnsupportedMediaType', /server-side apply is not supported/],
+      { body: '{}', contentType: 'application/apply-patch+cbor' },
+      [415, 'UnsupportedMediaType', /accepted media types include: .*, application\/apply-patch\+yaml$/],
     ],
   ];
   for (const [name, method, path, options, [status, reason, message]] of cases) {

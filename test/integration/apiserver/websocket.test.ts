@@ -1,9 +1,11 @@
 // Watches for clients that ask for a WebSocket, as browsers do. Those of logs, exec and
 // port-forward are in test/e2e/streams.test.ts.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { WebSocket } from 'ws';
+import { ConfigMapKind } from '../../../api/core/configmap.ts';
+import { decodeMessage, protobufType, readEnvelope } from '../../../apiserver/protobuf/envelope.ts';
 import { startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
 
 let api: TestControlPlane;
@@ -15,9 +17,9 @@ after(() => api[Symbol.asyncDispose]());
 const configMaps = '/api/v1/namespaces/default/configmaps';
 
 describe('WebSockets in the place of long answers', () => {
-  const open = (path: string) => {
+  const open = (path: string, headers: Record<string, string> = {}) => {
     const { ca, cert, key } = api.config;
-    return new WebSocket(`wss://127.0.0.1:${api.port}${path}`, { ca, cert, key });
+    return new WebSocket(`wss://127.0.0.1:${api.port}${path}`, { ca, cert, key, headers });
   };
 
   test('a watch is one text message an event', async () => {
@@ -43,6 +45,27 @@ describe('WebSockets in the place of long answers', () => {
     assert.deepEqual(
       seen.sort(),
       names.map((name) => `ADDED ${name} text`),
+    );
+  });
+
+  test('in protobuf it is one message of bytes, without the length that frames have', async () => {
+    const made = ['ws-pb-0', 'ws-pb-1'].map((name) =>
+      api.request('POST', configMaps, { body: { metadata: { name, labels: { ws: 'pb' } } } }),
+    );
+    await Promise.all(made);
+    const ws = open(`${configMaps}?watch=true&labelSelector=ws%3Dpb`, { accept: protobufType });
+    const seen: string[] = [];
+    for await (const [message, isBinary] of on(ws, 'message')) {
+      const { kind, raw } = readEnvelope(message.subarray(message.indexOf('k8s\0')));
+      const { metadata }: any = decodeMessage(ConfigMapKind.storage.schema, raw);
+      seen.push(`${message[1]} ${kind} ${metadata.name} ${isBinary}`);
+      if (seen.length === made.length) break;
+    }
+    ws.close();
+    const addedLength = 5;
+    assert.deepEqual(
+      seen,
+      [0, 1].map((i) => `${addedLength} ConfigMap ws-pb-${i} true`),
     );
   });
 

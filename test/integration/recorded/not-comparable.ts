@@ -3,7 +3,7 @@
 // - how often a container was restarted, beyond that it was: it depends on when one looks;
 // - the resources of a whole pod's status: the recorded build says unlimited memory where nothing was asked for;
 // - supplementary groups: those of the image, and ours are stand-ins;
-// - ServiceCIDR objects, a kind that is not built yet.
+// - ServiceCIDR objects: the test of their controller looks at them.
 
 /** Statuses that a pod can have or not. */
 export const otherRows: readonly { scenario: string; row: RegExp; why: string }[] = [

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startMemoryApi } from '../../test/builders/memory-api.ts';
+import type { FrontRequest } from '../http/front.ts';
+import { createOpenApi } from './serve.ts';
+
+const nowMs = Date.UTC(2026, 0, 1);
+
+test('a document is kept by its hash, and is not sent to whoever has it', async () => {
+  const { kinds } = (await startMemoryApi()).context;
+  const respond = createOpenApi(kinds, () => nowMs);
+  const get = (url: string, headers: Record<string, string> = {}) =>
+    respond(url.split('?')[0]!, {
+      url,
+      headers: { accept: 'application/json', ...headers },
+    } as unknown as FrontRequest)!;
+
+  const { paths } = JSON.parse(String(get('/openapi/v3').body));
+  const url: string = paths['apis/apps/v1'].serverRelativeURL;
+  const kept = get(url);
+  const hash = new URLSearchParams(url.split('?')[1]).get('hash')!;
+  assert.deepEqual(
+    [kept.code, kept.headers.etag, kept.headers['cache-control'], kept.headers.expires],
+    [200, `"${hash}"`, 'public, immutable', 'Fri, 01 Jan 2027 00:00:00 GMT'],
+  );
+  assert.equal(get('/openapi/v3/apis/apps/v1').headers['cache-control'], undefined);
+  assert.deepEqual(get('/openapi/v3/apis/apps/v1').body, kept.body);
+
+  const moved = get('/openapi/v3/apis/apps/v1?hash=OLD');
+  assert.deepEqual([moved.code, moved.headers.location], [301, url]);
+  for (const path of ['/openapi/v2', '/openapi/v3', '/openapi/v3/apis/apps/v1']) {
+    const etag = String(get(path).headers.etag);
+    const known = get(path, { 'if-none-match': etag });
+    assert.deepEqual([known.code, String(known.body), known.headers.etag], [304, '', etag], path);
+  }
+});

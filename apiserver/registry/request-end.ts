@@ -1,0 +1,27 @@
+// Tells admission plugins how a request has ended.
+import type { KubeObject } from '../../machinery/metadata.ts';
+import type { OnEnd, Outcome } from '../admission/plugin.ts';
+import { EtcdUnavailableError } from '../storage/etcd.ts';
+
+export class RequestEnd {
+  readonly #wanted: OnEnd[] = [];
+  #outcome: Outcome = 'failed';
+  #gone: KubeObject | undefined;
+
+  readonly add = (fn: OnEnd): void => void this.#wanted.push(fn);
+
+  /** Something was written; `gone` if that was the end of the object. */
+  stored(gone?: KubeObject): void {
+    this.#outcome = 'stored';
+    this.#gone = gone;
+  }
+
+  /** Where etcd did not answer the write may have happened. */
+  failed(err: unknown): void {
+    this.#outcome = err instanceof EtcdUnavailableError ? 'unknown' : 'failed';
+  }
+
+  async tell(): Promise<void> {
+    if (this.#wanted.length > 0) await Promise.all(this.#wanted.map((fn) => fn(this.#outcome, this.#gone)));
+  }
+}
