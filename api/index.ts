@@ -28,6 +28,7 @@ import { JobKind } from './batch/job.ts';
 import { CertificateSigningRequestKind } from './certificates/certificatesigningrequest.ts';
 import { LeaseKind } from './coordination/lease.ts';
 import { BindingKind } from './core/binding.ts';
+import { ComponentStatusKind } from './core/componentstatus.ts';
 import { ConfigMapKind } from './core/configmap.ts';
 import { EndpointsKind } from './core/endpoints.ts';
 import { EventKind } from './core/event.ts';
@@ -73,6 +74,7 @@ import { VolumeAttributesClassKind } from './storage/volumeattributesclass.ts';
 /** Kinds with a resource of their own. */
 export const kinds: readonly Kind[] = [
   BindingKind,
+  ComponentStatusKind,
   ConfigMapKind,
   EndpointsKind,
   EventKind,

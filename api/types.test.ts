@@ -167,11 +167,12 @@ function describeResource(kind: Kind, served: ServedVersion) {
     shortNames: kind.shortNames,
     categories: kind.categories,
     subresources: [...status, ...scale, ...custom].sort((a, b) => (a.name < b.name ? -1 : 1)),
-    columns: kind.stored
-      ? columns?.some((c) => c.name === 'Name')
-        ? columns
-        : [nameColumn, ...(columns ?? plain)]
-      : [],
+    columns:
+      kind.stored || kind.columns
+        ? columns?.some((c) => c.name === 'Name')
+          ? columns
+          : [nameColumn, ...(columns ?? plain)]
+        : [],
   };
 }
 

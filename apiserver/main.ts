@@ -14,6 +14,7 @@ import { ServiceAccountTokens } from './authn/tokens.ts';
 import { createAuthorizer } from './authz/index.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
 import { ensureDefaultServiceCIDR } from './bootstrap/service-cidr.ts';
+import { componentStatuses, readProbes } from './component-status.ts';
 import { refuseConversion } from './crd/conversion.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { createDiscovery } from './discovery/discovery.ts';
@@ -70,6 +71,11 @@ const flags = {
     type: 'number',
     doc: 'How many requests that write may be worked on at a time.',
     default: defaultLimits.writing,
+  },
+  'component-health': {
+    type: 'list',
+    doc: 'Where component statuses ask for health: NAME=URL, separated by commas.',
+    default: [],
   },
   'kubelet-client-certificate': { type: 'string', doc: 'Client certificate for kubelets.' },
   'kubelet-client-key': { type: 'string', doc: 'Key of the client certificate for kubelets.' },
@@ -173,7 +179,13 @@ async function start(options: Options, component: ComponentContext) {
   const server = new ApiServer({
     context,
     subresources,
-    reviews,
+    reviews: {
+      ...reviews,
+      '/componentstatuses': componentStatuses({
+        ...readProbes(options['component-health']),
+        'etcd-0': () => cache.waitConsistent().then(() => 'ok'),
+      }),
+    },
     metrics: requestMetrics,
     inFlight: new InFlight({
       reading: options['max-requests-inflight'],

@@ -39,6 +39,7 @@ import { warningHeaders } from './http/warnings.ts';
 import { serveWatch } from './http/watch-response.ts';
 import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
 import { type InFlight, isLongRunning, tooManyRequests } from './in-flight.ts';
+import { LargeRequests } from './large-requests.ts';
 import { hasFieldNumbers } from './protobuf/field-table.ts';
 import { deadlineOf, within } from './request-deadline.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
@@ -85,6 +86,7 @@ export class ApiServer {
   readonly #parts: ApiServerParts;
   readonly #context: SubresourceContext;
   readonly #subresources: ReadonlyMap<string, Subresource>;
+  readonly #large = new LargeRequests();
 
   constructor(parts: ApiServerParts) {
     this.#parts = parts;
@@ -199,8 +201,10 @@ export class ApiServer {
     front.raw.on('close', () => abort.abort());
     const request = this.#resolve(front, { info, user, signal: abort.signal });
     if (writingVerbs.has(info.verb) && !isLongRunning(info)) request.body = await front.body.read();
-    const answer = await this.#dispatch(request, front);
-    return answer && this.#render(answer, request, front);
+    return this.#large.run(request, async () => {
+      const answer = await this.#dispatch(request, front);
+      return answer && this.#render(answer, request, front);
+    });
   }
 
   /** Finds the kind that the path names. */
@@ -232,7 +236,7 @@ export class ApiServer {
     if (info.subresource === '' || isStatus) formOf(request, front);
     if (info.subresource !== '' && !isStatus) return this.#subresource(request, front);
     const review = this.#parts.reviews[`${kind.group}/${kind.plural}`];
-    if (review && info.verb === 'create') return review(this.#context, request);
+    if (review && (kind.verbs as readonly string[]).includes(info.verb)) return review(this.#context, request);
     const allowed: readonly string[] = isStatus ? statusVerbs : kind.verbs;
     if (!allowed.includes(info.verb) || !kind.stored || !fitsPath(request)) {
       throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, info.verb);
@@ -257,8 +261,8 @@ export class ApiServer {
     return handler.handle(this.#context, request, front);
   }
 
-  #render(answer: Answer, request: ApiRequest, front: FrontRequest): Promise<FrontResponse> {
-    const rendered = renderAnswer(answer, {
+  async #render(answer: Answer, request: ApiRequest, front: FrontRequest): Promise<FrontResponse> {
+    const rendered = await renderAnswer(answer, {
       kind: request.kind,
       version: request.version,
       ...formOf(request, front),
@@ -311,7 +315,8 @@ function toStatusError(err: unknown, context: SubresourceContext, info: RequestI
 
 /** The form in which the client wants the answer; throws StatusError where there is none. */
 function formOf({ kind, version, query }: ApiRequest, front: RequestHead) {
-  const has = { table: kind.stored, protobuf: hasFieldNumbers(version.schema.name) };
+  // What is asked for anew each time may have columns as well.
+  const has = { table: kind.stored || kind.columns !== undefined, protobuf: hasFieldNumbers(version.schema.name) };
   const media = negotiate(one(front.headers.accept), has);
   const include: IncludeObject = media.form === 'Table' ? readIncludeObject(query) : 'Metadata';
   return { media: wantsPretty(front) ? { ...media, pretty: true } : media, include };

@@ -104,6 +104,8 @@ export interface Layout {
   supervisorCgroup: string;
   /** What clusters have changed at the root of the host's control groups; the last one undoes it. */
   cgroupRootFile: string;
+  /** The limits of inotify as they were before a cluster raised them. */
+  inotifyFile: string;
   bridge: string;
   nftTable: string;
   nodeSubnet: string;
@@ -158,6 +160,7 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
     cgroup: `${clustersCgroup}/${name}`,
     controlPlaneCgroup: `${clustersCgroup}/${name}/control-plane`,
     cgroupRootFile: join(roots.run, 'cgroup-root.json'),
+    inotifyFile: join(roots.run, 'inotify.json'),
     supervisorCgroup: `${clustersCgroup}/${name}/supervisor`,
     bridge: bridgeName(slot),
     nftTable: `k8ts-${name}`,

@@ -4,8 +4,10 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeTreeSync } from '../host/remove-tree.ts';
 import { unregisterCluster } from './cluster-store.ts';
+import { unloadAppArmorProfile } from './host/apparmor.ts';
 import { closeCgroupRoot } from './host/cgroup-root.ts';
 import { type CgroupTrees, processesInGroup, removeGroup, removeGroupIfEmpty } from './host/cgroups.ts';
+import { restoreInotifyLimits } from './host/inotify.ts';
 import { machineLock, withLock } from './host/lock.ts';
 import { removeNetwork, removeSharedRunDir } from './host/network.ts';
 import { endProcess, waitUntilReaped } from './host/processes.ts';
@@ -36,7 +38,10 @@ export async function teardown(context: TeardownContext, { keepData }: { keepDat
   await Promise.all([...layout.nodes.map((node) => driver.remove(layout, node)), endControlPlane(context)]);
   await removeGroup(trees, layout.cgroup);
   await withLock(machineLock, lockWaitMs, async () => {
-    if (removeGroupIfEmpty(trees, clustersCgroup)) closeCgroupRoot(trees, layout.cgroupRootFile);
+    if (!removeGroupIfEmpty(trees, clustersCgroup)) return;
+    closeCgroupRoot(trees, layout.cgroupRootFile);
+    restoreInotifyLimits(layout.inotifyFile);
+    await unloadAppArmorProfile();
   });
   await removeNetwork(layout);
   rmSync(layout.runDir, { recursive: true, force: true });

@@ -185,7 +185,10 @@ export function etcdMetricsUrl(layout: Layout): string {
 
 function apiserverFlags(layout: Layout): FlagValues {
   const files = pkiFiles(layout);
+  const healthOf = (port: number) => `http://127.0.0.1:${port}/healthz`;
+  const { controllersHealth, schedulerHealth } = layout.ports;
   return {
+    'component-health': `controller-manager=${healthOf(controllersHealth)},scheduler=${healthOf(schedulerHealth)}`,
     'etcd-servers': `https://127.0.0.1:${layout.ports.etcdClient}`,
     'etcd-cafile': `${files.etcdCa}.crt`,
     'etcd-certfile': `${files.etcdClient}.crt`,

@@ -19,9 +19,11 @@ import { nodeTtlController } from './node/node-ttl.ts';
 import { podGarbageCollector } from './node/pod-garbage-collector.ts';
 import { taintEvictionController } from './node/taint-eviction.ts';
 import { replicaSetController } from './replicaset.ts';
+import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
 import { serviceCIDRController } from './service-cidr.ts';
+import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 
 export interface ControllerOptions {
@@ -42,6 +44,7 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(nodeLifecycleController),
     toLoop(nodeTtlController),
     toLoop(namespaceController),
+    toLoop(resourceQuotaController),
     toLoop(replicaSetController),
     toLoop(deploymentController),
     toLoop(daemonSetController),
@@ -52,6 +55,8 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(taintEvictionController),
     toLoop(serviceCIDRController),
     toLoop(podGarbageCollector),
+    toLoop(claimProtectionController),
+    toLoop(volumeProtectionController),
     toLoop(ttlAfterFinishedController),
     toLoop(clusterRoleAggregationController),
     toLoop(certificateApprovingController),

@@ -4,11 +4,12 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { ListenOptions } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Registry } from 'prom-client';
 import { type Clock, realClock } from './clock.ts';
 import { describeFlags, FlagError, type Flags, type FlagTable, parseFlags } from './flags.ts';
 import { createLogger, type Logger, type LogLevel } from './log.ts';
-import { watchLoopStall } from './loop-stall.ts';
+import { resolutionMs, watchLoopStall } from './loop-stall.ts';
 import { type Random, realRandom } from './random.ts';
 
 export interface ComponentContext {
@@ -96,7 +97,9 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
     }
     running = await spec.start(flags, context);
     // What a start takes is no stall: nobody is served yet.
-    watchLoopStall(metrics, realClock, () => proc.cpuUsage());
+    const delays = monitorEventLoopDelay({ resolution: resolutionMs });
+    delays.enable();
+    watchLoopStall(metrics, realClock, { cpuUsage: () => proc.cpuUsage(), delays });
     log.info({}, `${spec.name} started`);
   } catch (err) {
     if (!abort.signal.aborted) fail(err);

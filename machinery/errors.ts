@@ -128,12 +128,16 @@ export const conflictError = (r: GroupResource, name: string, why: string) =>
 export const modifiedError = (r: GroupResource, name: string) =>
   conflictError(r, name, 'the object has been modified; please apply your changes to the latest version and try again');
 
+const maxShownErrors = 1000;
+
 /**
- * Validation failed: all field errors in one message, each as a cause. `kind` is the object's kind,
- * not its resource.
+ * Validation failed: all field errors (of very many, the first) in one message, each as a cause. `kind` is the
+ * object's kind, not its resource.
  */
-export function invalidError(kind: { group: string; kind: string }, name: string, errors: readonly FieldError[]) {
+export function invalidError(kind: { group: string; kind: string }, name: string, found: readonly FieldError[]) {
+  const errors = found.slice(0, maxShownErrors);
   const texts = [...new Set(errors.map((e) => `${e.field}: ${e.detail}`))];
+  if (errors.length < found.length) texts.push(`and ${found.length - errors.length} more`);
   const joined = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   const shownKind = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
   const causes = errors.map((e) => ({ reason: causeReasons[e.type], message: e.detail, field: e.field }));

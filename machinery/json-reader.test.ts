@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { maxComplaints, readJson, TextError } from './json-reader.ts';
+import { maxComplaints, readJson, TextError, TooManyValuesError } from './json-reader.ts';
 
 const message = (text: string): string => {
   try {
@@ -79,6 +79,13 @@ describe('readJson', () => {
     assert.deepEqual(readJson(text).duplicates, ['a', 'b[1].c', '__proto__']);
     const many = Array.from({ length: 1000 }, (_, i) => `"k${i}":1,"k${i}":2`).join();
     assert.equal(readJson(`{${many}}`).duplicates.length, maxComplaints);
+  });
+
+  test('makes no more values than it is allowed', () => {
+    const text = '{"a":[1,{"b":null}],"c":""}';
+    assert.deepEqual(readJson(text, 6), readJson(text));
+    assert.throws(() => readJson(text, 5), TooManyValuesError);
+    assert.throws(() => readJson(`[${'[],'.repeat(1_000_000)}`, 1_000), TooManyValuesError);
   });
 
   test('time grows with the length of the text alone', () => {

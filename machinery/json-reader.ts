@@ -6,6 +6,13 @@ import { setKey } from './json.ts';
 /** The text cannot be read. The message is what the client is told. */
 export class TextError extends Error {}
 
+/** The text holds more values than its reader is willing to make. */
+export class TooManyValuesError extends TextError {
+  constructor(maxValues: number) {
+    super(`limit is ${maxValues} values`);
+  }
+}
+
 export interface ReadText {
   value: unknown;
   /** Paths (`spec.ports[0].name`) of keys that an object holds twice: each once, and no more than are worth telling. */
@@ -31,9 +38,9 @@ interface Frame {
   key: string;
 }
 
-/** Throws TextError. */
-export function readJson(text: string): ReadText {
-  return new JsonReader(text).read();
+/** Throws TextError: TooManyValuesError where scalars, lists and objects are more than `maxValues`. */
+export function readJson(text: string, maxValues = Number.POSITIVE_INFINITY): ReadText {
+  return new JsonReader(text, maxValues).read();
 }
 
 /** `a.b[0].c` */
@@ -48,9 +55,12 @@ class JsonReader {
   #at = 0;
   readonly #frames: Frame[] = [];
   readonly #duplicates = new Set<string>();
+  readonly #maxValues: number;
+  #values = 0;
 
-  constructor(text: string) {
+  constructor(text: string, maxValues: number) {
     this.#text = text;
+    this.#maxValues = maxValues;
   }
 
   read(): ReadText {
@@ -97,6 +107,7 @@ class JsonReader {
 
   /** A scalar or something empty; or `opened`, when the first value of an object or list comes next. */
   #valueOrOpening(): unknown {
+    if (++this.#values > this.#maxValues) throw new TooManyValuesError(this.#maxValues);
     const c = this.#next();
     if (c === quote) return this.#string();
     if (c === 0x7b || c === 0x5b) return this.#open(c === 0x5b);

@@ -8,6 +8,7 @@ import {
   isWholeQuantity,
   quantityMilliValue,
   quantityValue,
+  subtractQuantities,
 } from './quantity.ts';
 
 test('canonicalQuantity keeps the suffix family and takes the largest suffix without a fraction', () => {
@@ -79,6 +80,9 @@ test('quantities compare and add by amount, whatever their suffix', () => {
   assert.equal(addQuantities('0', '1Gi'), '1Gi');
   assert.equal(addQuantities(undefined, '512Mi'), '512Mi');
   assert.equal(addQuantities('1', '-1500m'), '-500m');
+  assert.equal(subtractQuantities('1Gi', '512Mi'), '512Mi');
+  assert.equal(subtractQuantities(undefined, '1'), '-1');
+  assert.equal(subtractQuantities('1', '1'), '0');
 });
 
 test('numeric values are rounded up', () => {

@@ -104,6 +104,13 @@ export function addQuantities(a: string | undefined, b: string | undefined): str
   return formatQuantity({ nanos, format: (leading && parseQuantity(leading)?.format) || 'DecimalSI' });
 }
 
+/** The difference, in the suffix family of the first that is not zero. */
+export function subtractQuantities(a: string | undefined, b: string | undefined): string {
+  const leading = nanosOf(a) === 0n ? b : a;
+  const format = (leading && parseQuantity(leading)?.format) || 'DecimalSI';
+  return formatQuantity({ nanos: nanosOf(a) - nanosOf(b), format });
+}
+
 /** Whole units, rounded up: bytes of a memory quantity, say. */
 export function quantityValue(text: string | undefined): number {
   return Number(roundAway(nanosOf(text), nanosPerUnit));

@@ -41,7 +41,9 @@ function mergeObjects(original: JsonObject, patch: JsonObject, schema: AnySchema
   }
   const out: JsonObject = retainedKeys(original, patch);
   const elementOrders = new Map<string, unknown[]>();
-  for (const [key, value] of Object.entries(patch)) {
+  const entries = Object.entries(patch);
+  for (const [key, value] of entries) {
+    if (!key.startsWith('$')) continue;
     if (key.startsWith(orderPrefix))
       elementOrders.set(key.slice(orderPrefix.length), asList(value, 'setElementOrder list'));
     else if (key.startsWith(deletePrefix)) {
@@ -50,7 +52,7 @@ function mergeObjects(original: JsonObject, patch: JsonObject, schema: AnySchema
       if (Array.isArray(out[name])) out[name] = withoutAny(out[name] as unknown[], gone);
     }
   }
-  for (const [key, value] of Object.entries(patch)) {
+  for (const [key, value] of entries) {
     if (key.startsWith('$')) continue;
     if (value === null) {
       delete out[key];

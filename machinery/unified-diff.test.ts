@@ -16,6 +16,16 @@ test('formatUnifiedDiff shows changes with three lines of context', () => {
   for (const [a, b, want] of table) assert.equal(formatUnifiedDiff(lines(a), lines(b)), want, `${a} ${b}`);
 });
 
+test('formatUnifiedDiff replaces what is too much to compare', () => {
+  const [a, b] = ['a', 'b'].map((letter) => Array.from({ length: 100_000 }, (_, i) => `${letter}${i}`)) as [
+    string[],
+    string[],
+  ];
+  const diff = formatUnifiedDiff(['head', ...a, 'tail'], ['head', ...b, 'tail']).split('\n');
+  assert.equal(diff.length, 200_004);
+  assert.deepEqual(diff.slice(0, 3), ['@@ -1,100002 +1,100002 @@', ' head', '-a0']);
+});
+
 test('formatUnifiedDiff makes one hunk of near changes and two of far ones', () => {
   const hunks = (b: string) => formatUnifiedDiff(lines('abcdefghijklmnop'), lines(b)).match(/^@@.*@@$/gm);
   assert.deepEqual(hunks('aXcdefghXjklmnop'), ['@@ -1,12 +1,12 @@']);

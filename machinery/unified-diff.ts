@@ -1,6 +1,8 @@
 // The difference of two texts as hunks in the unified form, three lines of context around each change.
 
 const contextLines = 3;
+/** Between equal ends: what is larger is not compared line by line, which takes time and memory for each pair. */
+const maxPairs = 1_000_000;
 
 interface Edit {
   sign: ' ' | '-' | '+';
@@ -52,6 +54,9 @@ function editScript(a: readonly string[], b: readonly string[]): Edit[] {
 }
 
 function middleScript(a: readonly string[], b: readonly string[]): Edit[] {
+  if (a.length * b.length > maxPairs) {
+    return [...a.map((line): Edit => ({ sign: '-', line })), ...b.map((line): Edit => ({ sign: '+', line }))];
+  }
   // lengths[i][j]: of the longest common subsequence of a from i and b from j.
   const lengths = Array.from({ length: a.length + 1 }, () => new Uint32Array(b.length + 1));
   for (let i = a.length - 1; i >= 0; i--) {

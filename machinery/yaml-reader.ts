@@ -2,7 +2,7 @@
 // kubectl's parser, in time and memory linear in the text. What grows beyond it - aliases of
 // aliases, depth - is refused, in the words of libyaml and Go's port of it, which is upstream's.
 import { setKey } from './json.ts';
-import { maxComplaints, maxDepth, type ReadText, TextError } from './json-reader.ts';
+import { maxComplaints, maxDepth, type ReadText, TextError, TooManyValuesError } from './json-reader.ts';
 import { YamlCursor } from './yaml-cursor.ts';
 import { jsonKey, resolvePlain, resolveTagged } from './yaml-resolve.ts';
 
@@ -35,11 +35,11 @@ const maxExpandedBytes = 3 * 1024 * 1024;
 const mergeTag = 'tag:yaml.org,2002:merge';
 const notPrintable = /[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
 
-/** Throws TextError. */
-export function readYaml(text: string): ReadText {
+/** Throws TextError: TooManyValuesError where scalars (keys too), lists and maps are more than `maxValues`. */
+export function readYaml(text: string, maxValues = Number.POSITIVE_INFINITY): ReadText {
   const clean = text.replace(/^\ufeff/, '').replace(/\r\n?/g, '\n');
   if (notPrintable.test(clean)) throw new TextError('yaml: control characters are not allowed');
-  return new YamlReader(clean).read();
+  return new YamlReader(clean, maxValues).read();
 }
 
 class YamlReader {
@@ -51,9 +51,11 @@ class YamlReader {
   #aliasNodes = 0;
   /** How deep the value that was read last is. */
   #height = 0;
+  readonly #maxValues: number;
 
-  constructor(text: string) {
+  constructor(text: string, maxValues: number) {
     this.#c = new YamlCursor(text);
+    this.#maxValues = maxValues;
   }
 
   read(): ReadText {
@@ -391,6 +393,7 @@ class YamlReader {
       this.#aliasNodes > 100 && this.#nodes > 1000 && this.#aliasNodes / this.#nodes > shareOf(this.#nodes);
     if (isExcessive || this.#bytes > maxExpandedBytes)
       throw new TextError('yaml: document contains excessive aliasing');
+    this.#checkValues();
     return found.value;
   }
 
@@ -404,6 +407,11 @@ class YamlReader {
     this.#nodes++;
     this.#bytes += bytes;
     this.#height = height;
+    this.#checkValues();
+  }
+
+  #checkValues(): void {
+    if (this.#nodes > this.#maxValues) throw new TooManyValuesError(this.#maxValues);
   }
 
   #checkDepth(depth: number): void {

@@ -21,6 +21,7 @@ export const buildOptions = {
 const entries = {
   k8ts: 'cli/main.ts',
   apiserver: 'apiserver/main.ts',
+  'yaml-thread': 'apiserver/endpoints/yaml-thread.ts',
   controllers: 'controllers/main.ts',
   scheduler: 'scheduler/main.ts',
   kubelet: 'kubelet/main.ts',

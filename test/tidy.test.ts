@@ -41,6 +41,9 @@ const nodeImports: Record<string, string> = {
   'machinery/watch-folder.ts': 'folders are watched everywhere, under one set of limits',
 };
 
+/** Files that run as threads. */
+const threads = ['apiserver/endpoints/yaml-thread.ts'];
+
 /** Programs that tests start as processes of their own. */
 const testPrograms = ['test/integration/runtime/run-runtime.ts'];
 
@@ -218,6 +221,7 @@ test('every file is used', () => {
       (p) =>
         p === 'cli/main.ts' ||
         componentMains().includes(p) ||
+        threads.includes(p) ||
         testPrograms.includes(p) ||
         p.endsWith('.test.ts') ||
         p === 'bench/main.ts' ||

@@ -1,6 +1,7 @@
 // Secret: data that should not be seen by everybody.
 // Like a ConfigMap, but encrypted at rest, and with types that demand certain keys.
 // https://kubernetes.io/docs/concepts/configuration/secret/
+import { setKey } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
@@ -36,10 +37,11 @@ export const SecretKind = defineKind<Secret>({
 
 // stringData is for writing only: it wins over data and is never kept.
 function takeStringData(secret: Secret): void {
-  for (const [key, text] of Object.entries(secret.stringData ?? {})) {
-    secret.data = { ...secret.data, [key]: encodeBase64(text) };
-  }
+  const texts = Object.entries(secret.stringData ?? {});
   delete secret.stringData;
+  if (texts.length === 0) return;
+  secret.data ??= {};
+  for (const [key, text] of texts) setKey(secret.data, key, encodeBase64(text));
 }
 
 function encodeBase64(text: string): string {

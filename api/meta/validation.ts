@@ -101,9 +101,13 @@ export function validateAnnotations(annotations: Labels | undefined, path: strin
   return errors;
 }
 
+/** Each complaint about a second controller shows all owners: of many, some are enough. */
+const maxControllerErrors = 10;
+
 function validateOwnerReferences(owners: readonly OwnerReference[], path: string): FieldError[] {
   const errors: FieldError[] = [];
   let controller: string | undefined;
+  let controllers = 0;
   for (const owner of owners) {
     if (/^(.*\/)?$/.test(owner.apiVersion)) {
       errors.push(invalid(`${path}.apiVersion`, owner.apiVersion, 'version must not be empty'));
@@ -114,7 +118,7 @@ function validateOwnerReferences(owners: readonly OwnerReference[], path: string
     if (owner.apiVersion === 'v1' && owner.kind === 'Event') {
       errors.push(invalid(path, owner, '/v1, Kind=Event is disallowed from being an owner'));
     }
-    if (!owner.controller) continue;
+    if (!owner.controller || controllers++ > maxControllerErrors) continue;
     const shown = `${owner.kind}/${owner.name}`;
     if (controller !== undefined) {
       const detail = `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${shown}`;

@@ -15,6 +15,7 @@ import type { AdmissionPlugin } from './plugin.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
+import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { serviceAddresses } from './service-addresses.ts';
@@ -45,4 +46,6 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   serviceAddresses,
   rbacEscalation,
   validatingWebhooks,
+  // Last: what is refused is not to be counted.
+  resourceQuota,
 ];

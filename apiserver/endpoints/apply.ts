@@ -46,7 +46,7 @@ export interface Configuration {
 
 /** Reads the body of an apply. Keys that come twice are refused where the client wants that. */
 export function readConfiguration(request: ApiRequest, fieldValidation: FieldValidation): Configuration {
-  const { value, duplicates } = parseApply(request.body);
+  const { value, duplicates } = parseApply(request);
   if (value !== null && !isObject(value)) {
     const why = `json: cannot unmarshal ${goKindOf(value)} into Go value of type map[string]interface {}`;
     throw badRequestError(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${why}`);
@@ -61,26 +61,28 @@ export async function handleApply(context: ApiContext, request: ApiRequest, opti
   const { kind, info } = request;
   const { namespace, name, subresource } = info;
   const { config, warnings } = readConfiguration(request, options.fieldValidation);
+  let ofKind: string[] = [];
+  const told = () => [...warnings, ...ofKind, ...options.warnings];
   const produce = async (old: KubeObject) => {
     const { draft, managedFields } = await applyTo(context, request, { old, config, options });
     draft.metadata.managedFields = managedFields;
-    warnings.push(...(kind.warnings?.(draft, old) ?? []));
+    ofKind = kind.warnings?.(draft, old) ?? [];
     return draft;
   };
   const target = { namespace, name, subresource, produce, fields: 'given' as const };
   for (let tries = 0; ; tries++) {
     try {
       const stored = await updateObject(context, kind, target, options);
-      return { type: 'object', stored, code: 200, warnings: [...warnings, ...options.warnings] };
+      return { type: 'object', stored, code: 200, warnings: told() };
     } catch (err) {
       if (subresource !== '' || !isAbsence(err, kind, name)) throw err;
     }
     try {
       const { draft, managedFields } = await applyTo(context, request, { old: undefined, config, options });
       await request.authorize('create');
-      warnings.push(...(kind.warnings?.(draft) ?? []));
+      ofKind = kind.warnings?.(draft) ?? [];
       const stored = await createObject(context, kind, { draft, namespace, managedFields }, options);
-      return { type: 'object', stored, code: 201, warnings: [...warnings, ...options.warnings] };
+      return { type: 'object', stored, code: 201, warnings: told() };
     } catch (err) {
       // Somebody else has made it meanwhile.
       if (!isAlreadyExists(err) || tries >= maxTries) throw err;

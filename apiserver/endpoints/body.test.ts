@@ -10,7 +10,7 @@ import type { FieldValidation } from './options.ts';
 const schema = ConfigMapKind.storage.schema;
 
 function decode(text: string, contentType = 'application/json', validation: FieldValidation = 'Warn') {
-  const body = parseBody(Buffer.from(text), contentType, { kind: 'ConfigMap', schema });
+  const body = parseBody({ body: Buffer.from(text), contentType }, { kind: 'ConfigMap', schema });
   return decodeObject({ kind: ConfigMapKind, version: ConfigMapKind.storage }, body, validation);
 }
 

@@ -1,11 +1,12 @@
 // Reading a request body: JSON, YAML or protobuf to a plain value, once, noticing keys that come twice.
-import { badRequestError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
-import { type ReadText, readJson, TextError } from '../../machinery/json-reader.ts';
+import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
+import { type ReadText, readJson, TextError, TooManyValuesError } from '../../machinery/json-reader.ts';
 import type { ObjectSchema } from '../../machinery/schema.ts';
 import { readYaml } from '../../machinery/yaml-reader.ts';
 import { decodeMessage, protobufType, readEnvelope } from '../protobuf/envelope.ts';
 import { hasFieldNumbers } from '../protobuf/field-table.ts';
 import { ProtobufError } from '../protobuf/wire-reader.ts';
+import type { ApiRequest } from './exchange.ts';
 
 export interface ParsedBody {
   value: unknown;
@@ -13,6 +14,16 @@ export interface ParsedBody {
   duplicates: string[];
 }
 
+/**
+ * The work of a write grows with the values in it. No object that upstream's etcd would store (1.5 MiB with its
+ * managedFields) and that people have comes near this.
+ */
+const maxBodyValues = 100_000;
+/** YAML counts keys as well. */
+export const maxYamlValues = 2 * maxBodyValues;
+
+/** The part of a request that says what its body is. */
+export type SentBody = Pick<ApiRequest, 'body' | 'contentType' | 'yaml'>;
 /** An apply, in YAML, of which JSON is a part. */
 export const applyType = 'application/apply-patch+yaml';
 
@@ -36,10 +47,13 @@ export function baseType(contentType: string): string {
   return contentType.split(';')[0]!.trim().toLowerCase();
 }
 
+export const isYaml = (contentType: string): boolean => mediaTypes[baseType(contentType)] === 'yaml';
+
 /** Parses the body of an object that should be of `want`: a protobuf body can only be read by a schema. */
-export function parseBody(body: Buffer, contentType: string, want: { kind: string; schema: ObjectSchema }): ParsedBody {
+export function parseBody(request: SentBody, want: { kind: string; schema: ObjectSchema }): ParsedBody {
+  const { body } = request;
   const what = want.kind;
-  const media = mediaTypes[baseType(contentType)];
+  const media = mediaTypes[baseType(request.contentType)];
   const isRead = media !== undefined && (media !== 'protobuf' || hasFieldNumbers(want.schema.name));
   if (!isRead) {
     const accepted = acceptedTypes(hasFieldNumbers(want.schema.name)).join(', ');
@@ -55,8 +69,9 @@ export function parseBody(body: Buffer, contentType: string, want: { kind: strin
   const problem = media === 'json' ? "couldn't get version/kind; json parse error: " : '';
   try {
     if (media === 'protobuf') return readProtobuf(body, want);
-    return media === 'yaml' ? readYaml(body.toString()) : readJsonBody(body);
+    return media === 'yaml' ? readYamlBody(request) : readJsonBody(body);
   } catch (err) {
+    if (err instanceof TooManyValuesError) throw tooManyValues(err);
     if (!(err instanceof TextError || err instanceof ProtobufError)) throw err;
     throw unrecognized(`${problem}${err.message}`, err);
   }
@@ -64,11 +79,11 @@ export function parseBody(body: Buffer, contentType: string, want: { kind: strin
 
 /** A message of another kind is not decoded: whoever asks for the value refuses it by its kind. */
 function readProtobuf(body: Buffer, want: { kind: string; schema: ObjectSchema }): ParsedBody {
-  const { raw, ...type } = readEnvelope(body);
+  const { raw, ...type } = readEnvelope(body, maxBodyValues);
   const kind = type.kind || want.kind;
   if (kind !== want.kind) return { value: type, duplicates: [] };
   try {
-    return { value: { ...decodeMessage(want.schema, raw), ...type }, duplicates: [] };
+    return { value: { ...decodeMessage(want.schema, raw, maxBodyValues), ...type }, duplicates: [] };
   } catch (err) {
     if (!(err instanceof ProtobufError)) throw err;
     const version = JSON.stringify(type.apiVersion.split('/').pop());
@@ -77,9 +92,17 @@ function readProtobuf(body: Buffer, want: { kind: string; schema: ObjectSchema }
 }
 
 function readJsonBody(body: Buffer): ParsedBody {
-  const { value, duplicates } = readJson(body.toString());
+  const { value, duplicates } = readJson(body.toString(), maxBodyValues);
   return { value, duplicates: duplicates.map((path) => `duplicate field "${path}"`) };
 }
+
+function readYamlBody({ body, yaml }: SentBody): ParsedBody {
+  if (yaml instanceof TextError) throw yaml;
+  return yaml ?? readYaml(body.toString(), maxYamlValues);
+}
+
+const tooManyValues = (err: TooManyValuesError) =>
+  new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: ${err.message}`, { cause: err });
 
 /** Parses a patch in JSON. */
 export function parsePatch(body: Buffer, prefix = 'error decoding patch: '): ParsedBody {
@@ -87,14 +110,15 @@ export function parsePatch(body: Buffer, prefix = 'error decoding patch: '): Par
 }
 
 /** Parses the YAML of an apply. */
-export function parseApply(body: Buffer): ParsedBody {
-  return readText(() => readYaml(body.toString()), 'error decoding YAML: ');
+export function parseApply(request: SentBody): ParsedBody {
+  return readText(() => readYamlBody(request), 'error decoding YAML: ');
 }
 
 function readText(read: () => ReadText, prefix: string): ReadText {
   try {
     return read();
   } catch (err) {
+    if (err instanceof TooManyValuesError) throw tooManyValues(err);
     if (err instanceof TextError) throw badRequestError(`${prefix}${err.message}`, err);
     throw err;
   }

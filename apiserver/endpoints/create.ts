@@ -10,9 +10,10 @@ import { readWriteOptions } from './options.ts';
 export async function handleCreate(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { kind, info } = request;
   const options = readWriteOptions(request, 'CreateOptions');
-  const body = parseBody(request.body, request.contentType, { kind: kind.kind, schema: request.version.schema });
+  const body = parseBody(request, { kind: kind.kind, schema: request.version.schema });
   if (options.isLarge) await breathe();
   const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
+  if (options.isLarge) await breathe();
   warnings.push(...(kind.warnings?.(draft) ?? []));
   const stored = await createObject(context, kind, { draft, namespace: info.namespace }, options);
   return { type: 'object', stored, code: 201, warnings: [...warnings, ...options.warnings] };

@@ -27,7 +27,7 @@ function readDeleteOptions(request: ApiRequest): DeleteOptions & { dryRun: boole
 }
 
 function readBody(request: ApiRequest): AskedOptions {
-  const { value } = parseBody(request.body, request.contentType, { kind: 'DeleteOptions', schema: deleteOptions });
+  const { value } = parseBody(request, { kind: 'DeleteOptions', schema: deleteOptions });
   if (!isObject(value)) throw badRequestError('expected DeleteOptions in the body');
   if (value.kind !== undefined && value.kind !== 'DeleteOptions')
     throw badRequestError(`decoded object cannot be converted to DeleteOptions: it is a ${String(value.kind)}`);

@@ -1,5 +1,6 @@
 // A request on its way through a verb, and what a verb answers. Verbs know nothing of HTTP beyond this.
 import type { StatusBody } from '../../machinery/errors.ts';
+import type { ReadText, TextError } from '../../machinery/json-reader.ts';
 import type { Kind, ServedVersion } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { UserInfo } from '../authn/user.ts';
@@ -15,6 +16,8 @@ export interface ApiRequest {
   contentType: string;
   userAgent: string;
   body: Buffer;
+  /** What has already been read from a large body in YAML, or why it cannot be. */
+  yaml?: ReadText | TextError;
   /** Aborted when the client has gone away. */
   signal: AbortSignal;
   /** Throws 403 unless its user may also do this to the object that it names. */

@@ -2,7 +2,7 @@
 import { invalidError } from '../../machinery/errors.ts';
 import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '../../machinery/field-error.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
-import type { WriteOptions } from '../registry/context.ts';
+import { isLarge, type WriteOptions } from '../registry/context.ts';
 import { isTrue } from '../request-info.ts';
 import { applyType, baseType } from './body.ts';
 import type { ApiRequest } from './exchange.ts';
@@ -10,7 +10,6 @@ import type { ApiRequest } from './exchange.ts';
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
 const maxManagerBytes = 128;
-const largeBytes = 128 * 1024;
 
 /** Reads and checks the options of a create, update or patch. `options` is the kind named in errors. */
 export function readWriteOptions(
@@ -32,7 +31,7 @@ export function readWriteOptions(
   if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', kind: options }, '', errors);
   return {
     user: request.user,
-    isLarge: request.body.length > largeBytes,
+    isLarge: isLarge(request.body.length),
     dryRun: dryRun.length > 0,
     fieldManager: manager || managerOf(request.userAgent),
     apiVersion: apiVersionOf(request.version),

@@ -9,7 +9,7 @@ import { cloneJson, isObject, writeJson } from '../../machinery/json.ts';
 import { applyMergePatch } from '../../machinery/merge-patch.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { applyStrategicMerge, PatchError, showGo } from '../../machinery/strategic-merge.ts';
-import type { ApiContext } from '../registry/context.ts';
+import { type ApiContext, breathe } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import { toVersion } from '../storage/stored-object.ts';
 import { handleApply } from './apply.ts';
@@ -150,8 +150,9 @@ export async function handlePatch(context: ApiContext, request: ApiRequest): Pro
   if (baseType(request.contentType) === applyType) return handleApply(context, request, options);
   const patch = readPatch(request);
   let warnings: string[] = [];
-  const produce = (old: KubeObject): KubeObject => {
+  const produce = async (old: KubeObject, isLarge: boolean): Promise<KubeObject> => {
     const patched = patch.apply(toVersion(old, kind, version), version.schema);
+    if (isLarge) await breathe();
     const refuse = (why: string, cause?: unknown) => refusal(patch.show(patched), patch.explain(why), cause);
     const body = { value: patched, duplicates: patch.problems };
     const decoded = decodeObject(request, body, options.fieldValidation, refuse);

@@ -13,9 +13,10 @@ import { readWriteOptions } from './options.ts';
 export async function handleUpdate(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { kind, info } = request;
   const options = readWriteOptions(request, 'UpdateOptions');
-  const body = parseBody(request.body, request.contentType, { kind: kind.kind, schema: request.version.schema });
+  const body = parseBody(request, { kind: kind.kind, schema: request.version.schema });
   if (options.isLarge) await breathe();
   const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
+  if (options.isLarge) await breathe();
   checkTarget(draft, info);
   const { namespace, name, subresource } = info;
   // Each try starts from what was sent, because preparation changes the draft.

@@ -1,11 +1,12 @@
 // Turns a verb's answer into response bytes in the negotiated form. Plain JSON and protobuf reuse the bytes that the
 // caches hold.
-import { stringify as toYaml } from 'yaml';
 import { notAcceptableError } from '../../machinery/errors.ts';
 import { goJson, indentJson } from '../../machinery/go-json.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
+import { writeYaml } from '../../machinery/yaml-writer.ts';
 import type { Answer, ListAnswer } from '../endpoints/exchange.ts';
 import { encodeList, encodeValue, protobufCodec } from '../protobuf/object-codec.ts';
+import { breathe } from '../registry/context.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { type MediaChoice, mediaTypeOf } from './negotiate.ts';
 import { type IncludeObject, partialMetadata, renderTable } from './table.ts';
@@ -24,7 +25,7 @@ export interface RenderContext {
   nowMs: number;
 }
 
-export function renderAnswer(answer: Answer, context: RenderContext): Rendered {
+export function renderAnswer(answer: Answer, context: RenderContext): Rendered | Promise<Rendered> {
   switch (answer.type) {
     case 'status':
       return encode(answer.status, answer.status.code, context.media);
@@ -82,7 +83,21 @@ function listMetadata(list: ListAnswer): object {
   };
 }
 
-function renderList(list: ListAnswer, context: RenderContext): Rendered {
+/** How much is written in one go, before others get their turn. */
+const goBytes = 512 * 1024;
+
+/** Has every item written once; what follows joins what is there. Long lists and large objects take their time. */
+async function writeInTurns(items: readonly StoredObject[], { kind, version }: RenderContext): Promise<void> {
+  let bytes = 0;
+  for (const stored of items) {
+    bytes += stored.bytes(kind, version).length;
+    if (bytes < goBytes) continue;
+    await breathe();
+    bytes = 0;
+  }
+}
+
+async function renderList(list: ListAnswer, context: RenderContext): Promise<Rendered> {
   const { kind, version, media } = context;
   const metadata = listMetadata(list);
   if (media.form === 'Table') return encode(renderTable(kind, list.items, metadata, tableOptions(context)), 200, media);
@@ -104,6 +119,7 @@ function renderList(list: ListAnswer, context: RenderContext): Rendered {
     const body = encodeList({ kind: kind.listKind, apiVersion: apiVersionOf(version) }, metadata, objects);
     return { code: 200, contentType: mediaTypeOf.protobuf, body };
   }
+  await writeInTurns(list.items, context);
   return jsonAnswer(joinList(list.items, metadata, context), 200, media);
 }
 
@@ -128,9 +144,7 @@ function joinList(items: readonly StoredObject[], metadata: object, { kind, vers
 /** Encodes any value in the client's encoding. */
 export function encode(value: object, code: number, media: Pick<MediaChoice, 'encoding' | 'pretty'>): Rendered {
   if (media.encoding === 'yaml') {
-    // Quoted for readers of YAML 1.1, to whom `yes` is a boolean; an object that stands in two places is written twice.
-    const body = Buffer.from(toYaml(value, { version: '1.1', aliasDuplicateObjects: false }));
-    return { code, contentType: mediaTypeOf.yaml, body };
+    return { code, contentType: mediaTypeOf.yaml, body: Buffer.from(writeYaml(value)) };
   }
   if (media.encoding === 'protobuf') {
     const body = encodeValue(value);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { jsonSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
 import { kinds } from '../../api/index.ts';
+import { TooManyValuesError } from '../../machinery/json-reader.ts';
 import { decodeMessage, encodeMessage, encodeObject, readEnvelope } from './envelope.ts';
 import { ProtobufError } from './wire-reader.ts';
 
@@ -102,6 +103,21 @@ describe('protobuf bodies', () => {
     const body = Buffer.concat([Buffer.from('k8s\0'), message([1, type], [2, 'raw'])]);
     const { apiVersion, kind, raw } = readEnvelope(body);
     assert.deepEqual([apiVersion, kind, raw.toString()], ['apps/v1', 'Deployment', 'raw']);
+  });
+
+  test('fields are counted in messages of every size, known or not', () => {
+    const schema = schemaOf('ConfigMap');
+    const bodies: [string, Buffer][] = [
+      ['entries', Buffer.concat(Array(3_000).fill(message([2, message([1, 'a'], [2, 'b'])])))],
+      ['unknown fields', Buffer.concat(Array(5_000).fill(message([99, 1])))],
+      ['fields of an entry', message([2, Buffer.concat(Array(5_000).fill(message([7, 1])))])],
+    ];
+    for (const [what, bytes] of bodies) {
+      assert.throws(() => decodeMessage(schema, bytes, 1_000), TooManyValuesError, what);
+      assert.doesNotThrow(() => decodeMessage(schema, bytes, 10_000), what);
+    }
+    const envelope = Buffer.concat([Buffer.from('k8s\0'), ...Array(5_000).fill(message([99, 1]))]);
+    assert.throws(() => readEnvelope(envelope, 1_000), TooManyValuesError);
   });
 
   test('bytes that are no message are refused', () => {

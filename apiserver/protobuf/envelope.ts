@@ -87,8 +87,8 @@ export interface Envelope extends TypeMeta {
   raw: Buffer;
 }
 
-/** Opens an envelope. Throws ProtobufError. */
-export function readEnvelope(bytes: Buffer): Envelope {
+/** Opens an envelope. Throws ProtobufError, and TooManyValuesError. */
+export function readEnvelope(bytes: Buffer, maxValues?: number): Envelope {
   if (bytes.length === 0) throw new ProtobufError('empty data');
   if (!bytes.subarray(0, magic.length).equals(magic)) {
     const prefix = `[${[...magic].join(' ')}]`;
@@ -96,7 +96,7 @@ export function readEnvelope(bytes: Buffer): Envelope {
   }
   if (bytes.length === magic.length) throw new ProtobufError('empty body');
   const out: Envelope = { apiVersion: '', kind: '', raw: Buffer.alloc(0) };
-  const reader = new WireReader(bytes);
+  const reader = new WireReader(bytes, maxValues);
   reader.at = magic.length;
   while (reader.at < bytes.length) {
     const tag = reader.tag(bytes.length, 'Unknown');
@@ -127,10 +127,10 @@ export function messageIn(envelope: Buffer): Buffer {
 
 /**
  * Decodes a message into the plain value that its JSON gives. Fields without a number in the table
- * are left out, as older servers do. Throws ProtobufError.
+ * are left out, as older servers do. Throws ProtobufError, and TooManyValuesError.
  */
-export function decodeMessage(schema: ObjectSchema, bytes: Buffer): Record<string, unknown> {
+export function decodeMessage(schema: ObjectSchema, bytes: Buffer, maxValues?: number): Record<string, unknown> {
   const out: Record<string, unknown> = {};
-  messageCodec(schema).read(new WireReader(bytes), bytes.length, 0, out);
+  messageCodec(schema).read(new WireReader(bytes, maxValues), bytes.length, 0, out);
   return out;
 }

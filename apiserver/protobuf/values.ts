@@ -1,7 +1,7 @@
 // Single values between JSON and protobuf: scalars, and the types that JSON writes as a text, a
 // number or free-form JSON while protobuf has a message for them.
 import { setKey, writeJson } from '../../machinery/json.ts';
-import { readJson, TextError } from '../../machinery/json-reader.ts';
+import { readJson, TextError, TooManyValuesError } from '../../machinery/json-reader.ts';
 import type { AnySchema } from '../../machinery/schema.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { ProtobufError, type WireReader, wire } from './wire-reader.ts';
@@ -181,15 +181,15 @@ export const freeForm: ValueCodec = {
       raw = r.text(stop);
       return true;
     });
-    return raw === '' ? null : jsonOf(raw);
+    return raw === '' ? null : jsonOf(raw, r.maxValues);
   },
 };
 
-function jsonOf(raw: string): unknown {
+function jsonOf(raw: string, maxValues: number): unknown {
   try {
-    return readJson(raw).value;
+    return readJson(raw, maxValues).value;
   } catch (err) {
-    if (!(err instanceof TextError)) throw err;
+    if (!(err instanceof TextError) || err instanceof TooManyValuesError) throw err;
     throw new ProtobufError(`a free-form field does not hold JSON: ${err.message}`, { cause: err });
   }
 }

@@ -1,5 +1,6 @@
 // Reads protobuf in one pass over the bytes, without copies and without BigInt below 2^53. Refusals
 // are in the words of Kubernetes' generated code. https://protobuf.dev/programming-guides/encoding/
+import { TooManyValuesError } from '../../machinery/json-reader.ts';
 
 /** The bytes cannot be read. The message is what the client is told. */
 export class ProtobufError extends Error {}
@@ -10,12 +11,20 @@ const twoTo49 = 2 ** 49;
 const unexpectedEnd = () => new ProtobufError('unexpected EOF');
 const overflow = () => new ProtobufError('proto: integer overflow');
 
+/** Of protobuf a value may take more than one field: an entry of a map is a message with two. */
+const fieldsPerValue = 3;
+
 export class WireReader {
   readonly source: Buffer;
   at = 0;
+  readonly maxValues: number;
+  #fieldsLeft: number;
 
-  constructor(source: Buffer) {
+  /** Fields, known or not, of more than about `maxValues` values are refused with TooManyValuesError. */
+  constructor(source: Buffer, maxValues = Number.POSITIVE_INFINITY) {
     this.source = source;
+    this.maxValues = maxValues;
+    this.#fieldsLeft = maxValues * fieldsPerValue;
   }
 
   #byte(end: number): number {
@@ -53,6 +62,7 @@ export class WireReader {
 
   /** A field's tag: the number in its upper bits, the wire type in the lower three. */
   tag(end: number, message: string): number {
+    if (--this.#fieldsLeft < 0) throw new TooManyValuesError(this.maxValues);
     const value = this.int(end);
     const tag = typeof value === 'number' ? value : Number(BigInt.asUintN(64, value));
     if (tag % 8 === wire.endGroup) throw new ProtobufError(`proto: ${message}: wiretype end group for non-group`);

@@ -18,7 +18,7 @@ export interface ApiContext {
 
 /** How a write was asked for. */
 export interface WriteOptions {
-  /** The body is so large that every step of the write may take long: others get their turn between them. */
+  /** The body, or the object that it changes, is so large that every step of the write may take long: others get their turn between them. */
   isLarge?: boolean;
   user: UserInfo;
   dryRun: boolean;
@@ -32,6 +32,9 @@ export interface WriteOptions {
   /** What admission has to tell the audit log, by key. */
   auditAnnotations?: Record<string, string>;
 }
+
+const largeBytes = 128 * 1024;
+export const isLarge = (bytes: number): boolean => bytes > largeBytes;
 
 /** Lets others have their turn. */
 export const breathe = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

@@ -1,4 +1,4 @@
-// Creating an object: identity, admission, the kind's preparation, validation, managedFields,
+// Creating an object: identity, managedFields, admission, the kind's preparation, validation,
 // storage - in Kubernetes' order.
 
 import { alreadyExistsError, isAlreadyExists, StatusError } from '../../machinery/errors.ts';
@@ -70,11 +70,12 @@ async function createOnce(
     await context.admission.mutate(request);
     if (options.isLarge) await breathe();
     prepareCreate(kind, draft, { nowMs, random: context.random, user: options.user });
-    checkCreate(kind, draft);
     if (options.isLarge) await breathe();
+    checkCreate(kind, draft);
     if (options.isLarge) await breathe();
     await context.admission.validate(request);
     if (options.dryRun) return await dryRun(context, kind, draft);
+    if (options.isLarge) await breathe();
     const stored = await store(context, kind, draft);
     end.stored();
     return stored;

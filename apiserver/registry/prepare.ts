@@ -134,10 +134,12 @@ export function checkUpdate(kind: Kind, draft: KubeObject, old: KubeObject, subr
   const scope = { namespaced: kind.namespaced, nameRule: kind.nameRule ?? ('subdomain' as const) };
   // Upstream's kinds check the change of metadata once more than the generic code: its causes come twice.
   const metadataErrors = validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata');
-  const errors = [...validateObjectMeta(draft.metadata, scope, 'metadata'), ...metadataErrors, ...metadataErrors];
   const custom = findCustom(kind, subresource);
-  if (custom?.validateUpdate) errors.push(...custom.validateUpdate(draft, old));
-  else if (subresource === 'status') errors.push(...(kind.validateStatusUpdate?.(draft, old) ?? []));
-  else errors.push(...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? []));
-  refuse(kind, draft, errors);
+  const own = custom?.validateUpdate
+    ? custom.validateUpdate(draft, old)
+    : subresource === 'status'
+      ? (kind.validateStatusUpdate?.(draft, old) ?? [])
+      : [...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])];
+  const errors = [...validateObjectMeta(draft.metadata, scope, 'metadata'), ...metadataErrors, ...metadataErrors];
+  refuse(kind, draft, [...errors, ...own]);
 }

@@ -11,7 +11,7 @@ import { EtcdTooLargeError, EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject } from '../storage/stored-object.ts';
 import { admissionRequest } from './admission-request.ts';
-import { type ApiContext, breathe, type WriteOptions } from './context.ts';
+import { type ApiContext, breathe, isLarge, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { checkUpdate, prepareUpdate } from './prepare.ts';
 import { RequestEnd } from './request-end.ts';
@@ -22,8 +22,11 @@ export interface UpdateTarget {
   name: string;
   /** '' for the object itself, else the subresource written to. */
   subresource: string;
-  /** The next state as a draft of its own, in storage version. May be called again with a newer object. */
-  produce(old: KubeObject): KubeObject | Promise<KubeObject>;
+  /**
+   * The next state as a draft of its own, in storage version. May be called again with a newer object. Where
+   * `isLarge`, others get their turn between its steps.
+   */
+  produce(old: KubeObject, isLarge: boolean): KubeObject | Promise<KubeObject>;
   /**
    * Absent: the write is recorded in managedFields. 'kept': it is nobody's, they stay. 'given':
    * `produce` has written them.
@@ -77,7 +80,9 @@ async function tryUpdate(
   target: UpdateTarget,
   attempt: Attempt,
 ): Promise<AttemptResult> {
-  const { options, current, fresh } = attempt;
+  const { current, fresh } = attempt;
+  const large = attempt.options.isLarge || isLarge(current.size);
+  const options = { ...attempt.options, isLarge: large };
   const reread = async (): Promise<AttemptResult> => ({
     done: false,
     current: await context.store.read(kind, target.namespace, target.name),
@@ -87,7 +92,7 @@ async function tryUpdate(
   try {
     let draft: KubeObject;
     try {
-      draft = await draftOf(context, kind, target, attempt);
+      draft = await draftOf(context, kind, target, { ...attempt, options });
     } catch (err) {
       if (!fresh) return await reread();
       throw err;
@@ -96,10 +101,11 @@ async function tryUpdate(
     const write = { operation: 'UPDATE', kind, subresource, namespace, name, object: draft, oldObject: old } as const;
     const request = admissionRequest({ ...write, options }, end);
     await context.admission.mutate(request);
-    if (options.isLarge) await breathe();
-    finishDraft(context, kind, target, { draft, old });
-    if (options.isLarge) await breathe();
+    if (large) await breathe();
+    await finishDraft(context, kind, target, { draft, old, isLarge: large });
+    if (large) await breathe();
     await context.admission.validate(request);
+    if (large) await breathe();
     const result = await writeDraft(context, kind, { draft, current, fresh, dryRun: options.dryRun, reread });
     if (result.done && !options.dryRun) end.stored(mayGo(kind, draft) ? draft : undefined);
     return result;
@@ -117,14 +123,16 @@ async function tryUpdate(
 }
 
 /** Preparation and validation of a draft. */
-function finishDraft(
+async function finishDraft(
   context: ApiContext,
   kind: Kind,
   target: UpdateTarget,
-  { draft, old }: { draft: KubeObject; old: KubeObject },
-): void {
+  work: { draft: KubeObject; old: KubeObject; isLarge: boolean },
+): Promise<void> {
+  const { draft, old } = work;
   if (target.prepare) target.prepare(draft, old);
   else prepareUpdate(kind, draft, old, { subresource: target.subresource, nowMs: context.clock.now() });
+  if (work.isLarge) await breathe();
   if (target.check) target.check(draft, old);
   else checkUpdate(kind, draft, old, target.subresource);
 }
@@ -137,7 +145,8 @@ async function draftOf(
   { options, current }: Attempt,
 ): Promise<KubeObject> {
   const old = current.object;
-  const draft = await target.produce(old);
+  const draft = await target.produce(old, options.isLarge === true);
+  if (options.isLarge) await breathe();
   checkVersion(kind, draft, current);
   if (options.isLarge) checkStorable(draft, kind.storage.schema);
   // A write that names no version is for whatever version is there, where the kind allows that.

@@ -20,7 +20,7 @@ type Compute = (context: SubresourceContext, request: ApiRequest, review: any) =
 function review(compute: Compute): ReviewHandler {
   return async (context, request) => {
     const options = readWriteOptions(request, 'CreateOptions');
-    const body = parseBody(request.body, request.contentType, {
+    const body = parseBody(request, {
       kind: request.kind.kind,
       schema: request.version.schema,
     });

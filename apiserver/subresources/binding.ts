@@ -19,7 +19,7 @@ const binding = { kind: 'Binding', apiVersion: BindingKind.apiVersion, schema: B
 /** Binds the pod that `podName` (or the binding itself) names. */
 export async function bindPod(context: ApiContext, request: ApiRequest, podName: string): Promise<Answer> {
   const options = readWriteOptions(request, 'CreateOptions');
-  const { value } = decodeAs(binding, parseBody(request.body, request.contentType, binding), options.fieldValidation);
+  const { value } = decodeAs(binding, parseBody(request, binding), options.fieldValidation);
   const name = podName || value.metadata.name;
   if (value.metadata.name && value.metadata.name !== name)
     throw badRequestError('name in URL does not match name in Binding object');

@@ -110,11 +110,7 @@ export const evictionSubresource: Subresource = {
   name: 'eviction',
   async handle(context, request) {
     const options = readWriteOptions(request, 'CreateOptions');
-    const { value } = decodeAs(
-      eviction,
-      parseBody(request.body, request.contentType, eviction),
-      options.fieldValidation,
-    );
+    const { value } = decodeAs(eviction, parseBody(request, eviction), options.fieldValidation);
     const { name } = request.info;
     if (value.metadata.name && value.metadata.name !== name)
       throw badRequestError('name in URL does not match name in Eviction object');

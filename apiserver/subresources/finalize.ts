@@ -18,7 +18,7 @@ export const finalizeSubresource: Subresource = {
     const { kind, info } = request;
     if (info.verb !== 'update') throw badRequestError('finalize takes a PUT of the whole namespace');
     const options = readWriteOptions(request, 'UpdateOptions');
-    const body = parseBody(request.body, request.contentType, { kind: kind.kind, schema: request.version.schema });
+    const body = parseBody(request, { kind: kind.kind, schema: request.version.schema });
     const { draft: sent, warnings } = decodeObject(request, body, options.fieldValidation);
     checkTarget(sent, info);
     const produce = (old: KubeObject): KubeObject => {

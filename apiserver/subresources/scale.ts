@@ -75,7 +75,7 @@ function wantedScale(
     const patch = readPatch(request);
     return async (parent) => decode(patch.apply(scaleOf(kind, parent), scale.schema));
   }
-  const { value } = parseBody(request.body, request.contentType, scale);
+  const { value } = parseBody(request, scale);
   return async () => decode(value);
 }
 

@@ -61,11 +61,7 @@ export const tokenSubresource: Subresource = {
     const { kind, info } = request;
     const { namespace, name } = info;
     const options = readWriteOptions(request, 'CreateOptions');
-    const { value } = decodeAs(
-      tokenRequest,
-      parseBody(request.body, request.contentType, tokenRequest),
-      options.fieldValidation,
-    );
+    const { value } = decodeAs(tokenRequest, parseBody(request, tokenRequest), options.fieldValidation);
     const account = await context.store.get(kind, namespace, name);
     if (account.object.metadata.deletionTimestamp)
       throw notFoundError({ group: '', resource: 'serviceaccounts' }, name);

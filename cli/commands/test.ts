@@ -5,13 +5,17 @@ import { UserError } from '../user-error.ts';
 
 const gatingTiers = ['types', 'lint', 'unit', 'integration', 'fuzz', 'e2e', 'vm'];
 
+/** For each fuzz suite, with `--all`. */
+const longFuzzSeconds = '600';
+
 export async function test(filters: string[], options: { all?: boolean }): Promise<void> {
   const root = process.env.K8TS_ROOT;
   if (root === undefined) throw new UserError('the tests are run by the launcher: ./k8ts test');
   // With filters only tests are asked for, not the checks of the whole tree.
   const tiers = filters.length > 0 ? gatingTiers.filter((tier) => tier !== 'types' && tier !== 'lint') : gatingTiers;
   const args = [join(root, 'scripts/test.mjs'), [...tiers, ...(options.all ? ['long'] : [])].join(','), ...filters];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  const env = options.all ? { K8TS_FUZZ_SECONDS: longFuzzSeconds, ...process.env } : process.env;
+  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit', env });
   const code = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (exitCode) => resolve(exitCode ?? 1));

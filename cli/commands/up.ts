@@ -89,10 +89,10 @@ async function upLocked(options: UpOptions, program: Program): Promise<void> {
   try {
     if (!before.running) await requireFreePorts(layout);
     requireDiskSpace(layout);
-    ensureInotifyLimits((line) => progress.say(line));
-    await loadAppArmorProfile((line) => progress.say(line));
     makePrivate(layout.roots.state, layout.stateDir, layout.roots.run, layout.runDir);
     await withLock(machineLock, lockWaitMs, async () => {
+      ensureInotifyLimits(layout.inotifyFile, (line) => progress.say(line));
+      await loadAppArmorProfile((line) => progress.say(line));
       openCgroupRoot(context.trees, layout.cgroupRootFile);
       await makeClusterGroup(context);
     });

@@ -1,20 +1,18 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { loadAppArmorProfile, profileText } from './apparmor.ts';
+import { loadAppArmorProfile, profileText, unloadAppArmorProfile } from './apparmor.ts';
 
 test('the profile is given to the compiler, where the machine has AppArmor', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-apparmor-test-'));
   t.after(() => rmSync(dir, { recursive: true }));
-  const [enabled, loaded, parser] = ['enabled', 'loaded', 'apparmor_parser'].map((name) => join(dir, name)) as [
-    string,
-    string,
-    string,
-  ];
+  const names = ['enabled', 'profiles', 'loaded', 'apparmor_parser'];
+  const [enabled, profiles, loaded, parser] = names.map((name) => join(dir, name)) as [string, string, string, string];
+  const from = { enabled, profiles, programs: [dir] };
   const said: string[] = [];
-  const load = () => loadAppArmorProfile((line) => said.push(line), { enabled, programs: [dir] });
+  const load = () => loadAppArmorProfile((line) => said.push(line), from);
   const stub = (script: string) => writeFileSync(parser, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   await load();
   writeFileSync(enabled, 'N\n');
@@ -30,4 +28,11 @@ test('the profile is given to the compiler, where the machine has AppArmor', asy
   await load();
   assert.match(said.pop()!, /line 3: no: containers run without/);
   assert.deepEqual(said, []);
+  stub(`[ "$1" = --remove ] && cmp "$3" ${loaded} && rm ${loaded}`);
+  writeFileSync(profiles, 'crun (unconfined)\nk8ts-default-of-others (enforce)\n');
+  await unloadAppArmorProfile(from);
+  assert.ok(existsSync(loaded), 'it is not in the kernel');
+  writeFileSync(profiles, 'crun (unconfined)\nk8ts-default (enforce)\n');
+  await unloadAppArmorProfile(from);
+  assert.ok(!existsSync(loaded));
 });

@@ -2,11 +2,12 @@
 // machine has AppArmor. It keeps processes from what namespaces do not keep them from: writing to
 // the kernel's files below /proc and /sys, mounting, tracing others.
 // https://gitlab.com/apparmor/apparmor/-/wikis/Documentation
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commandName } from '../command-name.ts';
 import { messageOf } from '../user-error.ts';
+import { readIfExists } from './files.ts';
 import { run } from './run.ts';
 
 /** The runtime asks for it by this name. */
@@ -55,12 +56,15 @@ profile ${profileName} flags=(attach_disconnected,mediate_deleted) {
 export interface AppArmorFiles {
   /** Says Y where the kernel enforces profiles. */
   enabled: string;
+  /** The profiles that are loaded, a line for each. */
+  profiles: string;
   /** Folders in which the compiler of profiles may lie. */
   programs: readonly string[];
 }
 
 const files: AppArmorFiles = {
   enabled: '/sys/module/apparmor/parameters/enabled',
+  profiles: '/sys/kernel/security/apparmor/profiles',
   programs: ['/usr/sbin', '/sbin', '/usr/bin'],
 };
 
@@ -68,21 +72,39 @@ const files: AppArmorFiles = {
  * Loads our profile, in place of one of an older build. Where that cannot be, pods that ask for it
  * are refused; it is told.
  */
-export async function loadAppArmorProfile(say: (line: string) => void, { enabled, programs } = files): Promise<void> {
-  if (!existsSync(enabled) || !readFileSync(enabled, 'utf8').startsWith('Y')) return;
+export async function loadAppArmorProfile(say: (line: string) => void, from: AppArmorFiles = files): Promise<void> {
+  if (!readIfExists(from.enabled)?.startsWith('Y')) return;
   const unconfined = 'containers run without an AppArmor profile';
-  const parser = programs.map((dir) => join(dir, 'apparmor_parser')).find(existsSync);
+  const parser = findParser(from);
   if (!parser) {
     say(`apparmor_parser is missing: ${unconfined}. Install the package apparmor, then run ${commandName} up`);
     return;
   }
+  try {
+    await compile(parser, '--replace');
+  } catch (err) {
+    say(`${messageOf(err)}: ${unconfined}`);
+  }
+}
+
+/** Takes our profile out of the kernel, where it is in it: no container is left that it could confine. */
+export async function unloadAppArmorProfile(from: AppArmorFiles = files): Promise<void> {
+  const isLoaded = readIfExists(from.profiles)
+    ?.split('\n')
+    .some((line) => line.startsWith(`${profileName} (`));
+  const parser = findParser(from);
+  if (isLoaded && parser) await compile(parser, '--remove');
+}
+
+const findParser = ({ programs }: AppArmorFiles): string | undefined =>
+  programs.map((dir) => join(dir, 'apparmor_parser')).find(existsSync);
+
+async function compile(parser: string, action: '--replace' | '--remove'): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-apparmor-'));
   try {
     const file = join(dir, profileName);
     writeFileSync(file, profileText);
-    await run(parser, ['--replace', '--skip-cache', file]);
-  } catch (err) {
-    say(`${messageOf(err)}: ${unconfined}`);
+    await run(parser, [action, '--skip-cache', file]);
   } finally {
     rmSync(dir, { recursive: true });
   }

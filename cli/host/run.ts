@@ -1,5 +1,7 @@
 // Runs short commands of the host (ip, nft, kubectl) to their end.
 import { spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { openInputFile } from '../../host/input-file.ts';
 import { commandName } from '../command-name.ts';
 import { UserError } from '../user-error.ts';
 
@@ -24,17 +26,17 @@ export interface RunOptions {
 /** Runs a command and returns its standard output. Throws CommandError when it does not exit with 0. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], signal: options.signal });
+    const file = openInputFile(options.input ?? '');
+    const child = spawn(command, args, { stdio: [file, 'pipe', 'pipe'], signal: options.signal });
+    closeSync(file); // the command has its own
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => {
+    child.stdout!.setEncoding('utf8').on('data', (text) => {
       stdout += text;
     });
-    child.stderr.setEncoding('utf8').on('data', (text) => {
+    child.stderr!.setEncoding('utf8').on('data', (text) => {
       stderr += text;
     });
-    child.stdin.on('error', () => undefined); // it may end without reading; its exit code tells
-    child.stdin.end(options.input ?? '');
     child.on('error', (err: NodeJS.ErrnoException) => {
       if (err.code !== 'ENOENT') return reject(err);
       reject(

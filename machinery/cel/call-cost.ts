@@ -91,7 +91,7 @@ const byFunction: Readonly<Record<string, CallCost>> = Object.assign(
     validate: ([format, text]: Value[]) =>
       Math.ceil((1 + sizeOf(text!)) * stringTraversalFactor) * Math.ceil(patternSize(format!) * regexLengthFactor),
     'lists.range': ([count]: Value[]) => 1 + (typeof count === 'number' ? Math.max(0, count) : 0),
-    format: ([text]: Value[]) => 1 + traversal(sizeOf(text!)),
+    format: ofFirst(),
     'strings.quote': ofFirst(),
     fieldSelector: ofSelector,
     labelSelector: ofSelector,

@@ -2,7 +2,7 @@
 import { type CallExpr, type Expr, qualifiedName } from './ast.ts';
 import { callCost } from './call-cost.ts';
 import type { Compiler } from './compile.ts';
-import { asPart, isPath } from './compile-path.ts';
+import { asPart } from './compile-path.ts';
 import type { Overload } from './decls.ts';
 import { equals, membership } from './equality.ts';
 import { CelError, noSuchOverload } from './errors.ts';
@@ -188,15 +188,14 @@ const equality = (isEqual: boolean): SpecialCall =>
   });
 
 const lookUp = (find: (value: Value, index: any) => Value): SpecialCall =>
-  operator(2, ([x, y], [operand, index]) => {
+  operator(2, ([x, y], [, index]) => {
     const at = asPart(index!, y);
-    const cost = isPath(operand!) ? selectCost : 2 * selectCost;
     return (f) => {
       const value = x(f);
       const key = at(f);
       const found = find(value, key);
       // What is looked for and absent is no step.
-      f.charge(found === noneOptional ? cost - selectCost : cost);
+      f.charge(found === noneOptional ? 0 : selectCost);
       return found;
     };
   });

@@ -5,7 +5,7 @@ import type { Closure } from './frame.ts';
 import { selectCost } from './limits.ts';
 
 /** Whether an expression is a variable, or a field or element of something. */
-export function isPath(expr: Expr): boolean {
+function isPath(expr: Expr): boolean {
   if (expr.kind === 'ident') return expr.meaning?.kind !== 'value';
   if (expr.kind === 'select') return !expr.isTest && expr.meaning?.kind !== 'value';
   return expr.kind === 'call' && ['_[_]', '_?._', '_[?_]'].includes(expr.name);

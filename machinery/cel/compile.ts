@@ -4,7 +4,6 @@
 import { type Expr, type IdentExpr, qualifiedName, type SelectExpr, type StructExpr } from './ast.ts';
 import { compileCall } from './compile-call.ts';
 import { compileComprehension } from './compile-loop.ts';
-import { isPath } from './compile-path.ts';
 import type { Env } from './env.ts';
 import { keyOf } from './equality.ts';
 import { CelError } from './errors.ts';
@@ -119,15 +118,13 @@ export class Compiler {
         return testField(value, field);
       };
     }
-    // What is no path from a variable is first made the start of one.
-    const cost = isPath(expr.operand) ? selectCost : 2 * selectCost;
     return (f) => {
       if (names.length > 0) {
         const value = findVariable(f, names);
         if (value !== undefined) return value;
       }
       const value = operand(f);
-      f.charge(cost);
+      f.charge(selectCost);
       return selectField(value, field);
     };
   }

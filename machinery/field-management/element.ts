@@ -16,8 +16,10 @@ export function shapeOf(schema: MaybeSchema, value: unknown): 'fields' | 'items'
       return schema.mapType !== 'atomic' && (value === null || isObject(value)) ? 'fields' : 'whole';
     case 'list':
       return isDivided(schema) && (value === null || Array.isArray(value)) ? 'items' : 'whole';
-    case undefined:
     case 'any':
+      // A raw part of a built-in type is one; of a custom resource it is what it looks like.
+      return schema.name === '' && (value === null || isObject(value)) ? 'fields' : 'whole';
+    case undefined:
       return value === null || isObject(value) ? 'fields' : 'whole';
     default:
       return 'whole';

@@ -61,11 +61,14 @@ export class Draw {
 /** The seconds that a fuzz suite may take. */
 export const fuzzSeconds = Number(process.env.K8TS_FUZZ_SECONDS ?? defaultSeconds);
 
-/** Runs `one` again and again until the time is over, each time with choices of its own. */
-export async function fuzz(one: (draw: Draw, index: number) => Promise<void>): Promise<void> {
+/** Runs `one` again and again until the time (a suite may share it) is over, each time with choices of its own. */
+export async function fuzz(
+  one: (draw: Draw, index: number) => Promise<void>,
+  seconds: number = fuzzSeconds,
+): Promise<void> {
   const given = process.env.K8TS_FUZZ_SEED;
   const first = given === undefined ? Math.floor(Math.random() * maxSeed) : Number(given);
-  const endMs = realClock.monotonicMs() + fuzzSeconds * 1000;
+  const endMs = realClock.monotonicMs() + seconds * 1000;
   let index = 0;
   // Each case has a seed of its own: one is enough to see it fail again.
   for (; index === 0 || (given === undefined && realClock.monotonicMs() < endMs); index++) {

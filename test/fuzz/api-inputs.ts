@@ -157,6 +157,7 @@ const patchTypes = [
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
   'application/json-patch+json',
+  'application/apply-patch+yaml',
 ];
 const bodyTypes = [
   'application/json',
@@ -190,6 +191,7 @@ function queryOf(draw: Draw): string {
 }
 
 function patchOf(draw: Draw, object: unknown, contentType: string): unknown {
+  if (contentType.includes('apply') && draw.chance(0.4)) return object;
   if (!contentType.includes('json-patch')) return spoil(draw, object);
   const pointer = () =>
     draw.of([
@@ -219,9 +221,13 @@ export function drawRequest(draw: Draw): FuzzRequest {
     ? `/${draw.of(['status', 'scale', 'eviction', 'binding', 'token', 'finalize', 'x', '%2f'])}`
     : '';
   const wild = draw.chance(0.03) ? `/${encodeURIComponent(draw.of(words.filter((w) => w !== '\ud800')))}` : '';
-  const path = `${collection}${isOne && draw.chance(0.95) ? `/${fuzzName}` : ''}${subresource}${wild}${queryOf(draw)}`;
   const contentType =
     method === 'PATCH' ? draw.of(patchTypes) : draw.chance(0.4) ? 'application/json' : draw.of(bodyTypes);
+  const asApplier =
+    contentType.includes('apply') && draw.chance(0.9) ? `fieldManager=${draw.of(['m', 'n', 'kubectl'])}` : '';
+  const asked = [queryOf(draw).slice(1), asApplier, asApplier && draw.chance(0.3) ? 'force=true' : ''].filter(Boolean);
+  const query = asked.length > 0 ? `?${asked.join('&')}` : '';
+  const path = `${collection}${isOne && draw.chance(0.95) ? `/${fuzzName}` : ''}${subresource}${wild}${query}`;
   const object = method === 'PATCH' ? patchOf(draw, good, contentType) : draw.chance(0.4) ? good : spoil(draw, good);
   const text =
     ['GET', 'HEAD', 'OPTIONS'].includes(method) || draw.chance(0.05) ? undefined : textOf(draw, object, contentType);

@@ -28,7 +28,7 @@ const lookEvery = 50;
 
 /** What Kubernetes answers with 500, by its text. */
 const knownErrors =
-  /resourceVersion should not be set on objects to be created|does not contain declared merge key|unknown patch type|no preferred addresses found/;
+  /resourceVersion should not be set on objects to be created|does not contain declared merge key|unknown patch type|no preferred addresses found|failed to (create typed patch object|convert new object) \(/;
 
 async function send(request: FuzzRequest): Promise<{ code: number; text: string }> {
   const { method, path, contentType, accept, body } = request;

@@ -39,6 +39,9 @@ const texts = [
   'y'.repeat(70_000),
 ];
 
+/** What our own client does not send. */
+const clientRefusal = /^Request message serialization failure/;
+
 /** Fields that name something on the host, or would be of it: left as they are. */
 const kept = /^(host_path|log_directory|cgroup_parent|command|cmd|image|container_id|pod_sandbox_id)$/;
 
@@ -252,6 +255,10 @@ describe('CRI requests', { skip: missingForContainers(), timeout: (fuzzSeconds +
       seen.set(key, (seen.get(key) ?? 0) + 1);
       assert.notEqual(code, status.DEADLINE_EXCEEDED, shown);
       if (verb !== 'PullImage') assert.notEqual(code, status.UNAVAILABLE, shown);
+      // Only what the OCI runtime says of a container that it cannot start has no code of its own, here as elsewhere.
+      if (code === status.UNKNOWN)
+        assert.match(`${verb}: ${details}`, /^StartContainer: .*(OCI runtime|conmon)/, shown);
+      if (code === status.INTERNAL) assert.match(details, clientRefusal, shown);
       assert.doesNotMatch(details, /Cannot read|is not a function|is not iterable|ERR_|call stack/, shown);
       await probe.check({ maxRssMiB });
       if (index % podEvery !== 0) return;

@@ -51,7 +51,7 @@ export const withFirewalls: ImageRecipe = {
   packages: [...debian12.packages, 'ufw', 'firewalld', 'iptables', 'docker.io'],
 };
 
-const programs = ['qemu-system-x86_64', 'qemu-img', 'debootstrap', 'ssh', 'ssh-keygen', 'mkfs.ext4', 'tar'];
+const programs = ['setpriv', 'qemu-system-x86_64', 'qemu-img', 'debootstrap', 'ssh', 'ssh-keygen', 'mkfs.ext4', 'tar'];
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** Why no virtual machine can run here, or false. */

@@ -82,7 +82,9 @@ export class Vm implements AsyncDisposable {
       ...['-device', 'virtio-net-pci,netdev=net,romfile=', '-serial', `file:${join(folder, 'console.log')}`],
     ];
     const log = openSync(join(folder, 'qemu.log'), 'w');
-    const qemu = spawn('qemu-system-x86_64', args, { stdio: ['ignore', log, log] });
+    // It ends with us, also when we are killed: a test that takes too long is.
+    const command = ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args];
+    const qemu = spawn('setpriv', command, { stdio: ['ignore', log, log] });
     closeSync(log);
     process.once('exit', () => qemu.kill('SIGKILL'));
     return new Vm(folder, image, port, qemu);

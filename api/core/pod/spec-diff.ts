@@ -7,9 +7,14 @@ import { formatUnifiedDiff } from '../../../machinery/unified-diff.ts';
 import { type PodSpec, podSpec as podSpecSchema } from './pod-spec.ts';
 import { podSecurityContext as podSecurityContextSchema } from './security-context.ts';
 
+/** In this form a value is many times as long, and nobody reads that much. */
+const maxShownCharacters = 32 * 1024;
+
 export const diffPodSpecs = (old: PodSpec, next: PodSpec): string => diffInternal(podSpecSchema, old, next);
 
 export function diffInternal(schema: ObjectSchema, old: unknown, next: unknown): string {
+  const isLong = [old, next].some((value) => (JSON.stringify(value) ?? '').length > maxShownCharacters);
+  if (isLong) return '(not shown: the pod is too large)\n';
   const lines = (value: unknown) => JSON.stringify(toInternal(schema, value), null, 1).split('\n');
   return formatUnifiedDiff(lines(old), lines(next));
 }

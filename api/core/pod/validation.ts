@@ -127,8 +127,9 @@ function validateDeadlineUpdate(next: number | undefined, old: number | undefine
 }
 
 function validateAddedTolerations(next: readonly Toleration[], old: readonly Toleration[]): FieldError[] {
-  const withoutSeconds = (toleration: Toleration) => ({ ...toleration, tolerationSeconds: undefined });
-  const isKept = old.every((was) => next.some((is) => jsonEqual(withoutSeconds(was), withoutSeconds(is))));
+  const identityOf = ({ key, operator, value, effect }: Toleration) => JSON.stringify([key, operator, value, effect]);
+  const known = new Set(next.map(identityOf));
+  const isKept = old.every((was) => known.has(identityOf(was)));
   const detail = 'existing toleration can not be modified except its tolerationSeconds';
   return isKept ? [] : [forbidden('spec.tolerations', detail)];
 }

@@ -1,5 +1,6 @@
 // Image names as people write them: `busybox`, `ghcr.io/a/b:1`, `host:5000/x@sha256:...`; and what they stand for.
 // Upstream counterpart: distribution/reference, whose wording of errors users see in their pods.
+import { invalidArgument } from '../errors.ts';
 
 export interface ImageReference {
   /** Registry host with port; `docker.io` when none was written. */
@@ -20,9 +21,9 @@ const idPattern = /^(?:sha256:)?([0-9a-f]{64})$/;
 const maxNameLength = 255;
 
 const invalid = (text: string, why = '') =>
-  new Error(`couldn't parse image name "${text}": invalid reference format${why}`);
+  invalidArgument(`couldn't parse image name "${text}": invalid reference format${why}`);
 
-/** Parses and completes a name; a name with neither tag nor digest gets the tag `latest`. Throws an Error. */
+/** Parses and completes a name; a name with neither tag nor digest gets the tag `latest`. Throws INVALID_ARGUMENT. */
 export function parseReference(text: string): ImageReference {
   const [beforeDigest = '', digest, ...more] = text.split('@');
   if (more.length > 0 || (digest !== undefined && !digestPattern.test(digest))) throw invalid(text);

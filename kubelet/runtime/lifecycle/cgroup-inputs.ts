@@ -25,8 +25,23 @@ export function checkCgroupParent(parent: string): void {
   if (names.at(-1)?.endsWith('.slice')) throw refuse('it is a systemd slice, and this runtime takes cgroupfs paths');
 }
 
-/** Throws INVALID_ARGUMENT when a key of `unified` or a size of huge pages is no part of a controller's file name. */
+/** What the kernel takes, in microseconds; 0 is no wish, and below it there is no limit. */
+const periodRange = [1_000, 1_000_000] as const;
+const quotaRange = [1_000, (2 ** 44 - 1) / 1_000] as const;
+
+function checkTime(name: string, value: string | number, [least, most]: readonly [number, number]): void {
+  const microseconds = Number(value);
+  if (microseconds <= 0 || (microseconds >= least && microseconds <= most)) return;
+  throw invalidArgument(`invalid ${name} ${value}: it must be between ${least} and ${Math.floor(most)} microseconds`);
+}
+
+/**
+ * Throws INVALID_ARGUMENT when a key of `unified` or a size of huge pages is no part of a controller's file name, and
+ * for times that the kernel refuses.
+ */
 export function checkResources(resources: LinuxContainerResources | null | undefined): void {
+  checkTime('cpu_period', resources?.cpu_period ?? 0, periodRange);
+  checkTime('cpu_quota', resources?.cpu_quota ?? 0, quotaRange);
   for (const key of Object.keys(resources?.unified ?? {})) {
     if (!unifiedKey.test(key) || key.startsWith('cgroup.'))
       throw invalidArgument(

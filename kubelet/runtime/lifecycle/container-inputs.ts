@@ -3,6 +3,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -14,7 +15,7 @@ import {
   type Stats,
   statSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join, normalize } from 'node:path';
 import type { ContainerConfig, Device, Mount } from '../../../proto/cri.gen.ts';
 import { invalidArgument, isMissingFile } from '../errors.ts';
 import type { ImageConfig } from '../image/image-config.ts';
@@ -133,13 +134,23 @@ function describeDevice(hostPath: string, containerPath: string, access: string)
   return [{ path: containerPath, type, ...splitDeviceNumber(stats.rdev), fileMode, ...owner, access }];
 }
 
+function checkDevice({ host_path, container_path, permissions }: Device): void {
+  const refuse = (why: string) => invalidArgument(`invalid device ${JSON.stringify(host_path.slice(0, 100))}: ${why}`);
+  if (!isAbsolute(host_path) || !existsSync(host_path)) throw refuse('it is not there');
+  const target = container_path || host_path;
+  if (!isAbsolute(target) || normalize(target) === '/') throw refuse('container_path is no path of a device');
+  if (!/^[rwm]*$/.test(permissions)) throw refuse('permissions are of the letters r, w and m');
+}
+
 /** The devices of a container: those asked for, a directory meaning all below it; all of the node's when privileged. */
 export function lookUpDevices(wanted: readonly Device[], privileged: boolean): (OciDevice & { access: string })[] {
-  const asked = wanted.flatMap(({ host_path, container_path, permissions }) =>
-    listDeviceFiles(host_path, container_path || host_path).flatMap(([from, to]) =>
+  const asked = wanted.flatMap((device) => {
+    checkDevice(device);
+    const { host_path, container_path, permissions } = device;
+    return listDeviceFiles(host_path, container_path || host_path).flatMap(([from, to]) =>
       describeDevice(from, to, permissions || 'rwm'),
-    ),
-  );
+    );
+  });
   if (!privileged) return asked;
   const own = new Set(asked.map((d) => d.path));
   const all = listDeviceFiles('/dev', '/dev').flatMap(([path]) => describeDevice(path, path, 'rwm'));

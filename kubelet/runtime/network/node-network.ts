@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Logger } from '../../../machinery/log.ts';
 import { formatSubnet } from '../../../machinery/subnet.ts';
+import { failedPrecondition } from '../errors.ts';
 import { CommandError, runCommand } from '../process/command.ts';
 import { nextFreeIp, parseCidr } from './address.ts';
 import { findTakenPort, type HostPort, renderAddPorts, renderDeletePorts, renderTable } from './firewall.ts';
@@ -98,7 +99,7 @@ export class NodeNetwork {
   async openPorts(sandboxId: string, ports: HostPort[]): Promise<void> {
     if (ports.length === 0) return;
     const taken = findTakenPort(ports, [...this.#ports.values()].flat());
-    if (taken) throw new Error(`host port ${taken.hostPort}/${taken.protocol} is in use by another pod`);
+    if (taken) throw failedPrecondition(`host port ${taken.hostPort}/${taken.protocol} is in use by another pod`);
     this.#ports.set(sandboxId, ports);
     try {
       await runCommand('nft', ['-f', '-'], { input: renderAddPorts(ports) });

@@ -1,7 +1,10 @@
 // Short-lived child processes. Every program the runtime calls (ip, nft, mount, crun, tar) goes through here, so that
 // failures look alike: the program, its exit code and what it said.
 import { spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { openInputFile } from '../../../host/input-file.ts';
+import { ownTurn } from './turn.ts';
 
 export interface CommandOptions {
   /** Text or a stream for its standard input. */
@@ -29,11 +32,19 @@ const maxStderrBytes = 2_000;
 export const commandEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
 
 /** Runs a program to its end and answers its output. Rejects with CommandError when it fails. */
-export function runCommand(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+export async function runCommand(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
+  // A stream is listened to at once, or its failure is nobody's.
+  if (typeof options.input !== 'object') await ownTurn();
   return new Promise((resolve, reject) => {
     const { input, cwd, signal } = options;
-    const stdin = input === undefined ? 'ignore' : 'pipe';
+    const file = typeof input === 'string' ? openInputFile(input) : undefined;
+    const stdin = input === undefined ? 'ignore' : (file ?? 'pipe');
     const child = spawn(command, args, { cwd, signal, env: commandEnv, stdio: [stdin, 'pipe', 'pipe'] });
+    if (file !== undefined) closeSync(file); // the program has its own
     const stdout: Buffer[] = [];
     let stderr = Buffer.alloc(0);
     child.stdout!.on('data', (chunk) => stdout.push(chunk));
@@ -47,16 +58,13 @@ export function runCommand(command: string, args: readonly string[], options: Co
       // Whoever ended early reads no more of it.
       if (typeof input === 'object') input.destroy();
     });
-    if (input === undefined) return;
+    if (typeof input !== 'object') return;
     // A program that ends before it has read everything says why on stderr; the broken pipe adds nothing.
     child.stdin!.on('error', () => undefined);
-    if (typeof input === 'string') child.stdin!.end(input);
-    else {
-      input.once('error', (err) => {
-        reject(err);
-        child.kill('SIGKILL');
-      });
-      input.pipe(child.stdin!);
-    }
+    input.once('error', (err) => {
+      reject(err);
+      child.kill('SIGKILL');
+    });
+    input.pipe(child.stdin!);
   });
 }

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { commandEnv } from './command.ts';
 import { OciRuntimeError } from './oci-error.ts';
+import { ownTurn } from './turn.ts';
 
 export interface ConmonOptions {
   id: string;
@@ -52,6 +53,7 @@ function conmonArgs(options: ConmonOptions): string[] {
 export async function createWithConmon(options: ConmonOptions): Promise<number> {
   mkdirSync(conmonPaths(options.bundleDir).persistDir, { recursive: true });
   if (options.logPath) mkdirSync(dirname(options.logPath), { recursive: true });
+  await ownTurn();
   const child = spawn('conmon', conmonArgs(options), {
     env: { ...commandEnv, _OCI_SYNCPIPE: '3' },
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],

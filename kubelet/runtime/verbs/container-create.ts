@@ -12,6 +12,7 @@ import { containersOf, findReadySandbox } from '../lifecycle/find.ts';
 import { makeImageVolumes } from '../lifecycle/image-volumes.ts';
 import { bundleDirOf, rootfsOf, sandboxFilesOf, upperDirOf, workDirOf } from '../lifecycle/paths.ts';
 import { hostnameOf } from '../lifecycle/sandbox-files.ts';
+import { checkText } from '../lifecycle/sandbox-inputs.ts';
 import { mountOverlay } from '../process/mount.ts';
 import type { Runtime } from '../runtime.ts';
 import { buildCapabilities, findUnknownCapability } from '../spec/capability.ts';
@@ -109,7 +110,7 @@ function prepareContainer(rt: Runtime, { id, sandbox, config, image, volumes }: 
     seccomp: lookUpSeccomp(config, capabilities.bounding, rt.nodeArch),
     node: rt.node,
   });
-  writeFileSync(join(bundleDirOf(rt, id), 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+  writeFileSync(join(bundleDirOf(rt, id), 'config.json'), checkText(JSON.stringify(spec)), { mode: 0o600 });
   return {
     id,
     sandboxId: sandbox.id,

@@ -7,6 +7,13 @@ import { alreadyExists, invalidArgument, unavailable } from '../errors.ts';
 import { checkCgroupParent } from '../lifecycle/cgroup-inputs.ts';
 import { bundleDirOf, shmOf } from '../lifecycle/paths.ts';
 import { hostnameOf, writeSandboxFiles } from '../lifecycle/sandbox-files.ts';
+import {
+  checkHostname,
+  checkPortMappings,
+  checkSysctls,
+  checkText,
+  refusedSysctl,
+} from '../lifecycle/sandbox-inputs.ts';
 import { tearDownSandbox } from '../lifecycle/sandbox-teardown.ts';
 import { hostPortsOf } from '../network/firewall.ts';
 import { linkNameOf } from '../network/link.ts';
@@ -34,7 +41,7 @@ export const runPodSandbox: Verb<'RunPodSandbox'> = async (rt, req) => {
   } catch (err) {
     await tearDownSandbox(rt, record);
     await rt.sandboxes.remove(id);
-    throw err;
+    throw refusedSysctl(err) ?? err;
   }
   const atNs = nowNs(rt.clock);
   rt.events.publish({ id, sandboxId: id, type: 'CONTAINER_CREATED_EVENT', atNs });
@@ -47,6 +54,9 @@ function checkSandboxConfig(rt: Runtime, config: PodSandboxConfig | null, handle
   if (!config || !metadata) throw invalidArgument('sandbox config must include metadata');
   if (handler !== '') throw invalidArgument(`no runtime for "${handler}" is configured`);
   checkCgroupParent(config.linux?.cgroup_parent ?? '');
+  checkHostname(config.hostname);
+  checkPortMappings(config.port_mappings);
+  checkSysctls(config);
   const security = config.linux?.security_context;
   if (security?.namespace_options?.userns_options?.mode === 'POD') {
     throw invalidArgument('user namespaces are not supported by this runtime');
@@ -80,7 +90,7 @@ async function startPause(rt: Runtime, record: SandboxRecord): Promise<SandboxRe
     cgroupPath: rt.cgroups.pathOf(config.linux?.cgroup_parent ?? '', id),
     node: rt.node,
   });
-  writeFileSync(join(bundleDir, 'config.json'), JSON.stringify(spec));
+  writeFileSync(join(bundleDir, 'config.json'), checkText(JSON.stringify(spec)));
   const shm = usesNodeNamespace(config, 'ipc') ? Promise.resolve() : mountTmpfs(shmOf(rt, id), shmOptions);
   const [pause] = await settleAll([rt.oci.create({ id, bundleDir, exitDir: rt.paths.exitDir }), shm]);
   const next = { ...record, pause };

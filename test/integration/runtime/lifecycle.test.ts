@@ -240,12 +240,15 @@ describe('container lifecycle', { skip: missingForContainers(), timeout: 100_000
     const config = sandboxConfig(node, 'broken');
     const linux = { ...config.linux, sysctls: { 'net.ipv4.no_such_sysctl': '1' } };
     await assert.rejects(node.cri.runtime.RunPodSandbox({ config: { ...config, linux } }));
-    // An address that the table of hostPorts cannot hold: refused late, when all else is made.
-    const port_mappings = [{ protocol: 'TCP' as const, container_port: 80, host_port: 8099, host_ip: '::1' }];
+    // A port that is in the table of hostPorts, and nobody knows why: refused late, when all else is made.
+    const element = ['ip', 'k8ts-runtime', 'hostports', '{ tcp . 8099 : 10.9.9.9 . 80 }'];
+    node.run('nft', 'add', 'element', ...element);
+    const port_mappings = [{ protocol: 'TCP' as const, container_port: 80, host_port: 8099, host_ip: '' }];
     for (let twice = 0; twice < 2; twice++) {
       const call = node.cri.runtime.RunPodSandbox({ config: { ...config, port_mappings } });
       await assert.rejects(call, (err: Error) => !/is reserved/.test(err.message) && /nft/.test(err.message));
     }
+    node.run('nft', 'delete', 'element', ...element);
     assert.deepEqual(
       node.findLeftovers().filter((l) => l.includes('pod-broken')),
       [],

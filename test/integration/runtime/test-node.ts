@@ -197,7 +197,7 @@ export class TestNode implements AsyncDisposable {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  /** What of pods is still there: mounts, links, routes, state files, cgroups. */
+  /** What of pods is still there: mounts, links, routes, ports in the firewall, state files, processes, cgroups. */
   findLeftovers(): string[] {
     const mounts = this.run('cat', '/proc/self/mountinfo')
       .split('\n')
@@ -213,13 +213,33 @@ export class TestNode implements AsyncDisposable {
     const files = [...passing, ...kept].flatMap((dir) =>
       existsSync(dir) ? readdirSync(dir).map((f) => join(dir, f)) : [],
     );
+    const ports = this.run('nft', 'list', 'ruleset').match(/elements = \{[^}]*\}/g) ?? [];
     return [
       ...mounts,
       ...links,
       ...routes,
+      ...ports,
       ...files,
+      ...this.#processes(),
       ...listCgroups(this.cgroupRoot).filter((c) => /[0-9a-f]{64}/.test(c)),
     ];
+  }
+
+  /** Processes that were started for a container: their command lines name its bundle. */
+  #processes(): string[] {
+    const bundles = join(this.dir, 'state');
+    return readdirSync('/proc')
+      .filter((pid) => /^\d+$/.test(pid) && pid !== String(this.#runtime?.pid))
+      .map((pid) => `${pid} ${readCommandLine(pid)}`)
+      .filter((line) => line.includes(`${bundles}/`) && !line.includes('run-runtime'));
+  }
+}
+
+function readCommandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return ''; // it has ended
   }
 }
 

@@ -1,0 +1,66 @@
+// ComponentStatus: whether a part of the control plane is well. Asked for each time, never stored; long obsolete.
+// https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/component-status-v1/
+import { defineKind } from '../../machinery/kind.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import type { ObjectOf } from '../meta/object.ts';
+
+export const componentCondition = s.object(
+  'io.k8s.api.core.v1.ComponentCondition',
+  'Whether a part of the control plane is well.',
+  {
+    error: s.string('What went wrong.'),
+    message: s.string('Explanation for people.'),
+    status: s.string('True, False or Unknown.', { required: true, always: true }),
+    type: s.string('Name of the condition.', { required: true, always: true }),
+  },
+);
+export interface ComponentCondition extends TypeOf<typeof componentCondition> {}
+
+export const componentStatusSchema = s.object(
+  'io.k8s.api.core.v1.ComponentStatus',
+  'Whether a part of the control plane is well; obsolete.',
+  {
+    ...typeMeta,
+    conditions: s.list(componentCondition, 'Healthy.', mergedBy('type')),
+    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  },
+);
+export interface ComponentStatus extends ObjectOf<typeof componentStatusSchema> {}
+
+const healthOf = ({ conditions }: ComponentStatus) => conditions?.find(({ type }) => type === 'Healthy');
+
+export const ComponentStatusKind = defineKind<ComponentStatus>({
+  kind: 'ComponentStatus',
+  plural: 'componentstatuses',
+  scope: 'Cluster',
+  shortNames: ['cs'],
+  verbs: ['get', 'list'],
+  stored: false,
+  served: [
+    {
+      group: '',
+      version: 'v1',
+      schema: componentStatusSchema,
+      deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
+    },
+  ],
+  columns: [
+    {
+      name: 'Status',
+      type: 'string',
+      doc: 'Healthy, Unhealthy or Unknown.',
+      cell: (component) => {
+        const health = healthOf(component);
+        return health ? (health.status === 'True' ? 'Healthy' : 'Unhealthy') : 'Unknown';
+      },
+    },
+    {
+      name: 'Message',
+      type: 'string',
+      doc: 'What it answers.',
+      cell: (component) => healthOf(component)?.message ?? '',
+    },
+    { name: 'Error', type: 'string', doc: 'What went wrong.', cell: (component) => healthOf(component)?.error ?? '' },
+  ],
+});
