@@ -1,5 +1,6 @@
 // Validation errors that name the field, as apimachinery's field.Error: their texts reach the users of kubectl.
 // Validation functions return lists of these and never throw.
+import { writeJson } from './json.ts';
 
 export type FieldErrorType =
   | 'Required'
@@ -38,7 +39,7 @@ export const causeReasons: Record<FieldErrorType, string> = {
 /** A value as error texts show it: strings quoted, everything else as JSON. */
 function showValue(value: unknown): string {
   if (value === undefined || value === null) return 'null';
-  return JSON.stringify(value);
+  return writeJson(value);
 }
 
 const withDetail = (head: string, detail: string) => (detail ? `${head}: ${detail}` : head);

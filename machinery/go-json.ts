@@ -19,10 +19,8 @@ export function sortKeys(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item)]));
 }
 
-const step = '  ';
-
-/** Compact JSON text, indented as Go's encoding/json does it for people. */
-export function indentJson(text: string): string {
+/** Compact JSON text, indented by `step` as Go's encoding/json does it for people. */
+export function indentJson(text: string, step = '  '): string {
   const out: string[] = [];
   let depth = 0;
   let from = 0;

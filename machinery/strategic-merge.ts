@@ -1,7 +1,7 @@
 // Strategic merge patch: a JSON merge patch whose lists merge by key where the schema says so, with
 // directives of its own.
 // https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/ and apimachinery's strategicpatch.
-import { isObject, setKey } from './json.ts';
+import { isObject, setKey, writeJson } from './json.ts';
 import type { AnySchema, ListSchema } from './schema.ts';
 
 /** The patch itself is malformed; `code` is the HTTP status that upstream answers with. */
@@ -119,7 +119,7 @@ function mergeLists(original: unknown[], patch: unknown[], field: ListSchema, or
 
 function mergeListByKey(original: unknown[], patch: unknown[], field: ListSchema, mergeKey: string): unknown[] {
   const items = patch.map((item) => {
-    if (!isObject(item)) throw new PatchError(`patch of a list of objects holds ${JSON.stringify(item)}`);
+    if (!isObject(item)) throw new PatchError(`patch of a list of objects holds ${writeJson(item)}`);
     return item;
   });
   if (items.some((i) => i.$patch === 'replace'))
@@ -160,7 +160,7 @@ function withoutAny(list: readonly unknown[], other: readonly unknown[]): unknow
 }
 
 /** Equal for equal values: lists without a merge key hold scalars. */
-const identityOf = (value: unknown): unknown => (typeof value === 'object' ? JSON.stringify(value) : value);
+const identityOf = (value: unknown): unknown => (typeof value === 'object' ? writeJson(value) : value);
 
 /**
  * Elements named by `order` come in that order; the others (the server's own) keep their place

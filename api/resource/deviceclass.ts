@@ -40,8 +40,8 @@ export const DeviceClassKind = defineKind<DeviceClass>({
   validate,
 });
 
-function validate({ spec }: DeviceClass): FieldError[] {
-  const errors = validateSelectors(spec.selectors, 'spec.selectors');
+function validate({ spec }: DeviceClass, old?: DeviceClass): FieldError[] {
+  const errors = validateSelectors(spec.selectors, 'spec.selectors', old && (old.spec.selectors ?? []));
   errors.push(
     ...validateList(spec.config, limits.config, 'spec.config', ({ opaque }, path) => validateOpaque(opaque, path)),
   );

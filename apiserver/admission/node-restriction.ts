@@ -161,6 +161,11 @@ const ownCsiNode: Check = (node, request) => {
   if (request.name !== node) throw refuse(request, 'can only access CSINode with the same name as the requesting node');
 };
 
+const newSlice: Check = (node, request) => {
+  if (request.object!.spec.nodeName === node) return;
+  throw refuse(request, 'can only create ResourceSlice with the same NodeName as the requesting node');
+};
+
 /** By group, resource and subresource; `*` is every operation that a node is authorized for. */
 const checks: Record<string, Partial<Record<AdmissionRequest['operation'] | '*', Check>>> = {
   '/pods': { CREATE: createPod, DELETE: ownPod('delete') },
@@ -171,6 +176,7 @@ const checks: Record<string, Partial<Record<AdmissionRequest['operation'] | '*',
   '/serviceaccounts/token': { CREATE: createToken },
   'coordination.k8s.io/leases': { '*': ownLease },
   'storage.k8s.io/csinodes': { '*': ownCsiNode },
+  'resource.k8s.io/resourceslices': { CREATE: newSlice },
 };
 
 function checkOf({ kind, subresource, operation }: AdmissionRequest): Check | undefined {

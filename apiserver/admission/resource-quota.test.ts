@@ -36,6 +36,14 @@ const makePod = (api: MemoryApi, name: string, resources?: object, spec?: object
 const makeMap = (api: MemoryApi, name: string) =>
   api.send('POST', `${core}/configmaps`, { body: { metadata: { name } } });
 
+/** Lets time pass, and everything that it sets going. */
+async function passTime(api: MemoryApi, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 100) {
+    for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+    await api.clock.advance(100);
+  }
+}
+
 async function refusal(work: Promise<unknown>): Promise<string> {
   const err = await work.then(
     () => assert.fail('it was let through'),
@@ -74,7 +82,25 @@ test('a quota that has not been counted yet lets nothing in; one that is not in 
     '403 pods "p" is forbidden: status unknown for quota: q, resources: pods',
   );
   await api.send('PATCH', `${core}/resourcequotas/q/status`, { body: { status: { hard: null } }, contentType: merge });
+  await api.clock.advance(6_000);
   await makePod(api, 'p');
+});
+
+test('one that was made a moment ago is waited for, a while', async () => {
+  const api = await startMemoryApi();
+  const hard = { configmaps: '0' };
+  await api.send('POST', `${core}/resourcequotas`, { body: { metadata: { name: 'q' }, spec: { hard } } });
+  // What it does not limit waits for nothing.
+  await api.send('POST', `${core}/secrets`, { body: { metadata: { name: 's' } } });
+  const early = makeMap(api, 'm');
+  await passTime(api, 100);
+  const status = { hard, used: hard };
+  await api.send('PATCH', `${core}/resourcequotas/q/status`, { body: { status }, contentType: merge });
+  const [text] = await Promise.all([refusal(early), passTime(api, 200)]);
+  assert.match(text, /exceeded quota: q/);
+  await api.send('DELETE', `${core}/resourcequotas/q`);
+  await api.send('POST', `${core}/resourcequotas`, { body: { metadata: { name: 'late' }, spec: { hard } } });
+  await Promise.all([makeMap(api, 'm'), passTime(api, 2_000)]);
 });
 
 test('a dry run is checked and not counted', async () => {

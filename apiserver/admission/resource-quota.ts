@@ -135,12 +135,33 @@ async function inTurn(owner: object, namespace: string, work: () => Promise<void
   }
 }
 
+const newForMs = 5_000;
+const lookups = 10;
+const lookupPauseMs = 100;
+
+/**
+ * The quotas of the namespace. One that was made a moment ago and limits what is asked for is in force
+ * as soon as its controller has counted: who makes it and then goes on is not to slip past it.
+ */
+async function quotasFor({ kind, namespace }: AdmissionRequest, { store, clock }: AdmissionDeps) {
+  const evaluator = evaluatorOf(kind);
+  const isAwaited = ({ metadata, spec, status }: ResourceQuota) =>
+    status?.hard === undefined &&
+    clock.now() - Date.parse(metadata.creationTimestamp ?? '') < newForMs &&
+    Object.keys(spec.hard ?? {}).some((name) => evaluator.counts(name));
+  for (let tries = 1; ; tries++) {
+    const quotas = (await store.listSeen(ResourceQuotaKind, namespace)) as ResourceQuota[];
+    if (tries === lookups || !quotas.some(isAwaited)) return quotas;
+    await clock.sleep(lookupPauseMs);
+  }
+}
+
 export const resourceQuota: AdmissionPlugin = {
   name: 'ResourceQuota',
   handles,
   async validate(request, deps) {
     const { store, clock } = deps;
-    const quotas = (await store.listSeen(ResourceQuotaKind, request.namespace)) as ResourceQuota[];
+    const quotas = await quotasFor(request, deps);
     if (quotas.length === 0) return;
     const refuse: Refuse = (why) => forbiddenError(groupResourceOf(request.kind), request.name, why);
     const quiet = { nowMs: clock.now(), refuse };

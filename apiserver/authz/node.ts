@@ -4,7 +4,12 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/node/
 import { nodeLeaseNamespace } from '../../api/coordination/lease.ts';
 import { mirrorAnnotation } from '../../api/core/pod/mirror.ts';
-import { podClaimNames, podConfigMapNames, podSecretNames } from '../../api/core/pod/references.ts';
+import {
+  podClaimNames,
+  podConfigMapNames,
+  podResourceClaimNames,
+  podSecretNames,
+} from '../../api/core/pod/references.ts';
 import { nodeNameOf, nodesGroup } from '../authn/user.ts';
 import { systemRoles } from '../bootstrap/system-roles.ts';
 import { selectedValue } from '../endpoints/selection.ts';
@@ -20,7 +25,9 @@ const noOpinion = (reason: string): Decision => ({ allowed: false, reason });
 
 /** The pods of a node in a namespace, as far as they give it access to anything. */
 type PodsOf = (node: string, namespace: string) => Iterable<StoredObject>;
-type Rule = (node: string, attributes: Attributes, podsOf: PodsOf) => Decision;
+/** An object of the cluster's own, or undefined. */
+type Find = (group: string, kind: string, name: string) => StoredObject['object'] | undefined;
+type Rule = (node: string, attributes: Attributes, podsOf: PodsOf, find: Find) => Decision;
 
 const names = (list: string) => list.split(' ');
 const readVerbs = names('get list watch');
@@ -45,22 +52,22 @@ const usesAccount: Rule = (node, { namespace, name }, podsOf) => {
   return unrelated(node);
 };
 
-const accounts: Rule = (node, attributes, podsOf) => {
+const accounts: Rule = (node, attributes, ...lookups) => {
   const { verb, subresource, name } = attributes;
-  if (subresource === '' && verb === 'get') return usesAccount(node, attributes, podsOf);
+  if (subresource === '' && verb === 'get') return usesAccount(node, attributes, ...lookups);
   if (verb !== 'create' || subresource !== 'token' || name === '') {
     return noOpinion('can only create tokens for individual service accounts');
   }
-  return usesAccount(node, attributes, podsOf);
+  return usesAccount(node, attributes, ...lookups);
 };
 
-const claims: Rule = (node, attributes, podsOf) => {
+const claims: Rule = (node, attributes, ...lookups) => {
   const namesOf = (pod: StoredObject['object']) => podClaimNames(pod.metadata.name!, pod.spec);
-  if (attributes.subresource !== 'status') return namedByPods(['get'], namesOf)(node, attributes, podsOf);
+  if (attributes.subresource !== 'status') return namedByPods(['get'], namesOf)(node, attributes, ...lookups);
   if (!names('get update patch').includes(attributes.verb)) {
     return noOpinion('can only get, update, or patch status of this type');
   }
-  return namedByPods([attributes.verb], namesOf)(node, { ...attributes, subresource: '' }, podsOf);
+  return namedByPods([attributes.verb], namesOf)(node, { ...attributes, subresource: '' }, ...lookups);
 };
 
 /** Objects of which each node has one, under its own name. A create does not tell the name: admission looks at it. */
@@ -102,6 +109,47 @@ const ownPods: Rule = (node, { verb, subresource, namespace, name, fieldSelector
   return noOpinion('can only list/watch pods with spec.nodeName field selector');
 };
 
+/** Volumes that are bound to claims of its pods, attachments to the node: one at a time. */
+function individual(
+  kind: string,
+  group: string,
+  isTheirs: (object: any, node: string, podsOf: PodsOf) => boolean,
+): Rule {
+  return (node, { verb, subresource, name }, podsOf, find) => {
+    if (verb !== 'get') return noOpinion('can only get individual resources of this type');
+    if (subresource !== '') return noOpinion('cannot get subresource');
+    if (name === '') return noOpinion('No Object name found');
+    const found = find(group, kind, name);
+    return found && isTheirs(found, node, podsOf) ? allow : unrelated(node);
+  };
+}
+
+function isBoundToPods(volume: any, node: string, podsOf: PodsOf): boolean {
+  const { namespace = '', name = '' } = volume.spec.claimRef ?? {};
+  if (name === '') return false;
+  for (const { object } of podsOf(node, namespace)) {
+    if (podClaimNames(object.metadata.name!, object.spec as any).has(name)) return true;
+  }
+  return false;
+}
+
+const ownSlices: Rule = (node, { verb, subresource, name, fieldSelector }, _podsOf, find) => {
+  if (subresource !== '') return noOpinion('cannot authorize ResourceSlice subresources');
+  // Admission looks at what a new one says.
+  if (verb === 'create') return allow;
+  if (names('get update patch delete').includes(verb)) {
+    const slice = find('resource.k8s.io', 'ResourceSlice', name);
+    return slice?.spec.nodeName === node ? allow : unrelated(node);
+  }
+  if (!names('list watch deletecollection').includes(verb)) {
+    return noOpinion(
+      "only the following verbs are allowed for a ResourceSlice: 'get', 'watch', 'list', 'create', 'update', 'patch', 'delete', 'deletecollection'",
+    );
+  }
+  if (selectedValue(fieldSelector ?? '', 'spec.nodeName') === node) return allow;
+  return noOpinion('can only list/watch/deletecollection resourceslices with nodeName field selector');
+};
+
 /** Whatever of these groups a node may do stands here; other resources are left to the role. */
 const rules: Record<string, Rule> = {
   '/secrets': namedByPods(readVerbs, (pod) => podSecretNames(pod.spec)),
@@ -112,6 +160,12 @@ const rules: Record<string, Rule> = {
   '/pods': ownPods,
   'coordination.k8s.io/leases': ownByName('node lease', nodeLeaseNamespace),
   'storage.k8s.io/csinodes': ownByName('CSINode', ''),
+  'storage.k8s.io/volumeattachments': individual('VolumeAttachment', 'storage.k8s.io', ({ spec }, node) => {
+    return spec.nodeName === node;
+  }),
+  '/persistentvolumes': individual('PersistentVolume', '', isBoundToPods),
+  'resource.k8s.io/resourceclaims': namedByPods(['get'], (pod) => podResourceClaimNames(pod as any)),
+  'resource.k8s.io/resourceslices': ownSlices,
 };
 
 export function createNodeAuthorizer(store: ObjectStore, kinds: KindTable): Authorizer {
@@ -123,6 +177,7 @@ export function createNodeAuthorizer(store: ObjectStore, kinds: KindTable): Auth
       if (spec.nodeName === node && metadata.annotations?.[mirrorAnnotation] === undefined) yield pod;
     }
   };
+  const find: Find = (group, kind, name) => store.peek(kinds.kind(group, kind), '', name)?.object;
   return {
     authorize(attributes) {
       const { user, isResource, group, resource } = attributes;
@@ -130,7 +185,7 @@ export function createNodeAuthorizer(store: ObjectStore, kinds: KindTable): Auth
       const node = nodeNameOf(user);
       if (node === undefined) return noOpinion(`unknown node for user ${JSON.stringify(user.username)}`);
       const rule = isResource ? rules[`${group}/${resource}`] : undefined;
-      if (rule) return rule(node, attributes, podsOf);
+      if (rule) return rule(node, attributes, podsOf, find);
       return nodeRules.some((one) => allows(one, attributes)) ? allow : noOpinion('');
     },
     // What a node may do cannot be told as a list of rules.

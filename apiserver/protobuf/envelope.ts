@@ -15,7 +15,7 @@ export interface TypeMeta {
 
 const magic = Buffer.from('k8s\0');
 // The content's own encoding and type are never set.
-const envelopeEnd = Buffer.from([0x1a, 0, 0x22, 0]);
+export const envelopeEnd = Buffer.from([0x1a, 0, 0x22, 0]);
 
 // Writing never waits, so one is enough.
 const shared = new WireWriter();
@@ -47,6 +47,11 @@ function writeHead(w: WireWriter, { apiVersion, kind }: TypeMeta, length: number
   w.uint(w.written - before);
   w.uint(0x0a);
   w.raw(magic);
+}
+
+/** What stands before a message of `length` bytes; `envelopeEnd` stands after it. */
+export function encodeEnvelopeHead(type: TypeMeta, length: number): Buffer {
+  return written((w) => writeHead(w, type, length));
 }
 
 /** An envelope around the message that `body` writes. */

@@ -1,12 +1,10 @@
-// Protobuf forms of what the API answers: stored objects, lists of them, single values, events of a watch.
+// Protobuf forms of what the API answers: stored objects, and values that are not stored.
 import { kinds, subresourceKinds } from '../../api/index.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
 import type { ObjectSchema } from '../../machinery/schema.ts';
 import type { ObjectCodec } from '../storage/stored-object.ts';
-import { encodeEnvelope, encodeObject, messageIn, type TypeMeta } from './envelope.ts';
-import { messageCodec } from './message.ts';
-import { listMeta, metaMessages } from './meta-messages.ts';
-import { writeMessage } from './values.ts';
+import { encodeObject, type TypeMeta } from './envelope.ts';
+import { metaMessages } from './meta-messages.ts';
 
 export const protobufCodec: ObjectCodec = {
   encode: (object, kind, version) =>
@@ -30,16 +28,4 @@ export function encodeValue(value: Partial<TypeMeta>): Buffer | undefined {
   const schema = schemaOf(value);
   const { apiVersion = '', kind = '' } = value;
   return schema && encodeObject({ apiVersion, kind }, schema, value);
-}
-
-/** A list from the objects' own bytes: metadata under 1, items under 2. */
-export function encodeList(type: TypeMeta, metadata: object, objects: readonly Buffer[]): Buffer {
-  return encodeEnvelope(type, (w) => {
-    for (let i = objects.length - 1; i >= 0; i--) {
-      w.bytes(messageIn(objects[i]!));
-      w.uint(0x12);
-    }
-    writeMessage(w, () => messageCodec(listMeta).write(w, metadata as Record<string, unknown>));
-    w.uint(0x0a);
-  });
 }

@@ -3,7 +3,6 @@
 // them, through any number of servers, take no more than the budget allows.
 import type { Pod } from '../../api/core/pod.ts';
 import { type PodDisruptionBudget, PodDisruptionBudgetKind } from '../../api/policy/poddisruptionbudget.ts';
-import type { Clock } from '../../machinery/clock.ts';
 import { forbiddenError, isConflict, StatusError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
@@ -12,7 +11,6 @@ import { timestamp } from '../../machinery/timestamp.ts';
 import { loopbackUser } from '../authn/user.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
-import { keyPrefixOf } from '../storage/stored-object.ts';
 
 const maxDisruptedPods = 2000;
 const maxTries = 20;
@@ -34,13 +32,9 @@ export const stillProcessed = (name: string): StatusError =>
 export async function budgetOf(context: ApiContext, pod: Pod): Promise<PodDisruptionBudget | undefined> {
   const { namespace, labels } = pod.metadata;
   await context.store.cache.waitConsistent();
-  const found: PodDisruptionBudget[] = [];
-  const prefix = `${keyPrefixOf(PodDisruptionBudgetKind)}${namespace}/`;
-  for (const { object } of context.store.resource(PodDisruptionBudgetKind).list(prefix)) {
-    const budget = object as PodDisruptionBudget;
-    // Without a selector it is for no pod, with an empty one for all.
-    if (budget.spec.selector && matchesLabelSelector(budget.spec.selector, labels)) found.push(budget);
-  }
+  const budgets = (await context.store.listSeen(PodDisruptionBudgetKind, namespace)) as PodDisruptionBudget[];
+  // Without a selector it is for no pod, with an empty one for all.
+  const found = budgets.filter(({ spec }) => spec.selector && matchesLabelSelector(spec.selector, labels));
   if (found.length > 1) {
     const text = 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.';
     throw new StatusError(500, '', text);
@@ -104,7 +98,7 @@ function withExhausted(conditions: Condition[], observedGeneration: number | und
 
 /** Counts the eviction in the budget, or refuses it. */
 export async function takeFromBudget(
-  context: ApiContext & { clock: Clock },
+  context: ApiContext,
   budget: PodDisruptionBudget,
   podName: string,
   dryRun: boolean,

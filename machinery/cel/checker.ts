@@ -14,6 +14,7 @@ import type { Env } from './env.ts';
 import type { Issue } from './errors.ts';
 import { literalIssue } from './literal-checks.ts';
 import { lookUpFunction, lookUpName } from './names.ts';
+import { Scopes } from './scopes.ts';
 import { type CelType, formatType, isDyn, isOptionalType, t } from './types.ts';
 import { Bindings, isSame, mostGeneral } from './unify.ts';
 import { typeOf } from './values.ts';
@@ -31,7 +32,7 @@ class Checker {
   readonly issues: Issue[] = [];
   readonly #env: Env;
   readonly #bindings = new Bindings();
-  readonly #locals = new Map<string, CelType[]>();
+  readonly #locals = new Scopes<CelType>();
   readonly #typed: Expr[] = [];
 
   constructor(env: Env) {
@@ -98,7 +99,7 @@ class Checker {
   }
 
   #ident(expr: IdentExpr): CelType {
-    const local = this.#locals.get(expr.name)?.at(-1);
+    const local = this.#locals.get(expr.name);
     if (local !== undefined) {
       expr.meaning = { kind: 'local', name: expr.name };
       return local;
@@ -109,13 +110,9 @@ class Checker {
     return found.type;
   }
 
-  #isLocal(name: string): boolean {
-    return (this.#locals.get(name.split('.', 1)[0]!)?.length ?? 0) > 0;
-  }
-
   #select(expr: SelectExpr): CelType {
     const name = expr.isTest ? undefined : qualifiedName(expr);
-    if (name !== undefined && !this.#isLocal(name)) {
+    if (name !== undefined && !this.#locals.hasRoot(name)) {
       const found = lookUpName(this.#env, name);
       if (found !== undefined) {
         expr.meaning = found.meaning;
@@ -155,7 +152,7 @@ class Checker {
     if (target !== undefined) {
       const name = qualifiedName(target);
       const qualified = name === undefined ? undefined : lookUpFunction(this.#env, `${name}.${expr.name}`);
-      if (qualified !== undefined && !this.#isLocal(name!)) {
+      if (qualified !== undefined && !this.#locals.hasRoot(name!)) {
         expr.isQualified = true;
         return this.#resolve(expr, qualified, expr.args);
       }
@@ -258,24 +255,12 @@ class Checker {
     return type.produces ?? type;
   }
 
-  #scoped<T>(names: readonly (readonly [string | undefined, CelType])[], body: () => T): T {
-    for (const [name, type] of names) {
-      if (name === undefined) continue;
-      const stack = this.#locals.get(name);
-      if (stack === undefined) this.#locals.set(name, [type]);
-      else stack.push(type);
-    }
-    const result = body();
-    for (const [name] of names) if (name !== undefined) this.#locals.get(name)!.pop();
-    return result;
-  }
-
   #comprehension(expr: ComprehensionExpr): CelType {
     const range = this.#bindings.substitute(this.check(expr.range));
     const accumulated = this.check(expr.init);
     const [first, second] = this.#elementTypes(expr, range);
-    return this.#scoped([[expr.accumulator, accumulated]], () => {
-      this.#scoped(
+    return this.#locals.within([[expr.accumulator, accumulated]], () => {
+      this.#locals.within(
         [
           [expr.variable, first],
           [expr.variable2, second],

@@ -11,6 +11,7 @@ import { selectField, testField } from './fields.ts';
 import { type Closure, type Frame, LazyCell } from './frame.ts';
 import { listCreateCost, mapCreateCost, selectCost, structCreateCost } from './limits.ts';
 import { candidateNames, lookUpName } from './names.ts';
+import { Scopes } from './scopes.ts';
 import { toText } from './text.ts';
 import { ArrayList, EntryMap, type MapKey, Optional, type Value } from './values.ts';
 
@@ -24,7 +25,7 @@ export function compileExpr(expr: Expr, env: Env): [closure: Closure, slots: num
 export class Compiler {
   readonly env: Env;
   slots = 0;
-  readonly #locals = new Map<string, number[]>();
+  readonly #locals = new Scopes<number>();
 
   constructor(env: Env) {
     this.env = env;
@@ -56,16 +57,11 @@ export class Compiler {
   /** Compiles what sees a local variable of this name, in a slot of its own. */
   scoped<T>(name: string, body: (slot: number) => T): T {
     const slot = this.slots++;
-    const stack = this.#locals.get(name) ?? [];
-    this.#locals.set(name, stack);
-    stack.push(slot);
-    const result = body(slot);
-    stack.pop();
-    return result;
+    return this.#locals.within([[name, slot]], () => body(slot));
   }
 
   #ident(expr: IdentExpr): Closure {
-    const slot = this.#locals.get(expr.name)?.at(-1);
+    const slot = this.#locals.get(expr.name);
     if (slot !== undefined) return readSlot(slot);
     const meaning = expr.meaning ?? lookUpName(this.env, expr.name)?.meaning;
     if (meaning?.kind === 'value') {
@@ -87,7 +83,7 @@ export class Compiler {
     if (meaning?.kind === 'variable') return { names: [meaning.name] };
     if (meaning?.kind === 'value') return { names: [], value: meaning.value };
     const name = expr.type !== undefined || expr.isTest ? undefined : qualifiedName(expr);
-    if (name === undefined || this.#locals.get(name.split('.', 1)[0]!)?.length) return undefined;
+    if (name === undefined || this.#locals.hasRoot(name)) return undefined;
     const found = lookUpName(this.env, name)?.meaning;
     if (found?.kind === 'value') return { names: [], value: found.value };
     return { names: candidateNames(this.env.container, name) };

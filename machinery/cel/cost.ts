@@ -6,6 +6,7 @@ import { add, type CostRange, fixed, isScalar, multiply, type Size, union, unkno
 import type { DeclType } from './decl-type.ts';
 import type { Env } from './env.ts';
 import { listCreateCost, mapCreateCost, selectCost, structCreateCost } from './limits.ts';
+import { Scopes } from './scopes.ts';
 import { sizeOf } from './size.ts';
 import type { CelType } from './types.ts';
 
@@ -36,10 +37,10 @@ export function estimateCost(expr: Expr, env: Env): CostRange {
   return new Estimator(env).cost(expr);
 }
 
-export class Estimator {
+class Estimator {
   readonly #env: Env;
   readonly #known = new Map<Expr, Known>();
-  readonly #locals = new Map<string, Local[]>();
+  readonly #locals = new Scopes<Local>();
 
   constructor(env: Env) {
     this.#env = env;
@@ -70,7 +71,7 @@ export class Estimator {
   know(expr: Expr): Known {
     const decl = this.#declOf(expr);
     const known = this.#known.get(expr);
-    const local = expr.kind === 'ident' ? this.#locals.get(expr.name)?.at(-1) : undefined;
+    const local = expr.kind === 'ident' ? this.#locals.get(expr.name) : undefined;
     const entry = known?.entry ?? local?.entry;
     const size = known?.size ?? literalSize(expr) ?? declSize(decl) ?? typeSize(expr.type) ?? local?.size;
     return { expr, type: expr.type, decl, size, entry };
@@ -83,7 +84,7 @@ export class Estimator {
 
   #declOf(expr: Expr): DeclType | undefined {
     if (expr.kind === 'ident') {
-      const local = this.#locals.get(expr.name)?.at(-1);
+      const local = this.#locals.get(expr.name);
       if (local !== undefined) return local.decl;
       return expr.meaning?.kind === 'variable' ? this.#env.variables.get(expr.meaning.name)?.decl : undefined;
     }
@@ -171,21 +172,10 @@ export class Estimator {
     return sum;
   }
 
-  #scoped<T>(locals: readonly (readonly [string, Local])[], body: () => T): T {
-    for (const [name, local] of locals) {
-      const stack = this.#locals.get(name) ?? [];
-      this.#locals.set(name, stack);
-      stack.push(local);
-    }
-    const result = body();
-    for (const [name] of locals) this.#locals.get(name)!.pop();
-    return result;
-  }
-
   #bind(expr: ComprehensionExpr): CostRange {
     const before = add(this.cost(expr.range), this.cost(expr.init));
     const { decl, size, entry } = this.know(expr.init);
-    return this.#scoped([[expr.accumulator, { decl, size, entry }]], () => {
+    return this.#locals.within([[expr.accumulator, { decl, size, entry }]], () => {
       const sum = add(before, this.cost(expr.result));
       const result = this.know(expr.result);
       this.remember(expr, result.size, result.entry, result.decl);
@@ -210,8 +200,8 @@ export class Estimator {
             [expr.variable2, values],
           ];
     let stepEntry: EntrySize | undefined;
-    this.#scoped([[expr.accumulator, accumulator]], () => {
-      const each = this.#scoped(variables, () => {
+    this.#locals.within([[expr.accumulator, accumulator]], () => {
+      const each = this.#locals.within(variables, () => {
         const cost = add(this.cost(expr.loopCondition), this.cost(expr.step));
         stepEntry = this.know(expr.step).entry;
         return cost;

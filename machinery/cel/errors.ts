@@ -68,4 +68,3 @@ export class Pending {
 
 export const noSuchOverload = (): CelError => new CelError('no such overload');
 export const noSuchKey = (key: string): CelError => new CelError(`no such key: ${key}`);
-export const noSuchField = (name: string): CelError => new CelError(`no such key: ${name}`);

@@ -115,7 +115,7 @@ const groupVersionKind = fields('kubernetes.GroupVersionKind', { group: text, ve
 const groupVersionResource = fields('kubernetes.GroupVersionResource', { group: text, version: text, resource: text });
 
 /** The request, without its objects: those are variables of their own. */
-export const requestDecl = fields('kubernetes.AdmissionRequest', {
+const requestDecl = fields('kubernetes.AdmissionRequest', {
   kind: groupVersionKind,
   resource: groupVersionResource,
   subResource: text,

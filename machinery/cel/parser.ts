@@ -4,10 +4,12 @@ import type { CallExpr, Expr, MapExpr, StructField } from './ast.ts';
 import type { Macro } from './decls.ts';
 import { type Issue, SyntaxIssue } from './errors.ts';
 import { intLiteral, type Token, tokenize } from './lexer.ts';
-import { maxExpressionDepth, maxExpressionLength } from './limits.ts';
+import { maxExpressionLength } from './limits.ts';
 import { MacroContext, macroKey } from './macros.ts';
+import { Nesting } from './nesting.ts';
+import { codePointCount } from './size.ts';
 import { TokenCursor } from './token-cursor.ts';
-import type { Value } from './values.ts';
+import { Double, type Value } from './values.ts';
 
 const reserved = new Set(
   'as break const continue else for function if import let loop package namespace return var void while'.split(' '),
@@ -25,8 +27,9 @@ type Parsed = { readonly expr: Expr } | { readonly issues: readonly Issue[] };
 
 /** The tree, or the first thing that is no CEL. Quoted names are fields: `` a.`b-c` ``. */
 export function parse(source: string, macros: ReadonlyMap<string, Macro>, hasQuotedNames = true): Parsed {
-  if (source.length > maxExpressionLength && codePoints(source) > maxExpressionLength) {
-    const message = `expression code point size exceeds limit: size: ${codePoints(source)}, limit ${maxExpressionLength}`;
+  const size = source.length > maxExpressionLength ? codePointCount(source) : 0;
+  if (size > maxExpressionLength) {
+    const message = `expression code point size exceeds limit: size: ${size}, limit ${maxExpressionLength}`;
     return { issues: [{ message, at: 0 }] };
   }
   try {
@@ -37,26 +40,18 @@ export function parse(source: string, macros: ReadonlyMap<string, Macro>, hasQuo
   }
 }
 
-function codePoints(text: string): number {
-  let count = 0;
-  for (const _ of text) count++;
-  return count;
-}
-
 class Parser {
   readonly #tokens: TokenCursor;
   readonly #macros: ReadonlyMap<string, Macro>;
   readonly #hasQuotedNames: boolean;
   readonly #context = new MacroContext();
-  /** Levels open above what is parsed now. */
-  #depth = 0;
-  /** Levels of the expression that was parsed last. */
-  #height = 0;
+  readonly #nesting: Nesting;
 
   constructor(tokens: Token[], macros: ReadonlyMap<string, Macro>, hasQuotedNames: boolean) {
     this.#tokens = new TokenCursor(tokens);
     this.#hasQuotedNames = hasQuotedNames;
     this.#macros = macros;
+    this.#nesting = new Nesting(() => this.#tokens.peek().at);
   }
 
   parseAll(): Expr {
@@ -69,35 +64,17 @@ class Parser {
     return expr;
   }
 
-  /** Runs one level deeper. */
-  #deeper<T>(parse: () => T): T {
-    if (++this.#depth > maxExpressionDepth) this.#tooDeep();
-    const result = parse();
-    this.#depth--;
-    return result;
-  }
-
-  #tooDeep(): never {
-    throw new SyntaxIssue(`expression recursion limit exceeded: ${maxExpressionDepth}`, this.#tokens.peek().at);
-  }
-
-  /** An expression stands above others of these heights. */
-  #rise(...heights: number[]): void {
-    this.#height = Math.max(...heights) + 1;
-    if (this.#height > maxExpressionDepth) this.#tooDeep();
-  }
-
   #expression(): Expr {
-    return this.#deeper(() => {
+    return this.#nesting.deeper(() => {
       const condition = this.#logic('||', () => this.#logic('&&', () => this.#binary(0)));
       const question = this.#tokens.takeIf('?');
       if (question === undefined) return condition;
-      const h0 = this.#height;
+      const h0 = this.#nesting.height;
       const yes = this.#logic('||', () => this.#logic('&&', () => this.#binary(0)));
-      const h1 = this.#height;
+      const h1 = this.#nesting.height;
       this.#tokens.expect(':');
       const no = this.#expression();
-      this.#rise(h0, h1, this.#height);
+      this.#nesting.rise(h0, h1, this.#nesting.height);
       return this.#call('_?_:_', question.at, [condition, yes, no]);
     });
   }
@@ -106,13 +83,13 @@ class Parser {
   #logic(operator: '||' | '&&', operand: () => Expr): Expr {
     const terms = [operand()];
     const operators: number[] = [];
-    let height = this.#height;
+    let height = this.#nesting.height;
     for (let token = this.#tokens.takeIf(operator); token !== undefined; token = this.#tokens.takeIf(operator)) {
       operators.push(token.at);
       terms.push(operand());
-      height = Math.max(height, this.#height);
+      height = Math.max(height, this.#nesting.height);
     }
-    this.#rise(height + Math.ceil(Math.log2(terms.length)) - 1);
+    this.#nesting.rise(height + Math.ceil(Math.log2(terms.length)) - 1);
     const build = (from: number, to: number): Expr => {
       if (from === to) return terms[from]!;
       const middle = from + Math.floor((to - from) / 2);
@@ -127,9 +104,9 @@ class Parser {
     let left = this.#binary(level + 1);
     while (operators.has(this.#tokens.peek().kind)) {
       const token = this.#tokens.take();
-      const height = this.#height;
+      const height = this.#nesting.height;
       const right = this.#binary(level + 1);
-      this.#rise(height, this.#height);
+      this.#nesting.rise(height, this.#nesting.height);
       left = this.#call(token.kind === 'in' ? '@in' : `_${token.kind}_`, token.at, [left, right]);
     }
     return left;
@@ -144,7 +121,7 @@ class Parser {
     const isNumber = token.kind === '-' && ['NUM_INT', 'NUM_FLOAT'].includes(this.#tokens.peek().kind);
     if (isNumber) operators.pop();
     const operand = this.#member(isNumber ? last : undefined);
-    this.#rise(this.#height);
+    this.#nesting.rise(this.#nesting.height);
     if (operators.length % 2 === 0) return operand;
     return this.#call(token.kind === '!' ? '!_' : '-_', token.at, [operand]);
   }
@@ -153,14 +130,14 @@ class Parser {
     let expr = this.#primary(minus);
     while (true) {
       const token = this.#tokens.peek();
-      const height = this.#height;
+      const height = this.#nesting.height;
       if (token.kind === '.') {
         this.#tokens.take();
         const isOptional = this.#tokens.takeIf('?') !== undefined;
         const { kind } = this.#tokens.peek();
         const name = this.#fieldName();
         const open = kind === 'IDENTIFIER' && !isOptional ? this.#tokens.takeIf('(') : undefined;
-        this.#height = 0;
+        this.#nesting.height = 0;
         if (open !== undefined) expr = this.#callOrMacro(name, open.at, expr, this.#arguments());
         else if (!isOptional) {
           expr = { kind: 'select', at: token.at, operand: expr, field: name, isTest: false };
@@ -175,7 +152,7 @@ class Parser {
         this.#tokens.expect(']');
         expr = this.#call(isOptional ? '_[?_]' : '_[_]', token.at, [expr, index]);
       } else return expr;
-      this.#rise(height, this.#height);
+      this.#nesting.rise(height, this.#nesting.height);
     }
   }
 
@@ -189,12 +166,12 @@ class Parser {
   #primary(minus?: Token): Expr {
     const token = this.#tokens.take();
     const literal = (value: Value): Expr => ({ kind: 'const', at: minus?.at ?? token.at, value });
-    this.#height = 1;
+    this.#nesting.height = 1;
     switch (token.kind) {
       case 'NUM_INT':
         return literal(intLiteral(token, minus !== undefined));
       case 'NUM_FLOAT':
-        return literal(minus === undefined ? token.value! : negate(token.value!));
+        return literal(minus === undefined ? token.value! : new Double(-(token.value as Double).value));
       case 'NUM_UINT':
       case 'STRING':
       case 'BYTES':
@@ -252,12 +229,12 @@ class Parser {
     let height = 0;
     while (this.#tokens.peek().kind !== close || (items.length > 0 && !mayTrail)) {
       items.push(item());
-      height = Math.max(height, this.#height);
+      height = Math.max(height, this.#nesting.height);
       if (this.#tokens.peek().kind === close) break;
       this.#tokens.expect(',', close);
     }
     this.#tokens.expect(close);
-    this.#rise(height);
+    this.#nesting.rise(height);
     return items;
   }
 
@@ -280,10 +257,10 @@ class Parser {
     const entries = this.#sequence('}', true, () => {
       const isOptional = this.#tokens.takeIf('?') !== undefined;
       const key = this.#expression();
-      const height = this.#height;
+      const height = this.#nesting.height;
       this.#tokens.expect(':');
       const value = this.#expression();
-      this.#rise(height, this.#height);
+      this.#nesting.rise(height, this.#nesting.height);
       return { key, value, isOptional };
     });
     return { kind: 'map', at: open.at, entries };
@@ -311,9 +288,4 @@ class Parser {
     this.#context.at = at;
     return macro?.expand(this.#context, target, args) ?? this.#call(name, at, args, target);
   }
-}
-
-function negate(value: Value): Value {
-  const { value: amount } = value as { value: number };
-  return new (value as any).constructor(-amount);
 }

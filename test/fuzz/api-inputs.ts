@@ -3,6 +3,7 @@
 import { stringify } from 'yaml';
 import { kinds } from '../../api/index.ts';
 import { encodeEnvelope, encodeObject, type TypeMeta } from '../../apiserver/protobuf/envelope.ts';
+import { isObject } from '../../machinery/json.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
 import { drawObject } from '../builders/schema-value.ts';
 import type { Draw } from '../environment/fuzz.ts';
@@ -147,7 +148,7 @@ function textOf(draw: Draw, value: unknown, contentType: string): Buffer {
     if (draw.chance(0.15)) return Buffer.from(draw.many(2000, () => draw.of(hostileYaml)).join(''));
     return Buffer.from(stringify(value, { collectionStyle: draw.of(['any', 'flow', 'block']) as 'any' }));
   }
-  if (contentType.includes('protobuf')) return protobufOf(draw, value as Partial<TypeMeta>);
+  if (contentType.includes('protobuf')) return protobufOf(draw, isObject(value) ? value : {});
   if (draw.chance(0.05))
     return Buffer.from(draw.of(['{"a":', '[', '{"a":{},', '"\\u0041', '1', ' ']).repeat(1 + draw.below(20_000)));
   return Buffer.from(JSON.stringify(value));

@@ -8,7 +8,7 @@ import { type ImageRecipe, vmImage } from './image.ts';
 import { Vm, type VmOptions } from './machine.ts';
 
 /** Emulated, on a busy machine, `up` takes minutes. */
-export const upTimeoutMs = 600_000;
+export const upTimeoutMs = 1_200_000;
 
 /** A process 1 that ends when it is told to; sleep alone does not. */
 export const untilTerm = 'trap "exit 0" TERM; sleep 3600 & wait';

@@ -45,6 +45,9 @@ export const debian12: ImageRecipe = {
   size: '8G',
 };
 
+/** Debian 13: systemd 257, kernel 6.12. */
+export const debian13: ImageRecipe = { ...debian12, suite: 'trixie' };
+
 /** With the firewalls that people have. None of their services is on. */
 export const withFirewalls: ImageRecipe = {
   ...debian12,

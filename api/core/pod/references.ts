@@ -40,9 +40,18 @@ function* claimNames(podName: string, spec: PodSpec): Generator<string | undefin
   }
 }
 
+/** Of a pod: claims on devices that it names, and those made for it. */
+function* resourceClaimNames({ spec, status }: { spec: PodSpec; status?: Loose }): Generator<string | undefined> {
+  for (const { resourceClaimName } of spec.resourceClaims ?? []) yield resourceClaimName;
+  for (const { resourceClaimName } of status?.resourceClaimStatuses ?? []) yield resourceClaimName;
+  yield status?.extendedResourceClaimStatus?.resourceClaimName;
+}
+
 const setOf = (names: Iterable<string | undefined>) => new Set([...names].filter((name) => !!name) as string[]);
 
 export const podSecretNames = (spec: PodSpec): Set<string> => setOf(secretNames(spec));
 export const podConfigMapNames = (spec: PodSpec): Set<string> => setOf(configMapNames(spec));
 /** Claims that volumes name, and those made for its ephemeral volumes. */
 export const podClaimNames = (podName: string, spec: PodSpec): Set<string> => setOf(claimNames(podName, spec));
+export const podResourceClaimNames = (pod: { spec: PodSpec; status?: Loose }): Set<string> =>
+  setOf(resourceClaimNames(pod));

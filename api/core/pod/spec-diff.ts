@@ -2,6 +2,8 @@
 // types: Go field names in declaration order, zero values included, one blank of indentation.
 // People search for these texts, so ours are the same.
 
+import { indentJson } from '../../../machinery/go-json.ts';
+import { writeJson } from '../../../machinery/json.ts';
 import type { AnySchema, ObjectSchema } from '../../../machinery/schema.ts';
 import { formatUnifiedDiff } from '../../../machinery/unified-diff.ts';
 import { type PodSpec, podSpec as podSpecSchema } from './pod-spec.ts';
@@ -13,9 +15,9 @@ const maxShownCharacters = 32 * 1024;
 export const diffPodSpecs = (old: PodSpec, next: PodSpec): string => diffInternal(podSpecSchema, old, next);
 
 export function diffInternal(schema: ObjectSchema, old: unknown, next: unknown): string {
-  const isLong = [old, next].some((value) => (JSON.stringify(value) ?? '').length > maxShownCharacters);
+  const isLong = [old, next].some((value) => (value === undefined ? '' : writeJson(value)).length > maxShownCharacters);
   if (isLong) return '(not shown: the pod is too large)\n';
-  const lines = (value: unknown) => JSON.stringify(toInternal(schema, value), null, 1).split('\n');
+  const lines = (value: unknown) => indentJson(writeJson(toInternal(schema, value)), ' ').split('\n');
   return formatUnifiedDiff(lines(old), lines(next));
 }
 

@@ -1,9 +1,10 @@
-// Validation of what is asked of devices. Expressions are bounded, and not compiled yet.
+// Validation of what is asked of devices.
 // Upstream: pkg/apis/resource/validation.
 import { type FieldError, invalid, notSupported, required, tooLong } from '../../../machinery/field-error.ts';
-import { isObject } from '../../../machinery/json.ts';
+import { isObject, jsonEqual, writeJson } from '../../../machinery/json.ts';
 import { byteLength } from '../../../machinery/name-rules.ts';
 import { validateDNSSubdomain, validateQualifiedName } from '../../meta/checks.ts';
+import { validateExpression } from './expression.ts';
 import {
   validateDriverName,
   validateFullAttributeName,
@@ -34,7 +35,6 @@ export const limits = {
   results: 32,
   reservedFor: 256,
 } as const;
-const maxExpressionLength = 10 * 1024;
 const maxParametersLength = 10 * 1024;
 
 /** The names that a claim's requests can be referred to by: `request` and `request/subrequest`. */
@@ -95,11 +95,16 @@ function validateAmount(request: ExactDeviceRequest | DeviceSubRequest, path: st
   return errors;
 }
 
-export function validateSelectors(selectors: readonly DeviceSelector[] | undefined, path: string): FieldError[] {
+/** Selectors that are `known` already were good when they were stored. */
+export function validateSelectors(
+  selectors: readonly DeviceSelector[] | undefined,
+  path: string,
+  known?: readonly DeviceSelector[],
+): FieldError[] {
+  const isKnown = known !== undefined && jsonEqual(selectors ?? [], known);
   return validateList(selectors, limits.selectors, path, ({ cel }, at) => {
     if (!cel) return [required(`${at}.cel`)];
-    const isLong = byteLength(cel.expression) > maxExpressionLength;
-    return isLong ? [tooLong(`${at}.cel.expression`, maxExpressionLength)] : [];
+    return isKnown ? [] : validateExpression(cel.expression, `${at}.cel.expression`);
   });
 }
 
@@ -167,6 +172,6 @@ export function validateOpaque(opaque: OpaqueDeviceConfiguration | undefined, pa
 /** Free JSON that must be an object of bounded size. */
 export function validateRawObject(value: unknown, maxLength: number, path: string): FieldError[] {
   if (value === undefined || value === null) return [required(path)];
-  if (byteLength(JSON.stringify(value)) > maxLength) return [tooLong(path, maxLength)];
+  if (byteLength(writeJson(value)) > maxLength) return [tooLong(path, maxLength)];
   return isObject(value) ? [] : [invalid(path, '<value omitted>', 'must be a valid JSON object')];
 }

@@ -6,7 +6,7 @@ import { type CelType, type ObjectType, t } from '../types.ts';
 import { CelList, CelObject, type Value } from '../values.ts';
 
 /** An object that an expression has made: the fields it has set, by their names in JSON. */
-export class MadeObject extends CelObject {
+class MadeObject extends CelObject {
   readonly celType: ObjectType;
   readonly #fields: ReadonlyMap<string, Value>;
   constructor(type: ObjectType, fields: ReadonlyMap<string, Value>) {
@@ -29,11 +29,11 @@ function makeType(name: string, field: (name: string) => CelType | undefined): O
 
 const patchFields: Record<string, CelType> = { op: t.string, path: t.string, from: t.string, value: t.dyn };
 
-export const jsonPatchType = makeType('JSONPatch', (name) =>
+const jsonPatchType = makeType('JSONPatch', (name) =>
   Object.hasOwn(patchFields, name) ? patchFields[name] : undefined,
 );
 /** The part of an object that is applied: any field may be set. */
-export const applyType = makeType('Object', () => t.dyn);
+const applyType = makeType('Object', () => t.dyn);
 
 /** `Object`, `Object.spec` and all below, and `JSONPatch`; undefined for other names. */
 export function resolvePatchType(name: string): CelType | undefined {

@@ -6,7 +6,7 @@ import { CelError } from '../errors.ts';
 import { type CelType, t } from '../types.ts';
 import { Double, OpaqueValue, type Value } from '../values.ts';
 
-const quantityType: CelType = t.opaque('kubernetes.Quantity');
+export const quantityType: CelType = t.opaque('kubernetes.Quantity');
 const nanosPerUnit = 1_000_000_000n;
 
 class QuantityValue extends OpaqueValue {
