@@ -11,6 +11,7 @@ import { parseRange } from './admission/address-range.ts';
 import { admissionPlugins } from './admission/index.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
 import { makeMissingLocks, startRepair } from './allocation/repair.ts';
+import { type Audit, startAudit } from './audit/audit.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
 import { createAuthorizer } from './authz/index.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
@@ -48,6 +49,14 @@ const flags = {
   'etcd-certfile': { type: 'string', doc: 'Client certificate for etcd.' },
   'etcd-keyfile': { type: 'string', doc: 'Key of the client certificate for etcd.' },
   'encryption-provider-config': { type: 'string', doc: 'What is encrypted in etcd (EncryptionConfiguration).' },
+  'audit-policy-file': {
+    type: 'string',
+    doc: 'Which requests are written to the audit log (Policy, audit.k8s.io/v1).',
+  },
+  'audit-log-path': { type: 'string', doc: 'File of the audit log; - is standard output.' },
+  'audit-log-maxage': { type: 'number', doc: 'Days that old audit logs are kept; 0 is for ever.', default: 0 },
+  'audit-log-maxbackup': { type: 'number', doc: 'Old audit logs that are kept; 0 is all.', default: 0 },
+  'audit-log-maxsize': { type: 'number', doc: 'Megabytes from which a new audit log is begun.', default: 100 },
   'bind-address': { type: 'list', doc: 'Addresses to listen on.', default: ['127.0.0.1'] },
   'secure-port': { type: 'number', doc: 'Port to listen on.', default: 6443 },
   'tls-cert-file': { type: 'string', doc: 'Serving certificate.', required: true },
@@ -107,6 +116,23 @@ function connectEtcd(options: Options, clock: Clock): Etcd {
   const encryption = file && readConfigFile(file, encryptionConfigForm);
   const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, () => clock.now());
   return encryption ? encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]) : etcd;
+}
+
+function createAudit(options: Options, { clock, log: logger, metrics }: ComponentContext): Audit | undefined {
+  const policyFile = options['audit-policy-file'];
+  const path = options['audit-log-path'];
+  if (!policyFile || !path) {
+    if (path) logger.warn({}, 'no --audit-policy-file: nothing is written to the audit log');
+    if (policyFile) logger.warn({}, 'no --audit-log-path: audit events have nowhere to go');
+    return undefined;
+  }
+  const log = {
+    path,
+    maxAgeDays: options['audit-log-maxage'],
+    maxBackups: options['audit-log-maxbackup'],
+    maxSizeMegabytes: options['audit-log-maxsize'],
+  };
+  return startAudit({ policyFile, log }, { clock, logger, metrics });
 }
 
 const loadRetryMs = 200;
@@ -197,6 +223,7 @@ async function start(options: Options, component: ComponentContext) {
       }),
     },
     metrics: requestMetrics,
+    audit: createAudit(options, component),
     inFlight: new InFlight({
       reading: options['max-requests-inflight'],
       writing: options['max-mutating-requests-inflight'],
