@@ -15,8 +15,8 @@ import { createAuthorizer } from './authz/index.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
 import { ensureDefaultServiceCIDR } from './bootstrap/service-cidr.ts';
 import { componentStatuses, readProbes } from './component-status.ts';
-import { refuseConversion } from './crd/conversion.ts';
 import { CustomResources } from './crd/custom-resources.ts';
+import { webhookConverter } from './crd/webhook-conversion.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { serveFront } from './http/front.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
@@ -213,7 +213,7 @@ async function start(options: Options, component: ComponentContext) {
     },
   );
   await loadCache(cache, component);
-  const customResources = new CustomResources(context, refuseConversion);
+  const customResources = new CustomResources(context, webhookConverter(new WebhookClient(context)));
   cache.onLoaded(() => customResources.start());
   await customResources.start();
   notReady = 'bootstrap objects are being created';
