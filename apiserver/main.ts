@@ -39,6 +39,7 @@ import { WatchCache } from './storage/watch-cache.ts';
 import { storedKinds } from './stored-kinds.ts';
 import type { SubresourceContext } from './subresources/handler.ts';
 import { subresources } from './subresources/index.ts';
+import { WebhookClient } from './webhook-client.ts';
 
 const flags = {
   'etcd-servers': { type: 'list', doc: 'URLs of etcd, separated by commas.', required: true },
@@ -145,6 +146,7 @@ function createContext(
       clock,
       random,
       authorizer,
+      webhooks: new WebhookClient({ store, kinds, clock, random }),
       serviceClusterIpRange,
       serviceNodePortRange,
     }),

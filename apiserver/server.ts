@@ -17,6 +17,7 @@ import {
   unknownPathError,
 } from '../machinery/errors.ts';
 import type { Kind } from '../machinery/kind.ts';
+import { admitConnect } from './admission/connect.ts';
 import { impersonate } from './authn/impersonate.ts';
 import type { UserInfo } from './authn/user.ts';
 import { type Attributes, describeDenial } from './authz/attributes.ts';
@@ -156,6 +157,7 @@ export class ApiServer {
     const request = this.#resolve(front, { info, user, signal: new AbortController().signal });
     const subresource = this.#subresources.get(`${request.kind.group}/${request.kind.plural}/${info.subresource}`);
     if (!subresource?.upgrade) throw unknownPathError();
+    await admitConnect(this.#context, request);
     return subresource.upgrade(this.#context, request);
   }
 
@@ -245,7 +247,7 @@ export class ApiServer {
     return verbHandlers[info.verb]!(this.#context, request);
   }
 
-  #subresource(request: ApiRequest, front: FrontRequest): Promise<Answer | undefined> {
+  async #subresource(request: ApiRequest, front: FrontRequest): Promise<Answer | undefined> {
     const { kind, info } = request;
     const handler = this.#handlerOf(kind, info.subresource);
     if (!handler) throw unknownPathError();
@@ -254,6 +256,7 @@ export class ApiServer {
     if (verbs && !handler.takesEveryMethod && !(verbs as readonly string[]).includes(info.verb)) {
       throw methodNotAllowedError({ group: kind.group, resource: `${kind.plural}/${info.subresource}` }, info.verb);
     }
+    if (handler.upgrade) await admitConnect(this.#context, request);
     return handler.handle(this.#context, request, front);
   }
 

@@ -21,6 +21,8 @@ import { serviceAccount } from './service-account.ts';
 import { serviceAddresses } from './service-addresses.ts';
 import { storageObjectInUseProtection } from './storage-in-use.ts';
 import { taintNodesByCondition } from './taint-nodes.ts';
+import { mutatingWebhooks } from './webhooks/mutating.ts';
+import { validatingWebhooks } from './webhooks/validating.ts';
 
 export const admissionPlugins: readonly AdmissionPlugin[] = [
   namespaceLifecycle,
@@ -40,8 +42,10 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   certificateApproval,
   certificateSigning,
   certificateSubjectRestriction,
+  mutatingWebhooks,
   serviceAddresses,
   rbacEscalation,
+  validatingWebhooks,
   // Last: what is refused is not to be counted.
   resourceQuota,
 ];

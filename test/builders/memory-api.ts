@@ -21,6 +21,7 @@ import { ObjectStore } from '../../apiserver/storage/object-store.ts';
 import { fieldsOfKinds, keyPrefixOf } from '../../apiserver/storage/stored-object.ts';
 import { WatchCache } from '../../apiserver/storage/watch-cache.ts';
 import { storedKinds } from '../../apiserver/stored-kinds.ts';
+import { WebhookClient } from '../../apiserver/webhook-client.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { seededRandom } from '../../machinery/random.ts';
@@ -63,6 +64,7 @@ export class MemoryApi {
     const deps = { store, kinds, clock, random, authorizer: this.authorizer };
     const admission = createAdmissionChain(admissionPlugins, {
       ...deps,
+      webhooks: new WebhookClient(deps),
       serviceClusterIpRange: '10.0.0.0/24',
       serviceNodePortRange: { first: 30000, last: 30003 },
     });
