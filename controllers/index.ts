@@ -6,6 +6,8 @@ import { certificateSigningController, type SigningOptions } from './certificate
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { daemonSetController } from './daemonset/daemonset.ts';
 import { deploymentController } from './deployment/deployment.ts';
+import { disruptionController } from './disruption/disruption.ts';
+import { staleDisruptionController } from './disruption/stale-condition.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
 import { garbageCollector } from './garbage-collector/garbage-collector.ts';
@@ -50,6 +52,8 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(daemonSetController),
     toLoop(jobController),
     toLoop(jobOrphanPodController),
+    toLoop(disruptionController),
+    toLoop(staleDisruptionController),
     toLoop(endpointsController),
     toLoop(endpointSliceController),
     toLoop(taintEvictionController),
