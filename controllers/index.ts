@@ -21,6 +21,7 @@ import { nodeTtlController } from './node/node-ttl.ts';
 import { podGarbageCollector } from './node/pod-garbage-collector.ts';
 import { taintEvictionController } from './node/taint-eviction.ts';
 import { replicaSetController } from './replicaset.ts';
+import { replicationController } from './replicationcontroller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
@@ -48,6 +49,7 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(namespaceController),
     toLoop(resourceQuotaController),
     toLoop(replicaSetController),
+    toLoop(replicationController),
     toLoop(deploymentController),
     toLoop(daemonSetController),
     toLoop(jobController),
