@@ -13,6 +13,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { validatingPolicies } from './policies/validating.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
 import { resourceQuota } from './resource-quota.ts';
@@ -45,6 +46,7 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   mutatingWebhooks,
   serviceAddresses,
   rbacEscalation,
+  validatingPolicies,
   validatingWebhooks,
   // Last: what is refused is not to be counted.
   resourceQuota,
