@@ -20,7 +20,6 @@ import type { Kind } from '../machinery/kind.ts';
 import { admitConnect } from './admission/connect.ts';
 import { type Audit, auditedBody } from './audit/audit.ts';
 import type { AuditTrail } from './audit/trail.ts';
-import { authenticate } from './authn/authenticate.ts';
 import { impersonate } from './authn/impersonate.ts';
 import type { UserInfo } from './authn/user.ts';
 import { type Attributes, describeDenial } from './authz/attributes.ts';
@@ -179,7 +178,7 @@ export class ApiServer {
     // A browser's WebSocket cannot choose its method; exec is a create whichever way it comes.
     const verb = info.isResource && info.subresource !== 'proxy' ? 'create' : info.verb;
     const user = await this.#identify(front);
-    this.#authorize(front, { ...info, verb }, user);
+    await this.#authorize(front, { ...info, verb }, user);
     const request = this.#resolve(front, { info, user, signal: new AbortController().signal });
     const subresource = this.#subresources.get(`${request.kind.group}/${request.kind.plural}/${info.subresource}`);
     if (!subresource?.upgrade) throw unknownPathError();
@@ -189,22 +188,22 @@ export class ApiServer {
 
   /** Authentication and impersonation. */
   async #identify(front: RequestHead): Promise<UserInfo> {
-    const credentials = { socket: front.socket, authorization: one(front.headers.authorization) };
-    const real = await authenticate(credentials, this.#context);
+    const real = await this.#context.authenticator.authenticate({ ...front, path: pathOf(front.url) });
     front.audit?.identified(real);
-    const user = impersonate(real, front.headers, this.#context.authorizer);
+    const user = await impersonate(real, front.headers, this.#context.authorizer);
     front.audit?.actsAs(user);
     return user;
   }
 
   /** What follows may trust the request. */
-  #authorize(front: RequestHead, info: RequestInfo, user: UserInfo): void {
+  async #authorize(front: RequestHead, info: RequestInfo, user: UserInfo): Promise<void> {
     if (alwaysAllowed.has(info.path)) return;
     const fieldSelector = queryOf(front.url).get('fieldSelector') ?? '';
     const attributes: Attributes = { ...info, name: nameAsked(info, fieldSelector), user, fieldSelector };
-    const decision = this.#context.authorizer.authorize(attributes);
-    front.audit?.decided(decision.allowed, decision.reason);
-    if (!decision.allowed) throw denied(attributes, decision.reason);
+    const { allowed, reason, error } = await this.#context.authorizer.authorize(attributes);
+    front.audit?.decided(allowed, reason);
+    if (allowed) return;
+    throw error === undefined ? denied(attributes, reason) : internalError(error);
   }
 
   async #serve(front: AuditedRequest, info: RequestInfo): Promise<FrontResponse | undefined> {
@@ -244,7 +243,7 @@ export class ApiServer {
   }
 
   async #answer(front: AuditedRequest, info: RequestInfo, user: UserInfo): Promise<FrontResponse | undefined> {
-    this.#authorize(front, info, user);
+    await this.#authorize(front, info, user);
     if (!info.isResource) {
       const found = await this.#parts.paths(info.path, front);
       if (!found) throw unknownPathError();
@@ -378,8 +377,7 @@ function fitsPath({ kind, info }: ApiRequest): boolean {
 }
 
 function requestInfoOf(front: RequestHead): RequestInfo {
-  const at = front.url.indexOf('?');
-  return parseRequestInfo(front.method, at < 0 ? front.url : front.url.slice(0, at), queryOf(front.url));
+  return parseRequestInfo(front.method, pathOf(front.url), queryOf(front.url));
 }
 
 function denied(attributes: Attributes, reason: string): StatusError {
@@ -421,6 +419,11 @@ async function compress(front: FrontRequest, response: FrontResponse): Promise<F
   if (!accepts || response.body.length < compressAboveBytes) return response;
   const body = await gzipBytes(response.body, { level: 1 });
   return { ...response, body, headers: { ...response.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' } };
+}
+
+function pathOf(url: string): string {
+  const at = url.indexOf('?');
+  return at < 0 ? url : url.slice(0, at);
 }
 
 function queryOf(url: string): URLSearchParams {

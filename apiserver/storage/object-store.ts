@@ -75,9 +75,15 @@ export class ObjectStore {
    */
   async listSeen(kind: Kind, namespace = ''): Promise<KubeObject[]> {
     const prefix = keyPrefixOf(kind);
-    await this.cache.waitFor(this.#written.get(prefix) ?? 0);
-    const found = this.resource(kind).list(namespace ? `${prefix}${namespace}/` : prefix);
+    const found = (await this.seen(kind)).list(namespace ? `${prefix}${namespace}/` : prefix);
     return [...found].map(({ object }) => object);
+  }
+
+  /** The cache of the kind, once it has seen what this server wrote of it. */
+  async seen(kind: Kind): Promise<ResourceCache> {
+    const written = this.#written.get(keyPrefixOf(kind));
+    if (written !== undefined) await this.cache.waitFor(written);
+    return this.resource(kind);
   }
 
   /** The object straight from etcd, past the cache. */
