@@ -13,6 +13,7 @@ import { makeMissingLocks, startRepair } from './allocation/repair.ts';
 import { authenticationFlags } from './authn/flags.ts';
 import { createAuthenticator, readRequestHeaderOptions } from './authn/index.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
+import { authorizationFlags } from './authz/flags.ts';
 import { createAuthorizer } from './authz/index.ts';
 import { type AuthenticationTrust, publishAuthenticationTrust } from './bootstrap/authentication-trust.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
@@ -59,6 +60,7 @@ const flags = {
   'service-account-key-file': { type: 'string', doc: 'Public key of tokens (PEM file).', required: true },
   'service-account-signing-key-file': { type: 'string', doc: 'Private key of tokens (PEM file).', required: true },
   ...authenticationFlags,
+  ...authorizationFlags,
   'service-cluster-ip-range': { type: 'string', doc: 'Range of Service addresses.', default: '10.96.0.0/16' },
   'service-node-port-range': { type: 'string', doc: 'Range of node ports.', default: '30000-32767' },
   'advertise-address': {
@@ -124,7 +126,8 @@ function createContext(
   const serviceClusterIpRange = options['service-cluster-ip-range'];
   const serviceNodePortRange = parsePortRange(options['service-node-port-range']);
   const issuer = options['service-account-issuer'];
-  const authorizer = createAuthorizer(store, kinds);
+  const webhooks = new WebhookClient({ store, kinds, clock, random });
+  const authorizer = createAuthorizer({ store, kinds, clock, webhooks }, options);
   const tokens = new ServiceAccountTokens(
     {
       issuer,
@@ -146,7 +149,7 @@ function createContext(
       clock,
       random,
       authorizer,
-      webhooks: new WebhookClient({ store, kinds, clock, random }),
+      webhooks,
       serviceClusterIpRange,
       serviceNodePortRange,
     }),
@@ -155,6 +158,7 @@ function createContext(
       kinds,
       clock,
       tokens,
+      webhooks,
       clientCaFile: options['client-ca-file'],
     }),
     tokens,

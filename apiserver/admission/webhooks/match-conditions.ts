@@ -34,7 +34,13 @@ function variablesOf(review: any, request: AdmissionRequest, { authorizer }: Adm
     const user = serviceAccount ? serviceAccountUser(serviceAccount.namespace, serviceAccount.name, '') : request.user;
     const isResource = path === undefined;
     const blank = { group: '', version: '', resource: '', subresource: '', namespace: '', name: '' };
-    const { allowed, reason, error } = await authorizer.authorize({ ...blank, ...question, user, isResource, path: path ?? '' });
+    const { allowed, reason, error } = await authorizer.authorize({
+      ...blank,
+      ...question,
+      user,
+      isResource,
+      path: path ?? '',
+    });
     return { isAllowed: allowed, reason, ...(error === undefined ? {} : { error }) };
   };
   const { kind, subresource, namespace, name } = request;
