@@ -16,6 +16,9 @@ import { bearerTokens } from './bearer-token.ts';
 import { bootstrapUser } from './bootstrap-token.ts';
 import { clientCertificates } from './client-certificate.ts';
 import type { AuthenticationOptions } from './flags.ts';
+import { oidcUser } from './oidc.ts';
+import { readOidcOptions } from './oidc-flags.ts';
+import { OidcIssuer } from './oidc-issuer.ts';
 import { type RequestHeaderOptions, requestHeaders } from './request-header.ts';
 import { readTokenFile } from './token-file.ts';
 import type { ServiceAccountTokens } from './tokens.ts';
@@ -79,6 +82,11 @@ function tokenAuthenticators(options: AuthenticationOptions, deps: Authenticatio
   members.push({ authenticate: (token, audiences) => tokens.authenticate(token, deps, audiences) });
   if (options['enable-bootstrap-token-auth']) {
     members.push(forOwnAudiences(own, (token) => bootstrapUser(token, deps)));
+  }
+  const oidc = readOidcOptions(options);
+  if (oidc) {
+    const issuer = new OidcIssuer(oidc.issuerUrl, oidc.ca, deps.clock);
+    members.push(forOwnAudiences(own, (token) => oidcUser(token, oidc, { issuer, clock: deps.clock })));
   }
   const webhook = options['authentication-token-webhook-config-file'];
   if (webhook) {
