@@ -7,6 +7,8 @@ import { certificateSigningController, type SigningOptions } from './certificate
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { daemonSetController } from './daemonset/daemonset.ts';
 import { deploymentController } from './deployment/deployment.ts';
+import { disruptionController } from './disruption/disruption.ts';
+import { staleDisruptionController } from './disruption/stale-condition.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
 import { garbageCollector } from './garbage-collector/garbage-collector.ts';
@@ -20,6 +22,7 @@ import { nodeTtlController } from './node/node-ttl.ts';
 import { podGarbageCollector } from './node/pod-garbage-collector.ts';
 import { taintEvictionController } from './node/taint-eviction.ts';
 import { replicaSetController } from './replicaset.ts';
+import { replicationController } from './replicationcontroller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
@@ -47,10 +50,13 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(namespaceController),
     toLoop(resourceQuotaController),
     toLoop(replicaSetController),
+    toLoop(replicationController),
     toLoop(deploymentController),
     toLoop(daemonSetController),
     toLoop(jobController),
     toLoop(jobOrphanPodController),
+    toLoop(disruptionController),
+    toLoop(staleDisruptionController),
     toLoop(endpointsController),
     toLoop(endpointSliceController),
     toLoop(taintEvictionController),

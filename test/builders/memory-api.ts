@@ -17,6 +17,7 @@ import { handleUpdate } from '../../apiserver/endpoints/update.ts';
 import type { ApiContext } from '../../apiserver/registry/context.ts';
 import { KindTable } from '../../apiserver/registry/kind-table.ts';
 import { parseRequestInfo } from '../../apiserver/request-info.ts';
+import type { Etcd } from '../../apiserver/storage/etcd.ts';
 import { ObjectStore } from '../../apiserver/storage/object-store.ts';
 import { fieldsOfKinds, keyPrefixOf } from '../../apiserver/storage/stored-object.ts';
 import { WatchCache } from '../../apiserver/storage/watch-cache.ts';
@@ -50,15 +51,16 @@ export class MemoryApi {
   readonly context: ApiContext;
   readonly authorizer: Authorizer;
 
-  constructor(etcd = new FakeEtcd(), seed = 1) {
+  /** `above`: what stands between the server and its etcd. */
+  constructor(etcd = new FakeEtcd(), seed = 1, above: Etcd = etcd) {
     this.etcd = etcd;
     const { clock, kinds } = this;
-    const cache = new WatchCache(etcd, storedKinds.map(keyPrefixOf), {
+    const cache = new WatchCache(above, storedKinds.map(keyPrefixOf), {
       clock,
       log: silentLogger,
       fieldsOf: fieldsOfKinds(builtInKinds),
     });
-    const store = new ObjectStore(etcd, cache);
+    const store = new ObjectStore(above, cache);
     const random = seededRandom(seed);
     this.authorizer = createAuthorizer(store, kinds);
     const deps = { store, kinds, clock, random, authorizer: this.authorizer };
