@@ -1,8 +1,7 @@
 // What the status of a policy tells of its expressions.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ValidatingAdmissionPolicy } from '../../api/admissionregistration/validatingadmissionpolicy.ts';
-import { kinds } from '../../api/index.ts';
+import { builtInTypes, customTypes, definitionsFor } from './known-types.ts';
 import { planStatus } from './status.ts';
 import { checkTypes } from './type-check.ts';
 
@@ -15,7 +14,7 @@ const specOf = (validations: object[], more: object = {}): any => ({
 
 describe('type checking', () => {
   test('finds fields that the kind does not have', () => {
-    assert.deepEqual(checkTypes(specOf([{ expression: 'object.replicas > 1' }]), kinds), [
+    assert.deepEqual(checkTypes(specOf([{ expression: 'object.replicas > 1' }]), builtInTypes), [
       {
         fieldRef: 'spec.validations[0].expression',
         warning:
@@ -27,7 +26,7 @@ describe('type checking', () => {
   test('looks at messages, and at each of the kinds in order', () => {
     const validations = [{ expression: 'object.spec.replicas > 1', messageExpression: 'object.metadata.nothing' }];
     const rules = [{ ...apps, resources: ['replicasets', 'deployments'] }];
-    const warnings = checkTypes(specOf(validations, { matchConstraints: { resourceRules: rules } }), kinds);
+    const warnings = checkTypes(specOf(validations, { matchConstraints: { resourceRules: rules } }), builtInTypes);
     assert.deepEqual(
       warnings.map(({ fieldRef }) => fieldRef),
       ['spec.validations[0].messageExpression'],
@@ -52,7 +51,7 @@ describe('type checking', () => {
     'who may do what': specOf([{ expression: "authorizer.requestResource.check('create').allowed()" }]),
   };
   for (const [name, spec] of Object.entries(quiet)) {
-    test(`has nothing to say of ${name}`, () => assert.deepEqual(checkTypes(spec, kinds), []));
+    test(`has nothing to say of ${name}`, () => assert.deepEqual(checkTypes(spec, builtInTypes), []));
   }
 
   test('knows the types of variables and parameters', () => {
@@ -62,23 +61,50 @@ describe('type checking', () => {
     };
     const spec = specOf([{ expression: "variables.count == 'a'" }, { expression: 'params.spec.max > 1' }], more);
     assert.match(
-      checkTypes(spec, kinds)[0]!.warning,
+      checkTypes(spec, builtInTypes)[0]!.warning,
       /found no matching overload for '_==_' applied to '\(int, string\)'/,
     );
-    assert.match(checkTypes(spec, kinds)[1]!.warning, /undefined field 'spec'/);
+    assert.match(checkTypes(spec, builtInTypes)[1]!.warning, /undefined field 'spec'/);
   });
 });
 
-describe('the status', () => {
-  const policy = (generation: number, observedGeneration: number, expression: string): ValidatingAdmissionPolicy => ({
-    metadata: { name: 'p', generation },
-    spec: specOf([{ expression }]),
-    status: { observedGeneration },
+describe('custom resources', () => {
+  const properties = { spec: { type: 'object', properties: { replicas: { type: 'integer' } } } };
+  const schema = { openAPIV3Schema: { type: 'object', properties } };
+  const definition: any = {
+    metadata: { name: 'gates.g.example' },
+    spec: {
+      group: 'g.example',
+      names: { plural: 'gates', kind: 'Gate' },
+      versions: [
+        { name: 'v1', served: true, schema },
+        { name: 'v2', served: false, schema },
+      ],
+    },
+  };
+  const gates = { operations: ['*'], apiGroups: ['g.example'], apiVersions: ['v1', 'v2'], resources: ['gates'] };
+  const rules = (...resourceRules: object[]) => ({ matchConstraints: { resourceRules } });
+
+  test('are known by their definitions', () => {
+    const known = [...builtInTypes, ...customTypes(definition)];
+    const good = "object.spec.replicas > 1 && object.metadata.labels['a'] == 'b' && object.kind == 'Gate'";
+    const spec = specOf([{ expression: good }, { expression: "object.spec.replicas > '1'" }], rules(gates));
+    const warnings = checkTypes(spec, known);
+    assert.deepEqual(
+      warnings.map(({ fieldRef }) => fieldRef),
+      ['spec.validations[1].expression'],
+    );
+    assert.match(warnings[0]!.warning, /^g\.example\/v1, Kind=Gate: ERROR: .* applied to '\(int, string\)'/);
   });
 
-  test('is written once for a generation', () => {
-    assert.equal(planStatus(policy(2, 2, 'object.nothing')), undefined);
-    const clean = { observedGeneration: 2, typeChecking: { expressionWarnings: null } };
-    assert.deepEqual(planStatus(policy(2, 1, 'true')), clean);
+  test('are looked for where a policy names them', () => {
+    const wild = { ...gates, resources: ['*'] };
+    assert.deepEqual(definitionsFor(specOf([], rules(gates, apps, wild))), ['gates.g.example']);
   });
+});
+
+test('the status tells of the generation', () => {
+  const policy = { metadata: { name: 'p', generation: 2 }, spec: specOf([{ expression: 'true' }]) };
+  const clean = { observedGeneration: 2, typeChecking: { expressionWarnings: null } };
+  assert.deepEqual(planStatus(policy, []), clean);
 });

@@ -3,34 +3,29 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/#type-checking
 import type { ValidatingAdmissionPolicySpec } from '../../api/admissionregistration/validatingadmissionpolicy.ts';
 import { compile } from '../../machinery/cel/cel.ts';
-import { declFromSchema } from '../../machinery/cel/decl-schema.ts';
 import type { Env } from '../../machinery/cel/env.ts';
 import { policyEnv } from '../../machinery/cel/kubernetes-env.ts';
 import { type CelType, t } from '../../machinery/cel/types.ts';
-import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
+import { apiVersionOf } from '../../machinery/kind.ts';
+import type { KnownType } from './known-types.ts';
 
 export interface ExpressionWarning {
   fieldRef: string;
   warning: string;
 }
 
-interface TypedKind {
-  kind: string;
-  version: ServedVersion;
-}
-
 const maxTypes = 10;
 
-/** `kinds` are those whose schemas are known; of others nothing can be said. */
-export function checkTypes(spec: ValidatingAdmissionPolicySpec, kinds: readonly Kind[]): ExpressionWarning[] {
-  const types = typesOf(spec, kinds);
-  const envs = types.map((type) => ({ type, env: typedEnv(spec, type, kinds) }));
+/** `known` are all types that are known; of others nothing can be said. */
+export function checkTypes(spec: ValidatingAdmissionPolicySpec, known: readonly KnownType[]): ExpressionWarning[] {
+  const types = typesOf(spec, known);
+  const envs = types.map((type) => ({ type, env: typedEnv(spec, type, known) }));
   const warnings: ExpressionWarning[] = [];
   const check = (expression: string, fieldRef: string) => {
-    const issues = envs.flatMap(({ type: { kind, version }, env }) => {
+    const issues = envs.flatMap(({ type: { group, version, kind }, env }) => {
       const compiled = compile(expression, env);
       if (compiled.ok) return [];
-      return [`${version.group}/${version.version}, Kind=${kind}: ${compiled.issues}\n`];
+      return [`${group}/${version}, Kind=${kind}: ${compiled.issues}\n`];
     });
     if (issues.length > 0) warnings.push({ fieldRef, warning: issues.join('\n') });
   };
@@ -41,35 +36,28 @@ export function checkTypes(spec: ValidatingAdmissionPolicySpec, kinds: readonly 
   return warnings;
 }
 
-/** The kinds that a policy names without wildcards, by group, version and kind. */
-function typesOf(spec: ValidatingAdmissionPolicySpec, kinds: readonly Kind[]): TypedKind[] {
-  const found = new Map<string, TypedKind>();
+/** The types that a policy names without wildcards, by group, version and kind. */
+function typesOf(spec: ValidatingAdmissionPolicySpec, known: readonly KnownType[]): KnownType[] {
+  const found = new Map<string, KnownType>();
   for (const rule of spec.matchConstraints?.resourceRules ?? []) {
     const { apiGroups = [], apiVersions = [], resources = [] } = rule;
-    if ([...apiGroups, ...apiVersions].some((word) => word.includes('*'))) continue;
-    for (const { kind, plural, served } of kinds) {
-      if (!resources.includes(plural)) continue;
-      for (const version of served) {
-        const isMeant = apiVersions.includes(version.version) && apiGroups.includes(version.group);
-        if (isMeant && found.size < maxTypes)
-          found.set(`${version.group}\0${version.version}\0${kind}`, { kind, version });
-      }
+    for (const type of known) {
+      const { group, version, kind, plural } = type;
+      const isMeant = apiGroups.includes(group) && apiVersions.includes(version) && resources.includes(plural);
+      if (isMeant && found.size < maxTypes) found.set([group, version, kind].join(' '), type);
     }
   }
   return [...found.keys()].sort().map((key) => found.get(key)!);
 }
 
-function typedEnv(spec: ValidatingAdmissionPolicySpec, { version }: TypedKind, kinds: readonly Kind[]): Env {
+function typedEnv(spec: ValidatingAdmissionPolicySpec, type: KnownType, known: readonly KnownType[]): Env {
   const { paramKind, variables = [] } = spec;
   const params =
-    paramKind &&
-    kinds
-      .find(({ kind }) => kind === paramKind.kind)
-      ?.served.find((served) => apiVersionOf(served) === paramKind.apiVersion);
+    paramKind && known.find((one) => one.kind === paramKind.kind && apiVersionOf(one) === paramKind.apiVersion);
   const options = {
-    object: declFromSchema(version.schema),
+    object: type.describe(),
     hasAuthorizer: true,
-    ...(paramKind && { params: params ? declFromSchema(params.schema) : (true as const) }),
+    ...(paramKind && { params: params ? params.describe() : (true as const) }),
   };
   const types = new Map<string, CelType>();
   for (const { name, expression } of variables) {

@@ -170,6 +170,13 @@ describe('admission policies', () => {
       { name: 'own', port: 1 },
       { name: 'own2', port: 80 },
     ]);
+    await install('validating', {
+      matchConstraints: ruleFor(['g.example'], ['gates']),
+      validations: [{ expression: "object.spec.ports == 'a'" }],
+    });
+    const judged = async () => (await api.request('GET', `${registration}/validatingadmissionpolicies/p`)).body.status;
+    const { typeChecking } = await eventually('a status', judged, (status) => status?.observedGeneration === 1);
+    assert.match(typeChecking.expressionWarnings[0].warning, /^g\.example\/v1, Kind=Gate: ERROR/);
   });
 
   test('the status tells what types say of the expressions', async () => {
