@@ -15,6 +15,7 @@ import { type Audit, startAudit } from './audit/audit.ts';
 import { authenticationFlags } from './authn/flags.ts';
 import { createAuthenticator, readRequestHeaderOptions } from './authn/index.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
+import { authorizationFlags } from './authz/flags.ts';
 import { createAuthorizer } from './authz/index.ts';
 import { type AuthenticationTrust, publishAuthenticationTrust } from './bootstrap/authentication-trust.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
@@ -76,6 +77,7 @@ const flags = {
   'service-account-key-file': { type: 'string', doc: 'Public key of tokens (PEM file).', required: true },
   'service-account-signing-key-file': { type: 'string', doc: 'Private key of tokens (PEM file).', required: true },
   ...authenticationFlags,
+  ...authorizationFlags,
   'service-cluster-ip-range': { type: 'string', doc: 'Range of Service addresses.', default: '10.96.0.0/16' },
   'service-node-port-range': { type: 'string', doc: 'Range of node ports.', default: '30000-32767' },
   'advertise-address': {
@@ -178,7 +180,8 @@ function createContext(
   const serviceClusterIpRange = options['service-cluster-ip-range'];
   const serviceNodePortRange = parsePortRange(options['service-node-port-range']);
   const issuer = options['service-account-issuer'];
-  const authorizer = createAuthorizer(store, kinds);
+  const webhooks = new WebhookClient({ store, kinds, clock, random });
+  const authorizer = createAuthorizer({ store, kinds, clock, webhooks }, options);
   const tokens = new ServiceAccountTokens(
     {
       issuer,
@@ -200,7 +203,7 @@ function createContext(
       clock,
       random,
       authorizer,
-      webhooks: new WebhookClient({ store, kinds, clock, random }),
+      webhooks,
       serviceClusterIpRange,
       serviceNodePortRange,
     }),
@@ -209,6 +212,7 @@ function createContext(
       kinds,
       clock,
       tokens,
+      webhooks,
       clientCaFile: options['client-ca-file'],
     }),
     tokens,
