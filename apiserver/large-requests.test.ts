@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TextError, TooManyValuesError } from '../machinery/json-reader.ts';
-import { parseBody } from './endpoints/body.ts';
+import { parseApply, parseBody } from './endpoints/body.ts';
 import type { ApiRequest } from './endpoints/exchange.ts';
 import { LargeRequests } from './large-requests.ts';
 
@@ -51,6 +51,9 @@ test('large YAML is read in a thread, as small YAML is here', async () => {
 test('what a thread refuses is the same error as here', async () => {
   const request = requestOf(`a: [${kilobytes(200)}`);
   await new LargeRequests().run(request, async () => assert.ok(request.yaml instanceof TextError));
+  const applied = requestOf(`a: [${kilobytes(200)}`, 'application/apply-patch+yaml');
+  await new LargeRequests().run(applied, async () => assert.throws(() => parseApply(applied), /error decoding YAML/));
+  assert.ok(applied.yaml instanceof TextError);
   const many = requestOf('- a\n'.repeat(300_000));
   await new LargeRequests().run(many, async () => assert.ok(many.yaml instanceof TooManyValuesError));
 });

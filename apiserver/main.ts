@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { kinds as builtInKinds } from '../api/index.ts';
+import type { Clock } from '../machinery/clock.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { formatAddress } from '../machinery/subnet.ts';
@@ -10,13 +11,18 @@ import { parseRange } from './admission/address-range.ts';
 import { admissionPlugins } from './admission/index.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
 import { makeMissingLocks, startRepair } from './allocation/repair.ts';
+import { type Audit, startAudit } from './audit/audit.ts';
+import { authenticationFlags } from './authn/flags.ts';
+import { createAuthenticator, readRequestHeaderOptions } from './authn/index.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
 import { createAuthorizer } from './authz/index.ts';
+import { type AuthenticationTrust, publishAuthenticationTrust } from './bootstrap/authentication-trust.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
 import { ensureDefaultServiceCIDR } from './bootstrap/service-cidr.ts';
 import { componentStatuses, readProbes } from './component-status.ts';
-import { refuseConversion } from './crd/conversion.ts';
+import { readConfigFile } from './config-file.ts';
 import { CustomResources } from './crd/custom-resources.ts';
+import { webhookConverter } from './crd/webhook-conversion.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { serveFront } from './http/front.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
@@ -28,7 +34,9 @@ import { countUnreadable, createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
 import { startCompactor } from './storage/compactor.ts';
-import { EtcdClient } from './storage/etcd.ts';
+import { encryptionConfigForm } from './storage/encryption/config.ts';
+import { encryptEtcd } from './storage/encryption/encrypted-etcd.ts';
+import { type Etcd, EtcdClient } from './storage/etcd.ts';
 import { startEventExpiry } from './storage/event-expiry.ts';
 import { ObjectStore } from './storage/object-store.ts';
 import { fieldsOfKinds, keyPrefixOf } from './storage/stored-object.ts';
@@ -36,12 +44,22 @@ import { WatchCache } from './storage/watch-cache.ts';
 import { storedKinds } from './stored-kinds.ts';
 import type { SubresourceContext } from './subresources/handler.ts';
 import { subresources } from './subresources/index.ts';
+import { WebhookClient } from './webhook-client.ts';
 
 const flags = {
   'etcd-servers': { type: 'list', doc: 'URLs of etcd, separated by commas.', required: true },
   'etcd-cafile': { type: 'string', doc: 'CA of etcd (PEM file).' },
   'etcd-certfile': { type: 'string', doc: 'Client certificate for etcd.' },
   'etcd-keyfile': { type: 'string', doc: 'Key of the client certificate for etcd.' },
+  'encryption-provider-config': { type: 'string', doc: 'What is encrypted in etcd (EncryptionConfiguration).' },
+  'audit-policy-file': {
+    type: 'string',
+    doc: 'Which requests are written to the audit log (Policy, audit.k8s.io/v1).',
+  },
+  'audit-log-path': { type: 'string', doc: 'File of the audit log; - is standard output.' },
+  'audit-log-maxage': { type: 'number', doc: 'Days that old audit logs are kept; 0 is for ever.', default: 0 },
+  'audit-log-maxbackup': { type: 'number', doc: 'Old audit logs that are kept; 0 is all.', default: 0 },
+  'audit-log-maxsize': { type: 'number', doc: 'Megabytes from which a new audit log is begun.', default: 100 },
   'bind-address': { type: 'list', doc: 'Addresses to listen on.', default: ['127.0.0.1'] },
   'secure-port': { type: 'number', doc: 'Port to listen on.', default: 6443 },
   'tls-cert-file': { type: 'string', doc: 'Serving certificate.', required: true },
@@ -54,6 +72,7 @@ const flags = {
   },
   'service-account-key-file': { type: 'string', doc: 'Public key of tokens (PEM file).', required: true },
   'service-account-signing-key-file': { type: 'string', doc: 'Private key of tokens (PEM file).', required: true },
+  ...authenticationFlags,
   'service-cluster-ip-range': { type: 'string', doc: 'Range of Service addresses.', default: '10.96.0.0/16' },
   'service-node-port-range': { type: 'string', doc: 'Range of node ports.', default: '30000-32767' },
   'advertise-address': {
@@ -95,6 +114,31 @@ function parsePortRange(text: string): { first: number; last: number } {
   return { first: Number(first), last: Number(last) };
 }
 
+function connectEtcd(options: Options, clock: Clock): Etcd {
+  const tls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
+  const file = options['encryption-provider-config'];
+  const encryption = file && readConfigFile(file, encryptionConfigForm);
+  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, () => clock.now());
+  return encryption ? encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]) : etcd;
+}
+
+function createAudit(options: Options, { clock, log: logger, metrics }: ComponentContext): Audit | undefined {
+  const policyFile = options['audit-policy-file'];
+  const path = options['audit-log-path'];
+  if (!policyFile || !path) {
+    if (path) logger.warn({}, 'no --audit-policy-file: nothing is written to the audit log');
+    if (policyFile) logger.warn({}, 'no --audit-log-path: audit events have nowhere to go');
+    return undefined;
+  }
+  const log = {
+    path,
+    maxAgeDays: options['audit-log-maxage'],
+    maxBackups: options['audit-log-maxbackup'],
+    maxSizeMegabytes: options['audit-log-maxsize'],
+  };
+  return startAudit({ policyFile, log }, { clock, logger, metrics });
+}
+
 const loadRetryMs = 200;
 
 /** Loads the caches; etcd may still be starting. */
@@ -120,6 +164,15 @@ function createContext(
   const serviceNodePortRange = parsePortRange(options['service-node-port-range']);
   const issuer = options['service-account-issuer'];
   const authorizer = createAuthorizer(store, kinds);
+  const tokens = new ServiceAccountTokens(
+    {
+      issuer,
+      audiences: [issuer],
+      publicKey: readFileSync(options['service-account-key-file'], 'utf8'),
+      privateKey: readFileSync(options['service-account-signing-key-file'], 'utf8'),
+    },
+    clock,
+  );
   return {
     store,
     kinds,
@@ -132,18 +185,18 @@ function createContext(
       clock,
       random,
       authorizer,
+      webhooks: new WebhookClient({ store, kinds, clock, random }),
       serviceClusterIpRange,
       serviceNodePortRange,
     }),
-    tokens: new ServiceAccountTokens(
-      {
-        issuer,
-        audiences: [issuer],
-        publicKey: readFileSync(options['service-account-key-file'], 'utf8'),
-        privateKey: readFileSync(options['service-account-signing-key-file'], 'utf8'),
-      },
+    authenticator: createAuthenticator(options, {
+      store,
+      kinds,
       clock,
-    ),
+      tokens,
+      clientCaFile: options['client-ca-file'],
+    }),
+    tokens,
     authorizer,
     kubelets: createKubeletAccess(
       readTls(
@@ -157,13 +210,29 @@ function createContext(
   };
 }
 
+/** Clients of both authorities are asked for their certificates. */
+function readServingTls(options: Options) {
+  const authorities = [options['client-ca-file'], options['requestheader-client-ca-file']];
+  return {
+    key: readFileSync(options['tls-private-key-file']),
+    cert: readFileSync(options['tls-cert-file']),
+    clientCa: authorities.filter((file) => file !== undefined).map((file) => readFileSync(file)),
+  };
+}
+
+function trustOf(options: Options): AuthenticationTrust {
+  const proxies = readRequestHeaderOptions(options);
+  const file = options['requestheader-client-ca-file'];
+  return {
+    clientCa: readFileSync(options['client-ca-file'], 'utf8'),
+    ...(proxies && file ? { requestHeader: { ...proxies, ca: readFileSync(file, 'utf8') } } : {}),
+  };
+}
+
 async function start(options: Options, component: ComponentContext) {
   const { clock, log, metrics } = component;
   const kinds = new KindTable(builtInKinds);
-  const etcdTls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
-  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(etcdTls ? { tls: etcdTls } : {}) }, () =>
-    clock.now(),
-  );
+  const etcd = connectEtcd(options, clock);
   const cache = new WatchCache(etcd, storedKinds.map(keyPrefixOf), {
     clock,
     log,
@@ -185,6 +254,7 @@ async function start(options: Options, component: ComponentContext) {
       }),
     },
     metrics: requestMetrics,
+    audit: createAudit(options, component),
     inFlight: new InFlight({
       reading: options['max-requests-inflight'],
       writing: options['max-mutating-requests-inflight'],
@@ -198,24 +268,20 @@ async function start(options: Options, component: ComponentContext) {
       issuer: options['service-account-issuer'],
     }),
   });
-  const tls = {
-    key: readFileSync(options['tls-private-key-file']),
-    cert: readFileSync(options['tls-cert-file']),
-    clientCa: readFileSync(options['client-ca-file']),
-  };
   const front = await serveFront(
-    { clock, tls, addresses: options['bind-address'], port: options['secure-port'] },
+    { clock, tls: readServingTls(options), addresses: options['bind-address'], port: options['secure-port'] },
     {
       request: (request) => server.request(request),
       upgrade: (message, socket, head) => server.upgrade(message, socket, head),
     },
   );
   await loadCache(cache, component);
-  const customResources = new CustomResources(context, refuseConversion);
+  const customResources = new CustomResources(context, webhookConverter(new WebhookClient(context)));
   cache.onLoaded(() => customResources.start());
   await customResources.start();
   notReady = 'bootstrap objects are being created';
   await ensureBootstrapObjects(context);
+  await publishAuthenticationTrust(context, trustOf(options));
   await ensureDefaultServiceCIDR(context, options['service-cluster-ip-range']);
   await makeMissingLocks(context);
   await ensureKubernetesService(context, {

@@ -17,7 +17,9 @@ import {
   unknownPathError,
 } from '../machinery/errors.ts';
 import type { Kind } from '../machinery/kind.ts';
-import { authenticate } from './authn/authenticate.ts';
+import { admitConnect } from './admission/connect.ts';
+import { type Audit, auditedBody } from './audit/audit.ts';
+import type { AuditTrail } from './audit/trail.ts';
 import { impersonate } from './authn/impersonate.ts';
 import type { UserInfo } from './authn/user.ts';
 import { type Attributes, describeDenial } from './authz/attributes.ts';
@@ -59,10 +61,13 @@ export interface ApiServerParts {
   paths: PathHandler;
   metrics: RequestMetrics;
   inFlight: InFlight;
+  /** Absent: nothing is written down. */
+  audit?: Audit | undefined;
 }
 
 /** What is known of a request before its body is read: an upgrade has no more. */
-type RequestHead = Omit<FrontRequest, 'raw' | 'body'>;
+type RequestHead = Omit<FrontRequest, 'raw' | 'body'> & { audit?: AuditTrail | undefined };
+type AuditedRequest = FrontRequest & { audit?: AuditTrail | undefined };
 
 // What watches over the server may ask whatever the roles say, and while they cannot be read.
 const alwaysAllowed = new Set(['/healthz', '/livez', '/readyz']);
@@ -110,16 +115,22 @@ export class ApiServer {
   /** Answers a request, or takes it over (watches, streams) and returns undefined. Never throws. */
   async request(front: FrontRequest): Promise<FrontResponse | undefined> {
     const info = requestInfoOf(front);
-    const auditId = randomUUID();
+    const auditId = one(front.headers['audit-id']) || randomUUID();
+    const audit = this.#parts.audit?.begin(front, info, auditId);
     const done = this.#parts.metrics.begin(this.#counted(info));
+    front.raw.setHeader?.('audit-id', auditId);
     try {
-      const response = await this.#serve(front, info);
+      const response = await this.#serve({ ...front, audit }, info);
       done(response?.code ?? 200);
       if (response) response.headers['audit-id'] = auditId;
+      if (response) audit?.completed(response.code);
+      else if (audit) followStream(audit, front.raw);
       return response;
     } catch (err) {
       const status = toStatusError(err, this.#context, info);
       done(status.code);
+      if (err instanceof StatusError) audit?.completed(status.code, status.toStatus());
+      else audit?.panicked(status.toStatus());
       return errorResponse(status, auditId, front);
     }
   }
@@ -138,9 +149,18 @@ export class ApiServer {
       void this.request({ ...front, body: noBody, raw }).then((response) => response && endInHttp(socket, response));
       return;
     }
-    this.#resolveUpgrade(front, info)
-      .then((target) => forwardUpgrade({ message, socket, head }, target, this.#context.kubelets))
-      .catch((err) => refuseUpgrade(socket, toStatusError(err, this.#context, info)));
+    const audit = this.#parts.audit?.begin(front, info, one(front.headers['audit-id']) || randomUUID());
+    this.#resolveUpgrade({ ...front, audit }, info)
+      .then((target) => {
+        audit?.started(101);
+        socket.once('close', () => audit?.completed(101));
+        forwardUpgrade({ message, socket, head }, target, this.#context.kubelets);
+      })
+      .catch((err) => {
+        const status = toStatusError(err, this.#context, info);
+        audit?.completed(status.code, status.toStatus());
+        refuseUpgrade(socket, status);
+      });
   }
 
   /** Whether somebody else speaks the protocol that a connection is to change to. */
@@ -153,30 +173,35 @@ export class ApiServer {
     // A browser's WebSocket cannot choose its method; exec is a create whichever way it comes.
     const verb = info.isResource && info.subresource !== 'proxy' ? 'create' : info.verb;
     const user = await this.#identify(front);
-    this.#authorize(front, { ...info, verb }, user);
+    await this.#authorize(front, { ...info, verb }, user);
     const request = this.#resolve(front, { info, user, signal: new AbortController().signal });
     const subresource = this.#subresources.get(`${request.kind.group}/${request.kind.plural}/${info.subresource}`);
     if (!subresource?.upgrade) throw unknownPathError();
+    await admitConnect(this.#context, request);
     return subresource.upgrade(this.#context, request);
   }
 
   /** Authentication and impersonation. */
   async #identify(front: RequestHead): Promise<UserInfo> {
-    const credentials = { socket: front.socket, authorization: one(front.headers.authorization) };
-    const real = await authenticate(credentials, this.#context);
-    return impersonate(real, front.headers, this.#context.authorizer);
+    const real = await this.#context.authenticator.authenticate({ ...front, path: pathOf(front.url) });
+    front.audit?.identified(real);
+    const user = await impersonate(real, front.headers, this.#context.authorizer);
+    front.audit?.actsAs(user);
+    return user;
   }
 
   /** What follows may trust the request. */
-  #authorize(front: RequestHead, info: RequestInfo, user: UserInfo): void {
+  async #authorize(front: RequestHead, info: RequestInfo, user: UserInfo): Promise<void> {
     if (alwaysAllowed.has(info.path)) return;
     const fieldSelector = queryOf(front.url).get('fieldSelector') ?? '';
     const attributes: Attributes = { ...info, name: nameAsked(info, fieldSelector), user, fieldSelector };
-    const decision = this.#context.authorizer.authorize(attributes);
-    if (!decision.allowed) throw denied(attributes, decision.reason);
+    const { allowed, reason, error } = await this.#context.authorizer.authorize(attributes);
+    front.audit?.decided(allowed, reason);
+    if (allowed) return;
+    throw error === undefined ? denied(attributes, reason) : internalError(error);
   }
 
-  async #serve(front: FrontRequest, info: RequestInfo): Promise<FrontResponse | undefined> {
+  async #serve(front: AuditedRequest, info: RequestInfo): Promise<FrontResponse | undefined> {
     const [stray] = /%(?![0-9a-f]{2}).{0,2}/i.exec(info.path) ?? [];
     if (stray !== undefined) throw badRequestError(`parse ${JSON.stringify(info.path)}: invalid URL escape "${stray}"`);
     const deadlineMs = deadlineOf(info, queryOf(front.url));
@@ -187,8 +212,8 @@ export class ApiServer {
     return deadlineMs === undefined ? work : within(this.#context.clock, deadlineMs, work);
   }
 
-  async #answer(front: FrontRequest, info: RequestInfo, user: UserInfo): Promise<FrontResponse | undefined> {
-    this.#authorize(front, info, user);
+  async #answer(front: AuditedRequest, info: RequestInfo, user: UserInfo): Promise<FrontResponse | undefined> {
+    await this.#authorize(front, info, user);
     if (!info.isResource) {
       const found = await this.#parts.paths(info.path, front);
       if (!found) throw unknownPathError();
@@ -199,10 +224,26 @@ export class ApiServer {
     front.raw.on('close', () => abort.abort());
     const request = this.#resolve(front, { info, user, signal: abort.signal });
     if (writingVerbs.has(info.verb) && !isLongRunning(info)) request.body = await front.body.read();
+    request.auditAnnotations = front.audit?.annotations;
+    if (front.audit?.wantsRequest) front.audit.received(auditedBody(request));
     return this.#large.run(request, async () => {
       const answer = await this.#dispatch(request, front);
+      if (answer && front.audit) await this.#tell(front.audit, answer, request);
       return answer && this.#render(answer, request, front);
     });
+  }
+
+  /** Writes down what is answered, in JSON whatever the client reads. */
+  async #tell(audit: AuditTrail, answer: Answer, request: ApiRequest): Promise<void> {
+    if (answer.type === 'object') audit.names(answer.stored.name);
+    if (!audit.wantsResponse) return;
+    const { body } = await renderAnswer(answer, {
+      kind: request.kind,
+      version: request.version,
+      ...plainForm,
+      nowMs: this.#context.clock.now(),
+    });
+    audit.answered(JSON.parse(body.toString()));
   }
 
   /** Finds the kind that the path names. */
@@ -246,7 +287,7 @@ export class ApiServer {
     return verbHandlers[info.verb]!(this.#context, request);
   }
 
-  #subresource(request: ApiRequest, front: FrontRequest): Promise<Answer | undefined> {
+  async #subresource(request: ApiRequest, front: FrontRequest): Promise<Answer | undefined> {
     const { kind, info } = request;
     const handler = this.#handlerOf(kind, info.subresource);
     if (!handler) throw unknownPathError();
@@ -255,6 +296,7 @@ export class ApiServer {
     if (verbs && !handler.takesEveryMethod && !(verbs as readonly string[]).includes(info.verb)) {
       throw methodNotAllowedError({ group: kind.group, resource: `${kind.plural}/${info.subresource}` }, info.verb);
     }
+    if (handler.upgrade) await admitConnect(this.#context, request);
     return handler.handle(this.#context, request, front);
   }
 
@@ -275,6 +317,19 @@ export class ApiServer {
   }
 }
 
+/** A long answer: its head is out, and it is complete when it ends. */
+function followStream(audit: AuditTrail, raw: FrontRequest['raw']): void {
+  const code = raw.statusCode ?? 200;
+  audit.started(code);
+  if (raw.closed || raw.writableFinished) audit.completed(code);
+  else raw.once('close', () => audit.completed(code));
+}
+
+const plainForm = {
+  media: negotiate('application/json', { table: false, protobuf: false }),
+  include: 'Metadata',
+} as const;
+
 /** The one name that a list or watch selects is the name it is authorized for. */
 function nameAsked(info: RequestInfo, fieldSelector: string): string {
   if (info.name !== '' || (info.verb !== 'list' && info.verb !== 'watch')) return info.name;
@@ -292,8 +347,7 @@ function fitsPath({ kind, info }: ApiRequest): boolean {
 }
 
 function requestInfoOf(front: RequestHead): RequestInfo {
-  const at = front.url.indexOf('?');
-  return parseRequestInfo(front.method, at < 0 ? front.url : front.url.slice(0, at), queryOf(front.url));
+  return parseRequestInfo(front.method, pathOf(front.url), queryOf(front.url));
 }
 
 function denied(attributes: Attributes, reason: string): StatusError {
@@ -335,6 +389,11 @@ async function compress(front: FrontRequest, response: FrontResponse): Promise<F
   if (!accepts || response.body.length < compressAboveBytes) return response;
   const body = await gzipBytes(response.body, { level: 1 });
   return { ...response, body, headers: { ...response.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' } };
+}
+
+function pathOf(url: string): string {
+  const at = url.indexOf('?');
+  return at < 0 ? url : url.slice(0, at);
 }
 
 function queryOf(url: string): URLSearchParams {

@@ -34,7 +34,7 @@ const policy = (more: object) => ({
 const mutating = (more: object) => ({
   spec: {
     matchConstraints: { resourceRules: [rule] },
-    mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[]' } }],
+    mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{op: "remove", path: "/a"}]' } }],
     reinvocationPolicy: 'Never',
     ...more,
   },
@@ -273,4 +273,78 @@ test('the status of a policy has conditions that say something', () => {
       'status.conditions[0].reason: Required value: must be set',
     ],
   );
+});
+
+describe('expressions are compiled', () => {
+  const condition = (expression: string) => [{ name: 'c', expression }];
+  const table: [Kind, string, object, string[]][] = [
+    [
+      ValidatingWebhookConfigurationKind,
+      'webhooks know the request, not its namespace',
+      hook({
+        matchConditions: [
+          {
+            name: 'a',
+            expression:
+              'object.metadata.name != request.userInfo.username && authorizer.path("/x").check("get").allowed()',
+          },
+          { name: 'b', expression: 'request.nope == 1' },
+          { name: 'd', expression: '1 + 1' },
+        ],
+      }),
+      [
+        'webhooks[0].matchConditions[1].expression: Invalid value: "request.nope == 1": compilation failed: ERROR: <input>:1:8: undefined field \'nope\'\n | request.nope == 1\n | .......^',
+        'webhooks[0].matchConditions[2].expression: Invalid value: "1 + 1": must evaluate to bool',
+      ],
+    ],
+    [
+      ValidatingAdmissionPolicyKind,
+      'policies know their parameters where they have some',
+      policy({ matchConditions: condition('params.x == 1') }),
+      [
+        "spec.matchConditions[0].expression: Invalid value: \"params.x == 1\": compilation failed: ERROR: <input>:1:1: undeclared reference to 'params' (in container '')\n | params.x == 1\n | ^",
+      ],
+    ],
+    [
+      ValidatingAdmissionPolicyKind,
+      'variables know those before them',
+      policy({
+        paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+        variables: [
+          { name: 'n', expression: 'size(object.metadata.name)' },
+          { name: 'm', expression: 'variables.n + 1' },
+          { name: 'o', expression: 'variables.later' },
+        ],
+        validations: [
+          { expression: 'variables.m < 9', messageExpression: 'string(variables.m)' },
+          { expression: 'variables.n', messageExpression: '1' },
+        ],
+        auditAnnotations: [
+          { key: 'k', valueExpression: 'params.data.a' },
+          { key: 'l', valueExpression: "'x'" },
+        ],
+      }),
+      [
+        'spec.variables[2].expression: Invalid value: "variables.later": compilation failed: ERROR: <input>:1:10: undefined field \'later\'\n | variables.later\n | .........^',
+        'spec.validations[1].expression: Invalid value: "variables.n": must evaluate to bool',
+        'spec.validations[1].messageExpression: Invalid value: "1": must evaluate to string',
+        'spec.auditAnnotations[0].valueExpression: Invalid value: "params.data.a": must evaluate to one of [string null_type]',
+      ],
+    ],
+    [
+      MutatingAdmissionPolicyKind,
+      'mutations give what their sort wants',
+      mutating({
+        mutations: [
+          {
+            patchType: 'ApplyConfiguration',
+            applyConfiguration: { expression: 'Object{metadata: Object.metadata{}}' },
+          },
+          { patchType: 'ApplyConfiguration', applyConfiguration: { expression: '[]' } },
+        ],
+      }),
+      ['spec.mutations[1].applyConfiguration.expression: Invalid value: "[]": must evaluate to Object'],
+    ],
+  ];
+  for (const [kind, what, body, errors] of table) test(what, () => assert.deepEqual(refusals(kind, body), errors));
 });

@@ -1,9 +1,12 @@
 // What requests a webhook or policy is for: rules, selectors, conditions in CEL. Webhooks and policies share it.
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-rules
+
+import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from '../../machinery/field-error.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateQualifiedName } from '../meta/checks.ts';
 import { checkName } from '../meta/validation.ts';
+import { checkExpression } from './expressions.ts';
 
 const group = 'io.k8s.api.admissionregistration.v1';
 const atomic = { listType: 'atomic' } as const;
@@ -116,12 +119,19 @@ export function validateNamedRule(rule: NamedRuleWithOperations, path: string): 
 
 const maxMatchConditions = 64;
 
-export function validateMatchConditions(conditions: readonly MatchCondition[], path: string): FieldError[] {
+/** `env` is what the expressions may speak of. */
+export function validateMatchConditions(
+  conditions: readonly MatchCondition[],
+  env: PolicyEnvOptions,
+  path: string,
+): FieldError[] {
   const errors: FieldError[] = [];
   if (conditions.length > maxMatchConditions) errors.push(tooMany(path, conditions.length, maxMatchConditions));
   const seen = new Set<string>();
   for (const [i, { name, expression }] of conditions.entries()) {
-    if (expression.trim() === '') errors.push(required(`${path}[${i}].expression`));
+    const text = expression.trim();
+    if (text === '') errors.push(required(`${path}[${i}].expression`));
+    else errors.push(...checkExpression(text, env, ['bool'], `${path}[${i}].expression`));
     if (name === '') {
       errors.push(required(`${path}[${i}].name`));
       continue;
@@ -132,3 +142,6 @@ export function validateMatchConditions(conditions: readonly MatchCondition[], p
   }
   return errors;
 }
+
+/** What match conditions of webhooks may speak of. */
+export const webhookEnv: PolicyEnvOptions = { hasAuthorizer: true, hasNamespace: false };

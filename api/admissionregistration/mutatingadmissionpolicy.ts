@@ -1,5 +1,6 @@
 // MutatingAdmissionPolicy: changes in CEL that are made to objects where a binding says so.
 // https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
+import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
@@ -7,6 +8,7 @@ import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateWord } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { checkExpression } from './expressions.ts';
 import { reinvocationPolicies } from './match.ts';
 import { paramKindColumn } from './policy/columns.ts';
 import { policyFields, variable } from './policy/schema.ts';
@@ -63,20 +65,23 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
     paramKindColumn,
     ageColumn,
   ],
-  validate: ({ spec }) => [
-    ...validatePolicySpec(spec, 'spec'),
-    ...validateMutatingOperations(spec.matchConstraints, 'spec.matchConstraints'),
-    ...validateMutations(spec.mutations ?? [], 'spec.mutations'),
-    ...validateWord(spec.reinvocationPolicy, reinvocationPolicies, 'spec.reinvocationPolicy'),
-  ],
+  validate: ({ spec }) => {
+    const { errors, env } = validatePolicySpec(spec, 'spec');
+    return [
+      ...errors,
+      ...validateMutatingOperations(spec.matchConstraints, 'spec.matchConstraints'),
+      ...validateMutations(spec.mutations ?? [], { ...env, hasPatchTypes: true }, 'spec.mutations'),
+      ...validateWord(spec.reinvocationPolicy, reinvocationPolicies, 'spec.reinvocationPolicy'),
+    ];
+  },
 });
 
-function validateMutations(mutations: readonly Mutation[], path: string): FieldError[] {
+function validateMutations(mutations: readonly Mutation[], env: PolicyEnvOptions, path: string): FieldError[] {
   if (mutations.length === 0) return [required(path, 'mutations must contain at least one item')];
-  return mutations.flatMap((mutation, i) => validateMutation(mutation, `${path}[${i}]`));
+  return mutations.flatMap((mutation, i) => validateMutation(mutation, env, `${path}[${i}]`));
 }
 
-function validateMutation(mutation: Mutation, path: string): FieldError[] {
+function validateMutation(mutation: Mutation, env: PolicyEnvOptions, path: string): FieldError[] {
   const { patchType } = mutation;
   if (!patchType) return [required(`${path}.patchType`)];
   if (!patchTypes.includes(patchType)) return [notSupported(`${path}.patchType`, patchType, patchTypes)];
@@ -86,7 +91,12 @@ function validateMutation(mutation: Mutation, path: string): FieldError[] {
       : (['applyConfiguration', 'jsonPatch'] as const);
   const errors: FieldError[] = [];
   if (!mutation[own]) errors.push(required(`${path}.${own}`, `must be specified when patchType is ${patchType}`));
-  else if (!mutation[own].expression?.trim()) errors.push(required(`${path}.${own}.expression`));
+  else {
+    const text = mutation[own].expression?.trim();
+    const at = `${path}.${own}.expression`;
+    const results = [own === 'jsonPatch' ? 'list(JSONPatch)' : 'Object'];
+    errors.push(...(text ? checkExpression(text, env, results, at) : [required(at)]));
+  }
   if (mutation[other]) {
     errors.push(invalid(`${path}.${other}`, `{${other}}`, `must not be specified when patchType is ${patchType}`));
   }

@@ -1,5 +1,6 @@
 // ValidatingAdmissionPolicy: rules in CEL that objects must fulfil where a binding says so.
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
@@ -8,6 +9,7 @@ import { validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import { validateConditions } from '../meta/condition-validation.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { checkExpression } from './expressions.ts';
 import { paramKindColumn } from './policy/columns.ts';
 import { policyFields, variable } from './policy/schema.ts';
 import { validatePolicySpec } from './policy/validation.ts';
@@ -93,10 +95,10 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
     paramKindColumn,
     ageColumn,
   ],
-  validate: ({ metadata, spec }) => [
-    ...validatePolicySpec(spec, 'spec'),
-    ...validateDemands(spec, metadata.name ?? '', 'spec'),
-  ],
+  validate: ({ metadata, spec }) => {
+    const { errors, env } = validatePolicySpec(spec, 'spec');
+    return [...errors, ...validateDemands(spec, metadata.name ?? '', { env, path: 'spec' })];
+  },
   validateStatusUpdate: ({ status }) => [
     ...(status?.typeChecking?.expressionWarnings ?? []).flatMap(({ warning, fieldRef }, i) => {
       const path = `status.typeChecking.expressionWarnings[${i}]`;
@@ -110,13 +112,18 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
 const maxAuditAnnotations = 20;
 const maxValueExpressionBytes = 5 * 1024;
 
-function validateDemands(spec: ValidatingAdmissionPolicySpec, name: string, path: string): FieldError[] {
+interface Place {
+  env: PolicyEnvOptions;
+  path: string;
+}
+
+function validateDemands(spec: ValidatingAdmissionPolicySpec, name: string, { env, path }: Place): FieldError[] {
   const { validations = [], auditAnnotations = [] } = spec;
   if (validations.length === 0 && auditAnnotations.length === 0) {
     const why = 'validations or auditAnnotations must contain at least one item';
     return [required(`${path}.validations`, why), required(`${path}.auditAnnotations`, why)];
   }
-  const errors = validations.flatMap((v, i) => validateValidation(v, `${path}.validations[${i}]`));
+  const errors = validations.flatMap((v, i) => validateValidation(v, { env, path: `${path}.validations[${i}]` }));
   const notesPath = `${path}.auditAnnotations`;
   if (auditAnnotations.length > maxAuditAnnotations) {
     const why = `must not have more than ${maxAuditAnnotations} auditAnnotations`;
@@ -124,7 +131,7 @@ function validateDemands(spec: ValidatingAdmissionPolicySpec, name: string, path
   }
   const seen = new Set<string>();
   for (const [i, note] of auditAnnotations.entries()) {
-    errors.push(...validateAuditAnnotation(note, name, `${notesPath}[${i}]`));
+    errors.push(...validateAuditAnnotation(note, name, { env, path: `${notesPath}[${i}]` }));
     if (seen.has(note.key)) errors.push(duplicate(`${notesPath}[${i}].key`, note.key));
     seen.add(note.key);
   }
@@ -133,12 +140,16 @@ function validateDemands(spec: ValidatingAdmissionPolicySpec, name: string, path
 
 const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 
-function validateValidation(rule: Validation, path: string): FieldError[] {
+function validateValidation(rule: Validation, { env, path }: Place): FieldError[] {
   const { message = '', messageExpression = '', reason } = rule;
   const errors: FieldError[] = [];
   if (rule.expression.trim() === '') errors.push(required(`${path}.expression`, 'expression is not specified'));
+  else errors.push(...checkExpression(rule.expression, env, ['bool'], `${path}.expression`));
   if (messageExpression && messageExpression.trim() === '') {
     errors.push(invalid(`${path}.messageExpression`, messageExpression, 'must be non-empty if specified'));
+  } else if (messageExpression) {
+    const silent = { ...env, hasAuthorizer: false };
+    errors.push(...checkExpression(messageExpression, silent, ['string'], `${path}.messageExpression`));
   }
   if (message && message.trim() === '') {
     errors.push(invalid(`${path}.message`, message, 'must be non-empty if specified'));
@@ -151,7 +162,7 @@ function validateValidation(rule: Validation, path: string): FieldError[] {
   return errors;
 }
 
-function validateAuditAnnotation(note: AuditAnnotation, name: string, path: string): FieldError[] {
+function validateAuditAnnotation(note: AuditAnnotation, name: string, { env, path }: Place): FieldError[] {
   const errors = name
     ? validateQualifiedName(`${name}/${note.key}`, `${path}.key`)
     : [invalid(`${path}.key`, note.key, 'requires metadata.name be non-empty')];
@@ -161,6 +172,8 @@ function validateAuditAnnotation(note: AuditAnnotation, name: string, path: stri
   } else if (expression.length > maxValueExpressionBytes) {
     const why = `must not exceed ${maxValueExpressionBytes} bytes in length`;
     errors.push(required(`${path}.valueExpression`, why));
+  } else {
+    errors.push(...checkExpression(expression, env, ['string', 'null_type'], `${path}.valueExpression`));
   }
   return errors;
 }

@@ -350,3 +350,90 @@ test('an update may not take what objects are stored under', () => {
     'status.storedVersions[0]: Invalid value: "v0": missing from spec.versions; v0 was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in v0 and removes v0 from status.storedVersions',
   ]);
 });
+
+describe('rules of a schema are compiled', () => {
+  const text = { type: 'string', maxLength: 10 };
+  const withRules = (field: object, ...rules: object[]) => withField({ ...field, 'x-kubernetes-validations': rules });
+  const rules = `${at}.x-kubernetes-validations`;
+  const shownRule = (rule: string, more: object = {}) =>
+    JSON.stringify({
+      Rule: rule,
+      Message: '',
+      MessageExpression: '',
+      Reason: null,
+      FieldPath: '',
+      OptionalOldSelf: null,
+      ...more,
+    });
+  const fields = { type: 'object', properties: { n: { type: 'integer' }, s: text } };
+  const table: [string, object, string[]][] = [
+    [
+      'fine',
+      withRules(fields, { rule: 'self.n > 1 && self.n >= oldSelf.n', messageExpression: '"n is " + self.s' }),
+      [],
+    ],
+    [
+      'texts of numbers, of whose length nobody knows',
+      withRules(fields, { rule: 'self.n > 1', messageExpression: '"n is " + string(self.n)' }),
+      [
+        `${rules}[0].messageExpression: Forbidden: estimated messageExpression cost exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`,
+        `${rules}[0].messageExpression: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema`,
+        `${root}: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`,
+      ],
+    ],
+    [
+      'a field that is not there',
+      withRules(fields, { rule: 'self.m > 1' }),
+      [
+        `${rules}[0].rule: Invalid value: ${shownRule('self.m > 1')}: compilation failed: ERROR: <input>:1:5: undefined field 'm'\n | self.m > 1\n | ....^`,
+      ],
+    ],
+    [
+      'no answer',
+      withRules(fields, { rule: 'self.n' }, { rule: 'self.n > 1', messageExpression: 'self.n' }),
+      [
+        `${rules}[0].rule: Invalid value: ${shownRule('self.n')}: cel expression must evaluate to a bool`,
+        `${rules}[1].messageExpression: Invalid value: ${shownRule('self.n > 1', { MessageExpression: 'self.n' })}: messageExpression must evaluate to a string`,
+      ],
+    ],
+    [
+      'old items of a list that has no order of its own',
+      withField({
+        type: 'array',
+        maxItems: 3,
+        items: { ...text, 'x-kubernetes-validations': [{ rule: 'self != oldSelf' }] },
+      }),
+      [
+        `${at}.items.x-kubernetes-validations[0].rule: Invalid value: "self != oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within ${at}`,
+      ],
+    ],
+    [
+      'loops over lists without bounds',
+      withRules(
+        { type: 'array', items: { type: 'string' } },
+        { rule: 'self.all(x, self.all(y, x == y || x.contains(y)))' },
+      ),
+      [
+        `${rules}[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`,
+        `${rules}[0].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema`,
+        `${root}: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`,
+      ],
+    ],
+    [
+      'the same with bounds',
+      withRules(
+        { type: 'array', maxItems: 5, items: text },
+        { rule: 'self.all(x, self.all(y, x == y || x.contains(y)))' },
+      ),
+      [],
+    ],
+    [
+      'a pattern that is none',
+      withField({ type: 'string', pattern: '[a' }),
+      [
+        `${at}.pattern: Invalid value: "[a": must be a valid regular expression, but isn't: error parsing regexp: missing closing ]: \`[a\``,
+      ],
+    ],
+  ];
+  for (const [what, body, errors] of table) test(what, () => assert.deepEqual(refusals(body), errors));
+});

@@ -13,6 +13,9 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { mutatingPolicies } from './policies/mutating.ts';
+import { policyParamAccess } from './policies/param-access.ts';
+import { validatingPolicies } from './policies/validating.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
 import { resourceQuota } from './resource-quota.ts';
@@ -21,6 +24,8 @@ import { serviceAccount } from './service-account.ts';
 import { serviceAddresses } from './service-addresses.ts';
 import { storageObjectInUseProtection } from './storage-in-use.ts';
 import { taintNodesByCondition } from './taint-nodes.ts';
+import { mutatingWebhooks } from './webhooks/mutating.ts';
+import { validatingWebhooks } from './webhooks/validating.ts';
 
 export const admissionPlugins: readonly AdmissionPlugin[] = [
   namespaceLifecycle,
@@ -40,8 +45,13 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   certificateApproval,
   certificateSigning,
   certificateSubjectRestriction,
+  mutatingPolicies,
+  mutatingWebhooks,
   serviceAddresses,
   rbacEscalation,
+  policyParamAccess,
+  validatingPolicies,
+  validatingWebhooks,
   // Last: what is refused is not to be counted.
   resourceQuota,
 ];

@@ -2,13 +2,14 @@
 // because the rule needs other objects or the user. Plugins are one file each, listed in order in
 // index.ts. https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
 import type { Clock } from '../../machinery/clock.ts';
-import type { Kind } from '../../machinery/kind.ts';
+import type { GroupVersionKind, Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { Random } from '../../machinery/random.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { Authorizer } from '../authz/attributes.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import type { WebhookClient } from '../webhook-client.ts';
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
@@ -16,13 +17,24 @@ export interface AdmissionRequest {
   operation: AdmissionOperation;
   kind: Kind;
   subresource: string;
+  /** The kind of `object`, where a subresource speaks one of its own: PodExecOptions, TokenRequest. */
+  speaks?: GroupVersionKind;
   namespace: string;
   name: string;
   /** The draft to be stored, in storage version; mutating plugins change it. Absent on DELETE. */
   object?: KubeObject;
+  /** What is there, on UPDATE and DELETE; the object as stored, in the form of `kind`. */
   oldObject?: KubeObject;
   user: UserInfo;
   dryRun: boolean;
+  /** The version that the request was sent in; absent: the storage version. */
+  apiVersion?: string;
+  /** CreateOptions and the like, as the request brought them. */
+  options?: object;
+  /** Set by a plugin that changed the object after others had seen it: all look once more. */
+  reinvoke?: boolean;
+  /** A note for the audit log. */
+  annotate?(key: string, value: string): void;
   /** Tells the client something although the request is let through. */
   warn(text: string): void;
   /** Called once the request has ended, before it is answered. */
@@ -41,6 +53,7 @@ export interface AdmissionDeps {
   clock: Clock;
   random: Random;
   authorizer: Authorizer;
+  webhooks: WebhookClient;
   serviceClusterIpRange: string;
   serviceNodePortRange: { first: number; last: number };
 }
@@ -54,6 +67,8 @@ export interface AdmissionPlugin {
   /** Which requests it wants to see; kinds by plural name of the storage group. */
   handles(request: AdmissionRequest): boolean;
   mutate?(request: AdmissionRequest, deps: AdmissionDeps): void | Promise<void>;
+  /** Runs once, when all mutations are done: what is given out may not be given out twice. */
+  complete?(request: AdmissionRequest, deps: AdmissionDeps): void | Promise<void>;
   validate?(request: AdmissionRequest, deps: AdmissionDeps): void | Promise<void>;
 }
 
@@ -66,7 +81,15 @@ export interface AdmissionChain {
 export function createAdmissionChain(plugins: readonly AdmissionPlugin[], deps: AdmissionDeps): AdmissionChain {
   return {
     async mutate(request) {
-      for (const plugin of plugins) if (plugin.mutate && plugin.handles(request)) await plugin.mutate(request, deps);
+      const round = async () => {
+        for (const plugin of plugins) if (plugin.mutate && plugin.handles(request)) await plugin.mutate(request, deps);
+      };
+      await round();
+      // What a webhook has changed, the plugins before it may want to complete; once is enough.
+      if (request.reinvoke) await round();
+      for (const plugin of plugins) {
+        if (plugin.complete && plugin.handles(request)) await plugin.complete(request, deps);
+      }
     },
     async validate(request) {
       for (const plugin of plugins)

@@ -14,7 +14,8 @@ export const serviceAddresses: AdmissionPlugin = {
     kind.plural === 'services' &&
     kind.group === '' &&
     (operation === 'UPDATE' || operation === 'DELETE' || (operation === 'CREATE' && subresource === '')),
-  async mutate(request, deps) {
+  async complete(request, deps) {
+    if (request.operation === 'DELETE') return;
     const holding = hold(request, deps);
     if (request.subresource !== '') return;
     if (request.oldObject) keepAllocatedFields(request.object as Service, request.oldObject as Service);

@@ -24,6 +24,7 @@ export const maxYamlValues = 2 * maxBodyValues;
 
 /** The part of a request that says what its body is. */
 export type SentBody = Pick<ApiRequest, 'body' | 'contentType' | 'yaml'>;
+
 /** An apply, in YAML, of which JSON is a part. */
 export const applyType = 'application/apply-patch+yaml';
 
@@ -47,7 +48,10 @@ export function baseType(contentType: string): string {
   return contentType.split(';')[0]!.trim().toLowerCase();
 }
 
-export const isYaml = (contentType: string): boolean => mediaTypes[baseType(contentType)] === 'yaml';
+export function isYaml(contentType: string): boolean {
+  const type = baseType(contentType);
+  return type === applyType || mediaTypes[type] === 'yaml';
+}
 
 /** Parses the body of an object that should be of `want`: a protobuf body can only be read by a schema. */
 export function parseBody(request: SentBody, want: { kind: string; schema: ObjectSchema }): ParsedBody {

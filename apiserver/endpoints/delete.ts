@@ -5,7 +5,7 @@ import { DecodeError, decodeValue } from '../../machinery/decode.ts';
 import { badRequestError, invalidError, isNotFound } from '../../machinery/errors.ts';
 import { type FieldError, invalid, notSupported } from '../../machinery/field-error.ts';
 import { isObject } from '../../machinery/json.ts';
-import type { ApiContext } from '../registry/context.ts';
+import type { ApiContext, WriteOptions } from '../registry/context.ts';
 import { type DeleteOptions, deleteObject, orphanWarning } from '../registry/delete.ts';
 import { isTrue } from '../request-info.ts';
 import { parseBody } from './body.ts';
@@ -66,13 +66,19 @@ function checkDeleteOptions(options: AskedOptions): void {
   if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
 }
 
+/** How the delete is carried out; admission is shown its options, wherever they came from. */
+function writeOptions(request: ApiRequest, options: DeleteOptions, dryRun: boolean): WriteOptions {
+  const sent = { ...options, kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...(dryRun && { dryRun: ['All'] }) };
+  return { ...readWriteOptions(request, 'DeleteOptions'), dryRun, sent };
+}
+
 export async function handleDelete(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { kind, info } = request;
   const { dryRun, ...options } = readDeleteOptions(request);
-  const write = { ...readWriteOptions(request, 'DeleteOptions'), dryRun };
+  const write = writeOptions(request, options, dryRun);
   const target = { namespace: info.namespace, name: info.name, options };
   const { stored, gone } = await deleteObject(context, kind, target, write);
-  const warnings = orphanWarning(kind, options);
+  const warnings = [...orphanWarning(kind, options), ...write.warnings];
   if (!gone || kind.returnsDeletedObject) {
     const accepted = !gone && options.orphanDependents === false;
     return { type: 'object', stored, code: accepted ? 202 : 200, warnings };
@@ -91,7 +97,7 @@ export async function handleDelete(context: ApiContext, request: ApiRequest): Pr
 export async function handleDeleteCollection(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { kind, info } = request;
   const { dryRun, ...options } = readDeleteOptions(request);
-  const write = { ...readWriteOptions(request, 'DeleteOptions'), dryRun };
+  const write = writeOptions(request, options, dryRun);
   const list = await listObjects(context, request);
   for (const item of list.items) {
     const { name = '', namespace = info.namespace } = item.object.metadata;
@@ -101,6 +107,6 @@ export async function handleDeleteCollection(context: ApiContext, request: ApiRe
       if (!isNotFound(err)) throw err; // gone already is what was asked for
     }
   }
-  const warnings = orphanWarning(kind, options);
+  const warnings = [...orphanWarning(kind, options), ...write.warnings];
   return { type: 'list', list, warnings };
 }

@@ -38,6 +38,15 @@ export function readWriteOptions(
     warnings: [],
     fieldValidation: fieldValidation as FieldValidation,
     force: isTrue(query.get('force')),
+    sent: {
+      // A patch is an update to whoever judges it.
+      kind: options === 'PatchOptions' ? 'UpdateOptions' : options,
+      apiVersion: 'meta.k8s.io/v1',
+      ...(dryRun.length > 0 && { dryRun }),
+      ...(manager && { fieldManager: manager }),
+      ...(query.get('fieldValidation') && { fieldValidation }),
+    },
+    ...(request.auditAnnotations && { auditAnnotations: request.auditAnnotations }),
   };
 }
 

@@ -26,6 +26,9 @@ export interface FrontRequest {
 export interface RawResponse extends Writable {
   writeHead(code: number, headers?: Record<string, string>): unknown;
   flushHeaders?(): void;
+  /** Goes with the head, whoever writes it. */
+  setHeader?(name: string, value: string): unknown;
+  readonly statusCode?: number;
 }
 
 export interface FrontResponse {
@@ -43,7 +46,7 @@ export interface FrontHandlers {
 
 export interface FrontOptions {
   clock: Clock;
-  tls: { key: Buffer; cert: Buffer; clientCa: Buffer };
+  tls: { key: Buffer; cert: Buffer; clientCa: Buffer | Buffer[] };
   addresses: string[];
   port: number;
 }

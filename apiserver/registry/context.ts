@@ -25,8 +25,12 @@ export interface WriteOptions {
   fieldManager: string;
   /** What admission has to tell the client. */
   warnings: string[];
-  /** API version the manager wrote in, for managedFields. */
+  /** API version that the request was sent in: for managedFields, and for admission. */
   apiVersion: string;
+  /** The options of the request as an object, as admission is shown them. */
+  sent?: object;
+  /** What admission has to tell the audit log, by key. */
+  auditAnnotations?: Record<string, string>;
 }
 
 const largeBytes = 128 * 1024;

@@ -5,10 +5,10 @@ import { alreadyExistsError, isAlreadyExists, StatusError } from '../../machiner
 import { cloneJson } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../machinery/metadata.ts';
-import type { AdmissionRequest } from '../admission/plugin.ts';
 import { EtcdTooLargeError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject, storageKey } from '../storage/stored-object.ts';
+import { admissionRequest } from './admission-request.ts';
 import { type ApiContext, breathe, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { checkCreate, prepareCreate, prepareIdentity } from './prepare.ts';
@@ -64,25 +64,14 @@ async function createOnce(
   if (target.managedFields) draft.metadata.managedFields = target.managedFields;
   else await recordFields(context, kind, { old: undefined, draft, subresource: '', options });
   const end = new RequestEnd();
-  const request: AdmissionRequest = {
-    operation: 'CREATE',
-    kind,
-    subresource: '',
-    namespace,
-    name: sentName,
-    object: draft,
-    user: options.user,
-    dryRun: options.dryRun,
-    warn: (text) => options.warnings.push(text),
-    onEnd: end.add,
-  };
+  const write = { operation: 'CREATE', kind, namespace, name: sentName, object: draft } as const;
+  const request = admissionRequest({ ...write, options }, end);
   try {
     await context.admission.mutate(request);
     if (options.isLarge) await breathe();
     prepareCreate(kind, draft, { nowMs, random: context.random, user: options.user });
     if (options.isLarge) await breathe();
     checkCreate(kind, draft);
-    if (options.isLarge) await breathe();
     if (options.isLarge) await breathe();
     await context.admission.validate(request);
     if (options.dryRun) return await dryRun(context, kind, draft);

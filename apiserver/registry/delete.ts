@@ -9,6 +9,7 @@ import type { KubeObject } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
+import { admissionRequest } from './admission-request.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
 import { RequestEnd } from './request-end.ts';
 import { mayGo } from './update.ts';
@@ -64,20 +65,6 @@ async function runDelete(
   end: RequestEnd,
 ): Promise<DeleteOutcome> {
   const { namespace, name, options } = target;
-  await context.admission.validate({
-    operation: 'DELETE',
-    kind,
-    subresource: '',
-    namespace,
-    name,
-    ...(context.store.peek(kind, namespace, name)
-      ? { oldObject: context.store.peek(kind, namespace, name)!.object }
-      : {}),
-    user: write.user,
-    dryRun: write.dryRun,
-    warn: (text) => write.warnings.push(text),
-    onEnd: end.add,
-  });
   let current = await context.store.look(kind, namespace, name);
   // What the cache has may be old, even another object of that name: nothing is refused or left alone because of it.
   let fresh = false;
@@ -85,6 +72,7 @@ async function runDelete(
     fresh = true;
     return context.store.read(kind, namespace, name);
   };
+  const admission = deletionAdmission(context, kind, target, { options: write, end });
   let marked: StoredObject | undefined;
   for (let tries = 0; ; tries++) {
     if (!current && !fresh) current = await reread();
@@ -92,7 +80,10 @@ async function runDelete(
     if (marked && current?.object.metadata.uid !== marked.object.metadata.uid) return { stored: marked, gone: true };
     if (!current) throw notFoundError(groupResourceOf(kind), name);
     try {
-      if (!marked) checkPreconditions(kind, current, options);
+      if (!marked) {
+        checkPreconditions(kind, current, options);
+        await admission(current);
+      }
     } catch (err) {
       if (fresh) throw err;
       current = await reread();
@@ -119,6 +110,29 @@ async function runDelete(
     current = result.current;
     fresh = true;
   }
+}
+
+/** Asks admission about the object that is to go, once for each state of it. */
+function deletionAdmission(
+  context: ApiContext,
+  kind: Kind,
+  { namespace, name }: { namespace: string; name: string },
+  { options, end }: { options: WriteOptions; end: RequestEnd },
+): (current: StoredObject) => Promise<void> {
+  let asked: { revision: number; refusal?: unknown } | undefined;
+  return async ({ revision, object: oldObject }) => {
+    if (asked?.revision !== revision) {
+      asked = { revision };
+      const request = admissionRequest({ operation: 'DELETE', kind, namespace, name, oldObject, options }, end);
+      try {
+        await context.admission.mutate(request);
+        await context.admission.validate(request);
+      } catch (err) {
+        asked.refusal = err;
+      }
+    }
+    if (asked.refusal !== undefined) throw asked.refusal;
+  };
 }
 
 function checkPreconditions(kind: Kind, current: StoredObject, options: DeleteOptions): void {

@@ -11,7 +11,7 @@ import type { ApiContext, WriteOptions } from './context.ts';
 import type { ServedResource } from './kind-table.ts';
 
 /** The versions of a kind, for a write to `subresource`. */
-export function versionsOf(context: ApiContext, kind: Kind, subresource: string): Versions {
+export function versionsOf(context: Pick<ApiContext, 'kinds'>, kind: Kind, subresource: string): Versions {
   const find = (apiVersion: string): ServedResource | undefined => {
     const version = kind.served.find((served) => apiVersionOf(served) === apiVersion);
     if (version) return { kind, version };

@@ -7,10 +7,10 @@ import { conflictError, modifiedError, notFoundError } from '../../machinery/err
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import type { AdmissionRequest } from '../admission/plugin.ts';
 import { EtcdTooLargeError, EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject } from '../storage/stored-object.ts';
+import { admissionRequest } from './admission-request.ts';
 import { type ApiContext, breathe, isLarge, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { checkUpdate, prepareUpdate } from './prepare.ts';
@@ -97,19 +97,9 @@ async function tryUpdate(
       if (!fresh) return await reread();
       throw err;
     }
-    const request: AdmissionRequest = {
-      operation: 'UPDATE',
-      kind,
-      subresource: target.subresource,
-      namespace: target.namespace,
-      name: target.name,
-      object: draft,
-      oldObject: old,
-      user: options.user,
-      dryRun: options.dryRun,
-      warn: (text) => options.warnings.push(text),
-      onEnd: end.add,
-    };
+    const { namespace, name, subresource } = target;
+    const write = { operation: 'UPDATE', kind, subresource, namespace, name, object: draft, oldObject: old } as const;
+    const request = admissionRequest({ ...write, options }, end);
     await context.admission.mutate(request);
     if (large) await breathe();
     await finishDraft(context, kind, target, { draft, old, isLarge: large });
@@ -202,7 +192,7 @@ async function writeDraft(
     const removed = await context.store.remove(kind, current);
     return removed.done ? { done: true, stored: new StoredObject(current.key, same, current.revision) } : removed;
   }
-  if (isSame(same, current.object)) {
+  if (!current.isStale && isSame(same, current.object)) {
     // Nothing changes: no write, unless the cache was behind.
     if (work.fresh) return { done: true, stored: current };
     const again = await work.reread();

@@ -1,6 +1,7 @@
 // A subresource with rules of its own is one file that exports a handler; index.ts lists them and a
 // test demands one for every custom subresource that a kind declares.
 
+import type { RequestAuthenticator } from '../authn/authenticator.ts';
 import type { ServiceAccountTokens } from '../authn/tokens.ts';
 import type { Authorizer } from '../authz/attributes.ts';
 import type { Answer, ApiRequest } from '../endpoints/exchange.ts';
@@ -9,6 +10,7 @@ import type { KubeletAccess } from '../kubelet-access.ts';
 import type { ApiContext } from '../registry/context.ts';
 
 export interface SubresourceContext extends ApiContext {
+  authenticator: RequestAuthenticator;
   tokens: ServiceAccountTokens;
   authorizer: Authorizer;
   kubelets: KubeletAccess;

@@ -12,7 +12,7 @@ import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import type { FrontRequest } from '../http/front.ts';
 import type { RequestInfo } from '../request-info.ts';
-import { keyPrefixOf } from '../storage/stored-object.ts';
+import { findEndpoint, reachable } from '../service-endpoint.ts';
 import type { Subresource, SubresourceContext, UpgradeTarget } from './handler.ts';
 import { linkStages } from './proxy-links.ts';
 
@@ -53,13 +53,6 @@ function parsePort(text: string): number {
   throw badRequestError(`invalid port ${JSON.stringify(text)}`);
 }
 
-/** Refuses addresses that mean this machine: a pod's status may not lead to what only the server itself can reach. */
-function reachable(address: string): string {
-  if (/^(127\.|169\.254\.|0\.|22[4-9]\.|23\d\.)/.test(address) || !isIP(address) || /^(::|f[ef])/i.test(address))
-    throw badRequestError('address not allowed');
-  return address;
-}
-
 const serviceBackend: Resolver = async (context, request) => {
   const { scheme, name, port } = splitName(request.info.name);
   const { namespace } = request.info;
@@ -68,16 +61,7 @@ const serviceBackend: Resolver = async (context, request) => {
   const wanted = port === '' ? ports[0] : ports.find((p) => p.name === port || String(p.port) === port);
   if (port !== '' && !wanted)
     throw unavailableError(`no service port ${port} found for service ${JSON.stringify(name)}`);
-  const sliceKind = context.kinds.kind('discovery.k8s.io', 'EndpointSlice');
-  for (const { object: slice } of context.store.resource(sliceKind).list(`${keyPrefixOf(sliceKind)}${namespace}/`)) {
-    if (slice.metadata.labels?.['kubernetes.io/service-name'] !== name) continue;
-    const slicePort = (slice.ports ?? []).find((p: { name?: string }) => (p.name ?? '') === (wanted?.name ?? ''));
-    const ready = (slice.endpoints ?? []).filter((e: KubeObject) => e.conditions?.ready !== false);
-    if (!slicePort?.port || ready.length === 0) continue;
-    const endpoint = ready[Math.floor(context.random.next() * ready.length)];
-    return { host: reachable(endpoint.addresses[0]), port: slicePort.port, tls: scheme === 'https' };
-  }
-  throw unavailableError(`no endpoints available for service ${JSON.stringify(name)}`);
+  return { ...findEndpoint(context, { namespace, name }, wanted?.name ?? ''), tls: scheme === 'https' };
 };
 
 const nodeBackend: Resolver = async (context, request) => {

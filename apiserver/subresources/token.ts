@@ -9,6 +9,7 @@ import type { BoundObject } from '../authn/tokens.ts';
 import { parseBody } from '../endpoints/body.ts';
 import { decodeAs } from '../endpoints/decode-object.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
+import { admissionRequest } from '../registry/admission-request.ts';
 import type { Subresource, SubresourceContext } from './handler.ts';
 
 const tokenRequest = {
@@ -74,18 +75,11 @@ export const tokenSubresource: Subresource = {
         invalid('spec.expirationSeconds', expirationSeconds, detail),
       ]);
     }
-    await context.admission.validate({
-      operation: 'CREATE',
-      kind,
-      subresource: 'token',
-      namespace,
-      name,
-      object: value,
-      user: request.user,
-      dryRun: options.dryRun,
-      warn: (text) => options.warnings.push(text),
-      onEnd: () => undefined,
-    });
+    const speaks = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' };
+    const write = { operation: 'CREATE', kind, subresource: 'token', speaks, namespace, name, object: value } as const;
+    const admission = admissionRequest({ ...write, options });
+    await context.admission.mutate(admission);
+    await context.admission.validate(admission);
     const binding = boundObjectRef ? await resolveBound(context, namespace, boundObjectRef, name) : undefined;
     const wanted: string[] = audiences?.length ? audiences : [...context.tokens.defaultAudiences];
     const { token, expiresAtMs } = await context.tokens.issue({

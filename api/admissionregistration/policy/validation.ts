@@ -1,13 +1,21 @@
 // What policies and bindings of both sorts may say. Upstream: pkg/apis/admissionregistration/validation.
+import type { PolicyEnvOptions } from '../../../machinery/cel/kubernetes-env.ts';
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { validateLabelSelector, validateWord } from '../../meta/checks.ts';
 import { checkName } from '../../meta/validation.ts';
+import { checkVariables } from '../expressions.ts';
 import { failurePolicies, matchPolicies, validateMatchConditions, validateNamedRule } from '../match.ts';
 import type { BindingSpec, MatchResources, ParamKind, ParamRef, PolicySpec, Variable } from './schema.ts';
 
-/** Everything of a policy but what it does. */
-export function validatePolicySpec(spec: PolicySpec, path: string): FieldError[] {
+/** What the expressions of a policy may speak of, besides its variables. */
+export const policyEnvOf = ({ paramKind }: PolicySpec): PolicyEnvOptions => ({
+  hasAuthorizer: true,
+  ...(paramKind && { params: true as const }),
+});
+
+/** Everything of a policy but what it does; and what its expressions may speak of. */
+export function validatePolicySpec(spec: PolicySpec, path: string): { errors: FieldError[]; env: PolicyEnvOptions } {
   const errors = validateWord(spec.failurePolicy, failurePolicies, `${path}.failurePolicy`);
   if (spec.paramKind) errors.push(...validateParamKind(spec.paramKind, `${path}.paramKind`));
   const constraintsPath = `${path}.matchConstraints`;
@@ -17,11 +25,14 @@ export function validatePolicySpec(spec: PolicySpec, path: string): FieldError[]
     errors.push(...validateMatchResources(spec.matchConstraints, constraintsPath));
     if (!spec.matchConstraints.resourceRules?.length) errors.push(required(`${constraintsPath}.resourceRules`));
   }
-  errors.push(...validateMatchConditions(spec.matchConditions ?? [], `${path}.matchConditions`));
-  for (const [i, variable] of (spec.variables ?? []).entries()) {
+  const env = policyEnvOf(spec);
+  errors.push(...validateMatchConditions(spec.matchConditions ?? [], env, `${path}.matchConditions`));
+  const variables = spec.variables ?? [];
+  for (const [i, variable] of variables.entries()) {
     errors.push(...validateVariable(variable, `${path}.variables[${i}]`));
   }
-  return errors;
+  const { errors: wrong, types } = checkVariables(variables, env, `${path}.variables`);
+  return { errors: [...errors, ...wrong], env: variables.length > 0 ? { ...env, variables: types } : env };
 }
 
 /** Nothing can be changed of what is deleted. */

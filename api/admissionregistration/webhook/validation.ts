@@ -3,7 +3,7 @@ import { duplicate, type FieldError, invalid, notSupported, required } from '../
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { validateLabelSelector, validateOptionalWord } from '../../meta/checks.ts';
 import { validateWebhookService, validateWebhookUrl } from '../../meta/webhook-client.ts';
-import { failurePolicies, matchPolicies, validateMatchConditions, validateRule } from '../match.ts';
+import { failurePolicies, matchPolicies, validateMatchConditions, validateRule, webhookEnv } from '../match.ts';
 import type { Webhook } from './schema.ts';
 
 /** Every webhook of a configuration; `more` are the rules of its sort. */
@@ -49,7 +49,7 @@ function validateWebhook(webhook: Webhook, path: string): FieldError[] {
   } else if (clientConfig.service) {
     errors.push(...validateWebhookService(clientConfig.service, `${path}.clientConfig.service`));
   }
-  errors.push(...validateMatchConditions(webhook.matchConditions ?? [], `${path}.matchConditions`));
+  errors.push(...validateMatchConditions(webhook.matchConditions ?? [], webhookEnv, `${path}.matchConditions`));
   return errors;
 }
 

@@ -1,4 +1,4 @@
-// The rules in CEL that stand in a schema, as far as they can be judged as texts.
+// The rules in CEL that stand in a schema, as far as they can be judged as texts; rule-expressions.ts compiles them.
 import { type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { findField } from './field-path.ts';
 import type { JSONSchemaProps, ValidationRule } from './json-schema.ts';

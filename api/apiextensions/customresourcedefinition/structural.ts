@@ -2,6 +2,7 @@
 // not, which only narrow it. Upstream: apiextensions-apiserver's schema/validation.go and complete.go.
 // https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
 import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { userRegExp } from '../../../machinery/regexp.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 import { itemsOf, valuesOf } from './schema-walk.ts';
 
@@ -128,7 +129,21 @@ function validateValueRules(schema: JSONSchemaProps, skip: Skip, path: string): 
     }
   }
   if (schema.not) errors.push(...validateNested(schema.not, undefined, `${path}.not`));
+  const problem = schema.pattern ? findPatternProblem(schema.pattern) : undefined;
+  if (problem) {
+    const why = `must be a valid regular expression, but isn't: ${problem}`;
+    errors.push(invalid(`${path}.pattern`, schema.pattern, why));
+  }
   return errors;
+}
+
+function findPatternProblem(pattern: string): string | undefined {
+  try {
+    userRegExp(pattern);
+    return undefined;
+  } catch (err) {
+    return (err as Error).message;
+  }
 }
 
 const forbiddenInside: readonly [keyof JSONSchemaProps, string][] = [

@@ -1,0 +1,161 @@
+// Asks webhooks: JSON over HTTPS, by a URL or by way of a service, on connections that stay open.
+// Upstream: apiserver's util/webhook, whose error texts these are.
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import { isIP } from 'node:net';
+import type { Clock } from '../machinery/clock.ts';
+import { StatusError } from '../machinery/errors.ts';
+import { isObject } from '../machinery/json.ts';
+import { readJson, TextError } from '../machinery/json-reader.ts';
+import { type EndpointFinder, findEndpoint } from './service-endpoint.ts';
+
+export interface WebhookClientConfig {
+  url?: string;
+  service?: { namespace: string; name: string; path?: string; port?: number };
+  /** PEM certificates, in base64. */
+  caBundle?: string;
+}
+
+/** It could not be asked, or gave no answer; the message says why. */
+export class WebhookError extends Error {}
+
+const maxAnswerBytes = 16 * 1024 * 1024;
+const maxSocketsPerHost = 64;
+
+export class WebhookClient {
+  readonly #deps: EndpointFinder & { clock: Clock };
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: maxSocketsPerHost, scheduling: 'lifo' });
+
+  constructor(deps: EndpointFinder & { clock: Clock }) {
+    this.#deps = deps;
+  }
+
+  /** Posts a value and gives the answer's. Throws WebhookError. */
+  async post(config: WebhookClientConfig, timeoutSeconds: number, value: object): Promise<unknown> {
+    const abort = new AbortController();
+    const timer = this.#deps.clock.after(timeoutSeconds * 1000, () => abort.abort());
+    const shown = textOf(config, timeoutSeconds);
+    const url = new URL(shown);
+    try {
+      const target = this.#find(config, url);
+      const { caBundle } = config;
+      const options: RequestOptions = {
+        method: 'POST',
+        host: target.host,
+        port: target.port,
+        path: `${url.pathname}${url.search}`,
+        agent: this.#agent,
+        signal: abort.signal,
+        headers: { host: url.host, 'content-type': 'application/json', accept: 'application/json, */*' },
+        ...(isIP(hostOf(url)) ? {} : { servername: hostOf(url) }),
+        ...(caBundle ? { ca: Buffer.from(caBundle, 'base64') } : {}),
+      };
+      return await send(options, Buffer.from(JSON.stringify(value)), true);
+    } catch (err) {
+      if (err instanceof AnswerError) throw new WebhookError(err.message, { cause: err });
+      const why = abort.signal.aborted ? 'context deadline exceeded' : describe(err, url);
+      throw new WebhookError(`Post ${JSON.stringify(shown)}: ${why}`, { cause: err });
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #find({ service }: WebhookClientConfig, url: URL): { host: string; port: number } {
+    if (!service) return { host: hostOf(url), port: Number(url.port || 443) };
+    const { store, kinds } = this.#deps;
+    const found = store.peek(kinds.kind('', 'Service'), service.namespace, service.name)?.object;
+    if (!found) throw new WebhookError(`service ${JSON.stringify(service.name)} not found`);
+    const wanted = service.port ?? 443;
+    const port = (found.spec.ports ?? []).find((p: { port: number }) => p.port === wanted);
+    if (!port) throw new WebhookError(`no service port ${wanted} found for service ${JSON.stringify(service.name)}`);
+    return findEndpoint(this.#deps, service, port.name ?? '');
+  }
+}
+
+const hostOf = (url: URL) => url.hostname.replace(/^\[|\]$/g, '');
+
+/** The address that is asked, as error texts show it. */
+function textOf({ url, service }: WebhookClientConfig, timeoutSeconds: number): string {
+  const text = service
+    ? `https://${service.name}.${service.namespace}.svc:${service.port ?? 443}${service.path ?? ''}`
+    : (url ?? '');
+  return `${text}?timeout=${timeoutSeconds}s`;
+}
+
+/** What came back is no answer to use. */
+class AnswerError extends Error {}
+
+/** A kept connection may have ended on the other side meanwhile: then it is asked once more. */
+function send(options: RequestOptions, body: Buffer, mayRetry: boolean): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest(options, (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size <= maxAnswerBytes) chunks.push(chunk);
+        else request.destroy(new AnswerError(`the answer is larger than ${maxAnswerBytes} bytes`));
+      });
+      response.on('error', reject);
+      response.on('end', () => {
+        try {
+          resolve(readAnswer(response.statusCode ?? 0, Buffer.concat(chunks).toString()));
+        } catch (err) {
+          reject(err);
+        }
+      });
+    });
+    request.on('error', (err: NodeJS.ErrnoException) => {
+      const isStale = request.reusedSocket && (err.code === 'ECONNRESET' || err.code === 'EPIPE');
+      if (isStale && mayRetry) send(options, body, false).then(resolve, reject);
+      else reject(err);
+    });
+    request.setHeader('content-length', body.length);
+    request.end(body);
+  });
+}
+
+function readAnswer(code: number, text: string): unknown {
+  let value: unknown;
+  try {
+    value = readJson(text).value;
+  } catch (err) {
+    if (!(err instanceof TextError)) throw err;
+    if (code === 200) throw new AnswerError(`couldn't get version/kind; json parse error: ${err.message}`);
+  }
+  if (code === 200) return value;
+  if (isObject(value) && value.kind === 'Status' && value.message) throw new AnswerError(String(value.message));
+  if (code === 404) throw new AnswerError('the server could not find the requested resource');
+  const shown = JSON.stringify(text.slice(0, 2048));
+  if (code >= 500) throw new AnswerError(`an error on the server (${shown}) has prevented the request from succeeding`);
+  throw new AnswerError(`the server rejected our request for an unknown reason`);
+}
+
+const tlsFailures: Readonly<Record<string, string>> = {
+  SELF_SIGNED_CERT_IN_CHAIN: 'certificate signed by unknown authority',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'certificate signed by unknown authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'certificate signed by unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'certificate signed by unknown authority',
+  CERT_SIGNATURE_FAILURE: 'certificate signed by unknown authority',
+  CERT_HAS_EXPIRED: 'certificate has expired or is not yet valid',
+  CERT_NOT_YET_VALID: 'certificate has expired or is not yet valid',
+};
+
+/** What went wrong on the way, in Go's words where we know them. */
+function describe(err: unknown, url: URL): string {
+  if (err instanceof WebhookError || err instanceof StatusError) return err.message;
+  const {
+    code = '',
+    message,
+    ...more
+  } = err as NodeJS.ErrnoException & { address?: string; port?: number; host?: string };
+  if (code === 'ECONNREFUSED') return `dial tcp ${more.address}:${more.port}: connect: connection refused`;
+  if (code === 'EHOSTUNREACH') return `dial tcp ${more.address}:${more.port}: connect: no route to host`;
+  if (code === 'ENOTFOUND') return `dial tcp: lookup ${hostOf(url)}: no such host`;
+  if (code === 'ECONNRESET') return 'EOF';
+  const tls = Object.hasOwn(tlsFailures, code) ? tlsFailures[code] : undefined;
+  if (tls) return `tls: failed to verify certificate: x509: ${tls}`;
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return `tls: failed to verify certificate: x509: certificate is not valid for ${hostOf(url)}`;
+  }
+  return message;
+}
