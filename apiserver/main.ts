@@ -25,6 +25,9 @@ import { readConfigFile } from './config-file.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { webhookConverter } from './crd/webhook-conversion.ts';
 import { createDiscovery } from './discovery/discovery.ts';
+import { keepDanglingConditions } from './fairness/dangling.ts';
+import { Fairness } from './fairness/fairness.ts';
+import { createFairnessMetrics } from './fairness/metrics.ts';
 import { serveFront } from './http/front.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
 import { createKubeletAccess } from './kubelet-access.ts';
@@ -92,6 +95,11 @@ const flags = {
     doc: 'How many requests that write may be worked on at a time.',
     default: defaultLimits.writing,
   },
+  'enable-priority-and-fairness': {
+    type: 'boolean',
+    doc: 'Requests have their turn by flow schemas and priority levels; false: by their number alone.',
+    default: true,
+  },
   'component-health': {
     type: 'list',
     doc: 'Where component statuses ask for health: NAME=URL, separated by commas.',
@@ -122,6 +130,13 @@ function connectEtcd(options: Options, clock: Clock): Etcd {
   const encryption = file && readConfigFile(file, encryptionConfigForm);
   const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, () => clock.now());
   return encryption ? encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]) : etcd;
+}
+
+function createFairness(options: Options, component: ComponentContext, { store, kinds }: SubresourceContext) {
+  if (!options['enable-priority-and-fairness']) return undefined;
+  const totalSeats = options['max-requests-inflight'] + options['max-mutating-requests-inflight'];
+  const { clock, metrics } = component;
+  return new Fairness({ store, kinds, clock, totalSeats, metrics: createFairnessMetrics(metrics) });
 }
 
 function createAudit(options: Options, { clock, log: logger, metrics }: ComponentContext): Audit | undefined {
@@ -259,6 +274,7 @@ async function start(options: Options, component: ComponentContext) {
     },
     metrics: requestMetrics,
     audit: createAudit(options, component),
+    fairness: createFairness(options, component, context),
     inFlight: new InFlight({
       reading: options['max-requests-inflight'],
       writing: options['max-mutating-requests-inflight'],
@@ -293,6 +309,7 @@ async function start(options: Options, component: ComponentContext) {
     advertiseAddress: options['advertise-address'],
     securePort: options['secure-port'],
   });
+  const stopDangling = await keepDanglingConditions(context);
   notReady = null;
   const stopRepair = startRepair(context, `apiserver-${randomUUID()}`);
   const stopCompactor = startCompactor(etcd, cache, { clock, log });
@@ -302,6 +319,7 @@ async function start(options: Options, component: ComponentContext) {
     async stop() {
       notReady = 'stopping';
       customResources.stop();
+      stopDangling();
       stopRepair();
       stopCompactor();
       stopEventExpiry();

@@ -1,9 +1,11 @@
 // The ordered registry of controllers. One that is not listed here does not run.
 import { type Loop, toLoop } from '../client/controller.ts';
+import { validatingAdmissionPolicyStatusController } from './admission-policy/status.ts';
 import { certificateApprovingController } from './certificates/approving.ts';
 import { certificateCleanerController } from './certificates/cleaner.ts';
 import { certificateSigningController, type SigningOptions } from './certificates/signing.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
+import { cronJobController } from './cronjob/cronjob.ts';
 import { daemonSetController } from './daemonset/daemonset.ts';
 import { deploymentController } from './deployment/deployment.ts';
 import { disruptionController } from './disruption/disruption.ts';
@@ -54,6 +56,7 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(daemonSetController),
     toLoop(jobController),
     toLoop(jobOrphanPodController),
+    toLoop(cronJobController),
     toLoop(disruptionController),
     toLoop(staleDisruptionController),
     toLoop(endpointsController),
@@ -68,6 +71,7 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(certificateApprovingController),
     ...(signing === undefined ? [] : [toLoop(certificateSigningController(signing))]),
     toLoop(certificateCleanerController),
+    toLoop(validatingAdmissionPolicyStatusController),
     garbageCollector,
   ];
 }
