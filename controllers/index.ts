@@ -1,5 +1,6 @@
 // The ordered registry of controllers. One that is not listed here does not run.
 import { type Loop, toLoop } from '../client/controller.ts';
+import { validatingAdmissionPolicyStatusController } from './admission-policy/status.ts';
 import { certificateApprovingController } from './certificates/approving.ts';
 import { certificateCleanerController } from './certificates/cleaner.ts';
 import { certificateSigningController, type SigningOptions } from './certificates/signing.ts';
@@ -72,6 +73,7 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(certificateApprovingController),
     ...(signing === undefined ? [] : [toLoop(certificateSigningController(signing))]),
     toLoop(certificateCleanerController),
+    toLoop(validatingAdmissionPolicyStatusController),
     garbageCollector,
   ];
 }
