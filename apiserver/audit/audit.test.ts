@@ -9,6 +9,9 @@ import type { TLSSocket } from 'node:tls';
 import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
+import { authenticateInOrder } from '../authn/authenticator.ts';
+import { clientCertificates } from '../authn/client-certificate.ts';
+import { anonymousUser } from '../authn/user.ts';
 import { parseConfig } from '../config-file.ts';
 import { noBody } from '../http/request-body.ts';
 import { defaultLimits, InFlight } from '../in-flight.ts';
@@ -30,8 +33,14 @@ async function startServer(policy: object) {
   const api = await startMemoryApi();
   const lines: string[] = [];
   const text = JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', ...policy });
+  const authenticator = authenticateInOrder({
+    authenticators: [clientCertificates()],
+    tokens: {} as never,
+    audiences: [],
+    anonymous: { authenticate: async () => anonymousUser },
+  });
   const server = new ApiServer({
-    context: { ...api.context, authorizer: api.authorizer, tokens: {} } as unknown as SubresourceContext,
+    context: { ...api.context, authorizer: api.authorizer, authenticator } as unknown as SubresourceContext,
     subresources: [],
     reviews,
     paths: async (path) => {
