@@ -15,6 +15,7 @@ import { type Audit, startAudit } from './audit/audit.ts';
 import { authenticationFlags } from './authn/flags.ts';
 import { createAuthenticator, readRequestHeaderOptions } from './authn/index.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
+import { authorizationFlags } from './authz/flags.ts';
 import { createAuthorizer } from './authz/index.ts';
 import { type AuthenticationTrust, publishAuthenticationTrust } from './bootstrap/authentication-trust.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
@@ -24,6 +25,9 @@ import { readConfigFile } from './config-file.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { webhookConverter } from './crd/webhook-conversion.ts';
 import { createDiscovery } from './discovery/discovery.ts';
+import { keepDanglingConditions } from './fairness/dangling.ts';
+import { Fairness } from './fairness/fairness.ts';
+import { createFairnessMetrics } from './fairness/metrics.ts';
 import { serveFront } from './http/front.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
 import { createKubeletAccess } from './kubelet-access.ts';
@@ -73,6 +77,7 @@ const flags = {
   'service-account-key-file': { type: 'string', doc: 'Public key of tokens (PEM file).', required: true },
   'service-account-signing-key-file': { type: 'string', doc: 'Private key of tokens (PEM file).', required: true },
   ...authenticationFlags,
+  ...authorizationFlags,
   'service-cluster-ip-range': { type: 'string', doc: 'Range of Service addresses.', default: '10.96.0.0/16' },
   'service-node-port-range': { type: 'string', doc: 'Range of node ports.', default: '30000-32767' },
   'advertise-address': {
@@ -89,6 +94,11 @@ const flags = {
     type: 'number',
     doc: 'How many requests that write may be worked on at a time.',
     default: defaultLimits.writing,
+  },
+  'enable-priority-and-fairness': {
+    type: 'boolean',
+    doc: 'Requests have their turn by flow schemas and priority levels; false: by their number alone.',
+    default: true,
   },
   'component-health': {
     type: 'list',
@@ -120,6 +130,13 @@ function connectEtcd(options: Options, clock: Clock): Etcd {
   const encryption = file && readConfigFile(file, encryptionConfigForm);
   const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, () => clock.now());
   return encryption ? encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]) : etcd;
+}
+
+function createFairness(options: Options, component: ComponentContext, { store, kinds }: SubresourceContext) {
+  if (!options['enable-priority-and-fairness']) return undefined;
+  const totalSeats = options['max-requests-inflight'] + options['max-mutating-requests-inflight'];
+  const { clock, metrics } = component;
+  return new Fairness({ store, kinds, clock, totalSeats, metrics: createFairnessMetrics(metrics) });
 }
 
 function createAudit(options: Options, { clock, log: logger, metrics }: ComponentContext): Audit | undefined {
@@ -163,7 +180,8 @@ function createContext(
   const serviceClusterIpRange = options['service-cluster-ip-range'];
   const serviceNodePortRange = parsePortRange(options['service-node-port-range']);
   const issuer = options['service-account-issuer'];
-  const authorizer = createAuthorizer(store, kinds);
+  const webhooks = new WebhookClient({ store, kinds, clock, random });
+  const authorizer = createAuthorizer({ store, kinds, clock, webhooks }, options);
   const tokens = new ServiceAccountTokens(
     {
       issuer,
@@ -185,7 +203,7 @@ function createContext(
       clock,
       random,
       authorizer,
-      webhooks: new WebhookClient({ store, kinds, clock, random }),
+      webhooks,
       serviceClusterIpRange,
       serviceNodePortRange,
     }),
@@ -194,6 +212,7 @@ function createContext(
       kinds,
       clock,
       tokens,
+      webhooks,
       clientCaFile: options['client-ca-file'],
     }),
     tokens,
@@ -255,6 +274,7 @@ async function start(options: Options, component: ComponentContext) {
     },
     metrics: requestMetrics,
     audit: createAudit(options, component),
+    fairness: createFairness(options, component, context),
     inFlight: new InFlight({
       reading: options['max-requests-inflight'],
       writing: options['max-mutating-requests-inflight'],
@@ -289,6 +309,7 @@ async function start(options: Options, component: ComponentContext) {
     advertiseAddress: options['advertise-address'],
     securePort: options['secure-port'],
   });
+  const stopDangling = await keepDanglingConditions(context);
   notReady = null;
   const stopRepair = startRepair(context, `apiserver-${randomUUID()}`);
   const stopCompactor = startCompactor(etcd, cache, { clock, log });
@@ -298,6 +319,7 @@ async function start(options: Options, component: ComponentContext) {
     async stop() {
       notReady = 'stopping';
       customResources.stop();
+      stopDangling();
       stopRepair();
       stopCompactor();
       stopEventExpiry();

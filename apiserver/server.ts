@@ -30,6 +30,7 @@ import { handleGet, handleList } from './endpoints/list.ts';
 import { handlePatch } from './endpoints/patch.ts';
 import { selectedValue } from './endpoints/selection.ts';
 import { handleUpdate } from './endpoints/update.ts';
+import type { Fairness } from './fairness/fairness.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
 import { encode, renderAnswer } from './http/render.ts';
@@ -42,7 +43,7 @@ import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
 import { type InFlight, isLongRunning, tooManyRequests } from './in-flight.ts';
 import { LargeRequests } from './large-requests.ts';
 import { hasFieldNumbers } from './protobuf/field-table.ts';
-import { deadlineOf, within } from './request-deadline.ts';
+import { deadlineOf, maxRequestMs, within } from './request-deadline.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { one } from './server-headers.ts';
@@ -61,6 +62,8 @@ export interface ApiServerParts {
   paths: PathHandler;
   metrics: RequestMetrics;
   inFlight: InFlight;
+  /** Absent: the number in flight is all that counts. */
+  fairness?: Fairness | undefined;
   /** Absent: nothing is written down. */
   audit?: Audit | undefined;
 }
@@ -73,6 +76,8 @@ type AuditedRequest = FrontRequest & { audit?: AuditTrail | undefined };
 const alwaysAllowed = new Set(['/healthz', '/livez', '/readyz']);
 const gzipBytes = promisify(gzip);
 const compressAboveBytes = 128 * 1024;
+// How much of its time a request may wait for its turn.
+const waitPart = 4;
 const writingVerbs = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 const statusVerbs = ['get', 'update', 'patch'];
 
@@ -206,10 +211,35 @@ export class ApiServer {
     if (stray !== undefined) throw badRequestError(`parse ${JSON.stringify(info.path)}: invalid URL escape "${stray}"`);
     const deadlineMs = deadlineOf(info, queryOf(front.url));
     const user = await this.#identify(front);
-    const end = this.#parts.inFlight.begin(info, user);
+    const { clock } = this.#context;
+    const startMs = clock.monotonicMs();
+    const end = await this.#takeTurn(front, { info, user, deadlineMs });
     if (!end) return tooManyRequests();
     const work = this.#answer(front, info, user).finally(end);
-    return deadlineMs === undefined ? work : within(this.#context.clock, deadlineMs, work);
+    if (deadlineMs === undefined) return work;
+    return within(clock, deadlineMs - (clock.monotonicMs() - startMs), work);
+  }
+
+  /** Waits until the request may be worked on; what is returned ends it. Undefined: there are too many. */
+  async #takeTurn(
+    front: FrontRequest,
+    { info, user, deadlineMs }: { info: RequestInfo; user: UserInfo; deadlineMs: number | undefined },
+  ): Promise<(() => void) | undefined> {
+    const { fairness, inFlight } = this.#parts;
+    if (!fairness || !this.#context.store.cache.ready) return inFlight.begin(info, user);
+    const abort = new AbortController();
+    const onClose = () => abort.abort();
+    // A watch has its seat until it has begun; other streams take none.
+    const isStream = isLongRunning(info) && info.verb !== 'watch';
+    const waitMs = isStream ? undefined : (deadlineMs ?? maxRequestMs) / waitPart;
+    const { schemaUid, levelUid, turn } = fairness.place({ info, user, waitMs, signal: abort.signal });
+    front.raw.setHeader?.('x-kubernetes-pf-flowschema-uid', schemaUid);
+    front.raw.setHeader?.('x-kubernetes-pf-prioritylevel-uid', levelUid);
+    if (!(turn instanceof Promise)) return 'end' in turn ? turn.end : undefined;
+    front.raw.once('close', onClose);
+    const given = await turn;
+    front.raw.off('close', onClose);
+    return 'end' in given ? given.end : undefined;
   }
 
   async #answer(front: AuditedRequest, info: RequestInfo, user: UserInfo): Promise<FrontResponse | undefined> {

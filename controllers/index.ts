@@ -5,6 +5,7 @@ import { certificateApprovingController } from './certificates/approving.ts';
 import { certificateCleanerController } from './certificates/cleaner.ts';
 import { certificateSigningController, type SigningOptions } from './certificates/signing.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
+import { cronJobController } from './cronjob/cronjob.ts';
 import { daemonSetController } from './daemonset/daemonset.ts';
 import { deploymentController } from './deployment/deployment.ts';
 import { disruptionController } from './disruption/disruption.ts';
@@ -55,6 +56,7 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(daemonSetController),
     toLoop(jobController),
     toLoop(jobOrphanPodController),
+    toLoop(cronJobController),
     toLoop(disruptionController),
     toLoop(staleDisruptionController),
     toLoop(endpointsController),

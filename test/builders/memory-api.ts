@@ -62,11 +62,11 @@ export class MemoryApi {
     });
     const store = new ObjectStore(above, cache);
     const random = seededRandom(seed);
-    this.authorizer = createAuthorizer(store, kinds);
-    const deps = { store, kinds, clock, random, authorizer: this.authorizer };
+    const webhooks = new WebhookClient({ store, kinds, clock, random });
+    this.authorizer = createAuthorizer({ store, kinds, clock, webhooks });
+    const deps = { store, kinds, clock, random, webhooks, authorizer: this.authorizer };
     const admission = createAdmissionChain(admissionPlugins, {
       ...deps,
-      webhooks: new WebhookClient(deps),
       serviceClusterIpRange: '10.0.0.0/24',
       serviceNodePortRange: { first: 30000, last: 30003 },
     });
