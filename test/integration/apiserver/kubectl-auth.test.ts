@@ -41,7 +41,10 @@ describe('kubectl auth', { skip: needsNewKubectl }, () => {
       uid: '7',
       groups: ['a', 'b', 'system:authenticated'],
     });
-    assert.match(jane.run(['get', '--raw', '/api/v1/pods', ...as]).stderr, /User "jane" cannot impersonate resource "users"/);
+    assert.match(
+      jane.run(['get', '--raw', '/api/v1/pods', ...as]).stderr,
+      /User "jane" cannot impersonate resource "users"/,
+    );
   });
 
   test('reconcile makes what is missing and adds what a file has more', () => {
