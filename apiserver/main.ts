@@ -9,6 +9,7 @@ import { formatAddress } from '../machinery/subnet.ts';
 import { parseRange } from './admission/address-range.ts';
 import { admissionPlugins } from './admission/index.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
+import { Aggregator } from './aggregation/aggregator.ts';
 import { makeMissingLocks, startRepair } from './allocation/repair.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
 import { createAuthorizer } from './authz/index.ts';
@@ -77,6 +78,11 @@ const flags = {
     doc: 'Where component statuses ask for health: NAME=URL, separated by commas.',
     default: [],
   },
+  'proxy-client-cert-file': {
+    type: 'string',
+    doc: 'Client certificate by which aggregated API servers know this one.',
+  },
+  'proxy-client-key-file': { type: 'string', doc: 'Key of the client certificate for aggregated API servers.' },
   'kubelet-client-certificate': { type: 'string', doc: 'Client certificate for kubelets.' },
   'kubelet-client-key': { type: 'string', doc: 'Key of the client certificate for kubelets.' },
   'kubelet-certificate-authority': { type: 'string', doc: 'CA of the kubelets.' },
@@ -94,6 +100,12 @@ function parsePortRange(text: string): { first: number; last: number } {
   if (!first || !last || Number(first) > Number(last))
     throw new Error(`--service-node-port-range: ${text} is not a range`);
   return { first: Number(first), last: Number(last) };
+}
+
+function readProxyTls(options: Options) {
+  const { 'proxy-client-cert-file': cert, 'proxy-client-key-file': key } = options;
+  if (!cert !== !key) throw new Error('--proxy-client-cert-file and --proxy-client-key-file come together');
+  return cert && key ? { cert: readFileSync(cert), key: readFileSync(key) } : undefined;
 }
 
 const loadRetryMs = 200;
@@ -159,6 +171,30 @@ function createContext(
   };
 }
 
+interface PathParts {
+  context: SubresourceContext;
+  aggregator: Aggregator;
+  notReady(): string | null;
+}
+
+function createPaths(
+  options: Options,
+  { clock, metrics }: ComponentContext,
+  { context: { kinds, tokens }, aggregator, notReady }: PathParts,
+) {
+  return createPathHandler({
+    discovery: createDiscovery(kinds, {
+      serverAddress: `${options['advertise-address']}:${options['secure-port']}`,
+      groups: aggregator,
+    }),
+    openApi: createOpenApi(kinds, { now: () => clock.now(), others: () => aggregator.openApiHashes() }),
+    metrics,
+    notReady,
+    tokens,
+    issuer: options['service-account-issuer'],
+  });
+}
+
 async function start(options: Options, component: ComponentContext) {
   const { clock, log, metrics } = component;
   const kinds = new KindTable(builtInKinds);
@@ -175,7 +211,9 @@ async function start(options: Options, component: ComponentContext) {
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
   const range = parseRange(options['service-cluster-ip-range']);
   let notReady: string | null = 'etcd has not been read yet';
+  const isNotReady = () => notReady ?? (cache.ready ? null : 'storage is (re)initializing');
   const requestMetrics = createRequestMetrics(metrics, clock);
+  const aggregator = new Aggregator(context, readProxyTls(options));
   const server = new ApiServer({
     context,
     subresources,
@@ -186,19 +224,13 @@ async function start(options: Options, component: ComponentContext) {
         'etcd-0': () => cache.waitConsistent().then(() => 'ok'),
       }),
     },
+    aggregator,
     metrics: requestMetrics,
     inFlight: new InFlight({
       reading: options['max-requests-inflight'],
       writing: options['max-mutating-requests-inflight'],
     }),
-    paths: createPathHandler({
-      discovery: createDiscovery(kinds, { serverAddress: `${options['advertise-address']}:${options['secure-port']}` }),
-      openApi: createOpenApi(kinds, () => clock.now()),
-      metrics,
-      notReady: () => notReady ?? (cache.ready ? null : 'storage is (re)initializing'),
-      tokens: context.tokens,
-      issuer: options['service-account-issuer'],
-    }),
+    paths: createPaths(options, component, { context, aggregator, notReady: isNotReady }),
   });
   const tls = {
     key: readFileSync(options['tls-private-key-file']),
@@ -215,11 +247,14 @@ async function start(options: Options, component: ComponentContext) {
   await loadCache(cache, component);
   const customResources = new CustomResources(context, refuseConversion);
   cache.onLoaded(() => customResources.start());
+  cache.onLoaded(() => aggregator.follow());
+  aggregator.follow();
   await customResources.start();
   notReady = 'bootstrap objects are being created';
   await ensureBootstrapObjects(context);
   await ensureDefaultServiceCIDR(context, options['service-cluster-ip-range']);
   await makeMissingLocks(context);
+  await aggregator.start();
   await ensureKubernetesService(context, {
     clusterIp: formatAddress(range.first),
     advertiseAddress: options['advertise-address'],
@@ -234,6 +269,7 @@ async function start(options: Options, component: ComponentContext) {
     async stop() {
       notReady = 'stopping';
       customResources.stop();
+      aggregator.stop();
       stopRepair();
       stopCompactor();
       stopEventExpiry();

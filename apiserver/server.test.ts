@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events';
 import { describe, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { type MemoryApi, startMemoryApi } from '../test/builders/memory-api.ts';
+import { Aggregator } from './aggregation/aggregator.ts';
 import { noBody, type RequestBody } from './http/request-body.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
 import type { RequestInfo } from './request-info.ts';
@@ -37,6 +38,7 @@ async function startServer(limits = defaultLimits) {
     context,
     subresources,
     reviews,
+    aggregator: new Aggregator(context, undefined),
     paths: async (path) => (path === '/livez' ? { code: 200, headers: {}, body: 'ok' } : undefined),
     inFlight: new InFlight(limits),
     metrics: {

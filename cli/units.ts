@@ -204,6 +204,8 @@ function apiserverFlags(layout: Layout): FlagValues {
     'service-cluster-ip-range': layout.serviceSubnet,
     'service-node-port-range': '30000-32767',
     'advertise-address': layout.hostAddress,
+    'proxy-client-cert-file': `${files.frontProxyClient}.crt`,
+    'proxy-client-key-file': `${files.frontProxyClient}.key`,
     'kubelet-client-certificate': `${files.kubeletClient}.crt`,
     'kubelet-client-key': `${files.kubeletClient}.key`,
     'kubelet-certificate-authority': `${files.ca}.crt`,
