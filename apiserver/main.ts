@@ -11,13 +11,16 @@ import { admissionPlugins } from './admission/index.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { makeMissingLocks, startRepair } from './allocation/repair.ts';
+import { authenticationFlags } from './authn/flags.ts';
+import { createAuthenticator, readRequestHeaderOptions } from './authn/index.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
 import { createAuthorizer } from './authz/index.ts';
+import { type AuthenticationTrust, publishAuthenticationTrust } from './bootstrap/authentication-trust.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
 import { ensureDefaultServiceCIDR } from './bootstrap/service-cidr.ts';
 import { componentStatuses, readProbes } from './component-status.ts';
-import { refuseConversion } from './crd/conversion.ts';
 import { CustomResources } from './crd/custom-resources.ts';
+import { webhookConverter } from './crd/webhook-conversion.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { serveFront } from './http/front.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
@@ -56,6 +59,7 @@ const flags = {
   },
   'service-account-key-file': { type: 'string', doc: 'Public key of tokens (PEM file).', required: true },
   'service-account-signing-key-file': { type: 'string', doc: 'Private key of tokens (PEM file).', required: true },
+  ...authenticationFlags,
   'service-cluster-ip-range': { type: 'string', doc: 'Range of Service addresses.', default: '10.96.0.0/16' },
   'service-node-port-range': { type: 'string', doc: 'Range of node ports.', default: '30000-32767' },
   'advertise-address': {
@@ -133,6 +137,15 @@ function createContext(
   const serviceNodePortRange = parsePortRange(options['service-node-port-range']);
   const issuer = options['service-account-issuer'];
   const authorizer = createAuthorizer(store, kinds);
+  const tokens = new ServiceAccountTokens(
+    {
+      issuer,
+      audiences: [issuer],
+      publicKey: readFileSync(options['service-account-key-file'], 'utf8'),
+      privateKey: readFileSync(options['service-account-signing-key-file'], 'utf8'),
+    },
+    clock,
+  );
   return {
     store,
     kinds,
@@ -149,15 +162,14 @@ function createContext(
       serviceClusterIpRange,
       serviceNodePortRange,
     }),
-    tokens: new ServiceAccountTokens(
-      {
-        issuer,
-        audiences: [issuer],
-        publicKey: readFileSync(options['service-account-key-file'], 'utf8'),
-        privateKey: readFileSync(options['service-account-signing-key-file'], 'utf8'),
-      },
+    authenticator: createAuthenticator(options, {
+      store,
+      kinds,
       clock,
-    ),
+      tokens,
+      clientCaFile: options['client-ca-file'],
+    }),
+    tokens,
     authorizer,
     kubelets: createKubeletAccess(
       readTls(
@@ -193,6 +205,25 @@ function createPaths(
     tokens,
     issuer: options['service-account-issuer'],
   });
+}
+
+/** Clients of both authorities are asked for their certificates. */
+function readServingTls(options: Options) {
+  const authorities = [options['client-ca-file'], options['requestheader-client-ca-file']];
+  return {
+    key: readFileSync(options['tls-private-key-file']),
+    cert: readFileSync(options['tls-cert-file']),
+    clientCa: authorities.filter((file) => file !== undefined).map((file) => readFileSync(file)),
+  };
+}
+
+function trustOf(options: Options): AuthenticationTrust {
+  const proxies = readRequestHeaderOptions(options);
+  const file = options['requestheader-client-ca-file'];
+  return {
+    clientCa: readFileSync(options['client-ca-file'], 'utf8'),
+    ...(proxies && file ? { requestHeader: { ...proxies, ca: readFileSync(file, 'utf8') } } : {}),
+  };
 }
 
 async function start(options: Options, component: ComponentContext) {
@@ -232,26 +263,22 @@ async function start(options: Options, component: ComponentContext) {
     }),
     paths: createPaths(options, component, { context, aggregator, notReady: isNotReady }),
   });
-  const tls = {
-    key: readFileSync(options['tls-private-key-file']),
-    cert: readFileSync(options['tls-cert-file']),
-    clientCa: readFileSync(options['client-ca-file']),
-  };
   const front = await serveFront(
-    { clock, tls, addresses: options['bind-address'], port: options['secure-port'] },
+    { clock, tls: readServingTls(options), addresses: options['bind-address'], port: options['secure-port'] },
     {
       request: (request) => server.request(request),
       upgrade: (message, socket, head) => server.upgrade(message, socket, head),
     },
   );
   await loadCache(cache, component);
-  const customResources = new CustomResources(context, refuseConversion);
+  const customResources = new CustomResources(context, webhookConverter(new WebhookClient(context)));
   cache.onLoaded(() => customResources.start());
   cache.onLoaded(() => aggregator.follow());
   aggregator.follow();
   await customResources.start();
   notReady = 'bootstrap objects are being created';
   await ensureBootstrapObjects(context);
+  await publishAuthenticationTrust(context, trustOf(options));
   await ensureDefaultServiceCIDR(context, options['service-cluster-ip-range']);
   await makeMissingLocks(context);
   await aggregator.start();

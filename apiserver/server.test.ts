@@ -5,6 +5,10 @@ import { describe, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { type MemoryApi, startMemoryApi } from '../test/builders/memory-api.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
+import { authenticateInOrder } from './authn/authenticator.ts';
+import { bearerTokens } from './authn/bearer-token.ts';
+import { clientCertificates } from './authn/client-certificate.ts';
+import { anonymousUser } from './authn/user.ts';
 import { noBody, type RequestBody } from './http/request-body.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
 import type { RequestInfo } from './request-info.ts';
@@ -33,7 +37,11 @@ async function startServer(limits = defaultLimits) {
     authenticate: async (token: string) =>
       token === 'good' ? { user: { username: 'bearer', groups: [] } } : undefined,
   };
-  const context = { ...api.context, authorizer: api.authorizer, tokens } as unknown as SubresourceContext;
+  const audiences = ['own'];
+  const authenticators = [clientCertificates(), bearerTokens(tokens, audiences)];
+  const anonymous = { authenticate: async () => anonymousUser };
+  const authenticator = authenticateInOrder({ authenticators, tokens, audiences, anonymous });
+  const context = { ...api.context, authorizer: api.authorizer, authenticator } as unknown as SubresourceContext;
   const server = new ApiServer({
     context,
     subresources,

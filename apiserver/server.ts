@@ -19,7 +19,6 @@ import {
 import type { Kind } from '../machinery/kind.ts';
 import { admitConnect } from './admission/connect.ts';
 import type { Aggregator } from './aggregation/aggregator.ts';
-import { authenticate } from './authn/authenticate.ts';
 import { impersonate } from './authn/impersonate.ts';
 import type { UserInfo } from './authn/user.ts';
 import { type Attributes, describeDenial } from './authz/attributes.ts';
@@ -159,7 +158,7 @@ export class ApiServer {
     const verb = info.isResource && info.subresource !== 'proxy' ? 'create' : info.verb;
     const user = await this.#identify(front);
     const remote = this.#parts.aggregator.remoteOf(info.path);
-    this.#authorize(front, remote ? info : { ...info, verb }, user);
+    await this.#authorize(front, remote ? info : { ...info, verb }, user);
     if (remote) return this.#parts.aggregator.upgradeTarget(remote, front.url, user);
     const request = this.#resolve(front, { info, user, signal: new AbortController().signal });
     const subresource = this.#subresources.get(`${request.kind.group}/${request.kind.plural}/${info.subresource}`);
@@ -170,18 +169,18 @@ export class ApiServer {
 
   /** Authentication and impersonation. */
   async #identify(front: RequestHead): Promise<UserInfo> {
-    const credentials = { socket: front.socket, authorization: one(front.headers.authorization) };
-    const real = await authenticate(credentials, this.#context);
+    const real = await this.#context.authenticator.authenticate({ ...front, path: pathOf(front.url) });
     return impersonate(real, front.headers, this.#context.authorizer);
   }
 
   /** What follows may trust the request. */
-  #authorize(front: RequestHead, info: RequestInfo, user: UserInfo): void {
+  async #authorize(front: RequestHead, info: RequestInfo, user: UserInfo): Promise<void> {
     if (alwaysAllowed.has(info.path)) return;
     const fieldSelector = queryOf(front.url).get('fieldSelector') ?? '';
     const attributes: Attributes = { ...info, name: nameAsked(info, fieldSelector), user, fieldSelector };
-    const decision = this.#context.authorizer.authorize(attributes);
-    if (!decision.allowed) throw denied(attributes, decision.reason);
+    const { allowed, reason, error } = await this.#context.authorizer.authorize(attributes);
+    if (allowed) return;
+    throw error === undefined ? denied(attributes, reason) : internalError(error);
   }
 
   async #serve(front: FrontRequest, info: RequestInfo): Promise<FrontResponse | undefined> {
@@ -196,7 +195,7 @@ export class ApiServer {
   }
 
   async #answer(front: FrontRequest, info: RequestInfo, user: UserInfo): Promise<FrontResponse | undefined> {
-    this.#authorize(front, info, user);
+    await this.#authorize(front, info, user);
     const remote = this.#parts.aggregator.remoteOf(info.path);
     if (remote) return this.#parts.aggregator.relay(remote, front, user);
     if (!info.isResource) {
@@ -303,8 +302,7 @@ function fitsPath({ kind, info }: ApiRequest): boolean {
 }
 
 function requestInfoOf(front: RequestHead): RequestInfo {
-  const at = front.url.indexOf('?');
-  return parseRequestInfo(front.method, at < 0 ? front.url : front.url.slice(0, at), queryOf(front.url));
+  return parseRequestInfo(front.method, pathOf(front.url), queryOf(front.url));
 }
 
 function denied(attributes: Attributes, reason: string): StatusError {
@@ -346,6 +344,11 @@ async function compress(front: FrontRequest, response: FrontResponse): Promise<F
   if (!accepts || response.body.length < compressAboveBytes) return response;
   const body = await gzipBytes(response.body, { level: 1 });
   return { ...response, body, headers: { ...response.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' } };
+}
+
+function pathOf(url: string): string {
+  const at = url.indexOf('?');
+  return at < 0 ? url : url.slice(0, at);
 }
 
 function queryOf(url: string): URLSearchParams {

@@ -7,11 +7,11 @@ import { demandSignerAccess, isRequestUpdate } from './signer-access.ts';
 export const certificateSigning: AdmissionPlugin = {
   name: 'CertificateSigning',
   handles: (request) => isRequestUpdate(request, 'status'),
-  validate(request, deps) {
+  async validate(request, deps) {
     const { object, oldObject } = request;
     const unchanged = (['certificate', 'conditions'] as const).every((field) =>
       jsonEqual(object!.status?.[field], oldObject!.status?.[field]),
     );
-    if (!unchanged) demandSignerAccess(request, deps, 'sign', oldObject!);
+    if (!unchanged) await demandSignerAccess(request, deps, 'sign', oldObject!);
   },
 };

@@ -52,7 +52,7 @@ async function grantedRules(request: AdmissionRequest, { store, kinds }: Admissi
 }
 
 /** `escalate` on the role, or `bind` on the role that is referred to. */
-function mayAnyway(request: AdmissionRequest, { authorizer }: AdmissionDeps): boolean {
+async function mayAnyway(request: AdmissionRequest, { authorizer }: AdmissionDeps): Promise<boolean> {
   const { kind, object, namespace, name, user } = request;
   const isRole = roleKinds.includes(kind.kind);
   const target = isRole
@@ -63,7 +63,7 @@ function mayAnyway(request: AdmissionRequest, { authorizer }: AdmissionDeps): bo
         name: object!.roleRef.name,
       };
   const base = { user, isResource: true, group: rbacGroup, version: 'v1', subresource: '', namespace, path: '' };
-  return authorizer.authorize({ ...base, ...target }).allowed;
+  return (await authorizer.authorize({ ...base, ...target })).allowed;
 }
 
 export const rbacEscalation: AdmissionPlugin = {
@@ -76,8 +76,8 @@ export const rbacEscalation: AdmissionPlugin = {
   async validate(request, deps) {
     const { kind, object, oldObject, namespace, name, user } = request;
     if (oldObject && grantingFields.every((field) => jsonEqual(oldObject[field], object![field]))) return;
-    if (mayAnyway(request, deps)) return;
-    const owned = deps.authorizer.rulesFor(user, namespace);
+    if (await mayAnyway(request, deps)) return;
+    const { rules: owned } = deps.authorizer.rulesFor(user, namespace);
     const missing = findUncovered(await grantedRules(request, deps), owned);
     if (missing.length === 0) return;
     const groups = `[${user.groups.map((g) => JSON.stringify(g)).join(' ')}]`;

@@ -15,17 +15,17 @@ export const isRequestUpdate = ({ operation, kind, subresource }: AdmissionReque
   subresource === wanted;
 
 /** Refuses the request unless its user may `verb` for the signer of the certificate request. */
-export function demandSignerAccess(
+export async function demandSignerAccess(
   request: AdmissionRequest,
   { authorizer }: AdmissionDeps,
   verb: 'approve' | 'sign',
   { spec }: KubeObject,
-): void {
+): Promise<void> {
   const signerName: string = spec.signerName;
   const base = { user: request.user, isResource: true, group: certificatesGroup, version: 'v1', subresource: '' };
-  const may = (name: string) =>
-    authorizer.authorize({ ...base, verb, resource: 'signers', name, namespace: '', path: '' }).allowed;
-  if (may(signerName) || may(`${signerName.split('/', 1)[0]}/*`)) return;
+  const may = async (name: string) =>
+    (await authorizer.authorize({ ...base, verb, resource: 'signers', name, namespace: '', path: '' })).allowed;
+  if ((await may(signerName)) || (await may(`${signerName.split('/', 1)[0]}/*`))) return;
   const why = `user not permitted to ${verb} requests with signerName ${JSON.stringify(signerName)}`;
   throw forbiddenError(groupResourceOf(request.kind), request.name, why);
 }

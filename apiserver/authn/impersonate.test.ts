@@ -9,18 +9,18 @@ const real = { username: 'boss', groups: [] };
 function recorder(refused = '') {
   const asked: string[] = [];
   const authorizer: Authorizer = {
-    authorize({ verb, group, resource, subresource, namespace, name }: Attributes) {
+    async authorize({ verb, group, resource, subresource, namespace, name }: Attributes) {
       const what = `${verb} ${[group, resource, subresource, namespace].filter(Boolean).join('/')} ${name}`;
       asked.push(what);
       return { allowed: what !== refused, reason: '' };
     },
-    rulesFor: () => [],
+    rulesFor: () => ({ rules: [] }),
   };
   return { asked, authorizer };
 }
 
 describe('impersonation', () => {
-  test('every part of the other identity is asked for by itself', () => {
+  test('every part of the other identity is asked for by itself', async () => {
     const { asked, authorizer } = recorder();
     const headers = {
       'impersonate-user': 'jane',
@@ -29,7 +29,7 @@ describe('impersonation', () => {
       'impersonate-extra-acme.com%2fproject': 'a',
       'impersonate-extra-odd%': 'b',
     };
-    assert.deepEqual(impersonate(real, headers, authorizer), {
+    assert.deepEqual(await impersonate(real, headers, authorizer), {
       username: 'jane',
       uid: '42',
       groups: ['dev', 'ops', 'system:authenticated'],
@@ -45,12 +45,12 @@ describe('impersonation', () => {
     ]);
   });
 
-  test('a uid may be refused, and is not taken without a user', () => {
+  test('a uid may be refused, and is not taken without a user', async () => {
     const headers = { 'impersonate-uid': '42' };
     const { authorizer } = recorder('impersonate authentication.k8s.io/uids 42');
     const both = { ...headers, 'impersonate-user': 'jane' };
-    assert.throws(() => impersonate(real, both, authorizer), { code: 403 });
-    assert.throws(() => impersonate(real, headers, authorizer), { code: 400 });
+    await assert.rejects(impersonate(real, both, authorizer), { code: 403 });
+    await assert.rejects(impersonate(real, headers, authorizer), { code: 400 });
   });
 
   const groups: [user: string, group: string, want: string[]][] = [
@@ -60,9 +60,9 @@ describe('impersonation', () => {
     ['system:serviceaccount:n:a', '', ['system:serviceaccounts', 'system:serviceaccounts:n', 'system:authenticated']],
   ];
   for (const [user, group, want] of groups) {
-    test(`${user} of ${group || 'no group'} is in ${want.join(', ')}`, () => {
+    test(`${user} of ${group || 'no group'} is in ${want.join(', ')}`, async () => {
       const headers = { 'impersonate-user': user, 'impersonate-group': group };
-      assert.deepEqual(impersonate(real, headers, recorder().authorizer).groups, want);
+      assert.deepEqual((await impersonate(real, headers, recorder().authorizer)).groups, want);
     });
   }
 });

@@ -3,6 +3,8 @@
 import { badRequestError, forbiddenError } from '../../machinery/errors.ts';
 import { setKey } from '../../machinery/json.ts';
 import { type Authorizer, describeDenial } from '../authz/attributes.ts';
+import { several } from '../server-headers.ts';
+import { unescapeKey } from './request-header.ts';
 import { anonymousUser, type UserInfo } from './user.ts';
 
 const extraPrefix = 'impersonate-extra-';
@@ -18,11 +20,11 @@ interface Wish {
 }
 
 /** The user a request acts as. 403 where the real user may not act as them. */
-export function impersonate(
+export async function impersonate(
   real: UserInfo,
   headers: Record<string, string | string[] | undefined>,
   authorizer: Authorizer,
-): UserInfo {
+): Promise<UserInfo> {
   const username = single(headers['impersonate-user']);
   const uid = single(headers['impersonate-uid']);
   const groups = several(headers['impersonate-group']);
@@ -56,7 +58,8 @@ export function impersonate(
   ];
   for (const wish of wishes) {
     const attributes = { ...wish, user: real, verb: 'impersonate', isResource: true, version: 'v1', path: '' };
-    if (!authorizer.authorize(attributes).allowed) throw forbiddenError(wish, wish.name, describeDenial(attributes));
+    if (!(await authorizer.authorize(attributes)).allowed)
+      throw forbiddenError(wish, wish.name, describeDenial(attributes));
   }
   const implied = account ? ['system:serviceaccounts', `system:serviceaccounts:${account[1]}`] : [];
   const all = new Set(groups.length > 0 ? groups : implied);
@@ -65,21 +68,6 @@ export function impersonate(
   return { username, ...(uid ? { uid } : {}), groups: [...all], ...(Object.keys(extra).length > 0 ? { extra } : {}) };
 }
 
-/** The key of an extra field as it was before it became part of a header's name. */
-function unescapeKey(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text; // it was not escaped
-  }
-}
-
 function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
-}
-
-function several(value: string | string[] | undefined): string[] {
-  if (value === undefined) return [];
-  // Node joins repeated headers with a comma and a space.
-  return (Array.isArray(value) ? value : value.split(', ')).filter((v) => v !== '');
 }

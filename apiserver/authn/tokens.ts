@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../machinery/clock.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { serviceAccountUser, type UserInfo } from './user.ts';
+import { credentialIdKey, serviceAccountUser, type UserInfo } from './user.ts';
 
 export interface TokenKeys {
   issuer: string;
@@ -111,7 +111,7 @@ export class ServiceAccountTokens {
   async authenticate(
     token: string,
     objects: { store: ObjectStore; kinds: KindTable },
-    audiences = this.#keys.audiences,
+    audiences: readonly string[] = this.#keys.audiences,
   ): Promise<{ user: UserInfo; audiences: string[] } | undefined> {
     const payload = await this.#verify(token);
     if (!payload) return undefined;
@@ -122,7 +122,7 @@ export class ServiceAccountTokens {
     const { namespace, serviceaccount, pod, node } = claims;
     const user = serviceAccountUser(namespace, serviceaccount.name, serviceaccount.uid);
     const extra: Record<string, string[]> = {};
-    if (payload.jti) extra['authentication.kubernetes.io/credential-id'] = [`JTI=${payload.jti}`];
+    if (payload.jti) extra[credentialIdKey] = [`JTI=${payload.jti}`];
     if (pod) {
       extra['authentication.kubernetes.io/pod-name'] = [pod.name];
       extra['authentication.kubernetes.io/pod-uid'] = [pod.uid];

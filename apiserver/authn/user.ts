@@ -40,3 +40,6 @@ export function nodeNameOf(user: UserInfo): string | undefined {
   if (!user.groups.includes(nodesGroup) || !user.username.startsWith(nodePrefix)) return undefined;
   return user.username.slice(nodePrefix.length) || undefined;
 }
+
+/** Where a user's extra says which credential was shown. */
+export const credentialIdKey = 'authentication.kubernetes.io/credential-id';

@@ -17,11 +17,15 @@ export interface Attributes {
   fieldSelector?: string;
 }
 
-/** What an authorizer says: not to allow is to have no opinion, and the next one is asked. */
+/** What an authorizer says. Neither allowed nor denied is no opinion: the next one is asked. */
 export interface Decision {
   allowed: boolean;
+  /** Nobody who comes later is asked. */
+  denied?: boolean;
   /** Why; what those say who had no opinion is told to the client. */
   reason: string;
+  /** What went wrong on the way to it. */
+  error?: string;
 }
 
 export interface PolicyRule {
@@ -32,26 +36,58 @@ export interface PolicyRule {
   nonResourceURLs?: string[];
 }
 
-export interface Authorizer {
-  authorize(attributes: Attributes): Decision;
-  /** Every rule that applies to a user in a namespace. */
-  rulesFor(user: UserInfo, namespace: string): PolicyRule[];
+/** The rules that apply to a user in a namespace, as far as they can be told. */
+export interface RuleList {
+  rules: PolicyRule[];
+  /** Why there may be more. */
+  incomplete?: string;
 }
 
-/** Asks one after the other; the first that allows decides. */
-export function authorizeByAny(authorizers: readonly Authorizer[]): Authorizer {
+type Soon<T> = T | Promise<T>;
+
+/** One of those who decide. Never throws: what goes wrong is part of its answer. */
+export interface AuthorizationMode {
+  authorize(attributes: Attributes): Soon<Decision>;
+  rulesFor(user: UserInfo, namespace: string): RuleList;
+}
+
+/** All of them together. */
+export interface Authorizer {
+  authorize(attributes: Attributes): Promise<Decision>;
+  rulesFor(user: UserInfo, namespace: string): RuleList;
+}
+
+/** Asks one after the other; the first that allows or denies decides. Upstream: union.New. */
+export function authorizeInOrder(modes: readonly AuthorizationMode[]): Authorizer {
   return {
-    authorize(attributes) {
+    async authorize(attributes) {
       const reasons: string[] = [];
-      for (const authorizer of authorizers) {
-        const decision = authorizer.authorize(attributes);
-        if (decision.allowed) return decision;
+      const errors: string[] = [];
+      for (const mode of modes) {
+        const answer = mode.authorize(attributes);
+        const decision = answer instanceof Promise ? await answer : answer;
+        if (decision.allowed || decision.denied) return decision;
         if (decision.reason !== '') reasons.push(decision.reason);
+        if (decision.error !== undefined) errors.push(decision.error);
       }
-      return { allowed: false, reason: reasons.join('\n') };
+      const error = errors.length > 0 ? { error: joinErrors(errors) } : {};
+      return { allowed: false, reason: reasons.join('\n'), ...error };
     },
-    rulesFor: (user, namespace) => authorizers.flatMap((authorizer) => authorizer.rulesFor(user, namespace)),
+    rulesFor(user, namespace) {
+      const lists = modes.map((mode) => mode.rulesFor(user, namespace));
+      const gaps = lists.flatMap(({ incomplete }) => (incomplete === undefined ? [] : [incomplete]));
+      return {
+        rules: lists.flatMap(({ rules }) => rules),
+        ...(gaps.length > 0 ? { incomplete: joinErrors(gaps) } : {}),
+      };
+    },
   };
+}
+
+/** Several errors as one text, each once. */
+export function joinErrors(errors: readonly string[]): string {
+  const all = [...new Set(errors)];
+  return all.length === 1 ? all[0]! : `[${all.join(', ')}]`;
 }
 
 /** The sentence of a 403. */

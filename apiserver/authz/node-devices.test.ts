@@ -88,12 +88,12 @@ describe('volumes and devices of a node', () => {
     [`GET ${slices}`, bySelector],
   ];
   for (const [request, want] of cases) {
-    test(request, () => {
+    test(request, async () => {
       const [method = '', url = ''] = request.split(' ');
       const { pathname, searchParams } = new URL(url, 'https://api');
       const info = parseRequestInfo(method, pathname, searchParams);
       const fieldSelector = searchParams.get('fieldSelector') ?? '';
-      const decision = api.authorizer.authorize({ ...info, user, fieldSelector });
+      const decision = await api.authorizer.authorize({ ...info, user, fieldSelector });
       assert.deepEqual(decision.allowed ? true : decision.reason, want);
     });
   }

@@ -100,16 +100,16 @@ describe('the node authorizer', () => {
     ['GET /metrics', ''],
   ];
   for (const [request, want] of cases) {
-    test(`${request}: ${want === true ? 'yes' : want || 'no'}`, () => {
-      const { allowed, reason } = decide(request, node('a'));
+    test(`${request}: ${want === true ? 'yes' : want || 'no'}`, async () => {
+      const { allowed, reason } = await decide(request, node('a'));
       assert.deepEqual([allowed, reason], [want === true, want === true ? '' : want]);
     });
   }
 
-  test('a node is a name and a group', () => {
+  test('a node is a name and a group', async () => {
     const [request] = cases[0]!;
-    assert.equal(decide(request, { ...node('a'), groups: ['system:authenticated'] }).allowed, false);
-    const nameless = decide(request, { ...node('a'), username: 'mallory' });
+    assert.equal((await decide(request, { ...node('a'), groups: ['system:authenticated'] })).allowed, false);
+    const nameless = await decide(request, { ...node('a'), username: 'mallory' });
     assert.deepEqual(nameless, { allowed: false, reason: 'unknown node for user "mallory"' });
   });
 });

@@ -16,7 +16,7 @@ import { selectedValue } from '../endpoints/selection.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
-import type { Attributes, Authorizer, Decision } from './attributes.ts';
+import type { Attributes, AuthorizationMode, Decision } from './attributes.ts';
 import { allows } from './rbac.ts';
 
 const nodeRules = systemRoles.find((role) => role.name === 'system:node')!.rules;
@@ -168,7 +168,7 @@ const rules: Record<string, Rule> = {
   'resource.k8s.io/resourceslices': ownSlices,
 };
 
-export function createNodeAuthorizer(store: ObjectStore, kinds: KindTable): Authorizer {
+export function createNodeAuthorizer(store: ObjectStore, kinds: KindTable): AuthorizationMode {
   const podKind = kinds.kind('', 'Pod');
   const podsOf: PodsOf = function* (node, namespace) {
     for (const pod of store.resource(podKind).list(`${keyPrefixOf(podKind)}${namespace}/`)) {
@@ -188,7 +188,9 @@ export function createNodeAuthorizer(store: ObjectStore, kinds: KindTable): Auth
       if (rule) return rule(node, attributes, podsOf, find);
       return nodeRules.some((one) => allows(one, attributes)) ? allow : noOpinion('');
     },
-    // What a node may do cannot be told as a list of rules.
-    rulesFor: () => [],
+    rulesFor(user) {
+      if (nodeNameOf(user) === undefined) return { rules: [] };
+      return { rules: [], incomplete: 'node authorizer does not support user rule resolution' };
+    },
   };
 }

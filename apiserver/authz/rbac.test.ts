@@ -64,12 +64,12 @@ describe('the authorizer', () => {
 
   test('a role binding counts in its namespace, a cluster role binding everywhere', async () => {
     const narrow = (await bound([group])).authorizer;
-    const { allowed, reason } = narrow.authorize(attributes(inDefault));
+    const { allowed, reason } = await narrow.authorize(attributes(inDefault));
     assert.equal(allowed, true);
     assert.equal(reason, 'RBAC: allowed by RoleBinding "b/default" of ClusterRole "r" to User "jane"');
-    assert.equal(narrow.authorize(attributes(inOther)).allowed, false);
+    assert.equal((await narrow.authorize(attributes(inOther))).allowed, false);
     const wide = (await bound([group], { cluster: true })).authorizer;
-    assert.equal(wide.authorize(attributes(inOther)).allowed, true);
+    assert.equal((await wide.authorize(attributes(inOther))).allowed, true);
   });
 
   test('subjects are users, groups and service accounts', async () => {
@@ -78,17 +78,17 @@ describe('the authorizer', () => {
       { kind: 'User', name: 'joe', apiGroup: 'rbac.authorization.k8s.io' },
       { kind: 'ServiceAccount', name: 'sa', namespace: 'other' },
     ]);
-    assert.equal(authorizer.authorize(attributes(inDefault, { username: 'joe', groups: [] })).allowed, true);
-    assert.equal(authorizer.authorize(attributes(inDefault, account)).allowed, true);
-    assert.equal(authorizer.authorize(attributes(inDefault)).allowed, false);
+    assert.equal((await authorizer.authorize(attributes(inDefault, { username: 'joe', groups: [] }))).allowed, true);
+    assert.equal((await authorizer.authorize(attributes(inDefault, account))).allowed, true);
+    assert.equal((await authorizer.authorize(attributes(inDefault))).allowed, false);
   });
 
   test('what changes counts from the next request on', async () => {
     const api = await bound([group]);
-    assert.equal(api.authorizer.authorize(attributes(inDefault)).allowed, true);
+    assert.equal((await api.authorizer.authorize(attributes(inDefault))).allowed, true);
     await api.send('DELETE', `${rbac}/namespaces/default/rolebindings/b`);
     await api.context.store.cache.waitConsistent();
-    assert.equal(api.authorizer.authorize(attributes(inDefault)).allowed, false);
+    assert.equal((await api.authorizer.authorize(attributes(inDefault))).allowed, false);
   });
 
   test('nobody hands out what they do not have', async () => {
@@ -132,8 +132,11 @@ describe('the authorizer', () => {
 
   test('a name with a line break is not a name and a group', async () => {
     const { authorizer } = await bound([group]);
-    assert.equal(authorizer.authorize(attributes(inDefault, { username: 'x', groups: ['dev'] })).allowed, true);
-    assert.equal(authorizer.authorize(attributes(inDefault, { username: 'x\ndev', groups: [] })).allowed, false);
+    assert.equal((await authorizer.authorize(attributes(inDefault, { username: 'x', groups: ['dev'] }))).allowed, true);
+    assert.equal(
+      (await authorizer.authorize(attributes(inDefault, { username: 'x\ndev', groups: [] }))).allowed,
+      false,
+    );
   });
 
   test('a denial says who may not do what where', () => {

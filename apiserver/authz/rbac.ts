@@ -8,7 +8,7 @@ import type { UserInfo } from '../authn/user.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
-import type { Attributes, Authorizer, Decision, PolicyRule } from './attributes.ts';
+import type { Attributes, AuthorizationMode, Decision, PolicyRule } from './attributes.ts';
 
 const superusers = 'system:masters';
 
@@ -17,7 +17,7 @@ interface Grant {
   reason: string;
 }
 
-export function createRbacAuthorizer(store: ObjectStore, kinds: KindTable): Authorizer {
+export function createRbacAuthorizer(store: ObjectStore, kinds: KindTable): AuthorizationMode {
   const kindOf = (name: string) => kinds.kind(rbacGroup, name);
   const cacheOf = (name: string) => store.resource(kindOf(name));
   const watched = ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'];
@@ -80,7 +80,7 @@ export function createRbacAuthorizer(store: ObjectStore, kinds: KindTable): Auth
             { verbs: ['*'], nonResourceURLs: ['*'] },
           ]
         : [];
-      return [...all, ...grantsOf(user, namespace).flatMap((g) => g.rules)];
+      return { rules: [...all, ...grantsOf(user, namespace).flatMap((g) => g.rules)] };
     },
   };
 }

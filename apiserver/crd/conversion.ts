@@ -2,7 +2,6 @@
 // https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/
 import type { CustomResourceDefinition } from '../../api/apiextensions/customresourcedefinition/schema.ts';
 import { decodeValue } from '../../machinery/decode.ts';
-import { StatusError } from '../../machinery/errors.ts';
 import type { StoredForm } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ObjectSchema } from '../../machinery/schema.ts';
@@ -45,12 +44,3 @@ export function storedFormOf(
     },
   };
 }
-
-/** For definitions that want their objects converted by a webhook, which this server cannot do yet. */
-export const refuseConversion: Converter = async ({ metadata }) => {
-  throw new StatusError(
-    500,
-    'InternalError',
-    `conversion webhook for ${metadata.name} cannot be called: not supported`,
-  );
-};

@@ -7,6 +7,7 @@ import {
 } from '../../api/apiextensions/customresourcedefinition/compiled-rules.ts';
 import type { JSONSchemaProps, ValidationRule } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
 import { itemsOf, valuesOf } from '../../api/apiextensions/customresourcedefinition/schema-walk.ts';
+import { childPath, correlate } from '../../api/apiextensions/customresourcedefinition/value-validation.ts';
 import type { Program } from '../../machinery/cel/cel.ts';
 import type { DeclType } from '../../machinery/cel/decl-type.ts';
 import { readJson } from '../../machinery/cel/json-values.ts';
@@ -15,7 +16,6 @@ import { noneOptional, Optional } from '../../machinery/cel/values.ts';
 import { type FieldError, forbidden, required } from '../../machinery/field-error.ts';
 import { isObject, jsonEqual } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import { childPath, correlate } from './value-validation.ts';
 
 /** A schema with its rules, as far down as there are any. */
 interface RuleNode {

@@ -1,8 +1,8 @@
 // What objects of a custom resource are refused for: by their schema, by its lists, by its rules in CEL.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { hasFormat } from '../../api/apiextensions/customresourcedefinition/formats.ts';
 import type { JSONSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
-import { hasFormat } from './formats.ts';
 import { createValidator } from './validation.ts';
 
 /** The errors of a spec of one field `f`. */

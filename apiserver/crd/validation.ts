@@ -1,12 +1,12 @@
 // Whether an object of a custom resource is valid: by its JSON schema, by its lists, and by the rules in CEL.
 // Upstream: the validation of apiextensions-apiserver's custom resource strategy.
 import type { JSONSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
+import { validateListTypes } from '../../api/apiextensions/customresourcedefinition/list-types.ts';
 import { allSchemas } from '../../api/apiextensions/customresourcedefinition/schema-walk.ts';
+import { validateValue } from '../../api/apiextensions/customresourcedefinition/value-validation.ts';
 import type { FieldError, FieldErrorType } from '../../machinery/field-error.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import { validateListTypes } from './list-types.ts';
 import { compileRules } from './rules.ts';
-import { validateValue } from './value-validation.ts';
 
 export type CustomValidator = (object: KubeObject, old?: KubeObject) => FieldError[];
 

@@ -43,7 +43,7 @@ export interface FrontHandlers {
 
 export interface FrontOptions {
   clock: Clock;
-  tls: { key: Buffer; cert: Buffer; clientCa: Buffer };
+  tls: { key: Buffer; cert: Buffer; clientCa: Buffer | Buffer[] };
   addresses: string[];
   port: number;
 }

@@ -1,8 +1,10 @@
 // The kinds that are questions: answered at once from authentication and authorization, never stored.
 // https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
 
+import type { SubjectAccessReviewSpec } from '../../api/authorization/access-attributes.ts';
 import { badRequestError } from '../../machinery/errors.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
+import { CredentialsError } from '../authn/authenticator.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { Attributes, Decision, PolicyRule } from '../authz/attributes.ts';
 import { parseBody } from '../endpoints/body.ts';
@@ -62,34 +64,44 @@ function attributesOf(spec: AccessSpec, user: UserInfo): Attributes {
   };
 }
 
-function accessStatus(decision: Decision): object {
-  return { allowed: decision.allowed, ...(decision.reason ? { reason: decision.reason } : {}) };
+function accessStatus({ allowed, denied, reason, error }: Decision): object {
+  return {
+    allowed,
+    ...(denied ? { denied } : {}),
+    ...(reason ? { reason } : {}),
+    ...(error === undefined ? {} : { evaluationError: error }),
+  };
 }
 
-const selfAccess = review((context, request, { spec }) =>
-  accessStatus(context.authorizer.authorize(attributesOf(spec, request.user))),
+const selfAccess = review(async (context, request, { spec }) =>
+  accessStatus(await context.authorizer.authorize(attributesOf(spec, request.user))),
 );
 
-const access = review((context, _request, { spec }) => {
-  const user: UserInfo = { username: spec.user ?? '', groups: spec.groups ?? [] };
+/** The user that a review asks about. */
+function userAsked({ user, uid, groups, extra }: SubjectAccessReviewSpec): UserInfo {
+  return { username: user ?? '', ...(uid ? { uid } : {}), groups: groups ?? [], ...(extra ? { extra } : {}) };
+}
+
+const access = review(async (context, _request, { spec }) => {
+  const user = userAsked(spec);
   if (!user.username && user.groups.length === 0)
     throw badRequestError('at least one of user or group must be specified');
-  return accessStatus(context.authorizer.authorize(attributesOf(spec, user)));
+  return accessStatus(await context.authorizer.authorize(attributesOf(spec, user)));
 });
 
-const localAccess = review((context, request, { spec }) => {
+const localAccess = review(async (context, request, { spec }) => {
   const { namespace } = request.info;
-  const user: UserInfo = { username: spec.user ?? '', groups: spec.groups ?? [] };
+  const user = userAsked(spec);
   const attributes = attributesOf(spec, user);
   if (attributes.namespace !== '' && attributes.namespace !== namespace) {
     throw badRequestError(`spec.resourceAttributes.namespace must match namespace: ${namespace}`);
   }
-  return accessStatus(context.authorizer.authorize({ ...attributes, namespace }));
+  return accessStatus(await context.authorizer.authorize({ ...attributes, namespace }));
 });
 
 const selfRules = review((context, request, { spec }) => {
   if (!spec.namespace) throw badRequestError('no namespace on request');
-  const rules = context.authorizer.rulesFor(request.user, spec.namespace);
+  const { rules, incomplete } = context.authorizer.rulesFor(request.user, spec.namespace);
   const isPath = (r: PolicyRule) => (r.nonResourceURLs?.length ?? 0) > 0;
   return {
     resourceRules: rules
@@ -103,7 +115,8 @@ const selfRules = review((context, request, { spec }) => {
     nonResourceRules: rules
       .filter(isPath)
       .map(({ verbs, nonResourceURLs }) => ({ verbs: verbs ?? [], nonResourceURLs })),
-    incomplete: false,
+    incomplete: incomplete !== undefined,
+    ...(incomplete === undefined ? {} : { evaluationError: incomplete }),
   };
 });
 
@@ -115,10 +128,14 @@ function userInfoOf(user: UserInfo): object {
 const self = review((_context, request) => ({ userInfo: userInfoOf(request.user) }));
 
 const token = review(async (context, _request, { spec }) => {
-  const audiences = spec.audiences?.length ? spec.audiences : undefined;
-  const found = spec.token ? await context.tokens.authenticate(spec.token, context, audiences) : undefined;
-  if (!found) return { user: {}, error: spec.token ? 'invalid bearer token' : 'no token specified' };
-  return { authenticated: true, user: userInfoOf(found.user), audiences: found.audiences };
+  if (!spec.token) return { user: {}, error: 'no token specified' };
+  try {
+    const { user, audiences } = await context.authenticator.review(spec.token, spec.audiences ?? []);
+    return { authenticated: true, user: userInfoOf(user), audiences };
+  } catch (err) {
+    if (!(err instanceof CredentialsError)) throw err;
+    return { user: {}, error: err.message };
+  }
 });
 
 /** By group and plural. A Binding is not a question, but neither is it stored: it becomes part of its pod. */

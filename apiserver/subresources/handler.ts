@@ -2,6 +2,7 @@
 // test demands one for every custom subresource that a kind declares.
 
 import type { ConnectionOptions } from 'node:tls';
+import type { RequestAuthenticator } from '../authn/authenticator.ts';
 import type { ServiceAccountTokens } from '../authn/tokens.ts';
 import type { Authorizer } from '../authz/attributes.ts';
 import type { Answer, ApiRequest } from '../endpoints/exchange.ts';
@@ -10,6 +11,7 @@ import type { KubeletAccess } from '../kubelet-access.ts';
 import type { ApiContext } from '../registry/context.ts';
 
 export interface SubresourceContext extends ApiContext {
+  authenticator: RequestAuthenticator;
   tokens: ServiceAccountTokens;
   authorizer: Authorizer;
   kubelets: KubeletAccess;

@@ -43,24 +43,35 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+interface PlaneParts {
+  ports: [number, number, number];
+  authority: PemPair;
+  admin: PemPair;
+  folder?: string;
+  /** More flags of the API server. */
+  flags?: readonly string[];
+}
+
 export class TestControlPlane {
   readonly folder: string;
   readonly port: number;
   readonly #etcdPorts: [number, number];
   readonly #authority: PemPair;
   readonly #admin: PemPair;
+  readonly #flags: readonly string[];
   #etcd: ChildProcess | undefined;
   #apiserver: ChildProcess | undefined;
   readonly #clients: KubeClient[] = [];
   readonly #peers: TestControlPlane[] = [];
 
-  constructor(parts: { ports: [number, number, number]; authority: PemPair; admin: PemPair; folder?: string }) {
+  constructor(parts: PlaneParts) {
     this.folder = parts.folder ?? mkdtempSync(join(tmpdir(), 'k8ts-api-'));
     const [port, ...etcdPorts] = parts.ports;
     this.port = port;
     this.#etcdPorts = etcdPorts as [number, number];
     this.#authority = parts.authority;
     this.#admin = parts.admin;
+    this.#flags = parts.flags ?? [];
   }
 
   get server(): string {
@@ -163,6 +174,7 @@ export class TestControlPlane {
       this.file('sa.pub'),
       '--service-account-signing-key-file',
       this.file('sa.key'),
+      ...this.#flags,
     );
     this.#apiserver = spawn(process.execPath, [join(root, 'dist/bin/k8ts.mjs'), 'apiserver', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -183,7 +195,7 @@ export class TestControlPlane {
   /** Another API server on the same etcd; it ends with this one. */
   async startPeer(): Promise<TestControlPlane> {
     const ports: [number, number, number] = [await freePort(), ...this.#etcdPorts];
-    const parts = { ports, authority: this.#authority, admin: this.#admin, folder: this.folder };
+    const parts = { ports, authority: this.#authority, admin: this.#admin, folder: this.folder, flags: this.#flags };
     const peer = new TestControlPlane(parts);
     this.#peers.push(peer);
     await peer.startApiServer();
@@ -254,7 +266,7 @@ async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Pro
 }
 
 /** Starts both and waits until they serve. `await using api = await startControlPlane()`. */
-export async function startControlPlane(): Promise<TestControlPlane> {
+export async function startControlPlane(flags: readonly string[] = []): Promise<TestControlPlane> {
   const nowMs = realClock.now();
   const authority = await makeAuthority({ file: '', commonName: 'test-ca' }, nowMs);
   const plan = { file: '', authority: '' };
@@ -275,7 +287,7 @@ export async function startControlPlane(): Promise<TestControlPlane> {
     nowMs,
   );
   const ports: [number, number, number] = [await freePort(), await freePort(), await freePort()];
-  const plane = new TestControlPlane({ ports, authority, admin });
+  const plane = new TestControlPlane({ ports, authority, admin, flags });
   mkdirSync(plane.file('etcd'), { mode: 0o700 });
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   writeFileSync(plane.file('ca.crt'), authority.certificatePem);

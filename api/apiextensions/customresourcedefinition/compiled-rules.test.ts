@@ -42,6 +42,12 @@ describe('the rules of a definition', () => {
     test(`do not pass: ${String(want).slice(0, 60)}`, () => assert.match(errorsOf(schema)[0] ?? '', want));
   }
 
+  test('an optional old value that nobody asks for is a mistake', () => {
+    const one = { rule: 'self > 1', optionalOldSelf: true };
+    const [error] = errorsOf(root({ ...int, 'x-kubernetes-validations': [one] } as JSONSchemaProps));
+    assert.match(error!, /\.optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule$/);
+  });
+
   test('together may cost too much though each is cheap enough', () => {
     const list = { type: 'array', maxItems: 400_000, items: rule(int, 'self > 1', 'self < 9') } as JSONSchemaProps;
     const properties = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`f${i}`, list]));

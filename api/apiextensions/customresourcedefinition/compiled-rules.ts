@@ -21,7 +21,7 @@ export interface CompiledRule {
 }
 
 export interface RuleProblem {
-  /** `rule` or `messageExpression`. */
+  /** `rule`, `messageExpression` or `optionalOldSelf`. */
   field: string;
   detail: string;
 }
@@ -44,6 +44,9 @@ export function compileRule(rule: ValidationRule, self: DeclType): Compiled {
   }
   if (!compiled.ok) return wrong('rule', `compilation failed: ${compiled.issues}`);
   if (compiled.type.kind !== 'bool') return wrong('rule', 'cel expression must evaluate to a bool');
+  if (rule.optionalOldSelf !== undefined && compile(rule.rule, crdEnv(self, 'none')).ok) {
+    return wrong('optionalOldSelf', 'may not be set if oldSelf is not used in rule');
+  }
   let message: Program | undefined;
   let messageCost = 0;
   if (rule.messageExpression) {
@@ -125,7 +128,8 @@ function checkRule(rule: ValidationRule, self: DeclType, place: Place, costs: Co
   const compiled = compileRule(rule, self);
   if (!compiled.ok) {
     const { field, detail } = compiled.problem;
-    costs.errors.push(invalid(`${place.path}.${field}`, shownRule(rule), detail));
+    const shown = field === 'optionalOldSelf' ? rule.optionalOldSelf : shownRule(rule);
+    costs.errors.push(invalid(`${place.path}.${field}`, shown, detail));
     return;
   }
   const { isTransition, cost, messageCost } = compiled.rule;

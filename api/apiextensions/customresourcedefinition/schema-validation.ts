@@ -4,9 +4,11 @@ import { type FieldError, forbidden, invalid, notSupported } from '../../../mach
 import { checkRules } from './compiled-rules.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 import { validateListType, validateMapType } from './list-type-validation.ts';
+import { validateListTypes } from './list-types.ts';
 import { validateRules } from './rule-validation.ts';
 import { itemsOf, valuesOf } from './schema-walk.ts';
 import { validateStructural } from './structural.ts';
+import { validateValue } from './value-validation.ts';
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 const metaFields = new Set(['metadata', 'kind', 'apiVersion']);
@@ -111,6 +113,9 @@ function validateKeywords(schema: JSONSchemaProps, path: string, place: Place): 
   if (schema.type && !types.includes(schema.type)) errors.push(notSupported(`${path}.type`, schema.type, types));
   if (schema.default !== undefined && place.noDefault !== undefined) {
     errors.push(forbidden(`${path}.default`, `must not be set ${place.noDefault}`));
+  } else if (schema.default !== undefined) {
+    const { default: value, ...type } = schema;
+    errors.push(...validateValue(type, value, `${path}.default`), ...validateListTypes(type, value, `${path}.default`));
   }
   for (const key of unsupported) {
     if (schema[key] !== undefined) errors.push(forbidden(`${path}.${key}`, `${key} is not supported`));

@@ -30,12 +30,18 @@ function programOf(expression: string): Program | string {
 /** Variables of the conditions: the review of the request, and who may do what. */
 function variablesOf(review: any, request: AdmissionRequest, { authorizer }: AdmissionDeps): Record<string, unknown> {
   const { object, oldObject, ...rest } = review.request;
-  const ask = ({ serviceAccount, path, ...question }: AuthorizationQuestion) => {
+  const ask = async ({ serviceAccount, path, ...question }: AuthorizationQuestion) => {
     const user = serviceAccount ? serviceAccountUser(serviceAccount.namespace, serviceAccount.name, '') : request.user;
     const isResource = path === undefined;
     const blank = { group: '', version: '', resource: '', subresource: '', namespace: '', name: '' };
-    const decision = authorizer.authorize({ ...blank, ...question, user, isResource, path: path ?? '' });
-    return { isAllowed: decision.allowed, reason: decision.reason };
+    const { allowed, reason, error } = await authorizer.authorize({
+      ...blank,
+      ...question,
+      user,
+      isResource,
+      path: path ?? '',
+    });
+    return { isAllowed: allowed, reason, ...(error === undefined ? {} : { error }) };
   };
   const { kind, subresource, namespace, name } = request;
   const own = { group: kind.group, resource: kind.plural, subresource, namespace, name };

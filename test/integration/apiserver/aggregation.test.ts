@@ -169,6 +169,10 @@ describe('aggregation', () => {
     socket.destroy();
     const { rawHeaders, shown } = server.asked.find(({ url }) => url.endsWith('/connect'))!;
     const told = rawHeaders.flatMap((key, i) => (/^x-remote/i.test(key) ? [`${key}: ${rawHeaders[i + 1]}`] : []));
+    assert.match(
+      told.pop() ?? '',
+      /^x-remote-extra-authentication.kubernetes.io%2Fcredential-id: X509SHA256=[0-9a-f]{64}$/,
+    );
     assert.deepEqual(told, [
       'x-remote-user: kubernetes-admin',
       'x-remote-group: system:masters',

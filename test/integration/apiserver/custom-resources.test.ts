@@ -2,8 +2,11 @@
 // validation, versions, status and scale, tables, watches, discovery and OpenAPI, and what comes back after a restart.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { defineKind } from '../../../machinery/kind.ts';
+import { s } from '../../../machinery/schema.ts';
 import { startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
 import { eventually } from '../../environment/kubectl.ts';
+import { startWebhookServer } from '../../environment/webhook-server.ts';
 
 let api: TestControlPlane;
 before(async () => {
@@ -308,5 +311,75 @@ describe('definitions', () => {
       async () => (await api.request('GET', `${definitions}/dooms.example.com`)).status === 404 || undefined,
     );
     await eventually('its path too', async () => (await api.request('GET', at('dooms'))).status === 404 || undefined);
+  });
+});
+
+describe('conversion by a webhook', () => {
+  test('each version is served from objects that lie in another; lists, watches, writes and patches', async () => {
+    await using webhook = await startWebhookServer(api);
+    // v1 has a size, v2 the same as a width.
+    const rename = (object: any, apiVersion: string) => {
+      const { size, width } = object.spec;
+      const value = size ?? width;
+      return { ...object, apiVersion, spec: apiVersion.endsWith('v2') ? { width: value } : { size: value } };
+    };
+    webhook.reply = ({ request }: any) => ({
+      result: { status: 'Success' },
+      convertedObjects: request.objects.map((object: any) => rename(object, request.desiredAPIVersion)),
+    });
+    const schemaOf = (field: string) => ({
+      openAPIV3Schema: {
+        type: 'object',
+        properties: { spec: { type: 'object', properties: { [field]: { type: 'integer' } } } },
+      },
+    });
+    const body = definition('doors', 'Door');
+    body.spec.versions = [
+      { name: 'v1', served: true, storage: true, schema: schemaOf('size') },
+      { name: 'v2', served: true, storage: false, schema: schemaOf('width') },
+    ];
+    body.spec.conversion = {
+      strategy: 'Webhook',
+      webhook: { clientConfig: webhook.clientConfig(), conversionReviewVersions: ['v1'] },
+    };
+    await define(body);
+    const door = (name: string, version: string, spec: object) => ({
+      apiVersion: `example.com/${version}`,
+      kind: 'Door',
+      metadata: { name },
+      spec,
+    });
+    const v1 = await api.request('POST', at('doors'), { body: door('one', 'v1', { size: 1 }) });
+    const v2 = await api.request('POST', at('doors', '', 'v2'), { body: door('two', 'v2', { width: 2 }) });
+    assert.deepEqual([v1.status, v2.status, v2.body.spec], [201, 201, { width: 2 }]);
+    const specs = async (version: string) =>
+      (await api.request('GET', at('doors', '', version))).body.items.map(({ spec }: any) => spec);
+    assert.deepEqual(await specs('v1'), [{ size: 1 }, { size: 2 }]);
+    assert.deepEqual(await specs('v2'), [{ width: 1 }, { width: 2 }]);
+    const patched = await api.request('PATCH', at('doors', 'one', 'v2'), {
+      body: { spec: { width: 5 } },
+      contentType: 'application/merge-patch+json',
+    });
+    assert.deepEqual([patched.status, patched.body.spec], [200, { width: 5 }]);
+    assert.deepEqual((await api.request('GET', at('doors', 'one'))).body.spec, { size: 5 });
+    const served = [{ group: 'example.com', version: 'v2', schema: s.object('', '', {}) }];
+    const kind = defineKind({ kind: 'Door', plural: 'doors', scope: 'Namespaced', served });
+    const events: any[] = [];
+    await api
+      .client()
+      .resource(kind)
+      .watch({ namespace: 'default', timeoutSeconds: 1 }, (event) => void events.push(event));
+    assert.deepEqual(
+      events.map(({ type, object }: any) => [type, object.apiVersion, object.spec]),
+      [
+        ['ADDED', 'example.com/v2', { width: 5 }],
+        ['ADDED', 'example.com/v2', { width: 2 }],
+      ],
+    );
+    webhook.reply = () => ({ result: { status: 'Failure', message: 'no way' } });
+    await api.request('POST', at('doors'), { body: door('three', 'v1', { size: 3 }) });
+    const failed = await api.request('GET', at('doors', 'three', 'v2'));
+    assert.equal(failed.status, 500);
+    assert.match(failed.body.message, /conversion webhook for example\.com\/v1, Kind=Door failed: no way/);
   });
 });

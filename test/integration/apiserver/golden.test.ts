@@ -8,6 +8,9 @@ import { test } from 'node:test';
 import { NamespaceKind } from '../../../api/core/namespace.ts';
 import { referenceFile, startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
 
+/** Its refusal needs the controller that counts: integration/controllers/quota.test.ts has it. */
+const byController = 'quota';
+
 /** Stands in for the controllers that give every namespace its service account and CA. */
 function fillNamespaces(api: TestControlPlane, signal: AbortSignal): Promise<void> {
   const namespaces = api.client().resource(NamespaceKind);
@@ -33,7 +36,9 @@ test('recorded conversations get the recorded answers', { skip, timeout: 120_000
   await using api = await startControlPlane();
   const stop = new AbortController();
   const filling = fillNamespaces(api, stop.signal);
-  const scenarios = JSON.parse(readFileSync(golden!, 'utf8'));
+  const scenarios = JSON.parse(readFileSync(golden!, 'utf8')).filter(
+    ({ name }: { name: string }) => name !== byController,
+  );
   const file = api.file('golden.json');
   writeFileSync(file, JSON.stringify(scenarios));
   const args = [checker!, 'check', file, '--server', api.server, '--ca', api.file('ca.crt')];

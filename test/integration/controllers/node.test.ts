@@ -65,7 +65,7 @@ describe('node controllers', () => {
     await cluster.post(`${batch}/${ns}/jobs`, {
       metadata: { name: 'j' },
       // Times are whole seconds: with less, the finished job may be gone before anybody has seen it.
-      spec: { ttlSecondsAfterFinished: 3, template },
+      spec: { ttlSecondsAfterFinished: 6, template },
     });
     await cluster.until(`${batch}/${ns}/jobs/j`, (j) => j.status?.completionTime);
     await cluster.untilGone(`${batch}/${ns}/jobs/j`);

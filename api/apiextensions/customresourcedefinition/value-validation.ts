@@ -1,12 +1,13 @@
 // Whether a value of a custom resource is what its JSON schema wants: types, bounds, patterns, enums, and the
 // combinations of schemas. Errors bear the texts of Kubernetes, which speaks of "spec.n in body".
 // Upstream: apiextensions-apiserver's validation over kube-openapi's validator.
-import type { JSONSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
-import { itemsOf, valuesOf } from '../../api/apiextensions/customresourcedefinition/schema-walk.ts';
-import { type FieldError, invalid, notSupported, required, tooLong, tooMany } from '../../machinery/field-error.ts';
-import { canonicalJson, isObject, jsonEqual, writeJson } from '../../machinery/json.ts';
-import { userRegExp } from '../../machinery/regexp.ts';
+
+import { type FieldError, invalid, notSupported, required, tooLong, tooMany } from '../../../machinery/field-error.ts';
+import { canonicalJson, isObject, jsonEqual, writeJson } from '../../../machinery/json.ts';
+import { userRegExp } from '../../../machinery/regexp.ts';
 import { hasFormat } from './formats.ts';
+import type { JSONSchemaProps } from './json-schema.ts';
+import { itemsOf, valuesOf } from './schema-walk.ts';
 
 /** No more errors than anybody reads. */
 const maxErrors = 100;

@@ -1,9 +1,10 @@
 // Items of lists that are sets or maps come once.
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
-import type { JSONSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
-import { itemsOf, valuesOf } from '../../api/apiextensions/customresourcedefinition/schema-walk.ts';
-import { duplicate, type FieldError } from '../../machinery/field-error.ts';
-import { canonicalJson, isObject } from '../../machinery/json.ts';
+
+import { duplicate, type FieldError } from '../../../machinery/field-error.ts';
+import { canonicalJson, isObject } from '../../../machinery/json.ts';
+import type { JSONSchemaProps } from './json-schema.ts';
+import { itemsOf, valuesOf } from './schema-walk.ts';
 import { childPath, keysOf } from './value-validation.ts';
 
 export function validateListTypes(schema: JSONSchemaProps, value: unknown, path: string): FieldError[] {

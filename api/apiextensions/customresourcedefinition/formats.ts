@@ -1,6 +1,6 @@
 // The formats that a JSON schema of a custom resource may ask for. Unknown ones are ignored, as Kubernetes does.
 // Upstream: kube-openapi's strfmt.
-import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { parseCIDR, parseIP } from '../../../machinery/ip.ts';
 
 const matches = (pattern: RegExp) => (text: string) => pattern.test(text);
 const uuid = (version: string) =>
@@ -10,12 +10,6 @@ const dateTime = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:?\d\
 const label = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
 const hostname = new RegExp(`^(?:${label})(?:\\.${label})*\\.?$`);
 const duration = /^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)\s*(?:ns|us|µs|ms|s|m|h|d|w)\s*)+$/;
-
-function isCidr(text: string): boolean {
-  const [address = '', length = '', ...rest] = text.split('/');
-  const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
-  return rest.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= bits;
-}
 
 function isUri(text: string): boolean {
   return URL.canParse(text) || text.startsWith('/');
@@ -28,10 +22,10 @@ const formats: Record<string, (text: string) => boolean> = {
   uri: isUri,
   email: matches(/^[^\s@"<>()]+@[^\s@"<>()]+$/),
   hostname: (text) => text.length <= 255 && hostname.test(text),
-  ipv4: isIPv4,
-  ipv6: isIPv6,
-  ip: (text) => isIP(text) !== 0,
-  cidr: isCidr,
+  ipv4: (text) => parseIP(text)?.family === 4,
+  ipv6: (text) => parseIP(text)?.family === 6,
+  ip: (text) => parseIP(text) !== undefined,
+  cidr: (text) => parseCIDR(text) !== undefined,
   mac: matches(/^(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}$|^(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}$/i),
   uuid: uuid('[0-9a-f]'),
   uuid3: uuid('3'),

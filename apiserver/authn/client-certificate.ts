@@ -1,0 +1,41 @@
+// Client certificates: CN is the user, O are the groups. Upstream: request/x509.
+// https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
+import type { PeerCertificate, TLSSocket } from 'node:tls';
+import { type Authenticator, CredentialsError } from './authenticator.ts';
+import { credentialIdKey, type UserInfo } from './user.ts';
+
+type Finding = UserInfo | 'none' | 'untrusted';
+
+const findings = new WeakMap<TLSSocket, Finding>();
+
+/** `isOurs`: whether a certificate that the handshake takes is one of a client, where it takes others too. */
+export function clientCertificates(isOurs: (socket: TLSSocket) => boolean = () => true): Authenticator {
+  return {
+    async authenticate({ socket }) {
+      const found = socket ? findingOf(socket, isOurs) : 'none';
+      // What is not trusted does not forbid a token that is.
+      if (found === 'untrusted') throw new CredentialsError('x509: certificate signed by unknown authority');
+      return found === 'none' ? undefined : found;
+    },
+  };
+}
+
+/** Looks at the certificate of a connection once. */
+function findingOf(socket: TLSSocket, isOurs: (socket: TLSSocket) => boolean): Finding {
+  const known = findings.get(socket);
+  if (known !== undefined) return known;
+  const finding = readCertificate(socket, isOurs);
+  findings.set(socket, finding);
+  return finding;
+}
+
+function readCertificate(socket: TLSSocket, isOurs: (socket: TLSSocket) => boolean): Finding {
+  const certificate: PeerCertificate | undefined = socket.getPeerCertificate?.();
+  if (!certificate || Object.keys(certificate).length === 0) return 'none';
+  if (!socket.authorized || !isOurs(socket)) return 'untrusted';
+  const { CN, O } = certificate.subject as unknown as { CN?: string; O?: string | string[] };
+  if (!CN) return 'none';
+  const groups = O === undefined ? [] : Array.isArray(O) ? O : [O];
+  const digest = certificate.fingerprint256?.replaceAll(':', '').toLowerCase();
+  return { username: CN, groups, ...(digest ? { extra: { [credentialIdKey]: [`X509SHA256=${digest}`] } } : {}) };
+}

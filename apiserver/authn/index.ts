@@ -1,0 +1,80 @@
+// The authenticators, in the order in which they are asked. Upstream: Config.New in kubeapiserver's authenticator.
+import type { Clock } from '../../machinery/clock.ts';
+import { FlagError } from '../../machinery/flags.ts';
+import type { KindTable } from '../registry/kind-table.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import {
+  authenticateInOrder,
+  forOwnAudiences,
+  type RequestAuthenticator,
+  type TokenAuthenticator,
+  tokensInOrder,
+} from './authenticator.ts';
+import { bearerTokens } from './bearer-token.ts';
+import { bootstrapUser } from './bootstrap-token.ts';
+import { clientCertificates } from './client-certificate.ts';
+import type { AuthenticationOptions } from './flags.ts';
+import { type RequestHeaderOptions, requestHeaders } from './request-header.ts';
+import { readTokenFile } from './token-file.ts';
+import type { ServiceAccountTokens } from './tokens.ts';
+import { leadsTo, readAuthorities } from './trusted-authority.ts';
+import { anonymousUser } from './user.ts';
+
+export interface AuthenticationDeps {
+  store: ObjectStore;
+  kinds: KindTable;
+  clock: Clock;
+  tokens: ServiceAccountTokens;
+  clientCaFile: string;
+}
+
+/** Undefined where no proxy is trusted. Throws for headers without an authority of those who send them. */
+export function readRequestHeaderOptions(options: AuthenticationOptions): RequestHeaderOptions | undefined {
+  const file = options['requestheader-client-ca-file'];
+  const usernameHeaders = options['requestheader-username-headers'];
+  if (!file) {
+    if (usernameHeaders.length === 0) return undefined;
+    throw new FlagError('--requestheader-client-ca-file is required when --requestheader-username-headers is set');
+  }
+  return {
+    authorities: readAuthorities(file),
+    allowedNames: options['requestheader-allowed-names'],
+    usernameHeaders,
+    uidHeaders: options['requestheader-uid-headers'],
+    groupHeaders: options['requestheader-group-headers'],
+    extraPrefixes: options['requestheader-extra-headers-prefix'],
+  };
+}
+
+export function createAuthenticator(options: AuthenticationOptions, deps: AuthenticationDeps): RequestAuthenticator {
+  const audiences = deps.tokens.defaultAudiences;
+  const headers = readRequestHeaderOptions(options);
+  const clients = headers && readAuthorities(deps.clientCaFile);
+  const tokens = tokensInOrder(tokenAuthenticators(options, deps));
+  return authenticateInOrder({
+    authenticators: [
+      ...(headers ? [requestHeaders(headers)] : []),
+      clientCertificates(clients && ((socket) => leadsTo(socket, clients))),
+      bearerTokens(tokens, audiences),
+    ],
+    tokens,
+    audiences,
+    ...(options['anonymous-auth'] ? { anonymous: { authenticate: async () => anonymousUser } } : {}),
+  });
+}
+
+function tokenAuthenticators(options: AuthenticationOptions, deps: AuthenticationDeps): TokenAuthenticator[] {
+  const { tokens } = deps;
+  const own = tokens.defaultAudiences;
+  const file = options['token-auth-file'];
+  const members: TokenAuthenticator[] = [];
+  if (file) {
+    const users = readTokenFile(file);
+    members.push(forOwnAudiences(own, async (token) => users.get(token)));
+  }
+  members.push({ authenticate: (token, audiences) => tokens.authenticate(token, deps, audiences) });
+  if (options['enable-bootstrap-token-auth']) {
+    members.push(forOwnAudiences(own, (token) => bootstrapUser(token, deps)));
+  }
+  return members;
+}
