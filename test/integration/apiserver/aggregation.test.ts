@@ -6,7 +6,7 @@ import { get as httpsGet } from 'node:https';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { type AggregatedServer, openApiHash, startAggregatedServer } from '../../environment/aggregated-server.ts';
 import { type Answer, startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
-import { eventually } from '../../environment/kubectl.ts';
+import { eventually, Kubectl, needsNewKubectl } from '../../environment/kubectl.ts';
 
 const services = '/apis/apiregistration.k8s.io/v1/apiservices';
 const group = 'flunders.example.com';
@@ -53,6 +53,12 @@ describe('aggregation', () => {
     assert.equal(answer.status, 201, JSON.stringify(answer.body));
   };
   const groupsOf = ({ body }: Answer): string[] => body.groups.map((one: { name: string }) => one.name);
+
+  /** The versions of its group in the aggregated document. */
+  const listed = async () => {
+    const { body } = await api.request('GET', '/apis', { accept: aggregated });
+    return body.items.find((one: any) => one.metadata.name === group)?.versions;
+  };
 
   test('what the server has itself has an APIService each, in the order of /apis', async () => {
     const { body } = await api.request('GET', services);
@@ -185,12 +191,8 @@ describe('aggregation', () => {
     test(`what it has is listed with the rest${isOld ? ', also of an older server' : ''}`, async () => {
       server.isOld = isOld;
       await register();
-      const find = async () => {
-        const { body } = await api.request('GET', '/apis', { accept: aggregated });
-        return body.items.find((one: any) => one.metadata.name === group)?.versions;
-      };
-      await until(async () => assert.equal((await find())?.[0].freshness, 'Current'));
-      const [{ version, resources }] = await find();
+      await until(async () => assert.equal((await listed())?.[0].freshness, 'Current'));
+      const [{ version, resources }] = await listed();
       assert.equal(version, 'v1');
       assert.deepEqual(
         [
@@ -201,9 +203,9 @@ describe('aggregation', () => {
         ],
         ['flunders', 'Flunder', 'Namespaced', isOld ? 'status' : undefined],
       );
-      const listed = groupsOf(await api.request('GET', '/apis'));
+      const groups = groupsOf(await api.request('GET', '/apis'));
       // Of the rank of rbac.authorization.k8s.io, and before it by name.
-      assert.equal(listed[listed.indexOf(group) + 1], 'rbac.authorization.k8s.io');
+      assert.equal(groups[groups.indexOf(group) + 1], 'rbac.authorization.k8s.io');
       assert.equal((await api.request('GET', `/apis/${group}`)).body.preferredVersion.version, 'v1');
       assert.equal((await api.request('GET', `/apis/${group}/v1`)).body.kind, 'APIResourceList');
       const url = `/openapi/v3/apis/${group}/v1?hash=${openApiHash}`;
@@ -211,7 +213,7 @@ describe('aggregation', () => {
       assert.deepEqual(paths[`apis/${group}/v1`], { serverRelativeURL: url });
       assert.equal((await api.request('GET', url)).body.info.title, 'flunders');
       await api.request('DELETE', `${services}/${name}`);
-      await until(async () => assert.equal(await find(), undefined));
+      await until(async () => assert.equal(await listed(), undefined));
       assert.equal((await api.request('GET', flunders)).status, 404);
     });
   }
@@ -225,13 +227,26 @@ describe('aggregation', () => {
       [status, body, headers['content-type']],
       [503, 'service unavailable\n', 'text/plain; charset=utf-8'],
     );
-    const { body: list } = await api.request('GET', '/apis', { accept: aggregated });
-    const found = list.items.find((one: any) => one.metadata.name === group);
-    assert.deepEqual(found.versions, [{ version: 'v1', resources: [], freshness: 'Stale' }]);
+    assert.deepEqual(await listed(), [{ version: 'v1', resources: [], freshness: 'Stale' }]);
     const columns = await api.request('GET', `${services}/${name}`, {
       accept: 'application/json;as=Table;g=meta.k8s.io;v=v1',
     });
     assert.deepEqual(columns.body.rows[0].cells.slice(0, 3), [name, 'testing/nobody', 'False (ServiceNotFound)']);
+  });
+
+  test('kubectl shows them, and what other servers have', { skip: needsNewKubectl }, async () => {
+    await register();
+    await becomes('Passed');
+    await until(async () => assert.equal((await listed())?.[0].freshness, 'Current'));
+    const kubectl = new Kubectl(await api.kubeconfig());
+    const lines = kubectl.get('get', 'apiservices').split('\n');
+    assert.match(lines[0]!, /^NAME +SERVICE +AVAILABLE +AGE$/);
+    assert.ok(lines.some((line) => /^v1\.apps +Local +True +\S+$/.test(line)));
+    assert.ok(lines.some((line) => /^v1\.flunders\.example\.com +testing\/flunders +True +\S+$/.test(line)));
+    assert.match(
+      kubectl.get('api-resources', '--api-group', group),
+      /^flunders +fl +flunders.example.com\/v1 +true +Flunder$/m,
+    );
   });
 
   test('services and endpoints that are missing', async () => {
