@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { kinds as builtInKinds } from '../api/index.ts';
+import type { Clock } from '../machinery/clock.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { formatAddress } from '../machinery/subnet.ts';
@@ -11,17 +12,23 @@ import { admissionPlugins } from './admission/index.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { makeMissingLocks, startRepair } from './allocation/repair.ts';
+import { type Audit, startAudit } from './audit/audit.ts';
 import { authenticationFlags } from './authn/flags.ts';
 import { createAuthenticator, readRequestHeaderOptions } from './authn/index.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
+import { authorizationFlags } from './authz/flags.ts';
 import { createAuthorizer } from './authz/index.ts';
 import { type AuthenticationTrust, publishAuthenticationTrust } from './bootstrap/authentication-trust.ts';
 import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
 import { ensureDefaultServiceCIDR } from './bootstrap/service-cidr.ts';
 import { componentStatuses, readProbes } from './component-status.ts';
+import { readConfigFile } from './config-file.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { webhookConverter } from './crd/webhook-conversion.ts';
 import { createDiscovery } from './discovery/discovery.ts';
+import { keepDanglingConditions } from './fairness/dangling.ts';
+import { Fairness } from './fairness/fairness.ts';
+import { createFairnessMetrics } from './fairness/metrics.ts';
 import { serveFront } from './http/front.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
 import { createKubeletAccess } from './kubelet-access.ts';
@@ -32,7 +39,9 @@ import { countUnreadable, createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
 import { startCompactor } from './storage/compactor.ts';
-import { EtcdClient } from './storage/etcd.ts';
+import { encryptionConfigForm } from './storage/encryption/config.ts';
+import { encryptEtcd } from './storage/encryption/encrypted-etcd.ts';
+import { type Etcd, EtcdClient } from './storage/etcd.ts';
 import { startEventExpiry } from './storage/event-expiry.ts';
 import { ObjectStore } from './storage/object-store.ts';
 import { fieldsOfKinds, keyPrefixOf } from './storage/stored-object.ts';
@@ -47,6 +56,15 @@ const flags = {
   'etcd-cafile': { type: 'string', doc: 'CA of etcd (PEM file).' },
   'etcd-certfile': { type: 'string', doc: 'Client certificate for etcd.' },
   'etcd-keyfile': { type: 'string', doc: 'Key of the client certificate for etcd.' },
+  'encryption-provider-config': { type: 'string', doc: 'What is encrypted in etcd (EncryptionConfiguration).' },
+  'audit-policy-file': {
+    type: 'string',
+    doc: 'Which requests are written to the audit log (Policy, audit.k8s.io/v1).',
+  },
+  'audit-log-path': { type: 'string', doc: 'File of the audit log; - is standard output.' },
+  'audit-log-maxage': { type: 'number', doc: 'Days that old audit logs are kept; 0 is for ever.', default: 0 },
+  'audit-log-maxbackup': { type: 'number', doc: 'Old audit logs that are kept; 0 is all.', default: 0 },
+  'audit-log-maxsize': { type: 'number', doc: 'Megabytes from which a new audit log is begun.', default: 100 },
   'bind-address': { type: 'list', doc: 'Addresses to listen on.', default: ['127.0.0.1'] },
   'secure-port': { type: 'number', doc: 'Port to listen on.', default: 6443 },
   'tls-cert-file': { type: 'string', doc: 'Serving certificate.', required: true },
@@ -60,6 +78,7 @@ const flags = {
   'service-account-key-file': { type: 'string', doc: 'Public key of tokens (PEM file).', required: true },
   'service-account-signing-key-file': { type: 'string', doc: 'Private key of tokens (PEM file).', required: true },
   ...authenticationFlags,
+  ...authorizationFlags,
   'service-cluster-ip-range': { type: 'string', doc: 'Range of Service addresses.', default: '10.96.0.0/16' },
   'service-node-port-range': { type: 'string', doc: 'Range of node ports.', default: '30000-32767' },
   'advertise-address': {
@@ -76,6 +95,11 @@ const flags = {
     type: 'number',
     doc: 'How many requests that write may be worked on at a time.',
     default: defaultLimits.writing,
+  },
+  'enable-priority-and-fairness': {
+    type: 'boolean',
+    doc: 'Requests have their turn by flow schemas and priority levels; false: by their number alone.',
+    default: true,
   },
   'component-health': {
     type: 'list',
@@ -112,6 +136,38 @@ function readProxyTls(options: Options) {
   return cert && key ? { cert: readFileSync(cert), key: readFileSync(key) } : undefined;
 }
 
+function connectEtcd(options: Options, clock: Clock): Etcd {
+  const tls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
+  const file = options['encryption-provider-config'];
+  const encryption = file && readConfigFile(file, encryptionConfigForm);
+  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, () => clock.now());
+  return encryption ? encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]) : etcd;
+}
+
+function createFairness(options: Options, component: ComponentContext, { store, kinds }: SubresourceContext) {
+  if (!options['enable-priority-and-fairness']) return undefined;
+  const totalSeats = options['max-requests-inflight'] + options['max-mutating-requests-inflight'];
+  const { clock, metrics } = component;
+  return new Fairness({ store, kinds, clock, totalSeats, metrics: createFairnessMetrics(metrics) });
+}
+
+function createAudit(options: Options, { clock, log: logger, metrics }: ComponentContext): Audit | undefined {
+  const policyFile = options['audit-policy-file'];
+  const path = options['audit-log-path'];
+  if (!policyFile || !path) {
+    if (path) logger.warn({}, 'no --audit-policy-file: nothing is written to the audit log');
+    if (policyFile) logger.warn({}, 'no --audit-log-path: audit events have nowhere to go');
+    return undefined;
+  }
+  const log = {
+    path,
+    maxAgeDays: options['audit-log-maxage'],
+    maxBackups: options['audit-log-maxbackup'],
+    maxSizeMegabytes: options['audit-log-maxsize'],
+  };
+  return startAudit({ policyFile, log }, { clock, logger, metrics });
+}
+
 const loadRetryMs = 200;
 
 /** Loads the caches; etcd may still be starting. */
@@ -136,7 +192,8 @@ function createContext(
   const serviceClusterIpRange = options['service-cluster-ip-range'];
   const serviceNodePortRange = parsePortRange(options['service-node-port-range']);
   const issuer = options['service-account-issuer'];
-  const authorizer = createAuthorizer(store, kinds);
+  const webhooks = new WebhookClient({ store, kinds, clock, random });
+  const authorizer = createAuthorizer({ store, kinds, clock, webhooks }, options);
   const tokens = new ServiceAccountTokens(
     {
       issuer,
@@ -158,7 +215,7 @@ function createContext(
       clock,
       random,
       authorizer,
-      webhooks: new WebhookClient({ store, kinds, clock, random }),
+      webhooks,
       serviceClusterIpRange,
       serviceNodePortRange,
     }),
@@ -167,6 +224,7 @@ function createContext(
       kinds,
       clock,
       tokens,
+      webhooks,
       clientCaFile: options['client-ca-file'],
     }),
     tokens,
@@ -229,10 +287,7 @@ function trustOf(options: Options): AuthenticationTrust {
 async function start(options: Options, component: ComponentContext) {
   const { clock, log, metrics } = component;
   const kinds = new KindTable(builtInKinds);
-  const etcdTls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
-  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(etcdTls ? { tls: etcdTls } : {}) }, () =>
-    clock.now(),
-  );
+  const etcd = connectEtcd(options, clock);
   const cache = new WatchCache(etcd, storedKinds.map(keyPrefixOf), {
     clock,
     log,
@@ -257,6 +312,8 @@ async function start(options: Options, component: ComponentContext) {
     },
     aggregator,
     metrics: requestMetrics,
+    audit: createAudit(options, component),
+    fairness: createFairness(options, component, context),
     inFlight: new InFlight({
       reading: options['max-requests-inflight'],
       writing: options['max-mutating-requests-inflight'],
@@ -287,6 +344,7 @@ async function start(options: Options, component: ComponentContext) {
     advertiseAddress: options['advertise-address'],
     securePort: options['secure-port'],
   });
+  const stopDangling = await keepDanglingConditions(context);
   notReady = null;
   const stopRepair = startRepair(context, `apiserver-${randomUUID()}`);
   const stopCompactor = startCompactor(etcd, cache, { clock, log });
@@ -297,6 +355,7 @@ async function start(options: Options, component: ComponentContext) {
       notReady = 'stopping';
       customResources.stop();
       aggregator.stop();
+      stopDangling();
       stopRepair();
       stopCompactor();
       stopEventExpiry();

@@ -6,16 +6,16 @@ import { badRequestError, StatusError } from '../machinery/errors.ts';
 import { isLongRunning } from './in-flight.ts';
 import type { RequestInfo } from './request-info.ts';
 
-const maxMs = 60_000;
+export const maxRequestMs = 60_000;
 
 /** Undefined: no limit. Throws 400 for a `timeout` that is no duration. */
 export function deadlineOf(info: RequestInfo, query: URLSearchParams): number | undefined {
   if (isLongRunning(info)) return undefined;
   const asked = query.get('timeout') ?? '';
-  if (asked === '') return maxMs;
+  if (asked === '') return maxRequestMs;
   try {
     const ms = parseGoDuration(asked);
-    return ms > 0 ? Math.min(ms, maxMs) : maxMs;
+    return ms > 0 ? Math.min(ms, maxRequestMs) : maxRequestMs;
   } catch (err) {
     if (!(err instanceof DurationError)) throw err;
     throw badRequestError(`invalid timeout specified in the request URL - ${err.message}`, err);

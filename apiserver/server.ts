@@ -19,6 +19,8 @@ import {
 import type { Kind } from '../machinery/kind.ts';
 import { admitConnect } from './admission/connect.ts';
 import type { Aggregator } from './aggregation/aggregator.ts';
+import { type Audit, auditedBody } from './audit/audit.ts';
+import type { AuditTrail } from './audit/trail.ts';
 import { impersonate } from './authn/impersonate.ts';
 import type { UserInfo } from './authn/user.ts';
 import { type Attributes, describeDenial } from './authz/attributes.ts';
@@ -29,6 +31,7 @@ import { handleGet, handleList } from './endpoints/list.ts';
 import { handlePatch } from './endpoints/patch.ts';
 import { selectedValue } from './endpoints/selection.ts';
 import { handleUpdate } from './endpoints/update.ts';
+import type { Fairness } from './fairness/fairness.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
 import { encode, renderAnswer } from './http/render.ts';
@@ -41,7 +44,7 @@ import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
 import { type InFlight, isLongRunning, tooManyRequests } from './in-flight.ts';
 import { LargeRequests } from './large-requests.ts';
 import { hasFieldNumbers } from './protobuf/field-table.ts';
-import { deadlineOf, within } from './request-deadline.ts';
+import { deadlineOf, maxRequestMs, within } from './request-deadline.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { one } from './server-headers.ts';
@@ -62,15 +65,22 @@ export interface ApiServerParts {
   aggregator: Aggregator;
   metrics: RequestMetrics;
   inFlight: InFlight;
+  /** Absent: the number in flight is all that counts. */
+  fairness?: Fairness | undefined;
+  /** Absent: nothing is written down. */
+  audit?: Audit | undefined;
 }
 
 /** What is known of a request before its body is read: an upgrade has no more. */
-type RequestHead = Omit<FrontRequest, 'raw' | 'body'>;
+type RequestHead = Omit<FrontRequest, 'raw' | 'body'> & { audit?: AuditTrail | undefined };
+type AuditedRequest = FrontRequest & { audit?: AuditTrail | undefined };
 
 // What watches over the server may ask whatever the roles say, and while they cannot be read.
 const alwaysAllowed = new Set(['/healthz', '/livez', '/readyz']);
 const gzipBytes = promisify(gzip);
 const compressAboveBytes = 128 * 1024;
+// How much of its time a request may wait for its turn.
+const waitPart = 4;
 const writingVerbs = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 const statusVerbs = ['get', 'update', 'patch'];
 
@@ -113,16 +123,22 @@ export class ApiServer {
   /** Answers a request, or takes it over (watches, streams) and returns undefined. Never throws. */
   async request(front: FrontRequest): Promise<FrontResponse | undefined> {
     const info = requestInfoOf(front);
-    const auditId = randomUUID();
+    const auditId = one(front.headers['audit-id']) || randomUUID();
+    const audit = this.#parts.audit?.begin(front, info, auditId);
     const done = this.#parts.metrics.begin(this.#counted(info));
+    front.raw.setHeader?.('audit-id', auditId);
     try {
-      const response = await this.#serve(front, info);
+      const response = await this.#serve({ ...front, audit }, info);
       done(response?.code ?? 200);
       if (response) response.headers['audit-id'] = auditId;
+      if (response) audit?.completed(response.code);
+      else if (audit) followStream(audit, front.raw);
       return response;
     } catch (err) {
       const status = toStatusError(err, this.#context, info);
       done(status.code);
+      if (err instanceof StatusError) audit?.completed(status.code, status.toStatus());
+      else audit?.panicked(status.toStatus());
       return errorResponse(status, auditId, front);
     }
   }
@@ -141,9 +157,18 @@ export class ApiServer {
       void this.request({ ...front, body: noBody, raw }).then((response) => response && endInHttp(socket, response));
       return;
     }
-    this.#resolveUpgrade(front, info)
-      .then((target) => forwardUpgrade({ message, socket, head }, target, this.#context.kubelets))
-      .catch((err) => refuseUpgrade(socket, toStatusError(err, this.#context, info)));
+    const audit = this.#parts.audit?.begin(front, info, one(front.headers['audit-id']) || randomUUID());
+    this.#resolveUpgrade({ ...front, audit }, info)
+      .then((target) => {
+        audit?.started(101);
+        socket.once('close', () => audit?.completed(101));
+        forwardUpgrade({ message, socket, head }, target, this.#context.kubelets);
+      })
+      .catch((err) => {
+        const status = toStatusError(err, this.#context, info);
+        audit?.completed(status.code, status.toStatus());
+        refuseUpgrade(socket, status);
+      });
   }
 
   /** Whether somebody else speaks the protocol that a connection is to change to. */
@@ -170,7 +195,10 @@ export class ApiServer {
   /** Authentication and impersonation. */
   async #identify(front: RequestHead): Promise<UserInfo> {
     const real = await this.#context.authenticator.authenticate({ ...front, path: pathOf(front.url) });
-    return impersonate(real, front.headers, this.#context.authorizer);
+    front.audit?.identified(real);
+    const user = await impersonate(real, front.headers, this.#context.authorizer);
+    front.audit?.actsAs(user);
+    return user;
   }
 
   /** What follows may trust the request. */
@@ -179,22 +207,48 @@ export class ApiServer {
     const fieldSelector = queryOf(front.url).get('fieldSelector') ?? '';
     const attributes: Attributes = { ...info, name: nameAsked(info, fieldSelector), user, fieldSelector };
     const { allowed, reason, error } = await this.#context.authorizer.authorize(attributes);
+    front.audit?.decided(allowed, reason);
     if (allowed) return;
     throw error === undefined ? denied(attributes, reason) : internalError(error);
   }
 
-  async #serve(front: FrontRequest, info: RequestInfo): Promise<FrontResponse | undefined> {
+  async #serve(front: AuditedRequest, info: RequestInfo): Promise<FrontResponse | undefined> {
     const [stray] = /%(?![0-9a-f]{2}).{0,2}/i.exec(info.path) ?? [];
     if (stray !== undefined) throw badRequestError(`parse ${JSON.stringify(info.path)}: invalid URL escape "${stray}"`);
     const deadlineMs = deadlineOf(info, queryOf(front.url));
     const user = await this.#identify(front);
-    const end = this.#parts.inFlight.begin(info, user);
+    const { clock } = this.#context;
+    const startMs = clock.monotonicMs();
+    const end = await this.#takeTurn(front, { info, user, deadlineMs });
     if (!end) return tooManyRequests();
     const work = this.#answer(front, info, user).finally(end);
-    return deadlineMs === undefined ? work : within(this.#context.clock, deadlineMs, work);
+    if (deadlineMs === undefined) return work;
+    return within(clock, deadlineMs - (clock.monotonicMs() - startMs), work);
   }
 
-  async #answer(front: FrontRequest, info: RequestInfo, user: UserInfo): Promise<FrontResponse | undefined> {
+  /** Waits until the request may be worked on; what is returned ends it. Undefined: there are too many. */
+  async #takeTurn(
+    front: FrontRequest,
+    { info, user, deadlineMs }: { info: RequestInfo; user: UserInfo; deadlineMs: number | undefined },
+  ): Promise<(() => void) | undefined> {
+    const { fairness, inFlight } = this.#parts;
+    if (!fairness || !this.#context.store.cache.ready) return inFlight.begin(info, user);
+    const abort = new AbortController();
+    const onClose = () => abort.abort();
+    // A watch has its seat until it has begun; other streams take none.
+    const isStream = isLongRunning(info) && info.verb !== 'watch';
+    const waitMs = isStream ? undefined : (deadlineMs ?? maxRequestMs) / waitPart;
+    const { schemaUid, levelUid, turn } = fairness.place({ info, user, waitMs, signal: abort.signal });
+    front.raw.setHeader?.('x-kubernetes-pf-flowschema-uid', schemaUid);
+    front.raw.setHeader?.('x-kubernetes-pf-prioritylevel-uid', levelUid);
+    if (!(turn instanceof Promise)) return 'end' in turn ? turn.end : undefined;
+    front.raw.once('close', onClose);
+    const given = await turn;
+    front.raw.off('close', onClose);
+    return 'end' in given ? given.end : undefined;
+  }
+
+  async #answer(front: AuditedRequest, info: RequestInfo, user: UserInfo): Promise<FrontResponse | undefined> {
     await this.#authorize(front, info, user);
     const remote = this.#parts.aggregator.remoteOf(info.path);
     if (remote) return this.#parts.aggregator.relay(remote, front, user);
@@ -208,10 +262,26 @@ export class ApiServer {
     front.raw.on('close', () => abort.abort());
     const request = this.#resolve(front, { info, user, signal: abort.signal });
     if (writingVerbs.has(info.verb) && !isLongRunning(info)) request.body = await front.body.read();
+    request.auditAnnotations = front.audit?.annotations;
+    if (front.audit?.wantsRequest) front.audit.received(auditedBody(request));
     return this.#large.run(request, async () => {
       const answer = await this.#dispatch(request, front);
+      if (answer && front.audit) await this.#tell(front.audit, answer, request);
       return answer && this.#render(answer, request, front);
     });
+  }
+
+  /** Writes down what is answered, in JSON whatever the client reads. */
+  async #tell(audit: AuditTrail, answer: Answer, request: ApiRequest): Promise<void> {
+    if (answer.type === 'object') audit.names(answer.stored.name);
+    if (!audit.wantsResponse) return;
+    const { body } = await renderAnswer(answer, {
+      kind: request.kind,
+      version: request.version,
+      ...plainForm,
+      nowMs: this.#context.clock.now(),
+    });
+    audit.answered(JSON.parse(body.toString()));
   }
 
   /** Finds the kind that the path names. */
@@ -284,6 +354,19 @@ export class ApiServer {
     });
   }
 }
+
+/** A long answer: its head is out, and it is complete when it ends. */
+function followStream(audit: AuditTrail, raw: FrontRequest['raw']): void {
+  const code = raw.statusCode ?? 200;
+  audit.started(code);
+  if (raw.closed || raw.writableFinished) audit.completed(code);
+  else raw.once('close', () => audit.completed(code));
+}
+
+const plainForm = {
+  media: negotiate('application/json', { table: false, protobuf: false }),
+  include: 'Metadata',
+} as const;
 
 /** The one name that a list or watch selects is the name it is authorized for. */
 function nameAsked(info: RequestInfo, fieldSelector: string): string {

@@ -13,6 +13,8 @@ export interface WebhookClientConfig {
   service?: { namespace: string; name: string; path?: string; port?: number };
   /** PEM certificates, in base64. */
   caBundle?: string;
+  /** What shows who asks: PEM, or a bearer token. */
+  identity?: { cert?: Buffer; key?: Buffer; token?: string };
 }
 
 /** It could not be asked, or gave no answer; the message says why. */
@@ -37,7 +39,7 @@ export class WebhookClient {
     const url = new URL(shown);
     try {
       const target = this.#find(config, url);
-      const { caBundle } = config;
+      const { caBundle, identity: { token, ...certificate } = {} } = config;
       const options: RequestOptions = {
         method: 'POST',
         host: target.host,
@@ -45,7 +47,13 @@ export class WebhookClient {
         path: `${url.pathname}${url.search}`,
         agent: this.#agent,
         signal: abort.signal,
-        headers: { host: url.host, 'content-type': 'application/json', accept: 'application/json, */*' },
+        headers: {
+          host: url.host,
+          'content-type': 'application/json',
+          accept: 'application/json, */*',
+          ...(token ? { authorization: `Bearer ${token}` } : {}),
+        },
+        ...certificate,
         ...(isIP(hostOf(url)) ? {} : { servername: hostOf(url) }),
         ...(caBundle ? { ca: Buffer.from(caBundle, 'base64') } : {}),
       };

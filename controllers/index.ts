@@ -1,11 +1,15 @@
 // The ordered registry of controllers. One that is not listed here does not run.
 import { type Loop, toLoop } from '../client/controller.ts';
+import { validatingAdmissionPolicyStatusController } from './admission-policy/status.ts';
 import { certificateApprovingController } from './certificates/approving.ts';
 import { certificateCleanerController } from './certificates/cleaner.ts';
 import { certificateSigningController, type SigningOptions } from './certificates/signing.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
+import { cronJobController } from './cronjob/cronjob.ts';
 import { daemonSetController } from './daemonset/daemonset.ts';
 import { deploymentController } from './deployment/deployment.ts';
+import { disruptionController } from './disruption/disruption.ts';
+import { staleDisruptionController } from './disruption/stale-condition.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
 import { garbageCollector } from './garbage-collector/garbage-collector.ts';
@@ -19,6 +23,7 @@ import { nodeTtlController } from './node/node-ttl.ts';
 import { podGarbageCollector } from './node/pod-garbage-collector.ts';
 import { taintEvictionController } from './node/taint-eviction.ts';
 import { replicaSetController } from './replicaset.ts';
+import { replicationController } from './replicationcontroller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
@@ -46,10 +51,14 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(namespaceController),
     toLoop(resourceQuotaController),
     toLoop(replicaSetController),
+    toLoop(replicationController),
     toLoop(deploymentController),
     toLoop(daemonSetController),
     toLoop(jobController),
     toLoop(jobOrphanPodController),
+    toLoop(cronJobController),
+    toLoop(disruptionController),
+    toLoop(staleDisruptionController),
     toLoop(endpointsController),
     toLoop(endpointSliceController),
     toLoop(taintEvictionController),
@@ -62,6 +71,7 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(certificateApprovingController),
     ...(signing === undefined ? [] : [toLoop(certificateSigningController(signing))]),
     toLoop(certificateCleanerController),
+    toLoop(validatingAdmissionPolicyStatusController),
     garbageCollector,
   ];
 }

@@ -1,9 +1,12 @@
-// Keeps as many pods of a replica set as it asks for. Upstream: pkg/controller/replicaset.
+// Keeps as many pods of a replica set, or of another kind that is like one, as it asks for. Upstream:
+// pkg/controller/replicaset.
 
 import { type ReplicaSet, ReplicaSetKind } from '../api/apps/replicaset.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../client/controller.ts';
-import { controllerOf, keyOf } from '../machinery/metadata.ts';
+import type { Lister } from '../client/store.ts';
+import type { Kind } from '../machinery/kind.ts';
+import { controllerOf, type KubeObject, keyOf } from '../machinery/metadata.ts';
 import { timestamp } from '../machinery/timestamp.ts';
 import { claim } from './pods/claim.ts';
 import { deletePods } from './pods/delete-pods.ts';
@@ -16,7 +19,6 @@ import { removeCondition, setCondition, withoutZeros, writeStatus } from './stat
 
 /** Most pods created or deleted in one pass. */
 const burst = 500;
-const name = 'replicaset-controller';
 
 /** How many pods to create, and which to delete. Pure. */
 export function planReplicas(
@@ -69,19 +71,38 @@ export function computeStatus(
   return withoutZeros(status, ['replicas', 'terminatingReplicas']);
 }
 
-function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?: number) => void) {
-  const sets = context.informer(ReplicaSetKind);
+/** A kind whose objects are, or can be read as, replica sets. */
+export interface ReplicaOptions<T extends KubeObject> {
+  /** The permanent name of the controller. */
+  name: string;
+  /** Who its events are from. */
+  component: string;
+  kind: Kind<T>;
+  asSet(object: T): ReplicaSet;
+  /** What the kind keeps of the status. */
+  statusOf(status: NonNullable<ReplicaSet['status']>): NonNullable<T['status']>;
+}
+
+function createDeps<T extends KubeObject>(
+  options: ReplicaOptions<T>,
+  context: ControllerContext,
+  enqueue: (key: string, afterMs?: number) => void,
+) {
+  const { kind, component, asSet } = options;
+  const sets = context.informer(kind);
   sets.addIndex(byController, (set) => [controllerOf(set)?.uid ?? '']);
+  const selectorOf = (owner: KubeObject) => asSet(owner as T).spec.selector;
   return {
+    kind,
     clock: context.clock,
-    sets: sets.lister,
-    owned: watchOwnedPods(context, ReplicaSetKind, sets.lister, enqueue),
-    control: new PodControl(context, ReplicaSetKind, name),
+    sets: sets.lister as Lister<KubeObject>,
+    owned: watchOwnedPods(context, kind, sets.lister, enqueue, selectorOf),
+    control: new PodControl(context, kind, component),
     podClient: context.resource(PodKind),
-    setClient: context.resource(ReplicaSetKind),
+    setClient: context.resource(kind),
   };
 }
-type Deps = ReturnType<typeof createDeps>;
+type Deps<T extends KubeObject = any> = ReturnType<typeof createDeps<T>>;
 
 /** How many active pods of the same owner (a deployment's other sets included) share each pod's node. */
 function rankByNode(set: ReplicaSet, sets: Deps['sets'], owned: OwnedPods): (pod: Pod) => number {
@@ -107,7 +128,7 @@ async function manageReplicas(set: ReplicaSet, active: readonly Pod[], deps: Dep
     owned.expectations.expectCreations(key, plan.create);
     const template = { ...set.spec.template! };
     const { successes, error } = await slowStart(plan.create, () =>
-      control.create(set, podFromTemplate(ReplicaSetKind, set, template)),
+      control.create(set, podFromTemplate(deps.kind, set, template)),
     );
     // What was not created will not be seen.
     for (let i = successes; i < plan.create; i++) owned.expectations.creationObserved(key);
@@ -123,12 +144,17 @@ async function manageReplicas(set: ReplicaSet, active: readonly Pod[], deps: Dep
   }
 }
 
-async function reconcile(set: ReplicaSet, deps: Deps): Promise<ReconcileResult | undefined> {
+async function reconcile<T extends KubeObject>(
+  object: T,
+  { asSet, statusOf }: ReplicaOptions<T>,
+  deps: Deps<T>,
+): Promise<ReconcileResult | undefined> {
+  const set = asSet(object);
   const { owned, clock } = deps;
   const { namespace = '', name: setName = '' } = set.metadata;
   const isSettled = owned.isSettled(set);
   const pods = await claim({
-    ownerKind: ReplicaSetKind,
+    ownerKind: deps.kind,
     owner: set,
     selector: set.spec.selector,
     candidates: owned.candidates(set),
@@ -145,18 +171,29 @@ async function reconcile(set: ReplicaSet, deps: Deps): Promise<ReconcileResult |
       }
     : undefined;
   const status = computeStatus(set, pods, { failure, nowMs: clock.now() });
-  await writeStatus(set, status, deps.setClient.updateStatus);
+  await writeStatus(object, statusOf(status), deps.setClient.updateStatus);
   if (error) throw error;
   const requeueAfterMs = nextAvailableInMs(active, set.spec.minReadySeconds ?? 0, clock.now());
   return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
 }
 
-export const replicaSetController = defineController({
-  name,
+/** The controller of a kind that keeps a number of equal pods. */
+export function replicaController<T extends KubeObject>(options: ReplicaOptions<T>) {
+  return defineController<T, Deps<T>>({
+    name: options.name,
+    kind: options.kind,
+    owns: [PodKind],
+    concurrency: 5,
+    deps: (context, enqueue) => createDeps(options, context, enqueue),
+    reconcile: (object, deps) => reconcile(object, options, deps),
+    forget: (key, { owned }) => owned.expectations.forget(key),
+  });
+}
+
+export const replicaSetController = replicaController<ReplicaSet>({
+  name: 'replicaset-controller',
+  component: 'replicaset-controller',
   kind: ReplicaSetKind,
-  owns: [PodKind],
-  concurrency: 5,
-  deps: createDeps,
-  reconcile,
-  forget: (key, { owned }) => owned.expectations.forget(key),
+  asSet: (set) => set,
+  statusOf: (status) => status,
 });

@@ -13,6 +13,9 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { mutatingPolicies } from './policies/mutating.ts';
+import { policyParamAccess } from './policies/param-access.ts';
+import { validatingPolicies } from './policies/validating.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
 import { resourceQuota } from './resource-quota.ts';
@@ -42,9 +45,12 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   certificateApproval,
   certificateSigning,
   certificateSubjectRestriction,
+  mutatingPolicies,
   mutatingWebhooks,
   serviceAddresses,
   rbacEscalation,
+  policyParamAccess,
+  validatingPolicies,
   validatingWebhooks,
   // Last: what is refused is not to be counted.
   resourceQuota,

@@ -1,5 +1,6 @@
 // The flags of authentication, named as kube-apiserver's.
 import type { Flags, FlagTable } from '../../machinery/flags.ts';
+import { oidcFlags } from './oidc-flags.ts';
 
 export const authenticationFlags = {
   'anonymous-auth': {
@@ -33,6 +34,17 @@ export const authenticationFlags = {
     doc: 'How headers with more about the user begin, X-Remote-Extra-.',
     default: [],
   },
+  ...oidcFlags,
+  'authentication-token-webhook-config-file': {
+    type: 'string',
+    doc: 'Kubeconfig that says who is asked about bearer tokens that nobody here knows.',
+  },
+  'authentication-token-webhook-version': {
+    type: 'string',
+    doc: 'Version of authentication.k8s.io that it speaks: v1 or v1beta1.',
+    default: 'v1beta1',
+  },
+  'authentication-token-webhook-cache-ttl': { type: 'string', doc: 'How long its answers are kept.', default: '2m0s' },
 } as const satisfies FlagTable;
 
 export type AuthenticationOptions = Flags<typeof authenticationFlags>;

@@ -2,7 +2,9 @@
 import type { Clock } from '../../machinery/clock.ts';
 import { FlagError } from '../../machinery/flags.ts';
 import type { KindTable } from '../registry/kind-table.ts';
+import { readReviewVersion, readTtl, reviewWebhook } from '../review-webhook.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import type { WebhookClient } from '../webhook-client.ts';
 import {
   authenticateInOrder,
   forOwnAudiences,
@@ -14,17 +16,22 @@ import { bearerTokens } from './bearer-token.ts';
 import { bootstrapUser } from './bootstrap-token.ts';
 import { clientCertificates } from './client-certificate.ts';
 import type { AuthenticationOptions } from './flags.ts';
+import { oidcUser } from './oidc.ts';
+import { readOidcOptions } from './oidc-flags.ts';
+import { OidcIssuer } from './oidc-issuer.ts';
 import { type RequestHeaderOptions, requestHeaders } from './request-header.ts';
 import { readTokenFile } from './token-file.ts';
 import type { ServiceAccountTokens } from './tokens.ts';
 import { leadsTo, readAuthorities } from './trusted-authority.ts';
 import { anonymousUser } from './user.ts';
+import { webhookTokens } from './webhook-token.ts';
 
 export interface AuthenticationDeps {
   store: ObjectStore;
   kinds: KindTable;
   clock: Clock;
   tokens: ServiceAccountTokens;
+  webhooks: WebhookClient;
   clientCaFile: string;
 }
 
@@ -75,6 +82,24 @@ function tokenAuthenticators(options: AuthenticationOptions, deps: Authenticatio
   members.push({ authenticate: (token, audiences) => tokens.authenticate(token, deps, audiences) });
   if (options['enable-bootstrap-token-auth']) {
     members.push(forOwnAudiences(own, (token) => bootstrapUser(token, deps)));
+  }
+  const oidc = readOidcOptions(options);
+  if (oidc) {
+    const issuer = new OidcIssuer(oidc.issuerUrl, oidc.ca, deps.clock);
+    members.push(forOwnAudiences(own, (token) => oidcUser(token, oidc, { issuer, clock: deps.clock })));
+  }
+  const webhook = options['authentication-token-webhook-config-file'];
+  if (webhook) {
+    const [version, ttl] = ['authentication-token-webhook-version', 'authentication-token-webhook-cache-ttl'] as const;
+    members.push(
+      webhookTokens({
+        ask: reviewWebhook(deps.webhooks, 'authentication-token-webhook-config-file', webhook),
+        version: readReviewVersion(version, options[version]),
+        ttlMs: readTtl(ttl, options[ttl]),
+        audiences: own,
+        clock: deps.clock,
+      }),
+    );
   }
   return members;
 }

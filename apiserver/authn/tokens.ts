@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../machinery/clock.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { legacyIssuer, legacyUser } from './legacy-token.ts';
 import { credentialIdKey, serviceAccountUser, type UserInfo } from './user.ts';
 
 export interface TokenKeys {
@@ -115,6 +116,12 @@ export class ServiceAccountTokens {
   ): Promise<{ user: UserInfo; audiences: string[] } | undefined> {
     const payload = await this.#verify(token);
     if (!payload) return undefined;
+    if (payload.iss === legacyIssuer) {
+      // It says nothing of audiences.
+      const own = this.#keys.audiences.filter((audience) => audiences.includes(audience));
+      const user = own.length > 0 ? legacyUser(payload, token, objects) : undefined;
+      return user && { user, audiences: own };
+    }
     const given = typeof payload.aud === 'string' ? [payload.aud] : (payload.aud ?? []);
     const shared = given.filter((a) => audiences.includes(a));
     const claims = payload['kubernetes.io'] as KubernetesClaims | undefined;
@@ -140,11 +147,11 @@ export class ServiceAccountTokens {
     if (known && known.untilMs > nowMs) return known.payload;
     try {
       const { payload } = await jwtVerify(token, this.#public, {
-        issuer: this.#keys.issuer,
+        issuer: [this.#keys.issuer, legacyIssuer],
         algorithms: [this.#algorithm],
         currentDate: new Date(nowMs),
       });
-      const untilMs = Math.min(nowMs + verifiedTtlMs, (payload.exp ?? 0) * 1000);
+      const untilMs = Math.min(nowMs + verifiedTtlMs, (payload.exp ?? Number.POSITIVE_INFINITY) * 1000);
       this.#verified.set(token, { payload, untilMs });
       return payload;
     } catch {

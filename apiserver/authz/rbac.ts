@@ -10,8 +10,6 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
 import type { Attributes, AuthorizationMode, Decision, PolicyRule } from './attributes.ts';
 
-const superusers = 'system:masters';
-
 interface Grant {
   rules: PolicyRule[];
   reason: string;
@@ -67,20 +65,13 @@ export function createRbacAuthorizer(store: ObjectStore, kinds: KindTable): Auth
 
   return {
     authorize(attributes): Decision {
-      if (attributes.user.groups.includes(superusers)) return { allowed: true, reason: '' };
       for (const grant of grantsOf(attributes.user, attributes.namespace)) {
         if (grant.rules.some((rule) => allows(rule, attributes))) return { allowed: true, reason: grant.reason };
       }
       return { allowed: false, reason: '' };
     },
     rulesFor(user, namespace) {
-      const all: PolicyRule[] = user.groups.includes(superusers)
-        ? [
-            { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
-            { verbs: ['*'], nonResourceURLs: ['*'] },
-          ]
-        : [];
-      return { rules: [...all, ...grantsOf(user, namespace).flatMap((g) => g.rules)] };
+      return { rules: grantsOf(user, namespace).flatMap((g) => g.rules) };
     },
   };
 }

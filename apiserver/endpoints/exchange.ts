@@ -20,6 +20,8 @@ export interface ApiRequest {
   yaml?: ReadText | TextError;
   /** Aborted when the client has gone away. */
   signal: AbortSignal;
+  /** What admission has to tell the audit log; absent: nobody reads it. */
+  auditAnnotations?: Record<string, string> | undefined;
   /** Throws 403 unless its user may also do this to the object that it names. */
   authorize(verb: string): void | Promise<void>;
 }

@@ -46,7 +46,7 @@ export function readWriteOptions(
       ...(manager && { fieldManager: manager }),
       ...(query.get('fieldValidation') && { fieldValidation }),
     },
-    auditAnnotations: {},
+    ...(request.auditAnnotations && { auditAnnotations: request.auditAnnotations }),
   };
 }
 

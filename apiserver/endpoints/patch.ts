@@ -5,7 +5,8 @@ import { goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
 import { causeReasons, invalid } from '../../machinery/field-error.ts';
 import { goJson } from '../../machinery/go-json.ts';
-import { cloneJson, isObject, writeJson } from '../../machinery/json.ts';
+import { isObject } from '../../machinery/json.ts';
+import { applyJsonPatch } from '../../machinery/json-patch.ts';
 import { applyMergePatch } from '../../machinery/merge-patch.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { applyStrategicMerge, PatchError, showGo } from '../../machinery/strategic-merge.ts';
@@ -31,7 +32,6 @@ interface Patch {
 }
 
 const maxJsonPatchOperations = 10_000;
-const maxCopiedBytes = 3 * 1024 * 1024;
 const strategicType = 'application/strategic-merge-patch+json';
 const accepted = ['application/json-patch+json', 'application/merge-patch+json', strategicType, applyType];
 
@@ -119,29 +119,13 @@ function jsonPatcher(patch: unknown): Patch['apply'] {
   }
   return (object) => {
     try {
-      return applyOperations(object, patch as Operation[]);
+      return applyJsonPatch(object, patch as Operation[]);
     } catch (err) {
       if (!(err instanceof jsonPatch.JsonPatchError) && !(err instanceof TypeError)) throw err;
       const message = 'the server rejected our request due to an error in our request';
       throw new StatusError(422, 'Invalid', message, { details: {}, cause: err });
     }
   };
-}
-
-/** Copies can double an object with every operation, so what they copy is counted. Inputs stay as they are. */
-function applyOperations(object: KubeObject, patch: readonly Operation[]): unknown {
-  let document: unknown = cloneJson(object);
-  let copiedBytes = 0;
-  // The values of a patch become part of the document, where later operations change them: each try gets its own.
-  for (const [i, operation] of cloneJson(patch).entries()) {
-    if (operation?.op === 'copy') {
-      const copied = writeJson(jsonPatch.getValueByPointer(document, operation.from));
-      copiedBytes += copied?.length ?? 0;
-      if (copiedBytes > maxCopiedBytes) throw new TypeError(`operation ${i} copies too much`);
-    }
-    document = jsonPatch.applyOperation(document, operation, true, true, true, i).newDocument;
-  }
-  return document;
 }
 
 export async function handlePatch(context: ApiContext, request: ApiRequest): Promise<Answer> {

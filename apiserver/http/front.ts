@@ -26,6 +26,9 @@ export interface FrontRequest {
 export interface RawResponse extends Writable {
   writeHead(code: number, headers?: Record<string, string>): unknown;
   flushHeaders?(): void;
+  /** Goes with the head, whoever writes it. */
+  setHeader?(name: string, value: string): unknown;
+  readonly statusCode?: number;
 }
 
 export interface FrontResponse {

@@ -28,9 +28,11 @@ export function admissionRequest(write: Write, end = new RequestEnd()): Admissio
     apiVersion: options.apiVersion,
     ...(options.sent && { options: options.sent }),
     warn: (text) => options.warnings.push(text),
-    annotate: (key, value) => {
-      if (options.auditAnnotations) options.auditAnnotations[key] = value;
-    },
+    ...(options.auditAnnotations && {
+      annotate: (key, value) => {
+        options.auditAnnotations![key] = value;
+      },
+    }),
     onEnd: end.add,
   };
 }

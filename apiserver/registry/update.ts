@@ -192,7 +192,7 @@ async function writeDraft(
     const removed = await context.store.remove(kind, current);
     return removed.done ? { done: true, stored: new StoredObject(current.key, same, current.revision) } : removed;
   }
-  if (isSame(same, current.object)) {
+  if (!current.isStale && isSame(same, current.object)) {
     // Nothing changes: no write, unless the cache was behind.
     if (work.fresh) return { done: true, stored: current };
     const again = await work.reread();

@@ -13,9 +13,17 @@ export interface EtcdOptions {
   tls?: { ca: Buffer; cert: Buffer; key: Buffer };
 }
 
-export interface EtcdEntry {
+/** A value under its key; what keeps values in a form of its own says whether it could be read. */
+export interface StoredValue {
   key: string;
   value: Buffer;
+  /** Why the value is not what was meant: whoever wants it is told. */
+  unreadable?: Error;
+  /** The next write gives it another form, so that it is one although nothing changes. */
+  isStale?: boolean;
+}
+
+export interface EtcdEntry extends StoredValue {
   modRevision: number;
 }
 
@@ -63,10 +71,8 @@ export interface EtcdWatchHandlers {
   onCreated?(revision: number, clusterId: string): void;
 }
 
-export interface EtcdEvent {
+export interface EtcdEvent extends StoredValue {
   type: 'PUT' | 'DELETE';
-  key: string;
-  value: Buffer;
   modRevision: number;
   isCreate: boolean;
 }

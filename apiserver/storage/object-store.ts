@@ -5,7 +5,7 @@ import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { Etcd, EtcdEntry } from './etcd.ts';
 import type { ResourceCache } from './resource-cache.ts';
-import { decodeStored, encodeStored, keyPrefixOf, type StoredObject, storageKey, storedAs } from './stored-object.ts';
+import { decodeEntry, encodeStored, keyPrefixOf, type StoredObject, storageKey, storedAs } from './stored-object.ts';
 import type { WatchCache } from './watch-cache.ts';
 
 export const groupResourceOf = (kind: Kind): GroupResource => ({ group: kind.group, resource: kind.plural });
@@ -75,9 +75,15 @@ export class ObjectStore {
    */
   async listSeen(kind: Kind, namespace = ''): Promise<KubeObject[]> {
     const prefix = keyPrefixOf(kind);
-    await this.cache.waitFor(this.#written.get(prefix) ?? 0);
-    const found = this.resource(kind).list(namespace ? `${prefix}${namespace}/` : prefix);
+    const found = (await this.seen(kind)).list(namespace ? `${prefix}${namespace}/` : prefix);
     return [...found].map(({ object }) => object);
+  }
+
+  /** The cache of the kind, once it has seen what this server wrote of it. */
+  async seen(kind: Kind): Promise<ResourceCache> {
+    const written = this.#written.get(keyPrefixOf(kind));
+    if (written !== undefined) await this.cache.waitFor(written);
+    return this.resource(kind);
   }
 
   /** The object straight from etcd, past the cache. */
@@ -104,7 +110,8 @@ export class ObjectStore {
     const type = { kind: kind.kind, apiVersion: (kind.storedForm && written.apiVersion) ?? kind.apiVersion };
     const value = encodeStored(written, type);
     const result = await this.#etcd.put(key, value, revision);
-    if (!result.done) return this.#otherThan(kind, result.current);
+    // What stands where nothing should is not read: it may be what nobody can.
+    if (!result.done) return this.#otherThan(kind, revision === 0 ? undefined : result.current);
     this.#written.set(keyPrefixOf(kind), result.revision);
     const stored = storedAs(key, asStored(written, type, result.revision), { value, revision: result.revision });
     // The watch brings the same bytes back: whoever is first has read them for both.
@@ -147,8 +154,4 @@ function decodeIfReadable(entry: EtcdEntry): StoredObject[] {
   } catch {
     return [];
   }
-}
-
-function decodeEntry(entry: EtcdEntry): StoredObject {
-  return decodeStored(entry.key, entry.value, entry.modRevision);
 }

@@ -9,6 +9,8 @@ import { readJson } from '../../machinery/json-reader.ts';
 import type { Kind, ServedVersion } from '../../machinery/kind.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
+import { isEncrypted } from './encryption/providers.ts';
+import type { EtcdEntry } from './etcd.ts';
 
 /** A form in which clients get objects. */
 export interface ObjectCodec {
@@ -30,6 +32,8 @@ export class StoredObject {
   /** Values of the selectable fields of its kind; the cache of the resource fills them in. */
   fields: Readonly<Record<string, string>> | undefined;
   readonly labels: Readonly<Record<string, string>> | undefined;
+  /** A write of the same is a write: it brings the object into the form in which it is to lie in etcd. */
+  isStale = false;
   /** Undefined while nobody has used it for a while: the bytes hold it. */
   #object: KubeObject | undefined;
   #isUsed = false;
@@ -110,6 +114,7 @@ export class StoredObject {
     const view = isSame
       ? new StoredObject(this.key, object, this.revision, this.#served)
       : new StoredObject(this.key, object, this.revision);
+    view.isStale = this.isStale;
     this.#views ??= new WeakMap();
     this.#views.set(kind, view);
     return view;
@@ -210,6 +215,14 @@ function parseStored(value: Buffer): KubeObject {
   return object;
 }
 
+/** An entry of etcd as an object. Throws for one that cannot be read. */
+export function decodeEntry({ key, value, modRevision, unreadable, isStale }: EtcdEntry): StoredObject {
+  if (unreadable) throw unreadable;
+  const stored = decodeStored(key, value, modRevision);
+  if (isStale) stored.isStale = true;
+  return stored;
+}
+
 /** Reads what was written. What is no object of ours is an error for whoever wants that object, and for nobody else. */
 export function decodeStored(key: string, value: Buffer, revision: number): StoredObject {
   try {
@@ -217,10 +230,15 @@ export function decodeStored(key: string, value: Buffer, revision: number): Stor
     object.metadata.resourceVersion = String(revision);
     return new StoredObject(key, object, revision, servedOf(value, revision));
   } catch (err) {
+    if (isEncrypted(value)) throw internalError(encryptedText(key), err);
     const why = `the object stored as ${key} cannot be decoded: ${err instanceof Error ? err.message : err}`;
     throw internalError(`${why}; etcdctl del ${key} removes it`, err);
   }
 }
+
+/** What this server has no configuration for. */
+const encryptedText = (key: string) =>
+  `unable to transform key ${JSON.stringify(key)}: identity transformer tried to read encrypted data`;
 
 function servedOf(value: Buffer, revision: number): ServedBytes | undefined {
   const metadataAt = metadataIn(value);

@@ -10,7 +10,7 @@ import { StatusError } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { CompactedError, type Etcd, type EtcdEntry, type EtcdEvent } from './etcd.ts';
 import { ResourceCache } from './resource-cache.ts';
-import { decodeStored, type FieldsOf, type StoredObject } from './stored-object.ts';
+import { decodeEntry, type FieldsOf, type StoredObject } from './stored-object.ts';
 
 const pageSize = 2000;
 const registryPrefix = '/registry/';
@@ -201,13 +201,13 @@ export class WatchCache {
 
   /** Undefined for what cannot be decoded: one bad key must not take everything else along. */
   #decode(entry: EtcdEntry, onUnreadable: (why: Error) => void): StoredObject | undefined {
-    const { key, value, modRevision } = entry;
+    const { key, modRevision } = entry;
     const prefix = this.#prefixOf(key);
     if (prefix === undefined) return undefined;
     const own = this.#expected.get(modRevision);
     if (own?.key === key) return own;
     try {
-      return decodeStored(key, value, modRevision);
+      return decodeEntry(entry);
     } catch (err) {
       this.#log.error({ err, key, revision: modRevision }, 'a stored object cannot be decoded');
       this.#onUnreadable(prefix);

@@ -29,6 +29,7 @@ export function watchOwnedPods(
   ownerKind: Kind,
   owners: Lister<KubeObject>,
   enqueue: (key: string, afterMs?: number) => void,
+  selectorOf = (owner: KubeObject) => owner.spec?.selector as LabelSelector | undefined,
 ): OwnedPods {
   const informer = context.informer(PodKind);
   const expectations = new Expectations(context.clock);
@@ -45,8 +46,7 @@ export function watchOwnedPods(
       if (!pod || pod.metadata.deletionTimestamp) expectations.deletionObserved(key, keyOf((pod ?? old)!));
     } else if (pod && !controllerOf(pod)) {
       for (const owner of owners.inNamespace(pod.metadata.namespace ?? '')) {
-        const selector = owner.spec?.selector as LabelSelector | undefined;
-        if (matchesLabelSelector(selector, pod.metadata.labels)) enqueue(keyOf(owner));
+        if (matchesLabelSelector(selectorOf(owner), pod.metadata.labels)) enqueue(keyOf(owner));
       }
     }
   });

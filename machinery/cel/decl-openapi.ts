@@ -1,6 +1,6 @@
 // The schemas of custom resources as CEL sees them, sizes bounded by what the schema says or a request can hold. Upstream:
 // apiserver/pkg/cel/common/schemas.go.
-import { type DeclType, decl } from './decl-type.ts';
+import { type DeclType, decl, withNull } from './decl-type.ts';
 import { maxRequestBytes } from './limits.ts';
 
 /** What of an OpenAPI schema matters here. */
@@ -30,10 +30,6 @@ export interface OpenApiSchema {
 export function declFromOpenApi(schema: OpenApiSchema, name: string, isResource = false): DeclType | undefined {
   const description = describe(schema, name, isResource || schema['x-kubernetes-embedded-resource'] === true);
   return description !== undefined && schema.nullable ? withNull(description) : description;
-}
-
-function withNull(description: DeclType): DeclType {
-  return Object.create(description, { nullable: { value: true } });
 }
 
 const bound = (value: number) => Math.max(0, value);

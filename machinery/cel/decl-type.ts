@@ -2,7 +2,7 @@
 // brings values to CEL describes them so: our schema values (decl-schema.ts), the schemas of custom resources
 // (decl-openapi.ts). Upstream: apiserver/pkg/cel's DeclType.
 import { maxRequestBytes } from './limits.ts';
-import { type CelType, t } from './types.ts';
+import { type CelType, type ObjectType, t } from './types.ts';
 
 /** How a scalar of JSON becomes a value. */
 export type Reading = 'as-is' | 'int' | 'double' | 'bytes' | 'timestamp' | 'date' | 'duration' | 'dyn';
@@ -72,18 +72,29 @@ export const decl = {
   },
 };
 
+/** The same description, of values that may be null too. */
+export function withNull(description: DeclType): DeclType {
+  return description instanceof ObjectDecl ? description.withNull() : { ...description, nullable: true };
+}
+
 class ObjectDecl implements DeclType {
-  readonly type: CelType;
+  readonly type: ObjectType;
   readonly reading = 'as-is';
   readonly maxElements = 0;
   readonly minBytes: number;
+  readonly nullable: boolean;
   readonly #make: () => Iterable<readonly [string, DeclType]>;
   #fields: Map<string, DeclField> | undefined;
 
-  constructor(name: string, make: () => Iterable<readonly [string, DeclType]>, minBytes: number) {
+  constructor(name: string, make: () => Iterable<readonly [string, DeclType]>, minBytes: number, nullable = false) {
     this.#make = make;
     this.minBytes = minBytes;
+    this.nullable = nullable;
     this.type = { kind: 'object', name, field: (field) => this.fields.get(field)?.decl.type, decl: this };
+  }
+
+  withNull(): ObjectDecl {
+    return new ObjectDecl(this.type.name, this.#make, this.minBytes, true);
   }
 
   fieldName(name: string): string | undefined {

@@ -1,7 +1,7 @@
 // The environments of Kubernetes v1.36: rules of custom resources, and expressions of admission: policies, match conditions.
 // Upstream: apiserver/pkg/cel/environment, apiextensions' cel/compilation.go, admission/plugin/cel/compile.go.
 import type { DeclType } from './decl-type.ts';
-import { decl } from './decl-type.ts';
+import { decl, withNull } from './decl-type.ts';
 import type { Library } from './decls.ts';
 import { createEnv, type Env, type EnvOptions } from './env.ts';
 import { addressLibrary } from './lib/addresses.ts';
@@ -93,7 +93,7 @@ export interface PolicyEnvOptions {
 export function policyEnv(options: PolicyEnvOptions = {}): Env {
   const object = options.object ?? decl.dyn();
   const variables: Record<string, CelType | DeclType> = { object, oldObject: object, request: requestDecl };
-  if (options.hasNamespace !== false) variables.namespaceObject = namespaceDecl;
+  if (options.hasNamespace !== false) variables.namespaceObject = withNull(namespaceDecl);
   if (options.params !== undefined) variables.params = options.params === true ? decl.dyn() : options.params;
   if (options.hasAuthorizer) {
     variables.authorizer = authorizerType;

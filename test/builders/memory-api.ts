@@ -17,6 +17,7 @@ import { handleUpdate } from '../../apiserver/endpoints/update.ts';
 import type { ApiContext } from '../../apiserver/registry/context.ts';
 import { KindTable } from '../../apiserver/registry/kind-table.ts';
 import { parseRequestInfo } from '../../apiserver/request-info.ts';
+import type { Etcd } from '../../apiserver/storage/etcd.ts';
 import { ObjectStore } from '../../apiserver/storage/object-store.ts';
 import { fieldsOfKinds, keyPrefixOf } from '../../apiserver/storage/stored-object.ts';
 import { WatchCache } from '../../apiserver/storage/watch-cache.ts';
@@ -50,21 +51,22 @@ export class MemoryApi {
   readonly context: ApiContext;
   readonly authorizer: Authorizer;
 
-  constructor(etcd = new FakeEtcd(), seed = 1) {
+  /** `above`: what stands between the server and its etcd. */
+  constructor(etcd = new FakeEtcd(), seed = 1, above: Etcd = etcd) {
     this.etcd = etcd;
     const { clock, kinds } = this;
-    const cache = new WatchCache(etcd, storedKinds.map(keyPrefixOf), {
+    const cache = new WatchCache(above, storedKinds.map(keyPrefixOf), {
       clock,
       log: silentLogger,
       fieldsOf: fieldsOfKinds(builtInKinds),
     });
-    const store = new ObjectStore(etcd, cache);
+    const store = new ObjectStore(above, cache);
     const random = seededRandom(seed);
-    this.authorizer = createAuthorizer(store, kinds);
-    const deps = { store, kinds, clock, random, authorizer: this.authorizer };
+    const webhooks = new WebhookClient({ store, kinds, clock, random });
+    this.authorizer = createAuthorizer({ store, kinds, clock, webhooks });
+    const deps = { store, kinds, clock, random, webhooks, authorizer: this.authorizer };
     const admission = createAdmissionChain(admissionPlugins, {
       ...deps,
-      webhooks: new WebhookClient(deps),
       serviceClusterIpRange: '10.0.0.0/24',
       serviceNodePortRange: { first: 30000, last: 30003 },
     });

@@ -163,8 +163,15 @@ export class TestControlPlane {
     await end(this.#etcd, 'SIGKILL');
   }
 
-  async startApiServer(): Promise<void> {
-    const args = ['--etcd-servers', `http://127.0.0.1:${this.#etcdPorts[0]}`, '--secure-port', String(this.port)];
+  /** With more flags, if any. */
+  async startApiServer(flags: readonly string[] = []): Promise<void> {
+    const args = [
+      ...flags,
+      '--etcd-servers',
+      `http://127.0.0.1:${this.#etcdPorts[0]}`,
+      '--secure-port',
+      String(this.port),
+    ];
     args.push('--advertise-address', '192.0.2.1', '--client-ca-file', this.file('ca.crt'));
     args.push('--tls-cert-file', this.file('server.crt'), '--tls-private-key-file', this.file('server.key'));
     args.push('--proxy-client-cert-file', this.file('front-proxy.crt'));
@@ -193,12 +200,12 @@ export class TestControlPlane {
   }
 
   /** Another API server on the same etcd; it ends with this one. */
-  async startPeer(): Promise<TestControlPlane> {
+  async startPeer(flags: readonly string[] = []): Promise<TestControlPlane> {
     const ports: [number, number, number] = [await freePort(), ...this.#etcdPorts];
     const parts = { ports, authority: this.#authority, admin: this.#admin, folder: this.folder, flags: this.#flags };
     const peer = new TestControlPlane(parts);
     this.#peers.push(peer);
-    await peer.startApiServer();
+    await peer.startApiServer(flags);
     return peer;
   }
 

@@ -236,7 +236,7 @@ describe('CRI requests', { skip: missingForContainers(), timeout: (fuzzSeconds +
   async function removeAll(): Promise<void> {
     const { items } = await node.cri.runtime.ListPodSandbox({});
     await Promise.all(items.map((s) => node.cri.runtime.RemovePodSandbox({ pod_sandbox_id: s.id })));
-    assert.deepEqual(node.findLeftovers(), []);
+    assert.deepEqual(await node.lastingLeftovers(), []);
     // The source of a mount is made where it is missing.
     assert.deepEqual(
       readdirSync(outside).filter((name) => name !== 'missing'),

@@ -16,6 +16,7 @@ import {
 } from './policy.ts';
 
 const ignoredSubresources = new Set(['binding', 'eviction', 'status']);
+const annotationPrefix = 'pod-security.kubernetes.io/';
 const maxPodsLookedAt = 3000;
 
 /** Where workloads keep the pod that they make; the pod itself is one. */
@@ -50,11 +51,15 @@ export const podSecurity: AdmissionPlugin = {
     const object = request.object!;
     if (id === '/pods') {
       if (!isSignificant(request)) return;
+      request.annotate?.(`${annotationPrefix}enforce-policy`, describeLevel(policy.enforce));
+      audit(request, policy.audit, object);
       enforce(request, policy.enforce, object);
       return warn(request, policy.warn, object);
     }
     const template = id === '/podtemplates' ? object.template : templates[id]!(object.spec ?? {});
-    if (template?.spec) warn(request, policy.warn, template);
+    if (!template?.spec) return;
+    audit(request, policy.audit, template);
+    warn(request, policy.warn, template);
   },
 };
 
@@ -70,6 +75,14 @@ function enforce(request: AdmissionRequest, level: LevelVersion, pod: PodLike): 
   if (violations.length === 0) return;
   const why = `violates PodSecurity ${JSON.stringify(describeLevel(level))}: ${describeViolations(violations)}`;
   throw forbiddenError({ group: '', resource: 'pods' }, request.name, why);
+}
+
+function audit(request: AdmissionRequest, level: LevelVersion, pod: PodLike): void {
+  if (!request.annotate) return;
+  const violations = violationsOf(level, pod);
+  if (violations.length === 0) return;
+  const text = `would violate PodSecurity ${JSON.stringify(describeLevel(level))}: ${describeViolations(violations)}`;
+  request.annotate(`${annotationPrefix}audit-violations`, text);
 }
 
 function warn(request: AdmissionRequest, level: LevelVersion, pod: PodLike): void {

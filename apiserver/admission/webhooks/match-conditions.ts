@@ -27,8 +27,12 @@ function programOf(expression: string): Program | string {
   return program;
 }
 
-/** Variables of the conditions: the review of the request, and who may do what. */
-function variablesOf(review: any, request: AdmissionRequest, { authorizer }: AdmissionDeps): Record<string, unknown> {
+/** Variables of expressions: the review of the request, and who may do what. */
+export function variablesOf(
+  review: any,
+  request: AdmissionRequest,
+  { authorizer }: AdmissionDeps,
+): Record<string, unknown> {
   const { object, oldObject, ...rest } = review.request;
   const ask = async ({ serviceAccount, path, ...question }: AuthorizationQuestion) => {
     const user = serviceAccount ? serviceAccountUser(serviceAccount.namespace, serviceAccount.name, '') : request.user;
@@ -62,18 +66,34 @@ export async function matchesConditions(
   deps: AdmissionDeps,
 ): Promise<boolean | string> {
   if (conditions.length === 0) return true;
-  const variables = variablesOf(review, request, deps);
+  const compiled = conditions.map(({ expression }) => {
+    const text = expression.trim();
+    return { expression: text, program: programOf(text) };
+  });
+  return holdAll(compiled, variablesOf(review, request, deps));
+}
+
+/** An expression, and its program or why it has none. */
+export interface CompiledExpression {
+  expression: string;
+  program: Program | string;
+}
+
+/** The same of conditions that are compiled. */
+export async function holdAll(
+  conditions: readonly CompiledExpression[],
+  variables: Record<string, unknown>,
+): Promise<boolean | string> {
   const errors: string[] = [];
   let budget = matchConditionsCostBudget;
-  for (const { expression } of conditions) {
-    const program = programOf(expression.trim());
+  for (const { expression, program } of conditions) {
     if (typeof program === 'string') {
       errors.push(program);
       continue;
     }
     const outcome = await program.evaluateAsync(variables, { costLimit: budget });
     budget -= outcome.cost;
-    if (!outcome.ok) errors.push(`expression '${expression.trim()}' resulted in error: ${outcome.message}`);
+    if (!outcome.ok) errors.push(`expression '${expression}' resulted in error: ${outcome.message}`);
     else if (outcome.value === false) return false;
   }
   if (errors.length === 0) return true;

@@ -11,11 +11,15 @@ import type { AdmissionDeps, AdmissionRequest } from '../plugin.ts';
 const configurationGroup = 'admissionregistration.k8s.io';
 
 // Writes that are carried out on the object itself, while clients send another kind: these are not shown yet.
-const untold = new Set(['binding', 'scale']);
+const untoldSubresources = new Set(['binding', 'scale']);
+
+/** What neither webhooks nor policies are shown. */
+export const isUntold = ({ kind, subresource }: AdmissionRequest): boolean =>
+  !kind.stored || untoldSubresources.has(subresource);
 
 /** What webhooks and policies say of themselves is never shown to webhooks: nobody could repair it. */
-export const isExempt = ({ kind, subresource }: AdmissionRequest): boolean =>
-  kind.group === configurationGroup || !kind.stored || untold.has(subresource);
+export const isExempt = (request: AdmissionRequest): boolean =>
+  request.kind.group === configurationGroup || isUntold(request);
 
 /** The version that a request was sent in. */
 export function requestedVersion({ kind, apiVersion }: AdmissionRequest): ServedVersion {
@@ -36,7 +40,11 @@ export function versionsOfRequest(request: AdmissionRequest, { kinds }: Admissio
 const covers = (list: readonly string[] | undefined, value: string) =>
   list !== undefined && (list.includes('*') || list.includes(value));
 
-function ruleMatches(rule: RuleWithOperations, request: AdmissionRequest, { kind, version }: ServedResource): boolean {
+export function ruleMatches(
+  rule: RuleWithOperations,
+  request: AdmissionRequest,
+  { kind, version }: ServedResource,
+): boolean {
   const scope = kind.namespaced ? 'Namespaced' : 'Cluster';
   return (
     (!rule.scope || rule.scope === '*' || rule.scope === scope) &&
@@ -63,18 +71,20 @@ export function matchRules(
   return asked.find((version) => (webhook.rules ?? []).some((rule) => ruleMatches(rule, request, version)));
 }
 
+type Selectors = Pick<Webhook, 'objectSelector' | 'namespaceSelector'>;
+
 const isEmpty = (selector: Webhook['objectSelector']) =>
   !selector || (!selector.matchExpressions?.length && Object.keys(selector.matchLabels ?? {}).length === 0);
 
 /** Labels of the object before or after the request. */
-export function matchesObject({ objectSelector }: Webhook, { object, oldObject }: AdmissionRequest): boolean {
+export function matchesObject({ objectSelector }: Selectors, { object, oldObject }: AdmissionRequest): boolean {
   if (isEmpty(objectSelector)) return true;
   return [object, oldObject].some((one) => one && matchesLabelSelector(objectSelector!, one.metadata.labels));
 }
 
 /** Labels of the namespace that the object is in, or is. */
 export async function matchesNamespace(
-  { namespaceSelector }: Webhook,
+  { namespaceSelector }: Selectors,
   request: AdmissionRequest,
   { store, kinds }: AdmissionDeps,
 ): Promise<boolean> {

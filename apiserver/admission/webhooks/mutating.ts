@@ -3,51 +3,35 @@
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { internalError } from '../../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
-import type { KubeObject } from '../../../machinery/metadata.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
+import { Rounds } from '../reinvocation.ts';
 import { type Asked, askWebhook, questionFor } from './ask.ts';
 import { configuredWebhooks } from './configurations.ts';
 import { isExempt, versionsOfRequest } from './matching.ts';
 import { takeOver } from './view.ts';
-
-/** What was asked about a request so far. */
-interface Rounds {
-  /** Webhooks that were asked and want to be asked again when others change the object after them. */
-  seen: Set<string>;
-  /** Those that are due in the second round. */
-  due: Set<string>;
-  /** The object as the last webhook left it. */
-  last: KubeObject | undefined;
-}
 
 const rounds = new WeakMap<AdmissionRequest, Rounds>();
 
 async function mutate(request: AdmissionRequest, deps: AdmissionDeps): Promise<void> {
   const webhooks = configuredWebhooks('MutatingWebhookConfiguration', deps);
   if (webhooks.length === 0) return;
-  const earlier = rounds.get(request);
-  const state: Rounds = earlier ?? { seen: new Set(), due: new Set(), last: undefined };
+  const state = rounds.get(request) ?? new Rounds();
   rounds.set(request, state);
   // Plugins have completed what webhooks wrote: all that want to know of it are due.
-  if (earlier && !jsonEqual(state.last, request.object)) requireAgain(state);
+  state.begin(request.object);
   const versions = versionsOfRequest(request, deps);
   for (const { webhook, id } of webhooks) {
-    if (earlier && !state.due.has(id)) continue;
+    if (!state.asks(id)) continue;
     const question = await questionFor(webhook, request, versions, deps);
     if (!question) continue;
     const asked = await askWebhook(webhook, request, question, { deps, mutating: true });
     if (await applyAnswer(webhook.name, asked, request, deps)) {
       request.reinvoke = true;
-      requireAgain(state);
+      state.changed();
     }
-    if (webhook.reinvocationPolicy === 'IfNeeded') state.seen.add(id);
+    state.asked(id, webhook.reinvocationPolicy);
   }
-  state.last = request.object && cloneJson(request.object);
-}
-
-function requireAgain(state: Rounds): void {
-  for (const id of state.seen) state.due.add(id);
-  state.seen.clear();
+  state.end(request.object);
 }
 
 /** True when the object is another one now. */

@@ -25,7 +25,7 @@ describe('control groups of what fails', { skip: missingForContainers(), timeout
         details: /invalid cgroup_parent/,
       });
     assert.deepEqual((await node.cri.runtime.ListPodSandbox({})).items, []);
-    assert.deepEqual(node.findLeftovers(), []);
+    assert.deepEqual(await node.lastingLeftovers(), []);
   });
 
   const badSysctls: Record<string, string>[] = [{ 'net.no.such': '1' }, { 'kernel.shm_rmid_forced': 'x' }];
@@ -33,7 +33,7 @@ describe('control groups of what fails', { skip: missingForContainers(), timeout
     test(`a sandbox with ${JSON.stringify(sysctls)} leaves nothing`, async () => {
       for (let round = 0; round < 3; round++) {
         await assert.rejects(runSandbox('sysctl', { sysctls }));
-        assert.deepEqual(node.findLeftovers(), []);
+        assert.deepEqual(await node.lastingLeftovers(), []);
       }
     });
 
@@ -53,7 +53,7 @@ describe('control groups of what fails', { skip: missingForContainers(), timeout
       }
       for (const { id } of (await node.cri.runtime.ListPodSandbox({})).items)
         await node.cri.runtime.RemovePodSandbox({ pod_sandbox_id: id });
-      assert.deepEqual(node.findLeftovers(), []);
+      assert.deepEqual(await node.lastingLeftovers(), []);
     });
 
   test('names in limits that are a path are refused, of a new container and of one that runs', async () => {
@@ -71,7 +71,7 @@ describe('control groups of what fails', { skip: missingForContainers(), timeout
       await assert.rejects(node.cri.runtime.UpdateContainerResources({ container_id, linux: resources }), refused);
     }
     await node.cri.runtime.RemovePodSandbox({ pod_sandbox_id });
-    assert.deepEqual(node.findLeftovers(), []);
+    assert.deepEqual(await node.lastingLeftovers(), []);
   });
 
   test('what runs in groups below that of a container goes with it', async () => {
@@ -84,6 +84,6 @@ describe('control groups of what fails', { skip: missingForContainers(), timeout
     node.run('mkdir', `${group}/below`);
     node.run('sh', '-c', `echo ${pid} > ${group}/below/cgroup.procs`);
     await node.cri.runtime.RemovePodSandbox({ pod_sandbox_id });
-    assert.deepEqual(node.findLeftovers(), []);
+    assert.deepEqual(await node.lastingLeftovers(), []);
   });
 });

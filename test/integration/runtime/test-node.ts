@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, 
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { realClock } from '../../../machinery/clock.ts';
 import { type CriClient, connectCri } from '../../../proto/cri-client.ts';
 import { buildOciArchive, busyboxLayer } from './image-archive.ts';
 
@@ -180,12 +181,23 @@ export class TestNode implements AsyncDisposable {
       const { runtime } = this.cri;
       const { items } = await runtime.ListPodSandbox({});
       await Promise.all(items.map((s) => runtime.RemovePodSandbox({ pod_sandbox_id: s.id })));
-      leftovers = this.findLeftovers();
+      leftovers = await this.lastingLeftovers();
     } finally {
       // Also when a pod cannot be removed: what runs would keep the test from ending.
       await this.tearDown();
     }
     if (leftovers.length > 0) throw new Error(`left behind: ${leftovers.join(', ')}`);
+  }
+
+  /** What is still there after a while: a conmon ends by itself, once its container has. */
+  async lastingLeftovers(timeoutMs = 10_000): Promise<string[]> {
+    const deadline = realClock.monotonicMs() + timeoutMs;
+    let leftovers = this.findLeftovers();
+    while (leftovers.length > 0 && realClock.monotonicMs() < deadline) {
+      await realClock.sleep(50);
+      leftovers = this.findLeftovers();
+    }
+    return leftovers;
   }
 
   async tearDown(): Promise<void> {

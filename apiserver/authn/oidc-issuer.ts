@@ -1,0 +1,101 @@
+// An issuer of OpenID Connect: its discovery document and the keys that it signs with, fetched when
+// they are first needed and again when a token names a key that is not among them.
+import { request } from 'node:https';
+import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
+import type { Clock } from '../../machinery/clock.ts';
+import { isObject } from '../../machinery/json.ts';
+import { readJson } from '../../machinery/json-reader.ts';
+
+const timeoutMs = 30_000;
+const maxBytes = 1024 * 1024;
+/** Tokens that nobody has signed must not make us ask the issuer all the time. */
+const pauseMs = 10_000;
+
+type KeySet = ReturnType<typeof createLocalJWKSet>;
+
+export class OidcIssuer {
+  readonly #url: string;
+  readonly #ca: Buffer | undefined;
+  readonly #clock: Clock;
+  #keys: KeySet | undefined;
+  #loading: Promise<KeySet> | undefined;
+  #failure: unknown;
+  #triedMs = Number.NEGATIVE_INFINITY;
+
+  /** `ca`: PEM; without it those of the system. */
+  constructor(url: string, ca: Buffer | undefined, clock: Clock) {
+    this.#url = url;
+    this.#ca = ca;
+    this.#clock = clock;
+  }
+
+  /** The key of a token, in the form in which jose asks for it. Rejects when there is none, or nobody can say. */
+  async keyOf(header: JWSHeaderParameters, token: FlattenedJWSInput) {
+    const keys = this.#keys ?? (await this.#load());
+    try {
+      return await keys(header, token);
+    } catch (err) {
+      if (!(err instanceof errors.JWKSNoMatchingKey) || !this.#mayTry()) throw err;
+      return await (await this.#load())(header, token);
+    }
+  }
+
+  #mayTry(): boolean {
+    return this.#loading !== undefined || this.#clock.now() - this.#triedMs >= pauseMs;
+  }
+
+  async #load(): Promise<KeySet> {
+    if (!this.#mayTry()) throw this.#failure;
+    this.#triedMs = this.#clock.now();
+    this.#loading ??= this.#fetch().finally(() => {
+      this.#loading = undefined;
+    });
+    try {
+      this.#keys = await this.#loading;
+      return this.#keys;
+    } catch (err) {
+      this.#failure = err;
+      throw err;
+    }
+  }
+
+  async #fetch(): Promise<KeySet> {
+    const document = await this.#get(`${this.#url.replace(/\/$/, '')}/.well-known/openid-configuration`);
+    if (document.issuer !== this.#url) {
+      const found = JSON.stringify(document.issuer);
+      throw new Error(
+        `oidc: issuer did not match the issuer returned by provider, expected "${this.#url}" got ${found}`,
+      );
+    }
+    if (typeof document.jwks_uri !== 'string') throw new Error('oidc: the discovery document has no jwks_uri');
+    return createLocalJWKSet((await this.#get(document.jwks_uri)) as unknown as JSONWebKeySet);
+  }
+
+  #get(url: string): Promise<Record<string, unknown>> {
+    return new Promise((resolve, reject) => {
+      const options = { signal: AbortSignal.timeout(timeoutMs), ...(this.#ca ? { ca: this.#ca } : {}) };
+      const req = request(url, options, (response) => {
+        const chunks: Buffer[] = [];
+        let size = 0;
+        response.on('data', (chunk: Buffer) => {
+          size += chunk.length;
+          if (size > maxBytes) req.destroy(new Error(`oidc: ${url}: larger than ${maxBytes} bytes`));
+          else chunks.push(chunk);
+        });
+        response.on('error', reject);
+        response.on('end', () => {
+          try {
+            if (response.statusCode !== 200) throw new Error(`oidc: ${url}: status ${response.statusCode}`);
+            const { value } = readJson(Buffer.concat(chunks).toString());
+            if (!isObject(value)) throw new Error(`oidc: ${url}: not a JSON object`);
+            resolve(value);
+          } catch (err) {
+            reject(err);
+          }
+        });
+      });
+      req.on('error', reject);
+      req.end();
+    });
+  }
+}

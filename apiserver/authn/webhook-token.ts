@@ -1,0 +1,60 @@
+// Tokens that somebody outside knows: asked with a TokenReview. Upstream: token/webhook.
+// https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication
+import type { Clock } from '../../machinery/clock.ts';
+import { AnswerCache } from '../answer-cache.ts';
+import type { AskReview, ReviewVersion } from '../review-webhook.ts';
+import { WebhookError } from '../webhook-client.ts';
+import { CredentialsError, type Identity, type TokenAuthenticator } from './authenticator.ts';
+
+export interface WebhookTokenOptions {
+  ask: AskReview;
+  version: ReviewVersion;
+  /** How long an answer is kept. */
+  ttlMs: number;
+  /** The server's own audiences: a webhook that says nothing of audiences speaks for them. */
+  audiences: readonly string[];
+  clock: Clock;
+}
+
+export function webhookTokens(options: WebhookTokenOptions): TokenAuthenticator {
+  const { ask, version, ttlMs, audiences: own, clock } = options;
+  const cache = new AnswerCache<Record<string, any>>(clock, () => ttlMs);
+  return {
+    async authenticate(token, wanted) {
+      const review = {
+        group: 'authentication.k8s.io',
+        version,
+        kind: 'TokenReview',
+        spec: { token, audiences: wanted },
+      };
+      let status: Record<string, any>;
+      try {
+        status = await cache.get(JSON.stringify([token, wanted]), () => ask(review));
+      } catch (err) {
+        if (!(err instanceof WebhookError)) throw err;
+        throw new CredentialsError(err.message, { cause: err });
+      }
+      if (status.authenticated !== true) {
+        if (typeof status.error === 'string' && status.error !== '') throw new CredentialsError(status.error);
+        return undefined;
+      }
+      return identityOf(status, wanted, own);
+    },
+  };
+}
+
+/** Undefined when the token is for others. */
+function identityOf(
+  { user = {}, audiences }: Record<string, any>,
+  wanted: readonly string[],
+  own: readonly string[],
+): Identity | undefined {
+  const given: readonly string[] = audiences?.length > 0 ? audiences : own;
+  const shared = wanted.filter((audience) => given.includes(audience));
+  if (shared.length === 0) return undefined;
+  const { username = '', uid, groups, extra } = user;
+  return {
+    user: { username, ...(uid ? { uid } : {}), groups: groups ?? [], ...(extra ? { extra } : {}) },
+    audiences: shared,
+  };
+}

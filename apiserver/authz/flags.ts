@@ -1,0 +1,33 @@
+// The flags of authorization, named as kube-apiserver's.
+import { type Flags, type FlagTable, parseFlags } from '../../machinery/flags.ts';
+
+export const authorizationFlags = {
+  'authorization-mode': {
+    type: 'list',
+    doc: 'Who is asked, in this order: Node, RBAC, Webhook, AlwaysAllow, AlwaysDeny.',
+    default: ['Node', 'RBAC'],
+  },
+  'authorization-webhook-config-file': {
+    type: 'string',
+    doc: 'Kubeconfig that says where the mode Webhook asks.',
+  },
+  'authorization-webhook-version': {
+    type: 'string',
+    doc: 'Version of authorization.k8s.io that it speaks: v1 or v1beta1.',
+    default: 'v1beta1',
+  },
+  'authorization-webhook-cache-authorized-ttl': {
+    type: 'string',
+    doc: 'How long its yes is kept.',
+    default: '5m0s',
+  },
+  'authorization-webhook-cache-unauthorized-ttl': {
+    type: 'string',
+    doc: 'How long any other answer of it is kept.',
+    default: '30s',
+  },
+} as const satisfies FlagTable;
+
+export type AuthorizationOptions = Flags<typeof authorizationFlags>;
+
+export const authorizationDefaults: AuthorizationOptions = parseFlags(authorizationFlags, []);

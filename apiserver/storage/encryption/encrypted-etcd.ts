@@ -1,0 +1,80 @@
+// etcd whose values are encrypted, for the resources that the configuration names: everything above works with what
+// was meant, and everything below sees what lies on the disk. A value that no key fits comes as an error of its own.
+// Upstream: the transformers of apiserver's value package. docs/adr/023-encryption-audit-fairness.md
+import { internalError } from '../../../machinery/errors.ts';
+import type { Etcd, EtcdEvent, StoredValue, SwapResult } from '../etcd.ts';
+import { type EncryptionConfig, groupOf } from './config.ts';
+import { createTransformer, type Transformer } from './providers.ts';
+
+const registryPrefix = '/registry/';
+
+/** The resource of a key, `secrets` or `deployments.apps`: only a group has a dot, but for Kubernetes' oldest ones. */
+function resourceOf(key: string, oldGroups: ReadonlySet<string>): string {
+  const [first = '', second = ''] = key.slice(registryPrefix.length).split('/', 2);
+  return first.includes('.') || oldGroups.has(first) ? `${second}.${first}` : first;
+}
+
+/** How each key is stored; undefined: as it is. `groups` are those of the built-in kinds. */
+function transformersOf(config: EncryptionConfig, groups: readonly string[]) {
+  const byResource = new Map<string, Transformer>();
+  for (const { resources = [], providers = [] } of config.resources ?? []) {
+    const transformer = createTransformer(providers);
+    for (const resource of resources) if (!byResource.has(resource)) byResource.set(resource, transformer);
+  }
+  const order = [...byResource.keys()];
+  const oldGroups = new Set(groups);
+  const found = new Map<string, Transformer | undefined>();
+  return (key: string): Transformer | undefined => {
+    const resource = resourceOf(key, oldGroups);
+    if (found.has(resource)) return found.get(resource);
+    const names = new Set([resource, `*.${groupOf(resource)}`, '*.*']);
+    const chosen = order.find((name) => names.has(name));
+    const transformer = chosen === undefined ? undefined : byResource.get(chosen);
+    found.set(resource, transformer);
+    return transformer;
+  };
+}
+
+export function encryptEtcd(etcd: Etcd, config: EncryptionConfig, groups: readonly string[]): Etcd {
+  const transformerOf = transformersOf(config, groups);
+  const read = <T extends StoredValue>(entry: T): T => {
+    const transformer = transformerOf(entry.key);
+    if (!transformer) return entry;
+    try {
+      return { ...entry, ...transformer.read(entry.value, Buffer.from(entry.key)) };
+    } catch (err) {
+      const why = `unable to transform key ${JSON.stringify(entry.key)}: ${(err as Error).message}`;
+      return { ...entry, unreadable: internalError(why, err) };
+    }
+  };
+  const readResult = (result: SwapResult): SwapResult =>
+    result.done || !result.current ? result : { done: false, current: read(result.current) };
+  return {
+    async get(key) {
+      const entry = await etcd.get(key);
+      return entry && read(entry);
+    },
+    currentRevision: () => etcd.currentRevision(),
+    async range(from, to, options) {
+      const page = await etcd.range(from, to, options);
+      return { ...page, entries: page.entries.map(read) };
+    },
+    async put(key, value, modRevision) {
+      const transformer = transformerOf(key);
+      const bytes = transformer ? transformer.write(value, Buffer.from(key)) : value;
+      return readResult(await etcd.put(key, bytes, modRevision));
+    },
+    delete: async (key, modRevision) => readResult(await etcd.delete(key, modRevision)),
+    compact: (revision) => etcd.compact(revision),
+    watchAll: (startRevision, handlers) =>
+      etcd.watchAll(startRevision, {
+        ...handlers,
+        onEvents: (events, revision) =>
+          handlers.onEvents(
+            events.map((event: EtcdEvent) => (event.type === 'PUT' ? read(event) : event)),
+            revision,
+          ),
+      }),
+    close: () => etcd.close(),
+  };
+}

@@ -1,0 +1,32 @@
+// Asks any kind for its scale, custom ones included. Upstream: getScaleController of pkg/controller/disruption.
+import type { Scale } from '../../api/autoscaling/scale.ts';
+import type { ControllerContext } from '../../client/controller.ts';
+import { isNotFound } from '../../machinery/errors.ts';
+import type { OwnerReference } from '../../machinery/metadata.ts';
+import { type ControllerScale, UnknownScaleError } from './expected-scale.ts';
+
+/** The scale of an owner; undefined when that is gone. Throws UnknownScaleError for a kind that has none. */
+export function scaleReader({ client, kinds }: Pick<ControllerContext, 'client' | 'kinds'>) {
+  return async (owner: OwnerReference, namespace: string): Promise<ControllerScale | undefined> => {
+    const { apiVersion, name, uid } = owner;
+    const [version = '', group = ''] = apiVersion.split('/').reverse();
+    const kind = kinds.current.find((k) => k.group === group && k.kind === owner.kind);
+    if (!kind) {
+      throw new UnknownScaleError(`no matches for kind ${JSON.stringify(owner.kind)} in version "${apiVersion}"`);
+    }
+    const root = group ? `/apis/${apiVersion}` : `/api/${version}`;
+    const where = `${root}/namespaces/${encodeURIComponent(namespace)}/${kind.plural}/${encodeURIComponent(name)}`;
+    try {
+      const scale = await client.request<Scale>({ method: 'GET', path: `${where}/scale` });
+      if (scale.metadata.uid !== uid) return undefined;
+      return { uid, replicas: scale.spec?.replicas ?? 0 };
+    } catch (err) {
+      if (!isNotFound(err)) throw err;
+    }
+    // The object is not there, or its kind has no scale.
+    const { resources } = await client.request<{ resources: { name: string }[] }>({ method: 'GET', path: root });
+    if (resources.some((resource) => resource.name === `${kind.plural}/scale`)) return undefined;
+    const resource = group ? `${kind.plural}.${group}` : kind.plural;
+    throw new UnknownScaleError(`${resource} does not implement the scale subresource`);
+  };
+}
