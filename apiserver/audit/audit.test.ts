@@ -10,6 +10,9 @@ import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
 import { Aggregator } from '../aggregation/aggregator.ts';
+import { authenticateInOrder } from '../authn/authenticator.ts';
+import { clientCertificates } from '../authn/client-certificate.ts';
+import { anonymousUser } from '../authn/user.ts';
 import { parseConfig } from '../config-file.ts';
 import { noBody } from '../http/request-body.ts';
 import { defaultLimits, InFlight } from '../in-flight.ts';
@@ -30,9 +33,13 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 async function startServer(policy: object) {
   const api = await startMemoryApi();
   const lines: string[] = [];
+  const tokens = { authenticate: async () => undefined };
+  const anonymous = { authenticate: async () => anonymousUser };
+  const authenticators = [clientCertificates()];
+  const authenticator = authenticateInOrder({ authenticators, tokens, audiences: [], anonymous });
   const text = JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', ...policy });
   const server = new ApiServer({
-    context: { ...api.context, authorizer: api.authorizer, tokens: {} } as unknown as SubresourceContext,
+    context: { ...api.context, authorizer: api.authorizer, authenticator } as unknown as SubresourceContext,
     subresources: [],
     reviews,
     aggregator: new Aggregator(api.context, undefined),
