@@ -29,6 +29,21 @@ describe('health', () => {
     assert.equal(ask('/readyz/ping', 'no etcd')!.code, 200);
   });
 
+  test('has the names that kube-apiserver has, in its order', () => {
+    const names = [...ask('/readyz?verbose')!.body.matchAll(/^\[\+\](\S+) ok$/gm)].map(([, name]) => name);
+    const known = [
+      ...['ping', 'log', 'etcd', 'etcd-readiness', 'informer-sync', 'poststarthook/start-apiextensions-controllers'],
+      ...['poststarthook/rbac/bootstrap-roles', 'poststarthook/apiservice-registration-controller'],
+      ...['autoregister-completion', 'poststarthook/apiservice-openapiv3-controller', 'shutdown'],
+    ];
+    assert.deepEqual(
+      names.filter((name) => known.includes(name!)),
+      known,
+    );
+    assert.equal(ask('/readyz/autoregister-completion', 'starting')!.code, 500);
+    assert.equal(ask('/livez/autoregister-completion')!.body, 'ok');
+  });
+
   test('leaves out what is excluded, and says what it cannot', () => {
     assert.match(ask('/readyz?verbose&exclude=etcd')!.body, /\[\+\]etcd excluded: ok\n/);
     const { body } = ask('/readyz?verbose=1&exclude=nope')!;

@@ -5,26 +5,37 @@ import type { FrontRequest, FrontResponse } from './http/front.ts';
 
 type Endpoint = 'healthz' | 'livez' | 'readyz';
 
+/** What is done once at start, in the order of kube-apiserver. */
+const startHooks = [
+  'start-apiextensions-controllers',
+  'crd-informer-synced',
+  'start-cluster-authentication-info-controller',
+  'start-service-ip-repair-controllers',
+  'rbac/bootstrap-roles',
+  'scheduling/bootstrap-system-priority-classes',
+  'priority-and-fairness-config-producer',
+  'bootstrap-controller',
+  'start-kubernetes-service-cidr-controller',
+  'start-kube-aggregator-informers',
+  'apiservice-status-local-available-controller',
+  'apiservice-status-remote-available-controller',
+  'apiservice-registration-controller',
+  'apiservice-discovery-controller',
+  'kube-apiserver-autoregistration',
+].map((name) => `poststarthook/${name}`);
+const started = [...startHooks, 'autoregister-completion', 'poststarthook/apiservice-openapiv3-controller'];
+
 /**
  * In the order that they are listed in. The server answers, so it pings; what stands on etcd is
  * ready when the caches are.
  */
 const checks: Record<Endpoint, readonly string[]> = {
-  healthz: ['ping', 'log', 'etcd', 'poststarthook/rbac/bootstrap-roles', 'poststarthook/bootstrap-controller'],
-  livez: ['ping', 'log', 'poststarthook/bootstrap-controller'],
-  readyz: [
-    'ping', 'log', 'etcd', 'etcd-readiness', 'informer-sync', 'poststarthook/rbac/bootstrap-roles',
-    'poststarthook/bootstrap-controller', 'shutdown',
-  ],
-}; // biome-ignore format: one table
+  healthz: ['ping', 'log', 'etcd', ...started],
+  livez: ['ping', 'log', ...started],
+  readyz: ['ping', 'log', 'etcd', 'etcd-readiness', 'informer-sync', ...started, 'shutdown'],
+};
 /** Fail while the server is not ready. */
-const dependent = new Set([
-  'etcd',
-  'etcd-readiness',
-  'informer-sync',
-  'poststarthook/rbac/bootstrap-roles',
-  'shutdown',
-]);
+const dependent = new Set(['etcd', 'etcd-readiness', 'informer-sync', ...started, 'shutdown']);
 
 const text = (code: number, body: string): FrontResponse => ({
   code,

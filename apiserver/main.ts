@@ -10,6 +10,7 @@ import { formatAddress } from '../machinery/subnet.ts';
 import { parseRange } from './admission/address-range.ts';
 import { admissionPlugins } from './admission/index.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
+import { Aggregator } from './aggregation/aggregator.ts';
 import { makeMissingLocks, startRepair } from './allocation/repair.ts';
 import { type Audit, startAudit } from './audit/audit.ts';
 import { authenticationFlags } from './authn/flags.ts';
@@ -105,6 +106,11 @@ const flags = {
     doc: 'Where component statuses ask for health: NAME=URL, separated by commas.',
     default: [],
   },
+  'proxy-client-cert-file': {
+    type: 'string',
+    doc: 'Client certificate by which aggregated API servers know this one.',
+  },
+  'proxy-client-key-file': { type: 'string', doc: 'Key of the client certificate for aggregated API servers.' },
   'kubelet-client-certificate': { type: 'string', doc: 'Client certificate for kubelets.' },
   'kubelet-client-key': { type: 'string', doc: 'Key of the client certificate for kubelets.' },
   'kubelet-certificate-authority': { type: 'string', doc: 'CA of the kubelets.' },
@@ -122,6 +128,12 @@ function parsePortRange(text: string): { first: number; last: number } {
   if (!first || !last || Number(first) > Number(last))
     throw new Error(`--service-node-port-range: ${text} is not a range`);
   return { first: Number(first), last: Number(last) };
+}
+
+function readProxyTls(options: Options) {
+  const { 'proxy-client-cert-file': cert, 'proxy-client-key-file': key } = options;
+  if (!cert !== !key) throw new Error('--proxy-client-cert-file and --proxy-client-key-file come together');
+  return cert && key ? { cert: readFileSync(cert), key: readFileSync(key) } : undefined;
 }
 
 function connectEtcd(options: Options, clock: Clock): Etcd {
@@ -229,6 +241,30 @@ function createContext(
   };
 }
 
+interface PathParts {
+  context: SubresourceContext;
+  aggregator: Aggregator;
+  notReady(): string | null;
+}
+
+function createPaths(
+  options: Options,
+  { clock, metrics }: ComponentContext,
+  { context: { kinds, tokens }, aggregator, notReady }: PathParts,
+) {
+  return createPathHandler({
+    discovery: createDiscovery(kinds, {
+      serverAddress: `${options['advertise-address']}:${options['secure-port']}`,
+      groups: aggregator,
+    }),
+    openApi: createOpenApi(kinds, { now: () => clock.now(), others: () => aggregator.openApiHashes() }),
+    metrics,
+    notReady,
+    tokens,
+    issuer: options['service-account-issuer'],
+  });
+}
+
 /** Clients of both authorities are asked for their certificates. */
 function readServingTls(options: Options) {
   const authorities = [options['client-ca-file'], options['requestheader-client-ca-file']];
@@ -261,7 +297,9 @@ async function start(options: Options, component: ComponentContext) {
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
   const range = parseRange(options['service-cluster-ip-range']);
   let notReady: string | null = 'etcd has not been read yet';
+  const isNotReady = () => notReady ?? (cache.ready ? null : 'storage is (re)initializing');
   const requestMetrics = createRequestMetrics(metrics, clock);
+  const aggregator = new Aggregator(context, readProxyTls(options));
   const server = new ApiServer({
     context,
     subresources,
@@ -272,6 +310,7 @@ async function start(options: Options, component: ComponentContext) {
         'etcd-0': () => cache.waitConsistent().then(() => 'ok'),
       }),
     },
+    aggregator,
     metrics: requestMetrics,
     audit: createAudit(options, component),
     fairness: createFairness(options, component, context),
@@ -279,14 +318,7 @@ async function start(options: Options, component: ComponentContext) {
       reading: options['max-requests-inflight'],
       writing: options['max-mutating-requests-inflight'],
     }),
-    paths: createPathHandler({
-      discovery: createDiscovery(kinds, { serverAddress: `${options['advertise-address']}:${options['secure-port']}` }),
-      openApi: createOpenApi(kinds, () => clock.now()),
-      metrics,
-      notReady: () => notReady ?? (cache.ready ? null : 'storage is (re)initializing'),
-      tokens: context.tokens,
-      issuer: options['service-account-issuer'],
-    }),
+    paths: createPaths(options, component, { context, aggregator, notReady: isNotReady }),
   });
   const front = await serveFront(
     { clock, tls: readServingTls(options), addresses: options['bind-address'], port: options['secure-port'] },
@@ -298,12 +330,15 @@ async function start(options: Options, component: ComponentContext) {
   await loadCache(cache, component);
   const customResources = new CustomResources(context, webhookConverter(new WebhookClient(context)));
   cache.onLoaded(() => customResources.start());
+  cache.onLoaded(() => aggregator.follow());
+  aggregator.follow();
   await customResources.start();
   notReady = 'bootstrap objects are being created';
   await ensureBootstrapObjects(context);
   await publishAuthenticationTrust(context, trustOf(options));
   await ensureDefaultServiceCIDR(context, options['service-cluster-ip-range']);
   await makeMissingLocks(context);
+  await aggregator.start();
   await ensureKubernetesService(context, {
     clusterIp: formatAddress(range.first),
     advertiseAddress: options['advertise-address'],
@@ -319,6 +354,7 @@ async function start(options: Options, component: ComponentContext) {
     async stop() {
       notReady = 'stopping';
       customResources.stop();
+      aggregator.stop();
       stopDangling();
       stopRepair();
       stopCompactor();

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events';
 import { describe, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { type MemoryApi, startMemoryApi } from '../test/builders/memory-api.ts';
+import { Aggregator } from './aggregation/aggregator.ts';
 import { authenticateInOrder } from './authn/authenticator.ts';
 import { bearerTokens } from './authn/bearer-token.ts';
 import { clientCertificates } from './authn/client-certificate.ts';
@@ -45,6 +46,7 @@ async function startServer(limits = defaultLimits) {
     context,
     subresources,
     reviews,
+    aggregator: new Aggregator(context, undefined),
     paths: async (path) => (path === '/livez' ? { code: 200, headers: {}, body: 'ok' } : undefined),
     inFlight: new InFlight(limits),
     metrics: {

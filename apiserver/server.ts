@@ -18,6 +18,7 @@ import {
 } from '../machinery/errors.ts';
 import type { Kind } from '../machinery/kind.ts';
 import { admitConnect } from './admission/connect.ts';
+import type { Aggregator } from './aggregation/aggregator.ts';
 import { type Audit, auditedBody } from './audit/audit.ts';
 import type { AuditTrail } from './audit/trail.ts';
 import { impersonate } from './authn/impersonate.ts';
@@ -60,6 +61,8 @@ export interface ApiServerParts {
   /** Kinds that are answered, not stored: by `group/plural`. */
   reviews: Readonly<Record<string, Handler>>;
   paths: PathHandler;
+  /** Who else answers for some of the paths. */
+  aggregator: Aggregator;
   metrics: RequestMetrics;
   inFlight: InFlight;
   /** Absent: the number in flight is all that counts. */
@@ -169,7 +172,8 @@ export class ApiServer {
   }
 
   /** Whether somebody else speaks the protocol that a connection is to change to. */
-  #isForwarded({ group, version, resource, subresource }: RequestInfo): boolean {
+  #isForwarded({ path, group, version, resource, subresource }: RequestInfo): boolean {
+    if (this.#parts.aggregator.remoteOf(path)) return true;
     const kind = this.#context.kinds.find(group, version, resource)?.kind;
     return kind !== undefined && this.#handlerOf(kind, subresource)?.upgrade !== undefined;
   }
@@ -178,7 +182,9 @@ export class ApiServer {
     // A browser's WebSocket cannot choose its method; exec is a create whichever way it comes.
     const verb = info.isResource && info.subresource !== 'proxy' ? 'create' : info.verb;
     const user = await this.#identify(front);
-    await this.#authorize(front, { ...info, verb }, user);
+    const remote = this.#parts.aggregator.remoteOf(info.path);
+    await this.#authorize(front, remote ? info : { ...info, verb }, user);
+    if (remote) return this.#parts.aggregator.upgradeTarget(remote, front.url, user);
     const request = this.#resolve(front, { info, user, signal: new AbortController().signal });
     const subresource = this.#subresources.get(`${request.kind.group}/${request.kind.plural}/${info.subresource}`);
     if (!subresource?.upgrade) throw unknownPathError();
@@ -244,6 +250,8 @@ export class ApiServer {
 
   async #answer(front: AuditedRequest, info: RequestInfo, user: UserInfo): Promise<FrontResponse | undefined> {
     await this.#authorize(front, info, user);
+    const remote = this.#parts.aggregator.remoteOf(info.path);
+    if (remote) return this.#parts.aggregator.relay(remote, front, user);
     if (!info.isResource) {
       const found = await this.#parts.paths(info.path, front);
       if (!found) throw unknownPathError();

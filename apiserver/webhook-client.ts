@@ -60,7 +60,7 @@ export class WebhookClient {
       return await send(options, Buffer.from(JSON.stringify(value)), true);
     } catch (err) {
       if (err instanceof AnswerError) throw new WebhookError(err.message, { cause: err });
-      const why = abort.signal.aborted ? 'context deadline exceeded' : describe(err, url);
+      const why = abort.signal.aborted ? 'context deadline exceeded' : describeFailure(err, url);
       throw new WebhookError(`Post ${JSON.stringify(shown)}: ${why}`, { cause: err });
     } finally {
       timer.cancel();
@@ -149,7 +149,7 @@ const tlsFailures: Readonly<Record<string, string>> = {
 };
 
 /** What went wrong on the way, in Go's words where we know them. */
-function describe(err: unknown, url: URL): string {
+export function describeFailure(err: unknown, url: URL): string {
   if (err instanceof WebhookError || err instanceof StatusError) return err.message;
   const {
     code = '',

@@ -17,7 +17,7 @@ export interface NextHop {
   path: string;
   /** Host and port. */
   host: string;
-  headers?: Readonly<Record<string, string>>;
+  headers?: Readonly<Record<string, string | readonly string[]>>;
 }
 
 // They speak of the client's connection or identity.
@@ -38,6 +38,6 @@ export function renderPassedOnHead(
     const key = name.toLowerCase();
     if (!ownHeaders.has(key) && !endsHere(key)) lines.push(`${name}: ${message.rawHeaders[i + 1]}`);
   }
-  for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+  for (const [name, value] of Object.entries(headers)) for (const one of [value].flat()) lines.push(`${name}: ${one}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
 }

@@ -9,6 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
+import { Aggregator } from '../aggregation/aggregator.ts';
 import { authenticateInOrder } from '../authn/authenticator.ts';
 import { clientCertificates } from '../authn/client-certificate.ts';
 import { anonymousUser } from '../authn/user.ts';
@@ -41,6 +42,7 @@ async function startServer(policy: object) {
     context: { ...api.context, authorizer: api.authorizer, authenticator } as unknown as SubresourceContext,
     subresources: [],
     reviews,
+    aggregator: new Aggregator(api.context, undefined),
     paths: async (path) => {
       if (path === '/broken') throw new TypeError('a bug');
       return { code: 200, headers: {}, body: 'ok' };

@@ -2,14 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeValue } from '../../machinery/decode.ts';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
+import { Aggregator } from '../aggregation/aggregator.ts';
 import type { FrontRequest } from '../http/front.ts';
 import { decodeMessage, readEnvelope } from '../protobuf/envelope.ts';
 import { metaMessages } from '../protobuf/meta-messages.ts';
 import { createDiscovery } from './discovery.ts';
 
 test('a path with a slash at its end is the same document', async () => {
-  const { kinds } = (await startMemoryApi()).context;
-  const respond = createDiscovery(kinds, { serverAddress: '127.0.0.1:6443' });
+  const { context } = await startMemoryApi();
+  const groups = new Aggregator(context, undefined);
+  const respond = createDiscovery(context.kinds, { serverAddress: '127.0.0.1:6443', groups });
   const request = { url: '/', headers: {} } as FrontRequest;
   for (const path of ['/api', '/apis', '/api/v1', '/apis/apps', '/apis/apps/v1']) {
     const plain = respond(path, request)?.body;
@@ -19,8 +21,9 @@ test('a path with a slash at its end is the same document', async () => {
 });
 
 test('every document is there in protobuf and YAML too', async () => {
-  const { kinds } = (await startMemoryApi()).context;
-  const respond = createDiscovery(kinds, { serverAddress: '127.0.0.1:6443' });
+  const { context } = await startMemoryApi();
+  const groups = new Aggregator(context, undefined);
+  const respond = createDiscovery(context.kinds, { serverAddress: '127.0.0.1:6443', groups });
   const answer = (path: string, accept: string) =>
     respond(path, { url: path, headers: { accept } } as unknown as FrontRequest)!;
   const protobuf = 'application/vnd.kubernetes.protobuf';

@@ -3,6 +3,7 @@
 // https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 import { createHash } from 'node:crypto';
 import { apiVersionOf, type CustomSubresource, type Kind, type ServedVersion } from '../../machinery/kind.ts';
+import type { ListedVersion } from '../aggregation/aggregator.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
 import { type Encoding, mediaTypeOf, negotiate, wantsPretty } from '../http/negotiate.ts';
 import { encode, type Rendered } from '../http/render.ts';
@@ -92,13 +93,7 @@ function aggregatedResource(kind: Kind, version: ServedVersion): object {
   };
 }
 
-type GroupVersion = GroupVersionResources;
-
-function groupsOf(kinds: KindTable): Map<string, GroupVersion[]> {
-  const groups = new Map<string, GroupVersion[]>();
-  for (const gv of kinds.groupVersions()) groups.set(gv.group, [...(groups.get(gv.group) ?? []), gv]);
-  return groups;
-}
+type GroupVersion = ListedVersion;
 
 function aggregated(groups: [string, GroupVersion[]][], apiVersion: string): object {
   return {
@@ -109,8 +104,8 @@ function aggregated(groups: [string, GroupVersion[]][], apiVersion: string): obj
       metadata: name ? { name, creationTimestamp: null } : { creationTimestamp: null },
       versions: versions.map((gv) => ({
         version: gv.version,
-        resources: gv.resources.map((r) => aggregatedResource(r.kind, r.version)),
-        freshness: 'Current',
+        resources: gv.remote?.resources ?? gv.resources.map((r) => aggregatedResource(r.kind, r.version)),
+        freshness: gv.remote?.freshness ?? 'Current',
       })),
     })),
   };
@@ -142,6 +137,11 @@ interface Form {
 export interface DiscoveryOptions {
   /** `127.0.0.1:6443` */
   serverAddress: string;
+  /** Puts groups and versions in order, and adds those that other servers have. */
+  groups: {
+    readonly generation: number;
+    list(own: readonly GroupVersionResources[]): Map<string, ListedVersion[]>;
+  };
 }
 
 /** Serves /api, /apis and below. */
@@ -157,7 +157,7 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
     resources: gv.resources.flatMap((r) => resourceEntries(r.kind, r.version)),
   });
   const respond = (path: string, { asked, media }: Form): FrontResponse | undefined => {
-    const groups = groupsOf(kinds);
+    const groups = options.groups.list(kinds.groupVersions());
     const core = groups.get('') ?? [];
     const named = [...groups].filter(([name]) => name !== '');
     const json = (body: object): FrontResponse => answer(encode(body, 200, media));
@@ -192,12 +192,13 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
     const gv = versions.find((v) => v.version === second);
     return gv && json(resourceList(gv));
   };
-  let generation = -1;
+  let generation = '';
   const documents = new Map<string, FrontResponse>();
   /** Documents are made once for each set of kinds and form. */
   const remember = (path: string, form: Form): FrontResponse | undefined => {
-    if (generation !== kinds.generation) documents.clear();
-    generation = kinds.generation;
+    const now = `${kinds.generation} ${options.groups.generation}`;
+    if (generation !== now) documents.clear();
+    generation = now;
     // Slashes too many make no document of their own.
     const key = `${JSON.stringify(form)} ${path.split('/').filter(Boolean).join('/')}`;
     const found = documents.get(key) ?? respond(path, form);

@@ -30,7 +30,8 @@ export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, k
   const { host, port } = target;
   const firstLines = requestHead(message, target);
   // Only kubelets are shown our certificate; what a pod presents nobody can check.
-  const tls = target.kubelet ? kubelets.tlsOptions(target.kubelet) : { rejectUnauthorized: false };
+  const own = target.tlsOptions ?? { rejectUnauthorized: false };
+  const tls = target.kubelet ? kubelets.tlsOptions(target.kubelet) : own;
   const upstream: Socket = target.tls
     ? connectTls({ host, port, ...tls, ALPNProtocols: ['http/1.1'] })
     : connectTcp({ host, port });
@@ -66,7 +67,8 @@ export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, k
  */
 export function requestHead(message: Pick<IncomingMessage, 'method' | 'rawHeaders'>, target: UpgradeTarget): string {
   if (/[^\x21-\x7e]/.test(target.path)) throw badRequestError('the path of the request cannot be passed on');
-  return renderPassedOnHead(message, { ...target, host: `${target.host}:${target.port}` }, isImpersonation);
+  const endsHere = (name: string) => isImpersonation(name) || target.endsHere?.(name) === true;
+  return renderPassedOnHead(message, { ...target, host: `${target.host}:${target.port}` }, endsHere);
 }
 
 /** Answers a request for an upgrade in plain HTTP, and ends the connection. */

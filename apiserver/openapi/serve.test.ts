@@ -8,7 +8,7 @@ const nowMs = Date.UTC(2026, 0, 1);
 
 test('a document is kept by its hash, and is not sent to whoever has it', async () => {
   const { kinds } = (await startMemoryApi()).context;
-  const respond = createOpenApi(kinds, () => nowMs);
+  const respond = createOpenApi(kinds, { now: () => nowMs, others: () => new Map([['apis/other.io/v1', 'AB']]) });
   const get = (url: string, headers: Record<string, string> = {}) =>
     respond(url.split('?')[0]!, {
       url,
@@ -16,6 +16,7 @@ test('a document is kept by its hash, and is not sent to whoever has it', async 
     } as unknown as FrontRequest)!;
 
   const { paths } = JSON.parse(String(get('/openapi/v3').body));
+  assert.deepEqual(paths['apis/other.io/v1'], { serverRelativeURL: '/openapi/v3/apis/other.io/v1?hash=AB' });
   const url: string = paths['apis/apps/v1'].serverRelativeURL;
   const kept = get(url);
   const hash = new URLSearchParams(url.split('?')[1]).get('hash')!;

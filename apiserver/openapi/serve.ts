@@ -33,7 +33,13 @@ const isSame = (a: readonly ServedVersion[], b: readonly ServedVersion[]) =>
 
 const yearMs = 365 * 24 * 3600_000;
 
-export function createOpenApi(kinds: KindTable, now: () => number) {
+export interface OpenApiOptions {
+  now(): number;
+  /** Hashes of documents that other servers have, by path: `apis/<group>/<version>`. */
+  others(): ReadonlyMap<string, string>;
+}
+
+export function createOpenApi(kinds: KindTable, { now, others }: OpenApiOptions) {
   const documents = new Map<string, Made>();
   const remember = (key: string, of: readonly GroupVersionResources[], build: () => Buffer): Document => {
     const versions = of.flatMap(({ resources }) => resources.map(({ version }) => version));
@@ -82,8 +88,9 @@ export function createOpenApi(kinds: KindTable, now: () => number) {
       return answer(v2(false), 'application/json', request);
     }
     if (path === '/openapi/v3') {
+      const own = [...pathsNow().keys()].map((p): [string, string] => [p, v3(p).hash]);
       const paths = Object.fromEntries(
-        [...pathsNow().keys()].map((p) => [p, { serverRelativeURL: `/openapi/v3/${p}?hash=${v3(p).hash}` }]),
+        [...own, ...others()].map(([p, hash]) => [p, { serverRelativeURL: `/openapi/v3/${p}?hash=${hash}` }]),
       );
       return answer(documentOf(Buffer.from(JSON.stringify({ paths }))), 'application/json', request);
     }

@@ -1,6 +1,7 @@
 // A subresource with rules of its own is one file that exports a handler; index.ts lists them and a
 // test demands one for every custom subresource that a kind declares.
 
+import type { ConnectionOptions } from 'node:tls';
 import type { RequestAuthenticator } from '../authn/authenticator.ts';
 import type { ServiceAccountTokens } from '../authn/tokens.ts';
 import type { Authorizer } from '../authz/attributes.ts';
@@ -31,8 +32,12 @@ export interface UpgradeTarget {
   tls: boolean;
   /** The node whose kubelet this is: it is shown our client certificate. */
   kubelet?: string;
+  /** How to know and meet the next hop, where it is no kubelet. */
+  tlsOptions?: ConnectionOptions;
   /** Extra headers for the next hop. */
-  headers?: Record<string, string>;
+  headers?: Record<string, string | string[]>;
+  /** Further headers of the client that the next hop does not get, by their names in lower case. */
+  endsHere?(name: string): boolean;
 }
 
 /** Finds the next hop of an upgrade request; throws StatusError to refuse it. */

@@ -33,6 +33,8 @@ export function pkiFiles(layout: Layout) {
     ca: at('ca'),
     apiserver: at('apiserver'),
     kubeletClient: at('apiserver-kubelet-client'),
+    frontProxyCa: at('front-proxy-ca'),
+    frontProxyClient: at('front-proxy-client'),
     admin: at('admin'),
     controllers: at('controller-manager'),
     scheduler: at('scheduler'),
@@ -58,6 +60,7 @@ export function planPki(layout: Layout): PkiPlan {
     authorities: [
       { file: files.ca, commonName: 'kubernetes' },
       { file: files.etcdCa, commonName: 'etcd-ca' },
+      { file: files.frontProxyCa, commonName: 'front-proxy-ca' },
     ],
     certificates: [
       {
@@ -80,6 +83,12 @@ export function planPki(layout: Layout): PkiPlan {
         file: files.kubeletClient,
         commonName: 'kube-apiserver-kubelet-client',
         organization: 'system:masters',
+      },
+      {
+        file: files.frontProxyClient,
+        authority: files.frontProxyCa,
+        commonName: 'front-proxy-client',
+        usages: ['client'],
       },
       { ...client, file: files.admin, commonName: 'kubernetes-admin', organization: 'system:masters' },
       { ...client, file: files.controllers, commonName: 'system:kube-controller-manager' },

@@ -174,6 +174,8 @@ export class TestControlPlane {
     ];
     args.push('--advertise-address', '192.0.2.1', '--client-ca-file', this.file('ca.crt'));
     args.push('--tls-cert-file', this.file('server.crt'), '--tls-private-key-file', this.file('server.key'));
+    args.push('--proxy-client-cert-file', this.file('front-proxy.crt'));
+    args.push('--proxy-client-key-file', this.file('front-proxy.key'));
     args.push(
       '--service-account-key-file',
       this.file('sa.pub'),
@@ -285,6 +287,12 @@ export async function startControlPlane(flags: readonly string[] = []): Promise<
     authority,
     nowMs,
   );
+  const proxyAuthority = await makeAuthority({ file: '', commonName: 'test-front-proxy-ca' }, nowMs);
+  const proxy = await issueCertificate(
+    { ...plan, commonName: 'front-proxy-client', usages: ['client'] },
+    proxyAuthority,
+    nowMs,
+  );
   const ports: [number, number, number] = [await freePort(), await freePort(), await freePort()];
   const plane = new TestControlPlane({ ports, authority, admin, flags });
   mkdirSync(plane.file('etcd'), { mode: 0o700 });
@@ -294,6 +302,9 @@ export async function startControlPlane(flags: readonly string[] = []): Promise<
   writeFileSync(plane.file('admin.key'), admin.keyPem, { mode: 0o600 });
   writeFileSync(plane.file('server.crt'), serving.certificatePem);
   writeFileSync(plane.file('server.key'), serving.keyPem, { mode: 0o600 });
+  writeFileSync(plane.file('front-proxy-ca.crt'), proxyAuthority.certificatePem);
+  writeFileSync(plane.file('front-proxy.crt'), proxy.certificatePem);
+  writeFileSync(plane.file('front-proxy.key'), proxy.keyPem, { mode: 0o600 });
   writeFileSync(plane.file('sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
   writeFileSync(plane.file('sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   try {

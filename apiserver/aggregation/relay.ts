@@ -1,0 +1,94 @@
+// A request for an aggregated server goes on to it as it came, with who is asking in headers of ours; the answer comes
+// back as it is, also one that goes on for long. Upstream: kube-aggregator's proxy handler.
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { APIServiceSpec } from '../../api/apiregistration/apiservice.ts';
+import { StatusError } from '../../machinery/errors.ts';
+import type { UserInfo } from '../authn/user.ts';
+import type { FrontRequest, FrontResponse } from '../http/front.ts';
+import { describeFailure } from '../webhook-client.ts';
+import { asHeaderBytes, identityHeaders, isIdentityHeader, type RemoteClient } from './remote.ts';
+
+// What speaks of one connection, and the client's own credentials.
+const hopHeaders = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'te',
+  'upgrade',
+  'host',
+  'authorization',
+  'http2-settings',
+]);
+
+const staysHere = (name: string): boolean =>
+  name.startsWith(':') || name.startsWith('impersonate-') || isIdentityHeader(name) || hopHeaders.has(name);
+
+/** A plain text, as net/http's Error gives it. */
+export const textAnswer = (code: number, text: string): FrontResponse => ({
+  code,
+  headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+  body: `${text}\n`,
+});
+
+export const unavailable = (): FrontResponse => textAnswer(503, 'service unavailable');
+
+function headersOnward(front: FrontRequest, user: UserInfo, host: string): OutgoingHttpHeaders {
+  const kept = Object.fromEntries(Object.entries(front.headers).filter(([name]) => !staysHere(name)));
+  const client = [front.headers['x-forwarded-for'], front.socket?.remoteAddress].flat().filter(Boolean).join(', ');
+  return { ...kept, host, ...(client ? { 'x-forwarded-for': client } : {}), ...asHeaderBytes(identityHeaders(user)) };
+}
+
+/** Sends a request on. Resolves once the answer began, or with the answer where there is no other. */
+export function relayTo(
+  client: RemoteClient,
+  spec: APIServiceSpec,
+  front: FrontRequest,
+  user: UserInfo,
+): Promise<FrontResponse | undefined> {
+  let target: ReturnType<RemoteClient['optionsOf']>;
+  try {
+    target = client.optionsOf(spec);
+  } catch (err) {
+    if (err instanceof StatusError) return Promise.resolve(unavailable());
+    throw err;
+  }
+  const abort = new AbortController();
+  front.raw.on('close', () => abort.abort());
+  const isRead = front.method === 'GET' || front.method === 'HEAD';
+  const options = {
+    ...target,
+    method: front.method,
+    path: front.url,
+    headers: headersOnward(front, user, client.urlOf(target, '').slice('https://'.length)),
+    signal: abort.signal,
+    // A kept connection may have ended on the other side: only what reads can be sent once more.
+    agent: isRead ? client.agent : (false as const),
+  };
+  const send = (mayRetry: boolean): Promise<FrontResponse | undefined> =>
+    new Promise((resolve) => {
+      const out = httpsRequest(options, (answer) => {
+        giveBack(answer, front);
+        resolve(undefined);
+      });
+      out.on('error', (err: NodeJS.ErrnoException) => {
+        const isStale = out.reusedSocket && (err.code === 'ECONNRESET' || err.code === 'EPIPE');
+        if (isRead && isStale && mayRetry) resolve(send(false));
+        else resolve(textAnswer(503, describeFailure(err, new URL(client.urlOf(target, '/')))));
+      });
+      if (isRead) out.end();
+      else front.body.pipeTo(out);
+    });
+  return send(true);
+}
+
+function giveBack(answer: IncomingMessage, front: FrontRequest): void {
+  const headers = Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !hopHeaders.has(name)));
+  front.raw.writeHead(answer.statusCode ?? 502, headers as Record<string, string>);
+  // The first event of a watch may be long in coming.
+  front.raw.flushHeaders?.();
+  // An answer that broke off must not look like a whole one.
+  answer.on('error', () => front.raw.destroy());
+  answer.pipe(front.raw);
+}
