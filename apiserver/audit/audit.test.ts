@@ -33,12 +33,10 @@ async function startServer(policy: object) {
   const api = await startMemoryApi();
   const lines: string[] = [];
   const text = JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', ...policy });
-  const authenticator = authenticateInOrder({
-    authenticators: [clientCertificates()],
-    tokens: {} as never,
-    audiences: [],
-    anonymous: { authenticate: async () => anonymousUser },
-  });
+  const tokens = { authenticate: async () => undefined };
+  const authenticators = [clientCertificates()];
+  const anonymous = { authenticate: async () => anonymousUser };
+  const authenticator = authenticateInOrder({ authenticators, tokens, audiences: [], anonymous });
   const server = new ApiServer({
     context: { ...api.context, authorizer: api.authorizer, authenticator } as unknown as SubresourceContext,
     subresources: [],
