@@ -128,7 +128,7 @@ export class ApiServer {
     const done = this.#parts.metrics.begin(this.#counted(info));
     front.raw.setHeader?.('audit-id', auditId);
     try {
-      const response = await this.#serve({ ...front, audit }, info);
+      const response = await this.#serve(audit ? { ...front, audit } : front, info);
       done(response?.code ?? 200);
       if (response) response.headers['audit-id'] = auditId;
       if (response) audit?.completed(response.code);

@@ -28,6 +28,7 @@ import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
 import { serviceCIDRController } from './service-cidr.ts';
+import { statefulSetController } from './statefulset/statefulset.ts';
 import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 
@@ -54,6 +55,7 @@ export function createControllers({ rootCaPem, nodeRanges, signing }: Controller
     toLoop(replicationController),
     toLoop(deploymentController),
     toLoop(daemonSetController),
+    toLoop(statefulSetController),
     toLoop(jobController),
     toLoop(jobOrphanPodController),
     toLoop(cronJobController),

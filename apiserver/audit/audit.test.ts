@@ -33,11 +33,11 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 async function startServer(policy: object) {
   const api = await startMemoryApi();
   const lines: string[] = [];
-  const tokens = { authenticate: async () => undefined };
-  const anonymous = { authenticate: async () => anonymousUser };
-  const authenticators = [clientCertificates()];
-  const authenticator = authenticateInOrder({ authenticators, tokens, audiences: [], anonymous });
   const text = JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', ...policy });
+  const tokens = { authenticate: async () => undefined };
+  const authenticators = [clientCertificates()];
+  const anonymous = { authenticate: async () => anonymousUser };
+  const authenticator = authenticateInOrder({ authenticators, tokens, audiences: [], anonymous });
   const server = new ApiServer({
     context: { ...api.context, authorizer: api.authorizer, authenticator } as unknown as SubresourceContext,
     subresources: [],

@@ -1,0 +1,136 @@
+// What to do next for the pods of a stateful set. Pure. Upstream: stateful_set_control.go of pkg/controller/statefulset.
+//
+//   numbers are filled from below ──> those beyond the range go, from above ──> old ones are replaced, from above
+//
+// In order each step waits until the pods before it are available; in parallel none waits.
+import type { StatefulSet } from '../../api/apps/statefulset/schema.ts';
+import { isFinished } from '../../api/core/pod/columns.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import { resolveIntOrPercent } from '../int-or-percent.ts';
+import { isAvailable, isReady } from '../pods/pod-state.ts';
+import { withoutZeros } from '../status.ts';
+import { hasIdentity, isInRange, ordinalOf, replicasOf, revisionLabel, startOf } from './identity.ts';
+
+export interface SetState {
+  set: StatefulSet;
+  pods: readonly Pod[];
+  /** Names of revisions. */
+  current: string;
+  update: string;
+  collisionCount: number;
+  nowMs: number;
+}
+
+export interface SetPlan {
+  create: number[];
+  delete: Pod[];
+  /** Pods that lost the labels of their number. */
+  relabel: Pod[];
+  /** Pods that wait for something: perhaps for claims. */
+  pending: Pod[];
+}
+
+const isGoing = ({ metadata }: Pod) => metadata.deletionTimestamp !== undefined;
+const isRunning = (pod: Pod) => pod.status?.phase === 'Running';
+const isOld = (pod: Pod, update: string) => pod.metadata.labels?.[revisionLabel] !== update;
+
+function isUnavailable(pod: Pod | undefined, { set, nowMs }: SetState): boolean {
+  return !pod || isGoing(pod) || !isRunning(pod) || !isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs);
+}
+
+/** Pods of the range by their place in it, and the others, highest first. */
+function arrange({ set, pods }: SetState): { replicas: (Pod | undefined)[]; condemned: Pod[] } {
+  const replicas = Array.from<Pod | undefined>({ length: replicasOf(set) });
+  const condemned: Pod[] = [];
+  for (const pod of pods) {
+    const ordinal = ordinalOf(set, pod);
+    if (ordinal === undefined) continue;
+    if (isInRange(set, ordinal)) replicas[ordinal - startOf(set)] = pod;
+    else condemned.push(pod);
+  }
+  return { replicas, condemned: condemned.sort((a, b) => ordinalOf(set, b)! - ordinalOf(set, a)!) };
+}
+
+export function planPods(state: SetState): SetPlan {
+  const { set } = state;
+  const plan: SetPlan = { create: [], delete: [], relabel: [], pending: [] };
+  const isOrdered = set.spec.podManagementPolicy !== 'Parallel';
+  const { replicas, condemned } = arrange(state);
+  for (const [i, pod] of replicas.entries()) {
+    const mustWait = planReplica(plan, { pod, ordinal: startOf(set) + i }, state);
+    if (mustWait && isOrdered) return plan;
+  }
+  const firstUnavailable = condemned.findLast((pod) => isUnavailable(pod, state));
+  for (const pod of condemned) {
+    const mustWait = isGoing(pod) || (isUnavailable(pod, state) && pod !== firstUnavailable);
+    if (mustWait && isOrdered) return plan;
+    if (!isGoing(pod)) plan.delete.push(pod);
+    if (isOrdered) return plan;
+  }
+  if (set.spec.updateStrategy?.type !== 'OnDelete') plan.delete.push(...planUpdate(replicas, plan, state));
+  return plan;
+}
+
+/** What one number needs. True when what comes after it has to wait, where there is an order. */
+function planReplica(plan: SetPlan, { pod, ordinal }: { pod: Pod | undefined; ordinal: number }, state: SetState) {
+  if (!pod) plan.create.push(ordinal);
+  else if (isFinished(pod)) {
+    if (!isGoing(pod)) plan.delete.push(pod);
+  } else {
+    if (pod.status?.phase === 'Pending' && !isGoing(pod)) plan.pending.push(pod);
+    if (!hasIdentity(pod)) plan.relabel.push(pod);
+  }
+  return isUnavailable(pod, state);
+}
+
+/** Old pods to replace: as many available ones as may be missing, and those that are missing anyhow. */
+function planUpdate(replicas: readonly (Pod | undefined)[], plan: SetPlan, state: SetState): Pod[] {
+  const { partition = 0, maxUnavailable = 1 } = state.set.spec.updateStrategy?.rollingUpdate ?? {};
+  const most = Math.max(1, resolveIntOrPercent(maxUnavailable, replicas.length, 'down'));
+  let left = most - replicas.filter((pod) => isUnavailable(pod, state)).length;
+  const chosen: Pod[] = [];
+  for (const pod of replicas.slice(partition).reverse()) {
+    if (!pod || isGoing(pod) || !isOld(pod, state.update) || plan.delete.includes(pod)) continue;
+    if (isUnavailable(pod, state)) chosen.push(pod);
+    else if (left-- > 0) chosen.push(pod);
+  }
+  return chosen;
+}
+
+/** Whether the pod of a number is made from the revision before the update. */
+export function usesCurrent({ spec, status, ...rest }: StatefulSet, ordinal: number): boolean {
+  const { type, rollingUpdate } = spec.updateStrategy ?? {};
+  if (type === 'OnDelete') return false;
+  const first = startOf({ spec, ...rest });
+  return ordinal < first + (rollingUpdate ? (rollingUpdate.partition ?? 0) : (status?.currentReplicas ?? 0));
+}
+
+export function computeStatus(state: SetState): NonNullable<StatefulSet['status']> {
+  const { set, pods, update, nowMs } = state;
+  const ready = pods.filter((pod) => isRunning(pod) && isReady(pod));
+  const available = ready.filter((pod) => isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs));
+  const countOf = (revision: string) =>
+    pods.filter((pod) => !isGoing(pod) && pod.metadata.labels?.[revisionLabel] === revision).length;
+  const updated = countOf(update);
+  const wanted = replicasOf(set);
+  // The update is complete: it is the current revision from now on.
+  const isComplete =
+    set.spec.updateStrategy?.type !== 'OnDelete' &&
+    [updated, ready.length, pods.length].every((count) => count === wanted);
+  const current = isComplete ? update : state.current;
+  const status = {
+    observedGeneration: set.metadata.generation ?? 0,
+    replicas: pods.length,
+    readyReplicas: ready.length,
+    availableReplicas: available.length,
+    currentReplicas: countOf(current),
+    updatedReplicas: updated,
+    currentRevision: current,
+    updateRevision: update,
+    collisionCount: state.collisionCount,
+    conditions: set.status?.conditions,
+  };
+  return withoutZeros(status, ['replicas', 'availableReplicas', 'collisionCount']) as typeof status & {
+    conditions: NonNullable<typeof status.conditions>;
+  };
+}
