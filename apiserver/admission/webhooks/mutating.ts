@@ -1,8 +1,9 @@
 // MutatingAdmissionWebhook: asks webhooks one after the other, and applies their patches.
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
-import jsonPatch, { type Operation } from 'fast-json-patch';
+import type { Operation } from 'fast-json-patch';
 import { internalError } from '../../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
+import { applyJsonPatch } from '../../../machinery/json-patch.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
 import { Rounds } from '../reinvocation.ts';
 import { type Asked, askWebhook, questionFor } from './ask.ts';
@@ -57,7 +58,7 @@ async function applyAnswer(
   }
   let changed: unknown;
   try {
-    changed = jsonPatch.applyPatch(cloneJson(view.object), operations, true, true, true).newDocument;
+    changed = applyJsonPatch(view.object, operations);
   } catch (err) {
     throw internalError((err as Error).message.split('\n')[0]!, err);
   }
