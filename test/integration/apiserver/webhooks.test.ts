@@ -56,8 +56,12 @@ describe('admission webhooks', () => {
     assert.equal(status, 201);
     assert.equal(headers.warning, '299 - "mind the gap"');
     const [request] = server.asked;
-    const { uid, object, ...rest } = request;
+    const { uid, object, userInfo, ...rest } = request;
     assert.match(uid, /^[0-9a-f-]{36}$/);
+    // The certificate that was shown.
+    const { extra, ...who } = userInfo;
+    assert.match(extra['authentication.kubernetes.io/credential-id'][0], /^X509SHA256=[0-9a-f]{64}$/);
+    assert.deepEqual(who, { username: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] });
     assert.deepEqual([object.kind, object.apiVersion, object.data], ['ConfigMap', 'v1', { a: 'b' }]);
     const kind = { group: '', version: 'v1', kind: 'ConfigMap' };
     const resource = { group: '', version: 'v1', resource: 'configmaps' };
@@ -69,7 +73,6 @@ describe('admission webhooks', () => {
       name: body.metadata.name,
       namespace: 'hooked',
       operation: 'CREATE',
-      userInfo: { username: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] },
       oldObject: null,
       dryRun: false,
       options: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1', fieldManager: 'me', fieldValidation: 'Strict' },
