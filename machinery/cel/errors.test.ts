@@ -154,3 +154,11 @@ test('data that is not what the schema says is an error of the rule that looks a
     assert.equal(compiled.program.evaluate({ self: { n } }).ok, false);
   }
 });
+
+test('of very many issues the first are told, and how many more there are', () => {
+  const compiled = compile(`[${new Array(5_000).fill('nobody').join(',')}]`, env);
+  assert.ok(!compiled.ok);
+  const lines = String(compiled.issues).split('\n');
+  assert.match(lines.at(-1)!, /^\d+ more errors were truncated$/);
+  assert.ok(String(compiled.issues).length < 300_000);
+});

@@ -8,6 +8,10 @@ export interface Issue {
   readonly at: number;
 }
 
+/** So many issues are told, as cel-go does, and no more text than anybody reads. */
+const maxShown = 100;
+const maxTextLength = 100_000;
+
 /** Why an expression does not compile. */
 export class Issues {
   readonly list: readonly Issue[];
@@ -19,7 +23,18 @@ export class Issues {
 
   /** `ERROR: <input>:1:5: undeclared reference ...`, the line and a caret below, for each issue. */
   toString(): string {
-    return this.list.map((issue) => render(this.source, issue)).join('\n');
+    const shown: string[] = [];
+    let length = 0;
+    for (const issue of this.list) {
+      // Each shows its line, which may be the whole of a long expression.
+      if (shown.length >= maxShown || (length > maxTextLength && shown.length > 0)) break;
+      const text = render(this.source, issue);
+      length += text.length;
+      shown.push(text);
+    }
+    const more = this.list.length - shown.length;
+    if (more > 0) shown.push(`${more} more errors were truncated`);
+    return shown.join('\n');
   }
 }
 
