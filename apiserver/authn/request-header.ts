@@ -28,16 +28,18 @@ export function requestHeaders(options: RequestHeaderOptions): Authenticator {
   const groups = lower(options.groupHeaders);
   const prefixes = lower(options.extraPrefixes);
   const firstOf = (headers: Headers, names: string[]) => names.flatMap((name) => several(headers[name]))[0];
+  const senders = new WeakMap<TLSSocket, Sender>();
+  /** Looks at the certificate of a connection once. */
+  const senderOf = (socket: TLSSocket): Sender => {
+    const known = senders.get(socket) ?? judge(socket, options);
+    senders.set(socket, known);
+    return known;
+  };
   return {
     async authenticate({ socket, headers }) {
-      if (!socket || !hasCertificate(socket)) return undefined;
-      if (!leadsTo(socket, options.authorities)) {
-        throw new CredentialsError('x509: certificate signed by unknown authority');
-      }
-      const { CN } = socket.getPeerCertificate().subject as unknown as { CN?: string };
-      if (options.allowedNames.length > 0 && !options.allowedNames.includes(CN ?? '')) {
-        throw new CredentialsError(`x509: subject with cn=${CN ?? ''} is not in the allowed list`);
-      }
+      const sender = socket ? senderOf(socket) : 'nobody';
+      if (sender === 'nobody') return undefined;
+      if (sender !== 'proxy') throw sender;
       const username = firstOf(headers, usernames);
       if (username === undefined) return undefined;
       const uid = firstOf(headers, uids);
@@ -58,8 +60,16 @@ export function requestHeaders(options: RequestHeaderOptions): Authenticator {
   };
 }
 
-function hasCertificate(socket: TLSSocket): boolean {
-  return Object.keys(socket.getPeerCertificate?.() ?? {}).length > 0;
+/** Who is at the other end: a proxy, somebody without a certificate, or one whose certificate proves nothing here. */
+type Sender = 'proxy' | 'nobody' | CredentialsError;
+
+function judge(socket: TLSSocket, { authorities, allowedNames }: RequestHeaderOptions): Sender {
+  const certificate = socket.getPeerCertificate?.();
+  if (!certificate || Object.keys(certificate).length === 0) return 'nobody';
+  if (!leadsTo(socket, authorities)) return new CredentialsError('x509: certificate signed by unknown authority');
+  const { CN = '' } = certificate.subject as unknown as { CN?: string };
+  if (allowedNames.length === 0 || allowedNames.includes(CN)) return 'proxy';
+  return new CredentialsError(`x509: subject with cn=${CN} is not in the allowed list`);
 }
 
 function extraOf(headers: Headers, prefixes: readonly string[]): Record<string, string[]> {
