@@ -1,13 +1,12 @@
 // MutatingWebhookConfiguration: servers that may change an object before it is stored.
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
-import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateOptionalWord } from '../meta/checks.ts';
-import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { reinvocationPolicies } from './match.ts';
+import { webhookConfiguration } from './webhook/configuration.ts';
 import { webhookFields } from './webhook/schema.ts';
 import { validateWebhooks } from './webhook/validation.ts';
 
@@ -37,20 +36,8 @@ export interface MutatingWebhookConfiguration extends ObjectOf<typeof mutatingWe
 export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfiguration>({
   kind: 'MutatingWebhookConfiguration',
   plural: 'mutatingwebhookconfigurations',
-  scope: 'Cluster',
-  categories: ['api-extensions'],
+  ...webhookConfiguration,
   served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: mutatingWebhookConfigurationSchema }],
-  hasGeneration: true,
-  bumpsGeneration: (next, old) => !jsonEqual(next.webhooks, old.webhooks),
-  columns: [
-    {
-      name: 'Webhooks',
-      type: 'integer',
-      doc: 'Number of webhooks.',
-      cell: (configuration) => configuration.webhooks?.length ?? 0,
-    },
-    ageColumn,
-  ],
   validate: (configuration) =>
     validateWebhooks(configuration.webhooks, (webhook, path) =>
       validateOptionalWord(webhook.reinvocationPolicy, reinvocationPolicies, `${path}.reinvocationPolicy`),

@@ -1,11 +1,10 @@
 // ValidatingWebhookConfiguration: servers that are asked whether an object may be as it is.
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
-import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
-import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { webhookConfiguration } from './webhook/configuration.ts';
 import { webhookFields } from './webhook/schema.ts';
 import { validateWebhooks } from './webhook/validation.ts';
 
@@ -32,19 +31,7 @@ export interface ValidatingWebhookConfiguration extends ObjectOf<typeof validati
 export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookConfiguration>({
   kind: 'ValidatingWebhookConfiguration',
   plural: 'validatingwebhookconfigurations',
-  scope: 'Cluster',
-  categories: ['api-extensions'],
+  ...webhookConfiguration,
   served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: validatingWebhookConfigurationSchema }],
-  hasGeneration: true,
-  bumpsGeneration: (next, old) => !jsonEqual(next.webhooks, old.webhooks),
-  columns: [
-    {
-      name: 'Webhooks',
-      type: 'integer',
-      doc: 'Number of webhooks.',
-      cell: (configuration) => configuration.webhooks?.length ?? 0,
-    },
-    ageColumn,
-  ],
   validate: (configuration) => validateWebhooks(configuration.webhooks),
 });

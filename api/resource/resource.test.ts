@@ -3,7 +3,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { deepFreeze } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
-import { cellsOfBody, changeRefusals, createRefusals, makeObject } from '../../test/builders/kind-rules.ts';
+import {
+  assertLines,
+  cellsOfBody,
+  changeRefusals,
+  createRefusals,
+  makeObject,
+} from '../../test/builders/kind-rules.ts';
 import { DeviceClassKind } from './deviceclass.ts';
 import { ResourceClaimKind } from './resourceclaim.ts';
 import { ResourceClaimTemplateKind } from './resourceclaimtemplate.ts';
@@ -260,14 +266,7 @@ describe('refused', () => {
     ],
   ];
   for (const [kind, name, body, want] of table) {
-    test(`${kind.kind}: ${name}`, () => {
-      const found = createRefusals(kind, body);
-      assert.equal(found.length, want.length, found.join('\n'));
-      for (const [i, line] of want.entries()) {
-        if (typeof line === 'string') assert.equal(found[i], line);
-        else assert.match(found[i]!, line);
-      }
-    });
+    test(`${kind.kind}: ${name}`, () => assertLines(createRefusals(kind, body), want));
   }
 });
 

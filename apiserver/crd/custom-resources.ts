@@ -41,7 +41,6 @@ export class CustomResources {
   readonly #dirty = new Set<string>();
   readonly #working = new Map<string, Promise<void>>();
   #stopped = false;
-  #watcher: CacheWatcher | undefined;
 
   constructor(context: ApiContext, convert: Converter) {
     this.#context = context;
@@ -57,13 +56,13 @@ export class CustomResources {
   async start(): Promise<void> {
     const cache = this.#context.store.resource(this.#kind);
     const prefix = keyPrefixOf(this.#kind);
-    this.#watcher = {
+    const watcher: CacheWatcher = {
       prefix,
       onEvent: ({ stored }) => this.#changed(stored.object.metadata.name ?? ''),
       flush: () => undefined,
       onReset: () => undefined,
     };
-    cache.watchers.add(this.#watcher);
+    cache.watchers.add(watcher);
     const names = [...cache.list(prefix)].map(({ object }) => object.metadata.name ?? '');
     for (const name of new Set([...names, ...this.#served.keys()])) this.#changed(name);
     await Promise.all(this.#working.values());

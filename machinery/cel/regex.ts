@@ -1,23 +1,16 @@
-// Regular expressions of RE2's syntax, matched in time linear in the text. Compiled ones are kept.
-import { LRUCache } from 'lru-cache';
-import { RE2JS } from 're2js';
+// Regular expressions in CEL: those of RE2, with errors that are CEL's.
+import type { RE2JS } from 're2js';
+import { compileRegExp } from '../regexp.ts';
 import { CelError } from './errors.ts';
-
-const compiled = new LRUCache<string, RE2JS>({ max: 1000 });
 
 /** Throws `CelError` for what is no regular expression. */
 export function regex(pattern: string): RE2JS {
-  let known = compiled.get(pattern);
-  if (known === undefined) {
-    try {
-      known = RE2JS.compile(pattern);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : String(error);
-      throw new CelError(`error parsing regexp: ${reason}`);
-    }
-    compiled.set(pattern, known);
+  try {
+    return compileRegExp(pattern);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : String(error);
+    throw new CelError(`error parsing regexp: ${reason}`);
   }
-  return known;
 }
 
 export function isRegex(pattern: string): boolean {

@@ -1,4 +1,5 @@
 // Objects of a kind as they would be kept, and what its rules say of them, for tests beside the kinds.
+import assert from 'node:assert/strict';
 import { decodeValue } from '../../machinery/decode.ts';
 import type { FieldError } from '../../machinery/field-error.ts';
 import { cloneJson, deepFreeze } from '../../machinery/json.ts';
@@ -22,6 +23,15 @@ export const shownErrors = (errors: readonly FieldError[] | undefined): string[]
 /** What is wrong with a new object. */
 export function createRefusals(kind: Kind, body: object): string[] {
   return shownErrors(kind.validate?.(deepFreeze(makeObject(kind, body))));
+}
+
+/** The errors are these, line by line: as a text, or by an expression. */
+export function assertLines(found: readonly string[], want: readonly (string | RegExp)[]): void {
+  assert.equal(found.length, want.length, found.join('\n'));
+  for (const [i, line] of want.entries()) {
+    if (typeof line === 'string') assert.equal(found[i], line);
+    else assert.match(found[i]!, line);
+  }
 }
 
 /** What is wrong with a change of an object; `oldStatus` is what it has by then. */

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ClientHttp2Session, connect } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -211,6 +212,14 @@ export class TestControlPlane {
 
   async killApiServer(): Promise<void> {
     await end(this.#apiserver, 'SIGKILL');
+  }
+
+  /** A connection of HTTP/2 as the administrator, open; who asked for it destroys it. */
+  async openSession(): Promise<ClientHttp2Session> {
+    const { ca, cert, key } = this.config;
+    const session = connect(this.server, { ca, cert, key });
+    await once(session, 'connect');
+    return session;
   }
 
   /** One HTTP/1.1 request; the body of a JSON answer is parsed. */

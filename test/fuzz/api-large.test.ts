@@ -2,7 +2,7 @@
 // connection of its own: it is answered all the time.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type ClientHttp2Session, connect } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
 import { after, before, describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { realClock } from '../../machinery/clock.ts';
@@ -70,14 +70,8 @@ describe('the API server under large and strange requests', { timeout: (fuzzSeco
   let polite: ClientHttp2Session;
   before(async () => {
     api = await startControlPlane();
-    const { ca, cert, key } = api.config;
-    const open = async () => {
-      const opened = connect(api.server, { ca, cert, key });
-      await once(opened, 'connect');
-      return opened;
-    };
-    session = await open();
-    polite = await open();
+    session = await api.openSession();
+    polite = await api.openSession();
   });
   after(async () => {
     session?.destroy();

@@ -2,7 +2,7 @@
 // asks on a connection of its own.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type ClientHttp2Session, connect } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
 import { after, before, test } from 'node:test';
 import { startControlPlane, type TestControlPlane } from '../environment/control-plane.ts';
 import { fuzz, fuzzSeconds } from '../environment/fuzz.ts';
@@ -13,9 +13,7 @@ let api: TestControlPlane;
 let session: ClientHttp2Session;
 before(async () => {
   api = await startControlPlane();
-  const { ca, cert, key } = api.config;
-  session = connect(api.server, { ca, cert, key });
-  await once(session, 'connect');
+  session = await api.openSession();
 });
 after(async () => {
   session.destroy();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { type ClientHttp2Session, connect } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
 import { after, before, describe, test } from 'node:test';
 import { ConfigMapKind } from '../../../api/core/configmap.ts';
 import { PodKind } from '../../../api/core/pod.ts';
@@ -24,9 +24,7 @@ let api: TestControlPlane;
 let session: ClientHttp2Session;
 before(async () => {
   api = await startControlPlane();
-  const { ca, cert, key } = api.config;
-  session = connect(api.server, { ca, cert, key });
-  await once(session, 'connect');
+  session = await api.openSession();
 });
 after(async () => {
   session.destroy();
