@@ -140,7 +140,7 @@ function connectEtcd(options: Options, clock: Clock): Etcd {
   const tls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
   const file = options['encryption-provider-config'];
   const encryption = file && readConfigFile(file, encryptionConfigForm);
-  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, () => clock.now());
+  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, clock);
   return encryption ? encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]) : etcd;
 }
 

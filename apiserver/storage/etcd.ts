@@ -2,9 +2,18 @@
 // compare-and-swap transactions that are sent once: an outcome we did not see is an error, never a
 // blind retry (retry and circuit breaker are switched off). Watches and ranges have connections of
 // their own, so that a big range never starves a watch.
-import { noop } from 'cockatiel';
-import { Etcd3, type IKeyValue, type ITxnRequest, type IWatchResponse } from 'etcd3';
+import type { Clock } from '../../machinery/clock.ts';
 import { StatusError } from '../../machinery/errors.ts';
+import {
+  compactFrame,
+  rangeFrame,
+  readRangeAnswer,
+  readSwapAnswer,
+  readWatchAnswer,
+  swapFrame,
+  watchAllFrame,
+} from './etcd-messages.ts';
+import { GrpcChannel } from './grpc-channel.ts';
 
 export interface EtcdOptions {
   /** `https://127.0.0.1:2379` */
@@ -103,112 +112,76 @@ export interface Etcd {
 }
 
 export class EtcdClient implements Etcd {
-  readonly #calls: Etcd3;
-  readonly #ranges: Etcd3;
-  readonly #watches: Etcd3;
-  readonly #now: () => number;
+  readonly #calls: GrpcChannel;
+  readonly #ranges: GrpcChannel;
+  readonly #watches: GrpcChannel;
 
-  constructor(options: EtcdOptions, now: () => number) {
-    this.#now = now;
-    this.#calls = connect(options);
-    this.#ranges = connect(options);
-    this.#watches = connect(options);
+  constructor(options: EtcdOptions, clock: Clock) {
+    const open = () => new GrpcChannel({ server: options.servers[0]!, tls: options.tls, clock });
+    this.#calls = open();
+    this.#ranges = open();
+    this.#watches = open();
   }
 
   async get(key: string): Promise<EtcdEntry | undefined> {
-    const res = await this.#run(() => this.#calls.kv.range({ key: Buffer.from(key) }, this.#deadline()));
-    return res.kvs[0] && toEntry(res.kvs[0]);
+    const answer = await this.#run(this.#calls.call('/etcdserverpb.KV/Range', rangeFrame({ key }), callDeadlineMs));
+    return readRangeAnswer(answer).entries[0];
   }
 
   async currentRevision(): Promise<number> {
-    const res = await this.#run(() =>
-      this.#calls.kv.range({ key: Buffer.from('\0'), count_only: true, limit: 1 }, this.#deadline()),
-    );
-    return Number(res.header.revision);
+    const frame = rangeFrame({ key: '\0', countOnly: true, limit: 1 });
+    return readRangeAnswer(await this.#run(this.#calls.call('/etcdserverpb.KV/Range', frame, callDeadlineMs))).header
+      .revision;
   }
 
   async range(from: string, to: string, options: { limit: number; revision: number }): Promise<EtcdPage> {
-    const req = {
-      key: Buffer.from(from),
-      range_end: Buffer.from(to),
-      limit: options.limit,
-      revision: options.revision,
-    };
-    const res = await this.#run(() => this.#ranges.kv.range(req, this.#deadline(6)));
-    return {
-      entries: res.kvs.map(toEntry),
-      revision: Number(res.header.revision),
-      more: res.more,
-      count: Number(res.count),
-    };
+    const frame = rangeFrame({ key: from, end: to, ...options });
+    const answer = await this.#run(this.#ranges.call('/etcdserverpb.KV/Range', frame, callDeadlineMs * 6));
+    const { header, entries, more, count } = readRangeAnswer(answer);
+    return { entries, revision: header.revision, more, count };
   }
 
   put(key: string, value: Buffer, modRevision: number): Promise<SwapResult> {
-    return this.#swap(key, modRevision, { request_put: { key: Buffer.from(key), value } });
+    return this.#swap(swapFrame(key, modRevision, value));
   }
 
   delete(key: string, modRevision: number): Promise<SwapResult> {
-    return this.#swap(key, modRevision, { request_delete_range: { key: Buffer.from(key) } });
+    return this.#swap(swapFrame(key, modRevision));
   }
 
-  async #swap(key: string, modRevision: number, op: NonNullable<ITxnRequest['success']>[number]): Promise<SwapResult> {
-    const keyBytes = Buffer.from(key);
-    const req: ITxnRequest = {
-      compare: [{ target: 'Mod', result: 'Equal', key: keyBytes, mod_revision: modRevision }],
-      success: [op],
-      failure: [{ request_range: { key: keyBytes } }],
-    };
-    const res = await this.#run(() => this.#calls.kv.txn(req, this.#deadline()));
-    if (res.succeeded) return { done: true, revision: Number(res.header.revision) };
-    const found = res.responses[0]?.response_range.kvs[0];
-    return { done: false, current: found && toEntry(found) };
+  async #swap(frame: Buffer): Promise<SwapResult> {
+    const answer = readSwapAnswer(await this.#run(this.#calls.call('/etcdserverpb.KV/Txn', frame, callDeadlineMs)));
+    if (answer.succeeded) return { done: true, revision: answer.header.revision };
+    return { done: false, current: answer.current };
   }
 
   async compact(revision: number): Promise<void> {
-    await this.#run(() => this.#calls.kv.compact({ revision }, this.#deadline(6)));
+    await this.#run(this.#calls.call('/etcdserverpb.KV/Compact', compactFrame(revision), 6 * callDeadlineMs));
   }
 
   async watchAll(startRevision: number, handlers: EtcdWatchHandlers): Promise<() => void> {
-    const stream = await this.#watches.watchClient.watch();
-    let over = false;
-    const end = (err?: Error) => {
-      if (over) return;
-      over = true;
-      stream.end();
-      handlers.onEnd(err);
-    };
-    stream.on('data', (res: IWatchResponse) => {
-      if (over) return;
-      if (res.canceled) {
-        const compacted = Number(res.compact_revision) > 0;
-        return end(
-          compacted ? new CompactedError(res.cancel_reason) : new Error(`watch cancelled: ${res.cancel_reason}`),
-        );
-      }
-      if (res.created) return handlers.onCreated?.(Number(res.header.revision), String(res.header.cluster_id));
-      if (res.events.length > 0) handlers.onEvents(res.events.map(toEvent), Number(res.header.revision));
+    const stream = await this.#watches.stream('/etcdserverpb.Watch/Watch', {
+      onMessage: (message) => {
+        const answer = readWatchAnswer(message);
+        if (answer.cancelReason !== undefined) {
+          stream.end();
+          handlers.onEnd(
+            answer.compactRevision > 0
+              ? new CompactedError(answer.cancelReason)
+              : new Error(`watch cancelled: ${answer.cancelReason}`),
+          );
+        } else if (answer.created) handlers.onCreated?.(answer.header.revision, answer.header.clusterId);
+        else if (answer.events.length > 0) handlers.onEvents(answer.events, answer.header.revision);
+      },
+      onEnd: handlers.onEnd,
     });
-    stream.on('error', (err: Error) => end(err));
-    stream.on('end', () => end());
-    const zero = Buffer.from('\0');
-    stream.write({ create_request: { key: zero, range_end: zero, start_revision: startRevision } });
-    return () => {
-      over = true;
-      stream.end();
-    };
+    stream.send(watchAllFrame(startRevision));
+    return () => stream.end();
   }
 
-  close(): void {
-    for (const client of [this.#calls, this.#ranges, this.#watches]) client.close();
-  }
-
-  #deadline(times = 1) {
-    return { deadline: this.#now() + callDeadlineMs * times };
-  }
-
-  async #run<T>(call: () => Promise<T>): Promise<T> {
+  async #run<T>(work: Promise<T>): Promise<T> {
     try {
-      return await call();
+      return await work;
     } catch (err) {
       const message = err instanceof Error ? err.message : String(err);
       if (message.includes('has been compacted')) throw new CompactedError(message, { cause: err });
@@ -216,49 +189,11 @@ export class EtcdClient implements Etcd {
         throw new EtcdNoSpaceError({ cause: err });
       }
       if (/request is too large|message larger than max/.test(message)) throw new EtcdTooLargeError({ cause: err });
-      throw new EtcdUnavailableError(explainFailure(message), { cause: err });
+      throw new EtcdUnavailableError(`etcd does not answer, its log says why: ${message}`, { cause: err });
     }
   }
-}
 
-/** The words of a failed gRPC call without gRPC's wrapping. */
-function explainFailure(message: string): string {
-  const reason = /Last error: (?:Error: )?(.*?)\.? Resolution note:/.exec(message)?.[1] ?? message;
-  return `etcd does not answer, its log says why: ${reason}`;
-}
-
-function connect(options: EtcdOptions): Etcd3 {
-  return new Etcd3({
-    hosts: options.servers,
-    ...(options.tls
-      ? { credentials: { rootCertificate: options.tls.ca, certChain: options.tls.cert, privateKey: options.tls.key } }
-      : {}),
-    grpcOptions: {
-      'grpc.max_receive_message_length': -1,
-      'grpc.use_local_subchannel_pool': 1,
-      'grpc.initial_reconnect_backoff_ms': 50,
-      'grpc.max_reconnect_backoff_ms': 500,
-      'grpc-node.flow_control_window': 16 * 1024 * 1024,
-      // TLS may not be given an address as server name; etcd's certificate on loopback names localhost too.
-      ...(options.tls && options.servers.every(isLoopback) ? { 'grpc.ssl_target_name_override': 'localhost' } : {}),
-    },
-    faultHandling: { host: () => noop, global: noop },
-  });
-}
-
-const isLoopback = (server: string) => new URL(server).hostname === '127.0.0.1';
-
-function toEntry(kv: IKeyValue): EtcdEntry {
-  return { key: kv.key.toString(), value: kv.value, modRevision: Number(kv.mod_revision) };
-}
-
-function toEvent(event: IWatchResponse['events'][number]): EtcdEvent {
-  const { kv } = event;
-  return {
-    type: event.type === 'Delete' ? 'DELETE' : 'PUT',
-    key: kv.key.toString(),
-    value: kv.value,
-    modRevision: Number(kv.mod_revision),
-    isCreate: kv.create_revision === kv.mod_revision,
-  };
+  close(): void {
+    for (const client of [this.#calls, this.#ranges, this.#watches]) client.close();
+  }
 }
