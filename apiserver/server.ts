@@ -39,7 +39,7 @@ import { noBody } from './http/request-body.ts';
 import { type IncludeObject, readIncludeObject } from './http/table.ts';
 import { endInHttp, forwardUpgrade, refuseUpgrade } from './http/upgrade.ts';
 import { warningHeaders } from './http/warnings.ts';
-import { serveWatch } from './http/watch-response.ts';
+import { OpenWatches, serveWatch } from './http/watch-response.ts';
 import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
 import { type InFlight, isLongRunning, tooManyRequests } from './in-flight.ts';
 import { LargeRequests } from './large-requests.ts';
@@ -107,6 +107,7 @@ export class ApiServer {
   readonly #context: SubresourceContext;
   readonly #subresources: ReadonlyMap<string, Subresource>;
   readonly #large = new LargeRequests();
+  readonly #watches = new OpenWatches();
 
   constructor(parts: ApiServerParts) {
     this.#parts = parts;
@@ -149,6 +150,11 @@ export class ApiServer {
       else audit?.panicked(status.toStatus());
       return errorResponse(status, auditId, front);
     }
+  }
+
+  /** Ends the watches, and those that are still asked for. */
+  endWatches(): void {
+    this.#watches.end();
   }
 
   /** Carries a connection that leaves HTTP to where it leads. */
@@ -328,7 +334,7 @@ export class ApiServer {
       throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, info.verb);
     }
     if (info.verb === 'watch') {
-      await serveWatch(this.#context, request, front);
+      await serveWatch(this.#context, request, { front, open: this.#watches });
       return undefined;
     }
     return verbHandlers[info.verb]!(this.#context, request);

@@ -52,8 +52,11 @@ export interface FrontOptions {
 }
 
 export interface Front {
-  /** Takes no more requests, lets those under way be answered, ends what streams, and frees everything. */
-  close(): Promise<void>;
+  /**
+   * Takes no more connections, lets the requests under way be answered within `drainMs`, ends what streams, and frees
+   * everything.
+   */
+  close(drainMs: number): Promise<void>;
 }
 
 type Response = (ServerResponse | Http2ServerResponse) & Writable;
@@ -65,8 +68,6 @@ const maxHeaderPairs = 10_000;
 /** Enough for every stream of a session to have a window of bytes that nobody has read yet. */
 const maxSessionMegabytes = 64;
 const maxBodyBytes = 256 * 1024 * 1024;
-// How long requests under way may still take when the server ends.
-const drainMs = 5_000;
 // How long a client that has its answer may go on sending what nobody reads.
 const lingerMs = 5_000;
 
@@ -77,12 +78,14 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
   const connections = new Connections(server, clock);
   const underWay = new UnderWay(clock);
   const budget = new BodyBudget(maxBodyBytes);
+  let isClosing = false;
   const onRequest = (message: Incoming, response: Response, expectsContinue: boolean) => {
     // Many a stream is reset before its turn comes.
     if ('stream' in message && message.stream.destroyed) return;
     message.on('error', () => undefined);
     response.on('error', () => undefined);
     endLingering(clock, message, response);
+    if (isClosing && !('stream' in message)) response.setHeader('connection', 'close');
     const body = new IncomingBody(message, {
       clock,
       budget,
@@ -107,12 +110,13 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
   await listen(server, options.port, first);
   const extra = await Promise.all(others.map((address) => listenAlso(address, options.port, server)));
   return {
-    async close() {
+    async close(drainMs) {
+      isClosing = true;
       for (const also of extra) also.close();
       server.close();
       connections.drain();
       await underWay.end(drainMs);
-      connections.destroy();
+      await connections.end();
     },
   };
 }

@@ -23,21 +23,23 @@ export interface RangeRequest {
   countOnly?: boolean;
 }
 
-export interface RangeAnswer {
+/** An answer that says nothing more. */
+export interface Answer {
   header: AnswerHeader;
+}
+
+export interface RangeAnswer extends Answer {
   entries: EtcdEntry[];
   more: boolean;
   count: number;
 }
 
-export interface SwapAnswer {
-  header: AnswerHeader;
+export interface SwapAnswer extends Answer {
   succeeded: boolean;
   current: EtcdEntry | undefined;
 }
 
-export interface WatchAnswer {
-  header: AnswerHeader;
+export interface WatchAnswer extends Answer {
   created: boolean;
   /** Why the watch is over. */
   cancelReason: string | undefined;
@@ -200,9 +202,9 @@ function readRange(reader: WireReader, end: number): RangeAnswer {
   return answer;
 }
 
-export const readRangeAnswer = (answer: Buffer) => readRange(new WireReader(answer), answer.length);
+const readRangeAnswer = (answer: Buffer) => readRange(new WireReader(answer), answer.length);
 
-export function readSwapAnswer(bytes: Buffer): SwapAnswer {
+function readSwapAnswer(bytes: Buffer): SwapAnswer {
   const reader = new WireReader(bytes);
   const end = bytes.length;
   const answer: SwapAnswer = { header: noHeader, succeeded: false, current: undefined };
@@ -222,8 +224,7 @@ export function readSwapAnswer(bytes: Buffer): SwapAnswer {
   return answer;
 }
 
-/** Of an answer that says nothing more. */
-export function readAnswerHeader(bytes: Buffer): { header: AnswerHeader } {
+function readAnswer(bytes: Buffer): Answer {
   const reader = new WireReader(bytes);
   const answer = { header: noHeader };
   readFields(reader, bytes.length, (field) => {
@@ -234,7 +235,7 @@ export function readAnswerHeader(bytes: Buffer): { header: AnswerHeader } {
   return answer;
 }
 
-export function readLeaseGrantAnswer(bytes: Buffer): { header: AnswerHeader; id: number | bigint } {
+function readLeaseGrantAnswer(bytes: Buffer): Answer & { id: number | bigint } {
   const reader = new WireReader(bytes);
   const end = bytes.length;
   const answer = { header: noHeader, id: 0 as number | bigint };
@@ -246,6 +247,23 @@ export function readLeaseGrantAnswer(bytes: Buffer): { header: AnswerHeader; id:
   });
   return answer;
 }
+
+/** A call: its path, and how its answer is read. */
+export interface Method<T extends Answer> {
+  path: string;
+  read(answer: Buffer): T;
+}
+
+const method = <T extends Answer>(name: string, read: (answer: Buffer) => T): Method<T> => ({
+  path: `/etcdserverpb.${name}`,
+  read,
+});
+
+export const rangeMethod = method('KV/Range', readRangeAnswer);
+export const swapMethod = method('KV/Txn', readSwapAnswer);
+export const putMethod = method('KV/Put', readAnswer);
+export const compactMethod = method('KV/Compact', readAnswer);
+export const leaseGrantMethod = method('Lease/LeaseGrant', readLeaseGrantAnswer);
 
 function readEvent(reader: WireReader, end: number): EtcdEvent {
   let type: EtcdEvent['type'] = 'PUT';

@@ -9,14 +9,8 @@ import { after, before, describe, test } from 'node:test';
 import { realClock } from '../../machinery/clock.ts';
 import { FakeEtcd } from '../../test/builders/fake-etcd.ts';
 import { freePort } from '../../test/environment/control-plane.ts';
-import {
-  CompactedError,
-  type Etcd,
-  EtcdClient,
-  type EtcdEvent,
-  EtcdTooLargeError,
-  EtcdUnavailableError,
-} from './etcd.ts';
+import { CompactedError, type Etcd, type EtcdEvent, EtcdTooLargeError, EtcdUnavailableError } from './etcd.ts';
+import { EtcdClient } from './etcd-client.ts';
 
 const hasEtcd = spawnSync('etcd', ['--version']).status === 0;
 const deadlineMs = 10_000;
@@ -104,6 +98,12 @@ function describeEtcd(name: string, start: () => Promise<TestedEtcd>, skip: stri
       assert.equal((await etcd.delete('/delete/a', made.revision)).done, true);
       assert.equal(await etcd.get('/delete/a'), undefined);
       assert.deepEqual(await etcd.delete('/delete/a', made.revision), { done: false, current: undefined });
+    });
+
+    test('what is kept for a time is written whatever was there', async () => {
+      await etcd.putForTime('/time/a', bytes('1'), 5);
+      await etcd.putForTime('/time/a', bytes('2'), 60);
+      assert.equal((await etcd.get('/time/a'))?.value.toString(), '2');
     });
 
     test('an object that is too large is refused as that', async () => {

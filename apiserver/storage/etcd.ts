@@ -1,26 +1,5 @@
-// The etcd client: the few calls the store needs, on etcd3's raw services. Writes are
-// compare-and-swap transactions that are sent once: an outcome we did not see is an error, never a
-// blind retry (retry and circuit breaker are switched off). Watches and ranges have connections of
-// their own, so that a big range never starves a watch.
-import type { Clock } from '../../machinery/clock.ts';
+// What the store asks of etcd, and what can go wrong. `EtcdClient` asks a real one.
 import { StatusError } from '../../machinery/errors.ts';
-import {
-  compactFrame,
-  rangeFrame,
-  readRangeAnswer,
-  readSwapAnswer,
-  readWatchAnswer,
-  swapFrame,
-  watchAllFrame,
-} from './etcd-messages.ts';
-import { GrpcChannel } from './grpc-channel.ts';
-
-export interface EtcdOptions {
-  /** `https://127.0.0.1:2379` */
-  servers: string[];
-  /** PEM texts; without them the connection is plain. */
-  tls?: { ca: Buffer; cert: Buffer; key: Buffer };
-}
 
 /** A value under its key; what keeps values in a form of its own says whether it could be read. */
 export interface StoredValue {
@@ -57,7 +36,7 @@ export class EtcdUnavailableError extends StatusError {
   }
 }
 /** etcd refused a write for lack of space. */
-class EtcdNoSpaceError extends StatusError {
+export class EtcdNoSpaceError extends StatusError {
   constructor(options: { cause?: unknown } = {}) {
     super(500, '', 'etcdserver: mvcc: database space exceeded', options);
   }
@@ -69,8 +48,6 @@ export class EtcdTooLargeError extends StatusError {
     super(413, 'RequestEntityTooLarge', 'Request entity too large: the object is larger than etcd keeps', options);
   }
 }
-
-const callDeadlineMs = 10_000;
 
 export interface EtcdWatchHandlers {
   /** Called for each response, whole; `events` are in order. */
@@ -101,6 +78,8 @@ export interface Etcd {
   put(key: string, value: Buffer, modRevision: number): Promise<SwapResult>;
   /** Deletes the key if it is still at `modRevision`. */
   delete(key: string, modRevision: number): Promise<SwapResult>;
+  /** Writes `value` whatever was there. The key goes by itself when it has not been written so again in time. */
+  putForTime(key: string, value: Buffer, seconds: number): Promise<void>;
   /** Drops history up to and including `revision`. */
   compact(revision: number): Promise<void>;
   /**
@@ -109,91 +88,4 @@ export interface Etcd {
    */
   watchAll(startRevision: number, handlers: EtcdWatchHandlers): Promise<() => void>;
   close(): void;
-}
-
-export class EtcdClient implements Etcd {
-  readonly #calls: GrpcChannel;
-  readonly #ranges: GrpcChannel;
-  readonly #watches: GrpcChannel;
-
-  constructor(options: EtcdOptions, clock: Clock) {
-    const open = () => new GrpcChannel({ server: options.servers[0]!, tls: options.tls, clock });
-    this.#calls = open();
-    this.#ranges = open();
-    this.#watches = open();
-  }
-
-  async get(key: string): Promise<EtcdEntry | undefined> {
-    const answer = await this.#run(this.#calls.call('/etcdserverpb.KV/Range', rangeFrame({ key }), callDeadlineMs));
-    return readRangeAnswer(answer).entries[0];
-  }
-
-  async currentRevision(): Promise<number> {
-    const frame = rangeFrame({ key: '\0', countOnly: true, limit: 1 });
-    return readRangeAnswer(await this.#run(this.#calls.call('/etcdserverpb.KV/Range', frame, callDeadlineMs))).header
-      .revision;
-  }
-
-  async range(from: string, to: string, options: { limit: number; revision: number }): Promise<EtcdPage> {
-    const frame = rangeFrame({ key: from, end: to, ...options });
-    const answer = await this.#run(this.#ranges.call('/etcdserverpb.KV/Range', frame, callDeadlineMs * 6));
-    const { header, entries, more, count } = readRangeAnswer(answer);
-    return { entries, revision: header.revision, more, count };
-  }
-
-  put(key: string, value: Buffer, modRevision: number): Promise<SwapResult> {
-    return this.#swap(swapFrame(key, modRevision, value));
-  }
-
-  delete(key: string, modRevision: number): Promise<SwapResult> {
-    return this.#swap(swapFrame(key, modRevision));
-  }
-
-  async #swap(frame: Buffer): Promise<SwapResult> {
-    const answer = readSwapAnswer(await this.#run(this.#calls.call('/etcdserverpb.KV/Txn', frame, callDeadlineMs)));
-    if (answer.succeeded) return { done: true, revision: answer.header.revision };
-    return { done: false, current: answer.current };
-  }
-
-  async compact(revision: number): Promise<void> {
-    await this.#run(this.#calls.call('/etcdserverpb.KV/Compact', compactFrame(revision), 6 * callDeadlineMs));
-  }
-
-  async watchAll(startRevision: number, handlers: EtcdWatchHandlers): Promise<() => void> {
-    const stream = await this.#watches.stream('/etcdserverpb.Watch/Watch', {
-      onMessage: (message) => {
-        const answer = readWatchAnswer(message);
-        if (answer.cancelReason !== undefined) {
-          stream.end();
-          handlers.onEnd(
-            answer.compactRevision > 0
-              ? new CompactedError(answer.cancelReason)
-              : new Error(`watch cancelled: ${answer.cancelReason}`),
-          );
-        } else if (answer.created) handlers.onCreated?.(answer.header.revision, answer.header.clusterId);
-        else if (answer.events.length > 0) handlers.onEvents(answer.events, answer.header.revision);
-      },
-      onEnd: handlers.onEnd,
-    });
-    stream.send(watchAllFrame(startRevision));
-    return () => stream.end();
-  }
-
-  async #run<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } catch (err) {
-      const message = err instanceof Error ? err.message : String(err);
-      if (message.includes('has been compacted')) throw new CompactedError(message, { cause: err });
-      if (message.includes('database space exceeded') || message.includes('no space')) {
-        throw new EtcdNoSpaceError({ cause: err });
-      }
-      if (/request is too large|message larger than max/.test(message)) throw new EtcdTooLargeError({ cause: err });
-      throw new EtcdUnavailableError(`etcd does not answer, its log says why: ${message}`, { cause: err });
-    }
-  }
-
-  close(): void {
-    for (const client of [this.#calls, this.#ranges, this.#watches]) client.close();
-  }
 }
