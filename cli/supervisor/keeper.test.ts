@@ -45,10 +45,12 @@ async function start(...more: string[]): Promise<void> {
   await once(supervisor.stdout!, 'data');
 }
 
+const endless = 'echo ready; while :; do :; done';
+
 /** Two that compute on one CPU; the one of them gets what the other leaves it, which is next to nothing. */
 async function startStarved(): Promise<{ starved: ChildProcess; busy: ChildProcess }> {
   const compute = (...policy: string[]) =>
-    spawn('taskset', ['--cpu-list', '0', ...policy, 'sh', '-c', 'echo ready; while :; do :; done'], {
+    spawn('setpriv', ['--pdeathsig', 'KILL', 'taskset', '--cpu-list', '0', ...policy, 'sh', '-c', endless], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
   const starved = compute('chrt', '--idle', '0');
