@@ -1,7 +1,8 @@
 // The built checkout as a machine gets it: the launcher, the bundle, the packages it runs on, examples and images.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { oldKubectl } from '../environment/kubectl.ts';
 import { type ImageName, imageArchive } from '../images/images.ts';
 import { projectRoot } from '../integration/cli/k8ts-command.ts';
 import type { Vm } from './machine.ts';
@@ -29,7 +30,26 @@ export async function packCheckout(file: string, images: readonly ImageName[]): 
     ...runtimePackages(),
     ...archives.map((path) => relative(projectRoot, path)),
   ];
-  const { status, stderr } = spawnSync('tar', ['-C', projectRoot, '-cf', file, ...paths], { encoding: 'utf8' });
+  tar(file, paths);
+}
+
+// What only checks or builds, and what this machine keeps for itself.
+const unneeded = ['dist/compile-cache', 'node_modules/@biomejs', 'node_modules/@typescript', 'node_modules/typescript'];
+
+/** Writes the checkout with its tests, what they run on and these images to a tar file. */
+export async function packTests(file: string, images: readonly ImageName[]): Promise<void> {
+  const archives = await Promise.all(images.map(imageArchive));
+  oldKubectl(); // is among the programs from now on
+  const paths = [
+    ...readdirSync(projectRoot).filter((name) => name !== '.git' && name !== '.cache'),
+    '.cache/programs',
+    ...archives.map((path) => relative(projectRoot, path)),
+  ];
+  tar(file, [...unneeded.map((path) => `--exclude=${path}`), ...paths]);
+}
+
+function tar(file: string, args: readonly string[]): void {
+  const { status, stderr } = spawnSync('tar', ['-C', projectRoot, '-cf', file, ...args], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`tar: ${stderr}`);
 }
 

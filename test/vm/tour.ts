@@ -74,6 +74,27 @@ export function describeTour(name: string, recipe: ImageRecipe): void {
       assert.equal(await machine.vm.get(inInner), '');
     });
 
+    test('a pod sees its own control group alone, and can change neither that nor a setting of the kernel', async () => {
+      const inside = (script: string) => machine.vm.run(`kubectl exec limited -- sh -c '${script}'`);
+      const { stdout } = await inside('cat /proc/self/cgroup /sys/fs/cgroup/memory.max; cd /sys/fs/cgroup && ls -d */');
+      assert.equal(stdout, `0::/\n${64 << 20}\n`);
+      const mounts = (await inside('cat /proc/mounts')).stdout;
+      for (const path of ['/sys', '/sys/fs/cgroup', '/proc/sys'])
+        assert.match(mounts, new RegExp(`^\\S+ ${path} \\S+ ro[, ]`, 'm'), path);
+      const attempts = [
+        'mkdir /sys/fs/cgroup/own',
+        'echo max >/sys/fs/cgroup/memory.max',
+        'echo 0 >/sys/fs/cgroup/cgroup.procs',
+        'echo 1 >/proc/sys/vm/overcommit_memory',
+        'mount -o remount,rw /sys/fs/cgroup',
+      ];
+      for (const attempt of attempts) {
+        const { code, stderr } = await inside(attempt);
+        assert.notEqual(code, 0, attempt);
+        assert.match(stderr, /Read-only file system|[Pp]ermission denied/, attempt);
+      }
+    });
+
     test('memory that runs out in a child ends its container as OOMKilled', async () => {
       const grow = "sh -c 'x=a; while true; do x=$x$x; done'; exit 0";
       const hungry = shellPod(
