@@ -51,6 +51,8 @@ interface PlaneParts {
   folder?: string;
   /** More flags of the API server. */
   flags?: readonly string[];
+  /** The etcd it uses, where that is not its own. */
+  etcdServers?: string;
 }
 
 export class TestControlPlane {
@@ -60,6 +62,7 @@ export class TestControlPlane {
   readonly #authority: PemPair;
   readonly #admin: PemPair;
   readonly #flags: readonly string[];
+  readonly #etcdServers: string | undefined;
   #etcd: ChildProcess | undefined;
   #apiserver: ChildProcess | undefined;
   readonly #clients: KubeClient[] = [];
@@ -73,6 +76,7 @@ export class TestControlPlane {
     this.#authority = parts.authority;
     this.#admin = parts.admin;
     this.#flags = parts.flags ?? [];
+    this.#etcdServers = parts.etcdServers;
   }
 
   get server(): string {
@@ -169,7 +173,7 @@ export class TestControlPlane {
     const args = [
       ...flags,
       '--etcd-servers',
-      `http://127.0.0.1:${this.#etcdPorts[0]}`,
+      this.#etcdServers ?? `http://127.0.0.1:${this.#etcdPorts[0]}`,
       '--secure-port',
       String(this.port),
     ];
@@ -200,10 +204,11 @@ export class TestControlPlane {
     }
   }
 
-  /** Another API server on the same etcd; it ends with this one. */
-  async startPeer(flags: readonly string[] = []): Promise<TestControlPlane> {
+  /** Another API server on the same etcd, by another way to it if need be; it ends with this one. */
+  async startPeer(flags: readonly string[] = [], etcdServers = this.#etcdServers): Promise<TestControlPlane> {
     const ports: [number, number, number] = [await freePort(), ...this.#etcdPorts];
-    const parts = { ports, authority: this.#authority, admin: this.#admin, folder: this.folder, flags: this.#flags };
+    const shared = { authority: this.#authority, admin: this.#admin, folder: this.folder, flags: this.#flags };
+    const parts = { ports, ...shared, ...(etcdServers === undefined ? {} : { etcdServers }) };
     const peer = new TestControlPlane(parts);
     this.#peers.push(peer);
     await peer.startApiServer(flags);
@@ -212,6 +217,11 @@ export class TestControlPlane {
 
   async killApiServer(): Promise<void> {
     await end(this.#apiserver, 'SIGKILL');
+  }
+
+  /** SIGSTOP, SIGCONT. */
+  signalApiServer(signal: NodeJS.Signals): void {
+    this.#apiserver?.kill(signal);
   }
 
   /** A connection of HTTP/2 as the administrator, open; who asked for it destroys it. */
@@ -281,8 +291,14 @@ async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Pro
   timer.cancel();
 }
 
-/** Starts both and waits until they serve. `await using api = await startControlPlane()`. */
-export async function startControlPlane(flags: readonly string[] = []): Promise<TestControlPlane> {
+/**
+ * Starts both and waits until they serve; with `etcdServers` the API server alone.
+ * `await using api = await startControlPlane()`.
+ */
+export async function startControlPlane(
+  flags: readonly string[] = [],
+  { etcdServers }: { etcdServers?: string } = {},
+): Promise<TestControlPlane> {
   const nowMs = realClock.now();
   const authority = await makeAuthority({ file: '', commonName: 'test-ca' }, nowMs);
   const plan = { file: '', authority: '' };
@@ -303,7 +319,7 @@ export async function startControlPlane(flags: readonly string[] = []): Promise<
     nowMs,
   );
   const ports: [number, number, number] = [await freePort(), await freePort(), await freePort()];
-  const plane = new TestControlPlane({ ports, authority, admin, flags });
+  const plane = new TestControlPlane({ ports, authority, admin, flags, ...(etcdServers ? { etcdServers } : {}) });
   mkdirSync(plane.file('etcd'), { mode: 0o700 });
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   writeFileSync(plane.file('ca.crt'), authority.certificatePem);
@@ -317,7 +333,7 @@ export async function startControlPlane(flags: readonly string[] = []): Promise<
   writeFileSync(plane.file('sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
   writeFileSync(plane.file('sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   try {
-    await plane.startEtcd();
+    if (etcdServers === undefined) await plane.startEtcd();
     await plane.startApiServer();
     return plane;
   } catch (err) {
