@@ -18,20 +18,22 @@ export interface Recorded {
   history: Records;
   writes: readonly EtcdWrite[];
   namespace: string;
+  /** Watches that were told nothing any more, in words. */
+  silent?: readonly string[];
 }
 
 /** What is broken, in words; empty where all is well. */
-export function check({ history, writes, namespace }: Recorded): string[] {
+export function check({ history, writes, namespace, silent = [] }: Recorded): string[] {
   const etcd = etcdHistory(writes, namespace);
   const seen = new Seen(history, writes);
   const explained = explainWrites(history.operations, etcd);
-  const told: string[] = [
+  return [
+    ...silent,
     ...shown([...explained.violations, ...checkUids(etcd)], showViolation),
     ...shown(checkReads({ history, etcd, seen }), showViolation),
     ...shown(checkWatches({ history, etcd, writes, seen }), showWatchViolation),
     ...shown(checkObjects(history.operations, etcd, explained), (text) => text),
   ];
-  return told;
 }
 
 function shown<T>(all: readonly T[], show: (one: T) => string): string[] {

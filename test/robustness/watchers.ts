@@ -20,6 +20,8 @@ export class Watcher {
   readonly #selection: Selectors;
   /** How far it is; undefined: it has to begin anew. */
   #reached: number | undefined;
+  /** The newest revision it was told of. */
+  #heard = 0;
   readonly #looks = new Set<() => void>();
   #isCalm = false;
 
@@ -37,10 +39,6 @@ export class Watcher {
 
   get name(): string {
     return `${this.#client.name} (${this.#resource} ${JSON.stringify(this.#selection)})`;
-  }
-
-  get reached(): number {
-    return this.#reached ?? 0;
   }
 
   get resource(): Resource {
@@ -66,11 +64,11 @@ export class Watcher {
 
   /** Whether it has been told of a revision, or of a later one, within the time. */
   async reaches(revision: number, timeoutMs: number): Promise<boolean> {
-    if (this.reached >= revision) return true;
+    if (this.#heard >= revision) return true;
     return new Promise((resolve) => {
       const timer = realClock.after(timeoutMs, () => resolve(false));
       this.#looks.add(() => {
-        if (this.reached < revision) return;
+        if (this.#heard < revision) return;
         timer.cancel();
         resolve(true);
       });
@@ -135,10 +133,10 @@ export class Watcher {
       this.#reached = undefined;
       return;
     }
+    const revision = Number(event.object.metadata.resourceVersion);
+    this.#heard = Math.max(this.#heard, revision);
     // In the middle of a state one is nowhere yet: the objects come in the order of their names.
-    if (!hasState(session)) return;
-    const { resourceVersion } = event.object.metadata;
-    this.#reached = Math.max(this.#reached ?? 0, Number(resourceVersion));
+    if (hasState(session)) this.#reached = Math.max(this.#reached ?? 0, revision);
     for (const look of this.#looks) look();
   }
 }
