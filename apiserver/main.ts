@@ -1,17 +1,17 @@
 // `k8ts apiserver`: flags, and the parts put together.
 
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { kinds as builtInKinds } from '../api/index.ts';
 import type { Clock } from '../machinery/clock.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
+import { parseGoDuration } from '../machinery/duration.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { formatAddress } from '../machinery/subnet.ts';
 import { parseRange } from './admission/address-range.ts';
 import { admissionPlugins } from './admission/index.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
-import { makeMissingLocks, startRepair } from './allocation/repair.ts';
+import { makeMissingLocks } from './allocation/repair.ts';
 import { type Audit, startAudit } from './audit/audit.ts';
 import { authenticationFlags } from './authn/flags.ts';
 import { createAuthenticator, readRequestHeaderOptions } from './authn/index.ts';
@@ -19,30 +19,33 @@ import { ServiceAccountTokens } from './authn/tokens.ts';
 import { authorizationFlags } from './authz/flags.ts';
 import { createAuthorizer } from './authz/index.ts';
 import { type AuthenticationTrust, publishAuthenticationTrust } from './bootstrap/authentication-trust.ts';
-import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
+import { ensureBootstrapObjects } from './bootstrap/bootstrap.ts';
+import { startKubernetesService } from './bootstrap/kubernetes-service.ts';
+import { LiveServers } from './bootstrap/live-servers.ts';
 import { ensureDefaultServiceCIDR } from './bootstrap/service-cidr.ts';
 import { componentStatuses, readProbes } from './component-status.ts';
 import { readConfigFile } from './config-file.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { webhookConverter } from './crd/webhook-conversion.ts';
 import { createDiscovery } from './discovery/discovery.ts';
-import { keepDanglingConditions } from './fairness/dangling.ts';
+import { startDuties } from './duties.ts';
 import { Fairness } from './fairness/fairness.ts';
 import { createFairnessMetrics } from './fairness/metrics.ts';
+import type { Readiness } from './health.ts';
 import { serveFront } from './http/front.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
 import { createKubeletAccess } from './kubelet-access.ts';
 import { createOpenApi } from './openapi/serve.ts';
 import { createPathHandler } from './paths.ts';
 import { KindTable } from './registry/kind-table.ts';
+import { maxRequestMs } from './request-deadline.ts';
 import { countUnreadable, createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
-import { startCompactor } from './storage/compactor.ts';
 import { encryptionConfigForm } from './storage/encryption/config.ts';
 import { encryptEtcd } from './storage/encryption/encrypted-etcd.ts';
-import { type Etcd, EtcdClient } from './storage/etcd.ts';
-import { startEventExpiry } from './storage/event-expiry.ts';
+import type { Etcd } from './storage/etcd.ts';
+import { EtcdClient } from './storage/etcd-client.ts';
 import { ObjectStore } from './storage/object-store.ts';
 import { fieldsOfKinds, keyPrefixOf } from './storage/stored-object.ts';
 import { WatchCache } from './storage/watch-cache.ts';
@@ -85,6 +88,11 @@ const flags = {
     type: 'string',
     doc: 'Address under which pods and nodes reach this server; not a loopback one.',
     required: true,
+  },
+  'shutdown-delay-duration': {
+    type: 'string',
+    doc: 'How long the server goes on serving after SIGTERM, while /readyz fails (30s).',
+    default: '0s',
   },
   'max-requests-inflight': {
     type: 'number',
@@ -140,7 +148,7 @@ function connectEtcd(options: Options, clock: Clock): Etcd {
   const tls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
   const file = options['encryption-provider-config'];
   const encryption = file && readConfigFile(file, encryptionConfigForm);
-  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, () => clock.now());
+  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, clock);
   return encryption ? encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]) : etcd;
 }
 
@@ -244,13 +252,13 @@ function createContext(
 interface PathParts {
   context: SubresourceContext;
   aggregator: Aggregator;
-  notReady(): string | null;
+  readiness: Readiness;
 }
 
 function createPaths(
   options: Options,
   { clock, metrics }: ComponentContext,
-  { context: { kinds, tokens }, aggregator, notReady }: PathParts,
+  { context: { kinds, tokens }, aggregator, readiness }: PathParts,
 ) {
   return createPathHandler({
     discovery: createDiscovery(kinds, {
@@ -259,7 +267,7 @@ function createPaths(
     }),
     openApi: createOpenApi(kinds, { now: () => clock.now(), others: () => aggregator.openApiHashes() }),
     metrics,
-    notReady,
+    readiness,
     tokens,
     issuer: options['service-account-issuer'],
   });
@@ -286,6 +294,7 @@ function trustOf(options: Options): AuthenticationTrust {
 
 async function start(options: Options, component: ComponentContext) {
   const { clock, log, metrics } = component;
+  shutdownDelayMs(options); // refused now, not at the end
   const kinds = new KindTable(builtInKinds);
   const etcd = connectEtcd(options, clock);
   const cache = new WatchCache(etcd, storedKinds.map(keyPrefixOf), {
@@ -297,7 +306,11 @@ async function start(options: Options, component: ComponentContext) {
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
   const range = parseRange(options['service-cluster-ip-range']);
   let notReady: string | null = 'etcd has not been read yet';
-  const isNotReady = () => notReady ?? (cache.ready ? null : 'storage is (re)initializing');
+  let isEnding = false;
+  const readiness: Readiness = {
+    notReady: () => notReady ?? (cache.ready ? null : 'storage is (re)initializing'),
+    isEnding: () => isEnding,
+  };
   const requestMetrics = createRequestMetrics(metrics, clock);
   const aggregator = new Aggregator(context, readProxyTls(options));
   const server = new ApiServer({
@@ -318,7 +331,7 @@ async function start(options: Options, component: ComponentContext) {
       reading: options['max-requests-inflight'],
       writing: options['max-mutating-requests-inflight'],
     }),
-    paths: createPaths(options, component, { context, aggregator, notReady: isNotReady }),
+    paths: createPaths(options, component, { context, aggregator, readiness }),
   });
   const front = await serveFront(
     { clock, tls: readServingTls(options), addresses: options['bind-address'], port: options['secure-port'] },
@@ -339,34 +352,46 @@ async function start(options: Options, component: ComponentContext) {
   await ensureDefaultServiceCIDR(context, options['service-cluster-ip-range']);
   await makeMissingLocks(context);
   await aggregator.start();
-  await ensureKubernetesService(context, {
+  const kubernetesService = await startKubernetesService(context, new LiveServers(etcd, options['advertise-address']), {
     clusterIp: formatAddress(range.first),
-    advertiseAddress: options['advertise-address'],
     securePort: options['secure-port'],
   });
-  const stopDangling = await keepDanglingConditions(context);
+  const stopDuties = await startDuties(context, etcd);
   notReady = null;
-  const stopRepair = startRepair(context, `apiserver-${randomUUID()}`);
-  const stopCompactor = startCompactor(etcd, cache, { clock, log });
-  const stopEventExpiry = startEventExpiry(context.store, kinds.kind('', 'Event'), { clock, log });
   return {
-    notReady: () => notReady,
+    notReady: () => (isEnding ? 'stopping' : notReady),
     async stop() {
-      notReady = 'stopping';
+      isEnding = true;
+      // Nobody new is sent here, and who is here is served, until everybody can know.
+      const leaving = kubernetesService.stop();
+      await clock.sleep(shutdownDelayMs(options));
+      await Promise.race([leaving, clock.sleep(leaveMs)]);
+      server.endWatches();
+      await front.close(maxRequestMs);
       customResources.stop();
       aggregator.stop();
-      stopDangling();
-      stopRepair();
-      stopCompactor();
-      stopEventExpiry();
-      await front.close();
+      stopDuties();
       cache.close();
       etcd.close();
     },
   };
 }
 
+// An etcd that does not answer does not keep the server from ending.
+const leaveMs = 3_000;
+
+function shutdownDelayMs(options: Options): number {
+  try {
+    return parseGoDuration(options['shutdown-delay-duration']);
+  } catch (err) {
+    throw new Error(`--shutdown-delay-duration: ${(err as Error).message}`);
+  }
+}
+
+/** Until the last request may be answered, and a little for the rest. */
+const stopDeadlineMs = (options: Options) => shutdownDelayMs(options) + leaveMs + maxRequestMs + 5_000;
+
 export function main(argv: string[]): Promise<void> {
   const summary = 'Serves the Kubernetes API from etcd.';
-  return runComponent(process, { name: 'apiserver', summary, flags, start }, argv);
+  return runComponent(process, { name: 'apiserver', summary, flags, start, stopDeadlineMs }, argv);
 }

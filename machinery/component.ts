@@ -34,6 +34,8 @@ export interface ComponentSpec<T extends FlagTable> {
   name: string;
   summary: string;
   flags: T;
+  /** How long `stop` may take, in milliseconds; ten seconds without it. */
+  stopDeadlineMs?(flags: Flags<T>): number;
   start(flags: Flags<T>, context: ComponentContext): Promise<RunningComponent>;
 }
 
@@ -77,9 +79,9 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
   let running: RunningComponent | undefined;
   const health: Server[] = [];
   const end = async () => {
-    if (abort.signal.aborted) return;
+    if (abort.signal.aborted) return proc.exit(1); // whoever asks twice does not want to wait
     abort.abort(new Error(`${spec.name} is stopping`));
-    realClock.after(stopDeadlineMs, () => proc.exit(1));
+    realClock.after(spec.stopDeadlineMs?.(flags) ?? stopDeadlineMs, () => proc.exit(1));
     await running?.stop();
     for (const server of health) server.close();
     log.info({}, `${spec.name} stopped`);

@@ -39,23 +39,21 @@ class Lane {
 }
 
 export class TcpLink {
-  readonly #targets: readonly number[];
+  readonly #port: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #lanes = new Set<Lane>();
   #isCut = false;
   #isStalled = false;
   #delayMs = 0;
-  #next = 0;
 
-  private constructor(targets: readonly number[]) {
-    this.#targets = targets;
+  private constructor(port: number) {
+    this.#port = port;
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** To one of several ports: the next one where the last cannot be reached. */
-  static async open(targets: readonly number[]): Promise<TcpLink> {
-    const link = new TcpLink(targets);
+  static async open(port: number): Promise<TcpLink> {
+    const link = new TcpLink(port);
     link.#server.listen(0, '127.0.0.1');
     await once(link.#server, 'listening');
     return link;
@@ -105,7 +103,7 @@ export class TcpLink {
     this.#track(client);
     if (this.#isCut) return void client.destroy();
     client.pause();
-    this.#reach(client, 0);
+    this.#reach(client);
   }
 
   #track(socket: Socket): void {
@@ -115,16 +113,11 @@ export class TcpLink {
     socket.on('close', () => this.#sockets.delete(socket));
   }
 
-  #reach(client: Socket, tries: number): void {
-    if (tries >= this.#targets.length) return void client.destroy();
-    const target = connect(this.#targets[this.#next++ % this.#targets.length]!, '127.0.0.1');
+  #reach(client: Socket): void {
+    const target = connect(this.#port, '127.0.0.1');
     this.#track(target);
-    let isOpen = false;
-    target.on('connect', () => {
-      isOpen = true;
-      this.#join(client, target);
-    });
-    target.on('close', () => (isOpen ? client.destroy() : this.#reach(client, tries + 1)));
+    target.on('connect', () => this.#join(client, target));
+    target.on('close', () => client.destroy());
     client.on('close', () => target.destroy());
   }
 

@@ -2,18 +2,18 @@
 // slowed down, history is compacted, the leader moves. One thing at a time, or two, drawn from the seed.
 import { realClock } from '../../machinery/clock.ts';
 import type { TestControlPlane } from '../environment/control-plane.ts';
-import type { EtcdMembers } from '../environment/etcd-members.ts';
+import type { EtcdCluster } from '../environment/etcd-cluster.ts';
 import type { Draw } from '../environment/fuzz.ts';
 import type { TcpLink } from '../environment/tcp-link.ts';
 import type { EtcdRecorder } from './etcd-recorder.ts';
 import type { Disturbance, History } from './history.ts';
 
 export interface Place {
-  etcd: EtcdMembers;
+  etcd: EtcdCluster;
   recorder: EtcdRecorder;
-  /** API server by API server, with its way to etcd. */
   servers: readonly TestControlPlane[];
-  links: readonly TcpLink[];
+  /** API server by API server, its ways to the members of etcd. */
+  links: readonly (readonly TcpLink[])[];
 }
 
 interface Fault {
@@ -76,15 +76,15 @@ export class Nemesis {
   #choose(draw: Draw): [victim: string, fault: Fault] {
     const { etcd, servers } = this.#place;
     const server = draw.below(servers.length);
-    const member = draw.below(etcd.members.length);
+    const member = draw.below(etcd.servers.length);
     const pick = draw.below(100);
     if (pick < 14) return [`server ${server}`, this.#killServer(server, draw)];
     if (pick < 28) return [`server ${server}`, this.#stopServer(server, draw)];
     // Of etcd's members one at a time: two of three are enough for a quorum.
     if (pick < 40) return ['etcd', this.#killMember(member, draw)];
     if (pick < 52) return ['etcd', this.#stopMember(member, draw)];
-    if (pick < 82) return [`link ${server}`, this.#harmLink(server, draw)];
-    if (pick < 93 || etcd.members.length === 1) return ['compaction', this.#compact(draw)];
+    if (pick < 82) return [`link ${server}`, this.#harmLinks(server, draw)];
+    if (pick < 93 || etcd.servers.length === 1) return ['compaction', this.#compact(draw)];
     return ['etcd', this.#moveLeader(draw)];
   }
 
@@ -109,46 +109,52 @@ export class Nemesis {
   }
 
   #killMember(index: number, draw: Draw): Fault {
-    const member = this.#place.etcd.members[index]!;
+    const { etcd } = this.#place;
     const run = async () => {
-      await member.kill();
+      await etcd.signal(index, 'SIGKILL');
       await realClock.sleep(draw.below(1_500));
-      member.start();
-      await member.untilReady();
+      etcd.start(index);
+      await etcd.ready(index);
     };
     return { what: `etcd ${index} killed`, run };
   }
 
   #stopMember(index: number, draw: Draw): Fault {
-    const member = this.#place.etcd.members[index]!;
+    const { etcd } = this.#place;
     const run = async () => {
-      member.signal('SIGSTOP');
+      await etcd.signal(index, 'SIGSTOP');
       await realClock.sleep(200 + draw.below(4_000));
-      member.signal('SIGCONT');
-      await member.untilReady();
+      await etcd.signal(index, 'SIGCONT');
+      await etcd.ready(index);
     };
     return { what: `etcd ${index} stopped`, run };
   }
 
-  #harmLink(server: number, draw: Draw): Fault {
-    const link = this.#place.links[server]!;
+  /** The ways of one API server to all members, or to one of them. */
+  #harmLinks(server: number, draw: Draw): Fault {
+    const all = this.#place.links[server]!;
+    const links = draw.chance(0.4) ? [draw.of(all)] : all;
     const how = draw.of(['cut', 'stalled', 'slow'] as const);
+    const delayMs = 20 + draw.below(200);
     const run = async () => {
-      if (how === 'cut') link.cut();
-      else if (how === 'stalled') link.stall();
-      else link.delay(20 + draw.below(200));
+      for (const link of links) {
+        if (how === 'cut') link.cut();
+        else if (how === 'stalled') link.stall();
+        else link.delay(delayMs);
+      }
       await realClock.sleep(draw.chance(0.5) ? draw.below(200) : draw.below(3_500));
-      link.heal();
+      for (const link of links) link.heal();
     };
-    return { what: `way from API server ${server} to etcd ${how}`, run };
+    return { what: `${links.length} of ${all.length} ways from API server ${server} to etcd ${how}`, run };
   }
 
   /** Not beyond what the recorder has written down. */
   #compact(draw: Draw): Fault {
     const { etcd, recorder } = this.#place;
     const compacted = Math.max(1, recorder.revision - draw.below(100));
+    const member = draw.of(etcd.gateways);
     // Somebody may have compacted that, and etcd may not be well: both are as good.
-    const run = () => etcd.compact(compacted).catch(() => undefined);
+    const run = () => member.compact(compacted).catch(() => undefined);
     return { what: `compacted at ${compacted}`, compacted, run };
   }
 

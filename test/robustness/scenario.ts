@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { realClock } from '../../machinery/clock.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { startControlPlane, type TestControlPlane } from '../environment/control-plane.ts';
-import { EtcdMembers } from '../environment/etcd-members.ts';
+import { startEtcdCluster } from '../environment/etcd-cluster.ts';
 import type { Draw } from '../environment/fuzz.ts';
 import { TcpLink } from '../environment/tcp-link.ts';
 import { ApiClient } from './api-client.ts';
@@ -27,9 +27,10 @@ export interface Scenario {
 const namespace = 'robustness';
 const settleMs = 40_000;
 
-async function startServers(links: readonly TcpLink[]): Promise<[TestControlPlane, ...TestControlPlane[]]> {
-  const [first, ...others] = links.map(({ port }) => `http://127.0.0.1:${port}`);
-  const plane = await startControlPlane([], { etcdServers: first! });
+/** An API server for each set of ways to the members of etcd. */
+async function startServers(links: readonly (readonly TcpLink[])[]): Promise<[TestControlPlane, ...TestControlPlane[]]> {
+  const [first, ...others] = links.map((ways) => ways.map(({ port }) => `http://127.0.0.1:${port}`));
+  const plane = await startControlPlane([], first);
   const peers: TestControlPlane[] = [];
   try {
     for (const servers of others) peers.push(await plane.startPeer([], servers));
@@ -41,18 +42,15 @@ async function startServers(links: readonly TcpLink[]): Promise<[TestControlPlan
 }
 
 export async function runScenario(scenario: Scenario, draw: Draw): Promise<Recorded> {
-  await using etcd = await EtcdMembers.start(scenario.etcdMembers);
+  await using etcd = await startEtcdCluster(scenario.etcdMembers);
   const history = new History();
-  using recorder = new EtcdRecorder(
-    etcd.members.map(({ client }) => client),
-    history,
-  );
+  using recorder = new EtcdRecorder(etcd.gateways, history);
   await using stack = new AsyncDisposableStack();
-  const links: TcpLink[] = [];
+  const links: TcpLink[][] = [];
   for (let i = 0; i < scenario.apiServers; i++) {
-    const link = await TcpLink.open(etcd.ports);
-    stack.defer(() => link.close());
-    links.push(link);
+    const ways = await Promise.all(etcd.servers.map((server) => TcpLink.open(Number(new URL(server).port))));
+    for (const way of ways) stack.defer(() => way.close());
+    links.push(ways);
   }
   const servers = await startServers(links);
   stack.use(servers[0]);
@@ -76,7 +74,7 @@ export async function runScenario(scenario: Scenario, draw: Draw): Promise<Recor
     watching.abort();
   }
   await watches;
-  await recorder.reach(await etcd.revision(), settleMs);
+  await recorder.reach(await etcd.gateways[0]!.revision(), settleMs);
   return { history, writes: recorder.writes, namespace, silent };
 }
 
