@@ -56,9 +56,7 @@ export class EtcdCluster {
 
   /** Makes another member the leader, the one that `choose` takes of so many others. */
   async moveLeader(choose: (others: number) => number): Promise<void> {
-    const states = await Promise.all(
-      this.gateways.map(async (gateway) => ({ gateway, ...(await gateway.status()) })),
-    );
+    const states = await Promise.all(this.gateways.map(async (gateway) => ({ gateway, ...(await gateway.status()) })));
     const others = states.filter(({ id, leader }) => id !== leader);
     const target = others[choose(others.length)]!.id;
     await states.find(({ id, leader }) => id === leader)?.gateway.moveLeader(target);

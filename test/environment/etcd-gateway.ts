@@ -79,7 +79,9 @@ export class EtcdGateway {
     const create = { key: everything, range_end: everything, start_revision: startRevision };
     return new Promise((resolve, reject) => {
       const req = request(`${this.#server}/v3/watch`, { method: 'POST', signal }, (res) => {
-        createInterface({ input: res }).on('line', (line) => {
+        const lines = createInterface({ input: res });
+        lines.on('error', reject);
+        lines.on('line', (line) => {
           const { result = {} } = JSON.parse(line) as WatchLine;
           if (result.canceled) req.destroy(new Error(result.cancel_reason));
           for (const { type, kv } of result.events ?? []) {

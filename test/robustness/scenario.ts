@@ -28,7 +28,9 @@ const namespace = 'robustness';
 const settleMs = 40_000;
 
 /** An API server for each set of ways to the members of etcd. */
-async function startServers(links: readonly (readonly TcpLink[])[]): Promise<[TestControlPlane, ...TestControlPlane[]]> {
+async function startServers(
+  links: readonly (readonly TcpLink[])[],
+): Promise<[TestControlPlane, ...TestControlPlane[]]> {
   const [first, ...others] = links.map((ways) => ways.map(({ port }) => `http://127.0.0.1:${port}`));
   const plane = await startControlPlane([], first);
   const peers: TestControlPlane[] = [];
