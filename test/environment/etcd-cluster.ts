@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { EtcdClient } from '../../apiserver/storage/etcd-client.ts';
 import { realClock } from '../../machinery/clock.ts';
 import { freePort } from './control-plane.ts';
+import { EtcdGateway } from './etcd-gateway.ts';
 
 const readyDeadlineMs = 20_000;
 
@@ -49,10 +50,22 @@ export class EtcdCluster {
     if (signal === 'SIGKILL') await exited;
   }
 
-  /** Waits until each of the members answers with the agreement of the others. */
-  async ready(): Promise<void> {
+  get gateways(): EtcdGateway[] {
+    return this.servers.map((server) => new EtcdGateway(server));
+  }
+
+  /** Makes another member the leader, the one that `choose` takes of so many others. */
+  async moveLeader(choose: (others: number) => number): Promise<void> {
+    const states = await Promise.all(this.gateways.map(async (gateway) => ({ gateway, ...(await gateway.status()) })));
+    const others = states.filter(({ id, leader }) => id !== leader);
+    const target = others[choose(others.length)]!.id;
+    await states.find(({ id, leader }) => id === leader)?.gateway.moveLeader(target);
+  }
+
+  /** Waits until one member, or each of them, answers with the agreement of the others. */
+  async ready(index?: number): Promise<void> {
     const untilMs = realClock.monotonicMs() + readyDeadlineMs;
-    for (const server of this.servers) {
+    for (const server of index === undefined ? this.servers : [this.servers[index]!]) {
       const etcd = new EtcdClient({ servers: [server] }, realClock);
       try {
         for (;;) {
