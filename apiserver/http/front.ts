@@ -100,7 +100,7 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
       socket: ('stream' in message ? message.stream.session?.socket : message.socket) as TLSSocket | undefined,
       raw: response as RawResponse,
     });
-    void underWay.track(work, response).then((answer) => answer && write(response, answer));
+    void underWay.track(work, response).then((answer) => answer && write(clock, { message, response }, answer));
   };
   server.on('request', (message, response) => onRequest(message, response as Response, false));
   server.on('checkContinue', (message, response) => onRequest(message, response as Response, true));
@@ -150,13 +150,20 @@ function createServerOf(tls: FrontOptions['tls']): Http2SecureServer {
   });
 }
 
-function write(response: Response, { code, headers, body }: FrontResponse): void {
+function write(
+  clock: Clock,
+  { message, response }: { message: Incoming; response: Response },
+  { code, headers, body }: FrontResponse,
+): void {
   if (response.destroyed || response.writableEnded) return;
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (code !== 304) response.setHeader('content-length', bytes.length);
   response.statusCode = code;
-  response.end(bytes);
+  if ('stream' in message || message.complete || !announcesBody(message)) return void response.end(bytes);
+  // A connection that were closed while its client still sends would take the answer along.
+  response.write(bytes);
+  discardBody(clock, message, () => response.end());
 }
 
 /**
@@ -166,16 +173,25 @@ function write(response: Response, { code, headers, body }: FrontResponse): void
 function endLingering(clock: Clock, message: Incoming, response: Response): void {
   if (!announcesBody(message)) return;
   response.once('finish', () => {
-    if ('stream' in message) {
-      if (!message.stream.destroyed) message.stream.close(constants.NGHTTP2_NO_ERROR);
-      return;
-    }
-    if (message.complete) return;
-    const timer = clock.after(lingerMs, () => message.socket.destroy());
-    message.once('end', () => timer.cancel());
-    message.once('close', () => timer.cancel());
-    message.resume();
+    if (!('stream' in message)) discardBody(clock, message, () => undefined);
+    else if (!message.stream.destroyed) message.stream.close(constants.NGHTTP2_NO_ERROR);
   });
+}
+
+/** Calls `done` when the body has come to its end, or its connection has. */
+function discardBody(clock: Clock, message: IncomingMessage, done: () => void): void {
+  if (message.complete) {
+    done();
+    return;
+  }
+  const timer = clock.after(lingerMs, () => message.socket.destroy());
+  const end = () => {
+    timer.cancel();
+    done();
+  };
+  message.once('end', end);
+  message.once('close', end);
+  message.resume();
 }
 
 /** The requests that are owed an answer; streams are not. */
