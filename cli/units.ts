@@ -260,6 +260,7 @@ function controllersFlags(layout: Layout): FlagValues {
   return {
     kubeconfig: join(layout.kubeconfigDir, 'controllers.kubeconfig'),
     'root-ca-file': `${pkiFiles(layout).ca}.crt`,
+    'service-account-private-key-file': `${pkiFiles(layout).serviceAccount}.key`,
     'cluster-signing-cert-file': `${pkiFiles(layout).ca}.crt`,
     'cluster-signing-key-file': `${pkiFiles(layout).ca}.key`,
     'cluster-cidr': layout.podSubnet,
