@@ -4,8 +4,6 @@ import { readFileSync } from 'node:fs';
 import { kinds as builtInKinds } from '../api/index.ts';
 import type { Clock } from '../machinery/clock.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
-import { parseGoDuration } from '../machinery/duration.ts';
-import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { formatAddress } from '../machinery/subnet.ts';
 import { parseRange } from './admission/address-range.ts';
 import { admissionPlugins } from './admission/index.ts';
@@ -13,10 +11,8 @@ import { createAdmissionChain } from './admission/plugin.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { makeMissingLocks } from './allocation/repair.ts';
 import { type Audit, startAudit } from './audit/audit.ts';
-import { authenticationFlags } from './authn/flags.ts';
 import { createAuthenticator, readRequestHeaderOptions } from './authn/index.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
-import { authorizationFlags } from './authz/flags.ts';
 import { createAuthorizer } from './authz/index.ts';
 import { type AuthenticationTrust, publishAuthenticationTrust } from './bootstrap/authentication-trust.ts';
 import { ensureBootstrapObjects } from './bootstrap/bootstrap.ts';
@@ -24,7 +20,6 @@ import { startKubernetesService } from './bootstrap/kubernetes-service.ts';
 import { LiveServers } from './bootstrap/live-servers.ts';
 import { ensureDefaultServiceCIDR } from './bootstrap/service-cidr.ts';
 import { componentStatuses, readProbes } from './component-status.ts';
-import { readConfigFile } from './config-file.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { webhookConverter } from './crd/webhook-conversion.ts';
 import { createDiscovery } from './discovery/discovery.ts';
@@ -33,16 +28,25 @@ import { Fairness } from './fairness/fairness.ts';
 import { createFairnessMetrics } from './fairness/metrics.ts';
 import type { Readiness } from './health.ts';
 import { serveFront } from './http/front.ts';
-import { defaultLimits, InFlight } from './in-flight.ts';
+import { InFlight } from './in-flight.ts';
 import { createKubeletAccess } from './kubelet-access.ts';
 import { createOpenApi } from './openapi/serve.ts';
+import {
+  apiServerFlags,
+  checkOptions,
+  type Options,
+  parsePortRange,
+  readEncryption,
+  readProxyTls,
+  readTls,
+  shutdownDelayMs,
+} from './options.ts';
 import { createPathHandler } from './paths.ts';
 import { KindTable } from './registry/kind-table.ts';
 import { maxRequestMs } from './request-deadline.ts';
 import { countUnreadable, createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
-import { encryptionConfigForm } from './storage/encryption/config.ts';
 import { encryptEtcd } from './storage/encryption/encrypted-etcd.ts';
 import type { Etcd } from './storage/etcd.ts';
 import { EtcdClient } from './storage/etcd-client.ts';
@@ -54,100 +58,9 @@ import type { SubresourceContext } from './subresources/handler.ts';
 import { subresources } from './subresources/index.ts';
 import { WebhookClient } from './webhook-client.ts';
 
-const flags = {
-  'etcd-servers': { type: 'list', doc: 'URLs of etcd, separated by commas.', required: true },
-  'etcd-cafile': { type: 'string', doc: 'CA of etcd (PEM file).' },
-  'etcd-certfile': { type: 'string', doc: 'Client certificate for etcd.' },
-  'etcd-keyfile': { type: 'string', doc: 'Key of the client certificate for etcd.' },
-  'encryption-provider-config': { type: 'string', doc: 'What is encrypted in etcd (EncryptionConfiguration).' },
-  'audit-policy-file': {
-    type: 'string',
-    doc: 'Which requests are written to the audit log (Policy, audit.k8s.io/v1).',
-  },
-  'audit-log-path': { type: 'string', doc: 'File of the audit log; - is standard output.' },
-  'audit-log-maxage': { type: 'number', doc: 'Days that old audit logs are kept; 0 is for ever.', default: 0 },
-  'audit-log-maxbackup': { type: 'number', doc: 'Old audit logs that are kept; 0 is all.', default: 0 },
-  'audit-log-maxsize': { type: 'number', doc: 'Megabytes from which a new audit log is begun.', default: 100 },
-  'bind-address': { type: 'list', doc: 'Addresses to listen on.', default: ['127.0.0.1'] },
-  'secure-port': { type: 'number', doc: 'Port to listen on.', default: 6443 },
-  'tls-cert-file': { type: 'string', doc: 'Serving certificate.', required: true },
-  'tls-private-key-file': { type: 'string', doc: 'Key of the serving certificate.', required: true },
-  'client-ca-file': { type: 'string', doc: 'CA of client certificates.', required: true },
-  'service-account-issuer': {
-    type: 'string',
-    doc: 'Issuer of service account tokens.',
-    default: 'https://kubernetes.default.svc.cluster.local',
-  },
-  'service-account-key-file': { type: 'string', doc: 'Public key of tokens (PEM file).', required: true },
-  'service-account-signing-key-file': { type: 'string', doc: 'Private key of tokens (PEM file).', required: true },
-  ...authenticationFlags,
-  ...authorizationFlags,
-  'service-cluster-ip-range': { type: 'string', doc: 'Range of Service addresses.', default: '10.96.0.0/16' },
-  'service-node-port-range': { type: 'string', doc: 'Range of node ports.', default: '30000-32767' },
-  'advertise-address': {
-    type: 'string',
-    doc: 'Address under which pods and nodes reach this server; not a loopback one.',
-    required: true,
-  },
-  'shutdown-delay-duration': {
-    type: 'string',
-    doc: 'How long the server goes on serving after SIGTERM, while /readyz fails (30s).',
-    default: '0s',
-  },
-  'max-requests-inflight': {
-    type: 'number',
-    doc: 'How many requests that read may be worked on at a time.',
-    default: defaultLimits.reading,
-  },
-  'max-mutating-requests-inflight': {
-    type: 'number',
-    doc: 'How many requests that write may be worked on at a time.',
-    default: defaultLimits.writing,
-  },
-  'enable-priority-and-fairness': {
-    type: 'boolean',
-    doc: 'Requests have their turn by flow schemas and priority levels; false: by their number alone.',
-    default: true,
-  },
-  'component-health': {
-    type: 'list',
-    doc: 'Where component statuses ask for health: NAME=URL, separated by commas.',
-    default: [],
-  },
-  'proxy-client-cert-file': {
-    type: 'string',
-    doc: 'Client certificate by which aggregated API servers know this one.',
-  },
-  'proxy-client-key-file': { type: 'string', doc: 'Key of the client certificate for aggregated API servers.' },
-  'kubelet-client-certificate': { type: 'string', doc: 'Client certificate for kubelets.' },
-  'kubelet-client-key': { type: 'string', doc: 'Key of the client certificate for kubelets.' },
-  'kubelet-certificate-authority': { type: 'string', doc: 'CA of the kubelets.' },
-} as const satisfies FlagTable;
-
-type Options = Flags<typeof flags>;
-
-function readTls(cert: string | undefined, key: string | undefined, ca: string | undefined) {
-  if (!cert || !key || !ca) return undefined;
-  return { cert: readFileSync(cert), key: readFileSync(key), ca: readFileSync(ca) };
-}
-
-function parsePortRange(text: string): { first: number; last: number } {
-  const [, first, last] = /^(\d+)-(\d+)$/.exec(text) ?? [];
-  if (!first || !last || Number(first) > Number(last))
-    throw new Error(`--service-node-port-range: ${text} is not a range`);
-  return { first: Number(first), last: Number(last) };
-}
-
-function readProxyTls(options: Options) {
-  const { 'proxy-client-cert-file': cert, 'proxy-client-key-file': key } = options;
-  if (!cert !== !key) throw new Error('--proxy-client-cert-file and --proxy-client-key-file come together');
-  return cert && key ? { cert: readFileSync(cert), key: readFileSync(key) } : undefined;
-}
-
 function connectEtcd(options: Options, clock: Clock): Etcd {
   const tls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
-  const file = options['encryption-provider-config'];
-  const encryption = file && readConfigFile(file, encryptionConfigForm);
+  const encryption = readEncryption(options);
   const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, clock);
   return encryption ? encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]) : etcd;
 }
@@ -380,18 +293,14 @@ async function start(options: Options, component: ComponentContext) {
 // An etcd that does not answer does not keep the server from ending.
 const leaveMs = 3_000;
 
-function shutdownDelayMs(options: Options): number {
-  try {
-    return parseGoDuration(options['shutdown-delay-duration']);
-  } catch (err) {
-    throw new Error(`--shutdown-delay-duration: ${(err as Error).message}`);
-  }
-}
-
 /** Until the last request may be answered, and a little for the rest. */
 const stopDeadlineMs = (options: Options) => shutdownDelayMs(options) + leaveMs + maxRequestMs + 5_000;
 
 export function main(argv: string[]): Promise<void> {
   const summary = 'Serves the Kubernetes API from etcd.';
-  return runComponent(process, { name: 'apiserver', summary, flags, start, stopDeadlineMs }, argv);
+  return runComponent(
+    process,
+    { name: 'apiserver', summary, flags: apiServerFlags, start, check: checkOptions, stopDeadlineMs },
+    argv,
+  );
 }

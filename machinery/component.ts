@@ -38,6 +38,8 @@ export interface ComponentSpec<T extends FlagTable> {
   flags: T;
   /** How long `stop` may take, in milliseconds; ten seconds without it. */
   stopDeadlineMs?(flags: Flags<T>): number;
+  /** Reads what the flags name, and throws for what would not let it start; it starts nothing. */
+  check?(flags: Flags<T>): void;
   start(flags: Flags<T>, context: ComponentContext): Promise<RunningComponent>;
 }
 
@@ -52,6 +54,7 @@ const commonFlags = {
     doc: 'Unix socket for the same, which only root may ask; empty for none.',
     default: '',
   },
+  check: { type: 'boolean', doc: 'Look at the flags and the files that they name, and end.', default: false },
   'log-level': { type: 'string', doc: 'debug, info, warn or error.', default: 'info' },
 } as const satisfies FlagTable;
 
@@ -68,6 +71,7 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
     return;
   }
   const flags = parseOrExit(proc, spec.name, table, argv) as Flags<T> & Flags<typeof commonFlags>;
+  if (flags.check) return checkOrExit(proc, spec, flags);
   const log = createLogger(spec.name, flags['log-level'] as LogLevel);
   const abort = new AbortController();
   const fail = (err: unknown) => {
@@ -126,6 +130,15 @@ function parseOrExit<T extends FlagTable>(proc: HostProcess, name: string, table
     if (!(err instanceof FlagError)) throw err;
     proc.stderr.write(`k8ts ${name}: ${err.message}\nRun 'k8ts ${name} --help' for the flags.\n`);
     return proc.exit(2);
+  }
+}
+
+function checkOrExit<T extends FlagTable>(proc: HostProcess, spec: ComponentSpec<T>, flags: Flags<T>): void {
+  try {
+    spec.check?.(flags);
+  } catch (err) {
+    proc.stderr.write(`k8ts ${spec.name}: ${(err as Error).message}\n`);
+    proc.exit(1);
   }
 }
 
