@@ -86,7 +86,8 @@ export const needsVm = ((): string | false => {
 })();
 
 /** Why none of 64-bit ARM can. */
-export const needsArm64Vm = needsVm || (isThere('qemu-system-aarch64') ? false : "missing: qemu-system-aarch64 (Debian's qemu-system-arm)");
+export const needsArm64Vm =
+  needsVm || (isThere('qemu-system-aarch64') ? false : "missing: qemu-system-aarch64 (Debian's qemu-system-arm)");
 
 function isThere(program: string): boolean {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
