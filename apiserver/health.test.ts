@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { checkPaths, serveHealth, sliText } from './health.ts';
 
-const ask = (url: string, reason: string | null = null) => {
-  const answer = serveHealth(url.split('?')[0]!, { url }, () => reason);
+const readiness = (reason: string | null, isEnding = false) => ({ notReady: () => reason, isEnding: () => isEnding });
+const ask = (url: string, reason: string | null = null, isEnding = false) => {
+  const answer = serveHealth(url.split('?')[0]!, { url }, readiness(reason, isEnding));
   return answer && { code: answer.code, body: String(answer.body) };
 };
 
@@ -29,6 +30,18 @@ describe('health', () => {
     assert.equal(ask('/readyz/ping', 'no etcd')!.code, 200);
   });
 
+  test('of a server that ends: it is not ready, and lives', () => {
+    assert.deepEqual(ask('/readyz/shutdown', null, true), {
+      code: 500,
+      body: 'internal server error: process is shutting down\n',
+    });
+    const { code, body } = ask('/readyz', null, true)!;
+    assert.equal(code, 500);
+    assert.match(body, /\[\+\]etcd ok\n(.*\n)*\[-\]shutdown failed: reason withheld\nreadyz check failed\n$/);
+    for (const path of ['/livez', '/healthz', '/readyz/etcd']) assert.equal(ask(path, null, true)!.code, 200);
+    assert.equal(ask('/readyz/shutdown', 'starting')!.code, 200);
+  });
+
   test('has the names that kube-apiserver has, in its order', () => {
     const names = [...ask('/readyz?verbose')!.body.matchAll(/^\[\+\](\S+) ok$/gm)].map(([, name]) => name);
     const known = [
@@ -51,8 +64,8 @@ describe('health', () => {
   });
 
   test('is told as metrics', () => {
-    assert.match(sliText(true), /^kubernetes_healthcheck\{name="etcd",type="readyz"\} 1$/m);
-    assert.match(sliText(false), /^kubernetes_healthcheck\{name="etcd",type="readyz"\} 0$/m);
-    assert.match(sliText(false), /^kubernetes_healthcheck\{name="ping",type="livez"\} 1$/m);
+    assert.match(sliText(readiness(null)), /^kubernetes_healthcheck\{name="etcd",type="readyz"\} 1$/m);
+    assert.match(sliText(readiness('no etcd')), /^kubernetes_healthcheck\{name="etcd",type="readyz"\} 0$/m);
+    assert.match(sliText(readiness('no etcd')), /^kubernetes_healthcheck\{name="ping",type="livez"\} 1$/m);
   });
 });

@@ -35,7 +35,20 @@ const checks: Record<Endpoint, readonly string[]> = {
   readyz: ['ping', 'log', 'etcd', 'etcd-readiness', 'informer-sync', ...started, 'shutdown'],
 };
 /** Fail while the server is not ready. */
-const dependent = new Set(['etcd', 'etcd-readiness', 'informer-sync', ...started, 'shutdown']);
+const dependent = new Set(['etcd', 'etcd-readiness', 'informer-sync', ...started]);
+
+export interface Readiness {
+  /** What a server that has begun still lacks, or has lost; null: nothing. */
+  notReady(): string | null;
+  /** It has been asked to end, and serves for a while. */
+  isEnding(): boolean;
+}
+
+/** Why a check of readiness fails; null: it does not. */
+function reasonOf(check: string, { notReady, isEnding }: Readiness): string | null {
+  if (check === 'shutdown') return isEnding() ? 'process is shutting down' : null;
+  return dependent.has(check) ? notReady() : null;
+}
 
 const text = (code: number, body: string): FrontResponse => ({
   code,
@@ -49,16 +62,16 @@ export const checkPaths = (endpoint: Endpoint): string[] => checks[endpoint].map
 export function serveHealth(
   path: string,
   request: Pick<FrontRequest, 'url'>,
-  notReady: () => string | null,
+  readiness: Readiness,
 ): FrontResponse | undefined {
   const [, endpoint, name] = /^\/(healthz|livez|readyz)(?:\/(.*))?$/.exec(path) ?? [];
   if (endpoint === undefined) return undefined;
   const all = checks[endpoint as Endpoint];
-  const reason = endpoint === 'readyz' ? notReady() : null;
-  const fails = (check: string) => reason !== null && dependent.has(check);
+  const why = (check: string) => (endpoint === 'readyz' ? reasonOf(check, readiness) : null);
+  const fails = (check: string) => why(check) !== null;
   if (name) {
     if (!all.includes(name)) return undefined;
-    return fails(name) ? text(500, `internal server error: ${reason}\n`) : text(200, 'ok');
+    return fails(name) ? text(500, `internal server error: ${why(name)}\n`) : text(200, 'ok');
   }
   const query = new URLSearchParams(request.url.split('?')[1] ?? '');
   const excluded = new Set(query.getAll('exclude').filter((x) => x !== ''));
@@ -76,11 +89,11 @@ export function serveHealth(
 }
 
 /** The checks as metrics, one line each. https://kubernetes.io/docs/reference/instrumentation/slis/ */
-export function sliText(isReady: boolean): string {
+export function sliText(readiness: Readiness): string {
   const lines = ['# HELP kubernetes_healthcheck The result of a health check.', '# TYPE kubernetes_healthcheck gauge'];
   for (const [endpoint, names] of Object.entries(checks)) {
     for (const name of names) {
-      const isOk = endpoint !== 'readyz' || isReady || !dependent.has(name);
+      const isOk = endpoint !== 'readyz' || reasonOf(name, readiness) === null;
       lines.push(`kubernetes_healthcheck{name="${name}",type="${endpoint}"} ${isOk ? 1 : 0}`);
     }
   }

@@ -1,48 +1,55 @@
 // `k8ts apiserver`: flags, and the parts put together.
 
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { kinds as builtInKinds } from '../api/index.ts';
 import type { Clock } from '../machinery/clock.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
-import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { formatAddress } from '../machinery/subnet.ts';
 import { parseRange } from './admission/address-range.ts';
 import { admissionPlugins } from './admission/index.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
-import { makeMissingLocks, startRepair } from './allocation/repair.ts';
+import { makeMissingLocks } from './allocation/repair.ts';
 import { type Audit, startAudit } from './audit/audit.ts';
-import { authenticationFlags } from './authn/flags.ts';
 import { createAuthenticator, readRequestHeaderOptions } from './authn/index.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
-import { authorizationFlags } from './authz/flags.ts';
 import { createAuthorizer } from './authz/index.ts';
 import { type AuthenticationTrust, publishAuthenticationTrust } from './bootstrap/authentication-trust.ts';
-import { ensureBootstrapObjects, ensureKubernetesService } from './bootstrap/bootstrap.ts';
+import { ensureBootstrapObjects } from './bootstrap/bootstrap.ts';
+import { startKubernetesService } from './bootstrap/kubernetes-service.ts';
+import { LiveServers } from './bootstrap/live-servers.ts';
 import { ensureDefaultServiceCIDR } from './bootstrap/service-cidr.ts';
 import { componentStatuses, readProbes } from './component-status.ts';
-import { readConfigFile } from './config-file.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { webhookConverter } from './crd/webhook-conversion.ts';
 import { createDiscovery } from './discovery/discovery.ts';
-import { keepDanglingConditions } from './fairness/dangling.ts';
+import { startDuties } from './duties.ts';
 import { Fairness } from './fairness/fairness.ts';
 import { createFairnessMetrics } from './fairness/metrics.ts';
+import type { Readiness } from './health.ts';
 import { serveFront } from './http/front.ts';
-import { defaultLimits, InFlight } from './in-flight.ts';
+import { InFlight } from './in-flight.ts';
 import { createKubeletAccess } from './kubelet-access.ts';
 import { createOpenApi } from './openapi/serve.ts';
+import {
+  apiServerFlags,
+  checkOptions,
+  type Options,
+  parsePortRange,
+  readEncryption,
+  readProxyTls,
+  readTls,
+  shutdownDelayMs,
+} from './options.ts';
 import { createPathHandler } from './paths.ts';
 import { KindTable } from './registry/kind-table.ts';
+import { maxRequestMs } from './request-deadline.ts';
 import { countUnreadable, createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
-import { startCompactor } from './storage/compactor.ts';
-import { encryptionConfigForm } from './storage/encryption/config.ts';
 import { encryptEtcd } from './storage/encryption/encrypted-etcd.ts';
-import { type Etcd, EtcdClient } from './storage/etcd.ts';
-import { startEventExpiry } from './storage/event-expiry.ts';
+import type { Etcd } from './storage/etcd.ts';
+import { EtcdClient } from './storage/etcd-client.ts';
 import { ObjectStore } from './storage/object-store.ts';
 import { fieldsOfKinds, keyPrefixOf } from './storage/stored-object.ts';
 import { WatchCache } from './storage/watch-cache.ts';
@@ -51,96 +58,10 @@ import type { SubresourceContext } from './subresources/handler.ts';
 import { subresources } from './subresources/index.ts';
 import { WebhookClient } from './webhook-client.ts';
 
-const flags = {
-  'etcd-servers': { type: 'list', doc: 'URLs of etcd, separated by commas.', required: true },
-  'etcd-cafile': { type: 'string', doc: 'CA of etcd (PEM file).' },
-  'etcd-certfile': { type: 'string', doc: 'Client certificate for etcd.' },
-  'etcd-keyfile': { type: 'string', doc: 'Key of the client certificate for etcd.' },
-  'encryption-provider-config': { type: 'string', doc: 'What is encrypted in etcd (EncryptionConfiguration).' },
-  'audit-policy-file': {
-    type: 'string',
-    doc: 'Which requests are written to the audit log (Policy, audit.k8s.io/v1).',
-  },
-  'audit-log-path': { type: 'string', doc: 'File of the audit log; - is standard output.' },
-  'audit-log-maxage': { type: 'number', doc: 'Days that old audit logs are kept; 0 is for ever.', default: 0 },
-  'audit-log-maxbackup': { type: 'number', doc: 'Old audit logs that are kept; 0 is all.', default: 0 },
-  'audit-log-maxsize': { type: 'number', doc: 'Megabytes from which a new audit log is begun.', default: 100 },
-  'bind-address': { type: 'list', doc: 'Addresses to listen on.', default: ['127.0.0.1'] },
-  'secure-port': { type: 'number', doc: 'Port to listen on.', default: 6443 },
-  'tls-cert-file': { type: 'string', doc: 'Serving certificate.', required: true },
-  'tls-private-key-file': { type: 'string', doc: 'Key of the serving certificate.', required: true },
-  'client-ca-file': { type: 'string', doc: 'CA of client certificates.', required: true },
-  'service-account-issuer': {
-    type: 'string',
-    doc: 'Issuer of service account tokens.',
-    default: 'https://kubernetes.default.svc.cluster.local',
-  },
-  'service-account-key-file': { type: 'string', doc: 'Public key of tokens (PEM file).', required: true },
-  'service-account-signing-key-file': { type: 'string', doc: 'Private key of tokens (PEM file).', required: true },
-  ...authenticationFlags,
-  ...authorizationFlags,
-  'service-cluster-ip-range': { type: 'string', doc: 'Range of Service addresses.', default: '10.96.0.0/16' },
-  'service-node-port-range': { type: 'string', doc: 'Range of node ports.', default: '30000-32767' },
-  'advertise-address': {
-    type: 'string',
-    doc: 'Address under which pods and nodes reach this server; not a loopback one.',
-    required: true,
-  },
-  'max-requests-inflight': {
-    type: 'number',
-    doc: 'How many requests that read may be worked on at a time.',
-    default: defaultLimits.reading,
-  },
-  'max-mutating-requests-inflight': {
-    type: 'number',
-    doc: 'How many requests that write may be worked on at a time.',
-    default: defaultLimits.writing,
-  },
-  'enable-priority-and-fairness': {
-    type: 'boolean',
-    doc: 'Requests have their turn by flow schemas and priority levels; false: by their number alone.',
-    default: true,
-  },
-  'component-health': {
-    type: 'list',
-    doc: 'Where component statuses ask for health: NAME=URL, separated by commas.',
-    default: [],
-  },
-  'proxy-client-cert-file': {
-    type: 'string',
-    doc: 'Client certificate by which aggregated API servers know this one.',
-  },
-  'proxy-client-key-file': { type: 'string', doc: 'Key of the client certificate for aggregated API servers.' },
-  'kubelet-client-certificate': { type: 'string', doc: 'Client certificate for kubelets.' },
-  'kubelet-client-key': { type: 'string', doc: 'Key of the client certificate for kubelets.' },
-  'kubelet-certificate-authority': { type: 'string', doc: 'CA of the kubelets.' },
-} as const satisfies FlagTable;
-
-type Options = Flags<typeof flags>;
-
-function readTls(cert: string | undefined, key: string | undefined, ca: string | undefined) {
-  if (!cert || !key || !ca) return undefined;
-  return { cert: readFileSync(cert), key: readFileSync(key), ca: readFileSync(ca) };
-}
-
-function parsePortRange(text: string): { first: number; last: number } {
-  const [, first, last] = /^(\d+)-(\d+)$/.exec(text) ?? [];
-  if (!first || !last || Number(first) > Number(last))
-    throw new Error(`--service-node-port-range: ${text} is not a range`);
-  return { first: Number(first), last: Number(last) };
-}
-
-function readProxyTls(options: Options) {
-  const { 'proxy-client-cert-file': cert, 'proxy-client-key-file': key } = options;
-  if (!cert !== !key) throw new Error('--proxy-client-cert-file and --proxy-client-key-file come together');
-  return cert && key ? { cert: readFileSync(cert), key: readFileSync(key) } : undefined;
-}
-
 function connectEtcd(options: Options, clock: Clock): Etcd {
   const tls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
-  const file = options['encryption-provider-config'];
-  const encryption = file && readConfigFile(file, encryptionConfigForm);
-  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, () => clock.now());
+  const encryption = readEncryption(options);
+  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, clock);
   return encryption ? encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]) : etcd;
 }
 
@@ -244,13 +165,13 @@ function createContext(
 interface PathParts {
   context: SubresourceContext;
   aggregator: Aggregator;
-  notReady(): string | null;
+  readiness: Readiness;
 }
 
 function createPaths(
   options: Options,
   { clock, metrics }: ComponentContext,
-  { context: { kinds, tokens }, aggregator, notReady }: PathParts,
+  { context: { kinds, tokens }, aggregator, readiness }: PathParts,
 ) {
   return createPathHandler({
     discovery: createDiscovery(kinds, {
@@ -259,7 +180,7 @@ function createPaths(
     }),
     openApi: createOpenApi(kinds, { now: () => clock.now(), others: () => aggregator.openApiHashes() }),
     metrics,
-    notReady,
+    readiness,
     tokens,
     issuer: options['service-account-issuer'],
   });
@@ -286,6 +207,7 @@ function trustOf(options: Options): AuthenticationTrust {
 
 async function start(options: Options, component: ComponentContext) {
   const { clock, log, metrics } = component;
+  shutdownDelayMs(options); // refused now, not at the end
   const kinds = new KindTable(builtInKinds);
   const etcd = connectEtcd(options, clock);
   const cache = new WatchCache(etcd, storedKinds.map(keyPrefixOf), {
@@ -297,7 +219,11 @@ async function start(options: Options, component: ComponentContext) {
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
   const range = parseRange(options['service-cluster-ip-range']);
   let notReady: string | null = 'etcd has not been read yet';
-  const isNotReady = () => notReady ?? (cache.ready ? null : 'storage is (re)initializing');
+  let isEnding = false;
+  const readiness: Readiness = {
+    notReady: () => notReady ?? (cache.ready ? null : 'storage is (re)initializing'),
+    isEnding: () => isEnding,
+  };
   const requestMetrics = createRequestMetrics(metrics, clock);
   const aggregator = new Aggregator(context, readProxyTls(options));
   const server = new ApiServer({
@@ -318,7 +244,7 @@ async function start(options: Options, component: ComponentContext) {
       reading: options['max-requests-inflight'],
       writing: options['max-mutating-requests-inflight'],
     }),
-    paths: createPaths(options, component, { context, aggregator, notReady: isNotReady }),
+    paths: createPaths(options, component, { context, aggregator, readiness }),
   });
   const front = await serveFront(
     { clock, tls: readServingTls(options), addresses: options['bind-address'], port: options['secure-port'] },
@@ -339,34 +265,42 @@ async function start(options: Options, component: ComponentContext) {
   await ensureDefaultServiceCIDR(context, options['service-cluster-ip-range']);
   await makeMissingLocks(context);
   await aggregator.start();
-  await ensureKubernetesService(context, {
+  const kubernetesService = await startKubernetesService(context, new LiveServers(etcd, options['advertise-address']), {
     clusterIp: formatAddress(range.first),
-    advertiseAddress: options['advertise-address'],
     securePort: options['secure-port'],
   });
-  const stopDangling = await keepDanglingConditions(context);
+  const stopDuties = await startDuties(context, etcd);
   notReady = null;
-  const stopRepair = startRepair(context, `apiserver-${randomUUID()}`);
-  const stopCompactor = startCompactor(etcd, cache, { clock, log });
-  const stopEventExpiry = startEventExpiry(context.store, kinds.kind('', 'Event'), { clock, log });
   return {
-    notReady: () => notReady,
+    notReady: () => (isEnding ? 'stopping' : notReady),
     async stop() {
-      notReady = 'stopping';
+      isEnding = true;
+      // Nobody new is sent here, and who is here is served, until everybody can know.
+      const leaving = kubernetesService.stop();
+      await clock.sleep(shutdownDelayMs(options));
+      await Promise.race([leaving, clock.sleep(leaveMs)]);
+      server.endWatches();
+      await front.close(maxRequestMs);
       customResources.stop();
       aggregator.stop();
-      stopDangling();
-      stopRepair();
-      stopCompactor();
-      stopEventExpiry();
-      await front.close();
+      stopDuties();
       cache.close();
       etcd.close();
     },
   };
 }
 
+// An etcd that does not answer does not keep the server from ending.
+const leaveMs = 3_000;
+
+/** Until the last request may be answered, and a little for the rest. */
+const stopDeadlineMs = (options: Options) => shutdownDelayMs(options) + leaveMs + maxRequestMs + 5_000;
+
 export function main(argv: string[]): Promise<void> {
   const summary = 'Serves the Kubernetes API from etcd.';
-  return runComponent(process, { name: 'apiserver', summary, flags, start }, argv);
+  return runComponent(
+    process,
+    { name: 'apiserver', summary, flags: apiServerFlags, start, check: checkOptions, stopDeadlineMs },
+    argv,
+  );
 }

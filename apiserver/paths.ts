@@ -1,7 +1,7 @@
 // Everything that is not a resource: health, version, metrics, discovery, OpenAPI, the token issuer's public documents.
 import type { Registry } from 'prom-client';
 import type { ServiceAccountTokens } from './authn/tokens.ts';
-import { checkPaths, serveHealth, sliText } from './health.ts';
+import { checkPaths, type Readiness, serveHealth, sliText } from './health.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 
 type Responder = (path: string, request: FrontRequest) => FrontResponse | undefined;
@@ -10,7 +10,7 @@ export interface PathDeps {
   discovery: Responder;
   openApi: Responder;
   metrics: Registry;
-  notReady(): string | null;
+  readiness: Readiness;
   tokens: ServiceAccountTokens;
   issuer: string;
 }
@@ -56,10 +56,10 @@ const rootPaths = [
 export function createPathHandler(deps: PathDeps) {
   return async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
     if (path === '/version' || path === '/version/') return json(versionInfo);
-    const health = serveHealth(path, request, deps.notReady);
+    const health = serveHealth(path, request, deps.readiness);
     if (health) return health;
     if (path === '/metrics/slis') {
-      const body = sliText(deps.notReady() === null);
+      const body = sliText(deps.readiness);
       return { code: 200, headers: { 'content-type': deps.metrics.contentType }, body };
     }
     if (path === '/metrics') {

@@ -94,6 +94,7 @@ function pathAfter(path: string, count: number): string {
 }
 
 function decodeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment;
   try {
     return decodeURIComponent(segment);
   } catch {

@@ -1,6 +1,7 @@
 // Request counters and latencies under the names that Kubernetes' dashboards know.
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import type { Clock } from '../machinery/clock.ts';
+import { HotHistogram, HotNumber } from './hot-metrics.ts';
 import type { RequestInfo } from './request-info.ts';
 
 export interface RequestMetrics {
@@ -19,46 +20,42 @@ export function countUnreadable(registry: Registry): (prefix: string) => void {
   return (prefix) => counter.inc({ resource: prefix.replace(/^\/registry\/|\/$/g, '') });
 }
 
+const readingVerbs = new Set(['get', 'list', 'watch']);
 const durationBuckets = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60];
 
 export function createRequestMetrics(registry: Registry, clock: Clock): RequestMetrics {
   const labelNames = ['verb', 'group', 'version', 'resource', 'subresource'];
-  const registers = [registry];
-  const total = new Counter({
+  const total = new HotNumber({
+    type: 'counter',
     name: 'apiserver_request_total',
     help: 'Requests by verb, resource and response code.',
     labelNames: [...labelNames, 'code'],
-    registers,
+    registry,
   });
-  const duration = new Histogram({
+  const duration = new HotHistogram({
     name: 'apiserver_request_duration_seconds',
     help: 'Response time by verb and resource, without watches.',
     labelNames,
     buckets: durationBuckets,
-    registers,
+    registry,
   });
-  const inFlight = new Gauge({
+  const inFlight = new HotNumber({
+    type: 'gauge',
     name: 'apiserver_current_inflight_requests',
     help: 'Requests under way.',
     labelNames: ['request_kind'],
-    registers,
+    registry,
   });
   return {
-    begin(info) {
-      const labels = {
-        verb: info.verb.toUpperCase(),
-        group: info.group,
-        version: info.version,
-        resource: info.resource,
-        subresource: info.subresource,
-      };
-      const request_kind = ['get', 'list', 'watch'].includes(info.verb) ? 'readOnly' : 'mutating';
-      inFlight.inc({ request_kind });
+    begin({ verb, group, version, resource, subresource }) {
+      const labels = [verb.toUpperCase(), group, version, resource, subresource] as const;
+      const underWay = inFlight.of(readingVerbs.has(verb) ? 'readOnly' : 'mutating');
+      underWay.value++;
       const startMs = clock.monotonicMs();
       return (code) => {
-        inFlight.dec({ request_kind });
-        total.inc({ ...labels, code: String(code) });
-        if (info.verb !== 'watch') duration.observe(labels, (clock.monotonicMs() - startMs) / 1000);
+        underWay.value--;
+        total.of(...labels, String(code)).value++;
+        if (verb !== 'watch') duration.of(...labels).observe((clock.monotonicMs() - startMs) / 1000);
       };
     },
   };

@@ -22,9 +22,7 @@ export interface Review {
 /** The status of the answer. Rejects with WebhookError. */
 export type AskReview = (review: Review) => Promise<Record<string, any>>;
 
-/** Reads the file at once. Throws FlagError for one that cannot be used. */
-export function reviewWebhook(client: WebhookClient, flag: string, file: string): AskReview {
-  const config = readConfig(flag, file);
+export function reviewWebhook(client: WebhookClient, config: WebhookClientConfig): AskReview {
   return async ({ group, version, kind, spec }) => {
     const apiVersion = `${group}/${version}`;
     const answer = await client.post(config, timeoutSeconds, { apiVersion, kind, spec });
@@ -50,7 +48,8 @@ export function readTtl(flag: string, text: string): number {
   }
 }
 
-function readConfig(flag: string, file: string): WebhookClientConfig {
+/** Who is asked, as a kubeconfig says it. Throws FlagError for one that cannot be used. */
+export function readReviewAccess(flag: string, file: string): WebhookClientConfig {
   try {
     const access = parseKubeconfig(readFileSync(file, 'utf8'), file, (name) =>
       readFileSync(resolve(dirname(file), name)),

@@ -39,7 +39,7 @@ import { noBody } from './http/request-body.ts';
 import { type IncludeObject, readIncludeObject } from './http/table.ts';
 import { endInHttp, forwardUpgrade, refuseUpgrade } from './http/upgrade.ts';
 import { warningHeaders } from './http/warnings.ts';
-import { serveWatch } from './http/watch-response.ts';
+import { OpenWatches, serveWatch } from './http/watch-response.ts';
 import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
 import { type InFlight, isLongRunning, tooManyRequests } from './in-flight.ts';
 import { LargeRequests } from './large-requests.ts';
@@ -75,6 +75,14 @@ export interface ApiServerParts {
 type RequestHead = Omit<FrontRequest, 'raw' | 'body'> & { audit?: AuditTrail | undefined };
 type AuditedRequest = FrontRequest & { audit?: AuditTrail | undefined };
 
+/** Who asks for what, and whether they still wait for it. */
+interface Asked {
+  info: RequestInfo;
+  user: UserInfo;
+  /** Aborts when the client is gone before it has its answer, or what streams is over. */
+  signal: AbortSignal;
+}
+
 // What watches over the server may ask whatever the roles say, and while they cannot be read.
 const alwaysAllowed = new Set(['/healthz', '/livez', '/readyz']);
 const gzipBytes = promisify(gzip);
@@ -99,6 +107,7 @@ export class ApiServer {
   readonly #context: SubresourceContext;
   readonly #subresources: ReadonlyMap<string, Subresource>;
   readonly #large = new LargeRequests();
+  readonly #watches = new OpenWatches();
 
   constructor(parts: ApiServerParts) {
     this.#parts = parts;
@@ -141,6 +150,11 @@ export class ApiServer {
       else audit?.panicked(status.toStatus());
       return errorResponse(status, auditId, front);
     }
+  }
+
+  /** Ends the watches, and those that are still asked for. */
+  endWatches(): void {
+    this.#watches.end();
   }
 
   /** Carries a connection that leaves HTTP to where it leads. */
@@ -219,36 +233,39 @@ export class ApiServer {
     const user = await this.#identify(front);
     const { clock } = this.#context;
     const startMs = clock.monotonicMs();
-    const end = await this.#takeTurn(front, { info, user, deadlineMs });
+    const gone = new AbortController();
+    const onClose = () => gone.abort();
+    front.raw.once('close', onClose);
+    const { signal } = gone;
+    const end = await this.#takeTurn(front, { info, user, deadlineMs, signal });
     if (!end) return tooManyRequests();
-    const work = this.#answer(front, info, user).finally(end);
-    if (deadlineMs === undefined) return work;
-    return within(clock, deadlineMs - (clock.monotonicMs() - startMs), work);
+    const work = this.#answer(front, { info, user, signal }).finally(end);
+    const response = await (deadlineMs === undefined
+      ? work
+      : within(clock, deadlineMs - (clock.monotonicMs() - startMs), work));
+    // Nothing is under way any more, but for what streams.
+    if (response) front.raw.off('close', onClose);
+    return response;
   }
 
   /** Waits until the request may be worked on; what is returned ends it. Undefined: there are too many. */
   async #takeTurn(
     front: FrontRequest,
-    { info, user, deadlineMs }: { info: RequestInfo; user: UserInfo; deadlineMs: number | undefined },
+    { info, user, deadlineMs, signal }: Asked & { deadlineMs: number | undefined },
   ): Promise<(() => void) | undefined> {
     const { fairness, inFlight } = this.#parts;
     if (!fairness || !this.#context.store.cache.ready) return inFlight.begin(info, user);
-    const abort = new AbortController();
-    const onClose = () => abort.abort();
     // A watch has its seat until it has begun; other streams take none.
     const isStream = isLongRunning(info) && info.verb !== 'watch';
     const waitMs = isStream ? undefined : (deadlineMs ?? maxRequestMs) / waitPart;
-    const { schemaUid, levelUid, turn } = fairness.place({ info, user, waitMs, signal: abort.signal });
+    const { schemaUid, levelUid, turn } = fairness.place({ info, user, waitMs, signal });
     front.raw.setHeader?.('x-kubernetes-pf-flowschema-uid', schemaUid);
     front.raw.setHeader?.('x-kubernetes-pf-prioritylevel-uid', levelUid);
-    if (!(turn instanceof Promise)) return 'end' in turn ? turn.end : undefined;
-    front.raw.once('close', onClose);
-    const given = await turn;
-    front.raw.off('close', onClose);
+    const given = turn instanceof Promise ? await turn : turn;
     return 'end' in given ? given.end : undefined;
   }
 
-  async #answer(front: AuditedRequest, info: RequestInfo, user: UserInfo): Promise<FrontResponse | undefined> {
+  async #answer(front: AuditedRequest, { info, user, signal }: Asked): Promise<FrontResponse | undefined> {
     await this.#authorize(front, info, user);
     const remote = this.#parts.aggregator.remoteOf(info.path);
     if (remote) return this.#parts.aggregator.relay(remote, front, user);
@@ -258,9 +275,7 @@ export class ApiServer {
       return compress(front, found);
     }
     if (!this.#context.store.cache.ready) throw unavailableError('storage is (re)initializing');
-    const abort = new AbortController();
-    front.raw.on('close', () => abort.abort());
-    const request = this.#resolve(front, { info, user, signal: abort.signal });
+    const request = this.#resolve(front, { info, user, signal });
     if (writingVerbs.has(info.verb) && !isLongRunning(info)) request.body = await front.body.read();
     request.auditAnnotations = front.audit?.annotations;
     if (front.audit?.wantsRequest) front.audit.received(auditedBody(request));
@@ -285,7 +300,7 @@ export class ApiServer {
   }
 
   /** Finds the kind that the path names. */
-  #resolve(front: RequestHead, found: { info: RequestInfo; user: UserInfo; signal: AbortSignal }): ApiRequest {
+  #resolve(front: RequestHead, found: Asked): ApiRequest {
     const { info, user, signal } = found;
     const served = this.#context.kinds.find(info.group, info.version, info.resource);
     if (!served) throw unknownPathError();
@@ -319,7 +334,7 @@ export class ApiServer {
       throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, info.verb);
     }
     if (info.verb === 'watch') {
-      await serveWatch(this.#context, request, front);
+      await serveWatch(this.#context, request, { front, open: this.#watches });
       return undefined;
     }
     return verbHandlers[info.verb]!(this.#context, request);
@@ -434,7 +449,9 @@ function pathOf(url: string): string {
   return at < 0 ? url : url.slice(0, at);
 }
 
+const noQuery = new URLSearchParams();
+
 function queryOf(url: string): URLSearchParams {
   const at = url.indexOf('?');
-  return new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
+  return at < 0 ? noQuery : new URLSearchParams(url.slice(at + 1));
 }

@@ -5,6 +5,7 @@
 // n-th /24 of it), services in 10.<96+k>.0.0/16.
 import { join } from 'node:path';
 import { addressAt, parseSubnet, subnetAt } from '../machinery/subnet.ts';
+import type { ClusterConfig } from './config/cluster-config.ts';
 
 /** What is remembered of a cluster: cluster.json in its state folder. */
 export interface ClusterSpec {
@@ -15,6 +16,8 @@ export interface ClusterSpec {
   apiPort?: number;
   /** Pods may open connections to the world beyond the host. */
   egress: boolean;
+  /** What a configuration file says beyond that. */
+  config?: ClusterConfig;
 }
 
 export const defaultClusterName = 'k8ts';

@@ -32,6 +32,10 @@ function withUpOptions(command: Command): Command {
   return command
     .addOption(nameOption())
     .addOption(kubeconfigOption())
+    .option(
+      '--config <file>',
+      "kind's Cluster and kubeadm's ClusterConfiguration (docs/apiserver.md); - is standard input",
+    )
     .option('--api-port <port>', 'port of the API server on 127.0.0.1', portNumber)
     .option('--pod-subnet <cidr>', 'addresses of pods')
     .option('--service-subnet <cidr>', 'addresses of services')
@@ -55,7 +59,10 @@ function buildProgram(program: Program): Command {
     .showHelpAfterError('(add --help for the flags)')
     .enablePositionalOptions()
     .exitOverride();
-  const up = async (options: object) => (await import('./commands/up.ts')).up(options as never, program);
+  const up = async (options: object, command: Command) => {
+    const isNamed = command.getOptionValueSource('name') !== 'default';
+    return (await import('./commands/up.ts')).up({ ...options, isNamed } as never, program);
+  };
   const down = async (options: object) => (await import('./commands/down.ts')).down(options as never, program);
   withUpOptions(root.command('up').description('create a cluster, or bring it back to health')).action(up);
   withDownOptions(root.command('down').description('remove a cluster')).action(down);

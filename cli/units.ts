@@ -1,6 +1,7 @@
 // The processes of a cluster and their command lines: the one table that says what runs where with which flags.
 import { join } from 'node:path';
 import type { Component } from './components.ts';
+import type { ConfiguredComponent, ExtraArg } from './config/cluster-config.ts';
 import { type CgroupTrees, procsFiles } from './host/cgroups.ts';
 import { stampOf } from './host/files.ts';
 import { clusterDomain, insideNode, type Layout, type NodeLayout, nodeMaskSize, onHost, unitFiles } from './layout.ts';
@@ -125,11 +126,52 @@ function hostUnit({ layout, trees }: UnitContext, name: string, command: string[
 /** SIGUSR1 opens the inspector of a component that hangs, at an address that only its log tells. */
 const inspectorFlags = ['--inspect-port=127.0.0.1:0', '--inspect-publish-uid=stderr'];
 
+/** A component that rests gives memory back: machinery/heap-at-rest.ts. */
+const memoryFlags = ['--expose-gc'];
+
 function componentUnit(context: UnitContext, component: Component, flags: FlagValues, inputs: string[]): UnitPlan {
   const { node, bundle } = context.program;
-  const command = [node, ...inspectorFlags, bundle, component, ...toFlags(flags)];
+  const extra = extraArgsOf(context.layout, component);
+  const given = [...toFlags(flags), ...extra.map(toFlag)];
+  const command = [node, ...inspectorFlags, ...memoryFlags, bundle, component, ...given];
   const unit = hostUnit(context, component, command, inputs);
-  return { ...unit, stackBy: 'inspector', revision: `${stampOf(bundle)},${unit.revision}` };
+  const files = extra.filter(({ name }) => /(^|-)(file|config)$/.test(name)).map(({ value }) => stampOf(value));
+  return { ...unit, stackBy: 'inspector', revision: [stampOf(bundle), unit.revision, ...files].join() };
+}
+
+const toFlag = ({ name, value }: ExtraArg) => `--${name}=${value}`;
+
+function extraArgsOf({ spec }: Layout, component: Component): readonly ExtraArg[] {
+  const all: Partial<Record<Component, readonly ExtraArg[]>> = spec.config?.extraArgs ?? {};
+  return all[component] ?? [];
+}
+
+const controlPlaneFlags: Record<ConfiguredComponent, (layout: Layout) => FlagValues> = {
+  apiserver: apiserverFlags,
+  controllers: controllersFlags,
+  scheduler: schedulerFlags,
+};
+
+/** What a user may set although it has a value already. */
+const replaceable = new Set([
+  ...['service-account-issuer', 'service-node-port-range', 'requestheader-allowed-names'],
+  ...['requestheader-username-headers', 'requestheader-uid-headers', 'requestheader-group-headers'],
+  'requestheader-extra-headers-prefix',
+]);
+
+/** The flags of a component that only the cluster itself may set. */
+export function ownFlagsOf(layout: Layout, component: ConfiguredComponent): ReadonlySet<string> {
+  const names = Object.keys(controlPlaneFlags[component](layout)).filter((name) => !replaceable.has(name));
+  return new Set([...names, 'health-port', 'health-socket', 'check']);
+}
+
+/** How a component of the control plane is started, but for what observes it. */
+export function componentCommand(
+  { layout, program }: Pick<UnitContext, 'layout' | 'program'>,
+  component: ConfiguredComponent,
+): string[] {
+  const flags = controlPlaneFlags[component](layout);
+  return [program.node, program.bundle, component, ...toFlags(flags), ...extraArgsOf(layout, component).map(toFlag)];
 }
 
 // An etcd that was killed within the first moments of a new store never elects itself leader again: such a store is
@@ -222,6 +264,7 @@ function controllersFlags(layout: Layout): FlagValues {
   return {
     kubeconfig: join(layout.kubeconfigDir, 'controllers.kubeconfig'),
     'root-ca-file': `${pkiFiles(layout).ca}.crt`,
+    'service-account-private-key-file': `${pkiFiles(layout).serviceAccount}.key`,
     'cluster-signing-cert-file': `${pkiFiles(layout).ca}.crt`,
     'cluster-signing-key-file': `${pkiFiles(layout).ca}.key`,
     'cluster-cidr': layout.podSubnet,
@@ -254,6 +297,7 @@ function runtimeFlags(node: NodeLayout): FlagValues {
 }
 
 function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
+  const labels = Object.entries(layout.spec.config?.nodeLabels ?? {}).map(([key, value]) => `${key}=${value}`);
   return {
     kubeconfig: `${insideNode.credentialsDir}/kubelet.kubeconfig`,
     'node-name': node.name,
@@ -269,6 +313,7 @@ function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
     port: 10250,
     'resolv-conf': insideNode.resolvConf,
     'cgroup-root': '/',
+    ...(labels.length > 0 ? { 'node-labels': labels.join() } : {}),
     'health-port': nodeHealthPorts.kubelet,
   };
 }

@@ -27,6 +27,7 @@ import { replicationController } from './replicationcontroller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { rootCaPublisher } from './root-ca-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
+import { serviceAccountTokenController, type TokenOptions } from './service-account-token.ts';
 import { serviceCIDRController } from './service-cidr.ts';
 import { statefulSetController } from './statefulset/statefulset.ts';
 import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
@@ -39,12 +40,15 @@ export interface ControllerOptions {
   nodeRanges?: NodeRangeOptions;
   /** The CA that signs certificates; none are signed without it. */
   signing?: SigningOptions;
+  /** What Secrets with tokens are filled with; they stay empty without it. */
+  tokens?: TokenOptions;
 }
 
 /** Every controller, in the order in which they start: what new pods need comes first. */
-export function createControllers({ rootCaPem, nodeRanges, signing }: ControllerOptions): readonly Loop[] {
+export function createControllers({ rootCaPem, nodeRanges, signing, tokens }: ControllerOptions): readonly Loop[] {
   return [
     toLoop(serviceAccountController),
+    ...(tokens === undefined ? [] : [toLoop(serviceAccountTokenController(tokens))]),
     ...(rootCaPem === undefined ? [] : [toLoop(rootCaPublisher(rootCaPem))]),
     ...(nodeRanges === undefined ? [] : [toLoop(nodeIpamController(nodeRanges))]),
     toLoop(nodeLifecycleController),

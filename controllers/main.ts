@@ -10,6 +10,10 @@ import { startControllers } from './run.ts';
 const flags = {
   kubeconfig: { type: 'string', doc: 'How to reach the API server.', required: true },
   'root-ca-file': { type: 'string', doc: 'CA certificate to publish in every namespace (PEM file).' },
+  'service-account-private-key-file': {
+    type: 'string',
+    doc: 'Key that signs the tokens in Secrets of service accounts (PEM file); none are without it.',
+  },
   'cluster-cidr': { type: 'string', doc: 'Address range of pods; nodes are given parts of it. None are without it.' },
   'node-cidr-mask-size': { type: 'number', doc: "Bits of the mask of a node's part.", default: 24 },
   'service-cluster-ip-range': { type: 'string', doc: 'Address range of services, which no node is given.' },
@@ -40,8 +44,11 @@ async function start(options: Flags<typeof flags>, context: ComponentContext) {
   const clusterCidr = options['cluster-cidr'];
   const serviceCidr = options['service-cluster-ip-range'];
   const ranges = { nodeMaskSize: options['node-cidr-mask-size'], ...(serviceCidr ? { serviceCidr } : {}) };
+  const rootCaPem = rootCaFile ? readFileSync(rootCaFile, 'utf8') : undefined;
+  const keyFile = options['service-account-private-key-file'];
   const controllers = createControllers({
-    ...(rootCaFile ? { rootCaPem: readFileSync(rootCaFile, 'utf8') } : {}),
+    ...(rootCaPem === undefined ? {} : { rootCaPem }),
+    ...(keyFile ? { tokens: { privateKeyPem: readFileSync(keyFile, 'utf8'), rootCaPem } } : {}),
     ...readSigning(options),
     ...(clusterCidr ? { nodeRanges: { clusterCidr, ...ranges } } : {}),
   });

@@ -5,9 +5,11 @@ import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { ListenOptions } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import { Registry } from 'prom-client';
 import { type Clock, realClock } from './clock.ts';
 import { describeFlags, FlagError, type Flags, type FlagTable, parseFlags } from './flags.ts';
+import { shrinkHeapAtRest } from './heap-at-rest.ts';
 import { createLogger, type Logger, type LogLevel } from './log.ts';
 import { resolutionMs, watchLoopStall } from './loop-stall.ts';
 import { type Random, realRandom } from './random.ts';
@@ -34,6 +36,10 @@ export interface ComponentSpec<T extends FlagTable> {
   name: string;
   summary: string;
   flags: T;
+  /** How long `stop` may take, in milliseconds; ten seconds without it. */
+  stopDeadlineMs?(flags: Flags<T>): number;
+  /** Reads what the flags name, and throws for what would not let it start; it starts nothing. */
+  check?(flags: Flags<T>): void;
   start(flags: Flags<T>, context: ComponentContext): Promise<RunningComponent>;
 }
 
@@ -48,6 +54,7 @@ const commonFlags = {
     doc: 'Unix socket for the same, which only root may ask; empty for none.',
     default: '',
   },
+  check: { type: 'boolean', doc: 'Look at the flags and the files that they name, and end.', default: false },
   'log-level': { type: 'string', doc: 'debug, info, warn or error.', default: 'info' },
 } as const satisfies FlagTable;
 
@@ -64,6 +71,7 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
     return;
   }
   const flags = parseOrExit(proc, spec.name, table, argv) as Flags<T> & Flags<typeof commonFlags>;
+  if (flags.check) return checkOrExit(proc, spec, flags);
   const log = createLogger(spec.name, flags['log-level'] as LogLevel);
   const abort = new AbortController();
   const fail = (err: unknown) => {
@@ -77,9 +85,9 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
   let running: RunningComponent | undefined;
   const health: Server[] = [];
   const end = async () => {
-    if (abort.signal.aborted) return;
+    if (abort.signal.aborted) return proc.exit(1); // whoever asks twice does not want to wait
     abort.abort(new Error(`${spec.name} is stopping`));
-    realClock.after(stopDeadlineMs, () => proc.exit(1));
+    realClock.after(spec.stopDeadlineMs?.(flags) ?? stopDeadlineMs, () => proc.exit(1));
     await running?.stop();
     for (const server of health) server.close();
     log.info({}, `${spec.name} stopped`);
@@ -99,11 +107,20 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
     // What a start takes is no stall: nobody is served yet.
     const delays = monitorEventLoopDelay({ resolution: resolutionMs });
     delays.enable();
-    watchLoopStall(metrics, realClock, { cpuUsage: () => proc.cpuUsage(), delays });
+    const cpuUsage = () => proc.cpuUsage();
+    watchLoopStall(metrics, realClock, { cpuUsage, delays });
+    // Only where the process was started with --expose-gc.
+    const { gc } = globalThis;
+    if (gc) shrinkHeapAtRest(realClock, cpuUsage, { size: heapSize, collect: () => gc() });
     log.info({}, `${spec.name} started`);
   } catch (err) {
     if (!abort.signal.aborted) fail(err);
   }
+}
+
+function heapSize() {
+  const { total_heap_size, used_heap_size } = getHeapStatistics();
+  return { total: total_heap_size, used: used_heap_size };
 }
 
 function parseOrExit<T extends FlagTable>(proc: HostProcess, name: string, table: T, argv: string[]): Flags<T> {
@@ -113,6 +130,15 @@ function parseOrExit<T extends FlagTable>(proc: HostProcess, name: string, table
     if (!(err instanceof FlagError)) throw err;
     proc.stderr.write(`k8ts ${name}: ${err.message}\nRun 'k8ts ${name} --help' for the flags.\n`);
     return proc.exit(2);
+  }
+}
+
+function checkOrExit<T extends FlagTable>(proc: HostProcess, spec: ComponentSpec<T>, flags: Flags<T>): void {
+  try {
+    spec.check?.(flags);
+  } catch (err) {
+    proc.stderr.write(`k8ts ${spec.name}: ${(err as Error).message}\n`);
+    proc.exit(1);
   }
 }
 

@@ -36,10 +36,19 @@ const mergeTag = 'tag:yaml.org,2002:merge';
 const notPrintable = /[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
 
 /** Throws TextError: TooManyValuesError where scalars (keys too), lists and maps are more than `maxValues`. */
-export function readYaml(text: string, maxValues = Number.POSITIVE_INFINITY): ReadText {
+export function readYaml(text: string, maxValues = Number.POSITIVE_INFINITY, lines?: YamlLines): ReadText {
   const clean = text.replace(/^\ufeff/, '').replace(/\r\n?/g, '\n');
   if (notPrintable.test(clean)) throw new TextError('yaml: control characters are not allowed');
-  return new YamlReader(clean, maxValues).read();
+  return new YamlReader(clean, maxValues, lines).read();
+}
+
+/** Lines, from 1, of the keys of maps and of the items of lists. */
+export type YamlLines = WeakMap<object, Map<string | number, number>>;
+
+/** The first document, and in which line of `text` each part of it begins. */
+export function readYamlLines(text: string): ReadText & { lines: YamlLines } {
+  const lines: YamlLines = new WeakMap();
+  return { ...readYaml(text, Number.POSITIVE_INFINITY, lines), lines };
 }
 
 class YamlReader {
@@ -53,9 +62,18 @@ class YamlReader {
   #height = 0;
   readonly #maxValues: number;
 
-  constructor(text: string, maxValues: number) {
+  readonly #lines: YamlLines | undefined;
+
+  constructor(text: string, maxValues: number, lines: YamlLines | undefined) {
     this.#c = new YamlCursor(text);
     this.#maxValues = maxValues;
+    this.#lines = lines;
+  }
+
+  #note(target: object, key: string | number, line: number): void {
+    const known = this.#lines?.get(target);
+    if (known) known.set(key, line);
+    else this.#lines?.set(target, new Map([[key, line]]));
   }
 
   read(): ReadText {
@@ -140,6 +158,7 @@ class YamlReader {
     const out: unknown[] = [];
     let height = 0;
     while (this.#isSign(0x2d)) {
+      this.#note(out, out.length, c.line);
       c.at++;
       const isOnNewLine = c.skipSpace(false);
       const isEmpty = c.isAtEnd || (isOnNewLine && this.#isOutside(column));
@@ -232,6 +251,7 @@ class YamlReader {
       const shown = typeof key === 'string' ? JSON.stringify(key) : name;
       this.#duplicates.push(`line ${line}: key ${shown} already set in map`);
     }
+    this.#note(out, name, line);
     setKey(out, name, value);
   }
 
@@ -291,6 +311,7 @@ class YamlReader {
         c.skipSpace(true);
       }
       if (c.code() === closing) break;
+      if (isList) this.#note(list, list.length, c.line);
       const entry = this.#flowEntry(depth);
       height = Math.max(height, this.#height);
       if (!isList) this.#put(map, { ...entry, value: entry.value ?? null });

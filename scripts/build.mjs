@@ -1,5 +1,5 @@
 // Bundles the program into dist/bin: the command line and each component as an entry of its own over shared chunks,
-// so that each process loads only what it needs. Packages stay outside (etcd3 reads its own .proto files at run time).
+// so that each process loads only what it needs. Packages stay outside.
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';

@@ -6,7 +6,8 @@ import type { StatusError } from '../../machinery/errors.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { FakeEtcd } from '../../test/builders/fake-etcd.ts';
 import { MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
-import { ensureBootstrapObjects, ensureKubernetesService } from '../bootstrap/bootstrap.ts';
+import { ensureBootstrapObjects } from '../bootstrap/bootstrap.ts';
+import { ensureKubernetesService } from '../bootstrap/kubernetes-service.ts';
 import { ensureDefaultServiceCIDR } from '../bootstrap/service-cidr.ts';
 import { EtcdUnavailableError } from '../storage/etcd.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
@@ -215,7 +216,7 @@ describe('three API servers on one etcd', () => {
     const etcd = new FakeEtcd();
     const apis = [1, 2, 3].map((seed) => new MemoryApi(etcd, seed));
     for (const api of apis) await api.context.store.cache.start();
-    const options = { clusterIp: '10.0.0.1', advertiseAddress: '192.0.2.1', securePort: 6443 };
+    const options = { clusterIp: '10.0.0.1', addresses: ['192.0.2.1'], securePort: 6443 };
     const owner = { namespace: 'default', name: 'kubernetes' };
     await takeLock({ store: apis[0]!.context.store, clock: apis[0]!.clock }, lockOfAddress('10.0.0.1'), owner);
     const begin = async ({ context }: MemoryApi) => {

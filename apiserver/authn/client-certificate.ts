@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { type Authenticator, CredentialsError } from './authenticator.ts';
-import { credentialIdKey, type UserInfo } from './user.ts';
+import { authenticated, credentialIdKey, type UserInfo } from './user.ts';
 
 type Finding = UserInfo | 'none' | 'untrusted';
 
@@ -37,5 +37,6 @@ function readCertificate(socket: TLSSocket, isOurs: (socket: TLSSocket) => boole
   if (!CN) return 'none';
   const groups = O === undefined ? [] : Array.isArray(O) ? O : [O];
   const digest = certificate.fingerprint256?.replaceAll(':', '').toLowerCase();
-  return { username: CN, groups, ...(digest ? { extra: { [credentialIdKey]: [`X509SHA256=${digest}`] } } : {}) };
+  const extra = digest ? { extra: { [credentialIdKey]: [`X509SHA256=${digest}`] } } : {};
+  return authenticated({ username: CN, groups, ...extra });
 }

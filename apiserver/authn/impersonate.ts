@@ -7,7 +7,8 @@ import { several } from '../server-headers.ts';
 import { unescapeKey } from './request-header.ts';
 import { anonymousUser, type UserInfo } from './user.ts';
 
-const extraPrefix = 'impersonate-extra-';
+const prefix = 'impersonate-';
+const extraPrefix = `${prefix}extra-`;
 const authenticationGroup = 'authentication.k8s.io';
 const unauthenticated = 'system:unauthenticated';
 
@@ -25,6 +26,7 @@ export async function impersonate(
   headers: Record<string, string | string[] | undefined>,
   authorizer: Authorizer,
 ): Promise<UserInfo> {
+  if (!Object.keys(headers).some((name) => name.startsWith(prefix))) return real;
   const username = single(headers['impersonate-user']);
   const uid = single(headers['impersonate-uid']);
   const groups = several(headers['impersonate-group']);

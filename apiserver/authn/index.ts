@@ -2,9 +2,9 @@
 import type { Clock } from '../../machinery/clock.ts';
 import { FlagError } from '../../machinery/flags.ts';
 import type { KindTable } from '../registry/kind-table.ts';
-import { readReviewVersion, readTtl, reviewWebhook } from '../review-webhook.ts';
+import { type ReviewVersion, readReviewAccess, readReviewVersion, readTtl, reviewWebhook } from '../review-webhook.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import type { WebhookClient } from '../webhook-client.ts';
+import type { WebhookClient, WebhookClientConfig } from '../webhook-client.ts';
 import {
   authenticateInOrder,
   forOwnAudiences,
@@ -57,7 +57,7 @@ export function createAuthenticator(options: AuthenticationOptions, deps: Authen
   const audiences = deps.tokens.defaultAudiences;
   const headers = readRequestHeaderOptions(options);
   const clients = headers && readAuthorities(deps.clientCaFile);
-  const tokens = tokensInOrder(tokenAuthenticators(options, deps));
+  const tokens = tokensInOrder(tokenAuthenticators(readTokenSettings(options), deps));
   return authenticateInOrder({
     authenticators: [
       ...(headers ? [requestHeaders(headers)] : []),
@@ -70,36 +70,50 @@ export function createAuthenticator(options: AuthenticationOptions, deps: Authen
   });
 }
 
-function tokenAuthenticators(options: AuthenticationOptions, deps: AuthenticationDeps): TokenAuthenticator[] {
-  const { tokens } = deps;
+/** Who knows tokens, as the flags and their files say. */
+export interface TokenSettings {
+  /** By token. */
+  users?: ReturnType<typeof readTokenFile>;
+  bootstrapTokens: boolean;
+  oidc?: ReturnType<typeof readOidcOptions>;
+  webhook?: { access: WebhookClientConfig; version: ReviewVersion; ttlMs: number };
+}
+
+/** Reads the files now. Throws for what cannot be used. */
+export function readTokenSettings(options: AuthenticationOptions): TokenSettings {
+  const { 'token-auth-file': file, 'authentication-token-webhook-config-file': webhook } = options;
+  const [version, ttl] = ['authentication-token-webhook-version', 'authentication-token-webhook-cache-ttl'] as const;
+  return {
+    ...(file ? { users: readTokenFile(file) } : {}),
+    bootstrapTokens: options['enable-bootstrap-token-auth'],
+    oidc: readOidcOptions(options),
+    ...(webhook
+      ? {
+          webhook: {
+            access: readReviewAccess('authentication-token-webhook-config-file', webhook),
+            version: readReviewVersion(version, options[version]),
+            ttlMs: readTtl(ttl, options[ttl]),
+          },
+        }
+      : {}),
+  };
+}
+
+function tokenAuthenticators(settings: TokenSettings, deps: AuthenticationDeps): TokenAuthenticator[] {
+  const { tokens, clock } = deps;
+  const { users, bootstrapTokens, oidc, webhook } = settings;
   const own = tokens.defaultAudiences;
-  const file = options['token-auth-file'];
   const members: TokenAuthenticator[] = [];
-  if (file) {
-    const users = readTokenFile(file);
-    members.push(forOwnAudiences(own, async (token) => users.get(token)));
-  }
+  if (users) members.push(forOwnAudiences(own, async (token) => users.get(token)));
   members.push({ authenticate: (token, audiences) => tokens.authenticate(token, deps, audiences) });
-  if (options['enable-bootstrap-token-auth']) {
-    members.push(forOwnAudiences(own, (token) => bootstrapUser(token, deps)));
-  }
-  const oidc = readOidcOptions(options);
+  if (bootstrapTokens) members.push(forOwnAudiences(own, (token) => bootstrapUser(token, deps)));
   if (oidc) {
-    const issuer = new OidcIssuer(oidc.issuerUrl, oidc.ca, deps.clock);
-    members.push(forOwnAudiences(own, (token) => oidcUser(token, oidc, { issuer, clock: deps.clock })));
+    const issuer = new OidcIssuer(oidc.issuerUrl, oidc.ca, clock);
+    members.push(forOwnAudiences(own, (token) => oidcUser(token, oidc, { issuer, clock })));
   }
-  const webhook = options['authentication-token-webhook-config-file'];
   if (webhook) {
-    const [version, ttl] = ['authentication-token-webhook-version', 'authentication-token-webhook-cache-ttl'] as const;
-    members.push(
-      webhookTokens({
-        ask: reviewWebhook(deps.webhooks, 'authentication-token-webhook-config-file', webhook),
-        version: readReviewVersion(version, options[version]),
-        ttlMs: readTtl(ttl, options[ttl]),
-        audiences: own,
-        clock: deps.clock,
-      }),
-    );
+    const { access, version, ttlMs } = webhook;
+    members.push(webhookTokens({ ask: reviewWebhook(deps.webhooks, access), version, ttlMs, audiences: own, clock }));
   }
   return members;
 }

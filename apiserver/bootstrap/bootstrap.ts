@@ -1,7 +1,6 @@
-// Brings a cluster's first objects into being, and keeps the `kubernetes` Service with its
-// endpoints pointing at this server.
+// Brings a cluster's first objects into being.
 import { rbacGroup } from '../../api/rbac/binding.ts';
-import { isConflict, isNotFound } from '../../machinery/errors.ts';
+import { isNotFound } from '../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -12,14 +11,6 @@ import { complete, isAutoUpdated } from './auto-update.ts';
 import { createIfAbsent, writeAs } from './create.ts';
 import { flowControlGroup, flowControlObjects, follow } from './flow-control.ts';
 import { type BootstrapObject, bootstrapObjects } from './objects.ts';
-import { createServiceAt } from './service-cidr.ts';
-
-export interface KubernetesServiceOptions {
-  /** First address of the service range. */
-  clusterIp: string;
-  advertiseAddress: string;
-  securePort: number;
-}
 
 const parallelWrites = 16;
 
@@ -67,56 +58,4 @@ async function writeIfChanged(
   const { namespace = '', name = '' } = existing.metadata;
   const produce = (old: KubeObject) => cloneJson(change(old));
   await updateObject(context, kind, { namespace, name, subresource: '', produce }, writeAs(kind));
-}
-
-/** Creates or repairs the `kubernetes` Service, its Endpoints and its EndpointSlice in the default namespace. */
-export async function ensureKubernetesService(context: ApiContext, options: KubernetesServiceOptions): Promise<void> {
-  const { clusterIp, advertiseAddress, securePort } = options;
-  const metadata = { name: 'kubernetes', namespace: 'default' };
-  const owned = { component: 'apiserver', provider: 'kubernetes' };
-  const service = {
-    kind: 'Service',
-    metadata: { ...metadata, labels: owned },
-    spec: {
-      type: 'ClusterIP',
-      clusterIP: clusterIp,
-      clusterIPs: [clusterIp],
-      ipFamilies: ['IPv4'],
-      ipFamilyPolicy: 'SingleStack',
-      sessionAffinity: 'None',
-      ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: securePort }],
-    },
-  };
-  await createServiceAt(context, clusterIp, service);
-  await context.store.cache.waitConsistent();
-  await ensure(context, '', service);
-  await ensure(context, '', {
-    kind: 'Endpoints',
-    metadata: { ...metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
-    subsets: [{ addresses: [{ ip: advertiseAddress }], ports: [{ name: 'https', port: securePort, protocol: 'TCP' }] }],
-  });
-  await ensure(context, 'discovery.k8s.io', {
-    kind: 'EndpointSlice',
-    metadata: { ...metadata, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
-    addressType: 'IPv4',
-    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
-    ports: [{ name: 'https', port: securePort, protocol: 'TCP' }],
-  });
-}
-
-async function ensure(context: ApiContext, group: string, object: KubeObject & { kind: string }): Promise<void> {
-  const kind = context.kinds.kind(group, object.kind);
-  const { namespace = '', name = '' } = object.metadata;
-  if (!context.store.peek(kind, namespace, name)) return createIfAbsent(context, group, object);
-  const { kind: _k, metadata: _m, spec, ...content } = object;
-  const produce = (old: KubeObject) => ({
-    ...cloneJson(old),
-    ...cloneJson(content),
-    ...(spec ? { spec: { ...cloneJson(old.spec), ports: spec.ports } } : {}),
-  });
-  try {
-    await updateObject(context, kind, { namespace, name, subresource: '', produce }, writeAs(kind));
-  } catch (err) {
-    if (!isConflict(err)) throw err; // another server is at it
-  }
 }

@@ -1,5 +1,6 @@
 // What priority and fairness tells of itself, under Kubernetes' names.
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { HotHistogram, HotNumber } from '../hot-metrics.ts';
 import type { Refusal } from './level.ts';
 
 export interface FlowLabels {
@@ -20,44 +21,37 @@ const labelNames = ['priority_level', 'flow_schema'];
 const waitBuckets = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
 
 export function createFairnessMetrics(registry: Registry): FairnessMetrics {
-  const registers = [registry];
   const name = (rest: string) => `apiserver_flowcontrol_${rest}`;
-  const gauge = (rest: string, help: string, labels = labelNames) =>
-    new Gauge({ name: name(rest), help, labelNames: labels, registers });
-  const dispatched = new Counter({
-    name: name('dispatched_requests_total'),
-    help: 'Requests that have had their turn.',
-    labelNames,
-    registers,
-  });
-  const rejected = new Counter({
-    name: name('rejected_requests_total'),
-    help: 'Requests that were refused, and why.',
-    labelNames: [...labelNames, 'reason'],
-    registers,
-  });
-  const waited = new Histogram({
+  const number = (type: 'counter' | 'gauge', rest: string, help: string, labels = labelNames) =>
+    new HotNumber({ type, name: name(rest), help, labelNames: labels, registry });
+  const dispatched = number('counter', 'dispatched_requests_total', 'Requests that have had their turn.');
+  const why = [...labelNames, 'reason'];
+  const rejected = number('counter', 'rejected_requests_total', 'Requests that were refused, and why.', why);
+  const waited = new HotHistogram({
     name: name('request_wait_duration_seconds'),
     help: 'How long requests have waited.',
     labelNames: [...labelNames, 'execute'],
     buckets: waitBuckets,
-    registers,
+    registry,
   });
-  const inQueue = gauge('current_inqueue_requests', 'Requests that wait.');
-  const now = gauge('current_executing_requests', 'Requests that are worked on.');
-  const nominal = gauge('nominal_limit_seats', 'Seats of a level.', ['priority_level']);
-  const counted = (of: Gauge, labels: FlowLabels) => {
-    of.inc({ ...labels });
-    return () => of.dec({ ...labels });
+  const inQueue = number('gauge', 'current_inqueue_requests', 'Requests that wait.');
+  const now = number('gauge', 'current_executing_requests', 'Requests that are worked on.');
+  const nominal = number('gauge', 'nominal_limit_seats', 'Seats of a level.', ['priority_level']);
+  const counted = (of: HotNumber, { priority_level, flow_schema }: FlowLabels) => {
+    const cell = of.of(priority_level, flow_schema);
+    cell.value++;
+    return () => void cell.value--;
   };
   return {
-    decided(labels, refused, seconds) {
-      waited.observe({ ...labels, execute: String(refused === undefined) }, seconds);
-      if (refused === undefined) dispatched.inc({ ...labels });
-      else rejected.inc({ ...labels, reason: refused });
+    decided({ priority_level, flow_schema }, refused, seconds) {
+      waited.of(priority_level, flow_schema, String(refused === undefined)).observe(seconds);
+      if (refused === undefined) dispatched.of(priority_level, flow_schema).value++;
+      else rejected.of(priority_level, flow_schema, refused).value++;
     },
     waiting: (labels) => counted(inQueue, labels),
     executing: (labels) => counted(now, labels),
-    seats: (level, seats) => nominal.set({ priority_level: level }, seats),
+    seats(level, seats) {
+      nominal.of(level).value = seats;
+    },
   };
 }

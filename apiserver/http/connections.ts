@@ -10,6 +10,8 @@ export const idleMs = 90_000;
 export const headersMs = 32_000;
 export const handshakeMs = 10_000;
 const keepAliveMs = 30_000;
+/** What has been written reaches a client that reads within this time. */
+const flushMs = 1_000;
 
 interface EmittingServer {
   on(event: 'secureConnection', fn: (socket: TLSSocket) => void): unknown;
@@ -60,8 +62,15 @@ export class Connections {
     for (const session of this.#sessions) session.close();
   }
 
-  destroy(): void {
+  /** Waits until the sessions are through with what they send, for a moment, and ends all. */
+  async end(): Promise<void> {
+    const closed = [...this.#sessions].map((session) => new Promise<void>((done) => session.once('close', done)));
+    const late = new AbortController();
+    const moment = this.#clock.sleep(flushMs, late.signal).catch(() => undefined);
+    await Promise.race([Promise.all(closed), moment]);
+    late.abort();
     for (const session of this.#sessions) session.destroy();
-    for (const socket of this.#sockets) socket.destroy();
+    // What was written to a connection of HTTP/1.1 goes out.
+    for (const socket of this.#sockets) socket.destroySoon();
   }
 }

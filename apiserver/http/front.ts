@@ -52,8 +52,11 @@ export interface FrontOptions {
 }
 
 export interface Front {
-  /** Takes no more requests, lets those under way be answered, ends what streams, and frees everything. */
-  close(): Promise<void>;
+  /**
+   * Takes no more connections, lets the requests under way be answered within `drainMs`, ends what streams, and frees
+   * everything.
+   */
+  close(drainMs: number): Promise<void>;
 }
 
 type Response = (ServerResponse | Http2ServerResponse) & Writable;
@@ -65,8 +68,6 @@ const maxHeaderPairs = 10_000;
 /** Enough for every stream of a session to have a window of bytes that nobody has read yet. */
 const maxSessionMegabytes = 64;
 const maxBodyBytes = 256 * 1024 * 1024;
-// How long requests under way may still take when the server ends.
-const drainMs = 5_000;
 // How long a client that has its answer may go on sending what nobody reads.
 const lingerMs = 5_000;
 
@@ -77,12 +78,14 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
   const connections = new Connections(server, clock);
   const underWay = new UnderWay(clock);
   const budget = new BodyBudget(maxBodyBytes);
+  let isClosing = false;
   const onRequest = (message: Incoming, response: Response, expectsContinue: boolean) => {
     // Many a stream is reset before its turn comes.
     if ('stream' in message && message.stream.destroyed) return;
     message.on('error', () => undefined);
     response.on('error', () => undefined);
     endLingering(clock, message, response);
+    if (isClosing && !('stream' in message)) response.setHeader('connection', 'close');
     const body = new IncomingBody(message, {
       clock,
       budget,
@@ -97,7 +100,7 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
       socket: ('stream' in message ? message.stream.session?.socket : message.socket) as TLSSocket | undefined,
       raw: response as RawResponse,
     });
-    void underWay.track(work, response).then((answer) => answer && write(response, answer));
+    void underWay.track(work, response).then((answer) => answer && write(clock, { message, response }, answer));
   };
   server.on('request', (message, response) => onRequest(message, response as Response, false));
   server.on('checkContinue', (message, response) => onRequest(message, response as Response, true));
@@ -107,12 +110,13 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
   await listen(server, options.port, first);
   const extra = await Promise.all(others.map((address) => listenAlso(address, options.port, server)));
   return {
-    async close() {
+    async close(drainMs) {
+      isClosing = true;
       for (const also of extra) also.close();
       server.close();
       connections.drain();
       await underWay.end(drainMs);
-      connections.destroy();
+      await connections.end();
     },
   };
 }
@@ -146,13 +150,20 @@ function createServerOf(tls: FrontOptions['tls']): Http2SecureServer {
   });
 }
 
-function write(response: Response, { code, headers, body }: FrontResponse): void {
+function write(
+  clock: Clock,
+  { message, response }: { message: Incoming; response: Response },
+  { code, headers, body }: FrontResponse,
+): void {
   if (response.destroyed || response.writableEnded) return;
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (code !== 304) response.setHeader('content-length', bytes.length);
   response.statusCode = code;
-  response.end(bytes);
+  if ('stream' in message || message.complete || !announcesBody(message)) return void response.end(bytes);
+  // A connection that were closed while its client still sends would take the answer along.
+  response.write(bytes);
+  discardBody(clock, message, () => response.end());
 }
 
 /**
@@ -162,16 +173,25 @@ function write(response: Response, { code, headers, body }: FrontResponse): void
 function endLingering(clock: Clock, message: Incoming, response: Response): void {
   if (!announcesBody(message)) return;
   response.once('finish', () => {
-    if ('stream' in message) {
-      if (!message.stream.destroyed) message.stream.close(constants.NGHTTP2_NO_ERROR);
-      return;
-    }
-    if (message.complete) return;
-    const timer = clock.after(lingerMs, () => message.socket.destroy());
-    message.once('end', () => timer.cancel());
-    message.once('close', () => timer.cancel());
-    message.resume();
+    if (!('stream' in message)) discardBody(clock, message, () => undefined);
+    else if (!message.stream.destroyed) message.stream.close(constants.NGHTTP2_NO_ERROR);
   });
+}
+
+/** Calls `done` when the body has come to its end, or its connection has. */
+function discardBody(clock: Clock, message: IncomingMessage, done: () => void): void {
+  if (message.complete) {
+    done();
+    return;
+  }
+  const timer = clock.after(lingerMs, () => message.socket.destroy());
+  const end = () => {
+    timer.cancel();
+    done();
+  };
+  message.once('end', end);
+  message.once('close', end);
+  message.resume();
 }
 
 /** The requests that are owed an answer; streams are not. */

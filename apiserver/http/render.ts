@@ -9,6 +9,7 @@ import { encodeList } from '../protobuf/list.ts';
 import { encodeValue, protobufCodec } from '../protobuf/object-codec.ts';
 import { breathe } from '../registry/context.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
+import { joinList, knownList } from './list-body.ts';
 import { type MediaChoice, mediaTypeOf } from './negotiate.ts';
 import { type IncludeObject, partialMetadata, renderTable } from './table.ts';
 
@@ -120,26 +121,9 @@ async function renderList(list: ListAnswer, context: RenderContext): Promise<Ren
     const body = encodeList({ kind: kind.listKind, apiVersion: apiVersionOf(version) }, metadata, objects);
     return { code: 200, contentType: mediaTypeOf.protobuf, body };
   }
-  await writeInTurns(list.items, context);
-  return jsonAnswer(joinList(list.items, metadata, context), 200, media);
-}
-
-const openBrace = Buffer.from('{');
-const comma = Buffer.from(',');
-const listEnd = Buffer.from(']}\n');
-
-/** The list as the items' own bytes; within a list, items do not repeat their kind and apiVersion. */
-function joinList(items: readonly StoredObject[], metadata: object, { kind, version }: RenderContext): Buffer {
-  const apiVersion = apiVersionOf(version);
-  const head = JSON.stringify({ kind: kind.listKind, apiVersion, metadata }).slice(0, -1);
-  const parts: Buffer[] = [Buffer.from(`${head},"items":[`)];
-  const typeLength = Buffer.byteLength(`{"kind":"${kind.kind}","apiVersion":"${apiVersion}",`);
-  items.forEach((stored, i) => {
-    if (i > 0) parts.push(comma);
-    parts.push(openBrace, stored.bytes(kind, version).subarray(typeLength));
-  });
-  parts.push(listEnd);
-  return Buffer.concat(parts);
+  const known = knownList(list.items, metadata, context);
+  if (!known) await writeInTurns(list.items, context);
+  return jsonAnswer(known ?? joinList(list.items, metadata, context), 200, media);
 }
 
 /** Encodes any value in the client's encoding. */

@@ -12,7 +12,33 @@ import { mediaTypeOf, negotiateWatch } from './negotiate.ts';
 import { type IncludeObject, readIncludeObject } from './table.ts';
 import { createWatchStream } from './watch-stream.ts';
 
-export async function serveWatch(context: ApiContext, request: ApiRequest, front: FrontRequest): Promise<void> {
+/** The watches that are there, for when the server ends. */
+export class OpenWatches {
+  readonly #ends = new Set<() => void>();
+  #isOver = false;
+
+  /** `end` is called when the server ends, or now when it has ended. */
+  add(end: () => void): void {
+    if (this.#isOver) end();
+    else this.#ends.add(end);
+  }
+
+  delete(end: () => void): void {
+    this.#ends.delete(end);
+  }
+
+  /** Ends all as if their time were up: clients go on elsewhere from what they have. */
+  end(): void {
+    this.#isOver = true;
+    for (const end of this.#ends) end();
+  }
+}
+
+export async function serveWatch(
+  context: ApiContext,
+  request: ApiRequest,
+  { front, open }: { front: FrontRequest; open: OpenWatches },
+): Promise<void> {
   const media = negotiateWatch(one(front.headers.accept), {
     protobuf: hasFieldNumbers(request.version.schema.name),
   });
@@ -27,6 +53,7 @@ export async function serveWatch(context: ApiContext, request: ApiRequest, front
     ended = true;
     stop?.();
     timer.cancel();
+    open.delete(end);
     response.end();
   };
   const timer = context.clock.after(watch.timeoutMs, end);
@@ -52,4 +79,5 @@ export async function serveWatch(context: ApiContext, request: ApiRequest, front
     return;
   }
   if (ended) stop();
+  else open.add(end);
 }

@@ -9,14 +9,8 @@ import { after, before, describe, test } from 'node:test';
 import { realClock } from '../../machinery/clock.ts';
 import { FakeEtcd } from '../../test/builders/fake-etcd.ts';
 import { freePort } from '../../test/environment/control-plane.ts';
-import {
-  CompactedError,
-  type Etcd,
-  EtcdClient,
-  type EtcdEvent,
-  EtcdTooLargeError,
-  EtcdUnavailableError,
-} from './etcd.ts';
+import { CompactedError, type Etcd, type EtcdEvent, EtcdTooLargeError, EtcdUnavailableError } from './etcd.ts';
+import { EtcdClient } from './etcd-client.ts';
 
 const hasEtcd = spawnSync('etcd', ['--version']).status === 0;
 const deadlineMs = 10_000;
@@ -32,7 +26,7 @@ async function startRealEtcd(): Promise<TestedEtcd> {
   const args = ['--data-dir', folder, '--listen-client-urls', client, '--advertise-client-urls', client];
   args.push('--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`);
   const child: ChildProcess = spawn('etcd', args, { stdio: 'ignore' });
-  const etcd = new EtcdClient({ servers: [client] }, () => realClock.now());
+  const etcd = new EtcdClient({ servers: [client] }, realClock);
   const untilMs = realClock.monotonicMs() + deadlineMs;
   for (;;) {
     const answered = await etcd.currentRevision().catch((err: Error) => err);
@@ -106,6 +100,12 @@ function describeEtcd(name: string, start: () => Promise<TestedEtcd>, skip: stri
       assert.deepEqual(await etcd.delete('/delete/a', made.revision), { done: false, current: undefined });
     });
 
+    test('what is kept for a time is written whatever was there', async () => {
+      await etcd.putForTime('/time/a', bytes('1'), 5);
+      await etcd.putForTime('/time/a', bytes('2'), 60);
+      assert.equal((await etcd.get('/time/a'))?.value.toString(), '2');
+    });
+
     test('an object that is too large is refused as that', async () => {
       for (const megabytes of [2, 5]) {
         const written = etcd.put('/large/a', Buffer.alloc(megabytes * 1024 * 1024, 'x'), 0);
@@ -167,7 +167,7 @@ describeEtcd('etcd', startRealEtcd, hasEtcd ? false : 'etcd is not installed');
 describeEtcd('the fake etcd', async () => ({ etcd: new FakeEtcd(), stop: async () => undefined }), false);
 
 test('a server that does not answer is unavailable, and says so', async () => {
-  const etcd = new EtcdClient({ servers: [`http://127.0.0.1:${await freePort()}`] }, () => realClock.now() - 9_000);
+  const etcd = new EtcdClient({ servers: [`http://127.0.0.1:${await freePort()}`] }, realClock);
   try {
     await assert.rejects(etcd.get('/a'), EtcdUnavailableError);
   } finally {

@@ -24,6 +24,8 @@ interface ServedBytes {
   bytes: Buffer;
   /** Where metadata begins: its first field is the resourceVersion. */
   metadataAt: number;
+  /** The kind that the bytes are known to begin as. */
+  kind: Kind | undefined;
 }
 
 export class StoredObject {
@@ -127,7 +129,7 @@ export class StoredObject {
 
   /** Bytes in `version`: of JSON, which starts with the kind and apiVersion, or as `codec` makes them. */
   bytes(kind: Kind, version: ServedVersion, codec = jsonCodec): Buffer {
-    if (codec === jsonCodec && version === kind.storage && this.#served && beginsAs(this.#served.bytes, kind)) {
+    if (codec === jsonCodec && version === kind.storage && this.#served && beginsAs(this.#served, kind)) {
       return this.#served.bytes;
     }
     const known = this.#cacheOf(codec);
@@ -176,9 +178,12 @@ const longestTypes = 512;
 
 const headOf = ({ kind, apiVersion }: Kind) => `{"kind":"${kind}","apiVersion":"${apiVersion}",`;
 
-function beginsAs(bytes: Buffer, kind: Kind): boolean {
+function beginsAs(served: ServedBytes, kind: Kind): boolean {
+  if (served.kind === kind) return true;
   const head = headOf(kind);
-  return bytes.toString('latin1', 0, head.length) === head;
+  if (served.bytes.toString('latin1', 0, head.length) !== head) return false;
+  served.kind = kind;
+  return true;
 }
 
 /** Where the metadata of stored JSON begins; undefined for what somebody else has written in another form. */
@@ -191,16 +196,17 @@ function metadataIn(value: Buffer): number | undefined {
 const revisionText = (revision: number) => `"resourceVersion":"${revision}",`;
 
 /** The bytes that are served of those that are stored. */
-function serveBytes({ bytes, metadataAt }: ServedBytes, revision: number): ServedBytes {
+function serveBytes({ bytes, metadataAt }: Omit<ServedBytes, 'kind'>, revision: number): ServedBytes {
   const text = revisionText(revision);
-  const served = Buffer.allocUnsafe(bytes.length + text.length);
+  // Not from the pool: what lives long would keep what is short-lived beside it.
+  const served = Buffer.allocUnsafeSlow(bytes.length + text.length);
   bytes.copy(served, 0, 0, metadataAt);
   served.write(text, metadataAt, 'latin1');
   bytes.copy(served, metadataAt + text.length, metadataAt);
-  return { bytes: served, metadataAt };
+  return { bytes: served, metadataAt, kind: undefined };
 }
 
-function withoutRevision({ bytes, metadataAt }: ServedBytes, revision: number): ServedBytes {
+function withoutRevision({ bytes, metadataAt }: ServedBytes, revision: number): Omit<ServedBytes, 'kind'> {
   const rest = bytes.subarray(metadataAt + revisionText(revision).length);
   return { bytes: Buffer.concat([bytes.subarray(0, metadataAt), rest]), metadataAt };
 }

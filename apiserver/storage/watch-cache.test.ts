@@ -186,6 +186,34 @@ describe('WatchCache', () => {
     });
   }
 
+  test('a watch goes on at a member that is behind the others', async () => {
+    const { etcd, clock, cache } = await startCache();
+    await etcd.put(`${pods}ns/a`, object('a'), 0);
+    await settle();
+    const watcher = watcherOf(pods);
+    cache.resource(pods).watchers.add(watcher);
+    etcd.memberRevision = 1;
+    etcd.breakWatches();
+    await clock.advance(100);
+    await settle();
+    await etcd.put(`${pods}ns/b`, object('b'), 0);
+    await settle();
+    assert.deepEqual(watcher.seen, ['ADDED 3', 'flush']);
+    assert.equal(etcd.calls.range, 1, 'it was not loaded again');
+  });
+
+  test('a history that ends before the position of the watch is another one', async () => {
+    const { etcd, clock, cache } = await startCache();
+    for (const name of ['a', 'b']) await etcd.put(`${pods}ns/${name}`, object(name), 0);
+    await settle();
+    const watcher = watcherOf(pods);
+    cache.resource(pods).watchers.add(watcher);
+    etcd.goBackTo(2);
+    await clock.advance(100);
+    await settle();
+    assert.deepEqual([watcher.seen, names(cache, pods)], [['reset'], ['a']]);
+  });
+
   test('while etcd is gone the cache keeps what it has, and follows again afterwards', async () => {
     const { etcd, clock, cache } = await startCache();
     await etcd.put(`${pods}ns/a`, object('a'), 0);

@@ -20,6 +20,7 @@ const sweepPeriodMs = 10_000;
 const freshnessDeadlineMs = 3_000;
 // No more than this many questions for the current revision are under way; later requests share the next one.
 const maxRevisionCalls = 2;
+const otherHistory = 'the history of etcd is not the one that was cached';
 
 interface WatchCacheContext {
   clock: Clock;
@@ -242,8 +243,25 @@ export class WatchCache {
 
   #onCreated(revision: number, clusterId: string): void {
     const otherStore = this.#clusterId !== '' && this.#clusterId !== clusterId;
-    if (otherStore || revision < this.#position) this.#reset('the history of etcd is not the one that was cached');
     this.#clusterId = clusterId;
+    if (otherStore) this.#reset(otherHistory);
+    else if (revision < this.#position) void this.#checkHistory(this.#position);
+  }
+
+  /** A member that is behind the others will come to where the watch was; a history that ends before will not. */
+  async #checkHistory(position: number): Promise<void> {
+    const epoch = this.#epoch;
+    for (;;) {
+      if (this.#closed || epoch !== this.#epoch) return;
+      try {
+        const revision = await this.#etcd.currentRevision();
+        if (revision < position && epoch === this.#epoch) this.#reset(otherHistory);
+        return;
+      } catch (err) {
+        this.#log.warn({ err }, 'etcd does not say how far its history goes; asking again');
+        await this.#clock.sleep(rewatchDelayMs);
+      }
+    }
   }
 
   #onEvents(events: EtcdEvent[]): void {

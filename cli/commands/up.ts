@@ -4,12 +4,15 @@ import { basename, dirname, resolve } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { loadCluster, registerCluster } from '../cluster-store.ts';
 import { commandName, isCheckout } from '../command-name.ts';
+import { checkConfig } from '../config/check.ts';
+import type { ClusterConfig } from '../config/cluster-config.ts';
+import { readConfigFile } from '../config/read.ts';
 import { loadAppArmorProfile } from '../host/apparmor.ts';
 import { readCaller } from '../host/caller.ts';
 import { openCgroupRoot } from '../host/cgroup-root.ts';
 import { groupExists, makeGroup, readCgroups } from '../host/cgroups.ts';
 import { restrictDevices } from '../host/devices.ts';
-import { makePrivate } from '../host/files.ts';
+import { makePrivate, writeFileAtomic } from '../host/files.ts';
 import { ensureInotifyLimits } from '../host/inotify.ts';
 import { machineLock, withLock } from '../host/lock.ts';
 import { isRunByService, tellService } from '../host/service.ts';
@@ -38,6 +41,10 @@ import { messageOf, UserError } from '../user-error.ts';
 
 export interface UpOptions {
   name: string;
+  /** The name was given, not taken for want of one: it counts more than that of the configuration. */
+  isNamed: boolean;
+  /** A file that says more. */
+  config?: string;
   kubeconfig?: string;
   apiPort?: number;
   podSubnet?: string;
@@ -68,15 +75,32 @@ export async function up(options: UpOptions, program: Program): Promise<void> {
   requireRoot(process.getuid?.());
   requirePrograms(process.env.PATH ?? '');
   readLimits(process.env); // refused before anything is made
-  await withLock(`cluster ${options.name}`, 100, () => upLocked(options, program));
-  await tellService(options.name, 'start', process.env);
+  const { config: file, ...flags } = options;
+  const wanted = file === undefined ? flags : withConfig(flags, readConfigFile(file, process.cwd()));
+  await withLock(`cluster ${wanted.name}`, 100, () => upLocked(wanted, program));
+  await tellService(wanted.name, 'start', process.env);
 }
 
-async function upLocked(options: UpOptions, program: Program): Promise<void> {
+type WantedOptions = Omit<UpOptions, 'config'> & { config?: ClusterConfig };
+
+/** Flags of the command count more than the file, as with kind. */
+function withConfig(options: Omit<UpOptions, 'config'>, config: ClusterConfig): WantedOptions {
+  const { name, apiPort, podSubnet, serviceSubnet, ...rest } = config;
+  return {
+    ...options,
+    name: options.isNamed ? options.name : (name ?? options.name),
+    apiPort: options.apiPort ?? apiPort,
+    podSubnet: options.podSubnet ?? podSubnet,
+    serviceSubnet: options.serviceSubnet ?? serviceSubnet,
+    config: rest,
+  };
+}
+
+async function upLocked(options: WantedOptions, program: Program): Promise<void> {
   const startedMs = realClock.monotonicMs();
   const known = loadCluster(options.name, defaultRoots);
-  const layout = known ?? (await registerNew(options));
   if (known) refuseChanges(known, options);
+  const layout = await layoutFor(known, options, program);
   const context = makeContext(layout, options, program);
   const processesBefore = runningUnits(context);
   const before = { state: known !== undefined, running: processesBefore.length > 0 };
@@ -118,36 +142,49 @@ async function upLocked(options: UpOptions, program: Program): Promise<void> {
   printOutcome(context, { unchanged, seconds: (realClock.monotonicMs() - startedMs) / 1000 });
 }
 
-function wantedSpec(options: UpOptions): Omit<ClusterSpec, 'slot'> {
-  const { name, apiPort, podSubnet, serviceSubnet, egress } = options;
-  return { name, egress, apiPort, podSubnet, serviceSubnet };
+function wantedSpec(options: WantedOptions): Omit<ClusterSpec, 'slot'> {
+  const { name, apiPort, podSubnet, serviceSubnet, egress, config } = options;
+  return { name, egress, apiPort, podSubnet, serviceSubnet, ...(config ? { config } : {}) };
 }
 
-async function registerNew(options: UpOptions): Promise<Layout> {
+/** The cluster as it is to be, remembered as that; nothing is changed before its configuration has been tried. */
+async function layoutFor(known: Layout | undefined, options: WantedOptions, program: Program): Promise<Layout> {
   const wanted = wantedSpec(options);
+  const config = options.config ?? known?.spec.config;
+  const planned = known ? layoutOf({ ...known.spec, ...(config ? { config } : {}) }) : plannedLayout(wanted);
+  if (config) await checkConfig(config, planned, program);
+  if (!known) return registerCluster(wanted, defaultRoots);
+  if (options.config) writeFileAtomic(known.specFile, `${JSON.stringify(planned.spec, null, 2)}\n`);
+  return planned;
+}
+
+/** A malformed range shows here, before anything is chosen or written. */
+function plannedLayout(wanted: Omit<ClusterSpec, 'slot'>): Layout {
   try {
-    layoutOf({ ...wanted, slot: 0 }); // a malformed range shows here, before anything is chosen or written
+    return layoutOf({ ...wanted, slot: 0 });
   } catch (err) {
     throw new UserError(messageOf(err), {
       hint: 'Ranges look like 10.244.0.0/16, with at least 256 addresses for pods.',
     });
   }
-  return registerCluster(wanted, defaultRoots);
 }
 
 /** What a cluster was created with stays; asking for something else is a misunderstanding to be told. */
-function refuseChanges(known: Layout, options: UpOptions): void {
+function refuseChanges(known: Layout, options: WantedOptions): void {
   const wanted = wantedSpec(options);
-  for (const key of ['apiPort', 'podSubnet', 'serviceSubnet'] as const) {
-    if (wanted[key] === undefined || wanted[key] === known.spec[key]) continue;
-    const flag = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new UserError(`cluster ${known.name} exists with another --${flag}`, {
+  const refuse = (what: string) =>
+    new UserError(`cluster ${known.name} exists with ${what}`, {
       hint: `Remove it first (${commandName} down --name ${known.name}), or create one under another name.`,
     });
+  for (const key of ['apiPort', 'podSubnet', 'serviceSubnet'] as const) {
+    if (wanted[key] === undefined || wanted[key] === known.spec[key]) continue;
+    throw refuse(`another --${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
   }
+  const mounts = (spec: Pick<ClusterSpec, 'config'>) => JSON.stringify(spec.config?.nodeMounts ?? []);
+  if (wanted.config && mounts(wanted) !== mounts(known.spec)) throw refuse('other extraMounts of its node');
 }
 
-function makeContext(layout: Layout, options: UpOptions, program: Program): UpContext {
+function makeContext(layout: Layout, options: WantedOptions, program: Program): UpContext {
   const trees = readCgroups();
   // The checkout, or the packages that an installed one lies among; and the folder of the node binary.
   const root = resolve(dirname(program.bundle), '../..');

@@ -2,7 +2,8 @@
 // the node's control groups and unshares every namespace. The inner one runs as pid 1 of the node: it makes the link
 // to the host, mounts the node's root, and becomes a reaper that does nothing else, so that nothing can crash it.
 // Shell, because it is a list of mount(8) and ip(8) calls and costs 0.2 s.
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { NodeMount } from '../config/cluster-config.ts';
 import type { CgroupTrees } from '../host/cgroups.ts';
 import { insideNode, type Layout, type NodeLayout } from '../layout.ts';
 import { type HostView, hostMountName, overlayLayer, ownFolders, sharedEtcFiles } from './host-view.ts';
@@ -158,7 +159,15 @@ folder run/k8ts
 mount -o bind,nosuid,nodev ${quote(node.runDir)} "$root/run/k8ts"
 host_folder ${insideNode.credentialsDir} ${quote(overlayLayer(node.credentialsDir))}
 ${view.links.map(({ path, target }) => `link ${quote(path)} ${quote(target)}`).join('\n')}
-${view.folders.map((path) => `host_folder ${quote(path)} ${quote(overlayLayer(path))}`).join('\n')}`;
+${view.folders.map((path) => `host_folder ${quote(path)} ${quote(overlayLayer(path))}`).join('\n')}
+${(layout.spec.config?.nodeMounts ?? []).map(renderMount).join('\n')}`;
+}
+
+/** What the user has asked the node to see of the host, a folder or a file. */
+function renderMount({ hostPath, containerPath, readOnly }: NodeMount): string {
+  const [from, to] = [quote(hostPath), quote(containerPath)];
+  return `if [ -d ${from} ]; then folder ${to}; else folder ${quote(dirname(containerPath))}; put ${to} </dev/null; fi
+mount -o bind,nosuid,nodev${readOnly ? ',ro' : ''} ${from} "$root"${to}`;
 }
 
 function renderEtc(layout: Layout, node: NodeLayout, facts: HostFacts): string {

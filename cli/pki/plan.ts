@@ -1,5 +1,6 @@
 // Which certificates a cluster has: Kubernetes' users and groups as kubeadm gives them. Pure data; issue.ts makes them.
 import { join } from 'node:path';
+import { parseIP } from '../../machinery/ip.ts';
 import { clusterDomain, insideNode, type Layout, onHost } from '../layout.ts';
 
 export interface CertificatePlan {
@@ -55,6 +56,7 @@ export const nodePki = {
 
 export function planPki(layout: Layout): PkiPlan {
   const files = pkiFiles(layout);
+  const more = layout.spec.config?.certSANs ?? [];
   const client = { authority: files.ca, usages: ['client'] } as const;
   return {
     authorities: [
@@ -74,8 +76,9 @@ export function planPki(layout: Layout): PkiPlan {
           `kubernetes.default.svc.${clusterDomain}`,
           'localhost',
           ...layout.nodes.map((node) => node.name),
+          ...more.filter((name) => !parseIP(name)),
         ],
-        addresses: [layout.apiServiceAddress, layout.hostAddress, '127.0.0.1'],
+        addresses: [layout.apiServiceAddress, layout.hostAddress, '127.0.0.1', ...more.filter((name) => parseIP(name))],
         usages: ['server'],
       },
       {

@@ -29,6 +29,8 @@ export class FakeEtcd implements Etcd {
   #held: EtcdEvent[] | undefined;
   /** While true every call fails, as with a server that is gone. */
   unavailable = false;
+  /** What the member that watches are at has seen; undefined: all. */
+  memberRevision: number | undefined;
   /** Calls so far, by name. */
   readonly calls: Record<string, number> = {};
 
@@ -115,6 +117,24 @@ export class FakeEtcd implements Etcd {
     for (const event of held) this.#tell(event);
   }
 
+  /** When the keys that are kept for a time go, in milliseconds of `nowMs`. */
+  readonly #expiry = new Map<string, number>();
+  nowMs = 0;
+
+  async putForTime(key: string, value: Buffer, seconds: number): Promise<void> {
+    await this.#swap(key, this.#stateAt(this.revision).get(key)?.modRevision ?? 0, value);
+    this.#expiry.set(key, this.nowMs + seconds * 1000);
+  }
+
+  /** Lets time pass for what is kept for a time. */
+  async advance(ms: number): Promise<void> {
+    this.nowMs += ms;
+    for (const [key, atMs] of this.#expiry) {
+      const current = this.#stateAt(this.revision).get(key);
+      if (atMs <= this.nowMs && current) await this.#swap(key, current.modRevision, undefined);
+    }
+  }
+
   async compact(revision: number): Promise<void> {
     this.#count('compact');
     if (revision <= this.#compacted) throw new CompactedError('mvcc: required revision has been compacted');
@@ -125,7 +145,7 @@ export class FakeEtcd implements Etcd {
     this.#count('watch');
     const watch: Watch = { startRevision: Math.max(startRevision, this.revision + 1), handlers };
     queueMicrotask(() => {
-      handlers.onCreated?.(this.revision, this.#clusterId);
+      handlers.onCreated?.(this.memberRevision ?? this.revision, this.#clusterId);
       if (startRevision <= this.#compacted) return this.#end(watch, new CompactedError('compacted'));
       const missed = this.#history.filter((e) => e.modRevision >= startRevision && e.modRevision < watch.startRevision);
       if (missed.length > 0 && this.#watches.has(watch)) handlers.onEvents(missed, this.revision);
@@ -154,6 +174,12 @@ export class FakeEtcd implements Etcd {
       modRevision: i + 2,
       isCreate: true,
     }));
+    this.breakWatches();
+  }
+
+  /** Forgets what came after `revision`, as a backup does. */
+  goBackTo(revision: number): void {
+    this.#history = this.#history.slice(0, revision - 1);
     this.breakWatches();
   }
 

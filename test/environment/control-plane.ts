@@ -51,6 +51,8 @@ interface PlaneParts {
   folder?: string;
   /** More flags of the API server. */
   flags?: readonly string[];
+  /** URLs of an etcd that somebody else has started. */
+  etcdServers?: readonly string[] | undefined;
 }
 
 export class TestControlPlane {
@@ -60,6 +62,7 @@ export class TestControlPlane {
   readonly #authority: PemPair;
   readonly #admin: PemPair;
   readonly #flags: readonly string[];
+  readonly #etcdServers: readonly string[] | undefined;
   #etcd: ChildProcess | undefined;
   #apiserver: ChildProcess | undefined;
   readonly #clients: KubeClient[] = [];
@@ -73,6 +76,7 @@ export class TestControlPlane {
     this.#authority = parts.authority;
     this.#admin = parts.admin;
     this.#flags = parts.flags ?? [];
+    this.#etcdServers = parts.etcdServers;
   }
 
   get server(): string {
@@ -166,13 +170,8 @@ export class TestControlPlane {
 
   /** With more flags, if any. */
   async startApiServer(flags: readonly string[] = []): Promise<void> {
-    const args = [
-      ...flags,
-      '--etcd-servers',
-      `http://127.0.0.1:${this.#etcdPorts[0]}`,
-      '--secure-port',
-      String(this.port),
-    ];
+    const etcd = this.#etcdServers ?? [`http://127.0.0.1:${this.#etcdPorts[0]}`];
+    const args = ['--etcd-servers', etcd.join(), '--secure-port', String(this.port)];
     args.push('--advertise-address', '192.0.2.1', '--client-ca-file', this.file('ca.crt'));
     args.push('--tls-cert-file', this.file('server.crt'), '--tls-private-key-file', this.file('server.key'));
     args.push('--proxy-client-cert-file', this.file('front-proxy.crt'));
@@ -183,6 +182,7 @@ export class TestControlPlane {
       '--service-account-signing-key-file',
       this.file('sa.key'),
       ...this.#flags,
+      ...flags,
     );
     this.#apiserver = spawn(process.execPath, [join(root, 'dist/bin/k8ts.mjs'), 'apiserver', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -200,10 +200,17 @@ export class TestControlPlane {
     }
   }
 
-  /** Another API server on the same etcd; it ends with this one. */
-  async startPeer(flags: readonly string[] = []): Promise<TestControlPlane> {
+  /** Another API server on the same etcd, by another way to it if need be; it ends with this one. */
+  async startPeer(flags: readonly string[] = [], etcdServers = this.#etcdServers): Promise<TestControlPlane> {
     const ports: [number, number, number] = [await freePort(), ...this.#etcdPorts];
-    const parts = { ports, authority: this.#authority, admin: this.#admin, folder: this.folder, flags: this.#flags };
+    const parts = {
+      ports,
+      authority: this.#authority,
+      admin: this.#admin,
+      folder: this.folder,
+      flags: this.#flags,
+      etcdServers,
+    };
     const peer = new TestControlPlane(parts);
     this.#peers.push(peer);
     await peer.startApiServer(flags);
@@ -212,6 +219,19 @@ export class TestControlPlane {
 
   async killApiServer(): Promise<void> {
     await end(this.#apiserver, 'SIGKILL');
+  }
+
+  /** SIGSTOP, SIGCONT. */
+  signalApiServer(signal: NodeJS.Signals): void {
+    this.#apiserver?.kill(signal);
+  }
+
+  /** Asks the API server to end. Resolves to its exit code, null when a signal ended it. */
+  async stopApiServer(): Promise<number | null> {
+    const exited = once(this.#apiserver!, 'exit');
+    this.#apiserver!.kill('SIGTERM');
+    const [code] = await exited;
+    return code;
   }
 
   /** A connection of HTTP/2 as the administrator, open; who asked for it destroys it. */
@@ -282,7 +302,10 @@ async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Pro
 }
 
 /** Starts both and waits until they serve. `await using api = await startControlPlane()`. */
-export async function startControlPlane(flags: readonly string[] = []): Promise<TestControlPlane> {
+export async function startControlPlane(
+  flags: readonly string[] = [],
+  etcdServers?: readonly string[],
+): Promise<TestControlPlane> {
   const nowMs = realClock.now();
   const authority = await makeAuthority({ file: '', commonName: 'test-ca' }, nowMs);
   const plan = { file: '', authority: '' };
@@ -303,7 +326,7 @@ export async function startControlPlane(flags: readonly string[] = []): Promise<
     nowMs,
   );
   const ports: [number, number, number] = [await freePort(), await freePort(), await freePort()];
-  const plane = new TestControlPlane({ ports, authority, admin, flags });
+  const plane = new TestControlPlane({ ports, authority, admin, flags, etcdServers });
   mkdirSync(plane.file('etcd'), { mode: 0o700 });
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   writeFileSync(plane.file('ca.crt'), authority.certificatePem);
@@ -317,7 +340,7 @@ export async function startControlPlane(flags: readonly string[] = []): Promise<
   writeFileSync(plane.file('sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
   writeFileSync(plane.file('sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   try {
-    await plane.startEtcd();
+    if (!etcdServers) await plane.startEtcd();
     await plane.startApiServer();
     return plane;
   } catch (err) {

@@ -25,6 +25,7 @@ function transformersOf(config: EncryptionConfig, groups: readonly string[]) {
   const oldGroups = new Set(groups);
   const found = new Map<string, Transformer | undefined>();
   return (key: string): Transformer | undefined => {
+    if (!key.startsWith(registryPrefix)) return undefined;
     const resource = resourceOf(key, oldGroups);
     if (found.has(resource)) return found.get(resource);
     const names = new Set([resource, `*.${groupOf(resource)}`, '*.*']);
@@ -65,6 +66,8 @@ export function encryptEtcd(etcd: Etcd, config: EncryptionConfig, groups: readon
       return readResult(await etcd.put(key, bytes, modRevision));
     },
     delete: async (key, modRevision) => readResult(await etcd.delete(key, modRevision)),
+    // What is kept for a time are signs of life, not objects.
+    putForTime: (key, value, seconds) => etcd.putForTime(key, value, seconds),
     compact: (revision) => etcd.compact(revision),
     watchAll: (startRevision, handlers) =>
       etcd.watchAll(startRevision, {

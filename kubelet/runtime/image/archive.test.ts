@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -88,6 +97,17 @@ describe('importArchive()', () => {
       (d) =>
         writeIndex(d, { manifests: [put(d, { config: put(d, { ...noLayers, config: { User: 5 } }), layers: [] })] }),
       /config.User/,
+    ],
+    [
+      'a second layer that is no tar, and takes back the first',
+      (d) => {
+        execFileSync('tar', ['--create', `--file=${join(d, 'first')}`, '--directory=/etc', 'hostname']);
+        writeFileSync(join(d, 'second'), 'no tar');
+        const diffIds = ['first', 'second'].map((name) => digestOf(readFileSync(join(d, name))));
+        writeFileSync(join(d, 'c'), JSON.stringify({ rootfs: { diff_ids: diffIds } }));
+        writeDocker(d, [{ Config: 'c', Layers: ['first', 'second'] }]);
+      },
+      /the layer/,
     ],
   ];
   for (const [name, make, why] of refused)

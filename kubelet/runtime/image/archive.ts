@@ -51,6 +51,10 @@ export async function importArchive(
       await nextTurn(); // there may be many that take no time
     }
     return records;
+  } catch (err) {
+    // Nobody tries again by itself, as a pull is: layers unpacked so far would stay for nothing.
+    await images.removeUnusedLayers();
+    throw err;
   } finally {
     await removeTree(scratchDir);
   }

@@ -59,9 +59,13 @@ export class ImageStore {
   /** Removes an image with all its names, and the layers that nothing needs any more. */
   async remove(id: string): Promise<void> {
     const forgotten = this.#records.remove(id);
+    await this.removeUnusedLayers();
+    await forgotten;
+  }
+
+  async removeUnusedLayers(): Promise<void> {
     // Layers of an image that cannot be read may be in use: which ones they are is not known.
     if (!this.#records.hasSetAside) await this.layers.removeUnused(new Set(this.list().flatMap((r) => r.diffIds)));
-    await forgotten;
   }
 }
 

@@ -24,6 +24,7 @@ import { checkMount } from '../spec/mount.ts';
 import type { OciDevice, OciSeccomp } from '../spec/oci.ts';
 import { buildDefaultSeccomp } from '../spec/seccomp.ts';
 import { parseGroup, parsePasswd, resolveUser } from '../spec/user.ts';
+import { isReadOnlyMount } from './node-mounts.ts';
 
 const maxLinks = 40;
 
@@ -101,20 +102,31 @@ export function lookUpUser(config: ContainerConfig, image: ImageConfig, rootfs: 
   }
 }
 
-/** Resolves the sources of mounts. A missing source becomes a directory, as in other runtimes. */
+/**
+ * Resolves the sources of mounts. A missing source becomes a directory, as in other runtimes; what the node has only
+ * for reading is mounted like that.
+ */
 export function resolveMounts(mounts: readonly Mount[]): ResolvedMount[] {
-  return mounts.map((wanted) => {
-    const problem = checkMount(wanted);
-    if (problem) throw invalidArgument(problem);
-    if (wanted.image?.image) throw invalidArgument('image volumes are not supported by this runtime');
-    try {
-      return { wanted, source: realpathSync(wanted.host_path) };
-    } catch (err) {
-      if (!isMissingFile(err)) throw err;
-      mkdirSync(wanted.host_path, { recursive: true });
-      return { wanted, source: realpathSync(wanted.host_path) };
-    }
+  if (mounts.length === 0) return [];
+  const mountInfo = readFileSync('/proc/self/mountinfo', 'utf8');
+  return mounts.map((mount) => {
+    const resolved = resolveMount(mount);
+    const isReadOnly = !mount.readonly && isReadOnlyMount(resolved.source, mountInfo);
+    return isReadOnly ? { ...resolved, wanted: { ...mount, readonly: true } } : resolved;
   });
+}
+
+function resolveMount(wanted: Mount): ResolvedMount {
+  const problem = checkMount(wanted);
+  if (problem) throw invalidArgument(problem);
+  if (wanted.image?.image) throw invalidArgument('image volumes are not supported by this runtime');
+  try {
+    return { wanted, source: realpathSync(wanted.host_path) };
+  } catch (err) {
+    if (!isMissingFile(err)) throw err;
+    mkdirSync(wanted.host_path, { recursive: true });
+    return { wanted, source: realpathSync(wanted.host_path) };
+  }
 }
 
 const deviceType = (stats: Stats): OciDevice['type'] | null =>

@@ -74,7 +74,7 @@ describe('a server that ends', () => {
       const served = await serve();
       const body = get(protocol, served, '/slow');
       await served.asked;
-      const closed = served.front.close();
+      const closed = served.front.close(5_000);
       await assert.rejects(get(protocol, served, '/slow'), /ECONNREFUSED/);
       served.answer();
       assert.equal(await body, 'done');
@@ -86,7 +86,7 @@ describe('a server that ends', () => {
       const body = get(protocol, served, '/stream').catch(() => 'broken off');
       await served.asked;
       const startedMs = realClock.monotonicMs();
-      await served.front.close();
+      await served.front.close(5_000);
       await body;
       assert.ok(realClock.monotonicMs() - startedMs < 2_000);
     });

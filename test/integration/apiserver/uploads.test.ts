@@ -257,3 +257,24 @@ test('thousands of streams that are reset at once cost nobody else', limit, asyn
   assert.equal((await ask(session, { ':path': `${configMaps}?limit=1` })).code, 200);
   session.close();
 });
+
+test('who is refused while he sends over a connection that closes reads why, and may send on', limit, async () => {
+  const socket = await openSocket();
+  const bytes = 4_000_000;
+  const head = ['POST HTTP/1.1', 'host: x', 'connection: close', 'content-type: application/json'].join('\r\n');
+  socket.write(`${head.replace('POST', `POST ${configMaps}`)}\r\ncontent-length: ${bytes}\r\n\r\n`);
+  let text = '';
+  let failure: Error | undefined;
+  socket.on('error', (err) => (failure = err));
+  socket.on('data', (chunk) => (text += chunk));
+  await once(socket, 'data');
+  // The answer is there long before the body is.
+  const piece = Buffer.alloc(100_000, 0x20);
+  for (let sent = 0; sent < bytes; sent += piece.length) {
+    if (!socket.write(piece)) await once(socket, 'drain', { signal: AbortSignal.timeout(deadlineMs) });
+  }
+  if (!socket.readableEnded) await once(socket, 'end', { signal: AbortSignal.timeout(deadlineMs) });
+  assert.equal(failure, undefined);
+  assert.match(text, /^HTTP\/1\.1 413 .*"reason":"RequestEntityTooLarge"/s);
+  socket.destroy();
+});

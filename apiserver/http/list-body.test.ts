@@ -1,0 +1,65 @@
+// Lists as bytes: what they say, and that no list is taken for another one.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ConfigMapKind } from '../../api/core/configmap.ts';
+import { decodeStored, encodeStored, type StoredObject } from '../storage/stored-object.ts';
+import { joinList, knownList } from './list-body.ts';
+
+const form = { kind: ConfigMapKind, version: ConfigMapKind.storage };
+const bulk = 'x'.repeat(1_000);
+
+function stored(name: string, revision: number): StoredObject {
+  const object = { metadata: { name, namespace: 'ns' }, data: { bulk, größe: 'ß' } };
+  return decodeStored(`/registry/configmaps/ns/${name}`, encodeStored(object as never, ConfigMapKind), revision);
+}
+
+const listOf = (count: number) => Array.from({ length: count }, (_, i) => stored(`c${i}`, i + 1));
+const metadata = (revision: number) => ({ resourceVersion: String(revision) });
+const whatItSays = (items: readonly StoredObject[], revision: number) => ({
+  kind: 'ConfigMapList',
+  apiVersion: 'v1',
+  metadata: metadata(revision),
+  items: items.map(({ object: { kind: _k, apiVersion: _a, ...rest } }) => rest),
+});
+
+describe('the bytes of a list', () => {
+  for (const count of [0, 1, 2, 200])
+    test(`${count} items`, () => {
+      const items = listOf(count);
+      assert.deepEqual(JSON.parse(joinList(items, metadata(9), form).toString()), whatItSays(items, 9));
+    });
+
+  test('the same list is not joined again', () => {
+    const items = listOf(200);
+    const body = joinList(items, metadata(9), form);
+    assert.equal(knownList([...items], metadata(9), form), body);
+  });
+
+  test('the same items at another revision', () => {
+    const items = listOf(200);
+    joinList(items, metadata(9), form);
+    const body = knownList(items, metadata(1_000_000), form);
+    assert.deepEqual(JSON.parse(body!.toString()), whatItSays(items, 1_000_000));
+    assert.equal(knownList(items, metadata(1_000_000), form), body);
+  });
+
+  const others: [string, (items: StoredObject[]) => StoredObject[]][] = [
+    ['with a changed item', (items) => items.with(100, stored('c100', 999))],
+    ['without the last one', (items) => items.slice(0, -1)],
+    ['with one more', (items) => [...items, stored('more', 999)]],
+    ['in another order', (items) => items.toReversed()],
+    ['of nothing', () => []],
+  ];
+  for (const [name, change] of others)
+    test(`a list ${name} is another one`, () => {
+      const items = listOf(200);
+      joinList(items, metadata(9), form);
+      assert.equal(knownList(change(items), metadata(9), form), undefined);
+    });
+
+  test('a version has lists of its own', () => {
+    const items = listOf(200);
+    joinList(items, metadata(9), form);
+    assert.equal(knownList(items, metadata(9), { ...form, version: { ...form.version } }), undefined);
+  });
+});

@@ -1,0 +1,305 @@
+// The few messages of etcd that the store speaks, field by field. https://etcd.io/docs/v3.6/dev-guide/api_reference_v3/
+import { WireReader, wire } from '../protobuf/wire-reader.ts';
+import { WireWriter } from '../protobuf/wire-writer.ts';
+import type { EtcdEntry, EtcdEvent } from './etcd.ts';
+import { framePrefixBytes } from './grpc-channel.ts';
+
+/** What each answer begins with. */
+export interface AnswerHeader {
+  clusterId: string;
+  /** The store's revision when it answered. */
+  revision: number;
+  term: number;
+}
+
+export interface RangeRequest {
+  key: string;
+  /** Keys from `key` to this one, exclusive; without it `key` alone. */
+  end?: string;
+  limit?: number;
+  revision?: number;
+  /** The member answers by itself, without the others. */
+  serializable?: boolean;
+  countOnly?: boolean;
+}
+
+/** An answer that says nothing more. */
+export interface Answer {
+  header: AnswerHeader;
+}
+
+export interface RangeAnswer extends Answer {
+  entries: EtcdEntry[];
+  more: boolean;
+  count: number;
+}
+
+export interface SwapAnswer extends Answer {
+  succeeded: boolean;
+  current: EtcdEntry | undefined;
+}
+
+export interface WatchAnswer extends Answer {
+  created: boolean;
+  /** Why the watch is over. */
+  cancelReason: string | undefined;
+  /** Not 0: the watch asked for what is no longer there. */
+  compactRevision: number;
+  events: EtcdEvent[];
+}
+
+const writer = new WireWriter();
+const prefix = Buffer.alloc(framePrefixBytes);
+
+/** What `write` writes, from its end to its beginning, as a frame of gRPC. */
+function framed(write: () => void): Buffer {
+  try {
+    write();
+  } catch (err) {
+    writer.reset();
+    throw err;
+  }
+  prefix.writeUInt32BE(writer.written, 1);
+  writer.raw(prefix);
+  return writer.take();
+}
+
+const tag = (field: number, type: number) => writer.uint(field * 8 + type);
+
+function uint(field: number, value: number | bigint | undefined): void {
+  if (!value) return;
+  writer.int(value);
+  tag(field, wire.varint);
+}
+
+const flag = (field: number, value: boolean | undefined) => uint(field, value ? 1 : 0);
+
+function text(field: number, value: string | undefined): void {
+  if (!value) return;
+  writer.text(value);
+  tag(field, wire.bytes);
+}
+
+function bytes(field: number, value: Buffer): void {
+  writer.bytes(value);
+  tag(field, wire.bytes);
+}
+
+function message(field: number, write: () => void): void {
+  const before = writer.written;
+  write();
+  writer.uint(writer.written - before);
+  tag(field, wire.bytes);
+}
+
+function writeRange({ key, end, limit, revision, serializable, countOnly }: RangeRequest): void {
+  flag(9, countOnly);
+  flag(7, serializable);
+  uint(4, revision);
+  uint(3, limit);
+  text(2, end);
+  text(1, key);
+}
+
+export const rangeFrame = (request: RangeRequest) => framed(() => writeRange(request));
+
+/** The key is put, or without a value deleted, if it is at `modRevision` (0: absent); else it is read. */
+export function swapFrame(key: string, modRevision: number, value?: Buffer): Buffer {
+  const compareMod = 2;
+  return framed(() => {
+    message(3, () => message(1, () => text(1, key)));
+    message(2, () =>
+      message(value ? 2 : 3, () => {
+        if (value) bytes(2, value);
+        text(1, key);
+      }),
+    );
+    message(1, () => {
+      // One of several: 0 is written too.
+      writer.int(modRevision);
+      tag(6, wire.varint);
+      text(3, key);
+      uint(2, compareMod);
+    });
+  });
+}
+
+export function putFrame(key: string, value: Buffer, lease: number | bigint): Buffer {
+  return framed(() => {
+    uint(3, lease);
+    bytes(2, value);
+    text(1, key);
+  });
+}
+
+export const compactFrame = (revision: number) => framed(() => uint(1, revision));
+export const leaseGrantFrame = (seconds: number) => framed(() => uint(1, seconds));
+const everything = '\0';
+export const watchAllFrame = (startRevision: number) =>
+  framed(() =>
+    message(1, () => {
+      uint(3, startRevision);
+      text(2, everything);
+      text(1, everything);
+    }),
+  );
+
+/** Calls `field` with each field's number; it reads the value and says so, or it is passed over. */
+function readFields(reader: WireReader, end: number, field: (number: number) => boolean): void {
+  while (reader.at < end) {
+    const found = reader.tag(end, 'etcd');
+    if (!field(Math.floor(found / 8))) reader.skip(found % 8, end);
+  }
+}
+
+function readHeader(reader: WireReader, end: number): AnswerHeader {
+  const header: AnswerHeader = { clusterId: '', revision: 0, term: 0 };
+  readFields(reader, end, (field) => {
+    if (field === 1) header.clusterId = String(BigInt.asUintN(64, BigInt(reader.int(end))));
+    else if (field === 3) header.revision = Number(reader.int(end));
+    else if (field === 4) header.term = Number(reader.int(end));
+    else return false;
+    return true;
+  });
+  return header;
+}
+
+const noHeader: AnswerHeader = { clusterId: '', revision: 0, term: 0 };
+const nothing = Buffer.alloc(0);
+
+interface KeyValue extends EtcdEntry {
+  createRevision: number;
+}
+
+function readKeyValue(reader: WireReader, end: number): KeyValue {
+  const kv: KeyValue = { key: '', value: nothing, modRevision: 0, createRevision: 0 };
+  readFields(reader, end, (field) => {
+    if (field === 1) kv.key = reader.text(end);
+    else if (field === 2) kv.createRevision = Number(reader.int(end));
+    else if (field === 3) kv.modRevision = Number(reader.int(end));
+    else if (field === 5) kv.value = reader.bytes(end);
+    else return false;
+    return true;
+  });
+  return kv;
+}
+
+function readEntry(reader: WireReader, end: number): EtcdEntry {
+  const { key, value, modRevision } = readKeyValue(reader, end);
+  return { key, value, modRevision };
+}
+
+function readRange(reader: WireReader, end: number): RangeAnswer {
+  const answer: RangeAnswer = { header: noHeader, entries: [], more: false, count: 0 };
+  readFields(reader, end, (field) => {
+    if (field === 1) answer.header = readHeader(reader, reader.lengthEnd(end));
+    else if (field === 2) answer.entries.push(readEntry(reader, reader.lengthEnd(end)));
+    else if (field === 3) answer.more = reader.int(end) !== 0;
+    else if (field === 4) answer.count = Number(reader.int(end));
+    else return false;
+    return true;
+  });
+  return answer;
+}
+
+const readRangeAnswer = (answer: Buffer) => readRange(new WireReader(answer), answer.length);
+
+function readSwapAnswer(bytes: Buffer): SwapAnswer {
+  const reader = new WireReader(bytes);
+  const end = bytes.length;
+  const answer: SwapAnswer = { header: noHeader, succeeded: false, current: undefined };
+  const readResponse = (stop: number) =>
+    readFields(reader, stop, (field) => {
+      if (field !== 1) return false;
+      answer.current = readRange(reader, reader.lengthEnd(stop)).entries[0];
+      return true;
+    });
+  readFields(reader, end, (field) => {
+    if (field === 1) answer.header = readHeader(reader, reader.lengthEnd(end));
+    else if (field === 2) answer.succeeded = reader.int(end) !== 0;
+    else if (field === 3) readResponse(reader.lengthEnd(end));
+    else return false;
+    return true;
+  });
+  return answer;
+}
+
+function readAnswer(bytes: Buffer): Answer {
+  const reader = new WireReader(bytes);
+  const answer = { header: noHeader };
+  readFields(reader, bytes.length, (field) => {
+    if (field !== 1) return false;
+    answer.header = readHeader(reader, reader.lengthEnd(bytes.length));
+    return true;
+  });
+  return answer;
+}
+
+function readLeaseGrantAnswer(bytes: Buffer): Answer & { id: number | bigint } {
+  const reader = new WireReader(bytes);
+  const end = bytes.length;
+  const answer = { header: noHeader, id: 0 as number | bigint };
+  readFields(reader, end, (field) => {
+    if (field === 1) answer.header = readHeader(reader, reader.lengthEnd(end));
+    else if (field === 2) answer.id = reader.int(end);
+    else return false;
+    return true;
+  });
+  return answer;
+}
+
+/** A call: its path, and how its answer is read. */
+export interface Method<T extends Answer> {
+  path: string;
+  read(answer: Buffer): T;
+}
+
+const method = <T extends Answer>(name: string, read: (answer: Buffer) => T): Method<T> => ({
+  path: `/etcdserverpb.${name}`,
+  read,
+});
+
+export const rangeMethod = method('KV/Range', readRangeAnswer);
+export const swapMethod = method('KV/Txn', readSwapAnswer);
+export const putMethod = method('KV/Put', readAnswer);
+export const compactMethod = method('KV/Compact', readAnswer);
+export const leaseGrantMethod = method('Lease/LeaseGrant', readLeaseGrantAnswer);
+
+function readEvent(reader: WireReader, end: number): EtcdEvent {
+  let type: EtcdEvent['type'] = 'PUT';
+  let kv: KeyValue = { key: '', value: nothing, modRevision: 0, createRevision: 0 };
+  readFields(reader, end, (field) => {
+    if (field === 1) type = reader.int(end) === 1 ? 'DELETE' : 'PUT';
+    else if (field === 2) kv = readKeyValue(reader, reader.lengthEnd(end));
+    else return false;
+    return true;
+  });
+  const { key, value, modRevision, createRevision } = kv;
+  return { type, key, value, modRevision, isCreate: createRevision === modRevision };
+}
+
+export function readWatchAnswer(bytes: Buffer): WatchAnswer {
+  const reader = new WireReader(bytes);
+  const end = bytes.length;
+  const answer: WatchAnswer = {
+    header: noHeader,
+    created: false,
+    cancelReason: undefined,
+    compactRevision: 0,
+    events: [],
+  };
+  let canceled = false;
+  let reason = '';
+  readFields(reader, end, (field) => {
+    if (field === 1) answer.header = readHeader(reader, reader.lengthEnd(end));
+    else if (field === 3) answer.created = reader.int(end) !== 0;
+    else if (field === 4) canceled = reader.int(end) !== 0;
+    else if (field === 5) answer.compactRevision = Number(reader.int(end));
+    else if (field === 6) reason = reader.text(end);
+    else if (field === 11) answer.events.push(readEvent(reader, reader.lengthEnd(end)));
+    else return false;
+    return true;
+  });
+  if (canceled) answer.cancelReason = reason;
+  return answer;
+}
