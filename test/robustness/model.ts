@@ -133,7 +133,8 @@ function stepEffect(state: State, { version }: Effect): { state: State } | { ref
 /** Whether a request makes a version of what was there before it, at once or on its way. */
 export function makes(version: Version, { request }: Operation): boolean {
   const before = version.previous?.object;
-  const write = asWrite(request);
+  const isSecond = request.verb === 'delete' && !version.object && before !== undefined && mayGo(before);
+  const write = asWrite(isSecond ? withoutVersion(request) : request);
   const expected = write && expect(before, write);
   if (!expected || 'refused' in expected) return false;
   if (!version.object) return 'gone' in expected;

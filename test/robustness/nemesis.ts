@@ -25,19 +25,6 @@ interface Fault {
 
 /** Between two faults of the same hand: most of the time things are well enough for requests to be answered. */
 const maxRestMs = 2_500;
-const maxStarts = 5;
-
-/** As a supervisor does: one that ends because etcd is away is started again. */
-async function startAgain(plane: TestControlPlane): Promise<void> {
-  for (let starts = 1; ; starts++) {
-    try {
-      return await plane.startApiServer();
-    } catch (err) {
-      if (starts >= maxStarts) throw err;
-      await plane.killApiServer();
-    }
-  }
-}
 
 export class Nemesis {
   readonly #place: Place;
@@ -93,7 +80,7 @@ export class Nemesis {
     const run = async () => {
       await plane.killApiServer();
       await realClock.sleep(draw.below(500));
-      await startAgain(plane);
+      await plane.startApiServer();
     };
     return { what: `API server ${server} killed`, servers: [server], run };
   }
