@@ -87,7 +87,8 @@ export async function runScenario(scenario: Scenario, draw: Draw): Promise<Recor
     const over = AbortSignal.any([AbortSignal.timeout(scenario.seconds * 1000), watching.signal]);
     const nemesis = new Nemesis(place, history, draw.fork());
     await Promise.all([runTraffic(clients, draw.fork(), over), nemesis.run(over)]);
-    silent = await settle(place, clientNamed('last'), watchers);
+    // What was recorded until then is looked at in any case.
+    silent = await settle(place, clientNamed('last'), watchers).catch((err: Error) => [err.message]);
   } finally {
     watching.abort();
   }
