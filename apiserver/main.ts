@@ -47,6 +47,7 @@ import { maxRequestMs } from './request-deadline.ts';
 import { countUnreadable, createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
+import { startStep } from './start-step.ts';
 import { encryptEtcd } from './storage/encryption/encrypted-etcd.ts';
 import type { Etcd } from './storage/etcd.ts';
 import { EtcdClient } from './storage/etcd-client.ts';
@@ -205,6 +206,14 @@ function trustOf(options: Options): AuthenticationTrust {
   };
 }
 
+/** What a cluster begins with, in order; what is there stays. */
+const firstObjects = (options: Options): ((context: SubresourceContext) => Promise<void>)[] => [
+  ensureBootstrapObjects,
+  (context) => publishAuthenticationTrust(context, trustOf(options)),
+  (context) => ensureDefaultServiceCIDR(context, options['service-cluster-ip-range']),
+  makeMissingLocks,
+];
+
 async function start(options: Options, component: ComponentContext) {
   const { clock, log, metrics } = component;
   shutdownDelayMs(options); // refused now, not at the end
@@ -258,18 +267,19 @@ async function start(options: Options, component: ComponentContext) {
   cache.onLoaded(() => customResources.start());
   cache.onLoaded(() => aggregator.follow());
   aggregator.follow();
-  await customResources.start();
+  const step = <T>(run: () => Promise<T>) => startStep(component, run);
+  await step(() => customResources.start());
   notReady = 'bootstrap objects are being created';
-  await ensureBootstrapObjects(context);
-  await publishAuthenticationTrust(context, trustOf(options));
-  await ensureDefaultServiceCIDR(context, options['service-cluster-ip-range']);
-  await makeMissingLocks(context);
-  await aggregator.start();
-  const kubernetesService = await startKubernetesService(context, new LiveServers(etcd, options['advertise-address']), {
-    clusterIp: formatAddress(range.first),
-    securePort: options['secure-port'],
-  });
-  const stopDuties = await startDuties(context, etcd);
+  for (const make of firstObjects(options)) await step(() => make(context));
+  await step(() => aggregator.start());
+  const liveServers = new LiveServers(etcd, options['advertise-address']);
+  const kubernetesService = await step(() =>
+    startKubernetesService(context, liveServers, {
+      clusterIp: formatAddress(range.first),
+      securePort: options['secure-port'],
+    }),
+  );
+  const stopDuties = await step(() => startDuties(context, etcd));
   notReady = null;
   return {
     notReady: () => (isEnding ? 'stopping' : notReady),

@@ -9,6 +9,15 @@ export interface Result {
   better: 'less' | 'more';
 }
 
+export const less = (what: string, value: number, unit: string, target?: number): Result => ({
+  what,
+  value,
+  unit,
+  better: 'less',
+  ...(target === undefined ? {} : { target }),
+});
+export const more = (what: string, value: number, unit: string): Result => ({ what, value, unit, better: 'more' });
+
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
@@ -18,7 +27,8 @@ export function quantile(values: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
 
-const shown = (n: number | undefined) => (n === undefined ? '' : n >= 100 ? n.toFixed(0) : n.toFixed(1));
+const shown = (n: number | undefined) =>
+  n === undefined ? '' : n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(3);
 
 /** A line a result, with the target and, where there is one, the baseline of the same run. */
 export function renderResults(own: readonly Result[], baseline: readonly Result[] | undefined): string {

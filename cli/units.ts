@@ -126,10 +126,14 @@ function hostUnit({ layout, trees }: UnitContext, name: string, command: string[
 /** SIGUSR1 opens the inspector of a component that hangs, at an address that only its log tells. */
 const inspectorFlags = ['--inspect-port=127.0.0.1:0', '--inspect-publish-uid=stderr'];
 
+/** A component that rests gives memory back: machinery/heap-at-rest.ts. */
+const memoryFlags = ['--expose-gc'];
+
 function componentUnit(context: UnitContext, component: Component, flags: FlagValues, inputs: string[]): UnitPlan {
   const { node, bundle } = context.program;
   const extra = extraArgsOf(context.layout, component);
-  const command = [node, ...inspectorFlags, bundle, component, ...toFlags(flags), ...extra.map(toFlag)];
+  const given = [...toFlags(flags), ...extra.map(toFlag)];
+  const command = [node, ...inspectorFlags, ...memoryFlags, bundle, component, ...given];
   const unit = hostUnit(context, component, command, inputs);
   const files = extra.filter(({ name }) => /(^|-)(file|config)$/.test(name)).map(({ value }) => stampOf(value));
   return { ...unit, stackBy: 'inspector', revision: [stampOf(bundle), unit.revision, ...files].join() };

@@ -49,6 +49,8 @@ export interface KubeletOptions {
   clusterDomain: string;
   resolvConf: string;
   cgroupRoot: string;
+  /** As in upstream's KubeletConfiguration; undefined means what the version of control groups has by itself. */
+  singleProcessOOMKill: boolean | undefined;
   clientCaFile: string;
   tls: KubeletServerTls;
 }
@@ -98,7 +100,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   };
   const deps = await buildDeps(
     { ...base, wake, metrics, services: () => services.lister.list() },
-    new PodCgroups(tree, log),
+    new PodCgroups(tree, log, options.singleProcessOOMKill),
   );
   const node = (): Node => nodes.lister.get(identity.name) ?? reporter.node!;
   podSet = new PodSet(deps, pods, node);

@@ -26,6 +26,10 @@ const flagTable = {
   'node-labels': { type: 'list', doc: 'Labels of the Node object, key=value,...', default: [] },
   'resolv-conf': { type: 'string', doc: "The node's resolver configuration.", default: '/etc/resolv.conf' },
   'cgroup-root': { type: 'string', doc: 'Control group below which all pods lie.', default: '/' },
+  'single-process-oom-kill': {
+    type: 'boolean',
+    doc: 'Memory that runs out ends one process of a container, not all; true on cgroup version 1, false on 2 if not given.',
+  },
 } as const satisfies FlagTable;
 
 const spec: ComponentSpec<typeof flagTable> = {
@@ -52,6 +56,7 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
     clusterDomain: flags['cluster-domain'],
     resolvConf: flags['resolv-conf'],
     cgroupRoot: flags['cgroup-root'],
+    singleProcessOOMKill: flags['single-process-oom-kill'],
     clientCaFile: flags['client-ca-file'],
     tls: {
       cert: readFileSync(flags['tls-cert-file']),

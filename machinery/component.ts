@@ -5,9 +5,11 @@ import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { ListenOptions } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import { Registry } from 'prom-client';
 import { type Clock, realClock } from './clock.ts';
 import { describeFlags, FlagError, type Flags, type FlagTable, parseFlags } from './flags.ts';
+import { shrinkHeapAtRest } from './heap-at-rest.ts';
 import { createLogger, type Logger, type LogLevel } from './log.ts';
 import { resolutionMs, watchLoopStall } from './loop-stall.ts';
 import { type Random, realRandom } from './random.ts';
@@ -105,11 +107,20 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
     // What a start takes is no stall: nobody is served yet.
     const delays = monitorEventLoopDelay({ resolution: resolutionMs });
     delays.enable();
-    watchLoopStall(metrics, realClock, { cpuUsage: () => proc.cpuUsage(), delays });
+    const cpuUsage = () => proc.cpuUsage();
+    watchLoopStall(metrics, realClock, { cpuUsage, delays });
+    // Only where the process was started with --expose-gc.
+    const { gc } = globalThis;
+    if (gc) shrinkHeapAtRest(realClock, cpuUsage, { size: heapSize, collect: () => gc() });
     log.info({}, `${spec.name} started`);
   } catch (err) {
     if (!abort.signal.aborted) fail(err);
   }
+}
+
+function heapSize() {
+  const { total_heap_size, used_heap_size } = getHeapStatistics();
+  return { total: total_heap_size, used: used_heap_size };
 }
 
 function parseOrExit<T extends FlagTable>(proc: HostProcess, name: string, table: T, argv: string[]): Flags<T> {

@@ -17,7 +17,14 @@ const [tierList = 'unit', ...filters] = process.argv.slice(2);
 const total = { passed: 0, failed: 0 };
 // A fuzz suite takes as long as it is told to.
 const fuzzMs = Number(process.env.K8TS_FUZZ_SECONDS ?? 60) * 1000;
-const timeoutsMs = { unit: 120_000, fuzz: 300_000 + fuzzMs, vm: 2_400_000, long: 2_700_000 };
+const timeoutsMs = {
+  unit: 120_000,
+  fuzz: 300_000 + fuzzMs,
+  robustness: 300_000 + fuzzMs,
+  e2e: 1_200_000,
+  vm: 2_400_000,
+  long: 14_400_000,
+};
 const fileTimeoutMs = (tier) => timeoutsMs[tier] ?? 300_000;
 const failures = [];
 

@@ -3,6 +3,7 @@
 // gives it a sink.
 //
 // An object that leaves the selection is DELETED for this watcher, one that enters it is ADDED.
+import type { Timer } from '../../machinery/clock.ts';
 import { expiredError, invalidError } from '../../machinery/errors.ts';
 import { type FieldError, forbidden, notSupported } from '../../machinery/field-error.ts';
 import type { Kind } from '../../machinery/kind.ts';
@@ -40,6 +41,8 @@ export interface WatchRequest {
 
 const minTimeoutMs = 1_800_000;
 const bookmarkPeriodMs = 60_000;
+/** So long before the end of a watch the last one comes: who watches on begins there. */
+const lastBookmarkMs = 2_000;
 
 /** Reads and checks the options of a watch, and waits until the cache can serve it. */
 export async function openWatch(context: ApiContext, request: ApiRequest): Promise<WatchRequest> {
@@ -147,10 +150,15 @@ export function startWatch(
     const { position } = context.store.cache;
     order.run(() => sink.bookmark(position, false));
   };
-  const timer = watch.bookmarks ? context.clock.every(bookmarkPeriodMs, bookmark) : undefined;
+  const timers: Timer[] = [];
+  if (watch.bookmarks) {
+    timers.push(context.clock.every(bookmarkPeriodMs, bookmark));
+    const untilLastMs = watch.timeoutMs - lastBookmarkMs;
+    if (untilLastMs > 0) timers.push(context.clock.after(untilLastMs, bookmark));
+  }
   return () => {
     cache.watchers.delete(watcher);
-    timer?.cancel();
+    for (const timer of timers) timer.cancel();
   };
 }
 

@@ -16,7 +16,8 @@ import { type IncludeObject, partialMetadata, renderTable } from './table.ts';
 
 const maxUnsentBytes = 32 * 1024 * 1024;
 
-const chunkCache = new WeakMap<StoredObject, Map<string, Buffer>>();
+// All watchers of an event are told of it one after the other: its bytes are kept until the next one comes.
+let last: { stored: StoredObject; chunks: Map<string, Buffer> } | undefined;
 
 const prefixes: Record<WatchEventType, Buffer> = {
   ADDED: Buffer.from('{"type":"ADDED","object":'),
@@ -35,15 +36,11 @@ function eventChunk(type: WatchEventType, stored: StoredObject, { kind, version,
 /** The bytes of an event that shows the whole object. */
 function sharedChunk(type: WatchEventType, stored: StoredObject, target: Target): Buffer {
   const cacheKey = `${type} ${target.media.encoding} ${target.version.group}/${target.version.version}`;
-  let chunks = chunkCache.get(stored);
-  if (!chunks) {
-    chunks = new Map();
-    chunkCache.set(stored, chunks);
-  }
-  let chunk = chunks.get(cacheKey);
+  if (last?.stored !== stored) last = { stored, chunks: new Map() };
+  let chunk = last.chunks.get(cacheKey);
   if (!chunk) {
     chunk = eventChunk(type, stored, target);
-    chunks.set(cacheKey, chunk);
+    last.chunks.set(cacheKey, chunk);
   }
   return chunk;
 }

@@ -198,7 +198,8 @@ const revisionText = (revision: number) => `"resourceVersion":"${revision}",`;
 /** The bytes that are served of those that are stored. */
 function serveBytes({ bytes, metadataAt }: Omit<ServedBytes, 'kind'>, revision: number): ServedBytes {
   const text = revisionText(revision);
-  const served = Buffer.allocUnsafe(bytes.length + text.length);
+  // Not from the pool: what lives long would keep what is short-lived beside it.
+  const served = Buffer.allocUnsafeSlow(bytes.length + text.length);
   bytes.copy(served, 0, 0, metadataAt);
   served.write(text, metadataAt, 'latin1');
   bytes.copy(served, metadataAt + text.length, metadataAt);

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { UserError } from '../user-error.ts';
 
-const gatingTiers = ['types', 'lint', 'unit', 'integration', 'fuzz', 'e2e', 'vm'];
+const gatingTiers = ['types', 'lint', 'unit', 'integration', 'robustness', 'fuzz', 'e2e', 'vm'];
 
-/** For each fuzz suite, with `--all`. */
+/** For each fuzz and robustness suite, with `--all`. */
 const longFuzzSeconds = '600';
 
 export async function test(filters: string[], options: { all?: boolean }): Promise<void> {

@@ -13,7 +13,9 @@ import {
   isAlive,
   isStopped,
   membersOf,
+  meterCpuWait,
   parseStat,
+  parseWait,
   startedAtMs,
 } from './processes.ts';
 
@@ -94,4 +96,37 @@ test('a process that a signal has stopped is alive, and seen to be stopped', asy
   } finally {
     child.kill('SIGKILL');
   }
+});
+
+describe('waiting for a CPU', () => {
+  for (const [text, expected] of [
+    ['446461 316449 3\n', 0.316449],
+    ['', 0], // where the kernel does not count, or the process has gone
+  ] as const)
+    test(JSON.stringify(text), () => assert.equal(parseWait(text), expected));
+
+  test('is counted while others have it, in any thread, and not while nothing is to be done', async () => {
+    // Two that compute on one CPU: each waits while the other has it.
+    const script = 'echo ready; read -r _; (while :; do :; done) & while :; do :; done';
+    const child = spawn('setsid', ['taskset', '--cpu-list', '0', 'sh', '-c', script], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    try {
+      await once(child.stdout, 'data');
+      const ref = findProcess(child.pid!)!;
+      const waitedMs = meterCpuWait(ref);
+      while (waitedMs() > 0) await new Promise(setImmediate); // until it waits for its input alone
+      child.stdin.write('\n');
+      let sum = 0;
+      while (sum < 100) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        const more = waitedMs();
+        assert.ok(more >= 0);
+        sum += more;
+      }
+      assert.equal(meterCpuWait({ pid: 0x7fffffff, startTicks: 1 })(), 0);
+    } finally {
+      process.kill(-child.pid!, 'SIGKILL');
+    }
+  });
 });

@@ -1,7 +1,7 @@
 // What /proc says about processes. A process is known by its pid and start time together, since pids are reused. One
 // that nobody has noted is found by its control groups, which only we put processes into, and there by its command
 // line: that alone proves nothing, since anybody's process can bear any.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { realClock } from '../../machinery/clock.ts';
 
 export interface ProcessRef {
@@ -156,6 +156,55 @@ export async function waitUntilReaped(pids: readonly number[], timeoutMs: number
   while (pids.some((pid) => existsSync(`/proc/${pid}`)) && realClock.monotonicMs() < deadline) {
     await realClock.sleep(exitPollMs);
   }
+}
+
+interface ThreadWait {
+  /** Its schedstat: changes whenever it gets a CPU. */
+  text: string;
+  waitedMs: number;
+  isRunnable: boolean;
+}
+
+function threadWaits(pid: number): Map<string, ThreadWait> {
+  const folder = `/proc/${pid}/task`;
+  const ids = existsSync(folder) ? readdirSync(folder) : [];
+  const look = (id: string): ThreadWait => {
+    const text = readProc(`${folder}/${id}/schedstat`) ?? '';
+    const stat = readProc(`${folder}/${id}/stat`);
+    return { text, waitedMs: parseWait(text), isRunnable: stat !== undefined && parseStat(stat).state === 'R' };
+  };
+  return new Map(ids.map((id) => [id, look(id)]));
+}
+
+/** Milliseconds that a thread has waited for a CPU: the second figure of its schedstat. 0 where the kernel keeps none. */
+export function parseWait(text: string): number {
+  return Number(text.split(' ')[1] ?? 0) / 1e6;
+}
+
+/**
+ * Tells at every call how many milliseconds a process has waited for a CPU since the call before:
+ * its thread that waited longest. The kernel counts a wait when it is over; one that is not, of a
+ * thread that has got no CPU between two calls, counts as well.
+ */
+export function meterCpuWait(ref: ProcessRef): () => number {
+  let before = threadWaits(ref.pid);
+  let beforeMs = realClock.monotonicMs();
+  let advance = new Map<string, number>();
+  return () => {
+    const now = threadWaits(ref.pid);
+    const nowMs = realClock.monotonicMs();
+    const credit = new Map<string, number>();
+    const waits = [...now].map(([id, { text, waitedMs, isRunnable }]) => {
+      const last = before.get(id);
+      const known = advance.get(id) ?? 0;
+      if (!isRunnable || text === '' || text !== last?.text)
+        return Math.max(0, waitedMs - (last?.waitedMs ?? 0) - known);
+      credit.set(id, known + nowMs - beforeMs);
+      return nowMs - beforeMs;
+    });
+    [before, beforeMs, advance] = [now, nowMs, credit];
+    return Math.max(0, ...waits);
+  };
 }
 
 const ticksPerSecond = 100; // USER_HZ: fixed in the kernel's interface on every architecture Node runs on

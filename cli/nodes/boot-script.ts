@@ -103,12 +103,15 @@ exec -a ${quote(nodeCommand(layout, node)[0]!)} catatonit -P
 `;
 }
 
-// Descriptor 9 is the host's network namespace. To ip(8) there, the namespace of "pid 1" is this process's own.
+// Descriptor 9 is the host's network namespace, 8 the node's. A pid would name another process than the one meant where
+// ip(8) looks it up in /proc, which is still the host's (iproute2 6.15 does).
 function renderNetwork(layout: Layout, node: NodeLayout, facts: HostFacts): string {
-  return `nsenter --net=/proc/self/fd/9 ip -batch - <<'END'
-link add ${node.link} mtu ${facts.mtu} type veth peer name eth0 mtu ${facts.mtu} netns 1
+  return `exec 8</proc/self/ns/net
+nsenter --net=/proc/self/fd/9 ip -batch - <<'END'
+link add ${node.link} mtu ${facts.mtu} type veth peer name eth0 mtu ${facts.mtu} netns /proc/self/fd/8
 link set ${node.link} master ${layout.bridge} up
 END
+exec 8<&-
 ip -batch - <<'END'
 link set lo up
 link set eth0 up

@@ -21,6 +21,7 @@ const programs = new Map([
   ['catatonit', 'catatonit'],
   ['ip', 'iproute2'],
   ['nft', 'nftables'],
+  ['flock', 'util-linux'],
   ['nsenter', 'util-linux'],
   ['unshare', 'util-linux'],
   ['setpriv', 'util-linux'],

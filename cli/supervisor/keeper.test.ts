@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { realClock } from '../../machinery/clock.ts';
-import { findProcess, isAlive, type ProcessRef } from '../host/processes.ts';
+import { findProcess, isAlive, meterCpuWait, type ProcessRef } from '../host/processes.ts';
+import { Keeper } from './keeper.ts';
 
 // Stands for a supervisor: it starts a keeper, whose pid it prints, and does what its last argument says.
 const program = `
@@ -44,6 +45,27 @@ async function start(...more: string[]): Promise<void> {
   await once(supervisor.stdout!, 'data');
 }
 
+const endless = 'echo ready; while :; do :; done';
+
+/** Two that compute on one CPU; the one of them gets what the other leaves it, which is next to nothing. */
+async function startStarved(): Promise<{ starved: ChildProcess; busy: ChildProcess }> {
+  const compute = (...policy: string[]) =>
+    spawn('setpriv', ['--pdeathsig', 'KILL', 'taskset', '--cpu-list', '0', ...policy, 'sh', '-c', endless], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  const starved = compute('chrt', '--idle', '0');
+  await once(starved.stdout!, 'data');
+  const busy = compute();
+  await once(busy.stdout!, 'data');
+  return { starved, busy };
+}
+
+/** True when SIGKILL is on its way to a process. */
+function isKilled(pid: number): boolean {
+  const masks = readFileSync(`/proc/${pid}/status`, 'utf8').matchAll(/^(?:Sig|Shd)Pnd:\s+(\w+)$/gm);
+  return [...masks].some(([, mask]) => ((Number(`0x${mask}`) >> (constants.signals.SIGKILL - 1)) & 1) === 1);
+}
+
 function keeperOf(pid: number): ProcessRef | undefined {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
   return children.map((child) => findProcess(Number(child))).find((ref) => ref !== undefined);
@@ -72,6 +94,40 @@ describe('a keeper', () => {
     supervisor.kill('SIGSTOP');
     assert.deepEqual(await ended, [null, 'SIGKILL']);
     await until(() => existsSync(came));
+  });
+
+  test('lets a supervisor live that gets no CPU, until it has had its time on one', async () => {
+    const { starved, busy } = await startStarved();
+    supervisor = starved;
+    const pid = starved.pid!;
+    const limits = { periodMs: 100_000, timeoutMs: 0, failures: 0.01, startFailures: 1 };
+    const keeper = new Keeper({
+      clock: realClock,
+      pid,
+      command: ['true'],
+      limits,
+      env: process.env,
+      log: () => undefined,
+    });
+    try {
+      const waitedMs = meterCpuWait(findProcess(pid)!);
+      keeper.start();
+      let sum = 0;
+      await until(() => {
+        sum += waitedMs();
+        return sum > 4_000;
+      });
+      // A process that is killed needs some CPU to end.
+      assert.equal(isKilled(pid), false);
+      const ended = once(starved, 'exit');
+      busy.kill('SIGKILL');
+      spawnSync('chrt', ['--other', '--pid', '0', String(pid)]);
+      spawnSync('taskset', ['--pid', 'ffffffff', String(pid)]);
+      assert.deepEqual(await ended, [null, 'SIGKILL']);
+    } finally {
+      keeper.stop();
+      busy.kill('SIGKILL');
+    }
   });
 
   test('is itself replaced when it was killed', async () => {

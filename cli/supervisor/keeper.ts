@@ -5,13 +5,29 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock, Timer } from '../../machinery/clock.ts';
 import type { LivenessLimits } from './liveness.ts';
 
-// $1: pid of the supervisor, $2: seconds it may be silent; the rest is its command. Over 128 says that time is up.
+// $1: pid of the supervisor, $2: seconds it may be silent; the rest is its command. Over 128 says that time is up; but
+// time in which the supervisor waited for a CPU is given to it anew.
 const keeperScript = `
 pid=$1 limit=$2
 shift 2
+look() { counts= stat=; { read -r counts <"/proc/$pid/schedstat"; read -r stat <"/proc/$pid/stat"; } 2>/dev/null; }
+left=$limit
 while :; do
-  read -r -t "$limit" _ && continue
-  [ $? -gt 128 ] || break
+  look
+  before=($counts)
+  read -r -t "$left" _
+  status=$?
+  left=$limit
+  [ $status -gt 0 ] || continue
+  [ $status -gt 128 ] || break
+  look
+  now=($counts)
+  # The kernel counts a wait when it is over.
+  [ "\${before[*]}" != "$counts" ] || [[ ! \${stat##*)} =~ ^' R' ]] || continue
+  ms=$(((now[1] - before[1]) / 1000000))
+  printf -v left %d.%03d $((ms / 1000)) $((ms % 1000))
+  [ $ms -le 0 ] || continue
+  left=$limit
   echo "the supervisor has been silent for $limit s; killing pid $pid"
   kill -KILL "$pid"
 done

@@ -95,6 +95,7 @@ describe('a watch', () => {
         limits,
         startedMs: clock.now() - ranBeforeMs,
         probe: async () => (checks[asked++] === 'f' ? bad : undefined),
+        meterCpuWait: () => () => 0,
         hung: () => hung.push(asked),
       });
       for (let i = 0; i < checks.length; i++) await clock.advance(limits.periodMs);
@@ -105,4 +106,52 @@ describe('a watch', () => {
       assert.equal(asked, askedBefore, 'nobody is asked after the end');
     });
   }
+
+  // Of each period after the first failure the process waited so long for a CPU: its failures count for the rest.
+  const starved = [
+    { waitedMs: 1, hungAfter: 3 },
+    { waitedMs: 500, hungAfter: 4 },
+    { waitedMs: 800, hungAfter: 9 },
+    { waitedMs: 1_000, hungAfter: undefined },
+    { waitedMs: 8_000, hungAfter: undefined },
+  ];
+  for (const { waitedMs, hungAfter } of starved) {
+    test(`a process that waits ${waitedMs} ms of 1000 for a CPU is hung after ${hungAfter} checks`, async () => {
+      const clock = new FakeClock();
+      let asked = 0;
+      const hung: number[] = [];
+      const watch = new LivenessWatch({
+        clock,
+        limits,
+        startedMs: clock.now() - 6_000,
+        probe: async () => {
+          asked++;
+          return bad;
+        },
+        meterCpuWait: () => () => waitedMs,
+        hung: () => hung.push(asked),
+      });
+      for (let i = 0; i < 50; i++) await clock.advance(limits.periodMs);
+      watch.stop();
+      assert.deepEqual(hung, hungAfter === undefined ? [] : [hungAfter]);
+    });
+  }
+
+  test('what a process waited before an answer does not count afterwards', async () => {
+    const clock = new FakeClock();
+    const checks = 'afffffafff';
+    let asked = 0;
+    const hung: number[] = [];
+    const watch = new LivenessWatch({
+      clock,
+      limits,
+      startedMs: clock.now(),
+      probe: async () => (checks[asked++] === 'f' ? bad : undefined),
+      meterCpuWait: () => () => (asked < 7 ? 1_000 : 0),
+      hung: () => hung.push(asked),
+    });
+    for (let i = 0; i < checks.length; i++) await clock.advance(limits.periodMs);
+    watch.stop();
+    assert.deepEqual(hung, [10]);
+  });
 });

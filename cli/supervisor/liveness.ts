@@ -1,6 +1,7 @@
 // Health, not existence: a process that runs but does not answer is as good as dead. As kubeadm has the kubelet probe
 // its control plane: a check every 10 s that may take 10 s, and after eight in a row that failed (80 s) the process is
-// killed. One that has not answered yet since its start may fail 24 times.
+// killed. One that has not answered yet since its start may fail 24 times. Time in which the process waited for a CPU
+// does not count: on a machine that is overloaded it cannot answer, and to start it again would cost more of the same.
 import { connect } from 'node:net';
 import { type Clock, realClock, type Timer } from '../../machinery/clock.ts';
 import { isStopped, type ProcessRef } from '../host/processes.ts';
@@ -90,6 +91,8 @@ export interface LivenessWatchOptions {
    */
   startedMs: number;
   probe(): Promise<LivenessFailure | undefined>;
+  /** Begins to measure: each call tells how long it has waited for a CPU since the last one, in milliseconds. */
+  meterCpuWait(): () => number;
   /** Called once, when it counts as hung. */
   hung(reason: string): void;
 }
@@ -101,6 +104,8 @@ export class LivenessWatch {
   #stopped = false;
   #answered: boolean;
   #failures = 0;
+  /** Since the first of the failures. */
+  #starvation: { waitedMs: () => number; askedMs: number; checks: number } | undefined;
 
   constructor(options: LivenessWatchOptions) {
     const { clock, limits, startedMs } = options;
@@ -125,11 +130,29 @@ export class LivenessWatch {
     if (this.#stopped) return;
     this.#failures = failure ? this.#failures + 1 : 0;
     this.#answered ||= !failure;
-    if (failure && this.#failures >= (this.#answered ? limits.failures : limits.startFailures)) {
+    const starved = this.#starvedChecks();
+    const counted = Math.round(this.#failures - starved);
+    if (failure && counted >= (this.#answered ? limits.failures : limits.startFailures)) {
       this.stop();
       hung(`${failure.reason} (${this.#failures} checks in a row failed)`);
       return;
     }
     this.#next(Math.max(0, limits.periodMs - (clock.monotonicMs() - startedMs)));
+  }
+
+  /** How much of the failures in a row is not its fault: of each the share in which it waited for a CPU. */
+  #starvedChecks(): number {
+    if (this.#failures === 0) {
+      this.#starvation = undefined;
+      return 0;
+    }
+    const nowMs = this.#options.clock.monotonicMs();
+    const before = this.#starvation;
+    this.#starvation = before ?? { waitedMs: this.#options.meterCpuWait(), askedMs: nowMs, checks: 0 };
+    if (!before) return 0;
+    const share = before.waitedMs() / (nowMs - before.askedMs);
+    before.checks += Math.min(1, share);
+    before.askedMs = nowMs;
+    return before.checks;
   }
 }

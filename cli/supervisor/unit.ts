@@ -21,6 +21,7 @@ import {
   isEnterable,
   isStopped,
   membersOf,
+  meterCpuWait,
   type ProcessRef,
   signalProcess,
   startedAtMs,
@@ -163,6 +164,7 @@ export class Unit {
       limits: this.#host.limits,
       startedMs,
       probe: () => this.#probe(ref),
+      meterCpuWait: () => meterCpuWait(ref),
       hung: (reason) => void this.#endHung(ref, reason),
     });
   }

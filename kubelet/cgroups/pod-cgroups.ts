@@ -30,11 +30,19 @@ export interface NodeCapacity {
 export class PodCgroups {
   readonly #tree: CgroupTree;
   readonly #log: Logger;
+  readonly #singleProcessOOMKill: boolean;
   readonly #burstable = new Map<string, number>();
 
-  constructor(tree: CgroupTree, log: Logger) {
+  /** Throws where the kernel cannot do as `singleProcessOOMKill` says. */
+  constructor(tree: CgroupTree, log: Logger, singleProcessOOMKill: boolean | undefined) {
+    if (tree.version === 1 && singleProcessOOMKill === false) {
+      throw new Error(
+        'invalid configuration: singleProcessOOMKill must not be explicitly set to false when using cgroup v1',
+      );
+    }
     this.#tree = tree;
     this.#log = log;
+    this.#singleProcessOOMKill = singleProcessOOMKill ?? tree.version === 1;
   }
 
   get version(): 1 | 2 {
@@ -42,12 +50,12 @@ export class PodCgroups {
   }
 
   /**
-   * What every container's group has on version 2: memory that runs out ends all of a container, never one process of
-   * many (the kubelet's singleProcessOOMKill is false), and swap is not for pods.
+   * What every container's group has on version 2: memory that runs out ends all of a container
+   * unless one process is to be enough, and swap is not for pods.
    */
   containerFiles(): Record<string, string> {
     if (this.#tree.version === 1) return {};
-    const files: Record<string, string> = { 'memory.oom.group': '1' };
+    const files: Record<string, string> = this.#singleProcessOOMKill ? {} : { 'memory.oom.group': '1' };
     if (this.#tree.read('memory', top, 'memory.swap.max') !== undefined) files['memory.swap.max'] = '0';
     return files;
   }

@@ -14,6 +14,7 @@ export interface KubeletSettings {
   runtimeSocket: string;
   clientCaFile: string;
   cgroupRoot: string;
+  singleProcessOOMKill: boolean | undefined;
 }
 
 export function describeConfig(settings: KubeletSettings): object {
@@ -33,6 +34,7 @@ export function describeConfig(settings: KubeletSettings): object {
       ...(clusterDns === '' ? {} : { clusterDNS: [clusterDns] }),
       resolvConf,
       cgroupRoot,
+      ...(settings.singleProcessOOMKill === undefined ? {} : { singleProcessOOMKill: settings.singleProcessOOMKill }),
       cgroupDriver: 'cgroupfs',
       cgroupsPerQOS: true,
       containerRuntimeEndpoint: `unix://${runtimeSocket}`,

@@ -22,7 +22,7 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     cluster = await startCluster('commands', ['busybox', 'nginx']);
     folder = mkdtempSync(join(tmpdir(), 'k8ts-commands-'));
     cluster.kubectl.get('run', 'box', image, '--', 'sleep', '3600');
-    cluster.kubectl.get('wait', '--for=condition=Ready', 'pod/box', '--timeout=30s');
+    cluster.kubectl.get('wait', '--for=condition=Ready', 'pod/box', '--timeout=240s');
   });
   after(async () => {
     await cluster?.[Symbol.asyncDispose]();
@@ -85,9 +85,9 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     const rollout = (...args: string[]) => kubectl.get('rollout', args[0]!, 'deployment/web', ...args.slice(1));
     const envOf = () => kubectl.json('get', 'deployment', 'web').spec.template.spec.containers[0].env;
     kubectl.get('create', 'deployment', 'web', image, '--replicas=2', '--', 'sleep', '3600');
-    rollout('status', '--timeout=60s');
+    rollout('status', '--timeout=240s');
     rollout('restart');
-    rollout('status', '--timeout=60s');
+    rollout('status', '--timeout=240s');
     assert.match(rollout('history'), /^1 +<none>\n2 +<none>$/m);
     rollout('pause');
     kubectl.get('set', 'env', 'deployment/web', 'A=b');
@@ -95,10 +95,10 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     assert.equal(metadata.annotations['deployment.kubernetes.io/revision'], '2', 'nothing is rolled out');
     assert.equal(status.readyReplicas, 2);
     rollout('resume');
-    rollout('status', '--timeout=60s');
+    rollout('status', '--timeout=240s');
     assert.deepEqual(envOf(), [{ name: 'A', value: 'b' }]);
     rollout('undo');
-    rollout('status', '--timeout=60s');
+    rollout('status', '--timeout=240s');
     assert.equal(envOf(), undefined);
     assert.match(rollout('history'), /^1 .*\n3 .*\n4 .*$/m);
     kubectl.get('delete', 'deployment', 'web', '--grace-period=1');
@@ -143,8 +143,8 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
   test('cordon and drain keep and clear a node', async () => {
     const { kubectl, node } = cluster;
     kubectl.get('create', 'deployment', 'moved', image, '--', 'sleep', '3600');
-    kubectl.get('rollout', 'status', 'deployment/moved', '--timeout=60s');
-    const drained = kubectl.get('drain', node, '--pod-selector=app=moved', '--grace-period=1', '--timeout=30s');
+    kubectl.get('rollout', 'status', 'deployment/moved', '--timeout=240s');
+    const drained = kubectl.get('drain', node, '--pod-selector=app=moved', '--grace-period=1', '--timeout=240s');
     assert.match(drained, /pod\/moved-\S+ evicted\nnode\/\S+ drained/);
     assert.match(kubectl.get('get', 'node', node), /Ready,SchedulingDisabled/);
     const pending = () => kubectl.json('get', 'pods', '-l', 'app=moved').items[0]?.status;
@@ -153,7 +153,7 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     );
     assert.match(message, /^0\/1 nodes are available: 1 node\(s\) were unschedulable\./);
     kubectl.get('uncordon', node);
-    kubectl.get('rollout', 'status', 'deployment/moved', '--timeout=60s');
+    kubectl.get('rollout', 'status', 'deployment/moved', '--timeout=240s');
     kubectl.get('delete', 'deployment', 'moved', '--grace-period=1');
   });
 
@@ -200,7 +200,7 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
       return set?.metadata.ownerReferences === undefined ? set : undefined;
     });
     assert.equal(orphan.status.readyReplicas, 1);
-    kubectl.get('delete', 'replicaset', orphan.metadata.name, '--cascade=foreground', '--timeout=60s');
+    kubectl.get('delete', 'replicaset', orphan.metadata.name, '--cascade=foreground', '--timeout=240s');
     assert.equal(kubectl.json('get', 'pods', '-l', 'app=parent').items.length, 0, 'the pods went first');
   });
 

@@ -200,8 +200,8 @@ export class TestControlPlane {
     }
   }
 
-  /** Another API server on the same etcd; it ends with this one. */
-  async startPeer(flags: readonly string[] = []): Promise<TestControlPlane> {
+  /** Another API server on the same etcd, by another way to it if need be; it ends with this one. */
+  async startPeer(flags: readonly string[] = [], etcdServers = this.#etcdServers): Promise<TestControlPlane> {
     const ports: [number, number, number] = [await freePort(), ...this.#etcdPorts];
     const parts = {
       ports,
@@ -209,7 +209,7 @@ export class TestControlPlane {
       admin: this.#admin,
       folder: this.folder,
       flags: this.#flags,
-      etcdServers: this.#etcdServers,
+      etcdServers,
     };
     const peer = new TestControlPlane(parts);
     this.#peers.push(peer);
@@ -219,6 +219,11 @@ export class TestControlPlane {
 
   async killApiServer(): Promise<void> {
     await end(this.#apiserver, 'SIGKILL');
+  }
+
+  /** SIGSTOP, SIGCONT. */
+  signalApiServer(signal: NodeJS.Signals): void {
+    this.#apiserver?.kill(signal);
   }
 
   /** Asks the API server to end. Resolves to its exit code, null when a signal ended it. */

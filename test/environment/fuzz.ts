@@ -35,6 +35,11 @@ export class Draw {
     return Array.from({ length: this.below(max) }, make);
   }
 
+  /** Choices of their own for somebody else, who may make more or fewer of them. */
+  fork(): Draw {
+    return new Draw(this.below(maxSeed));
+  }
+
   bytes(length: number): Buffer {
     return Buffer.from(Array.from({ length }, () => this.below(256)));
   }

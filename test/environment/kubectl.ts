@@ -41,12 +41,12 @@ export class Kubectl {
     return { ...process.env, KUBECONFIG: this.#kubeconfig, ...this.#extraEnv };
   }
 
-  /** Runs to its end, at most a minute. */
+  /** Runs to its end, at most five minutes: a machine may be slow. */
   run(args: string[], input?: string): Outcome {
     const options = {
       env: this.#env(),
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 300_000,
       ...(input === undefined ? {} : { input }),
     } as const;
     const { status, stdout, stderr } = spawnSync(this.#program, args, options);
@@ -88,7 +88,7 @@ export class Kubectl {
 export async function eventually<T>(
   what: string,
   check: () => T | undefined | Promise<T | undefined>,
-  timeoutMs = 30_000,
+  timeoutMs = 120_000,
 ): Promise<T> {
   const deadline = realClock.monotonicMs() + timeoutMs;
   let last: unknown;

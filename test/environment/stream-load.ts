@@ -197,8 +197,10 @@ export interface LoadedCluster extends AsyncDisposable {
   openFiles(): number[];
 }
 
-// Far above what is seen, and far below what a stalled process, or one that holds what it carries, gives.
+// Far above what is seen, and far below what a stalled process, or one that holds what it carries, gives. On a slow
+// machine an exec may take so many times what it takes while nothing else goes on.
 const maxExecMs = 10_000;
+const maxSlowdown = 30;
 const maxGrownMib = 200;
 
 /** A cluster of its own, ready for streams of `bytes` bytes each. */
@@ -206,7 +208,7 @@ export async function startLoad(name: string, bytes: number): Promise<LoadedClus
   const cluster = await startCluster(name, ['busybox']);
   try {
     await startLoadPods(cluster, bytes);
-    const others = watchOthers(cluster);
+    const others = await watchOthers(cluster);
     return {
       cluster,
       load: new StreamLoad(apiClientOf(cluster.kubectl), bytes),
@@ -214,7 +216,7 @@ export async function startLoad(name: string, bytes: number): Promise<LoadedClus
       async assertUndisturbed(t) {
         const seen = await others.end();
         t.diagnostic(JSON.stringify(seen));
-        assert.ok(seen.slowestMs < maxExecMs, JSON.stringify(seen));
+        assert.ok(seen.slowestMs < Math.max(maxExecMs, maxSlowdown * seen.aloneMs), JSON.stringify(seen));
         for (const mib of Object.values(seen.peakMib)) assert.ok(mib < maxGrownMib, JSON.stringify(seen));
       },
       [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
@@ -259,7 +261,7 @@ async function startLoadPods({ kubectl }: E2eCluster, bytes: number): Promise<vo
     const spec = { terminationGracePeriodSeconds: 0, containers: list };
     kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec });
   }
-  kubectl.get('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s');
+  kubectl.get('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=240s');
   const listens = (port: number) =>
     kubectl.run(['exec', 'load', '-c', 'main', '--', 'sh', '-c', `nc 127.0.0.1 ${port} </dev/null >/dev/null`]).code ===
     0;
@@ -267,15 +269,23 @@ async function startLoadPods({ kubectl }: E2eCluster, bytes: number): Promise<vo
 }
 
 /**
- * Looks at another pod by and by. `end` says what its slowest exec took, and what memory the
- * processes had at most and have now.
+ * Looks at another pod by and by. `end` says what an exec took before all else, what its slowest
+ * took, and what memory the processes had at most and have now.
  */
-function watchOthers(cluster: E2eCluster) {
+async function watchOthers(cluster: E2eCluster) {
   const api = apiClientOf(cluster.kubectl);
   const pids = components.map((c) => Number(readFileSync(`/run/k8ts/${cluster.name}/${c}.pid`, 'utf8')));
   const memory = () =>
     pids.map((pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) >> 10);
   const files = () => pids.map((pid) => readdirSync(`/proc/${pid}/fd`).length);
+  const exec = async () => {
+    const begin = realClock.monotonicMs();
+    const session = await openCommand(api, `${pod}/other/exec?${query('echo hi')}`, 'v5.channel.k8s.io');
+    session.stdout.resume();
+    assert.equal((await session.ended).status, 'Success');
+    return Math.round(realClock.monotonicMs() - begin);
+  };
+  const aloneMs = await exec();
   const base = memory();
   const baseFiles = files();
   let peak = base;
@@ -283,11 +293,7 @@ function watchOthers(cluster: E2eCluster) {
   let isOver = false;
   const run = async () => {
     while (!isOver) {
-      const begin = realClock.monotonicMs();
-      const session = await openCommand(api, `${pod}/other/exec?${query('echo hi')}`, 'v5.channel.k8s.io');
-      session.stdout.resume();
-      assert.equal((await session.ended).status, 'Success');
-      slowestMs = Math.max(slowestMs, realClock.monotonicMs() - begin);
+      slowestMs = Math.max(slowestMs, await exec());
       peak = memory().map((mib, i) => Math.max(mib, peak[i]!));
       await realClock.sleep(200);
     }
@@ -299,7 +305,7 @@ function watchOthers(cluster: E2eCluster) {
       isOver = true;
       await watching;
       const grown = (now: number[]) => Object.fromEntries(components.map((c, i) => [c, now[i]! - base[i]!]));
-      return { slowestMs: Math.round(slowestMs), grownMib: grown(memory()), peakMib: grown(peak) };
+      return { aloneMs, slowestMs, grownMib: grown(memory()), peakMib: grown(peak) };
     },
   };
 }

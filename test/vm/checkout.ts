@@ -1,8 +1,10 @@
 // The built checkout as a machine gets it: the launcher, the bundle, the packages it runs on, examples and images.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { type ImageName, imageArchive } from '../images/images.ts';
+import { oldKubectl } from '../environment/kubectl.ts';
+import { ownArchitecture } from '../images/debian-tree.ts';
+import { type ImageName, imageArchive, imageArchiveFor } from '../images/images.ts';
 import { projectRoot } from '../integration/cli/k8ts-command.ts';
 import type { Vm } from './machine.ts';
 
@@ -22,14 +24,38 @@ function runtimePackages(): string[] {
 }
 
 /** Writes the checkout to a tar file, which a machine takes as a disk: much faster than any way over its network. */
-export async function packCheckout(file: string, images: readonly ImageName[]): Promise<void> {
-  const archives = await Promise.all(images.map(imageArchive));
+export async function packCheckout(
+  file: string,
+  images: readonly ImageName[],
+  architecture = ownArchitecture,
+): Promise<void> {
+  const archives = await Promise.all(images.map((image) => imageArchiveFor(architecture, image)));
+  const packages = runtimePackages();
   const paths = [
     ...['k8ts', 'package.json', 'package-lock.json', 'dist/bin', 'examples'],
-    ...runtimePackages(),
+    ...(architecture === ownArchitecture ? packages : packages.filter((path) => !/\/node-linux-\w+$/.test(path))),
     ...archives.map((path) => relative(projectRoot, path)),
   ];
-  const { status, stderr } = spawnSync('tar', ['-C', projectRoot, '-cf', file, ...paths], { encoding: 'utf8' });
+  tar(file, paths);
+}
+
+// What only checks or builds, and what this machine keeps for itself.
+const unneeded = ['dist/compile-cache', 'node_modules/@biomejs', 'node_modules/@typescript', 'node_modules/typescript'];
+
+/** Writes the checkout with its tests, what they run on and these images to a tar file. */
+export async function packTests(file: string, images: readonly ImageName[]): Promise<void> {
+  const archives = await Promise.all(images.map(imageArchive));
+  oldKubectl(); // is among the programs from now on
+  const paths = [
+    ...readdirSync(projectRoot).filter((name) => name !== '.git' && name !== '.cache'),
+    '.cache/programs',
+    ...archives.map((path) => relative(projectRoot, path)),
+  ];
+  tar(file, [...unneeded.map((path) => `--exclude=${path}`), ...paths]);
+}
+
+function tar(file: string, args: readonly string[]): void {
+  const { status, stderr } = spawnSync('tar', ['-C', projectRoot, '-cf', file, ...args], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`tar: ${stderr}`);
 }
 

@@ -9,8 +9,8 @@ import { type ImageRecipe, needsVm } from './image.ts';
 const nodeGroup = '/sys/fs/cgroup/k8ts/k8ts/k8ts-control-plane';
 
 /** The tour on a machine of a recipe. */
-export function describeTour(name: string, recipe: ImageRecipe): void {
-  describe(`the tour on ${name}`, { skip: needsVm }, () => {
+export function describeTour(name: string, recipe: ImageRecipe, needs = needsVm): void {
+  describe(`the tour on ${name}`, { skip: needs }, () => {
     let machine: CheckedOut;
     let tracesBefore: string;
 
@@ -72,6 +72,27 @@ export function describeTour(name: string, recipe: ImageRecipe): void {
         [ -z "$(ls -d $dir/*/ 2>/dev/null)" ] || cat $dir/cgroup.procs
       done`;
       assert.equal(await machine.vm.get(inInner), '');
+    });
+
+    test('a pod sees its own control group alone, and can change neither that nor a setting of the kernel', async () => {
+      const inside = (script: string) => machine.vm.run(`kubectl exec limited -- sh -c '${script}'`);
+      const { stdout } = await inside('cat /proc/self/cgroup /sys/fs/cgroup/memory.max; cd /sys/fs/cgroup && ls -d */');
+      assert.equal(stdout, `0::/\n${64 << 20}\n`);
+      const mounts = (await inside('cat /proc/mounts')).stdout;
+      for (const path of ['/sys', '/sys/fs/cgroup', '/proc/sys'])
+        assert.match(mounts, new RegExp(`^\\S+ ${path} \\S+ ro[, ]`, 'm'), path);
+      const attempts = [
+        'mkdir /sys/fs/cgroup/own',
+        'echo max >/sys/fs/cgroup/memory.max',
+        'echo 0 >/sys/fs/cgroup/cgroup.procs',
+        'echo 1 >/proc/sys/vm/overcommit_memory',
+        'mount -o remount,rw /sys/fs/cgroup',
+      ];
+      for (const attempt of attempts) {
+        const { code, stderr } = await inside(attempt);
+        assert.notEqual(code, 0, attempt);
+        assert.match(stderr, /Read-only file system|[Pp]ermission denied/, attempt);
+      }
     });
 
     test('memory that runs out in a child ends its container as OOMKilled', async () => {
