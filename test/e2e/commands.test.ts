@@ -127,6 +127,29 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     kubectl.get('delete', 'pod', 'twice', '--grace-period=0', '--force');
   });
 
+  test('debug enters a pod without a shell, and copies one that does not start', async () => {
+    const { kubectl } = cluster;
+    kubectl.get('run', 'shellless', '--image=nginx:1.7.9');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/shellless', '--timeout=240s');
+    const look = ['debug', 'shellless', image, '--target=shellless', '-c', 'look', '--', 'sh', '-c'];
+    const said = kubectl.run([...look, 'wget -qO- 127.0.0.1; tr "\\0" " " < /proc/1/cmdline']);
+    assert.equal(said.code, 0, said.stderr);
+    const status = await eventually('the look is over', () => {
+      const [found] = kubectl.json('get', 'pod', 'shellless').status.ephemeralContainerStatuses ?? [];
+      return found?.state.terminated && found;
+    });
+    assert.deepEqual([status.name, status.state.terminated.exitCode, status.restartCount], ['look', 0, 0]);
+    const seen = kubectl.get('logs', 'shellless', '-c', 'look');
+    assert.match(seen, /<title>/, 'the network is that of the pod');
+    assert.match(seen, /nginx/, 'processes of the target are seen');
+    assert.equal(kubectl.json('get', 'pod', 'shellless').status.containerStatuses[0].restartCount, 0);
+    assert.match(kubectl.get('describe', 'pod', 'shellless'), /Ephemeral Containers:\n +look:/);
+    kubectl.get('run', 'crashing', image, '--', 'sh', '-c', 'exit 1');
+    kubectl.get('debug', 'crashing', '--copy-to=crashing-copy', '--container=crashing', '--', 'sleep', '3600');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/crashing-copy', '--timeout=240s');
+    kubectl.get('delete', 'pod', 'shellless', 'crashing', 'crashing-copy', '--grace-period=0', '--force');
+  });
+
   test("busybox has what others' manifests and probes use, and its shell passes odd names on", async () => {
     const { kubectl } = cluster;
     const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'odd' }, data: { data_1: 'one' } };
