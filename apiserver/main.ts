@@ -179,7 +179,11 @@ function createPaths(
       serverAddress: `${options['advertise-address']}:${options['secure-port']}`,
       groups: aggregator,
     }),
-    openApi: createOpenApi(kinds, { now: () => clock.now(), others: () => aggregator.openApiHashes() }),
+    openApi: createOpenApi(kinds, {
+      now: () => clock.now(),
+      others: () => aggregator.openApiHashes(),
+      parts: () => aggregator.openApiParts(),
+    }),
     metrics,
     readiness,
     tokens,

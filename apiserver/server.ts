@@ -33,6 +33,7 @@ import { handlePatch } from './endpoints/patch.ts';
 import { selectedValue } from './endpoints/selection.ts';
 import { handleUpdate } from './endpoints/update.ts';
 import type { Fairness } from './fairness/fairness.ts';
+import { widthOf } from './fairness/width.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
 import { encode, renderAnswer } from './http/render.ts';
@@ -261,11 +262,18 @@ export class ApiServer {
     // A watch has its seat until it has begun; other streams take none.
     const isStream = isLongRunning(info) && info.verb !== 'watch';
     const waitMs = isStream ? undefined : (deadlineMs ?? maxRequestMs) / waitPart;
-    const { schemaUid, levelUid, turn } = fairness.place({ info, user, waitMs, signal });
+    const width = widthOf(info, queryOf(front.url), () => this.#countOf(info));
+    const { schemaUid, levelUid, turn } = fairness.place({ info, user, waitMs, width, signal });
     front.raw.setHeader?.('x-kubernetes-pf-flowschema-uid', schemaUid);
     front.raw.setHeader?.('x-kubernetes-pf-prioritylevel-uid', levelUid);
     const given = turn instanceof Promise ? await turn : turn;
     return 'end' in given ? given.end : undefined;
+  }
+
+  /** Objects of the resource that a request is for, as far as they have been read. */
+  #countOf({ group, version, resource }: RequestInfo): number {
+    const kind = this.#context.kinds.find(group, version, resource)?.kind;
+    return kind?.stored ? this.#context.store.count(kind) : 0;
   }
 
   async #answer(front: AuditedRequest, { info, user, signal }: Asked): Promise<FrontResponse | undefined> {
