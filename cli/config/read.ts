@@ -4,7 +4,7 @@ import { UserError } from '../user-error.ts';
 import { type ClusterConfig, emptyConfig } from './cluster-config.ts';
 import { type Field, readDocuments } from './documents.ts';
 import { readKindCluster } from './kind-cluster.ts';
-import { readClusterConfiguration, readInitConfiguration } from './kubeadm.ts';
+import { noParts, readClusterConfiguration, readInitConfiguration, resolveParts } from './kubeadm.ts';
 
 const maxBytes = 4 * 1024 * 1024;
 
@@ -32,15 +32,17 @@ export function readConfig(text: string, file: string, folder: string): ClusterC
   const patches = clusters.flatMap(({ document }) => readKindCluster(document, config, folder));
   const onNode = config.nodeMounts.map(({ hostPath, containerPath }) => ({ hostPath, mountPath: containerPath }));
   const others = documents.filter(({ kind }) => kind !== 'Cluster').map(({ document }) => document);
+  const parts = noParts();
   for (const document of [...patches, ...others]) {
     const kind = kindOf(document);
-    if (kind === 'ClusterConfiguration') readClusterConfiguration(document, config, onNode);
+    if (kind === 'ClusterConfiguration') readClusterConfiguration(document, config, parts);
     else if (kind === 'InitConfiguration') readInitConfiguration(document, config);
     else {
       const known = "kind's Cluster, kubeadm's ClusterConfiguration and InitConfiguration are";
       throw document.refuse(`kind ${JSON.stringify(kind)} is not supported; ${known}`);
     }
   }
+  resolveParts(parts, config, onNode);
   return config;
 }
 
