@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import {
   badRequestError,
+  earlyPathError,
   forbiddenError,
   internalError,
   methodNotAllowedError,
@@ -64,6 +65,8 @@ export interface ApiServerParts {
   paths: PathHandler;
   /** Who else answers for some of the paths. */
   aggregator: Aggregator;
+  /** False while the server starts and does not know every kind yet. Absent: it knows them. */
+  knowsAllPaths?(): boolean;
   metrics: RequestMetrics;
   inFlight: InFlight;
   /** Absent: the number in flight is all that counts. */
@@ -279,7 +282,7 @@ export class ApiServer {
     if (remote) return this.#parts.aggregator.relay(remote, front, user);
     if (!info.isResource) {
       const found = await this.#parts.paths(info.path, front);
-      if (!found) throw unknownPathError();
+      if (!found) throw this.#unknownPath();
       return compress(front, found);
     }
     if (!this.#context.store.cache.ready) throw unavailableError('storage is (re)initializing');
@@ -307,11 +310,15 @@ export class ApiServer {
     audit.answered(JSON.parse(body.toString()));
   }
 
+  #unknownPath(): StatusError {
+    return (this.#parts.knowsAllPaths?.() ?? true) ? unknownPathError() : earlyPathError();
+  }
+
   /** Finds the kind that the path names. */
   #resolve(front: RequestHead, found: Asked): ApiRequest {
     const { info, user, signal } = found;
     const served = this.#context.kinds.find(info.group, info.version, info.resource);
-    if (!served) throw unknownPathError();
+    if (!served) throw this.#unknownPath();
     const { kind, version } = served;
     if (kind.namespaced && !info.namespace && info.name) throw unknownPathError();
     if (!kind.namespaced && info.namespace && info.resource !== 'namespaces') throw unknownPathError();

@@ -25,7 +25,7 @@ export interface RunOptions {
 type Accelerator = 'kvm' | 'tcg';
 
 // Emulated, a boot takes half a minute on an idle machine. With KVM it takes seconds, or it never ends.
-const bootTimeoutMs: Record<Accelerator, number> = { kvm: 30_000, tcg: 300_000 };
+const bootTimeoutMs: Record<Accelerator, number> = { kvm: 30_000, tcg: 1_200_000 };
 let usable: Accelerator[] | undefined;
 
 /** What to try, in order: a device that is there need not work. */
@@ -74,11 +74,11 @@ export class Vm implements AsyncDisposable {
     const disk = join(folder, 'disk.qcow2');
     must('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', image.disk, disk]);
     const port = await freePort();
-    const { emulator, options, console } = hardware[image.architecture];
+    const { emulator, options, kernel } = hardware[image.architecture];
     const args = [
       ...['-accel', accelerator === 'tcg' ? 'tcg,thread=multi' : 'kvm', ...options, '-smp', '2'],
       ...['-m', String(wanted.memoryMib ?? 3072), '-display', 'none', '-no-user-config', '-nodefaults'],
-      ...['-kernel', image.kernel, '-initrd', image.initrd, '-append', `root=/dev/vda rw console=${console}`],
+      ...['-kernel', image.kernel, '-initrd', image.initrd, '-append', `root=/dev/vda rw ${kernel}`],
       ...['-drive', `file=${disk},if=virtio,cache=unsafe`],
       ...(wanted.disks ?? []).flatMap((file) => ['-drive', `file=${file},if=virtio,format=raw,readonly=on`]),
       ...['-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:22`],
