@@ -179,12 +179,24 @@ function createPaths(
       serverAddress: `${options['advertise-address']}:${options['secure-port']}`,
       groups: aggregator,
     }),
-    openApi: createOpenApi(kinds, { now: () => clock.now(), others: () => aggregator.openApiHashes() }),
+    openApi: createOpenApi(kinds, {
+      now: () => clock.now(),
+      others: () => aggregator.openApiHashes(),
+      parts: () => aggregator.openApiParts(),
+    }),
     metrics,
     readiness,
     tokens,
     issuer: options['service-account-issuer'],
   });
+}
+
+function createReviews(options: Options, cache: WatchCache) {
+  const probes = {
+    ...readProbes(options['component-health']),
+    'etcd-0': () => cache.waitConsistent().then(() => 'ok'),
+  };
+  return { ...reviews, '/componentstatuses': componentStatuses(probes) };
 }
 
 /** Clients of both authorities are asked for their certificates. */
@@ -228,7 +240,7 @@ async function start(options: Options, component: ComponentContext) {
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
   const range = parseRange(options['service-cluster-ip-range']);
   let notReady: string | null = 'etcd has not been read yet';
-  let isEnding = false;
+  let [isEnding, knowsAllPaths] = [false, false];
   const readiness: Readiness = {
     notReady: () => notReady ?? (cache.ready ? null : 'storage is (re)initializing'),
     isEnding: () => isEnding,
@@ -237,14 +249,9 @@ async function start(options: Options, component: ComponentContext) {
   const aggregator = new Aggregator(context, readProxyTls(options));
   const server = new ApiServer({
     context,
+    knowsAllPaths: () => knowsAllPaths,
     subresources,
-    reviews: {
-      ...reviews,
-      '/componentstatuses': componentStatuses({
-        ...readProbes(options['component-health']),
-        'etcd-0': () => cache.waitConsistent().then(() => 'ok'),
-      }),
-    },
+    reviews: createReviews(options, cache),
     aggregator,
     metrics: requestMetrics,
     audit: createAudit(options, component),
@@ -269,6 +276,7 @@ async function start(options: Options, component: ComponentContext) {
   aggregator.follow();
   const step = <T>(run: () => Promise<T>) => startStep(component, run);
   await step(() => customResources.start());
+  knowsAllPaths = true;
   notReady = 'bootstrap objects are being created';
   for (const make of firstObjects(options)) await step(() => make(context));
   await step(() => aggregator.start());

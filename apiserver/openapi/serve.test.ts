@@ -8,7 +8,11 @@ const nowMs = Date.UTC(2026, 0, 1);
 
 test('a document is kept by its hash, and is not sent to whoever has it', async () => {
   const { kinds } = (await startMemoryApi()).context;
-  const respond = createOpenApi(kinds, { now: () => nowMs, others: () => new Map([['apis/other.io/v1', 'AB']]) });
+  const respond = createOpenApi(kinds, {
+    now: () => nowMs,
+    others: () => new Map([['apis/other.io/v1', 'AB']]),
+    parts: () => [],
+  });
   const get = (url: string, headers: Record<string, string> = {}) =>
     respond(url.split('?')[0]!, {
       url,

@@ -6,6 +6,7 @@ import type { FrontRequest, FrontResponse } from '../http/front.ts';
 import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
 import { one } from '../server-headers.ts';
 import { openApiV2, openApiV3 } from './documents.ts';
+import { type V2Part, withParts } from './foreign-v2.ts';
 import { basePathOf, buildModel } from './model.ts';
 import { encodeOpenApiV2 } from './v2-protobuf.ts';
 
@@ -23,13 +24,12 @@ const documentOf = (body: Buffer): Document => ({
   hash: createHash('sha512').update(body).digest('hex').slice(0, 64).toUpperCase(),
 });
 
-/** A document of some group/versions, true as long as they serve the same. */
+/** A document of some group/versions, true as long as they serve the same, and others have the same to add. */
 interface Made extends Document {
-  of: readonly ServedVersion[];
+  of: readonly (ServedVersion | V2Part)[];
 }
 
-const isSame = (a: readonly ServedVersion[], b: readonly ServedVersion[]) =>
-  a.length === b.length && a.every((version, i) => version === b[i]);
+const isSame = (a: Made['of'], b: Made['of']) => a.length === b.length && a.every((one, i) => one === b[i]);
 
 const yearMs = 365 * 24 * 3600_000;
 
@@ -37,12 +37,18 @@ export interface OpenApiOptions {
   now(): number;
   /** Hashes of documents that other servers have, by path: `apis/<group>/<version>`. */
   others(): ReadonlyMap<string, string>;
+  /** What others add to the document of version 2. */
+  parts(): readonly V2Part[];
 }
 
-export function createOpenApi(kinds: KindTable, { now, others }: OpenApiOptions) {
+export function createOpenApi(kinds: KindTable, { now, others, parts }: OpenApiOptions) {
   const documents = new Map<string, Made>();
-  const remember = (key: string, of: readonly GroupVersionResources[], build: () => Buffer): Document => {
-    const versions = of.flatMap(({ resources }) => resources.map(({ version }) => version));
+  const remember = (
+    key: string,
+    { of, added = [] }: { of: readonly GroupVersionResources[]; added?: readonly V2Part[] },
+    build: () => Buffer,
+  ): Document => {
+    const versions = [...of.flatMap(({ resources }) => resources.map(({ version }) => version)), ...added];
     let found = documents.get(key);
     if (!found || !isSame(found.of, versions)) {
       found = { ...documentOf(build()), of: versions };
@@ -64,12 +70,13 @@ export function createOpenApi(kinds: KindTable, { now, others }: OpenApiOptions)
   };
   const v3 = (path: string) => {
     const gv = [pathsNow().get(path)!];
-    return remember(`v3 ${path}`, gv, () => Buffer.from(JSON.stringify(openApiV3(buildModel(gv)))));
+    return remember(`v3 ${path}`, { of: gv }, () => Buffer.from(JSON.stringify(openApiV3(buildModel(gv)))));
   };
   const v2 = (protobuf: boolean) => {
     const all = [...pathsNow().values()];
-    return remember(`v2 ${protobuf}`, all, () => {
-      const document = openApiV2(buildModel(all));
+    const added = parts();
+    return remember(`v2 ${protobuf}`, { of: all, added }, () => {
+      const document = withParts(openApiV2(buildModel(all)), added);
       return protobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document));
     });
   };

@@ -51,6 +51,8 @@ export async function bindPod(context: ApiContext, request: ApiRequest, podName:
       throw conflictError(pods, name, `pod ${name} has non-empty .spec.schedulingGates`);
     const draft = cloneJson(old);
     draft.spec.nodeName = nodeName;
+    // The room that was made for it is taken.
+    delete draft.status.nominatedNodeName;
     const annotations = { ...draft.metadata.annotations, ...value.metadata.annotations };
     if (Object.keys(annotations).length > 0) draft.metadata.annotations = annotations;
     const time = timestamp(nowMs);

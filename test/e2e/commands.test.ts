@@ -157,6 +157,42 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     kubectl.get('delete', 'deployment', 'moved', '--grace-period=1');
   });
 
+  test('a more important pod takes the place of another one, which says why it ends', async () => {
+    const { kubectl, node } = cluster;
+    const { allocatable } = kubectl.json('get', 'node', node).status;
+    const cpu = `${Math.floor(Number(allocatable.cpu) * 800)}m`;
+    const priorities = { unimportant: -5, important: 1000 };
+    for (const [name, value] of Object.entries(priorities)) {
+      kubectl.get('create', 'priorityclass', name, `--value=${value}`);
+      const spec = {
+        priorityClassName: name,
+        terminationGracePeriodSeconds: 1,
+        containers: [
+          { name: 'c', image: 'busybox:1.36', command: ['sleep', '3600'], resources: { requests: { cpu } } },
+        ],
+      };
+      // What is held cannot vanish before it was looked at.
+      const metadata = { name, finalizers: name === 'unimportant' ? ['example.com/held'] : [] };
+      kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata, spec });
+      if (name === 'unimportant') kubectl.get('wait', '--for=condition=Ready', `pod/${name}`, '--timeout=240s');
+    }
+    const why = await eventually('it says why it ends', () =>
+      kubectl.json('get', 'pod', 'unimportant').status.conditions.find((c: any) => c.type === 'DisruptionTarget'),
+    );
+    assert.deepEqual(
+      [why.status, why.reason, why.message],
+      ['True', 'PreemptionByScheduler', 'default-scheduler: preempting to accommodate a higher priority pod'],
+    );
+    kubectl.get('wait', '--for=condition=Ready', 'pod/important', '--timeout=240s');
+    const { metadata, status } = kubectl.json('get', 'pod', 'important');
+    assert.equal(status.nominatedNodeName, undefined, 'it is there');
+    const events = kubectl.get('get', 'events', '-o', 'jsonpath={range .items[*]}{.reason}: {.message}{"\\n"}{end}');
+    assert.ok(events.includes(`Preempted: Preempted by pod ${metadata.uid} on node ${node}`), events);
+    kubectl.get('patch', 'pod', 'unimportant', '--type=merge', '-p', '{"metadata":{"finalizers":null}}');
+    kubectl.get('delete', 'pod', 'important', '--wait=true');
+    kubectl.get('delete', 'priorityclass', ...Object.keys(priorities));
+  });
+
   test('who may do what: roles, tokens, impersonation', () => {
     const { kubectl } = cluster;
     kubectl.get('create', 'serviceaccount', 'robot');
