@@ -178,7 +178,7 @@ function createPaths(
       serverAddress: `${options['advertise-address']}:${options['secure-port']}`,
       groups: aggregator,
     }),
-    openApi: createOpenApi(kinds, { now: () => clock.now(), others: () => aggregator.openApiHashes() }),
+    openApi: createOpenApi(kinds, { clock, others: () => aggregator.openApiHashes() }),
     metrics,
     readiness,
     tokens,
