@@ -9,6 +9,15 @@ export interface Result {
   better: 'less' | 'more';
 }
 
+export const less = (what: string, value: number, unit: string, target?: number): Result => ({
+  what,
+  value,
+  unit,
+  better: 'less',
+  ...(target === undefined ? {} : { target }),
+});
+export const more = (what: string, value: number, unit: string): Result => ({ what, value, unit, better: 'more' });
+
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }

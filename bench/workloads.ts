@@ -7,21 +7,14 @@ import { realClock } from '../machinery/clock.ts';
 import { imageArchive } from '../test/images/images.ts';
 import { measureCel } from './cel.ts';
 import { type BenchCluster, cpuSeconds, processTree, pssMib } from './cluster.ts';
-import { median, quantile, type Result } from './measure.ts';
+import { measureCrds } from './crds.ts';
+import { less, median, more, quantile, type Result } from './measure.ts';
 
 export interface Workload {
   name: string;
   run(cluster: BenchCluster): Promise<Result[]>;
 }
 
-const less = (what: string, value: number, unit: string, target?: number): Result => ({
-  what,
-  value,
-  unit,
-  better: 'less',
-  ...(target === undefined ? {} : { target }),
-});
-const more = (what: string, value: number, unit: string): Result => ({ what, value, unit, better: 'more' });
 const podCount = 20;
 const idleSeconds = 30;
 
@@ -136,4 +129,5 @@ export const workloads: readonly Workload[] = [
   { name: 'idle', run: measureIdle },
   { name: 'pods', run: timePods },
   { name: 'api', run: loadApi },
+  { name: 'crds', run: measureCrds },
 ];
