@@ -14,6 +14,8 @@ const maxBytes = 4 * 1024 * 1024;
 
 export interface ConfigFileForm<T> {
   apiVersion: string;
+  /** Versions with the same fields that are read as well. */
+  olderVersions?: readonly string[];
   kind: string;
   schema: Schema<T>;
   validate(config: T): FieldError[];
@@ -36,7 +38,8 @@ export function parseConfig<T>(text: string, path: string, form: ConfigFileForm<
   try {
     const { value, duplicates } = readYaml(text);
     if (duplicates.length > 0) throw refuse(`field ${duplicates[0]} is there twice`);
-    if (!isObject(value) || value.apiVersion !== form.apiVersion || value.kind !== form.kind) {
+    const versions: unknown[] = [form.apiVersion, ...(form.olderVersions ?? [])];
+    if (!isObject(value) || !versions.includes(value.apiVersion) || value.kind !== form.kind) {
       throw refuse(`it must have apiVersion ${form.apiVersion} and kind ${form.kind}`);
     }
     const decoded = decodeValue(form.schema as AnySchema, value);

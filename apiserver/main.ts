@@ -47,6 +47,7 @@ import { maxRequestMs } from './request-deadline.ts';
 import { countUnreadable, createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
+import { startStep } from './start-step.ts';
 import { encryptEtcd } from './storage/encryption/encrypted-etcd.ts';
 import type { Etcd } from './storage/etcd.ts';
 import { EtcdClient } from './storage/etcd-client.ts';
@@ -178,12 +179,24 @@ function createPaths(
       serverAddress: `${options['advertise-address']}:${options['secure-port']}`,
       groups: aggregator,
     }),
-    openApi: createOpenApi(kinds, { clock, others: () => aggregator.openApiHashes() }),
+    openApi: createOpenApi(kinds, {
+      clock,
+      others: () => aggregator.openApiHashes(),
+      parts: () => aggregator.openApiParts(),
+    }),
     metrics,
     readiness,
     tokens,
     issuer: options['service-account-issuer'],
   });
+}
+
+function createReviews(options: Options, cache: WatchCache) {
+  const probes = {
+    ...readProbes(options['component-health']),
+    'etcd-0': () => cache.waitConsistent().then(() => 'ok'),
+  };
+  return { ...reviews, '/componentstatuses': componentStatuses(probes) };
 }
 
 /** Clients of both authorities are asked for their certificates. */
@@ -205,6 +218,14 @@ function trustOf(options: Options): AuthenticationTrust {
   };
 }
 
+/** What a cluster begins with, in order; what is there stays. */
+const firstObjects = (options: Options): ((context: SubresourceContext) => Promise<void>)[] => [
+  ensureBootstrapObjects,
+  (context) => publishAuthenticationTrust(context, trustOf(options)),
+  (context) => ensureDefaultServiceCIDR(context, options['service-cluster-ip-range']),
+  makeMissingLocks,
+];
+
 async function start(options: Options, component: ComponentContext) {
   const { clock, log, metrics } = component;
   shutdownDelayMs(options); // refused now, not at the end
@@ -219,7 +240,7 @@ async function start(options: Options, component: ComponentContext) {
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
   const range = parseRange(options['service-cluster-ip-range']);
   let notReady: string | null = 'etcd has not been read yet';
-  let isEnding = false;
+  let [isEnding, knowsAllPaths] = [false, false];
   const readiness: Readiness = {
     notReady: () => notReady ?? (cache.ready ? null : 'storage is (re)initializing'),
     isEnding: () => isEnding,
@@ -228,14 +249,9 @@ async function start(options: Options, component: ComponentContext) {
   const aggregator = new Aggregator(context, readProxyTls(options));
   const server = new ApiServer({
     context,
+    knowsAllPaths: () => knowsAllPaths,
     subresources,
-    reviews: {
-      ...reviews,
-      '/componentstatuses': componentStatuses({
-        ...readProbes(options['component-health']),
-        'etcd-0': () => cache.waitConsistent().then(() => 'ok'),
-      }),
-    },
+    reviews: createReviews(options, cache),
     aggregator,
     metrics: requestMetrics,
     audit: createAudit(options, component),
@@ -258,18 +274,20 @@ async function start(options: Options, component: ComponentContext) {
   cache.onLoaded(() => customResources.start());
   cache.onLoaded(() => aggregator.follow());
   aggregator.follow();
-  await customResources.start();
+  const step = <T>(run: () => Promise<T>) => startStep(component, run);
+  await step(() => customResources.start());
+  knowsAllPaths = true;
   notReady = 'bootstrap objects are being created';
-  await ensureBootstrapObjects(context);
-  await publishAuthenticationTrust(context, trustOf(options));
-  await ensureDefaultServiceCIDR(context, options['service-cluster-ip-range']);
-  await makeMissingLocks(context);
-  await aggregator.start();
-  const kubernetesService = await startKubernetesService(context, new LiveServers(etcd, options['advertise-address']), {
-    clusterIp: formatAddress(range.first),
-    securePort: options['secure-port'],
-  });
-  const stopDuties = await startDuties(context, etcd);
+  for (const make of firstObjects(options)) await step(() => make(context));
+  await step(() => aggregator.start());
+  const liveServers = new LiveServers(etcd, options['advertise-address']);
+  const kubernetesService = await step(() =>
+    startKubernetesService(context, liveServers, {
+      clusterIp: formatAddress(range.first),
+      securePort: options['secure-port'],
+    }),
+  );
+  const stopDuties = await step(() => startDuties(context, etcd));
   notReady = null;
   return {
     notReady: () => (isEnding ? 'stopping' : notReady),

@@ -8,7 +8,7 @@ import { isObject } from '../machinery/json.ts';
 import { parseKubeconfig } from '../machinery/kubeconfig.ts';
 import { type WebhookClient, type WebhookClientConfig, WebhookError } from './webhook-client.ts';
 
-const timeoutSeconds = 30;
+const defaultTimeoutSeconds = 30;
 
 export type ReviewVersion = 'v1' | 'v1beta1';
 
@@ -22,7 +22,11 @@ export interface Review {
 /** The status of the answer. Rejects with WebhookError. */
 export type AskReview = (review: Review) => Promise<Record<string, any>>;
 
-export function reviewWebhook(client: WebhookClient, config: WebhookClientConfig): AskReview {
+export function reviewWebhook(
+  client: WebhookClient,
+  config: WebhookClientConfig,
+  timeoutSeconds = defaultTimeoutSeconds,
+): AskReview {
   return async ({ group, version, kind, spec }) => {
     const apiVersion = `${group}/${version}`;
     const answer = await client.post(config, timeoutSeconds, { apiVersion, kind, spec });
@@ -48,7 +52,7 @@ export function readTtl(flag: string, text: string): number {
   }
 }
 
-/** Who is asked, as a kubeconfig says it. Throws FlagError for one that cannot be used. */
+/** Who is asked, as a kubeconfig says it; `flag` names it. Throws FlagError for one that cannot be used. */
 export function readReviewAccess(flag: string, file: string): WebhookClientConfig {
   try {
     const access = parseKubeconfig(readFileSync(file, 'utf8'), file, (name) =>

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import {
   badRequestError,
+  earlyPathError,
   forbiddenError,
   internalError,
   methodNotAllowedError,
@@ -32,6 +33,7 @@ import { handlePatch } from './endpoints/patch.ts';
 import { selectedValue } from './endpoints/selection.ts';
 import { handleUpdate } from './endpoints/update.ts';
 import type { Fairness } from './fairness/fairness.ts';
+import { widthOf } from './fairness/width.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
 import { encode, renderAnswer } from './http/render.ts';
@@ -63,6 +65,8 @@ export interface ApiServerParts {
   paths: PathHandler;
   /** Who else answers for some of the paths. */
   aggregator: Aggregator;
+  /** False while the server starts and does not know every kind yet. Absent: it knows them. */
+  knowsAllPaths?(): boolean;
   metrics: RequestMetrics;
   inFlight: InFlight;
   /** Absent: the number in flight is all that counts. */
@@ -258,11 +262,18 @@ export class ApiServer {
     // A watch has its seat until it has begun; other streams take none.
     const isStream = isLongRunning(info) && info.verb !== 'watch';
     const waitMs = isStream ? undefined : (deadlineMs ?? maxRequestMs) / waitPart;
-    const { schemaUid, levelUid, turn } = fairness.place({ info, user, waitMs, signal });
+    const width = widthOf(info, queryOf(front.url), () => this.#countOf(info));
+    const { schemaUid, levelUid, turn } = fairness.place({ info, user, waitMs, width, signal });
     front.raw.setHeader?.('x-kubernetes-pf-flowschema-uid', schemaUid);
     front.raw.setHeader?.('x-kubernetes-pf-prioritylevel-uid', levelUid);
     const given = turn instanceof Promise ? await turn : turn;
     return 'end' in given ? given.end : undefined;
+  }
+
+  /** Objects of the resource that a request is for, as far as they have been read. */
+  #countOf({ group, version, resource }: RequestInfo): number {
+    const kind = this.#context.kinds.find(group, version, resource)?.kind;
+    return kind?.stored ? this.#context.store.count(kind) : 0;
   }
 
   async #answer(front: AuditedRequest, { info, user, signal }: Asked): Promise<FrontResponse | undefined> {
@@ -271,7 +282,7 @@ export class ApiServer {
     if (remote) return this.#parts.aggregator.relay(remote, front, user);
     if (!info.isResource) {
       const found = await this.#parts.paths(info.path, front);
-      if (!found) throw unknownPathError();
+      if (!found) throw this.#unknownPath();
       return compress(front, found);
     }
     if (!this.#context.store.cache.ready) throw unavailableError('storage is (re)initializing');
@@ -299,11 +310,15 @@ export class ApiServer {
     audit.answered(JSON.parse(body.toString()));
   }
 
+  #unknownPath(): StatusError {
+    return (this.#parts.knowsAllPaths?.() ?? true) ? unknownPathError() : earlyPathError();
+  }
+
   /** Finds the kind that the path names. */
   #resolve(front: RequestHead, found: Asked): ApiRequest {
     const { info, user, signal } = found;
     const served = this.#context.kinds.find(info.group, info.version, info.resource);
-    if (!served) throw unknownPathError();
+    if (!served) throw this.#unknownPath();
     const { kind, version } = served;
     if (kind.namespaced && !info.namespace && info.name) throw unknownPathError();
     if (!kind.namespaced && info.namespace && info.resource !== 'namespaces') throw unknownPathError();

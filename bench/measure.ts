@@ -27,7 +27,8 @@ export function quantile(values: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
 
-const shown = (n: number | undefined) => (n === undefined ? '' : n >= 100 ? n.toFixed(0) : n.toFixed(1));
+const shown = (n: number | undefined) =>
+  n === undefined ? '' : n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(3);
 
 /** A line a result, with the target and, where there is one, the baseline of the same run. */
 export function renderResults(own: readonly Result[], baseline: readonly Result[] | undefined): string {

@@ -1,14 +1,14 @@
 // The declared workloads. Each measures one thing a user feels, on a cluster of its own or a shared
 // one, beside the target of docs/status.md.
-import { ConfigMapKind } from '../api/core/configmap.ts';
 import { PodKind } from '../api/core/pod.ts';
 import type { KubeClient } from '../client/rest.ts';
 import { realClock } from '../machinery/clock.ts';
 import { imageArchive } from '../test/images/images.ts';
+import { loadApi } from './api.ts';
 import { measureCel } from './cel.ts';
 import { type BenchCluster, cpuSeconds, processTree, pssMib } from './cluster.ts';
 import { measureCrds } from './crds.ts';
-import { less, median, more, quantile, type Result } from './measure.ts';
+import { less, median, quantile, type Result } from './measure.ts';
 
 export interface Workload {
   name: string;
@@ -79,45 +79,6 @@ async function measureIdle(cluster: BenchCluster): Promise<Result[]> {
     ...parts,
     less('idle CPU of one core', (100 * used) / idleSeconds, '%', 3),
   ];
-}
-
-const parallel = 16;
-
-async function rate(what: string, count: number, act: (i: number) => Promise<unknown>): Promise<Result> {
-  const startMs = realClock.monotonicMs();
-  let next = 0;
-  const work = async () => {
-    for (let i = next++; i < count; i = next++) await act(i);
-  };
-  await Promise.all(Array.from({ length: parallel }, work));
-  return more(what, count / ((realClock.monotonicMs() - startMs) / 1000), '/s');
-}
-
-async function loadApi(cluster: BenchCluster): Promise<Result[]> {
-  const client = cluster.client();
-  const configMaps = client.resource(ConfigMapKind);
-  const namespace = 'default';
-  const data = { text: 'x'.repeat(1024) };
-  const name = (i: number) => `bench-${i}`;
-  const transport = cluster.transport();
-  const asGo = (path: string) =>
-    transport.request({ method: 'GET', path, accept: 'application/vnd.kubernetes.protobuf,application/json' });
-  const path = `/api/v1/namespaces/${namespace}/configmaps`;
-  const results = [
-    await rate('create ConfigMaps of 1 KiB', 1000, (i) =>
-      configMaps.create({ metadata: { name: name(i), namespace }, data } as any),
-    ),
-    await rate('get', 5000, (i) => configMaps.get({ name: name(i % 1000), namespace })),
-    await rate('get in protobuf', 5000, (i) => asGo(`${path}/${name(i % 1000)}`)),
-    await rate('list of 1,000', 50, () => configMaps.list({ namespace })),
-    await rate('list of 1,000 in protobuf', 50, () => asGo(path)),
-    await rate('merge patch', 1000, (i) =>
-      configMaps.patch({ name: name(i), namespace }, { data: { n: String(i) } }, { type: 'merge' }),
-    ),
-  ];
-  client.close();
-  transport.close();
-  return results;
 }
 
 export const workloads: readonly Workload[] = [

@@ -15,9 +15,12 @@ export interface Program {
   bundle: string;
 }
 
-type FlagValues = Record<string, string | number>;
+type FlagValues = Record<string, string | number | boolean>;
 
-const toFlags = (values: FlagValues) => Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)]);
+const toFlags = (values: FlagValues) =>
+  Object.entries(values).flatMap(([name, value]) =>
+    typeof value === 'boolean' ? [`--${name}=${value}`] : [`--${name}`, String(value)],
+  );
 
 export interface UnitContext {
   layout: Layout;
@@ -297,7 +300,8 @@ function runtimeFlags(node: NodeLayout): FlagValues {
 }
 
 function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
-  const labels = Object.entries(layout.spec.config?.nodeLabels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const { nodeLabels = {}, singleProcessOOMKill } = layout.spec.config ?? {};
+  const labels = Object.entries(nodeLabels).map(([key, value]) => `${key}=${value}`);
   return {
     kubeconfig: `${insideNode.credentialsDir}/kubelet.kubeconfig`,
     'node-name': node.name,
@@ -314,6 +318,7 @@ function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
     'resolv-conf': insideNode.resolvConf,
     'cgroup-root': '/',
     ...(labels.length > 0 ? { 'node-labels': labels.join() } : {}),
+    ...(singleProcessOOMKill ? { 'single-process-oom-kill': singleProcessOOMKill.value } : {}),
     'health-port': nodeHealthPorts.kubelet,
   };
 }

@@ -115,6 +115,15 @@ export const notFoundError = (r: GroupResource, name: string) =>
 export const unknownPathError = () =>
   new StatusError(404, 'NotFound', 'the server could not find the requested resource', { details: {} });
 
+/** The same as long as not every path is known yet; upstream: the notfoundhandler. */
+export const earlyPathError = () =>
+  new StatusError(
+    503,
+    'ServiceUnavailable',
+    'the request has been made before all known HTTP paths have been installed, please try again',
+    { details: { retryAfterSeconds: 5 } },
+  );
+
 export const alreadyExistsError = (r: GroupResource, name: string) =>
   new StatusError(409, 'AlreadyExists', `${shown(r)} ${JSON.stringify(name)} already exists`, {
     details: detailsOf(r, name),

@@ -16,7 +16,7 @@ const restShare = 0.05;
 /** It has grown by so much since the last time, else there is little to be had. */
 const worthBytes = 8 * 1024 * 1024;
 /** A larger heap takes too long: others may come meanwhile. */
-const maxUsedBytes = 96 * 1024 * 1024;
+const maxUsedBytes = 64 * 1024 * 1024;
 
 /** Looks now and then whether the process rests. */
 export function shrinkHeapAtRest(clock: Clock, cpuUsage: CpuUsage, heap: Heap): void {

@@ -71,8 +71,11 @@ export interface CustomSubresource {
   verbs: readonly ('create' | 'delete' | 'get' | 'patch' | 'update')[];
   /** The kind it speaks, where that is not the parent. */
   kind?: GroupVersionKind;
-  /** For writes of the parent's object through it, in place of `prepareForUpdate` of the kind. Metadata may change. */
-  prepareForUpdate?: (draft: any, old: any, context: PrepareContext) => void;
+  /**
+   * For writes of the parent's object through it, in place of `prepareForUpdate` of the kind. Metadata and status may
+   * change, the rest is that of `old`. `sent`: what the draft was.
+   */
+  prepareForUpdate?: (draft: any, old: any, context: PrepareContext, sent?: any) => void;
   /** In place of both validations of the kind. */
   validateUpdate?: (next: any, old: any) => FieldError[];
 }

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { type NodeBuilder, node, type PodBuilder, pod } from '../test/builders/scheduling.ts';
 import { SchedulerCache } from './cache/cache.ts';
 import { feasibleWanted, schedulePod } from './cycle.ts';
-import { describeRejections } from './fit-error.ts';
+import { describeFailure } from './fit-error.ts';
 import { podInfoOf } from './framework/pod-info.ts';
 import { plugins } from './plugins/index.ts';
 
@@ -15,7 +15,7 @@ function schedule(wanted: PodBuilder, nodes: NodeBuilder[], others: PodBuilder[]
   for (const p of others) cache.setPod(p.build());
   const info = podInfoOf(wanted.build());
   const result = schedulePod(plugins, info, cache, { startIndex: 0, random: () => 0 });
-  return result.type === 'found' ? result.node.name : describeRejections(info.pod, result.rejections, result.total);
+  return result.type === 'found' ? result.node.name : describeFailure(result);
 }
 
 /** `0/1 nodes are available: ...` with what preemption would say. */

@@ -1,18 +1,21 @@
 // One scheduling cycle: which node, if any, a pod goes to. Synchronous and pure given the cache, so
 // it can be tested in tables and timed alone.
 import type { NodeInfo } from './framework/node-info.ts';
-import type { CycleState, Plugin, Snapshot, WeightedPlugin } from './framework/plugin.ts';
+import type {
+  CycleState,
+  FailedCycle,
+  Plugin,
+  PostFilterResult,
+  Snapshot,
+  WeightedPlugin,
+} from './framework/plugin.ts';
 import type { PodInfo } from './framework/pod-info.ts';
-import { isRejection, type Status } from './framework/status.ts';
-
-export interface Rejection {
-  status: Exclude<Status, { code: 'Success' } | { code: 'Skip' }>;
-  plugin: Plugin;
-}
+import { isRejection } from './framework/status.ts';
+import { type Rejection, Trial } from './framework/trial.ts';
 
 export type CycleResult =
   | { type: 'found'; node: NodeInfo; evaluated: number; feasible: number }
-  | { type: 'none'; rejections: ReadonlyMap<NodeInfo, Rejection>; total: number };
+  | { type: 'none'; rejections: ReadonlyMap<NodeInfo, Rejection>; total: number; after: PostFilterResult | undefined };
 
 const minFeasibleToFind = 100;
 const minPercentage = 5;
@@ -41,50 +44,54 @@ export function schedulePod(
   const { nodes } = snapshot;
   const rejections = new Map<NodeInfo, Rejection>();
   const filters: Plugin[] = [];
+  const trial = () => new Trial({ pod, state, filters, snapshot });
+  const none = (): CycleResult => {
+    const after =
+      nodes.length === 0 ? undefined : runPostFilter(plugins, { trial: trial(), rejections, random: cycle.random });
+    return { type: 'none', rejections, total: nodes.length, after };
+  };
   for (const { plugin } of plugins) {
     const status = plugin.preFilter?.(state, pod, snapshot) ?? { code: 'Success' };
     if (isRejection(status)) {
       for (const node of nodes) rejections.set(node, { status, plugin });
-      return { type: 'none', rejections, total: nodes.length };
+      return none();
     }
     if (status.code !== 'Skip' && plugin.filter) filters.push(plugin);
   }
-  const feasible = findFeasible({ state, pod, nodes, filters, rejections }, cycle);
-  if (feasible.length === 0) return { type: 'none', rejections, total: nodes.length };
+  const feasible = findFeasible({ trial: trial(), nodes, rejections }, cycle);
+  if (feasible.length === 0) return none();
   const evaluated = feasible.length + rejections.size;
   const node = feasible.length === 1 ? feasible[0]! : pickBest(plugins, { state, pod, feasible, snapshot }, cycle);
   return { type: 'found', node, evaluated, feasible: feasible.length };
 }
 
+function runPostFilter(plugins: readonly WeightedPlugin[], failed: FailedCycle): PostFilterResult | undefined {
+  for (const { plugin } of plugins) if (plugin.postFilter) return plugin.postFilter(failed);
+  return undefined;
+}
+
 interface FilterWork {
-  state: CycleState;
-  pod: PodInfo;
+  trial: Trial;
   nodes: readonly NodeInfo[];
-  filters: readonly Plugin[];
   rejections: Map<NodeInfo, Rejection>;
 }
 
-function findFeasible(work: FilterWork, cycle: Cycle): NodeInfo[] {
-  const { nodes, rejections } = work;
+/** The node on which room was made for the pod, if it fits there by now; else so many nodes as are enough. */
+function findFeasible({ trial, nodes, rejections }: FilterWork, cycle: Cycle): NodeInfo[] {
+  const name = trial.snapshot.nominationOf(trial.pod.uid);
+  const nominated = name === undefined ? undefined : nodes.find((node) => node.name === name);
+  if (nominated && !trial.reject(nominated)) return [nominated];
   const wanted = feasibleWanted(nodes.length);
   const feasible: NodeInfo[] = [];
   let i = 0;
   for (; i < nodes.length && feasible.length < wanted; i++) {
     const node = nodes[(cycle.startIndex + i) % nodes.length]!;
-    const rejection = filterNode(work, node);
+    const rejection = trial.reject(node);
     if (rejection) rejections.set(node, rejection);
     else feasible.push(node);
   }
   cycle.startIndex = nodes.length === 0 ? 0 : (cycle.startIndex + i) % nodes.length;
   return feasible;
-}
-
-function filterNode({ state, pod, filters }: FilterWork, node: NodeInfo): Rejection | undefined {
-  for (const plugin of filters) {
-    const status = plugin.filter!(state, pod, node);
-    if (isRejection(status)) return { status, plugin };
-  }
-  return undefined;
 }
 
 interface ScoreWork {

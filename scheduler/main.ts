@@ -2,6 +2,7 @@
 import { NamespaceKind } from '../api/core/namespace.ts';
 import { NodeKind } from '../api/core/node.ts';
 import { PodKind } from '../api/core/pod.ts';
+import { PodDisruptionBudgetKind } from '../api/policy/poddisruptionbudget.ts';
 import { readKubeconfig } from '../client/config.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
@@ -28,6 +29,7 @@ async function start(options: Flags<typeof flags>, component: ComponentContext) 
       pods: informers.informer(PodKind, { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' }),
       nodes: informers.informer(NodeKind),
       namespaces: informers.informer(NamespaceKind),
+      budgets: informers.informer(PodDisruptionBudgetKind),
       recorder: createSeriesRecorder({ client, clock, log, controller: name, instance: `${name}-0` }),
       metrics: createSchedulerMetrics(metrics, () => scheduler.counts()),
       clock,

@@ -3,9 +3,12 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 export interface SchedulerMetrics {
   attempt(result: 'scheduled' | 'unschedulable' | 'error', durationMs: number): void;
+  /** Room is made for a pod by ending so many others. */
+  preempted(victims: number): void;
 }
 
 const buckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1];
+const victimBuckets = [1, 2, 4, 8, 16, 32, 64];
 
 export function createSchedulerMetrics(
   registry: Registry,
@@ -24,6 +27,17 @@ export function createSchedulerMetrics(
     buckets,
     registers,
   });
+  const preemptions = new Counter({
+    name: 'scheduler_preemption_attempts_total',
+    help: 'How often room was made for a pod.',
+    registers,
+  });
+  const victimCounts = new Histogram({
+    name: 'scheduler_preemption_victims',
+    help: 'How many pods ended for another one.',
+    buckets: victimBuckets,
+    registers,
+  });
   new Gauge({
     name: 'scheduler_pending_pods',
     help: 'Pods that wait, by queue.',
@@ -37,6 +51,10 @@ export function createSchedulerMetrics(
     attempt(result, durationMs) {
       attempts.inc({ result });
       duration.observe(durationMs / 1000);
+    },
+    preempted(victims) {
+      preemptions.inc();
+      victimCounts.observe(victims);
     },
   };
 }

@@ -1,8 +1,9 @@
 // The loop: what it writes for a pod that fits nowhere, and what becomes of bindings that fail.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import type { Node } from '../api/core/node.ts';
 import type { Pod } from '../api/core/pod.ts';
+import type { PodDisruptionBudget } from '../api/policy/poddisruptionbudget.ts';
 import type { KubeClient } from '../client/rest.ts';
 import { FakeClock } from '../machinery/clock.ts';
 import { conflictError, internalError } from '../machinery/errors.ts';
@@ -21,10 +22,14 @@ async function startScheduler() {
   const clock = new FakeClock();
   const pods = new FedInformer<Pod>();
   const nodes = new FedInformer<Node>();
+  const budgets = new FedInformer<PodDisruptionBudget>();
   /** Bindings asked for; each waits until a test answers it. */
   const bindings: { name: string; node: string; answer(err?: Error): Promise<void> }[] = [];
   const patches: any[] = [];
   const events: string[] = [];
+  const log: string[] = [];
+  /** A pod that cannot be deleted. */
+  const refuses = { to: '' };
   const client = {
     resource: () => ({
       createSubresource: ({ name }: { name: string }, _: string, body: any) =>
@@ -36,7 +41,14 @@ async function startScheduler() {
           };
           bindings.push({ name, node: body.target.name, answer });
         }),
-      patch: async (_: object, patch: any) => void patches.push(patch),
+      patch: async ({ name }: { name: string }, patch: any) => {
+        patches.push(patch);
+        log.push(`patch ${name}`);
+      },
+      delete: async ({ name }: { name: string }, { uid }: { uid: string }) => {
+        log.push(`delete ${name} ${uid}`);
+        if (name === refuses.to) throw internalError('no');
+      },
     }),
   } as unknown as KubeClient;
   const scheduler = new Scheduler(
@@ -45,8 +57,9 @@ async function startScheduler() {
       pods,
       nodes,
       namespaces: new FedInformer(),
+      budgets,
       recorder: { event: (_, { reason, message }) => void events.push(`${reason}: ${message}`) },
-      metrics: { attempt: () => undefined },
+      metrics: { attempt: () => undefined, preempted: () => undefined },
       clock,
       random: seededRandom(1),
       log: silentLogger,
@@ -63,7 +76,7 @@ async function startScheduler() {
     await settle();
   };
   await scheduler.start();
-  return { clock, scheduler, pods, nodes, bindings, patches, events, add, advance };
+  return { clock, scheduler, pods, nodes, bindings, patches, events, log, refuses, add, advance };
 }
 
 test('the condition of a pod that fits nowhere is written when it changes, and remembers since when', async () => {
@@ -172,4 +185,94 @@ test('a label that is taken off a pod may be what another one waited for', async
   await add(pod('o').on('a').labels({ a: 'c' }));
   await advance(1_000);
   assert.equal(bindings.length, 1);
+});
+
+describe('a pod that takes the place of another one', () => {
+  const victim = () => pod('victim').asks({ cpu: '1' }).on('a');
+  const high = () => pod('high').priority(10).asks({ cpu: '1' });
+  const start = async () => {
+    const parts = await startScheduler();
+    parts.nodes.put(node('a').has({ cpu: '1' }).build());
+    await parts.add(victim());
+    return parts;
+  };
+
+  test('says so, lets the other one say why it ends, and follows when it is gone', async () => {
+    const { pods, bindings, patches, events, log, add, advance } = await start();
+    await add(high());
+    assert.deepEqual(log, ['patch high', 'patch victim', 'delete victim uid-victim']);
+    assert.equal(patches[0].status.nominatedNodeName, 'a');
+    assert.deepEqual(
+      patches.map(({ status: { conditions } }) => [conditions[0].type, conditions[0].reason, conditions[0].message]),
+      [
+        ['PodScheduled', 'Unschedulable', '0/1 nodes are available: 1 Insufficient cpu.'],
+        [
+          'DisruptionTarget',
+          'PreemptionByScheduler',
+          'default-scheduler: preempting to accommodate a higher priority pod',
+        ],
+      ],
+    );
+    assert.deepEqual(events, [
+      'FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu.',
+      'Preempted: Preempted by pod uid-high on node a',
+    ]);
+    pods.put(victim().terminating('PreemptionByScheduler').build());
+    await advance(60_000);
+    assert.equal(bindings.length, 0);
+    assert.equal(log.filter((line) => line.startsWith('delete')).length, 1, 'once is enough');
+    pods.remove(victim().build());
+    await advance(10_000);
+    assert.deepEqual(
+      bindings.map((b) => [b.name, b.node]),
+      [['high', 'a']],
+    );
+  });
+
+  test('keeps the place from those that are less important', async () => {
+    const { pods, bindings, add, advance } = await start();
+    await add(high());
+    pods.remove(victim().build());
+    await add(pod('low').asks({ cpu: '1' }));
+    await advance(10_000);
+    assert.deepEqual(
+      bindings.map((b) => b.name),
+      ['high'],
+    );
+  });
+
+  test('gives the place up when the other one cannot be ended, and tries again', async () => {
+    const { log, patches, refuses, add, advance } = await start();
+    refuses.to = 'victim';
+    await add(high());
+    assert.equal(patches.at(-1).status.nominatedNodeName, null);
+    refuses.to = '';
+    await advance(6 * 60_000);
+    assert.equal(log.filter((line) => line.startsWith('delete')).length, 2);
+  });
+
+  test('yields to one that is more important still, and looks anew', async () => {
+    const { pods, bindings, patches, add, advance } = await start();
+    await add(high());
+    await add(pod('highest').priority(100).asks({ cpu: '1' }));
+    assert.equal(bindings.length, 0);
+    pods.remove(victim().build());
+    await advance(10_000);
+    assert.deepEqual(
+      bindings.map((b) => b.name),
+      ['highest'],
+    );
+    assert.ok(patches.some(({ status }) => status.nominatedNodeName === null));
+  });
+});
+
+test('bindings are written some at a time', async () => {
+  const { nodes, bindings, add } = await startScheduler();
+  nodes.put(node('a').has({ cpu: '1000', pods: '1000' }).build());
+  await add(...Array.from({ length: 200 }, (_, i) => pod(`p${i}`)));
+  await settle();
+  const first = bindings.length;
+  assert.ok(first > 0 && first < 200, String(first));
+  await bindings[0]!.answer();
+  assert.equal(bindings.length, first + 1);
 });

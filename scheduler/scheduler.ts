@@ -5,6 +5,7 @@ import { BindingKind } from '../api/core/binding.ts';
 import { type Node, NodeKind } from '../api/core/node.ts';
 import { isFinished } from '../api/core/pod/columns.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
+import type { PodDisruptionBudget } from '../api/policy/poddisruptionbudget.ts';
 import type { Informer } from '../client/informer.ts';
 import type { KubeClient } from '../client/rest.ts';
 import type { SeriesRecorder } from '../client/series-events.ts';
@@ -16,11 +17,14 @@ import { keyOf } from '../machinery/metadata.ts';
 import type { Random } from '../machinery/random.ts';
 import { timestamp } from '../machinery/timestamp.ts';
 import { SchedulerCache } from './cache/cache.ts';
-import { schedulePod } from './cycle.ts';
-import { describeRejections } from './fit-error.ts';
+import { type CycleResult, schedulePod } from './cycle.ts';
+import { describeFailure } from './fit-error.ts';
 import type { NodeInfo } from './framework/node-info.ts';
-import type { WeightedPlugin } from './framework/plugin.ts';
+import type { Preemption, WeightedPlugin } from './framework/plugin.ts';
+import { podInfoOf, priorityOf } from './framework/pod-info.ts';
+import { Lanes } from './lanes.ts';
 import type { SchedulerMetrics } from './metrics.ts';
+import { endVictims, targetOf } from './preemption/preempt.ts';
 import { type QueuedPod, SchedulingQueue } from './queue/queue.ts';
 
 export interface SchedulerDeps {
@@ -28,6 +32,7 @@ export interface SchedulerDeps {
   pods: Informer<Pod>;
   nodes: Informer<Node>;
   namespaces: Informer<any>;
+  budgets: Informer<PodDisruptionBudget>;
   recorder: SeriesRecorder;
   metrics: SchedulerMetrics;
   clock: Clock;
@@ -39,6 +44,8 @@ export interface SchedulerDeps {
 
 // Cycles run back to back for so long before other work gets its turn.
 const turnMs = 5;
+/** Bindings that are written at a time; more would only wait in the client, with their time limits running. */
+const maxBindings = 64;
 
 export class Scheduler {
   readonly #deps: SchedulerDeps;
@@ -46,6 +53,7 @@ export class Scheduler {
   readonly #cache = new SchedulerCache();
   readonly #queue: SchedulingQueue;
   readonly #cycle: { startIndex: number; random: () => number };
+  readonly #bindings = new Lanes(maxBindings);
   #scheduled = false;
   #stopped = false;
 
@@ -61,13 +69,14 @@ export class Scheduler {
 
   /** Begins to schedule, once all that is known has been seen. */
   async start(): Promise<void> {
-    const { nodes, pods, namespaces } = this.#deps;
+    const { nodes, pods, namespaces, budgets } = this.#deps;
+    budgets.onChange((budget, old) => (budget ? this.#cache.setBudget(budget) : this.#cache.removeBudget(old!)));
     namespaces.onChange((ns, old) =>
       this.#cache.setNamespace((ns ?? old).metadata.name, ns?.metadata.labels ?? (ns && {})),
     );
     nodes.onChange((node, old) => this.#onNode(node, old));
     pods.onChange((pod, old) => this.#onPod(pod, old));
-    await Promise.all([nodes.synced(), pods.synced(), namespaces.synced()]);
+    await Promise.all([nodes.synced(), pods.synced(), namespaces.synced(), budgets.synced()]);
     this.#queue.onActive(() => this.#wake());
     this.#wake();
   }
@@ -100,6 +109,7 @@ export class Scheduler {
       this.#queue.delete(keyOf(gone));
       const hadRoom = gone.spec.nodeName || this.#cache.isAssumed(uid);
       this.#cache.removePod(uid);
+      this.#cache.nominate(podInfoOf(gone), undefined);
       if (hadRoom) this.#queue.onEvent({ type: 'PodRemoved', pod: gone });
       return;
     }
@@ -111,8 +121,13 @@ export class Scheduler {
       this.#queue.delete(keyOf(pod));
       return;
     }
-    // The status that this scheduler writes itself is no reason to look again.
-    const changed = !old || !jsonEqual(pod.spec, old.spec) || !jsonEqual(pod.metadata.labels, old.metadata.labels);
+    const { nominatedNodeName } = pod.status ?? {};
+    const nominationChanged = nominatedNodeName !== old?.status?.nominatedNodeName;
+    if (nominationChanged) this.#cache.nominate(podInfoOf(pod), nominatedNodeName);
+    // The status that this scheduler writes itself is no reason to look again, unless it has taken a place away.
+    const hasLost = nominationChanged && !nominatedNodeName;
+    const changed =
+      !old || hasLost || !jsonEqual(pod.spec, old.spec) || !jsonEqual(pod.metadata.labels, old.metadata.labels);
     // After its binding is written the watch may still show it from before.
     const isBound = this.#cache.isAssumed(pod.metadata.uid ?? '') && !this.#queue.isInCycle(keyOf(pod));
     if (changed && !isBound) this.#queue.set(pod);
@@ -120,6 +135,7 @@ export class Scheduler {
 
   #onAssigned(pod: Pod, old: Pod | undefined): void {
     if (!old?.spec.nodeName) this.#queue.delete(keyOf(pod));
+    if (!old?.spec.nodeName) this.#cache.nominate(podInfoOf(pod), undefined);
     const wasRunning = old?.spec.nodeName && !isFinished(old);
     this.#cache.setPod(pod);
     if (isFinished(pod)) {
@@ -155,18 +171,54 @@ export class Scheduler {
       const result = schedulePod(this.#plugins, queued.info, this.#cache, this.#cycle);
       if (result.type === 'found') {
         this.#cache.assume(queued.info, result.node.name);
-        void this.#bind(queued, result.node);
+        this.#cache.nominate(queued.info, undefined);
+        void this.#bindings.run(() => this.#bind(queued, result.node));
       } else {
-        const rejectedBy = [...new Set([...result.rejections.values()].map((r) => r.plugin))];
-        this.#queue.reject(queued, rejectedBy);
-        const { pod } = queued.info;
-        this.#reportFailure(pod, 'Unschedulable', describeRejections(pod, result.rejections, result.total));
+        this.#turnAway(queued, result);
       }
       metrics.attempt(result.type === 'found' ? 'scheduled' : 'unschedulable', clock.monotonicMs() - startMs);
     } catch (err) {
       metrics.attempt('error', clock.monotonicMs() - startMs);
       log.error({ err, pod: queued.key }, 'scheduling cycle failed');
       this.#queue.retry(queued);
+    }
+  }
+
+  /** No node fits: the pod waits for an event, or room is made for it. */
+  #turnAway(queued: QueuedPod, result: Extract<CycleResult, { type: 'none' }>): void {
+    const { after, rejections } = result;
+    const { info } = queued;
+    const rejectedBy = [...new Set([...rejections.values()].map((r) => r.plugin))];
+    const preemption = after && 'preemption' in after ? after.preemption : undefined;
+    const keeps = after && 'message' in after && after.keepsNomination;
+    const before = this.#cache.nominationOf(info.uid);
+    if (preemption) this.#cache.nominate(info, preemption.node.name);
+    else if (before !== undefined && !keeps) this.#cache.nominate(info, undefined);
+    const nomination = this.#cache.nominationOf(info.uid);
+    const change = nomination === before ? {} : { nominatedNodeName: nomination ?? null };
+    this.#reportFailure(info.pod, 'Unschedulable', describeFailure(result), change);
+    if (preemption) void this.#preempt(queued, preemption).finally(() => this.#queue.reject(queued, rejectedBy));
+    else this.#queue.reject(queued, rejectedBy);
+  }
+
+  /** Until the victims are told to end the pod stays in its cycle, so that it hears of each that goes. */
+  async #preempt({ info, key }: QueuedPod, preemption: Preemption): Promise<void> {
+    const { metrics, log } = this.#deps;
+    const { node, victims } = preemption;
+    metrics.preempted(victims.length);
+    try {
+      await endVictims(this.#deps, info, preemption);
+    } catch (err) {
+      log.warn({ err, pod: key, node: node.name }, 'room for a pod could not be made');
+      this.#cache.nominate(info, undefined);
+      this.#writeStatus(info.pod, { nominatedNodeName: null });
+      return;
+    }
+    // What is less important and waited for the same place has to look anew.
+    for (const other of [...(this.#cache.nominatedTo(node.name) ?? [])]) {
+      if (priorityOf(other) >= priorityOf(info)) continue;
+      this.#cache.nominate(other, undefined);
+      this.#writeStatus(other.pod, { nominatedNodeName: null });
     }
   }
 
@@ -203,14 +255,19 @@ export class Scheduler {
   }
 
   /** Says why a pod has no node, in an event and in its PodScheduled condition. */
-  #reportFailure(pod: Pod, reason: 'Unschedulable' | 'SchedulerError', message: string): void {
-    const { client, recorder, pods, clock, log } = this.#deps;
+  #reportFailure(
+    pod: Pod,
+    reason: 'Unschedulable' | 'SchedulerError',
+    message: string,
+    change: { nominatedNodeName?: string | null } = {},
+  ): void {
+    const { recorder, pods, clock } = this.#deps;
     recorder.event(targetOf(pod), { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message });
     // The queue's copy of the pod is from before this scheduler wrote its status.
     const { status } = pods.lister.get(keyOf(pod)) ?? pod;
     const before = status?.conditions?.find((c) => c.type === 'PodScheduled');
-    if (before?.status === 'False' && before.message === message && before.reason === reason) return;
-    const { name = '', namespace = '' } = pod.metadata;
+    const isSame = before?.status === 'False' && before.message === message && before.reason === reason;
+    if (isSame && change.nominatedNodeName === undefined) return;
     const condition = {
       type: 'PodScheduled',
       status: 'False',
@@ -220,18 +277,21 @@ export class Scheduler {
       lastTransitionTime: before?.status === 'False' ? before.lastTransitionTime : timestamp(clock.now()),
       ...(pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}),
     };
-    const patch = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };
+    this.#writeStatus(pod, { ...change, conditions: [condition] });
+  }
+
+  #writeStatus(pod: Pod, status: object): void {
+    const { client, log } = this.#deps;
+    const { name = '', namespace = '', uid } = pod.metadata;
     client
       .resource(PodKind)
-      .patch({ name, namespace }, patch, { type: 'strategic', subresource: 'status' })
+      .patch({ name, namespace }, { metadata: { uid }, status }, { type: 'strategic', subresource: 'status' })
       .catch((err) => {
         if (!isNotFound(err) && !isConflict(err))
           log.warn({ err, pod: keyOf(pod) }, 'status of a pod without a node not written');
       });
   }
 }
-
-const targetOf = (pod: Pod) => ({ kind: PodKind.kind, apiVersion: PodKind.apiVersion, object: pod });
 
 /** A heartbeat changes a node too, and no pod fits better for it. */
 function mattersForScheduling(node: Node, old: Node): boolean {

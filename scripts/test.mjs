@@ -1,6 +1,6 @@
 // Runs checks and tests: `node scripts/test.mjs TIER[,TIER...] [filter...]`. Tiers: `types` and `lint` check the tree;
 // `unit` is every *.test.ts beside its code and test/tidy.test.ts; any other is the folder of that name in test/,
-// one file at a time. Filters are parts of paths. The last line says how many passed and failed over all tiers.
+// Filters are parts of paths. The last line says how many passed and failed over all tiers.
 // Node.js runs the TypeScript as it is; what it makes of it is kept in dist/compile-cache.
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -25,6 +25,8 @@ const timeoutsMs = {
   vm: 2_400_000,
   long: 14_400_000,
 };
+/** Files of a tier that run at a time: what fuzz suites wait for is mostly time. One file for every other tier. */
+const widths = { unit: availableParallelism(), fuzz: 2 };
 const fileTimeoutMs = (tier) => timeoutsMs[tier] ?? 300_000;
 const failures = [];
 
@@ -63,7 +65,7 @@ async function runTier(tier) {
       for (const event of await runFile(file, fileTimeoutMs(tier))) events.write(event);
     }
   };
-  await Promise.all(Array.from({ length: tier === 'unit' ? availableParallelism() : 1 }, work));
+  await Promise.all(Array.from({ length: widths[tier] ?? 1 }, work));
   events.end();
   await finished(report, { writable: false });
   return files.length;

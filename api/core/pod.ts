@@ -1,15 +1,19 @@
 // Pod: containers that run together on one node.
 // The index of its parts: schemas, defaults, validation and columns stand in pod/. The spec is nearly immutable;
 // what must change goes through subresources. https://kubernetes.io/docs/concepts/workloads/pods/
+
+import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { isFinished, podColumns } from './pod/columns.ts';
 import { setPodDefaults, syncServiceAccount } from './pod/defaults.ts';
+import { takeEphemeralContainers, validateEphemeralContainersUpdate } from './pod/ephemeral-update.ts';
 import { podSpec } from './pod/pod-spec.ts';
 import { podStatus } from './pod/pod-status.ts';
 import { qosClassOf } from './pod/qos.ts';
+import { takeResources, validatePodResize } from './pod/resize.ts';
 import { validatePod, validatePodStatusUpdate, validatePodUpdate } from './pod/validation.ts';
 
 export const podSchema = s.object('io.k8s.api.core.v1.Pod', 'Containers that run together on one node.', {
@@ -32,7 +36,13 @@ export const PodKind = defineKind<Pod>({
     custom: [
       { name: 'attach', verbs: ['create', 'get'], kind: { group: '', version: 'v1', kind: 'PodAttachOptions' } },
       { name: 'binding', verbs: ['create'], kind: { group: '', version: 'v1', kind: 'Binding' } },
-      { name: 'ephemeralcontainers', verbs: ['get', 'patch', 'update'] },
+      {
+        name: 'ephemeralcontainers',
+        verbs: ['get', 'patch', 'update'],
+        prepareForUpdate: (draft, old, _context, sent) =>
+          takePart(draft, old, () => takeEphemeralContainers(draft, old, sent)),
+        validateUpdate: validateEphemeralContainersUpdate,
+      },
       { name: 'eviction', verbs: ['create'], kind: { group: 'policy', version: 'v1', kind: 'Eviction' } },
       { name: 'exec', verbs: ['create', 'get'], kind: { group: '', version: 'v1', kind: 'PodExecOptions' } },
       { name: 'log', verbs: ['get'] },
@@ -46,7 +56,12 @@ export const PodKind = defineKind<Pod>({
         verbs: ['create', 'delete', 'get', 'patch', 'update'],
         kind: { group: '', version: 'v1', kind: 'PodProxyOptions' },
       },
-      { name: 'resize', verbs: ['get', 'patch', 'update'] },
+      {
+        name: 'resize',
+        verbs: ['get', 'patch', 'update'],
+        prepareForUpdate: (draft, old, _context, sent) => takePart(draft, old, () => takeResources(draft, old, sent)),
+        validateUpdate: validatePodResize,
+      },
     ],
   },
   hasGeneration: true,
@@ -71,6 +86,17 @@ export const PodKind = defineKind<Pod>({
   validate: validatePod,
   validateUpdate: validatePodUpdate,
 });
+
+/** A write to a part of the spec, by `take`: everything else is as it was. */
+function takePart(draft: Pod, old: Pod, take: () => void): void {
+  const { resourceVersion, managedFields } = draft.metadata;
+  draft.metadata = { ...old.metadata, ...(resourceVersion ? { resourceVersion } : {}) };
+  if (managedFields) draft.metadata.managedFields = managedFields;
+  if (old.status === undefined) delete (draft as Partial<Pod>).status;
+  else draft.status = old.status;
+  take();
+  if (!jsonEqual(draft.spec, old.spec)) draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
+}
 
 /** A negative grace period means the shortest one. */
 function normalizeSpec({ spec }: Pod): void {

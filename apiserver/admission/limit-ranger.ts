@@ -10,7 +10,7 @@ import { forbiddenError } from '../../machinery/errors.ts';
 import { compareQuantities, isZeroQuantity, quantityMilliValue } from '../../machinery/quantity.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
-import { type AdmissionPlugin, isPodCreation } from './plugin.ts';
+import { type AdmissionPlugin, isPodCreation, isPodResize } from './plugin.ts';
 
 const annotation = 'kubernetes.io/limit-ranger';
 
@@ -128,7 +128,7 @@ export const limitRanger: AdmissionPlugin = {
   name: 'LimitRanger',
   handles: (request) => {
     const { operation, kind, subresource, object } = request;
-    if (isPodCreation(request)) return true;
+    if (isPodCreation(request) || isPodResize(request)) return true;
     const isClaim = kind.plural === 'persistentvolumeclaims' && kind.group === '' && subresource === '';
     return isClaim && (operation === 'CREATE' || (operation === 'UPDATE' && !object?.metadata.deletionTimestamp));
   },
@@ -140,7 +140,7 @@ export const limitRanger: AdmissionPlugin = {
     const { kind, namespace, name, object, oldObject } = request;
     const complaints = (await limitRangesOf(store, namespace)).flatMap((range) =>
       (range.spec.limits ?? []).flatMap((item) =>
-        isPodCreation(request)
+        isPodCreation(request) || isPodResize(request)
           ? checkPod(object as Pod, item)
           : checkClaim(object as PersistentVolumeClaim, oldObject as PersistentVolumeClaim | undefined, item),
       ),

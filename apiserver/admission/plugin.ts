@@ -17,7 +17,7 @@ export interface AdmissionRequest {
   operation: AdmissionOperation;
   kind: Kind;
   subresource: string;
-  /** The kind of `object`, where a subresource speaks one of its own: PodExecOptions, TokenRequest. */
+  /** The kind of `object`, where a subresource speaks one of its own: PodExecOptions, TokenRequest, Scale. */
   speaks?: GroupVersionKind;
   namespace: string;
   name: string;
@@ -31,6 +31,8 @@ export interface AdmissionRequest {
   apiVersion?: string;
   /** CreateOptions and the like, as the request brought them. */
   options?: object;
+  /** A part of carrying out another request, which webhooks and policies have been shown: they are not shown this. */
+  untold?: boolean;
   /** Set by a plugin that changed the object after others had seen it: all look once more. */
   reinvoke?: boolean;
   /** A note for the audit log. */
@@ -61,6 +63,10 @@ export interface AdmissionDeps {
 /** A new pod, the commonest thing that plugins look at. */
 export const isPodCreation = ({ operation, kind, subresource }: AdmissionRequest): boolean =>
   operation === 'CREATE' && kind.plural === 'pods' && kind.group === '' && subresource === '';
+
+/** A pod that is there is to get more or less. */
+export const isPodResize = ({ operation, kind, subresource }: AdmissionRequest): boolean =>
+  operation === 'UPDATE' && kind.plural === 'pods' && kind.group === '' && subresource === 'resize';
 
 export interface AdmissionPlugin {
   name: string;

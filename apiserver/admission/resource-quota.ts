@@ -22,7 +22,7 @@ import {
 import { loopbackUser } from '../authn/user.ts';
 import { updateObject } from '../registry/update.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
-import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.ts';
+import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, isPodResize } from './plugin.ts';
 
 // Events come and go by themselves.
 const uncounted = ['events'];
@@ -40,6 +40,7 @@ function handles(request: AdmissionRequest): boolean {
     const allocated = (claim: KubeObject | undefined) => claim?.status?.allocatedResources?.storage;
     return operation === 'UPDATE' && allocated(object) !== allocated(oldObject);
   }
+  if (isPodResize(request)) return true;
   if (subresource !== '') return false;
   return operation === 'CREATE' || (operation === 'UPDATE' && evaluatorOf(kind).countsUpdates === true);
 }

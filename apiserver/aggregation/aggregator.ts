@@ -8,6 +8,7 @@ import { timestamp } from '../../machinery/timestamp.ts';
 import type { UserInfo } from '../authn/user.ts';
 import { writeAs } from '../bootstrap/create.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
+import type { V2Part } from '../openapi/foreign-v2.ts';
 import type { ApiContext } from '../registry/context.ts';
 import type { GroupVersionResources } from '../registry/kind-table.ts';
 import { updateObject } from '../registry/update.ts';
@@ -167,6 +168,11 @@ export class Aggregator {
       if (known?.openApiHash) hashes.set(`apis/${key}`, known.openApiHash);
     }
     return hashes;
+  }
+
+  /** What others add to the OpenAPI document of version 2. */
+  openApiParts(): V2Part[] {
+    return [...this.#remotes.values()].flatMap(({ known }) => (known?.openApiV2?.part ? [known.openApiV2.part] : []));
   }
 
   #enter(service: APIService, isGone: boolean): void {

@@ -1,8 +1,10 @@
 // What aggregated servers say of themselves, fetched from them and kept: their resources, and which OpenAPI documents
 // they have. Upstream: kube-aggregator's discovery manager and openapiv3 aggregator.
+import { createHash } from 'node:crypto';
 import type { APIService } from '../../api/apiregistration/apiservice.ts';
 import { isObject, jsonEqual } from '../../machinery/json.ts';
 import { readJson } from '../../machinery/json-reader.ts';
+import { partOf, type V2Part } from '../openapi/foreign-v2.ts';
 import type { RemoteClient } from './remote.ts';
 
 export interface RemoteVersion {
@@ -11,6 +13,14 @@ export interface RemoteVersion {
   freshness: 'Current' | 'Stale';
   /** Hash of the OpenAPI document of the group and version; undefined: there is none. */
   openApiHash?: string;
+  openApiV2?: KnownV2;
+}
+
+/** What its OpenAPI document of version 2 has of the group and version, and how it is known again. */
+interface KnownV2 {
+  etag: string;
+  hash: string;
+  part?: V2Part;
 }
 
 export const nothingKnown: RemoteVersion = { resources: [], freshness: 'Stale' };
@@ -18,6 +28,8 @@ export const nothingKnown: RemoteVersion = { resources: [], freshness: 'Stale' }
 const aggregatedForm = (version: string) =>
   `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
 const acceptDiscovery = `${aggregatedForm('v2')},${aggregatedForm('v2beta1')},application/json`;
+/** It is read in one go; a server of some groups has far less. */
+const maxV2Characters = 4 * 1024 * 1024;
 const acceptJson = { accept: 'application/json' };
 
 type Fields = Record<string, unknown>;
@@ -33,7 +45,13 @@ export async function fetchRemote(
   try {
     const resources = await fetchResources(client, spec, signal);
     const openApiHash = await fetchOpenApiHash(client, spec, signal).catch(() => known?.openApiHash);
-    const next: RemoteVersion = { resources, freshness: 'Current', ...(openApiHash ? { openApiHash } : {}) };
+    const openApiV2 = await fetchOpenApiV2(client, spec, { signal, known: known?.openApiV2 });
+    const next: RemoteVersion = {
+      resources,
+      freshness: 'Current',
+      ...(openApiHash ? { openApiHash } : {}),
+      ...(openApiV2 ? { openApiV2 } : {}),
+    };
     return known && jsonEqual(known, next) ? known : next;
   } catch {
     return asStale(known);
@@ -93,6 +111,26 @@ export function fromResourceList(list: Fields, { group, version }: Pick<Spec, 'g
     });
   }
   return [...out.values()];
+}
+
+/** What cannot be had or read now is what was known. */
+async function fetchOpenApiV2(
+  client: RemoteClient,
+  spec: Spec,
+  { signal, known }: { signal: AbortSignal; known: KnownV2 | undefined },
+): Promise<KnownV2 | undefined> {
+  try {
+    const path = '/openapi/v2';
+    const { code, body, etag } = await client.fetch(spec, path, { ...acceptJson, signal, etag: known?.etag ?? '' });
+    if (code === 304) return known;
+    if (code !== 200 || body.length > maxV2Characters) return undefined;
+    const hash = createHash('sha256').update(body).digest('hex');
+    if (known?.hash === hash) return known;
+    const part = partOf(readJson(body).value, `/apis/${spec.group}/${spec.version}/`);
+    return { etag, hash, ...(part ? { part } : {}) };
+  } catch {
+    return known;
+  }
 }
 
 async function fetchOpenApiHash(client: RemoteClient, spec: Spec, signal: AbortSignal): Promise<string | undefined> {

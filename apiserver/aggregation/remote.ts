@@ -92,6 +92,8 @@ export interface Fetched {
   url: string;
   code: number;
   contentType: string;
+  /** Empty where it has none. */
+  etag: string;
   body: string;
 }
 
@@ -118,10 +120,14 @@ export class RemoteClient {
     return `https://${isIP(host) === 6 ? `[${host}]` : host}:${port}${path}`;
   }
 
-  /** Gets a document. */
-  fetch(spec: APIServiceSpec, path: string, { accept, signal }: { accept: string; signal: AbortSignal }) {
+  /** Gets a document, or 304 for one that is still that of `etag`. */
+  fetch(
+    spec: APIServiceSpec,
+    path: string,
+    { accept, signal, etag = '' }: { accept: string; signal: AbortSignal; etag?: string },
+  ) {
     const options = this.optionsOf(spec);
-    const headers = { ...identityHeaders(aggregatorUser), accept };
+    const headers = { ...identityHeaders(aggregatorUser), accept, ...(etag ? { 'if-none-match': etag } : {}) };
     return new Promise<Fetched>((resolve, reject) => {
       const request = httpsRequest({ ...options, path, headers, signal, agent: false }, (response) => {
         const chunks: Buffer[] = [];
@@ -135,7 +141,14 @@ export class RemoteClient {
         response.on('end', () => {
           const contentType = response.headers['content-type'] ?? '';
           const body = Buffer.concat(chunks).toString();
-          resolve({ url: this.urlOf(options, path), code: response.statusCode ?? 0, contentType, body });
+          const { etag: given = '' } = response.headers;
+          resolve({
+            url: this.urlOf(options, path),
+            code: response.statusCode ?? 0,
+            contentType,
+            etag: given,
+            body,
+          });
         });
       });
       request.on('error', reject);

@@ -34,6 +34,10 @@ export const authenticationFlags = {
     doc: 'How headers with more about the user begin, X-Remote-Extra-.',
     default: [],
   },
+  'authentication-config': {
+    type: 'string',
+    doc: 'Issuers of ID tokens and anonymous access (AuthenticationConfiguration), in place of the flags of one issuer.',
+  },
   ...oidcFlags,
   'authentication-token-webhook-config-file': {
     type: 'string',

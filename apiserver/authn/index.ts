@@ -1,6 +1,7 @@
 // The authenticators, in the order in which they are asked. Upstream: Config.New in kubeapiserver's authenticator.
 import type { Clock } from '../../machinery/clock.ts';
 import { FlagError } from '../../machinery/flags.ts';
+import { readConfigFile } from '../config-file.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { type ReviewVersion, readReviewAccess, readReviewVersion, readTtl, reviewWebhook } from '../review-webhook.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -16,6 +17,7 @@ import { bearerTokens } from './bearer-token.ts';
 import { bootstrapUser } from './bootstrap-token.ts';
 import { clientCertificates } from './client-certificate.ts';
 import type { AuthenticationOptions } from './flags.ts';
+import { authenticationConfigForm, issuerOf, type JwtIssuer } from './jwt-config.ts';
 import { oidcUser } from './oidc.ts';
 import { readOidcOptions } from './oidc-flags.ts';
 import { OidcIssuer } from './oidc-issuer.ts';
@@ -57,7 +59,8 @@ export function createAuthenticator(options: AuthenticationOptions, deps: Authen
   const audiences = deps.tokens.defaultAudiences;
   const headers = readRequestHeaderOptions(options);
   const clients = headers && readAuthorities(deps.clientCaFile);
-  const tokens = tokensInOrder(tokenAuthenticators(readTokenSettings(options), deps));
+  const settings = readTokenSettings(options);
+  const tokens = tokensInOrder(tokenAuthenticators(settings, deps));
   return authenticateInOrder({
     authenticators: [
       ...(headers ? [requestHeaders(headers)] : []),
@@ -66,16 +69,22 @@ export function createAuthenticator(options: AuthenticationOptions, deps: Authen
     ],
     tokens,
     audiences,
-    ...(options['anonymous-auth'] ? { anonymous: { authenticate: async () => anonymousUser } } : {}),
+    ...(settings.anonymous ? { anonymous: anonymousOn(settings.anonymous.paths) } : {}),
   });
 }
+
+const anonymousOn = (paths: ReadonlySet<string> | undefined) => ({
+  authenticate: async ({ path }: { path: string }) => (!paths || paths.has(path) ? anonymousUser : undefined),
+});
 
 /** Who knows tokens, as the flags and their files say. */
 export interface TokenSettings {
   /** By token. */
   users?: ReturnType<typeof readTokenFile>;
   bootstrapTokens: boolean;
-  oidc?: ReturnType<typeof readOidcOptions>;
+  issuers: readonly JwtIssuer[];
+  /** Who needs no credentials: everybody everywhere, or on these paths alone; undefined: nobody. */
+  anonymous?: { paths?: ReadonlySet<string> };
   webhook?: { access: WebhookClientConfig; version: ReviewVersion; ttlMs: number };
 }
 
@@ -86,7 +95,7 @@ export function readTokenSettings(options: AuthenticationOptions): TokenSettings
   return {
     ...(file ? { users: readTokenFile(file) } : {}),
     bootstrapTokens: options['enable-bootstrap-token-auth'],
-    oidc: readOidcOptions(options),
+    ...readIssuers(options),
     ...(webhook
       ? {
           webhook: {
@@ -99,17 +108,36 @@ export function readTokenSettings(options: AuthenticationOptions): TokenSettings
   };
 }
 
+/** From the flags of one issuer, or from a file. */
+function readIssuers(options: AuthenticationOptions): Pick<TokenSettings, 'issuers' | 'anonymous'> {
+  const file = options['authentication-config'];
+  const oidc = readOidcOptions(options);
+  const byFlag = options['anonymous-auth'] ? { anonymous: {} } : {};
+  if (!file) return { issuers: oidc ? [oidc] : [], ...byFlag };
+  if (oidc) throw new FlagError('authentication-config file and oidc-* flags are mutually exclusive');
+  const { jwt = [], anonymous } = readConfigFile(file, authenticationConfigForm);
+  const issuers = jwt.map(issuerOf);
+  if (!anonymous) return { issuers, ...byFlag };
+  if (!options['anonymous-auth']) {
+    const where = 'anonymous field is configured in authentication configuration file';
+    throw new FlagError(`--anonymous-auth flag cannot be set when ${where}`);
+  }
+  if (!anonymous.enabled) return { issuers };
+  const paths = (anonymous.conditions ?? []).map(({ path = '' }) => path);
+  return { issuers, anonymous: paths.length > 0 ? { paths: new Set(paths) } : {} };
+}
+
 function tokenAuthenticators(settings: TokenSettings, deps: AuthenticationDeps): TokenAuthenticator[] {
   const { tokens, clock } = deps;
-  const { users, bootstrapTokens, oidc, webhook } = settings;
+  const { users, bootstrapTokens, issuers, webhook } = settings;
   const own = tokens.defaultAudiences;
   const members: TokenAuthenticator[] = [];
   if (users) members.push(forOwnAudiences(own, async (token) => users.get(token)));
   members.push({ authenticate: (token, audiences) => tokens.authenticate(token, deps, audiences) });
   if (bootstrapTokens) members.push(forOwnAudiences(own, (token) => bootstrapUser(token, deps)));
-  if (oidc) {
-    const issuer = new OidcIssuer(oidc.issuerUrl, oidc.ca, clock);
-    members.push(forOwnAudiences(own, (token) => oidcUser(token, oidc, { issuer, clock })));
+  for (const one of issuers) {
+    const issuer = new OidcIssuer({ ...one, url: one.issuerUrl }, clock);
+    members.push(forOwnAudiences(own, (token) => oidcUser(token, one, { issuer, clock })));
   }
   if (webhook) {
     const { access, version, ttlMs } = webhook;

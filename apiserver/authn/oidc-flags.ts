@@ -1,6 +1,7 @@
 // The flags of an OpenID Connect issuer, named as kube-apiserver's.
 import { readFileSync } from 'node:fs';
 import { FlagError, type Flags, type FlagTable } from '../../machinery/flags.ts';
+import { groupsClaim, requireClaim, usernameClaim } from './claim-mapping.ts';
 import type { OidcOptions } from './oidc.ts';
 
 export const oidcFlags = {
@@ -18,7 +19,7 @@ export const oidcFlags = {
   'oidc-signing-algs': { type: 'list', doc: 'Algorithms of signatures.', default: ['RS256'] },
 } as const satisfies FlagTable;
 
-const algorithms = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'];
+export const algorithms = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'];
 
 /** Undefined without an issuer. Throws FlagError for what makes no sense. */
 export function readOidcOptions(flags: Flags<typeof oidcFlags>): (OidcOptions & { ca?: Buffer }) | undefined {
@@ -30,16 +31,20 @@ export function readOidcOptions(flags: Flags<typeof oidcFlags>): (OidcOptions & 
   }
   const unknown = flags['oidc-signing-algs'].find((name) => !algorithms.includes(name));
   if (unknown !== undefined) throw new FlagError(`--oidc-signing-algs: unsupported signing algorithm "${unknown}"`);
-  const { 'oidc-username-prefix': usernamePrefix, 'oidc-groups-claim': groupsClaim } = flags;
+  const { 'oidc-username-claim': claim, 'oidc-username-prefix': given, 'oidc-groups-claim': groups } = flags;
+  const prefix = given === '-' ? '' : given || (claim === 'email' ? '' : `${issuerUrl}#`);
+  const wanted = flags['oidc-required-claim'].map(readRequired);
   return {
     issuerUrl,
-    clientId,
-    usernameClaim: flags['oidc-username-claim'],
-    ...(usernamePrefix ? { usernamePrefix } : {}),
-    ...(groupsClaim ? { groupsClaim } : {}),
-    groupsPrefix: flags['oidc-groups-prefix'],
-    required: Object.fromEntries(flags['oidc-required-claim'].map(readRequired)),
+    audiences: [clientId],
     algorithms: flags['oidc-signing-algs'],
+    mapping: {
+      username: usernameClaim(claim, prefix),
+      groups: groups ? groupsClaim(groups, flags['oidc-groups-prefix']) : () => [],
+      checkClaims(claims) {
+        for (const [name, want] of wanted) requireClaim(claims, name, want);
+      },
+    },
     ...(caFile ? { ca: readFileSync(caFile) } : {}),
   };
 }

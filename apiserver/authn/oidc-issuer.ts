@@ -16,16 +16,18 @@ type KeySet = ReturnType<typeof createLocalJWKSet>;
 export class OidcIssuer {
   readonly #url: string;
   readonly #ca: Buffer | undefined;
+  readonly #discoveryUrl: string;
   readonly #clock: Clock;
   #keys: KeySet | undefined;
   #loading: Promise<KeySet> | undefined;
   #failure: unknown;
   #triedMs = Number.NEGATIVE_INFINITY;
 
-  /** `ca`: PEM; without it those of the system. */
-  constructor(url: string, ca: Buffer | undefined, clock: Clock) {
+  /** `ca`: PEM; without it those of the system. `discoveryUrl`: where its document is, if not below its own. */
+  constructor({ url, ca, discoveryUrl }: { url: string; ca?: Buffer; discoveryUrl?: string }, clock: Clock) {
     this.#url = url;
     this.#ca = ca;
+    this.#discoveryUrl = discoveryUrl ?? `${url.replace(/\/$/, '')}/.well-known/openid-configuration`;
     this.#clock = clock;
   }
 
@@ -60,7 +62,7 @@ export class OidcIssuer {
   }
 
   async #fetch(): Promise<KeySet> {
-    const document = await this.#get(`${this.#url.replace(/\/$/, '')}/.well-known/openid-configuration`);
+    const document = await this.#get(this.#discoveryUrl);
     if (document.issuer !== this.#url) {
       const found = JSON.stringify(document.issuer);
       throw new Error(

@@ -3,20 +3,16 @@
 import { decodeJwt, type JWTPayload, jwtVerify } from 'jose';
 import type { Clock } from '../../machinery/clock.ts';
 import { CredentialsError } from './authenticator.ts';
+import type { ClaimMapping } from './claim-mapping.ts';
 import type { OidcIssuer } from './oidc-issuer.ts';
 import type { UserInfo } from './user.ts';
 
 export interface OidcOptions {
   issuerUrl: string;
-  clientId: string;
-  usernameClaim: string;
-  /** Undefined: the issuer and `#`, but for email; `-`: none. */
-  usernamePrefix?: string;
-  groupsClaim?: string;
-  groupsPrefix: string;
-  /** What claims must say. */
-  required: Readonly<Record<string, string>>;
+  /** A token must be for one of them. */
+  audiences: readonly string[];
   algorithms: readonly string[];
+  mapping: ClaimMapping;
 }
 
 /** The user of an ID token; undefined when it is none of this issuer's. Rejects with CredentialsError. */
@@ -30,7 +26,7 @@ export async function oidcUser(
   try {
     const verified = await jwtVerify(token, (header, jws) => issuer.keyOf(header, jws), {
       issuer: options.issuerUrl,
-      audience: options.clientId,
+      audience: [...options.audiences],
       algorithms: [...options.algorithms],
       requiredClaims: ['exp'],
       currentDate: new Date(clock.now()),
@@ -41,12 +37,23 @@ export async function oidcUser(
       cause: err,
     });
   }
-  for (const [claim, want] of Object.entries(options.required)) {
-    if (claims[claim] !== want) {
-      throw new CredentialsError(`oidc: required claim ${claim} value does not match. Got = ${String(claims[claim])}`);
-    }
-  }
-  return { username: usernameOf(claims, options), groups: groupsOf(claims, options) };
+  return userOf(claims, options.mapping);
+}
+
+function userOf(claims: JWTPayload, mapping: ClaimMapping): UserInfo {
+  const username = mapping.username(claims);
+  const groups = mapping.groups(claims);
+  const uid = mapping.uid?.(claims);
+  const extra = mapping.extra?.(claims);
+  mapping.checkClaims?.(claims);
+  const user: UserInfo = {
+    username,
+    groups,
+    ...(uid ? { uid } : {}),
+    ...(extra && Object.keys(extra).length > 0 ? { extra } : {}),
+  };
+  mapping.checkUser?.(user);
+  return user;
 }
 
 function issuerOf(token: string): string | undefined {
@@ -55,28 +62,4 @@ function issuerOf(token: string): string | undefined {
   } catch {
     return undefined; // not a JWT
   }
-}
-
-function usernameOf(claims: JWTPayload, { usernameClaim, usernamePrefix, issuerUrl }: OidcOptions): string {
-  const name = claims[usernameClaim];
-  if (name === undefined)
-    throw new CredentialsError(`oidc: parse username claims "${usernameClaim}": claim not present`);
-  if (typeof name !== 'string') {
-    throw new CredentialsError(`oidc: parse username claims "${usernameClaim}": it is no string`);
-  }
-  const isEmail = usernameClaim === 'email';
-  const verified = claims.email_verified;
-  if (isEmail && verified !== undefined && verified !== true) throw new CredentialsError('oidc: email not verified');
-  const prefix = usernamePrefix === '-' ? '' : (usernamePrefix ?? (isEmail ? '' : `${issuerUrl}#`));
-  return `${prefix}${name}`;
-}
-
-function groupsOf(claims: JWTPayload, { groupsClaim, groupsPrefix }: OidcOptions): string[] {
-  const found = groupsClaim === undefined ? undefined : claims[groupsClaim];
-  if (found === undefined || found === null) return [];
-  const groups: unknown[] = Array.isArray(found) ? found : [found];
-  if (!groups.every((group) => typeof group === 'string')) {
-    throw new CredentialsError(`oidc: parse groups claim "${groupsClaim}": neither a string nor a list of strings`);
-  }
-  return groups.map((group) => `${groupsPrefix}${group}`);
 }

@@ -7,6 +7,10 @@ export const authorizationFlags = {
     doc: 'Who is asked, in this order: Node, RBAC, Webhook, AlwaysAllow, AlwaysDeny.',
     default: ['Node', 'RBAC'],
   },
+  'authorization-config': {
+    type: 'string',
+    doc: 'Who is asked, in order (AuthorizationConfiguration), in place of --authorization-mode and its like.',
+  },
   'authorization-webhook-config-file': {
     type: 'string',
     doc: 'Kubeconfig that says where the mode Webhook asks.',

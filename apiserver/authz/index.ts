@@ -1,16 +1,21 @@
 // The authorizers, in the order in which they are asked.
 import type { Clock } from '../../machinery/clock.ts';
+import { parseGoDuration } from '../../machinery/duration.ts';
 import { FlagError } from '../../machinery/flags.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import { readConfigFile } from '../config-file.ts';
 import type { KindTable } from '../registry/kind-table.ts';
-import { type ReviewVersion, readReviewAccess, readReviewVersion, readTtl, reviewWebhook } from '../review-webhook.ts';
+import { readReviewAccess, readReviewVersion, readTtl, reviewWebhook } from '../review-webhook.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { WebhookClient, WebhookClientConfig } from '../webhook-client.ts';
 import { type AuthorizationMode, type Authorizer, authorizeInOrder } from './attributes.ts';
-import { type AuthorizationOptions, authorizationDefaults } from './flags.ts';
+import { conditionsOf } from './conditions.ts';
+import { authorizationConfigForm, authorizerTypes, type WebhookConfig } from './config.ts';
+import { type AuthorizationOptions, authorizationDefaults, authorizationFlags } from './flags.ts';
 import { createNodeAuthorizer } from './node.ts';
 import { createRbacAuthorizer } from './rbac.ts';
 import { alwaysAllow, alwaysDeny, superusers } from './superusers.ts';
-import { createWebhookAuthorizer } from './webhook.ts';
+import { createWebhookAuthorizer, type WebhookAuthorizerOptions } from './webhook.ts';
 
 export interface AuthorizationDeps {
   store: ObjectStore;
@@ -19,28 +24,63 @@ export interface AuthorizationDeps {
   webhooks: WebhookClient;
 }
 
-/** Who is asked for rights, as the flags and their files say. */
-export interface AuthorizationSettings {
-  /** In this order. */
-  modes: readonly string[];
-  webhook?: { access: WebhookClientConfig; version: ReviewVersion; authorizedTtlMs: number; unauthorizedTtlMs: number };
+type WebhookSettings = { access: WebhookClientConfig; timeoutSeconds?: number; conditions?: readonly string[] } & Omit<
+  WebhookAuthorizerOptions,
+  'ask' | 'clock' | 'isAskedAbout'
+>;
+
+/** One who is asked for rights, as the flags and their files say. */
+export interface AuthorizerSettings {
+  type: string;
+  webhook?: WebhookSettings;
 }
 
-const known = ['Node', 'RBAC', 'Webhook', 'AlwaysAllow', 'AlwaysDeny'];
+/** Reads the files now; in the order of asking. Throws for what does not fit together. */
+export function readAuthorizationSettings(options: AuthorizationOptions): AuthorizerSettings[] {
+  const file = options['authorization-config'];
+  if (!file) return readFlags(options);
+  const names = Object.keys(authorizationFlags) as (keyof AuthorizationOptions)[];
+  const isGiven = (name: keyof AuthorizationOptions) => !jsonEqual(options[name], authorizationDefaults[name]);
+  if (names.some((name) => name !== 'authorization-config' && isGiven(name))) {
+    const rest = '--authorization-mode or --authorization-webhook-*';
+    throw new FlagError(`--authorization-config can not be specified when ${rest} flags are defined`);
+  }
+  const { authorizers = [] } = readConfigFile(file, authorizationConfigForm);
+  return authorizers.map(({ type = '', webhook }) => ({
+    type,
+    ...(webhook ? { webhook: webhookSettings(webhook) } : {}),
+  }));
+}
 
-/** Reads the files now. Throws FlagError for modes that do not fit together. */
-export function readAuthorizationSettings(options: AuthorizationOptions): AuthorizationSettings {
+const defaultTtlMs = { authorized: 5 * 60_000, unauthorized: 30_000 };
+
+function webhookSettings(config: WebhookConfig): WebhookSettings {
+  const { timeout = '', authorizedTTL, unauthorizedTTL, matchConditions = [] } = config;
+  const ttlMs = (text: string | undefined, fallback: number, isKept = true) =>
+    isKept ? (text ? parseGoDuration(text) : fallback) : 0;
+  return {
+    access: readReviewAccess('authorization-config', config.connectionInfo?.kubeConfigFile ?? ''),
+    version: readReviewVersion('authorization-config', config.subjectAccessReviewVersion ?? ''),
+    authorizedTtlMs: ttlMs(authorizedTTL, defaultTtlMs.authorized, config.cacheAuthorizedRequests),
+    unauthorizedTtlMs: ttlMs(unauthorizedTTL, defaultTtlMs.unauthorized, config.cacheUnauthorizedRequests),
+    timeoutSeconds: parseGoDuration(timeout) / 1000,
+    denies: config.failurePolicy === 'Deny',
+    conditions: matchConditions.map(({ expression = '' }) => expression),
+  };
+}
+
+function readFlags(options: AuthorizationOptions): AuthorizerSettings[] {
   const modes = options['authorization-mode'];
   const file = options['authorization-webhook-config-file'];
   if (modes.length === 0) throw new FlagError('--authorization-mode: at least one authorization-mode must be passed');
   if (new Set(modes).size < modes.length) throw new FlagError('--authorization-mode: a mode is given twice');
-  const unknown = modes.find((mode) => !known.includes(mode));
+  const unknown = modes.find((mode) => !authorizerTypes.includes(mode));
   if (unknown !== undefined) {
     throw new FlagError(`--authorization-mode: ${JSON.stringify(unknown)} is not a valid mode`);
   }
   if (!modes.includes('Webhook')) {
     if (file) throw new FlagError('cannot specify --authorization-webhook-config-file without mode Webhook');
-    return { modes };
+    return modes.map((type) => ({ type }));
   }
   if (!file) throw new FlagError("authorization-mode Webhook's authorization config file not passed");
   const ttlMs = (flag: 'authorized' | 'unauthorized') => {
@@ -53,22 +93,23 @@ export function readAuthorizationSettings(options: AuthorizationOptions): Author
     authorizedTtlMs: ttlMs('authorized'),
     unauthorizedTtlMs: ttlMs('unauthorized'),
   };
-  return { modes, webhook };
+  return modes.map((type) => (type === 'Webhook' ? { type, webhook } : { type }));
 }
 
-/** Throws FlagError for modes that do not fit together. */
+/** Throws for what does not fit together. */
 export function createAuthorizer(deps: AuthorizationDeps, options = authorizationDefaults): Authorizer {
-  const { modes, webhook } = readAuthorizationSettings(options);
-  const make: Record<string, () => AuthorizationMode[]> = {
-    Node: () => [createNodeAuthorizer(deps.store, deps.kinds)],
-    RBAC: () => [createRbacAuthorizer(deps.store, deps.kinds)],
-    Webhook: () => {
-      if (!webhook) return [];
-      const { access, ...rest } = webhook;
-      return [createWebhookAuthorizer({ ...rest, ask: reviewWebhook(deps.webhooks, access), clock: deps.clock })];
-    },
-    AlwaysAllow: () => [alwaysAllow],
-    AlwaysDeny: () => [alwaysDeny],
-  };
-  return authorizeInOrder([superusers, ...modes.flatMap((mode) => make[mode]!())]);
+  const modes = readAuthorizationSettings(options).map((settings) => modeOf(settings, deps));
+  return authorizeInOrder([superusers, ...modes]);
+}
+
+function modeOf({ type, webhook }: AuthorizerSettings, deps: AuthorizationDeps): AuthorizationMode {
+  if (webhook) {
+    const { access, timeoutSeconds, conditions = [], ...rest } = webhook;
+    const ask = reviewWebhook(deps.webhooks, access, timeoutSeconds);
+    const isAskedAbout = conditions.length > 0 ? conditionsOf(conditions) : undefined;
+    return createWebhookAuthorizer({ ...rest, ask, isAskedAbout, clock: deps.clock });
+  }
+  if (type === 'Node') return createNodeAuthorizer(deps.store, deps.kinds);
+  if (type === 'RBAC') return createRbacAuthorizer(deps.store, deps.kinds);
+  return type === 'AlwaysAllow' ? alwaysAllow : alwaysDeny;
 }

@@ -12,6 +12,10 @@ export interface WebhookAuthorizerOptions {
   authorizedTtlMs: number;
   unauthorizedTtlMs: number;
   clock: Clock;
+  /** Where it cannot be asked nobody else is. */
+  denies?: boolean | undefined;
+  /** Whether it is asked; a text says why that cannot be told. */
+  isAskedAbout?: ((attributes: Attributes) => boolean | string) | undefined;
 }
 
 export function createWebhookAuthorizer(options: WebhookAuthorizerOptions): AuthorizationMode {
@@ -21,13 +25,22 @@ export function createWebhookAuthorizer(options: WebhookAuthorizerOptions): Auth
   );
   return {
     async authorize(attributes) {
+      const failed = (error: string): Decision => ({
+        allowed: false,
+        ...(options.denies ? { denied: true } : {}),
+        reason: '',
+        error,
+      });
+      const isAsked = options.isAskedAbout?.(attributes) ?? true;
+      if (typeof isAsked === 'string') return failed(isAsked);
+      if (!isAsked) return { allowed: false, reason: '' };
       const spec = specOf(attributes, version);
       const review = { group: 'authorization.k8s.io', version, kind: 'SubjectAccessReview', spec };
       try {
         return decisionOf(await cache.get(JSON.stringify(spec), () => ask(review)));
       } catch (err) {
         if (!(err instanceof WebhookError)) throw err;
-        return { allowed: false, reason: '', error: err.message };
+        return failed(err.message);
       }
     },
     rulesFor: () => ({ rules: [], incomplete: 'webhook authorizer does not support user rule resolution' }),

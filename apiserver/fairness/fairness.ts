@@ -29,6 +29,8 @@ export interface TurnWish {
   user: UserInfo;
   /** How long it may wait; undefined: it takes no seat, whatever it is. */
   waitMs: number | undefined;
+  /** Seats that it takes; one without it. */
+  width?: number;
   signal?: AbortSignal;
 }
 
@@ -51,7 +53,7 @@ export class Fairness {
   #schemasAt = -1;
   #levelsAt = -1;
   readonly #pool: Pool = {
-    hasIdle: (except) => this.#idle(except) > this.#borrowed(),
+    hasIdle: (except, count) => this.#idle(except) >= this.#borrowed() + count,
     freed: () => {
       for (const { level } of this.#levels.values()) if (level.waiting > 0) level.dispatch();
     },
@@ -74,7 +76,7 @@ export class Fairness {
   }
 
   /** Where the request belongs; its turn may be later. */
-  place({ info, user, waitMs, signal }: TurnWish): Place {
+  place({ info, user, waitMs, width, signal }: TurnWish): Place {
     this.#refresh();
     const found = this.#schemas.find(({ schema }) => schemaFits(schema, info, user)) ?? this.#schemas.at(-1)!;
     const { schema, level } = found;
@@ -82,7 +84,7 @@ export class Fairness {
     if (waitMs === undefined) return { ...place, turn: { end: () => undefined } };
     const labels = { priority_level: schema.spec.priorityLevelConfiguration.name, flow_schema: schema.metadata.name! };
     const flow = `${labels.flow_schema},${distinguisherOf(schema, info, user)}`;
-    const turn = level.level.take({ flow, waitMs, ...(signal && { signal }) });
+    const turn = level.level.take({ flow, waitMs, ...(width && { width }), ...(signal && { signal }) });
     return { ...place, turn: this.#observe(turn, labels) };
   }
 

@@ -77,9 +77,9 @@ describe('a level', () => {
     const levels: Level[] = [];
     const sum = (of: (level: Level) => number) => levels.reduce((total, level) => total + of(level), 0);
     const pool = {
-      hasIdle: (except: Level) =>
-        sum((level) => (level === except ? 0 : level.idle)) >
-        sum((level) => Math.max(0, level.executing - level.config.seats)),
+      hasIdle: (except: Level, count: number) =>
+        sum((level) => (level === except ? 0 : level.idle)) >=
+        count + sum((level) => Math.max(0, level.executing - level.config.seats)),
       freed: () => undefined,
     };
     const clock = new FakeClock();
@@ -95,6 +95,49 @@ describe('a level', () => {
       [1, 2, 3, 4, 5].map(() => take(lender)),
       [true, true, true, true, false],
     );
+  });
+
+  test('counts seats: a wide request waits for all of its own, and is not passed by', async () => {
+    const level = new Level(config({ seats: 4, queuing }), new FakeClock(), alone);
+    const take = (width: number, flow = 'f') => level.take({ flow, waitMs: 1000, width });
+    const [three, one] = [take(3), take(1)];
+    assert.ok(isSeat(three) && isSeat(one));
+    assert.equal(level.executing, 4);
+    const wide = take(2);
+    one.end();
+    assert.equal(level.waiting, 1, 'one seat is not enough');
+    three.end();
+    const given = await wide;
+    assert.ok('end' in given);
+    assert.equal(level.executing, 2);
+    given.end();
+    assert.equal(level.executing, 0);
+  });
+
+  test('lets what is wider than all its seats have its turn alone', async () => {
+    const level = new Level(config({ seats: 2, queuing }), new FakeClock(), alone);
+    const take = (width: number) => level.take({ flow: 'f', waitMs: 1000, width });
+    const small = take(1);
+    const wide = take(10);
+    assert.ok(isSeat(small));
+    assert.equal(level.waiting, 1);
+    small.end();
+    const given = await wide;
+    assert.ok('end' in given);
+    const next = take(1);
+    assert.equal(level.waiting, 1, 'nobody beside it');
+    given.end();
+    assert.ok('end' in (await next));
+  });
+
+  test('borrows as many seats as a request is wide, or none', () => {
+    let idle = 1;
+    const pool = { hasIdle: (_: Level, count: number) => idle >= count, freed: () => undefined };
+    const level = new Level(config({ seats: 2, borrowable: 10 }), new FakeClock(), pool);
+    const take = (width: number) => isSeat(level.take({ flow: 'f', waitMs: 0, width }));
+    assert.deepEqual([take(2), take(2)], [true, false]);
+    idle = 2;
+    assert.equal(take(2), true);
   });
 
   test('takes a new configuration while requests wait', async () => {

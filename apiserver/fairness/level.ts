@@ -21,6 +21,8 @@ export type Refusal = 'concurrency-limit' | 'queue-full' | 'time-out' | 'cancell
 export type Turn = { end(): void } | { refused: Refusal };
 
 export interface Wish {
+  /** Seats that it takes; one without it. */
+  width?: number;
   /** Of which flow: all of one take the same queues. */
   flow: string;
   waitMs: number;
@@ -28,11 +30,13 @@ export interface Wish {
 }
 
 interface Waiter {
+  width: number;
   start(): void;
 }
 
 interface Queue {
   waiting: Waiter[];
+  /** Seats. */
   executing: number;
   /** Virtual time at which its next request would start: grows with what its requests have taken. */
   startAt: number;
@@ -44,8 +48,8 @@ const maxKnownFlows = 1_000;
 
 /** All levels of a server: what one leaves, another may have. */
 export interface Pool {
-  /** Whether a seat of somebody else's is free to be lent. */
-  hasIdle(except: Level): boolean;
+  /** Whether so many seats of others are free to be lent. */
+  hasIdle(except: Level, count: number): boolean;
   /** A seat has become free. */
   freed(): void;
 }
@@ -69,6 +73,7 @@ export class Level {
     this.configure(config);
   }
 
+  /** Seats in use. */
   get executing(): number {
     return this.#executing;
   }
@@ -101,10 +106,11 @@ export class Level {
   /** A seat, now or later. */
   take(wish: Wish): Turn | Promise<Turn> {
     const { queuing } = this.#config;
-    if (this.#config.seats === Number.POSITIVE_INFINITY) return this.#seat(undefined);
-    if (!queuing) return this.#hasSeat() ? this.#seat(undefined) : { refused: 'concurrency-limit' };
+    const width = wish.width ?? 1;
+    if (this.#config.seats === Number.POSITIVE_INFINITY) return this.#seat(undefined, width);
+    if (!queuing) return this.#hasSeats(width) ? this.#seat(undefined, width) : { refused: 'concurrency-limit' };
     const queue = this.#shortest(this.#handOf(wish.flow, queuing));
-    if (this.#waiting === 0 && this.#hasSeat()) return this.#seat(queue);
+    if (this.#waiting === 0 && this.#hasSeats(width)) return this.#seat(queue, width);
     if (queue.waiting.length >= queuing.queueLengthLimit) return { refused: 'queue-full' };
     return this.#wait(queue, wish);
   }
@@ -127,31 +133,35 @@ export class Level {
     return best;
   }
 
-  #hasSeat(): boolean {
+  /** What is wider than all there is has its turn when it is alone. */
+  #hasSeats(width: number): boolean {
     const { seats, borrowable } = this.#config;
-    if (this.#executing < seats) return true;
-    return this.#executing < seats + borrowable && this.#pool.hasIdle(this);
+    const wanted = this.#executing + width;
+    if (wanted <= seats) return true;
+    const borrowed = Math.max(0, this.#executing - seats);
+    if (wanted <= seats + borrowable && this.#pool.hasIdle(this, wanted - seats - borrowed)) return true;
+    return this.#executing === 0 && seats > 0;
   }
 
-  #seat(queue: Queue | undefined): Turn {
+  #seat(queue: Queue | undefined, width: number): Turn {
     const startMs = this.#clock.monotonicMs();
     let isOver = false;
-    this.#executing++;
+    this.#executing += width;
     if (queue) {
       // A queue that had nothing to do saves nothing up.
       queue.startAt = Math.max(queue.startAt, this.#virtualMs);
       this.#virtualMs = queue.startAt;
-      queue.startAt += guessMs;
-      queue.executing++;
+      queue.startAt += guessMs * width;
+      queue.executing += width;
     }
     return {
       end: () => {
         if (isOver) return;
         isOver = true;
-        this.#executing--;
+        this.#executing -= width;
         if (queue) {
-          queue.executing--;
-          queue.startAt += this.#clock.monotonicMs() - startMs - guessMs;
+          queue.executing -= width;
+          queue.startAt += (this.#clock.monotonicMs() - startMs - guessMs) * width;
         }
         this.dispatch();
         this.#pool.freed();
@@ -159,7 +169,7 @@ export class Level {
     };
   }
 
-  #wait(queue: Queue, { waitMs, signal }: Wish): Promise<Turn> {
+  #wait(queue: Queue, { waitMs, signal, width = 1 }: Wish): Promise<Turn> {
     return new Promise((resolve) => {
       const leave = (refused: Refusal) => {
         const at = queue.waiting.indexOf(waiter);
@@ -175,10 +185,11 @@ export class Level {
         signal?.removeEventListener('abort', onAbort);
       };
       const waiter: Waiter = {
+        width,
         start: () => {
           this.#waiting--;
           forget();
-          resolve(this.#seat(queue));
+          resolve(this.#seat(queue, width));
         },
       };
       const timer = this.#clock.after(waitMs, () => leave('time-out'));
@@ -190,10 +201,18 @@ export class Level {
 
   /** Lets those who wait have what is free. */
   dispatch(): void {
-    while (this.#waiting > 0 && this.#hasSeat()) this.#next()!.waiting.shift()!.start();
+    while (this.#waiting > 0) {
+      const at = this.#next()!;
+      const { waiting } = this.#queues[at]!;
+      // A wide one at the front is not passed by.
+      if (!this.#hasSeats(waiting[0]!.width)) return;
+      this.#last = at;
+      waiting.shift()!.start();
+    }
   }
 
-  #next(): Queue | undefined {
+  /** The queue whose turn it is. */
+  #next(): number | undefined {
     const count = this.#queues.length;
     let best: number | undefined;
     for (let i = 1; i <= count; i++) {
@@ -202,9 +221,7 @@ export class Level {
       if (queue.waiting.length === 0) continue;
       if (best === undefined || queue.startAt < this.#queues[best]!.startAt) best = at;
     }
-    if (best === undefined) return undefined;
-    this.#last = best;
-    return this.#queues[best];
+    return best;
   }
 }
 

@@ -26,21 +26,31 @@ describe('the bytes of a list', () => {
   for (const count of [0, 1, 2, 200])
     test(`${count} items`, () => {
       const items = listOf(count);
-      assert.deepEqual(JSON.parse(joinList(items, metadata(9), form).toString()), whatItSays(items, 9));
+      assert.deepEqual(JSON.parse(joinList('json', items, metadata(9), form).toString()), whatItSays(items, 9));
     });
 
-  test('the same list is not joined again', () => {
-    const items = listOf(200);
-    const body = joinList(items, metadata(9), form);
-    assert.equal(knownList([...items], metadata(9), form), body);
-  });
+  for (const encoding of ['json', 'protobuf'] as const) {
+    test(`the same list is not joined again: ${encoding}`, () => {
+      const items = listOf(200);
+      const body = joinList(encoding, items, metadata(9), form);
+      assert.equal(knownList(encoding, [...items], metadata(9), form), body);
+    });
 
-  test('the same items at another revision', () => {
+    test(`the same items at another revision: ${encoding}`, () => {
+      const items = listOf(200);
+      const fresh = joinList(encoding, items, metadata(1_000_000), form);
+      joinList(encoding, items, metadata(9), form);
+      const body = knownList(encoding, items, metadata(1_000_000), form)!;
+      assert.notEqual(body, fresh);
+      assert.deepEqual(body, fresh);
+      assert.equal(knownList(encoding, items, metadata(1_000_000), form), body);
+    });
+  }
+
+  test('an encoding has lists of its own', () => {
     const items = listOf(200);
-    joinList(items, metadata(9), form);
-    const body = knownList(items, metadata(1_000_000), form);
-    assert.deepEqual(JSON.parse(body!.toString()), whatItSays(items, 1_000_000));
-    assert.equal(knownList(items, metadata(1_000_000), form), body);
+    joinList('json', items, metadata(9), form);
+    assert.equal(knownList('protobuf', items, metadata(9), form), undefined);
   });
 
   const others: [string, (items: StoredObject[]) => StoredObject[]][] = [
@@ -53,13 +63,13 @@ describe('the bytes of a list', () => {
   for (const [name, change] of others)
     test(`a list ${name} is another one`, () => {
       const items = listOf(200);
-      joinList(items, metadata(9), form);
-      assert.equal(knownList(change(items), metadata(9), form), undefined);
+      joinList('json', items, metadata(9), form);
+      assert.equal(knownList('json', change(items), metadata(9), form), undefined);
     });
 
   test('a version has lists of its own', () => {
     const items = listOf(200);
-    joinList(items, metadata(9), form);
-    assert.equal(knownList(items, metadata(9), { ...form, version: { ...form.version } }), undefined);
+    joinList('json', items, metadata(9), form);
+    assert.equal(knownList('json', items, metadata(9), { ...form, version: { ...form.version } }), undefined);
   });
 });

@@ -1,7 +1,10 @@
-// The JSON of a list: the items' own bytes, one after the other. What was joined last is kept while memory allows: who
+// The bytes of a list: the items' own ones, one after the other. What was joined last is kept while memory allows: who
 // lists again what has not changed, as everybody does who comes back at once, gets the same bytes, and where only the
 // revision of the list is another one, the items are copied in one piece.
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
+import { encodeEnvelopeHead, encodeMessage, envelopeEnd, messageIn } from '../protobuf/envelope.ts';
+import { listMeta } from '../protobuf/meta-messages.ts';
+import { protobufCodec } from '../protobuf/object-codec.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 
 export interface ListForm {
@@ -9,56 +12,146 @@ export interface ListForm {
   version: ServedVersion;
 }
 
+/** A list is what stands before its items, the items, and what stands after them. */
+interface ListEncoding {
+  /** `itemBytes` is the size of the items together. */
+  head(metadata: object, form: ListForm, itemBytes: number): Buffer;
+  itemSize(stored: StoredObject, form: ListForm): number;
+  /** Writes one at `at`; returns where it ends. */
+  writeItem(out: Buffer, at: number, stored: StoredObject, form: ListForm): number;
+  /** Between two items. */
+  separator: Buffer;
+  end: Buffer;
+}
+
 interface Joined {
   items: readonly StoredObject[];
-  head: string;
+  /** Of the list's metadata. */
+  metadata: string;
+  headBytes: number;
   body: Buffer;
 }
 
 /** Shorter lists are joined faster than compared. */
 const worthKeepingBytes = 64 * 1024;
-const listEnd = ']}\n';
 const openBrace = 0x7b;
-const comma = 0x2c;
+const metadataTag = 0x0a;
+const itemTag = 0x12;
 
-const lastOf = new WeakMap<ServedVersion, WeakRef<Joined>>();
+const typeBytes = new WeakMap<ServedVersion, number>();
 
-const headOf = (metadata: object, { kind, version }: ListForm) =>
-  `${JSON.stringify({ kind: kind.listKind, apiVersion: apiVersionOf(version), metadata }).slice(0, -1)},"items":[`;
+/** How much of an item's bytes says its kind and apiVersion. */
+function typeStart({ kind, version }: ListForm): number {
+  let length = typeBytes.get(version);
+  if (length === undefined) {
+    length = Buffer.byteLength(`{"kind":"${kind.kind}","apiVersion":"${apiVersionOf(version)}",`);
+    typeBytes.set(version, length);
+  }
+  return length;
+}
+
+const listType = ({ kind, version }: ListForm) => ({ kind: kind.listKind, apiVersion: apiVersionOf(version) });
+
+/** Within a list, items do not repeat their kind and apiVersion. */
+const json: ListEncoding = {
+  head: (metadata, form) => {
+    const text = JSON.stringify({ ...listType(form), metadata });
+    return Buffer.from(`${text.slice(0, -1)},"items":[`);
+  },
+  itemSize: (stored, form) => 1 + stored.bytes(form.kind, form.version).length - typeStart(form),
+  writeItem(out, at, stored, form) {
+    out[at] = openBrace;
+    return at + 1 + stored.bytes(form.kind, form.version).copy(out, at + 1, typeStart(form));
+  },
+  separator: Buffer.from(','),
+  end: Buffer.from(']}\n'),
+};
+
+/** How many bytes a length takes. */
+function lengthBytes(length: number): number {
+  let size = 1;
+  for (let rest = length; rest >= 0x80; rest >>>= 7) size++;
+  return size;
+}
+
+/** Writes a message with its tag and length at `at`; returns where it ends. */
+function put(out: Buffer, at: number, tag: number, message: Buffer): number {
+  out[at++] = tag;
+  let rest = message.length;
+  for (; rest >= 0x80; rest >>>= 7) out[at++] = (rest & 0x7f) | 0x80;
+  out[at++] = rest;
+  return at + message.copy(out, at);
+}
+
+const taggedSize = (message: Buffer) => 1 + lengthBytes(message.length) + message.length;
+const protobufItem = (stored: StoredObject, { kind, version }: ListForm) =>
+  messageIn(stored.bytes(kind, version, protobufCodec));
+
+/** Metadata under 1, items under 2. */
+const protobuf: ListEncoding = {
+  head(metadata, form, itemBytes) {
+    const first = encodeMessage(listMeta, metadata);
+    const envelope = encodeEnvelopeHead(listType(form), taggedSize(first) + itemBytes);
+    const out = Buffer.allocUnsafe(envelope.length + taggedSize(first));
+    put(out, envelope.copy(out), metadataTag, first);
+    return out;
+  },
+  itemSize: (stored, form) => taggedSize(protobufItem(stored, form)),
+  writeItem: (out, at, stored, form) => put(out, at, itemTag, protobufItem(stored, form)),
+  separator: Buffer.alloc(0),
+  end: envelopeEnd,
+};
+
+const encodings = { json, protobuf };
+export type ListEncodingName = keyof typeof encodings;
+
+const lastOf: Record<ListEncodingName, WeakMap<ServedVersion, WeakRef<Joined>>> = {
+  json: new WeakMap(),
+  protobuf: new WeakMap(),
+};
 
 const isSameList = (a: readonly StoredObject[], b: readonly StoredObject[]) =>
   a.length === b.length && a.every((stored, i) => stored === b[i]);
 
 /** The bytes of the same list, where they are still there. */
-export function knownList(items: readonly StoredObject[], metadata: object, form: ListForm): Buffer | undefined {
-  const known = lastOf.get(form.version)?.deref();
+export function knownList(
+  encoding: ListEncodingName,
+  items: readonly StoredObject[],
+  metadata: object,
+  form: ListForm,
+): Buffer | undefined {
+  const known = lastOf[encoding].get(form.version)?.deref();
   if (!known || !isSameList(known.items, items)) return undefined;
-  const head = headOf(metadata, form);
-  if (known.head === head) return known.body;
-  const rest = known.body.subarray(Buffer.byteLength(known.head));
-  return keep(form, { items, head, body: Buffer.concat([Buffer.from(head), rest]) });
+  const text = JSON.stringify(metadata);
+  if (known.metadata === text) return known.body;
+  const rest = known.body.subarray(known.headBytes);
+  const { head, end } = encodings[encoding];
+  const first = head(metadata, form, rest.length - end.length);
+  const body = Buffer.concat([first, rest]);
+  return keep(encoding, form, { items, metadata: text, headBytes: first.length, body });
 }
 
-/** The list as the items' own bytes; within a list, items do not repeat their kind and apiVersion. */
-export function joinList(items: readonly StoredObject[], metadata: object, form: ListForm): Buffer {
-  const { kind, version } = form;
-  const typeLength = Buffer.byteLength(`{"kind":"${kind.kind}","apiVersion":"${apiVersionOf(version)}",`);
-  const head = headOf(metadata, form);
-  // Each item has a brace of its own and a comma, but for the last.
-  let size = Buffer.byteLength(head) + listEnd.length + Math.max(0, 2 * items.length - 1);
-  for (const stored of items) size += stored.bytes(kind, version).length - typeLength;
-  const body = Buffer.allocUnsafe(size);
-  let at = body.write(head);
+export function joinList(
+  encoding: ListEncodingName,
+  items: readonly StoredObject[],
+  metadata: object,
+  form: ListForm,
+): Buffer {
+  const { head, itemSize, writeItem, separator, end } = encodings[encoding];
+  let itemBytes = separator.length * Math.max(0, items.length - 1);
+  for (const stored of items) itemBytes += itemSize(stored, form);
+  const first = head(metadata, form, itemBytes);
+  const body = Buffer.allocUnsafe(first.length + itemBytes + end.length);
+  let at = first.copy(body);
   for (const [i, stored] of items.entries()) {
-    if (i > 0) body[at++] = comma;
-    body[at++] = openBrace;
-    at += stored.bytes(kind, version).copy(body, at, typeLength);
+    if (i > 0) at += separator.copy(body, at);
+    at = writeItem(body, at, stored, form);
   }
-  body.write(listEnd, at);
-  return keep(form, { items, head, body });
+  end.copy(body, at);
+  return keep(encoding, form, { items, metadata: JSON.stringify(metadata), headBytes: first.length, body });
 }
 
-function keep({ version }: ListForm, joined: Joined): Buffer {
-  if (joined.body.length >= worthKeepingBytes) lastOf.set(version, new WeakRef(joined));
+function keep(encoding: ListEncodingName, { version }: ListForm, joined: Joined): Buffer {
+  if (joined.body.length >= worthKeepingBytes) lastOf[encoding].set(version, new WeakRef(joined));
   return joined.body;
 }

@@ -5,11 +5,10 @@ import { goJson, indentJson } from '../../machinery/go-json.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import { writeYaml } from '../../machinery/yaml-writer.ts';
 import type { Answer, ListAnswer } from '../endpoints/exchange.ts';
-import { encodeList } from '../protobuf/list.ts';
 import { encodeValue, protobufCodec } from '../protobuf/object-codec.ts';
 import { breathe } from '../registry/context.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
-import { joinList, knownList } from './list-body.ts';
+import { joinList, knownList, type ListEncodingName } from './list-body.ts';
 import { type MediaChoice, mediaTypeOf } from './negotiate.ts';
 import { type IncludeObject, partialMetadata, renderTable } from './table.ts';
 
@@ -89,10 +88,15 @@ function listMetadata(list: ListAnswer): object {
 const goBytes = 512 * 1024;
 
 /** Has every item written once; what follows joins what is there. Long lists and large objects take their time. */
-async function writeInTurns(items: readonly StoredObject[], { kind, version }: RenderContext): Promise<void> {
+async function writeInTurns(
+  encoding: ListEncodingName,
+  items: readonly StoredObject[],
+  { kind, version }: RenderContext,
+): Promise<void> {
+  const codec = encoding === 'protobuf' ? protobufCodec : undefined;
   let bytes = 0;
   for (const stored of items) {
-    bytes += stored.bytes(kind, version).length;
+    bytes += stored.bytes(kind, version, codec).length;
     if (bytes < goBytes) continue;
     await breathe();
     bytes = 0;
@@ -116,14 +120,12 @@ async function renderList(list: ListAnswer, context: RenderContext): Promise<Ren
     const items = list.items.map((stored) => stored.as(kind, version));
     return encode({ kind: kind.listKind, apiVersion: apiVersionOf(version), metadata, items }, 200, media);
   }
-  if (media.encoding === 'protobuf') {
-    const objects = list.items.map((stored) => stored.bytes(kind, version, protobufCodec));
-    const body = encodeList({ kind: kind.listKind, apiVersion: apiVersionOf(version) }, metadata, objects);
-    return { code: 200, contentType: mediaTypeOf.protobuf, body };
-  }
-  const known = knownList(list.items, metadata, context);
-  if (!known) await writeInTurns(list.items, context);
-  return jsonAnswer(known ?? joinList(list.items, metadata, context), 200, media);
+  const known = knownList(media.encoding, list.items, metadata, context);
+  if (!known) await writeInTurns(media.encoding, list.items, context);
+  const body = known ?? joinList(media.encoding, list.items, metadata, context);
+  return media.encoding === 'protobuf'
+    ? { code: 200, contentType: mediaTypeOf.protobuf, body }
+    : jsonAnswer(body, 200, media);
 }
 
 /** Encodes any value in the client's encoding. */

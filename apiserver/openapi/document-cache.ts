@@ -1,7 +1,6 @@
 // Documents as bytes, as long as somebody asks for them, and their hashes, as long as they are true: so that the list of
 // all of them needs none of the bytes. A cluster may have hundreds of definitions, and a few that clients read.
 import { createHash } from 'node:crypto';
-import type { ServedVersion } from '../../machinery/kind.ts';
 import type { GroupVersionResources } from '../registry/kind-table.ts';
 
 export interface Document {
@@ -9,9 +8,9 @@ export interface Document {
   hash: string;
 }
 
-/** A document of some group/versions, true as long as they serve the same. */
+/** A document of some parts, true as long as they are the same. */
 interface Made {
-  of: readonly ServedVersion[];
+  of: readonly object[];
   hash: string;
   body: Buffer | undefined;
   isUsed: boolean;
@@ -20,11 +19,13 @@ interface Made {
 /** What a document tells of, and how it is made. */
 export interface Recipe {
   of: readonly GroupVersionResources[];
+  /** What else is in it. */
+  added?: readonly object[];
   build(): Buffer;
 }
 
-const isSame = (a: readonly ServedVersion[], b: readonly ServedVersion[]) =>
-  a.length === b.length && a.every((version, i) => version === b[i]);
+const isSame = (a: readonly object[], b: readonly object[]) =>
+  a.length === b.length && a.every((one, i) => one === b[i]);
 
 export const hashOf = (body: Buffer): string =>
   createHash('sha512').update(body).digest('hex').slice(0, 64).toUpperCase();
@@ -57,18 +58,20 @@ export class DocumentCache {
     }
   }
 
-  #current(key: string, { of }: Recipe): Made | undefined {
+  #current(key: string, recipe: Recipe): Made | undefined {
     const made = this.#made.get(key);
-    return made && isSame(made.of, versionsOf(of)) ? made : undefined;
+    return made && isSame(made.of, partsOf(recipe)) ? made : undefined;
   }
 
-  #make(key: string, { of, build }: Recipe, isKept: boolean): Document {
-    const body = build();
+  #make(key: string, recipe: Recipe, isKept: boolean): Document {
+    const body = recipe.build();
     const hash = hashOf(body);
-    this.#made.set(key, { of: versionsOf(of), hash, body: isKept ? body : undefined, isUsed: isKept });
+    this.#made.set(key, { of: partsOf(recipe), hash, body: isKept ? body : undefined, isUsed: isKept });
     return { body, hash };
   }
 }
 
-const versionsOf = (of: readonly GroupVersionResources[]) =>
-  of.flatMap(({ resources }) => resources.map(({ version }) => version));
+const partsOf = ({ of, added = [] }: Recipe): object[] => [
+  ...of.flatMap(({ resources }) => resources.map(({ version }) => version)),
+  ...added,
+];

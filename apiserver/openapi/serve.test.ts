@@ -12,6 +12,7 @@ test('a document is kept by its hash, and is not sent to whoever has it', async 
   const respond = createOpenApi(kinds, {
     clock: new FakeClock(nowMs),
     others: () => new Map([['apis/other.io/v1', 'AB']]),
+    parts: () => [],
   });
   const get = (url: string, headers: Record<string, string> = {}) =>
     respond(url.split('?')[0]!, {

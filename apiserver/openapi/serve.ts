@@ -6,6 +6,7 @@ import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts
 import { one } from '../server-headers.ts';
 import { type Document, DocumentCache, hashOf, type Recipe } from './document-cache.ts';
 import { openApiV2, openApiV3 } from './documents.ts';
+import { type V2Part, withParts } from './foreign-v2.ts';
 import { basePathOf, buildModel } from './model.ts';
 import { encodeOpenApiV2 } from './v2-protobuf.ts';
 
@@ -20,9 +21,11 @@ export interface OpenApiOptions {
   clock: Clock;
   /** Hashes of documents that other servers have, by path: `apis/<group>/<version>`. */
   others(): ReadonlyMap<string, string>;
+  /** What others add to the document of version 2. */
+  parts(): readonly V2Part[];
 }
 
-export function createOpenApi(kinds: KindTable, { clock, others }: OpenApiOptions) {
+export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenApiOptions) {
   const documents = new DocumentCache();
   clock.every(sweepPeriodMs, () => documents.restIfIdle());
   let generation = -1;
@@ -41,11 +44,12 @@ export function createOpenApi(kinds: KindTable, { clock, others }: OpenApiOption
   };
   const v2 = (protobuf: boolean): Document => {
     const of = [...pathsNow().values()];
+    const added = parts();
     const build = () => {
-      const document = openApiV2(buildModel(of));
+      const document = withParts(openApiV2(buildModel(of)), added);
       return protobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document));
     };
-    return documents.get(`v2 ${protobuf}`, { of, build });
+    return documents.get(`v2 ${protobuf}`, { of, added, build });
   };
   const answer = (document: Document, contentType: string, request: FrontRequest): FrontResponse => {
     const etag = `"${document.hash}"`;

@@ -1,8 +1,8 @@
 // A write as admission is shown it.
-import type { GroupVersionKind, Kind } from '../../machinery/kind.ts';
+import { apiVersionOf, type GroupVersionKind, type Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { AdmissionOperation, AdmissionRequest } from '../admission/plugin.ts';
-import type { WriteOptions } from './context.ts';
+import type { ApiContext, WriteOptions } from './context.ts';
 import { RequestEnd } from './request-end.ts';
 
 interface Write {
@@ -17,6 +17,18 @@ interface Write {
   options: WriteOptions;
 }
 
+/** Shows admission a request that is not stored as it comes, and changes `object` as admission will have it. */
+export async function admitAs(
+  { admission }: Pick<ApiContext, 'admission'>,
+  write: Write & { speaks: GroupVersionKind; object: KubeObject },
+): Promise<void> {
+  const { object, speaks } = write;
+  Object.assign(object, { kind: speaks.kind, apiVersion: apiVersionOf(speaks) });
+  const request = admissionRequest(write);
+  await admission.mutate(request);
+  await admission.validate(request);
+}
+
 /** `end` tells plugins how the write has ended. */
 export function admissionRequest(write: Write, end = new RequestEnd()): AdmissionRequest {
   const { options, subresource = '', ...rest } = write;
@@ -27,6 +39,7 @@ export function admissionRequest(write: Write, end = new RequestEnd()): Admissio
     dryRun: options.dryRun,
     apiVersion: options.apiVersion,
     ...(options.sent && { options: options.sent }),
+    ...(options.untold && { untold: true }),
     warn: (text) => options.warnings.push(text),
     ...(options.auditAnnotations && {
       annotate: (key, value) => {

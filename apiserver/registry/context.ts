@@ -29,6 +29,8 @@ export interface WriteOptions {
   apiVersion: string;
   /** The options of the request as an object, as admission is shown them. */
   sent?: object;
+  /** The write is how a request of another kind is carried out, which admission has been shown. */
+  untold?: boolean;
   /** What admission has to tell the audit log, by key. */
   auditAnnotations?: Record<string, string>;
 }

@@ -99,11 +99,12 @@ export function prepareUpdate(
   const context = { nowMs: options.nowMs };
   const custom = findCustom(kind, options.subresource);
   if (options.subresource === 'status' || custom?.prepareForUpdate) {
+    const sent = { ...draft };
     const { status } = draft;
     for (const key of Object.keys(draft)) if (!keptOnStatus.has(key)) delete draft[key];
     for (const [key, value] of Object.entries(old)) if (!keptOnStatus.has(key)) draft[key] = value;
     if (custom?.prepareForUpdate) {
-      custom.prepareForUpdate(draft, old, context);
+      custom.prepareForUpdate(draft, old, context, sent);
       return;
     }
     if (kind.statusKeepsLabels) {

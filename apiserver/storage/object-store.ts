@@ -28,6 +28,11 @@ export class ObjectStore {
     return this.cache.resource(keyPrefixOf(kind));
   }
 
+  /** How many objects the cache has of a kind; none while it is not loaded. */
+  count(kind: Kind): number {
+    return this.cache.count(keyPrefixOf(kind));
+  }
+
   /** The objects in the form of `kind`: another than they are stored in where the kind says so. */
   view(kind: Kind, objects: readonly StoredObject[]): readonly StoredObject[] | Promise<readonly StoredObject[]> {
     const form = kind.storedForm;

@@ -88,6 +88,11 @@ export class WatchCache {
     return this.#ready;
   }
 
+  /** How many objects there are under `prefix`, as far as they are loaded. */
+  count(prefix: string): number {
+    return this.#resources.get(prefix)?.size ?? 0;
+  }
+
   /** The cache of the resource under `prefix`. */
   resource(prefix: string): ResourceCache {
     const cache = this.#resources.get(prefix);

@@ -10,10 +10,12 @@ import { parseBody } from '../endpoints/body.ts';
 import { decodeAs } from '../endpoints/decode-object.ts';
 import { type Answer, type ApiRequest, successStatus } from '../endpoints/exchange.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
+import { admitAs } from '../registry/admission-request.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Subresource } from './handler.ts';
 
+const speaks = { group: '', version: 'v1', kind: 'Binding' };
 const binding = { kind: 'Binding', apiVersion: BindingKind.apiVersion, schema: BindingKind.storage.schema };
 
 /** Binds the pod that `podName` (or the binding itself) names. */
@@ -23,6 +25,10 @@ export async function bindPod(context: ApiContext, request: ApiRequest, podName:
   const name = podName || value.metadata.name;
   if (value.metadata.name && value.metadata.name !== name)
     throw badRequestError('name in URL does not match name in Binding object');
+  const { namespace, subresource } = request.info;
+  value.metadata = { ...value.metadata, name, namespace };
+  const asked = { operation: 'CREATE', kind: request.kind, subresource, speaks, namespace, name } as const;
+  await admitAs(context, { ...asked, object: value, options });
   const { kind: targetKind = '', name: nodeName = '' } = value.target ?? {};
   if (nodeName === '' || (targetKind !== '' && targetKind !== 'Node'))
     throw badRequestError('target must be a Node with a name');
@@ -45,6 +51,8 @@ export async function bindPod(context: ApiContext, request: ApiRequest, podName:
       throw conflictError(pods, name, `pod ${name} has non-empty .spec.schedulingGates`);
     const draft = cloneJson(old);
     draft.spec.nodeName = nodeName;
+    // The room that was made for it is taken.
+    delete draft.status.nominatedNodeName;
     const annotations = { ...draft.metadata.annotations, ...value.metadata.annotations };
     if (Object.keys(annotations).length > 0) draft.metadata.annotations = annotations;
     const time = timestamp(nowMs);
@@ -65,7 +73,7 @@ export async function bindPod(context: ApiContext, request: ApiRequest, podName:
   };
   // The rules of pods forbid what binding does, so it checks and prepares for itself.
   const target = {
-    namespace: request.info.namespace,
+    namespace,
     name,
     subresource: 'binding',
     fields: 'kept' as const,
@@ -73,7 +81,7 @@ export async function bindPod(context: ApiContext, request: ApiRequest, podName:
     prepare: () => undefined,
     check: () => undefined,
   };
-  await updateObject(context, kind, target, options);
+  await updateObject(context, kind, target, { ...options, untold: true });
   return { type: 'status', status: { ...successStatus(undefined), code: 201 } };
 }
 

@@ -11,6 +11,7 @@ import { parseBody } from '../endpoints/body.ts';
 import { decodeAs } from '../endpoints/decode-object.ts';
 import { type ApiRequest, successStatus } from '../endpoints/exchange.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
+import { admitAs } from '../registry/admission-request.ts';
 import type { ApiContext, WriteOptions } from '../registry/context.ts';
 import { type DeleteOptions, deleteObject } from '../registry/delete.ts';
 import { updateObject } from '../registry/update.ts';
@@ -19,6 +20,7 @@ import type { Subresource } from './handler.ts';
 
 const maxTries = 20;
 const why = { reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' };
+const speaks = { group: 'policy', version: 'v1', kind: 'Eviction' };
 const eviction = { kind: 'Eviction', apiVersion: EvictionKind.apiVersion, schema: EvictionKind.storage.schema };
 
 interface Wanted {
@@ -111,12 +113,22 @@ export const evictionSubresource: Subresource = {
   async handle(context, request) {
     const options = readWriteOptions(request, 'CreateOptions');
     const { value } = decodeAs(eviction, parseBody(request, eviction), options.fieldValidation);
-    const { name } = request.info;
+    const { name, namespace } = request.info;
     if (value.metadata.name && value.metadata.name !== name)
       throw badRequestError('name in URL does not match name in Eviction object');
+    value.metadata = { ...value.metadata, name, namespace };
+    const create = {
+      operation: 'CREATE',
+      kind: request.kind,
+      subresource: 'eviction',
+      speaks,
+      namespace,
+      name,
+    } as const;
+    await admitAs(context, { ...create, object: value, options });
     const { dryRun: asked, ...wanted } = value.deleteOptions ?? {};
     options.dryRun ||= (asked?.length ?? 0) > 0;
-    await evict(context, request, { wanted, options });
+    await evict(context, request, { wanted, options: { ...options, untold: true } });
     return { type: 'status', status: { ...successStatus(undefined), code: 201 } };
   },
 };

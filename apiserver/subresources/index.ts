@@ -1,12 +1,11 @@
 // The subresources with handlers of their own.
-import { approvalSubresource } from './approval.ts';
 import { bindingSubresource } from './binding.ts';
-import { ephemeralContainersSubresource, resizeSubresource } from './ephemeral-containers.ts';
 import { evictionSubresource } from './eviction.ts';
 import { finalizeSubresource } from './finalize.ts';
 import type { Subresource } from './handler.ts';
 import { attachSubresource, execSubresource, logSubresource, portForwardSubresource } from './pod-streams.ts';
 import { nodeProxySubresource, podProxySubresource, serviceProxySubresource } from './proxy.ts';
+import { approvalSubresource, ephemeralContainersSubresource, resizeSubresource } from './ruled-by-kind.ts';
 import { scaleSubresource } from './scale.ts';
 import { tokenSubresource } from './token.ts';
 

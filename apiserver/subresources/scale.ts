@@ -13,11 +13,13 @@ import type { ApiRequest } from '../endpoints/exchange.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
 import { readPatch } from '../endpoints/patch.ts';
 import { checkTarget } from '../endpoints/update.ts';
+import { admitAs } from '../registry/admission-request.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Subresource } from './handler.ts';
 import { parentEntries, scaleEntries, scaleVersions } from './scale-fields.ts';
 
+const speaks = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 const scale = { kind: 'Scale', apiVersion: ScaleKind.apiVersion, schema: ScaleKind.storage.schema };
 
 function readPath(object: KubeObject, path: string): unknown {
@@ -98,6 +100,8 @@ export const scaleSubresource: Subresource = {
     const produce = async (old: KubeObject): Promise<KubeObject> => {
       const next = await wanted(old);
       checkTarget(next, info);
+      const asked = { operation: 'UPDATE', kind, subresource: 'scale', speaks, namespace, name } as const;
+      await admitAs(context, { ...asked, object: next, oldObject: scaleOf(kind, old), options });
       const replicas: number = next.spec?.replicas ?? 0;
       if (replicas < 0) {
         const error = invalid('spec.replicas', replicas, 'must be greater than or equal to 0');
@@ -119,7 +123,7 @@ export const scaleSubresource: Subresource = {
       produce,
       ...(isApply ? { fields: 'given' as const } : {}),
     };
-    const stored = await updateObject(context, kind, target, options);
+    const stored = await updateObject(context, kind, target, { ...options, untold: true });
     const value = scaleOf(kind, stored.object);
     return { type: 'value', value, code: 200, warnings: options.warnings };
   },

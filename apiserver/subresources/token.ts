@@ -9,7 +9,7 @@ import type { BoundObject } from '../authn/tokens.ts';
 import { parseBody } from '../endpoints/body.ts';
 import { decodeAs } from '../endpoints/decode-object.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
-import { admissionRequest } from '../registry/admission-request.ts';
+import { admitAs } from '../registry/admission-request.ts';
 import type { Subresource, SubresourceContext } from './handler.ts';
 
 const tokenRequest = {
@@ -77,9 +77,7 @@ export const tokenSubresource: Subresource = {
     }
     const speaks = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' };
     const write = { operation: 'CREATE', kind, subresource: 'token', speaks, namespace, name, object: value } as const;
-    const admission = admissionRequest({ ...write, options });
-    await context.admission.mutate(admission);
-    await context.admission.validate(admission);
+    await admitAs(context, { ...write, options });
     const binding = boundObjectRef ? await resolveBound(context, namespace, boundObjectRef, name) : undefined;
     const wanted: string[] = audiences?.length ? audiences : [...context.tokens.defaultAudiences];
     const { token, expiresAtMs } = await context.tokens.issue({

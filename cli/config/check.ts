@@ -2,6 +2,7 @@
 // paths of the host, and what each component says of its flags and the files that they name.
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { readCgroups } from '../host/cgroups.ts';
 import { CommandError, run } from '../host/run.ts';
 import type { Layout } from '../layout.ts';
 import { componentCommand, ownFlagsOf, type Program } from '../units.ts';
@@ -17,6 +18,10 @@ export async function checkConfig(config: ClusterConfig, layout: Layout, program
     const taken = config.extraArgs[component].find(({ name }) => own.has(name));
     if (taken) throw new UserError(`${taken.place}: k8ts sets --${taken.name} by itself`);
   }
+  const { value: single, place } = config.singleProcessOOMKill ?? {};
+  // As the kubelet itself would say.
+  if (single === false && readCgroups().version === 1)
+    throw new UserError(`${place}: must not be explicitly set to false when using cgroup v1`);
   for (const { hostPath, containerPath } of config.nodeMounts) {
     if (!typeOf(hostPath)) throw new UserError(`extraMounts: ${hostPath} (${containerPath} of the node) is not there`);
   }

@@ -132,8 +132,8 @@ controllerManager:
     ['no kind', 'a: 1\n', /^c\.yaml:1: kind is required$/],
     [
       'an unknown kind',
-      'a: 1\nkind: KubeletConfiguration\n',
-      /kind "KubeletConfiguration" is not supported; kind's Cl/,
+      'a: 1\nkind: KubeProxyConfiguration\n',
+      /kind "KubeProxyConfiguration" is not supported; kind's Cl/,
     ],
     ['an old version of kind', 'kind: Cluster\napiVersion: v1alpha3\n', /^c\.yaml:2: apiVersion: must be "kind\.x-k8s/],
     [

@@ -5,6 +5,7 @@ import { type ClusterConfig, emptyConfig } from './cluster-config.ts';
 import { type Field, readDocuments } from './documents.ts';
 import { readKindCluster } from './kind-cluster.ts';
 import { readClusterConfiguration, readInitConfiguration } from './kubeadm.ts';
+import { readKubeletConfiguration } from './kubelet.ts';
 
 const maxBytes = 4 * 1024 * 1024;
 
@@ -36,8 +37,9 @@ export function readConfig(text: string, file: string, folder: string): ClusterC
     const kind = kindOf(document);
     if (kind === 'ClusterConfiguration') readClusterConfiguration(document, config, onNode);
     else if (kind === 'InitConfiguration') readInitConfiguration(document, config);
+    else if (kind === 'KubeletConfiguration') readKubeletConfiguration(document, config);
     else {
-      const known = "kind's Cluster, kubeadm's ClusterConfiguration and InitConfiguration are";
+      const known = "kind's Cluster, kubeadm's ClusterConfiguration and InitConfiguration, KubeletConfiguration are";
       throw document.refuse(`kind ${JSON.stringify(kind)} is not supported; ${known}`);
     }
   }

@@ -10,7 +10,7 @@ import { endProcess, findMember, findProcess, hasCommand, isStopped, type Proces
 import { type Layout, unitFiles } from '../layout.ts';
 import type { Program } from '../units.ts';
 import { UserError } from '../user-error.ts';
-import { type LivenessFailure, probeLiveness } from './liveness.ts';
+import { askPatiently, type LivenessFailure, probeLiveness } from './liveness.ts';
 import { readProcesses } from './plan.ts';
 import { joinGroups } from './spawn.ts';
 
@@ -98,7 +98,9 @@ export async function endUnfitSupervisor(context: SupervisorContext, timeoutMs: 
   const { layout, program } = context;
   const ref = findSupervisor(context);
   const isOutdated = readProcesses(layout.processesFile)?.supervisorRevision !== stampOf(program.bundle);
-  if (isOutdated || (ref && (await probeSupervisor(layout, ref, timeoutMs))?.silent)) await endSupervisor(context);
+  const isSilent = async (known: ProcessRef) =>
+    (await askPatiently(known, timeoutMs, (ms) => probeSupervisor(layout, known, ms)))?.silent === true;
+  if (isOutdated || (ref && (await isSilent(ref)))) await endSupervisor(context);
 }
 
 const passedOn =

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { FakeClock } from '../../machinery/clock.ts';
-import { type LivenessFailure, LivenessWatch, probeLiveness, readLimits } from './liveness.ts';
+import { askPatiently, type LivenessFailure, LivenessWatch, probeLiveness, readLimits } from './liveness.ts';
 
 describe('limits', () => {
   test('are those of kubeadm unless the environment says otherwise', () => {
@@ -70,6 +70,29 @@ describe('a check', () => {
     const failure = await probeLiveness({ socket: '/nowhere.live', path: '/livez' }, 20_000);
     assert.deepEqual(failure, { silent: false, reason: 'does not listen: connect ENOENT /nowhere.live' });
   });
+});
+
+describe('asking once', () => {
+  const silent: LivenessFailure = { silent: true, reason: 'does not answer' };
+  const refused: LivenessFailure = { silent: false, reason: 'does not listen' };
+  // What each question is answered with, how long was waited for a CPU meanwhile, and what time each question has.
+  const cases = [
+    { answers: [undefined], waits: [900], times: [1_000] },
+    { answers: [silent], waits: [0], times: [1_000] },
+    { answers: [refused], waits: [900], times: [1_000] },
+    { answers: [silent, silent, undefined], waits: [900, 700, 0], times: [1_000, 900, 700] },
+    { answers: [silent, silent], waits: [500, 20], times: [1_000, 500] },
+    { answers: [silent, silent], waits: [5_000, 0], times: [1_000, 1_000] },
+  ];
+  for (const { answers, waits, times } of cases) {
+    const told = answers.map((answer) => answer?.reason ?? 'answers').join(', ');
+    test(`${told}, having waited ${waits} ms for a CPU`, async () => {
+      const asked: number[] = [];
+      const ask = async (timeoutMs: number) => answers[asked.push(timeoutMs) - 1];
+      const result = await askPatiently({ pid: 1, startTicks: 1 }, 1_000, ask, () => waits[asked.length - 1]!);
+      assert.deepEqual([result, asked], [answers.at(-1), times]);
+    });
+  }
 });
 
 describe('a watch', () => {

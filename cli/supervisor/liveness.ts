@@ -4,7 +4,7 @@
 // does not count: on a machine that is overloaded it cannot answer, and to start it again would cost more of the same.
 import { connect } from 'node:net';
 import { type Clock, realClock, type Timer } from '../../machinery/clock.ts';
-import { isStopped, type ProcessRef } from '../host/processes.ts';
+import { isStopped, meterCpuWait, type ProcessRef } from '../host/processes.ts';
 import { UserError } from '../user-error.ts';
 import type { LivenessCheck, UnitPlan } from './plan.ts';
 
@@ -80,6 +80,26 @@ export async function probeUnit(
 ): Promise<LivenessFailure | undefined> {
   if (isStopped(ref)) return { silent: true, reason: 'was stopped by a signal' };
   return unit.liveness && probeLiveness(unit.liveness, timeoutMs);
+}
+
+/** Shorter than this, nothing is worth asking again for. */
+const leastMs = 50;
+
+/**
+ * Asks once, as `up` does, which kills at the first silence: what the process waits for a CPU
+ * meanwhile is added to its time.
+ */
+export async function askPatiently(
+  ref: ProcessRef,
+  timeoutMs: number,
+  ask: (timeoutMs: number) => Promise<LivenessFailure | undefined>,
+  waitedMs = meterCpuWait(ref),
+): Promise<LivenessFailure | undefined> {
+  for (let leftMs = timeoutMs; ; ) {
+    const failure = await ask(leftMs);
+    leftMs = Math.min(leftMs, waitedMs());
+    if (!failure?.silent || leftMs < leastMs) return failure;
+  }
 }
 
 export interface LivenessWatchOptions {

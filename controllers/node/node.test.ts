@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Taint } from '../../api/core/node.ts';
+import { disrupt } from '../../client/disrupt.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { node } from '../../test/builders/node.ts';
 import { pod, secondsAgo, testTimeMs } from '../../test/builders/pod.ts';
-import { disrupt } from './disruption.ts';
 import { planTaints, silentConditions } from './health.ts';
 import { evictionAtMs, taintEvictionController, tolerationMs } from './taint-eviction.ts';
 

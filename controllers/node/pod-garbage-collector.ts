@@ -3,9 +3,9 @@
 import { NodeKind } from '../../api/core/node.ts';
 import { PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
+import { disrupt } from '../../client/disrupt.ts';
 import { isNotFound } from '../../machinery/errors.ts';
 import { keyOf } from '../../machinery/metadata.ts';
-import { disrupt } from './disruption.ts';
 import { byNode } from './node-lifecycle.ts';
 
 /** A node may come back under its name: its pods wait so long. */

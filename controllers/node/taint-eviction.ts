@@ -5,9 +5,9 @@ import { type Node, NodeKind, type Taint } from '../../api/core/node.ts';
 import { toleratesTaint } from '../../api/core/pod/placement.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
+import { disrupt } from '../../client/disrupt.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { keyOf } from '../../machinery/metadata.ts';
-import { disrupt } from './disruption.ts';
 import { byNode } from './node-lifecycle.ts';
 
 const name = 'taint-eviction-controller';

@@ -4,6 +4,7 @@
 import type { Node } from '../../api/core/node.ts';
 import { isFinished } from '../../api/core/pod/columns.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import type { PodDisruptionBudget } from '../../api/policy/poddisruptionbudget.ts';
 import { NodeInfo } from '../framework/node-info.ts';
 import type { Snapshot } from '../framework/plugin.ts';
 import { type PodInfo, podInfoOf } from '../framework/pod-info.ts';
@@ -14,6 +15,10 @@ export class SchedulerCache implements Snapshot {
   readonly #places = new Map<string, NodeInfo>();
   readonly #assumed = new Set<string>();
   readonly #namespaceLabels = new Map<string, Readonly<Record<string, string>>>();
+  readonly #nominated = new Map<string, Map<string, PodInfo>>();
+  /** The node on which room is made for a pod, by uid. */
+  readonly #nominations = new Map<string, string>();
+  readonly #budgets = new Map<string, Map<string, PodDisruptionBudget>>();
   #list: NodeInfo[] | undefined;
 
   /** Nodes that exist, in a stable order. */
@@ -29,6 +34,43 @@ export class SchedulerCache implements Snapshot {
   setNamespace(name: string, labels: Readonly<Record<string, string>> | undefined): void {
     if (labels) this.#namespaceLabels.set(name, labels);
     else this.#namespaceLabels.delete(name);
+  }
+
+  nominatedTo(node: string): Iterable<PodInfo> | undefined {
+    return this.#nominated.get(node)?.values();
+  }
+
+  nominationOf(uid: string): string | undefined {
+    return this.#nominations.get(uid);
+  }
+
+  /** Room is made for the pod on a node; undefined: no longer. */
+  nominate(info: PodInfo, node: string | undefined): void {
+    const before = this.#nominations.get(info.uid);
+    const pods = before === undefined ? undefined : this.#nominated.get(before);
+    pods?.delete(info.uid);
+    if (pods?.size === 0) this.#nominated.delete(before!);
+    this.#nominations.delete(info.uid);
+    if (node === undefined) return;
+    const there = this.#nominated.get(node) ?? new Map<string, PodInfo>();
+    there.set(info.uid, info);
+    this.#nominated.set(node, there);
+    this.#nominations.set(info.uid, node);
+  }
+
+  budgets(namespace: string): readonly PodDisruptionBudget[] {
+    return [...(this.#budgets.get(namespace)?.values() ?? [])];
+  }
+
+  setBudget(budget: PodDisruptionBudget): void {
+    const { namespace = '', name = '' } = budget.metadata;
+    const budgets = this.#budgets.get(namespace) ?? new Map<string, PodDisruptionBudget>();
+    budgets.set(name, budget);
+    this.#budgets.set(namespace, budgets);
+  }
+
+  removeBudget({ metadata: { namespace = '', name = '' } }: PodDisruptionBudget): void {
+    this.#budgets.get(namespace)?.delete(name);
   }
 
   node(name: string): NodeInfo {

@@ -2,9 +2,11 @@
 // each is synchronous and pure given the cycle's state, the pod and the node.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/
 import type { Pod } from '../../api/core/pod.ts';
+import type { PodDisruptionBudget } from '../../api/policy/poddisruptionbudget.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
 import type { Status } from './status.ts';
+import type { Rejection, Trial } from './trial.ts';
 
 /** What plugins hand from one point to the next within one cycle, by plugin. */
 export type CycleState = Map<string, unknown>;
@@ -14,7 +16,37 @@ export interface Snapshot {
   readonly nodes: readonly NodeInfo[];
   /** Labels of a namespace; undefined where it is not known. */
   namespaceLabels(name: string): Readonly<Record<string, string>> | undefined;
+  /** Pods for which room is being made on a node. */
+  nominatedTo(node: string): Iterable<PodInfo> | undefined;
+  /** The node on which room is being made for a pod. */
+  nominationOf(uid: string): string | undefined;
+  /** The disruption budgets of a namespace. */
+  budgets(namespace: string): readonly PodDisruptionBudget[];
 }
+
+/** A pod that is put on a node in thought, or with -1 taken off it. */
+export interface Change {
+  node: NodeInfo;
+  other: PodInfo;
+  sign: 1 | -1;
+}
+
+/** A cycle that has found no node. */
+export interface FailedCycle {
+  trial: Trial;
+  rejections: ReadonlyMap<NodeInfo, Rejection>;
+  random: () => number;
+}
+
+/** Room that is made for a pod. */
+export interface Preemption {
+  node: NodeInfo;
+  /** The pods that have to go, the most important first. */
+  victims: readonly PodInfo[];
+}
+
+/** What was done after no node was found; the message is part of what the pod is told. */
+export type PostFilterResult = { preemption: Preemption } | { message: string; keepsNomination?: boolean };
 
 /** Something that happened in the cluster that may let a waiting pod fit. */
 export type ClusterEvent =
@@ -38,6 +70,10 @@ export interface Plugin {
   /** Works out what filter needs; may turn the pod away from every node, or skip filter. */
   preFilter?(state: CycleState, pod: PodInfo, snapshot: Snapshot): Status;
   filter?(state: CycleState, pod: PodInfo, node: NodeInfo): Status;
+  /** Brings what preFilter has worked out in line with a change. Absent: it holds whatever changes. */
+  adjust?(state: CycleState, pod: PodInfo, change: Change, snapshot: Snapshot): void;
+  /** After no node was found: may find that room can be made. */
+  postFilter?(cycle: FailedCycle): PostFilterResult;
   /** Works out what score needs, or skips score. */
   preScore?(state: CycleState, pod: PodInfo, nodes: readonly NodeInfo[], snapshot: Snapshot): Status;
   score?(state: CycleState, pod: PodInfo, node: NodeInfo): number;

@@ -37,6 +37,9 @@ export interface PodInfo {
   preferredAffinity: WeightedTerm[];
 }
 
+/** A pod without a priority has 0. */
+export const priorityOf = ({ pod }: PodInfo): number => pod.spec.priority ?? 0;
+
 // What scoring assumes of a container that asks for nothing.
 const defaultCpuMillis = 100;
 const defaultMemoryBytes = 200 * 1024 * 1024;

@@ -1,5 +1,6 @@
 // The plugins in the order they run, with the weights of their scores (kube-scheduler's defaults).
 import type { WeightedPlugin } from '../framework/plugin.ts';
+import { defaultPreemption } from './default-preemption.ts';
 import { imageLocality } from './image-locality.ts';
 import { interPodAffinity } from './inter-pod-affinity.ts';
 import { nodeAffinity } from './node-affinity.ts';
@@ -24,4 +25,5 @@ export const plugins: readonly WeightedPlugin[] = [
   { plugin: interPodAffinity, weight: 2 },
   { plugin: nodeResourcesBalancedAllocation, weight: 1 },
   { plugin: imageLocality, weight: 1 },
+  { plugin: defaultPreemption, weight: 0 },
 ];

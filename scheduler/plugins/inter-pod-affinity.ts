@@ -5,7 +5,7 @@ import type { PodAffinityTerm } from '../../api/core/pod/affinity.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
-import { type CycleState, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
+import { type Change, type CycleState, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import { skip, success, unresolvable, unschedulable } from '../framework/status.ts';
 
@@ -18,14 +18,14 @@ const name = 'InterPodAffinity';
 /** What it is worth to a pod to be where another one must have its like (upstream: hardPodAffinityWeight). */
 const requiredAffinityWeight = 1;
 
-/** `key=value` of topology labels, by the term it belongs to or for all. */
-type Places = Set<string>;
+/** How many pods there are by `key=value` of a topology label, by the term it belongs to or for all. */
+type Places = Map<string, number>;
 
 interface State {
-  /** Where each required affinity term is met. */
-  affinity: { term: PodAffinityTerm; places: Places }[];
-  /** The pod matches all its own affinity terms and nothing else does: it may be the first of its group. */
-  isFirst: boolean;
+  /** Where pods are that all required affinity terms select. */
+  affinity: Places;
+  /** The pod is one of those itself: it may be the first of its group. */
+  selectsItself: boolean;
   antiAffinity: Places;
   /** Where pods are that do not want this one near. */
   existing: Places;
@@ -55,30 +55,36 @@ function selects(term: PodAffinityTerm, owner: Pod, other: Pod, snapshot: Snapsh
   return same && (term.mismatchLabelKeys ?? []).every((k) => labels[k] === undefined || labels[k] !== theirs[k]);
 }
 
+function selectsByAll({ pod, requiredAffinity }: PodInfo, other: Pod, snapshot: Snapshot): boolean {
+  return requiredAffinity.length > 0 && requiredAffinity.every((term) => selects(term, pod, other, snapshot));
+}
+
+/** Counts a pod on a node, or with -1 no longer. */
+function countPod(state: State, info: PodInfo, { node, other, sign }: Change, snapshot: Snapshot): void {
+  const add = (places: Places, { topologyKey }: PodAffinityTerm) => {
+    const place = placeOf(topologyKey, node);
+    if (place === undefined) return;
+    const count = (places.get(place) ?? 0) + sign;
+    if (count > 0) places.set(place, count);
+    else places.delete(place);
+  };
+  if (selectsByAll(info, other.pod, snapshot)) for (const term of info.requiredAffinity) add(state.affinity, term);
+  for (const term of info.requiredAntiAffinity)
+    if (selects(term, info.pod, other.pod, snapshot)) add(state.antiAffinity, term);
+  for (const term of other.requiredAntiAffinity)
+    if (selects(term, other.pod, info.pod, snapshot)) add(state.existing, term);
+}
+
 function preFilter(state: CycleState, info: PodInfo, snapshot: Snapshot) {
   const { nodes } = snapshot;
   const wantsNothing = info.requiredAffinity.length === 0 && info.requiredAntiAffinity.length === 0;
   if (wantsNothing && !nodes.some((n) => n.antiAffinityPods > 0)) return skip;
-  const affinity = info.requiredAffinity.map((term) => ({ term, places: new Set<string>() }));
-  const result: State = { affinity, isFirst: false, antiAffinity: new Set(), existing: new Set() };
-  const add = (places: Places, term: PodAffinityTerm, node: NodeInfo) => {
-    const place = placeOf(term.topologyKey, node);
-    if (place !== undefined) places.add(place);
-  };
+  const selectsItself = selectsByAll(info, info.pod, snapshot);
+  const result: State = { affinity: new Map(), selectsItself, antiAffinity: new Map(), existing: new Map() };
   for (const node of nodes) {
     if (wantsNothing && node.antiAffinityPods === 0) continue;
-    for (const other of node.pods.values()) {
-      for (const { term, places } of affinity)
-        if (selects(term, info.pod, other.pod, snapshot)) add(places, term, node);
-      for (const term of info.requiredAntiAffinity)
-        if (selects(term, info.pod, other.pod, snapshot)) add(result.antiAffinity, term, node);
-      for (const term of other.requiredAntiAffinity)
-        if (selects(term, other.pod, info.pod, snapshot)) add(result.existing, term, node);
-    }
+    for (const other of node.pods.values()) countPod(result, info, { node, other, sign: 1 }, snapshot);
   }
-  const nobody = affinity.every((a) => a.places.size === 0);
-  result.isFirst =
-    nobody && affinity.length > 0 && affinity.every((a) => selects(a.term, info.pod, info.pod, snapshot));
   state.set(name, result);
   return success;
 }
@@ -87,11 +93,13 @@ export const interPodAffinity: Plugin = {
   name,
   mayHelp: () => true,
   preFilter,
+  adjust: (state, info, change, snapshot) => countPod(state.get(name) as State, info, change, snapshot),
   filter(state, info, node) {
-    const { affinity, isFirst, antiAffinity, existing } = state.get(name) as State;
-    for (const { term, places } of affinity) {
+    const { affinity, selectsItself, antiAffinity, existing } = state.get(name) as State;
+    const isFirst = selectsItself && affinity.size === 0;
+    for (const term of info.requiredAffinity) {
       const place = placeOf(term.topologyKey, node);
-      if (place === undefined || !(places.has(place) || isFirst)) return unresolvable(affinityReason);
+      if (place === undefined || !(affinity.has(place) || isFirst)) return unresolvable(affinityReason);
     }
     for (const term of info.requiredAntiAffinity) {
       const place = placeOf(term.topologyKey, node);

@@ -81,6 +81,16 @@ export const podTopologySpread: Plugin = {
   name,
   mayHelp: () => true,
   preFilter,
+  adjust(state, { pod }, { node, other, sign }) {
+    const spreads = state.get(name) as Spread[];
+    const constraints = spreads.map((s) => s.constraint);
+    if (!hasAllLabels(constraints, node)) return;
+    for (const { constraint, counts } of spreads) {
+      if (!isEligible(constraint, pod, node) || !isCounted(constraint, pod, other.pod)) continue;
+      const value = node.node.metadata.labels![constraint.topologyKey]!;
+      counts.set(value, (counts.get(value) ?? 0) + sign);
+    }
+  },
   filter(state, { pod }, { node }) {
     for (const { constraint, counts } of state.get(name) as Spread[]) {
       const value = node.metadata.labels?.[constraint.topologyKey];

@@ -10,6 +10,8 @@ import type { Clock, Timer } from '../../machinery/clock.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import type { ClusterEvent, Plugin } from '../framework/plugin.ts';
 import { type PodInfo, podInfoOf } from '../framework/pod-info.ts';
+import { EventLog } from './event-log.ts';
+import { Heap } from './heap.ts';
 
 export interface QueuedPod {
   info: PodInfo;
@@ -21,6 +23,12 @@ export interface QueuedPod {
   rejectedBy: readonly Plugin[];
 }
 
+/** An active pod as it stands in the order: one that becomes active anew has another entry. */
+interface Entry {
+  pod: QueuedPod;
+  priority: number;
+}
+
 const firstBackoffMs = 1_000;
 const maxBackoffMs = 10_000;
 const maxUnschedulableMs = 5 * 60_000;
@@ -29,11 +37,14 @@ const sweepPeriodMs = 30_000;
 export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #gates: readonly Plugin[];
-  readonly #active: QueuedPod[] = [];
+  readonly #active = new Map<string, Entry>();
+  /** Those that are active, and entries of some that no longer are. */
+  readonly #order = new Heap<Entry>(comesBefore);
   readonly #backoff = new Map<string, { pod: QueuedPod; timer: Timer }>();
   readonly #unschedulable = new Map<string, QueuedPod>();
   readonly #gated = new Map<string, Pod>();
-  readonly #inCycle = new Map<string, { pod: QueuedPod; events: ClusterEvent[] }>();
+  readonly #inCycle = new Map<string, QueuedPod>();
+  readonly #events = new EventLog();
   #onActive: () => void = () => undefined;
   readonly #sweep: Timer;
 
@@ -68,14 +79,15 @@ export class SchedulingQueue {
     };
     queued.info = podInfoOf(pod);
     const running = this.#inCycle.get(key);
-    if (running) running.pod.info = queued.info;
+    if (running) running.info = queued.info;
     else this.#activate(queued);
   }
 
   /** The pod is gone or has a node. */
   delete(key: string): void {
     this.#take(key);
-    this.#inCycle.delete(key);
+    const running = this.#inCycle.get(key);
+    if (running) this.#endCycle(running);
   }
 
   /** Removes a pod from wherever it waits. */
@@ -92,24 +104,30 @@ export class SchedulingQueue {
       this.#backoff.delete(key);
       return waiting.pod;
     }
-    const at = this.#active.findIndex((p) => p.key === key);
-    return at < 0 ? undefined : this.#active.splice(at, 1)[0];
+    const entry = this.#active.get(key);
+    this.#active.delete(key);
+    return entry?.pod;
   }
 
   #activate(pod: QueuedPod): void {
-    const at = insertionPoint(this.#active, pod);
-    this.#active.splice(at, 0, pod);
+    const entry = { pod, priority: pod.info.pod.spec.priority ?? 0 };
+    this.#active.set(pod.key, entry);
+    this.#order.push(entry);
     this.#onActive();
   }
 
   /** The next pod to schedule. It is in its cycle until `done`, `reject` or `retry`. */
   pop(): QueuedPod | undefined {
-    const pod = this.#active.pop();
-    if (pod) {
+    for (let entry = this.#order.pop(); entry; entry = this.#order.pop()) {
+      const { pod } = entry;
+      if (this.#active.get(pod.key) !== entry) continue; // it was taken out
+      this.#active.delete(pod.key);
       pod.attempts++;
-      this.#inCycle.set(pod.key, { pod, events: [] });
+      this.#inCycle.set(pod.key, pod);
+      this.#events.begin(pod);
+      return pod;
     }
-    return pod;
+    return undefined;
   }
 
   isInCycle(key: string): boolean {
@@ -125,10 +143,9 @@ export class SchedulingQueue {
    * name is in a cycle.
    */
   #endCycle(pod: QueuedPod): readonly ClusterEvent[] | undefined {
-    const cycle = this.#inCycle.get(pod.key);
-    if (cycle?.pod !== pod) return undefined;
+    if (this.#inCycle.get(pod.key) !== pod) return undefined;
     this.#inCycle.delete(pod.key);
-    return cycle.events;
+    return this.#events.end(pod);
   }
 
   /** No node fits: waits for an event that may help. */
@@ -164,7 +181,7 @@ export class SchedulingQueue {
 
   /** Moves the pods that the event may help. */
   onEvent(event: ClusterEvent): void {
-    for (const cycle of this.#inCycle.values()) cycle.events.push(event);
+    this.#events.add(event);
     for (const [key, pod] of this.#unschedulable) {
       if (!mayHelp(pod, event)) continue;
       this.#unschedulable.delete(key);
@@ -184,7 +201,7 @@ export class SchedulingQueue {
   /** How many pods wait where, for metrics. */
   counts(): { active: number; backoff: number; unschedulable: number; gated: number } {
     return {
-      active: this.#active.length,
+      active: this.#active.size,
       backoff: this.#backoff.size,
       unschedulable: this.#unschedulable.size,
       gated: this.#gated.size,
@@ -201,18 +218,8 @@ function mayHelp(pod: QueuedPod, event: ClusterEvent): boolean {
   return pod.rejectedBy.length === 0 || pod.rejectedBy.some((plugin) => plugin.mayHelp?.(event, pod.info));
 }
 
-const priorityOf = (pod: QueuedPod) => pod.info.pod.spec.priority ?? 0;
-
-/** Where a pod goes in a list that is taken from the end: highest priority and oldest last. */
-function insertionPoint(list: readonly QueuedPod[], pod: QueuedPod): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const mid = (low + high) >> 1;
-    const other = list[mid]!;
-    const before = priorityOf(other) - priorityOf(pod) || pod.addedAtMs - other.addedAtMs;
-    if (before < 0 || (before === 0 && other.key > pod.key)) low = mid + 1;
-    else high = mid;
-  }
-  return low;
+/** Highest priority first, then oldest. */
+function comesBefore(a: Entry, b: Entry): boolean {
+  const order = b.priority - a.priority || a.pod.addedAtMs - b.pod.addedAtMs;
+  return order < 0 || (order === 0 && a.pod.key < b.pod.key);
 }

@@ -37,6 +37,12 @@ export class PodBuilder {
   gate = (name: string) => this.#change((p) => (p.spec.schedulingGates = [{ name }]));
   spread = (...constraints: object[]) => this.#change((p) => (p.spec.topologySpreadConstraints = constraints));
   image = (image: string) => this.#change((p) => (p.spec.containers[0].image = image));
+  startedAt = (startTime: string) => this.#change((p) => (p.status = { ...p.status, startTime }));
+  terminating = (reason?: string) =>
+    this.#change((p) => {
+      p.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
+      if (reason) p.status = { ...p.status, conditions: [{ type: 'DisruptionTarget', status: 'True', reason }] };
+    });
 
   /** Frozen: whoever changes it is caught. */
   build(): Pod {

@@ -127,6 +127,29 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     kubectl.get('delete', 'pod', 'twice', '--grace-period=0', '--force');
   });
 
+  test('debug enters a pod without a shell, and copies one that does not start', async () => {
+    const { kubectl } = cluster;
+    kubectl.get('run', 'shellless', '--image=nginx:1.7.9');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/shellless', '--timeout=240s');
+    const look = ['debug', 'shellless', image, '--target=shellless', '-c', 'look', '--', 'sh', '-c'];
+    const said = kubectl.run([...look, 'wget -qO- 127.0.0.1; tr "\\0" " " < /proc/1/cmdline']);
+    assert.equal(said.code, 0, said.stderr);
+    const status = await eventually('the look is over', () => {
+      const [found] = kubectl.json('get', 'pod', 'shellless').status.ephemeralContainerStatuses ?? [];
+      return found?.state.terminated && found;
+    });
+    assert.deepEqual([status.name, status.state.terminated.exitCode, status.restartCount], ['look', 0, 0]);
+    const seen = kubectl.get('logs', 'shellless', '-c', 'look');
+    assert.match(seen, /<title>/, 'the network is that of the pod');
+    assert.match(seen, /nginx/, 'processes of the target are seen');
+    assert.equal(kubectl.json('get', 'pod', 'shellless').status.containerStatuses[0].restartCount, 0);
+    assert.match(kubectl.get('describe', 'pod', 'shellless'), /Ephemeral Containers:\n +look:/);
+    kubectl.get('run', 'crashing', image, '--', 'sh', '-c', 'exit 1');
+    kubectl.get('debug', 'crashing', '--copy-to=crashing-copy', '--container=crashing', '--', 'sleep', '3600');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/crashing-copy', '--timeout=240s');
+    kubectl.get('delete', 'pod', 'shellless', 'crashing', 'crashing-copy', '--grace-period=0', '--force');
+  });
+
   test("busybox has what others' manifests and probes use, and its shell passes odd names on", async () => {
     const { kubectl } = cluster;
     const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'odd' }, data: { data_1: 'one' } };
@@ -155,6 +178,42 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     kubectl.get('uncordon', node);
     kubectl.get('rollout', 'status', 'deployment/moved', '--timeout=240s');
     kubectl.get('delete', 'deployment', 'moved', '--grace-period=1');
+  });
+
+  test('a more important pod takes the place of another one, which says why it ends', async () => {
+    const { kubectl, node } = cluster;
+    const { allocatable } = kubectl.json('get', 'node', node).status;
+    const cpu = `${Math.floor(Number(allocatable.cpu) * 800)}m`;
+    const priorities = { unimportant: -5, important: 1000 };
+    for (const [name, value] of Object.entries(priorities)) {
+      kubectl.get('create', 'priorityclass', name, `--value=${value}`);
+      const spec = {
+        priorityClassName: name,
+        terminationGracePeriodSeconds: 1,
+        containers: [
+          { name: 'c', image: 'busybox:1.36', command: ['sleep', '3600'], resources: { requests: { cpu } } },
+        ],
+      };
+      // What is held cannot vanish before it was looked at.
+      const metadata = { name, finalizers: name === 'unimportant' ? ['example.com/held'] : [] };
+      kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata, spec });
+      if (name === 'unimportant') kubectl.get('wait', '--for=condition=Ready', `pod/${name}`, '--timeout=240s');
+    }
+    const why = await eventually('it says why it ends', () =>
+      kubectl.json('get', 'pod', 'unimportant').status.conditions.find((c: any) => c.type === 'DisruptionTarget'),
+    );
+    assert.deepEqual(
+      [why.status, why.reason, why.message],
+      ['True', 'PreemptionByScheduler', 'default-scheduler: preempting to accommodate a higher priority pod'],
+    );
+    kubectl.get('wait', '--for=condition=Ready', 'pod/important', '--timeout=240s');
+    const { metadata, status } = kubectl.json('get', 'pod', 'important');
+    assert.equal(status.nominatedNodeName, undefined, 'it is there');
+    const events = kubectl.get('get', 'events', '-o', 'jsonpath={range .items[*]}{.reason}: {.message}{"\\n"}{end}');
+    assert.ok(events.includes(`Preempted: Preempted by pod ${metadata.uid} on node ${node}`), events);
+    kubectl.get('patch', 'pod', 'unimportant', '--type=merge', '-p', '{"metadata":{"finalizers":null}}');
+    kubectl.get('delete', 'pod', 'important', '--wait=true');
+    kubectl.get('delete', 'priorityclass', ...Object.keys(priorities));
   });
 
   test('who may do what: roles, tokens, impersonation', () => {

@@ -31,6 +31,32 @@ const resource = {
 };
 const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 export const openApiHash = 'ABCDEF';
+const openApiEtag = '"one"';
+const flunderName = 'com.example.flunders.v1.Flunder';
+const openApiV2 = {
+  swagger: '2.0',
+  info: { title: 'flunders', version: '1' },
+  paths: {
+    [`/apis/${group}/v1/namespaces/{namespace}/flunders`]: {
+      parameters: [{ $ref: '#/parameters/namespace' }],
+      get: {
+        operationId: 'listFlunders',
+        responses: { 200: { description: 'OK', schema: { $ref: `#/definitions/${flunderName}` } } },
+      },
+    },
+    '/apis/other.example.com/v1/others': { get: { responses: {} } },
+  },
+  parameters: { namespace: { name: 'namespace', in: 'path', type: 'string', required: true } },
+  definitions: {
+    [flunderName]: {
+      description: 'A flunder.',
+      type: 'object',
+      properties: { metadata: { $ref: '#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' } },
+      'x-kubernetes-group-version-kind': [{ group, version: 'v1', kind: 'Flunder' }],
+    },
+    'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta': { description: 'Of an older version.', type: 'object' },
+  },
+};
 
 export class AggregatedServer implements AsyncDisposable {
   readonly asked: Asked[] = [];
@@ -101,6 +127,11 @@ export class AggregatedServer implements AsyncDisposable {
     if (url === '/openapi/v3') {
       const path = `apis/${group}/v1`;
       return send(200, { paths: { [path]: { serverRelativeURL: `/openapi/v3/${path}?hash=${openApiHash}` } } });
+    }
+    if (url === '/openapi/v2') {
+      if (request.headers['if-none-match'] === openApiEtag) return response.writeHead(304).end();
+      response.setHeader('etag', openApiEtag);
+      return send(200, openApiV2);
     }
     if (url.startsWith('/openapi/v3/')) return send(200, { openapi: '3.0.0', info: { title: 'flunders' } });
     if (url.includes('watch=true')) {

@@ -1,7 +1,7 @@
 // An etcd of several members on loopback, each of which can be killed, stopped and started again.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EtcdClient } from '../../apiserver/storage/etcd-client.ts';
@@ -21,9 +21,11 @@ interface Member {
 export class EtcdCluster {
   readonly #folder = mkdtempSync(join(tmpdir(), 'k8ts-etcd-'));
   readonly #members: Member[];
+  readonly #flags: readonly string[];
 
-  constructor(members: Member[]) {
+  constructor(members: Member[], flags: readonly string[] = []) {
     this.#members = members;
+    this.#flags = flags;
   }
 
   /** URLs for clients, in the order of the members. */
@@ -37,17 +39,28 @@ export class EtcdCluster {
     const cluster = this.#members.map((one) => `${one.name}=${one.peer}`).join();
     const args = ['--name', name, '--data-dir', join(this.#folder, name), '--initial-cluster', cluster];
     args.push('--listen-client-urls', client, '--advertise-client-urls', client);
-    args.push('--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--log-level', 'error');
+    args.push(
+      '--listen-peer-urls',
+      peer,
+      '--initial-advertise-peer-urls',
+      peer,
+      '--log-level',
+      'error',
+      ...this.#flags,
+    );
     member.process = spawn('etcd', args, { stdio: 'ignore' });
   }
 
-  /** Sends a signal; SIGKILL is waited for. The data stay. */
+  /** Sends a signal, and waits until a process that is to end or to stop does no more. The data stay. */
   async signal(index: number, signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void> {
     const child = this.#members[index]!.process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     child.kill(signal);
     if (signal === 'SIGKILL') await exited;
+    // It stops when one of its threads has had its turn.
+    while (signal === 'SIGSTOP' && !/^\d+ \(etcd\) T/.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8')))
+      await realClock.sleep(5);
   }
 
   get gateways(): EtcdGateway[] {
@@ -86,14 +99,14 @@ export class EtcdCluster {
   }
 }
 
-/** `await using etcd = await startEtcdCluster(3)`. */
-export async function startEtcdCluster(count: number): Promise<EtcdCluster> {
+/** `await using etcd = await startEtcdCluster(3)`; with more flags of each member, if any. */
+export async function startEtcdCluster(count: number, flags: readonly string[] = []): Promise<EtcdCluster> {
   const members: Member[] = [];
   for (let i = 0; i < count; i++) {
     const [client, peer] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
     members.push({ name: `m${i}`, client, peer });
   }
-  const cluster = new EtcdCluster(members);
+  const cluster = new EtcdCluster(members, flags);
   try {
     for (let i = 0; i < count; i++) cluster.start(i);
     await cluster.ready();

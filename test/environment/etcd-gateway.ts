@@ -57,6 +57,10 @@ export class EtcdGateway {
     return Number(header.revision);
   }
 
+  put(key: string, value: string): Promise<void> {
+    return this.#call('kv/put', { key: base64(key), value: base64(value) });
+  }
+
   /** Drops the history before a revision. */
   compact(revision: number): Promise<void> {
     return this.#call('kv/compaction', { revision });

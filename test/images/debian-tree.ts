@@ -22,6 +22,11 @@ export interface LayerFile extends Partial<Header> {
   content?: string | Buffer;
 }
 
+/** As Debian and container images call it. */
+export type Architecture = 'amd64' | 'arm64';
+
+export const ownArchitecture: Architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
 const cacheFolder = join(process.env.K8TS_ROOT ?? process.cwd(), '.cache');
 
 // What nobody in a container reads.
@@ -42,19 +47,37 @@ function run(command: string, args: string[], cwd: string): void {
 }
 
 /** The files of the packages together, as entries of a layer, in a stable order. */
-export function readPackages(packages: readonly string[]): LayerFile[] {
-  ensurePackageLists();
+export function readPackages(packages: readonly string[], architecture = ownArchitecture): LayerFile[] {
   const folder = mkdtempSync(join(tmpdir(), 'k8ts-image-'));
   try {
     const debs = join(folder, 'debs');
     const tree = join(folder, 'tree');
     for (const dir of [debs, tree]) mkdirSync(dir);
-    run('apt-get', ['download', '-q', '-o', 'APT::Sandbox::User=root', ...packages], debs);
+    if (architecture === ownArchitecture) ensurePackageLists();
+    const options = architecture === ownArchitecture ? [] : foreignApt(architecture, folder);
+    run('apt-get', ['download', '-q', ...options, '-o', 'APT::Sandbox::User=root', ...packages], debs);
     for (const deb of readdirSync(debs)) run('dpkg', ['-x', join(debs, deb), tree], folder);
     return walk(tree, tree);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Options of apt for another machine's packages, with lists of its own: what is configured here stays as it is. */
+function foreignApt(architecture: Architecture, folder: string): string[] {
+  const lists = join(folder, 'lists');
+  mkdirSync(join(lists, 'partial'), { recursive: true });
+  writeFileSync(join(folder, 'status'), '');
+  const settings = {
+    'APT::Architecture': architecture,
+    'APT::Architectures': architecture,
+    'Dir::State::lists': lists,
+    'Dir::State::status': join(folder, 'status'),
+    'Dir::Cache': folder,
+  };
+  const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+  run('apt-get', ['update', '-qq', ...options], folder);
+  return options;
 }
 
 function walk(root: string, at: string): LayerFile[] {
@@ -73,10 +96,11 @@ function walk(root: string, at: string): LayerFile[] {
 }
 
 /** The path of a program of a package, kept for the next time. `file` is its path in the package: `usr/bin/kubectl`. */
-export function debianProgram(debianPackage: string, file: string): string {
-  const path = join(cacheFolder, 'programs', debianPackage, basename(file));
+export function debianProgram(debianPackage: string, file: string, architecture = ownArchitecture): string {
+  const suffix = architecture === ownArchitecture ? '' : `-${architecture}`;
+  const path = join(cacheFolder, 'programs', `${debianPackage}${suffix}`, basename(file));
   if (existsSync(path)) return path;
-  const content = readPackages([debianPackage]).find((f) => f.name === file)?.content;
+  const content = readPackages([debianPackage], architecture).find((f) => f.name === file)?.content;
   if (content === undefined) throw new Error(`package ${debianPackage} has no ${file}`);
   mkdirSync(join(path, '..'), { recursive: true });
   // Written aside and renamed: a test that is ended in the middle leaves no half program.

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildOciArchive, busyboxLayer } from '../integration/runtime/image-archive.ts';
-import { type LayerFile, readPackages } from './debian-tree.ts';
+import { type Architecture, type LayerFile, ownArchitecture, readPackages } from './debian-tree.ts';
 
 interface Recipe {
   /** Name and tag under which it is loaded. */
@@ -102,19 +102,22 @@ export type ImageName = keyof typeof recipes;
 const cacheFolder = join(process.env.K8TS_ROOT ?? process.cwd(), '.cache', 'images');
 
 /** The path of the image's archive; builds it when it is not there yet. */
-export async function imageArchive(image: ImageName): Promise<string> {
+export function imageArchive(image: ImageName): Promise<string> {
+  return imageArchiveFor(ownArchitecture, image);
+}
+
+/** The same for another kind of machine. */
+export async function imageArchiveFor(architecture: Architecture, image: ImageName): Promise<string> {
   const recipe: Recipe = recipes[image];
-  const system = busyboxLayer();
-  const key = createHash('sha256')
-    .update(JSON.stringify([recipe, system.length]))
-    .digest('hex')
-    .slice(0, 16);
+  const system = busyboxLayer(architecture);
+  const parts = [recipe, system.length, ...(architecture === ownArchitecture ? [] : [architecture])];
+  const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
   const path = join(cacheFolder, `${image}-${key}.tar`);
   if (existsSync(path)) return path;
   const layers = [system];
-  if (recipe.packages.length > 0) layers.push(readPackages(recipe.packages));
+  if (recipe.packages.length > 0) layers.push(readPackages(recipe.packages, architecture));
   if (recipe.files.length > 0) layers.push([...recipe.files]);
-  const archive = await buildOciArchive({ name: recipe.name, layers, config: recipe.config });
+  const archive = await buildOciArchive({ name: recipe.name, layers, config: recipe.config, architecture });
   mkdirSync(cacheFolder, { recursive: true });
   // Written aside and renamed: a test that is ended in the middle leaves no half image.
   const partial = `${path}.${process.pid}`;

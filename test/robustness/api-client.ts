@@ -4,6 +4,7 @@ import { realClock } from '../../machinery/clock.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { TestControlPlane } from '../environment/control-plane.ts';
 import type { History, ListRequest, Operation, Outcome, ReadAt, Request, Resource } from './history.ts';
+import { collectionPath, shapes } from './resources.ts';
 
 const answerMs = 4_000;
 const mediaTypes = {
@@ -11,7 +12,6 @@ const mediaTypes = {
   'json-patch': 'application/json-patch+json',
   apply: 'application/apply-patch+yaml',
 } as const;
-const kinds: Record<Resource, string> = { configmaps: 'ConfigMap', pods: 'Pod' };
 
 export interface Target {
   resource: Resource;
@@ -81,7 +81,7 @@ export class ApiClient implements Disposable {
   }
 
   pathOf({ resource, name }: Target): string {
-    const collection = `/api/v1/namespaces/${this.#namespace}/${resource}`;
+    const collection = collectionPath(resource, this.#namespace);
     return name === '' ? collection : `${collection}/${name}`;
   }
 
@@ -169,7 +169,7 @@ function outcomeOf({ status: code, body }: HttpResponse, resource: Resource): Ou
   const answer = JSON.parse(body);
   if (code >= 400) return { result: 'refused', code, reason: answer.reason ?? '', message: answer.message ?? '' };
   if (!answer.kind.endsWith('List')) return { result: 'done', code, object: answer };
-  const type = { kind: kinds[resource], apiVersion: 'v1' };
-  const items = answer.items.map((item: KubeObject) => ({ ...type, ...item }));
+  const { kind, apiVersion } = shapes[resource];
+  const items = answer.items.map((item: KubeObject) => ({ kind, apiVersion, ...item }));
   return { result: 'listed', items, revision: Number(answer.metadata.resourceVersion) };
 }

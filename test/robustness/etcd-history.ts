@@ -2,6 +2,7 @@
 // servers are held against.
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { type Resource, resources } from './history.ts';
+import { shapes } from './resources.ts';
 
 export interface EtcdWrite {
   revision: number;
@@ -90,14 +91,13 @@ export class EtcdHistory {
 export function etcdHistory(writes: readonly EtcdWrite[], namespace: string): EtcdHistory {
   const changes: ObjectChange[] = [];
   for (const { key, value, revision, seen } of writes) {
-    const [, , resource, inNamespace, name] = key.split('/');
-    if (!isResource(resource) || inNamespace !== namespace || name === undefined) continue;
+    const resource = resources.find((one) => key.startsWith(`${shapes[one].keyPrefix}${namespace}/`));
+    if (!resource) continue;
+    const name = key.slice(key.lastIndexOf('/') + 1);
     changes.push({ resource, name, revision, seen, object: value && parse(value, revision) });
   }
   return new EtcdHistory(changes, writes.at(-1)?.revision ?? 0);
 }
-
-const isResource = (text: string | undefined): text is Resource => resources.includes(text as Resource);
 
 /** An object lies in etcd without its version. */
 function parse(value: Buffer, revision: number): KubeObject {

@@ -5,7 +5,7 @@ import { realClock } from '../../machinery/clock.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 
 /** The resources of the namespace that the traffic works in. */
-export const resources = ['configmaps', 'pods'] as const;
+export const resources = ['configmaps', 'pods', 'widgets'] as const;
 export type Resource = (typeof resources)[number];
 
 export interface JsonPatchOperation {

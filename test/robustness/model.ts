@@ -1,7 +1,7 @@
 // What Kubernetes' API says of one object: the answer that a request must get in a state, and the state after it.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/ (resource versions, conflicts),
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/
-import { isObject } from '../../machinery/json.ts';
+import { isObject, jsonEqual } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { Version } from './etcd-history.ts';
 import type { DeleteRequest, Operation, Request, WriteRequest } from './history.ts';
@@ -36,6 +36,9 @@ export function expect(state: State, request: WriteRequest): Expectation {
   if (!draft) return { refused: 422, reason: 'Invalid', because: 'the patch does not fit the object' };
   const conflict = conflictOf(state, draft.metadata);
   if (conflict) return conflict;
+  // Of custom resources a write must say which version it is for.
+  if (state.kind === 'Widget' && !draft.metadata.resourceVersion)
+    return { refused: 422, reason: 'Invalid', because: 'it names no version' };
   const after = keepServerFields(state, draft);
   const added = (after.metadata.finalizers ?? []).filter((f) => !state.metadata.finalizers?.includes(f));
   if (state.metadata.deletionTimestamp && added.length > 0)
@@ -52,9 +55,9 @@ function draftOf(state: KubeObject, request: Exclude<WriteRequest, DeleteRequest
     case 'json-patch':
       return jsonPatch(state, request.operations) as KubeObject | undefined;
     case 'apply': {
+      const { spec, ...applied } = request.object as KubeObject & { spec?: unknown };
       // The containers are those that every pod of the traffic has.
-      const { spec: _, ...applied } = request.object as KubeObject & { spec?: unknown };
-      return mergePatch(state, applied) as KubeObject;
+      return mergePatch(state, state.kind === 'Pod' ? applied : { ...applied, spec }) as KubeObject;
     }
     default:
       return request.object;
@@ -76,8 +79,11 @@ function conflictOf({ metadata }: KubeObject, wanted: Preconditions): Expectatio
 /** What no writer decides stays as it was. */
 function keepServerFields(state: any, draft: any): KubeObject {
   const { labels, annotations, finalizers } = draft.metadata;
-  const after = { ...draft, metadata: { ...state.metadata, labels, annotations, finalizers } };
-  return state.kind === 'Pod' ? { ...after, status: state.status } : after;
+  const metadata = { ...state.metadata, labels, annotations, finalizers };
+  if (state.kind === 'Pod') return { ...draft, metadata, status: state.status };
+  // The generation of a custom resource counts the changes of all but its metadata.
+  if (state.kind === 'Widget' && !jsonEqual(draft.spec, state.spec)) metadata.generation++;
+  return { ...draft, metadata };
 }
 
 function mayGo({ metadata }: KubeObject): boolean {
@@ -133,7 +139,8 @@ function stepEffect(state: State, { version }: Effect): { state: State } | { ref
 /** Whether a request makes a version of what was there before it, at once or on its way. */
 export function makes(version: Version, { request }: Operation): boolean {
   const before = version.previous?.object;
-  const write = asWrite(request);
+  const isSecond = request.verb === 'delete' && !version.object && before !== undefined && mayGo(before);
+  const write = asWrite(isSecond ? withoutVersion(request) : request);
   const expected = write && expect(before, write);
   if (!expected || 'refused' in expected) return false;
   if (!version.object) return 'gone' in expected;

@@ -25,19 +25,7 @@ interface Fault {
 
 /** Between two faults of the same hand: most of the time things are well enough for requests to be answered. */
 const maxRestMs = 2_500;
-const maxStarts = 5;
-
-/** As a supervisor does: one that ends because etcd is away is started again. */
-async function startAgain(plane: TestControlPlane): Promise<void> {
-  for (let starts = 1; ; starts++) {
-    try {
-      return await plane.startApiServer();
-    } catch (err) {
-      if (starts >= maxStarts) throw err;
-      await plane.killApiServer();
-    }
-  }
-}
+const maxEndMs = 5_000;
 
 export class Nemesis {
   readonly #place: Place;
@@ -78,7 +66,7 @@ export class Nemesis {
     const server = draw.below(servers.length);
     const member = draw.below(etcd.servers.length);
     const pick = draw.below(100);
-    if (pick < 14) return [`server ${server}`, this.#killServer(server, draw)];
+    if (pick < 14) return [`server ${server}`, this.#endServer(server, draw)];
     if (pick < 28) return [`server ${server}`, this.#stopServer(server, draw)];
     // Of etcd's members one at a time: two of three are enough for a quorum.
     if (pick < 40) return ['etcd', this.#killMember(member, draw)];
@@ -88,14 +76,17 @@ export class Nemesis {
     return ['etcd', this.#moveLeader(draw)];
   }
 
-  #killServer(server: number, draw: Draw): Fault {
+  #endServer(server: number, draw: Draw): Fault {
     const plane = this.#place.servers[server]!;
+    const isAsked = draw.chance(0.3);
     const run = async () => {
+      // One that is asked to end has some seconds for it.
+      if (isAsked) await Promise.race([plane.stopApiServer(), realClock.sleep(maxEndMs)]);
       await plane.killApiServer();
       await realClock.sleep(draw.below(500));
-      await startAgain(plane);
+      await plane.startApiServer();
     };
-    return { what: `API server ${server} killed`, servers: [server], run };
+    return { what: `API server ${server} ${isAsked ? 'ended' : 'killed'}`, servers: [server], run };
   }
 
   #stopServer(server: number, draw: Draw): Fault {

@@ -12,6 +12,7 @@ import type { Recorded } from './check.ts';
 import { EtcdRecorder } from './etcd-recorder.ts';
 import { History, type Resource, resources, revisionOf } from './history.ts';
 import { Nemesis, type Place } from './nemesis.ts';
+import { collectionPath, shapes, widgetDefinition } from './resources.ts';
 import { selection } from './selection.ts';
 import { runTraffic } from './traffic.ts';
 import { Watcher } from './watchers.ts';
@@ -43,6 +44,20 @@ async function startServers(
   return [plane, ...peers];
 }
 
+/** Until every server has the kind from its definition. */
+async function serveWidgets(servers: readonly TestControlPlane[]): Promise<void> {
+  const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  const { status, body } = await servers[0]!.request('POST', definitions, { body: widgetDefinition });
+  assert.equal(status, 201, JSON.stringify(body));
+  const untilMs = realClock.monotonicMs() + settleMs;
+  for (const server of servers) {
+    while ((await server.request('GET', collectionPath('widgets', namespace))).status !== 200) {
+      assert.ok(realClock.monotonicMs() < untilMs, 'the kind of the definition is not served');
+      await realClock.sleep(50);
+    }
+  }
+}
+
 export async function runScenario(scenario: Scenario, draw: Draw): Promise<Recorded> {
   await using etcd = await startEtcdCluster(scenario.etcdMembers);
   const history = new History();
@@ -57,6 +72,7 @@ export async function runScenario(scenario: Scenario, draw: Draw): Promise<Recor
   const servers = await startServers(links);
   stack.use(servers[0]);
   await servers[0].namespace(namespace);
+  await serveWidgets(servers);
   const place: Place = { etcd, recorder, servers, links };
   const clientNamed = (name: string) => stack.use(new ApiClient(name, servers, history, namespace));
   const clients = Array.from({ length: scenario.clients }, (_, i) => clientNamed(`c${i}`));
@@ -71,7 +87,8 @@ export async function runScenario(scenario: Scenario, draw: Draw): Promise<Recor
     const over = AbortSignal.any([AbortSignal.timeout(scenario.seconds * 1000), watching.signal]);
     const nemesis = new Nemesis(place, history, draw.fork());
     await Promise.all([runTraffic(clients, draw.fork(), over), nemesis.run(over)]);
-    silent = await settle(place, clientNamed('last'), watchers);
+    // What was recorded until then is looked at in any case.
+    silent = await settle(place, clientNamed('last'), watchers).catch((err: Error) => [err.message]);
   } finally {
     watching.abort();
   }
@@ -110,9 +127,9 @@ async function createLast(
     const stamp = `last-${resource}-${color}-${i}`;
     const metadata = { name: stamp, annotations: { stamp }, labels: { color } };
     const nodeName = color === 'red' ? 'n1' : 'n2';
-    const spec = { containers: [{ name: 'c', image: 'c' }], nodeName };
-    const object: any = resource === 'pods' ? { kind: 'Pod', spec } : { kind: 'ConfigMap', data: { n: '0' } };
-    const request = { verb: 'create', object: { apiVersion: 'v1', ...object, metadata } } as const;
+    const { apiVersion, kind, field } = shapes[resource];
+    const content = field ? { [field]: { n: '0' } } : { spec: { containers: [{ name: 'c', image: 'c' }], nodeName } };
+    const request = { verb: 'create', object: { apiVersion, kind, metadata, ...content } as KubeObject } as const;
     const { outcome } = await client.send(i % servers.length, { resource, name: stamp }, request, { stamp });
     if (outcome.result === 'done') return outcome.object;
     if (realClock.monotonicMs() > deadline) assert.fail(`nothing can be written any more: ${JSON.stringify(outcome)}`);

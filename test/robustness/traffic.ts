@@ -6,15 +6,12 @@ import type { Draw } from '../environment/fuzz.ts';
 import type { ApiClient, Target } from './api-client.ts';
 import type { ListRequest, Operation, ReadAt, Request, Resource, WriteRequest } from './history.ts';
 import { revisionOf } from './history.ts';
+import { shapes } from './resources.ts';
 
 export const labelSelectors = ['color=red', 'color!=red', 'color in (red,green)', '!color', 'color'] as const;
-export const fieldSelectors: Record<Resource, readonly string[]> = {
-  configmaps: ['metadata.name=configmaps-0', 'metadata.name!=configmaps-1'],
-  pods: ['spec.nodeName=n1', 'spec.nodeName!=n1', 'metadata.name=pods-0'],
-};
-const objectsOf: Record<Resource, number> = { configmaps: 4, pods: 3 };
 const colors = ['red', 'green', 'blue', undefined] as const;
 const finalizer = 'example.com/hold';
+const containers = [{ name: 'c', image: 'c' }];
 const nodes = ['n1', 'n2', undefined] as const;
 const maxPauseMs = 15;
 const maxBackOffMs = 300;
@@ -56,8 +53,8 @@ class Worker {
 
   #next(): { target: Target; sent: Sent } {
     const draw = this.#draw;
-    const resource: Resource = draw.chance(0.65) ? 'configmaps' : 'pods';
-    const name = `${resource}-${draw.below(objectsOf[resource])}`;
+    const resource: Resource = draw.of(['configmaps', 'configmaps', 'pods', 'widgets']);
+    const name = `${resource}-${draw.below(shapes[resource].objects)}`;
     const target = { resource, name };
     const known = this.#known.get(`${resource}/${name}`);
     const pick = draw.below(100);
@@ -69,7 +66,7 @@ class Worker {
     if (pick < 66) return { target, sent: this.#apply(target) };
     if (!known || pick < 76) return { target, sent: this.#mergePatch(resource, known) };
     if (pick < 83) return { target, sent: this.#jsonPatch(known) };
-    return { target, sent: this.#update(known) };
+    return { target, sent: this.#update(resource, known) };
   }
 
   #stamp(): string {
@@ -90,21 +87,22 @@ class Worker {
     const stamp = this.#stamp();
     const finalizers = this.#draw.chance(0.15) ? { finalizers: [finalizer] } : {};
     const metadata = { name, annotations: { stamp }, ...this.#labels(), ...finalizers };
-    const object: any = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { n: String(this.#draw.below(5)) } };
-    if (resource === 'pods') {
-      const nodeName = this.#draw.of(nodes);
-      delete object.data;
-      object.kind = 'Pod';
-      object.spec = { containers: [{ name: 'c', image: 'c' }], ...(nodeName ? { nodeName } : {}) };
-    }
+    const object = this.#object(resource, metadata, { n: String(this.#draw.below(5)) });
+    const nodeName = this.#draw.of(nodes);
+    if (resource === 'pods' && nodeName) object.spec.nodeName = nodeName;
     return { request: { verb: 'create', object }, stamp };
+  }
+
+  #object(resource: Resource, metadata: KubeObject['metadata'], texts: Record<string, string>): any {
+    const { apiVersion, kind, field } = shapes[resource];
+    return { apiVersion, kind, metadata, ...(field ? { [field]: texts } : { spec: { containers } }) };
   }
 
   #list(resource: Resource): ListRequest {
     const draw = this.#draw;
     const at = this.#readAt();
     const labelSelector = draw.chance(0.3) ? { labelSelector: draw.of(labelSelectors) } : {};
-    const fieldSelector = draw.chance(0.2) ? { fieldSelector: draw.of(fieldSelectors[resource]) } : {};
+    const fieldSelector = draw.chance(0.2) ? { fieldSelector: draw.of(shapes[resource].fieldSelectors) } : {};
     const shape = draw.below(6);
     // A limit with a version would be a page of that version.
     if (shape === 0) return { verb: 'list', at: undefined, limit: 1 + draw.below(3), ...labelSelector };
@@ -130,12 +128,8 @@ class Worker {
 
   #apply({ resource, name }: Target): Sent {
     const stamp = this.#stamp();
-    const metadata = { name, annotations: { stamp } };
-    const object: any = { apiVersion: 'v1', kind: 'ConfigMap', metadata };
-    if (resource === 'pods') {
-      object.kind = 'Pod';
-      object.spec = { containers: [{ name: 'c', image: 'c' }] };
-    } else object.data = { [`of-${this.#client.name}`]: String(this.#draw.below(3)) };
+    const texts = { [`of-${this.#client.name}`]: String(this.#draw.below(3)) };
+    const object = this.#object(resource, { name, annotations: { stamp } }, texts);
     return { request: { verb: 'apply', object }, stamp };
   }
 
@@ -147,8 +141,9 @@ class Worker {
     if (known && draw.chance(0.3)) metadata.resourceVersion = known.metadata.resourceVersion;
     if (known && draw.chance(0.1)) metadata.uid = known.metadata.uid;
     const value = draw.of(['0', '1', '2', null]);
-    const data = resource === 'configmaps' ? { data: { [draw.of(['n', 'x', 'y'])]: value } } : {};
-    return { request: { verb: 'merge-patch', patch: { metadata, ...data } }, stamp };
+    const { field } = shapes[resource];
+    const texts = field ? { [field]: { [draw.of(['n', 'x', 'y'])]: value } } : {};
+    return { request: { verb: 'merge-patch', patch: { metadata, ...texts } }, stamp };
   }
 
   #jsonPatch(known: KubeObject): Sent {
@@ -165,7 +160,7 @@ class Worker {
     return { request: { verb: 'json-patch', operations }, stamp };
   }
 
-  #update(known: KubeObject): Sent {
+  #update(resource: Resource, known: KubeObject): Sent {
     const draw = this.#draw;
     const { managedFields: _, ...metadata } = known.metadata;
     // Sent back as it was read: nothing is written, or it has changed meanwhile and is refused.
@@ -177,8 +172,9 @@ class Worker {
     const kept = draw.chance(0.5) ? [] : draw.chance(0.15) ? [finalizer] : finalizers;
     if (kept.length > 0) next.finalizers = [...kept];
     const object: any = { ...known, metadata: next };
-    if (known.kind === 'ConfigMap') {
-      object.data = { n: String(draw.below(5)) };
+    const { field } = shapes[resource];
+    if (field) {
+      object[field] = { n: String(draw.below(5)) };
       if (!next.resourceVersion && draw.chance(0.4)) delete next.uid;
     }
     return { request: { verb: 'update', object }, stamp };

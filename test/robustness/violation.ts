@@ -50,7 +50,8 @@ function showObject(object: any): string {
   if (object.kind === 'Status') return `Status ${object.status} uid ${object.details?.uid}`;
   const { metadata, data, spec } = object;
   const { uid, resourceVersion, labels, finalizers, deletionTimestamp, deletionGracePeriodSeconds } = metadata;
-  const shown = { uid, labels, finalizers, deletionTimestamp, deletionGracePeriodSeconds, data, node: spec?.nodeName };
+  const content = data ?? (spec?.containers ? { node: spec.nodeName } : spec);
+  const shown = { uid, labels, finalizers, deletionTimestamp, deletionGracePeriodSeconds, content };
   return `version ${resourceVersion} stamp ${stampOf(object)} ${JSON.stringify(shown)}`;
 }
 

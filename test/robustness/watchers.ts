@@ -5,8 +5,9 @@ import type { Draw } from '../environment/fuzz.ts';
 import type { ApiClient } from './api-client.ts';
 import type { History, Resource, WatchEvent, WatchRequest, WatchSession } from './history.ts';
 import { resources } from './history.ts';
+import { shapes } from './resources.ts';
 import type { Selectors } from './selection.ts';
-import { fieldSelectors, labelSelectors } from './traffic.ts';
+import { labelSelectors } from './traffic.ts';
 
 const maxPauseMs = 300;
 /** Longer than a run: such a watch is to bring what happens after all faults are over. */
@@ -33,7 +34,7 @@ export class Watcher {
     this.#selection = draw.of<Selectors>([
       {},
       { labelSelector: draw.of(labelSelectors) },
-      { fieldSelector: draw.of(fieldSelectors[this.#resource]) },
+      { fieldSelector: draw.of(shapes[this.#resource].fieldSelectors) },
     ]);
   }
 

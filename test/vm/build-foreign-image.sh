@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds a bootable Debian of another architecture than this machine's into $OUT, with what build-image.sh makes: its
 # packages are unpacked here and configured by the machine itself, emulated, which takes some minutes. Given in the
-# environment as there, and ARCH (Debian's name), EMULATOR (a QEMU with its machine), CONSOLE.
+# environment as there, and ARCH (Debian's name), EMULATOR (a QEMU with its machine), KERNEL_OPTIONS.
 set -euo pipefail
 root=$OUT/root
 mkdir -p "$root" "$DEBS"
@@ -56,7 +56,7 @@ rm -rf "$root"
 echo 'the machine configures its packages'
 timeout --kill-after=5 5400 setpriv --pdeathsig KILL $EMULATOR -accel tcg,thread=multi -smp 2 -m 2048 -no-reboot \
   -display none -no-user-config -nodefaults -kernel "$OUT/vmlinuz" -serial "file:$OUT/console.log" \
-  -append "root=/dev/nvme0n1 rw console=$CONSOLE panic=-1 quiet init=/second-stage" \
+  -append "root=/dev/nvme0n1 rw $KERNEL_OPTIONS panic=-1 quiet init=/second-stage" \
   -drive "file=$OUT/disk.img,if=none,id=root,format=raw,cache=unsafe" -device nvme,drive=root,serial=root
 # Only what it has sent to its disk counts.
 fsck.ext4 -p "$OUT/disk.img" || [ $? -le 1 ]

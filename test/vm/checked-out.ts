@@ -32,7 +32,7 @@ export class CheckedOut implements AsyncDisposable {
     const folder = mkdtempSync(join(tmpdir(), 'k8ts-checkout-'));
     try {
       const checkout = join(folder, 'checkout.tar');
-      await packCheckout(checkout, images);
+      await packCheckout(checkout, images, recipe.architecture);
       const vm = await Vm.boot(vmImage(recipe), { ...options, disks: [checkout, ...(options.disks ?? [])] });
       await unpackCheckout(vm, '/dev/vdb');
       return new CheckedOut(vm, folder);

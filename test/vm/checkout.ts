@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { oldKubectl } from '../environment/kubectl.ts';
-import { type ImageName, imageArchive } from '../images/images.ts';
+import { ownArchitecture } from '../images/debian-tree.ts';
+import { type ImageName, imageArchive, imageArchiveFor } from '../images/images.ts';
 import { projectRoot } from '../integration/cli/k8ts-command.ts';
 import type { Vm } from './machine.ts';
 
@@ -23,11 +24,16 @@ function runtimePackages(): string[] {
 }
 
 /** Writes the checkout to a tar file, which a machine takes as a disk: much faster than any way over its network. */
-export async function packCheckout(file: string, images: readonly ImageName[]): Promise<void> {
-  const archives = await Promise.all(images.map(imageArchive));
+export async function packCheckout(
+  file: string,
+  images: readonly ImageName[],
+  architecture = ownArchitecture,
+): Promise<void> {
+  const archives = await Promise.all(images.map((image) => imageArchiveFor(architecture, image)));
+  const packages = runtimePackages();
   const paths = [
     ...['k8ts', 'package.json', 'package-lock.json', 'dist/bin', 'examples'],
-    ...runtimePackages(),
+    ...(architecture === ownArchitecture ? packages : packages.filter((path) => !/\/node-linux-\w+$/.test(path))),
     ...archives.map((path) => relative(projectRoot, path)),
   ];
   tar(file, paths);

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import type { Outcome } from '../environment/kubectl.ts';
-import type { VmImage } from './image.ts';
+import { ownArchitecture } from '../images/debian-tree.ts';
+import { hardware, type VmImage } from './image.ts';
 
 export interface VmOptions {
   memoryMib?: number;
@@ -24,8 +25,8 @@ export interface RunOptions {
 type Accelerator = 'kvm' | 'tcg';
 
 // Emulated, a boot takes half a minute on an idle machine. With KVM it takes seconds, or it never ends.
-const bootTimeoutMs: Record<Accelerator, number> = { kvm: 30_000, tcg: 300_000 };
-let accelerators: Accelerator[] | undefined;
+const bootTimeoutMs: Record<Accelerator, number> = { kvm: 30_000, tcg: 1_200_000 };
+let usable: Accelerator[] | undefined;
 
 /** What to try, in order: a device that is there need not work. */
 function usableAccelerators(): Accelerator[] {
@@ -52,7 +53,8 @@ export class Vm implements AsyncDisposable {
   }
 
   static async boot(image: VmImage, options: VmOptions = {}): Promise<Vm> {
-    accelerators ??= usableAccelerators();
+    usable ??= usableAccelerators();
+    const accelerators: Accelerator[] = image.architecture === ownArchitecture ? usable : ['tcg'];
     for (;;) {
       const accelerator = accelerators[0]!;
       const vm = await Vm.#start(image, accelerator, options);
@@ -67,23 +69,24 @@ export class Vm implements AsyncDisposable {
     }
   }
 
-  static async #start(image: VmImage, accelerator: Accelerator, options: VmOptions): Promise<Vm> {
+  static async #start(image: VmImage, accelerator: Accelerator, wanted: VmOptions): Promise<Vm> {
     const folder = mkdtempSync(join(tmpdir(), 'k8ts-vm-'));
     const disk = join(folder, 'disk.qcow2');
     must('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', image.disk, disk]);
     const port = await freePort();
+    const { emulator, options, kernel } = hardware[image.architecture];
     const args = [
-      ...['-accel', accelerator === 'tcg' ? 'tcg,thread=multi' : 'kvm', '-cpu', 'max', '-smp', '2'],
-      ...['-m', String(options.memoryMib ?? 3072), '-display', 'none', '-no-user-config', '-nodefaults'],
-      ...['-kernel', image.kernel, '-initrd', image.initrd, '-append', 'root=/dev/vda rw console=ttyS0'],
+      ...['-accel', accelerator === 'tcg' ? 'tcg,thread=multi' : 'kvm', ...options, '-smp', '2'],
+      ...['-m', String(wanted.memoryMib ?? 3072), '-display', 'none', '-no-user-config', '-nodefaults'],
+      ...['-kernel', image.kernel, '-initrd', image.initrd, '-append', `root=/dev/vda rw ${kernel}`],
       ...['-drive', `file=${disk},if=virtio,cache=unsafe`],
-      ...(options.disks ?? []).flatMap((file) => ['-drive', `file=${file},if=virtio,format=raw,readonly=on`]),
+      ...(wanted.disks ?? []).flatMap((file) => ['-drive', `file=${file},if=virtio,format=raw,readonly=on`]),
       ...['-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:22`],
       ...['-device', 'virtio-net-pci,netdev=net,romfile=', '-serial', `file:${join(folder, 'console.log')}`],
     ];
     const log = openSync(join(folder, 'qemu.log'), 'w');
     // It ends with us, also when we are killed: a test that takes too long is.
-    const command = ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args];
+    const command = ['--pdeathsig', 'KILL', emulator, ...args];
     const qemu = spawn('setpriv', command, { stdio: ['ignore', log, log] });
     closeSync(log);
     process.once('exit', () => qemu.kill('SIGKILL'));

@@ -9,8 +9,8 @@ import { type ImageRecipe, needsVm } from './image.ts';
 const nodeGroup = '/sys/fs/cgroup/k8ts/k8ts/k8ts-control-plane';
 
 /** The tour on a machine of a recipe. */
-export function describeTour(name: string, recipe: ImageRecipe): void {
-  describe(`the tour on ${name}`, { skip: needsVm }, () => {
+export function describeTour(name: string, recipe: ImageRecipe, needs = needsVm): void {
+  describe(`the tour on ${name}`, { skip: needs }, () => {
     let machine: CheckedOut;
     let tracesBefore: string;
 

@@ -5,6 +5,8 @@ import { timestamp } from '../../../machinery/timestamp.ts';
 import type { Pod } from '../pod.ts';
 
 export const disruptionTargetType = 'DisruptionTarget';
+/** Its reason where a scheduler has made room for another pod. */
+export const preemptedReason = 'PreemptionByScheduler';
 
 export function buildDisruptionTarget(
   { metadata: { generation } }: Pick<Pod, 'metadata'>,

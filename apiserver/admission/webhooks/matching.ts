@@ -10,12 +10,9 @@ import type { AdmissionDeps, AdmissionRequest } from '../plugin.ts';
 
 const configurationGroup = 'admissionregistration.k8s.io';
 
-// Writes that are carried out on the object itself, while clients send another kind: these are not shown yet.
-const untoldSubresources = new Set(['binding', 'scale']);
-
-/** What neither webhooks nor policies are shown. */
-export const isUntold = ({ kind, subresource }: AdmissionRequest): boolean =>
-  !kind.stored || untoldSubresources.has(subresource);
+/** What neither webhooks nor policies are shown: a question, or how something is done that they have been shown. */
+export const isUntold = ({ kind, speaks, untold }: AdmissionRequest): boolean =>
+  untold === true || (!kind.stored && !speaks);
 
 /** What webhooks and policies say of themselves is never shown to webhooks: nobody could repair it. */
 export const isExempt = (request: AdmissionRequest): boolean =>

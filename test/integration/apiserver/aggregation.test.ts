@@ -212,9 +212,24 @@ describe('aggregation', () => {
       const { paths } = (await api.request('GET', '/openapi/v3')).body;
       assert.deepEqual(paths[`apis/${group}/v1`], { serverRelativeURL: url });
       assert.equal((await api.request('GET', url)).body.info.title, 'flunders');
+      const v2 = (await api.request('GET', '/openapi/v2')).body;
+      assert.ok(v2.paths[`/apis/${group}/v1/namespaces/{namespace}/flunders`].get);
+      assert.equal(v2.paths['/apis/other.example.com/v1/others'], undefined, 'of what it answers for');
+      const flunder = v2.definitions['com.example.flunders.v1.Flunder'];
+      const metadata = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
+      // Ours differs from theirs, which has another name.
+      assert.equal(flunder.properties.metadata.$ref, `#/definitions/${metadata}_v2`);
+      assert.notEqual(v2.definitions[metadata].description, v2.definitions[`${metadata}_v2`].description);
+      const protobuf = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+      assert.match(
+        (await api.request('GET', '/openapi/v2', { accept: protobuf })).body,
+        /com\.example\.flunders\.v1\.Flunder/,
+      );
       await api.request('DELETE', `${services}/${name}`);
       await until(async () => assert.equal(await listed(), undefined));
       assert.equal((await api.request('GET', flunders)).status, 404);
+      const after = (await api.request('GET', '/openapi/v2')).body;
+      assert.equal(after.definitions['com.example.flunders.v1.Flunder'], undefined);
     });
   }
 

@@ -2,10 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { arch } from 'node:os';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { debianProgram, type LayerFile } from '../../images/debian-tree.ts';
+import { type Architecture, debianProgram, type LayerFile, ownArchitecture } from '../../images/debian-tree.ts';
 
 /** A tar of the given entries. */
 export async function buildTar(files: readonly LayerFile[]): Promise<Buffer> {
@@ -27,13 +26,14 @@ function listApplets(program: string): string[] {
 }
 
 /** The files of a minimal system: busybox under its usual names, a passwd and group file. */
-export function busyboxLayer(): LayerFile[] {
-  const program = debianProgram('busybox-static', 'bin/busybox');
+export function busyboxLayer(architecture = ownArchitecture): LayerFile[] {
+  const runnable = debianProgram('busybox-static', 'bin/busybox');
+  const program = debianProgram('busybox-static', 'bin/busybox', architecture);
   const dirs = ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev', 'root', 'home', 'var', 'usr'].map((name) => ({ name }));
   return [
     ...dirs,
     { name: 'bin/busybox', content: readFileSync(program) },
-    ...listApplets(program).map((name) => ({ name: `bin/${name}`, type: 'symlink' as const, linkname: 'busybox' })),
+    ...listApplets(runnable).map((name) => ({ name: `bin/${name}`, type: 'symlink' as const, linkname: 'busybox' })),
     { name: 'etc/passwd', mode: 0o644, content: 'root:x:0:0:root:/root:/bin/sh\nguest:x:1000:1001::/home:/bin/sh\n' },
     { name: 'etc/group', mode: 0o644, content: 'root:x:0:\nguests:x:1001:\nextra:x:1234:guest\n' },
   ];
@@ -43,6 +43,8 @@ export interface ArchiveImage {
   name: string;
   layers: readonly (readonly LayerFile[])[];
   config?: Record<string, unknown>;
+  /** Where it runs; on machines like this one when left out. */
+  architecture?: Architecture;
 }
 
 export interface BuiltImage {
@@ -65,7 +67,7 @@ export async function buildImage(image: ArchiveImage): Promise<BuiltImage> {
   const layers = tars.map((tar) => put(gzipSync(tar, { level: 1 }), 'application/vnd.oci.image.layer.v1.tar+gzip'));
   const config = Buffer.from(
     JSON.stringify({
-      architecture: arch() === 'x64' ? 'amd64' : arch(),
+      architecture: image.architecture ?? ownArchitecture,
       os: 'linux',
       config: image.config ?? {},
       rootfs: { type: 'layers', diff_ids: tars.map(digestOf) },

@@ -1,11 +1,10 @@
-// Ending a pod for reasons of its node: the pod first says why (condition DisruptionTarget), so
+// Ending a pod for reasons of its node or of the cluster: the pod first says why (condition DisruptionTarget), so
 // that job policies can tell it from a failure of its own.
 
-import { buildDisruptionTarget, disruptionTargetType } from '../../api/core/pod/disruption-target.ts';
-import type { Pod } from '../../api/core/pod.ts';
-import type { ResourceClient } from '../../client/rest.ts';
-import { isNotFound } from '../../machinery/errors.ts';
-import { podConditionOf } from '../pods/pod-state.ts';
+import { buildDisruptionTarget, disruptionTargetType } from '../api/core/pod/disruption-target.ts';
+import type { Pod } from '../api/core/pod.ts';
+import { isNotFound } from '../machinery/errors.ts';
+import type { ResourceClient } from './rest.ts';
 
 export interface Disruption {
   reason: string;
@@ -21,7 +20,8 @@ export async function disrupt(pods: ResourceClient<Pod>, pod: Pod, why: Disrupti
   const { isLost = false } = why;
   const isEnded = pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
   try {
-    if (podConditionOf(pod, disruptionTargetType)?.status !== 'True' && !isEnded) {
+    const known = pod.status?.conditions?.find(({ type }) => type === disruptionTargetType);
+    if (known?.status !== 'True' && !isEnded) {
       const condition = buildDisruptionTarget(pod, why);
       const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== condition.type);
       const status = {

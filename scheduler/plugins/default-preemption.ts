@@ -1,0 +1,62 @@
+// DefaultPreemption: a pod that fits nowhere may take the place of less important ones.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
+import { disruptionTargetType, preemptedReason } from '../../api/core/pod/disruption-target.ts';
+import type { Pod } from '../../api/core/pod.ts';
+import type { NodeInfo } from '../framework/node-info.ts';
+import type { FailedCycle, Plugin, PostFilterResult } from '../framework/plugin.ts';
+import { priorityOf } from '../framework/pod-info.ts';
+import { countReasons } from '../framework/reasons.ts';
+import { type Candidate, pickCandidate, selectVictims } from '../preemption/victims.ts';
+
+const neverReason = 'not eligible due to preemptionPolicy=Never.';
+const terminatingReason = 'not eligible due to a terminating pod on the nominated node.';
+const notHelpful = 'Preemption is not helpful for scheduling';
+
+/** So many candidates are enough: a tenth of the nodes, and at least a hundred. */
+const candidatePercentage = 10;
+const minCandidates = 100;
+
+/** Ends because a scheduler has made room by it. */
+function isPreempted({ metadata, status }: Pod): boolean {
+  if (!metadata.deletionTimestamp) return false;
+  const condition = status?.conditions?.find((c) => c.type === disruptionTargetType);
+  return condition?.status === 'True' && condition.reason === preemptedReason;
+}
+
+/** Why the pod may not preempt now; undefined: it may. */
+function findIneligibility({ trial, rejections }: FailedCycle): string | undefined {
+  const { pod } = trial.pod;
+  if (pod.spec.preemptionPolicy === 'Never') return neverReason;
+  const name = trial.snapshot.nominationOf(trial.pod.uid);
+  const node = name === undefined ? undefined : trial.snapshot.nodes.find((n) => n.name === name);
+  // A node that cannot be one for it at all is worth no waiting.
+  if (!node || rejections.get(node)?.status.code === 'UnschedulableAndUnresolvable') return undefined;
+  const isWaiting = [...node.pods.values()].some(
+    (other) => priorityOf(other) < priorityOf(trial.pod) && isPreempted(other.pod),
+  );
+  return isWaiting ? terminatingReason : undefined;
+}
+
+function postFilter(failed: FailedCycle): PostFilterResult {
+  const { trial, rejections, random } = failed;
+  const ineligible = findIneligibility(failed);
+  if (ineligible !== undefined) return { message: ineligible, keepsNomination: ineligible === terminatingReason };
+  const { nodes } = trial.snapshot;
+  const reasons = new Map<NodeInfo, readonly string[]>();
+  const candidates: Candidate[] = [];
+  const hopeful = nodes.filter((node) => rejections.get(node)?.status.code === 'Unschedulable');
+  const enough = Math.max(minCandidates, Math.floor((nodes.length * candidatePercentage) / 100));
+  const first = Math.floor(random() * hopeful.length);
+  for (let i = 0; i < hopeful.length && candidates.length < enough; i++) {
+    const node = hopeful[(first + i) % hopeful.length]!;
+    const found = selectVictims(trial, node, (namespace) => trial.snapshot.budgets(namespace));
+    if ('victims' in found) candidates.push(found);
+    else reasons.set(node, found);
+  }
+  const best = pickCandidate(candidates);
+  if (best) return { preemption: best };
+  const all = nodes.flatMap((node) => reasons.get(node) ?? [notHelpful]);
+  return { message: `0/${nodes.length} nodes are available: ${countReasons(all)}.` };
+}
+
+export const defaultPreemption: Plugin = { name: 'DefaultPreemption', postFilter };
