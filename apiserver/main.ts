@@ -180,7 +180,7 @@ function createPaths(
       groups: aggregator,
     }),
     openApi: createOpenApi(kinds, {
-      now: () => clock.now(),
+      clock,
       others: () => aggregator.openApiHashes(),
       parts: () => aggregator.openApiParts(),
     }),

@@ -7,6 +7,7 @@ import { imageArchive } from '../test/images/images.ts';
 import { loadApi } from './api.ts';
 import { measureCel } from './cel.ts';
 import { type BenchCluster, cpuSeconds, processTree, pssMib } from './cluster.ts';
+import { measureCrds } from './crds.ts';
 import { less, median, quantile, type Result } from './measure.ts';
 import { measureScheduler } from './scheduler.ts';
 
@@ -91,4 +92,5 @@ export const workloads: readonly Workload[] = [
   { name: 'idle', run: measureIdle },
   { name: 'pods', run: timePods },
   { name: 'api', run: loadApi },
+  { name: 'crds', run: measureCrds },
 ];

@@ -37,11 +37,15 @@ export interface ObjectName {
   name: string;
 }
 
-export type PatchType = 'json' | 'merge' | 'strategic';
+export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
 export interface PatchOptions {
   type: PatchType;
   subresource?: string;
+  /** Under this name fields are recorded; apply needs one. */
+  fieldManager?: string;
+  /** Apply: takes over fields of others. */
+  force?: boolean;
 }
 
 export interface DeleteOptions {
@@ -55,6 +59,7 @@ const patchContentTypes: Record<PatchType, string> = {
   json: 'application/json-patch+json',
   merge: 'application/merge-patch+json',
   strategic: 'application/strategic-merge-patch+json',
+  apply: 'application/apply-patch+yaml',
 };
 
 /**
@@ -121,12 +126,12 @@ export class KubeClient {
       update: (object) => this.request({ method: 'PUT', path: path(named(object)), body: typed(object) }),
       updateStatus: (object) =>
         this.request({ method: 'PUT', path: path(named(object), 'status'), body: typed(object) }),
-      patch: (target, patch, options) =>
+      patch: (target, patch, { type, subresource, ...query }) =>
         this.request({
           method: 'PATCH',
-          path: path(target, options.subresource),
+          path: path(target, subresource) + queryOf(query),
           body: JSON.stringify(patch),
-          contentType: patchContentTypes[options.type],
+          contentType: patchContentTypes[type],
         }),
       delete: async (target, options = {}) => {
         await this.request({ method: 'DELETE', path: path(target), body: deleteBody(options) });
@@ -181,6 +186,8 @@ const queryNames = [
   'timeoutSeconds',
   'watch',
   'allowWatchBookmarks',
+  'fieldManager',
+  'force',
 ];
 
 function queryOf(options: object): string {

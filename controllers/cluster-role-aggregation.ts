@@ -5,6 +5,8 @@ import { jsonEqual } from '../machinery/json.ts';
 import { matchesLabelSelector } from '../machinery/labels.ts';
 import { type KubeObject, keyOf } from '../machinery/metadata.ts';
 
+const fieldManager = 'clusterrole-aggregation-controller';
+
 type Rules = NonNullable<ClusterRole['rules']>;
 
 const nameOf = ({ metadata }: KubeObject) => metadata.name ?? '';
@@ -31,7 +33,7 @@ function createDeps(context: ControllerContext) {
 }
 
 export const clusterRoleAggregationController = defineController({
-  name: 'clusterrole-aggregation-controller',
+  name: fieldManager,
   kind: ClusterRoleKind,
   related: [
     {
@@ -48,7 +50,12 @@ export const clusterRoleAggregationController = defineController({
   async reconcile(role, { roles, client }) {
     if (!role.aggregationRule || role.metadata.deletionTimestamp) return undefined;
     const rules = aggregateRules(role, roles.list());
-    if (!saysSame(rules, role.rules ?? [])) await client.update({ ...role, rules });
+    if (saysSame(rules, role.rules ?? [])) return undefined;
+    const name = nameOf(role);
+    const { kind, apiVersion } = ClusterRoleKind;
+    // Rules that somebody wrote into such a role are replaced, whoever owns them.
+    const applied = { kind, apiVersion, metadata: { name }, rules };
+    await client.patch({ name }, applied, { type: 'apply', fieldManager, force: true });
     return undefined;
   },
 });

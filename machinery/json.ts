@@ -73,3 +73,8 @@ function writeExactly(value: unknown): string | undefined {
   const fields = Object.entries(value).map(([k, v]) => [JSON.stringify(k), writeExactly(v)] as const);
   return `{${fields.flatMap(([k, v]) => (v === undefined ? [] : [`${k}:${v}`])).join(',')}}`;
 }
+
+/** A copy with texts of its own: one that was cut out of a large text keeps all of that in memory. Safe integers only. */
+export function detached<T>(value: T): T {
+  return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
+}

@@ -52,7 +52,7 @@ export interface ServedVersion {
   columns?: readonly Column<any>[];
   selectableFields?: Record<string, (object: any) => string>;
   /** The published schema, where it says more than `schema` can: a custom resource's. References are bare names. */
-  published?: Record<string, any>;
+  published?: { name: string; schema(): Record<string, any> };
   /** Text of the Warning that every request in this version gets. */
   deprecation?: string;
 }

@@ -54,6 +54,8 @@ export const EventKind = defineKind<Event>({
       fromStorage: eventFromStorage,
     },
   ],
+  // An event is called after its object, and objects may have any name that fits in a path.
+  nameRule: 'path',
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: true,
   selectableFields: eventFields,

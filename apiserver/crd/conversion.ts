@@ -16,7 +16,7 @@ export type Converter = (
 /** How objects of a definition are stored, as the kind of one of its versions sees it. */
 export function storedFormOf(
   definition: CustomResourceDefinition,
-  own: { apiVersion: string; schema: ObjectSchema },
+  own: { apiVersion: string; schema(): ObjectSchema },
   convert: Converter,
 ): StoredForm {
   const { group, versions, conversion } = definition.spec;
@@ -32,7 +32,10 @@ export function storedFormOf(
     });
   };
   // Fields that the schema lost are left out, and those that got a default have it.
-  const shape = (objects: readonly KubeObject[]) => objects.map((object) => decodeValue(own.schema, object).value);
+  const shape = (objects: readonly KubeObject[]) => {
+    const schema = own.schema();
+    return objects.map((object) => decodeValue(schema, object).value);
+  };
   return {
     read(objects) {
       const there = to(objects, own.apiVersion);

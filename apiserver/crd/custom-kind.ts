@@ -1,12 +1,13 @@
 // The kinds that a CustomResourceDefinition makes: one for each version it serves (see docs/adr/018), in every way like
 // the built-in ones.
+import type { JSONSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
 import type {
   CustomResourceColumn,
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
 } from '../../api/apiextensions/customresourcedefinition/schema.ts';
 import { formatAge } from '../../machinery/duration.ts';
-import { jsonEqual, writeJson } from '../../machinery/json.ts';
+import { detached, jsonEqual, writeJson } from '../../machinery/json.ts';
 import { allVerbs, type Column, defineKind, type Kind, type ScaleSubresource } from '../../machinery/kind.ts';
 import { compareVersions } from '../../machinery/kube-version.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -14,34 +15,90 @@ import { type Converter, storedFormOf } from './conversion.ts';
 import { customResourceSchema } from './custom-schema.ts';
 import { findByPath, type JsonPath, parseJsonPath } from './json-path.ts';
 import { publishedSchema } from './published.ts';
-import { createValidator } from './validation.ts';
+import { Resting } from './resting.ts';
+import { type CustomValidator, createValidator } from './validation.ts';
 
-/** The versions of a definition that are served, the best first. */
-export function customKinds(definition: CustomResourceDefinition, convert: Converter): Kind[] {
+/**
+ * Where kinds find their definition whenever they need what of it is large: its schemas. It may be another reading of
+ * the definition each time, of the same spec.
+ */
+export interface DefinitionSource {
+  readonly definition: CustomResourceDefinition;
+}
+
+export interface CustomKinds {
+  /** The versions that are served, the best first. */
+  served: Kind[];
+  /** The version that objects are kept in. */
+  storage: Kind;
+  /** Lets go of what was made of the schemas and not needed since the last time. */
+  restIfIdle(): void;
+}
+
+/**
+ * `definition` says how it is to be served now, and what of it is small is kept; its schemas come from `source` whenever
+ * they are needed.
+ */
+export function customKinds(
+  definition: CustomResourceDefinition,
+  source: DefinitionSource,
+  convert: Converter,
+): CustomKinds {
+  const all = versionKinds(detached(withoutSchemas(definition)), source, convert);
+  return {
+    served: all.filter(({ served }) => served).map(({ kind }) => kind),
+    storage: all.find(({ storage }) => storage)!.kind,
+    restIfIdle: () => {
+      for (const { parts } of all) parts.restIfIdle();
+    },
+  };
+}
+
+function withoutSchemas({ spec, metadata, ...rest }: CustomResourceDefinition): CustomResourceDefinition {
+  const { deletionTimestamp } = metadata;
+  const versions = spec.versions.map(({ schema: _schema, ...version }) => version);
+  return { ...rest, metadata: deletionTimestamp ? { deletionTimestamp } : {}, spec: { ...spec, versions } };
+}
+
+/** Apart from what lives on: a closure beside it would keep what it is given. */
+function versionKinds(definition: CustomResourceDefinition, source: DefinitionSource, convert: Converter) {
   return definition.spec.versions
-    .filter((version) => version.served)
+    .filter((version) => version.served || version.storage)
     .sort((a, b) => compareVersions(a.name, b.name))
-    .map((version) => customKind(definition, version, convert));
+    .map((version) => {
+      const { served, storage } = version;
+      return { served, storage, ...customKind(definition, version, { source, convert }) };
+    });
 }
 
-/** The version that objects are kept in. */
-export function storageKind(definition: CustomResourceDefinition, convert: Converter): Kind {
-  return customKind(definition, definition.spec.versions.find((version) => version.storage)!, convert);
+interface Parts {
+  schema: ReturnType<typeof customResourceSchema>;
+  validate: CustomValidator;
 }
 
+/** The schema of a version as its definition writes it. */
+function propsOf({ definition }: DefinitionSource, version: string): JSONSchemaProps | undefined {
+  return definition.spec.versions.find(({ name }) => name === version)!.schema?.openAPIV3Schema;
+}
+
+/** Of the schema nothing is made before somebody asks for it. */
 function customKind(
   definition: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
-  convert: Converter,
-): Kind {
+  { source, convert }: { source: DefinitionSource; convert: Converter },
+): { kind: Kind; parts: Resting<Parts> } {
   const { group, scope } = definition.spec;
   // What was accepted is what is served, also while other names are being asked for.
   const names = definition.status?.acceptedNames ?? definition.spec.names;
-  const props = version.schema?.openAPIV3Schema;
   const gvk = { group, version: version.name, kind: names.kind };
   const hasStatus = version.subresources?.status !== undefined;
-  const validate = createValidator(props);
-  const schema = customResourceSchema(definitionNameOf(gvk), props);
+  const definitionName = definitionNameOf(gvk);
+  const parts = new Resting<Parts>(() => {
+    const props = propsOf(source, gvk.version);
+    return { schema: customResourceSchema(definitionName, props), validate: createValidator(props) };
+  });
+  const schema = () => parts.get().schema;
+  const validate: CustomValidator = (object, old) => parts.get().validate(object, old);
   const kind = defineKind<KubeObject>({
     kind: names.kind,
     plural: names.plural,
@@ -56,8 +113,10 @@ function customKind(
       {
         group,
         version: version.name,
-        schema,
-        published: publishedSchema(props, gvk),
+        get schema() {
+          return schema();
+        },
+        published: { name: definitionName, schema: () => publishedSchema(propsOf(source, gvk.version), gvk) },
         ...(version.deprecated ? { deprecation: deprecationOf(definition, version) } : {}),
       },
     ],
@@ -75,7 +134,7 @@ function customKind(
     ),
     columns: (version.additionalPrinterColumns ?? [ageColumn]).map(columnOf),
   });
-  return { ...kind, listKind: names.listKind || kind.listKind };
+  return { kind: { ...kind, listKind: names.listKind || kind.listKind }, parts };
 }
 
 /** `com.example.stable.v1.CronTab`: the group from behind. */

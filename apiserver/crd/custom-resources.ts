@@ -3,8 +3,9 @@
 // establishing and finalizing controllers, and its handler.
 import { cleanupFinalizer } from '../../api/apiextensions/customresourcedefinition/deletion.ts';
 import type { CustomResourceDefinition } from '../../api/apiextensions/customresourcedefinition/schema.ts';
+import type { Timer } from '../../machinery/clock.ts';
 import { isConflict, isNotFound } from '../../machinery/errors.ts';
-import { cloneJson, jsonEqual } from '../../machinery/json.ts';
+import { cloneJson, detached, jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { loopbackUser } from '../authn/user.ts';
@@ -12,23 +13,36 @@ import type { ApiContext, WriteOptions } from '../registry/context.ts';
 import { deleteObject } from '../registry/delete.ts';
 import { updateObject } from '../registry/update.ts';
 import type { CacheWatcher } from '../storage/resource-cache.ts';
-import { keyPrefixOf } from '../storage/stored-object.ts';
+import { keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
 import type { Converter } from './conversion.ts';
-import { customKinds, storageKind } from './custom-kind.ts';
-import { acceptNames, takenNames } from './names.ts';
+import { type CustomKinds, customKinds, type DefinitionSource } from './custom-kind.ts';
+import { acceptNames, type GivenNames, takenNames } from './names.ts';
 import { establish, isTrue, withCondition } from './status.ts';
 
 const retryMs = 1_000;
+const sweepPeriodMs = 60_000;
 
 /** What of a definition is served now. */
-interface Served {
-  uid: string;
+interface Served extends CustomKinds {
   /** Of the definition the kinds were made from: only these parts of it matter to them. */
-  made: Pick<CustomResourceDefinition, 'spec'> & { names: unknown; deleting: boolean };
+  made: { uid: string; generation: number; names: unknown; deleting: boolean };
   prefix: string;
-  kinds: Kind[];
-  /** The version objects are kept in, served or not. */
-  storage: Kind;
+  source: StoredSource;
+}
+
+/** A definition as the cache holds it: as bytes, parsed when somebody needs its schemas. */
+class StoredSource implements DefinitionSource {
+  stored: StoredObject;
+
+  constructor(stored: StoredObject) {
+    this.stored = stored;
+  }
+
+  get definition(): CustomResourceDefinition {
+    const { object } = this.stored;
+    this.stored.rest();
+    return object as CustomResourceDefinition;
+  }
 }
 
 export class CustomResources {
@@ -37,9 +51,12 @@ export class CustomResources {
   readonly #builtIn: readonly Kind[];
   readonly #convert: Converter;
   readonly #served = new Map<string, Served>();
+  /** By the names of all definitions. */
+  readonly #given = new Map<string, GivenNames>();
   /** Names whose definitions changed; whether somebody works on them. */
   readonly #dirty = new Set<string>();
   readonly #working = new Map<string, Promise<void>>();
+  readonly #sweep: Timer;
   #stopped = false;
 
   constructor(context: ApiContext, convert: Converter) {
@@ -50,6 +67,9 @@ export class CustomResources {
       'CustomResourceDefinition',
     ) as Kind<CustomResourceDefinition>;
     this.#convert = convert;
+    this.#sweep = context.clock.every(sweepPeriodMs, () => {
+      for (const served of this.#served.values()) served.restIfIdle();
+    });
   }
 
   /** Follows the definitions. Resolves when all that are there are served. Call it again when the cache was reset. */
@@ -58,18 +78,22 @@ export class CustomResources {
     const prefix = keyPrefixOf(this.#kind);
     const watcher: CacheWatcher = {
       prefix,
-      onEvent: ({ stored }) => this.#changed(stored.object.metadata.name ?? ''),
+      onEvent: ({ stored }) => this.#changed(stored.name),
       flush: () => undefined,
       onReset: () => undefined,
     };
     cache.watchers.add(watcher);
-    const names = [...cache.list(prefix)].map(({ object }) => object.metadata.name ?? '');
-    for (const name of new Set([...names, ...this.#served.keys()])) this.#changed(name);
+    const all = [...cache.list(prefix)];
+    // Names that were given are kept, whichever definition comes first.
+    this.#given.clear();
+    for (const stored of all) this.#note(stored.name, new StoredSource(stored).definition);
+    for (const name of new Set([...all.map((stored) => stored.name), ...this.#served.keys()])) this.#changed(name);
     await Promise.all(this.#working.values());
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#sweep.cancel();
   }
 
   #changed(name: string): void {
@@ -95,21 +119,23 @@ export class CustomResources {
     this.#context.clock.after(retryMs, () => this.#changed(name));
   }
 
-  #definitions(): CustomResourceDefinition[] {
-    const cache = this.#context.store.resource(this.#kind);
-    return [...cache.list(keyPrefixOf(this.#kind))].map(({ object }) => object as CustomResourceDefinition);
+  #note(name: string, { spec, status }: CustomResourceDefinition): void {
+    this.#given.set(name, detached({ group: spec.group, names: status?.acceptedNames ?? {} }));
   }
 
   async #sync(name: string): Promise<void> {
     const { store, clock } = this.#context;
-    const definition = store.peek(this.#kind, '', name)?.object as CustomResourceDefinition | undefined;
+    const stored = store.peek(this.#kind, '', name);
+    const source = stored && new StoredSource(stored);
+    const definition = source?.definition;
     const before = this.#served.get(name);
-    if (before && before.uid !== definition?.metadata.uid) this.#withdraw(name, before);
+    if (before && before.made.uid !== definition?.metadata.uid) this.#withdraw(name, before);
+    this.#given.delete(name);
     if (!definition) return;
-    const { group } = definition.spec;
-    const others = this.#definitions().filter(({ metadata }) => metadata.name !== name);
-    const next = establish(definition, acceptNames(definition, takenNames(group, others, this.#builtIn)), clock.now());
-    if (isTrue(next, 'Established')) await this.#serve(name, next);
+    const taken = takenNames(definition.spec.group, this.#given.values(), this.#builtIn);
+    const next = establish(definition, acceptNames(definition, taken), clock.now());
+    this.#note(name, next);
+    if (isTrue(next, 'Established')) await this.#serve(name, next, source);
     if (definition.metadata.deletionTimestamp) return this.#finish(name, definition);
     if (!jsonEqual(next.status, definition.status)) await this.#writeStatus(definition, next.status);
     // A name that somebody else gave up may be free now.
@@ -117,28 +143,28 @@ export class CustomResources {
   }
 
   /** Puts the kinds of a definition into the table, or others in their place. */
-  async #serve(name: string, definition: CustomResourceDefinition): Promise<void> {
+  async #serve(name: string, definition: CustomResourceDefinition, source: StoredSource): Promise<void> {
     const { spec, metadata, status } = definition;
-    const made = { spec, names: status?.acceptedNames, deleting: metadata.deletionTimestamp !== undefined };
+    const { uid = '', generation = 0, deletionTimestamp } = metadata;
+    const names = detached(status?.acceptedNames);
+    const made = { uid, generation, names, deleting: deletionTimestamp !== undefined };
     const before = this.#served.get(name);
-    if (before && jsonEqual(before.made, made)) return;
-    const kinds = customKinds(definition, this.#convert);
+    if (before && jsonEqual(before.made, made)) {
+      // The same bytes as the cache: no others are held.
+      before.source.stored = source.stored;
+      return;
+    }
+    const kinds = customKinds(definition, source, this.#convert);
     const plural = status?.acceptedNames?.plural ?? spec.names.plural;
     const prefix = `/registry/${spec.group}/${plural}/`;
     await this.#context.store.cache.join(prefix);
-    this.#context.kinds.exchange(before?.kinds ?? [], kinds);
-    this.#served.set(name, {
-      uid: metadata.uid ?? '',
-      made,
-      prefix,
-      kinds,
-      storage: storageKind(definition, this.#convert),
-    });
+    this.#context.kinds.exchange(before?.served ?? [], kinds.served);
+    this.#served.set(name, { ...kinds, made, prefix, source });
   }
 
   #withdraw(name: string, served: Served): void {
     this.#served.delete(name);
-    this.#context.kinds.exchange(served.kinds, []);
+    this.#context.kinds.exchange(served.served, []);
     this.#context.store.cache.leave(served.prefix);
   }
 

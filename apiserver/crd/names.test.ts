@@ -13,11 +13,16 @@ const definition = (names: object, accepted?: object): CustomResourceDefinition 
 
 const widget = { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList', shortNames: ['w'] };
 
+const given = ({ spec, status }: CustomResourceDefinition) => ({
+  group: spec.group,
+  names: status?.acceptedNames ?? {},
+});
+
 test('names are accepted one by one; the last conflict is told', () => {
   const free = acceptNames(definition(widget), takenNames('g.io', [], []));
   assert.deepEqual([free.names, free.condition.status], [widget, 'True']);
   const other = definition(widget, { ...widget, plural: 'others', singular: 'other', kind: 'Other', listKind: 'OL' });
-  const clash = acceptNames(definition(widget), takenNames('g.io', [other], []));
+  const clash = acceptNames(definition(widget), takenNames('g.io', [given(other)], []));
   assert.deepEqual(clash.condition, {
     type: 'NamesAccepted',
     status: 'False',
@@ -25,7 +30,7 @@ test('names are accepted one by one; the last conflict is told', () => {
     message: '"w" is already in use',
   });
   assert.deepEqual([clash.names.plural, clash.names.shortNames], ['widgets', undefined]);
-  assert.equal(acceptNames(definition(widget), takenNames('other.io', [other], [])).condition.status, 'True');
+  assert.equal(acceptNames(definition(widget), takenNames('other.io', [given(other)], [])).condition.status, 'True');
 });
 
 test('what is established stays so when new names are not accepted', () => {

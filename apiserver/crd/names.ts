@@ -14,24 +14,26 @@ export interface TakenNames {
   kinds: ReadonlySet<string>;
 }
 
+/** The names that a definition got. */
+export interface GivenNames {
+  group: string;
+  names: Partial<CustomResourceDefinitionNames>;
+}
+
 export interface AcceptedNames {
   names: CustomResourceDefinitionNames;
   condition: Pick<CustomResourceDefinitionCondition, 'type' | 'status' | 'reason' | 'message'>;
 }
 
 /** What the other definitions of the group, and the built-in kinds, have. */
-export function takenNames(
-  group: string,
-  others: Iterable<CustomResourceDefinition>,
-  builtIn: readonly Kind[],
-): TakenNames {
+export function takenNames(group: string, others: Iterable<GivenNames>, builtIn: readonly Kind[]): TakenNames {
   const resources = new Set<string>();
   const kinds = new Set<string>();
   const take = (names: Partial<CustomResourceDefinitionNames>) => {
     for (const name of [names.plural, names.singular, ...(names.shortNames ?? [])]) if (name) resources.add(name);
     for (const kind of [names.kind, names.listKind]) if (kind) kinds.add(kind);
   };
-  for (const { spec, status } of others) if (spec.group === group && status?.acceptedNames) take(status.acceptedNames);
+  for (const other of others) if (other.group === group) take(other.names);
   for (const kind of builtIn)
     if (kind.group === group) take({ ...kind, shortNames: [...kind.shortNames], categories: [] });
   return { resources, kinds };

@@ -1,5 +1,6 @@
 // Whether an object of a custom resource is valid: by its JSON schema, by its lists, and by the rules in CEL.
 // Upstream: the validation of apiextensions-apiserver's custom resource strategy.
+import { validateEmbeddedResources } from '../../api/apiextensions/customresourcedefinition/embedded-resources.ts';
 import type { JSONSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
 import { validateListTypes } from '../../api/apiextensions/customresourcedefinition/list-types.ts';
 import { allSchemas } from '../../api/apiextensions/customresourcedefinition/schema-walk.ts';
@@ -26,7 +27,11 @@ export function createValidator(props: JSONSchemaProps | undefined): CustomValid
   let rules: ReturnType<typeof compileRules> | undefined;
   const hasRules = [...allSchemas(props)].some((schema) => (schema['x-kubernetes-validations']?.length ?? 0) > 0);
   return (object, old) => {
-    const errors = [...validateValue(props, object, '', old), ...validateListTypes(props, object, '')];
+    const errors = [
+      ...validateValue(props, object, '', old),
+      ...validateEmbeddedResources(props, object, ''),
+      ...validateListTypes(props, object, ''),
+    ];
     if (!hasRules) return errors;
     if (errors.some(({ type }) => blocking.has(type))) return [...errors, notChecked];
     rules ??= compileRules(props);

@@ -62,7 +62,7 @@ const convert = async (_: unknown, objects: readonly any[], apiVersion: string) 
 let api: MemoryApi;
 before(async () => {
   api = await startMemoryApi();
-  const kinds = customKinds(definition, convert as any);
+  const { served: kinds } = customKinds(definition, { definition }, convert as any);
   api.kinds.exchange([], kinds);
   await api.context.store.cache.join(keyPrefixOf(kinds[0]!));
 });

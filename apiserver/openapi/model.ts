@@ -1,6 +1,7 @@
 // The API as OpenAPI sees it, built from the kinds: definitions by name, and paths with their
 // operations. Both document versions are written from this one model.
 import type { allVerbs, Kind, ServedVersion } from '../../machinery/kind.ts';
+import { objectMeta } from '../../machinery/metadata.ts';
 import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
 import type { GroupVersionResources } from '../registry/kind-table.ts';
 
@@ -178,9 +179,10 @@ export function buildModel(groupVersions: readonly GroupVersionResources[]): Api
 
 function addDefinitions(kind: Kind, version: ServedVersion, definitions: Map<string, JsonSchema>): void {
   const gvk = { group: version.group, version: version.version, kind: kind.kind };
-  const { name } = version.schema;
-  toJsonSchema(version.schema, definitions);
-  const own = version.published ?? definitions.get(name);
+  const name = definitionNameOf(version);
+  // What is published as it was written refers to metadata alone.
+  toJsonSchema(version.published ? objectMeta : version.schema, definitions);
+  const own = version.published?.schema() ?? definitions.get(name);
   definitions.set(name, { ...own, 'x-kubernetes-group-version-kind': [gvk] });
   if (!kind.verbs.includes('list')) return;
   const listMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta';
@@ -208,6 +210,9 @@ function addDefinitions(kind: Kind, version: ServedVersion, definitions: Map<str
   });
 }
 
+/** The schema of a custom resource is not made for its name. */
+const definitionNameOf = (version: ServedVersion): string => version.published?.name ?? version.schema.name;
+
 /** `/apis/apps/v1` or `/api/v1` */
 export function basePathOf(version: { group: string; version: string }): string {
   return version.group ? `/apis/${version.group}/${version.version}` : `/api/${version.version}`;
@@ -218,7 +223,7 @@ function pathsOf(kind: Kind, version: ServedVersion): PathModel[] {
   const at = kind.namespaced ? `${base}/namespaces/{namespace}/${kind.plural}` : `${base}/${kind.plural}`;
   const inNamespace = kind.namespaced ? ['namespace'] : [];
   const gvk = { group: version.group, version: version.version, kind: kind.kind };
-  const name = version.schema.name;
+  const name = definitionNameOf(version);
   const op = (method: Operation['method'], action: string, parameters: string[], definition = name): Operation => ({
     method,
     action,

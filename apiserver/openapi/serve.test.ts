@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FakeClock } from '../../machinery/clock.ts';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
 import type { FrontRequest } from '../http/front.ts';
 import { createOpenApi } from './serve.ts';
@@ -9,7 +10,7 @@ const nowMs = Date.UTC(2026, 0, 1);
 test('a document is kept by its hash, and is not sent to whoever has it', async () => {
   const { kinds } = (await startMemoryApi()).context;
   const respond = createOpenApi(kinds, {
-    now: () => nowMs,
+    clock: new FakeClock(nowMs),
     others: () => new Map([['apis/other.io/v1', 'AB']]),
     parts: () => [],
   });

@@ -20,6 +20,8 @@ export class KindTable {
   #generation = 0;
   readonly #byPath = new Map<string, ServedResource>();
   readonly #byStorage = new Map<string, Kind>();
+  /** The kinds of a resource, by group and plural: several where each version is a kind of its own. */
+  readonly #byResource = new Map<string, readonly Kind[]>();
   readonly #listeners = new Set<() => void>();
 
   constructor(kinds: readonly Kind[]) {
@@ -44,6 +46,11 @@ export class KindTable {
     const found = this.#byStorage.get(`${group}/${kind}`);
     if (!found) throw new Error(`kind ${kind} of group "${group}" is not served`);
     return found;
+  }
+
+  /** The kinds whose objects lie in the same place. */
+  ofResource(group: string, plural: string): readonly Kind[] {
+    return this.#byResource.get(`${group}/${plural}`) ?? [];
   }
 
   /** Takes some kinds out and others in, at once. */
@@ -83,6 +90,8 @@ export class KindTable {
     const key = `${kind.group}/${kind.kind}`;
     // Versions of a custom kind are kinds of their own; the first of them speaks for all.
     if (!this.#byStorage.has(key)) this.#byStorage.set(key, kind);
+    const resource = `${kind.group}/${kind.plural}`;
+    this.#byResource.set(resource, [...this.ofResource(kind.group, kind.plural), kind]);
     for (const version of kind.served) this.#byPath.set(pathOf(kind, version), { kind, version });
   }
 
@@ -90,6 +99,9 @@ export class KindTable {
     const key = `${kind.group}/${kind.kind}`;
     if (this.#byStorage.get(key) === kind) this.#byStorage.delete(key);
     for (const version of kind.served) this.#byPath.delete(pathOf(kind, version));
+    const left = this.ofResource(kind.group, kind.plural).filter((one) => one !== kind);
+    if (left.length > 0) this.#byResource.set(`${kind.group}/${kind.plural}`, left);
+    else this.#byResource.delete(`${kind.group}/${kind.plural}`);
   }
 }
 

@@ -4,7 +4,7 @@
 // is those bytes with the version put in, and nothing is parsed or written anew for it.
 import { internalError } from '../../machinery/errors.ts';
 import { goJson } from '../../machinery/go-json.ts';
-import { isObject, jsonEqual } from '../../machinery/json.ts';
+import { detached, isObject, jsonEqual } from '../../machinery/json.ts';
 import { readJson } from '../../machinery/json-reader.ts';
 import type { Kind, ServedVersion } from '../../machinery/kind.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
@@ -49,7 +49,7 @@ export class StoredObject {
   constructor(key: string, object: KubeObject, revision: number, served?: ServedBytes) {
     this.key = key;
     this.#object = object;
-    this.labels = object.metadata.labels;
+    this.labels = detached(object.metadata.labels);
     this.revision = revision;
     this.#served = served;
   }
@@ -274,7 +274,7 @@ export function fieldsOfKinds(kinds: readonly Kind[]): (prefix: string) => Field
   return (prefix) => {
     const fields = byPrefix.get(prefix);
     if (!fields || fields.length === 0) return undefined;
-    return (object) => Object.fromEntries(fields.map(([name, read]) => [name, readSafely(read, object)]));
+    return (object) => detached(Object.fromEntries(fields.map(([name, read]) => [name, readSafely(read, object)])));
   };
 }
 

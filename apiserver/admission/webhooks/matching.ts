@@ -3,7 +3,7 @@
 import type { RuleWithOperations } from '../../../api/admissionregistration/match.ts';
 import type { Webhook } from '../../../api/admissionregistration/webhook/schema.ts';
 import { notFoundError } from '../../../machinery/errors.ts';
-import { apiVersionOf, type Kind, type ServedVersion } from '../../../machinery/kind.ts';
+import { apiVersionOf, type ServedVersion } from '../../../machinery/kind.ts';
 import { matchesLabelSelector } from '../../../machinery/labels.ts';
 import type { ServedResource } from '../../registry/kind-table.ts';
 import type { AdmissionDeps, AdmissionRequest } from '../plugin.ts';
@@ -29,8 +29,7 @@ export function versionsOfRequest(request: AdmissionRequest, { kinds }: Admissio
   const own = requestedVersion(request);
   const others = kind.served.filter((version) => version !== own).map((version) => ({ kind, version }));
   // The versions of a custom resource are kinds of their own.
-  const isSibling = (other: Kind) => other !== kind && other.group === kind.group && other.plural === kind.plural;
-  const siblings = kind.storedForm ? kinds.kinds.filter(isSibling) : [];
+  const siblings = kind.storedForm ? kinds.ofResource(kind.group, kind.plural).filter((other) => other !== kind) : [];
   return [{ kind, version: own }, ...others, ...siblings.map((k) => ({ kind: k, version: k.storage }))];
 }
 
