@@ -9,6 +9,7 @@ import { loadCluster } from '../../cli/cluster-store.ts';
 import { defaultRoots } from '../../cli/layout.ts';
 import { pkiFiles } from '../../cli/pki/plan.ts';
 import { realClock } from '../../machinery/clock.ts';
+import { patience } from '../environment/cluster.ts';
 import { Kubectl } from '../environment/kubectl.ts';
 import { imageArchive } from '../images/images.ts';
 import { k8ts, needsRoot, type TestCluster, testCluster } from '../integration/cli/k8ts-command.ts';
@@ -71,7 +72,7 @@ describe('a cluster with a configuration', { skip: needsRoot }, () => {
   const write = (text: string) => writeFileSync(file('config.yaml'), text.replace('LOGS', file('logs')));
   // Relative paths begin where the command is run.
   const up = () =>
-    k8ts(['up', '--name', cluster.name, '--kubeconfig', cluster.kubeconfig, '--config', 'config.yaml'], {
+    k8ts(['up', ...patience, '--name', cluster.name, '--kubeconfig', cluster.kubeconfig, '--config', 'config.yaml'], {
       cwd: folder,
     });
   const auditLog = () =>
@@ -182,7 +183,7 @@ describe('a cluster with a configuration', { skip: needsRoot }, () => {
     assert.match(same.stdout, /All is well/);
     writeFileSync(file('policies/audit.yaml'), auditPolicy('secrets'));
     // Without the file it is the configuration that the cluster has.
-    assert.equal(cluster.run('up').code, 0);
+    assert.equal(cluster.run('up', ...patience).code, 0);
     const [restarted, ...untouched] = pids();
     assert.notEqual(restarted, apiserver);
     assert.deepEqual(untouched, others);

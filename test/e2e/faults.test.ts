@@ -7,7 +7,7 @@ import { request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { findProcess, signalProcess } from '../../cli/host/processes.ts';
-import { type E2eCluster, startCluster } from '../environment/cluster.ts';
+import { type E2eCluster, patience, startCluster } from '../environment/cluster.ts';
 import { eventually } from '../environment/kubectl.ts';
 import { needsRoot } from '../integration/cli/k8ts-command.ts';
 
@@ -153,7 +153,7 @@ describe('faults', { skip: needsRoot, timeout: 3_600_000 }, () => {
       if (ref) signalProcess(ref, 'SIGKILL');
     }
     assert.equal(k8ts.status().ready, false);
-    const up = k8ts.run('up');
+    const up = k8ts.run('up', ...patience);
     assert.equal(up.code, 0, up.stdout + up.stderr);
     assert.deepEqual(k8ts.status().problems, []);
     assert.equal(kubectl.json('get', 'configmap', 'kept').data.a, 'b');

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { loadCluster } from '../../cli/cluster-store.ts';
 import { defaultRoots, insideNode, type Layout } from '../../cli/layout.ts';
-import { type E2eCluster, startCluster } from '../environment/cluster.ts';
+import { type E2eCluster, patience, startCluster } from '../environment/cluster.ts';
 import { needsRoot } from '../integration/cli/k8ts-command.ts';
 
 const secretName = `k8ts-secret-${process.pid}`;
@@ -108,7 +108,7 @@ describe('the file system of a node', { skip: needsRoot }, () => {
       const script = `rm -rf /v/etc/hostname /v/opt && ln -s ${victim}/written /v/etc/hostname && ln -s ${victim} /v/opt`;
       assert.equal(inPod('plain', script).code, 0);
       process.kill(cluster.cluster.pidOf('node'), 'SIGKILL');
-      assert.equal(cluster.cluster.run('up').code, 0);
+      assert.equal(cluster.cluster.run('up', ...patience).code, 0);
       assert.deepEqual(spawnSync('ls', ['-A', victim], { encoding: 'utf8' }).stdout, '');
       const node = cluster.cluster.pidOf('node');
       const seen = spawnSync('nsenter', ['-t', String(node), '-m', 'sh', '-c', 'cat /etc/hostname; readlink /opt'], {

@@ -59,8 +59,10 @@ function tar(file: string, args: readonly string[]): void {
   if (status !== 0) throw new Error(`tar: ${stderr}`);
 }
 
-/** Unpacks the tar file that is a disk of the machine. The packages are those of the lock file, as after `npm ci`. */
+/** Unpacks the tar file that is a disk of the machine. The packages are those of the lock file, as after `npm ci`, and the build is new. */
 export async function unpackCheckout(vm: Vm, disk: string): Promise<void> {
   await vm.get(`mkdir -p ${checkoutFolder} && tar -C ${checkoutFolder} -xpf ${disk}`);
-  await vm.get(`cd ${checkoutFolder} && cp package-lock.json node_modules/.k8ts-package-lock.json`);
+  await vm.get(
+    `cd ${checkoutFolder} && cp package-lock.json node_modules/.k8ts-package-lock.json && touch dist/bin/*.mjs`,
+  );
 }
