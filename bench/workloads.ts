@@ -9,6 +9,7 @@ import { measureCel } from './cel.ts';
 import { type BenchCluster, cpuSeconds, processTree, pssMib } from './cluster.ts';
 import { measureCrds } from './crds.ts';
 import { less, median, quantile, type Result } from './measure.ts';
+import { measureScheduler } from './scheduler.ts';
 
 export interface Workload {
   name: string;
@@ -83,6 +84,7 @@ async function measureIdle(cluster: BenchCluster): Promise<Result[]> {
 
 export const workloads: readonly Workload[] = [
   { name: 'cel', run: measureCel },
+  { name: 'scheduler', run: measureScheduler },
   {
     name: 'up',
     run: async (cluster) => [less('k8ts up to a Ready node and answering DNS', cluster.upMs / 1000, 's', 8)],

@@ -24,7 +24,10 @@ const layers: { folder: string; imports: string[] }[] = [
     folder: 'cli/',
     imports: ['machinery/', 'host/', 'proto/', 'api/', 'client/', 'package.json', ...componentMains()],
   },
-  { folder: 'bench/', imports: ['machinery/', 'proto/', 'api/', 'client/', 'apiserver/', 'cli/', 'test/'] },
+  {
+    folder: 'bench/',
+    imports: ['machinery/', 'proto/', 'api/', 'client/', 'apiserver/', 'scheduler/', 'cli/', 'test/'],
+  },
   { folder: 'test/', imports: [''] },
 ];
 

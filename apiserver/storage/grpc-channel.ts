@@ -149,6 +149,7 @@ export class GrpcChannel {
       session.once('goaway', () => this.#lose(session));
       session.once('connect', () => {
         timer.cancel();
+        if (session.destroyed) return; // its time ran out meanwhile
         if (this.#closed) return fail('the connection was closed');
         session.setLocalWindowSize(windowBytes);
         this.#session = session;
@@ -168,7 +169,7 @@ export class GrpcChannel {
     const { clock, server } = this.#options;
     let late: Timer | undefined;
     const timer = clock.every(pingPeriodMs, () => {
-      if (this.#streams.size === 0 || late) return;
+      if (this.#streams.size === 0 || late || session.destroyed) return;
       late = clock.after(pongMs, () => {
         const err = new GrpcError(grpcCodes.unavailable, `${server} has not answered a ping in ${pongMs / 1000} s`);
         for (const stream of this.#streams) if (stream.session === session) stream.destroy(err);

@@ -35,8 +35,19 @@ const standardVolumes: readonly Volume[] = [...standardPaths, '/usr/local/share/
   pathType: '',
 }));
 
-/** Adds what the document says. Throws UserError. `onNode`: what of the host a node has, and where. */
-export function readClusterConfiguration(document: Field, config: ClusterConfig, onNode: readonly PathMapping[]): void {
+/** What components are told, in all documents: a volume of one may be meant by a flag of another. */
+export interface ComponentParts {
+  args: Record<ConfiguredComponent, Arg[]>;
+  volumes: Record<ConfiguredComponent, (Volume & { field: Field })[]>;
+}
+
+export const noParts = (): ComponentParts => ({
+  args: { apiserver: [], controllers: [], scheduler: [] },
+  volumes: { apiserver: [], controllers: [], scheduler: [] },
+});
+
+/** Adds what the document says. Throws UserError. */
+export function readClusterConfiguration(document: Field, config: ClusterConfig, parts: ComponentParts): void {
   const fields = document.fields(clusterFields);
   checkHead(fields.apiVersion, fields.metadata);
   const version = fields.kubernetesVersion;
@@ -44,7 +55,7 @@ export function readClusterConfiguration(document: Field, config: ClusterConfig,
   if (fields.networking) readNetworking(fields.networking, config);
   if (fields.apiServer) {
     const { certSANs, ...rest } = fields.apiServer.fields([...componentFields, 'certSANs']);
-    readComponent('apiserver', rest, { config, onNode });
+    readComponent('apiserver', rest, parts);
     config.certSANs.push(...(certSANs?.items() ?? []).map(readSubjectName));
   }
   for (const [name, component] of [
@@ -52,7 +63,7 @@ export function readClusterConfiguration(document: Field, config: ClusterConfig,
     ['scheduler', 'scheduler'],
   ] as const) {
     const field = fields[name];
-    if (field) readComponent(component, field.fields(componentFields), { config, onNode });
+    if (field) readComponent(component, field.fields(componentFields), parts);
   }
 }
 
@@ -103,34 +114,50 @@ function readSubjectName(field: Field): string {
 function readComponent(
   component: ConfiguredComponent,
   { extraArgs, extraVolumes }: { extraArgs?: Field; extraVolumes?: Field },
-  { config, onNode }: { config: ClusterConfig; onNode: readonly PathMapping[] },
+  { args, volumes }: ComponentParts,
 ): void {
-  const volumes = (extraVolumes?.items() ?? []).map((field) => readVolume(field, onNode));
-  for (const { hostPath, pathType, field } of volumes) config.paths.push({ hostPath, pathType, place: field.place });
-  const known = [
-    ...volumes,
-    ...standardVolumes.map((volume) => ({ ...volume, hostPath: hostOf(volume.hostPath, onNode) })),
-  ];
-  const args = config.extraArgs[component];
-  for (const { name, value, field } of extraArgs ? readArgs(extraArgs) : []) {
-    const arg: ExtraArg = { name, value: readValue(name, value, { field, volumes: known }), place: field.place };
+  volumes[component].push(...(extraVolumes?.items() ?? []).map(readVolume));
+  for (const arg of extraArgs ? readArgs(extraArgs) : []) {
     // What is patched later counts, as in kind.
-    const at = args.findIndex((one) => one.name === name);
-    if (at < 0) args.push(arg);
-    else args[at] = arg;
+    const at = args[component].findIndex(({ name }) => name === arg.name);
+    if (at < 0) args[component].push(arg);
+    else args[component][at] = arg;
   }
 }
 
-const hostOf = (path: string, onNode: readonly PathMapping[]): string => mapPath(path, onNode) ?? path;
+/** Puts the flags into the configuration, with the paths of the host. `onNode`: what of the host a node has, and where. */
+export function resolveParts(
+  { args, volumes }: ComponentParts,
+  config: ClusterConfig,
+  onNode: readonly PathMapping[],
+): void {
+  for (const component of Object.keys(args) as ConfiguredComponent[]) {
+    const known = [...volumes[component], ...standardVolumes].map((volume) => ({
+      ...volume,
+      hostPath: mapPath(volume.hostPath, onNode) ?? volume.hostPath,
+    }));
+    for (const [i, { field, pathType }] of volumes[component].entries()) {
+      config.paths.push({ hostPath: known[i]!.hostPath, pathType, place: field.place });
+    }
+    config.extraArgs[component] = args[component].map(
+      ({ name, value, field }): ExtraArg => ({
+        name,
+        value: readValue(name, value, { field, volumes: known }),
+        place: field.place,
+      }),
+    );
+  }
+}
+
 const pathTypes = ['', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate'];
 
-function readVolume(field: Field, onNode: readonly PathMapping[]): Volume & { field: Field } {
+function readVolume(field: Field): Volume & { field: Field } {
   const { name, hostPath, mountPath, readOnly, pathType } = field.fields(volumeFields);
   if (!name?.text()) throw field.refuse('name is required');
   if (!hostPath) throw field.refuse('hostPath is required');
   if (!mountPath) throw field.refuse('mountPath is required');
   return {
-    hostPath: hostOf(readPath(hostPath), onNode),
+    hostPath: readPath(hostPath),
     mountPath: readPath(mountPath),
     readOnly: readOnly?.boolean() ?? false,
     pathType: pathType?.oneOf(pathTypes) ?? '',

@@ -247,6 +247,16 @@ controllerManager:
     });
   }
 
+  test('a flag may name a volume of another document', () => {
+    const config = read(`kind: ClusterConfiguration
+apiServer: {extraArgs: {token-auth-file: /t/a}}
+---
+kind: ClusterConfiguration
+apiServer: {extraVolumes: [{name: t, hostPath: /x, mountPath: /t}]}
+`);
+    assert.equal(config.extraArgs.apiserver[0]!.value, '/x/a');
+  });
+
   test('maps a path by the longest mapping that holds it', () => {
     const mappings = [
       { mountPath: '/a', hostPath: '/x' },

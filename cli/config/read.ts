@@ -4,7 +4,7 @@ import { UserError } from '../user-error.ts';
 import { type ClusterConfig, emptyConfig } from './cluster-config.ts';
 import { type Field, readDocuments } from './documents.ts';
 import { readKindCluster } from './kind-cluster.ts';
-import { readClusterConfiguration, readInitConfiguration } from './kubeadm.ts';
+import { noParts, readClusterConfiguration, readInitConfiguration, resolveParts } from './kubeadm.ts';
 import { readKubeletConfiguration } from './kubelet.ts';
 
 const maxBytes = 4 * 1024 * 1024;
@@ -33,9 +33,10 @@ export function readConfig(text: string, file: string, folder: string): ClusterC
   const patches = clusters.flatMap(({ document }) => readKindCluster(document, config, folder));
   const onNode = config.nodeMounts.map(({ hostPath, containerPath }) => ({ hostPath, mountPath: containerPath }));
   const others = documents.filter(({ kind }) => kind !== 'Cluster').map(({ document }) => document);
+  const parts = noParts();
   for (const document of [...patches, ...others]) {
     const kind = kindOf(document);
-    if (kind === 'ClusterConfiguration') readClusterConfiguration(document, config, onNode);
+    if (kind === 'ClusterConfiguration') readClusterConfiguration(document, config, parts);
     else if (kind === 'InitConfiguration') readInitConfiguration(document, config);
     else if (kind === 'KubeletConfiguration') readKubeletConfiguration(document, config);
     else {
@@ -43,6 +44,7 @@ export function readConfig(text: string, file: string, folder: string): ClusterC
       throw document.refuse(`kind ${JSON.stringify(kind)} is not supported; ${known}`);
     }
   }
+  resolveParts(parts, config, onNode);
   return config;
 }
 

@@ -201,7 +201,7 @@ describe('Unit', () => {
     spawned[0]!.kill('SIGSTOP');
     process.kill(first.pid!, 'SIGSTOP');
     const second = await until(unit, (state) => state.state === 'running' && state.pid !== first.pid);
-    assert.match(second.lastExit ?? '', /^SIGKILL: was stopped by a signal \(3 checks in a row failed\)$/);
+    assert.match(second.lastExit ?? '', /^SIGKILL: was stopped by a signal \(([3-9]|\d{2,}) checks in a row failed\)$/);
     assert.equal(second.restarts, 1);
     await unit.stop();
   });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { realClock } from '../../machinery/clock.ts';
 import { eventually } from '../environment/kubectl.ts';
-import { CheckedOut, shellPod, untilTerm } from '../vm/checked-out.ts';
+import { CheckedOut, shellPod, untilTerm, upTimeoutMs } from '../vm/checked-out.ts';
 import { debian12, needsVm } from '../vm/image.ts';
 
 const profileOf = 'cat /proc/self/attr/current';
@@ -49,7 +49,7 @@ describe('AppArmor on Debian 12', { skip: needsVm }, () => {
         const { containerStatuses = [] } = await machine.podStatus('missing');
         return containerStatuses[0]?.state.waiting?.message ? containerStatuses[0].state.waiting : undefined;
       },
-      60_000,
+      upTimeoutMs,
     );
     assert.equal(waiting.reason, 'CreateContainerError');
     assert.match(waiting.message, /apparmor profile not found nobody-loaded-it$/);
@@ -63,7 +63,7 @@ describe('AppArmor on Debian 12', { skip: needsVm }, () => {
     assert.doesNotMatch(await inside('(echo b >/proc/sysrq-trigger) 2>/dev/null && echo written'), /written/);
     assert.match(await inside('echo x >/tmp/x && cat /tmp/x'), /x/);
     const began = realClock.monotonicMs();
-    await machine.kubectl('delete pod able --grace-period=120');
-    assert.ok(realClock.monotonicMs() - began < 100_000, 'it heard the signal');
+    await machine.kubectl('delete pod able --grace-period=900');
+    assert.ok(realClock.monotonicMs() - began < 800_000, 'it heard the signal');
   });
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { eventually } from '../environment/kubectl.ts';
-import { CheckedOut, shellPod, untilTerm } from '../vm/checked-out.ts';
+import { CheckedOut, shellPod, untilTerm, upTimeoutMs } from '../vm/checked-out.ts';
 import { checkoutFolder } from '../vm/checkout.ts';
 import { needsVm, withFirewalls } from '../vm/image.ts';
 
@@ -45,13 +45,13 @@ describe('firewalls on Debian 12', { skip: needsVm }, () => {
   test('firewalld, on before up and loaded anew', async () => {
     await machine.vm.get('systemctl start firewalld');
     const loaded = async () => (await machine.vm.run('firewall-cmd --state')).code === 0;
-    await eventually('its rules are loaded', loaded, 60_000);
+    await eventually('its rules are loaded', loaded, upTimeoutMs);
     const rulesBefore = await rules();
     assert.match(rulesBefore, /chain filter_INPUT/);
     await upWithPod();
-    await eventually('all is well', isWell, 120_000);
+    await eventually('all is well', isWell, upTimeoutMs);
     await machine.vm.get('firewall-cmd --reload');
-    await eventually('all is well after a reload', isWell, 120_000);
+    await eventually('all is well after a reload', isWell, upTimeoutMs);
     await machine.k8ts('down');
     assert.equal(await rules(), rulesBefore);
     await machine.vm.get('systemctl stop firewalld');
@@ -62,13 +62,13 @@ describe('firewalls on Debian 12', { skip: needsVm }, () => {
     const rulesBefore = await rules();
     assert.match(rulesBefore, /chain INPUT \{\s*type filter hook input priority filter; policy drop;/);
     await upWithPod();
-    await eventually('all is well', isWell, 120_000);
+    await eventually('all is well', isWell, upTimeoutMs);
     await machine.vm.get('ufw reload');
-    await eventually('all is well after a reload', isWell, 120_000);
+    await eventually('all is well after a reload', isWell, upTimeoutMs);
     // Docker drops what is forwarded where it was Docker that switched forwarding on.
     await machine.vm.get('ufw disable && sysctl -qw net.ipv4.ip_forward=0 && systemctl start docker');
     assert.match(await machine.vm.get('iptables -S FORWARD'), /^-P FORWARD DROP$/m);
-    await eventually('all is well with Docker', isWell, 120_000);
+    await eventually('all is well with Docker', isWell, upTimeoutMs);
     await machine.k8ts('down');
     assert.doesNotMatch(await machine.vm.get('iptables -S'), /k8ts/, 'iptables finds its tables in order');
   });
@@ -77,9 +77,9 @@ describe('firewalls on Debian 12', { skip: needsVm }, () => {
     const rulesBefore = await rules();
     assert.match(rulesBefore, /chain FORWARD \{\s*type filter hook forward priority filter; policy drop;/);
     await upWithPod();
-    await eventually('all is well', isWell, 120_000);
+    await eventually('all is well', isWell, upTimeoutMs);
     await machine.vm.get('ufw --force enable');
-    await eventually('all is well with ufw', isWell, 120_000);
+    await eventually('all is well with ufw', isWell, upTimeoutMs);
     await machine.vm.get('ufw disable');
     await machine.k8ts('down');
     assert.doesNotMatch(await rules(), /k8ts/);

@@ -53,7 +53,7 @@ describe('a small machine', { skip: needsVm }, () => {
 
   test(`${podCount} pods run, their logs can be followed, and all is well`, async () => {
     assert.equal((await machine.vm.get(`sysctl -n ${instances}`)).trim(), '128');
-    const { code, stdout, stderr } = await k8ts('up --wait 300000');
+    const { code, stdout, stderr } = await k8ts('up --wait 15m');
     assert.equal(code, 0, stdout + stderr);
     await machine.vm.get(`cd ${checkoutFolder} && ./k8ts load image-archive .cache/images/*.tar`);
     await machine.vm.get('kubectl create -f -', { input: JSON.stringify(deployment) });

@@ -28,7 +28,7 @@ describe('the npm package on Debian 12', { skip: needsVm }, () => {
 
   test('up tells of nothing that only a checkout has', async () => {
     assert.match(await vm.get('command -v k8ts'), /^\/usr\/local\/bin\/k8ts$/m);
-    const told = await k8ts('up --wait 300000');
+    const told = await k8ts('up --wait 15m');
     assert.match(told, /^Cluster k8ts is up /m);
     assert.doesNotMatch(told, /\.\/k8ts|examples\//);
   });
@@ -36,10 +36,14 @@ describe('the npm package on Debian 12', { skip: needsVm }, () => {
   test('the tour, by k8ts kubectl', async () => {
     await k8ts(`load image-archive ${imagesFolder}/*.tar`);
     await k8ts('kubectl create deployment web --image=nginx:1.7.9');
-    await k8ts('kubectl rollout status deployment/web --timeout=240s');
+    await k8ts('kubectl rollout status deployment/web --timeout=900s');
     await k8ts('kubectl expose deployment web --port 80');
     const address = (await k8ts('kubectl get service web -o jsonpath={.spec.clusterIP}')).trim();
-    const page = await eventually('the service answers', () => vm.get(`curl -sf -m 20 http://${address}/`), 60_000);
+    const page = await eventually(
+      'the service answers',
+      () => vm.get(`curl -sf -m 20 http://${address}/`),
+      upTimeoutMs,
+    );
     assert.match(page, /Welcome to nginx/);
     assert.match(await k8ts('kubectl exec deploy/web -- nginx -v 2>&1'), /nginx version/);
   });

@@ -21,7 +21,7 @@ describe('a cluster on Debian 12', { skip: needsVm }, () => {
       exec unshare --cgroup --mount --propagation private bash -euc '
         umount -l /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup
         ls -A /sys/fs/cgroup >/tmp/before
-        ${checkoutFolder}/k8ts up --wait 300000 >/dev/null
+        ${checkoutFolder}/k8ts up --wait 15m >/dev/null
         [ -z "$(cat /sys/fs/cgroup/cgroup.procs)" ]
         kubectl get nodes
         ${checkoutFolder}/k8ts down
@@ -40,17 +40,17 @@ describe('a cluster on Debian 12', { skip: needsVm }, () => {
     const pid = await machine.vm.get(`cat ${pidFile}`);
     await machine.vm.get(`kill -KILL ${pid}`);
     const changed = async () => (await machine.vm.get(`cat ${pidFile}`)) !== pid;
-    await eventually('it has a new first process', changed, 60_000);
+    await eventually('it has a new first process', changed, upTimeoutMs);
     const restarts = async () => (await machine.podStatus('talker')).containerStatuses?.[0].restartCount;
-    await eventually('its pods run anew', async () => (await restarts()) === 1, 300_000);
+    await eventually('its pods run anew', async () => (await restarts()) === 1, upTimeoutMs);
     const isWell = async () => /^All is well\.$/m.test((await machine.vm.run(`${checkoutFolder}/k8ts status`)).stdout);
-    await eventually('all is well', isWell, 120_000);
+    await eventually('all is well', isWell, upTimeoutMs);
   });
 
   test('after a reboot, up starts the cluster that is there, with its pods', async () => {
     await machine.vm.reboot();
-    assert.match(await machine.k8ts('up --wait 300000'), /^Starting cluster k8ts\n/);
-    await machine.kubectl('wait --for=condition=Ready pod/talker --timeout=240s');
+    assert.match(await machine.k8ts('up --wait 15m'), /^Starting cluster k8ts\n/);
+    await machine.kubectl('wait --for=condition=Ready pod/talker --timeout=900s');
     assert.equal((await machine.podStatus('talker')).containerStatuses[0].restartCount, 2);
   });
 });

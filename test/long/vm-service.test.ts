@@ -29,7 +29,7 @@ describe('a cluster under systemd', { skip: needsVm }, () => {
 
   test('sudo by an ordinary user: their kubectl works, and their logout ends nothing', async () => {
     const asUser = { user: 'user', timeoutMs: upTimeoutMs } as const;
-    await machine.vm.get(`sudo ${launcher} up --wait 300`, asUser);
+    await machine.vm.get(`sudo ${launcher} up --wait 15m`, asUser);
     assert.equal(
       await machine.vm.get('stat -c "%U %G %a" ~user/.kube ~user/.kube/config'),
       'user user 755\nuser user 600\n',
@@ -48,7 +48,7 @@ describe('a cluster under systemd', { skip: needsVm }, () => {
 
   test('the end of the service that started it ends nothing', async () => {
     await machine.k8ts('down');
-    await machine.vm.get(`systemd-run --quiet --unit starter --remain-after-exit ${launcher} up --wait 300`);
+    await machine.vm.get(`systemd-run --quiet --unit starter --remain-after-exit ${launcher} up --wait 15m`);
     await eventually('it is up', isWell, upTimeoutMs);
     const before = await supervisor();
     assert.match(await machine.vm.get(`cat /proc/${before.trim()}/cgroup`), /^0::\/k8ts\/k8ts\/supervisor$/m);

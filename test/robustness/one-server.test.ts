@@ -8,7 +8,7 @@ const name = 'one-server';
 
 test('one API server under faults', { timeout: robustness.timeoutMs }, () =>
   robustness.run(async (draw, seed) => {
-    const shape = { apiServers: 1, etcdMembers: 1, clients: 6, watchers: 6 };
+    const shape = { apiServers: 1, etcdMembers: 1, clients: 6, watchers: 9 };
     const recorded = await runScenario({ ...shape, seconds: scenarioSeconds }, draw);
     console.log(`seed ${seed}:`, summary(recorded));
     assertHolds(recorded, { name, seed });

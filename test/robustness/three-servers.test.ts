@@ -9,7 +9,7 @@ const name = 'three-servers';
 
 test('three API servers under faults', { timeout: robustness.timeoutMs }, () =>
   robustness.run(async (draw, seed) => {
-    const shape = { apiServers: 3, etcdMembers: 3, clients: 6, watchers: 6 };
+    const shape = { apiServers: 3, etcdMembers: 3, clients: 6, watchers: 9 };
     const recorded = await runScenario({ ...shape, seconds: scenarioSeconds }, draw);
     console.log(`seed ${seed}:`, summary(recorded));
     assertHolds(recorded, { name, seed });

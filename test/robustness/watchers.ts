@@ -118,7 +118,7 @@ export class Watcher {
   }
 
   #query({ after, sendInitialEvents, bookmarks, ...selection }: WatchRequest): string {
-    const seconds = this.#draw.chance(0.3) ? longSeconds : 1 + this.#draw.below(8);
+    const seconds = this.#draw.chance(0.15) ? longSeconds : 1 + this.#draw.below(8);
     const query = new URLSearchParams({ watch: 'true', timeoutSeconds: String(seconds), ...selection });
     if (after !== undefined) query.set('resourceVersion', String(after));
     if (bookmarks) query.set('allowWatchBookmarks', 'true');

@@ -44,7 +44,7 @@ export class CheckedOut implements AsyncDisposable {
 
   /** Brings the cluster up and loads the images; answers what `up` said. */
   async up(): Promise<string> {
-    const told = await this.k8ts('up --wait 300000');
+    const told = await this.k8ts('up --wait 15m');
     await this.vm.get(`cd ${checkoutFolder} && ./k8ts load image-archive .cache/images/*.tar`);
     return told;
   }
@@ -61,7 +61,7 @@ export class CheckedOut implements AsyncDisposable {
   async runPod(manifest: object): Promise<void> {
     await this.vm.get('kubectl apply -f -', { input: JSON.stringify(manifest) });
     const { name } = (manifest as { metadata: { name: string } }).metadata;
-    await this.kubectl(`wait --for=condition=Ready pod/${name} --timeout=180s`);
+    await this.kubectl(`wait --for=condition=Ready pod/${name} --timeout=900s`);
   }
 
   async podStatus(name: string): Promise<any> {

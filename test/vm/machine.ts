@@ -104,7 +104,7 @@ export class Vm implements AsyncDisposable {
   }
 
   /** Runs a shell command to its end. A connection that fails counts as exit code 255. */
-  run(command: string, { user = 'root', input, timeoutMs = 300_000 }: RunOptions = {}): Promise<Outcome> {
+  run(command: string, { user = 'root', input, timeoutMs = 1_200_000 }: RunOptions = {}): Promise<Outcome> {
     const child = spawn('ssh', [...this.#sshArgs(user), command], { stdio: ['pipe', 'pipe', 'pipe'] });
     return outcomeOf(child, { input, timeoutMs });
   }
@@ -125,10 +125,10 @@ export class Vm implements AsyncDisposable {
   async reboot(): Promise<void> {
     const bootId = 'cat /proc/sys/kernel/random/boot_id';
     const before = await this.get(bootId);
-    await this.run('systemctl reboot', { timeoutMs: 20_000 });
+    await this.run('systemctl reboot', { timeoutMs: 60_000 });
     const deadline = realClock.monotonicMs() + bootTimeoutMs.tcg;
     while (realClock.monotonicMs() < deadline) {
-      const { code, stdout } = await this.run(bootId, { timeoutMs: 10_000 });
+      const { code, stdout } = await this.run(bootId, { timeoutMs: 60_000 });
       if (code === 0 && stdout !== before) return;
       await realClock.sleep(500);
     }
@@ -138,7 +138,7 @@ export class Vm implements AsyncDisposable {
   async #untilLogin(timeoutMs: number): Promise<void> {
     const deadline = realClock.monotonicMs() + timeoutMs;
     while (realClock.monotonicMs() < deadline && this.#isRunning) {
-      if ((await this.run('true', { timeoutMs: 10_000 })).code === 0) return;
+      if ((await this.run('true', { timeoutMs: 60_000 })).code === 0) return;
       await realClock.sleep(500);
     }
     throw new Error(`the machine did not boot in ${timeoutMs / 1000} s:\n${this.console.slice(-2000)}`);
@@ -152,7 +152,7 @@ export class Vm implements AsyncDisposable {
       StrictHostKeyChecking: 'no',
       UserKnownHostsFile: '/dev/null',
       LogLevel: 'ERROR',
-      ConnectTimeout: 8,
+      ConnectTimeout: 50,
       ServerAliveInterval: 15,
       ControlMaster: 'auto',
       ControlPath: join(this.#folder, 'ssh-%r'),

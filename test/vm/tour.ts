@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { eventually } from '../environment/kubectl.ts';
-import { CheckedOut, shellPod, untilTerm } from './checked-out.ts';
+import { CheckedOut, shellPod, untilTerm, upTimeoutMs } from './checked-out.ts';
 import { checkoutFolder } from './checkout.ts';
 import { type ImageRecipe, needsVm } from './image.ts';
 
@@ -33,12 +33,12 @@ export function describeTour(name: string, recipe: ImageRecipe, needs = needsVm)
 
     test('nginx: rolled out, exposed, scaled; its Service answers', async () => {
       await machine.kubectl(`create -f ${checkoutFolder}/examples/nginx-deployment.yaml`);
-      await machine.kubectl('rollout status deployment/nginx-deployment --timeout=180s');
+      await machine.kubectl('rollout status deployment/nginx-deployment --timeout=900s');
       await machine.kubectl('expose deployment nginx-deployment --port 80');
-      const page = await eventually('the service answers', () => machine.fetch('nginx-deployment'), 60_000);
+      const page = await eventually('the service answers', () => machine.fetch('nginx-deployment'), upTimeoutMs);
       assert.match(page, /<title>Welcome to nginx!<\/title>/);
       await machine.kubectl('scale deployment/nginx-deployment --replicas=3');
-      await machine.kubectl('rollout status deployment/nginx-deployment --timeout=180s');
+      await machine.kubectl('rollout status deployment/nginx-deployment --timeout=900s');
     });
 
     test('logs, exec, and a name of the cluster', async () => {
@@ -107,7 +107,7 @@ export function describeTour(name: string, recipe: ImageRecipe, needs = needsVm)
       const ended = await eventually(
         'it ends',
         async () => (await machine.podStatus('hungry')).containerStatuses?.[0].state.terminated,
-        120_000,
+        upTimeoutMs,
       );
       assert.deepEqual([ended.reason, ended.exitCode], ['OOMKilled', 137]);
     });
