@@ -31,6 +31,9 @@ interface State {
   existing: Places;
 }
 
+/** What it is worth to be where a topology label has a value. */
+type Points = Map<string, Map<string, number>>;
+
 const placeOf = (topologyKey: string, node: NodeInfo): string | undefined => {
   const value = node.node.metadata.labels?.[topologyKey];
   return value === undefined ? undefined : `${topologyKey}=${value}`;
@@ -105,6 +108,7 @@ export const interPodAffinity: Plugin = {
       const place = placeOf(term.topologyKey, node);
       if (place !== undefined && antiAffinity.has(place)) return unschedulable(antiAffinityReason);
     }
+    if (existing.size === 0) return success;
     const labels = Object.entries(node.node.metadata.labels ?? {});
     return labels.some(([k, v]) => existing.has(`${k}=${v}`)) ? unschedulable(existingAntiAffinityReason) : success;
   },
@@ -112,10 +116,13 @@ export const interPodAffinity: Plugin = {
     const { pod, preferredAffinity: mine } = info;
     const { nodes } = snapshot; // pods also count where this one cannot go
     if (mine.length === 0 && !nodes.some((n) => n.attractingPods > 0)) return skip;
-    const points = new Map<string, number>();
-    const add = (term: PodAffinityTerm, weight: number, node: NodeInfo) => {
-      const place = placeOf(term.topologyKey, node);
-      if (place !== undefined) points.set(place, (points.get(place) ?? 0) + weight);
+    const points: Points = new Map();
+    const add = ({ topologyKey }: PodAffinityTerm, weight: number, node: NodeInfo) => {
+      const value = node.node.metadata.labels?.[topologyKey];
+      if (value === undefined) return;
+      const byValue = points.get(topologyKey) ?? new Map<string, number>();
+      byValue.set(value, (byValue.get(value) ?? 0) + weight);
+      points.set(topologyKey, byValue);
     };
     for (const node of nodes) {
       if (mine.length === 0 && node.attractingPods === 0) continue;
@@ -132,8 +139,13 @@ export const interPodAffinity: Plugin = {
     return success;
   },
   score(state, _pod, { node }) {
-    const points = state.get(`${name}/score`) as Map<string, number>;
-    return Object.entries(node.metadata.labels ?? {}).reduce((sum, [k, v]) => sum + (points.get(`${k}=${v}`) ?? 0), 0);
+    const { labels } = node.metadata;
+    let sum = 0;
+    for (const [key, byValue] of state.get(`${name}/score`) as Points) {
+      const value = labels?.[key];
+      if (value !== undefined) sum += byValue.get(value) ?? 0;
+    }
+    return sum;
   },
   normalize(scores) {
     const highest = Math.max(...scores.values());

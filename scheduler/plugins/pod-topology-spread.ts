@@ -18,8 +18,14 @@ const hardEffects = ['NoSchedule', 'NoExecute'];
 
 interface Spread {
   constraint: TopologySpreadConstraint;
+  /** Whether a pod is one of those that are spread. */
+  counted(other: Pod): boolean;
   /** Matching pods by value of the topology label. */
   counts: Map<string, number>;
+  /** The least of the counts, until one of them changes. */
+  least: number | undefined;
+  /** What the pod itself adds. */
+  self: number;
 }
 
 interface ScoreState {
@@ -34,14 +40,15 @@ const nowhere = -1;
 const constraintsOf = (pod: Pod, when: string) =>
   (pod.spec.topologySpreadConstraints ?? []).filter((c) => (c.whenUnsatisfiable ?? 'DoNotSchedule') === when);
 
-function isCounted(constraint: TopologySpreadConstraint, pod: Pod, other: Pod): boolean {
-  if (other.metadata.namespace !== pod.metadata.namespace || other.metadata.deletionTimestamp) return false;
-  if (!matchesLabelSelector(constraint.labelSelector, other.metadata.labels)) return false;
-  const keys = constraint.matchLabelKeys ?? [];
-  const own = Object.fromEntries(
-    keys.filter((k) => pod.metadata.labels?.[k] !== undefined).map((k) => [k, pod.metadata.labels![k]!]),
-  );
-  return matchesLabels(selectorFromLabels(own), other.metadata.labels);
+function counterOf(constraint: TopologySpreadConstraint, pod: Pod): (other: Pod) => boolean {
+  const { namespace, labels } = pod.metadata;
+  const keys = (constraint.matchLabelKeys ?? []).filter((k) => labels?.[k] !== undefined);
+  const same = keys.length > 0 ? selectorFromLabels(Object.fromEntries(keys.map((k) => [k, labels![k]!]))) : undefined;
+  return ({ metadata: other }) =>
+    other.namespace === namespace &&
+    !other.deletionTimestamp &&
+    matchesLabelSelector(constraint.labelSelector, other.labels) &&
+    (!same || matchesLabels(same, other.labels));
 }
 
 /** Whether a node's pods count: by default those of nodes the pod may go to by affinity. */
@@ -59,14 +66,16 @@ function countPods(constraints: TopologySpreadConstraint[], pod: Pod, nodes: rea
   const places = nodes.filter((node) => hasAllLabels(constraints, node));
   return constraints.map((constraint) => {
     const counts = new Map<string, number>();
+    const counted = counterOf(constraint, pod);
     for (const node of places) {
       if (!isEligible(constraint, pod, node)) continue;
       const value = node.node.metadata.labels![constraint.topologyKey]!;
       let count = counts.get(value) ?? 0;
-      for (const other of node.pods.values()) if (isCounted(constraint, pod, other.pod)) count++;
+      for (const other of node.pods.values()) if (counted(other.pod)) count++;
       counts.set(value, count);
     }
-    return { constraint, counts };
+    const self = matchesLabelSelector(constraint.labelSelector, pod.metadata.labels) ? 1 : 0;
+    return { constraint, counted, counts, least: undefined, self };
   });
 }
 
@@ -85,19 +94,22 @@ export const podTopologySpread: Plugin = {
     const spreads = state.get(name) as Spread[];
     const constraints = spreads.map((s) => s.constraint);
     if (!hasAllLabels(constraints, node)) return;
-    for (const { constraint, counts } of spreads) {
-      if (!isEligible(constraint, pod, node) || !isCounted(constraint, pod, other.pod)) continue;
+    for (const spread of spreads) {
+      const { constraint, counted, counts } = spread;
+      if (!isEligible(constraint, pod, node) || !counted(other.pod)) continue;
       const value = node.node.metadata.labels![constraint.topologyKey]!;
       counts.set(value, (counts.get(value) ?? 0) + sign);
+      spread.least = undefined;
     }
   },
-  filter(state, { pod }, { node }) {
-    for (const { constraint, counts } of state.get(name) as Spread[]) {
+  filter(state, _pod, { node }) {
+    for (const spread of state.get(name) as Spread[]) {
+      const { constraint, counts, self } = spread;
       const value = node.metadata.labels?.[constraint.topologyKey];
       if (value === undefined) return unresolvable(missingLabelReason);
       const tooFewDomains = counts.size < (constraint.minDomains ?? 1);
-      const least = tooFewDomains ? 0 : Math.min(...counts.values());
-      const self = matchesLabelSelector(constraint.labelSelector, pod.metadata.labels) ? 1 : 0;
+      spread.least ??= Math.min(...counts.values());
+      const least = tooFewDomains ? 0 : spread.least;
       if ((counts.get(value) ?? 0) + self - least > constraint.maxSkew) return unschedulable(spreadReason);
     }
     return success;
