@@ -83,9 +83,14 @@ export function processTree(pid: number): number[] {
 }
 
 /** Proportional set size in MiB. */
-export function pssMib(pid: number): number {
+export const pssMib = (pid: number): number => sizeMib(pid, 'Pss');
+
+/** The part of it that is no file: other processes that run the same program do not matter to it. */
+export const anonymousMib = (pid: number): number => sizeMib(pid, 'Pss_Anon');
+
+function sizeMib(pid: number, field: string): number {
   try {
-    const match = /^Pss: +(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+    const match = new RegExp(`^${field}: +(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
     return Number(match?.[1] ?? 0) / 1024;
   } catch {
     return 0; // it has ended meanwhile

@@ -3,7 +3,7 @@
 
 import type { Transport } from '../client/transport.ts';
 import { realClock } from '../machinery/clock.ts';
-import { type BenchCluster, cpuSeconds, pssMib } from './cluster.ts';
+import { anonymousMib, type BenchCluster, cpuSeconds } from './cluster.ts';
 import { less, more, type Result } from './measure.ts';
 
 const definitionCount = 500;
@@ -145,15 +145,15 @@ export async function measureDefinitions(transport: Transport, pid: number): Pro
   const before = await costOf(transport, pid, 'no definitions');
   await read('/openapi/v3');
   await realClock.sleep(restMs);
-  const [memoryBefore, cpuBefore] = [pssMib(pid), cpuSeconds(pid)];
+  const [memoryBefore, cpuBefore] = [anonymousMib(pid), cpuSeconds(pid)];
   const times = await define(transport, read);
   const cpu = (1000 * (cpuSeconds(pid) - cpuBefore)) / definitionCount;
-  const peak = pssMib(pid);
+  const peak = anonymousMib(pid);
   await realClock.sleep(restMs);
   const each = (mib: number) => (1024 * (mib - memoryBefore)) / definitionCount;
   const memory = [
-    less('memory a definition (PSS), at once', each(peak), 'KiB'),
-    less('memory a definition (PSS), at rest', each(pssMib(pid)), 'KiB', 100),
+    less('memory a definition, at once', each(peak), 'KiB'),
+    less('memory a definition, at rest', each(anonymousMib(pid)), 'KiB', 100),
     less('CPU a definition', cpu, 'ms'),
   ];
   return [...times, ...memory, ...before, ...(await costOf(transport, pid, `${definitionCount} definitions`))];

@@ -22,6 +22,8 @@ export class KindTable {
   readonly #byStorage = new Map<string, Kind>();
   /** The kinds of a resource, by group and plural: several where each version is a kind of its own. */
   readonly #byResource = new Map<string, readonly Kind[]>();
+  /** By apiVersion and kind. */
+  readonly #byKind = new Map<string, ServedResource>();
   readonly #listeners = new Set<() => void>();
 
   constructor(kinds: readonly Kind[]) {
@@ -46,6 +48,11 @@ export class KindTable {
     const found = this.#byStorage.get(`${group}/${kind}`);
     if (!found) throw new Error(`kind ${kind} of group "${group}" is not served`);
     return found;
+  }
+
+  /** The resource of a kind as objects name it. */
+  ofKind(apiVersion: string, kind: string): ServedResource | undefined {
+    return this.#byKind.get(`${apiVersion} ${kind}`);
   }
 
   /** The kinds whose objects lie in the same place. */
@@ -92,17 +99,27 @@ export class KindTable {
     if (!this.#byStorage.has(key)) this.#byStorage.set(key, kind);
     const resource = `${kind.group}/${kind.plural}`;
     this.#byResource.set(resource, [...this.ofResource(kind.group, kind.plural), kind]);
-    for (const version of kind.served) this.#byPath.set(pathOf(kind, version), { kind, version });
+    for (const version of kind.served) {
+      const entry = { kind, version };
+      this.#byPath.set(pathOf(kind, version), entry);
+      this.#byKind.set(kindKeyOf(kind, version), this.#byKind.get(kindKeyOf(kind, version)) ?? entry);
+    }
   }
 
   #leave(kind: Kind): void {
     const key = `${kind.group}/${kind.kind}`;
     if (this.#byStorage.get(key) === kind) this.#byStorage.delete(key);
-    for (const version of kind.served) this.#byPath.delete(pathOf(kind, version));
+    for (const version of kind.served) {
+      this.#byPath.delete(pathOf(kind, version));
+      const key = kindKeyOf(kind, version);
+      if (this.#byKind.get(key)?.kind === kind) this.#byKind.delete(key);
+    }
     const left = this.ofResource(kind.group, kind.plural).filter((one) => one !== kind);
     if (left.length > 0) this.#byResource.set(`${kind.group}/${kind.plural}`, left);
     else this.#byResource.delete(`${kind.group}/${kind.plural}`);
   }
 }
+
+const kindKeyOf = (kind: Kind, version: ServedVersion): string => `${apiVersionOf(version)} ${kind.kind}`;
 
 const pathOf = (kind: Kind, { group, version }: ServedVersion): string => `${group}/${version}/${kind.plural}`;

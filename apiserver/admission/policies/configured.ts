@@ -1,7 +1,6 @@
 // The policies that a binding makes hold, compiled once for each version of a policy. Upstream: apiserver's
 // admission/plugin/policy/generic/policy_source.go.
 import type { BindingSpec, PolicySpec } from '../../../api/admissionregistration/policy/schema.ts';
-import { apiVersionOf } from '../../../machinery/kind.ts';
 import type { KindTable, ServedResource } from '../../registry/kind-table.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { ResourceCache } from '../../storage/resource-cache.ts';
@@ -52,7 +51,7 @@ export function boundPolicies<P extends PolicySpec, B extends BindingSpec, C>(
       known = compile(own);
       compiled.set(stored, known);
     }
-    const params = own.paramKind && findParamKind(own.paramKind, kinds);
+    const params = own.paramKind && kinds.ofKind(own.paramKind.apiVersion ?? '', own.paramKind.kind ?? '');
     const problem = own.paramKind && !params ? describeMissing(own.paramKind) : undefined;
     return { name: metadata.name ?? '', spec: own, compiled: known, bindings, params, problem };
   };
@@ -83,16 +82,6 @@ export function boundPolicies<P extends PolicySpec, B extends BindingSpec, C>(
 }
 
 type ParamKind = NonNullable<PolicySpec['paramKind']>;
-
-/** The resource that a paramKind names; undefined for one that is not served. */
-export function findParamKind({ apiVersion, kind }: ParamKind, kinds: KindTable): ServedResource | undefined {
-  for (const one of kinds.kinds) {
-    if (one.kind !== kind) continue;
-    const version = one.served.find((served) => apiVersionOf(served) === apiVersion);
-    if (version) return { kind: one, version };
-  }
-  return undefined;
-}
 
 function describeMissing({ apiVersion = '', kind = '' }: ParamKind): string {
   const gv = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`;

@@ -7,7 +7,7 @@ import { jsonEqual } from '../../../machinery/json.ts';
 import { parseApiVersion } from '../../../machinery/kind.ts';
 import type { UserInfo } from '../../authn/user.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
-import { findParamKind, policyGroup } from './configured.ts';
+import { policyGroup } from './configured.ts';
 
 /** A user as Go prints it. */
 function showUser({ username, uid = '', groups, extra = {} }: UserInfo): string {
@@ -24,7 +24,7 @@ async function mayGet(
   { authorizer, kinds }: AdmissionDeps,
 ): Promise<boolean> {
   const { group, version } = paramKind ? parseApiVersion(paramKind.apiVersion ?? '') : { group: '*', version: '*' };
-  const resource = (paramKind && findParamKind(paramKind, kinds)?.kind.plural) ?? '*';
+  const resource = (paramKind && kinds.ofKind(paramKind.apiVersion ?? '', paramKind.kind ?? '')?.kind.plural) ?? '*';
   const question = { user, verb: 'get', isResource: true, subresource: '', path: '' };
   const decision = await authorizer.authorize({ ...question, group, version, resource, ...target });
   return decision.allowed;
