@@ -15,8 +15,8 @@ const periodMs = 15_000;
 const restShare = 0.05;
 /** It has grown by so much since the last time, else there is little to be had. */
 const worthBytes = 8 * 1024 * 1024;
-/** A larger heap takes too long: others may come meanwhile. */
-const maxUsedBytes = 64 * 1024 * 1024;
+/** In use, garbage included. Of a larger heap there may be so much to look at that others come meanwhile. */
+const maxUsedBytes = 128 * 1024 * 1024;
 
 /** Looks now and then whether the process rests. */
 export function shrinkHeapAtRest(clock: Clock, cpuUsage: CpuUsage, heap: Heap): void {
