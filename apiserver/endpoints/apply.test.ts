@@ -355,4 +355,14 @@ describe('versions', () => {
     assert.equal(applied.note, 'mine');
     assert.deepEqual(managersOf(applied), ['m Apply events.k8s.io/v1', 'new Update events.k8s.io/v1']);
   });
+
+  test('a value that no version can hold is told, whoever manages the object by which version', async () => {
+    const config = { apiVersion: 'v1', kind: 'Event', metadata: { name: 'e' }, count: -1e30 };
+    await assert.rejects(apply(`${coreEvents}/e`, config, 'fieldManager=m&force=true'), {
+      code: 500,
+      message:
+        'failed to convert new object (/e; /v1, Kind=Event) to proper version (v1): unable to convert unstructured ' +
+        'object to /v1, Kind=Event: json: cannot unmarshal number -1e+30 into Go struct field count of type int32',
+    });
+  });
 });

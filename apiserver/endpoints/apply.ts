@@ -148,6 +148,7 @@ export async function applyChecked(asked: CheckedApplication): Promise<Applied> 
   try {
     return await applyFields(application);
   } catch (err) {
+    if (err instanceof DecodeError) throw unconvertible(err, config, what);
     if (err instanceof UnreadableManagersError) throw new StatusError(500, '', err.message, { cause: err });
     if (!(err instanceof ConflictError)) throw err;
     const conflicts = options.fieldManager === kubectl ? conflictsOfOthers(err.conflicts, application) : err.conflicts;
@@ -215,9 +216,17 @@ function decodeApplied(
     return { ...draft, kind: kind.kind, apiVersion: kind.apiVersion, metadata: draft.metadata ?? {} };
   } catch (err) {
     if (!(err instanceof DecodeError)) throw err;
-    const apiVersion = apiVersionOf(version);
-    const why = `unable to convert unstructured object to ${showType(apiVersion, kind.kind)}: ${err.message}`;
-    const what = `failed to convert new object (${showObject(config)}) to proper version (${apiVersion})`;
-    throw new StatusError(500, '', `${what}: ${why}`, { cause: err });
+    throw unconvertible(err, config, { kind: kind.kind, apiVersion: apiVersionOf(version) });
   }
+}
+
+/** The fields are there and have values that no object can have, as a number that is too large. */
+function unconvertible(
+  err: DecodeError,
+  config: Record<string, unknown>,
+  { kind, apiVersion }: Pick<CheckedApplication['what'], 'kind' | 'apiVersion'>,
+): StatusError {
+  const what = `failed to convert new object (${showObject(config)}) to proper version (${apiVersion})`;
+  const why = `unable to convert unstructured object to ${showType(apiVersion, kind)}: ${err.message}`;
+  return new StatusError(500, '', `${what}: ${why}`, { cause: err });
 }
