@@ -65,8 +65,8 @@ const maxStreamsPerSession = 100;
 /** As Go's servers take: a line of request and its headers, a long command of exec among them. */
 const maxHeaderBytes = 1024 * 1024;
 const maxHeaderPairs = 10_000;
-/** Enough for every stream of a session to have a window of bytes that nobody has read yet. */
-const maxSessionMegabytes = 64;
+/** Enough for every stream to have a window of bytes that nobody has read yet, and for answers to several large lists. */
+const maxSessionMegabytes = 256;
 const maxBodyBytes = 256 * 1024 * 1024;
 // How long a client that has its answer may go on sending what nobody reads.
 const lingerMs = 5_000;

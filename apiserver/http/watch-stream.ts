@@ -95,7 +95,13 @@ export function createWatchStream(response: Writable, options: WatchStreamOption
     if (response.writableLength > allowedBytes) options.close();
   };
   return {
-    event: (type, stored) => void pending.push(encodeEvent(type, stored)),
+    event(type, stored) {
+      const { kind, version, media } = options;
+      // What there was at the beginning goes out in one piece, in which it is copied anyway.
+      if (!hasBegun && media.form === 'object' && media.encoding !== 'protobuf')
+        pending.push(prefixes[type], stored.bytes(kind, version), lineEnd);
+      else pending.push(encodeEvent(type, stored));
+    },
     bookmark(revision, initialEventsEnd) {
       pending.push(chunkOf('BOOKMARK', bookmarkObject(options, revision, initialEventsEnd)));
       flush();
