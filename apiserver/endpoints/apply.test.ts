@@ -104,6 +104,16 @@ describe('an apply', () => {
     });
   });
 
+  test('without metadata has no name, whether the object is there or not', async () => {
+    const secrets = '/api/v1/namespaces/default/secrets';
+    const bare = { apiVersion: 'v1', kind: 'Secret' };
+    const unnamed = { code: 400, message: /^the name of the object \(s based on URL\) was undeterminable/ };
+    await assert.rejects(apply(`${secrets}/s`, bare), unnamed);
+    await apply(`${secrets}/s`, { ...bare, metadata: { name: 's', labels: { a: 'b' } } });
+    await assert.rejects(apply(`${secrets}/s`, bare), unnamed);
+    assert.deepEqual((await api.send('GET', `${secrets}/s`)).metadata.labels, { a: 'b' });
+  });
+
   test('asks whether its user may create what is not there', async () => {
     const request = api.request('PATCH', `${configMaps}/denied?fieldManager=m`, {
       body: configMap('denied'),

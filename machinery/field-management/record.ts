@@ -54,14 +54,15 @@ export function decidedPart(
   object: KubeObject,
   part: { hasStatus: boolean; subresource: string; keepsLabels: boolean },
 ) {
-  const { managedFields: _, ...metadata } = object.metadata;
+  const { status, metadata: all, ...rest } = object;
+  // A configuration may have none.
+  const { managedFields: _, ...metadata } = all ?? {};
+  const kept = all === undefined ? {} : { metadata };
   if (part.subresource === 'status' && part.hasStatus) {
     if (part.keepsLabels) delete metadata.labels;
-    const { status } = object;
-    return status === undefined ? { metadata } : { metadata, status };
+    return status === undefined ? kept : { ...kept, status };
   }
-  const { status, ...rest } = object;
-  return { ...rest, metadata, ...(part.hasStatus || status === undefined ? {} : { status }) };
+  return { ...rest, ...kept, ...(part.hasStatus || status === undefined ? {} : { status }) };
 }
 
 const blankCache = new WeakMap<ObjectSchema, object>();
