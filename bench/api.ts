@@ -11,7 +11,7 @@ import { readKubeconfig } from '../client/config.ts';
 import { type HttpRequest, Transport } from '../client/transport.ts';
 import { realClock } from '../machinery/clock.ts';
 import { type BenchCluster, cpuSeconds } from './cluster.ts';
-import { less, more, type Result } from './measure.ts';
+import { inParallel, less, more, type Result } from './measure.ts';
 
 const parallel = 16;
 const listParallel = 4;
@@ -41,16 +41,6 @@ const widget = (name: string) => ({
   ...{ apiVersion: `${group}/v1`, kind: 'Widget', metadata: { name } },
   spec: { size: 3, text: 'x'.repeat(1024) },
 });
-
-async function inParallel(count: number, width: number, act: (i: number) => Promise<unknown>): Promise<number> {
-  const startMs = realClock.monotonicMs();
-  let next = 0;
-  const work = async () => {
-    for (let i = next++; i < count; i = next++) await act(i);
-  };
-  await Promise.all(Array.from({ length: width }, work));
-  return (realClock.monotonicMs() - startMs) / 1000;
-}
 
 class Bench {
   readonly transport: Transport;

@@ -4,7 +4,7 @@
 import type { Transport } from '../client/transport.ts';
 import { realClock } from '../machinery/clock.ts';
 import { anonymousMib, type BenchCluster, cpuSeconds } from './cluster.ts';
-import { less, more, type Result } from './measure.ts';
+import { inParallel, less, more, type Result } from './measure.ts';
 
 const definitionCount = 500;
 const requestCount = 5_000;
@@ -55,25 +55,16 @@ export function definitionOf(i: number): object {
   };
 }
 
-export async function inParallel(count: number, act: (i: number) => Promise<unknown>): Promise<void> {
-  let next = 0;
-  const work = async () => {
-    for (let i = next++; i < count; i = next++) await act(i);
-  };
-  await Promise.all(Array.from({ length: parallel }, work));
-}
-
 /** What writes and reads of ConfigMaps cost now. */
 async function costOf(transport: Transport, pid: number, when: string): Promise<Result[]> {
   const timed = async (verb: string, act: (i: number) => Promise<{ status: number }>): Promise<Result[]> => {
     // What was not called for a while is compiled anew.
-    await inParallel(warmUpCount, (i) => act(requestCount + i));
-    const [startMs, startCpu] = [realClock.monotonicMs(), cpuSeconds(pid)];
-    await inParallel(requestCount, async (i) => {
+    await inParallel(warmUpCount, parallel, (i) => act(requestCount + i));
+    const startCpu = cpuSeconds(pid);
+    const seconds = await inParallel(requestCount, parallel, async (i) => {
       const { status } = await act(i);
       if (status >= 300) throw new Error(`${verb} of a ConfigMap answered ${status}`);
     });
-    const seconds = (realClock.monotonicMs() - startMs) / 1000;
     return [
       more(`${verb} ConfigMap, ${when}`, requestCount / seconds, '/s'),
       less(`  CPU of the API server`, (1e6 * (cpuSeconds(pid) - startCpu)) / requestCount, 'µs'),
@@ -108,7 +99,7 @@ async function define(transport: Transport, read: Read): Promise<Result[]> {
   const startMs = realClock.monotonicMs();
   const results: Result[] = [];
   const note = (what: string) => results.push(less(what, (realClock.monotonicMs() - startMs) / 1000, 's'));
-  await inParallel(definitionCount, async (i) => {
+  await inParallel(definitionCount, parallel, async (i) => {
     const body = JSON.stringify(definitionOf(i));
     const { status } = await transport.request({ method: 'POST', path: apis, body, contentType: 'application/json' });
     if (status !== 201) throw new Error(`a definition was answered with ${status}`);

@@ -1,4 +1,5 @@
 // What workloads measure with, and how results are shown.
+import { realClock } from '../machinery/clock.ts';
 
 export interface Result {
   what: string;
@@ -17,6 +18,17 @@ export const less = (what: string, value: number, unit: string, target?: number)
   ...(target === undefined ? {} : { target }),
 });
 export const more = (what: string, value: number, unit: string): Result => ({ what, value, unit, better: 'more' });
+
+/** Does it `count` times, so many at a time; answers the seconds. */
+export async function inParallel(count: number, width: number, act: (i: number) => Promise<unknown>): Promise<number> {
+  const startMs = realClock.monotonicMs();
+  let next = 0;
+  const work = async () => {
+    for (let i = next++; i < count; i = next++) await act(i);
+  };
+  await Promise.all(Array.from({ length: width }, work));
+  return (realClock.monotonicMs() - startMs) / 1000;
+}
 
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);

@@ -109,7 +109,7 @@ export class Scheduler {
       this.#queue.delete(keyOf(gone));
       const hadRoom = gone.spec.nodeName || this.#cache.isAssumed(uid);
       this.#cache.removePod(uid);
-      this.#cache.nominate(podInfoOf(gone), undefined);
+      this.#cache.withdraw(uid);
       if (hadRoom) this.#queue.onEvent({ type: 'PodRemoved', pod: gone });
       return;
     }
@@ -123,7 +123,8 @@ export class Scheduler {
     }
     const { nominatedNodeName } = pod.status ?? {};
     const nominationChanged = nominatedNodeName !== old?.status?.nominatedNodeName;
-    if (nominationChanged) this.#cache.nominate(podInfoOf(pod), nominatedNodeName);
+    if (nominationChanged && nominatedNodeName) this.#cache.nominate(podInfoOf(pod), nominatedNodeName);
+    else if (nominationChanged) this.#cache.withdraw(pod.metadata.uid ?? '');
     // The status that this scheduler writes itself is no reason to look again, unless it has taken a place away.
     const hasLost = nominationChanged && !nominatedNodeName;
     const changed =
@@ -134,8 +135,10 @@ export class Scheduler {
   }
 
   #onAssigned(pod: Pod, old: Pod | undefined): void {
-    if (!old?.spec.nodeName) this.#queue.delete(keyOf(pod));
-    if (!old?.spec.nodeName) this.#cache.nominate(podInfoOf(pod), undefined);
+    if (!old?.spec.nodeName) {
+      this.#queue.delete(keyOf(pod));
+      this.#cache.withdraw(pod.metadata.uid ?? '');
+    }
     const wasRunning = old?.spec.nodeName && !isFinished(old);
     this.#cache.setPod(pod);
     if (isFinished(pod)) {
@@ -171,7 +174,7 @@ export class Scheduler {
       const result = schedulePod(this.#plugins, queued.info, this.#cache, this.#cycle);
       if (result.type === 'found') {
         this.#cache.assume(queued.info, result.node.name);
-        this.#cache.nominate(queued.info, undefined);
+        this.#cache.withdraw(queued.info.uid);
         void this.#bindings.run(() => this.#bind(queued, result.node));
       } else {
         this.#turnAway(queued, result);
@@ -193,7 +196,7 @@ export class Scheduler {
     const keeps = after && 'message' in after && after.keepsNomination;
     const before = this.#cache.nominationOf(info.uid);
     if (preemption) this.#cache.nominate(info, preemption.node.name);
-    else if (before !== undefined && !keeps) this.#cache.nominate(info, undefined);
+    else if (before !== undefined && !keeps) this.#cache.withdraw(info.uid);
     const nomination = this.#cache.nominationOf(info.uid);
     const change = nomination === before ? {} : { nominatedNodeName: nomination ?? null };
     this.#reportFailure(info.pod, 'Unschedulable', describeFailure(result), change);
@@ -210,14 +213,14 @@ export class Scheduler {
       await endVictims(this.#deps, info, preemption);
     } catch (err) {
       log.warn({ err, pod: key, node: node.name }, 'room for a pod could not be made');
-      this.#cache.nominate(info, undefined);
+      this.#cache.withdraw(info.uid);
       this.#writeStatus(info.pod, { nominatedNodeName: null });
       return;
     }
     // What is less important and waited for the same place has to look anew.
     for (const other of [...(this.#cache.nominatedTo(node.name) ?? [])]) {
       if (priorityOf(other) >= priorityOf(info)) continue;
-      this.#cache.nominate(other, undefined);
+      this.#cache.withdraw(other.uid);
       this.#writeStatus(other.pod, { nominatedNodeName: null });
     }
   }

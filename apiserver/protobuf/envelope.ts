@@ -4,7 +4,7 @@ import type { ObjectSchema } from '../../machinery/schema.ts';
 import { messageCodec } from './message.ts';
 import { readFields } from './values.ts';
 import { ProtobufError, WireReader } from './wire-reader.ts';
-import { WireWriter } from './wire-writer.ts';
+import { type WireWriter, written } from './wire-writer.ts';
 
 export const protobufType = 'application/vnd.kubernetes.protobuf';
 
@@ -16,19 +16,6 @@ export interface TypeMeta {
 const magic = Buffer.from('k8s\0');
 // The content's own encoding and type are never set.
 export const envelopeEnd = Buffer.from([0x1a, 0, 0x22, 0]);
-
-// Writing never waits, so one is enough.
-const shared = new WireWriter();
-
-function written(write: (w: WireWriter) => void): Buffer {
-  try {
-    write(shared);
-    return shared.take();
-  } catch (err) {
-    shared.reset();
-    throw err;
-  }
-}
 
 /** The message of a value, without an envelope. */
 export function encodeMessage(schema: ObjectSchema, value: object): Buffer {

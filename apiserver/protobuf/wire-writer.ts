@@ -112,3 +112,17 @@ export class WireWriter {
     return true;
   }
 }
+
+// Writing never waits, so one is enough.
+const shared = new WireWriter();
+
+/** What `write` writes, from its end to its beginning. */
+export function written(write: (w: WireWriter) => void): Buffer {
+  try {
+    write(shared);
+    return shared.take();
+  } catch (err) {
+    shared.reset();
+    throw err;
+  }
+}

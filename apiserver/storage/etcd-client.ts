@@ -17,17 +17,17 @@ import {
 import { EtcdConnection, UnansweredError } from './etcd-connection.ts';
 import {
   type Answer,
-  compactFrame,
   compactMethod,
-  leaseGrantFrame,
+  compactRequest,
   leaseGrantMethod,
+  leaseGrantRequest,
   type Method,
-  putFrame,
   putMethod,
-  rangeFrame,
+  putRequest,
   rangeMethod,
-  swapFrame,
+  rangeRequest,
   swapMethod,
+  swapRequest,
   type WatchAnswer,
 } from './etcd-messages.ts';
 import { GrpcError, grpcCodes, NotConnectedError } from './grpc-channel.ts';
@@ -88,41 +88,41 @@ export class EtcdClient implements Etcd {
   }
 
   async get(key: string): Promise<EtcdEntry | undefined> {
-    const { entries } = await this.#call(reading, rangeMethod, rangeFrame({ key }));
+    const { entries } = await this.#call(reading, rangeMethod, rangeRequest({ key }));
     return entries[0];
   }
 
   async currentRevision(): Promise<number> {
-    const { header } = await this.#call(reading, rangeMethod, rangeFrame({ key: '\0', countOnly: true, limit: 1 }));
+    const { header } = await this.#call(reading, rangeMethod, rangeRequest({ key: '\0', countOnly: true, limit: 1 }));
     return header.revision;
   }
 
   async range(from: string, to: string, options: { limit: number; revision: number }): Promise<EtcdPage> {
-    const frame = rangeFrame({ key: from, end: to, ...options });
-    const { header, entries, more, count } = await this.#call(rangeReading, rangeMethod, frame);
+    const message = rangeRequest({ key: from, end: to, ...options });
+    const { header, entries, more, count } = await this.#call(rangeReading, rangeMethod, message);
     return { entries, revision: header.revision, more, count };
   }
 
   put(key: string, value: Buffer, modRevision: number): Promise<SwapResult> {
-    return this.#swap(swapFrame(key, modRevision, value));
+    return this.#swap(swapRequest(key, modRevision, value));
   }
 
   delete(key: string, modRevision: number): Promise<SwapResult> {
-    return this.#swap(swapFrame(key, modRevision));
+    return this.#swap(swapRequest(key, modRevision));
   }
 
-  async #swap(frame: Buffer): Promise<SwapResult> {
-    const { succeeded, header, current } = await this.#call(writing, swapMethod, frame);
+  async #swap(message: Buffer): Promise<SwapResult> {
+    const { succeeded, header, current } = await this.#call(writing, swapMethod, message);
     return succeeded ? { done: true, revision: header.revision } : { done: false, current };
   }
 
   async putForTime(key: string, value: Buffer, seconds: number): Promise<void> {
-    const { id } = await this.#call(writing, leaseGrantMethod, leaseGrantFrame(seconds));
-    await this.#call(writing, putMethod, putFrame(key, value, id));
+    const { id } = await this.#call(writing, leaseGrantMethod, leaseGrantRequest(seconds));
+    await this.#call(writing, putMethod, putRequest(key, value, id));
   }
 
   async compact(revision: number): Promise<void> {
-    await this.#call(compacting, compactMethod, compactFrame(revision));
+    await this.#call(compacting, compactMethod, compactRequest(revision));
   }
 
   async watchAll(startRevision: number, handlers: EtcdWatchHandlers): Promise<() => void> {
@@ -167,13 +167,13 @@ export class EtcdClient implements Etcd {
   }
 
   /** Asks one member after another, until one answers or the patience is at its end. */
-  async #call<T extends Answer>(how: CallKind, method: Method<T>, frame: Buffer): Promise<T> {
+  async #call<T extends Answer>(how: CallKind, method: Method<T>, message: Buffer): Promise<T> {
     const { line, repeatable, timeoutMs } = how;
     const untilMs = this.#clock.monotonicMs() + patienceMs;
     for (let tried = 1; ; tried++) {
       const member = this.#current;
       try {
-        return await member[line].call(method, frame, timeoutMs);
+        return await member[line].call(method, message, timeoutMs);
       } catch (err) {
         const mayGoOn = isUnsent(err) || (repeatable && isTransient(err));
         if (!mayGoOn) throw toStoreError(err);

@@ -5,11 +5,11 @@ import type { Clock, Timer } from '../../machinery/clock.ts';
 import {
   type Answer,
   type Method,
-  rangeFrame,
   rangeMethod,
+  rangeRequest,
   readWatchAnswer,
   type WatchAnswer,
-  watchAllFrame,
+  watchAllRequest,
 } from './etcd-messages.ts';
 import { GrpcChannel, type GrpcChannelOptions } from './grpc-channel.ts';
 
@@ -53,13 +53,13 @@ export class EtcdConnection {
   }
 
   /** Throws NotConnectedError, GrpcError or UnansweredError. */
-  call<T extends Answer>(method: Method<T>, frame: Buffer, timeoutMs: number): Promise<T> {
-    const answered = this.#send(method, frame, timeoutMs);
+  call<T extends Answer>(method: Method<T>, message: Buffer, timeoutMs: number): Promise<T> {
+    const answered = this.#send(method, message, timeoutMs);
     return this.#onHung ? this.#followed(answered) : answered;
   }
 
-  async #send<T extends Answer>({ path, read }: Method<T>, frame: Buffer, timeoutMs: number): Promise<T> {
-    const answer = read(await this.#channel.call(path, frame, timeoutMs));
+  async #send<T extends Answer>({ path, read }: Method<T>, message: Buffer, timeoutMs: number): Promise<T> {
+    const answer = read(await this.#channel.call(path, message, timeoutMs));
     this.#seen.term = Math.max(this.#seen.term, answer.header.term);
     return answer;
   }
@@ -72,7 +72,7 @@ export class EtcdConnection {
     const { onAnswer, onEnd } = handlers;
     const onMessage = (message: Buffer) => onAnswer(readWatchAnswer(message));
     const stream = await this.#channel.stream('/etcdserverpb.Watch/Watch', { onMessage, onEnd });
-    stream.send(watchAllFrame(startRevision));
+    stream.send(watchAllRequest(startRevision));
     return () => stream.end();
   }
 
@@ -105,7 +105,7 @@ export class EtcdConnection {
    */
   async #probe(): Promise<void> {
     const question = { key: anyKey, countOnly: true, limit: 1, serializable: true };
-    await this.#send(rangeMethod, rangeFrame(question), probeMs);
+    await this.#send(rangeMethod, rangeRequest(question), probeMs);
     for (const pending of this.#pending) {
       if (pending.term === 0 || pending.term === this.#seen.term || this.#ageMs(pending) < 2 * slowMs) continue;
       this.#pending.delete(pending);

@@ -1,8 +1,7 @@
 // The few messages of etcd that the store speaks, field by field. https://etcd.io/docs/v3.6/dev-guide/api_reference_v3/
 import { WireReader, wire } from '../protobuf/wire-reader.ts';
-import { WireWriter } from '../protobuf/wire-writer.ts';
+import { type WireWriter, written } from '../protobuf/wire-writer.ts';
 import type { EtcdEntry, EtcdEvent } from './etcd.ts';
-import { framePrefixBytes } from './grpc-channel.ts';
 
 /** What each answer begins with. */
 export interface AnswerHeader {
@@ -48,99 +47,83 @@ export interface WatchAnswer extends Answer {
   events: EtcdEvent[];
 }
 
-const writer = new WireWriter();
-const prefix = Buffer.alloc(framePrefixBytes);
+const tag = (w: WireWriter, field: number, type: number) => w.uint(field * 8 + type);
 
-/** What `write` writes, from its end to its beginning, as a frame of gRPC. */
-function framed(write: () => void): Buffer {
-  try {
-    write();
-  } catch (err) {
-    writer.reset();
-    throw err;
-  }
-  prefix.writeUInt32BE(writer.written, 1);
-  writer.raw(prefix);
-  return writer.take();
-}
-
-const tag = (field: number, type: number) => writer.uint(field * 8 + type);
-
-function uint(field: number, value: number | bigint | undefined): void {
+function uint(w: WireWriter, field: number, value: number | bigint | undefined): void {
   if (!value) return;
-  writer.int(value);
-  tag(field, wire.varint);
+  w.int(value);
+  tag(w, field, wire.varint);
 }
 
-const flag = (field: number, value: boolean | undefined) => uint(field, value ? 1 : 0);
+const flag = (w: WireWriter, field: number, value: boolean | undefined) => uint(w, field, value ? 1 : 0);
 
-function text(field: number, value: string | undefined): void {
+function text(w: WireWriter, field: number, value: string | undefined): void {
   if (!value) return;
-  writer.text(value);
-  tag(field, wire.bytes);
+  w.text(value);
+  tag(w, field, wire.bytes);
 }
 
-function bytes(field: number, value: Buffer): void {
-  writer.bytes(value);
-  tag(field, wire.bytes);
+function bytes(w: WireWriter, field: number, value: Buffer): void {
+  w.bytes(value);
+  tag(w, field, wire.bytes);
 }
 
-function message(field: number, write: () => void): void {
-  const before = writer.written;
+function message(w: WireWriter, field: number, write: () => void): void {
+  const before = w.written;
   write();
-  writer.uint(writer.written - before);
-  tag(field, wire.bytes);
+  w.uint(w.written - before);
+  tag(w, field, wire.bytes);
 }
 
-function writeRange({ key, end, limit, revision, serializable, countOnly }: RangeRequest): void {
-  flag(9, countOnly);
-  flag(7, serializable);
-  uint(4, revision);
-  uint(3, limit);
-  text(2, end);
-  text(1, key);
+function writeRange(w: WireWriter, { key, end, limit, revision, serializable, countOnly }: RangeRequest): void {
+  flag(w, 9, countOnly);
+  flag(w, 7, serializable);
+  uint(w, 4, revision);
+  uint(w, 3, limit);
+  text(w, 2, end);
+  text(w, 1, key);
 }
 
-export const rangeFrame = (request: RangeRequest) => framed(() => writeRange(request));
+export const rangeRequest = (request: RangeRequest) => written((w) => writeRange(w, request));
 
 /** The key is put, or without a value deleted, if it is at `modRevision` (0: absent); else it is read. */
-export function swapFrame(key: string, modRevision: number, value?: Buffer): Buffer {
+export function swapRequest(key: string, modRevision: number, value?: Buffer): Buffer {
   const compareMod = 2;
-  return framed(() => {
-    message(3, () => message(1, () => text(1, key)));
-    message(2, () =>
-      message(value ? 2 : 3, () => {
-        if (value) bytes(2, value);
-        text(1, key);
+  return written((w) => {
+    message(w, 3, () => message(w, 1, () => text(w, 1, key)));
+    message(w, 2, () =>
+      message(w, value ? 2 : 3, () => {
+        if (value) bytes(w, 2, value);
+        text(w, 1, key);
       }),
     );
-    message(1, () => {
+    message(w, 1, () => {
       // One of several: 0 is written too.
-      writer.int(modRevision);
-      tag(6, wire.varint);
-      text(3, key);
-      uint(2, compareMod);
+      w.int(modRevision);
+      tag(w, 6, wire.varint);
+      text(w, 3, key);
+      uint(w, 2, compareMod);
     });
   });
 }
 
-export function putFrame(key: string, value: Buffer, lease: number | bigint): Buffer {
-  return framed(() => {
-    uint(3, lease);
-    bytes(2, value);
-    text(1, key);
+export function putRequest(key: string, value: Buffer, lease: number | bigint): Buffer {
+  return written((w) => {
+    uint(w, 3, lease);
+    bytes(w, 2, value);
+    text(w, 1, key);
   });
 }
 
-export const compactFrame = (revision: number) => framed(() => uint(1, revision));
-export const leaseGrantFrame = (seconds: number) => framed(() => uint(1, seconds));
+export const compactRequest = (revision: number) => written((w) => uint(w, 1, revision));
+export const leaseGrantRequest = (seconds: number) => written((w) => uint(w, 1, seconds));
 const everything = '\0';
-export const watchAllFrame = (startRevision: number) =>
-  framed(() =>
-    message(1, () => {
-      uint(3, startRevision);
-      text(2, everything);
-      text(1, everything);
+export const watchAllRequest = (startRevision: number) =>
+  written((w) =>
+    message(w, 1, () => {
+      uint(w, 3, startRevision);
+      text(w, 2, everything);
+      text(w, 1, everything);
     }),
   );
 

@@ -4,9 +4,9 @@ import { createServer, type Http2Server } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { type Clock, realClock } from '../../machinery/clock.ts';
-import { GrpcChannel, GrpcError, grpcFrame, NotConnectedError } from './grpc-channel.ts';
+import { GrpcChannel, GrpcError, NotConnectedError } from './grpc-channel.ts';
 
-const frame = grpcFrame(Buffer.from('x'));
+const message = Buffer.from('x');
 
 describe('a channel whose timers are late', { timeout: 60_000 }, () => {
   let server: Http2Server;
@@ -39,7 +39,7 @@ describe('a channel whose timers are late', { timeout: 60_000 }, () => {
     };
     const tls = { createConnection } as never;
     channel = new GrpcChannel({ server: address, tls, clock });
-    await assert.rejects(channel.call('/x/Y', frame, 1_000), (err: unknown) => {
+    await assert.rejects(channel.call('/x/Y', message, 1_000), (err: unknown) => {
       assert.ok(err instanceof NotConnectedError, String(err));
       assert.match(err.message, /no connection within/);
       return true;
@@ -50,7 +50,7 @@ describe('a channel whose timers are late', { timeout: 60_000 }, () => {
   test('a connection that was given up is not asked whether it lives', async () => {
     channel = new GrpcChannel({ server: address, clock });
     const called = new Promise((resolve) => server.once('stream', resolve));
-    const waiting = assert.rejects(channel.call('/x/Y', frame, 1_000), GrpcError);
+    const waiting = assert.rejects(channel.call('/x/Y', message, 1_000), GrpcError);
     await called;
     channel.reset(new GrpcError(14, 'given up'));
     for (const fire of [...timers]) fire();

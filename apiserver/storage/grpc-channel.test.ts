@@ -10,7 +10,7 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import { realClock } from '../../machinery/clock.ts';
-import { GrpcChannel, GrpcError, grpcCodes, grpcFrame, NotConnectedError } from './grpc-channel.ts';
+import { GrpcChannel, GrpcError, grpcCodes, NotConnectedError } from './grpc-channel.ts';
 
 const timeoutMs = 10_000;
 const same = (bytes: Buffer) => bytes;
@@ -53,7 +53,7 @@ const serve = async (port = 0): Promise<[Server, number]> => {
   return [server, bound];
 };
 
-const frame = (text: string) => grpcFrame(Buffer.from(text));
+const messageOf = (text: string) => Buffer.from(text);
 const grpcError = (code: number, message: RegExp) => (err: unknown) => {
   assert.ok(err instanceof GrpcError, String(err));
   assert.equal(err.code, code, err.message);
@@ -78,7 +78,7 @@ describe('GrpcChannel', { timeout: 60_000 }, () => {
     server.forceShutdown();
   });
 
-  const call = (text: string, ms = timeoutMs) => channel.call('/test.Echo/Ask', frame(text), ms);
+  const call = (text: string, ms = timeoutMs) => channel.call('/test.Echo/Ask', messageOf(text), ms);
 
   test('answers, short, empty, long, and many at once', async () => {
     for (const text of ['x', '', 'y'.repeat(3_000_000)]) assert.equal((await call(text)).toString(), text);
@@ -93,7 +93,7 @@ describe('GrpcChannel', { timeout: 60_000 }, () => {
     assert.rejects(call('refuse'), grpcError(9, /^etcdserver: größer 100% "x"\n$/)));
 
   test('a method that nobody has', () =>
-    assert.rejects(channel.call('/test.Echo/None', frame('x'), timeoutMs), grpcError(12, /None/)));
+    assert.rejects(channel.call('/test.Echo/None', messageOf('x'), timeoutMs), grpcError(12, /None/)));
 
   test('silence ends at the deadline, and the connection goes on', async () => {
     await assert.rejects(call('silence', 200), grpcError(grpcCodes.deadlineExceeded, /.*/));
@@ -109,10 +109,10 @@ describe('GrpcChannel', { timeout: 60_000 }, () => {
     });
     const onMessage = (message: Buffer) => {
       seen.push(message.toString());
-      if (seen.length === 3 * texts.length) stream.send(frame('end'));
+      if (seen.length === 3 * texts.length) stream.send(messageOf('end'));
     };
     const stream = await channel.stream('/test.Echo/Talk', { onMessage, onEnd: (err) => whenOver(err) });
-    for (const text of texts) stream.send(frame(text));
+    for (const text of texts) stream.send(messageOf(text));
     assert.equal(await over, undefined);
     assert.deepEqual(
       seen,
@@ -124,7 +124,7 @@ describe('GrpcChannel', { timeout: 60_000 }, () => {
     const over = new Promise<Error | undefined>((resolve) => {
       void channel
         .stream('/test.Echo/Talk', { onMessage: () => undefined, onEnd: resolve })
-        .then((stream) => stream.send(frame('fail')));
+        .then((stream) => stream.send(messageOf('fail')));
     });
     grpcError(11, /gone/)(await over);
   });
@@ -163,7 +163,7 @@ describe('GrpcChannel', { timeout: 60_000 }, () => {
           other.listen(0, '127.0.0.1', () => resolve((other.address() as { port: number }).port)),
         );
         const lost = new GrpcChannel({ server: `http://127.0.0.1:${at}`, clock: realClock });
-        await assert.rejects(lost.call('/x/Y', frame('x'), 1_000));
+        await assert.rejects(lost.call('/x/Y', messageOf('x'), 1_000));
         lost.close();
         other.close();
       });
@@ -171,10 +171,10 @@ describe('GrpcChannel', { timeout: 60_000 }, () => {
 
   test('after close() nothing is sent', async () => {
     const own = new GrpcChannel({ server: `http://127.0.0.1:${port}`, clock: realClock });
-    await own.call('/test.Echo/Ask', frame('x'), timeoutMs);
-    const waiting = assert.rejects(own.call('/test.Echo/Ask', frame('silence'), timeoutMs), grpcError(1, /closed/));
+    await own.call('/test.Echo/Ask', messageOf('x'), timeoutMs);
+    const waiting = assert.rejects(own.call('/test.Echo/Ask', messageOf('silence'), timeoutMs), grpcError(1, /closed/));
     own.close();
     await waiting;
-    await assert.rejects(own.call('/test.Echo/Ask', frame('x'), timeoutMs), NotConnectedError);
+    await assert.rejects(own.call('/test.Echo/Ask', messageOf('x'), timeoutMs), NotConnectedError);
   });
 });

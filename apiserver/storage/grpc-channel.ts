@@ -37,8 +37,7 @@ export interface GrpcStreamHandlers {
 }
 
 export interface GrpcStream {
-  /** Sends a message made by `grpcFrame`. */
-  send(frame: Buffer): void;
+  send(message: Buffer): void;
   end(): void;
 }
 
@@ -55,7 +54,7 @@ const pingPeriodMs = 10_000;
 const pongMs = 5_000;
 const deadlineStepMs = 500;
 /** Before each message: whether it is compressed, and its length. */
-export const framePrefixBytes = 5;
+const framePrefixBytes = 5;
 
 export class GrpcChannel {
   readonly #options: GrpcChannelOptions;
@@ -73,13 +72,12 @@ export class GrpcChannel {
   }
 
   /**
-   * Calls `path`, `/etcdserverpb.KV/Range`, with a message made by `grpcFrame`, and answers the message that comes
-   * back. Throws NotConnectedError or GrpcError.
+   * Calls `path`, `/etcdserverpb.KV/Range`, with a message, and answers the one that comes back. Throws NotConnectedError or GrpcError.
    */
-  call(path: string, frame: Buffer, timeoutMs: number): Promise<Buffer> {
+  call(path: string, message: Buffer, timeoutMs: number): Promise<Buffer> {
     const session = this.#session;
-    if (session) return this.#unary(session, path, { frame, timeoutMs });
-    return this.#connected().then((made) => this.#unary(made, path, { frame, timeoutMs }));
+    if (session) return this.#unary(session, path, { message, timeoutMs });
+    return this.#connected().then((made) => this.#unary(made, path, { message, timeoutMs }));
   }
 
   async stream(path: string, handlers: GrpcStreamHandlers): Promise<GrpcStream> {
@@ -95,7 +93,7 @@ export class GrpcChannel {
       handlers.onEnd(err);
     });
     return {
-      send: (frame) => stream.write(frame),
+      send: (message) => stream.write(frameOf(message)),
       end: () => {
         over = true;
         stream.close(constants.NGHTTP2_CANCEL);
@@ -201,10 +199,10 @@ export class GrpcChannel {
   async #unary(
     session: ClientHttp2Session,
     path: string,
-    { frame, timeoutMs }: { frame: Buffer; timeoutMs: number },
+    { message, timeoutMs }: { message: Buffer; timeoutMs: number },
   ): Promise<Buffer> {
     const stream = this.#request(session, path, { 'grpc-timeout': `${timeoutMs}m` });
-    stream.end(frame);
+    stream.end(frameOf(message));
     return new Promise((resolve, reject) => {
       const expire = () => {
         stream.destroy(new GrpcError(grpcCodes.deadlineExceeded, `no answer within ${timeoutMs / 1000} s`));
@@ -303,7 +301,7 @@ function splitMessages(onMessage: (message: Buffer) => void): (chunk: Buffer) =>
 }
 
 /** A message as it is sent. */
-export function grpcFrame(message: Buffer): Buffer {
+function frameOf(message: Buffer): Buffer {
   const frame = Buffer.allocUnsafe(framePrefixBytes + message.length);
   frame[0] = 0;
   frame.writeUInt32BE(message.length, 1);

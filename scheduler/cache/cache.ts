@@ -44,14 +44,19 @@ export class SchedulerCache implements Snapshot {
     return this.#nominations.get(uid);
   }
 
-  /** Room is made for the pod on a node; undefined: no longer. */
-  nominate(info: PodInfo, node: string | undefined): void {
-    const before = this.#nominations.get(info.uid);
-    const pods = before === undefined ? undefined : this.#nominated.get(before);
-    pods?.delete(info.uid);
-    if (pods?.size === 0) this.#nominated.delete(before!);
-    this.#nominations.delete(info.uid);
+  /** No room is made for the pod any longer. */
+  withdraw(uid: string): void {
+    const node = this.#nominations.get(uid);
     if (node === undefined) return;
+    this.#nominations.delete(uid);
+    const pods = this.#nominated.get(node);
+    pods?.delete(uid);
+    if (pods?.size === 0) this.#nominated.delete(node);
+  }
+
+  /** Room is made for the pod on a node, and on no other one. */
+  nominate(info: PodInfo, node: string): void {
+    this.withdraw(info.uid);
     const there = this.#nominated.get(node) ?? new Map<string, PodInfo>();
     there.set(info.uid, info);
     this.#nominated.set(node, there);
