@@ -29,6 +29,8 @@ const timeoutsMs = {
 const widths = { unit: availableParallelism(), fuzz: 2 };
 const fileTimeoutMs = (tier) => timeoutsMs[tier] ?? 300_000;
 const failures = [];
+/** How test/vm says that a whole machine hangs, with its kernel: the emulator's fault, not ours. */
+const lostMachine = 'the machine answers nobody any more';
 
 // Test processes inherit both.
 process.env.K8TS_ROOT = root;
@@ -62,7 +64,16 @@ async function runTier(tier) {
   const queue = [...files];
   const work = async () => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      for (const event of await runFile(file, fileTimeoutMs(tier))) events.write(event);
+      let outcome = await runFile(file, fileTimeoutMs(tier));
+      if (outcome.failures.some(({ why }) => why.includes(lostMachine))) {
+        for (const { name, why } of outcome.failures)
+          console.log(`${file} ${name}: ${why}\nOnce more, on another machine.`);
+        outcome = await runFile(file, fileTimeoutMs(tier));
+      }
+      for (const event of outcome.told) events.write(event);
+      total.passed += outcome.passed;
+      total.failed += outcome.failures.length;
+      for (const { name, why } of outcome.failures) failures.push(`${file} ${name}`.trim(), why.replace(/^/gm, '    '));
     }
   };
   await Promise.all(Array.from({ length: widths[tier] ?? 1 }, work));
@@ -71,34 +82,39 @@ async function runTier(tier) {
   return files.length;
 }
 
-/** Runs one file and returns what the reporter is to tell of it: together, whatever else runs beside it. */
+/** Runs one file. What the reporter is to tell of it comes together, whatever else runs beside it. */
 async function runFile(file, timeoutMs) {
-  const told = [];
+  const outcome = { told: [], passed: 0, failures: [] };
   // No file may hang: one that has lost something it waits for, or keeps something open when its tests are over, is ended.
   const signal = AbortSignal.timeout(timeoutMs);
   const events = run({ files: [join(root, file)], cwd: root, timeout: timeoutMs, signal });
-  events.on('test:pass', (event) => count(event, 'passed'));
-  events.on('test:fail', (event) => count(event, 'failed'));
+  events.on('test:pass', (event) => count(outcome, event, true));
+  events.on('test:fail', (event) => count(outcome, event, false));
   events.on('data', (event) => {
     // Each run sums up itself; the last line of all tells the sum.
     const isSum = event.type === 'test:summary' || (event.type === 'test:diagnostic' && event.data.nesting === 0);
-    if (!isSum) told.push(event);
+    if (!isSum) outcome.told.push(event);
   });
   // The events of a run that was ended do not end.
   const ended = new Promise((resolve) => signal.addEventListener('abort', () => setTimeout(resolve, 1_000)));
   await Promise.race([finished(events), ended]);
-  return told;
+  return outcome;
 }
 
 // Suites and whole files are not tests, unless what fails is outside any test in them.
-function count(event, outcome) {
-  const isContainer = event.details.type === 'suite' || event.nesting === undefined;
-  if (event.skip !== undefined || event.todo !== undefined) return;
-  if (isContainer && event.details.error?.failureType === 'subtestsFailed') return;
-  if (isContainer && outcome === 'passed') return;
-  total[outcome]++;
-  if (outcome === 'failed')
-    failures.push(`${event.file ? event.file.replace(`${root}/`, '') : ''} ${event.name}`.trim());
+function count(outcome, event, hasPassed) {
+  const { name, nesting, skip, todo, details } = event;
+  const isContainer = details.type === 'suite' || nesting === undefined;
+  if (skip !== undefined || todo !== undefined) return;
+  if (isContainer && (hasPassed || details.error?.failureType === 'subtestsFailed')) return;
+  if (hasPassed) outcome.passed++;
+  else outcome.failures.push({ name, why: reasonOf(details.error) });
+}
+
+/** The first lines of why a test failed, told once more at the end: much is printed after it. */
+function reasonOf(error) {
+  const message = String(error?.cause?.message ?? error?.cause ?? error?.message ?? error);
+  return message.split('\n').slice(0, 30).join('\n').slice(0, 3000);
 }
 
 if (!process.features.typescript) {
@@ -115,6 +131,6 @@ if (filters.length > 0 && files === 0) {
   console.error(`no ${tierList} tests match ${filters.join(' ')}`);
   process.exit(1);
 }
-if (failures.length > 0) console.log(`\nfailed:\n${failures.map((name) => `  ${name}`).join('\n')}`);
+if (failures.length > 0) console.log(`\nfailed:\n${failures.map((line) => `  ${line}`).join('\n')}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed > 0 ? 1 : 0;

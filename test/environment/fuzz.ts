@@ -1,12 +1,14 @@
 // The frame of a fuzz suite: a source of chance with a seed, a time box, and on failure the seed
 // and the case that failed.
 //   await fuzz(async (draw, i) => { ... }, { describe: () => lastInput })
-// K8TS_FUZZ_SEED repeats a run, K8TS_FUZZ_SECONDS says for how long one goes on.
+// K8TS_FUZZ_SEED repeats a run. K8TS_FUZZ_SECONDS says for how long one goes on, from a seed that nobody had before;
+// without it the cases are always the same, so that a change fails for what it does and not for what was there.
 import { realClock } from '../../machinery/clock.ts';
 import { seededRandom } from '../../machinery/random.ts';
 
 const defaultSeconds = 60;
-const maxSeed = 2 ** 31;
+/** Seeds are below. */
+export const maxSeed = 2 ** 31;
 
 /** Random choices, all from one seed. */
 export class Draw {
@@ -63,6 +65,15 @@ export class Draw {
   }
 }
 
+const isHunt = process.env.K8TS_FUZZ_SECONDS !== undefined;
+
+/** Where a run begins: the same place, or a new one for every hunt. */
+export function firstSeed(): number {
+  const given = process.env.K8TS_FUZZ_SEED;
+  if (given !== undefined) return Number(given);
+  return isHunt ? Math.floor(Math.random() * maxSeed) : 1;
+}
+
 /** The seconds that a fuzz suite may take. */
 export const fuzzSeconds = Number(process.env.K8TS_FUZZ_SECONDS ?? defaultSeconds);
 
@@ -71,12 +82,12 @@ export async function fuzz(
   one: (draw: Draw, index: number) => Promise<void>,
   seconds: number = fuzzSeconds,
 ): Promise<void> {
-  const given = process.env.K8TS_FUZZ_SEED;
-  const first = given === undefined ? Math.floor(Math.random() * maxSeed) : Number(given);
+  const first = firstSeed();
+  const isOne = process.env.K8TS_FUZZ_SEED !== undefined;
   const endMs = realClock.monotonicMs() + seconds * 1000;
   let index = 0;
   // Each case has a seed of its own: one is enough to see it fail again.
-  for (; index === 0 || (given === undefined && realClock.monotonicMs() < endMs); index++) {
+  for (; index === 0 || (!isOne && realClock.monotonicMs() < endMs); index++) {
     const seed = (first + index) % maxSeed;
     try {
       await one(new Draw(seed), index);

@@ -79,7 +79,7 @@ export class Vm implements AsyncDisposable {
       ...['-accel', accelerator === 'tcg' ? 'tcg,thread=multi' : 'kvm', ...options, '-smp', '2'],
       ...['-m', String(wanted.memoryMib ?? 3072), '-display', 'none', '-no-user-config', '-nodefaults'],
       ...['-kernel', image.kernel, '-initrd', image.initrd, '-append', `root=/dev/vda rw ${kernel}`],
-      ...['-drive', `file=${disk},if=virtio,cache=unsafe`],
+      ...['-drive', `file=${disk},if=virtio,cache=unsafe,werror=report`],
       ...(wanted.disks ?? []).flatMap((file) => ['-drive', `file=${file},if=virtio,format=raw,readonly=on`]),
       ...['-netdev', `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:22`],
       ...['-device', 'virtio-net-pci,netdev=net,romfile=', '-serial', `file:${join(folder, 'console.log')}`],
@@ -104,7 +104,13 @@ export class Vm implements AsyncDisposable {
   }
 
   /** Runs a shell command to its end. A connection that fails counts as exit code 255. */
-  run(command: string, { user = 'root', input, timeoutMs = 1_200_000 }: RunOptions = {}): Promise<Outcome> {
+  async run(command: string, options: RunOptions = {}): Promise<Outcome> {
+    const outcome = await this.#ssh(command, options);
+    if (outcome.code === 255) await this.#checkAnswers();
+    return outcome;
+  }
+
+  #ssh(command: string, { user = 'root', input, timeoutMs = 1_200_000 }: RunOptions): Promise<Outcome> {
     const child = spawn('ssh', [...this.#sshArgs(user), command], { stdio: ['pipe', 'pipe', 'pipe'] });
     return outcomeOf(child, { input, timeoutMs });
   }
@@ -116,6 +122,14 @@ export class Vm implements AsyncDisposable {
     return stdout;
   }
 
+  /** Fails where nobody can log in any more; scripts/test.mjs knows it by its words. */
+  async #checkAnswers(): Promise<void> {
+    for (let triesLeft = 3; triesLeft > 0; triesLeft--) {
+      if ((await this.#ssh('true', { timeoutMs: 60_000 })).code === 0) return;
+    }
+    throw new Error(`the machine answers nobody any more; its console:\n${this.console.slice(-2000)}`);
+  }
+
   /** Copies a file or folder of the host into a folder of the machine. */
   copyIn(path: string, folder: string): void {
     must('scp', ['-r', '-P', String(this.#port), ...this.#sshOptions(), path, `root@127.0.0.1:${folder}`]);
@@ -125,10 +139,10 @@ export class Vm implements AsyncDisposable {
   async reboot(): Promise<void> {
     const bootId = 'cat /proc/sys/kernel/random/boot_id';
     const before = await this.get(bootId);
-    await this.run('systemctl reboot', { timeoutMs: 60_000 });
+    await this.#ssh('systemctl reboot', { timeoutMs: 60_000 });
     const deadline = realClock.monotonicMs() + bootTimeoutMs.tcg;
     while (realClock.monotonicMs() < deadline) {
-      const { code, stdout } = await this.run(bootId, { timeoutMs: 60_000 });
+      const { code, stdout } = await this.#ssh(bootId, { timeoutMs: 60_000 });
       if (code === 0 && stdout !== before) return;
       await realClock.sleep(500);
     }
@@ -138,7 +152,7 @@ export class Vm implements AsyncDisposable {
   async #untilLogin(timeoutMs: number): Promise<void> {
     const deadline = realClock.monotonicMs() + timeoutMs;
     while (realClock.monotonicMs() < deadline && this.#isRunning) {
-      if ((await this.run('true', { timeoutMs: 60_000 })).code === 0) return;
+      if ((await this.#ssh('true', { timeoutMs: 60_000 })).code === 0) return;
       await realClock.sleep(500);
     }
     throw new Error(`the machine did not boot in ${timeoutMs / 1000} s:\n${this.console.slice(-2000)}`);

@@ -2,7 +2,7 @@
 // is written to. Each time the error names the disk, nothing acknowledged is lost, and space is all that it takes.
 // Room to spare is about 2 MiB: etcd sets 62 aside for its log.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -58,17 +58,20 @@ async function fillDuringUp(cluster: TestCluster, disk: SmallDisk, file: string)
   const path = join(disk.dir, file);
   const watchers: FSWatcher[] = [];
   let filled = false;
+  let up: ChildProcess;
   const look = () => {
     if (watchers.length === 1 && existsSync(dirname(path))) watchers.push(watch(dirname(path), look));
     if (filled || !existsSync(path)) return;
     filled = true;
+    up.kill('SIGSTOP'); // it writes no more until the disk is full
     disk.fill();
+    up.kill('SIGCONT');
   };
   watchers.push(watch(disk.dir, look));
   const args = ['up', '--name', cluster.name, '--kubeconfig', cluster.kubeconfig];
-  const up = spawn(join(projectRoot, 'k8ts'), args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  up = spawn(join(projectRoot, 'k8ts'), args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
-  up.stderr.setEncoding('utf8').on('data', (text) => {
+  up.stderr!.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
   const [code] = await once(up, 'close');
