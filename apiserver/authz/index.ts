@@ -3,14 +3,14 @@ import type { Clock } from '../../machinery/clock.ts';
 import { parseGoDuration } from '../../machinery/duration.ts';
 import { FlagError } from '../../machinery/flags.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { readConfigFile } from '../config-file.ts';
+import { ConfigFileError, parseConfig, readConfigFile } from '../config-file.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { readReviewAccess, readReviewVersion, readTtl, reviewWebhook } from '../review-webhook.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { WebhookClient, WebhookClientConfig } from '../webhook-client.ts';
 import { type AuthorizationMode, type Authorizer, authorizeInOrder } from './attributes.ts';
 import { conditionsOf } from './conditions.ts';
-import { authorizationConfigForm, authorizerTypes, type WebhookConfig } from './config.ts';
+import { type AuthorizationConfig, authorizationConfigForm, authorizerTypes, type WebhookConfig } from './config.ts';
 import { type AuthorizationOptions, authorizationDefaults, authorizationFlags } from './flags.ts';
 import { createNodeAuthorizer } from './node.ts';
 import { createRbacAuthorizer } from './rbac.ts';
@@ -45,12 +45,14 @@ export function readAuthorizationSettings(options: AuthorizationOptions): Author
     const rest = '--authorization-mode or --authorization-webhook-*';
     throw new FlagError(`--authorization-config can not be specified when ${rest} flags are defined`);
   }
-  const { authorizers = [] } = readConfigFile(file, authorizationConfigForm);
-  return authorizers.map(({ type = '', webhook }) => ({
+  return settingsOf(readConfigFile(file, authorizationConfigForm));
+}
+
+const settingsOf = ({ authorizers = [] }: AuthorizationConfig): AuthorizerSettings[] =>
+  authorizers.map(({ type = '', webhook }) => ({
     type,
     ...(webhook ? { webhook: webhookSettings(webhook) } : {}),
   }));
-}
 
 const defaultTtlMs = { authorized: 5 * 60_000, unauthorized: 30_000 };
 
@@ -96,10 +98,35 @@ function readFlags(options: AuthorizationOptions): AuthorizerSettings[] {
   return modes.map((type) => (type === 'Webhook' ? { type, webhook } : { type }));
 }
 
+export interface ReloadableAuthorizer extends Authorizer {
+  /** Asks as another text of the configuration file says. Throws ConfigFileError, and goes on as before. */
+  configure(text: string): void;
+}
+
 /** Throws for what does not fit together. */
-export function createAuthorizer(deps: AuthorizationDeps, options = authorizationDefaults): Authorizer {
-  const modes = readAuthorizationSettings(options).map((settings) => modeOf(settings, deps));
-  return authorizeInOrder([superusers, ...modes]);
+export function createAuthorizer(deps: AuthorizationDeps, options = authorizationDefaults): ReloadableAuthorizer {
+  const first = readAuthorizationSettings(options);
+  /** Those who ask nobody outside: they are there from the start, or never. */
+  const own = new Map(first.filter(({ webhook }) => !webhook).map((one) => [one.type, modeOf(one, deps)]));
+  const inOrder = (settings: readonly AuthorizerSettings[]) =>
+    authorizeInOrder([superusers, ...settings.map((one) => own.get(one.type) ?? modeOf(one, deps))]);
+  let current = inOrder(first);
+  return {
+    authorize: (attributes) => current.authorize(attributes),
+    rulesFor: (user, namespace) => current.rulesFor(user, namespace),
+    configure(text) {
+      const path = options['authorization-config']!;
+      const next = settingsOf(parseConfig(text, path, authorizationConfigForm));
+      const refuse = (why: string) => new ConfigFileError(`${path}: ${why}`);
+      const missing = [...own.keys()].filter((type) => !next.some((one) => one.type === type)).sort();
+      if (missing.length > 0) throw refuse(`missing required types: [${missing.join(' ')}]`);
+      const added = next.find(({ type, webhook }) => !webhook && !own.has(type));
+      if (added) {
+        throw refuse(`authorizer type ${added.type} is not allowed if it was not enabled at initial server startup`);
+      }
+      current = inOrder(next);
+    },
+  };
 }
 
 function modeOf({ type, webhook }: AuthorizerSettings, deps: AuthorizationDeps): AuthorizationMode {

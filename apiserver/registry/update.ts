@@ -197,7 +197,9 @@ async function writeDraft(
     // Nothing changes: no write, unless the cache was behind.
     if (work.fresh) return { done: true, stored: current };
     const again = await work.reread();
-    return !again.done && again.current?.revision === current.revision ? { done: true, stored: current } : again;
+    if (again.done || again.current?.revision !== current.revision) return again;
+    // Its key may have changed since it was cached.
+    return again.current.isStale ? again : { done: true, stored: current };
   }
   try {
     return await context.store.replace(kind, current, draft);
