@@ -8,6 +8,7 @@ import type { KindTable } from '../registry/kind-table.ts';
 import { readReviewAccess, readReviewVersion, readTtl, reviewWebhook } from '../review-webhook.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { WebhookClient, WebhookClientConfig } from '../webhook-client.ts';
+import { createAbacAuthorizer, readPolicyFile } from './abac.ts';
 import { type AuthorizationMode, type Authorizer, authorizeInOrder } from './attributes.ts';
 import { conditionsOf } from './conditions.ts';
 import { type AuthorizationConfig, authorizationConfigForm, authorizerTypes, type WebhookConfig } from './config.ts';
@@ -33,6 +34,7 @@ type WebhookSettings = { access: WebhookClientConfig; timeoutSeconds?: number; c
 export interface AuthorizerSettings {
   type: string;
   webhook?: WebhookSettings;
+  policies?: ReturnType<typeof readPolicyFile>;
 }
 
 /** Reads the files now; in the order of asking. Throws for what does not fit together. */
@@ -76,13 +78,19 @@ function readFlags(options: AuthorizationOptions): AuthorizerSettings[] {
   const file = options['authorization-webhook-config-file'];
   if (modes.length === 0) throw new FlagError('--authorization-mode: at least one authorization-mode must be passed');
   if (new Set(modes).size < modes.length) throw new FlagError('--authorization-mode: a mode is given twice');
-  const unknown = modes.find((mode) => !authorizerTypes.includes(mode));
+  const unknown = modes.find((mode) => mode !== 'ABAC' && !authorizerTypes.includes(mode));
   if (unknown !== undefined) {
     throw new FlagError(`--authorization-mode: ${JSON.stringify(unknown)} is not a valid mode`);
   }
+  const policyFile = options['authorization-policy-file'];
+  const isAbac = modes.includes('ABAC');
+  if (isAbac && !policyFile) throw new FlagError("authorization-mode ABAC's authorization policy file not passed");
+  if (!isAbac && policyFile) throw new FlagError('cannot specify --authorization-policy-file without mode ABAC');
+  const policies = policyFile ? readPolicyFile(policyFile) : [];
+  const own = (type: string): AuthorizerSettings => (type === 'ABAC' ? { type, policies } : { type });
   if (!modes.includes('Webhook')) {
     if (file) throw new FlagError('cannot specify --authorization-webhook-config-file without mode Webhook');
-    return modes.map((type) => ({ type }));
+    return modes.map(own);
   }
   if (!file) throw new FlagError("authorization-mode Webhook's authorization config file not passed");
   const ttlMs = (flag: 'authorized' | 'unauthorized') => {
@@ -95,7 +103,7 @@ function readFlags(options: AuthorizationOptions): AuthorizerSettings[] {
     authorizedTtlMs: ttlMs('authorized'),
     unauthorizedTtlMs: ttlMs('unauthorized'),
   };
-  return modes.map((type) => (type === 'Webhook' ? { type, webhook } : { type }));
+  return modes.map((type) => (type === 'Webhook' ? { type, webhook } : own(type)));
 }
 
 export interface ReloadableAuthorizer extends Authorizer {
@@ -129,13 +137,14 @@ export function createAuthorizer(deps: AuthorizationDeps, options = authorizatio
   };
 }
 
-function modeOf({ type, webhook }: AuthorizerSettings, deps: AuthorizationDeps): AuthorizationMode {
+function modeOf({ type, webhook, policies }: AuthorizerSettings, deps: AuthorizationDeps): AuthorizationMode {
   if (webhook) {
     const { access, timeoutSeconds, conditions = [], ...rest } = webhook;
     const ask = reviewWebhook(deps.webhooks, access, timeoutSeconds);
     const isAskedAbout = conditions.length > 0 ? conditionsOf(conditions) : undefined;
     return createWebhookAuthorizer({ ...rest, ask, isAskedAbout, clock: deps.clock });
   }
+  if (policies) return createAbacAuthorizer(policies);
   if (type === 'Node') return createNodeAuthorizer(deps.store, deps.kinds);
   if (type === 'RBAC') return createRbacAuthorizer(deps.store, deps.kinds);
   return type === 'AlwaysAllow' ? alwaysAllow : alwaysDeny;
