@@ -4,11 +4,11 @@ import type { ServiceAccountTokens } from './authn/tokens.ts';
 import { checkPaths, type Readiness, serveHealth, sliText } from './health.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 
-type Responder = (path: string, request: FrontRequest) => FrontResponse | undefined;
+type Responder<R = FrontResponse | undefined> = (path: string, request: FrontRequest) => R;
 
 export interface PathDeps {
   discovery: Responder;
-  openApi: Responder;
+  openApi: Responder<Promise<FrontResponse | undefined>>;
   metrics: Registry;
   readiness: Readiness;
   tokens: ServiceAccountTokens;
