@@ -273,6 +273,7 @@ function controllersFlags(layout: Layout): FlagValues {
     'cluster-cidr': layout.podSubnet,
     'node-cidr-mask-size': nodeMaskSize,
     'service-cluster-ip-range': layout.serviceSubnet,
+    'leader-elect-identity': processIdentity(layout, 'controllers'),
     'health-port': layout.ports.controllersHealth,
   };
 }
@@ -280,9 +281,13 @@ function controllersFlags(layout: Layout): FlagValues {
 function schedulerFlags(layout: Layout): FlagValues {
   return {
     kubeconfig: join(layout.kubeconfigDir, 'scheduler.kubeconfig'),
+    'leader-elect-identity': processIdentity(layout, 'scheduler'),
     'health-port': layout.ports.schedulerHealth,
   };
 }
+
+/** The name of a process of the control plane: its unit is one process at a time, which takes over what the last one had. */
+const processIdentity = (layout: Layout, component: Component) => `${layout.name}-control-plane_${component}`;
 
 /** Ports on a node's own loopback, where nothing else can be in the way. */
 const nodeHealthPorts = { runtime: 10247, kubelet: 10248, proxy: 10256 } as const;

@@ -1,6 +1,7 @@
 // `k8ts controllers`: every controller in one process, over shared informers. Upstream: kube-controller-manager.
 import { readFileSync } from 'node:fs';
 import { readKubeconfig } from '../client/config.ts';
+import { leaderElectionFlags, runElected } from '../client/elected.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
 import { parseGoDuration } from '../machinery/duration.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
@@ -23,6 +24,7 @@ const flags = {
   },
   'cluster-signing-key-file': { type: 'string', doc: 'Its key (PEM file).' },
   'cluster-signing-duration': { type: 'string', doc: 'Longest life of a signed certificate.', default: '8760h0m0s' },
+  ...leaderElectionFlags('kube-controller-manager'),
 } as const satisfies FlagTable;
 
 /** What certificates are signed with; both files or none. */
@@ -52,7 +54,9 @@ async function start(options: Flags<typeof flags>, context: ComponentContext) {
     ...readSigning(options),
     ...(clusterCidr ? { nodeRanges: { clusterCidr, ...ranges } } : {}),
   });
-  return startControllers(controllers, readKubeconfig(options.kubeconfig), context);
+  const config = readKubeconfig(options.kubeconfig);
+  const run = async () => startControllers(controllers, config, context);
+  return runElected(options, config, 'kube-controller-manager', context, run);
 }
 
 export async function main(argv: string[]): Promise<void> {
