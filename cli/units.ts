@@ -47,7 +47,7 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
       stackBy: 'quit',
     },
     onThisHost('apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca]),
-    onThisHost('controllers', controllersFlags(layout), [files.controllers, files.ca]),
+    onThisHost('controllers', controllersFlags(layout), [files.controllers, files.ca, files.metricsServer]),
     onThisHost('scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
   ];
 }
@@ -264,6 +264,7 @@ function apiserverFlags(layout: Layout): FlagValues {
 }
 
 function controllersFlags(layout: Layout): FlagValues {
+  const { metricsServer } = pkiFiles(layout);
   return {
     kubeconfig: join(layout.kubeconfigDir, 'controllers.kubeconfig'),
     'root-ca-file': `${pkiFiles(layout).ca}.crt`,
@@ -274,6 +275,10 @@ function controllersFlags(layout: Layout): FlagValues {
     'node-cidr-mask-size': nodeMaskSize,
     'service-cluster-ip-range': layout.serviceSubnet,
     'leader-elect-identity': processIdentity(layout, 'controllers'),
+    'metrics-bind-address': layout.hostAddress,
+    'metrics-secure-port': layout.ports.metrics,
+    'metrics-tls-cert-file': `${metricsServer}.crt`,
+    'metrics-tls-private-key-file': `${metricsServer}.key`,
     'health-port': layout.ports.controllersHealth,
   };
 }

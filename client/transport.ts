@@ -14,6 +14,8 @@ export interface HttpRequest {
   accept?: string;
   signal?: AbortSignal;
   timeoutMs?: number;
+  /** A longer answer is broken off: for what somebody else writes. */
+  maxBytes?: number;
 }
 
 export interface HttpResponse {
@@ -60,6 +62,7 @@ export class Transport {
     return new Promise((resolve, reject) => {
       const stream = this.#send(connection, request);
       const chunks: Buffer[] = [];
+      let size = 0;
       let status = 0;
       const timer = this.#clock.after(request.timeoutMs ?? defaultTimeoutMs, () => {
         stream.destroy(new TransportError(`no answer in time: ${request.method} ${request.path}`));
@@ -67,7 +70,12 @@ export class Transport {
       stream.on('response', (headers) => {
         status = Number(headers[':status']);
       });
-      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size <= (request.maxBytes ?? size)) chunks.push(chunk);
+        else
+          stream.destroy(new TransportError(`more than ${request.maxBytes} bytes: ${request.method} ${request.path}`));
+      });
       stream.on('end', () => {
         if (status > 0) resolve({ status, body: Buffer.concat(chunks).toString() });
       });
