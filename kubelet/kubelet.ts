@@ -33,6 +33,7 @@ import { createGrpcProber } from './probes/grpc-probe.ts';
 import { createHttpProber } from './probes/http-probe.ts';
 import { ProbeMetrics } from './probes/probe-metrics.ts';
 import { createTcpProber } from './probes/tcp-probe.ts';
+import { AllocationStore } from './resize/allocation.ts';
 import { readNodeUsage } from './server/resource-metrics.ts';
 import { type KubeletServerTls, startServer } from './server/server.ts';
 import { parseResolvConf } from './spec/dns.ts';
@@ -218,6 +219,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       allocatable: () => allocatable,
     },
     cgroups,
+    allocations: new AllocationStore(join(options.rootDir, 'pods'), log),
     probes: new ContainerProbes({
       probers,
       clock,

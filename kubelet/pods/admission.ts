@@ -43,10 +43,10 @@ export function admitPod(
   );
 }
 
-const inUnits = (name: string, amount: string | undefined) =>
+export const inUnits = (name: string, amount: string | undefined) =>
   name === 'cpu' ? quantityMilliValue(amount) : quantityValue(amount);
 
-function judgeResources(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+export function judgeResources(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
   const allocatable = node.status?.allocatable ?? {};
   const pods = quantityValue(allocatable.pods);
   if (others.length + 1 > pods) return outOf('pods', 1, others.length, pods);

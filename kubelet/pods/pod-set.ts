@@ -5,6 +5,7 @@ import type { Pod } from '../../api/core/pod.ts';
 import type { Informer } from '../../client/informer.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { listPodLogs } from '../logs/pod-log-folders.ts';
+import { byTurn, judgeResize } from '../resize/resize-admission.ts';
 import { listPodFolders } from '../volumes/pod-volumes.ts';
 import { admitPod } from './admission.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
@@ -22,6 +23,7 @@ export class PodSet {
   readonly #informer: Informer<Pod>;
   readonly #node: () => Node;
   readonly #workers = new Map<string, PodWorker>();
+  #judgesResizes = false;
   /** Sandboxes found at start, until a worker has taken them. */
   #found = new Map<string, string[]>();
 
@@ -38,7 +40,12 @@ export class PodSet {
     this.#informer.onChange((pod, old) => this.#onChange(pod, old));
     await this.#removeOrphans(signal);
     void this.#followRuntime(signal);
-    this.#deps.clock.every(relistPeriodMs, () => this.wakeAll());
+    this.#judgesResizes = true;
+    this.#judgeResizes();
+    this.#deps.clock.every(relistPeriodMs, () => {
+      this.wakeAll();
+      this.#judgeResizes();
+    });
   }
 
   worker(uid: string): PodWorker | undefined {
@@ -71,27 +78,50 @@ export class PodSet {
     const worker = this.#workers.get(uidOf(pod));
     if (worker) worker.update(pod);
     else this.#add(pod);
+    if (worker?.pendingResize) this.#judgeResizes();
+  }
+
+  /** Gives running pods what they ask for, as far as there is room; what one gives back may be for the next. */
+  #judgeResizes(): void {
+    // What runs here from before is to be known first.
+    if (!this.#judgesResizes) return;
+    const pending = this.list().flatMap((worker) => {
+      const resize = worker.pendingResize;
+      return resize ? [{ worker, resize }] : [];
+    });
+    if (pending.length === 0) return;
+    for (const { worker, resize } of pending.sort((a, b) => byTurn(a.resize, b.resize)))
+      worker.resize(judgeResize(resize.desired, this.#node(), this.#podsBeside(worker)));
+  }
+
+  /** The other pods that take resources of the node. */
+  #podsBeside(worker: PodWorker): Pod[] {
+    return this.list()
+      .filter((other) => other !== worker && other.isTakingResources)
+      .map(({ pod }) => pod);
   }
 
   #add(pod: Pod): void {
     const uid = uidOf(pod);
     const sandboxIds = this.#found.get(uid) ?? [];
     this.#found.delete(uid);
-    const worker = new PodWorker(this.#deps, { pod, sandboxIds, onFinished: () => this.#workers.delete(uid) });
-    const others = this.list()
-      .filter((w) => w.isTakingResources)
-      .map((w) => w.pod);
+    const onEnded = () => this.#judgeResizes();
+    const worker = new PodWorker(this.#deps, { pod, sandboxIds, onEnded, onFinished: () => this.#workers.delete(uid) });
     this.#workers.set(uid, worker);
-    if (sandboxIds.length > 0) this.#deps.cgroups.adopt(pod);
+    if (sandboxIds.length > 0) this.#deps.cgroups.adopt(worker.pod);
     // A pod that has been taken on stays, whatever else has come since.
     const isKnown = sandboxIds.length > 0 || pod.status?.startTime !== undefined || isFinished(pod);
     const isLeaving = pod.metadata.deletionTimestamp !== undefined;
     const { hasAppArmor } = this.#deps;
-    const rejection = isKnown || isLeaving ? undefined : admitPod(pod, this.#node(), { others, hasAppArmor });
+    const rejection =
+      isKnown || isLeaving ? undefined : admitPod(pod, this.#node(), { others: this.#podsBeside(worker), hasAppArmor });
     if (rejection) {
       this.#deps.log.info({ pod: keyOf(pod), ...rejection }, 'pod refused');
       worker.reject(rejection);
-    } else worker.wake();
+      return;
+    }
+    if (!isFinished(pod)) worker.keep();
+    worker.wake();
   }
 
   async #listSandboxes(): Promise<Map<string, string[]>> {

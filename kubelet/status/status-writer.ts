@@ -2,14 +2,14 @@
 // when it differs from what stands there. A strategic merge patch, so that conditions of others
 // survive. Upstream: pkg/kubelet/status.
 
-import type { PodCondition, PodStatus } from '../../api/core/pod/pod-status.ts';
+import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { isConflict, isNotFound } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Logger } from '../../machinery/log.ts';
-import { kubeletConditionTypes } from './conditions.ts';
+import { isKubeletCondition } from './conditions.ts';
 
 export interface StatusWriterDeps {
   pods: ResourceClient<Pod>;
@@ -119,8 +119,7 @@ export class StatusWriter {
   }
 }
 
-const ownConditions = new Set<string>(kubeletConditionTypes);
-const isOwn = ({ type }: PodCondition) => ownConditions.has(type);
+const isOwn = isKubeletCondition;
 
 const isOtherPod = (err: unknown) => isConflict(err) && (err as Error).message.includes('UID in precondition');
 
@@ -163,10 +162,12 @@ export function buildStatusPatch(uid: string, before: PodStatus, after: PodStatu
   }
   if (status.conditions) {
     status['$setElementOrder/conditions'] = (after.conditions ?? []).map(({ type }) => ({ type }));
-    status.conditions = (after.conditions ?? []).filter(isOwn).flatMap((c) => {
+    const changed = (after.conditions ?? []).filter(isOwn).flatMap((c) => {
       const known = before.conditions?.find((b) => b.type === c.type);
       return jsonEqual(known, c) ? [] : [{ ...clearedFields(known, c), ...c }];
     });
+    const gone = (before.conditions ?? []).filter((b) => isOwn(b) && !after.conditions?.some((c) => c.type === b.type));
+    status.conditions = [...changed, ...gone.map(({ type }) => ({ type, $patch: 'delete' }))];
   }
   for (const key of ['podIPs', 'hostIPs'] as const) {
     if (!Array.isArray(status[key])) continue;
