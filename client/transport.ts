@@ -1,7 +1,7 @@
 // HTTP/2 to the API server: one connection for requests and further ones for watches, reopened when
 // they break. A request is sent once; whoever sent it decides whether to try again.
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
-import type { Clock } from '../machinery/clock.ts';
+import { afterListening, type Clock, type Timer } from '../machinery/clock.ts';
 import type { ClientConfig } from './config.ts';
 import { LineSplitter } from './line-splitter.ts';
 
@@ -130,15 +130,16 @@ export class Transport {
     session.on('error', () => session.destroy());
     session.on('goaway', () => session.close());
     // A peer that vanished without a word shows itself by not answering pings.
-    let answered = true;
-    const timer = this.#clock.every(pingPeriodMs, () => {
-      if (!answered) {
-        session.destroy(new Error('no answer to a ping'));
-        return;
-      }
-      answered = false;
-      if (!session.destroyed) session.ping(() => (answered = true));
-    });
+    let timer: Timer;
+    const ask = () => {
+      if (session.destroyed) return;
+      timer = afterListening(this.#clock, pingPeriodMs, () => session.destroy(new Error('no answer to a ping')));
+      session.ping(() => {
+        timer.cancel();
+        timer = this.#clock.after(pingPeriodMs, ask);
+      });
+    };
+    timer = this.#clock.after(pingPeriodMs, ask);
     session.on('close', () => timer.cancel());
     return connection;
   }
