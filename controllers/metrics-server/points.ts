@@ -1,4 +1,4 @@
-// The last two looks at something that is measured, taken when somebody asks and not oftener than every 15 seconds. Who is
+// The last two looks at something that is measured, taken when somebody asks and not oftener than every 10 seconds. Who is
 // the first in a while waits for a second look: a rate needs two.
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../machinery/clock.ts';
@@ -13,7 +13,8 @@ export interface Pair<T> {
   last: Point<T>;
 }
 
-const resolutionMs = 15_000;
+/** Less than the 15 seconds of autoscalers: each time they ask they see something new. */
+const resolutionMs = 10_000;
 /** A rate over longer would tell of what was, not of what is. */
 const maxWindowMs = 60_000;
 const firstWindowMs = 1_000;

@@ -11,11 +11,12 @@ export interface Sample {
 }
 
 const maxSamples = 20_000;
+const maxLineLength = 64 * 1024;
 const namePart = /[a-zA-Z_:][\w:]*/y;
 const labelPart = /[ \t]*([a-zA-Z_]\w*)[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*,?/y;
 const closePart = /[ \t]*\}/y;
 const valuePart = /[ \t]*([^ \t]+)(?:[ \t]+(-?\d+))?[ \t]*$/y;
-const numberForm = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const numberForm = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 const specials: Readonly<Record<string, number>> = {
   nan: Number.NaN,
   inf: Infinity,
@@ -35,7 +36,7 @@ export function parseExposition(text: string): Sample[] {
   for (const line of linesOf(text)) {
     number++;
     if (line === '' || line.startsWith('#')) continue;
-    const sample = parseSample(line);
+    const sample = line.length > maxLineLength ? undefined : parseSample(line);
     if (!sample) throw new Error(`line ${number} is no sample: ${JSON.stringify(line.slice(0, 80))}`);
     if (samples.push(sample) > maxSamples) throw new Error(`more than ${maxSamples} samples`);
   }
