@@ -310,7 +310,7 @@ function runtimeFlags(node: NodeLayout): FlagValues {
 }
 
 function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
-  const { nodeLabels = {}, singleProcessOOMKill } = layout.spec.config ?? {};
+  const { nodeLabels = {}, singleProcessOOMKill, staticPodPath } = layout.spec.config ?? {};
   const labels = Object.entries(nodeLabels).map(([key, value]) => `${key}=${value}`);
   return {
     kubeconfig: `${insideNode.credentialsDir}/kubelet.kubeconfig`,
@@ -328,6 +328,7 @@ function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
     'resolv-conf': insideNode.resolvConf,
     'cgroup-root': '/',
     ...(labels.length > 0 ? { 'node-labels': labels.join() } : {}),
+    ...(staticPodPath ? { 'pod-manifest-path': staticPodPath } : {}),
     ...(singleProcessOOMKill ? { 'single-process-oom-kill': singleProcessOOMKill.value } : {}),
     'health-port': nodeHealthPorts.kubelet,
   };

@@ -142,7 +142,9 @@ export class PodCgroups {
   /** Uids of all pods that have a group. */
   list(): string[] {
     const names = Object.values(qosDirs).flatMap((dir) => this.#tree.children(dir));
-    return names.filter((name) => /^pod[0-9a-f-]{36}$/.test(name)).map((name) => name.slice('pod'.length));
+    return names
+      .filter((name) => /^pod([0-9a-f-]{36}|[0-9a-f]{32})$/.test(name))
+      .map((name) => name.slice('pod'.length));
   }
 
   /** Burstable pods together weigh what they ask for; best-effort ones next to nothing. */

@@ -5,6 +5,7 @@ import { findUntoleratedTaint, matchesNodeAffinity } from '../../api/core/pod/pl
 import { podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
+import { isStaticPod } from '../static/static-pod-file.ts';
 import { allContainersOf } from './pod-text.ts';
 
 export interface Rejection {
@@ -36,7 +37,7 @@ export function admitPod(
   return (
     judgeResources(pod, node, others) ??
     judgeAffinity(pod, node) ??
-    judgeTaints(pod, node) ??
+    (isStaticPod(pod) ? undefined : judgeTaints(pod, node)) ??
     judgeSysctls(pod) ??
     judgeFeatures(pod) ??
     (hasAppArmor ? undefined : judgeAppArmor(pod))

@@ -12,6 +12,7 @@ import type { Logger } from '../../machinery/log.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { PodResizer } from '../resize/pod-resizer.ts';
 import type { PendingResize, ResizeRefusal } from '../resize/resize-admission.ts';
+import { isStaticPod } from '../static/static-pod-file.ts';
 import { computePodStatus } from '../status/pod-status.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { PodVolumes } from '../volumes/pod-volumes.ts';
@@ -92,7 +93,8 @@ export class PodWorker {
     this.#wasReady = sandboxIds.length > 0;
     this.#log = deps.log.child({ pod: describePod(pod) });
     this.#startTime = pod.status?.startTime ?? timestamp(deps.clock.now());
-    this.#writer = new StatusWriter({ pods: deps.pods, clock: deps.clock, log: this.#log }, pod);
+    const isStatic = isStaticPod(pod);
+    this.#writer = new StatusWriter({ pods: deps.pods, clock: deps.clock, log: this.#log }, pod, { isStatic });
     this.#runtime = new PodRuntime(deps.cri, uidOf(pod), sandboxIds);
     this.#volumes = new PodVolumes(deps.volumes, uidOf(pod));
     this.#volumeSync = new VolumeSync(deps, this.#volumes);
@@ -169,7 +171,12 @@ export class PodWorker {
     this.wake();
   }
 
-  /** The pod is gone from the API server. */
+  /** What stands for a static pod in the API server. */
+  mirrorTo(mirror: Pod | undefined): void {
+    this.#writer.mirrorTo(mirror);
+  }
+
+  /** The pod is gone from the API server, or from the node's files. */
   remove(last: Pod): void {
     this.#desired = last;
     this.#pod = this.#resizer.allocated(last);
