@@ -44,6 +44,13 @@ const flags = {
     doc: 'CA certificate that signs requests for certificates (PEM file).',
   },
   'cluster-signing-key-file': { type: 'string', doc: 'Its key (PEM file).' },
+  'metrics-bind-address': {
+    type: 'string',
+    doc: 'Address at which metrics of nodes and pods are served to the API server; they are not without it.',
+  },
+  'metrics-secure-port': { type: 'number', doc: 'Port of the same.', default: 10251 },
+  'metrics-tls-cert-file': { type: 'string', doc: 'Its certificate (PEM file).' },
+  'metrics-tls-private-key-file': { type: 'string', doc: 'The key of that (PEM file).' },
   'cluster-signing-duration': { type: 'string', doc: 'Longest life of a signed certificate.', default: '8760h0m0s' },
   ...leaderElectionFlags('kube-controller-manager'),
 } as const satisfies FlagTable;
@@ -77,6 +84,20 @@ function readConcurrency(options: Readonly<Record<string, unknown>>): Record<str
   return Object.fromEntries(given);
 }
 
+/** Where and as whom metrics are served; all of it or nothing. */
+function readMetrics(options: Options) {
+  const address = options['metrics-bind-address'];
+  if (!address) return {};
+  const certFile = options['metrics-tls-cert-file'];
+  const keyFile = options['metrics-tls-private-key-file'];
+  if (!certFile || !keyFile) {
+    throw new Error('--metrics-bind-address needs --metrics-tls-cert-file and --metrics-tls-private-key-file');
+  }
+  const port = options['metrics-secure-port'];
+  const pem = { certificatePem: readFileSync(certFile, 'utf8'), keyPem: readFileSync(keyFile, 'utf8') };
+  return { metrics: { address, port, ...pem } };
+}
+
 async function start(options: Options, context: ComponentContext) {
   const rootCaFile = options['root-ca-file'];
   const clusterCidr = options['cluster-cidr'];
@@ -88,6 +109,7 @@ async function start(options: Options, context: ComponentContext) {
     ...(rootCaPem === undefined ? {} : { rootCaPem }),
     ...(keyFile ? { tokens: { privateKeyPem: readFileSync(keyFile, 'utf8'), rootCaPem } } : {}),
     ...readSigning(options),
+    ...readMetrics(options),
     ...(clusterCidr ? { nodeRanges: { clusterCidr, ...ranges } } : {}),
   });
   const config = readKubeconfig(options.kubeconfig);

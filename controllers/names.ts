@@ -49,6 +49,8 @@ export const controllerNames: Readonly<Record<string, ControllerFacts>> = {
     'legacy-service-account-token-cleaner',
     'legacy-service-account-token-cleaner',
   ),
+  // Ours: there it comes with an add-on of its own.
+  'metrics-server': row('', 'metrics-server'),
   'namespace-controller': row('namespace', 'namespace-controller', 'namespace'),
   'node-ipam-controller': row('nodeipam', 'node-controller'),
   'node-lifecycle-controller': row('nodelifecycle', 'node-controller'),
