@@ -14,8 +14,15 @@ import { isRejection } from './framework/status.ts';
 import { type Rejection, Trial } from './framework/trial.ts';
 
 export type CycleResult =
-  | { type: 'found'; node: NodeInfo; evaluated: number; feasible: number }
-  | { type: 'none'; rejections: ReadonlyMap<NodeInfo, Rejection>; total: number; after: PostFilterResult | undefined };
+  | { type: 'found'; node: NodeInfo; evaluated: number; feasible: number; state: CycleState }
+  | {
+      type: 'none';
+      rejections: ReadonlyMap<NodeInfo, Rejection>;
+      total: number;
+      /** Why it is turned away from every node, before any was looked at. */
+      everywhere?: Rejection;
+      after: PostFilterResult | undefined;
+    };
 
 const minFeasibleToFind = 100;
 const minPercentage = 5;
@@ -53,8 +60,7 @@ export function schedulePod(
   for (const { plugin } of plugins) {
     const status = plugin.preFilter?.(state, pod, snapshot) ?? { code: 'Success' };
     if (isRejection(status)) {
-      for (const node of nodes) rejections.set(node, { status, plugin });
-      return none();
+      return { type: 'none', rejections, total: nodes.length, everywhere: { status, plugin }, after: undefined };
     }
     if (status.code !== 'Skip' && plugin.filter) filters.push(plugin);
   }
@@ -62,7 +68,7 @@ export function schedulePod(
   if (feasible.length === 0) return none();
   const evaluated = feasible.length + rejections.size;
   const node = feasible.length === 1 ? feasible[0]! : pickBest(plugins, { state, pod, feasible, snapshot }, cycle);
-  return { type: 'found', node, evaluated, feasible: feasible.length };
+  return { type: 'found', node, evaluated, feasible: feasible.length, state };
 }
 
 function runPostFilter(plugins: readonly WeightedPlugin[], failed: FailedCycle): PostFilterResult | undefined {

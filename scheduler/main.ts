@@ -9,6 +9,7 @@ import { KubeClient } from '../client/rest.ts';
 import { createSeriesRecorder } from '../client/series-events.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { storageInformers, VolumeCache } from './cache/volumes.ts';
 import { createSchedulerMetrics } from './metrics.ts';
 import { plugins } from './plugins/index.ts';
 import { Scheduler } from './scheduler.ts';
@@ -30,6 +31,11 @@ async function start(options: Flags<typeof flags>, component: ComponentContext) 
       nodes: informers.informer(NodeKind),
       namespaces: informers.informer(NamespaceKind),
       budgets: informers.informer(PodDisruptionBudgetKind),
+      volumes: new VolumeCache(
+        client,
+        clock,
+        storageInformers((kind) => informers.informer(kind)),
+      ),
       recorder: createSeriesRecorder({ client, clock, log, controller: name, instance: `${name}-0` }),
       metrics: createSchedulerMetrics(metrics, () => scheduler.counts()),
       clock,

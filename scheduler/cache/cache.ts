@@ -8,6 +8,7 @@ import type { PodDisruptionBudget } from '../../api/policy/poddisruptionbudget.t
 import { NodeInfo } from '../framework/node-info.ts';
 import type { Snapshot } from '../framework/plugin.ts';
 import { type PodInfo, podInfoOf } from '../framework/pod-info.ts';
+import { noVolumes, type VolumeView } from '../framework/volume-view.ts';
 
 export class SchedulerCache implements Snapshot {
   readonly #nodes = new Map<string, NodeInfo>();
@@ -19,7 +20,14 @@ export class SchedulerCache implements Snapshot {
   /** The node on which room is made for a pod, by uid. */
   readonly #nominations = new Map<string, string>();
   readonly #budgets = new Map<string, Map<string, PodDisruptionBudget>>();
+  /** How many pods with a node have a claim, by its key. */
+  readonly #claimUsers = new Map<string, number>();
+  readonly volumes: VolumeView;
   #list: NodeInfo[] | undefined;
+
+  constructor(volumes: VolumeView = noVolumes) {
+    this.volumes = volumes;
+  }
 
   /** Nodes that exist, in a stable order. */
   get nodes(): readonly NodeInfo[] {
@@ -130,13 +138,26 @@ export class SchedulerCache implements Snapshot {
     const node = this.#places.get(uid);
     if (!node) return;
     this.#places.delete(uid);
+    this.#countClaims(node.pods.get(uid), -1);
     node.removePod(uid);
     if (!node.exists && node.pods.size === 0) this.#nodes.delete(node.name);
+  }
+
+  claimUsers = (key: string): number => this.#claimUsers.get(key) ?? 0;
+
+  #countClaims(info: PodInfo | undefined, sign: 1 | -1): void {
+    for (const { key } of info?.claims ?? []) {
+      const users = this.claimUsers(key) + sign;
+      if (users > 0) this.#claimUsers.set(key, users);
+      else this.#claimUsers.delete(key);
+    }
   }
 
   #place(info: PodInfo, nodeName: string): void {
     const before = this.#places.get(info.uid);
     const node = this.node(nodeName);
+    this.#countClaims(before?.pods.get(info.uid), -1);
+    this.#countClaims(info, 1);
     if (before && before !== node) before.removePod(info.uid);
     node.addPod(info);
     this.#places.set(info.uid, node);

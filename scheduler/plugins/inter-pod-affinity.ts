@@ -5,7 +5,14 @@ import type { PodAffinityTerm } from '../../api/core/pod/affinity.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
-import { type Change, type CycleState, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
+import {
+  type Change,
+  type CycleState,
+  isOfNodesOrPods,
+  maxScore,
+  type Plugin,
+  type Snapshot,
+} from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import { skip, success, unresolvable, unschedulable } from '../framework/status.ts';
 
@@ -94,7 +101,7 @@ function preFilter(state: CycleState, info: PodInfo, snapshot: Snapshot) {
 
 export const interPodAffinity: Plugin = {
   name,
-  mayHelp: () => true,
+  mayHelp: isOfNodesOrPods,
   preFilter,
   adjust: (state, info, change, snapshot) => countPod(state.get(name) as State, info, change, snapshot),
   filter(state, info, node) {

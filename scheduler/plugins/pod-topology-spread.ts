@@ -6,7 +6,7 @@ import type { TopologySpreadConstraint } from '../../api/core/pod/scheduling.ts'
 import type { Pod } from '../../api/core/pod.ts';
 import { matchesLabelSelector, matchesLabels, selectorFromLabels } from '../../machinery/labels.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
-import { type CycleState, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
+import { type CycleState, isOfNodesOrPods, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import { skip, success, unresolvable, unschedulable } from '../framework/status.ts';
 
@@ -88,7 +88,7 @@ function preFilter(state: CycleState, { pod }: PodInfo, snapshot: Snapshot) {
 
 export const podTopologySpread: Plugin = {
   name,
-  mayHelp: () => true,
+  mayHelp: isOfNodesOrPods,
   preFilter,
   adjust(state, { pod }, { node, other, sign }) {
     const spreads = state.get(name) as Spread[];
