@@ -91,9 +91,15 @@ export class KubeClient {
 
   /** Sends any request; throws StatusError on an error answer. */
   async request<R = any>(request: HttpRequest): Promise<R> {
+    const body = await this.text(request);
+    return (body === '' ? undefined : JSON.parse(body)) as R;
+  }
+
+  /** The same for an answer that is no JSON. */
+  async text(request: HttpRequest): Promise<string> {
     const { status, body } = await this.#transport.request(request);
     if (status >= 300) throw errorOf(status, body);
-    return (body === '' ? undefined : JSON.parse(body)) as R;
+    return body;
   }
 
   resource<T extends KubeObject>(kind: Kind<T>): ResourceClient<T> {

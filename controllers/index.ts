@@ -15,8 +15,10 @@ import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
 import { ephemeralVolumeController } from './ephemeral-volume.ts';
 import { garbageCollector } from './garbage-collector/garbage-collector.ts';
+import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.ts';
 import { jobController } from './job/job.ts';
 import { jobOrphanPodController } from './job/orphan-pods.ts';
+import { type MetricsServerOptions, metricsServer } from './metrics-server/metrics-server.ts';
 import { namespaceController } from './namespace/namespace.ts';
 import { nodeIpamController } from './node/node-ipam.ts';
 import { nodeLifecycleController } from './node/node-lifecycle.ts';
@@ -50,10 +52,13 @@ export interface ControllerOptions {
   signing?: SigningOptions;
   /** What Secrets with tokens are filled with; they stay empty without it. */
   tokens?: TokenOptions;
+  /** Where metrics are served; they are not without it. */
+  metrics?: MetricsServerOptions;
 }
 
 /** Every controller, in the order in which they start: what new pods need comes first. */
-export function createControllers({ rootCaPem, nodeRanges, signing, tokens }: ControllerOptions): readonly Loop[] {
+export function createControllers(options: ControllerOptions): readonly Loop[] {
+  const { rootCaPem, nodeRanges, signing, tokens, metrics } = options;
   return [
     toLoop(serviceAccountController),
     ...(tokens === undefined ? [] : [toLoop(serviceAccountTokenController(tokens))]),
@@ -71,6 +76,7 @@ export function createControllers({ rootCaPem, nodeRanges, signing, tokens }: Co
     toLoop(jobController),
     toLoop(jobOrphanPodController),
     toLoop(cronJobController),
+    toLoop(horizontalPodAutoscalerController),
     toLoop(disruptionController),
     toLoop(staleDisruptionController),
     toLoop(endpointsController),
@@ -92,5 +98,6 @@ export function createControllers({ rootCaPem, nodeRanges, signing, tokens }: Co
     toLoop(certificateCleanerController),
     toLoop(validatingAdmissionPolicyStatusController),
     garbageCollector,
+    ...(metrics === undefined ? [] : [metricsServer(metrics)]),
   ];
 }

@@ -1,6 +1,7 @@
 // `k8ts controllers`: every controller in one process, over shared informers. Upstream: kube-controller-manager.
 import { readFileSync } from 'node:fs';
 import { readKubeconfig } from '../client/config.ts';
+import { leaderElectionFlags, runElected } from '../client/elected.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
 import { parseGoDuration } from '../machinery/duration.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
@@ -22,7 +23,15 @@ const flags = {
     doc: 'CA certificate that signs requests for certificates (PEM file).',
   },
   'cluster-signing-key-file': { type: 'string', doc: 'Its key (PEM file).' },
+  'metrics-bind-address': {
+    type: 'string',
+    doc: 'Address at which metrics of nodes and pods are served to the API server; they are not without it.',
+  },
+  'metrics-secure-port': { type: 'number', doc: 'Port of the same.', default: 10251 },
+  'metrics-tls-cert-file': { type: 'string', doc: 'Its certificate (PEM file).' },
+  'metrics-tls-private-key-file': { type: 'string', doc: 'The key of that (PEM file).' },
   'cluster-signing-duration': { type: 'string', doc: 'Longest life of a signed certificate.', default: '8760h0m0s' },
+  ...leaderElectionFlags('kube-controller-manager'),
 } as const satisfies FlagTable;
 
 /** What certificates are signed with; both files or none. */
@@ -39,6 +48,20 @@ function readSigning(options: Flags<typeof flags>) {
   };
 }
 
+/** Where and as whom metrics are served; all of it or nothing. */
+function readMetrics(options: Flags<typeof flags>) {
+  const address = options['metrics-bind-address'];
+  if (!address) return {};
+  const certFile = options['metrics-tls-cert-file'];
+  const keyFile = options['metrics-tls-private-key-file'];
+  if (!certFile || !keyFile) {
+    throw new Error('--metrics-bind-address needs --metrics-tls-cert-file and --metrics-tls-private-key-file');
+  }
+  const port = options['metrics-secure-port'];
+  const pem = { certificatePem: readFileSync(certFile, 'utf8'), keyPem: readFileSync(keyFile, 'utf8') };
+  return { metrics: { address, port, ...pem } };
+}
+
 async function start(options: Flags<typeof flags>, context: ComponentContext) {
   const rootCaFile = options['root-ca-file'];
   const clusterCidr = options['cluster-cidr'];
@@ -50,9 +73,12 @@ async function start(options: Flags<typeof flags>, context: ComponentContext) {
     ...(rootCaPem === undefined ? {} : { rootCaPem }),
     ...(keyFile ? { tokens: { privateKeyPem: readFileSync(keyFile, 'utf8'), rootCaPem } } : {}),
     ...readSigning(options),
+    ...readMetrics(options),
     ...(clusterCidr ? { nodeRanges: { clusterCidr, ...ranges } } : {}),
   });
-  return startControllers(controllers, readKubeconfig(options.kubeconfig), context);
+  const config = readKubeconfig(options.kubeconfig);
+  const run = async () => startControllers(controllers, config, context);
+  return runElected(options, config, 'kube-controller-manager', context, run);
 }
 
 export async function main(argv: string[]): Promise<void> {

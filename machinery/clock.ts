@@ -52,6 +52,23 @@ export const realClock: Clock = {
   },
 };
 
+/** In so many turns a wait for an answer is taken. */
+const turns = 5;
+
+/**
+ * Runs `fn` once after `delayMs` in which the event loop could hear an answer: on a slow machine one turn may take longer
+ * than any answer, which then lies there and is not late.
+ */
+export function afterListening(clock: Clock, delayMs: number, fn: () => void): Timer {
+  let left = turns;
+  const look = () => {
+    if (--left === 0) fn();
+    else timer = clock.after(delayMs / turns, look);
+  };
+  let timer = clock.after(delayMs / turns, look);
+  return { cancel: () => timer.cancel() };
+}
+
 interface Pending {
   atMs: number;
   seq: number;

@@ -1,6 +1,7 @@
 // The sentence a pod gets that fits nowhere: how many nodes there are and what each of them lacks.
 // kubectl's users know its wording.
 import type { CycleResult } from './cycle.ts';
+import type { Diagnosis } from './framework/plugin.ts';
 import { countReasons } from './framework/reasons.ts';
 
 const noNodesMessage = 'no nodes available to schedule pods';
@@ -10,11 +11,17 @@ const noClaims = 'no new claims to deallocate';
 const notReached = 'not found';
 
 /** What the event and the PodScheduled condition say. */
-export function describeFailure(result: Extract<CycleResult, { type: 'none' }>): string {
-  const { rejections, total, everywhere, after } = result;
+export function describeFailure({ diagnosis, total, after }: Extract<CycleResult, { type: 'none' }>): string {
   if (total === 0) return noNodesMessage;
-  if (everywhere) return `0/${total} nodes are available: ${everywhere.status.reasons.join(', ')}. ${notReached}`;
-  const why = countReasons([...rejections.values()].flatMap((r) => r.status.reasons));
-  const head = `0/${total} nodes are available: ${why}.`;
+  const head = `0/${total} nodes are available: ${whyNone(diagnosis, total)}.`;
+  if (diagnosis.isGeneral) return `${head} ${notReached}`;
   return after && 'message' in after ? `${head} ${noClaims}, preemption: ${after.message}` : head;
+}
+
+/** What is true of the pod whatever the node is not counted. */
+function whyNone({ rejections, others, isGeneral }: Diagnosis, total: number): string {
+  if (isGeneral && others) return others.status.reasons.join(', ');
+  const reasons = [...rejections.values()].flatMap((r) => r.status.reasons);
+  for (let i = rejections.size; others && i < total; i++) reasons.push(...others.status.reasons);
+  return countReasons(reasons);
 }

@@ -19,7 +19,7 @@ import { timestamp } from '../machinery/timestamp.ts';
 import { SchedulerCache } from './cache/cache.ts';
 import { type CycleResult, schedulePod } from './cycle.ts';
 import { describeFailure } from './fit-error.ts';
-import type { Plugin, Preemption, WeightedPlugin } from './framework/plugin.ts';
+import type { Diagnosis, Plugin, Preemption, WeightedPlugin } from './framework/plugin.ts';
 import { podInfoOf, priorityOf } from './framework/pod-info.ts';
 import type { VolumeView } from './framework/volume-view.ts';
 import { Lanes } from './lanes.ts';
@@ -197,10 +197,9 @@ export class Scheduler {
 
   /** No node fits: the pod waits for an event, or room is made for it. */
   #turnAway(queued: QueuedPod, result: Extract<CycleResult, { type: 'none' }>): void {
-    const { after, rejections } = result;
+    const { after, diagnosis } = result;
     const { info } = queued;
-    const { everywhere } = result;
-    const rejectedBy = everywhere ? [everywhere.plugin] : [...new Set([...rejections.values()].map((r) => r.plugin))];
+    const rejectedBy = rejectingPlugins(diagnosis);
     const preemption = after && 'preemption' in after ? after.preemption : undefined;
     const keeps = after && 'message' in after && after.keepsNomination;
     const before = this.#cache.nominationOf(info.uid);
@@ -330,6 +329,14 @@ export class Scheduler {
           log.warn({ err, pod: keyOf(pod) }, 'status of a pod without a node not written');
       });
   }
+}
+
+/** Those that an event has to help: who turned nodes down, and who left some out. */
+function rejectingPlugins({ rejections, others, narrowedBy }: Diagnosis): Plugin[] {
+  const plugins = new Set(narrowedBy);
+  if (others) plugins.add(others.plugin);
+  for (const { plugin } of rejections.values()) plugins.add(plugin);
+  return [...plugins];
 }
 
 /** A heartbeat changes a node too, and no pod fits better for it. */

@@ -7,7 +7,7 @@ import type { Node } from '../node.ts';
 import type { ObjectReference } from '../object-reference.ts';
 import type { PersistentVolumeClaim } from '../persistentvolumeclaim/schema.ts';
 import { betaStorageClassAnnotation } from '../persistentvolumeclaim/validation.ts';
-import { matchesNodeSelector } from '../pod/placement.ts';
+import { compileNodeSelector } from '../pod/placement.ts';
 import type { PersistentVolume } from './schema.ts';
 
 /** On claims: they have been bound once, and are so for good. */
@@ -70,10 +70,16 @@ export function hasAccessModes(volume: PersistentVolume, claim: PersistentVolume
   return (claim.spec.accessModes ?? []).every((mode) => volume.spec.accessModes?.includes(mode));
 }
 
+// A volume does not change, and is held against many nodes.
+const matchers = new WeakMap<object, (node: Node) => boolean>();
+
 /** Whether a node reaches the volume. */
 export function isReachable(volume: PersistentVolume, node: Node): boolean {
   const required = volume.spec.nodeAffinity?.required;
-  return !required || matchesNodeSelector(required, node);
+  if (!required) return true;
+  const matches = matchers.get(required) ?? compileNodeSelector(required);
+  matchers.set(required, matches);
+  return matches(node);
 }
 
 /** What the volume lacks that the claim asks for, in the words of the event; undefined: nothing. */
