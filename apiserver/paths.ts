@@ -1,5 +1,7 @@
 // Everything that is not a resource: health, version, metrics, discovery, OpenAPI, the token issuer's public documents.
+import { arch } from 'node:os';
 import type { Registry } from 'prom-client';
+import { goArchitecture } from '../machinery/architecture.ts';
 import type { ServiceAccountTokens } from './authn/tokens.ts';
 import { checkPaths, type Readiness, serveHealth, sliText } from './health.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
@@ -34,7 +36,7 @@ const versionInfo = {
   buildDate: '2026-01-01T00:00:00Z',
   goVersion: '',
   compiler: '',
-  platform: 'linux/amd64',
+  platform: `linux/${goArchitecture(arch())}`,
 };
 
 const rootPaths = [
