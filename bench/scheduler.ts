@@ -6,6 +6,7 @@ import type { KubeClient } from '../client/rest.ts';
 import { realClock } from '../machinery/clock.ts';
 import { silentLogger } from '../machinery/log.ts';
 import { seededRandom } from '../machinery/random.ts';
+import { noVolumes } from '../scheduler/framework/volume-view.ts';
 import { plugins } from '../scheduler/plugins/index.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
@@ -43,6 +44,7 @@ class SimulatedCluster {
         nodes: this.nodes,
         namespaces: new FedInformer(),
         budgets: new FedInformer<PodDisruptionBudget>(),
+        volumes: noVolumes,
         recorder: { event: () => undefined },
         metrics: { attempt: (_, ms) => void this.cycleMs.push(ms), preempted: () => undefined },
         clock: realClock,

@@ -10,6 +10,7 @@ import { KubeClient } from '../client/rest.ts';
 import { createSeriesRecorder } from '../client/series-events.ts';
 import { type ComponentContext, type RunningComponent, runComponent } from '../machinery/component.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { storageInformers, VolumeCache } from './cache/volumes.ts';
 import { createSchedulerMetrics } from './metrics.ts';
 import { plugins } from './plugins/index.ts';
 import { Scheduler } from './scheduler.ts';
@@ -33,11 +34,13 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
     namespaces: informers.informer(NamespaceKind),
     budgets: informers.informer(PodDisruptionBudgetKind),
   };
+  const storage = storageInformers((kind) => informers.informer(kind));
   const lead = async () => {
     const scheduler: Scheduler = new Scheduler(
       {
         client,
         ...seen,
+        volumes: new VolumeCache(client, clock, storage),
         recorder: createSeriesRecorder({ client, clock, log, controller: name, instance: `${name}-0` }),
         metrics: createSchedulerMetrics(metrics, () => scheduler.counts()),
         clock,

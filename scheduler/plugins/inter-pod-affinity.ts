@@ -6,7 +6,14 @@ import type { Pod } from '../../api/core/pod.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import type { PlaceCounts } from '../framework/place-counts.ts';
-import { type Change, type CycleState, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
+import {
+  type Change,
+  type CycleState,
+  isOfNodesOrPods,
+  maxScore,
+  type Plugin,
+  type Snapshot,
+} from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import { skip, success, unresolvable, unschedulable } from '../framework/status.ts';
 import { type IndexedTerm, type TermIndex, termKey } from '../framework/term-index.ts';
@@ -116,7 +123,7 @@ function filter(state: CycleState, info: PodInfo, node: NodeInfo) {
 
 export const interPodAffinity: Plugin = {
   name,
-  mayHelp: () => true,
+  mayHelp: isOfNodesOrPods,
   preFilter,
   adjust,
   filter,

@@ -7,7 +7,7 @@ import type { Pod } from '../../api/core/pod.ts';
 import { matchesLabelSelector, matchesLabels, selectorFromLabels } from '../../machinery/labels.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import type { PlaceCounts } from '../framework/place-counts.ts';
-import { type CycleState, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
+import { type CycleState, isOfNodesOrPods, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import { skip, success, unresolvable, unschedulable } from '../framework/status.ts';
 
@@ -102,7 +102,7 @@ function preFilter(state: CycleState, { pod }: PodInfo, snapshot: Snapshot) {
 
 export const podTopologySpread: Plugin = {
   name,
-  mayHelp: () => true,
+  mayHelp: isOfNodesOrPods,
   preFilter,
   adjust(state, _pod, { node, other, sign }) {
     for (const { counts } of state.get(name) as Spread[]) counts.add(node, other, sign);
