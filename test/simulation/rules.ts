@@ -48,7 +48,11 @@ export class Rules {
   readonly #lately = new Lately();
   readonly #known = new Set<string>();
   readonly #nodes = new Map<string, string>();
-  readonly #succeeded = new Map<string, number>();
+  /** By job: what it has counted. */
+  readonly #counted = new Map<string, number>();
+  /** By pod: whose it is; and which were deleted. */
+  readonly #ownerOf = new Map<string, string>();
+  readonly #deleted = new Set<string>();
   #wasGuarded = false;
 
   constructor(world: World, kubelets: Kubelets) {
@@ -139,23 +143,21 @@ export class Rules {
         `${keyOf(job)} counts ${succeeded} of ${happened.succeeded} successes`,
       );
       assert.ok(failed <= happened.failed, `${keyOf(job)} counts ${failed} of ${happened.failed} failures`);
-      assert.ok(counted >= (this.#succeeded.get(uid) ?? 0), `${keyOf(job)} has forgotten what it counted`);
-      this.#succeeded.set(uid, counted);
+      assert.ok(counted >= (this.#counted.get(uid) ?? 0), `${keyOf(job)} has forgotten what it counted`);
+      this.#counted.set(uid, counted);
     }
   }
-
-  readonly #jobOfPod = new Map<string, string>();
 
   /** How the pods of a job ended; a pod that was deleted before it began counts as failed. */
   #happened(job: Job): { succeeded: number; failed: number } {
     for (const pod of this.#world.all<Pod>(PodKind)) {
       const owner = controllerOf(pod)?.uid;
-      if (owner) this.#jobOfPod.set(pod.metadata.uid ?? '', owner);
+      if (owner) this.#ownerOf.set(pod.metadata.uid ?? '', owner);
       if (pod.metadata.deletionTimestamp) this.#deleted.add(pod.metadata.uid ?? '');
     }
     let succeeded = 0;
     let failed = 0;
-    for (const [pod, owner] of this.#jobOfPod) {
+    for (const [pod, owner] of this.#ownerOf) {
       if (owner !== job.metadata.uid) continue;
       const how = this.#kubelets.ended.get(pod);
       if (how === 'Succeeded') succeeded++;
@@ -163,8 +165,6 @@ export class Rules {
     }
     return { succeeded, failed };
   }
-
-  readonly #deleted = new Set<string>();
 
   /** Evictions leave as many as the budget wants. */
   #budget(pods: readonly Pod[]): void {
