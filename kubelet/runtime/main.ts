@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { removeTreeSync } from '../../host/remove-tree.ts';
 import { type ComponentContext, runComponent } from '../../machinery/component.ts';
 import type { Flags, FlagTable } from '../../machinery/flags.ts';
+import { KeyedLock } from '../../machinery/keyed-lock.ts';
 import { detectCgroups } from './cgroup.ts';
 import { platformArchitecture } from './image/image-config.ts';
 import { ImageStore } from './image/image-store.ts';
@@ -23,7 +24,6 @@ import type { NodeFacts } from './spec/container.ts';
 import { RecordStore } from './store/checkpoint.ts';
 import { EventHub } from './store/event-hub.ts';
 import { ExitWaiters } from './store/exit-waiters.ts';
-import { KeyedLock } from './store/keyed-lock.ts';
 import { createStreamServer } from './stream/server.ts';
 
 const flagTable = {

@@ -42,7 +42,7 @@ export function matchesNodeSelectorTerm(term: NodeSelectorTerm, node: Node): boo
 }
 
 /** Any term of a node selector. */
-function matchesNodeSelector(selector: NodeSelector, node: Node): boolean {
+export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean {
   return (selector.nodeSelectorTerms ?? []).some((term) => matchesNodeSelectorTerm(term, node));
 }
 
