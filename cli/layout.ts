@@ -120,7 +120,7 @@ export interface Layout {
   apiServiceAddress: string;
   clusterDns: string;
   apiUrl: string;
-  ports: { api: number; etcdClient: number; etcdPeer: number; etcdMetrics: number } & Record<HealthPort, number>;
+  ports: Record<'api' | 'etcdClient' | 'etcdPeer' | 'etcdMetrics' | 'metrics' | HealthPort, number>;
   nodes: NodeLayout[];
 }
 
@@ -182,6 +182,7 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
       etcdMetrics: firstPort + 2,
       controllersHealth: firstPort + 3,
       schedulerHealth: firstPort + 4,
+      metrics: firstPort + 5,
     },
     nodes: [],
   };

@@ -2,7 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Node, NodeKind } from '../api/core/node.ts';
-import { PodKind } from '../api/core/pod.ts';
+import { type Pod, PodKind } from '../api/core/pod.ts';
 import { ServiceKind } from '../api/core/service.ts';
 import type { ClientConfig } from '../client/config.ts';
 import { createEventRecorder } from '../client/events.ts';
@@ -13,7 +13,7 @@ import type { ComponentContext } from '../machinery/component.ts';
 import { quantityValue } from '../machinery/quantity.ts';
 import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
-import { openCgroupTree } from './cgroups/cgroup-tree.ts';
+import { type CgroupTree, openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
 import { NodeStorage } from './csi/node-storage.ts';
 import { startStorageWatch } from './eviction/storage-watch.ts';
@@ -23,7 +23,7 @@ import { startLogRotation } from './logs/log-rotator.ts';
 import { type KubeletMetrics, registerMetrics } from './metrics.ts';
 import { type NodeFacts, readNodeFacts } from './node/node-facts.ts';
 import { NodeReporter } from './node/node-reporter.ts';
-import { computeCapacity, kubeletVersion, type NodeIdentity } from './node/node-status.ts';
+import { buildNode, computeCapacity, kubeletVersion, type NodeIdentity } from './node/node-status.ts';
 import { ServiceAccountTokens } from './objects/service-account-tokens.ts';
 import { WatchedObjects } from './objects/watched-objects.ts';
 import { type OwnStorageOptions, startOwnStorage } from './own-storage.ts';
@@ -36,9 +36,12 @@ import { createGrpcProber } from './probes/grpc-probe.ts';
 import { createHttpProber } from './probes/http-probe.ts';
 import { ProbeMetrics } from './probes/probe-metrics.ts';
 import { createTcpProber } from './probes/tcp-probe.ts';
+import { AllocationStore } from './resize/allocation.ts';
 import { readNodeUsage } from './server/resource-metrics.ts';
 import { type KubeletServerTls, startServer } from './server/server.ts';
 import { parseResolvConf } from './spec/dns.ts';
+import { MirrorPods } from './static/mirror-pods.ts';
+import { StaticPodFolder } from './static/static-pod-folder.ts';
 import { registerVolumeMetrics } from './volume-metrics.ts';
 import { findBoundClaim } from './volumes/claims.ts';
 import { createVolumePlugins } from './volumes/index.ts';
@@ -54,6 +57,8 @@ export interface KubeletOptions {
   clusterDomain: string;
   resolvConf: string;
   cgroupRoot: string;
+  /** A folder of manifests, or one; empty for none. */
+  staticPodPath: string;
   /** As in upstream's KubeletConfiguration; undefined means what the version of control groups has by itself. */
   singleProcessOOMKill: boolean | undefined;
   clientCaFile: string;
@@ -96,7 +101,8 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   const services = factory.informer(ServiceKind);
   const pods = factory.informer(PodKind, { fieldSelector: `spec.nodeName=${nodeName}` });
   const nodes = factory.informer(NodeKind, { fieldSelector: `metadata.name=${nodeName}` });
-  const node = (): Node => nodes.lister.get(nodeName) ?? reporter.node!;
+  const own: Node = { ...buildNode(identity, facts), status: computeCapacity(facts) };
+  const node = (): Node => nodes.lister.get(nodeName) ?? reporter.node ?? own;
   let podSet: PodSet | undefined;
   const metrics = registerMetrics(context.metrics, () => podSet);
   registerVolumeMetrics(context.metrics, clock, async () => {
@@ -112,17 +118,21 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
     { ...base, ...parts, wake, metrics, storage, node, services: () => services.lister.list() },
     new PodCgroups(tree, log, options.singleProcessOOMKill),
   );
-  podSet = new PodSet(deps, pods, node);
-  const sync = { isDone: false };
-  const server = await openServer({ options, context, cri, probeMetrics, podSet, tree, sync });
+  const nodeUid = () => reporter.node?.metadata.uid;
+  podSet = new PodSet(deps, pods, node, new MirrorPods({ pods: deps.pods, clock, log, nodeName, nodeUid }));
+  let isSynced = false;
+  const health = () => (isSynced ? undefined : 'the pods of the node are not known yet');
+  const server = await openServer({ ...base, tree, pods: podSet, syncloop: health });
+  await podSet.open(signal);
+  startStaticPods(podSet, options, context);
   // Whoever sees the node ready may ask the server at once.
   await reporter.start(signal);
   await factory.synced();
   await storage.start(signal);
   if (options.storage) await startOwnStorage({ ...options.storage, rootDir, nodeName }, { ...context, ...parts });
   await podSet.start(signal);
-  sync.isDone = true;
-  startHousekeeping({ cri, clock, log, metrics, podSet, podLogsDir: options.podLogsDir });
+  isSynced = true;
+  startHousekeeping(podSet, { ...base, metrics });
   return {
     notReady: () => (reporter.isReady ? null : 'the node is not ready'),
     async stop() {
@@ -135,55 +145,52 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   };
 }
 
-interface ServerInput {
-  options: KubeletOptions;
-  context: ComponentContext;
-  cri: CriClient;
-  probeMetrics: ProbeMetrics;
-  podSet: PodSet;
-  tree: ReturnType<typeof openCgroupTree>;
-  sync: { isDone: boolean };
-}
+type Base = Pick<DepsInput, 'options' | 'context' | 'cri' | 'probeMetrics'>;
 
-function openServer({ options, context, cri, probeMetrics, podSet, tree, sync }: ServerInput) {
-  const { clock, log, metrics } = context;
-  const { identity, tls } = options;
+function openServer(
+  base: Base & { tree: CgroupTree; pods: PodSet; syncloop(): string | undefined },
+): ReturnType<typeof startServer> {
+  const { options, context, cri, probeMetrics, tree, pods, syncloop } = base;
+  const { clock, log } = context;
   return startServer({
-    port: identity.port,
-    tls,
-    pods: podSet,
+    port: options.identity.port,
+    tls: options.tls,
+    pods,
     cri,
     clock,
     log,
-    nodeName: identity.name,
-    metrics,
+    nodeName: options.identity.name,
+    metrics: context.metrics,
     probeMetrics: probeMetrics.registry,
-    health: {
-      ping: () => undefined,
-      log: () => undefined,
-      syncloop: () => (sync.isDone ? undefined : 'the pods of the node are not known yet'),
-    },
-    settings: { ...options, port: identity.port },
+    health: { ping: () => undefined, log: () => undefined, syncloop },
+    settings: { ...options, port: options.identity.port },
     nodeUsage: () => readNodeUsage(tree, clock.now()),
   });
 }
 
-type Housekeeping = Omit<Parameters<typeof startStorageWatch>[0], 'workers'> & { podSet: PodSet };
+/** Static pods wait for nobody: the API server may be one of them. */
+function startStaticPods(podSet: PodSet, options: KubeletOptions, { clock, log, signal }: ComponentContext): void {
+  const { staticPodPath: path, identity } = options;
+  if (path === '') return;
+  const onPods = (pods: readonly Pod[]) => podSet.setStatic(pods);
+  new StaticPodFolder({ path, nodeName: identity.name, clock, log, onPods }).start(signal);
+}
 
-/** What nobody waits for: images that nobody uses, logs that grow, disks that fill. */
-function startHousekeeping({ podSet, ...deps }: Housekeeping): void {
-  const { cri, clock, log } = deps;
+function startHousekeeping(podSet: PodSet, base: Base & { metrics: KubeletMetrics }): void {
+  const { options, context, cri, metrics } = base;
+  const { clock, log } = context;
   new ImageGarbageCollector(cri, clock, log).start();
   const running = () => podSet.list().flatMap((worker) => runningContainers(worker.runtime.state));
   startLogRotation({ cri, clock, log, running });
-  startStorageWatch({ ...deps, workers: () => podSet.list() });
+  const workers = () => podSet.list();
+  startStorageWatch({ cri, clock, log, metrics, podLogsDir: options.podLogsDir, workers });
 }
 
 /** The runtime starts beside us; without it there is nothing to do. */
 async function waitForRuntime(cri: CriClient, { clock, log, signal }: ComponentContext): Promise<VersionResponse> {
   for (let tries = 0; ; tries++) {
     try {
-      return await cri.runtime.Version({ version: 'v1' }, { timeoutMs: 2_000 });
+      return await cri.runtime.Version({ version: 'v1' }, { timeoutMs: 15_000 });
     } catch (err) {
       if (tries % 25 === 0) log.warn({ err }, 'waiting for the container runtime');
       await clock.sleep(runtimeRetryMs, signal);
@@ -258,6 +265,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       allocatable: () => allocatable,
     },
     cgroups,
+    allocations: new AllocationStore(join(options.rootDir, 'pods'), log),
     probes: new ContainerProbes({
       probers,
       clock,

@@ -32,6 +32,11 @@ const flagTable = {
     default: '',
   },
   'storage-dir': { type: 'string', doc: "Folder for the driver's volumes.", default: '/var/lib/k8ts-storage' },
+  'pod-manifest-path': {
+    type: 'string',
+    doc: 'Folder of manifests of pods, or one manifest, that the kubelet runs by itself; empty for none.',
+    default: '',
+  },
   'single-process-oom-kill': {
     type: 'boolean',
     doc: 'Memory that runs out ends one process of a container, not all; true on cgroup version 1, false on 2 if not given.',
@@ -62,6 +67,7 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
     clusterDomain: flags['cluster-domain'],
     resolvConf: flags['resolv-conf'],
     cgroupRoot: flags['cgroup-root'],
+    staticPodPath: flags['pod-manifest-path'],
     singleProcessOOMKill: flags['single-process-oom-kill'],
     clientCaFile: flags['client-ca-file'],
     storage: flags['storage-kubeconfig']

@@ -6,7 +6,7 @@ import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts
 import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
 import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
-import { matchesNodeSelector } from '../../api/core/pod/placement.ts';
+import { compileNodeSelector } from '../../api/core/pod/placement.ts';
 import type { Volume } from '../../api/core/pod/volume.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { KubeClient } from '../../client/rest.ts';
@@ -87,7 +87,7 @@ function checkMode(pod: Pod, { name }: Volume, pv: PersistentVolume): void {
 /** Throws when the volume cannot be reached from this node. */
 export function checkNodeAffinity({ spec }: PersistentVolume, node: Node | undefined): void {
   const required = spec.nodeAffinity?.required;
-  if (required && node && !matchesNodeSelector(required, node)) {
+  if (required && node && !compileNodeSelector(required)(node)) {
     throw new StepError('MountVolume.NodeAffinity check failed', new Error('no matching NodeSelectorTerms'));
   }
 }

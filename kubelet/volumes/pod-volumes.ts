@@ -72,13 +72,15 @@ export class PodVolumes {
   }
 
   isReady(pod: Pod): boolean {
-    return (pod.spec.volumes ?? []).every((v) => this.#ready.has(v.name));
+    return mountedHere(pod).every((v) => this.#ready.has(v.name));
   }
 
   /** Makes every volume ready that is not. Answers what failed; the others are ready. */
   async setUp(pod: Pod): Promise<VolumeError[]> {
     const failures = await this.#each(pod, ({ name }) => !this.#ready.has(name), noAddresses);
-    const unmounted = (pod.spec.volumes ?? []).map(({ name }) => name).filter((name) => !this.#ready.has(name));
+    const unmounted = mountedHere(pod)
+      .map(({ name }) => name)
+      .filter((name) => !this.#ready.has(name));
     return describeUnmounted(failures, unmounted);
   }
 
@@ -106,21 +108,23 @@ export class PodVolumes {
   async #each(pod: Pod, wanted: (volume: Volume) => boolean, addresses: PodAddresses): Promise<VolumeFailure[]> {
     const failed: VolumeFailure[] = [];
     await Promise.all(
-      (pod.spec.volumes ?? []).filter(wanted).map(async (volume) => {
-        let ref: VolumeRef = { volume };
-        try {
-          ref = await this.#follow(pod, volume);
-          if (ref.pv) checkNodeAffinity(ref.pv, this.#deps.node());
-          const plugin = this.#pluginOf(ref);
-          if (!plugin) throw new Error(`volume source ${sourceName(ref)} is not supported by this kubelet`);
-          const isReadOnly = plugin.isReadOnly || isWantedReadOnly(ref);
-          const context = this.#contextOf(pod, plugin, { ref, addresses, isReadOnly });
-          const path = await plugin.setUp(context);
-          this.#ready.set(volume.name, { path, isReadOnly, ref, diskDir: context.diskDir });
-        } catch (err) {
-          failed.push(new VolumeFailure(volume.name, specNameOf(ref), err as Error));
-        }
-      }),
+      mountedHere(pod)
+        .filter(wanted)
+        .map(async (volume) => {
+          let ref: VolumeRef = { volume };
+          try {
+            ref = await this.#follow(pod, volume);
+            if (ref.pv) checkNodeAffinity(ref.pv, this.#deps.node());
+            const plugin = this.#pluginOf(ref);
+            if (!plugin) throw new Error(`volume source ${sourceName(ref)} is not supported by this kubelet`);
+            const isReadOnly = plugin.isReadOnly || isWantedReadOnly(ref);
+            const context = this.#contextOf(pod, plugin, { ref, addresses, isReadOnly });
+            const path = await plugin.setUp(context);
+            this.#ready.set(volume.name, { path, isReadOnly, ref, diskDir: context.diskDir });
+          } catch (err) {
+            failed.push(new VolumeFailure(volume.name, specNameOf(ref), err as Error));
+          }
+        }),
     );
     return failed;
   }
@@ -191,6 +195,9 @@ export class PodVolumes {
     await removePodFolders(this.#deps, this.#uid);
   }
 }
+
+/** Images are the runtime's to mount, when a container starts. */
+const mountedHere = (pod: Pod) => (pod.spec.volumes ?? []).filter((volume) => !volume.image);
 
 const isWantedReadOnly = ({ volume, pv }: VolumeRef) =>
   volume.persistentVolumeClaim?.readOnly === true ||
