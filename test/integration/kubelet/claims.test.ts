@@ -78,42 +78,20 @@ describe('claims of pods', { skip: needsRoot }, () => {
   const told = (name: string, text: RegExp) =>
     eventually(`an event of ${name} like ${text}`, () => messages(name).find((message) => text.test(message)));
 
-  /** A claim with its volume, bound. */
-  async function claim(name: string, volumeName: string, spec: object = {}): Promise<any> {
+  const claim = (name: string, spec: object, annotations = {}) =>
     kubectl.apply({
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
-      metadata: { name },
-      spec: {
-        accessModes: ['ReadWriteOnce'],
-        storageClassName: '',
-        volumeName,
-        resources: { requests: { storage: '1Gi' } },
-        ...spec,
-      },
+      metadata: { name, annotations },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...spec },
     });
-    return kubectl.json('get', 'pvc', name);
-  }
-
-  const replace = (path: string, object: object) => {
-    const { code, stderr } = kubectl.run(['replace', '--raw', path, '-f', '-'], JSON.stringify(object));
-    assert.equal(code, 0, stderr);
-  };
-
-  /** Binds both ways, as the binder would. */
-  async function bind(name: string, volumeName: string): Promise<void> {
-    const claims = '/api/v1/namespaces/default/persistentvolumeclaims';
-    const volumes = '/api/v1/persistentvolumes';
-    const { metadata } = kubectl.json('get', 'pvc', name);
-    const ref = { kind: 'PersistentVolumeClaim', apiVersion: 'v1', namespace: 'default', name, uid: metadata.uid };
-    const claimRef = JSON.stringify({ spec: { claimRef: ref } });
-    kubectl.get('patch', 'pv', volumeName, '--type=merge', '-p', claimRef);
-    kubectl.get('patch', 'pvc', name, '--type=merge', '-p', JSON.stringify({ spec: { volumeName } }));
-    const pv = kubectl.json('get', 'pv', volumeName);
-    replace(`${volumes}/${volumeName}/status`, { ...pv, status: { ...pv.status, phase: 'Bound' } });
-    const status = { phase: 'Bound', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'] };
-    replace(`${claims}/${name}/status`, { ...kubectl.json('get', 'pvc', name), status });
-  }
+  /** A claim on a volume that is there. */
+  const claimOf = (name: string, volumeName: string) => claim(name, { storageClassName: '', volumeName });
+  const bound = (name: string) =>
+    eventually(`${name} is bound`, () => {
+      const pvc = kubectl.json('get', 'pvc', name);
+      return pvc.status.phase === 'Bound' ? (pvc.spec.volumeName as string) : undefined;
+    });
 
   const makeVolume = (name: string, source: object, more: object = {}) =>
     kubectl.apply({
@@ -134,8 +112,8 @@ describe('claims of pods', { skip: needsRoot }, () => {
     makeVolume('local-pv', { local: { path } }, onNode(node));
     makeVolume('host-pv', { hostPath: { path } });
     for (const name of ['local', 'host']) {
-      await claim(`${name}-claim`, `${name}-pv`);
-      await bind(`${name}-claim`, `${name}-pv`);
+      claimOf(`${name}-claim`, `${name}-pv`);
+      await bound(`${name}-claim`);
       makePod(name, claimed(`${name}-claim`), `echo ${name} >/data/${name}; mkdir -p /data/sub; ${sleeper}`);
       const pod = await ready(name);
       assert.equal(mountsOf(pod).length, name === 'local' ? 1 : 0);
@@ -159,10 +137,10 @@ describe('claims of pods', { skip: needsRoot }, () => {
     makeVolume('gone-pv', { local: { path: '/var/lib/disks/none' } }, onNode(node));
     makeVolume('driverless-pv', { csi: { driver: 'none.example', volumeHandle: 'h' } });
     for (const name of ['away', 'gone', 'driverless']) {
-      await claim(`${name}-claim`, `${name}-pv`);
-      await bind(`${name}-claim`, `${name}-pv`);
+      claimOf(`${name}-claim`, `${name}-pv`);
+      await bound(`${name}-claim`);
     }
-    await claim('unbound-claim', 'not-there');
+    claimOf('unbound-claim', 'not-there');
     const waiting = [
       makePod('absent', claimed('absent-claim')),
       makePod('unbound', claimed('unbound-claim')),
@@ -197,26 +175,10 @@ describe('claims of pods', { skip: needsRoot }, () => {
     }
   });
 
-  /** A claim on the default class, with the volume that the node's provisioner has made for it. */
-  async function provisioned(name: string): Promise<string> {
-    const chosen = {
-      'volume.kubernetes.io/storage-provisioner': 'hostpath.csi.k8ts.io',
-      'volume.kubernetes.io/selected-node': node,
-    };
-    kubectl.apply({
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      metadata: { name, annotations: chosen },
-      spec: {
-        accessModes: ['ReadWriteOnce'],
-        storageClassName: 'standard',
-        resources: { requests: { storage: '1Gi' } },
-      },
-    });
-    const { uid } = kubectl.json('get', 'pvc', name).metadata;
-    await eventually(`a volume for ${name}`, () => kubectl.json('get', 'pv', `pvc-${uid}`));
-    await bind(name, `pvc-${uid}`);
-    return `pvc-${uid}`;
+  /** A claim on the default class, as the scheduler has found a node for it; answers its volume. */
+  function provisioned(name: string): Promise<string> {
+    claim(name, {}, { 'volume.kubernetes.io/selected-node': node });
+    return bound(name);
   }
 
   async function killKubelet(): Promise<void> {
@@ -281,8 +243,6 @@ describe('claims of pods', { skip: needsRoot }, () => {
     await remove(inline);
     assert.deepEqual(readdirSync(inNode('var/lib/k8ts-storage/volumes')), before);
     kubectl.get('delete', 'pvc', 'shared', '--wait=true');
-    const pv = kubectl.json('get', 'pv', volume);
-    replace(`/api/v1/persistentvolumes/${volume}/status`, { ...pv, status: { ...pv.status, phase: 'Released' } });
     await eventually('the volume is gone', () => !existsSync(dataOf(volume)) || undefined);
     await eventually(
       'and so is its object',
