@@ -34,7 +34,7 @@ export const usesVolumes = ({ spec, status }: Pod): boolean =>
 const byClaim = 'claim';
 
 export const claimProtectionController = defineController({
-  name: 'pvc-protection-controller',
+  name: 'persistentvolumeclaim-protection-controller',
   kind: PersistentVolumeClaimKind,
   related: [{ kind: PodKind, keys: (pod: Pod | undefined, old: Pod | undefined) => podClaimKeys((pod ?? old)!) }],
   deps: (context) => {
@@ -59,7 +59,7 @@ export const claimProtectionController = defineController({
 });
 
 export const volumeProtectionController = defineController({
-  name: 'pv-protection-controller',
+  name: 'persistentvolume-protection-controller',
   kind: PersistentVolumeKind,
   deps: (context) => ({ volumes: context.resource(PersistentVolumeKind) }),
   async reconcile(volume, { volumes }) {
