@@ -9,7 +9,14 @@ import { ReplicaSetKind } from '../../api/apps/replicaset.ts';
 import { StatefulSetKind } from '../../api/apps/statefulset.ts';
 import type { Job } from '../../api/batch/job/schema.ts';
 import { JobKind } from '../../api/batch/job.ts';
+import type { Node } from '../../api/core/node.ts';
+import { isReachable } from '../../api/core/persistentvolume/binding.ts';
+import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts';
+import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
+import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
+import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
 import { isFinished } from '../../api/core/pod/columns.ts';
+import { podClaimKeys } from '../../api/core/pod/references.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import type { Kubelets } from './kubelets.ts';
@@ -76,8 +83,33 @@ export class Rules {
     this.#daemons(byOwner, owners);
     this.#jobs(byOwner, owners);
     this.#budget(pods);
+    this.#volumes(pods);
     for (const pod of pods) this.#known.add(pod.metadata.uid ?? '');
   }
+
+  /** A claim has a volume for itself and for good, and pods are where the volumes of their claims are. */
+  #volumes(pods: readonly Pod[]): void {
+    const volumeOf = new Map<string, string>();
+    for (const claim of this.#world.all<PersistentVolumeClaim>(PersistentVolumeClaimKind)) {
+      const { volumeName } = claim.spec;
+      const before = this.#claimed.get(keyOf(claim));
+      assert.ok(before === undefined || before === volumeName, `${keyOf(claim)} goes from ${before} to ${volumeName}`);
+      if (volumeName === undefined) continue;
+      this.#claimed.set(keyOf(claim), volumeName);
+      volumeOf.set(keyOf(claim), volumeName);
+    }
+    assert.equal(new Set(volumeOf.values()).size, volumeOf.size, 'two claims have one volume');
+    const volumes = new Map(this.#world.all<PersistentVolume>(PersistentVolumeKind).map((it) => [keyOf(it), it]));
+    for (const pod of pods.filter(({ spec }) => spec.nodeName)) {
+      for (const key of podClaimKeys(pod)) {
+        const volume = volumes.get(volumeOf.get(key) ?? '');
+        const node = { metadata: { labels: { 'kubernetes.io/hostname': pod.spec.nodeName! } } } as unknown as Node;
+        assert.ok(volume && isReachable(volume, node), `${keyOf(pod)} is not where its volume is`);
+      }
+    }
+  }
+
+  readonly #claimed = new Map<string, string>();
 
   /** A pod has one node for its life, and a node no more pods than fit. */
   #binding(pods: readonly Pod[]): void {
