@@ -14,8 +14,11 @@ import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
 import { type CgroupTree, openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
+import { readNodeSignals } from './eviction/node-signals.ts';
+import { PressureWatch, type PressureWatchDeps } from './eviction/pressure-watch.ts';
 import { startStorageWatch } from './eviction/storage-watch.ts';
-import { ImageGarbageCollector } from './images/image-gc.ts';
+import type { EvictionSettings } from './eviction/thresholds.ts';
+import { ImageGarbageCollector, type ImageGcSettings } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { startLogRotation } from './logs/log-rotator.ts';
 import { type KubeletMetrics, registerMetrics } from './metrics.ts';
@@ -54,6 +57,8 @@ export interface KubeletOptions {
   cgroupRoot: string;
   /** A folder of manifests, or one; empty for none. */
   staticPodPath: string;
+  eviction: EvictionSettings;
+  imageGc: ImageGcSettings;
   /** As in upstream's KubeletConfiguration; undefined means what the version of control groups has by itself. */
   singleProcessOOMKill: boolean | undefined;
   clientCaFile: string;
@@ -81,7 +86,13 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   const events = createEventRecorder({ client, clock, log, component: 'kubelet', host: identity.name });
   const probeMetrics = new ProbeMetrics();
   const base = { options, context, client, cri, version, facts, events, probeMetrics };
-  const reporter = new NodeReporter({
+  let podSet: PodSet | undefined;
+  const imageGc = new ImageGarbageCollector({ cri, clock, log }, options.imageGc);
+  const metrics = registerMetrics(context.metrics, () => podSet);
+  const workers = () => podSet?.list() ?? [];
+  const nodeObject = () => reporter.node ?? { metadata: { name: identity.name } };
+  const pressure = openPressure({ ...base, metrics, tree, imageGc, workers, node: nodeObject });
+  const reporter: NodeReporter = new NodeReporter({
     client,
     cri,
     clock,
@@ -90,21 +101,19 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
     identity,
     facts,
     version,
-    rootDir: options.rootDir,
+    pressure: () => pressure.conditions,
     usesCgroupV1: tree.version === 1,
   });
   const factory = new InformerFactory(client, { clock, random, log }, signal);
   const services = factory.informer(ServiceKind);
   const pods = factory.informer(PodKind, { fieldSelector: `spec.nodeName=${identity.name}` });
   const nodes = factory.informer(NodeKind, { fieldSelector: `metadata.name=${identity.name}` });
-  let podSet: PodSet | undefined;
-  const metrics = registerMetrics(context.metrics, () => podSet);
   const wake = {
     verdict: (uid: string) => podSet?.wake(uid),
     object: (uid: string) => podSet?.worker(uid)?.noteObjectChange(),
   };
   const deps = await buildDeps(
-    { ...base, wake, metrics, services: () => services.lister.list() },
+    { ...base, wake, metrics, pressure: () => pressure.conditions, services: () => services.lister.list() },
     new PodCgroups(tree, log, options.singleProcessOOMKill),
   );
   const own: Node = { ...buildNode(identity, facts), status: computeCapacity(facts) };
@@ -126,6 +135,8 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   await factory.synced();
   await podSet.start(signal);
   isSynced = true;
+  imageGc.start();
+  pressure.start();
   startHousekeeping(podSet, { ...base, metrics });
   return {
     notReady: () => (reporter.isReady ? null : 'the node is not ready'),
@@ -136,6 +147,25 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
       cri.close();
     },
   };
+}
+
+function openPressure(
+  base: Omit<Base, 'probeMetrics'> &
+    Pick<DepsInput, 'facts' | 'events' | 'metrics'> &
+    Pick<PressureWatchDeps, 'workers' | 'node'> & { tree: CgroupTree; imageGc: ImageGarbageCollector },
+): PressureWatch {
+  const { options, context, tree, imageGc, facts, workers } = base;
+  const { clock, log } = context;
+  const { rootDir, podLogsDir, eviction: settings } = options;
+  const nodeUsage = () => readNodeUsage(tree, clock.now());
+  const read = () => readNodeSignals({ facts, rootDir, imageDir: () => imageGc.mountPoint, nodeUsage });
+  // What nobody uses: records and logs of pods that have run their course, then images.
+  const reclaimDisk = async () => {
+    for (const worker of workers())
+      await worker.removeRecords().catch((err) => log.warn({ err }, 'an ended pod could not be cleaned up'));
+    await imageGc.removeUnused();
+  };
+  return new PressureWatch({ ...base, settings, read, reclaimDisk, podLogsDir, clock, log });
 }
 
 type Base = Pick<DepsInput, 'options' | 'context' | 'cri' | 'probeMetrics'>;
@@ -172,7 +202,6 @@ function startStaticPods(podSet: PodSet, options: KubeletOptions, { clock, log, 
 function startHousekeeping(podSet: PodSet, base: Base & { metrics: KubeletMetrics }): void {
   const { options, context, cri, metrics } = base;
   const { clock, log } = context;
-  new ImageGarbageCollector(cri, clock, log).start();
   const running = () => podSet.list().flatMap((worker) => runningContainers(worker.runtime.state));
   startLogRotation({ cri, clock, log, running });
   const workers = () => podSet.list();
@@ -202,6 +231,7 @@ interface DepsInput {
   metrics: KubeletMetrics;
   probeMetrics: ProbeMetrics;
   services: KubeletDeps['services'];
+  pressure: KubeletDeps['pressure'];
   wake: { verdict(uid: string): void; object(uid: string): void };
 }
 
@@ -272,6 +302,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     },
     nodeIp: options.identity.ip,
     hasAppArmor: facts.hasAppArmor,
+    pressure: input.pressure,
     nodeResources: { memoryBytes: facts.memoryBytes, containerFiles: cgroups.containerFiles() },
     allocatable: () => allocatable,
     services: input.services,
