@@ -119,7 +119,7 @@ export interface Layout {
   apiServiceAddress: string;
   clusterDns: string;
   apiUrl: string;
-  ports: { api: number; etcdClient: number; etcdPeer: number; etcdMetrics: number } & Record<HealthPort, number>;
+  ports: Record<'api' | 'etcdClient' | 'etcdPeer' | 'etcdMetrics' | 'metrics' | HealthPort, number>;
   nodes: NodeLayout[];
 }
 
@@ -181,6 +181,7 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
       etcdMetrics: firstPort + 2,
       controllersHealth: firstPort + 3,
       schedulerHealth: firstPort + 4,
+      metrics: firstPort + 5,
     },
     nodes: [],
   };

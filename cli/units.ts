@@ -48,7 +48,7 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
       stackBy: 'quit',
     },
     onThisHost('apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca]),
-    onThisHost('controllers', controllersFlags(layout), [files.controllers, files.ca]),
+    onThisHost('controllers', controllersFlags(layout), [files.controllers, files.ca, files.metricsServer]),
     onThisHost('scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
   ];
 }
@@ -273,6 +273,7 @@ function apiserverFlags(layout: Layout): FlagValues {
 }
 
 function controllersFlags(layout: Layout): FlagValues {
+  const { metricsServer } = pkiFiles(layout);
   return {
     kubeconfig: join(layout.kubeconfigDir, 'controllers.kubeconfig'),
     'root-ca-file': `${pkiFiles(layout).ca}.crt`,
@@ -282,6 +283,12 @@ function controllersFlags(layout: Layout): FlagValues {
     'cluster-cidr': layout.podSubnet,
     'node-cidr-mask-size': nodeMaskSize,
     'service-cluster-ip-range': layout.serviceSubnet,
+    'use-service-account-credentials': true,
+    'leader-elect-identity': processIdentity(layout, 'controllers'),
+    'metrics-bind-address': layout.hostAddress,
+    'metrics-secure-port': layout.ports.metrics,
+    'metrics-tls-cert-file': `${metricsServer}.crt`,
+    'metrics-tls-private-key-file': `${metricsServer}.key`,
     'health-port': layout.ports.controllersHealth,
   };
 }
@@ -289,9 +296,13 @@ function controllersFlags(layout: Layout): FlagValues {
 function schedulerFlags(layout: Layout): FlagValues {
   return {
     kubeconfig: join(layout.kubeconfigDir, 'scheduler.kubeconfig'),
+    'leader-elect-identity': processIdentity(layout, 'scheduler'),
     'health-port': layout.ports.schedulerHealth,
   };
 }
+
+/** The name of a process of the control plane: its unit is one process at a time, which takes over what the last one had. */
+const processIdentity = (layout: Layout, component: Component) => `${layout.name}-control-plane_${component}`;
 
 /** Ports on a node's own loopback, where nothing else can be in the way. */
 const nodeHealthPorts = { runtime: 10247, kubelet: 10248, proxy: 10256 } as const;

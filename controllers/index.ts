@@ -1,6 +1,7 @@
 // The ordered registry of controllers. One that is not listed here does not run.
 import { type Loop, toLoop } from '../client/controller.ts';
 import { validatingAdmissionPolicyStatusController } from './admission-policy/status.ts';
+import { attachDetachController } from './attach-detach/attach-detach.ts';
 import { certificateApprovingController } from './certificates/approving.ts';
 import { certificateCleanerController } from './certificates/cleaner.ts';
 import { certificateSigningController, type SigningOptions } from './certificates/signing.ts';
@@ -12,9 +13,12 @@ import { disruptionController } from './disruption/disruption.ts';
 import { staleDisruptionController } from './disruption/stale-condition.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
+import { ephemeralVolumeController } from './ephemeral-volume.ts';
 import { garbageCollector } from './garbage-collector/garbage-collector.ts';
+import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.ts';
 import { jobController } from './job/job.ts';
 import { jobOrphanPodController } from './job/orphan-pods.ts';
+import { type MetricsServerOptions, metricsServer } from './metrics-server/metrics-server.ts';
 import { namespaceController } from './namespace/namespace.ts';
 import { nodeIpamController } from './node/node-ipam.ts';
 import { nodeLifecycleController } from './node/node-lifecycle.ts';
@@ -22,6 +26,7 @@ import type { NodeRangeOptions } from './node/node-ranges.ts';
 import { nodeTtlController } from './node/node-ttl.ts';
 import { podGarbageCollector } from './node/pod-garbage-collector.ts';
 import { taintEvictionController } from './node/taint-eviction.ts';
+import { persistentVolumeBinder } from './persistent-volumes/binder.ts';
 import { replicaSetController } from './replicaset.ts';
 import { replicationController } from './replicationcontroller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
@@ -30,8 +35,13 @@ import { serviceAccountController } from './service-account.ts';
 import { serviceAccountTokenController, type TokenOptions } from './service-account-token.ts';
 import { serviceCIDRController } from './service-cidr.ts';
 import { statefulSetController } from './statefulset/statefulset.ts';
-import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
+import {
+  attributesClassProtectionController,
+  claimProtectionController,
+  volumeProtectionController,
+} from './storage-protection.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
+import { volumeExpandController } from './volume-expansion.ts';
 
 export interface ControllerOptions {
   /** The CA that pods are to trust the API server by (PEM); none is published without it. */
@@ -42,10 +52,13 @@ export interface ControllerOptions {
   signing?: SigningOptions;
   /** What Secrets with tokens are filled with; they stay empty without it. */
   tokens?: TokenOptions;
+  /** Where metrics are served; they are not without it. */
+  metrics?: MetricsServerOptions;
 }
 
 /** Every controller, in the order in which they start: what new pods need comes first. */
-export function createControllers({ rootCaPem, nodeRanges, signing, tokens }: ControllerOptions): readonly Loop[] {
+export function createControllers(options: ControllerOptions): readonly Loop[] {
+  const { rootCaPem, nodeRanges, signing, tokens, metrics } = options;
   return [
     toLoop(serviceAccountController),
     ...(tokens === undefined ? [] : [toLoop(serviceAccountTokenController(tokens))]),
@@ -63,6 +76,7 @@ export function createControllers({ rootCaPem, nodeRanges, signing, tokens }: Co
     toLoop(jobController),
     toLoop(jobOrphanPodController),
     toLoop(cronJobController),
+    toLoop(horizontalPodAutoscalerController),
     toLoop(disruptionController),
     toLoop(staleDisruptionController),
     toLoop(endpointsController),
@@ -70,8 +84,13 @@ export function createControllers({ rootCaPem, nodeRanges, signing, tokens }: Co
     toLoop(taintEvictionController),
     toLoop(serviceCIDRController),
     toLoop(podGarbageCollector),
+    persistentVolumeBinder,
+    toLoop(ephemeralVolumeController),
+    toLoop(attachDetachController),
+    toLoop(volumeExpandController),
     toLoop(claimProtectionController),
     toLoop(volumeProtectionController),
+    toLoop(attributesClassProtectionController),
     toLoop(ttlAfterFinishedController),
     toLoop(clusterRoleAggregationController),
     toLoop(certificateApprovingController),
@@ -79,5 +98,6 @@ export function createControllers({ rootCaPem, nodeRanges, signing, tokens }: Co
     toLoop(certificateCleanerController),
     toLoop(validatingAdmissionPolicyStatusController),
     garbageCollector,
+    ...(metrics === undefined ? [] : [metricsServer(metrics)]),
   ];
 }

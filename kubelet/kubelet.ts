@@ -212,7 +212,7 @@ function startHousekeeping(podSet: PodSet, base: Base & { metrics: KubeletMetric
 async function waitForRuntime(cri: CriClient, { clock, log, signal }: ComponentContext): Promise<VersionResponse> {
   for (let tries = 0; ; tries++) {
     try {
-      return await cri.runtime.Version({ version: 'v1' }, { timeoutMs: 2_000 });
+      return await cri.runtime.Version({ version: 'v1' }, { timeoutMs: 15_000 });
     } catch (err) {
       if (tries % 25 === 0) log.warn({ err }, 'waiting for the container runtime');
       await clock.sleep(runtimeRetryMs, signal);

@@ -47,7 +47,7 @@ export function parseQuantity(text: string): Quantity | undefined {
 }
 
 /** The canonical text: no fraction, the largest suffix that keeps the number whole. */
-function formatQuantity(quantity: Quantity): string {
+export function formatQuantity(quantity: Quantity): string {
   const { nanos, format } = quantity;
   if (nanos === 0n) return '0';
   const units = nanos / nanosPerUnit;

@@ -182,6 +182,19 @@ export const controllerRoles: readonly RoleRow[] = [
     ],
   },
   {
+    // Ours: kubelets and pods are asked through the API server.
+    name: 'system:controller:metrics-server',
+    rules: [
+      on('core', 'nodes pods', 'get list watch'),
+      on('core', 'nodes/proxy pods/proxy', 'get'),
+      on('core', 'services', 'create'),
+      on('discovery.k8s.io', 'endpointslices', 'create get update'),
+      on('discovery.k8s.io', 'endpointslices/restricted', 'create'),
+      on('apiregistration.k8s.io', 'apiservices', 'create'),
+      on('authorization.k8s.io', 'subjectaccessreviews', 'create'),
+    ],
+  },
+  {
     name: 'system:controller:namespace-controller',
     rules: [
       on('core', 'namespaces', 'delete get list watch'),

@@ -95,6 +95,16 @@ export const userRoles: readonly RoleRow[] = [
     ],
   },
   {
+    // As metrics-server brings it.
+    name: 'system:aggregated-metrics-reader',
+    labels: {
+      'rbac.authorization.k8s.io/aggregate-to-view': 'true',
+      'rbac.authorization.k8s.io/aggregate-to-edit': 'true',
+      'rbac.authorization.k8s.io/aggregate-to-admin': 'true',
+    },
+    rules: [on('metrics.k8s.io', 'pods nodes', 'get list watch')],
+  },
+  {
     name: 'view',
     labels: { 'rbac.authorization.k8s.io/aggregate-to-edit': 'true' },
     aggregates: { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' },

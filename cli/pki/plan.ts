@@ -38,6 +38,7 @@ export function pkiFiles(layout: Layout) {
     frontProxyClient: at('front-proxy-client'),
     admin: at('admin'),
     controllers: at('controller-manager'),
+    metricsServer: at('metrics-server'),
     scheduler: at('scheduler'),
     etcdCa: at('etcd/ca'),
     etcdServer: at('etcd/server'),
@@ -95,6 +96,13 @@ export function planPki(layout: Layout): PkiPlan {
       },
       { ...client, file: files.admin, commonName: 'kubernetes-admin', organization: 'system:masters' },
       { ...client, file: files.controllers, commonName: 'system:kube-controller-manager' },
+      {
+        file: files.metricsServer,
+        authority: files.ca,
+        commonName: 'metrics-server',
+        dnsNames: ['metrics-server.kube-system.svc'],
+        usages: ['server'],
+      },
       { ...client, file: files.scheduler, commonName: 'system:kube-scheduler' },
       {
         file: files.etcdServer,
