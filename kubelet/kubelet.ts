@@ -8,14 +8,19 @@ import type { ClientConfig } from '../client/config.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
+import { type Mounts, openMounts } from '../host/mounts.ts';
 import type { ComponentContext } from '../machinery/component.ts';
 import { quantityValue } from '../machinery/quantity.ts';
 import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
 import { type CgroupTree, openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
+import { NodeStorage } from './csi/node-storage.ts';
+import { readNodeSignals } from './eviction/node-signals.ts';
+import { PressureWatch, type PressureWatchDeps } from './eviction/pressure-watch.ts';
 import { startStorageWatch } from './eviction/storage-watch.ts';
-import { ImageGarbageCollector } from './images/image-gc.ts';
+import type { EvictionSettings } from './eviction/thresholds.ts';
+import { ImageGarbageCollector, type ImageGcSettings } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { startLogRotation } from './logs/log-rotator.ts';
 import { type KubeletMetrics, registerMetrics } from './metrics.ts';
@@ -24,6 +29,7 @@ import { NodeReporter } from './node/node-reporter.ts';
 import { buildNode, computeCapacity, kubeletVersion, type NodeIdentity } from './node/node-status.ts';
 import { ServiceAccountTokens } from './objects/service-account-tokens.ts';
 import { WatchedObjects } from './objects/watched-objects.ts';
+import { type OwnStorageOptions, startOwnStorage } from './own-storage.ts';
 import type { KubeletDeps } from './pods/kubelet-deps.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { runningContainers } from './pods/runtime-state.ts';
@@ -39,8 +45,10 @@ import { type KubeletServerTls, startServer } from './server/server.ts';
 import { parseResolvConf } from './spec/dns.ts';
 import { MirrorPods } from './static/mirror-pods.ts';
 import { StaticPodFolder } from './static/static-pod-folder.ts';
+import { registerVolumeMetrics } from './volume-metrics.ts';
+import { findBoundClaim } from './volumes/claims.ts';
+import { createVolumePlugins } from './volumes/index.ts';
 import { createSubPaths } from './volumes/sub-path.ts';
-import { createTmpfs } from './volumes/tmpfs.ts';
 
 export interface KubeletOptions {
   identity: NodeIdentity;
@@ -54,9 +62,13 @@ export interface KubeletOptions {
   cgroupRoot: string;
   /** A folder of manifests, or one; empty for none. */
   staticPodPath: string;
+  eviction: EvictionSettings;
+  imageGc: ImageGcSettings;
   /** As in upstream's KubeletConfiguration; undefined means what the version of control groups has by itself. */
   singleProcessOOMKill: boolean | undefined;
   clientCaFile: string;
+  /** The cluster's own storage driver; a node without it makes no volumes. */
+  storage: Pick<OwnStorageOptions, 'api' | 'dir'> | undefined;
   tls: KubeletServerTls;
 }
 
@@ -68,74 +80,104 @@ export interface RunningKubelet {
 const runtimeRetryMs = 200;
 const runtimeTimeoutMs = 120_000;
 
-export async function startKubelet(options: KubeletOptions, context: ComponentContext): Promise<RunningKubelet> {
-  const { clock, log, signal, random } = context;
-  const { identity } = options;
-  const userAgent = `kubelet/${kubeletVersion}`;
-  const client = new KubeClient(options.api, { userAgent, clock });
+/** What the kubelet stands on: the API, the runtime, and what the node is like. */
+async function openBase(options: KubeletOptions, context: ComponentContext) {
+  const { clock, log } = context;
+  const client = new KubeClient(options.api, { userAgent: `kubelet/${kubeletVersion}`, clock });
   const cri = connectCri(options.runtimeSocket, { timeoutMs: runtimeTimeoutMs });
   const version = await waitForRuntime(cri, context);
   await mkdir(options.rootDir, { recursive: true, mode: 0o750 });
   const tree = openCgroupTree(options.cgroupRoot);
   const facts = readNodeFacts(options.rootDir, tree);
-  const events = createEventRecorder({ client, clock, log, component: 'kubelet', host: identity.name });
-  const probeMetrics = new ProbeMetrics();
-  const base = { options, context, client, cri, version, facts, events, probeMetrics };
-  const reporter = new NodeReporter({
-    client,
-    cri,
-    clock,
-    log,
-    events,
-    identity,
-    facts,
-    version,
-    rootDir: options.rootDir,
-    usesCgroupV1: tree.version === 1,
-  });
-  const factory = new InformerFactory(client, { clock, random, log }, signal);
-  const services = factory.informer(ServiceKind);
-  const pods = factory.informer(PodKind, { fieldSelector: `spec.nodeName=${identity.name}` });
-  const nodes = factory.informer(NodeKind, { fieldSelector: `metadata.name=${identity.name}` });
+  const events = createEventRecorder({ client, clock, log, component: 'kubelet', host: options.identity.name });
+  return { options, context, client, cri, version, tree, facts, events, probeMetrics: new ProbeMetrics() };
+}
+
+export async function startKubelet(options: KubeletOptions, context: ComponentContext): Promise<RunningKubelet> {
+  const { clock, log, signal, random } = context;
+  const { identity, rootDir } = options;
+  const nodeName = identity.name;
+  const base = await openBase(options, context);
+  const { client, cri, version, tree, facts, events } = base;
   let podSet: PodSet | undefined;
+  const workers = () => podSet?.list() ?? [];
   const metrics = registerMetrics(context.metrics, () => podSet);
+  registerVolumeMetrics(context.metrics, clock, async () => {
+    const uses = workers().map((worker) => worker.measureVolumes());
+    return (await Promise.all(uses)).flat();
+  });
+  const imageGc = new ImageGarbageCollector({ cri, clock, log }, options.imageGc);
+  const nodeObject = () => reporter.node ?? { metadata: { name: nodeName } };
+  const pressure = openPressure({ ...base, metrics, imageGc, workers, node: nodeObject });
+  const factory = new InformerFactory(client, { clock, random, log }, signal);
+  const parts = { mounts: openMounts(), tokens: new ServiceAccountTokens(client, clock) };
+  const reportStatus = () => reporter.report();
+  const storage = new NodeStorage({ client, factory, nodeName, rootDir, clock, log, reportStatus, ...parts });
+  await storage.recover();
+  const volumesInUse = () => storage.volumesInUse();
+  const usesCgroupV1 = tree.version === 1;
+  const shared = { client, cri, clock, log, events, identity, facts, version, rootDir };
+  const conditions = () => pressure.conditions;
+  const reporter: NodeReporter = new NodeReporter({ ...shared, usesCgroupV1, volumesInUse, pressure: conditions });
+  const services = factory.informer(ServiceKind);
+  const listServices = () => services.lister.list();
+  const pods = factory.informer(PodKind, { fieldSelector: `spec.nodeName=${nodeName}` });
+  const nodes = factory.informer(NodeKind, { fieldSelector: `metadata.name=${nodeName}` });
+  const own: Node = { ...buildNode(identity, facts), status: computeCapacity(facts) };
+  const node = (): Node => nodes.lister.get(nodeName) ?? reporter.node ?? own;
   const wake = {
     verdict: (uid: string) => podSet?.wake(uid),
     object: (uid: string) => podSet?.worker(uid)?.noteObjectChange(),
   };
   const deps = await buildDeps(
-    { ...base, wake, metrics, services: () => services.lister.list() },
+    { ...base, ...parts, wake, metrics, storage, node, pressure: conditions, services: listServices },
     new PodCgroups(tree, log, options.singleProcessOOMKill),
   );
-  const own: Node = { ...buildNode(identity, facts), status: computeCapacity(facts) };
-  const node = (): Node => nodes.lister.get(identity.name) ?? reporter.node ?? own;
   const nodeUid = () => reporter.node?.metadata.uid;
-  podSet = new PodSet(
-    deps,
-    pods,
-    node,
-    new MirrorPods({ pods: deps.pods, clock, log, nodeName: identity.name, nodeUid }),
-  );
+  podSet = new PodSet(deps, pods, node, new MirrorPods({ pods: deps.pods, clock, log, nodeName, nodeUid }));
   let isSynced = false;
   const health = () => (isSynced ? undefined : 'the pods of the node are not known yet');
-  const server = await openServer({ ...base, tree, pods: podSet, syncloop: health });
+  const server = await openServer({ ...base, pods: podSet, syncloop: health });
   await podSet.open(signal);
   startStaticPods(podSet, options, context);
   // Whoever sees the node ready may ask the server at once.
   await reporter.start(signal);
   await factory.synced();
+  await storage.start(signal);
+  if (options.storage) await startOwnStorage({ ...options.storage, rootDir, nodeName }, { ...context, ...parts });
   await podSet.start(signal);
   isSynced = true;
+  for (const each of [imageGc, pressure]) each.start();
   startHousekeeping(podSet, { ...base, metrics });
   return {
     notReady: () => (reporter.isReady ? null : 'the node is not ready'),
     async stop() {
       await server.close();
       deps.objects.close();
+      storage.close();
       client.close();
       cri.close();
     },
   };
+}
+
+function openPressure(
+  base: Omit<Base, 'probeMetrics'> &
+    Pick<DepsInput, 'facts' | 'events' | 'metrics'> &
+    Pick<PressureWatchDeps, 'workers' | 'node'> & { tree: CgroupTree; imageGc: ImageGarbageCollector },
+): PressureWatch {
+  const { options, context, tree, imageGc, facts, workers } = base;
+  const { clock, log } = context;
+  const { rootDir, podLogsDir, eviction: settings } = options;
+  const nodeUsage = () => readNodeUsage(tree, clock.now());
+  const read = () => readNodeSignals({ facts, rootDir, imageDir: () => imageGc.mountPoint, nodeUsage });
+  // What nobody uses: records and logs of pods that have run their course, then images.
+  const reclaimDisk = async () => {
+    for (const worker of workers())
+      await worker.removeRecords().catch((err) => log.warn({ err }, 'an ended pod could not be cleaned up'));
+    await imageGc.removeUnused();
+  };
+  return new PressureWatch({ ...base, settings, read, reclaimDisk, podLogsDir, clock, log });
 }
 
 type Base = Pick<DepsInput, 'options' | 'context' | 'cri' | 'probeMetrics'>;
@@ -172,7 +214,6 @@ function startStaticPods(podSet: PodSet, options: KubeletOptions, { clock, log, 
 function startHousekeeping(podSet: PodSet, base: Base & { metrics: KubeletMetrics }): void {
   const { options, context, cri, metrics } = base;
   const { clock, log } = context;
-  new ImageGarbageCollector(cri, clock, log).start();
   const running = () => podSet.list().flatMap((worker) => runningContainers(worker.runtime.state));
   startLogRotation({ cri, clock, log, running });
   const workers = () => podSet.list();
@@ -202,11 +243,16 @@ interface DepsInput {
   metrics: KubeletMetrics;
   probeMetrics: ProbeMetrics;
   services: KubeletDeps['services'];
+  mounts: Mounts;
+  tokens: ServiceAccountTokens;
+  storage: NodeStorage;
+  node(): Node;
+  pressure: KubeletDeps['pressure'];
   wake: { verdict(uid: string): void; object(uid: string): void };
 }
 
 async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<KubeletDeps> {
-  const { options, context, client, cri, facts, events, wake } = input;
+  const { options, context, client, cri, facts, events, wake, mounts, tokens } = input;
   const { clock, log, random } = context;
   const { capacity, allocatable } = computeCapacity(facts);
   cgroups.setUp({
@@ -214,11 +260,9 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     memoryBytes: quantityValue(capacity.memory),
     pids: facts.maxPids,
   });
-  const tmpfs = createTmpfs();
   const memoryDir = join(options.rootDir, 'memory');
-  await tmpfs.mount(memoryDir, 'mode=0755');
+  await mounts.tmpfs(memoryDir, 'mode=0755');
   const objects = new WatchedObjects(client, { clock, random, log }, (uid) => wake.object(uid));
-  const tokens = new ServiceAccountTokens(client, clock);
   const probers = {
     exec: createExecProber(cri),
     httpGet: createHttpProber(clock),
@@ -247,7 +291,10 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       memoryDir,
       objects,
       tokens,
-      tmpfs,
+      mounts,
+      plugins: createVolumePlugins(mounts, input.storage.plugin),
+      claimOf: (pod, volume) => findBoundClaim(client, pod, volume),
+      node: input.node,
       subPaths: createSubPaths(),
       clock,
       allocatable: () => allocatable,
@@ -272,6 +319,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     },
     nodeIp: options.identity.ip,
     hasAppArmor: facts.hasAppArmor,
+    pressure: input.pressure,
     nodeResources: { memoryBytes: facts.memoryBytes, containerFiles: cgroups.containerFiles() },
     allocatable: () => allocatable,
     services: input.services,

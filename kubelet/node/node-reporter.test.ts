@@ -79,8 +79,9 @@ async function startReporter(deps: { client: KubeClient; cri: CriClient; events?
       architecture: 'amd64',
     },
     version: { runtime_name: 'k8ts', runtime_version: '1' } as never,
-    rootDir: '/',
+    pressure: () => [],
     usesCgroupV1: false,
+    volumesInUse: () => [],
   });
   await reporter.start(stop.signal);
   const settle = async (ms: number) => {

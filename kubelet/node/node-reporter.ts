@@ -14,7 +14,8 @@ import type { Logger } from '../../machinery/log.ts';
 import { microTimestamp } from '../../machinery/timestamp.ts';
 import type { Image, StatusResponse, VersionResponse } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
-import { type NodeFacts, readPressure } from './node-facts.ts';
+import type { PressureCondition } from '../eviction/thresholds.ts';
+import type { NodeFacts } from './node-facts.ts';
 import { buildNode, computeNodeStatus, type NodeIdentity } from './node-status.ts';
 
 export interface NodeReporterDeps {
@@ -26,9 +27,12 @@ export interface NodeReporterDeps {
   identity: NodeIdentity;
   facts: NodeFacts;
   version: VersionResponse;
-  rootDir: string;
+  /** What the node is short of. */
+  pressure(): readonly PressureCondition[];
   /** The control groups are of version 1, which is told. */
   usesCgroupV1: boolean;
+  /** Attachable volumes that pods here use; undefined while that is not known. */
+  volumesInUse(): string[] | undefined;
 }
 
 export const leaseSeconds = 40;
@@ -131,12 +135,14 @@ export class NodeReporter {
   }
 
   async #computeStatus(before: NodeStatus): Promise<NodeStatus> {
-    const { identity, facts, version, rootDir, clock } = this.#deps;
+    const { identity, facts, version, clock } = this.#deps;
     const { runtime, images } = await this.#lookAtRuntime();
-    const pressure = readPressure(rootDir, facts);
+    const pressure = this.#deps.pressure();
     const { conditions: known = [], capacity: advertised = {} } = before;
     const nowMs = clock.now();
-    return computeNodeStatus({ identity, facts, pressure, version, runtime, images, known, advertised, nowMs });
+    const status = computeNodeStatus({ identity, facts, pressure, version, runtime, images, known, advertised, nowMs });
+    const volumesInUse = this.#deps.volumesInUse() ?? before.volumesInUse ?? [];
+    return volumesInUse.length > 0 || before.volumesInUse ? { ...status, volumesInUse } : status;
   }
 
   /** What the runtime says, or what it said when that is not long ago: one that is started again is no news. */
@@ -151,6 +157,11 @@ export class NodeReporter {
     }
     const { runtime, images, atMs } = this.#runtimeSaid;
     return { runtime: clock.monotonicMs() - atMs < runtimeDownAfterMs ? runtime : null, images };
+  }
+
+  /** Writes the status now, if it has changed. */
+  report(): Promise<void> {
+    return this.#updateStatus();
   }
 
   async #updateStatus(): Promise<void> {
