@@ -17,15 +17,16 @@ import { keyOf } from '../machinery/metadata.ts';
 import type { Random } from '../machinery/random.ts';
 import { timestamp } from '../machinery/timestamp.ts';
 import { SchedulerCache } from './cache/cache.ts';
-import { type CycleResult, schedulePod } from './cycle.ts';
+import type { Profile } from './config/profiles.ts';
+import { type Cycle, type CycleResult, schedulePod } from './cycle.ts';
 import { describeFailure } from './fit-error.ts';
 import type { NodeInfo } from './framework/node-info.ts';
-import type { Diagnosis, Plugin, Preemption, WeightedPlugin } from './framework/plugin.ts';
+import type { Diagnosis, Plugin, Preemption } from './framework/plugin.ts';
 import { podInfoOf, priorityOf } from './framework/pod-info.ts';
 import { Lanes } from './lanes.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { endVictims, targetOf } from './preemption/preempt.ts';
-import { type QueuedPod, SchedulingQueue } from './queue/queue.ts';
+import { type Backoff, type QueuedPod, SchedulingQueue } from './queue/queue.ts';
 
 export interface SchedulerDeps {
   client: KubeClient;
@@ -33,13 +34,16 @@ export interface SchedulerDeps {
   nodes: Informer<Node>;
   namespaces: Informer<any>;
   budgets: Informer<PodDisruptionBudget>;
-  recorder: SeriesRecorder;
   metrics: SchedulerMetrics;
   clock: Clock;
   random: Random;
   log: Logger;
-  /** The schedulerName of pods that are ours. */
-  name: string;
+  backoff: Backoff;
+}
+
+/** A profile with who tells of its pods. */
+export interface RunningProfile extends Profile {
+  recorder: SeriesRecorder;
 }
 
 // Cycles run back to back for so long before other work gets its turn.
@@ -49,21 +53,29 @@ const maxBindings = 64;
 
 export class Scheduler {
   readonly #deps: SchedulerDeps;
-  readonly #plugins: readonly WeightedPlugin[];
+  /** By the schedulerName of their pods. */
+  readonly #profiles: ReadonlyMap<string, RunningProfile>;
   readonly #cache = new SchedulerCache();
   readonly #queue: SchedulingQueue;
-  readonly #cycle: { startIndex: number; random: () => number };
+  readonly #cycle: Cycle;
   readonly #bindings = new Lanes(maxBindings);
   #scheduled = false;
   #stopped = false;
 
-  constructor(deps: SchedulerDeps, plugins: readonly WeightedPlugin[]) {
+  constructor(deps: SchedulerDeps, profiles: readonly RunningProfile[]) {
     this.#deps = deps;
-    this.#plugins = plugins;
+    this.#profiles = new Map(profiles.map((profile) => [profile.name, profile]));
     this.#cycle = { startIndex: 0, random: () => deps.random.next() };
+    const gates = new Map(
+      profiles.map((profile) => [
+        profile.name,
+        profile.plugins.map(({ plugin }) => plugin).filter((plugin) => plugin.preEnqueue),
+      ]),
+    );
     this.#queue = new SchedulingQueue(
       deps.clock,
-      plugins.map((p) => p.plugin),
+      ({ spec }) => gates.get(spec.schedulerName ?? '') ?? [],
+      deps.backoff,
     );
   }
 
@@ -84,6 +96,11 @@ export class Scheduler {
   stop(): void {
     this.#stopped = true;
     this.#queue.close();
+  }
+
+  /** Of pods in the queue, all of which are ours. */
+  #profileOf({ spec }: Pod): RunningProfile {
+    return this.#profiles.get(spec.schedulerName ?? '')!;
   }
 
   counts() {
@@ -117,7 +134,7 @@ export class Scheduler {
       this.#onAssigned(pod, old);
       return;
     }
-    if (pod.spec.schedulerName !== this.#deps.name || isFinished(pod) || pod.metadata.deletionTimestamp) {
+    if (!this.#profiles.has(pod.spec.schedulerName ?? '') || isFinished(pod) || pod.metadata.deletionTimestamp) {
       this.#queue.delete(keyOf(pod));
       return;
     }
@@ -144,7 +161,7 @@ export class Scheduler {
     if (isFinished(pod)) {
       if (wasRunning) this.#queue.onEvent({ type: 'PodRemoved', pod });
     } else if (!old?.spec.nodeName) this.#queue.onEvent({ type: 'PodAssigned', pod });
-    else if (!jsonEqual(pod.metadata.labels, old.metadata.labels))
+    else if (!jsonEqual(pod.metadata.labels, old.metadata.labels) || isResized(pod, old))
       this.#queue.onEvent({ type: 'PodUpdated', old, pod });
   }
 
@@ -171,7 +188,9 @@ export class Scheduler {
     const { clock, metrics, log } = this.#deps;
     const startMs = clock.monotonicMs();
     try {
-      const result = schedulePod(this.#plugins, queued.info, this.#cache, this.#cycle);
+      const { plugins, percentageOfNodesToScore } = this.#profileOf(queued.info.pod);
+      Object.assign(this.#cycle, { percentageOfNodesToScore });
+      const result = schedulePod(plugins, queued.info, this.#cache, this.#cycle);
       if (result.type === 'found') {
         this.#cache.assume(queued.info, result.node.name);
         this.#cache.withdraw(queued.info.uid);
@@ -210,7 +229,7 @@ export class Scheduler {
     const { node, victims } = preemption;
     metrics.preempted(victims.length);
     try {
-      await endVictims(this.#deps, info, preemption);
+      await endVictims({ ...this.#deps, ...this.#profileOf(info.pod) }, info, preemption);
     } catch (err) {
       log.warn({ err, pod: key, node: node.name }, 'room for a pod could not be made');
       this.#cache.withdraw(info.uid);
@@ -226,8 +245,9 @@ export class Scheduler {
   }
 
   async #bind(queued: QueuedPod, node: NodeInfo): Promise<void> {
-    const { client, recorder, log } = this.#deps;
+    const { client, log } = this.#deps;
     const { pod, uid } = queued.info;
+    const { recorder } = this.#profileOf(pod);
     const { name = '', namespace = '' } = pod.metadata;
     try {
       await client.resource(PodKind).createSubresource({ name, namespace }, 'binding', {
@@ -264,7 +284,8 @@ export class Scheduler {
     message: string,
     change: { nominatedNodeName?: string | null } = {},
   ): void {
-    const { recorder, pods, clock } = this.#deps;
+    const { pods, clock } = this.#deps;
+    const { recorder } = this.#profileOf(pod);
     recorder.event(targetOf(pod), { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message });
     // The queue's copy of the pod is from before this scheduler wrote its status.
     const { status } = pods.lister.get(keyOf(pod)) ?? pod;
@@ -303,6 +324,9 @@ function rejectingPlugins({ rejections, others, narrowedBy }: Diagnosis): Plugin
   for (const { plugin } of rejections.values()) plugins.add(plugin);
   return [...plugins];
 }
+
+const isResized = ({ spec }: Pod, { spec: old }: Pod): boolean =>
+  spec.containers.some(({ resources }, i) => !jsonEqual(resources, old.containers[i]?.resources));
 
 /** A heartbeat changes a node too, and no pod fits better for it. */
 function mattersForScheduling(node: Node, old: Node): boolean {
