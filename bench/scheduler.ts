@@ -8,6 +8,7 @@ import { silentLogger } from '../machinery/log.ts';
 import { seededRandom } from '../machinery/random.ts';
 import { defaultBackoff } from '../scheduler/config/configuration.ts';
 import { buildProfiles } from '../scheduler/config/profiles.ts';
+import { noVolumes } from '../scheduler/framework/volume-view.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
 import type { PodBuilder } from '../test/builders/scheduling.ts';
@@ -44,6 +45,7 @@ class SimulatedCluster {
         nodes: this.nodes,
         namespaces: new FedInformer(),
         budgets: new FedInformer<PodDisruptionBudget>(),
+        volumes: noVolumes,
         metrics: { attempt: (_, ms) => void this.cycleMs.push(ms), preempted: () => undefined },
         clock: realClock,
         random: seededRandom(1),

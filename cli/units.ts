@@ -274,6 +274,7 @@ function controllersFlags(layout: Layout): FlagValues {
     'cluster-cidr': layout.podSubnet,
     'node-cidr-mask-size': nodeMaskSize,
     'service-cluster-ip-range': layout.serviceSubnet,
+    'use-service-account-credentials': true,
     'leader-elect-identity': processIdentity(layout, 'controllers'),
     'metrics-bind-address': layout.hostAddress,
     'metrics-secure-port': layout.ports.metrics,

@@ -14,6 +14,8 @@ export interface HttpRequest {
   accept?: string;
   signal?: AbortSignal;
   timeoutMs?: number;
+  /** Who asks, in place of whom the configuration names. */
+  token?: string;
   /** A longer answer is broken off: for what somebody else writes. */
   maxBytes?: number;
 }
@@ -145,7 +147,7 @@ export class Transport {
   }
 
   #send(connection: Connection, request: HttpRequest): ClientHttp2Stream {
-    const { token } = this.#config;
+    const token = request.token ?? this.#config.token;
     const options = request.signal ? { signal: request.signal } : {};
     const stream = connection.session.request(
       {

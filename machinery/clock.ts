@@ -122,6 +122,13 @@ export class FakeClock implements Clock {
     });
   }
 
+  /** Milliseconds until the next timer falls due; undefined when there is none. */
+  nextInMs(): number | undefined {
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const pending of this.#pending) atMs = Math.min(atMs, pending.atMs);
+    return atMs === Number.POSITIVE_INFINITY ? undefined : atMs - this.#nowMs;
+  }
+
   /** Moves time forward, firing every timer that falls due, and lets promise callbacks run between them. */
   async advance(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs;

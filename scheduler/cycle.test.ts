@@ -144,7 +144,7 @@ describe('a pod goes to a node that fits, or says why none does', () => {
       ),
       [node('a'), node('b')],
       [],
-      '0/2 nodes are available: pod affinity terms conflict. no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.',
+      '0/2 nodes are available: pod affinity terms conflict. not found',
     ],
     [
       'node affinity with Gt',

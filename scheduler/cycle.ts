@@ -15,7 +15,7 @@ import { isRejection, type Refusal, unresolvable } from './framework/status.ts';
 import { type Rejection, Trial } from './framework/trial.ts';
 
 export type CycleResult =
-  | { type: 'found'; node: NodeInfo; evaluated: number; feasible: number }
+  | { type: 'found'; node: NodeInfo; evaluated: number; feasible: number; state: CycleState }
   | { type: 'none'; diagnosis: Diagnosis; total: number; after: PostFilterResult | undefined };
 
 const minFeasibleToFind = 100;
@@ -52,7 +52,11 @@ export function schedulePod(
     return { type: 'none', diagnosis, total: nodes.length, after };
   };
   const { refused, narrowedBy } = prepared;
-  if (refused) return none({ rejections: new Map(), others: refused, isGeneral: true, narrowedBy });
+  if (refused) {
+    // Nobody looks for room for it: nothing was worked out of what that needs.
+    const diagnosis = { rejections: new Map(), others: refused, isGeneral: true, narrowedBy };
+    return { type: 'none', diagnosis, total: nodes.length, after: undefined };
+  }
   const rejections = new Map<NodeInfo, Rejection>();
   const feasible = findFeasible({ trial, nodes: prepared.nodes, rejections }, cycle);
   if (feasible.length === 0) {
@@ -63,7 +67,7 @@ export function schedulePod(
   }
   const evaluated = feasible.length + rejections.size;
   const node = feasible.length === 1 ? feasible[0]! : pickBest(plugins, { state, pod, feasible, snapshot }, cycle);
-  return { type: 'found', node, evaluated, feasible: feasible.length };
+  return { type: 'found', node, evaluated, feasible: feasible.length, state };
 }
 
 interface PreFilterWork {

@@ -7,11 +7,14 @@ import { countReasons } from './framework/reasons.ts';
 const noNodesMessage = 'no nodes available to schedule pods';
 // What is said of claims to devices, of which there are none.
 const noClaims = 'no new claims to deallocate';
+// What the same plugin says of a pod that was turned away before its turn.
+const notReached = 'not found';
 
 /** What the event and the PodScheduled condition say. */
 export function describeFailure({ diagnosis, total, after }: Extract<CycleResult, { type: 'none' }>): string {
   if (total === 0) return noNodesMessage;
   const head = `0/${total} nodes are available: ${whyNone(diagnosis, total)}.`;
+  if (diagnosis.isGeneral) return `${head} ${notReached}`;
   return after && 'message' in after ? `${head} ${noClaims}, preemption: ${after.message}` : head;
 }
 

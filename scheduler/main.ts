@@ -12,6 +12,7 @@ import { createSeriesRecorder } from '../client/series-events.ts';
 import { type ComponentContext, type RunningComponent, runComponent } from '../machinery/component.ts';
 import { ConfigFileError, parseConfig } from '../machinery/config-file.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { storageInformers, VolumeCache } from './cache/volumes.ts';
 import { defaultBackoff, type SchedulerConfig, schedulerConfigForm } from './config/configuration.ts';
 import { buildProfiles } from './config/profiles.ts';
 import { createSchedulerMetrics } from './metrics.ts';
@@ -56,6 +57,7 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
     namespaces: informers.informer(NamespaceKind),
     budgets: informers.informer(PodDisruptionBudgetKind),
   };
+  const storage = storageInformers((kind) => informers.informer(kind));
   const lead = async () => {
     const recorderOf = (controller: string) =>
       createSeriesRecorder({ client, clock, log, controller, instance: `${controller}-0` });
@@ -63,6 +65,7 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
       {
         client,
         ...seen,
+        volumes: new VolumeCache(client, clock, storage),
         metrics: createSchedulerMetrics(metrics, () => scheduler.counts()),
         clock,
         random,

@@ -13,6 +13,7 @@ import { FedInformer } from '../test/builders/fed-informer.ts';
 import { node, type PodBuilder, pod } from '../test/builders/scheduling.ts';
 import { defaultBackoff } from './config/configuration.ts';
 import { buildProfiles } from './config/profiles.ts';
+import { noVolumes } from './framework/volume-view.ts';
 import { Scheduler } from './scheduler.ts';
 
 const settle = async () => {
@@ -59,6 +60,7 @@ async function startScheduler(profiles = buildProfiles({})) {
       nodes,
       namespaces: new FedInformer(),
       budgets,
+      volumes: noVolumes,
       metrics: { attempt: () => undefined, preempted: () => undefined },
       clock,
       random: seededRandom(1),

@@ -20,9 +20,9 @@ import { SchedulerCache } from './cache/cache.ts';
 import type { Profile } from './config/profiles.ts';
 import { type Cycle, type CycleResult, schedulePod } from './cycle.ts';
 import { describeFailure } from './fit-error.ts';
-import type { NodeInfo } from './framework/node-info.ts';
 import type { Diagnosis, Plugin, Preemption } from './framework/plugin.ts';
 import { podInfoOf, priorityOf } from './framework/pod-info.ts';
+import type { VolumeView } from './framework/volume-view.ts';
 import { Lanes } from './lanes.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { endVictims, targetOf } from './preemption/preempt.ts';
@@ -34,6 +34,7 @@ export interface SchedulerDeps {
   nodes: Informer<Node>;
   namespaces: Informer<any>;
   budgets: Informer<PodDisruptionBudget>;
+  volumes: VolumeView;
   metrics: SchedulerMetrics;
   clock: Clock;
   random: Random;
@@ -46,6 +47,14 @@ export interface RunningProfile extends Profile {
   recorder: SeriesRecorder;
 }
 
+interface ProfileInUse extends RunningProfile {
+  /** Its plugins with preEnqueue, and with reserve. */
+  gates: readonly Plugin[];
+  reserving: readonly Plugin[];
+}
+
+type Found = Extract<CycleResult, { type: 'found' }>;
+
 // Cycles run back to back for so long before other work gets its turn.
 const turnMs = 5;
 /** Bindings that are written at a time; more would only wait in the client, with their time limits running. */
@@ -54,8 +63,8 @@ const maxBindings = 64;
 export class Scheduler {
   readonly #deps: SchedulerDeps;
   /** By the schedulerName of their pods. */
-  readonly #profiles: ReadonlyMap<string, RunningProfile>;
-  readonly #cache = new SchedulerCache();
+  readonly #profiles: ReadonlyMap<string, ProfileInUse>;
+  readonly #cache: SchedulerCache;
   readonly #queue: SchedulingQueue;
   readonly #cycle: Cycle;
   readonly #bindings = new Lanes(maxBindings);
@@ -64,31 +73,29 @@ export class Scheduler {
 
   constructor(deps: SchedulerDeps, profiles: readonly RunningProfile[]) {
     this.#deps = deps;
-    this.#profiles = new Map(profiles.map((profile) => [profile.name, profile]));
+    this.#profiles = new Map(
+      profiles.map((profile) => {
+        const plugins = profile.plugins.map(({ plugin }) => plugin);
+        const gates = plugins.filter((plugin) => plugin.preEnqueue);
+        return [profile.name, { ...profile, gates, reserving: plugins.filter((plugin) => plugin.reserve) }];
+      }),
+    );
+    this.#cache = new SchedulerCache(deps.volumes);
     this.#cycle = { startIndex: 0, random: () => deps.random.next() };
-    const gates = new Map(
-      profiles.map((profile) => [
-        profile.name,
-        profile.plugins.map(({ plugin }) => plugin).filter((plugin) => plugin.preEnqueue),
-      ]),
-    );
-    this.#queue = new SchedulingQueue(
-      deps.clock,
-      ({ spec }) => gates.get(spec.schedulerName ?? '') ?? [],
-      deps.backoff,
-    );
+    this.#queue = new SchedulingQueue(deps.clock, (pod) => this.#profileOf(pod).gates, deps.backoff);
   }
 
   /** Begins to schedule, once all that is known has been seen. */
   async start(): Promise<void> {
-    const { nodes, pods, namespaces, budgets } = this.#deps;
+    const { nodes, pods, namespaces, budgets, volumes } = this.#deps;
+    volumes.onEvent((event) => this.#queue.onEvent(event));
     budgets.onChange((budget, old) => (budget ? this.#cache.setBudget(budget) : this.#cache.removeBudget(old!)));
     namespaces.onChange((ns, old) =>
       this.#cache.setNamespace((ns ?? old).metadata.name, ns?.metadata.labels ?? (ns && {})),
     );
     nodes.onChange((node, old) => this.#onNode(node, old));
     pods.onChange((pod, old) => this.#onPod(pod, old));
-    await Promise.all([nodes.synced(), pods.synced(), namespaces.synced(), budgets.synced()]);
+    await Promise.all([nodes, pods, namespaces, budgets, volumes].map((seen) => seen.synced()));
     this.#queue.onActive(() => this.#wake());
     this.#wake();
   }
@@ -99,7 +106,7 @@ export class Scheduler {
   }
 
   /** Of pods in the queue, all of which are ours. */
-  #profileOf({ spec }: Pod): RunningProfile {
+  #profileOf({ spec }: Pod): ProfileInUse {
     return this.#profiles.get(spec.schedulerName ?? '')!;
   }
 
@@ -124,6 +131,7 @@ export class Scheduler {
       const gone = old!;
       const uid = gone.metadata.uid ?? '';
       this.#queue.delete(keyOf(gone));
+      this.#deps.volumes.podGone(uid);
       const hadRoom = gone.spec.nodeName || this.#cache.isAssumed(uid);
       this.#cache.removePod(uid);
       this.#cache.withdraw(uid);
@@ -194,7 +202,7 @@ export class Scheduler {
       if (result.type === 'found') {
         this.#cache.assume(queued.info, result.node.name);
         this.#cache.withdraw(queued.info.uid);
-        void this.#bindings.run(() => this.#bind(queued, result.node));
+        this.#reserve(queued, result);
       } else {
         this.#turnAway(queued, result);
       }
@@ -244,37 +252,65 @@ export class Scheduler {
     }
   }
 
-  async #bind(queued: QueuedPod, node: NodeInfo): Promise<void> {
-    const { client, log } = this.#deps;
+  /** Takes what the pod needs on its node, and binds it: at once, or when everything is there that it waits for. */
+  #reserve(queued: QueuedPod, found: Found): void {
+    const { info } = queued;
+    const { node, state } = found;
+    const { reserving } = this.#profileOf(info.pod);
+    for (const plugin of reserving) plugin.reserve!(state, info, node, this.#cache);
+    const bind = () => this.#bindings.run(() => this.#bind(queued, found));
+    for (const plugin of reserving) {
+      const preparation = plugin.preBind?.(state, info, node, this.#cache);
+      if (!preparation) continue;
+      this.#queue.found(queued);
+      const failed = (err: Error) =>
+        this.#bindingFailed(queued, found, err, `running PreBind plugin "${plugin.name}": ${err.message}`);
+      void preparation.then(bind, failed);
+      return;
+    }
+    void bind();
+  }
+
+  async #bind(queued: QueuedPod, found: Found): Promise<void> {
+    const { client } = this.#deps;
     const { pod, uid } = queued.info;
     const { recorder } = this.#profileOf(pod);
     const { name = '', namespace = '' } = pod.metadata;
+    const node = found.node.name;
     try {
       await client.resource(PodKind).createSubresource({ name, namespace }, 'binding', {
         kind: BindingKind.kind,
         apiVersion: BindingKind.apiVersion,
         metadata: { name, namespace, uid },
-        target: { kind: NodeKind.kind, name: node.name },
-      });
-      this.#queue.done(queued);
-      recorder.event(targetOf(pod), {
-        type: 'Normal',
-        reason: 'Scheduled',
-        action: 'Binding',
-        message: `Successfully assigned ${namespace}/${name} to ${node.name}`,
+        target: { kind: NodeKind.kind, name: node },
       });
     } catch (err) {
-      const wasAssumed = this.#cache.isAssumed(uid);
-      if (wasAssumed) this.#cache.forget(uid);
-      if (isNotFound(err)) this.#queue.done(queued);
-      else this.#queue.retry(queued);
-      if (wasAssumed) this.#queue.onEvent({ type: 'PodRemoved', pod });
-      // Conflict: somebody else bound it, or it is being deleted; the watch will say.
-      if (isConflict(err) || isNotFound(err)) return;
-      log.warn({ err, pod: queued.key, node: node.name }, 'binding failed');
-      const why = `binding rejected: running Bind plugin "DefaultBinder": ${(err as Error).message}`;
-      this.#reportFailure(pod, 'SchedulerError', why);
+      const { message } = err as Error;
+      this.#bindingFailed(queued, found, err, `binding rejected: running Bind plugin "DefaultBinder": ${message}`);
+      return;
     }
+    this.#queue.done(queued);
+    recorder.event(targetOf(pod), {
+      type: 'Normal',
+      reason: 'Scheduled',
+      action: 'Binding',
+      message: `Successfully assigned ${namespace}/${name} to ${node}`,
+    });
+  }
+
+  #bindingFailed(queued: QueuedPod, { node, state }: Found, err: unknown, why: string): void {
+    const { info, key } = queued;
+    const { pod, uid } = info;
+    const wasAssumed = this.#cache.isAssumed(uid);
+    if (wasAssumed) this.#cache.forget(uid);
+    for (const plugin of this.#profileOf(pod).reserving) plugin.unreserve?.(state, info, node, this.#cache);
+    if (isNotFound(err)) this.#queue.done(queued);
+    else this.#queue.retry(queued);
+    if (wasAssumed) this.#queue.onEvent({ type: 'PodRemoved', pod });
+    // Conflict: somebody else bound it, or it is being deleted; the watch will say.
+    if (isConflict(err) || isNotFound(err)) return;
+    this.#deps.log.warn({ err, pod: key, node: node.name }, 'binding failed');
+    this.#reportFailure(pod, 'SchedulerError', why);
   }
 
   /** Says why a pod has no node, in an event and in its PodScheduled condition. */

@@ -20,6 +20,7 @@ const fuzzMs = Number(process.env.K8TS_FUZZ_SECONDS ?? 60) * 1000;
 const timeoutsMs = {
   unit: 120_000,
   fuzz: 300_000 + fuzzMs,
+  simulation: 300_000 + fuzzMs,
   robustness: 300_000 + fuzzMs,
   e2e: 1_200_000,
   vm: 2_400_000,

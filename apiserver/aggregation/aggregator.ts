@@ -44,6 +44,8 @@ export interface Remote {
 const checkTimeoutMs = 6_000;
 // A server may go without a word, and what it has may change.
 const recheckMs = 30_000;
+/** One that is away may be back without a word. */
+const recheckAwayMs = 5_000;
 const retryMs = 1_000;
 const local: Finding = { status: 'True', reason: 'Local', message: 'Local APIServices are always available' };
 
@@ -60,6 +62,7 @@ export class Aggregator {
   readonly #remotes = new Map<string, Remote>();
   readonly #dirty = new Set<string>();
   readonly #working = new Set<string>();
+  readonly #awaited = new Set<string>();
   #settling: 'all' | 'custom' | undefined;
   #isSettling = false;
   #generation = 0;
@@ -227,6 +230,7 @@ export class Aggregator {
     if (!service.spec.service) return this.#write(service, local);
     const finding = await this.#within((signal) => checkAvailability(this.#deps, this.#client, service, signal));
     await this.#write(service, finding);
+    if (finding.status !== 'True') this.#lookAgain(name);
     const known = this.#remotes.get(keyOf(service))?.known;
     const next =
       finding.status === 'True'
@@ -236,6 +240,15 @@ export class Aggregator {
     if (!remote || remote.known === next) return;
     remote.known = next;
     this.#generation++;
+  }
+
+  #lookAgain(name: string): void {
+    if (this.#awaited.has(name)) return;
+    this.#awaited.add(name);
+    this.#context.clock.after(recheckAwayMs, () => {
+      this.#awaited.delete(name);
+      this.#changed(name);
+    });
   }
 
   async #within<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -72,7 +72,7 @@ async function createOnce(
     if (options.isLarge) await breathe();
     prepareCreate(kind, draft, { nowMs, random: context.random, user: options.user });
     if (options.isLarge) await breathe();
-    checkCreate(kind, draft);
+    checkCreate(kind, draft, options.apiVersion);
     if (options.isLarge) await breathe();
     await context.admission.validate(request);
     if (options.dryRun) return await dryRun(context, kind, draft);

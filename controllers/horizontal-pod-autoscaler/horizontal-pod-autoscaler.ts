@@ -37,15 +37,23 @@ interface Memory {
   selector: Selector | undefined;
 }
 
-function createDeps(context: ControllerContext) {
+function createDeps(context: ControllerContext, enqueue: (key: string) => void) {
   const recorder = context.recorder('horizontal-pod-autoscaler');
   const { client, kinds } = context;
+  const memories = new Map<string, Memory>();
+  // What could not be scaled may be of a kind that is only now known to be served.
+  kinds.onChange(() => {
+    for (const [key, memory] of memories) {
+      memory.dueMs = 0;
+      enqueue(key);
+    }
+  });
   return {
     clock: context.clock,
     log: context.log,
     pods: context.informer(PodKind).lister,
     metrics: metricsClient(context),
-    memories: new Map<string, Memory>(),
+    memories,
     pathOf: ({ metadata, spec }: HorizontalPodAutoscaler) =>
       scalePath(kinds, spec.scaleTargetRef, metadata.namespace ?? ''),
     readScale: (path: string) => readScale(client, path),

@@ -4,7 +4,7 @@ import type { CrossVersionObjectReference } from '../../api/autoscaling/horizont
 import type { ControllerContext } from '../../client/controller.ts';
 import type { KubeClient } from '../../client/rest.ts';
 import { parseGoDuration } from '../../machinery/duration.ts';
-import { isNotFound, StatusError } from '../../machinery/errors.ts';
+import { StatusError } from '../../machinery/errors.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import type { LabelSelector } from '../../machinery/metadata.ts';
 import { quantityMilliValue } from '../../machinery/quantity.ts';
@@ -124,7 +124,7 @@ async function fromAny(client: KubeClient, paths: readonly string[], resource: s
       return (await client.request<Items<MetricValue>>({ method: 'GET', path })).items ?? [];
     } catch (err) {
       first ??= err;
-      if (!isNotFound(err) && !(err instanceof StatusError && err.code === 404)) break;
+      if (!(err instanceof StatusError && err.code === 404)) break;
     }
   }
   throw new Error(`unable to fetch metrics from custom metrics API: ${wordsOf(first, resource)}`, { cause: first });

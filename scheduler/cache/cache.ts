@@ -12,6 +12,7 @@ import type { CountRule, PlaceCounts } from '../framework/place-counts.ts';
 import type { Snapshot } from '../framework/plugin.ts';
 import { type PodInfo, podInfoOf } from '../framework/pod-info.ts';
 import { TermIndex } from '../framework/term-index.ts';
+import { noVolumes, type VolumeView } from '../framework/volume-view.ts';
 import { CountsCache } from './counts.ts';
 import { interleave, zoneOf } from './interleave.ts';
 
@@ -35,12 +36,19 @@ export class SchedulerCache implements Snapshot {
   /** The node on which room is made for a pod, by uid. */
   readonly #nominations = new Map<string, string>();
   readonly #budgets = new Map<string, Map<string, PodDisruptionBudget>>();
+  /** How many pods with a node have a claim, by its key. */
+  readonly #claimUsers = new Map<string, number>();
+  readonly volumes: VolumeView;
   readonly #imageNodes = new Map<string, number>();
   readonly #counts = new CountsCache(() => this.#nodes.values());
   readonly repelling = new TermIndex((info) => unweighted(info.requiredAntiAffinity));
   readonly requiring = new TermIndex((info) => unweighted(info.requiredAffinity));
   readonly preferring = new TermIndex((info) => info.preferredAffinity);
   #list: NodeInfo[] | undefined;
+
+  constructor(volumes: VolumeView = noVolumes) {
+    this.volumes = volumes;
+  }
 
   /** Nodes that exist, in a stable order that takes zones in turn. */
   get nodes(): readonly NodeInfo[] {
@@ -179,6 +187,16 @@ export class SchedulerCache implements Snapshot {
     if (!node.exists && node.pods.size === 0) this.#nodes.delete(node.name);
   }
 
+  claimUsers = (key: string): number => this.#claimUsers.get(key) ?? 0;
+
+  #countClaims({ claims }: PodInfo, sign: 1 | -1): void {
+    for (const { key } of claims) {
+      const users = this.claimUsers(key) + sign;
+      if (users > 0) this.#claimUsers.set(key, users);
+      else this.#claimUsers.delete(key);
+    }
+  }
+
   #place(info: PodInfo, nodeName: string): void {
     const before = this.#places.get(info.uid);
     if (before) this.#take(before, info.uid);
@@ -196,6 +214,7 @@ export class SchedulerCache implements Snapshot {
 
   #count(node: NodeInfo, other: PodInfo, sign: 1 | -1): void {
     this.#counts.record({ node, other, sign });
+    this.#countClaims(other, sign);
     for (const index of [this.repelling, this.requiring, this.preferring]) index.add(node, other, sign);
   }
 }

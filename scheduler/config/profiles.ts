@@ -31,9 +31,9 @@ const methodsOf: Record<Point, readonly Method[]> = {
   postFilter: ['postFilter'],
   preScore: ['preScore'],
   score: ['score', 'normalize'],
-  reserve: [],
+  reserve: ['reserve', 'unreserve'],
   permit: [],
-  preBind: [],
+  preBind: ['preBind'],
   bind: [],
   postBind: [],
 };

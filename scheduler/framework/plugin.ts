@@ -9,6 +9,7 @@ import type { PodInfo } from './pod-info.ts';
 import type { Status } from './status.ts';
 import type { TermIndex } from './term-index.ts';
 import type { Rejection, Trial } from './trial.ts';
+import type { StorageEvent, VolumeView } from './volume-view.ts';
 
 /** What plugins hand from one point to the next within one cycle, by plugin. */
 export type CycleState = Map<string, unknown>;
@@ -35,6 +36,9 @@ export interface Snapshot {
   nominationOf(uid: string): string | undefined;
   /** The disruption budgets of a namespace. */
   budgets(namespace: string): readonly PodDisruptionBudget[];
+  readonly volumes: VolumeView;
+  /** How many pods with a node have the claim. */
+  claimUsers(key: string): number;
 }
 
 /** A pod that is put on a node in thought, or with -1 taken off it. */
@@ -80,7 +84,11 @@ export type ClusterEvent =
   | { type: 'NodeRemoved'; name: string }
   | { type: 'PodAssigned'; pod: Pod }
   | { type: 'PodUpdated'; old: Pod; pod: Pod }
-  | { type: 'PodRemoved'; pod: Pod };
+  | { type: 'PodRemoved'; pod: Pod }
+  | StorageEvent;
+
+/** Nodes and pods; the rest is of interest to what deals with storage. */
+export const isOfNodesOrPods = ({ type }: ClusterEvent): boolean => type.startsWith('Node') || type.startsWith('Pod');
 
 export interface Plugin {
   name: string;
@@ -104,6 +112,12 @@ export interface Plugin {
   score?(state: CycleState, pod: PodInfo, node: NodeInfo): number;
   /** Brings the scores of all nodes to 0..100, in place. */
   normalize?(scores: number[]): void;
+  /** The pod gets the node: from now on what it takes there is taken. */
+  reserve?(state: CycleState, pod: PodInfo, node: NodeInfo, snapshot: Snapshot): void;
+  /** It does not get it after all. */
+  unreserve?(state: CycleState, pod: PodInfo, node: NodeInfo, snapshot: Snapshot): void;
+  /** What must be done before the binding is written, if anything. Rejects: the pod is looked at anew. */
+  preBind?(state: CycleState, pod: PodInfo, node: NodeInfo, snapshot: Snapshot): Promise<void> | undefined;
 }
 
 export const maxScore = 100;

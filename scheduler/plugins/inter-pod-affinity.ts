@@ -10,6 +10,7 @@ import {
   type Change,
   type ClusterEvent,
   type CycleState,
+  isOfNodesOrPods,
   maxScore,
   type Plugin,
   type Snapshot,
@@ -134,7 +135,7 @@ const maySelect = (term: PodAffinityTerm, owner: Pod, other: Pod): boolean =>
 
 /** Nodes may be places; of pods only those that this one, or that this one by its labels, keeps away or draws near. */
 function mayHelp(event: ClusterEvent, { pod, requiredAffinity, requiredAntiAffinity }: PodInfo): boolean {
-  if (!('pod' in event)) return true;
+  if (!('pod' in event)) return isOfNodesOrPods(event);
   const own = event.type === 'PodAssigned' ? requiredAffinity : [...requiredAffinity, ...requiredAntiAffinity];
   const others = event.type === 'PodUpdated' ? [event.old, event.pod] : [event.pod];
   return others.some((other) => {

@@ -7,7 +7,7 @@ import type { Pod } from '../../api/core/pod.ts';
 import { matchesLabelSelector, matchesLabels, selectorFromLabels } from '../../machinery/labels.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import type { PlaceCounts } from '../framework/place-counts.ts';
-import { type CycleState, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
+import { type CycleState, isOfNodesOrPods, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import { skip, success, unresolvable, unschedulable } from '../framework/status.ts';
 
@@ -104,7 +104,7 @@ function preFilter(state: CycleState, { pod }: PodInfo, snapshot: Snapshot) {
 export const podTopologySpread: Plugin = {
   name,
   mayHelp(event, { pod }) {
-    if (!('pod' in event)) return true;
+    if (!('pod' in event)) return isOfNodesOrPods(event);
     const others = event.type === 'PodUpdated' ? [event.old, event.pod] : [event.pod];
     return constraintsOf(pod, 'DoNotSchedule').some((constraint) => others.some(selectorOf(constraint, pod)));
   },

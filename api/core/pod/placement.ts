@@ -45,7 +45,7 @@ function compileTerm(term: NodeSelectorTerm): Matcher {
 export const matchesNodeSelectorTerm = (term: NodeSelectorTerm, node: Node): boolean => compileTerm(term)(node);
 
 /** Any term of a node selector. */
-function compileNodeSelector({ nodeSelectorTerms = [] }: NodeSelector): Matcher {
+export function compileNodeSelector({ nodeSelectorTerms = [] }: NodeSelector): Matcher {
   const terms = nodeSelectorTerms.map(compileTerm);
   return (node) => terms.some((term) => term(node));
 }
