@@ -11,15 +11,17 @@ import { createAdmissionChain } from './admission/plugin.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { makeMissingLocks } from './allocation/repair.ts';
 import { type Audit, startAudit } from './audit/audit.ts';
-import { createAuthenticator, readRequestHeaderOptions } from './authn/index.ts';
+import { createAuthenticator, type ReloadableAuthenticator, readRequestHeaderOptions } from './authn/index.ts';
 import { ServiceAccountTokens } from './authn/tokens.ts';
-import { createAuthorizer } from './authz/index.ts';
+import { createAuthorizer, type ReloadableAuthorizer } from './authz/index.ts';
 import { type AuthenticationTrust, publishAuthenticationTrust } from './bootstrap/authentication-trust.ts';
 import { ensureBootstrapObjects } from './bootstrap/bootstrap.ts';
 import { startKubernetesService } from './bootstrap/kubernetes-service.ts';
 import { LiveServers } from './bootstrap/live-servers.ts';
 import { ensureDefaultServiceCIDR } from './bootstrap/service-cidr.ts';
 import { componentStatuses, readProbes } from './component-status.ts';
+import { parseConfig } from './config-file.ts';
+import { followConfigFile, type ReloadedFile } from './config-reload.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { webhookConverter } from './crd/webhook-conversion.ts';
 import { createDiscovery } from './discovery/discovery.ts';
@@ -48,7 +50,8 @@ import { countUnreadable, createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
 import { startStep } from './start-step.ts';
-import { encryptEtcd } from './storage/encryption/encrypted-etcd.ts';
+import { encryptionConfigForm } from './storage/encryption/config.ts';
+import { type EncryptedEtcd, encryptEtcd } from './storage/encryption/encrypted-etcd.ts';
 import type { Etcd } from './storage/etcd.ts';
 import { EtcdClient } from './storage/etcd-client.ts';
 import { ObjectStore } from './storage/object-store.ts';
@@ -59,11 +62,49 @@ import type { SubresourceContext } from './subresources/handler.ts';
 import { subresources } from './subresources/index.ts';
 import { WebhookClient } from './webhook-client.ts';
 
-function connectEtcd(options: Options, clock: Clock): Etcd {
+function connectEtcd(options: Options, clock: Clock): { etcd: Etcd; encrypted?: EncryptedEtcd } {
   const tls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
   const encryption = readEncryption(options);
   const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, clock);
-  return encryption ? encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]) : etcd;
+  if (!encryption) return { etcd };
+  const encrypted = encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]);
+  return { etcd: encrypted, encrypted };
+}
+
+interface ServerContext extends SubresourceContext {
+  authenticator: ReloadableAuthenticator;
+  authorizer: ReloadableAuthorizer;
+}
+
+interface Reloadable {
+  context: ServerContext;
+  cache: WatchCache;
+  encrypted: EncryptedEtcd | undefined;
+}
+
+/** Follows the files that may change while the server runs. Returns how to stop. */
+function followFiles(options: Options, component: ComponentContext, parts: Reloadable): () => void {
+  const { context, cache, encrypted } = parts;
+  const encryption = options['encryption-provider-config'] ?? '';
+  const files: ReloadedFile[] = [];
+  const { 'authentication-config': authentication, 'authorization-config': authorization } = options;
+  if (authentication) {
+    files.push({ what: 'authentication', path: authentication, use: (text) => context.authenticator.configure(text) });
+  }
+  if (authorization) {
+    files.push({ what: 'authorization', path: authorization, use: (text) => context.authorizer.configure(text) });
+  }
+  if (encrypted && options['encryption-provider-config-automatic-reload']) {
+    const use = (text: string) => {
+      encrypted.configure(parseConfig(text, encryption, encryptionConfigForm));
+      cache.reloadUnreadable();
+    };
+    files.push({ what: 'encryption', path: encryption, use });
+  }
+  const stops = files.map((file) => followConfigFile(file, component));
+  return () => {
+    for (const stop of stops) stop();
+  };
 }
 
 function createFairness(options: Options, component: ComponentContext, { store, kinds }: SubresourceContext) {
@@ -109,7 +150,7 @@ function createContext(
   component: ComponentContext,
   store: ObjectStore,
   kinds: KindTable,
-): SubresourceContext {
+): ServerContext {
   const { clock, random, log } = component;
   const serviceClusterIpRange = options['service-cluster-ip-range'];
   const serviceNodePortRange = parsePortRange(options['service-node-port-range']);
@@ -230,7 +271,7 @@ async function start(options: Options, component: ComponentContext) {
   const { clock, log, metrics } = component;
   shutdownDelayMs(options); // refused now, not at the end
   const kinds = new KindTable(builtInKinds);
-  const etcd = connectEtcd(options, clock);
+  const { etcd, encrypted } = connectEtcd(options, clock);
   const cache = new WatchCache(etcd, storedKinds.map(keyPrefixOf), {
     clock,
     log,
@@ -238,6 +279,7 @@ async function start(options: Options, component: ComponentContext) {
     fieldsOf: fieldsOfKinds(builtInKinds),
   });
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
+  const stopFollowing = followFiles(options, component, { context, cache, encrypted });
   const range = parseRange(options['service-cluster-ip-range']);
   let notReady: string | null = 'etcd has not been read yet';
   let [isEnding, knowsAllPaths] = [false, false];
@@ -293,6 +335,7 @@ async function start(options: Options, component: ComponentContext) {
     notReady: () => (isEnding ? 'stopping' : notReady),
     async stop() {
       isEnding = true;
+      stopFollowing();
       // Nobody new is sent here, and who is here is served, until everybody can know.
       const leaving = kubernetesService.stop();
       await clock.sleep(shutdownDelayMs(options));

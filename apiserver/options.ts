@@ -19,6 +19,11 @@ export const apiServerFlags = {
   'etcd-certfile': { type: 'string', doc: 'Client certificate for etcd.' },
   'etcd-keyfile': { type: 'string', doc: 'Key of the client certificate for etcd.' },
   'encryption-provider-config': { type: 'string', doc: 'What is encrypted in etcd (EncryptionConfiguration).' },
+  'encryption-provider-config-automatic-reload': {
+    type: 'boolean',
+    doc: 'Reads --encryption-provider-config anew when it changes.',
+    default: false,
+  },
   'audit-policy-file': {
     type: 'string',
     doc: 'Which requests are written to the audit log (Policy, audit.k8s.io/v1).',
@@ -105,6 +110,9 @@ export function readProxyTls(options: Options) {
 
 export function readEncryption(options: Options): EncryptionConfig | undefined {
   const file = options['encryption-provider-config'];
+  if (!file && options['encryption-provider-config-automatic-reload']) {
+    throw new Error('--encryption-provider-config-automatic-reload must be set with --encryption-provider-config');
+  }
   return file ? readConfigFile(file, encryptionConfigForm) : undefined;
 }
 

@@ -1,14 +1,16 @@
 // Everything that is not a resource: health, version, metrics, discovery, OpenAPI, the token issuer's public documents.
+import { arch } from 'node:os';
 import type { Registry } from 'prom-client';
+import { goArchitecture } from '../machinery/architecture.ts';
 import type { ServiceAccountTokens } from './authn/tokens.ts';
 import { checkPaths, type Readiness, serveHealth, sliText } from './health.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 
-type Responder = (path: string, request: FrontRequest) => FrontResponse | undefined;
+type Responder<R = FrontResponse | undefined> = (path: string, request: FrontRequest) => R;
 
 export interface PathDeps {
   discovery: Responder;
-  openApi: Responder;
+  openApi: Responder<Promise<FrontResponse | undefined>>;
   metrics: Registry;
   readiness: Readiness;
   tokens: ServiceAccountTokens;
@@ -34,7 +36,7 @@ const versionInfo = {
   buildDate: '2026-01-01T00:00:00Z',
   goVersion: '',
   compiler: '',
-  platform: 'linux/amd64',
+  platform: `linux/${goArchitecture(arch())}`,
 };
 
 const rootPaths = [

@@ -1,6 +1,4 @@
-// The scheduler alone, in this process, on simulated nodes and an API in memory: the workloads of upstream's scheduler_perf
-// with 5,000 nodes, beside the thresholds it is held against there (pods a second).
-// https://github.com/kubernetes/kubernetes/tree/master/test/integration/scheduler_perf
+// The scheduler alone, in this process, on simulated nodes and an API in memory (`scheduler-cases.ts`).
 import type { Node } from '../api/core/node.ts';
 import type { Pod } from '../api/core/pod.ts';
 import type { PodDisruptionBudget } from '../api/policy/poddisruptionbudget.ts';
@@ -8,116 +6,35 @@ import type { KubeClient } from '../client/rest.ts';
 import { realClock } from '../machinery/clock.ts';
 import { silentLogger } from '../machinery/log.ts';
 import { seededRandom } from '../machinery/random.ts';
+import { noVolumes } from '../scheduler/framework/volume-view.ts';
 import { plugins } from '../scheduler/plugins/index.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
-import { node, type PodBuilder, pod } from '../test/builders/scheduling.ts';
+import type { PodBuilder } from '../test/builders/scheduling.ts';
 import { less, more, quantile, type Result } from './measure.ts';
+import { cases, type PerfCase } from './scheduler-cases.ts';
 
-const nodeCount = 5_000;
-const zones = 10;
-const deadlineMs = 120_000;
-
-interface PerfCase {
-  name: string;
-  /** Pods a second. */
-  threshold: number;
-  /** Pods that are there before. */
-  before: number;
-  measured: number;
-  make(i: number): PodBuilder;
-  /** How the earlier pods differ. */
-  makeBefore?(i: number): PodBuilder;
-}
-
-const small = { cpu: '100m', memory: '500Mi' };
-const term = (topologyKey: string, matchLabels: Record<string, string>) => ({
-  requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector: { matchLabels } }],
-});
-const plain = (name: string) => pod(name).asks(small);
-const hostname = 'kubernetes.io/hostname';
-
-const cases: PerfCase[] = [
-  { name: 'Basic', threshold: 680, before: 5_000, measured: 10_000, make: (i) => plain(`p${i}`) },
-  {
-    name: 'TopologySpreading',
-    threshold: 460,
-    before: 1_000,
-    measured: 5_000,
-    make: (i) =>
-      plain(`p${i}`)
-        .labels({ color: 'blue' })
-        .spread({
-          maxSkew: 5,
-          topologyKey: 'zone',
-          whenUnsatisfiable: 'DoNotSchedule',
-          labelSelector: { matchLabels: { color: 'blue' } },
-        }),
-  },
-  {
-    name: 'NodeAffinity',
-    threshold: 220,
-    before: 2_000,
-    measured: 2_000,
-    make: (i) =>
-      plain(`p${i}`).affinity({
-        nodeAffinity: {
-          requiredDuringSchedulingIgnoredDuringExecution: {
-            nodeSelectorTerms: [{ matchExpressions: [{ key: 'zone', operator: 'In', values: ['zone1', 'zone2'] }] }],
-          },
-        },
-      }),
-  },
-  {
-    name: 'PodAntiAffinity',
-    threshold: 60,
-    before: 1_000,
-    measured: 1_000,
-    make: (i) =>
-      plain(`p${i}`)
-        .labels({ color: 'green' })
-        .affinity({ podAntiAffinity: term(hostname, { color: 'green' }) }),
-  },
-  {
-    name: 'PodAffinity',
-    threshold: 35,
-    before: 5_000,
-    measured: 2_000,
-    make: (i) =>
-      plain(`p${i}`)
-        .labels({ color: 'blue' })
-        .affinity({ podAffinity: term('zone', { color: 'blue' }) }),
-  },
-  {
-    name: 'Preemption',
-    threshold: 570,
-    before: 20_000,
-    measured: 5_000,
-    makeBefore: (i) => pod(`low${i}`).priority(-1).asks({ cpu: '900m', memory: '500Mi' }),
-    make: (i) => pod(`p${i}`).priority(10).asks({ cpu: '3', memory: '500Mi' }),
-  },
-];
+const deadlineMs = 300_000;
 
 class SimulatedCluster {
   readonly pods = new FedInformer<Pod>();
   readonly nodes = new FedInformer<Node>();
-  bound = 0;
   readonly cycleMs: number[] = [];
   readonly scheduler: Scheduler;
+  /** Names of pods that are to get a node. */
+  readonly #awaited = new Set<string>();
   #whenBound: (() => void) | undefined;
-  #wanted = 0;
 
   constructor() {
     const bind = async ({ name }: { name: string }, _: string, { target }: { target: { name: string } }) => {
       await null;
       const found = this.pods.lister.get(`default/${name}`)!;
       this.pods.put({ ...found, spec: { ...found.spec, nodeName: target.name } });
-      if (++this.bound === this.#wanted) this.#whenBound?.();
+      if (this.#awaited.delete(name) && this.#awaited.size === 0) this.#whenBound?.();
     };
     const remove = async ({ name }: { name: string }) => {
       await null;
-      const found = this.pods.lister.get(`default/${name}`);
-      if (found) this.pods.remove(found);
+      this.end(name);
     };
     const client = { resource: () => ({ createSubresource: bind, patch: async () => undefined, delete: remove }) };
     this.scheduler = new Scheduler(
@@ -127,6 +44,7 @@ class SimulatedCluster {
         nodes: this.nodes,
         namespaces: new FedInformer(),
         budgets: new FedInformer<PodDisruptionBudget>(),
+        volumes: noVolumes,
         recorder: { event: () => undefined },
         metrics: { attempt: (_, ms) => void this.cycleMs.push(ms), preempted: () => undefined },
         clock: realClock,
@@ -138,37 +56,70 @@ class SimulatedCluster {
     );
   }
 
+  end(name: string): void {
+    const found = this.pods.lister.get(`default/${name}`);
+    if (found) this.pods.remove(found);
+  }
+
   /** Adds pods and waits until they all have a node; answers the milliseconds. */
   async schedule(count: number, make: (i: number) => PodBuilder): Promise<number> {
+    if (count === 0) return 0;
+    const pods = Array.from({ length: count }, (_, i) => make(i).build());
+    for (const { metadata } of pods) this.#awaited.add(metadata.name!);
     const startMs = realClock.monotonicMs();
-    this.bound = 0;
-    this.#wanted = count;
-    const all = new Promise<void>((resolve, reject) => {
-      this.#whenBound = resolve;
-      realClock.after(deadlineMs, () => reject(new Error(`${this.bound} of ${count} pods have a node`)));
+    await new Promise<void>((resolve, reject) => {
+      const timer = realClock.after(deadlineMs, () =>
+        reject(new Error(`${this.#awaited.size} of ${count} pods have no node`)),
+      );
+      this.#whenBound = () => {
+        timer.cancel();
+        resolve();
+      };
+      for (const one of pods) this.pods.put(one);
     });
-    for (let i = 0; i < count; i++) this.pods.put(make(i).build());
-    await all;
     return realClock.monotonicMs() - startMs;
+  }
+
+  /** What goes on beside the measured pods; answers what ends it. */
+  churn({ everyMs, pod, node, endsPods = 0 }: NonNullable<PerfCase['meanwhile']>): () => void {
+    let round = 0;
+    let ended = 0;
+    const timer = realClock.every(everyMs, () => {
+      for (let i = 0; i < endsPods; i++) this.end(`b${ended++}`);
+      if (pod) {
+        // A churn that brings its node anew brings the pod anew, too.
+        if (node && round > 0) this.end(pod(round - 1).build().metadata.name!);
+        this.pods.put(pod(round).build());
+      }
+      if (node) {
+        const made = node(round).build();
+        if (round > 0) this.nodes.remove(made);
+        this.nodes.put(made);
+      }
+      round++;
+    });
+    return () => timer.cancel();
   }
 }
 
-async function runCase({ name, threshold, before, measured, make, makeBefore }: PerfCase): Promise<Result[]> {
+export async function runCase(one: PerfCase): Promise<Result[]> {
+  const { name, threshold, nodes, makeNode, before, measured, make, gated, meanwhile } = one;
   const cluster = new SimulatedCluster();
   await cluster.scheduler.start();
-  for (let i = 0; i < nodeCount; i++)
-    cluster.nodes.put(
-      node(`n${i}`)
-        .labels({ zone: `zone${i % zones}` })
-        .build(),
-    );
-  const earlier = makeBefore ?? ((i: number) => make(i + measured));
-  await cluster.schedule(before, earlier);
+  for (let i = 0; i < nodes; i++) cluster.nodes.put(makeNode(i).build());
+  for (let i = 0; i < (gated?.count ?? 0); i++) cluster.pods.put(gated!.make(i).build());
+  await cluster.schedule(before, one.makeBefore ?? ((i) => make(i + measured)));
   cluster.cycleMs.length = 0;
+  const endChurn = meanwhile && cluster.churn(meanwhile);
+  const used = process.cpuUsage();
   const ms = await cluster.schedule(measured, make);
+  const { user, system } = process.cpuUsage(used);
+  endChurn?.();
   cluster.scheduler.stop();
+  const rate = more(`scheduler, ${name}, ${nodes} nodes`, (measured * 1000) / ms, 'pods/s');
   return [
-    { ...more(`scheduler, ${name}, ${nodeCount} nodes`, (measured * 1000) / ms, 'pods/s'), target: threshold },
+    threshold === undefined ? rate : { ...rate, target: threshold },
+    less('  CPU time a pod', (user + system) / 1000 / measured, 'ms'),
     less('  cycle, median', quantile(cluster.cycleMs, 0.5), 'ms', 1),
   ];
 }

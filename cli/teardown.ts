@@ -25,7 +25,7 @@ export interface TeardownContext {
 }
 
 const graceMs = 8_000;
-const lockWaitMs = 10_000;
+const lockWaitMs = 60_000;
 const reapMs = 2_000; // some systems' init collects orphans only once a second
 
 /** Ends all processes and removes all that they and `up` made; with `keepData` the state folder stays. */

@@ -274,6 +274,8 @@ function controllersFlags(layout: Layout): FlagValues {
     'cluster-cidr': layout.podSubnet,
     'node-cidr-mask-size': nodeMaskSize,
     'service-cluster-ip-range': layout.serviceSubnet,
+    'use-service-account-credentials': true,
+    'leader-elect-identity': processIdentity(layout, 'controllers'),
     'metrics-bind-address': layout.hostAddress,
     'metrics-secure-port': layout.ports.metrics,
     'metrics-tls-cert-file': `${metricsServer}.crt`,
@@ -285,9 +287,13 @@ function controllersFlags(layout: Layout): FlagValues {
 function schedulerFlags(layout: Layout): FlagValues {
   return {
     kubeconfig: join(layout.kubeconfigDir, 'scheduler.kubeconfig'),
+    'leader-elect-identity': processIdentity(layout, 'scheduler'),
     'health-port': layout.ports.schedulerHealth,
   };
 }
+
+/** The name of a process of the control plane: its unit is one process at a time, which takes over what the last one had. */
+const processIdentity = (layout: Layout, component: Component) => `${layout.name}-control-plane_${component}`;
 
 /** Ports on a node's own loopback, where nothing else can be in the way. */
 const nodeHealthPorts = { runtime: 10247, kubelet: 10248, proxy: 10256 } as const;
@@ -305,7 +311,7 @@ function runtimeFlags(node: NodeLayout): FlagValues {
 }
 
 function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
-  const { nodeLabels = {}, singleProcessOOMKill } = layout.spec.config ?? {};
+  const { nodeLabels = {}, singleProcessOOMKill, staticPodPath } = layout.spec.config ?? {};
   const labels = Object.entries(nodeLabels).map(([key, value]) => `${key}=${value}`);
   return {
     kubeconfig: `${insideNode.credentialsDir}/kubelet.kubeconfig`,
@@ -323,6 +329,7 @@ function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
     'resolv-conf': insideNode.resolvConf,
     'cgroup-root': '/',
     ...(labels.length > 0 ? { 'node-labels': labels.join() } : {}),
+    ...(staticPodPath ? { 'pod-manifest-path': staticPodPath } : {}),
     ...(singleProcessOOMKill ? { 'single-process-oom-kill': singleProcessOOMKill.value } : {}),
     'health-port': nodeHealthPorts.kubelet,
   };

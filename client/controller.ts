@@ -11,6 +11,7 @@ import type { Informer, InformerOptions } from './informer.ts';
 import type { KubeClient, ResourceClient } from './rest.ts';
 import type { ServedKinds } from './served-kinds.ts';
 import { WorkQueue } from './workqueue.ts';
+import type { WorkQueueMetrics } from './workqueue-metrics.ts';
 
 /** What a controller is given to build its dependencies from. */
 export interface ControllerContext {
@@ -26,6 +27,14 @@ export interface ControllerContext {
   random: Random;
   log: Logger;
   signal: AbortSignal;
+  /** Keys to work on at the same time, in place of what a controller says. */
+  concurrency?: number;
+  metrics?: WorkQueueMetrics;
+}
+
+/** The queue of a controller, which counts under its name. */
+export function queueOf({ clock, metrics }: ControllerContext, name: string): WorkQueue {
+  return new WorkQueue({ clock, ...(metrics ? { metrics: (state) => metrics.of(name, state) } : {}) });
 }
 
 export interface ReconcileResult {
@@ -83,24 +92,28 @@ export async function runController<T extends KubeObject, D>(
 ): Promise<void> {
   const { kind } = controller;
   const log = context.log.child({ controller: controller.name });
-  const queue = new WorkQueue({ clock: context.clock });
-  const informer = context.informer(kind, controller.options);
-  const deps = controller.deps({ ...context, log }, (key, afterMs) => queue.addAfter(key, afterMs ?? 0));
+  const queue = queueOf(context, controller.name);
+  // Whatever it looks at is waited for, also what its dependencies ask for.
+  const seen = new Set<Informer<any>>();
+  const take: ControllerContext['informer'] = (of, options) => {
+    const informer = context.informer(of, options);
+    seen.add(informer);
+    return informer;
+  };
+  const informer = take(kind, controller.options);
+  const deps = controller.deps({ ...context, log, informer: take }, (key, afterMs) =>
+    queue.addAfter(key, afterMs ?? 0),
+  );
   informer.onChange((object, old) => queue.add(keyOf((object ?? old)!)));
-  const waits = [informer.synced()];
   for (const owned of controller.owns ?? []) {
-    const children = context.informer(owned);
-    children.onChange((object, old) => {
+    take(owned).onChange((object, old) => {
       for (const owner of ownersOf(kind, object, old)) queue.add(owner);
     });
-    waits.push(children.synced());
   }
   for (const related of controller.related ?? []) {
-    const others = context.informer(related.kind, related.options);
-    others.onChange((object, old) => {
+    take(related.kind, related.options).onChange((object, old) => {
       for (const key of related.keys(object, old, deps)) queue.add(key);
     });
-    waits.push(others.synced());
   }
   const aborted = new Promise<void>((resolve) => {
     context.signal.addEventListener('abort', () => {
@@ -108,10 +121,10 @@ export async function runController<T extends KubeObject, D>(
       resolve();
     });
   });
-  await Promise.race([Promise.all(waits), aborted]);
+  await Promise.race([Promise.all([...seen].map((one) => one.synced())), aborted]);
   // Half-filled caches would tell of children that are missing and owners that are gone.
   if (context.signal.aborted) return;
-  const workers = Array.from({ length: controller.concurrency ?? 2 }, () =>
+  const workers = Array.from({ length: context.concurrency ?? controller.concurrency ?? 2 }, () =>
     work(controller, deps, { queue, informer, log }),
   );
   await Promise.all(workers);

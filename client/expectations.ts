@@ -14,6 +14,7 @@ interface Expected {
 
 export class Expectations {
   readonly #clock: Clock;
+  /** The oldest first. */
   readonly #byOwner = new Map<string, Expected>();
 
   constructor(clock: Clock) {
@@ -37,7 +38,13 @@ export class Expectations {
 
   /** What the owner is about to do to its children; replaces what was expected before. */
   expect(owner: string, { creations, deletions }: { creations: number; deletions: readonly string[] }): void {
-    this.#byOwner.set(owner, { creations, deletions: new Set(deletions), atMs: this.#clock.monotonicMs() });
+    const atMs = this.#clock.monotonicMs();
+    for (const [old, { atMs: madeMs }] of this.#byOwner) {
+      if (madeMs + expiryMs > atMs) break;
+      this.#byOwner.delete(old);
+    }
+    this.#byOwner.delete(owner);
+    this.#byOwner.set(owner, { creations, deletions: new Set(deletions), atMs });
   }
 
   expectCreations(owner: string, count: number): void {
@@ -52,10 +59,17 @@ export class Expectations {
   creationObserved(owner: string): void {
     const e = this.#byOwner.get(owner);
     if (e && e.creations > 0) e.creations--;
+    this.#tidy(owner, e);
   }
 
   deletionObserved(owner: string, child: string): void {
-    this.#byOwner.get(owner)?.deletions.delete(child);
+    const e = this.#byOwner.get(owner);
+    e?.deletions.delete(child);
+    this.#tidy(owner, e);
+  }
+
+  #tidy(owner: string, e: Expected | undefined): void {
+    if (e && e.creations <= 0 && e.deletions.size === 0) this.#byOwner.delete(owner);
   }
 
   forget(owner: string): void {

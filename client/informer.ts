@@ -14,7 +14,7 @@ import type { Random } from '../machinery/random.ts';
 import type { ResourceClient, WatchEvent } from './rest.ts';
 import { type IndexFunction, type Lister, ObjectCache } from './store.ts';
 
-/** `old` is absent for an added object, `object` for a deleted one. Must not throw and not wait. */
+/** `old` is absent for an added object, `object` for a deleted one. Must not wait. */
 export type ChangeHandler<T> = (object: T | undefined, old: T | undefined) => void;
 
 export interface InformerOptions {
@@ -39,6 +39,8 @@ export interface Informer<T extends KubeObject> {
   onChange(handler: ChangeHandler<T>): void;
   /** Resolves when the first list is in the cache. */
   synced(): Promise<void>;
+  /** Whether everything up to a version of the server is in the cache. */
+  hasSeen(resourceVersion: string): boolean;
 }
 
 const firstDelayMs = 50;
@@ -90,12 +92,16 @@ export class WatchingInformer<T extends KubeObject> implements Informer<T> {
 
   onChange(handler: ChangeHandler<T>): void {
     this.#handlers.push(handler);
-    for (const object of this.#cache.list()) handler(object, undefined);
+    for (const object of this.#cache.list()) this.#tell(handler, object, undefined);
   }
 
   synced(): Promise<void> {
     if (this.#isSynced) return Promise.resolve();
     return new Promise((resolve) => this.#whenSynced.push(resolve));
+  }
+
+  hasSeen(resourceVersion: string): boolean {
+    return this.#version !== '' && BigInt(this.#version) >= BigInt(resourceVersion);
   }
 
   /** Runs until the signal is aborted. */
@@ -175,12 +181,21 @@ export class WatchingInformer<T extends KubeObject> implements Informer<T> {
     // Another object of the same name: the old one is gone, whatever we missed between.
     if (known && known.metadata.uid !== object.metadata.uid) this.#remove(keyOf(known));
     const old = this.#cache.put(object);
-    for (const handler of this.#handlers) handler(object, old);
+    for (const handler of this.#handlers) this.#tell(handler, object, old);
   }
 
   #remove(key: string, last?: T): void {
     const old = this.#cache.remove(key);
     if (!old) return;
-    for (const handler of this.#handlers) handler(undefined, last ?? old);
+    for (const handler of this.#handlers) this.#tell(handler, undefined, last ?? old);
+  }
+
+  /** What one handler cannot deal with is its own trouble: the others hear of it all the same. */
+  #tell(handler: ChangeHandler<T>, object: T | undefined, old: T | undefined): void {
+    try {
+      handler(object, old);
+    } catch (err) {
+      this.#deps.log.error({ err, key: keyOf((object ?? old)!) }, 'a handler of changes failed');
+    }
   }
 }

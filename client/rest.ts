@@ -5,7 +5,7 @@ import { type StatusBody, statusErrorFrom } from '../machinery/errors.ts';
 import { apiVersionOf, type Kind } from '../machinery/kind.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
 import type { ClientConfig } from './config.ts';
-import { type HttpRequest, Transport } from './transport.ts';
+import { type HttpRequest, type HttpResponse, Transport } from './transport.ts';
 
 export interface ListOptions {
   namespace?: string;
@@ -82,11 +82,20 @@ export interface ResourceClient<T extends KubeObject> {
   updateSubresource<R extends object>(target: ObjectName, subresource: string, body: object): Promise<R>;
 }
 
+/** Tokens to ask with, fetched when they are needed. */
+export interface TokenSource {
+  token(): Promise<string>;
+  /** The server takes the token no longer. */
+  refused(token: string): void;
+}
+
 export class KubeClient {
   readonly #transport: Transport;
+  readonly #tokens: TokenSource | undefined;
 
-  constructor(config: ClientConfig, options: { userAgent: string; clock: Clock }) {
-    this.#transport = new Transport(config, options);
+  constructor(config: ClientConfig | Transport, options: { userAgent: string; clock: Clock; tokens?: TokenSource }) {
+    this.#transport = config instanceof Transport ? config : new Transport(config, options);
+    this.#tokens = options.tokens;
   }
 
   /** Sends any request; throws StatusError on an error answer. */
@@ -97,9 +106,20 @@ export class KubeClient {
 
   /** The same for an answer that is no JSON. */
   async text(request: HttpRequest): Promise<string> {
-    const { status, body } = await this.#transport.request(request);
+    const { status, body } = this.#tokens
+      ? await this.#requestAs(this.#tokens, request)
+      : await this.#transport.request(request);
     if (status >= 300) throw errorOf(status, body);
     return body;
+  }
+
+  /** Whom the server does not know, it has done nothing for: that is asked once more. */
+  async #requestAs(tokens: TokenSource, request: HttpRequest): Promise<HttpResponse> {
+    const token = await tokens.token();
+    const answer = await this.#transport.request({ ...request, token });
+    if (answer.status !== 401) return answer;
+    tokens.refused(token);
+    return this.#transport.request({ ...request, token: await tokens.token() });
   }
 
   resource<T extends KubeObject>(kind: Kind<T>): ResourceClient<T> {
@@ -120,6 +140,7 @@ export class KubeClient {
         const query = queryOf({ ...options, watch: 'true', allowWatchBookmarks: 'true' });
         const request: HttpRequest = { method: 'GET', path: path(options) + query };
         if (options.signal) request.signal = options.signal;
+        if (this.#tokens) request.token = await this.#tokens.token();
         const { status, body } = await this.#transport.stream(request, (line) => onEvent(JSON.parse(line)));
         if (status !== 200) throw errorOf(status, body);
       },

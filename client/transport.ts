@@ -1,7 +1,7 @@
 // HTTP/2 to the API server: one connection for requests and further ones for watches, reopened when
 // they break. A request is sent once; whoever sent it decides whether to try again.
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
-import type { Clock } from '../machinery/clock.ts';
+import { afterListening, type Clock, type Timer } from '../machinery/clock.ts';
 import type { ClientConfig } from './config.ts';
 import { LineSplitter } from './line-splitter.ts';
 
@@ -14,6 +14,8 @@ export interface HttpRequest {
   accept?: string;
   signal?: AbortSignal;
   timeoutMs?: number;
+  /** Who asks, in place of whom the configuration names. */
+  token?: string;
   /** A longer answer is broken off: for what somebody else writes. */
   maxBytes?: number;
 }
@@ -130,21 +132,22 @@ export class Transport {
     session.on('error', () => session.destroy());
     session.on('goaway', () => session.close());
     // A peer that vanished without a word shows itself by not answering pings.
-    let answered = true;
-    const timer = this.#clock.every(pingPeriodMs, () => {
-      if (!answered) {
-        session.destroy(new Error('no answer to a ping'));
-        return;
-      }
-      answered = false;
-      if (!session.destroyed) session.ping(() => (answered = true));
-    });
+    let timer: Timer;
+    const ask = () => {
+      if (session.destroyed) return;
+      timer = afterListening(this.#clock, pingPeriodMs, () => session.destroy(new Error('no answer to a ping')));
+      session.ping(() => {
+        timer.cancel();
+        timer = this.#clock.after(pingPeriodMs, ask);
+      });
+    };
+    timer = this.#clock.after(pingPeriodMs, ask);
     session.on('close', () => timer.cancel());
     return connection;
   }
 
   #send(connection: Connection, request: HttpRequest): ClientHttp2Stream {
-    const { token } = this.#config;
+    const token = request.token ?? this.#config.token;
     const options = request.signal ? { signal: request.signal } : {};
     const stream = connection.session.request(
       {

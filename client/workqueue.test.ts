@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Registry } from 'prom-client';
 import { FakeClock } from '../machinery/clock.ts';
 import { WorkQueue } from './workqueue.ts';
+import { WorkQueueMetrics } from './workqueue-metrics.ts';
 
 const newQueue = (clock = new FakeClock()) => new WorkQueue({ clock, baseDelayMs: 10, maxDelayMs: 100 });
 
@@ -75,4 +77,34 @@ test('close() lets every taker go', async () => {
   assert.equal(await taken, undefined);
   queue.add('a');
   assert.equal(await queue.take(), undefined);
+});
+
+test('a queue tells how much waits, how long, and what is worked on', async () => {
+  const clock = new FakeClock();
+  const registry = new Registry();
+  const metrics = new WorkQueueMetrics(registry);
+  const queue = new WorkQueue({ clock, metrics: (state) => metrics.of('q', state) });
+  queue.add('a');
+  queue.add('a');
+  queue.add('b');
+  await clock.advance(2_000);
+  const key = await queue.take();
+  await clock.advance(3_000);
+  const text = await registry.metrics();
+  for (const line of [
+    'workqueue_adds_total{name="q"} 2',
+    'workqueue_depth{name="q"} 1',
+    'workqueue_queue_duration_seconds_sum{name="q"} 2',
+    'workqueue_unfinished_work_seconds{name="q"} 3',
+    'workqueue_longest_running_processor_seconds{name="q"} 3',
+  ]) {
+    assert.ok(text.includes(`${line}\n`), `${line} in\n${text}`);
+  }
+  queue.retry(key!);
+  queue.done(key!);
+  const after = await registry.metrics();
+  assert.match(after, /workqueue_retries_total\{name="q"\} 1\n/);
+  assert.match(after, /workqueue_work_duration_seconds_sum\{name="q"\} 3\n/);
+  assert.match(after, /workqueue_unfinished_work_seconds\{name="q"\} 0\n/);
+  queue.close();
 });

@@ -2,12 +2,15 @@
 // - a key added while it waits is there once; added while it is being processed, it is processed again afterwards, never twice at a time
 // - retries of one key wait longer each time, up to a limit
 import type { Clock, Timer } from '../machinery/clock.ts';
+import type { QueueMetrics, QueueState } from './workqueue-metrics.ts';
 
 export interface WorkQueueOptions {
   clock: Clock;
   /** First retry of a key after so long. */
   baseDelayMs?: number;
   maxDelayMs?: number;
+  /** Where the queue counts, given how to ask for its state. */
+  metrics?(state: () => QueueState): QueueMetrics;
 }
 
 export class WorkQueue {
@@ -15,17 +18,23 @@ export class WorkQueue {
   readonly #baseDelayMs: number;
   readonly #maxDelayMs: number;
   readonly #ready: string[] = [];
-  readonly #dirty = new Set<string>();
-  readonly #processing = new Set<string>();
+  /** Since when each waits, and since when it is worked on. */
+  readonly #dirty = new Map<string, number>();
+  readonly #processing = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   readonly #delayed = new Map<string, { timer: Timer; atMs: number }>();
   readonly #takers: ((key: string | undefined) => void)[] = [];
+  readonly #metrics: QueueMetrics | undefined;
   #closed = false;
 
   constructor(options: WorkQueueOptions) {
     this.#clock = options.clock;
     this.#baseDelayMs = options.baseDelayMs ?? 5;
     this.#maxDelayMs = options.maxDelayMs ?? 300_000;
+    this.#metrics = options.metrics?.(() => {
+      const nowMs = this.#clock.monotonicMs();
+      return { depth: this.length, workingMs: [...this.#processing.values()].map((sinceMs) => nowMs - sinceMs) };
+    });
   }
 
   get length(): number {
@@ -34,7 +43,8 @@ export class WorkQueue {
 
   add(key: string): void {
     if (this.#closed || this.#dirty.has(key)) return;
-    this.#dirty.add(key);
+    this.#metrics?.added();
+    this.#dirty.set(key, this.#clock.monotonicMs());
     if (this.#processing.has(key)) return;
     this.#hand(key);
   }
@@ -50,7 +60,9 @@ export class WorkQueue {
   }
 
   #start(key: string): void {
-    this.#processing.add(key);
+    const nowMs = this.#clock.monotonicMs();
+    this.#metrics?.taken(nowMs - (this.#dirty.get(key) ?? nowMs));
+    this.#processing.set(key, nowMs);
     this.#dirty.delete(key);
   }
 
@@ -70,6 +82,8 @@ export class WorkQueue {
   }
 
   done(key: string): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.#metrics?.done(nowMs - (this.#processing.get(key) ?? nowMs));
     this.#processing.delete(key);
     if (this.#dirty.has(key)) this.#hand(key);
   }
@@ -93,6 +107,7 @@ export class WorkQueue {
 
   /** Adds a key that failed, later each time. */
   retry(key: string): void {
+    this.#metrics?.retried();
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
     this.addAfter(key, Math.min(this.#maxDelayMs, this.#baseDelayMs * 2 ** failures));

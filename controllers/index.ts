@@ -1,6 +1,7 @@
 // The ordered registry of controllers. One that is not listed here does not run.
 import { type Loop, toLoop } from '../client/controller.ts';
 import { validatingAdmissionPolicyStatusController } from './admission-policy/status.ts';
+import { attachDetachController } from './attach-detach/attach-detach.ts';
 import { certificateApprovingController } from './certificates/approving.ts';
 import { certificateCleanerController } from './certificates/cleaner.ts';
 import { certificateSigningController, type SigningOptions } from './certificates/signing.ts';
@@ -12,6 +13,7 @@ import { disruptionController } from './disruption/disruption.ts';
 import { staleDisruptionController } from './disruption/stale-condition.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
+import { ephemeralVolumeController } from './ephemeral-volume.ts';
 import { garbageCollector } from './garbage-collector/garbage-collector.ts';
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.ts';
 import { jobController } from './job/job.ts';
@@ -24,6 +26,7 @@ import type { NodeRangeOptions } from './node/node-ranges.ts';
 import { nodeTtlController } from './node/node-ttl.ts';
 import { podGarbageCollector } from './node/pod-garbage-collector.ts';
 import { taintEvictionController } from './node/taint-eviction.ts';
+import { persistentVolumeBinder } from './persistent-volumes/binder.ts';
 import { replicaSetController } from './replicaset.ts';
 import { replicationController } from './replicationcontroller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
@@ -32,8 +35,13 @@ import { serviceAccountController } from './service-account.ts';
 import { serviceAccountTokenController, type TokenOptions } from './service-account-token.ts';
 import { serviceCIDRController } from './service-cidr.ts';
 import { statefulSetController } from './statefulset/statefulset.ts';
-import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
+import {
+  attributesClassProtectionController,
+  claimProtectionController,
+  volumeProtectionController,
+} from './storage-protection.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
+import { volumeExpandController } from './volume-expansion.ts';
 
 export interface ControllerOptions {
   /** The CA that pods are to trust the API server by (PEM); none is published without it. */
@@ -76,8 +84,13 @@ export function createControllers(options: ControllerOptions): readonly Loop[] {
     toLoop(taintEvictionController),
     toLoop(serviceCIDRController),
     toLoop(podGarbageCollector),
+    persistentVolumeBinder,
+    toLoop(ephemeralVolumeController),
+    toLoop(attachDetachController),
+    toLoop(volumeExpandController),
     toLoop(claimProtectionController),
     toLoop(volumeProtectionController),
+    toLoop(attributesClassProtectionController),
     toLoop(ttlAfterFinishedController),
     toLoop(clusterRoleAggregationController),
     toLoop(certificateApprovingController),

@@ -1,13 +1,35 @@
 // `k8ts controllers`: every controller in one process, over shared informers. Upstream: kube-controller-manager.
 import { readFileSync } from 'node:fs';
 import { readKubeconfig } from '../client/config.ts';
+import { leaderElectionFlags, runElected } from '../client/elected.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
 import { parseGoDuration } from '../machinery/duration.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { createControllers } from './index.ts';
+import { controllerNames, selectLoops } from './names.ts';
 import { startControllers } from './run.ts';
 
+const allSyncs = Object.values(controllerNames).flatMap(({ syncs }) => syncs ?? []);
+const concurrencyFlag = (syncs: string) => `concurrent-${syncs}-syncs`;
+const concurrencyFlags: FlagTable = Object.fromEntries(
+  allSyncs.map((syncs) => {
+    const doc = `Objects worked on at the same time, in place of what the controller says.`;
+    return [concurrencyFlag(syncs), { type: 'number', doc }];
+  }),
+);
+
 const flags = {
+  ...concurrencyFlags,
+  controllers: {
+    type: 'list',
+    doc: 'Those that run: "*" is all that are on by default, "foo" is on, "-foo" is off; the first mention counts.',
+    default: ['*'],
+  },
+  'use-service-account-credentials': {
+    type: 'boolean',
+    doc: 'Each controller acts as a service account of its own.',
+    default: false,
+  },
   kubeconfig: { type: 'string', doc: 'How to reach the API server.', required: true },
   'root-ca-file': { type: 'string', doc: 'CA certificate to publish in every namespace (PEM file).' },
   'service-account-private-key-file': {
@@ -30,10 +52,13 @@ const flags = {
   'metrics-tls-cert-file': { type: 'string', doc: 'Its certificate (PEM file).' },
   'metrics-tls-private-key-file': { type: 'string', doc: 'The key of that (PEM file).' },
   'cluster-signing-duration': { type: 'string', doc: 'Longest life of a signed certificate.', default: '8760h0m0s' },
+  ...leaderElectionFlags('kube-controller-manager'),
 } as const satisfies FlagTable;
 
+type Options = Flags<typeof flags>;
+
 /** What certificates are signed with; both files or none. */
-function readSigning(options: Flags<typeof flags>) {
+function readSigning(options: Options) {
   const certFile = options['cluster-signing-cert-file'];
   const keyFile = options['cluster-signing-key-file'];
   if (!certFile && !keyFile) return {};
@@ -46,8 +71,21 @@ function readSigning(options: Flags<typeof flags>) {
   };
 }
 
+/** The numbers that flags give, by what they call the controllers. */
+function readConcurrency(options: Readonly<Record<string, unknown>>): Record<string, number> {
+  const given = allSyncs.flatMap((syncs): [string, number][] => {
+    const value = options[concurrencyFlag(syncs)];
+    if (value === undefined) return [];
+    if (!Number.isInteger(value) || Number(value) < 1) {
+      throw new Error(`--${concurrencyFlag(syncs)} takes a whole number above 0, not "${value}"`);
+    }
+    return [[syncs, Number(value)]];
+  });
+  return Object.fromEntries(given);
+}
+
 /** Where and as whom metrics are served; all of it or nothing. */
-function readMetrics(options: Flags<typeof flags>) {
+function readMetrics(options: Options) {
   const address = options['metrics-bind-address'];
   if (!address) return {};
   const certFile = options['metrics-tls-cert-file'];
@@ -60,21 +98,26 @@ function readMetrics(options: Flags<typeof flags>) {
   return { metrics: { address, port, ...pem } };
 }
 
-async function start(options: Flags<typeof flags>, context: ComponentContext) {
+async function start(options: Options, context: ComponentContext) {
   const rootCaFile = options['root-ca-file'];
   const clusterCidr = options['cluster-cidr'];
   const serviceCidr = options['service-cluster-ip-range'];
   const ranges = { nodeMaskSize: options['node-cidr-mask-size'], ...(serviceCidr ? { serviceCidr } : {}) };
   const rootCaPem = rootCaFile ? readFileSync(rootCaFile, 'utf8') : undefined;
   const keyFile = options['service-account-private-key-file'];
-  const controllers = createControllers({
+  const all = createControllers({
     ...(rootCaPem === undefined ? {} : { rootCaPem }),
     ...(keyFile ? { tokens: { privateKeyPem: readFileSync(keyFile, 'utf8'), rootCaPem } } : {}),
     ...readSigning(options),
     ...readMetrics(options),
     ...(clusterCidr ? { nodeRanges: { clusterCidr, ...ranges } } : {}),
   });
-  return startControllers(controllers, readKubeconfig(options.kubeconfig), context);
+  const config = readKubeconfig(options.kubeconfig);
+  const controllers = selectLoops(all, options.controllers);
+  const useAccounts = options['use-service-account-credentials'];
+  const runOptions = { useAccounts, concurrency: readConcurrency(options) };
+  const run = async () => startControllers(controllers, config, context, runOptions);
+  return runElected(options, config, 'kube-controller-manager', context, run);
 }
 
 export async function main(argv: string[]): Promise<void> {

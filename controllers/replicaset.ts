@@ -121,21 +121,21 @@ function rankByNode(set: ReplicaSet, sets: Deps['sets'], owned: OwnedPods): (pod
 /** Creates or deletes pods as planned. Returns the first failure. */
 async function manageReplicas(set: ReplicaSet, active: readonly Pod[], deps: Deps): Promise<unknown> {
   const { owned, control, clock } = deps;
-  const key = keyOf(set);
+  const { uid = '' } = set.metadata;
   const rankOf = rankByNode(set, deps.sets, owned);
   const plan = planReplicas(set, active, { rankOf, nowMs: clock.now() });
   if (plan.create > 0) {
-    owned.expectations.expectCreations(key, plan.create);
+    owned.expectations.expectCreations(uid, plan.create);
     const template = { ...set.spec.template! };
     const { successes, error } = await slowStart(plan.create, () =>
       control.create(set, podFromTemplate(deps.kind, set, template)),
     );
     // What was not created will not be seen.
-    for (let i = successes; i < plan.create; i++) owned.expectations.creationObserved(key);
+    for (let i = successes; i < plan.create; i++) owned.expectations.creationObserved(uid);
     return isNamespaceTerminating(error) ? undefined : error;
   }
   if (plan.delete.length === 0) return undefined;
-  owned.expectations.expectDeletions(key, plan.delete.map(keyOf));
+  owned.expectations.expectDeletions(uid, plan.delete.map(keyOf));
   try {
     await deletePods(set, plan.delete, { control, expectations: owned.expectations });
     return undefined;
@@ -186,7 +186,6 @@ export function replicaController<T extends KubeObject>(options: ReplicaOptions<
     concurrency: 5,
     deps: (context, enqueue) => createDeps(options, context, enqueue),
     reconcile: (object, deps) => reconcile(object, options, deps),
-    forget: (key, { owned }) => owned.expectations.forget(key),
   });
 }
 

@@ -1,55 +1,94 @@
-// Runs controllers against one API server: one client, one informer a kind, one event recorder a controller.
+// Runs controllers against one API server. All look through the same informers, one a kind; each acts as its own service
+// account, with its own queue and events. One that ends by an error is started again later and stops no other.
 import { setMaxListeners } from 'node:events';
 import { CustomResourceDefinitionKind } from '../api/apiextensions/customresourcedefinition.ts';
+import { AccountClients } from '../client/account-clients.ts';
 import type { ClientConfig } from '../client/config.ts';
 import type { ControllerContext, Loop } from '../client/controller.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
 import { DiscoveredKinds } from '../client/served-kinds.ts';
+import { WorkQueueMetrics } from '../client/workqueue-metrics.ts';
 import type { ComponentContext, RunningComponent } from '../machinery/component.ts';
+import { factsOf } from './names.ts';
 
-export type RunContext = Pick<ComponentContext, 'clock' | 'random' | 'log' | 'signal' | 'fail'>;
+export type RunContext = Pick<ComponentContext, 'clock' | 'random' | 'log' | 'signal'> &
+  Partial<Pick<ComponentContext, 'metrics'>>;
 
-/**
- * Starts them all; they run until the context's signal is aborted. A controller that ends by an
- * error takes the process along.
- */
+export interface RunOptions {
+  /** Each acts as its service account; otherwise all act as whom the configuration names. */
+  useAccounts?: boolean;
+  /** Keys worked on at a time, by what the flags call the controller, where it is not as the controller says. */
+  concurrency?: Readonly<Record<string, number>>;
+}
+
+const userAgent = 'kube-controller-manager';
+const firstRestartMs = 1_000;
+const maxRestartMs = 5 * 60_000;
+
+/** Runs a loop until the signal is aborted, again after it failed, later each time. */
+export async function keepRunning(loop: Loop, context: ControllerContext): Promise<void> {
+  const { clock, log, signal } = context;
+  for (let delayMs = firstRestartMs; ; delayMs = Math.min(maxRestartMs, delayMs * 2)) {
+    // What it has begun ends with it.
+    const end = new AbortController();
+    try {
+      const ended = AbortSignal.any([signal, end.signal]);
+      setMaxListeners(0, ended);
+      return await loop.run({ ...context, signal: ended });
+    } catch (err) {
+      if (signal.aborted) return;
+      end.abort();
+      log.error({ err, controller: loop.name, delayMs }, 'a controller failed; it starts again');
+    }
+    await clock.sleep(delayMs, signal).catch(() => undefined); // aborted: the loop ends by itself
+    if (signal.aborted) return;
+  }
+}
+
+/** Starts them all; they run until the context's signal is aborted. */
 export function startControllers(
   controllers: readonly Loop[],
   config: ClientConfig,
-  { clock, random, log, signal, fail }: RunContext,
+  { clock, random, log, signal, metrics }: RunContext,
+  { useAccounts = false, concurrency = {} }: RunOptions = {},
 ): RunningComponent {
   // Every controller listens for the end.
   setMaxListeners(0, signal);
-  const client = new KubeClient(config, { userAgent: 'k8ts-controllers', clock });
-  const informers = new InformerFactory(client, { clock, random, log }, signal);
+  const root = new KubeClient(config, { userAgent, clock });
+  const accounts = new AccountClients(root, config, { userAgent, clock });
+  const informers = new InformerFactory(root, { clock, random, log }, signal);
   const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
   const kinds = new DiscoveredKinds({
-    read: () => client.request({ method: 'GET', path: '/apis', accept }),
+    read: () => root.request({ method: 'GET', path: '/apis', accept }),
     definitions: informers.informer(CustomResourceDefinitionKind, { metadataOnly: true }),
     clock,
     log,
     signal,
   });
-  const context: ControllerContext = {
-    client,
-    kinds,
-    dropInformers: (kind) => informers.drop(kind),
-    informer: (kind, options) => informers.informer(kind, options),
-    resource: (kind) => client.resource(kind),
-    recorder: (component) => createEventRecorder({ client, clock, log, component }),
-    clock,
-    random,
-    log,
-    signal,
+  const queues = metrics && new WorkQueueMetrics(metrics);
+  const contextOf = (loop: Loop): ControllerContext => {
+    const { account, syncs } = factsOf(loop.name);
+    const client = useAccounts && account ? accounts.client(account) : root;
+    const given = syncs ? concurrency[syncs] : undefined;
+    return {
+      client,
+      kinds,
+      dropInformers: (kind) => informers.drop(kind),
+      informer: (kind, options) => informers.informer(kind, options),
+      resource: (kind) => client.resource(kind),
+      recorder: (component) => createEventRecorder({ client, clock, log, component }),
+      clock,
+      random,
+      log,
+      signal,
+      ...(given === undefined ? {} : { concurrency: given }),
+      ...(queues ? { metrics: queues } : {}),
+    };
   };
   let isSynced = false;
-  const running = controllers.map((controller) =>
-    controller.run(context).catch((err) => {
-      if (!signal.aborted) fail(new Error(`${controller.name} ended`, { cause: err }));
-    }),
-  );
+  const running = controllers.map((controller) => keepRunning(controller, contextOf(controller)));
   void informers.synced().then(() => {
     isSynced = true;
   });
@@ -57,7 +96,8 @@ export function startControllers(
     notReady: () => (isSynced ? null : 'the caches are being filled'),
     async stop() {
       await Promise.all(running);
-      client.close();
+      accounts.close();
+      root.close();
     },
   };
 }

@@ -1,16 +1,19 @@
-// Lets volumes and claims that are being deleted go once nothing uses them any longer.
-// Upstream: pkg/controller/volume/pvcprotection and pvprotection.
+// Volumes, claims and attributes classes that are being deleted go once nothing uses them any longer. Upstream:
+// pkg/controller/volume/pvcprotection, pvprotection and vacprotection.
+// https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-object-in-use-protection
 import { PersistentVolumeKind } from '../api/core/persistentvolume.ts';
 import type { PersistentVolumeClaim } from '../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../api/core/persistentvolumeclaim.ts';
-import { podClaimNames } from '../api/core/pod/references.ts';
+import { podClaimKeys } from '../api/core/pod/references.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
+import { VolumeAttributesClassKind } from '../api/storage/volumeattributesclass.ts';
 import { defineController } from '../client/controller.ts';
 import { isNotFound } from '../machinery/errors.ts';
 import { type KubeObject, keyOf } from '../machinery/metadata.ts';
 
 const claimFinalizer = 'kubernetes.io/pvc-protection';
 const volumeFinalizer = 'kubernetes.io/pv-protection';
+const attributesFinalizer = 'kubernetes.io/vac-protection';
 
 const isHeld = ({ metadata }: KubeObject, finalizer: string): boolean =>
   metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).includes(finalizer);
@@ -24,11 +27,6 @@ async function release<T extends KubeObject>(object: T, finalizer: string, updat
   }
 }
 
-/** Keys of the claims that a pod names. */
-function claimKeysOf({ metadata, spec }: Pod): string[] {
-  return [...podClaimNames(metadata.name ?? '', spec)].map((name) => `${metadata.namespace}/${name}`);
-}
-
 /** A pod that has a node and has not ended may have the volume mounted; one that waits may yet be let go with it. */
 export const usesVolumes = ({ spec, status }: Pod): boolean =>
   !!spec.nodeName && status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
@@ -36,37 +34,82 @@ export const usesVolumes = ({ spec, status }: Pod): boolean =>
 const byClaim = 'claim';
 
 export const claimProtectionController = defineController({
-  name: 'pvc-protection-controller',
+  name: 'persistentvolumeclaim-protection-controller',
   kind: PersistentVolumeClaimKind,
-  related: [
-    {
-      kind: PodKind,
-      keys: (pod: Pod | undefined, old: Pod | undefined) => claimKeysOf((pod ?? old)!),
-    },
-  ],
+  related: [{ kind: PodKind, keys: (pod: Pod | undefined, old: Pod | undefined) => podClaimKeys((pod ?? old)!) }],
   deps: (context) => {
     const pods = context.informer(PodKind);
-    pods.addIndex(byClaim, claimKeysOf);
+    pods.addIndex(byClaim, podClaimKeys);
     return {
       pods: pods.lister,
+      listPods: async (namespace: string) => (await context.resource(PodKind).list({ namespace })).items,
       update: (c: PersistentVolumeClaim) => context.resource(PersistentVolumeClaimKind).update(c),
     };
   },
-  async reconcile(claim, { pods, update }) {
+  async reconcile(claim, { pods, listPods, update }) {
     if (!isHeld(claim, claimFinalizer)) return undefined;
-    if (pods.byIndex(byClaim, keyOf(claim)).some(usesVolumes)) return undefined;
+    const key = keyOf(claim);
+    if (pods.byIndex(byClaim, key).some(usesVolumes)) return undefined;
+    // A pod that has just got its node may not be in the cache yet.
+    const all = await listPods(claim.metadata.namespace ?? '');
+    if (all.some((pod) => usesVolumes(pod) && podClaimKeys(pod).includes(key))) return undefined;
     await release(claim, claimFinalizer, update);
     return undefined;
   },
 });
 
 export const volumeProtectionController = defineController({
-  name: 'pv-protection-controller',
+  name: 'persistentvolume-protection-controller',
   kind: PersistentVolumeKind,
   deps: (context) => ({ volumes: context.resource(PersistentVolumeKind) }),
   async reconcile(volume, { volumes }) {
     if (!isHeld(volume, volumeFinalizer) || volume.status?.phase === 'Bound') return undefined;
     await release(volume, volumeFinalizer, (changed) => volumes.update(changed));
+    return undefined;
+  },
+});
+
+/** The classes that a claim or a volume has, is to get, or is about to lose. */
+function attributesClassesOf(object: KubeObject | undefined): string[] {
+  const { spec, status }: Partial<KubeObject> = object ?? {};
+  const names = [
+    spec?.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ];
+  return names.filter((name) => !!name);
+}
+
+const byAttributes = 'volume attributes class';
+const attributesOfEither = (object: KubeObject | undefined, old: KubeObject | undefined) => [
+  ...attributesClassesOf(object),
+  ...attributesClassesOf(old),
+];
+
+export const attributesClassProtectionController = defineController({
+  name: 'volumeattributesclass-protection-controller',
+  kind: VolumeAttributesClassKind,
+  related: [
+    { kind: PersistentVolumeClaimKind, keys: attributesOfEither },
+    { kind: PersistentVolumeKind, keys: attributesOfEither },
+  ],
+  deps: (context) => {
+    const users = [context.informer(PersistentVolumeClaimKind), context.informer(PersistentVolumeKind)] as const;
+    for (const informer of users) informer.addIndex(byAttributes, attributesClassesOf);
+    return {
+      isUsed: (name: string) => users.some(({ lister }) => lister.byIndex(byAttributes, name).length > 0),
+      classes: context.resource(VolumeAttributesClassKind),
+    };
+  },
+  async reconcile(it, { isUsed, classes }) {
+    const { metadata } = it;
+    const { finalizers = [], deletionTimestamp } = metadata;
+    if (!deletionTimestamp && !finalizers.includes(attributesFinalizer)) {
+      // Admission has put it on every one but those from before.
+      await classes.update({ ...it, metadata: { ...metadata, finalizers: [...finalizers, attributesFinalizer] } });
+    } else if (isHeld(it, attributesFinalizer) && !isUsed(metadata.name ?? '')) {
+      await release(it, attributesFinalizer, (changed) => classes.update(changed));
+    }
     return undefined;
   },
 });

@@ -2,7 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Node, NodeKind } from '../api/core/node.ts';
-import { PodKind } from '../api/core/pod.ts';
+import { type Pod, PodKind } from '../api/core/pod.ts';
 import { ServiceKind } from '../api/core/service.ts';
 import type { ClientConfig } from '../client/config.ts';
 import { createEventRecorder } from '../client/events.ts';
@@ -12,7 +12,7 @@ import type { ComponentContext } from '../machinery/component.ts';
 import { quantityValue } from '../machinery/quantity.ts';
 import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
-import { openCgroupTree } from './cgroups/cgroup-tree.ts';
+import { type CgroupTree, openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
 import { startStorageWatch } from './eviction/storage-watch.ts';
 import { ImageGarbageCollector } from './images/image-gc.ts';
@@ -21,7 +21,7 @@ import { startLogRotation } from './logs/log-rotator.ts';
 import { type KubeletMetrics, registerMetrics } from './metrics.ts';
 import { type NodeFacts, readNodeFacts } from './node/node-facts.ts';
 import { NodeReporter } from './node/node-reporter.ts';
-import { computeCapacity, kubeletVersion, type NodeIdentity } from './node/node-status.ts';
+import { buildNode, computeCapacity, kubeletVersion, type NodeIdentity } from './node/node-status.ts';
 import { ServiceAccountTokens } from './objects/service-account-tokens.ts';
 import { WatchedObjects } from './objects/watched-objects.ts';
 import type { KubeletDeps } from './pods/kubelet-deps.ts';
@@ -33,9 +33,12 @@ import { createGrpcProber } from './probes/grpc-probe.ts';
 import { createHttpProber } from './probes/http-probe.ts';
 import { ProbeMetrics } from './probes/probe-metrics.ts';
 import { createTcpProber } from './probes/tcp-probe.ts';
+import { AllocationStore } from './resize/allocation.ts';
 import { readNodeUsage } from './server/resource-metrics.ts';
 import { type KubeletServerTls, startServer } from './server/server.ts';
 import { parseResolvConf } from './spec/dns.ts';
+import { MirrorPods } from './static/mirror-pods.ts';
+import { StaticPodFolder } from './static/static-pod-folder.ts';
 import { createSubPaths } from './volumes/sub-path.ts';
 import { createTmpfs } from './volumes/tmpfs.ts';
 
@@ -49,6 +52,8 @@ export interface KubeletOptions {
   clusterDomain: string;
   resolvConf: string;
   cgroupRoot: string;
+  /** A folder of manifests, or one; empty for none. */
+  staticPodPath: string;
   /** As in upstream's KubeletConfiguration; undefined means what the version of control groups has by itself. */
   singleProcessOOMKill: boolean | undefined;
   clientCaFile: string;
@@ -102,37 +107,26 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
     { ...base, wake, metrics, services: () => services.lister.list() },
     new PodCgroups(tree, log, options.singleProcessOOMKill),
   );
-  const node = (): Node => nodes.lister.get(identity.name) ?? reporter.node!;
-  podSet = new PodSet(deps, pods, node);
+  const own: Node = { ...buildNode(identity, facts), status: computeCapacity(facts) };
+  const node = (): Node => nodes.lister.get(identity.name) ?? reporter.node ?? own;
+  const nodeUid = () => reporter.node?.metadata.uid;
+  podSet = new PodSet(
+    deps,
+    pods,
+    node,
+    new MirrorPods({ pods: deps.pods, clock, log, nodeName: identity.name, nodeUid }),
+  );
   let isSynced = false;
-  const server = await startServer({
-    port: identity.port,
-    tls: options.tls,
-    pods: podSet,
-    cri,
-    clock,
-    log,
-    nodeName: identity.name,
-    metrics: context.metrics,
-    probeMetrics: probeMetrics.registry,
-    health: {
-      ping: () => undefined,
-      log: () => undefined,
-      syncloop: () => (isSynced ? undefined : 'the pods of the node are not known yet'),
-    },
-    settings: { ...options, port: identity.port },
-    nodeUsage: () => readNodeUsage(tree, clock.now()),
-  });
+  const health = () => (isSynced ? undefined : 'the pods of the node are not known yet');
+  const server = await openServer({ ...base, tree, pods: podSet, syncloop: health });
+  await podSet.open(signal);
+  startStaticPods(podSet, options, context);
   // Whoever sees the node ready may ask the server at once.
   await reporter.start(signal);
   await factory.synced();
   await podSet.start(signal);
   isSynced = true;
-  new ImageGarbageCollector(cri, clock, log).start();
-  const running = () => podSet.list().flatMap((worker) => runningContainers(worker.runtime.state));
-  startLogRotation({ cri, clock, log, running });
-  const workers = () => podSet.list();
-  startStorageWatch({ cri, clock, log, metrics, podLogsDir: options.podLogsDir, workers });
+  startHousekeeping(podSet, { ...base, metrics });
   return {
     notReady: () => (reporter.isReady ? null : 'the node is not ready'),
     async stop() {
@@ -144,11 +138,52 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   };
 }
 
+type Base = Pick<DepsInput, 'options' | 'context' | 'cri' | 'probeMetrics'>;
+
+function openServer(
+  base: Base & { tree: CgroupTree; pods: PodSet; syncloop(): string | undefined },
+): ReturnType<typeof startServer> {
+  const { options, context, cri, probeMetrics, tree, pods, syncloop } = base;
+  const { clock, log } = context;
+  return startServer({
+    port: options.identity.port,
+    tls: options.tls,
+    pods,
+    cri,
+    clock,
+    log,
+    nodeName: options.identity.name,
+    metrics: context.metrics,
+    probeMetrics: probeMetrics.registry,
+    health: { ping: () => undefined, log: () => undefined, syncloop },
+    settings: { ...options, port: options.identity.port },
+    nodeUsage: () => readNodeUsage(tree, clock.now()),
+  });
+}
+
+/** Static pods wait for nobody: the API server may be one of them. */
+function startStaticPods(podSet: PodSet, options: KubeletOptions, { clock, log, signal }: ComponentContext): void {
+  const { staticPodPath: path, identity } = options;
+  if (path === '') return;
+  const onPods = (pods: readonly Pod[]) => podSet.setStatic(pods);
+  new StaticPodFolder({ path, nodeName: identity.name, clock, log, onPods }).start(signal);
+}
+
+function startHousekeeping(podSet: PodSet, base: Base & { metrics: KubeletMetrics }): void {
+  const { options, context, cri, metrics } = base;
+  const { clock, log } = context;
+  new ImageGarbageCollector(cri, clock, log).start();
+  const running = () => podSet.list().flatMap((worker) => runningContainers(worker.runtime.state));
+  startLogRotation({ cri, clock, log, running });
+  const workers = () => podSet.list();
+  startStorageWatch({ cri, clock, log, metrics, podLogsDir: options.podLogsDir, workers });
+}
+
 /** The runtime starts beside us; without it there is nothing to do. */
 async function waitForRuntime(cri: CriClient, { clock, log, signal }: ComponentContext): Promise<VersionResponse> {
   for (let tries = 0; ; tries++) {
     try {
-      return await cri.runtime.Version({ version: 'v1' }, { timeoutMs: 2_000 });
+      return await cri.runtime.Version({ version: 'v1' }, { timeoutMs: 15_000 });
     } catch (err) {
       if (tries % 25 === 0) log.warn({ err }, 'waiting for the container runtime');
       await clock.sleep(runtimeRetryMs, signal);
@@ -218,6 +253,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       allocatable: () => allocatable,
     },
     cgroups,
+    allocations: new AllocationStore(join(options.rootDir, 'pods'), log),
     probes: new ContainerProbes({
       probers,
       clock,

@@ -26,6 +26,11 @@ const flagTable = {
   'node-labels': { type: 'list', doc: 'Labels of the Node object, key=value,...', default: [] },
   'resolv-conf': { type: 'string', doc: "The node's resolver configuration.", default: '/etc/resolv.conf' },
   'cgroup-root': { type: 'string', doc: 'Control group below which all pods lie.', default: '/' },
+  'pod-manifest-path': {
+    type: 'string',
+    doc: 'Folder of manifests of pods, or one manifest, that the kubelet runs by itself; empty for none.',
+    default: '',
+  },
   'single-process-oom-kill': {
     type: 'boolean',
     doc: 'Memory that runs out ends one process of a container, not all; true on cgroup version 1, false on 2 if not given.',
@@ -56,6 +61,7 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
     clusterDomain: flags['cluster-domain'],
     resolvConf: flags['resolv-conf'],
     cgroupRoot: flags['cgroup-root'],
+    staticPodPath: flags['pod-manifest-path'],
     singleProcessOOMKill: flags['single-process-oom-kill'],
     clientCaFile: flags['client-ca-file'],
     tls: {

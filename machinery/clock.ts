@@ -52,6 +52,23 @@ export const realClock: Clock = {
   },
 };
 
+/** In so many turns a wait for an answer is taken. */
+const turns = 5;
+
+/**
+ * Runs `fn` once after `delayMs` in which the event loop could hear an answer: on a slow machine one turn may take longer
+ * than any answer, which then lies there and is not late.
+ */
+export function afterListening(clock: Clock, delayMs: number, fn: () => void): Timer {
+  let left = turns;
+  const look = () => {
+    if (--left === 0) fn();
+    else timer = clock.after(delayMs / turns, look);
+  };
+  let timer = clock.after(delayMs / turns, look);
+  return { cancel: () => timer.cancel() };
+}
+
 interface Pending {
   atMs: number;
   seq: number;
@@ -103,6 +120,13 @@ export class FakeClock implements Clock {
         reject(signal.reason);
       });
     });
+  }
+
+  /** Milliseconds until the next timer falls due; undefined when there is none. */
+  nextInMs(): number | undefined {
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const pending of this.#pending) atMs = Math.min(atMs, pending.atMs);
+    return atMs === Number.POSITIVE_INFINITY ? undefined : atMs - this.#nowMs;
   }
 
   /** Moves time forward, firing every timer that falls due, and lets promise callbacks run between them. */

@@ -55,6 +55,8 @@ export interface ServedVersion {
   published?: { name: string; schema(): Record<string, any> };
   /** Text of the Warning that every request in this version gets. */
   deprecation?: string;
+  /** What writes in this version are refused for besides what the kind refuses; objects are in the stored version. */
+  validate?: (object: any, old?: any) => FieldError[];
 }
 
 export interface ScaleSubresource {

@@ -123,6 +123,30 @@ describe('a pod goes to a node that fits, or says why none does', () => {
       'b',
     ],
     [
+      'affinity to a node by name, which is all that is looked at',
+      pod('p')
+        .asks({ cpu: '100' })
+        .affinity(requiring({ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['b', 'gone'] }] })),
+      [node('a'), node('b'), node('c')],
+      [],
+      none(
+        "1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]",
+        '3 Preemption is not helpful for scheduling',
+        3,
+      ),
+    ],
+    [
+      'affinity to no node that could be: said once, not of each node',
+      pod('p').affinity(
+        requiring({
+          matchFields: ['a', 'b'].map((name) => ({ key: 'metadata.name', operator: 'In', values: [name] })),
+        }),
+      ),
+      [node('a'), node('b')],
+      [],
+      '0/2 nodes are available: pod affinity terms conflict. not found',
+    ],
+    [
       'node affinity with Gt',
       pod('p').affinity(requiring({ matchExpressions: [{ key: 'gen', operator: 'Gt', values: ['4'] }] })),
       [node('a').labels({ gen: '4' }), node('b').labels({ gen: '5' })],

@@ -3,6 +3,7 @@
 import type { NodeInfo } from './framework/node-info.ts';
 import type {
   CycleState,
+  Diagnosis,
   FailedCycle,
   Plugin,
   PostFilterResult,
@@ -10,12 +11,12 @@ import type {
   WeightedPlugin,
 } from './framework/plugin.ts';
 import type { PodInfo } from './framework/pod-info.ts';
-import { isRejection } from './framework/status.ts';
+import { isRejection, type Refusal, unresolvable } from './framework/status.ts';
 import { type Rejection, Trial } from './framework/trial.ts';
 
 export type CycleResult =
-  | { type: 'found'; node: NodeInfo; evaluated: number; feasible: number }
-  | { type: 'none'; rejections: ReadonlyMap<NodeInfo, Rejection>; total: number; after: PostFilterResult | undefined };
+  | { type: 'found'; node: NodeInfo; evaluated: number; feasible: number; state: CycleState }
+  | { type: 'none'; diagnosis: Diagnosis; total: number; after: PostFilterResult | undefined };
 
 const minFeasibleToFind = 100;
 const minPercentage = 5;
@@ -42,27 +43,71 @@ export function schedulePod(
 ): CycleResult {
   const state: CycleState = new Map();
   const { nodes } = snapshot;
-  const rejections = new Map<NodeInfo, Rejection>();
-  const filters: Plugin[] = [];
-  const trial = () => new Trial({ pod, state, filters, snapshot });
-  const none = (): CycleResult => {
-    const after =
-      nodes.length === 0 ? undefined : runPostFilter(plugins, { trial: trial(), rejections, random: cycle.random });
-    return { type: 'none', rejections, total: nodes.length, after };
+  const prepared = runPreFilter(plugins, { state, pod, snapshot });
+  const trial = new Trial({ pod, state, filters: prepared.filters, snapshot });
+  const none = (diagnosis: Diagnosis): CycleResult => {
+    const after = nodes.length === 0 ? undefined : runPostFilter(plugins, { trial, diagnosis, random: cycle.random });
+    return { type: 'none', diagnosis, total: nodes.length, after };
   };
-  for (const { plugin } of plugins) {
-    const status = plugin.preFilter?.(state, pod, snapshot) ?? { code: 'Success' };
-    if (isRejection(status)) {
-      for (const node of nodes) rejections.set(node, { status, plugin });
-      return none();
-    }
-    if (status.code !== 'Skip' && plugin.filter) filters.push(plugin);
+  const { refused, narrowedBy } = prepared;
+  if (refused) {
+    // Nobody looks for room for it: nothing was worked out of what that needs.
+    const diagnosis = { rejections: new Map(), others: refused, isGeneral: true, narrowedBy };
+    return { type: 'none', diagnosis, total: nodes.length, after: undefined };
   }
-  const feasible = findFeasible({ trial: trial(), nodes, rejections }, cycle);
-  if (feasible.length === 0) return none();
+  const rejections = new Map<NodeInfo, Rejection>();
+  const feasible = findFeasible({ trial, nodes: prepared.nodes, rejections }, cycle);
+  if (feasible.length === 0) {
+    const [plugin] = narrowedBy;
+    if (!plugin) return none({ rejections, narrowedBy });
+    const status = unresolvable(`node(s) didn't satisfy plugin(s) ${namesOf(narrowedBy)}`) as Refusal;
+    return none({ rejections, others: { status, plugin }, narrowedBy });
+  }
   const evaluated = feasible.length + rejections.size;
   const node = feasible.length === 1 ? feasible[0]! : pickBest(plugins, { state, pod, feasible, snapshot }, cycle);
-  return { type: 'found', node, evaluated, feasible: feasible.length };
+  return { type: 'found', node, evaluated, feasible: feasible.length, state };
+}
+
+interface PreFilterWork {
+  state: CycleState;
+  pod: PodInfo;
+  snapshot: Snapshot;
+}
+
+interface Prepared {
+  filters: readonly Plugin[];
+  /** The nodes worth a look, and the plugins that say so where these are not all. */
+  nodes: readonly NodeInfo[];
+  narrowedBy: readonly Plugin[];
+  refused?: Rejection;
+}
+
+const namesOf = (plugins: readonly Plugin[]) =>
+  `[${plugins
+    .map(({ name }) => name)
+    .sort()
+    .join(' ')}]`;
+
+function runPreFilter(plugins: readonly WeightedPlugin[], { state, pod, snapshot }: PreFilterWork): Prepared {
+  const filters: Plugin[] = [];
+  const narrowedBy: Plugin[] = [];
+  let names: ReadonlySet<string> | undefined;
+  for (const { plugin } of plugins) {
+    const status = plugin.preFilter?.(state, pod, snapshot) ?? { code: 'Success' };
+    if (isRejection(status)) return { filters, nodes: [], narrowedBy, refused: { status, plugin } };
+    if (status.code !== 'Skip' && plugin.filter) filters.push(plugin);
+    if (status.code !== 'Success' || !status.nodes) continue;
+    const { nodes } = status;
+    narrowedBy.push(plugin);
+    names = names ? new Set([...names].filter((name) => nodes.has(name))) : nodes;
+    if (names.size > 0) continue;
+    const who = narrowedBy.length === 1 ? `plugin ${plugin.name}` : `plugin(s) ${namesOf(narrowedBy)} simultaneously`;
+    const refused = { status: unresolvable(`node(s) didn't satisfy ${who}`) as Refusal, plugin };
+    return { filters, nodes: [], narrowedBy, refused };
+  }
+  if (!names) return { filters, nodes: snapshot.nodes, narrowedBy };
+  const nodes = [...names].map((name) => snapshot.find(name)).filter((node) => node !== undefined);
+  return { filters, nodes, narrowedBy };
 }
 
 function runPostFilter(plugins: readonly WeightedPlugin[], failed: FailedCycle): PostFilterResult | undefined {
@@ -79,18 +124,20 @@ interface FilterWork {
 /** The node on which room was made for the pod, if it fits there by now; else so many nodes as are enough. */
 function findFeasible({ trial, nodes, rejections }: FilterWork, cycle: Cycle): NodeInfo[] {
   const name = trial.snapshot.nominationOf(trial.pod.uid);
-  const nominated = name === undefined ? undefined : nodes.find((node) => node.name === name);
+  const nominated = name === undefined ? undefined : trial.snapshot.find(name);
   if (nominated && !trial.reject(nominated)) return [nominated];
   const wanted = feasibleWanted(nodes.length);
   const feasible: NodeInfo[] = [];
   let i = 0;
+  let at = nodes.length === 0 ? 0 : cycle.startIndex % nodes.length;
   for (; i < nodes.length && feasible.length < wanted; i++) {
-    const node = nodes[(cycle.startIndex + i) % nodes.length]!;
+    const node = nodes[at]!;
     const rejection = trial.reject(node);
     if (rejection) rejections.set(node, rejection);
     else feasible.push(node);
+    if (++at === nodes.length) at = 0;
   }
-  cycle.startIndex = nodes.length === 0 ? 0 : (cycle.startIndex + i) % nodes.length;
+  cycle.startIndex = at;
   return feasible;
 }
 
@@ -107,14 +154,15 @@ function pickBest(
   { state, pod, feasible, snapshot }: ScoreWork,
   cycle: Cycle,
 ): NodeInfo {
-  const totals = new Map<NodeInfo, number>(feasible.map((n) => [n, 0]));
+  const totals = new Array<number>(feasible.length).fill(0);
+  const scores = new Array<number>(feasible.length).fill(0);
   for (const { plugin, weight } of plugins) {
     if (!plugin.score || plugin.preScore?.(state, pod, feasible, snapshot).code === 'Skip') continue;
-    const scores = new Map(feasible.map((n) => [n, plugin.score!(state, pod, n)]));
+    for (let i = 0; i < feasible.length; i++) scores[i] = plugin.score(state, pod, feasible[i]!);
     plugin.normalize?.(scores);
-    for (const [node, score] of scores) totals.set(node, totals.get(node)! + score * weight);
+    for (let i = 0; i < scores.length; i++) totals[i]! += scores[i]! * weight;
   }
-  const best = Math.max(...totals.values());
-  const winners = feasible.filter((n) => totals.get(n) === best);
+  const best = Math.max(...totals);
+  const winners = feasible.filter((_, i) => totals[i] === best);
   return winners[Math.floor(cycle.random() * winners.length)]!;
 }

@@ -11,6 +11,7 @@ import { silentLogger } from '../machinery/log.ts';
 import { seededRandom } from '../machinery/random.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
 import { node, type PodBuilder, pod } from '../test/builders/scheduling.ts';
+import { noVolumes } from './framework/volume-view.ts';
 import { plugins } from './plugins/index.ts';
 import { Scheduler } from './scheduler.ts';
 
@@ -58,6 +59,7 @@ async function startScheduler() {
       nodes,
       namespaces: new FedInformer(),
       budgets,
+      volumes: noVolumes,
       recorder: { event: (_, { reason, message }) => void events.push(`${reason}: ${message}`) },
       metrics: { attempt: () => undefined, preempted: () => undefined },
       clock,

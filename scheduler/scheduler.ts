@@ -19,9 +19,9 @@ import { timestamp } from '../machinery/timestamp.ts';
 import { SchedulerCache } from './cache/cache.ts';
 import { type CycleResult, schedulePod } from './cycle.ts';
 import { describeFailure } from './fit-error.ts';
-import type { NodeInfo } from './framework/node-info.ts';
-import type { Preemption, WeightedPlugin } from './framework/plugin.ts';
+import type { Diagnosis, Plugin, Preemption, WeightedPlugin } from './framework/plugin.ts';
 import { podInfoOf, priorityOf } from './framework/pod-info.ts';
+import type { VolumeView } from './framework/volume-view.ts';
 import { Lanes } from './lanes.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { endVictims, targetOf } from './preemption/preempt.ts';
@@ -33,6 +33,7 @@ export interface SchedulerDeps {
   nodes: Informer<Node>;
   namespaces: Informer<any>;
   budgets: Informer<PodDisruptionBudget>;
+  volumes: VolumeView;
   recorder: SeriesRecorder;
   metrics: SchedulerMetrics;
   clock: Clock;
@@ -42,6 +43,8 @@ export interface SchedulerDeps {
   name: string;
 }
 
+type Found = Extract<CycleResult, { type: 'found' }>;
+
 // Cycles run back to back for so long before other work gets its turn.
 const turnMs = 5;
 /** Bindings that are written at a time; more would only wait in the client, with their time limits running. */
@@ -50,7 +53,8 @@ const maxBindings = 64;
 export class Scheduler {
   readonly #deps: SchedulerDeps;
   readonly #plugins: readonly WeightedPlugin[];
-  readonly #cache = new SchedulerCache();
+  readonly #reserving: readonly Plugin[];
+  readonly #cache: SchedulerCache;
   readonly #queue: SchedulingQueue;
   readonly #cycle: { startIndex: number; random: () => number };
   readonly #bindings = new Lanes(maxBindings);
@@ -60,6 +64,8 @@ export class Scheduler {
   constructor(deps: SchedulerDeps, plugins: readonly WeightedPlugin[]) {
     this.#deps = deps;
     this.#plugins = plugins;
+    this.#reserving = plugins.map((p) => p.plugin).filter((plugin) => plugin.reserve);
+    this.#cache = new SchedulerCache(deps.volumes);
     this.#cycle = { startIndex: 0, random: () => deps.random.next() };
     this.#queue = new SchedulingQueue(
       deps.clock,
@@ -69,14 +75,15 @@ export class Scheduler {
 
   /** Begins to schedule, once all that is known has been seen. */
   async start(): Promise<void> {
-    const { nodes, pods, namespaces, budgets } = this.#deps;
+    const { nodes, pods, namespaces, budgets, volumes } = this.#deps;
+    volumes.onEvent((event) => this.#queue.onEvent(event));
     budgets.onChange((budget, old) => (budget ? this.#cache.setBudget(budget) : this.#cache.removeBudget(old!)));
     namespaces.onChange((ns, old) =>
       this.#cache.setNamespace((ns ?? old).metadata.name, ns?.metadata.labels ?? (ns && {})),
     );
     nodes.onChange((node, old) => this.#onNode(node, old));
     pods.onChange((pod, old) => this.#onPod(pod, old));
-    await Promise.all([nodes.synced(), pods.synced(), namespaces.synced(), budgets.synced()]);
+    await Promise.all([nodes, pods, namespaces, budgets, volumes].map((seen) => seen.synced()));
     this.#queue.onActive(() => this.#wake());
     this.#wake();
   }
@@ -107,6 +114,7 @@ export class Scheduler {
       const gone = old!;
       const uid = gone.metadata.uid ?? '';
       this.#queue.delete(keyOf(gone));
+      this.#deps.volumes.podGone(uid);
       const hadRoom = gone.spec.nodeName || this.#cache.isAssumed(uid);
       this.#cache.removePod(uid);
       this.#cache.withdraw(uid);
@@ -175,7 +183,7 @@ export class Scheduler {
       if (result.type === 'found') {
         this.#cache.assume(queued.info, result.node.name);
         this.#cache.withdraw(queued.info.uid);
-        void this.#bindings.run(() => this.#bind(queued, result.node));
+        this.#reserve(queued, result);
       } else {
         this.#turnAway(queued, result);
       }
@@ -189,9 +197,9 @@ export class Scheduler {
 
   /** No node fits: the pod waits for an event, or room is made for it. */
   #turnAway(queued: QueuedPod, result: Extract<CycleResult, { type: 'none' }>): void {
-    const { after, rejections } = result;
+    const { after, diagnosis } = result;
     const { info } = queued;
-    const rejectedBy = [...new Set([...rejections.values()].map((r) => r.plugin))];
+    const rejectedBy = rejectingPlugins(diagnosis);
     const preemption = after && 'preemption' in after ? after.preemption : undefined;
     const keeps = after && 'message' in after && after.keepsNomination;
     const before = this.#cache.nominationOf(info.uid);
@@ -225,36 +233,63 @@ export class Scheduler {
     }
   }
 
-  async #bind(queued: QueuedPod, node: NodeInfo): Promise<void> {
-    const { client, recorder, log } = this.#deps;
+  /** Takes what the pod needs on its node, and binds it: at once, or when everything is there that it waits for. */
+  #reserve(queued: QueuedPod, found: Found): void {
+    const { info } = queued;
+    const { node, state } = found;
+    for (const plugin of this.#reserving) plugin.reserve!(state, info, node, this.#cache);
+    const bind = () => this.#bindings.run(() => this.#bind(queued, found));
+    for (const plugin of this.#reserving) {
+      const preparation = plugin.preBind?.(state, info, node, this.#cache);
+      if (!preparation) continue;
+      this.#queue.found(queued);
+      const failed = (err: Error) =>
+        this.#bindingFailed(queued, found, err, `running PreBind plugin "${plugin.name}": ${err.message}`);
+      void preparation.then(bind, failed);
+      return;
+    }
+    void bind();
+  }
+
+  async #bind(queued: QueuedPod, found: Found): Promise<void> {
+    const { client, recorder } = this.#deps;
     const { pod, uid } = queued.info;
     const { name = '', namespace = '' } = pod.metadata;
+    const node = found.node.name;
     try {
       await client.resource(PodKind).createSubresource({ name, namespace }, 'binding', {
         kind: BindingKind.kind,
         apiVersion: BindingKind.apiVersion,
         metadata: { name, namespace, uid },
-        target: { kind: NodeKind.kind, name: node.name },
-      });
-      this.#queue.done(queued);
-      recorder.event(targetOf(pod), {
-        type: 'Normal',
-        reason: 'Scheduled',
-        action: 'Binding',
-        message: `Successfully assigned ${namespace}/${name} to ${node.name}`,
+        target: { kind: NodeKind.kind, name: node },
       });
     } catch (err) {
-      const wasAssumed = this.#cache.isAssumed(uid);
-      if (wasAssumed) this.#cache.forget(uid);
-      if (isNotFound(err)) this.#queue.done(queued);
-      else this.#queue.retry(queued);
-      if (wasAssumed) this.#queue.onEvent({ type: 'PodRemoved', pod });
-      // Conflict: somebody else bound it, or it is being deleted; the watch will say.
-      if (isConflict(err) || isNotFound(err)) return;
-      log.warn({ err, pod: queued.key, node: node.name }, 'binding failed');
-      const why = `binding rejected: running Bind plugin "DefaultBinder": ${(err as Error).message}`;
-      this.#reportFailure(pod, 'SchedulerError', why);
+      const { message } = err as Error;
+      this.#bindingFailed(queued, found, err, `binding rejected: running Bind plugin "DefaultBinder": ${message}`);
+      return;
     }
+    this.#queue.done(queued);
+    recorder.event(targetOf(pod), {
+      type: 'Normal',
+      reason: 'Scheduled',
+      action: 'Binding',
+      message: `Successfully assigned ${namespace}/${name} to ${node}`,
+    });
+  }
+
+  #bindingFailed(queued: QueuedPod, { node, state }: Found, err: unknown, why: string): void {
+    const { info, key } = queued;
+    const { pod, uid } = info;
+    const wasAssumed = this.#cache.isAssumed(uid);
+    if (wasAssumed) this.#cache.forget(uid);
+    for (const plugin of this.#reserving) plugin.unreserve?.(state, info, node, this.#cache);
+    if (isNotFound(err)) this.#queue.done(queued);
+    else this.#queue.retry(queued);
+    if (wasAssumed) this.#queue.onEvent({ type: 'PodRemoved', pod });
+    // Conflict: somebody else bound it, or it is being deleted; the watch will say.
+    if (isConflict(err) || isNotFound(err)) return;
+    this.#deps.log.warn({ err, pod: key, node: node.name }, 'binding failed');
+    this.#reportFailure(pod, 'SchedulerError', why);
   }
 
   /** Says why a pod has no node, in an event and in its PodScheduled condition. */
@@ -294,6 +329,14 @@ export class Scheduler {
           log.warn({ err, pod: keyOf(pod) }, 'status of a pod without a node not written');
       });
   }
+}
+
+/** Those that an event has to help: who turned nodes down, and who left some out. */
+function rejectingPlugins({ rejections, others, narrowedBy }: Diagnosis): Plugin[] {
+  const plugins = new Set(narrowedBy);
+  if (others) plugins.add(others.plugin);
+  for (const { plugin } of rejections.values()) plugins.add(plugin);
+  return [...plugins];
 }
 
 /** A heartbeat changes a node too, and no pod fits better for it. */

@@ -20,13 +20,21 @@ const fuzzMs = Number(process.env.K8TS_FUZZ_SECONDS ?? 60) * 1000;
 const timeoutsMs = {
   unit: 120_000,
   fuzz: 300_000 + fuzzMs,
+  simulation: 300_000 + fuzzMs,
   robustness: 300_000 + fuzzMs,
   e2e: 1_200_000,
   vm: 2_400_000,
   long: 14_400_000,
 };
-/** Files of a tier that run at a time: what fuzz suites wait for is mostly time. One file for every other tier. */
-const widths = { unit: availableParallelism(), fuzz: 2 };
+/**
+ * How many files of a kind run at a time: fuzz suites wait mostly for time, and tests that need nothing of the machine
+ * but an etcd of their own do not see each other. Any other file runs alone.
+ */
+const widths = [
+  { of: /^(?!test\/)/, width: availableParallelism() },
+  { of: /^test\/(fuzz|integration\/(apiserver|controllers|operators))\//, width: 2 },
+  { of: /^/, width: 1 },
+];
 const fileTimeoutMs = (tier) => timeoutsMs[tier] ?? 300_000;
 const failures = [];
 /** How test/vm says that a whole machine hangs, with its kernel: the emulator's fault, not ours. */
@@ -61,8 +69,7 @@ async function runTier(tier) {
   const events = new PassThrough({ objectMode: true });
   const report = events.compose(spec);
   report.pipe(process.stdout, { end: false });
-  const queue = [...files];
-  const work = async () => {
+  const work = async (queue) => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
       let outcome = await runFile(file, fileTimeoutMs(tier));
       if (outcome.failures.some(({ why }) => why.includes(lostMachine))) {
@@ -76,7 +83,10 @@ async function runTier(tier) {
       for (const { name, why } of outcome.failures) failures.push(`${file} ${name}`.trim(), why.replace(/^/gm, '    '));
     }
   };
-  await Promise.all(Array.from({ length: widths[tier] ?? 1 }, work));
+  for (const [i, { width }] of widths.entries()) {
+    const queue = files.filter((file) => widths.findIndex(({ of }) => of.test(file)) === i);
+    await Promise.all(Array.from({ length: width }, () => work(queue)));
+  }
   events.end();
   await finished(report, { writable: false });
   return files.length;

@@ -10,7 +10,7 @@ import type { ObjectOf } from '../meta/object.ts';
 import { eventColumns } from './event/columns.ts';
 import { eventFields } from './event/fields.ts';
 import { eventSource } from './event/source.ts';
-import { validateEvent } from './event/validation.ts';
+import { validateEvent, validateStrictEvent } from './event/validation.ts';
 import { objectReference } from './object-reference.ts';
 
 export const eventSeries = s.object('io.k8s.api.core.v1.EventSeries', 'Repetitions of an event.', {
@@ -52,6 +52,7 @@ export const EventKind = defineKind<Event>({
       schema: eventsEventSchema,
       toStorage: eventToStorage,
       fromStorage: eventFromStorage,
+      validate: validateStrictEvent,
     },
   ],
   // An event is called after its object, and objects may have any name that fits in a path.

@@ -68,6 +68,19 @@ const defaultAnnotations = [
   'storageclass.beta.kubernetes.io/is-default-class',
 ];
 
+export const isDefaultClass = ({ metadata }: StorageClass): boolean =>
+  defaultAnnotations.some((mark) => metadata.annotations?.[mark] === 'true');
+
+/** What claims get that name no class: of several default ones the newest, then the first by name. */
+export function pickDefaultClass(classes: readonly StorageClass[]): StorageClass | undefined {
+  const born = (it: StorageClass) => it.metadata.creationTimestamp ?? '';
+  return classes
+    .filter(isDefaultClass)
+    .sort((a, b) =>
+      born(a) === born(b) ? (a.metadata.name! < b.metadata.name! ? -1 : 1) : born(a) < born(b) ? 1 : -1,
+    )[0];
+}
+
 export const StorageClassKind = defineKind<StorageClass>({
   kind: 'StorageClass',
   plural: 'storageclasses',

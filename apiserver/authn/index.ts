@@ -1,7 +1,8 @@
 // The authenticators, in the order in which they are asked. Upstream: Config.New in kubeapiserver's authenticator.
 import type { Clock } from '../../machinery/clock.ts';
 import { FlagError } from '../../machinery/flags.ts';
-import { readConfigFile } from '../config-file.ts';
+import { jsonEqual } from '../../machinery/json.ts';
+import { ConfigFileError, parseConfig, readConfigFile } from '../config-file.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { type ReviewVersion, readReviewAccess, readReviewVersion, readTtl, reviewWebhook } from '../review-webhook.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -18,6 +19,7 @@ import { bootstrapUser } from './bootstrap-token.ts';
 import { clientCertificates } from './client-certificate.ts';
 import type { AuthenticationOptions } from './flags.ts';
 import { authenticationConfigForm, issuerOf, type JwtIssuer } from './jwt-config.ts';
+import type { AuthenticationConfig } from './jwt-schema.ts';
 import { oidcUser } from './oidc.ts';
 import { readOidcOptions } from './oidc-flags.ts';
 import { OidcIssuer } from './oidc-issuer.ts';
@@ -55,13 +57,22 @@ export function readRequestHeaderOptions(options: AuthenticationOptions): Reques
   };
 }
 
-export function createAuthenticator(options: AuthenticationOptions, deps: AuthenticationDeps): RequestAuthenticator {
+export interface ReloadableAuthenticator extends RequestAuthenticator {
+  /**
+   * Knows the issuers that another text of the configuration file names, once each has told its keys. Rejects, and goes
+   * on as before, with ConfigFileError for a text that does not do, and with others where an issuer cannot be asked.
+   */
+  configure(text: string): Promise<void>;
+}
+
+export function createAuthenticator(options: AuthenticationOptions, deps: AuthenticationDeps): ReloadableAuthenticator {
   const audiences = deps.tokens.defaultAudiences;
   const headers = readRequestHeaderOptions(options);
   const clients = headers && readAuthorities(deps.clientCaFile);
   const settings = readTokenSettings(options);
-  const tokens = tokensInOrder(tokenAuthenticators(settings, deps));
-  return authenticateInOrder({
+  let current = tokensInOrder(tokenAuthenticators(settings, deps));
+  const tokens: TokenAuthenticator = { authenticate: (token, wanted) => current.authenticate(token, wanted) };
+  const order = authenticateInOrder({
     authenticators: [
       ...(headers ? [requestHeaders(headers)] : []),
       clientCertificates(clients && ((socket) => leadsTo(socket, clients))),
@@ -71,6 +82,19 @@ export function createAuthenticator(options: AuthenticationOptions, deps: Authen
     audiences,
     ...(settings.anonymous ? { anonymous: anonymousOn(settings.anonymous.paths) } : {}),
   });
+  return {
+    ...order,
+    async configure(text) {
+      const path = options['authentication-config']!;
+      const { jwt = [], anonymous } = parseConfig(text, path, authenticationConfigForm);
+      if (!jsonEqual(anonymous, settings.anonymousInFile)) {
+        throw new ConfigFileError(`${path}: anonymous: Forbidden: changed from initial configuration file`);
+      }
+      const issuers = jwt.map(issuerOf);
+      await Promise.all(issuers.map((one) => new OidcIssuer({ ...one, url: one.issuerUrl }, deps.clock).ready()));
+      current = tokensInOrder(tokenAuthenticators({ ...settings, issuers }, deps));
+    },
+  };
 }
 
 const anonymousOn = (paths: ReadonlySet<string> | undefined) => ({
@@ -85,6 +109,8 @@ export interface TokenSettings {
   issuers: readonly JwtIssuer[];
   /** Who needs no credentials: everybody everywhere, or on these paths alone; undefined: nobody. */
   anonymous?: { paths?: ReadonlySet<string> };
+  /** What the configuration file says of them. */
+  anonymousInFile?: AuthenticationConfig['anonymous'];
   webhook?: { access: WebhookClientConfig; version: ReviewVersion; ttlMs: number };
 }
 
@@ -109,7 +135,7 @@ export function readTokenSettings(options: AuthenticationOptions): TokenSettings
 }
 
 /** From the flags of one issuer, or from a file. */
-function readIssuers(options: AuthenticationOptions): Pick<TokenSettings, 'issuers' | 'anonymous'> {
+function readIssuers(options: AuthenticationOptions): Pick<TokenSettings, 'issuers' | 'anonymous' | 'anonymousInFile'> {
   const file = options['authentication-config'];
   const oidc = readOidcOptions(options);
   const byFlag = options['anonymous-auth'] ? { anonymous: {} } : {};
@@ -122,9 +148,9 @@ function readIssuers(options: AuthenticationOptions): Pick<TokenSettings, 'issue
     const where = 'anonymous field is configured in authentication configuration file';
     throw new FlagError(`--anonymous-auth flag cannot be set when ${where}`);
   }
-  if (!anonymous.enabled) return { issuers };
+  if (!anonymous.enabled) return { issuers, anonymousInFile: anonymous };
   const paths = (anonymous.conditions ?? []).map(({ path = '' }) => path);
-  return { issuers, anonymous: paths.length > 0 ? { paths: new Set(paths) } : {} };
+  return { issuers, anonymous: paths.length > 0 ? { paths: new Set(paths) } : {}, anonymousInFile: anonymous };
 }
 
 function tokenAuthenticators(settings: TokenSettings, deps: AuthenticationDeps): TokenAuthenticator[] {

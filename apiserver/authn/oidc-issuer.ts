@@ -31,6 +31,11 @@ export class OidcIssuer {
     this.#clock = clock;
   }
 
+  /** Rejects where its keys cannot be fetched now. */
+  async ready(): Promise<void> {
+    await this.#load();
+  }
+
   /** The key of a token, in the form in which jose asks for it. Rejects when there is none, or nobody can say. */
   async keyOf(header: JWSHeaderParameters, token: FlattenedJWSInput) {
     const keys = this.#keys ?? (await this.#load());

@@ -68,9 +68,11 @@ function validateAuthorizer(one: AuthorizerConfig, path: string, before: readonl
   if (own === '') errors.push(required(`${path}.name`));
   else if (before.some((other) => other.name === own)) errors.push(duplicate(`${path}.name`, own));
   else {
-    for (const why of checkDNS1123Subdomain(own)) {
-      errors.push(invalid(`${path}.name`, own, `authorizer name is invalid: ${why}`));
-    }
+    const wrong = checkDNS1123Subdomain(own).map((why) => `authorizer name is invalid: ${why}`);
+    const expected = type.toLowerCase();
+    if (wrong.length === 0 && type !== 'Webhook' && authorizerTypes.includes(type) && own !== expected)
+      wrong.push(`expected name ${expected} for authorizer ${type} instead of ${own}`);
+    errors.push(...wrong.map((why) => invalid(`${path}.name`, own, why)));
   }
   if (type === 'Webhook') {
     if (!one.webhook) errors.push(required(`${path}.webhook`, 'required when type=Webhook'));

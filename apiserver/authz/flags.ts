@@ -4,12 +4,16 @@ import { type Flags, type FlagTable, parseFlags } from '../../machinery/flags.ts
 export const authorizationFlags = {
   'authorization-mode': {
     type: 'list',
-    doc: 'Who is asked, in this order: Node, RBAC, Webhook, AlwaysAllow, AlwaysDeny.',
+    doc: 'Who is asked, in this order: Node, RBAC, Webhook, ABAC, AlwaysAllow, AlwaysDeny.',
     default: ['Node', 'RBAC'],
   },
   'authorization-config': {
     type: 'string',
     doc: 'Who is asked, in order (AuthorizationConfiguration), in place of --authorization-mode and its like.',
+  },
+  'authorization-policy-file': {
+    type: 'string',
+    doc: 'Policies of the mode ABAC, one a line (abac.authorization.kubernetes.io/v1beta1).',
   },
   'authorization-webhook-config-file': {
     type: 'string',

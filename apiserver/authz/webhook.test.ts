@@ -126,7 +126,9 @@ describe('modes', () => {
 
   const bad: [options: object, why: RegExp][] = [
     [{ 'authorization-mode': [] }, /at least one authorization-mode must be passed/],
-    [{ 'authorization-mode': ['ABAC'] }, /"ABAC" is not a valid mode/],
+    [{ 'authorization-mode': ['Guest'] }, /"Guest" is not a valid mode/],
+    [{ 'authorization-mode': ['ABAC'] }, /authorization-mode ABAC's authorization policy file not passed/],
+    [{ 'authorization-policy-file': '/none' }, /cannot specify --authorization-policy-file without mode ABAC/],
     [{ 'authorization-mode': ['RBAC', 'RBAC'] }, /given twice/],
     [{ 'authorization-mode': ['Webhook'] }, /config file not passed/],
     [{ 'authorization-webhook-config-file': '/none' }, /without mode Webhook/],

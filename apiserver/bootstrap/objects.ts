@@ -82,12 +82,9 @@ function clusterRoleBinding(name: string, rows: readonly SubjectRow[]): Bootstra
   };
 }
 
-/**
- * Our controllers run as one user, which therefore holds each controller's role beside the
- * controller's own account.
- */
+/** Every controller acts as its own account. */
 const controllerBindings = controllerRoles.map((row) =>
-  clusterRoleBinding(row.name, [account(row.name.slice('system:controller:'.length)), controllersUser]),
+  clusterRoleBinding(row.name, [account(row.name.slice('system:controller:'.length))]),
 );
 
 interface NamespacedRow {

@@ -114,6 +114,14 @@ describe('an apply', () => {
     assert.deepEqual((await api.send('GET', `${secrets}/s`)).metadata.labels, { a: 'b' });
   });
 
+  test('without metadata is fine where none of it goes by its hand', async () => {
+    const bare = { apiVersion: 'v1', kind: 'ConfigMap', data: { a: '1' } };
+    await apply(`${configMaps}/bare`, configMap('bare', { data: { a: '0' } }));
+    assert.deepEqual((await apply(`${configMaps}/bare`, bare)).data, { a: '1' });
+    const { metadata, data } = await apply(`${configMaps}/bare`, { ...bare, data: { b: '2' } }, 'fieldManager=other');
+    assert.deepEqual([metadata.name, data], ['bare', { a: '1', b: '2' }]);
+  });
+
   test('asks whether its user may create what is not there', async () => {
     const request = api.request('PATCH', `${configMaps}/denied?fieldManager=m`, {
       body: configMap('denied'),

@@ -1,7 +1,8 @@
 // POST on a collection.
 
-import { type ApiContext, breathe } from '../registry/context.ts';
+import type { ApiContext } from '../registry/context.ts';
 import { createObject } from '../registry/create.ts';
+import { breathe } from '../turns.ts';
 import { parseBody } from './body.ts';
 import { decodeObject } from './decode-object.ts';
 import type { Answer, ApiRequest } from './exchange.ts';

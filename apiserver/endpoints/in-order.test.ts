@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FakeClock } from '../../machinery/clock.ts';
 import { InOrder } from './in-order.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 test('what need not wait is done at once, what comes after something slow waits for it', async () => {
   const done: string[] = [];
-  const order = new InOrder((err) => void done.push(String(err)));
+  const order = new InOrder(new FakeClock(), (err) => void done.push(String(err)));
   let release!: () => void;
   const slow = new Promise<void>((resolve) => {
     release = resolve;
@@ -30,7 +31,7 @@ for (const [how, fail] of [
 ] as const) {
   test(`one that fails ${how} ends it, and is told once`, async () => {
     const told: unknown[] = [];
-    const order = new InOrder((err) => void told.push(err));
+    const order = new InOrder(new FakeClock(), (err) => void told.push(err));
     order.run(fail);
     order.run(fail);
     await turn();

@@ -1,5 +1,6 @@
 // PATCH: JSON patch, JSON merge patch and strategic merge patch, each computed against the object
 // as stored and again when it changed meanwhile. Server-side apply is in apply.ts.
+
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
@@ -10,9 +11,10 @@ import { applyJsonPatch } from '../../machinery/json-patch.ts';
 import { applyMergePatch } from '../../machinery/merge-patch.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { applyStrategicMerge, PatchError, showGo } from '../../machinery/strategic-merge.ts';
-import { type ApiContext, breathe } from '../registry/context.ts';
+import type { ApiContext } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import { toVersion } from '../storage/stored-object.ts';
+import { breathe } from '../turns.ts';
 import { handleApply } from './apply.ts';
 import { applyType, baseType, type ParsedBody, parsePatch } from './body.ts';
 import { decodeObject } from './decode-object.ts';

@@ -1,10 +1,12 @@
 // PUT on an object or its status.
+
 import { badRequestError, isNotFound } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import { type ApiContext, breathe } from '../registry/context.ts';
+import type { ApiContext } from '../registry/context.ts';
 import { createObject } from '../registry/create.ts';
 import { updateObject } from '../registry/update.ts';
+import { breathe } from '../turns.ts';
 import { parseBody } from './body.ts';
 import { decodeObject } from './decode-object.ts';
 import type { Answer, ApiRequest } from './exchange.ts';

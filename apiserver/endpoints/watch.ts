@@ -11,6 +11,7 @@ import type { ApiContext } from '../registry/context.ts';
 import { isTrue } from '../request-info.ts';
 import type { CacheEvent, CacheWatcher, ResourceCache } from '../storage/resource-cache.ts';
 import { keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
+import { inTurns } from '../turns.ts';
 import type { ApiRequest } from './exchange.ts';
 import { InOrder } from './in-order.ts';
 import { parseInteger, parseRevision } from './list-options.ts';
@@ -95,8 +96,9 @@ function checkInitialEvents(given: { initial: string | null; match: string; cont
 }
 
 /**
- * Starts feeding the sink. Returns how to stop. Nothing is missed and nothing comes twice: this
- * runs in one turn of the event loop.
+ * Starts feeding the sink. Returns how to stop. Nothing is missed and nothing comes twice: what there is and who is told
+ * of what follows is noted in one turn of the event loop. Long beginnings are told in several; what happens meanwhile
+ * waits for its place.
  */
 export function startWatch(
   context: ApiContext,
@@ -108,17 +110,27 @@ export function startWatch(
   const { matches } = watch.selection;
   // A kind whose columns or conversion fail on an object ends the watch that asked for them, and nothing else: this
   // runs inside the one watch of etcd that feeds everybody.
-  const order = new InOrder((err) => {
+  const order = new InOrder(context.clock, (err) => {
     context.log.error({ err, resource: prefix }, 'an event cannot be shown to a watcher');
     sink.expired('an event cannot be shown in the form asked for');
   });
+  const tellAll = <T>(all: Iterable<T>, tell: (one: T) => void) =>
+    inTurns(
+      (function* () {
+        for (const one of all) {
+          if (order.ended) return;
+          tell(one);
+          yield;
+        }
+      })(),
+      context.clock,
+    );
   if (watch.after === undefined) {
     const present = [...cache.list(prefix)];
-    order.run(() =>
-      whenThere(context.store.view(kind, present), (objects) => {
-        for (const stored of objects) if (!matches || matches(stored)) sink.event('ADDED', stored);
-      }),
-    );
+    const add = (stored: StoredObject) => {
+      if (!matches || matches(stored)) sink.event('ADDED', stored);
+    };
+    order.run(() => whenThere(context.store.view(kind, present), (objects) => tellAll(objects, add)));
     const { position } = context.store.cache;
     if (watch.sendInitialEvents && watch.bookmarks) order.run(() => sink.bookmark(position, true));
   } else {
@@ -126,7 +138,9 @@ export function startWatch(
     if (!events) {
       throw expiredError(`too old resource version: ${watch.after} (${cache.oldestRevision})`);
     }
-    for (const event of events) if (event.stored.key.startsWith(prefix)) order.run(deliverEvent, event);
+    const own = events.filter(({ stored }) => stored.key.startsWith(prefix));
+    if (kind.storedForm) for (const event of own) order.run(deliverEvent, event);
+    else order.run(() => tellAll(own, (event) => deliver(event, matches, sink)));
   }
   const flush = () => sink.flush();
   order.run(flush);
@@ -157,12 +171,13 @@ export function startWatch(
     if (untilLastMs > 0) timers.push(context.clock.after(untilLastMs, bookmark));
   }
   return () => {
+    order.end();
     cache.watchers.delete(watcher);
     for (const timer of timers) timer.cancel();
   };
 }
 
-function whenThere<T>(value: T | Promise<T>, use: (value: T) => void): void | Promise<void> {
+function whenThere<T>(value: T | Promise<T>, use: (value: T) => void | Promise<void>): void | Promise<void> {
   return value instanceof Promise ? value.then(use) : use(value);
 }
 

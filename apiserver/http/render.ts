@@ -6,8 +6,8 @@ import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kin
 import { writeYaml } from '../../machinery/yaml-writer.ts';
 import type { Answer, ListAnswer } from '../endpoints/exchange.ts';
 import { encodeValue, protobufCodec } from '../protobuf/object-codec.ts';
-import { breathe } from '../registry/context.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
+import { breathe } from '../turns.ts';
 import { joinList, knownList, type ListEncodingName } from './list-body.ts';
 import { type MediaChoice, mediaTypeOf } from './negotiate.ts';
 import { type IncludeObject, partialMetadata, renderTable } from './table.ts';

@@ -15,6 +15,8 @@ import { encode } from './render.ts';
 import { type IncludeObject, partialMetadata, renderTable } from './table.ts';
 
 const maxUnsentBytes = 32 * 1024 * 1024;
+/** Of what there was at the beginning so much goes out in one piece, in which it is copied anyway. */
+const pieceBytes = 256 * 1024;
 
 // All watchers of an event are told of it one after the other: its bytes are kept until the next one comes.
 let last: { stored: StoredObject; chunks: Map<string, Buffer> } | undefined;
@@ -58,6 +60,7 @@ export interface WatchStreamOptions {
 /** A sink that writes to `response`, whose head has been sent. */
 export function createWatchStream(response: Writable, options: WatchStreamOptions): WatchSink {
   let pending: Buffer[] = [];
+  let pendingBytes = 0;
   let firstRow = true;
   // What there was at the beginning may be more than a slow client is allowed to fall behind.
   let allowedBytes = maxUnsentBytes;
@@ -85,30 +88,38 @@ export function createWatchStream(response: Writable, options: WatchStreamOption
     firstRow = false;
     return chunkOf(type, table);
   };
-  const flush = () => {
+  const add = (...chunks: Buffer[]) => {
+    for (const chunk of chunks) pendingBytes += chunk.length;
+    pending.push(...chunks);
+  };
+  const write = () => {
     if (pending.length === 0) return;
-    const chunk = pending.length === 1 ? pending[0]! : Buffer.concat(pending);
+    const chunk = pending.length === 1 ? pending[0]! : Buffer.concat(pending, pendingBytes);
     pending = [];
+    pendingBytes = 0;
     response.write(chunk);
-    if (!hasBegun) allowedBytes += response.writableLength;
+    if (!hasBegun) allowedBytes = maxUnsentBytes + response.writableLength;
+    else if (response.writableLength > allowedBytes) options.close();
+  };
+  const flush = () => {
+    write();
     hasBegun = true;
-    if (response.writableLength > allowedBytes) options.close();
   };
   return {
     event(type, stored) {
       const { kind, version, media } = options;
-      // What there was at the beginning goes out in one piece, in which it is copied anyway.
       if (!hasBegun && media.form === 'object' && media.encoding !== 'protobuf')
-        pending.push(prefixes[type], stored.bytes(kind, version), lineEnd);
-      else pending.push(encodeEvent(type, stored));
+        add(prefixes[type], stored.bytes(kind, version), lineEnd);
+      else add(encodeEvent(type, stored));
+      if (!hasBegun && pendingBytes >= pieceBytes) write();
     },
     bookmark(revision, initialEventsEnd) {
-      pending.push(chunkOf('BOOKMARK', bookmarkObject(options, revision, initialEventsEnd)));
+      add(chunkOf('BOOKMARK', bookmarkObject(options, revision, initialEventsEnd)));
       flush();
     },
     expired(message) {
       const status: StatusBody = expiredError(message).toStatus();
-      pending.push(chunkOf('ERROR', status));
+      add(chunkOf('ERROR', status));
       flush();
       options.close();
     },

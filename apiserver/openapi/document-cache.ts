@@ -1,7 +1,10 @@
 // Documents as bytes, as long as somebody asks for them, and their hashes, as long as they are true: so that the list of
-// all of them needs none of the bytes. A cluster may have hundreds of definitions, and a few that clients read.
-import { createHash } from 'node:crypto';
+// all of them needs none of the bytes. A cluster may have hundreds of definitions, and a few that clients read. They are
+// made in turns, one document at a time; whoever asks meanwhile waits for it.
+import { createHash, type Hash } from 'node:crypto';
+import type { Clock } from '../../machinery/clock.ts';
 import type { GroupVersionResources } from '../registry/kind-table.ts';
+import { inTurns } from '../turns.ts';
 
 export interface Document {
   body: Buffer;
@@ -14,6 +17,8 @@ interface Made {
   hash: string;
   body: Buffer | undefined;
   isUsed: boolean;
+  /** The how-manieth making it was. */
+  making: number;
 }
 
 /** What a document tells of, and how it is made. */
@@ -21,28 +26,39 @@ export interface Recipe {
   of: readonly GroupVersionResources[];
   /** What else is in it. */
   added?: readonly object[];
-  build(): Buffer;
+  /** Its bytes, piece by piece. */
+  build(): Iterable<string | Buffer>;
 }
 
 const isSame = (a: readonly object[], b: readonly object[]) =>
   a.length === b.length && a.every((one, i) => one === b[i]);
 
-export const hashOf = (body: Buffer): string =>
-  createHash('sha512').update(body).digest('hex').slice(0, 64).toUpperCase();
+const hashFunction = () => createHash('sha512');
+const textOf = (hash: Hash) => hash.digest('hex').slice(0, 64).toUpperCase();
+
+export const hashOf = (body: Buffer): string => textOf(hashFunction().update(body));
 
 export class DocumentCache {
+  readonly #clock: Clock;
   readonly #made = new Map<string, Made>();
+  #makings = 0;
+  /** Resolves when what is being made now is made, or is not to be. */
+  #making: Promise<void> | undefined;
 
-  /** The hash of a document; of one that is not known yet the bytes are made and not kept. */
-  hash(key: string, recipe: Recipe): string {
-    return this.#current(key, recipe)?.hash ?? this.#make(key, recipe, false).hash;
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
-  get(key: string, recipe: Recipe): Document {
-    const made = this.#current(key, recipe);
-    if (!made?.body) return this.#make(key, recipe, true);
+  /** The hash of a document; of one that is not known yet the bytes are made and not kept. */
+  async hash(key: string, recipe: () => Recipe): Promise<string> {
+    const { hash } = await this.#find(key, recipe, false);
+    return hash;
+  }
+
+  async get(key: string, recipe: () => Recipe): Promise<Document> {
+    const made = await this.#find(key, recipe, true);
     made.isUsed = true;
-    return { body: made.body, hash: made.hash };
+    return { body: made.body!, hash: made.hash };
   }
 
   /** Forgets those whose keys are no longer wanted. */
@@ -58,17 +74,52 @@ export class DocumentCache {
     }
   }
 
-  #current(key: string, recipe: Recipe): Made | undefined {
-    const made = this.#made.get(key);
-    return made && isSame(made.of, partsOf(recipe)) ? made : undefined;
+  /** What is true now, or was made from the beginning since the question. */
+  async #find(key: string, recipe: () => Recipe, withBody: boolean): Promise<Made> {
+    const asked = this.#makings;
+    for (;;) {
+      const now = recipe();
+      const made = this.#made.get(key);
+      const isTrue = made && (made.making > asked || isSame(made.of, partsOf(now)));
+      if (isTrue && (made.body || !withBody)) return made;
+      if (!this.#making) return this.#make(key, now, withBody);
+      await this.#making;
+    }
   }
 
-  #make(key: string, recipe: Recipe, isKept: boolean): Document {
-    const body = recipe.build();
-    const hash = hashOf(body);
-    this.#made.set(key, { of: partsOf(recipe), hash, body: isKept ? body : undefined, isUsed: isKept });
-    return { body, hash };
+  async #make(key: string, recipe: Recipe, withBody: boolean): Promise<Made> {
+    let isOver = () => {};
+    this.#making = new Promise((resolve) => {
+      isOver = resolve;
+    });
+    const making = ++this.#makings;
+    try {
+      const of = partsOf(recipe);
+      const { hash, pieces } = await inTurns(gather(recipe.build(), withBody), this.#clock);
+      const body = withBody ? Buffer.concat(pieces) : undefined;
+      const made = { of, hash, body, isUsed: withBody, making };
+      this.#made.set(key, made);
+      return made;
+    } finally {
+      this.#making = undefined;
+      isOver();
+    }
   }
+}
+
+function* gather(
+  text: Iterable<string | Buffer>,
+  isKept: boolean,
+): Generator<void, { hash: string; pieces: Buffer[] }> {
+  const hash = hashFunction();
+  const pieces: Buffer[] = [];
+  for (const piece of text) {
+    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    hash.update(bytes);
+    if (isKept) pieces.push(bytes);
+    yield;
+  }
+  return { hash: textOf(hash), pieces };
 }
 
 const partsOf = ({ of, added = [] }: Recipe): object[] => [

@@ -1,4 +1,5 @@
-// The OpenAPI documents as JSON: version 3 a group/version, and version 2 for everything at once.
+// The OpenAPI documents: version 3 a group/version, and version 2 for everything at once. Their parts are made one by
+// one, when they are written: with many definitions they are large.
 import type { ApiModel, JsonSchema, Operation, PathModel } from './model.ts';
 import { parameterTable } from './model.ts';
 
@@ -31,10 +32,20 @@ function pointTo(schema: JsonSchema, prefix: string): JsonSchema {
 const v3Prefix = '#/components/schemas/';
 const v2Prefix = '#/definitions/';
 
-function definitionsOf(model: ApiModel, prefix: string): JsonSchema {
-  return Object.fromEntries(
-    [...model.definitions].sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, pointTo(v, prefix)]),
-  );
+/** What stands under a name, made when it is asked for. */
+type Parts = ReadonlyMap<string, () => JsonSchema>;
+
+export interface ApiDocument {
+  /** What stands before the others. */
+  head: JsonSchema;
+  paths: Parts;
+  definitions: Parts;
+}
+
+function definitionsOf({ definitions, published }: ApiModel, prefix: string): Parts {
+  const known = [...definitions].map(([name, schema]): [string, () => JsonSchema] => [name, () => schema]);
+  const sorted = [...known, ...published].sort(([a], [b]) => (a < b ? -1 : 1));
+  return new Map(sorted.map(([name, make]) => [name, () => pointTo(make(), prefix)]));
 }
 
 function extensions(op: Operation): JsonSchema {
@@ -74,20 +85,19 @@ function pathsOf(
   model: ApiModel,
   operation: (op: Operation) => JsonSchema,
   parameter: (name: string) => JsonSchema,
-): JsonSchema {
+): Parts {
   const render = (path: PathModel): JsonSchema => ({
     ...Object.fromEntries(path.operations.map((op) => [op.method, operation(op)])),
     ...(path.parameters.length > 0 ? { parameters: path.parameters.map(parameter) } : {}),
   });
-  return Object.fromEntries(model.paths.map((path) => [path.path, render(path)]));
+  return new Map(model.paths.map((path) => [path.path, () => render(path)]));
 }
 
-export function openApiV3(model: ApiModel): JsonSchema {
+export function openApiV3(model: ApiModel): ApiDocument {
   return {
-    openapi: '3.0.0',
-    info,
+    head: { openapi: '3.0.0', info },
     paths: pathsOf(model, v3Operation, v3Parameter),
-    components: { schemas: definitionsOf(model, v3Prefix) },
+    definitions: definitionsOf(model, v3Prefix),
   };
 }
 
@@ -118,11 +128,28 @@ function v2Operation(op: Operation): JsonSchema {
   };
 }
 
-export function openApiV2(model: ApiModel): JsonSchema {
+export function openApiV2(model: ApiModel): ApiDocument {
   return {
-    swagger: '2.0',
-    info,
+    head: { swagger: '2.0', info },
     paths: pathsOf(model, v2Operation, v2Parameter),
     definitions: definitionsOf(model, v2Prefix),
   };
+}
+
+function* membersOf(parts: Parts): Generator<string> {
+  let separator = '';
+  for (const [name, make] of parts) {
+    yield `${separator}${JSON.stringify(name)}:${JSON.stringify(make())}`;
+    separator = ',';
+  }
+}
+
+/** The text of a document, piece by piece. */
+export function* writeDocument({ head, paths, definitions }: ApiDocument): Generator<string> {
+  const [open, close] = head.openapi ? ['"components":{"schemas":{', '}}}'] : ['"definitions":{', '}}'];
+  yield `${JSON.stringify(head).slice(0, -1)},"paths":{`;
+  yield* membersOf(paths);
+  yield `},${open}`;
+  yield* membersOf(definitions);
+  yield close;
 }

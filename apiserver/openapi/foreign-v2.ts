@@ -1,6 +1,7 @@
 // The OpenAPI v2 documents of other servers, as far as they are part of ours: the paths of one group and version with
 // the definitions that these use. Nothing of them is believed to have its form. Upstream: kube-aggregator's openapi.
 import { isObject, jsonEqual, setKey } from '../../machinery/json.ts';
+import type { ApiDocument } from './documents.ts';
 import type { JsonSchema } from './model.ts';
 
 /** A part of a document; references begin with `#/definitions/`. */
@@ -137,28 +138,26 @@ function isSame(a: JsonSchema, b: JsonSchema): boolean {
 }
 
 /** The document with the parts of others. A definition that differs from one of the name gets another name. */
-export function withParts(document: JsonSchema, parts: readonly V2Part[]): JsonSchema {
-  if (parts.length === 0) return document;
-  const paths = { ...document.paths };
-  const definitions: Record<string, JsonSchema> = { ...document.definitions };
+export function withParts(document: ApiDocument, parts: readonly V2Part[]): ApiDocument {
+  const paths = new Map(document.paths);
+  const definitions = new Map(document.definitions);
   for (const part of parts) {
     const names = new Map<string, string>();
     for (const [name, definition] of Object.entries(part.definitions))
       names.set(name, freeName(name, definition, definitions));
     const rename = (name: string) => names.get(name) ?? name;
+    const renamed = (schema: JsonSchema) => () => mapReferences(schema, rename) as JsonSchema;
     for (const [name, definition] of Object.entries(part.definitions)) {
       const own = names.get(name)!;
-      if (!Object.hasOwn(definitions, own)) setKey(definitions, own, mapReferences(definition, rename));
+      if (!definitions.has(own)) definitions.set(own, renamed(definition));
     }
-    for (const [path, one] of Object.entries(part.paths)) {
-      if (!Object.hasOwn(paths, path)) setKey(paths, path, mapReferences(one, rename));
-    }
+    for (const [path, one] of Object.entries(part.paths)) if (!paths.has(path)) paths.set(path, renamed(one));
   }
   return { ...document, paths, definitions };
 }
 
-function freeName(name: string, definition: JsonSchema, known: Readonly<Record<string, JsonSchema>>): string {
+function freeName(name: string, definition: JsonSchema, known: ApiDocument['definitions']): string {
   let free = name;
-  for (let i = 2; Object.hasOwn(known, free) && !isSame(known[free]!, definition); i++) free = `${name}_v${i}`;
+  for (let i = 2; known.has(free) && !isSame(known.get(free)!(), definition); i++) free = `${name}_v${i}`;
   return free;
 }

@@ -161,29 +161,32 @@ function extensionsOf(schema: AnySchema): JsonSchema {
 
 export interface ApiModel {
   definitions: Map<string, JsonSchema>;
+  /** Definitions that are large and made when they are written, by name. */
+  published: Map<string, () => JsonSchema>;
   paths: PathModel[];
 }
 
 /** The model of one group/version, or of several together. */
 export function buildModel(groupVersions: readonly GroupVersionResources[]): ApiModel {
-  const definitions = new Map<string, JsonSchema>();
-  const paths: PathModel[] = [];
+  const model: ApiModel = { definitions: new Map(), published: new Map(), paths: [] };
   for (const gv of groupVersions) {
     for (const { kind, version } of gv.resources) {
-      addDefinitions(kind, version, definitions);
-      paths.push(...pathsOf(kind, version));
+      addDefinitions(kind, version, model);
+      model.paths.push(...pathsOf(kind, version));
     }
   }
-  return { definitions, paths };
+  return model;
 }
 
-function addDefinitions(kind: Kind, version: ServedVersion, definitions: Map<string, JsonSchema>): void {
+function addDefinitions(kind: Kind, version: ServedVersion, { definitions, published }: ApiModel): void {
   const gvk = { group: version.group, version: version.version, kind: kind.kind };
   const name = definitionNameOf(version);
   // What is published as it was written refers to metadata alone.
   toJsonSchema(version.published ? objectMeta : version.schema, definitions);
-  const own = version.published?.schema() ?? definitions.get(name);
-  definitions.set(name, { ...own, 'x-kubernetes-group-version-kind': [gvk] });
+  const withKind = (schema: JsonSchema | undefined) => ({ ...schema, 'x-kubernetes-group-version-kind': [gvk] });
+  const asWritten = version.published?.schema;
+  if (asWritten) published.set(name, () => withKind(asWritten()));
+  else definitions.set(name, withKind(definitions.get(name)));
   if (!kind.verbs.includes('list')) return;
   const listMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta';
   definitions.set(listMeta, {

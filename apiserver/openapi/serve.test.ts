@@ -14,29 +14,29 @@ test('a document is kept by its hash, and is not sent to whoever has it', async 
     others: () => new Map([['apis/other.io/v1', 'AB']]),
     parts: () => [],
   });
-  const get = (url: string, headers: Record<string, string> = {}) =>
-    respond(url.split('?')[0]!, {
+  const get = async (url: string, headers: Record<string, string> = {}) =>
+    (await respond(url.split('?')[0]!, {
       url,
       headers: { accept: 'application/json', ...headers },
-    } as unknown as FrontRequest)!;
+    } as unknown as FrontRequest))!;
 
-  const { paths } = JSON.parse(String(get('/openapi/v3').body));
+  const { paths } = JSON.parse(String((await get('/openapi/v3')).body));
   assert.deepEqual(paths['apis/other.io/v1'], { serverRelativeURL: '/openapi/v3/apis/other.io/v1?hash=AB' });
   const url: string = paths['apis/apps/v1'].serverRelativeURL;
-  const kept = get(url);
+  const kept = await get(url);
   const hash = new URLSearchParams(url.split('?')[1]).get('hash')!;
   assert.deepEqual(
     [kept.code, kept.headers.etag, kept.headers['cache-control'], kept.headers.expires],
     [200, `"${hash}"`, 'public, immutable', 'Fri, 01 Jan 2027 00:00:00 GMT'],
   );
-  assert.equal(get('/openapi/v3/apis/apps/v1').headers['cache-control'], undefined);
-  assert.deepEqual(get('/openapi/v3/apis/apps/v1').body, kept.body);
+  assert.equal((await get('/openapi/v3/apis/apps/v1')).headers['cache-control'], undefined);
+  assert.deepEqual((await get('/openapi/v3/apis/apps/v1')).body, kept.body);
 
-  const moved = get('/openapi/v3/apis/apps/v1?hash=OLD');
+  const moved = await get('/openapi/v3/apis/apps/v1?hash=OLD');
   assert.deepEqual([moved.code, moved.headers.location], [301, url]);
   for (const path of ['/openapi/v2', '/openapi/v3', '/openapi/v3/apis/apps/v1']) {
-    const etag = String(get(path).headers.etag);
-    const known = get(path, { 'if-none-match': etag });
+    const etag = String((await get(path)).headers.etag);
+    const known = await get(path, { 'if-none-match': etag });
     assert.deepEqual([known.code, String(known.body), known.headers.etag], [304, '', etag], path);
   }
 });

@@ -5,10 +5,10 @@ import type { FrontRequest, FrontResponse } from '../http/front.ts';
 import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
 import { one } from '../server-headers.ts';
 import { type Document, DocumentCache, hashOf, type Recipe } from './document-cache.ts';
-import { openApiV2, openApiV3 } from './documents.ts';
+import { openApiV2, openApiV3, writeDocument } from './documents.ts';
 import { type V2Part, withParts } from './foreign-v2.ts';
 import { basePathOf, buildModel } from './model.ts';
-import { encodeOpenApiV2 } from './v2-protobuf.ts';
+import { writeOpenApiV2 } from './v2-protobuf.ts';
 
 // Clients ask for it by a name with an @, which is no valid media type: a strict one could not read it in the answer.
 const v2Protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
@@ -26,7 +26,7 @@ export interface OpenApiOptions {
 }
 
 export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenApiOptions) {
-  const documents = new DocumentCache();
+  const documents = new DocumentCache(clock);
   clock.every(sweepPeriodMs, () => documents.restIfIdle());
   let generation = -1;
   let v3Paths = new Map<string, GroupVersionResources>();
@@ -38,37 +38,42 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
     documents.keepOnly((key) => !key.startsWith('v3 ') || v3Paths.has(key.slice(3)));
     return v3Paths;
   };
-  const v3 = (path: string): [key: string, recipe: Recipe] => {
-    const of = [pathsNow().get(path)!];
-    return [`v3 ${path}`, { of, build: () => Buffer.from(JSON.stringify(openApiV3(buildModel(of)))) }];
-  };
-  const v2 = (protobuf: boolean): Document => {
-    const of = [...pathsNow().values()];
-    const added = parts();
-    const build = () => {
-      const document = withParts(openApiV2(buildModel(of)), added);
-      return protobuf ? encodeOpenApiV2(document) : Buffer.from(JSON.stringify(document));
+  const v3 = (path: string, gv: GroupVersionResources): [key: string, recipe: () => Recipe] => {
+    const recipe = () => {
+      // Or what it was, when it has just gone.
+      const of = [pathsNow().get(path) ?? gv];
+      return { of, build: () => writeDocument(openApiV3(buildModel(of))) };
     };
-    return documents.get(`v2 ${protobuf}`, { of, added, build });
+    return [`v3 ${path}`, recipe];
   };
+  const v2 = (form: string, write: typeof writeDocument | typeof writeOpenApiV2): Promise<Document> =>
+    documents.get(`v2 ${form}`, () => {
+      const of = [...pathsNow().values()];
+      const added = parts();
+      return { of, added, build: () => write(withParts(openApiV2(buildModel(of)), added)) };
+    });
   const answer = (document: Document, contentType: string, request: FrontRequest): FrontResponse => {
     const etag = `"${document.hash}"`;
     const headers = { 'content-type': contentType, etag, vary: 'Accept' };
     if (one(request.headers['if-none-match']) === etag) return { code: 304, headers, body: '' };
     return { code: 200, headers, body: document.body };
   };
-  return (path: string, request: FrontRequest): FrontResponse | undefined => {
+  return async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
     const accept = one(request.headers.accept) ?? '*/*';
     const takesJson = accept.includes('json') || accept.includes('*/*');
     if (path === '/openapi/v2') {
-      if (v2ProtobufAsked.some((type) => accept.includes(type))) return answer(v2(true), v2Protobuf, request);
+      if (v2ProtobufAsked.some((type) => accept.includes(type))) {
+        return answer(await v2('protobuf', writeOpenApiV2), v2Protobuf, request);
+      }
       if (!takesJson) throw notAcceptableError('only application/json and the openapi v2 protobuf form are served');
-      return answer(v2(false), 'application/json', request);
+      return answer(await v2('json', writeDocument), 'application/json', request);
     }
     if (path === '/openapi/v3') {
-      const own = [...pathsNow().keys()].map((p): [string, string] => [p, documents.hash(...v3(p))]);
+      const hashes = new Map<string, string>();
+      for (const [p, gv] of pathsNow()) hashes.set(p, await documents.hash(...v3(p, gv)));
+      for (const [p, hash] of others()) hashes.set(p, hash);
       const paths = Object.fromEntries(
-        [...own, ...others()].map(([p, hash]) => [p, { serverRelativeURL: `/openapi/v3/${p}?hash=${hash}` }]),
+        [...hashes].map(([p, hash]) => [p, { serverRelativeURL: `/openapi/v3/${p}?hash=${hash}` }]),
       );
       const body = Buffer.from(JSON.stringify({ paths }));
       return answer({ body, hash: hashOf(body) }, 'application/json', request);
@@ -76,8 +81,9 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
     if (!path.startsWith('/openapi/v3/')) return undefined;
     if (!takesJson) throw notAcceptableError('only application/json is served');
     const key = path.slice('/openapi/v3/'.length);
-    if (!pathsNow().has(key)) return undefined;
-    const document = documents.get(...v3(key));
+    const gv = pathsNow().get(key);
+    if (!gv) return undefined;
+    const document = await documents.get(...v3(key, gv));
     const found = answer(document, 'application/json', request);
     const asked = new URLSearchParams(request.url.split('?')[1] ?? '').get('hash') ?? '';
     if (asked === '') return found;

@@ -37,6 +37,3 @@ export interface WriteOptions {
 
 const largeBytes = 128 * 1024;
 export const isLarge = (bytes: number): boolean => bytes > largeBytes;
-
-/** Lets others have their turn. */
-export const breathe = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

@@ -8,8 +8,9 @@ import type { KubeObject, ManagedFieldsEntry } from '../../machinery/metadata.ts
 import { EtcdTooLargeError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject, storageKey } from '../storage/stored-object.ts';
+import { breathe } from '../turns.ts';
 import { admissionRequest } from './admission-request.ts';
-import { type ApiContext, breathe, type WriteOptions } from './context.ts';
+import type { ApiContext, WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { checkCreate, prepareCreate, prepareIdentity } from './prepare.ts';
 import { RequestEnd } from './request-end.ts';
@@ -71,7 +72,7 @@ async function createOnce(
     if (options.isLarge) await breathe();
     prepareCreate(kind, draft, { nowMs, random: context.random, user: options.user });
     if (options.isLarge) await breathe();
-    checkCreate(kind, draft);
+    checkCreate(kind, draft, options.apiVersion);
     if (options.isLarge) await breathe();
     await context.admission.validate(request);
     if (options.dryRun) return await dryRun(context, kind, draft);

@@ -22,7 +22,7 @@ function write(kind: Kind<any>, sent: object, change: (object: any) => void): st
   const next = cloneJson(object);
   change(next);
   const refusals: string[] = [];
-  for (const check of [() => checkCreate(kind, object), () => checkUpdate(kind, next, object, '')]) {
+  for (const check of [() => checkCreate(kind, object), () => checkUpdate(kind, next, object, {})]) {
     try {
       check();
     } catch (err) {

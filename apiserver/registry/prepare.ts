@@ -8,7 +8,7 @@ import { decodeValue } from '../../machinery/decode.ts';
 import { badRequestError, invalidError, StatusError } from '../../machinery/errors.ts';
 import type { FieldError } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import type { Kind, PrepareContext } from '../../machinery/kind.ts';
+import { apiVersionOf, type Kind, type PrepareContext } from '../../machinery/kind.ts';
 import type { KubeObject, ObjectMeta } from '../../machinery/metadata.ts';
 import { type Random, randomSuffix } from '../../machinery/random.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
@@ -57,8 +57,12 @@ function resetStatus(kind: Kind, draft: KubeObject): void {
   else delete draft.status;
 }
 
-/** Refuses an invalid new object with all its errors at once. */
-export function checkCreate(kind: Kind, draft: KubeObject): void {
+/** What the version asks for that a write was sent in. */
+const validatorOf = (kind: Kind, apiVersion: string) =>
+  kind.served.find((version) => apiVersionOf(version) === apiVersion)?.validate;
+
+/** Refuses an invalid new object, which was sent in `apiVersion`, with all its errors at once. */
+export function checkCreate(kind: Kind, draft: KubeObject, apiVersion = kind.apiVersion): void {
   const errors = [
     ...validateObjectMeta(
       draft.metadata,
@@ -66,6 +70,7 @@ export function checkCreate(kind: Kind, draft: KubeObject): void {
       'metadata',
     ),
     ...(kind.validate?.(draft) ?? []),
+    ...(validatorOf(kind, apiVersion)?.(draft) ?? []),
   ];
   refuse(kind, draft, errors);
 }
@@ -130,17 +135,23 @@ const findCustom = (kind: Kind, subresource: string) =>
 
 const keptOnStatus = new Set(['kind', 'apiVersion', 'metadata', 'status']);
 
-/** Refuses an invalid update. */
-export function checkUpdate(kind: Kind, draft: KubeObject, old: KubeObject, subresource: string): void {
+/** Refuses an invalid update, which was sent in `apiVersion`. */
+export function checkUpdate(
+  kind: Kind,
+  draft: KubeObject,
+  old: KubeObject,
+  { subresource = '', apiVersion = kind.apiVersion }: { subresource?: string; apiVersion?: string },
+): void {
   const scope = { namespaced: kind.namespaced, nameRule: kind.nameRule ?? ('subdomain' as const) };
   // Upstream's kinds check the change of metadata once more than the generic code: its causes come twice.
   const metadataErrors = validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata');
   const custom = findCustom(kind, subresource);
+  const ofVersion = subresource === '' ? (validatorOf(kind, apiVersion)?.(draft, old) ?? []) : [];
   const own = custom?.validateUpdate
     ? custom.validateUpdate(draft, old)
     : subresource === 'status'
       ? (kind.validateStatusUpdate?.(draft, old) ?? [])
       : [...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])];
   const errors = [...validateObjectMeta(draft.metadata, scope, 'metadata'), ...metadataErrors, ...metadataErrors];
-  refuse(kind, draft, [...errors, ...own]);
+  refuse(kind, draft, [...errors, ...own, ...ofVersion]);
 }

@@ -10,8 +10,9 @@ import type { KubeObject } from '../../machinery/metadata.ts';
 import { EtcdTooLargeError, EtcdUnavailableError } from '../storage/etcd.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { StoredObject } from '../storage/stored-object.ts';
+import { breathe } from '../turns.ts';
 import { admissionRequest } from './admission-request.ts';
-import { type ApiContext, breathe, isLarge, type WriteOptions } from './context.ts';
+import { type ApiContext, isLarge, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { checkUpdate, prepareUpdate } from './prepare.ts';
 import { RequestEnd } from './request-end.ts';
@@ -102,7 +103,7 @@ async function tryUpdate(
     const request = admissionRequest({ ...write, options }, end);
     await context.admission.mutate(request);
     if (large) await breathe();
-    await finishDraft(context, kind, target, { draft, old, isLarge: large });
+    await finishDraft(context, kind, target, { draft, old, isLarge: large, apiVersion: options.apiVersion });
     if (large) await breathe();
     await context.admission.validate(request);
     if (large) await breathe();
@@ -127,14 +128,14 @@ async function finishDraft(
   context: ApiContext,
   kind: Kind,
   target: UpdateTarget,
-  work: { draft: KubeObject; old: KubeObject; isLarge: boolean },
+  work: { draft: KubeObject; old: KubeObject; isLarge: boolean; apiVersion: string },
 ): Promise<void> {
   const { draft, old } = work;
   if (target.prepare) target.prepare(draft, old);
   else prepareUpdate(kind, draft, old, { subresource: target.subresource, nowMs: context.clock.now() });
   if (work.isLarge) await breathe();
   if (target.check) target.check(draft, old);
-  else checkUpdate(kind, draft, old, target.subresource);
+  else checkUpdate(kind, draft, old, { subresource: target.subresource, apiVersion: work.apiVersion });
 }
 
 /** The next state as it was asked for, with who manages its fields then. */
@@ -196,7 +197,9 @@ async function writeDraft(
     // Nothing changes: no write, unless the cache was behind.
     if (work.fresh) return { done: true, stored: current };
     const again = await work.reread();
-    return !again.done && again.current?.revision === current.revision ? { done: true, stored: current } : again;
+    if (again.done || again.current?.revision !== current.revision) return again;
+    // Its key may have changed since it was cached.
+    return again.current.isStale ? again : { done: true, stored: current };
   }
   try {
     return await context.store.replace(kind, current, draft);

@@ -17,6 +17,10 @@ describe('a channel whose timers are late', { timeout: 60_000 }, () => {
     timers.push(fn);
     return { cancel: () => undefined };
   };
+  /** Those that a timer sets while it fires are due as well. */
+  const runOut = () => {
+    for (const fire of timers) fire();
+  };
   const clock: Clock = { ...realClock, after: (_ms, fn) => remember(fn), every: (_ms, fn) => remember(fn) };
 
   beforeEach(async () => {
@@ -34,7 +38,7 @@ describe('a channel whose timers are late', { timeout: 60_000 }, () => {
     const createConnection = () => {
       const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
       // After what the session does when its socket is connected, and before it tells of it.
-      process.nextTick(() => socket.once('connect', () => timers[0]!()));
+      process.nextTick(() => socket.once('connect', runOut));
       return socket;
     };
     const tls = { createConnection } as never;

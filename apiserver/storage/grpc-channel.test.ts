@@ -9,7 +9,7 @@ import {
   type ServerUnaryCall,
   type sendUnaryData,
 } from '@grpc/grpc-js';
-import { realClock } from '../../machinery/clock.ts';
+import { FakeClock, realClock } from '../../machinery/clock.ts';
 import { GrpcChannel, GrpcError, grpcCodes, NotConnectedError } from './grpc-channel.ts';
 
 const timeoutMs = 10_000;
@@ -98,6 +98,20 @@ describe('GrpcChannel', { timeout: 60_000 }, () => {
   test('silence ends at the deadline, and the connection goes on', async () => {
     await assert.rejects(call('silence', 200), grpcError(grpcCodes.deadlineExceeded, /.*/));
     assert.equal((await call('after')).toString(), 'after');
+  });
+
+  test('an answer that could not be heard before is not late', async () => {
+    const clock = new FakeClock();
+    const busy = new GrpcChannel({ server: `http://127.0.0.1:${port}`, clock });
+    const send = (text: string) => busy.call('/test.Echo/Ask', messageOf(text), 1_000);
+    await send('connected');
+    const answered = send('x');
+    await clock.advance(1_000);
+    assert.equal((await answered).toString(), 'x');
+    const silence = assert.rejects(send('silence'), grpcError(grpcCodes.deadlineExceeded, /no answer within 1 s/));
+    await clock.advance(2_000);
+    await silence;
+    busy.close();
   });
 
   test('a stream brings every message in order, however they are cut, and the end', async () => {

@@ -2,7 +2,7 @@
 // calls knows what may be sent twice, and where. The general client spends three times as much on a call.
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
-import type { Clock, Timer } from '../../machinery/clock.ts';
+import { afterListening, type Clock, type Timer } from '../../machinery/clock.ts';
 
 /** How a call ended, other than well. */
 export class GrpcError extends Error {
@@ -43,6 +43,8 @@ export interface GrpcStream {
 
 interface Pending {
   untilMs: number;
+  /** Its time was over when it was last looked at; since then its answer could be heard. */
+  late: boolean;
   expire(): void;
 }
 
@@ -137,7 +139,7 @@ export class GrpcChannel {
         reject(new NotConnectedError(`${server}: ${why}`, { cause }));
         session.destroy();
       };
-      const timer = clock.after(connectMs, () => fail(`no connection within ${connectMs / 1000} s`));
+      const timer = afterListening(clock, connectMs, () => fail(`no connection within ${connectMs / 1000} s`));
       session.on('error', (err) => fail(err.message, err));
       session.once('close', () => {
         timer.cancel();
@@ -168,7 +170,7 @@ export class GrpcChannel {
     let late: Timer | undefined;
     const timer = clock.every(pingPeriodMs, () => {
       if (this.#streams.size === 0 || late || session.destroyed) return;
-      late = clock.after(pongMs, () => {
+      late = afterListening(clock, pongMs, () => {
         const err = new GrpcError(grpcCodes.unavailable, `${server} has not answered a ping in ${pongMs / 1000} s`);
         for (const stream of this.#streams) if (stream.session === session) stream.destroy(err);
         session.destroy(err);
@@ -207,7 +209,7 @@ export class GrpcChannel {
       const expire = () => {
         stream.destroy(new GrpcError(grpcCodes.deadlineExceeded, `no answer within ${timeoutMs / 1000} s`));
       };
-      const pending = { untilMs: this.#options.clock.monotonicMs() + timeoutMs, expire };
+      const pending = { untilMs: this.#options.clock.monotonicMs() + timeoutMs, late: false, expire };
       this.#pending.add(pending);
       this.#sweepLater();
       let chunks: Buffer[] = [];
@@ -227,7 +229,10 @@ export class GrpcChannel {
     this.#sweep ??= this.#options.clock.after(deadlineStepMs, () => {
       this.#sweep = undefined;
       const nowMs = this.#options.clock.monotonicMs();
-      for (const pending of this.#pending) if (pending.untilMs <= nowMs) pending.expire();
+      for (const pending of this.#pending) {
+        if (pending.late) pending.expire();
+        pending.late = pending.untilMs <= nowMs;
+      }
       if (this.#pending.size > 0 && !this.#closed) this.#sweepLater();
     });
   }

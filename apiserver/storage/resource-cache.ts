@@ -69,6 +69,10 @@ export class ResourceCache {
     return this.#byKey.size;
   }
 
+  get hasUnreadable(): boolean {
+    return this.#unreadable.size > 0;
+  }
+
   /** Throws for an object that is there and cannot be read. */
   get(key: string): StoredObject | undefined {
     const why = this.#unreadable.get(key);

@@ -121,6 +121,12 @@ export class WatchCache {
     this.#loadListeners.add(listener);
   }
 
+  /** Loads everything anew where something could not be read, which may have become readable. */
+  reloadUnreadable(): void {
+    if ([...this.#resources.values()].some((cache) => cache.hasUnreadable))
+      this.#reset('what was unreadable is read anew');
+  }
+
   #makeCache(prefix: string, objects: StoredObject[], revision: number): ResourceCache {
     const cache = new ResourceCache(revision, {
       fieldsOf: this.#fieldsOf(prefix),

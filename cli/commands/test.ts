@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { UserError } from '../user-error.ts';
 
-const gatingTiers = ['types', 'lint', 'unit', 'integration', 'robustness', 'fuzz', 'e2e', 'vm'];
+const gatingTiers = ['types', 'lint', 'unit', 'integration', 'simulation', 'robustness', 'fuzz', 'e2e', 'vm'];
 
 /** For each fuzz and robustness suite, with `--all`. */
 const longFuzzSeconds = '600';

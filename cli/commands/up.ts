@@ -55,7 +55,7 @@ export interface UpOptions {
   retain?: boolean;
 }
 
-const lockWaitMs = 10_000;
+const lockWaitMs = 60_000;
 
 const steps = [
   credentialsStep,

@@ -45,6 +45,8 @@ export interface ClusterConfig {
   certSANs: string[];
   nodeLabels: Record<string, string>;
   nodeMounts: NodeMount[];
+  /** KubeletConfiguration's: as the node sees it. */
+  staticPodPath?: string;
   /** KubeletConfiguration's, with `file:line: path`. */
   singleProcessOOMKill?: { value: boolean; place: string };
 }

@@ -29,8 +29,13 @@ describe("the kubelet's configuration", () => {
     });
   });
 
+  test('staticPodPath is a flag of the kubelet as well', () => {
+    assert.equal(readConfig(kubelet('staticPodPath: /manifests\n'), 'c.yaml', '/w').staticPodPath, '/manifests');
+  });
+
   const refusals: [string, string, RegExp][] = [
     ['a text', kubelet('singleProcessOOMKill: "yes"\n'), /^c\.yaml:3: singleProcessOOMKill: must be true or false$/],
+    ['a relative path', kubelet('staticPodPath: manifests\n'), /^c\.yaml:3: staticPodPath: must be an absolute path$/],
     ['another field', kubelet('maxPods: 10\n'), /^c\.yaml:3: maxPods: is not supported/],
     [
       'another version',

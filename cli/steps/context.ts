@@ -43,6 +43,9 @@ export function keepOnlyUnits(context: UpContext, names: readonly string[]): voi
 }
 
 const probeEveryMs = 25;
+/** On a slow machine the answer comes later for every question: asking may take a fifth of one CPU. */
+const pauseFactor = 4;
+const longestPauseMs = 5_000;
 const toleratedRestarts = 1;
 /** How long a unit may go without an answer on a disk that is full: it may still come up, but will not recover. */
 const fullDiskWaitMs = 3_000;
@@ -73,6 +76,7 @@ export async function waitForUnit(context: UpContext, { unit, probe, signal }: W
   let roomSeenMs = clock.monotonicMs();
   try {
     for (;;) {
+      const cpuBefore = process.cpuUsage();
       missing = isOfPlan(context, unit)
         ? await probeInTime(probe, { signal: ended, clock, deadline })
         : 'it has not been started yet';
@@ -83,7 +87,9 @@ export async function waitForUnit(context: UpContext, { unit, probe, signal }: W
       if (!isFull(layout.stateDir)) roomSeenMs = nowMs;
       else wasFull = true;
       if (nowMs > deadline || nowMs - roomSeenMs > fullDiskWaitMs) throw explainUnit(layout, unit, missing);
-      await clock.sleep(probeEveryMs, ended).catch(() => undefined); // the checks above say why it was cut short
+      const { user, system } = process.cpuUsage(cpuBefore);
+      const pauseMs = Math.max(probeEveryMs, Math.min(longestPauseMs, (pauseFactor * (user + system)) / 1000));
+      await clock.sleep(pauseMs, ended).catch(() => undefined); // the checks above say why it was cut short
     }
   } finally {
     watcher.close();

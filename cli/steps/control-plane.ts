@@ -3,6 +3,7 @@ import { probeReadyz } from '../api-request.ts';
 import { controlPlaneUnits } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
 import { etcdStep } from './etcd.ts';
+import { askHealth } from './health.ts';
 import { networkStep } from './network.ts';
 import type { Step } from './run-steps.ts';
 
@@ -41,7 +42,6 @@ export const controllersStep: Step<UpContext> = {
 };
 
 async function probeHealth(port: number, signal: AbortSignal): Promise<string | undefined> {
-  const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal });
-  const text = await response.text();
-  return response.ok ? undefined : text.trim();
+  const { ok, text } = await askHealth(`http://127.0.0.1:${port}/readyz`, signal);
+  return ok ? undefined : text.trim();
 }

@@ -4,6 +4,7 @@ import { removeDurably, writeFileAtomic } from '../host/files.ts';
 import { controlPlaneUnits, etcdMetricsUrl } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
 import { credentialsStep } from './credentials.ts';
+import { askHealth } from './health.ts';
 import type { Step } from './run-steps.ts';
 
 export const etcdStep: Step<UpContext> = {
@@ -23,7 +24,7 @@ export const etcdStep: Step<UpContext> = {
 };
 
 async function probeEtcd({ layout }: UpContext, signal: AbortSignal): Promise<string | undefined> {
-  const response = await fetch(`${etcdMetricsUrl(layout)}/health`, { signal });
-  const { health, reason } = (await response.json()) as { health: string; reason?: string };
+  const { text } = await askHealth(`${etcdMetricsUrl(layout)}/health`, signal);
+  const { health, reason } = JSON.parse(text) as { health: string; reason?: string };
   return health === 'true' ? undefined : (reason ?? 'it says that it is not healthy');
 }

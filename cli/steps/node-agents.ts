@@ -66,9 +66,14 @@ export const dnsStep: Step<UpContext> = {
   async run(context, signal) {
     startNodeUnit(context, 'proxy');
     const unit = `${context.layout.nodes[0]!.unitPrefix}proxy`;
+    let timeoutMs = dnsTimeoutMs / 2;
+    const probe = () => {
+      timeoutMs = Math.min(2 * timeoutMs, longestDnsTimeoutMs);
+      return probeDns(context.layout, timeoutMs);
+    };
     await Promise.all([
       createDnsService(context.layout, AbortSignal.any([signal, AbortSignal.timeout(context.waitMs)])),
-      waitForUnit(context, { unit, signal, probe: () => probeDns(context.layout) }),
+      waitForUnit(context, { unit, signal, probe }),
     ]);
     return context.layout.clusterDns;
   },
@@ -104,10 +109,13 @@ function createDnsService(layout: Layout, signal: AbortSignal): Promise<void> {
   });
 }
 
+// A question that came before the rules were there gets no answer, the next one has a port of its own. Each may take
+// longer than the one before: no machine is too slow to answer.
 const dnsTimeoutMs = 250;
+const longestDnsTimeoutMs = 8_000;
 
 /** Asks the cluster's DNS, through its service address, where the API server's service is. */
-function probeDns(layout: Layout): Promise<string | undefined> {
+function probeDns(layout: Layout, timeoutMs: number): Promise<string | undefined> {
   const socket = createSocket('udp4');
   const query = encode({
     type: 'query',
@@ -116,7 +124,7 @@ function probeDns(layout: Layout): Promise<string | undefined> {
     questions: [{ type: 'A', name: `kubernetes.default.svc.${clusterDomain}` }],
   });
   return new Promise<string | undefined>((resolve) => {
-    const timeout = AbortSignal.timeout(dnsTimeoutMs);
+    const timeout = AbortSignal.timeout(timeoutMs);
     timeout.addEventListener('abort', () => resolve(`no answer from ${layout.clusterDns}:53`));
     socket.once('error', (err) => resolve(err.message));
     socket.once('message', (message) => {

@@ -101,15 +101,15 @@ function holdFailed(set: DaemonSet, plan: DaemonPlan, deps: Deps): number | unde
 async function apply(input: DaemonInput, plan: Pick<DaemonPlan, 'createOn' | 'delete'>, deps: Deps): Promise<boolean> {
   const { set, hash } = input;
   const { expectations } = deps.owned;
-  const key = keyOf(set);
+  const { uid = '' } = set.metadata;
   const createOn = plan.createOn.slice(0, burst);
   const doomed = plan.delete.slice(0, burst);
   if (createOn.length + doomed.length === 0) return false;
-  expectations.expect(key, { creations: createOn.length, deletions: doomed.map(keyOf) });
+  expectations.expect(uid, { creations: createOn.length, deletions: doomed.map(keyOf) });
   const { successes, error } = await slowStart(createOn.length, (i) =>
     deps.control.create(set, buildPod(set, createOn[i]!, hash)),
   );
-  for (let i = successes; i < createOn.length; i++) expectations.creationObserved(key);
+  for (let i = successes; i < createOn.length; i++) expectations.creationObserved(uid);
   await deletePods(set, doomed, { control: deps.control, expectations });
   if (error && !isNamespaceTerminating(error)) throw error;
   return true;
@@ -176,5 +176,4 @@ export const daemonSetController = defineController({
   concurrency: 2,
   deps: createDeps,
   reconcile,
-  forget: (key, { owned }) => owned.expectations.forget(key),
 });

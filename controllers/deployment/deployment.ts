@@ -12,6 +12,7 @@ import { type ReplicaSet, ReplicaSetKind } from '../../api/apps/replicaset.ts';
 import { isFinished } from '../../api/core/pod/columns.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, ownersOf, type ReconcileResult } from '../../client/controller.ts';
+import { OwnWrites } from '../../client/own-writes.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import { claim } from '../pods/claim.ts';
@@ -20,7 +21,7 @@ import { setCondition, writeStatus } from '../status.ts';
 import { isRolling, replicasOf } from './fence.ts';
 import { deleteSets, type SetEffects, scaleSets, syncNewSet } from './replica-sets.ts';
 import { findNewSet, planCleanup } from './revision.ts';
-import { activeSets, isScalingEvent, newSetReplicas, planOldSets, planScale } from './scale-plan.ts';
+import { activeSets, isScalingEvent, isUnseen, newSetReplicas, planOldSets, planScale } from './scale-plan.ts';
 import {
   computeRolloutStatus,
   computeStatus,
@@ -32,6 +33,7 @@ import {
 
 const name = 'deployment-controller';
 const byOrphan = 'controller or orphan';
+const unseenRetryMs = 1_000;
 
 function createDeps(context: ControllerContext, enqueue: (key: string) => void) {
   const { kind, apiVersion } = DeploymentKind;
@@ -47,14 +49,16 @@ function createDeps(context: ControllerContext, enqueue: (key: string) => void) 
       if (matchesLabelSelector(deployment.spec.selector, set.metadata.labels)) enqueue(keyOf(deployment));
     }
   });
+  const setWrites = new OwnWrites(context.resource(ReplicaSetKind), sets, context);
   const effects: SetEffects = {
     deployments: context.resource(DeploymentKind),
-    sets: context.resource(ReplicaSetKind),
+    sets: setWrites,
     say: (object, type, reason, message) => recorder.event({ kind, apiVersion, object }, type, reason, message),
     nowMs: () => context.clock.now(),
   };
   return {
     effects,
+    setWrites,
     sets: sets.lister,
     pods: pods.lister,
     setClient: context.resource(ReplicaSetKind),
@@ -127,7 +131,7 @@ async function rollOut(pass: Pass): Promise<ReconcileResult | undefined> {
 /** Whether pods of other sets than the new one may still run. */
 function oldPodsRun({ sets, deps }: Pass, newSet: ReplicaSet | undefined): boolean {
   const oldSets = sets.filter((set) => set !== newSet);
-  if (oldSets.some((set) => (set.status?.replicas ?? 0) > 0)) return true;
+  if (oldSets.some((set) => isUnseen(set) || (set.status?.replicas ?? 0) > 0)) return true;
   return oldSets.some((set) =>
     deps.pods.byIndex(byController, set.metadata.uid ?? '').some((pod: Pod) => !isFinished(pod)),
   );
@@ -151,6 +155,8 @@ async function recreate(pass: Pass): Promise<ReconcileResult | undefined> {
 }
 
 async function reconcile(deployment: Deployment, deps: Deps): Promise<ReconcileResult | undefined> {
+  // What comes brings it here again; what went before it came does not.
+  if (!deps.setWrites.areSeen(deployment.metadata.uid ?? '')) return { requeueAfterMs: unseenRetryMs };
   const sets = await claimSets(deployment, deps);
   const nowMs = deps.effects.nowMs();
   const pass = { deployment, sets, deps };

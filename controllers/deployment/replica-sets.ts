@@ -2,6 +2,7 @@
 // Upstream: sync.go of pkg/controller/deployment.
 import { type Deployment, DeploymentKind } from '../../api/apps/deployment.ts';
 import type { ReplicaSet } from '../../api/apps/replicaset.ts';
+import type { OwnWrites } from '../../client/own-writes.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../machinery/json.ts';
@@ -26,7 +27,7 @@ import { condition, conditionOf, hasProgressDeadline } from './status.ts';
 /** What a deployment's pass needs of the world. */
 export interface SetEffects {
   deployments: Pick<ResourceClient<Deployment>, 'updateStatus'>;
-  sets: Pick<ResourceClient<ReplicaSet>, 'get' | 'create' | 'update' | 'delete'>;
+  sets: Pick<OwnWrites<ReplicaSet>, 'get' | 'create' | 'update' | 'delete'>;
   say(deployment: Deployment, type: 'Normal' | 'Warning', reason: string, message: string): void;
   nowMs(): number;
 }

@@ -16,7 +16,11 @@ const desiredTotal = (sets: readonly ReplicaSet[]) => sum(sets.map(replicasOf));
 const availableOf = (set: ReplicaSet) => set.status?.availableReplicas ?? 0;
 export const activeSets = (sets: readonly ReplicaSet[]) => sets.filter((set) => replicasOf(set) > 0);
 
-/** Size of the new set during a roll-out: as large as the surge lets it be. */
+/** Whether who makes a set's pods may not have seen its size yet: it may still make as many as before. */
+export const isUnseen = ({ metadata, status }: ReplicaSet) =>
+  (status?.observedGeneration ?? 0) < (metadata.generation ?? 0);
+
+/** Size of the new set during a roll-out: as large as the surge lets it be, once the old ones are known to be as small. */
 export function newSetReplicas(
   deployment: Deployment,
   newSet: ReplicaSet | undefined,
@@ -27,7 +31,7 @@ export function newSetReplicas(
   const current = newSet ? replicasOf(newSet) : 0;
   if (current >= wanted) return wanted;
   const room = wanted + maxSurgeOf(deployment) - current - desiredTotal(oldSets);
-  return room <= 0 ? current : current + Math.min(room, wanted - current);
+  return room <= 0 || oldSets.some(isUnseen) ? current : current + Math.min(room, wanted - current);
 }
 
 /** The old sets to shrink in a rolling update: pods that are not available first, then as many as may be missing. */

@@ -167,7 +167,7 @@ function createDeps(context: ControllerContext) {
 }
 
 export const endpointsController = defineController({
-  name: 'endpoint-controller',
+  name: 'endpoints-controller',
   kind: ServiceKind,
   related: [
     { kind: PodKind, keys: (pod, old, deps) => servicesOfPod(deps.services, pod, old) },

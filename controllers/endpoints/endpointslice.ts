@@ -69,7 +69,6 @@ export const endpointSliceController = defineController({
       kind: EndpointSliceKind,
       keys: (slice, old) => new Set([slice, old].filter((s) => s && isOurs(s)).map(serviceKeyOf)),
     },
-    { kind: NodeKind, keys: () => [] },
   ],
   concurrency: 5,
   deps: createDeps,

@@ -1,9 +1,9 @@
 // Deletes objects whose owners are gone, and carries out foreground and orphan deletions.
 // Level-triggered: a key names one object, and whatever changes about it, its owners or its
 // dependents puts it on the queue. Upstream: pkg/controller/garbagecollector.
-import type { ControllerContext, Loop } from '../../client/controller.ts';
+import { type ControllerContext, type Loop, queueOf } from '../../client/controller.ts';
 import type { EventRecorder } from '../../client/events.ts';
-import { WorkQueue } from '../../client/workqueue.ts';
+import type { WorkQueue } from '../../client/workqueue.ts';
 import { isConflict, isNotFound } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
@@ -32,7 +32,7 @@ class GarbageCollector {
 
   constructor(context: ControllerContext) {
     this.#context = context;
-    this.#queue = new WorkQueue({ clock: context.clock });
+    this.#queue = queueOf(context, name);
     this.#events = context.recorder(name);
     this.#graph = new OwnerGraph(context, (node, change) => this.#notice(node, change));
     context.signal.addEventListener('abort', () => this.#queue.close());
@@ -42,7 +42,7 @@ class GarbageCollector {
     const aborted = new Promise<void>((resolve) => this.#context.signal.addEventListener('abort', () => resolve()));
     await Promise.race([this.#context.kinds.synced().then(() => this.#graph.synced()), aborted]);
     if (this.#context.signal.aborted) return;
-    await Promise.all(Array.from({ length: workers }, () => this.#work()));
+    await Promise.all(Array.from({ length: this.#context.concurrency ?? workers }, () => this.#work()));
   }
 
   #notice(node: GraphNode, { isGone, ownersBefore }: GraphChange): void {

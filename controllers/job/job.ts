@@ -73,7 +73,7 @@ interface Pass {
 /** Deletes pods; those that are to be counted stay tracked. */
 async function removePods({ job, deps }: Pass, pods: readonly Pod[], { isCounted }: { isCounted: boolean }) {
   const { control, owned } = deps;
-  owned.expectations.expectDeletions(keyOf(job), pods.map(keyOf));
+  owned.expectations.expectDeletions(job.metadata.uid ?? '', pods.map(keyOf));
   const prepare = (pod: Pod) => untrack(pod, deps);
   await deletePods(job, pods, { control, expectations: owned.expectations, ...(isCounted ? {} : { prepare }) });
 }
@@ -113,7 +113,7 @@ async function isCurrent({ job, deps }: Pass): Promise<boolean> {
 async function managePods(pass: Pass): Promise<Managed> {
   const { job, pods, tally, deps } = pass;
   const { expectations } = deps.owned;
-  const key = keyOf(job);
+  const { uid = '' } = job.metadata;
   const plan = planPods(job, tally, deps.clock.now());
   if (plan.remove.length > 0) {
     // Nobody's failure: they are not to be counted.
@@ -126,11 +126,11 @@ async function managePods(pass: Pass): Promise<Managed> {
   const requeue = Number.isFinite(nextMs) ? { requeueAfterMs: nextMs } : {};
   if (due.length === 0) return { active: tally.active.length, ...requeue };
   if (!(await isCurrent(pass))) return { active: tally.active.length, requeueAfterMs: staleRetryMs };
-  expectations.expectCreations(key, due.length);
+  expectations.expectCreations(uid, due.length);
   const { successes, error } = await slowStart(due.length, (i) =>
     deps.control.create(job, buildPod(job, due[i], pods)),
   );
-  for (let i = successes; i < due.length; i++) expectations.creationObserved(key);
+  for (let i = successes; i < due.length; i++) expectations.creationObserved(uid);
   const active = tally.active.length + successes;
   return { active, ...requeue, ...(error && !isNamespaceTerminating(error) ? { error } : {}) };
 }
@@ -218,8 +218,7 @@ export const jobController = defineController({
   concurrency: 5,
   deps: createDeps,
   reconcile,
-  forget: (key, { owned, runs }) => {
-    owned.expectations.forget(key);
+  forget: (key, { runs }) => {
     runs.delete(key);
   },
 });

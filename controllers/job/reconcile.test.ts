@@ -28,7 +28,11 @@ function world(pods: readonly Pod[], { refusals = 0 } = {}) {
   const expectations = new Expectations(clock);
   const deps = {
     clock,
-    owned: { expectations, candidates: () => pods, isSettled: (owner: Job) => expectations.satisfied(keyOf(owner)) },
+    owned: {
+      expectations,
+      candidates: () => pods,
+      isSettled: (owner: Job) => expectations.satisfied(owner.metadata.uid ?? ''),
+    },
     podClient: { patch: ({ name }: { name: string }) => send(`untrack ${name}`) },
     jobClient: { updateStatus: async () => done.push('status') },
     control: { delete: (_: Job, { metadata }: Pod) => send(`delete ${metadata.name}`).then(() => true) },
@@ -52,8 +56,8 @@ describe('jobController', () => {
       { refusals: 1 },
     );
     await assert.rejects(jobController.reconcile(owner, deps), TransportError);
-    expectations.deletionObserved(keyOf(owner), 'default/b');
-    assert.equal(expectations.satisfied(keyOf(owner)), true);
+    expectations.deletionObserved(owner.metadata.uid ?? '', 'default/b');
+    assert.equal(expectations.satisfied(owner.metadata.uid ?? ''), true);
     await jobController.reconcile(owner, deps);
     assert.ok(done.includes('delete a'), done.join());
   });

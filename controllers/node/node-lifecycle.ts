@@ -123,7 +123,6 @@ export const nodeLifecycleController = defineController({
       options: { namespace: nodeLeaseNamespace },
       keys: (lease, old) => [(lease ?? old).metadata.name],
     },
-    { kind: PodKind, keys: () => [] },
   ],
   deps: createDeps,
   reconcile,

@@ -28,7 +28,7 @@ export async function deletePods(
         await prepare?.(pod);
         isAwaited = await control.delete(owner, pod);
       } finally {
-        if (!isAwaited) expectations.deletionObserved(keyOf(owner), keyOf(pod));
+        if (!isAwaited) expectations.deletionObserved(owner.metadata.uid ?? '', keyOf(pod));
       }
     }),
   );

@@ -4,11 +4,13 @@ import type { PodTemplateSpec } from '../../api/core/pod/pod-template.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import type { EventRecorder } from '../../client/events.ts';
+import { untilAnswered } from '../../client/own-writes.ts';
 import type { ResourceClient } from '../../client/rest.ts';
-import { isForbidden, isNotFound, StatusError } from '../../machinery/errors.ts';
+import { isAlreadyExists, isForbidden, isNotFound, StatusError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
-import type { KubeObject } from '../../machinery/metadata.ts';
+import { controllerOf, type KubeObject } from '../../machinery/metadata.ts';
+import { randomSuffix } from '../../machinery/random.ts';
 import { controllerRef } from './claim.ts';
 
 /** A pod as the template of its owner wants it, not yet named. */
@@ -41,12 +43,24 @@ export function isNamespaceTerminating(err: unknown): boolean {
 
 const messageOf = (err: unknown) => (err instanceof Error ? err.message : String(err));
 
+// As the server makes names: registry/rest's BeforeCreate.
+const maxBaseLength = 58;
+/** What is refused, in the words for a name that the server makes. */
+function withoutName(err: unknown, name: string, generateName: string): unknown {
+  if (!(err instanceof StatusError)) return err;
+  const { code, reason, details } = err;
+  const message = err.message.replaceAll(`"${name}"`, `"${generateName}"`);
+  return new StatusError(code, reason, message, { ...(details ? { details } : {}), cause: err });
+}
+
 export class PodControl {
+  readonly #context: ControllerContext;
   readonly #pods: ResourceClient<Pod>;
   readonly #recorder: EventRecorder;
   readonly #ownerKind: Kind;
 
   constructor(context: ControllerContext, ownerKind: Kind, component: string) {
+    this.#context = context;
     this.#pods = context.resource(PodKind);
     this.#recorder = context.recorder(component);
     this.#ownerKind = ownerKind;
@@ -60,7 +74,7 @@ export class PodControl {
   /** Creates a pod. Throws what the server says. */
   async create(owner: KubeObject, pod: Pod): Promise<Pod> {
     try {
-      const created = await this.#pods.create(pod);
+      const created = await this.#createNamed(owner, pod);
       this.#say(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`);
       return created;
     } catch (err) {
@@ -71,11 +85,33 @@ export class PodControl {
     }
   }
 
+  /** Creates a pod under a name of ours, so that one whose answer was lost is known again. */
+  async #createNamed(owner: KubeObject, pod: Pod): Promise<Pod> {
+    const { generateName = '', namespace = '' } = pod.metadata;
+    for (;;) {
+      const name = `${generateName.slice(0, maxBaseLength)}${randomSuffix(this.#context.random)}`;
+      try {
+        return await untilAnswered(this.#context, async (isAgain) => {
+          try {
+            return await this.#pods.create({ ...pod, metadata: { ...pod.metadata, name } });
+          } catch (err) {
+            const found = isAgain && isAlreadyExists(err) ? await this.#pods.get({ namespace, name }) : undefined;
+            if (found && controllerOf(found)?.uid === owner.metadata.uid) return found;
+            throw err;
+          }
+        });
+      } catch (err) {
+        // Somebody else's: chance makes another name.
+        if (!isAlreadyExists(err)) throw withoutName(err, name, generateName);
+      }
+    }
+  }
+
   /** Deletes a pod. False when it was gone already, which is as good. */
   async delete(owner: KubeObject, pod: Pod): Promise<boolean> {
     const { namespace = '', name = '', uid } = pod.metadata;
     try {
-      await this.#pods.delete({ namespace, name }, uid ? { uid } : {});
+      await untilAnswered(this.#context, () => this.#pods.delete({ namespace, name }, uid ? { uid } : {}));
       this.#say(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
       return true;
     } catch (err) {

@@ -13,7 +13,7 @@ import { deletePods } from './delete-pods.ts';
 import { watchOwnedPods } from './pod-watch.ts';
 
 const set = replicaSet('rs', 1);
-const key = keyOf(set);
+const uid = set.metadata.uid ?? '';
 
 /** A watch over pods; `change` plays it. */
 function world() {
@@ -35,7 +35,7 @@ function world() {
 
 test('an owner that waits for what it never sees comes back when that is given up', async () => {
   const { clock, owned, woken } = world();
-  owned.expectations.expectCreations(key, 1);
+  owned.expectations.expectCreations(uid, 1);
   await clock.advance(60_000);
   assert.equal(owned.isSettled(set), false);
   assert.deepEqual(woken, ['default/rs 240000']);
@@ -44,10 +44,20 @@ test('an owner that waits for what it never sees comes back when that is given u
   assert.equal(woken.length, 1);
 });
 
+test('pods of an owner that had the name before are not taken for those that are awaited', () => {
+  const { owned, change } = world();
+  const before = { ...set, metadata: { ...set.metadata, uid: 'before' } };
+  owned.expectations.expectCreations(uid, 1);
+  change(pod('old').ownedBy(before).build(), undefined);
+  assert.equal(owned.isSettled(set), false);
+  change(pod('new').ownedBy(set).build(), undefined);
+  assert.equal(owned.isSettled(set), true);
+});
+
 test('deleted pods are awaited until they are seen to go; those gone before, or not deleted, are not', async () => {
   const { owned, change } = world();
   const [there, gone, kept] = ['there', 'gone', 'kept'].map((name) => pod(name).ownedBy(set).build());
-  owned.expectations.expectDeletions(key, [there!, gone!, kept!].map(keyOf));
+  owned.expectations.expectDeletions(uid, [there!, gone!, kept!].map(keyOf));
   const control = {
     async delete(_: object, victim: Pod) {
       if (victim === kept) throw new Error('no');

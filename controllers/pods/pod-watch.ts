@@ -13,6 +13,7 @@ export const byController = 'controller';
 
 export interface OwnedPods {
   pods: Lister<Pod>;
+  /** By the owner's uid: pods of one that had its name before are none of its business. */
   expectations: Expectations;
   /**
    * Whether everything expected of the owner's pods has been seen. If not, the owner comes back
@@ -33,17 +34,17 @@ export function watchOwnedPods(
 ): OwnedPods {
   const informer = context.informer(PodKind);
   const expectations = new Expectations(context.clock);
-  const controllerKeyOf = (pod: Pod): string | undefined => {
+  const ownerOf = (pod: Pod): string | undefined => {
     const owner = controllerOf(pod);
     const isOurs = owner && owner.kind === ownerKind.kind && owner.apiVersion === ownerKind.apiVersion;
-    return isOurs ? `${pod.metadata.namespace}/${owner.name}` : undefined;
+    return isOurs ? owner.uid : undefined;
   };
   informer.addIndex(byController, (pod) => [controllerOf(pod)?.uid ?? `orphan ${pod.metadata.namespace}`]);
   informer.onChange((pod, old) => {
-    const key = controllerKeyOf((pod ?? old)!);
-    if (key) {
-      if (pod && !old) expectations.creationObserved(key);
-      if (!pod || pod.metadata.deletionTimestamp) expectations.deletionObserved(key, keyOf((pod ?? old)!));
+    const owner = ownerOf((pod ?? old)!);
+    if (owner) {
+      if (pod && !old) expectations.creationObserved(owner);
+      if (!pod || pod.metadata.deletionTimestamp) expectations.deletionObserved(owner, keyOf((pod ?? old)!));
     } else if (pod && !controllerOf(pod)) {
       for (const owner of owners.inNamespace(pod.metadata.namespace ?? '')) {
         if (matchesLabelSelector(selectorOf(owner), pod.metadata.labels)) enqueue(keyOf(owner));
@@ -54,7 +55,7 @@ export function watchOwnedPods(
     pods: informer.lister,
     expectations,
     isSettled: (owner) => {
-      const leftMs = expectations.leftMs(keyOf(owner));
+      const leftMs = expectations.leftMs(owner.metadata.uid ?? '');
       if (leftMs > 0) enqueue(keyOf(owner), leftMs);
       return leftMs === 0;
     },

@@ -76,19 +76,19 @@ async function apply(state: SetState, plan: SetPlan, wanted: readonly Pod[], dep
   const { set, pods } = state;
   const { owned, statefulPods } = deps;
   const { expectations } = owned;
-  const key = keyOf(set);
+  const { uid = '' } = set.metadata;
   for (const pod of plan.pending) await statefulPods.ensureClaims(set, pod);
   for (const pod of plan.relabel) await statefulPods.relabel(set, pod);
   for (const pod of pods) await statefulPods.ownClaims(set, pod);
   const doomed = plan.delete.slice(0, burst);
   if (wanted.length + doomed.length === 0) return;
-  expectations.expect(key, { creations: wanted.length, deletions: doomed.map(keyOf) });
+  expectations.expect(uid, { creations: wanted.length, deletions: doomed.map(keyOf) });
   let created = 0;
   const { error } = await slowStart(wanted.length, async (i) => {
     if (await statefulPods.create(set, wanted[i]!)) created++;
   });
   // What was not created, or is there already, will not be seen to come.
-  for (let i = created; i < wanted.length; i++) expectations.creationObserved(key);
+  for (let i = created; i < wanted.length; i++) expectations.creationObserved(uid);
   await deletePods(set, doomed, { control: statefulPods, expectations });
   if (error && !isNamespaceTerminating(error)) throw error;
 }
@@ -146,8 +146,7 @@ export const statefulSetController = defineController({
   concurrency: 5,
   deps: createDeps,
   reconcile,
-  forget: (key, { owned, written }) => {
-    owned.expectations.forget(key);
+  forget: (key, { written }) => {
     written.delete(key);
   },
 });

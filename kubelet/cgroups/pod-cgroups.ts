@@ -10,7 +10,7 @@ import { quantityMilliValue } from '../../machinery/quantity.ts';
 import { uidOf } from '../pods/pod-text.ts';
 import { sharesOfMilliCpu } from '../spec/resources.ts';
 import { podResources } from '../spec/sandbox-config.ts';
-import type { CgroupTree } from './cgroup-tree.ts';
+import type { CgroupLimits, CgroupTree } from './cgroup-tree.ts';
 
 const top = '/kubepods';
 const qosDirs: Record<QosClass, string> = {
@@ -20,6 +20,15 @@ const qosDirs: Record<QosClass, string> = {
 };
 
 const groupOf = (qos: QosClass, uid: string) => `${qosDirs[qos]}/pod${uid}`;
+
+function limitsOf(pod: Pod): CgroupLimits {
+  const { cpu_shares, cpu_quota, memory_limit_in_bytes } = podResources(pod);
+  return {
+    cpuShares: Number(cpu_shares),
+    cpuQuotaUs: Number(cpu_quota),
+    ...(memory_limit_in_bytes ? { memoryBytes: Number(memory_limit_in_bytes) } : {}),
+  };
+}
 
 export interface NodeCapacity {
   milliCpu: number;
@@ -69,16 +78,46 @@ export class PodCgroups {
 
   /** Makes the group of a pod; answers its path, for the runtime. */
   create(pod: Pod): string {
-    const qos = qosClassOf(pod.spec);
-    const path = groupOf(qos, uidOf(pod));
-    const { cpu_shares, cpu_quota, memory_limit_in_bytes } = podResources(pod);
-    this.#tree.apply(path, {
-      cpuShares: Number(cpu_shares),
-      cpuQuotaUs: Number(cpu_quota),
-      ...(memory_limit_in_bytes ? { memoryBytes: Number(memory_limit_in_bytes) } : {}),
-    });
+    const path = this.pathOf(pod);
+    // One that is there changes only with what runs in it, by resize().
+    if (this.#tree.read('memory', path, 'cgroup.procs') === undefined) this.#tree.apply(path, limitsOf(pod));
     this.adopt(pod);
     return path;
+  }
+
+  /**
+   * Brings the group of a pod into line with what the pod has been given: before its containers what grows, after
+   * them what shrinks.
+   */
+  resize(pod: Pod, step: 'grow' | 'shrink'): void {
+    const path = this.pathOf(pod);
+    const { cpuShares, cpuQuotaUs, memoryBytes } = limitsOf(pod);
+    const now = this.#limitsOf(path);
+    const isDue = (next: number, current: number) => (step === 'shrink' ? next < current : next > current);
+    this.#tree.apply(path, {
+      ...(cpuShares === undefined ? {} : { cpuShares }),
+      ...(cpuQuotaUs !== undefined && cpuQuotaUs > 0 && isDue(cpuQuotaUs, now.cpuQuotaUs) ? { cpuQuotaUs } : {}),
+      ...(memoryBytes !== undefined && isDue(memoryBytes, now.memoryBytes) ? { memoryBytes } : {}),
+    });
+    this.adopt(pod);
+  }
+
+  /** The memory limit that a pod is about to get if that is less than before, and what it uses. In bytes. */
+  memoryDecrease(pod: Pod): { limit: number; usage: number } | undefined {
+    const path = this.pathOf(pod);
+    const { memoryBytes: limit } = limitsOf(pod);
+    if (limit === undefined || limit >= this.#limitsOf(path).memoryBytes) return undefined;
+    const file = this.version === 1 ? 'memory.usage_in_bytes' : 'memory.current';
+    return { limit, usage: Number(this.#tree.read('memory', path, file) ?? 0) };
+  }
+
+  /** As the kernel has them; infinite where there is none. */
+  #limitsOf(path: string): { cpuQuotaUs: number; memoryBytes: number } {
+    const isV1 = this.version === 1;
+    const [quota] = (this.#tree.read('cpu', path, isV1 ? 'cpu.cfs_quota_us' : 'cpu.max') ?? '').split(' ');
+    const memory = this.#tree.read('memory', path, isV1 ? 'memory.limit_in_bytes' : 'memory.max');
+    const numberOf = (text: string | undefined) => (Number(text) > 0 ? Number(text) : Number.POSITIVE_INFINITY);
+    return { cpuQuotaUs: numberOf(quota), memoryBytes: numberOf(memory) };
   }
 
   /** Counts in a pod whose group is there already, as after a restart of the kubelet. */
@@ -103,7 +142,9 @@ export class PodCgroups {
   /** Uids of all pods that have a group. */
   list(): string[] {
     const names = Object.values(qosDirs).flatMap((dir) => this.#tree.children(dir));
-    return names.filter((name) => /^pod[0-9a-f-]{36}$/.test(name)).map((name) => name.slice('pod'.length));
+    return names
+      .filter((name) => /^pod([0-9a-f-]{36}|[0-9a-f]{32})$/.test(name))
+      .map((name) => name.slice('pod'.length));
   }
 
   /** Burstable pods together weigh what they ask for; best-effort ones next to nothing. */

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { arch, availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
+import { goArchitecture } from '../../machinery/architecture.ts';
 import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
 
 export interface NodeFacts {
@@ -20,14 +21,6 @@ export interface NodeFacts {
   osImage: string;
   architecture: string;
 }
-
-const goArchitectures: Record<string, string> = {
-  x64: 'amd64',
-  arm64: 'arm64',
-  arm: 'arm',
-  ppc64: 'ppc64le',
-  s390x: 's390x',
-};
 
 function readText(path: string): string {
   try {
@@ -52,7 +45,7 @@ export function readNodeFacts(rootDir: string, cgroups: CgroupTree): NodeFacts {
     bootId: readText('/proc/sys/kernel/random/boot_id'),
     kernelVersion: release(),
     osImage: /^PRETTY_NAME="?([^"\n]*)"?/m.exec(readText('/etc/os-release'))?.[1] ?? 'Linux',
-    architecture: goArchitectures[arch()] ?? arch(),
+    architecture: goArchitecture(arch()),
   };
 }
 

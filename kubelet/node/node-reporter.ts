@@ -39,6 +39,8 @@ const hurriedPeriodMs = 200;
 const retryMs = 500;
 /** A runtime that has not answered for so long is down. Upstream: maxWaitForContainerRuntime. */
 const runtimeDownAfterMs = 30_000;
+/** A slow machine is no runtime that hangs. */
+const runtimeAnswersMs = 15_000;
 
 const cgroupV1Message =
   'cgroup v1 detected. cgroup v1 support is deprecated and will be removed in a future release. Please migrate to cgroup v2. More information at https://git.k8s.io/enhancements/keps/sig-node/5573-remove-cgroup-v1';
@@ -141,8 +143,8 @@ export class NodeReporter {
   async #lookAtRuntime(): Promise<{ runtime: StatusResponse | null; images: Image[] }> {
     const { cri, clock } = this.#deps;
     try {
-      const runtime = await cri.runtime.Status({}, { timeoutMs: 5_000 });
-      const { images } = await cri.images.ListImages({}, { timeoutMs: 5_000 });
+      const runtime = await cri.runtime.Status({}, { timeoutMs: runtimeAnswersMs });
+      const { images } = await cri.images.ListImages({}, { timeoutMs: runtimeAnswersMs });
       this.#runtimeSaid = { runtime, images, atMs: clock.monotonicMs() };
     } catch (err) {
       this.#deps.log.warn({ err }, 'the container runtime does not answer');

@@ -5,6 +5,7 @@ import { findUntoleratedTaint, matchesNodeAffinity } from '../../api/core/pod/pl
 import { podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
+import { isStaticPod } from '../static/static-pod-file.ts';
 import { allContainersOf } from './pod-text.ts';
 
 export interface Rejection {
@@ -36,17 +37,17 @@ export function admitPod(
   return (
     judgeResources(pod, node, others) ??
     judgeAffinity(pod, node) ??
-    judgeTaints(pod, node) ??
+    (isStaticPod(pod) ? undefined : judgeTaints(pod, node)) ??
     judgeSysctls(pod) ??
     judgeFeatures(pod) ??
     (hasAppArmor ? undefined : judgeAppArmor(pod))
   );
 }
 
-const inUnits = (name: string, amount: string | undefined) =>
+export const inUnits = (name: string, amount: string | undefined) =>
   name === 'cpu' ? quantityMilliValue(amount) : quantityValue(amount);
 
-function judgeResources(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+export function judgeResources(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
   const allocatable = node.status?.allocatable ?? {};
   const pods = quantityValue(allocatable.pods);
   if (others.length + 1 > pods) return outOf('pods', 1, others.length, pods);

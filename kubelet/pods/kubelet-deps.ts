@@ -13,6 +13,7 @@ import type { KubeletMetrics } from '../metrics.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
 import type { WatchedObjects } from '../objects/watched-objects.ts';
 import type { ContainerProbes } from '../probes/container-probes.ts';
+import type { AllocationStore } from '../resize/allocation.ts';
 import type { NodeResources } from '../spec/resources.ts';
 import type { NodeSettings } from '../spec/sandbox-config.ts';
 import type { VolumeDeps } from '../volumes/pod-volumes.ts';
@@ -31,6 +32,7 @@ export interface KubeletDeps {
   tokens: ServiceAccountTokens;
   volumes: VolumeDeps;
   cgroups: PodCgroups;
+  allocations: AllocationStore;
   probes: ContainerProbes;
   settings: NodeSettings;
   nodeIp: string;

@@ -46,6 +46,8 @@ export interface PlanInput {
   hasStarted(container: ContainerStatus): boolean;
   /** The probe that has given the container up, if any. */
   failedProbe(containerId: string): 'LivenessProbe' | 'StartupProbe' | undefined;
+  /** Whether the container has to be made anew to have what the pod has been given. */
+  needsResizeRestart?(containerId: string): boolean;
 }
 
 const nothing: PodPlan = { createSandbox: false, start: [], stop: [], complete: false };
@@ -136,7 +138,7 @@ function hasLaterBegun(pod: Pod, state: RuntimeState, container: Container): boo
   return all.slice(all.indexOf(container) + 1).some((c) => currentContainer(state, c.name));
 }
 
-function planStops({ pod, state, failedProbe }: PlanInput): ContainerStop[] {
+function planStops({ pod, state, failedProbe, needsResizeRestart }: PlanInput): ContainerStop[] {
   const stops: ContainerStop[] = [];
   for (const container of [...initContainersOf(pod).filter(isSidecar), ...containersOf(pod)]) {
     const latest = latestContainer(state, container.name);
@@ -150,6 +152,8 @@ function planStops({ pod, state, failedProbe }: PlanInput): ContainerStop[] {
       stops.push({ id, name, reason: probe, message: `Container ${name} failed ${kind} probe, will be restarted` });
     } else if (noted !== undefined && noted !== hashContainer(container)) {
       stops.push({ id, name, reason: 'Changed', message: `Container ${name} definition changed, will be restarted` });
+    } else if (needsResizeRestart?.(id)) {
+      stops.push({ id, name, reason: 'Changed', message: `Container ${name} resize requires restart` });
     }
   }
   return stops;

@@ -9,6 +9,7 @@ import { FakeClock, realClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import type { ListPodSandboxRequest } from '../../proto/cri.gen.ts';
 import { runtimeSandbox } from '../../test/builders/runtime-state.ts';
+import type { MirrorPods } from '../static/mirror-pods.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { PodSet } from './pod-set.ts';
 import { runtimeLabels } from './runtime-state.ts';
@@ -54,9 +55,11 @@ test('a pod that is gone from the API server is ended, however often that fails'
   } as unknown as KubeletDeps;
   const informer = { synced: async () => {}, onChange: nothing } as unknown as Informer<Pod>;
   const stop = new AbortController();
-  const pods = new PodSet(deps, informer, () => {
+  const node = () => {
     throw new Error('no pod is admitted here');
-  });
+  };
+  const pods = new PodSet(deps, informer, node, { start: nothing } as unknown as MirrorPods);
+  await pods.open(stop.signal);
   await pods.start(stop.signal);
   const isDone = () => removed !== undefined && readdirSync(join(dir, 'logs')).length === 0;
   // Files are removed in their own time.

@@ -5,6 +5,8 @@ import type { Pod } from '../../api/core/pod.ts';
 import type { Informer } from '../../client/informer.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { listPodLogs } from '../logs/pod-log-folders.ts';
+import { byTurn, judgeResize } from '../resize/resize-admission.ts';
+import { isMirrorOf, isMirrorPod, type MirrorPods } from '../static/mirror-pods.ts';
 import { listPodFolders } from '../volumes/pod-volumes.ts';
 import { admitPod } from './admission.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
@@ -22,23 +24,73 @@ export class PodSet {
   readonly #informer: Informer<Pod>;
   readonly #node: () => Node;
   readonly #workers = new Map<string, PodWorker>();
+  #judgesResizes = false;
   /** Sandboxes found at start, until a worker has taken them. */
   #found = new Map<string, string[]>();
 
-  constructor(deps: KubeletDeps, informer: Informer<Pod>, node: () => Node) {
+  /** The static pods that are to run, and those that do, by namespace and name. */
+  #static = new Map<string, Pod>();
+  readonly #staticWorkers = new Map<string, PodWorker>();
+  readonly #mirrors: MirrorPods;
+
+  constructor(deps: KubeletDeps, informer: Informer<Pod>, node: () => Node, mirrors: MirrorPods) {
     this.#deps = deps;
     this.#informer = informer;
     this.#node = node;
+    this.#mirrors = mirrors;
+  }
+
+  /** Finds what runs here already. From now on static pods may be set; nobody needs to have asked the API server. */
+  async open(signal: AbortSignal): Promise<void> {
+    this.#found = await this.#listSandboxes();
+    void this.#followRuntime(signal);
+  }
+
+  /** The static pods of the node, all of them. */
+  setStatic(pods: readonly Pod[]): void {
+    this.#static = new Map(pods.map((pod) => [keyOf(pod), pod]));
+    for (const [key, worker] of this.#staticWorkers) {
+      const wanted = this.#static.get(key);
+      if (!wanted || uidOf(wanted) !== uidOf(worker.pod)) worker.remove(worker.pod);
+    }
+    for (const pod of pods) this.#startStatic(pod);
+  }
+
+  /** Another pod of the name ends first. */
+  #startStatic(pod: Pod): void {
+    const key = keyOf(pod);
+    if (this.#staticWorkers.has(key)) return;
+    const mirror = this.#mirrors.of(pod);
+    const { phase: _, reason: _reason, message: _message, ...known } = mirror?.status ?? {};
+    const worker = this.#add({ ...pod, status: { ...pod.status, ...known } }, () => {
+      this.#staticWorkers.delete(key);
+      const next = this.#static.get(key);
+      if (next) this.#startStatic(next);
+      else this.#mirrors.want(key, undefined);
+    });
+    this.#staticWorkers.set(key, worker);
+    worker.mirrorTo(mirror);
+    this.#mirrors.want(key, pod);
+  }
+
+  #onMirrorChange(key: string, mirror: Pod | undefined): void {
+    this.#mirrors.observe(key, mirror);
+    const worker = this.#staticWorkers.get(key);
+    worker?.mirrorTo(mirror && isMirrorOf(mirror, worker.pod) ? mirror : undefined);
   }
 
   /** Takes on the pods of the API and what runs of them already, then follows both until the signal is aborted. */
   async start(signal: AbortSignal): Promise<void> {
     await this.#informer.synced();
-    this.#found = await this.#listSandboxes();
     this.#informer.onChange((pod, old) => this.#onChange(pod, old));
+    this.#mirrors.start();
     await this.#removeOrphans(signal);
-    void this.#followRuntime(signal);
-    this.#deps.clock.every(relistPeriodMs, () => this.wakeAll());
+    this.#judgesResizes = true;
+    this.#judgeResizes();
+    this.#deps.clock.every(relistPeriodMs, () => {
+      this.wakeAll();
+      this.#judgeResizes();
+    });
   }
 
   worker(uid: string): PodWorker | undefined {
@@ -47,6 +99,8 @@ export class PodSet {
 
   /** By namespace and name: the newest pod of that name. */
   find(namespace: string, name: string): PodWorker | undefined {
+    const own = this.#staticWorkers.get(`${namespace}/${name}`);
+    if (own) return own;
     const pod = this.#informer.lister.get(`${namespace}/${name}`);
     return pod && this.#workers.get(uidOf(pod));
   }
@@ -64,34 +118,67 @@ export class PodSet {
   }
 
   #onChange(pod: Pod | undefined, old: Pod | undefined): void {
+    const either = pod ?? old;
+    if (either && isMirrorPod(either)) {
+      this.#onMirrorChange(keyOf(either), pod);
+      return;
+    }
     if (!pod) {
       if (old) this.#workers.get(uidOf(old))?.remove(old);
       return;
     }
     const worker = this.#workers.get(uidOf(pod));
     if (worker) worker.update(pod);
-    else this.#add(pod);
+    else this.#add(pod, () => undefined);
+    if (worker?.pendingResize) this.#judgeResizes();
   }
 
-  #add(pod: Pod): void {
+  /** Gives running pods what they ask for, as far as there is room; what one gives back may be for the next. */
+  #judgeResizes(): void {
+    // What runs here from before is to be known first.
+    if (!this.#judgesResizes) return;
+    const pending = this.list().flatMap((worker) => {
+      const resize = worker.pendingResize;
+      return resize ? [{ worker, resize }] : [];
+    });
+    if (pending.length === 0) return;
+    for (const { worker, resize } of pending.sort((a, b) => byTurn(a.resize, b.resize)))
+      worker.resize(judgeResize(resize.desired, this.#node(), this.#podsBeside(worker)));
+  }
+
+  /** The other pods that take resources of the node. */
+  #podsBeside(worker: PodWorker): Pod[] {
+    return this.list()
+      .filter((other) => other !== worker && other.isTakingResources)
+      .map(({ pod }) => pod);
+  }
+
+  #add(pod: Pod, onGone: () => void): PodWorker {
     const uid = uidOf(pod);
     const sandboxIds = this.#found.get(uid) ?? [];
     this.#found.delete(uid);
-    const worker = new PodWorker(this.#deps, { pod, sandboxIds, onFinished: () => this.#workers.delete(uid) });
-    const others = this.list()
-      .filter((w) => w.isTakingResources)
-      .map((w) => w.pod);
+    const onEnded = () => this.#judgeResizes();
+    const onFinished = () => {
+      this.#workers.delete(uid);
+      onGone();
+    };
+    const worker = new PodWorker(this.#deps, { pod, sandboxIds, onEnded, onFinished });
     this.#workers.set(uid, worker);
-    if (sandboxIds.length > 0) this.#deps.cgroups.adopt(pod);
+    if (sandboxIds.length > 0) this.#deps.cgroups.adopt(worker.pod);
     // A pod that has been taken on stays, whatever else has come since.
     const isKnown = sandboxIds.length > 0 || pod.status?.startTime !== undefined || isFinished(pod);
     const isLeaving = pod.metadata.deletionTimestamp !== undefined;
     const { hasAppArmor } = this.#deps;
-    const rejection = isKnown || isLeaving ? undefined : admitPod(pod, this.#node(), { others, hasAppArmor });
+    const rejection =
+      isKnown || isLeaving ? undefined : admitPod(pod, this.#node(), { others: this.#podsBeside(worker), hasAppArmor });
     if (rejection) {
       this.#deps.log.info({ pod: keyOf(pod), ...rejection }, 'pod refused');
       worker.reject(rejection);
-    } else worker.wake();
+      return worker;
+    }
+    if (!isFinished(pod)) worker.keep();
+    worker.wake();
+    return worker;
   }
 
   async #listSandboxes(): Promise<Map<string, string[]>> {

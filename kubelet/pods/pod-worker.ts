@@ -5,10 +5,14 @@
 //   active ──deleted, out of time, complete──> ending ──all stopped──> ended ──deleted──> finished
 
 import type { PodStatus } from '../../api/core/pod/pod-status.ts';
+import type { ResourceRequirements } from '../../api/core/pod/resources.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { isNotFound } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
+import { PodResizer } from '../resize/pod-resizer.ts';
+import type { PendingResize, ResizeRefusal } from '../resize/resize-admission.ts';
+import { isStaticPod } from '../static/static-pod-file.ts';
 import { computePodStatus } from '../status/pod-status.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { PodVolumes } from '../volumes/pod-volumes.ts';
@@ -45,6 +49,8 @@ export interface PodWorkerOptions {
   pod: Pod;
   /** Sandboxes that the runtime has of this pod already. */
   sandboxIds: readonly string[];
+  /** Called when nothing of the pod runs any more: what it took is free. */
+  onEnded(): void;
   /** Called once, when nothing of the pod is left here. */
   onFinished(uid: string): void;
 }
@@ -61,7 +67,12 @@ export class PodWorker {
   readonly #startTime: string;
   readonly #createdMs: number;
   #wasReady: boolean;
+  /** As the API server has it. */
+  #desired: Pod;
+  /** With the resources that it has been given. */
   #pod: Pod;
+  readonly #resizer: PodResizer;
+  readonly #onEnded: () => void;
   #phase: Phase = 'active';
   #verdict: Verdict | undefined;
   #isGone = false;
@@ -70,16 +81,20 @@ export class PodWorker {
   readonly #volumeSync: VolumeSync;
   readonly #exits = new ExitWaiters();
 
-  constructor(deps: KubeletDeps, { pod, sandboxIds, onFinished }: PodWorkerOptions) {
+  constructor(deps: KubeletDeps, { pod, sandboxIds, onEnded, onFinished }: PodWorkerOptions) {
     this.#deps = deps;
-    this.#pod = pod;
+    this.#resizer = new PodResizer(deps, pod, pod.status?.conditions ?? []);
+    this.#desired = pod;
+    this.#pod = this.#resizer.allocated(pod);
+    this.#onEnded = onEnded;
     this.#onFinished = onFinished;
     this.#createdMs = deps.clock.monotonicMs();
     // One that runs already, as after a restart of the kubelet, tells nothing about starts.
     this.#wasReady = sandboxIds.length > 0;
     this.#log = deps.log.child({ pod: describePod(pod) });
     this.#startTime = pod.status?.startTime ?? timestamp(deps.clock.now());
-    this.#writer = new StatusWriter({ pods: deps.pods, clock: deps.clock, log: this.#log }, pod);
+    const isStatic = isStaticPod(pod);
+    this.#writer = new StatusWriter({ pods: deps.pods, clock: deps.clock, log: this.#log }, pod, { isStatic });
     this.#runtime = new PodRuntime(deps.cri, uidOf(pod), sandboxIds);
     this.#volumes = new PodVolumes(deps.volumes, uidOf(pod));
     this.#volumeSync = new VolumeSync(deps, this.#volumes);
@@ -92,8 +107,33 @@ export class PodWorker {
     });
   }
 
+  /** The pod with the resources that it has been given. */
   get pod(): Pod {
     return this.#pod;
+  }
+
+  /** What the pod waits for that asks for other resources than it has been given. */
+  get pendingResize(): PendingResize | undefined {
+    const [desired, allocated] = [this.#desired, this.#pod];
+    if (!this.isActive || !this.#resizer.isPending(desired)) return undefined;
+    const since = this.status.conditions?.find((c) => c.type === 'PodResizePending')?.lastTransitionTime;
+    return { desired, allocated, since };
+  }
+
+  /** The node takes the pod on, as `pod` says. */
+  keep(): void {
+    this.#resizer.keep(this.#pod);
+  }
+
+  /** Gives the pod the resources that it asks for, or says why not. */
+  resize(refusal: ResizeRefusal | undefined): void {
+    if (refusal) {
+      if (this.#resizer.refuse(this.#desired, refusal)) this.wake();
+      return;
+    }
+    this.#resizer.grant(this.#desired);
+    this.#pod = this.#resizer.allocated(this.#desired);
+    this.wake();
   }
 
   get runtime(): PodRuntime {
@@ -124,15 +164,22 @@ export class PodWorker {
   update(pod: Pod): void {
     const changed =
       pod.metadata.labels !== this.#pod.metadata.labels || pod.metadata.annotations !== this.#pod.metadata.annotations;
-    this.#pod = pod;
+    this.#desired = pod;
+    this.#pod = this.#resizer.allocated(pod);
     this.#writer.observe(pod);
     if (changed) this.#volumeSync.noteChange();
     this.wake();
   }
 
-  /** The pod is gone from the API server. */
+  /** What stands for a static pod in the API server. */
+  mirrorTo(mirror: Pod | undefined): void {
+    this.#writer.mirrorTo(mirror);
+  }
+
+  /** The pod is gone from the API server, or from the node's files. */
   remove(last: Pod): void {
-    this.#pod = last;
+    this.#desired = last;
+    this.#pod = this.#resizer.allocated(last);
     this.#isGone = true;
     this.#writer.close();
     this.wake();
@@ -265,6 +312,8 @@ export class PodWorker {
       plan = this.#plan();
     }
     await this.#syncHosts();
+    const retryMs = await this.#resizer.sync(this.#desired, this.#runtime);
+    if (retryMs !== undefined) this.#loop.wakeAfter(retryMs);
     for (const stop of plan.stop) {
       const runtime = this.#runtime.state.containers.find((c) => c.id === stop.id)!;
       if (stop.reason === 'Changed') this.#runtime.noteReplaced(stop.id);
@@ -280,11 +329,13 @@ export class PodWorker {
 
   #plan() {
     const { probes } = this.#deps;
+    const restarts = new Set(this.#resizer.plan(this.#pod, this.#runtime).flatMap((c) => (c.needsRestart ? c.id : [])));
     return planPod({
       pod: this.#pod,
       state: this.#runtime.state,
       hasStarted: (c) => this.#hasStarted(c.id, nameOf(c)),
       failedProbe: (id) => (this.#stopper.isStopping(id) ? undefined : probes.failedProbe(id)),
+      needsResizeRestart: (id) => restarts.has(id),
     });
   }
 
@@ -329,6 +380,7 @@ export class PodWorker {
     this.#exits.tell(this.#runtime.state);
     this.#phase = 'ended';
     this.#writeStatus();
+    this.#onEnded();
     this.#deps.probes.forgetPod(uidOf(this.#pod));
     await this.#syncEnded();
   }
@@ -385,9 +437,19 @@ export class PodWorker {
       isEnding: this.#phase !== 'active',
       isEnded: this.#phase === 'ended',
       verdict: this.#phase === 'ended' ? this.#verdict : undefined,
+      resize: this.#resizer.state,
+      resourcesInForce: (c) => this.#resourcesInForce(c.id),
     });
     this.#observeReady(status);
     this.#writer.write(status);
+  }
+
+  /** What was last said of a running container that does not have yet what the pod has been given. */
+  #resourcesInForce(containerId: string): ResourceRequirements | undefined {
+    if (!this.#resizer.plan(this.#pod, this.#runtime).some(({ id }) => id === containerId)) return undefined;
+    const { initContainerStatuses = [], containerStatuses = [] } = this.#writer.current;
+    return [...initContainerStatuses, ...containerStatuses].find((s) => s.containerID?.endsWith(containerId))
+      ?.resources;
   }
 
   #observeReady({ conditions }: PodStatus): void {

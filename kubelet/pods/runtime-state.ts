@@ -41,6 +41,8 @@ export const runtimeAnnotations = {
   terminationMessagePath: 'io.kubernetes.container.terminationMessagePath',
   terminationMessagePolicy: 'io.kubernetes.container.terminationMessagePolicy',
   podGracePeriod: 'io.kubernetes.pod.terminationGracePeriod',
+  /** Ours: bytes asked for, which no control group holds. */
+  memoryRequest: 'k8ts.io/memory-request',
 } as const;
 
 const newestFirst = (a: { created_at: string }, b: { created_at: string }) => {

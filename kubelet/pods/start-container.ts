@@ -47,7 +47,7 @@ export async function startContainer(deps: KubeletDeps, context: StartContext): 
     deps.events.event(eventTarget(pod, container.name), type, reason, message);
   try {
     const found = await deps.images.ensure(pod, container, context.signal);
-    const id = await createContainer(deps, context, found);
+    const id = await createContainer(deps, context, found, await imageVolumesOf(deps, context));
     tell('Normal', 'Created', 'Container created');
     context.onCreated(id);
     context.signal.throwIfAborted();
@@ -67,9 +67,25 @@ export async function startContainer(deps: KubeletDeps, context: StartContext): 
 
 const detailsOf = (err: unknown) => (isRpcError(err) ? err.details : (err as Error).message);
 
-async function createContainer(deps: KubeletDeps, context: StartContext, found: FoundImage): Promise<string> {
+/** Ids of the images that the container mounts, by the volume's name; pulled if need be, as its own is. */
+async function imageVolumesOf(deps: KubeletDeps, { pod, container, signal }: StartContext) {
+  const ids = new Map<string, string>();
+  for (const { name, image: source } of pod.spec.volumes ?? []) {
+    if (!source || !container.volumeMounts?.some((mount) => mount.name === name)) continue;
+    const wanted = { ...container, image: source.reference, imagePullPolicy: source.pullPolicy };
+    ids.set(name, (await deps.images.ensure(pod, wanted, signal)).image.id);
+  }
+  return ids;
+}
+
+async function createContainer(
+  deps: KubeletDeps,
+  context: StartContext,
+  found: FoundImage,
+  imageVolumes: ReadonlyMap<string, string>,
+): Promise<string> {
   const { pod, container, sandboxId, sandboxConfig } = context;
-  const config = await prepareConfig(deps, context, found).catch((err) => {
+  const config = await prepareConfig(deps, context, found, imageVolumes).catch((err) => {
     if (err instanceof ContainerConfigError) throw new StartError('CreateContainerConfigError', err.message);
     throw err;
   });
@@ -82,7 +98,12 @@ async function createContainer(deps: KubeletDeps, context: StartContext, found: 
   }
 }
 
-async function prepareConfig(deps: KubeletDeps, context: StartContext, { image }: FoundImage) {
+async function prepareConfig(
+  deps: KubeletDeps,
+  context: StartContext,
+  { image }: FoundImage,
+  imageVolumes: ReadonlyMap<string, string>,
+) {
   const { pod, container, addresses, restartCount } = context;
   const ref = { uid: uidOf(pod), namespace: pod.metadata.namespace ?? '' };
   const environment = await buildEnvironment(pod, container, {
@@ -98,6 +119,7 @@ async function prepareConfig(deps: KubeletDeps, context: StartContext, { image }
   checkNonRoot(pod, container, { ...(image.uid ? { uid: Number(image.uid.value) } : {}), username: image.username });
   const podDir = join(deps.volumes.podsDir, ref.uid);
   const mounts = await buildMounts(container, {
+    images: imageVolumes,
     volumes: context.volumes,
     environment,
     hostsFile: join(podDir, 'etc-hosts'),

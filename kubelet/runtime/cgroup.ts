@@ -101,10 +101,14 @@ export function planWritesV2(r: LinuxContainerResources): CgroupWrite[] {
 /** Changes the limits of a cgroup. */
 export function applyResources(cgroups: Cgroups, path: string, resources: LinuxContainerResources): void {
   const writes = cgroups.facts.version === 1 ? planWritesV1(resources) : planWritesV2(resources);
-  const isSwap = (w: CgroupWrite) => w.file === 'memory.memsw.limit_in_bytes';
+  const isSwap = (w: CgroupWrite) => /^memory\.(memsw|swap)\./.test(w.file);
   const current = Number(cgroups.read('memory', path, 'memory.limit_in_bytes') ?? 0);
   const grows = Number(resources.memory_limit_in_bytes) > current;
   // Memory may never exceed memory plus swap, not even between two writes.
   const ordered = grows ? [...writes.filter(isSwap), ...writes.filter((w) => !isSwap(w))] : writes;
-  for (const { controller, file, value } of ordered) cgroups.write(controller, path, file, value);
+  for (const write of ordered) {
+    // A kernel that does not count swap has no such file, and nothing to limit.
+    if (isSwap(write) && cgroups.read(write.controller, path, write.file) === null) continue;
+    cgroups.write(write.controller, path, write.file, write.value);
+  }
 }

@@ -4,10 +4,10 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } 
 import { arch, hostname } from 'node:os';
 import { join } from 'node:path';
 import { removeTreeSync } from '../../host/remove-tree.ts';
+import { goArchitecture } from '../../machinery/architecture.ts';
 import { type ComponentContext, runComponent } from '../../machinery/component.ts';
 import type { Flags, FlagTable } from '../../machinery/flags.ts';
 import { detectCgroups } from './cgroup.ts';
-import { platformArchitecture } from './image/image-config.ts';
 import { ImageStore } from './image/image-store.ts';
 import { LayerStore } from './image/layer-store.ts';
 import { createPuller, removeStaleParts } from './image/pull.ts';
@@ -107,7 +107,7 @@ async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContex
   installPause(flags['pause-binary'], paths.pauseRoot);
   const cgroups = detectCgroups(flags['cgroup-root']);
   const oci = createOciRuntime(requireOciRuntime(flags['oci-runtime']), join(state, 'oci'));
-  const architecture = platformArchitecture(arch());
+  const architecture = goArchitecture(arch());
   const images = new ImageStore(join(root, 'images'), new LayerStore(join(root, 'layers')));
   const progress = { clock, timeoutMs: flags['image-pull-progress-timeout'] * 1000 };
   const mirrors = parseMirrors(flags['registry-mirrors']);

@@ -14,6 +14,7 @@ export interface KubeletSettings {
   runtimeSocket: string;
   clientCaFile: string;
   cgroupRoot: string;
+  staticPodPath: string;
   singleProcessOOMKill: boolean | undefined;
 }
 
@@ -22,6 +23,7 @@ export function describeConfig(settings: KubeletSettings): object {
   return {
     kubeletconfig: {
       enableServer: true,
+      ...(settings.staticPodPath === '' ? {} : { staticPodPath: settings.staticPodPath }),
       address: '0.0.0.0',
       port,
       authentication: {

@@ -2,6 +2,7 @@
 
 import type { Container } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { quantityValue } from '../../machinery/quantity.ts';
 import type { ContainerConfig, Mount, Signal } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { hashContainer } from '../pods/container-hash.ts';
@@ -64,6 +65,7 @@ const annotationsOf = (pod: Pod, container: Container, restartCount: number) => 
   [runtimeAnnotations.restartCount]: String(restartCount),
   [runtimeAnnotations.terminationMessagePath]: container.terminationMessagePath ?? '',
   [runtimeAnnotations.terminationMessagePolicy]: container.terminationMessagePolicy ?? 'File',
+  [runtimeAnnotations.memoryRequest]: String(quantityValue(container.resources?.requests?.memory)),
   [runtimeAnnotations.podGracePeriod]: String(pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds),
 });
 

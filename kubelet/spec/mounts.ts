@@ -11,7 +11,9 @@ import { ContainerConfigError } from './environment.ts';
 import { expand } from './expansion.ts';
 
 export interface MountInputs {
-  /** The pod's volumes, by name. */
+  /** Ids of the images that are volumes, by the volume's name. */
+  images: ReadonlyMap<string, string>;
+  /** The pod's other volumes, by name. */
   volumes: ReadonlyMap<string, ReadyVolume>;
   environment: ReadonlyMap<string, string>;
   /** The pod's /etc/hosts on the node. */
@@ -45,13 +47,16 @@ export async function buildMounts(container: Container, inputs: MountInputs): Pr
 }
 
 async function buildVolumeMount(mount: VolumeMount, index: number, inputs: MountInputs): Promise<Init<Mount>> {
+  const below = subPathOf(mount, inputs.environment);
+  const container_path = mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`;
+  const image = inputs.images.get(mount.name);
+  if (image !== undefined) return { container_path, image: { image }, image_sub_path: below, readonly: true };
   const volume = inputs.volumes.get(mount.name);
   if (!volume) throw new ContainerConfigError(`volume ${JSON.stringify(mount.name)} is not mounted`);
-  const below = subPathOf(mount, inputs.environment);
   const part = join(inputs.subPathDir, String(index));
   if (below !== '') await inputs.subPaths.pin(volume.path, below, part);
   return {
-    container_path: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+    container_path,
     host_path: below === '' ? volume.path : part,
     readonly: volume.isReadOnly || (mount.readOnly ?? false),
     recursive_read_only:

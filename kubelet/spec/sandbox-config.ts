@@ -5,7 +5,7 @@ import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
 import type { LinuxContainerResources, PodSandboxConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { podLogDir } from '../logs/pod-log-folders.ts';
-import { allContainersOf, containersOf, initContainersOf, isHostNetwork, uidOf } from '../pods/pod-text.ts';
+import { containersOf, initContainersOf, isHostNetwork, uidOf } from '../pods/pod-text.ts';
 import { runtimeLabels } from '../pods/runtime-state.ts';
 import { buildDnsConfig, type DnsSettings } from './dns.ts';
 import { sandboxHostname } from './hosts-file.ts';
@@ -63,7 +63,7 @@ function portMappings(pod: Pod): Init<PodSandboxConfig['port_mappings']> {
 /** What the pod as a whole may use: limits only where every container has one. */
 export function podResources(pod: Pod): Init<LinuxContainerResources> {
   const [requests, limits] = [podRequests(pod.spec), podLimits(pod.spec)];
-  const containers = allContainersOf(pod);
+  const containers = [...initContainersOf(pod), ...containersOf(pod)];
   const limited = (name: string) =>
     pod.spec.resources?.limits?.[name] !== undefined ||
     containers.every((c) => quantityValue(c.resources?.limits?.[name]) > 0);

@@ -7,6 +7,7 @@ import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { containersOf, initContainersOf } from '../pods/pod-text.ts';
+import { resizeConditionTypes } from '../resize/resize-text.ts';
 import type { PodPhase } from './phase.ts';
 
 export interface ConditionInput {
@@ -17,6 +18,8 @@ export interface ConditionInput {
   /** The conditions as the API server has them: those of others, and transition times. */
   known: readonly PodCondition[];
   nowMs: number;
+  /** Conditions that others of the kubelet have found. */
+  found?: readonly PodCondition[];
 }
 
 interface Verdict {
@@ -33,6 +36,12 @@ export const kubeletConditionTypes = [
   'PodScheduled',
 ] as const;
 
+const own = new Set<string>([...kubeletConditionTypes, ...resizeConditionTypes]);
+
+/** Whether the kubelet keeps the condition. Others end pods too: such a condition is theirs. */
+export const isKubeletCondition = ({ type, reason }: PodCondition) =>
+  own.has(type) || (type === 'DisruptionTarget' && reason === 'TerminationByKubelet');
+
 const yes: Verdict = { status: 'True' };
 const list = (names: readonly string[]) => `[${names.join(' ')}]`;
 
@@ -45,9 +54,9 @@ export function computeConditions(pod: Pod, input: ConditionInput): PodCondition
     ContainersReady: containersReady,
     PodScheduled: yes,
   };
-  const own = new Set<string>(kubeletConditionTypes);
-  const others = input.known.filter((c) => !own.has(c.type));
-  return [...others, ...kubeletConditionTypes.map((type) => toCondition(pod, type, verdicts[type], input))];
+  const { found = [] } = input;
+  const others = input.known.filter((c) => !isKubeletCondition(c) && found.every(({ type }) => type !== c.type));
+  return [...others, ...found, ...kubeletConditionTypes.map((type) => toCondition(pod, type, verdicts[type], input))];
 }
 
 function toCondition(pod: Pod, type: string, verdict: Verdict, input: ConditionInput): PodCondition {

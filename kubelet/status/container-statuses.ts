@@ -5,6 +5,7 @@
 import type { Container } from '../../api/core/pod/container.ts';
 import type { ContainerState, ContainerStatus, VolumeMountStatus } from '../../api/core/pod/container-status.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
+import type { ResourceRequirements } from '../../api/core/pod/resources.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { ContainerStatus as RuntimeContainer } from '../../proto/cri.gen.ts';
@@ -33,6 +34,8 @@ export interface ContainerStatusInput {
   /** What the container left behind when it ended. */
   terminationMessageOf(container: RuntimeContainer): string;
   hasStarted(container: RuntimeContainer): boolean;
+  /** What a running container has, where that is not yet what it has been given. */
+  resourcesInForce?(container: RuntimeContainer): ResourceRequirements | undefined;
   /** The verdict of the readiness probe; true without one. */
   isReady(container: RuntimeContainer): boolean;
   /** The container that is just being started: it does not count as running before its postStart hook is through. */
@@ -91,7 +94,7 @@ function computeOne(
     containerID: `${input.runtimeName}://${latest.id}`,
     state: stateOf(latest, input),
     lastState: previous && hasExited(previous) ? stateOf(previous, input) : {},
-    ...describeRunning(pod, container, latest),
+    ...describeRunning(pod, container, latest, input.resourcesInForce?.(latest)),
   };
   if (isRunning(latest)) {
     status.started = input.hasStarted(latest);
@@ -120,12 +123,18 @@ function mountsOf(container: Container): { volumeMounts?: VolumeMountStatus[] } 
 }
 
 /** Resources in force and the user, known once the container exists. */
-function describeRunning(pod: Pod, container: Container, latest: RuntimeContainer): Partial<ContainerStatus> {
-  const { requests, limits } = container.resources ?? {};
+function describeRunning(
+  pod: Pod,
+  container: Container,
+  latest: RuntimeContainer,
+  inForce: ResourceRequirements | undefined,
+): Partial<ContainerStatus> {
+  const { requests, limits } = inForce ?? container.resources ?? {};
+  const allocated = container.resources?.requests;
   const hasResources = !isInitOnly(pod, container.name) || isSidecar(container);
   const user = latest.user?.linux;
   return {
-    ...(requests && hasResources && !hasExited(latest) ? { allocatedResources: requests } : {}),
+    ...(allocated && hasResources && !hasExited(latest) ? { allocatedResources: allocated } : {}),
     ...(!hasExited(latest) && hasResources && (requests || limits)
       ? { resources: { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) } }
       : {}),

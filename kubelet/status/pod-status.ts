@@ -7,6 +7,7 @@ import { podLimits, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { isHostNetwork } from '../pods/pod-text.ts';
 import { type RuntimeState, readySandbox } from '../pods/runtime-state.ts';
+import { type ResizeState, resizeConditions } from '../resize/resize-text.ts';
 import { closeStatuses } from './closing.ts';
 import { computeConditions } from './conditions.ts';
 import { type ContainerStatusInput, computeContainerStatuses } from './container-statuses.ts';
@@ -24,6 +25,8 @@ export interface PodStatusInput extends Omit<ContainerStatusInput, 'isTerminal'>
   isEnding: boolean;
   /** Everything has been stopped: the final phase may show. */
   isEnded: boolean;
+  /** What is up with the pod's resize. */
+  resize?: ResizeState;
   /** Why the kubelet ends the pod, when it is its own decision. */
   verdict?: { reason: string; message: string } | undefined;
 }
@@ -44,6 +47,7 @@ export function computePodStatus(pod: Pod, input: PodStatusInput): PodStatus {
     sandboxReady: readySandbox(input.state) !== undefined,
     known: known.conditions ?? [],
     nowMs: input.nowMs,
+    found: isFinal(reached) ? [] : resizeConditions(input.resize ?? {}, known.conditions ?? [], input.nowMs),
   });
   // What has ended without having run its course has failed. The conditions say how the containers
   // were found, as upstream's do.

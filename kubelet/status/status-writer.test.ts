@@ -29,6 +29,15 @@ const cases: { name: string; before: PodStatus; after: PodStatus; want: object }
     },
   },
   {
+    name: 'a condition of ours that is over goes; those of others stay',
+    before: { conditions: [condition('PodResizePending', {}), condition('DisruptionTarget', {})] },
+    after: { conditions: [] },
+    want: {
+      '$setElementOrder/conditions': [],
+      conditions: [{ type: 'PodResizePending', $patch: 'delete' }],
+    },
+  },
+  {
     name: 'another address takes the place of the old one',
     before: { podIP: '1', podIPs: [{ ip: '1' }] },
     after: { podIP: '2', podIPs: [{ ip: '2' }] },

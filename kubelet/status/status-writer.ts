@@ -2,14 +2,14 @@
 // when it differs from what stands there. A strategic merge patch, so that conditions of others
 // survive. Upstream: pkg/kubelet/status.
 
-import type { PodCondition, PodStatus } from '../../api/core/pod/pod-status.ts';
+import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { isConflict, isNotFound } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Logger } from '../../machinery/log.ts';
-import { kubeletConditionTypes } from './conditions.ts';
+import { isKubeletCondition } from './conditions.ts';
 
 export interface StatusWriterDeps {
   pods: ResourceClient<Pod>;
@@ -23,7 +23,9 @@ const maxRetryMs = 10_000;
 export class StatusWriter {
   readonly #deps: StatusWriterDeps;
   readonly #target: { namespace: string; name: string };
-  readonly #uid: string;
+  /** Undefined while nothing in the API stands for the pod: what is to be written waits. */
+  #uid: string | undefined;
+  readonly #isStatic: boolean;
   #wanted: PodStatus | undefined;
   #written: PodStatus;
   /** The version of the object that holds it. */
@@ -33,17 +35,33 @@ export class StatusWriter {
   #work: Promise<void> | undefined;
   #closed = false;
 
-  constructor(deps: StatusWriterDeps, pod: Pod) {
+  /** `isStatic`: another object of the API stands for the pod, its mirror, of which `observe` tells. */
+  constructor(deps: StatusWriterDeps, pod: Pod, { isStatic = false } = {}) {
     this.#deps = deps;
     this.#target = { namespace: pod.metadata.namespace ?? '', name: pod.metadata.name ?? '' };
-    this.#uid = pod.metadata.uid ?? '';
+    this.#isStatic = isStatic;
+    this.#uid = isStatic ? undefined : (pod.metadata.uid ?? '');
     this.#written = pod.status ?? {};
+  }
+
+  /** What stands for the pod in the API, another one perhaps, or nothing any more. */
+  mirrorTo(mirror: Pod | undefined): void {
+    const uid = mirror?.metadata.uid;
+    if (uid !== this.#uid) {
+      this.#wanted ??= this.#uid === undefined ? undefined : this.#written;
+      this.#uid = uid;
+      this.#version = 0n;
+      this.#seen = undefined;
+      if (mirror) this.#written = mirror.status ?? {};
+    } else if (mirror) this.observe(mirror);
+    if (this.#wanted) this.write(this.#wanted);
   }
 
   /** Asks for this status to be written; a newer one takes its place while it waits. */
   write(status: PodStatus): void {
     if (this.#closed) return;
     this.#wanted = status;
+    if (this.#uid === undefined) return;
     this.#work ??= this.#run().finally(() => {
       this.#work = undefined;
       if (this.#seen && this.#seen.version > this.#version) {
@@ -90,17 +108,20 @@ export class StatusWriter {
 
   async #run(): Promise<void> {
     let delayMs = firstRetryMs;
-    while (this.#wanted) {
+    while (this.#wanted && this.#uid !== undefined) {
       const status = this.#wanted;
+      const uid = this.#uid;
       if (ownFields.every((key) => isWritten(key, this.#written, status))) {
         this.#wanted = undefined;
         return;
       }
       try {
-        const updated = await this.#deps.pods.patch(this.#target, buildStatusPatch(this.#uid, this.#written, status), {
+        const updated = await this.#deps.pods.patch(this.#target, buildStatusPatch(uid, this.#written, status), {
           type: 'strategic',
           subresource: 'status',
         });
+        // Meanwhile another one may have come to stand for the pod.
+        if (uid !== this.#uid) continue;
         this.#written = updated.status ?? status;
         this.#version = BigInt(updated.metadata.resourceVersion ?? '0');
         if (this.#wanted === status) this.#wanted = undefined;
@@ -108,8 +129,9 @@ export class StatusWriter {
       } catch (err) {
         // Gone, or another pod of the same name by now.
         if (isNotFound(err) || isOtherPod(err)) {
-          this.close();
-          return;
+          if (this.#isStatic) this.#uid = uid === this.#uid ? undefined : this.#uid;
+          else this.close();
+          continue;
         }
         this.#deps.log.warn({ err, pod: this.#target }, 'status of a pod not written; trying again');
         await this.#deps.clock.sleep(delayMs);
@@ -119,8 +141,7 @@ export class StatusWriter {
   }
 }
 
-const ownConditions = new Set<string>(kubeletConditionTypes);
-const isOwn = ({ type }: PodCondition) => ownConditions.has(type);
+const isOwn = isKubeletCondition;
 
 const isOtherPod = (err: unknown) => isConflict(err) && (err as Error).message.includes('UID in precondition');
 
@@ -163,10 +184,12 @@ export function buildStatusPatch(uid: string, before: PodStatus, after: PodStatu
   }
   if (status.conditions) {
     status['$setElementOrder/conditions'] = (after.conditions ?? []).map(({ type }) => ({ type }));
-    status.conditions = (after.conditions ?? []).filter(isOwn).flatMap((c) => {
+    const changed = (after.conditions ?? []).filter(isOwn).flatMap((c) => {
       const known = before.conditions?.find((b) => b.type === c.type);
       return jsonEqual(known, c) ? [] : [{ ...clearedFields(known, c), ...c }];
     });
+    const gone = (before.conditions ?? []).filter((b) => isOwn(b) && !after.conditions?.some((c) => c.type === b.type));
+    status.conditions = [...changed, ...gone.map(({ type }) => ({ type, $patch: 'delete' }))];
   }
   for (const key of ['podIPs', 'hostIPs'] as const) {
     if (!Array.isArray(status[key])) continue;

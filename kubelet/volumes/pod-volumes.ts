@@ -70,7 +70,7 @@ export class PodVolumes {
   }
 
   isReady(pod: Pod): boolean {
-    return (pod.spec.volumes ?? []).every((v) => this.#ready.has(v.name));
+    return mountedHere(pod).every((v) => this.#ready.has(v.name));
   }
 
   /** Makes every volume ready that is not. Answers what failed; the others are ready. */
@@ -89,16 +89,18 @@ export class PodVolumes {
   async #each(pod: Pod, wanted: (volume: Volume) => boolean, addresses: PodAddresses): Promise<VolumeError[]> {
     const failed: VolumeError[] = [];
     await Promise.all(
-      (pod.spec.volumes ?? []).filter(wanted).map(async (volume) => {
-        try {
-          const plugin = pluginOf(volume);
-          if (!plugin) throw new Error(`volume source ${sourceName(volume)} is not supported by this kubelet`);
-          const path = await plugin.setUp(this.#contextOf(pod, volume, plugin, addresses));
-          this.#ready.set(volume.name, { path, isReadOnly: plugin.isReadOnly });
-        } catch (err) {
-          failed.push(new VolumeError(volume.name, err as Error));
-        }
-      }),
+      mountedHere(pod)
+        .filter(wanted)
+        .map(async (volume) => {
+          try {
+            const plugin = pluginOf(volume);
+            if (!plugin) throw new Error(`volume source ${sourceName(volume)} is not supported by this kubelet`);
+            const path = await plugin.setUp(this.#contextOf(pod, volume, plugin, addresses));
+            this.#ready.set(volume.name, { path, isReadOnly: plugin.isReadOnly });
+          } catch (err) {
+            failed.push(new VolumeError(volume.name, err as Error));
+          }
+        }),
     );
     return failed;
   }
@@ -133,6 +135,8 @@ export class PodVolumes {
   }
 }
 
+/** Images are the runtime's to mount, when a container starts. */
+const mountedHere = (pod: Pod) => (pod.spec.volumes ?? []).filter((volume) => !volume.image);
 const pluginOf = (volume: Volume) => volumePlugins.find((p) => p.handles(volume));
 const sourceName = (volume: Volume) => Object.keys(volume).find((key) => key !== 'name') ?? '(none)';
 

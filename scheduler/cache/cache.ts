@@ -1,13 +1,30 @@
 // The scheduler's picture of the cluster: nodes with their pods, including those it has just
 // assigned and whose binding is not in the watch yet (assumed). Updated pod by pod; cycles run
 // synchronously against it, so no snapshot is copied.
+
 import type { Node } from '../../api/core/node.ts';
+import type { PodAffinityTerm } from '../../api/core/pod/affinity.ts';
 import { isFinished } from '../../api/core/pod/columns.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { PodDisruptionBudget } from '../../api/policy/poddisruptionbudget.ts';
 import { NodeInfo } from '../framework/node-info.ts';
+import type { CountRule, PlaceCounts } from '../framework/place-counts.ts';
 import type { Snapshot } from '../framework/plugin.ts';
 import { type PodInfo, podInfoOf } from '../framework/pod-info.ts';
+import { TermIndex } from '../framework/term-index.ts';
+import { noVolumes, type VolumeView } from '../framework/volume-view.ts';
+import { CountsCache } from './counts.ts';
+import { interleave, zoneOf } from './interleave.ts';
+
+const unweighted = (terms: readonly PodAffinityTerm[]) => terms.map((term) => ({ term, weight: 1 }));
+
+function countNames(counts: Map<string, number>, names: Iterable<string>, by: 1 | -1): void {
+  for (const name of names) {
+    const count = (counts.get(name) ?? 0) + by;
+    if (count > 0) counts.set(name, count);
+    else counts.delete(name);
+  }
+}
 
 export class SchedulerCache implements Snapshot {
   readonly #nodes = new Map<string, NodeInfo>();
@@ -19,12 +36,37 @@ export class SchedulerCache implements Snapshot {
   /** The node on which room is made for a pod, by uid. */
   readonly #nominations = new Map<string, string>();
   readonly #budgets = new Map<string, Map<string, PodDisruptionBudget>>();
+  /** How many pods with a node have a claim, by its key. */
+  readonly #claimUsers = new Map<string, number>();
+  readonly volumes: VolumeView;
+  readonly #imageNodes = new Map<string, number>();
+  readonly #counts = new CountsCache(() => this.#nodes.values());
+  readonly repelling = new TermIndex((info) => unweighted(info.requiredAntiAffinity));
+  readonly requiring = new TermIndex((info) => unweighted(info.requiredAffinity));
+  readonly preferring = new TermIndex((info) => info.preferredAffinity);
   #list: NodeInfo[] | undefined;
 
-  /** Nodes that exist, in a stable order. */
+  constructor(volumes: VolumeView = noVolumes) {
+    this.volumes = volumes;
+  }
+
+  /** Nodes that exist, in a stable order that takes zones in turn. */
   get nodes(): readonly NodeInfo[] {
-    this.#list ??= [...this.#nodes.values()].filter((n) => n.exists).sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#list ??= interleave([...this.#nodes.values()].filter((n) => n.exists));
     return this.#list;
+  }
+
+  find(name: string): NodeInfo | undefined {
+    const info = this.#nodes.get(name);
+    return info?.exists ? info : undefined;
+  }
+
+  nodesWithImage(name: string): number {
+    return this.#imageNodes.get(name) ?? 0;
+  }
+
+  counts(key: string, rule: () => CountRule): PlaceCounts {
+    return this.#counts.get(key, rule);
   }
 
   namespaceLabels(name: string): Readonly<Record<string, string>> | undefined {
@@ -32,6 +74,7 @@ export class SchedulerCache implements Snapshot {
   }
 
   setNamespace(name: string, labels: Readonly<Record<string, string>> | undefined): void {
+    this.#counts.clear(); // they may go by namespaces' labels
     if (labels) this.#namespaceLabels.set(name, labels);
     else this.#namespaceLabels.delete(name);
   }
@@ -89,16 +132,26 @@ export class SchedulerCache implements Snapshot {
 
   setNode(node: Node): NodeInfo {
     const info = this.node(node.metadata.name ?? '');
-    if (!info.exists) this.#list = undefined;
-    info.setNode(node);
+    this.#setNode(info, node);
     return info;
   }
 
+  #setNode(node: NodeInfo, to: Node | undefined): void {
+    const { exists, imageBytes } = node;
+    const zone = zoneOf(node);
+    node.setNode(to);
+    if (node.exists !== exists || zoneOf(node) !== zone) this.#list = undefined;
+    countNames(this.#imageNodes, imageBytes.keys(), -1);
+    countNames(this.#imageNodes, node.imageBytes.keys(), 1);
+    this.#counts.record({ node });
+    for (const index of [this.repelling, this.requiring, this.preferring]) index.setNode(node);
+  }
+
   removeNode(name: string): void {
-    this.#list = undefined;
     const info = this.#nodes.get(name);
-    info?.setNode(undefined);
-    if (info?.pods.size === 0) this.#nodes.delete(name);
+    if (!info) return;
+    this.#setNode(info, undefined);
+    if (info.pods.size === 0) this.#nodes.delete(name);
   }
 
   isAssumed(uid: string): boolean {
@@ -130,15 +183,38 @@ export class SchedulerCache implements Snapshot {
     const node = this.#places.get(uid);
     if (!node) return;
     this.#places.delete(uid);
-    node.removePod(uid);
+    this.#take(node, uid);
     if (!node.exists && node.pods.size === 0) this.#nodes.delete(node.name);
+  }
+
+  claimUsers = (key: string): number => this.#claimUsers.get(key) ?? 0;
+
+  #countClaims({ claims }: PodInfo, sign: 1 | -1): void {
+    for (const { key } of claims) {
+      const users = this.claimUsers(key) + sign;
+      if (users > 0) this.#claimUsers.set(key, users);
+      else this.#claimUsers.delete(key);
+    }
   }
 
   #place(info: PodInfo, nodeName: string): void {
     const before = this.#places.get(info.uid);
+    if (before) this.#take(before, info.uid);
     const node = this.node(nodeName);
-    if (before && before !== node) before.removePod(info.uid);
     node.addPod(info);
+    this.#count(node, info, 1);
     this.#places.set(info.uid, node);
+  }
+
+  #take(node: NodeInfo, uid: string): void {
+    const info = node.pods.get(uid)!;
+    node.removePod(uid);
+    this.#count(node, info, -1);
+  }
+
+  #count(node: NodeInfo, other: PodInfo, sign: 1 | -1): void {
+    this.#counts.record({ node, other, sign });
+    this.#countClaims(other, sign);
+    for (const index of [this.repelling, this.requiring, this.preferring]) index.add(node, other, sign);
   }
 }

@@ -8,6 +8,7 @@ const noResources: Resources = { cpuMillis: 0, memoryBytes: 0, ephemeralStorageB
 export class NodeInfo {
   readonly name: string;
   #node: Node | undefined;
+  labels: Readonly<Record<string, string>> = {};
   allocatable: Resources = noResources;
   allowedPods = 0;
   /** Sizes by every name an image has on the node. */
@@ -16,13 +17,6 @@ export class NodeInfo {
   /** Sums over the pods. */
   readonly requested = { cpuMillis: 0, memoryBytes: 0, ephemeralStorageBytes: 0, scalars: new Map<string, number>() };
   readonly scoreRequested = { cpuMillis: 0, memoryBytes: 0 };
-  /** How many of the pods have required anti-affinity: most nodes have none, and are skipped by that rule. */
-  antiAffinityPods = 0;
-  /**
-   * The same for what draws pods near or keeps them away without forbidding it: preferred terms,
-   * and required affinity.
-   */
-  attractingPods = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -40,6 +34,7 @@ export class NodeInfo {
 
   setNode(node: Node | undefined): void {
     this.#node = node;
+    this.labels = node?.metadata.labels ?? {};
     const status = node?.status;
     this.allocatable = resourcesOf(status?.allocatable);
     this.allowedPods = quantityValue(status?.allocatable?.pods ?? '0');
@@ -72,8 +67,6 @@ export class NodeInfo {
     }
     scoreRequested.cpuMillis += sign * info.scoreRequests.cpuMillis;
     scoreRequested.memoryBytes += sign * info.scoreRequests.memoryBytes;
-    if (info.requiredAntiAffinity.length > 0) this.antiAffinityPods += sign;
-    if (info.preferredAffinity.length > 0 || info.requiredAffinity.length > 0) this.attractingPods += sign;
   }
 
   /** Whether a host port is taken here. 0.0.0.0 stands for every address. */

@@ -25,6 +25,13 @@ export interface WeightedTerm {
   weight: number;
 }
 
+/** A claim that a pod's volume names, or that is made for it. */
+export interface PodClaim {
+  key: string;
+  name: string;
+  isEphemeral: boolean;
+}
+
 export interface PodInfo {
   pod: Pod;
   uid: string;
@@ -32,6 +39,7 @@ export interface PodInfo {
   /** Requests as scoring counts them: a container without any still weighs something. */
   scoreRequests: { cpuMillis: number; memoryBytes: number };
   hostPorts: HostPort[];
+  claims: readonly PodClaim[];
   requiredAffinity: PodAffinityTerm[];
   requiredAntiAffinity: PodAffinityTerm[];
   preferredAffinity: WeightedTerm[];
@@ -73,6 +81,7 @@ export function podInfoOf(pod: Pod): PodInfo {
     requests: resourcesOf(podRequests(spec)),
     scoreRequests: { cpuMillis, memoryBytes },
     hostPorts: hostPortsOf(pod),
+    claims: claimsOf(pod),
     requiredAffinity: affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
     requiredAntiAffinity: affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
     preferredAffinity: preferredTermsOf(pod),
@@ -87,6 +96,19 @@ function preferredTermsOf(pod: Pod): WeightedTerm[] {
     ...near.map((w) => ({ term: w.podAffinityTerm, weight: w.weight })),
     ...far.map((w) => ({ term: w.podAffinityTerm, weight: -w.weight })),
   ];
+}
+
+const noClaims: readonly PodClaim[] = [];
+
+function claimsOf({ metadata, spec }: Pod): readonly PodClaim[] {
+  let claims: PodClaim[] | undefined;
+  for (const { name: volume, persistentVolumeClaim, ephemeral } of spec.volumes ?? []) {
+    if (!persistentVolumeClaim && !ephemeral) continue;
+    const name = persistentVolumeClaim?.claimName ?? `${metadata.name}-${volume}`;
+    claims ??= [];
+    claims.push({ key: `${metadata.namespace}/${name}`, name, isEphemeral: !persistentVolumeClaim });
+  }
+  return claims ?? noClaims;
 }
 
 function hostPortsOf(pod: Pod): HostPort[] {

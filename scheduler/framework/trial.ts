@@ -3,10 +3,10 @@
 import type { NodeInfo } from './node-info.ts';
 import type { CycleState, Plugin, Snapshot } from './plugin.ts';
 import { type PodInfo, priorityOf } from './pod-info.ts';
-import { isRejection, type Status } from './status.ts';
+import { isRejection, type Refusal } from './status.ts';
 
 export interface Rejection {
-  status: Exclude<Status, { code: 'Success' } | { code: 'Skip' }>;
+  status: Refusal;
   plugin: Plugin;
 }
 
@@ -38,7 +38,7 @@ export class Trial {
    */
   reject(node: NodeInfo): Rejection | undefined {
     const expected = this.#expectedOn(node);
-    if (expected.length > 0) {
+    if (expected) {
       for (const other of expected) this.add(node, other);
       const rejection = this.#reject(node);
       for (const other of expected) this.remove(node, other);
@@ -47,10 +47,11 @@ export class Trial {
     return this.#reject(node);
   }
 
-  #expectedOn(node: NodeInfo): PodInfo[] {
+  #expectedOn(node: NodeInfo): PodInfo[] | undefined {
     const nominated = this.snapshot.nominatedTo(node.name);
-    if (!nominated) return [];
-    return [...nominated].filter((other) => other.uid !== this.pod.uid && priorityOf(other) >= priorityOf(this.pod));
+    return nominated
+      ? [...nominated].filter((other) => other.uid !== this.pod.uid && priorityOf(other) >= priorityOf(this.pod))
+      : undefined;
   }
 
   #reject(node: NodeInfo): Rejection | undefined {

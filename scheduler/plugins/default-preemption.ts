@@ -3,7 +3,7 @@
 import { disruptionTargetType, preemptedReason } from '../../api/core/pod/disruption-target.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
-import type { FailedCycle, Plugin, PostFilterResult } from '../framework/plugin.ts';
+import type { Diagnosis, FailedCycle, Plugin, PostFilterResult } from '../framework/plugin.ts';
 import { priorityOf } from '../framework/pod-info.ts';
 import { countReasons } from '../framework/reasons.ts';
 import { type Candidate, pickCandidate, selectVictims } from '../preemption/victims.ts';
@@ -23,14 +23,16 @@ function isPreempted({ metadata, status }: Pod): boolean {
   return condition?.status === 'True' && condition.reason === preemptedReason;
 }
 
+const codeOf = ({ rejections, others }: Diagnosis, node: NodeInfo) => (rejections.get(node) ?? others)?.status.code;
+
 /** Why the pod may not preempt now; undefined: it may. */
-function findIneligibility({ trial, rejections }: FailedCycle): string | undefined {
+function findIneligibility({ trial, diagnosis }: FailedCycle): string | undefined {
   const { pod } = trial.pod;
   if (pod.spec.preemptionPolicy === 'Never') return neverReason;
   const name = trial.snapshot.nominationOf(trial.pod.uid);
-  const node = name === undefined ? undefined : trial.snapshot.nodes.find((n) => n.name === name);
+  const node = name === undefined ? undefined : trial.snapshot.find(name);
   // A node that cannot be one for it at all is worth no waiting.
-  if (!node || rejections.get(node)?.status.code === 'UnschedulableAndUnresolvable') return undefined;
+  if (!node || codeOf(diagnosis, node) === 'UnschedulableAndUnresolvable') return undefined;
   const isWaiting = [...node.pods.values()].some(
     (other) => priorityOf(other) < priorityOf(trial.pod) && isPreempted(other.pod),
   );
@@ -38,13 +40,13 @@ function findIneligibility({ trial, rejections }: FailedCycle): string | undefin
 }
 
 function postFilter(failed: FailedCycle): PostFilterResult {
-  const { trial, rejections, random } = failed;
+  const { trial, diagnosis, random } = failed;
   const ineligible = findIneligibility(failed);
   if (ineligible !== undefined) return { message: ineligible, keepsNomination: ineligible === terminatingReason };
   const { nodes } = trial.snapshot;
   const reasons = new Map<NodeInfo, readonly string[]>();
   const candidates: Candidate[] = [];
-  const hopeful = nodes.filter((node) => rejections.get(node)?.status.code === 'Unschedulable');
+  const hopeful = nodes.filter((node) => codeOf(diagnosis, node) === 'Unschedulable');
   const enough = Math.max(minCandidates, Math.floor((nodes.length * candidatePercentage) / 100));
   const first = Math.floor(random() * hopeful.length);
   for (let i = 0; i < hopeful.length && candidates.length < enough; i++) {

@@ -1,42 +1,42 @@
 // ImageLocality: prefers nodes that have the pod's images, the bigger the better, as long as not
 // only few nodes have them.
-import type { NodeInfo } from '../framework/node-info.ts';
 import { maxScore, type Plugin } from '../framework/plugin.ts';
-import { success } from '../framework/status.ts';
+import { skip, success } from '../framework/status.ts';
 
 const name = 'ImageLocality';
 const minBytes = 23 * 1024 * 1024;
 const maxBytesPerContainer = 1000 * 1024 * 1024;
 
-/** Image names as nodes report them carry a tag. */
-function normalizedName(image: string): string {
+/** The names under which nodes may report an image: they carry a tag. */
+function reportedNames(image: string): string[] {
   const last = image.slice(image.lastIndexOf('/') + 1);
-  return last.includes(':') || last.includes('@') ? image : `${image}:latest`;
+  const tagged = last.includes(':') || last.includes('@') ? image : `${image}:latest`;
+  return [tagged, `docker.io/library/${tagged}`];
 }
 
-function findImage(node: NodeInfo, image: string): number {
-  const wanted = normalizedName(image);
-  return node.imageBytes.get(wanted) ?? node.imageBytes.get(`docker.io/library/${wanted}`) ?? 0;
+interface WantedImage {
+  name: string;
+  /** The share of all nodes that have it. */
+  spread: number;
 }
 
 export const imageLocality: Plugin = {
   name,
-  preScore(state, { pod }, nodes) {
-    const spread = new Map<string, number>();
-    for (const { image = '' } of pod.spec.containers) {
-      spread.set(image, nodes.filter((n) => findImage(n, image) > 0).length / Math.max(1, nodes.length));
+  preScore(state, { pod }, _nodes, snapshot) {
+    const wanted: WantedImage[] = [];
+    for (const { image = '' } of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
+      const known = reportedNames(image).find((reported) => snapshot.nodesWithImage(reported) > 0);
+      if (known) wanted.push({ name: known, spread: snapshot.nodesWithImage(known) / snapshot.nodes.length });
     }
-    state.set(name, spread);
+    if (wanted.length === 0) return skip;
+    state.set(name, wanted);
     return success;
   },
-  score(state, { pod }, node) {
-    const spread = state.get(name) as Map<string, number>;
-    const { containers } = pod.spec;
-    const sum = containers.reduce(
-      (total, c) => total + Math.floor(findImage(node, c.image ?? '') * (spread.get(c.image ?? '') ?? 0)),
-      0,
-    );
-    const most = maxBytesPerContainer * containers.length;
+  score(state, { pod }, { imageBytes }) {
+    let sum = 0;
+    for (const image of state.get(name) as WantedImage[])
+      sum += Math.floor((imageBytes.get(image.name) ?? 0) * image.spread);
+    const most = maxBytesPerContainer * (pod.spec.containers.length + (pod.spec.initContainers?.length ?? 0));
     return Math.floor((maxScore * (Math.min(Math.max(sum, minBytes), most) - minBytes)) / (most - minBytes));
   },
 };

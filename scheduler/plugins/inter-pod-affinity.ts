@@ -5,39 +5,44 @@ import type { PodAffinityTerm } from '../../api/core/pod/affinity.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
-import { type Change, type CycleState, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
+import type { PlaceCounts } from '../framework/place-counts.ts';
+import {
+  type Change,
+  type CycleState,
+  isOfNodesOrPods,
+  maxScore,
+  type Plugin,
+  type Snapshot,
+} from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import { skip, success, unresolvable, unschedulable } from '../framework/status.ts';
+import { type IndexedTerm, type TermIndex, termKey } from '../framework/term-index.ts';
 
-const affinityReason = "node(s) didn't match pod affinity rules";
-const antiAffinityReason = "node(s) didn't match pod anti-affinity rules";
-const existingAntiAffinityReason = "node(s) didn't satisfy existing pods anti-affinity rules";
+const affinityRefusal = unresolvable("node(s) didn't match pod affinity rules");
+const antiAffinityRefusal = unschedulable("node(s) didn't match pod anti-affinity rules");
+const existingRefusal = unschedulable("node(s) didn't satisfy existing pods anti-affinity rules");
 
 const name = 'InterPodAffinity';
 
 /** What it is worth to a pod to be where another one must have its like (upstream: hardPodAffinityWeight). */
 const requiredAffinityWeight = 1;
 
-/** How many pods there are by `key=value` of a topology label, by the term it belongs to or for all. */
-type Places = Map<string, number>;
-
 interface State {
-  /** Where pods are that all required affinity terms select. */
-  affinity: Places;
+  /** Pods that all required affinity terms select, by place of each of the terms. */
+  affinity: readonly PlaceCounts[];
   /** The pod is one of those itself: it may be the first of its group. */
   selectsItself: boolean;
-  antiAffinity: Places;
-  /** Where pods are that do not want this one near. */
-  existing: Places;
+  /** Pods that a required anti-affinity term selects, for each of the terms. */
+  antiAffinity: readonly PlaceCounts[];
+  /** Terms of pods that do not want this one near. */
+  existing: IndexedTerm[];
 }
 
-/** What it is worth to be where a topology label has a value. */
-type Points = Map<string, Map<string, number>>;
-
-const placeOf = (topologyKey: string, node: NodeInfo): string | undefined => {
-  const value = node.node.metadata.labels?.[topologyKey];
-  return value === undefined ? undefined : `${topologyKey}=${value}`;
-};
+/** What it is worth to be in a place: so much for each pod there. */
+interface Attraction {
+  places: PlaceCounts;
+  weight: number;
+}
 
 function selectsNamespace(term: PodAffinityTerm, owner: Pod, namespace: string, snapshot: Snapshot): boolean {
   const { namespaces = [], namespaceSelector } = term;
@@ -62,96 +67,89 @@ function selectsByAll({ pod, requiredAffinity }: PodInfo, other: Pod, snapshot: 
   return requiredAffinity.length > 0 && requiredAffinity.every((term) => selects(term, pod, other, snapshot));
 }
 
-/** Counts a pod on a node, or with -1 no longer. */
-function countPod(state: State, info: PodInfo, { node, other, sign }: Change, snapshot: Snapshot): void {
-  const add = (places: Places, { topologyKey }: PodAffinityTerm) => {
-    const place = placeOf(topologyKey, node);
-    if (place === undefined) return;
-    const count = (places.get(place) ?? 0) + sign;
-    if (count > 0) places.set(place, count);
-    else places.delete(place);
-  };
-  if (selectsByAll(info, other.pod, snapshot)) for (const term of info.requiredAffinity) add(state.affinity, term);
-  for (const term of info.requiredAntiAffinity)
-    if (selects(term, info.pod, other.pod, snapshot)) add(state.antiAffinity, term);
-  for (const term of other.requiredAntiAffinity)
-    if (selects(term, other.pod, info.pod, snapshot)) add(state.existing, term);
+const selecting = (index: TermIndex, { pod }: PodInfo, snapshot: Snapshot): IndexedTerm[] =>
+  index.isEmpty ? [] : [...index.terms].filter(({ owner, term }) => selects(term, owner.pod, pod, snapshot));
+
+/** Pods that a term of this one selects. */
+const selectedBy = (term: PodAffinityTerm, info: PodInfo, snapshot: Snapshot): PlaceCounts =>
+  snapshot.counts(`${name} ${termKey(term, info)}`, () => ({
+    topologyKey: term.topologyKey,
+    weigh: (other) => (selects(term, info.pod, other.pod, snapshot) ? 1 : 0),
+  }));
+
+function selectedByAll(info: PodInfo, snapshot: Snapshot): PlaceCounts[] {
+  const { requiredAffinity } = info;
+  const key = requiredAffinity.map((term) => termKey(term, info)).join();
+  return requiredAffinity.map(({ topologyKey }) =>
+    snapshot.counts(`${name} all ${topologyKey} ${key}`, () => ({
+      topologyKey,
+      weigh: (other) => (selectsByAll(info, other.pod, snapshot) ? 1 : 0),
+    })),
+  );
 }
 
 function preFilter(state: CycleState, info: PodInfo, snapshot: Snapshot) {
-  const { nodes } = snapshot;
-  const wantsNothing = info.requiredAffinity.length === 0 && info.requiredAntiAffinity.length === 0;
-  if (wantsNothing && !nodes.some((n) => n.antiAffinityPods > 0)) return skip;
-  const selectsItself = selectsByAll(info, info.pod, snapshot);
-  const result: State = { affinity: new Map(), selectsItself, antiAffinity: new Map(), existing: new Map() };
-  for (const node of nodes) {
-    if (wantsNothing && node.antiAffinityPods === 0) continue;
-    for (const other of node.pods.values()) countPod(result, info, { node, other, sign: 1 }, snapshot);
-  }
+  const existing = selecting(snapshot.repelling, info, snapshot);
+  const { requiredAffinity, requiredAntiAffinity } = info;
+  if (requiredAffinity.length === 0 && requiredAntiAffinity.length === 0 && existing.length === 0) return skip;
+  const result: State = {
+    affinity: selectedByAll(info, snapshot),
+    selectsItself: selectsByAll(info, info.pod, snapshot),
+    antiAffinity: requiredAntiAffinity.map((term) => selectedBy(term, info, snapshot)),
+    existing,
+  };
   state.set(name, result);
+  return success;
+}
+
+function adjust(state: CycleState, info: PodInfo, { node, other, sign }: Change, snapshot: Snapshot): void {
+  const { affinity, antiAffinity, existing } = state.get(name) as State;
+  for (const counts of new Set([...affinity, ...antiAffinity])) counts.add(node, other, sign);
+  for (const one of snapshot.repelling.add(node, other, sign))
+    if (!existing.includes(one) && selects(one.term, one.owner.pod, info.pod, snapshot)) existing.push(one);
+}
+
+function filter(state: CycleState, info: PodInfo, node: NodeInfo) {
+  const { affinity, selectsItself, antiAffinity, existing } = state.get(name) as State;
+  if (affinity.length > 0) {
+    const isFirst = selectsItself && affinity.every(({ total }) => total === 0);
+    const hasPlace = info.requiredAffinity.every(({ topologyKey }) => node.labels[topologyKey] !== undefined);
+    if (!hasPlace || !(isFirst || affinity.every((counts) => counts.around(node) > 0))) return affinityRefusal;
+  }
+  for (const counts of antiAffinity) if (counts.around(node) > 0) return antiAffinityRefusal;
+  for (const { places } of existing) if (places.around(node) > 0) return existingRefusal;
   return success;
 }
 
 export const interPodAffinity: Plugin = {
   name,
-  mayHelp: () => true,
+  mayHelp: isOfNodesOrPods,
   preFilter,
-  adjust: (state, info, change, snapshot) => countPod(state.get(name) as State, info, change, snapshot),
-  filter(state, info, node) {
-    const { affinity, selectsItself, antiAffinity, existing } = state.get(name) as State;
-    const isFirst = selectsItself && affinity.size === 0;
-    for (const term of info.requiredAffinity) {
-      const place = placeOf(term.topologyKey, node);
-      if (place === undefined || !(affinity.has(place) || isFirst)) return unresolvable(affinityReason);
-    }
-    for (const term of info.requiredAntiAffinity) {
-      const place = placeOf(term.topologyKey, node);
-      if (place !== undefined && antiAffinity.has(place)) return unschedulable(antiAffinityReason);
-    }
-    if (existing.size === 0) return success;
-    const labels = Object.entries(node.node.metadata.labels ?? {});
-    return labels.some(([k, v]) => existing.has(`${k}=${v}`)) ? unschedulable(existingAntiAffinityReason) : success;
-  },
+  adjust,
+  filter,
+  // Pods also count where this one cannot go.
   preScore(state, info, _nodes, snapshot) {
-    const { pod, preferredAffinity: mine } = info;
-    const { nodes } = snapshot; // pods also count where this one cannot go
-    if (mine.length === 0 && !nodes.some((n) => n.attractingPods > 0)) return skip;
-    const points: Points = new Map();
-    const add = ({ topologyKey }: PodAffinityTerm, weight: number, node: NodeInfo) => {
-      const value = node.node.metadata.labels?.[topologyKey];
-      if (value === undefined) return;
-      const byValue = points.get(topologyKey) ?? new Map<string, number>();
-      byValue.set(value, (byValue.get(value) ?? 0) + weight);
-      points.set(topologyKey, byValue);
-    };
-    for (const node of nodes) {
-      if (mine.length === 0 && node.attractingPods === 0) continue;
-      for (const other of node.pods.values()) {
-        for (const { term, weight } of mine) if (selects(term, pod, other.pod, snapshot)) add(term, weight, node);
-        for (const { term, weight } of other.preferredAffinity)
-          if (selects(term, other.pod, pod, snapshot)) add(term, weight, node);
-        for (const term of other.requiredAffinity)
-          if (selects(term, other.pod, pod, snapshot)) add(term, requiredAffinityWeight, node);
-      }
-    }
-    if (points.size === 0) return skip;
-    state.set(`${name}/score`, points);
+    const attractions: Attraction[] = [
+      ...info.preferredAffinity.map(({ term, weight }) => ({ places: selectedBy(term, info, snapshot), weight })),
+      ...selecting(snapshot.preferring, info, snapshot).map(({ places }) => ({ places, weight: 1 })),
+      ...selecting(snapshot.requiring, info, snapshot).map(({ places }) => ({
+        places,
+        weight: requiredAffinityWeight,
+      })),
+    ].filter(({ places }) => places.total !== 0);
+    if (attractions.length === 0) return skip;
+    state.set(`${name}/score`, attractions);
     return success;
   },
-  score(state, _pod, { node }) {
-    const { labels } = node.metadata;
+  score(state, _pod, node) {
     let sum = 0;
-    for (const [key, byValue] of state.get(`${name}/score`) as Points) {
-      const value = labels?.[key];
-      if (value !== undefined) sum += byValue.get(value) ?? 0;
-    }
+    for (const { places, weight } of state.get(`${name}/score`) as Attraction[]) sum += weight * places.around(node);
     return sum;
   },
   normalize(scores) {
-    const highest = Math.max(...scores.values());
-    const lowest = Math.min(...scores.values());
-    for (const [node, score] of scores) {
-      scores.set(node, highest === lowest ? 0 : Math.floor((maxScore * (score - lowest)) / (highest - lowest)));
-    }
+    const highest = Math.max(...scores);
+    const lowest = Math.min(...scores);
+    for (const [i, score] of scores.entries())
+      scores[i] = highest === lowest ? 0 : Math.floor((maxScore * (score - lowest)) / (highest - lowest));
   },
 };

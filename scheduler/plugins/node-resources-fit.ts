@@ -13,6 +13,25 @@ interface Shortage {
   hopeless: boolean;
 }
 
+/** Whether nothing is lacking: asked of each node, where `findShortages` is asked of few. */
+function fits({ requests }: PodInfo, node: NodeInfo): boolean {
+  const { requested, allocatable } = node;
+  const { cpuMillis, memoryBytes, ephemeralStorageBytes, scalars } = requests;
+  if (node.pods.size >= node.allowedPods) return false;
+  if (cpuMillis > 0 && cpuMillis > allocatable.cpuMillis - requested.cpuMillis) return false;
+  if (memoryBytes > 0 && memoryBytes > allocatable.memoryBytes - requested.memoryBytes) return false;
+  if (
+    ephemeralStorageBytes > 0 &&
+    ephemeralStorageBytes > allocatable.ephemeralStorageBytes - requested.ephemeralStorageBytes
+  )
+    return false;
+  if (scalars.size === 0) return true;
+  return [...scalars].every(
+    ([name, wanted]) =>
+      wanted <= 0 || wanted <= (allocatable.scalars.get(name) ?? 0) - (requested.scalars.get(name) ?? 0),
+  );
+}
+
 /** What the node lacks for the pod. */
 function findShortages(pod: PodInfo, node: NodeInfo): Shortage[] {
   const out: Shortage[] = [];
@@ -44,10 +63,10 @@ export const nodeResourcesFit: Plugin = {
   name: 'NodeResourcesFit',
   mayHelp: (event, waiting) =>
     event.type === 'PodRemoved' ||
-    ((event.type === 'NodeAdded' || event.type === 'NodeUpdated') && findShortages(waiting, event.node).length === 0),
+    ((event.type === 'NodeAdded' || event.type === 'NodeUpdated') && fits(waiting, event.node)),
   filter(_state, pod, node) {
+    if (fits(pod, node)) return success;
     const shortages = findShortages(pod, node);
-    if (shortages.length === 0) return success;
     const reasons = shortages.map((s) => s.reason);
     return shortages.some((s) => s.hopeless) ? unresolvable(...reasons) : unschedulable(...reasons);
   },

@@ -6,29 +6,28 @@ import type { TopologySpreadConstraint } from '../../api/core/pod/scheduling.ts'
 import type { Pod } from '../../api/core/pod.ts';
 import { matchesLabelSelector, matchesLabels, selectorFromLabels } from '../../machinery/labels.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
-import { type CycleState, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
+import type { PlaceCounts } from '../framework/place-counts.ts';
+import { type CycleState, isOfNodesOrPods, maxScore, type Plugin, type Snapshot } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import { skip, success, unresolvable, unschedulable } from '../framework/status.ts';
 
 const spreadReason = "node(s) didn't match pod topology spread constraints";
-const missingLabelReason = `${spreadReason} (missing required label)`;
+const tooMany = unschedulable(spreadReason);
+const missingLabel = unresolvable(`${spreadReason} (missing required label)`);
 
 const name = 'PodTopologySpread';
 const hardEffects = ['NoSchedule', 'NoExecute'];
 
 interface Spread {
   constraint: TopologySpreadConstraint;
-  /** Whether a pod is one of those that are spread. */
-  counted(other: Pod): boolean;
   /** Matching pods by value of the topology label. */
-  counts: Map<string, number>;
-  /** The least of the counts, until one of them changes. */
-  least: number | undefined;
+  counts: PlaceCounts;
   /** What the pod itself adds. */
   self: number;
 }
 
 interface ScoreState {
+  constraints: TopologySpreadConstraint[];
   spreads: Spread[];
   /** The more places there are, the more the differences between them count. */
   weights: number[];
@@ -58,59 +57,62 @@ function isEligible(constraint: TopologySpreadConstraint, pod: Pod, { node }: No
   return !findUntoleratedTaint(node.spec?.taints, pod.spec.tolerations, hardEffects);
 }
 
-const hasAllLabels = (constraints: TopologySpreadConstraint[], { node }: NodeInfo) =>
-  constraints.every((c) => node.metadata.labels?.[c.topologyKey] !== undefined);
+const hasAllLabels = (constraints: TopologySpreadConstraint[], { labels }: NodeInfo) =>
+  constraints.every((c) => labels[c.topologyKey] !== undefined);
+
+/** All that the counts of a constraint depend on. */
+function countsKey(constraint: TopologySpreadConstraint, topologyKeys: readonly string[], { metadata, spec }: Pod) {
+  const { topologyKey, labelSelector, matchLabelKeys, nodeAffinityPolicy, nodeTaintsPolicy } = constraint;
+  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return `${name} ${JSON.stringify([
+    metadata.namespace,
+    topologyKey,
+    topologyKeys,
+    labelSelector,
+    (matchLabelKeys ?? []).map((key) => [key, metadata.labels?.[key]]),
+    nodeAffinityPolicy === 'Ignore' ? null : [spec.nodeSelector, required],
+    nodeTaintsPolicy === 'Honor' ? (spec.tolerations ?? []) : null,
+  ])}`;
+}
 
 /** Counts on nodes that have the labels of all constraints; one that lacks any is no place to spread to. */
-function countPods(constraints: TopologySpreadConstraint[], pod: Pod, nodes: readonly NodeInfo[]): Spread[] {
-  const places = nodes.filter((node) => hasAllLabels(constraints, node));
+function countPods(constraints: TopologySpreadConstraint[], pod: Pod, snapshot: Snapshot): Spread[] {
+  const topologyKeys = constraints.map((c) => c.topologyKey);
   return constraints.map((constraint) => {
-    const counts = new Map<string, number>();
-    const counted = counterOf(constraint, pod);
-    for (const node of places) {
-      if (!isEligible(constraint, pod, node)) continue;
-      const value = node.node.metadata.labels![constraint.topologyKey]!;
-      let count = counts.get(value) ?? 0;
-      for (const other of node.pods.values()) if (counted(other.pod)) count++;
-      counts.set(value, count);
-    }
+    const { topologyKey } = constraint;
+    const counts = snapshot.counts(countsKey(constraint, topologyKeys, pod), () => {
+      const counted = counterOf(constraint, pod);
+      return {
+        topologyKey,
+        weigh: (other) => (counted(other.pod) ? 1 : 0),
+        isPlace: (node) => hasAllLabels(constraints, node) && isEligible(constraint, pod, node),
+      };
+    });
     const self = matchesLabelSelector(constraint.labelSelector, pod.metadata.labels) ? 1 : 0;
-    return { constraint, counted, counts, least: undefined, self };
+    return { constraint, counts, self };
   });
 }
 
 function preFilter(state: CycleState, { pod }: PodInfo, snapshot: Snapshot) {
   const constraints = constraintsOf(pod, 'DoNotSchedule');
   if (constraints.length === 0) return skip;
-  state.set(name, countPods(constraints, pod, snapshot.nodes));
+  state.set(name, countPods(constraints, pod, snapshot));
   return success;
 }
 
 export const podTopologySpread: Plugin = {
   name,
-  mayHelp: () => true,
+  mayHelp: isOfNodesOrPods,
   preFilter,
-  adjust(state, { pod }, { node, other, sign }) {
-    const spreads = state.get(name) as Spread[];
-    const constraints = spreads.map((s) => s.constraint);
-    if (!hasAllLabels(constraints, node)) return;
-    for (const spread of spreads) {
-      const { constraint, counted, counts } = spread;
-      if (!isEligible(constraint, pod, node) || !counted(other.pod)) continue;
-      const value = node.node.metadata.labels![constraint.topologyKey]!;
-      counts.set(value, (counts.get(value) ?? 0) + sign);
-      spread.least = undefined;
-    }
+  adjust(state, _pod, { node, other, sign }) {
+    for (const { counts } of state.get(name) as Spread[]) counts.add(node, other, sign);
   },
-  filter(state, _pod, { node }) {
-    for (const spread of state.get(name) as Spread[]) {
-      const { constraint, counts, self } = spread;
-      const value = node.metadata.labels?.[constraint.topologyKey];
-      if (value === undefined) return unresolvable(missingLabelReason);
-      const tooFewDomains = counts.size < (constraint.minDomains ?? 1);
-      spread.least ??= Math.min(...counts.values());
-      const least = tooFewDomains ? 0 : spread.least;
-      if ((counts.get(value) ?? 0) + self - least > constraint.maxSkew) return unschedulable(spreadReason);
+  filter(state, _pod, { labels }) {
+    for (const { constraint, counts, self } of state.get(name) as Spread[]) {
+      const value = labels[constraint.topologyKey];
+      if (value === undefined) return missingLabel;
+      const least = counts.size < (constraint.minDomains ?? 1) ? 0 : counts.least;
+      if (counts.at(value) + self - least > constraint.maxSkew) return tooMany;
     }
     return success;
   },
@@ -119,32 +121,30 @@ export const podTopologySpread: Plugin = {
     if (constraints.length === 0) return skip;
     const candidates = nodes.filter((node) => hasAllLabels(constraints, node));
     const weights = constraints.map(({ topologyKey }) => {
-      const values = new Set(candidates.map(({ node }) => node.metadata.labels![topologyKey]));
+      const values = new Set(candidates.map(({ labels }) => labels[topologyKey]));
       return Math.log(values.size + 2);
     });
     // Pods count wherever they are, also where this one cannot go.
-    const scoreState: ScoreState = { spreads: countPods(constraints, pod, snapshot.nodes), weights };
+    const scoreState: ScoreState = { constraints, spreads: countPods(constraints, pod, snapshot), weights };
     state.set(`${name}/score`, scoreState);
     return success;
   },
-  score(state, _pod, info) {
-    const { spreads, weights } = state.get(`${name}/score`) as ScoreState;
-    const constraints = spreads.map((s) => s.constraint);
-    if (!hasAllLabels(constraints, info)) return nowhere;
-    const sum = spreads.reduce((total, { constraint, counts }, i) => {
-      const count = counts.get(info.node.metadata.labels![constraint.topologyKey]!) ?? 0;
-      return total + count * weights[i]! + constraint.maxSkew - 1;
-    }, 0);
+  score(state, _pod, node) {
+    const { constraints, spreads, weights } = state.get(`${name}/score`) as ScoreState;
+    if (!hasAllLabels(constraints, node)) return nowhere;
+    let sum = 0;
+    for (const [i, { constraint, counts }] of spreads.entries())
+      sum += counts.around(node) * weights[i]! + constraint.maxSkew - 1;
     return Math.round(sum);
   },
   // Fewer matching pods is better.
   normalize(scores) {
-    const known = [...scores.values()].filter((score) => score !== nowhere);
+    const known = scores.filter((score) => score !== nowhere);
     const highest = Math.max(...known);
     const lowest = Math.min(...known);
-    for (const [node, score] of scores) {
-      if (score === nowhere) scores.set(node, 0);
-      else scores.set(node, highest === 0 ? maxScore : Math.floor((maxScore * (highest + lowest - score)) / highest));
+    for (const [i, score] of scores.entries()) {
+      if (score === nowhere) scores[i] = 0;
+      else scores[i] = highest === 0 ? maxScore : Math.floor((maxScore * (highest + lowest - score)) / highest);
     }
   },
 };

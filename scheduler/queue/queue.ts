@@ -130,6 +130,11 @@ export class SchedulingQueue {
     return undefined;
   }
 
+  /** It has its node, though it is not bound yet: nothing that happens now is for it. */
+  found(pod: QueuedPod): void {
+    this.#events.end(pod);
+  }
+
   isInCycle(key: string): boolean {
     return this.#inCycle.has(key);
   }

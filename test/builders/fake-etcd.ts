@@ -23,6 +23,8 @@ interface Watch {
 export class FakeEtcd implements Etcd {
   /** One event a revision; the store begins at revision 1, empty. */
   #history: EtcdEvent[] = [];
+  /** What the history comes to. */
+  #current = new Map<string, EtcdEntry>();
   #compacted = 0;
   #watches = new Set<Watch>();
   #clusterId = 'one';
@@ -44,6 +46,11 @@ export class FakeEtcd implements Etcd {
   }
 
   #stateAt(revision: number): Map<string, EtcdEntry> {
+    if (revision >= this.revision) return this.#current;
+    return this.#replay(revision);
+  }
+
+  #replay(revision: number): Map<string, EtcdEntry> {
     const state = new Map<string, EtcdEntry>();
     for (const { type, key, value, modRevision } of this.#history) {
       if (modRevision > revision) break;
@@ -91,6 +98,8 @@ export class FakeEtcd implements Etcd {
     const type = value ? 'PUT' : 'DELETE';
     const event: EtcdEvent = { type, key, value: value ?? Buffer.alloc(0), modRevision, isCreate: !current };
     this.#history.push(event);
+    if (value) this.#current.set(key, { key, value, modRevision });
+    else this.#current.delete(key);
     // Watchers hear of it later, as over a connection.
     queueMicrotask(() => this.#tell(event));
     return { done: true, revision: modRevision };
@@ -174,12 +183,14 @@ export class FakeEtcd implements Etcd {
       modRevision: i + 2,
       isCreate: true,
     }));
+    this.#current = this.#replay(this.revision);
     this.breakWatches();
   }
 
   /** Forgets what came after `revision`, as a backup does. */
   goBackTo(revision: number): void {
     this.#history = this.#history.slice(0, revision - 1);
+    this.#current = this.#replay(this.revision);
     this.breakWatches();
   }
 

@@ -17,6 +17,10 @@ export class FedInformer<T extends KubeObject> implements Informer<T> {
 
   async synced(): Promise<void> {}
 
+  hasSeen(): boolean {
+    return true;
+  }
+
   put(object: T): void {
     const old = this.lister.put(object);
     for (const handler of this.#handlers) handler(object, old);

@@ -37,6 +37,10 @@ export class PodBuilder {
   gate = (name: string) => this.#change((p) => (p.spec.schedulingGates = [{ name }]));
   spread = (...constraints: object[]) => this.#change((p) => (p.spec.topologySpreadConstraints = constraints));
   image = (image: string) => this.#change((p) => (p.spec.containers[0].image = image));
+  claims = (...names: string[]) =>
+    this.#change((p) => (p.spec.volumes = names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))));
+  ephemeral = (name: string) =>
+    this.#change((p) => (p.spec.volumes = [{ name, ephemeral: { volumeClaimTemplate: { spec: {} } } }]));
   startedAt = (startTime: string) => this.#change((p) => (p.status = { ...p.status, startTime }));
   terminating = (reason?: string) =>
     this.#change((p) => {

@@ -106,7 +106,8 @@ describe('the file system of a node', { skip: needsRoot }, () => {
     mkdirSync(victim, { recursive: true });
     try {
       const script = `rm -rf /v/etc/hostname /v/opt && ln -s ${victim}/written /v/etc/hostname && ln -s ${victim} /v/opt`;
-      assert.equal(inPod('plain', script).code, 0);
+      const { code, stderr } = inPod('plain', script);
+      assert.equal(code, 0, stderr);
       process.kill(cluster.cluster.pidOf('node'), 'SIGKILL');
       assert.equal(cluster.cluster.run('up', ...patience).code, 0);
       assert.deepEqual(spawnSync('ls', ['-A', victim], { encoding: 'utf8' }).stdout, '');

@@ -15,22 +15,22 @@ import type { TestControlPlane } from './control-plane.ts';
 const testLog: Logger = process.env.K8TS_TEST_LOG ? createLogger('test', 'debug') : silentLogger;
 
 export interface RunningControllers extends AsyncDisposable {
-  /** Why any of them ended by itself. */
+  /** Why any of them ended by itself, or what it could not deal with. */
   failures: readonly unknown[];
 }
 
-/** Runs controllers as the user that they run as in a cluster. */
+/** Runs controllers as the accounts that they run as in a cluster. */
 export async function runControllers(api: TestControlPlane, controllers: readonly Loop[]): Promise<RunningControllers> {
   const abort = new AbortController();
   const failures: unknown[] = [];
+  const error: Logger['error'] = (fields, message) => {
+    failures.push((fields as { err?: unknown }).err ?? message);
+    testLog.error(fields, message);
+  };
+  const log: Logger = { ...testLog, error, child: () => log };
   const config = readKubeconfig(await api.kubeconfig({ name: 'system:kube-controller-manager' }));
-  const running = startControllers(controllers, config, {
-    clock: realClock,
-    random: realRandom,
-    log: testLog,
-    signal: abort.signal,
-    fail: (err) => failures.push(err),
-  });
+  const context = { clock: realClock, random: realRandom, log, signal: abort.signal };
+  const running = startControllers(controllers, config, context, { useAccounts: true });
   return {
     failures,
     async [Symbol.asyncDispose]() {

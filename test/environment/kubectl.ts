@@ -49,8 +49,9 @@ export class Kubectl {
       timeout: 300_000,
       ...(input === undefined ? {} : { input }),
     } as const;
-    const { status, stdout, stderr } = spawnSync(this.#program, args, options);
-    return { code: status, stdout, stderr };
+    const { status, signal, error, stdout, stderr } = spawnSync(this.#program, args, options);
+    const why = status === null ? `kubectl was ended: ${error?.message ?? signal}` : '';
+    return { code: status, stdout, stderr: `${stderr ?? ''}${why}` };
   }
 
   /** The output of a command that must succeed. */
@@ -93,13 +94,15 @@ export async function eventually<T>(
   const deadline = realClock.monotonicMs() + timeoutMs;
   let last: unknown;
   while (realClock.monotonicMs() < deadline) {
+    const startedMs = realClock.monotonicMs();
     try {
       const found = await check();
       if (found !== undefined && found !== false) return found;
     } catch (err) {
       last = err;
     }
-    await realClock.sleep(100);
+    // Asking takes no more than half of a slow machine.
+    await realClock.sleep(Math.max(100, realClock.monotonicMs() - startedMs));
   }
   throw new Error(`not in ${timeoutMs / 1000} s: ${what}`, { cause: last });
 }

@@ -8,15 +8,27 @@ export const apps = '/apis/apps/v1/namespaces';
 export const core = '/api/v1/namespaces';
 export const batch = '/apis/batch/v1/namespaces';
 
+type StartControllers = (api: TestControlPlane) => Promise<RunningControllers>;
+
+interface ClusterParts {
+  api: TestControlPlane;
+  node: Disposable;
+  controllers: RunningControllers;
+  start?: StartControllers;
+}
+
 export class WorkloadCluster {
   readonly api: TestControlPlane;
   readonly #node: Disposable;
   #controllers: RunningControllers;
+  readonly #start: StartControllers;
 
-  constructor(parts: { api: TestControlPlane; node: Disposable; controllers: RunningControllers }) {
+  /** `node` plays scheduler and kubelet, or stands for what does; `start` is for other controllers than all. */
+  constructor(parts: ClusterParts) {
     this.api = parts.api;
     this.#node = parts.node;
     this.#controllers = parts.controllers;
+    this.#start = parts.start ?? startControllers;
   }
 
   /** Why controllers ended by themselves. */
@@ -27,7 +39,7 @@ export class WorkloadCluster {
   /** Ends the controllers and starts new ones, which know nothing of what the old ones did. */
   async restartControllers(): Promise<void> {
     await this.#controllers[Symbol.asyncDispose]();
-    this.#controllers = await startControllers(this.api);
+    this.#controllers = await this.#start(this.api);
   }
 
   async get(path: string): Promise<any> {

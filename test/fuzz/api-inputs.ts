@@ -66,7 +66,7 @@ const targets: [path: string, apiVersion: string, kind: string, rest: object][] 
   ['/apis/apps/v1/namespaces/default/controllerrevisions', 'apps/v1', 'ControllerRevision', { data: { a: 1 }, revision: 1 }],
   ['/apis/batch/v1/namespaces/default/jobs', 'batch/v1', 'Job', { spec: { template: { spec: { ...template.spec, restartPolicy: 'Never' } } } }],
   ['/apis/rbac.authorization.k8s.io/v1/clusterroles', 'rbac.authorization.k8s.io/v1', 'ClusterRole', { rules: [{ verbs: ['get'], apiGroups: [''], resources: ['pods'] }] }],
-  ['/apis/events.k8s.io/v1/namespaces/default/events', 'events.k8s.io/v1', 'Event', { regarding: { name: 'x' }, reason: 'r', note: 'n' }],
+  ['/apis/events.k8s.io/v1/namespaces/default/events', 'events.k8s.io/v1', 'Event', { regarding: { name: 'x', namespace: 'default' }, reason: 'r', note: 'n', action: 'a', type: 'Normal', eventTime: '2026-01-01T00:00:00.000000Z', reportingController: 'c', reportingInstance: 'i' }],
   ['/apis/coordination.k8s.io/v1/namespaces/default/leases', 'coordination.k8s.io/v1', 'Lease', { spec: { leaseDurationSeconds: 1 } }],
   ['/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', 'authorization.k8s.io/v1', 'SelfSubjectAccessReview', { spec: { resourceAttributes: { verb: 'get' } } }],
 ]; // biome-ignore format: one table

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { arch } from 'node:os';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { goArchitecture } from '../../machinery/architecture.ts';
 import type { Draw } from '../environment/fuzz.ts';
 
 export const digestOf = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -186,7 +187,7 @@ export function drawConfig(draw: Draw, tars: readonly Buffer[]): Buffer {
     Volumes: orAnything(draw, { '/v': {} }),
   };
   const rootfs = orAnything(draw, { type: 'layers', diff_ids: diffIds });
-  const architecture = orAnything(draw, arch() === 'x64' ? 'amd64' : arch());
+  const architecture = orAnything(draw, goArchitecture(arch()));
   const bytes = Buffer.from(
     JSON.stringify({ architecture, os: orAnything(draw, 'linux'), config: orAnything(draw, config), rootfs }),
   );

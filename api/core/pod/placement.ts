@@ -1,7 +1,7 @@
 // Where a pod may run: node selectors, node affinity, taints and tolerations. Shared by the
 // scheduler, the daemon set controller, taint eviction and the kubelet's admission.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
-import { matchesLabels, type SelectorOperator } from '../../../machinery/labels.ts';
+import { matchesLabels, type Selector, type SelectorOperator } from '../../../machinery/labels.ts';
 import type { Node, Taint } from '../node.ts';
 import type { NodeSelector, NodeSelectorTerm } from './affinity.ts';
 import type { PodSpec } from './pod-spec.ts';
@@ -22,37 +22,46 @@ interface Expression {
   values?: string[];
 }
 
-function matchesExpressions(
-  expressions: readonly Expression[] | undefined,
-  labels: Record<string, string> | undefined,
-): boolean {
-  return (expressions ?? []).every(({ key, operator, values = [] }) => {
-    const known = operators[operator];
-    return known !== undefined && matchesLabels([{ key, operator: known, values }], labels);
-  });
+type Matcher = (node: Node) => boolean;
+
+function compileExpressions(expressions: readonly Expression[] | undefined): Selector {
+  return (expressions ?? []).map(({ key, operator, values = [] }) => ({
+    key,
+    // An operator that nobody knows matches nothing.
+    operator: operators[operator] ?? 'in',
+    values: operators[operator] ? values : [],
+  }));
 }
 
 /** All expressions on labels and fields of one term. A term without any matches nothing. */
-export function matchesNodeSelectorTerm(term: NodeSelectorTerm, node: Node): boolean {
-  if (!term.matchExpressions?.length && !term.matchFields?.length) return false;
-  const fields = { 'metadata.name': node.metadata.name ?? '' };
-  return (
-    matchesExpressions(term.matchExpressions, node.metadata.labels) && matchesExpressions(term.matchFields, fields)
-  );
+function compileTerm(term: NodeSelectorTerm): Matcher {
+  if (!term.matchExpressions?.length && !term.matchFields?.length) return () => false;
+  const onLabels = compileExpressions(term.matchExpressions);
+  const onFields = compileExpressions(term.matchFields);
+  return ({ metadata: { labels, name = '' } }) =>
+    matchesLabels(onLabels, labels) && (onFields.length === 0 || matchesLabels(onFields, { 'metadata.name': name }));
 }
+
+export const matchesNodeSelectorTerm = (term: NodeSelectorTerm, node: Node): boolean => compileTerm(term)(node);
 
 /** Any term of a node selector. */
-function matchesNodeSelector(selector: NodeSelector, node: Node): boolean {
-  return (selector.nodeSelectorTerms ?? []).some((term) => matchesNodeSelectorTerm(term, node));
+export function compileNodeSelector({ nodeSelectorTerms = [] }: NodeSelector): Matcher {
+  const terms = nodeSelectorTerms.map(compileTerm);
+  return (node) => terms.some((term) => term(node));
 }
 
-/** spec.nodeSelector and required node affinity. */
-export function matchesNodeAffinity(spec: PodSpec, node: Node): boolean {
-  const labels = node.metadata.labels ?? {};
-  for (const [key, value] of Object.entries(spec.nodeSelector ?? {})) if (labels[key] !== value) return false;
+/** spec.nodeSelector and required node affinity, for who asks about many nodes. */
+export function compileNodeAffinity(spec: PodSpec): Matcher {
+  const exact = Object.entries(spec.nodeSelector ?? {});
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  return !required || matchesNodeSelector(required, node);
+  const isAllowed = required && compileNodeSelector(required);
+  return (node) => {
+    const { labels } = node.metadata;
+    return exact.every(([key, value]) => labels?.[key] === value) && (!isAllowed || isAllowed(node));
+  };
 }
+
+export const matchesNodeAffinity = (spec: PodSpec, node: Node): boolean => compileNodeAffinity(spec)(node);
 
 export function toleratesTaint(toleration: Toleration, taint: Taint): boolean {
   if (toleration.effect && toleration.effect !== taint.effect) return false;

@@ -1,4 +1,5 @@
 // The Secrets and ConfigMaps that a pod names. Upstream: VisitPodSecretNames and VisitPodConfigmapNames.
+import type { ObjectMeta } from '../../../machinery/metadata.ts';
 import { containersOf } from './containers.ts';
 import type { PodSpec } from './pod-spec.ts';
 
@@ -53,5 +54,8 @@ export const podSecretNames = (spec: PodSpec): Set<string> => setOf(secretNames(
 export const podConfigMapNames = (spec: PodSpec): Set<string> => setOf(configMapNames(spec));
 /** Claims that volumes name, and those made for its ephemeral volumes. */
 export const podClaimNames = (podName: string, spec: PodSpec): Set<string> => setOf(claimNames(podName, spec));
+/** Keys of the same claims, of a whole pod. */
+export const podClaimKeys = ({ metadata, spec }: { metadata: ObjectMeta; spec: PodSpec }): string[] =>
+  [...podClaimNames(metadata.name ?? '', spec)].map((name) => `${metadata.namespace}/${name}`);
 export const podResourceClaimNames = (pod: { spec: PodSpec; status?: Loose }): Set<string> =>
   setOf(resourceClaimNames(pod));

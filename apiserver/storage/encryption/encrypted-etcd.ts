@@ -36,8 +36,13 @@ function transformersOf(config: EncryptionConfig, groups: readonly string[]) {
   };
 }
 
-export function encryptEtcd(etcd: Etcd, config: EncryptionConfig, groups: readonly string[]): Etcd {
-  const transformerOf = transformersOf(config, groups);
+export interface EncryptedEtcd extends Etcd {
+  /** Stores and reads by another configuration from now on. */
+  configure(config: EncryptionConfig): void;
+}
+
+export function encryptEtcd(etcd: Etcd, config: EncryptionConfig, groups: readonly string[]): EncryptedEtcd {
+  let transformerOf = transformersOf(config, groups);
   const read = <T extends StoredValue>(entry: T): T => {
     const transformer = transformerOf(entry.key);
     if (!transformer) return entry;
@@ -51,6 +56,9 @@ export function encryptEtcd(etcd: Etcd, config: EncryptionConfig, groups: readon
   const readResult = (result: SwapResult): SwapResult =>
     result.done || !result.current ? result : { done: false, current: read(result.current) };
   return {
+    configure(next) {
+      transformerOf = transformersOf(next, groups);
+    },
     async get(key) {
       const entry = await etcd.get(key);
       return entry && read(entry);

@@ -220,3 +220,33 @@ describe('a configuration that is refused', () => {
     );
   });
 });
+
+test('another configuration holds for what is written next, also by a write that changes nothing', async () => {
+  const etcd = new FakeEtcd();
+  await withSecret(etcd, providers(gcm('key1')));
+  const encrypted = encryptEtcd(etcd, parse(providers(gcm('key1'))), groups);
+  const api = new MemoryApi(etcd, 1, encrypted);
+  await api.context.store.cache.start();
+  const before = await stored(etcd);
+  const put = async () => api.send('PUT', `${secrets}/s`, { body: await api.send('GET', `${secrets}/s`) });
+  await put();
+  assert.deepEqual(await stored(etcd), before, 'nothing to write');
+  encrypted.configure(parse(providers(gcm('key2', 'key1'))));
+  await put();
+  assert.match((await stored(etcd)).toString('latin1'), /^k8s:enc:aesgcm:v1:key2:/);
+  assert.equal(await password(api), expected);
+});
+
+test('what no key fitted is read once a configuration has it', async () => {
+  const etcd = new FakeEtcd();
+  await withSecret(etcd, providers(gcm('key1')));
+  const encrypted = encryptEtcd(etcd, parse(providers(gcm('key2'))), groups);
+  const api = new MemoryApi(etcd, 1, encrypted);
+  const { cache } = api.context.store;
+  await cache.start();
+  await assert.rejects(password(api), /no matching key/);
+  encrypted.configure(parse(providers(gcm('key2', 'key1'))));
+  cache.reloadUnreadable();
+  while (!cache.ready) await new Promise((resolve) => void setImmediate(resolve));
+  assert.equal(await password(api), expected);
+});

@@ -144,9 +144,6 @@ export function parseManifest(bytes: Uint8Array, what: string): Manifest | Index
 
 export const isIndex = (value: Manifest | Index): value is Index => 'manifests' in value;
 
-/** OCI's name of the architecture that Node (`os.arch()`) runs on. */
-export const platformArchitecture = (nodeArch: string) => ({ x64: 'amd64', ia32: '386' })[nodeArch] ?? nodeArch;
-
 /** The entry of an index for linux on an architecture; an index without platforms has only one meaning. */
 export function selectPlatform(index: Index, architecture: string): Descriptor {
   const found = index.manifests.find((m) => m.platform?.os === 'linux' && m.platform.architecture === architecture);

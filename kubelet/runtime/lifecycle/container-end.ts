@@ -8,6 +8,7 @@ import { unmount } from '../process/mount.ts';
 import type { Runtime } from '../runtime.ts';
 import { nowNs } from '../store/id.ts';
 import { type ContainerRecord, stateOf } from '../store/records.ts';
+import { unmountImages } from './image-mounts.ts';
 import { bundleDirOf, exitFileOf, rootfsOf } from './paths.ts';
 
 export interface ExitReport {
@@ -59,6 +60,7 @@ function wasOomKilled(rt: Runtime, record: ContainerRecord): boolean {
 /** Frees the cgroup and mounts of a container that does not run, killing what it left behind. Idempotent. */
 export async function releaseContainer(rt: Runtime, id: string): Promise<void> {
   await releaseProcess(rt, id);
+  await unmountImages(rt, id);
   await unmount(rootfsOf(rt, id));
 }
 

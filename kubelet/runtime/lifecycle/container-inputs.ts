@@ -103,13 +103,14 @@ export function lookUpUser(config: ContainerConfig, image: ImageConfig, rootfs: 
 }
 
 /**
- * Resolves the sources of mounts. A missing source becomes a directory, as in other runtimes; what the node has only
+ * Resolves the sources of mounts, but for images. A missing source becomes a directory, as in other runtimes; what the node has only
  * for reading is mounted like that.
  */
 export function resolveMounts(mounts: readonly Mount[]): ResolvedMount[] {
-  if (mounts.length === 0) return [];
+  const ofNode = mounts.filter(({ image }) => !image?.image);
+  if (ofNode.length === 0) return [];
   const mountInfo = readFileSync('/proc/self/mountinfo', 'utf8');
-  return mounts.map((mount) => {
+  return ofNode.map((mount) => {
     const resolved = resolveMount(mount);
     const isReadOnly = !mount.readonly && isReadOnlyMount(resolved.source, mountInfo);
     return isReadOnly ? { ...resolved, wanted: { ...mount, readonly: true } } : resolved;
@@ -119,7 +120,6 @@ export function resolveMounts(mounts: readonly Mount[]): ResolvedMount[] {
 function resolveMount(wanted: Mount): ResolvedMount {
   const problem = checkMount(wanted);
   if (problem) throw invalidArgument(problem);
-  if (wanted.image?.image) throw invalidArgument('image volumes are not supported by this runtime');
   try {
     return { wanted, source: realpathSync(wanted.host_path) };
   } catch (err) {

@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime.ts';
 import { nowNs } from '../store/id.ts';
 import { stateOf } from '../store/records.ts';
 import { releaseContainer, releaseProcess } from './container-end.ts';
+import { unmountImages } from './image-mounts.ts';
 import { bundleDirOf, exitFileOf, rootfsOf, shmOf } from './paths.ts';
 import { tearDownSandbox } from './sandbox-teardown.ts';
 
@@ -76,6 +77,7 @@ function leftoverIds(rt: Runtime): string[] {
 
 async function eraseLeftover(rt: Runtime, id: string): Promise<void> {
   await rt.oci.delete(id);
+  await unmountImages(rt, id);
   await unmount(rootfsOf(rt, id));
   await unmount(shmOf(rt, id));
   rmSync(bundleDirOf(rt, id), { recursive: true, force: true });

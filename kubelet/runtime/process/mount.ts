@@ -22,13 +22,14 @@ export interface OverlayMount {
   /** Relative to `cwd`, topmost first, so that many layers fit into one page of options. */
   lowerDirs: string;
   cwd: string;
-  upperDir: string;
-  workDir: string;
+  /** Where what is written goes; without it the mount is for reading. */
+  writable?: { upperDir: string; workDir: string };
   target: string;
 }
 
-export async function mountOverlay({ lowerDirs, cwd, upperDir, workDir, target }: OverlayMount): Promise<void> {
-  const options = `lowerdir=${lowerDirs},upperdir=${upperDir},workdir=${workDir}`;
+export async function mountOverlay({ lowerDirs, cwd, writable, target }: OverlayMount): Promise<void> {
+  const above = writable ? `,upperdir=${writable.upperDir},workdir=${writable.workDir}` : '';
+  const options = `lowerdir=${lowerDirs}${above}`;
   if (options.length > 4000) throw new Error('the image has more layers than one overlay mount can stack');
   await runCommand('mount', ['-n', '-i', '-t', 'overlay', '-o', options, 'overlay', target], { cwd });
 }

@@ -86,7 +86,8 @@ function buildBindMount({ wanted, source }: ResolvedMount): OciMount {
     destination: wanted.container_path,
     type: 'bind',
     source,
-    options: ['rbind', propagation, access],
+    // An image is files to read, not programs to run.
+    options: ['rbind', propagation, access, ...(wanted.image?.image ? ['noexec'] : [])],
   };
 }
 

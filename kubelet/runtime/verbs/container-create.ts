@@ -9,6 +9,7 @@ import { checkResources } from '../lifecycle/cgroup-inputs.ts';
 import { eraseContainer } from '../lifecycle/container-end.ts';
 import { lookUpDevices, lookUpSeccomp, lookUpUser, resolveMounts } from '../lifecycle/container-inputs.ts';
 import { containersOf, findReadySandbox } from '../lifecycle/find.ts';
+import { mountImages } from '../lifecycle/image-mounts.ts';
 import { makeImageVolumes } from '../lifecycle/image-volumes.ts';
 import { bundleDirOf, rootfsOf, sandboxFilesOf, upperDirOf, workDirOf } from '../lifecycle/paths.ts';
 import { hostnameOf } from '../lifecycle/sandbox-files.ts';
@@ -31,7 +32,8 @@ export const createContainer: Verb<'CreateContainer'> = async (rt, req) => {
   const id = newId();
   try {
     await mountRootfs(rt, id, image);
-    const volumes = await makeImageVolumes(rt, id, { declared: image.config.volumes ?? [], config });
+    const declared = await makeImageVolumes(rt, id, { declared: image.config.volumes ?? [], config });
+    const volumes = [...declared, ...(await mountImages(rt, id, config.mounts))];
     // From here to the record nothing is waited for. What was true before may not be: sandbox and
     // image may be going, and another call may have made the container.
     lookUpParts(rt, req);
@@ -73,7 +75,8 @@ async function mountRootfs(rt: Runtime, id: string, image: ImageRecord): Promise
   mkdirSync(upperDir, { recursive: true, mode: 0o755 });
   mkdirSync(workDir);
   const { layers } = rt.images;
-  await mountOverlay({ lowerDirs: layers.lowerDirs(image.diffIds), cwd: layers.dir, upperDir, workDir, target });
+  const writable = { upperDir, workDir };
+  await mountOverlay({ lowerDirs: layers.lowerDirs(image.diffIds), cwd: layers.dir, writable, target });
 }
 
 interface Preparation {
@@ -81,7 +84,7 @@ interface Preparation {
   sandbox: JoinableSandbox;
   config: ContainerConfig;
   image: ImageRecord;
-  /** Of the image's own, beside the mounts of the pod. */
+  /** Those that the image declares, and images mounted as volumes; beside the mounts of the node's folders. */
   volumes: ResolvedMount[];
 }
 

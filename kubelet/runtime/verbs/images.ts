@@ -4,6 +4,7 @@ import type { Image } from '../../../proto/cri.gen.ts';
 import type { Init } from '../../../proto/message.ts';
 import { failedPrecondition, invalidArgument } from '../errors.ts';
 import { type ImageRecord, type ImageStore, imageIdOf } from '../image/image-store.ts';
+import type { ContainerRecord } from '../store/records.ts';
 import type { Verb } from './verb.ts';
 
 export const listImages: Verb<'ListImages'> = async (rt, req) => {
@@ -28,7 +29,9 @@ export const pullImage: Verb<'PullImage'> = async (rt, req, signal) => {
 export const removeImage: Verb<'RemoveImage'> = async (rt, req) => {
   const found = findImage(rt.images, req.image?.image ?? '');
   if (!found) return {};
-  const user = rt.containers.list().find((c) => c.imageId === imageIdOf(found));
+  const isFound = (name: string) => findImage(rt.images, name)?.id === found.id;
+  const mounts = (c: ContainerRecord) => c.config.mounts.some(({ image }) => image?.image && isFound(image.image));
+  const user = rt.containers.list().find((c) => c.imageId === imageIdOf(found) || mounts(c));
   if (user) throw failedPrecondition(`image "${imageIdOf(found)}" is in use by container ${user.id}`);
   await rt.images.remove(found.id);
   return {};

@@ -1,6 +1,6 @@
 // Who is believed and who is asked, by files: AuthenticationConfiguration and AuthorizationConfiguration.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { issueCertificate, makeAuthority } from '../../../cli/pki/issue.ts';
 import { realClock } from '../../../machinery/clock.ts';
 import { freePort, startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
+import { eventually } from '../../environment/kubectl.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'k8ts-access-'));
 const file = (name: string) => join(folder, name);
@@ -139,4 +140,36 @@ test('a webhook that cannot be asked denies what it is for, and nothing else', a
   assert.equal((await list('open')).status, 200);
   assert.equal((await list('closed')).status, 500, 'as upstream: what went wrong is told');
   assert.equal((await plane.request('GET', '/api/v1/namespaces/closed/pods')).status, 200, 'the administrator');
+});
+
+/** Of the counts of reading anew: how many there are by now. */
+async function reloads(what: string, status: string): Promise<number> {
+  const { body } = await plane.request('GET', '/metrics');
+  const name = `apiserver_${what}_config_controller_automatic_reloads_total`;
+  const line = new RegExp(`^${name}\\{.*status="${status}".*\\} (\\d+)$`, 'm').exec(String(body));
+  return Number(line?.[1] ?? 0);
+}
+
+function replaceFile(name: string, text: string): void {
+  writeFileSync(file('next'), text);
+  renameSync(file('next'), file(name));
+}
+
+test('files that change are in force without a restart, and one that is wrong changes nothing', async () => {
+  const before = readFileSync(file('authentication.yaml'), 'utf8');
+  replaceFile('authentication.yaml', 'kind: Nothing');
+  await eventually('it was refused', async () => (await reloads('authentication', 'failure')) === 1);
+  assert.equal((await whoami({})).username, 'oidc:jane');
+  replaceFile('authentication.yaml', before.replaceAll('oidc:', 'id:'));
+  await eventually('it is in force', async () => (await reloads('authentication', 'success')) === 1);
+  assert.equal((await whoami({})).username, 'id:jane');
+  replaceFile('authentication.yaml', before);
+  await eventually('the former one is in force', async () => (await reloads('authentication', 'success')) === 2);
+  assert.equal((await whoami({})).username, 'oidc:jane');
+
+  const { authorizers, ...head } = JSON.parse(readFileSync(file('authorization.yaml'), 'utf8'));
+  replaceFile('authorization.yaml', JSON.stringify({ ...head, authorizers: authorizers.slice(1) }));
+  await eventually('the rules are in force', async () => (await reloads('authorization', 'success')) === 2);
+  const token = await idToken({});
+  assert.equal((await plane.request('GET', '/api/v1/namespaces/closed/pods', { token })).status, 200);
 });

@@ -1,10 +1,11 @@
 // Encryption at rest with the real API server and the real etcd: what the disk holds.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
+import { eventually } from '../../environment/kubectl.ts';
 
 const secrets = '/api/v1/namespaces/enc/secrets';
 
@@ -12,15 +13,20 @@ describe('secrets on the disk', () => {
   let plane: TestControlPlane;
   const keys = ['key1', 'key2'].map((name) => ({ name, secret: randomBytes(32).toString('base64') }));
 
-  const restart = async (...providers: object[]) => {
+  const configure = (...providers: object[]) => {
     const config = {
       apiVersion: 'apiserver.config.k8s.io/v1',
       kind: 'EncryptionConfiguration',
       resources: [{ resources: ['secrets', 'widgets.example.com'], providers }],
     };
-    writeFileSync(plane.file('encryption.yaml'), JSON.stringify(config), { mode: 0o600 });
+    writeFileSync(plane.file('next.yaml'), JSON.stringify(config), { mode: 0o600 });
+    renameSync(plane.file('next.yaml'), plane.file('encryption.yaml'));
+  };
+  const restart = async (...providers: object[]) => {
+    configure(...providers);
     await plane.killApiServer();
-    await plane.startApiServer(['--encryption-provider-config', plane.file('encryption.yaml')]);
+    const reload = '--encryption-provider-config-automatic-reload=true';
+    await plane.startApiServer(['--encryption-provider-config', plane.file('encryption.yaml'), reload]);
   };
   const gcm = (...names: string[]) => ({ aesgcm: { keys: names.map((name) => keys.find((k) => k.name === name)) } });
 
@@ -85,5 +91,19 @@ describe('secrets on the disk', () => {
     assert.equal((await read('fresh')).data.password, fresh);
     await restart(gcm('key1', 'key2'));
     assert.equal((await read('lost')).data.password, password);
+  });
+
+  test('are written with another key once the file says so, without a restart', async () => {
+    await restart(gcm('key1', 'key2'));
+    await create('before');
+    configure(gcm('key2', 'key1'));
+    const success = /^apiserver_encryption_config_controller_automatic_reloads_total\{.*success.*\} 1$/m;
+    await eventually('the other key is in force', async () =>
+      success.test(String((await plane.request('GET', '/metrics')).body)),
+    );
+    const unchanged = await read('before');
+    assert.equal((await plane.request('PUT', `${secrets}/before`, { body: unchanged })).status, 200);
+    await restart(gcm('key2'));
+    assert.deepEqual((await read('before')).data, unchanged.data);
   });
 });

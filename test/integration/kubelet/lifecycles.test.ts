@@ -24,7 +24,7 @@ const replayed = [
   'missing-configmap-env missing-configmap-key missing-secret-volume missing-configmap-volume hostpath-type-mismatch',
   'optional-sources runasnonroot-root-image runasnonroot-ok termination-message-file termination-message-fallback',
   'unschedulable-cpu unschedulable-memory-and-cpu unschedulable-extended unschedulable-antiaffinity-hostport',
-  'unschedulable-podaffinity unschedulable-topologyspread',
+  'unschedulable-podaffinity unschedulable-topologyspread missing-pvc',
   'rejected-outofcpu rejected-outofmemory rejected-nodeaffinity rejected-sysctl nodename-unknown',
   'host-network cgroup-limits logs-and-exec-errors container-view crashloop-timeline',
 ]

@@ -67,6 +67,30 @@ describe('pods on a node', { skip: needsRoot }, () => {
       .json('get', 'events', '--field-selector', `involvedObject.name=${name}`)
       .items.map((e: any) => `${e.reason}: ${e.message}`) as string[];
 
+  test('a pod mounts an image as a volume, and says which one is missing', async () => {
+    const mounted = (reference: string, pullPolicy?: string) => ({
+      volumes: [{ name: 'files', image: { reference, pullPolicy } }],
+    });
+    const volumeMounts = [
+      { name: 'files', mountPath: '/files' },
+      { name: 'files', mountPath: '/part', subPath: 'bin' },
+    ];
+    create('image-volume', [container(sleeper, { volumeMounts })], mounted(image));
+    await ready('image-volume');
+    const inside = (command: string) => kubectl.run(['exec', 'image-volume', '--', 'sh', '-c', command]);
+    assert.equal(inside('ls /files/bin/busybox /part/busybox').stdout, '/files/bin/busybox\n/part/busybox\n');
+    assert.match(inside('touch /files/x').stderr, /Read-only file system/);
+    const absent = 'registry.example/absent:1';
+    create('no-image-volume', [container(sleeper, { volumeMounts })], mounted(absent, 'Never'));
+    const waiting = await eventually('the reason', () => {
+      return podOf('no-image-volume').status.containerStatuses?.[0].state.waiting?.reason === 'ErrImageNeverPull'
+        ? podOf('no-image-volume').status.containerStatuses[0].state.waiting
+        : undefined;
+    });
+    assert.equal(waiting.message, `Container image "${absent}" is not present with pull policy of Never`);
+    kubectl.get('delete', 'pod', 'image-volume', 'no-image-volume');
+  });
+
   test('a pod runs, becomes ready, and its log and its streams are served', async () => {
     create('plain', [container(`echo hello; ${sleeper}`)], { hostname: 'my-host', subdomain: 'sub' });
     const pod = await ready('plain');

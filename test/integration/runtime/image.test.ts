@@ -1,7 +1,7 @@
 // Layers stacked by the kernel: removals and opaque directories of an image as its containers see
 // them; archives of both kinds; removal of an image with its layers.
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -66,6 +66,35 @@ describe('images', { skip: missingForContainers(), timeout: 60_000 }, () => {
     assert.match(lines.at(-1)!, /touch: \/x: Read-only file system/);
     await node.cri.runtime.RemoveContainer({ container_id });
     assert.deepEqual(readdirSync(join(node.dir, 'root/containers')), []);
+  });
+
+  test('an image is a volume: for reading, without running what is in it, and as long as a container has it', async () => {
+    await using node = await TestNode.start();
+    const name = 'docker.io/library/files:1';
+    await node.importTestImage();
+    await node.cri.importArchive(once(await buildOciArchive({ name, layers, config: {} })));
+    const mountOf = (container_path: string, image_sub_path = '') => ({
+      container_path,
+      image: { image: name },
+      image_sub_path,
+    });
+    const script = 'cat /files/data/kept; ls /part; touch /files/x; /files/bin/busybox true';
+    const { container_id, logPath } = await runPod(node, 'image-volume', {
+      command: ['sh', '-c', script],
+      mounts: [mountOf('/files'), mountOf('/part', 'data/emptied')],
+    });
+    assert.equal((await waitForExit(node, container_id)).exit_code, 126);
+    const lines = readLog(logPath).map((l) => l.split(' ').slice(3).join(' '));
+    assert.deepEqual(lines.slice(0, 2), ['kept', 'new']);
+    assert.match(lines[2]!, /Read-only file system/);
+    assert.match(lines[3]!, /Permission denied/);
+    const missing = { command: ['true'], mounts: [mountOf('/part', 'not/there')] };
+    await assert.rejects(runPod(node, 'missing', missing), /image "[^"]+" has no "not\/there"/);
+    const { images, runtime } = node.cri;
+    await assert.rejects(images.RemoveImage({ image: { image: name } }), /is in use by container/);
+    await runtime.RemoveContainer({ container_id });
+    await images.RemoveImage({ image: { image: name } });
+    assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(`${node.dir}.*/images/`));
   });
 
   test('docker archives load, and a removed image leaves no layers', async () => {

@@ -1,0 +1,124 @@
+// Configuration files that are read again when they change, without a restart. What cannot be used is told and counted,
+// and what was in force stays. Upstream: filesystem.WatchUntil and the metrics of server/options.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Clock, Timer } from '../machinery/clock.ts';
+import type { Logger } from '../machinery/log.ts';
+import { watchFolder } from '../machinery/watch-folder.ts';
+import { identityName } from './bootstrap/identity-lease.ts';
+import { ConfigFileError } from './config-file.ts';
+
+export interface ReloadedFile {
+  what: 'authentication' | 'authorization' | 'encryption';
+  path: string;
+  /**
+   * Puts what the text says in the place of what was. Throws ConfigFileError for a text that will never do, and anything
+   * else for one that may do later.
+   */
+  use(text: string): void | Promise<void>;
+}
+
+export interface ReloadDeps {
+  clock: Clock;
+  log: Logger;
+  metrics: Registry;
+}
+
+/** Writing a file is several events. */
+const settleMs = 100;
+/** What happens behind a symbolic link is told by nobody. */
+const pollMs = 60_000;
+
+const hashOf = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`;
+
+function reloadMetrics(what: ReloadedFile['what'], clock: Clock, registry: Registry) {
+  const apiserver_id_hash = hashOf(identityName(hostname()));
+  const registers = [registry];
+  const name = (rest: string) => `apiserver_${what}_config_controller_${rest}`;
+  const labelNames = ['status', 'apiserver_id_hash'] as const;
+  const total = new Counter({
+    name: name('automatic_reloads_total'),
+    help: `Times that the ${what} configuration was read anew, by outcome.`,
+    labelNames,
+    registers,
+  });
+  const last = new Gauge({
+    name: name('automatic_reload_last_timestamp_seconds'),
+    help: `When the ${what} configuration was last read anew, by outcome.`,
+    labelNames,
+    registers,
+  });
+  const info = new Gauge({
+    name: name('last_config_info'),
+    help: `The hash of the ${what} configuration that is in force.`,
+    labelNames: ['apiserver_id_hash', 'hash'],
+    registers,
+  });
+  return {
+    inForce(text: string) {
+      info.reset();
+      info.set({ apiserver_id_hash, hash: hashOf(text) }, 1);
+    },
+    count(status: 'success' | 'failure') {
+      total.inc({ status, apiserver_id_hash });
+      last.set({ status, apiserver_id_hash }, clock.now() / 1000);
+    },
+  };
+}
+
+/** Follows a file that has been read just now. Returns how to stop. */
+export function followConfigFile({ what, path, use }: ReloadedFile, { clock, log, metrics }: ReloadDeps): () => void {
+  const counts = reloadMetrics(what, clock, metrics);
+  let known = readFileSync(path, 'utf8');
+  counts.inForce(known);
+  // As upstream: to begin with is counted there, and there alone.
+  if (what === 'authorization') counts.count('success');
+  const checkNow = async () => {
+    let text: string | undefined;
+    try {
+      text = readFileSync(path, 'utf8');
+      if (text === known) return;
+      await use(text);
+      known = text;
+      counts.inForce(text);
+      counts.count('success');
+      log.info({ path }, `the ${what} configuration was read anew`);
+    } catch (err) {
+      if (text !== undefined && err instanceof ConfigFileError) known = text;
+      counts.count('failure');
+      log.error({ err, path }, `the ${what} configuration cannot be used; what was in force stays`);
+    }
+  };
+  let last = Promise.resolve();
+  const check = () => {
+    last = last.then(checkNow);
+  };
+  let soon: Timer | undefined;
+  const changed = () => {
+    soon ??= clock.after(settleMs, () => {
+      soon = undefined;
+      check();
+    });
+  };
+  const poll = clock.every(pollMs, check);
+  const watcher = watched(dirname(path), changed, log);
+  return () => {
+    watcher?.close();
+    poll.cancel();
+    soon?.cancel();
+  };
+}
+
+/** Without inotify a change is seen a minute later. */
+function watched(dir: string, changed: () => void, log: Logger) {
+  const failed = (err: unknown) => log.warn({ err, dir }, 'changes of configuration files are looked for each minute');
+  try {
+    return watchFolder(dir, changed, { persistent: false }).on('error', failed);
+  } catch (err) {
+    failed(err);
+    return undefined;
+  }
+}

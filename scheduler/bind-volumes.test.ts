@@ -1,0 +1,248 @@
+// The loop with pods that have claims: what is written for them before they are bound, and what they wait for.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Node } from '../api/core/node.ts';
+import type { PersistentVolume } from '../api/core/persistentvolume/schema.ts';
+import { PersistentVolumeKind } from '../api/core/persistentvolume.ts';
+import type { PersistentVolumeClaim } from '../api/core/persistentvolumeclaim/schema.ts';
+import { PersistentVolumeClaimKind } from '../api/core/persistentvolumeclaim.ts';
+import { type Pod, PodKind } from '../api/core/pod.ts';
+import type { KubeClient } from '../client/rest.ts';
+import { FakeClock } from '../machinery/clock.ts';
+import { internalError, notFoundError } from '../machinery/errors.ts';
+import { deepFreeze } from '../machinery/json.ts';
+import type { Kind } from '../machinery/kind.ts';
+import { silentLogger } from '../machinery/log.ts';
+import type { KubeObject } from '../machinery/metadata.ts';
+import { seededRandom } from '../machinery/random.ts';
+import { FedInformer } from '../test/builders/fed-informer.ts';
+import { FedStorage } from '../test/builders/fed-storage.ts';
+import { node, pod } from '../test/builders/scheduling.ts';
+import { claim, delayed, onNode, storageClass, volume } from '../test/builders/storage.ts';
+import { VolumeCache } from './cache/volumes.ts';
+import { plugins } from './plugins/index.ts';
+import { Scheduler } from './scheduler.ts';
+
+const settle = async () => {
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+const fast = { storageClassName: 'fast' };
+const noProvisioner = storageClass('fast', { ...delayed, provisioner: 'kubernetes.io/no-provisioner' });
+const selectedNode = 'volume.kubernetes.io/selected-node';
+
+/** A scheduler with two nodes; what it writes to storage is shown at once, and listed in `writes`. */
+async function startScheduler() {
+  const clock = new FakeClock();
+  const pods = new FedInformer<Pod>();
+  const nodes = new FedInformer<Node>();
+  const storage = new FedStorage();
+  const writes: string[] = [];
+  const events: string[] = [];
+  const fault: { next?: Error } = {};
+  let version = 100;
+  const note = (text: string) => {
+    writes.push(text);
+    const err = fault.next;
+    delete fault.next;
+    if (err) throw err;
+  };
+  const saved = <T extends KubeObject>(object: T): T =>
+    deepFreeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(version++) } });
+  const put = {
+    claim: (it: PersistentVolumeClaim) => storage.claims.put(saved(it)),
+    volume: (it: PersistentVolume) => storage.volumes.put(saved(it)),
+  };
+  const clients = new Map<Kind<any>, object>([
+    [
+      PersistentVolumeKind,
+      {
+        update: async (it: PersistentVolume) => {
+          note(`volume ${it.metadata.name} for ${it.spec.claimRef?.name}`);
+          put.volume(it);
+          return storage.volumes.lister.get(it.metadata.name!);
+        },
+      },
+    ],
+    [
+      PersistentVolumeClaimKind,
+      {
+        update: async (it: PersistentVolumeClaim) => {
+          note(`claim ${it.metadata.name} on ${it.metadata.annotations?.[selectedNode]}`);
+          put.claim(it);
+          return storage.claims.lister.get(`default/${it.metadata.name}`);
+        },
+      },
+    ],
+    [
+      PodKind,
+      {
+        createSubresource: async ({ name }: { name: string }, _: string, { target }: any) =>
+          note(`pod ${name} on ${target.name}`),
+        patch: async () => undefined,
+      },
+    ],
+  ]);
+  const client = { resource: (kind: Kind) => clients.get(kind) } as unknown as KubeClient;
+  const scheduler = new Scheduler(
+    {
+      client,
+      pods,
+      nodes,
+      namespaces: new FedInformer(),
+      budgets: new FedInformer(),
+      volumes: new VolumeCache(client, clock, storage),
+      recorder: { event: (_, { reason, message }) => void events.push(`${reason}: ${message}`) },
+      metrics: { attempt: () => undefined, preempted: () => undefined },
+      clock,
+      random: seededRandom(1),
+      log: silentLogger,
+      name: 'default-scheduler',
+    },
+    plugins,
+  );
+  await scheduler.start();
+  for (const name of ['m', 'n']) nodes.put(node(name).build());
+  const finish = (name: string, volumeName: string) => {
+    const found = storage.claims.lister.get(`default/${name}`)!;
+    const annotations = { ...found.metadata.annotations, 'pv.kubernetes.io/bind-completed': 'yes' };
+    put.claim({ ...found, metadata: { ...found.metadata, annotations }, spec: { ...found.spec, volumeName } });
+    return settle();
+  };
+  const advance = async (ms: number) => {
+    await clock.advance(ms);
+    await settle();
+  };
+  return { scheduler, pods, nodes, storage, writes, events, fault, put, finish, advance };
+}
+
+test('a volume of one node is bound first, and then the pod to that node', async () => {
+  const { pods, storage, writes, put, finish } = await startScheduler();
+  storage.classes.put(noProvisioner);
+  put.claim(claim('c', fast));
+  put.volume(volume('v', { ...fast, ...onNode('n') }));
+  pods.put(pod('p').claims('c').build());
+  await settle();
+  assert.deepEqual(writes, ['volume v for c']);
+  assert.equal(storage.volumes.lister.get('v')!.metadata.annotations?.['pv.kubernetes.io/bound-by-controller'], 'yes');
+  await finish('c', 'v');
+  assert.deepEqual(writes, ['volume v for c', 'pod p on n']);
+});
+
+test('a volume is made where the pod is going to be; it follows its claim elsewhere when that fails', async () => {
+  const { pods, nodes, storage, writes, events, put, finish, advance } = await startScheduler();
+  storage.classes.put(storageClass('fast', delayed));
+  put.claim(claim('c', fast));
+  nodes.remove(node('m').build());
+  pods.put(pod('p').claims('c').build());
+  await settle();
+  assert.deepEqual(writes, ['claim c on n']);
+  // The driver has no room there.
+  nodes.put(node('m').build());
+  nodes.put(node('n').cordoned().build());
+  const { [selectedNode]: _, ...annotations } = storage.claims.lister.get('default/c')!.metadata.annotations!;
+  put.claim(claim('c', fast, { annotations }));
+  await settle();
+  const why = 'running PreBind plugin "VolumeBinding": binding volumes: provisioning failed for PVC "c"';
+  assert.deepEqual(events, [`FailedScheduling: ${why}`]);
+  await advance(1_000);
+  assert.deepEqual(writes, ['claim c on n', 'claim c on m']);
+  put.volume(volume('made', onNode('m')));
+  await finish('c', 'made');
+  assert.equal(writes.at(-1), 'pod p on m');
+});
+
+test('two pods do not get the same volume, and two with the same claim wait for the same', async () => {
+  const { pods, storage, writes, events, put, finish } = await startScheduler();
+  storage.classes.put(noProvisioner);
+  for (const name of ['c', 'd']) put.claim(claim(name, fast));
+  for (const name of ['v', 'w']) put.volume(volume(name, { ...fast, ...onNode('n') }));
+  for (const [name, of] of ['cp', 'dp', 'cq'].entries()) pods.put(pod(`p${name}`).claims(of[0]!).build());
+  await settle();
+  assert.deepEqual(writes.toSorted(), ['volume v for c', 'volume w for d']);
+  await finish('c', 'v');
+  assert.deepEqual(writes.slice(2).toSorted(), ['pod p0 on n', 'pod p2 on n']);
+  await finish('d', 'w');
+  assert.equal(writes.at(-1), 'pod p1 on n');
+  assert.ok(!events.some((text) => text.startsWith('FailedScheduling')), events.join());
+});
+
+test('pods that wait for volumes hold up no others', async () => {
+  const { pods, storage, writes, put } = await startScheduler();
+  storage.classes.put(storageClass('fast', delayed));
+  for (let i = 0; i < 100; i++) {
+    put.claim(claim(`c${i}`, fast));
+    pods.put(pod(`p${i}`).claims(`c${i}`).build());
+  }
+  await settle();
+  pods.put(pod('plain').build());
+  await settle();
+  assert.equal(writes.filter((text) => text.startsWith('claim ')).length, 100);
+  assert.match(writes.at(-1)!, /^pod plain on /);
+});
+
+test('a volume that could not be written is free again, and the pod tries anew', async () => {
+  const { pods, storage, writes, events, fault, put, advance } = await startScheduler();
+  storage.classes.put(noProvisioner);
+  put.claim(claim('c', fast));
+  put.volume(volume('v', { ...fast, ...onNode('n') }));
+  fault.next = internalError('no');
+  pods.put(pod('p').claims('c').build());
+  await settle();
+  assert.match(events[0]!, /^FailedScheduling: running PreBind plugin "VolumeBinding": .*no/);
+  fault.next = notFoundError({ group: '', resource: 'persistentvolumes' }, 'v'); // its volume, not the pod
+  await advance(1_000);
+  await advance(2_000);
+  assert.deepEqual(writes, Array(3).fill('volume v for c'));
+});
+
+test('a pod that is gone waits no longer; its claim has its volume nevertheless', async () => {
+  const { scheduler, pods, storage, writes, events, put, finish, advance } = await startScheduler();
+  storage.classes.put(noProvisioner);
+  put.claim(claim('c', fast));
+  put.volume(volume('v', { ...fast, ...onNode('n') }));
+  pods.put(pod('p').claims('c').build());
+  await settle();
+  pods.remove(pod('p').build());
+  await finish('c', 'v');
+  await advance(600_000);
+  assert.deepEqual([writes, events], [['volume v for c'], []]);
+  assert.deepEqual(scheduler.counts(), { active: 0, backoff: 0, unschedulable: 0, gated: 0 });
+});
+
+test('after ten minutes without a volume the pod is looked at anew', async () => {
+  const { scheduler, pods, storage, events, put, advance } = await startScheduler();
+  storage.classes.put(storageClass('fast', delayed));
+  put.claim(claim('c', fast));
+  pods.put(pod('p').claims('c').build());
+  await settle();
+  await advance(600_000);
+  const why = 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded';
+  assert.deepEqual(events, [`FailedScheduling: ${why}`]);
+  assert.equal(scheduler.counts().backoff, 1);
+});
+
+test('a scheduler that starts in between goes on with what was chosen', async () => {
+  const { pods, storage, writes, put, finish } = await startScheduler();
+  storage.classes.put(storageClass('fast', delayed));
+  put.claim(claim('c', fast, { annotations: { [selectedNode]: 'n' } }));
+  pods.put(pod('p').claims('c').build());
+  await settle();
+  assert.deepEqual(writes, []);
+  put.volume(volume('made', onNode('n')));
+  await finish('c', 'made');
+  assert.deepEqual(writes, ['pod p on n']);
+});
+
+test('a pod whose claim is bound by others waits for that', async () => {
+  const { pods, writes, events, put, finish, advance } = await startScheduler();
+  pods.put(pod('p').claims('c').build());
+  await settle();
+  assert.equal(events[0], 'FailedScheduling: 0/2 nodes are available: persistentvolumeclaim "c" not found. not found');
+  put.claim(claim('c'));
+  await advance(1_000);
+  assert.match(events[1]!, /: pod has unbound immediate PersistentVolumeClaims\. not found$/);
+  put.volume(volume('v'));
+  await finish('c', 'v');
+  await advance(2_000);
+  assert.match(writes[0]!, /^pod p on /);
+});

@@ -1,0 +1,52 @@
+// The scheduler in this process, against an API server of a test, as the user that it runs as in a cluster.
+import { NamespaceKind } from '../../api/core/namespace.ts';
+import { NodeKind } from '../../api/core/node.ts';
+import { PodKind } from '../../api/core/pod.ts';
+import { PodDisruptionBudgetKind } from '../../api/policy/poddisruptionbudget.ts';
+import { readKubeconfig } from '../../client/config.ts';
+import { InformerFactory } from '../../client/informer-factory.ts';
+import { KubeClient } from '../../client/rest.ts';
+import { createSeriesRecorder } from '../../client/series-events.ts';
+import { realClock } from '../../machinery/clock.ts';
+import { silentLogger } from '../../machinery/log.ts';
+import { realRandom } from '../../machinery/random.ts';
+import { storageInformers, VolumeCache } from '../../scheduler/cache/volumes.ts';
+import { plugins } from '../../scheduler/plugins/index.ts';
+import { Scheduler } from '../../scheduler/scheduler.ts';
+import type { TestControlPlane } from './control-plane.ts';
+
+export async function runScheduler(api: TestControlPlane): Promise<Disposable> {
+  const parts = { clock: realClock, random: realRandom, log: silentLogger };
+  const config = readKubeconfig(await api.kubeconfig({ name: 'system:kube-scheduler' }));
+  const client = new KubeClient(config, { userAgent: 'kube-scheduler', clock: realClock });
+  const abort = new AbortController();
+  const informers = new InformerFactory(client, parts, abort.signal);
+  const name = 'default-scheduler';
+  const scheduler = new Scheduler(
+    {
+      ...parts,
+      client,
+      pods: informers.informer(PodKind),
+      nodes: informers.informer(NodeKind),
+      namespaces: informers.informer(NamespaceKind),
+      budgets: informers.informer(PodDisruptionBudgetKind),
+      volumes: new VolumeCache(
+        client,
+        realClock,
+        storageInformers((kind) => informers.informer(kind)),
+      ),
+      recorder: createSeriesRecorder({ ...parts, client, controller: name, instance: `${name}-0` }),
+      metrics: { attempt: () => undefined, preempted: () => undefined },
+      name,
+    },
+    plugins,
+  );
+  await scheduler.start();
+  return {
+    [Symbol.dispose]() {
+      scheduler.stop();
+      abort.abort();
+      client.close();
+    },
+  };
+}

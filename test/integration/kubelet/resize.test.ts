@@ -1,0 +1,234 @@
+// A pod gets more or less of cpu and memory while it runs, on a real node.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { eventually, Kubectl, needsNewKubectl } from '../../environment/kubectl.ts';
+import { k8ts, needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
+import { buildOciArchive, busyboxLayer } from '../runtime/image-archive.ts';
+
+const image = 'registry.example/busybox:1';
+const mib = 1 << 20;
+
+describe('a pod is resized in place', { skip: needsRoot || needsNewKubectl }, () => {
+  let cluster: TestCluster;
+  let kubectl: Kubectl;
+
+  before(async () => {
+    cluster = testCluster('resize');
+    const up = cluster.run('up');
+    assert.equal(up.code, 0, up.stderr);
+    const archive = `${cluster.kubeconfig}.tar`;
+    const config = { Env: ['PATH=/bin'] };
+    writeFileSync(archive, await buildOciArchive({ name: image, layers: [busyboxLayer()], config }));
+    assert.equal(k8ts(['load', 'image-archive', archive, '--name', cluster.name]).code, 0);
+    kubectl = new Kubectl(cluster.kubeconfig);
+    await eventually('the default service account', () => kubectl.json('get', 'serviceaccount', 'default'));
+  });
+
+  after(() => cluster?.[Symbol.dispose]());
+
+  const amounts = (cpu: string, memory: string) => ({ cpu, memory });
+  const container = (name: string, cpu: string, memory: string, more: object = {}) => ({
+    name,
+    image,
+    command: ['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.2; done'],
+    resources: { requests: amounts(cpu, memory), limits: amounts(cpu, memory) },
+    ...more,
+  });
+  const create = (name: string, ...containers: object[]) =>
+    kubectl.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name },
+      spec: {
+        nodeName: `${cluster.name}-control-plane`,
+        automountServiceAccountToken: false,
+        terminationGracePeriodSeconds: 1,
+        containers,
+      },
+    });
+  const podOf = (name: string) => kubectl.json('get', 'pod', name);
+  const until = (what: string, name: string, check: (pod: any) => unknown) =>
+    eventually(what, () => {
+      const pod = podOf(name);
+      return check(pod) ? pod : undefined;
+    });
+  const ready = (name: string) =>
+    until(`${name} is ready`, name, (pod) =>
+      pod.status.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True'),
+    );
+  const resize = (name: string, containers: Record<string, object>) => {
+    const list = Object.entries(containers).map(([c, resources]) => ({ name: c, resources }));
+    const patch = JSON.stringify({ spec: { containers: list } });
+    return kubectl.get('patch', 'pod', name, '--subresource', 'resize', '-p', patch);
+  };
+  const both = (cpu: string, memory: string) => ({ requests: amounts(cpu, memory), limits: amounts(cpu, memory) });
+  const condition = (pod: any, type: string) => pod.status.conditions.find((c: any) => c.type === type);
+  const settled = (pod: any) => !condition(pod, 'PodResizePending') && !condition(pod, 'PodResizeInProgress');
+  const statusOf = (pod: any, name: string) => pod.status.containerStatuses.find((c: any) => c.name === name);
+  const eventsOf = (name: string): string[] =>
+    kubectl
+      .json('get', 'events', '--field-selector', `involvedObject.name=${name}`)
+      .items.map((e: any) => `${e.type} ${e.reason} ${e.message}`);
+  /** What the kernel has of a container, or of the whole pod: the quota of its cpu and its memory. */
+  const kernelOf = (pod: any, name?: string): number[] => {
+    const id = name && statusOf(pod, name).containerID.replace('k8ts://', '');
+    const isV2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
+    const read = (controller: string, file: string) => {
+      const found = findGroup(join('/sys/fs/cgroup', isV2 ? '' : controller), `pod${pod.metadata.uid}`);
+      const group = id ? join(found, readdirSync(found).find((entry) => entry.includes(id))!) : found;
+      return Number(readFileSync(join(group, file), 'utf8').split(' ')[0]);
+    };
+    return isV2
+      ? [read('', 'cpu.max'), read('', 'memory.max')]
+      : [read('cpu', 'cpu.cfs_quota_us'), read('memory', 'memory.limit_in_bytes')];
+  };
+
+  test('both ways, container by container, while it runs on', async () => {
+    create('both', container('a', '100m', '64Mi'), container('b', '200m', '64Mi'));
+    const first = await ready('both');
+    assert.deepEqual(kernelOf(first), [30_000, 128 * mib]);
+    resize('both', { a: both('300m', '128Mi'), b: both('100m', '32Mi') });
+    const resized = (pod: any) => statusOf(pod, 'a').resources.limits.cpu === '300m' && settled(pod);
+    const pod = await until('the resize is through', 'both', resized);
+    for (const [name, cpu, memory] of [
+      ['a', '300m', '128Mi'],
+      ['b', '100m', '32Mi'],
+    ] as const) {
+      const status = statusOf(pod, name);
+      assert.deepEqual(status.allocatedResources, amounts(cpu, memory));
+      assert.deepEqual(status.resources, { limits: amounts(cpu, memory), requests: amounts(cpu, memory) });
+      assert.equal(status.restartCount, 0);
+      assert.equal(status.containerID, statusOf(first, name).containerID);
+    }
+    assert.deepEqual(kernelOf(pod), [40_000, 160 * mib]);
+    assert.deepEqual(kernelOf(pod, 'a'), [30_000, 128 * mib]);
+    assert.deepEqual(kernelOf(pod, 'b'), [10_000, 32 * mib]);
+    assert.equal(pod.status.observedGeneration, pod.metadata.generation);
+    const summary = JSON.stringify({
+      containers: [
+        { name: 'a', resources: { limits: amounts('300m', '128Mi'), requests: amounts('300m', '128Mi') } },
+        { name: 'b', resources: { limits: amounts('100m', '32Mi'), requests: amounts('100m', '32Mi') } },
+      ],
+      generation: 2,
+    });
+    const wanted = [
+      `Normal ResizeCompleted Pod resize completed: ${summary}`,
+      `Normal ResizeStarted Pod resize started: ${summary}`,
+    ];
+    await eventually('both are told', () => {
+      const told = eventsOf('both').filter((event) => event.includes(' Resize'));
+      return told.length >= 2 ? (assert.deepEqual(told.sort(), wanted) ?? true) : undefined;
+    });
+  });
+
+  test('by a restart where its policy says so', async () => {
+    const resizePolicy = [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }];
+    create('restarts', container('a', '100m', '64Mi', { resizePolicy }), container('b', '100m', '64Mi'));
+    const before = await ready('restarts');
+    resize('restarts', { a: both('200m', '64Mi') });
+    const cpu = await until('cpu', 'restarts', (p) => statusOf(p, 'a').resources.limits.cpu === '200m' && settled(p));
+    assert.equal(statusOf(cpu, 'a').restartCount, 0, 'cpu needs none');
+    resize('restarts', { a: both('200m', '48Mi') });
+    const pod = await until(
+      'memory',
+      'restarts',
+      (p) => statusOf(p, 'a').resources?.limits?.memory === '48Mi' && settled(p) && statusOf(p, 'a').ready,
+    );
+    assert.equal(statusOf(pod, 'a').restartCount, 1);
+    assert.equal(statusOf(pod, 'b').containerID, statusOf(before, 'b').containerID);
+    assert.deepEqual(kernelOf(pod, 'a'), [20_000, 48 * mib]);
+    assert.deepEqual(kernelOf(pod), [30_000, 112 * mib]);
+    await eventually(
+      'the reason is told',
+      () => eventsOf('restarts').some((e) => e === 'Normal Killing Container a resize requires restart') || undefined,
+    );
+  });
+
+  test('never below the memory that it uses', async () => {
+    const fill = 'dd if=/dev/zero of=/dev/shm/x bs=1M count=48 2>/dev/null; touch /tmp/full; sleep 1000000';
+    const full = { exec: { command: ['test', '-f', '/tmp/full'] }, periodSeconds: 1 };
+    create('uses', container('a', '100m', '96Mi', { command: ['sh', '-c', fill], readinessProbe: full }));
+    await ready('uses');
+    resize('uses', { a: both('100m', '32Mi') });
+    const pod = await until('the refusal', 'uses', (p) => condition(p, 'PodResizeInProgress')?.reason === 'Error');
+    const { message, observedGeneration, status } = condition(pod, 'PodResizeInProgress');
+    assert.match(
+      message,
+      /^cannot decrease memory limits: \[attempting to set pod memory limit \(33554432\) below current usage \(\d+\), attempting to set container "a" memory limit \(33554432\) below current usage \(\d+\)\]$/,
+    );
+    assert.deepEqual([observedGeneration, status], [2, 'True']);
+    assert.equal(statusOf(pod, 'a').resources.limits.memory, '96Mi', 'what is in force');
+    assert.equal(statusOf(pod, 'a').allocatedResources.memory, '32Mi');
+    assert.deepEqual(kernelOf(pod, 'a'), [10_000, 96 * mib]);
+    kubectl.get('exec', 'uses', '--', 'rm', '/dev/shm/x');
+    const after = await until(
+      'it is tried again',
+      'uses',
+      (p) => statusOf(p, 'a').resources.limits.memory === '32Mi' && settled(p),
+    );
+    assert.deepEqual(kernelOf(after, 'a'), [10_000, 32 * mib]);
+    assert.equal(statusOf(after, 'a').restartCount, 0);
+  });
+
+  test('when there is room, and not at all where there never will be', async () => {
+    kubectl.get('delete', 'pod', 'both', 'restarts', 'uses');
+    const { capacity, allocatable } = kubectl.json('get', 'node', `${cluster.name}-control-plane`).status;
+    const burstable = (cpu: string) => ({ requests: { cpu } });
+    const cpus = Number(capacity.cpu);
+    create('big', { ...container('a', '1', '1Mi'), resources: burstable(`${cpus * 1000 - 800}m`) });
+    create('small', { ...container('a', '1', '1Mi'), resources: burstable('10m') });
+    await ready('big');
+    await ready('small');
+    resize('small', { a: burstable(`${cpus + 1}`) });
+    const never = await until('a refusal', 'small', (p) => condition(p, 'PodResizePending')?.reason === 'Infeasible');
+    const message = `Node didn't have enough capacity: cpu, requested: ${(cpus + 1) * 1000}, capacity: ${cpus * 1000}`;
+    assert.equal(condition(never, 'PodResizePending').message, message);
+    assert.equal(condition(never, 'PodResizePending').observedGeneration, 2);
+    assert.equal(statusOf(never, 'a').allocatedResources.cpu, '10m');
+    resize('small', { a: burstable('900m') });
+    const later = await until('a deferral', 'small', (p) => condition(p, 'PodResizePending')?.reason === 'Deferred');
+    assert.match(
+      condition(later, 'PodResizePending').message,
+      new RegExp(
+        `^Node didn't have enough resource: cpu, requested: 900, used: \\d+, capacity: ${Number(allocatable.cpu) * 1000}$`,
+      ),
+    );
+    // A kubelet that comes back takes no wish for a grant.
+    const old = cluster.pidOf('kubelet');
+    process.kill(old, 'SIGKILL');
+    await eventually('another kubelet', () => {
+      const pid = cluster.pidOf('kubelet');
+      return (pid !== old && existsSync(`/proc/${pid}`)) || undefined;
+    });
+    create('fresh', { ...container('a', '1', '1Mi'), resources: {} });
+    await ready('fresh');
+    assert.equal(statusOf(podOf('small'), 'a').resources.requests.cpu, '10m');
+    assert.equal(kubectl.run(['delete', 'pod', 'big', '--wait=false']).code, 0);
+    const pod = await until(
+      'there is room',
+      'small',
+      (p) => statusOf(p, 'a').resources.requests.cpu === '900m' && settled(p),
+    );
+    assert.equal(statusOf(pod, 'a').restartCount, 0);
+    for (const reason of ['ResizeInfeasible', 'ResizeDeferred', 'ResizeStarted', 'ResizeCompleted'])
+      await eventually(reason, () => eventsOf('small').some((event) => event.split(' ')[1] === reason) || undefined);
+  });
+});
+
+/** The first folder of that name below another. */
+function findGroup(dir: string, name: string): string {
+  const find = (at: string): string | undefined => {
+    for (const entry of readdirSync(at, { withFileTypes: true })) {
+      if (!entry.isDirectory()) continue;
+      if (entry.name === name) return join(at, entry.name);
+      const found = find(join(at, entry.name));
+      if (found) return found;
+    }
+    return undefined;
+  };
+  const found = find(dir);
+  assert.ok(found, `no control group ${name} in ${dir}`);
+  return found;
+}

@@ -1,0 +1,95 @@
+// Kubelets that keep no container: pods of their nodes start, get ready, end by themselves where they are to end, and go
+// once they are deleted. They do not fail: what they tell of pods is what happened.
+import { isFinished } from '../../api/core/pod/columns.ts';
+import { type Pod, PodKind } from '../../api/core/pod.ts';
+import { keyOf } from '../../machinery/metadata.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
+import type { Draw } from '../environment/fuzz.ts';
+import { serve } from './memory-transport.ts';
+import type { World } from './world.ts';
+
+export class Kubelets {
+  readonly #world: World;
+  readonly #draw: Draw;
+  /** When each pod goes its next step. */
+  readonly #due = new Map<string, number>();
+  /** How pods ended, by uid. */
+  readonly ended = new Map<string, 'Succeeded' | 'Failed'>();
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#draw = world.draw.fork();
+  }
+
+  async step(): Promise<void> {
+    for (const pod of this.#world.all<Pod>(PodKind)) {
+      const { uid = '', deletionTimestamp } = pod.metadata;
+      if (!pod.spec.nodeName && !deletionTimestamp) continue;
+      const next = this.#next(pod);
+      if (!next) continue;
+      const id = `${uid} ${next}`;
+      const due = this.#due.get(id);
+      if (due === undefined) this.#due.set(id, this.#world.nowMs + this.#delayMs(next));
+      else if (due <= this.#world.nowMs) await this.#take(pod, next);
+    }
+  }
+
+  #delayMs(next: string): number {
+    return next === 'end' ? 500 + this.#draw.below(8_000) : 100 + this.#draw.below(1_500);
+  }
+
+  #next(pod: Pod): 'start' | 'end' | 'stop' | 'remove' | undefined {
+    if (pod.metadata.deletionTimestamp) return isFinished(pod) || !pod.spec.nodeName ? 'remove' : 'stop';
+    if (isFinished(pod)) return undefined;
+    if (pod.status?.phase !== 'Running') return 'start';
+    return pod.spec.restartPolicy === 'Never' ? 'end' : undefined;
+  }
+
+  async #take(pod: Pod, next: 'start' | 'end' | 'stop' | 'remove'): Promise<void> {
+    const path = `/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}`;
+    if (next === 'remove') {
+      const body = JSON.stringify({ gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } });
+      await this.#send('DELETE', path, body);
+      return;
+    }
+    const isWell = next === 'end' && this.#draw.below(5) > 0;
+    const phase = next === 'start' ? 'Running' : isWell ? 'Succeeded' : 'Failed';
+    const status = await this.#send(
+      'PUT',
+      `${path}/status`,
+      JSON.stringify({ ...pod, status: statusOf(pod, phase, this.#world.nowMs) }),
+    );
+    // One that is deleted leaves Failed, which is what is counted.
+    if (status === 200 && phase !== 'Running') this.ended.set(pod.metadata.uid ?? '', phase);
+  }
+
+  async #send(method: 'PUT' | 'DELETE', path: string, body: string): Promise<number> {
+    const { status } = await serve(this.#world.api, { method, path, body });
+    this.#world.note(`kubelet: ${method} ${path.replace(/^.*namespaces\//, '')} ${status}`);
+    this.#world.written();
+    return status;
+  }
+}
+
+function statusOf(pod: Pod, phase: 'Running' | 'Succeeded' | 'Failed', nowMs: number): object {
+  const time = timestamp(nowMs);
+  const status = phase === 'Running' ? 'True' : 'False';
+  const kept = (pod.status?.conditions ?? []).filter(({ type }) => !/Ready/.test(type ?? ''));
+  const ended = { exitCode: phase === 'Failed' ? 1 : 0, reason: 'Completed', startedAt: time, finishedAt: time };
+  return {
+    ...pod.status,
+    phase,
+    startTime: pod.status?.startTime ?? time,
+    conditions: [...kept, ...['Ready', 'ContainersReady'].map((type) => ({ type, status, lastTransitionTime: time }))],
+    containerStatuses: pod.spec.containers.map(({ name, image }) => ({
+      name,
+      image,
+      imageID: '',
+      ready: phase === 'Running',
+      restartCount: 0,
+      state: phase === 'Running' ? { running: { startedAt: time } } : { terminated: ended },
+    })),
+  };
+}
+
+export const where = (pod: Pod) => `${keyOf(pod)} on ${pod.spec.nodeName ?? 'no node'}`;

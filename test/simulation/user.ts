@@ -1,0 +1,186 @@
+// Somebody who makes workloads and cannot leave them alone.
+import { type Pod, PodKind } from '../../api/core/pod.ts';
+import type { HttpRequest } from '../../client/transport.ts';
+import type { Draw } from '../environment/fuzz.ts';
+import { serve } from './memory-transport.ts';
+import { guarded, podsANode } from './rules.ts';
+import type { World } from './world.ts';
+
+const apps = '/apis/apps/v1/namespaces/default';
+const batch = '/apis/batch/v1/namespaces/default';
+const core = '/api/v1/namespaces/default';
+export const nodeCount = 3;
+
+const template = (app: string, image = 'img:1', more: object = {}) => ({
+  metadata: { labels: { app } },
+  spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'c', image }], ...more },
+});
+const selector = (app: string) => ({ matchLabels: { app } });
+
+/** The workloads there may be. */
+const workloads: Record<string, { path: string; body(draw: Draw): object }> = {
+  deployment: {
+    path: `${apps}/deployments`,
+    body: (draw) => ({
+      metadata: { name: 'd' },
+      spec: {
+        replicas: 1 + draw.below(4),
+        selector: selector('d'),
+        template: template('d'),
+        strategy: draw.chance(0.2)
+          ? { type: 'Recreate' }
+          : { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 + draw.below(2), maxUnavailable: draw.below(2) } },
+      },
+    }),
+  },
+  statefulset: {
+    path: `${apps}/statefulsets`,
+    body: (draw) => ({
+      metadata: { name: 's' },
+      spec: {
+        replicas: 1 + draw.below(3),
+        selector: selector('s'),
+        serviceName: 's',
+        template: template('s'),
+        podManagementPolicy: draw.of(['OrderedReady', 'Parallel']),
+      },
+    }),
+  },
+  daemonset: {
+    path: `${apps}/daemonsets`,
+    body: () => ({ metadata: { name: 'n' }, spec: { selector: selector('n'), template: template('n') } }),
+  },
+  job: {
+    path: `${batch}/jobs`,
+    body: (draw) => ({
+      metadata: { name: 'j' },
+      spec: {
+        completions: 1 + draw.below(6),
+        parallelism: 1 + draw.below(3),
+        backoffLimit: 20,
+        completionMode: draw.of(['NonIndexed', 'Indexed']),
+        podReplacementPolicy: draw.of(['TerminatingOrFailed', 'Failed']),
+        template: { ...template('j', 'img:1', { restartPolicy: 'Never' }) },
+      },
+    }),
+  },
+  guarded: {
+    path: `${apps}/deployments`,
+    body: () => ({
+      metadata: { name: guarded.app },
+      spec: {
+        replicas: guarded.least + 1,
+        selector: selector(guarded.app),
+        template: template(guarded.app),
+        strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } },
+      },
+    }),
+  },
+};
+
+export class User {
+  readonly #world: World;
+  readonly #draw: Draw;
+  readonly #has: string[];
+  #isGuardUp = false;
+  /** The job was told to go on otherwise: the pods that it then ended count for nothing. */
+  hasChangedJob = false;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#draw = world.draw.fork();
+    const all = Object.keys(workloads);
+    for (let left = 2; left > 0; left--) all.splice(this.#draw.below(all.length), 1);
+    this.#has = all;
+  }
+
+  async #send(method: HttpRequest['method'], path: string, body?: object, contentType?: string): Promise<number> {
+    const request = {
+      method,
+      path,
+      ...(body ? { body: JSON.stringify(body) } : {}),
+      ...(contentType ? { contentType } : {}),
+    };
+    const { status, body: answer } = await serve(this.#world.api, request);
+    this.#world.note(`user: ${method} ${path.replace(/^.*namespaces\//, '')} ${status}`);
+    if (status === 422 || status === 400) throw new Error(`${method} ${path}: ${answer}`);
+    this.#world.written();
+    return status;
+  }
+
+  #patch = (path: string, body: object) => this.#send('PATCH', path, body, 'application/merge-patch+json');
+
+  async begin(): Promise<void> {
+    for (let i = 0; i < nodeCount; i++) {
+      const name = `n${i}`;
+      await this.#send('POST', '/api/v1/nodes', { metadata: { name, labels: { 'kubernetes.io/hostname': name } } });
+      const allocatable = { cpu: '8', memory: '8Gi', pods: String(podsANode) };
+      const conditions = [{ type: 'Ready', status: 'True' }];
+      await this.#patch(`/api/v1/nodes/${name}/status`, { status: { capacity: allocatable, allocatable, conditions } });
+      await this.#patch(`/api/v1/nodes/${name}`, { spec: { taints: null } });
+    }
+    await this.#send('POST', '/api/v1/namespaces', { metadata: { name: 'kube-system' } });
+    for (const name of this.#has) await this.#make(name);
+    if (!this.#has.includes('guarded')) return;
+    const spec = { minAvailable: guarded.least, selector: selector(guarded.app) };
+    await this.#send('POST', '/apis/policy/v1/namespaces/default/poddisruptionbudgets', {
+      metadata: { name: 'b' },
+      spec,
+    });
+  }
+
+  async #make(name: string): Promise<void> {
+    const { path, body } = workloads[name]!;
+    await this.#send('POST', path, body(this.#draw));
+  }
+
+  /** One change, by chance. */
+  async act(): Promise<void> {
+    const draw = this.#draw;
+    const what = draw.of(this.#has);
+    if (what === 'guarded') return this.#evict();
+    if (draw.chance(0.3)) return this.#deletePod(what[0] === 'd' && what !== 'deployment' ? 'n' : what[0]!);
+    const path = `${workloads[what]!.path}/${what === 'daemonset' ? 'n' : what[0]}`;
+    if (draw.chance(0.1)) return this.#replace(what, path);
+    if (what === 'job') {
+      this.hasChangedJob = true;
+      await this.#patch(path, {
+        spec: draw.chance(0.5) ? { suspend: draw.chance(0.5) } : { parallelism: 1 + draw.below(3) },
+      });
+    } else if (draw.chance(0.5) && what !== 'daemonset') {
+      await this.#patch(path, { spec: { replicas: draw.below(5) } });
+    } else {
+      const containers = [{ name: 'c', image: `img:${draw.below(3)}` }];
+      await this.#patch(path, { spec: { template: { spec: { containers } } } });
+    }
+  }
+
+  /** What has been stopped goes on: the rest is for the controllers. */
+  async leave(): Promise<void> {
+    for (const name of this.#has) await this.#make(name).catch(() => undefined);
+    if (this.#has.includes('job')) await this.#patch(`${batch}/jobs/j`, { spec: { suspend: false } });
+  }
+
+  /** Deleted, and made again at once or later. */
+  async #replace(what: string, path: string): Promise<void> {
+    const propagationPolicy = this.#draw.of(['Background', 'Foreground', 'Orphan']);
+    const policy = what === 'job' ? 'Background' : propagationPolicy;
+    await this.#send('DELETE', path, { propagationPolicy: policy });
+    await this.#make(what);
+  }
+
+  async #deletePod(app: string): Promise<void> {
+    const pods = this.#world.all<Pod>(PodKind).filter((pod) => pod.metadata.labels?.app === app);
+    if (pods.length > 0) await this.#send('DELETE', `${core}/pods/${this.#draw.of(pods).metadata.name}`);
+  }
+
+  async #evict(): Promise<void> {
+    const pods = this.#world.all<Pod>(PodKind).filter((pod) => pod.metadata.labels?.app === guarded.app);
+    this.#isGuardUp ||= pods.filter((pod) => pod.status?.phase === 'Running').length > guarded.least;
+    if (!this.#isGuardUp) return;
+    for (const { metadata } of pods) {
+      const body = { kind: 'Eviction', apiVersion: 'policy/v1', metadata: { name: metadata.name } };
+      await this.#send('POST', `${core}/pods/${metadata.name}/eviction`, body);
+    }
+  }
+}
