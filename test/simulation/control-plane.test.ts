@@ -19,6 +19,7 @@ import { selectLoops } from '../../controllers/names.ts';
 import { keepRunning } from '../../controllers/run.ts';
 import { realClock } from '../../machinery/clock.ts';
 import { keyOf } from '../../machinery/metadata.ts';
+import { noVolumes } from '../../scheduler/framework/volume-view.ts';
 import { plugins } from '../../scheduler/plugins/index.ts';
 import { Scheduler } from '../../scheduler/scheduler.ts';
 import { Draw, fuzz } from '../environment/fuzz.ts';
@@ -57,6 +58,7 @@ function runScheduler(context: ControllerContext): void {
       nodes: informer(NodeKind),
       namespaces: informer(NamespaceKind),
       budgets: informer(PodDisruptionBudgetKind),
+      volumes: noVolumes,
       recorder: { event: () => undefined },
       metrics: { attempt: () => undefined, preempted: () => undefined },
       clock,
