@@ -344,14 +344,14 @@ describe('subresources', () => {
 });
 
 describe('versions', () => {
-  const event = { metadata: { name: 'e' }, regarding: { kind: 'Pod', namespace: 'default', name: 'p' }, note: 'n', reason: 'r', action: 'a', type: 'Normal', eventTime: '2026-01-01T00:00:00.000000Z', reportingController: 'x.y/z', reportingInstance: 'i' }; // biome-ignore format: one
+  const event = { metadata: { name: 'e' }, regarding: { kind: 'Pod', namespace: 'default', name: 'p' }, note: 'n', reason: 'r', action: 'a', type: 'Normal', eventTime: '2026-01-01T00:00:00.000000Z', reportingController: 'x.y/z', reportingInstance: 'i', series: { count: 2, lastObservedTime: '2026-01-01T00:00:00.000000Z' } }; // biome-ignore format: one
 
   test('each write names the fields of its own, and takes those of others in theirs', async () => {
     const made = await api.send('POST', `${events}?fieldManager=new`, { body: event });
     assert.deepEqual(managersOf(made), ['new Update events.k8s.io/v1']);
     const { fieldsV1 } = made.metadata.managedFields[0];
     assert.ok(fieldsV1['f:note'] && fieldsV1['f:regarding'] && !fieldsV1['f:message']);
-    const body = { message: 'changed' };
+    const body = { message: 'changed', series: { count: 3 } };
     const changed = await api.send('PATCH', `${coreEvents}/e?fieldManager=old`, { body, contentType: merge });
     assert.deepEqual(
       changed.metadata.managedFields.map((e: any) => [
@@ -365,14 +365,15 @@ describe('versions', () => {
         ['old', 'v1', false, true],
       ],
     );
-    const config = { apiVersion: 'events.k8s.io/v1', kind: 'Event', metadata: { name: 'e' }, note: 'mine' };
-    await assert.rejects(apply(`${events}/e`, config), {
+    const type = { apiVersion: 'events.k8s.io/v1', kind: 'Event', metadata: { name: 'e' } };
+    await assert.rejects(apply(`${events}/e`, { ...type, note: 'mine' }), {
       message: 'Apply failed with 1 conflict: conflict with "old" using v1: .message',
     });
-    // By force it would be theirs, if this version could change anything but the series.
-    await assert.rejects(apply(`${events}/e`, config, 'fieldManager=m&force=true'), { code: 422 });
-    const applied = await apply(`${events}/e`, { ...config, note: 'changed' }, 'fieldManager=m');
+    const applied = await apply(`${events}/e`, { ...type, series: { count: 4 } }, 'fieldManager=m&force=true');
+    assert.equal(applied.series.count, 4);
     assert.deepEqual(managersOf(applied), ['m Apply events.k8s.io/v1', 'new Update events.k8s.io/v1', 'old Update v1']);
+    const old = applied.metadata.managedFields.find((one: any) => one.manager === 'old');
+    assert.deepEqual(old.fieldsV1, { 'f:message': {} });
   });
 
   test('a value that no version can hold is told, whoever manages the object by which version', async () => {
