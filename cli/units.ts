@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Component } from './components.ts';
 import type { ConfiguredComponent, ExtraArg } from './config/cluster-config.ts';
+import { kubeletSettingFlags } from './config/kubelet-settings.ts';
 import { type CgroupTrees, procsFiles } from './host/cgroups.ts';
 import { stampOf } from './host/files.ts';
 import { clusterDomain, insideNode, type Layout, type NodeLayout, nodeMaskSize, onHost, unitFiles } from './layout.ts';
@@ -181,6 +182,14 @@ export function componentCommand(
   return [program.node, program.bundle, component, ...toFlags(flags), ...extraArgsOf(layout, component).map(toFlag)];
 }
 
+/** How a node's kubelet is started, but for what observes it. */
+export function kubeletCommand(
+  { layout, program }: Pick<UnitContext, 'layout' | 'program'>,
+  node: NodeLayout,
+): string[] {
+  return [program.node, program.bundle, 'kubelet', ...toFlags(kubeletFlags(layout, node))];
+}
+
 // An etcd that was killed within the first moments of a new store never elects itself leader again: such a store is
 // made anew. $1 says that it is unfinished, $2 is its folder; the rest is the command.
 const etcdStartScript = '[ ! -e "$1" ] || rm -rf "$2"; shift 2; exec "$@"';
@@ -315,7 +324,7 @@ function runtimeFlags(node: NodeLayout): FlagValues {
 }
 
 function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
-  const { nodeLabels = {}, singleProcessOOMKill, staticPodPath } = layout.spec.config ?? {};
+  const { nodeLabels = {}, singleProcessOOMKill, staticPodPath, kubelet } = layout.spec.config ?? {};
   const labels = Object.entries(nodeLabels).map(([key, value]) => `${key}=${value}`);
   return {
     kubeconfig: `${insideNode.credentialsDir}/kubelet.kubeconfig`,
@@ -335,6 +344,7 @@ function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
     'resolv-conf': insideNode.resolvConf,
     'cgroup-root': '/',
     ...(labels.length > 0 ? { 'node-labels': labels.join() } : {}),
+    ...kubeletSettingFlags(kubelet?.settings),
     ...(staticPodPath ? { 'pod-manifest-path': staticPodPath } : {}),
     ...(singleProcessOOMKill ? { 'single-process-oom-kill': singleProcessOOMKill.value } : {}),
     'health-port': nodeHealthPorts.kubelet,

@@ -16,8 +16,11 @@ import { type CriClient, connectCri } from '../proto/cri-client.ts';
 import { type CgroupTree, openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
 import { NodeStorage } from './csi/node-storage.ts';
+import { readNodeSignals } from './eviction/node-signals.ts';
+import { PressureWatch, type PressureWatchDeps } from './eviction/pressure-watch.ts';
 import { startStorageWatch } from './eviction/storage-watch.ts';
-import { ImageGarbageCollector } from './images/image-gc.ts';
+import type { EvictionSettings } from './eviction/thresholds.ts';
+import { ImageGarbageCollector, type ImageGcSettings } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { startLogRotation } from './logs/log-rotator.ts';
 import { type KubeletMetrics, registerMetrics } from './metrics.ts';
@@ -59,6 +62,8 @@ export interface KubeletOptions {
   cgroupRoot: string;
   /** A folder of manifests, or one; empty for none. */
   staticPodPath: string;
+  eviction: EvictionSettings;
+  imageGc: ImageGcSettings;
   /** As in upstream's KubeletConfiguration; undefined means what the version of control groups has by itself. */
   singleProcessOOMKill: boolean | undefined;
   clientCaFile: string;
@@ -75,21 +80,36 @@ export interface RunningKubelet {
 const runtimeRetryMs = 200;
 const runtimeTimeoutMs = 120_000;
 
-export async function startKubelet(options: KubeletOptions, context: ComponentContext): Promise<RunningKubelet> {
-  const { clock, log, signal, random } = context;
-  const { identity } = options;
-  const userAgent = `kubelet/${kubeletVersion}`;
-  const client = new KubeClient(options.api, { userAgent, clock });
+/** What the kubelet stands on: the API, the runtime, and what the node is like. */
+async function openBase(options: KubeletOptions, context: ComponentContext) {
+  const { clock, log } = context;
+  const client = new KubeClient(options.api, { userAgent: `kubelet/${kubeletVersion}`, clock });
   const cri = connectCri(options.runtimeSocket, { timeoutMs: runtimeTimeoutMs });
   const version = await waitForRuntime(cri, context);
   await mkdir(options.rootDir, { recursive: true, mode: 0o750 });
   const tree = openCgroupTree(options.cgroupRoot);
   const facts = readNodeFacts(options.rootDir, tree);
-  const events = createEventRecorder({ client, clock, log, component: 'kubelet', host: identity.name });
-  const probeMetrics = new ProbeMetrics();
-  const factory = new InformerFactory(client, { clock, random, log }, signal);
-  const { rootDir } = options;
+  const events = createEventRecorder({ client, clock, log, component: 'kubelet', host: options.identity.name });
+  return { options, context, client, cri, version, tree, facts, events, probeMetrics: new ProbeMetrics() };
+}
+
+export async function startKubelet(options: KubeletOptions, context: ComponentContext): Promise<RunningKubelet> {
+  const { clock, log, signal, random } = context;
+  const { identity, rootDir } = options;
   const nodeName = identity.name;
+  const base = await openBase(options, context);
+  const { client, cri, version, tree, facts, events } = base;
+  let podSet: PodSet | undefined;
+  const workers = () => podSet?.list() ?? [];
+  const metrics = registerMetrics(context.metrics, () => podSet);
+  registerVolumeMetrics(context.metrics, clock, async () => {
+    const uses = workers().map((worker) => worker.measureVolumes());
+    return (await Promise.all(uses)).flat();
+  });
+  const imageGc = new ImageGarbageCollector({ cri, clock, log }, options.imageGc);
+  const nodeObject = () => reporter.node ?? { metadata: { name: nodeName } };
+  const pressure = openPressure({ ...base, metrics, imageGc, workers, node: nodeObject });
+  const factory = new InformerFactory(client, { clock, random, log }, signal);
   const parts = { mounts: openMounts(), tokens: new ServiceAccountTokens(client, clock) };
   const reportStatus = () => reporter.report();
   const storage = new NodeStorage({ client, factory, nodeName, rootDir, clock, log, reportStatus, ...parts });
@@ -97,32 +117,27 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   const volumesInUse = () => storage.volumesInUse();
   const usesCgroupV1 = tree.version === 1;
   const shared = { client, cri, clock, log, events, identity, facts, version, rootDir };
-  const reporter = new NodeReporter({ ...shared, usesCgroupV1, volumesInUse });
+  const conditions = () => pressure.conditions;
+  const reporter: NodeReporter = new NodeReporter({ ...shared, usesCgroupV1, volumesInUse, pressure: conditions });
   const services = factory.informer(ServiceKind);
+  const listServices = () => services.lister.list();
   const pods = factory.informer(PodKind, { fieldSelector: `spec.nodeName=${nodeName}` });
   const nodes = factory.informer(NodeKind, { fieldSelector: `metadata.name=${nodeName}` });
   const own: Node = { ...buildNode(identity, facts), status: computeCapacity(facts) };
   const node = (): Node => nodes.lister.get(nodeName) ?? reporter.node ?? own;
-  let podSet: PodSet | undefined;
-  const metrics = registerMetrics(context.metrics, () => podSet);
-  registerVolumeMetrics(context.metrics, clock, async () => {
-    const uses = (podSet?.list() ?? []).map((worker) => worker.measureVolumes());
-    return (await Promise.all(uses)).flat();
-  });
   const wake = {
     verdict: (uid: string) => podSet?.wake(uid),
     object: (uid: string) => podSet?.worker(uid)?.noteObjectChange(),
   };
-  const base = { options, context, client, cri, version, facts, events, probeMetrics };
   const deps = await buildDeps(
-    { ...base, ...parts, wake, metrics, storage, node, services: () => services.lister.list() },
+    { ...base, ...parts, wake, metrics, storage, node, pressure: conditions, services: listServices },
     new PodCgroups(tree, log, options.singleProcessOOMKill),
   );
   const nodeUid = () => reporter.node?.metadata.uid;
   podSet = new PodSet(deps, pods, node, new MirrorPods({ pods: deps.pods, clock, log, nodeName, nodeUid }));
   let isSynced = false;
   const health = () => (isSynced ? undefined : 'the pods of the node are not known yet');
-  const server = await openServer({ ...base, tree, pods: podSet, syncloop: health });
+  const server = await openServer({ ...base, pods: podSet, syncloop: health });
   await podSet.open(signal);
   startStaticPods(podSet, options, context);
   // Whoever sees the node ready may ask the server at once.
@@ -132,6 +147,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   if (options.storage) await startOwnStorage({ ...options.storage, rootDir, nodeName }, { ...context, ...parts });
   await podSet.start(signal);
   isSynced = true;
+  for (const each of [imageGc, pressure]) each.start();
   startHousekeeping(podSet, { ...base, metrics });
   return {
     notReady: () => (reporter.isReady ? null : 'the node is not ready'),
@@ -143,6 +159,25 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
       cri.close();
     },
   };
+}
+
+function openPressure(
+  base: Omit<Base, 'probeMetrics'> &
+    Pick<DepsInput, 'facts' | 'events' | 'metrics'> &
+    Pick<PressureWatchDeps, 'workers' | 'node'> & { tree: CgroupTree; imageGc: ImageGarbageCollector },
+): PressureWatch {
+  const { options, context, tree, imageGc, facts, workers } = base;
+  const { clock, log } = context;
+  const { rootDir, podLogsDir, eviction: settings } = options;
+  const nodeUsage = () => readNodeUsage(tree, clock.now());
+  const read = () => readNodeSignals({ facts, rootDir, imageDir: () => imageGc.mountPoint, nodeUsage });
+  // What nobody uses: records and logs of pods that have run their course, then images.
+  const reclaimDisk = async () => {
+    for (const worker of workers())
+      await worker.removeRecords().catch((err) => log.warn({ err }, 'an ended pod could not be cleaned up'));
+    await imageGc.removeUnused();
+  };
+  return new PressureWatch({ ...base, settings, read, reclaimDisk, podLogsDir, clock, log });
 }
 
 type Base = Pick<DepsInput, 'options' | 'context' | 'cri' | 'probeMetrics'>;
@@ -179,7 +214,6 @@ function startStaticPods(podSet: PodSet, options: KubeletOptions, { clock, log, 
 function startHousekeeping(podSet: PodSet, base: Base & { metrics: KubeletMetrics }): void {
   const { options, context, cri, metrics } = base;
   const { clock, log } = context;
-  new ImageGarbageCollector(cri, clock, log).start();
   const running = () => podSet.list().flatMap((worker) => runningContainers(worker.runtime.state));
   startLogRotation({ cri, clock, log, running });
   const workers = () => podSet.list();
@@ -213,6 +247,7 @@ interface DepsInput {
   tokens: ServiceAccountTokens;
   storage: NodeStorage;
   node(): Node;
+  pressure: KubeletDeps['pressure'];
   wake: { verdict(uid: string): void; object(uid: string): void };
 }
 
@@ -284,6 +319,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     },
     nodeIp: options.identity.ip,
     hasAppArmor: facts.hasAppArmor,
+    pressure: input.pressure,
     nodeResources: { memoryBytes: facts.memoryBytes, containerFiles: cgroups.containerFiles() },
     allocatable: () => allocatable,
     services: input.services,

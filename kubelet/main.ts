@@ -4,7 +4,12 @@ import process from 'node:process';
 import { readKubeconfig } from '../client/config.ts';
 import { type ComponentSpec, runComponent } from '../machinery/component.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { defaultEviction, type EvictionSettings, parseThresholds } from './eviction/thresholds.ts';
+import { checkImageGc, defaultImageGc, type ImageGcSettings } from './images/image-gc.ts';
 import { type KubeletOptions, startKubelet } from './kubelet.ts';
+
+const pairs = (of: Readonly<Record<string, string>>, sign: string) =>
+  Object.entries(of).map(([key, value]) => `${key}${sign}${value}`);
 
 const flagTable = {
   kubeconfig: { type: 'string', doc: 'How to reach the API server, and as whom.', required: true },
@@ -37,6 +42,43 @@ const flagTable = {
     doc: 'Folder of manifests of pods, or one manifest, that the kubelet runs by itself; empty for none.',
     default: '',
   },
+  'eviction-hard': {
+    type: 'list',
+    doc: 'Below which amounts pods are evicted at once, signal<amount,...',
+    default: pairs(defaultEviction.evictionHard, '<'),
+  },
+  'eviction-soft': {
+    type: 'list',
+    doc: 'Below which amounts pods are evicted after a while, signal<amount,...',
+    default: [],
+  },
+  'eviction-soft-grace-period': { type: 'list', doc: 'After which while, signal=duration,...', default: [] },
+  'eviction-minimum-reclaim': { type: 'list', doc: 'How much more is to be freed, signal=amount,...', default: [] },
+  'eviction-pressure-transition-period': {
+    type: 'string',
+    doc: 'How long the node says that it is short of something after it was.',
+    default: defaultEviction.evictionPressureTransitionPeriod,
+  },
+  'eviction-max-pod-grace-period': {
+    type: 'number',
+    doc: 'Seconds a pod has to end that is evicted after a while.',
+    default: defaultEviction.evictionMaxPodGracePeriod,
+  },
+  'image-gc-high-threshold': {
+    type: 'number',
+    doc: 'From this use of the disk on, in percent, unused images are removed; 100 for never.',
+    default: defaultImageGc.imageGCHighThresholdPercent,
+  },
+  'image-gc-low-threshold': {
+    type: 'number',
+    doc: 'Until no more than this is in use, in percent.',
+    default: defaultImageGc.imageGCLowThresholdPercent,
+  },
+  'minimum-image-ttl-duration': {
+    type: 'string',
+    doc: 'Younger images are not removed.',
+    default: defaultImageGc.imageMinimumGCAge,
+  },
   'single-process-oom-kill': {
     type: 'boolean',
     doc: 'Memory that runs out ends one process of a container, not all; true on cgroup version 1, false on 2 if not given.',
@@ -47,6 +89,7 @@ const spec: ComponentSpec<typeof flagTable> = {
   name: 'kubelet',
   summary: 'Runs the pods that are bound to this node.',
   flags: flagTable,
+  check,
   start: (flags, context) => startKubelet(toOptions(flags), context),
 };
 
@@ -57,7 +100,7 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
       name: flags['node-name'],
       ip: flags['node-ip'],
       port: flags.port,
-      labels: parseLabels(flags['node-labels']),
+      labels: splitPairs(flags['node-labels'], '='),
     },
     api: readKubeconfig(flags.kubeconfig),
     runtimeSocket: endpoint.replace(/^unix:\/\//, ''),
@@ -67,6 +110,8 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
     clusterDomain: flags['cluster-domain'],
     resolvConf: flags['resolv-conf'],
     cgroupRoot: flags['cgroup-root'],
+    eviction: evictionOf(flags),
+    imageGc: imageGcOf(flags),
     staticPodPath: flags['pod-manifest-path'],
     singleProcessOOMKill: flags['single-process-oom-kill'],
     clientCaFile: flags['client-ca-file'],
@@ -81,11 +126,31 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
   };
 }
 
-function parseLabels(pairs: readonly string[]): Record<string, string> {
+const evictionOf = (flags: Flags<typeof flagTable>): EvictionSettings => ({
+  evictionHard: splitPairs(flags['eviction-hard'], '<'),
+  evictionSoft: splitPairs(flags['eviction-soft'], '<'),
+  evictionSoftGracePeriod: splitPairs(flags['eviction-soft-grace-period'], '='),
+  evictionMinimumReclaim: splitPairs(flags['eviction-minimum-reclaim'], '='),
+  evictionPressureTransitionPeriod: flags['eviction-pressure-transition-period'],
+  evictionMaxPodGracePeriod: flags['eviction-max-pod-grace-period'],
+});
+
+const imageGcOf = (flags: Flags<typeof flagTable>): ImageGcSettings => ({
+  imageGCHighThresholdPercent: flags['image-gc-high-threshold'],
+  imageGCLowThresholdPercent: flags['image-gc-low-threshold'],
+  imageMinimumGCAge: flags['minimum-image-ttl-duration'],
+});
+
+function check(flags: Flags<typeof flagTable>): void {
+  parseThresholds(evictionOf(flags));
+  checkImageGc(imageGcOf(flags));
+}
+
+function splitPairs(given: readonly string[], sign: string): Record<string, string> {
   return Object.fromEntries(
-    pairs.map((pair) => {
-      const [key = '', ...value] = pair.split('=');
-      return [key, value.join('=')];
+    given.map((pair) => {
+      const [key = '', ...value] = pair.split(sign);
+      return [key, value.join(sign)];
     }),
   );
 }

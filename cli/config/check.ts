@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { readCgroups } from '../host/cgroups.ts';
 import { CommandError, run } from '../host/run.ts';
 import type { Layout } from '../layout.ts';
-import { componentCommand, ownFlagsOf, type Program } from '../units.ts';
+import { componentCommand, kubeletCommand, ownFlagsOf, type Program } from '../units.ts';
 import { UserError } from '../user-error.ts';
 import type { ClusterConfig, ConfiguredComponent, ExtraArg } from './cluster-config.ts';
 
@@ -29,9 +29,21 @@ export async function checkConfig(config: ClusterConfig, layout: Layout, program
     const wrong = makePath(hostPath, pathType);
     if (wrong) throw new UserError(`${place}: ${wrong}`);
   }
+  if (config.kubelet) await checkKubelet(config.kubelet.place, layout, program);
   for (const component of components) {
     const args = config.extraArgs[component];
     if (args.length > 0) await checkComponent(component, { args, layout, program });
+  }
+}
+
+async function checkKubelet(place: string, layout: Layout, program: Program): Promise<void> {
+  const [node = '', ...command] = kubeletCommand({ layout, program }, layout.nodes[0]!);
+  try {
+    await run(node, [...command, '--check']);
+  } catch (err) {
+    if (!(err instanceof CommandError)) throw err;
+    const [first = ''] = err.stderr.split('\n');
+    throw new UserError(`${place.replace(/: $/, '')}: ${first.replace('k8ts kubelet: ', '')}`, { cause: err });
   }
 }
 

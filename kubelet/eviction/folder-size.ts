@@ -18,17 +18,27 @@ async function unlessGone<T>(found: Promise<T>): Promise<T | undefined> {
 
 /** Bytes of blocks below a folder, itself included; counting ends where it is more than `enough`. */
 export async function sizeOfFolder(path: string, enough = Number.POSITIVE_INFINITY): Promise<number> {
+  return (await measureFolder(path, enough)).bytes;
+}
+
+/** The same, and how many inodes that takes. */
+export async function measureFolder(
+  path: string,
+  enough = Number.POSITIVE_INFINITY,
+): Promise<{ bytes: number; inodes: number }> {
   const root = await unlessGone(lstat(path));
   const linked = new Set<number>();
   const todo: Buffer[] = [Buffer.from(path)];
   let bytes = 0;
+  let inodes = 0;
   for (let next = todo.pop(); next && bytes <= enough; next = todo.pop()) {
     const stats = await unlessGone(lstat(next));
     if (!stats || stats.dev !== root?.dev || linked.has(stats.ino)) continue;
     if (stats.nlink > 1 && !stats.isDirectory()) linked.add(stats.ino);
     bytes += stats.blocks * 512;
+    inodes++;
     if (!stats.isDirectory()) continue;
     for (const name of (await unlessGone(readdir(next, 'buffer'))) ?? []) todo.push(Buffer.concat([next, slash, name]));
   }
-  return bytes;
+  return { bytes, inodes };
 }

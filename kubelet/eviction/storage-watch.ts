@@ -11,6 +11,7 @@ import type { KubeletMetrics } from '../metrics.ts';
 import { allContainersOf } from '../pods/pod-text.ts';
 import type { PodWorker } from '../pods/pod-worker.ts';
 import { sizeOfFolder } from './folder-size.ts';
+import { isCritical } from './ranking.ts';
 import { diskVolumesOf, judgeStorage, limitOfPod, limitOfVolume, type StorageUse } from './storage-limits.ts';
 
 export interface StorageWatchDeps {
@@ -25,8 +26,6 @@ export interface StorageWatchDeps {
 const periodMs = 10_000;
 /** At most so much of the time is spent on measuring. */
 const busyShare = 0.1;
-/** Pods that keep the cluster running are not evicted: system-cluster-critical and above. */
-const criticalPriority = 2_000_000_000;
 
 export function startStorageWatch(deps: StorageWatchDeps): void {
   const { clock } = deps;
@@ -46,7 +45,7 @@ async function judge(deps: StorageWatchDeps, worker: PodWorker): Promise<void> {
     const verdict = judgeStorage(pod, await measure(deps, worker));
     if (!verdict) return;
     const { name, namespace } = pod.metadata;
-    if ((pod.spec.priority ?? 0) >= criticalPriority) {
+    if (isCritical(pod)) {
       deps.log.error({ name, namespace, verdict }, 'cannot evict a critical pod');
     } else if (worker.evict(verdict.message)) deps.metrics.countEviction(verdict.signal);
   } catch (err) {

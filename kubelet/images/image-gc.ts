@@ -2,15 +2,40 @@
 // pkg/kubelet/images/image_gc_manager.go.
 import { statfs } from 'node:fs/promises';
 import type { Clock } from '../../machinery/clock.ts';
+import { parseGoDuration } from '../../machinery/duration.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { Image } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 
 const imageGcPeriodMs = 5 * 60_000;
-export const highPercent = 85;
-export const lowPercent = 80;
-/** An image that was just pulled is about to be used. */
-const minAgeMs = 2 * 60_000;
+
+/** As in upstream's KubeletConfiguration. */
+export interface ImageGcSettings {
+  /** From this use of the disk on images are removed; never, where it is 100. */
+  imageGCHighThresholdPercent: number;
+  /** Until no more than this is in use. */
+  imageGCLowThresholdPercent: number;
+  /** An image that was just pulled is about to be used. */
+  imageMinimumGCAge: string;
+}
+
+export const defaultImageGc: ImageGcSettings = {
+  imageGCHighThresholdPercent: 85,
+  imageGCLowThresholdPercent: 80,
+  imageMinimumGCAge: '2m0s',
+};
+
+/** Throws an Error that says what is wrong. */
+export function checkImageGc(settings: ImageGcSettings): void {
+  const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low, imageMinimumGCAge } = settings;
+  for (const [name, percent] of Object.entries({ High: high, Low: low })) {
+    if (!(percent >= 0 && percent <= 100))
+      throw new Error(`imageGC${name}ThresholdPercent must be between 0 and 100: ${percent}`);
+  }
+  if (low >= high)
+    throw new Error(`imageGCLowThresholdPercent (${low}) must be less than imageGCHighThresholdPercent (${high})`);
+  if (parseGoDuration(imageMinimumGCAge) < 0) throw new Error('imageMinimumGCAge must not be negative');
+}
 
 export interface UnusedImage {
   image: Image;
@@ -18,7 +43,10 @@ export interface UnusedImage {
 }
 
 /** The images to remove, in order, so that `toFreeBytes` become free. */
-export function chooseImages(unused: readonly UnusedImage[], toFreeBytes: number, nowMs: number): Image[] {
+export function chooseImages(
+  unused: readonly UnusedImage[],
+  { toFreeBytes, nowMs, minAgeMs }: { toFreeBytes: number; nowMs: number; minAgeMs: number },
+): Image[] {
   const out: Image[] = [];
   let freed = 0;
   for (const { image, lastUsedMs } of [...unused].sort((a, b) => a.lastUsedMs - b.lastUsedMs)) {
@@ -34,12 +62,23 @@ export class ImageGarbageCollector {
   readonly #cri: CriClient;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #settings: ImageGcSettings;
   readonly #lastUsedMs = new Map<string, number>();
+  /** Where images lie, once the runtime has said so. */
+  #mountPoint: string | undefined;
 
-  constructor(cri: CriClient, clock: Clock, log: Logger) {
+  /** Throws for settings that are none. */
+  constructor(deps: { cri: CriClient; clock: Clock; log: Logger }, settings: ImageGcSettings) {
+    checkImageGc(settings);
+    const { cri, clock, log } = deps;
+    this.#settings = settings;
     this.#cri = cri;
     this.#clock = clock;
     this.#log = log;
+  }
+
+  get mountPoint(): string | undefined {
+    return this.#mountPoint;
   }
 
   start(): void {
@@ -53,7 +92,18 @@ export class ImageGarbageCollector {
     const unused = await this.#findUnused();
     const toFreeBytes = await this.#excessBytes();
     if (toFreeBytes <= 0) return;
-    for (const image of chooseImages(unused, toFreeBytes, this.#clock.now())) {
+    const minAgeMs = parseGoDuration(this.#settings.imageMinimumGCAge);
+    await this.#remove(chooseImages(unused, { toFreeBytes, nowMs: this.#clock.now(), minAgeMs }));
+  }
+
+  /** Removes every image that nobody uses. */
+  async removeUnused(): Promise<void> {
+    const unused = await this.#findUnused();
+    await this.#remove(unused.map(({ image }) => image).filter(({ pinned }) => !pinned));
+  }
+
+  async #remove(images: readonly Image[]): Promise<void> {
+    for (const image of images) {
       this.#log.info({ image: image.id, names: image.repo_tags }, 'removing an unused image');
       try {
         await this.#cri.images.RemoveImage({ image: { image: image.id } });
@@ -83,8 +133,11 @@ export class ImageGarbageCollector {
     const { image_filesystems } = await this.#cri.images.ImageFsInfo({});
     const mountPoint = image_filesystems[0]?.fs_id?.mountpoint;
     if (!mountPoint) return 0;
+    this.#mountPoint = mountPoint;
+    const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low } = this.#settings;
+    if (high >= 100) return 0;
     const { blocks, bavail, bsize } = await statfs(mountPoint);
     const usedPercent = 100 - (bavail * 100) / blocks;
-    return usedPercent < highPercent ? 0 : ((usedPercent - lowPercent) / 100) * blocks * bsize;
+    return usedPercent < high ? 0 : ((usedPercent - low) / 100) * blocks * bsize;
   }
 }

@@ -61,11 +61,11 @@ test('the longest unused images go first, until enough is free', () => {
     { image: image('pinned', 100, true), lastUsedMs: 0 },
   ];
   assert.deepEqual(
-    chooseImages(unused, 150, 1_000_001).map((i) => i.id),
+    chooseImages(unused, { toFreeBytes: 150, nowMs: 1_000_001, minAgeMs: 120_000 }).map((i) => i.id),
     ['old', 'middle'],
   );
   assert.deepEqual(
-    chooseImages(unused, 1_000, 1_000_001).map((i) => i.id),
+    chooseImages(unused, { toFreeBytes: 1_000, nowMs: 1_000_001, minAgeMs: 120_000 }).map((i) => i.id),
     ['old', 'middle'],
   );
 });

@@ -72,25 +72,3 @@ function readHugePages(dir: string): Record<string, number> {
   }
   return out;
 }
-
-/** What is left of the things that run out. */
-export interface NodePressure {
-  memory: boolean;
-  disk: boolean;
-  pids: boolean;
-}
-
-const minFreeMemoryBytes = 100 << 20;
-const minFreeDiskShare = 0.01;
-const minFreePidShare = 0.05;
-
-export function readPressure(rootDir: string, facts: NodeFacts): NodePressure {
-  const available = Number(/^MemAvailable:\s+(\d+) kB/m.exec(readText('/proc/meminfo'))?.[1] ?? 0) * 1024;
-  const disk = statfsSync(rootDir);
-  const threads = Number(/^\S+ \S+ \S+ \d+\/(\d+)/.exec(readText('/proc/loadavg'))?.[1] ?? 0);
-  return {
-    memory: available > 0 && available < minFreeMemoryBytes,
-    disk: disk.bavail < disk.blocks * minFreeDiskShare,
-    pids: threads > facts.maxPids * (1 - minFreePidShare),
-  };
-}

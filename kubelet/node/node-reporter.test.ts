@@ -79,7 +79,7 @@ async function startReporter(deps: { client: KubeClient; cri: CriClient; events?
       architecture: 'amd64',
     },
     version: { runtime_name: 'k8ts', runtime_version: '1' } as never,
-    rootDir: '/',
+    pressure: () => [],
     usesCgroupV1: false,
     volumesInUse: () => [],
   });

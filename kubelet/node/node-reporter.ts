@@ -14,7 +14,8 @@ import type { Logger } from '../../machinery/log.ts';
 import { microTimestamp } from '../../machinery/timestamp.ts';
 import type { Image, StatusResponse, VersionResponse } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
-import { type NodeFacts, readPressure } from './node-facts.ts';
+import type { PressureCondition } from '../eviction/thresholds.ts';
+import type { NodeFacts } from './node-facts.ts';
 import { buildNode, computeNodeStatus, type NodeIdentity } from './node-status.ts';
 
 export interface NodeReporterDeps {
@@ -26,7 +27,8 @@ export interface NodeReporterDeps {
   identity: NodeIdentity;
   facts: NodeFacts;
   version: VersionResponse;
-  rootDir: string;
+  /** What the node is short of. */
+  pressure(): readonly PressureCondition[];
   /** The control groups are of version 1, which is told. */
   usesCgroupV1: boolean;
   /** Attachable volumes that pods here use; undefined while that is not known. */
@@ -133,9 +135,9 @@ export class NodeReporter {
   }
 
   async #computeStatus(before: NodeStatus): Promise<NodeStatus> {
-    const { identity, facts, version, rootDir, clock } = this.#deps;
+    const { identity, facts, version, clock } = this.#deps;
     const { runtime, images } = await this.#lookAtRuntime();
-    const pressure = readPressure(rootDir, facts);
+    const pressure = this.#deps.pressure();
     const { conditions: known = [], capacity: advertised = {} } = before;
     const nowMs = clock.now();
     const status = computeNodeStatus({ identity, facts, pressure, version, runtime, images, known, advertised, nowMs });

@@ -31,7 +31,7 @@ const fine = { reason: '', message: '' };
 const base: NodeStatusInput = {
   identity,
   facts,
-  pressure: { memory: false, disk: false, pids: false },
+  pressure: [],
   version: { runtime_name: 'k8ts', runtime_version: '1' } as VersionResponse,
   runtime: runtimeWith(
     { type: 'RuntimeReady', status: true, ...fine },
@@ -51,7 +51,7 @@ const cases: { name: string; input: Partial<NodeStatusInput>; want: string }[] =
   },
   {
     name: 'a full disk',
-    input: { pressure: { memory: false, disk: true, pids: false } },
+    input: { pressure: ['DiskPressure'] },
     want: 'MemoryPressure=False:KubeletHasSufficientMemory DiskPressure=True:KubeletHasDiskPressure PIDPressure=False:KubeletHasSufficientPID Ready=True:KubeletReady',
   },
   {

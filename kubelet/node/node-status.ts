@@ -5,7 +5,8 @@ import type { NodeCondition, NodeStatus } from '../../api/core/node/node-status.
 import type { Node } from '../../api/core/node.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { Image, StatusResponse, VersionResponse } from '../../proto/cri.gen.ts';
-import type { NodeFacts, NodePressure } from './node-facts.ts';
+import type { PressureCondition } from '../eviction/thresholds.ts';
+import type { NodeFacts } from './node-facts.ts';
 
 export const kubeletVersion = 'v1.36.0+k8ts';
 export const maxPods = 110;
@@ -25,7 +26,7 @@ export interface NodeIdentity {
 export interface NodeStatusInput {
   identity: NodeIdentity;
   facts: NodeFacts;
-  pressure: NodePressure;
+  pressure: readonly PressureCondition[];
   version: VersionResponse;
   /** Null while the runtime does not answer. */
   runtime: StatusResponse | null;
@@ -148,8 +149,9 @@ const pressureTexts = {
 function computeNodeConditions({ pressure, runtime, known, nowMs }: NodeStatusInput): NodeCondition[] {
   const verdicts: Verdict[] = (['memory', 'disk', 'pids'] as const).map((kind) => {
     const { type, good, bad } = pressureTexts[kind];
-    const [reason, message] = pressure[kind] ? bad : good;
-    return { type, status: pressure[kind] ? 'True' : 'False', reason, message };
+    const isShort = pressure.includes(type);
+    const [reason, message] = isShort ? bad : good;
+    return { type, status: isShort ? 'True' : 'False', reason, message };
   });
   verdicts.push(judgeReady(runtime));
   const now = timestamp(nowMs);

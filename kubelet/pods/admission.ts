@@ -2,9 +2,12 @@
 // Upstream: pkg/kubelet/lifecycle/predicate.go and sysctl/allowlist.go, with their reasons and messages.
 import type { Node } from '../../api/core/node.ts';
 import { findUntoleratedTaint, matchesNodeAffinity } from '../../api/core/pod/placement.ts';
+import { qosClassOf } from '../../api/core/pod/qos.ts';
 import { podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
+import { isCritical } from '../eviction/ranking.ts';
+import type { PressureCondition } from '../eviction/thresholds.ts';
 import { isStaticPod } from '../static/static-pod-file.ts';
 import { allContainersOf } from './pod-text.ts';
 
@@ -28,13 +31,21 @@ const safeSysctls = new Set([
   'net.ipv4.tcp_wmem',
 ]);
 
+export interface AdmissionContext {
+  others: readonly Pod[];
+  hasAppArmor: boolean;
+  /** What the node is short of. */
+  pressure?: readonly PressureCondition[];
+}
+
 /** Why the node refuses the pod, or undefined. `others` are the pods it has taken on. */
 export function admitPod(
   pod: Pod,
   node: Node,
-  { others, hasAppArmor }: { others: readonly Pod[]; hasAppArmor: boolean },
+  { others, hasAppArmor, pressure = [] }: AdmissionContext,
 ): Rejection | undefined {
   return (
+    judgePressure(pod, pressure) ??
     judgeResources(pod, node, others) ??
     judgeAffinity(pod, node) ??
     (isStaticPod(pod) ? undefined : judgeTaints(pod, node)) ??
@@ -42,6 +53,17 @@ export function admitPod(
     judgeFeatures(pod) ??
     (hasAppArmor ? undefined : judgeAppArmor(pod))
   );
+}
+
+/** Short of memory, a node takes no pod that asks for none of it; short of anything else, none at all. */
+function judgePressure(pod: Pod, pressure: readonly PressureCondition[]): Rejection | undefined {
+  if (pressure.length === 0 || isCritical(pod)) return undefined;
+  if (pressure.every((condition) => condition === 'MemoryPressure')) {
+    const taint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' } as const;
+    if (qosClassOf(pod.spec) !== 'BestEffort') return undefined;
+    if (!findUntoleratedTaint([taint], pod.spec.tolerations, ['NoSchedule'])) return undefined;
+  }
+  return { reason: 'Evicted', message: `The node had condition: [${pressure.join(' ')}]. ` };
 }
 
 export const inUnits = (name: string, amount: string | undefined) =>

@@ -8,6 +8,7 @@ import type { Logger } from '../../machinery/log.ts';
 import type { Random } from '../../machinery/random.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import type { PodCgroups } from '../cgroups/pod-cgroups.ts';
+import type { PressureCondition } from '../eviction/thresholds.ts';
 import type { ImagePuller } from '../images/image-puller.ts';
 import type { KubeletMetrics } from '../metrics.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
@@ -37,6 +38,8 @@ export interface KubeletDeps {
   settings: NodeSettings;
   nodeIp: string;
   hasAppArmor: boolean;
+  /** What the node is short of. */
+  pressure(): readonly PressureCondition[];
   nodeResources: NodeResources;
   allocatable(): Readonly<Record<string, string>>;
   services(): Service[];

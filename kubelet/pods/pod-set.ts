@@ -168,9 +168,9 @@ export class PodSet {
     // A pod that has been taken on stays, whatever else has come since.
     const isKnown = sandboxIds.length > 0 || pod.status?.startTime !== undefined || isFinished(pod);
     const isLeaving = pod.metadata.deletionTimestamp !== undefined;
-    const { hasAppArmor } = this.#deps;
+    const context = { others: this.#podsBeside(worker), hasAppArmor: this.#deps.hasAppArmor };
     const rejection =
-      isKnown || isLeaving ? undefined : admitPod(pod, this.#node(), { others: this.#podsBeside(worker), hasAppArmor });
+      isKnown || isLeaving ? undefined : admitPod(pod, this.#node(), { ...context, pressure: this.#deps.pressure() });
     if (rejection) {
       this.#deps.log.info({ pod: keyOf(pod), ...rejection }, 'pod refused');
       worker.reject(rejection);

@@ -44,6 +44,8 @@ const evictionGraceSeconds = 1;
 interface Verdict {
   reason: string;
   message: string;
+  /** The pod ends for what the node lacks, and no fault of its own. */
+  isDisruption?: boolean;
 }
 
 export interface PodWorkerOptions {
@@ -215,11 +217,16 @@ export class PodWorker {
   }
 
   /** Ends a pod that has taken more of the node than it may. Answers whether it was not ending already. */
-  evict(message: string): boolean {
+  evict(message: string, { graceSeconds = evictionGraceSeconds, isDisruption = false } = {}): boolean {
     if (!this.isActive) return false;
-    this.#endFor({ reason: 'Evicted', message }, 'Warning', evictionGraceSeconds);
+    this.#endFor({ reason: 'Evicted', message, isDisruption }, 'Warning', graceSeconds);
     this.wake();
     return true;
+  }
+
+  /** Removes what ended containers have left, and their logs, when the pod has run its course. */
+  async removeRecords(): Promise<void> {
+    if (this.#phase === 'ended') await this.#runtime.removeAll();
   }
 
   #endFor(verdict: Verdict, eventType: 'Normal' | 'Warning', graceSeconds: number): void {
@@ -442,7 +449,11 @@ export class PodWorker {
       startingId: this.#starter.startingId,
       isEnding: this.#phase !== 'active',
       isEnded: this.#phase === 'ended',
-      verdict: this.#phase === 'ended' ? this.#verdict : undefined,
+      verdict:
+        this.#phase === 'ended' && this.#verdict
+          ? { reason: this.#verdict.reason, message: this.#verdict.message }
+          : undefined,
+      disruption: this.#verdict?.isDisruption ? this.#verdict.message : undefined,
       resize: this.#resizer.state,
       resourcesInForce: (c) => this.#resourcesInForce(c.id),
     });

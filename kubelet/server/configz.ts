@@ -1,6 +1,7 @@
 // /configz: the configuration that this kubelet runs with, under the names of upstream's KubeletConfiguration.
 // https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
-import { highPercent, lowPercent } from '../images/image-gc.ts';
+import type { EvictionSettings } from '../eviction/thresholds.ts';
+import type { ImageGcSettings } from '../images/image-gc.ts';
 import { defaultMaxBytes, defaultMaxFiles } from '../logs/log-rotator.ts';
 import { leaseSeconds } from '../node/node-reporter.ts';
 import { maxPods } from '../node/node-status.ts';
@@ -15,6 +16,8 @@ export interface KubeletSettings {
   clientCaFile: string;
   cgroupRoot: string;
   staticPodPath: string;
+  eviction: EvictionSettings;
+  imageGc: ImageGcSettings;
   singleProcessOOMKill: boolean | undefined;
 }
 
@@ -42,8 +45,8 @@ export function describeConfig(settings: KubeletSettings): object {
       containerRuntimeEndpoint: `unix://${runtimeSocket}`,
       containerLogMaxSize: String(defaultMaxBytes),
       containerLogMaxFiles: defaultMaxFiles,
-      imageGCHighThresholdPercent: highPercent,
-      imageGCLowThresholdPercent: lowPercent,
+      ...settings.imageGc,
+      ...settings.eviction,
       nodeLeaseDurationSeconds: leaseSeconds,
       maxPods,
       localStorageCapacityIsolation: true,

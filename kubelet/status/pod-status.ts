@@ -1,7 +1,8 @@
 // The status of a pod as a whole: phase, conditions, addresses, containers. Pure, so that it can be
 // checked against recorded lifecycles. Upstream: generateAPIPodStatus in kubelet_pods.go.
 
-import type { PodStatus } from '../../api/core/pod/pod-status.ts';
+import { buildDisruptionTarget } from '../../api/core/pod/disruption-target.ts';
+import type { PodCondition, PodStatus } from '../../api/core/pod/pod-status.ts';
 import { qosClassOf } from '../../api/core/pod/qos.ts';
 import { podLimits, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
@@ -25,6 +26,8 @@ export interface PodStatusInput extends Omit<ContainerStatusInput, 'isTerminal'>
   isEnding: boolean;
   /** Everything has been stopped: the final phase may show. */
   isEnded: boolean;
+  /** What the node lacked, when that ends the pod. */
+  disruption?: string | undefined;
   /** What is up with the pod's resize. */
   resize?: ResizeState;
   /** Why the kubelet ends the pod, when it is its own decision. */
@@ -47,7 +50,10 @@ export function computePodStatus(pod: Pod, input: PodStatusInput): PodStatus {
     sandboxReady: readySandbox(input.state) !== undefined,
     known: known.conditions ?? [],
     nowMs: input.nowMs,
-    found: isFinal(reached) ? [] : resizeConditions(input.resize ?? {}, known.conditions ?? [], input.nowMs),
+    found: [
+      ...(input.disruption === undefined ? [] : [describeDisruption(pod, input.disruption, input)]),
+      ...(isFinal(reached) ? [] : resizeConditions(input.resize ?? {}, known.conditions ?? [], input.nowMs)),
+    ],
   });
   // What has ended without having run its course has failed. The conditions say how the containers
   // were found, as upstream's do.
@@ -68,6 +74,12 @@ export function computePodStatus(pod: Pod, input: PodStatusInput): PodStatus {
     qosClass: known.qosClass ?? qosClassOf(pod.spec),
     ...describeResources(pod, phase),
   };
+}
+
+function describeDisruption(pod: Pod, message: string, { known, nowMs }: PodStatusInput): PodCondition {
+  const fresh = buildDisruptionTarget(pod, { reason: 'TerminationByKubelet', message, nowMs });
+  const before = known.conditions?.find((c) => c.type === fresh.type && c.reason === fresh.reason);
+  return { ...fresh, ...(before ? { lastTransitionTime: before.lastTransitionTime } : {}) } as unknown as PodCondition;
 }
 
 const isFinal = (phase: string | undefined) => phase === 'Succeeded' || phase === 'Failed';

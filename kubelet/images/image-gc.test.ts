@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
+import { describe, test } from 'node:test';
+import { FakeClock } from '../../machinery/clock.ts';
+import { silentLogger } from '../../machinery/log.ts';
+import type { CriClient } from '../../proto/cri-client.ts';
+import { checkImageGc, defaultImageGc, ImageGarbageCollector } from './image-gc.ts';
+
+describe('checkImageGc()', () => {
+  const refused: [object, RegExp][] = [
+    [{ imageGCHighThresholdPercent: 101 }, /^imageGCHighThresholdPercent must be between 0 and 100: 101$/],
+    [{ imageGCLowThresholdPercent: 85 }, /^imageGCLowThresholdPercent \(85\) must be less than imageGCHigh/],
+    [{ imageMinimumGCAge: '2' }, /missing unit in duration/],
+  ];
+  for (const [more, message] of refused)
+    test(JSON.stringify(more), () => assert.throws(() => checkImageGc({ ...defaultImageGc, ...more }), { message }));
+});
+
+/** Two images that nobody uses, one of them pinned, and one in use, on a disk that is never empty. */
+function collector(high: number) {
+  const removed: string[] = [];
+  const image = (id: string, pinned = false) => ({ id, pinned, size: '1', repo_tags: [] });
+  const clock = new FakeClock();
+  const cri = {
+    images: {
+      ListImages: async () => ({ images: [image('unused'), image('pinned', true), image('used')] }),
+      ImageFsInfo: async () => ({ image_filesystems: [{ fs_id: { mountpoint: tmpdir() } }] }),
+      RemoveImage: async (req: { image: { image: string } }) => removed.push(req.image.image),
+    },
+    runtime: { ListContainers: async () => ({ containers: [{ image_id: 'used' }] }) },
+  } as unknown as CriClient;
+  const settings = { ...defaultImageGc, imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: 0 };
+  return { gc: new ImageGarbageCollector({ cri, clock, log: silentLogger }, settings), removed, clock };
+}
+
+test('images go by the use of the disk, and never where that is 100', async () => {
+  for (const [high, want] of [
+    [100, []],
+    [0.000001, ['unused']],
+  ] as const) {
+    const { gc, removed, clock } = collector(high);
+    await gc.collect();
+    assert.deepEqual(removed, [], 'what was just pulled is about to be used');
+    await clock.advance(120_000);
+    await gc.collect();
+    assert.deepEqual(removed, want);
+  }
+});
+
+test('short of disk, the node keeps only what is in use, or pinned', async () => {
+  const { gc, removed } = collector(100);
+  await gc.removeUnused();
+  assert.deepEqual(removed, ['unused']);
+});
