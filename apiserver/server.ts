@@ -17,7 +17,7 @@ import {
   unavailableError,
   unknownPathError,
 } from '../machinery/errors.ts';
-import type { Kind } from '../machinery/kind.ts';
+import { type Kind, typeNameOf } from '../machinery/kind.ts';
 import { admitConnect } from './admission/connect.ts';
 import type { Aggregator } from './aggregation/aggregator.ts';
 import { type Audit, auditedBody } from './audit/audit.ts';
@@ -435,7 +435,7 @@ function toStatusError(err: unknown, context: SubresourceContext, info: RequestI
 /** The form in which the client wants the answer; throws StatusError where there is none. */
 function formOf({ kind, version, query }: ApiRequest, front: RequestHead) {
   // What is asked for anew each time may have columns as well.
-  const has = { table: kind.stored || kind.columns !== undefined, protobuf: hasFieldNumbers(version.schema.name) };
+  const has = { table: kind.stored || kind.columns !== undefined, protobuf: hasFieldNumbers(typeNameOf(version)) };
   const media = negotiate(one(front.headers.accept), has);
   const include: IncludeObject = media.form === 'Table' ? readIncludeObject(query) : 'Metadata';
   return { media: wantsPretty(front) ? { ...media, pretty: true } : media, include };

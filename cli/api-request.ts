@@ -67,6 +67,13 @@ export async function probeReadyz(layout: Layout, signal: AbortSignal): Promise<
   return response.statusCode === 200 ? undefined : text.trim() || `/readyz answers ${response.statusCode}`;
 }
 
+/** Whether there is an object at a path. */
+export async function isThere(layout: Layout, path: string, signal: AbortSignal): Promise<boolean> {
+  const response = await get(layout, path, signal);
+  await readText(response);
+  return response.statusCode === 200;
+}
+
 /** Creates an object; one that is there already stays as it is. */
 export async function createIfAbsent(
   layout: Layout,
@@ -74,9 +81,7 @@ export async function createIfAbsent(
   { body, signal }: { body: { metadata: { name: string } }; signal: AbortSignal },
 ): Promise<void> {
   // Asked first: a second Service of the same address is refused for its address before its name is looked at.
-  const present = await get(layout, `${path}/${body.metadata.name}`, signal);
-  await readText(present);
-  if (present.statusCode === 200) return;
+  if (await isThere(layout, `${path}/${body.metadata.name}`, signal)) return;
   const response = await send(layout, { method: 'POST', path, body }, signal);
   const text = await readText(response);
   const exists = response.statusCode === 409 && text.includes('"AlreadyExists"');

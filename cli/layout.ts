@@ -73,6 +73,7 @@ export const insideNode = {
   credentialsDir: '/var/lib/k8ts',
   kubeletDir: '/var/lib/kubelet',
   podLogDir: '/var/log/pods',
+  storageDir: '/var/lib/k8ts-storage',
   runtimeDir: '/var/lib/k8ts-runtime',
   runtimeStateDir: '/run/k8ts-runtime',
   runtimeSocket: '/run/k8ts/runtime.sock',

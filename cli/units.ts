@@ -111,7 +111,11 @@ export function nodeUnits(context: UnitContext, node: NodeLayout): UnitPlan[] {
   return [
     first,
     inside('runtime', runtimeFlags(node), []),
-    inside('kubelet', kubeletFlags(layout, node), [nodePki.kubeletServer, nodePki.kubeletClient]),
+    inside('kubelet', kubeletFlags(layout, node), [
+      nodePki.kubeletServer,
+      nodePki.kubeletClient,
+      nodePki.storageClient,
+    ]),
     inside('proxy', proxyFlags(layout, node), [nodePki.proxyClient]),
   ];
 }
@@ -328,6 +332,8 @@ function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
     'node-ip': node.address,
     'container-runtime-endpoint': `unix://${insideNode.runtimeSocket}`,
     'root-dir': insideNode.kubeletDir,
+    'storage-kubeconfig': `${insideNode.credentialsDir}/storage.kubeconfig`,
+    'storage-dir': insideNode.storageDir,
     'log-dir': insideNode.podLogDir,
     'cluster-dns': layout.clusterDns,
     'cluster-domain': clusterDomain,

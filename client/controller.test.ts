@@ -71,3 +71,39 @@ test('a controller that is ended before its caches are filled does nothing', asy
   await running;
   assert.deepEqual(done, []);
 });
+
+test('a controller waits for what its dependencies look at, and works on as many keys as it is told to', async () => {
+  const { context, change, abort, synced } = world();
+  let isLateSynced = () => {};
+  const late = new Promise<void>((resolve) => {
+    isLateSynced = resolve;
+  });
+  const first = context.informer(ConfigMapKind);
+  const informers = [first, { ...first, synced: () => late }] as (typeof first)[];
+  const taken = { ...context, concurrency: 1, informer: () => informers.shift() ?? first } as ControllerContext;
+  let running = 0;
+  const most: number[] = [];
+  const controller = defineController({
+    name: 'test-controller',
+    kind: ConfigMapKind,
+    concurrency: 5,
+    deps: (given) => given.informer(ConfigMapKind),
+    async reconcile() {
+      most.push(++running);
+      await new Promise(setImmediate);
+      running--;
+      return undefined;
+    },
+  });
+  const run = runController(controller, taken);
+  change(object);
+  change({ metadata: { name: 'b', namespace: 'ns' } });
+  synced();
+  await new Promise(setImmediate);
+  assert.deepEqual(most, []);
+  isLateSynced();
+  for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+  abort.abort();
+  await run;
+  assert.deepEqual(most, [1, 1]);
+});

@@ -57,6 +57,41 @@ function world(lists: KubeObject[][], watches: Watch[]) {
 }
 
 describe('WatchingInformer', () => {
+  test('says how far it has come', async () => {
+    const { informer, pass, end } = world(
+      [[object('a', '1')]],
+      [
+        async (_, onEvent) => {
+          onEvent({ type: 'BOOKMARK', object: { metadata: { resourceVersion: '20' } } });
+          throw new TransportError('connection closed');
+        },
+        endless,
+      ],
+    );
+    assert.equal(informer.hasSeen('1'), false);
+    await pass(1000);
+    assert.deepEqual([informer.hasSeen('9'), informer.hasSeen('20'), informer.hasSeen('100')], [true, true, false]);
+    await end();
+  });
+
+  test('a handler that throws keeps nothing from the others', async () => {
+    const { seen, informer, pass, end } = world([[object('a', '1'), object('b', '2')]], [endless]);
+    informer.onChange(() => {
+      throw new Error('a handler with a fault');
+    });
+    const later: string[] = [];
+    informer.onChange((now) => later.push(now?.metadata.name ?? ''));
+    await pass(100);
+    assert.deepEqual(
+      [seen, later],
+      [
+        ['>a', '>b'],
+        ['a', 'b'],
+      ],
+    );
+    await end();
+  });
+
   test('goes on from the last version when a watch breaks, and lists again when that version is gone', async () => {
     const { asked, seen, informer, pass, end } = world(
       [

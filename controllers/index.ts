@@ -52,13 +52,15 @@ export interface ControllerOptions {
   signing?: SigningOptions;
   /** What Secrets with tokens are filled with; they stay empty without it. */
   tokens?: TokenOptions;
+  /** Ended pods that stay; 0: all of them. */
+  terminatedPods?: number;
   /** Where metrics are served; they are not without it. */
   metrics?: MetricsServerOptions;
 }
 
 /** Every controller, in the order in which they start: what new pods need comes first. */
 export function createControllers(options: ControllerOptions): readonly Loop[] {
-  const { rootCaPem, nodeRanges, signing, tokens, metrics } = options;
+  const { rootCaPem, nodeRanges, signing, tokens, metrics, terminatedPods } = options;
   return [
     toLoop(serviceAccountController),
     ...(tokens === undefined ? [] : [toLoop(serviceAccountTokenController(tokens))]),
@@ -83,7 +85,7 @@ export function createControllers(options: ControllerOptions): readonly Loop[] {
     toLoop(endpointSliceController),
     toLoop(taintEvictionController),
     toLoop(serviceCIDRController),
-    toLoop(podGarbageCollector),
+    toLoop(podGarbageCollector(terminatedPods)),
     persistentVolumeBinder,
     toLoop(ephemeralVolumeController),
     toLoop(attachDetachController),

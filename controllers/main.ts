@@ -7,6 +7,7 @@ import { parseGoDuration } from '../machinery/duration.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { createControllers } from './index.ts';
 import { controllerNames, selectLoops } from './names.ts';
+import { defaultThreshold } from './node/pod-garbage-collector.ts';
 import { startControllers } from './run.ts';
 
 const allSyncs = Object.values(controllerNames).flatMap(({ syncs }) => syncs ?? []);
@@ -42,6 +43,11 @@ const flags = {
   'cluster-signing-cert-file': {
     type: 'string',
     doc: 'CA certificate that signs requests for certificates (PEM file).',
+  },
+  'terminated-pod-gc-threshold': {
+    type: 'number',
+    doc: 'Ended pods that stay before the oldest are deleted; 0 for all.',
+    default: defaultThreshold,
   },
   'cluster-signing-key-file': { type: 'string', doc: 'Its key (PEM file).' },
   'metrics-bind-address': {
@@ -106,6 +112,7 @@ async function start(options: Options, context: ComponentContext) {
   const rootCaPem = rootCaFile ? readFileSync(rootCaFile, 'utf8') : undefined;
   const keyFile = options['service-account-private-key-file'];
   const all = createControllers({
+    terminatedPods: options['terminated-pod-gc-threshold'],
     ...(rootCaPem === undefined ? {} : { rootCaPem }),
     ...(keyFile ? { tokens: { privateKeyPem: readFileSync(keyFile, 'utf8'), rootCaPem } } : {}),
     ...readSigning(options),

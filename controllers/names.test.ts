@@ -31,7 +31,7 @@ test('lists choose controllers', () => {
   // The first mention counts.
   assert.equal(named('-job', 'job', '*').includes('job-controller'), false);
   // Those that are off, and those that we do not have, may be named.
-  assert.equal(named('*', 'tokencleaner', '-persistentvolume-expander-controller').length, all.length);
+  assert.equal(named('*', 'tokencleaner', '-storageversion-garbage-collector-controller').length, all.length);
   assert.throws(() => named('*', '-deploymnet'), /"-deploymnet" is not in the list of known controllers/);
   assert.deepEqual(
     selectLoops([{ name: 'bootstrap-signer-controller' }, { name: 'one-of-tomorrow' }], ['*']).map((l) => l.name),

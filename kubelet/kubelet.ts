@@ -8,12 +8,14 @@ import type { ClientConfig } from '../client/config.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
+import { type Mounts, openMounts } from '../host/mounts.ts';
 import type { ComponentContext } from '../machinery/component.ts';
 import { quantityValue } from '../machinery/quantity.ts';
 import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
 import { type CgroupTree, openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
+import { NodeStorage } from './csi/node-storage.ts';
 import { readNodeSignals } from './eviction/node-signals.ts';
 import { PressureWatch, type PressureWatchDeps } from './eviction/pressure-watch.ts';
 import { startStorageWatch } from './eviction/storage-watch.ts';
@@ -27,6 +29,7 @@ import { NodeReporter } from './node/node-reporter.ts';
 import { buildNode, computeCapacity, kubeletVersion, type NodeIdentity } from './node/node-status.ts';
 import { ServiceAccountTokens } from './objects/service-account-tokens.ts';
 import { WatchedObjects } from './objects/watched-objects.ts';
+import { type OwnStorageOptions, startOwnStorage } from './own-storage.ts';
 import type { KubeletDeps } from './pods/kubelet-deps.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { runningContainers } from './pods/runtime-state.ts';
@@ -42,8 +45,10 @@ import { type KubeletServerTls, startServer } from './server/server.ts';
 import { parseResolvConf } from './spec/dns.ts';
 import { MirrorPods } from './static/mirror-pods.ts';
 import { StaticPodFolder } from './static/static-pod-folder.ts';
+import { registerVolumeMetrics } from './volume-metrics.ts';
+import { findBoundClaim } from './volumes/claims.ts';
+import { createVolumePlugins } from './volumes/index.ts';
 import { createSubPaths } from './volumes/sub-path.ts';
-import { createTmpfs } from './volumes/tmpfs.ts';
 
 export interface KubeletOptions {
   identity: NodeIdentity;
@@ -62,6 +67,8 @@ export interface KubeletOptions {
   /** As in upstream's KubeletConfiguration; undefined means what the version of control groups has by itself. */
   singleProcessOOMKill: boolean | undefined;
   clientCaFile: string;
+  /** The cluster's own storage driver; a node without it makes no volumes. */
+  storage: Pick<OwnStorageOptions, 'api' | 'dir'> | undefined;
   tls: KubeletServerTls;
 }
 
@@ -85,46 +92,42 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   const facts = readNodeFacts(options.rootDir, tree);
   const events = createEventRecorder({ client, clock, log, component: 'kubelet', host: identity.name });
   const probeMetrics = new ProbeMetrics();
+  const factory = new InformerFactory(client, { clock, random, log }, signal);
+  const { rootDir } = options;
+  const nodeName = identity.name;
+  const parts = { mounts: openMounts(), tokens: new ServiceAccountTokens(client, clock) };
+  const reportStatus = () => reporter.report();
+  const storage = new NodeStorage({ client, factory, nodeName, rootDir, clock, log, reportStatus, ...parts });
+  await storage.recover();
+  const volumesInUse = () => storage.volumesInUse();
+  const usesCgroupV1 = tree.version === 1;
   const base = { options, context, client, cri, version, facts, events, probeMetrics };
   let podSet: PodSet | undefined;
-  const imageGc = new ImageGarbageCollector({ cri, clock, log }, options.imageGc);
-  const metrics = registerMetrics(context.metrics, () => podSet);
   const workers = () => podSet?.list() ?? [];
-  const nodeObject = () => reporter.node ?? { metadata: { name: identity.name } };
-  const pressure = openPressure({ ...base, metrics, tree, imageGc, workers, node: nodeObject });
-  const reporter: NodeReporter = new NodeReporter({
-    client,
-    cri,
-    clock,
-    log,
-    events,
-    identity,
-    facts,
-    version,
-    pressure: () => pressure.conditions,
-    usesCgroupV1: tree.version === 1,
-  });
-  const factory = new InformerFactory(client, { clock, random, log }, signal);
   const services = factory.informer(ServiceKind);
-  const pods = factory.informer(PodKind, { fieldSelector: `spec.nodeName=${identity.name}` });
-  const nodes = factory.informer(NodeKind, { fieldSelector: `metadata.name=${identity.name}` });
+  const pods = factory.informer(PodKind, { fieldSelector: `spec.nodeName=${nodeName}` });
+  const nodes = factory.informer(NodeKind, { fieldSelector: `metadata.name=${nodeName}` });
+  const own: Node = { ...buildNode(identity, facts), status: computeCapacity(facts) };
+  const node = (): Node => nodes.lister.get(nodeName) ?? reporter.node ?? own;
+  const metrics = registerMetrics(context.metrics, () => podSet);
+  registerVolumeMetrics(context.metrics, clock, async () => {
+    const uses = workers().map((worker) => worker.measureVolumes());
+    return (await Promise.all(uses)).flat();
+  });
+  const pressure = openPressure({ ...base, metrics, tree, workers, node });
+  const reported = { client, cri, clock, log, events, identity, facts, version, usesCgroupV1, volumesInUse };
+  const reporter: NodeReporter = new NodeReporter({ ...reported, pressure: () => pressure.conditions });
   const wake = {
     verdict: (uid: string) => podSet?.wake(uid),
     object: (uid: string) => podSet?.worker(uid)?.noteObjectChange(),
   };
+  const asked = { services: () => services.lister.list(), pressure: () => pressure.conditions };
   const deps = await buildDeps(
-    { ...base, wake, metrics, pressure: () => pressure.conditions, services: () => services.lister.list() },
+    { ...base, ...parts, ...asked, wake, metrics, storage, node },
     new PodCgroups(tree, log, options.singleProcessOOMKill),
   );
-  const own: Node = { ...buildNode(identity, facts), status: computeCapacity(facts) };
-  const node = (): Node => nodes.lister.get(identity.name) ?? reporter.node ?? own;
   const nodeUid = () => reporter.node?.metadata.uid;
-  podSet = new PodSet(
-    deps,
-    pods,
-    node,
-    new MirrorPods({ pods: deps.pods, clock, log, nodeName: identity.name, nodeUid }),
-  );
+  podSet = new PodSet(deps, pods, node, new MirrorPods({ pods: deps.pods, clock, log, nodeName, nodeUid }));
   let isSynced = false;
   const health = () => (isSynced ? undefined : 'the pods of the node are not known yet');
   const server = await openServer({ ...base, tree, pods: podSet, syncloop: health });
@@ -133,9 +136,10 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   // Whoever sees the node ready may ask the server at once.
   await reporter.start(signal);
   await factory.synced();
+  await storage.start(signal);
+  if (options.storage) await startOwnStorage({ ...options.storage, rootDir, nodeName }, { ...context, ...parts });
   await podSet.start(signal);
   isSynced = true;
-  imageGc.start();
   pressure.start();
   startHousekeeping(podSet, { ...base, metrics });
   return {
@@ -143,6 +147,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
     async stop() {
       await server.close();
       deps.objects.close();
+      storage.close();
       client.close();
       cri.close();
     },
@@ -152,10 +157,12 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
 function openPressure(
   base: Omit<Base, 'probeMetrics'> &
     Pick<DepsInput, 'facts' | 'events' | 'metrics'> &
-    Pick<PressureWatchDeps, 'workers' | 'node'> & { tree: CgroupTree; imageGc: ImageGarbageCollector },
+    Pick<PressureWatchDeps, 'workers' | 'node'> & { tree: CgroupTree },
 ): PressureWatch {
-  const { options, context, tree, imageGc, facts, workers } = base;
+  const { options, context, tree, facts, workers, cri } = base;
   const { clock, log } = context;
+  const imageGc = new ImageGarbageCollector({ cri, clock, log }, options.imageGc);
+  imageGc.start();
   const { rootDir, podLogsDir, eviction: settings } = options;
   const nodeUsage = () => readNodeUsage(tree, clock.now());
   const read = () => readNodeSignals({ facts, rootDir, imageDir: () => imageGc.mountPoint, nodeUsage });
@@ -232,11 +239,15 @@ interface DepsInput {
   probeMetrics: ProbeMetrics;
   services: KubeletDeps['services'];
   pressure: KubeletDeps['pressure'];
+  mounts: Mounts;
+  tokens: ServiceAccountTokens;
+  storage: NodeStorage;
+  node(): Node;
   wake: { verdict(uid: string): void; object(uid: string): void };
 }
 
 async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<KubeletDeps> {
-  const { options, context, client, cri, facts, events, wake } = input;
+  const { options, context, client, cri, facts, events, wake, mounts, tokens } = input;
   const { clock, log, random } = context;
   const { capacity, allocatable } = computeCapacity(facts);
   cgroups.setUp({
@@ -244,11 +255,9 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     memoryBytes: quantityValue(capacity.memory),
     pids: facts.maxPids,
   });
-  const tmpfs = createTmpfs();
   const memoryDir = join(options.rootDir, 'memory');
-  await tmpfs.mount(memoryDir, 'mode=0755');
+  await mounts.tmpfs(memoryDir, 'mode=0755');
   const objects = new WatchedObjects(client, { clock, random, log }, (uid) => wake.object(uid));
-  const tokens = new ServiceAccountTokens(client, clock);
   const probers = {
     exec: createExecProber(cri),
     httpGet: createHttpProber(clock),
@@ -277,7 +286,10 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       memoryDir,
       objects,
       tokens,
-      tmpfs,
+      mounts,
+      plugins: createVolumePlugins(mounts, input.storage.plugin),
+      claimOf: (pod, volume) => findBoundClaim(client, pod, volume),
+      node: input.node,
       subPaths: createSubPaths(),
       clock,
       allocatable: () => allocatable,

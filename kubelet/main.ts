@@ -31,6 +31,12 @@ const flagTable = {
   'node-labels': { type: 'list', doc: 'Labels of the Node object, key=value,...', default: [] },
   'resolv-conf': { type: 'string', doc: "The node's resolver configuration.", default: '/etc/resolv.conf' },
   'cgroup-root': { type: 'string', doc: 'Control group below which all pods lie.', default: '/' },
+  'storage-kubeconfig': {
+    type: 'string',
+    doc: "As whom the cluster's own storage driver makes volumes; empty for a node without it.",
+    default: '',
+  },
+  'storage-dir': { type: 'string', doc: "Folder for the driver's volumes.", default: '/var/lib/k8ts-storage' },
   'pod-manifest-path': {
     type: 'string',
     doc: 'Folder of manifests of pods, or one manifest, that the kubelet runs by itself; empty for none.',
@@ -109,6 +115,9 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
     staticPodPath: flags['pod-manifest-path'],
     singleProcessOOMKill: flags['single-process-oom-kill'],
     clientCaFile: flags['client-ca-file'],
+    storage: flags['storage-kubeconfig']
+      ? { api: readKubeconfig(flags['storage-kubeconfig']), dir: flags['storage-dir'] }
+      : undefined,
     tls: {
       cert: readFileSync(flags['tls-cert-file']),
       key: readFileSync(flags['tls-private-key-file']),

@@ -190,6 +190,9 @@ export interface Kind<T extends KubeObject = any> extends KindSpec<T> {
   apiVersion: string;
 }
 
+/** The published name of what a version serves: no schema is made for it. */
+export const typeNameOf = (version: ServedVersion): string => version.published?.name ?? version.schema.name;
+
 /** `group/version`, or the bare version for the core group. */
 export function apiVersionOf(v: { group: string; version: string }): string {
   return v.group ? `${v.group}/${v.version}` : v.version;

@@ -1,34 +1,8 @@
 // A typed promise client of a container runtime, for the kubelet and the command line.
-import {
-  type CallOptions,
-  type Client,
-  type ClientReadableStream,
-  credentials,
-  Metadata,
-  makeGenericClientConstructor,
-  type ServiceDefinition,
-  type ServiceError,
-} from '@grpc/grpc-js';
-import { realClock } from '../machinery/clock.ts';
+import { type Client, Metadata, type ServiceDefinition, type ServiceError } from '@grpc/grpc-js';
 import type { ImageServiceMethods, RuntimeServiceMethods, StopContainerRequest } from './cri.gen.ts';
 import { imageServiceDefinition, imagesServiceDefinition, runtimeServiceDefinition } from './cri-services.ts';
-import type { Init, MethodTypes } from './message.ts';
-
-export interface CallSettings {
-  /** Cancels the call; it then rejects with the signal's reason. */
-  signal?: AbortSignal;
-  /** The call's deadline from now on. Without it a call waits as long as it takes. */
-  timeoutMs?: number;
-}
-
-type MethodsOf<T> = { [K in keyof T]: T[K] extends MethodTypes ? T[K] : never };
-
-/** A service as promises; server streams are async iterables that end the call when left. */
-export type PromiseClient<T> = {
-  [K in keyof MethodsOf<T>]: MethodsOf<T>[K]['serverStream'] extends true
-    ? (request: Init<MethodsOf<T>[K]['request']>, settings?: CallSettings) => AsyncIterable<MethodsOf<T>[K]['response']>
-    : (request: Init<MethodsOf<T>[K]['request']>, settings?: CallSettings) => Promise<MethodsOf<T>[K]['response']>;
-};
+import { type CallSettings, openClient, optionsOf, type PromiseClient, promiseClient } from './promise-client.ts';
 
 export interface CriClient {
   runtime: PromiseClient<RuntimeServiceMethods>;
@@ -37,9 +11,6 @@ export interface CriClient {
   importArchive(pieces: AsyncIterable<Uint8Array>, settings?: CallSettings): Promise<string[]>;
   close(): void;
 }
-
-// Lists of a full node exceed gRPC's default of 4 MiB.
-const channelOptions = { 'grpc.max_receive_message_length': 16 << 20, 'grpc.default_authority': 'localhost' };
 
 export interface CriClientOptions {
   /**
@@ -59,79 +30,19 @@ function defaultTimeoutMs(name: string, request: object, { timeoutMs }: CriClien
 
 /** Opens a client. Connecting happens on the first call, and again by itself after the runtime restarted. */
 export function connectCri(socketPath: string, options: CriClientOptions = {}): CriClient {
-  const open = (definition: ServiceDefinition) =>
-    new (makeGenericClientConstructor(definition, 'cri'))(
-      `unix:${socketPath}`,
-      credentials.createInsecure(),
-      channelOptions,
-    );
+  const open = (definition: ServiceDefinition) => openClient(definition, socketPath);
+  const timeoutOf = (name: string, request: object) => defaultTimeoutMs(name, request, options);
   const runtime = open(runtimeServiceDefinition);
   const images = open(imageServiceDefinition);
   const imports = open(imagesServiceDefinition);
   return {
-    runtime: promiseClient(runtime, runtimeServiceDefinition, options) as PromiseClient<RuntimeServiceMethods>,
-    images: promiseClient(images, imageServiceDefinition, options) as PromiseClient<ImageServiceMethods>,
+    runtime: promiseClient(runtime, runtimeServiceDefinition, timeoutOf),
+    images: promiseClient(images, imageServiceDefinition, timeoutOf),
     importArchive: (pieces, settings = {}) => importArchive(imports, pieces, settings),
     close: () => {
       for (const client of [runtime, images, imports]) client.close();
     },
   };
-}
-
-/** Whether an error came from a call, and with which gRPC code (`status.NOT_FOUND`, ...). */
-export function isRpcError(err: unknown): err is ServiceError {
-  return err instanceof Error && typeof (err as ServiceError).code === 'number' && 'details' in err;
-}
-
-function promiseClient(client: Client, definition: ServiceDefinition, options: CriClientOptions): object {
-  const out: Record<string, unknown> = {};
-  for (const [name, method] of Object.entries(definition)) {
-    out[name] = method.responseStream
-      ? (request: object, settings: CallSettings = {}) => streamCall(client, name, request, settings)
-      : (request: object, settings: CallSettings = {}) => {
-          const timeoutMs = settings.timeoutMs ?? defaultTimeoutMs(name, request, options);
-          return unaryCall(client, name, request, timeoutMs === undefined ? settings : { ...settings, timeoutMs });
-        };
-  }
-  return out;
-}
-
-const optionsOf = (settings: CallSettings): CallOptions =>
-  // grpc-js measures deadlines itself; Infinity is its "none".
-  settings.timeoutMs === undefined ? {} : { deadline: new Date(realClock.now() + settings.timeoutMs) };
-
-function unaryCall(client: Client, name: string, request: object, settings: CallSettings): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const { signal } = settings;
-    if (signal?.aborted) return reject(signal.reason);
-    const done = (err: ServiceError | null, response?: unknown) => {
-      signal?.removeEventListener('abort', cancel);
-      if (err) reject(signal?.aborted ? signal.reason : err);
-      else resolve(response);
-    };
-    const method = (client as unknown as Record<string, (...args: unknown[]) => { cancel(): void }>)[name]!;
-    const call = method.call(client, request, new Metadata(), optionsOf(settings), done);
-    const cancel = () => call.cancel();
-    signal?.addEventListener('abort', cancel, { once: true });
-  });
-}
-
-async function* streamCall(client: Client, name: string, request: object, settings: CallSettings) {
-  settings.signal?.throwIfAborted();
-  const method = (client as unknown as Record<string, (...args: unknown[]) => ClientReadableStream<unknown>>)[name]!;
-  const call = method.call(client, request, new Metadata(), optionsOf(settings));
-  const cancel = () => call.cancel();
-  settings.signal?.addEventListener('abort', cancel, { once: true });
-  try {
-    for await (const message of call) yield message;
-  } catch (err) {
-    throw settings.signal?.aborted ? settings.signal.reason : err;
-  } finally {
-    settings.signal?.removeEventListener('abort', cancel);
-    // A cancelled stream reports an error nobody waits for any more.
-    call.on('error', () => undefined);
-    call.cancel();
-  }
 }
 
 async function importArchive(

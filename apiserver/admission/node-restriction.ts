@@ -118,15 +118,27 @@ const writeNode: Check = (node, request) => {
 };
 
 /** Every audience that a pod's volumes ask tokens for; nothing stands for the API server's own. */
-function* audiencesOf(pod: KubeObject): Generator<string> {
+function* audiencesOf(pod: KubeObject, { store, kinds }: AdmissionDeps): Generator<string> {
+  const find = (group: string, kind: string, name: string, namespace = '') =>
+    store.peek(kinds.kind(group, kind), namespace, name)?.object;
+  const driverOf = (claim: string): string | undefined => {
+    const { volumeName = '' } = find('', 'PersistentVolumeClaim', claim, pod.metadata.namespace)?.spec ?? {};
+    return volumeName === '' ? undefined : find('', 'PersistentVolume', volumeName)?.spec.csi?.driver;
+  };
   for (const volume of pod.spec.volumes ?? []) {
     for (const source of volume.projected?.sources ?? []) {
       if (source.serviceAccountToken) yield source.serviceAccountToken.audience ?? '';
     }
+    const claim = volume.ephemeral ? `${pod.metadata.name}-${volume.name}` : volume.persistentVolumeClaim?.claimName;
+    const driver = volume.csi?.driver ?? (claim && driverOf(claim));
+    // What a storage driver gets with its calls, where its object asks for it.
+    const requests = driver ? (find('storage.k8s.io', 'CSIDriver', driver)?.spec.tokenRequests ?? []) : [];
+    for (const { audience } of requests) yield audience;
   }
 }
 
-const createToken: Check = async (node, request, { store, kinds }) => {
+const createToken: Check = async (node, request, deps) => {
+  const { store, kinds } = deps;
   const { boundObjectRef: bound, audiences } = request.object!.spec;
   if (bound?.kind !== 'Pod' || bound.apiVersion !== 'v1' || !bound.name) {
     throw refuse(request, 'node requested token not bound to a pod');
@@ -143,7 +155,7 @@ const createToken: Check = async (node, request, { store, kinds }) => {
   }
   if (pod.spec.nodeName !== node)
     throw refuse(request, 'node requested token bound to a pod scheduled on a different node');
-  const known = new Set(audiencesOf(pod));
+  const known = new Set(audiencesOf(pod, deps));
   for (const audience of audiences?.length ? audiences : ['']) {
     if (!known.has(audience)) throw refuse(request, `audience ${quoted(audience)} not found in pod spec volume`);
   }

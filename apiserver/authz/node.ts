@@ -27,7 +27,9 @@ const noOpinion = (reason: string): Decision => ({ allowed: false, reason });
 type PodsOf = (node: string, namespace: string) => Iterable<StoredObject>;
 /** An object of the cluster's own, or undefined. */
 type Find = (group: string, kind: string, name: string) => StoredObject['object'] | undefined;
-type Rule = (node: string, attributes: Attributes, podsOf: PodsOf, find: Find) => Decision;
+/** All persistent volumes. */
+type Volumes = () => Iterable<StoredObject>;
+type Rule = (node: string, attributes: Attributes, podsOf: PodsOf, find: Find, volumes: Volumes) => Decision;
 
 const names = (list: string) => list.split(' ');
 const readVerbs = names('get list watch');
@@ -150,9 +152,24 @@ const ownSlices: Rule = (node, { verb, subresource, name, fieldSelector }, _pods
   return noOpinion('can only list/watch/deletecollection resourceslices with nodeName field selector');
 };
 
+/** Secrets that pods name, and those that the node needs for the volumes of their claims. */
+const secrets: Rule = (node, attributes, podsOf, find, volumes) => {
+  const byPods = namedByPods(readVerbs, (pod) => podSecretNames(pod.spec));
+  const decision = byPods(node, attributes, podsOf, find, volumes);
+  const { verb, subresource, namespace, name } = attributes;
+  if (decision.allowed || subresource !== '' || name === '' || !readVerbs.includes(verb)) return decision;
+  for (const { object } of volumes()) {
+    const { nodeStageSecretRef, nodePublishSecretRef, nodeExpandSecretRef } = object.spec.csi ?? {};
+    const refs = [nodeStageSecretRef, nodePublishSecretRef, nodeExpandSecretRef];
+    if (!refs.some((ref) => ref?.name === name && ref.namespace === namespace)) continue;
+    if (isBoundToPods(object, node, podsOf)) return allow;
+  }
+  return decision;
+};
+
 /** Whatever of these groups a node may do stands here; other resources are left to the role. */
 const rules: Record<string, Rule> = {
-  '/secrets': namedByPods(readVerbs, (pod) => podSecretNames(pod.spec)),
+  '/secrets': secrets,
   '/configmaps': namedByPods(readVerbs, (pod) => podConfigMapNames(pod.spec)),
   '/persistentvolumeclaims': claims,
   '/serviceaccounts': accounts,
@@ -177,6 +194,8 @@ export function createNodeAuthorizer(store: ObjectStore, kinds: KindTable): Auth
       if (spec.nodeName === node && metadata.annotations?.[mirrorAnnotation] === undefined) yield pod;
     }
   };
+  const volumeKind = kinds.kind('', 'PersistentVolume');
+  const volumes: Volumes = () => store.resource(volumeKind).list(keyPrefixOf(volumeKind));
   const find: Find = (group, kind, name) => store.peek(kinds.kind(group, kind), '', name)?.object;
   return {
     authorize(attributes) {
@@ -185,7 +204,7 @@ export function createNodeAuthorizer(store: ObjectStore, kinds: KindTable): Auth
       const node = nodeNameOf(user);
       if (node === undefined) return noOpinion(`unknown node for user ${JSON.stringify(user.username)}`);
       const rule = isResource ? rules[`${group}/${resource}`] : undefined;
-      if (rule) return rule(node, attributes, podsOf, find);
+      if (rule) return rule(node, attributes, podsOf, find, volumes);
       return nodeRules.some((one) => allows(one, attributes)) ? allow : noOpinion('');
     },
     rulesFor(user) {

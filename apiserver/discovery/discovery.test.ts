@@ -49,3 +49,29 @@ test('every document is there in protobuf and YAML too', async () => {
   assert.match(String(answer('/apis/apps', 'application/yaml').body), /^kind: APIGroup$/m);
   assert.throws(() => answer('/apis/apps', 'text/html'), { code: 406 });
 });
+
+test('the aggregated form is for who would like it best, in a version that there is', async () => {
+  const { context } = await startMemoryApi();
+  const groups = new Aggregator(context, undefined);
+  const respond = createDiscovery(context.kinds, { serverAddress: '127.0.0.1:6443', groups });
+  const json = 'application/json';
+  const form = (version: string, group = 'apidiscovery.k8s.io') =>
+    `${json};g=${group};v=${version};as=APIGroupDiscoveryList`;
+  const cases: [accept: string, apiVersion: string | undefined][] = [
+    [`${form('v2')},${form('v2beta1')},${json}`, 'apidiscovery.k8s.io/v2'],
+    [`${form('v2beta1')},${json}`, 'apidiscovery.k8s.io/v2beta1'],
+    [`${form('v9')},${json}`, undefined],
+    [`${form('v9')},${form('v2beta1')}`, 'apidiscovery.k8s.io/v2beta1'],
+    [`${form('v2', 'other')},${json}`, undefined],
+    [`${json},${form('v2')}`, undefined],
+    [`${form('v2')};q=0.5,${json}`, undefined],
+    [`text/html,${form('v2')};q=0.5,*/*;q=0.1`, 'apidiscovery.k8s.io/v2'],
+    ['*/*', undefined],
+  ];
+  for (const [accept, apiVersion] of cases) {
+    const { body } = respond('/api', { url: '/api', headers: { accept } } as unknown as FrontRequest)!;
+    assert.equal(JSON.parse(String(body)).apiVersion, apiVersion, accept);
+  }
+  const only = { url: '/api', headers: { accept: form('v9') } } as unknown as FrontRequest;
+  assert.throws(() => respond('/api', only), { code: 406 });
+});

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { apiVersionOf, type CustomSubresource, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import type { ListedVersion } from '../aggregation/aggregator.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
-import { type Encoding, mediaTypeOf, negotiate, wantsPretty } from '../http/negotiate.ts';
+import { type Encoding, encodings, mediaTypeOf, negotiate, parseAccept, wantsPretty } from '../http/negotiate.ts';
 import { encode, type Rendered } from '../http/render.ts';
 import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
 import { one } from '../server-headers.ts';
@@ -116,14 +116,21 @@ function groupDocument(name: string, versions: GroupVersion[]) {
   return { name, versions: entries, preferredVersion: entries[0] };
 }
 
-/** The aggregated form that is asked for: in which encoding and version. Protobuf has it only as v2. */
-function asksForAggregated(accept: string | undefined): { encoding: Encoding; version: string } | undefined {
-  for (const clause of (accept ?? '').split(',')) {
-    if (!clause.includes('g=apidiscovery.k8s.io') || !clause.includes('as=APIGroupDiscoveryList')) continue;
-    const version = clause.includes('v=v2beta1') ? 'v2beta1' : 'v2';
-    const type = clause.split(';')[0]!.trim();
-    if (type === mediaTypeOf.json) return { encoding: 'json', version };
-    if (type === mediaTypeOf.protobuf && version === 'v2') return { encoding: 'protobuf', version };
+const aggregatedVersions = ['v2', 'v2beta1'];
+
+/**
+ * The aggregated form, where it is what the client would like best of what there is: in which encoding and version.
+ * Protobuf has it only as v2.
+ */
+function asksForAggregated(accept = ''): { encoding: Encoding; version: string } | undefined {
+  for (const { type, subtype, parameters } of parseAccept(accept)) {
+    const encoding = type === '*' ? 'json' : encodings.find((one) => mediaTypeOf[one] === `${type}/${subtype}`);
+    const [group, version = '', as] = ['g', 'v', 'as'].map((name) => parameters.get(name));
+    if (encoding === undefined) continue;
+    if (group === undefined && version === '' && as === undefined) return undefined;
+    if (group !== 'apidiscovery.k8s.io' || as !== 'APIGroupDiscoveryList') continue;
+    if (!aggregatedVersions.includes(version) || encoding === 'yaml') continue;
+    if (encoding === 'json' || version === 'v2') return { encoding, version };
   }
   return undefined;
 }

@@ -369,9 +369,10 @@ describe('versions', () => {
     await assert.rejects(apply(`${events}/e`, config), {
       message: 'Apply failed with 1 conflict: conflict with "old" using v1: .message',
     });
-    const applied = await apply(`${events}/e`, config, 'fieldManager=m&force=true');
-    assert.equal(applied.note, 'mine');
-    assert.deepEqual(managersOf(applied), ['m Apply events.k8s.io/v1', 'new Update events.k8s.io/v1']);
+    // By force it would be theirs, if this version could change anything but the series.
+    await assert.rejects(apply(`${events}/e`, config, 'fieldManager=m&force=true'), { code: 422 });
+    const applied = await apply(`${events}/e`, { ...config, note: 'changed' }, 'fieldManager=m');
+    assert.deepEqual(managersOf(applied), ['m Apply events.k8s.io/v1', 'new Update events.k8s.io/v1', 'old Update v1']);
   });
 
   test('a value that no version can hold is told, whoever manages the object by which version', async () => {

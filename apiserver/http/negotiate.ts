@@ -39,11 +39,11 @@ export const mediaTypeOf: Record<Encoding, string> = {
   yaml: 'application/yaml',
   protobuf: protobufType,
 };
-const encodings = Object.keys(mediaTypeOf) as Encoding[];
+export const encodings = Object.keys(mediaTypeOf) as Encoding[];
 const plainJson: MediaChoice = { form: 'object', encoding: 'json', metaVersion: 'v1' };
 
 /** The clauses of an Accept header, what is wanted most first. */
-function parseAccept(accept: string): Clause[] {
+export function parseAccept(accept: string): Clause[] {
   const clauses: Clause[] = [];
   for (const part of accept.split(',')) {
     const [range = '', ...parameters] = part.split(';');

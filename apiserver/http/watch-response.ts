@@ -2,6 +2,7 @@
 // up or it falls behind.
 
 import { isExpired, type StatusError } from '../../machinery/errors.ts';
+import { typeNameOf } from '../../machinery/kind.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import { openWatch, startWatch } from '../endpoints/watch.ts';
 import { hasFieldNumbers } from '../protobuf/field-table.ts';
@@ -40,7 +41,7 @@ export async function serveWatch(
   { front, open }: { front: FrontRequest; open: OpenWatches },
 ): Promise<void> {
   const media = negotiateWatch(one(front.headers.accept), {
-    protobuf: hasFieldNumbers(request.version.schema.name),
+    protobuf: hasFieldNumbers(typeNameOf(request.version)),
   });
   const include: IncludeObject = media.form === 'Table' ? readIncludeObject(request.query) : 'Metadata';
   const watch = await openWatch(context, request);

@@ -1,6 +1,6 @@
 // The API as OpenAPI sees it, built from the kinds: definitions by name, and paths with their
 // operations. Both document versions are written from this one model.
-import type { allVerbs, Kind, ServedVersion } from '../../machinery/kind.ts';
+import { type allVerbs, type Kind, type ServedVersion, typeNameOf } from '../../machinery/kind.ts';
 import { objectMeta } from '../../machinery/metadata.ts';
 import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
 import type { GroupVersionResources } from '../registry/kind-table.ts';
@@ -180,7 +180,7 @@ export function buildModel(groupVersions: readonly GroupVersionResources[]): Api
 
 function addDefinitions(kind: Kind, version: ServedVersion, { definitions, published }: ApiModel): void {
   const gvk = { group: version.group, version: version.version, kind: kind.kind };
-  const name = definitionNameOf(version);
+  const name = typeNameOf(version);
   // What is published as it was written refers to metadata alone.
   toJsonSchema(version.published ? objectMeta : version.schema, definitions);
   const withKind = (schema: JsonSchema | undefined) => ({ ...schema, 'x-kubernetes-group-version-kind': [gvk] });
@@ -213,9 +213,6 @@ function addDefinitions(kind: Kind, version: ServedVersion, { definitions, publi
   });
 }
 
-/** The schema of a custom resource is not made for its name. */
-const definitionNameOf = (version: ServedVersion): string => version.published?.name ?? version.schema.name;
-
 /** `/apis/apps/v1` or `/api/v1` */
 export function basePathOf(version: { group: string; version: string }): string {
   return version.group ? `/apis/${version.group}/${version.version}` : `/api/${version.version}`;
@@ -226,7 +223,7 @@ function pathsOf(kind: Kind, version: ServedVersion): PathModel[] {
   const at = kind.namespaced ? `${base}/namespaces/{namespace}/${kind.plural}` : `${base}/${kind.plural}`;
   const inNamespace = kind.namespaced ? ['namespace'] : [];
   const gvk = { group: version.group, version: version.version, kind: kind.kind };
-  const name = definitionNameOf(version);
+  const name = typeNameOf(version);
   const op = (method: Operation['method'], action: string, parameters: string[], definition = name): Operation => ({
     method,
     action,

@@ -31,6 +31,7 @@ import { dnsStep, nodeReadyStep } from '../steps/node-agents.ts';
 import { nodesStep } from '../steps/nodes.ts';
 import { requireDiskSpace, requireFreePorts, requirePrograms, requireRoot } from '../steps/prerequisites.ts';
 import { runSteps } from '../steps/run-steps.ts';
+import { storageStep } from '../steps/storage.ts';
 import { userAccessStep } from '../steps/user-access.ts';
 import { endUnfitSupervisor, ensureSupervisor, findSupervisor } from '../supervisor/control.ts';
 import { readLimits } from '../supervisor/liveness.ts';
@@ -68,6 +69,7 @@ const steps = [
   reachabilityStep,
   nodeReadyStep,
   dnsStep,
+  storageStep,
   userAccessStep,
 ];
 

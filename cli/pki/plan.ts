@@ -53,7 +53,11 @@ export const nodePki = {
   kubeletClient: `${insideNode.credentialsDir}/pki/kubelet-client`,
   kubeletServer: `${insideNode.credentialsDir}/pki/kubelet`,
   proxyClient: `${insideNode.credentialsDir}/pki/proxy`,
+  storageClient: `${insideNode.credentialsDir}/pki/storage`,
 } as const;
+
+/** The group that the nodes' storage drivers are in; a user of it bears the node's name behind it. */
+export const storageUser = 'k8ts:hostpath-csi';
 
 export function planPki(layout: Layout): PkiPlan {
   const files = pkiFiles(layout);
@@ -130,6 +134,12 @@ export function planPki(layout: Layout): PkiPlan {
           usages: ['server'],
         },
         { ...client, file: onHost(node, nodePki.proxyClient), commonName: 'system:kube-proxy' },
+        {
+          ...client,
+          file: onHost(node, nodePki.storageClient),
+          commonName: `${storageUser}:${node.name}`,
+          organization: storageUser,
+        },
       ]),
     ],
     serviceAccountKey: files.serviceAccount,

@@ -45,6 +45,10 @@ function componentAccess(layout: Layout): [string, Access][] {
         onHost(node, `${insideNode.credentialsDir}/proxy.kubeconfig`),
         { server, caFile, clientFile: onHost(node, nodePki.proxyClient) },
       ],
+      [
+        onHost(node, `${insideNode.credentialsDir}/storage.kubeconfig`),
+        { server, caFile, clientFile: onHost(node, nodePki.storageClient) },
+      ],
     ]),
   ];
 }

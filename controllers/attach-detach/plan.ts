@@ -74,6 +74,7 @@ export function planAttachments(state: NodeState): AttachPlan {
     else if (!present.metadata.deletionTimestamp) keep(plan, one, present, listed);
   }
   for (const it of byName.values()) if (isOurs(it)) planDelete(plan, it, state);
+  plan.volumesAttached.sort((a, b) => (a.name < b.name ? -1 : 1));
   return plan;
 }
 

@@ -61,6 +61,15 @@ describe('newSetReplicas()', () => {
   }
 });
 
+test('a new set does not grow while somebody may still make pods of the size that an old one had', () => {
+  const seen = replicaSet('old', 3);
+  const unseen = { ...seen, metadata: { ...seen.metadata, generation: 2 } };
+  const [d, newSet] = [rolling(4, 1, 1), replicaSet('new', 1)];
+  assert.equal(newSetReplicas(d, newSet, [seen]), 2);
+  assert.equal(newSetReplicas(d, newSet, [unseen]), 1);
+  assert.equal(newSetReplicas(d, undefined, [unseen]), 0);
+});
+
 describe('planOldSets()', () => {
   const cases = [
     {

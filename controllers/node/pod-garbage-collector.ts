@@ -1,7 +1,9 @@
-// Removes pods that nobody else will: bound to a node that is gone, or deleted before they were
-// bound. Upstream: pkg/controller/podgc.
+// Removes pods that nobody else will: bound to a node that is gone, deleted before they were bound, and of those
+// that have ended the oldest beyond a number. Upstream: pkg/controller/podgc.
+// https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection
 import { NodeKind } from '../../api/core/node.ts';
-import { PodKind } from '../../api/core/pod.ts';
+import { isFinished } from '../../api/core/pod/columns.ts';
+import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
 import { disrupt } from '../../client/disrupt.ts';
 import { isNotFound } from '../../machinery/errors.ts';
@@ -10,8 +12,53 @@ import { byNode } from './node-lifecycle.ts';
 
 /** A node may come back under its name: its pods wait so long. */
 const quarantineMs = 40_000;
+/** So long after they have become too many ended pods go. */
+const periodMs = 20_000;
+/** Ended pods that stay by default. */
+export const defaultThreshold = 12_500;
 
-function createDeps(context: ControllerContext) {
+/** The ended pods that go: evicted ones first, then the oldest. Pure. */
+export function planSurplus(ended: readonly Pod[], threshold: number): Pod[] {
+  const isEvicted = (pod: Pod) => (pod.status?.reason === 'Evicted' ? 0 : 1);
+  const createdAt = ({ metadata }: Pod) => metadata.creationTimestamp ?? '';
+  const nameOf = ({ metadata }: Pod) => metadata.name ?? '';
+  const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+  return [...ended]
+    .sort((a, b) => isEvicted(a) - isEvicted(b) || compare(createdAt(a), createdAt(b)) || compare(nameOf(a), nameOf(b)))
+    .slice(0, Math.max(0, ended.length - threshold));
+}
+
+/** Keeps the surplus of ended pods; `enqueue` those that go. */
+function watchEnded(
+  { informer, clock }: Pick<ControllerContext, 'informer' | 'clock'>,
+  threshold: number,
+  enqueue: (key: string) => void,
+): Set<string> {
+  const ended = new Map<string, Pod>();
+  const surplus = new Set<string>();
+  if (threshold <= 0) return surplus;
+  let isArmed = false;
+  informer(PodKind).onChange((pod, old) => {
+    const key = keyOf((pod ?? old)!);
+    if (pod && isFinished(pod) && !pod.metadata.deletionTimestamp) ended.set(key, pod);
+    else {
+      ended.delete(key);
+      surplus.delete(key);
+    }
+    if (isArmed || ended.size <= threshold) return;
+    isArmed = true;
+    clock.after(periodMs, () => {
+      isArmed = false;
+      for (const one of planSurplus([...ended.values()], threshold)) {
+        surplus.add(keyOf(one));
+        enqueue(keyOf(one));
+      }
+    });
+  });
+  return surplus;
+}
+
+function createDeps(context: ControllerContext, enqueue: (key: string) => void, threshold: number) {
   const pods = context.informer(PodKind);
   pods.addIndex(byNode, (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []));
   return {
@@ -22,44 +69,61 @@ function createDeps(context: ControllerContext) {
     podClient: context.resource(PodKind),
     /** By node: since when it has been missed. */
     missingSinceMs: new Map<string, number>(),
+    surplus: watchEnded(context, threshold, enqueue),
   };
 }
+type Deps = ReturnType<typeof createDeps>;
 
-export const podGarbageCollector = defineController({
-  name: 'pod-garbage-collector-controller',
-  kind: PodKind,
-  related: [
-    {
-      kind: NodeKind,
-      keys: (node, old, deps) => {
-        if (node) deps.missingSinceMs.delete(node.metadata.name);
-        return node ? [] : deps.pods.byIndex(byNode, old.metadata.name).map(keyOf);
+async function removeSurplus({ metadata }: Pod, podClient: Deps['podClient']): Promise<void> {
+  const { namespace = '', name = '', uid } = metadata;
+  try {
+    await podClient.delete({ namespace, name }, { gracePeriodSeconds: 0, ...(uid ? { uid } : {}) });
+  } catch (err) {
+    if (!isNotFound(err)) throw err; // gone is what was wanted
+  }
+}
+
+/** `threshold`: as many ended pods may stay; 0: all. */
+export const podGarbageCollector = (threshold = defaultThreshold) =>
+  defineController<Pod, Deps>({
+    name: 'pod-garbage-collector-controller',
+    kind: PodKind,
+    related: [
+      {
+        kind: NodeKind,
+        keys: (node, old, deps) => {
+          if (node) deps.missingSinceMs.delete(node.metadata.name);
+          return node ? [] : deps.pods.byIndex(byNode, old.metadata.name).map(keyOf);
+        },
       },
-    },
-  ],
-  deps: createDeps,
-  async reconcile(pod, { clock, nodes, nodeClient, podClient, missingSinceMs }) {
-    const { nodeName } = pod.spec;
-    const nowMs = clock.now();
-    if (!nodeName) {
-      if (!pod.metadata.deletionTimestamp) return undefined;
-      const message = 'PodGC: unscheduled and terminating';
+    ],
+    deps: (context, enqueue) => createDeps(context, enqueue, threshold),
+    async reconcile(pod, { clock, nodes, nodeClient, podClient, missingSinceMs, surplus }) {
+      if (surplus.has(keyOf(pod))) {
+        await removeSurplus(pod, podClient);
+        return undefined;
+      }
+      const { nodeName } = pod.spec;
+      const nowMs = clock.now();
+      if (!nodeName) {
+        if (!pod.metadata.deletionTimestamp) return undefined;
+        const message = 'PodGC: unscheduled and terminating';
+        await disrupt(podClient, pod, { reason: 'DeletionByPodGC', message, nowMs, isLost: true });
+        return undefined;
+      }
+      if (nodes.get(nodeName)) return undefined;
+      const sinceMs = missingSinceMs.get(nodeName) ?? nowMs;
+      missingSinceMs.set(nodeName, sinceMs);
+      const leftMs = sinceMs + quarantineMs - nowMs;
+      if (leftMs > 0) return { requeueAfterMs: leftMs };
+      try {
+        await nodeClient.get({ name: nodeName });
+        return undefined; // it is there, only not yet in the cache
+      } catch (err) {
+        if (!isNotFound(err)) throw err;
+      }
+      const message = 'PodGC: node no longer exists';
       await disrupt(podClient, pod, { reason: 'DeletionByPodGC', message, nowMs, isLost: true });
       return undefined;
-    }
-    if (nodes.get(nodeName)) return undefined;
-    const sinceMs = missingSinceMs.get(nodeName) ?? nowMs;
-    missingSinceMs.set(nodeName, sinceMs);
-    const leftMs = sinceMs + quarantineMs - nowMs;
-    if (leftMs > 0) return { requeueAfterMs: leftMs };
-    try {
-      await nodeClient.get({ name: nodeName });
-      return undefined; // it is there, only not yet in the cache
-    } catch (err) {
-      if (!isNotFound(err)) throw err;
-    }
-    const message = 'PodGC: node no longer exists';
-    await disrupt(podClient, pod, { reason: 'DeletionByPodGC', message, nowMs, isLost: true });
-    return undefined;
-  },
-});
+    },
+  });

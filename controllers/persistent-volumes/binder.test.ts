@@ -367,6 +367,44 @@ test('a claim whose volume is gone is lost, and says so once', async () => {
   assert.deepEqual(binder.events, [lost]);
 });
 
+describe('two volumes for one claim, or two claims for one volume', () => {
+  const drop = { persistentVolumeReclaimPolicy: 'Delete' };
+  const made = { 'pv.kubernetes.io/provisioned-by': 'csi.example.com' };
+  const reserved = { 'pv.kubernetes.io/bound-by-controller': 'yes' };
+  const cases: [name: string, annotations: Record<string, string>, spec: object, want: string][] = [
+    ['one that was reserved is free again', reserved, {}, 'Available'],
+    ['one that a user has set aside stays so', {}, {}, 'Available:(a)'],
+    ['one that was made for the claim is let go', made, drop, 'Released:a'],
+  ];
+  for (const [name, annotations, spec, want] of cases) {
+    test(name, async () => {
+      const api = await startApi({ claims: [claim('a')], volumes: [volume('v')] });
+      await new Binder(api).settle();
+      const { uid } = (await api.send('GET', `${claimsPath}/a`)).metadata;
+      const { spec: full } = volume('w', { ...refTo('a', uid), ...spec, csi: { driver: 'd', volumeHandle: 'h' } });
+      const { hostPath: _, ...body } = full;
+      await api.send('POST', volumesPath, { body: { metadata: { name: 'w', annotations }, spec: body } });
+      await new Binder(api).settle();
+      assert.equal(await stateOf(api), `a=Bound:v v=Bound:a w=${want}`);
+      const { metadata } = await api.send('GET', `${volumesPath}/w`);
+      assert.equal(metadata.annotations?.['pv.kubernetes.io/bound-by-controller'], undefined);
+    });
+  }
+
+  test('a claim that says it has the volume of another is lost', async () => {
+    const api = await startApi({ claims: [claim('a')], volumes: [volume('v')] });
+    await new Binder(api).settle();
+    const annotations = { 'pv.kubernetes.io/bind-completed': 'yes' };
+    const body = { metadata: { name: 'b', annotations }, spec: { ...claim('b').spec, volumeName: 'v' } };
+    await api.send('POST', claimsPath, { body });
+    const binder = new Binder(api);
+    await binder.settle();
+    assert.equal(await stateOf(api), 'a=Bound:v b=Lost:v v=Bound:a');
+    const message = 'Two claims are bound to the same volume, this one is bound incorrectly';
+    assert.deepEqual(binder.events, [`b Warning ClaimMisbound: ${message}`]);
+  });
+});
+
 test('a volume is not released because the cache has not seen its claim', async () => {
   const api = await startApi({ claims: [claim('a')], volumes: [volume('v')] });
   await new Binder(api).settle();

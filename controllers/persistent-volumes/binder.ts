@@ -87,7 +87,7 @@ export const persistentVolumeBinder: Loop = {
       related: [
         { kind: PersistentVolumeKind, keys: claimsOfVolume },
         { kind: StorageClassKind, keys: claimsOfClass },
-        { kind: PodKind, keys: () => [] },
+        { kind: PodKind, keys: () => [] }, // only to have seen them: they do not change what a claim gets
       ],
       concurrency: 1, // two at a time would reach for the same volume
       deps: (_, enqueue): Deps => {

@@ -111,7 +111,11 @@ export class PodControl {
   async delete(owner: KubeObject, pod: Pod): Promise<boolean> {
     const { namespace = '', name = '', uid } = pod.metadata;
     try {
-      await untilAnswered(this.#context, () => this.#pods.delete({ namespace, name }, uid ? { uid } : {}));
+      await untilAnswered(this.#context, (isAgain) =>
+        this.#pods.delete({ namespace, name }, uid ? { uid } : {}).catch((err) => {
+          if (!isAgain || !isNotFound(err)) throw err; // gone by the call whose answer was lost: to be awaited
+        }),
+      );
       this.#say(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
       return true;
     } catch (err) {

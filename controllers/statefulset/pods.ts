@@ -50,13 +50,19 @@ export class StatefulPods {
   /** Creates a pod after its claims. False when it is there already, or its claims are still those of one before it. */
   async create(set: StatefulSet, pod: Pod): Promise<boolean> {
     const ordinal = ordinalOf(set, pod)!;
-    for (const { metadata } of claimsOf(set, ordinal).values()) {
-      const present = this.#claimLister.get(`${metadata.namespace}/${metadata.name}`);
+    let going: string | undefined;
+    for (const claim of claimsOf(set, ordinal).values()) {
+      const present = this.#claimLister.get(keyOf(claim));
       if (present && isStaleClaim(present, podName(set, ordinal), undefined)) return false;
+      if (present?.metadata.deletionTimestamp) going ??= claim.metadata.name ?? '';
     }
     await this.ensureClaims(set, pod);
     try {
-      await this.#tell(set, 'Create', [`Pod ${pod.metadata.name}`, 'successful'], () => this.#pods.create(pod));
+      await this.#tell(set, 'Create', [`Pod ${pod.metadata.name}`, 'successful'], () => {
+        // The pod would hold up its end, and its data are gone with it.
+        if (going !== undefined) throw new Error(`pvc ${going} is being deleted`);
+        return this.#pods.create(pod);
+      });
       return true;
     } catch (err) {
       if (isAlreadyExists(err)) return false;

@@ -4,6 +4,7 @@ import type { ControllerRevision } from '../../api/apps/controllerrevision.ts';
 import type { StatefulSet } from '../../api/apps/statefulset/schema.ts';
 import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import type { ControllerContext } from '../../client/controller.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { alreadyExistsError, forbiddenError } from '../../machinery/errors.ts';
 import { deepFreeze } from '../../machinery/json.ts';
@@ -11,6 +12,7 @@ import { pod, testTimeMs } from '../../test/builders/pod.ts';
 import { template } from '../../test/builders/workload.ts';
 import { buildPod, claimOwners, isStaleClaim, ordinalOf } from './identity.ts';
 import { computeStatus, planPods, usesCurrent } from './plan.ts';
+import { StatefulPods } from './pods.ts';
 import { buildRevision, nameOf, planHistoryCleanup, syncHistory, withRevision } from './revisions.ts';
 import { statefulSetController } from './statefulset.ts';
 
@@ -264,4 +266,19 @@ test('reconcile() tells how far it is when pods are refused, and waits for its o
   );
   assert.equal(await statefulSetController.reconcile(statefulSet(), deps), undefined);
   assert.equal(tries, 1);
+});
+
+test('a pod waits until a claim of its name that is being deleted is gone', async () => {
+  const events: string[] = [];
+  const created: string[] = [];
+  const claim = { metadata: { name: 'data-w-0', namespace: 'default', deletionTimestamp: '2026-01-01T00:00:00Z' } };
+  const context = {
+    resource: () => ({ create: async (it: Pod) => created.push(it.metadata.name ?? '') }),
+    informer: () => ({ lister: { get: () => claim } }),
+    recorder: () => ({ event: (_: object, ...words: string[]) => events.push(words.join(' ')) }),
+  } as unknown as ControllerContext;
+  const set = statefulSet({ volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }] });
+  await assert.rejects(new StatefulPods(context, 'statefulset-controller').create(set, buildPod(set, 0, 'new')));
+  const why = 'Create Pod w-0 in StatefulSet w failed error: pvc data-w-0 is being deleted';
+  assert.deepEqual([events, created], [[`Warning FailedCreate ${why}`], []]);
 });

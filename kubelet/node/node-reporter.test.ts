@@ -81,6 +81,7 @@ async function startReporter(deps: { client: KubeClient; cri: CriClient; events?
     version: { runtime_name: 'k8ts', runtime_version: '1' } as never,
     pressure: () => [],
     usesCgroupV1: false,
+    volumesInUse: () => [],
   });
   await reporter.start(stop.signal);
   const settle = async (ms: number) => {

@@ -31,6 +31,8 @@ export interface NodeReporterDeps {
   pressure(): readonly PressureCondition[];
   /** The control groups are of version 1, which is told. */
   usesCgroupV1: boolean;
+  /** Attachable volumes that pods here use; undefined while that is not known. */
+  volumesInUse(): string[] | undefined;
 }
 
 export const leaseSeconds = 40;
@@ -138,7 +140,9 @@ export class NodeReporter {
     const pressure = this.#deps.pressure();
     const { conditions: known = [], capacity: advertised = {} } = before;
     const nowMs = clock.now();
-    return computeNodeStatus({ identity, facts, pressure, version, runtime, images, known, advertised, nowMs });
+    const status = computeNodeStatus({ identity, facts, pressure, version, runtime, images, known, advertised, nowMs });
+    const volumesInUse = this.#deps.volumesInUse() ?? before.volumesInUse ?? [];
+    return volumesInUse.length > 0 || before.volumesInUse ? { ...status, volumesInUse } : status;
   }
 
   /** What the runtime says, or what it said when that is not long ago: one that is started again is no news. */
@@ -153,6 +157,11 @@ export class NodeReporter {
     }
     const { runtime, images, atMs } = this.#runtimeSaid;
     return { runtime: clock.monotonicMs() - atMs < runtimeDownAfterMs ? runtime : null, images };
+  }
+
+  /** Writes the status now, if it has changed. */
+  report(): Promise<void> {
+    return this.#updateStatus();
   }
 
   async #updateStatus(): Promise<void> {

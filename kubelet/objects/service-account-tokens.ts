@@ -8,7 +8,7 @@ import { ServiceAccountKind } from '../../api/core/serviceaccount.ts';
 import type { KubeClient } from '../../client/rest.ts';
 import type { Clock } from '../../machinery/clock.ts';
 
-interface Token {
+export interface Token {
   value: string;
   refreshAtMs: number;
   expiresAtMs: number;
@@ -31,7 +31,7 @@ export class ServiceAccountTokens {
    * A token with enough life left, a new one if need be, and when to ask again. An old one that is
    * still good serves while the API server is away.
    */
-  async get(pod: Pod, wish: ServiceAccountTokenProjection): Promise<{ value: string; refreshAtMs: number }> {
+  async get(pod: Pod, wish: ServiceAccountTokenProjection): Promise<Token> {
     const key = [pod.metadata.uid, wish.audience ?? '', wish.expirationSeconds].join('\n');
     const known = this.#tokens.get(key);
     const now = this.#clock.now();
@@ -41,7 +41,7 @@ export class ServiceAccountTokens {
       this.#tokens.set(key, token);
       return token;
     } catch (err) {
-      if (known && now < known.expiresAtMs) return { value: known.value, refreshAtMs: now + 10_000 };
+      if (known && now < known.expiresAtMs) return { ...known, refreshAtMs: now + 10_000 };
       throw err;
     }
   }

@@ -3,7 +3,8 @@
 // of order.
 import { status } from '@grpc/grpc-js';
 import type { ContainerStatus, PodSandboxStatus } from '../../proto/cri.gen.ts';
-import { type CriClient, isRpcError } from '../../proto/cri-client.ts';
+import type { CriClient } from '../../proto/cri-client.ts';
+import { isRpcError } from '../../proto/promise-client.ts';
 import { removeLog } from '../logs/log-rotator.ts';
 import { readTerminationMessage } from '../logs/termination-message.ts';
 import {

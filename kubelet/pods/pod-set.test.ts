@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Informer } from '../../client/informer.ts';
+import { openMounts } from '../../host/mounts.ts';
 import { FakeClock, realClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import type { ListPodSandboxRequest } from '../../proto/cri.gen.ts';
@@ -46,7 +47,7 @@ test('a pod that is gone from the API server is ended, however often that fails'
     log: silentLogger,
     cri: { runtime },
     cgroups: { list: () => [], remove: () => true },
-    volumes: { podsDir: join(dir, 'pods'), memoryDir: join(dir, 'memory'), tmpfs: { unmountBelow: async () => {} } },
+    volumes: { podsDir: join(dir, 'pods'), memoryDir: join(dir, 'memory'), mounts: openMounts(), plugins: [] },
     settings: { podLogsDir: join(dir, 'logs') },
     tokens: { forget: nothing },
     objects: { release: nothing },

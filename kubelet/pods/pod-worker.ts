@@ -16,6 +16,7 @@ import { isStaticPod } from '../static/static-pod-file.ts';
 import { computePodStatus } from '../status/pod-status.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { PodVolumes } from '../volumes/pod-volumes.ts';
+import type { ClaimUse } from '../volumes/volume-use.ts';
 import { ExitWaiters } from './exit-waiters.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { isComplete, planPod } from './plan.ts';
@@ -160,6 +161,11 @@ export class PodWorker {
   /** Where a volume lies on the node, once it is ready. */
   volumePath(name: string): string | undefined {
     return this.#volumes.ready.get(name)?.path;
+  }
+
+  /** How full the volumes of its claims are. */
+  measureVolumes(): Promise<ClaimUse[]> {
+    return this.#volumes.measure();
   }
 
   /** The pod as the API server has it now. */

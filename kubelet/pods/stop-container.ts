@@ -4,7 +4,7 @@
 import { status } from '@grpc/grpc-js';
 import type { Container } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { isRpcError } from '../../proto/cri-client.ts';
+import { isRpcError } from '../../proto/promise-client.ts';
 import { runHook } from './hooks.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { eventTarget } from './pod-text.ts';

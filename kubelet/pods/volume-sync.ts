@@ -3,11 +3,16 @@
 import type { Pod } from '../../api/core/pod.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
+import type { VolumeError } from '../volumes/volume-error.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { eventTarget } from './pod-text.ts';
 
 const firstDelayMs = 500;
 const maxDelayMs = 122_000;
+/** A node may not watch what it waits for. */
+const maxWaitingMs = 2_000;
+/** How long volumes may wait for others before that is told. Upstream: podAttachAndMountTimeout. */
+const patienceMs = 123_000;
 
 /** Whether every volume is ready, and after how long to look again. */
 export interface VolumeOutlook {
@@ -20,6 +25,7 @@ export class VolumeSync {
   readonly #volumes: PodVolumes;
   #isStale = false;
   #failures = 0;
+  #failingSinceMs: number | undefined;
 
   constructor(deps: KubeletDeps, volumes: PodVolumes) {
     this.#deps = deps;
@@ -34,8 +40,11 @@ export class VolumeSync {
   async sync(pod: Pod, addresses: PodAddresses): Promise<VolumeOutlook> {
     const { clock } = this.#deps;
     if (!this.#volumes.isReady(pod)) {
-      if (!this.#tell(pod, await this.#volumes.setUp(pod)))
-        return { isReady: false, wakeAfterMs: Math.min(maxDelayMs, firstDelayMs * 2 ** this.#failures++) };
+      const failed = await this.#volumes.setUp(pod);
+      if (!this.#tell(pod, failed)) {
+        const maxMs = failed.every(({ isWaiting }) => isWaiting) ? maxWaitingMs : maxDelayMs;
+        return { isReady: false, wakeAfterMs: Math.min(maxMs, firstDelayMs * 2 ** this.#failures++) };
+      }
       this.#failures = 0;
     } else if (this.#isStale || this.#volumes.refreshAtMs <= clock.now()) {
       this.#isStale = false;
@@ -46,9 +55,20 @@ export class VolumeSync {
     return { isReady: true, wakeAfterMs: isTimed ? Math.max(0, refreshAtMs - clock.now()) : undefined };
   }
 
-  /** True when there is nothing to tell. */
-  #tell(pod: Pod, failed: readonly { message: string }[]): boolean {
-    for (const { message } of failed) this.#deps.events.event(eventTarget(pod), 'Warning', 'FailedMount', message);
+  /** True when nothing has failed. */
+  #tell(pod: Pod, failed: readonly VolumeError[]): boolean {
+    for (const { message, isWaiting } of failed) {
+      if (isWaiting && this.#isNew()) continue;
+      this.#deps.events.event(eventTarget(pod), 'Warning', 'FailedMount', message);
+    }
+    if (failed.length === 0) this.#failingSinceMs = undefined;
     return failed.length === 0;
+  }
+
+  /** Whether what is waited for may yet come in good time. */
+  #isNew(): boolean {
+    const now = this.#deps.clock.monotonicMs();
+    this.#failingSinceMs ??= now;
+    return now - this.#failingSinceMs < patienceMs;
   }
 }

@@ -1,6 +1,7 @@
 // Probe by command: succeeds when it exits with 0. Upstream: pkg/probe/exec.
 import { status } from '@grpc/grpc-js';
-import { type CriClient, isRpcError } from '../../proto/cri-client.ts';
+import type { CriClient } from '../../proto/cri-client.ts';
+import { isRpcError } from '../../proto/promise-client.ts';
 import { failure, type Prober, success, unknown } from './probe-result.ts';
 import { describeRpcError } from './rpc-text.ts';
 

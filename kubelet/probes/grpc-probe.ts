@@ -3,7 +3,7 @@
 // https://github.com/grpc/grpc/blob/master/doc/health-checking.md Upstream: pkg/probe/grpc.
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import type { Clock } from '../../machinery/clock.ts';
-import { isRpcError } from '../../proto/cri-client.ts';
+import { isRpcError } from '../../proto/promise-client.ts';
 import { failure, type Prober, success, timeoutMsOf, unknown } from './probe-result.ts';
 
 const method = '/grpc.health.v1.Health/Check';

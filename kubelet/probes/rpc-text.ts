@@ -1,6 +1,6 @@
 // Errors of the runtime's calls in the words that people know from gRPC in Go.
 import { status } from '@grpc/grpc-js';
-import { isRpcError } from '../../proto/cri-client.ts';
+import { isRpcError } from '../../proto/promise-client.ts';
 
 /** DEADLINE_EXCEEDED is DeadlineExceeded there. */
 const goName = (code: number) =>

@@ -3,7 +3,7 @@
 // Upstream: doPodResizeAction in kuberuntime_manager.go, handlePodResourcesResize.
 import type { PodCondition } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { isRpcError } from '../../proto/cri-client.ts';
+import { isRpcError } from '../../proto/promise-client.ts';
 import type { KubeletDeps } from '../pods/kubelet-deps.ts';
 import type { PodRuntime } from '../pods/pod-runtime.ts';
 import { eventTarget } from '../pods/pod-text.ts';

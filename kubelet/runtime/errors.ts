@@ -1,15 +1,6 @@
 // Errors as the CRI client sees them: a gRPC code and a message. Thrown anywhere, translated only in server.ts.
 import { status } from '@grpc/grpc-js';
-
-export class RpcError extends Error {
-  readonly code: number;
-
-  constructor(code: number, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'RpcError';
-    this.code = code;
-  }
-}
+import { RpcError } from '../../proto/unary-server.ts';
 
 export const notFound = (message: string, cause?: unknown) => new RpcError(status.NOT_FOUND, message, { cause });
 export const invalidArgument = (message: string) => new RpcError(status.INVALID_ARGUMENT, message);

@@ -7,6 +7,7 @@ import { removeTreeSync } from '../../host/remove-tree.ts';
 import { goArchitecture } from '../../machinery/architecture.ts';
 import { type ComponentContext, runComponent } from '../../machinery/component.ts';
 import type { Flags, FlagTable } from '../../machinery/flags.ts';
+import { KeyedLock } from '../../machinery/keyed-lock.ts';
 import { detectCgroups } from './cgroup.ts';
 import { ImageStore } from './image/image-store.ts';
 import { LayerStore } from './image/layer-store.ts';
@@ -23,7 +24,6 @@ import type { NodeFacts } from './spec/container.ts';
 import { RecordStore } from './store/checkpoint.ts';
 import { EventHub } from './store/event-hub.ts';
 import { ExitWaiters } from './store/exit-waiters.ts';
-import { KeyedLock } from './store/keyed-lock.ts';
 import { createStreamServer } from './stream/server.ts';
 
 const flagTable = {

@@ -1,6 +1,7 @@
 // What the verbs work with: stores and effects, each behind a small type. Built once in main.ts; there is no object
 // that "is" the runtime.
 import type { Clock } from '../../machinery/clock.ts';
+import type { KeyedLock } from '../../machinery/keyed-lock.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { Cgroups } from './cgroup.ts';
 import type { ImageStore } from './image/image-store.ts';
@@ -11,7 +12,6 @@ import type { NodeFacts } from './spec/container.ts';
 import type { RecordStore } from './store/checkpoint.ts';
 import type { EventHub } from './store/event-hub.ts';
 import type { ExitWaiters } from './store/exit-waiters.ts';
-import type { KeyedLock } from './store/keyed-lock.ts';
 import type { ContainerRecord, SandboxRecord } from './store/records.ts';
 import type { StreamServer } from './stream/server.ts';
 

@@ -1,13 +1,11 @@
 // The gRPC edge: verbs behind the services, errors turned into statuses, cancelled calls into aborted signals.
 import { randomUUID } from 'node:crypto';
-import { chmodSync, createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import {
   Server,
-  ServerCredentials,
   type ServerReadableStream,
-  type ServerUnaryCall,
   type ServerWritableStream,
   type ServiceDefinition,
   type sendUnaryData,
@@ -16,7 +14,8 @@ import {
 import { removeTree } from '../../host/remove-tree.ts';
 import { imageServiceDefinition, imagesServiceDefinition, runtimeServiceDefinition } from '../../proto/cri-services.ts';
 import type { ImportRequest, ImportResponse } from '../../proto/k8ts-runtime.gen.ts';
-import { describeError, RpcError } from './errors.ts';
+import { listenOnSocket, RpcError, serveUnary } from '../../proto/unary-server.ts';
+import { describeError } from './errors.ts';
 import { importArchive } from './image/archive.ts';
 import { imageIdOf } from './image/image-store.ts';
 import type { Runtime } from './runtime.ts';
@@ -37,14 +36,7 @@ export async function serveCri(rt: Runtime, socketPath: string): Promise<Server>
   server.addService(imagesServiceDefinition, {
     Import: (call: unknown, done: unknown) => serveImport(rt, call, done),
   } as never);
-  // A socket of a killed runtime is in the way.
-  rmSync(socketPath, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (err) =>
-      err ? reject(err) : resolve(),
-    );
-  });
-  chmodSync(socketPath, 0o600);
+  await listenOnSocket(server, socketPath);
   return server;
 }
 
@@ -53,21 +45,13 @@ function addVerbs(rt: Runtime, server: Server, definition: ServiceDefinition, ve
   for (const [name, verb] of Object.entries(verbs)) {
     implementation[name] = definition[name]!.responseStream
       ? serveStream(rt, name, verb as StreamHandler)
-      : serveUnary(rt, name, verb as UnaryHandler);
+      : serveUnary(
+          name,
+          (req, signal) => (verb as UnaryHandler)(rt, req, signal),
+          (rpc, err) => toServiceError(rt, rpc, err),
+        );
   }
   server.addService(definition, implementation as never);
-}
-
-function serveUnary(rt: Runtime, name: string, verb: UnaryHandler) {
-  return async (call: ServerUnaryCall<unknown, unknown>, done: sendUnaryData<unknown>) => {
-    const abort = new AbortController();
-    call.once('cancelled', () => abort.abort(new RpcError(status.CANCELLED, 'the caller gave up')));
-    try {
-      done(null, await verb(rt, call.request, abort.signal));
-    } catch (err) {
-      done(toServiceError(rt, name, err));
-    }
-  };
 }
 
 function serveStream(rt: Runtime, name: string, verb: StreamHandler) {

@@ -135,7 +135,10 @@ const documents: Record<string, (deps: ServerDeps) => Promise<{ type: string; te
   '/metrics': ({ metrics }) => metricsOf(metrics),
   '/metrics/probes': ({ probeMetrics }) => metricsOf(probeMetrics),
   '/metrics/resource': async (deps) => ({ type: deps.metrics.contentType, text: await describeResources(deps) }),
-  '/stats/summary': async (deps) => json(await describeNodeStats(deps)),
+  '/stats/summary': async (deps) => {
+    const volumesOf = async (uid: string) => (await deps.pods.worker(uid)?.measureVolumes()) ?? [];
+    return json(await describeNodeStats({ ...deps, volumesOf, nowMs: deps.clock.now() }));
+  },
   '/configz': async ({ settings }) => json(describeConfig(settings)),
 };
 

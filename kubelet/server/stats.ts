@@ -9,14 +9,40 @@ import type {
   PodSandboxStats,
 } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
+import type { ClaimUse } from '../volumes/volume-use.ts';
 
 const timeOf = (nanoseconds: string) => new Date(Number(BigInt(nanoseconds || '0') / 1_000_000n)).toISOString();
 const numberOf = (value: { value: string } | null) => (value ? Number(value.value) : undefined);
 
-export async function describeNodeStats({ cri, nodeName }: { cri: CriClient; nodeName: string }): Promise<object> {
+export interface StatsInput {
+  cri: CriClient;
+  nodeName: string;
+  /** How full the volumes of a pod's claims are. */
+  volumesOf(podUid: string): Promise<ClaimUse[]>;
+  nowMs: number;
+}
+
+export async function describeNodeStats({ cri, nodeName, volumesOf, nowMs }: StatsInput): Promise<object> {
   const { stats } = await cri.runtime.ListPodSandboxStats({});
-  const pods = stats.map(describePod);
-  return { node: { nodeName }, pods };
+  const pods = stats.map(async (pod) => {
+    const uses = await volumesOf(pod.attributes?.metadata?.uid ?? '');
+    return {
+      ...describePod(pod),
+      ...(uses.length > 0 ? { volume: uses.map((use) => describeVolume(use, nowMs)) } : {}),
+    };
+  });
+  return { node: { nodeName }, pods: await Promise.all(pods) };
+}
+
+function describeVolume({ name, claim, isAbnormal, ...use }: ClaimUse, nowMs: number): object {
+  const health = isAbnormal === undefined ? {} : { volumeHealthStats: { abnormal: isAbnormal } };
+  return {
+    time: new Date(nowMs).toISOString(),
+    ...use,
+    name,
+    pvcRef: { name: claim.name, namespace: claim.namespace },
+    ...health,
+  };
 }
 
 function describePod({ attributes, linux }: PodSandboxStats): object {

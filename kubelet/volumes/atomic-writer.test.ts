@@ -14,7 +14,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type VolumeFile, writeAtomically } from './atomic-writer.ts';
-import { parseMountPoints } from './tmpfs.ts';
 
 const options = { fsGroup: undefined, nowMs: Date.parse('2026-01-01T00:00:00Z') };
 const filesOf = (files: Record<string, string>, mode = 0o644): Map<string, VolumeFile> =>
@@ -71,11 +70,4 @@ describe('writeAtomically', () => {
       assert.deepEqual(names.sort(), ['..data', 'a', 'c']);
       assert.equal(readdirSync(dir).length, 4);
     }));
-});
-
-test('mount points are read with their escapes', () => {
-  assert.deepEqual(parseMountPoints('1 2 0:3 / /a\\040b rw - tmpfs tmpfs rw\n4 2 0:5 / /c rw - ext4 x rw\n'), [
-    '/a b',
-    '/c',
-  ]);
 });

@@ -7,7 +7,7 @@ import { configMapFiles } from './volume-files.ts';
 
 export const configMapPlugin: VolumePlugin = {
   name: 'kubernetes.io~configmap',
-  handles: (volume) => volume.configMap !== undefined,
+  handles: ({ volume }) => volume.configMap !== undefined,
   isLive: true,
   isReadOnly: true,
   async setUp(context) {

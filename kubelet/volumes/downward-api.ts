@@ -7,7 +7,7 @@ import { downwardFiles } from './volume-files.ts';
 
 export const downwardApiPlugin: VolumePlugin = {
   name: 'kubernetes.io~downward-api',
-  handles: (volume) => volume.downwardAPI !== undefined,
+  handles: ({ volume }) => volume.downwardAPI !== undefined,
   isLive: true,
   isReadOnly: true,
   async setUp(context) {

@@ -6,10 +6,10 @@ import type { VolumePlugin } from './plugin.ts';
 
 export const emptyDirPlugin: VolumePlugin = {
   name: 'kubernetes.io~empty-dir',
-  handles: (volume) => volume.emptyDir !== undefined,
+  handles: ({ volume }) => volume.emptyDir !== undefined,
   isLive: false,
   isReadOnly: false,
-  async setUp({ volume, diskDir, fsGroup, mountTmpfs }) {
+  async setUp({ volume, diskDir, fsGroup, mounts }) {
     const { medium = '', sizeLimit } = volume.emptyDir!;
     if (medium !== '' && medium !== 'Memory')
       throw new Error(`medium ${JSON.stringify(medium)} is not supported by this kubelet`);
@@ -17,10 +17,9 @@ export const emptyDirPlugin: VolumePlugin = {
     if (medium === 'Memory') {
       const size = sizeLimit === undefined ? 0 : quantityValue(sizeLimit);
       const owner = fsGroup === undefined ? '' : `,gid=${fsGroup}`;
-      await mkdir(diskDir, { recursive: true });
       // The root of a tmpfs is sticky.
       const sticky = (mode | 0o1000).toString(8);
-      await mountTmpfs(diskDir, `mode=${sticky}${owner}${size > 0 ? `,size=${size}` : ''}`);
+      await mounts.tmpfs(diskDir, `mode=${sticky}${owner}${size > 0 ? `,size=${size}` : ''}`);
     } else if (!(await exists(diskDir))) await makeFolder(diskDir, mode, fsGroup);
     return diskDir;
   },

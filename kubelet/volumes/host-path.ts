@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/storage/volumes/#hostpath
 import type { Stats } from 'node:fs';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
-import type { VolumePlugin } from './plugin.ts';
+import { sourceOf, type VolumePlugin } from './plugin.ts';
 
 const checks: Record<string, { holds(stats: Stats): boolean; what: string }> = {
   Directory: { holds: (s) => s.isDirectory(), what: 'a directory' },
@@ -14,11 +14,11 @@ const checks: Record<string, { holds(stats: Stats): boolean; what: string }> = {
 
 export const hostPathPlugin: VolumePlugin = {
   name: 'kubernetes.io~host-path',
-  handles: (volume) => volume.hostPath !== undefined,
+  handles: (ref) => sourceOf(ref).hostPath !== undefined,
   isLive: false,
   isReadOnly: false,
-  async setUp({ volume }) {
-    const { path, type = '' } = volume.hostPath!;
+  async setUp(context) {
+    const { path, type = '' } = sourceOf(context).hostPath!;
     const found = await statOrNull(path);
     if (type === 'DirectoryOrCreate' && !found) await mkdir(path, { recursive: true, mode: 0o755 });
     else if (type === 'FileOrCreate' && !found) await writeFile(path, '', { mode: 0o644, flag: 'a' });

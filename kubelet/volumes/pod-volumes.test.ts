@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { Pod } from '../../api/core/pod.ts';
+import { openMounts } from '../../host/mounts.ts';
 import { FakeClock } from '../../machinery/clock.ts';
+import { createVolumePlugins } from './index.ts';
 import { PodVolumes, type VolumeDeps } from './pod-volumes.ts';
 
 const addresses = { podIps: [], hostIps: [] };
@@ -16,6 +18,7 @@ describe('PodVolumes', () => {
   const setUp = (uid: string, volumes: Pod['spec']['volumes'], more: Partial<VolumeDeps> = {}) => {
     const deps = {
       podsDir: join(dir, 'pods'),
+      plugins: createVolumePlugins(openMounts()),
       memoryDir: join(dir, 'memory'),
       clock: new FakeClock(),
       allocatable: () => ({}),

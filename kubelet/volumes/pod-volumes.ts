@@ -1,40 +1,38 @@
 // All volumes of one pod: set up before its containers start, refreshed while it runs, removed
-// after it. Where they lie follows upstream's layout below the kubelet's root. Upstream:
-// pkg/kubelet/volumemanager, without attaching.
+// after it. Where they lie follows upstream's layout below the kubelet's root. What outlives the pod
+// is unmounted by its plugin, from what lies on disk; the rest is removed, and never while anything
+// is mounted in it. Upstream: pkg/kubelet/volumemanager.
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Node } from '../../api/core/node.ts';
 import type { Volume } from '../../api/core/pod/volume.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import type { Mounts } from '../../host/mounts.ts';
 import { removeTree } from '../../host/remove-tree.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
 import type { ObjectReader } from '../objects/watched-objects.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
-import { volumePlugins } from './index.ts';
-import type { VolumeContext, VolumePlugin } from './plugin.ts';
+import { type BoundClaim, checkNodeAffinity, claimNameOf } from './claims.ts';
+import { sourceOf, specNameOf, type VolumeContext, type VolumePlugin, type VolumeRef } from './plugin.ts';
 import type { SubPaths } from './sub-path.ts';
-import type { Tmpfs } from './tmpfs.ts';
+import { describeUnmounted, type VolumeError, VolumeFailure } from './volume-error.ts';
+import type { ClaimUse } from './volume-use.ts';
 
 export interface VolumeDeps {
   /** `<root>/pods` and `<root>/memory`. */
   podsDir: string;
   memoryDir: string;
+  plugins: readonly VolumePlugin[];
+  /** The claim behind a volume, ready to be mounted on this node. Throws ClaimError, or what else is wrong. */
+  claimOf(pod: Pod, volume: Volume): Promise<BoundClaim>;
+  node(): Node | undefined;
   objects: ObjectReader;
   tokens: ServiceAccountTokens;
-  tmpfs: Tmpfs;
+  mounts: Mounts;
   subPaths: SubPaths;
   clock: Clock;
   allocatable(): Readonly<Record<string, string>>;
-}
-
-/** A volume could not be made ready; `volume` names it. */
-class VolumeError extends Error {
-  readonly volume: string;
-
-  constructor(volume: string, cause: Error) {
-    super(`MountVolume.SetUp failed for volume "${volume}" : ${cause.message}`, { cause });
-    this.volume = volume;
-  }
 }
 
 /** A volume as containers mount it. */
@@ -42,6 +40,8 @@ export interface ReadyVolume {
   /** On the node. */
   path: string;
   isReadOnly: boolean;
+  ref: VolumeRef;
+  diskDir: string;
 }
 
 /** How soon a volume that could not be brought up to date is tried again. */
@@ -52,8 +52,10 @@ export class PodVolumes {
   readonly #deps: VolumeDeps;
   readonly #uid: string;
   readonly #ready = new Map<string, ReadyVolume>();
-  /** When a token wants to be renewed, or what failed to be tried again. */
-  #refreshAtMs = Number.POSITIVE_INFINITY;
+  /** Volumes that want to be set up again, and when. */
+  readonly #due = new Map<string, number>();
+  /** When what failed is tried again. */
+  #retryAtMs = Number.POSITIVE_INFINITY;
 
   constructor(deps: VolumeDeps, uid: string) {
     this.#deps = deps;
@@ -66,7 +68,7 @@ export class PodVolumes {
   }
 
   get refreshAtMs(): number {
-    return this.#refreshAtMs;
+    return Math.min(this.#retryAtMs, ...this.#due.values());
   }
 
   isReady(pod: Pod): boolean {
@@ -74,81 +76,172 @@ export class PodVolumes {
   }
 
   /** Makes every volume ready that is not. Answers what failed; the others are ready. */
-  setUp(pod: Pod): Promise<VolumeError[]> {
-    return this.#each(pod, (volume) => !this.#ready.has(volume.name), noAddresses);
+  async setUp(pod: Pod): Promise<VolumeError[]> {
+    const failures = await this.#each(pod, ({ name }) => !this.#ready.has(name), noAddresses);
+    const unmounted = mountedHere(pod)
+      .map(({ name }) => name)
+      .filter((name) => !this.#ready.has(name));
+    return describeUnmounted(failures, unmounted);
   }
 
   /** Brings the volumes up to date that follow the API. What fails keeps its content, and is due again soon. */
   async refresh(pod: Pod, addresses: PodAddresses): Promise<VolumeError[]> {
-    this.#refreshAtMs = Number.POSITIVE_INFINITY;
-    const failed = await this.#each(pod, (volume) => pluginOf(volume)?.isLive ?? false, addresses);
-    if (failed.length > 0) this.#refreshAtMs = Math.min(this.#refreshAtMs, this.#deps.clock.now() + refreshRetryMs);
-    return failed;
+    const now = this.#deps.clock.now();
+    this.#retryAtMs = Number.POSITIVE_INFINITY;
+    const isWanted = ({ name }: Volume) => {
+      const isDue = (this.#due.get(name) ?? Number.POSITIVE_INFINITY) <= now;
+      if (!isDue && !this.#isLive(name)) return false;
+      this.#due.delete(name);
+      return true;
+    };
+    const failures = await this.#each(pod, isWanted, addresses);
+    if (failures.length > 0) this.#retryAtMs = now + refreshRetryMs;
+    for (const { volume } of failures) if (!this.#isLive(volume)) this.#due.set(volume, this.#retryAtMs);
+    return describeUnmounted(failures, []);
   }
 
-  async #each(pod: Pod, wanted: (volume: Volume) => boolean, addresses: PodAddresses): Promise<VolumeError[]> {
-    const failed: VolumeError[] = [];
+  #isLive(name: string): boolean {
+    const ready = this.#ready.get(name);
+    return ready !== undefined && (this.#pluginOf(ready.ref)?.isLive ?? false);
+  }
+
+  async #each(pod: Pod, wanted: (volume: Volume) => boolean, addresses: PodAddresses): Promise<VolumeFailure[]> {
+    const failed: VolumeFailure[] = [];
     await Promise.all(
       mountedHere(pod)
         .filter(wanted)
         .map(async (volume) => {
+          let ref: VolumeRef = { volume };
           try {
-            const plugin = pluginOf(volume);
-            if (!plugin) throw new Error(`volume source ${sourceName(volume)} is not supported by this kubelet`);
-            const path = await plugin.setUp(this.#contextOf(pod, volume, plugin, addresses));
-            this.#ready.set(volume.name, { path, isReadOnly: plugin.isReadOnly });
+            ref = await this.#follow(pod, volume);
+            if (ref.pv) checkNodeAffinity(ref.pv, this.#deps.node());
+            const plugin = this.#pluginOf(ref);
+            if (!plugin) throw new Error(`volume source ${sourceName(ref)} is not supported by this kubelet`);
+            const isReadOnly = plugin.isReadOnly || isWantedReadOnly(ref);
+            const context = this.#contextOf(pod, plugin, { ref, addresses, isReadOnly });
+            const path = await plugin.setUp(context);
+            this.#ready.set(volume.name, { path, isReadOnly, ref, diskDir: context.diskDir });
           } catch (err) {
-            failed.push(new VolumeError(volume.name, err as Error));
+            failed.push(new VolumeFailure(volume.name, specNameOf(ref), err as Error));
           }
         }),
     );
     return failed;
   }
 
-  #contextOf(pod: Pod, volume: Volume, plugin: VolumePlugin, addresses: PodAddresses): VolumeContext {
-    const { podsDir, memoryDir, objects, tokens, tmpfs, clock } = this.#deps;
-    const ref = { uid: this.#uid, namespace: pod.metadata.namespace ?? '' };
+  /** The volume with what its claim stands for. One that is ready goes on when its claim cannot be read. */
+  async #follow(pod: Pod, volume: Volume): Promise<VolumeRef> {
+    if (claimNameOf(pod, volume) === undefined) return { volume };
+    try {
+      return { volume, ...(await this.#deps.claimOf(pod, volume)) };
+    } catch (err) {
+      const known = this.#ready.get(volume.name);
+      if (known) return known.ref;
+      throw err;
+    }
+  }
+
+  #pluginOf(ref: VolumeRef): VolumePlugin | undefined {
+    return this.#deps.plugins.find((p) => p.handles(ref));
+  }
+
+  #contextOf(
+    pod: Pod,
+    plugin: VolumePlugin,
+    { ref, addresses, isReadOnly }: { ref: VolumeRef; addresses: PodAddresses; isReadOnly: boolean },
+  ): VolumeContext {
+    const { podsDir, memoryDir, objects, tokens, mounts, clock } = this.#deps;
+    const podRef = { uid: this.#uid, namespace: pod.metadata.namespace ?? '' };
+    const { name } = ref.volume;
+    const refreshAt = (atMs: number) => this.#due.set(name, Math.min(this.#due.get(name) ?? atMs, atMs));
     return {
+      ...ref,
       pod,
-      volume,
-      diskDir: join(podsDir, this.#uid, 'volumes', plugin.name, volume.name),
-      memoryDir: join(memoryDir, this.#uid, volume.name),
+      isReadOnly,
+      diskDir: join(podsDir, this.#uid, 'volumes', plugin.name, specNameOf(ref)),
+      memoryDir: join(memoryDir, this.#uid, name),
       fsGroup: pod.spec.securityContext?.fsGroup,
       addresses,
       allocatable: this.#deps.allocatable(),
-      configMap: (name) => objects.configMap(ref, name),
-      secret: (name) => objects.secret(ref, name),
+      configMap: (name) => objects.configMap(podRef, name),
+      secret: (name) => objects.secret(podRef, name),
       token: async (wish) => {
         const { value, refreshAtMs } = await tokens.get(pod, wish);
-        this.#refreshAtMs = Math.min(this.#refreshAtMs, refreshAtMs);
+        refreshAt(refreshAtMs);
         return value;
       },
-      mountTmpfs: (dir, options) => tmpfs.mount(dir, options),
+      mounts,
+      refreshAfter: (ms) => refreshAt(clock.now() + ms),
       nowMs: () => clock.now(),
     };
+  }
+
+  /** How full the volumes of its claims are; those that cannot be measured are left out. */
+  async measure(): Promise<ClaimUse[]> {
+    const uses = [...this.#ready.values()].map(async ({ ref, diskDir }): Promise<ClaimUse[]> => {
+      const plugin = this.#pluginOf(ref);
+      if (!ref.claim || !plugin?.measure) return [];
+      const { namespace = '', name = '' } = ref.claim.metadata;
+      const use = await plugin.measure(diskDir).catch(() => undefined);
+      return use ? [{ name: ref.volume.name, claim: { namespace, name }, ...use }] : [];
+    });
+    return (await Promise.all(uses)).flat();
   }
 
   /** Removes the volumes with all else the pod has on this node. */
   async tearDown(): Promise<void> {
     this.#ready.clear();
+    this.#due.clear();
     await removePodFolders(this.#deps, this.#uid);
   }
 }
 
 /** Images are the runtime's to mount, when a container starts. */
 const mountedHere = (pod: Pod) => (pod.spec.volumes ?? []).filter((volume) => !volume.image);
-const pluginOf = (volume: Volume) => volumePlugins.find((p) => p.handles(volume));
-const sourceName = (volume: Volume) => Object.keys(volume).find((key) => key !== 'name') ?? '(none)';
 
-/** Unmounts and removes what a pod has below the kubelet's root. */
-export async function removePodFolders(
-  { podsDir, memoryDir, tmpfs }: Pick<VolumeDeps, 'podsDir' | 'memoryDir' | 'tmpfs'>,
-  uid: string,
-): Promise<void> {
+const isWantedReadOnly = ({ volume, pv }: VolumeRef) =>
+  volume.persistentVolumeClaim?.readOnly === true ||
+  (pv
+    ? pv.spec.csi?.readOnly === true || pv.spec.nfs?.readOnly === true
+    : (volume.csi ?? volume.nfs)?.readOnly === true);
+
+const notSources = new Set([
+  'name',
+  'accessModes',
+  'capacity',
+  'claimRef',
+  'mountOptions',
+  'nodeAffinity',
+  'volumeMode',
+]);
+const sourceName = (ref: VolumeRef) =>
+  Object.entries(sourceOf(ref)).find(([key, value]) => !notSources.has(key) && typeof value === 'object')?.[0] ??
+  '(none)';
+
+type Folders = Pick<VolumeDeps, 'podsDir' | 'memoryDir' | 'mounts' | 'plugins'>;
+
+/** Unmounts and removes what a pod has below the kubelet's root. Throws while anything of it is mounted. */
+export async function removePodFolders({ podsDir, memoryDir, mounts, plugins }: Folders, uid: string): Promise<void> {
   const podDir = join(podsDir, uid);
-  await tmpfs.unmountBelow(podDir);
+  // Parts of volumes come before the volumes.
+  await mounts.unmountBelow(join(podDir, 'volume-subpaths'));
+  for (const { name, tearDown } of plugins) {
+    if (!tearDown) continue;
+    const dir = join(podDir, 'volumes', name);
+    for (const volume of await listFolder(dir)) await tearDown(join(dir, volume));
+  }
+  await mounts.unmountBelow(podDir);
   await removeTree(join(memoryDir, uid));
-  await removeTree(podDir);
+  await mounts.removeTree(podDir);
+}
+
+async function listFolder(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir);
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw err;
+  }
 }
 
 /** Uids of pods that have folders here. */

@@ -9,7 +9,7 @@ import { configMapFiles, downwardFiles, secretFiles } from './volume-files.ts';
 
 export const projectedPlugin: VolumePlugin = {
   name: 'kubernetes.io~projected',
-  handles: (volume) => volume.projected !== undefined,
+  handles: ({ volume }) => volume.projected !== undefined,
   isLive: true,
   isReadOnly: true,
   async setUp(context) {

@@ -7,7 +7,7 @@ import { secretFiles } from './volume-files.ts';
 
 export const secretPlugin: VolumePlugin = {
   name: 'kubernetes.io~secret',
-  handles: (volume) => volume.secret !== undefined,
+  handles: ({ volume }) => volume.secret !== undefined,
   isLive: true,
   isReadOnly: true,
   async setUp(context) {

@@ -6,8 +6,8 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, readFile, realpath, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { parseMountPoints } from '../../host/mounts.ts';
 import { ContainerConfigError } from '../spec/environment.ts';
-import { parseMountPoints } from './tmpfs.ts';
 
 /** Node does not name it: a descriptor that only stands for a file, whatever its kind, and reads nothing. */
 const onlyPath = 0o10000000;

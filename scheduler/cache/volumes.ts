@@ -99,7 +99,7 @@ export class VolumeCache implements VolumeView {
     });
     classes.onChange((it) => it && this.#listener({ type: 'StorageClassChanged' }));
     drivers.onChange(() => this.#listener({ type: 'CSIDriverChanged' }));
-    csiNodes.onChange((it) => it && this.#listener({ type: 'CSINodeChanged', node: it.metadata.name ?? '' }));
+    csiNodes.onChange((it) => it && this.#listener({ type: 'CSINodeChanged' }));
     capacities.onChange((it) => it && this.#listener({ type: 'CSIStorageCapacityChanged' }));
     attachments.onChange((it) => !it && this.#listener({ type: 'VolumeAttachmentRemoved' }));
   }

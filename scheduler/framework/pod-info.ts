@@ -106,6 +106,7 @@ function claimsOf({ metadata, spec }: Pod): readonly PodClaim[] {
     if (!persistentVolumeClaim && !ephemeral) continue;
     const name = persistentVolumeClaim?.claimName ?? `${metadata.name}-${volume}`;
     claims ??= [];
+    if (claims.some((claim) => claim.name === name)) continue; // two volumes of one claim
     claims.push({ key: `${metadata.namespace}/${name}`, name, isEphemeral: !persistentVolumeClaim });
   }
   return claims ?? noClaims;

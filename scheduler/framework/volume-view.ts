@@ -17,12 +17,18 @@ export interface VolumePlan {
   provisions: { claim: PersistentVolumeClaim; isNew: boolean }[];
 }
 
-/** Something of storage has changed. `old` is absent for a new object, `object` for one that is gone. */
+/** Something of storage has come or changed, or an attachment is gone. */
 export type StorageEvent =
   | { type: 'ClaimChanged'; claim: PersistentVolumeClaim }
   | { type: 'VolumeChanged'; volume: PersistentVolume }
-  | { type: 'StorageClassChanged' | 'CSIDriverChanged' | 'CSIStorageCapacityChanged' | 'VolumeAttachmentRemoved' }
-  | { type: 'CSINodeChanged'; node: string };
+  | {
+      type:
+        | 'StorageClassChanged'
+        | 'CSIDriverChanged'
+        | 'CSINodeChanged'
+        | 'CSIStorageCapacityChanged'
+        | 'VolumeAttachmentRemoved';
+    };
 
 export interface VolumeView {
   claim(key: string): PersistentVolumeClaim | undefined;

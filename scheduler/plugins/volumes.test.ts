@@ -135,6 +135,12 @@ describe('a pod with claims goes where they can be, or says why it cannot', () =
       none("2 node(s) didn't find available persistent volumes to bind"),
     ],
     [
+      'one claim named by two volumes of the pod',
+      pod('p').claims('c', 'c'),
+      { claims: [claim('c', fast)], classes: [noProvisioner], volumes: [local('v', 'n')] },
+      'n',
+    ],
+    [
       'the small claim leaves the large volume to the large one',
       pod('p').claims('d', 'c'),
       {

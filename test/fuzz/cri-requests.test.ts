@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import { isRpcError } from '../../proto/cri-client.ts';
+import { isRpcError } from '../../proto/promise-client.ts';
 import { type Draw, fuzz, fuzzSeconds } from '../environment/fuzz.ts';
 import {
   missingForContainers,

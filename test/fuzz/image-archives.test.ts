@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { isRpcError } from '../../proto/cri-client.ts';
+import { isRpcError } from '../../proto/promise-client.ts';
 import { fuzz, fuzzSeconds } from '../environment/fuzz.ts';
 import { missingForContainers, runPod, TestNode, testImage, waitForExit } from '../integration/runtime/test-node.ts';
 import { drawArchive } from './image-inputs.ts';

@@ -8,12 +8,12 @@ import { arch, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { RpcError } from '../../kubelet/runtime/errors.ts';
 import { ImageStore } from '../../kubelet/runtime/image/image-store.ts';
 import { LayerStore } from '../../kubelet/runtime/image/layer-store.ts';
 import { createPuller } from '../../kubelet/runtime/image/pull.ts';
 import { goArchitecture } from '../../machinery/architecture.ts';
 import { realClock } from '../../machinery/clock.ts';
+import { RpcError } from '../../proto/unary-server.ts';
 import { type Draw, fuzz, fuzzSeconds } from '../environment/fuzz.ts';
 import { type DrawnImage, drawImage } from './image-inputs.ts';
 

@@ -19,7 +19,7 @@ import { selectLoops } from '../../controllers/names.ts';
 import { keepRunning } from '../../controllers/run.ts';
 import { realClock } from '../../machinery/clock.ts';
 import { keyOf } from '../../machinery/metadata.ts';
-import { noVolumes } from '../../scheduler/framework/volume-view.ts';
+import { storageInformers, VolumeCache } from '../../scheduler/cache/volumes.ts';
 import { plugins } from '../../scheduler/plugins/index.ts';
 import { Scheduler } from '../../scheduler/scheduler.ts';
 import { Draw, fuzz } from '../environment/fuzz.ts';
@@ -38,6 +38,7 @@ const names = [
   'disruption',
   'garbagecollector',
   'podgc',
+  'persistentvolume-binder',
 ];
 const roughMs = 40_000;
 const quietMs = 15 * 60_000;
@@ -58,7 +59,11 @@ function runScheduler(context: ControllerContext): void {
       nodes: informer(NodeKind),
       namespaces: informer(NamespaceKind),
       budgets: informer(PodDisruptionBudgetKind),
-      volumes: noVolumes,
+      volumes: new VolumeCache(
+        client,
+        clock,
+        storageInformers((kind) => informer(kind)),
+      ),
       recorder: { event: () => undefined },
       metrics: { attempt: () => undefined, preempted: () => undefined },
       clock,

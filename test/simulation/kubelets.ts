@@ -2,7 +2,6 @@
 // once they are deleted. They do not fail: what they tell of pods is what happened.
 import { isFinished } from '../../api/core/pod/columns.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
-import { keyOf } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { Draw } from '../environment/fuzz.ts';
 import { serve } from './memory-transport.ts';
@@ -91,5 +90,3 @@ function statusOf(pod: Pod, phase: 'Running' | 'Succeeded' | 'Failed', nowMs: nu
     })),
   };
 }
-
-export const where = (pod: Pod) => `${keyOf(pod)} on ${pod.spec.nodeName ?? 'no node'}`;

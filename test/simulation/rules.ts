@@ -9,7 +9,14 @@ import { ReplicaSetKind } from '../../api/apps/replicaset.ts';
 import { StatefulSetKind } from '../../api/apps/statefulset.ts';
 import type { Job } from '../../api/batch/job/schema.ts';
 import { JobKind } from '../../api/batch/job.ts';
+import type { Node } from '../../api/core/node.ts';
+import { isReachable } from '../../api/core/persistentvolume/binding.ts';
+import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts';
+import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
+import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
+import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
 import { isFinished } from '../../api/core/pod/columns.ts';
+import { podClaimKeys } from '../../api/core/pod/references.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import type { Kubelets } from './kubelets.ts';
@@ -48,7 +55,11 @@ export class Rules {
   readonly #lately = new Lately();
   readonly #known = new Set<string>();
   readonly #nodes = new Map<string, string>();
-  readonly #succeeded = new Map<string, number>();
+  /** By job: what it has counted. */
+  readonly #counted = new Map<string, number>();
+  /** By pod: whose it is; and which were deleted. */
+  readonly #ownerOf = new Map<string, string>();
+  readonly #deleted = new Set<string>();
   #wasGuarded = false;
 
   constructor(world: World, kubelets: Kubelets) {
@@ -72,8 +83,33 @@ export class Rules {
     this.#daemons(byOwner, owners);
     this.#jobs(byOwner, owners);
     this.#budget(pods);
+    this.#volumes(pods);
     for (const pod of pods) this.#known.add(pod.metadata.uid ?? '');
   }
+
+  /** A claim has a volume for itself and for good, and pods are where the volumes of their claims are. */
+  #volumes(pods: readonly Pod[]): void {
+    const volumeOf = new Map<string, string>();
+    for (const claim of this.#world.all<PersistentVolumeClaim>(PersistentVolumeClaimKind)) {
+      const { volumeName } = claim.spec;
+      const before = this.#claimed.get(keyOf(claim));
+      assert.ok(before === undefined || before === volumeName, `${keyOf(claim)} goes from ${before} to ${volumeName}`);
+      if (volumeName === undefined) continue;
+      this.#claimed.set(keyOf(claim), volumeName);
+      volumeOf.set(keyOf(claim), volumeName);
+    }
+    assert.equal(new Set(volumeOf.values()).size, volumeOf.size, 'two claims have one volume');
+    const volumes = new Map(this.#world.all<PersistentVolume>(PersistentVolumeKind).map((it) => [keyOf(it), it]));
+    for (const pod of pods.filter(({ spec }) => spec.nodeName)) {
+      for (const key of podClaimKeys(pod)) {
+        const volume = volumes.get(volumeOf.get(key) ?? '');
+        const node = { metadata: { labels: { 'kubernetes.io/hostname': pod.spec.nodeName! } } } as unknown as Node;
+        assert.ok(volume && isReachable(volume, node), `${keyOf(pod)} is not where its volume is`);
+      }
+    }
+  }
+
+  readonly #claimed = new Map<string, string>();
 
   /** A pod has one node for its life, and a node no more pods than fit. */
   #binding(pods: readonly Pod[]): void {
@@ -139,23 +175,21 @@ export class Rules {
         `${keyOf(job)} counts ${succeeded} of ${happened.succeeded} successes`,
       );
       assert.ok(failed <= happened.failed, `${keyOf(job)} counts ${failed} of ${happened.failed} failures`);
-      assert.ok(counted >= (this.#succeeded.get(uid) ?? 0), `${keyOf(job)} has forgotten what it counted`);
-      this.#succeeded.set(uid, counted);
+      assert.ok(counted >= (this.#counted.get(uid) ?? 0), `${keyOf(job)} has forgotten what it counted`);
+      this.#counted.set(uid, counted);
     }
   }
-
-  readonly #jobOfPod = new Map<string, string>();
 
   /** How the pods of a job ended; a pod that was deleted before it began counts as failed. */
   #happened(job: Job): { succeeded: number; failed: number } {
     for (const pod of this.#world.all<Pod>(PodKind)) {
       const owner = controllerOf(pod)?.uid;
-      if (owner) this.#jobOfPod.set(pod.metadata.uid ?? '', owner);
+      if (owner) this.#ownerOf.set(pod.metadata.uid ?? '', owner);
       if (pod.metadata.deletionTimestamp) this.#deleted.add(pod.metadata.uid ?? '');
     }
     let succeeded = 0;
     let failed = 0;
-    for (const [pod, owner] of this.#jobOfPod) {
+    for (const [pod, owner] of this.#ownerOf) {
       if (owner !== job.metadata.uid) continue;
       const how = this.#kubelets.ended.get(pod);
       if (how === 'Succeeded') succeeded++;
@@ -163,8 +197,6 @@ export class Rules {
     }
     return { succeeded, failed };
   }
-
-  readonly #deleted = new Set<string>();
 
   /** Evictions leave as many as the budget wants. */
   #budget(pods: readonly Pod[]): void {

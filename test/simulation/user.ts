@@ -64,6 +64,29 @@ const workloads: Record<string, { path: string; body(draw: Draw): object }> = {
       },
     }),
   },
+  volumes: {
+    path: `${apps}/statefulsets`,
+    body: (draw) => ({
+      metadata: { name: 'v' },
+      spec: {
+        replicas: 1 + draw.below(3),
+        selector: selector('v'),
+        serviceName: 'v',
+        template: template('v'),
+        podManagementPolicy: draw.of(['OrderedReady', 'Parallel']),
+        volumeClaimTemplates: [
+          {
+            metadata: { name: 'data' },
+            spec: {
+              accessModes: ['ReadWriteOnce'],
+              resources: { requests: { storage: '1Gi' } },
+              storageClassName: 'local',
+            },
+          },
+        ],
+      },
+    }),
+  },
   guarded: {
     path: `${apps}/deployments`,
     body: () => ({
@@ -120,6 +143,7 @@ export class User {
       await this.#patch(`/api/v1/nodes/${name}`, { spec: { taints: null } });
     }
     await this.#send('POST', '/api/v1/namespaces', { metadata: { name: 'kube-system' } });
+    if (this.#has.includes('volumes')) await this.#makeVolumes();
     for (const name of this.#has) await this.#make(name);
     if (!this.#has.includes('guarded')) return;
     const spec = { minAvailable: guarded.least, selector: selector(guarded.app) };
@@ -127,6 +151,29 @@ export class User {
       metadata: { name: 'b' },
       spec,
     });
+  }
+
+  /** Two of each node, for the first pods that want them. */
+  async #makeVolumes(): Promise<void> {
+    await this.#send('POST', '/apis/storage.k8s.io/v1/storageclasses', {
+      metadata: { name: 'local' },
+      provisioner: 'kubernetes.io/no-provisioner',
+      volumeBindingMode: this.#draw.of(['WaitForFirstConsumer', 'Immediate']),
+    });
+    for (let i = 0; i < 2 * nodeCount; i++) {
+      const values = [`n${i % nodeCount}`];
+      const term = { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values }] };
+      await this.#send('POST', '/api/v1/persistentvolumes', {
+        metadata: { name: `v${i}` },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          capacity: { storage: `${1 + this.#draw.below(3)}Gi` },
+          local: { path: '/data' },
+          nodeAffinity: { required: { nodeSelectorTerms: [term] } },
+          storageClassName: 'local',
+        },
+      });
+    }
   }
 
   async #make(name: string): Promise<void> {

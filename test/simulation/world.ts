@@ -1,5 +1,7 @@
 // A cluster in one process that owns its time and its chance: the API server's verbs over an etcd in memory.
 
+import crypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
 import { keyPrefixOf } from '../../apiserver/storage/stored-object.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -71,6 +73,16 @@ export class World {
 
 const startMs = Date.parse('2026-01-01T00:00:00Z');
 
+/** Uids by chance of ours: some things are put in order by them, and a run is to be repeated. */
+function drawUids(draw: Draw): void {
+  crypto.randomUUID = () => {
+    const hex = draw.bytes(16).toString('hex');
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
+  };
+  syncBuiltinESMExports();
+}
+
 export async function startWorld(draw: Draw): Promise<World> {
+  drawUids(draw.fork());
   return new World(await startMemoryApi(), draw);
 }

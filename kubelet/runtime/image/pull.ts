@@ -4,9 +4,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { KeyedLock } from '../../../machinery/keyed-lock.ts';
 import type { AuthConfig } from '../../../proto/cri.gen.ts';
-import { describeError, invalidArgument, isMissingFile, notFound, RpcError, unavailable } from '../errors.ts';
-import { KeyedLock } from '../store/keyed-lock.ts';
+import { RpcError } from '../../../proto/unary-server.ts';
+import { describeError, invalidArgument, isMissingFile, notFound, unavailable } from '../errors.ts';
 import { watchRoom } from './disk-room.ts';
 import {
   type Descriptor,

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import type { PortMapping } from '../../../proto/cri.gen.ts';
-import { describeError, invalidArgument, type RpcError } from '../errors.ts';
+import type { RpcError } from '../../../proto/unary-server.ts';
+import { describeError, invalidArgument } from '../errors.ts';
 import { usesNodeNamespace } from '../spec/sandbox.ts';
 
 type Config = Parameters<typeof usesNodeNamespace>[0];

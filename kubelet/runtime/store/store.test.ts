@@ -4,9 +4,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { KeyedLock } from '../../../machinery/keyed-lock.ts';
 import { parseProcStat } from '../process/identity.ts';
 import { RecordStore } from './checkpoint.ts';
-import { KeyedLock } from './keyed-lock.ts';
 
 describe('RecordStore', () => {
   interface Thing {

@@ -1,7 +1,8 @@
 // ExecSync: runs a command to its end and answers what it wrote. A command that exceeds the timeout is killed and the
 // call fails with DEADLINE_EXCEEDED; a command that cannot be run is an error, one that fails is an exit code.
 import type { Readable } from 'node:stream';
-import { deadlineExceeded, invalidArgument, RpcError } from '../errors.ts';
+import { RpcError } from '../../../proto/unary-server.ts';
+import { deadlineExceeded, invalidArgument } from '../errors.ts';
 import { findRunningContainer } from '../lifecycle/find.ts';
 import { bundleDirOf } from '../lifecycle/paths.ts';
 import { killExec, prepareExec, spawnExec, waitForExit } from '../process/exec.ts';

@@ -14,16 +14,16 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { openMounts } from '../../../host/mounts.ts';
 import { createSubPaths } from '../../../kubelet/volumes/sub-path.ts';
-import { createTmpfs } from '../../../kubelet/volumes/tmpfs.ts';
 
 const skip = process.getuid?.() !== 0 && 'needs root';
 
 test('a part of a volume stays what it was, whatever the pod does to the volume', { skip }, async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-subpath-'));
-  const tmpfs = createTmpfs();
+  const mounts = openMounts();
   t.after(async () => {
-    await tmpfs.unmountBelow(dir);
+    await mounts.unmountBelow(dir);
     assert.doesNotMatch(execFileSync('cat', ['/proc/self/mountinfo'], { encoding: 'utf8' }), new RegExp(dir));
     rmSync(dir, { recursive: true });
   });

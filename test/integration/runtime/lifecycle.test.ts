@@ -4,7 +4,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import { isRpcError } from '../../../proto/cri-client.ts';
+import { isRpcError } from '../../../proto/promise-client.ts';
 import { eventually } from '../../environment/kubectl.ts';
 import { debianProgram } from '../../images/debian-tree.ts';
 import {

@@ -1,0 +1,85 @@
+// Step: the objects by which the nodes' own storage is used: the driver, what it may do in the API, and the default class.
+import { createIfAbsent, isThere } from '../api-request.ts';
+import { unitFiles } from '../layout.ts';
+import { storageUser } from '../pki/plan.ts';
+import { messageOf, UserError } from '../user-error.ts';
+import type { UpContext } from './context.ts';
+import { apiserverStep } from './control-plane.ts';
+import type { Step } from './run-steps.ts';
+
+const driverName = 'hostpath.csi.k8ts.io';
+const className = 'standard';
+const rbac = '/apis/rbac.authorization.k8s.io/v1';
+const storage = '/apis/storage.k8s.io/v1';
+
+const rule = (apiGroups: string[], resources: string[], verbs: string[]) => ({ apiGroups, resources, verbs });
+const read = ['get', 'list', 'watch'];
+
+const role = {
+  kind: 'ClusterRole',
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  metadata: { name: storageUser },
+  rules: [
+    rule([''], ['persistentvolumes'], [...read, 'create', 'delete', 'patch', 'update']),
+    rule([''], ['persistentvolumeclaims'], [...read, 'patch', 'update']),
+    rule([''], ['persistentvolumeclaims/status'], ['patch', 'update']),
+    rule(['storage.k8s.io'], ['storageclasses'], read),
+    rule(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']),
+  ],
+};
+
+const binding = {
+  kind: 'ClusterRoleBinding',
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  metadata: { name: storageUser },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: storageUser },
+  subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: storageUser }],
+};
+
+const driver = {
+  kind: 'CSIDriver',
+  apiVersion: 'storage.k8s.io/v1',
+  metadata: { name: driverName },
+  spec: {
+    attachRequired: false,
+    podInfoOnMount: true,
+    fsGroupPolicy: 'File',
+    storageCapacity: false,
+    volumeLifecycleModes: ['Persistent', 'Ephemeral'],
+  },
+};
+
+const storageClass = {
+  kind: 'StorageClass',
+  apiVersion: 'storage.k8s.io/v1',
+  metadata: { name: className, annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+  provisioner: driverName,
+  reclaimPolicy: 'Delete',
+  volumeBindingMode: 'WaitForFirstConsumer',
+  allowVolumeExpansion: true,
+};
+
+export const storageStep: Step<UpContext> = {
+  title: 'Storage class',
+  after: [apiserverStep.title],
+  async run({ layout, waitMs }, signal) {
+    const during = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
+    const make = (path: string, body: { metadata: { name: string } }) =>
+      createIfAbsent(layout, path, { body, signal: during });
+    try {
+      await make(`${rbac}/clusterroles`, role);
+      await make(`${rbac}/clusterrolebindings`, binding);
+      // Once: whoever removes the class or makes it another one does not get it back by the next `up`.
+      if (!(await isThere(layout, `${storage}/csidrivers/${driverName}`, during))) {
+        await make(`${storage}/storageclasses`, storageClass);
+        await make(`${storage}/csidrivers`, driver);
+      }
+    } catch (err) {
+      throw new UserError(`the storage class cannot be made: ${messageOf(err)}`, {
+        hint: `What the API server says: ${unitFiles(layout, 'apiserver').logFile}`,
+        cause: err,
+      });
+    }
+    return className;
+  },
+};

@@ -1,0 +1,99 @@
+// What is mounted where, and mounting: Node cannot mount, so mount(8) does. The mount table says
+// what is there, so that a restarted process does not mount twice and removes nothing that is still
+// mounted: that may be a user's data.
+import { execFile } from 'node:child_process';
+import { mkdir, readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { removeTree } from './remove-tree.ts';
+
+const run = promisify(execFile);
+
+export interface Mounts {
+  isMounted(path: string): Promise<boolean>;
+  /** Whether a folder, named without links, is shown at another place too. */
+  isShown(dir: string): Promise<boolean>;
+  /** Mounts a tmpfs on a folder unless something is mounted there. */
+  tmpfs(dir: string, options: string): Promise<void>;
+  /** Makes `target`, which is there, show what lies at `source`, unless something is mounted there. */
+  bind(source: string, target: string, options?: { isReadOnly?: boolean }): Promise<void>;
+  /** Mounts a file system of a type on a folder unless something is mounted there. */
+  mount(type: string, target: string, from: { source: string; options: readonly string[] }): Promise<void>;
+  /** Unmounts all that is mounted on a path; nothing is well. */
+  unmount(path: string): Promise<void>;
+  /** Unmounts whatever is mounted below a folder. */
+  unmountBelow(dir: string): Promise<void>;
+  /** Removes a tree. Throws, and removes nothing, while anything is mounted at it or below. */
+  removeTree(dir: string): Promise<void>;
+}
+
+interface MountPoint {
+  device: string;
+  /** What of the file system is mounted. */
+  root: string;
+  path: string;
+}
+
+const decodePath = (text = '') =>
+  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+
+function parseMounts(mountInfo: string): MountPoint[] {
+  const lines = mountInfo.split('\n').map((line) => line.split(' '));
+  return lines
+    .filter((parts) => parts.length > 4)
+    .map(([, , device = '', root, path]) => ({ device, root: decodePath(root), path: decodePath(path) }));
+}
+
+/** Mount points, the latest last. */
+export const parseMountPoints = (mountInfo: string): string[] => parseMounts(mountInfo).map(({ path }) => path);
+
+const contains = (dir: string, path: string) => path === dir || path.startsWith(dir.endsWith('/') ? dir : `${dir}/`);
+/** What is below a folder, when the folder is another one. */
+const moved = (path: string, from: string, to: string) =>
+  `${to}/${path.slice(from.length)}`.replace(/\/+/g, '/').replace(/(.)\/$/, '$1');
+
+/** Whether the folder is mounted anywhere, by the text of mountinfo. */
+export function isShownIn(mountInfo: string, dir: string): boolean {
+  const mounts = parseMounts(mountInfo);
+  const holders = mounts.filter(({ path }) => contains(path, dir));
+  // The longest is on top; of several at one place, the last.
+  const home = holders.reduce<MountPoint | undefined>(
+    (a, b) => (a && a.path.length > b.path.length ? a : b),
+    undefined,
+  );
+  if (!home) return false;
+  const inside = moved(dir, home.path, home.root);
+  return mounts.some(({ device, root }) => device === home.device && root === inside);
+}
+
+export function openMounts(mountInfoFile = '/proc/self/mountinfo'): Mounts {
+  const mountPoints = async () => parseMountPoints(await readFile(mountInfoFile, 'utf8'));
+  const unmountAll = async (concerns: (path: string) => boolean) => {
+    const found = (await mountPoints()).filter(concerns);
+    for (const path of found.reverse()) await run('umount', ['--', path]);
+  };
+  const isMounted = async (path: string) => (await mountPoints()).includes(path);
+  return {
+    isMounted,
+    isShown: async (dir) => isShownIn(await readFile(mountInfoFile, 'utf8'), dir),
+    async tmpfs(dir, options) {
+      await mkdir(dir, { recursive: true });
+      if (!(await isMounted(dir))) await run('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir]);
+    },
+    async bind(source, target, { isReadOnly = false } = {}) {
+      if (!(await isMounted(target))) await run('mount', ['-n', '--bind', '--', source, target]);
+      // Also where the last process was killed between the two.
+      if (isReadOnly) await run('mount', ['-n', '-o', 'remount,bind,ro', '--', target]);
+    },
+    async mount(type, target, { source, options }) {
+      const given = options.length > 0 ? ['-o', options.join(',')] : [];
+      if (!(await isMounted(target))) await run('mount', ['-n', '-t', type, ...given, '--', source, target]);
+    },
+    unmount: (path) => unmountAll((at) => at === path),
+    unmountBelow: (dir) => unmountAll((at) => at.startsWith(`${dir}/`)),
+    async removeTree(dir) {
+      const left = (await mountPoints()).find((at) => at === dir || at.startsWith(`${dir}/`));
+      if (left !== undefined) throw new Error(`${left} is still mounted: ${dir} is not removed`);
+      await removeTree(dir);
+    },
+  };
+}

@@ -1,0 +1,134 @@
+// Finds plugins by their sockets in a folder, asks each who it is, and has it taken on or dropped.
+// A socket that was replaced is a plugin that has started anew. Upstream: pkg/kubelet/pluginmanager.
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../machinery/clock.ts';
+import type { Logger } from '../../machinery/log.ts';
+import { watchFolder } from '../../machinery/watch-folder.ts';
+import { connectRegistration } from '../../proto/csi-client.ts';
+import { describeRpcError } from '../probes/rpc-text.ts';
+
+/** What takes plugins of one type on. */
+export interface PluginHandler {
+  register(name: string, socket: string, versions: readonly string[]): Promise<void>;
+  unregister(name: string): Promise<void>;
+}
+
+export interface PluginWatcherDeps {
+  dir: string;
+  /** By the type that plugins name. */
+  handlers: Readonly<Record<string, PluginHandler>>;
+  clock: Clock;
+  log: Logger;
+}
+
+interface Known {
+  /** Tells a socket from the next one at its place. */
+  stamp: string;
+  plugin?: { type: string; name: string };
+}
+
+const firstRetryMs = 500;
+const maxRetryMs = 30_000;
+
+export class PluginWatcher {
+  readonly #deps: PluginWatcherDeps;
+  readonly #known = new Map<string, Known>();
+  #isBusy = false;
+  #isStale = false;
+  #failures = 0;
+
+  constructor(deps: PluginWatcherDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves when the folder is watched; plugins are taken on beside it. */
+  async start(signal: AbortSignal): Promise<void> {
+    const { dir } = this.#deps;
+    await mkdir(dir, { recursive: true, mode: 0o750 });
+    const watcher = watchFolder(dir, () => this.#wake(signal), { persistent: false });
+    watcher.on('error', (err) => this.#deps.log.warn({ err }, 'the folder of plugins is watched no longer'));
+    signal.addEventListener('abort', () => watcher.close());
+    this.#wake(signal);
+  }
+
+  #wake(signal: AbortSignal): void {
+    this.#isStale = true;
+    if (!this.#isBusy) void this.#work(signal);
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#deps;
+    this.#isBusy = true;
+    while (this.#isStale && !signal.aborted) {
+      this.#isStale = false;
+      const isDone = await this.#scan().catch((err) => {
+        log.warn({ err }, 'the folder of plugins could not be read');
+        return false;
+      });
+      if (isDone) {
+        this.#failures = 0;
+        continue;
+      }
+      const delayMs = Math.min(maxRetryMs, firstRetryMs * 2 ** this.#failures++);
+      clock.after(delayMs, () => this.#wake(signal));
+    }
+    this.#isBusy = false;
+  }
+
+  /** False when a plugin has to be tried again. */
+  async #scan(): Promise<boolean> {
+    const sockets = await this.#list();
+    let isDone = true;
+    for (const [socket, { plugin }] of this.#known) {
+      if (sockets.has(socket)) continue;
+      if (plugin) await this.#deps.handlers[plugin.type]?.unregister(plugin.name);
+      this.#known.delete(socket);
+    }
+    for (const [socket, stamp] of sockets) {
+      if (this.#known.get(socket)?.stamp === stamp) continue;
+      try {
+        const plugin = await this.#take(socket);
+        this.#known.set(socket, { stamp, plugin });
+      } catch (err) {
+        isDone = false;
+        this.#deps.log.info(
+          { socket, reason: describeRpcError(err) },
+          'a plugin could not be registered; trying again',
+        );
+      }
+    }
+    return isDone;
+  }
+
+  async #list(): Promise<Map<string, string>> {
+    const { dir } = this.#deps;
+    const found = new Map<string, string>();
+    for (const name of await readdir(dir)) {
+      const path = join(dir, name);
+      const stats = await stat(path).catch(() => undefined); // gone by now
+      if (stats?.isSocket() && !name.startsWith('.')) found.set(path, `${stats.ino} ${stats.mtimeMs}`);
+    }
+    return found;
+  }
+
+  async #take(socket: string): Promise<{ type: string; name: string }> {
+    const registration = connectRegistration(socket);
+    try {
+      const { type, name, endpoint, supported_versions } = await registration.GetInfo({});
+      const handler = this.#deps.handlers[type];
+      try {
+        if (!handler) throw new Error(`plugins of type ${JSON.stringify(type)} are not supported by this kubelet`);
+        await handler.register(name, endpoint || socket, supported_versions);
+      } catch (err) {
+        await registration.NotifyRegistrationStatus({ plugin_registered: false, error: describeRpcError(err) });
+        throw err;
+      }
+      await registration.NotifyRegistrationStatus({ plugin_registered: true });
+      this.#deps.log.info({ type, name }, 'plugin registered');
+      return { type, name };
+    } finally {
+      registration.close();
+    }
+  }
+}

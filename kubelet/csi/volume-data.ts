@@ -1,0 +1,73 @@
+// vol_data.json: what was mounted, kept beside it before it is, under upstream's names, so that
+// whoever comes after a kubelet that was killed knows what to unmount and whom to ask. Upstream:
+// saveVolumeData in pkg/volume/csi/csi_util.go.
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export interface VolumeData {
+  driverName: string;
+  volumeHandle: string;
+  /** Of a pod's volume only. */
+  specVolID?: string;
+  nodeName?: string;
+  attachmentID?: string;
+  volumeLifecycleMode?: string;
+}
+
+const fileName = 'vol_data.json';
+const isMissing = (err: unknown) => (err as NodeJS.ErrnoException).code === 'ENOENT';
+export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** Where a volume is staged: `globalmount` lies in it. */
+export const stageDirOf = (rootDir: string, { driverName, volumeHandle }: VolumeData) =>
+  join(rootDir, 'plugins/kubernetes.io/csi', driverName, sha256(volumeHandle));
+
+/** It is whole, on disk, when this resolves. */
+export async function writeVolumeData(dir: string, data: VolumeData): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o750 });
+  const next = join(dir, `${fileName}.new`);
+  const file = await open(next, 'w', 0o600);
+  try {
+    await file.writeFile(JSON.stringify(data));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(next, join(dir, fileName));
+}
+
+/** Undefined where there is none. What cannot be read is an error: somebody's data may be mounted there. */
+export async function readVolumeData(dir: string): Promise<VolumeData | undefined> {
+  try {
+    const data = JSON.parse(await readFile(join(dir, fileName), 'utf8'));
+    if (typeof data?.driverName !== 'string' || typeof data.volumeHandle !== 'string')
+      throw new Error('names are missing');
+    return data;
+  } catch (err) {
+    if (isMissing(err)) return undefined;
+    throw new Error(`${join(dir, fileName)} cannot be read: ${(err as Error).message}`, { cause: err });
+  }
+}
+
+/** Removes the file, the empty folder that the volume was mounted on, and the folder of both. Never what is in them. */
+export async function removeVolumeFolder(dir: string, mountFolder: string): Promise<void> {
+  const unlessMissing = (err: unknown) => {
+    if (!isMissing(err)) throw err;
+  };
+  await rmdir(join(dir, mountFolder)).catch(unlessMissing);
+  for (const name of [fileName, `${fileName}.new`]) await rm(join(dir, name), { force: true });
+  await rmdir(dir).catch(unlessMissing);
+}
+
+/** Folders two levels below `dir`, as `<a>/<b>`; none where it is not there. */
+export async function foldersBelow(dir: string, ...parts: string[]): Promise<string[]> {
+  const list = (at: string) =>
+    readdir(at).catch((err) => (isMissing(err) || err.code === 'ENOTDIR' ? [] : Promise.reject(err)));
+  const found: string[] = [];
+  for (const name of await list(dir)) {
+    const at = join(dir, name, ...parts);
+    for (const below of await list(at)) found.push(join(at, below));
+  }
+  return found;
+}

@@ -1,0 +1,203 @@
+// Makes a volume for a claim that asks this driver for one: the claim's provisioner is named by the
+// binder, its node by the scheduler, or by the first provisioner that takes it. Everything is
+// repeatable: the volume is named by the claim's uid. Upstream: external-provisioner.
+// https://kubernetes.io/docs/concepts/storage/dynamic-provisioning/
+import { status } from '@grpc/grpc-js';
+import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts';
+import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
+import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
+import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
+import { type StorageClass, StorageClassKind } from '../../api/storage/storageclass.ts';
+import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
+import { quantityValue } from '../../machinery/quantity.ts';
+import type { CreateVolumeRequest, Volume } from '../../proto/csi.gen.ts';
+import type { Init } from '../../proto/message.ts';
+import { isRpcError } from '../../proto/promise-client.ts';
+import { accessModeOf, capabilityOf } from '../csi/access-modes.ts';
+import { describeRpcError } from '../probes/rpc-text.ts';
+import { claimTarget, finalizer, type ProvisionerDeps, provisionedBy, selectedNode } from './context.ts';
+
+const provisionerAnnotations = [
+  'volume.kubernetes.io/storage-provisioner',
+  'volume.beta.kubernetes.io/storage-provisioner',
+];
+const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
+const parameterPrefix = 'csi.storage.k8s.io/';
+
+/** Whether the claim waits for a volume of this driver. */
+export function wantsVolume({ metadata, spec }: PersistentVolumeClaim, driver: string): boolean {
+  if (spec.volumeName || metadata.deletionTimestamp) return false;
+  return provisionerAnnotations.some((name) => metadata.annotations?.[name] === driver);
+}
+
+export async function provision(deps: ProvisionerDeps, claim: PersistentVolumeClaim): Promise<void> {
+  const { client, driver, events } = deps;
+  const className = claim.metadata.annotations?.[classAnnotation] ?? claim.spec.storageClassName ?? '';
+  const storageClass = await client
+    .resource(StorageClassKind)
+    .get({ name: className })
+    .catch((err) => {
+      if (isNotFound(err)) return undefined;
+      throw err;
+    });
+  if (storageClass?.provisioner !== driver.name || !(await isForThisNode(deps, claim, storageClass))) return;
+  const target = claimTarget(claim);
+  const { namespace, name, uid } = claim.metadata;
+  // It is made, and not bound yet.
+  if (deps.volume(`pvc-${uid}`)) return;
+  const told = `External provisioner is provisioning volume for claim "${namespace}/${name}"`;
+  events.event(target, 'Normal', 'Provisioning', told);
+  const volumeName = `pvc-${uid}`;
+  try {
+    const request = buildRequest(deps, { claim, storageClass, volumeName });
+    const { volume } = await driver.client.controller.CreateVolume(request);
+    await createVolume(deps, buildVolume(deps, { claim, storageClass, volumeName, volume: volume! }));
+  } catch (err) {
+    const text = `failed to provision volume with StorageClass "${className}": ${describeRpcError(err)}`;
+    events.event(target, 'Warning', 'ProvisioningFailed', text);
+    if (isRpcError(err) && err.code === status.RESOURCE_EXHAUSTED) await askAnotherNode(deps, claim, storageClass);
+    throw err;
+  }
+  events.event(target, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${volumeName}`);
+}
+
+async function isForThisNode(
+  deps: ProvisionerDeps,
+  claim: PersistentVolumeClaim,
+  storageClass: StorageClass,
+): Promise<boolean> {
+  const chosen = claim.metadata.annotations?.[selectedNode];
+  if (chosen !== undefined) return chosen === deps.nodeName;
+  // The scheduler chooses when a pod needs it.
+  if (storageClass.volumeBindingMode === 'WaitForFirstConsumer') return false;
+  const annotations = { ...claim.metadata.annotations, [selectedNode]: deps.nodeName };
+  // The version is part of the object: of several provisioners one comes first. It is looked at again as it is then.
+  await deps.client
+    .resource(PersistentVolumeClaimKind)
+    .update({ ...claim, metadata: { ...claim.metadata, annotations } });
+  return false;
+}
+
+async function askAnotherNode(
+  { client }: ProvisionerDeps,
+  { metadata }: PersistentVolumeClaim,
+  { volumeBindingMode }: StorageClass,
+) {
+  if (volumeBindingMode !== 'WaitForFirstConsumer') return;
+  const { name = '', namespace = '', resourceVersion } = metadata;
+  const patch = { metadata: { resourceVersion, annotations: { [selectedNode]: null } } };
+  await client.resource(PersistentVolumeClaimKind).patch({ namespace, name }, patch, { type: 'merge' });
+}
+
+interface Plan {
+  claim: PersistentVolumeClaim;
+  storageClass: StorageClass;
+  volumeName: string;
+}
+
+function buildRequest(deps: ProvisionerDeps, { claim, storageClass, volumeName }: Plan): Init<CreateVolumeRequest> {
+  const { spec } = claim;
+  const { parameters = {}, mountOptions } = storageClass;
+  const secret = Object.keys(parameters).find((key) => key.startsWith(parameterPrefix) && key.includes('secret'));
+  if (secret) throw new Error(`parameter ${secret} is not supported: the driver has no use for secrets`);
+  const own = Object.entries(parameters).filter(([key]) => !key.startsWith(parameterPrefix));
+  const fsType = parameters[`${parameterPrefix}fstype`];
+  const { volumeMode } = spec;
+  const topology = [{ segments: { ...deps.driver.segments } }];
+  const source = sourceOf(deps, claim);
+  const limit = spec.resources?.limits?.storage;
+  return {
+    name: volumeName,
+    capacity_range: {
+      required_bytes: bytesOf(spec.resources?.requests?.storage),
+      limit_bytes: limit === undefined ? '0' : bytesOf(limit),
+    },
+    volume_capabilities: (spec.accessModes ?? []).map((mode) =>
+      capabilityOf(accessModeOf(mode, true), { fsType, mountOptions, volumeMode }),
+    ),
+    parameters: Object.fromEntries(own),
+    accessibility_requirements: { requisite: topology, preferred: topology },
+    ...(source ? { volume_content_source: { volume: { volume_id: source } } } : {}),
+  };
+}
+
+const bytesOf = (quantity: string | undefined) => String(Math.ceil(quantityValue(quantity)));
+
+/** The volume whose content the new one gets. */
+function sourceOf(
+  { claim: find, volume, driver }: ProvisionerDeps,
+  { metadata, spec }: PersistentVolumeClaim,
+): string | undefined {
+  const from = spec.dataSource ?? spec.dataSourceRef;
+  if (!from) return undefined;
+  if (from.kind !== 'PersistentVolumeClaim' || from.apiGroup) {
+    throw new Error(`data source ${from.kind} is not supported: a claim can be copied`);
+  }
+  const origin = find(`${metadata.namespace}/${from.name}`);
+  if (!origin)
+    throw new Error(`error getting PVC ${from.name} (namespace "${metadata.namespace}") from api server: not found`);
+  if (origin.status?.phase !== 'Bound') throw new Error(`the PVC DataSource ${from.name} must be in Bound state`);
+  const csi = volume(origin.spec.volumeName ?? '')?.spec.csi;
+  if (csi?.driver !== driver.name)
+    throw new Error(`the source volume of claim ${from.name} is not one of driver ${driver.name}`);
+  return csi.volumeHandle;
+}
+
+function buildVolume(
+  deps: ProvisionerDeps,
+  { claim, storageClass, volumeName, volume }: Plan & { volume: Volume },
+): PersistentVolume {
+  const { driver } = deps;
+  const { metadata, spec } = claim;
+  const policy = storageClass.reclaimPolicy ?? 'Delete';
+  const fsType = storageClass.parameters?.[`${parameterPrefix}fstype`];
+  const terms = volume.accessible_topology.map(({ segments }) => ({
+    matchExpressions: Object.entries(segments).map(([key, value]) => ({ key, operator: 'In', values: [value] })),
+  }));
+  const wanted = spec.resources?.requests?.storage ?? '0';
+  const isWanted = quantityValue(wanted) === Number(volume.capacity_bytes);
+  return {
+    metadata: {
+      name: volumeName,
+      annotations: {
+        [provisionedBy]: driver.name,
+        'volume.kubernetes.io/provisioner-deletion-secret-name': '',
+        'volume.kubernetes.io/provisioner-deletion-secret-namespace': '',
+      },
+      ...(policy === 'Delete' ? { finalizers: [finalizer] } : {}),
+    },
+    spec: {
+      accessModes: [...(spec.accessModes ?? [])],
+      capacity: { storage: isWanted ? wanted : volume.capacity_bytes },
+      claimRef: {
+        kind: 'PersistentVolumeClaim',
+        apiVersion: 'v1',
+        namespace: metadata.namespace,
+        name: metadata.name,
+        uid: metadata.uid,
+        resourceVersion: metadata.resourceVersion,
+      },
+      csi: {
+        driver: driver.name,
+        volumeHandle: volume.volume_id,
+        ...(fsType ? { fsType } : {}),
+        volumeAttributes: { ...volume.volume_context, 'storage.kubernetes.io/csiProvisionerIdentity': driver.identity },
+      },
+      ...(storageClass.mountOptions?.length ? { mountOptions: [...storageClass.mountOptions] } : {}),
+      nodeAffinity: { required: { nodeSelectorTerms: terms } },
+      persistentVolumeReclaimPolicy: policy,
+      storageClassName: storageClass.metadata.name,
+      volumeMode: spec.volumeMode ?? 'Filesystem',
+      ...(spec.volumeAttributesClassName ? { volumeAttributesClassName: spec.volumeAttributesClassName } : {}),
+    },
+    status: {},
+  } as PersistentVolume;
+}
+
+async function createVolume({ client }: ProvisionerDeps, volume: PersistentVolume): Promise<void> {
+  try {
+    await client.resource(PersistentVolumeKind).create(volume);
+  } catch (err) {
+    if (!isAlreadyExists(err)) throw err; // an earlier try has come so far
+  }
+}

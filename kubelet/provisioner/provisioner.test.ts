@@ -1,0 +1,304 @@
+// Claims become volumes, grow, and are cleared away: against the API's verbs and the real driver.
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
+import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
+import { openMounts } from '../../host/mounts.ts';
+import { silentLogger } from '../../machinery/log.ts';
+import type { CsiClient } from '../../proto/csi-client.ts';
+import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
+import { memoryClient } from '../../test/builders/memory-client.ts';
+import { controllerHandlers } from '../hostpath-driver/controller.ts';
+import { driverName, topologyKey } from '../hostpath-driver/identity.ts';
+import { VolumeStore } from '../hostpath-driver/volume-store.ts';
+import { finalizer, type ProvisionerDeps, selectedNode } from './context.ts';
+import { provision, wantsVolume } from './provision.ts';
+import { reclaim } from './reclaim.ts';
+import { grow, volumeToGrow } from './resize.ts';
+
+const claims = '/api/v1/namespaces/default/persistentvolumeclaims';
+const volumes = '/api/v1/persistentvolumes';
+const provisioner = 'volume.kubernetes.io/storage-provisioner';
+
+class Bed {
+  readonly api: MemoryApi;
+  readonly deps: ProvisionerDeps;
+  readonly told: string[] = [];
+  readonly store: VolumeStore;
+  readonly calls: Record<string, unknown>;
+  #claims = new Map<string, PersistentVolumeClaim>();
+  readonly #volumes = new Map<string, any>();
+
+  constructor(t: TestContext, api: MemoryApi) {
+    const dir = mkdtempSync(join(tmpdir(), 'k8ts-provisioner-'));
+    t.after(() => rmSync(dir, { recursive: true }));
+    this.api = api;
+    this.store = new VolumeStore(dir, { mounts: openMounts(), log: silentLogger });
+    const { clock } = api;
+    this.calls = {
+      ...controllerHandlers({ store: this.store, dir, nodeName: 'n', clock, isPublished: async () => false }),
+    };
+    // As decoded: every field is there.
+    const full = (request: object) => ({
+      volume_content_source: null,
+      accessibility_requirements: null,
+      capacity_range: null,
+      volume_capability: null,
+      ...request,
+    });
+    const controller = new Proxy(
+      {},
+      { get: (_, name: string) => (request: object) => (this.calls[name] as any)(full(request)) },
+    );
+    this.deps = {
+      client: memoryClient(api),
+      driver: {
+        name: driverName,
+        client: { controller } as unknown as CsiClient,
+        segments: { [topologyKey]: 'n' },
+        identity: 'me',
+      },
+      nodeName: 'n',
+      events: { event: (_target, type, reason, message) => this.told.push(`${type} ${reason} ${message}`) },
+      claim: (key) => this.#claims.get(key),
+      volume: (name) => this.#volumes.get(name),
+    };
+  }
+
+  /** The informers catch up. */
+  async see(): Promise<void> {
+    const both = [await this.api.send('GET', claims), await this.api.send('GET', volumes)];
+    for (const one of both[0]) this.#claims.set(`default/${one.metadata.name}`, one);
+    this.#volumes.clear();
+    for (const one of both[1]) this.#volumes.set(one.metadata.name, one);
+  }
+
+  async claim(name: string, { annotations = {}, ...spec }: any = {}): Promise<PersistentVolumeClaim> {
+    const metadata = { name, annotations: { [provisioner]: driverName, ...annotations } };
+    const resources = { requests: { storage: '1Gi' } };
+    const body = { metadata, spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'late', resources, ...spec } };
+    return this.api.send('POST', claims, { body });
+  }
+
+  async bind(claim: PersistentVolumeClaim): Promise<PersistentVolumeClaim> {
+    const { name, uid } = claim.metadata;
+    await this.#edit(`${claims}/${name}`, (c) => Object.assign(c.spec, { volumeName: `pvc-${uid}` }));
+    const status = { phase: 'Bound', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'] };
+    await this.#edit(`${claims}/${name}`, (c) => Object.assign(c, { status }), '/status');
+    await this.#edit(`${volumes}/pvc-${uid}`, (v) => Object.assign(v.status, { phase: 'Bound' }), '/status');
+    await this.see();
+    return this.api.send('GET', `${claims}/${name}`);
+  }
+
+  async #edit(path: string, change: (object: any) => void, subresource = ''): Promise<void> {
+    const object = structuredClone(await this.api.send('GET', path));
+    change(object);
+    await this.api.send('PUT', path + subresource, { body: object });
+  }
+
+  async phase(name: string, phase: string, more: object = {}): Promise<any> {
+    await this.#edit(`${volumes}/${name}`, (v) => Object.assign(v.spec, more));
+    await this.#edit(`${volumes}/${name}`, (v) => Object.assign(v.status, { phase }), '/status');
+    return this.api.send('GET', `${volumes}/${name}`);
+  }
+
+  volume(claim: PersistentVolumeClaim): Promise<any> {
+    return this.api.send('GET', `${volumes}/pvc-${claim.metadata.uid}`);
+  }
+
+  dataOf(claim: PersistentVolumeClaim, file = ''): string {
+    return join(this.store.volumes.dataOf(`pvc-${claim.metadata.uid}`), file);
+  }
+}
+
+async function setUp(t: TestContext): Promise<Bed> {
+  const api = await startMemoryApi();
+  const make = (name: string, volumeBindingMode: string, more: object = {}) =>
+    api.send('POST', '/apis/storage.k8s.io/v1/storageclasses', {
+      body: { metadata: { name }, provisioner: driverName, volumeBindingMode, allowVolumeExpansion: true, ...more },
+    });
+  await make('late', 'WaitForFirstConsumer');
+  await make('early', 'Immediate', { reclaimPolicy: 'Retain', mountOptions: ['ro'] });
+  await make('secret', 'Immediate', { parameters: { 'csi.storage.k8s.io/provisioner-secret-name': 's' } });
+  return new Bed(t, api);
+}
+
+const chosen = { annotations: { [selectedNode]: 'n' } };
+
+test('a claim gets a volume on the node that was chosen, and another try gives no other', async (t) => {
+  const bed = await setUp(t);
+  const claim = await bed.claim('c', chosen);
+  assert.equal(wantsVolume(claim, driverName), true);
+  await provision(bed.deps, claim);
+  const uid = claim.metadata.uid;
+  const { metadata, spec } = await bed.volume(claim);
+  assert.equal(metadata.annotations['pv.kubernetes.io/provisioned-by'], driverName);
+  assert.ok(metadata.finalizers.includes(finalizer));
+  const { kind, name, uid: claimUid } = spec.claimRef;
+  assert.deepEqual([kind, name, claimUid], ['PersistentVolumeClaim', 'c', uid]);
+  assert.deepEqual(spec.csi, {
+    driver: driverName,
+    volumeHandle: `pvc-${uid}`,
+    volumeAttributes: { 'storage.kubernetes.io/csiProvisionerIdentity': 'me' },
+  });
+  assert.deepEqual(spec.nodeAffinity.required.nodeSelectorTerms, [
+    { matchExpressions: [{ key: topologyKey, operator: 'In', values: ['n'] }] },
+  ]);
+  assert.deepEqual(
+    [spec.capacity, spec.persistentVolumeReclaimPolicy, spec.storageClassName],
+    [{ storage: '1Gi' }, 'Delete', 'late'],
+  );
+  assert.ok(existsSync(bed.dataOf(claim)));
+  assert.deepEqual(bed.told, [
+    'Normal Provisioning External provisioner is provisioning volume for claim "default/c"',
+    `Normal ProvisioningSucceeded Successfully provisioned volume pvc-${uid}`,
+  ]);
+  // Killed before the caches had it, and after.
+  await provision(bed.deps, claim);
+  await bed.see();
+  await provision(bed.deps, claim);
+  assert.equal((await bed.api.send('GET', volumes)).length, 1);
+  assert.equal(bed.told.length, 4);
+  assert.equal(wantsVolume(await bed.bind(claim), driverName), false);
+});
+
+test('whose turn it is', async (t) => {
+  const bed = await setUp(t);
+  const untouched = async (claim: PersistentVolumeClaim) => {
+    if (wantsVolume(claim, driverName)) await provision(bed.deps, claim);
+    assert.deepEqual([await bed.api.send('GET', volumes), bed.told], [[], []]);
+  };
+  await untouched(await bed.claim('no-node-yet'));
+  await untouched(await bed.claim('other-node', { annotations: { [selectedNode]: 'm' } }));
+  await untouched(await bed.claim('other-driver', { annotations: { ...chosen.annotations, [provisioner]: 'd' } }));
+  await untouched(await bed.claim('no-class', { ...chosen, storageClassName: 'none' }));
+  // One that waits for nobody is taken first, by one of several, and made then.
+  const early = await bed.claim('early', { storageClassName: 'early' });
+  await untouched(early);
+  await assert.rejects(provision(bed.deps, early), { code: 409 });
+  const taken = await bed.api.send('GET', `${claims}/early`);
+  assert.equal(taken.metadata.annotations[selectedNode], 'n');
+  await provision(bed.deps, taken);
+  const { metadata, spec } = await bed.volume(taken);
+  assert.deepEqual([spec.mountOptions, metadata.finalizers.includes(finalizer)], [['ro'], false]);
+});
+
+test('what cannot be made is told, and a full node is given up for another', async (t) => {
+  const bed = await setUp(t);
+  const immediate = { ...chosen, storageClassName: 'secret' };
+  await assert.rejects(provision(bed.deps, await bed.claim('s', immediate)), /is not supported/);
+  assert.match(
+    bed.told[1]!,
+    /^Warning ProvisioningFailed failed to provision volume with StorageClass "secret": parameter /,
+  );
+  const dataSource = { kind: 'VolumeSnapshot', apiGroup: 'snapshot.storage.k8s.io', name: 'x' };
+  await assert.rejects(
+    provision(bed.deps, await bed.claim('d', { ...chosen, dataSource })),
+    /data source VolumeSnapshot is not supported/,
+  );
+  const full = Object.assign(new Error('full'), { code: status.RESOURCE_EXHAUSTED, details: 'full' });
+  bed.calls.CreateVolume = async () => Promise.reject(full);
+  await assert.rejects(provision(bed.deps, await bed.claim('full', chosen)), full);
+  assert.match(bed.told.at(-1)!, /rpc error: code = ResourceExhausted desc = full$/);
+  const after = await bed.api.send('GET', `${claims}/full`);
+  assert.equal(after.metadata.annotations[selectedNode], undefined);
+  assert.deepEqual(await bed.api.send('GET', volumes), []);
+});
+
+test('a claim is copied from another', async (t) => {
+  const bed = await setUp(t);
+  const first = await bed.claim('first', chosen);
+  await provision(bed.deps, first);
+  writeFileSync(bed.dataOf(first, 'file'), 'mine');
+  const dataSource = { kind: 'PersistentVolumeClaim', name: 'first' };
+  const copy = await bed.claim('copy', { ...chosen, dataSource });
+  await bed.see();
+  await assert.rejects(provision(bed.deps, copy), /the PVC DataSource first must be in Bound state/);
+  await bed.bind(first);
+  await provision(bed.deps, copy);
+  assert.equal(readFileSync(bed.dataOf(copy, 'file'), 'utf8'), 'mine');
+});
+
+test('a claim that asks for more gets it, and is told how far that is', async (t) => {
+  const bed = await setUp(t);
+  const claim = await bed.claim('c', chosen);
+  await provision(bed.deps, claim);
+  const bound = await bed.bind(claim);
+  assert.equal(volumeToGrow(bed.deps, bound), undefined);
+  const resources = { requests: { storage: '3Gi' } };
+  const wanting = await bed.api.send('PUT', `${claims}/c`, { body: { ...bound, spec: { ...bound.spec, resources } } });
+  const works = bed.calls.ControllerExpandVolume;
+  bed.told.length = 0;
+  bed.calls.ControllerExpandVolume = async () => Promise.reject(new Error('no room'));
+  await assert.rejects(grow(bed.deps, wanting, volumeToGrow(bed.deps, wanting)!, 0), /no room/);
+  const halfway = await bed.api.send('GET', `${claims}/c`);
+  assert.equal(halfway.status.conditions[0].type, 'Resizing');
+  assert.equal(halfway.status.allocatedResourceStatuses.storage, 'ControllerResizeInProgress');
+  assert.deepEqual(
+    bed.told.map((text) => text.split(' ').slice(0, 2).join(' ')),
+    ['Normal Resizing', 'Warning VolumeResizeFailed'],
+  );
+  bed.calls.ControllerExpandVolume = works;
+  await grow(bed.deps, halfway, volumeToGrow(bed.deps, halfway)!, 0);
+  const done = await bed.api.send('GET', `${claims}/c`);
+  assert.deepEqual([done.status.capacity, done.status.conditions ?? []], [{ storage: '3Gi' }, []]);
+  assert.equal((await bed.volume(claim)).spec.capacity.storage, '3Gi');
+  assert.equal(bed.store.volumes.get(`pvc-${claim.metadata.uid}`)!.bytes, 3 * 2 ** 30);
+  assert.match(bed.told.at(-1)!, /^Normal VolumeResizeSuccessful/);
+  assert.equal(volumeToGrow(bed.deps, done), undefined);
+});
+
+test('a driver that needs the node leaves the rest to it', async (t) => {
+  const bed = await setUp(t);
+  const claim = await bed.claim('c', chosen);
+  await provision(bed.deps, claim);
+  const bound = await bed.bind(claim);
+  const resources = { requests: { storage: '3Gi' } };
+  const wanting = await bed.api.send('PUT', `${claims}/c`, { body: { ...bound, spec: { ...bound.spec, resources } } });
+  bed.calls.ControllerExpandVolume = async () => ({ capacity_bytes: '0', node_expansion_required: true });
+  await grow(bed.deps, wanting, volumeToGrow(bed.deps, wanting)!, 0);
+  const { status: after, ...rest } = await bed.api.send('GET', `${claims}/c`);
+  assert.deepEqual([after.capacity, after.conditions[0].type], [{ storage: '1Gi' }, 'FileSystemResizePending']);
+  assert.equal(after.allocatedResourceStatuses.storage, 'NodeResizePending');
+  assert.equal(volumeToGrow(bed.deps, { ...rest, status: after }), undefined);
+});
+
+test('a released volume goes with its data, and no other does', async (t) => {
+  const bed = await setUp(t);
+  const claim = await bed.claim('c', chosen);
+  await provision(bed.deps, claim);
+  await bed.bind(claim);
+  const name = `pvc-${claim.metadata.uid}`;
+  const isThere = () => existsSync(bed.dataOf(claim));
+  await reclaim(bed.deps, await bed.volume(claim));
+  const retained = await bed.phase(name, 'Released', { persistentVolumeReclaimPolicy: 'Retain' });
+  await reclaim(bed.deps, retained);
+  assert.equal(isThere(), true);
+  assert.equal((await bed.volume(claim)).metadata.finalizers.includes(finalizer), false);
+  const elsewhere = { ...bed.deps, driver: { ...bed.deps.driver, segments: { [topologyKey]: 'm' } } };
+  const released = await bed.phase(name, 'Released', { persistentVolumeReclaimPolicy: 'Delete' });
+  await reclaim(elsewhere, released);
+  assert.equal(isThere(), true);
+  const works = bed.calls.DeleteVolume;
+  bed.calls.DeleteVolume = async () => Promise.reject(new Error('busy'));
+  await assert.rejects(reclaim(bed.deps, released), /busy/);
+  assert.match(bed.told.at(-1)!, /^Warning VolumeFailedDelete busy$/);
+  bed.calls.DeleteVolume = works;
+  await reclaim(bed.deps, released);
+  assert.equal(isThere(), false);
+  // The object goes with the finalizers of others.
+  const left = await bed.deps.client
+    .resource(PersistentVolumeKind)
+    .get({ name })
+    .catch((err) => err.code);
+  if (left !== 404)
+    assert.deepEqual(
+      [left.metadata.finalizers, !!left.metadata.deletionTimestamp],
+      [['kubernetes.io/pv-protection'], true],
+    );
+  if (left !== 404) await reclaim(bed.deps, left);
+});

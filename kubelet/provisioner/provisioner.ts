@@ -1,0 +1,104 @@
+// Makes, grows and removes the volumes of one driver on one node, for claims in the API: what
+// external-provisioner and external-resizer do beside a driver that runs on every node. The driver
+// is spoken to through its socket.
+
+import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts';
+import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
+import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
+import { kinds as builtInKinds } from '../../api/index.ts';
+import type { ClientConfig } from '../../client/config.ts';
+import { type ControllerContext, defineController, runController } from '../../client/controller.ts';
+import { createEventRecorder } from '../../client/events.ts';
+import { InformerFactory } from '../../client/informer-factory.ts';
+import { KubeClient } from '../../client/rest.ts';
+import type { ComponentContext } from '../../machinery/component.ts';
+import { connectCsi } from '../../proto/csi-client.ts';
+import type { ProvisionerDeps } from './context.ts';
+import { provision, wantsVolume } from './provision.ts';
+import { reclaim } from './reclaim.ts';
+import { grow, volumeToGrow } from './resize.ts';
+
+export interface ProvisionerOptions {
+  api: ClientConfig;
+  socket: string;
+  nodeName: string;
+}
+
+type Shared = Pick<ComponentContext, 'clock' | 'random' | 'log' | 'signal'>;
+
+/** Runs until the signal is aborted; the answer frees what it holds then. */
+export async function startProvisioner(
+  { api, socket, nodeName }: ProvisionerOptions,
+  shared: Shared,
+): Promise<() => void> {
+  const { clock, random, log, signal } = shared;
+  const csi = connectCsi(socket);
+  const [{ name }, { accessible_topology }] = await Promise.all([
+    csi.identity.GetPluginInfo({}),
+    csi.node.NodeGetInfo({}),
+  ]);
+  const identity = `${clock.now()}-${Math.floor(random.next() * 10_000)}-${name}`;
+  const driver = { name, client: csi, segments: accessible_topology?.segments ?? {}, identity };
+  const client = new KubeClient(api, { userAgent: `csi-provisioner/${name}`, clock });
+  const informers = new InformerFactory(client, { clock, random, log }, signal);
+  const context: ControllerContext = {
+    client,
+    kinds: { current: builtInKinds, onChange: () => undefined, synced: async () => undefined },
+    dropInformers: (kind) => informers.drop(kind),
+    informer: (kind, options) => informers.informer(kind, options),
+    resource: (kind) => client.resource(kind),
+    recorder: (component) => createEventRecorder({ client, clock, log, component }),
+    clock,
+    random,
+    log,
+    signal,
+  };
+  const events = context.recorder(`${name}_${nodeName}`);
+  const deps: ProvisionerDeps = {
+    client,
+    driver,
+    nodeName,
+    events,
+    claim: (key) => informers.informer(PersistentVolumeClaimKind).lister.get(key),
+    volume: (key) => informers.informer(PersistentVolumeKind).lister.get(key),
+  };
+  const controllers = [runController(claimsController(deps), context), runController(volumesController(deps), context)];
+  for (const running of controllers) running.catch((err) => log.error({ err }, 'the provisioner ended'));
+  return () => {
+    client.close();
+    csi.close();
+  };
+}
+
+const claimKeys = ({ spec: { claimRef } }: PersistentVolume) =>
+  claimRef ? [`${claimRef.namespace}/${claimRef.name}`] : [];
+
+const claimsController = (deps: ProvisionerDeps) =>
+  defineController({
+    name: 'csi-claims',
+    kind: PersistentVolumeClaimKind,
+    related: [
+      {
+        kind: PersistentVolumeKind,
+        keys: (volume: PersistentVolume | undefined, old: PersistentVolume | undefined) => claimKeys((volume ?? old)!),
+      },
+    ],
+    deps: ({ clock }) => ({ clock }),
+    async reconcile(claim, { clock }) {
+      if (wantsVolume(claim, deps.driver.name)) await provision(deps, claim);
+      const volume = volumeToGrow(deps, claim);
+      if (volume) await grow(deps, claim, volume, clock.now());
+      return undefined;
+    },
+  });
+
+const volumesController = (deps: ProvisionerDeps) =>
+  defineController({
+    name: 'csi-volumes',
+    kind: PersistentVolumeKind,
+    deps: () => undefined,
+    async reconcile(volume) {
+      await reclaim(deps, volume);
+      return undefined;
+    },
+  });

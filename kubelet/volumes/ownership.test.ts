@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { setGroup } from './ownership.ts';
+
+const skip = process.getuid?.() !== 0 && 'needs root';
+
+function volume(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'k8ts-group-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  mkdirSync(join(dir, 'volume/sub'), { recursive: true });
+  writeFileSync(join(dir, 'outside'), '', { mode: 0o600 });
+  writeFileSync(join(dir, 'volume/sub/file'), '', { mode: 0o400 });
+  chmodSync(join(dir, 'volume/sub'), 0o700);
+  symlinkSync(join(dir, 'outside'), join(dir, 'volume/link'));
+  return dir;
+}
+
+const look = (path: string) => {
+  const { gid, mode } = lstatSync(path);
+  return [gid, (mode & 0o7777).toString(8)];
+};
+
+describe('setGroup()', { skip }, () => {
+  test('all in the volume is the group’s, and nothing that a link leads to', async (t) => {
+    const dir = volume(t);
+    await setGroup(join(dir, 'volume'), { group: 4711, policy: undefined });
+    assert.deepEqual(look(join(dir, 'volume')), [4711, '2775']);
+    assert.deepEqual(look(join(dir, 'volume/sub')), [4711, '2770']);
+    assert.deepEqual(look(join(dir, 'volume/sub/file')), [4711, '660']);
+    assert.deepEqual([statSync(join(dir, 'outside')).gid, lstatSync(join(dir, 'volume/link')).gid], [0, 0]);
+    assert.equal(look(join(dir, 'outside'))[1], '600');
+  });
+
+  test('OnRootMismatch looks at the root alone', async (t) => {
+    const dir = volume(t);
+    const at = join(dir, 'volume');
+    await setGroup(at, { group: 4711, policy: 'OnRootMismatch' });
+    lchownSync(join(at, 'sub/file'), 0, 0);
+    await setGroup(at, { group: 4711, policy: 'OnRootMismatch' });
+    assert.equal(look(join(at, 'sub/file'))[0], 0);
+    await setGroup(at, { group: 4711, policy: 'Always' });
+    assert.equal(look(join(at, 'sub/file'))[0], 4711);
+  });
+});

@@ -1,0 +1,94 @@
+// A stranger's StatefulSet with a volumeClaimTemplate, on a cluster as `up` makes it: every pod gets
+// a volume of its own on the default class, which outlives the pod and the node, and goes with its claim.
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { type E2eCluster, startCluster } from '../environment/cluster.ts';
+import { eventually } from '../environment/kubectl.ts';
+import { needsRoot } from '../integration/cli/k8ts-command.ts';
+
+const labels = { app: 'store' };
+const statefulSet = {
+  apiVersion: 'apps/v1',
+  kind: 'StatefulSet',
+  metadata: { name: 'store' },
+  spec: {
+    serviceName: 'store',
+    replicas: 2,
+    selector: { matchLabels: labels },
+    template: {
+      metadata: { labels },
+      spec: {
+        terminationGracePeriodSeconds: 1,
+        securityContext: { runAsUser: 1000, fsGroup: 2000 },
+        containers: [
+          {
+            name: 'c',
+            image: 'busybox:1.36',
+            command: ['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.2; done'],
+            volumeMounts: [{ name: 'data', mountPath: '/data' }],
+          },
+        ],
+      },
+    },
+    volumeClaimTemplates: [
+      {
+        metadata: { name: 'data' },
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+      },
+    ],
+  },
+};
+
+describe('storage', { skip: needsRoot }, () => {
+  let k8ts: E2eCluster;
+  before(async () => {
+    k8ts = await startCluster('storage', ['busybox']);
+    await eventually('the default service account', () => k8ts.kubectl.json('get', 'serviceaccount', 'default'));
+  });
+  after(() => k8ts?.[Symbol.asyncDispose]());
+
+  const names = ['store-0', 'store-1'];
+  const ready = (name: string, uids: readonly string[] = []) =>
+    eventually(`${name} is ready`, () => {
+      const pod = k8ts.kubectl.json('get', 'pod', name);
+      const isReady = pod.status.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True');
+      return isReady && !pod.metadata.deletionTimestamp && !uids.includes(pod.metadata.uid) ? pod : undefined;
+    });
+  const inPod = (name: string, command: string) => k8ts.kubectl.get('exec', name, '--', 'sh', '-c', command);
+  const assertKept = async () => {
+    for (const name of names) {
+      const text = await eventually(`${name} answers`, () => inPod(name, 'cat /data/name'));
+      assert.equal(text, `${name}\n`);
+    }
+  };
+
+  test('data outlive pods and the node, and go with their claims', async () => {
+    const { kubectl } = k8ts;
+    kubectl.apply(statefulSet);
+    const uids: string[] = [];
+    for (const name of names) {
+      uids.push((await ready(name)).metadata.uid);
+      inPod(name, `echo ${name} >/data/name`);
+    }
+    const claims = kubectl.json('get', 'pvc').items;
+    assert.deepEqual(
+      claims.map((c: any) => [c.metadata.name, c.status.phase, c.spec.storageClassName]),
+      [
+        ['data-store-0', 'Bound', 'standard'],
+        ['data-store-1', 'Bound', 'standard'],
+      ],
+    );
+    kubectl.get('delete', 'pod', ...names, '--wait=false');
+    for (const name of names) await ready(name, uids);
+    await assertKept();
+    // The node's first process: all that runs on the node, and all mounts, end with it.
+    process.kill(k8ts.cluster.pidOf('node'), 'SIGKILL');
+    await assertKept();
+    kubectl.get('delete', 'statefulset', 'store', '--wait=true');
+    kubectl.get('delete', 'pvc', '--all', '--wait=true');
+    await eventually('no volume is left', () => kubectl.json('get', 'pv').items.length === 0 || undefined);
+    const volumes = `/var/lib/k8ts/${k8ts.name}/nodes/${k8ts.node}/var/lib/k8ts-storage/volumes`;
+    assert.deepEqual(readdirSync(volumes), []);
+  });
+});
