@@ -6,10 +6,10 @@ import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Clock, Timer } from '../machinery/clock.ts';
+import { ConfigFileError } from '../machinery/config-file.ts';
 import type { Logger } from '../machinery/log.ts';
 import { watchFolder } from '../machinery/watch-folder.ts';
 import { identityName } from './bootstrap/identity-lease.ts';
-import { ConfigFileError } from './config-file.ts';
 
 export interface ReloadedFile {
   what: 'authentication' | 'authorization' | 'encryption';

@@ -63,7 +63,7 @@ export class BenchCluster implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#run('down', '--name', this.name, '--kubeconfig', this.kubeconfig);
+    if (this.upMs > 0) this.#run('down', '--name', this.name, '--kubeconfig', this.kubeconfig);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

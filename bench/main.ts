@@ -17,7 +17,7 @@ if (selected.length === 0) {
 
 async function runAll(root: string, label: string): Promise<Result[]> {
   using cluster = new BenchCluster(root, `bench-${label}-${process.pid}`);
-  cluster.up();
+  if (selected.some(({ isAlone }) => !isAlone)) cluster.up();
   const results: Result[] = [];
   for (const workload of selected) {
     const startMs = realClock.monotonicMs();

@@ -6,8 +6,9 @@ import type { KubeClient } from '../client/rest.ts';
 import { realClock } from '../machinery/clock.ts';
 import { silentLogger } from '../machinery/log.ts';
 import { seededRandom } from '../machinery/random.ts';
+import { defaultBackoff } from '../scheduler/config/configuration.ts';
+import { buildProfiles } from '../scheduler/config/profiles.ts';
 import { noVolumes } from '../scheduler/framework/volume-view.ts';
-import { plugins } from '../scheduler/plugins/index.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
 import type { PodBuilder } from '../test/builders/scheduling.ts';
@@ -45,14 +46,13 @@ class SimulatedCluster {
         namespaces: new FedInformer(),
         budgets: new FedInformer<PodDisruptionBudget>(),
         volumes: noVolumes,
-        recorder: { event: () => undefined },
         metrics: { attempt: (_, ms) => void this.cycleMs.push(ms), preempted: () => undefined },
         clock: realClock,
         random: seededRandom(1),
         log: silentLogger,
-        name: 'default-scheduler',
+        backoff: defaultBackoff,
       },
-      plugins,
+      buildProfiles({}).map((profile) => ({ ...profile, recorder: { event: () => undefined } })),
     );
   }
 
@@ -67,16 +67,15 @@ class SimulatedCluster {
     const pods = Array.from({ length: count }, (_, i) => make(i).build());
     for (const { metadata } of pods) this.#awaited.add(metadata.name!);
     const startMs = realClock.monotonicMs();
-    await new Promise<void>((resolve, reject) => {
-      const timer = realClock.after(deadlineMs, () =>
-        reject(new Error(`${this.#awaited.size} of ${count} pods have no node`)),
-      );
-      this.#whenBound = () => {
-        timer.cancel();
-        resolve();
-      };
-      for (const one of pods) this.pods.put(one);
-    });
+    const all = new Promise<void>((resolve) => (this.#whenBound = resolve));
+    for (const one of pods) this.pods.put(one);
+    const stop = new AbortController();
+    const late = realClock.sleep(deadlineMs, stop.signal).then(
+      () => Promise.reject(new Error(`${this.#awaited.size} of ${count} pods have no node`)),
+      () => undefined,
+    );
+    await Promise.race([all, late]);
+    stop.abort();
     return realClock.monotonicMs() - startMs;
   }
 

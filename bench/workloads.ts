@@ -13,6 +13,8 @@ import { measureScheduler } from './scheduler.ts';
 
 export interface Workload {
   name: string;
+  /** Runs in this process, without the cluster. */
+  isAlone?: boolean;
   run(cluster: BenchCluster): Promise<Result[]>;
 }
 
@@ -83,8 +85,8 @@ async function measureIdle(cluster: BenchCluster): Promise<Result[]> {
 }
 
 export const workloads: readonly Workload[] = [
-  { name: 'cel', run: measureCel },
-  { name: 'scheduler', run: measureScheduler },
+  { name: 'cel', isAlone: true, run: measureCel },
+  { name: 'scheduler', isAlone: true, run: measureScheduler },
   {
     name: 'up',
     run: async (cluster) => [less('k8ts up to a Ready node and answering DNS', cluster.upMs / 1000, 's', 8)],

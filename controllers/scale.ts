@@ -21,9 +21,7 @@ function kindOf(kinds: ServedKinds, target: Omit<ScaleTarget, 'name'>): Kind | u
 export function resourceOf(kinds: ServedKinds, target: Omit<ScaleTarget, 'name'>): string {
   const found = kindOf(kinds, target);
   if (!found) {
-    const group = groupOf(target);
-    const where = group ? ` in group ${JSON.stringify(group)}` : '';
-    throw new Error(`no matches for kind ${JSON.stringify(target.kind)}${where}`);
+    throw new Error(`no matches for kind ${JSON.stringify(target.kind)} in group ${JSON.stringify(groupOf(target))}`);
   }
   return found.group ? `${found.plural}.${found.group}` : found.plural;
 }

@@ -20,7 +20,8 @@ import { FedStorage } from '../test/builders/fed-storage.ts';
 import { node, pod } from '../test/builders/scheduling.ts';
 import { claim, delayed, onNode, storageClass, volume } from '../test/builders/storage.ts';
 import { VolumeCache } from './cache/volumes.ts';
-import { plugins } from './plugins/index.ts';
+import { defaultBackoff } from './config/configuration.ts';
+import { buildProfiles } from './config/profiles.ts';
 import { Scheduler } from './scheduler.ts';
 
 const settle = async () => {
@@ -91,14 +92,16 @@ async function startScheduler() {
       namespaces: new FedInformer(),
       budgets: new FedInformer(),
       volumes: new VolumeCache(client, clock, storage),
-      recorder: { event: (_, { reason, message }) => void events.push(`${reason}: ${message}`) },
       metrics: { attempt: () => undefined, preempted: () => undefined },
       clock,
       random: seededRandom(1),
       log: silentLogger,
-      name: 'default-scheduler',
+      backoff: defaultBackoff,
     },
-    plugins,
+    buildProfiles({}).map((profile) => ({
+      ...profile,
+      recorder: { event: (_, { reason, message }) => void events.push(`${reason}: ${message}`) },
+    })),
   );
   await scheduler.start();
   for (const name of ['m', 'n']) nodes.put(node(name).build());

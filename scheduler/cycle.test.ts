@@ -300,5 +300,7 @@ describe('a pod goes to a node that fits, or says why none does', () => {
 });
 
 test('feasibleWanted() is everything in a small cluster and a share of a large one', () => {
-  assert.deepEqual([0, 99, 100, 200, 1000, 5000].map(feasibleWanted), [0, 99, 100, 100, 420, 500]);
+  const wanted = (percentage: number) => [0, 99, 100, 200, 1000, 5000].map((n) => feasibleWanted(n, percentage));
+  assert.deepEqual(wanted(0), [0, 99, 100, 100, 420, 500]);
+  assert.deepEqual(wanted(70), [0, 99, 100, 140, 700, 3500], 'as the configuration says');
 });

@@ -21,17 +21,19 @@ export type CycleResult =
 const minFeasibleToFind = 100;
 const minPercentage = 5;
 
-/** How many feasible nodes are enough: all of a small cluster, a share of a large one. */
-export function feasibleWanted(nodes: number): number {
+/** How many feasible nodes are enough: by itself (0), all of a small cluster and a share of a large one. */
+export function feasibleWanted(nodes: number, percentage = 0): number {
   if (nodes < minFeasibleToFind) return nodes;
-  const percentage = Math.max(minPercentage, 50 - nodes / 125);
-  return Math.max(minFeasibleToFind, Math.floor((nodes * percentage) / 100));
+  const share = percentage || Math.max(minPercentage, 50 - Math.floor(nodes / 125));
+  return Math.max(minFeasibleToFind, Math.floor((nodes * share) / 100));
 }
 
 export interface Cycle {
   /** Nodes are looked at round robin, so that the share that is enough is not always the same. */
   startIndex: number;
   random: () => number;
+  /** Of the nodes, how many that fit are enough; 0: by their number. */
+  percentageOfNodesToScore?: number;
 }
 
 /** Runs the extension points for one pod. Advances `cycle.startIndex`. */
@@ -126,7 +128,7 @@ function findFeasible({ trial, nodes, rejections }: FilterWork, cycle: Cycle): N
   const name = trial.snapshot.nominationOf(trial.pod.uid);
   const nominated = name === undefined ? undefined : trial.snapshot.find(name);
   if (nominated && !trial.reject(nominated)) return [nominated];
-  const wanted = feasibleWanted(nodes.length);
+  const wanted = feasibleWanted(nodes.length, cycle.percentageOfNodesToScore);
   const feasible: NodeInfo[] = [];
   let i = 0;
   let at = nodes.length === 0 ? 0 : cycle.startIndex % nodes.length;

@@ -1,4 +1,5 @@
 // `k8ts scheduler`: flags, and the parts put together.
+import { readFileSync } from 'node:fs';
 import { NamespaceKind } from '../api/core/namespace.ts';
 import { NodeKind } from '../api/core/node.ts';
 import { PodKind } from '../api/core/pod.ts';
@@ -9,21 +10,43 @@ import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
 import { createSeriesRecorder } from '../client/series-events.ts';
 import { type ComponentContext, type RunningComponent, runComponent } from '../machinery/component.ts';
+import { ConfigFileError, parseConfig } from '../machinery/config-file.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { storageInformers, VolumeCache } from './cache/volumes.ts';
+import { defaultBackoff, type SchedulerConfig, schedulerConfigForm } from './config/configuration.ts';
+import { buildProfiles } from './config/profiles.ts';
 import { createSchedulerMetrics } from './metrics.ts';
-import { plugins } from './plugins/index.ts';
 import { Scheduler } from './scheduler.ts';
 
 const flags = {
   kubeconfig: { type: 'string', doc: 'How to reach the API server.', required: true },
-  'scheduler-name': { type: 'string', doc: 'Schedules the pods that name it.', default: 'default-scheduler' },
+  config: { type: 'string', doc: 'File with a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1).' },
   ...leaderElectionFlags('kube-scheduler'),
 } as const satisfies FlagTable;
 
+/** Throws ConfigFileError. */
+function readConfig(path: string | undefined) {
+  let config: SchedulerConfig = {};
+  if (path !== undefined) {
+    let text: string;
+    try {
+      text = readFileSync(path, 'utf8');
+    } catch (err) {
+      throw new ConfigFileError(`--config: ${(err as Error).message}`, { cause: err });
+    }
+    config = parseConfig(text, path, schedulerConfigForm);
+  }
+  const { podInitialBackoffSeconds, podMaxBackoffSeconds } = config;
+  const backoff = {
+    initialSeconds: podInitialBackoffSeconds ?? defaultBackoff.initialSeconds,
+    maxSeconds: podMaxBackoffSeconds ?? defaultBackoff.maxSeconds,
+  };
+  return { profiles: buildProfiles(config), backoff };
+}
+
 async function start(options: Flags<typeof flags>, component: ComponentContext): Promise<RunningComponent> {
   const { clock, random, log, metrics, signal } = component;
-  const name = options['scheduler-name'];
+  const { profiles, backoff } = readConfig(options.config);
   const config = readKubeconfig(options.kubeconfig);
   const client = new KubeClient(config, { userAgent: 'kube-scheduler', clock });
   const informers = new InformerFactory(client, { clock, random, log }, signal);
@@ -36,19 +59,20 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
   };
   const storage = storageInformers((kind) => informers.informer(kind));
   const lead = async () => {
+    const recorderOf = (controller: string) =>
+      createSeriesRecorder({ client, clock, log, controller, instance: `${controller}-0` });
     const scheduler: Scheduler = new Scheduler(
       {
         client,
         ...seen,
         volumes: new VolumeCache(client, clock, storage),
-        recorder: createSeriesRecorder({ client, clock, log, controller: name, instance: `${name}-0` }),
         metrics: createSchedulerMetrics(metrics, () => scheduler.counts()),
         clock,
         random,
         log,
-        name,
+        backoff,
       },
-      plugins,
+      profiles.map((profile) => ({ ...profile, recorder: recorderOf(profile.name) })),
     );
     let synced = false;
     void scheduler.start().then(() => {
@@ -61,7 +85,7 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
       },
     };
   };
-  const running = await runElected(options, config, name, component, lead);
+  const running = await runElected(options, config, profiles[0]!.name, component, lead);
   return {
     notReady: running.notReady,
     async stop() {
@@ -73,5 +97,9 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
 
 export function main(argv: string[]): Promise<void> {
   const summary = 'Assigns pods to nodes.';
-  return runComponent(process, { name: 'scheduler', summary, flags, start }, argv);
+  return runComponent(
+    process,
+    { name: 'scheduler', summary, flags, start, check: ({ config }) => void readConfig(config) },
+    argv,
+  );
 }

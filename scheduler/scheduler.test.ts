@@ -11,15 +11,16 @@ import { silentLogger } from '../machinery/log.ts';
 import { seededRandom } from '../machinery/random.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
 import { node, type PodBuilder, pod } from '../test/builders/scheduling.ts';
+import { defaultBackoff } from './config/configuration.ts';
+import { buildProfiles } from './config/profiles.ts';
 import { noVolumes } from './framework/volume-view.ts';
-import { plugins } from './plugins/index.ts';
 import { Scheduler } from './scheduler.ts';
 
 const settle = async () => {
   for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-async function startScheduler() {
+async function startScheduler(profiles = buildProfiles({})) {
   const clock = new FakeClock();
   const pods = new FedInformer<Pod>();
   const nodes = new FedInformer<Node>();
@@ -60,14 +61,16 @@ async function startScheduler() {
       namespaces: new FedInformer(),
       budgets,
       volumes: noVolumes,
-      recorder: { event: (_, { reason, message }) => void events.push(`${reason}: ${message}`) },
       metrics: { attempt: () => undefined, preempted: () => undefined },
       clock,
       random: seededRandom(1),
       log: silentLogger,
-      name: 'default-scheduler',
+      backoff: defaultBackoff,
     },
-    plugins,
+    profiles.map((profile) => ({
+      ...profile,
+      recorder: { event: (_, { reason, message }) => void events.push(`${reason}: ${message}`) },
+    })),
   );
   const add = (...wanted: PodBuilder[]) => {
     for (const p of wanted) pods.put(p.build());
@@ -277,4 +280,22 @@ test('bindings are written some at a time', async () => {
   assert.ok(first > 0 && first < 200, String(first));
   await bindings[0]!.answer();
   assert.equal(bindings.length, first + 1);
+});
+
+test('each profile has the pods that name it, with its own plugins', async () => {
+  const profiles = buildProfiles({
+    profiles: [
+      { schedulerName: 'default-scheduler' },
+      { schedulerName: 'careless', plugins: { filter: { disabled: [{ name: 'NodeUnschedulable' }] } } },
+    ],
+  });
+  const { nodes, bindings, events, add } = await startScheduler(profiles);
+  nodes.put(node('a').cordoned().build());
+  await add(pod('p'), pod('q').scheduler('careless'), pod('r').scheduler('nobody'));
+  assert.deepEqual(
+    bindings.map(({ name }) => name),
+    ['q'],
+  );
+  assert.equal(events.length, 1);
+  assert.match(events[0]!, /1 node\(s\) were unschedulable/);
 });

@@ -17,15 +17,16 @@ import { keyOf } from '../machinery/metadata.ts';
 import type { Random } from '../machinery/random.ts';
 import { timestamp } from '../machinery/timestamp.ts';
 import { SchedulerCache } from './cache/cache.ts';
-import { type CycleResult, schedulePod } from './cycle.ts';
+import type { Profile } from './config/profiles.ts';
+import { type Cycle, type CycleResult, schedulePod } from './cycle.ts';
 import { describeFailure } from './fit-error.ts';
-import type { Diagnosis, Plugin, Preemption, WeightedPlugin } from './framework/plugin.ts';
+import type { Diagnosis, Plugin, Preemption } from './framework/plugin.ts';
 import { podInfoOf, priorityOf } from './framework/pod-info.ts';
 import type { VolumeView } from './framework/volume-view.ts';
 import { Lanes } from './lanes.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import { endVictims, targetOf } from './preemption/preempt.ts';
-import { type QueuedPod, SchedulingQueue } from './queue/queue.ts';
+import { type Backoff, type QueuedPod, SchedulingQueue } from './queue/queue.ts';
 
 export interface SchedulerDeps {
   client: KubeClient;
@@ -34,13 +35,22 @@ export interface SchedulerDeps {
   namespaces: Informer<any>;
   budgets: Informer<PodDisruptionBudget>;
   volumes: VolumeView;
-  recorder: SeriesRecorder;
   metrics: SchedulerMetrics;
   clock: Clock;
   random: Random;
   log: Logger;
-  /** The schedulerName of pods that are ours. */
-  name: string;
+  backoff: Backoff;
+}
+
+/** A profile with who tells of its pods. */
+export interface RunningProfile extends Profile {
+  recorder: SeriesRecorder;
+}
+
+interface ProfileInUse extends RunningProfile {
+  /** Its plugins with preEnqueue, and with reserve. */
+  gates: readonly Plugin[];
+  reserving: readonly Plugin[];
 }
 
 type Found = Extract<CycleResult, { type: 'found' }>;
@@ -52,25 +62,27 @@ const maxBindings = 64;
 
 export class Scheduler {
   readonly #deps: SchedulerDeps;
-  readonly #plugins: readonly WeightedPlugin[];
-  readonly #reserving: readonly Plugin[];
+  /** By the schedulerName of their pods. */
+  readonly #profiles: ReadonlyMap<string, ProfileInUse>;
   readonly #cache: SchedulerCache;
   readonly #queue: SchedulingQueue;
-  readonly #cycle: { startIndex: number; random: () => number };
+  readonly #cycle: Cycle;
   readonly #bindings = new Lanes(maxBindings);
   #scheduled = false;
   #stopped = false;
 
-  constructor(deps: SchedulerDeps, plugins: readonly WeightedPlugin[]) {
+  constructor(deps: SchedulerDeps, profiles: readonly RunningProfile[]) {
     this.#deps = deps;
-    this.#plugins = plugins;
-    this.#reserving = plugins.map((p) => p.plugin).filter((plugin) => plugin.reserve);
+    this.#profiles = new Map(
+      profiles.map((profile) => {
+        const plugins = profile.plugins.map(({ plugin }) => plugin);
+        const gates = plugins.filter((plugin) => plugin.preEnqueue);
+        return [profile.name, { ...profile, gates, reserving: plugins.filter((plugin) => plugin.reserve) }];
+      }),
+    );
     this.#cache = new SchedulerCache(deps.volumes);
     this.#cycle = { startIndex: 0, random: () => deps.random.next() };
-    this.#queue = new SchedulingQueue(
-      deps.clock,
-      plugins.map((p) => p.plugin),
-    );
+    this.#queue = new SchedulingQueue(deps.clock, (pod) => this.#profileOf(pod).gates, deps.backoff);
   }
 
   /** Begins to schedule, once all that is known has been seen. */
@@ -91,6 +103,11 @@ export class Scheduler {
   stop(): void {
     this.#stopped = true;
     this.#queue.close();
+  }
+
+  /** Of pods in the queue, all of which are ours. */
+  #profileOf({ spec }: Pod): ProfileInUse {
+    return this.#profiles.get(spec.schedulerName ?? '')!;
   }
 
   counts() {
@@ -125,7 +142,7 @@ export class Scheduler {
       this.#onAssigned(pod, old);
       return;
     }
-    if (pod.spec.schedulerName !== this.#deps.name || isFinished(pod) || pod.metadata.deletionTimestamp) {
+    if (!this.#profiles.has(pod.spec.schedulerName ?? '') || isFinished(pod) || pod.metadata.deletionTimestamp) {
       this.#queue.delete(keyOf(pod));
       return;
     }
@@ -152,7 +169,7 @@ export class Scheduler {
     if (isFinished(pod)) {
       if (wasRunning) this.#queue.onEvent({ type: 'PodRemoved', pod });
     } else if (!old?.spec.nodeName) this.#queue.onEvent({ type: 'PodAssigned', pod });
-    else if (!jsonEqual(pod.metadata.labels, old.metadata.labels))
+    else if (!jsonEqual(pod.metadata.labels, old.metadata.labels) || isResized(pod, old))
       this.#queue.onEvent({ type: 'PodUpdated', old, pod });
   }
 
@@ -179,7 +196,9 @@ export class Scheduler {
     const { clock, metrics, log } = this.#deps;
     const startMs = clock.monotonicMs();
     try {
-      const result = schedulePod(this.#plugins, queued.info, this.#cache, this.#cycle);
+      const { plugins, percentageOfNodesToScore } = this.#profileOf(queued.info.pod);
+      Object.assign(this.#cycle, { percentageOfNodesToScore });
+      const result = schedulePod(plugins, queued.info, this.#cache, this.#cycle);
       if (result.type === 'found') {
         this.#cache.assume(queued.info, result.node.name);
         this.#cache.withdraw(queued.info.uid);
@@ -218,7 +237,7 @@ export class Scheduler {
     const { node, victims } = preemption;
     metrics.preempted(victims.length);
     try {
-      await endVictims(this.#deps, info, preemption);
+      await endVictims({ ...this.#deps, ...this.#profileOf(info.pod) }, info, preemption);
     } catch (err) {
       log.warn({ err, pod: key, node: node.name }, 'room for a pod could not be made');
       this.#cache.withdraw(info.uid);
@@ -237,9 +256,10 @@ export class Scheduler {
   #reserve(queued: QueuedPod, found: Found): void {
     const { info } = queued;
     const { node, state } = found;
-    for (const plugin of this.#reserving) plugin.reserve!(state, info, node, this.#cache);
+    const { reserving } = this.#profileOf(info.pod);
+    for (const plugin of reserving) plugin.reserve!(state, info, node, this.#cache);
     const bind = () => this.#bindings.run(() => this.#bind(queued, found));
-    for (const plugin of this.#reserving) {
+    for (const plugin of reserving) {
       const preparation = plugin.preBind?.(state, info, node, this.#cache);
       if (!preparation) continue;
       this.#queue.found(queued);
@@ -252,8 +272,9 @@ export class Scheduler {
   }
 
   async #bind(queued: QueuedPod, found: Found): Promise<void> {
-    const { client, recorder } = this.#deps;
+    const { client } = this.#deps;
     const { pod, uid } = queued.info;
+    const { recorder } = this.#profileOf(pod);
     const { name = '', namespace = '' } = pod.metadata;
     const node = found.node.name;
     try {
@@ -282,7 +303,7 @@ export class Scheduler {
     const { pod, uid } = info;
     const wasAssumed = this.#cache.isAssumed(uid);
     if (wasAssumed) this.#cache.forget(uid);
-    for (const plugin of this.#reserving) plugin.unreserve?.(state, info, node, this.#cache);
+    for (const plugin of this.#profileOf(pod).reserving) plugin.unreserve?.(state, info, node, this.#cache);
     if (isNotFound(err)) this.#queue.done(queued);
     else this.#queue.retry(queued);
     if (wasAssumed) this.#queue.onEvent({ type: 'PodRemoved', pod });
@@ -299,7 +320,8 @@ export class Scheduler {
     message: string,
     change: { nominatedNodeName?: string | null } = {},
   ): void {
-    const { recorder, pods, clock } = this.#deps;
+    const { pods, clock } = this.#deps;
+    const { recorder } = this.#profileOf(pod);
     recorder.event(targetOf(pod), { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message });
     // The queue's copy of the pod is from before this scheduler wrote its status.
     const { status } = pods.lister.get(keyOf(pod)) ?? pod;
@@ -338,6 +360,9 @@ function rejectingPlugins({ rejections, others, narrowedBy }: Diagnosis): Plugin
   for (const { plugin } of rejections.values()) plugins.add(plugin);
   return [...plugins];
 }
+
+const isResized = ({ spec }: Pod, { spec: old }: Pod): boolean =>
+  spec.containers.some(({ resources }, i) => !jsonEqual(resources, old.containers[i]?.resources));
 
 /** A heartbeat changes a node too, and no pod fits better for it. */
 function mattersForScheduling(node: Node, old: Node): boolean {

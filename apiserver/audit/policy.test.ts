@@ -1,7 +1,7 @@
 // Which rule of a policy a request falls under, and which policies are refused.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseConfig } from '../config-file.ts';
+import { parseConfig } from '../../machinery/config-file.ts';
 import { parseRequestInfo } from '../request-info.ts';
 import { auditPolicyForm, decide } from './policy.ts';
 

@@ -1,9 +1,10 @@
 // Which requests are written down, and how much of them: an audit policy (audit.k8s.io/v1). The first rule that fits
 // a request decides. https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/
+
+import type { ConfigFileForm } from '../../machinery/config-file.ts';
 import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { UserInfo } from '../authn/user.ts';
-import type { ConfigFileForm } from '../config-file.ts';
 import type { RequestInfo } from '../request-info.ts';
 
 export const levels = ['None', 'Metadata', 'Request', 'RequestResponse'] as const;

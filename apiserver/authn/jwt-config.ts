@@ -1,8 +1,9 @@
 // AuthenticationConfiguration (apiserver.config.k8s.io/v1): issuers of ID tokens with what their claims mean, and which
 // paths nobody needs a name for.
 // https://kubernetes.io/docs/reference/access-authn-authz/authentication/#using-authentication-configuration
+
+import type { ConfigFileForm } from '../../machinery/config-file.ts';
 import { type FieldError, forbidden, invalid, required } from '../../machinery/field-error.ts';
-import type { ConfigFileForm } from '../config-file.ts';
 import { claimRules, textOf, textsOf, userRules } from './claim-expressions.ts';
 import { type ClaimMapping, groupsClaim, requireClaim, usernameClaim } from './claim-mapping.ts';
 import { type AuthenticationConfig, authenticationConfiguration, type JwtConfig } from './jwt-schema.ts';

@@ -1,12 +1,12 @@
 // The mode ABAC: policies in a file, one a line, that allow what they match; read at the start.
 // https://kubernetes.io/docs/reference/access-authn-authz/abac/ Upstream: pkg/auth/authorizer/abac.
 import { readFileSync } from 'node:fs';
+import { ConfigFileError } from '../../machinery/config-file.ts';
 import { DecodeError, decodeValue } from '../../machinery/decode.ts';
 import { isObject } from '../../machinery/json.ts';
 import { readJson, TextError } from '../../machinery/json-reader.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { UserInfo } from '../authn/user.ts';
-import { ConfigFileError } from '../config-file.ts';
 import type { Attributes, AuthorizationMode, PolicyRule } from './attributes.ts';
 
 const apiVersion = 'abac.authorization.kubernetes.io/v1beta1';

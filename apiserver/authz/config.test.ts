@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock } from '../../machinery/clock.ts';
-import { ConfigFileError, parseConfig } from '../config-file.ts';
+import { ConfigFileError, parseConfig } from '../../machinery/config-file.ts';
 import { WebhookError } from '../webhook-client.ts';
 import type { Attributes } from './attributes.ts';
 import { conditionsOf } from './conditions.ts';

@@ -1,11 +1,11 @@
 // AuthorizationConfiguration (apiserver.config.k8s.io/v1): who is asked for rights, in which order, and which webhook for
 // which requests. https://kubernetes.io/docs/reference/access-authn-authz/authorization/#using-configuration-file-for-authorization
 
+import type { ConfigFileForm } from '../../machinery/config-file.ts';
 import { DurationError, parseGoDuration } from '../../machinery/duration.ts';
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
-import type { ConfigFileForm } from '../config-file.ts';
 import { checkCondition } from './conditions.ts';
 
 const name = 'io.k8s.apiserver.config.v1';

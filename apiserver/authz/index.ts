@@ -1,9 +1,10 @@
 // The authorizers, in the order in which they are asked.
 import type { Clock } from '../../machinery/clock.ts';
+import { ConfigFileError, parseConfig } from '../../machinery/config-file.ts';
 import { parseGoDuration } from '../../machinery/duration.ts';
 import { FlagError } from '../../machinery/flags.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { ConfigFileError, parseConfig, readConfigFile } from '../config-file.ts';
+import { readConfigFile } from '../config-file.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { readReviewAccess, readReviewVersion, readTtl, reviewWebhook } from '../review-webhook.ts';
 import type { ObjectStore } from '../storage/object-store.ts';

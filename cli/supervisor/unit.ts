@@ -148,8 +148,14 @@ export class Unit {
   #findPid(child: ChildProcess): void {
     if (child.pid === undefined || this.#child !== child || this.#state.state !== 'starting') return;
     const ref = findDescendant(child.pid, commandOf(this.plan));
-    if (ref) this.#running(ref, this.plan.revision);
-    else this.#timer = this.#host.clock.after(findPidEveryMs, () => this.#findPid(child));
+    if (ref) {
+      this.#running(ref, this.plan.revision);
+      return;
+    }
+    const { clock } = this.#host;
+    // The slower the machine, the seldomer: looking must not keep what is looked for from starting.
+    const pauseMs = Math.max(findPidEveryMs, (clock.monotonicMs() - this.#startedMs) / 20);
+    this.#timer = clock.after(pauseMs, () => this.#findPid(child));
   }
 
   #running(ref: ProcessRef, revision: string | undefined): void {

@@ -14,7 +14,7 @@ import { isConflict } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { matchesLabels, parseLabelSelector, type Selector } from '../../machinery/labels.ts';
 import { keyOf } from '../../machinery/metadata.ts';
-import { quantityMilliValue } from '../../machinery/quantity.ts';
+import { parseQuantity } from '../../machinery/quantity.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { readScale, scalePath, writeScale } from '../scale.ts';
 import { writeStatus } from '../status.ts';
@@ -211,7 +211,7 @@ class Look {
     }
     const { scaleUp, scaleDown } = spec.behavior ?? {};
     const toleranceOf = (given: string | undefined) =>
-      given === undefined ? defaultTolerance : quantityMilliValue(given) / 1000;
+      given === undefined ? defaultTolerance : Number(parseQuantity(given)?.nanos ?? 0n) / 1e9;
     return {
       client: this.#deps.metrics,
       namespace,

@@ -6,6 +6,7 @@ import { NodeKind } from '../../api/core/node.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import type { ControllerContext, Loop } from '../../client/controller.ts';
 import { keyOf } from '../../machinery/metadata.ts';
+import { atMost } from './at-most.ts';
 import { delegatedAuthorizer } from './authorization.ts';
 import { customApis } from './custom-api.ts';
 import { type Look, readLook, scrapePath } from './pod-series.ts';
@@ -24,7 +25,8 @@ export interface MetricsServerOptions {
   keyPem: string;
 }
 
-const lookMs = 10_000;
+const lookMs = 5_000;
+const looksAtOnce = 20;
 const maxBytes = 8 * 1024 * 1024;
 const maxSeen = 1_000;
 const retryMs = 5_000;
@@ -35,21 +37,28 @@ export function metricsApis(context: ControllerContext): ServedApi[] {
   const { client, clock, log } = context;
   const nodes = context.informer(NodeKind).lister;
   const pods = context.informer(PodKind).lister;
-  const read = (path: string) => client.text({ method: 'GET', path, accept, timeoutMs: lookMs, maxBytes });
+  const inTurn = atMost(looksAtOnce);
+  const read = (path: string) =>
+    inTurn(() => client.text({ method: 'GET', path, accept, timeoutMs: lookMs, maxBytes }));
   const silent = (what: object) => (err: unknown) => {
     log.debug({ err, ...what }, 'metrics could not be read');
     return undefined;
   };
-  const ofNodes = new Points(clock, async (node) =>
-    readNodeLook(await read(`/api/v1/nodes/${encodeURIComponent(node)}/proxy/metrics/resource`)),
+  const ofNodes = new Points(
+    clock,
+    async (node) => readNodeLook(await read(`/api/v1/nodes/${encodeURIComponent(node)}/proxy/metrics/resource`)),
+    (value) => value.pods.size,
   );
   const seen = new Set<string>();
   // By uid and path: another pod of the same name counts anew.
-  const ofPods = new Points<Look>(clock, async (key) => {
+  const lookAtPod = async (key: string) => {
     const look = readLook(await read(key.slice(key.indexOf('/'))));
     for (const metric of look.keys()) if (seen.size < maxSeen) seen.add(metric);
     return look;
-  });
+  };
+  const ofPods = new Points<Look>(clock, lookAtPod, (value) =>
+    [...value.values()].reduce((sum, series) => sum + series.length, 0),
+  );
   const lookAt = async (pod: Pod) => {
     const path = scrapePath(pod);
     return path === undefined

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock } from '../../machinery/clock.ts';
+import { atMost } from './at-most.ts';
 import { Points } from './points.ts';
 
 /** Looks that count themselves. */
@@ -8,10 +9,11 @@ function counted() {
   const clock = new FakeClock();
   let looks = 0;
   let problem: Error | undefined;
-  const points = new Points(clock, async () => {
+  const look = async () => {
     if (problem) throw problem;
     return { look: ++looks };
-  });
+  };
+  const points = new Points(clock, look, () => 1);
   /** Reads, with as much time as a second look needs. */
   const read = async () => {
     const reading = points.read('x');
@@ -40,6 +42,42 @@ test('those who ask at the same time share a look', async () => {
   await clock.advance(0);
   await clock.advance(1_000);
   assert.deepEqual(new Set((await all).map(({ last }) => last.value.look)), new Set([2]));
+});
+
+test('what is kept is bounded', async () => {
+  const clock = new FakeClock();
+  let looks = 0;
+  const points = new Points(
+    clock,
+    async () => ({ look: ++looks }),
+    () => 20_000,
+  );
+  for (const key of ['a', 'b', 'c', 'a']) {
+    const reading = points.read(key);
+    await clock.advance(0);
+    await clock.advance(1_000);
+    await reading;
+  }
+  assert.equal(looks, 8);
+});
+
+test('so much goes on at a time', async () => {
+  const inTurn = atMost(2);
+  const ends: ((err?: Error) => void)[] = [];
+  const work = () => new Promise<void>((resolve, reject) => ends.push((err) => (err ? reject(err) : resolve())));
+  const all = Promise.allSettled([1, 2, 3, 4].map(() => inTurn(work)));
+  assert.equal(ends.length, 2);
+  ends[0]!(new Error('no'));
+  await new Promise(setImmediate);
+  assert.equal(ends.length, 3);
+  for (let i = 1; i < 4; i++) {
+    ends[i]!();
+    await new Promise(setImmediate);
+  }
+  assert.deepEqual(
+    (await all).map(({ status }) => status),
+    ['rejected', 'fulfilled', 'fulfilled', 'fulfilled'],
+  );
 });
 
 test('one that failed is not tried again at once, and what was known before stays', async () => {

@@ -18,7 +18,8 @@ const resolutionMs = 10_000;
 /** A rate over longer would tell of what was, not of what is. */
 const maxWindowMs = 60_000;
 const firstWindowMs = 1_000;
-const maxKept = 5_000;
+/** Figures, of all that is looked at. */
+const maxKept = 100_000;
 
 interface Known<T> extends Partial<Pair<T>> {
   /** Why the last look failed. */
@@ -29,12 +30,16 @@ export class Points<T extends object> {
   readonly #clock: Clock;
   readonly #look: (key: string) => Promise<T>;
   // What nobody has asked about for long makes room.
-  readonly #known = new LRUCache<string, Known<T>>({ max: maxKept });
+  readonly #known: LRUCache<string, Known<T>>;
   readonly #looking = new Map<string, Promise<Pair<T>>>();
 
-  constructor(clock: Clock, look: (key: string) => Promise<T>) {
+  /** `sizeOf` counts the figures of one look. */
+  constructor(clock: Clock, look: (key: string) => Promise<T>, sizeOf: (value: T) => number) {
     this.#clock = clock;
     this.#look = look;
+    const sizeCalculation = ({ before, last }: Known<T>) =>
+      1 + [before, last].reduce((sum, point) => sum + (point ? sizeOf(point.value) : 0), 0);
+    this.#known = new LRUCache({ maxSize: maxKept, sizeCalculation });
   }
 
   /** Two looks at one thing, the later not older than the resolution. Rejects as the look does, or has done just now. */

@@ -12,9 +12,8 @@ const neverReason = 'not eligible due to preemptionPolicy=Never.';
 const terminatingReason = 'not eligible due to a terminating pod on the nominated node.';
 const notHelpful = 'Preemption is not helpful for scheduling';
 
-/** So many candidates are enough: a tenth of the nodes, and at least a hundred. */
-const candidatePercentage = 10;
-const minCandidates = 100;
+/** So many candidates are enough: a share of the nodes, and at least so many. */
+export const defaultCandidates = { minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100 };
 
 /** Ends because a scheduler has made room by it. */
 function isPreempted({ metadata, status }: Pod): boolean {
@@ -39,7 +38,7 @@ function findIneligibility({ trial, diagnosis }: FailedCycle): string | undefine
   return isWaiting ? terminatingReason : undefined;
 }
 
-function postFilter(failed: FailedCycle): PostFilterResult {
+function postFilter(failed: FailedCycle, candidatesWanted: typeof defaultCandidates): PostFilterResult {
   const { trial, diagnosis, random } = failed;
   const ineligible = findIneligibility(failed);
   if (ineligible !== undefined) return { message: ineligible, keepsNomination: ineligible === terminatingReason };
@@ -47,7 +46,8 @@ function postFilter(failed: FailedCycle): PostFilterResult {
   const reasons = new Map<NodeInfo, readonly string[]>();
   const candidates: Candidate[] = [];
   const hopeful = nodes.filter((node) => codeOf(diagnosis, node) === 'Unschedulable');
-  const enough = Math.max(minCandidates, Math.floor((nodes.length * candidatePercentage) / 100));
+  const { minCandidateNodesPercentage: share, minCandidateNodesAbsolute: least } = candidatesWanted;
+  const enough = Math.max(least, Math.floor((nodes.length * share) / 100));
   const first = Math.floor(random() * hopeful.length);
   for (let i = 0; i < hopeful.length && candidates.length < enough; i++) {
     const node = hopeful[(first + i) % hopeful.length]!;
@@ -61,4 +61,9 @@ function postFilter(failed: FailedCycle): PostFilterResult {
   return { message: `0/${nodes.length} nodes are available: ${countReasons(all)}.` };
 }
 
-export const defaultPreemption: Plugin = { name: 'DefaultPreemption', postFilter };
+export const createDefaultPreemption = (candidatesWanted: typeof defaultCandidates): Plugin => ({
+  name: 'DefaultPreemption',
+  postFilter: (failed) => postFilter(failed, candidatesWanted),
+});
+
+export const defaultPreemption = createDefaultPreemption(defaultCandidates);

@@ -8,6 +8,7 @@ import type { NodeInfo } from '../framework/node-info.ts';
 import type { PlaceCounts } from '../framework/place-counts.ts';
 import {
   type Change,
+  type ClusterEvent,
   type CycleState,
   isOfNodesOrPods,
   maxScore,
@@ -24,8 +25,12 @@ const existingRefusal = unschedulable("node(s) didn't satisfy existing pods anti
 
 const name = 'InterPodAffinity';
 
-/** What it is worth to a pod to be where another one must have its like (upstream: hardPodAffinityWeight). */
-const requiredAffinityWeight = 1;
+export const defaultAffinityArgs = {
+  /** What it is worth to a pod to be where another one must have its like. */
+  hardPodAffinityWeight: 1,
+  /** What others prefer counts only for a pod that prefers something itself. */
+  ignorePreferredTermsOfExistingPods: false,
+};
 
 interface State {
   /** Pods that all required affinity terms select, by place of each of the terms. */
@@ -44,7 +49,10 @@ interface Attraction {
   weight: number;
 }
 
-function selectsNamespace(term: PodAffinityTerm, owner: Pod, namespace: string, snapshot: Snapshot): boolean {
+/** What is known of namespaces where their labels are needed. */
+type Namespaces = Pick<Snapshot, 'namespaceLabels'>;
+
+function selectsNamespace(term: PodAffinityTerm, owner: Pod, namespace: string, snapshot: Namespaces): boolean {
   const { namespaces = [], namespaceSelector } = term;
   if (namespaces.length === 0 && namespaceSelector === undefined) return namespace === owner.metadata.namespace;
   if (namespaces.includes(namespace)) return true;
@@ -54,7 +62,7 @@ function selectsNamespace(term: PodAffinityTerm, owner: Pod, namespace: string, 
 }
 
 /** Whether a term of `owner` selects `other`. */
-function selects(term: PodAffinityTerm, owner: Pod, other: Pod, snapshot: Snapshot): boolean {
+function selects(term: PodAffinityTerm, owner: Pod, other: Pod, snapshot: Namespaces): boolean {
   if (!selectsNamespace(term, owner, other.metadata.namespace ?? '', snapshot)) return false;
   if (!matchesLabelSelector(term.labelSelector, other.metadata.labels)) return false;
   const labels = owner.metadata.labels ?? {};
@@ -121,20 +129,39 @@ function filter(state: CycleState, info: PodInfo, node: NodeInfo) {
   return success;
 }
 
-export const interPodAffinity: Plugin = {
+/** Whether a term may select a pod; labels of namespaces are not at hand here. */
+const maySelect = (term: PodAffinityTerm, owner: Pod, other: Pod): boolean =>
+  term.namespaceSelector !== undefined || selects(term, owner, other, { namespaceLabels: () => undefined });
+
+/** Nodes may be places; of pods only those that this one, or that this one by its labels, keeps away or draws near. */
+function mayHelp(event: ClusterEvent, { pod, requiredAffinity, requiredAntiAffinity }: PodInfo): boolean {
+  if (!('pod' in event)) return isOfNodesOrPods(event);
+  const own = event.type === 'PodAssigned' ? requiredAffinity : [...requiredAffinity, ...requiredAntiAffinity];
+  const others = event.type === 'PodUpdated' ? [event.old, event.pod] : [event.pod];
+  return others.some((other) => {
+    if (own.some((term) => maySelect(term, pod, other))) return true;
+    if (event.type === 'PodAssigned') return false;
+    const theirs = other.spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+    return theirs.some((term) => maySelect(term, other, pod));
+  });
+}
+
+export const createInterPodAffinity = (args: typeof defaultAffinityArgs): Plugin => ({
   name,
-  mayHelp: isOfNodesOrPods,
+  mayHelp,
   preFilter,
   adjust,
   filter,
   // Pods also count where this one cannot go.
   preScore(state, info, _nodes, snapshot) {
+    if (args.ignorePreferredTermsOfExistingPods && info.preferredAffinity.length === 0) return skip;
+    const hardWeight = args.hardPodAffinityWeight;
     const attractions: Attraction[] = [
       ...info.preferredAffinity.map(({ term, weight }) => ({ places: selectedBy(term, info, snapshot), weight })),
       ...selecting(snapshot.preferring, info, snapshot).map(({ places }) => ({ places, weight: 1 })),
       ...selecting(snapshot.requiring, info, snapshot).map(({ places }) => ({
         places,
-        weight: requiredAffinityWeight,
+        weight: hardWeight,
       })),
     ].filter(({ places }) => places.total !== 0);
     if (attractions.length === 0) return skip;
@@ -152,4 +179,6 @@ export const interPodAffinity: Plugin = {
     for (const [i, score] of scores.entries())
       scores[i] = highest === lowest ? 0 : Math.floor((maxScore * (score - lowest)) / (highest - lowest));
   },
-};
+});
+
+export const interPodAffinity = createInterPodAffinity(defaultAffinityArgs);

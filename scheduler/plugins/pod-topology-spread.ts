@@ -39,13 +39,13 @@ const nowhere = -1;
 const constraintsOf = (pod: Pod, when: string) =>
   (pod.spec.topologySpreadConstraints ?? []).filter((c) => (c.whenUnsatisfiable ?? 'DoNotSchedule') === when);
 
-function counterOf(constraint: TopologySpreadConstraint, pod: Pod): (other: Pod) => boolean {
+/** Whether a pod is one of those that are spread. */
+function selectorOf(constraint: TopologySpreadConstraint, pod: Pod): (other: Pod) => boolean {
   const { namespace, labels } = pod.metadata;
   const keys = (constraint.matchLabelKeys ?? []).filter((k) => labels?.[k] !== undefined);
   const same = keys.length > 0 ? selectorFromLabels(Object.fromEntries(keys.map((k) => [k, labels![k]!]))) : undefined;
   return ({ metadata: other }) =>
     other.namespace === namespace &&
-    !other.deletionTimestamp &&
     matchesLabelSelector(constraint.labelSelector, other.labels) &&
     (!same || matchesLabels(same, other.labels));
 }
@@ -81,10 +81,11 @@ function countPods(constraints: TopologySpreadConstraint[], pod: Pod, snapshot: 
   return constraints.map((constraint) => {
     const { topologyKey } = constraint;
     const counts = snapshot.counts(countsKey(constraint, topologyKeys, pod), () => {
-      const counted = counterOf(constraint, pod);
+      const isSelected = selectorOf(constraint, pod);
       return {
         topologyKey,
-        weigh: (other) => (counted(other.pod) ? 1 : 0),
+        // One that ends makes room already.
+        weigh: ({ pod: other }) => (!other.metadata.deletionTimestamp && isSelected(other) ? 1 : 0),
         isPlace: (node) => hasAllLabels(constraints, node) && isEligible(constraint, pod, node),
       };
     });
@@ -102,7 +103,11 @@ function preFilter(state: CycleState, { pod }: PodInfo, snapshot: Snapshot) {
 
 export const podTopologySpread: Plugin = {
   name,
-  mayHelp: isOfNodesOrPods,
+  mayHelp(event, { pod }) {
+    if (!('pod' in event)) return isOfNodesOrPods(event);
+    const others = event.type === 'PodUpdated' ? [event.old, event.pod] : [event.pod];
+    return constraintsOf(pod, 'DoNotSchedule').some((constraint) => others.some(selectorOf(constraint, pod)));
+  },
   preFilter,
   adjust(state, _pod, { node, other, sign }) {
     for (const { counts } of state.get(name) as Spread[]) counts.add(node, other, sign);

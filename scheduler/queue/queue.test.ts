@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock } from '../../machinery/clock.ts';
 import { node, pod } from '../../test/builders/scheduling.ts';
+import { defaultBackoff } from '../config/configuration.ts';
 import { NodeInfo } from '../framework/node-info.ts';
 import type { ClusterEvent } from '../framework/plugin.ts';
 import { nodeResourcesFit } from '../plugins/node-resources-fit.ts';
 import { schedulingGates } from '../plugins/scheduling-gates.ts';
 import { SchedulingQueue } from './queue.ts';
 
-const newQueue = (clock = new FakeClock()) => new SchedulingQueue(clock, [schedulingGates, nodeResourcesFit]);
+const newQueue = (clock = new FakeClock()) => new SchedulingQueue(clock, () => [schedulingGates], defaultBackoff);
 
 function nodeAdded(cpu: string): ClusterEvent {
   const info = new NodeInfo('n');

@@ -29,14 +29,19 @@ interface Entry {
   priority: number;
 }
 
-const firstBackoffMs = 1_000;
-const maxBackoffMs = 10_000;
+/** How long a pod waits after a cycle without a node: doubled each time, up to the most. */
+export interface Backoff {
+  initialSeconds: number;
+  maxSeconds: number;
+}
+
 const maxUnschedulableMs = 5 * 60_000;
 const sweepPeriodMs = 30_000;
 
 export class SchedulingQueue {
   readonly #clock: Clock;
-  readonly #gates: readonly Plugin[];
+  readonly #gatesOf: (pod: Pod) => readonly Plugin[];
+  readonly #waits: Backoff;
   readonly #active = new Map<string, Entry>();
   /** Those that are active, and entries of some that no longer are. */
   readonly #order = new Heap<Entry>(comesBefore);
@@ -48,9 +53,11 @@ export class SchedulingQueue {
   #onActive: () => void = () => undefined;
   readonly #sweep: Timer;
 
-  constructor(clock: Clock, plugins: readonly Plugin[]) {
+  /** `gatesOf` answers the plugins with preEnqueue that hold for a pod. */
+  constructor(clock: Clock, gatesOf: (pod: Pod) => readonly Plugin[], backoff: Backoff) {
     this.#clock = clock;
-    this.#gates = plugins.filter((p) => p.preEnqueue);
+    this.#gatesOf = gatesOf;
+    this.#waits = backoff;
     this.#sweep = clock.every(sweepPeriodMs, () => this.#sweepUnschedulable());
   }
 
@@ -62,7 +69,7 @@ export class SchedulingQueue {
   /** A pod without a node has appeared or changed. */
   set(pod: Pod): void {
     const key = keyOf(pod);
-    const held = this.#gates.some((g) => g.preEnqueue!(pod).code !== 'Success');
+    const held = this.#gatesOf(pod).some((g) => g.preEnqueue!(pod).code !== 'Success');
     const known = this.#take(key);
     if (held) {
       this.#gated.set(key, pod);
@@ -171,7 +178,8 @@ export class SchedulingQueue {
   }
 
   #backOff(pod: QueuedPod): void {
-    const waitMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.max(0, pod.attempts - 1));
+    const { initialSeconds, maxSeconds } = this.#waits;
+    const waitMs = 1_000 * Math.min(maxSeconds, initialSeconds * 2 ** Math.max(0, pod.attempts - 1));
     const leftMs = pod.failedAtMs + waitMs - this.#clock.monotonicMs();
     if (leftMs <= 0) {
       this.#activate(pod);

@@ -19,6 +19,7 @@ export class PodBuilder {
   }
 
   on = (nodeName: string) => this.#change((p) => (p.spec.nodeName = nodeName));
+  scheduler = (schedulerName: string) => this.#change((p) => (p.spec.schedulerName = schedulerName));
   asks = (requests: Record<string, string>) => this.#change((p) => (p.spec.containers[0].resources = { requests }));
   labels = (labels: Record<string, string>) => this.#change((p) => (p.metadata.labels = labels));
   priority = (priority: number) => this.#change((p) => (p.spec.priority = priority));

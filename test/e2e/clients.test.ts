@@ -59,7 +59,7 @@ describe('client-node', { skip: needsRoot }, () => {
     assert.equal(status, 'Success');
   });
 
-  test('an informer sees a Deployment become available and go', { timeout: 600_000 }, async () => {
+  test('an informer sees a Deployment become available and go', { timeout: 1_800_000 }, async () => {
     const seen: string[] = [];
     const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
     const informer = k8s.makeInformer(config, path, () => apps.listNamespacedDeployment({ namespace }));

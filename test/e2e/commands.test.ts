@@ -22,7 +22,7 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     cluster = await startCluster('commands', ['busybox', 'nginx']);
     folder = mkdtempSync(join(tmpdir(), 'k8ts-commands-'));
     cluster.kubectl.get('run', 'box', image, '--', 'sleep', '3600');
-    cluster.kubectl.get('wait', '--for=condition=Ready', 'pod/box', '--timeout=240s');
+    cluster.kubectl.get('wait', '--for=condition=Ready', 'pod/box', '--timeout=600s');
   });
   after(async () => {
     await cluster?.[Symbol.asyncDispose]();
@@ -85,9 +85,9 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     const rollout = (...args: string[]) => kubectl.get('rollout', args[0]!, 'deployment/web', ...args.slice(1));
     const envOf = () => kubectl.json('get', 'deployment', 'web').spec.template.spec.containers[0].env;
     kubectl.get('create', 'deployment', 'web', image, '--replicas=2', '--', 'sleep', '3600');
-    rollout('status', '--timeout=240s');
+    rollout('status', '--timeout=600s');
     rollout('restart');
-    rollout('status', '--timeout=240s');
+    rollout('status', '--timeout=600s');
     assert.match(rollout('history'), /^1 +<none>\n2 +<none>$/m);
     rollout('pause');
     kubectl.get('set', 'env', 'deployment/web', 'A=b');
@@ -95,10 +95,10 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     assert.equal(metadata.annotations['deployment.kubernetes.io/revision'], '2', 'nothing is rolled out');
     assert.equal(status.readyReplicas, 2);
     rollout('resume');
-    rollout('status', '--timeout=240s');
+    rollout('status', '--timeout=600s');
     assert.deepEqual(envOf(), [{ name: 'A', value: 'b' }]);
     rollout('undo');
-    rollout('status', '--timeout=240s');
+    rollout('status', '--timeout=600s');
     assert.equal(envOf(), undefined);
     assert.match(rollout('history'), /^1 .*\n3 .*\n4 .*$/m);
     kubectl.get('delete', 'deployment', 'web', '--grace-period=1');
@@ -115,7 +115,10 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
 
   test('run -i --rm gives input and takes output; logs know lines, times and former containers', async () => {
     const { kubectl } = cluster;
-    const said = kubectl.run(['run', 'cat', image, '-i', '--rm', '--restart=Never', '--', 'cat'], 'in and out\n');
+    const said = kubectl.run(
+      ['run', 'cat', image, '-i', '--rm', '--restart=Never', '--pod-running-timeout=10m', '--', 'cat'],
+      'in and out\n',
+    );
     assert.match(said.stdout, /^in and out$/m);
     kubectl.get('run', 'twice', image, '--', 'sh', '-c', 'echo one; echo two; sleep 1; exit 1');
     await eventually(
@@ -130,7 +133,7 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
   test('debug enters a pod without a shell, and copies one that does not start', async () => {
     const { kubectl } = cluster;
     kubectl.get('run', 'shellless', '--image=nginx:1.7.9');
-    kubectl.get('wait', '--for=condition=Ready', 'pod/shellless', '--timeout=240s');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/shellless', '--timeout=600s');
     const look = ['debug', 'shellless', image, '--target=shellless', '-c', 'look', '--', 'sh', '-c'];
     const said = kubectl.run([...look, 'wget -qO- 127.0.0.1; tr "\\0" " " < /proc/1/cmdline']);
     assert.equal(said.code, 0, said.stderr);
@@ -146,7 +149,7 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     assert.match(kubectl.get('describe', 'pod', 'shellless'), /Ephemeral Containers:\n +look:/);
     kubectl.get('run', 'crashing', image, '--', 'sh', '-c', 'exit 1');
     kubectl.get('debug', 'crashing', '--copy-to=crashing-copy', '--container=crashing', '--', 'sleep', '3600');
-    kubectl.get('wait', '--for=condition=Ready', 'pod/crashing-copy', '--timeout=240s');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/crashing-copy', '--timeout=600s');
     kubectl.get('delete', 'pod', 'shellless', 'crashing', 'crashing-copy', '--grace-period=0', '--force');
   });
 
@@ -166,8 +169,8 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
   test('cordon and drain keep and clear a node', async () => {
     const { kubectl, node } = cluster;
     kubectl.get('create', 'deployment', 'moved', image, '--', 'sleep', '3600');
-    kubectl.get('rollout', 'status', 'deployment/moved', '--timeout=240s');
-    const drained = kubectl.get('drain', node, '--pod-selector=app=moved', '--grace-period=1', '--timeout=240s');
+    kubectl.get('rollout', 'status', 'deployment/moved', '--timeout=600s');
+    const drained = kubectl.get('drain', node, '--pod-selector=app=moved', '--grace-period=1', '--timeout=600s');
     assert.match(drained, /pod\/moved-\S+ evicted\nnode\/\S+ drained/);
     assert.match(kubectl.get('get', 'node', node), /Ready,SchedulingDisabled/);
     const pending = () => kubectl.json('get', 'pods', '-l', 'app=moved').items[0]?.status;
@@ -176,7 +179,7 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
     );
     assert.match(message, /^0\/1 nodes are available: 1 node\(s\) were unschedulable\./);
     kubectl.get('uncordon', node);
-    kubectl.get('rollout', 'status', 'deployment/moved', '--timeout=240s');
+    kubectl.get('rollout', 'status', 'deployment/moved', '--timeout=600s');
     kubectl.get('delete', 'deployment', 'moved', '--grace-period=1');
   });
 
@@ -197,7 +200,7 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
       // What is held cannot vanish before it was looked at.
       const metadata = { name, finalizers: name === 'unimportant' ? ['example.com/held'] : [] };
       kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata, spec });
-      if (name === 'unimportant') kubectl.get('wait', '--for=condition=Ready', `pod/${name}`, '--timeout=240s');
+      if (name === 'unimportant') kubectl.get('wait', '--for=condition=Ready', `pod/${name}`, '--timeout=600s');
     }
     const why = await eventually('it says why it ends', () =>
       kubectl.json('get', 'pod', 'unimportant').status.conditions.find((c: any) => c.type === 'DisruptionTarget'),
@@ -206,7 +209,7 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
       [why.status, why.reason, why.message],
       ['True', 'PreemptionByScheduler', 'default-scheduler: preempting to accommodate a higher priority pod'],
     );
-    kubectl.get('wait', '--for=condition=Ready', 'pod/important', '--timeout=240s');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/important', '--timeout=600s');
     const { metadata, status } = kubectl.json('get', 'pod', 'important');
     assert.equal(status.nominatedNodeName, undefined, 'it is there');
     const events = kubectl.get('get', 'events', '-o', 'jsonpath={range .items[*]}{.reason}: {.message}{"\\n"}{end}');
@@ -259,7 +262,7 @@ describe('everyday commands', { skip: needsRoot || needsNewKubectl }, () => {
       return set?.metadata.ownerReferences === undefined ? set : undefined;
     });
     assert.equal(orphan.status.readyReplicas, 1);
-    kubectl.get('delete', 'replicaset', orphan.metadata.name, '--cascade=foreground', '--timeout=240s');
+    kubectl.get('delete', 'replicaset', orphan.metadata.name, '--cascade=foreground', '--timeout=600s');
     assert.equal(kubectl.json('get', 'pods', '-l', 'app=parent').items.length, 0, 'the pods went first');
   });
 

@@ -170,7 +170,7 @@ describe('a cluster with a configuration', { skip: needsRoot }, () => {
         ],
       },
     });
-    kubectl.get('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/reader', '--timeout=60s');
+    kubectl.get('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/reader', '--timeout=600s');
     const logs = kubectl.get('logs', 'reader');
     assert.ok(logs.startsWith(auditPolicy('configmaps')), logs);
     // Two streams: which line of them comes first is not said.

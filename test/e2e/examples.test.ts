@@ -9,7 +9,7 @@ import { needsRoot } from '../integration/cli/k8ts-command.ts';
 /** GET from the host. */
 function fetchText(url: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const req = request(url, { timeout: 20_000, agent: false }, (res) => {
+    const req = request(url, { timeout: 120_000, agent: false }, (res) => {
       let text = '';
       res.setEncoding('utf8');
       res.on('data', (chunk) => (text += chunk));
@@ -33,9 +33,9 @@ describe('examples', { skip: needsRoot }, () => {
 
   test('nginx-deployment: created, exposed, scaled, rolled out, undone', async () => {
     const { kubectl, node } = cluster;
-    kubectl.get('wait', '--for=condition=Ready', `node/${node}`, '--timeout=240s');
+    kubectl.get('wait', '--for=condition=Ready', `node/${node}`, '--timeout=600s');
     kubectl.get('create', '-f', 'examples/nginx-deployment.yaml');
-    kubectl.get('rollout', 'status', 'deployment/nginx-deployment', '--timeout=240s');
+    kubectl.get('rollout', 'status', 'deployment/nginx-deployment', '--timeout=600s');
     const rows = kubectl.get('get', 'deploy,rs,pods', '-o', 'wide', '--no-headers').trim().split('\n');
     assert.match(rows.find((r) => r.startsWith('deployment.apps/'))!, /2\/2 +2 +2 /);
     const pods = kubectl.json('get', 'pods', '-l', 'app=nginx').items;
@@ -49,14 +49,14 @@ describe('examples', { skip: needsRoot }, () => {
       /Welcome to nginx/,
     );
     kubectl.get('run', 'client', '--image=busybox:1.36', '--restart=Never', '--command', '--', 'sleep', '3600');
-    kubectl.get('wait', '--for=condition=Ready', 'pod/client', '--timeout=240s');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/client', '--timeout=600s');
     assert.match(
       kubectl.get('exec', 'client', '--', 'wget', '-q', '-O', '-', 'http://nginx-deployment/'),
       /Welcome to nginx/,
     );
 
     kubectl.get('scale', 'deployment/nginx-deployment', '--replicas=3');
-    kubectl.get('rollout', 'status', 'deployment/nginx-deployment', '--timeout=240s');
+    kubectl.get('rollout', 'status', 'deployment/nginx-deployment', '--timeout=600s');
     kubectl.get('set', 'image', 'deployment/nginx-deployment', 'nginx=busybox:1.36');
     kubectl.get(
       'patch',
@@ -65,9 +65,9 @@ describe('examples', { skip: needsRoot }, () => {
       '-p',
       JSON.stringify({ spec: { template: { spec: { containers: [{ name: 'nginx', command: untilTerm }] } } } }),
     );
-    kubectl.get('rollout', 'status', 'deployment/nginx-deployment', '--timeout=240s');
+    kubectl.get('rollout', 'status', 'deployment/nginx-deployment', '--timeout=600s');
     kubectl.get('rollout', 'undo', 'deployment/nginx-deployment', '--to-revision=1');
-    kubectl.get('rollout', 'status', 'deployment/nginx-deployment', '--timeout=240s');
+    kubectl.get('rollout', 'status', 'deployment/nginx-deployment', '--timeout=600s');
     const images = kubectl
       .json('get', 'deployment', 'nginx-deployment')
       .spec.template.spec.containers.map((c: any) => c.image);
@@ -81,7 +81,7 @@ describe('examples', { skip: needsRoot }, () => {
   test('guestbook: two tiers find each other, with credentials from a Secret', async () => {
     const { kubectl } = cluster;
     kubectl.get('apply', '-f', 'examples/guestbook.yaml');
-    for (const name of ['redis', 'web']) kubectl.get('rollout', 'status', `deployment/${name}`, '--timeout=240s');
+    for (const name of ['redis', 'web']) kubectl.get('rollout', 'status', `deployment/${name}`, '--timeout=600s');
     const { clusterIP } = kubectl.json('get', 'service', 'web').spec;
     const visit = () => fetchText(`http://${clusterIP}:8080/cgi-bin/visits`);
     await eventually('the first visit is counted', async () => /visits: \d+/.test(await visit()) || undefined);
@@ -94,7 +94,7 @@ describe('examples', { skip: needsRoot }, () => {
   test('job: runs to completion, its logs are kept', async () => {
     const { kubectl } = cluster;
     kubectl.get('create', '-f', 'examples/job.yaml');
-    kubectl.get('wait', '--for=condition=Complete', 'job/count', '--timeout=240s');
+    kubectl.get('wait', '--for=condition=Complete', 'job/count', '--timeout=600s');
     assert.equal(kubectl.json('get', 'job', 'count').status.succeeded, 3);
     const [pod] = kubectl.json('get', 'pods', '-l', 'job-name=count').items;
     assert.equal(kubectl.get('logs', pod.metadata.name), '1\n2\n3\n');
@@ -104,7 +104,7 @@ describe('examples', { skip: needsRoot }, () => {
   test('daemonset: a pod on the node', async () => {
     const { kubectl, node } = cluster;
     kubectl.get('create', '-f', 'examples/daemonset.yaml');
-    kubectl.get('rollout', 'status', 'daemonset/load-reporter', '--timeout=240s');
+    kubectl.get('rollout', 'status', 'daemonset/load-reporter', '--timeout=600s');
     const [pod] = kubectl.json('get', 'pods', '-l', 'app=load-reporter').items;
     assert.equal(pod.spec.nodeName, node);
     await eventually('it reports', () => kubectl.get('logs', pod.metadata.name).includes(`${node}:`) || undefined);
@@ -114,7 +114,7 @@ describe('examples', { skip: needsRoot }, () => {
   test('two-containers: one network, one volume', async () => {
     const { kubectl } = cluster;
     kubectl.get('create', '-f', 'examples/two-containers.yaml');
-    kubectl.get('wait', '--for=condition=Ready', 'pod/two-containers', '--timeout=240s');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/two-containers', '--timeout=600s');
     await eventually(
       'the page arrives',
       () =>

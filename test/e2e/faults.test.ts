@@ -34,7 +34,7 @@ const send = () => {
     open--;
     if (why) failures.push('request ' + id + ': ' + why + ' after ' + Math.round(performance.now() - started) + ' ms');
   };
-  const req = request(workerData.url, { agent: false, timeout: 30000 }, (res) => {
+  const req = request(workerData.url, { agent: false, timeout: 120000 }, (res) => {
     res.resume();
     res.on('end', () => end(res.statusCode === 200 ? undefined : 'status ' + res.statusCode));
     res.on('error', (err) => end(err.message));
@@ -71,7 +71,7 @@ function startLoad(url: string): { stop(): Promise<LoadReport> } {
 
 function statusOf(url: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
-    const req = request(url, { agent: false, timeout: 20_000 }, (res) => resolve(res.resume().statusCode));
+    const req = request(url, { agent: false, timeout: 120_000 }, (res) => resolve(res.resume().statusCode));
     req.on('timeout', () => req.destroy(new Error('no answer')));
     req.on('error', reject);
     req.end();
@@ -96,12 +96,12 @@ describe('faults', { skip: needsRoot, timeout: 3_600_000 }, () => {
   test('SIGKILL of each process in turn: no request fails, no container notices, nothing acknowledged is lost', async () => {
     const { kubectl, cluster: k8ts } = cluster;
     kubectl.get('create', '-f', 'examples/nginx-deployment.yaml');
-    kubectl.get('rollout', 'status', 'deployment/nginx-deployment', '--timeout=240s');
+    kubectl.get('rollout', 'status', 'deployment/nginx-deployment', '--timeout=600s');
     kubectl.get('expose', 'deployment', 'nginx-deployment', '--port', '80');
     const loop =
       'i=0; while [ $i -lt 2400 ]; do i=$((i+1)); wget -q -O /dev/null http://nginx-deployment/ || echo failed at $i; sleep 0.05; done';
     kubectl.get('run', 'client', '--image=busybox:1.36', '--restart=Never', '--command', '--', 'sh', '-c', loop);
-    kubectl.get('wait', '--for=condition=Ready', 'pod/client', '--timeout=240s');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/client', '--timeout=600s');
     const { clusterIP } = kubectl.json('get', 'service', 'nginx-deployment').spec;
     await eventually('the service answers', async () => (await statusOf(`http://${clusterIP}/`)) === 200 || undefined);
     const before = containers();
@@ -119,7 +119,7 @@ describe('faults', { skip: needsRoot, timeout: 3_600_000 }, () => {
             acknowledged.push(name);
         }
         const isBack = () => (k8ts.pidOf(victim) !== pid && k8ts.status().ready) || undefined;
-        await eventually(`${victim} runs again`, isBack, 240_000);
+        await eventually(`${victim} runs again`, isBack, 900_000);
       }
     } finally {
       report = await load.stop();

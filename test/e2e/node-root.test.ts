@@ -44,7 +44,7 @@ describe('the file system of a node', { skip: needsRoot }, () => {
     cluster.kubectl.apply(pod('plain', {}, root));
     cluster.kubectl.apply(pod('privileged', { securityContext: { privileged: true } }, root));
     cluster.kubectl.apply(pod('setuid', {}, { emptyDir: {} }));
-    cluster.kubectl.get('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=240s');
+    cluster.kubectl.get('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=600s');
   });
   after(async () => {
     for (const dir of planted) rmSync(join(dir, secretName), { force: true });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { type E2eCluster, startCluster } from '../environment/cluster.ts';
+import { type E2eCluster, patience, startCluster } from '../environment/cluster.ts';
 import { eventually } from '../environment/kubectl.ts';
 import { needsRoot } from '../integration/cli/k8ts-command.ts';
 
@@ -84,6 +84,10 @@ describe('storage', { skip: needsRoot }, () => {
     await assertKept();
     // The node's first process: all that runs on the node, and all mounts, end with it.
     process.kill(k8ts.cluster.pidOf('node'), 'SIGKILL');
+    await assertKept();
+    assert.equal(k8ts.cluster.run('down', '--keep-data').code, 0);
+    const up = k8ts.cluster.run('up', ...patience);
+    assert.equal(up.code, 0, up.stderr);
     await assertKept();
     kubectl.get('delete', 'statefulset', 'store', '--wait=true');
     kubectl.get('delete', 'pvc', '--all', '--wait=true');

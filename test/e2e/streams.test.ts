@@ -100,7 +100,7 @@ describe('streams', { skip: needsRoot }, () => {
         ],
       },
     });
-    kubectl.get('wait', '--for=condition=Ready', 'pod/p', '--timeout=240s');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/p', '--timeout=600s');
   });
   after(() => cluster?.[Symbol.asyncDispose]());
 
@@ -184,7 +184,7 @@ describe('streams', { skip: needsRoot }, () => {
         containers: [{ name: 'c', image: 'busybox:1.36', command: ['sh', '-c', script] }],
       },
     });
-    kubectl.get('wait', '--for=condition=Ready', 'pod/talker', '--timeout=240s');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/talker', '--timeout=600s');
     const follow = kubectl.start(['logs', '-f', 'talker']);
     const seen = readerOf(follow);
     await seen.until(/line 5/);

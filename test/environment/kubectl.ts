@@ -41,12 +41,12 @@ export class Kubectl {
     return { ...process.env, KUBECONFIG: this.#kubeconfig, ...this.#extraEnv };
   }
 
-  /** Runs to its end, at most five minutes: a machine may be slow. */
+  /** Runs to its end, at most fifteen minutes: a machine may be slow. */
   run(args: string[], input?: string): Outcome {
     const options = {
       env: this.#env(),
       encoding: 'utf8',
-      timeout: 300_000,
+      timeout: 900_000,
       ...(input === undefined ? {} : { input }),
     } as const;
     const { status, signal, error, stdout, stderr } = spawnSync(this.#program, args, options);
@@ -89,7 +89,7 @@ export class Kubectl {
 export async function eventually<T>(
   what: string,
   check: () => T | undefined | Promise<T | undefined>,
-  timeoutMs = 120_000,
+  timeoutMs = 300_000,
 ): Promise<T> {
   const deadline = realClock.monotonicMs() + timeoutMs;
   let last: unknown;

@@ -11,7 +11,8 @@ import { realClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { realRandom } from '../../machinery/random.ts';
 import { storageInformers, VolumeCache } from '../../scheduler/cache/volumes.ts';
-import { plugins } from '../../scheduler/plugins/index.ts';
+import { defaultBackoff } from '../../scheduler/config/configuration.ts';
+import { buildProfiles } from '../../scheduler/config/profiles.ts';
 import { Scheduler } from '../../scheduler/scheduler.ts';
 import type { TestControlPlane } from './control-plane.ts';
 
@@ -21,7 +22,6 @@ export async function runScheduler(api: TestControlPlane): Promise<Disposable> {
   const client = new KubeClient(config, { userAgent: 'kube-scheduler', clock: realClock });
   const abort = new AbortController();
   const informers = new InformerFactory(client, parts, abort.signal);
-  const name = 'default-scheduler';
   const scheduler = new Scheduler(
     {
       ...parts,
@@ -35,11 +35,13 @@ export async function runScheduler(api: TestControlPlane): Promise<Disposable> {
         realClock,
         storageInformers((kind) => informers.informer(kind)),
       ),
-      recorder: createSeriesRecorder({ ...parts, client, controller: name, instance: `${name}-0` }),
       metrics: { attempt: () => undefined, preempted: () => undefined },
-      name,
+      backoff: defaultBackoff,
     },
-    plugins,
+    buildProfiles({}).map((profile) => ({
+      ...profile,
+      recorder: createSeriesRecorder({ ...parts, client, controller: profile.name, instance: `${profile.name}-0` }),
+    })),
   );
   await scheduler.start();
   return {

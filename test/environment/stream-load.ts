@@ -261,7 +261,7 @@ async function startLoadPods({ kubectl }: E2eCluster, bytes: number): Promise<vo
     const spec = { terminationGracePeriodSeconds: 0, containers: list };
     kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec });
   }
-  kubectl.get('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=240s');
+  kubectl.get('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=600s');
   const listens = (port: number) =>
     kubectl.run(['exec', 'load', '-c', 'main', '--', 'sh', '-c', `nc 127.0.0.1 ${port} </dev/null >/dev/null`]).code ===
     0;

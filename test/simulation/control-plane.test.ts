@@ -20,7 +20,8 @@ import { keepRunning } from '../../controllers/run.ts';
 import { realClock } from '../../machinery/clock.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { storageInformers, VolumeCache } from '../../scheduler/cache/volumes.ts';
-import { plugins } from '../../scheduler/plugins/index.ts';
+import { defaultBackoff } from '../../scheduler/config/configuration.ts';
+import { buildProfiles } from '../../scheduler/config/profiles.ts';
 import { Scheduler } from '../../scheduler/scheduler.ts';
 import { Draw, fuzz } from '../environment/fuzz.ts';
 import { Kubelets } from './kubelets.ts';
@@ -64,14 +65,13 @@ function runScheduler(context: ControllerContext): void {
         clock,
         storageInformers((kind) => informer(kind)),
       ),
-      recorder: { event: () => undefined },
       metrics: { attempt: () => undefined, preempted: () => undefined },
       clock,
       random,
       log,
-      name: 'default-scheduler',
+      backoff: defaultBackoff,
     },
-    plugins,
+    buildProfiles({}).map((profile) => ({ ...profile, recorder: { event: () => undefined } })),
   );
   void scheduler.start();
   context.signal.addEventListener('abort', () => scheduler.stop());

@@ -19,6 +19,12 @@ export function shellPod(name: string, command: string, spec: object = {}, conta
   return { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { ...spec, containers: [main] } };
 }
 
+/** The Node.js that npm brings to a machine of another kind lies in its image already. */
+async function linkNode(vm: Vm, architecture: string): Promise<void> {
+  const folder = `${checkoutFolder}/node_modules/node-linux-${architecture}/bin`;
+  await vm.get(`mkdir -p ${folder} && ln /usr/local/bin/node ${folder}/node`);
+}
+
 export class CheckedOut implements AsyncDisposable {
   readonly vm: Vm;
   readonly #folder: string;
@@ -35,6 +41,7 @@ export class CheckedOut implements AsyncDisposable {
       await packCheckout(checkout, images, recipe.architecture);
       const vm = await Vm.boot(vmImage(recipe), { ...options, disks: [checkout, ...(options.disks ?? [])] });
       await unpackCheckout(vm, '/dev/vdb');
+      if (recipe.architecture) await linkNode(vm, recipe.architecture);
       return new CheckedOut(vm, folder);
     } catch (err) {
       rmSync(folder, { recursive: true, force: true });

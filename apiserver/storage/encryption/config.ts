@@ -1,8 +1,9 @@
 // EncryptionConfiguration (apiserver.config.k8s.io/v1): which resources are encrypted in etcd, by what, with which keys.
 // https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/
+
+import type { ConfigFileForm } from '../../../machinery/config-file.ts';
 import { duplicate, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
-import type { ConfigFileForm } from '../../config-file.ts';
 
 const name = 'io.k8s.apiserver.config.v1';
 

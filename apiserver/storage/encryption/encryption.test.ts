@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { createDecipheriv } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { parseConfig } from '../../../machinery/config-file.ts';
 import { FakeEtcd } from '../../../test/builders/fake-etcd.ts';
 import { MemoryApi } from '../../../test/builders/memory-api.ts';
-import { parseConfig } from '../../config-file.ts';
 import { storedKinds } from '../../stored-kinds.ts';
 import { encryptionConfigForm } from './config.ts';
 import { encryptEtcd } from './encrypted-etcd.ts';
