@@ -367,6 +367,8 @@ export const controllerRoles: readonly RoleRow[] = [
     rules: [
       on('admissionregistration.k8s.io', 'validatingadmissionpolicies', 'get list watch'),
       on('admissionregistration.k8s.io', 'validatingadmissionpolicies/status', 'get patch update'),
+      // Ours: the types of custom resources are read where they are defined.
+      on('apiextensions.k8s.io', 'customresourcedefinitions', 'list'),
       on('core events.k8s.io', 'events', 'create patch update'),
     ],
   },

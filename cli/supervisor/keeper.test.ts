@@ -71,8 +71,8 @@ function keeperOf(pid: number): ProcessRef | undefined {
   return children.map((child) => findProcess(Number(child))).find((ref) => ref !== undefined);
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = realClock.monotonicMs() + 30_000;
+async function until(condition: () => boolean, timeoutMs = 30_000): Promise<void> {
+  const deadline = realClock.monotonicMs() + timeoutMs;
   while (!condition()) {
     assert.ok(realClock.monotonicMs() < deadline, 'it takes too long');
     await realClock.sleep(10);
@@ -115,8 +115,8 @@ describe('a keeper', () => {
       let sum = 0;
       await until(() => {
         sum += waitedMs();
-        return sum > 4_000;
-      });
+        return sum > 1_000;
+      }, 80_000); // on a busy machine it may not even come so far as to wait
       // A process that is killed needs some CPU to end.
       assert.equal(isKilled(pid), false);
       const ended = once(starved, 'exit');

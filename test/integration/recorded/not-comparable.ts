@@ -54,6 +54,11 @@ export const otherFields: readonly { scenario: string; path: RegExp; why: string
     path: /^kubernetes(Service\.spec\.ports\.0\.targetPort|EndpointSlice\.ports\.0\.port|Endpoints\.subsets\.0\.ports\.0\.port)$/,
     why: 'the port of the API server is each cluster’s own',
   },
+  {
+    scenario: 'node-object',
+    path: /^node\.metadata\.(labels\.topology\.hostpath|annotations\.csi\.volume\.kubernetes)\.(csi\.k8ts\.)?io\/node(id)?$/,
+    why: 'the storage driver of the cluster’s own; the recorded one had none',
+  },
   { scenario: 'node-object', path: /^node\.status\.images$/, why: 'the images of the machine' },
   {
     scenario: 'node-object',
