@@ -49,6 +49,17 @@ describe('computeStatus()', () => {
     });
   });
 
+  test('a generation is observed once nothing is on its way that an earlier one began', () => {
+    const scaled = {
+      ...set,
+      metadata: { ...set.metadata, generation: 3 },
+      status: { replicas: 2, observedGeneration: 2 },
+    };
+    const observed = (isSettled: boolean) =>
+      computeStatus(scaled, pods, { nowMs: testTimeMs, isSettled }).observedGeneration;
+    assert.deepEqual([observed(false), observed(true)], [2, 3]);
+  });
+
   test('a failure becomes a condition, and goes with its cause', () => {
     const failure = { reason: 'FailedCreate' as const, message: 'refused' };
     const failing = computeStatus(set, [], { failure, nowMs: testTimeMs });

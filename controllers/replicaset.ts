@@ -42,9 +42,9 @@ interface Failure {
 export function computeStatus(
   set: ReplicaSet,
   pods: readonly Pod[],
-  options: { failure?: Failure | undefined; nowMs: number },
+  options: { failure?: Failure | undefined; nowMs: number; isSettled?: boolean },
 ): NonNullable<ReplicaSet['status']> {
-  const { failure, nowMs } = options;
+  const { failure, nowMs, isSettled = true } = options;
   const active = pods.filter(isActive);
   const templateLabels = Object.entries(set.spec.template?.metadata?.labels ?? {});
   const isFullyLabeled = (pod: Pod) => templateLabels.every(([k, v]) => pod.metadata.labels?.[k] === v);
@@ -65,7 +65,9 @@ export function computeStatus(
     readyReplicas: active.filter(isReady).length,
     availableReplicas: active.filter((pod) => isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs)).length,
     terminatingReplicas: pods.filter(isTerminating).length,
-    observedGeneration: set.metadata.generation ?? 0,
+    // While pods may come that nobody has seen, the numbers are not those of this generation: who waits for them, to
+    // make others, would have too many.
+    observedGeneration: (isSettled ? set.metadata.generation : set.status?.observedGeneration) ?? 0,
     conditions,
   };
   return withoutZeros(status, ['replicas', 'terminatingReplicas']);
@@ -170,7 +172,7 @@ async function reconcile<T extends KubeObject>(
         message: error instanceof Error ? error.message : String(error),
       }
     : undefined;
-  const status = computeStatus(set, pods, { failure, nowMs: clock.now() });
+  const status = computeStatus(set, pods, { failure, nowMs: clock.now(), isSettled });
   await writeStatus(object, statusOf(status), deps.setClient.updateStatus);
   if (error) throw error;
   const requeueAfterMs = nextAvailableInMs(active, set.spec.minReadySeconds ?? 0, clock.now());

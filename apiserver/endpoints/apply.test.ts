@@ -369,6 +369,8 @@ describe('versions', () => {
     await assert.rejects(apply(`${events}/e`, { ...type, note: 'mine' }), {
       message: 'Apply failed with 1 conflict: conflict with "old" using v1: .message',
     });
+    // By force it would be theirs, if this version could change anything but the series.
+    await assert.rejects(apply(`${events}/e`, { ...type, note: 'mine' }, 'fieldManager=m&force=true'), { code: 422 });
     const applied = await apply(`${events}/e`, { ...type, series: { count: 4 } }, 'fieldManager=m&force=true');
     assert.equal(applied.series.count, 4);
     assert.deepEqual(managersOf(applied), ['m Apply events.k8s.io/v1', 'new Update events.k8s.io/v1', 'old Update v1']);
