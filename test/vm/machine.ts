@@ -127,7 +127,9 @@ export class Vm implements AsyncDisposable {
     for (let triesLeft = 3; triesLeft > 0; triesLeft--) {
       if ((await this.#ssh('true', { timeoutMs: 60_000 })).code === 0) return;
     }
-    throw new Error(`the machine answers nobody any more; its console:\n${this.console.slice(-2000)}`);
+    const { exitCode, signalCode } = this.#qemu;
+    const how = this.#isRunning ? 'QEMU runs' : `QEMU ended: ${signalCode ?? exitCode}`;
+    throw new Error(`the machine answers nobody any more (${how}); its console:\n${this.console.slice(-2000)}`);
   }
 
   /** Copies a file or folder of the host into a folder of the machine. */
