@@ -288,7 +288,7 @@ function controllersFlags(layout: Layout): FlagValues {
     'node-cidr-mask-size': nodeMaskSize,
     'service-cluster-ip-range': layout.serviceSubnet,
     'use-service-account-credentials': true,
-    'leader-elect-identity': processIdentity(layout, 'controllers'),
+    ...leaderFlags(layout, 'controllers'),
     'metrics-bind-address': layout.hostAddress,
     'metrics-secure-port': layout.ports.metrics,
     'metrics-tls-cert-file': `${metricsServer}.crt`,
@@ -300,13 +300,20 @@ function controllersFlags(layout: Layout): FlagValues {
 function schedulerFlags(layout: Layout): FlagValues {
   return {
     kubeconfig: join(layout.kubeconfigDir, 'scheduler.kubeconfig'),
-    'leader-elect-identity': processIdentity(layout, 'scheduler'),
+    ...leaderFlags(layout, 'scheduler'),
     'health-port': layout.ports.schedulerHealth,
   };
 }
 
-/** The name of a process of the control plane: its unit is one process at a time, which takes over what the last one had. */
-const processIdentity = (layout: Layout, component: Component) => `${layout.name}-control-plane_${component}`;
+/**
+ * A unit is one process at a time, which takes over under its name what the last one had. So a lease may last long, and
+ * does not end because a slow machine takes its time to start the API server anew.
+ */
+const leaderFlags = (layout: Layout, component: Component): FlagValues => ({
+  'leader-elect-identity': `${layout.name}-control-plane_${component}`,
+  'leader-elect-lease-duration': '120s',
+  'leader-elect-renew-deadline': '90s',
+});
 
 /** Ports on a node's own loopback, where nothing else can be in the way. */
 const nodeHealthPorts = { runtime: 10247, kubelet: 10248, proxy: 10256 } as const;
