@@ -5,7 +5,7 @@ import { CustomResourceDefinitionKind } from '../api/apiextensions/customresourc
 import { AccountClients } from '../client/account-clients.ts';
 import type { ClientConfig } from '../client/config.ts';
 import type { ControllerContext, Loop } from '../client/controller.ts';
-import { createEventRecorder } from '../client/events.ts';
+import { controllerContext } from '../client/controller-context.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
 import { DiscoveredKinds } from '../client/served-kinds.ts';
@@ -72,20 +72,15 @@ export function startControllers(
     const { account, syncs } = factsOf(loop.name);
     const client = useAccounts && account ? accounts.client(account) : root;
     const given = syncs ? concurrency[syncs] : undefined;
-    return {
-      client,
+    return controllerContext(client, informers, {
       kinds,
-      dropInformers: (kind) => informers.drop(kind),
-      informer: (kind, options) => informers.informer(kind, options),
-      resource: (kind) => client.resource(kind),
-      recorder: (component) => createEventRecorder({ client, clock, log, component }),
       clock,
       random,
       log,
       signal,
       ...(given === undefined ? {} : { concurrency: given }),
       ...(queues ? { metrics: queues } : {}),
-    };
+    });
   };
   let isSynced = false;
   const running = controllers.map((controller) => keepRunning(controller, contextOf(controller)));

@@ -2,8 +2,9 @@
 // whoever comes after a kubelet that was killed knows what to unmount and whom to ask. Upstream:
 // saveVolumeData in pkg/volume/csi/csi_util.go.
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nextOf, replaceFileDurably } from '../../host/atomic-file.ts';
 
 export interface VolumeData {
   driverName: string;
@@ -26,15 +27,7 @@ export const stageDirOf = (rootDir: string, { driverName, volumeHandle }: Volume
 /** It is whole, on disk, when this resolves. */
 export async function writeVolumeData(dir: string, data: VolumeData): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o750 });
-  const next = join(dir, `${fileName}.new`);
-  const file = await open(next, 'w', 0o600);
-  try {
-    await file.writeFile(JSON.stringify(data));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(next, join(dir, fileName));
+  await replaceFileDurably(join(dir, fileName), JSON.stringify(data));
 }
 
 /** Undefined where there is none. What cannot be read is an error: somebody's data may be mounted there. */
@@ -56,7 +49,8 @@ export async function removeVolumeFolder(dir: string, mountFolder: string): Prom
     if (!isMissing(err)) throw err;
   };
   await rmdir(join(dir, mountFolder)).catch(unlessMissing);
-  for (const name of [fileName, `${fileName}.new`]) await rm(join(dir, name), { force: true });
+  const file = join(dir, fileName);
+  for (const path of [file, nextOf(file)]) await rm(path, { force: true });
   await rmdir(dir).catch(unlessMissing);
 }
 

@@ -6,9 +6,10 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { chmod, mkdir, open, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { replaceFileDurably } from '../../host/atomic-file.ts';
 import type { Mounts } from '../../host/mounts.ts';
 import type { Logger } from '../../machinery/log.ts';
 
@@ -80,15 +81,13 @@ export class FolderSet<T extends { id: string }> implements Folders<T> {
 
   /** Puts a filled folder into its place. */
   async add(record: T, filled: string): Promise<void> {
-    await writeDurably(join(filled, recordName), JSON.stringify(record));
+    await replaceFileDurably(join(filled, recordName), JSON.stringify(record));
     await rename(filled, this.pathOf(record.id));
     this.#records.set(record.id, record);
   }
 
   async update(record: T): Promise<void> {
-    const path = join(this.pathOf(record.id), recordName);
-    await writeDurably(`${path}.new`, JSON.stringify(record));
-    await rename(`${path}.new`, path);
+    await replaceFileDurably(join(this.pathOf(record.id), recordName), JSON.stringify(record));
     this.#records.set(record.id, record);
   }
 
@@ -96,10 +95,6 @@ export class FolderSet<T extends { id: string }> implements Folders<T> {
     await rename(this.pathOf(id), into);
     this.#records.delete(id);
   }
-}
-
-async function writeDurably(path: string, text: string): Promise<void> {
-  await writeFile(path, text, { mode: 0o600, flush: true });
 }
 
 export class VolumeStore {

@@ -7,8 +7,8 @@ import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
 import { kinds as builtInKinds } from '../../api/index.ts';
 import type { ClientConfig } from '../../client/config.ts';
-import { type ControllerContext, defineController, runController } from '../../client/controller.ts';
-import { createEventRecorder } from '../../client/events.ts';
+import { defineController, runController } from '../../client/controller.ts';
+import { controllerContext } from '../../client/controller-context.ts';
 import { InformerFactory } from '../../client/informer-factory.ts';
 import { KubeClient } from '../../client/rest.ts';
 import type { ComponentContext } from '../../machinery/component.ts';
@@ -41,18 +41,8 @@ export async function startProvisioner(
   const driver = { name, client: csi, segments: accessible_topology?.segments ?? {}, identity };
   const client = new KubeClient(api, { userAgent: `csi-provisioner/${name}`, clock });
   const informers = new InformerFactory(client, { clock, random, log }, signal);
-  const context: ControllerContext = {
-    client,
-    kinds: { current: builtInKinds, onChange: () => undefined, synced: async () => undefined },
-    dropInformers: (kind) => informers.drop(kind),
-    informer: (kind, options) => informers.informer(kind, options),
-    resource: (kind) => client.resource(kind),
-    recorder: (component) => createEventRecorder({ client, clock, log, component }),
-    clock,
-    random,
-    log,
-    signal,
-  };
+  const kinds = { current: builtInKinds, onChange: () => undefined, synced: async () => undefined };
+  const context = controllerContext(client, informers, { kinds, clock, random, log, signal });
   const events = context.recorder(`${name}_${nodeName}`);
   const deps: ProvisionerDeps = {
     client,

@@ -2,12 +2,13 @@
 // let in. It lies in the pod's folder, so that a kubelet that was killed does not take a wish for a grant; with the
 // folder it goes. Upstream: pkg/kubelet/allocation.
 // https://github.com/kubernetes/enhancements/tree/master/keps/sig-node/1287-in-place-update-pod-resources
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container } from '../../api/core/pod/container.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { ResourceRequirements } from '../../api/core/pod/resources.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { replaceFile } from '../../host/atomic-file.ts';
 import { isObject, jsonEqual } from '../../machinery/json.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { canonicalQuantity } from '../../machinery/quantity.ts';
@@ -93,9 +94,7 @@ export class AllocationStore {
   write(pod: Pod, allocation: Allocation): void {
     const dir = this.#dirOf(pod);
     mkdirSync(dir, { recursive: true, mode: 0o750 });
-    const file = join(dir, fileName);
-    writeFileSync(`${file}.new`, JSON.stringify(allocation), { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    replaceFile(join(dir, fileName), JSON.stringify(allocation));
   }
 
   #dirOf(pod: Pod): string {

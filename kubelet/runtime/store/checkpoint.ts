@@ -1,7 +1,8 @@
 // Records on disk: one JSON file each, replaced atomically, so that being killed at any moment leaves the old or the
 // new one. A record is written before the effect it announces, and removed when nothing of the thing runs any more.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile } from '../../../host/atomic-file.ts';
 import { removeTree } from '../../../host/remove-tree.ts';
 
 /** Raises when a field of a record changes meaning; `migrations` then says how older ones are read. */
@@ -15,13 +16,6 @@ const migrations: Record<number, (value: any) => unknown> = {};
  * build can come back.
  */
 export class NewerFormatError extends Error {}
-
-/** Writes a file so that readers see the old content or the new, and nobody but root sees either. */
-function writeFileAtomic(path: string, content: string): void {
-  const next = `${path}.next`;
-  writeFileSync(next, content, { mode: 0o600 });
-  renameSync(next, path);
-}
 
 // Buffers (environment values) serialise themselves as { type: 'Buffer', data: [...] }.
 function reviveBytes(_key: string, value: unknown): unknown {
@@ -40,7 +34,7 @@ function readIfExists(path: string): string | undefined {
 }
 
 function writeCheckpoint(path: string, value: object): void {
-  writeFileAtomic(path, JSON.stringify({ version: formatVersion, value }));
+  replaceFile(path, JSON.stringify({ version: formatVersion, value }));
 }
 
 function parseCheckpoint<T>(path: string, text: string): T {

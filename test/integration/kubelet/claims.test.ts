@@ -2,14 +2,13 @@
 // driver, as `k8ts up` starts them. The kubelet is killed in every step of a pod's life, and the data
 // are there afterwards, once, and nothing is left mounted.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { eventually, Kubectl } from '../../environment/kubectl.ts';
-import { k8ts, needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
-import { buildOciArchive, busyboxLayer } from '../runtime/image-archive.ts';
+import { eventually, type Kubectl } from '../../environment/kubectl.ts';
+import { needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
+import { image, isReady, upWithBusybox } from './busybox-cluster.ts';
 
-const image = 'registry.example/busybox:1';
 const sleeper = 'trap "exit 0" TERM; while :; do sleep 0.2; done';
 
 describe('claims of pods', { skip: needsRoot }, () => {
@@ -20,14 +19,7 @@ describe('claims of pods', { skip: needsRoot }, () => {
   before(async () => {
     cluster = testCluster('claims');
     node = `${cluster.name}-control-plane`;
-    const up = cluster.run('up');
-    assert.equal(up.code, 0, up.stderr);
-    const archive = `${cluster.kubeconfig}.tar`;
-    const config = { Env: ['PATH=/bin'] };
-    writeFileSync(archive, await buildOciArchive({ name: image, layers: [busyboxLayer()], config }));
-    assert.equal(k8ts(['load', 'image-archive', archive, '--name', cluster.name]).code, 0);
-    kubectl = new Kubectl(cluster.kubeconfig);
-    await eventually('the default service account', () => kubectl.json('get', 'serviceaccount', 'default'));
+    kubectl = await upWithBusybox(cluster);
   });
 
   after(() => cluster?.[Symbol.dispose]());
@@ -63,8 +55,7 @@ describe('claims of pods', { skip: needsRoot }, () => {
   const ready = (name: string) =>
     eventually(`${name} is ready`, () => {
       const pod = podOf(name);
-      const isReady = pod.status.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True');
-      return isReady ? pod : undefined;
+      return isReady(pod) ? pod : undefined;
     });
   const remove = async (pod: any) => {
     kubectl.get('delete', 'pod', pod.metadata.name, '--wait=true', '--ignore-not-found');

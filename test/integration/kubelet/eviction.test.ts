@@ -4,11 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { eventually, Kubectl } from '../../environment/kubectl.ts';
-import { k8ts, needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
-import { buildOciArchive, busyboxLayer } from '../runtime/image-archive.ts';
+import { eventually, type Kubectl } from '../../environment/kubectl.ts';
+import { needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
+import { image, upWithBusybox } from './busybox-cluster.ts';
 
-const image = 'registry.example/busybox:1';
 /** What the machine itself needs is more than one part in a thousand: it is always met. */
 const config = `kind: KubeletConfiguration
 apiVersion: kubelet.config.k8s.io/v1beta1
@@ -25,14 +24,7 @@ describe('a node that is short of memory', { skip: needsRoot }, () => {
     dir = mkdtempSync(join(tmpdir(), 'k8ts-eviction-'));
     writeFileSync(join(dir, 'config.yaml'), config);
     cluster = testCluster('eviction');
-    const up = cluster.run('up', '--config', join(dir, 'config.yaml'));
-    assert.equal(up.code, 0, up.stderr);
-    const archive = `${cluster.kubeconfig}.tar`;
-    const imageConfig = { Env: ['PATH=/bin'] };
-    writeFileSync(archive, await buildOciArchive({ name: image, layers: [busyboxLayer()], config: imageConfig }));
-    assert.equal(k8ts(['load', 'image-archive', archive, '--name', cluster.name]).code, 0);
-    kubectl = new Kubectl(cluster.kubeconfig);
-    await eventually('the default service account', () => kubectl.json('get', 'serviceaccount', 'default'));
+    kubectl = await upWithBusybox(cluster, '--config', join(dir, 'config.yaml'));
   });
 
   after(() => {

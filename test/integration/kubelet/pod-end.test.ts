@@ -1,14 +1,13 @@
 // How pods end that nobody asked politely: before they began, over their share of the disk, in
 // order, on a node as `k8ts up` boots it.
 import assert from 'node:assert/strict';
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { eventually, Kubectl } from '../../environment/kubectl.ts';
-import { k8ts, needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
-import { buildOciArchive, busyboxLayer } from '../runtime/image-archive.ts';
+import { eventually, type Kubectl } from '../../environment/kubectl.ts';
+import { needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
+import { image, isReady, upWithBusybox } from './busybox-cluster.ts';
 
-const image = 'registry.example/busybox:1';
 const idle = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
 /** Eviction looks every ten seconds. */
 const evictionMs = 60_000;
@@ -19,14 +18,7 @@ describe('the end of pods on a node', { skip: needsRoot }, () => {
 
   before(async () => {
     cluster = testCluster('pod-end');
-    const up = cluster.run('up');
-    assert.equal(up.code, 0, up.stderr);
-    const archive = `${cluster.kubeconfig}.tar`;
-    const config = { Env: ['PATH=/bin'] };
-    writeFileSync(archive, await buildOciArchive({ name: image, layers: [busyboxLayer()], config }));
-    assert.equal(k8ts(['load', 'image-archive', archive, '--name', cluster.name]).code, 0);
-    kubectl = new Kubectl(cluster.kubeconfig);
-    await eventually('the default service account', () => kubectl.json('get', 'serviceaccount', 'default'));
+    kubectl = await upWithBusybox(cluster);
   });
   after(() => cluster?.[Symbol.dispose]());
 
@@ -49,7 +41,6 @@ describe('the end of pods on a node', { skip: needsRoot }, () => {
       },
       timeoutMs,
     );
-  const isReady = (pod: any) => pod.status.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True');
   const eventsOf = (name: string, reason: string): string[] =>
     kubectl
       .json('get', 'events', '--field-selector', `involvedObject.name=${name},reason=${reason}`)

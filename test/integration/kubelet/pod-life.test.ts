@@ -3,16 +3,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { eventually, Kubectl } from '../../environment/kubectl.ts';
-import { k8ts, needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
-import { buildOciArchive, busyboxLayer } from '../runtime/image-archive.ts';
+import { eventually, type Kubectl } from '../../environment/kubectl.ts';
+import { needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
+import { image, isReady, upWithBusybox } from './busybox-cluster.ts';
 
-const image = 'registry.example/busybox:1';
 const sleeper = 'trap "exit 0" TERM; while :; do sleep 0.2; done';
 
 describe('pods on a node', { skip: needsRoot }, () => {
@@ -21,16 +20,7 @@ describe('pods on a node', { skip: needsRoot }, () => {
 
   before(async () => {
     cluster = testCluster('kubelet');
-    const up = cluster.run('up');
-    assert.equal(up.code, 0, up.stderr);
-    const archive = `${cluster.kubeconfig}.tar`;
-    writeFileSync(
-      archive,
-      await buildOciArchive({ name: image, layers: [busyboxLayer()], config: { Env: ['PATH=/bin'] } }),
-    );
-    assert.equal(k8ts(['load', 'image-archive', archive, '--name', cluster.name]).code, 0);
-    kubectl = new Kubectl(cluster.kubeconfig);
-    await eventually('the default service account', () => kubectl.json('get', 'serviceaccount', 'default'));
+    kubectl = await upWithBusybox(cluster);
   });
 
   after(() => cluster?.[Symbol.dispose]());
@@ -56,7 +46,6 @@ describe('pods on a node', { skip: needsRoot }, () => {
       },
     });
   const podOf = (name: string) => kubectl.json('get', 'pod', name);
-  const isReady = (pod: any) => pod.status.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True');
   const ready = (name: string) =>
     eventually(`${name} is ready`, () => {
       const pod = podOf(name);

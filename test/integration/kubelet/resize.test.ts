@@ -1,13 +1,12 @@
 // A pod gets more or less of cpu and memory while it runs, on a real node.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { eventually, Kubectl, needsNewKubectl } from '../../environment/kubectl.ts';
-import { k8ts, needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
-import { buildOciArchive, busyboxLayer } from '../runtime/image-archive.ts';
+import { eventually, type Kubectl, needsNewKubectl } from '../../environment/kubectl.ts';
+import { needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
+import { image, isReady, upWithBusybox } from './busybox-cluster.ts';
 
-const image = 'registry.example/busybox:1';
 const mib = 1 << 20;
 
 describe('a pod is resized in place', { skip: needsRoot || needsNewKubectl }, () => {
@@ -16,14 +15,7 @@ describe('a pod is resized in place', { skip: needsRoot || needsNewKubectl }, ()
 
   before(async () => {
     cluster = testCluster('resize');
-    const up = cluster.run('up');
-    assert.equal(up.code, 0, up.stderr);
-    const archive = `${cluster.kubeconfig}.tar`;
-    const config = { Env: ['PATH=/bin'] };
-    writeFileSync(archive, await buildOciArchive({ name: image, layers: [busyboxLayer()], config }));
-    assert.equal(k8ts(['load', 'image-archive', archive, '--name', cluster.name]).code, 0);
-    kubectl = new Kubectl(cluster.kubeconfig);
-    await eventually('the default service account', () => kubectl.json('get', 'serviceaccount', 'default'));
+    kubectl = await upWithBusybox(cluster);
   });
 
   after(() => cluster?.[Symbol.dispose]());
@@ -54,10 +46,7 @@ describe('a pod is resized in place', { skip: needsRoot || needsNewKubectl }, ()
       const pod = podOf(name);
       return check(pod) ? pod : undefined;
     });
-  const ready = (name: string) =>
-    until(`${name} is ready`, name, (pod) =>
-      pod.status.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True'),
-    );
+  const ready = (name: string) => until(`${name} is ready`, name, isReady);
   const resize = (name: string, containers: Record<string, object>) => {
     const list = Object.entries(containers).map(([c, resources]) => ({ name: c, resources }));
     const patch = JSON.stringify({ spec: { containers: list } });

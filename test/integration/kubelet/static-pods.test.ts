@@ -4,11 +4,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { eventually, Kubectl } from '../../environment/kubectl.ts';
-import { k8ts, needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
-import { buildOciArchive, busyboxLayer } from '../runtime/image-archive.ts';
-
-const image = 'registry.example/busybox:1';
+import { eventually, type Kubectl } from '../../environment/kubectl.ts';
+import { needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
+import { image, isReady, upWithBusybox } from './busybox-cluster.ts';
 
 describe('static pods', { skip: needsRoot }, () => {
   let cluster: TestCluster;
@@ -22,13 +20,7 @@ describe('static pods', { skip: needsRoot }, () => {
     name = `web-${cluster.name}-control-plane`;
     const config = join(dir, '.cluster.yaml');
     writeFileSync(config, clusterConfig(dir));
-    const up = cluster.run('up', '--config', config);
-    assert.equal(up.code, 0, up.stderr);
-    const archive = `${cluster.kubeconfig}.tar`;
-    const imageConfig = { Env: ['PATH=/bin'] };
-    writeFileSync(archive, await buildOciArchive({ name: image, layers: [busyboxLayer()], config: imageConfig }));
-    assert.equal(k8ts(['load', 'image-archive', archive, '--name', cluster.name]).code, 0);
-    kubectl = new Kubectl(cluster.kubeconfig);
+    kubectl = await upWithBusybox(cluster, '--config', config);
   });
 
   after(() => {
@@ -41,8 +33,7 @@ describe('static pods', { skip: needsRoot }, () => {
   const ready = (what: string, check: (pod: any) => unknown = () => true) =>
     eventually(what, () => {
       const pod = find();
-      const isReady = pod?.status.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True');
-      return isReady && check(pod) ? pod : undefined;
+      return pod && isReady(pod) && check(pod) ? pod : undefined;
     });
   const idOf = (pod: any) => pod.status.containerStatuses[0].containerID;
 
