@@ -14,8 +14,8 @@ import {
   isStopped,
   membersOf,
   meterCpuWait,
+  parseSchedstat,
   parseStat,
-  parseWait,
   startedAtMs,
 } from './processes.ts';
 
@@ -100,10 +100,53 @@ test('a process that a signal has stopped is alive, and seen to be stopped', asy
 
 describe('waiting for a CPU', () => {
   for (const [text, expected] of [
-    ['446461 316449 3\n', 0.316449],
-    ['', 0], // where the kernel does not count, or the process has gone
+    ['446461 316449 3\n', { ranMs: 0.446461, waitedMs: 0.316449 }],
+    ['', { ranMs: 0, waitedMs: 0 }], // where the kernel does not count, or the process has gone
   ] as const)
-    test(JSON.stringify(text), () => assert.equal(parseWait(text), expected));
+    test(JSON.stringify(text), () => assert.deepEqual(parseSchedstat(text), expected));
+
+  // A look every second: what the kernel tells of a thread, and what it has waited since the look before.
+  const histories: Record<string, [ranMs: number, waitedMs: number, isRunnable: boolean, told: number][]> = {
+    'no wait while it sleeps': [
+      [1, 0, false, 0],
+      [2, 0, false, 0],
+    ],
+    'no wait while it computes': [
+      [1001, 0, true, 0],
+      [2001, 0, true, 0],
+    ],
+    'a wait that is over': [
+      [101, 900, true, 900],
+      [1101, 900, true, 0],
+    ],
+    'one that is not, of a thread that ran a little': [
+      [4, 0, true, 997],
+      [4, 0, true, 1000],
+      [5, 2997, true, 1000],
+    ],
+    'and once only': [
+      [1, 0, true, 1000],
+      [2, 1500, false, 500],
+      [2, 1500, false, 0],
+    ],
+    'none where the kernel does not count': [[0, 0, true, 0]],
+  };
+  for (const [name, looks] of Object.entries(histories))
+    test(name, () => {
+      const seen = [[1, 0, false, 0] as const, ...looks].map(
+        ([ranMs, waitedMs, isRunnable]) => new Map([['1', { ranMs, waitedMs, isRunnable }]]),
+      );
+      let nowMs = 0;
+      const waitedMs = meterCpuWait(
+        { pid: 1, startTicks: 1 },
+        () => seen.shift()!,
+        () => (nowMs += 1000),
+      );
+      assert.deepEqual(
+        looks.map(waitedMs),
+        looks.map(([, , , told]) => told),
+      );
+    });
 
   test('is counted while others have it, in any thread, and not while nothing is to be done', async () => {
     // Two that compute on one CPU: each waits while the other has it.

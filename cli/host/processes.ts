@@ -158,51 +158,60 @@ export async function waitUntilReaped(pids: readonly number[], timeoutMs: number
   }
 }
 
-interface ThreadWait {
-  /** Its schedstat: changes whenever it gets a CPU. */
-  text: string;
+interface ThreadTime {
+  /** What it has had of a CPU. */
+  ranMs: number;
   waitedMs: number;
   isRunnable: boolean;
 }
 
-function threadWaits(pid: number): Map<string, ThreadWait> {
+function threadTimes(pid: number): Map<string, ThreadTime> {
   const folder = `/proc/${pid}/task`;
   const ids = existsSync(folder) ? readdirSync(folder) : [];
-  const look = (id: string): ThreadWait => {
-    const text = readProc(`${folder}/${id}/schedstat`) ?? '';
+  const look = (id: string): ThreadTime => {
+    const times = parseSchedstat(readProc(`${folder}/${id}/schedstat`) ?? '');
     const stat = readProc(`${folder}/${id}/stat`);
-    return { text, waitedMs: parseWait(text), isRunnable: stat !== undefined && parseStat(stat).state === 'R' };
+    return { ...times, isRunnable: stat !== undefined && parseStat(stat).state === 'R' };
   };
   return new Map(ids.map((id) => [id, look(id)]));
 }
 
-/** Milliseconds that a thread has waited for a CPU: the second figure of its schedstat. 0 where the kernel keeps none. */
-export function parseWait(text: string): number {
-  return Number(text.split(' ')[1] ?? 0) / 1e6;
+/**
+ * Milliseconds that a thread has run on a CPU, and that it has waited for one: the first figures of its schedstat.
+ * 0 where the kernel keeps none.
+ */
+export function parseSchedstat(text: string): { ranMs: number; waitedMs: number } {
+  const [ran = 0, waited = 0] = text.split(' ').map((figure) => Number(figure) / 1e6);
+  return { ranMs: ran, waitedMs: waited };
 }
 
 /**
  * Tells at every call how many milliseconds a process has waited for a CPU since the call before:
- * its thread that waited longest. The kernel counts a wait when it is over; one that is not, of a
- * thread that has got no CPU between two calls, counts as well.
+ * its thread that waited longest. The kernel counts a wait when it is over; so of a thread that may
+ * be waiting now, all counts in which it did not run.
  */
-export function meterCpuWait(ref: ProcessRef): () => number {
-  let before = threadWaits(ref.pid);
-  let beforeMs = realClock.monotonicMs();
-  let advance = new Map<string, number>();
+export function meterCpuWait(
+  ref: ProcessRef,
+  look: (pid: number) => Map<string, ThreadTime> = threadTimes,
+  monotonicMs: () => number = () => realClock.monotonicMs(),
+): () => number {
+  let before = look(ref.pid);
+  let beforeMs = monotonicMs();
+  /** By thread, what was told of a wait before the kernel has counted it. */
+  let told = new Map<string, number>();
   return () => {
-    const now = threadWaits(ref.pid);
-    const nowMs = realClock.monotonicMs();
-    const credit = new Map<string, number>();
-    const waits = [...now].map(([id, { text, waitedMs, isRunnable }]) => {
-      const last = before.get(id);
-      const known = advance.get(id) ?? 0;
-      if (!isRunnable || text === '' || text !== last?.text)
-        return Math.max(0, waitedMs - (last?.waitedMs ?? 0) - known);
-      credit.set(id, known + nowMs - beforeMs);
-      return nowMs - beforeMs;
+    const now = look(ref.pid);
+    const nowMs = monotonicMs();
+    const ahead = new Map<string, number>();
+    const waits = [...now].map(([id, { ranMs, waitedMs, isRunnable }]) => {
+      const last = before.get(id) ?? { ranMs: 0, waitedMs: 0 };
+      const counted = waitedMs - last.waitedMs - (told.get(id) ?? 0);
+      if (!isRunnable || ranMs === 0 || !before.has(id)) return counted;
+      const most = Math.max(counted, nowMs - beforeMs - (ranMs - last.ranMs));
+      ahead.set(id, most - counted);
+      return most;
     });
-    [before, beforeMs, advance] = [now, nowMs, credit];
+    [before, beforeMs, told] = [now, nowMs, ahead];
     return Math.max(0, ...waits);
   };
 }

@@ -10,24 +10,22 @@ import type { LivenessLimits } from './liveness.ts';
 const keeperScript = `
 pid=$1 limit=$2
 shift 2
-look() { counts= stat=; { read -r counts <"/proc/$pid/schedstat"; read -r stat <"/proc/$pid/stat"; } 2>/dev/null; }
-left=$limit
+look() { counts=(0 0); stat=; { read -ra counts <"/proc/$pid/schedstat"; read -r stat <"/proc/$pid/stat"; } 2>/dev/null; }
+look
+left=$limit.000
 while :; do
-  look
-  before=($counts)
+  before=("\${counts[@]}")
   read -r -t "$left" _
   status=$?
-  left=$limit
-  [ $status -gt 0 ] || continue
-  [ $status -gt 128 ] || break
   look
-  now=($counts)
-  # The kernel counts a wait when it is over.
-  [ "\${before[*]}" != "$counts" ] || [[ ! \${stat##*)} =~ ^' R' ]] || continue
-  ms=$(((now[1] - before[1]) / 1000000))
-  printf -v left %d.%03d $((ms / 1000)) $((ms % 1000))
-  [ $ms -le 0 ] || continue
-  left=$limit
+  [ $status -gt 0 ] || { left=$limit.000; continue; }
+  [ $status -gt 128 ] || break
+  given=$((10#\${left/./})) ran=$(((counts[0] - before[0]) / 1000000)) waited=$(((counts[1] - before[1]) / 1000000))
+  # The kernel counts a wait when it is over: of a process that may be waiting now, all counts in which it did not run.
+  [[ \${counts[0]} == 0 || ! \${stat##*)} =~ ^' R' ]] || waited=$((given - ran))
+  printf -v left %d.%03d $((waited / 1000)) $((waited % 1000))
+  [ $waited -le 0 ] || continue
+  left=$limit.000
   echo "the supervisor has been silent for $limit s; killing pid $pid"
   kill -KILL "$pid"
 done
