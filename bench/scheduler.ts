@@ -6,10 +6,12 @@ import type { KubeClient } from '../client/rest.ts';
 import { realClock } from '../machinery/clock.ts';
 import { silentLogger } from '../machinery/log.ts';
 import { seededRandom } from '../machinery/random.ts';
+import { PodGroups } from '../scheduler/cache/pod-groups.ts';
 import { defaultBackoff } from '../scheduler/config/configuration.ts';
 import { buildProfiles } from '../scheduler/config/profiles.ts';
 import { noVolumes } from '../scheduler/framework/volume-view.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
+import { FedGroups } from '../test/builders/fed-groups.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
 import type { PodBuilder } from '../test/builders/scheduling.ts';
 import { less, more, quantile, type Result } from './measure.ts';
@@ -46,6 +48,7 @@ class SimulatedCluster {
         namespaces: new FedInformer(),
         budgets: new FedInformer<PodDisruptionBudget>(),
         volumes: noVolumes,
+        groups: new PodGroups(new FedGroups()),
         metrics: { attempt: (_, ms) => void this.cycleMs.push(ms), preempted: () => undefined },
         clock: realClock,
         random: seededRandom(1),

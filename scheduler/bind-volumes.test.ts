@@ -15,10 +15,12 @@ import type { Kind } from '../machinery/kind.ts';
 import { silentLogger } from '../machinery/log.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
 import { seededRandom } from '../machinery/random.ts';
+import { FedGroups } from '../test/builders/fed-groups.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
 import { FedStorage } from '../test/builders/fed-storage.ts';
 import { node, pod } from '../test/builders/scheduling.ts';
 import { claim, delayed, onNode, storageClass, volume } from '../test/builders/storage.ts';
+import { PodGroups } from './cache/pod-groups.ts';
 import { VolumeCache } from './cache/volumes.ts';
 import { defaultBackoff } from './config/configuration.ts';
 import { buildProfiles } from './config/profiles.ts';
@@ -92,6 +94,7 @@ async function startScheduler() {
       namespaces: new FedInformer(),
       budgets: new FedInformer(),
       volumes: new VolumeCache(client, clock, storage),
+      groups: new PodGroups(new FedGroups()),
       metrics: { attempt: () => undefined, preempted: () => undefined },
       clock,
       random: seededRandom(1),

@@ -1,9 +1,5 @@
 // `k8ts scheduler`: flags, and the parts put together.
 import { readFileSync } from 'node:fs';
-import { NamespaceKind } from '../api/core/namespace.ts';
-import { NodeKind } from '../api/core/node.ts';
-import { PodKind } from '../api/core/pod.ts';
-import { PodDisruptionBudgetKind } from '../api/policy/poddisruptionbudget.ts';
 import { readKubeconfig } from '../client/config.ts';
 import { leaderElectionFlags, runElected } from '../client/elected.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
@@ -12,7 +8,9 @@ import { createSeriesRecorder } from '../client/series-events.ts';
 import { type ComponentContext, type RunningComponent, runComponent } from '../machinery/component.ts';
 import { ConfigFileError, parseConfig } from '../machinery/config-file.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
-import { storageInformers, VolumeCache } from './cache/volumes.ts';
+import { clusterInformers } from './cache/informers.ts';
+import { PodGroups } from './cache/pod-groups.ts';
+import { VolumeCache } from './cache/volumes.ts';
 import { defaultBackoff, type SchedulerConfig, schedulerConfigForm } from './config/configuration.ts';
 import { buildProfiles } from './config/profiles.ts';
 import { createSchedulerMetrics } from './metrics.ts';
@@ -51,13 +49,7 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
   const client = new KubeClient(config, { userAgent: 'kube-scheduler', clock });
   const informers = new InformerFactory(client, { clock, random, log }, signal);
   // Filled before this process leads: the next leader knows the cluster already.
-  const seen = {
-    pods: informers.informer(PodKind, { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' }),
-    nodes: informers.informer(NodeKind),
-    namespaces: informers.informer(NamespaceKind),
-    budgets: informers.informer(PodDisruptionBudgetKind),
-  };
-  const storage = storageInformers((kind) => informers.informer(kind));
+  const { storage, groups, ...seen } = clusterInformers((kind, selection) => informers.informer(kind, selection));
   const lead = async () => {
     const recorderOf = (controller: string) =>
       createSeriesRecorder({ client, clock, log, controller, instance: `${controller}-0` });
@@ -66,6 +58,7 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
         client,
         ...seen,
         volumes: new VolumeCache(client, clock, storage),
+        groups: new PodGroups(groups),
         metrics: createSchedulerMetrics(metrics, () => scheduler.counts()),
         clock,
         random,

@@ -9,8 +9,10 @@ import { FakeClock } from '../machinery/clock.ts';
 import { conflictError, internalError } from '../machinery/errors.ts';
 import { silentLogger } from '../machinery/log.ts';
 import { seededRandom } from '../machinery/random.ts';
+import { FedGroups } from '../test/builders/fed-groups.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
 import { node, type PodBuilder, pod } from '../test/builders/scheduling.ts';
+import { PodGroups } from './cache/pod-groups.ts';
 import { defaultBackoff } from './config/configuration.ts';
 import { buildProfiles } from './config/profiles.ts';
 import { noVolumes } from './framework/volume-view.ts';
@@ -61,6 +63,7 @@ async function startScheduler(profiles = buildProfiles({})) {
       namespaces: new FedInformer(),
       budgets,
       volumes: noVolumes,
+      groups: new PodGroups(new FedGroups()),
       metrics: { attempt: () => undefined, preempted: () => undefined },
       clock,
       random: seededRandom(1),

@@ -17,6 +17,7 @@ import { keyOf } from '../machinery/metadata.ts';
 import type { Random } from '../machinery/random.ts';
 import { timestamp } from '../machinery/timestamp.ts';
 import { SchedulerCache } from './cache/cache.ts';
+import type { PodGroups } from './cache/pod-groups.ts';
 import type { Profile } from './config/profiles.ts';
 import { type Cycle, type CycleResult, schedulePod } from './cycle.ts';
 import { describeFailure } from './fit-error.ts';
@@ -35,6 +36,7 @@ export interface SchedulerDeps {
   namespaces: Informer<any>;
   budgets: Informer<PodDisruptionBudget>;
   volumes: VolumeView;
+  groups: PodGroups;
   metrics: SchedulerMetrics;
   clock: Clock;
   random: Random;
@@ -80,14 +82,14 @@ export class Scheduler {
         return [profile.name, { ...profile, gates, reserving: plugins.filter((plugin) => plugin.reserve) }];
       }),
     );
-    this.#cache = new SchedulerCache(deps.volumes);
+    this.#cache = new SchedulerCache(deps.volumes, deps.groups);
     this.#cycle = { startIndex: 0, random: () => deps.random.next() };
     this.#queue = new SchedulingQueue(deps.clock, (pod) => this.#profileOf(pod).gates, deps.backoff);
   }
 
   /** Begins to schedule, once all that is known has been seen. */
   async start(): Promise<void> {
-    const { nodes, pods, namespaces, budgets, volumes } = this.#deps;
+    const { nodes, pods, namespaces, budgets, volumes, groups } = this.#deps;
     volumes.onEvent((event) => this.#queue.onEvent(event));
     budgets.onChange((budget, old) => (budget ? this.#cache.setBudget(budget) : this.#cache.removeBudget(old!)));
     namespaces.onChange((ns, old) =>
@@ -95,7 +97,7 @@ export class Scheduler {
     );
     nodes.onChange((node, old) => this.#onNode(node, old));
     pods.onChange((pod, old) => this.#onPod(pod, old));
-    await Promise.all([nodes, pods, namespaces, budgets, volumes].map((seen) => seen.synced()));
+    await Promise.all([nodes, pods, namespaces, budgets, volumes, groups].map((seen) => seen.synced()));
     this.#queue.onActive(() => this.#wake());
     this.#wake();
   }

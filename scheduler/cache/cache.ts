@@ -15,6 +15,7 @@ import { TermIndex } from '../framework/term-index.ts';
 import { noVolumes, type VolumeView } from '../framework/volume-view.ts';
 import { CountsCache } from './counts.ts';
 import { interleave, zoneOf } from './interleave.ts';
+import type { PodGroups } from './pod-groups.ts';
 
 const unweighted = (terms: readonly PodAffinityTerm[]) => terms.map((term) => ({ term, weight: 1 }));
 
@@ -46,8 +47,12 @@ export class SchedulerCache implements Snapshot {
   readonly preferring = new TermIndex((info) => info.preferredAffinity);
   #list: NodeInfo[] | undefined;
 
-  constructor(volumes: VolumeView = noVolumes) {
+  readonly groupSelector: Snapshot['groupSelector'];
+
+  /** Without `groups` no pod belongs to one. */
+  constructor(volumes: VolumeView = noVolumes, groups?: PodGroups) {
     this.volumes = volumes;
+    this.groupSelector = (pod) => groups?.selectorOf(pod);
   }
 
   /** Nodes that exist, in a stable order that takes zones in turn. */

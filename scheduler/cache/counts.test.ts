@@ -52,9 +52,14 @@ describe('counts that are kept', () => {
       for (let step = 0; step < 300; step++) {
         change(cache, pick);
         if (pick(3) > 0) continue; // several changes between two cycles
-        const counts = cache.counts('k', () => rule);
+        const counts = cache.counts('k', () => ({ ...rule, countsEmpty: true }));
+        const used = cache.counts('used', () => rule);
         const want = countAnew(cache.nodes);
+        const places = [...want].filter(([, pods]) => pods > 0);
         assert.equal(counts.size, want.size);
+        assert.equal(used.size, places.length, 'places without pods are not kept');
+        assert.equal(used.total, counts.total);
+        for (const [value, pods] of places) assert.equal(used.at(value), pods);
         for (const [value, pods] of want) assert.equal(counts.at(value), pods);
         assert.equal(
           counts.total,

@@ -1,6 +1,7 @@
 // The arguments that plugins take (pluginConfig of a profile), and the plugins made with them.
 import { nodeAffinity as nodeAffinitySchema } from '../../api/core/pod/affinity.ts';
-import { validateAffinity } from '../../api/core/pod/scheduling-validation.ts';
+import { type TopologySpreadConstraint, topologySpreadConstraint } from '../../api/core/pod/scheduling.ts';
+import { validateAffinity, validateTopologyKey } from '../../api/core/pod/scheduling-validation.ts';
 import { DecodeError, decodeValue } from '../../machinery/decode.ts';
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { isObject } from '../../machinery/json.ts';
@@ -10,6 +11,7 @@ import { createDefaultPreemption, defaultCandidates } from '../plugins/default-p
 import { createInterPodAffinity, defaultAffinityArgs } from '../plugins/inter-pod-affinity.ts';
 import { createNodeAffinity } from '../plugins/node-affinity.ts';
 import { createNodeResourcesFit, defaultStrategy } from '../plugins/node-resources-fit.ts';
+import { createPodTopologySpread, systemSpread } from '../plugins/pod-topology-spread.ts';
 import type { PluginConfig } from './configuration.ts';
 
 interface PluginArgs<T = any> {
@@ -149,11 +151,50 @@ function validateShape(shape: { utilization?: number; score?: number }[], path: 
   ];
 }
 
+const rules = ['DoNotSchedule', 'ScheduleAnyway'];
+
+const podTopologySpread: PluginArgs<{ defaultConstraints?: TopologySpreadConstraint[]; defaultingType?: string }> = {
+  schema: s.object(`${name}.PodTopologySpreadArgs`, 'How pods are spread that do not say it.', {
+    ...head,
+    defaultConstraints: s.list(
+      topologySpreadConstraint,
+      'Of each pod without its own; whom it counts follows from it.',
+    ),
+    defaultingType: s.string('System, or List: those given here.'),
+  }),
+  validate({ defaultConstraints = [], defaultingType: type = 'System' }, path) {
+    const errors: FieldError[] = [];
+    const typePath = `${path}.defaultingType`;
+    if (type !== 'System' && type !== 'List') errors.push(notSupported(typePath, type, ['System', 'List']));
+    else if (type === 'System' && defaultConstraints.length > 0)
+      errors.push(invalid(typePath, type, 'when .defaultConstraints are not empty'));
+    for (const [i, constraint] of defaultConstraints.entries()) {
+      const at = `${path}.defaultConstraints[${i}]`;
+      const { maxSkew, topologyKey, whenUnsatisfiable: rule, labelSelector } = constraint;
+      errors.push(...inRange(maxSkew, `${at}.maxSkew`, [1, Number.POSITIVE_INFINITY, '(0, inf)']));
+      errors.push(...validateTopologyKey(topologyKey, `${at}.topologyKey`));
+      if (!rule) errors.push(required(`${at}.whenUnsatisfiable`, 'can not be empty'));
+      else if (!rules.includes(rule)) errors.push(notSupported(`${at}.whenUnsatisfiable`, rule, rules));
+      const why = 'constraint must not define a selector, as they deduced for each pod';
+      if (labelSelector) errors.push(forbidden(`${at}.labelSelector`, why));
+      const isSame = (other: TopologySpreadConstraint) =>
+        other.topologyKey === topologyKey && other.whenUnsatisfiable === rule;
+      if (defaultConstraints.findIndex(isSame) < i) errors.push(duplicate(at, `{${topologyKey}, ${rule}}`));
+    }
+    return errors;
+  },
+  create: ({ defaultConstraints = [], defaultingType }) =>
+    createPodTopologySpread(
+      defaultingType === 'List' ? { defaults: defaultConstraints, isLenient: false } : systemSpread,
+    ),
+};
+
 const known: Record<string, PluginArgs> = {
   DefaultPreemption: preemption,
   InterPodAffinity: interPodAffinity,
   NodeAffinity: nodeAffinity,
   NodeResourcesFit: nodeResourcesFit,
+  PodTopologySpread: podTopologySpread,
 };
 
 export function validatePluginConfig(configs: readonly PluginConfig[], path: string): FieldError[] {

@@ -75,6 +75,8 @@ describe('refused', () => {
   const one = (parts: object) => ({ profiles: [parts] });
   const ratio = (requestedToCapacityRatio: object) =>
     one(args('NodeResourcesFit', { scoringStrategy: { type: 'RequestedToCapacityRatio', requestedToCapacityRatio } }));
+  const spread = (defaultConstraints: object[], defaultingType = 'List') =>
+    one(args('PodTopologySpread', { defaultConstraints, defaultingType }));
   const cases: [config: object, why: RegExp][] = [
     [
       { apiVersion: 'v1' },
@@ -134,6 +136,20 @@ describe('refused', () => {
     [
       one(args('NodeResourcesFit', { ignoredResourceGroups: ['a/b'] })),
       /ignoredResourceGroups\[0\]: Invalid value: "a\/b": resource group name can't contain '\/'$/,
+    ],
+    [
+      spread([{ maxSkew: 1 }], 'System'),
+      /defaultingType: Invalid value: "System": when .defaultConstraints are not empty/,
+    ],
+    [spread([], 'None'), /defaultingType: Unsupported value: "None": supported values: "System", "List"$/],
+    [
+      spread([{ maxSkew: 0, topologyKey: '', labelSelector: {} }]),
+      /maxSkew: .* not in valid range \(0, inf\); .*Key: Required value: can not be empty; .*whenUns.*: can not be empty; .*labelSelector: Forbidden: constraint must not define a selector, as they deduced for each pod$/,
+    ],
+    [spread([{ maxSkew: 1, topologyKey: 'a', whenUnsatisfiable: 'No' }]), /supported values: "DoNotSchedule", "Sched/],
+    [
+      spread(['a', 'b', 'a'].map((topologyKey) => ({ maxSkew: 1, topologyKey, whenUnsatisfiable: 'DoNotSchedule' }))),
+      /args\.defaultConstraints\[2\]: Duplicate value: "\{a, DoNotSchedule\}"$/,
     ],
     [ratio({}), /requestedToCapacityRatio\.shape: Required value: at least one point must be specified$/],
     [

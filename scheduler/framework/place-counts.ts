@@ -5,10 +5,12 @@ import type { PodInfo } from './pod-info.ts';
 
 export interface CountRule {
   topologyKey: string;
-  /** How often a pod counts. */
+  /** How often a pod counts: by its namespace, its labels and whether it is ending. */
   weigh(other: PodInfo): number;
   /** Whether a node that has the label counts as a place. Absent: every one does. */
   isPlace?(node: NodeInfo): boolean;
+  /** Places without a pod are known, too: `size` and `least` are asked for. */
+  countsEmpty?: boolean;
 }
 
 interface Place {
@@ -37,6 +39,11 @@ export class PlaceCounts {
     this.#rule = rule;
   }
 
+  /** Nodes that are kept in mind. */
+  get breadth(): number {
+    return this.#shares.size;
+  }
+
   /** How many places there are, empty ones included. */
   get size(): number {
     return this.#places.size;
@@ -58,39 +65,35 @@ export class PlaceCounts {
     return this.#places.size === 0 ? 0 : this.at(labels[this.#rule.topologyKey]);
   }
 
-  knows(node: NodeInfo): boolean {
-    return this.#shares.has(node);
-  }
-
   /** A node has come, changed or gone; its pods are what they were. */
   setNode(node: NodeInfo): void {
     const share = this.#shares.get(node);
+    if (!share && !this.#rule.countsEmpty) return;
     const value = this.#valueOf(node);
     if (share && share.value === value) return;
-    const pods = share?.pods ?? 0;
     if (share) this.#leave(share);
-    if (value === undefined && pods === 0) this.#shares.delete(node);
-    else this.#shares.set(node, this.#enter(value, pods));
+    this.#keep(node, this.#enter(value, share?.pods ?? 0));
   }
 
   /** A pod has come to a node, or with -1 has left it. */
   add(node: NodeInfo, other: PodInfo, sign: 1 | -1): void {
-    const weight = this.#rule.weigh(other);
-    if (weight === 0) return;
-    let share = this.#shares.get(node);
-    if (!share) {
-      share = this.#enter(this.#valueOf(node), 0);
-      this.#shares.set(node, share);
-    }
-    share.pods += sign * weight;
-    if (share.place) this.#change(share.place, sign * weight);
-    else if (share.pods === 0) this.#shares.delete(node);
+    this.addWeight(node, sign * this.#rule.weigh(other));
   }
 
-  /** No pods are counted on a node, and it makes no place of its own any longer. */
-  drop(node: NodeInfo): void {
-    const share = this.#shares.get(node);
-    if (share?.pods !== 0) return;
+  /** Pods that count so much together have come to a node. */
+  addWeight(node: NodeInfo, weight: number): void {
+    if (weight === 0) return;
+    const share = this.#shares.get(node) ?? this.#enter(this.#valueOf(node), 0);
+    share.pods += weight;
+    if (share.place) this.#change(share.place, weight);
+    this.#keep(node, share);
+  }
+
+  #keep(node: NodeInfo, share: Share): void {
+    if (share.pods !== 0 || (share.place && this.#rule.countsEmpty)) {
+      this.#shares.set(node, share);
+      return;
+    }
     this.#leave(share);
     this.#shares.delete(node);
   }

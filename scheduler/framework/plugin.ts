@@ -3,6 +3,7 @@
 // https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/
 import type { Pod } from '../../api/core/pod.ts';
 import type { PodDisruptionBudget } from '../../api/policy/poddisruptionbudget.ts';
+import type { LabelSelector } from '../../machinery/metadata.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { CountRule, PlaceCounts } from './place-counts.ts';
 import type { PodInfo } from './pod-info.ts';
@@ -28,6 +29,8 @@ export interface Snapshot {
   readonly requiring: TermIndex;
   /** ... and whom they would rather have near, or not. */
   readonly preferring: TermIndex;
+  /** What the pods of the pod's service or controller have in common; undefined without any. */
+  groupSelector(pod: Pod): LabelSelector | undefined;
   /** Labels of a namespace; undefined where it is not known. */
   namespaceLabels(name: string): Readonly<Record<string, string>> | undefined;
   /** Pods for which room is being made on a node. */

@@ -38,7 +38,7 @@ export class TermIndex {
   }
 
   setNode(node: NodeInfo): void {
-    for (const { places } of this.#terms.values()) if (places.knows(node)) places.setNode(node);
+    for (const { places } of this.#terms.values()) places.setNode(node);
   }
 
   /** A pod has come to a node, or with -1 has left it; answers the terms it has. */
@@ -55,7 +55,6 @@ export class TermIndex {
       }
       known.places.add(node, info, sign);
       known.owners += sign;
-      if (sign < 0) known.places.drop(node);
       if (known.owners === 0) this.#terms.delete(key);
       return known;
     });

@@ -16,6 +16,7 @@ const tooMany = unschedulable(spreadReason);
 const missingLabel = unresolvable(`${spreadReason} (missing required label)`);
 
 const name = 'PodTopologySpread';
+const hostname = 'kubernetes.io/hostname';
 const hardEffects = ['NoSchedule', 'NoExecute'];
 
 interface Spread {
@@ -27,8 +28,9 @@ interface Spread {
 }
 
 interface ScoreState {
-  constraints: TopologySpreadConstraint[];
   spreads: Spread[];
+  /** Labels without which a node is no place to spread to. */
+  needed: readonly string[];
   /** The more places there are, the more the differences between them count. */
   weights: number[];
 }
@@ -36,8 +38,26 @@ interface ScoreState {
 /** The score of nodes that lack a label, until all scores are brought to one scale. */
 const nowhere = -1;
 
-const constraintsOf = (pod: Pod, when: string) =>
-  (pod.spec.topologySpreadConstraints ?? []).filter((c) => (c.whenUnsatisfiable ?? 'DoNotSchedule') === when);
+type Rule = 'DoNotSchedule' | 'ScheduleAnyway';
+
+export interface SpreadArgs {
+  /** How pods are spread that do not say it themselves, with others of their group. */
+  defaults: readonly TopologySpreadConstraint[];
+  /** By the defaults a node may be a place without having all their labels. */
+  isLenient: boolean;
+}
+
+export const systemSpread: SpreadArgs = {
+  defaults: [
+    { maxSkew: 3, topologyKey: hostname, whenUnsatisfiable: 'ScheduleAnyway' },
+    { maxSkew: 5, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway' },
+  ],
+  isLenient: true,
+};
+
+const hasOwn = ({ spec }: Pod) => (spec.topologySpreadConstraints ?? []).length > 0;
+const ofRule = (constraints: readonly TopologySpreadConstraint[], rule: Rule) =>
+  constraints.filter((c) => (c.whenUnsatisfiable ?? 'DoNotSchedule') === rule);
 
 /** Whether a pod is one of those that are spread. */
 function selectorOf(constraint: TopologySpreadConstraint, pod: Pod): (other: Pod) => boolean {
@@ -57,17 +77,16 @@ function isEligible(constraint: TopologySpreadConstraint, pod: Pod, { node }: No
   return !findUntoleratedTaint(node.spec?.taints, pod.spec.tolerations, hardEffects);
 }
 
-const hasAllLabels = (constraints: TopologySpreadConstraint[], { labels }: NodeInfo) =>
-  constraints.every((c) => labels[c.topologyKey] !== undefined);
+const hasAllLabels = (keys: readonly string[], { labels }: NodeInfo) => keys.every((key) => labels[key] !== undefined);
 
 /** All that the counts of a constraint depend on. */
-function countsKey(constraint: TopologySpreadConstraint, topologyKeys: readonly string[], { metadata, spec }: Pod) {
+function countsKey(constraint: TopologySpreadConstraint, needed: readonly string[], { metadata, spec }: Pod) {
   const { topologyKey, labelSelector, matchLabelKeys, nodeAffinityPolicy, nodeTaintsPolicy } = constraint;
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   return `${name} ${JSON.stringify([
     metadata.namespace,
     topologyKey,
-    topologyKeys,
+    needed,
     labelSelector,
     (matchLabelKeys ?? []).map((key) => [key, metadata.labels?.[key]]),
     nodeAffinityPolicy === 'Ignore' ? null : [spec.nodeSelector, required],
@@ -75,18 +94,25 @@ function countsKey(constraint: TopologySpreadConstraint, topologyKeys: readonly 
   ])}`;
 }
 
-/** Counts on nodes that have the labels of all constraints; one that lacks any is no place to spread to. */
-function countPods(constraints: TopologySpreadConstraint[], pod: Pod, snapshot: Snapshot): Spread[] {
-  const topologyKeys = constraints.map((c) => c.topologyKey);
+interface Counting {
+  pod: Pod;
+  constraints: readonly TopologySpreadConstraint[];
+  /** Labels without which a node is no place to spread to. */
+  needed: readonly string[];
+  rule: Rule;
+}
+
+function countPods({ pod, constraints, needed, rule }: Counting, snapshot: Snapshot): Spread[] {
   return constraints.map((constraint) => {
     const { topologyKey } = constraint;
-    const counts = snapshot.counts(countsKey(constraint, topologyKeys, pod), () => {
+    const counts = snapshot.counts(`${rule} ${countsKey(constraint, needed, pod)}`, () => {
       const isSelected = selectorOf(constraint, pod);
       return {
         topologyKey,
+        countsEmpty: rule === 'DoNotSchedule',
         // One that ends makes room already.
         weigh: ({ pod: other }) => (!other.metadata.deletionTimestamp && isSelected(other) ? 1 : 0),
-        isPlace: (node) => hasAllLabels(constraints, node) && isEligible(constraint, pod, node),
+        isPlace: (node) => hasAllLabels(needed, node) && isEligible(constraint, pod, node),
       };
     });
     const self = matchesLabelSelector(constraint.labelSelector, pod.metadata.labels) ? 1 : 0;
@@ -94,62 +120,96 @@ function countPods(constraints: TopologySpreadConstraint[], pod: Pod, snapshot: 
   });
 }
 
-function preFilter(state: CycleState, { pod }: PodInfo, snapshot: Snapshot) {
-  const constraints = constraintsOf(pod, 'DoNotSchedule');
-  if (constraints.length === 0) return skip;
-  state.set(name, countPods(constraints, pod, snapshot));
+const keysOf = (constraints: readonly TopologySpreadConstraint[]) => constraints.map((c) => c.topologyKey);
+
+/** The more values a label has on these nodes, the more it counts. */
+function weightOf(topologyKey: string, nodes: readonly NodeInfo[]): number {
+  // Each host is one of its own.
+  const values = topologyKey === hostname ? nodes.length : new Set(nodes.map(({ labels }) => labels[topologyKey])).size;
+  return Math.log(values + 2);
+}
+
+function filter(state: CycleState, _pod: PodInfo, { labels }: NodeInfo) {
+  for (const { constraint, counts, self } of state.get(name) as Spread[]) {
+    const value = labels[constraint.topologyKey];
+    if (value === undefined) return missingLabel;
+    const least = counts.size < (constraint.minDomains ?? 1) ? 0 : counts.least;
+    if (counts.at(value) + self - least > constraint.maxSkew) return tooMany;
+  }
   return success;
 }
 
-export const podTopologySpread: Plugin = {
-  name,
-  mayHelp(event, { pod }) {
-    if (!('pod' in event)) return isOfNodesOrPods(event);
-    const others = event.type === 'PodUpdated' ? [event.old, event.pod] : [event.pod];
-    return constraintsOf(pod, 'DoNotSchedule').some((constraint) => others.some(selectorOf(constraint, pod)));
-  },
-  preFilter,
-  adjust(state, _pod, { node, other, sign }) {
-    for (const { counts } of state.get(name) as Spread[]) counts.add(node, other, sign);
-  },
-  filter(state, _pod, { labels }) {
-    for (const { constraint, counts, self } of state.get(name) as Spread[]) {
-      const value = labels[constraint.topologyKey];
-      if (value === undefined) return missingLabel;
-      const least = counts.size < (constraint.minDomains ?? 1) ? 0 : counts.least;
-      if (counts.at(value) + self - least > constraint.maxSkew) return tooMany;
-    }
-    return success;
-  },
-  preScore(state, { pod }, nodes, snapshot) {
-    const constraints = constraintsOf(pod, 'ScheduleAnyway');
-    if (constraints.length === 0) return skip;
-    const candidates = nodes.filter((node) => hasAllLabels(constraints, node));
-    const weights = constraints.map(({ topologyKey }) => {
-      const values = new Set(candidates.map(({ labels }) => labels[topologyKey]));
-      return Math.log(values.size + 2);
-    });
-    // Pods count wherever they are, also where this one cannot go.
-    const scoreState: ScoreState = { constraints, spreads: countPods(constraints, pod, snapshot), weights };
-    state.set(`${name}/score`, scoreState);
-    return success;
-  },
-  score(state, _pod, node) {
-    const { constraints, spreads, weights } = state.get(`${name}/score`) as ScoreState;
-    if (!hasAllLabels(constraints, node)) return nowhere;
-    let sum = 0;
-    for (const [i, { constraint, counts }] of spreads.entries())
-      sum += counts.around(node) * weights[i]! + constraint.maxSkew - 1;
-    return Math.round(sum);
-  },
-  // Fewer matching pods is better.
-  normalize(scores) {
-    const known = scores.filter((score) => score !== nowhere);
-    const highest = Math.max(...known);
-    const lowest = Math.min(...known);
-    for (const [i, score] of scores.entries()) {
-      if (score === nowhere) scores[i] = 0;
-      else scores[i] = highest === 0 ? maxScore : Math.floor((maxScore * (highest + lowest - score)) / highest);
-    }
-  },
-};
+function score(state: CycleState, _pod: PodInfo, node: NodeInfo): number {
+  const { spreads, needed, weights } = state.get(`${name}/score`) as ScoreState;
+  if (!hasAllLabels(needed, node)) return nowhere;
+  let sum = 0;
+  for (let i = 0; i < spreads.length; i++) {
+    const { constraint, counts } = spreads[i]!;
+    if (node.labels[constraint.topologyKey] === undefined) continue;
+    sum += counts.around(node) * weights[i]! + constraint.maxSkew - 1;
+  }
+  return Math.round(sum);
+}
+
+/** Fewer matching pods is better. */
+function normalize(scores: number[]): void {
+  const known = scores.filter((one) => one !== nowhere);
+  const highest = Math.max(...known);
+  const lowest = Math.min(...known);
+  for (const [i, one] of scores.entries()) {
+    if (one === nowhere) scores[i] = 0;
+    else scores[i] = highest === 0 ? maxScore : Math.floor((maxScore * (highest + lowest - one)) / highest);
+  }
+}
+
+export function createPodTopologySpread({ defaults, isLenient }: SpreadArgs): Plugin {
+  const hardDefaults = ofRule(defaults, 'DoNotSchedule');
+  const softDefaults = ofRule(defaults, 'ScheduleAnyway');
+  const constraintsOf = (pod: Pod, rule: Rule, snapshot: Snapshot) => {
+    if (hasOwn(pod)) return ofRule(pod.spec.topologySpreadConstraints!, rule);
+    const those = rule === 'DoNotSchedule' ? hardDefaults : softDefaults;
+    const labelSelector = those.length > 0 ? snapshot.groupSelector(pod) : undefined;
+    return labelSelector ? those.map((constraint) => ({ ...constraint, labelSelector })) : [];
+  };
+  return {
+    name,
+    mayHelp(event, { pod }) {
+      if (!('pod' in event)) return isOfNodesOrPods(event);
+      const others = event.type === 'PodUpdated' ? [event.old, event.pod] : [event.pod];
+      // Which group it belongs to is not at hand here.
+      if (!hasOwn(pod)) return others.some(({ metadata }) => metadata.namespace === pod.metadata.namespace);
+      const constraints = ofRule(pod.spec.topologySpreadConstraints!, 'DoNotSchedule');
+      return constraints.some((constraint) => others.some(selectorOf(constraint, pod)));
+    },
+    preFilter(state, { pod }, snapshot) {
+      const rule = 'DoNotSchedule';
+      const constraints = constraintsOf(pod, rule, snapshot);
+      if (constraints.length === 0) return skip;
+      state.set(name, countPods({ pod, constraints, needed: keysOf(constraints), rule }, snapshot));
+      return success;
+    },
+    adjust(state, _pod, { node, other, sign }) {
+      for (const { counts } of state.get(name) as Spread[]) counts.add(node, other, sign);
+    },
+    filter,
+    preScore(state, { pod }, nodes, snapshot) {
+      const rule = 'ScheduleAnyway';
+      const constraints = constraintsOf(pod, rule, snapshot);
+      if (constraints.length === 0) return skip;
+      const needed = isLenient && !hasOwn(pod) ? [] : keysOf(constraints);
+      const candidates = needed.length > 0 ? nodes.filter((node) => hasAllLabels(needed, node)) : nodes;
+      // Pods count wherever they are, also where this one cannot go.
+      const scoreState: ScoreState = {
+        spreads: countPods({ pod, constraints, needed, rule }, snapshot),
+        needed,
+        weights: constraints.map(({ topologyKey }) => weightOf(topologyKey, candidates)),
+      };
+      state.set(`${name}/score`, scoreState);
+      return success;
+    },
+    score,
+    normalize,
+  };
+}
+
+export const podTopologySpread = createPodTopologySpread(systemSpread);

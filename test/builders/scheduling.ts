@@ -37,6 +37,8 @@ export class PodBuilder {
     this.#change((p) => (p.spec.tolerations = [...(p.spec.tolerations ?? []), { key, ...rest }]));
   gate = (name: string) => this.#change((p) => (p.spec.schedulingGates = [{ name }]));
   spread = (...constraints: object[]) => this.#change((p) => (p.spec.topologySpreadConstraints = constraints));
+  ownedBy = (apiVersion: string, kind: string, name: string) =>
+    this.#change((p) => (p.metadata.ownerReferences = [{ apiVersion, kind, name, uid: name, controller: true }]));
   image = (image: string) => this.#change((p) => (p.spec.containers[0].image = image));
   claims = (...names: string[]) =>
     this.#change((p) => (p.spec.volumes = names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))));

@@ -1,8 +1,4 @@
 // The scheduler in this process, against an API server of a test, as the user that it runs as in a cluster.
-import { NamespaceKind } from '../../api/core/namespace.ts';
-import { NodeKind } from '../../api/core/node.ts';
-import { PodKind } from '../../api/core/pod.ts';
-import { PodDisruptionBudgetKind } from '../../api/policy/poddisruptionbudget.ts';
 import { readKubeconfig } from '../../client/config.ts';
 import { InformerFactory } from '../../client/informer-factory.ts';
 import { KubeClient } from '../../client/rest.ts';
@@ -10,7 +6,9 @@ import { createSeriesRecorder } from '../../client/series-events.ts';
 import { realClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { realRandom } from '../../machinery/random.ts';
-import { storageInformers, VolumeCache } from '../../scheduler/cache/volumes.ts';
+import { clusterInformers } from '../../scheduler/cache/informers.ts';
+import { PodGroups } from '../../scheduler/cache/pod-groups.ts';
+import { VolumeCache } from '../../scheduler/cache/volumes.ts';
 import { defaultBackoff } from '../../scheduler/config/configuration.ts';
 import { buildProfiles } from '../../scheduler/config/profiles.ts';
 import { Scheduler } from '../../scheduler/scheduler.ts';
@@ -22,19 +20,14 @@ export async function runScheduler(api: TestControlPlane): Promise<Disposable> {
   const client = new KubeClient(config, { userAgent: 'kube-scheduler', clock: realClock });
   const abort = new AbortController();
   const informers = new InformerFactory(client, parts, abort.signal);
+  const { storage, groups, ...seen } = clusterInformers((kind, selection) => informers.informer(kind, selection));
   const scheduler = new Scheduler(
     {
       ...parts,
       client,
-      pods: informers.informer(PodKind),
-      nodes: informers.informer(NodeKind),
-      namespaces: informers.informer(NamespaceKind),
-      budgets: informers.informer(PodDisruptionBudgetKind),
-      volumes: new VolumeCache(
-        client,
-        realClock,
-        storageInformers((kind) => informers.informer(kind)),
-      ),
+      ...seen,
+      volumes: new VolumeCache(client, realClock, storage),
+      groups: new PodGroups(groups),
       metrics: { attempt: () => undefined, preempted: () => undefined },
       backoff: defaultBackoff,
     },

@@ -9,17 +9,16 @@ import { DeploymentKind } from '../../api/apps/deployment.ts';
 import { StatefulSetKind } from '../../api/apps/statefulset.ts';
 import type { Job } from '../../api/batch/job/schema.ts';
 import { JobKind } from '../../api/batch/job.ts';
-import { NamespaceKind } from '../../api/core/namespace.ts';
-import { NodeKind } from '../../api/core/node.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
-import { PodDisruptionBudgetKind } from '../../api/policy/poddisruptionbudget.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import { createControllers } from '../../controllers/index.ts';
 import { selectLoops } from '../../controllers/names.ts';
 import { keepRunning } from '../../controllers/run.ts';
 import { realClock } from '../../machinery/clock.ts';
 import { keyOf } from '../../machinery/metadata.ts';
-import { storageInformers, VolumeCache } from '../../scheduler/cache/volumes.ts';
+import { clusterInformers } from '../../scheduler/cache/informers.ts';
+import { PodGroups } from '../../scheduler/cache/pod-groups.ts';
+import { VolumeCache } from '../../scheduler/cache/volumes.ts';
 import { defaultBackoff } from '../../scheduler/config/configuration.ts';
 import { buildProfiles } from '../../scheduler/config/profiles.ts';
 import { Scheduler } from '../../scheduler/scheduler.ts';
@@ -53,18 +52,13 @@ function runControllers(context: ControllerContext): void {
 
 function runScheduler(context: ControllerContext): void {
   const { client, clock, random, log, informer } = context;
+  const { storage, groups, ...seen } = clusterInformers(informer);
   const scheduler = new Scheduler(
     {
       client,
-      pods: informer(PodKind, { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' }),
-      nodes: informer(NodeKind),
-      namespaces: informer(NamespaceKind),
-      budgets: informer(PodDisruptionBudgetKind),
-      volumes: new VolumeCache(
-        client,
-        clock,
-        storageInformers((kind) => informer(kind)),
-      ),
+      ...seen,
+      volumes: new VolumeCache(client, clock, storage),
+      groups: new PodGroups(groups),
       metrics: { attempt: () => undefined, preempted: () => undefined },
       clock,
       random,

@@ -163,7 +163,7 @@ function validatePodAffinityTerm(term: PodAffinityTerm, path: string): FieldErro
   return errors;
 }
 
-function validateTopologyKey(key: string, path: string): FieldError[] {
+export function validateTopologyKey(key: string, path: string): FieldError[] {
   return key ? validateQualifiedName(key, path) : [required(path, 'can not be empty')];
 }
 
