@@ -1,7 +1,7 @@
 // Request counters and latencies under the names that Kubernetes' dashboards know.
 import { Counter, type Registry } from 'prom-client';
 import type { Clock } from '../machinery/clock.ts';
-import { HotHistogram, HotNumber } from './hot-metrics.ts';
+import { HotHistogram, HotNumber } from '../machinery/hot-metrics.ts';
 import type { RequestInfo } from './request-info.ts';
 
 export interface RequestMetrics {

@@ -1,4 +1,5 @@
 // The scheduler alone, in this process, on simulated nodes and an API in memory (`scheduler-cases.ts`).
+import { Registry } from 'prom-client';
 import type { Node } from '../api/core/node.ts';
 import type { Pod } from '../api/core/pod.ts';
 import type { PodDisruptionBudget } from '../api/policy/poddisruptionbudget.ts';
@@ -10,6 +11,7 @@ import { PodGroups } from '../scheduler/cache/pod-groups.ts';
 import { defaultBackoff } from '../scheduler/config/configuration.ts';
 import { buildProfiles } from '../scheduler/config/profiles.ts';
 import { noVolumes } from '../scheduler/framework/volume-view.ts';
+import { SchedulerMetrics } from '../scheduler/metrics.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { FedGroups } from '../test/builders/fed-groups.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
@@ -49,7 +51,7 @@ class SimulatedCluster {
         budgets: new FedInformer<PodDisruptionBudget>(),
         volumes: noVolumes,
         groups: new PodGroups(new FedGroups()),
-        metrics: { attempt: (_, ms) => void this.cycleMs.push(ms), preempted: () => undefined },
+        metrics: Object.assign(new SchedulerMetrics(new Registry()), { found: (ms: number) => this.cycleMs.push(ms) }),
         clock: realClock,
         random: seededRandom(1),
         log: silentLogger,

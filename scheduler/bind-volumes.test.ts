@@ -1,6 +1,8 @@
 // The loop with pods that have claims: what is written for them before they are bound, and what they wait for.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Registry } from 'prom-client';
 import type { Node } from '../api/core/node.ts';
 import type { PersistentVolume } from '../api/core/persistentvolume/schema.ts';
 import { PersistentVolumeKind } from '../api/core/persistentvolume.ts';
@@ -24,6 +26,7 @@ import { PodGroups } from './cache/pod-groups.ts';
 import { VolumeCache } from './cache/volumes.ts';
 import { defaultBackoff } from './config/configuration.ts';
 import { buildProfiles } from './config/profiles.ts';
+import { SchedulerMetrics } from './metrics.ts';
 import { Scheduler } from './scheduler.ts';
 
 const settle = async () => {
@@ -95,7 +98,7 @@ async function startScheduler() {
       budgets: new FedInformer(),
       volumes: new VolumeCache(client, clock, storage),
       groups: new PodGroups(new FedGroups()),
-      metrics: { attempt: () => undefined, preempted: () => undefined },
+      metrics: new SchedulerMetrics(new Registry()),
       clock,
       random: seededRandom(1),
       log: silentLogger,
@@ -212,7 +215,7 @@ test('a pod that is gone waits no longer; its claim has its volume nevertheless'
   await finish('c', 'v');
   await advance(600_000);
   assert.deepEqual([writes, events], [['volume v for c'], []]);
-  assert.deepEqual(scheduler.counts(), { active: 0, backoff: 0, unschedulable: 0, gated: 0 });
+  assert.deepEqual(scheduler.state().pending, { active: 0, backoff: 0, unschedulable: 0, gated: 0 });
 });
 
 test('after ten minutes without a volume the pod is looked at anew', async () => {
@@ -224,7 +227,7 @@ test('after ten minutes without a volume the pod is looked at anew', async () =>
   await advance(600_000);
   const why = 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded';
   assert.deepEqual(events, [`FailedScheduling: ${why}`]);
-  assert.equal(scheduler.counts().backoff, 1);
+  assert.equal(scheduler.state().pending.backoff, 1);
 });
 
 test('a scheduler that starts in between goes on with what was chosen', async () => {

@@ -1,5 +1,7 @@
 // One scheduling cycle: which node, if any, a pod goes to. Synchronous and pure given the cache, so
 // it can be tested in tables and timed alone.
+
+import { type Meter, silentMeter } from './framework/meter.ts';
 import type { NodeInfo } from './framework/node-info.ts';
 import type {
   CycleState,
@@ -11,7 +13,7 @@ import type {
   WeightedPlugin,
 } from './framework/plugin.ts';
 import type { PodInfo } from './framework/pod-info.ts';
-import { isRejection, type Refusal, unresolvable } from './framework/status.ts';
+import { isRejection, type Refusal, success, unresolvable } from './framework/status.ts';
 import { type Rejection, Trial } from './framework/trial.ts';
 
 export type CycleResult =
@@ -34,6 +36,8 @@ export interface Cycle {
   random: () => number;
   /** Of the nodes, how many that fit are enough; 0: by their number. */
   percentageOfNodesToScore?: number;
+  /** Told how long the parts take. */
+  meter?: Meter;
 }
 
 /** Runs the extension points for one pod. Advances `cycle.startIndex`. */
@@ -45,10 +49,15 @@ export function schedulePod(
 ): CycleResult {
   const state: CycleState = new Map();
   const { nodes } = snapshot;
-  const prepared = runPreFilter(plugins, { state, pod, snapshot });
+  const meter = cycle.meter ?? silentMeter;
+  meter.beginCycle();
+  const endPreFilter = meter.start('PreFilter');
+  const prepared = runPreFilter(plugins, { state, pod, snapshot, meter });
+  endPreFilter(prepared.refused?.status.code);
   const trial = new Trial({ pod, state, filters: prepared.filters, snapshot });
   const none = (diagnosis: Diagnosis): CycleResult => {
-    const after = nodes.length === 0 ? undefined : runPostFilter(plugins, { trial, diagnosis, random: cycle.random });
+    const failed = { trial, diagnosis, random: cycle.random };
+    const after = nodes.length === 0 ? undefined : runPostFilter(plugins, failed, meter);
     return { type: 'none', diagnosis, total: nodes.length, after };
   };
   const { refused, narrowedBy } = prepared;
@@ -58,7 +67,10 @@ export function schedulePod(
     return { type: 'none', diagnosis, total: nodes.length, after: undefined };
   }
   const rejections = new Map<NodeInfo, Rejection>();
+  const endFilter = meter.start('Filter');
   const feasible = findFeasible({ trial, nodes: prepared.nodes, rejections }, cycle);
+  endFilter();
+  if (meter.samples && prepared.nodes[0]) trial.measure(prepared.nodes[0], meter);
   if (feasible.length === 0) {
     const [plugin] = narrowedBy;
     if (!plugin) return none({ rejections, narrowedBy });
@@ -66,7 +78,8 @@ export function schedulePod(
     return none({ rejections, others: { status, plugin }, narrowedBy });
   }
   const evaluated = feasible.length + rejections.size;
-  const node = feasible.length === 1 ? feasible[0]! : pickBest(plugins, { state, pod, feasible, snapshot }, cycle);
+  const node =
+    feasible.length === 1 ? feasible[0]! : pickBest(plugins, { state, pod, feasible, snapshot, meter }, cycle);
   return { type: 'found', node, evaluated, feasible: feasible.length, state };
 }
 
@@ -74,6 +87,7 @@ interface PreFilterWork {
   state: CycleState;
   pod: PodInfo;
   snapshot: Snapshot;
+  meter: Meter;
 }
 
 interface Prepared {
@@ -90,12 +104,14 @@ const namesOf = (plugins: readonly Plugin[]) =>
     .sort()
     .join(' ')}]`;
 
-function runPreFilter(plugins: readonly WeightedPlugin[], { state, pod, snapshot }: PreFilterWork): Prepared {
+function runPreFilter(plugins: readonly WeightedPlugin[], { state, pod, snapshot, meter }: PreFilterWork): Prepared {
   const filters: Plugin[] = [];
   const narrowedBy: Plugin[] = [];
   let names: ReadonlySet<string> | undefined;
   for (const { plugin } of plugins) {
-    const status = plugin.preFilter?.(state, pod, snapshot) ?? { code: 'Success' };
+    const status = plugin.preFilter
+      ? meter.ask('PreFilter', plugin, () => plugin.preFilter!(state, pod, snapshot))
+      : success;
     if (isRejection(status)) return { filters, nodes: [], narrowedBy, refused: { status, plugin } };
     if (status.code !== 'Skip' && plugin.filter) filters.push(plugin);
     if (status.code !== 'Success' || !status.nodes) continue;
@@ -112,9 +128,17 @@ function runPreFilter(plugins: readonly WeightedPlugin[], { state, pod, snapshot
   return { filters, nodes, narrowedBy };
 }
 
-function runPostFilter(plugins: readonly WeightedPlugin[], failed: FailedCycle): PostFilterResult | undefined {
-  for (const { plugin } of plugins) if (plugin.postFilter) return plugin.postFilter(failed);
-  return undefined;
+function runPostFilter(
+  plugins: readonly WeightedPlugin[],
+  failed: FailedCycle,
+  meter: Meter,
+): PostFilterResult | undefined {
+  const plugin = plugins.find((one) => one.plugin.postFilter)?.plugin;
+  if (!plugin) return undefined;
+  const end = meter.start('PostFilter');
+  const result = plugin.postFilter!(failed);
+  end('preemption' in result ? 'Success' : 'Unschedulable');
+  return result;
 }
 
 interface FilterWork {
@@ -143,27 +167,34 @@ function findFeasible({ trial, nodes, rejections }: FilterWork, cycle: Cycle): N
   return feasible;
 }
 
-interface ScoreWork {
-  state: CycleState;
-  pod: PodInfo;
+interface ScoreWork extends PreFilterWork {
   feasible: readonly NodeInfo[];
-  snapshot: Snapshot;
 }
 
 /** The node with the highest sum of weighted scores; among equals, any. */
 function pickBest(
   plugins: readonly WeightedPlugin[],
-  { state, pod, feasible, snapshot }: ScoreWork,
+  { state, pod, feasible, snapshot, meter }: ScoreWork,
   cycle: Cycle,
 ): NodeInfo {
+  const endPreScore = meter.start('PreScore');
+  const scoring = plugins.filter(({ plugin }) => {
+    if (!plugin.score || !plugin.preScore) return plugin.score !== undefined;
+    return meter.ask('PreScore', plugin, () => plugin.preScore!(state, pod, feasible, snapshot)).code !== 'Skip';
+  });
+  endPreScore();
+  const endScore = meter.start('Score');
   const totals = new Array<number>(feasible.length).fill(0);
   const scores = new Array<number>(feasible.length).fill(0);
-  for (const { plugin, weight } of plugins) {
-    if (!plugin.score || plugin.preScore?.(state, pod, feasible, snapshot).code === 'Skip') continue;
-    for (let i = 0; i < feasible.length; i++) scores[i] = plugin.score(state, pod, feasible[i]!);
+  for (const { plugin, weight } of scoring) {
+    const endOne = meter.samples ? meter.start('Score', plugin) : undefined;
+    scores[0] = plugin.score!(state, pod, feasible[0]!);
+    endOne?.();
+    for (let i = 1; i < feasible.length; i++) scores[i] = plugin.score!(state, pod, feasible[i]!);
     plugin.normalize?.(scores);
     for (let i = 0; i < scores.length; i++) totals[i]! += scores[i]! * weight;
   }
+  endScore();
   const best = Math.max(...totals);
   const winners = feasible.filter((_, i) => totals[i] === best);
   return winners[Math.floor(cycle.random() * winners.length)]!;

@@ -13,7 +13,7 @@ import { PodGroups } from './cache/pod-groups.ts';
 import { VolumeCache } from './cache/volumes.ts';
 import { defaultBackoff, type SchedulerConfig, schedulerConfigForm } from './config/configuration.ts';
 import { buildProfiles } from './config/profiles.ts';
-import { createSchedulerMetrics } from './metrics.ts';
+import { SchedulerMetrics } from './metrics.ts';
 import { Scheduler } from './scheduler.ts';
 
 const flags = {
@@ -53,13 +53,13 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
   const lead = async () => {
     const recorderOf = (controller: string) =>
       createSeriesRecorder({ client, clock, log, controller, instance: `${controller}-0` });
-    const scheduler: Scheduler = new Scheduler(
+    const scheduler = new Scheduler(
       {
         client,
         ...seen,
         volumes: new VolumeCache(client, clock, storage),
         groups: new PodGroups(groups),
-        metrics: createSchedulerMetrics(metrics, () => scheduler.counts()),
+        metrics: new SchedulerMetrics(metrics),
         clock,
         random,
         log,

@@ -1,6 +1,8 @@
 // The loop: what it writes for a pod that fits nowhere, and what becomes of bindings that fail.
+
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Registry } from 'prom-client';
 import type { Node } from '../api/core/node.ts';
 import type { Pod } from '../api/core/pod.ts';
 import type { PodDisruptionBudget } from '../api/policy/poddisruptionbudget.ts';
@@ -16,6 +18,7 @@ import { PodGroups } from './cache/pod-groups.ts';
 import { defaultBackoff } from './config/configuration.ts';
 import { buildProfiles } from './config/profiles.ts';
 import { noVolumes } from './framework/volume-view.ts';
+import { SchedulerMetrics } from './metrics.ts';
 import { Scheduler } from './scheduler.ts';
 
 const settle = async () => {
@@ -55,6 +58,7 @@ async function startScheduler(profiles = buildProfiles({})) {
       },
     }),
   } as unknown as KubeClient;
+  const registry = new Registry();
   const scheduler = new Scheduler(
     {
       client,
@@ -64,7 +68,7 @@ async function startScheduler(profiles = buildProfiles({})) {
       budgets,
       volumes: noVolumes,
       groups: new PodGroups(new FedGroups()),
-      metrics: { attempt: () => undefined, preempted: () => undefined },
+      metrics: new SchedulerMetrics(registry),
       clock,
       random: seededRandom(1),
       log: silentLogger,
@@ -84,7 +88,12 @@ async function startScheduler(profiles = buildProfiles({})) {
     await settle();
   };
   await scheduler.start();
-  return { clock, scheduler, pods, nodes, bindings, patches, events, log, refuses, add, advance };
+  /** What metrics say under a name, without what is zero. */
+  const told = async (name: string) =>
+    (await registry.getSingleMetricAsString(`scheduler_${name}`))
+      .split('\n')
+      .filter((line) => !line.startsWith('#') && !line.endsWith(' 0'));
+  return { clock, scheduler, told, pods, nodes, bindings, patches, events, log, refuses, add, advance };
 }
 
 test('the condition of a pod that fits nowhere is written when it changes, and remembers since when', async () => {
@@ -129,9 +138,9 @@ test('pods that a failed binding kept waiting are tried again', async () => {
   nodes.put(node('a').has({ cpu: '1' }).build());
   await add(pod('p').asks({ cpu: '1' }));
   await add(pod('q').asks({ cpu: '1' }));
-  assert.equal(scheduler.counts().unschedulable, 1);
+  assert.equal(scheduler.state().pending.unschedulable, 1);
   await bindings[0]!.answer(conflictError({ group: '', resource: 'pods/binding' }, 'p', 'being deleted'));
-  assert.deepEqual(scheduler.counts(), { active: 0, backoff: 2, unschedulable: 0, gated: 0 });
+  assert.deepEqual(scheduler.state().pending, { active: 0, backoff: 2, unschedulable: 0, gated: 0 });
 });
 
 test('pods that waited for one that was deleted while it was being bound are tried again', async () => {
@@ -139,7 +148,7 @@ test('pods that waited for one that was deleted while it was being bound are tri
   nodes.put(node('a').has({ cpu: '1' }).build());
   await add(pod('p').asks({ cpu: '1' }));
   await add(pod('q').asks({ cpu: '1' }));
-  assert.equal(scheduler.counts().unschedulable, 1);
+  assert.equal(scheduler.state().pending.unschedulable, 1);
   await bindings[0]!.answer();
   pods.remove(pod('p').build()); // the watch began anew and never showed its node
   await advance(1_000);
@@ -301,4 +310,43 @@ test('each profile has the pods that name it, with its own plugins', async () =>
   );
   assert.equal(events.length, 1);
   assert.match(events[0]!, /1 node\(s\) were unschedulable/);
+});
+
+test('metrics tell of attempts, queues, the cache and how long its parts took', async () => {
+  const { nodes, bindings, add, told } = await startScheduler();
+  nodes.put(node('a').has({ cpu: '1' }).build());
+  await add(pod('p').asks({ cpu: '1' }));
+  assert.deepEqual(await told('cache_size'), [
+    'scheduler_cache_size{type="nodes"} 1',
+    'scheduler_cache_size{type="pods"} 1',
+    'scheduler_cache_size{type="assumed_pods"} 1',
+  ]);
+  assert.deepEqual(await told('schedule_attempts_total'), [], 'it is not bound yet');
+  await bindings[0]!.answer();
+  await add(pod('large').asks({ cpu: '8' }));
+  await add(pod('q').asks({ cpu: '1' }).gate('g'));
+  assert.deepEqual(await told('schedule_attempts_total'), [
+    'scheduler_schedule_attempts_total{result="scheduled",profile="default-scheduler"} 1',
+    'scheduler_schedule_attempts_total{result="unschedulable",profile="default-scheduler"} 1',
+  ]);
+  assert.deepEqual(await told('pending_pods'), [
+    'scheduler_pending_pods{queue="unschedulable"} 1',
+    'scheduler_pending_pods{queue="gated"} 1',
+  ]);
+  assert.deepEqual(await told('unschedulable_pods'), [
+    'scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="default-scheduler"} 1',
+  ]);
+  assert.deepEqual(await told('preemption_attempts_total'), ['scheduler_preemption_attempts_total 1']);
+  const has = async (name: string, line: string) => assert.ok((await told(name)).includes(`scheduler_${line}`), line);
+  await has('pod_scheduling_attempts', 'pod_scheduling_attempts_bucket{le="1"} 1');
+  await has('pod_scheduling_sli_duration_seconds', 'pod_scheduling_sli_duration_seconds_count{attempts="1"} 1');
+  await has('scheduling_algorithm_duration_seconds', 'scheduling_algorithm_duration_seconds_count 1');
+  const counts = { PreFilter: 2, Filter: 2, PostFilter: 1, Reserve: 1, Bind: 1 };
+  for (const [point, count] of Object.entries(counts)) {
+    const labels = `extension_point="${point}",status="${point === 'PostFilter' ? 'Unschedulable' : 'Success'}"`;
+    const line = `framework_extension_point_duration_seconds_count{${labels},profile="default-scheduler"} ${count}`;
+    await has('framework_extension_point_duration_seconds', line);
+  }
+  const labels = 'plugin="NodeResourcesFit",extension_point="Filter",status="Success"';
+  await has('plugin_execution_duration_seconds', `plugin_execution_duration_seconds_count{${labels}} 1`);
 });

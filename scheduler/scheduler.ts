@@ -21,11 +21,12 @@ import type { PodGroups } from './cache/pod-groups.ts';
 import type { Profile } from './config/profiles.ts';
 import { type Cycle, type CycleResult, schedulePod } from './cycle.ts';
 import { describeFailure } from './fit-error.ts';
+import type { Meter } from './framework/meter.ts';
 import type { Diagnosis, Plugin, Preemption } from './framework/plugin.ts';
 import { podInfoOf, priorityOf } from './framework/pod-info.ts';
 import type { VolumeView } from './framework/volume-view.ts';
 import { Lanes } from './lanes.ts';
-import type { SchedulerMetrics } from './metrics.ts';
+import type { AttemptResult, SchedulerMetrics, SchedulerState } from './metrics.ts';
 import { endVictims, targetOf } from './preemption/preempt.ts';
 import { type Backoff, type QueuedPod, SchedulingQueue } from './queue/queue.ts';
 
@@ -53,6 +54,7 @@ interface ProfileInUse extends RunningProfile {
   /** Its plugins with preEnqueue, and with reserve. */
   gates: readonly Plugin[];
   reserving: readonly Plugin[];
+  meter: Meter;
 }
 
 type Found = Extract<CycleResult, { type: 'found' }>;
@@ -79,12 +81,27 @@ export class Scheduler {
       profiles.map((profile) => {
         const plugins = profile.plugins.map(({ plugin }) => plugin);
         const gates = plugins.filter((plugin) => plugin.preEnqueue);
-        return [profile.name, { ...profile, gates, reserving: plugins.filter((plugin) => plugin.reserve) }];
+        const reserving = plugins.filter((plugin) => plugin.reserve);
+        const meter = deps.metrics.meter(profile.name, deps.clock);
+        return [profile.name, { ...profile, gates, reserving, meter }];
       }),
     );
     this.#cache = new SchedulerCache(deps.volumes, deps.groups);
     this.#cycle = { startIndex: 0, random: () => deps.random.next() };
-    this.#queue = new SchedulingQueue(deps.clock, (pod) => this.#profileOf(pod).gates, deps.backoff);
+    this.#queue = new SchedulingQueue(deps.clock, (pod) => this.#profileOf(pod).gates, deps.backoff, deps.metrics);
+    deps.metrics.follow(() => this.state());
+  }
+
+  /** What metrics tell of it. */
+  state(): SchedulerState {
+    const byProfile = new Map<string, Map<string, number>>();
+    for (const { info, rejectedBy } of this.#queue.rejected()) {
+      const { name } = this.#profileOf(info.pod);
+      const counts = byProfile.get(name) ?? new Map<string, number>();
+      byProfile.set(name, counts);
+      for (const plugin of rejectedBy) counts.set(plugin.name, (counts.get(plugin.name) ?? 0) + 1);
+    }
+    return { pending: this.#queue.counts(), cache: this.#cache.sizes(), rejected: byProfile };
   }
 
   /** Begins to schedule, once all that is known has been seen. */
@@ -110,10 +127,6 @@ export class Scheduler {
   /** Of pods in the queue, all of which are ours. */
   #profileOf({ spec }: Pod): ProfileInUse {
     return this.#profiles.get(spec.schedulerName ?? '')!;
-  }
-
-  counts() {
-    return this.#queue.counts();
   }
 
   #onNode(node: Node | undefined, old: Node | undefined): void {
@@ -196,30 +209,36 @@ export class Scheduler {
 
   #schedule(queued: QueuedPod): void {
     const { clock, metrics, log } = this.#deps;
-    const startMs = clock.monotonicMs();
     try {
-      const { plugins, percentageOfNodesToScore } = this.#profileOf(queued.info.pod);
-      Object.assign(this.#cycle, { percentageOfNodesToScore });
+      const { plugins, percentageOfNodesToScore, meter } = this.#profileOf(queued.info.pod);
+      Object.assign(this.#cycle, { percentageOfNodesToScore, meter });
       const result = schedulePod(plugins, queued.info, this.#cache, this.#cycle);
       if (result.type === 'found') {
+        metrics.found(clock.monotonicMs() - queued.takenAtMs);
         this.#cache.assume(queued.info, result.node.name);
         this.#cache.withdraw(queued.info.uid);
         this.#reserve(queued, result);
       } else {
         this.#turnAway(queued, result);
       }
-      metrics.attempt(result.type === 'found' ? 'scheduled' : 'unschedulable', clock.monotonicMs() - startMs);
     } catch (err) {
-      metrics.attempt('error', clock.monotonicMs() - startMs);
+      this.#countAttempt(queued, 'error');
       log.error({ err, pod: queued.key }, 'scheduling cycle failed');
       this.#queue.retry(queued);
     }
+  }
+
+  #countAttempt({ info, takenAtMs }: QueuedPod, result: AttemptResult): void {
+    const { clock, metrics } = this.#deps;
+    metrics.attempt(result, this.#profileOf(info.pod).name, clock.monotonicMs() - takenAtMs);
   }
 
   /** No node fits: the pod waits for an event, or room is made for it. */
   #turnAway(queued: QueuedPod, result: Extract<CycleResult, { type: 'none' }>): void {
     const { after, diagnosis } = result;
     const { info } = queued;
+    this.#countAttempt(queued, 'unschedulable');
+    if (after) this.#deps.metrics.preempting();
     const rejectedBy = rejectingPlugins(diagnosis);
     const preemption = after && 'preemption' in after ? after.preemption : undefined;
     const keeps = after && 'message' in after && after.keepsNomination;
@@ -258,25 +277,34 @@ export class Scheduler {
   #reserve(queued: QueuedPod, found: Found): void {
     const { info } = queued;
     const { node, state } = found;
-    const { reserving } = this.#profileOf(info.pod);
+    const { reserving, meter } = this.#profileOf(info.pod);
+    const endReserve = meter.start('Reserve');
     for (const plugin of reserving) plugin.reserve!(state, info, node, this.#cache);
+    endReserve();
     const bind = () => this.#bindings.run(() => this.#bind(queued, found));
     for (const plugin of reserving) {
       const preparation = plugin.preBind?.(state, info, node, this.#cache);
       if (!preparation) continue;
       this.#queue.found(queued);
-      const failed = (err: Error) =>
+      const end = meter.start('PreBind');
+      const failed = (err: Error) => {
+        end('Error');
         this.#bindingFailed(queued, found, err, `running PreBind plugin "${plugin.name}": ${err.message}`);
-      void preparation.then(bind, failed);
+      };
+      void preparation.then(() => {
+        end();
+        return bind();
+      }, failed);
       return;
     }
     void bind();
   }
 
   async #bind(queued: QueuedPod, found: Found): Promise<void> {
-    const { client } = this.#deps;
+    const { client, clock, metrics } = this.#deps;
     const { pod, uid } = queued.info;
-    const { recorder } = this.#profileOf(pod);
+    const { recorder, meter } = this.#profileOf(pod);
+    const end = meter.start('Bind');
     const { name = '', namespace = '' } = pod.metadata;
     const node = found.node.name;
     try {
@@ -288,9 +316,13 @@ export class Scheduler {
       });
     } catch (err) {
       const { message } = err as Error;
+      end('Error');
       this.#bindingFailed(queued, found, err, `binding rejected: running Bind plugin "DefaultBinder": ${message}`);
       return;
     }
+    end();
+    this.#countAttempt(queued, 'scheduled');
+    metrics.bound(queued.attempts, clock.monotonicMs() - queued.addedAtMs);
     this.#queue.done(queued);
     recorder.event(targetOf(pod), {
       type: 'Normal',
@@ -303,6 +335,7 @@ export class Scheduler {
   #bindingFailed(queued: QueuedPod, { node, state }: Found, err: unknown, why: string): void {
     const { info, key } = queued;
     const { pod, uid } = info;
+    this.#countAttempt(queued, 'error');
     const wasAssumed = this.#cache.isAssumed(uid);
     if (wasAssumed) this.#cache.forget(uid);
     for (const plugin of this.#profileOf(pod).reserving) plugin.unreserve?.(state, info, node, this.#cache);

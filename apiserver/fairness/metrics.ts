@@ -1,6 +1,6 @@
 // What priority and fairness tells of itself, under Kubernetes' names.
 import type { Registry } from 'prom-client';
-import { HotHistogram, HotNumber } from '../hot-metrics.ts';
+import { HotHistogram, HotNumber } from '../../machinery/hot-metrics.ts';
 import type { Refusal } from './level.ts';
 
 export interface FlowLabels {

@@ -13,6 +13,7 @@ import type { Snapshot } from '../framework/plugin.ts';
 import { type PodInfo, podInfoOf } from '../framework/pod-info.ts';
 import { TermIndex } from '../framework/term-index.ts';
 import { noVolumes, type VolumeView } from '../framework/volume-view.ts';
+import type { SchedulerState } from '../metrics.ts';
 import { CountsCache } from './counts.ts';
 import { interleave, zoneOf } from './interleave.ts';
 import type { PodGroups } from './pod-groups.ts';
@@ -157,6 +158,11 @@ export class SchedulerCache implements Snapshot {
     if (!info) return;
     this.#setNode(info, undefined);
     if (info.pods.size === 0) this.#nodes.delete(name);
+  }
+
+  /** What there is, for metrics. */
+  sizes(): SchedulerState['cache'] {
+    return { nodes: this.#nodes.size, pods: this.#places.size, assumed_pods: this.#assumed.size };
   }
 
   isAssumed(uid: string): boolean {

@@ -90,6 +90,25 @@ export type ClusterEvent =
   | { type: 'PodRemoved'; pod: Pod }
   | StorageEvent;
 
+const eventLabels: Record<ClusterEvent['type'], string> = {
+  NodeAdded: 'NodeAdd',
+  NodeUpdated: 'NodeUpdate',
+  NodeRemoved: 'NodeDelete',
+  PodAssigned: 'AssignedPodAdd',
+  PodUpdated: 'AssignedPodUpdate',
+  PodRemoved: 'AssignedPodDelete',
+  ClaimChanged: 'PersistentVolumeClaimUpdate',
+  VolumeChanged: 'PersistentVolumeUpdate',
+  StorageClassChanged: 'storage.k8s.io/StorageClassUpdate',
+  CSIDriverChanged: 'storage.k8s.io/CSIDriverUpdate',
+  CSINodeChanged: 'storage.k8s.io/CSINodeUpdate',
+  CSIStorageCapacityChanged: 'storage.k8s.io/CSIStorageCapacityUpdate',
+  VolumeAttachmentRemoved: 'storage.k8s.io/VolumeAttachmentDelete',
+};
+
+/** What metrics call an event. */
+export const labelOf = ({ type }: ClusterEvent): string => eventLabels[type];
+
 /** Nodes and pods; the rest is of interest to what deals with storage. */
 export const isOfNodesOrPods = ({ type }: ClusterEvent): boolean => type.startsWith('Node') || type.startsWith('Pod');
 

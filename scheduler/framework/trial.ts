@@ -1,5 +1,6 @@
 // The filters of one cycle, and what they would say if pods were elsewhere: pods are put on nodes and taken off them in
 // thought, and whoever does so undoes it before the cycle ends.
+import type { Meter } from './meter.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { CycleState, Plugin, Snapshot } from './plugin.ts';
 import { type PodInfo, priorityOf } from './pod-info.ts';
@@ -60,6 +61,11 @@ export class Trial {
       if (isRejection(status)) return { status, plugin };
     }
     return undefined;
+  }
+
+  /** Has the filters looked at a node once more, each timed. */
+  measure(node: NodeInfo, meter: Meter): void {
+    for (const plugin of this.#filters) meter.ask('Filter', plugin, () => plugin.filter!(this.#state, this.pod, node));
   }
 
   add(node: NodeInfo, other: PodInfo): void {

@@ -9,7 +9,8 @@ import { nodeResourcesFit } from '../plugins/node-resources-fit.ts';
 import { schedulingGates } from '../plugins/scheduling-gates.ts';
 import { SchedulingQueue } from './queue.ts';
 
-const newQueue = (clock = new FakeClock()) => new SchedulingQueue(clock, () => [schedulingGates], defaultBackoff);
+const newQueue = (clock = new FakeClock(), incoming: (queue: string, event: string) => void = () => undefined) =>
+  new SchedulingQueue(clock, () => [schedulingGates], defaultBackoff, { incoming });
 
 function nodeAdded(cpu: string): ClusterEvent {
   const info = new NodeInfo('n');
@@ -96,4 +97,39 @@ test('the end of the cycle of a deleted pod does not touch its namesake', () => 
     queue.reject(second, [nodeResourcesFit]);
     assert.equal(queue.counts().unschedulable, 1, end);
   }
+});
+
+test('metrics are told which queue a pod comes into, and why', async () => {
+  const clock = new FakeClock();
+  const told: string[] = [];
+  const queue = newQueue(clock, (to, event) => void told.push(`${to} ${event}`));
+  const said = () => told.splice(0);
+  queue.set(pod('gated').gate('g').build());
+  queue.set(pod('gated').build());
+  assert.deepEqual(said(), [
+    'unschedulable UnschedulablePodAdd',
+    'active UnschedulablePodUpdatePodSchedulingGatesEliminated',
+  ]);
+  queue.done(queue.pop()!);
+  queue.set(pod('p').asks({ cpu: '2' }).build());
+  queue.reject(queue.pop()!, [nodeResourcesFit]);
+  queue.onEvent(nodeAdded('4'));
+  await clock.advance(1_000);
+  assert.deepEqual(said(), [
+    'active UnschedulablePodAdd',
+    'unschedulable ScheduleAttemptFailure',
+    'backoff NodeAdd',
+    'active BackoffComplete',
+  ]);
+  queue.retry(queue.pop()!);
+  queue.set(pod('p').asks({ cpu: '1' }).build());
+  queue.reject(queue.pop()!, [nodeResourcesFit]);
+  await clock.advance(6 * 60_000);
+  assert.deepEqual(said(), [
+    'backoff ScheduleAttemptFailure',
+    'active UnschedulablePodUpdate',
+    'unschedulable ScheduleAttemptFailure',
+    'active UnschedulableTimeout',
+  ]);
+  queue.close();
 });

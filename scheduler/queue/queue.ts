@@ -8,8 +8,9 @@
 import type { Pod } from '../../api/core/pod.ts';
 import type { Clock, Timer } from '../../machinery/clock.ts';
 import { keyOf } from '../../machinery/metadata.ts';
-import type { ClusterEvent, Plugin } from '../framework/plugin.ts';
+import { type ClusterEvent, labelOf, type Plugin } from '../framework/plugin.ts';
 import { type PodInfo, podInfoOf } from '../framework/pod-info.ts';
+import type { SchedulerMetrics, SchedulerState } from '../metrics.ts';
 import { EventLog } from './event-log.ts';
 import { Heap } from './heap.ts';
 
@@ -18,6 +19,8 @@ export interface QueuedPod {
   key: string;
   attempts: number;
   addedAtMs: number;
+  /** When its last cycle began. */
+  takenAtMs: number;
   /** When its last cycle ended without a node; its back-off counts from there. */
   failedAtMs: number;
   rejectedBy: readonly Plugin[];
@@ -35,6 +38,12 @@ export interface Backoff {
   maxSeconds: number;
 }
 
+// Why pods come into queues, as metrics say it.
+const podAdded = 'UnschedulablePodAdd';
+const podChanged = 'UnschedulablePodUpdate';
+const gatesGone = 'UnschedulablePodUpdatePodSchedulingGatesEliminated';
+const attemptFailed = 'ScheduleAttemptFailure';
+
 const maxUnschedulableMs = 5 * 60_000;
 const sweepPeriodMs = 30_000;
 
@@ -42,6 +51,7 @@ export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #gatesOf: (pod: Pod) => readonly Plugin[];
   readonly #waits: Backoff;
+  readonly #metrics: Pick<SchedulerMetrics, 'incoming'>;
   readonly #active = new Map<string, Entry>();
   /** Those that are active, and entries of some that no longer are. */
   readonly #order = new Heap<Entry>(comesBefore);
@@ -54,7 +64,13 @@ export class SchedulingQueue {
   readonly #sweep: Timer;
 
   /** `gatesOf` answers the plugins with preEnqueue that hold for a pod. */
-  constructor(clock: Clock, gatesOf: (pod: Pod) => readonly Plugin[], backoff: Backoff) {
+  constructor(
+    clock: Clock,
+    gatesOf: (pod: Pod) => readonly Plugin[],
+    backoff: Backoff,
+    metrics: Pick<SchedulerMetrics, 'incoming'>,
+  ) {
+    this.#metrics = metrics;
     this.#clock = clock;
     this.#gatesOf = gatesOf;
     this.#waits = backoff;
@@ -70,9 +86,12 @@ export class SchedulingQueue {
   set(pod: Pod): void {
     const key = keyOf(pod);
     const held = this.#gatesOf(pod).some((g) => g.preEnqueue!(pod).code !== 'Success');
+    const wasHeld = this.#gated.has(key);
     const known = this.#take(key);
+    const event = wasHeld ? gatesGone : known ? podChanged : podAdded;
     if (held) {
       this.#gated.set(key, pod);
+      if (!wasHeld) this.#metrics.incoming('unschedulable', event);
       return;
     }
     const nowMs = this.#clock.monotonicMs();
@@ -81,13 +100,14 @@ export class SchedulingQueue {
       key,
       attempts: 0,
       addedAtMs: nowMs,
+      takenAtMs: nowMs,
       failedAtMs: nowMs,
       rejectedBy: [],
     };
     queued.info = podInfoOf(pod);
     const running = this.#inCycle.get(key);
     if (running) running.info = queued.info;
-    else this.#activate(queued);
+    else this.#activate(queued, event);
   }
 
   /** The pod is gone or has a node. */
@@ -116,7 +136,8 @@ export class SchedulingQueue {
     return entry?.pod;
   }
 
-  #activate(pod: QueuedPod): void {
+  #activate(pod: QueuedPod, event: string): void {
+    this.#metrics.incoming('active', event);
     const entry = { pod, priority: pod.info.pod.spec.priority ?? 0 };
     this.#active.set(pod.key, entry);
     this.#order.push(entry);
@@ -130,6 +151,7 @@ export class SchedulingQueue {
       if (this.#active.get(pod.key) !== entry) continue; // it was taken out
       this.#active.delete(pod.key);
       pod.attempts++;
+      pod.takenAtMs = this.#clock.monotonicMs();
       this.#inCycle.set(pod.key, pod);
       this.#events.begin(pod);
       return pod;
@@ -166,29 +188,34 @@ export class SchedulingQueue {
     if (!events) return;
     pod.rejectedBy = rejectedBy;
     pod.failedAtMs = this.#clock.monotonicMs();
-    if (events.some((event) => mayHelp(pod, event))) this.#backOff(pod);
-    else this.#unschedulable.set(pod.key, pod);
+    if (events.some((event) => mayHelp(pod, event))) {
+      this.#backOff(pod, attemptFailed);
+      return;
+    }
+    this.#unschedulable.set(pod.key, pod);
+    this.#metrics.incoming('unschedulable', attemptFailed);
   }
 
   /** Something failed that has nothing to do with fitting. */
   retry(pod: QueuedPod): void {
     if (!this.#endCycle(pod)) return;
     pod.failedAtMs = this.#clock.monotonicMs();
-    this.#backOff(pod);
+    this.#backOff(pod, attemptFailed);
   }
 
-  #backOff(pod: QueuedPod): void {
+  #backOff(pod: QueuedPod, event: string): void {
     const { initialSeconds, maxSeconds } = this.#waits;
     const waitMs = 1_000 * Math.min(maxSeconds, initialSeconds * 2 ** Math.max(0, pod.attempts - 1));
     const leftMs = pod.failedAtMs + waitMs - this.#clock.monotonicMs();
     if (leftMs <= 0) {
-      this.#activate(pod);
+      this.#activate(pod, event);
       return;
     }
     const timer = this.#clock.after(leftMs, () => {
       this.#backoff.delete(pod.key);
-      this.#activate(pod);
+      this.#activate(pod, 'BackoffComplete');
     });
+    this.#metrics.incoming('backoff', event);
     this.#backoff.set(pod.key, { pod, timer });
   }
 
@@ -198,7 +225,7 @@ export class SchedulingQueue {
     for (const [key, pod] of this.#unschedulable) {
       if (!mayHelp(pod, event)) continue;
       this.#unschedulable.delete(key);
-      this.#backOff(pod);
+      this.#backOff(pod, labelOf(event));
     }
   }
 
@@ -207,18 +234,24 @@ export class SchedulingQueue {
     for (const [key, pod] of this.#unschedulable) {
       if (pod.failedAtMs > before) continue;
       this.#unschedulable.delete(key);
-      this.#backOff(pod);
+      this.#backOff(pod, 'UnschedulableTimeout');
     }
   }
 
   /** How many pods wait where, for metrics. */
-  counts(): { active: number; backoff: number; unschedulable: number; gated: number } {
+  counts(): SchedulerState['pending'] {
     return {
       active: this.#active.size,
       backoff: this.#backoff.size,
       unschedulable: this.#unschedulable.size,
       gated: this.#gated.size,
     };
+  }
+
+  /** Pods that were turned down and wait. */
+  *rejected(): Iterable<QueuedPod> {
+    yield* this.#unschedulable.values();
+    for (const { pod } of this.#backoff.values()) yield pod;
   }
 
   close(): void {

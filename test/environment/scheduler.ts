@@ -1,4 +1,5 @@
 // The scheduler in this process, against an API server of a test, as the user that it runs as in a cluster.
+import { Registry } from 'prom-client';
 import { readKubeconfig } from '../../client/config.ts';
 import { InformerFactory } from '../../client/informer-factory.ts';
 import { KubeClient } from '../../client/rest.ts';
@@ -11,6 +12,7 @@ import { PodGroups } from '../../scheduler/cache/pod-groups.ts';
 import { VolumeCache } from '../../scheduler/cache/volumes.ts';
 import { defaultBackoff } from '../../scheduler/config/configuration.ts';
 import { buildProfiles } from '../../scheduler/config/profiles.ts';
+import { SchedulerMetrics } from '../../scheduler/metrics.ts';
 import { Scheduler } from '../../scheduler/scheduler.ts';
 import type { TestControlPlane } from './control-plane.ts';
 
@@ -28,7 +30,7 @@ export async function runScheduler(api: TestControlPlane): Promise<Disposable> {
       ...seen,
       volumes: new VolumeCache(client, realClock, storage),
       groups: new PodGroups(groups),
-      metrics: { attempt: () => undefined, preempted: () => undefined },
+      metrics: new SchedulerMetrics(new Registry()),
       backoff: defaultBackoff,
     },
     buildProfiles({}).map((profile) => ({

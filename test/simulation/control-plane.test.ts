@@ -2,8 +2,10 @@
 // with a time of its own. They are killed at writes, cut off and replaced; watches lag, break and forget; and somebody
 // changes everything meanwhile. The rules hold at every write, and once it is quiet everything is as it was asked for.
 //   K8TS_FUZZ_SEED=17 repeats a run, K8TS_FUZZ_SECONDS=600 looks for new ones.
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Registry } from 'prom-client';
 import { DaemonSetKind } from '../../api/apps/daemonset.ts';
 import { DeploymentKind } from '../../api/apps/deployment.ts';
 import { StatefulSetKind } from '../../api/apps/statefulset.ts';
@@ -21,6 +23,7 @@ import { PodGroups } from '../../scheduler/cache/pod-groups.ts';
 import { VolumeCache } from '../../scheduler/cache/volumes.ts';
 import { defaultBackoff } from '../../scheduler/config/configuration.ts';
 import { buildProfiles } from '../../scheduler/config/profiles.ts';
+import { SchedulerMetrics } from '../../scheduler/metrics.ts';
 import { Scheduler } from '../../scheduler/scheduler.ts';
 import { Draw, fuzz } from '../environment/fuzz.ts';
 import { Kubelets } from './kubelets.ts';
@@ -59,7 +62,7 @@ function runScheduler(context: ControllerContext): void {
       ...seen,
       volumes: new VolumeCache(client, clock, storage),
       groups: new PodGroups(groups),
-      metrics: { attempt: () => undefined, preempted: () => undefined },
+      metrics: new SchedulerMetrics(new Registry()),
       clock,
       random,
       log,
