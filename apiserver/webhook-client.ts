@@ -6,6 +6,7 @@ import type { Clock } from '../machinery/clock.ts';
 import { StatusError } from '../machinery/errors.ts';
 import { isObject } from '../machinery/json.ts';
 import { readJson, TextError } from '../machinery/json-reader.ts';
+import { describeNetworkError } from '../machinery/network-error.ts';
 import { type EndpointFinder, findEndpoint } from './service-endpoint.ts';
 
 export interface WebhookClientConfig {
@@ -138,32 +139,8 @@ function readAnswer(code: number, text: string): unknown {
   throw new AnswerError(`the server rejected our request for an unknown reason`);
 }
 
-const tlsFailures: Readonly<Record<string, string>> = {
-  SELF_SIGNED_CERT_IN_CHAIN: 'certificate signed by unknown authority',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'certificate signed by unknown authority',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'certificate signed by unknown authority',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'certificate signed by unknown authority',
-  CERT_SIGNATURE_FAILURE: 'certificate signed by unknown authority',
-  CERT_HAS_EXPIRED: 'certificate has expired or is not yet valid',
-  CERT_NOT_YET_VALID: 'certificate has expired or is not yet valid',
-};
-
-/** What went wrong on the way, in Go's words where we know them. */
+/** What went wrong on the way. */
 export function describeFailure(err: unknown, url: URL): string {
   if (err instanceof WebhookError || err instanceof StatusError) return err.message;
-  const {
-    code = '',
-    message,
-    ...more
-  } = err as NodeJS.ErrnoException & { address?: string; port?: number; host?: string };
-  if (code === 'ECONNREFUSED') return `dial tcp ${more.address}:${more.port}: connect: connection refused`;
-  if (code === 'EHOSTUNREACH') return `dial tcp ${more.address}:${more.port}: connect: no route to host`;
-  if (code === 'ENOTFOUND') return `dial tcp: lookup ${hostOf(url)}: no such host`;
-  if (code === 'ECONNRESET') return 'EOF';
-  const tls = Object.hasOwn(tlsFailures, code) ? tlsFailures[code] : undefined;
-  if (tls) return `tls: failed to verify certificate: x509: ${tls}`;
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return `tls: failed to verify certificate: x509: certificate is not valid for ${hostOf(url)}`;
-  }
-  return message;
+  return describeNetworkError(err as Error, hostOf(url));
 }

@@ -1,6 +1,8 @@
-// One scheduling cycle: which node, if any, a pod goes to. Synchronous and pure given the cache, so
-// it can be tested in tables and timed alone.
+// One scheduling cycle: which node, if any, a pod goes to. Pure given the cache, so it can be tested in tables and timed
+// alone; synchronous but for extenders, which are asked over the network.
 
+import { ExtenderError } from './extenders/extender-client.ts';
+import type { Extenders } from './extenders/extenders.ts';
 import { type Meter, silentMeter } from './framework/meter.ts';
 import type { NodeInfo } from './framework/node-info.ts';
 import type {
@@ -9,16 +11,21 @@ import type {
   FailedCycle,
   Plugin,
   PostFilterResult,
+  Preemption,
   Snapshot,
   WeightedPlugin,
 } from './framework/plugin.ts';
 import type { PodInfo } from './framework/pod-info.ts';
 import { isRejection, type Refusal, success, unresolvable } from './framework/status.ts';
 import { type Rejection, Trial } from './framework/trial.ts';
+import { pickCandidate } from './preemption/victims.ts';
 
 export type CycleResult =
   | { type: 'found'; node: NodeInfo; evaluated: number; feasible: number; state: CycleState }
-  | { type: 'none'; diagnosis: Diagnosis; total: number; after: PostFilterResult | undefined };
+  | { type: 'none'; diagnosis: Diagnosis; total: number; after: Aftermath | undefined };
+
+/** What was found after no node was: room for the pod, or why there is none. */
+type Aftermath = { preemption: Preemption } | Extract<PostFilterResult, { message: string }>;
 
 const minFeasibleToFind = 100;
 const minPercentage = 5;
@@ -40,6 +47,10 @@ export interface Cycle {
   meter?: Meter;
 }
 
+/** A question to an extender. The cycle waits for the answer. */
+type Question = () => Promise<unknown>;
+type Steps<T> = Generator<Question, T, any>;
+
 /** Runs the extension points for one pod. Advances `cycle.startIndex`. */
 export function schedulePod(
   plugins: readonly WeightedPlugin[],
@@ -47,6 +58,40 @@ export function schedulePod(
   snapshot: Snapshot,
   cycle: Cycle,
 ): CycleResult {
+  return runCycle(plugins, { pod, snapshot }, cycle).next().value as CycleResult;
+}
+
+/** The same with extenders that have a say. Rejects when one of them fails without which no pod is scheduled. */
+export async function schedulePodWith(
+  extenders: Extenders,
+  plugins: readonly WeightedPlugin[],
+  pod: PodInfo,
+  snapshot: Snapshot,
+  cycle: Cycle,
+): Promise<CycleResult> {
+  const steps = runCycle(plugins, { pod, snapshot, extenders }, cycle);
+  let step = steps.next();
+  while (!step.done) {
+    const answer = await step.value().then(
+      (value) => ({ value }),
+      (err: unknown) => ({ err }),
+    );
+    step = 'err' in answer ? steps.throw(answer.err) : steps.next(answer.value);
+  }
+  return step.value;
+}
+
+interface CycleWork {
+  pod: PodInfo;
+  snapshot: Snapshot;
+  extenders?: Extenders;
+}
+
+function* runCycle(
+  plugins: readonly WeightedPlugin[],
+  { pod, snapshot, extenders }: CycleWork,
+  cycle: Cycle,
+): Steps<CycleResult> {
   const state: CycleState = new Map();
   const { nodes } = snapshot;
   const meter = cycle.meter ?? silentMeter;
@@ -55,11 +100,6 @@ export function schedulePod(
   const prepared = runPreFilter(plugins, { state, pod, snapshot, meter });
   endPreFilter(prepared.refused?.status.code);
   const trial = new Trial({ pod, state, filters: prepared.filters, snapshot });
-  const none = (diagnosis: Diagnosis): CycleResult => {
-    const failed = { trial, diagnosis, random: cycle.random };
-    const after = nodes.length === 0 ? undefined : runPostFilter(plugins, failed, meter);
-    return { type: 'none', diagnosis, total: nodes.length, after };
-  };
   const { refused, narrowedBy } = prepared;
   if (refused) {
     // Nobody looks for room for it: nothing was worked out of what that needs.
@@ -68,19 +108,64 @@ export function schedulePod(
   }
   const rejections = new Map<NodeInfo, Rejection>();
   const endFilter = meter.start('Filter');
-  const feasible = findFeasible({ trial, nodes: prepared.nodes, rejections }, cycle);
+  let feasible = findNominated(trial);
+  if (extenders && feasible.length > 0) feasible = yield* askAll(extenders, pod, feasible, rejections);
+  if (feasible.length === 0) {
+    feasible = findFeasible({ trial, nodes: prepared.nodes, rejections }, cycle);
+    if (extenders && feasible.length > 0) feasible = yield* askAll(extenders, pod, feasible, rejections);
+  }
   endFilter();
   if (meter.samples && prepared.nodes[0]) trial.measure(prepared.nodes[0], meter);
   if (feasible.length === 0) {
-    const [plugin] = narrowedBy;
-    if (!plugin) return none({ rejections, narrowedBy });
-    const status = unresolvable(`node(s) didn't satisfy plugin(s) ${namesOf(narrowedBy)}`) as Refusal;
-    return none({ rejections, others: { status, plugin }, narrowedBy });
+    const diagnosis = diagnose(rejections, narrowedBy);
+    const failed = { trial, diagnosis, random: cycle.random };
+    const found = nodes.length === 0 ? undefined : runPostFilter(plugins, failed, meter);
+    const after = found && (yield* pickVictims(found, { pod, snapshot, extenders }));
+    return { type: 'none', diagnosis, total: nodes.length, after };
   }
   const evaluated = feasible.length + rejections.size;
-  const node =
-    feasible.length === 1 ? feasible[0]! : pickBest(plugins, { state, pod, feasible, snapshot, meter }, cycle);
+  let [node] = feasible as [NodeInfo];
+  if (feasible.length > 1) {
+    const totals = scoreNodes(plugins, { state, pod, feasible, snapshot, meter });
+    if (extenders) {
+      const given: ReadonlyMap<string, number> = yield () => extenders.prioritize(pod.pod, feasible);
+      for (const [i, { name }] of feasible.entries()) totals[i]! += given.get(name) ?? 0;
+    }
+    node = pickBest(feasible, totals, cycle);
+  }
   return { type: 'found', node, evaluated, feasible: feasible.length, state };
+}
+
+/** What extenders leave of nodes, as far as those are still there when they have answered. */
+function* askAll(
+  extenders: Extenders,
+  { pod }: PodInfo,
+  nodes: readonly NodeInfo[],
+  rejections: Map<NodeInfo, Rejection>,
+): Steps<readonly NodeInfo[]> {
+  const passed: readonly NodeInfo[] = yield () => extenders.filter(pod, nodes, rejections);
+  return passed.filter(({ exists }) => exists);
+}
+
+function diagnose(rejections: Map<NodeInfo, Rejection>, narrowedBy: readonly Plugin[]): Diagnosis {
+  const [plugin] = narrowedBy;
+  if (!plugin) return { rejections, narrowedBy };
+  const status = unresolvable(`node(s) didn't satisfy plugin(s) ${namesOf(narrowedBy)}`) as Refusal;
+  return { rejections, others: { status, plugin }, narrowedBy };
+}
+
+/** The candidate that does least harm, of those that extenders leave. */
+function* pickVictims(found: PostFilterResult, { pod, snapshot, extenders }: CycleWork): Steps<Aftermath> {
+  if ('message' in found) return found;
+  let { candidates } = found;
+  try {
+    if (extenders) candidates = yield () => extenders.preempt(pod.pod, candidates, (name) => snapshot.find(name));
+  } catch (err) {
+    if (!(err instanceof ExtenderError)) throw err;
+    return { message: err.message };
+  }
+  const preemption = pickCandidate(candidates);
+  return preemption ? { preemption } : { message: 'no candidate node for preemption' };
 }
 
 interface PreFilterWork {
@@ -137,7 +222,7 @@ function runPostFilter(
   if (!plugin) return undefined;
   const end = meter.start('PostFilter');
   const result = plugin.postFilter!(failed);
-  end('preemption' in result ? 'Success' : 'Unschedulable');
+  end('candidates' in result ? 'Success' : 'Unschedulable');
   return result;
 }
 
@@ -147,11 +232,15 @@ interface FilterWork {
   rejections: Map<NodeInfo, Rejection>;
 }
 
-/** The node on which room was made for the pod, if it fits there by now; else so many nodes as are enough. */
-function findFeasible({ trial, nodes, rejections }: FilterWork, cycle: Cycle): NodeInfo[] {
+/** The node on which room was made for the pod, if it fits there by now. */
+function findNominated(trial: Trial): readonly NodeInfo[] {
   const name = trial.snapshot.nominationOf(trial.pod.uid);
   const nominated = name === undefined ? undefined : trial.snapshot.find(name);
-  if (nominated && !trial.reject(nominated)) return [nominated];
+  return nominated && !trial.reject(nominated) ? [nominated] : [];
+}
+
+/** So many nodes that fit as are enough. */
+function findFeasible({ trial, nodes, rejections }: FilterWork, cycle: Cycle): readonly NodeInfo[] {
   const wanted = feasibleWanted(nodes.length, cycle.percentageOfNodesToScore);
   const feasible: NodeInfo[] = [];
   let i = 0;
@@ -171,12 +260,11 @@ interface ScoreWork extends PreFilterWork {
   feasible: readonly NodeInfo[];
 }
 
-/** The node with the highest sum of weighted scores; among equals, any. */
-function pickBest(
+/** The sums of weighted scores. */
+function scoreNodes(
   plugins: readonly WeightedPlugin[],
   { state, pod, feasible, snapshot, meter }: ScoreWork,
-  cycle: Cycle,
-): NodeInfo {
+): number[] {
   const endPreScore = meter.start('PreScore');
   const scoring = plugins.filter(({ plugin }) => {
     if (!plugin.score || !plugin.preScore) return plugin.score !== undefined;
@@ -195,6 +283,11 @@ function pickBest(
     for (let i = 0; i < scores.length; i++) totals[i]! += scores[i]! * weight;
   }
   endScore();
+  return totals;
+}
+
+/** The node with the highest score; among equals, any. */
+function pickBest(feasible: readonly NodeInfo[], totals: readonly number[], cycle: Cycle): NodeInfo {
   const best = Math.max(...totals);
   const winners = feasible.filter((_, i) => totals[i] === best);
   return winners[Math.floor(cycle.random() * winners.length)]!;

@@ -5,6 +5,7 @@ import { leaderElectionFlags, runElected } from '../client/elected.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
 import { createSeriesRecorder } from '../client/series-events.ts';
+import { type Clock, realClock } from '../machinery/clock.ts';
 import { type ComponentContext, type RunningComponent, runComponent } from '../machinery/component.ts';
 import { ConfigFileError, parseConfig } from '../machinery/config-file.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
@@ -13,6 +14,8 @@ import { PodGroups } from './cache/pod-groups.ts';
 import { VolumeCache } from './cache/volumes.ts';
 import { defaultBackoff, type SchedulerConfig, schedulerConfigForm } from './config/configuration.ts';
 import { buildProfiles } from './config/profiles.ts';
+import { Extender } from './extenders/extender.ts';
+import { Extenders } from './extenders/extenders.ts';
 import { SchedulerMetrics } from './metrics.ts';
 import { Scheduler } from './scheduler.ts';
 
@@ -23,7 +26,7 @@ const flags = {
 } as const satisfies FlagTable;
 
 /** Throws ConfigFileError. */
-function readConfig(path: string | undefined) {
+function readConfig(path: string | undefined, clock: Clock) {
   let config: SchedulerConfig = {};
   if (path !== undefined) {
     let text: string;
@@ -39,12 +42,14 @@ function readConfig(path: string | undefined) {
     initialSeconds: podInitialBackoffSeconds ?? defaultBackoff.initialSeconds,
     maxSeconds: podMaxBackoffSeconds ?? defaultBackoff.maxSeconds,
   };
-  return { profiles: buildProfiles(config), backoff };
+  const extenders = (config.extenders ?? []).map((one) => new Extender(one, clock));
+  return { profiles: buildProfiles(config), backoff, extenders };
 }
 
 async function start(options: Flags<typeof flags>, component: ComponentContext): Promise<RunningComponent> {
   const { clock, random, log, metrics, signal } = component;
-  const { profiles, backoff } = readConfig(options.config);
+  const { profiles, backoff, extenders: known } = readConfig(options.config, clock);
+  const extenders = new Extenders(known, log);
   const config = readKubeconfig(options.kubeconfig);
   const client = new KubeClient(config, { userAgent: 'kube-scheduler', clock });
   const informers = new InformerFactory(client, { clock, random, log }, signal);
@@ -59,6 +64,7 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
         ...seen,
         volumes: new VolumeCache(client, clock, storage),
         groups: new PodGroups(groups),
+        extenders,
         metrics: new SchedulerMetrics(metrics),
         clock,
         random,
@@ -84,6 +90,7 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
     async stop() {
       await running.stop();
       client.close();
+      extenders.close();
     },
   };
 }
@@ -92,7 +99,7 @@ export function main(argv: string[]): Promise<void> {
   const summary = 'Assigns pods to nodes.';
   return runComponent(
     process,
-    { name: 'scheduler', summary, flags, start, check: ({ config }) => void readConfig(config) },
+    { name: 'scheduler', summary, flags, start, check: ({ config }) => void readConfig(config, realClock) },
     argv,
   );
 }

@@ -14,9 +14,14 @@ import { seededRandom } from '../machinery/random.ts';
 import { FedGroups } from '../test/builders/fed-groups.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
 import { node, type PodBuilder, pod } from '../test/builders/scheduling.ts';
+import { startExtender } from '../test/environment/extender-server.ts';
+import { eventually } from '../test/environment/kubectl.ts';
 import { PodGroups } from './cache/pod-groups.ts';
 import { defaultBackoff } from './config/configuration.ts';
+import type { ExtenderConfig } from './config/extender-config.ts';
 import { buildProfiles } from './config/profiles.ts';
+import { Extender } from './extenders/extender.ts';
+import { Extenders } from './extenders/extenders.ts';
 import { noVolumes } from './framework/volume-view.ts';
 import { SchedulerMetrics } from './metrics.ts';
 import { Scheduler } from './scheduler.ts';
@@ -25,7 +30,7 @@ const settle = async () => {
   for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-async function startScheduler(profiles = buildProfiles({})) {
+async function startScheduler(profiles = buildProfiles({}), extenders: ExtenderConfig[] = []) {
   const clock = new FakeClock();
   const pods = new FedInformer<Pod>();
   const nodes = new FedInformer<Node>();
@@ -68,6 +73,10 @@ async function startScheduler(profiles = buildProfiles({})) {
       budgets,
       volumes: noVolumes,
       groups: new PodGroups(new FedGroups()),
+      extenders: new Extenders(
+        extenders.map((one) => new Extender(one, clock)),
+        silentLogger,
+      ),
       metrics: new SchedulerMetrics(registry),
       clock,
       random: seededRandom(1),
@@ -349,4 +358,76 @@ test('metrics tell of attempts, queues, the cache and how long its parts took', 
   }
   const labels = 'plugin="NodeResourcesFit",extension_point="Filter",status="Success"';
   await has('plugin_execution_duration_seconds', `plugin_execution_duration_seconds_count{${labels}} 1`);
+});
+
+describe('extenders', () => {
+  test('are asked for one pod after the other, and bind', async () => {
+    let asking = 0;
+    let most = 0;
+    await using server = await startExtender({
+      filter: async ({ Nodes }) => {
+        most = Math.max(most, ++asking);
+        await settle();
+        asking--;
+        return { Nodes };
+      },
+      bind: () => ({}),
+    });
+    const { nodes, bindings, events, add } = await startScheduler(undefined, [
+      { urlPrefix: server.urlPrefix, filterVerb: 'filter', bindVerb: 'bind' },
+    ]);
+    nodes.put(node('a').has({ cpu: '2' }).build());
+    await add(pod('p').asks({ cpu: '1' }), pod('q').asks({ cpu: '1' }), pod('r').asks({ cpu: '1' }));
+    await eventually('all are looked at', () => events.length === 3);
+    assert.equal(most, 1);
+    assert.deepEqual(bindings, [], 'nobody else binds');
+    assert.deepEqual(events.sort(), [
+      'FailedScheduling: 0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.',
+      'Scheduled: Successfully assigned default/p to a',
+      'Scheduled: Successfully assigned default/q to a',
+    ]);
+    const bound = server.asked.filter(({ verb }) => verb === 'bind').map(({ args }) => args);
+    assert.deepEqual(bound[0], { PodName: 'p', PodNamespace: 'default', PodUID: 'uid-p', Node: 'a' });
+  });
+
+  test('that fail are told, and the pod is tried again', async () => {
+    let isDown = true;
+    await using server = await startExtender({ filter: ({ Nodes }) => (isDown ? 500 : { Nodes }) });
+    const config = { urlPrefix: server.urlPrefix, filterVerb: 'filter' };
+    const { nodes, bindings, patches, events, add, advance } = await startScheduler(undefined, [config]);
+    nodes.put(node('a').build());
+    await add(pod('p'));
+    await eventually('it is told', () => events.length > 0);
+    assert.match(events[0]!, /^FailedScheduling: failed filter with extender at URL http:.*\/filter, code 500$/);
+    assert.equal(patches[0].status.conditions[0].reason, 'SchedulerError');
+    isDown = false;
+    await advance(1_000);
+    await eventually('it is bound', () => bindings[0]?.node === 'a');
+  });
+
+  test('a pod that is gone when they have answered is not bound', async () => {
+    const gate: { open?: () => void } = {};
+    const opened = new Promise<void>((resolve) => {
+      gate.open = resolve;
+    });
+    await using server = await startExtender({
+      async filter({ Pod, Nodes }) {
+        if (Pod.metadata.name === 'p') await opened;
+        return { Nodes };
+      },
+    });
+    const { pods, nodes, bindings, add } = await startScheduler(undefined, [
+      { urlPrefix: server.urlPrefix, filterVerb: 'filter' },
+    ]);
+    nodes.put(node('a').build());
+    await add(pod('p'), pod('q'));
+    await eventually('it is asked', () => server.asked.length > 0);
+    pods.remove(pod('p').build());
+    gate.open?.();
+    await eventually('the other one is bound', () => bindings.length > 0);
+    assert.deepEqual(
+      bindings.map(({ name }) => name),
+      ['q'],
+    );
+  });
 });

@@ -19,7 +19,8 @@ import { timestamp } from '../machinery/timestamp.ts';
 import { SchedulerCache } from './cache/cache.ts';
 import type { PodGroups } from './cache/pod-groups.ts';
 import type { Profile } from './config/profiles.ts';
-import { type Cycle, type CycleResult, schedulePod } from './cycle.ts';
+import { type Cycle, type CycleResult, schedulePod, schedulePodWith } from './cycle.ts';
+import type { Extenders } from './extenders/extenders.ts';
 import { describeFailure } from './fit-error.ts';
 import type { Meter } from './framework/meter.ts';
 import type { Diagnosis, Plugin, Preemption } from './framework/plugin.ts';
@@ -38,6 +39,8 @@ export interface SchedulerDeps {
   budgets: Informer<PodDisruptionBudget>;
   volumes: VolumeView;
   groups: PodGroups;
+  /** Absent: none. */
+  extenders?: Extenders;
   metrics: SchedulerMetrics;
   clock: Clock;
   random: Random;
@@ -73,6 +76,8 @@ export class Scheduler {
   readonly #cycle: Cycle;
   readonly #bindings = new Lanes(maxBindings);
   #scheduled = false;
+  /** A cycle waits for extenders: the next one begins after it, as they go by what it does. */
+  #asking = false;
   #stopped = false;
 
   constructor(deps: SchedulerDeps, profiles: readonly RunningProfile[]) {
@@ -198,7 +203,9 @@ export class Scheduler {
     this.#scheduled = false;
     const { clock } = this.#deps;
     const untilMs = clock.monotonicMs() + turnMs;
-    for (let pod = this.#queue.pop(); pod && !this.#stopped; pod = this.#queue.pop()) {
+    while (!this.#stopped && !this.#asking) {
+      const pod = this.#queue.pop();
+      if (!pod) return;
       this.#schedule(pod);
       if (clock.monotonicMs() > untilMs) {
         this.#wake();
@@ -208,24 +215,51 @@ export class Scheduler {
   }
 
   #schedule(queued: QueuedPod): void {
-    const { clock, metrics, log } = this.#deps;
-    try {
-      const { plugins, percentageOfNodesToScore, meter } = this.#profileOf(queued.info.pod);
-      Object.assign(this.#cycle, { percentageOfNodesToScore, meter });
-      const result = schedulePod(plugins, queued.info, this.#cache, this.#cycle);
-      if (result.type === 'found') {
-        metrics.found(clock.monotonicMs() - queued.takenAtMs);
-        this.#cache.assume(queued.info, result.node.name);
-        this.#cache.withdraw(queued.info.uid);
-        this.#reserve(queued, result);
-      } else {
-        this.#turnAway(queued, result);
-      }
-    } catch (err) {
-      this.#countAttempt(queued, 'error');
-      log.error({ err, pod: queued.key }, 'scheduling cycle failed');
-      this.#queue.retry(queued);
+    const { plugins, percentageOfNodesToScore, meter } = this.#profileOf(queued.info.pod);
+    Object.assign(this.#cycle, { percentageOfNodesToScore, meter });
+    const extenders = this.#deps.extenders?.for(queued.info.pod);
+    if (extenders) {
+      this.#asking = true;
+      void this.#scheduleWith(extenders, queued, plugins);
+      return;
     }
+    try {
+      this.#settle(queued, schedulePod(plugins, queued.info, this.#cache, this.#cycle));
+    } catch (err) {
+      this.#cycleFailed(queued, err);
+    }
+  }
+
+  async #scheduleWith(extenders: Extenders, queued: QueuedPod, plugins: Profile['plugins']): Promise<void> {
+    const { info, key } = queued;
+    try {
+      const result = await schedulePodWith(extenders, plugins, info, this.#cache, this.#cycle);
+      // Meanwhile it may have got a node, or be gone.
+      if (!this.#stopped && this.#queue.isInCycle(key)) this.#settle(queued, result);
+    } catch (err) {
+      if (!this.#stopped && this.#queue.isInCycle(key)) this.#cycleFailed(queued, err);
+    }
+    this.#asking = false;
+    this.#wake();
+  }
+
+  #settle(queued: QueuedPod, result: CycleResult): void {
+    if (result.type === 'none') {
+      this.#turnAway(queued, result);
+      return;
+    }
+    const { clock, metrics } = this.#deps;
+    metrics.found(clock.monotonicMs() - queued.takenAtMs);
+    this.#cache.assume(queued.info, result.node.name);
+    this.#cache.withdraw(queued.info.uid);
+    this.#reserve(queued, result);
+  }
+
+  #cycleFailed(queued: QueuedPod, err: unknown): void {
+    this.#countAttempt(queued, 'error');
+    this.#deps.log.error({ err, pod: queued.key }, 'scheduling cycle failed');
+    this.#reportFailure(queued.info.pod, 'SchedulerError', (err as Error).message);
+    this.#queue.retry(queued);
   }
 
   #countAttempt({ info, takenAtMs }: QueuedPod, result: AttemptResult): void {
@@ -304,20 +338,24 @@ export class Scheduler {
     const { client, clock, metrics } = this.#deps;
     const { pod, uid } = queued.info;
     const { recorder, meter } = this.#profileOf(pod);
+    const extenders = this.#deps.extenders?.for(pod);
     const end = meter.start('Bind');
     const { name = '', namespace = '' } = pod.metadata;
     const node = found.node.name;
+    let binder = '';
     try {
-      await client.resource(PodKind).createSubresource({ name, namespace }, 'binding', {
-        kind: BindingKind.kind,
-        apiVersion: BindingKind.apiVersion,
-        metadata: { name, namespace, uid },
-        target: { kind: NodeKind.kind, name: node },
-      });
+      if (!(await extenders?.bind(pod, node))) {
+        binder = 'running Bind plugin "DefaultBinder": ';
+        await client.resource(PodKind).createSubresource({ name, namespace }, 'binding', {
+          kind: BindingKind.kind,
+          apiVersion: BindingKind.apiVersion,
+          metadata: { name, namespace, uid },
+          target: { kind: NodeKind.kind, name: node },
+        });
+      }
     } catch (err) {
-      const { message } = err as Error;
       end('Error');
-      this.#bindingFailed(queued, found, err, `binding rejected: running Bind plugin "DefaultBinder": ${message}`);
+      this.#bindingFailed(queued, found, err, `binding rejected: ${binder}${(err as Error).message}`);
       return;
     }
     end();

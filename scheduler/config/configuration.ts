@@ -1,8 +1,9 @@
 // KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1): what the file says that `--config` names.
 // https://kubernetes.io/docs/reference/config-api/kube-scheduler-config.v1/
 import type { ConfigFileForm } from '../../machinery/config-file.ts';
-import { duplicate, type FieldError, forbidden, invalid, required } from '../../machinery/field-error.ts';
+import { duplicate, type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
+import { extender, validateExtenders } from './extender-config.ts';
 import { validatePluginConfig } from './plugin-args.ts';
 
 const name = 'io.k8s.kubescheduler.config.v1';
@@ -63,7 +64,7 @@ const configuration = s.object(`${name}.KubeSchedulerConfiguration`, 'How pods a
   podMaxBackoffSeconds: s.int64('The longest.', { pointer: true }),
   delayCacheUntilActive: s.boolean('Not looked at.'),
   profiles: s.list(profile, 'One for each schedulerName.'),
-  extenders: s.list(s.any('', 'Not supported.'), 'Not supported.'),
+  extenders: s.list(extender, 'Servers that have a say in where pods go.'),
 });
 export interface SchedulerConfig extends TypeOf<typeof configuration> {}
 
@@ -88,7 +89,7 @@ export const schedulerConfigForm: ConfigFileForm<SchedulerConfig> = {
       const why = 'must be greater than or equal to PodInitialBackoffSeconds';
       errors.push(invalid('podMaxBackoffSeconds', longest, why));
     }
-    if (extenders.length > 0) errors.push(forbidden('extenders', 'extenders are not supported'));
+    errors.push(...validateExtenders(extenders, 'extenders'));
     return errors;
   },
 };

@@ -75,6 +75,9 @@ describe('refused', () => {
   const one = (parts: object) => ({ profiles: [parts] });
   const ratio = (requestedToCapacityRatio: object) =>
     one(args('NodeResourcesFit', { scoringStrategy: { type: 'RequestedToCapacityRatio', requestedToCapacityRatio } }));
+  const extending = (...parts: object[]) => ({
+    extenders: parts.map((rest) => ({ urlPrefix: 'http://127.0.0.1', ...rest })),
+  });
   const spread = (defaultConstraints: object[], defaultingType = 'List') =>
     one(args('PodTopologySpread', { defaultConstraints, defaultingType }));
   const cases: [config: object, why: RegExp][] = [
@@ -88,7 +91,21 @@ describe('refused', () => {
     [{ parallelism: 0 }, /parallelism: Invalid value: 0: should be an integer value greater than zero$/],
     [{ podInitialBackoffSeconds: 0 }, /podInitialBackoffSeconds: Invalid value: 0: must be greater than 0$/],
     [{ podMaxBackoffSeconds: 0 }, /must be greater than or equal to PodInitialBackoffSeconds$/],
-    [{ extenders: [{ urlPrefix: 'http://127.0.0.1' }] }, /extenders: Forbidden: extenders are not supported$/],
+    [extending({ urlPrefix: 'file:///x' }), /extenders\[0\]\.urlPrefix: .*must be an absolute http or https URL$/],
+    [extending({ prioritizeVerb: 'p' }), /extenders\[0\]\.weight: .* 0: must have a positive weight applied to it$/],
+    [extending({ httpTimeout: '5' }), /extenders\[0\]\.httpTimeout: .*time: missing unit in duration "5"$/],
+    [
+      extending({ managedResources: [{ name: 'cpu' }, { name: 'a b' }] }),
+      /managedResources\[0\]\.name: .*"cpu": is an invalid extended resource name; .*\[1\]\.name: .*"a b": name part must consist of/,
+    ],
+    [
+      extending({ managedResources: [{ name: 'a.b/c' }] }, { managedResources: [{ name: 'a.b/c' }] }),
+      /extenders\[1\]\.managedResources\[0\]\.name: .*duplicate extender managed resource name$/,
+    ],
+    [
+      extending({ bindVerb: 'b' }, { bindVerb: 'b' }),
+      /extenders: Invalid value: "found 2 extenders implementing bind": only one extender can implement bind$/,
+    ],
     [{ profiles: [{}, { schedulerName: 'b' }] }, /profiles\[0\]\.schedulerName: Required value$/],
     [
       { profiles: [{ schedulerName: 'b' }, { schedulerName: 'b' }] },

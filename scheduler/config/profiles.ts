@@ -6,6 +6,7 @@ import { plugins as defaultPlugins } from '../plugins/index.ts';
 import {
   defaultName,
   nameOf,
+  type PluginConfig,
   type PluginSet,
   type Point,
   type ProfileConfig,
@@ -58,12 +59,24 @@ const interfaceOf = (point: Point) => `${point.charAt(0).toUpperCase()}${point.s
 
 /** The profiles of a configuration, or without one the default. Throws ConfigFileError, as kube-scheduler says it. */
 export function buildProfiles(config: SchedulerConfig): Profile[] {
-  const configs = config.profiles?.length ? config.profiles : [{}];
+  const configs: readonly ProfileConfig[] = config.profiles?.length ? config.profiles : [{}];
+  const managed = (config.extenders ?? []).flatMap(({ managedResources = [] }) => managedResources);
+  const ignored = managed.filter((one) => one.ignoredByScheduler).map(({ name = '' }) => name);
   return configs.map((one) => {
     const name = nameOf(one, configs) || defaultName;
     const percentageOfNodesToScore = one.percentageOfNodesToScore ?? config.percentageOfNodesToScore ?? 0;
-    return { name, plugins: buildPlugins(name, one), percentageOfNodesToScore };
+    return { name, plugins: buildPlugins(name, ignoring(ignored, one)), percentageOfNodesToScore };
   });
+}
+
+/** The profile without a look at resources that extenders manage. */
+function ignoring(resources: readonly string[], profile: ProfileConfig): ProfileConfig {
+  if (resources.length === 0) return profile;
+  const { pluginConfig = [] } = profile;
+  const isFit = ({ name }: PluginConfig) => name === 'NodeResourcesFit';
+  const given: any = pluginConfig.find(isFit)?.args ?? {};
+  const args = { ...given, ignoredResources: [...(given.ignoredResources ?? []), ...resources] };
+  return { ...profile, pluginConfig: [...pluginConfig.filter((c) => !isFit(c)), { name: 'NodeResourcesFit', args }] };
 }
 
 function buildPlugins(profile: string, { plugins: sets = {}, pluginConfig = [] }: ProfileConfig): WeightedPlugin[] {

@@ -75,10 +75,12 @@ export interface Preemption {
   node: NodeInfo;
   /** The pods that have to go, the most important first. */
   victims: readonly PodInfo[];
+  /** How many of them a disruption budget would keep. */
+  violations: number;
 }
 
-/** What was done after no node was found; the message is part of what the pod is told. */
-export type PostFilterResult = { preemption: Preemption } | { message: string; keepsNomination?: boolean };
+/** Where room can be made after no node was found, or why not: the message is part of what the pod is told. */
+export type PostFilterResult = { candidates: readonly Preemption[] } | { message: string; keepsNomination?: boolean };
 
 /** Something that happened in the cluster that may let a waiting pod fit. */
 export type ClusterEvent =

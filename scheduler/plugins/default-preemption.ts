@@ -3,10 +3,10 @@
 import { disruptionTargetType, preemptedReason } from '../../api/core/pod/disruption-target.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
-import type { Diagnosis, FailedCycle, Plugin, PostFilterResult } from '../framework/plugin.ts';
+import type { Diagnosis, FailedCycle, Plugin, PostFilterResult, Preemption } from '../framework/plugin.ts';
 import { priorityOf } from '../framework/pod-info.ts';
 import { countReasons } from '../framework/reasons.ts';
-import { type Candidate, pickCandidate, selectVictims } from '../preemption/victims.ts';
+import { selectVictims } from '../preemption/victims.ts';
 
 const neverReason = 'not eligible due to preemptionPolicy=Never.';
 const terminatingReason = 'not eligible due to a terminating pod on the nominated node.';
@@ -44,7 +44,7 @@ function postFilter(failed: FailedCycle, candidatesWanted: typeof defaultCandida
   if (ineligible !== undefined) return { message: ineligible, keepsNomination: ineligible === terminatingReason };
   const { nodes } = trial.snapshot;
   const reasons = new Map<NodeInfo, readonly string[]>();
-  const candidates: Candidate[] = [];
+  const candidates: Preemption[] = [];
   const hopeful = nodes.filter((node) => codeOf(diagnosis, node) === 'Unschedulable');
   const { minCandidateNodesPercentage: share, minCandidateNodesAbsolute: least } = candidatesWanted;
   const enough = Math.max(least, Math.floor((nodes.length * share) / 100));
@@ -55,8 +55,7 @@ function postFilter(failed: FailedCycle, candidatesWanted: typeof defaultCandida
     if ('victims' in found) candidates.push(found);
     else reasons.set(node, found);
   }
-  const best = pickCandidate(candidates);
-  if (best) return { preemption: best };
+  if (candidates.length > 0) return { candidates };
   const all = nodes.flatMap((node) => reasons.get(node) ?? [notHelpful]);
   return { message: `0/${nodes.length} nodes are available: ${countReasons(all)}.` };
 }

@@ -3,16 +3,9 @@
 import type { PodDisruptionBudget } from '../../api/policy/poddisruptionbudget.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
+import type { Preemption } from '../framework/plugin.ts';
 import { type PodInfo, priorityOf } from '../framework/pod-info.ts';
 import type { Trial } from '../framework/trial.ts';
-
-export interface Candidate {
-  node: NodeInfo;
-  /** The most important first; never empty. */
-  victims: readonly PodInfo[];
-  /** How many of them a disruption budget would keep. */
-  violations: number;
-}
 
 export type Budgets = (namespace: string) => readonly PodDisruptionBudget[];
 
@@ -29,7 +22,7 @@ export const byImportance = (a: PodInfo, b: PodInfo): number => {
 };
 
 /** The reasons why no removal helps, or who has to go. The node is as before when this returns. */
-export function selectVictims(trial: Trial, node: NodeInfo, budgets: Budgets): Candidate | readonly string[] {
+export function selectVictims(trial: Trial, node: NodeInfo, budgets: Budgets): Preemption | readonly string[] {
   const less = [...node.pods.values()].filter((other) => priorityOf(other) < priorityOf(trial.pod)).sort(byImportance);
   if (less.length === 0) return ['No preemption victims found for incoming pod'];
   const gone = new Set(less);
@@ -82,8 +75,8 @@ const isEmpty = ({ matchLabels, matchExpressions }: { matchLabels?: object; matc
  * The candidate that does least harm: fewest broken budgets, then the least important of the most important victims,
  * the smallest sum of their priorities, the fewest of them, and those that began last.
  */
-export function pickCandidate(candidates: readonly Candidate[]): Candidate | undefined {
-  const measures: ((candidate: Candidate) => number)[] = [
+export function pickCandidate(candidates: readonly Preemption[]): Preemption | undefined {
+  const measures: ((candidate: Preemption) => number)[] = [
     ({ violations }) => violations,
     ({ victims }) => priorityOf(victims[0]!),
     // Also a negative priority is a pod that goes.
