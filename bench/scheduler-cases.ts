@@ -1,5 +1,6 @@
 // The workloads of upstream's scheduler_perf, with the thresholds they are held against there (pods a second).
 // https://github.com/kubernetes/kubernetes/tree/master/test/integration/scheduler_perf
+import type { Service } from '../api/core/service.ts';
 import { type NodeBuilder, node, type PodBuilder, pod } from '../test/builders/scheduling.ts';
 
 export interface PerfCase {
@@ -10,6 +11,8 @@ export interface PerfCase {
   /** Pods that are there before; unless said otherwise, like the measured ones. */
   before: number;
   makeBefore?(i: number): PodBuilder;
+  /** How many services there are. */
+  services?: number;
   /** What waits all the time without being looked at. */
   gated?: { count: number; make(i: number): PodBuilder };
   measured: number;
@@ -54,6 +57,11 @@ const spread = (name: string, whenUnsatisfiable: string) =>
   plain(name)
     .labels({ color: 'blue' })
     .spread({ maxSkew: 5, whenUnsatisfiable, ...selecting(zoneKey, 'blue') });
+/** A service of its own, and one of its pods. */
+export const serviceOf = (i: number) =>
+  ({ metadata: { name: `s${i}`, namespace: 'default' }, spec: { selector: { app: `s${i}` } } }) as unknown as Service;
+const services = 500;
+const served = (name: string, i: number) => plain(name).labels({ app: `s${i % services}` });
 const nodeAffinity = (expressions: object) => ({
   nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [expressions] } },
 });
@@ -89,6 +97,17 @@ export const cases: PerfCase[] = [
     makeBefore: (i) => plain(`b${i}`),
     measured: 5_000,
     make: (i) => spread(`p${i}`, 'ScheduleAnyway'),
+  },
+  // Pods of many services in turn, which say nothing of how they are spread. Upstream has none like it.
+  {
+    ...standard,
+    name: 'DefaultTopologySpreading',
+    makeNode: inZones(3),
+    services,
+    before: 5_000,
+    makeBefore: (i) => served(`b${i}`, i),
+    measured: 5_000,
+    make: (i) => served(`p${i}`, i),
   },
   {
     ...standard,

@@ -17,13 +17,14 @@ import { FedGroups } from '../test/builders/fed-groups.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
 import type { PodBuilder } from '../test/builders/scheduling.ts';
 import { less, more, quantile, type Result } from './measure.ts';
-import { cases, type PerfCase } from './scheduler-cases.ts';
+import { cases, type PerfCase, serviceOf } from './scheduler-cases.ts';
 
 const deadlineMs = 300_000;
 
 class SimulatedCluster {
   readonly pods = new FedInformer<Pod>();
   readonly nodes = new FedInformer<Node>();
+  readonly groups = new FedGroups();
   readonly cycleMs: number[] = [];
   readonly scheduler: Scheduler;
   /** Names of pods that are to get a node. */
@@ -50,7 +51,7 @@ class SimulatedCluster {
         namespaces: new FedInformer(),
         budgets: new FedInformer<PodDisruptionBudget>(),
         volumes: noVolumes,
-        groups: new PodGroups(new FedGroups()),
+        groups: new PodGroups(this.groups),
         metrics: Object.assign(new SchedulerMetrics(new Registry()), { found: (ms: number) => this.cycleMs.push(ms) }),
         clock: realClock,
         random: seededRandom(1),
@@ -111,6 +112,7 @@ export async function runCase(one: PerfCase): Promise<Result[]> {
   const cluster = new SimulatedCluster();
   await cluster.scheduler.start();
   for (let i = 0; i < nodes; i++) cluster.nodes.put(makeNode(i).build());
+  for (let i = 0; i < (one.services ?? 0); i++) cluster.groups.services.put(serviceOf(i));
   for (let i = 0; i < (gated?.count ?? 0); i++) cluster.pods.put(gated!.make(i).build());
   await cluster.schedule(before, one.makeBefore ?? ((i) => make(i + measured)));
   cluster.cycleMs.length = 0;

@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import { EventKind } from '../api/core/event.ts';
 import type { Clock } from '../machinery/clock.ts';
 import { isAlreadyExists, isNotFound } from '../machinery/errors.ts';
+import type { Kind } from '../machinery/kind.ts';
 import type { Logger } from '../machinery/log.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
 import { timestamp } from '../machinery/timestamp.ts';
@@ -22,6 +23,12 @@ export interface EventTarget {
   object: { metadata: KubeObject['metadata'] };
   fieldPath?: string;
 }
+
+export const targetOf = ({ kind, apiVersion }: Kind, object: EventTarget['object']): EventTarget => ({
+  kind,
+  apiVersion,
+  object,
+});
 
 /** Says that something happened. Never throws and never waits. */
 export interface EventRecorder {

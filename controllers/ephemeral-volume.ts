@@ -1,12 +1,14 @@
 // Makes the claims of pods' ephemeral volumes; with the pod they go, by the garbage collector. Upstream:
 // pkg/controller/volume/ephemeral.
 // https://kubernetes.io/docs/concepts/storage/ephemeral-volumes/#generic-ephemeral-volumes
+
 import type { PersistentVolumeClaim } from '../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../api/core/persistentvolumeclaim.ts';
 import { ephemeralClaimMismatch } from '../api/core/pod/ephemeral-claim.ts';
 import type { Volume } from '../api/core/pod/volume.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import { defineController } from '../client/controller.ts';
+import { targetOf } from '../client/events.ts';
 import { isAlreadyExists } from '../machinery/errors.ts';
 import { cloneJson } from '../machinery/json.ts';
 import { controllerOf } from '../machinery/metadata.ts';
@@ -56,7 +58,7 @@ export const ephemeralVolumeController = defineController({
         if (mismatch) throw new Error(mismatch);
       } catch (err) {
         if (isNamespaceTerminating(err)) return undefined;
-        const target = { kind: PodKind.kind, apiVersion: PodKind.apiVersion, object: pod };
+        const target = targetOf(PodKind, pod);
         recorder.event(
           target,
           'Warning',

@@ -16,10 +16,17 @@ interface Sample {
   metricName?: string;
 }
 
+/** The values of labels that follow a value; those of all labels have the cell. */
+interface Branch<T> {
+  next: Map<string, Branch<T>>;
+  cell?: T;
+}
+
 class Cells<T> {
   readonly #labelNames: readonly string[];
   readonly #make: () => T;
-  readonly #cells = new Map<string, { labels: Record<string, string>; cell: T }>();
+  readonly #root: Branch<T> = { next: new Map() };
+  readonly #all: { labels: Record<string, string>; cell: T }[] = [];
 
   constructor(labelNames: readonly string[], make: () => T) {
     this.#labelNames = labelNames;
@@ -27,16 +34,27 @@ class Cells<T> {
   }
 
   of(values: readonly string[]): T {
-    const key = values.join('\0');
-    const known = this.#cells.get(key);
-    if (known) return known.cell;
+    let branch = this.#root;
+    for (const value of values) {
+      let next = branch.next.get(value);
+      if (!next) {
+        next = { next: new Map() };
+        branch.next.set(value, next);
+      }
+      branch = next;
+    }
+    branch.cell ??= this.#add(values);
+    return branch.cell;
+  }
+
+  #add(values: readonly string[]): T {
     const cell = this.#make();
-    this.#cells.set(key, { labels: Object.fromEntries(this.#labelNames.map((name, i) => [name, values[i]!])), cell });
+    this.#all.push({ labels: Object.fromEntries(this.#labelNames.map((name, i) => [name, values[i]!])), cell });
     return cell;
   }
 
   all() {
-    return this.#cells.values();
+    return this.#all;
   }
 }
 
@@ -51,9 +69,7 @@ export class HotNumber {
 
   constructor(options: HotOptions & { type: 'counter' | 'gauge' }) {
     this.#cells = new Cells(options.labelNames, () => ({ value: 0 }));
-    register(options, options.type, () =>
-      [...this.#cells.all()].map(({ labels, cell }) => ({ labels, value: cell.value })),
-    );
+    register(options, options.type, () => this.#cells.all().map(({ labels, cell }) => ({ labels, value: cell.value })));
   }
 
   /** The number of these values of the labels, in their order: count with `cell.value++`. */
@@ -105,7 +121,7 @@ export class HotHistogram {
   constructor(options: HotOptions & { buckets: readonly number[] }) {
     this.#cells = new Cells(options.labelNames, () => new Observed(options.buckets));
     register(options, 'histogram', () =>
-      [...this.#cells.all()].flatMap(({ labels, cell }) => cell.samples(options.name, labels)),
+      this.#cells.all().flatMap(({ labels, cell }) => cell.samples(options.name, labels)),
     );
   }
 

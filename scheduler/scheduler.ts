@@ -6,6 +6,7 @@ import { type Node, NodeKind } from '../api/core/node.ts';
 import { isFinished } from '../api/core/pod/columns.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import type { PodDisruptionBudget } from '../api/policy/poddisruptionbudget.ts';
+import { targetOf } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import type { KubeClient } from '../client/rest.ts';
 import type { SeriesRecorder } from '../client/series-events.ts';
@@ -28,7 +29,7 @@ import { podInfoOf, priorityOf } from './framework/pod-info.ts';
 import type { VolumeView } from './framework/volume-view.ts';
 import { Lanes } from './lanes.ts';
 import type { AttemptResult, SchedulerMetrics, SchedulerState } from './metrics.ts';
-import { endVictims, targetOf } from './preemption/preempt.ts';
+import { endVictims } from './preemption/preempt.ts';
 import { type Backoff, type QueuedPod, SchedulingQueue } from './queue/queue.ts';
 
 export interface SchedulerDeps {
@@ -362,7 +363,7 @@ export class Scheduler {
     this.#countAttempt(queued, 'scheduled');
     metrics.bound(queued.attempts, clock.monotonicMs() - queued.addedAtMs);
     this.#queue.done(queued);
-    recorder.event(targetOf(pod), {
+    recorder.event(targetOf(PodKind, pod), {
       type: 'Normal',
       reason: 'Scheduled',
       action: 'Binding',
@@ -395,7 +396,12 @@ export class Scheduler {
   ): void {
     const { pods, clock } = this.#deps;
     const { recorder } = this.#profileOf(pod);
-    recorder.event(targetOf(pod), { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', message });
+    recorder.event(targetOf(PodKind, pod), {
+      type: 'Warning',
+      reason: 'FailedScheduling',
+      action: 'Scheduling',
+      message,
+    });
     // The queue's copy of the pod is from before this scheduler wrote its status.
     const { status } = pods.lister.get(keyOf(pod)) ?? pod;
     const before = status?.conditions?.find((c) => c.type === 'PodScheduled');

@@ -1,6 +1,7 @@
 // Asks drivers to attach volumes to the nodes whose pods need them, and to detach them, by VolumeAttachment objects; and tells
 // nodes what is attached. Only for CSI drivers that want it so. Upstream: pkg/controller/volume/attachdetach.
 // https://kubernetes-csi.github.io/docs/csi-driver-object.html
+
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import { claimKeyOf, isFullyBound } from '../../api/core/persistentvolume/binding.ts';
 import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts';
@@ -11,6 +12,7 @@ import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { CSIDriverKind } from '../../api/storage/csidriver.ts';
 import { type VolumeAttachment, VolumeAttachmentKind } from '../../api/storage/volumeattachment.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
+import { targetOf } from '../../client/events.ts';
 import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { type KubeObject, keyOf } from '../../machinery/metadata.ts';
@@ -107,7 +109,7 @@ async function carryOut(node: Node, plan: AttachPlan, deps: Deps): Promise<void>
   }
   for (const { pods, type, reason, message } of plan.events) {
     for (const pod of pods) {
-      recorder.event({ kind: PodKind.kind, apiVersion: PodKind.apiVersion, object: pod }, type, reason, message);
+      recorder.event(targetOf(PodKind, pod), type, reason, message);
     }
   }
   await Promise.all(plan.create.map((it) => attachmentClient.create(it).catch(ignore(isAlreadyExists))));

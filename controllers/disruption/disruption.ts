@@ -7,7 +7,7 @@ import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { ReplicationControllerKind } from '../../api/core/replicationcontroller.ts';
 import { type PodDisruptionBudget, PodDisruptionBudgetKind } from '../../api/policy/poddisruptionbudget.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
-import type { EventType } from '../../client/events.ts';
+import { type EventType, targetOf } from '../../client/events.ts';
 import { isConflict } from '../../machinery/errors.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import { type KubeObject, keyOf, type LabelSelector } from '../../machinery/metadata.ts';
@@ -47,14 +47,9 @@ function createDeps(context: ControllerContext, enqueue: (key: string) => void) 
     budgets,
     updateStatus: context.resource(PodDisruptionBudgetKind).updateStatus,
     say: (object: PodDisruptionBudget, type: EventType, reason: string, message: string) =>
-      recorder.event(
-        { kind: PodDisruptionBudgetKind.kind, apiVersion: PodDisruptionBudgetKind.apiVersion, object },
-        type,
-        reason,
-        message,
-      ),
+      recorder.event(targetOf(PodDisruptionBudgetKind, object), type, reason, message),
     sayOfPod: (object: Pod, reason: string, message: string) =>
-      recorder.event({ kind: PodKind.kind, apiVersion: PodKind.apiVersion, object }, 'Warning', reason, message),
+      recorder.event(targetOf(PodKind, object), 'Warning', reason, message),
   };
 }
 type Deps = ReturnType<typeof createDeps>;

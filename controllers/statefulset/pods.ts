@@ -6,7 +6,7 @@ import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import type { ControllerContext } from '../../client/controller.ts';
-import type { EventRecorder } from '../../client/events.ts';
+import { type EventRecorder, targetOf } from '../../client/events.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import type { Lister } from '../../client/store.ts';
 import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
@@ -32,7 +32,7 @@ export class StatefulPods {
 
   /** Does it, and tells of it: `Create Pod w-0 in StatefulSet w`. */
   async #tell<R>(set: KubeObject, verb: string, words: [of: string, done: string], work: () => Promise<R>): Promise<R> {
-    const target = { kind: StatefulSetKind.kind, apiVersion: StatefulSetKind.apiVersion, object: set };
+    const target = targetOf(StatefulSetKind, set);
     const [of, done] = words;
     const text = (link: string) => `${verb} ${of.replace(' for ', link)} in StatefulSet ${set.metadata.name}`;
     try {

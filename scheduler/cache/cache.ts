@@ -7,6 +7,7 @@ import type { PodAffinityTerm } from '../../api/core/pod/affinity.ts';
 import { isFinished } from '../../api/core/pod/columns.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { PodDisruptionBudget } from '../../api/policy/poddisruptionbudget.ts';
+import { jsonEqual } from '../../machinery/json.ts';
 import { NodeInfo } from '../framework/node-info.ts';
 import type { CountRule, PlaceCounts } from '../framework/place-counts.ts';
 import type { Snapshot } from '../framework/plugin.ts';
@@ -26,6 +27,16 @@ function countNames(counts: Map<string, number>, names: Iterable<string>, by: 1 
     if (count > 0) counts.set(name, count);
     else counts.delete(name);
   }
+}
+
+/** Whether nobody who counts pods notices that one has become the other: most changes are of what pods report. */
+function countsAlike({ pod: a, claims }: PodInfo, { pod: b, claims: others }: PodInfo): boolean {
+  return (
+    !a.metadata.deletionTimestamp === !b.metadata.deletionTimestamp &&
+    jsonEqual(a.metadata.labels, b.metadata.labels) &&
+    jsonEqual(a.spec.affinity, b.spec.affinity) &&
+    jsonEqual(claims, others)
+  );
 }
 
 export class SchedulerCache implements Snapshot {
@@ -149,7 +160,7 @@ export class SchedulerCache implements Snapshot {
     if (node.exists !== exists || zoneOf(node) !== zone) this.#list = undefined;
     countNames(this.#imageNodes, imageBytes.keys(), -1);
     countNames(this.#imageNodes, node.imageBytes.keys(), 1);
-    this.#counts.record({ node });
+    this.#counts.nodeChanged(node);
     for (const index of [this.repelling, this.requiring, this.preferring]) index.setNode(node);
   }
 
@@ -210,6 +221,11 @@ export class SchedulerCache implements Snapshot {
 
   #place(info: PodInfo, nodeName: string): void {
     const before = this.#places.get(info.uid);
+    const old = before?.pods.get(info.uid);
+    if (old && before?.name === nodeName && countsAlike(old, info)) {
+      before.addPod(info);
+      return;
+    }
     if (before) this.#take(before, info.uid);
     const node = this.node(nodeName);
     node.addPod(info);
@@ -224,7 +240,7 @@ export class SchedulerCache implements Snapshot {
   }
 
   #count(node: NodeInfo, other: PodInfo, sign: 1 | -1): void {
-    this.#counts.record({ node, other, sign });
+    this.#counts.podChanged(node, other, sign);
     this.#countClaims(other, sign);
     for (const index of [this.repelling, this.requiring, this.preferring]) index.add(node, other, sign);
   }

@@ -5,17 +5,20 @@ import type { NodeInfo } from '../framework/node-info.ts';
 import { type CountRule, PlaceCounts } from '../framework/place-counts.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 
-/** A pod that came to a node or left it; without one, the node itself has changed. */
-type Change = { node: NodeInfo; other: PodInfo; sign: 1 | -1 } | { node: NodeInfo; other?: undefined };
-
 /** Pods that count alike: of one namespace, with the same labels, ending or not; how many there are on which node. */
 interface Likes {
   one: PodInfo;
   pods: Map<NodeInfo, number>;
 }
 
+/** A pod like others has come to a node or left it; without one, the node itself has changed. */
+type Change = { node: NodeInfo; likes: Likes; sign: 1 | -1 } | { node: NodeInfo; likes?: undefined };
+
 interface Known {
   counts: PlaceCounts;
+  rule: CountRule;
+  /** What has been asked of the rule already. */
+  weights: WeakMap<Likes, number>;
   /** How far it has read. */
   at: number;
 }
@@ -37,16 +40,12 @@ export class CountsCache {
     this.#nodes = nodes;
   }
 
-  record(change: Change): void {
-    if (change.other) this.#sort(change.node, change.other, change.sign);
-    if (this.#known.size === 0) return;
-    this.#changes.push(change);
-    if (this.#changes.length < 2 * keptChanges) return;
-    this.#changes = this.#changes.slice(keptChanges);
-    this.#dropped += keptChanges;
+  nodeChanged(node: NodeInfo): void {
+    this.#record({ node });
   }
 
-  #sort(node: NodeInfo, one: PodInfo, sign: 1 | -1): void {
+  /** A pod has come to a node, or with -1 has left it. */
+  podChanged(node: NodeInfo, one: PodInfo, sign: 1 | -1): void {
     const { namespace, labels, deletionTimestamp } = one.pod.metadata;
     const key = JSON.stringify([namespace, labels, !deletionTimestamp]);
     const likes = this.#likes.get(key) ?? { one, pods: new Map<NodeInfo, number>() };
@@ -55,6 +54,15 @@ export class CountsCache {
     else likes.pods.delete(node);
     if (likes.pods.size > 0) this.#likes.set(key, likes);
     else this.#likes.delete(key);
+    this.#record({ node, likes, sign });
+  }
+
+  #record(change: Change): void {
+    if (this.#known.size === 0) return;
+    this.#changes.push(change);
+    if (this.#changes.length < 2 * keptChanges) return;
+    this.#changes = this.#changes.slice(keptChanges);
+    this.#dropped += keptChanges;
   }
 
   /** What counted by something other than pods and nodes is no longer true. */
@@ -65,29 +73,37 @@ export class CountsCache {
 
   /** The counts under a key, up to date. The rule must be the same whenever the key is. */
   get(key: string, rule: () => CountRule): PlaceCounts {
-    const at = this.#dropped + this.#changes.length;
-    let counts: PlaceCounts;
-    const known = this.#known.get(key);
+    let known = this.#known.get(key);
     if (known && known.at >= this.#dropped) {
-      counts = known.counts;
-      for (let i = known.at - this.#dropped; i < this.#changes.length; i++) apply(counts, this.#changes[i]!);
-    } else counts = this.#count(rule());
-    this.#known.set(key, { counts, at }, { size: Math.min(1 + counts.breadth, keptShares) });
-    return counts;
+      for (let i = known.at - this.#dropped; i < this.#changes.length; i++) apply(known, this.#changes[i]!);
+    } else known = this.#count(rule());
+    known.at = this.#dropped + this.#changes.length;
+    this.#known.set(key, known, { size: Math.min(1 + known.counts.breadth, keptShares) });
+    return known.counts;
   }
 
-  #count(rule: CountRule): PlaceCounts {
+  #count(rule: CountRule): Known {
     const counts = new PlaceCounts(rule);
+    const known: Known = { counts, rule, weights: new WeakMap(), at: 0 };
     if (rule.countsEmpty) for (const node of this.#nodes()) counts.setNode(node);
-    for (const { one, pods } of this.#likes.values()) {
-      const weight = rule.weigh(one);
-      if (weight !== 0) for (const [node, count] of pods) counts.addWeight(node, weight * count);
+    for (const likes of this.#likes.values()) {
+      const weight = weightOf(known, likes);
+      if (weight !== 0) for (const [node, count] of likes.pods) counts.addWeight(node, weight * count);
     }
-    return counts;
+    return known;
   }
 }
 
-function apply(counts: PlaceCounts, change: Change): void {
-  if (change.other) counts.add(change.node, change.other, change.sign);
-  else counts.setNode(change.node);
+function weightOf({ rule, weights }: Known, likes: Likes): number {
+  let weight = weights.get(likes);
+  if (weight === undefined) {
+    weight = rule.weigh(likes.one);
+    weights.set(likes, weight);
+  }
+  return weight;
+}
+
+function apply(known: Known, change: Change): void {
+  if (change.likes) known.counts.addWeight(change.node, change.sign * weightOf(known, change.likes));
+  else known.counts.setNode(change.node);
 }

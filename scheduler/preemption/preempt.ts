@@ -1,7 +1,9 @@
 // Carries a preemption out: the victims say why they end, and end. Upstream: prepareCandidate of the preemption executor.
+
 import { preemptedReason } from '../../api/core/pod/disruption-target.ts';
-import { type Pod, PodKind } from '../../api/core/pod.ts';
+import { PodKind } from '../../api/core/pod.ts';
 import { disrupt } from '../../client/disrupt.ts';
+import { targetOf } from '../../client/events.ts';
 import type { KubeClient } from '../../client/rest.ts';
 import type { SeriesRecorder } from '../../client/series-events.ts';
 import type { Clock } from '../../machinery/clock.ts';
@@ -16,8 +18,6 @@ interface PreemptDeps {
   name: string;
 }
 
-export const targetOf = (pod: Pod) => ({ kind: PodKind.kind, apiVersion: PodKind.apiVersion, object: pod });
-
 /** Rejects when one of the victims could not be ended; those that end already are left alone. */
 export async function endVictims(deps: PreemptDeps, { uid }: PodInfo, { node, victims }: Preemption): Promise<void> {
   const { client, recorder, clock, name } = deps;
@@ -26,7 +26,7 @@ export async function endVictims(deps: PreemptDeps, { uid }: PodInfo, { node, vi
   const end = async ({ pod }: PodInfo) => {
     if (pod.metadata.deletionTimestamp) return;
     await disrupt(pods, pod, { reason: preemptedReason, message, nowMs: clock.now() });
-    recorder.event(targetOf(pod), {
+    recorder.event(targetOf(PodKind, pod), {
       type: 'Normal',
       reason: 'Preempted',
       action: 'Preempting',
