@@ -2,6 +2,7 @@
 // driver, as `k8ts up` starts them. The kubelet is killed in every step of a pod's life, and the data
 // are there afterwards, once, and nothing is left mounted.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -180,6 +181,26 @@ describe('claims of pods', { skip: needsRoot }, () => {
       () => (cluster.pidOf('kubelet') !== before && cluster.status().ready) || undefined,
     );
   }
+
+  test('a block volume is told to be one that this node must not open, and that its driver does not make', async () => {
+    const first = readFileSync(`/run/k8ts/${cluster.name}/node.pid`, 'utf8').trim();
+    execFileSync('nsenter', ['-t', first, '-m', 'mknod', '/dev/disk', 'b', '7', '0']);
+    const block = { volumeMode: 'Block' };
+    makeVolume('block-pv', { local: { path: '/dev/disk' } }, { ...onNode(node), ...block });
+    claim('block-claim', { storageClassName: '', volumeName: 'block-pv', ...block });
+    await bound('block-claim');
+    const spec = {
+      containers: [{ name: 'c', image, volumeDevices: [{ name: 'v', devicePath: '/dev/data' }] }],
+      volumes: [{ name: 'v', ...claimed('block-claim') }],
+    };
+    kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'block' }, spec });
+    const step = 'FailedMapVolume: MapVolume.MapPodDevice failed for volume "block-pv"';
+    await told('block', new RegExp(`${step} : device "/dev/disk" must not be opened`));
+    await remove(podOf('block'));
+    claim('own-block', block, { 'volume.kubernetes.io/selected-node': node });
+    await told('own-block', /ProvisioningFailed: .*volumes of this driver are folders, not block devices/);
+    kubectl.get('delete', 'pvc', 'own-block', 'block-claim', '--wait=true');
+  });
 
   test('a provisioned volume keeps its data whenever the kubelet is killed, is mounted once, and grows', async () => {
     const volume = await provisioned('data');
