@@ -202,6 +202,29 @@ describe('claims of pods', { skip: needsRoot }, () => {
     kubectl.get('delete', 'pvc', 'own-block', 'block-claim', '--wait=true');
   });
 
+  test('the room for volumes is told while the driver is said to have any, and the scheduler looks at it', async () => {
+    const say = (storageCapacity: boolean) =>
+      kubectl.get(
+        ...['patch', 'csidriver', 'hostpath.csi.k8ts.io', '--type=merge'],
+        ...['-p', JSON.stringify({ spec: { storageCapacity } })],
+      );
+    const rooms = () => kubectl.json('get', 'csistoragecapacities', '-n', 'kube-system').items as any[];
+    assert.deepEqual(rooms(), []);
+    say(true);
+    const [room] = await eventually('the room is told', () => (rooms().length > 0 ? rooms() : undefined));
+    assert.equal(room.storageClassName, 'standard');
+    assert.deepEqual(room.nodeTopology.matchLabels, { 'topology.hostpath.csi.k8ts.io/node': node });
+    assert.match(room.capacity, /^\d+([KMGT]i)?$/);
+    claim('vast', { resources: { requests: { storage: '1000Pi' } } });
+    const spec = { containers: [{ name: 'c', image }], volumes: [{ name: 'v', ...claimed('vast') }] };
+    kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'vast' }, spec });
+    await told('vast', /FailedScheduling: .*node\(s\) did not have enough free storage/);
+    say(false);
+    await eventually('nothing is told', () => rooms().length === 0 || undefined);
+    await bound('vast');
+    kubectl.get('delete', 'pod/vast', 'pvc/vast', '--wait=true', '--grace-period=1');
+  });
+
   test('a provisioned volume keeps its data whenever the kubelet is killed, is mounted once, and grows', async () => {
     const volume = await provisioned('data');
     const write = `echo start >>/data/log; ${sleeper}`;
