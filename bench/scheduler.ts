@@ -11,7 +11,7 @@ import { PodGroups } from '../scheduler/cache/pod-groups.ts';
 import { defaultBackoff } from '../scheduler/config/configuration.ts';
 import { buildProfiles } from '../scheduler/config/profiles.ts';
 import { noVolumes } from '../scheduler/framework/volume-view.ts';
-import { SchedulerMetrics } from '../scheduler/metrics.ts';
+import { type AttemptResult, SchedulerMetrics } from '../scheduler/metrics.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { FedGroups } from '../test/builders/fed-groups.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
@@ -52,7 +52,11 @@ class SimulatedCluster {
         budgets: new FedInformer<PodDisruptionBudget>(),
         volumes: noVolumes,
         groups: new PodGroups(this.groups),
-        metrics: Object.assign(new SchedulerMetrics(new Registry()), { found: (ms: number) => this.cycleMs.push(ms) }),
+        metrics: Object.assign(new SchedulerMetrics(new Registry()), {
+          found: (ms: number) => this.cycleMs.push(ms),
+          attempt: (result: AttemptResult, _: string, ms: number) =>
+            result === 'unschedulable' && this.cycleMs.push(ms),
+        }),
         clock: realClock,
         random: seededRandom(1),
         log: silentLogger,
