@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Node, NodeKind } from '../api/core/node.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import { ServiceKind } from '../api/core/service.ts';
+import { RuntimeClassKind } from '../api/node/runtimeclass.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
@@ -308,6 +309,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     runtimeName: input.version.runtime_name,
     events,
     pods: client.resource(PodKind),
+    runtimeClasses: client.resource(RuntimeClassKind),
     images: new ImagePuller({
       cri,
       clock,
