@@ -4,7 +4,6 @@ import { type ConfigMap, ConfigMapKind } from '../api/core/configmap.ts';
 import { PersistentVolumeClaimKind } from '../api/core/persistentvolumeclaim.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import type { KubeClient, WatchEvent } from '../client/rest.ts';
-import { isReady as isPodReady } from '../controllers/pods/pod-state.ts';
 import { realClock } from '../machinery/clock.ts';
 import { imageArchive } from '../test/images/images.ts';
 import { type BenchCluster, cpuSeconds, pssMib } from './cluster.ts';
@@ -20,6 +19,9 @@ const obedient = ['sh', '-c', 'trap exit TERM; sleep 3600 & wait'];
 const specOf = (command: string[], more: object = {}): any => ({
   containers: [{ name: 'c', image: 'busybox:1.36', command, ...more }],
 });
+
+const isPodReady = (pod: Pod) =>
+  pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
 /** All pods of the namespace, as a watch tells of them, with the time of each event. */
 class Pods implements Disposable {

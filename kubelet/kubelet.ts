@@ -22,13 +22,13 @@ import {
   type ServerCertificateOptions,
   serverManager,
 } from './certificates/node-certificates.ts';
-import { type CgroupTree, openCgroupTree } from './cgroups/cgroup-tree.ts';
+import { openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
 import { NodeStorage } from './csi/node-storage.ts';
 import { readNodeSignals } from './eviction/node-signals.ts';
 import { PressureWatch, type PressureWatchDeps } from './eviction/pressure-watch.ts';
 import { startStorageWatch } from './eviction/storage-watch.ts';
-import type { EvictionSettings } from './eviction/thresholds.ts';
+import type { EvictionSettings, Observations } from './eviction/thresholds.ts';
 import { ImageGarbageCollector, type ImageGcSettings } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { startLogRotation } from './logs/log-rotator.ts';
@@ -124,7 +124,10 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   });
   const imageGc = new ImageGarbageCollector({ cri, clock, log }, options.imageGc);
   const nodeObject = () => reporter.node ?? { metadata: { name: nodeName } };
-  const pressure = openPressure({ ...base, metrics, imageGc, workers, node: nodeObject });
+  const nodeUsage = () => readNodeUsage(tree, clock.now());
+  const signals = () => readNodeSignals({ facts, rootDir, imageDir: () => imageGc.mountPoint, nodeUsage });
+  const measured = { ...base, nodeUsage, signals };
+  const pressure = openPressure({ ...measured, metrics, imageGc, workers, node: nodeObject });
   const factory = new InformerFactory(client, { clock, random, log }, signal);
   const parts = { mounts: openMounts(), tokens: new ServiceAccountTokens(client, clock) };
   const reportStatus = () => reporter.report();
@@ -153,7 +156,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   podSet = new PodSet(deps, pods, node, new MirrorPods({ pods: deps.pods, clock, log, nodeName, nodeUid }));
   let isSynced = false;
   const health = () => (isSynced ? undefined : 'the pods of the node are not known yet');
-  const server = await openServer({ ...base, cgroups: deps.cgroups, pods: podSet, syncloop: health });
+  const server = await openServer({ ...measured, cgroups: deps.cgroups, pods: podSet, syncloop: health });
   await podSet.open(signal);
   startStaticPods(podSet, options, context);
   // Whoever sees the node ready may ask the server at once.
@@ -180,13 +183,11 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
 function openPressure(
   base: Omit<Base, 'probeMetrics'> &
     Pick<DepsInput, 'facts' | 'events' | 'metrics'> &
-    Pick<PressureWatchDeps, 'workers' | 'node'> & { tree: CgroupTree; imageGc: ImageGarbageCollector },
+    Pick<PressureWatchDeps, 'workers' | 'node'> & { signals(): Observations; imageGc: ImageGarbageCollector },
 ): PressureWatch {
-  const { options, context, tree, imageGc, facts, workers } = base;
+  const { options, context, signals: read, imageGc, workers } = base;
   const { clock, log } = context;
-  const { rootDir, podLogsDir, eviction: settings } = options;
-  const nodeUsage = () => readNodeUsage(tree, clock.now());
-  const read = () => readNodeSignals({ facts, rootDir, imageDir: () => imageGc.mountPoint, nodeUsage });
+  const { podLogsDir, eviction: settings } = options;
   // What nobody uses: records and logs of pods that have run their course, then images.
   const reclaimDisk = async () => {
     for (const worker of workers())
@@ -201,9 +202,9 @@ type Base = Pick<DepsInput, 'options' | 'context' | 'cri' | 'probeMetrics'>;
 async function openServer(
   base: Base &
     Pick<DepsInput, 'client' | 'facts'> &
-    Pick<ServerDeps, 'tree' | 'cgroups' | 'pods'> & { syncloop(): string | undefined },
+    Pick<ServerDeps, 'tree' | 'cgroups' | 'pods' | 'nodeUsage' | 'signals'> & { syncloop(): string | undefined },
 ): ReturnType<typeof startServer> {
-  const { options, context, client, cri, probeMetrics, tree, facts, cgroups, pods, syncloop } = base;
+  const { options, context, client, cri, probeMetrics, syncloop, ...parts } = base;
   const { clock, log } = context;
   const nodeName = options.identity.name;
   const node = { certDir: options.credentials.certDir, nodeName, nodeIp: options.identity.ip };
@@ -215,12 +216,9 @@ async function openServer(
   if (manager) registerCertificate(context.metrics, 'server', { clock, manager });
   const server = await startServer({
     access: createAccess(options.access, { client, clock, log, nodeName }),
-    tree,
-    facts,
-    cgroups,
+    ...parts,
     port: options.identity.port,
     tls: { pair: manager ? manager.current : initial, clientCa: await readFile(options.access.clientCaFile) },
-    pods,
     cri,
     clock,
     log,
@@ -229,7 +227,6 @@ async function openServer(
     probeMetrics: probeMetrics.registry,
     health: { ping: () => undefined, log: () => undefined, syncloop },
     settings: { ...options, port: options.identity.port },
-    nodeUsage: () => readNodeUsage(tree, clock.now()),
   });
   void manager?.run(context.signal);
   return server;

@@ -15,6 +15,7 @@ import type { Logger } from '../../machinery/log.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
 import { type PodCgroups, podGroups } from '../cgroups/pod-cgroups.ts';
+import type { Observations } from '../eviction/thresholds.ts';
 import type { NodeFacts } from '../node/node-facts.ts';
 import type { PodSet } from '../pods/pod-set.ts';
 import type { PodWorker } from '../pods/pod-worker.ts';
@@ -56,6 +57,7 @@ export interface ServerDeps {
   health: HealthChecks;
   settings: KubeletSettings;
   nodeUsage(): NodeUsage | undefined;
+  signals(): Observations;
   tree: CgroupTree;
   facts: NodeFacts;
   cgroups: PodCgroups;
@@ -157,7 +159,8 @@ const documents: Record<string, (deps: ServerDeps) => Promise<{ type: string; te
   '/metrics/resource': async (deps) => ({ type: deps.metrics.contentType, text: await describeResources(deps) }),
   '/stats/summary': async (deps) => {
     const volumesOf = async (uid: string) => (await deps.pods.worker(uid)?.measureVolumes()) ?? [];
-    return json(await describeNodeStats({ ...deps, volumesOf, nowMs: deps.clock.now() }));
+    const node = { usage: deps.nodeUsage(), signals: deps.signals() };
+    return json(await describeNodeStats({ ...deps, node, volumesOf, nowMs: deps.clock.now() }));
   },
   '/configz': async ({ settings }) => json(describeConfig(settings)),
 };

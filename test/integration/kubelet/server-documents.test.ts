@@ -21,9 +21,13 @@ const sandboxStats = {
   attributes: { metadata: { name: 'p', namespace: 'ns', uid: 'u' } },
   linux: {
     ...use,
-    network: { interfaces: [network] },
+    network: { timestamp, interfaces: [network] },
     containers: [
-      { ...use, attributes: { id: 'app-0', metadata: { name: 'app' } }, writable_layer: { used_bytes: value(4096) } },
+      {
+        ...use,
+        attributes: { id: 'app-0', metadata: { name: 'app' } },
+        writable_layer: { timestamp, used_bytes: value(4096) },
+      },
       { cpu: null, memory: null, attributes: { id: 'done-0', metadata: { name: 'done' } } },
     ],
   },
@@ -69,7 +73,7 @@ describe("what the kubelet's server has to read", () => {
       },
     ];
     server = await startKubeletServer({
-      pods: { list: () => pods },
+      pods: { list: () => pods, worker: () => undefined },
       cri: { runtime: { ListPodSandboxStats } },
       health: { ping: () => undefined, syncloop: () => (isSynced ? undefined : 'not yet') },
       settings: {
@@ -80,6 +84,12 @@ describe("what the kubelet's server has to read", () => {
         clusterDns: '10.96.0.10',
         clusterDomain: 'c',
       },
+      signals: () => ({
+        'memory.available': { available: 1000, capacity: 4096 },
+        'nodefs.available': { available: 30, capacity: 100 },
+        'nodefs.inodesFree': { available: 3, capacity: 10 },
+        'pid.available': { available: 90, capacity: 100 },
+      }),
       nodeUsage: () => ({ cpuSeconds: 7.25, workingSetBytes: 8192, atMs: 1000 }),
       tree: { version: 2, read: (_: string, path: string, file: string) => groups[path]?.[file] },
       cgroups: { pathOf: () => '/kubepods/podu' },
@@ -142,6 +152,23 @@ describe("what the kubelet's server has to read", () => {
     isDown = true;
     await answers('/metrics/resource', 200, /^resource_scrape_error 1$/m);
     isDown = false;
+  });
+
+  test('a summary of the node and its pods', async () => {
+    const { node, pods } = JSON.parse((await ask('/stats/summary')).text);
+    const { time } = node.fs;
+    assert.deepEqual(node, {
+      nodeName: 'node',
+      cpu: { time, usageCoreNanoSeconds: 7.25e9 },
+      memory: { time, availableBytes: 1000, workingSetBytes: 8192 },
+      fs: { time, availableBytes: 30, capacityBytes: 100, usedBytes: 70, inodesFree: 3, inodes: 10, inodesUsed: 7 },
+      runtime: { imageFs: { time } },
+      rlimit: { time, maxpid: 100, curproc: 10 },
+    });
+    assert.deepEqual(
+      pods.map(({ podRef, containers }: any) => [podRef.name, containers.map((c: any) => c.name)]),
+      [['p', ['app', 'done']]],
+    );
   });
 
   test('the configuration, under the names of its kind', async () => {
