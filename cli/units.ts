@@ -352,6 +352,7 @@ const serverFiles: FlagValues = {
 
 function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
   const { nodeLabels = {}, singleProcessOOMKill, staticPodPath, kubelet } = layout.spec.config ?? {};
+  const { flags = {} } = kubelet ?? {};
   const labels = Object.entries(nodeLabels).map(([key, value]) => `${key}=${value}`);
   return {
     kubeconfig: `${insideNode.credentialsDir}/kubelet.kubeconfig`,
@@ -364,14 +365,14 @@ function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
     'log-dir': insideNode.podLogDir,
     'cluster-dns': layout.clusterDns,
     'cluster-domain': clusterDomain,
-    ...(kubelet?.flags['rotate-server-certificates'] ? {} : serverFiles),
+    ...(flags['rotate-server-certificates'] ? {} : serverFiles),
     'client-ca-file': `${nodePki.ca}.crt`,
     port: 10250,
     'resolv-conf': insideNode.resolvConf,
     'cgroup-root': '/',
     ...(labels.length > 0 ? { 'node-labels': labels.join() } : {}),
     ...nodeLimits,
-    ...kubelet?.flags,
+    ...flags,
     ...(staticPodPath ? { 'pod-manifest-path': staticPodPath } : {}),
     ...(singleProcessOOMKill ? { 'single-process-oom-kill': singleProcessOOMKill.value } : {}),
     'health-port': nodeHealthPorts.kubelet,

@@ -192,7 +192,13 @@ const evictionOf = (flags: Flags<typeof flagTable>): EvictionSettings => ({
 });
 
 function accessOf(flags: Flags<typeof flagTable>): AccessSettings {
-  const ttlOf = (name: TtlFlag) => parseGoDuration(flags[name]);
+  const ttlOf = (name: TtlFlag) => {
+    try {
+      return parseGoDuration(flags[name]);
+    } catch (err) {
+      throw new Error(`--${name}: ${(err as Error).message}`, { cause: err });
+    }
+  };
   const mode = flags['authorization-mode'];
   if (mode !== 'Webhook' && mode !== 'AlwaysAllow') {
     throw new Error(`--authorization-mode takes Webhook or AlwaysAllow, not ${JSON.stringify(mode)}`);
