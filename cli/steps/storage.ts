@@ -1,5 +1,5 @@
 // Step: the objects by which the nodes' own storage is used: the driver, what it may do in the API, and the default class.
-import { createIfAbsent, isThere } from '../api-request.ts';
+import { applyObject, createIfAbsent, isThere } from '../api-request.ts';
 import { storageUser } from '../pki/plan.ts';
 import { explained, type UpContext } from './context.ts';
 import { apiserverStep } from './control-plane.ts';
@@ -21,7 +21,8 @@ const role = {
     rule([''], ['persistentvolumes'], [...read, 'create', 'delete', 'patch', 'update']),
     rule([''], ['persistentvolumeclaims'], [...read, 'patch', 'update']),
     rule([''], ['persistentvolumeclaims/status'], ['patch', 'update']),
-    rule(['storage.k8s.io'], ['storageclasses'], read),
+    rule(['storage.k8s.io'], ['storageclasses', 'csidrivers'], read),
+    rule(['storage.k8s.io'], ['csistoragecapacities'], [...read, 'create', 'delete', 'update']),
     rule(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']),
   ],
 };
@@ -42,6 +43,7 @@ const driver = {
     attachRequired: false,
     podInfoOnMount: true,
     fsGroupPolicy: 'File',
+    // Sizes are not enforced: a claim may ask for more than the disk has. Who wants the scheduler to look sets it.
     storageCapacity: false,
     volumeLifecycleModes: ['Persistent', 'Ephemeral'],
   },
@@ -65,7 +67,7 @@ export const storageStep: Step<UpContext> = {
     const make = (path: string, body: { metadata: { name: string } }) =>
       createIfAbsent(layout, path, { body, signal: during });
     await explained(layout, 'the storage class cannot be made', async () => {
-      await make(`${rbac}/clusterroles`, role);
+      await applyObject(layout, `${rbac}/clusterroles`, { body: role, signal: during });
       await make(`${rbac}/clusterrolebindings`, binding);
       // Once: whoever removes the class or makes it another one does not get it back by the next `up`.
       if (!(await isThere(layout, `${storage}/csidrivers/${driverName}`, during))) {
