@@ -122,7 +122,7 @@ const operationOf = (name: string) =>
         .replace(/\B[A-Z]/g, (c) => `_${c}`)
         .toLowerCase();
 
-/** The same client, whose calls are counted and timed: kubelet_runtime_operations_*. Upstream: instrumented_services.go. */
+/** The same client, with its calls timed: kubelet_runtime_operations_*. Upstream: instrumented_services.go. */
 export function timeOperations(registry: Registry, clock: Clock, cri: CriClient): CriClient {
   const shared = { labelNames: ['operation_type'] as const, registers: [registry] };
   const total = new Counter({ name: 'kubelet_runtime_operations_total', help: 'Calls of the runtime.', ...shared });

@@ -1,5 +1,5 @@
-// The kubelet's own configuration, as far as it can be changed here: fields, and the flags of `k8ts kubelet` that they become.
-// What the values mean is the kubelet's to say: check.ts asks it.
+// The kubelet's own configuration, as far as it can be changed here: fields, and the flags of `k8ts kubelet` that they
+// become. What the values mean is the kubelet's to say: check.ts asks it.
 // https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
 import type { ClusterConfig } from './cluster-config.ts';
 import type { Field } from './documents.ts';

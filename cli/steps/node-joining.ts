@@ -1,4 +1,4 @@
-// Step: what nodes may ask for by themselves, as kubeadm says it: a first certificate with a bootstrap token, and the next
+// Step: what nodes may ask for by themselves, as kubeadm says it: a first certificate with a bootstrap token, the next
 // one with the last. https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/
 import { createIfAbsent } from '../api-request.ts';
 import { explained, type UpContext } from './context.ts';

@@ -1,5 +1,5 @@
-// A certificate that renews itself: asked for with a CertificateSigningRequest, again when most of its life is over. What it
-// is about to do stands on the disk first, so that the next process goes on where this one was.
+// A certificate that renews itself: asked for with a CertificateSigningRequest, again when most of its life is over.
+// What it is about to do stands on the disk first, so that the next process goes on where this one was.
 // Upstream: k8s.io/client-go/util/certificate. https://kubernetes.io/docs/tasks/tls/certificate-rotation/
 import { createHash, createPublicKey } from 'node:crypto';
 import type { CertificateSigningRequest } from '../../api/certificates/certificatesigningrequest/schema.ts';

@@ -1,4 +1,4 @@
-// Makes keys, requests for certificates and certificates without an authority: ECDSA P-256. Loaded only when one is due.
+// Makes keys, requests for certificates, and certificates without an authority: ECDSA P-256. Loaded when one is due.
 import 'reflect-metadata'; // @peculiar/x509 needs it before its own modules load
 import { createPrivateKey, generateKeyPairSync, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';

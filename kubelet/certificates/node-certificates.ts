@@ -1,4 +1,4 @@
-// The certificates of a node: the one it shows to the API server, from its first token on, and the one its own server shows.
+// The certificates of a node: what it shows to the API server, from its first token on, and what its own server shows.
 // https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -111,8 +111,8 @@ function renderKubeconfig({ server, ca }: Pick<ClientConfig, 'server' | 'ca'>, p
 }
 
 /**
- * The certificate that the server begins with: that of the files, none where one is to be asked for, else one that vouches
- * for itself.
+ * The certificate that the server begins with: that of the files, none where one is to be asked for, else one that
+ * vouches for itself.
  */
 export async function firstServerPair(
   {

@@ -1,4 +1,4 @@
-// /metrics/cadvisor: what the control groups of the node, of classes of pods, of pods and of containers use. Network and
+// /metrics/cadvisor: what the control groups of the node, of classes of pods, of pods and containers use. Network and
 // disk are the runtime's figures. https://github.com/google/cadvisor/blob/master/docs/storage/prometheus.md
 // Upstream: metrics/prometheus.go of cAdvisor, with the labels of pkg/kubelet/server.
 import type { ContainerStatus, PodSandboxStats } from '../../proto/cri.gen.ts';

@@ -1,4 +1,4 @@
-// Who asks this server, and whether they may: a certificate of the cluster's CA or a bearer token says who, the API server
+// Who asks this server, and whether they may: a certificate of the cluster's CA or a token says who, the API server
 // decides. https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';

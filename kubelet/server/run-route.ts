@@ -1,5 +1,5 @@
-// /run/{namespace}/{pod}[/{uid}]/{container}?cmd=...: runs a command to its end and answers what it wrote. Whoever has no
-// stream to speak of uses this. Upstream: getRun in pkg/kubelet/server.
+// /run/{namespace}/{pod}[/{uid}]/{container}?cmd=...: runs a command to its end and answers what it wrote, for who
+// has no stream. Upstream: getRun in pkg/kubelet/server.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CriClient } from '../../proto/cri-client.ts';
 import type { PodSet } from '../pods/pod-set.ts';
