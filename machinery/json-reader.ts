@@ -2,6 +2,7 @@
 // that come twice, integers that a double cannot hold (as bigint), and refusals in the words of
 // Go's encoding/json, which is what clients of the API know.
 import { setKey } from './json.ts';
+import type { Steps } from './steps.ts';
 
 /** The text cannot be read. The message is what the client is told. */
 export class TextError extends Error {}
@@ -40,7 +41,19 @@ interface Frame {
 
 /** Throws TextError: TooManyValuesError where scalars, lists and objects are more than `maxValues`. */
 export function readJson(text: string, maxValues = Number.POSITIVE_INFINITY): ReadText {
-  return new JsonReader(text, maxValues).read();
+  return new JsonReader(text, maxValues).readOn(Number.POSITIVE_INFINITY)!;
+}
+
+const valuesPerStep = 1000;
+
+/** The same step by step, of any number of values. */
+export function* readJsonInSteps(text: string): Steps<ReadText> {
+  const reader = new JsonReader(text, Number.POSITIVE_INFINITY);
+  for (;;) {
+    const read = reader.readOn(valuesPerStep);
+    if (read) return read;
+    yield;
+  }
 }
 
 /** `a.b[0].c` */
@@ -63,8 +76,9 @@ class JsonReader {
     this.#maxValues = maxValues;
   }
 
-  read(): ReadText {
-    for (;;) {
+  /** Undefined: so many values have been read, and there are more. */
+  readOn(values: number): ReadText | undefined {
+    for (let left = values; left > 0; left--) {
       let value = this.#valueOrOpening();
       if (value === opened) continue;
       // What is complete goes into what is open, which may be complete with it.
@@ -77,6 +91,7 @@ class JsonReader {
         this.#frames.pop();
       }
     }
+    return undefined;
   }
 
   #end(value: unknown): ReadText {
