@@ -4,7 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../machinery/clock.ts';
 import { type ReadText, readJsonInSteps, TextError, TooManyValuesError } from '../machinery/json-reader.ts';
-import { isJson, isYaml, maxYamlValues } from './endpoints/body.ts';
+import { isJson, isYaml, maxOpened, maxYamlValues } from './endpoints/body.ts';
 import type { ApiRequest } from './endpoints/exchange.ts';
 import { isLarge } from './registry/context.ts';
 import { inTurns } from './turns.ts';
@@ -40,7 +40,7 @@ export class LargeRequests {
 
   async #readJson(text: string): Promise<ReadText | TextError> {
     try {
-      return await inTurns(readJsonInSteps(text), this.#clock);
+      return await inTurns(readJsonInSteps(text, maxOpened), this.#clock);
     } catch (err) {
       if (err instanceof TextError) return err;
       throw err;

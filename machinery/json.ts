@@ -35,7 +35,11 @@ export function canonicalJson(value: unknown): string {
 /** A deep copy of a JSON value. */
 export function cloneJson<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(cloneJson) as T;
+  if (Array.isArray(value)) {
+    const copy = value.slice();
+    for (const [i, item] of value.entries()) if (typeof item === 'object') copy[i] = cloneJson(item);
+    return copy as T;
+  }
   const out: Record<string, unknown> = {};
   for (const k in value) setKey(out, k, cloneJson(value[k]));
   return out as T;

@@ -14,7 +14,8 @@ export interface ParsedBody {
   duplicates: string[];
 }
 
-// JSON is read in turns and may hold as many values as there is room for. What comes of the others comes at once.
+// What upstream's etcd would store (1.5 MiB) holds no more. JSON is read in turns: of scalars it has room for any number.
+export const maxOpened = 550_000;
 /** Keys count as well. */
 export const maxYamlValues = 500_000;
 /** Three fields each; that much is no smaller than what upstream's etcd would store, of anything. */
@@ -97,7 +98,7 @@ function readProtobuf(body: Buffer, want: { kind: string; schema: ObjectSchema }
 
 function readJsonBody({ body, read }: SentBody): ParsedBody {
   if (read instanceof TextError) throw read;
-  const { value, duplicates } = read ?? readJson(body.toString());
+  const { value, duplicates } = read ?? readJson(body.toString(), maxOpened);
   return { value, duplicates: duplicates.map((path) => `duplicate field "${path}"`) };
 }
 

@@ -24,8 +24,8 @@ function leastBytes(value: unknown, schema: AnySchema | undefined, isItem = fals
   if (typeof value !== 'object' || value === null) return 1;
   let sum = isItem ? perManagedItem : 0;
   if (!isObject(value)) {
-    const { items, listType } = schema?.type === 'list' ? schema : {};
-    for (const item of value as unknown[]) sum += 1 + leastBytes(item, items, listType === 'map');
+    const list = schema?.type === 'list' ? schema : undefined;
+    for (const item of value as unknown[]) sum += 1 + leastBytes(item, list?.items, list?.listType === 'map');
     return sum;
   }
   const isNamed = isItem || (schema?.type === 'map' && schema.mapType !== 'atomic');
