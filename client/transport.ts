@@ -38,21 +38,30 @@ const maxStreamsPerSession = 90;
 /** An event of a watch: two orders above the largest object there can be. */
 const maxLineLength = 1 << 28;
 
+export interface TransportOptions {
+  userAgent: string;
+  clock: Clock;
+  /** Of every request: with the status of its answer, or undefined where none came. */
+  onAnswer?: ((request: HttpRequest, status: number | undefined) => void) | undefined;
+}
+
 interface Connection {
   session: ClientHttp2Session;
   streams: number;
 }
 
 export class Transport {
-  readonly #config: ClientConfig;
+  #config: ClientConfig;
   readonly #userAgent: string;
   readonly #clock: Clock;
+  readonly #onAnswer: TransportOptions['onAnswer'];
   #requests: Connection | undefined;
   #watches: Connection[] = [];
   #closed = false;
 
-  constructor(config: ClientConfig, options: { userAgent: string; clock: Clock }) {
+  constructor(config: ClientConfig, options: TransportOptions) {
     this.#config = config;
+    this.#onAnswer = options.onAnswer;
     this.#userAgent = options.userAgent;
     this.#clock = options.clock;
   }
@@ -162,10 +171,22 @@ export class Transport {
     );
     connection.streams++;
     connection.session.ref();
+    let status: number | undefined;
+    stream.once('response', (headers) => {
+      status = Number(headers[constants.HTTP2_HEADER_STATUS]);
+      this.#onAnswer?.(request, status);
+    });
     stream.on('close', () => {
+      if (status === undefined) this.#onAnswer?.(request, undefined);
       if (--connection.streams === 0) connection.session.unref();
     });
     return stream;
+  }
+
+  /** Connections show this certificate from now on. Those that are open end when what is under way on them has. */
+  present({ cert, key }: { cert: Buffer; key: Buffer }): void {
+    this.#config = { ...this.#config, cert, key };
+    for (const c of [this.#requests, ...this.#watches]) c?.session.close();
   }
 
   close(): void {
