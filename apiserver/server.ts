@@ -110,12 +110,13 @@ export class ApiServer {
   readonly #parts: ApiServerParts;
   readonly #context: SubresourceContext;
   readonly #subresources: ReadonlyMap<string, Subresource>;
-  readonly #large = new LargeRequests();
+  readonly #large: LargeRequests;
   readonly #watches = new OpenWatches();
 
   constructor(parts: ApiServerParts) {
     this.#parts = parts;
     this.#context = parts.context;
+    this.#large = new LargeRequests(parts.context.clock);
     this.#subresources = new Map(parts.subresources.map((s) => [`${s.group}/${s.resource}/${s.name}`, s]));
   }
 
@@ -305,7 +306,7 @@ export class ApiServer {
       kind: request.kind,
       version: request.version,
       ...plainForm,
-      nowMs: this.#context.clock.now(),
+      clock: this.#context.clock,
     });
     audit.answered(JSON.parse(body.toString()));
   }
@@ -373,7 +374,7 @@ export class ApiServer {
       kind: request.kind,
       version: request.version,
       ...formOf(request, front),
-      nowMs: this.#context.clock.now(),
+      clock: this.#context.clock,
     });
     const { deprecation } = request.version;
     const warnings = warningHeaders([...(deprecation ? [deprecation] : []), ...(answer.warnings ?? [])]);

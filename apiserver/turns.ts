@@ -1,6 +1,7 @@
 // Long work gives way to other requests: it is done in turns of a few milliseconds, and of all who work so one has its
 // turn at a time.
 import type { Clock } from '../machinery/clock.ts';
+import { finish, type Steps } from '../machinery/steps.ts';
 
 const turnMs = 10;
 let last: Promise<void> = Promise.resolve();
@@ -48,3 +49,7 @@ export function inTurns<T>(work: Iterator<unknown, T>, clock: Clock): T | Promis
   spend(clock.monotonicMs() - startMs);
   return result ? result.value : workOn(work, clock);
 }
+
+/** Does what may be long in turns, and everything else at once, whoever else is at work. */
+export const stepwise = <T>(steps: Steps<T>, isLong: boolean | undefined, clock: Clock): T | Promise<T> =>
+  isLong ? inTurns(steps, clock) : finish(steps);

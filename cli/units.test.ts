@@ -27,6 +27,8 @@ test('what a configuration says is in the command of its component, after what t
   assert.ok(!unit('scheduler').command.join().includes('anonymous-auth'));
   assert.deepEqual(componentCommand({ layout, program }, 'apiserver').slice(-2), unit('apiserver').command.slice(-2));
 
+  const { command, becomes } = unit('apiserver');
+  assert.deepEqual(command.slice(2), becomes, 'what gives memory back stands before the command, and is gone');
   const { revision } = unit('apiserver');
   assert.equal(unit('apiserver').revision, revision);
   utimesSync(file, 1, 1);

@@ -51,7 +51,7 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
       liveness: { port: layout.ports.etcdMetrics, path: '/health?exclude=NOSPACE&serializable=true' },
       stackBy: 'quit',
     },
-    onThisHost('apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca]),
+    returningBuffers(onThisHost('apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca])),
     onThisHost('controllers', controllersFlags(layout), [files.controllers, files.ca, files.metricsServer]),
     onThisHost('scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
     ...simulated,
@@ -141,6 +141,14 @@ const inspectorFlags = ['--inspect-port=127.0.0.1:0', '--inspect-publish-uid=std
 
 /** A component that rests gives memory back: machinery/heap-at-rest.ts. */
 const memoryFlags = ['--expose-gc'];
+
+/** Larger buffers go back to the kernel once they are free; glibc would keep them between those of objects. */
+const returnedBytes = 32 * 1024;
+
+function returningBuffers(unit: UnitPlan): UnitPlan {
+  const command = ['env', `MALLOC_MMAP_THRESHOLD_=${returnedBytes}`, ...unit.command];
+  return { ...unit, command, becomes: unit.command };
+}
 
 function componentUnit(context: UnitContext, component: Component, flags: FlagValues, inputs: string[]): UnitPlan {
   const { node, bundle } = context.program;

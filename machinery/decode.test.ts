@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { DecodeError, decodeValue } from './decode.ts';
+import { TooManyValuesError } from './json-reader.ts';
 import { s } from './schema.ts';
 
 const port = s.object('t.v1.Port', '', {
@@ -100,4 +101,10 @@ describe('decodeValue() refuses what is of another type', () => {
       ),
     );
   }
+});
+
+test('a list of next to nothing becomes no more than there is room for', () => {
+  const of = (count: number) => ({ ports: Array.from({ length: count }, () => ({})) });
+  assert.equal(decodeValue(thing, of(50_000)).value.ports.length, 50_000);
+  assert.throws(() => decodeValue(thing, of(100_000)), TooManyValuesError);
 });

@@ -3,7 +3,7 @@
 // there, applies the schema's defaults, and brings quantities and times into canonical form. One
 // walk does it all. Upstream: the JSON decoder, field pruning and structural defaulting.
 import { cloneJson, isObject, setKey } from './json.ts';
-import { formatFieldPath, maxComplaints } from './json-reader.ts';
+import { formatFieldPath, maxComplaints, TooManyValuesError } from './json-reader.ts';
 import { canonicalQuantity } from './quantity.ts';
 import type {
   AnySchema,
@@ -28,16 +28,21 @@ interface Walk {
   path: (string | number)[];
   unknownFields: string[];
   defaults: boolean;
+  /** Fields that were filled in. */
+  filled: number;
 }
+
+/** A few bytes of a list can become objects with many fields: far more than the largest object that is of use has. */
+const maxFilled = 200_000;
 
 export interface DecodeOptions {
   /** Apply the schema's defaults (true unless told otherwise). */
   defaults?: boolean;
 }
 
-/** Decodes `value` by `schema`. The result shares nothing with the input. Throws DecodeError. */
+/** Decodes `value` by `schema`. The result shares nothing with the input. Throws DecodeError, and TooManyValuesError. */
 export function decodeValue(schema: AnySchema, value: unknown, options: DecodeOptions = {}): Decoded {
-  const walk: Walk = { path: [], unknownFields: [], defaults: options.defaults ?? true };
+  const walk: Walk = { path: [], unknownFields: [], defaults: options.defaults ?? true, filled: 0 };
   return { value: decode(schema, value, walk), unknownFields: walk.unknownFields };
 }
 
@@ -108,6 +113,7 @@ function decodeObject(schema: ObjectSchema, value: unknown, walk: Walk): Record<
   }
   for (const [key, field] of fillersOf(schema)) {
     if (out[key] !== undefined) continue;
+    if (++walk.filled > maxFilled) throw new TooManyValuesError(maxFilled);
     walk.path.push(key);
     if (field.default !== undefined && walk.defaults) out[key] = decode(field, field.default, walk);
     else if (field.always) out[key] = emptyOf(field, walk);

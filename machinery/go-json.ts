@@ -1,5 +1,6 @@
 // JSON as Go's encoding/json writes it, where clients compare bytes.
 import { writeJson } from './json.ts';
+import type { Steps } from './steps.ts';
 
 const escaped = /[<>&\u2028\u2029]/g;
 const needsEscape = /[<>&\u2028\u2029]/;
@@ -20,11 +21,29 @@ export function sortKeys(value: unknown): unknown {
 }
 
 /** Compact JSON text, indented by `step` as Go's encoding/json does it for people. */
-export function indentJson(text: string, step = '  '): string {
-  const out: string[] = [];
+export const indentJson = (text: string, step = '  '): string => [...indented(text, step)].join('');
+
+/** The same as bytes. */
+export function* indentInSteps(text: string): Steps<Buffer> {
+  const chunks: Buffer[] = [];
+  for (const chunk of indented(text, '  ')) {
+    chunks.push(Buffer.from(chunk));
+    yield;
+  }
+  return Buffer.concat(chunks);
+}
+
+const partsPerChunk = 2000;
+
+function* indented(text: string, step: string): Generator<string> {
+  let out: string[] = [];
   let depth = 0;
   let from = 0;
   for (let i = 0; i < text.length; i++) {
+    if (out.length > partsPerChunk) {
+      yield out.join('');
+      out = [];
+    }
     const c = text[i]!;
     if (c === '"') {
       i = endOfString(text, i);
@@ -46,8 +65,7 @@ export function indentJson(text: string, step = '  '): string {
       from = i + 1;
     }
   }
-  out.push(text.slice(from));
-  return out.join('');
+  yield `${out.join('')}${text.slice(from)}`;
 }
 
 /** Where the string ends that begins at `start`. */

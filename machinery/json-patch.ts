@@ -1,24 +1,43 @@
 // JSON patches, bounded. RFC 6902.
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { cloneJson, writeJson } from './json.ts';
+import { finish, type Steps } from './steps.ts';
 
 const maxCopiedBytes = 3 * 1024 * 1024;
+const maxMovedItems = 1_000_000_000;
+
+/** How many items come to another place where one is put into a list, or taken out of it. */
+function movedBy(document: unknown, { path }: Operation): number {
+  if (typeof path !== 'string') return 0;
+  let list: any = document;
+  for (const key of path.split('/').slice(1, -1)) list = list?.[jsonPatch.unescapePathComponent(key)];
+  return Array.isArray(list) ? list.length : 0;
+}
 
 /**
- * The patched form of an object; the inputs stay as they are. Copies can double an object with every operation, so what
- * they copy is counted. Throws JsonPatchError or TypeError.
+ * The patched form of an object; the inputs stay as they are. Copies can double an object with every operation, and each
+ * can move a long list, so that is counted. Throws JsonPatchError or TypeError.
  */
-export function applyJsonPatch(object: object, patch: readonly Operation[]): unknown {
+export function* jsonPatchInSteps(object: object, patch: readonly Operation[]): Steps<unknown> {
   let document: unknown = cloneJson(object);
   let copiedBytes = 0;
+  let movedItems = 0;
   // The values of a patch become part of the document, where later operations change them: each try gets its own.
-  for (const [i, operation] of cloneJson(patch).entries()) {
+  for (const [i, given] of patch.entries()) {
+    yield;
+    const operation = cloneJson(given);
     if (operation?.op === 'copy') {
       const copied = writeJson(jsonPatch.getValueByPointer(document, operation.from));
       copiedBytes += copied?.length ?? 0;
       if (copiedBytes > maxCopiedBytes) throw new TypeError(`operation ${i} copies too much`);
     }
+    if (operation) movedItems += movedBy(document, operation);
+    if (movedItems > maxMovedItems) throw new TypeError(`operation ${i} moves too much`);
     document = jsonPatch.applyOperation(document, operation, true, true, true, i).newDocument;
   }
   return document;
 }
+
+/** The same at once. */
+export const applyJsonPatch = (object: object, patch: readonly Operation[]): unknown =>
+  finish(jsonPatchInSteps(object, patch));

@@ -2,14 +2,15 @@
 // that come twice, integers that a double cannot hold (as bigint), and refusals in the words of
 // Go's encoding/json, which is what clients of the API know.
 import { setKey } from './json.ts';
+import type { Steps } from './steps.ts';
 
 /** The text cannot be read. The message is what the client is told. */
 export class TextError extends Error {}
 
 /** The text holds more values than its reader is willing to make. */
 export class TooManyValuesError extends TextError {
-  constructor(maxValues: number) {
-    super(`limit is ${maxValues} values`);
+  constructor(max: number, what = 'values') {
+    super(`limit is ${max} ${what}`);
   }
 }
 
@@ -38,9 +39,21 @@ interface Frame {
   key: string;
 }
 
-/** Throws TextError: TooManyValuesError where scalars, lists and objects are more than `maxValues`. */
-export function readJson(text: string, maxValues = Number.POSITIVE_INFINITY): ReadText {
-  return new JsonReader(text, maxValues).read();
+/** Throws TextError: TooManyValuesError where lists and objects are more than `maxOpened`. */
+export function readJson(text: string, maxOpened = Number.POSITIVE_INFINITY): ReadText {
+  return new JsonReader(text, maxOpened).readOn(Number.POSITIVE_INFINITY)!;
+}
+
+const valuesPerStep = 1000;
+
+/** The same step by step. */
+export function* readJsonInSteps(text: string, maxOpened?: number): Steps<ReadText> {
+  const reader = new JsonReader(text, maxOpened);
+  for (;;) {
+    const read = reader.readOn(valuesPerStep);
+    if (read) return read;
+    yield;
+  }
 }
 
 /** `a.b[0].c` */
@@ -55,16 +68,17 @@ class JsonReader {
   #at = 0;
   readonly #frames: Frame[] = [];
   readonly #duplicates = new Set<string>();
-  readonly #maxValues: number;
-  #values = 0;
+  readonly #maxOpened: number;
+  #opened = 0;
 
-  constructor(text: string, maxValues: number) {
+  constructor(text: string, maxOpened = Number.POSITIVE_INFINITY) {
     this.#text = text;
-    this.#maxValues = maxValues;
+    this.#maxOpened = maxOpened;
   }
 
-  read(): ReadText {
-    for (;;) {
+  /** Undefined: so many values have been read, and there are more. */
+  readOn(values: number): ReadText | undefined {
+    for (let left = values; left > 0; left--) {
       let value = this.#valueOrOpening();
       if (value === opened) continue;
       // What is complete goes into what is open, which may be complete with it.
@@ -77,6 +91,7 @@ class JsonReader {
         this.#frames.pop();
       }
     }
+    return undefined;
   }
 
   #end(value: unknown): ReadText {
@@ -107,7 +122,6 @@ class JsonReader {
 
   /** A scalar or something empty; or `opened`, when the first value of an object or list comes next. */
   #valueOrOpening(): unknown {
-    if (++this.#values > this.#maxValues) throw new TooManyValuesError(this.#maxValues);
     const c = this.#next();
     if (c === quote) return this.#string();
     if (c === 0x7b || c === 0x5b) return this.#open(c === 0x5b);
@@ -120,6 +134,7 @@ class JsonReader {
   }
 
   #open(isList: boolean): unknown {
+    if (++this.#opened > this.#maxOpened) throw new TooManyValuesError(this.#maxOpened, 'lists and objects');
     if (this.#frames.length >= maxDepth) throw new TextError('exceeded max depth');
     const frame: Frame = { target: isList ? [] : {}, key: '' };
     this.#skipSpace();

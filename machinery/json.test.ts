@@ -18,6 +18,9 @@ test('jsonEqual ignores key order and takes undefined for absent', () => {
   assert.ok(!jsonEqual({ a: 1 }, { a: 1, b: null }));
   assert.ok(!jsonEqual([1, 2], [2, 1]));
   assert.ok(!jsonEqual({}, []));
+  for (const name of ['toString', 'constructor', 'hasOwnProperty']) {
+    assert.ok(!jsonEqual({}, { [name]: 'x' }) && !jsonEqual({ [name]: 'x' }, {}), `${name} is a name like others`);
+  }
 });
 
 test('cloneJson keeps a key called __proto__ as data', () => {

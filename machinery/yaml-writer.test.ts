@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { Draw } from '../test/environment/fuzz.ts';
+import { finish } from './steps.ts';
 import { readYaml } from './yaml-reader.ts';
-import { writeYaml } from './yaml-writer.ts';
+import { yamlInSteps } from './yaml-writer.ts';
+
+const writeYaml = (value: unknown) => finish(yamlInSteps(value));
 
 describe('writeYaml', () => {
   const table: [value: unknown, text: string][] = [

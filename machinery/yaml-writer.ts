@@ -2,6 +2,7 @@
 // strings without quotes only where nobody could read anything else. In time linear in the value, and
 // without aliases.
 import { writeJson } from './json.ts';
+import type { Steps } from './steps.ts';
 import { resolvePlain } from './yaml-resolve.ts';
 
 const plain = /^[A-Za-z_/][\w./:@+-]*(?: [\w./@+-]+)*$/;
@@ -10,35 +11,48 @@ const maxPlainCharacters = 200;
 const literal = /^[^\s\x7f-\xa0]/;
 const notLiteral = /[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]|[\u2028\u2029]|[ \t]\n|[ \t]$/;
 
+const partsPerChunk = 2000;
+
+/** What has been written, and what waits to be joined to it. */
+interface Out {
+  chunks: string[];
+  parts: string[];
+}
+
 /** The value as a document, its last line ended. */
-export function writeYaml(value: unknown): string {
-  const out: string[] = [];
-  write(value, '', '', out);
-  return out.join('');
+export function* yamlInSteps(value: unknown): Steps<string> {
+  const out: Out = { chunks: [], parts: [] };
+  yield* write(value, '', '', out);
+  return out.chunks.join('') + out.parts.join('');
 }
 
 /** Writes a value behind `lead`, which stands at the end of the line so far; what it holds is indented by `indent`. */
-function write(value: unknown, lead: string, indent: string, out: string[]): void {
+function* write(value: unknown, lead: string, indent: string, out: Out): Steps<void> {
+  if (out.parts.length > partsPerChunk) {
+    out.chunks.push(out.parts.join(''));
+    out.parts = [];
+    yield;
+  }
   if (typeof value !== 'object' || value === null) {
-    out.push(lead, scalar(value, indent), '\n');
+    out.parts.push(lead, scalar(value, indent), '\n');
   } else if (Array.isArray(value)) {
-    if (value.length === 0) out.push(lead, '[]\n');
-    else writeList(value, lead, indent, out);
+    if (value.length === 0) out.parts.push(lead, '[]\n');
+    else yield* writeList(value, lead, indent, out);
   } else {
-    writeMap(value as Record<string, unknown>, lead, indent, out);
+    yield* writeMap(value as Record<string, unknown>, lead, indent, out);
   }
 }
 
-function writeList(list: readonly unknown[], lead: string, indent: string, out: string[]): void {
+function* writeList(list: readonly unknown[], lead: string, indent: string, out: Out): Steps<void> {
   // Behind a dash the first item goes on in the same line.
   let start = lead === '' || lead.endsWith('- ') ? lead : `${lead.trimEnd()}\n${indent}`;
   for (const item of list) {
-    write(item, `${start}- `, `${indent}  `, out);
+    yield* write(item, `${start}- `, `${indent}  `, out);
     start = indent;
   }
 }
 
-function writeMap(map: Record<string, unknown>, lead: string, indent: string, out: string[]): void {
+function* writeMap(map: Record<string, unknown>, lead: string, indent: string, out: Out): Steps<void> {
   let start = lead === '' || lead.endsWith('- ') ? lead : `${lead.trimEnd()}\n${indent}`;
   let isEmpty = true;
   for (const key in map) {
@@ -46,10 +60,10 @@ function writeMap(map: Record<string, unknown>, lead: string, indent: string, ou
     if (value === undefined) continue;
     isEmpty = false;
     const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
-    write(value, `${start}${word(key)}: `, isMap ? `${indent}  ` : indent, out);
+    yield* write(value, `${start}${word(key)}: `, isMap ? `${indent}  ` : indent, out);
     start = indent;
   }
-  if (isEmpty) out.push(lead, '{}\n');
+  if (isEmpty) out.parts.push(lead, '{}\n');
 }
 
 function scalar(value: unknown, indent: string): string {

@@ -25,12 +25,15 @@ const notChecked: FieldError = {
 export function createValidator(props: JSONSchemaProps | undefined): CustomValidator {
   if (!props) return () => [];
   let rules: ReturnType<typeof compileRules> | undefined;
-  const hasRules = [...allSchemas(props)].some((schema) => (schema['x-kubernetes-validations']?.length ?? 0) > 0);
+  const has = (feature: (schema: JSONSchemaProps) => unknown) => [...allSchemas(props)].some(feature);
+  const hasRules = has((schema) => schema['x-kubernetes-validations']?.length);
+  const hasEmbedded = has((schema) => schema['x-kubernetes-embedded-resource']);
+  const hasListTypes = has((schema) => schema['x-kubernetes-list-type']);
   return (object, old) => {
     const errors = [
       ...validateValue(props, object, '', old),
-      ...validateEmbeddedResources(props, object, ''),
-      ...validateListTypes(props, object, ''),
+      ...(hasEmbedded ? validateEmbeddedResources(props, object, '') : []),
+      ...(hasListTypes ? validateListTypes(props, object, '') : []),
     ];
     if (!hasRules) return errors;
     if (errors.some(({ type }) => blocking.has(type))) return [...errors, notChecked];

@@ -17,6 +17,7 @@ import {
 import { checkFields } from '../../machinery/field-management/check.ts';
 import { blankOf } from '../../machinery/field-management/record.ts';
 import { cloneJson, isObject } from '../../machinery/json.ts';
+import { TooManyValuesError } from '../../machinery/json-reader.ts';
 import { apiVersionOf, type Kind, parseApiVersion, type ServedVersion } from '../../machinery/kind.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
@@ -26,7 +27,8 @@ import { versionsOf } from '../registry/field-versions.ts';
 import { updateObject } from '../registry/update.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { toVersion } from '../storage/stored-object.ts';
-import { parseApply } from './body.ts';
+import { breathe } from '../turns.ts';
+import { parseApply, tooManyValues } from './body.ts';
 import type { Answer, ApiRequest } from './exchange.ts';
 import { lastAppliedOf, withLastApplied } from './last-applied.ts';
 import type { FieldValidation } from './options.ts';
@@ -63,8 +65,8 @@ export async function handleApply(context: ApiContext, request: ApiRequest, opti
   const { config, warnings } = readConfiguration(request, options.fieldValidation);
   let ofKind: string[] = [];
   const told = () => [...warnings, ...ofKind, ...options.warnings];
-  const produce = async (old: KubeObject) => {
-    const { draft, managedFields } = await applyTo(context, request, { old, config, options });
+  const produce = async (old: KubeObject, isLarge: boolean) => {
+    const { draft, managedFields } = await applyTo(context, request, { old, config, options: { ...options, isLarge } });
     draft.metadata.managedFields = managedFields;
     ofKind = kind.warnings?.(draft, old) ?? [];
     return draft;
@@ -116,6 +118,7 @@ async function applyTo(
     time: timestamp(context.clock.now()),
     versions: versionsOf(context, kind, info.subresource),
   });
+  if (options.isLarge) await breathe();
   const wanted = applied.object ?? (old ? undefined : (config as KubeObject));
   const draft = wanted ? decodeApplied(kind, version, wanted, config) : cloneJson(old!);
   if (draft.metadata.uid && !old) {
@@ -142,9 +145,11 @@ export interface CheckedApplication {
 export async function applyChecked(asked: CheckedApplication): Promise<Applied> {
   const { what, config, options, subresource, time, versions } = asked;
   checkConfiguration(config, what);
+  const pause = options.isLarge ? breathe : undefined;
+  await pause?.();
   const live = asked.live ?? { ...blankOf(what.schema), apiVersion: what.apiVersion, kind: what.kind };
   const writer = { manager: options.fieldManager, apiVersion: what.apiVersion, subresource, time };
-  const application = { live, config: config as KubeObject, writer, force: options.force, versions };
+  const application = { live, config: config as KubeObject, writer, force: options.force, versions, pause };
   try {
     return await applyFields(application);
   } catch (err) {
@@ -215,6 +220,7 @@ function decodeApplied(
     const draft: KubeObject = version.toStorage ? version.toStorage(value) : value;
     return { ...draft, kind: kind.kind, apiVersion: kind.apiVersion, metadata: draft.metadata ?? {} };
   } catch (err) {
+    if (err instanceof TooManyValuesError) throw tooManyValues(err);
     if (!(err instanceof DecodeError)) throw err;
     throw unconvertible(err, config, { kind: kind.kind, apiVersion: apiVersionOf(version) });
   }

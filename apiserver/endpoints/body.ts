@@ -14,16 +14,15 @@ export interface ParsedBody {
   duplicates: string[];
 }
 
-/**
- * The work of a write grows with the values in it. No object that upstream's etcd would store (1.5 MiB with its
- * managedFields) and that people have comes near this.
- */
-const maxBodyValues = 100_000;
-/** YAML counts keys as well. */
-export const maxYamlValues = 2 * maxBodyValues;
+// What upstream's etcd would store (1.5 MiB) holds no more. JSON is read in turns: of scalars it has room for any number.
+export const maxOpened = 550_000;
+/** Keys count as well. */
+export const maxYamlValues = 500_000;
+/** Three fields each; that much is no smaller than what upstream's etcd would store, of anything. */
+const maxProtobufValues = 150_000;
 
 /** The part of a request that says what its body is. */
-export type SentBody = Pick<ApiRequest, 'body' | 'contentType' | 'yaml'>;
+export type SentBody = Pick<ApiRequest, 'body' | 'contentType' | 'read'>;
 
 /** An apply, in YAML, of which JSON is a part. */
 export const applyType = 'application/apply-patch+yaml';
@@ -53,6 +52,8 @@ export function isYaml(contentType: string): boolean {
   return type === applyType || mediaTypes[type] === 'yaml';
 }
 
+export const isJson = (contentType: string): boolean => /^$|json$/.test(baseType(contentType));
+
 /** Parses the body of an object that should be of `want`: a protobuf body can only be read by a schema. */
 export function parseBody(request: SentBody, want: { kind: string; schema: ObjectSchema }): ParsedBody {
   const { body } = request;
@@ -73,7 +74,7 @@ export function parseBody(request: SentBody, want: { kind: string; schema: Objec
   const problem = media === 'json' ? "couldn't get version/kind; json parse error: " : '';
   try {
     if (media === 'protobuf') return readProtobuf(body, want);
-    return media === 'yaml' ? readYamlBody(request) : readJsonBody(body);
+    return media === 'yaml' ? readYamlBody(request) : readJsonBody(request);
   } catch (err) {
     if (err instanceof TooManyValuesError) throw tooManyValues(err);
     if (!(err instanceof TextError || err instanceof ProtobufError)) throw err;
@@ -83,11 +84,11 @@ export function parseBody(request: SentBody, want: { kind: string; schema: Objec
 
 /** A message of another kind is not decoded: whoever asks for the value refuses it by its kind. */
 function readProtobuf(body: Buffer, want: { kind: string; schema: ObjectSchema }): ParsedBody {
-  const { raw, ...type } = readEnvelope(body, maxBodyValues);
+  const { raw, ...type } = readEnvelope(body, maxProtobufValues);
   const kind = type.kind || want.kind;
   if (kind !== want.kind) return { value: type, duplicates: [] };
   try {
-    return { value: { ...decodeMessage(want.schema, raw, maxBodyValues), ...type }, duplicates: [] };
+    return { value: { ...decodeMessage(want.schema, raw, maxProtobufValues), ...type }, duplicates: [] };
   } catch (err) {
     if (!(err instanceof ProtobufError)) throw err;
     const version = JSON.stringify(type.apiVersion.split('/').pop());
@@ -95,22 +96,24 @@ function readProtobuf(body: Buffer, want: { kind: string; schema: ObjectSchema }
   }
 }
 
-function readJsonBody(body: Buffer): ParsedBody {
-  const { value, duplicates } = readJson(body.toString(), maxBodyValues);
+function readJsonBody({ body, read }: SentBody): ParsedBody {
+  if (read instanceof TextError) throw read;
+  const { value, duplicates } = read ?? readJson(body.toString(), maxOpened);
   return { value, duplicates: duplicates.map((path) => `duplicate field "${path}"`) };
 }
 
-function readYamlBody({ body, yaml }: SentBody): ParsedBody {
-  if (yaml instanceof TextError) throw yaml;
-  return yaml ?? readYaml(body.toString(), maxYamlValues);
+function readYamlBody({ body, read }: SentBody): ParsedBody {
+  if (read instanceof TextError) throw read;
+  return read ?? readYaml(body.toString(), maxYamlValues);
 }
 
-const tooManyValues = (err: TooManyValuesError) =>
+/** What the client is told of more values than there is room for. */
+export const tooManyValues = (err: TooManyValuesError) =>
   new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: ${err.message}`, { cause: err });
 
 /** Parses a patch in JSON. */
-export function parsePatch(body: Buffer, prefix = 'error decoding patch: '): ParsedBody {
-  return readText(() => readJsonBody(body), prefix);
+export function parsePatch(request: SentBody, prefix = 'error decoding patch: '): ParsedBody {
+  return readText(() => readJsonBody(request), prefix);
 }
 
 /** Parses the YAML of an apply. */

@@ -3,9 +3,10 @@
 import { DecodeError, decodeValue, goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, StatusError } from '../../machinery/errors.ts';
 import { isObject } from '../../machinery/json.ts';
+import { TooManyValuesError } from '../../machinery/json-reader.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import type { ParsedBody } from './body.ts';
+import { type ParsedBody, tooManyValues } from './body.ts';
 import type { FieldValidation } from './options.ts';
 
 export interface DecodedObject {
@@ -80,6 +81,7 @@ export function decodeAs(
   } catch (err) {
     if (err instanceof StatusError) throw err;
     if (err instanceof DecodeError) throw refuse(err.message, err);
+    if (err instanceof TooManyValuesError) throw tooManyValues(err);
     throw err;
   }
 }

@@ -16,8 +16,8 @@ export interface ApiRequest {
   contentType: string;
   userAgent: string;
   body: Buffer;
-  /** What has already been read from a large body in YAML, or why it cannot be. */
-  yaml?: ReadText | TextError;
+  /** What has already been read from a large body in JSON or YAML, or why it cannot be. */
+  read?: ReadText | TextError;
   /** Aborted when the client has gone away. */
   signal: AbortSignal;
   /** What admission has to tell the audit log; absent: nobody reads it. */

@@ -7,14 +7,15 @@ import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../m
 import { causeReasons, invalid } from '../../machinery/field-error.ts';
 import { goJson } from '../../machinery/go-json.ts';
 import { isObject } from '../../machinery/json.ts';
-import { applyJsonPatch } from '../../machinery/json-patch.ts';
-import { applyMergePatch } from '../../machinery/merge-patch.ts';
+import { jsonPatchInSteps } from '../../machinery/json-patch.ts';
+import { mergePatchInSteps } from '../../machinery/merge-patch.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import { applyStrategicMerge, PatchError, showGo } from '../../machinery/strategic-merge.ts';
+import type { Steps } from '../../machinery/steps.ts';
+import { PatchError, showGo, strategicMergeInSteps } from '../../machinery/strategic-merge.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import { toVersion } from '../storage/stored-object.ts';
-import { breathe } from '../turns.ts';
+import { breathe, stepwise } from '../turns.ts';
 import { handleApply } from './apply.ts';
 import { applyType, baseType, type ParsedBody, parsePatch } from './body.ts';
 import { decodeObject } from './decode-object.ts';
@@ -24,8 +25,8 @@ import { checkTarget } from './update.ts';
 
 /** A patch, read: how it changes an object, and what is to be told of its text. */
 interface Patch {
-  /** The patched form of an object; the inputs stay as they are. */
-  apply(object: KubeObject, schema: ApiRequest['version']['schema']): unknown;
+  /** Makes the patched form of an object; the inputs stay as they are. */
+  apply(object: KubeObject, schema: ApiRequest['version']['schema']): Steps<unknown>;
   /** Fields that come twice or mean nothing. */
   problems: string[];
   /** What a refusal shows of it, and says for a value that does not fit. */
@@ -42,17 +43,17 @@ export function readPatch(request: ApiRequest): Patch {
   const type = baseType(request.contentType);
   const asJson = { show: goJson, explain: (why: string) => why };
   if (type === 'application/json-patch+json') {
-    const { value, duplicates } = parsePatch(request.body);
+    const { value, duplicates } = parsePatch(request);
     const problems = [...duplicates, ...unknownFieldsOf(value)].map((problem) => `json patch ${problem}`);
     return { apply: jsonPatcher(value), problems, ...asJson };
   }
   if (type === 'application/merge-patch+json') {
-    const { patch, problems } = readPatchObject(parsePatch(request.body), 'error decoding patch: ');
-    return { apply: (object) => applyMergePatch(object, patch), problems, ...asJson };
+    const { patch, problems } = readPatchObject(parsePatch(request), 'error decoding patch: ');
+    return { apply: (object) => mergePatchInSteps(object, patch), problems, ...asJson };
   }
   // Custom resources have no such patch.
   if (type === strategicType && !request.kind.isCustom) {
-    const { patch, problems } = readPatchObject(parsePatch(request.body, ''), '');
+    const { patch, problems } = readPatchObject(parsePatch(request, ''), '');
     const apply: Patch['apply'] = (object, schema) => strategic(object, patch, schema);
     return { apply, problems, show: () => showGo(patch), explain: explainConversion };
   }
@@ -96,9 +97,9 @@ function explainConversion(why: string): string {
 
 const patchReasons = { 400: 'BadRequest', 422: '', 500: '' } as const;
 
-function strategic(object: KubeObject, patch: unknown, schema: ApiRequest['version']['schema']): unknown {
+function* strategic(object: KubeObject, patch: unknown, schema: ApiRequest['version']['schema']) {
   try {
-    return applyStrategicMerge(object, patch, schema);
+    return yield* strategicMergeInSteps(object, patch, schema);
   } catch (err) {
     if (err instanceof PatchError) throw new StatusError(err.code, patchReasons[err.code], err.message, { cause: err });
     throw err;
@@ -119,9 +120,9 @@ function jsonPatcher(patch: unknown): Patch['apply'] {
       `The allowed maximum operations in a JSON patch is ${maxJsonPatchOperations}, got ${patch.length}`,
     );
   }
-  return (object) => {
+  return function* (object) {
     try {
-      return applyJsonPatch(object, patch as Operation[]);
+      return yield* jsonPatchInSteps(object, patch as Operation[]);
     } catch (err) {
       if (!(err instanceof jsonPatch.JsonPatchError) && !(err instanceof TypeError)) throw err;
       const message = 'the server rejected our request due to an error in our request';
@@ -137,7 +138,8 @@ export async function handlePatch(context: ApiContext, request: ApiRequest): Pro
   const patch = readPatch(request);
   let warnings: string[] = [];
   const produce = async (old: KubeObject, isLarge: boolean): Promise<KubeObject> => {
-    const patched = patch.apply(toVersion(old, kind, version), version.schema);
+    const steps = patch.apply(toVersion(old, kind, version), version.schema);
+    const patched = await stepwise(steps, isLarge, context.clock);
     if (isLarge) await breathe();
     const refuse = (why: string, cause?: unknown) => refusal(patch.show(patched), patch.explain(why), cause);
     const body = { value: patched, duplicates: patch.problems };

@@ -9,6 +9,7 @@ import type { Duplex, Writable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../machinery/clock.ts';
 import { Connections, handshakeMs, headersMs, idleMs } from './connections.ts';
+import { isTooLong, lingerMs, maxHeaderBytes, maxHeaderListBytes, refuseUnread, tooLong } from './head-limits.ts';
 import { announcesBody, BodyBudget, type Incoming, IncomingBody, type RequestBody } from './request-body.ts';
 
 export interface FrontRequest {
@@ -62,14 +63,10 @@ export interface Front {
 type Response = (ServerResponse | Http2ServerResponse) & Writable;
 
 const maxStreamsPerSession = 100;
-/** As Go's servers take: a line of request and its headers, a long command of exec among them. */
-const maxHeaderBytes = 1024 * 1024;
 const maxHeaderPairs = 10_000;
 /** Enough for every stream to have a window of bytes that nobody has read yet, and for answers to several large lists. */
 const maxSessionMegabytes = 256;
 const maxBodyBytes = 256 * 1024 * 1024;
-// How long a client that has its answer may go on sending what nobody reads.
-const lingerMs = 5_000;
 
 /** Listens on every address. Rejects when one of them cannot be had. */
 export async function serveFront(options: FrontOptions, handlers: FrontHandlers): Promise<Front> {
@@ -86,6 +83,7 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
     response.on('error', () => undefined);
     endLingering(clock, message, response);
     if (isClosing && !('stream' in message)) response.setHeader('connection', 'close');
+    if ('stream' in message && isTooLong(message)) return write(clock, { message, response }, tooLong);
     const body = new IncomingBody(message, {
       clock,
       budget,
@@ -105,6 +103,7 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
   server.on('request', (message, response) => onRequest(message, response as Response, false));
   server.on('checkContinue', (message, response) => onRequest(message, response as Response, true));
   server.on('upgrade', handlers.upgrade);
+  server.on('clientError', (err, socket) => refuseUnread(clock, err, socket));
   server.on('sessionError', () => undefined); // the session has been closed
   const [first = '127.0.0.1', ...others] = options.addresses;
   await listen(server, options.port, first);
@@ -125,9 +124,9 @@ function createServerOf(tls: FrontOptions['tls']): Http2SecureServer {
   const server = createSecureServer({
     settings: {
       maxConcurrentStreams: maxStreamsPerSession,
-      maxHeaderListSize: maxHeaderBytes,
+      maxHeaderListSize: maxHeaderListBytes,
       // All headers may come in one frame: of continuations only a few are taken.
-      maxFrameSize: maxHeaderBytes,
+      maxFrameSize: maxHeaderListBytes,
     },
     maxHeaderListPairs: maxHeaderPairs,
     maxSessionMemory: maxSessionMegabytes,

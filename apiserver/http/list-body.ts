@@ -2,7 +2,7 @@
 // lists again what has not changed, as everybody does who comes back at once, gets the same bytes, and where only the
 // revision of the list is another one, the items are copied in one piece.
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
-import { encodeEnvelopeHead, encodeMessage, envelopeEnd, messageIn } from '../protobuf/envelope.ts';
+import { encodeEnvelopeHead, encodeMessage, envelopeEnd, messageIn, type TypeMeta } from '../protobuf/envelope.ts';
 import { listMeta } from '../protobuf/meta-messages.ts';
 import { protobufCodec } from '../protobuf/object-codec.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
@@ -87,15 +87,27 @@ const taggedSize = (message: Buffer) => 1 + lengthBytes(message.length) + messag
 const protobufItem = (stored: StoredObject, { kind, version }: ListForm) =>
   messageIn(stored.bytes(kind, version, protobufCodec));
 
-/** Metadata under 1, items under 2. */
+/** What stands before the items of a list in protobuf: its metadata under 1, items are under 2. */
+function protobufHead(type: TypeMeta, metadata: object, itemBytes: number): Buffer {
+  const first = encodeMessage(listMeta, metadata);
+  const envelope = encodeEnvelopeHead(type, taggedSize(first) + itemBytes);
+  const out = Buffer.allocUnsafe(envelope.length + taggedSize(first));
+  put(out, envelope.copy(out), metadataTag, first);
+  return out;
+}
+
+/** A list of messages. */
+export function joinMessages(type: TypeMeta, metadata: object, messages: readonly Buffer[]): Buffer {
+  const itemBytes = messages.reduce((sum, message) => sum + taggedSize(message), 0);
+  const head = protobufHead(type, metadata, itemBytes);
+  const body = Buffer.allocUnsafe(head.length + itemBytes + envelopeEnd.length);
+  const end = messages.reduce((at, message) => put(body, at, itemTag, message), head.copy(body));
+  envelopeEnd.copy(body, end);
+  return body;
+}
+
 const protobuf: ListEncoding = {
-  head(metadata, form, itemBytes) {
-    const first = encodeMessage(listMeta, metadata);
-    const envelope = encodeEnvelopeHead(listType(form), taggedSize(first) + itemBytes);
-    const out = Buffer.allocUnsafe(envelope.length + taggedSize(first));
-    put(out, envelope.copy(out), metadataTag, first);
-    return out;
-  },
+  head: (metadata, form, itemBytes) => protobufHead(listType(form), metadata, itemBytes),
   itemSize: (stored, form) => taggedSize(protobufItem(stored, form)),
   writeItem: (out, at, stored, form) => put(out, at, itemTag, protobufItem(stored, form)),
   separator: Buffer.alloc(0),

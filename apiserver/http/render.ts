@@ -1,16 +1,21 @@
 // Turns a verb's answer into response bytes in the negotiated form. Plain JSON and protobuf reuse the bytes that the
 // caches hold.
+import type { Clock } from '../../machinery/clock.ts';
 import { notAcceptableError } from '../../machinery/errors.ts';
-import { goJson, indentJson } from '../../machinery/go-json.ts';
+import { goJson, indentInSteps } from '../../machinery/go-json.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
-import { writeYaml } from '../../machinery/yaml-writer.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
+import { finish, type Steps } from '../../machinery/steps.ts';
+import { yamlInSteps } from '../../machinery/yaml-writer.ts';
 import type { Answer, ListAnswer } from '../endpoints/exchange.ts';
+import { messageIn } from '../protobuf/envelope.ts';
 import { encodeValue, protobufCodec } from '../protobuf/object-codec.ts';
-import type { StoredObject } from '../storage/stored-object.ts';
-import { breathe } from '../turns.ts';
-import { joinList, knownList, type ListEncodingName } from './list-body.ts';
+import { isLarge } from '../registry/context.ts';
+import { type StoredObject, toVersion } from '../storage/stored-object.ts';
+import { stepwise } from '../turns.ts';
+import { joinList, joinMessages, knownList } from './list-body.ts';
 import { type MediaChoice, mediaTypeOf } from './negotiate.ts';
-import { type IncludeObject, partialMetadata, renderTable } from './table.ts';
+import { type IncludeObject, partialMetadata, renderTable, rowsOf, tableHead } from './table.ts';
 
 export interface Rendered {
   code: number;
@@ -23,35 +28,41 @@ export interface RenderContext {
   version: ServedVersion;
   media: MediaChoice;
   include: IncludeObject;
-  nowMs: number;
+  clock: Clock;
 }
 
+/** What is long is rendered in turns: others are answered meanwhile. */
 export function renderAnswer(answer: Answer, context: RenderContext): Rendered | Promise<Rendered> {
+  const { media, clock } = context;
   switch (answer.type) {
     case 'status':
-      return encode(answer.status, answer.status.code, context.media);
+      return encode(answer.status, answer.status.code, media);
     case 'value':
-      return encode(answer.value, answer.code, context.media);
+      return encode(answer.value, answer.code, media);
     case 'object':
-      return renderObject(answer.stored, answer.code, context);
+      return stepwise(renderObject(answer.stored, answer.code, context), isLarge(answer.stored.size), clock);
     case 'list':
-      return renderList(answer.list, context);
+      return stepwise(renderList(answer.list, context), isLong(answer.list), clock);
   }
 }
 
-function renderObject(stored: StoredObject, code: number, context: RenderContext): Rendered {
+function isLong({ items }: ListAnswer): boolean {
+  let bytes = 0;
+  for (const stored of items) bytes += stored.size;
+  return isLarge(bytes);
+}
+
+function* renderObject(stored: StoredObject, code: number, context: RenderContext): Steps<Rendered> {
   const { kind, version, media } = context;
-  if (media.form === 'Table') {
-    const metadata = { resourceVersion: stored.object.metadata.resourceVersion };
-    return encode(renderTable(kind, [stored], metadata, tableOptions(context)), code, media);
-  }
+  if (media.form === 'Table')
+    return yield* encodeInSteps(renderTable(kind, stored.object, tableOptions(context)), code, media);
   if (media.form === 'PartialObjectMetadataList') throw notAList(kind);
-  if (media.form === 'PartialObjectMetadata') return encode(partialMetadata(stored, media.metaVersion), code, media);
-  if (media.encoding === 'yaml') return encode(stored.as(kind, version), code, media);
-  if (media.encoding === 'protobuf') {
+  if (media.form === 'PartialObjectMetadata')
+    return yield* encodeInSteps(partialMetadata(stored.object, media.metaVersion), code, media);
+  if (media.encoding === 'yaml') return yield* encodeInSteps(stored.as(kind, version), code, media);
+  if (media.encoding === 'protobuf')
     return { code, contentType: mediaTypeOf.protobuf, body: stored.bytes(kind, version, protobufCodec) };
-  }
-  return jsonAnswer(stored.bytes(kind, version), code, media);
+  return yield* jsonAnswer(stored.bytes(kind, version), code, media);
 }
 
 /** How upstream's texts call a type of its own. */
@@ -66,14 +77,13 @@ const isAList = (kind: Kind) =>
   );
 
 /** Bytes of JSON; for people they are indented. */
-function jsonAnswer(body: Buffer, code: number, media: Pick<MediaChoice, 'pretty'>): Rendered {
-  const shown = media.pretty ? Buffer.from(indentJson(body.toString().trimEnd())) : body;
+function* jsonAnswer(body: Buffer, code: number, media: Pick<MediaChoice, 'pretty'>): Steps<Rendered> {
+  const shown = media.pretty ? yield* indentInSteps(body.toString().trimEnd()) : body;
   return { code, contentType: mediaTypeOf.json, body: shown };
 }
 
-function tableOptions(context: RenderContext) {
-  const { version, media, include, nowMs } = context;
-  return { version, metaVersion: media.metaVersion, include, nowMs, withColumns: true };
+function tableOptions({ version, media, include, clock }: RenderContext) {
+  return { version, metaVersion: media.metaVersion, include, nowMs: clock.now(), withColumns: true };
 }
 
 function listMetadata(list: ListAnswer): object {
@@ -84,59 +94,87 @@ function listMetadata(list: ListAnswer): object {
   };
 }
 
-/** How much is written in one go, before others get their turn. */
-const goBytes = 512 * 1024;
-
-/** Has every item written once; what follows joins what is there. Long lists and large objects take their time. */
-async function writeInTurns(
-  encoding: ListEncodingName,
-  items: readonly StoredObject[],
-  { kind, version }: RenderContext,
-): Promise<void> {
-  const codec = encoding === 'protobuf' ? protobufCodec : undefined;
-  let bytes = 0;
-  for (const stored of items) {
-    bytes += stored.bytes(kind, version, codec).length;
-    if (bytes < goBytes) continue;
-    await breathe();
-    bytes = 0;
-  }
-}
-
-async function renderList(list: ListAnswer, context: RenderContext): Promise<Rendered> {
+function* renderList(list: ListAnswer, context: RenderContext): Steps<Rendered> {
   const { kind, version, media } = context;
   const metadata = listMetadata(list);
-  if (media.form === 'Table') return encode(renderTable(kind, list.items, metadata, tableOptions(context)), 200, media);
+  const { metaVersion } = media;
+  if (media.form === 'Table') {
+    const options = tableOptions(context);
+    const show = rowsOf(kind, options);
+    return yield* renderItems(list.items, { head: tableHead(kind, metadata, options), field: 'rows', show }, media);
+  }
   if (media.form === 'PartialObjectMetadata') throw isAList(kind);
   if (media.form === 'PartialObjectMetadataList') {
-    const items = list.items.map((stored) => partialMetadata(stored, media.metaVersion));
-    return encode(
-      { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${media.metaVersion}`, metadata, items },
-      200,
-      media,
-    );
+    const type = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${metaVersion}` };
+    const show = (object: KubeObject) => partialMetadata(object, metaVersion);
+    if (media.encoding !== 'protobuf')
+      return yield* renderItems(list.items, { head: { ...type, metadata }, field: 'items', show }, media);
+    const messages: Buffer[] = [];
+    for (const { glimpse } of list.items) {
+      messages.push(messageIn(encodeValue(show(glimpse))!));
+      yield;
+    }
+    return { code: 200, contentType: mediaTypeOf.protobuf, body: joinMessages(type, metadata, messages) };
   }
   if (media.encoding === 'yaml') {
-    const items = list.items.map((stored) => stored.as(kind, version));
-    return encode({ kind: kind.listKind, apiVersion: apiVersionOf(version), metadata, items }, 200, media);
+    const head = { kind: kind.listKind, apiVersion: apiVersionOf(version), metadata };
+    const show = (object: KubeObject) => toVersion(object, kind, version);
+    return yield* renderItems(list.items, { head, field: 'items', show }, media);
   }
   const known = knownList(media.encoding, list.items, metadata, context);
-  if (!known) await writeInTurns(media.encoding, list.items, context);
+  if (!known) {
+    // Every item is written once; what follows joins what is there.
+    const codec = media.encoding === 'protobuf' ? protobufCodec : undefined;
+    for (const stored of list.items) {
+      stored.bytes(kind, version, codec);
+      yield;
+    }
+  }
   const body = known ?? joinList(media.encoding, list.items, metadata, context);
   return media.encoding === 'protobuf'
     ? { code: 200, contentType: mediaTypeOf.protobuf, body }
-    : jsonAnswer(body, 200, media);
+    : yield* jsonAnswer(body, 200, media);
+}
+
+/** A list: what stands before the items, the name of their field, and how one is shown. */
+interface ListForm {
+  head: object;
+  field: string;
+  show(object: KubeObject): object;
+}
+
+/** Writes one item after the other, in JSON or YAML. */
+function* renderItems(
+  items: readonly StoredObject[],
+  { head, field, show }: ListForm,
+  media: Pick<MediaChoice, 'encoding' | 'pretty'>,
+): Steps<Rendered> {
+  const isYaml = media.encoding === 'yaml';
+  const [first, last] = isYaml
+    ? [`${yield* yamlInSteps(head)}${field}:${items.length > 0 ? '' : ' []'}\n`, '']
+    : [`${goJson(head).slice(0, -1)},"${field}":[`, ']}\n'];
+  const chunks = [Buffer.from(first)];
+  for (const [i, { glimpse }] of items.entries()) {
+    const shown = show(glimpse);
+    const text = isYaml ? yield* yamlInSteps([shown]) : `${i > 0 ? ',' : ''}${goJson(shown)}`;
+    chunks.push(Buffer.from(text));
+    yield;
+  }
+  const body = Buffer.concat([...chunks, Buffer.from(last)]);
+  return isYaml ? { code: 200, contentType: mediaTypeOf.yaml, body } : yield* jsonAnswer(body, 200, media);
 }
 
 /** Encodes any value in the client's encoding. */
-export function encode(value: object, code: number, media: Pick<MediaChoice, 'encoding' | 'pretty'>): Rendered {
-  if (media.encoding === 'yaml') {
-    return { code, contentType: mediaTypeOf.yaml, body: Buffer.from(writeYaml(value)) };
-  }
+export const encode = (value: object, code: number, media: Pick<MediaChoice, 'encoding' | 'pretty'>): Rendered =>
+  finish(encodeInSteps(value, code, media));
+
+function* encodeInSteps(value: object, code: number, media: Pick<MediaChoice, 'encoding' | 'pretty'>): Steps<Rendered> {
+  if (media.encoding === 'yaml')
+    return { code, contentType: mediaTypeOf.yaml, body: Buffer.from(yield* yamlInSteps(value)) };
   if (media.encoding === 'protobuf') {
     const body = encodeValue(value);
     if (!body) throw notAcceptableError('the answer has no protobuf form');
     return { code, contentType: mediaTypeOf.protobuf, body };
   }
-  return jsonAnswer(Buffer.from(`${goJson(value)}\n`), code, media);
+  return yield* jsonAnswer(Buffer.from(`${goJson(value)}\n`), code, media);
 }

@@ -3,7 +3,7 @@ import { badRequestError } from '../../machinery/errors.ts';
 import { invalid } from '../../machinery/field-error.ts';
 import type { Column, Kind, ServedVersion } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import type { StoredObject } from '../storage/stored-object.ts';
+import { toVersion } from '../storage/stored-object.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
@@ -48,44 +48,42 @@ function columnsOf(kind: Kind, version: ServedVersion): readonly Column<any>[] {
   return own.some((c) => c.name === nameColumn.name) ? own : [nameColumn, ...own];
 }
 
-/** A meta.k8s.io Table of the objects. */
-export function renderTable(
-  kind: Kind,
-  items: readonly StoredObject[],
-  metadata: object,
-  options: TableOptions,
-): object {
-  const columns = columnsOf(kind, options.version);
+/** A meta.k8s.io Table before its rows, which come last. */
+export function tableHead(kind: Kind, metadata: object, options: TableOptions): object {
+  const describe = (c: Column<any>) => ({
+    name: c.name,
+    type: c.type,
+    format: c.format ?? '',
+    description: c.doc,
+    priority: c.priority ?? 0,
+  });
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${options.metaVersion}`,
     metadata,
-    columnDefinitions: options.withColumns
-      ? columns.map((c) => ({
-          name: c.name,
-          type: c.type,
-          format: c.format ?? '',
-          description: c.doc,
-          priority: c.priority ?? 0,
-        }))
-      : null,
-    rows: items.map((stored) => ({
-      cells: columns.map((c) => c.cell(stored.object, { nowMs: options.nowMs })),
-      object: rowObject(kind, stored, options),
-    })),
+    columnDefinitions: options.withColumns ? columnsOf(kind, options.version).map(describe) : null,
   };
 }
 
-function rowObject(kind: Kind, stored: StoredObject, options: TableOptions): object | null {
-  if (options.include === 'None') return null;
-  return options.include === 'Object' ? stored.as(kind, options.version) : partialMetadata(stored, options.metaVersion);
+/** Shows an object as a row. */
+export function rowsOf(kind: Kind, options: TableOptions): (object: KubeObject) => object {
+  const { version, metaVersion, include, nowMs } = options;
+  const columns = columnsOf(kind, version);
+  const shown = (object: KubeObject) =>
+    include === 'Object' ? toVersion(object, kind, version) : partialMetadata(object, metaVersion);
+  return (object) => ({
+    cells: columns.map((c) => c.cell(object, { nowMs })),
+    object: include === 'None' ? null : shown(object),
+  });
+}
+
+/** A table of one object. */
+export function renderTable(kind: Kind, object: KubeObject, options: TableOptions): object {
+  const head = tableHead(kind, { resourceVersion: object.metadata.resourceVersion }, options);
+  return { ...head, rows: [rowsOf(kind, options)(object)] };
 }
 
 /** The metadata of an object under a kind of its own. */
-export function partialMetadata(stored: StoredObject, metaVersion: string): object {
-  return {
-    kind: 'PartialObjectMetadata',
-    apiVersion: `meta.k8s.io/${metaVersion}`,
-    metadata: stored.object.metadata,
-  };
+export function partialMetadata({ metadata }: KubeObject, metaVersion: string): object {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${metaVersion}`, metadata };
 }

@@ -72,19 +72,14 @@ export function createWatchStream(response: Writable, options: WatchStreamOption
   const encodeEvent = (type: WatchEventType, stored: StoredObject): Buffer => {
     const { kind, media } = options;
     if (media.form === 'object') return sharedChunk(type, stored, options);
-    if (media.form !== 'Table') return chunkOf(type, partialMetadata(stored, media.metaVersion));
-    const table = renderTable(
-      kind,
-      [stored],
-      { resourceVersion: stored.object.metadata.resourceVersion },
-      {
-        version: options.version,
-        metaVersion: media.metaVersion,
-        include: options.include,
-        nowMs: options.now(),
-        withColumns: firstRow,
-      },
-    );
+    if (media.form !== 'Table') return chunkOf(type, partialMetadata(stored.glimpse, media.metaVersion));
+    const table = renderTable(kind, stored.glimpse, {
+      version: options.version,
+      metaVersion: media.metaVersion,
+      include: options.include,
+      nowMs: options.now(),
+      withColumns: firstRow,
+    });
     firstRow = false;
     return chunkOf(type, table);
   };

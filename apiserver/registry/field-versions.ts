@@ -7,6 +7,7 @@ import { apiVersionOf, type Kind, parseApiVersion } from '../../machinery/kind.t
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { toVersion } from '../storage/stored-object.ts';
+import { stepwise } from '../turns.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
 import type { ServedResource } from './kind-table.ts';
 
@@ -70,7 +71,8 @@ export async function recordFields(
     writer.apiVersion,
     ...[...(stored ?? []), ...(sent ?? [])].map((entry) => entry.apiVersion ?? ''),
   ]);
-  const fields = recordUpdate({ writer, views: (apiVersion) => views.get(apiVersion), stored, sent, isCreate: !old });
+  const update = { writer, views: (apiVersion: string) => views.get(apiVersion), stored, sent, isCreate: !old };
+  const fields = await stepwise(recordUpdate(update), options.isLarge, context.clock);
   if (fields.length > 0) draft.metadata.managedFields = fields;
   else delete draft.metadata.managedFields;
 }

@@ -89,6 +89,7 @@ async function tryUpdate(
     current: await context.store.read(kind, target.namespace, target.name),
   });
   const old = current.object;
+  if (large) await breathe();
   const end = new RequestEnd();
   try {
     let draft: KubeObject;

@@ -1,8 +1,9 @@
 // Objects in etcd, kind by kind: reads come from the watch cache, writes are compare-and-swap transactions.
 // Knows nothing of admission, validation or HTTP. Upstream: apiserver's storage.Interface.
 import { alreadyExistsError, type GroupResource, notFoundError } from '../../machinery/errors.ts';
-import type { Kind } from '../../machinery/kind.ts';
+import type { Kind, StoredForm } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
+import { breathe } from '../turns.ts';
 import type { Etcd, EtcdEntry } from './etcd.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { decodeEntry, encodeStored, keyPrefixOf, type StoredObject, storageKey, storedAs } from './stored-object.ts';
@@ -12,6 +13,9 @@ export const groupResourceOf = (kind: Kind): GroupResource => ({ group: kind.gro
 
 /** What became of a compare-and-swap: the object as stored, or what stands there instead. */
 export type WriteResult = { done: true; stored: StoredObject } | { done: false; current: StoredObject | undefined };
+
+/** More objects are brought into another form step by step. */
+const viewedAtOnce = 500;
 
 export class ObjectStore {
   readonly #etcd: Etcd;
@@ -35,8 +39,22 @@ export class ObjectStore {
 
   /** The objects in the form of `kind`: another than they are stored in where the kind says so. */
   view(kind: Kind, objects: readonly StoredObject[]): readonly StoredObject[] | Promise<readonly StoredObject[]> {
-    const form = kind.storedForm;
-    if (!form) return objects;
+    if (!kind.storedForm) return objects;
+    return objects.length > viewedAtOnce
+      ? this.#viewMany(kind, objects)
+      : this.#viewFew(kind, objects, kind.storedForm);
+  }
+
+  async #viewMany(kind: Kind, objects: readonly StoredObject[]): Promise<StoredObject[]> {
+    const views: StoredObject[] = [];
+    for (let from = 0; from < objects.length; from += viewedAtOnce) {
+      views.push(...(await this.view(kind, objects.slice(from, from + viewedAtOnce))));
+      await breathe();
+    }
+    return views;
+  }
+
+  #viewFew(kind: Kind, objects: readonly StoredObject[], form: StoredForm) {
     const absent = objects.filter((stored) => !stored.viewOf(kind));
     const keep = (read: readonly KubeObject[]) => {
       for (const [i, stored] of absent.entries()) stored.setView(kind, read[i]!);

@@ -71,6 +71,11 @@ export class StoredObject {
     return this.#object;
   }
 
+  /** The same for who looks at it only once: it is not kept for that. */
+  get glimpse(): KubeObject {
+    return this.#object ?? parseStored(this.#served!.bytes);
+  }
+
   /** What it takes in memory, about, in bytes. */
   get size(): number {
     return this.#served?.bytes.length ?? 1_024;

@@ -5,6 +5,7 @@ import { invalid } from '../../machinery/field-error.ts';
 import { cloneJson, isObject } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
+import { finish } from '../../machinery/steps.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { applyChecked, readConfiguration } from '../endpoints/apply.ts';
 import { applyType, baseType, parseBody } from '../endpoints/body.ts';
@@ -75,7 +76,7 @@ function wantedScale(
   }
   if (request.info.verb === 'patch') {
     const patch = readPatch(request);
-    return async (parent) => decode(patch.apply(scaleOf(kind, parent), scale.schema));
+    return async (parent) => decode(finish(patch.apply(scaleOf(kind, parent), scale.schema)));
   }
   const { value } = parseBody(request, scale);
   return async () => decode(value);

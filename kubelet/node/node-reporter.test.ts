@@ -5,7 +5,8 @@ import { FakeClock } from '../../machinery/clock.ts';
 import { notFoundError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import { silentLogger } from '../../machinery/log.ts';
-import { applyMergePatch } from '../../machinery/merge-patch.ts';
+import { mergePatchInSteps } from '../../machinery/merge-patch.ts';
+import { finish } from '../../machinery/steps.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { NodeReporter } from './node-reporter.ts';
 
@@ -23,7 +24,7 @@ function fakeApi() {
     },
     patch: async (_target: object, patch: any, options: { subresource?: string }) => {
       if (options.subresource === 'status') state.statusWrites++;
-      state.node = applyMergePatch(state.node, cloneJson(patch));
+      state.node = finish(mergePatchInSteps(state.node, cloneJson(patch)));
       return cloneJson(state.node);
     },
   };

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { ManagedFieldsEntry } from '../metadata.ts';
 import { type Random, seededRandom } from '../random.ts';
 import { type AnySchema, s } from '../schema.ts';
+import { finish } from '../steps.ts';
 import { applyFields, ConflictError, type Versions } from './apply.ts';
 import { compareFields } from './compare.ts';
 import { fieldSchema, itemSchema } from './element.ts';
@@ -129,7 +130,7 @@ async function apply(world: World, config: object, manager: string, force: boole
 function update(world: World, next: any, manager: string): World {
   const view = { schema, old: world.live, next };
   const record = { writer: writer(manager), views: () => view, stored: world.managed, sent: undefined, isCreate: true };
-  return { ...world, live: next, managed: recordUpdate(record) };
+  return { ...world, live: next, managed: finish(recordUpdate(record)) };
 }
 
 /** All paths of an object: what can be owned. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ManagedFieldsEntry } from '../metadata.ts';
 import { s } from '../schema.ts';
+import { finish } from '../steps.ts';
 import { applyFields, ConflictError, type Versions } from './apply.ts';
 import { checkFields } from './check.ts';
 import { recordUpdate } from './record.ts';
@@ -77,7 +78,7 @@ async function play(steps: readonly Step[]): Promise<void> {
       const next: any = { metadata: {}, ...step.update };
       const view = { schema, old: live, next };
       const update = { writer: writer(step.by), views: () => view, stored: managed, sent: undefined, isCreate: true };
-      managed = recordUpdate(update);
+      managed = finish(recordUpdate(update));
       live = next;
     } else {
       const config: any = step.apply;

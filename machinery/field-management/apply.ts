@@ -39,6 +39,8 @@ export interface Application {
   writer: Writer;
   force: boolean;
   versions: Versions;
+  /** Of a large object: lets others have their turn. */
+  pause?: (() => Promise<void>) | undefined;
 }
 
 export interface Applied {
@@ -70,22 +72,28 @@ export class UnreadableManagersError extends Error {}
 const firstManager = 'before-first-apply';
 
 export async function applyFields(application: Application): Promise<Applied> {
-  const { config, writer, force, versions } = application;
+  const { config, writer, force, versions, pause } = application;
   const { managedFields, ...metadata } = application.live.metadata;
   const live: KubeObject = { ...application.live, metadata };
   const schema = schemaOf(versions, writer.apiVersion);
   const managers = storedManagers(managedFields);
   if (!managers) throw new UnreadableManagersError('failed to decode managed fields');
   for (const [key, { apiVersion }] of managers) if (!versions.schemaOf(apiVersion)) managers.delete(key);
-  if (managers.size === 0) adopt(managers, live, schema, application);
+  if (managers.size === 0) await adopt(managers, live, schema, application);
   const self = { ...writer, operation: 'Apply' } as const;
   const key = managerKey(self);
   const last = managers.get(key);
-  const fields = inOrderThroughout(fieldsOf(versions.decided(config), schema));
+  const wanted = fieldsOf(versions.decided(config), schema);
+  await pause?.();
+  const fields = inOrderThroughout(wanted);
   managers.set(key, { ...self, time: last?.time, fields });
+  await pause?.();
   const merged = mergeFields(live, config, schema) as KubeObject;
-  const next = last ? await prune(merged, { last, managers, versions, to: writer.apiVersion }) : merged;
-  await settle(managers, key, { live, next, schema, versions, force });
+  await pause?.();
+  const next = last ? await prune(merged, { last, managers, versions, to: writer.apiVersion, pause }) : merged;
+  await pause?.();
+  await settle(managers, key, { live, next, schema, versions, force, pause });
+  await pause?.();
   const isSame = jsonEqual(next, live);
   const kept = ownable(managers.get(key)!.fields);
   const before = last && equalSets(last.fields, kept) ? last.fields : kept;
@@ -105,10 +113,16 @@ function schemaOf(versions: Versions, apiVersion: string): ObjectSchema {
 }
 
 /** What an unmanaged object has is somebody's, so that a first apply meets conflicts. */
-function adopt(managers: Managers, live: KubeObject, schema: ObjectSchema, { writer, versions }: Application): void {
+async function adopt(
+  managers: Managers,
+  live: KubeObject,
+  schema: ObjectSchema,
+  { writer, versions, pause }: Application,
+): Promise<void> {
   const view: View = { schema, old: versions.decided(blankOf(schema)), next: versions.decided(live) };
   const views = (apiVersion: string) => (apiVersion === writer.apiVersion ? view : undefined);
-  updateManagers(managers, views, { ...writer, manager: firstManager });
+  for (const _ of updateManagers(managers, views, { ...writer, manager: firstManager })) await pause?.();
+  await pause?.();
 }
 
 interface Pruning {
@@ -117,10 +131,11 @@ interface Pruning {
   versions: Versions;
   /** The version that the result is wanted in. */
   to: string;
+  pause: Application['pause'];
 }
 
 /** Takes out what the applier wanted the last time and nobody wants now. */
-async function prune(merged: KubeObject, { last, managers, versions, to }: Pruning): Promise<KubeObject> {
+async function prune(merged: KubeObject, { last, managers, versions, to, pause }: Pruning): Promise<KubeObject> {
   const schema = versions.schemaOf(last.apiVersion);
   if (isEmptySet(last.fields) || !schema) return merged;
   const convert = async (object: KubeObject, from: string, into: string) =>
@@ -130,6 +145,7 @@ async function prune(merged: KubeObject, { last, managers, versions, to }: Pruni
   for (const [apiVersion, managed] of managedByVersion(managers, last.apiVersion)) {
     const itsSchema = versions.schemaOf(apiVersion);
     if (!itsSchema) continue;
+    await pause?.();
     const [whole, left] = [
       await convert(base, last.apiVersion, apiVersion),
       await convert(pruned, last.apiVersion, apiVersion),
@@ -137,6 +153,7 @@ async function prune(merged: KubeObject, { last, managers, versions, to }: Pruni
     const gone = subtract(named(whole, itsSchema), unite(named(left, itsSchema), withNamedFields(managed, itsSchema)));
     pruned = await convert(asObject(removeFields(whole, gone, itsSchema)), apiVersion, last.apiVersion);
   }
+  await pause?.();
   // Only what the applier had can go by its hand.
   const lost = subtract(named(base, schema), named(pruned, schema));
   const gone = intersect(lost, withNamedFields(last.fields, schema));
@@ -160,13 +177,14 @@ interface Settlement {
   schema: ObjectSchema;
   versions: Versions;
   force: boolean;
+  pause: Application['pause'];
 }
 
 /** Meets the other managers: they lose what is gone, and what the applier changes, where it may. */
 async function settle(
   managers: Managers,
   own: string,
-  { live, next, schema, versions, force }: Settlement,
+  { live, next, schema, versions, force, pause }: Settlement,
 ): Promise<void> {
   const views = new Map<string, View>();
   const { apiVersion } = managers.get(own)!;
@@ -179,10 +197,14 @@ async function settle(
   }
   const changesIn = changesByVersion((version) => views.get(version));
   const others = [...managers].filter(([key]) => key !== own);
-  const conflicts = others.flatMap(([, manager]): Conflict[] => {
-    const fields = inOrderThroughout(intersect(manager.fields, changesIn(manager.apiVersion)!.changed));
-    return isEmptySet(fields) ? [] : [{ manager, paths: pathsOf(fields), fields }];
-  });
+  const conflicts: Conflict[] = [];
+  for (const [, manager] of others) {
+    const { changed } = changesIn(manager.apiVersion)!;
+    await pause?.();
+    const fields = inOrderThroughout(intersect(manager.fields, changed));
+    await pause?.();
+    if (!isEmptySet(fields)) conflicts.push({ manager, paths: pathsOf(fields), fields });
+  }
   if (conflicts.length > 0 && !force) throw new ConflictError(conflicts);
   for (const [key, manager] of others) lose(managers, key, manager, changesIn(manager.apiVersion)!);
 }

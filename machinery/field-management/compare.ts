@@ -138,16 +138,19 @@ function compareDoubles(
 /** Every path of a value that comes or goes as a whole, its own included. */
 function wholeOf(value: unknown, schema: MaybeSchema): FieldSet {
   const shape = shapeOf(schema, value);
-  if (shape === 'whole' || isVoid(value)) return leaf;
+  if (shape === 'whole' || value === null) return leaf;
   const out: Record<string, FieldSet> = { '.': leaf };
   if (shape === 'items') {
+    if ((value as unknown[]).length === 0) return leaf;
     for (const [element, items] of itemsByElement(value as unknown[], schema as ListSchema))
       out[element] = items.length > 1 ? leaf : wholeOf(items[0], itemSchema(schema));
     return out;
   }
   if (!isObject(value)) return leaf;
-  for (const name in value) {
+  // In their order from the start, and asked once for its keys: there may be very many.
+  const names = Object.keys(value).sort();
+  if (names.every((name) => value[name] === undefined)) return leaf;
+  for (const name of names)
     if (value[name] !== undefined) out[`f:${name}`] = wholeOf(value[name], fieldSchema(schema, name));
-  }
   return out;
 }

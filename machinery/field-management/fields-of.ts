@@ -18,15 +18,16 @@ import { emptySet, type FieldSet, isEmptySet, leaf, nodeOf, withMember } from '.
 /** The fields of an object, in no order. */
 export function fieldsOf(value: unknown, schema: MaybeSchema): FieldSet {
   const shape = shapeOf(schema, value);
-  if (shape === 'whole' || isVoid(value)) return emptySet;
+  if (shape === 'whole') return emptySet;
   const out: Record<string, FieldSet> = {};
   if (shape === 'items') {
-    for (const [element, items] of itemsByElement(value as unknown[], schema as ListSchema))
+    for (const [element, items] of itemsByElement((value ?? []) as unknown[], schema as ListSchema))
       out[element] = items.length > 1 ? leaf : withMember(fieldsOf(items[0], itemSchema(schema)));
     return out;
   }
-  const object = value as Record<string, unknown>;
-  for (const name in object) {
+  const object = (value ?? {}) as Record<string, unknown>;
+  // In their order from the start: there may be very many.
+  for (const name of Object.keys(object).sort()) {
     const child = object[name];
     if (child === undefined) continue;
     const below = fieldSchema(schema, name);
@@ -34,7 +35,7 @@ export function fieldsOf(value: unknown, schema: MaybeSchema): FieldSet {
       out[`f:${name}`] = leaf;
       continue;
     }
-    const isOwn = child === null || (isObject(child) && isVoid(child)) || !isNamed(schema, name);
+    const isOwn = !isNamed(schema, name) || child === null || (isObject(child) && isVoid(child));
     const node = nodeOf(isOwn, fieldsOf(child, below));
     if (node) out[`f:${name}`] = node;
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type ManagedFieldsEntry, objectMeta } from '../metadata.ts';
 import { s } from '../schema.ts';
+import { finish } from '../steps.ts';
 import { blankOf, decidedPart, recordUpdate, type View, type Writer } from './record.ts';
 
 const port = s.object('t.Port', '', {
@@ -50,7 +51,7 @@ function record(old: any, next: any, writer: Writer, sent?: ManagedFieldsEntry[]
     next: decidedPart(next, part(writer.subresource)),
   };
   const views = (apiVersion: string) => (apiVersion === 'v1' ? view : undefined);
-  return recordUpdate({ writer, views, stored: old?.metadata.managedFields, sent, isCreate: !old });
+  return finish(recordUpdate({ writer, views, stored: old?.metadata.managedFields, sent, isCreate: !old }));
 }
 
 /** An object that `manager` made. */
@@ -207,7 +208,7 @@ describe('entries of other versions', () => {
       entry('loses', 'v2', { 'f:datum': { 'f:a': {} } }),
       entry('obsolete', 'v0', { 'f:data': {} }),
     ];
-    const entries = recordUpdate({ writer: at('me', later), views, stored, sent: undefined, isCreate: false });
+    const entries = finish(recordUpdate({ writer: at('me', later), views, stored, sent: undefined, isCreate: false }));
     assert.deepEqual(managersOf(entries), [
       ['keeps', { 'f:datum': { '.': {}, 'f:b': {} } }],
       ['me', { 'f:data': { 'f:a': {} } }],
@@ -216,7 +217,7 @@ describe('entries of other versions', () => {
 
   test('of one manager are two', () => {
     const stored = [entry('me', 'v2', { 'f:datum': { '.': {} } })];
-    const entries = recordUpdate({ writer: at('me', later), views, stored, sent: undefined, isCreate: false });
+    const entries = finish(recordUpdate({ writer: at('me', later), views, stored, sent: undefined, isCreate: false }));
     assert.deepEqual(
       entries.map((e) => [e.manager, e.apiVersion]),
       [

@@ -3,6 +3,7 @@
 import { decodeValue } from '../decode.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../metadata.ts';
 import type { ObjectSchema } from '../schema.ts';
+import type { Steps } from '../steps.ts';
 import { type Changes, compareFields } from './compare.ts';
 import {
   capUpdaters,
@@ -87,11 +88,12 @@ export interface UpdateRecord {
 }
 
 /** The entries after an update; none where nobody manages the object. */
-export function recordUpdate(update: UpdateRecord): ManagedFieldsEntry[] {
+export function* recordUpdate(update: UpdateRecord): Steps<ManagedFieldsEntry[]> {
   const managers = managersBefore(update);
+  yield;
   // Of an object that nobody managed so far nothing is known that would help an applier.
   if (managers.size === 0 && !update.isCreate) return [];
-  return writeManagers(updateManagers(managers, update.views, update.writer));
+  return writeManagers(yield* updateManagers(managers, update.views, update.writer));
 }
 
 /** The entries that a write goes on from: those it sends, so that they can be mended by hand, or else the stored ones. */
@@ -105,9 +107,10 @@ function managersBefore({ writer, stored = [], sent, isCreate }: UpdateRecord): 
 }
 
 /** Changes the managers by what differs between old and new. */
-export function updateManagers(managers: Managers, views: Views, writer: Writer): Managers {
+export function* updateManagers(managers: Managers, views: Views, writer: Writer): Steps<Managers> {
   const changesIn = changesByVersion(views);
   const mine = changesIn(writer.apiVersion) ?? { changed: emptySet, removed: emptySet };
+  yield;
   const won = ownable(mine.changed);
   const self = { ...writer, operation: 'Update' } as const;
   const own = managerKey(self);
@@ -116,6 +119,7 @@ export function updateManagers(managers: Managers, views: Views, writer: Writer)
     if (!changes) managers.delete(key);
     // What the writer had already stays where it is.
     else lose(managers, key, manager, key === own ? { ...changes, changed: subtract(changes.changed, won) } : changes);
+    yield;
   }
   if (!isEmptySet(won)) {
     const before = managers.get(own);

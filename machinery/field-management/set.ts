@@ -123,6 +123,7 @@ export function equalSets(a: FieldSet, b: FieldSet): boolean {
 
 /** All levels of a set in the order in which they are published. */
 export function inOrderThroughout(set: FieldSet): FieldSet {
+  if (set === leaf) return set;
   let out: Mutable | undefined;
   for (const element in set) {
     const node = set[element]!;
@@ -144,12 +145,18 @@ function inOrder(set: FieldSet): FieldSet {
 }
 
 const kinds = '.fkvi';
+const isName = (element: string): boolean => element.charCodeAt(0) === 0x66 || element === '.';
 
 /** Names before keys before values before places; keys and values by what they hold. */
 function sortElements(elements: string[]): string[] {
+  if (elements.every(isName)) {
+    // Names alone are sorted as they are: there may be very many.
+    for (let i = 1; i < elements.length; i++) if (elements[i - 1]! > elements[i]!) return [...elements].sort();
+    return elements;
+  }
   const parsed = new Map<string, unknown>();
   const contentOf = (element: string): unknown => {
-    if (element.charCodeAt(0) === 0x66 || element === '.') return element;
+    if (isName(element)) return element;
     let value = parsed.get(element);
     if (value === undefined) {
       value = JSON.parse(element.slice(2));

@@ -20,9 +20,9 @@ const yamlTexts = ['  a\n', '  \n', '  a b\n', '   a\n'];
 /** The content of a ConfigMap in JSON, without braces. */
 function jsonContent(draw: Draw, bytes: number): string {
   const shape = draw.below(6);
-  if (shape === 0) return `"data":{${join(Math.min(20_000, bytes / 16), (i) => `"k${i}":"v"`, ',')}}`;
+  if (shape === 0) return `"data":{${join(Math.min(30_000, bytes / 16), (i) => `"k${i}":"v"`, ',')}}`;
   if (shape === 1) return `"data":{"a":"${fill(draw.of(jsonTexts), bytes)}"}`;
-  if (shape === 2) return `"metadata":{"name":"${fuzzName}","labels":{${join(Math.min(20_000, bytes / 16), (i) => `"k${i}":"v"`, ',')}}}`; // biome-ignore format: one line
+  if (shape === 2) return `"metadata":{"name":"${fuzzName}","labels":{${join(Math.min(30_000, bytes / 16), (i) => `"k${i}":"v"`, ',')}}}`; // biome-ignore format: one line
   if (shape === 3) return `"data":{${join(bytes / 12, (i) => `"k${i}":1`, ',')}}`;
   if (shape === 4) return `"x":[${fill(draw.of(jsonParts), bytes)}1]`;
   return `"x":${'['.repeat(draw.below(1200))}${fill(' ', bytes)}`;
@@ -30,7 +30,7 @@ function jsonContent(draw: Draw, bytes: number): string {
 
 function yamlContent(draw: Draw, bytes: number): string {
   const shape = draw.below(5);
-  if (shape === 0) return `data:\n${join(Math.min(20_000, bytes / 16), (i) => `  k${i}: v`, '\n')}\n`;
+  if (shape === 0) return `data:\n${join(Math.min(30_000, bytes / 16), (i) => `  k${i}: v`, '\n')}\n`;
   if (shape === 1) return `data:\n  a: ${draw.of(['|', '>', '|-', ''])}\n${fill(draw.of(yamlTexts), bytes)}`;
   if (shape === 2) return `data:\n  a: "${fill(draw.of(['\\n', 'a\n    ', '\\x41']), bytes)}"\n`;
   if (shape === 3) return `x:\n${fill(draw.of(yamlParts), bytes)}`;
@@ -95,7 +95,7 @@ export function drawLargeRequest(draw: Draw): FuzzRequest {
     const text = kind === 'json' ? operations : `{${jsonContent(draw, bytes)}}`;
     return { ...one, method: 'PATCH', contentType: `application/${kind}-patch+json`, body: Buffer.from(text) };
   }
-  const data = fill(draw.of(jsonParts), Math.min(bytes, 400_000));
+  const data = fill(draw.of(jsonParts), Math.min(bytes, 1_500_000));
   const head = `{"apiVersion":"apps/v1","kind":"ControllerRevision","metadata":{"name":"${fuzzName}"},"revision":1`;
   const body = Buffer.from(`${head},"data":[${data}1]}`);
   return { collection: revisions, accept, path: revisions, method: 'POST', contentType: 'application/json', body };

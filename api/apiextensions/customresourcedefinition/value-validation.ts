@@ -18,14 +18,15 @@ const maxErrors = 100;
  */
 export function validateValue(schema: JSONSchemaProps, value: unknown, path: string, old?: unknown): FieldError[] {
   const errors: FieldError[] = [];
-  check(schema, value, { path, errors, old });
+  check(schema, value, { path: () => path, errors, old });
   return errors;
 }
 
 export const childPath = (path: string, key: string) => (path === '' ? key : `${path}.${key}`);
 
 interface Place {
-  path: string;
+  /** Made where there is something to say: a list may be long. */
+  path: () => string;
   errors: FieldError[];
   old: unknown;
 }
@@ -33,18 +34,21 @@ interface Place {
 type Fail = (text: string) => void;
 
 function check(schema: JSONSchemaProps, value: unknown, place: Place): void {
-  const { path, errors, old } = place;
+  const { errors, old } = place;
   if (errors.length >= maxErrors || (old !== undefined && jsonEqual(value, old))) return;
   if (value === null && schema.nullable) return;
-  const fail = (text: string) => void errors.push(invalid(path, value, `${path} in body ${text}`));
-  const given = typeOf(value);
+  const fail = (text: string) => {
+    const path = place.path();
+    errors.push(invalid(path, value, `${path} in body ${text}`));
+  };
   if (!isOfType(schema, value)) {
+    const [path, given] = [place.path(), typeOf(value)];
     const wanted = schema['x-kubernetes-int-or-string'] ? 'integer,string' : schema.type;
     const text = `${path} in body must be of type ${wanted}: ${JSON.stringify(given)}`;
     errors.push({ ...invalid(path, given, text), type: 'TypeInvalid' });
     return;
   }
-  checkEnum(schema, value, path, errors);
+  checkEnum(schema, value, place);
   if (typeof value === 'string') checkString(schema, value, place, fail);
   else if (typeof value === 'number' || typeof value === 'bigint') checkNumber(schema, value, fail);
   else if (Array.isArray(value)) checkList(schema, value, place, fail);
@@ -67,22 +71,22 @@ function isOfType(schema: JSONSchemaProps, value: unknown): boolean {
   return given === schema.type || (schema.type === 'number' && given === 'integer');
 }
 
-function checkEnum(schema: JSONSchemaProps, value: unknown, path: string, errors: FieldError[]): void {
+function checkEnum(schema: JSONSchemaProps, value: unknown, { path, errors }: Place): void {
   if (!schema.enum || schema.enum.some((one) => jsonEqual(one, value))) return;
   const allowed = schema.enum.map((one) => (typeof one === 'string' ? one : writeJson(one)));
-  errors.push(notSupported(path, value, allowed));
+  errors.push(notSupported(path(), value, allowed));
 }
 
 function checkString(schema: JSONSchemaProps, value: string, { path, errors }: Place, fail: Fail): void {
   const { minLength, maxLength, pattern, format } = schema;
   // Characters are counted as Go counts them: a pair of surrogates is one.
   const length = minLength === undefined && maxLength === undefined ? 0 : countRunes(value);
-  if (maxLength !== undefined && length > maxLength) errors.push(tooLong(path, maxLength));
+  if (maxLength !== undefined && length > maxLength) errors.push(tooLong(path(), maxLength));
   if (minLength !== undefined && length < minLength) fail(`should be at least ${minLength} chars long`);
   if (pattern && !userRegExp(pattern).test(value)) fail(`should match '${pattern}'`);
   if (format && !hasFormat(format, value)) {
-    const text = `${path} in body must be of type ${format}: ${JSON.stringify(value)}`;
-    errors.push({ ...invalid(path, value, text), type: 'TypeInvalid' });
+    const text = `${path()} in body must be of type ${format}: ${JSON.stringify(value)}`;
+    errors.push({ ...invalid(path(), value, text), type: 'TypeInvalid' });
   }
 }
 
@@ -109,13 +113,23 @@ function checkNumber(schema: JSONSchemaProps, value: number | bigint, fail: Fail
 function checkList(schema: JSONSchemaProps, value: readonly unknown[], place: Place, fail: Fail): void {
   const { path, errors, old } = place;
   const { minItems, maxItems } = schema;
-  if (maxItems !== undefined && value.length > maxItems) errors.push(tooMany(path, value.length, maxItems));
+  if (maxItems !== undefined && value.length > maxItems) errors.push(tooMany(path(), value.length, maxItems));
   if (minItems !== undefined && value.length < minItems) fail(`should have at least ${minItems} items`);
   const items = itemsOf(schema);
   if (!items) return;
   const oldItem = correlate(schema, Array.isArray(old) ? old : []);
-  for (const [i, item] of value.entries()) check(items, item, { path: `${path}[${i}]`, errors, old: oldItem(item) });
+  const isPlain = isTypeAlone(items);
+  for (const [i, item] of value.entries()) {
+    if (isPlain && isOfType(items, item)) continue;
+    check(items, item, { path: () => `${path()}[${i}]`, errors, old: oldItem(item) });
+  }
 }
+
+const ofScalarAlone = new Set(['type', 'description', 'title', 'default', 'nullable']);
+
+/** Whether there is nothing to look at but the type of a value. */
+const isTypeAlone = (schema: JSONSchemaProps): boolean =>
+  schema.type !== 'object' && schema.type !== 'array' && Object.keys(schema).every((key) => ofScalarAlone.has(key));
 
 /** Finds what an item was before: only the items of map lists can be told again. */
 export function correlate(schema: JSONSchemaProps, old: readonly unknown[]): (item: unknown) => unknown {
@@ -137,22 +151,25 @@ function checkObject(schema: JSONSchemaProps, value: Record<string, unknown>, pl
   const { minProperties, maxProperties, properties = {} } = schema;
   if (minProperties !== undefined || maxProperties !== undefined) {
     const count = Object.keys(value).length;
-    if (maxProperties !== undefined && count > maxProperties) errors.push(tooMany(path, count, maxProperties));
+    if (maxProperties !== undefined && count > maxProperties) errors.push(tooMany(path(), count, maxProperties));
     if (minProperties !== undefined && count < minProperties) fail(`should have at least ${minProperties} properties`);
   }
   for (const key of schema.required ?? []) {
-    if (!Object.hasOwn(value, key)) errors.push(required(childPath(path, key)));
+    if (!Object.hasOwn(value, key)) errors.push(required(childPath(path(), key)));
   }
   const values = valuesOf(schema);
   for (const key in value) {
     const property = Object.hasOwn(properties, key) ? properties[key] : values;
     const before = isObject(old) && Object.hasOwn(old, key) ? old[key] : undefined;
-    if (property) check(property, value[key], { path: childPath(path, key), errors, old: before });
+    if (property) check(property, value[key], { path: () => childPath(path(), key), errors, old: before });
   }
 }
 
-function checkCombinations(schema: JSONSchemaProps, value: unknown, { path, errors }: Place): void {
+function checkCombinations(schema: JSONSchemaProps, value: unknown, place: Place): void {
   const { allOf = [], anyOf = [], oneOf = [], not } = schema;
+  if (!not && allOf.length + anyOf.length + oneOf.length === 0) return;
+  const { errors } = place;
+  const path = place.path();
   const quoted = JSON.stringify(path);
   const fail = (text: string) => void errors.push(invalid(path, value, `${quoted} ${text}`));
   const errorsOf = (part: JSONSchemaProps) => validateValue(part, value, path);
