@@ -288,6 +288,8 @@ function controllersFlags(layout: Layout): FlagValues {
     'node-cidr-mask-size': nodeMaskSize,
     'service-cluster-ip-range': layout.serviceSubnet,
     'use-service-account-credentials': true,
+    // As kubeadm starts them: tokens that expired go, and kube-public/cluster-info is signed where somebody made it.
+    controllers: '*,bootstrapsigner,tokencleaner',
     ...leaderFlags(layout, 'controllers'),
     'metrics-bind-address': layout.hostAddress,
     'metrics-secure-port': layout.ports.metrics,

@@ -2,6 +2,7 @@
 import { type Loop, toLoop } from '../client/controller.ts';
 import { validatingAdmissionPolicyStatusController } from './admission-policy/status.ts';
 import { attachDetachController } from './attach-detach/attach-detach.ts';
+import { bootstrapSignerController } from './bootstrap-signer.ts';
 import { certificateApprovingController } from './certificates/approving.ts';
 import { certificateCleanerController } from './certificates/cleaner.ts';
 import { certificateSigningController, type SigningOptions } from './certificates/signing.ts';
@@ -13,6 +14,7 @@ import { disruptionController } from './disruption/disruption.ts';
 import { staleDisruptionController } from './disruption/stale-condition.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
+import { endpointSliceMirroringController } from './endpoints/mirroring.ts';
 import { ephemeralVolumeController } from './ephemeral-volume.ts';
 import { garbageCollector } from './garbage-collector/garbage-collector.ts';
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.ts';
@@ -40,6 +42,7 @@ import {
   claimProtectionController,
   volumeProtectionController,
 } from './storage-protection.ts';
+import { tokenCleanerController } from './token-cleaner.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { volumeExpandController } from './volume-expansion.ts';
 
@@ -83,6 +86,7 @@ export function createControllers(options: ControllerOptions): readonly Loop[] {
     toLoop(staleDisruptionController),
     toLoop(endpointsController),
     toLoop(endpointSliceController),
+    toLoop(endpointSliceMirroringController),
     toLoop(taintEvictionController),
     toLoop(serviceCIDRController),
     toLoop(podGarbageCollector(terminatedPods)),
@@ -98,6 +102,8 @@ export function createControllers(options: ControllerOptions): readonly Loop[] {
     toLoop(certificateApprovingController),
     ...(signing === undefined ? [] : [toLoop(certificateSigningController(signing))]),
     toLoop(certificateCleanerController),
+    toLoop(bootstrapSignerController),
+    toLoop(tokenCleanerController),
     toLoop(validatingAdmissionPolicyStatusController),
     garbageCollector,
     ...(metrics === undefined ? [] : [metricsServer(metrics)]),

@@ -11,7 +11,7 @@ import { defaultThreshold } from './node/pod-garbage-collector.ts';
 import { startControllers } from './run.ts';
 
 const allSyncs = Object.values(controllerNames).flatMap(({ syncs }) => syncs ?? []);
-const concurrencyFlag = (syncs: string) => `concurrent-${syncs}-syncs`;
+const concurrencyFlag = (syncs: string) => `${syncs.replace(/^(mirroring-)?/, '$1concurrent-')}-syncs`;
 const concurrencyFlags: FlagTable = Object.fromEntries(
   allSyncs.map((syncs) => {
     const doc = `Objects worked on at the same time, in place of what the controller says.`;

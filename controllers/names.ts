@@ -7,7 +7,7 @@ export interface ControllerFacts {
   alias?: string;
   /** Service account in kube-system; without one it acts as the process does. */
   account?: string;
-  /** `--concurrent-<syncs>-syncs`. */
+  /** `--concurrent-<syncs>-syncs`; `mirroring-` stands before all of it. */
   syncs?: string;
   /** Runs only when it is named. */
   isOffByDefault?: boolean;

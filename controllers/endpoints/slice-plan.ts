@@ -96,7 +96,7 @@ function groupByPorts(input: SliceInput, family: IPFamily): Map<string, PortGrou
   return groups;
 }
 
-const portsKey = (ports: readonly EndpointPort[] | undefined) =>
+export const portsKey = (ports: readonly EndpointPort[] | undefined) =>
   JSON.stringify((ports ?? []).map((p) => [p.name ?? '', p.protocol, p.port, p.appProtocol]).sort());
 
 const endpointKey = ({ addresses, targetRef }: Endpoint) => `${addresses?.[0]} ${targetRef?.uid}`;
