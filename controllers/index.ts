@@ -23,7 +23,7 @@ import { jobOrphanPodController } from './job/orphan-pods.ts';
 import { type MetricsServerOptions, metricsServer } from './metrics-server/metrics-server.ts';
 import { namespaceController } from './namespace/namespace.ts';
 import { nodeIpamController } from './node/node-ipam.ts';
-import { nodeLifecycleController } from './node/node-lifecycle.ts';
+import { type NodeLifecycleOptions, nodeLifecycleController } from './node/node-lifecycle.ts';
 import type { NodeRangeOptions } from './node/node-ranges.ts';
 import { nodeTtlController } from './node/node-ttl.ts';
 import { podGarbageCollector } from './node/pod-garbage-collector.ts';
@@ -51,6 +51,8 @@ export interface ControllerOptions {
   rootCaPem?: string;
   /** Whence nodes get the addresses of their pods; they get none without it. */
   nodeRanges?: NodeRangeOptions;
+  /** When nodes are lost, and how fast pods are taken from them; as Kubernetes does it without. */
+  nodeLifecycle?: NodeLifecycleOptions;
   /** The CA that signs certificates; none are signed without it. */
   signing?: SigningOptions;
   /** What Secrets with tokens are filled with; they stay empty without it. */
@@ -69,7 +71,7 @@ export function createControllers(options: ControllerOptions): readonly Loop[] {
     ...(tokens === undefined ? [] : [toLoop(serviceAccountTokenController(tokens))]),
     ...(rootCaPem === undefined ? [] : [toLoop(rootCaPublisher(rootCaPem))]),
     ...(nodeRanges === undefined ? [] : [toLoop(nodeIpamController(nodeRanges))]),
-    toLoop(nodeLifecycleController),
+    toLoop(nodeLifecycleController(options.nodeLifecycle)),
     toLoop(nodeTtlController),
     toLoop(namespaceController),
     toLoop(resourceQuotaController),

@@ -7,6 +7,7 @@ import { parseGoDuration } from '../machinery/duration.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { createControllers } from './index.ts';
 import { controllerNames, selectLoops } from './names.ts';
+import { nodeLifecycleFlags, readNodeLifecycle } from './node/flags.ts';
 import { defaultThreshold } from './node/pod-garbage-collector.ts';
 import { startControllers } from './run.ts';
 
@@ -21,6 +22,7 @@ const concurrencyFlags: FlagTable = Object.fromEntries(
 
 const flags = {
   ...concurrencyFlags,
+  ...nodeLifecycleFlags,
   controllers: {
     type: 'list',
     doc: 'Those that run: "*" is all that are on by default, "foo" is on, "-foo" is off; the first mention counts.',
@@ -113,6 +115,7 @@ async function start(options: Options, context: ComponentContext) {
   const keyFile = options['service-account-private-key-file'];
   const all = createControllers({
     terminatedPods: options['terminated-pod-gc-threshold'],
+    nodeLifecycle: readNodeLifecycle(options),
     ...(rootCaPem === undefined ? {} : { rootCaPem }),
     ...(keyFile ? { tokens: { privateKeyPem: readFileSync(keyFile, 'utf8'), rootCaPem } } : {}),
     ...readSigning(options),
