@@ -12,7 +12,7 @@ import { jsonEqual } from '../machinery/json.ts';
 const infoKey = 'kube-public/cluster-info';
 const signaturePrefix = 'jws-kubeconfig-';
 const infos = { namespace: 'kube-public', fieldSelector: 'metadata.name=cluster-info' };
-export const tokenSecrets = { namespace: 'kube-system', fieldSelector: `type=${bootstrapTokenType}` };
+export const bootstrapTokens = { namespace: 'kube-system', fieldSelector: `type=${bootstrapTokenType}` };
 
 /** Ids and secrets of the tokens that may sign now, and milliseconds until the first of them may no longer. Pure. */
 export function signingTokens(
@@ -54,11 +54,11 @@ export const bootstrapSignerController = defineController({
   name: 'bootstrap-signer-controller',
   kind: ConfigMapKind,
   options: infos,
-  related: [{ kind: SecretKind, options: tokenSecrets, keys: () => [infoKey] }],
+  related: [{ kind: SecretKind, options: bootstrapTokens, keys: () => [infoKey] }],
   concurrency: 1,
   deps: (context) => ({
     clock: context.clock,
-    secrets: context.informer(SecretKind, tokenSecrets).lister,
+    secrets: context.informer(SecretKind, bootstrapTokens).lister,
     client: context.resource(ConfigMapKind),
   }),
   async reconcile(info: ConfigMap, { clock, secrets, client }) {

@@ -20,6 +20,7 @@ import { garbageCollector } from './garbage-collector/garbage-collector.ts';
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.ts';
 import { jobController } from './job/job.ts';
 import { jobOrphanPodController } from './job/orphan-pods.ts';
+import { legacyTokenCleaner } from './legacy-token-cleaner.ts';
 import { type MetricsServerOptions, metricsServer } from './metrics-server/metrics-server.ts';
 import { namespaceController } from './namespace/namespace.ts';
 import { nodeIpamController } from './node/node-ipam.ts';
@@ -57,6 +58,8 @@ export interface ControllerOptions {
   signing?: SigningOptions;
   /** What Secrets with tokens are filled with; they stay empty without it. */
   tokens?: TokenOptions;
+  /** So long a token in a Secret that was made without being asked for may go unused. */
+  legacyTokenPeriodMs?: number;
   /** Ended pods that stay; 0: all of them. */
   terminatedPods?: number;
   /** Where metrics are served; they are not without it. */
@@ -65,7 +68,7 @@ export interface ControllerOptions {
 
 /** Every controller, in the order in which they start: what new pods need comes first. */
 export function createControllers(options: ControllerOptions): readonly Loop[] {
-  const { rootCaPem, nodeRanges, signing, tokens, metrics, terminatedPods } = options;
+  const { rootCaPem, nodeRanges, signing, tokens, metrics, terminatedPods, legacyTokenPeriodMs } = options;
   return [
     toLoop(serviceAccountController),
     ...(tokens === undefined ? [] : [toLoop(serviceAccountTokenController(tokens))]),
@@ -106,6 +109,7 @@ export function createControllers(options: ControllerOptions): readonly Loop[] {
     toLoop(certificateCleanerController),
     toLoop(bootstrapSignerController),
     toLoop(tokenCleanerController),
+    toLoop(legacyTokenCleaner(legacyTokenPeriodMs)),
     toLoop(validatingAdmissionPolicyStatusController),
     garbageCollector,
     ...(metrics === undefined ? [] : [metricsServer(metrics)]),

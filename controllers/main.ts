@@ -46,6 +46,11 @@ const flags = {
     type: 'string',
     doc: 'CA certificate that signs requests for certificates (PEM file).',
   },
+  'legacy-service-account-token-clean-up-period': {
+    type: 'string',
+    doc: 'So long a token that was made for an account without being asked for may go unused before it is marked, and so long again before it is deleted.',
+    default: '8760h0m0s',
+  },
   'terminated-pod-gc-threshold': {
     type: 'number',
     doc: 'Ended pods that stay before the oldest are deleted; 0 for all.',
@@ -116,6 +121,7 @@ async function start(options: Options, context: ComponentContext) {
   const all = createControllers({
     terminatedPods: options['terminated-pod-gc-threshold'],
     nodeLifecycle: readNodeLifecycle(options),
+    legacyTokenPeriodMs: parseGoDuration(options['legacy-service-account-token-clean-up-period']),
     ...(rootCaPem === undefined ? {} : { rootCaPem }),
     ...(keyFile ? { tokens: { privateKeyPem: readFileSync(keyFile, 'utf8'), rootCaPem } } : {}),
     ...readSigning(options),

@@ -4,12 +4,12 @@ import { tokenLeftMs } from '../api/core/secret/bootstrap-token.ts';
 import { SecretKind } from '../api/core/secret.ts';
 import { defineController } from '../client/controller.ts';
 import { isConflict, isNotFound } from '../machinery/errors.ts';
-import { tokenSecrets } from './bootstrap-signer.ts';
+import { bootstrapTokens } from './bootstrap-signer.ts';
 
 export const tokenCleanerController = defineController({
   name: 'token-cleaner-controller',
   kind: SecretKind,
-  options: tokenSecrets,
+  options: bootstrapTokens,
   deps: (context) => ({ clock: context.clock, client: context.resource(SecretKind) }),
   async reconcile(secret, { clock, client }) {
     const leftMs = tokenLeftMs(secret, clock.now());
