@@ -296,6 +296,8 @@ function controllersFlags(layout: Layout): FlagValues {
     'metrics-tls-cert-file': `${metricsServer}.crt`,
     'metrics-tls-private-key-file': `${metricsServer}.key`,
     'health-port': layout.ports.controllersHealth,
+    'bind-address': '127.0.0.1',
+    'secure-port': layout.ports.controllersSecure,
   };
 }
 

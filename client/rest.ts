@@ -1,11 +1,10 @@
 // The typed client: verbs on resources. A kind value says everything about paths and types, so
 // there is nothing to generate.
-import type { Clock } from '../machinery/clock.ts';
 import { type StatusBody, statusErrorFrom } from '../machinery/errors.ts';
 import { apiVersionOf, type Kind } from '../machinery/kind.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
 import type { ClientConfig } from './config.ts';
-import { type HttpRequest, type HttpResponse, Transport } from './transport.ts';
+import { type HttpRequest, type HttpResponse, Transport, type TransportOptions } from './transport.ts';
 
 export interface ListOptions {
   namespace?: string;
@@ -93,7 +92,7 @@ export class KubeClient {
   readonly #transport: Transport;
   readonly #tokens: TokenSource | undefined;
 
-  constructor(config: ClientConfig | Transport, options: { userAgent: string; clock: Clock; tokens?: TokenSource }) {
+  constructor(config: ClientConfig | Transport, options: TransportOptions & { tokens?: TokenSource }) {
     this.#transport = config instanceof Transport ? config : new Transport(config, options);
     this.#tokens = options.tokens;
   }

@@ -4,6 +4,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { afterListening, type Clock, type Timer } from '../machinery/clock.ts';
 import type { ClientConfig } from './config.ts';
 import { LineSplitter } from './line-splitter.ts';
+import type { RestMetrics } from './rest-metrics.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -38,6 +39,13 @@ const maxStreamsPerSession = 90;
 /** An event of a watch: two orders above the largest object there can be. */
 const maxLineLength = 1 << 28;
 
+export interface TransportOptions {
+  userAgent: string;
+  clock: Clock;
+  /** Where answers are counted. */
+  metrics?: RestMetrics | undefined;
+}
+
 interface Connection {
   session: ClientHttp2Session;
   streams: number;
@@ -47,12 +55,16 @@ export class Transport {
   readonly #config: ClientConfig;
   readonly #userAgent: string;
   readonly #clock: Clock;
+  readonly #metrics: RestMetrics | undefined;
+  readonly #host: string;
   #requests: Connection | undefined;
   #watches: Connection[] = [];
   #closed = false;
 
-  constructor(config: ClientConfig, options: { userAgent: string; clock: Clock }) {
+  constructor(config: ClientConfig, options: TransportOptions) {
     this.#config = config;
+    this.#metrics = options.metrics;
+    this.#host = URL.canParse(config.server) ? new URL(config.server).host : '';
     this.#userAgent = options.userAgent;
     this.#clock = options.clock;
   }
@@ -162,7 +174,16 @@ export class Transport {
     );
     connection.streams++;
     connection.session.ref();
+    const sentMs = this.#clock.monotonicMs();
+    const count = (status: number) =>
+      this.#metrics?.answered(request.method, this.#host, status, this.#clock.monotonicMs() - sentMs);
+    let isAnswered = false;
+    stream.once('response', (headers) => {
+      isAnswered = true;
+      count(Number(headers[':status']));
+    });
     stream.on('close', () => {
+      if (!isAnswered) count(0);
       if (--connection.streams === 0) connection.session.unref();
     });
     return stream;

@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/#extension-apiserver-authenticates-the-request
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { SubjectAccessReviewSpec } from '../../api/authorization/access-attributes.ts';
+import type { User } from '../../client/secure/delegated-authorizer.ts';
 import { isObject, setKey } from '../../machinery/json.ts';
 
 export interface Trust {
@@ -16,8 +16,6 @@ export interface Trust {
   groupHeaders: readonly string[];
   extraPrefixes: readonly string[];
 }
-
-export type User = Pick<SubjectAccessReviewSpec, 'user' | 'uid' | 'groups' | 'extra'>;
 
 /** Reads the data of the ConfigMap; what is missing or broken trusts nobody. */
 export function readTrust(data: Readonly<Record<string, string>> = {}): Trust {

@@ -1,6 +1,7 @@
 // The server of the metrics' groups: HTTPS for the API server in front of it, which says who asks. Reads only.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import { type Attributes, type Authorizer, attributesOfPath } from '../../client/secure/delegated-authorizer.ts';
 import {
   internalError,
   methodNotAllowedError,
@@ -10,7 +11,7 @@ import {
 } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { readTrust, type Trust, userOf } from './authentication.ts';
-import { type Attributes, type Authorizer, attributesOf, attributesOfPath } from './authorization.ts';
+import { attributesOf } from './authorization.ts';
 import { readParts, type ServedApi } from './served-api.ts';
 
 export interface ServerDeps {
