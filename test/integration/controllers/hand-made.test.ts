@@ -59,6 +59,9 @@ test('Endpoints of a service without a selector become slices, as long as they a
     '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?labelSelector=kubernetes.io/service-name=db';
   const addresses = ({ items }: any) => items.flatMap((s: any) => s.endpoints.flatMap((e: any) => e.addresses));
   await create(`${core}/services`, { metadata: { name: 'db' }, spec: { ports } });
+  const { headers } = await api.request('GET', `${core}/endpoints`);
+  const deprecated = 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
+  assert.equal(headers.warning, `299 - "${deprecated}"`);
   await create(`${core}/endpoints`, {
     metadata: { name: 'db', labels: { own: '1' } },
     subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports }],
