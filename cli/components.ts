@@ -1,7 +1,15 @@
 // The component processes of k8ts. Each is its own bundle beside this program's, so that a component loads nothing
 // of the command line and nothing of the others.
 
-export const components = ['apiserver', 'controllers', 'scheduler', 'kubelet', 'runtime', 'proxy'] as const;
+export const components = [
+  'apiserver',
+  'controllers',
+  'scheduler',
+  'kubelet',
+  'runtime',
+  'proxy',
+  'simulated-nodes',
+] as const;
 export type Component = (typeof components)[number];
 
 export function isComponent(name: string | undefined): name is Component {

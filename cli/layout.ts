@@ -14,6 +14,8 @@ export interface ClusterSpec {
   podSubnet?: string;
   serviceSubnet?: string;
   apiPort?: number;
+  /** Nodes without containers, beside the others. */
+  simulatedNodes?: number;
   /** Pods may open connections to the world beyond the host. */
   egress: boolean;
   /** What a configuration file says beyond that. */
@@ -23,6 +25,8 @@ export interface ClusterSpec {
 export const defaultClusterName = 'k8ts';
 /** The control group of all clusters, below the root of every hierarchy. */
 export const clustersCgroup = 'k8ts';
+/** Each has a range of its own for pods, and they are not of the cluster's. */
+export const maxSimulatedNodes = 4096;
 export const slotCount = 64;
 export const clusterDomain = 'cluster.local';
 /** Of the pods' range, each node has a part with so many bits; the controllers and every node's runtime go by it. */

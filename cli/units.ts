@@ -38,6 +38,11 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
     const unit = componentUnit(context, component, { ...flags, 'health-socket': socket }, inputs);
     return { ...unit, liveness: { socket, path: '/livez' } };
   };
+  const count = layout.spec.simulatedNodes;
+  const kubeconfig = join(layout.kubeconfigDir, 'simulated-nodes.kubeconfig');
+  const simulated = count
+    ? [onThisHost('simulated-nodes', { kubeconfig, count }, [files.simulatedNodes, files.ca])]
+    : [];
   return [
     firewallUnit(context),
     {
@@ -50,6 +55,7 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
     onThisHost('apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca]),
     onThisHost('controllers', controllersFlags(layout), [files.controllers, files.ca, files.metricsServer]),
     onThisHost('scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
+    ...simulated,
   ];
 }
 
@@ -237,7 +243,7 @@ function etcdCommand(layout: Layout): string[] {
 }
 
 /** Where etcd answers /health and /metrics, on loopback. */
-export function etcdMetricsUrl(layout: Layout): string {
+function etcdMetricsUrl(layout: Layout): string {
   return `http://127.0.0.1:${layout.ports.etcdMetrics}`;
 }
 

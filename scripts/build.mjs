@@ -27,6 +27,7 @@ const entries = {
   kubelet: 'kubelet/main.ts',
   runtime: 'kubelet/runtime/main.ts',
   proxy: 'proxy/main.ts',
+  'simulated-nodes': 'kubelet/simulated-nodes/main.ts',
 };
 
 /** Files below `dir` with an ending, as paths relative to it, without dependencies and build output. */

@@ -33,7 +33,15 @@ const layers: { folder: string; imports: string[] }[] = [
 
 /** The one file of a component that the command line may load. */
 function componentMains(): string[] {
-  const components = ['apiserver', 'controllers', 'scheduler', 'kubelet', 'kubelet/runtime', 'proxy'];
+  const components = [
+    'apiserver',
+    'controllers',
+    'scheduler',
+    'kubelet',
+    'kubelet/runtime',
+    'kubelet/simulated-nodes',
+    'proxy',
+  ];
   return components.map((c) => `${c}/main.ts`);
 }
 

@@ -31,6 +31,7 @@ import { dnsStep, nodeReadyStep } from '../steps/node-agents.ts';
 import { nodesStep } from '../steps/nodes.ts';
 import { requireDiskSpace, requireFreePorts, requirePrograms, requireRoot } from '../steps/prerequisites.ts';
 import { runSteps } from '../steps/run-steps.ts';
+import { simulatedNodesStep } from '../steps/simulated-nodes.ts';
 import { storageStep } from '../steps/storage.ts';
 import { userAccessStep } from '../steps/user-access.ts';
 import { endUnfitSupervisor, ensureSupervisor, findSupervisor } from '../supervisor/control.ts';
@@ -50,6 +51,7 @@ export interface UpOptions {
   apiPort?: number;
   podSubnet?: string;
   serviceSubnet?: string;
+  simulatedNodes?: number;
   egress: boolean;
   /** Milliseconds. */
   wait: number;
@@ -72,6 +74,9 @@ const steps = [
   storageStep,
   userAccessStep,
 ];
+
+/** A cluster without simulated nodes says nothing of them. */
+const stepsOf = ({ spec }: Layout) => (spec.simulatedNodes ? [...steps, simulatedNodesStep] : steps);
 
 export async function up(options: UpOptions, program: Program): Promise<void> {
   requireRoot(process.getuid?.());
@@ -127,7 +132,7 @@ async function upLocked(options: WantedOptions, program: Program): Promise<void>
     await endHungUnits(context, { patienceMs, say: progress.say });
     writePlan(layout.planFile, context.plan);
     await ensureSupervisor(context);
-    await runSteps(steps, context, { progress, signal: interrupt.signal });
+    await runSteps(stepsOf(layout), context, { progress, signal: interrupt.signal });
     keepOnlyUnits(
       context,
       allUnits(context).map((unit) => unit.name),
@@ -145,8 +150,8 @@ async function upLocked(options: WantedOptions, program: Program): Promise<void>
 }
 
 function wantedSpec(options: WantedOptions): Omit<ClusterSpec, 'slot'> {
-  const { name, apiPort, podSubnet, serviceSubnet, egress, config } = options;
-  return { name, egress, apiPort, podSubnet, serviceSubnet, ...(config ? { config } : {}) };
+  const { name, apiPort, podSubnet, serviceSubnet, simulatedNodes, egress, config } = options;
+  return { name, egress, apiPort, podSubnet, serviceSubnet, simulatedNodes, ...(config ? { config } : {}) };
 }
 
 /** The cluster as it is to be, remembered as that; nothing is changed before its configuration has been tried. */
@@ -178,7 +183,7 @@ function refuseChanges(known: Layout, options: WantedOptions): void {
     new UserError(`cluster ${known.name} exists with ${what}`, {
       hint: `Remove it first (${commandName} down --name ${known.name}), or create one under another name.`,
     });
-  for (const key of ['apiPort', 'podSubnet', 'serviceSubnet'] as const) {
+  for (const key of ['apiPort', 'podSubnet', 'serviceSubnet', 'simulatedNodes'] as const) {
     if (wanted[key] === undefined || wanted[key] === known.spec[key]) continue;
     throw refuse(`another --${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
   }

@@ -40,6 +40,7 @@ export function pkiFiles(layout: Layout) {
     controllers: at('controller-manager'),
     metricsServer: at('metrics-server'),
     scheduler: at('scheduler'),
+    simulatedNodes: at('simulated-nodes'),
     etcdCa: at('etcd/ca'),
     etcdServer: at('etcd/server'),
     etcdClient: at('etcd/client'),
@@ -58,6 +59,9 @@ export const nodePki = {
 
 /** The group that the nodes' storage drivers are in; a user of it bears the node's name behind it. */
 export const storageUser = 'k8ts:hostpath-csi';
+
+/** Who keeps the nodes without containers. */
+export const simulatedNodesUser = 'k8ts:simulated-nodes';
 
 export function planPki(layout: Layout): PkiPlan {
   const files = pkiFiles(layout);
@@ -108,6 +112,9 @@ export function planPki(layout: Layout): PkiPlan {
         usages: ['server'],
       },
       { ...client, file: files.scheduler, commonName: 'system:kube-scheduler' },
+      ...(layout.spec.simulatedNodes
+        ? [{ ...client, file: files.simulatedNodes, commonName: simulatedNodesUser }]
+        : []),
       {
         file: files.etcdServer,
         authority: files.etcdCa,

@@ -42,6 +42,6 @@ export const controllersStep: Step<UpContext> = {
 };
 
 async function probeHealth(port: number, signal: AbortSignal): Promise<string | undefined> {
-  const { ok, text } = await askHealth(`http://127.0.0.1:${port}/readyz`, signal);
+  const { ok, text } = await askHealth({ port, path: '/readyz' }, signal);
   return ok ? undefined : text.trim();
 }

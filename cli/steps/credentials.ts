@@ -36,6 +36,7 @@ function componentAccess(layout: Layout): [string, Access][] {
     onThisHost('admin', files.admin),
     onThisHost('controllers', files.controllers),
     onThisHost('scheduler', files.scheduler),
+    ...(layout.spec.simulatedNodes ? [onThisHost('simulated-nodes', files.simulatedNodes)] : []),
     ...layout.nodes.flatMap((node): [string, Access][] => [
       [
         onHost(node, `${insideNode.credentialsDir}/kubelet.kubeconfig`),

@@ -1,7 +1,7 @@
 // Step: etcd runs and is healthy.
 import { existsSync } from 'node:fs';
 import { removeDurably, writeFileAtomic } from '../host/files.ts';
-import { controlPlaneUnits, etcdMetricsUrl } from '../units.ts';
+import { controlPlaneUnits } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
 import { credentialsStep } from './credentials.ts';
 import { askHealth } from './health.ts';
@@ -24,7 +24,7 @@ export const etcdStep: Step<UpContext> = {
 };
 
 async function probeEtcd({ layout }: UpContext, signal: AbortSignal): Promise<string | undefined> {
-  const { text } = await askHealth(`${etcdMetricsUrl(layout)}/health`, signal);
+  const { text } = await askHealth({ port: layout.ports.etcdMetrics, path: '/health' }, signal);
   const { health, reason } = JSON.parse(text) as { health: string; reason?: string };
   return health === 'true' ? undefined : (reason ?? 'it says that it is not healthy');
 }

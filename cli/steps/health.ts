@@ -2,9 +2,12 @@
 import { get } from 'node:http';
 
 /** An answer of a server without TLS: whether it is 200, and its text. Lighter than fetch, which `up` would load for this alone. */
-export function askHealth(url: string, signal: AbortSignal): Promise<{ ok: boolean; text: string }> {
+export function askHealth(
+  at: { port: number; path: string } | { socketPath: string; path: string },
+  signal: AbortSignal,
+): Promise<{ ok: boolean; text: string }> {
   return new Promise((resolve, reject) => {
-    const request = get(url, { agent: false, signal }, (response) => {
+    const request = get({ ...at, host: '127.0.0.1', agent: false, signal }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (piece) => {
         text += piece;

@@ -27,17 +27,6 @@ let dir = '';
 let came = '';
 let supervisor: ChildProcess;
 
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'k8ts-keeper-'));
-  came = join(dir, 'came');
-  writeFileSync(join(dir, 'supervisor.ts'), program);
-});
-afterEach(() => {
-  supervisor.kill('SIGTERM');
-  supervisor.kill('SIGKILL');
-  rmSync(dir, { recursive: true });
-});
-
 async function start(...more: string[]): Promise<void> {
   supervisor = spawn(process.execPath, [join(dir, 'supervisor.ts'), came, ...more], {
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -80,6 +69,17 @@ async function until(condition: () => boolean, timeoutMs = 30_000): Promise<void
 }
 
 describe('a keeper', () => {
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'k8ts-keeper-'));
+    came = join(dir, 'came');
+    writeFileSync(join(dir, 'supervisor.ts'), program);
+  });
+  afterEach(() => {
+    supervisor.kill('SIGTERM');
+    supervisor.kill('SIGKILL');
+    rmSync(dir, { recursive: true });
+  });
+
   test('becomes the next supervisor when its own was killed', async () => {
     await start();
     const keeper = keeperOf(supervisor.pid!)!;

@@ -23,15 +23,6 @@ let spawned: ChildProcess[] = [];
 let notify: () => void = () => undefined;
 let serial = 0;
 
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'k8ts-unit-'));
-  spawned = [];
-});
-afterEach(() => {
-  for (const child of spawned) child.kill('SIGKILL');
-  rmSync(dir, { recursive: true });
-});
-
 const host: UnitHost = {
   clock: realClock,
   spawn: (plan) => {
@@ -84,6 +75,15 @@ function groupWith(pid: number): string {
 }
 
 describe('Unit', () => {
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'k8ts-unit-'));
+    spawned = [];
+  });
+  afterEach(() => {
+    for (const child of spawned) child.kill('SIGKILL');
+    rmSync(dir, { recursive: true });
+  });
+
   test('starts again after a SIGKILL and says so', async () => {
     const unit = new Unit(planOf(), host);
     unit.start();

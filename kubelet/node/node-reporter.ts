@@ -36,7 +36,7 @@ export interface NodeReporterDeps {
 }
 
 export const leaseSeconds = 40;
-const leasePeriodMs = 10_000;
+export const leasePeriodMs = 10_000;
 const statusPeriodMs = 10_000;
 const maxStatusAgeMs = 5 * 60_000;
 const hurriedPeriodMs = 200;

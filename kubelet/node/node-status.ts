@@ -37,7 +37,7 @@ export interface NodeStatusInput {
   nowMs: number;
 }
 
-export function buildNode({ name, labels }: NodeIdentity, { architecture }: NodeFacts): Node {
+export function buildNode({ name, labels }: NodeIdentity, { architecture }: Pick<NodeFacts, 'architecture'>): Node {
   const platform = { 'kubernetes.io/arch': architecture, 'kubernetes.io/os': 'linux' };
   const legacy = { 'beta.kubernetes.io/arch': architecture, 'beta.kubernetes.io/os': 'linux' };
   return {

@@ -99,6 +99,17 @@ export const otherEvents: readonly { scenario: string; event: RegExp; count?: tr
     why: 'the server may listen before it is looked for or not',
   },
   {
+    scenario: 'liveness-exec',
+    event: /^Pod\/p spec\.containers\{c\} Normal Killing /,
+    count: true,
+    why: 'on a slow machine the next container has failed its probe as well before the recorded state was seen',
+  },
+  {
+    scenario: 'liveness-exec',
+    event: /^Pod\/p spec\.containers\{c\} Warning BackOff /,
+    why: 'the same',
+  },
+  {
     scenario: 'node-object',
     event: /^Node\/\S+ {2}Normal NodeHas\w+ /,
     count: true,
