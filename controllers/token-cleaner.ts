@@ -3,7 +3,7 @@
 import { tokenLeftMs } from '../api/core/secret/bootstrap-token.ts';
 import { SecretKind } from '../api/core/secret.ts';
 import { defineController } from '../client/controller.ts';
-import { isConflict, isNotFound } from '../machinery/errors.ts';
+import { deleteSeen } from '../client/delete-seen.ts';
 import { bootstrapTokens } from './bootstrap-signer.ts';
 
 export const tokenCleanerController = defineController({
@@ -14,12 +14,7 @@ export const tokenCleanerController = defineController({
   async reconcile(secret, { clock, client }) {
     const leftMs = tokenLeftMs(secret, clock.now());
     if (leftMs > 0) return Number.isFinite(leftMs) ? { requeueAfterMs: leftMs } : undefined;
-    const { namespace = '', name = '', uid } = secret.metadata;
-    try {
-      await client.delete({ namespace, name }, uid ? { uid } : {});
-    } catch (err) {
-      if (!isNotFound(err) && !isConflict(err)) throw err; // gone, or another one by now
-    }
+    await deleteSeen(client, secret);
     return undefined;
   },
 });

@@ -3,7 +3,8 @@ import { type EndpointAddress, type EndpointPort, type Endpoints, EndpointsKind 
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type Service, ServiceKind } from '../../api/core/service.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
-import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
+import { deleteSeen } from '../../client/delete-seen.ts';
+import { isAlreadyExists } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { isNamespaceTerminating } from '../pods/pod-control.ts';
@@ -157,11 +158,6 @@ export const endpointsController = defineController({
     const endpoints = present.get(key);
     // Endpoints that somebody else wrote without a service are theirs.
     if (endpoints?.metadata.labels?.[managedByLabel] === undefined) return;
-    const { namespace = '', name = '', uid } = endpoints.metadata;
-    try {
-      await client.delete({ namespace, name }, uid ? { uid } : {});
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // gone is what was wanted
-    }
+    await deleteSeen(client, endpoints);
   },
 });

@@ -2,8 +2,8 @@
 // make slices from pods and from Endpoints.
 import { type EndpointSlice, EndpointSliceKind } from '../../api/discovery/endpointslice.ts';
 import type { ControllerContext, Related } from '../../client/controller.ts';
+import { deleteSeen } from '../../client/delete-seen.ts';
 import { Expectations } from '../../client/expectations.ts';
-import { isNotFound } from '../../machinery/errors.ts';
 import { isNamespaceTerminating } from '../pods/pod-control.ts';
 import { managedByLabel, type SlicePlan, serviceNameLabel } from './slice-plan.ts';
 
@@ -34,13 +34,6 @@ export function ownSlices(context: ControllerContext, manager: string) {
       if (!isNamespaceTerminating(err)) throw err;
     }
   };
-  const remove = async ({ metadata: { namespace = '', name = '', uid } }: EndpointSlice) => {
-    try {
-      await client.delete({ namespace, name }, uid ? { uid } : {});
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // gone is what was wanted
-    }
-  };
   return {
     of: (key: string): EndpointSlice[] => informer.lister.byIndex(manager, key),
     /** Milliseconds until new slices that have not been seen are given up; 0 when all have. */
@@ -52,7 +45,7 @@ export function ownSlices(context: ControllerContext, manager: string) {
       const results = await Promise.allSettled([
         ...plan.create.map((slice) => create(slice, key)),
         ...plan.update.map((slice) => client.update(slice)),
-        ...plan.delete.map(remove),
+        ...plan.delete.map((slice) => deleteSeen(client, slice)),
       ]);
       const failed = results.find((r) => r.status === 'rejected');
       if (failed) throw failed.reason;
