@@ -88,6 +88,19 @@ export async function createIfAbsent(
   if (response.statusCode !== 201 && !exists) throw refusal(`creating at ${path}`, response, text);
 }
 
+/** Makes an object what `body` says, whether it is there or not: what an older build made, too. */
+export async function applyObject(
+  layout: Layout,
+  path: string,
+  { body, signal }: { body: { metadata: { name: string } }; signal: AbortSignal },
+): Promise<void> {
+  const at = `${path}/${body.metadata.name}?fieldManager=k8ts&force=true`;
+  const patch = { body, contentType: 'application/apply-patch+yaml' };
+  const response = await send(layout, { method: 'PATCH', path: at, ...patch }, signal);
+  const text = await readText(response);
+  if (![200, 201].includes(response.statusCode ?? 0)) throw refusal(`applying ${at}`, response, text);
+}
+
 /** Puts labels on a node: its role is nothing that it may give itself. */
 export async function labelNode(
   layout: Layout,

@@ -1,5 +1,5 @@
 // Step: the objects by which the nodes' own storage is used: the driver, what it may do in the API, and the default class.
-import { createIfAbsent, isThere } from '../api-request.ts';
+import { applyObject, createIfAbsent, isThere } from '../api-request.ts';
 import { unitFiles } from '../layout.ts';
 import { storageUser } from '../pki/plan.ts';
 import { messageOf, UserError } from '../user-error.ts';
@@ -23,7 +23,8 @@ const role = {
     rule([''], ['persistentvolumes'], [...read, 'create', 'delete', 'patch', 'update']),
     rule([''], ['persistentvolumeclaims'], [...read, 'patch', 'update']),
     rule([''], ['persistentvolumeclaims/status'], ['patch', 'update']),
-    rule(['storage.k8s.io'], ['storageclasses'], read),
+    rule(['storage.k8s.io'], ['storageclasses', 'csidrivers'], read),
+    rule(['storage.k8s.io'], ['csistoragecapacities'], [...read, 'create', 'delete', 'update']),
     rule(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']),
   ],
 };
@@ -44,6 +45,7 @@ const driver = {
     attachRequired: false,
     podInfoOnMount: true,
     fsGroupPolicy: 'File',
+    // Sizes are not enforced: a claim may ask for more than the disk has. Who wants the scheduler to look sets it.
     storageCapacity: false,
     volumeLifecycleModes: ['Persistent', 'Ephemeral'],
   },
@@ -67,7 +69,7 @@ export const storageStep: Step<UpContext> = {
     const make = (path: string, body: { metadata: { name: string } }) =>
       createIfAbsent(layout, path, { body, signal: during });
     try {
-      await make(`${rbac}/clusterroles`, role);
+      await applyObject(layout, `${rbac}/clusterroles`, { body: role, signal: during });
       await make(`${rbac}/clusterrolebindings`, binding);
       // Once: whoever removes the class or makes it another one does not get it back by the next `up`.
       if (!(await isThere(layout, `${storage}/csidrivers/${driverName}`, during))) {

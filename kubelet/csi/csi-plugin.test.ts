@@ -1,6 +1,6 @@
 // What a driver is asked for a pod's volume, by what the API says of the driver, the claim and the pod.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -63,7 +63,9 @@ class Bed {
       },
       NodePublishVolume: (request: never) => {
         this.asked.publish.push(request);
-        mkdirSync((request as NodePublishVolumeRequest).target_path, { recursive: true });
+        const { target_path, volume_capability } = request as NodePublishVolumeRequest;
+        if (volume_capability?.block) writeFileSync(target_path, '');
+        else mkdirSync(target_path, { recursive: true });
         return handlers.NodePublishVolume(request);
       },
       NodeExpandVolume: async (request: NodeExpandVolumeRequest) => {
@@ -161,6 +163,32 @@ describe('the csi plugin', async () => {
     rmSync(path, { recursive: true });
     await bed.plugin.tearDown!(dirname(path));
     assert.deepEqual([bed.fake.staged.size, bed.fake.published.size], [0, 0]);
+  });
+
+  test('a block volume is asked for as a device, belongs to no group, and its file goes with it', async (t) => {
+    const bed = new Bed(t, api, { more: ['EXPAND_VOLUME'], spec: { fsGroupPolicy: 'File' } });
+    const pv = persistent({}, { volumeMode: 'Block', capacity: { storage: '2Gi' } });
+    const claim = {
+      metadata: { name: 'block', namespace: 'default' },
+      spec: {},
+      status: { capacity: { storage: '1Gi' } },
+    };
+    await api.send('POST', '/api/v1/namespaces/default/persistentvolumeclaims', {
+      body: {
+        metadata: { name: 'block' },
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, volumeMode: 'Block' },
+      },
+    });
+    const path = await bed.plugin.setUp(bed.context({ pv, claim, fsGroup: 4321 }));
+    assert.equal(path, join(bed.dir, 'pods/uid/volumes/kubernetes.io~csi/pv/dev'));
+    assert.notEqual(statSync(path).gid, 4321);
+    const { stage, publish, expand } = bed.asked;
+    for (const { volume_capability } of [...stage, ...publish, ...expand]) {
+      assert.deepEqual(volume_capability, { access_mode: { mode: 'SINGLE_NODE_WRITER' }, block: {} });
+    }
+    assert.deepEqual([stage.length, publish[0]?.target_path, expand[0]?.volume_path], [1, path, path]);
+    await bed.plugin.tearDown!(dirname(path));
+    assert.deepEqual([bed.fake.staged.size, bed.fake.published.size, existsSync(dirname(path))], [0, 0, false]);
   });
 
   test('an ephemeral volume is published only, under an id of its own, and the driver is told the pod', async (t) => {

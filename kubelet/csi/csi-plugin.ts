@@ -1,22 +1,28 @@
 // Volumes of storage drivers in pods: claims on persistent ones, and ephemeral ones in the pod's own
 // manifest. https://kubernetes.io/docs/concepts/storage/volumes/#csi Upstream: csi_attacher.go and
 // csi_mounter.go in pkg/volume/csi.
-import { join } from 'node:path';
 import type { CSIDriver } from '../../api/storage/csidriver.ts';
 import { VolumeAttachmentKind } from '../../api/storage/volumeattachment.ts';
 import type { KubeClient } from '../../client/rest.ts';
 import { isNotFound } from '../../machinery/errors.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
 import { setGroup } from '../volumes/ownership.ts';
-import { NotYetError, StepError, specNameOf, type VolumeContext, type VolumePlugin } from '../volumes/plugin.ts';
+import {
+  isBlock,
+  NotYetError,
+  StepError,
+  specNameOf,
+  type VolumeContext,
+  type VolumePlugin,
+} from '../volumes/plugin.ts';
 import type { VolumeUse } from '../volumes/volume-use.ts';
 import { accessModeOf, capabilityOf } from './access-modes.ts';
-import { type CsiVolumes, type CsiWish, mountFolder, pluginFolder, stageStep } from './csi-volumes.ts';
+import { type CsiVolumes, type CsiWish, pluginFolder, stageStep } from './csi-volumes.ts';
 import type { CsiDriver, CsiDrivers } from './drivers.ts';
 import { expandOnNode } from './expansion.ts';
 import { podAttributes, tokenAttributes } from './pod-attributes.ts';
 import { readSecret, type SecretRef } from './secret-data.ts';
-import { readVolumeData, sha256, type VolumeData } from './volume-data.ts';
+import { readVolumeData, sha256, targetOf, type VolumeData } from './volume-data.ts';
 
 export interface CsiPluginDeps {
   client: KubeClient;
@@ -55,6 +61,7 @@ export function createCsiPlugin(deps: CsiPluginDeps): VolumePlugin {
     name: pluginFolder,
     handles: ({ volume, pv }) => (pv ? pv.spec.csi : volume.csi) !== undefined,
     isLive: false,
+    hasDevices: true,
     isReadOnly: false,
     setUp: (context) => setUp(deps, context),
     tearDown: (diskDir) => deps.volumes.unpublish(diskDir),
@@ -77,8 +84,9 @@ async function setUp(deps: CsiPluginDeps, context: VolumeContext): Promise<strin
     nodeName: deps.nodeName,
     attachmentID,
     volumeLifecycleMode: mode,
+    ...(isBlock(context) ? { volumeMode: 'Block' } : {}),
   };
-  const path = join(diskDir, mountFolder);
+  const path = targetOf(diskDir, data);
   const repeats = object?.spec.requiresRepublish === true;
   const wasPublished = deps.volumes.isPublished(diskDir);
   if (!wasPublished || repeats) {
@@ -146,6 +154,7 @@ async function buildWish(deps: CsiPluginDeps, input: WishInput): Promise<CsiWish
   const capability = capabilityOf(mode, {
     fsType: source.fsType,
     mountOptions: pv?.spec.mountOptions,
+    volumeMode: pv?.spec.volumeMode,
     mountGroup: driver.capabilities.has('VOLUME_MOUNT_GROUP') ? fsGroup : undefined,
   });
   const tokens = await tokenAttributes(deps.tokens, pod, object, (atMs) =>
@@ -171,7 +180,8 @@ async function buildWish(deps: CsiPluginDeps, input: WishInput): Promise<CsiWish
 /** Whether the kubelet gives what is in the volume to the pod's group, as the driver's policy says. */
 function wantsGroup(context: VolumeContext, driver: CsiDriver, object: CSIDriver | undefined): boolean {
   const { pv, volume, fsGroup, isReadOnly } = context;
-  if (fsGroup === undefined || isReadOnly || driver.capabilities.has('VOLUME_MOUNT_GROUP')) return false;
+  if (fsGroup === undefined || isReadOnly || isBlock(context) || driver.capabilities.has('VOLUME_MOUNT_GROUP'))
+    return false;
   const policy = object?.spec.fsGroupPolicy ?? 'ReadWriteOnceWithFSType';
   if (policy !== 'ReadWriteOnceWithFSType') return policy === 'File';
   const hasType = !!(pv ? pv.spec.csi?.fsType : volume.csi?.fsType);
@@ -187,7 +197,7 @@ async function measureVolume({ drivers, volumes }: CsiPluginDeps, diskDir: strin
   if (!driver?.capabilities.has('GET_VOLUME_STATS')) return {};
   const request = {
     volume_id: data!.volumeHandle,
-    volume_path: join(diskDir, mountFolder),
+    volume_path: targetOf(diskDir, data),
     staging_target_path: driver.capabilities.has('STAGE_UNSTAGE_VOLUME') ? volumes.stagePathOf(data!) : '',
   };
   const answer = await driver.client.node.NodeGetVolumeStats(request, { timeoutMs: measureMs });

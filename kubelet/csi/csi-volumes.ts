@@ -18,11 +18,11 @@ import {
   readVolumeData,
   removeVolumeFolder,
   stageDirOf,
+  targetOf,
   type VolumeData,
   writeVolumeData,
 } from './volume-data.ts';
 
-export const mountFolder = 'mount';
 const stageFolder = 'globalmount';
 /** How the event of a volume that could not be staged begins. */
 export const stageStep = 'MountVolume.MountDevice failed';
@@ -105,7 +105,7 @@ export class CsiVolumes {
   /** Makes the volume appear in a folder of a pod, and answers where. Idempotent. */
   async publish(dir: string, driver: CsiDriver, wish: CsiWish): Promise<string> {
     const stageDir = stageDirOf(this.#deps.rootDir, wish.data);
-    const target = join(dir, mountFolder);
+    const target = targetOf(dir, wish.data);
     await this.claim(dir, wish.data);
     await this.#lock.run(stageDir, async () => {
       const stages = driver.capabilities.has('STAGE_UNSTAGE_VOLUME') && wish.data.volumeLifecycleMode !== 'Ephemeral';
@@ -154,19 +154,19 @@ export class CsiVolumes {
     const data = await readVolumeData(dir);
     if (!data) {
       // Killed before anything was mounted, or after all was undone.
-      await this.#removeFolder(dir, mountFolder);
+      await this.#removeFolder(dir, targetOf(dir));
       return;
     }
     const stageDir = stageDirOf(this.#deps.rootDir, data);
     await this.#lock.run(stageDir, async () => {
       const driver = this.#deps.drivers.get(data.driverName, 'Unmounter.TearDownAt failed to get CSI client');
-      const target_path = join(dir, mountFolder);
+      const target_path = targetOf(dir, data);
       this.#published.delete(dir);
       await driver.client.node.NodeUnpublishVolume({ volume_id: data.volumeHandle, target_path });
       // The folder goes after the stage: while it is there, it says what is left to do.
       const others = [...(this.#users.get(stageDir)?.dirs ?? [])].filter((one) => one !== dir);
       if (others.length === 0) await this.#unstage(stageDir, driver);
-      await this.#removeFolder(dir, mountFolder);
+      await this.#removeFolder(dir, target_path);
       this.#leave(stageDir, dir);
     });
   }
@@ -185,13 +185,12 @@ export class CsiVolumes {
     if (!staged) return;
     const staging_target_path = join(stageDir, stageFolder);
     await driver.client.node.NodeUnstageVolume({ volume_id: staged.volumeHandle, staging_target_path });
-    await this.#removeFolder(stageDir, stageFolder);
+    await this.#removeFolder(stageDir, staging_target_path);
   }
 
-  async #removeFolder(dir: string, mounted: string): Promise<void> {
-    const path = join(dir, mounted);
-    if (await this.#deps.mounts.isMounted(path)) throw new Error(`${path} is still mounted by its driver`);
-    await removeVolumeFolder(dir, mounted);
+  async #removeFolder(dir: string, target: string): Promise<void> {
+    if (await this.#deps.mounts.isMounted(target)) throw new Error(`${target} is still mounted by its driver`);
+    await removeVolumeFolder(dir, target);
   }
 
   /** What a kubelet that was killed had staged, and nobody uses. */

@@ -30,6 +30,7 @@ export async function expandOnNode(
   if (!pv || !claim || size === undefined || known === undefined || compareQuantities(size, known) <= 0) return;
   const stages = driver.capabilities.has('STAGE_UNSTAGE_VOLUME');
   const mode = accessModeOf(pv.spec.accessModes?.[0] ?? '', driver.capabilities.has('SINGLE_NODE_MULTI_WRITER'));
+  const { mountOptions, volumeMode } = pv.spec;
   const csi = pv.spec.csi!;
   await driver.client.node
     .NodeExpandVolume({
@@ -37,7 +38,7 @@ export async function expandOnNode(
       volume_path: path,
       capacity_range: { required_bytes: String(quantityValue(size)) },
       staging_target_path: stages ? volumes.stagePathOf(data) : '',
-      volume_capability: capabilityOf(mode, { fsType: csi.fsType, mountOptions: pv.spec.mountOptions }),
+      volume_capability: capabilityOf(mode, { fsType: csi.fsType, mountOptions, volumeMode }),
       secrets: await readSecret(client, csi.nodeExpandSecretRef),
     })
     .catch((err) => {

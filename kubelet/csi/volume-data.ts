@@ -14,6 +14,8 @@ export interface VolumeData {
   nodeName?: string;
   attachmentID?: string;
   volumeLifecycleMode?: string;
+  /** Block where containers get a device. */
+  volumeMode?: string;
 }
 
 const fileName = 'vol_data.json';
@@ -43,12 +45,18 @@ export async function readVolumeData(dir: string): Promise<VolumeData | undefine
   }
 }
 
-/** Removes the file, the empty folder that the volume was mounted on, and the folder of both. Never what is in them. */
-export async function removeVolumeFolder(dir: string, mountFolder: string): Promise<void> {
+/** Where the driver makes the volume appear in a pod's folder: a folder to mount on, or a device file. */
+export const targetOf = (dir: string, { volumeMode }: Pick<VolumeData, 'volumeMode'> = {}) =>
+  join(dir, volumeMode === 'Block' ? 'dev' : 'mount');
+
+/** Removes the file, what the volume was shown at, and the folder of both. Never what is in a volume. */
+export async function removeVolumeFolder(dir: string, target: string): Promise<void> {
   const unlessMissing = (err: unknown) => {
     if (!isMissing(err)) throw err;
   };
-  await rmdir(join(dir, mountFolder)).catch(unlessMissing);
+  await rmdir(target)
+    .catch((err) => (err.code === 'ENOTDIR' ? rm(target) : Promise.reject(err)))
+    .catch(unlessMissing);
   const file = join(dir, fileName);
   for (const path of [file, nextOf(file)]) await rm(path, { force: true });
   await rmdir(dir).catch(unlessMissing);

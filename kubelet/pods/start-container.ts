@@ -11,7 +11,7 @@ import type { FoundImage } from '../images/image-puller.ts';
 import { podLogDir } from '../logs/pod-log-folders.ts';
 import { buildContainerConfig } from '../spec/container-config.ts';
 import { buildEnvironment, ContainerConfigError } from '../spec/environment.ts';
-import { buildMounts } from '../spec/mounts.ts';
+import { buildDevices, buildMounts } from '../spec/mounts.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
 import { checkNonRoot } from '../spec/security.ts';
 import { allServiceVariables } from '../spec/service-env.ts';
@@ -130,6 +130,7 @@ async function prepareConfig(
   return buildContainerConfig(pod, container, {
     environment,
     mounts,
+    devices: buildDevices(container, context),
     restartCount,
     imageRef: image.id,
     seccompDir: deps.settings.seccompDir,

@@ -57,9 +57,9 @@ export class VolumeSync {
 
   /** True when nothing has failed. */
   #tell(pod: Pod, failed: readonly VolumeError[]): boolean {
-    for (const { message, isWaiting } of failed) {
+    for (const { reason, message, isWaiting } of failed) {
       if (isWaiting && this.#isNew()) continue;
-      this.#deps.events.event(eventTarget(pod), 'Warning', 'FailedMount', message);
+      this.#deps.events.event(eventTarget(pod), 'Warning', reason, message);
     }
     if (failed.length === 0) this.#failingSinceMs = undefined;
     return failed.length === 0;

@@ -23,6 +23,12 @@ export interface ProvisionerDeps {
   volume(name: string): PersistentVolume | undefined;
 }
 
+/** Parameters of a class with this prefix are for whoever calls the driver. */
+export const parameterPrefix = 'csi.storage.k8s.io/';
+/** What of a class's parameters the driver gets. */
+export const driverParameters = (parameters: Readonly<Record<string, string>> = {}) =>
+  Object.fromEntries(Object.entries(parameters).filter(([key]) => !key.startsWith(parameterPrefix)));
+
 export const finalizer = 'external-provisioner.volume.kubernetes.io/finalizer';
 export const provisionedBy = 'pv.kubernetes.io/provisioned-by';
 export const selectedNode = 'volume.kubernetes.io/selected-node';

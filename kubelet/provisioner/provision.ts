@@ -15,14 +15,21 @@ import type { Init } from '../../proto/message.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
 import { accessModeOf, capabilityOf } from '../csi/access-modes.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
-import { claimTarget, finalizer, type ProvisionerDeps, provisionedBy, selectedNode } from './context.ts';
+import {
+  claimTarget,
+  driverParameters,
+  finalizer,
+  type ProvisionerDeps,
+  parameterPrefix,
+  provisionedBy,
+  selectedNode,
+} from './context.ts';
 
 const provisionerAnnotations = [
   'volume.kubernetes.io/storage-provisioner',
   'volume.beta.kubernetes.io/storage-provisioner',
 ];
 const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
-const parameterPrefix = 'csi.storage.k8s.io/';
 
 /** Whether the claim waits for a volume of this driver. */
 export function wantsVolume({ metadata, spec }: PersistentVolumeClaim, driver: string): boolean {
@@ -100,7 +107,6 @@ function buildRequest(deps: ProvisionerDeps, { claim, storageClass, volumeName }
   const { parameters = {}, mountOptions } = storageClass;
   const secret = Object.keys(parameters).find((key) => key.startsWith(parameterPrefix) && key.includes('secret'));
   if (secret) throw new Error(`parameter ${secret} is not supported: the driver has no use for secrets`);
-  const own = Object.entries(parameters).filter(([key]) => !key.startsWith(parameterPrefix));
   const fsType = parameters[`${parameterPrefix}fstype`];
   const { volumeMode } = spec;
   const topology = [{ segments: { ...deps.driver.segments } }];
@@ -115,7 +121,7 @@ function buildRequest(deps: ProvisionerDeps, { claim, storageClass, volumeName }
     volume_capabilities: (spec.accessModes ?? []).map((mode) =>
       capabilityOf(accessModeOf(mode, true), { fsType, mountOptions, volumeMode }),
     ),
-    parameters: Object.fromEntries(own),
+    parameters: driverParameters(parameters),
     accessibility_requirements: { requisite: topology, preferred: topology },
     ...(source ? { volume_content_source: { volume: { volume_id: source } } } : {}),
   };

@@ -7,12 +7,13 @@ import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
 import { kinds as builtInKinds } from '../../api/index.ts';
 import type { ClientConfig } from '../../client/config.ts';
-import { defineController, runController } from '../../client/controller.ts';
+import { defineController, toLoop } from '../../client/controller.ts';
 import { controllerContext } from '../../client/controller-context.ts';
 import { InformerFactory } from '../../client/informer-factory.ts';
 import { KubeClient } from '../../client/rest.ts';
 import type { ComponentContext } from '../../machinery/component.ts';
 import { connectCsi } from '../../proto/csi-client.ts';
+import { capacityController } from './capacity.ts';
 import type { ProvisionerDeps } from './context.ts';
 import { provision, wantsVolume } from './provision.ts';
 import { reclaim } from './reclaim.ts';
@@ -33,9 +34,10 @@ export async function startProvisioner(
 ): Promise<() => void> {
   const { clock, random, log, signal } = shared;
   const csi = connectCsi(socket);
-  const [{ name }, { accessible_topology }] = await Promise.all([
+  const [{ name }, { accessible_topology }, { capabilities }] = await Promise.all([
     csi.identity.GetPluginInfo({}),
     csi.node.NodeGetInfo({}),
+    csi.controller.ControllerGetCapabilities({}),
   ]);
   const identity = `${clock.now()}-${Math.floor(random.next() * 10_000)}-${name}`;
   const driver = { name, client: csi, segments: accessible_topology?.segments ?? {}, identity };
@@ -52,8 +54,10 @@ export async function startProvisioner(
     claim: (key) => informers.informer(PersistentVolumeClaimKind).lister.get(key),
     volume: (key) => informers.informer(PersistentVolumeKind).lister.get(key),
   };
-  const controllers = [runController(claimsController(deps), context), runController(volumesController(deps), context)];
-  for (const running of controllers) running.catch((err) => log.error({ err }, 'the provisioner ended'));
+  const knowsRoom = capabilities.some(({ rpc }) => rpc?.type === 'GET_CAPACITY');
+  const loops = [toLoop(claimsController(deps)), toLoop(volumesController(deps))];
+  if (knowsRoom) loops.push(toLoop(capacityController(deps)));
+  for (const loop of loops) loop.run(context).catch((err) => log.error({ err }, 'the provisioner ended'));
   return () => {
     client.close();
     csi.close();

@@ -3,7 +3,7 @@
 import type { Container } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityValue } from '../../machinery/quantity.ts';
-import type { ContainerConfig, Mount, Signal } from '../../proto/cri.gen.ts';
+import type { ContainerConfig, Device, Mount, Signal } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { hashContainer } from '../pods/container-hash.ts';
 import { defaultGraceSeconds, uidOf } from '../pods/pod-text.ts';
@@ -15,6 +15,7 @@ import { containerSecurity } from './security.ts';
 export interface ContainerInputs {
   environment: ReadonlyMap<string, string>;
   mounts: Init<Mount>[];
+  devices: Init<Device>[];
   restartCount: number;
   /** The image as found on the node. */
   imageRef: string;
@@ -36,6 +37,7 @@ export function buildContainerConfig(pod: Pod, container: Container, inputs: Con
     working_dir: container.workingDir ?? '',
     envs: [...environment].map(([key, value]) => ({ key, value: Buffer.from(value) })),
     mounts: inputs.mounts,
+    devices: inputs.devices,
     labels: labelsOf(pod, container),
     annotations: annotationsOf(pod, container, restartCount),
     log_path: logPathOf(container.name, restartCount),

@@ -1,9 +1,9 @@
 // The mounts of a container: its volumes, /etc/hosts, the termination log. A subPath becomes a mount of its own first.
-// Upstream: makeMounts in kubelet_pods.go.
+// And the volumes that it gets as devices. Upstream: makeMounts and makeBlockVolumes in kubelet_pods.go.
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Container, VolumeMount } from '../../api/core/pod/container.ts';
-import type { Mount } from '../../proto/cri.gen.ts';
+import type { Device, Mount } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import type { ReadyVolume } from '../volumes/pod-volumes.ts';
 import type { SubPaths } from '../volumes/sub-path.ts';
@@ -64,6 +64,13 @@ async function buildVolumeMount(mount: VolumeMount, index: number, inputs: Mount
     propagation: propagations[mount.mountPropagation ?? 'None'],
   };
 }
+
+export const buildDevices = (container: Container, { volumes }: Pick<MountInputs, 'volumes'>): Init<Device>[] =>
+  (container.volumeDevices ?? []).map(({ name, devicePath }) => {
+    const volume = volumes.get(name);
+    if (!volume) throw new ContainerConfigError(`volume ${JSON.stringify(name)} is not mapped`);
+    return { container_path: devicePath, host_path: volume.path, permissions: volume.isReadOnly ? 'r' : 'mrw' };
+  });
 
 function subPathOf({ subPath, subPathExpr }: VolumeMount, environment: ReadonlyMap<string, string>): string {
   if (!subPathExpr) return subPath ?? '';

@@ -91,8 +91,7 @@ describe('findBoundClaim()', () => {
     await assert.rejects(find('folder', device), {
       message: 'volume v has volumeMode Filesystem, but is specified in volumeDevices',
     });
-    await assert.rejects(find('device', device), /block devices are not supported/);
-    await assert.rejects(find('device'), /block devices are not supported/);
+    for (const how of [device, {}]) assert.equal((await find('device', how)).pv.spec.volumeMode, 'Block');
   });
 
   test('an ephemeral claim is its pod’s', async () => {
@@ -109,23 +108,37 @@ describe('findBoundClaim()', () => {
 });
 
 test('what has failed is told in one event a volume, and claims in one for all', () => {
+  const failure = (name: string, cause: Error, spec?: object) =>
+    new VolumeFailure(
+      { volume: { name }, ...(spec ? { pv: { metadata: { name: `pv-${name}` }, spec } as never } : {}) },
+      cause,
+    );
   const failures = [
-    new VolumeFailure('a', 'a', new Error('no such thing')),
-    new VolumeFailure('b', 'pv-b', new StepError('MountVolume.MountDevice failed', new Error('busy'))),
-    new VolumeFailure('c', 'c', new ClaimError('not bound')),
-    new VolumeFailure('d', 'd', new ClaimError('not there')),
-    new VolumeFailure('e', 'pv-e', new NotYetError('attaching')),
+    failure('a', new Error('no such thing')),
+    failure('b', new StepError('MountVolume.MountDevice failed', new Error('busy')), {}),
+    failure('c', new ClaimError('not bound')),
+    failure('d', new ClaimError('not there')),
+    failure('e', new NotYetError('attaching'), {}),
+    failure('f', new StepError('MountVolume.MountDevice failed', new Error('busy')), { volumeMode: 'Block' }),
+    failure('g', new Error('no device'), { volumeMode: 'Block' }),
   ];
   assert.deepEqual(describeUnmounted(failures, ['e', 'a', 'b', 'c', 'd']), [
-    { message: 'MountVolume.SetUp failed for volume "a" : no such thing', isWaiting: false },
-    { message: 'MountVolume.MountDevice failed for volume "pv-b" : busy', isWaiting: false },
+    { reason: 'FailedMount', message: 'MountVolume.SetUp failed for volume "a" : no such thing', isWaiting: false },
+    { reason: 'FailedMount', message: 'MountVolume.MountDevice failed for volume "pv-b" : busy', isWaiting: false },
+    { reason: 'FailedMapVolume', message: 'MapVolume.SetUpDevice failed for volume "pv-f" : busy', isWaiting: false },
     {
+      reason: 'FailedMapVolume',
+      message: 'MapVolume.MapPodDevice failed for volume "pv-g" : no device',
+      isWaiting: false,
+    },
+    {
+      reason: 'FailedMount',
       message:
         'Unable to attach or mount volumes: unmounted volumes=[a b c d e], unattached volumes=[e], failed to process volumes=[c d]: not bound; not there',
       isWaiting: false,
     },
   ]);
-  const [waiting, ...others] = describeUnmounted(failures.slice(4), ['e']);
+  const [waiting, ...others] = describeUnmounted(failures.slice(4, 5), ['e']);
   assert.deepEqual([waiting?.isWaiting, others], [true, []]);
   assert.match(
     waiting!.message,

@@ -81,7 +81,6 @@ function checkMode(pod: Pod, { name }: Volume, pv: PersistentVolume): void {
   const isMounted = containers.some((c) => c.volumeMounts?.some((m) => m.name === name));
   if (mode === 'Block' && isMounted) throw fail('volumeMounts');
   if (mode !== 'Block' && isDevice) throw fail('volumeDevices');
-  if (mode === 'Block') throw new ClaimError(`volume ${name}: block devices are not supported by this kubelet`);
 }
 
 /** Throws when the volume cannot be reached from this node. */

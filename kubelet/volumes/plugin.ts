@@ -20,6 +20,9 @@ export interface VolumeRef {
 /** Where the volume is: what the pod says, or what its persistent volume does. */
 export const sourceOf = ({ volume, pv }: VolumeRef) => pv?.spec ?? volume;
 
+/** Whether containers get it as a device: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#raw-block-volume-support */
+export const isBlock = ({ pv }: VolumeRef) => pv?.spec.volumeMode === 'Block';
+
 /** The name of the volume's folder, and in messages: the persistent volume's, or the one in the pod. */
 export const specNameOf = ({ volume, pv }: VolumeRef) => pv?.metadata.name ?? volume.name;
 
@@ -65,6 +68,8 @@ export interface VolumePlugin {
   handles(ref: VolumeRef): boolean;
   /** Whether its content follows changes while the pod runs: setUp is then called again on every change. */
   isLive: boolean;
+  /** Whether it can also make volumes ready as devices, whose path is the answer of setUp then. */
+  hasDevices?: boolean;
   /** Whether containers may only read it, whatever they ask for: its content is the API's. */
   isReadOnly: boolean;
   /**

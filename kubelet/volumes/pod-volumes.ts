@@ -13,8 +13,17 @@ import type { Clock } from '../../machinery/clock.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
 import type { ObjectReader } from '../objects/watched-objects.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
+import { checkBlockDevice } from './block-device.ts';
 import { type BoundClaim, checkNodeAffinity, claimNameOf } from './claims.ts';
-import { sourceOf, specNameOf, type VolumeContext, type VolumePlugin, type VolumeRef } from './plugin.ts';
+import {
+  isBlock,
+  StepError,
+  sourceOf,
+  specNameOf,
+  type VolumeContext,
+  type VolumePlugin,
+  type VolumeRef,
+} from './plugin.ts';
 import type { SubPaths } from './sub-path.ts';
 import { describeUnmounted, type VolumeError, VolumeFailure } from './volume-error.ts';
 import type { ClaimUse } from './volume-use.ts';
@@ -117,12 +126,17 @@ export class PodVolumes {
             if (ref.pv) checkNodeAffinity(ref.pv, this.#deps.node());
             const plugin = this.#pluginOf(ref);
             if (!plugin) throw new Error(`volume source ${sourceName(ref)} is not supported by this kubelet`);
+            if (isBlock(ref) && !plugin.hasDevices) {
+              const why = new Error(`a volume of ${sourceName(ref)} cannot be a block device`);
+              throw new StepError('MapVolume.FindMapperPluginBySpec failed', why);
+            }
             const isReadOnly = plugin.isReadOnly || isWantedReadOnly(ref);
             const context = this.#contextOf(pod, plugin, { ref, addresses, isReadOnly });
             const path = await plugin.setUp(context);
+            if (isBlock(ref)) await checkBlockDevice(path);
             this.#ready.set(volume.name, { path, isReadOnly, ref, diskDir: context.diskDir });
           } catch (err) {
-            failed.push(new VolumeFailure(volume.name, specNameOf(ref), err as Error));
+            failed.push(new VolumeFailure(ref, err as Error));
           }
         }),
     );

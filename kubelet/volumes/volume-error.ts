@@ -1,23 +1,33 @@
-// What went wrong with a pod's volumes, in the words of upstream's FailedMount events.
+// What went wrong with a pod's volumes, in the words of upstream's FailedMount and FailedMapVolume events.
 import { ClaimError } from './claims.ts';
-import { NotYetError, StepError } from './plugin.ts';
+import { isBlock, NotYetError, StepError, specNameOf, type VolumeRef } from './plugin.ts';
 
 /** A volume could not be made ready. */
 export class VolumeFailure {
   /** Its name in the pod. */
   readonly volume: string;
   readonly specName: string;
+  readonly isBlock: boolean;
   readonly cause: Error;
 
-  constructor(volume: string, specName: string, cause: Error) {
-    this.volume = volume;
-    this.specName = specName;
+  constructor(ref: VolumeRef, cause: Error) {
+    this.volume = ref.volume.name;
+    this.specName = specNameOf(ref);
+    this.isBlock = isBlock(ref);
     this.cause = cause;
   }
 }
 
+/** What the steps of a folder are called when it is a device. */
+const blockSteps: Readonly<Record<string, string>> = {
+  'MountVolume.NodeAffinity check failed': 'MapVolume.NodeAffinity check failed',
+  'MountVolume.MountDevice failed': 'MapVolume.SetUpDevice failed',
+  'MountVolume.SetUp failed': 'MapVolume.MapPodDevice failed',
+};
+
 /** A text for an event; `isWaiting` for what only takes its time, which is told when it takes long. */
 export interface VolumeError {
+  reason: 'FailedMount' | 'FailedMapVolume';
   message: string;
   isWaiting: boolean;
 }
@@ -28,13 +38,15 @@ export function describeUnmounted(failures: readonly VolumeFailure[], unmounted:
   const [claims, waiting] = [of(ClaimError), of(NotYetError)];
   const errors = failures
     .filter((one) => !claims.includes(one) && !waiting.includes(one))
-    .map(({ specName, cause }) => {
+    .map(({ specName, isBlock, cause }): VolumeError => {
       const step = cause instanceof StepError ? cause.step : 'MountVolume.SetUp failed';
-      return { message: `${step} for volume "${specName}" : ${cause.message}`, isWaiting: false };
+      const told = (isBlock && blockSteps[step]) || step;
+      const reason = isBlock ? 'FailedMapVolume' : 'FailedMount';
+      return { reason, message: `${told} for volume "${specName}" : ${cause.message}`, isWaiting: false };
     });
   if (claims.length + waiting.length === 0) return errors;
   const list = (some: readonly VolumeFailure[]) => `[${some.map(({ volume }) => volume).join(' ')}]`;
   const why = claims.length > 0 ? claims.map(({ cause }) => cause.message).join('; ') : 'context deadline exceeded';
   const message = `Unable to attach or mount volumes: unmounted volumes=[${[...unmounted].sort().join(' ')}], unattached volumes=${list(waiting)}, failed to process volumes=${list(claims)}: ${why}`;
-  return [...errors, { message, isWaiting: claims.length === 0 }];
+  return [...errors, { reason: 'FailedMount', message, isWaiting: claims.length === 0 }];
 }

@@ -105,14 +105,14 @@ describe('the file system of a node', { skip: needsRoot }, () => {
     const victim = join('/srv', `${secretName}-victim`);
     mkdirSync(victim, { recursive: true });
     try {
-      const script = `rm -rf /v/etc/hostname /v/opt && ln -s ${victim}/written /v/etc/hostname && ln -s ${victim} /v/opt`;
+      const script = `rm -rf /v/etc/hostname /v/home && ln -s ${victim}/written /v/etc/hostname && ln -s ${victim} /v/home`;
       const { code, stderr } = inPod('plain', script);
       assert.equal(code, 0, stderr);
       process.kill(cluster.cluster.pidOf('node'), 'SIGKILL');
       assert.equal(cluster.cluster.run('up', ...patience).code, 0);
       assert.deepEqual(spawnSync('ls', ['-A', victim], { encoding: 'utf8' }).stdout, '');
       const node = cluster.cluster.pidOf('node');
-      const seen = spawnSync('nsenter', ['-t', String(node), '-m', 'sh', '-c', 'cat /etc/hostname; readlink /opt'], {
+      const seen = spawnSync('nsenter', ['-t', String(node), '-m', 'sh', '-c', 'cat /etc/hostname; readlink /home'], {
         encoding: 'utf8',
       });
       assert.equal(seen.stdout, `${cluster.node}\n`);

@@ -4,18 +4,21 @@ import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildOciArchive, busyboxLayer } from '../integration/runtime/image-archive.ts';
 import { type Architecture, type LayerFile, ownArchitecture, readPackages } from './debian-tree.ts';
+import { mysqlImage, wordpressImage } from './wordpress.ts';
 
-interface Recipe {
+export interface Recipe {
   /** Name and tag under which it is loaded. */
   name: string;
+  /** Beside those of every image. */
   packages: readonly string[];
   files: readonly LayerFile[];
   config: Record<string, unknown>;
+  /** Made only when asked for by its name. */
+  isLarge?: boolean;
 }
 
-const libc = ['libc6', 'libgcc-s1'];
 // Not the static busybox: names are resolved by libraries that it cannot load.
-const base = ['busybox', ...libc];
+const base = ['busybox', 'libc6', 'libgcc-s1'];
 
 const nginxConfig = `daemon off;
 user root;
@@ -59,13 +62,13 @@ export const recipes = {
     name: 'docker.io/library/busybox:1.36',
     // Debian's busybox is no shell for names with a dash: what of the environment is no name of a
     // variable does not reach its commands.
-    packages: [...base, 'bash', 'libtinfo6'],
+    packages: ['bash', 'libtinfo6'],
     files: [{ name: 'bin/sh', type: 'symlink', linkname: 'bash' }],
     config: { Cmd: ['sh'], Env: ['PATH=/bin:/usr/bin'] },
   },
   nginx: {
     name: 'docker.io/library/nginx:1.7.9',
-    packages: ['nginx', 'nginx-common', 'libcrypt1', 'libpcre2-8-0', 'libssl3', 'zlib1g', ...base],
+    packages: ['nginx', 'nginx-common', 'libcrypt1', 'libpcre2-8-0', 'libssl3', 'zlib1g'],
     files: [
       { name: 'etc/nginx/nginx.conf', mode: 0o644, content: nginxConfig },
       { name: 'var/log/nginx' },
@@ -80,7 +83,7 @@ export const recipes = {
   },
   redis: {
     name: 'docker.io/library/redis:7.0',
-    packages: [...redisPackages, ...base],
+    packages: redisPackages,
     files: [{ name: 'data', mode: 0o777 }],
     config: {
       Cmd: ['/usr/bin/redis-server', '--protected-mode', 'no', '--dir', '/data'],
@@ -91,10 +94,12 @@ export const recipes = {
   },
   echo: {
     name: 'docker.io/library/http-echo:1.0',
-    packages: base,
+    packages: [],
     files: [{ name: 'www' }, { name: 'www/cgi-bin' }, { name: 'www/cgi-bin/echo', content: echoScript }],
     config: { Cmd: ['httpd', '-f', '-p', '8080', '-h', '/www'], Env: ['PATH=/bin'], ExposedPorts: { '8080/tcp': {} } },
   },
+  mysql: { ...mysqlImage, isLarge: true },
+  wordpress: { ...wordpressImage, isLarge: true },
 } satisfies Record<string, Recipe>;
 
 export type ImageName = keyof typeof recipes;
@@ -114,8 +119,7 @@ export async function imageArchiveFor(architecture: Architecture, image: ImageNa
   const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
   const path = join(cacheFolder, `${image}-${key}.tar`);
   if (existsSync(path)) return path;
-  const layers = [system];
-  if (recipe.packages.length > 0) layers.push(readPackages(recipe.packages, architecture));
+  const layers = [system, readPackages([...base, ...recipe.packages], architecture)];
   if (recipe.files.length > 0) layers.push([...recipe.files]);
   const archive = await buildOciArchive({ name: recipe.name, layers, config: recipe.config, architecture });
   mkdirSync(cacheFolder, { recursive: true });

@@ -132,6 +132,14 @@ describe('the secure port', () => {
     assert.equal(bound.status, 201, bound.body.message);
     const { body } = await api.request('POST', `${accounts}/prometheus/token`, { body: { spec: {} } });
     const { token } = body.status;
+    // A refusal is believed for a while: nobody is asked before the account and its binding count.
+    const nonResourceAttributes = { path: '/metrics', verb: 'get' };
+    const review = { body: { spec: { nonResourceAttributes } }, token };
+    await eventually(
+      'the binding counts',
+      () => api.request('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', review),
+      (answer) => answer.body.status?.allowed === true,
+    );
     assert.equal((await ask('/metrics', { token })).code, 200);
     const { code, text } = await ask('/configz', { token });
     assert.equal(code, 403);

@@ -2,6 +2,7 @@
 // driver, as `k8ts up` starts them. The kubelet is killed in every step of a pod's life, and the data
 // are there afterwards, once, and nothing is left mounted.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -180,6 +181,49 @@ describe('claims of pods', { skip: needsRoot }, () => {
       () => (cluster.pidOf('kubelet') !== before && cluster.status().ready) || undefined,
     );
   }
+
+  test('a block volume is told to be one that this node must not open, and that its driver does not make', async () => {
+    const first = readFileSync(`/run/k8ts/${cluster.name}/node.pid`, 'utf8').trim();
+    execFileSync('nsenter', ['-t', first, '-m', 'mknod', '/dev/disk', 'b', '7', '0']);
+    const block = { volumeMode: 'Block' };
+    makeVolume('block-pv', { local: { path: '/dev/disk' } }, { ...onNode(node), ...block });
+    claim('block-claim', { storageClassName: '', volumeName: 'block-pv', ...block });
+    await bound('block-claim');
+    const spec = {
+      containers: [{ name: 'c', image, volumeDevices: [{ name: 'v', devicePath: '/dev/data' }] }],
+      volumes: [{ name: 'v', ...claimed('block-claim') }],
+    };
+    kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'block' }, spec });
+    const step = 'FailedMapVolume: MapVolume.MapPodDevice failed for volume "block-pv"';
+    await told('block', new RegExp(`${step} : device "/dev/disk" must not be opened`));
+    await remove(podOf('block'));
+    claim('own-block', block, { 'volume.kubernetes.io/selected-node': node });
+    await told('own-block', /ProvisioningFailed: .*volumes of this driver are folders, not block devices/);
+    kubectl.get('delete', 'pvc', 'own-block', 'block-claim', '--wait=true');
+  });
+
+  test('the room for volumes is told while the driver is said to have any, and the scheduler looks at it', async () => {
+    const say = (storageCapacity: boolean) =>
+      kubectl.get(
+        ...['patch', 'csidriver', 'hostpath.csi.k8ts.io', '--type=merge'],
+        ...['-p', JSON.stringify({ spec: { storageCapacity } })],
+      );
+    const rooms = () => kubectl.json('get', 'csistoragecapacities', '-n', 'kube-system').items as any[];
+    assert.deepEqual(rooms(), []);
+    say(true);
+    const [room] = await eventually('the room is told', () => (rooms().length > 0 ? rooms() : undefined));
+    assert.equal(room.storageClassName, 'standard');
+    assert.deepEqual(room.nodeTopology.matchLabels, { 'topology.hostpath.csi.k8ts.io/node': node });
+    assert.match(room.capacity, /^\d+([KMGT]i)?$/);
+    claim('vast', { resources: { requests: { storage: '1000Pi' } } });
+    const spec = { containers: [{ name: 'c', image }], volumes: [{ name: 'v', ...claimed('vast') }] };
+    kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'vast' }, spec });
+    await told('vast', /FailedScheduling: .*node\(s\) did not have enough free storage/);
+    say(false);
+    await eventually('nothing is told', () => rooms().length === 0 || undefined);
+    await bound('vast');
+    kubectl.get('delete', 'pod/vast', 'pvc/vast', '--wait=true', '--grace-period=1');
+  });
 
   test('a provisioned volume keeps its data whenever the kubelet is killed, is mounted once, and grows', async () => {
     const volume = await provisioned('data');
