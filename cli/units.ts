@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import type { Component } from './components.ts';
 import type { ConfiguredComponent, ExtraArg } from './config/cluster-config.ts';
-import { kubeletSettingFlags } from './config/kubelet-settings.ts';
 import { type CgroupTrees, procsFiles } from './host/cgroups.ts';
 import { stampOf } from './host/files.ts';
 import { clusterDomain, insideNode, type Layout, type NodeLayout, nodeMaskSize, onHost, unitFiles } from './layout.ts';
@@ -340,8 +339,24 @@ function runtimeFlags(node: NodeLayout): FlagValues {
   };
 }
 
+/**
+ * Nodes share the disk of their host, which others fill: as with kind, nobody is evicted and no image removed for that,
+ * unless a configuration says so.
+ */
+const nodeLimits: FlagValues = {
+  'eviction-hard':
+    'memory.available<100Mi,nodefs.available<0%,nodefs.inodesFree<0%,imagefs.available<0%,imagefs.inodesFree<0%',
+  'image-gc-high-threshold': 100,
+};
+
+const serverFiles: FlagValues = {
+  'tls-cert-file': `${nodePki.kubeletServer}.crt`,
+  'tls-private-key-file': `${nodePki.kubeletServer}.key`,
+};
+
 function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
   const { nodeLabels = {}, singleProcessOOMKill, staticPodPath, kubelet } = layout.spec.config ?? {};
+  const { flags = {} } = kubelet ?? {};
   const labels = Object.entries(nodeLabels).map(([key, value]) => `${key}=${value}`);
   return {
     kubeconfig: `${insideNode.credentialsDir}/kubelet.kubeconfig`,
@@ -354,14 +369,14 @@ function kubeletFlags(layout: Layout, node: NodeLayout): FlagValues {
     'log-dir': insideNode.podLogDir,
     'cluster-dns': layout.clusterDns,
     'cluster-domain': clusterDomain,
-    'tls-cert-file': `${nodePki.kubeletServer}.crt`,
-    'tls-private-key-file': `${nodePki.kubeletServer}.key`,
+    ...(flags['rotate-server-certificates'] ? {} : serverFiles),
     'client-ca-file': `${nodePki.ca}.crt`,
     port: 10250,
     'resolv-conf': insideNode.resolvConf,
     'cgroup-root': '/',
     ...(labels.length > 0 ? { 'node-labels': labels.join() } : {}),
-    ...kubeletSettingFlags(kubelet?.settings),
+    ...nodeLimits,
+    ...flags,
     ...(staticPodPath ? { 'pod-manifest-path': staticPodPath } : {}),
     ...(singleProcessOOMKill ? { 'single-process-oom-kill': singleProcessOOMKill.value } : {}),
     'health-port': nodeHealthPorts.kubelet,

@@ -12,7 +12,7 @@ test('a request that no answer came to is counted as an error', async () => {
   const transport = new Transport(config, {
     userAgent: 'test',
     clock: new FakeClock(),
-    metrics: new RestMetrics(registry),
+    onAnswer: new RestMetrics(registry).of(config.server),
   });
   await assert.rejects(transport.request({ method: 'PUT', path: '/x' }));
   transport.close();

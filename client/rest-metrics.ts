@@ -1,6 +1,7 @@
 // What requests to the API server come to, under the names that Kubernetes' dashboards know.
 // https://kubernetes.io/docs/reference/instrumentation/metrics/ (rest_client_*)
 import { Counter, Histogram, type Registry } from 'prom-client';
+import type { TransportOptions } from './transport.ts';
 
 const buckets = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
 
@@ -25,9 +26,12 @@ export class RestMetrics {
     });
   }
 
-  /** `status` is 0 when no answer came; `tookMs` is milliseconds. */
-  answered(method: string, host: string, status: number, tookMs: number): void {
-    this.#requests.inc({ code: status === 0 ? '<error>' : String(status), host, method });
-    this.#durations.observe({ host, verb: method }, tookMs / 1000);
+  /** Counts the requests to a server. */
+  of(server: string): NonNullable<TransportOptions['onAnswer']> {
+    const { host } = new URL(server);
+    return ({ method }, status, tookMs) => {
+      this.#requests.inc({ code: status === undefined ? '<error>' : String(status), host, method });
+      this.#durations.observe({ host, verb: method }, tookMs / 1000);
+    };
   }
 }

@@ -169,6 +169,11 @@ export class KubeClient {
     };
   }
 
+  /** Shows this certificate from now on. */
+  present(pair: { cert: Buffer; key: Buffer }): void {
+    this.#transport.present(pair);
+  }
+
   close(): void {
     this.#transport.close();
   }

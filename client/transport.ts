@@ -4,7 +4,6 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { afterListening, type Clock, type Timer } from '../machinery/clock.ts';
 import type { ClientConfig } from './config.ts';
 import { LineSplitter } from './line-splitter.ts';
-import type { RestMetrics } from './rest-metrics.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -42,8 +41,8 @@ const maxLineLength = 1 << 28;
 export interface TransportOptions {
   userAgent: string;
   clock: Clock;
-  /** Where answers are counted. */
-  metrics?: RestMetrics | undefined;
+  /** Of every request: with the status of its answer, or undefined where none came, and after how many milliseconds. */
+  onAnswer?: ((request: HttpRequest, status: number | undefined, tookMs: number) => void) | undefined;
 }
 
 interface Connection {
@@ -52,19 +51,17 @@ interface Connection {
 }
 
 export class Transport {
-  readonly #config: ClientConfig;
+  #config: ClientConfig;
   readonly #userAgent: string;
   readonly #clock: Clock;
-  readonly #metrics: RestMetrics | undefined;
-  readonly #host: string;
+  readonly #onAnswer: TransportOptions['onAnswer'];
   #requests: Connection | undefined;
   #watches: Connection[] = [];
   #closed = false;
 
   constructor(config: ClientConfig, options: TransportOptions) {
     this.#config = config;
-    this.#metrics = options.metrics;
-    this.#host = URL.canParse(config.server) ? new URL(config.server).host : '';
+    this.#onAnswer = options.onAnswer;
     this.#userAgent = options.userAgent;
     this.#clock = options.clock;
   }
@@ -175,18 +172,23 @@ export class Transport {
     connection.streams++;
     connection.session.ref();
     const sentMs = this.#clock.monotonicMs();
-    const count = (status: number) =>
-      this.#metrics?.answered(request.method, this.#host, status, this.#clock.monotonicMs() - sentMs);
-    let isAnswered = false;
+    const tell = () => this.#onAnswer?.(request, status, this.#clock.monotonicMs() - sentMs);
+    let status: number | undefined;
     stream.once('response', (headers) => {
-      isAnswered = true;
-      count(Number(headers[':status']));
+      status = Number(headers[constants.HTTP2_HEADER_STATUS]);
+      tell();
     });
     stream.on('close', () => {
-      if (!isAnswered) count(0);
+      if (status === undefined) tell();
       if (--connection.streams === 0) connection.session.unref();
     });
     return stream;
+  }
+
+  /** Connections show this certificate from now on. Those that are open end when what is under way on them has. */
+  present({ cert, key }: { cert: Buffer; key: Buffer }): void {
+    this.#config = { ...this.#config, cert, key };
+    for (const c of [this.#requests, ...this.#watches]) c?.session.close();
   }
 
   close(): void {

@@ -57,9 +57,9 @@ export function startControllers(
 ): RunningComponent {
   // Every controller listens for the end.
   setMaxListeners(0, signal);
-  const rest = metrics && new RestMetrics(metrics);
-  const root = new KubeClient(config, { userAgent, clock, metrics: rest });
-  const accounts = new AccountClients(root, config, { userAgent, clock, metrics: rest });
+  const onAnswer = metrics && new RestMetrics(metrics).of(config.server);
+  const root = new KubeClient(config, { userAgent, clock, onAnswer });
+  const accounts = new AccountClients(root, config, { userAgent, clock, onAnswer });
   const informers = new InformerFactory(root, { clock, random, log }, signal);
   const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
   const kinds = new DiscoveredKinds({

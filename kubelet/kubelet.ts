@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Node, NodeKind } from '../api/core/node.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import { ServiceKind } from '../api/core/service.ts';
-import type { ClientConfig } from '../client/config.ts';
+import { RuntimeClassKind } from '../api/node/runtimeclass.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
@@ -13,17 +13,26 @@ import type { ComponentContext } from '../machinery/component.ts';
 import { quantityValue } from '../machinery/quantity.ts';
 import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
-import { type CgroupTree, openCgroupTree } from './cgroups/cgroup-tree.ts';
+import type { Pair } from './certificates/certificate-files.ts';
+import {
+  type CredentialOptions,
+  firstServerPair,
+  obtainAccess,
+  rotateClient,
+  type ServerCertificateOptions,
+  serverManager,
+} from './certificates/node-certificates.ts';
+import { openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
 import { NodeStorage } from './csi/node-storage.ts';
 import { readNodeSignals } from './eviction/node-signals.ts';
 import { PressureWatch, type PressureWatchDeps } from './eviction/pressure-watch.ts';
 import { startStorageWatch } from './eviction/storage-watch.ts';
-import type { EvictionSettings } from './eviction/thresholds.ts';
+import type { EvictionSettings, Observations } from './eviction/thresholds.ts';
 import { ImageGarbageCollector, type ImageGcSettings } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { startLogRotation } from './logs/log-rotator.ts';
-import { type KubeletMetrics, registerMetrics } from './metrics.ts';
+import { countRequests, type KubeletMetrics, registerCertificate, registerMetrics, timeOperations } from './metrics.ts';
 import { type NodeFacts, readNodeFacts } from './node/node-facts.ts';
 import { NodeReporter } from './node/node-reporter.ts';
 import { buildNode, computeCapacity, kubeletVersion, type NodeIdentity } from './node/node-status.ts';
@@ -40,8 +49,9 @@ import { createHttpProber } from './probes/http-probe.ts';
 import { ProbeMetrics } from './probes/probe-metrics.ts';
 import { createTcpProber } from './probes/tcp-probe.ts';
 import { AllocationStore } from './resize/allocation.ts';
+import { type AccessSettings, createAccess } from './server/client-access.ts';
 import { readNodeUsage } from './server/resource-metrics.ts';
-import { type KubeletServerTls, startServer } from './server/server.ts';
+import { type ServerDeps, startServer } from './server/server.ts';
 import { parseResolvConf } from './spec/dns.ts';
 import { MirrorPods } from './static/mirror-pods.ts';
 import { StaticPodFolder } from './static/static-pod-folder.ts';
@@ -52,7 +62,8 @@ import { createSubPaths } from './volumes/sub-path.ts';
 
 export interface KubeletOptions {
   identity: NodeIdentity;
-  api: ClientConfig;
+  credentials: CredentialOptions;
+  serverCertificate: ServerCertificateOptions;
   runtimeSocket: string;
   rootDir: string;
   podLogsDir: string;
@@ -66,10 +77,9 @@ export interface KubeletOptions {
   imageGc: ImageGcSettings;
   /** As in upstream's KubeletConfiguration; undefined means what the version of control groups has by itself. */
   singleProcessOOMKill: boolean | undefined;
-  clientCaFile: string;
+  access: AccessSettings;
   /** The cluster's own storage driver; a node without it makes no volumes. */
   storage: Pick<OwnStorageOptions, 'api' | 'dir'> | undefined;
-  tls: KubeletServerTls;
 }
 
 export interface RunningKubelet {
@@ -82,9 +92,15 @@ const runtimeTimeoutMs = 120_000;
 
 /** What the kubelet stands on: the API, the runtime, and what the node is like. */
 async function openBase(options: KubeletOptions, context: ComponentContext) {
-  const { clock, log } = context;
-  const client = new KubeClient(options.api, { userAgent: `kubelet/${kubeletVersion}`, clock });
-  const cri = connectCri(options.runtimeSocket, { timeoutMs: runtimeTimeoutMs });
+  const { clock, log, metrics } = context;
+  const api = await obtainAccess(options.credentials, context);
+  const onAnswer = countRequests(metrics, api.server);
+  const client = new KubeClient(api, { userAgent: `kubelet/${kubeletVersion}`, clock, onAnswer });
+  if (options.credentials.rotates) {
+    const manager = rotateClient(options.credentials, context, { api, client });
+    registerCertificate(metrics, 'client', { clock, manager });
+  }
+  const cri = timeOperations(metrics, clock, connectCri(options.runtimeSocket, { timeoutMs: runtimeTimeoutMs }));
   const version = await waitForRuntime(cri, context);
   await mkdir(options.rootDir, { recursive: true, mode: 0o750 });
   const tree = openCgroupTree(options.cgroupRoot);
@@ -108,7 +124,10 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   });
   const imageGc = new ImageGarbageCollector({ cri, clock, log }, options.imageGc);
   const nodeObject = () => reporter.node ?? { metadata: { name: nodeName } };
-  const pressure = openPressure({ ...base, metrics, imageGc, workers, node: nodeObject });
+  const nodeUsage = () => readNodeUsage(tree, clock.now());
+  const signals = () => readNodeSignals({ facts, rootDir, imageDir: () => imageGc.mountPoint, nodeUsage });
+  const measured = { ...base, nodeUsage, signals };
+  const pressure = openPressure({ ...measured, metrics, imageGc, workers, node: nodeObject });
   const factory = new InformerFactory(client, { clock, random, log }, signal);
   const parts = { mounts: openMounts(), tokens: new ServiceAccountTokens(client, clock) };
   const reportStatus = () => reporter.report();
@@ -137,7 +156,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   podSet = new PodSet(deps, pods, node, new MirrorPods({ pods: deps.pods, clock, log, nodeName, nodeUid }));
   let isSynced = false;
   const health = () => (isSynced ? undefined : 'the pods of the node are not known yet');
-  const server = await openServer({ ...base, pods: podSet, syncloop: health });
+  const server = await openServer({ ...measured, cgroups: deps.cgroups, pods: podSet, syncloop: health });
   await podSet.open(signal);
   startStaticPods(podSet, options, context);
   // Whoever sees the node ready may ask the server at once.
@@ -164,13 +183,11 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
 function openPressure(
   base: Omit<Base, 'probeMetrics'> &
     Pick<DepsInput, 'facts' | 'events' | 'metrics'> &
-    Pick<PressureWatchDeps, 'workers' | 'node'> & { tree: CgroupTree; imageGc: ImageGarbageCollector },
+    Pick<PressureWatchDeps, 'workers' | 'node'> & { signals(): Observations; imageGc: ImageGarbageCollector },
 ): PressureWatch {
-  const { options, context, tree, imageGc, facts, workers } = base;
+  const { options, context, signals: read, imageGc, workers } = base;
   const { clock, log } = context;
-  const { rootDir, podLogsDir, eviction: settings } = options;
-  const nodeUsage = () => readNodeUsage(tree, clock.now());
-  const read = () => readNodeSignals({ facts, rootDir, imageDir: () => imageGc.mountPoint, nodeUsage });
+  const { podLogsDir, eviction: settings } = options;
   // What nobody uses: records and logs of pods that have run their course, then images.
   const reclaimDisk = async () => {
     for (const worker of workers())
@@ -182,25 +199,37 @@ function openPressure(
 
 type Base = Pick<DepsInput, 'options' | 'context' | 'cri' | 'probeMetrics'>;
 
-function openServer(
-  base: Base & { tree: CgroupTree; pods: PodSet; syncloop(): string | undefined },
+async function openServer(
+  base: Base &
+    Pick<DepsInput, 'client' | 'facts'> &
+    Pick<ServerDeps, 'tree' | 'cgroups' | 'pods' | 'nodeUsage' | 'signals'> & { syncloop(): string | undefined },
 ): ReturnType<typeof startServer> {
-  const { options, context, cri, probeMetrics, tree, pods, syncloop } = base;
+  const { options, context, client, cri, probeMetrics, syncloop, ...parts } = base;
   const { clock, log } = context;
-  return startServer({
+  const nodeName = options.identity.name;
+  const node = { certDir: options.credentials.certDir, nodeName, nodeIp: options.identity.ip };
+  const initial = await firstServerPair({ ...options.serverCertificate, ...node }, context);
+  const onChange = (pair: Pair) => server.present(pair);
+  const manager = options.serverCertificate.rotates
+    ? serverManager(node, context, { client: () => client, initial, onChange })
+    : undefined;
+  if (manager) registerCertificate(context.metrics, 'server', { clock, manager });
+  const server = await startServer({
+    access: createAccess(options.access, { client, clock, log, nodeName }),
+    ...parts,
     port: options.identity.port,
-    tls: options.tls,
-    pods,
+    tls: { pair: manager ? manager.current : initial, clientCa: await readFile(options.access.clientCaFile) },
     cri,
     clock,
     log,
-    nodeName: options.identity.name,
+    nodeName,
     metrics: context.metrics,
     probeMetrics: probeMetrics.registry,
     health: { ping: () => undefined, log: () => undefined, syncloop },
     settings: { ...options, port: options.identity.port },
-    nodeUsage: () => readNodeUsage(tree, clock.now()),
   });
+  void manager?.run(context.signal);
+  return server;
 }
 
 /** Static pods wait for nobody: the API server may be one of them. */
@@ -277,6 +306,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     runtimeName: input.version.runtime_name,
     events,
     pods: client.resource(PodKind),
+    runtimeClasses: client.resource(RuntimeClassKind),
     images: new ImagePuller({
       cri,
       clock,

@@ -1,12 +1,14 @@
 // `k8ts kubelet`: flags and start. Upstream: cmd/kubelet.
-import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 import { readKubeconfig } from '../client/config.ts';
 import { type ComponentSpec, runComponent } from '../machinery/component.ts';
+import { parseGoDuration } from '../machinery/duration.ts';
 import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { defaultEviction, type EvictionSettings, parseThresholds } from './eviction/thresholds.ts';
 import { checkImageGc, defaultImageGc, type ImageGcSettings } from './images/image-gc.ts';
 import { type KubeletOptions, startKubelet } from './kubelet.ts';
+import type { AccessSettings } from './server/client-access.ts';
 
 const pairs = (of: Readonly<Record<string, string>>, sign: string) =>
   Object.entries(of).map(([key, value]) => `${key}${sign}${value}`);
@@ -24,9 +26,55 @@ const flagTable = {
   'log-dir': { type: 'string', doc: 'Folder for logs of containers.', default: '/var/log/pods' },
   'cluster-dns': { type: 'string', doc: 'Address of the cluster DNS; empty for none.', default: '' },
   'cluster-domain': { type: 'string', doc: 'Domain of the cluster.', default: 'cluster.local' },
-  'tls-cert-file': { type: 'string', doc: 'Certificate of the server.', required: true },
-  'tls-private-key-file': { type: 'string', doc: 'Its key.', required: true },
+  'bootstrap-kubeconfig': {
+    type: 'string',
+    doc: 'How to ask for a first certificate, where the kubeconfig has none that is good: it is written then.',
+    default: '',
+  },
+  'cert-dir': {
+    type: 'string',
+    doc: 'Folder for certificates that the kubelet asks for or makes; pki in the root folder if not given.',
+    default: '',
+  },
+  'rotate-certificates': {
+    type: 'boolean',
+    doc: 'The certificate for the API server is renewed before it expires.',
+    default: false,
+  },
+  'rotate-server-certificates': {
+    type: 'boolean',
+    doc: 'The certificate of the server is asked for, and renewed; somebody has to approve it.',
+    default: false,
+  },
+  'tls-cert-file': {
+    type: 'string',
+    doc: 'Certificate of the server; without one it is asked for, or made, and vouches for itself.',
+    default: '',
+  },
+  'tls-private-key-file': { type: 'string', doc: 'Its key.', default: '' },
   'client-ca-file': { type: 'string', doc: 'CA whose client certificates are accepted.', required: true },
+  'anonymous-auth': { type: 'boolean', doc: 'Requests that show nothing are from system:anonymous.', default: false },
+  'authentication-token-webhook': { type: 'boolean', doc: 'Bearer tokens are taken.', default: true },
+  'authentication-token-webhook-cache-ttl': {
+    type: 'string',
+    doc: 'How long what the API server says of a token is believed.',
+    default: '2m',
+  },
+  'authorization-mode': {
+    type: 'string',
+    doc: 'Webhook: the API server is asked who may what; AlwaysAllow: everybody may everything.',
+    default: 'Webhook',
+  },
+  'authorization-webhook-cache-authorized-ttl': {
+    type: 'string',
+    doc: 'How long it is believed that somebody may.',
+    default: '5m',
+  },
+  'authorization-webhook-cache-unauthorized-ttl': {
+    type: 'string',
+    doc: 'How long it is believed that somebody may not.',
+    default: '30s',
+  },
   port: { type: 'number', doc: 'Port of the server.', default: 10_250 },
   'node-labels': { type: 'list', doc: 'Labels of the Node object, key=value,...', default: [] },
   'resolv-conf': { type: 'string', doc: "The node's resolver configuration.", default: '/etc/resolv.conf' },
@@ -85,6 +133,8 @@ const flagTable = {
   },
 } as const satisfies FlagTable;
 
+type TtlFlag = Extract<keyof typeof flagTable, `${string}-ttl`>;
+
 const spec: ComponentSpec<typeof flagTable> = {
   name: 'kubelet',
   summary: 'Runs the pods that are bound to this node.',
@@ -102,7 +152,18 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
       port: flags.port,
       labels: splitPairs(flags['node-labels'], '='),
     },
-    api: readKubeconfig(flags.kubeconfig),
+    credentials: {
+      kubeconfig: flags.kubeconfig,
+      bootstrapKubeconfig: flags['bootstrap-kubeconfig'],
+      certDir: flags['cert-dir'] || join(flags['root-dir'], 'pki'),
+      rotates: flags['rotate-certificates'],
+      nodeName: flags['node-name'],
+    },
+    serverCertificate: {
+      certFile: flags['tls-cert-file'],
+      keyFile: flags['tls-private-key-file'],
+      rotates: flags['rotate-server-certificates'],
+    },
     runtimeSocket: endpoint.replace(/^unix:\/\//, ''),
     rootDir: flags['root-dir'],
     podLogsDir: flags['log-dir'],
@@ -114,15 +175,10 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
     imageGc: imageGcOf(flags),
     staticPodPath: flags['pod-manifest-path'],
     singleProcessOOMKill: flags['single-process-oom-kill'],
-    clientCaFile: flags['client-ca-file'],
+    access: accessOf(flags),
     storage: flags['storage-kubeconfig']
       ? { api: readKubeconfig(flags['storage-kubeconfig']), dir: flags['storage-dir'] }
       : undefined,
-    tls: {
-      cert: readFileSync(flags['tls-cert-file']),
-      key: readFileSync(flags['tls-private-key-file']),
-      clientCa: readFileSync(flags['client-ca-file']),
-    },
   };
 }
 
@@ -135,6 +191,29 @@ const evictionOf = (flags: Flags<typeof flagTable>): EvictionSettings => ({
   evictionMaxPodGracePeriod: flags['eviction-max-pod-grace-period'],
 });
 
+function accessOf(flags: Flags<typeof flagTable>): AccessSettings {
+  const ttlOf = (name: TtlFlag) => {
+    try {
+      return parseGoDuration(flags[name]);
+    } catch (err) {
+      throw new Error(`--${name}: ${(err as Error).message}`, { cause: err });
+    }
+  };
+  const mode = flags['authorization-mode'];
+  if (mode !== 'Webhook' && mode !== 'AlwaysAllow') {
+    throw new Error(`--authorization-mode takes Webhook or AlwaysAllow, not ${JSON.stringify(mode)}`);
+  }
+  return {
+    clientCaFile: flags['client-ca-file'],
+    anonymous: flags['anonymous-auth'],
+    tokens: flags['authentication-token-webhook'],
+    tokenTtlMs: ttlOf('authentication-token-webhook-cache-ttl'),
+    mode,
+    allowedTtlMs: ttlOf('authorization-webhook-cache-authorized-ttl'),
+    deniedTtlMs: ttlOf('authorization-webhook-cache-unauthorized-ttl'),
+  };
+}
+
 const imageGcOf = (flags: Flags<typeof flagTable>): ImageGcSettings => ({
   imageGCHighThresholdPercent: flags['image-gc-high-threshold'],
   imageGCLowThresholdPercent: flags['image-gc-low-threshold'],
@@ -144,6 +223,10 @@ const imageGcOf = (flags: Flags<typeof flagTable>): ImageGcSettings => ({
 function check(flags: Flags<typeof flagTable>): void {
   parseThresholds(evictionOf(flags));
   checkImageGc(imageGcOf(flags));
+  accessOf(flags);
+  if ((flags['tls-cert-file'] === '') !== (flags['tls-private-key-file'] === '')) {
+    throw new Error('--tls-cert-file and --tls-private-key-file belong together');
+  }
 }
 
 function splitPairs(given: readonly string[], sign: string): Record<string, string> {

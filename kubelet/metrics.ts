@@ -1,11 +1,22 @@
 // Metrics of the kubelet, under upstream's names.
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, exponentialBuckets, Gauge, Histogram, type Registry } from 'prom-client';
+import type { TransportOptions } from '../client/transport.ts';
+import type { Clock } from '../machinery/clock.ts';
+import type { CriClient } from '../proto/cri-client.ts';
+import type { CertificateManager } from './certificates/certificate-manager.ts';
 import type { PodSet } from './pods/pod-set.ts';
-import { isRunning, readySandbox } from './pods/runtime-state.ts';
+import { readySandbox } from './pods/runtime-state.ts';
+
+// biome-ignore format: as upstream has them
+const sliBuckets = [
+  0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600,
+];
 
 export interface KubeletMetrics {
   /** A pod became ready so long after the kubelet took it on. */
   observePodStart(durationMs: number): void;
+  /** The containers of a pod ran so long after the pod was made; its images were pulled for a part of that. */
+  observeContainersStart(durationMs: number, pullingMs: number): void;
   /** A pod was evicted for what the signal measures. */
   countEviction(signal: string): void;
 }
@@ -24,9 +35,17 @@ export function registerMetrics(registry: Registry, podSet: () => PodSet | undef
   });
   new Gauge({
     name: 'kubelet_running_containers',
-    help: 'Containers that run.',
+    help: 'Containers, by their state.',
+    labelNames: ['container_state'],
     registers: [registry],
-    collect: count((pods) => pods.list().reduce((n, w) => n + w.runtime.state.containers.filter(isRunning).length, 0)),
+    collect() {
+      this.reset();
+      const containers =
+        podSet()
+          ?.list()
+          .flatMap(({ runtime }) => runtime.state.containers) ?? [];
+      for (const { state } of containers) this.inc({ container_state: state.slice('CONTAINER_'.length).toLowerCase() });
+    },
   });
   const podStart = new Histogram({
     name: 'kubelet_pod_start_duration_seconds',
@@ -34,6 +53,13 @@ export function registerMetrics(registry: Registry, podSet: () => PodSet | undef
     buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300],
     registers: [registry],
   });
+  const startOf = (name: string, help: string) =>
+    new Histogram({ name, help, buckets: sliBuckets, registers: [registry] });
+  const total = startOf(
+    'kubelet_pod_start_total_duration_seconds',
+    'Seconds from the moment a pod is made to its containers running.',
+  );
+  const sli = startOf('kubelet_pod_start_sli_duration_seconds', 'The same without the time that images were pulled.');
   const evictions = new Counter({
     name: 'kubelet_evictions',
     help: 'Pods that were evicted, by the signal that was over its limit.',
@@ -42,6 +68,92 @@ export function registerMetrics(registry: Registry, podSet: () => PodSet | undef
   });
   return {
     observePodStart: (durationMs) => podStart.observe(durationMs / 1000),
+    observeContainersStart(durationMs, pullingMs) {
+      if (Number.isNaN(durationMs)) return;
+      total.observe(Math.max(0, durationMs) / 1000);
+      sli.observe(Math.max(0, durationMs - pullingMs) / 1000);
+    },
     countEviction: (signal) => evictions.inc({ eviction_signal: signal }),
   };
+}
+
+/** Counts requests to the API server: rest_client_requests_total. */
+export function countRequests(registry: Registry, server: string): TransportOptions['onAnswer'] {
+  const total = new Counter({
+    name: 'rest_client_requests_total',
+    help: 'Requests to the API server, by the status of their answers.',
+    labelNames: ['code', 'host', 'method'],
+    registers: [registry],
+  });
+  const { host } = new URL(server);
+  return ({ method }, status) => total.inc({ code: status ?? '<error>', host, method });
+}
+
+/** kubelet_certificate_manager_*: how long a certificate lasts, and how often it could not be renewed. */
+export function registerCertificate(
+  registry: Registry,
+  kind: 'client' | 'server',
+  { clock, manager }: { clock: Clock; manager: Pick<CertificateManager, 'current' | 'failures'> },
+): void {
+  new Gauge({
+    name: `kubelet_certificate_manager_${kind}_ttl_seconds`,
+    help: `Seconds until the ${kind}'s certificate expires; +Inf while there is none.`,
+    registers: [registry],
+    collect() {
+      this.set(manager.current ? (manager.current.notAfterMs - clock.now()) / 1000 : Number.POSITIVE_INFINITY);
+    },
+  });
+  new Gauge({
+    name: `kubelet_certificate_manager_${kind}_expiration_renew_errors`,
+    help: `How often the ${kind}'s certificate could not be renewed.`,
+    registers: [registry],
+    collect() {
+      this.set(manager.failures);
+    },
+  });
+}
+
+/** `run_podsandbox` for RunPodSandbox. */
+const operationOf = (name: string) =>
+  name === 'UpdateContainerResources'
+    ? 'update_container'
+    : name
+        .replace('PodSandbox', 'Podsandbox')
+        .replace(/\B[A-Z]/g, (c) => `_${c}`)
+        .toLowerCase();
+
+/** The same client, with its calls timed: kubelet_runtime_operations_*. Upstream: instrumented_services.go. */
+export function timeOperations(registry: Registry, clock: Clock, cri: CriClient): CriClient {
+  const shared = { labelNames: ['operation_type'] as const, registers: [registry] };
+  const total = new Counter({ name: 'kubelet_runtime_operations_total', help: 'Calls of the runtime.', ...shared });
+  const errors = new Counter({
+    name: 'kubelet_runtime_operations_errors_total',
+    help: 'Calls of the runtime that failed.',
+    ...shared,
+  });
+  const duration = new Histogram({
+    name: 'kubelet_runtime_operations_duration_seconds',
+    help: 'Seconds that a call of the runtime took.',
+    buckets: exponentialBuckets(0.005, 2.5, 14),
+    ...shared,
+  });
+  const timed = <T extends object>(service: T): T =>
+    Object.fromEntries(
+      Object.entries(service).map(([name, call]) => [
+        name,
+        (...given: unknown[]) => {
+          const answer = call(...given);
+          // A stream lasts as long as somebody listens.
+          if (!(answer instanceof Promise)) return answer;
+          const operation_type = operationOf(name);
+          const startMs = clock.monotonicMs();
+          total.inc({ operation_type });
+          answer
+            .catch(() => errors.inc({ operation_type }))
+            .finally(() => duration.observe({ operation_type }, (clock.monotonicMs() - startMs) / 1000));
+          return answer;
+        },
+      ]),
+    ) as T;
+  return { ...cri, runtime: timed(cri.runtime), images: timed(cri.images) };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { formatAge, formatHumanDuration, parseGoDuration } from './duration.ts';
+import { formatAge, formatGoDuration, formatHumanDuration, parseGoDuration } from './duration.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -60,4 +60,9 @@ describe('parseGoDuration', () => {
       if (typeof want === 'number') assert.equal(parseGoDuration(text), want);
       else assert.throws(() => parseGoDuration(text), { message: want });
     });
+});
+
+test('durations as Go writes them', () => {
+  const texts = ['0s', '1s', '15.062s', '1m0s', '1m30.5s', '1h0m0s', '26h3m0.5s'];
+  for (const text of texts) assert.equal(formatGoDuration(parseGoDuration(text)), text);
 });

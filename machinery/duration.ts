@@ -57,3 +57,11 @@ export function parseGoDuration(text: string): number {
   }
   return text.startsWith('-') ? -total : total;
 }
+
+/** `15.062s`, `1m0.5s`, `2h0m0s`: as Go writes a duration. */
+export function formatGoDuration(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  const seconds = `${(ms - minutes * 60_000) / 1000}s`;
+  if (minutes < 60) return minutes > 0 ? `${minutes}m${seconds}` : seconds;
+  return `${Math.floor(minutes / 60)}h${minutes % 60}m${seconds}`;
+}

@@ -1,6 +1,7 @@
 // Client certificates: CN is the user, O are the groups. Upstream: request/x509.
 // https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
-import type { PeerCertificate, TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+import { peerNameOf } from '../../machinery/peer-certificate.ts';
 import { type Authenticator, CredentialsError } from './authenticator.ts';
 import { authenticated, credentialIdKey, type UserInfo } from './user.ts';
 
@@ -30,13 +31,11 @@ function findingOf(socket: TLSSocket, isOurs: (socket: TLSSocket) => boolean): F
 }
 
 function readCertificate(socket: TLSSocket, isOurs: (socket: TLSSocket) => boolean): Finding {
-  const certificate: PeerCertificate | undefined = socket.getPeerCertificate?.();
-  if (!certificate || Object.keys(certificate).length === 0) return 'none';
+  const name = peerNameOf(socket);
+  if (!name) return 'none';
   if (!socket.authorized || !isOurs(socket)) return 'untrusted';
-  const { CN, O } = certificate.subject as unknown as { CN?: string; O?: string | string[] };
-  if (!CN) return 'none';
-  const groups = O === undefined ? [] : Array.isArray(O) ? O : [O];
-  const digest = certificate.fingerprint256?.replaceAll(':', '').toLowerCase();
+  const { commonName: username, organizations: groups, digest } = name;
+  if (!username) return 'none';
   const extra = digest ? { extra: { [credentialIdKey]: [`X509SHA256=${digest}`] } } : {};
-  return authenticated({ username: CN, groups, ...extra });
+  return authenticated({ username, groups, ...extra });
 }

@@ -1,7 +1,8 @@
 // Tokens that somebody outside knows: asked with a TokenReview. Upstream: token/webhook.
 // https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication
+
+import { AnswerCache } from '../../machinery/answer-cache.ts';
 import type { Clock } from '../../machinery/clock.ts';
-import { AnswerCache } from '../answer-cache.ts';
 import type { AskReview, ReviewVersion } from '../review-webhook.ts';
 import { WebhookError } from '../webhook-client.ts';
 import { CredentialsError, type Identity, type TokenAuthenticator } from './authenticator.ts';

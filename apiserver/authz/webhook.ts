@@ -1,7 +1,8 @@
 // Rights that somebody outside knows of: asked with a SubjectAccessReview. Upstream: authorizer/webhook.
 // https://kubernetes.io/docs/reference/access-authn-authz/webhook/
+
+import { AnswerCache } from '../../machinery/answer-cache.ts';
 import type { Clock } from '../../machinery/clock.ts';
-import { AnswerCache } from '../answer-cache.ts';
 import type { AskReview, ReviewVersion } from '../review-webhook.ts';
 import { WebhookError } from '../webhook-client.ts';
 import type { Attributes, AuthorizationMode, Decision } from './attributes.ts';

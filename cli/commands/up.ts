@@ -28,6 +28,7 @@ import { firewallStep, reachabilityStep } from '../steps/firewall.ts';
 import { endHungUnits } from '../steps/hung-units.ts';
 import { networkStep } from '../steps/network.ts';
 import { dnsStep, nodeReadyStep } from '../steps/node-agents.ts';
+import { nodeJoiningStep } from '../steps/node-joining.ts';
 import { nodesStep } from '../steps/nodes.ts';
 import { requireDiskSpace, requireFreePorts, requirePrograms, requireRoot } from '../steps/prerequisites.ts';
 import { runSteps } from '../steps/run-steps.ts';
@@ -71,6 +72,7 @@ const steps = [
   reachabilityStep,
   nodeReadyStep,
   dnsStep,
+  nodeJoiningStep,
   storageStep,
   userAccessStep,
 ];

@@ -1,5 +1,4 @@
 // What a configuration file says of a cluster, in kind's and kubeadm's terms, once it is understood.
-import type { KubeletSettings } from './kubelet-settings.ts';
 
 /** A flag of a component, and where it was asked for. */
 export interface ExtraArg {
@@ -46,8 +45,8 @@ export interface ClusterConfig {
   certSANs: string[];
   nodeLabels: Record<string, string>;
   nodeMounts: NodeMount[];
-  /** KubeletConfiguration's, with `file:line: path` of the document. */
-  kubelet?: { settings: KubeletSettings; place: string };
+  /** KubeletConfiguration's, as flags of the kubelet, with `file:line: path` of the document. */
+  kubelet?: { flags: Record<string, string | number | boolean>; place: string };
   /** KubeletConfiguration's: as the node sees it. */
   staticPodPath?: string;
   /** KubeletConfiguration's, with `file:line: path`. */

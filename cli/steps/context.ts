@@ -42,6 +42,16 @@ export function keepOnlyUnits(context: UpContext, names: readonly string[]): voi
   writePlan(context.layout.planFile, context.plan);
 }
 
+/** Does something with the API server. Throws UserError with the problem, and with where to look. */
+export async function explained(layout: Layout, problem: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (err) {
+    const hint = `What the API server says: ${unitFiles(layout, 'apiserver').logFile}`;
+    throw new UserError(`${problem}: ${messageOf(err)}`, { hint, cause: err });
+  }
+}
+
 const probeEveryMs = 25;
 /** On a slow machine the answer comes later for every question: asking may take a fifth of one CPU. */
 const pauseFactor = 4;

@@ -2,11 +2,10 @@
 import { createSocket } from 'node:dgram';
 import { decode, encode, RECURSION_DESIRED } from 'dns-packet';
 import { createIfAbsent, labelNode, watchNode, whyNotReady } from '../api-request.ts';
-import { clusterDomain, type Layout, unitFiles } from '../layout.ts';
+import { clusterDomain, type Layout } from '../layout.ts';
 import { readUnitState } from '../supervisor/plan.ts';
 import { nodeUnits } from '../units.ts';
-import { messageOf, UserError } from '../user-error.ts';
-import { startUnits, type UpContext, waitForUnit } from './context.ts';
+import { explained, startUnits, type UpContext, waitForUnit } from './context.ts';
 import { reachabilityStep } from './firewall.ts';
 import type { Step } from './run-steps.ts';
 
@@ -101,12 +100,9 @@ function createDnsService(layout: Layout, signal: AbortSignal): Promise<void> {
       ],
     },
   };
-  return createIfAbsent(layout, '/api/v1/namespaces/kube-system/services', { body, signal }).catch((err) => {
-    throw new UserError(`the Service of the cluster's DNS cannot be made: ${messageOf(err)}`, {
-      hint: `What the API server says: ${unitFiles(layout, 'apiserver').logFile}`,
-      cause: err,
-    });
-  });
+  return explained(layout, "the Service of the cluster's DNS cannot be made", () =>
+    createIfAbsent(layout, '/api/v1/namespaces/kube-system/services', { body, signal }),
+  );
 }
 
 // A question that came before the rules were there gets no answer, the next one has a port of its own. Each may take

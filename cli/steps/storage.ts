@@ -1,9 +1,7 @@
 // Step: the objects by which the nodes' own storage is used: the driver, what it may do in the API, and the default class.
 import { applyObject, createIfAbsent, isThere } from '../api-request.ts';
-import { unitFiles } from '../layout.ts';
 import { storageUser } from '../pki/plan.ts';
-import { messageOf, UserError } from '../user-error.ts';
-import type { UpContext } from './context.ts';
+import { explained, type UpContext } from './context.ts';
 import { apiserverStep } from './control-plane.ts';
 import type { Step } from './run-steps.ts';
 
@@ -68,7 +66,7 @@ export const storageStep: Step<UpContext> = {
     const during = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
     const make = (path: string, body: { metadata: { name: string } }) =>
       createIfAbsent(layout, path, { body, signal: during });
-    try {
+    await explained(layout, 'the storage class cannot be made', async () => {
       await applyObject(layout, `${rbac}/clusterroles`, { body: role, signal: during });
       await make(`${rbac}/clusterrolebindings`, binding);
       // Once: whoever removes the class or makes it another one does not get it back by the next `up`.
@@ -76,12 +74,7 @@ export const storageStep: Step<UpContext> = {
         await make(`${storage}/storageclasses`, storageClass);
         await make(`${storage}/csidrivers`, driver);
       }
-    } catch (err) {
-      throw new UserError(`the storage class cannot be made: ${messageOf(err)}`, {
-        hint: `What the API server says: ${unitFiles(layout, 'apiserver').logFile}`,
-        cause: err,
-      });
-    }
+    });
     return className;
   },
 };

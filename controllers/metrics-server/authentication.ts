@@ -3,8 +3,9 @@
 // https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/#extension-apiserver-authenticates-the-request
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { User } from '../../client/secure/delegated-authorizer.ts';
-import { isObject, setKey } from '../../machinery/json.ts';
+import type { User } from '../../client/delegated-access.ts';
+import { setKey } from '../../machinery/json.ts';
+import { peerNameOf } from '../../machinery/peer-certificate.ts';
 
 export interface Trust {
   /** PEM; empty: nobody is trusted. */
@@ -42,10 +43,8 @@ const text = (bytes: string) => Buffer.from(bytes, 'latin1').toString();
 
 /** Who a request is from; undefined for one that nobody vouches for. */
 export function userOf({ socket, headersDistinct }: IncomingMessage, trust: Trust): User | undefined {
-  const { authorized, getPeerCertificate } = socket as TLSSocket;
-  if (!authorized || trust.ca === '') return undefined;
-  const { subject } = getPeerCertificate.call(socket);
-  const [name = ''] = isObject(subject) ? ([] as string[]).concat((subject.CN as string) ?? []) : [];
+  if (!(socket as TLSSocket).authorized || trust.ca === '') return undefined;
+  const name = peerNameOf(socket as TLSSocket)?.commonName ?? '';
   if (trust.allowedNames.length > 0 && !trust.allowedNames.includes(name.toLowerCase())) return undefined;
   const valuesOf = (names: readonly string[]) => names.flatMap((header) => headersDistinct[header] ?? []).map(text);
   const [user] = valuesOf(trust.usernameHeaders);

@@ -1,5 +1,5 @@
 // What a request for metrics asks leave for.
-import type { Attributes } from '../../client/secure/delegated-authorizer.ts';
+import type { Attributes } from '../../client/delegated-access.ts';
 import type { Asked } from './served-api.ts';
 
 export const attributesOf = (group: string, version: string, asked: Asked): Attributes => {

@@ -7,7 +7,7 @@ import { node } from '../../test/builders/node.ts';
 import { pod } from '../../test/builders/pod.ts';
 import { resourceApi } from './resource-api.ts';
 import { type Measured, readNodeLook, usageBetween } from './resource-usage.ts';
-import { type Asked, goDuration, readParts } from './served-api.ts';
+import { type Asked, readParts } from './served-api.ts';
 
 const startMs = Date.parse('2026-01-01T00:00:00Z');
 
@@ -141,8 +141,4 @@ describe('metrics.k8s.io', () => {
       [['a', '200m', '2Ki', '15.5s']],
     );
   });
-});
-
-test('durations as Go writes them', () => {
-  assert.deepEqual([0, 1_000, 15_062, 60_000, 90_500].map(goDuration), ['0s', '1s', '15.062s', '1m0s', '1m30.5s']);
 });

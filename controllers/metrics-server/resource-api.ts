@@ -2,6 +2,7 @@
 import type { Node } from '../../api/core/node.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Lister } from '../../client/store.ts';
+import { formatGoDuration } from '../../machinery/duration.ts';
 import { notFoundError, unknownPathError } from '../../machinery/errors.ts';
 import { matchesLabels } from '../../machinery/labels.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -9,7 +10,7 @@ import { addQuantities } from '../../machinery/quantity.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { Pair } from './points.ts';
 import { type NodeLook, nodeUsage, type PodUsage, podUsage, type Usage } from './resource-usage.ts';
-import { type Asked, goDuration, parseSelector, type ServedApi } from './served-api.ts';
+import { type Asked, parseSelector, type ServedApi } from './served-api.ts';
 
 const group = 'metrics.k8s.io';
 const version = 'v1beta1';
@@ -102,7 +103,7 @@ const metadataOf = ({ metadata: { name = '', namespace, labels } }: KubeObject, 
 function entry(object: KubeObject, nowMs: number, { atMs, windowMs, ...of }: Usage | PodUsage): Metrics {
   const usage = 'usage' in of ? of.usage : sumOf(of.containers);
   const metadata = metadataOf(object, nowMs);
-  const window = goDuration(windowMs);
+  const window = formatGoDuration(windowMs);
   return { metadata, window, usage, object: { metadata, timestamp: timestamp(atMs), window, ...of } };
 }
 

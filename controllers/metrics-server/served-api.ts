@@ -32,13 +32,6 @@ export function readParts(parts: readonly string[]): Pick<Asked, 'namespace' | '
   return { namespace: isNamespaced ? parts[1]! : '', resource, name, subresource };
 }
 
-/** `15.062s`, `1m0.5s`: as Go writes a duration. */
-export function goDuration(ms: number): string {
-  const minutes = Math.floor(ms / 60_000);
-  const seconds = `${(ms - minutes * 60_000) / 1000}s`;
-  return minutes > 0 ? `${minutes}m${seconds}` : seconds;
-}
-
 /** A number to the thousandth. */
 export const milliQuantity = (value: number): string => canonicalQuantity(`${Math.round(value * 1000)}m`) ?? '0';
 

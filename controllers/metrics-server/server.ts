@@ -1,7 +1,8 @@
 // The server of the metrics' groups: HTTPS for the API server in front of it, which says who asks. Reads only.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import { type Attributes, type Authorizer, attributesOfPath } from '../../client/secure/delegated-authorizer.ts';
+import type { Attributes } from '../../client/delegated-access.ts';
+import { type Authorizer, attributesOfPath } from '../../client/secure/delegated-authorizer.ts';
 import {
   internalError,
   methodNotAllowedError,

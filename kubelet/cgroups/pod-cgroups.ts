@@ -19,6 +19,9 @@ const qosDirs: Record<QosClass, string> = {
   BestEffort: `${top}/besteffort`,
 };
 
+/** The groups that pods lie in. */
+export const podGroups: readonly string[] = Object.values(qosDirs);
+
 const groupOf = (qos: QosClass, uid: string) => `${qosDirs[qos]}/pod${uid}`;
 
 function limitsOf(pod: Pod): CgroupLimits {
@@ -141,7 +144,7 @@ export class PodCgroups {
 
   /** Uids of all pods that have a group. */
   list(): string[] {
-    const names = Object.values(qosDirs).flatMap((dir) => this.#tree.children(dir));
+    const names = podGroups.flatMap((dir) => this.#tree.children(dir));
     return names
       .filter((name) => /^pod([0-9a-f-]{36}|[0-9a-f]{32})$/.test(name))
       .map((name) => name.slice('pod'.length));

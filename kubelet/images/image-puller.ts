@@ -32,6 +32,7 @@ export interface FoundImage {
 export class ImagePuller {
   readonly #deps: ImagePullerDeps;
   readonly #backOff: BackOff;
+  readonly #pullingMs = new Map<string, number>();
   readonly #failures = new Map<string, { message: string; atMs: number }>();
 
   constructor(deps: ImagePullerDeps) {
@@ -60,8 +61,14 @@ export class ImagePuller {
     return { image: await this.#pull(pod, container, { name, signal, tell }), name };
   }
 
+  /** How long the images of a pod were pulled. */
+  pullingMs(uid: string): number {
+    return this.#pullingMs.get(uid) ?? 0;
+  }
+
   /** The pod is gone. */
   forget(uid: string): void {
+    this.#pullingMs.delete(uid);
     this.#backOff.forget(`${uid}_`);
     for (const key of this.#failures.keys()) if (key.startsWith(`${uid}_`)) this.#failures.delete(key);
   }
@@ -109,7 +116,9 @@ export class ImagePuller {
       const ref = await this.#pullWithCredentials(pod, name, signal);
       const image = (await this.#find(ref)) ?? (await this.#find(name));
       if (!image) throw new Error(`image ${JSON.stringify(name)} is not there after its pull`);
-      const took = formatSeconds(clock.monotonicMs() - startMs);
+      const tookMs = clock.monotonicMs() - startMs;
+      this.#pullingMs.set(uidOf(pod), this.pullingMs(uidOf(pod)) + tookMs);
+      const took = formatSeconds(tookMs);
       const size = `Image size: ${image.size} bytes.`;
       tell('Normal', 'Pulled', `Successfully pulled image "${asked}" in ${took} (${took} including waiting). ${size}`);
       this.#failures.delete(key);

@@ -72,11 +72,6 @@ const cases: { name: string; pod: Pod; others?: Pod[]; want?: [string, string] }
     want: ['PodFeatureUnsupported', 'procMount Unmasked needs a user namespace, which is not supported by this node'],
   },
   {
-    name: 'another runtime',
-    pod: podOf({ runtimeClassName: 'vm' }),
-    want: ['PodFeatureUnsupported', 'no runtime for the RuntimeClass "vm" is configured on this node'],
-  },
-  {
     name: 'an AppArmor profile',
     pod: podOf({ containers: [{ name: 'c', securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } }] }),
     want: ['AppArmor', 'Cannot enforce AppArmor: AppArmor is not enabled on the host'],

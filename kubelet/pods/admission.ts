@@ -124,8 +124,6 @@ function judgeFeatures(pod: Pod): Rejection | undefined {
   if (spec.os?.name && spec.os.name !== 'linux')
     return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
   if (spec.hostUsers === false) return unsupported('user namespaces (hostUsers: false) are not supported by this node');
-  if (spec.runtimeClassName)
-    return unsupported(`no runtime for the RuntimeClass "${spec.runtimeClassName}" is configured on this node`);
   if (spec.resourceClaims?.length) return unsupported('dynamic resource allocation is not supported by this node');
   if (allContainersOf(pod).some((c) => c.securityContext?.procMount === 'Unmasked'))
     return unsupported('procMount Unmasked needs a user namespace, which is not supported by this node');

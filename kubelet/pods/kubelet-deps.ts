@@ -1,6 +1,7 @@
 // What the parts that work on pods share. Built once, in kubelet.ts.
 import type { Pod } from '../../api/core/pod.ts';
 import type { Service } from '../../api/core/service.ts';
+import type { RuntimeClass } from '../../api/node/runtimeclass.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import type { Clock } from '../../machinery/clock.ts';
@@ -28,6 +29,7 @@ export interface KubeletDeps {
   runtimeName: string;
   events: EventRecorder;
   pods: ResourceClient<Pod>;
+  runtimeClasses: ResourceClient<RuntimeClass>;
   images: ImagePuller;
   objects: WatchedObjects;
   tokens: ServiceAccountTokens;

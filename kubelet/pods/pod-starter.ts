@@ -125,7 +125,7 @@ export class PodStarter {
     const attempt = last ? (last.metadata?.attempt ?? 0) + 1 : 0;
     try {
       await mkdir(podLogDir(settings.podLogsDir, pod), { recursive: true });
-      const request = { config: this.#sandboxConfig(pod, attempt), runtime_handler: '' };
+      const request = { config: this.#sandboxConfig(pod, attempt), runtime_handler: await this.#handlerOf(pod) };
       const { pod_sandbox_id } = await cri.runtime.RunPodSandbox(request);
       this.#runtime.addSandbox(pod_sandbox_id);
     } catch (err) {
@@ -135,6 +135,11 @@ export class PodStarter {
       throw err;
     }
     await this.#runtime.refresh();
+  }
+
+  /** What the runtime knows the class of the pod by; the empty name is its default. */
+  async #handlerOf({ spec: { runtimeClassName: name } }: Pod): Promise<string> {
+    return name ? (await this.#deps.runtimeClasses.get({ name })).handler : '';
   }
 
   /** Whether the sandbox is there after all: a kubelet that was killed had asked for it. */

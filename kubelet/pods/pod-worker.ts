@@ -469,10 +469,14 @@ export class PodWorker {
       ?.resources;
   }
 
-  #observeReady({ conditions }: PodStatus): void {
+  #observeReady({ conditions, containerStatuses = [] }: PodStatus): void {
     if (this.#wasReady || !conditions?.some((c) => c.type === 'Ready' && c.status === 'True')) return;
     this.#wasReady = true;
-    this.#deps.metrics.observePodStart(this.#deps.clock.monotonicMs() - this.#createdMs);
+    const { metrics, images, clock } = this.#deps;
+    metrics.observePodStart(clock.monotonicMs() - this.#createdMs);
+    const began = containerStatuses.map(({ state }) => Date.parse(state?.running?.startedAt ?? ''));
+    const created = Date.parse(this.#pod.metadata.creationTimestamp ?? '');
+    metrics.observeContainersStart(Math.max(...began) - created, images.pullingMs(uidOf(this.#pod)));
   }
 
   /** Resolves when a container does not run any more. */

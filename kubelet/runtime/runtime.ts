@@ -1,5 +1,6 @@
 // What the verbs work with: stores and effects, each behind a small type. Built once in main.ts; there is no object
 // that "is" the runtime.
+import { basename } from 'node:path';
 import type { Clock } from '../../machinery/clock.ts';
 import type { KeyedLock } from '../../machinery/keyed-lock.ts';
 import type { Logger } from '../../machinery/log.ts';
@@ -26,6 +27,9 @@ export interface RuntimePaths {
   pauseRoot: string;
   scratchDir: string;
 }
+
+/** What the runtime may be asked for by a RuntimeClass: the default, and the OCI runtime by its own name. */
+export const handlersOf = ({ oci }: Pick<Runtime, 'oci'>): string[] => ['', basename(oci.binary)];
 
 export interface Runtime {
   paths: RuntimePaths;

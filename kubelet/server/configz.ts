@@ -1,10 +1,13 @@
 // /configz: the configuration that this kubelet runs with, under the names of upstream's KubeletConfiguration.
 // https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
+import { formatGoDuration } from '../../machinery/duration.ts';
+import type { CredentialOptions, ServerCertificateOptions } from '../certificates/node-certificates.ts';
 import type { EvictionSettings } from '../eviction/thresholds.ts';
 import type { ImageGcSettings } from '../images/image-gc.ts';
 import { defaultMaxBytes, defaultMaxFiles } from '../logs/log-rotator.ts';
 import { leaseSeconds } from '../node/node-reporter.ts';
 import { maxPods } from '../node/node-status.ts';
+import type { AccessSettings } from './client-access.ts';
 
 export interface KubeletSettings {
   port: number;
@@ -13,7 +16,9 @@ export interface KubeletSettings {
   clusterDomain: string;
   resolvConf: string;
   runtimeSocket: string;
-  clientCaFile: string;
+  access: AccessSettings;
+  credentials: Pick<CredentialOptions, 'rotates'>;
+  serverCertificate: ServerCertificateOptions;
   cgroupRoot: string;
   staticPodPath: string;
   eviction: EvictionSettings;
@@ -22,17 +27,37 @@ export interface KubeletSettings {
 }
 
 export function describeConfig(settings: KubeletSettings): object {
-  const { port, podLogsDir, clusterDns, clusterDomain, resolvConf, runtimeSocket, clientCaFile, cgroupRoot } = settings;
+  const {
+    port,
+    podLogsDir,
+    clusterDns,
+    clusterDomain,
+    resolvConf,
+    runtimeSocket,
+    cgroupRoot,
+    access,
+    serverCertificate: server,
+  } = settings;
   return {
     kubeletconfig: {
       enableServer: true,
       ...(settings.staticPodPath === '' ? {} : { staticPodPath: settings.staticPodPath }),
       address: '0.0.0.0',
       port,
+      ...(server.certFile === '' ? {} : { tlsCertFile: server.certFile, tlsPrivateKeyFile: server.keyFile }),
+      rotateCertificates: settings.credentials.rotates,
+      serverTLSBootstrap: server.rotates,
       authentication: {
-        x509: { clientCAFile: clientCaFile },
-        webhook: { enabled: false },
-        anonymous: { enabled: false },
+        x509: { clientCAFile: access.clientCaFile },
+        webhook: { enabled: access.tokens, cacheTTL: formatGoDuration(access.tokenTtlMs) },
+        anonymous: { enabled: access.anonymous },
+      },
+      authorization: {
+        mode: access.mode,
+        webhook: {
+          cacheAuthorizedTTL: formatGoDuration(access.allowedTtlMs),
+          cacheUnauthorizedTTL: formatGoDuration(access.deniedTtlMs),
+        },
       },
       podLogsDir,
       clusterDomain,

@@ -2,6 +2,7 @@
 // https://kubernetes.io/docs/reference/instrumentation/node-metrics/ Upstream: pkg/kubelet/metrics/collectors/resource_metrics.go.
 import type { CpuUsage, MemoryUsage, PodSandboxStats } from '../../proto/cri.gen.ts';
 import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
+import { Exposition } from './exposition.ts';
 
 /** Use of the node as a whole. */
 export interface NodeUsage {
@@ -18,32 +19,22 @@ export interface ResourceInput {
   hasFailed: boolean;
 }
 
-type Labels = Record<string, string>;
-
 const families = {
-  node_cpu_usage_seconds_total: ['counter', 'CPU time used on the node, in seconds of one core.'],
-  node_memory_working_set_bytes: ['gauge', 'Memory of the node that is in use and cannot be given back.'],
-  container_cpu_usage_seconds_total: ['counter', 'CPU time used by the container, in seconds of one core.'],
-  container_memory_working_set_bytes: ['gauge', 'Memory of the container that is in use and cannot be given back.'],
-  container_start_time_seconds: ['gauge', 'When the container began, in seconds since the epoch.'],
-  pod_cpu_usage_seconds_total: ['counter', 'CPU time used by the pod, in seconds of one core.'],
-  pod_memory_working_set_bytes: ['gauge', 'Memory of the pod that is in use and cannot be given back.'],
-  resource_scrape_error: ['gauge', '1 when the measurement failed, else 0.'],
+  node_cpu_usage_seconds_total: ['counter', '[STABLE] CPU time used on the node, in seconds of one core.'],
+  node_memory_working_set_bytes: ['gauge', '[STABLE] Memory of the node that is in use and cannot be given back.'],
+  container_cpu_usage_seconds_total: ['counter', '[STABLE] CPU time used by the container, in seconds of one core.'],
+  container_memory_working_set_bytes: ['gauge', '[STABLE] Memory of the container in use that cannot be given back.'],
+  container_start_time_seconds: ['gauge', '[STABLE] When the container began, in seconds since the epoch.'],
+  pod_cpu_usage_seconds_total: ['counter', '[STABLE] CPU time used by the pod, in seconds of one core.'],
+  pod_memory_working_set_bytes: ['gauge', '[STABLE] Memory of the pod that is in use and cannot be given back.'],
+  resource_scrape_error: ['gauge', '[STABLE] 1 when the measurement failed, else 0.'],
 } as const;
-
-type Family = keyof typeof families;
 
 /** Renders the text format of Prometheus. */
 export function renderResourceMetrics({ node, pods, startOf, hasFailed }: ResourceInput): string {
-  const samples = new Map<Family, string[]>();
-  const add = (family: Family, labels: Labels, value: number | undefined, atMs?: number) => {
-    if (value === undefined) return;
-    const pairs = Object.entries(labels).map(([key, text]) => `${key}=${JSON.stringify(text)}`);
-    const line = `${family}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}${atMs ? ` ${atMs}` : ''}`;
-    samples.set(family, [...(samples.get(family) ?? []), line]);
-  };
-  add('node_cpu_usage_seconds_total', {}, node?.cpuSeconds, node?.atMs);
-  add('node_memory_working_set_bytes', {}, node?.workingSetBytes, node?.atMs);
+  const out = new Exposition(families);
+  out.add('node_cpu_usage_seconds_total', {}, node?.cpuSeconds, node?.atMs);
+  out.add('node_memory_working_set_bytes', {}, node?.workingSetBytes, node?.atMs);
   for (const { attributes, linux } of pods) {
     const { name: pod = '', namespace = '' } = attributes?.metadata ?? {};
     for (const c of linux?.containers ?? []) {
@@ -51,22 +42,15 @@ export function renderResourceMetrics({ node, pods, startOf, hasFailed }: Resour
       if (!c.cpu && !c.memory) continue;
       const labels = { container: c.attributes?.metadata?.name ?? '', namespace, pod };
       const startMs = startOf(c.attributes?.id ?? '');
-      add('container_cpu_usage_seconds_total', labels, cpuSeconds(c.cpu), millis(c.cpu));
-      add('container_memory_working_set_bytes', labels, workingSet(c.memory), millis(c.memory));
-      add('container_start_time_seconds', labels, startMs === undefined ? undefined : startMs / 1000);
+      out.add('container_cpu_usage_seconds_total', labels, cpuSeconds(c.cpu), millis(c.cpu));
+      out.add('container_memory_working_set_bytes', labels, workingSet(c.memory), millis(c.memory));
+      out.add('container_start_time_seconds', labels, startMs === undefined ? undefined : startMs / 1000);
     }
-    add('pod_cpu_usage_seconds_total', { namespace, pod }, cpuSeconds(linux?.cpu), millis(linux?.cpu));
-    add('pod_memory_working_set_bytes', { namespace, pod }, workingSet(linux?.memory), millis(linux?.memory));
+    out.add('pod_cpu_usage_seconds_total', { namespace, pod }, cpuSeconds(linux?.cpu), millis(linux?.cpu));
+    out.add('pod_memory_working_set_bytes', { namespace, pod }, workingSet(linux?.memory), millis(linux?.memory));
   }
-  add('resource_scrape_error', {}, hasFailed ? 1 : 0);
-  return Object.entries(families)
-    .filter(([family]) => samples.has(family as Family))
-    .map(([family, [type, help]]) =>
-      [`# HELP ${family} [STABLE] ${help}`, `# TYPE ${family} ${type}`, ...samples.get(family as Family)!, ''].join(
-        '\n',
-      ),
-    )
-    .join('');
+  out.add('resource_scrape_error', {}, hasFailed ? 1 : 0);
+  return out.render();
 }
 
 const cpuSeconds = (cpu: CpuUsage | null | undefined) =>

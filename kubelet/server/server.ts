@@ -1,5 +1,5 @@
 // The kubelet's own server: logs, exec, attach, port-forward, health, metrics, stats and
-// configuration, over HTTPS, for the API server and cluster admins. Plain node:https
+// configuration, over HTTPS, for whom the API server allows it. Plain node:https
 // (docs/adr/004-kubelet-server.md).
 // https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
@@ -7,34 +7,46 @@ import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../machinery/clock.ts';
 import { internalError } from '../../machinery/errors.ts';
 import { renderAnswerHead } from '../../machinery/http-text.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
+import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
+import { type PodCgroups, podGroups } from '../cgroups/pod-cgroups.ts';
+import type { Observations } from '../eviction/thresholds.ts';
+import type { NodeFacts } from '../node/node-facts.ts';
 import type { PodSet } from '../pods/pod-set.ts';
-import { millisOf } from '../pods/runtime-state.ts';
-import { judgeClient } from './client-access.ts';
+import type { PodWorker } from '../pods/pod-worker.ts';
+import { millisOf, nameOf, readySandbox, runningContainers } from '../pods/runtime-state.ts';
+import { renderCadvisorMetrics } from './cadvisor-metrics.ts';
+import type { ClientAccess } from './client-access.ts';
 import { describeConfig, type KubeletSettings } from './configz.ts';
 import { type HealthChecks, serveHealth } from './health.ts';
 import { HttpError } from './http-error.ts';
 import { serveLogs } from './logs-route.ts';
 import { serveNodeLogs } from './node-logs.ts';
 import { type NodeUsage, renderResourceMetrics } from './resource-metrics.ts';
+import { serveRun } from './run-route.ts';
 import { describeNodeStats } from './stats.ts';
 import { openStream } from './stream-route.ts';
 
 export interface KubeletServerTls {
+  /** Without one every handshake fails. */
+  pair: ServerPair | undefined;
+  clientCa: Buffer;
+}
+
+interface ServerPair {
   cert: Buffer;
   key: Buffer;
-  clientCa: Buffer;
 }
 
 export interface ServerDeps {
   port: number;
   tls: KubeletServerTls;
+  access: ClientAccess;
   nodeName: string;
   pods: PodSet;
   cri: CriClient;
@@ -45,9 +57,15 @@ export interface ServerDeps {
   health: HealthChecks;
   settings: KubeletSettings;
   nodeUsage(): NodeUsage | undefined;
+  signals(): Observations;
+  tree: CgroupTree;
+  facts: NodeFacts;
+  cgroups: PodCgroups;
 }
 
 export interface KubeletServer {
+  /** New connections are shown this certificate. */
+  present(pair: ServerPair): void;
   close(): Promise<void>;
 }
 
@@ -60,17 +78,18 @@ const httpLimits = {
   requestTimeout: 30_000,
 };
 const idleTimeoutMs = 90_000;
-/** Connections at a time of those who will be refused anyway. */
+/** Connections at a time of those who show no certificate. */
 const maxStrangers = 256;
 
 export async function startServer(deps: ServerDeps): Promise<KubeletServer> {
-  const { cert, key, clientCa } = deps.tls;
-  const server = createServer({ cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false, ...httpLimits });
+  const { pair, clientCa: ca } = deps.tls;
+  const contextOf = (one: ServerPair | undefined) => ({ ca, ...(one ? { cert: one.cert, key: one.key } : {}) });
+  const server = createServer({ ...contextOf(pair), requestCert: true, rejectUnauthorized: false, ...httpLimits });
   server.keepAliveTimeout = idleTimeoutMs;
   const sockets = new Set<Duplex>();
   const strangers = new Set<Duplex>();
   server.on('secureConnection', (socket) => {
-    const isStranger = judgeClient(socket) !== undefined;
+    const isStranger = !socket.authorized;
     if (isStranger && strangers.size >= maxStrangers) return void socket.destroy();
     sockets.add(socket);
     if (isStranger) strangers.add(socket);
@@ -91,6 +110,7 @@ export async function startServer(deps: ServerDeps): Promise<KubeletServer> {
     server.listen(deps.port, () => resolve());
   });
   return {
+    present: (next) => server.setSecureContext(contextOf(next)),
     close() {
       for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
@@ -98,17 +118,14 @@ export async function startServer(deps: ServerDeps): Promise<KubeletServer> {
   };
 }
 
-function checkAccess(req: IncomingMessage): void {
-  const problem = judgeClient(req.socket as TLSSocket);
-  if (problem) throw new HttpError(problem.code, problem.message);
-}
-
 async function answer(deps: ServerDeps, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  checkAccess(req);
   const url = parseUrl(req);
   const [route = '', ...rest] = pathParts(url);
+  await deps.access(req, route);
   if (route === 'containerLogs') return serveLogs(deps, { res, names: rest, query: url.searchParams });
   if (['exec', 'attach', 'portForward'].includes(route)) throw new HttpError(400, 'Upgrade request required');
+  if (route === 'run' && req.method === 'POST')
+    return serveRun(deps, { req, res, names: rest, query: url.searchParams });
   if (req.method !== 'GET' && req.method !== 'HEAD') throw new HttpError(405, 'Method Not Allowed');
   if (route === 'healthz') return serveHealth(deps.health, rest.join('/'), url.searchParams, res);
   if (route === 'logs')
@@ -132,31 +149,63 @@ const documents: Record<string, (deps: ServerDeps) => Promise<{ type: string; te
     const items = pods.list().map(({ pod, status }) => ({ ...pod, status }));
     return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items });
   },
+  '/runningpods': async ({ pods }) => {
+    const running = pods.list().filter(({ runtime }) => readySandbox(runtime.state));
+    return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: running.map(describeRunning) });
+  },
   '/metrics': ({ metrics }) => metricsOf(metrics),
   '/metrics/probes': ({ probeMetrics }) => metricsOf(probeMetrics),
+  '/metrics/cadvisor': async (deps) => ({ type: deps.metrics.contentType, text: await describeGroups(deps) }),
   '/metrics/resource': async (deps) => ({ type: deps.metrics.contentType, text: await describeResources(deps) }),
   '/stats/summary': async (deps) => {
     const volumesOf = async (uid: string) => (await deps.pods.worker(uid)?.measureVolumes()) ?? [];
-    return json(await describeNodeStats({ ...deps, volumesOf, nowMs: deps.clock.now() }));
+    const node = { usage: deps.nodeUsage(), signals: deps.signals() };
+    return json(await describeNodeStats({ ...deps, node, volumesOf, nowMs: deps.clock.now() }));
   },
   '/configz': async ({ settings }) => json(describeConfig(settings)),
 };
 
-async function describeResources({ cri, pods, log, nodeUsage }: ServerDeps): Promise<string> {
-  const containers = pods.list().flatMap((worker) => worker.runtime.state.containers);
-  const started = new Map(containers.map((c) => [c.id, millisOf(c.started_at)]));
-  const found = await cri.runtime.ListPodSandboxStats({}).catch((err) => {
+/** As the runtime has it. */
+function describeRunning({ pod, runtime }: PodWorker): object {
+  const { name, namespace, uid } = pod.metadata;
+  const containers = runningContainers(runtime.state).map((c) => ({
+    name: nameOf(c),
+    image: c.image_id || c.image_ref,
+    resources: {},
+  }));
+  return { metadata: { name, namespace, uid }, spec: { containers }, status: {} };
+}
+
+const readStats = ({ cri, log }: ServerDeps) =>
+  cri.runtime.ListPodSandboxStats({}).catch((err) => {
     log.warn({ err }, 'the use of resources could not be read');
     return undefined;
   });
+
+async function describeGroups(deps: ServerDeps): Promise<string> {
+  const found = await readStats(deps);
+  const { tree, facts, cgroups, clock } = deps;
+  const pods = deps.pods.list().map(({ pod, runtime }) => {
+    const { name = '', namespace = '', uid = '' } = pod.metadata;
+    return { name, namespace, uid, path: cgroups.pathOf(pod), state: runtime.state };
+  });
+  return renderCadvisorMetrics({ tree, facts, groups: podGroups, pods, stats: found?.stats, nowMs: clock.now() });
+}
+
+async function describeResources(deps: ServerDeps): Promise<string> {
+  const { pods, nodeUsage } = deps;
+  const containers = pods.list().flatMap((worker) => worker.runtime.state.containers);
+  const started = new Map(containers.map((c) => [c.id, millisOf(c.started_at)]));
+  const found = await readStats(deps);
   const startOf = (id: string) => started.get(id);
   return renderResourceMetrics({ node: nodeUsage(), pods: found?.stats ?? [], startOf, hasFailed: !found });
 }
 
 async function upgrade(deps: ServerDeps, req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-  checkAccess(req);
   const url = parseUrl(req);
-  await openStream(deps, { req, socket, head, parts: pathParts(url), query: url.searchParams });
+  const parts = pathParts(url);
+  await deps.access(req, parts[0] ?? '');
+  await openStream(deps, { req, socket, head, parts, query: url.searchParams });
 }
 
 function parseUrl({ url = '/' }: IncomingMessage): URL {
@@ -183,7 +232,7 @@ function sendError({ log }: ServerDeps, res: ServerResponse, err: unknown): void
   }
   // A body that nobody reads is not waited for.
   res.writeHead(code, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
-  res.end(`${text}\n`);
+  res.end(code === 401 ? text : `${text}\n`);
 }
 
 function refuse({ log }: ServerDeps, socket: Duplex, err: unknown): void {

@@ -9,7 +9,9 @@ import type {
   PodSandboxStats,
 } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
+import type { Observation, Observations } from '../eviction/thresholds.ts';
 import type { ClaimUse } from '../volumes/volume-use.ts';
+import type { NodeUsage } from './resource-metrics.ts';
 
 const timeOf = (nanoseconds: string) => new Date(Number(BigInt(nanoseconds || '0') / 1_000_000n)).toISOString();
 const numberOf = (value: { value: string } | null) => (value ? Number(value.value) : undefined);
@@ -17,12 +19,13 @@ const numberOf = (value: { value: string } | null) => (value ? Number(value.valu
 export interface StatsInput {
   cri: CriClient;
   nodeName: string;
+  node: { usage: NodeUsage | undefined; signals: Observations };
   /** How full the volumes of a pod's claims are. */
   volumesOf(podUid: string): Promise<ClaimUse[]>;
   nowMs: number;
 }
 
-export async function describeNodeStats({ cri, nodeName, volumesOf, nowMs }: StatsInput): Promise<object> {
+export async function describeNodeStats({ cri, nodeName, node, volumesOf, nowMs }: StatsInput): Promise<object> {
   const { stats } = await cri.runtime.ListPodSandboxStats({});
   const pods = stats.map(async (pod) => {
     const uses = await volumesOf(pod.attributes?.metadata?.uid ?? '');
@@ -31,7 +34,35 @@ export async function describeNodeStats({ cri, nodeName, volumesOf, nowMs }: Sta
       ...(uses.length > 0 ? { volume: uses.map((use) => describeVolume(use, nowMs)) } : {}),
     };
   });
-  return { node: { nodeName }, pods: await Promise.all(pods) };
+  return { node: { nodeName, ...describeNode(node, new Date(nowMs).toISOString()) }, pods: await Promise.all(pods) };
+}
+
+function describeNode({ usage, signals }: StatsInput['node'], time: string): object {
+  const fsOf = (bytes: Observation | undefined, inodes: Observation | undefined) => ({
+    time,
+    ...(bytes
+      ? { availableBytes: bytes.available, capacityBytes: bytes.capacity, usedBytes: bytes.capacity - bytes.available }
+      : {}),
+    ...(inodes
+      ? { inodesFree: inodes.available, inodes: inodes.capacity, inodesUsed: inodes.capacity - inodes.available }
+      : {}),
+  });
+  const pids = signals['pid.available'];
+  return {
+    ...(usage
+      ? {
+          cpu: { time, usageCoreNanoSeconds: Math.round(usage.cpuSeconds * 1e9) },
+          memory: {
+            time,
+            availableBytes: signals['memory.available']?.available,
+            workingSetBytes: usage.workingSetBytes,
+          },
+        }
+      : {}),
+    fs: fsOf(signals['nodefs.available'], signals['nodefs.inodesFree']),
+    runtime: { imageFs: fsOf(signals['imagefs.available'], signals['imagefs.inodesFree']) },
+    ...(pids ? { rlimit: { time, maxpid: pids.capacity, curproc: pids.capacity - pids.available } } : {}),
+  };
 }
 
 function describeVolume({ name, claim, isAbnormal, ...use }: ClaimUse, nowMs: number): object {

@@ -142,3 +142,14 @@ test('variables of a service', () => {
   assert.deepEqual(allServiceVariables([service], { namespace: 'other', enableLinks: true }), {});
   assert.deepEqual(allServiceVariables([service], { namespace: 'ns', enableLinks: false }), {});
 });
+
+test('a limit that a container has not is its pod’s', async () => {
+  const whole = { ...pod, spec: { ...pod.spec, resources: { limits: { cpu: '1500m', memory: '64Mi' } } } };
+  const env = ['limits.cpu', 'limits.memory'].map((resource) => ({
+    name: resource.toUpperCase().replace('.', '_'),
+    valueFrom: { resourceFieldRef: { resource, ...(resource === 'limits.cpu' ? { divisor: '1m' } : {}) } },
+  }));
+  const own = { name: 'c', env, resources: { limits: { memory: '32Mi' } } };
+  const found = await buildEnvironment(whole, own, sources);
+  assert.deepEqual([found.get('LIMITS_CPU'), found.get('LIMITS_MEMORY')], ['1500', String(32 << 20)]);
+});

@@ -77,7 +77,7 @@ async function resolveSource(
     const of = source.resourceFieldRef.containerName;
     const target = of ? findContainer(pod, of) : container;
     if (!target) throw new ContainerConfigError(`container ${of} not found`);
-    return resourceField(target, source.resourceFieldRef, sources.allocatable);
+    return resourceField(pod, target, { selector: source.resourceFieldRef, allocatable: sources.allocatable });
   }
   if (source.configMapKeyRef) {
     const { name = '', key, optional } = source.configMapKeyRef;

@@ -3,6 +3,7 @@
 
 import type { Container } from '../../api/core/pod/container.ts';
 import type { ResourceFieldSelector } from '../../api/core/pod/env.ts';
+import { isPodLevelResource } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { compareQuantities, isZeroQuantity, parseQuantity } from '../../machinery/quantity.ts';
 
@@ -55,18 +56,19 @@ export function podField(pod: Pod, path: string, addresses: PodAddresses): strin
 
 /**
  * The value of a resource of a container, in units of the divisor, rounded up. A limit that is not
- * set is what the node has.
+ * set is the pod's own, or what the node has.
  */
 export function resourceField(
+  { spec }: Pod,
   container: Container,
-  selector: ResourceFieldSelector,
-  allocatable: Readonly<Record<string, string>>,
+  { selector, allocatable }: { selector: ResourceFieldSelector; allocatable: Readonly<Record<string, string>> },
 ): string {
   const [side = '', name = ''] = splitOnce(selector.resource);
   if (side !== 'limits' && side !== 'requests')
     throw new Error(`unsupported container resource : ${selector.resource}`);
   const { limits, requests } = container.resources ?? {};
-  const bounded = limits?.[name] !== undefined && !isZeroQuantity(limits[name]) ? limits[name] : allocatable[name];
+  const given = [limits?.[name], isPodLevelResource(name) ? spec.resources?.limits?.[name] : undefined];
+  const bounded = given.find((amount) => amount !== undefined && !isZeroQuantity(amount)) ?? allocatable[name];
   const amount = side === 'limits' ? bounded : (requests?.[name] ?? '0');
   const nanos = parseQuantity(amount ?? '0')!.nanos;
   const isCpu = name === 'cpu';

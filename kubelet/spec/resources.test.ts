@@ -17,7 +17,7 @@ const cases: { name: string; pod: Pod; container: object; group: object }[] = [
   {
     name: 'burstable',
     pod: podOf({ cpu: '250m', memory: '32Mi' }, { cpu: '500m', memory: '64Mi' }),
-    container: { cpu_shares: '256', cpu_quota: '50000', memory_limit_in_bytes: '67108864', oom_score_adj: '968' },
+    container: { cpu_shares: '256', cpu_quota: '50000', memory_limit_in_bytes: '67108864', oom_score_adj: '969' },
     group: { cpu_shares: '256', cpu_quota: '50000', memory_limit_in_bytes: '67108864' },
   },
   {
@@ -33,6 +33,52 @@ const cases: { name: string; pod: Pod; container: object; group: object }[] = [
     group: { cpu_shares: '2', cpu_quota: '-1' },
   },
 ];
+
+/** A pod that asks and is limited as a whole, with a container that has a part of that, one that has none, and a sidecar. */
+const whole: Pod = {
+  metadata: { name: 'p' },
+  spec: {
+    resources: { requests: { cpu: '1', memory: '128Mi' }, limits: { cpu: '2', memory: '256Mi' } },
+    initContainers: [{ name: 's', restartPolicy: 'Always', resources: { requests: { memory: '8Mi' } } }],
+    containers: [
+      { name: 'a', resources: { requests: { cpu: '100m', memory: '32Mi' }, limits: { cpu: '500m', memory: '64Mi' } } },
+      { name: 'b', resources: { requests: { memory: '16Mi' } } },
+    ],
+  },
+  status: {},
+};
+
+describe('resources of a pod as a whole', () => {
+  const valuesOf = (name: string) => {
+    const container = [...whole.spec.containers!, ...whole.spec.initContainers!].find((c) => c.name === name)!;
+    const { cpu_shares, cpu_quota, memory_limit_in_bytes, oom_score_adj } = containerResources(whole, container, node);
+    return [cpu_shares, cpu_quota, memory_limit_in_bytes, oom_score_adj];
+  };
+
+  test('are its group’s, and the limits of containers that have none', () => {
+    const { cpu_shares, cpu_quota, memory_limit_in_bytes } = podResources(whole);
+    assert.deepEqual([cpu_shares, cpu_quota, memory_limit_in_bytes], ['1024', '200000', String(256 << 20)]);
+    assert.deepEqual(valuesOf('a').slice(0, 3), ['102', '50000', String(64 << 20)]);
+    assert.deepEqual(valuesOf('b').slice(0, 3), ['2048', '200000', String(256 << 20)]);
+  });
+
+  test('what nobody in it asks for counts for each of its containers when memory runs out', () => {
+    // Of 128 MiB 56 are asked for by containers: 24 more for each of three, of a node with 1 GiB.
+    assert.deepEqual(
+      ['a', 'b', 's'].map((name) => valuesOf(name)[3]),
+      ['946', '961', '961'],
+    );
+  });
+
+  test('a runtime class adds what it costs to the group', () => {
+    const overhead = { cpu: '250m', memory: '16Mi' };
+    const { cpu_shares, cpu_quota, memory_limit_in_bytes } = podResources({
+      ...whole,
+      spec: { ...whole.spec, overhead },
+    });
+    assert.deepEqual([cpu_shares, cpu_quota, memory_limit_in_bytes], ['1280', '225000', String(272 << 20)]);
+  });
+});
 
 describe('resources as control group values', () => {
   for (const { name, pod, container, group } of cases) {

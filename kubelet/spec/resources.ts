@@ -2,6 +2,7 @@
 
 import type { Container } from '../../api/core/pod/container.ts';
 import { qosClassOf } from '../../api/core/pod/qos.ts';
+import { isSidecar, sumContainerResources } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
@@ -29,9 +30,20 @@ export function oomScoreAdj(pod: Pod, container: Container, nodeMemoryBytes: num
   const qos = qosClassOf(pod.spec);
   if (qos === 'Guaranteed') return -997;
   if (qos === 'BestEffort') return 1000;
-  const requested = quantityValue(container.resources?.requests?.memory);
-  const score = Math.floor(1000 - (1000 * requested) / nodeMemoryBytes);
+  const asked = ({ resources }: Container) => quantityValue(resources?.requests?.memory);
+  // A sidecar outlives the containers that it serves.
+  const least = isSidecar(container) ? Math.min(...(pod.spec.containers ?? []).map(asked)) : 0;
+  const requested = Math.max(asked(container), least) + sharedMemoryRequest(pod);
+  const score = 1000 - Math.trunc((1000 * requested) / nodeMemoryBytes);
   return Math.min(999, Math.max(3, score));
+}
+
+/** Each container's part of what a pod asks for as a whole, beyond what its containers ask for. KEP-2837. */
+function sharedMemoryRequest({ spec }: Pod): number {
+  const whole = quantityValue(spec.resources?.requests?.memory);
+  if (whole === 0) return 0;
+  const rest = whole - quantityValue(sumContainerResources(spec, 'requests').memory);
+  return Math.trunc(rest / ((spec.containers ?? []).length + (spec.initContainers ?? []).length));
 }
 
 /** What of the node decides how a container is limited. */
@@ -43,9 +55,11 @@ export interface NodeResources {
 
 export function containerResources(pod: Pod, container: Container, node: NodeResources): Init<LinuxContainerResources> {
   const { requests, limits } = container.resources ?? {};
-  const cpuLimit = quantityMilliValue(limits?.cpu);
+  // Who has no limit of its own has the pod's.
+  const ofPod = pod.spec.resources?.limits;
+  const cpuLimit = quantityMilliValue(limits?.cpu) || quantityMilliValue(ofPod?.cpu);
   const cpuRequest = requests?.cpu === undefined ? cpuLimit : quantityMilliValue(requests.cpu);
-  const memoryLimit = quantityValue(limits?.memory);
+  const memoryLimit = quantityValue(limits?.memory) || quantityValue(ofPod?.memory);
   return {
     cpu_shares: String(sharesOfMilliCpu(cpuRequest)),
     cpu_period: String(cpuPeriodUs),

@@ -70,7 +70,7 @@ export function downwardFiles(
     else if (resourceFieldRef) {
       const container = findContainer(pod, resourceFieldRef.containerName ?? '');
       if (!container) throw new Error(`container ${resourceFieldRef.containerName} not found`);
-      text = resourceField(container, resourceFieldRef, allocatable);
+      text = resourceField(pod, container, { selector: resourceFieldRef, allocatable });
     }
     out.set(path, { data: Buffer.from(text), mode: mode ?? defaultMode });
   }

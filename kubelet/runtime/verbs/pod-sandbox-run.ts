@@ -18,7 +18,7 @@ import { tearDownSandbox } from '../lifecycle/sandbox-teardown.ts';
 import { hostPortsOf } from '../network/firewall.ts';
 import { linkNameOf } from '../network/link.ts';
 import { mountTmpfs } from '../process/mount.ts';
-import type { Runtime } from '../runtime.ts';
+import { handlersOf, type Runtime } from '../runtime.ts';
 import { buildSandboxSpec, usesNodeNamespace } from '../spec/sandbox.ts';
 import { newId, nowNs } from '../store/id.ts';
 import type { SandboxRecord } from '../store/records.ts';
@@ -52,7 +52,9 @@ export const runPodSandbox: Verb<'RunPodSandbox'> = async (rt, req) => {
 function checkSandboxConfig(rt: Runtime, config: PodSandboxConfig | null, handler: string): PodSandboxConfig {
   const metadata = config?.metadata;
   if (!config || !metadata) throw invalidArgument('sandbox config must include metadata');
-  if (handler !== '') throw invalidArgument(`no runtime for "${handler}" is configured`);
+  if (!handlersOf(rt).includes(handler)) {
+    throw invalidArgument(`failed to get sandbox runtime: no runtime for "${handler}" is configured`);
+  }
   checkCgroupParent(config.linux?.cgroup_parent ?? '');
   checkHostname(config.hostname);
   checkPortMappings(config.port_mappings);

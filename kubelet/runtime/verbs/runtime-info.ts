@@ -1,5 +1,6 @@
 // Version, Status, RuntimeConfig and UpdateRuntimeConfig: what the runtime is and needs.
 import { invalidArgument } from '../errors.ts';
+import { handlersOf } from '../runtime.ts';
 import type { Verb } from './verb.ts';
 
 const runtimeName = 'k8ts';
@@ -28,8 +29,11 @@ export const status: Verb<'Status'> = async (rt, req) => {
             },
       ],
     },
-    // Only the default handler; what is not announced is not asked for.
-    runtime_handlers: [{ name: '', features: { recursive_read_only_mounts: true, user_namespaces: false } }],
+    // What is not announced is not asked for.
+    runtime_handlers: handlersOf(rt).map((name) => ({
+      name,
+      features: { recursive_read_only_mounts: true, user_namespaces: false },
+    })),
     features: { supplemental_groups_policy: true },
     info: req.verbose
       ? { config: JSON.stringify({ ociRuntime: rt.oci.binary, paths: rt.paths, podCidr: rt.network.podCidr ?? null }) }

@@ -36,7 +36,11 @@ describe('the secure port', () => {
     const flags = parseFlags(table, ['--kubeconfig', kubeconfig, '--bind-address', address, '--controllers', '*,-job']);
     const config = readKubeconfig(kubeconfig);
     const metrics = new Registry();
-    const client = new KubeClient(config, { userAgent: 'test', clock: realClock, metrics: new RestMetrics(metrics) });
+    const client = new KubeClient(config, {
+      userAgent: 'test',
+      clock: realClock,
+      onAnswer: new RestMetrics(metrics).of(config.server),
+    });
     await assert.rejects(client.request({ method: 'GET', path: '/api/v1/nodes/none' }));
     client.close();
     const context = { clock: realClock, random: realRandom, log: silentLogger, signal: abort.signal };

@@ -1,6 +1,7 @@
 // A cluster as `k8ts up` boots it, with the image that pods of these tests run.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { eventually, Kubectl } from '../../environment/kubectl.ts';
 import { k8ts, type TestCluster } from '../cli/k8ts-command.ts';
 import { buildOciArchive, busyboxLayer } from '../runtime/image-archive.ts';
@@ -22,3 +23,11 @@ export async function upWithBusybox(cluster: TestCluster, ...args: string[]): Pr
 
 export const isReady = (pod: any): boolean =>
   pod.status.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True') ?? false;
+
+/** The folder of a control group, somewhere below another one. */
+export function findGroup(dir: string, name: string): string {
+  for (const entry of readdirSync(dir, { withFileTypes: true, recursive: true })) {
+    if (entry.isDirectory() && entry.name === name) return join(entry.parentPath, entry.name);
+  }
+  throw new Error(`no group ${name} in ${dir}`);
+}

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { eventually, type Kubectl, needsNewKubectl } from '../../environment/kubectl.ts';
 import { needsRoot, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
-import { image, isReady, upWithBusybox } from './busybox-cluster.ts';
+import { findGroup, image, isReady, upWithBusybox } from './busybox-cluster.ts';
 
 const mib = 1 << 20;
 
@@ -205,19 +205,3 @@ describe('a pod is resized in place', { skip: needsRoot || needsNewKubectl }, ()
       await eventually(reason, () => eventsOf('small').some((event) => event.split(' ')[1] === reason) || undefined);
   });
 });
-
-/** The first folder of that name below another. */
-function findGroup(dir: string, name: string): string {
-  const find = (at: string): string | undefined => {
-    for (const entry of readdirSync(at, { withFileTypes: true })) {
-      if (!entry.isDirectory()) continue;
-      if (entry.name === name) return join(at, entry.name);
-      const found = find(join(at, entry.name));
-      if (found) return found;
-    }
-    return undefined;
-  };
-  const found = find(dir);
-  assert.ok(found, `no control group ${name} in ${dir}`);
-  return found;
-}

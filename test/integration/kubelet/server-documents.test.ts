@@ -2,21 +2,13 @@
 // node. Real HTTPS, and a runtime that is asked over the same types.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
-import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
-import { Registry } from 'prom-client';
-import { issueCertificate, makeAuthority, type PemPair } from '../../../cli/pki/issue.ts';
-import { type KubeletServer, type ServerDeps, startServer } from '../../../kubelet/server/server.ts';
-import { realClock } from '../../../machinery/clock.ts';
-import { silentLogger } from '../../../machinery/log.ts';
-import { runtimeContainer } from '../../builders/runtime-state.ts';
-import { freePort } from '../../environment/control-plane.ts';
+import { joinSandboxes } from '../../../kubelet/pods/runtime-state.ts';
+import { runtimeContainer, runtimeSandbox } from '../../builders/runtime-state.ts';
+import { accessSettings, startKubeletServer, type TestKubeletServer } from '../../environment/kubelet-server.ts';
 
 const timestamp = '1767225600000000000';
 const value = (n: number) => ({ value: String(n) });
@@ -24,32 +16,41 @@ const use = {
   cpu: { timestamp, usage_core_nano_seconds: value(1.5e9) },
   memory: { timestamp, working_set_bytes: value(4096) },
 };
+const network = { name: 'eth0', rx_bytes: value(11), rx_errors: value(0), tx_bytes: value(22), tx_errors: value(0) };
 const sandboxStats = {
-  attributes: { metadata: { name: 'p', namespace: 'ns' } },
+  attributes: { metadata: { name: 'p', namespace: 'ns', uid: 'u' } },
   linux: {
     ...use,
+    network: { timestamp, interfaces: [network] },
     containers: [
-      { ...use, attributes: { id: 'app-0', metadata: { name: 'app' } } },
+      {
+        ...use,
+        attributes: { id: 'app-0', metadata: { name: 'app' } },
+        writable_layer: { timestamp, used_bytes: value(4096) },
+      },
       { cpu: null, memory: null, attributes: { id: 'done-0', metadata: { name: 'done' } } },
     ],
   },
 };
 
+const groups: Record<string, Record<string, string>> = {
+  '/': { 'cgroup.procs': '1', 'memory.current': '9000' },
+  '/kubepods/podu': { 'cgroup.procs': '', 'memory.current': '800', 'cpu.stat': 'usage_usec 5\nnr_periods 0' },
+  '/kubepods/podu/app-0': {
+    'cgroup.procs': '1\n2',
+    'cpu.stat': 'usage_usec 1500000\nnr_periods 3\nnr_throttled 2\nthrottled_usec 250000',
+    'memory.current': '700',
+    'memory.stat': 'anon 100\ninactive_file 200',
+  },
+};
+
 describe("what the kubelet's server has to read", () => {
-  let server: KubeletServer;
-  let port: number;
-  const pairs: Record<string, PemPair> = {};
+  let server: TestKubeletServer;
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-node-logs-'));
   let isSynced = true;
   let isDown = false;
 
   before(async () => {
-    const nowMs = realClock.now();
-    pairs.ca = await makeAuthority({ file: '', commonName: 'test' }, nowMs);
-    for (const commonName of ['node', 'kube-apiserver-kubelet-client', 'system:kube-proxy']) {
-      const plan = { file: '', authority: '', commonName, usages: ['server', 'client'] as ('server' | 'client')[] };
-      pairs[commonName] = await issueCertificate(plan, pairs.ca, nowMs);
-    }
     const log = join(dir, 'log');
     mkdirSync(join(log, 'pods', 'a<b'), { recursive: true });
     writeFileSync(join(log, 'pods', '0.log'), 'line\n');
@@ -59,44 +60,56 @@ describe("what the kubelet's server has to read", () => {
     symlinkSync('../secret', join(log, 'outside'));
     symlinkSync('..', join(log, 'above'));
     execFileSync('mkfifo', [join(log, 'pipe')]);
-    port = await freePort();
-    const pem = (text: string) => Buffer.from(text);
     const ListPodSandboxStats = async () => {
       if (isDown) throw new Error('the runtime is down');
       return { stats: [sandboxStats] };
     };
-    server = await startServer({
-      port,
-      tls: {
-        cert: pem(pairs.node!.certificatePem),
-        key: pem(pairs.node!.keyPem),
-        clientCa: pem(pairs.ca.certificatePem),
+    const pods = [
+      {
+        pod: { metadata: { name: 'p', namespace: 'ns', uid: 'u' } },
+        runtime: {
+          state: joinSandboxes([{ sandbox: runtimeSandbox(), containers: [runtimeContainer({ name: 'app' })] }]),
+        },
       },
-      pods: { list: () => [{ runtime: { state: { containers: [runtimeContainer({ name: 'app' })] } } }] },
+    ];
+    server = await startKubeletServer({
+      pods: { list: () => pods, worker: () => undefined },
       cri: { runtime: { ListPodSandboxStats } },
-      clock: realClock,
-      log: silentLogger,
-      nodeName: 'node',
-      metrics: new Registry(),
-      probeMetrics: new Registry(),
       health: { ping: () => undefined, syncloop: () => (isSynced ? undefined : 'not yet') },
-      settings: { port, podLogsDir: join(log, 'pods'), clusterDns: '10.96.0.10', clusterDomain: 'cluster.local' },
+      settings: {
+        access: accessSettings,
+        credentials: { rotates: true },
+        serverCertificate: { certFile: '', rotates: true },
+        podLogsDir: join(log, 'pods'),
+        clusterDns: '10.96.0.10',
+        clusterDomain: 'c',
+      },
+      signals: () => ({
+        'memory.available': { available: 1000, capacity: 4096 },
+        'nodefs.available': { available: 30, capacity: 100 },
+        'nodefs.inodesFree': { available: 3, capacity: 10 },
+        'pid.available': { available: 90, capacity: 100 },
+      }),
       nodeUsage: () => ({ cpuSeconds: 7.25, workingSetBytes: 8192, atMs: 1000 }),
-    } as unknown as ServerDeps);
+      tree: { version: 2, read: (_: string, path: string, file: string) => groups[path]?.[file] },
+      cgroups: { pathOf: () => '/kubepods/podu' },
+      facts: {
+        cpus: 2,
+        memoryBytes: 4096,
+        bootId: 'b',
+        machineId: 'm',
+        systemUuid: 's',
+        kernelVersion: '6',
+        osImage: 'o',
+      },
+    });
   });
   after(async () => {
     await server.close();
     rmSync(dir, { recursive: true });
   });
 
-  async function ask(path: string, as = 'kube-apiserver-kubelet-client') {
-    const { certificatePem: cert, keyPem: key } = pairs[as]!;
-    const tls = { cert, key, ca: pairs.ca!.certificatePem, checkServerIdentity: () => undefined, agent: false };
-    const req = request({ host: '127.0.0.1', port, path, ...tls });
-    req.end();
-    const [res] = (await once(req, 'response')) as [IncomingMessage];
-    return { code: res.statusCode, text: await text(res), location: res.headers.location };
-  }
+  const ask = (path: string) => server.ask(path);
   const answers = async (path: string, code: number, want: string | RegExp) => {
     const answer = await ask(path);
     assert.equal(answer.code, code, path);
@@ -141,10 +154,31 @@ describe("what the kubelet's server has to read", () => {
     isDown = false;
   });
 
+  test('a summary of the node and its pods', async () => {
+    const { node, pods } = JSON.parse((await ask('/stats/summary')).text);
+    const { time } = node.fs;
+    assert.deepEqual(node, {
+      nodeName: 'node',
+      cpu: { time, usageCoreNanoSeconds: 7.25e9 },
+      memory: { time, availableBytes: 1000, workingSetBytes: 8192 },
+      fs: { time, availableBytes: 30, capacityBytes: 100, usedBytes: 70, inodesFree: 3, inodes: 10, inodesUsed: 7 },
+      runtime: { imageFs: { time } },
+      rlimit: { time, maxpid: 100, curproc: 10 },
+    });
+    assert.deepEqual(
+      pods.map(({ podRef, containers }: any) => [podRef.name, containers.map((c: any) => c.name)]),
+      [['p', ['app', 'done']]],
+    );
+  });
+
   test('the configuration, under the names of its kind', async () => {
     const { kubeletconfig } = JSON.parse((await ask('/configz')).text);
-    assert.equal(kubeletconfig.clusterDomain, 'cluster.local');
+    assert.equal(kubeletconfig.clusterDomain, 'c');
     assert.deepEqual(kubeletconfig.clusterDNS, ['10.96.0.10']);
+    assert.deepEqual(kubeletconfig.authorization, {
+      mode: 'Webhook',
+      webhook: { cacheAuthorizedTTL: '5m0s', cacheUnauthorizedTTL: '30s' },
+    });
   });
 
   test('logs of the node: folders, files, links within, and nothing else', async () => {
@@ -167,8 +201,44 @@ describe("what the kubelet's server has to read", () => {
       await answers(`/logs/${path}`, 404, '404 page not found\n');
   });
 
-  test('is for the API server and admins', async () => {
-    for (const path of ['/logs/', '/configz', '/metrics/resource', '/metrics/probes', '/healthz'])
-      assert.equal((await ask(path, 'system:kube-proxy')).code, 403, path);
+  test('what control groups use: the node, pods and containers', async () => {
+    const { text: metrics } = await ask('/metrics/cadvisor');
+    const has = (line: string) =>
+      assert.ok(
+        metrics.split('\n').some((one) => one.startsWith(line)),
+        `${line} in\n${metrics}`,
+      );
+    const container = (more = '') =>
+      `container="app",id="/kubepods/podu/app-0",image="app:1",name="app-0",namespace="ns",pod="p"${more}`;
+    has('machine_cpu_cores{boot_id="b",machine_id="m",system_uuid="s"} 2');
+    has('machine_memory_bytes{boot_id="b",machine_id="m",system_uuid="s"} 4096');
+    has('container_memory_usage_bytes{container="",id="/",image="",name="",namespace="",pod=""} 9000 ');
+    has('container_memory_usage_bytes{container="",id="/kubepods/podu",image="",name="",namespace="ns",pod="p"} 800 ');
+    has(`container_cpu_usage_seconds_total{${container(',cpu="total"')}} 1.5 `);
+    has(`container_memory_working_set_bytes{${container()}} 500 `);
+    has(`container_memory_rss{${container()}} 100 `);
+    has(`container_cpu_cfs_throttled_seconds_total{${container()}} 0.25 `);
+    has(`container_processes{${container()}} 2 `);
+    has(`container_spec_memory_limit_bytes{${container()}} 0 `);
+    has(`container_fs_usage_bytes{${container(',device=""')}} 4096 `);
+    const sandbox = 'container="",id="/kubepods/podu/sandbox-0",image="",name="sandbox-0",namespace="ns",pod="p"';
+    has(`container_network_receive_bytes_total{${sandbox},interface="eth0"} 11 `);
+    has(`container_network_transmit_bytes_total{${sandbox},interface="eth0"} 22 `);
+    has('container_scrape_error 0');
+    assert.ok(!metrics.includes('_cfs_periods_total{container="",id="/kubepods/podu"'), 'of what has no limit');
+    isDown = true;
+    await answers('/metrics/cadvisor', 200, /^container_scrape_error 1$/m);
+    isDown = false;
+  });
+
+  test('pods that run, as the runtime has them', async () => {
+    const { items } = JSON.parse((await ask('/runningpods/')).text);
+    assert.deepEqual(items, [
+      {
+        metadata: { name: 'p', namespace: 'ns', uid: 'u' },
+        spec: { containers: [{ name: 'app', image: 'sha256:1', resources: {} }] },
+        status: {},
+      },
+    ]);
   });
 });

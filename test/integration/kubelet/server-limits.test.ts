@@ -1,32 +1,17 @@
 // The kubelet's server and requests that are too large, that never end, or that come from nobody it knows.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
-import { request } from 'node:https';
 import { after, before, describe, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
-import { issueCertificate, makeAuthority, type PemPair } from '../../../cli/pki/issue.ts';
-import type { PodSet } from '../../../kubelet/pods/pod-set.ts';
-import { type KubeletServer, type ServerDeps, startServer } from '../../../kubelet/server/server.ts';
 import { realClock } from '../../../machinery/clock.ts';
-import { createLogger } from '../../../machinery/log.ts';
 import { freePort } from '../../environment/control-plane.ts';
+import { startKubeletServer, type TestKubeletServer } from '../../environment/kubelet-server.ts';
 
 describe("limits of the kubelet's server", () => {
-  let server: KubeletServer;
-  let port: number;
-  let authority: PemPair;
-  let apiServer: PemPair;
+  let server: TestKubeletServer;
   const asked: string[][] = [];
 
   before(async () => {
-    const nowMs = realClock.now();
-    authority = await makeAuthority({ file: '', commonName: 'test' }, nowMs);
-    const issue = (commonName: string, usage: 'server' | 'client') =>
-      issueCertificate({ file: '', authority: '', commonName, usages: [usage] }, authority, nowMs);
-    const own = await issue('node', 'server');
-    apiServer = await issue('kube-apiserver-kubelet-client', 'client');
-    port = await freePort();
     const running = { state: { running: {} }, containerID: 'k8ts://c', name: 'c' };
     const worker = {
       pod: { metadata: { name: 'p', namespace: 'default' }, spec: { containers: [{ name: 'c' }] } },
@@ -38,42 +23,13 @@ describe("limits of the kubelet's server", () => {
       asked.push(cmd);
       return { url: `http://127.0.0.1:${await freePort()}/` };
     };
-    server = await startServer({
-      port,
-      tls: {
-        cert: Buffer.from(own.certificatePem),
-        key: Buffer.from(own.keyPem),
-        clientCa: Buffer.from(authority.certificatePem),
-      },
-      pods: { find: () => worker, list: () => [] } as unknown as PodSet,
-      cri: { runtime: { Exec } },
-      clock: realClock,
-      log: createLogger('test', 'error'),
-      nodeName: 'node',
-      health: {},
-    } as unknown as ServerDeps);
+    const pods = { find: () => worker, list: () => [] };
+    server = await startKubeletServer({ pods, cri: { runtime: { Exec } } });
   });
   after(() => server.close());
 
-  const options = (pair?: PemPair) => ({
-    host: '127.0.0.1',
-    port,
-    ca: authority.certificatePem,
-    checkServerIdentity: () => undefined,
-    ...(pair ? { cert: pair.certificatePem, key: pair.keyPem } : {}),
-  });
-
-  /** Asks and answers code and text. */
-  async function ask(path: string, headers: Record<string, string> = {}, method = 'GET') {
-    const req = request({ ...options(apiServer), agent: false, path, headers, method });
-    // One that breaks while its answer is read has two to tell of it.
-    req.on('error', () => undefined);
-    req.end();
-    const [res] = (await once(req, 'response')) as [IncomingMessage];
-    let text = '';
-    for await (const chunk of res) text += chunk;
-    return { code: res.statusCode, text };
-  }
+  const ask = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+    server.ask(path, { headers, method });
 
   test('a command of 400 KB reaches the runtime, a head of more than a megabyte is refused', async () => {
     const upgrade = { Connection: 'Upgrade', Upgrade: 'SPDY/3.1' };
@@ -102,7 +58,7 @@ describe("limits of the kubelet's server", () => {
   });
 
   test('a body that nobody asked for does not keep its connection', async () => {
-    const socket = connect(options());
+    const socket = connect(await server.options(null));
     await once(socket, 'secureConnect');
     socket.on('error', () => undefined);
     socket.write('POST /pods HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n');
@@ -116,7 +72,7 @@ describe("limits of the kubelet's server", () => {
     const strangers: TLSSocket[] = [];
     let refused = 0;
     for (let i = 0; i < 300; i++) {
-      const socket = connect(options()).on('error', () => undefined);
+      const socket = connect(await server.options(null)).on('error', () => undefined);
       socket.once('close', () => refused++);
       strangers.push(socket);
       await Promise.race([once(socket, 'secureConnect'), once(socket, 'close')]).catch(() => undefined);

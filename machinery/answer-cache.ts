@@ -2,7 +2,7 @@
 // question is under way waits for its answer. What fails is not kept.
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../machinery/clock.ts';
+import type { Clock } from './clock.ts';
 
 const maxAnswers = 8192;
 

@@ -1,0 +1,35 @@
+// Step: what nodes may ask for by themselves, as kubeadm says it: a first certificate with a bootstrap token, the next
+// one with the last. https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/
+import { createIfAbsent } from '../api-request.ts';
+import { explained, type UpContext } from './context.ts';
+import { apiserverStep } from './control-plane.ts';
+import type { Step } from './run-steps.ts';
+
+const path = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
+const apiGroup = 'rbac.authorization.k8s.io';
+const requests = 'system:certificates.k8s.io:certificatesigningrequests';
+const joining = 'system:bootstrappers:kubeadm:default-node-token';
+
+export const joiningBindings = [
+  ['kubeadm:kubelet-bootstrap', 'system:node-bootstrapper', joining],
+  ['kubeadm:node-autoapprove-bootstrap', `${requests}:nodeclient`, joining],
+  ['kubeadm:node-autoapprove-certificate-rotation', `${requests}:selfnodeclient`, 'system:nodes'],
+].map(([name, role, group]) => ({
+  kind: 'ClusterRoleBinding',
+  apiVersion: `${apiGroup}/v1`,
+  metadata: { name: name! },
+  roleRef: { apiGroup, kind: 'ClusterRole', name: role },
+  subjects: [{ apiGroup, kind: 'Group', name: group }],
+}));
+
+export const nodeJoiningStep: Step<UpContext> = {
+  title: 'Certificates of nodes',
+  after: [apiserverStep.title],
+  async run({ layout, waitMs }, signal) {
+    const during = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
+    await explained(layout, 'nodes cannot be allowed to ask for certificates', async () => {
+      for (const body of joiningBindings) await createIfAbsent(layout, path, { body, signal: during });
+    });
+    return undefined;
+  },
+};
