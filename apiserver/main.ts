@@ -18,6 +18,7 @@ import { createAuthorizer, type ReloadableAuthorizer } from './authz/index.ts';
 import { type AuthenticationTrust, publishAuthenticationTrust } from './bootstrap/authentication-trust.ts';
 import { ensureBootstrapObjects } from './bootstrap/bootstrap.ts';
 import { startKubernetesService } from './bootstrap/kubernetes-service.ts';
+import { legacyTokenUses, startLegacyTokenTracking } from './bootstrap/legacy-token-tracking.ts';
 import { LiveServers } from './bootstrap/live-servers.ts';
 import { ensureDefaultServiceCIDR } from './bootstrap/service-cidr.ts';
 import { componentStatuses, readProbes } from './component-status.ts';
@@ -263,6 +264,10 @@ function trustOf(options: Options): AuthenticationTrust {
 const firstObjects = (options: Options): ((context: SubresourceContext) => Promise<void>)[] => [
   ensureBootstrapObjects,
   (context) => publishAuthenticationTrust(context, trustOf(options)),
+  async (context) => {
+    await startLegacyTokenTracking(context);
+    context.tokens.onLegacyUse = legacyTokenUses(context);
+  },
   (context) => ensureDefaultServiceCIDR(context, options['service-cluster-ip-range']),
   makeMissingLocks,
 ];

@@ -124,7 +124,10 @@ export interface Layout {
   apiServiceAddress: string;
   clusterDns: string;
   apiUrl: string;
-  ports: Record<'api' | 'etcdClient' | 'etcdPeer' | 'etcdMetrics' | 'metrics' | HealthPort, number>;
+  ports: Record<
+    'api' | 'etcdClient' | 'etcdPeer' | 'etcdMetrics' | 'metrics' | 'controllersSecure' | HealthPort,
+    number
+  >;
   nodes: NodeLayout[];
 }
 
@@ -187,6 +190,7 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
       controllersHealth: firstPort + 3,
       schedulerHealth: firstPort + 4,
       metrics: firstPort + 5,
+      controllersSecure: firstPort + 6,
     },
     nodes: [],
   };

@@ -301,12 +301,16 @@ function controllersFlags(layout: Layout): FlagValues {
     'node-cidr-mask-size': nodeMaskSize,
     'service-cluster-ip-range': layout.serviceSubnet,
     'use-service-account-credentials': true,
+    // As kubeadm starts them: tokens that expired go, and kube-public/cluster-info is signed where somebody made it.
+    controllers: '*,bootstrapsigner,tokencleaner',
     ...leaderFlags(layout, 'controllers'),
     'metrics-bind-address': layout.hostAddress,
     'metrics-secure-port': layout.ports.metrics,
     'metrics-tls-cert-file': `${metricsServer}.crt`,
     'metrics-tls-private-key-file': `${metricsServer}.key`,
     'health-port': layout.ports.controllersHealth,
+    'bind-address': '127.0.0.1',
+    'secure-port': layout.ports.controllersSecure,
   };
 }
 

@@ -6,7 +6,7 @@ import type { Clock } from '../machinery/clock.ts';
 import { isAlreadyExists, isNotFound } from '../machinery/errors.ts';
 import type { ClientConfig } from './config.ts';
 import { KubeClient, type ResourceClient, type TokenSource } from './rest.ts';
-import { Transport } from './transport.ts';
+import { Transport, type TransportOptions } from './transport.ts';
 
 const namespace = 'kube-system';
 const lifetimeSeconds = 3600;
@@ -73,11 +73,11 @@ export class AccountTokens implements TokenSource {
 export class AccountClients {
   readonly #root: KubeClient;
   readonly #transport: Transport;
-  readonly #options: { userAgent: string; clock: Clock };
+  readonly #options: TransportOptions;
   readonly #clients = new Map<string, KubeClient>();
 
   /** `root` may ask for tokens of accounts, and make accounts. */
-  constructor(root: KubeClient, { server, ca }: ClientConfig, options: { userAgent: string; clock: Clock }) {
+  constructor(root: KubeClient, { server, ca }: ClientConfig, options: TransportOptions) {
     this.#root = root;
     this.#transport = new Transport({ server, ...(ca ? { ca } : {}) }, options);
     this.#options = options;

@@ -41,8 +41,8 @@ const maxLineLength = 1 << 28;
 export interface TransportOptions {
   userAgent: string;
   clock: Clock;
-  /** Of every request: with the status of its answer, or undefined where none came. */
-  onAnswer?: ((request: HttpRequest, status: number | undefined) => void) | undefined;
+  /** Of every request: with the status of its answer, or undefined where none came, and after how many milliseconds. */
+  onAnswer?: ((request: HttpRequest, status: number | undefined, tookMs: number) => void) | undefined;
 }
 
 interface Connection {
@@ -171,13 +171,15 @@ export class Transport {
     );
     connection.streams++;
     connection.session.ref();
+    const sentMs = this.#clock.monotonicMs();
+    const tell = () => this.#onAnswer?.(request, status, this.#clock.monotonicMs() - sentMs);
     let status: number | undefined;
     stream.once('response', (headers) => {
       status = Number(headers[constants.HTTP2_HEADER_STATUS]);
-      this.#onAnswer?.(request, status);
+      tell();
     });
     stream.on('close', () => {
-      if (status === undefined) this.#onAnswer?.(request, undefined);
+      if (status === undefined) tell();
       if (--connection.streams === 0) connection.session.unref();
     });
     return stream;

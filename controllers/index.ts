@@ -2,6 +2,7 @@
 import { type Loop, toLoop } from '../client/controller.ts';
 import { validatingAdmissionPolicyStatusController } from './admission-policy/status.ts';
 import { attachDetachController } from './attach-detach/attach-detach.ts';
+import { bootstrapSignerController } from './bootstrap-signer.ts';
 import { certificateApprovingController } from './certificates/approving.ts';
 import { certificateCleanerController } from './certificates/cleaner.ts';
 import { certificateSigningController, type SigningOptions } from './certificates/signing.ts';
@@ -13,15 +14,17 @@ import { disruptionController } from './disruption/disruption.ts';
 import { staleDisruptionController } from './disruption/stale-condition.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
+import { endpointSliceMirroringController } from './endpoints/mirroring.ts';
 import { ephemeralVolumeController } from './ephemeral-volume.ts';
 import { garbageCollector } from './garbage-collector/garbage-collector.ts';
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.ts';
 import { jobController } from './job/job.ts';
 import { jobOrphanPodController } from './job/orphan-pods.ts';
+import { legacyTokenCleaner } from './legacy-token-cleaner.ts';
 import { type MetricsServerOptions, metricsServer } from './metrics-server/metrics-server.ts';
 import { namespaceController } from './namespace/namespace.ts';
 import { nodeIpamController } from './node/node-ipam.ts';
-import { nodeLifecycleController } from './node/node-lifecycle.ts';
+import { type NodeLifecycleOptions, nodeLifecycleController } from './node/node-lifecycle.ts';
 import type { NodeRangeOptions } from './node/node-ranges.ts';
 import { nodeTtlController } from './node/node-ttl.ts';
 import { podGarbageCollector } from './node/pod-garbage-collector.ts';
@@ -40,6 +43,7 @@ import {
   claimProtectionController,
   volumeProtectionController,
 } from './storage-protection.ts';
+import { tokenCleanerController } from './token-cleaner.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { volumeExpandController } from './volume-expansion.ts';
 
@@ -48,10 +52,14 @@ export interface ControllerOptions {
   rootCaPem?: string;
   /** Whence nodes get the addresses of their pods; they get none without it. */
   nodeRanges?: NodeRangeOptions;
+  /** When nodes are lost, and how fast pods are taken from them; as Kubernetes does it without. */
+  nodeLifecycle?: NodeLifecycleOptions;
   /** The CA that signs certificates; none are signed without it. */
   signing?: SigningOptions;
   /** What Secrets with tokens are filled with; they stay empty without it. */
   tokens?: TokenOptions;
+  /** So long a token in a Secret that was made without being asked for may go unused. */
+  legacyTokenPeriodMs?: number;
   /** Ended pods that stay; 0: all of them. */
   terminatedPods?: number;
   /** Where metrics are served; they are not without it. */
@@ -60,13 +68,13 @@ export interface ControllerOptions {
 
 /** Every controller, in the order in which they start: what new pods need comes first. */
 export function createControllers(options: ControllerOptions): readonly Loop[] {
-  const { rootCaPem, nodeRanges, signing, tokens, metrics, terminatedPods } = options;
+  const { rootCaPem, nodeRanges, signing, tokens, metrics, terminatedPods, legacyTokenPeriodMs } = options;
   return [
     toLoop(serviceAccountController),
     ...(tokens === undefined ? [] : [toLoop(serviceAccountTokenController(tokens))]),
     ...(rootCaPem === undefined ? [] : [toLoop(rootCaPublisher(rootCaPem))]),
     ...(nodeRanges === undefined ? [] : [toLoop(nodeIpamController(nodeRanges))]),
-    toLoop(nodeLifecycleController),
+    toLoop(nodeLifecycleController(options.nodeLifecycle)),
     toLoop(nodeTtlController),
     toLoop(namespaceController),
     toLoop(resourceQuotaController),
@@ -83,6 +91,7 @@ export function createControllers(options: ControllerOptions): readonly Loop[] {
     toLoop(staleDisruptionController),
     toLoop(endpointsController),
     toLoop(endpointSliceController),
+    toLoop(endpointSliceMirroringController),
     toLoop(taintEvictionController),
     toLoop(serviceCIDRController),
     toLoop(podGarbageCollector(terminatedPods)),
@@ -98,6 +107,9 @@ export function createControllers(options: ControllerOptions): readonly Loop[] {
     toLoop(certificateApprovingController),
     ...(signing === undefined ? [] : [toLoop(certificateSigningController(signing))]),
     toLoop(certificateCleanerController),
+    toLoop(bootstrapSignerController),
+    toLoop(tokenCleanerController),
+    toLoop(legacyTokenCleaner(legacyTokenPeriodMs)),
     toLoop(validatingAdmissionPolicyStatusController),
     garbageCollector,
     ...(metrics === undefined ? [] : [metricsServer(metrics)]),

@@ -1,67 +1,16 @@
 // `k8ts controllers`: every controller in one process, over shared informers. Upstream: kube-controller-manager.
 import { readFileSync } from 'node:fs';
 import { readKubeconfig } from '../client/config.ts';
-import { leaderElectionFlags, runElected } from '../client/elected.ts';
-import { type ComponentContext, runComponent } from '../machinery/component.ts';
+import { runElected } from '../client/elected.ts';
+import { serveSecurely } from '../client/secure/server.ts';
+import { type ComponentContext, type RunningComponent, runComponent } from '../machinery/component.ts';
 import { parseGoDuration } from '../machinery/duration.ts';
-import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { describeConfig } from './configz.ts';
+import { allSyncs, concurrencyFlag, flags, type Options } from './flags.ts';
 import { createControllers } from './index.ts';
-import { controllerNames, selectLoops } from './names.ts';
-import { defaultThreshold } from './node/pod-garbage-collector.ts';
+import { selectLoops } from './names.ts';
+import { readNodeLifecycle } from './node/flags.ts';
 import { startControllers } from './run.ts';
-
-const allSyncs = Object.values(controllerNames).flatMap(({ syncs }) => syncs ?? []);
-const concurrencyFlag = (syncs: string) => `concurrent-${syncs}-syncs`;
-const concurrencyFlags: FlagTable = Object.fromEntries(
-  allSyncs.map((syncs) => {
-    const doc = `Objects worked on at the same time, in place of what the controller says.`;
-    return [concurrencyFlag(syncs), { type: 'number', doc }];
-  }),
-);
-
-const flags = {
-  ...concurrencyFlags,
-  controllers: {
-    type: 'list',
-    doc: 'Those that run: "*" is all that are on by default, "foo" is on, "-foo" is off; the first mention counts.',
-    default: ['*'],
-  },
-  'use-service-account-credentials': {
-    type: 'boolean',
-    doc: 'Each controller acts as a service account of its own.',
-    default: false,
-  },
-  kubeconfig: { type: 'string', doc: 'How to reach the API server.', required: true },
-  'root-ca-file': { type: 'string', doc: 'CA certificate to publish in every namespace (PEM file).' },
-  'service-account-private-key-file': {
-    type: 'string',
-    doc: 'Key that signs the tokens in Secrets of service accounts (PEM file); none are without it.',
-  },
-  'cluster-cidr': { type: 'string', doc: 'Address range of pods; nodes are given parts of it. None are without it.' },
-  'node-cidr-mask-size': { type: 'number', doc: "Bits of the mask of a node's part.", default: 24 },
-  'service-cluster-ip-range': { type: 'string', doc: 'Address range of services, which no node is given.' },
-  'cluster-signing-cert-file': {
-    type: 'string',
-    doc: 'CA certificate that signs requests for certificates (PEM file).',
-  },
-  'terminated-pod-gc-threshold': {
-    type: 'number',
-    doc: 'Ended pods that stay before the oldest are deleted; 0 for all.',
-    default: defaultThreshold,
-  },
-  'cluster-signing-key-file': { type: 'string', doc: 'Its key (PEM file).' },
-  'metrics-bind-address': {
-    type: 'string',
-    doc: 'Address at which metrics of nodes and pods are served to the API server; they are not without it.',
-  },
-  'metrics-secure-port': { type: 'number', doc: 'Port of the same.', default: 10251 },
-  'metrics-tls-cert-file': { type: 'string', doc: 'Its certificate (PEM file).' },
-  'metrics-tls-private-key-file': { type: 'string', doc: 'The key of that (PEM file).' },
-  'cluster-signing-duration': { type: 'string', doc: 'Longest life of a signed certificate.', default: '8760h0m0s' },
-  ...leaderElectionFlags('kube-controller-manager'),
-} as const satisfies FlagTable;
-
-type Options = Flags<typeof flags>;
 
 /** What certificates are signed with; both files or none. */
 function readSigning(options: Options) {
@@ -113,6 +62,8 @@ async function start(options: Options, context: ComponentContext) {
   const keyFile = options['service-account-private-key-file'];
   const all = createControllers({
     terminatedPods: options['terminated-pod-gc-threshold'],
+    nodeLifecycle: readNodeLifecycle(options),
+    legacyTokenPeriodMs: parseGoDuration(options['legacy-service-account-token-clean-up-period']),
     ...(rootCaPem === undefined ? {} : { rootCaPem }),
     ...(keyFile ? { tokens: { privateKeyPem: readFileSync(keyFile, 'utf8'), rootCaPem } } : {}),
     ...readSigning(options),
@@ -124,7 +75,22 @@ async function start(options: Options, context: ComponentContext) {
   const useAccounts = options['use-service-account-credentials'];
   const runOptions = { useAccounts, concurrency: readConcurrency(options) };
   const run = async () => startControllers(controllers, config, context, runOptions);
-  return runElected(options, config, 'kube-controller-manager', context, run);
+  const state: { running?: RunningComponent } = {};
+  const server = await serveSecurely(options, context, {
+    config,
+    userAgent: 'kube-controller-manager/secure-serving',
+    state: { metrics: context.metrics, notReady: () => (state.running ? state.running.notReady() : 'starting') },
+    configz: describeConfig(options),
+  });
+  const elected = await runElected(options, config, 'kube-controller-manager', context, run);
+  state.running = elected;
+  return {
+    notReady: () => elected.notReady(),
+    async stop() {
+      await elected.stop();
+      server?.close();
+    },
+  };
 }
 
 export async function main(argv: string[]): Promise<void> {

@@ -23,15 +23,16 @@ test('every loop is a controller that has a name there, or a part of one', () =>
 const named = (...list: string[]) => selectLoops(all, list).map((loop) => loop.name);
 
 test('lists choose controllers', () => {
-  assert.equal(named('*').length, all.length);
+  const withOff = ['*', 'bootstrapsigner', 'tokencleaner'];
+  assert.equal(named(...withOff).length, all.length);
   assert.deepEqual(named(), []);
   assert.deepEqual(named('deployment-controller', 'replicaset'), ['replicaset-controller', 'deployment-controller']);
-  assert.equal(named('*', '-deployment').length, all.length - 1);
+  assert.equal(named(...withOff, '-deployment').length, all.length - 1);
   assert.equal(named('*', '-job').includes('job-orphan-pod-controller'), false);
   // The first mention counts.
   assert.equal(named('-job', 'job', '*').includes('job-controller'), false);
   // Those that are off, and those that we do not have, may be named.
-  assert.equal(named('*', 'tokencleaner', '-storageversion-garbage-collector-controller').length, all.length);
+  assert.equal(named('*', 'tokencleaner', '-storageversion-garbage-collector-controller').length, all.length - 1);
   assert.throws(() => named('*', '-deploymnet'), /"-deploymnet" is not in the list of known controllers/);
   assert.deepEqual(
     selectLoops([{ name: 'bootstrap-signer-controller' }, { name: 'one-of-tomorrow' }], ['*']).map((l) => l.name),

@@ -7,7 +7,7 @@ export interface ControllerFacts {
   alias?: string;
   /** Service account in kube-system; without one it acts as the process does. */
   account?: string;
-  /** `--concurrent-<syncs>-syncs`. */
+  /** `--concurrent-<syncs>-syncs`; `mirroring-` stands before all of it. */
   syncs?: string;
   /** Runs only when it is named. */
   isOffByDefault?: boolean;
@@ -70,6 +70,7 @@ export const controllerNames: Readonly<Record<string, ControllerFacts>> = {
   // Tokens are made by who makes the accounts' clients.
   'serviceaccount-token-controller': row('serviceaccount-token', '', 'serviceaccount-token'),
   'statefulset-controller': row('statefulset', 'statefulset-controller', 'statefulset'),
+  'storage-version-migrator-controller': row('', 'storage-version-migrator-controller'),
   'storageversion-garbage-collector-controller': row('storage-version-gc'),
   'taint-eviction-controller': row('', 'node-controller'),
   'token-cleaner-controller': { ...row('tokencleaner', 'token-cleaner'), isOffByDefault: true },

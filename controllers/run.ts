@@ -8,6 +8,7 @@ import type { ControllerContext, Loop } from '../client/controller.ts';
 import { controllerContext } from '../client/controller-context.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
+import { RestMetrics } from '../client/rest-metrics.ts';
 import { DiscoveredKinds } from '../client/served-kinds.ts';
 import { WorkQueueMetrics } from '../client/workqueue-metrics.ts';
 import type { ComponentContext, RunningComponent } from '../machinery/component.ts';
@@ -56,8 +57,9 @@ export function startControllers(
 ): RunningComponent {
   // Every controller listens for the end.
   setMaxListeners(0, signal);
-  const root = new KubeClient(config, { userAgent, clock });
-  const accounts = new AccountClients(root, config, { userAgent, clock });
+  const onAnswer = metrics && new RestMetrics(metrics).of(config.server);
+  const root = new KubeClient(config, { userAgent, clock, onAnswer });
+  const accounts = new AccountClients(root, config, { userAgent, clock, onAnswer });
   const informers = new InformerFactory(root, { clock, random, log }, signal);
   const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
   const kinds = new DiscoveredKinds({

@@ -9,7 +9,8 @@ import { defineController } from '../client/controller.ts';
 import { isNotFound } from '../machinery/errors.ts';
 import { keyOf } from '../machinery/metadata.ts';
 
-const secretType = 'kubernetes.io/service-account-token';
+/** Which Secrets hold tokens. */
+export const tokenSecrets = { fieldSelector: 'type=kubernetes.io/service-account-token' };
 const nameAnnotation = 'kubernetes.io/service-account.name';
 const uidAnnotation = 'kubernetes.io/service-account.uid';
 const legacyIssuer = 'kubernetes/serviceaccount';
@@ -25,7 +26,7 @@ export interface TokenOptions {
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 /** Key of the account that a Secret is for. */
-function accountKeyOf({ metadata }: Secret): string[] {
+export function accountKeyOf({ metadata }: Secret): string[] {
   const name = metadata.annotations?.[nameAnnotation];
   return name ? [`${metadata.namespace}/${name}`] : [];
 }
@@ -81,11 +82,10 @@ export async function fillSecret(
 
 export function serviceAccountTokenController({ privateKeyPem, rootCaPem }: TokenOptions) {
   const key = createPrivateKey(privateKeyPem);
-  const options = { fieldSelector: `type=${secretType}` };
   return defineController({
     name: 'serviceaccount-token-controller',
     kind: SecretKind,
-    options,
+    options: tokenSecrets,
     related: [
       {
         kind: ServiceAccountKind,
@@ -94,7 +94,7 @@ export function serviceAccountTokenController({ privateKeyPem, rootCaPem }: Toke
       },
     ],
     deps: (context) => {
-      const secrets = context.informer(SecretKind, options);
+      const secrets = context.informer(SecretKind, tokenSecrets);
       secrets.addIndex(byAccount, accountKeyOf);
       return {
         secrets: secrets.lister,

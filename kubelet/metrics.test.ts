@@ -49,9 +49,9 @@ test('calls of the runtime, under the names that upstream gives them', async () 
 test('requests to the API server, by their answers', async () => {
   const registry = new Registry();
   const onAnswer = countRequests(registry, 'https://10.0.0.1:6443')!;
-  onAnswer({ method: 'GET', path: '/' }, 200);
-  onAnswer({ method: 'GET', path: '/' }, 200);
-  onAnswer({ method: 'POST', path: '/' }, undefined);
+  onAnswer({ method: 'GET', path: '/' }, 200, 1);
+  onAnswer({ method: 'GET', path: '/' }, 200, 1);
+  onAnswer({ method: 'POST', path: '/' }, undefined, 1);
   await has(
     registry,
     'rest_client_requests_total{code="200",host="10.0.0.1:6443",method="GET"} 2',

@@ -142,23 +142,27 @@ function checkOrExit<T extends FlagTable>(proc: HostProcess, spec: ComponentSpec
   }
 }
 
+export interface HealthState {
+  /** Null when ready to serve, else what is missing. */
+  notReady(): string | null;
+  metrics: Registry;
+}
+
+/** What a component says of itself, by path. */
+export async function answerHealth(path: string, { notReady, metrics }: HealthState) {
+  const plain = 'text/plain; charset=utf-8';
+  if (path === '/metrics') return { code: 200, type: metrics.contentType, text: await metrics.metrics() };
+  const reason = path === '/readyz' ? notReady() : null;
+  const isKnown = ['/healthz', '/livez', '/readyz'].includes(path);
+  if (!isKnown) return { code: 404, type: plain, text: '404 page not found\n' };
+  return { code: reason === null ? 200 : 500, type: plain, text: reason ?? 'ok' };
+}
+
 /** Serves the health and metrics endpoints. */
 function serveHealth(at: ListenOptions, notReady: () => string | null, metrics: Registry): Promise<Server> {
   const server = createServer(async (req, res) => {
-    const path = (req.url ?? '').split('?')[0];
-    if (path === '/metrics') {
-      res.setHeader('content-type', metrics.contentType);
-      res.end(await metrics.metrics());
-    } else if (path === '/healthz' || path === '/livez') {
-      res.end('ok');
-    } else if (path === '/readyz') {
-      const reason = notReady();
-      res.statusCode = reason === null ? 200 : 500;
-      res.end(reason === null ? 'ok' : reason);
-    } else {
-      res.statusCode = 404;
-      res.end('404 page not found\n');
-    }
+    const { code, type, text } = await answerHealth((req.url ?? '').split('?')[0] ?? '', { notReady, metrics });
+    res.writeHead(code, { 'content-type': type }).end(text);
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);

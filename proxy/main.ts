@@ -3,6 +3,7 @@
 // Upstream counterparts: kube-proxy and CoreDNS's kubernetes plugin.
 import { readFileSync } from 'node:fs';
 import { BlockList } from 'node:net';
+import { NodeKind } from '../api/core/node.ts';
 import { ServiceKind } from '../api/core/service.ts';
 import { EndpointSliceKind } from '../api/discovery/endpointslice.ts';
 import { readKubeconfig } from '../client/config.ts';
@@ -71,6 +72,7 @@ async function start(options: ProxyFlags, component: ComponentContext) {
   const proxy = new ServiceProxy({
     services,
     slices,
+    nodes: informers.informer(NodeKind, { fieldSelector: `metadata.name=${options['node-name']}` }),
     nodeName: options['node-name'],
     facts: { podCidr: options['cluster-cidr'], serviceCidr, dnsAddress },
     clock,

@@ -58,7 +58,14 @@ export const EndpointsKind = defineKind<Endpoints>({
   plural: 'endpoints',
   scope: 'Namespaced',
   shortNames: ['ep'],
-  served: [{ group: '', version: 'v1', schema: endpointsSchema }],
+  served: [
+    {
+      group: '',
+      version: 'v1',
+      schema: endpointsSchema,
+      deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+    },
+  ],
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: true,
   columns: [{ name: 'Endpoints', type: 'string', doc: 'Addresses with their ports.', cell: showEndpoints }, ageColumn],

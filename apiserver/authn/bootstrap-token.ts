@@ -2,13 +2,14 @@
 // Upstream: plugin/pkg/auth/authenticator/token/bootstrap.
 // https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { bootstrapTokenType, secretText, tokenLeftMs } from '../../api/core/secret/bootstrap-token.ts';
+import type { Secret } from '../../api/core/secret.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { UserInfo } from './user.ts';
 
 const namespace = 'kube-system';
-const secretType = 'bootstrap.kubernetes.io/token';
 const bootstrappers = 'system:bootstrappers';
 const extraGroup = /^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$/;
 
@@ -20,13 +21,11 @@ export async function bootstrapUser(
   const [, id, secret] = /^([a-z0-9]{6})\.([a-z0-9]{16})$/.exec(token) ?? [];
   if (!id || !secret) return undefined;
   const found = store.peek(kinds.kind('', 'Secret'), namespace, `bootstrap-token-${id}`)?.object;
-  if (found?.type !== secretType || found.metadata.deletionTimestamp) return undefined;
-  const text = (key: string) => Buffer.from(found.data?.[key] ?? '', 'base64').toString('utf8');
+  if (found?.type !== bootstrapTokenType || found.metadata.deletionTimestamp) return undefined;
+  const text = (key: string) => secretText(found as Secret, key);
   if (!isEqual(text('token-secret'), secret) || text('token-id') !== id) return undefined;
   if (text('usage-bootstrap-authentication') !== 'true') return undefined;
-  const expiration = text('expiration');
-  // A time that cannot be read has passed.
-  if (expiration !== '' && !(Date.parse(expiration) > clock.now())) return undefined;
+  if (tokenLeftMs(found as Secret, clock.now()) === 0) return undefined;
   const extra = text('auth-extra-groups');
   const groups = extra === '' ? [] : extra.split(',');
   if (!groups.every((group) => extraGroup.test(group))) return undefined;

@@ -38,7 +38,7 @@ async function start(claims: object = {}) {
     await api.context.store.cache.waitConsistent();
     return tokens.authenticate(token, api.context, audiences);
   };
-  return { api, uid, find };
+  return { api, uid, find, tokens };
 }
 
 describe('the token of a Secret', () => {
@@ -47,6 +47,15 @@ describe('the token of a Secret', () => {
     const groups = ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'];
     assert.deepEqual(await find(), { user: { username: subject, uid, groups }, audiences: [own] });
     assert.equal(await find(['vault']), undefined);
+  });
+
+  test('is told of when it is used', async () => {
+    const { find, tokens } = await start();
+    const used: unknown[] = [];
+    tokens.onLegacyUse = ({ metadata }) => used.push(metadata.name);
+    await find(['vault']);
+    await find();
+    assert.deepEqual(used, ['s']);
   });
 
   const bad: [name: string, claims: object][] = [

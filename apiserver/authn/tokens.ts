@@ -5,6 +5,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../machinery/clock.ts';
+import type { KubeObject } from '../../machinery/metadata.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { legacyIssuer, legacyUser } from './legacy-token.ts';
@@ -57,6 +58,8 @@ export class ServiceAccountTokens {
   readonly #algorithm: string;
   readonly #clock: Clock;
   #keyId: string | undefined;
+  /** Hears of each use of a token that a Secret holds. */
+  onLegacyUse: ((secret: KubeObject) => void) | undefined;
   readonly #verified = new LRUCache<string, { payload: JWTPayload; untilMs: number }>({ max: maxVerified });
 
   constructor(keys: TokenKeys, clock: Clock) {
@@ -119,8 +122,9 @@ export class ServiceAccountTokens {
     if (payload.iss === legacyIssuer) {
       // It says nothing of audiences.
       const own = this.#keys.audiences.filter((audience) => audiences.includes(audience));
-      const user = own.length > 0 ? legacyUser(payload, token, objects) : undefined;
-      return user && { user, audiences: own };
+      const known = own.length > 0 ? legacyUser(payload, token, objects) : undefined;
+      if (known) this.onLegacyUse?.(known.secret);
+      return known && { user: known.user, audiences: own };
     }
     const given = typeof payload.aud === 'string' ? [payload.aud] : (payload.aud ?? []);
     const shared = given.filter((a) => audiences.includes(a));

@@ -46,6 +46,7 @@ function hostPorts(layout: Layout): Map<number, string> {
     [ports.etcdPeer, 'etcd'],
     [ports.etcdMetrics, 'etcd'],
     [ports.controllersHealth, 'the controllers'],
+    [ports.controllersSecure, 'the controllers'],
     [ports.schedulerHealth, 'the scheduler'],
   ]);
 }

@@ -4,7 +4,7 @@
 import type { CertificateSigningRequest } from '../../api/certificates/certificatesigningrequest/schema.ts';
 import { CertificateSigningRequestKind } from '../../api/certificates/certificatesigningrequest.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { deleteSeen } from '../../client/delete-seen.ts';
 
 const hourMs = 3600 * 1000;
 const decidedMs = hourMs;
@@ -28,12 +28,7 @@ export const certificateCleanerController = defineController({
   async reconcile(request, { client, clock }) {
     const leftMs = endOf(request) - clock.now();
     if (leftMs > 0) return { requeueAfterMs: leftMs };
-    const { name = '', uid } = request.metadata;
-    try {
-      await client.delete({ name }, uid ? { uid } : {});
-    } catch (err) {
-      if (!isNotFound(err)) throw err;
-    }
+    await deleteSeen(client, request);
     return undefined;
   },
 });

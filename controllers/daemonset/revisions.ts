@@ -3,6 +3,7 @@
 import type { ControllerRevision } from '../../api/apps/controllerrevision.ts';
 import { type DaemonSet, DaemonSetKind } from '../../api/apps/daemonset.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { deleteSeen } from '../../client/delete-seen.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
 import { sortKeys } from '../../machinery/go-json.ts';
@@ -124,12 +125,5 @@ export async function deleteRevisions(
   revisions: readonly ControllerRevision[],
   client: ResourceClient<ControllerRevision>,
 ): Promise<void> {
-  for (const { metadata } of revisions) {
-    const { namespace = '', name = '', uid } = metadata;
-    try {
-      await client.delete({ namespace, name }, uid ? { uid } : {});
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // gone is what was wanted
-    }
-  }
+  for (const revision of revisions) await deleteSeen(client, revision);
 }

@@ -2,9 +2,10 @@
 // Upstream: sync.go of pkg/controller/deployment.
 import { type Deployment, DeploymentKind } from '../../api/apps/deployment.ts';
 import type { ReplicaSet } from '../../api/apps/replicaset.ts';
+import { deleteSeen } from '../../client/delete-seen.ts';
 import type { OwnWrites } from '../../client/own-writes.ts';
 import type { ResourceClient } from '../../client/rest.ts';
-import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
+import { isAlreadyExists } from '../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../machinery/json.ts';
 import { controllerOf } from '../../machinery/metadata.ts';
 import { controllerRef } from '../pods/claim.ts';
@@ -207,12 +208,5 @@ export async function scaleSets(
 
 /** Deletes sets that the history no longer needs. */
 export async function deleteSets(effects: SetEffects, sets: readonly ReplicaSet[]): Promise<void> {
-  for (const { metadata } of sets) {
-    const { namespace = '', name = '', uid } = metadata;
-    try {
-      await effects.sets.delete({ namespace, name }, uid ? { uid } : {});
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // gone is what was wanted
-    }
-  }
+  for (const set of sets) await deleteSeen(effects.sets, set);
 }

@@ -3,7 +3,8 @@ import { type EndpointAddress, type EndpointPort, type Endpoints, EndpointsKind 
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type Service, ServiceKind } from '../../api/core/service.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
-import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
+import { deleteSeen } from '../../client/delete-seen.ts';
+import { isAlreadyExists } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { isNamespaceTerminating } from '../pods/pod-control.ts';
@@ -21,19 +22,15 @@ import {
   TriggerTimes,
   triggerTimeAnnotation,
 } from './service-pods.ts';
+import { SubsetPacker } from './subsets.ts';
 
 const managedByLabel = 'endpoints.kubernetes.io/managed-by';
 const overCapacityAnnotation = 'endpoints.kubernetes.io/over-capacity';
 const maxAddresses = 1000;
 
-interface PodAddress {
-  address: EndpointAddress;
-  isReady: boolean;
-}
-
 /** Addresses grouped by the ports they share. Pure. */
 export function computeSubsets(service: Service, pods: readonly Pod[]): NonNullable<Endpoints['subsets']> {
-  const byPort = new Map<string, { port: EndpointPort | undefined; addresses: Map<string, PodAddress> }>();
+  const byPort = new SubsetPacker();
   const publishAll = service.spec.publishNotReadyAddresses === true;
   for (const pod of pods) {
     if (pod.metadata.deletionTimestamp && !publishAll) continue;
@@ -46,14 +43,9 @@ export function computeSubsets(service: Service, pods: readonly Pod[]): NonNulla
       ...(pod.spec.nodeName ? { nodeName: pod.spec.nodeName } : {}),
       targetRef: podReference(pod),
     };
-    for (const port of portsOf(service, pod)) {
-      const key = JSON.stringify(port ?? null);
-      const entry = byPort.get(key) ?? { port, addresses: new Map() };
-      entry.addresses.set(`${ip} ${pod.metadata.uid}`, { address, isReady: publishAll || isReady(pod) });
-      byPort.set(key, entry);
-    }
+    for (const port of portsOf(service, pod)) byPort.add(port, address, publishAll || isReady(pod));
   }
-  return joinPorts([...byPort.values()]);
+  return byPort.subsets();
 }
 
 /** A pod's ports for the service; one undefined for a headless service without ports. */
@@ -66,35 +58,6 @@ function portsOf(service: Service, pod: Pod): (EndpointPort | undefined)[] {
     const { name, protocol = 'TCP', appProtocol } = servicePort;
     return [{ ...(name ? { name } : {}), port, protocol, ...(appProtocol ? { appProtocol } : {}) }];
   });
-}
-
-function joinPorts(entries: readonly { port: EndpointPort | undefined; addresses: Map<string, PodAddress> }[]) {
-  const groups = new Map<string, { ports: EndpointPort[]; addresses: PodAddress[] }>();
-  for (const { port, addresses } of entries) {
-    const sorted = [...addresses].sort(([a], [b]) => compareAddresses(a, b));
-    const key = JSON.stringify(sorted.map(([id, { isReady }]) => [id, isReady]));
-    const group = groups.get(key) ?? { ports: [], addresses: sorted.map(([, address]) => address) };
-    if (port) group.ports.push(port);
-    groups.set(key, group);
-  }
-  const subsets = [...groups.values()].map(({ ports, addresses }) => {
-    const ready = addresses.filter((a) => a.isReady).map((a) => a.address);
-    const notReady = addresses.filter((a) => !a.isReady).map((a) => a.address);
-    ports.sort((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1));
-    return {
-      ...(ready.length > 0 ? { addresses: ready } : {}),
-      ...(notReady.length > 0 ? { notReadyAddresses: notReady } : {}),
-      ...(ports.length > 0 ? { ports } : {}),
-    };
-  });
-  // Pods come in the order of their last change, which is no reason to write.
-  const textOf = (subset: (typeof subsets)[number]) => JSON.stringify(subset.ports ?? null);
-  return subsets.sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
-}
-
-/** Numbers within addresses by value, so that .9 comes before .10. */
-function compareAddresses(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
 }
 
 /**
@@ -195,11 +158,6 @@ export const endpointsController = defineController({
     const endpoints = present.get(key);
     // Endpoints that somebody else wrote without a service are theirs.
     if (endpoints?.metadata.labels?.[managedByLabel] === undefined) return;
-    const { namespace = '', name = '', uid } = endpoints.metadata;
-    try {
-      await client.delete({ namespace, name }, uid ? { uid } : {});
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // gone is what was wanted
-    }
+    await deleteSeen(client, endpoints);
   },
 });

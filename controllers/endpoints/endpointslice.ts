@@ -1,63 +1,55 @@
 // Writes the endpoint slices of each service with a selector. Upstream: pkg/controller/endpointslice.
-import { NodeKind } from '../../api/core/node.ts';
+import { type Node, NodeKind } from '../../api/core/node.ts';
 import { PodKind } from '../../api/core/pod.ts';
-import { ServiceKind } from '../../api/core/service.ts';
-import { type EndpointSlice, EndpointSliceKind } from '../../api/discovery/endpointslice.ts';
+import { type Service, ServiceKind } from '../../api/core/service.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
-import { Expectations } from '../../client/expectations.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import type { EventType } from '../../client/events.ts';
 import { keyOf } from '../../machinery/metadata.ts';
-import { isNamespaceTerminating } from '../pods/pod-control.ts';
 import { hasManagedEndpoints, podsOfService, servicesOfPod, TriggerTimes } from './service-pods.ts';
-import { managedByLabel, managerName, planSlices, type SlicePlan, serviceNameLabel } from './slice-plan.ts';
-
-const byService = 'service';
-
-const serviceKeyOf = (slice: EndpointSlice) =>
-  `${slice.metadata.namespace}/${slice.metadata.labels?.[serviceNameLabel] ?? ''}`;
-const isOurs = (slice: EndpointSlice) => slice.metadata.labels?.[managedByLabel] === managerName;
+import { type HintProblems, managerName, planSlices } from './slice-plan.ts';
+import { ownSlices, slicesOf } from './slice-writes.ts';
+import { capacityOf, isAuto, zoneShares } from './topology-hints.ts';
 
 function createDeps(context: ControllerContext) {
-  const slices = context.informer(EndpointSliceKind);
-  const expectations = new Expectations(context.clock);
-  slices.addIndex(byService, (slice) => (isOurs(slice) ? [serviceKeyOf(slice)] : []));
-  // Names are generated: until a new slice has been seen, another look would make it again.
-  slices.onChange((slice, old) => {
-    if (slice && !old && isOurs(slice)) expectations.creationObserved(serviceKeyOf(slice));
-  });
+  const recorder = context.recorder('endpoint-slice-controller');
   return {
     services: context.informer(ServiceKind).lister,
     pods: context.informer(PodKind).lister,
     nodes: context.informer(NodeKind).lister,
-    slices: slices.lister,
-    client: context.resource(EndpointSliceKind),
-    expectations,
+    own: ownSlices(context, managerName),
     times: new TriggerTimes(),
+    /** Services with hints by zone. */
+    hinted: new Set<string>(),
+    say: (object: Service, type: EventType, reason: string, message: string) =>
+      recorder.event({ kind: 'Service', apiVersion: 'v1', object }, type, reason, message),
   };
 }
 type Deps = ReturnType<typeof createDeps>;
 
-async function apply(plan: SlicePlan, key: string, { client, expectations }: Deps): Promise<void> {
-  if (plan.create.length > 0) expectations.expectCreations(key, plan.create.length);
-  const creations = plan.create.map(async (slice) => {
-    try {
-      await client.create(slice);
-    } catch (err) {
-      expectations.creationObserved(key);
-      if (!isNamespaceTerminating(err)) throw err;
+/** Services whose hints a node's change may move. */
+function servicesOfZones(node: Node | undefined, old: Node | undefined, { services }: Deps): string[] {
+  const [now, before] = [capacityOf(node), capacityOf(old)];
+  if (now?.zone === before?.zone && now?.nanos === before?.nanos) return [];
+  return services.list().filter(isAuto).map(keyOf);
+}
+
+/** Tells of hints that begin, end, or cannot be given. */
+function tellHints(service: Service, hints: HintProblems, { hinted, say }: Deps): void {
+  const key = keyOf(service);
+  const disable = (family: string, why: string) =>
+    say(service, 'Warning', 'TopologyAwareHintsDisabled', `${why}, addressType: ${family}`);
+  for (const [family, problem] of hints) {
+    if (problem !== undefined) {
+      hinted.delete(key);
+      disable(family, problem);
+    } else if (!hinted.has(key)) {
+      hinted.add(key);
+      const text = `Topology Aware Hints has been enabled, addressType: ${family}`;
+      say(service, 'Normal', 'TopologyAwareHintsEnabled', text);
     }
-  });
-  const updates = plan.update.map((slice) => client.update(slice));
-  const deletions = plan.delete.map(async ({ metadata: { namespace = '', name = '', uid } }) => {
-    try {
-      await client.delete({ namespace, name }, uid ? { uid } : {});
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // gone is what was wanted
-    }
-  });
-  const results = await Promise.allSettled([...creations, ...updates, ...deletions]);
-  const failed = results.find((r) => r.status === 'rejected');
-  if (failed) throw failed.reason;
+  }
+  if (hints.size > 0 || !hinted.delete(key)) return;
+  for (const family of service.spec.ipFamilies ?? ['IPv4']) disable(family, 'Topology Aware Hints has been disabled');
 }
 
 export const endpointSliceController = defineController({
@@ -65,31 +57,32 @@ export const endpointSliceController = defineController({
   kind: ServiceKind,
   related: [
     { kind: PodKind, keys: (pod, old, deps) => servicesOfPod(deps.services, pod, old) },
-    {
-      kind: EndpointSliceKind,
-      keys: (slice, old) => new Set([slice, old].filter((s) => s && isOurs(s)).map(serviceKeyOf)),
-    },
+    { kind: NodeKind, keys: servicesOfZones },
+    slicesOf(managerName),
   ],
   concurrency: 5,
   deps: createDeps,
   async reconcile(service, deps) {
     const key = keyOf(service);
     if (service.metadata.deletionTimestamp || !hasManagedEndpoints(service)) return undefined;
-    const awaitedMs = deps.expectations.leftMs(key);
+    const awaitedMs = deps.own.awaitedMs(key);
     if (awaitedMs > 0) return { requeueAfterMs: awaitedMs };
     const pods = podsOfService(deps.pods, service);
     const plan = planSlices({
       service,
       pods,
       nodeOf: (name) => deps.nodes.get(name),
-      present: deps.slices.byIndex(byService, key),
+      shares: isAuto(service) ? zoneShares(deps.nodes.list()) : undefined,
+      present: deps.own.of(key),
       triggerTime: deps.times.next(service, pods),
     });
-    await apply(plan, key, deps);
+    await deps.own.write(plan, key);
+    tellHints(service, plan.hints, deps);
     return undefined;
   },
-  forget(key, { expectations, times }) {
-    expectations.forget(key);
+  forget(key, { own, times, hinted }) {
+    hinted.delete(key);
+    own.forget(key);
     times.forget(key);
   },
 });

@@ -18,11 +18,11 @@ import {
   portNumberIn,
   triggerTimeAnnotation,
 } from './service-pods.ts';
+import { addZoneHints, isAuto, zoneLabel } from './topology-hints.ts';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
 export const managerName = 'endpointslice-controller.k8s.io';
-const zoneLabel = 'topology.kubernetes.io/zone';
 const maxEndpointsPerSlice = 100;
 
 export interface SlicePlan {
@@ -35,6 +35,8 @@ export interface SliceInput {
   service: Service;
   pods: readonly Pod[];
   nodeOf(name: string): Node | undefined;
+  /** Each zone's share of all cpu, for a service that wants hints by it. */
+  shares?: ReadonlyMap<string, number> | undefined;
   /** The service's slices that the controller manages. */
   present: readonly EndpointSlice[];
   triggerTime: string | undefined;
@@ -55,7 +57,8 @@ function portsFor(service: Service, pod: Pod): EndpointPort[] {
 }
 
 function hintsFor(service: Service, endpoint: { zone?: string; nodeName?: string }): Endpoint['hints'] {
-  const { trafficDistribution } = service.spec;
+  // The annotation wins.
+  const trafficDistribution = isAuto(service) ? undefined : service.spec.trafficDistribution;
   const { zone, nodeName } = endpoint;
   const forZones = zone && trafficDistribution ? [{ name: zone }] : undefined;
   const forNodes = nodeName && trafficDistribution === 'PreferSameNode' ? [{ name: nodeName }] : undefined;
@@ -96,7 +99,7 @@ function groupByPorts(input: SliceInput, family: IPFamily): Map<string, PortGrou
   return groups;
 }
 
-const portsKey = (ports: readonly EndpointPort[] | undefined) =>
+export const portsKey = (ports: readonly EndpointPort[] | undefined) =>
   JSON.stringify((ports ?? []).map((p) => [p.name ?? '', p.protocol, p.port, p.appProtocol]).sort());
 
 const endpointKey = ({ addresses, targetRef }: Endpoint) => `${addresses?.[0]} ${targetRef?.uid}`;
@@ -112,18 +115,30 @@ function labelsFor(service: Service): Record<string, string> {
   };
 }
 
+/** By address type: why no endpoint says who should use it, or undefined when they do. Of mode Auto alone. */
+export type HintProblems = ReadonlyMap<string, string | undefined>;
+
 /** Slices to write so that they hold exactly the wanted endpoints. */
-export function planSlices(input: SliceInput): SlicePlan {
-  const plan: SlicePlan = { create: [], update: [], delete: [] };
+export function planSlices(input: SliceInput): SlicePlan & { hints: HintProblems } {
+  const hints = new Map<string, string | undefined>();
+  const plan = { create: [], update: [], delete: [], hints } as SlicePlan & { hints: typeof hints };
   const families = (input.service.spec.ipFamilies ?? ['IPv4']) as IPFamily[];
   for (const family of families) planFamily(plan, input, family);
   plan.delete.push(...input.present.filter((slice) => !families.includes(slice.addressType as IPFamily)));
   return plan;
 }
 
-function planFamily(plan: SlicePlan, input: SliceInput, family: IPFamily): void {
+function planFamily(
+  plan: SlicePlan & { hints: Map<string, string | undefined> },
+  input: SliceInput,
+  family: IPFamily,
+): void {
   const present = input.present.filter((slice) => slice.addressType === family);
   const groups = groupByPorts(input, family);
+  if (isAuto(input.service)) {
+    const endpoints = [...groups.values()].flatMap((group) => group.endpoints);
+    plan.hints.set(family, addZoneHints(endpoints, input.shares));
+  }
   // A service without endpoints has one empty slice, so that watchers can tell it from one nobody has looked at.
   if (groups.size === 0) groups.set(portsKey([]), { ports: [], endpoints: [] });
   for (const [key, group] of groups) {

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Attributes } from '../../client/delegated-access.ts';
+import { type Authorizer, attributesOfPath } from '../../client/secure/delegated-authorizer.ts';
 import {
   internalError,
   methodNotAllowedError,
@@ -11,7 +12,7 @@ import {
 } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { readTrust, type Trust, userOf } from './authentication.ts';
-import { type Authorizer, attributesOf, attributesOfPath } from './authorization.ts';
+import { attributesOf } from './authorization.ts';
 import { readParts, type ServedApi } from './served-api.ts';
 
 export interface ServerDeps {

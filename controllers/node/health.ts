@@ -6,11 +6,6 @@ import { timestamp } from '../../machinery/timestamp.ts';
 
 type NodeCondition = NonNullable<NonNullable<Node['status']>['conditions']>[number];
 
-/** A node that has not been heard of for so long is not known to be well. */
-export const graceMs = 40_000;
-/** A new node has longer until its first report. */
-export const startupGraceMs = 60_000;
-
 const watchedConditions = ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready'];
 
 export function nodeConditionOf(node: Node, type: string): NodeCondition | undefined {
@@ -62,11 +57,17 @@ const ownedTaints = new Set([
   taintId({ key: `${prefix}unschedulable`, effect: 'NoSchedule' }),
 ]);
 
-function wantedTaints(node: Node): { key: string; effect: Effect }[] {
+/** Whether the node was told to let its pods go. */
+export function isEvicting({ spec }: Node): boolean {
+  const keys = [`${prefix}not-ready`, `${prefix}unreachable`];
+  return (spec.taints ?? []).some(({ key, effect }) => effect === 'NoExecute' && keys.includes(key));
+}
+
+function wantedTaints(node: Node, mayEvict: boolean): { key: string; effect: Effect }[] {
   const wanted: { key: string; effect: Effect }[] = [];
   for (const [type, status, key, effects] of conditionTaints) {
     if (nodeConditionOf(node, type)?.status !== status) continue;
-    for (const effect of effects) wanted.push({ key: prefix + key, effect });
+    for (const effect of effects) if (mayEvict || effect !== 'NoExecute') wanted.push({ key: prefix + key, effect });
   }
   if (node.spec.unschedulable) wanted.push({ key: `${prefix}unschedulable`, effect: 'NoSchedule' });
   return wanted;
@@ -74,11 +75,11 @@ function wantedTaints(node: Node): { key: string; effect: Effect }[] {
 
 /**
  * The node's taints as its state demands, or undefined when they are right. A node that has
- * reported nothing keeps what it was born with.
+ * reported nothing keeps what it was born with. None that makes pods leave where that must not be.
  */
-export function planTaints(node: Node, nowMs: number): Taint[] | undefined {
+export function planTaints(node: Node, nowMs: number, mayEvict: boolean): Taint[] | undefined {
   const present = node.spec.taints ?? [];
-  const wanted = wantedTaints(node);
+  const wanted = wantedTaints(node, mayEvict);
   const wantedIds = new Set(wanted.map(taintId));
   const hasReported = readinessOf(node) !== undefined;
   const isNewborn = (taint: Taint) => !hasReported && taint.key === `${prefix}not-ready`;

@@ -8,9 +8,14 @@ import { TransportError } from '../../client/transport.ts';
 import { type Clock, FakeClock } from '../../machinery/clock.ts';
 import { node } from '../../test/builders/node.ts';
 import { pod, testTimeMs } from '../../test/builders/pod.ts';
-import { nodeLifecycleController } from './node-lifecycle.ts';
+import { nodeLifecycleController, nodeLifecycleDefaults } from './node-lifecycle.ts';
+import { EvictionZones } from './zones.ts';
 
-type Deps = Parameters<typeof nodeLifecycleController.reconcile>[1];
+const controller = nodeLifecycleController();
+type Deps = Parameters<typeof controller.reconcile>[1];
+
+const healthy = { Ready: 'True', MemoryPressure: 'False', DiskPressure: 'False', PIDPressure: 'False' };
+const unknown = { Ready: 'Unknown', MemoryPressure: 'Unknown', DiskPressure: 'Unknown', PIDPressure: 'Unknown' };
 
 /** The controller's world: a node's lease, a pod on it, and a record of what was done. */
 function world(clock: Clock & Pick<FakeClock, 'advance'> = new FakeClock(testTimeMs)) {
@@ -20,8 +25,13 @@ function world(clock: Clock & Pick<FakeClock, 'advance'> = new FakeClock(testTim
   const done: string[] = [];
   pods.addIndex('node', (p) => [p.spec.nodeName ?? '']);
   pods.put(pod('a').on('n').ready().build());
+  // Of two nodes, one of which is well.
+  const zones = new EvictionZones(nodeLifecycleDefaults, clock, { wake: () => {}, allLost: () => {} });
+  zones.change(node('well', { conditions: healthy }), undefined);
   const deps = {
     clock,
+    options: nodeLifecycleDefaults,
+    zones,
     leases,
     pods,
     watches: new Map(),
@@ -38,30 +48,35 @@ function world(clock: Clock & Pick<FakeClock, 'advance'> = new FakeClock(testTim
   } as unknown as Deps;
   const renew = (renewTime: string) =>
     leases.put({ metadata: { name: 'n', namespace: 'kube-node-lease' }, spec: { renewTime } });
+  let seen: Node | undefined;
   const look = async (subject: Node) => {
     done.length = 0;
-    return { result: await nodeLifecycleController.reconcile(subject, deps), done: [...done] };
+    zones.change(subject, seen);
+    seen = subject;
+    return { result: await controller.reconcile(subject, deps), done: [...done] };
   };
   const reach = (yes: boolean) => {
     isReachable = yes;
   };
-  return { clock, renew, look, reach };
+  const forget = () => {
+    done.length = 0;
+    void controller.forget?.('n', deps);
+    return [...done];
+  };
+  return { clock, renew, look, reach, zones, forget };
 }
 
-const healthy = { Ready: 'True', MemoryPressure: 'False', DiskPressure: 'False', PIDPressure: 'False' };
-const unknown = { Ready: 'Unknown', MemoryPressure: 'Unknown', DiskPressure: 'Unknown', PIDPressure: 'Unknown' };
-
-test('a node is Unknown forty seconds after its last heartbeat, by our clock', async () => {
+test('a node is Unknown fifty seconds after its last heartbeat, by our clock', async () => {
   const { clock, renew, look } = world();
   renew('1');
   assert.deepEqual(await look(node('n', { conditions: healthy })), {
-    result: { requeueAfterMs: 40_000 },
+    result: { requeueAfterMs: 50_000 },
     done: ['RegisteredNode'],
   });
   await clock.advance(30_000);
   renew('2');
-  assert.deepEqual(await look(node('n', { conditions: healthy })), { result: { requeueAfterMs: 40_000 }, done: [] });
-  await clock.advance(40_000);
+  assert.deepEqual(await look(node('n', { conditions: healthy })), { result: { requeueAfterMs: 50_000 }, done: [] });
+  await clock.advance(50_000);
   const { done } = await look(node('n', { conditions: healthy }));
   assert.deepEqual(done, ['status Unknown,Unknown,Unknown,Unknown']);
 });
@@ -70,7 +85,7 @@ test('the pods of a node that is lost are not ready, and it is tainted; both are
   const { clock, renew, look } = world();
   renew('1');
   await look(node('n', { conditions: healthy }));
-  await clock.advance(41_000);
+  await clock.advance(51_000);
   const { done } = await look(node('n', { conditions: unknown }));
   assert.deepEqual(done, ['NodeNotReady', 'pod NodeNotReady', 'pod False', 'taints NoSchedule,NoExecute']);
   const taints = (['NoSchedule', 'NoExecute'] as const).map((effect) => ({
@@ -96,8 +111,8 @@ test('no node is silent because the server was away: each has its time again', a
   await assert.rejects(look(subject), TransportError);
   reach(true);
   await clock.advance(5_000);
-  assert.deepEqual(await look(subject), { result: { requeueAfterMs: 35_000 }, done: [] });
-  await clock.advance(35_000);
+  assert.deepEqual(await look(subject), { result: { requeueAfterMs: 45_000 }, done: [] });
+  await clock.advance(45_000);
   assert.deepEqual((await look(subject)).done, ['status Unknown,Unknown,Unknown,Unknown']);
 });
 
@@ -112,5 +127,28 @@ test('no node is silent because the machine was asleep', async () => {
   renew('1');
   await look(node('n', { conditions: healthy }));
   asleepMs = 3_600_000;
-  assert.deepEqual(await look(node('n', { conditions: healthy })), { result: { requeueAfterMs: 40_000 }, done: [] });
+  assert.deepEqual(await look(node('n', { conditions: healthy })), { result: { requeueAfterMs: 50_000 }, done: [] });
+});
+
+test('while all nodes are lost pods stay: nobody is told to leave, and who was need not', async () => {
+  const { look, zones, clock } = world();
+  const lost = node('n', { conditions: unknown });
+  const tainted = (effect: 'NoSchedule' | 'NoExecute') => ({ key: 'node.kubernetes.io/unreachable', effect });
+  zones.change(node('well', { conditions: unknown }), node('well', { conditions: healthy }));
+  assert.deepEqual((await look(lost)).done.slice(-1), ['taints NoSchedule']);
+  const told = node('n', { conditions: unknown, taints: [tainted('NoSchedule'), tainted('NoExecute')] });
+  assert.deepEqual((await look(told)).done, ['taints NoSchedule']);
+  // One that comes back begins it anew, after the time that one node takes.
+  zones.change(node('well', { conditions: healthy }), node('well', { conditions: unknown }));
+  const only = node('n', { conditions: unknown, taints: [tainted('NoSchedule')] });
+  assert.deepEqual(await look(only), { result: { requeueAfterMs: 10_000 }, done: [] });
+  await clock.advance(10_000);
+  assert.deepEqual((await look(only)).done, ['taints NoSchedule,NoExecute']);
+});
+
+test('a node that is gone is told of once', async () => {
+  const { look, forget } = world();
+  await look(node('n', { conditions: healthy }));
+  assert.deepEqual(forget(), ['RemovingNode']);
+  assert.deepEqual(forget(), []);
 });

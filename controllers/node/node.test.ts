@@ -51,8 +51,13 @@ describe('planTaints()', () => {
     },
   ];
   for (const { name, node: subject, want } of cases) {
-    test(name, () => assert.deepEqual(show(planTaints(subject, testTimeMs)), want));
+    test(name, () => assert.deepEqual(show(planTaints(subject, testTimeMs, true)), want));
   }
+
+  test('none that makes pods leave where that must not be', () => {
+    const told = node('n', { taints: [taint(own('not-ready')), taint('k')], conditions: { Ready: 'False' } });
+    assert.deepEqual(show(planTaints(told, testTimeMs, false)), ['k:NoExecute', 'not-ready:NoSchedule']);
+  });
 });
 
 describe('silentConditions()', () => {

@@ -29,7 +29,7 @@ export interface ServicePortModel {
   balancerIps: string[];
   sourceRanges: string[];
   nodePort: number | undefined;
-  /** All endpoints, wherever they run. */
+  /** The endpoints of the whole cluster, or those of them that hints give to this node or its zone. */
   all: Backend[];
   /** These and those that get no new clients but still serve the ones they have, while they end. */
   serving: Backend[];
@@ -47,11 +47,14 @@ const defaultAffinitySeconds = 10_800;
 interface Candidate extends Backend {
   isLocal: boolean;
   isReady: boolean;
+  nodes: readonly string[];
+  zones: readonly string[];
 }
 
 const isForOthers = ({ metadata }: Service | EndpointSlice) =>
   labelsOfOthers.some((label) => label in (metadata.labels ?? {}));
 const isReady = (endpoint: Endpoint) => endpoint.conditions?.ready !== false;
+const namesOf = (list: readonly { name: string }[]) => list.map(({ name }) => name);
 const isEnding = ({ conditions }: Endpoint) => conditions?.serving === true && conditions.terminating === true;
 
 // One word that nft does not understand would keep every other service's rules out as well.
@@ -76,7 +79,8 @@ function findCandidates(slices: readonly EndpointSlice[], port: ServicePort, nod
       // The same endpoint is in two slices for a moment when the controller moves it.
       if (found.get(key)?.isReady) continue;
       const isLocal = endpoint.nodeName === nodeName;
-      found.set(key, { address, port: own.port, isLocal, isReady: isReady(endpoint) });
+      const [nodes, zones] = [endpoint.hints?.forNodes ?? [], endpoint.hints?.forZones ?? []].map(namesOf);
+      found.set(key, { address, port: own.port, isLocal, isReady: isReady(endpoint), nodes: nodes!, zones: zones! });
     }
   }
   return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, candidate]) => candidate);
@@ -90,8 +94,31 @@ function pickUsable(candidates: readonly Candidate[]): Backend[] {
   return (ready.length > 0 ? ready : candidates).map(toBackend);
 }
 
+/**
+ * Those that hints give to this node, or else to its zone. Hints count when each that is ready has one, and one of them is
+ * for us; otherwise nothing is kept from us. https://kubernetes.io/docs/reference/networking/virtual-ips/#traffic-distribution
+ */
+function pickByHints(candidates: readonly Candidate[], { nodeName, zone }: Place): readonly Candidate[] {
+  const ready = candidates.filter((c) => c.isReady);
+  for (const [hints, own] of [
+    ['nodes', nodeName],
+    ['zones', zone],
+  ] as const) {
+    const hinted = ready.filter((c) => c[hints].includes(own));
+    if (hinted.length > 0 && ready.every((c) => c[hints].length > 0)) return hinted;
+  }
+  return candidates;
+}
+
+/** Where the proxy runs. */
+export interface Place {
+  nodeName: string;
+  /** Empty without one. */
+  zone: string;
+}
+
 /** Every port of a Service; none for headless and ExternalName Services, and those that another proxy serves. */
-export function modelService(service: Service, slices: readonly EndpointSlice[], nodeName: string): ServicePortModel[] {
+export function modelService(service: Service, slices: readonly EndpointSlice[], place: Place): ServicePortModel[] {
   const { metadata, spec, status } = service;
   const clusterIp = spec.clusterIP ?? '';
   if (!isIPv4(clusterIp) || spec.type === 'ExternalName') return [];
@@ -99,8 +126,8 @@ export function modelService(service: Service, slices: readonly EndpointSlice[],
   const ingress = (status?.loadBalancer?.ingress ?? []).flatMap((i) => (i.ip && i.ipMode !== 'Proxy' ? [i.ip] : []));
   const keepsSource = spec.externalTrafficPolicy === 'Local';
   return (spec.ports ?? []).map((port) => {
-    const candidates = findCandidates(slices, port, nodeName);
-    const all = pickUsable(candidates);
+    const candidates = findCandidates(slices, port, place.nodeName);
+    const all = pickUsable(pickByHints(candidates, place));
     const local = pickUsable(candidates.filter((c) => c.isLocal));
     const protocol = (port.protocol ?? 'TCP').toLowerCase() as Protocol;
     return {

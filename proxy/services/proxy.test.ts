@@ -1,11 +1,13 @@
 // When rules are applied, and what happens when that fails. What they are is ruleset.test.ts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Node } from '../../api/core/node.ts';
 import type { Service } from '../../api/core/service.ts';
 import type { EndpointSlice } from '../../api/discovery/endpointslice.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { FedInformer } from '../../test/builders/fed-informer.ts';
+import { node } from '../../test/builders/node.ts';
 import { buildService, buildSlice } from '../../test/builders/service.ts';
 import { ServiceProxy } from './proxy.ts';
 
@@ -13,12 +15,14 @@ async function startProxy() {
   const clock = new FakeClock();
   const services = new FedInformer<Service>();
   const slices = new FedInformer<EndpointSlice>();
+  const nodes = new FedInformer<Node>();
   const scripts: string[] = [];
   const calls: string[] = [];
   const state = { fails: 0, flows: '' };
   const proxy = new ServiceProxy({
     services,
     slices,
+    nodes,
     nodeName: 'here',
     facts: { podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16', dnsAddress: '10.96.0.10' },
     clock,
@@ -42,7 +46,7 @@ async function startProxy() {
   };
   await settle(5);
   await started;
-  return { proxy, services, slices, scripts, calls, settle, state };
+  return { proxy, services, slices, nodes, scripts, calls, settle, state };
 }
 
 test('the first script is whole, the next ones are differences', async () => {
@@ -61,6 +65,28 @@ test('the first script is whole, the next ones are differences', async () => {
   slices.put(buildSlice('other', ['10.244.0.4']));
   await settle(10);
   assert.equal(scripts.length, 2); // of no service that exists
+});
+
+test('in another zone other endpoints are near', async () => {
+  const { slices, nodes, scripts, settle } = await startProxy();
+  const hints = (name: string) => ({ forZones: [{ name }] });
+  slices.put(
+    buildSlice('web', [
+      { ip: '10.244.0.2', hints: hints('z1') },
+      { ip: '10.244.0.3', hints: hints('z2') },
+    ]),
+  );
+  await settle(10);
+  for (const [zone, near] of [
+    ['z2', '0.3'],
+    ['z1', '0.2'],
+  ]) {
+    const before = scripts.length;
+    nodes.put(node('here', { labels: { 'topology.kubernetes.io/zone': zone! } }));
+    await settle(10);
+    assert.equal(scripts.length, before + 1);
+    assert.match(scripts.at(-1)!, new RegExp(`dnat[^\\n]* 10\\.244\\.${near!.replace('.', '\\.')}`));
+  }
 });
 
 test('after a failure everything is applied anew', async () => {

@@ -2,6 +2,7 @@
 // moment, the rules of the services concerned are computed anew, and the difference is applied in
 // one transaction. Rules stay when this process ends; the next one replaces them, again in one
 // transaction.
+import type { Node } from '../../api/core/node.ts';
 import type { Service } from '../../api/core/service.ts';
 import type { EndpointSlice } from '../../api/discovery/endpointslice.ts';
 import type { Informer } from '../../client/informer.ts';
@@ -19,6 +20,8 @@ import { findStaleFlows, findWrongFlows } from './stale-flows.ts';
 export interface ServiceProxyDeps {
   services: Informer<Service>;
   slices: Informer<EndpointSlice>;
+  /** Of this node alone. */
+  nodes: Informer<Node>;
   nodeName: string;
   facts: NodeFacts;
   clock: Clock;
@@ -54,6 +57,7 @@ export class ServiceProxy {
   readonly #healthChecks: HealthChecks;
   #applied: Applied | undefined;
   #parts: ReadonlyMap<string, Part> = new Map();
+  #zone = '';
   #isBusy = false;
   #isDirty = false;
   #isStopped = false;
@@ -67,13 +71,24 @@ export class ServiceProxy {
 
   /** Resolves when the first complete ruleset is in force. */
   async start(): Promise<void> {
-    const { services, slices } = this.#deps;
-    await Promise.all([services.synced(), slices.synced()]);
+    const { services, slices, nodes } = this.#deps;
+    await Promise.all([services.synced(), slices.synced(), nodes.synced()]);
     const first = new Promise<void>((resolve) => this.#whenApplied.push(resolve));
     services.onChange(() => this.#schedule(gatherMs));
     slices.onChange(() => this.#schedule(gatherMs));
+    nodes.onChange(() => this.#takeZone());
     this.#schedule(0);
     await first;
+  }
+
+  /** In another zone other endpoints are near. */
+  #takeZone(): void {
+    const { nodes, nodeName } = this.#deps;
+    const zone = nodes.lister.get(nodeName)?.metadata.labels?.['topology.kubernetes.io/zone'] ?? '';
+    if (zone === this.#zone) return;
+    this.#zone = zone;
+    this.#parts = new Map();
+    this.#schedule(gatherMs);
   }
 
   /** No more changes are made; the rules stay. */
@@ -149,7 +164,7 @@ export class ServiceProxy {
         parts.set(key, known);
         continue;
       }
-      const ports = modelService(service, own, nodeName);
+      const ports = modelService(service, own, { nodeName, zone: this.#zone });
       const healthCheck = ports.length > 0 ? modelHealthCheck(service, own, nodeName) : undefined;
       parts.set(key, { service, slices: own, ports, ruleset: computeRuleset(ports, facts), healthCheck });
     }

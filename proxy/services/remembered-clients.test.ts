@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { buildService, buildSlice } from '../../test/builders/service.ts';
+import { buildService, buildSlice, here } from '../../test/builders/service.ts';
 import { renderWhole } from './diff.ts';
 import { modelService } from './model.ts';
 import { readRememberedClients } from './remembered-clients.ts';
@@ -11,7 +11,7 @@ const set = (name: string, elem: object[], table = 'k8ts-proxy') => ({ set: { fa
 
 test('clients are written again into the sets that there still are', () => {
   const service = buildService('web', { sessionAffinity: 'ClientIP' });
-  const rules = computeRuleset(modelService(service, [buildSlice('web', ['10.244.0.2'])], 'here'), facts);
+  const rules = computeRuleset(modelService(service, [buildSlice('web', ['10.244.0.2'])], here), facts);
   const [name = ''] = rules.affinitySets.keys();
   const client = { elem: { val: '10.244.0.7', timeout: 10_800, expires: 99 } };
   const listing = [

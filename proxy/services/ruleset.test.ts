@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { buildService, buildSlice, type EndpointRow } from '../../test/builders/service.ts';
+import { buildService, buildSlice, type EndpointRow, here } from '../../test/builders/service.ts';
 import { renderDiff, renderWhole } from './diff.ts';
 import { modelService } from './model.ts';
 import { computeRuleset, emptyRuleset, mergeRulesets, renderFrame } from './ruleset.ts';
@@ -10,7 +10,7 @@ const facts = { podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16', dnsAddres
 function rulesOf(spec: object, endpoints: readonly (string | EndpointRow)[], ingress: string[] = []) {
   const service = buildService('web', spec);
   service.status = { loadBalancer: { ingress: ingress.map((ip) => ({ ip })) } };
-  return computeRuleset(modelService(service, [buildSlice('web', endpoints)], 'here'), facts);
+  return computeRuleset(modelService(service, [buildSlice('web', endpoints)], here), facts);
 }
 
 const shapes: { name: string; rules: ReturnType<typeof rulesOf>; script: string[] }[] = [

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { buildService, buildSlice, type EndpointRow } from '../../test/builders/service.ts';
+import { buildService, buildSlice, type EndpointRow, here } from '../../test/builders/service.ts';
 import { modelService } from './model.ts';
 import { findStaleFlows, findWrongFlows } from './stale-flows.ts';
 
 function portsOf(endpoints: (string | EndpointRow)[], port: object = {}, spec: object = {}) {
   const ports = [{ port: 53, protocol: 'UDP', targetPort: 53, ...port }];
   const slice = buildSlice('dns', endpoints, [{ port: 1053, protocol: ports[0]!.protocol }]);
-  return modelService(buildService('dns', { ...spec, ports }), [slice], 'here');
+  return modelService(buildService('dns', { ...spec, ports }), [slice], here);
 }
 
 const ending = { ip: '10.0.0.1', conditions: { ready: false, serving: true, terminating: true } };

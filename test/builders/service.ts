@@ -2,6 +2,9 @@
 import type { Service } from '../../api/core/service.ts';
 import type { Endpoint, EndpointSlice } from '../../api/discovery/endpointslice.ts';
 
+/** The node that slices' endpoints are on unless they say otherwise. */
+export const here = { nodeName: 'here', zone: 'z1' };
+
 export function buildService(name: string, spec: object = {}, namespace = 'default'): Service {
   return {
     metadata: { name, namespace, uid: `uid-${name}`, resourceVersion: '1' },

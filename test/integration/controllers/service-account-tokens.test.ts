@@ -14,12 +14,13 @@ describe('secrets with tokens of service accounts', () => {
   let api: TestControlPlane;
   let running: RunningControllers;
   let kubectl: Kubectl;
+  let touches = 0;
   before(async () => {
     api = await startControlPlane();
     kubectl = new Kubectl(await api.kubeconfig());
     const rootCaPem = api.authority.certificatePem;
     const tokens = { privateKeyPem: readFileSync(api.file('sa.key'), 'utf8'), rootCaPem };
-    running = await runControllers(api, createControllers({ rootCaPem, tokens }));
+    running = await runControllers(api, createControllers({ rootCaPem, tokens, legacyTokenPeriodMs: 1 }));
   });
   after(async () => {
     await running?.[Symbol.asyncDispose]();
@@ -85,6 +86,44 @@ describe('secrets with tokens of service accounts', () => {
     await gone('of-another');
     assert.equal((await create('of-this', 'anew')).status, 201);
     await filled('of-this');
+  });
+
+  test('that accounts were given on their own are called invalid when nobody uses them', async () => {
+    const merge = 'application/merge-patch+json';
+    const metadata = { name: 'old' };
+    await api.request('POST', path.replace('secrets', 'serviceaccounts'), {
+      body: { metadata, secrets: [{ name: 'old-token' }] },
+    });
+    await create('old-token', 'old');
+    const { data } = await filled('old-token');
+    const ask = () =>
+      api.request('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { token: text(data.token), body: {} });
+    const tracking = '/api/v1/namespaces/kube-system/configmaps/kube-apiserver-legacy-service-account-token-tracking';
+    const since = { data: { since: '2020-01-01' } };
+    assert.equal((await api.request('PATCH', tracking, { contentType: merge, body: since })).status, 200);
+    const labels = await eventually(
+      'it is marked',
+      async () => {
+        // Looked at again when something changes, and once a day.
+        const body = { metadata: { annotations: { touched: String(touches++) } } };
+        return (await api.request('PATCH', `${path}/old-token`, { contentType: merge, body })).body.metadata.labels;
+      },
+      (found) => found !== undefined,
+    );
+    assert.deepEqual(Object.keys(labels), ['kubernetes.io/legacy-token-invalid-since']);
+    await eventually('it is good no longer', ask, ({ status }) => status === 401);
+    // Those that people made stay good, and show when they were used.
+    await create('mine', 'old');
+    const mine = await filled('mine');
+    const reviews = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+    const use = await api.request('POST', reviews, { token: text(mine.data.token), body: {} });
+    assert.equal(use.status, 201, use.body.message);
+    const used = await eventually(
+      'its use is noted',
+      async () => (await api.request('GET', `${path}/mine`)).body.metadata.labels,
+      (found) => found !== undefined,
+    );
+    assert.match(used['kubernetes.io/legacy-token-last-used'], /^\d{4}-\d\d-\d\d$/);
     assert.deepEqual(running.failures, []);
   });
 });

@@ -1,0 +1,141 @@
+// A component's own server over TLS: health, metrics and configuration, for whom the API server knows and lets ask.
+// Upstream: the secure serving of k8s.io/apiserver, as in kube-controller-manager and kube-scheduler.
+// https://kubernetes.io/docs/concepts/cluster-administration/system-metrics/
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { ConfigMapKind } from '../../api/core/configmap.ts';
+import { answerHealth, type ComponentContext, type HealthState } from '../../machinery/component.ts';
+import { internalError, StatusError } from '../../machinery/errors.ts';
+import type { Flags, FlagTable } from '../../machinery/flags.ts';
+import type { ClientConfig } from '../config.ts';
+import { InformerFactory } from '../informer-factory.ts';
+import { KubeClient } from '../rest.ts';
+import { type AuthenticateRequest, delegatedAuthenticator } from './delegated-authenticator.ts';
+import { type Authorizer, attributesOfPath, delegatedAuthorizer } from './delegated-authorizer.ts';
+
+/** The flags of a component that serves; `port` is where it is looked for. */
+export const secureServingFlags = (port: number) =>
+  ({
+    'bind-address': {
+      type: 'string',
+      doc: 'Address to serve health, metrics and configuration at.',
+      default: '0.0.0.0',
+    },
+    'secure-port': { type: 'number', doc: 'Port of the same; 0 for none.', default: port },
+    'tls-cert-file': {
+      type: 'string',
+      doc: 'Its certificate (PEM file); one signed by itself without it.',
+      default: '',
+    },
+    'tls-private-key-file': { type: 'string', doc: 'The key of that (PEM file).', default: '' },
+    'authorization-always-allow-paths': {
+      type: 'list',
+      doc: 'Paths that everybody may ask for; one that ends in * stands for all that begin so.',
+      default: ['/healthz', '/readyz', '/livez'],
+    },
+  }) as const satisfies FlagTable;
+
+export type SecureServingFlags = Flags<ReturnType<typeof secureServingFlags>>;
+
+export interface SecureServerDeps {
+  /** As whom the API server is asked. */
+  config: ClientConfig;
+  userAgent: string;
+  state: HealthState;
+  /** What /configz shows, by the group of the configuration. */
+  configz: Readonly<Record<string, object>>;
+}
+
+export interface SecureServer {
+  /** Where it listens. */
+  port: number;
+  close(): void;
+}
+
+const timeouts = { handshakeTimeout: 10_000, headersTimeout: 30_000, requestTimeout: 30_000 };
+const trust = { namespace: 'kube-system', fieldSelector: 'metadata.name=extension-apiserver-authentication' };
+
+async function readCertificate(flags: SecureServingFlags, nowMs: number) {
+  const { 'tls-cert-file': cert, 'tls-private-key-file': key } = flags;
+  if (!cert && !key) return (await import('./self-signed.ts')).makeSelfSigned(nowMs);
+  if (!cert || !key) throw new Error('--tls-cert-file and --tls-private-key-file are given together');
+  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+}
+
+const isAmong = (paths: readonly string[], path: string) =>
+  paths.some((one) => (one.endsWith('*') ? path.startsWith(one.slice(0, -1)) : path === one));
+
+/** Serves until it is closed; undefined without a port. Rejects when it cannot listen. */
+export async function serveSecurely(
+  flags: SecureServingFlags,
+  { clock, random, log, signal }: Pick<ComponentContext, 'clock' | 'random' | 'log' | 'signal'>,
+  { config, userAgent, state, configz }: SecureServerDeps,
+): Promise<SecureServer | undefined> {
+  if (flags['secure-port'] === 0) return undefined;
+  const tls = await readCertificate(flags, clock.now());
+  const server = createServer({ ...tls, ...timeouts, requestCert: true, rejectUnauthorized: false });
+  const client = new KubeClient(config, { userAgent, clock });
+  // Whose certificates are good is what the API server says. Until it has, there are tokens alone.
+  const informers = new InformerFactory(client, { clock, random, log }, signal);
+  informers.informer(ConfigMapKind, trust).onChange((map) => {
+    try {
+      const ca = map?.data?.['client-ca-file'];
+      server.setSecureContext({ ...tls, ...(ca ? { ca } : {}) });
+    } catch (err) {
+      log.error({ err }, 'the authority of clients cannot be read');
+    }
+  });
+  const documents: Documents = async (path) => {
+    if (path === '/configz') return { code: 200, type: 'application/json', text: JSON.stringify(configz) };
+    return answerHealth(path, state);
+  };
+  const access = {
+    authenticate: delegatedAuthenticator(client, clock),
+    authorize: delegatedAuthorizer(client, clock),
+    open: flags['authorization-always-allow-paths'],
+  };
+  server.on('request', (request, response) => {
+    answer(request, access, documents).then(
+      ({ code, type, text }) => response.writeHead(code, { 'content-type': type }).end(text),
+      (err) => {
+        if (!(err instanceof StatusError)) log.warn({ err }, 'a request could not be answered');
+        sendError(response, err);
+      },
+    );
+  });
+  server.listen(flags['secure-port'], flags['bind-address']);
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    close() {
+      server.close();
+      server.closeAllConnections();
+      client.close();
+    },
+  };
+}
+
+type Documents = (path: string) => Promise<{ code: number; type: string; text: string }>;
+
+interface Access {
+  authenticate: AuthenticateRequest;
+  authorize: Authorizer;
+  /** Paths that everybody may ask for. */
+  open: readonly string[];
+}
+
+async function answer(request: IncomingMessage, { authenticate, authorize, open }: Access, documents: Documents) {
+  const { method = '', url = '/' } = request;
+  const path = url.split('?')[0] ?? '';
+  const user = await authenticate(request);
+  if (!isAmong(open, path)) await authorize(user, attributesOfPath(path, method.toLowerCase()));
+  return documents(path);
+}
+
+function sendError(response: ServerResponse, err: unknown): void {
+  const known = err instanceof StatusError ? err : internalError((err as Error).message, err);
+  response.writeHead(known.code, { 'content-type': 'application/json' }).end(JSON.stringify(known.toStatus()));
+}
