@@ -125,7 +125,14 @@ export interface Layout {
   clusterDns: string;
   apiUrl: string;
   ports: Record<
-    'api' | 'etcdClient' | 'etcdPeer' | 'etcdMetrics' | 'metrics' | 'controllersSecure' | HealthPort,
+    | 'api'
+    | 'etcdClient'
+    | 'etcdPeer'
+    | 'etcdMetrics'
+    | 'metrics'
+    | 'controllersSecure'
+    | 'schedulerSecure'
+    | HealthPort,
     number
   >;
   nodes: NodeLayout[];
@@ -191,6 +198,7 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
       schedulerHealth: firstPort + 4,
       metrics: firstPort + 5,
       controllersSecure: firstPort + 6,
+      schedulerSecure: firstPort + 7,
     },
     nodes: [],
   };

@@ -319,6 +319,8 @@ function schedulerFlags(layout: Layout): FlagValues {
     kubeconfig: join(layout.kubeconfigDir, 'scheduler.kubeconfig'),
     ...leaderFlags(layout, 'scheduler'),
     'health-port': layout.ports.schedulerHealth,
+    'bind-address': '127.0.0.1',
+    'secure-port': layout.ports.schedulerSecure,
   };
 }
 

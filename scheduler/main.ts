@@ -4,6 +4,8 @@ import { readKubeconfig } from '../client/config.ts';
 import { leaderElectionFlags, runElected } from '../client/elected.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
+import { RestMetrics } from '../client/rest-metrics.ts';
+import { secureServingFlags, serveSecurely } from '../client/secure/server.ts';
 import { createSeriesRecorder } from '../client/series-events.ts';
 import { type Clock, realClock } from '../machinery/clock.ts';
 import { type ComponentContext, type RunningComponent, runComponent } from '../machinery/component.ts';
@@ -23,6 +25,7 @@ const flags = {
   kubeconfig: { type: 'string', doc: 'How to reach the API server.', required: true },
   config: { type: 'string', doc: 'File with a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1).' },
   ...leaderElectionFlags('kube-scheduler'),
+  ...secureServingFlags(10_259),
 } as const satisfies FlagTable;
 
 /** Throws ConfigFileError. */
@@ -43,15 +46,16 @@ function readConfig(path: string | undefined, clock: Clock) {
     maxSeconds: podMaxBackoffSeconds ?? defaultBackoff.maxSeconds,
   };
   const extenders = (config.extenders ?? []).map((one) => new Extender(one, clock));
-  return { profiles: buildProfiles(config), backoff, extenders };
+  return { config, profiles: buildProfiles(config), backoff, extenders };
 }
 
 async function start(options: Flags<typeof flags>, component: ComponentContext): Promise<RunningComponent> {
   const { clock, random, log, metrics, signal } = component;
-  const { profiles, backoff, extenders: known } = readConfig(options.config, clock);
+  const { config: settings, profiles, backoff, extenders: known } = readConfig(options.config, clock);
   const extenders = new Extenders(known, log);
   const config = readKubeconfig(options.kubeconfig);
-  const client = new KubeClient(config, { userAgent: 'kube-scheduler', clock });
+  const onAnswer = new RestMetrics(metrics).of(config.server);
+  const client = new KubeClient(config, { userAgent: 'kube-scheduler', clock, onAnswer });
   const informers = new InformerFactory(client, { clock, random, log }, signal);
   // Filled before this process leads: the next leader knows the cluster already.
   const { storage, groups, ...seen } = clusterInformers((kind, selection) => informers.informer(kind, selection));
@@ -84,11 +88,20 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
       },
     };
   };
+  const state: { running?: RunningComponent } = {};
+  const server = await serveSecurely(options, component, {
+    config,
+    userAgent: 'kube-scheduler/secure-serving',
+    state: { metrics, notReady: () => (state.running ? state.running.notReady() : 'starting') },
+    configz: { 'kubescheduler.config.k8s.io': { ...settings, clientConnection: { kubeconfig: options.kubeconfig } } },
+  });
   const running = await runElected(options, config, profiles[0]!.name, component, lead);
+  state.running = running;
   return {
     notReady: running.notReady,
     async stop() {
       await running.stop();
+      server?.close();
       client.close();
       extenders.close();
     },

@@ -48,6 +48,7 @@ function hostPorts(layout: Layout): Map<number, string> {
     [ports.controllersHealth, 'the controllers'],
     [ports.controllersSecure, 'the controllers'],
     [ports.schedulerHealth, 'the scheduler'],
+    [ports.schedulerSecure, 'the scheduler'],
   ]);
 }
 

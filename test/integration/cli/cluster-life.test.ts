@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { get } from 'node:https';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -27,14 +28,25 @@ async function restarted(cluster: TestCluster, component: string, before: number
   }
 }
 
+/** What a component's port says to somebody it does not know. */
+async function answerOf(port: number, path: string): Promise<string> {
+  const [response] = await once(get({ host: '127.0.0.1', port, path, rejectUnauthorized: false }), 'response');
+  const text = (await response.toArray()).join('');
+  return `${response.statusCode} ${text}`;
+}
+
 describe('a cluster', { skip: needsRoot }, () => {
-  test('comes up, is found well by a second up, and goes without a trace', () => {
+  test('comes up, is found well by a second up, and goes without a trace', async () => {
     const forwardingBefore = forwarding();
     using cluster = testCluster('life');
     const first = cluster.run('up');
     assert.equal(first.code, 0, first.stderr);
     assert.match(first.stdout, /is up \(/);
-    const { bridge } = layoutFor(cluster);
+    const { bridge, ports } = layoutFor(cluster);
+    for (const port of [ports.controllersSecure, ports.schedulerSecure]) {
+      assert.equal(await answerOf(port, '/healthz'), '200 ok');
+      assert.match(await answerOf(port, '/metrics'), /^403 .*system:anonymous/s);
+    }
     const second = cluster.run('up');
     assert.equal(second.code, 0, second.stderr);
     assert.match(second.stdout, /All is well/);
