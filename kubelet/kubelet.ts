@@ -8,6 +8,7 @@ import { RuntimeClassKind } from '../api/node/runtimeclass.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
+import { RestMetrics } from '../client/rest-metrics.ts';
 import { type Mounts, openMounts } from '../host/mounts.ts';
 import type { ComponentContext } from '../machinery/component.ts';
 import { quantityValue } from '../machinery/quantity.ts';
@@ -32,7 +33,7 @@ import type { EvictionSettings, Observations } from './eviction/thresholds.ts';
 import { ImageGarbageCollector, type ImageGcSettings } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { startLogRotation } from './logs/log-rotator.ts';
-import { countRequests, type KubeletMetrics, registerCertificate, registerMetrics, timeOperations } from './metrics.ts';
+import { type KubeletMetrics, registerCertificate, registerMetrics, timeOperations } from './metrics.ts';
 import { type NodeFacts, readNodeFacts } from './node/node-facts.ts';
 import { NodeReporter } from './node/node-reporter.ts';
 import { buildNode, computeCapacity, kubeletVersion, type NodeIdentity } from './node/node-status.ts';
@@ -94,7 +95,7 @@ const runtimeTimeoutMs = 120_000;
 async function openBase(options: KubeletOptions, context: ComponentContext) {
   const { clock, log, metrics } = context;
   const api = await obtainAccess(options.credentials, context);
-  const onAnswer = countRequests(metrics, api.server);
+  const onAnswer = new RestMetrics(metrics).of(api.server);
   const client = new KubeClient(api, { userAgent: `kubelet/${kubeletVersion}`, clock, onAnswer });
   if (options.credentials.rotates) {
     const manager = rotateClient(options.credentials, context, { api, client });

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import { FakeClock } from '../machinery/clock.ts';
 import type { CriClient } from '../proto/cri-client.ts';
 import { runtimeContainer, runtimeSandbox } from '../test/builders/runtime-state.ts';
-import { countRequests, registerMetrics, timeOperations } from './metrics.ts';
+import { registerMetrics, timeOperations } from './metrics.ts';
 import type { PodSet } from './pods/pod-set.ts';
 import { joinSandboxes } from './pods/runtime-state.ts';
 
@@ -43,19 +43,6 @@ test('calls of the runtime, under the names that upstream gives them', async () 
     'kubelet_runtime_operations_total{operation_type="pull_image"} 1',
     'kubelet_runtime_operations_errors_total{operation_type="list_containers"} 1',
     'kubelet_runtime_operations_duration_seconds_sum{operation_type="run_podsandbox"} 2',
-  );
-});
-
-test('requests to the API server, by their answers', async () => {
-  const registry = new Registry();
-  const onAnswer = countRequests(registry, 'https://10.0.0.1:6443')!;
-  onAnswer({ method: 'GET', path: '/' }, 200, 1);
-  onAnswer({ method: 'GET', path: '/' }, 200, 1);
-  onAnswer({ method: 'POST', path: '/' }, undefined, 1);
-  await has(
-    registry,
-    'rest_client_requests_total{code="200",host="10.0.0.1:6443",method="GET"} 2',
-    'rest_client_requests_total{code="<error>",host="10.0.0.1:6443",method="POST"} 1',
   );
 });
 

@@ -1,6 +1,5 @@
 // Metrics of the kubelet, under upstream's names.
 import { Counter, exponentialBuckets, Gauge, Histogram, type Registry } from 'prom-client';
-import type { TransportOptions } from '../client/transport.ts';
 import type { Clock } from '../machinery/clock.ts';
 import type { CriClient } from '../proto/cri-client.ts';
 import type { CertificateManager } from './certificates/certificate-manager.ts';
@@ -75,18 +74,6 @@ export function registerMetrics(registry: Registry, podSet: () => PodSet | undef
     },
     countEviction: (signal) => evictions.inc({ eviction_signal: signal }),
   };
-}
-
-/** Counts requests to the API server: rest_client_requests_total. */
-export function countRequests(registry: Registry, server: string): TransportOptions['onAnswer'] {
-  const total = new Counter({
-    name: 'rest_client_requests_total',
-    help: 'Requests to the API server, by the status of their answers.',
-    labelNames: ['code', 'host', 'method'],
-    registers: [registry],
-  });
-  const { host } = new URL(server);
-  return ({ method }, status) => total.inc({ code: status ?? '<error>', host, method });
 }
 
 /** kubelet_certificate_manager_*: how long a certificate lasts, and how often it could not be renewed. */
