@@ -2,7 +2,7 @@
 // The same stored objects as core Events under clearer names; conversion.ts goes between the two.
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { s } from '../../machinery/schema.ts';
 import { eventSource } from '../core/event/source.ts';
 import { objectReference } from '../core/object-reference.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -11,7 +11,6 @@ export const eventsEventSeries = s.object('io.k8s.api.events.v1.EventSeries', 'R
   count: s.int32('How many so far.', { required: true, always: true }),
   lastObservedTime: s.microTime('When the last one was seen.', { required: true, always: true }),
 });
-export interface EventsEventSeries extends TypeOf<typeof eventsEventSeries> {}
 
 export const eventsEventSchema = s.object('io.k8s.api.events.v1.Event', 'Something that happened to an object.', {
   ...typeMeta,

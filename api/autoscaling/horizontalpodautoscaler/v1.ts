@@ -1,6 +1,6 @@
 // The older form of an autoscaler, which knows of CPU alone; the rest is in annotations.
 import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
 export const crossVersionObjectReferenceV1 = s.object(
@@ -13,7 +13,6 @@ export const crossVersionObjectReferenceV1 = s.object(
   },
   { mapType: 'atomic' },
 );
-export interface CrossVersionObjectReferenceV1 extends TypeOf<typeof crossVersionObjectReferenceV1> {}
 
 export const horizontalPodAutoscalerSpecV1 = s.object(
   'io.k8s.api.autoscaling.v1.HorizontalPodAutoscalerSpec',
@@ -25,7 +24,6 @@ export const horizontalPodAutoscalerSpecV1 = s.object(
     targetCPUUtilizationPercentage: s.int32('Use of CPU to keep, in percent of the requests.', { pointer: true }),
   },
 );
-export interface HorizontalPodAutoscalerSpecV1 extends TypeOf<typeof horizontalPodAutoscalerSpecV1> {}
 
 export const horizontalPodAutoscalerStatusV1 = s.object(
   'io.k8s.api.autoscaling.v1.HorizontalPodAutoscalerStatus',
@@ -38,7 +36,6 @@ export const horizontalPodAutoscalerStatusV1 = s.object(
     observedGeneration: s.int64('The generation this status was computed from.', { pointer: true }),
   },
 );
-export interface HorizontalPodAutoscalerStatusV1 extends TypeOf<typeof horizontalPodAutoscalerStatusV1> {}
 
 export const horizontalPodAutoscalerSchemaV1 = s.object(
   'io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler',
