@@ -70,7 +70,7 @@ export const controllerNames: Readonly<Record<string, ControllerFacts>> = {
   // Tokens are made by who makes the accounts' clients.
   'serviceaccount-token-controller': row('serviceaccount-token', '', 'serviceaccount-token'),
   'statefulset-controller': row('statefulset', 'statefulset-controller', 'statefulset'),
-  'storage-version-migrator-controller': row('', 'storage-version-migrator-controller'),
+  'storage-version-migrator-controller': row(''),
   'storageversion-garbage-collector-controller': row('storage-version-gc'),
   'taint-eviction-controller': row('', 'node-controller'),
   'token-cleaner-controller': { ...row('tokencleaner', 'token-cleaner'), isOffByDefault: true },

@@ -87,21 +87,23 @@ const taggedSize = (message: Buffer) => 1 + lengthBytes(message.length) + messag
 const protobufItem = (stored: StoredObject, { kind, version }: ListForm) =>
   messageIn(stored.bytes(kind, version, protobufCodec));
 
-/** What stands before the items of a list in protobuf: its metadata under 1, items are under 2. */
-function protobufHead(type: TypeMeta, metadata: object, itemBytes: number): Buffer {
+/** What stands before the items of a list in protobuf: its metadata, under 1 almost everywhere, and items under 2. */
+function protobufHead(type: TypeMeta, metadata: object, itemBytes: number, tag = metadataTag): Buffer {
   const first = encodeMessage(listMeta, metadata);
   const envelope = encodeEnvelopeHead(type, taggedSize(first) + itemBytes);
   const out = Buffer.allocUnsafe(envelope.length + taggedSize(first));
-  put(out, envelope.copy(out), metadataTag, first);
+  put(out, envelope.copy(out), tag, first);
   return out;
 }
 
-/** A list of messages. */
+/** A list of metadata in messages. In v1beta1 the items are under 1 and the list's own metadata under 2. */
 export function joinMessages(type: TypeMeta, metadata: object, messages: readonly Buffer[]): Buffer {
+  const isSwapped = type.apiVersion === 'meta.k8s.io/v1beta1';
+  const [first, second] = isSwapped ? [itemTag, metadataTag] : [metadataTag, itemTag];
   const itemBytes = messages.reduce((sum, message) => sum + taggedSize(message), 0);
-  const head = protobufHead(type, metadata, itemBytes);
+  const head = protobufHead(type, metadata, itemBytes, first);
   const body = Buffer.allocUnsafe(head.length + itemBytes + envelopeEnd.length);
-  const end = messages.reduce((at, message) => put(body, at, itemTag, message), head.copy(body));
+  const end = messages.reduce((at, message) => put(body, at, second, message), head.copy(body));
   envelopeEnd.copy(body, end);
   return body;
 }

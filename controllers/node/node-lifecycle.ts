@@ -138,7 +138,7 @@ function evictionWaitMs(node: Node, { zones }: Deps): number {
   const isLost = readiness !== undefined && readiness !== 'True';
   if (isLost && !areAllLost && !isEvicting(node)) return zones.waitMs(nodeName);
   zones.leave(nodeName);
-  return areAllLost ? Number.POSITIVE_INFINITY : 0;
+  return areAllLost && !zones.letsGoAlthoughAllAreLost(nodeName) ? Number.POSITIVE_INFINITY : 0;
 }
 
 async function reconcile(node: Node, deps: Deps): Promise<ReconcileResult | undefined> {

@@ -110,6 +110,22 @@ describe('EvictionZones', () => {
     assert.equal(zones.areAllLost(), true);
   });
 
+  test('the node with which the last zone was lost goes, if it was its turn, and no other', () => {
+    const { zones, set } = world();
+    set('a0', true);
+    set('b0', true, 'b');
+    assert.equal(zones.areAllLost(), false);
+    set('a0', false);
+    set('b0', false, 'b');
+    const go = () => ['a0', 'b0'].filter((name) => zones.letsGoAlthoughAllAreLost(name));
+    assert.deepEqual([zones.areAllLost(), go()], [true, ['b0']]);
+    set('b0', true, 'b');
+    assert.deepEqual([zones.areAllLost(), go()], [false, []]);
+    // Its zone has a new rate since, whose first turn is yet to come.
+    set('b0', false, 'b');
+    assert.deepEqual([zones.areAllLost(), go()], [true, []]);
+  });
+
   test('nodes that ask for it do not count, and without any that does nothing is lost', () => {
     const { zones, set } = world();
     set('x', false, 'a', { 'node.kubernetes.io/exclude-disruption': '' });

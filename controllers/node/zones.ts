@@ -60,6 +60,8 @@ export class EvictionZones {
   /** Nodes that were let go and do not show it yet. */
   readonly #granted = new Set<string>();
   #areAllLost = false;
+  /** The node with which the last zone was lost, if its turn had come. */
+  #last: string | undefined;
   #isStarted = false;
 
   constructor(limits: EvictionLimits, clock: Clock, events: ZoneEvents) {
@@ -77,7 +79,7 @@ export class EvictionZones {
     if (from !== to) this.leave(name);
     if (to) this.#zoneOfNode.set(name, to);
     else this.#zoneOfNode.delete(name);
-    if (this.#isStarted) this.#judge();
+    if (this.#isStarted) this.#judge(name);
   }
 
   #zone(key: string): Zone {
@@ -99,12 +101,24 @@ export class EvictionZones {
     return this.#areAllLost;
   }
 
-  #judge(): void {
+  /**
+   * Upstream sees that all are lost only after it has taken up the node with which the last zone went, so that this
+   * one is told to let its pods go: in a cluster of one node, that one.
+   */
+  letsGoAlthoughAllAreLost(name: string): boolean {
+    return this.#last === name;
+  }
+
+  #judge(cause?: string): void {
     const { rate, secondaryRate, unhealthyShare, largeSize } = this.#limits;
     const were = this.#areAllLost;
     const states = [...this.#zones.values()].map((zone) => [zone, zoneStateOf(zone, unhealthyShare)] as const);
     const counted = states.filter(([zone]) => zone.ready + zone.lost > 0);
     this.#areAllLost = counted.length > 0 && counted.every(([, state]) => state === 'FullDisruption');
+    const zoneOfCause = cause === undefined ? undefined : this.#zoneOfNode.get(cause);
+    const hasTurn = zoneOfCause && zoneOfCause.rate > 0 && zoneOfCause.nextMs <= this.#clock.monotonicMs();
+    if (!this.#areAllLost) this.#last = undefined;
+    else if (!were && hasTurn) this.#last = cause;
     for (const [zone, state] of states) {
       const reduced = zone.ready + zone.lost > largeSize ? secondaryRate : 0;
       this.#setRate(zone, this.#areAllLost ? 0 : state === 'PartialDisruption' ? reduced : rate);

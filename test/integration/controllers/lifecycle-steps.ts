@@ -189,7 +189,7 @@ export const steps: Record<string, Steps> = {
         ];
       });
       const seconds = (realClock.monotonicMs() - startMs) / 1000;
-      assert.ok(seconds >= 30 && seconds < 45, `the node was unknown after ${seconds} s`);
+      assert.ok(seconds >= 39 && seconds < 65, `the node was unknown after ${seconds} s`);
       await replay.untilLike(result.podAfter);
       await replay.untilRecordedEvents();
       await untilNodeEvents(replay, /Ready$/);
