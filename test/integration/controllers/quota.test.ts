@@ -74,10 +74,12 @@ describe('quotas and protected volumes', () => {
     const capacity = { storage: '1Gi' };
     const volume = { capacity, accessModes: ['ReadWriteOnce'], hostPath: { path: '/x' } };
     await cluster.post(path, { metadata: { name: 'pv' }, spec: volume });
-    await cluster.patch(`${path}/pv/status`, { status: { phase: 'Bound' } });
+    const bound = claim('bound');
+    await cluster.post(claims, { ...bound, spec: { ...bound.spec, storageClassName: '', volumeName: 'pv' } });
+    await cluster.until(`${path}/pv`, ({ status }) => status.phase === 'Bound');
     await cluster.delete(`${path}/pv`);
     assert.ok((await cluster.get(`${path}/pv`)).metadata.deletionTimestamp);
-    await cluster.patch(`${path}/pv/status`, { status: { phase: 'Released' } });
+    await cluster.delete(`${claims}/bound`);
     await cluster.untilGone(`${path}/pv`);
   });
 
