@@ -9,8 +9,14 @@ import type { PkiPlan } from './plan.ts';
 
 /** Makes the files of the plan. Returns the paths (without endings) of what was made. */
 export async function ensurePki(plan: PkiPlan, clock: Clock): Promise<string[]> {
+  // The key takes the longest. Whatever fails, nothing is written any more once this has ended.
+  const work = [ensureServiceAccountKey(plan.serviceAccountKey), ensureCertificates(plan, clock)];
+  await Promise.allSettled(work);
+  return (await Promise.all(work)).flat();
+}
+
+async function ensureCertificates(plan: PkiPlan, clock: Clock): Promise<string[]> {
   const made: string[] = [];
-  const serviceAccount = ensureServiceAccountKey(plan.serviceAccountKey);
   const authorities = new Map<string, PemPair>();
   for (const authority of plan.authorities) {
     if (reasonToMakeAuthority(authority.file, clock.now()) !== undefined) {
@@ -27,7 +33,6 @@ export async function ensurePki(plan: PkiPlan, clock: Clock): Promise<string[]> 
     writePair(certificate.file, await issueCertificate(certificate, authority, clock.now()));
     made.push(certificate.file);
   }
-  if (await serviceAccount) made.push(plan.serviceAccountKey);
   return made;
 }
 
@@ -42,8 +47,8 @@ function writePair(file: string, pair: PemPair): void {
 }
 
 /** RS256 is what verifiers of service-account tokens outside the cluster expect, hence RSA. */
-async function ensureServiceAccountKey(file: string): Promise<boolean> {
-  if (hasServiceAccountKey(file)) return false;
+async function ensureServiceAccountKey(file: string): Promise<string[]> {
+  if (hasServiceAccountKey(file)) return [];
   const pair = await promisify(generateKeyPair)('rsa', {
     modulusLength: 2048,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
@@ -51,7 +56,7 @@ async function ensureServiceAccountKey(file: string): Promise<boolean> {
   });
   writeFileAtomic(`${file}.key`, pair.privateKey, { mode: 0o600 });
   writeFileAtomic(`${file}.pub`, pair.publicKey);
-  return true;
+  return [file];
 }
 
 function hasServiceAccountKey(file: string): boolean {

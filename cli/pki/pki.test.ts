@@ -35,6 +35,26 @@ describe('subjects', () => {
   }
 });
 
+test('what cannot be written is one error, whichever comes first, and nothing goes on behind it', async () => {
+  const inTheWay = join(root, 'file');
+  writeFileSync(inTheWay, '');
+  const unwritten: string[] = [];
+  const note = (err: unknown) => unwritten.push(String(err));
+  process.on('unhandledRejection', note);
+  try {
+    const certificates = { ...plan, serviceAccountKey: join(root, 'sa-new') };
+    const authorities = [{ file: join(inTheWay, 'ca'), commonName: 'x' }];
+    await assert.rejects(ensurePki({ ...certificates, authorities }, realClock), /ENOTDIR|not a directory/i);
+    assert.ok(readFileSync(join(root, 'sa-new.pub')), 'it was waited for');
+    const key = { ...plan, serviceAccountKey: join(inTheWay, 'sa') };
+    await assert.rejects(ensurePki(key, realClock), /ENOTDIR|not a directory/i);
+    await new Promise(setImmediate);
+    assert.deepEqual(unwritten, []);
+  } finally {
+    process.off('unhandledRejection', note);
+  }
+});
+
 test('the API server is known by all its names', () => {
   const certificate = readCertificate(files.apiserver);
   for (const host of ['kubernetes', 'kubernetes.default.svc.cluster.local', 'localhost', 'a-control-plane']) {

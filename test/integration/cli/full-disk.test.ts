@@ -112,7 +112,7 @@ describe('a full disk', { skip: needsRoot }, () => {
         assert.equal(code, 1, stderr);
         assert.match(stderr, new RegExp(`no space left on the disk that holds ${disk.dir}`));
         assert.match(stderr, /Free some space .*, then run the same command again/);
-        assert.deepEqual(leftBy(cluster, disk.dir), []);
+        assert.deepEqual(leftBy(cluster, disk.dir), [], stderr);
         disk.free();
         const { code: again, stderr: why } = cluster.run('up');
         assert.equal(again, 0, why);
