@@ -17,6 +17,13 @@ export interface ServedKinds {
   synced(): Promise<void>;
 }
 
+/** For whoever deals with built-in kinds alone: they neither come nor go. */
+export const builtInServedKinds: ServedKinds = {
+  current: builtInKinds,
+  onChange: () => undefined,
+  synced: async () => undefined,
+};
+
 interface DiscoveredResource {
   resource: string;
   responseKind: { group: string; version: string; kind: string };

@@ -3,10 +3,9 @@
 import { createIfAbsent } from '../api-request.ts';
 import { explained, type UpContext } from './context.ts';
 import { apiserverStep } from './control-plane.ts';
+import { clusterRoleBinding, rbacPath } from './rbac.ts';
 import type { Step } from './run-steps.ts';
 
-const path = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
-const apiGroup = 'rbac.authorization.k8s.io';
 const requests = 'system:certificates.k8s.io:certificatesigningrequests';
 const joining = 'system:bootstrappers:kubeadm:default-node-token';
 
@@ -14,13 +13,7 @@ export const joiningBindings = [
   ['kubeadm:kubelet-bootstrap', 'system:node-bootstrapper', joining],
   ['kubeadm:node-autoapprove-bootstrap', `${requests}:nodeclient`, joining],
   ['kubeadm:node-autoapprove-certificate-rotation', `${requests}:selfnodeclient`, 'system:nodes'],
-].map(([name, role, group]) => ({
-  kind: 'ClusterRoleBinding',
-  apiVersion: `${apiGroup}/v1`,
-  metadata: { name: name! },
-  roleRef: { apiGroup, kind: 'ClusterRole', name: role },
-  subjects: [{ apiGroup, kind: 'Group', name: group }],
-}));
+].map(([name, role, group]) => clusterRoleBinding(name!, role!, { kind: 'Group', name: group! }));
 
 export const nodeJoiningStep: Step<UpContext> = {
   title: 'Certificates of nodes',
@@ -28,7 +21,8 @@ export const nodeJoiningStep: Step<UpContext> = {
   async run({ layout, waitMs }, signal) {
     const during = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
     await explained(layout, 'nodes cannot be allowed to ask for certificates', async () => {
-      for (const body of joiningBindings) await createIfAbsent(layout, path, { body, signal: during });
+      for (const body of joiningBindings)
+        await createIfAbsent(layout, rbacPath('clusterrolebindings'), { body, signal: during });
     });
     return undefined;
   },

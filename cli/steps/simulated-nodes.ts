@@ -2,36 +2,23 @@
 import { createIfAbsent } from '../api-request.ts';
 import { simulatedNodesUser } from '../pki/plan.ts';
 import { controlPlaneUnits } from '../units.ts';
-import { startUnits, type UpContext, waitForUnit } from './context.ts';
+import { explained, startUnits, type UpContext, waitForUnit } from './context.ts';
 import { apiserverStep } from './control-plane.ts';
 import { askHealth } from './health.ts';
+import { clusterRole, clusterRoleBinding, rbacPath, rule } from './rbac.ts';
 import type { Step } from './run-steps.ts';
 
-const rbac = 'rbac.authorization.k8s.io';
 const unit = 'simulated-nodes';
 
-const rule = (apiGroups: string[], resources: string[], verbs: string[]) => ({ apiGroups, resources, verbs });
+const role = clusterRole(simulatedNodesUser, [
+  rule([''], ['nodes'], ['create', 'get', 'list', 'watch']),
+  rule([''], ['nodes/status'], ['patch']),
+  rule([''], ['pods'], ['get', 'list', 'watch', 'delete']),
+  rule([''], ['pods/status'], ['update']),
+  rule(['coordination.k8s.io'], ['leases'], ['create', 'patch']),
+]);
 
-const role = {
-  kind: 'ClusterRole',
-  apiVersion: `${rbac}/v1`,
-  metadata: { name: simulatedNodesUser },
-  rules: [
-    rule([''], ['nodes'], ['create', 'get', 'list', 'watch']),
-    rule([''], ['nodes/status'], ['patch']),
-    rule([''], ['pods'], ['get', 'list', 'watch', 'delete']),
-    rule([''], ['pods/status'], ['update']),
-    rule(['coordination.k8s.io'], ['leases'], ['create', 'patch']),
-  ],
-};
-
-const binding = {
-  kind: 'ClusterRoleBinding',
-  apiVersion: `${rbac}/v1`,
-  metadata: { name: simulatedNodesUser },
-  roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: simulatedNodesUser },
-  subjects: [{ apiGroup: rbac, kind: 'User', name: simulatedNodesUser }],
-};
+const binding = clusterRoleBinding(simulatedNodesUser, simulatedNodesUser, { kind: 'User', name: simulatedNodesUser });
 
 /** Its requests are served before those of users, as requests of nodes are. */
 const flow = {
@@ -54,13 +41,16 @@ export const simulatedNodesStep: Step<UpContext> = {
   title: 'Simulated nodes',
   after: [apiserverStep.title],
   async run(context, signal) {
-    const { layout } = context;
-    for (const [path, body] of [
-      [`${rbac}/v1/clusterroles`, role],
-      [`${rbac}/v1/clusterrolebindings`, binding],
-      ['flowcontrol.apiserver.k8s.io/v1/flowschemas', flow],
-    ] as const)
-      await createIfAbsent(layout, `/apis/${path}`, { body, signal });
+    const { layout, waitMs } = context;
+    const during = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
+    await explained(layout, 'simulated nodes cannot be allowed what they need', async () => {
+      for (const [path, body] of [
+        [rbacPath('clusterroles'), role],
+        [rbacPath('clusterrolebindings'), binding],
+        ['/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas', flow],
+      ] as const)
+        await createIfAbsent(layout, path, { body, signal: during });
+    });
     const [plan] = controlPlaneUnits(context).filter(({ name }) => name === unit);
     startUnits(context, [plan!]);
     const { socket: socketPath } = plan!.liveness as { socket: string };

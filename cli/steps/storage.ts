@@ -3,37 +3,25 @@ import { applyObject, createIfAbsent, isThere } from '../api-request.ts';
 import { storageUser } from '../pki/plan.ts';
 import { explained, type UpContext } from './context.ts';
 import { apiserverStep } from './control-plane.ts';
+import { clusterRole, clusterRoleBinding, rbacPath, rule } from './rbac.ts';
 import type { Step } from './run-steps.ts';
 
 const driverName = 'hostpath.csi.k8ts.io';
 const className = 'standard';
-const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const storage = '/apis/storage.k8s.io/v1';
 
-const rule = (apiGroups: string[], resources: string[], verbs: string[]) => ({ apiGroups, resources, verbs });
 const read = ['get', 'list', 'watch'];
 
-const role = {
-  kind: 'ClusterRole',
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  metadata: { name: storageUser },
-  rules: [
-    rule([''], ['persistentvolumes'], [...read, 'create', 'delete', 'patch', 'update']),
-    rule([''], ['persistentvolumeclaims'], [...read, 'patch', 'update']),
-    rule([''], ['persistentvolumeclaims/status'], ['patch', 'update']),
-    rule(['storage.k8s.io'], ['storageclasses', 'csidrivers'], read),
-    rule(['storage.k8s.io'], ['csistoragecapacities'], [...read, 'create', 'delete', 'update']),
-    rule(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']),
-  ],
-};
+const role = clusterRole(storageUser, [
+  rule([''], ['persistentvolumes'], [...read, 'create', 'delete', 'patch', 'update']),
+  rule([''], ['persistentvolumeclaims'], [...read, 'patch', 'update']),
+  rule([''], ['persistentvolumeclaims/status'], ['patch', 'update']),
+  rule(['storage.k8s.io'], ['storageclasses', 'csidrivers'], read),
+  rule(['storage.k8s.io'], ['csistoragecapacities'], [...read, 'create', 'delete', 'update']),
+  rule(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']),
+]);
 
-const binding = {
-  kind: 'ClusterRoleBinding',
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  metadata: { name: storageUser },
-  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: storageUser },
-  subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: storageUser }],
-};
+const binding = clusterRoleBinding(storageUser, storageUser, { kind: 'Group', name: storageUser });
 
 const driver = {
   kind: 'CSIDriver',
@@ -67,8 +55,8 @@ export const storageStep: Step<UpContext> = {
     const make = (path: string, body: { metadata: { name: string } }) =>
       createIfAbsent(layout, path, { body, signal: during });
     await explained(layout, 'the storage class cannot be made', async () => {
-      await applyObject(layout, `${rbac}/clusterroles`, { body: role, signal: during });
-      await make(`${rbac}/clusterrolebindings`, binding);
+      await applyObject(layout, rbacPath('clusterroles'), { body: role, signal: during });
+      await make(rbacPath('clusterrolebindings'), binding);
       // Once: whoever removes the class or makes it another one does not get it back by the next `up`.
       if (!(await isThere(layout, `${storage}/csidrivers/${driverName}`, during))) {
         await make(`${storage}/storageclasses`, storageClass);

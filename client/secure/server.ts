@@ -55,12 +55,19 @@ export interface SecureServer {
   close(): void;
 }
 
+const clockSkewMs = 5 * 60 * 1000;
 const timeouts = { handshakeTimeout: 10_000, headersTimeout: 30_000, requestTimeout: 30_000 };
 const trust = { namespace: 'kube-system', fieldSelector: 'metadata.name=extension-apiserver-authentication' };
 
 async function readCertificate(flags: SecureServingFlags, nowMs: number) {
   const { 'tls-cert-file': cert, 'tls-private-key-file': key } = flags;
-  if (!cert && !key) return (await import('./self-signed.ts')).makeSelfSigned(nowMs);
+  if (!cert && !key) {
+    // Made anew at each start, for clients on this machine.
+    const { makeKey, makeSelfSigned } = await import('../certificates.ts');
+    const subject = { commonName: `localhost@${Math.floor(nowMs / 1000)}`, names: ['localhost', '127.0.0.1'] };
+    const made = makeKey();
+    return { cert: await makeSelfSigned(made, subject, nowMs - clockSkewMs), key: made };
+  }
   if (!cert || !key) throw new Error('--tls-cert-file and --tls-private-key-file are given together');
   return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
 }

@@ -4,6 +4,7 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import type { CertificateSigningRequest } from '../../api/certificates/certificatesigningrequest/schema.ts';
 import { CertificateSigningRequestKind } from '../../api/certificates/certificatesigningrequest.ts';
+import type { Subject } from '../../client/certificates.ts';
 import type { KubeClient } from '../../client/rest.ts';
 import { parseCertificateRequest } from '../../machinery/certificate-request.ts';
 import type { Clock } from '../../machinery/clock.ts';
@@ -12,7 +13,6 @@ import type { Logger } from '../../machinery/log.ts';
 import { pemOfField } from '../../machinery/pem.ts';
 import type { Random } from '../../machinery/random.ts';
 import { CertificateFiles, type Pair, readPair } from './certificate-files.ts';
-import type { Subject } from './make.ts';
 
 export interface CertificateManagerOptions {
   /** Of files: kubelet-client, kubelet-server. */
@@ -110,7 +110,7 @@ export class CertificateManager {
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
-    const { makeKey, makeRequest } = await import('./make.ts');
+    const { makeKey, makeRequest } = await import('../../client/certificates.ts');
     const keyPem = this.#files.pendingKey() ?? makeKey();
     this.#files.keepKey(keyPem);
     const certificatePem = await this.#ask(keyPem, await makeRequest(keyPem, this.#options.subject), signal);

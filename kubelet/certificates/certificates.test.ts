@@ -4,11 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { makeKey, makeRequest, makeSelfSigned } from '../../client/certificates.ts';
 import { parseCertificateRequest } from '../../machinery/certificate-request.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { CertificateFiles } from './certificate-files.ts';
 import { renewalMs } from './certificate-manager.ts';
-import { makeKey, makeRequest, makeSelfSigned } from './make.ts';
 import { firstServerPair } from './node-certificates.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'k8ts-certificate-files-'));

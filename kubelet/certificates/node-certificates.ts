@@ -132,7 +132,7 @@ export async function firstServerPair(
   const [certPath, keyPath] = [join(node.certDir, 'kubelet.crt'), join(node.certDir, 'kubelet.key')];
   const kept = readPair(readIfExists(certPath), readIfExists(keyPath));
   if (kept && kept.notAfterMs > clock.now()) return kept;
-  const { makeKey, makeSelfSigned } = await import('./make.ts');
+  const { makeKey, makeSelfSigned } = await import('../../client/certificates.ts');
   const subject = {
     commonName: `${node.nodeName}@${Math.floor(clock.now() / 1000)}`,
     names: [node.nodeName, node.nodeIp],

@@ -5,12 +5,12 @@
 import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts';
 import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
-import { kinds as builtInKinds } from '../../api/index.ts';
 import type { ClientConfig } from '../../client/config.ts';
 import { defineController, toLoop } from '../../client/controller.ts';
 import { controllerContext } from '../../client/controller-context.ts';
 import { InformerFactory } from '../../client/informer-factory.ts';
 import { KubeClient } from '../../client/rest.ts';
+import { builtInServedKinds } from '../../client/served-kinds.ts';
 import type { ComponentContext } from '../../machinery/component.ts';
 import { connectCsi } from '../../proto/csi-client.ts';
 import { capacityController } from './capacity.ts';
@@ -43,8 +43,7 @@ export async function startProvisioner(
   const driver = { name, client: csi, segments: accessible_topology?.segments ?? {}, identity };
   const client = new KubeClient(api, { userAgent: `csi-provisioner/${name}`, clock });
   const informers = new InformerFactory(client, { clock, random, log }, signal);
-  const kinds = { current: builtInKinds, onChange: () => undefined, synced: async () => undefined };
-  const context = controllerContext(client, informers, { kinds, clock, random, log, signal });
+  const context = controllerContext(client, informers, { kinds: builtInServedKinds, clock, random, log, signal });
   const events = context.recorder(`${name}_${nodeName}`);
   const deps: ProvisionerDeps = {
     client,

@@ -1,11 +1,11 @@
 // `k8ts simulated-nodes`: nodes without containers, for work at scale. Their kubelets are this one process.
 import process from 'node:process';
-import { kinds as builtInKinds } from '../../api/index.ts';
 import { readKubeconfig } from '../../client/config.ts';
 import { runController } from '../../client/controller.ts';
 import { controllerContext } from '../../client/controller-context.ts';
 import { InformerFactory } from '../../client/informer-factory.ts';
 import { KubeClient } from '../../client/rest.ts';
+import { builtInServedKinds } from '../../client/served-kinds.ts';
 import { type ComponentContext, type RunningComponent, runComponent } from '../../machinery/component.ts';
 import type { Flags, FlagTable } from '../../machinery/flags.ts';
 import { keepNodes } from './nodes.ts';
@@ -20,8 +20,7 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
   const { clock, random, log, signal } = component;
   const client = new KubeClient(readKubeconfig(options.kubeconfig), { userAgent: 'k8ts-simulated-nodes', clock });
   const informers = new InformerFactory(client, { clock, random, log }, signal);
-  const kinds = { current: builtInKinds, onChange: () => undefined, synced: async () => undefined };
-  const context = controllerContext(client, informers, { kinds, clock, random, log, signal });
+  const context = controllerContext(client, informers, { kinds: builtInServedKinds, clock, random, log, signal });
   let isReady = false;
   void keepNodes(context, options.count).then(() => {
     isReady = true;
