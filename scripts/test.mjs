@@ -23,6 +23,7 @@ const timeoutsMs = {
   simulation: 300_000 + fuzzMs,
   robustness: 300_000 + fuzzMs,
   e2e: 1_200_000,
+  conformance: 3_600_000,
   vm: 2_400_000,
   long: 14_400_000,
 };

@@ -1,9 +1,8 @@
 // A whole cluster on which recorded lifecycles of Kubernetes are replayed: each in a namespace of
 // its own, through the real kubectl. All of them share one watch of each resource.
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { ApiProxy } from '../../environment/api-proxy.ts';
 import { eventually, Kubectl } from '../../environment/kubectl.ts';
 import { WatchLog } from '../../environment/watch-log.ts';
 import { k8ts, type TestCluster, testCluster } from '../cli/k8ts-command.ts';
@@ -28,7 +27,7 @@ export class LifecycleCluster implements Disposable {
   pods!: WatchLog;
   events!: WatchLog;
   readonly #logs = new Map<string, WatchLog>();
-  #proxyUrl = '';
+  #proxy!: ApiProxy;
 
   /** `test` names the cluster. */
   constructor(test: string) {
@@ -65,18 +64,14 @@ export class LifecycleCluster implements Disposable {
     this.pods = this.#watch('/api/v1/pods');
     this.events = this.#watch('/api/v1/events');
     for (const path of paths) this.#watch(path);
-    await this.#startProxy();
+    this.#proxy = await ApiProxy.start(this.kubectl);
+    this.#cleanups.push(() => this.#proxy[Symbol.dispose]());
     await this.#createNamespaces(recordings.map(namespaceOf));
   }
 
   /** A request as it is, with its answer: for what kubectl's own commands do not show. */
-  async request(method: string, url: string, content?: object): Promise<{ code: number; body: any }> {
-    const type = method === 'PATCH' ? 'application/strategic-merge-patch+json' : 'application/json';
-    const sent = content ? { headers: { 'content-type': type }, body: JSON.stringify(content) } : {};
-    const answer = await fetch(`${this.#proxyUrl}${url}`, { method, ...sent });
-    const text = await answer.text();
-    const isJson = answer.headers.get('content-type')?.startsWith('application/json');
-    return { code: answer.status, body: isJson ? JSON.parse(text) : text };
+  request(method: string, url: string, content?: object): Promise<{ code: number; body: any }> {
+    return this.#proxy.request(method, url, content ? { body: content } : {});
   }
 
   /** What happened to the objects of a path that is watched. */
@@ -91,17 +86,6 @@ export class LifecycleCluster implements Disposable {
     this.#logs.set(path, log);
     this.#cleanups.push(() => log[Symbol.dispose]());
     return log;
-  }
-
-  async #startProxy(): Promise<void> {
-    const proxy: ChildProcess = this.kubectl.start(['proxy', '--port=0', '--reject-paths=^$']);
-    this.#cleanups.push(() => proxy.kill());
-    for await (const line of createInterface({ input: proxy.stdout! })) {
-      const address = /127\.0\.0\.1:\d+/.exec(line);
-      if (!address) continue;
-      this.#proxyUrl = `http://${address[0]}`;
-      return;
-    }
   }
 
   async #createNamespaces(names: readonly string[]): Promise<void> {
