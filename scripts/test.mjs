@@ -29,12 +29,13 @@ const timeoutsMs = {
   long: 14_400_000,
 };
 /**
- * How many files of a kind run at a time, and how many of them in one process (1). Those that have an etcd, or a cluster, of their own do not see each other, and
- * wait more than they compute. Any other runs alone: it looks at the whole machine, at what it keeps, or at the clock.
+ * How many files of a kind run at a time, and how many in one process (else one). Those that have an etcd, or a cluster,
+ * of their own do not see each other, and wait more than they compute. Any other runs alone: it looks at the whole
+ * machine, at what it keeps, or at the clock.
  */
 const widths = [
   { of: /^(?!test\/)/, width: availableParallelism(), together: 12 },
-  { of: /^test\/fuzz\//, width: 3 },
+  { of: /^test\/fuzz\//, width: 4 },
   {
     of: /^test\/(conformance|robustness|simulation|integration\/(apiserver|controllers|operators|kubelet))\//,
     width: 2,
