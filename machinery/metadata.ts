@@ -34,7 +34,7 @@ export type ManagedFieldsEntry = TypeOf<typeof managedFieldsEntry>;
 
 export const objectMeta = s.object(`${meta}.ObjectMeta`, 'What every stored object carries besides its own content.', {
   annotations: s.map(s.string(''), 'Free text for tools; not used to select objects.'),
-  creationTimestamp: s.time('When the server created the object.'),
+  creationTimestamp: s.time('CreationTimestamp is a timestamp of when the server made the object.'),
   deletionGracePeriodSeconds: s.int64('Seconds the object has to end by itself once deletion has begun.', {
     pointer: true,
   }),
@@ -89,7 +89,7 @@ export type Condition = TypeOf<typeof condition>;
 
 /** The fields that stand at the top of every object. */
 export const typeMeta = {
-  apiVersion: s.string('Group and version of this representation.'),
+  apiVersion: s.string('APIVersion defines the group and version of this representation.'),
   kind: s.string('The kind of the object.'),
 } as const;
 

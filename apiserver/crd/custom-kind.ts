@@ -116,7 +116,7 @@ function customKind(
         get schema() {
           return schema();
         },
-        published: { name: definitionName, schema: () => publishedSchema(propsOf(source, gvk.version), gvk) },
+        published: { name: definitionName, schema: () => publishedSchema(propsOf(source, gvk.version)) },
         ...(version.deprecated ? { deprecation: deprecationOf(definition, version) } : {}),
       },
     ],

@@ -1,27 +1,21 @@
 // The schema of a custom resource as OpenAPI publishes it: what its definition says, with the fields that every object
 // has. `kubectl explain` and clients that check what they send read it.
 import type { JSONSchemaProps } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
+import { typeMeta } from '../../machinery/metadata.ts';
 
 const metadata = {
   $ref: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta',
-  description: 'Standard object metadata.',
+  description: "Standard object's metadata.",
 };
 const typeFields = {
-  apiVersion: { type: 'string', description: 'Group and version of this representation.' },
-  kind: { type: 'string', description: 'The kind of the object.' },
+  apiVersion: { type: 'string', description: typeMeta.apiVersion.doc },
+  kind: { type: 'string', description: typeMeta.kind.doc },
 };
 
-export function publishedSchema(
-  props: JSONSchemaProps | undefined,
-  gvk: { group: string; version: string; kind: string },
-): Record<string, any> {
+export function publishedSchema(props: JSONSchemaProps | undefined): Record<string, any> {
   const { properties = {}, ...own } = props ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
   const embedded = mapProperties(properties as Record<string, JSONSchemaProps>);
-  return {
-    description: own.description ?? `A custom resource of kind ${gvk.kind}.`,
-    ...own,
-    properties: { ...embedded, ...typeFields, metadata },
-  };
+  return { ...own, properties: { ...embedded, ...typeFields, metadata } };
 }
 
 const mapProperties = (properties: Record<string, JSONSchemaProps>) =>

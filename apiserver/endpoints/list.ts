@@ -35,8 +35,12 @@ export async function listObjects(context: ApiContext, request: ApiRequest): Pro
   else if (revision > 0) await context.store.cache.waitFor(revision);
   const cache = context.store.resource(kind);
   const page = { prefix, limit: options.limit, after: token?.after };
-  // The cache holds the present; the past is asked from etcd, unless nothing of this resource has changed since.
-  if (pinned > 0 && cache.changedAt > pinned) return listPast(context, request, { ...page, revision: pinned });
+  // The cache holds the present; the past is asked from etcd, unless nothing of this resource has changed since. What
+  // etcd has forgotten is forgotten here too: clients learn that a token has ended, whatever else happens.
+  if (pinned > 0 && cache.changedAt <= pinned) await orExpired(page.after, () => context.store.touchHistory(pinned));
+  if (pinned > 0 && cache.changedAt > pinned) {
+    return orExpired(page.after, () => listPast(context, request, { ...page, revision: pinned }));
+  }
   const at = pinned > 0 ? pinned : context.store.cache.position;
   const from = page.after === undefined ? prefix : `${page.after}\0`;
   const { name } = readSelection(query, kind, request.version);
@@ -106,16 +110,21 @@ async function historyPage(context: ApiContext, kind: Kind, page: PageRequest, f
 async function listPast(context: ApiContext, request: ApiRequest, page: PageRequest): Promise<ListAnswer> {
   const from = page.after === undefined ? page.prefix : `${page.after}\0`;
   const everything = !readSelection(request.query, request.kind, request.version).matches;
+  if (everything && page.limit > 0) return await historyPage(context, request.kind, page, from);
+  const { objects } = await context.store.history(page.prefix, from, { limit: 0, revision: page.revision });
+  return await selectPage(context, request, objects, { limit: page.limit, revision: page.revision });
+}
+
+/** What asks for the past, or 410: with a token for the present from there on, if it was to go on from somewhere. */
+async function orExpired<T>(after: string | undefined, ask: () => Promise<T>): Promise<T> {
   try {
-    if (everything && page.limit > 0) return await historyPage(context, request.kind, page, from);
-    const { objects } = await context.store.history(page.prefix, from, { limit: 0, revision: page.revision });
-    return await selectPage(context, request, objects, { limit: page.limit, revision: page.revision });
+    return await ask();
   } catch (err) {
     if (!(err instanceof CompactedError)) throw err;
-    if (page.after === undefined) {
+    if (after === undefined) {
       throw expiredError(`The resourceVersion for the provided list is too old.`);
     }
-    const token = encodeContinue({ revision: -1, after: page.after });
+    const token = encodeContinue({ revision: -1, after });
     throw expiredError(
       'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
       token,

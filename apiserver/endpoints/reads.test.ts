@@ -88,16 +88,26 @@ describe('lists', () => {
   });
 
   test('a page of a moment that is forgotten is refused with a token for the rest', async () => {
-    const api = await withConfigMaps('abcd');
-    const { continue: token } = await list(api, 'limit=2');
-    await api.send('POST', configMaps, { body: { metadata: { name: 'x' } } });
-    await api.etcd.compact(api.etcd.revision);
-    const err = await list(api, `limit=2&continue=${token}`).then(
-      () => assert.fail('it was let through'),
-      (e: StatusError) => e.toStatus(),
-    );
-    assert.deepEqual([err.code, err.reason], [410, 'Expired']);
-    assert.equal(names(await list(api, `continue=${err.metadata.continue}`)), 'cdx');
+    // Also when nothing of the resource has changed since.
+    for (const [collection, want] of [
+      [configMaps, 'cdx'],
+      ['/api/v1/namespaces/default/secrets', 'cd'],
+    ] as const) {
+      const api = await withConfigMaps('abcd');
+      const { continue: token, revision } = await list(api, 'limit=2');
+      await api.send('POST', collection, { body: { metadata: { name: 'x' } } });
+      await api.etcd.compact(api.etcd.revision);
+      const err = await list(api, `limit=2&continue=${token}`).then(
+        () => assert.fail('it was let through'),
+        (e: StatusError) => e.toStatus(),
+      );
+      assert.deepEqual([err.code, err.reason], [410, 'Expired']);
+      const rest = await list(api, `limit=1&continue=${err.metadata.continue}`);
+      assert.deepEqual([rest.revision > revision, rest.remaining], [true, want.length - 1]);
+      assert.equal(names(await list(api, `continue=${err.metadata.continue}`)), want);
+      const exact = `resourceVersion=${revision}&resourceVersionMatch=Exact`;
+      assert.match(await refusal(list(api, exact)), /^410 The resourceVersion for the provided list is too old/);
+    }
   });
 
   test('an exact version is answered from history', async () => {

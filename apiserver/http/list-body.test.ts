@@ -29,6 +29,16 @@ describe('the bytes of a list', () => {
       assert.deepEqual(JSON.parse(joinList('json', items, metadata(9), form).toString()), whatItSays(items, 9));
     });
 
+  test('custom resources say what they are in lists, too', () => {
+    const items = listOf(2);
+    const custom = { ...form, kind: { ...ConfigMapKind, isCustom: true } };
+    const { items: shown } = JSON.parse(joinList('json', items, metadata(9), custom).toString());
+    assert.deepEqual(
+      shown,
+      items.map(({ object }) => object),
+    );
+  });
+
   for (const encoding of ['json', 'protobuf'] as const) {
     test(`the same list is not joined again: ${encoding}`, () => {
       const items = listOf(200);

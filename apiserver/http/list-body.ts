@@ -40,8 +40,9 @@ const itemTag = 0x12;
 
 const typeBytes = new WeakMap<ServedVersion, number>();
 
-/** How much of an item's bytes says its kind and apiVersion. */
+/** How much of an item's bytes says its kind and apiVersion, and is left out: custom resources say them in lists too. */
 function typeStart({ kind, version }: ListForm): number {
+  if (kind.isCustom) return 1;
   let length = typeBytes.get(version);
   if (length === undefined) {
     length = Buffer.byteLength(`{"kind":"${kind.kind}","apiVersion":"${apiVersionOf(version)}",`);
@@ -52,7 +53,6 @@ function typeStart({ kind, version }: ListForm): number {
 
 const listType = ({ kind, version }: ListForm) => ({ kind: kind.listKind, apiVersion: apiVersionOf(version) });
 
-/** Within a list, items do not repeat their kind and apiVersion. */
 const json: ListEncoding = {
   head: (metadata, form) => {
     const text = JSON.stringify({ ...listType(form), metadata });

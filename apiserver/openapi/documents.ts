@@ -2,6 +2,7 @@
 // one, when they are written: with many definitions they are large.
 import type { ApiModel, JsonSchema, Operation, PathModel } from './model.ts';
 import { parameterTable } from './model.ts';
+import { publishedInVersion2 } from './version2.ts';
 
 const info = { title: 'Kubernetes', version: 'v1.36.0' };
 const patchTypes = [
@@ -44,7 +45,11 @@ export interface ApiDocument {
 
 function definitionsOf({ definitions, published }: ApiModel, prefix: string): Parts {
   const known = [...definitions].map(([name, schema]): [string, () => JsonSchema] => [name, () => schema]);
-  const sorted = [...known, ...published].sort(([a], [b]) => (a < b ? -1 : 1));
+  const custom = [...published].map(([name, make]): [string, () => JsonSchema] => [
+    name,
+    prefix === v2Prefix ? () => publishedInVersion2(make()) : make,
+  ]);
+  const sorted = [...known, ...custom].sort(([a], [b]) => (a < b ? -1 : 1));
   return new Map(sorted.map(([name, make]) => [name, () => pointTo(make(), prefix)]));
 }
 

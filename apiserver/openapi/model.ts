@@ -1,7 +1,7 @@
 // The API as OpenAPI sees it, built from the kinds: definitions by name, and paths with their
 // operations. Both document versions are written from this one model.
 import { type allVerbs, type Kind, type ServedVersion, typeNameOf } from '../../machinery/kind.ts';
-import { objectMeta } from '../../machinery/metadata.ts';
+import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
 import type { GroupVersionResources } from '../registry/kind-table.ts';
 
@@ -204,7 +204,7 @@ function addDefinitions(kind: Kind, version: ServedVersion, { definitions, publi
     description: `A list of objects of kind ${kind.kind}.`,
     required: ['items'],
     properties: {
-      apiVersion: { type: 'string', description: 'Group and version of this representation.' },
+      apiVersion: { type: 'string', description: typeMeta.apiVersion.doc },
       kind: { type: 'string', description: 'The kind of the list.' },
       metadata: { $ref: listMeta, description: 'Standard list metadata.' },
       items: { type: 'array', items: { $ref: name }, description: 'The objects.' },

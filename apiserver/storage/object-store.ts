@@ -161,6 +161,11 @@ export class ObjectStore {
     const page = await this.#etcd.range(from, end, options);
     return { ...page, objects: page.entries.flatMap(decodeIfReadable) };
   }
+
+  /** Asks etcd whether it still knows what was at `revision`. Throws CompactedError. */
+  async touchHistory(revision: number): Promise<void> {
+    await this.#etcd.range('\0', '', { limit: 1, revision });
+  }
 }
 
 /** An object as it is once it is stored. */

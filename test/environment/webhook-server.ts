@@ -64,20 +64,31 @@ export class WebhookServer implements AsyncDisposable {
   }
 }
 
+interface Place {
+  /** Of this machine. */
+  address: string;
+  /** By which its certificate knows it, too. */
+  dnsNames?: string[];
+}
+
 /** Starts one whose certificate the CA of the control plane has signed. */
-export async function startWebhookServer(api: TestControlPlane): Promise<WebhookServer> {
+export async function startWebhookServer(
+  api: Pick<TestControlPlane, 'authority'>,
+  { address, dnsNames = [] }: Place = { address: '127.0.0.1' },
+): Promise<WebhookServer> {
   const plan = {
     file: '',
     authority: '',
     commonName: 'webhook',
-    addresses: ['127.0.0.1'],
+    addresses: [address],
+    dnsNames,
     usages: ['server'] as const,
   };
   const { certificatePem, keyPem } = await issueCertificate(plan, api.authority, realClock.now());
   const server = createServer({ cert: certificatePem, key: keyPem });
   const caBundle = Buffer.from(api.authority.certificatePem).toString('base64');
   const webhook = new WebhookServer(server, caBundle);
-  server.listen(0, '127.0.0.1');
+  server.listen(0, address);
   await once(server, 'listening');
   return webhook;
 }
