@@ -58,6 +58,8 @@ const issues: [source: string, text: string][] = [
   ['1 +', `ERROR: <input>:1:4: Syntax error: mismatched input '<EOF>' ${operand}\n | 1 +\n | ...^`],
   ['a b', "ERROR: <input>:1:3: Syntax error: extraneous input 'b' expecting <EOF>\n | a b\n | ..^"],
   ['a $ b', "ERROR: <input>:1:3: Syntax error: token recognition error at: '$'\n | a $ b\n | ..^"],
+  ['a = b', "ERROR: <input>:1:3: Syntax error: token recognition error at: '= '\n | a = b\n | ..^"],
+  ['a |', "ERROR: <input>:1:3: Syntax error: token recognition error at: '|'\n | a |\n | ..^"],
   ['while == 1', 'ERROR: <input>:1:1: reserved identifier: while\n | while == 1\n | ^'],
   ['9223372036854775808', 'ERROR: <input>:1:1: invalid int literal\n | 9223372036854775808\n | ^'],
   [

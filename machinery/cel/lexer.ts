@@ -58,8 +58,10 @@ export function tokenize(source: string): Token[] {
     }
     const symbol = match(operator);
     if (symbol === undefined) {
-      const char = String.fromCodePoint(source.codePointAt(at)!);
-      throw new SyntaxIssue(`Syntax error: token recognition error at: '${char}'`, at);
+      const [char = '', next = ''] = source.slice(at, at + 4);
+      // What might have begun an operator is shown with what ended that.
+      const shown = '=&|'.includes(char) ? `${char}${next}`.replace('\n', '\\n') : char;
+      throw new SyntaxIssue(`Syntax error: token recognition error at: '${shown}'`, at);
     }
     add(symbol, symbol);
   }

@@ -65,7 +65,7 @@ async function hasTold(watch: ApiWatch, ...wanted: string[]): Promise<void> {
 
 const deployment = (name: string, replicas: number) => {
   const labels = { app: 'nginx' };
-  const spec = { containers: [{ name: 'nginx', image: 'nginx:latest' }] };
+  const spec = { containers: [{ name: 'nginx', image: 'nginx:latest', imagePullPolicy: 'Never' }] };
   return {
     metadata: { name, labels },
     spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },

@@ -68,7 +68,7 @@ requirements({ name: 'conf-webhooks', sig: 'sig-api-machinery', images: ['busybo
       ]);
       const pods = space.path('/api/v1', 'pods');
       const pod = (name: string, labels: object, container: string) => {
-        const containers = [{ name: container, image: 'registry.k8s.io/pause:3.10' }];
+        const containers = [{ name: container, image: 'busybox:1.36' }];
         return space.request('POST', pods, { body: { metadata: { name, labels }, spec: { containers } } });
       };
       const denied = 'admission webhook "deny-unwanted-pod-container-name-and-label.k8s.io" denied the request: ';

@@ -60,8 +60,8 @@ export const counts = (pods: string, resources: Resources): Record<string, strin
   ),
 });
 
-/** A pod that nobody needs to run. */
+/** A pod that nobody needs to run: its image is not here, and not fetched. */
 export const quotaPod = (name: string, resources: object, more: object = {}) => ({
   metadata: { name },
-  spec: { containers: [{ name: 'pause', image: 'registry.k8s.io/pause:3.10', resources }], ...more },
+  spec: { containers: [{ name: 'pause', image: 'pause:none', imagePullPolicy: 'Never', resources }], ...more },
 });
