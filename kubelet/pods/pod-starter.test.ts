@@ -92,3 +92,22 @@ test('nothing is started by a reading of the runtime from before the last start 
   assert.equal(await start(before), false);
   assert.equal(await start(starter.finished), true);
 });
+
+test('a container that could not be started is tried again after a while, and at once when its image is another', async () => {
+  const log = { warn: () => undefined };
+  const clock = new FakeClock();
+  const deps = { cri: {}, clock, log, events: { event: () => undefined } } as unknown as KubeletDeps;
+  const starter = new PodStarter(deps, new PodRuntime(deps.cri, 'u', []), {} as PodVolumes);
+  const other = { ...pod, spec: { containers: [{ name: 'app', image: 'app:2' }] } };
+  const start = (which: Pod) =>
+    new Promise<number | 'tried' | undefined>((resolve) => {
+      const outlook = starter.start(which, ['app'], { seen: starter.finished, onDone: () => resolve('tried') });
+      if (!starter.isBusy) resolve(outlook.wakeAfterMs);
+    });
+  assert.equal(await start(pod), 'tried');
+  assert.equal(await start(pod), 10_000);
+  assert.equal(await start(other), 'tried');
+  assert.equal(await start(other), 10_000);
+  await clock.advance(10_000);
+  assert.equal(await start(other), 'tried');
+});

@@ -175,8 +175,8 @@ export class PodWorker {
     this.#desired = pod;
     this.#pod = this.#resizer.allocated(pod);
     this.#writer.observe(pod);
-    if (changed) this.#volumeSync.noteChange();
-    this.wake();
+    if (changed) this.noteObjectChange();
+    else this.wake();
   }
 
   /** What stands for a static pod in the API server. */
@@ -193,7 +193,7 @@ export class PodWorker {
     this.wake();
   }
 
-  /** A ConfigMap or Secret of the pod has changed. */
+  /** A ConfigMap or Secret of the pod has changed, or what the pod tells of itself. */
   noteObjectChange(): void {
     this.#volumeSync.noteChange();
     this.#starter.retryNow();
