@@ -117,14 +117,18 @@ nodeRequirements('conf-probes', ['busybox'], (requirement) => {
       (host: string) => ({ httpGet: { path: '/prestop', host, port: 8080 } }),
   };
   for (const [name, preStop] of Object.entries(stopHooks)) {
-    requirement(name, async (space) => {
-      const ip = await server(space);
-      const container = shell(stays, { lifecycle: { preStop: preStop(ip) } });
-      await start(space, pod('hooked', container, { terminationGracePeriodSeconds: 30 }));
-      assert.doesNotMatch(await space.get(podPath(space, 'server', '/log')), /prestop/);
-      await remove(space, 'hooked');
-      await untilCalled(space, 'prestop');
-    });
+    requirement(
+      name,
+      async (space) => {
+        const ip = await server(space);
+        const container = shell(stays, { lifecycle: { preStop: preStop(ip) } });
+        await start(space, pod('hooked', container, { terminationGracePeriodSeconds: 30 }));
+        assert.doesNotMatch(await space.get(podPath(space, 'server', '/log')), /prestop/);
+        await remove(space, 'hooked');
+        await untilCalled(space, 'prestop');
+      },
+      'privileged',
+    );
   }
 
   requirement('PreStop should call prestop when killing a pod', async (space) => {
