@@ -7,7 +7,7 @@ import { status } from '@grpc/grpc-js';
 import type { Pod } from '../../api/core/pod.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
-import { runtimeSandbox } from '../../test/builders/runtime-state.ts';
+import { runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { PodRuntime } from './pod-runtime.ts';
@@ -110,4 +110,31 @@ test('a container that could not be started is tried again after a while, and at
   assert.equal(await start(other), 10_000);
   await clock.advance(10_000);
   assert.equal(await start(other), 'tried');
+});
+
+test('a container that ended by itself waits before it starts again; one that ended for a change does not', async () => {
+  const ended = { ...runtimeContainer({ name: 'app', exitCode: 1 }), finished_at: '5000000000' };
+  const cri = {
+    runtime: { PodSandboxStatus: async () => ({ status: runtimeSandbox(), containers_statuses: [ended] }) },
+  } as unknown as CriClient;
+  for (const isReplaced of [false, true]) {
+    const clock = new FakeClock(0);
+    const events = { event: () => undefined };
+    const deps = { cri, clock, log: { warn: () => undefined }, events, cgroups: { create: () => '' } };
+    const runtime = new PodRuntime(cri, 'u', ['sandbox-0']);
+    if (isReplaced) runtime.noteReplaced(ended.id);
+    await runtime.refresh();
+    const starter = new PodStarter(deps as unknown as KubeletDeps, runtime, {} as PodVolumes);
+    // What is tried fails, as this runtime makes no containers: that is tried again after ten seconds.
+    const waits: (number | undefined)[] = [];
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await new Promise<void>((resolve) => {
+        const { wakeAfterMs } = starter.start(pod, ['app'], { seen: starter.finished, onDone: resolve });
+        waits.push(wakeAfterMs);
+        if (!starter.isBusy) resolve();
+      });
+      await clock.advance(10_000);
+    }
+    assert.deepEqual(waits, isReplaced ? [undefined, undefined] : [undefined, 5_000]);
+  }
 });

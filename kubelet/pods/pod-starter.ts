@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import type { EphemeralContainer } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import type { PodSandboxConfig } from '../../proto/cri.gen.ts';
+import type { ContainerStatus, PodSandboxConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
 import { podLogDir } from '../logs/pod-log-folders.ts';
@@ -186,8 +186,8 @@ export class PodStarter {
     const retry = this.#retries.get(name);
     const retryMs = retry?.key === key ? retry.atMs - clock.now() : 0;
     if (retryMs > 0) return retryMs;
-    const latest = latestContainer(this.#runtime.state, name);
-    if (!latest || !hasExited(latest)) return 0;
+    const latest = this.#endedByItself(name);
+    if (!latest) return 0;
     const remainingMs = this.#restarts.remainingMs(key, millisOf(latest.finished_at));
     if (remainingMs <= 0) return 0;
     const seconds = this.#restarts.delayMs(key) / 1000;
@@ -200,6 +200,12 @@ export class PodStarter {
       events.event(eventTarget(pod, name), 'Warning', 'BackOff', text);
     }
     return remainingMs;
+  }
+
+  /** The last one of its name, when it has ended, and not since its spec was changed: that is no failure to wait for. */
+  #endedByItself(name: string): ContainerStatus | undefined {
+    const latest = latestContainer(this.#runtime.state, name);
+    return latest && hasExited(latest) && !this.#runtime.state.replaced.has(latest.id) ? latest : undefined;
   }
 
   #restartKey(pod: Pod, name: string): string {
@@ -240,8 +246,9 @@ export class PodStarter {
     const container = findContainer(pod, name);
     const sandbox = readySandbox(state);
     if (!container || !sandbox) throw new StartError('CreateContainerError', 'the pod has no sandbox');
+    const ended = this.#endedByItself(name);
+    if (ended) this.#restarts.next(this.#restartKey(pod, name), millisOf(ended.finished_at));
     const latest = latestContainer(state, name);
-    if (latest && hasExited(latest)) this.#restarts.next(this.#restartKey(pod, name), millisOf(latest.finished_at));
     await startContainer(this.#deps, {
       pod,
       container,

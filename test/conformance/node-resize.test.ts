@@ -1,154 +1,24 @@
 // What sig-node requires of resizes in place: status, restarts and control groups, there and back.
 import assert from 'node:assert/strict';
-import { isDeepStrictEqual } from 'node:util';
-import type { Space } from './cluster.ts';
+import { selector } from './crud.ts';
+import { conditionOf, create, nodeRequirements, pod, podPath, restricted, shell } from './node.ts';
 import {
-  conditionOf,
-  exec,
-  isReady,
-  nodeRequirements,
-  pod,
-  podPath,
-  remove,
-  restricted,
-  shell,
-  start,
-} from './node.ts';
-
-/** Requests and limits in millicores and mebibytes. */
-interface Amounts {
-  cpu?: number;
-  memory?: number;
-  cpuLimit?: number;
-  memoryLimit?: number;
-}
-type Containers = Record<string, Amounts>;
-
-const original = { cpu: 20, memory: 35, cpuLimit: 30, memoryLimit: 45 };
-const reduced = { cpu: 15, memory: 30 };
-const increased = { cpu: 25, memory: 40, cpuLimit: 35, memoryLimit: 50 };
-
-/** Requests that are the limits; containers of a pod differ by `step`. */
-const guaranteed = (step: number, cpu: number, memory: number): Amounts => ({
-  cpu: cpu + 2 * step,
-  cpuLimit: cpu + 2 * step,
-  memory: memory + 2 * step,
-  memoryLimit: memory + 2 * step,
-});
-
-const list = (cpu?: number, memory?: number) => ({
-  ...(cpu === undefined ? {} : { cpu: `${cpu}m` }),
-  ...(memory === undefined ? {} : { memory: `${memory}Mi` }),
-});
-
-function resourcesOf({ cpu, memory, cpuLimit, memoryLimit }: Amounts): any {
-  const [requests, limits] = [list(cpu, memory), list(cpuLimit, memoryLimit)];
-  return {
-    ...(Object.keys(requests).length > 0 ? { requests } : {}),
-    ...(Object.keys(limits).length > 0 ? { limits } : {}),
-  };
-}
-
-/** What has changed alone, as a client's two-way merge makes it. */
-function patchOf(from: Containers, to: Containers): object {
-  const containers = Object.entries(to).map(([name, amounts]) => {
-    const [before, after] = [resourcesOf(from[name]!), resourcesOf(amounts)];
-    const changed = (part: 'requests' | 'limits') => {
-      const entries = Object.entries(after[part] ?? {}).filter(([key, value]) => before[part]?.[key] !== value);
-      return entries.length > 0 ? { [part]: Object.fromEntries(entries) } : {};
-    };
-    return { name, resources: { ...changed('requests'), ...changed('limits') } };
-  });
-  const $setElementOrder = Object.keys(to).map((name) => ({ name }));
-  return { spec: { '$setElementOrder/containers': $setElementOrder, containers } };
-}
-
-const specOf = ({ spec }: any) => Object.fromEntries(spec.containers.map((one: any) => [one.name, one.resources]));
-const statusOf = ({ status }: any) =>
-  Object.fromEntries((status.containerStatuses ?? []).map((one: any) => [one.name, one.resources]));
-const wanted = (containers: Containers) =>
-  Object.fromEntries(Object.entries(containers).map(([name, amounts]) => [name, resourcesOf(amounts)]));
-
-/** The kernel has what was asked for, as the container itself sees it. */
-async function checkGroups(space: Space, name: string, containers: Containers): Promise<void> {
-  const isV2 = (await exec(space, name, Object.keys(containers)[0]!, 'sh', '-c', 'mount -t cgroup2')) !== '';
-  await Promise.all(
-    Object.entries(containers).map(async ([container, { cpu, cpuLimit, memoryLimit }]) => {
-      const shares = Math.max(2, Math.floor(((cpu ?? cpuLimit ?? 0) * 1024) / 1000));
-      // The kernel's smallest quota is a millisecond; crun and runc may round a quota up to ten millicores.
-      const quotas = [cpuLimit, cpuLimit && Math.ceil(cpuLimit / 10) * 10].map(
-        (milli) => milli && Math.max(1, milli / 10) * 1000,
-      );
-      const expected: [string, (string | number)[]][] = isV2
-        ? [
-            ['cpu.weight', [1 + Math.floor(((shares - 2) * 9999) / 262142)]],
-            ['cpu.max', quotas.map((quota) => `${quota ?? 'max'} 100000`)],
-            ['memory.max', [memoryLimit ? memoryLimit << 20 : 'max']],
-          ]
-        : [
-            ['cpu/cpu.shares', [shares]],
-            ['cpu/cpu.cfs_quota_us', quotas.map((quota) => quota ?? -1)],
-            ...(memoryLimit ? [['memory/memory.limit_in_bytes', [memoryLimit << 20]] as [string, number[]]] : []),
-          ];
-      for (const [file, values] of expected) {
-        const value = (await exec(space, name, container, 'sh', '-c', `head -n 1 /sys/fs/cgroup/${file}`)).trim();
-        assert.ok(values.map(String).includes(value), `${container} ${file}: ${value} is none of ${values}`);
-      }
-    }),
-  );
-}
-
-/** Status, conditions, restarts and control groups are those of `containers`. */
-async function untilResized(space: Space, name: string, containers: Containers): Promise<any> {
-  const resized = await space.until('the resize is done', podPath(space, name), (one) => {
-    assert.notEqual(conditionOf(one, 'PodResizePending')?.reason, 'Infeasible');
-    return (
-      isDeepStrictEqual(statusOf(one), wanted(containers)) &&
-      !conditionOf(one, 'PodResizePending') &&
-      !conditionOf(one, 'PodResizeInProgress') &&
-      isReady(one)
-    );
-  });
-  const later = await space.get(podPath(space, name));
-  assert.deepEqual(statusOf(later), wanted(containers));
-  assert.ok(!conditionOf(later, 'PodResizePending') && !conditionOf(later, 'PodResizeInProgress'));
-  for (const { restartCount } of later.status.containerStatuses) assert.equal(restartCount, 0);
-  await checkGroups(space, name, containers);
-  return resized;
-}
-
-async function startWith(space: Space, containers: Containers): Promise<any> {
-  const script = 'grep Cpus_allowed_list /proc/self/status | cut -f2 && sleep 1d';
-  const all = Object.entries(containers).map(([name, amounts]) =>
-    shell(script, { name, resources: resourcesOf(amounts), securityContext: restricted }),
-  );
-  const spec = { os: { name: 'linux' }, restartPolicy: 'OnFailure', terminationGracePeriodSeconds: 0 };
-  const made = await start(space, pod('resized', all, spec));
-  assert.deepEqual(specOf(made), wanted(containers));
-  assert.deepEqual(statusOf(made), wanted(containers));
-  for (const { resizePolicy } of made.spec.containers) {
-    assert.deepEqual(
-      resizePolicy?.map((one: any) => one.restartPolicy) ?? [],
-      resizePolicy ? ['NotRequired', 'NotRequired'] : [],
-    );
-  }
-  await checkGroups(space, 'resized', containers);
-  return made;
-}
-
-async function resize(space: Space, from: Containers, to: Containers): Promise<void> {
-  const patched = await space.ask('PATCH', podPath(space, 'resized', '/resize'), { body: patchOf(from, to) });
-  assert.deepEqual(specOf(patched), wanted(to));
-  const resized = await untilResized(space, 'resized', to);
-  assert.equal(resized.status.observedGeneration, patched.metadata.generation);
-}
-
-async function thereAndBack(space: Space, from: Containers, to: Containers, isReversible = true): Promise<void> {
-  await startWith(space, from);
-  await resize(space, from, to);
-  if (isReversible) await resize(space, to, from);
-  await remove(space, 'resized');
-}
+  type Amounts,
+  type Containers,
+  guaranteed,
+  increased,
+  original,
+  type Policy,
+  pieces,
+  reduced,
+  resize,
+  resourcesOf,
+  specOf,
+  startWith,
+  thereAndBack,
+  untilResized,
+  wanted,
+} from './resizes.ts';
 
 const three = (...all: [number, number][]): Containers =>
   Object.fromEntries(all.map(([cpu, memory], index) => [`c${index + 1}`, guaranteed(index, cpu, memory)]));
@@ -195,9 +65,9 @@ nodeRequirements('conf-resize', ['busybox'], (requirement) => {
         c3: { cpu, memory: reduced.memory },
         c4: { cpu: reduced.cpu, memory },
         c5: { cpu, memory: increased.memory },
-        c6: increased,
+        c6: { ...increased },
       };
-      return thereAndBack(space, from, to, false);
+      return thereAndBack(space, from, to, { isReversible: false });
     },
     'restricted',
   );
@@ -221,9 +91,183 @@ nodeRequirements('conf-resize', ['busybox'], (requirement) => {
       const replaced = await space.get(podPath(space, 'resized'));
       assert.deepEqual(specOf(replaced), wanted(to));
       assert.equal(replaced.metadata.generation, 2);
-      await untilResized(space, 'resized', to);
+      await untilResized(space, to, { c1: 0 });
       assert.deepEqual(await space.get(path), await space.get(podPath(space, 'resized')));
       assert.equal((await space.request('PUT', path, { body: current })).code, 409);
+    },
+    'restricted',
+  );
+
+  requirement(
+    'Pod InPlace Resize Container guaranteed pods with multiple containers 3 containers - increase cpu & mem on c1, decrease cpu & mem on c2, c3 - net decrease [MinimumKubeletVersion:1.34]',
+    (space) => {
+      const down: [number, number] = [reduced.cpu, reduced.memory];
+      return thereAndBack(space, threeOriginal, three([increased.cpu, increased.memory], down, down));
+    },
+    'restricted',
+  );
+
+  // What follows belongs to the same suite, though it is not of the programme.
+  const policies: [string, Policy, Policy][] = [
+    ['no restart', 'NotRequired', 'NotRequired'],
+    ['mem restart', 'NotRequired', 'RestartContainer'],
+    ['cpu restart', 'RestartContainer', 'NotRequired'],
+    ['cpu & mem restart', 'RestartContainer', 'RestartContainer'],
+  ];
+  const aims: [string, number, number][] = [
+    ['cpu', increased.cpu, original.memory],
+    ['mem', original.cpu, increased.memory],
+    ['cpu & mem in the same direction', increased.cpu, increased.memory],
+    ['cpu & mem in opposite directions', increased.cpu, reduced.memory],
+  ];
+  const withSidecar = (cpu: number, memory: number, sidecar: Amounts) => ({
+    c1: { ...guaranteed(0, cpu, memory), pieces: 1 },
+    'c1-init': sidecar,
+  });
+  for (const [policy, ...both] of policies) {
+    for (const [what, cpu, memory] of aims) {
+      const hasOther = policy === 'no restart' || policy === 'cpu & mem restart';
+      requirement(
+        `Pod InPlace Resize Container guaranteed qos - 1 container with resize policy ${policy} resizing ${what}`,
+        async (space) => {
+          const path = `/api/v1/nodes/${space.node}/status`;
+          await space.ask('PATCH', path, {
+            body: { status: { capacity: { [pieces]: '123' }, allocatable: { [pieces]: '123' } } },
+          });
+          const start = guaranteed(0, original.cpu, original.memory);
+          const sidecar = hasOther ? guaranteed(0, cpu, memory) : start;
+          const from = withSidecar(original.cpu, original.memory, start);
+          const how = { policies: both, sidecars: ['c1-init'] };
+          await thereAndBack(space, from, withSidecar(cpu, memory, sidecar), how);
+        },
+        'restricted',
+      );
+    }
+    const { cpu, cpuLimit, memory, memoryLimit } = original;
+    const changes: Record<string, Amounts> = {
+      'cpu requests': { cpu: increased.cpu },
+      'cpu limits': { cpuLimit: increased.cpuLimit },
+      'mem requests': { memory: increased.memory },
+      'mem limits': { memoryLimit: increased.memoryLimit },
+      'all resources in the same direction': increased,
+      'cpu & mem in opposite directions': { ...increased, memory: reduced.memory, memoryLimit: reduced.memoryLimit },
+      'requests & limits in opposite directions': {
+        cpu: reduced.cpu,
+        cpuLimit: increased.cpuLimit,
+        memory: increased.memory,
+        memoryLimit: reduced.memoryLimit,
+      },
+    };
+    for (const [what, change] of Object.entries(changes)) {
+      requirement(
+        `Pod InPlace Resize Container burstable pods - 1 container with all requests & limits set and resize policy ${policy} resizing ${what}`,
+        (space) => {
+          const c1 = { cpu, cpuLimit, memory, memoryLimit };
+          return thereAndBack(space, { c1 }, { c1: { ...c1, ...change } }, { policies: both });
+        },
+        'restricted',
+      );
+    }
+  }
+
+  requirement(
+    'Pod InPlace Resize Container decrease memory limit below usage',
+    async (space) => {
+      const of = (memory: number) => ({ c1: { memory, memoryLimit: memory } });
+      await startWith(space, of(original.memory));
+      await resize(space, of(original.memory), of(reduced.memory));
+      const tiny = { requests: { memory: '10Ki' }, limits: { memory: '10Ki' } };
+      const path = podPath(space, 'resized', '/resize');
+      const body = { spec: { containers: [{ name: 'c1', resources: tiny }] } };
+      await space.ask('PATCH', path, { body });
+      const stuck = await space.until('it is said why not', podPath(space, 'resized'), (one) => {
+        assert.notDeepEqual(one.status.containerStatuses[0].resources, tiny);
+        return conditionOf(one, 'PodResizeInProgress')?.reason === 'Error';
+      });
+      assert.match(conditionOf(stuck, 'PodResizeInProgress').message, /memory limit \(\d+\) below current usage/);
+      assert.equal(conditionOf(stuck, 'PodResizePending'), undefined);
+      assert.deepEqual(stuck.status.containerStatuses[0].resources, resourcesOf(of(reduced.memory).c1));
+      const back = { spec: { containers: [{ name: 'c1', resources: resourcesOf(of(original.memory).c1) }] } };
+      assert.deepEqual(specOf(await space.ask('PATCH', path, { body: back })), wanted(of(original.memory)));
+      await untilResized(space, of(original.memory), { c1: 0 });
+    },
+    'restricted',
+  );
+
+  const { cpu, memory } = original;
+  const full = { cpu, memory, cpuLimit: cpu, memoryLimit: memory };
+  const qos = /Pod QOS Class may not change as a result of resizing/;
+  const noLimits = /resource limits cannot be removed/;
+  const noRequests = /resource requests cannot be removed/;
+  const names =
+    /containers\[0\]\.name: Forbidden: containers may not be renamed or reordered on resize, spec\.containers\[1\]\.name: Forbidden: containers may not be renamed or reordered on resize/;
+  const c1 = (resources: object) => ({ containers: [{ name: 'c1', resources }] });
+  const two = ['c1', 'c2'].map((name) => ({ name }));
+  const refusals: Record<string, [Containers, object, RegExp]> = {
+    'BestEffort pod - request memory': [{ c1: {} }, c1({ requests: { memory: '35Mi' } }), qos],
+    'BestEffort pod - request cpu': [{ c1: {} }, c1({ requests: { cpu: '20m' } }), qos],
+    'Guaranteed pod - remove cpu & memory limits': [{ c1: full }, c1({ limits: null }), noLimits],
+    'Burstable pod - remove cpu & memory limits + increase requests': [
+      { c1: { ...full, cpuLimit: 35, memoryLimit: 50 } },
+      c1({ limits: null, requests: { cpu: '25m', memory: '40Mi' } }),
+      noLimits,
+    ],
+    'Burstable pod - remove memory requests': [{ c1: { memory } }, c1({ requests: null }), noRequests],
+    'Burstable pod - remove cpu requests': [{ c1: { cpu } }, c1({ requests: null }), noRequests],
+    'Burstable pod - reorder containers': [
+      { c1: { cpu }, c2: { cpu } },
+      { '$setElementOrder/containers': two.toReversed(), containers: two },
+      names,
+    ],
+    'Guaranteed pod - rename containers': [
+      { c1: full, c2: full },
+      {
+        '$setElementOrder/containers': [{ name: 'c3' }, { name: 'c4' }],
+        containers: [
+          ...['c3', 'c4'].map((name) => shell('sleep 1d', { name, resources: resourcesOf(full) })),
+          ...two.map((one) => ({ ...one, $patch: 'delete' })),
+        ],
+      },
+      names,
+    ],
+    'Burstable pod - set requests == limits': [
+      { c1: { ...full, cpuLimit: 35, memoryLimit: 50 } },
+      c1({ requests: { cpu: '35m', memory: '50Mi' } }),
+      qos,
+    ],
+    'Burstable pod - resize ephemeral storage': [
+      { c1: { cpu, memory } },
+      c1({ requests: { 'ephemeral-storage': '3' } }),
+      /only cpu and memory resources are mutable/,
+    ],
+  };
+  for (const [what, [containers, spec, expected]] of Object.entries(refusals)) {
+    requirement(
+      `Pod InPlace Resize Container apply invalid resize patch requests ${what}`,
+      async (space) => {
+        await startWith(space, containers);
+        const { code, body } = await space.request('PATCH', podPath(space, 'resized', '/resize'), { body: { spec } });
+        assert.equal(code, 422);
+        assert.match(body.message, expected);
+        await untilResized(space, containers, Object.fromEntries(Object.keys(containers).map((name) => [name, 0])));
+      },
+      'restricted',
+    );
+  }
+
+  requirement(
+    'Pod InPlace Resize Container apply invalid resize patch requests Burstable pod - nonrestartable initContainer',
+    async (space) => {
+      const resources = resourcesOf({ cpu, memory });
+      const initContainers = [shell('true', { name: 'c1-init', resources, securityContext: restricted })];
+      const c1 = shell('sleep 1d', { name: 'c1', securityContext: restricted });
+      await create(space, 'pods', pod('resized', c1, { initContainers }));
+      const spec = { initContainers: [{ name: 'c1-init', resources: { requests: { cpu: '25m', memory: '40Mi' } } }] };
+      const { code, body } = await space.request('PATCH', podPath(space, 'resized', '/resize'), { body: { spec } });
+      assert.equal(code, 422);
+      assert.match(body.message, /resources for non-sidecar init containers are immutable/);
+      const { items } = await space.get(`${space.path('/api/v1', 'pods')}?${selector('')}`);
+      assert.deepEqual(specOf(items[0]), { 'c1-init': resources, c1: {} });
     },
     'restricted',
   );
