@@ -299,8 +299,7 @@ export class PodWorker {
       const container = findContainer(this.#pod, name);
       if (this.#phase !== 'active' || !container || !isRunning(runtime)) continue;
       if (runtime.id === this.#starter.startingId || isInitOnly(this.#pod, name)) continue;
-      const { initContainerStatuses = [], containerStatuses = [] } = this.#pod.status ?? {};
-      const known = [...initContainerStatuses, ...containerStatuses].find((s) => s.containerID?.endsWith(runtime.id));
+      const known = this.#writer.saidOf(runtime.id);
       const verdict = { ready: known?.ready ?? false, started: known?.started ?? false };
       probes.watch({ pod: this.#pod, container, containerId: runtime.id, podIp }, runtime, verdict);
     }
@@ -380,8 +379,8 @@ export class PodWorker {
     await this.#starter.halt();
     await this.#runtime.refresh();
     if (!this.#stopper.stopAll(this.#pod, this.#runtime.state, this.#podIp())) {
-      // Those that end early show while the others still run; a deleted pod's status waits for the end.
-      if (!this.#pod.metadata.deletionTimestamp) this.#writeStatus();
+      // Those that end early show while the others still run; of a deleted pod it shows who may still be asked.
+      if (!this.#pod.metadata.deletionTimestamp || this.#hasOtherReadiness()) this.#writeStatus();
       return;
     }
     this.#writeStatusUnlessDeleted();
@@ -464,9 +463,16 @@ export class PodWorker {
   /** What was last said of a running container that does not have yet what the pod has been given. */
   #resourcesInForce(containerId: string): ResourceRequirements | undefined {
     if (!this.#resizer.plan(this.#pod, this.#runtime).some(({ id }) => id === containerId)) return undefined;
-    const { initContainerStatuses = [], containerStatuses = [] } = this.#writer.current;
-    return [...initContainerStatuses, ...containerStatuses].find((s) => s.containerID?.endsWith(containerId))
-      ?.resources;
+    return this.#writer.saidOf(containerId)?.resources;
+  }
+
+  /** Whether a container that runs on while its pod ends is ready or not, other than was last said of it. */
+  #hasOtherReadiness(): boolean {
+    return this.#runtime.state.containers.some((c) => {
+      const container = isRunning(c) ? findContainer(this.#pod, nameOf(c)) : undefined;
+      const known = container?.readinessProbe && this.#writer.saidOf(c.id);
+      return known && known.ready !== this.#deps.probes.isReady(c.id, container);
+    });
   }
 
   #observeReady({ conditions, containerStatuses = [] }: PodStatus): void {

@@ -1,5 +1,6 @@
 // What the programme checks of nodes beside the requirements that are listed: the same rooms, other cases.
 import assert from 'node:assert/strict';
+import { realClock } from '../../machinery/clock.ts';
 import type { Space } from './cluster.ts';
 import { crud, namesOf, refused, selector } from './crud.ts';
 import {
@@ -13,7 +14,6 @@ import {
   pod,
   podPath,
   prints,
-  remove,
   shell,
   start,
   stays,
@@ -215,54 +215,6 @@ nodeRequirements('conf-node-beside', ['busybox', 'echo'], (requirement) => {
     await refused(space, 'GET', podPath(space, 'pod-test'), 404);
   });
 
-  const restartedOnce = async (space: Space, script: string, probe: object) => {
-    const livenessProbe = { initialDelaySeconds: 15, timeoutSeconds: 5, failureThreshold: 1, ...probe };
-    await create(space, 'pods', pod('probed', shell(script, { livenessProbe })));
-    await space.until('one restart', podPath(space, 'probed'), (one) => firstState(one)?.restartCount === 1);
-  };
-
-  requirement(
-    'Probing container should be restarted with a exec "cat /tmp/health" liveness probe [NodeConformance]',
-    (space) => {
-      const script = 'echo ok >/tmp/health; sleep 10; rm -rf /tmp/health; sleep 600';
-      return restartedOnce(space, script, { exec: { command: ['cat', '/tmp/health'] } });
-    },
-  );
-
-  requirement(
-    'Probing container should be restarted with a /healthz http liveness probe [NodeConformance]',
-    (space) => {
-      const script = 'cd /tmp && touch healthz && (sleep 10; rm healthz) & exec httpd -f -p 8080 -h /tmp';
-      return restartedOnce(space, script, { httpGet: { path: '/healthz', port: 8080 } });
-    },
-  );
-
-  requirement(
-    'Probing container with readiness probe should not be ready before initial delay and never restart [NodeConformance]',
-    async (space) => {
-      const readinessProbe = { httpGet: { path: '/', port: 80 }, initialDelaySeconds: 15 };
-      const script = 'cd /tmp && touch index.html && exec httpd -f -p 80 -h /tmp';
-      const ready = await start(space, pod('ready', shell(script, { readinessProbe })));
-      const began = Date.parse(firstState(ready).state.running.startedAt);
-      const delay = Date.parse(conditionOf(ready, 'Ready').lastTransitionTime) - began;
-      assert.ok(delay >= 14_000, `${delay} ms`);
-      assert.equal(firstState(ready).restartCount, 0);
-    },
-  );
-
-  requirement(
-    'Container Lifecycle Hook when create a pod with lifecycle hook should execute poststart http hook properly [NodeConformance]',
-    async (space) => {
-      const server = shell('cd /tmp && touch poststart && exec httpd -f -vv -p 8080');
-      const { podIP: host } = (await start(space, pod('server', server))).status;
-      const lifecycle = { postStart: { httpGet: { path: '/poststart', host, port: 8080 } } };
-      await start(space, pod('hooked', shell(stays, { lifecycle })));
-      await space.until('the call', podPath(space, 'server', '/log'), (log) => log.includes('/poststart'));
-      await remove(space, 'hooked');
-    },
-    'privileged',
-  );
-
   requirement('Secrets should be consumable from pods in env vars [NodeConformance]', async (space) => {
     await create(space, 'secrets', { metadata: { name: 'source' }, stringData: { 'data-1': 'value-1\n' } });
     const valueFrom = { secretKeyRef: { name: 'source', key: 'data-1' } };
@@ -308,5 +260,112 @@ nodeRequirements('conf-node-beside', ['busybox', 'echo'], (requirement) => {
       name: `test-${space.namespace}`,
       spec: { selectors: [{ cel: { expression: 'true' } }] },
     }),
+  );
+
+  /** Pods that can only fail are deleted at any moment of their lives: nothing else is ever said of them. */
+  const deletedEarly = async (space: Space, hasInit: boolean) => {
+    const pods = space.path('/api/v1', 'pods');
+    const { metadata } = await space.get(pods);
+    using watching = await Watching.open(space, `${pods}?resourceVersion=${metadata.resourceVersion}`);
+    const fails = (name: string) => shell('exit 1', { name });
+    const spec = { restartPolicy: 'Never', ...(hasInit ? { initContainers: [fails('first')] } : {}) };
+    const worker = async (number: number) => {
+      for (let round = 0; round < 10; round++) {
+        const name = `early-${number}-${round}`;
+        await create(space, 'pods', pod(name, fails('main'), spec));
+        // Each one a little later in its life than the one before.
+        await realClock.sleep(round * 150);
+        await space.ask('DELETE', podPath(space, name));
+        await watching.has(
+          `${name} is gone`,
+          ({ type, object }) => type === 'DELETED' && object.metadata.name === name,
+        );
+      }
+    };
+    await Promise.all([1, 2, 3].map(worker));
+    const before = new Map<string, any>();
+    for (const { object } of watching.events) {
+      const { name } = object.metadata;
+      const told = JSON.stringify(object.status);
+      const { phase, containerStatuses = [], initContainerStatuses = [] } = object.status;
+      assert.notEqual(phase, 'Succeeded', told);
+      if (hasEnded(before.get(name) ?? object)) assert.equal(phase, (before.get(name) ?? object).status.phase, told);
+      for (const { name: container, state } of [...initContainerStatuses, ...containerStatuses]) {
+        if (!state.terminated) continue;
+        assert.ok([1, 137].includes(state.terminated.exitCode), told);
+        if (hasInit && container === 'main') assert.notEqual(state.terminated.reason, 'Error', told);
+      }
+      if (hasInit) assert.ok(!containerStatuses.some(({ state, started }: any) => state.running || started), told);
+      before.set(name, object);
+    }
+  };
+  requirement('Pods Extended Pod Container Status should never report success for a pending container', (space) =>
+    deletedEarly(space, false),
+  );
+  requirement(
+    'Pods Extended Pod Container Status should never report container start when an init container fails',
+    (space) => deletedEarly(space, true),
+  );
+
+  requirement(
+    'Events should be sent by kubelets and the scheduler about pods scheduling and running',
+    async (space) => {
+      const { metadata } = await start(space, pod('told', shell(stays)));
+      const about = { kind: 'Pod', uid: metadata.uid, namespace: space.namespace };
+      for (const source of ['default-scheduler', 'kubelet']) {
+        const fields = Object.entries(about).map(([field, value]) => `involvedObject.${field}=${value}`);
+        const query = encodeURIComponent([...fields, `source=${source}`].join());
+        const { items } = await space.until(
+          `events of ${source}`,
+          space.path('/api/v1', `events?fieldSelector=${query}`),
+          (list) => list.items.length > 0,
+        );
+        for (const event of items) assert.equal(event.source?.component ?? event.reportingComponent, source);
+      }
+    },
+  );
+
+  requirement(
+    'NodeLease the kubelet should create and update a lease in the kube-node-lease namespace',
+    async (space) => {
+      const path = `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${space.node}`;
+      const first = await space.get(path);
+      assert.equal(first.spec.holderIdentity, space.node);
+      assert.equal(first.metadata.ownerReferences[0].kind, 'Node');
+      await space.until('the lease is renewed', path, ({ spec }) => spec.renewTime > first.spec.renewTime);
+    },
+  );
+
+  requirement('Pods should support pod readiness gates', async (space) => {
+    const readinessGates = ['k8s.io/test-condition1', 'k8s.io/test-condition2'].map((conditionType) => ({
+      conditionType,
+    }));
+    await create(space, 'pods', pod('gated', shell(stays), { readinessGates }));
+    await space.until(
+      'its containers are ready',
+      podPath(space, 'gated'),
+      (one) => conditionOf(one, 'ContainersReady')?.status === 'True',
+    );
+    const set = (type: string, status: string) => {
+      const body = { status: { conditions: [{ type, status }] } };
+      return space.ask('PATCH', podPath(space, 'gated', '/status'), { body });
+    };
+    assert.ok(!isReady(await set('k8s.io/test-condition1', 'True')));
+    await set('k8s.io/test-condition2', 'True');
+    await space.until('it is ready', podPath(space, 'gated'), isReady);
+    await set('k8s.io/test-condition1', 'False');
+    const last = await space.until('it is not', podPath(space, 'gated'), (one) => !isReady(one));
+    assert.equal(conditionOf(last, 'Ready').reason, 'ReadinessGatesNotReady');
+  });
+
+  requirement(
+    'Sysctls should not launch unsafe, but not explicitly enabled sysctls on the node',
+    async (space) => {
+      const securityContext = { sysctls: [{ name: 'kernel.msgmax', value: '10000000000' }] };
+      const { status } = await ended(space, pod('unsafe', shell('true'), { restartPolicy: 'Never', securityContext }));
+      assert.deepEqual([status.phase, status.reason], ['Failed', 'SysctlForbidden']);
+      assert.deepEqual(status.containerStatuses ?? [], []);
+    },
+    'privileged',
   );
 });

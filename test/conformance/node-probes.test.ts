@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Space } from './cluster.ts';
 import {
+  conditionOf,
   create,
   hasEnded,
   isReady,
@@ -42,7 +43,8 @@ END
 chmod +x /tmp/serve
 exec nc -ll -p 5000 -e /tmp/serve`;
 
-const restartsOf = ({ status }: any): number => status.containerStatuses?.[0]?.restartCount ?? 0;
+const firstState = ({ status }: any) => status.containerStatuses?.[0];
+const restartsOf = (one: any): number => firstState(one)?.restartCount ?? 0;
 const httpGet = (path: string, port: number) => ({ httpGet: { path, port } });
 const probed = (script: string, probes: object) => pod('probed', shell(script, probes));
 
@@ -201,4 +203,120 @@ chmod +x cgi-bin/write && exec httpd -f -p 8080 -h /tmp/www`,
       assert.ok(successes >= 15, `${successes} probes`);
     });
   }
+
+  // What follows belongs to the same suites, though it is not listed.
+  const restartedOnce = async (space: Space, script: string, probe: object) => {
+    const livenessProbe = { initialDelaySeconds: 15, timeoutSeconds: 5, failureThreshold: 1, ...probe };
+    await create(space, 'pods', pod('probed', shell(script, { livenessProbe })));
+    await space.until('one restart', podPath(space, 'probed'), (one) => firstState(one)?.restartCount === 1);
+  };
+
+  requirement(
+    'Probing container should be restarted with a exec "cat /tmp/health" liveness probe [NodeConformance]',
+    (space) => {
+      const script = 'echo ok >/tmp/health; sleep 10; rm -rf /tmp/health; sleep 600';
+      return restartedOnce(space, script, { exec: { command: ['cat', '/tmp/health'] } });
+    },
+  );
+
+  requirement(
+    'Probing container should be restarted with a /healthz http liveness probe [NodeConformance]',
+    (space) => {
+      const script = 'cd /tmp && touch healthz && (sleep 10; rm healthz) & exec httpd -f -p 8080 -h /tmp';
+      return restartedOnce(space, script, { httpGet: { path: '/healthz', port: 8080 } });
+    },
+  );
+
+  requirement(
+    'Probing container with readiness probe should not be ready before initial delay and never restart [NodeConformance]',
+    async (space) => {
+      const readinessProbe = { httpGet: { path: '/', port: 80 }, initialDelaySeconds: 15 };
+      const script = 'cd /tmp && touch index.html && exec httpd -f -p 80 -h /tmp';
+      const ready = await start(space, pod('ready', shell(script, { readinessProbe })));
+      const began = Date.parse(firstState(ready).state.running.startedAt);
+      const delay = Date.parse(conditionOf(ready, 'Ready').lastTransitionTime) - began;
+      assert.ok(delay >= 15_000, `${delay} ms`);
+      assert.equal(firstState(ready).restartCount, 0);
+    },
+  );
+
+  requirement(
+    'Container Lifecycle Hook when create a pod with lifecycle hook should execute poststart http hook properly [NodeConformance]',
+    async (space) => {
+      const host = await server(space);
+      const lifecycle = { postStart: { httpGet: { path: '/poststart', host, port: 8080 } } };
+      await start(space, pod('hooked', shell(stays, { lifecycle })));
+      await untilCalled(space, 'poststart');
+      await remove(space, 'hooked');
+    },
+    'privileged',
+  );
+
+  const redirecting = (location: string) => `mkdir -p /tmp/www/cgi-bin && cd /tmp/www && touch healthz
+cat > cgi-bin/redirect <<'END'
+#!/bin/sh
+printf 'Status: 302 Found\r\nLocation: ${location}\r\nContent-Type: text/html\r\n\r\n<a href="${location}">Found</a>.'
+END
+chmod +x cgi-bin/redirect
+(sleep 10; rm healthz) &
+exec httpd -f -p 8080 -h /tmp/www`;
+  const redirected = { httpGet: { path: '/cgi-bin/redirect', port: 8080 } };
+
+  requirement('Probing container should be restarted with a local redirect http liveness probe', (space) =>
+    restartedOnce(space, redirecting('/healthz'), redirected),
+  );
+
+  requirement(
+    'Probing container should *not* be restarted with a non-local redirect http liveness probe',
+    async (space) => {
+      const livenessProbe = { ...redirected, initialDelaySeconds: 15, failureThreshold: 1 };
+      await create(space, 'pods', pod('probed', shell(redirecting('http://0.0.0.0/'), { livenessProbe })));
+      const about = encodeURIComponent('involvedObject.name=probed,reason=ProbeWarning');
+      const { items } = await space.until(
+        'a warning',
+        space.path('/api/v1', `events?fieldSelector=${about}`),
+        (list) => list.items.length > 0,
+      );
+      assert.match(
+        items[0].message,
+        /Probe terminated redirects, Response body: <a href="http:\/\/0\.0\.0\.0\/">Found<\/a>\./,
+      );
+      assert.equal(firstState(await space.get(podPath(space, 'probed'))).restartCount, 0);
+    },
+  );
+
+  requirement(
+    'Probing container should override timeoutGracePeriodSeconds when LivenessProbe field is set',
+    async (space) => {
+      const exec = { command: ['false'] };
+      const livenessProbe = { exec, initialDelaySeconds: 5, failureThreshold: 1, terminationGracePeriodSeconds: 1 };
+      const script = 'trap "" TERM; while :; do sleep 1; done';
+      await create(
+        space,
+        'pods',
+        pod('probed', shell(script, { livenessProbe }), { terminationGracePeriodSeconds: 500 }),
+      );
+      await space.until('one restart', podPath(space, 'probed'), (one) => firstState(one)?.restartCount === 1, 240_000);
+      await space.ask('DELETE', podPath(space, 'probed', '?gracePeriodSeconds=0'));
+    },
+  );
+
+  requirement(
+    'Probing container should mark readiness on pods to false while pod is in progress of terminating when a pod has a readiness probe',
+    async (space) => {
+      const readinessProbe = { exec: { command: ['test', '-f', '/tmp/ready'] }, periodSeconds: 1, failureThreshold: 1 };
+      const script = 'touch /tmp/ready; trap "rm /tmp/ready; sleep 20; exit 0" TERM; while :; do sleep 0.2; done';
+      const { metadata } = await start(
+        space,
+        pod('ending', shell(script, { readinessProbe }), { terminationGracePeriodSeconds: 30 }),
+      );
+      const pods = `${space.path('/api/v1', 'pods')}?resourceVersion=${metadata.resourceVersion}`;
+      using watching = await Watching.open(space, pods);
+      await space.ask('DELETE', podPath(space, 'ending'));
+      await watching.next('it is told to go', ({ object }) => object.metadata.deletionTimestamp && isReady(object));
+      const { object } = await watching.next('it is not ready', ({ object }) => !isReady(object));
+      assert.ok(firstState(object).state.running, JSON.stringify(object.status));
+      await space.ask('DELETE', podPath(space, 'ending', '?gracePeriodSeconds=0'));
+    },
+  );
 });

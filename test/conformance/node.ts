@@ -165,6 +165,11 @@ export class Watching implements Disposable {
     return eventually(what, find, limitMs);
   }
 
+  /** Waits until there has been one that `check` holds for, and passes over none. */
+  has(what: string, check: (event: WatchEvent) => boolean): Promise<WatchEvent> {
+    return eventually(what, () => this.events.find(check));
+  }
+
   [Symbol.dispose](): void {
     this.#abort.abort();
   }
