@@ -137,7 +137,9 @@ test('a container that could not be started is tried again after a while, and at
 test('a container that ended by itself waits before it starts again; one that ended for a change does not', async () => {
   const ended = { ...runtimeContainer({ name: 'app', exitCode: 1 }), finished_at: '5000000000' };
   const cri = {
-    runtime: { PodSandboxStatus: async () => ({ status: runtimeSandbox(), containers_statuses: [ended] }) },
+    runtime: {
+      PodSandboxStatus: async () => ({ status: runtimeSandbox(), containers_statuses: [ended], timestamp: '1' }),
+    },
   } as unknown as CriClient;
   for (const isReplaced of [false, true]) {
     const clock = new FakeClock(0);
