@@ -26,95 +26,99 @@ export interface Crud {
   status?: object;
 }
 
+/** A change of labels or of the status, as each kind of patch says it. */
+const patchesOf = (kind: { metadata: object }, labels: Record<string, string>, status?: object) => {
+  const { metadata, ...type } = kind;
+  const document = { ...type, metadata: { ...metadata, ...(status ? {} : { labels }) }, ...(status ? { status } : {}) };
+  const operations = Object.entries(labels).map(([key, value]) => ({
+    op: 'add',
+    path: `/metadata/labels/${key}`,
+    value,
+  }));
+  return {
+    'strategic-merge-patch+json': document,
+    'apply-patch+yaml': document,
+    'merge-patch+json': document,
+    'json-patch+json': status ? [{ op: 'add', path: '/status', value: status }] : operations,
+  };
+};
+
+/** The events of one object, as two watches tell them: of all of its kind that are marked, and of its own place. */
+async function follow(space: Space, all: string, here: string, mine: string) {
+  const { resourceVersion } = (await space.get(`${all}?${mine}`)).metadata;
+  // As today's informers begin: what is there comes first, and a bookmark when all of it has come.
+  const initial = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+  const everywhere = await Watching.open(space, `${all}?${mine}&${initial}`);
+  const begun = await everywhere.next('the bookmark', ({ type }) => type === 'BOOKMARK');
+  assert.equal(begun.object.metadata.annotations['k8s.io/initial-events-end'], 'true');
+  assert.equal(everywhere.events.length, 1);
+  const both = [everywhere, await Watching.open(space, `${here}?${mine}&resourceVersion=${resourceVersion}`)];
+  return {
+    /** The next event is of that type, and of `object` or of what came after it. */
+    async seen(type: string, object: any) {
+      for (const watching of both) {
+        const event = await watching.next(type, (one) => one.type !== 'BOOKMARK');
+        assert.equal(event.type, type);
+        assert.equal(event.object.metadata.uid, object.metadata.uid);
+        assert.ok(!newer(object, event.object), `${type} ${JSON.stringify(event.object.metadata)}`);
+      }
+    },
+    [Symbol.dispose]: () => {
+      for (const watching of both) watching[Symbol.dispose]();
+    },
+  };
+}
+
 /** What the programme does with kinds that have no life of their own: every verb, each kind of patch, and two watches. */
 export async function crud(space: Space, { version, resource, isNamespaced, name, spec, status }: Crud): Promise<void> {
   const kinds = (await space.get(version)).resources;
   assert.ok(kinds.some((one: any) => one.name === resource && one.namespaced === isNamespaced));
-  const mine = `e2e-test.kubernetes.io=${space.namespace}`;
+  const mine = selector(`e2e-test.kubernetes.io=${space.namespace}`);
   const labels = { 'e2e-test.kubernetes.io': space.namespace };
   const all = `${version}/${resource}`;
   const here = isNamespaced ? space.path(version, resource) : all;
   const path = `${here}/${name}`;
-  const { resourceVersion } = (await space.get(`${all}?${selector(mine)}`)).metadata;
-  const from = `${selector(mine)}&resourceVersion=${resourceVersion}`;
-  // As today's informers begin: what is there comes first, and a bookmark when all of it has come.
-  const initial = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
-  using everywhere = await Watching.open(space, `${all}?${selector(mine)}&${initial}`);
-  const begun = await everywhere.next('the bookmark', ({ type }) => type === 'BOOKMARK');
-  assert.equal(begun.object.metadata.annotations['k8s.io/initial-events-end'], 'true');
-  assert.equal(everywhere.events.length, 1);
-  using inside = await Watching.open(space, `${here}?${from}`);
-  const seen = async (type: string, object: any) => {
-    for (const watching of [everywhere, inside]) {
-      const event = await watching.next(type, (one) => one.object.metadata.name === name && one.type === type);
-      assert.equal(event.object.metadata.uid, object.metadata.uid);
-      assert.ok(!newer(object, event.object), `${type} ${JSON.stringify(event.object.metadata)}`);
-    }
-  };
+  using watches = await follow(space, all, here, mine);
   const body = { metadata: { name, labels, creationTimestamp: null }, spec, ...(status ? { status: {} } : {}) };
   const make = async () => {
     const made = await space.ask('POST', `${here}?fieldValidation=Strict`, { body });
-    await seen('ADDED', made);
+    await watches.seen('ADDED', made);
     return made;
-  };
-  const end = async () => {
-    const { details, ...rest } = await space.ask('DELETE', path);
-    await seen('DELETED', {
-      metadata: { ...rest.metadata, uid: details?.uid ?? rest.metadata.uid, resourceVersion: '0' },
-    });
-    await refused(space, 'GET', path, 404);
   };
 
   const created = await make();
   assert.deepEqual((await space.get(path)).spec, created.spec);
-  assert.deepEqual(namesOf(await space.get(`${all}?${selector(mine)}`)), [name]);
-  assert.deepEqual(namesOf(await space.get(`${here}?${selector(mine)}`)), [name]);
+  assert.deepEqual(namesOf(await space.get(`${all}?${mine}`)), [name]);
+  assert.deepEqual(namesOf(await space.get(`${here}?${mine}`)), [name]);
   const changed = { ...created, metadata: { ...created.metadata, labels: { ...labels, updated: 'yes' } } };
-  const updated = await space.ask('PUT', path, { body: changed });
-  assert.ok(newer(updated, created));
-  await seen('MODIFIED', updated);
+  let last = await space.ask('PUT', path, { body: changed });
+  assert.ok(newer(last, created));
+  await watches.seen('MODIFIED', last);
   await refused(space, 'PUT', path, 409, { body: changed });
   if (status) {
-    const written = await space.ask('PUT', `${path}/status`, { body: { ...updated, status } });
-    assert.deepEqual(written.status, status);
-    await seen('MODIFIED', written);
+    last = await space.ask('PUT', `${path}/status`, { body: { ...last, status } });
+    assert.deepEqual(last.status, status);
+    await watches.seen('MODIFIED', last);
     assert.deepEqual((await space.get(`${path}/status`)).status, status);
   }
 
-  const patches = (part: object, uid: string) => {
-    const whole = { apiVersion: version.replace('/apis/', ''), kind: created.kind, metadata: { name, uid }, ...part };
-    const document = { ...whole, metadata: { ...whole.metadata, ...(part as any).metadata } };
-    const pointer = Object.entries(part)[0]!;
-    const json = [
-      pointer[0] === 'status'
-        ? { op: 'add', path: '/status', value: status }
-        : { op: 'add', path: '/metadata/labels/updated', value: 'yes' },
-    ];
-    return {
-      'strategic-merge-patch+json': document,
-      'apply-patch+yaml': document,
-      'merge-patch+json': document,
-      'json-patch+json': json,
-    };
-  };
-  const parts = [
-    { part: { metadata: { labels: { updated: 'yes' } } }, below: '' },
-    ...(status ? [{ part: { status }, below: '/status' }] : []),
-  ];
-  for (const { part, below } of parts) {
-    for (const kind of Object.keys(patches(part, ''))) {
-      await end();
+  const type = { apiVersion: version.replace('/apis/', ''), kind: created.kind, metadata: { name } };
+  for (const part of status ? [undefined, status] : [undefined]) {
+    for (const [kind, patch] of Object.entries(patchesOf(type, { updated: 'yes' }, part))) {
+      await space.ask('DELETE', path);
+      await watches.seen('DELETED', last);
+      await refused(space, 'GET', path, 404);
       const { metadata } = await make();
-      const patch = patches(part, metadata.uid)[kind as 'json-patch+json'];
       const how = kind.startsWith('apply') ? '&fieldManager=test-apply&force=true' : '';
-      const request = { contentType: `application/${kind}`, body: patch };
-      const patched = await space.ask('PATCH', `${path}${below}?fieldValidation=Strict${how}`, request);
-      if (below) assert.deepEqual(patched.status, status, kind);
-      else assert.deepEqual(patched.metadata.labels, { ...labels, updated: 'yes' }, kind);
-      await seen('MODIFIED', patched);
+      const target = `${path}${part ? '/status' : ''}?fieldValidation=Strict${how}`;
+      const sent = Array.isArray(patch) ? patch : { ...patch, metadata: { ...patch.metadata, uid: metadata.uid } };
+      last = await space.ask('PATCH', target, { contentType: `application/${kind}`, body: sent });
+      if (part) assert.deepEqual(last.status, status, kind);
+      else assert.deepEqual(last.metadata.labels, { ...labels, updated: 'yes' }, kind);
+      await watches.seen('MODIFIED', last);
     }
   }
-  await space.ask('DELETE', `${here}?${selector(mine)}`);
-  await everywhere.next('the last end', ({ type }) => type === 'DELETED');
-  assert.deepEqual(namesOf(await space.get(`${here}?${selector(mine)}`)), []);
+  await space.ask('DELETE', `${here}?${mine}`);
+  await watches.seen('DELETED', last);
+  assert.deepEqual(namesOf(await space.get(`${here}?${mine}`)), []);
 }
