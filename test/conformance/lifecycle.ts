@@ -42,6 +42,8 @@ export async function livesAndDies(space: Space, collection: string, rest: objec
     (await space.get(`${collection}?${query}`)).items.map((one: any) => one.metadata.name);
   const first = `${space.namespace}-a`;
   const made = await make(first);
+  const again = await space.request('POST', collection, { body: { metadata: { name: first }, ...rest } });
+  assert.deepEqual([again.code, again.body.reason], [409, 'AlreadyExists']);
   const read = await space.get(`${collection}/${first}`);
   assert.deepEqual([read.metadata.name, read.metadata.uid], [first, made.metadata.uid]);
   const patched = await space.ask('PATCH', `${collection}/${first}`, {
