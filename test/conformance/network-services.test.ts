@@ -1,6 +1,5 @@
 // What sig-network requires of traffic: to pods, through services and through the API server.
 import assert from 'node:assert/strict';
-import { issueCertificate, makeAuthority } from '../../cli/pki/issue.ts';
 import { realClock } from '../../machinery/clock.ts';
 import { ApiWatch } from './api-watch.ts';
 import { requirements, type Space } from './cluster.ts';
@@ -13,12 +12,14 @@ import {
   nodeAddress,
   serverPod,
   slicesOf,
+  tcp,
   udpTo,
   untilAnswered,
   untilEndpoints,
   untilExec,
   untilRefused,
 } from './network.ts';
+import { startMethods, startPorts } from './proxied.ts';
 import { startPod } from './volumes.ts';
 
 const pods = (space: Space, name = '') => space.path('/api/v1', `pods${name && `/${name}`}`);
@@ -80,21 +81,6 @@ async function staysWithOne(space: Space, type: 'ClusterIP' | 'NodePort', isSwit
   await holds();
 }
 
-/** Ports of a name, of the protocol, as a pod declares them. */
-const tcp = (name: string, containerPort: number) => ({ name, containerPort, protocol: 'TCP' });
-
-/** A pod and a service that answer every method with it. */
-async function startMethods(space: Space): Promise<string[]> {
-  const more = `server { listen 80; return 200 '{"body":"foo","method":"$request_method","uri":"$request_uri"}'; }`;
-  const labels = { 'e2e-test': 'methods' };
-  const pod = serverPod({ name: 'agnhost', labels, http: [81], more });
-  const service = 'e2e-proxy-test-service';
-  await makeService(space, service, { ports: [{ port: 80, protocol: 'TCP' }], selector: labels });
-  await startPod(space, pod);
-  await untilEndpoints(space, service, { agnhost: [80] });
-  return [`${pods(space)}/agnhost/proxy`, space.path('/api/v1', `services/${service}/proxy`)];
-}
-
 /** Every method comes back as it was sent; what is not to be followed is not. */
 async function answersMethods(space: Space, target: (proxy: string, method: string) => string): Promise<void> {
   const ask = (method: string, path: string) =>
@@ -118,57 +104,13 @@ async function answersMethods(space: Space, target: (proxy: string, method: stri
         assert.equal(text, '');
       }
     }
+    const rest = '/results/wheezy_udp@a.b%20c?x=%2Fy';
+    assert.equal(JSON.parse(await (await ask('GET', proxy + rest)).text()).uri, rest);
     for (const method of ['GET', 'HEAD']) {
       const answer = await ask(method, proxy);
       assert.deepEqual([answer.status, answer.headers.get('location')], [301, `${proxy}/`]);
     }
   }
-}
-
-/** A server of plain and encrypted ports, each with its own answer. */
-async function startPorts(space: Space): Promise<void> {
-  const now = realClock.now();
-  const authority = await makeAuthority({ file: 'ca', commonName: 'test' }, now);
-  const plan = { file: 'server', authority: 'ca', commonName: 'server', usages: ['server'] as const };
-  const { certificatePem, keyPem } = await issueCertificate(plan, authority, now);
-  const plain = { 80: '<a href="/rewriteme">test</a>', 160: 'foo', 162: 'bar', 1080: '<a href="/rewriteme">test</a>' };
-  const secret = { 443: '<a href="/tlsrewriteme">test</a>', 460: 'tls baz', 462: 'tls qux' };
-  const server = ([port, text]: [string, string], tls = '') =>
-    `server { listen ${port}${tls && ' ssl'}; ${tls} default_type text/html; return 200 '${text}'; }`;
-  const keys = 'ssl_certificate /tls/tls.crt; ssl_certificate_key /tls/tls.key;';
-  const more = [
-    ...Object.entries(plain).map((one) => server(one)),
-    ...Object.entries(secret).map((one) => server(one, keys)),
-  ];
-  await space.ask('POST', space.path('/api/v1', 'secrets'), {
-    body: {
-      metadata: { name: 'tls' },
-      type: 'kubernetes.io/tls',
-      stringData: { 'tls.crt': certificatePem, 'tls.key': keyPem },
-    },
-  });
-  const labels = { name: 'proxied' };
-  const ports = [
-    { containerPort: 80 },
-    tcp('dest1', 160),
-    tcp('dest2', 162),
-    tcp('tlsdest1', 460),
-    tcp('tlsdest2', 462),
-  ];
-  const pod = serverPod({ name: 'proxied', labels, http: [8080], more: more.join('\n'), ports });
-  pod.spec.volumes = [{ name: 'tls', secret: { secretName: 'tls' } }];
-  pod.spec.containers[0].volumeMounts = [{ name: 'tls', mountPath: '/tls' }];
-  await makeService(space, 'proxied', {
-    selector: labels,
-    ports: [
-      { name: 'portname1', port: 80, targetPort: 'dest1' },
-      { name: 'portname2', port: 81, targetPort: 162 },
-      { name: 'tlsportname1', port: 443, targetPort: 'tlsdest1' },
-      { name: 'tlsportname2', port: 444, targetPort: 462 },
-    ],
-  });
-  await startPod(space, pod);
-  await untilEndpoints(space, 'proxied', { proxied: [160, 162, 460, 462] });
 }
 
 requirements({ name: 'conf-services', sig: 'sig-network', images: ['busybox', 'netserver'] }, (requirement) => {

@@ -58,6 +58,9 @@ export function serverPod(server: Server): any {
   };
 }
 
+/** A port as a container declares it. */
+export const tcp = (name: string, containerPort: number) => ({ name, containerPort, protocol: 'TCP' });
+
 /** A pod to run commands in. */
 export const clientPod = (name = 'client', spec: object = {}): any => ({
   metadata: { name },
@@ -82,7 +85,7 @@ export function execIn(space: Space, pod: string, script: string): Promise<Done>
   const args = ['-n', space.namespace, 'exec', pod, '--', 'sh', '-c', script];
   const env = { ...process.env, KUBECONFIG: space.kubeconfig };
   return new Promise((resolve) => {
-    execFile('kubectl', args, { env, timeout: 120_000 }, (err, stdout, stderr) => {
+    execFile('kubectl', args, { env, timeout: 600_000 }, (err, stdout, stderr) => {
       resolve({ code: err ? Number(err.code ?? 1) : 0, stdout, stderr });
     });
   });
@@ -107,7 +110,7 @@ export async function untilExec(
 }
 
 /** A script that asks over HTTP, or by a datagram, and prints the answer. */
-export const httpTo = (host: string, port: number): string => `timeout 5 wget -qO- http://${host}:${port}/hostname`;
+export const httpTo = (host: string, port: number): string => `timeout 30 wget -qO- http://${host}:${port}/hostname`;
 export const udpTo = (host: string, port: number): string =>
   `exec 3<>/dev/udp/${host}/${port} && echo hostname >&3 && timeout 2 dd bs=9999 count=1 <&3 2>/dev/null`;
 
