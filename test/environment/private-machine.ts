@@ -55,6 +55,11 @@ export class PrivateMachine implements Disposable {
     });
   }
 
+  /** Starts a command that writes into a file what it has to say: nobody has to read it. */
+  startWithLog(log: string, command: string, ...args: string[]): void {
+    this.start('sh', '-c', 'exec >>"$0" 2>&1; exec "$@"', log, command, ...args).unref();
+  }
+
   /** Runs a command on the machine to its end. */
   run(command: string, ...args: string[]): Outcome {
     const { status, stdout, stderr } = spawnSync('nsenter', [...this.#enter, command, ...args], {
