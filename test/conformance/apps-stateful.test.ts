@@ -1,5 +1,6 @@
 // What sig-apps requires of stateful sets.
 import assert from 'node:assert/strict';
+import { eventually } from '../environment/kubectl.ts';
 import { requirements, type Space } from './cluster.ts';
 import {
   isOf,
@@ -135,7 +136,9 @@ requirements({ name: 'conf-stateful', sig: 'sig-apps', images: ['busybox', 'ngin
       await untilPods(space, 3, 0);
       await update(space, path, ({ spec }) => (spec.replicas = 0));
       await observed(space, 'ss');
-      move(space, mends, ['ss-0', 'ss-1', 'ss-2']);
+      assert.equal((await space.get(selected(space))).items.length, 3);
+      // From above; the lowest goes when it is the only one that is unwell.
+      move(space, mends, ['ss-2', 'ss-1']);
       await observed(space, 'ss', ({ replicas }) => replicas === 0);
       await watch.until(
         'the first is gone',
@@ -318,11 +321,13 @@ requirements({ name: 'conf-stateful', sig: 'sig-apps', images: ['busybox', 'ngin
   );
 });
 
-/** Lets a pod get ready again, unless it was replaced already. */
-async function mendIfOld(space: Space, name: string, next: string): Promise<void> {
-  const { metadata } = await space.get(`${pods(space)}/${name}`);
-  if (metadata.labels[hashLabel] !== next) move(space, mends, [name]);
-}
+/** Lets a pod get ready again, unless it is replaced before that. */
+const mendIfOld = (space: Space, name: string, next: string) =>
+  eventually('it is mended or another one', async () => {
+    const { body } = await space.request('GET', `${pods(space)}/${name}`);
+    if (body.metadata?.labels?.[hashLabel] === next) return true;
+    return space.kubectl(['exec', name, '--', 'sh', '-c', mends]).code === 0 ? true : undefined;
+  });
 
 /** Up one after the other, each when those before it were ready; down in the other direction. */
 function checkOrder(seen: OpenWatch['seen']): void {

@@ -22,7 +22,7 @@ export const labelled = (labels: Record<string, string>): { labelSelector: strin
     .join(),
 });
 
-/** A watch that is open: what it has told, and what it will tell. */
+/** A watch that is open. */
 export class OpenWatch implements Disposable {
   readonly seen: Seen[] = [];
   #hasEnded = false;
@@ -133,7 +133,7 @@ export function gone(space: Space, path: string): Promise<true> {
   });
 }
 
-/** What was expected of an object that may change by itself, read until it is so. */
+/** The names of a list, sorted. */
 export const namesOf = (list: any): string[] => list.items.map((one: any) => one.metadata.name).sort();
 
 export const conditionOf = (object: any, type: string): any =>
