@@ -5,6 +5,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { StatusError } from '../machinery/errors.ts';
+import { describeNetworkError } from '../machinery/network-error.ts';
 import type { KindTable } from './registry/kind-table.ts';
 import type { ObjectStore } from './storage/object-store.ts';
 
@@ -56,7 +57,7 @@ export function createKubeletAccess(tls: KubeletTls | undefined, store: ObjectSt
       const { host, port } = addressOf(nodeName);
       return new Promise((resolve, reject) => {
         const req = httpsRequest({ host, port, path, method: 'GET', agent, signal, ...tlsOptions(nodeName) }, resolve);
-        req.on('error', (err) => reject(unreachable(nodeName, err)));
+        req.on('error', (err) => reject(unreachable(`https://${host}:${port}${path}`, err)));
         req.end();
       });
     },
@@ -72,8 +73,7 @@ function checkNodeIdentity(nodeName: string, certificate: PeerCertificate): Erro
   return checkServerIdentity(nodeName, certificate);
 }
 
-function unreachable(nodeName: string, err: Error): StatusError {
-  return new StatusError(500, 'InternalError', `error dialing backend: node ${nodeName}: ${err.message}`, {
-    cause: err,
-  });
+function unreachable(url: string, err: Error): StatusError {
+  const why = describeNetworkError(err, new URL(url).hostname);
+  return new StatusError(500, '', `Get ${JSON.stringify(url)}: ${why}`, { cause: err });
 }

@@ -35,9 +35,13 @@ export class BenchCluster implements Disposable {
     return stdout;
   }
 
-  up(): void {
+  get node(): string {
+    return `${this.name}-control-plane`;
+  }
+
+  up(...more: string[]): void {
     const startMs = realClock.monotonicMs();
-    this.#run('up', '--name', this.name, '--kubeconfig', this.kubeconfig);
+    this.#run('up', '--name', this.name, '--kubeconfig', this.kubeconfig, ...more);
     this.upMs = realClock.monotonicMs() - startMs;
   }
 

@@ -16,12 +16,16 @@ if (selected.length === 0) {
 }
 
 async function runAll(root: string, label: string): Promise<Result[]> {
-  using cluster = new BenchCluster(root, `bench-${label}-${process.pid}`);
-  if (selected.some(({ isAlone }) => !isAlone)) cluster.up();
+  using shared = new BenchCluster(root, `bench-${label}-${process.pid}`);
+  if (selected.some(({ isAlone, simulatedNodes }) => !isAlone && !simulatedNodes)) shared.up();
   const results: Result[] = [];
   for (const workload of selected) {
     const startMs = realClock.monotonicMs();
-    results.push(...(await workload.run(cluster)));
+    if (workload.simulatedNodes) {
+      using own = new BenchCluster(root, `${shared.name}-simulated`);
+      own.up('--simulated-nodes', String(workload.simulatedNodes));
+      results.push(...(await workload.run(own)));
+    } else results.push(...(await workload.run(shared)));
     console.error(`${label}: ${workload.name} (${((realClock.monotonicMs() - startMs) / 1000).toFixed(0)} s)`);
   }
   return results;

@@ -20,11 +20,11 @@ const specOf = (command: string[], more: object = {}): any => ({
   containers: [{ name: 'c', image: 'busybox:1.36', command, ...more }],
 });
 
-const isPodReady = (pod: Pod) =>
+export const isPodReady = (pod: Pod) =>
   pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
 /** All pods of the namespace, as a watch tells of them, with the time of each event. */
-class Pods implements Disposable {
+export class Pods implements Disposable {
   readonly now = new Map<string, Pod>();
   readonly #stop = new AbortController();
   #notify: () => void = () => undefined;

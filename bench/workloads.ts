@@ -4,6 +4,7 @@ import { realClock } from '../machinery/clock.ts';
 import { loadApi } from './api.ts';
 import { measureCel } from './cel.ts';
 import { type BenchCluster, cpuSeconds, processTree, pssMib } from './cluster.ts';
+import { measureControllers, simulatedNodes } from './controllers.ts';
 import { measureCrds } from './crds.ts';
 import { less, type Result } from './measure.ts';
 import { timePods } from './pods.ts';
@@ -13,6 +14,8 @@ export interface Workload {
   name: string;
   /** Runs in this process, without the cluster. */
   isAlone?: boolean;
+  /** Runs on a cluster of its own that has so many. */
+  simulatedNodes?: number;
   run(cluster: BenchCluster): Promise<Result[]>;
 }
 
@@ -46,4 +49,5 @@ export const workloads: readonly Workload[] = [
   { name: 'pods', run: timePods },
   { name: 'api', run: loadApi },
   { name: 'crds', run: measureCrds },
+  { name: 'controllers', simulatedNodes, run: measureControllers },
 ];

@@ -332,6 +332,7 @@ const leaderFlags = (layout: Layout, component: Component): FlagValues => ({
   'leader-elect-identity': `${layout.name}-control-plane_${component}`,
   'leader-elect-lease-duration': '120s',
   'leader-elect-renew-deadline': '90s',
+  'leader-elect-retry-period': '10s',
 });
 
 /** Ports on a node's own loopback, where nothing else can be in the way. */

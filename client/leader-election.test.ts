@@ -126,6 +126,20 @@ test('the first one leads, the second takes over once the lease has run out', as
   second.abort.abort();
 });
 
+test('as long as the server is not reached a candidate asks again soon', async () => {
+  const clock = new FakeClock();
+  const server = new LeaseServer(clock);
+  let isCut = true;
+  const deps = { leases: server.client(() => isCut), clock, random: seededRandom(1), log: silentLogger, event() {} };
+  const options = { ...times, leaseDurationMs: 120_000, renewDeadlineMs: 90_000, retryPeriodMs: 30_000 };
+  const made = new LeaderElector({ namespace: 'kube-system', name: 'l', identity: 'a', ...options }, deps);
+  void made.acquire(new AbortController().signal);
+  await pass(clock, 10_000);
+  isCut = false;
+  await pass(clock, 2_400);
+  assert.ok(made.leads());
+});
+
 test('one that ends well is followed at its next look', async () => {
   const { clock, server, start } = world();
   const first = start('a_1');

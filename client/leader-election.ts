@@ -39,6 +39,8 @@ export type LossReason = 'not renewed in time' | 'taken by another process';
 
 /** So much longer, at most, a candidate waits between two looks. Upstream: JitterFactor. */
 const jitter = 1.2;
+/** How long at most a candidate waits that has not reached the server yet. */
+const unseenRetryMs = 1_000;
 
 export class LeaderElector {
   readonly #options: ElectionOptions;
@@ -83,7 +85,9 @@ export class LeaderElector {
       signal.throwIfAborted();
       await this.#try(signal);
       if (this.leads()) break;
-      await clock.sleep(this.#options.retryPeriodMs * (1 + random.next() * jitter), signal);
+      // As long as nothing is known of the lease there is no server to be spared.
+      const periodMs = Math.min(this.#options.retryPeriodMs, this.#seen ? Number.POSITIVE_INFINITY : unseenRetryMs);
+      await clock.sleep(periodMs * (1 + random.next() * jitter), signal);
     }
     this.#tell('became leader');
   }

@@ -1,8 +1,8 @@
 // Keeps the status of quotas true: the limits in force, and what is used. Admission adds to it what comes; this counts
 // what is there, so that what has gone is given back. Upstream: pkg/controller/resourcequota.
 //
-// What is used is only lowered once nothing has been added for a moment: what admission has counted may not be stored
-// yet, and to give its place away would let in too much.
+// What is used is only lowered once nothing has been added for a moment, and by what the server has then: what admission
+// has counted may not be stored yet, or not be seen here, and to give its place away would let in too much.
 import type { ResourceList } from '../api/core/pod/resource-totals.ts';
 import type { ResourceQuota } from '../api/core/resourcequota/schema.ts';
 import { addKnown, type CountedKind, countedBy, evaluatorOf, isInScope } from '../api/core/resourcequota/usage.ts';
@@ -67,11 +67,12 @@ class CountedObjects {
   }
 
   /** Undefined for what is not served, or is in no namespace. */
-  async list(counted: CountedKind, namespace: string): Promise<readonly KubeObject[] | undefined> {
+  async list(counted: CountedKind, namespace: string, isFresh: boolean): Promise<readonly KubeObject[] | undefined> {
     const { kinds } = this.#context;
     await kinds.synced();
     const kind = kinds.current.find((k) => k.group === counted.group && k.plural === counted.plural && k.namespaced);
     if (!kind) return undefined;
+    if (isFresh) return (await this.#context.resource<KubeObject>(kind).list({ namespace })).items;
     const known = this.#listers.get(kind) ?? this.#follow(kind);
     this.#listers.set(kind, known);
     return (await known).inNamespace(namespace);
@@ -120,6 +121,17 @@ function unchangedMs({ metadata }: ResourceQuota, { clock, seen }: Deps): number
   return 0;
 }
 
+/** What is used, as it is seen here, or fresh from the server. */
+async function count(quota: ResourceQuota, { objects, clock }: Deps, isFresh: boolean): Promise<ResourceList> {
+  const kinds = Object.keys(quota.spec.hard ?? {}).flatMap((name) => countedBy(name) ?? []);
+  const lists = new Map<string, readonly KubeObject[] | undefined>();
+  for (const kind of kinds) {
+    const name = `${kind.plural}.${kind.group}`;
+    if (!lists.has(name)) lists.set(name, await objects.list(kind, quota.metadata.namespace ?? '', isFresh));
+  }
+  return countUse(quota, (kind) => lists.get(`${kind.plural}.${kind.group}`), clock.now());
+}
+
 export const resourceQuotaController = defineController({
   name: 'resourcequota-controller',
   kind: ResourceQuotaKind,
@@ -136,17 +148,12 @@ export const resourceQuotaController = defineController({
     };
   },
   async reconcile(quota, deps) {
-    const { namespace = '' } = quota.metadata;
     const isSettled = unchangedMs(quota, deps) >= settleMs;
-    const lists = new Map<string, readonly KubeObject[] | undefined>();
-    for (const name of Object.keys(quota.spec.hard ?? {})) {
-      const kind = countedBy(name);
-      if (kind) lists.set(`${kind.plural}.${kind.group}`, await deps.objects.list(kind, namespace));
-    }
-    const counted = countUse(quota, (kind) => lists.get(`${kind.plural}.${kind.group}`), deps.clock.now());
+    let counted = await count(quota, deps, false);
+    const isLess = () => !jsonEqual(planStatus(quota, counted, true), planStatus(quota, counted, false));
+    if (isSettled && isLess()) counted = await count(quota, deps, true);
     await writeStatus(quota, planStatus(quota, counted, isSettled), deps.update);
-    const isAll = jsonEqual(planStatus(quota, counted, true), planStatus(quota, counted, isSettled));
-    return isAll ? undefined : { requeueAfterMs: settleMs };
+    return isSettled || !isLess() ? undefined : { requeueAfterMs: settleMs };
   },
   forget: (key, { seen }) => void seen.delete(key),
 });

@@ -3,8 +3,9 @@
 // Filters are parts of paths. The last line says how many passed and failed over all tiers.
 // Node.js runs the TypeScript as it is; what it makes of it is kept in dist/compile-cache.
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
@@ -28,18 +29,24 @@ const timeoutsMs = {
   long: 14_400_000,
 };
 /**
- * How many files of a kind run at a time. Those that have an etcd, or a cluster, of their own do not see each other, and
- * wait more than they compute. Any other runs alone: it looks at the whole machine, at what it keeps, or at the clock.
+ * How many files of a kind run at a time, and how many in one process (else one). Those that have an etcd, or a cluster,
+ * of their own do not see each other, and wait more than they compute. Any other runs alone: it looks at the whole
+ * machine, at what it keeps, or at the clock.
  */
 const widths = [
-  { of: /^(?!test\/)/, width: availableParallelism() },
-  { of: /^test\/fuzz\//, width: 3 },
-  { of: /^test\/(robustness|integration\/(apiserver|controllers|operators|kubelet))\//, width: 2 },
-  { of: /^test\/e2e\/(autoscaling|clients|commands|examples)\./, width: 2 },
+  { of: /^(?!test\/)/, width: availableParallelism(), together: 12 },
+  { of: /^test\/fuzz\//, width: 4 },
+  {
+    of: /^test\/(conformance|robustness|simulation|integration\/(apiserver|controllers|operators|kubelet))\//,
+    width: 2,
+  },
+  { of: /^test\/integration\/cli\/(cluster-life|firewalls|full-disk|refusals|sudo|supervision)\./, width: 2 },
+  { of: /^test\/e2e\/(autoscaling|clients|commands|config|examples|node-root|storage|streams)\./, width: 2 },
   { of: /^/, width: 1 },
 ];
 const fileTimeoutMs = (tier) => timeoutsMs[tier] ?? 300_000;
 const failures = [];
+const took = [];
 /** What failed, and passed when its file was run once more with nothing beside it: faults to mend, told at the end. */
 const flaky = [];
 /** These hunt for what happens seldom. What they find is found, also when it does not come again. */
@@ -82,14 +89,22 @@ async function runTier(tier) {
     failures.push(...linesOf(file, outcome));
   };
   const work = async (queue) => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+    for (let together = queue.shift(); together !== undefined; together = queue.shift()) {
+      const file = together.length === 1 ? together[0] : groupOf(together);
       const outcome = await runFile(file, fileTimeoutMs(tier));
       if (outcome.failures.length === 0 || isHunt(tier)) take(file, outcome);
-      else again.push({ file, first: linesOf(file, outcome) });
+      else if (together.length > 1) {
+        console.log(
+          ['failed in one process with others, and each is run by itself:', ...linesOf(file, outcome)].join('\n'),
+        );
+        queue.unshift(...together.map((one) => [one]));
+      } else again.push({ file, first: linesOf(file, outcome) });
     }
   };
-  for (const [i, { width }] of widths.entries()) {
-    const queue = files.filter((file) => widths.findIndex(({ of }) => of.test(file)) === i);
+  for (const [i, { width, together = 1 }] of widths.entries()) {
+    const rest = files.filter((file) => widths.findIndex(({ of }) => of.test(file)) === i);
+    const queue = [];
+    while (rest.length > 0) queue.push(rest.splice(0, together));
     await Promise.all(Array.from({ length: width }, () => work(queue)));
   }
   for (const { file, first } of again) {
@@ -103,6 +118,18 @@ async function runTier(tier) {
   return files.length;
 }
 
+/**
+ * A file that runs others in one process: a process costs more than most unit tests. Where one of them fails, each runs
+ * once more in a process of its own.
+ */
+function groupOf(files) {
+  const folder = join(root, 'dist/test-groups');
+  mkdirSync(folder, { recursive: true });
+  const name = join(folder, `${files[0].replaceAll('/', '-')}.mjs`);
+  writeFileSync(name, files.map((file) => `await import(${JSON.stringify(join(root, file))});\n`).join(''));
+  return relative(root, name);
+}
+
 function linesOf(file, { failures }) {
   return failures.flatMap(({ name, why }) => [`${file} ${name}`.trim(), why.replace(/^/gm, '    ')]);
 }
@@ -110,6 +137,7 @@ function linesOf(file, { failures }) {
 /** Runs one file. What the reporter is to tell of it comes together, whatever else runs beside it. */
 async function runFile(file, timeoutMs) {
   const outcome = { told: [], passed: 0, failures: [] };
+  const startedMs = performance.now();
   // No file may hang: one that has lost something it waits for, or keeps something open when its tests are over, is ended.
   const signal = AbortSignal.timeout(timeoutMs);
   const events = run({ files: [join(root, file)], cwd: root, timeout: timeoutMs, signal });
@@ -123,6 +151,7 @@ async function runFile(file, timeoutMs) {
   // The events of a run that was ended do not end.
   const ended = new Promise((resolve) => signal.addEventListener('abort', () => setTimeout(resolve, 1_000)));
   await Promise.race([finished(events), ended]);
+  took.push({ file, seconds: Math.round((performance.now() - startedMs) / 1000) });
   return outcome;
 }
 
@@ -157,6 +186,13 @@ if (filters.length > 0 && files === 0) {
   process.exit(1);
 }
 const tell = (title, lines) => console.log([`\n${title}:`, ...lines.map((line) => `  ${line}`)].join('\n'));
+const slowest = took.sort((a, b) => b.seconds - a.seconds).filter(({ seconds }) => seconds >= 10);
+if (slowest.length > 0) {
+  tell(
+    'took longest, in seconds',
+    slowest.slice(0, 40).map(({ file, seconds }) => `${seconds} ${file}`),
+  );
+}
 if (flaky.length > 0) tell('failed once, and passed when run again', flaky);
 if (failures.length > 0) tell('failed', failures);
 console.log(`\n${total.passed} passed, ${total.failed} failed`);

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { badRequestError, StatusError } from '../../machinery/errors.ts';
 import { renderAnswerHead, renderPassedOnHead } from '../../machinery/http-text.ts';
+import { describeNetworkError } from '../../machinery/network-error.ts';
 import type { KubeletAccess } from '../kubelet-access.ts';
 import type { UpgradeTarget } from '../subresources/handler.ts';
 import type { FrontResponse } from './front.ts';
@@ -50,11 +51,10 @@ export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, k
   upstream.on('error', (err) => {
     // What has come is still the client's.
     if (joined) socket.end();
-    else
-      refuseUpgrade(
-        socket,
-        new StatusError(500, 'InternalError', `error dialing backend: ${err.message}`, { cause: err }),
-      );
+    else {
+      const why = describeNetworkError(err, target.host);
+      refuseUpgrade(socket, new StatusError(500, '', `error dialing backend: ${why}`, { cause: err }));
+    }
   });
   socket.on('error', () => upstream.destroy());
   socket.on('close', () => upstream.destroy());

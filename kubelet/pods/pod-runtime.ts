@@ -2,7 +2,7 @@
 // that ended containers left. Events of the runtime are only signals: a read is cheap and never out
 // of order.
 import { status } from '@grpc/grpc-js';
-import type { ContainerStatus, PodSandboxStatus } from '../../proto/cri.gen.ts';
+import type { ContainerStatus, PodSandboxStatus, PodSandboxStatusResponse } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
 import { removeLog } from '../logs/log-rotator.ts';
@@ -79,13 +79,16 @@ export class PodRuntime {
     );
   }
 
-  async #read(id: string) {
-    try {
-      return await this.#cri.runtime.PodSandboxStatus({ pod_sandbox_id: id });
-    } catch (err) {
-      if (isRpcError(err) && err.code === status.NOT_FOUND) return undefined;
-      throw err;
-    }
+  async #read(id: string): Promise<PodSandboxStatusResponse | undefined> {
+    const { runtime } = this.#cri;
+    const found = await ifThere(runtime.PodSandboxStatus({ pod_sandbox_id: id }));
+    // A runtime that says when it looked tells of the containers as well; others are asked for each.
+    if (!found || Number(found.timestamp) > 0) return found;
+    const { containers } = await runtime.ListContainers({ filter: { pod_sandbox_id: id } });
+    const answers = await Promise.all(
+      containers.map((container) => ifThere(runtime.ContainerStatus({ container_id: container.id }))),
+    );
+    return { ...found, containers_statuses: answers.flatMap((answer) => answer?.status ?? []) };
   }
 
   /**
@@ -131,6 +134,14 @@ export class PodRuntime {
     this.#messages.clear();
     this.#state = emptyRuntimeState;
   }
+}
+
+/** An answer about what may have gone meanwhile. */
+function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
+  return answer.catch((err) => {
+    if (isRpcError(err) && err.code === status.NOT_FOUND) return undefined;
+    throw err;
+  });
 }
 
 /** When the newest attempt itself has ended, the one before it is kept too: it is what lastState shows. */

@@ -32,7 +32,7 @@ test('a pod that is gone from the API server is ended, however often that fails'
       const uid = filter?.label_selector[runtimeLabels.podUid] ?? sandbox.metadata!.uid;
       return { items: removed || uid !== sandbox.metadata!.uid ? [] : [sandbox] };
     },
-    PodSandboxStatus: async () => ({ status: sandbox, containers_statuses: [] }),
+    PodSandboxStatus: async () => ({ status: sandbox, containers_statuses: [], timestamp: '1' }),
     StopPodSandbox: async () => {
       if (tries++ < 2) throw new Error('not now');
     },

@@ -1,9 +1,11 @@
 // All pods of this node: one worker each, woken by the API, the runtime and probes. Pods that the
 // API no longer has are ended. Upstream: the sync loop of kubelet.go.
+import { status } from '@grpc/grpc-js';
 import type { Node } from '../../api/core/node.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Informer } from '../../client/informer.ts';
 import { keyOf } from '../../machinery/metadata.ts';
+import { isRpcError } from '../../proto/promise-client.ts';
 import { listPodLogs } from '../logs/pod-log-folders.ts';
 import { byTurn, judgeResize } from '../resize/resize-admission.ts';
 import { isMirrorOf, isMirrorPod, type MirrorPods } from '../static/mirror-pods.ts';
@@ -13,8 +15,10 @@ import type { KubeletDeps } from './kubelet-deps.ts';
 import { removeOrphan } from './pod-removal.ts';
 import { isFinished, uidOf } from './pod-text.ts';
 import { PodWorker } from './pod-worker.ts';
+import { Relist } from './relist.ts';
 
 const relistPeriodMs = 60_000;
+const lookMs = 1_000;
 const reconnectMs = 500;
 const settleMs = 1_000;
 const orphanRetryMs = 1_000;
@@ -235,11 +239,27 @@ export class PodSet {
         }
       } catch (err) {
         if (signal.aborted) return;
+        if (isRpcError(err) && err.code === status.UNIMPLEMENTED) return this.#lookAgain(signal);
         log.warn({ err }, 'lost the events of the runtime; connecting again');
       } finally {
         begun.cancel();
       }
       await clock.sleep(reconnectMs, signal).catch(() => undefined); // aborted: the loop ends by itself
+    }
+  }
+
+  /** For a runtime that tells of no events. */
+  async #lookAgain(signal: AbortSignal): Promise<void> {
+    const { cri, clock, log } = this.#deps;
+    log.info({}, 'the runtime tells of no events: it is looked at every second');
+    const relist = new Relist(cri);
+    while (!signal.aborted) {
+      try {
+        for (const uid of await relist.look()) this.wake(uid);
+      } catch (err) {
+        log.debug({ err }, 'the runtime cannot be looked at');
+      }
+      await clock.sleep(lookMs, signal).catch(() => undefined); // aborted: the loop ends by itself
     }
   }
 }

@@ -32,7 +32,7 @@ function runtimeWithUnknownSandbox(isMade: () => boolean) {
       assert.deepEqual(filter, { label_selector: { 'io.kubernetes.pod.uid': 'u' } });
       return { items: listed() };
     },
-    PodSandboxStatus: async () => ({ status: listed()[0], containers_statuses: [] }),
+    PodSandboxStatus: async () => ({ status: listed()[0], containers_statuses: [], timestamp: '1' }),
     StopPodSandbox: async () => ({}),
     RemovePodSandbox: async ({ pod_sandbox_id }: { pod_sandbox_id: string }) => removed.push(pod_sandbox_id),
   };
@@ -43,9 +43,7 @@ describe('a sandbox whose making outlived the kubelet that asked for it', () => 
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-starter-'));
   after(() => rmSync(dir, { recursive: true, force: true }));
 
-  test('is taken over once it stands', async () => {
-    let isMade = false;
-    const { cri } = runtimeWithUnknownSandbox(() => isMade);
+  function starterOf(cri: CriClient) {
     const events: string[] = [];
     const deps = {
       cri,
@@ -59,13 +57,37 @@ describe('a sandbox whose making outlived the kubelet that asked for it', () => 
       },
     } as unknown as KubeletDeps;
     const runtime = new PodRuntime(cri, 'u', []);
-    const starter = new PodStarter(deps, runtime, {} as PodVolumes);
+    return { starter: new PodStarter(deps, runtime, {} as PodVolumes), runtime, events };
+  }
+
+  test('is taken over once it stands', async () => {
+    let isMade = false;
+    const { cri } = runtimeWithUnknownSandbox(() => isMade);
+    const { starter, runtime, events } = starterOf(cri);
     await assert.rejects(starter.createSandbox(pod), { code: status.ALREADY_EXISTS });
     assert.deepEqual(events, ['FailedCreatePodSandBox']);
     isMade = true;
     await starter.createSandbox(pod);
     assert.equal(readySandbox(runtime.state)?.id, 'sandbox-0');
     assert.deepEqual(events, ['FailedCreatePodSandBox']);
+  });
+
+  test('gives its number up to the next when it has failed', async () => {
+    const attempts: (number | undefined)[] = [];
+    const ended = { ...runtimeSandbox(), state: 'SANDBOX_NOTREADY' };
+    const runtime = {
+      RunPodSandbox: async ({ config }: any) => {
+        attempts.push(config.metadata.attempt);
+        throw Object.assign(new Error('2'), { code: status.UNKNOWN, details: 'is reserved' });
+      },
+      ListPodSandbox: async () => ({ items: [ended] }),
+      PodSandboxStatus: async () => ({ status: ended, containers_statuses: [], timestamp: '1' }),
+      StopPodSandbox: async () => ({}),
+    };
+    const { starter } = starterOf({ runtime } as unknown as CriClient);
+    await assert.rejects(starter.createSandbox(pod), { code: status.UNKNOWN });
+    await assert.rejects(starter.createSandbox(pod), { code: status.UNKNOWN });
+    assert.deepEqual(attempts, [0, (ended.metadata?.attempt ?? 0) + 1]);
   });
 
   test('is removed with the pod', async () => {

@@ -3,12 +3,10 @@
 // while an image is pulled or a postStart hook runs.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { status } from '@grpc/grpc-js';
 import type { EphemeralContainer } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { PodSandboxConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
-import { isRpcError } from '../../proto/promise-client.ts';
 import { podLogDir } from '../logs/pod-log-folders.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
 import { ContainerConfigError } from '../spec/environment.ts';
@@ -129,7 +127,7 @@ export class PodStarter {
       const { pod_sandbox_id } = await cri.runtime.RunPodSandbox(request);
       this.#runtime.addSandbox(pod_sandbox_id);
     } catch (err) {
-      if (await this.#findMade(err)) return;
+      if (await this.#findMade().catch(() => false)) return;
       const message = `Failed to create pod sandbox: ${describeRpcError(err)}`;
       events.event(eventTarget(pod), 'Warning', 'FailedCreatePodSandBox', message);
       throw err;
@@ -142,9 +140,11 @@ export class PodStarter {
     return name ? (await this.#deps.runtimeClasses.get({ name })).handler : '';
   }
 
-  /** Whether the sandbox is there after all: a kubelet that was killed had asked for it. */
-  async #findMade(err: unknown): Promise<boolean> {
-    if (!isRpcError(err) || err.code !== status.ALREADY_EXISTS) return false;
+  /**
+   * Whether the sandbox is there after all: a kubelet that was killed had asked for it, or the answer was lost. One that
+   * has failed half-way is known then, and the next gets another number: its name is taken.
+   */
+  async #findMade(): Promise<boolean> {
     await this.#runtime.findSandboxes();
     await this.#runtime.refresh();
     return readySandbox(this.#runtime.state) !== undefined;

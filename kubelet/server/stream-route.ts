@@ -41,7 +41,11 @@ async function askForUrl({ pods, cri }: { pods: PodSet; cri: CriClient }, reques
     return (await cri.runtime.PortForward({ pod_sandbox_id: sandboxId, port: parsePorts(query) })).url;
   }
   const status = statusOf(worker, container);
-  const notFound = new HttpError(400, `container not found ("${container}")`);
+  const missing =
+    route === 'attach'
+      ? `container ${container} not found in pod ${podName}_${namespace}`
+      : `container not found ("${container}")`;
+  const notFound = new HttpError(400, missing);
   if (!status?.state?.running) throw notFound;
   const tty = isOn('tty');
   const streams = { stdin: isOn('input'), stdout: isOn('output'), stderr: isOn('error') && !tty, tty };

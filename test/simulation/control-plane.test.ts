@@ -11,7 +11,10 @@ import { DeploymentKind } from '../../api/apps/deployment.ts';
 import { StatefulSetKind } from '../../api/apps/statefulset.ts';
 import type { Job } from '../../api/batch/job/schema.ts';
 import { JobKind } from '../../api/batch/job.ts';
+import { isFinished } from '../../api/core/pod/columns.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
+import type { ResourceQuota } from '../../api/core/resourcequota/schema.ts';
+import { ResourceQuotaKind } from '../../api/core/resourcequota.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import { createControllers } from '../../controllers/index.ts';
 import { selectLoops } from '../../controllers/names.ts';
@@ -38,12 +41,16 @@ const names = [
   'statefulset',
   'daemonset',
   'job',
+  'cronjob',
+  'resourcequota',
   'disruption',
   'garbagecollector',
   'podgc',
   'persistentvolume-binder',
 ];
 const roughMs = 40_000;
+/** A schedule fires once a minute. */
+const roughMsOfSchedules = 150_000;
 const quietMs = 15 * 60_000;
 const seeds = 100;
 /** A slow machine sees fewer of them. */
@@ -100,6 +107,10 @@ function unfinished(world: World): string[] {
   for (const job of world.all<Job>(JobKind)) {
     if (!isDone(job)) left.push(`job ${job.metadata.name} runs`);
   }
+  for (const { status } of world.all<ResourceQuota>(ResourceQuotaKind)) {
+    const pods = world.all<Pod>(PodKind).filter((pod) => !isFinished(pod)).length;
+    expect('pods that the quota counts', Number(status?.used?.pods), pods);
+  }
   for (const kind of [DeploymentKind, StatefulSetKind, DaemonSetKind, JobKind, PodKind]) {
     for (const object of world.all<Pod>(kind as never)) {
       if (object.metadata.deletionTimestamp) left.push(`${kind.kind} ${keyOf(object)} goes`);
@@ -123,7 +134,7 @@ async function play(draw: Draw): Promise<World> {
       new Kept(world, `scheduler-${replica}`, 'kube-scheduler', runScheduler),
     ]);
     let nextMs = world.nowMs;
-    await world.pass(roughMs, async () => {
+    await world.pass(user.hasSchedule ? roughMsOfSchedules : roughMs, async () => {
       await kubelets.step();
       if (world.nowMs < nextMs) return;
       nextMs = world.nowMs + 300 + draw.below(3_000);

@@ -5,6 +5,7 @@ import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { Draw } from '../environment/fuzz.ts';
 import { serve } from './memory-transport.ts';
+import { slow } from './user.ts';
 import type { World } from './world.ts';
 
 export class Kubelets {
@@ -28,13 +29,14 @@ export class Kubelets {
       if (!next) continue;
       const id = `${uid} ${next}`;
       const due = this.#due.get(id);
-      if (due === undefined) this.#due.set(id, this.#world.nowMs + this.#delayMs(next));
+      if (due === undefined) this.#due.set(id, this.#world.nowMs + this.#delayMs(pod, next));
       else if (due <= this.#world.nowMs) await this.#take(pod, next);
     }
   }
 
-  #delayMs(next: string): number {
-    return next === 'end' ? 500 + this.#draw.below(8_000) : 100 + this.#draw.below(1_500);
+  #delayMs({ metadata }: Pod, next: string): number {
+    if (next !== 'end') return 100 + this.#draw.below(1_500);
+    return 500 + this.#draw.below(metadata.labels?.app === slow ? 100_000 : 8_000);
   }
 
   #next(pod: Pod): 'start' | 'end' | 'stop' | 'remove' | undefined {

@@ -1,6 +1,6 @@
 // A process of the control plane: it elects, works while it leads, and is killed at any write, cut off, and started again.
 import { LeaseKind } from '../../api/coordination/lease.ts';
-import { storedKinds } from '../../apiserver/stored-kinds.ts';
+import { kinds as servedKinds } from '../../api/index.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import { InformerFactory } from '../../client/informer-factory.ts';
 import { LeaderElector } from '../../client/leader-election.ts';
@@ -52,7 +52,7 @@ export class Process implements Fate {
         informer: (kind, options) => informers.informer(kind, options),
         resource: (kind) => client.resource(kind),
         dropInformers: () => undefined,
-        kinds: { current: storedKinds, onChange: () => undefined, synced: async () => undefined },
+        kinds: { current: servedKinds, onChange: () => undefined, synced: async () => undefined },
         recorder: () => ({ event: () => undefined }),
       });
       const loss = await elector.hold(signal);

@@ -7,6 +7,8 @@ import { DeploymentKind } from '../../api/apps/deployment.ts';
 import type { ReplicaSet } from '../../api/apps/replicaset.ts';
 import { ReplicaSetKind } from '../../api/apps/replicaset.ts';
 import { StatefulSetKind } from '../../api/apps/statefulset.ts';
+import type { CronJob } from '../../api/batch/cronjob/schema.ts';
+import { CronJobKind } from '../../api/batch/cronjob.ts';
 import type { Job } from '../../api/batch/job/schema.ts';
 import { JobKind } from '../../api/batch/job.ts';
 import type { Node } from '../../api/core/node.ts';
@@ -18,6 +20,8 @@ import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.
 import { isFinished } from '../../api/core/pod/columns.ts';
 import { podClaimKeys } from '../../api/core/pod/references.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
+import type { ResourceQuota } from '../../api/core/resourcequota/schema.ts';
+import { ResourceQuotaKind } from '../../api/core/resourcequota.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import type { Kubelets } from './kubelets.ts';
 import type { World } from './world.ts';
@@ -32,6 +36,9 @@ export const podsANode = 12;
 const isActive = (pod: Pod) => !pod.metadata.deletionTimestamp && !isFinished(pod);
 const isReady = (pod: Pod) =>
   isActive(pod) && (pod.status?.conditions ?? []).some(({ type, status }) => type === 'Ready' && status === 'True');
+
+const hasJobEnded = ({ status }: Job) =>
+  (status?.conditions ?? []).some(({ type }) => type === 'Complete' || type === 'Failed');
 
 /** The largest of what was asked for lately. */
 class Lately {
@@ -82,6 +89,8 @@ export class Rules {
     this.#sizes(byOwner, owners);
     this.#daemons(byOwner, owners);
     this.#jobs(byOwner, owners);
+    this.#schedules();
+    this.#quota(pods);
     this.#budget(pods);
     this.#volumes(pods);
     for (const pod of pods) this.#known.add(pod.metadata.uid ?? '');
@@ -136,6 +145,8 @@ export class Rules {
       if (touched.has(uid)) assert.ok(active <= most, `${keyOf(set)} has ${active} pods of ${most}`);
     }
     for (const deployment of this.#world.all<Deployment>(DeploymentKind)) {
+      // One that is deleted changes its sets no more.
+      if (deployment.metadata.deletionTimestamp) continue;
       const { replicas = 1, strategy } = deployment.spec;
       const surge = strategy?.type === 'Recreate' ? 0 : Number(strategy?.rollingUpdate?.maxSurge ?? 0);
       const uid = deployment.metadata.uid ?? '';
@@ -196,6 +207,35 @@ export class Rules {
       else if (how === 'Failed' || this.#deleted.has(pod)) failed++;
     }
     return { succeeded, failed };
+  }
+
+  /** One job for one time, and beside one that runs none where that is forbidden. */
+  #schedules(): void {
+    const jobs = this.#world.all<Job>(JobKind);
+    for (const schedule of this.#world.all<CronJob>(CronJobKind)) {
+      const { uid = '' } = schedule.metadata;
+      const own = jobs.filter((job) => controllerOf(job)?.uid === uid);
+      const times = own.map(
+        ({ metadata }) => metadata.annotations?.['batch.kubernetes.io/cronjob-scheduled-timestamp'],
+      );
+      assert.equal(new Set(times).size, times.length, `${keyOf(schedule)} twice for one time: ${times.join()}`);
+      const { nowMs } = this.#world;
+      const mayMeet = this.#lately.most(uid, schedule.spec.concurrencyPolicy === 'Forbid' ? 0 : 1, nowMs);
+      const isNew = own.some((job) => !this.#known.has(job.metadata.uid ?? ''));
+      for (const job of own) this.#known.add(job.metadata.uid ?? '');
+      if (!isNew || mayMeet) continue;
+      const running = own.filter((job) => !hasJobEnded(job)).map(keyOf);
+      assert.ok(running.length <= 1, `${keyOf(schedule)} has ${running.join(' and ')} at a time`);
+    }
+  }
+
+  /** A pod that comes finds room. */
+  #quota(pods: readonly Pod[]): void {
+    for (const { metadata, spec } of this.#world.all<ResourceQuota>(ResourceQuotaKind)) {
+      const most = this.#lately.most(metadata.uid ?? '', Number(spec?.hard?.pods), this.#world.nowMs);
+      const count = pods.filter((pod) => !isFinished(pod)).length;
+      assert.ok(count <= most, `${count} pods, and the quota allows ${most}`);
+    }
   }
 
   /** Evictions leave as many as the budget wants. */

@@ -9,7 +9,11 @@ import type { World } from './world.ts';
 const apps = '/apis/apps/v1/namespaces/default';
 const batch = '/apis/batch/v1/namespaces/default';
 const core = '/api/v1/namespaces/default';
+const quotas = `${core}/resourcequotas`;
+const concurrency = ['Allow', 'Forbid', 'Replace'];
 export const nodeCount = 3;
+/** Pods of this workload that end take so long that the next of a schedule meets them. */
+export const slow = 'c';
 
 const template = (app: string, image = 'img:1', more: object = {}) => ({
   metadata: { labels: { app } },
@@ -64,6 +68,18 @@ const workloads: Record<string, { path: string; body(draw: Draw): object }> = {
       },
     }),
   },
+  cronjob: {
+    path: `${batch}/cronjobs`,
+    body: (draw) => ({
+      metadata: { name: 'c' },
+      spec: {
+        schedule: '* * * * *',
+        concurrencyPolicy: draw.of(concurrency),
+        successfulJobsHistoryLimit: draw.below(3),
+        jobTemplate: { spec: { backoffLimit: 20, template: template(slow, 'img:1', { restartPolicy: 'Never' }) } },
+      },
+    }),
+  },
   volumes: {
     path: `${apps}/statefulsets`,
     body: (draw) => ({
@@ -105,6 +121,7 @@ export class User {
   readonly #world: World;
   readonly #draw: Draw;
   readonly #has: string[];
+  readonly #hasQuota: boolean;
   #isGuardUp = false;
   /** The job was told to go on otherwise: the pods that it then ended count for nothing. */
   hasChangedJob = false;
@@ -112,9 +129,16 @@ export class User {
   constructor(world: World) {
     this.#world = world;
     this.#draw = world.draw.fork();
-    const all = Object.keys(workloads);
-    for (let left = 2; left > 0; left--) all.splice(this.#draw.below(all.length), 1);
-    this.#has = all;
+    const all = Object.keys(workloads).filter((name) => name !== 'cronjob');
+    // What has a schedule lives longer, and with less beside it.
+    const hasSchedule = this.#draw.chance(0.15);
+    for (let left = hasSchedule ? 4 : 2; left > 0; left--) all.splice(this.#draw.below(all.length), 1);
+    this.#has = hasSchedule ? ['cronjob', ...all] : all;
+    this.#hasQuota = this.#draw.chance(0.3);
+  }
+
+  get hasSchedule(): boolean {
+    return this.#has.includes('cronjob');
   }
 
   async #send(method: HttpRequest['method'], path: string, body?: object, contentType?: string): Promise<number> {
@@ -125,7 +149,8 @@ export class User {
       ...(contentType ? { contentType } : {}),
     };
     const { status, body: answer } = await serve(this.#world.api, request);
-    this.#world.note(`user: ${method} ${path.replace(/^.*namespaces\//, '')} ${status}`);
+    const said = method === 'PATCH' ? ` ${request.body}` : '';
+    this.#world.note(`user: ${method} ${path.replace(/^.*namespaces\//, '')} ${status}${said}`);
     if (status === 422 || status === 400) throw new Error(`${method} ${path}: ${answer}`);
     this.#world.written();
     return status;
@@ -143,6 +168,10 @@ export class User {
       await this.#patch(`/api/v1/nodes/${name}`, { spec: { taints: null } });
     }
     await this.#send('POST', '/api/v1/namespaces', { metadata: { name: 'kube-system' } });
+    if (this.#hasQuota) {
+      const spec = { hard: { pods: String(4 + this.#draw.below(8)) } };
+      await this.#send('POST', quotas, { metadata: { name: 'q' }, spec });
+    }
     if (this.#has.includes('volumes')) await this.#makeVolumes();
     for (const name of this.#has) await this.#make(name);
     if (!this.#has.includes('guarded')) return;
@@ -187,6 +216,10 @@ export class User {
     const what = draw.of(this.#has);
     if (what === 'guarded') return this.#evict();
     if (draw.chance(0.3)) return this.#deletePod(what[0] === 'd' && what !== 'deployment' ? 'n' : what[0]!);
+    if (what === 'cronjob') {
+      const spec = draw.chance(0.7) ? { suspend: draw.chance(0.2) } : { concurrencyPolicy: draw.of(concurrency) };
+      return void (await this.#patch(`${batch}/cronjobs/c`, { spec }));
+    }
     const path = `${workloads[what]!.path}/${what === 'daemonset' ? 'n' : what[0]}`;
     if (draw.chance(0.1)) return this.#replace(what, path);
     if (what === 'job') {
@@ -205,6 +238,8 @@ export class User {
   /** What has been stopped goes on: the rest is for the controllers. */
   async leave(): Promise<void> {
     for (const name of this.#has) await this.#make(name).catch(() => undefined);
+    if (this.#hasQuota) await this.#patch(`${quotas}/q`, { spec: { hard: { pods: '100' } } });
+    if (this.hasSchedule) await this.#patch(`${batch}/cronjobs/c`, { spec: { suspend: true } });
     if (this.#has.includes('job')) await this.#patch(`${batch}/jobs/j`, { spec: { suspend: false } });
   }
 

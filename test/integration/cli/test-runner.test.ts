@@ -47,4 +47,23 @@ describe('the runner of the tests', () => {
       assert.match(stdout, says);
       assert.equal(status, code);
     });
+
+  test('unit tests share processes until one fails', () => {
+    mkdirSync(join(root, 'client'));
+    for (const [name, times] of [
+      ['a', 0],
+      ['b', 1],
+      ['c', 3],
+    ] as const)
+      writeFileSync(join(root, `client/${name}.test.ts`), failing(times));
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const { status, stdout } = spawnSync(process.execPath, [join(root, 'scripts/test.mjs'), 'unit', 'client/'], {
+      cwd: root,
+      env,
+      encoding: 'utf8',
+    });
+    assert.match(stdout, /failed in one process with others/);
+    assert.match(stdout, /failed:\n +client\/c\.test\.ts unsound\n +in run 3\n\n5 passed, 1 failed\n$/);
+    assert.equal(status, 1);
+  });
 });

@@ -172,6 +172,16 @@ describe("who may ask the kubelet's server", () => {
     assert.equal((await run('/run/ns/p')).code, 404);
   });
 
+  test('a container that does not run takes no streams', async () => {
+    const upgrade = { as: 'runner', method: 'POST', headers: { connection: 'Upgrade', upgrade: 'SPDY/3.1' } };
+    const answer = async (path: string) => {
+      const { code, text } = await server.ask(path, upgrade);
+      return [code, text.trim()];
+    };
+    assert.deepEqual(await answer('/exec/ns/p/gone?command=ls'), [400, 'container not found ("gone")']);
+    assert.deepEqual(await answer('/attach/ns/p/gone'), [400, 'container gone not found in pod p_ns']);
+  });
+
   test('while the API server is away nobody new is let in, and who was known still is', async () => {
     await answers('/metrics', { as: 'reader' }, [200]);
     const token = await tokenOf('reader');
