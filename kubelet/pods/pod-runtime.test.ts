@@ -35,7 +35,8 @@ test('a runtime whose sandboxes say nothing of their containers is asked for eac
       return { containers };
     },
     ContainerStatus: async ({ container_id }: { container_id: string }) => {
-      if (container_id === containers[1]!.id) throw Object.assign(new Error('5'), { code: RpcStatus.NOT_FOUND, details: '' });
+      if (container_id === containers[1]!.id)
+        throw Object.assign(new Error('5'), { code: RpcStatus.NOT_FOUND, details: '' });
       return { status: containers[0] };
     },
   };

@@ -64,7 +64,10 @@ describe('the identity of a kubelet', () => {
 
   test('of one node is not that of another, also on a connection that stands', async () => {
     await ask('a');
-    await assert.rejects(ask('b'), /^StatusError: Get "https:.*": tls: failed to verify certificate: x509: certificate is not valid for/);
+    await assert.rejects(
+      ask('b'),
+      /^StatusError: Get "https:.*": tls: failed to verify certificate: x509: certificate is not valid for/,
+    );
     assert.equal(await ask('a'), 'a');
   });
 });
