@@ -153,6 +153,11 @@ export class PodWorker {
     return this.#phase === 'active' || this.#phase === 'ending';
   }
 
+  /** Whether what it asks for is the node's to count. Of a pod that was deleted at once nobody else knows any more. */
+  get isCounted(): boolean {
+    return this.isTakingResources && !this.#isGone;
+  }
+
   /** Whether the pod is to run, and nothing has ended it yet. */
   get isActive(): boolean {
     return this.#phase === 'active';
