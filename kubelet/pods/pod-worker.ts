@@ -153,6 +153,11 @@ export class PodWorker {
     return this.#phase === 'active' || this.#phase === 'ending';
   }
 
+  /** Whether what it asks for is the node's to count. Of a pod that was deleted at once nobody else knows any more. */
+  get isCounted(): boolean {
+    return this.isTakingResources && !this.#isGone;
+  }
+
   /** Whether the pod is to run, and nothing has ended it yet. */
   get isActive(): boolean {
     return this.#phase === 'active';
@@ -356,14 +361,10 @@ export class PodWorker {
     return id !== this.#starter.startingId && (!container || this.#deps.probes.hasStarted(id, container));
   }
 
-  #graceAfterProbe(name: string, reason: string): number {
+  #graceAfterProbe(name: string, reason: 'LivenessProbe' | 'StartupProbe' | 'Changed'): number {
     const container = findContainer(this.#pod, name);
-    const probe =
-      reason === 'LivenessProbe'
-        ? container?.livenessProbe
-        : reason === 'StartupProbe'
-          ? container?.startupProbe
-          : undefined;
+    const { livenessProbe: LivenessProbe, startupProbe: StartupProbe } = container ?? {};
+    const probe = { LivenessProbe, StartupProbe, Changed: undefined }[reason];
     return probe?.terminationGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
   }
 
