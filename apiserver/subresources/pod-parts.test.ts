@@ -161,7 +161,22 @@ describe('pods/resize', () => {
     [
       'one that has run before',
       (pod) => (pod.spec.initContainers[1].resources.requests.cpu = '20m'),
-      /only cpu and memory resources are mut/,
+      /spec: Forbidden: resources for non-sidecar init containers are immutable/,
+    ],
+    [
+      'another name',
+      (pod) => (pod.spec.containers[0].name = 'other'),
+      /spec\.containers\[0\]\.name: Forbidden: containers may not be renamed or reordered on resize/,
+    ],
+    [
+      'another order',
+      (pod) => pod.spec.initContainers.reverse(),
+      /name: Forbidden: initContainers may not be renamed or reordered on resize, spec\.initContainers\[1\]\.name: /,
+    ],
+    [
+      'one more container',
+      (pod) => pod.spec.containers.push({ name: 'more', image: 'i' }),
+      /spec\.containers: Forbidden: containers may not be added or removed on resize/,
     ],
     [
       'more asked for than is allowed',

@@ -19,6 +19,8 @@ export interface SetState {
   update: string;
   collisionCount: number;
   nowMs: number;
+  /** Pods that were deleted in this pass. Nobody may see them go: they may be gone at once. */
+  deleted?: readonly Pod[];
 }
 
 export interface SetPlan {
@@ -106,11 +108,11 @@ export function usesCurrent({ spec, status, ...rest }: StatefulSet, ordinal: num
 }
 
 export function computeStatus(state: SetState): NonNullable<StatefulSet['status']> {
-  const { set, pods, update, nowMs } = state;
+  const { set, pods, update, nowMs, deleted = [] } = state;
   const ready = pods.filter((pod) => isRunning(pod) && isReady(pod));
   const available = ready.filter((pod) => isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs));
-  const countOf = (revision: string) =>
-    pods.filter((pod) => !isGoing(pod) && pod.metadata.labels?.[revisionLabel] === revision).length;
+  const stay = pods.filter((pod) => !isGoing(pod) && !deleted.includes(pod));
+  const countOf = (revision: string) => stay.filter((pod) => pod.metadata.labels?.[revisionLabel] === revision).length;
   const updated = countOf(update);
   const wanted = replicasOf(set);
   // The update is complete: it is the current revision from now on.

@@ -127,6 +127,9 @@ test('computeStatus() counts, and ends an update', () => {
     updatedReplicas: 1,
     currentRevision: 'old',
   });
+  // One that was replaced at once must not be taken for one of the old that is missing.
+  const state = stateOf(statefulSet(), '0o 1o 2o');
+  assert.equal(computeStatus({ ...state, deleted: planPods(state).delete }).currentReplicas, 2);
   assert.deepEqual([status({}, '0 1 2').currentRevision, status({}, '0 1 2').currentReplicas], ['new', 3]);
   assert.equal(status({}, '0 1 2?').currentRevision, 'old');
   assert.equal(status({ updateStrategy: { type: 'OnDelete' } }, '0 1 2').currentRevision, 'old');

@@ -89,6 +89,7 @@ async function apply(state: SetState, plan: SetPlan, wanted: readonly Pod[], dep
   });
   // What was not created, or is there already, will not be seen to come.
   for (let i = created; i < wanted.length; i++) expectations.creationObserved(uid);
+  state.deleted = doomed;
   await deletePods(set, doomed, { control: statefulPods, expectations });
   if (error && !isNamespaceTerminating(error)) throw error;
 }
@@ -103,7 +104,7 @@ async function reconcile(set: StatefulSet, deps: Deps): Promise<ReconcileResult 
   const history = await syncHistory(set, revisions, deps.revisionClient);
   const { current, update, collisionCount } = history;
   const nowMs = deps.clock.now();
-  const state = { set, pods, current: nameOf(current), update: nameOf(update), collisionCount, nowMs };
+  const state: SetState = { set, pods, current: nameOf(current), update: nameOf(update), collisionCount, nowMs };
   try {
     if (isSettled && !set.metadata.deletionTimestamp) {
       const plan = planPods(state);

@@ -16,6 +16,8 @@ const podOf = (spec: Partial<Pod['spec']>): Pod => ({
 });
 const requesting = (requests: Record<string, string>) =>
   podOf({ containers: [{ name: 'c', resources: { requests } }] });
+const onPorts = (...ports: object[]) =>
+  podOf({ containers: [{ name: 'c', ports: ports.map((port) => ({ containerPort: 80, ...port })) }] });
 const affinity = (key: string, operator: string, values: string[]) => ({
   nodeAffinity: {
     requiredDuringSchedulingIgnoredDuringExecution: {
@@ -50,6 +52,17 @@ const cases: { name: string; pod: Pod; others?: Pod[]; want?: [string, string] }
     name: 'affinity that does not',
     pod: podOf({ affinity: affinity('size', 'Lt', ['3']) }),
     want: ['NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"],
+  },
+  {
+    name: 'a port of the node that another pod has',
+    pod: onPorts({ hostPort: 80, hostIP: '127.0.0.1' }),
+    others: [onPorts({ hostPort: 80 })],
+    want: ['NodePorts', "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"],
+  },
+  {
+    name: 'the same port of other addresses and protocols',
+    pod: onPorts({ hostPort: 80, hostIP: '127.0.0.1' }, { hostPort: 53 }),
+    others: [onPorts({ hostPort: 80, hostIP: '127.0.0.2' }, { hostPort: 53, protocol: 'UDP' })],
   },
   {
     name: 'a sysctl that is not safe',

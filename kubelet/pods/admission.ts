@@ -1,6 +1,7 @@
 // Whether this node takes a pod. The scheduler has asked most of this already; a pod bound by hand has not been asked.
 // Upstream: pkg/kubelet/lifecycle/predicate.go and sysctl/allowlist.go, with their reasons and messages.
 import type { Node } from '../../api/core/node.ts';
+import { hostPortsOf, isSamePort } from '../../api/core/pod/host-ports.ts';
 import { findUntoleratedTaint, matchesNodeAffinity } from '../../api/core/pod/placement.ts';
 import { qosClassOf } from '../../api/core/pod/qos.ts';
 import { podRequests } from '../../api/core/pod/resource-totals.ts';
@@ -48,6 +49,7 @@ export function admitPod(
     judgePressure(pod, pressure) ??
     judgeResources(pod, node, others) ??
     judgeAffinity(pod, node) ??
+    judgePorts(pod, others) ??
     (isStaticPod(pod) ? undefined : judgeTaints(pod, node)) ??
     judgeSysctls(pod) ??
     judgeFeatures(pod) ??
@@ -93,6 +95,15 @@ function judgeAffinity(pod: Pod, node: Node): Rejection | undefined {
   if (matchesNodeAffinity(pod.spec, node)) return undefined;
   const message = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
   return { reason: 'NodeAffinity', message };
+}
+
+function judgePorts({ spec }: Pod, others: readonly Pod[]): Rejection | undefined {
+  const wanted = hostPortsOf(spec);
+  if (wanted.length === 0) return undefined;
+  const used = others.flatMap((other) => hostPortsOf(other.spec));
+  if (!wanted.some((port) => used.some((one) => isSamePort(port, one)))) return undefined;
+  const message = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+  return { reason: 'NodePorts', message };
 }
 
 /** Only NoExecute taints: others keep the scheduler away, not pods bound by hand. */

@@ -49,12 +49,22 @@ test('a pod that is gone from the API server is ended, however often that fails'
     cgroups: { list: () => [], remove: () => true },
     volumes: { podsDir: join(dir, 'pods'), memoryDir: join(dir, 'memory'), mounts: openMounts(), plugins: [] },
     settings: { podLogsDir: join(dir, 'logs') },
+    allocations: { read: nothing, write: nothing },
     tokens: { forget: nothing },
     objects: { release: nothing },
     images: { forget: nothing },
     probes: { forgetPod: nothing },
   } as unknown as KubeletDeps;
-  const informer = { synced: async () => {}, onChange: nothing } as unknown as Informer<Pod>;
+  const taken = { metadata: { name: 'q', namespace: 'ns', uid: 'q' }, spec: {}, status: { startTime: 'then' } };
+  const counts: boolean[][] = [];
+  const onChange = (change: (pod?: object, old?: object) => void) => {
+    const look = () => counts.push(...pods.list().map((worker) => [worker.isTakingResources, worker.isCounted]));
+    change(taken, undefined);
+    look();
+    change(undefined, taken);
+    look();
+  };
+  const informer = { synced: async () => {}, onChange } as unknown as Informer<Pod>;
   const stop = new AbortController();
   const node = () => {
     throw new Error('no pod is admitted here');
@@ -71,5 +81,10 @@ test('a pod that is gone from the API server is ended, however often that fails'
   stop.abort();
   assert.equal(removed, sandbox.id);
   assert.equal(tries, 3);
+  // One that was deleted at once goes on until it is ended, but no other pod is refused for it.
+  assert.deepEqual(counts, [
+    [true, true],
+    [true, false],
+  ]);
   assert.deepEqual(readdirSync(join(dir, 'logs')), []);
 });

@@ -150,10 +150,10 @@ export class PodSet {
       worker.resize(judgeResize(resize.desired, this.#node(), this.#podsBeside(worker)));
   }
 
-  /** The other pods that take resources of the node. */
+  /** The other pods whose requests are counted. */
   #podsBeside(worker: PodWorker): Pod[] {
     return this.list()
-      .filter((other) => other !== worker && other.isTakingResources)
+      .filter((other) => other !== worker && other.isCounted)
       .map(({ pod }) => pod);
   }
 

@@ -7,7 +7,7 @@ import { status } from '@grpc/grpc-js';
 import type { Pod } from '../../api/core/pod.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
-import { runtimeSandbox } from '../../test/builders/runtime-state.ts';
+import { runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { PodRuntime } from './pod-runtime.ts';
@@ -113,4 +113,52 @@ test('nothing is started by a reading of the runtime from before the last start 
   await clock.advance(10_000);
   assert.equal(await start(before), false);
   assert.equal(await start(starter.finished), true);
+});
+
+test('a container that could not be started is tried again after a while, and at once when its image is another', async () => {
+  const log = { warn: () => undefined };
+  const clock = new FakeClock();
+  const deps = { cri: {}, clock, log, events: { event: () => undefined } } as unknown as KubeletDeps;
+  const starter = new PodStarter(deps, new PodRuntime(deps.cri, 'u', []), {} as PodVolumes);
+  const other = { ...pod, spec: { containers: [{ name: 'app', image: 'app:2' }] } };
+  const start = (which: Pod) =>
+    new Promise<number | 'tried' | undefined>((resolve) => {
+      const outlook = starter.start(which, ['app'], { seen: starter.finished, onDone: () => resolve('tried') });
+      if (!starter.isBusy) resolve(outlook.wakeAfterMs);
+    });
+  assert.equal(await start(pod), 'tried');
+  assert.equal(await start(pod), 10_000);
+  assert.equal(await start(other), 'tried');
+  assert.equal(await start(other), 10_000);
+  await clock.advance(10_000);
+  assert.equal(await start(other), 'tried');
+});
+
+test('a container that ended by itself waits before it starts again; one that ended for a change does not', async () => {
+  const ended = { ...runtimeContainer({ name: 'app', exitCode: 1 }), finished_at: '5000000000' };
+  const cri = {
+    runtime: {
+      PodSandboxStatus: async () => ({ status: runtimeSandbox(), containers_statuses: [ended], timestamp: '1' }),
+    },
+  } as unknown as CriClient;
+  for (const isReplaced of [false, true]) {
+    const clock = new FakeClock(0);
+    const events = { event: () => undefined };
+    const deps = { cri, clock, log: { warn: () => undefined }, events, cgroups: { create: () => '' } };
+    const runtime = new PodRuntime(cri, 'u', ['sandbox-0']);
+    if (isReplaced) runtime.noteReplaced(ended.id);
+    await runtime.refresh();
+    const starter = new PodStarter(deps as unknown as KubeletDeps, runtime, {} as PodVolumes);
+    // What is tried fails, as this runtime makes no containers: that is tried again after ten seconds.
+    const waits: (number | undefined)[] = [];
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await new Promise<void>((resolve) => {
+        const { wakeAfterMs } = starter.start(pod, ['app'], { seen: starter.finished, onDone: resolve });
+        waits.push(wakeAfterMs);
+        if (!starter.isBusy) resolve();
+      });
+      await clock.advance(10_000);
+    }
+    assert.deepEqual(waits, isReplaced ? [undefined, undefined] : [undefined, 5_000]);
+  }
 });

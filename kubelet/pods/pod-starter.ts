@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EphemeralContainer } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import type { PodSandboxConfig } from '../../proto/cri.gen.ts';
+import type { ContainerStatus, PodSandboxConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { podLogDir } from '../logs/pod-log-folders.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
@@ -52,7 +52,8 @@ export class PodStarter {
   readonly #volumes: PodVolumes;
   readonly #restarts: BackOff;
   readonly #problems = new Map<string, StartProblem>();
-  readonly #retryAtMs = new Map<string, number>();
+  /** Until when a container is not tried again, as it was specified then: another image is tried at once. */
+  readonly #retries = new Map<string, { key: string; atMs: number }>();
   readonly #backOffTold = new Map<string, string>();
   #startingId: string | undefined;
   #finished = 0;
@@ -90,7 +91,7 @@ export class PodStarter {
   /** Something that containers need has changed: those that could not be configured are tried at once. */
   retryNow(): void {
     for (const [name, { reason }] of this.#problems) {
-      if (reason === 'CreateContainerConfigError') this.#retryAtMs.delete(name);
+      if (reason === 'CreateContainerConfigError') this.#retries.delete(name);
     }
   }
 
@@ -181,11 +182,12 @@ export class PodStarter {
   /** How long the container must not be started yet; tells the back-off where it is one. */
   #waitMs(pod: Pod, name: string): number {
     const { clock, events } = this.#deps;
-    const retryMs = (this.#retryAtMs.get(name) ?? 0) - clock.now();
-    if (retryMs > 0) return retryMs;
-    const latest = latestContainer(this.#runtime.state, name);
-    if (!latest || !hasExited(latest)) return 0;
     const key = this.#restartKey(pod, name);
+    const retry = this.#retries.get(name);
+    const retryMs = retry?.key === key ? retry.atMs - clock.now() : 0;
+    if (retryMs > 0) return retryMs;
+    const latest = this.#endedByItself(name);
+    if (!latest) return 0;
     const remainingMs = this.#restarts.remainingMs(key, millisOf(latest.finished_at));
     if (remainingMs <= 0) return 0;
     const seconds = this.#restarts.delayMs(key) / 1000;
@@ -200,6 +202,12 @@ export class PodStarter {
     return remainingMs;
   }
 
+  /** The last one of its name, when it has ended, and not since its spec was changed: that is no failure to wait for. */
+  #endedByItself(name: string): ContainerStatus | undefined {
+    const latest = latestContainer(this.#runtime.state, name);
+    return latest && hasExited(latest) && !this.#runtime.state.replaced.has(latest.id) ? latest : undefined;
+  }
+
   #restartKey(pod: Pod, name: string): string {
     const container = findContainer(pod, name);
     return `${name}_${container ? hashContainer(container) : ''}`;
@@ -211,17 +219,17 @@ export class PodStarter {
       try {
         await this.#startOne(pod, name);
         this.#problems.delete(name);
-        this.#retryAtMs.delete(name);
+        this.#retries.delete(name);
       } catch (err) {
         if (this.#abort.signal.aborted) return;
-        this.#noteFailure(name, err as Error);
+        this.#noteFailure(pod, name, err as Error);
       } finally {
         this.#startingId = undefined;
       }
     }
   }
 
-  #noteFailure(name: string, err: Error): void {
+  #noteFailure(pod: Pod, name: string, err: Error): void {
     const { clock, log } = this.#deps;
     const isKnown = err instanceof StartError;
     if (!isKnown) log.warn({ err, container: name }, 'a container could not be started');
@@ -229,8 +237,8 @@ export class PodStarter {
     // A container that exists has the restart back-off; what failed before that is tried again after a while.
     const hasContainer = isKnown && (err.reason === 'RunContainerError' || err.reason === 'PostStartHookError');
     const afterMs = isKnown ? err.retryAfterMs : undefined;
-    if (hasContainer) this.#retryAtMs.delete(name);
-    else this.#retryAtMs.set(name, clock.now() + (afterMs ?? retryMs));
+    if (hasContainer) this.#retries.delete(name);
+    else this.#retries.set(name, { key: this.#restartKey(pod, name), atMs: clock.now() + (afterMs ?? retryMs) });
   }
 
   async #startOne(pod: Pod, name: string): Promise<void> {
@@ -238,8 +246,9 @@ export class PodStarter {
     const container = findContainer(pod, name);
     const sandbox = readySandbox(state);
     if (!container || !sandbox) throw new StartError('CreateContainerError', 'the pod has no sandbox');
+    const ended = this.#endedByItself(name);
+    if (ended) this.#restarts.next(this.#restartKey(pod, name), millisOf(ended.finished_at));
     const latest = latestContainer(state, name);
-    if (latest && hasExited(latest)) this.#restarts.next(this.#restartKey(pod, name), millisOf(latest.finished_at));
     await startContainer(this.#deps, {
       pod,
       container,

@@ -5,7 +5,6 @@
 //   active ──deleted, out of time, complete──> ending ──all stopped──> ended ──deleted──> finished
 
 import type { PodStatus } from '../../api/core/pod/pod-status.ts';
-import type { ResourceRequirements } from '../../api/core/pod/resources.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { isNotFound } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
@@ -13,7 +12,6 @@ import { timestamp } from '../../machinery/timestamp.ts';
 import { PodResizer } from '../resize/pod-resizer.ts';
 import type { PendingResize, ResizeRefusal } from '../resize/resize-admission.ts';
 import { isStaticPod } from '../static/static-pod-file.ts';
-import { computePodStatus } from '../status/pod-status.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { PodVolumes } from '../volumes/pod-volumes.ts';
 import type { ClaimUse } from '../volumes/volume-use.ts';
@@ -21,6 +19,7 @@ import { ExitWaiters } from './exit-waiters.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { isComplete, planPod } from './plan.ts';
 import { endPod } from './pod-removal.ts';
+import { type Phase, PodReporter, type Verdict } from './pod-reporter.ts';
 import { PodRuntime } from './pod-runtime.ts';
 import { PodStarter } from './pod-starter.ts';
 import { PodStopper } from './pod-stopper.ts';
@@ -37,16 +36,7 @@ import { hasExited, isRunning, nameOf, readySandbox } from './runtime-state.ts';
 import { VolumeSync } from './volume-sync.ts';
 import { WakeLoop } from './wake-loop.ts';
 
-type Phase = 'active' | 'ending' | 'ended' | 'finished';
-
 const evictionGraceSeconds = 1;
-
-interface Verdict {
-  reason: string;
-  message: string;
-  /** The pod ends for what the node lacks, and no fault of its own. */
-  isDisruption?: boolean;
-}
 
 export interface PodWorkerOptions {
   pod: Pod;
@@ -68,8 +58,7 @@ export class PodWorker {
   readonly #starter: PodStarter;
   readonly #stopper: PodStopper;
   readonly #startTime: string;
-  readonly #createdMs: number;
-  #wasReady: boolean;
+  readonly #reporter: PodReporter;
   /** As the API server has it. */
   #desired: Pod;
   /** With the resources that it has been given. */
@@ -91,9 +80,6 @@ export class PodWorker {
     this.#pod = this.#resizer.allocated(pod);
     this.#onEnded = onEnded;
     this.#onFinished = onFinished;
-    this.#createdMs = deps.clock.monotonicMs();
-    // One that runs already, as after a restart of the kubelet, tells nothing about starts.
-    this.#wasReady = sandboxIds.length > 0;
     this.#log = deps.log.child({ pod: describePod(pod) });
     this.#startTime = pod.status?.startTime ?? timestamp(deps.clock.now());
     const isStatic = isStaticPod(pod);
@@ -103,6 +89,14 @@ export class PodWorker {
     this.#volumeSync = new VolumeSync(deps, this.#volumes);
     this.#starter = new PodStarter(deps, this.#runtime, this.#volumes);
     this.#stopper = new PodStopper(deps, () => this.wake());
+    this.#reporter = new PodReporter(deps, {
+      writer: this.#writer,
+      runtime: this.#runtime,
+      starter: this.#starter,
+      resizer: this.#resizer,
+      startTime: this.#startTime,
+      wasReady: sandboxIds.length > 0,
+    });
     this.#loop = new WakeLoop({
       clock: deps.clock,
       run: () => this.#sync(),
@@ -153,6 +147,11 @@ export class PodWorker {
     return this.#phase === 'active' || this.#phase === 'ending';
   }
 
+  /** Whether what it asks for is the node's to count. Of a pod that was deleted at once nobody else knows any more. */
+  get isCounted(): boolean {
+    return this.isTakingResources && !this.#isGone;
+  }
+
   /** Whether the pod is to run, and nothing has ended it yet. */
   get isActive(): boolean {
     return this.#phase === 'active';
@@ -175,8 +174,8 @@ export class PodWorker {
     this.#desired = pod;
     this.#pod = this.#resizer.allocated(pod);
     this.#writer.observe(pod);
-    if (changed) this.#volumeSync.noteChange();
-    this.wake();
+    if (changed) this.noteObjectChange();
+    else this.wake();
   }
 
   /** What stands for a static pod in the API server. */
@@ -193,7 +192,7 @@ export class PodWorker {
     this.wake();
   }
 
-  /** A ConfigMap or Secret of the pod has changed. */
+  /** A ConfigMap or Secret of the pod has changed, or what the pod tells of itself. */
   noteObjectChange(): void {
     this.#volumeSync.noteChange();
     this.#starter.retryNow();
@@ -299,8 +298,7 @@ export class PodWorker {
       const container = findContainer(this.#pod, name);
       if (this.#phase !== 'active' || !container || !isRunning(runtime)) continue;
       if (runtime.id === this.#starter.startingId || isInitOnly(this.#pod, name)) continue;
-      const { initContainerStatuses = [], containerStatuses = [] } = this.#pod.status ?? {};
-      const known = [...initContainerStatuses, ...containerStatuses].find((s) => s.containerID?.endsWith(runtime.id));
+      const known = this.#writer.saidOf(runtime.id);
       const verdict = { ready: known?.ready ?? false, started: known?.started ?? false };
       probes.watch({ pod: this.#pod, container, containerId: runtime.id, podIp }, runtime, verdict);
     }
@@ -346,25 +344,16 @@ export class PodWorker {
     return planPod({
       pod: this.#pod,
       state: this.#runtime.state,
-      hasStarted: (c) => this.#hasStarted(c.id, nameOf(c)),
+      hasStarted: (c) => this.#reporter.hasStarted(this.#pod, c.id, nameOf(c)),
       failedProbe: (id) => (this.#stopper.isStopping(id) ? undefined : probes.failedProbe(id)),
       needsResizeRestart: (id) => restarts.has(id),
     });
   }
 
-  #hasStarted(id: string, name: string): boolean {
+  #graceAfterProbe(name: string, reason: 'LivenessProbe' | 'StartupProbe' | 'Changed'): number {
     const container = findContainer(this.#pod, name);
-    return id !== this.#starter.startingId && (!container || this.#deps.probes.hasStarted(id, container));
-  }
-
-  #graceAfterProbe(name: string, reason: string): number {
-    const container = findContainer(this.#pod, name);
-    const probe =
-      reason === 'LivenessProbe'
-        ? container?.livenessProbe
-        : reason === 'StartupProbe'
-          ? container?.startupProbe
-          : undefined;
+    const { livenessProbe: LivenessProbe, startupProbe: StartupProbe } = container ?? {};
+    const probe = { LivenessProbe, StartupProbe, Changed: undefined }[reason];
     return probe?.terminationGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
   }
 
@@ -380,8 +369,8 @@ export class PodWorker {
     await this.#starter.halt();
     await this.#runtime.refresh();
     if (!this.#stopper.stopAll(this.#pod, this.#runtime.state, this.#podIp())) {
-      // Those that end early show while the others still run; a deleted pod's status waits for the end.
-      if (!this.#pod.metadata.deletionTimestamp) this.#writeStatus();
+      // Those that end early show while the others still run; of a deleted pod it shows who may still be asked.
+      if (!this.#pod.metadata.deletionTimestamp || this.#reporter.hasOtherReadiness(this.#pod)) this.#writeStatus();
       return;
     }
     this.#writeStatusUnlessDeleted();
@@ -426,57 +415,7 @@ export class PodWorker {
   }
 
   #writeStatus(): void {
-    if (this.#isGone) return;
-    // A pod that has run its course keeps what was said of it, also when its containers are gone.
-    if (isFinished(this.#pod) && this.#runtime.state.containers.length === 0) return;
-    const { probes, clock, nodeIp, runtimeName } = this.#deps;
-    const pod = this.#pod;
-    const containerOf = (name: string) => findContainer(pod, name);
-    const status = computePodStatus(pod, {
-      state: this.#runtime.state,
-      known: this.#writer.current,
-      nodeIp,
-      runtimeName,
-      nowMs: clock.now(),
-      startTime: this.#startTime,
-      problemOf: (name) => this.#starter.problemOf(name),
-      terminationMessageOf: (c) => this.#runtime.terminationMessageOf(c),
-      hasStarted: (c) => this.#hasStarted(c.id, nameOf(c)),
-      isReady: (c) => {
-        const container = containerOf(nameOf(c));
-        return !container || probes.isReady(c.id, container);
-      },
-      startingId: this.#starter.startingId,
-      isEnding: this.#phase !== 'active',
-      isEnded: this.#phase === 'ended',
-      verdict:
-        this.#phase === 'ended' && this.#verdict
-          ? { reason: this.#verdict.reason, message: this.#verdict.message }
-          : undefined,
-      disruption: this.#verdict?.isDisruption ? this.#verdict.message : undefined,
-      resize: this.#resizer.state,
-      resourcesInForce: (c) => this.#resourcesInForce(c.id),
-    });
-    this.#observeReady(status);
-    this.#writer.write(status);
-  }
-
-  /** What was last said of a running container that does not have yet what the pod has been given. */
-  #resourcesInForce(containerId: string): ResourceRequirements | undefined {
-    if (!this.#resizer.plan(this.#pod, this.#runtime).some(({ id }) => id === containerId)) return undefined;
-    const { initContainerStatuses = [], containerStatuses = [] } = this.#writer.current;
-    return [...initContainerStatuses, ...containerStatuses].find((s) => s.containerID?.endsWith(containerId))
-      ?.resources;
-  }
-
-  #observeReady({ conditions, containerStatuses = [] }: PodStatus): void {
-    if (this.#wasReady || !conditions?.some((c) => c.type === 'Ready' && c.status === 'True')) return;
-    this.#wasReady = true;
-    const { metrics, images, clock } = this.#deps;
-    metrics.observePodStart(clock.monotonicMs() - this.#createdMs);
-    const began = containerStatuses.map(({ state }) => Date.parse(state?.running?.startedAt ?? ''));
-    const created = Date.parse(this.#pod.metadata.creationTimestamp ?? '');
-    metrics.observeContainersStart(Math.max(...began) - created, images.pullingMs(uidOf(this.#pod)));
+    if (!this.#isGone) this.#reporter.report(this.#pod, this.#phase, this.#verdict);
   }
 
   /** Resolves when a container does not run any more. */

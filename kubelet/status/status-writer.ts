@@ -2,6 +2,7 @@
 // when it differs from what stands there. A strategic merge patch, so that conditions of others
 // survive. Upstream: pkg/kubelet/status.
 
+import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
 import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ResourceClient } from '../../client/rest.ts';
@@ -93,6 +94,12 @@ export class StatusWriter {
     if (!this.#seen || this.#seen.version <= this.#version) return base;
     const others = (this.#seen.status.conditions ?? []).filter((c) => !isOwn(c));
     return { ...base, conditions: [...others, ...(base.conditions ?? []).filter(isOwn)] };
+  }
+
+  /** The newest status of a container that is no ephemeral one. */
+  saidOf(containerId: string): ContainerStatus | undefined {
+    const { initContainerStatuses = [], containerStatuses = [] } = this.current;
+    return [...initContainerStatuses, ...containerStatuses].find((s) => s.containerID?.endsWith(containerId));
   }
 
   /** Resolves when all that was asked for is written, or the pod is gone. */

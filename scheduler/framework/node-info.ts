@@ -1,7 +1,8 @@
 // A node with what runs on it, kept up to date pod by pod and never built anew. Upstream: framework.NodeInfo.
 import type { Node } from '../../api/core/node.ts';
+import { type HostPort, isSamePort } from '../../api/core/pod/host-ports.ts';
 import { quantityValue } from '../../machinery/quantity.ts';
-import { type HostPort, type PodInfo, type Resources, resourcesOf } from './pod-info.ts';
+import { type PodInfo, type Resources, resourcesOf } from './pod-info.ts';
 
 const noResources: Resources = { cpuMillis: 0, memoryBytes: 0, ephemeralStorageBytes: 0, scalars: new Map() };
 
@@ -69,13 +70,10 @@ export class NodeInfo {
     scoreRequested.memoryBytes += sign * info.scoreRequests.memoryBytes;
   }
 
-  /** Whether a host port is taken here. 0.0.0.0 stands for every address. */
+  /** Whether a host port is taken here. */
   usesPort(wanted: HostPort): boolean {
     for (const { hostPorts } of this.pods.values()) {
-      for (const used of hostPorts) {
-        if (used.port !== wanted.port || used.protocol !== wanted.protocol) continue;
-        if (used.ip === wanted.ip || used.ip === '0.0.0.0' || wanted.ip === '0.0.0.0') return true;
-      }
+      for (const used of hostPorts) if (isSamePort(used, wanted)) return true;
     }
     return false;
   }

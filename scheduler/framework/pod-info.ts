@@ -1,6 +1,7 @@
 // A pod with what the plugins ask of it again and again, worked out once.
 
 import type { PodAffinityTerm } from '../../api/core/pod/affinity.ts';
+import { type HostPort, hostPortsOf } from '../../api/core/pod/host-ports.ts';
 import { podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
@@ -11,12 +12,6 @@ export interface Resources {
   ephemeralStorageBytes: number;
   /** Everything else by name: extended resources, huge pages. */
   scalars: ReadonlyMap<string, number>;
-}
-
-export interface HostPort {
-  protocol: string;
-  ip: string;
-  port: number;
 }
 
 /** A preference; the weight of one against is negative. */
@@ -80,7 +75,7 @@ export function podInfoOf(pod: Pod): PodInfo {
     uid: pod.metadata.uid ?? '',
     requests: resourcesOf(podRequests(spec)),
     scoreRequests: { cpuMillis, memoryBytes },
-    hostPorts: hostPortsOf(pod),
+    hostPorts: hostPortsOf(pod.spec),
     claims: claimsOf(pod),
     requiredAffinity: affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
     requiredAntiAffinity: affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
@@ -110,15 +105,4 @@ function claimsOf({ metadata, spec }: Pod): readonly PodClaim[] {
     claims.push({ key: `${metadata.namespace}/${name}`, name, isEphemeral: !persistentVolumeClaim });
   }
   return claims ?? noClaims;
-}
-
-function hostPortsOf(pod: Pod): HostPort[] {
-  const containers = [
-    ...pod.spec.containers,
-    ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
-  ];
-  return containers
-    .flatMap((c) => c.ports ?? [])
-    .filter((p) => (p.hostPort ?? 0) > 0)
-    .map((p) => ({ protocol: p.protocol ?? 'TCP', ip: p.hostIP || '0.0.0.0', port: p.hostPort! }));
 }

@@ -12,7 +12,7 @@ export interface Told {
 export class ApiWatch implements Disposable {
   readonly told: Told[] = [];
   readonly #end = new AbortController();
-  #look: (() => void) | undefined;
+  readonly #looks = new Set<() => void>();
   readonly #path: string;
 
   private constructor(path: string) {
@@ -33,7 +33,7 @@ export class ApiWatch implements Disposable {
     try {
       for await (const line of createInterface({ input: body })) {
         this.told.push(JSON.parse(line));
-        this.#look?.();
+        for (const look of [...this.#looks]) look();
       }
     } catch (err) {
       // It was given up, or else `until` says what did not come.
@@ -45,7 +45,7 @@ export class ApiWatch implements Disposable {
   until(what: string, check: (told: Told) => boolean, limitMs = 300_000): Promise<Told> {
     return new Promise((resolve, reject) => {
       const finish = (act: () => void) => {
-        this.#look = undefined;
+        this.#looks.delete(look);
         timer.cancel();
         act();
       };
@@ -53,11 +53,12 @@ export class ApiWatch implements Disposable {
         const told = JSON.stringify(this.told).slice(0, 2_000);
         finish(() => reject(new Error(`watch of ${this.#path} did not tell: ${what}; it told ${told}`)));
       });
-      this.#look = () => {
+      const look = () => {
         const found = this.told.find(check);
         if (found) finish(() => resolve(found));
       };
-      this.#look();
+      this.#looks.add(look);
+      look();
     });
   }
 

@@ -42,6 +42,8 @@ export async function livesAndDies(space: Space, collection: string, rest: objec
     (await space.get(`${collection}?${query}`)).items.map((one: any) => one.metadata.name);
   const first = `${space.namespace}-a`;
   const made = await make(first);
+  const again = await space.request('POST', collection, { body: { metadata: { name: first }, ...rest } });
+  assert.deepEqual([again.code, again.body.reason], [409, 'AlreadyExists']);
   const read = await space.get(`${collection}/${first}`);
   assert.deepEqual([read.metadata.name, read.metadata.uid], [first, made.metadata.uid]);
   const patched = await space.ask('PATCH', `${collection}/${first}`, {
@@ -74,8 +76,6 @@ interface Operations {
   rest: (index: number) => object;
   /** Of an object, when names are not the server's to give. */
   name?: (index: number) => string;
-  /** More of the metadata's labels. */
-  labels?: Record<string, string>;
   /** What the kind has more. */
   more?: (object: string) => Promise<void>;
 }
@@ -95,7 +95,7 @@ async function assertDiscovered(space: Space, [group, version, plural]: Operatio
 
 /** All verbs of a kind, with watches of one namespace and of all, as the programme goes through them. */
 export async function supportsAllOperations(space: Space, operations: Operations): Promise<void> {
-  const { resource, isNamespaced, rest, name, labels, more } = operations;
+  const { resource, isNamespaced, rest, name, more } = operations;
   await assertDiscovered(space, resource);
   const [group, version, plural] = resource;
   const everywhere = `/apis/${group}/${version}/${plural}`;
@@ -103,7 +103,7 @@ export async function supportsAllOperations(space: Space, operations: Operations
   const query = selecting({ 'special-label': space.namespace });
   const make = (index: number) => {
     const called = name ? { name: name(index) } : { generateName: 'e2e-example-' };
-    const metadata = { ...called, labels: { 'special-label': space.namespace, ...labels } };
+    const metadata = { ...called, labels: { 'special-label': space.namespace } };
     return space.ask('POST', collection, { body: { metadata, ...rest(index) } });
   };
   const made = [await make(0), await make(1), await make(2)];

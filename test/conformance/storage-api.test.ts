@@ -10,7 +10,7 @@ requirements({ name: 'conf-storage', sig: 'sig-storage', images: ['busybox'] }, 
   requirement('CSIInlineVolumes should run through the lifecycle of a CSIDriver', async (space) => {
     const drivers = `${storage}/csidrivers`;
     await livesAndDies(space, drivers, {
-      spec: { attachRequired: false, volumeLifecycleModes: ['Persistent', 'Ephemeral'] },
+      spec: { fsGroupPolicy: 'ReadWriteOnceWithFSType', volumeLifecycleModes: ['Persistent', 'Ephemeral'] },
     });
     const names = ['x', 'y'].map((end) => `inline-driver-${space.namespace}-${end}`);
     const labels = { inline: space.namespace };
@@ -39,21 +39,24 @@ requirements({ name: 'conf-storage', sig: 'sig-storage', images: ['busybox'] }, 
 
   requirement('CSIInlineVolumes should support CSIVolumeSource in Pod API', async (space) => {
     const pods = space.path('/api/v1', 'pods');
-    const csi = { driver: 'e2e.example.com', readOnly: false, volumeAttributes: { a: 'b' } };
-    const labels = { test: space.namespace };
-    const body = teller({ scripts: { c: 'true' }, volumes: { '/mnt': { csi } }, metadata: { labels } });
+    const sources = [
+      { driver: 'e2e.example.com' },
+      { driver: 'e2e.example.com', fsType: 'ext4', readOnly: true, volumeAttributes: { a: 'b' } },
+    ];
+    const volumes = Object.fromEntries(sources.map((csi, index) => [`/mnt/vol${index}`, { csi }]));
+    const body = teller({ scripts: { c: 'ls /mnt/*' }, volumes });
     const made = await space.ask('POST', pods, { body });
-    const sourceOf = (pod: any) => pod.spec.volumes.find((one: any) => one.name === 'volume-0').csi;
-    assert.deepEqual(sourceOf(made), csi);
-    assert.deepEqual(sourceOf(await space.get(`${pods}/teller`)), csi);
-    for (const at of [pods, '/api/v1/pods']) {
-      const { items } = await space.get(`${at}?${selecting(labels)}`);
-      assert.deepEqual(items.map(sourceOf), [csi]);
-    }
+    assert.equal((await space.request('POST', pods, { body })).body.reason, 'AlreadyExists');
+    const sourcesOf = (pod: any) => pod.spec.volumes.flatMap(({ csi }: any) => csi ?? []);
+    assert.deepEqual(sourcesOf(made), sources);
+    const read = await space.get(`${pods}/teller`);
+    assert.deepEqual([read.metadata.uid, sourcesOf(read)], [made.metadata.uid, sources]);
+    const { items } = await space.get(pods);
+    assert.deepEqual(items.map(sourcesOf), [sources]);
     const patch = { metadata: { annotations: { patched: 'true' } } };
     const patched = await space.ask('PATCH', `${pods}/teller`, { body: patch, contentType: merge });
     assert.equal(patched.metadata.annotations.patched, 'true');
-    assert.deepEqual(sourceOf(patched), csi);
+    assert.deepEqual(sourcesOf(patched), sources);
     const { code, body: refused } = await space.request('PATCH', `${pods}/teller`, {
       body: { spec: { volumes: [{ name: 'volume-0', csi: { driver: 'other.example.com' } }] } },
     });
@@ -133,12 +136,13 @@ requirements({ name: 'conf-storage', sig: 'sig-storage', images: ['busybox'] }, 
     const patched = await space.ask('PATCH', `${volume}/status`, { body: { status: told }, contentType: merge });
     assert.deepEqual({ message: patched.status.message, reason: patched.status.reason }, told);
 
-    const lastTransitionTime = '2026-01-01T00:00:00Z';
+    // As a client in Go has it that says no times.
+    const times = { lastProbeTime: null, lastTransitionTime: null };
     const updatedClaim = await update(
       space,
       claim,
       ({ status }) => {
-        status.conditions.push({ ...condition, type: 'StatusUpdated', lastTransitionTime });
+        status.conditions.push({ ...condition, type: 'StatusUpdated', ...times });
       },
       `${claim}/status`,
     );
@@ -167,12 +171,18 @@ requirements({ name: 'conf-storage', sig: 'sig-storage', images: ['busybox'] }, 
     const name = `attachment-${space.namespace}`;
     await space.ask('POST', attachments, {
       body: {
-        metadata: { name },
-        spec: { attacher: 'e2e-attacher', source: { persistentVolumeName: `pv-${name}` }, nodeName: space.node },
+        metadata: { name, uid: name },
+        spec: {
+          attacher: 'e2e-test.storage.k8s.io',
+          source: { persistentVolumeName: `pv-${name}` },
+          nodeName: space.node,
+        },
+        status: { attached: false },
       },
     });
     const path = `${attachments}/${name}`;
-    const patched = await space.ask('PATCH', path, { body: { metadata: { labels: { [name]: 'patched' } } } });
+    const labels = { [name]: 'patched' };
+    const patched = await space.ask('PATCH', path, { body: { metadata: { labels } }, contentType: merge });
     assert.equal(patched.metadata.labels[name], 'patched');
     const read = await space.get(`${path}/status`);
     assert.equal(read.status.attached, false);

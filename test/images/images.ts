@@ -57,6 +57,9 @@ const redisPackages = [
   ],
 ];
 
+const nginxPackages = ['nginx', 'nginx-common', 'libcrypt1', 'libpcre2-8-0', 'libssl3', 'zlib1g'];
+const nginxFolders = [{ name: 'var/log/nginx' }, { name: 'var/lib/nginx' }];
+
 export const recipes = {
   busybox: {
     name: 'docker.io/library/busybox:1.36',
@@ -68,18 +71,21 @@ export const recipes = {
   },
   nginx: {
     name: 'docker.io/library/nginx:1.7.9',
-    packages: ['nginx', 'nginx-common', 'libcrypt1', 'libpcre2-8-0', 'libssl3', 'zlib1g'],
-    files: [
-      { name: 'etc/nginx/nginx.conf', mode: 0o644, content: nginxConfig },
-      { name: 'var/log/nginx' },
-      { name: 'var/lib/nginx' },
-    ],
+    packages: nginxPackages,
+    files: [{ name: 'etc/nginx/nginx.conf', mode: 0o644, content: nginxConfig }, ...nginxFolders],
     config: {
       Cmd: ['/usr/sbin/nginx', '-e', '/dev/stderr'],
       Env: ['PATH=/usr/sbin:/usr/bin:/bin'],
       StopSignal: 'SIGQUIT',
       ExposedPorts: { '80/tcp': {} },
     },
+  },
+  // Answers as it is configured: also over TLS, and in datagrams.
+  netserver: {
+    name: 'docker.io/library/netserver:1.0',
+    packages: [...nginxPackages, 'libnginx-mod-stream'],
+    files: nginxFolders,
+    config: { Cmd: ['/usr/sbin/nginx', '-v'], Env: ['PATH=/usr/sbin:/usr/bin:/bin'] },
   },
   redis: {
     name: 'docker.io/library/redis:7.0',

@@ -12,19 +12,27 @@ import { diffPodSpecs } from './spec-diff.ts';
 import { validatePod } from './validation.ts';
 
 const lists = ['containers', 'initContainers'] as const;
+type List = (typeof lists)[number];
 const amounts = ['requests', 'limits'] as const;
 const resizable = ['cpu', 'memory'] as const;
 
-/** Takes nothing of `sent` but what its containers ask for, and what a change of that needs. */
+/**
+ * Takes nothing of `sent` but what its containers ask for, and what a change of that needs. Containers that are not those
+ * of before, in their order, are taken as they are, for validation to refuse.
+ */
 export function takeResources(draft: Pod, old: Pod, sent: Pod): void {
+  draft.spec = sent.spec;
+  if (lists.some((list) => sent.spec[list]?.length !== old.spec[list]?.length)) return;
   const spec = cloneJson(old.spec);
   for (const list of lists) {
-    const byName = new Map((sent.spec[list] ?? []).map((container) => [container.name, container]));
-    for (const container of spec[list] ?? []) {
-      const wanted = byName.get(container.name);
-      if (!wanted) continue;
-      assign(container, 'resources', wanted.resources);
-      assign(container, 'resizePolicy', wanted.resizePolicy);
+    const wanted = sent.spec[list] ?? [];
+    if (spec[list]?.some(({ name }, i) => wanted[i]!.name !== name)) {
+      spec[list] = wanted;
+      continue;
+    }
+    for (const [i, container] of (spec[list] ?? []).entries()) {
+      assign(container, 'resources', wanted[i]!.resources);
+      assign(container, 'resizePolicy', wanted[i]!.resizePolicy);
     }
   }
   draft.spec = spec;
@@ -45,9 +53,18 @@ export function validatePodResize(next: Pod, old: Pod): FieldError[] {
     errors.push(invalid('spec', next.status?.qosClass ?? '', detail));
   }
   if (!isSupportedByNode(old)) errors.push(forbidden('spec', 'Pod running on node without support for resize'));
+  const others = lists.flatMap((list) => otherContainers(next.spec[list], old.spec[list], list));
+  // What follows compares containers one by one.
+  if (others.length > 0) return [...errors, ...others];
   for (const list of lists) {
-    for (const [i, { resources: was }] of (old.spec[list] ?? []).entries()) {
-      const is = next.spec[list]?.[i]?.resources;
+    for (const [i, before] of (old.spec[list] ?? []).entries()) {
+      const after = next.spec[list]![i]!;
+      if (!runsOn(list, before)) {
+        const detail = 'resources for non-sidecar init containers are immutable';
+        if (!jsonEqual(after, before)) errors.push(forbidden('spec', detail));
+        continue;
+      }
+      const [was, is] = [before.resources, after.resources];
       for (const amount of amounts) {
         const isRemoved = Object.keys(was?.[amount] ?? {}).some((name) => is?.[amount]?.[name] === undefined);
         const detail = `resource ${amount} cannot be removed`;
@@ -63,6 +80,18 @@ export function validatePodResize(next: Pod, old: Pod): FieldError[] {
   return errors;
 }
 
+/** Of those that run before the others, only sidecars run on. */
+const runsOn = (list: List, { restartPolicy }: Container): boolean =>
+  list === 'containers' || restartPolicy === 'Always';
+
+function otherContainers(next: Container[] = [], old: Container[] = [], list: List): FieldError[] {
+  if (next.length !== old.length) return [forbidden(`spec.${list}`, `${list} may not be added or removed on resize`)];
+  return old.flatMap(({ name }, i) => {
+    const detail = `${list} may not be renamed or reordered on resize`;
+    return next[i]!.name === name ? [] : [forbidden(`spec.${list}[${i}].name`, detail)];
+  });
+}
+
 /** A kubelet that can resize says what running containers have got. */
 function isSupportedByNode({ status }: Pod): boolean {
   const running = status?.containerStatuses?.find(({ state }) => state?.running);
@@ -75,20 +104,19 @@ function withoutResize(next: PodSpec, old: PodSpec): PodSpec {
   for (const list of lists) {
     for (const [i, container] of (munged[list] ?? []).entries()) {
       const before = old[list]?.[i];
-      // Of those that run before the others, only they run on.
-      if (list === 'initContainers' && before?.restartPolicy !== 'Always') continue;
+      if (!before || !runsOn(list, before)) continue;
       const resources = { ...container.resources };
       for (const amount of amounts) {
         const now = { ...resources[amount] };
         for (const name of resizable) {
-          const was = before?.resources?.[amount]?.[name];
+          const was = before.resources?.[amount]?.[name];
           if (was === undefined) delete now[name];
           else now[name] = was;
         }
-        if (Object.keys(now).length > 0 || before?.resources?.[amount]) resources[amount] = now;
+        if (Object.keys(now).length > 0 || before.resources?.[amount]) resources[amount] = now;
         else delete resources[amount];
       }
-      if (Object.keys(resources).length > 0 || before?.resources) container.resources = resources;
+      if (Object.keys(resources).length > 0 || before.resources) container.resources = resources;
       else delete container.resources;
     }
   }
