@@ -116,7 +116,15 @@ describe('faults', { skip: needsRoot, timeout: 3_600_000 }, () => {
     const perSecond = await bearableRate(`http://${clusterIP}/`);
     t.diagnostic(`${perSecond} requests a second`);
     const loop = `i=0; while [ $i -lt 2400 ]; do i=$((i+1)); wget -q -O /dev/null http://nginx-deployment/ || echo failed at $i; sleep ${1 / perSecond}; done`;
-    kubectl.get('run', 'client', '--image=busybox:1.36', '--restart=Never', '--command', '--', 'sh', '-c', loop);
+    // A slow machine takes longer to start the name server anew than resolvers have patience by themselves.
+    const dnsConfig = { options: [{ name: 'attempts', value: '5' }] };
+    const client = [
+      'client',
+      '--image=busybox:1.36',
+      '--restart=Never',
+      `--overrides=${JSON.stringify({ spec: { dnsConfig } })}`,
+    ];
+    kubectl.get('run', ...client, '--command', '--', 'sh', '-c', loop);
     kubectl.get('wait', '--for=condition=Ready', 'pod/client', '--timeout=600s');
     const before = containers();
     const load = startLoad(`http://${clusterIP}/`, perSecond);
