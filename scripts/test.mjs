@@ -3,7 +3,7 @@
 // Filters are parts of paths. The last line says how many passed and failed over all tiers.
 // Node.js runs the TypeScript as it is; what it makes of it is kept in dist/compile-cache.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -102,8 +102,9 @@ async function runTier(tier) {
     }
   };
   for (const [i, { width, together = 1 }] of widths.entries()) {
-    const rest = files.filter((file) => widths.findIndex(({ of }) => of.test(file)) === i);
-    const queue = [];
+    const own = files.filter((file) => widths.findIndex(({ of }) => of.test(file)) === i);
+    const rest = own.filter((file) => together > 1 && !hasHooks(file));
+    const queue = own.filter((file) => !rest.includes(file)).map((file) => [file]);
     while (rest.length > 0) queue.push(rest.splice(0, together));
     await Promise.all(Array.from({ length: width }, () => work(queue)));
   }
@@ -117,6 +118,9 @@ async function runTier(tier) {
   await finished(report, { writable: false });
   return files.length;
 }
+
+/** Whether a file has hooks of its own around all its tests: beside others they would be around theirs as well. */
+const hasHooks = (file) => /^(before|beforeEach|afterEach)\(/m.test(readFileSync(join(root, file), 'utf8'));
 
 /**
  * A file that runs others in one process: a process costs more than most unit tests. Where one of them fails, each runs
