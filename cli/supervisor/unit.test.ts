@@ -172,20 +172,18 @@ describe('Unit', () => {
     assert.ok(!findProcess(started.pid));
   });
 
-  test('what is noted of a process counts only while it is a member, with its start time', () => {
+  test('what is noted of a process counts only while it is a member, with its start time', async () => {
     const orphan = spawn('sleep', ['64'], { stdio: 'ignore' });
     spawned.push(orphan);
     const { pid, startTicks } = findProcess(orphan.pid!)!;
     const noted: UnitState = { name: 'x', state: 'running', restarts: 2, pid, startTicks };
-    const adopts = (before: UnitState, cgroupProcs: string[]) => {
-      const unit = new Unit(planOf({ cgroupProcs }), host);
-      const adopted = unit.adopt(before);
-      if (adopted) assert.equal(unit.state.restarts, 2);
-      return adopted;
-    };
-    assert.ok(!adopts(noted, [groupWith(process.pid)]));
-    assert.ok(!adopts({ ...noted, startTicks: startTicks - 1 }, [groupWith(pid)]));
-    assert.ok(adopts(noted, [groupWith(pid)]), 'its command line may have changed with the plan');
+    const unitOf = (cgroupProcs: string[]) => new Unit(planOf({ cgroupProcs }), host);
+    assert.ok(!unitOf([groupWith(process.pid)]).adopt(noted));
+    assert.ok(!unitOf([groupWith(pid)]).adopt({ ...noted, startTicks: startTicks - 1 }));
+    const unit = unitOf([groupWith(pid)]);
+    assert.ok(unit.adopt(noted), 'its command line may have changed with the plan');
+    assert.equal(unit.state.restarts, 2);
+    await unit.stop();
   });
 
   test('a process that a signal has stopped is killed and started again, and so is its wrapper', async () => {
