@@ -47,7 +47,6 @@ export async function deleteContent(context: ControllerContext, namespace: strin
   };
   const pods = await attempt(PodKind);
   if (pods.length > 0 || remaining.errors.length > 0) {
-    count(remaining, PodKind, pods);
     const graceSeconds = Math.max(0, ...pods.map((pod) => pod.metadata.deletionGracePeriodSeconds ?? 0));
     return { ...remaining, hasPods: true, graceSeconds };
   }

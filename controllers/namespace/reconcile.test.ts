@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Namespace } from '../../api/core/namespace.ts';
-import { PodKind } from '../../api/core/pod.ts';
 import { SecretKind } from '../../api/core/secret.ts';
 import { kinds } from '../../api/index.ts';
 import type { ControllerContext } from '../../client/controller.ts';
@@ -10,7 +9,6 @@ import { forbiddenError } from '../../machinery/errors.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { secondsAgo } from '../../test/builders/pod.ts';
-import { deleteContent } from './content.ts';
 import { namespaceController } from './namespace.ts';
 
 /** The controller over a namespace as the server has it, with secrets in it; what it asks of the server is noted. */
@@ -58,18 +56,4 @@ test('one object that cannot be deleted does not save the others', async () => {
   kept.add('a');
   assert.deepEqual(await look(terminating), { requeueAfterMs: 500 });
   assert.deepEqual(done, ['delete a', 'delete b']);
-});
-
-test('what says what remains counts pods, for which the rest waits', async () => {
-  const pod = { metadata: { name: 'p', deletionTimestamp: secondsAgo(1), finalizers: ['example.com/keep'] } };
-  const resource = (kind: Kind) => ({ list: async () => ({ items: kind === PodKind ? [pod] : [] }) });
-  const context = { resource, kinds: { current: kinds } } as unknown as ControllerContext;
-  const { resources, finalizers } = await deleteContent(context, 'ns');
-  assert.deepEqual(
-    [...resources, ...finalizers],
-    [
-      ['pods.', 1],
-      ['example.com/keep', 1],
-    ],
-  );
 });

@@ -70,8 +70,9 @@ export class LifecycleCluster implements Disposable {
   }
 
   /** A request as it is, with its answer: for what kubectl's own commands do not show. */
-  request(method: string, url: string, content?: object): Promise<{ code: number; body: any }> {
-    return this.#proxy.request(method, url, content ? { body: content } : {});
+  async request(method: string, url: string, content?: object): Promise<{ code: number; body: any }> {
+    const { code, body } = await this.#proxy.request(method, url, content ? { body: content } : {});
+    return { code, body };
   }
 
   /** What happened to the objects of a path that is watched. */
