@@ -43,13 +43,15 @@ export class Pods implements Disposable {
       });
   }
 
-  /** Milliseconds until it is so. */
+  /** Milliseconds until it is so; looks now and at each event. */
   async until(condition: (pods: readonly Pod[]) => boolean): Promise<number> {
     const startMs = realClock.monotonicMs();
-    while (!condition([...this.now.values()]))
-      await new Promise<void>((resolve) => {
-        this.#notify = resolve;
-      });
+    await new Promise<void>((resolve) => {
+      this.#notify = () => {
+        if (condition([...this.now.values()])) resolve();
+      };
+      this.#notify();
+    });
     return realClock.monotonicMs() - startMs;
   }
 

@@ -1,19 +1,8 @@
 // What sig-apps requires of deployments and disruption budgets.
 import assert from 'node:assert/strict';
+import { ApiWatch, isOf, seenSince } from './api-watch.ts';
 import { requirements, type Space } from './cluster.ts';
-import {
-  conditionOf,
-  controllerOf,
-  isOf,
-  labelled,
-  namesOf,
-  OpenWatch,
-  patch,
-  query,
-  runningPods,
-  seenSince,
-  update,
-} from './observe.ts';
+import { conditionOf, controllerOf, labelled, namesOf, patch, query, runningPods, update } from './objects.ts';
 import { scales } from './subresources.ts';
 import { apps, busybox, core, nginx, pod, sleeper, templateOf, workload } from './workloads.ts';
 
@@ -112,7 +101,7 @@ requirements({ name: 'conf-deployments', sig: 'sig-apps', images: ['busybox', 'n
   requirement('Deployment deployment should delete old replica sets', async (space) => {
     await startReplicaSet(space, 'test-cleanup-controller', 'cleanup-pod');
     const { metadata } = await space.get(pods(space));
-    using watch = await OpenWatch.open(space, pods(space), { resourceVersion: metadata.resourceVersion });
+    using watch = await ApiWatch.open(space, pods(space), { resourceVersion: metadata.resourceVersion });
     const body = deploymentOf('test-cleanup-deployment', 'cleanup-pod', sleeper(), { revisionHistoryLimit: 0 });
     const deployment = await space.ask('POST', deployments(space), { body });
     await untilComplete(space, 'test-cleanup-deployment');
@@ -124,7 +113,7 @@ requirements({ name: 'conf-deployments', sig: 'sig-apps', images: ['busybox', 'n
       'the pod of the old one is gone',
       isOf('DELETED', ({ spec }) => spec.containers[0].name === 'httpd'),
     );
-    const added = watch.seen.filter(({ type }) => type === 'ADDED');
+    const added = watch.told.filter(({ type }) => type === 'ADDED');
     assert.deepEqual(
       added.map(({ object }) => object.spec.containers[0].name),
       ['app'],

@@ -1,21 +1,9 @@
 // What sig-apps requires of jobs and cron jobs.
 import assert from 'node:assert/strict';
 import { realClock } from '../../machinery/clock.ts';
+import { ApiWatch, isOf, seenSince } from './api-watch.ts';
 import { requirements, type Space } from './cluster.ts';
-import {
-  conditionOf,
-  controllerOf,
-  gone,
-  isOf,
-  labelled,
-  namesOf,
-  OpenWatch,
-  patch,
-  query,
-  runningPods,
-  seenSince,
-  update,
-} from './observe.ts';
+import { conditionOf, controllerOf, gone, labelled, namesOf, patch, query, runningPods, update } from './objects.ts';
 import { batch, busybox, core, script } from './workloads.ts';
 
 const now = () => new Date(realClock.now()).toISOString().replace(/\.\d+/, '');
@@ -210,9 +198,9 @@ requirements({ name: 'conf-jobs', sig: 'sig-apps', images: ['busybox'] }, (requi
     const listed = await space.get(list);
     assert.deepEqual(namesOf(listed), ['test-api']);
     const params = { resourceVersion: listed.metadata.resourceVersion, ...labelled(label) };
-    using watch = await OpenWatch.open(space, cronJobsOf(space), params);
+    using watch = await ApiWatch.open(space, cronJobsOf(space), params);
     assert.deepEqual(namesOf(await space.get(`${batch}/cronjobs${query(labelled(label))}`)), ['test-api']);
-    using everywhere = await OpenWatch.open(space, `${batch}/cronjobs`, params);
+    using everywhere = await ApiWatch.open(space, `${batch}/cronjobs`, params);
     const patched = await patch(space, path, 'merge', { metadata: { annotations: { patched: 'true' } } });
     assert.equal(patched.metadata.annotations.patched, 'true');
     const updated = await update(space, path, ({ metadata }) => (metadata.annotations.updated = 'true'));

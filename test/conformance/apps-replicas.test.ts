@@ -1,19 +1,8 @@
 // What sig-apps requires of replica sets, replication controllers and the history of daemon sets.
 import assert from 'node:assert/strict';
+import { isOf, seenSince } from './api-watch.ts';
 import { requirements, type Space } from './cluster.ts';
-import {
-  controllerOf,
-  gone,
-  isOf,
-  isReady,
-  labelled,
-  namesOf,
-  patch,
-  query,
-  runningPods,
-  seenSince,
-  update,
-} from './observe.ts';
+import { controllerOf, gone, isReady, labelled, namesOf, patch, query, runningPods, update } from './objects.ts';
 import { scales, statusConditions } from './subresources.ts';
 import { apps, busybox, core, nginx, pod, server, sleeper, templateOf, workload } from './workloads.ts';
 

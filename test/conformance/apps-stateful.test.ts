@@ -1,19 +1,9 @@
 // What sig-apps requires of stateful sets.
 import assert from 'node:assert/strict';
 import { eventually } from '../environment/kubectl.ts';
+import { ApiWatch, isOf, seenSince } from './api-watch.ts';
 import { requirements, type Space } from './cluster.ts';
-import {
-  isOf,
-  isReady,
-  labelled,
-  namesOf,
-  OpenWatch,
-  patch,
-  query,
-  runningPods,
-  seenSince,
-  update,
-} from './observe.ts';
+import { isReady, labelled, namesOf, patch, query, runningPods, update } from './objects.ts';
 import { statusConditions } from './subresources.ts';
 import { apps, busybox, core, pod, server, sleeper, templateOf, workload } from './workloads.ts';
 
@@ -117,7 +107,7 @@ requirements({ name: 'conf-stateful', sig: 'sig-apps', images: ['busybox', 'ngin
     async (space) => {
       const path = `${list(space)}/ss`;
       const { metadata } = await space.get(selected(space));
-      using watch = await OpenWatch.open(space, pods(space), {
+      using watch = await ApiWatch.open(space, pods(space), {
         resourceVersion: metadata.resourceVersion,
         ...labelled(labels),
       });
@@ -144,7 +134,7 @@ requirements({ name: 'conf-stateful', sig: 'sig-apps', images: ['busybox', 'ngin
         'the first is gone',
         isOf('DELETED', (one) => one.metadata.name === 'ss-0'),
       );
-      checkOrder(watch.seen);
+      checkOrder(watch.told);
     },
   );
 
@@ -286,14 +276,14 @@ requirements({ name: 'conf-stateful', sig: 'sig-apps', images: ['busybox', 'ngin
         const [current, next] = revisionsOf(await observed(space, 'ss2'));
         assert.notEqual(current, next);
         const { metadata } = await space.get(selected(space));
-        using watch = await OpenWatch.open(space, pods(space), {
+        using watch = await ApiWatch.open(space, pods(space), {
           resourceVersion: metadata.resourceVersion,
           ...labelled(labels),
         });
         await mendIfOld(space, 'ss2-1', next!);
         await observed(space, 'ss2', (status) => status.currentRevision === next && status.updatedReplicas === 3);
         assert.deepEqual(shapeOf(await untilPods(space, 3)), Array(3).fill([image, next]));
-        const deleted = watch.seen.filter(({ type }) => type === 'DELETED').map(({ object }) => object.metadata.name);
+        const deleted = watch.told.filter(({ type }) => type === 'DELETED').map(({ object }) => object.metadata.name);
         // The last may have gone before the watch began.
         assert.ok(
           [names.toReversed(), ['ss2-1', 'ss2-0']].some((order) => order.join() === deleted.join()),
@@ -330,7 +320,7 @@ const mendIfOld = (space: Space, name: string, next: string) =>
   });
 
 /** Up one after the other, each when those before it were ready; down in the other direction. */
-function checkOrder(seen: OpenWatch['seen']): void {
+function checkOrder(seen: ApiWatch['told']): void {
   const last = new Map<string, any>();
   const order: string[] = [];
   for (const { type, object } of seen) {

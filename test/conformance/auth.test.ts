@@ -5,8 +5,9 @@ import { isIP } from 'node:net';
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { realClock } from '../../machinery/clock.ts';
 import { makeCa, makeCertificateRequest, toField } from '../builders/certificate-request.ts';
+import { ApiWatch, isOf } from './api-watch.ts';
 import { requirements, type Space } from './cluster.ts';
-import { conditionOf, isOf, namesOf, OpenWatch, patch, query, update } from './observe.ts';
+import { conditionOf, namesOf, patch, query, update } from './objects.ts';
 import { core, pod, script, sleeper } from './workloads.ts';
 
 const accounts = (space: Space) => space.path(core, 'serviceaccounts');
@@ -293,7 +294,7 @@ async function certificateRequests(space: Space): Promise<void> {
   const listed = await space.get(`${list}${ofSigner}`);
   assert.equal(listed.items.length, 3);
   const params = { resourceVersion: listed.metadata.resourceVersion, fieldSelector: `metadata.name=${name}` };
-  using watch = await OpenWatch.open(space, list, params);
+  using watch = await ApiWatch.open(space, list, params);
   const patched = await patch(space, path, 'merge', { metadata: { annotations: { patched: 'true' } } });
   assert.equal(patched.metadata.annotations.patched, 'true');
   const updated = await update(space, path, ({ metadata }) => (metadata.annotations.updated = 'true'));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { eventually, Kubectl } from '../environment/kubectl.ts';
 import { requirements, type Space } from './cluster.ts';
-import { namesOf, query, runningPods } from './observe.ts';
+import { namesOf, query, runningPods } from './objects.ts';
 import { busybox, core, nginx, pod, script, server, sleeper, templateOf, workload } from './workloads.ts';
 
 /** The output of a command that must succeed. */

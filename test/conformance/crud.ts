@@ -1,20 +1,8 @@
 // A kind of the API through every verb, each kind of patch and two watches.
 import assert from 'node:assert/strict';
-import type { ApiRequest } from '../environment/api-proxy.ts';
+import { ApiWatch } from './api-watch.ts';
 import type { Space } from './cluster.ts';
-import { Watching } from './node.ts';
-
-export const namesOf = ({ items }: any): string[] => items.map(({ metadata }: any) => metadata.name).sort();
-export const selector = (labels: string) => `labelSelector=${encodeURIComponent(labels)}`;
-/** A request that is refused with that code: its message. */
-export const refused = async (space: Space, method: string, path: string, code: number, more?: ApiRequest) => {
-  const answer = await space.request(method, path, more);
-  assert.equal(answer.code, code, JSON.stringify(answer.body));
-  return answer.body.message as string;
-};
-
-/** `a` was written after `b`. */
-export const newer = (a: any, b: any) => BigInt(a.metadata.resourceVersion) > BigInt(b.metadata.resourceVersion);
+import { namesOf, newer, refused, selector } from './objects.ts';
 
 export interface Crud {
   version: string;
@@ -48,23 +36,23 @@ async function follow(space: Space, all: string, here: string, mine: string) {
   const { resourceVersion } = (await space.get(`${all}?${mine}`)).metadata;
   // As today's informers begin: what is there comes first, and a bookmark when all of it has come.
   const initial = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
-  const everywhere = await Watching.open(space, `${all}?${mine}&${initial}`);
+  const everywhere = await ApiWatch.open(space, `${all}?${mine}&${initial}`);
   const begun = await everywhere.next('the bookmark', ({ type }) => type === 'BOOKMARK');
   assert.equal(begun.object.metadata.annotations['k8s.io/initial-events-end'], 'true');
-  assert.equal(everywhere.events.length, 1);
-  const both = [everywhere, await Watching.open(space, `${here}?${mine}&resourceVersion=${resourceVersion}`)];
+  assert.equal(everywhere.told.length, 1);
+  const both = [everywhere, await ApiWatch.open(space, `${here}?${mine}&resourceVersion=${resourceVersion}`)];
   return {
     /** The next event is of that type, and of `object` or of what came after it. */
     async seen(type: string, object: any) {
-      for (const watching of both) {
-        const event = await watching.next(type, (one) => one.type !== 'BOOKMARK');
+      for (const watch of both) {
+        const event = await watch.next(type, (one) => one.type !== 'BOOKMARK');
         assert.equal(event.type, type);
         assert.equal(event.object.metadata.uid, object.metadata.uid);
         assert.ok(!newer(object, event.object), `${type} ${JSON.stringify(event.object.metadata)}`);
       }
     },
     [Symbol.dispose]: () => {
-      for (const watching of both) watching[Symbol.dispose]();
+      for (const watch of both) watch[Symbol.dispose]();
     },
   };
 }

@@ -2,34 +2,7 @@
 import assert from 'node:assert/strict';
 import { ApiWatch } from './api-watch.ts';
 import type { Space } from './cluster.ts';
-
-export const merge = 'application/merge-patch+json';
-export const selecting = (labels: Record<string, string>): string =>
-  `labelSelector=${encodeURIComponent(
-    Object.entries(labels)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(),
-  )}`;
-
-export async function untilGone(space: Space, path: string): Promise<void> {
-  await space.until(
-    `${path} is gone`,
-    path.slice(0, path.lastIndexOf('/')),
-    ({ items }) => !items.some((one: any) => path.endsWith(`/${one.metadata.name}`)),
-  );
-  assert.equal((await space.request('GET', path)).code, 404);
-}
-
-/** Reads, changes and writes until nobody was faster. */
-export async function update(space: Space, path: string, change: (object: any) => void, write = path): Promise<any> {
-  for (;;) {
-    const object = await space.get(path);
-    change(object);
-    const { code, body } = await space.request('PUT', write, { body: object });
-    if (code === 200) return body;
-    assert.equal(code, 409, JSON.stringify(body));
-  }
-}
+import { gone, merge, selecting, update } from './objects.ts';
 
 /**
  * Creates, reads, patches, lists and deletes one object; creates another in its place, updates it and deletes the
@@ -53,7 +26,7 @@ export async function livesAndDies(space: Space, collection: string, rest: objec
   assert.deepEqual(await names(selecting({ [first]: 'patched' })), [first]);
   assert.deepEqual(await names(selecting({ [first]: 'made' })), []);
   await space.ask('DELETE', `${collection}/${first}`);
-  await untilGone(space, `${collection}/${first}`);
+  await gone(space, `${collection}/${first}`);
   const second = `${space.namespace}-b`;
   await make(second);
   const kept = await make(`${space.namespace}-c`);
@@ -62,7 +35,7 @@ export async function livesAndDies(space: Space, collection: string, rest: objec
   });
   assert.equal(updated.metadata.labels[second], 'updated');
   await space.ask('DELETE', `${collection}?${selecting({ [second]: 'updated' })}`);
-  await untilGone(space, `${collection}/${second}`);
+  await gone(space, `${collection}/${second}`);
   const other = `${collection}/${kept.metadata.name}`;
   assert.equal((await space.get(other)).metadata.uid, kept.metadata.uid);
   await space.ask('DELETE', other);

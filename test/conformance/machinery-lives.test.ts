@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { ApiWatch } from './api-watch.ts';
 import { requirements, type Space } from './cluster.ts';
-import { merge, selecting, untilGone, update } from './lifecycle.ts';
 import { forgetHistory, makeTemplates, readPages, total } from './long-lists.ts';
+import { gone, merge, selecting, update } from './objects.ts';
 import { counts, makeQuota, quotaPod, untilUsed } from './quotas.ts';
 
 const image = 'busybox:1.36';
@@ -55,7 +55,7 @@ async function remakeNamespace(space: Space, name: string): Promise<void> {
   const path = `/api/v1/namespaces/${name}`;
   const { status } = await space.ask('DELETE', path);
   assert.equal(status.phase, 'Terminating');
-  await untilGone(space, path);
+  await gone(space, path);
   await space.ask('POST', '/api/v1/namespaces', { body: { metadata: { name } } });
 }
 
@@ -80,7 +80,7 @@ requirements({ name: 'conf-lives', sig: 'sig-api-machinery', images: ['busybox']
       const path = `${replicaSets(space)}/${replicaSet.metadata.name}`;
       await space.until('its pods are made', path, ({ status }) => status.replicas === 2);
       await remove(space, `${deployments(space)}/simpletest.deployment`, deployment, 'Orphan');
-      await untilGone(space, `${deployments(space)}/simpletest.deployment`);
+      await gone(space, `${deployments(space)}/simpletest.deployment`);
       // An owner goes after its dependents were let go: from then on nobody looks for them.
       const orphan = await space.get(path);
       assert.deepEqual([orphan.metadata.ownerReferences, orphan.metadata.deletionTimestamp], [undefined, undefined]);
@@ -97,7 +97,7 @@ requirements({ name: 'conf-lives', sig: 'sig-api-machinery', images: ['busybox']
   requirement('Garbage collector should orphan pods created by rc if delete options say so [Serial]', async (space) => {
     const made = await makeController(space, 'simpletest.rc', replicas);
     await remove(space, `${controllers(space)}/simpletest.rc`, made, 'Orphan');
-    await untilGone(space, `${controllers(space)}/simpletest.rc`);
+    await gone(space, `${controllers(space)}/simpletest.rc`);
     await collectsOthers(space);
     const orphans = await podsOf(space, 'simpletest.rc');
     assert.equal(orphans.length, replicas);
@@ -117,7 +117,7 @@ requirements({ name: 'conf-lives', sig: 'sig-api-machinery', images: ['busybox']
       const waiting = await remove(space, path, made, 'Foreground');
       assert.deepEqual(waiting.metadata.finalizers, ['foregroundDeletion']);
       assert.ok(waiting.metadata.deletionTimestamp);
-      await untilGone(space, path);
+      await gone(space, path);
       assert.deepEqual(await podsOf(space, 'simpletest.rc'), []);
       const { object } = await owner.until('it is gone', ({ type }) => type === 'DELETED');
       const ended = () => dependents.told.filter(({ type }) => type === 'DELETED');
@@ -142,7 +142,7 @@ requirements({ name: 'conf-lives', sig: 'sig-api-machinery', images: ['busybox']
       }
       const path = `${controllers(space)}/simpletest-rc-to-be-deleted`;
       await remove(space, path, going, 'Foreground');
-      await untilGone(space, path);
+      await gone(space, path);
       const left = await podsOf(space, 'simpletest-rc-to-be-deleted');
       const names = (all: any[]) => all.map((one) => one.metadata.name).toSorted();
       assert.deepEqual(names(left), names(shared));
@@ -177,19 +177,14 @@ requirements({ name: 'conf-lives', sig: 'sig-api-machinery', images: ['busybox']
     const path = `/api/v1/namespaces/${await makeNamespace(space, 'finalized')}`;
     const fake = 'e2e.example.com/fakeFinalizer';
     const finalize = (change: (finalizers: string[]) => string[]) =>
-      update(
-        space,
-        path,
-        (one) => Object.assign(one.spec, { finalizers: change(one.spec.finalizers) }),
-        `${path}/finalize`,
-      );
+      update(space, path, (one) => Object.assign(one.spec, { finalizers: change(one.spec.finalizers) }), '/finalize');
     const added = await finalize((all) => [...all, fake]);
     assert.deepEqual(added.spec.finalizers, ['kubernetes', fake]);
     assert.deepEqual((await space.get(path)).spec.finalizers, ['kubernetes', fake]);
     const removed = await finalize((all) => all.filter((one) => one !== fake));
     assert.deepEqual(removed.spec.finalizers, ['kubernetes']);
     await space.ask('DELETE', path);
-    await untilGone(space, path);
+    await gone(space, path);
   });
 
   requirement('Namespaces [Serial] should apply an update to a Namespace', async (space) => {
@@ -222,7 +217,7 @@ requirements({ name: 'conf-lives', sig: 'sig-api-machinery', images: ['busybox']
       [{ phase: 'Active', conditions: [first] }, annotations],
     );
     const second = of('StatusUpdate', 'Updated by an e2e test');
-    const updated = await update(space, path, ({ status }) => void status.conditions.push(second), `${path}/status`);
+    const updated = await update(space, path, ({ status }) => void status.conditions.push(second), '/status');
     assert.deepEqual(updated.status.conditions, [first, second]);
     assert.deepEqual((await space.get(path)).status, { phase: 'Active', conditions: [first, second] });
   });
@@ -279,7 +274,7 @@ requirements({ name: 'conf-lives', sig: 'sig-api-machinery', images: ['busybox']
     await space.until('the rest is deleted', map, (one) => one.metadata.deletionTimestamp);
     assert.equal((await space.request('GET', pod)).code, 404);
     await space.ask('PATCH', map, { body: drop, contentType });
-    await untilGone(space, namespace);
+    await gone(space, namespace);
   });
 
   requirement(
@@ -421,5 +416,5 @@ async function collectsOthers(space: Space): Promise<void> {
   const maps = space.path('/api/v1', 'configmaps');
   const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'nobody', uid: 'nobody' };
   await space.ask('POST', maps, { body: { metadata: { name: 'last', ownerReferences: [owner] } } });
-  await untilGone(space, `${maps}/last`);
+  await gone(space, `${maps}/last`);
 }

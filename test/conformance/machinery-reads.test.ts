@@ -6,8 +6,9 @@ import { eventually } from '../environment/kubectl.ts';
 import { ApiWatch, type Told } from './api-watch.ts';
 import { requirements, type Space } from './cluster.ts';
 import { definePrimed, definition, undefine } from './custom-resources.ts';
-import { merge, supportsAllOperations, update } from './lifecycle.ts';
+import { supportsAllOperations } from './lifecycle.ts';
 import { makeTemplates, readPages, total } from './long-lists.ts';
+import { merge, update } from './objects.ts';
 
 const aggregated = (version: string) => `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
 
@@ -128,7 +129,7 @@ async function changes(space: Space, path: string, field: string, [patched, upda
   const add = (one: any) => {
     one.status.conditions = [...(one.status.conditions ?? []), second];
   };
-  assert.ok(holds(await update(space, path, add, status), 'StatusUpdateFailed'));
+  assert.ok(holds(await update(space, path, add, '/status'), 'StatusUpdateFailed'));
   assert.ok(holds(await space.get(path), 'PatchStatusFailed'));
 }
 

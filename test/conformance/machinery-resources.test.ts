@@ -15,7 +15,7 @@ import {
   typeOf,
   undefine,
 } from './custom-resources.ts';
-import { selecting } from './lifecycle.ts';
+import { selecting } from './objects.ts';
 import { Published, schemas } from './published-schemas.ts';
 import { applyStrictly, cronSchema, json, object, preserving, text } from './strict-applies.ts';
 import { Webhooks } from './webhooks.ts';

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { eventually } from '../environment/kubectl.ts';
 import { requirements, type Space } from './cluster.ts';
 import { define, definition, definitions, resourcesOf, typeOf, undefine } from './custom-resources.ts';
-import { merge, selecting } from './lifecycle.ts';
+import { merge, selecting } from './objects.ts';
 import { Webhooks } from './webhooks.ts';
 
 const json = 'application/json-patch+json';

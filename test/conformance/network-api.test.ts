@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { ApiWatch } from './api-watch.ts';
 import { requirements, type Space } from './cluster.ts';
-import { merge, selecting, supportsAllOperations, untilGone, update } from './lifecycle.ts';
+import { supportsAllOperations } from './lifecycle.ts';
 import { makeService, slicesOf, untilEndpoints } from './network.ts';
+import { gone, merge, selecting, update } from './objects.ts';
 import { startPod, teller } from './volumes.ts';
 
 const discovery = '/apis/discovery.k8s.io/v1';
@@ -34,7 +35,7 @@ async function comesAndGoesEmpty(space: Space, check: (service: any) => Promise<
   await untilEndpoints(space, name, {});
   await check(service);
   await space.ask('DELETE', space.path('/api/v1', `services/${name}`));
-  await untilGone(space, space.path('/api/v1', `endpoints/${name}`));
+  await gone(space, space.path('/api/v1', `endpoints/${name}`));
   await space.until('the slices are gone', slicesOf(space, name), ({ items }) => items.length === 0);
 }
 
@@ -150,12 +151,7 @@ requirements({ name: 'conf-network-api', sig: 'sig-network', images: ['busybox']
         assert.deepEqual(patched.status.loadBalancer.ingress, ingress);
         assert.equal(patched.metadata.annotations.patchedstatus, 'true');
         const loadBalancer = { ingress: [{ ip: '169.1.1.2' }, { hostname: 'a.example.com' }] };
-        const updated = await update(
-          space,
-          path,
-          (one) => Object.assign(one.status, { loadBalancer }),
-          `${path}/status`,
-        );
+        const updated = await update(space, path, (one) => Object.assign(one.status, { loadBalancer }), '/status');
         assert.deepEqual(updated.status, { loadBalancer });
         const read = await space.get(`${path}/status`);
         assert.deepEqual([read.metadata.uid, read.status], [patched.metadata.uid, { loadBalancer }]);

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import type { RecordType } from 'dns-packet';
 import { requirements, type Space } from './cluster.ts';
-import { update } from './lifecycle.ts';
 import { clientPod, makeService, untilExec, untilResolved } from './network.ts';
+import { update } from './objects.ts';
 import { startPod } from './volumes.ts';
 
 /** Ready at once, so that headless services have it. */

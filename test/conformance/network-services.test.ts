@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { realClock } from '../../machinery/clock.ts';
 import { ApiWatch } from './api-watch.ts';
 import { requirements, type Space } from './cluster.ts';
-import { update } from './lifecycle.ts';
 import {
   clientPod,
   execIn,
@@ -19,6 +18,7 @@ import {
   untilExec,
   untilRefused,
 } from './network.ts';
+import { update } from './objects.ts';
 import { startMethods, startPorts } from './proxied.ts';
 import { startPod } from './volumes.ts';
 

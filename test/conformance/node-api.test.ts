@@ -1,21 +1,10 @@
 // What sig-node requires of the API: the lives of its objects, and of nodes that are tainted.
 import assert from 'node:assert/strict';
+import { ApiWatch } from './api-watch.ts';
 import type { Space } from './cluster.ts';
-import { type Crud, crud, namesOf, newer, refused, selector } from './crud.ts';
-import {
-  conditionOf,
-  create,
-  hasEnded,
-  isReady,
-  nodeRequirements,
-  pod,
-  podPath,
-  shell,
-  start,
-  stays,
-  update,
-  Watching,
-} from './node.ts';
+import { type Crud, crud } from './crud.ts';
+import { create, hasEnded, nodeRequirements, pod, podPath, shell, start, stays } from './node.ts';
+import { conditionOf, isReady, namesOf, newer, refused, selector, update } from './objects.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const mergePatch = { contentType: 'application/merge-patch+json' };
@@ -244,7 +233,7 @@ nodeRequirements('conf-node-api', ['busybox'], (requirement) => {
     const list = await space.get(`${classes}?${mine}`);
     assert.equal(list.items.length, 3);
     const from = `${mine}&resourceVersion=${list.metadata.resourceVersion}`;
-    using watching = await Watching.open(space, `${classes}?${from}`);
+    using watching = await ApiWatch.open(space, `${classes}?${from}`);
     const body = { metadata: { annotations: { patched: 'true' } } };
     const patched = await space.ask('PATCH', path, { ...mergePatch, body });
     assert.equal(patched.metadata.annotations.patched, 'true');
@@ -311,7 +300,7 @@ nodeRequirements('conf-node-api', ['busybox'], (requirement) => {
     'NoExecuteTaintManager Multiple Pods [Serial] evicts pods with minTolerationSeconds [Disruptive]',
     async (space) => {
       await Promise.all([start(space, tolerating('early', 5)), start(space, tolerating('late', 25))]);
-      using watching = await Watching.open(space, `${space.path('/api/v1', 'pods')}?${selector('group=taints')}`);
+      using watching = await ApiWatch.open(space, `${space.path('/api/v1', 'pods')}?${selector('group=taints')}`);
       try {
         await setTaint(space, true);
         const first = await watching.next('an end', ({ object }) => object.metadata.deletionTimestamp);

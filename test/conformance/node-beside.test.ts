@@ -1,14 +1,14 @@
 // What the programme checks of nodes beside the requirements that are listed: the same rooms, other cases.
 import assert from 'node:assert/strict';
 import { realClock } from '../../machinery/clock.ts';
+import { ApiWatch } from './api-watch.ts';
 import type { Space } from './cluster.ts';
-import { crud, namesOf, refused, selector } from './crud.ts';
+import { crud } from './crud.ts';
 import {
-  conditionOf,
   create,
   exec,
+  firstState,
   hasEnded,
-  isReady,
   nodeRequirements,
   outputOf,
   pod,
@@ -17,11 +17,9 @@ import {
   shell,
   start,
   stays,
-  update,
-  Watching,
 } from './node.ts';
+import { conditionOf, isReady, namesOf, refused, selector, update } from './objects.ts';
 
-const firstState = ({ status }: any) => status.containerStatuses?.[0];
 const ended = async (space: Space, body: any) => {
   await create(space, 'pods', body);
   return space.until('the pod has ended', podPath(space, body.metadata.name), hasEnded);
@@ -188,7 +186,7 @@ nodeRequirements('conf-node-beside', ['busybox', 'echo'], (requirement) => {
     const pods = space.path('/api/v1', 'pods');
     const mine = selector('test-pod-static=true');
     const { metadata } = await space.get(`${pods}?${mine}`);
-    using watching = await Watching.open(space, `${pods}?${mine}&resourceVersion=${metadata.resourceVersion}`);
+    using watching = await ApiWatch.open(space, `${pods}?${mine}&resourceVersion=${metadata.resourceVersion}`);
     await create(space, 'pods', pod('pod-test', shell(stays), {}, { labels: { 'test-pod-static': 'true' } }));
     await watching.next('the pod is there', ({ type }) => type === 'ADDED');
     await watching.next('the pod runs', ({ object }) => isReady(object) && object.status.phase === 'Running');
@@ -266,7 +264,7 @@ nodeRequirements('conf-node-beside', ['busybox', 'echo'], (requirement) => {
   const deletedEarly = async (space: Space, hasInit: boolean) => {
     const pods = space.path('/api/v1', 'pods');
     const { metadata } = await space.get(pods);
-    using watching = await Watching.open(space, `${pods}?resourceVersion=${metadata.resourceVersion}`);
+    using watching = await ApiWatch.open(space, `${pods}?resourceVersion=${metadata.resourceVersion}`);
     const fails = (name: string) => shell('exit 1', { name });
     const spec = { restartPolicy: 'Never', ...(hasInit ? { initContainers: [fails('first')] } : {}) };
     const worker = async (number: number) => {
@@ -276,7 +274,7 @@ nodeRequirements('conf-node-beside', ['busybox', 'echo'], (requirement) => {
         // Each one a little later in its life than the one before.
         await realClock.sleep(round * 150);
         await space.ask('DELETE', podPath(space, name));
-        await watching.has(
+        await watching.until(
           `${name} is gone`,
           ({ type, object }) => type === 'DELETED' && object.metadata.name === name,
         );
@@ -284,7 +282,7 @@ nodeRequirements('conf-node-beside', ['busybox', 'echo'], (requirement) => {
     };
     await Promise.all([1, 2, 3].map(worker));
     const before = new Map<string, any>();
-    for (const { object } of watching.events) {
+    for (const { object } of watching.told) {
       const { name } = object.metadata;
       const told = JSON.stringify(object.status);
       const { phase, containerStatuses = [], initContainerStatuses = [] } = object.status;

@@ -5,7 +5,6 @@ import type { Space } from './cluster.ts';
 import {
   create,
   exec,
-  isReady,
   logOf,
   nodeRequirements,
   outputOf,
@@ -16,9 +15,9 @@ import {
   shell,
   start,
   stays,
-  update,
 } from './node.ts';
 import { loadImage } from './node-images.ts';
+import { isReady, update } from './objects.ts';
 
 const numbers = ['1', '2', '3'];
 const pairs = (prefix = '') => numbers.map((n) => `${prefix}data-${n}=value-${n}`);

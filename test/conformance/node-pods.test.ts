@@ -2,16 +2,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
+import { ApiWatch } from './api-watch.ts';
 import type { Space } from './cluster.ts';
-import { namesOf, selector } from './crud.ts';
 import {
   apiOf,
   busybox,
-  conditionOf,
   create,
   exec,
+  firstState,
   hasEnded,
-  isReady,
   logOf,
   nodeRequirements,
   outputOf,
@@ -22,12 +21,10 @@ import {
   shell,
   start,
   stays,
-  update,
-  Watching,
 } from './node.ts';
 import { serveImage } from './node-images.ts';
+import { conditionOf, isReady, namesOf, selector, update } from './objects.ts';
 
-const firstState = ({ status }: any) => status.containerStatuses?.[0];
 const lively = (name: string, more: object = {}, metadata: object = {}) => pod(name, shell(stays), more, metadata);
 
 /** What comes over a WebSocket until the server ends it, message by message. */
@@ -82,7 +79,7 @@ while true; do sleep 1; done`;
     const body = pod('init', shell('true', { name: 'run1' }), { restartPolicy: 'Never', initContainers });
     const { resourceVersion } = (await create(space, 'pods', body)).metadata;
     const query = `fieldSelector=metadata.name%3Dinit&resourceVersion=${resourceVersion}`;
-    using watching = await Watching.open(space, `${space.path('/api/v1', 'pods')}?${query}`);
+    using watching = await ApiWatch.open(space, `${space.path('/api/v1', 'pods')}?${query}`);
     const { object } = await watching.next('the pod has ended', (event) => hasEnded(event.object));
     assert.equal(object.status.phase, 'Succeeded');
     assert.equal(conditionOf(object, 'Initialized').status, 'True');
@@ -151,7 +148,7 @@ while true; do sleep 1; done`;
     const empty = await space.get(`${pods}?${mine}`);
     assert.deepEqual(empty.items, []);
     const from = `${mine}&resourceVersion=${empty.metadata.resourceVersion}`;
-    using watching = await Watching.open(space, `${pods}?${from}`);
+    using watching = await ApiWatch.open(space, `${pods}?${from}`);
     await create(space, 'pods', lively('removed', {}, { labels: { time: 'now' } }));
     assert.deepEqual(namesOf(await space.get(`${pods}?${mine}`)), ['removed']);
     await watching.next('the pod is there', ({ type }) => type === 'ADDED');

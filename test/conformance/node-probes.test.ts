@@ -1,20 +1,9 @@
 // What sig-node requires of probes and hooks. Periods are the programme's: minutes in which nothing may happen.
 import assert from 'node:assert/strict';
+import { ApiWatch } from './api-watch.ts';
 import type { Space } from './cluster.ts';
-import {
-  conditionOf,
-  create,
-  hasEnded,
-  isReady,
-  nodeRequirements,
-  pod,
-  podPath,
-  remove,
-  shell,
-  start,
-  stays,
-  Watching,
-} from './node.ts';
+import { create, firstState, hasEnded, nodeRequirements, pod, podPath, remove, shell, start, stays } from './node.ts';
+import { conditionOf, isReady } from './objects.ts';
 
 /** A web server whose `/healthz` is gone after ten seconds where that is asked for. */
 const webServer = (port: number, isFailing: boolean) => `
@@ -43,7 +32,6 @@ END
 chmod +x /tmp/serve
 exec nc -ll -p 5000 -e /tmp/serve`;
 
-const firstState = ({ status }: any) => status.containerStatuses?.[0];
 const restartsOf = (one: any): number => firstState(one)?.restartCount ?? 0;
 const httpGet = (path: string, port: number) => ({ httpGet: { path, port } });
 const probed = (script: string, probes: object) => pod('probed', shell(script, probes));
@@ -61,14 +49,14 @@ async function probesOf(space: Space, type: string, result: string): Promise<num
 async function observe(space: Space, body: object, seconds: number): Promise<any[]> {
   const { metadata } = await create(space, 'pods', body);
   const pods = `${space.path('/api/v1', 'pods')}?resourceVersion=${metadata.resourceVersion}`;
-  using watching = await Watching.open(space, pods);
+  using watching = await ApiWatch.open(space, pods);
   const isRunning = ({ object }: any) => object.metadata.name === 'probed' && object.status.phase === 'Running';
   const { object } = await watching.next('the pod runs', isRunning);
   await create(space, 'pods', pod('clock', shell('sleep 1d'), { activeDeadlineSeconds: seconds }));
   const isOver = (event: any) => event.object.metadata.name === 'clock' && hasEnded(event.object);
   await watching.next('the time is over', isOver, (seconds + 300) * 1000);
   const last = await space.get(podPath(space, 'probed'));
-  const states = watching.events.map((event) => event.object).filter(({ metadata: { name } }) => name === 'probed');
+  const states = watching.told.map((event) => event.object).filter(({ metadata: { name } }) => name === 'probed');
   return [object, ...states, last];
 }
 
@@ -76,12 +64,12 @@ async function observe(space: Space, body: object, seconds: number): Promise<any
 async function restarts(space: Space, body: object, count: number): Promise<void> {
   const { metadata } = await create(space, 'pods', body);
   const pods = `${space.path('/api/v1', 'pods')}?resourceVersion=${metadata.resourceVersion}`;
-  using watching = await Watching.open(space, pods);
+  using watching = await ApiWatch.open(space, pods);
   for (let number = 1; number <= count; number++) {
     const { object } = await watching.next(`restart ${number}`, (one) => restartsOf(one.object) >= number, 840_000);
     assert.equal(restartsOf(object), number);
   }
-  const counts = watching.events.map(({ object }) => restartsOf(object));
+  const counts = watching.told.map(({ object }) => restartsOf(object));
   assert.deepEqual(
     counts,
     counts.toSorted((a, b) => a - b),
@@ -311,7 +299,7 @@ exec httpd -f -p 8080 -h /tmp/www`;
         pod('ending', shell(script, { readinessProbe }), { terminationGracePeriodSeconds: 30 }),
       );
       const pods = `${space.path('/api/v1', 'pods')}?resourceVersion=${metadata.resourceVersion}`;
-      using watching = await Watching.open(space, pods);
+      using watching = await ApiWatch.open(space, pods);
       await space.ask('DELETE', podPath(space, 'ending'));
       await watching.next('it is told to go', ({ object }) => object.metadata.deletionTimestamp && isReady(object));
       const { object } = await watching.next('it is not ready', ({ object }) => !isReady(object));

@@ -1,7 +1,7 @@
 // What sig-node requires of resizes in place: status, restarts and control groups, there and back.
 import assert from 'node:assert/strict';
-import { selector } from './crud.ts';
-import { conditionOf, create, nodeRequirements, pod, podPath, restricted, shell } from './node.ts';
+import { create, nodeRequirements, pod, podPath, restricted, shell } from './node.ts';
+import { conditionOf, selector } from './objects.ts';
 import {
   type Amounts,
   type Containers,

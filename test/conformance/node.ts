@@ -1,13 +1,11 @@
 // What the requirements of nodes share: pods, what is waited for, and what they say.
 import assert from 'node:assert/strict';
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { ReadableStream } from 'node:stream/web';
 import { type ApiClient, apiClientOf, openCommand } from '../environment/api-streams.ts';
-import { eventually, Kubectl } from '../environment/kubectl.ts';
+import { Kubectl } from '../environment/kubectl.ts';
 import type { ImageName } from '../images/images.ts';
 import { requirements, type Space } from './cluster.ts';
+import { gone, isReady } from './objects.ts';
 
 export const busybox = 'docker.io/library/busybox:1.36';
 
@@ -59,11 +57,6 @@ export const podPath = (space: Space, name: string, below = ''): string =>
 export const create = (space: Space, resource: string, body: object, version = '/api/v1'): Promise<any> =>
   space.ask('POST', space.path(version, resource), { body });
 
-export const conditionOf = (object: any, type: string): any =>
-  object.status.conditions?.find((one: any) => one.type === type);
-
-export const isReady = (object: any): boolean => conditionOf(object, 'Ready')?.status === 'True';
-
 /** Creates a pod and waits until it is Ready. */
 export async function start(space: Space, body: object): Promise<any> {
   const { metadata } = await create(space, 'pods', body);
@@ -71,6 +64,9 @@ export async function start(space: Space, body: object): Promise<any> {
 }
 
 export const hasEnded = ({ status }: any): boolean => ['Succeeded', 'Failed'].includes(status.phase);
+
+/** The status of its first container. */
+export const firstState = ({ status }: any): any => status.containerStatuses?.[0];
 
 export const logOf = (space: Space, name: string, query = ''): Promise<string> =>
   space.get(podPath(space, name, `/log?${query}`));
@@ -115,62 +111,5 @@ export async function exec(space: Space, name: string, container: string, ...com
 /** Removes a pod and waits until it is gone. */
 export async function remove(space: Space, name: string): Promise<void> {
   await space.ask('DELETE', podPath(space, name));
-  await eventually(
-    `${name} is gone`,
-    async () => (await space.request('GET', podPath(space, name))).code === 404 || undefined,
-  );
-}
-
-/** Reads an object, changes it and writes it, again when somebody else was first. */
-export function update(space: Space, path: string, change: (object: any) => void): Promise<any> {
-  return eventually('the update is taken', async () => {
-    const object = await space.get(path);
-    change(object);
-    const { code, body } = await space.request('PUT', path, { body: object });
-    assert.ok(code === 200 || code === 409, JSON.stringify(body));
-    return code === 200 ? body : undefined;
-  });
-}
-
-export interface WatchEvent {
-  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
-  object: any;
-}
-
-/** A watch as a client holds it: its events, one after the other. */
-export class Watching implements Disposable {
-  readonly events: WatchEvent[] = [];
-  readonly #abort = new AbortController();
-  #seen = 0;
-
-  /** `path` has a query. */
-  static async open(space: Space, path: string): Promise<Watching> {
-    const watching = new Watching();
-    const { signal } = watching.#abort;
-    const answer = await fetch(`${space.proxy.url}${path}&watch=true`, { signal });
-    assert.equal(answer.status, 200);
-    const lines = createInterface({ input: Readable.fromWeb(answer.body as ReadableStream) });
-    lines.on('error', () => undefined).on('line', (line) => watching.events.push(JSON.parse(line)));
-    return watching;
-  }
-
-  /** The next event that `check` holds for; those before it are passed over. */
-  next(what: string, check: (event: WatchEvent) => boolean, limitMs?: number): Promise<WatchEvent> {
-    const find = () => {
-      const index = this.events.findIndex((event, at) => at >= this.#seen && check(event));
-      if (index < 0) return undefined;
-      this.#seen = index + 1;
-      return this.events[index];
-    };
-    return eventually(what, find, limitMs);
-  }
-
-  /** Waits until there has been one that `check` holds for, and passes over none. */
-  has(what: string, check: (event: WatchEvent) => boolean): Promise<WatchEvent> {
-    return eventually(what, () => this.events.find(check));
-  }
-
-  [Symbol.dispose](): void {
-    this.#abort.abort();
-  }
+  await gone(space, podPath(space, name));
 }

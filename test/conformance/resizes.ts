@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { Space } from './cluster.ts';
-import { conditionOf, create, exec, isReady, pod, podPath, remove, restricted, shell } from './node.ts';
+import { create, exec, pod, podPath, remove, restricted, shell } from './node.ts';
+import { conditionOf, isReady } from './objects.ts';
 
 /** Requests and limits in millicores and mebibytes, and pieces of a resource that only the test knows. */
 export interface Amounts {

@@ -1,7 +1,8 @@
 // What sig-scheduling requires, and sig-instrumentation of events.
 import assert from 'node:assert/strict';
+import { ApiWatch, isOf } from './api-watch.ts';
 import { requirements, type Space } from './cluster.ts';
-import { conditionOf, gone, isOf, labelled, namesOf, OpenWatch, patch, query, runningPods, update } from './observe.ts';
+import { conditionOf, gone, labelled, namesOf, patch, query, runningPods, update } from './objects.ts';
 import { apps, core, pod, sleeper, templateOf, workload } from './workloads.ts';
 
 const pods = (space: Space) => space.path(core, 'pods');
@@ -73,7 +74,7 @@ requirements({ name: 'conf-scheduling', sig: 'sig-scheduling', images: ['busybox
       const limits = [{ type: 'Container', min, max, default: max, defaultRequest, maxLimitRequestRatio: {} }];
       const before = await space.get(`${ranges(space)}${query(labelled(labels))}`);
       const params = { resourceVersion: before.metadata.resourceVersion, ...labelled(labels) };
-      using watch = await OpenWatch.open(space, ranges(space), params);
+      using watch = await ApiWatch.open(space, ranges(space), params);
       await space.ask('POST', ranges(space), { body: { metadata: { name: 'limit-range', labels }, spec: { limits } } });
       await watch.until('its creation', ({ type, object }) => {
         assert.deepEqual([type, object.metadata.name], ['ADDED', 'limit-range']);
@@ -204,7 +205,7 @@ requirements({ name: 'conf-scheduling', sig: 'sig-scheduling', images: ['busybox
             nodeSelector: { 'kubernetes.io/hostname': space.node },
           });
           const { metadata } = await space.get(pods(space));
-          using watch = await OpenWatch.open(space, pods(space), { resourceVersion: metadata.resourceVersion });
+          using watch = await ApiWatch.open(space, pods(space), { resourceVersion: metadata.resourceVersion });
           for (const [i, amount] of [
             [1, '200'],
             [2, '300'],
@@ -222,7 +223,7 @@ requirements({ name: 'conf-scheduling', sig: 'sig-scheduling', images: ['busybox
           const counts = () =>
             [1, 2, 3].map(
               (i) =>
-                watch.seen.filter(
+                watch.told.filter(
                   ({ type, object }) => type === 'ADDED' && object.metadata.name.startsWith(`rs-pod${i}`),
                 ).length,
             );

@@ -1,7 +1,8 @@
 // What sig-storage requires of the API.
 import assert from 'node:assert/strict';
 import { requirements } from './cluster.ts';
-import { livesAndDies, merge, selecting, supportsAllOperations, untilGone, update } from './lifecycle.ts';
+import { livesAndDies, supportsAllOperations } from './lifecycle.ts';
+import { gone, merge, selecting, update } from './objects.ts';
 import { teller } from './volumes.ts';
 
 const storage = '/apis/storage.k8s.io/v1';
@@ -32,9 +33,9 @@ requirements({ name: 'conf-storage', sig: 'sig-storage', images: ['busybox'] }, 
       names,
     );
     await space.ask('DELETE', `${drivers}/${names[0]}`);
-    await untilGone(space, `${drivers}/${names[0]}`);
+    await gone(space, `${drivers}/${names[0]}`);
     await space.ask('DELETE', `${drivers}?${selecting(labels)}`);
-    await untilGone(space, `${drivers}/${names[1]}`);
+    await gone(space, `${drivers}/${names[1]}`);
   });
 
   requirement('CSIInlineVolumes should support CSIVolumeSource in Pod API', async (space) => {
@@ -64,7 +65,7 @@ requirements({ name: 'conf-storage', sig: 'sig-storage', images: ['busybox'] }, 
     assert.match(refused.message, /pod updates may not change fields other than/);
     // Its driver is not there: it waits, and can be deleted.
     await space.ask('DELETE', `${pods}/teller`);
-    await untilGone(space, `${pods}/teller`);
+    await gone(space, `${pods}/teller`);
   });
 
   requirement('CSINodes CSI Conformance should run through the lifecycle of a csinode', (space) =>
@@ -144,7 +145,7 @@ requirements({ name: 'conf-storage', sig: 'sig-storage', images: ['busybox'] }, 
       ({ status }) => {
         status.conditions.push({ ...condition, type: 'StatusUpdated', ...times });
       },
-      `${claim}/status`,
+      '/status',
     );
     assert.deepEqual(
       updatedClaim.status.conditions.map((one: any) => one.type),
@@ -154,16 +155,16 @@ requirements({ name: 'conf-storage', sig: 'sig-storage', images: ['busybox'] }, 
       space,
       volume,
       ({ status }) => Object.assign(status, { message: 'StatusUpdated', reason: 'E2E updateStatus' }),
-      `${volume}/status`,
+      '/status',
     );
     assert.equal(updated.status.message, 'StatusUpdated');
     assert.equal(updated.status.reason, 'E2E updateStatus');
     await space.ask('DELETE', claim);
-    await untilGone(space, claim);
+    await gone(space, claim);
     const released = await space.until('it is released', volume, ({ status }) => status.phase === 'Released');
     assert.equal(released.metadata.deletionTimestamp, undefined);
     await space.ask('DELETE', volume);
-    await untilGone(space, volume);
+    await gone(space, volume);
   });
 
   requirement('VolumeAttachment Conformance should apply changes to a volumeattachment status', async (space) => {
@@ -194,15 +195,10 @@ requirements({ name: 'conf-storage', sig: 'sig-storage', images: ['busybox'] }, 
     assert.equal(attached.metadata.annotations[name], 'patched');
     const unaffected = await update(space, path, (object) => Object.assign(object.status, { attached: false }));
     assert.equal(unaffected.status.attached, true);
-    const updated = await update(
-      space,
-      path,
-      (object) => Object.assign(object.status, { attached: false }),
-      `${path}/status`,
-    );
+    const updated = await update(space, path, (object) => Object.assign(object.status, { attached: false }), '/status');
     assert.equal(updated.status.attached, false);
     await space.ask('DELETE', path);
-    await untilGone(space, path);
+    await gone(space, path);
   });
 
   requirement('Secrets should be immutable if `immutable` field is set', async (space) => {

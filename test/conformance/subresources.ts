@@ -1,7 +1,8 @@
 // What the subresources of all workloads must do: scale and status.
 import assert from 'node:assert/strict';
+import { seenSince } from './api-watch.ts';
 import type { Space } from './cluster.ts';
-import { conditionOf, labelled, namesOf, patch, query, runningPods, seenSince, update } from './observe.ts';
+import { conditionOf, labelled, namesOf, patch, query, runningPods, update } from './objects.ts';
 
 /** Scale is read, replaced without a version and patched; what it says is what the object has. */
 export async function scales(space: Space, path: string, labels: Record<string, string>): Promise<void> {

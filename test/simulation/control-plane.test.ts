@@ -31,7 +31,7 @@ import { Scheduler } from '../../scheduler/scheduler.ts';
 import { Draw, fuzz } from '../environment/fuzz.ts';
 import { Kubelets } from './kubelets.ts';
 import { Kept } from './process.ts';
-import { Rules } from './rules.ts';
+import { hasJobEnded, Rules } from './rules.ts';
 import { nodeCount, User } from './user.ts';
 import { startWorld, type World } from './world.ts';
 
@@ -81,9 +81,6 @@ function runScheduler(context: ControllerContext): void {
   context.signal.addEventListener('abort', () => scheduler.stop());
 }
 
-const isDone = (job: Job) =>
-  (job.status?.conditions ?? []).some(({ type }) => type === 'Complete' || type === 'Failed');
-
 /** What is not yet as it was asked for. */
 function unfinished(world: World): string[] {
   const left: string[] = [];
@@ -105,7 +102,7 @@ function unfinished(world: World): string[] {
     expect(`daemonset ${metadata.name}, updated`, status?.updatedNumberScheduled, nodeCount);
   }
   for (const job of world.all<Job>(JobKind)) {
-    if (!isDone(job)) left.push(`job ${job.metadata.name} runs`);
+    if (!hasJobEnded(job)) left.push(`job ${job.metadata.name} runs`);
   }
   for (const { status } of world.all<ResourceQuota>(ResourceQuotaKind)) {
     const pods = world.all<Pod>(PodKind).filter((pod) => !isFinished(pod)).length;

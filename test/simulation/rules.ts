@@ -37,7 +37,7 @@ const isActive = (pod: Pod) => !pod.metadata.deletionTimestamp && !isFinished(po
 const isReady = (pod: Pod) =>
   isActive(pod) && (pod.status?.conditions ?? []).some(({ type, status }) => type === 'Ready' && status === 'True');
 
-const hasJobEnded = ({ status }: Job) =>
+export const hasJobEnded = ({ status }: Job) =>
   (status?.conditions ?? []).some(({ type }) => type === 'Complete' || type === 'Failed');
 
 /** The largest of what was asked for lately. */
