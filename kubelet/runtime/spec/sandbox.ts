@@ -3,6 +3,7 @@ import type { PodSandboxConfig } from '../../../proto/cri.gen.ts';
 import { buildNamespaces, type NodeFacts } from './container.ts';
 import { type OciNamespaceType, type OciSpec, ociVersion } from './oci.ts';
 import { defaultDeviceRules } from './resources.ts';
+import { idMappingsOf, mappingFields } from './user-namespace.ts';
 
 export interface SandboxSpecInput {
   config: PodSandboxConfig;
@@ -20,6 +21,7 @@ export function buildSandboxSpec(input: SandboxSpecInput): OciSpec {
   const { config, node } = input;
   const safe = ['nosuid', 'noexec', 'nodev'];
   const nodeNetwork = usesNodeNamespace(config, 'network');
+  const ids = idMappingsOf(config);
   return {
     ociVersion,
     process: {
@@ -38,7 +40,8 @@ export function buildSandboxSpec(input: SandboxSpecInput): OciSpec {
       { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'noexec', 'mode=755', 'size=4k'] },
     ],
     linux: {
-      namespaces: buildNamespaces(sandboxNamespaces(config)),
+      namespaces: buildNamespaces({ ...sandboxNamespaces(config), ...(ids ? {} : { user: null }) }),
+      ...mappingFields(ids),
       cgroupsPath: input.cgroupPath,
       resources: { cpu: { shares: pauseCpuShares }, devices: [...defaultDeviceRules] },
       sysctl: config.linux?.sysctls ?? {},
