@@ -124,7 +124,9 @@ export class PodStarter {
     const attempt = last ? (last.metadata?.attempt ?? 0) + 1 : 0;
     try {
       await mkdir(podLogDir(settings.podLogsDir, pod), { recursive: true });
-      const request = { config: this.#sandboxConfig(pod, attempt), runtime_handler: await this.#handlerOf(pod) };
+      const handler = await this.#handlerOf(pod);
+      if (pod.spec.hostUsers === false) await this.#requireUserNamespaces(handler);
+      const request = { config: this.#sandboxConfig(pod, attempt), runtime_handler: handler };
       const { pod_sandbox_id } = await cri.runtime.RunPodSandbox(request);
       this.#runtime.addSandbox(pod_sandbox_id);
     } catch (err) {
@@ -141,6 +143,13 @@ export class PodStarter {
     return name ? (await this.#deps.runtimeClasses.get({ name })).handler : '';
   }
 
+  async #requireUserNamespaces(handler: string): Promise<void> {
+    const { runtime_handlers } = await this.#deps.cri.runtime.Status({});
+    if (runtime_handlers.find(({ name }) => name === handler)?.features?.user_namespaces) return;
+    const who = handler === '' ? 'runtime' : `RuntimeClass handler ${JSON.stringify(handler)}`;
+    throw new Error(`can't set \`spec.hostUsers: false\`, ${who} does not support user namespaces`);
+  }
+
   /**
    * Whether the sandbox is there after all: a kubelet that was killed had asked for it, or the answer was lost. One that
    * has failed half-way is known then, and the next gets another number: its name is taken.
@@ -153,7 +162,8 @@ export class PodStarter {
 
   #sandboxConfig(pod: Pod, attempt: number): Init<PodSandboxConfig> {
     const cgroupParent = this.#deps.cgroups.create(pod);
-    return buildSandboxConfig(pod, this.#deps.settings, { attempt, cgroupParent });
+    const userNamespace = this.#deps.userNamespaces.of(pod);
+    return buildSandboxConfig(pod, this.#deps.settings, { attempt, cgroupParent, userNamespace });
   }
 
   /**
