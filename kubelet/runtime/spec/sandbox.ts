@@ -1,5 +1,5 @@
 // The OCI spec of a sandbox's pause process: it owns the pod's namespaces and sysctls and does nothing else.
-import type { PodSandboxConfig } from '../../../proto/cri.gen.ts';
+import type { IDMapping, PodSandboxConfig } from '../../../proto/cri.gen.ts';
 import { buildNamespaces, type NodeFacts } from './container.ts';
 import { type OciNamespaceType, type OciSpec, ociVersion } from './oci.ts';
 import { defaultDeviceRules } from './resources.ts';
@@ -26,7 +26,7 @@ export function buildSandboxSpec(input: SandboxSpecInput): OciSpec {
     ociVersion,
     process: {
       terminal: false,
-      user: { uid: 65535, gid: 65535 },
+      user: { uid: nobody(ids?.uids), gid: nobody(ids?.gids) },
       args: ['/pause', '-P'],
       env: [],
       cwd: '/',
@@ -48,6 +48,9 @@ export function buildSandboxSpec(input: SandboxSpecInput): OciSpec {
     },
   };
 }
+
+/** The highest of the usual ids that there is. */
+const nobody = (ids: IDMapping | undefined) => Math.min(65_536, ids?.length ?? 65_536) - 1;
 
 /** Whether the pod uses the node's own namespace instead of one of the sandbox. */
 export function usesNodeNamespace(config: PodSandboxConfig, type: 'network' | 'pid' | 'ipc'): boolean {

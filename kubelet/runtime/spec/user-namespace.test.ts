@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { IDMapping, PodSandboxConfig } from '../../../proto/cri.gen.ts';
 import { buildSandboxSpec } from './sandbox.ts';
-import { checkIds, checkMountIds, idMappingsOf } from './user-namespace.ts';
+import { checkContainerIds, checkIds, idMappingsOf } from './user-namespace.ts';
 
 const range = (host_id: number, length = 65_536, container_id = 0): IDMapping => ({ host_id, container_id, length });
 const configOf = (userns_options: object | null, options: object = {}) =>
@@ -48,6 +48,14 @@ test('the pause process has the namespace of its sandbox', () => {
   assert.deepEqual(namespaces[0], { type: 'user' });
   assert.deepEqual(uidMappings, [{ containerID: 0, hostID: 65_536, size: 65_536 }]);
   assert.deepEqual(gidMappings, uidMappings);
+  const few = buildSandboxSpec({
+    config: configOf(podMode(range(1000, 10))),
+    hostname: 'h',
+    rootfs: '/',
+    cgroupPath: '/c',
+    node,
+  });
+  assert.deepEqual(few.process.user, { uid: 9, gid: 9 });
   const plain = build(configOf(null));
   assert.ok(!('uidMappings' in plain) && plain.namespaces.every(({ type }) => type !== 'user'));
 });
@@ -61,19 +69,39 @@ test('who runs has ids of the namespace', () => {
   assert.throws(() => checkIds({ ...user, supplementalGroups: [99_999] }, ids), /group 99999 is not mapped/);
 });
 
-test('a mount has the ids of its sandbox, or none', () => {
+describe('the ids of a container', () => {
   const ids = { uids: range(65_536), gids: range(65_536) };
-  const mount = (...mappings: IDMapping[]) => [{ container_path: '/v', uidMappings: mappings, gidMappings: mappings }];
-  for (const given of [undefined, ids]) checkMountIds(mount(), given);
-  checkMountIds(mount(range(65_536)), ids);
-  const bad: [mappings: IDMapping[], of: typeof ids | undefined][] = [
-    [[range(65_536)], undefined],
-    [[range(131_072)], ids],
-    [[range(65_536, 10)], ids],
-    [[range(65_536), range(65_536)], ids],
-  ];
-  for (const [mappings, of] of bad)
-    assert.throws(() => checkMountIds(mount(...mappings), of), /mount at "\/v" are not those of the sandbox/);
-  const half = [{ container_path: '/v', uidMappings: [range(65_536)], gidMappings: [] }];
-  assert.throws(() => checkMountIds(half, ids), /are not those/);
+  const withMount = (uidMappings: IDMapping[], gidMappings = uidMappings) => ({
+    linux: null,
+    mounts: [{ container_path: '/v', uidMappings, gidMappings }],
+  });
+  const withUsers = (options: object | null) => ({ ...configOf(options), mounts: [] });
+
+  test('a mount has those of its sandbox, or none', () => {
+    for (const given of [undefined, ids]) checkContainerIds(withMount([]), given);
+    checkContainerIds(withMount([range(65_536)]), ids);
+    const bad: [config: ReturnType<typeof withMount>, of: typeof ids | undefined][] = [
+      [withMount([range(65_536)]), undefined],
+      [withMount([range(131_072)]), ids],
+      [withMount([range(65_536, 10)]), ids],
+      [withMount([range(65_536), range(65_536)]), ids],
+      [withMount([range(65_536)], []), ids],
+    ];
+    for (const [config, of] of bad)
+      assert.throws(() => checkContainerIds(config, of), /mount at "\/v" are not those of the sandbox/);
+  });
+
+  test('what it says of its own is what the sandbox has', () => {
+    const node = { mode: 'NODE', uids: [], gids: [] };
+    for (const given of [undefined, ids]) checkContainerIds(withUsers(null), given);
+    checkContainerIds(withUsers(node), undefined);
+    checkContainerIds(withUsers(podMode(range(65_536))), ids);
+    const bad: [options: object, of: typeof ids | undefined][] = [
+      [node, ids],
+      [podMode(range(65_536)), undefined],
+      [podMode(range(131_072)), ids],
+    ];
+    for (const [options, of] of bad)
+      assert.throws(() => checkContainerIds(withUsers(options), of), /is not that of the sandbox/);
+  });
 });

@@ -1,6 +1,6 @@
 // The user namespace of a sandbox: which ids of the node its ids stand for.
 // https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/
-import type { IDMapping, Mount, PodSandboxConfig } from '../../../proto/cri.gen.ts';
+import type { ContainerConfig, IDMapping, LinuxSandboxSecurityContext } from '../../../proto/cri.gen.ts';
 import type { OciIdMapping, OciSpec } from './oci.ts';
 
 export interface IdMappings {
@@ -11,8 +11,10 @@ export interface IdMappings {
 /** The highest id that can be mapped. */
 const maxId = 2 ** 32 - 2;
 
+type Config = { linux: { security_context: Pick<LinuxSandboxSecurityContext, 'namespace_options'> | null } | null };
+
 /** The ids of a sandbox; undefined where it has those of the node. Throws an Error for what cannot be mapped. */
-export function idMappingsOf(config: Pick<PodSandboxConfig, 'linux'>): IdMappings | undefined {
+export function idMappingsOf(config: Config): IdMappings | undefined {
   const options = config.linux?.security_context?.namespace_options;
   const wanted = options?.userns_options;
   if (!wanted || wanted.mode === 'NODE') return undefined;
@@ -53,14 +55,20 @@ export function checkIds(
   if (group !== undefined) throw new Error(`group ${group} is not mapped: the pod's user namespace has ${gids.length}`);
 }
 
-/** Throws an Error for a mount with other ids than the sandbox has: it has all of them or none. */
-export function checkMountIds(
-  mounts: readonly Pick<Mount, 'container_path' | 'uidMappings' | 'gidMappings'>[],
-  ids: IdMappings | undefined,
-): void {
+interface ContainerIds extends Config {
+  mounts: readonly Pick<ContainerConfig['mounts'][number], 'container_path' | 'uidMappings' | 'gidMappings'>[];
+}
+
+/** Throws an Error for other ids of a container than its sandbox has; a mount may also have none. */
+export function checkContainerIds(config: ContainerIds, ids: IdMappings | undefined): void {
   const isOf = (mappings: readonly IDMapping[], own: IDMapping | undefined) =>
     mappings.length === 1 && mappings[0]!.host_id === own?.host_id && mappings[0]!.length === own.length;
-  for (const { container_path: path, uidMappings, gidMappings } of mounts) {
+  if (config.linux?.security_context?.namespace_options?.userns_options) {
+    const own = idMappingsOf(config);
+    if (own ? !isOf([own.uids], ids?.uids) || !isOf([own.gids], ids?.gids) : ids !== undefined)
+      throw new Error('the user namespace of the container is not that of the sandbox');
+  }
+  for (const { container_path: path, uidMappings, gidMappings } of config.mounts) {
     if (uidMappings.length + gidMappings.length === 0) continue;
     if (!isOf(uidMappings, ids?.uids) || !isOf(gidMappings, ids?.gids))
       throw new Error(`the id mappings of the mount at "${path}" are not those of the sandbox`);

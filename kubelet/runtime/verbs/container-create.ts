@@ -21,7 +21,7 @@ import { buildContainerSpec, type ContainerSpecInput } from '../spec/container.t
 import type { ResolvedMount } from '../spec/mount.ts';
 import { usesNodeNamespace } from '../spec/sandbox.ts';
 import { chooseStopSignal } from '../spec/signal.ts';
-import { checkIds, checkMountIds, type IdMappings, idMappingsOf } from '../spec/user-namespace.ts';
+import { checkContainerIds, checkIds, type IdMappings, idMappingsOf } from '../spec/user-namespace.ts';
 import { newId, nowNs } from '../store/id.ts';
 import type { ContainerRecord, SandboxRecord } from '../store/records.ts';
 import type { Verb } from './verb.ts';
@@ -66,7 +66,7 @@ function checkContainerConfig(rt: Runtime, sandbox: JoinableSandbox, config: Con
   if (unknown) throw invalidArgument(`unknown capability "${unknown}"`);
   if (config.CDI_devices.length > 0) throw invalidArgument('CDI devices are not supported by this runtime');
   checkResources(config.linux?.resources);
-  asInvalid(() => checkMountIds(config.mounts, idMappingsOf(sandbox.config)));
+  asInvalid(() => checkContainerIds(config, idMappingsOf(sandbox.config)));
   const twin = containersOf(rt, sandbox.id).find(
     (c) => c.config.metadata!.name === metadata.name && c.config.metadata!.attempt === metadata.attempt,
   );

@@ -16,7 +16,7 @@ const mapped = { uidMappings: ids, gidMappings: ids };
 const image = { image: 'docker.io/library/k8ts-userns:1' };
 const sleepForever = ['sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.2; done'];
 
-describe('sandboxes with a user namespace', { skip: missingForUserNamespaces(), timeout: 100_000 }, () => {
+describe('sandboxes with a user namespace', { skip: missingForUserNamespaces(), timeout: 300_000 }, () => {
   let node: TestNode;
   before(async () => {
     node = await TestNode.start();
@@ -79,7 +79,12 @@ describe('sandboxes with a user namespace', { skip: missingForUserNamespaces(), 
   });
 
   test('the image, its volumes and the files of the sandbox have the owners that they have elsewhere', async () => {
-    const { container_id } = await run('files', { command: sleepForever });
+    const volumeOfImage = { container_path: '/image', image, image_sub_path: 'home', readonly: true, ...mapped };
+    const { container_id } = await run('files', { command: sleepForever, mounts: [volumeOfImage] });
+    assert.equal(
+      await execText(container_id, 'stat -c "%u %g" /image/guest; cat /image/guest/own'),
+      '1000 1001\nguest',
+    );
     const owners = await execText(
       container_id,
       'stat -c "%n %u %g" /bin/busybox /home/guest /home/guest/own /made /etc/*',
@@ -193,6 +198,24 @@ describe('sandboxes with a user namespace', { skip: missingForUserNamespaces(), 
     assert.ok(existsSync(join(dir, 'f')));
   });
 
+  test('killed at any moment, a runtime leaves nothing of a pod, and all of what it mounts', async () => {
+    const dir = volume('kept');
+    writeFileSync(join(dir, 'data'), 'kept');
+    const mounts = [{ container_path: '/v', host_path: dir, ...mapped }];
+    for (let round = 0; round < 8; round++) {
+      const making = run(`killed-${round}`, { command: sleepForever, mounts });
+      making.catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 20 * round));
+      await node.stopRuntime('SIGKILL');
+      await making.catch(() => undefined);
+      await node.startRuntime();
+      const filter = { label_selector: { test: `killed-${round}` } };
+      const { items } = await node.cri.runtime.ListPodSandbox({ filter });
+      for (const { id } of items) await node.cri.runtime.RemovePodSandbox({ pod_sandbox_id: id });
+      assert.equal(readFileSync(join(dir, 'data'), 'utf8'), 'kept');
+    }
+  });
+
   test('what cannot be is refused, and leaves nothing', async () => {
     const config = sandboxConfig(node, 'refused');
     const bad = { ...userns_options, uids: [...ids, ...ids] };
@@ -205,11 +228,10 @@ describe('sandboxes with a user namespace', { skip: missingForUserNamespaces(), 
       host_path,
       ...mapped,
     }));
+    const mounted = () => node.findLeftovers().filter((line) => line.includes('/mounts/'));
+    const before = mounted();
     const unmapped = run('unmapped', { command: sleepForever, mounts });
     await assert.rejects(unmapped, /failed to set MOUNT_ATTR_IDMAP on \/proc: Invalid argument/);
-    assert.deepEqual(
-      node.findLeftovers().filter((line) => line.includes('/mounts/')),
-      [],
-    );
+    assert.deepEqual(mounted(), before);
   });
 });
