@@ -47,6 +47,7 @@ describe('a sandbox', () => {
   function starterOf(cri: CriClient) {
     const events: string[] = [];
     const messages: string[] = [];
+    const counted: string[] = [];
     const deps = {
       cri,
       clock: new FakeClock(),
@@ -58,6 +59,7 @@ describe('a sandbox', () => {
       },
       cgroups: { create: () => '/kubepods/podu' },
       userNamespaces: new UserNamespaces(dir, 65_536),
+      metrics: { countUserNamespace: (what: string) => counted.push(what) },
       settings: {
         podLogsDir: dir,
         seccompDir: dir,
@@ -65,7 +67,7 @@ describe('a sandbox', () => {
       },
     } as unknown as KubeletDeps;
     const runtime = new PodRuntime(cri, 'u', []);
-    return { starter: new PodStarter(deps, runtime, {} as PodVolumes), runtime, events, messages };
+    return { starter: new PodStarter(deps, runtime, {} as PodVolumes), runtime, events, messages, counted };
   }
 
   test('whose making outlived the kubelet that asked for it is taken over once it stands', async () => {
@@ -113,7 +115,7 @@ describe('a sandbox', () => {
       ListPodSandbox: async () => ({ items: [] }),
       PodSandboxStatus: async () => ({ status: runtimeSandbox(), containers_statuses: [], timestamp: '1' }),
     };
-    const { starter, messages } = starterOf({ runtime } as unknown as CriClient);
+    const { starter, messages, counted } = starterOf({ runtime } as unknown as CriClient);
     const isolated: Pod = { ...pod, spec: { ...pod.spec, hostUsers: false } };
     const why = "can't set `spec.hostUsers: false`, runtime does not support user namespaces";
     await assert.rejects(starter.createSandbox(isolated), { message: why });
@@ -121,6 +123,7 @@ describe('a sandbox', () => {
     assert.deepEqual(made, []);
     handlers[0]!.features = { user_namespaces: true };
     await starter.createSandbox(isolated);
+    assert.deepEqual(counted, ['started', 'failed', 'started']);
     const users: any = made[0];
     assert.deepEqual([users.mode, users.uids[0].host_id], ['POD', 65_536]);
   });
