@@ -75,7 +75,8 @@ export async function mapMounts(
   });
   await mountIdMapped(space.path, mapped);
   // With a user namespace crun 1.8 binds nothing of what is mounted below: each of these is a mount of its own then.
-  const points = mountPointsBelow(dir);
+  // One that another hides is not there.
+  const points = mountPointsBelow(dir).filter((point) => existsSync(point));
   const shown = mapped.flatMap(({ mount: { wanted }, target }) =>
     points
       .filter((point) => point === target || point.startsWith(`${target}/`))

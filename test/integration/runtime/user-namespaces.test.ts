@@ -131,6 +131,26 @@ describe('sandboxes with a user namespace', { skip: missingForUserNamespaces(), 
     node.run('umount', `${memory}/below`, memory);
   });
 
+  test('what the node mounts later shows where the container asks for that, the whole node included', async () => {
+    const dir = volume('shared');
+    mkdirSync(join(dir, 'late'));
+    const mounts = [
+      { container_path: '/follows', host_path: dir, propagation: 'PROPAGATION_HOST_TO_CONTAINER', ...mapped },
+      { container_path: '/stays', host_path: dir, ...mapped },
+      { container_path: '/node', host_path: '/', readonly: true, ...mapped },
+    ];
+    const { container_id } = await run('later', { command: sleepForever, mounts });
+    node.run('sh', '-c', `mount -t tmpfs tmpfs ${dir}/late; echo shown > ${dir}/late/f`);
+    assert.equal(
+      await execText(container_id, 'cat /follows/late/f; ls /stays/late; test -d /node/proc/1; echo $?'),
+      'shown\n0',
+    );
+    await node.cri.runtime.StopContainer({ container_id, timeout: '0' });
+    await node.cri.runtime.RemoveContainer({ container_id });
+    assert.equal(node.run('cat', `${dir}/late/f`), 'shown\n');
+    node.run('umount', `${dir}/late`);
+  });
+
   test("capabilities hold for what is the pod's, and for nothing else", async () => {
     const secret = join(volume('host'), 'secret');
     writeFileSync(secret, 'of the node', { mode: 0o600 });
