@@ -57,7 +57,7 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
   ): UnitPlan => {
     const socket = join(layout.runDir, `${name}.live`);
     const unit = componentUnit(context, component, { ...flags, 'health-socket': socket }, inputs);
-    return { ...unit, name, ...unitFiles(layout, name), liveness: { socket, path: '/livez' } };
+    return { ...returningBuffers(unit), name, ...unitFiles(layout, name), liveness: { socket, path: '/livez' } };
   };
   const count = layout.spec.simulatedNodes;
   const kubeconfig = join(layout.kubeconfigDir, 'simulated-nodes.kubeconfig');
@@ -74,9 +74,7 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
       stackBy: 'quit',
     },
     ...apiServerNames(layout).map((name) =>
-      returningBuffers(
-        onThisHost('apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca], name),
-      ),
+      onThisHost('apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca], name),
     ),
     onThisHost('controllers', controllersFlags(layout), [files.controllers, files.ca, files.metricsServer]),
     onThisHost('scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
