@@ -14,36 +14,39 @@ import { paramKindColumn } from './policy/columns.ts';
 import { policyFields, variable } from './policy/schema.ts';
 import { validateMutatingOperations, validatePolicySpec } from './policy/validation.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
 const patchTypes = ['ApplyConfiguration', 'JSONPatch'] as const;
 
-const applyConfiguration = s.object(`${group}.ApplyConfiguration`, 'A change that is applied.', {
+const applyConfiguration = s.api('admissionregistration.v1.ApplyConfiguration', 'A change that is applied.', {
   expression: s.string('CEL expression that gives an Object to apply.'),
 });
 
-const jsonPatch = s.object(`${group}.JSONPatch`, 'A change as a JSON patch.', {
+const jsonPatch = s.api('admissionregistration.v1.JSONPatch', 'A change as a JSON patch.', {
   expression: s.string('CEL expression that gives a list of JSONPatch operations.'),
 });
 
-export const mutation = s.object(`${group}.Mutation`, 'A change.', {
+export const mutation = s.api('admissionregistration.v1.Mutation', 'A change.', {
   applyConfiguration: s.field(applyConfiguration, 'For ApplyConfiguration.'),
   jsonPatch: s.field(jsonPatch, 'For JSONPatch.'),
   patchType: s.string('ApplyConfiguration or JSONPatch.', { required: true, always: true, enum: patchTypes }),
 });
 export interface Mutation extends TypeOf<typeof mutation> {}
 
-export const mutatingAdmissionPolicySpec = s.object(`${group}.MutatingAdmissionPolicySpec`, 'What a policy changes.', {
-  ...policyFields,
-  mutations: s.list(mutation, 'The changes, in order.', { listType: 'atomic' }),
-  reinvocationPolicy: s.string('Never, or IfNeeded to run again when others changed the object after it.', {
-    enum: reinvocationPolicies,
-  }),
-  variables: s.list(variable, 'Values with names, each from those before.', { listType: 'atomic' }),
-});
+export const mutatingAdmissionPolicySpec = s.api(
+  'admissionregistration.v1.MutatingAdmissionPolicySpec',
+  'What a policy changes.',
+  {
+    ...policyFields,
+    mutations: s.list(mutation, 'The changes, in order.', { listType: 'atomic' }),
+    reinvocationPolicy: s.string('Never, or IfNeeded to run again when others changed the object after it.', {
+      enum: reinvocationPolicies,
+    }),
+    variables: s.list(variable, 'Values with names, each from those before.', { listType: 'atomic' }),
+  },
+);
 export interface MutatingAdmissionPolicySpec extends TypeOf<typeof mutatingAdmissionPolicySpec> {}
 
-export const mutatingAdmissionPolicySchema = s.object(
-  `${group}.MutatingAdmissionPolicy`,
+export const mutatingAdmissionPolicySchema = s.api(
+  'admissionregistration.v1.MutatingAdmissionPolicy',
   'Changes that are made to objects where a binding says so.',
   {
     ...typeMeta,

@@ -9,17 +9,15 @@ import { bindingColumns } from './policy/columns.ts';
 import { bindingFields } from './policy/schema.ts';
 import { validateBindingSpec, validateMutatingOperations } from './policy/validation.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
-
-export const mutatingAdmissionPolicyBindingSpec = s.object(
-  `${group}.MutatingAdmissionPolicyBindingSpec`,
+export const mutatingAdmissionPolicyBindingSpec = s.api(
+  'admissionregistration.v1.MutatingAdmissionPolicyBindingSpec',
   'Where a policy holds.',
   { ...bindingFields, policyName: s.string('The policy.') },
 );
 export interface MutatingAdmissionPolicyBindingSpec extends TypeOf<typeof mutatingAdmissionPolicyBindingSpec> {}
 
-export const mutatingAdmissionPolicyBindingSchema = s.object(
-  `${group}.MutatingAdmissionPolicyBinding`,
+export const mutatingAdmissionPolicyBindingSchema = s.api(
+  'admissionregistration.v1.MutatingAdmissionPolicyBinding',
   'Where a mutating policy holds, and with which parameters.',
   {
     ...typeMeta,

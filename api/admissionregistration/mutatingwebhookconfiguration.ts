@@ -10,20 +10,22 @@ import { webhookConfiguration } from './webhook/configuration.ts';
 import { webhookFields } from './webhook/schema.ts';
 import { validateWebhooks } from './webhook/validation.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
-
-export const mutatingWebhook = s.object(`${group}.MutatingWebhook`, 'A webhook that may change the object.', {
-  ...webhookFields,
-  reinvocationPolicy: s.string('Never, or IfNeeded to be asked again when others changed the object after it.', {
-    pointer: true,
-    default: 'Never',
-    enum: reinvocationPolicies,
-  }),
-});
+export const mutatingWebhook = s.api(
+  'admissionregistration.v1.MutatingWebhook',
+  'A webhook that may change the object.',
+  {
+    ...webhookFields,
+    reinvocationPolicy: s.string('Never, or IfNeeded to be asked again when others changed the object after it.', {
+      pointer: true,
+      default: 'Never',
+      enum: reinvocationPolicies,
+    }),
+  },
+);
 export interface MutatingWebhook extends TypeOf<typeof mutatingWebhook> {}
 
-export const mutatingWebhookConfigurationSchema = s.object(
-  `${group}.MutatingWebhookConfiguration`,
+export const mutatingWebhookConfigurationSchema = s.api(
+  'admissionregistration.v1.MutatingWebhookConfiguration',
   'Webhooks that may change an object before it is stored.',
   {
     ...typeMeta,

@@ -14,10 +14,9 @@ import { paramKindColumn } from './policy/columns.ts';
 import { policyFields, variable } from './policy/schema.ts';
 import { validatePolicySpec } from './policy/validation.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
 const text = { required: true, always: true } as const;
 
-export const validation = s.object(`${group}.Validation`, 'A rule.', {
+export const validation = s.api('admissionregistration.v1.Validation', 'A rule.', {
   expression: s.string('CEL expression that must be true.', text),
   message: s.string('What a failure says.'),
   messageExpression: s.string('CEL expression that gives the text of a failure.'),
@@ -27,14 +26,14 @@ export const validation = s.object(`${group}.Validation`, 'A rule.', {
 });
 export interface Validation extends TypeOf<typeof validation> {}
 
-export const auditAnnotation = s.object(`${group}.AuditAnnotation`, 'A note for the audit log.', {
+export const auditAnnotation = s.api('admissionregistration.v1.AuditAnnotation', 'A note for the audit log.', {
   key: s.string('Key of the note, below the name of the policy.', text),
   valueExpression: s.string('CEL expression that gives its text, or null for none.', text),
 });
 export interface AuditAnnotation extends TypeOf<typeof auditAnnotation> {}
 
-export const validatingAdmissionPolicySpec = s.object(
-  `${group}.ValidatingAdmissionPolicySpec`,
+export const validatingAdmissionPolicySpec = s.api(
+  'admissionregistration.v1.ValidatingAdmissionPolicySpec',
   'What a policy demands.',
   {
     ...policyFields,
@@ -45,17 +44,17 @@ export const validatingAdmissionPolicySpec = s.object(
 );
 export interface ValidatingAdmissionPolicySpec extends TypeOf<typeof validatingAdmissionPolicySpec> {}
 
-const expressionWarning = s.object(`${group}.ExpressionWarning`, 'What is odd about an expression.', {
+const expressionWarning = s.api('admissionregistration.v1.ExpressionWarning', 'What is odd about an expression.', {
   fieldRef: s.string('Path of the expression.', text),
   warning: s.string('What is odd.', text),
 });
 
-const typeChecking = s.object(`${group}.TypeChecking`, 'What trying the types of expressions showed.', {
+const typeChecking = s.api('admissionregistration.v1.TypeChecking', 'What trying the types of expressions showed.', {
   expressionWarnings: s.list(expressionWarning, 'What is odd.', { listType: 'atomic' }),
 });
 
-export const validatingAdmissionPolicyStatus = s.object(
-  `${group}.ValidatingAdmissionPolicyStatus`,
+export const validatingAdmissionPolicyStatus = s.api(
+  'admissionregistration.v1.ValidatingAdmissionPolicyStatus',
   'Observed state of a policy.',
   {
     conditions: s.list(condition, 'State of the policy.', { listType: 'map', listMapKeys: ['type'] }),
@@ -65,8 +64,8 @@ export const validatingAdmissionPolicyStatus = s.object(
 );
 export interface ValidatingAdmissionPolicyStatus extends TypeOf<typeof validatingAdmissionPolicyStatus> {}
 
-export const validatingAdmissionPolicySchema = s.object(
-  `${group}.ValidatingAdmissionPolicy`,
+export const validatingAdmissionPolicySchema = s.api(
+  'admissionregistration.v1.ValidatingAdmissionPolicy',
   'Rules that objects must fulfil where a binding says so.',
   {
     ...typeMeta,

@@ -10,11 +10,10 @@ import { bindingColumns } from './policy/columns.ts';
 import { bindingFields } from './policy/schema.ts';
 import { validateBindingSpec } from './policy/validation.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
 const actions = ['Audit', 'Deny', 'Warn'] as const;
 
-export const validatingAdmissionPolicyBindingSpec = s.object(
-  `${group}.ValidatingAdmissionPolicyBindingSpec`,
+export const validatingAdmissionPolicyBindingSpec = s.api(
+  'admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec',
   'Where a policy holds.',
   {
     ...bindingFields,
@@ -27,8 +26,8 @@ export const validatingAdmissionPolicyBindingSpec = s.object(
 );
 export interface ValidatingAdmissionPolicyBindingSpec extends TypeOf<typeof validatingAdmissionPolicyBindingSpec> {}
 
-export const validatingAdmissionPolicyBindingSchema = s.object(
-  `${group}.ValidatingAdmissionPolicyBinding`,
+export const validatingAdmissionPolicyBindingSchema = s.api(
+  'admissionregistration.v1.ValidatingAdmissionPolicyBinding',
   'Where a policy holds, with which parameters, and what a failure does.',
   {
     ...typeMeta,

@@ -8,17 +8,15 @@ import { webhookConfiguration } from './webhook/configuration.ts';
 import { webhookFields } from './webhook/schema.ts';
 import { validateWebhooks } from './webhook/validation.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
-
-export const validatingWebhook = s.object(
-  `${group}.ValidatingWebhook`,
+export const validatingWebhook = s.api(
+  'admissionregistration.v1.ValidatingWebhook',
   'A webhook that says yes or no.',
   webhookFields,
 );
 export interface ValidatingWebhook extends TypeOf<typeof validatingWebhook> {}
 
-export const validatingWebhookConfigurationSchema = s.object(
-  `${group}.ValidatingWebhookConfiguration`,
+export const validatingWebhookConfigurationSchema = s.api(
+  'admissionregistration.v1.ValidatingWebhookConfiguration',
   'Webhooks that are asked whether an object may be as it is.',
   {
     ...typeMeta,

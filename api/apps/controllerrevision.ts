@@ -9,16 +9,12 @@ import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
 
-export const controllerRevisionSchema = s.object(
-  'io.k8s.api.apps.v1.ControllerRevision',
-  "A snapshot of a controller's template.",
-  {
-    ...typeMeta,
-    data: s.any('io.k8s.apimachinery.pkg.runtime.RawExtension', 'The snapshot.'),
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    revision: s.int64('Number of the revision.', { required: true, always: true }),
-  },
-);
+export const controllerRevisionSchema = s.api('apps.v1.ControllerRevision', "A snapshot of a controller's template.", {
+  ...typeMeta,
+  data: s.any('io.k8s.apimachinery.pkg.runtime.RawExtension', 'The snapshot.'),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  revision: s.int64('Number of the revision.', { required: true, always: true }),
+});
 export interface ControllerRevision extends ObjectOf<typeof controllerRevisionSchema> {}
 
 export const ControllerRevisionKind = defineKind<ControllerRevision>({

@@ -11,27 +11,17 @@ import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateDaemonSet, validateDaemonSetStatus, validateDaemonSetUpdate } from './daemonset/validation.ts';
 
-export const rollingUpdateDaemonSet = s.object(
-  'io.k8s.api.apps.v1.RollingUpdateDaemonSet',
-  'Pace of a rolling update.',
-  {
-    maxSurge: s.intOrString('Nodes that may run an old and a new pod, as number or percentage.', { pointer: true }),
-    maxUnavailable: s.intOrString('Nodes that may be without a pod, as number or percentage.', { pointer: true }),
-  },
-);
-export interface RollingUpdateDaemonSet extends TypeOf<typeof rollingUpdateDaemonSet> {}
+export const rollingUpdateDaemonSet = s.api('apps.v1.RollingUpdateDaemonSet', 'Pace of a rolling update.', {
+  maxSurge: s.intOrString('Nodes that may run an old and a new pod, as number or percentage.', { pointer: true }),
+  maxUnavailable: s.intOrString('Nodes that may be without a pod, as number or percentage.', { pointer: true }),
+});
 
-export const daemonSetUpdateStrategy = s.object(
-  'io.k8s.api.apps.v1.DaemonSetUpdateStrategy',
-  'How new pods replace old ones.',
-  {
-    rollingUpdate: s.field(rollingUpdateDaemonSet, 'Settings of RollingUpdate.'),
-    type: s.string('RollingUpdate or OnDelete.', { default: 'RollingUpdate', enum: ['OnDelete', 'RollingUpdate'] }),
-  },
-);
-export interface DaemonSetUpdateStrategy extends TypeOf<typeof daemonSetUpdateStrategy> {}
+export const daemonSetUpdateStrategy = s.api('apps.v1.DaemonSetUpdateStrategy', 'How new pods replace old ones.', {
+  rollingUpdate: s.field(rollingUpdateDaemonSet, 'Settings of RollingUpdate.'),
+  type: s.string('RollingUpdate or OnDelete.', { default: 'RollingUpdate', enum: ['OnDelete', 'RollingUpdate'] }),
+});
 
-export const daemonSetSpec = s.object('io.k8s.api.apps.v1.DaemonSetSpec', 'Desired state of a daemon set.', {
+export const daemonSetSpec = s.api('apps.v1.DaemonSetSpec', 'Desired state of a daemon set.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
   revisionHistoryLimit: s.int32('Old revisions to keep for rollbacks.', { pointer: true, default: 10 }),
   selector: s.field(labelSelector, 'Labels of its pods; cannot change.', { required: true }),
@@ -40,20 +30,15 @@ export const daemonSetSpec = s.object('io.k8s.api.apps.v1.DaemonSetSpec', 'Desir
 });
 export interface DaemonSetSpec extends TypeOf<typeof daemonSetSpec> {}
 
-export const daemonSetCondition = s.object(
-  'io.k8s.api.apps.v1.DaemonSetCondition',
-  'One aspect of the state of a daemon set.',
-  {
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
-  },
-);
-export interface DaemonSetCondition extends TypeOf<typeof daemonSetCondition> {}
+export const daemonSetCondition = s.api('apps.v1.DaemonSetCondition', 'One aspect of the state of a daemon set.', {
+  lastTransitionTime: s.time('When the status last changed.', { always: true }),
+  message: s.string('Explanation for people.'),
+  reason: s.string('One word for programs.'),
+  status: s.string('True, False or Unknown.', { required: true, always: true }),
+  type: s.string('Name of the condition.', { required: true, always: true }),
+});
 
-export const daemonSetStatus = s.object('io.k8s.api.apps.v1.DaemonSetStatus', 'Observed state of a daemon set.', {
+export const daemonSetStatus = s.api('apps.v1.DaemonSetStatus', 'Observed state of a daemon set.', {
   collisionCount: s.int32('Hash collisions so far; part of the next hash.', { pointer: true }),
   conditions: s.list(daemonSetCondition, 'State of the daemon set.', mergedBy('type')),
   currentNumberScheduled: s.int32('Nodes that run the pod and should.', { required: true, always: true }),
@@ -65,9 +50,8 @@ export const daemonSetStatus = s.object('io.k8s.api.apps.v1.DaemonSetStatus', 'O
   observedGeneration: s.int64('The generation this status was computed from.'),
   updatedNumberScheduled: s.int32('Nodes that run the current template.'),
 });
-export interface DaemonSetStatus extends TypeOf<typeof daemonSetStatus> {}
 
-export const daemonSetSchema = s.object('io.k8s.api.apps.v1.DaemonSet', 'Runs one pod on every node that fits.', {
+export const daemonSetSchema = s.api('apps.v1.DaemonSet', 'Runs one pod on every node that fits.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   spec: s.field(daemonSetSpec, 'What should run.', { always: true }),

@@ -8,8 +8,8 @@ import type { ObjectOf } from '../meta/object.ts';
 import { subjectAccessReviewSpec, subjectAccessReviewStatus } from './access-attributes.ts';
 import { validateLocalSubjectAccessReview } from './validation.ts';
 
-export const localSubjectAccessReviewSchema = s.object(
-  'io.k8s.api.authorization.v1.LocalSubjectAccessReview',
+export const localSubjectAccessReviewSchema = s.api(
+  'authorization.v1.LocalSubjectAccessReview',
   'Asks whether a user may do something in a namespace.',
   {
     ...typeMeta,

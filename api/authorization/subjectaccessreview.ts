@@ -8,8 +8,8 @@ import type { ObjectOf } from '../meta/object.ts';
 import { subjectAccessReviewSpec, subjectAccessReviewStatus } from './access-attributes.ts';
 import { validateSubjectAccessReview } from './validation.ts';
 
-export const subjectAccessReviewSchema = s.object(
-  'io.k8s.api.authorization.v1.SubjectAccessReview',
+export const subjectAccessReviewSchema = s.api(
+  'authorization.v1.SubjectAccessReview',
   'Asks whether a user may do something.',
   {
     ...typeMeta,

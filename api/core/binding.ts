@@ -8,7 +8,7 @@ import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { objectReference } from './object-reference.ts';
 
-export const bindingSchema = s.object('io.k8s.api.core.v1.Binding', 'Binds a pod to a node.', {
+export const bindingSchema = s.api('core.v1.Binding', 'Binds a pod to a node.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   target: s.field(objectReference, 'The node.', { required: true, always: true }),

@@ -2,23 +2,18 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/component-status-v1/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { mergedBy, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const componentCondition = s.object(
-  'io.k8s.api.core.v1.ComponentCondition',
-  'Whether a part of the control plane is well.',
-  {
-    error: s.string('What went wrong.'),
-    message: s.string('Explanation for people.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
-  },
-);
-export interface ComponentCondition extends TypeOf<typeof componentCondition> {}
+export const componentCondition = s.api('core.v1.ComponentCondition', 'Whether a part of the control plane is well.', {
+  error: s.string('What went wrong.'),
+  message: s.string('Explanation for people.'),
+  status: s.string('True, False or Unknown.', { required: true, always: true }),
+  type: s.string('Name of the condition.', { required: true, always: true }),
+});
 
-export const componentStatusSchema = s.object(
-  'io.k8s.api.core.v1.ComponentStatus',
+export const componentStatusSchema = s.api(
+  'core.v1.ComponentStatus',
   'Whether a part of the control plane is well; obsolete.',
   {
     ...typeMeta,

@@ -9,8 +9,8 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateEndpoints } from './endpoints/validation.ts';
 import { objectReference } from './object-reference.ts';
 
-export const endpointAddress = s.object(
-  'io.k8s.api.core.v1.EndpointAddress',
+export const endpointAddress = s.api(
+  'core.v1.EndpointAddress',
   'One address.',
   {
     hostname: s.string('Host name of the endpoint.'),
@@ -22,8 +22,8 @@ export const endpointAddress = s.object(
 );
 export interface EndpointAddress extends TypeOf<typeof endpointAddress> {}
 
-export const endpointPort = s.object(
-  'io.k8s.api.core.v1.EndpointPort',
+export const endpointPort = s.api(
+  'core.v1.EndpointPort',
   'A port.',
   {
     appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
@@ -35,22 +35,17 @@ export const endpointPort = s.object(
 );
 export interface EndpointPort extends TypeOf<typeof endpointPort> {}
 
-export const endpointSubset = s.object('io.k8s.api.core.v1.EndpointSubset', 'Addresses that share their ports.', {
+export const endpointSubset = s.api('core.v1.EndpointSubset', 'Addresses that share their ports.', {
   addresses: s.list(endpointAddress, 'Addresses that are ready.', { listType: 'atomic' }),
   notReadyAddresses: s.list(endpointAddress, 'Addresses that are not ready.', { listType: 'atomic' }),
   ports: s.list(endpointPort, 'Ports of all of them.', { listType: 'atomic' }),
 });
-export interface EndpointSubset extends TypeOf<typeof endpointSubset> {}
 
-export const endpointsSchema = s.object(
-  'io.k8s.api.core.v1.Endpoints',
-  'Addresses behind a service; superseded by EndpointSlice.',
-  {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    subsets: s.list(endpointSubset, 'Groups of addresses that share their ports.', { listType: 'atomic' }),
-  },
-);
+export const endpointsSchema = s.api('core.v1.Endpoints', 'Addresses behind a service; superseded by EndpointSlice.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  subsets: s.list(endpointSubset, 'Groups of addresses that share their ports.', { listType: 'atomic' }),
+});
 export interface Endpoints extends ObjectOf<typeof endpointsSchema> {}
 
 export const EndpointsKind = defineKind<Endpoints>({

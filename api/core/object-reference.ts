@@ -2,8 +2,8 @@
 // Which of them a field takes says what it may point at.
 import { s, type TypeOf } from '../../machinery/schema.ts';
 
-export const objectReference = s.object(
-  'io.k8s.api.core.v1.ObjectReference',
+export const objectReference = s.api(
+  'core.v1.ObjectReference',
   'Names an object, or a part of it.',
   {
     apiVersion: s.string('API version of the object.'),
@@ -18,18 +18,17 @@ export const objectReference = s.object(
 );
 export interface ObjectReference extends TypeOf<typeof objectReference> {}
 
-export const localObjectReference = s.object(
-  'io.k8s.api.core.v1.LocalObjectReference',
+export const localObjectReference = s.api(
+  'core.v1.LocalObjectReference',
   'Names an object in the same namespace.',
   {
     name: s.string('Name of the object.'),
   },
   { mapType: 'atomic' },
 );
-export interface LocalObjectReference extends TypeOf<typeof localObjectReference> {}
 
-export const secretReference = s.object(
-  'io.k8s.api.core.v1.SecretReference',
+export const secretReference = s.api(
+  'core.v1.SecretReference',
   'Names a secret of any namespace.',
   {
     name: s.string('Name of the secret.'),
@@ -39,8 +38,8 @@ export const secretReference = s.object(
 );
 export interface SecretReference extends TypeOf<typeof secretReference> {}
 
-export const typedLocalObjectReference = s.object(
-  'io.k8s.api.core.v1.TypedLocalObjectReference',
+export const typedLocalObjectReference = s.api(
+  'core.v1.TypedLocalObjectReference',
   'Names an object of some kind in the same namespace.',
   {
     apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
@@ -51,14 +50,10 @@ export const typedLocalObjectReference = s.object(
 );
 export interface TypedLocalObjectReference extends TypeOf<typeof typedLocalObjectReference> {}
 
-export const typedObjectReference = s.object(
-  'io.k8s.api.core.v1.TypedObjectReference',
-  'Names an object of some kind.',
-  {
-    apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
-    kind: s.string('Kind of the object.', { required: true, always: true }),
-    name: s.string('Name of the object.', { required: true, always: true }),
-    namespace: s.string('Namespace; the same one when absent.', { pointer: true }),
-  },
-);
+export const typedObjectReference = s.api('core.v1.TypedObjectReference', 'Names an object of some kind.', {
+  apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
+  kind: s.string('Kind of the object.', { required: true, always: true }),
+  name: s.string('Name of the object.', { required: true, always: true }),
+  namespace: s.string('Namespace; the same one when absent.', { pointer: true }),
+});
 export interface TypedObjectReference extends TypeOf<typeof typedObjectReference> {}

@@ -16,7 +16,7 @@ import { qosClassOf } from './pod/qos.ts';
 import { takeResources, validatePodResize } from './pod/resize.ts';
 import { validatePod, validatePodStatusUpdate, validatePodUpdate } from './pod/validation.ts';
 
-export const podSchema = s.object('io.k8s.api.core.v1.Pod', 'Containers that run together on one node.', {
+export const podSchema = s.api('core.v1.Pod', 'Containers that run together on one node.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   spec: s.field(podSpec, 'What should run.', { always: true }),

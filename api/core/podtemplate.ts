@@ -10,7 +10,7 @@ import { setPodSpecDefaults } from './pod/defaults.ts';
 import { validatePodTemplate } from './pod/pod-spec-validation.ts';
 import { podTemplateSpec } from './pod/pod-template.ts';
 
-export const podTemplateSchema = s.object('io.k8s.api.core.v1.PodTemplate', 'A pod to copy.', {
+export const podTemplateSchema = s.api('core.v1.PodTemplate', 'A pod to copy.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   template: s.field(podTemplateSpec, 'The pod.', { always: true }),

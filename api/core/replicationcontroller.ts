@@ -4,7 +4,7 @@ import { type FieldError, invalid, required } from '../../machinery/field-error.
 import { type Column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { mergedBy, s } from '../../machinery/schema.ts';
 import { validateReplicaCounts, validateServingTemplate, warnOfName } from '../apps/workload-validation.ts';
 import { sortKeys } from '../meta/checks.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
@@ -13,8 +13,8 @@ import { validateNonNegative } from '../meta/validation.ts';
 import { setPodSpecDefaults } from './pod/defaults.ts';
 import { podTemplateSpec } from './pod/pod-template.ts';
 
-export const replicationControllerSpec = s.object(
-  'io.k8s.api.core.v1.ReplicationControllerSpec',
+export const replicationControllerSpec = s.api(
+  'core.v1.ReplicationControllerSpec',
   'Desired state of a replication controller.',
   {
     minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
@@ -23,10 +23,9 @@ export const replicationControllerSpec = s.object(
     template: s.field(podTemplateSpec, 'The pods.'),
   },
 );
-export interface ReplicationControllerSpec extends TypeOf<typeof replicationControllerSpec> {}
 
-export const replicationControllerCondition = s.object(
-  'io.k8s.api.core.v1.ReplicationControllerCondition',
+export const replicationControllerCondition = s.api(
+  'core.v1.ReplicationControllerCondition',
   'One aspect of the state of a replication controller.',
   {
     lastTransitionTime: s.time('When the status last changed.', { always: true }),
@@ -36,10 +35,9 @@ export const replicationControllerCondition = s.object(
     type: s.string('Name of the condition.', { required: true, always: true }),
   },
 );
-export interface ReplicationControllerCondition extends TypeOf<typeof replicationControllerCondition> {}
 
-export const replicationControllerStatus = s.object(
-  'io.k8s.api.core.v1.ReplicationControllerStatus',
+export const replicationControllerStatus = s.api(
+  'core.v1.ReplicationControllerStatus',
   'Observed state of a replication controller.',
   {
     availableReplicas: s.int32('Pods that are available.'),
@@ -50,10 +48,9 @@ export const replicationControllerStatus = s.object(
     replicas: s.int32('Pods that exist.', { required: true, always: true }),
   },
 );
-export interface ReplicationControllerStatus extends TypeOf<typeof replicationControllerStatus> {}
 
-export const replicationControllerSchema = s.object(
-  'io.k8s.api.core.v1.ReplicationController',
+export const replicationControllerSchema = s.api(
+  'core.v1.ReplicationController',
   'Keeps a number of equal pods running; the older form of ReplicaSet.',
   {
     ...typeMeta,

@@ -11,22 +11,21 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateFlowConditions } from './conditions.ts';
 import { mandatoryOf, mandatoryPriorityLevels } from './mandatory.ts';
 
-const group = 'io.k8s.api.flowcontrol.v1';
 const text = { required: true, always: true } as const;
 
-const queuingConfiguration = s.object(`${group}.QueuingConfiguration`, 'How requests wait.', {
+const queuingConfiguration = s.api('flowcontrol.v1.QueuingConfiguration', 'How requests wait.', {
   handSize: s.int32('How many queues one flow is spread over.', { always: true, default: 8 }),
   queueLengthLimit: s.int32('Most requests in a queue.', { always: true, default: 50 }),
   queues: s.int32('Number of queues.', { always: true, default: 64 }),
 });
 type QueuingConfiguration = TypeOf<typeof queuingConfiguration>;
 
-const limitResponse = s.object(`${group}.LimitResponse`, 'What becomes of requests that are too many.', {
+const limitResponse = s.api('flowcontrol.v1.LimitResponse', 'What becomes of requests that are too many.', {
   queuing: s.field(queuingConfiguration, 'For Queue.'),
   type: s.string('Queue, or Reject.', text),
 });
 
-const limited = s.object(`${group}.LimitedPriorityLevelConfiguration`, 'A level with a limit.', {
+const limited = s.api('flowcontrol.v1.LimitedPriorityLevelConfiguration', 'A level with a limit.', {
   borrowingLimitPercent: s.int32('How much of other levels it may use, against its own.', { pointer: true }),
   lendablePercent: s.int32('How much of it others may use.', { pointer: true, default: 0 }),
   limitResponse: s.field(limitResponse, 'What becomes of requests that are too many.', { always: true }),
@@ -38,7 +37,7 @@ const limited = s.object(`${group}.LimitedPriorityLevelConfiguration`, 'A level 
 });
 type Limited = TypeOf<typeof limited>;
 
-const exempt = s.object(`${group}.ExemptPriorityLevelConfiguration`, 'A level without a limit.', {
+const exempt = s.api('flowcontrol.v1.ExemptPriorityLevelConfiguration', 'A level without a limit.', {
   lendablePercent: s.int32('How much of it others may use.', { pointer: true, default: 0 }),
   nominalConcurrencyShares: s.int32('Its part of all requests that are served at a time.', {
     pointer: true,
@@ -47,8 +46,8 @@ const exempt = s.object(`${group}.ExemptPriorityLevelConfiguration`, 'A level wi
 });
 type Exempt = TypeOf<typeof exempt>;
 
-export const priorityLevelConfigurationSpec = s.object(
-  `${group}.PriorityLevelConfigurationSpec`,
+export const priorityLevelConfigurationSpec = s.api(
+  'flowcontrol.v1.PriorityLevelConfigurationSpec',
   'How requests of a level are served.',
   {
     exempt: s.field(exempt, 'For Exempt.'),
@@ -58,7 +57,7 @@ export const priorityLevelConfigurationSpec = s.object(
 );
 export interface PriorityLevelConfigurationSpec extends TypeOf<typeof priorityLevelConfigurationSpec> {}
 
-const condition = s.object(`${group}.PriorityLevelConfigurationCondition`, 'One aspect of the state of a level.', {
+const condition = s.api('flowcontrol.v1.PriorityLevelConfigurationCondition', 'One aspect of the state of a level.', {
   lastTransitionTime: s.time('When the status last changed.'),
   message: s.string('Explanation for people.'),
   reason: s.string('One word for programs.'),
@@ -66,12 +65,12 @@ const condition = s.object(`${group}.PriorityLevelConfigurationCondition`, 'One 
   type: s.string('Name of the condition.'),
 });
 
-const status = s.object(`${group}.PriorityLevelConfigurationStatus`, 'Observed state of a level.', {
+const status = s.api('flowcontrol.v1.PriorityLevelConfigurationStatus', 'Observed state of a level.', {
   conditions: s.list(condition, 'State of the level.', mergedBy('type')),
 });
 
-export const priorityLevelConfigurationSchema = s.object(
-  `${group}.PriorityLevelConfiguration`,
+export const priorityLevelConfigurationSchema = s.api(
+  'flowcontrol.v1.PriorityLevelConfiguration',
   'How many requests are served at a time, and what the others do.',
   {
     ...typeMeta,

@@ -11,8 +11,8 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 import { validateTypedReference } from './ingress/validation.ts';
 
-export const ingressClassParametersReference = s.object(
-  'io.k8s.api.networking.v1.IngressClassParametersReference',
+export const ingressClassParametersReference = s.api(
+  'networking.v1.IngressClassParametersReference',
   'Names an object with settings of the controller.',
   {
     apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
@@ -24,12 +24,12 @@ export const ingressClassParametersReference = s.object(
 );
 export interface IngressClassParametersReference extends TypeOf<typeof ingressClassParametersReference> {}
 
-export const ingressClassSpec = s.object('io.k8s.api.networking.v1.IngressClassSpec', 'A controller of ingresses.', {
+export const ingressClassSpec = s.api('networking.v1.IngressClassSpec', 'A controller of ingresses.', {
   controller: s.string('Name of the controller, a domain and a path.'),
   parameters: s.field(ingressClassParametersReference, 'An object with settings of the controller.'),
 });
 
-export const ingressClassSchema = s.object('io.k8s.api.networking.v1.IngressClass', 'A controller of ingresses.', {
+export const ingressClassSchema = s.api('networking.v1.IngressClass', 'A controller of ingresses.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   spec: s.field(ingressClassSpec, 'The controller and its settings.', { always: true }),

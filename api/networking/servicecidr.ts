@@ -10,24 +10,20 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { immutableText } from '../meta/validation.ts';
 
-export const serviceCIDRSpec = s.object('io.k8s.api.networking.v1.ServiceCIDRSpec', 'Ranges of addresses.', {
+export const serviceCIDRSpec = s.api('networking.v1.ServiceCIDRSpec', 'Ranges of addresses.', {
   cidrs: s.list(s.string(''), 'One range, or one of each family.', { listType: 'atomic' }),
 });
 
-export const serviceCIDRStatus = s.object('io.k8s.api.networking.v1.ServiceCIDRStatus', 'State of the ranges.', {
+export const serviceCIDRStatus = s.api('networking.v1.ServiceCIDRStatus', 'State of the ranges.', {
   conditions: s.list(condition, 'Whether they are in use.', mergedBy('type')),
 });
 
-export const serviceCIDRSchema = s.object(
-  'io.k8s.api.networking.v1.ServiceCIDR',
-  'Ranges that Services get their addresses from.',
-  {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    spec: s.field(serviceCIDRSpec, 'The ranges.', { always: true }),
-    status: s.field(serviceCIDRStatus, 'Whether they are in use.', { always: true }),
-  },
-);
+export const serviceCIDRSchema = s.api('networking.v1.ServiceCIDR', 'Ranges that Services get their addresses from.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  spec: s.field(serviceCIDRSpec, 'The ranges.', { always: true }),
+  status: s.field(serviceCIDRStatus, 'Whether they are in use.', { always: true }),
+});
 export interface ServiceCIDR extends ObjectOf<typeof serviceCIDRSchema> {}
 
 export const ServiceCIDRKind = defineKind<ServiceCIDR>({

@@ -4,7 +4,7 @@
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { condition, labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { mergedBy, s } from '../../machinery/schema.ts';
 import {
   validateIntOrPercent,
   validateLabelSelector,
@@ -16,40 +16,30 @@ import { validateConditions } from '../meta/condition-validation.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 
-export const podDisruptionBudgetSpec = s.object(
-  'io.k8s.api.policy.v1.PodDisruptionBudgetSpec',
-  'What must stay of a set of pods.',
-  {
-    maxUnavailable: s.intOrString('Most pods that may be missing, as number or percentage.', { pointer: true }),
-    minAvailable: s.intOrString('Least pods that must be there, as number or percentage.', { pointer: true }),
-    selector: s.field(labelSelector, 'Labels of the pods; empty for all of the namespace.', {
-      patchStrategy: 'replace',
-    }),
-    unhealthyPodEvictionPolicy: s.string(
-      'IfHealthyBudget or AlwaysAllow: when pods that are not ready may be evicted.',
-      { pointer: true, enum: ['AlwaysAllow', 'IfHealthyBudget'] },
-    ),
-  },
-);
-export interface PodDisruptionBudgetSpec extends TypeOf<typeof podDisruptionBudgetSpec> {}
+export const podDisruptionBudgetSpec = s.api('policy.v1.PodDisruptionBudgetSpec', 'What must stay of a set of pods.', {
+  maxUnavailable: s.intOrString('Most pods that may be missing, as number or percentage.', { pointer: true }),
+  minAvailable: s.intOrString('Least pods that must be there, as number or percentage.', { pointer: true }),
+  selector: s.field(labelSelector, 'Labels of the pods; empty for all of the namespace.', {
+    patchStrategy: 'replace',
+  }),
+  unhealthyPodEvictionPolicy: s.string('IfHealthyBudget or AlwaysAllow: when pods that are not ready may be evicted.', {
+    pointer: true,
+    enum: ['AlwaysAllow', 'IfHealthyBudget'],
+  }),
+});
 
-export const podDisruptionBudgetStatus = s.object(
-  'io.k8s.api.policy.v1.PodDisruptionBudgetStatus',
-  'Observed state of a budget.',
-  {
-    conditions: s.list(condition, 'DisruptionAllowed.', mergedBy('type')),
-    currentHealthy: s.int32('Healthy pods.', { always: true }),
-    desiredHealthy: s.int32('Healthy pods that must stay.', { always: true }),
-    disruptedPods: s.map(s.time(''), 'Pods whose eviction was let through and has not been seen yet, with the time.'),
-    disruptionsAllowed: s.int32('Pods that may be evicted now.', { always: true }),
-    expectedPods: s.int32('Pods that the budget counts.', { always: true }),
-    observedGeneration: s.int64('The generation this status was computed from.'),
-  },
-);
-export interface PodDisruptionBudgetStatus extends TypeOf<typeof podDisruptionBudgetStatus> {}
+export const podDisruptionBudgetStatus = s.api('policy.v1.PodDisruptionBudgetStatus', 'Observed state of a budget.', {
+  conditions: s.list(condition, 'DisruptionAllowed.', mergedBy('type')),
+  currentHealthy: s.int32('Healthy pods.', { always: true }),
+  desiredHealthy: s.int32('Healthy pods that must stay.', { always: true }),
+  disruptedPods: s.map(s.time(''), 'Pods whose eviction was let through and has not been seen yet, with the time.'),
+  disruptionsAllowed: s.int32('Pods that may be evicted now.', { always: true }),
+  expectedPods: s.int32('Pods that the budget counts.', { always: true }),
+  observedGeneration: s.int64('The generation this status was computed from.'),
+});
 
-export const podDisruptionBudgetSchema = s.object(
-  'io.k8s.api.policy.v1.PodDisruptionBudget',
+export const podDisruptionBudgetSchema = s.api(
+  'policy.v1.PodDisruptionBudget',
   'How many of a set of pods may be evicted at a time.',
   {
     ...typeMeta,

@@ -9,8 +9,8 @@ import { bindingColumns, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
 import { validateBinding, validateBindingUpdate } from './validation.ts';
 
-export const clusterRoleBindingSchema = s.object(
-  'io.k8s.api.rbac.v1.ClusterRoleBinding',
+export const clusterRoleBindingSchema = s.api(
+  'rbac.v1.ClusterRoleBinding',
   'Grants a cluster role to subjects everywhere.',
   {
     ...typeMeta,

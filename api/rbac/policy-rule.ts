@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { s, type TypeOf } from '../../machinery/schema.ts';
 
-export const policyRule = s.object('io.k8s.api.rbac.v1.PolicyRule', 'A permission: verbs on resources or URLs.', {
+export const policyRule = s.api('rbac.v1.PolicyRule', 'A permission: verbs on resources or URLs.', {
   apiGroups: s.list(s.string(''), 'API groups; * for all.', { listType: 'atomic' }),
   nonResourceURLs: s.list(s.string(''), 'URL paths that are no resources; only in cluster roles.', {
     listType: 'atomic',
@@ -14,8 +14,8 @@ export const policyRule = s.object('io.k8s.api.rbac.v1.PolicyRule', 'A permissio
 });
 export interface PolicyRule extends TypeOf<typeof policyRule> {}
 
-export const roleRef = s.object(
-  'io.k8s.api.rbac.v1.RoleRef',
+export const roleRef = s.api(
+  'rbac.v1.RoleRef',
   'Names a role.',
   {
     apiGroup: s.string('API group of the role.', { always: true, default: 'rbac.authorization.k8s.io' }),
@@ -26,8 +26,8 @@ export const roleRef = s.object(
 );
 export interface RoleRef extends TypeOf<typeof roleRef> {}
 
-export const subject = s.object(
-  'io.k8s.api.rbac.v1.Subject',
+export const subject = s.api(
+  'rbac.v1.Subject',
   'A user, group or service account.',
   {
     apiGroup: s.string('API group of the subject; empty for service accounts.'),

@@ -8,7 +8,7 @@ import type { ObjectOf } from '../meta/object.ts';
 import { policyRule } from './policy-rule.ts';
 import { validateRules } from './validation.ts';
 
-export const roleSchema = s.object('io.k8s.api.rbac.v1.Role', 'Permissions within a namespace.', {
+export const roleSchema = s.api('rbac.v1.Role', 'Permissions within a namespace.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   rules: s.list(policyRule, 'What is permitted.', { always: true, listType: 'atomic' }),

@@ -9,16 +9,12 @@ import { bindingColumns, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
 import { validateBinding, validateBindingUpdate } from './validation.ts';
 
-export const roleBindingSchema = s.object(
-  'io.k8s.api.rbac.v1.RoleBinding',
-  'Grants a role to subjects within a namespace.',
-  {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    roleRef: s.field(roleRef, 'The role; cannot change.', { required: true, always: true }),
-    subjects: s.list(subject, 'Who gets it.', { listType: 'atomic' }),
-  },
-);
+export const roleBindingSchema = s.api('rbac.v1.RoleBinding', 'Grants a role to subjects within a namespace.', {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  roleRef: s.field(roleRef, 'The role; cannot change.', { required: true, always: true }),
+  subjects: s.list(subject, 'Who gets it.', { listType: 'atomic' }),
+});
 export interface RoleBinding extends ObjectOf<typeof roleBindingSchema> {}
 
 export const RoleBindingKind = defineKind<RoleBinding>({

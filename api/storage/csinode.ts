@@ -11,15 +11,11 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
 import { validateCSIDriverName } from './parameters.ts';
 
-export const volumeNodeResources = s.object(
-  'io.k8s.api.storage.v1.VolumeNodeResources',
-  'How many volumes a node can take.',
-  {
-    count: s.int32('Most volumes that can be attached; without a limit when absent.', { pointer: true }),
-  },
-);
+export const volumeNodeResources = s.api('storage.v1.VolumeNodeResources', 'How many volumes a node can take.', {
+  count: s.int32('Most volumes that can be attached; without a limit when absent.', { pointer: true }),
+});
 
-export const csiNodeDriver = s.object('io.k8s.api.storage.v1.CSINodeDriver', 'A storage driver on a node.', {
+export const csiNodeDriver = s.api('storage.v1.CSINodeDriver', 'A storage driver on a node.', {
   allocatable: s.field(volumeNodeResources, 'How many volumes it can take.'),
   name: s.string('Name of the driver.', { required: true, always: true }),
   nodeID: s.string('What the driver calls the node.', { required: true, always: true }),
@@ -30,11 +26,11 @@ export const csiNodeDriver = s.object('io.k8s.api.storage.v1.CSINodeDriver', 'A 
 });
 export interface CSINodeDriver extends TypeOf<typeof csiNodeDriver> {}
 
-export const csiNodeSpec = s.object('io.k8s.api.storage.v1.CSINodeSpec', 'The storage drivers on a node.', {
+export const csiNodeSpec = s.api('storage.v1.CSINodeSpec', 'The storage drivers on a node.', {
   drivers: s.list(csiNodeDriver, 'The drivers.', { required: true, always: true, ...mergedBy('name') }),
 });
 
-export const csiNodeSchema = s.object('io.k8s.api.storage.v1.CSINode', 'The storage drivers on a node.', {
+export const csiNodeSchema = s.api('storage.v1.CSINode', 'The storage drivers on a node.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the name of the node.', { always: true }),
   spec: s.field(csiNodeSpec, 'The drivers.', { required: true, always: true }),

@@ -11,8 +11,8 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 import { validateParameters, validateProvisioner } from './parameters.ts';
 
-export const topologySelectorLabelRequirement = s.object(
-  'io.k8s.api.core.v1.TopologySelectorLabelRequirement',
+export const topologySelectorLabelRequirement = s.api(
+  'core.v1.TopologySelectorLabelRequirement',
   'A node label and the values it may have.',
   {
     key: s.string('Label key.', { required: true, always: true }),
@@ -24,8 +24,8 @@ export const topologySelectorLabelRequirement = s.object(
   },
 );
 
-export const topologySelectorTerm = s.object(
-  'io.k8s.api.core.v1.TopologySelectorTerm',
+export const topologySelectorTerm = s.api(
+  'core.v1.TopologySelectorTerm',
   'Where volumes may be made; all conditions must hold.',
   {
     matchLabelExpressions: s.list(topologySelectorLabelRequirement, 'Conditions on node labels.', {
@@ -36,31 +36,27 @@ export const topologySelectorTerm = s.object(
 );
 export interface TopologySelectorTerm extends TypeOf<typeof topologySelectorTerm> {}
 
-export const storageClassSchema = s.object(
-  'io.k8s.api.storage.v1.StorageClass',
-  'A kind of storage that claims can ask for.',
-  {
-    ...typeMeta,
-    allowVolumeExpansion: s.boolean('Whether claims may grow later.', { pointer: true }),
-    allowedTopologies: s.list(topologySelectorTerm, 'Where volumes may be made; anywhere when empty.', {
-      listType: 'atomic',
-    }),
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    mountOptions: s.list(s.string(''), 'Mount options of the volumes; not checked.', { listType: 'atomic' }),
-    parameters: s.map(s.string(''), 'What the provisioner is given.'),
-    provisioner: s.string('Who makes the volumes.', { required: true, always: true }),
-    reclaimPolicy: s.string('What becomes of a volume whose claim is deleted: Delete or Retain.', {
-      pointer: true,
-      default: 'Delete',
-      enum: ['Delete', 'Recycle', 'Retain'],
-    }),
-    volumeBindingMode: s.string('When a volume is made: Immediate, or WaitForFirstConsumer.', {
-      pointer: true,
-      default: 'Immediate',
-      enum: ['Immediate', 'WaitForFirstConsumer'],
-    }),
-  },
-);
+export const storageClassSchema = s.api('storage.v1.StorageClass', 'A kind of storage that claims can ask for.', {
+  ...typeMeta,
+  allowVolumeExpansion: s.boolean('Whether claims may grow later.', { pointer: true }),
+  allowedTopologies: s.list(topologySelectorTerm, 'Where volumes may be made; anywhere when empty.', {
+    listType: 'atomic',
+  }),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  mountOptions: s.list(s.string(''), 'Mount options of the volumes; not checked.', { listType: 'atomic' }),
+  parameters: s.map(s.string(''), 'What the provisioner is given.'),
+  provisioner: s.string('Who makes the volumes.', { required: true, always: true }),
+  reclaimPolicy: s.string('What becomes of a volume whose claim is deleted: Delete or Retain.', {
+    pointer: true,
+    default: 'Delete',
+    enum: ['Delete', 'Recycle', 'Retain'],
+  }),
+  volumeBindingMode: s.string('When a volume is made: Immediate, or WaitForFirstConsumer.', {
+    pointer: true,
+    default: 'Immediate',
+    enum: ['Immediate', 'WaitForFirstConsumer'],
+  }),
+});
 export interface StorageClass extends ObjectOf<typeof storageClassSchema> {}
 
 const defaultAnnotations = [

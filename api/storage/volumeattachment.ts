@@ -14,8 +14,6 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 import { validateCSIDriverName } from './parameters.ts';
 
-const group = 'io.k8s.api.storage.v1';
-
 const { persistentVolumeReclaimPolicy, volumeMode } = persistentVolumeSpec.fields;
 
 /** Of a PersistentVolume, without what is filled in for those that are kept. */
@@ -28,33 +26,33 @@ const inlineVolumeSpec: typeof persistentVolumeSpec = {
   },
 };
 
-const volumeAttachmentSource = s.object(`${group}.VolumeAttachmentSource`, 'A volume; exactly one source.', {
+const volumeAttachmentSource = s.api('storage.v1.VolumeAttachmentSource', 'A volume; exactly one source.', {
   inlineVolumeSpec: s.field(inlineVolumeSpec, 'A volume of a driver that is not kept as an object.'),
   persistentVolumeName: s.string('A PersistentVolume.', { pointer: true }),
 });
 interface VolumeAttachmentSource extends TypeOf<typeof volumeAttachmentSource> {}
 
-const volumeAttachmentSpec = s.object(`${group}.VolumeAttachmentSpec`, 'Which volume goes to which node.', {
+const volumeAttachmentSpec = s.api('storage.v1.VolumeAttachmentSpec', 'Which volume goes to which node.', {
   attacher: s.string('The driver that attaches it.', { required: true, always: true }),
   nodeName: s.string('The node.', { required: true, always: true }),
   source: s.field(volumeAttachmentSource, 'The volume.', { required: true, always: true }),
 });
 
-const volumeError = s.object(`${group}.VolumeError`, 'What went wrong with a volume.', {
+const volumeError = s.api('storage.v1.VolumeError', 'What went wrong with a volume.', {
   errorCode: s.int32('gRPC code of the error.', { pointer: true }),
   message: s.string('The error in words.'),
   time: s.time('When it happened.'),
 });
 interface VolumeError extends TypeOf<typeof volumeError> {}
 
-const volumeAttachmentStatus = s.object(`${group}.VolumeAttachmentStatus`, 'How the attachment went.', {
+const volumeAttachmentStatus = s.api('storage.v1.VolumeAttachmentStatus', 'How the attachment went.', {
   attachError: s.field(volumeError, 'Why it could not be attached.'),
   attached: s.boolean('Whether it is attached.', { required: true, always: true }),
   attachmentMetadata: s.map(s.string(''), 'What the driver says for those who mount it.'),
   detachError: s.field(volumeError, 'Why it could not be detached.'),
 });
 
-export const volumeAttachmentSchema = s.object(`${group}.VolumeAttachment`, 'That a volume is attached to a node.', {
+export const volumeAttachmentSchema = s.api('storage.v1.VolumeAttachment', 'That a volume is attached to a node.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   spec: s.field(volumeAttachmentSpec, 'Which volume goes to which node.', { required: true, always: true }),

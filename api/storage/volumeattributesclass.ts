@@ -9,8 +9,8 @@ import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateParameters, validateProvisioner } from './parameters.ts';
 
-export const volumeAttributesClassSchema = s.object(
-  'io.k8s.api.storage.v1.VolumeAttributesClass',
+export const volumeAttributesClassSchema = s.api(
+  'storage.v1.VolumeAttributesClass',
   'Settings of a volume that can be changed while it is in use.',
   {
     ...typeMeta,

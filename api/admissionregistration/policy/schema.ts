@@ -3,18 +3,16 @@ import { labelSelector } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { failurePolicies, matchConditionsField, matchPolicies, namedRuleWithOperations } from '../match.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
-
-export const paramKind = s.object(
-  `${group}.ParamKind`,
+export const paramKind = s.api(
+  'admissionregistration.v1.ParamKind',
   'The kind of objects that hold parameters.',
   { apiVersion: s.string('API version of the kind.'), kind: s.string('The kind.') },
   { mapType: 'atomic' },
 );
 export interface ParamKind extends TypeOf<typeof paramKind> {}
 
-export const paramRef = s.object(
-  `${group}.ParamRef`,
+export const paramRef = s.api(
+  'admissionregistration.v1.ParamRef',
   'The objects that hold the parameters.',
   {
     name: s.string('Name of one object.'),
@@ -26,8 +24,8 @@ export const paramRef = s.object(
 );
 export interface ParamRef extends TypeOf<typeof paramRef> {}
 
-export const matchResources = s.object(
-  `${group}.MatchResources`,
+export const matchResources = s.api(
+  'admissionregistration.v1.MatchResources',
   'Requests that a policy is for.',
   {
     excludeResourceRules: s.list(namedRuleWithOperations, 'Requests it is not for.', { listType: 'atomic' }),
@@ -44,8 +42,8 @@ export const matchResources = s.object(
 );
 export interface MatchResources extends TypeOf<typeof matchResources> {}
 
-export const variable = s.object(
-  `${group}.Variable`,
+export const variable = s.api(
+  'admissionregistration.v1.Variable',
   'A value with a name, for other expressions.',
   {
     expression: s.string('CEL expression of the value.', { required: true, always: true }),

@@ -3,8 +3,6 @@ import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
-const group = 'io.k8s.api.certificates.v1';
-
 /** What a certificate may be used for, in the order of their names. */
 export const keyUsages = [
   'any',
@@ -32,8 +30,8 @@ export const keyUsages = [
   'timestamping',
 ] as const;
 
-export const certificateSigningRequestSpec = s.object(
-  `${group}.CertificateSigningRequestSpec`,
+export const certificateSigningRequestSpec = s.api(
+  'certificates.v1.CertificateSigningRequestSpec',
   'What certificate is wanted, and by whom.',
   {
     expirationSeconds: s.int32('Seconds the certificate is to last; the signer may make it less.', { pointer: true }),
@@ -48,8 +46,8 @@ export const certificateSigningRequestSpec = s.object(
 );
 export interface CertificateSigningRequestSpec extends TypeOf<typeof certificateSigningRequestSpec> {}
 
-export const certificateSigningRequestCondition = s.object(
-  `${group}.CertificateSigningRequestCondition`,
+export const certificateSigningRequestCondition = s.api(
+  'certificates.v1.CertificateSigningRequestCondition',
   'A decision about a request.',
   {
     lastTransitionTime: s.time('When the status last changed.'),
@@ -62,8 +60,8 @@ export const certificateSigningRequestCondition = s.object(
 );
 export interface CertificateSigningRequestCondition extends TypeOf<typeof certificateSigningRequestCondition> {}
 
-export const certificateSigningRequestStatus = s.object(
-  `${group}.CertificateSigningRequestStatus`,
+export const certificateSigningRequestStatus = s.api(
+  'certificates.v1.CertificateSigningRequestStatus',
   'What was decided.',
   {
     certificate: s.bytes('The certificate in PEM, once it is issued.'),
@@ -75,8 +73,8 @@ export const certificateSigningRequestStatus = s.object(
 );
 export interface CertificateSigningRequestStatus extends TypeOf<typeof certificateSigningRequestStatus> {}
 
-export const certificateSigningRequestSchema = s.object(
-  `${group}.CertificateSigningRequest`,
+export const certificateSigningRequestSchema = s.api(
+  'certificates.v1.CertificateSigningRequest',
   'Asks for a certificate.',
   {
     ...typeMeta,

@@ -2,8 +2,8 @@
 // https://kubernetes.io/docs/tasks/inject-data-application/ Validation: env-validation.ts.
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const configMapKeySelector = s.object(
-  'io.k8s.api.core.v1.ConfigMapKeySelector',
+export const configMapKeySelector = s.api(
+  'core.v1.ConfigMapKeySelector',
   'A key of a ConfigMap.',
   {
     key: s.string('Key to take.', { required: true, always: true }),
@@ -12,10 +12,9 @@ export const configMapKeySelector = s.object(
   },
   { mapType: 'atomic' },
 );
-export interface ConfigMapKeySelector extends TypeOf<typeof configMapKeySelector> {}
 
-export const objectFieldSelector = s.object(
-  'io.k8s.api.core.v1.ObjectFieldSelector',
+export const objectFieldSelector = s.api(
+  'core.v1.ObjectFieldSelector',
   'A field of the pod.',
   {
     apiVersion: s.string('API version of the path.', { default: 'v1' }),
@@ -25,8 +24,8 @@ export const objectFieldSelector = s.object(
 );
 export interface ObjectFieldSelector extends TypeOf<typeof objectFieldSelector> {}
 
-export const fileKeySelector = s.object(
-  'io.k8s.api.core.v1.FileKeySelector',
+export const fileKeySelector = s.api(
+  'core.v1.FileKeySelector',
   'A key of an environment file in a volume.',
   {
     key: s.string('Key to take.', { required: true, always: true }),
@@ -36,10 +35,9 @@ export const fileKeySelector = s.object(
   },
   { mapType: 'atomic' },
 );
-export interface FileKeySelector extends TypeOf<typeof fileKeySelector> {}
 
-export const resourceFieldSelector = s.object(
-  'io.k8s.api.core.v1.ResourceFieldSelector',
+export const resourceFieldSelector = s.api(
+  'core.v1.ResourceFieldSelector',
   'A resource of a container.',
   {
     containerName: s.string('Name of the container; needed in volumes.'),
@@ -50,8 +48,8 @@ export const resourceFieldSelector = s.object(
 );
 export interface ResourceFieldSelector extends TypeOf<typeof resourceFieldSelector> {}
 
-export const secretKeySelector = s.object(
-  'io.k8s.api.core.v1.SecretKeySelector',
+export const secretKeySelector = s.api(
+  'core.v1.SecretKeySelector',
   'A key of a Secret.',
   {
     key: s.string('Key to take.', { required: true, always: true }),
@@ -60,10 +58,9 @@ export const secretKeySelector = s.object(
   },
   { mapType: 'atomic' },
 );
-export interface SecretKeySelector extends TypeOf<typeof secretKeySelector> {}
 
-export const envVarSource = s.object(
-  'io.k8s.api.core.v1.EnvVarSource',
+export const envVarSource = s.api(
+  'core.v1.EnvVarSource',
   'Where the value of a variable comes from; exactly one field.',
   {
     configMapKeyRef: s.field(configMapKeySelector, 'A key of a ConfigMap.'),
@@ -75,36 +72,26 @@ export const envVarSource = s.object(
 );
 export interface EnvVarSource extends TypeOf<typeof envVarSource> {}
 
-export const envVar = s.object('io.k8s.api.core.v1.EnvVar', 'An environment variable.', {
+export const envVar = s.api('core.v1.EnvVar', 'An environment variable.', {
   name: s.string('Name of the variable.', { required: true, always: true }),
   value: s.string('Value; $(NAME) refers to variables defined before.'),
   valueFrom: s.field(envVarSource, 'Source of the value.'),
 });
 export interface EnvVar extends TypeOf<typeof envVar> {}
 
-export const configMapEnvSource = s.object(
-  'io.k8s.api.core.v1.ConfigMapEnvSource',
-  'A ConfigMap as source of variables.',
-  {
-    name: s.string('Name of the ConfigMap.'),
-    optional: s.boolean('Start even if it is missing.', { pointer: true }),
-  },
-);
-export interface ConfigMapEnvSource extends TypeOf<typeof configMapEnvSource> {}
+export const configMapEnvSource = s.api('core.v1.ConfigMapEnvSource', 'A ConfigMap as source of variables.', {
+  name: s.string('Name of the ConfigMap.'),
+  optional: s.boolean('Start even if it is missing.', { pointer: true }),
+});
 
-export const secretEnvSource = s.object('io.k8s.api.core.v1.SecretEnvSource', 'A Secret as source of variables.', {
+export const secretEnvSource = s.api('core.v1.SecretEnvSource', 'A Secret as source of variables.', {
   name: s.string('Name of the Secret.'),
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
 });
-export interface SecretEnvSource extends TypeOf<typeof secretEnvSource> {}
 
-export const envFromSource = s.object(
-  'io.k8s.api.core.v1.EnvFromSource',
-  'Takes all keys of a ConfigMap or Secret as variables.',
-  {
-    configMapRef: s.field(configMapEnvSource, 'The ConfigMap.'),
-    prefix: s.string('Put before each name.'),
-    secretRef: s.field(secretEnvSource, 'The Secret.'),
-  },
-);
+export const envFromSource = s.api('core.v1.EnvFromSource', 'Takes all keys of a ConfigMap or Secret as variables.', {
+  configMapRef: s.field(configMapEnvSource, 'The ConfigMap.'),
+  prefix: s.string('Put before each name.'),
+  secretRef: s.field(secretEnvSource, 'The Secret.'),
+});
 export interface EnvFromSource extends TypeOf<typeof envFromSource> {}
