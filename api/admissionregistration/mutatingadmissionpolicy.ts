@@ -3,7 +3,7 @@
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateWord } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
@@ -49,8 +49,7 @@ export const mutatingAdmissionPolicySchema = s.api(
   'admissionregistration.v1.MutatingAdmissionPolicy',
   'Changes that are made to objects where a binding says so.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(mutatingAdmissionPolicySpec, 'What it changes.', { always: true }),
   },
 );

@@ -1,7 +1,7 @@
 // MutatingAdmissionPolicyBinding: where a mutating policy holds, and with which parameters.
 // https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -20,8 +20,7 @@ export const mutatingAdmissionPolicyBindingSchema = s.api(
   'admissionregistration.v1.MutatingAdmissionPolicyBinding',
   'Where a mutating policy holds, and with which parameters.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(mutatingAdmissionPolicyBindingSpec, 'Where the policy holds.', { always: true }),
   },
 );

@@ -1,7 +1,7 @@
 // MutatingWebhookConfiguration: servers that may change an object before it is stored.
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateOptionalWord } from '../meta/checks.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -28,8 +28,7 @@ export const mutatingWebhookConfigurationSchema = s.api(
   'admissionregistration.v1.MutatingWebhookConfiguration',
   'Webhooks that may change an object before it is stored.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     webhooks: s.list(mutatingWebhook, 'The webhooks.', mergedBy('name')),
   },
 );

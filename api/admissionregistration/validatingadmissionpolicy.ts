@@ -3,7 +3,7 @@
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { condition, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
@@ -68,8 +68,7 @@ export const validatingAdmissionPolicySchema = s.api(
   'admissionregistration.v1.ValidatingAdmissionPolicy',
   'Rules that objects must fulfil where a binding says so.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(validatingAdmissionPolicySpec, 'What it demands.', { always: true }),
     status: s.field(validatingAdmissionPolicyStatus, 'What is known of it.', { always: true }),
   },

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -30,8 +30,7 @@ export const validatingAdmissionPolicyBindingSchema = s.api(
   'admissionregistration.v1.ValidatingAdmissionPolicyBinding',
   'Where a policy holds, with which parameters, and what a failure does.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(validatingAdmissionPolicyBindingSpec, 'Where the policy holds.', { required: true, always: true }),
   },
 );

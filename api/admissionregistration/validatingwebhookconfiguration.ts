@@ -1,7 +1,7 @@
 // ValidatingWebhookConfiguration: servers that are asked whether an object may be as it is.
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { webhookConfiguration } from './webhook/configuration.ts';
@@ -19,8 +19,7 @@ export const validatingWebhookConfigurationSchema = s.api(
   'admissionregistration.v1.ValidatingWebhookConfiguration',
   'Webhooks that are asked whether an object may be as it is.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     webhooks: s.list(validatingWebhook, 'The webhooks.', mergedBy('name')),
   },
 );

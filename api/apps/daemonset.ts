@@ -3,7 +3,7 @@
 import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
-import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { conditionFields, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
@@ -31,11 +31,7 @@ export const daemonSetSpec = s.api('apps.v1.DaemonSetSpec', 'Desired state of a 
 export interface DaemonSetSpec extends TypeOf<typeof daemonSetSpec> {}
 
 export const daemonSetCondition = s.api('apps.v1.DaemonSetCondition', 'One aspect of the state of a daemon set.', {
-  lastTransitionTime: s.time('When the status last changed.', { always: true }),
-  message: s.string('Explanation for people.'),
-  reason: s.string('One word for programs.'),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Name of the condition.', { required: true, always: true }),
+  ...conditionFields,
 });
 
 export const daemonSetStatus = s.api('apps.v1.DaemonSetStatus', 'Observed state of a daemon set.', {
@@ -52,8 +48,7 @@ export const daemonSetStatus = s.api('apps.v1.DaemonSetStatus', 'Observed state 
 });
 
 export const daemonSetSchema = s.api('apps.v1.DaemonSet', 'Runs one pod on every node that fits.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(daemonSetSpec, 'What should run.', { always: true }),
   status: s.field(daemonSetStatus, 'How far it is.', { always: true }),
 });

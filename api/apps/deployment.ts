@@ -4,7 +4,7 @@
 import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
-import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
@@ -66,8 +66,7 @@ export const deploymentStatus = s.api('apps.v1.DeploymentStatus', 'Observed stat
 export interface DeploymentStatus extends TypeOf<typeof deploymentStatus> {}
 
 export const deploymentSchema = s.api('apps.v1.Deployment', 'Keeps replicas of a pod running and rolls out changes.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(deploymentSpec, 'What should run.', { always: true }),
   status: s.field(deploymentStatus, 'How far it is.', { always: true }),
 });

@@ -4,7 +4,7 @@
 import type { FieldError } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
-import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { conditionFields, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
@@ -27,11 +27,7 @@ export const replicaSetSpec = s.api('apps.v1.ReplicaSetSpec', 'Desired state of 
 });
 
 export const replicaSetCondition = s.api('apps.v1.ReplicaSetCondition', 'One aspect of the state of a replica set.', {
-  lastTransitionTime: s.time('When the status last changed.', { always: true }),
-  message: s.string('Explanation for people.'),
-  reason: s.string('One word for programs.'),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Name of the condition.', { required: true, always: true }),
+  ...conditionFields,
 });
 
 export const replicaSetStatus = s.api('apps.v1.ReplicaSetStatus', 'Observed state of a replica set.', {
@@ -45,8 +41,7 @@ export const replicaSetStatus = s.api('apps.v1.ReplicaSetStatus', 'Observed stat
 });
 
 export const replicaSetSchema = s.api('apps.v1.ReplicaSet', 'Keeps a number of equal pods running.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(replicaSetSpec, 'What should run.', { always: true }),
   status: s.field(replicaSetStatus, 'How far it is.', { always: true }),
 });

@@ -2,7 +2,7 @@
 // Answered, never kept: `kubectl auth whoami` asks it.
 // https://kubernetes.io/docs/reference/access-authn-authz/authentication/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { userInfo } from './user-info.ts';
@@ -12,8 +12,7 @@ export const selfSubjectReviewStatus = s.api('authentication.v1.SelfSubjectRevie
 });
 
 export const selfSubjectReviewSchema = s.api('authentication.v1.SelfSubjectReview', 'Asks who the caller is.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   status: s.field(selfSubjectReviewStatus, 'The answer.', { always: true }),
 });
 export interface SelfSubjectReview extends ObjectOf<typeof selfSubjectReviewSchema> {}

@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
 import { invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
@@ -30,8 +30,7 @@ export const tokenRequestStatus = s.api('authentication.v1.TokenRequestStatus', 
 });
 
 export const tokenRequestSchema = s.api('authentication.v1.TokenRequest', 'Asks for a token of a service account.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(tokenRequestSpec, 'The wish.', { always: true }),
   status: s.field(tokenRequestStatus, 'The token.', { always: true }),
 });

@@ -2,7 +2,7 @@
 // Answered, never kept: kubelets ask it about their callers.
 // https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { userInfo } from './user-info.ts';
@@ -20,8 +20,7 @@ export const tokenReviewStatus = s.api('authentication.v1.TokenReviewStatus', 'W
 });
 
 export const tokenReviewSchema = s.api('authentication.v1.TokenReview', 'Asks whose a token is.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(tokenReviewSpec, 'The question.', { required: true, always: true }),
   status: s.field(tokenReviewStatus, 'The answer.', { always: true }),
 });

@@ -2,7 +2,7 @@
 // Answered, never kept: `kubectl auth can-i` asks it.
 // https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { nonResourceAttributes, resourceAttributes, subjectAccessReviewStatus } from './access-attributes.ts';
@@ -21,8 +21,7 @@ export const selfSubjectAccessReviewSchema = s.api(
   'authorization.v1.SelfSubjectAccessReview',
   'Asks whether the caller may do something.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(selfSubjectAccessReviewSpec, 'The question.', { required: true, always: true }),
     status: s.field(subjectAccessReviewStatus, 'The answer.', { always: true }),
   },

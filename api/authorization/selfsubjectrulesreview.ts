@@ -2,7 +2,7 @@
 // Answered, never kept: `kubectl auth can-i --list` asks it.
 // https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
@@ -43,8 +43,7 @@ export const selfSubjectRulesReviewSchema = s.api(
   'authorization.v1.SelfSubjectRulesReview',
   'Asks what the caller may do in a namespace.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(selfSubjectRulesReviewSpec, 'The question.', { required: true, always: true }),
     status: s.field(subjectRulesReviewStatus, 'The answer.', { always: true }),
   },

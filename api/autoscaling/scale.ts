@@ -2,7 +2,7 @@
 // Spoken only by the scale subresources, so that autoscalers need not know the kinds they scale.
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/scale-v1/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
@@ -17,8 +17,7 @@ export const scaleStatus = s.api('autoscaling.v1.ScaleStatus', 'Observed number 
 });
 
 export const scaleSchema = s.api('autoscaling.v1.Scale', 'The number of replicas of a workload.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(scaleSpec, 'Desired number.', { always: true }),
   status: s.field(scaleStatus, 'Observed number.', { always: true }),
 });

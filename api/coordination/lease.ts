@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/concepts/architecture/leases/
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -23,8 +23,7 @@ export const leaseSpec = s.api('coordination.v1.LeaseSpec', 'Who holds a lease, 
 export interface LeaseSpec extends TypeOf<typeof leaseSpec> {}
 
 export const leaseSchema = s.api('coordination.v1.Lease', 'A lock or heartbeat with an expiry.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(leaseSpec, 'Who holds the lease, and until when.', { always: true }),
 });
 export interface Lease extends ObjectOf<typeof leaseSchema> {}

@@ -2,7 +2,7 @@
 // Kept for clients that still read it; the proxies read EndpointSlices.
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoints-v1/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn, joinWithMore } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -42,8 +42,7 @@ export const endpointSubset = s.api('core.v1.EndpointSubset', 'Addresses that sh
 });
 
 export const endpointsSchema = s.api('core.v1.Endpoints', 'Addresses behind a service; superseded by EndpointSlice.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   subsets: s.list(endpointSubset, 'Groups of addresses that share their ports.', { listType: 'atomic' }),
 });
 export interface Endpoints extends ObjectOf<typeof endpointsSchema> {}

@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/concepts/policy/limit-range/
 import { duplicate, type FieldError, forbidden, invalid, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { compareQuantities, quantityMilliValue } from '../../machinery/quantity.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateQualifiedName } from '../meta/checks.ts';
@@ -25,8 +25,7 @@ export const limitRangeSpec = s.api('core.v1.LimitRangeSpec', 'Bounds for single
 });
 
 export const limitRangeSchema = s.api('core.v1.LimitRange', 'Defaults and bounds for single objects of a namespace.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(limitRangeSpec, 'The bounds.', { always: true }),
 });
 export interface LimitRange extends ObjectOf<typeof limitRangeSchema> {}

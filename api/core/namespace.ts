@@ -2,7 +2,7 @@
 // Deletion empties it first: the `kubernetes` finalizer of its spec stands for its content.
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { conditionFields, objectFields } from '../../machinery/metadata.ts';
 import { checkQualifiedName } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateWith } from '../meta/checks.ts';
@@ -10,11 +10,7 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const namespaceCondition = s.api('core.v1.NamespaceCondition', "One aspect of a namespace's deletion.", {
-  lastTransitionTime: s.time('When the status last changed.', { always: true }),
-  message: s.string('Explanation for people.'),
-  reason: s.string('One word for programs.'),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Name of the condition.', { required: true, always: true }),
+  ...conditionFields,
 });
 export interface NamespaceCondition extends TypeOf<typeof namespaceCondition> {}
 
@@ -28,8 +24,7 @@ export const namespaceStatus = s.api('core.v1.NamespaceStatus', 'Observed state 
 });
 
 export const namespaceSchema = s.api('core.v1.Namespace', 'A scope for names; most objects live in one.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(namespaceSpec, 'What the namespace should be.', { always: true }),
   status: s.field(namespaceStatus, 'Where the namespace stands.', { always: true }),
 });

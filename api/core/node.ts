@@ -2,7 +2,7 @@
 // Registered by its own kubelet, which reports its state in the status.
 // https://kubernetes.io/docs/concepts/architecture/nodes/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { nodeColumns } from './node/columns.ts';
@@ -35,8 +35,7 @@ export const nodeSpec = s.api('core.v1.NodeSpec', 'Desired state of a node.', {
 });
 
 export const nodeSchema = s.api('core.v1.Node', 'A machine that runs pods.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(nodeSpec, 'What the node should be.', { always: true }),
   status: s.field(nodeStatus, 'What the node reports; written by its kubelet.', { always: true }),
 });

@@ -3,7 +3,7 @@
 import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { setPodSpecDefaults } from './pod/defaults.ts';
@@ -11,8 +11,7 @@ import { validatePodTemplate } from './pod/pod-spec-validation.ts';
 import { podTemplateSpec } from './pod/pod-template.ts';
 
 export const podTemplateSchema = s.api('core.v1.PodTemplate', 'A pod to copy.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   template: s.field(podTemplateSpec, 'The pod.', { always: true }),
 });
 export interface PodTemplate extends ObjectOf<typeof podTemplateSchema> {}

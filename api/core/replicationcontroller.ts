@@ -3,7 +3,7 @@
 import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { type Column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { conditionFields, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
 import { validateReplicaCounts, validateServingTemplate, warnOfName } from '../apps/workload-validation.ts';
 import { sortKeys } from '../meta/checks.ts';
@@ -28,11 +28,7 @@ export const replicationControllerCondition = s.api(
   'core.v1.ReplicationControllerCondition',
   'One aspect of the state of a replication controller.',
   {
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
+    ...conditionFields,
   },
 );
 
@@ -53,8 +49,7 @@ export const replicationControllerSchema = s.api(
   'core.v1.ReplicationController',
   'Keeps a number of equal pods running; the older form of ReplicaSet.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(replicationControllerSpec, 'What should run.', { always: true }),
     status: s.field(replicationControllerStatus, 'How far it is.', { always: true }),
   },

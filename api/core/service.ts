@@ -2,7 +2,7 @@
 // Addresses and node ports are given out by the API server; the rest of a service's life is in service/.
 // https://kubernetes.io/docs/concepts/services-networking/service/
 import { defineKind } from '../../machinery/kind.ts';
-import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { condition, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { dropObsoleteFields, keepAllocatedFields, syncClusterIPs } from './service/allocated-fields.ts';
@@ -93,8 +93,7 @@ export const serviceStatus = s.api('core.v1.ServiceStatus', 'Observed state of a
 });
 
 export const serviceSchema = s.api('core.v1.Service', 'A stable address for a set of pods.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(serviceSpec, 'How the service behaves.', { always: true }),
   status: s.field(serviceStatus, 'Where the service stands.', { always: true }),
 });

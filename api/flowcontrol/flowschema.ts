@@ -3,7 +3,7 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { checkDNS1123Label } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateDNSLabel, validateDNSSubdomain } from '../meta/checks.ts';
@@ -82,8 +82,7 @@ const status = s.api('flowcontrol.v1.FlowSchemaStatus', 'Observed state of a sch
 });
 
 export const flowSchemaSchema = s.api('flowcontrol.v1.FlowSchema', 'Which requests belong to a priority level.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(flowSchemaSpec, 'Which requests belong to the level.', { always: true }),
   status: s.field(status, 'State of the schema.', { always: true }),
 });

@@ -3,7 +3,7 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { rangeText } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
@@ -73,8 +73,7 @@ export const priorityLevelConfigurationSchema = s.api(
   'flowcontrol.v1.PriorityLevelConfiguration',
   'How many requests are served at a time, and what the others do.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(priorityLevelConfigurationSpec, 'How requests are served.', { always: true }),
     status: s.field(status, 'State of the level.', { always: true }),
   },

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class
 import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { byteLength, checkHTTPPath } from '../../machinery/name-rules.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateDNSLabel, validateDNSSubdomain } from '../meta/checks.ts';
@@ -30,8 +30,7 @@ export const ingressClassSpec = s.api('networking.v1.IngressClassSpec', 'A contr
 });
 
 export const ingressClassSchema = s.api('networking.v1.IngressClass', 'A controller of ingresses.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(ingressClassSpec, 'The controller and its settings.', { always: true }),
 });
 export interface IngressClass extends ObjectOf<typeof ingressClassSchema> {}

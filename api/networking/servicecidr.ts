@@ -3,7 +3,7 @@
 import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { parseCIDR } from '../../machinery/ip.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { condition, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
 import { validateCanonicalCIDR } from '../meta/addresses.ts';
 import { ageColumn } from '../meta/columns.ts';
@@ -19,8 +19,7 @@ export const serviceCIDRStatus = s.api('networking.v1.ServiceCIDRStatus', 'State
 });
 
 export const serviceCIDRSchema = s.api('networking.v1.ServiceCIDR', 'Ranges that Services get their addresses from.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(serviceCIDRSpec, 'The ranges.', { always: true }),
   status: s.field(serviceCIDRStatus, 'Whether they are in use.', { always: true }),
 });

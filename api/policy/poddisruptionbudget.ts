@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/tasks/run-application/configure-pdb/
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { condition, labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { condition, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
 import {
   validateIntOrPercent,
@@ -42,8 +42,7 @@ export const podDisruptionBudgetSchema = s.api(
   'policy.v1.PodDisruptionBudget',
   'How many of a set of pods may be evicted at a time.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(podDisruptionBudgetSpec, 'What must stay.', { always: true }),
     status: s.field(podDisruptionBudgetStatus, 'How many may go now.', { always: true }),
   },

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#deviceclass
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { isExtendedResourceName } from '../core/pod/resource-validation.ts';
 import { ageColumn } from '../meta/columns.ts';
@@ -22,8 +22,7 @@ const deviceClassSpec = s.api('resource.v1.DeviceClassSpec', 'Which devices belo
 });
 
 export const deviceClassSchema = s.api('resource.v1.DeviceClass', 'A kind of device that claims can ask for.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(deviceClassSpec, 'Which devices belong to it.', { required: true, always: true }),
 });
 export interface DeviceClass extends ObjectOf<typeof deviceClassSchema> {}

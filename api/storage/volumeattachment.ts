@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume-attachment-v1/
 import { type FieldError, forbidden, invalid, required, tooLong } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { type PersistentVolumeSpec, persistentVolumeSpec } from '../core/persistentvolume/schema.ts';
@@ -53,8 +53,7 @@ const volumeAttachmentStatus = s.api('storage.v1.VolumeAttachmentStatus', 'How t
 });
 
 export const volumeAttachmentSchema = s.api('storage.v1.VolumeAttachment', 'That a volume is attached to a node.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(volumeAttachmentSpec, 'Which volume goes to which node.', { required: true, always: true }),
   status: s.field(volumeAttachmentStatus, 'How that went.', { always: true }),
 });

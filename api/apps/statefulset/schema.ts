@@ -1,6 +1,6 @@
 // What a stateful set is: pods with numbers, and claims for each of them.
 // https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
-import { labelSelector, objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { conditionFields, labelSelector, objectFields } from '../../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { persistentVolumeClaimSchema } from '../../core/persistentvolumeclaim/schema.ts';
 import { podTemplateSpec } from '../../core/pod/pod-template.ts';
@@ -61,11 +61,7 @@ export const statefulSetCondition = s.api(
   'apps.v1.StatefulSetCondition',
   'One aspect of the state of a stateful set.',
   {
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
+    ...conditionFields,
   },
 );
 
@@ -83,8 +79,7 @@ export const statefulSetStatus = s.api('apps.v1.StatefulSetStatus', 'Observed st
 });
 
 export const statefulSetSchema = s.api('apps.v1.StatefulSet', 'Pods with names, order and volumes of their own.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(statefulSetSpec, 'What should run.', { always: true }),
   status: s.field(statefulSetStatus, 'How far it is.', { always: true }),
 });

@@ -1,6 +1,6 @@
 // What an autoscaler is, in the version it is kept in.
 // https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { conditionFields, objectFields } from '../../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { crossVersionObjectReference, metricSpec, metricStatus } from './metrics.ts';
@@ -46,11 +46,7 @@ export const horizontalPodAutoscalerCondition = s.api(
   'autoscaling.v2.HorizontalPodAutoscalerCondition',
   'One aspect of the state of an autoscaler.',
   {
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
+    ...conditionFields,
   },
 );
 export interface HorizontalPodAutoscalerCondition extends TypeOf<typeof horizontalPodAutoscalerCondition> {}
@@ -77,8 +73,7 @@ export const horizontalPodAutoscalerSchema = s.api(
   'autoscaling.v2.HorizontalPodAutoscaler',
   'Changes the number of replicas by what is measured.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(horizontalPodAutoscalerSpec, 'What to scale, and by what.', { required: true, always: true }),
     status: s.field(horizontalPodAutoscalerStatus, 'What was measured and decided.', { always: true }),
   },

@@ -1,5 +1,5 @@
 // The older form of an autoscaler, which knows of CPU alone; the rest is in annotations.
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { objectFields } from '../../../machinery/metadata.ts';
 import { s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
@@ -41,8 +41,7 @@ export const horizontalPodAutoscalerSchemaV1 = s.api(
   'autoscaling.v1.HorizontalPodAutoscaler',
   'Changes the number of replicas by what is measured.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(horizontalPodAutoscalerSpecV1, 'What to scale, and by what.', { required: true, always: true }),
     status: s.field(horizontalPodAutoscalerStatusV1, 'What was measured and decided.', { always: true }),
   },

@@ -1,6 +1,6 @@
 // What a cron job is: a schedule and the jobs to make by it.
 // https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { objectFields, objectMeta } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { objectReference } from '../../core/object-reference.ts';
 import type { ObjectOf } from '../../meta/object.ts';
@@ -33,8 +33,7 @@ export const cronJobStatus = s.api('batch.v1.CronJobStatus', 'Observed state of 
 });
 
 export const cronJobSchema = s.api('batch.v1.CronJob', 'Makes jobs by a schedule.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(cronJobSpec, 'What should run, and when.', { required: true, always: true }),
   status: s.field(cronJobStatus, 'What ran last.', { always: true }),
 });

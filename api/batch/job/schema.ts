@@ -1,6 +1,6 @@
 // What a job is: pods that run until enough of them succeed.
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/
-import { labelSelector, objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { conditionFields, labelSelector, objectFields } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { podTemplateSpec } from '../../core/pod/pod-template.ts';
 import type { ObjectOf } from '../../meta/object.ts';
@@ -36,11 +36,7 @@ export interface JobSpec extends TypeOf<typeof jobSpec> {}
 
 export const jobCondition = s.api('batch.v1.JobCondition', 'One aspect of the state of a job.', {
   lastProbeTime: s.time('When it was last checked.', { always: true }),
-  lastTransitionTime: s.time('When the status last changed.', { always: true }),
-  message: s.string('Explanation for people.'),
-  reason: s.string('One word for programs.'),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Name of the condition.', { required: true, always: true }),
+  ...conditionFields,
 });
 export interface JobCondition extends TypeOf<typeof jobCondition> {}
 
@@ -73,8 +69,7 @@ export const jobStatus = s.api('batch.v1.JobStatus', 'Observed state of a job.',
 export interface JobStatus extends TypeOf<typeof jobStatus> {}
 
 export const jobSchema = s.api('batch.v1.Job', 'Runs pods until enough of them succeed.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(jobSpec, 'What should run.', { always: true }),
   status: s.field(jobStatus, 'How far it is.', { always: true }),
 });

@@ -1,5 +1,5 @@
 // The types of a CertificateSigningRequest.
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { objectFields } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
@@ -77,8 +77,7 @@ export const certificateSigningRequestSchema = s.api(
   'certificates.v1.CertificateSigningRequest',
   'Asks for a certificate.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(certificateSigningRequestSpec, 'What is wanted.', { required: true, always: true }),
     status: s.field(certificateSigningRequestStatus, 'What was decided.', { always: true }),
   },

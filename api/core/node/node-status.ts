@@ -1,5 +1,6 @@
 // What a node reports about itself.
 // https://kubernetes.io/docs/reference/node/node-status/
+import { conditionFields } from '../../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const nodeAddress = s.api('core.v1.NodeAddress', 'One address of a node.', {
@@ -9,11 +10,7 @@ export const nodeAddress = s.api('core.v1.NodeAddress', 'One address of a node.'
 
 export const nodeCondition = s.api('core.v1.NodeCondition', "One aspect of a node's health.", {
   lastHeartbeatTime: s.time('When the condition was last reported.', { always: true }),
-  lastTransitionTime: s.time('When the status last changed.', { always: true }),
-  message: s.string('Explanation for people.'),
-  reason: s.string('One word for programs.'),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Name of the condition.', { required: true, always: true }),
+  ...conditionFields,
 });
 export interface NodeCondition extends TypeOf<typeof nodeCondition> {}
 

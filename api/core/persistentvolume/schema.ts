@@ -1,6 +1,6 @@
 // What a persistent volume is: exactly one source, and what it can do.
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { objectFields } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { objectReference } from '../object-reference.ts';
@@ -93,8 +93,7 @@ export const persistentVolumeStatus = s.api('core.v1.PersistentVolumeStatus', 'O
 });
 
 export const persistentVolumeSchema = s.api('core.v1.PersistentVolume', 'A piece of storage of the cluster.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(persistentVolumeSpec, 'Where it is and what it can do.', { always: true }),
   status: s.field(persistentVolumeStatus, 'Who has it.', { always: true }),
 });

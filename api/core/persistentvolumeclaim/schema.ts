@@ -1,6 +1,6 @@
 // What a persistent volume claim is; what it asks for stands in pod/volume-claim.ts, as ephemeral volumes do too.
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { conditionFields, objectFields } from '../../../machinery/metadata.ts';
 import { mergedBy, s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { persistentVolumeClaimSpec } from '../pod/volume-claim.ts';
@@ -10,11 +10,7 @@ export const persistentVolumeClaimCondition = s.api(
   'One aspect of the state of a claim.',
   {
     lastProbeTime: s.time('When it was last checked.', { always: true }),
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
+    ...conditionFields,
   },
 );
 
@@ -55,8 +51,7 @@ export const persistentVolumeClaimStatus = s.api('core.v1.PersistentVolumeClaimS
 });
 
 export const persistentVolumeClaimSchema = s.api('core.v1.PersistentVolumeClaim', 'Asks for a volume, and holds it.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(persistentVolumeClaimSpec, 'What is asked for.', { always: true }),
   status: s.field(persistentVolumeClaimStatus, 'What was given.', { always: true }),
 });

@@ -1,6 +1,6 @@
 // What a resource quota is: the most that a namespace may use, and what it uses.
 // https://kubernetes.io/docs/concepts/policy/resource-quotas/
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { objectFields } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
@@ -55,8 +55,7 @@ export const resourceQuotaStatus = s.api('core.v1.ResourceQuotaStatus', 'Observe
 export interface ResourceQuotaStatus extends TypeOf<typeof resourceQuotaStatus> {}
 
 export const resourceQuotaSchema = s.api('core.v1.ResourceQuota', 'Most that a namespace may use.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(resourceQuotaSpec, 'The limits.', { always: true }),
   status: s.field(resourceQuotaStatus, 'Limits in force, and what is used.', { always: true }),
 });

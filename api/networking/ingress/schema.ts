@@ -1,6 +1,6 @@
 // The schema of Ingress.
 // https://kubernetes.io/docs/concepts/services-networking/ingress/
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { objectFields } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { typedLocalObjectReference } from '../../core/object-reference.ts';
 import type { ObjectOf } from '../../meta/object.ts';
@@ -85,8 +85,7 @@ const ingressStatus = s.api('networking.v1.IngressStatus', 'Observed state of an
 });
 
 export const ingressSchema = s.api('networking.v1.Ingress', 'How requests from outside reach services.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(ingressSpec, 'Hosts, paths and where their requests go.', { always: true }),
   status: s.field(ingressStatus, 'Where requests come in.', { always: true }),
 });

@@ -1,6 +1,6 @@
 // The schema of NetworkPolicy.
 // https://kubernetes.io/docs/concepts/services-networking/network-policies/
-import { labelSelector, objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { labelSelector, objectFields } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
@@ -45,8 +45,7 @@ const networkPolicySpec = s.api('networking.v1.NetworkPolicySpec', 'Which traffi
 export interface NetworkPolicySpec extends TypeOf<typeof networkPolicySpec> {}
 
 export const networkPolicySchema = s.api('networking.v1.NetworkPolicy', 'Which traffic some pods may have.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(networkPolicySpec, 'The pods and their traffic.', { always: true }),
 });
 export interface NetworkPolicy extends ObjectOf<typeof networkPolicySchema> {}

@@ -1,6 +1,6 @@
 // The schema of ResourceClaim: what is asked for, and which devices were given.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
-import { condition, objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { condition, objectFields } from '../../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { nodeSelector } from '../../core/pod/affinity.ts';
 import type { ObjectOf } from '../../meta/object.ts';
@@ -95,8 +95,7 @@ const resourceClaimStatus = s.api('resource.v1.ResourceClaimStatus', 'What was g
 export interface ResourceClaimStatus extends TypeOf<typeof resourceClaimStatus> {}
 
 export const resourceClaimSchema = s.api('resource.v1.ResourceClaim', 'A claim on devices.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(resourceClaimSpec, 'What it asks for; it never changes.', { required: true, always: true }),
   status: s.field(resourceClaimStatus, 'What was given.', { always: true }),
 });

@@ -1,6 +1,6 @@
 // The schema of ResourceSlice: devices that a driver has.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#resourceslice
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { objectFields } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { nodeSelector } from '../../core/pod/affinity.ts';
 import type { ObjectOf } from '../../meta/object.ts';
@@ -115,8 +115,7 @@ const resourceSliceSpec = s.api('resource.v1.ResourceSliceSpec', 'Devices of a d
 export interface ResourceSliceSpec extends TypeOf<typeof resourceSliceSpec> {}
 
 export const resourceSliceSchema = s.api('resource.v1.ResourceSlice', 'Devices that a driver has.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(resourceSliceSpec, 'The devices.', { required: true, always: true }),
 });
 export interface ResourceSlice extends ObjectOf<typeof resourceSliceSchema> {}
