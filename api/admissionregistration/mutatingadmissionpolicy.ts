@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateWord } from '../meta/checks.ts';
@@ -63,7 +63,7 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: mutatingAdmissionPolicySchema }],
   hasGeneration: true,
   columns: [
-    { name: 'Mutations', type: 'integer', doc: 'Number of changes.', cell: ({ spec }) => spec.mutations?.length ?? 0 },
+    column('Mutations', 'integer', 'Number of changes.', ({ spec }) => spec.mutations?.length ?? 0),
     paramKindColumn,
     ageColumn,
   ],

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { condition, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateQualifiedName } from '../meta/checks.ts';
@@ -84,12 +84,7 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
   subresources: { status: true },
   hasGeneration: true,
   columns: [
-    {
-      name: 'Validations',
-      type: 'integer',
-      doc: 'Number of rules.',
-      cell: ({ spec }) => spec.validations?.length ?? 0,
-    },
+    column('Validations', 'integer', 'Number of rules.', ({ spec }) => spec.validations?.length ?? 0),
     paramKindColumn,
     ageColumn,
   ],

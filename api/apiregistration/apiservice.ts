@@ -1,7 +1,7 @@
 // APIService: which server answers for a group and version of the API.
 // https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/
 import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
-import { defineKind, type PrepareContext } from '../../machinery/kind.ts';
+import { column, defineKind, type PrepareContext } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
@@ -72,13 +72,10 @@ export const APIServiceKind = defineKind<APIService>({
     service.status = { conditions: [{ ...local, lastTransitionTime: timestamp(nowMs) }] };
   },
   columns: [
-    {
-      name: 'Service',
-      type: 'string',
-      doc: 'The service that answers.',
-      cell: ({ spec: { service } }) => (service ? `${service.namespace ?? ''}/${service.name ?? ''}` : 'Local'),
-    },
-    { name: 'Available', type: 'string', doc: 'Whether it answers.', cell: describeAvailability },
+    column('Service', 'string', 'The service that answers.', ({ spec: { service } }) =>
+      service ? `${service.namespace ?? ''}/${service.name ?? ''}` : 'Local',
+    ),
+    column('Available', 'string', 'Whether it answers.', describeAvailability),
     ageColumn,
   ],
   validate: ({ metadata, spec, status }) => [

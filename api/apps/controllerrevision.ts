@@ -2,7 +2,7 @@
 // Daemon sets keep their history in these; a revision's data never changes.
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/
 import { required } from '../../machinery/field-error.ts';
-import { defineKind, parseApiVersion } from '../../machinery/kind.ts';
+import { column, defineKind, parseApiVersion } from '../../machinery/kind.ts';
 import { controllerOf, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { ageColumn, orNone } from '../meta/columns.ts';
@@ -24,13 +24,8 @@ export const ControllerRevisionKind = defineKind<ControllerRevision>({
   served: [{ group: 'apps', version: 'v1', schema: controllerRevisionSchema }],
   allowUnconditionalUpdate: true,
   columns: [
-    {
-      name: 'Controller',
-      type: 'string',
-      doc: 'The workload it is a snapshot of.',
-      cell: (revision) => orNone(showController(revision)),
-    },
-    { name: 'Revision', type: 'string', doc: 'Number of the revision.', cell: (revision) => revision.revision },
+    column('Controller', 'string', 'The workload it is a snapshot of.', (revision) => orNone(showController(revision))),
+    column('Revision', 'string', 'Number of the revision.', (revision) => revision.revision),
     ageColumn,
   ],
   validate: (revision) => [

@@ -1,7 +1,7 @@
 // DaemonSet: one pod on every node that fits.
 // https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
 import { conditionFields, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
@@ -73,37 +73,24 @@ export const DaemonSetKind = defineKind<DaemonSet>({
     setTemplateGeneration(next, jsonEqual(next.spec.template, old.spec.template) ? generation : generation + 1);
   },
   columns: [
-    {
-      name: 'Desired',
-      type: 'integer',
-      doc: 'Nodes that should run the pod.',
-      cell: ({ status }) => status?.desiredNumberScheduled ?? 0,
-    },
-    {
-      name: 'Current',
-      type: 'integer',
-      doc: 'Nodes that run the pod and should.',
-      cell: ({ status }) => status?.currentNumberScheduled ?? 0,
-    },
-    { name: 'Ready', type: 'integer', doc: 'Nodes with a ready pod.', cell: ({ status }) => status?.numberReady ?? 0 },
-    {
-      name: 'Up-to-date',
-      type: 'integer',
-      doc: 'Nodes that run the current template.',
-      cell: ({ status }) => status?.updatedNumberScheduled ?? 0,
-    },
-    {
-      name: 'Available',
-      type: 'integer',
-      doc: 'Nodes with an available pod.',
-      cell: ({ status }) => status?.numberAvailable ?? 0,
-    },
-    {
-      name: 'Node Selector',
-      type: 'string',
-      doc: 'Labels of the nodes it runs on.',
-      cell: ({ spec }) => formatLabels(spec.template?.spec?.nodeSelector),
-    },
+    column('Desired', 'integer', 'Nodes that should run the pod.', ({ status }) => status?.desiredNumberScheduled ?? 0),
+    column(
+      'Current',
+      'integer',
+      'Nodes that run the pod and should.',
+      ({ status }) => status?.currentNumberScheduled ?? 0,
+    ),
+    column('Ready', 'integer', 'Nodes with a ready pod.', ({ status }) => status?.numberReady ?? 0),
+    column(
+      'Up-to-date',
+      'integer',
+      'Nodes that run the current template.',
+      ({ status }) => status?.updatedNumberScheduled ?? 0,
+    ),
+    column('Available', 'integer', 'Nodes with an available pod.', ({ status }) => status?.numberAvailable ?? 0),
+    column('Node Selector', 'string', 'Labels of the nodes it runs on.', ({ spec }) =>
+      formatLabels(spec.template?.spec?.nodeSelector),
+    ),
     ageColumn,
     ...workloadColumns,
   ],

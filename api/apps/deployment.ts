@@ -2,7 +2,7 @@
 // Its controller makes one replica set for each template and moves the replicas between them.
 // https://kubernetes.io/docs/concepts/workloads/controllers/deployment/
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
@@ -94,24 +94,14 @@ export const DeploymentKind = defineKind<Deployment>({
     !jsonEqual(next.spec, old.spec) || !jsonEqual(next.metadata.annotations, old.metadata.annotations),
   allowUnconditionalUpdate: true,
   columns: [
-    {
-      name: 'Ready',
-      type: 'string',
-      doc: 'Pods that are ready, of those desired.',
-      cell: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
-    },
-    {
-      name: 'Up-to-date',
-      type: 'string',
-      doc: 'Pods of the current template.',
-      cell: ({ status }) => status?.updatedReplicas ?? 0,
-    },
-    {
-      name: 'Available',
-      type: 'string',
-      doc: 'Pods that are available.',
-      cell: ({ status }) => status?.availableReplicas ?? 0,
-    },
+    column(
+      'Ready',
+      'string',
+      'Pods that are ready, of those desired.',
+      ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
+    ),
+    column('Up-to-date', 'string', 'Pods of the current template.', ({ status }) => status?.updatedReplicas ?? 0),
+    column('Available', 'string', 'Pods that are available.', ({ status }) => status?.availableReplicas ?? 0),
     ageColumn,
     ...workloadColumns,
   ],

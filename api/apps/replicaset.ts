@@ -2,7 +2,7 @@
 // Mostly made by deployments.
 // https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/
 import type { FieldError } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { conditionFields, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
@@ -69,9 +69,9 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   },
   selectableFields: { 'status.replicas': (set) => String(set.status?.replicas ?? 0) },
   columns: [
-    { name: 'Desired', type: 'integer', doc: 'Pods there should be.', cell: ({ spec }) => spec.replicas ?? 0 },
-    { name: 'Current', type: 'integer', doc: 'Pods there are.', cell: ({ status }) => status?.replicas ?? 0 },
-    { name: 'Ready', type: 'integer', doc: 'Pods that are ready.', cell: ({ status }) => status?.readyReplicas ?? 0 },
+    column('Desired', 'integer', 'Pods there should be.', ({ spec }) => spec.replicas ?? 0),
+    column('Current', 'integer', 'Pods there are.', ({ status }) => status?.replicas ?? 0),
+    column('Ready', 'integer', 'Pods that are ready.', ({ status }) => status?.readyReplicas ?? 0),
     ageColumn,
     ...workloadColumns,
   ],

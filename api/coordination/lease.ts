@@ -2,7 +2,7 @@
 // Kubelets tell by a lease that their node lives; others elect leaders by them.
 // https://kubernetes.io/docs/concepts/architecture/leases/
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
@@ -34,10 +34,7 @@ export const LeaseKind = defineKind<Lease>({
   scope: 'Namespaced',
   served: [{ group: 'coordination.k8s.io', version: 'v1', schema: leaseSchema }],
   allowCreateOnUpdate: true,
-  columns: [
-    { name: 'Holder', type: 'string', doc: 'Who holds it.', cell: (lease) => lease.spec.holderIdentity ?? '' },
-    ageColumn,
-  ],
+  columns: [column('Holder', 'string', 'Who holds it.', (lease) => lease.spec.holderIdentity ?? ''), ageColumn],
   validate,
 });
 

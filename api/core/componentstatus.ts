@@ -1,6 +1,6 @@
 // ComponentStatus: whether a part of the control plane is well. Asked for each time, never stored; long obsolete.
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/component-status-v1/
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -41,21 +41,11 @@ export const ComponentStatusKind = defineKind<ComponentStatus>({
     },
   ],
   columns: [
-    {
-      name: 'Status',
-      type: 'string',
-      doc: 'Healthy, Unhealthy or Unknown.',
-      cell: (component) => {
-        const health = healthOf(component);
-        return health ? (health.status === 'True' ? 'Healthy' : 'Unhealthy') : 'Unknown';
-      },
-    },
-    {
-      name: 'Message',
-      type: 'string',
-      doc: 'What it answers.',
-      cell: (component) => healthOf(component)?.message ?? '',
-    },
-    { name: 'Error', type: 'string', doc: 'What went wrong.', cell: (component) => healthOf(component)?.error ?? '' },
+    column('Status', 'string', 'Healthy, Unhealthy or Unknown.', (component) => {
+      const health = healthOf(component);
+      return health ? (health.status === 'True' ? 'Healthy' : 'Unhealthy') : 'Unknown';
+    }),
+    column('Message', 'string', 'What it answers.', (component) => healthOf(component)?.message ?? ''),
+    column('Error', 'string', 'What went wrong.', (component) => healthOf(component)?.error ?? ''),
   ],
 });

@@ -1,7 +1,7 @@
 // Endpoints: addresses behind a service; superseded by EndpointSlice.
 // Kept for clients that still read it; the proxies read EndpointSlices.
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoints-v1/
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn, joinWithMore } from '../meta/columns.ts';
@@ -62,7 +62,7 @@ export const EndpointsKind = defineKind<Endpoints>({
   ],
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: true,
-  columns: [{ name: 'Endpoints', type: 'string', doc: 'Addresses with their ports.', cell: showEndpoints }, ageColumn],
+  columns: [column('Endpoints', 'string', 'Addresses with their ports.', showEndpoints), ageColumn],
   validate: validateEndpoints,
 });
 

@@ -1,7 +1,7 @@
 // Namespace: a scope for names.
 // Deletion empties it first: the `kubernetes` finalizer of its spec stands for its content.
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { conditionFields, objectFields } from '../../machinery/metadata.ts';
 import { checkQualifiedName } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
@@ -58,12 +58,7 @@ export const NamespaceKind = defineKind<Namespace>({
   },
   selectableFields: { 'status.phase': (namespace) => namespace.status?.phase ?? '' },
   columns: [
-    {
-      name: 'Status',
-      type: 'string',
-      doc: 'Active or Terminating.',
-      cell: (namespace) => namespace.status?.phase ?? '',
-    },
+    column('Status', 'string', 'Active or Terminating.', (namespace) => namespace.status?.phase ?? ''),
     ageColumn,
   ],
   validate: (namespace) =>

@@ -1,7 +1,7 @@
 // ReplicationController: a number of equal pods; the older form of ReplicaSet.
 // https://kubernetes.io/docs/concepts/workloads/controllers/replicationcontroller/
 import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
-import { type Column, defineKind } from '../../machinery/kind.ts';
+import { type Column, column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
 import { conditionFields, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
@@ -79,9 +79,9 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
   },
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   columns: [
-    { name: 'Desired', type: 'integer', doc: 'Pods there should be.', cell: ({ spec }) => spec.replicas ?? 0 },
-    { name: 'Current', type: 'integer', doc: 'Pods there are.', cell: ({ status }) => status?.replicas ?? 0 },
-    { name: 'Ready', type: 'integer', doc: 'Pods that are ready.', cell: ({ status }) => status?.readyReplicas ?? 0 },
+    column('Desired', 'integer', 'Pods there should be.', ({ spec }) => spec.replicas ?? 0),
+    column('Current', 'integer', 'Pods there are.', ({ status }) => status?.replicas ?? 0),
+    column('Ready', 'integer', 'Pods that are ready.', ({ status }) => status?.readyReplicas ?? 0),
     ageColumn,
     ...workloadColumns.map(
       (column): Column<ReplicationController> => ({

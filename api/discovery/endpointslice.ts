@@ -2,7 +2,7 @@
 // The service proxies read these; the endpoint slice controller writes them, a thousand endpoints to a slice at most.
 // https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { objectReference } from '../core/object-reference.ts';
@@ -78,18 +78,14 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
     !jsonEqual({ ...next, metadata: null }, { ...old, metadata: null }),
   allowUnconditionalUpdate: true,
   columns: [
-    { name: 'AddressType', type: 'string', doc: 'IPv4, IPv6 or FQDN.', cell: (slice) => slice.addressType },
-    { name: 'Ports', type: 'string', doc: 'Ports of all endpoints.', cell: showPorts },
-    {
-      name: 'Endpoints',
-      type: 'string',
-      doc: 'Addresses of the endpoints.',
-      cell: (slice) =>
-        joinWithMore(
-          (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses ?? []),
-          '<unset>',
-        ),
-    },
+    column('AddressType', 'string', 'IPv4, IPv6 or FQDN.', (slice) => slice.addressType),
+    column('Ports', 'string', 'Ports of all endpoints.', showPorts),
+    column('Endpoints', 'string', 'Addresses of the endpoints.', (slice) =>
+      joinWithMore(
+        (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses ?? []),
+        '<unset>',
+      ),
+    ),
     ageColumn,
   ],
   validate: validateEndpointSlice,

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { checkDNS1123Label } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
@@ -96,31 +96,26 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
   subresources: { status: true },
   hasGeneration: true,
   columns: [
-    {
-      name: 'PriorityLevel',
-      type: 'string',
-      doc: 'The level that requests belong to.',
-      cell: ({ spec }) => spec.priorityLevelConfiguration.name,
-    },
-    {
-      name: 'MatchingPrecedence',
-      type: 'string',
-      doc: 'Lower goes first.',
-      cell: ({ spec }) => spec.matchingPrecedence ?? 0,
-    },
-    {
-      name: 'DistinguisherMethod',
-      type: 'string',
-      doc: 'What makes requests one flow.',
-      cell: ({ spec }) => spec.distinguisherMethod?.type ?? '<none>',
-    },
+    column(
+      'PriorityLevel',
+      'string',
+      'The level that requests belong to.',
+      ({ spec }) => spec.priorityLevelConfiguration.name,
+    ),
+    column('MatchingPrecedence', 'string', 'Lower goes first.', ({ spec }) => spec.matchingPrecedence ?? 0),
+    column(
+      'DistinguisherMethod',
+      'string',
+      'What makes requests one flow.',
+      ({ spec }) => spec.distinguisherMethod?.type ?? '<none>',
+    ),
     ageColumn,
-    {
-      name: 'MissingPL',
-      type: 'string',
-      doc: 'Whether the level is missing.',
-      cell: ({ status }) => status?.conditions?.find((c) => c.type === 'Dangling')?.status ?? '?',
-    },
+    column(
+      'MissingPL',
+      'string',
+      'Whether the level is missing.',
+      ({ status }) => status?.conditions?.find((c) => c.type === 'Dangling')?.status ?? '?',
+    ),
   ],
   validate: ({ metadata, spec, status }) => [
     ...validateSpec(spec, metadata.name ?? '', 'spec'),

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { rangeText } from '../meta/checks.ts';
@@ -100,26 +100,26 @@ export const PriorityLevelConfigurationKind = defineKind<PriorityLevelConfigurat
   subresources: { status: true },
   hasGeneration: true,
   columns: [
-    { name: 'Type', type: 'string', doc: 'Limited or Exempt.', cell: ({ spec }) => spec.type },
-    {
-      name: 'NominalConcurrencyShares',
-      type: 'string',
-      doc: 'Its part of all requests that are served at a time.',
-      cell: ({ spec }) => spec.limited?.nominalConcurrencyShares ?? none,
-    },
-    { name: 'Queues', type: 'string', doc: 'Number of queues.', cell: (level) => queuingOf(level)?.queues ?? none },
-    {
-      name: 'HandSize',
-      type: 'string',
-      doc: 'How many queues one flow is spread over.',
-      cell: (level) => queuingOf(level)?.handSize ?? none,
-    },
-    {
-      name: 'QueueLengthLimit',
-      type: 'string',
-      doc: 'Most requests in a queue.',
-      cell: (level) => queuingOf(level)?.queueLengthLimit ?? none,
-    },
+    column('Type', 'string', 'Limited or Exempt.', ({ spec }) => spec.type),
+    column(
+      'NominalConcurrencyShares',
+      'string',
+      'Its part of all requests that are served at a time.',
+      ({ spec }) => spec.limited?.nominalConcurrencyShares ?? none,
+    ),
+    column('Queues', 'string', 'Number of queues.', (level) => queuingOf(level)?.queues ?? none),
+    column(
+      'HandSize',
+      'string',
+      'How many queues one flow is spread over.',
+      (level) => queuingOf(level)?.handSize ?? none,
+    ),
+    column(
+      'QueueLengthLimit',
+      'string',
+      'Most requests in a queue.',
+      (level) => queuingOf(level)?.queueLengthLimit ?? none,
+    ),
     ageColumn,
   ],
   validate: ({ metadata, spec, status }) => [

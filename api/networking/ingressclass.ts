@@ -1,7 +1,7 @@
 // IngressClass: a controller that serves ingresses, with its settings.
 // https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class
 import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { byteLength, checkHTTPPath } from '../../machinery/name-rules.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
@@ -43,8 +43,8 @@ export const IngressClassKind = defineKind<IngressClass>({
   hasGeneration: true,
   allowUnconditionalUpdate: true,
   columns: [
-    { name: 'Controller', type: 'string', doc: 'Name of the controller.', cell: ({ spec }) => spec.controller ?? '' },
-    { name: 'Parameters', type: 'string', doc: 'Object with its settings.', cell: showParameters },
+    column('Controller', 'string', 'Name of the controller.', ({ spec }) => spec.controller ?? ''),
+    column('Parameters', 'string', 'Object with its settings.', showParameters),
     ageColumn,
   ],
   validate: ({ spec }) => [

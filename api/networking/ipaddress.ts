@@ -2,7 +2,7 @@
 // by which API servers keep an address from being given away twice.
 // https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
 import { type FieldError, required } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateDNSSubdomain, validateWith } from '../meta/checks.ts';
@@ -37,7 +37,7 @@ export const IPAddressKind = defineKind<IPAddress>({
   served: [{ group: 'networking.k8s.io', version: 'v1', schema: ipAddressSchema }],
   nameRule: 'ip',
   allowUnconditionalUpdate: true,
-  columns: [{ name: 'ParentRef', type: 'string', doc: 'The object that has the address.', cell: showParent }],
+  columns: [column('ParentRef', 'string', 'The object that has the address.', showParent)],
   validate: ({ spec }) => validateParent(spec.parentRef, 'spec.parentRef'),
   validateUpdate: (next, old) => validateImmutable(next.spec.parentRef, old.spec.parentRef, 'spec.parentRef'),
 });

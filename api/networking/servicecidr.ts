@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/tasks/network/extend-service-ip-ranges/
 import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { parseCIDR } from '../../machinery/ip.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { condition, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
 import { validateCanonicalCIDR } from '../meta/addresses.ts';
@@ -32,10 +32,7 @@ export const ServiceCIDRKind = defineKind<ServiceCIDR>({
   served: [{ group: 'networking.k8s.io', version: 'v1', schema: serviceCIDRSchema }],
   subresources: { status: true },
   allowUnconditionalUpdate: true,
-  columns: [
-    { name: 'CIDRs', type: 'string', doc: 'The ranges.', cell: ({ spec }) => (spec.cidrs ?? []).join(',') },
-    ageColumn,
-  ],
+  columns: [column('CIDRs', 'string', 'The ranges.', ({ spec }) => (spec.cidrs ?? []).join(',')), ageColumn],
   validate: ({ spec }, old) => (old ? [] : validateCIDRs(spec.cidrs ?? [], 'spec.cidrs')),
   validateUpdate,
 });

@@ -1,7 +1,7 @@
 // RuntimeClass: a way of running containers that nodes offer, what it costs, and which nodes have it.
 // https://kubernetes.io/docs/concepts/containers/runtime-class/
 import type { FieldError } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { validateResources } from '../core/pod/resource-validation.ts';
@@ -36,10 +36,7 @@ export const RuntimeClassKind = defineKind<RuntimeClass>({
   scope: 'Cluster',
   served: [{ group: 'node.k8s.io', version: 'v1', schema: runtimeClassSchema }],
   allowCreateOnUpdate: true,
-  columns: [
-    { name: 'Handler', type: 'string', doc: 'What the runtime calls it.', cell: (it) => it.handler },
-    ageColumn,
-  ],
+  columns: [column('Handler', 'string', 'What the runtime calls it.', (it) => it.handler), ageColumn],
   validate,
   validateUpdate: (next, old) => validateImmutable(next.handler, old.handler, 'handler'),
 });

@@ -2,7 +2,7 @@
 // pods/eviction asks it; its controller keeps the numbers in the status.
 // https://kubernetes.io/docs/tasks/run-application/configure-pdb/
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { condition, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
 import {
@@ -58,24 +58,18 @@ export const PodDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
   subresources: { status: true },
   hasGeneration: true,
   columns: [
-    {
-      name: 'Min Available',
-      type: 'string',
-      doc: 'Least pods that must be there.',
-      cell: ({ spec }) => String(spec.minAvailable ?? 'N/A'),
-    },
-    {
-      name: 'Max Unavailable',
-      type: 'string',
-      doc: 'Most pods that may be missing.',
-      cell: ({ spec }) => String(spec.maxUnavailable ?? 'N/A'),
-    },
-    {
-      name: 'Allowed Disruptions',
-      type: 'integer',
-      doc: 'Pods that may be evicted now.',
-      cell: ({ status }) => status?.disruptionsAllowed ?? 0,
-    },
+    column('Min Available', 'string', 'Least pods that must be there.', ({ spec }) =>
+      String(spec.minAvailable ?? 'N/A'),
+    ),
+    column('Max Unavailable', 'string', 'Most pods that may be missing.', ({ spec }) =>
+      String(spec.maxUnavailable ?? 'N/A'),
+    ),
+    column(
+      'Allowed Disruptions',
+      'integer',
+      'Pods that may be evicted now.',
+      ({ status }) => status?.disruptionsAllowed ?? 0,
+    ),
     ageColumn,
   ],
   validate,

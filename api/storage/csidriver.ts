@@ -1,7 +1,7 @@
 // CSIDriver: what Kubernetes should know of a storage driver before it calls it.
 // https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-driver-v1/
 import { duplicate, type FieldError, invalid, notSupported } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateOptionalWord, validateRequired } from '../meta/checks.ts';
@@ -65,43 +65,34 @@ export const CSIDriverKind = defineKind<CSIDriver>({
     delete spec.preventPodSchedulingIfMissing;
   },
   columns: [
-    {
-      name: 'AttachRequired',
-      type: 'boolean',
-      doc: 'Whether volumes are attached first.',
-      cell: ({ spec }) => spec.attachRequired ?? true,
-    },
-    {
-      name: 'PodInfoOnMount',
-      type: 'boolean',
-      doc: 'Whether the driver is told the pod.',
-      cell: ({ spec }) => spec.podInfoOnMount ?? false,
-    },
-    {
-      name: 'StorageCapacity',
-      type: 'boolean',
-      doc: 'Whether its capacity is heeded.',
-      cell: ({ spec }) => spec.storageCapacity ?? false,
-    },
-    {
-      name: 'TokenRequests',
-      type: 'string',
-      doc: 'Whom its tokens are for.',
-      cell: ({ spec }) =>
-        spec.tokenRequests?.length ? spec.tokenRequests.map((request) => request.audience).join(',') : '<unset>',
-    },
-    {
-      name: 'RequiresRepublish',
-      type: 'boolean',
-      doc: 'Whether it is called again and again.',
-      cell: ({ spec }) => spec.requiresRepublish ?? false,
-    },
-    {
-      name: 'Modes',
-      type: 'string',
-      doc: 'Lifecycles of its volumes.',
-      cell: ({ spec }) => orNone(spec.volumeLifecycleModes?.join(',')),
-    },
+    column(
+      'AttachRequired',
+      'boolean',
+      'Whether volumes are attached first.',
+      ({ spec }) => spec.attachRequired ?? true,
+    ),
+    column(
+      'PodInfoOnMount',
+      'boolean',
+      'Whether the driver is told the pod.',
+      ({ spec }) => spec.podInfoOnMount ?? false,
+    ),
+    column(
+      'StorageCapacity',
+      'boolean',
+      'Whether its capacity is heeded.',
+      ({ spec }) => spec.storageCapacity ?? false,
+    ),
+    column('TokenRequests', 'string', 'Whom its tokens are for.', ({ spec }) =>
+      spec.tokenRequests?.length ? spec.tokenRequests.map((request) => request.audience).join(',') : '<unset>',
+    ),
+    column(
+      'RequiresRepublish',
+      'boolean',
+      'Whether it is called again and again.',
+      ({ spec }) => spec.requiresRepublish ?? false,
+    ),
+    column('Modes', 'string', 'Lifecycles of its volumes.', ({ spec }) => orNone(spec.volumeLifecycleModes?.join(','))),
     ageColumn,
   ],
   validate,

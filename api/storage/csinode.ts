@@ -1,7 +1,7 @@
 // CSINode: the storage drivers on a node, written by its kubelet.
 // https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-node-v1/
 import { duplicate, type FieldError, invalid, required } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
@@ -44,12 +44,7 @@ export const CSINodeKind = defineKind<CSINode>({
   served: [{ group: 'storage.k8s.io', version: 'v1', schema: csiNodeSchema }],
   returnsDeletedObject: true,
   columns: [
-    {
-      name: 'Drivers',
-      type: 'integer',
-      doc: 'Number of drivers on the node.',
-      cell: ({ spec }) => spec.drivers?.length ?? 0,
-    },
+    column('Drivers', 'integer', 'Number of drivers on the node.', ({ spec }) => spec.drivers?.length ?? 0),
     ageColumn,
   ],
   validate: ({ spec }) => validateDrivers(spec.drivers ?? [], 'spec.drivers'),

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/storage/storage-classes/
 import { duplicate, type FieldError, forbidden, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateOptionalWord, validateQualifiedName } from '../meta/checks.ts';
@@ -87,25 +87,20 @@ export const StorageClassKind = defineKind<StorageClass>({
   returnsDeletedObject: true,
   columns: [
     defaultableNameColumn(defaultAnnotations),
-    { name: 'Provisioner', type: 'string', doc: 'Who makes the volumes.', cell: (it) => it.provisioner },
-    {
-      name: 'ReclaimPolicy',
-      type: 'string',
-      doc: 'What becomes of a volume whose claim is deleted.',
-      cell: (it) => it.reclaimPolicy ?? 'Delete',
-    },
-    {
-      name: 'VolumeBindingMode',
-      type: 'string',
-      doc: 'When a volume is made and bound.',
-      cell: (it) => it.volumeBindingMode ?? 'Immediate',
-    },
-    {
-      name: 'AllowVolumeExpansion',
-      type: 'string',
-      doc: 'Whether claims may grow.',
-      cell: (it) => it.allowVolumeExpansion ?? false,
-    },
+    column('Provisioner', 'string', 'Who makes the volumes.', (it) => it.provisioner),
+    column(
+      'ReclaimPolicy',
+      'string',
+      'What becomes of a volume whose claim is deleted.',
+      (it) => it.reclaimPolicy ?? 'Delete',
+    ),
+    column(
+      'VolumeBindingMode',
+      'string',
+      'When a volume is made and bound.',
+      (it) => it.volumeBindingMode ?? 'Immediate',
+    ),
+    column('AllowVolumeExpansion', 'string', 'Whether claims may grow.', (it) => it.allowVolumeExpansion ?? false),
     ageColumn,
   ],
   validate,

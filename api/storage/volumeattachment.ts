@@ -1,7 +1,7 @@
 // VolumeAttachment: that a volume should be attached to a node, and how that went.
 // https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume-attachment-v1/
 import { type FieldError, forbidden, invalid, required, tooLong } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
@@ -68,19 +68,9 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
   returnsDeletedObject: true,
   columns: [
     { name: 'Attacher', type: 'string', format: 'name', doc: 'The driver.', cell: ({ spec }) => spec.attacher },
-    {
-      name: 'PV',
-      type: 'string',
-      doc: 'The volume.',
-      cell: ({ spec }) => spec.source.persistentVolumeName ?? '',
-    },
-    { name: 'Node', type: 'string', doc: 'The node.', cell: ({ spec }) => spec.nodeName },
-    {
-      name: 'Attached',
-      type: 'boolean',
-      doc: 'Whether it is attached.',
-      cell: ({ status }) => status?.attached ?? false,
-    },
+    column('PV', 'string', 'The volume.', ({ spec }) => spec.source.persistentVolumeName ?? ''),
+    column('Node', 'string', 'The node.', ({ spec }) => spec.nodeName),
+    column('Attached', 'boolean', 'Whether it is attached.', ({ status }) => status?.attached ?? false),
     ageColumn,
   ],
   validate,

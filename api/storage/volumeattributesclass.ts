@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/storage/volume-attributes-classes/
 import { type FieldError, forbidden } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
@@ -31,7 +31,7 @@ export const VolumeAttributesClassKind = defineKind<VolumeAttributesClass>({
   returnsDeletedObject: true,
   columns: [
     defaultableNameColumn(['volumeattributesclass.alpha.kubernetes.io/is-default-class']),
-    { name: 'DriverName', type: 'string', doc: 'The driver that knows the parameters.', cell: (it) => it.driverName },
+    column('DriverName', 'string', 'The driver that knows the parameters.', (it) => it.driverName),
     ageColumn,
   ],
   validate: (it) => [
