@@ -1,6 +1,6 @@
 // Base64. Upstream: cel-go's ext/encoders.go.
 import { decodeBase64, encodeBase64 } from '../base64.ts';
-import { fn, type Library, overload } from '../decls.ts';
+import { type Library, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 
 function decode(text: string): Uint8Array {
@@ -11,7 +11,7 @@ function decode(text: string): Uint8Array {
 
 export const encoderLibrary: Library = {
   functions: [
-    fn('base64.encode', overload('base64_encode_bytes', 'bytes -> string', encodeBase64)),
-    fn('base64.decode', overload('base64_decode_string', 'string -> bytes', decode)),
+    overload('base64.encode', 'base64_encode_bytes', 'bytes -> string', encodeBase64),
+    overload('base64.decode', 'base64_decode_string', 'string -> bytes', decode),
   ],
 };
