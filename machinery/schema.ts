@@ -148,6 +148,10 @@ export const s = {
   api<const F extends FieldTable>(name: string, doc: string, fields: F, options?: SchemaOptions) {
     return s.object(`io.k8s.api.${name}`, doc, fields, options);
   },
+  /** One that patches and applies replace as a whole. */
+  atomic<const F extends FieldTable>(name: string, doc: string, fields: F) {
+    return s.api(name, doc, fields, { mapType: 'atomic' });
+  },
   list<T, const O extends Options>(items: Schema<T, any>, doc: string, options?: O): Schema<T[], IsRequired<O>> {
     return { type: 'list', items, doc, ...options } as unknown as Schema<T[], IsRequired<O>>;
   },

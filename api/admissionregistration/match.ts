@@ -31,11 +31,10 @@ export const ruleWithOperations = s.api(
 );
 export interface RuleWithOperations extends TypeOf<typeof ruleWithOperations> {}
 
-export const namedRuleWithOperations = s.api(
+export const namedRuleWithOperations = s.atomic(
   'admissionregistration.v1.NamedRuleWithOperations',
   'Requests that a policy is for.',
   { ...ruleFields, resourceNames: s.list(s.string(''), 'Names of objects; empty is all.', atomic) },
-  { mapType: 'atomic' },
 );
 export interface NamedRuleWithOperations extends TypeOf<typeof namedRuleWithOperations> {}
 

@@ -9,30 +9,20 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateEndpoints } from './endpoints/validation.ts';
 import { objectReference } from './object-reference.ts';
 
-export const endpointAddress = s.api(
-  'core.v1.EndpointAddress',
-  'One address.',
-  {
-    hostname: s.string('Host name of the endpoint.'),
-    ip: s.string('The address.', { required: true, always: true }),
-    nodeName: s.string('Node it is on.', { pointer: true }),
-    targetRef: s.field(objectReference, 'The object it belongs to.'),
-  },
-  { mapType: 'atomic' },
-);
+export const endpointAddress = s.atomic('core.v1.EndpointAddress', 'One address.', {
+  hostname: s.string('Host name of the endpoint.'),
+  ip: s.string('The address.', { required: true, always: true }),
+  nodeName: s.string('Node it is on.', { pointer: true }),
+  targetRef: s.field(objectReference, 'The object it belongs to.'),
+});
 export interface EndpointAddress extends TypeOf<typeof endpointAddress> {}
 
-export const endpointPort = s.api(
-  'core.v1.EndpointPort',
-  'A port.',
-  {
-    appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
-    name: s.string('Name of the port in the service.'),
-    port: s.int32('Port number.', { required: true, always: true }),
-    protocol: s.string('TCP, UDP or SCTP.', { default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] }),
-  },
-  { mapType: 'atomic' },
-);
+export const endpointPort = s.atomic('core.v1.EndpointPort', 'A port.', {
+  appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
+  name: s.string('Name of the port in the service.'),
+  port: s.int32('Port number.', { required: true, always: true }),
+  protocol: s.string('TCP, UDP or SCTP.', { default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] }),
+});
 export interface EndpointPort extends TypeOf<typeof endpointPort> {}
 
 export const endpointSubset = s.api('core.v1.EndpointSubset', 'Addresses that share their ports.', {

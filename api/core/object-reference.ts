@@ -2,43 +2,28 @@
 // Which of them a field takes says what it may point at.
 import { s, type TypeOf } from '../../machinery/schema.ts';
 
-export const objectReference = s.api(
-  'core.v1.ObjectReference',
-  'Names an object, or a part of it.',
-  {
-    apiVersion: s.string('API version of the object.'),
-    fieldPath: s.string('Part of the object, spec.containers{name}.'),
-    kind: s.string('Kind of the object.'),
-    name: s.string('Name of the object.'),
-    namespace: s.string('Namespace of the object.'),
-    resourceVersion: s.string('Version of the object that is meant.'),
-    uid: s.string('UID of the object.'),
-  },
-  { mapType: 'atomic' },
-);
+export const objectReference = s.atomic('core.v1.ObjectReference', 'Names an object, or a part of it.', {
+  apiVersion: s.string('API version of the object.'),
+  fieldPath: s.string('Part of the object, spec.containers{name}.'),
+  kind: s.string('Kind of the object.'),
+  name: s.string('Name of the object.'),
+  namespace: s.string('Namespace of the object.'),
+  resourceVersion: s.string('Version of the object that is meant.'),
+  uid: s.string('UID of the object.'),
+});
 export interface ObjectReference extends TypeOf<typeof objectReference> {}
 
-export const localObjectReference = s.api(
-  'core.v1.LocalObjectReference',
-  'Names an object in the same namespace.',
-  {
-    name: s.string('Name of the object.'),
-  },
-  { mapType: 'atomic' },
-);
+export const localObjectReference = s.atomic('core.v1.LocalObjectReference', 'Names an object in the same namespace.', {
+  name: s.string('Name of the object.'),
+});
 
-export const secretReference = s.api(
-  'core.v1.SecretReference',
-  'Names a secret of any namespace.',
-  {
-    name: s.string('Name of the secret.'),
-    namespace: s.string('Namespace of the secret.'),
-  },
-  { mapType: 'atomic' },
-);
+export const secretReference = s.atomic('core.v1.SecretReference', 'Names a secret of any namespace.', {
+  name: s.string('Name of the secret.'),
+  namespace: s.string('Namespace of the secret.'),
+});
 export interface SecretReference extends TypeOf<typeof secretReference> {}
 
-export const typedLocalObjectReference = s.api(
+export const typedLocalObjectReference = s.atomic(
   'core.v1.TypedLocalObjectReference',
   'Names an object of some kind in the same namespace.',
   {
@@ -46,7 +31,6 @@ export const typedLocalObjectReference = s.api(
     kind: s.string('Kind of the object.', { required: true, always: true }),
     name: s.string('Name of the object.', { required: true, always: true }),
   },
-  { mapType: 'atomic' },
 );
 export interface TypedLocalObjectReference extends TypeOf<typeof typedLocalObjectReference> {}
 

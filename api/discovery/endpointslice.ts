@@ -45,17 +45,12 @@ export const endpoint = s.api('discovery.v1.Endpoint', 'One endpoint.', {
 });
 export interface Endpoint extends TypeOf<typeof endpoint> {}
 
-export const endpointPort = s.api(
-  'discovery.v1.EndpointPort',
-  'A port.',
-  {
-    appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
-    name: s.string('Name of the port in the service.', { pointer: true, default: '' }),
-    port: s.int32('Port number.', { pointer: true }),
-    protocol: s.string('TCP, UDP or SCTP.', { pointer: true, default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] }),
-  },
-  { mapType: 'atomic' },
-);
+export const endpointPort = s.atomic('discovery.v1.EndpointPort', 'A port.', {
+  appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
+  name: s.string('Name of the port in the service.', { pointer: true, default: '' }),
+  port: s.int32('Port number.', { pointer: true }),
+  protocol: s.string('TCP, UDP or SCTP.', { pointer: true, default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] }),
+});
 export interface EndpointPort extends TypeOf<typeof endpointPort> {}
 
 export const endpointSliceSchema = s.api('discovery.v1.EndpointSlice', 'Some of the endpoints behind a service.', {

@@ -24,7 +24,7 @@ export const topologySelectorLabelRequirement = s.api(
   },
 );
 
-export const topologySelectorTerm = s.api(
+export const topologySelectorTerm = s.atomic(
   'core.v1.TopologySelectorTerm',
   'Where volumes may be made; all conditions must hold.',
   {
@@ -32,7 +32,6 @@ export const topologySelectorTerm = s.api(
       listType: 'atomic',
     }),
   },
-  { mapType: 'atomic' },
 );
 export interface TopologySelectorTerm extends TypeOf<typeof topologySelectorTerm> {}
 

@@ -3,7 +3,7 @@ import { objectFields } from '../../../machinery/metadata.ts';
 import { s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
-export const crossVersionObjectReferenceV1 = s.api(
+export const crossVersionObjectReferenceV1 = s.atomic(
   'autoscaling.v1.CrossVersionObjectReference',
   'Names an object of the namespace.',
   {
@@ -11,7 +11,6 @@ export const crossVersionObjectReferenceV1 = s.api(
     kind: s.string('Kind of the object.', { required: true, always: true }),
     name: s.string('Name of the object.', { required: true, always: true }),
   },
-  { mapType: 'atomic' },
 );
 
 export const horizontalPodAutoscalerSpecV1 = s.api(

@@ -18,25 +18,15 @@ export const nodeSelectorRequirement = s.api(
 );
 export interface NodeSelectorRequirement extends TypeOf<typeof nodeSelectorRequirement> {}
 
-export const nodeSelectorTerm = s.api(
-  'core.v1.NodeSelectorTerm',
-  'Matches nodes; all its conditions must hold.',
-  {
-    matchExpressions: s.list(nodeSelectorRequirement, 'Conditions on labels.', { listType: 'atomic' }),
-    matchFields: s.list(nodeSelectorRequirement, 'Conditions on fields.', { listType: 'atomic' }),
-  },
-  { mapType: 'atomic' },
-);
+export const nodeSelectorTerm = s.atomic('core.v1.NodeSelectorTerm', 'Matches nodes; all its conditions must hold.', {
+  matchExpressions: s.list(nodeSelectorRequirement, 'Conditions on labels.', { listType: 'atomic' }),
+  matchFields: s.list(nodeSelectorRequirement, 'Conditions on fields.', { listType: 'atomic' }),
+});
 export interface NodeSelectorTerm extends TypeOf<typeof nodeSelectorTerm> {}
 
-export const nodeSelector = s.api(
-  'core.v1.NodeSelector',
-  'Matches nodes; one of its terms must match.',
-  {
-    nodeSelectorTerms: s.list(nodeSelectorTerm, 'The terms.', { required: true, always: true, listType: 'atomic' }),
-  },
-  { mapType: 'atomic' },
-);
+export const nodeSelector = s.atomic('core.v1.NodeSelector', 'Matches nodes; one of its terms must match.', {
+  nodeSelectorTerms: s.list(nodeSelectorTerm, 'The terms.', { required: true, always: true, listType: 'atomic' }),
+});
 export interface NodeSelector extends TypeOf<typeof nodeSelector> {}
 
 export const preferredSchedulingTerm = s.api('core.v1.PreferredSchedulingTerm', 'A weighted preference for nodes.', {

@@ -2,62 +2,37 @@
 // https://kubernetes.io/docs/tasks/inject-data-application/ Validation: env-validation.ts.
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const configMapKeySelector = s.api(
-  'core.v1.ConfigMapKeySelector',
-  'A key of a ConfigMap.',
-  {
-    key: s.string('Key to take.', { required: true, always: true }),
-    name: s.string('Name of the ConfigMap.'),
-    optional: s.boolean('Start even if it is missing.', { pointer: true }),
-  },
-  { mapType: 'atomic' },
-);
+export const configMapKeySelector = s.atomic('core.v1.ConfigMapKeySelector', 'A key of a ConfigMap.', {
+  key: s.string('Key to take.', { required: true, always: true }),
+  name: s.string('Name of the ConfigMap.'),
+  optional: s.boolean('Start even if it is missing.', { pointer: true }),
+});
 
-export const objectFieldSelector = s.api(
-  'core.v1.ObjectFieldSelector',
-  'A field of the pod.',
-  {
-    apiVersion: s.string('API version of the path.', { default: 'v1' }),
-    fieldPath: s.string('Path of the field, metadata.name.', { required: true, always: true }),
-  },
-  { mapType: 'atomic' },
-);
+export const objectFieldSelector = s.atomic('core.v1.ObjectFieldSelector', 'A field of the pod.', {
+  apiVersion: s.string('API version of the path.', { default: 'v1' }),
+  fieldPath: s.string('Path of the field, metadata.name.', { required: true, always: true }),
+});
 export interface ObjectFieldSelector extends TypeOf<typeof objectFieldSelector> {}
 
-export const fileKeySelector = s.api(
-  'core.v1.FileKeySelector',
-  'A key of an environment file in a volume.',
-  {
-    key: s.string('Key to take.', { required: true, always: true }),
-    optional: s.boolean('Start even if it is missing.', { pointer: true, default: false }),
-    path: s.string('File within the volume.', { required: true, always: true }),
-    volumeName: s.string('Volume that holds the file.', { required: true, always: true }),
-  },
-  { mapType: 'atomic' },
-);
+export const fileKeySelector = s.atomic('core.v1.FileKeySelector', 'A key of an environment file in a volume.', {
+  key: s.string('Key to take.', { required: true, always: true }),
+  optional: s.boolean('Start even if it is missing.', { pointer: true, default: false }),
+  path: s.string('File within the volume.', { required: true, always: true }),
+  volumeName: s.string('Volume that holds the file.', { required: true, always: true }),
+});
 
-export const resourceFieldSelector = s.api(
-  'core.v1.ResourceFieldSelector',
-  'A resource of a container.',
-  {
-    containerName: s.string('Name of the container; needed in volumes.'),
-    divisor: s.quantity('Unit in which the value is given.', { always: true }),
-    resource: s.string('Which one, limits.cpu.', { required: true, always: true }),
-  },
-  { mapType: 'atomic' },
-);
+export const resourceFieldSelector = s.atomic('core.v1.ResourceFieldSelector', 'A resource of a container.', {
+  containerName: s.string('Name of the container; needed in volumes.'),
+  divisor: s.quantity('Unit in which the value is given.', { always: true }),
+  resource: s.string('Which one, limits.cpu.', { required: true, always: true }),
+});
 export interface ResourceFieldSelector extends TypeOf<typeof resourceFieldSelector> {}
 
-export const secretKeySelector = s.api(
-  'core.v1.SecretKeySelector',
-  'A key of a Secret.',
-  {
-    key: s.string('Key to take.', { required: true, always: true }),
-    name: s.string('Name of the Secret.'),
-    optional: s.boolean('Start even if it is missing.', { pointer: true }),
-  },
-  { mapType: 'atomic' },
-);
+export const secretKeySelector = s.atomic('core.v1.SecretKeySelector', 'A key of a Secret.', {
+  key: s.string('Key to take.', { required: true, always: true }),
+  name: s.string('Name of the Secret.'),
+  optional: s.boolean('Start even if it is missing.', { pointer: true }),
+});
 
 export const envVarSource = s.api(
   'core.v1.EnvVarSource',

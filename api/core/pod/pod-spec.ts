@@ -75,7 +75,7 @@ export const podSpec = s.api('core.v1.PodSpec', 'What a pod should run, and how.
   initContainers: s.list(
     container,
     'Run one after the other before the others start; with restartPolicy Always they stay as sidecars.',
-    { listType: 'map', listMapKeys: ['name'], patchStrategy: 'merge', patchMergeKey: 'name' },
+    mergedBy('name'),
   ),
   nodeName: s.string('The node the pod is bound to.'),
   nodeSelector: s.map(s.string(''), 'Labels that the node must have.', { mapType: 'atomic' }),

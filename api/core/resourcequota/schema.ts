@@ -30,14 +30,9 @@ export const scopedResourceSelectorRequirement = s.api(
 );
 export interface ScopedResourceSelectorRequirement extends TypeOf<typeof scopedResourceSelectorRequirement> {}
 
-export const scopeSelector = s.api(
-  'core.v1.ScopeSelector',
-  'Objects that a quota counts.',
-  {
-    matchExpressions: s.list(scopedResourceSelectorRequirement, 'Conditions; all must hold.', { listType: 'atomic' }),
-  },
-  { mapType: 'atomic' },
-);
+export const scopeSelector = s.atomic('core.v1.ScopeSelector', 'Objects that a quota counts.', {
+  matchExpressions: s.list(scopedResourceSelectorRequirement, 'Conditions; all must hold.', { listType: 'atomic' }),
+});
 
 export const resourceQuotaSpec = s.api('core.v1.ResourceQuotaSpec', 'Limits of a namespace.', {
   hard: s.map(s.quantity(''), 'Most of each resource.'),

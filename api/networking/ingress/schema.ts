@@ -5,15 +5,10 @@ import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { typedLocalObjectReference } from '../../core/object-reference.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
-const serviceBackendPort = s.api(
-  'networking.v1.ServiceBackendPort',
-  'A port of a service, by name or number.',
-  {
-    name: s.string('Name of the port.'),
-    number: s.int32('Number of the port.'),
-  },
-  { mapType: 'atomic' },
-);
+const serviceBackendPort = s.atomic('networking.v1.ServiceBackendPort', 'A port of a service, by name or number.', {
+  name: s.string('Name of the port.'),
+  number: s.int32('Number of the port.'),
+});
 
 const ingressServiceBackend = s.api('networking.v1.IngressServiceBackend', 'A service that takes requests.', {
   name: s.string('Name of the service, in the same namespace.', { required: true, always: true }),

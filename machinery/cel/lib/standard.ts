@@ -25,8 +25,8 @@ import { work } from '../work.ts';
 const lazily = (): never => {
   throw noSuchOverload();
 };
-const doubles = (operate: (a: number, b: number) => number) => (a: Double, b: Double) =>
-  new Double(operate(a.value, b.value));
+const doubles = (name: string, id: string, operate: (a: number, b: number) => number) =>
+  overload(name, id, 'double, double -> double', (a: Double, b: Double) => new Double(operate(a.value, b.value)));
 
 function concatBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
   const result = new Uint8Array(a.length + b.length);
@@ -83,12 +83,7 @@ const moved = (at: Timestamp, by: bigint) => timestampOf(at.nanos + by, at.offse
 const arithmetic = [
   overload('_+_', 'add_int64', 'int, int -> int', ints.add),
   overload('_+_', 'add_uint64', 'uint, uint -> uint', uints.add),
-  overload(
-    '_+_',
-    'add_double',
-    'double, double -> double',
-    doubles((a, b) => a + b),
-  ),
+  doubles('_+_', 'add_double', (a, b) => a + b),
   overload('_+_', 'add_string', 'string, string -> string', (a: string, b: string) => a + b),
   overload('_+_', 'add_bytes', 'bytes, bytes -> bytes', concatBytes),
   overload('_+_', 'add_list', 'list(A), list(A) -> list(A)', concatLists),
@@ -97,12 +92,7 @@ const arithmetic = [
   overload('_+_', 'add_duration_duration', 'duration, duration -> duration', (a, b) => durationOf(nanos(a) + nanos(b))),
   overload('_-_', 'subtract_int64', 'int, int -> int', ints.subtract),
   overload('_-_', 'subtract_uint64', 'uint, uint -> uint', uints.subtract),
-  overload(
-    '_-_',
-    'subtract_double',
-    'double, double -> double',
-    doubles((a, b) => a - b),
-  ),
+  doubles('_-_', 'subtract_double', (a, b) => a - b),
   overload('_-_', 'subtract_timestamp_timestamp', 'timestamp, timestamp -> duration', (a, b) =>
     durationOf(nanos(a) - nanos(b)),
   ),
@@ -112,20 +102,10 @@ const arithmetic = [
   ),
   overload('_*_', 'multiply_int64', 'int, int -> int', ints.multiply),
   overload('_*_', 'multiply_uint64', 'uint, uint -> uint', uints.multiply),
-  overload(
-    '_*_',
-    'multiply_double',
-    'double, double -> double',
-    doubles((a, b) => a * b),
-  ),
+  doubles('_*_', 'multiply_double', (a, b) => a * b),
   overload('_/_', 'divide_int64', 'int, int -> int', ints.divide),
   overload('_/_', 'divide_uint64', 'uint, uint -> uint', uints.divide),
-  overload(
-    '_/_',
-    'divide_double',
-    'double, double -> double',
-    doubles((a, b) => a / b),
-  ),
+  doubles('_/_', 'divide_double', (a, b) => a / b),
   overload('_%_', 'modulo_int64', 'int, int -> int', ints.modulo),
   overload('_%_', 'modulo_uint64', 'uint, uint -> uint', uints.modulo),
   overload('-_', 'negate_int64', 'int -> int', ints.negate),
