@@ -5,7 +5,7 @@ import { type DaemonSet, DaemonSetKind } from '../../api/apps/daemonset.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { deleteSeen } from '../../client/delete-seen.ts';
 import type { ResourceClient } from '../../client/rest.ts';
-import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
+import { isAlreadyExists, unlessGone } from '../../machinery/errors.ts';
 import { sortKeys } from '../../machinery/go-json.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { controllerRef } from '../pods/claim.ts';
@@ -111,12 +111,8 @@ async function dropDoubles(
     const label = metadata.labels?.[revisionLabel] ?? '';
     if (label === hash || !dropped.has(label)) continue;
     const { namespace = '', name = '' } = metadata;
-    try {
-      const patch = { metadata: { labels: { [revisionLabel]: hash } } };
-      await podClient.patch({ namespace, name }, patch, { type: 'strategic' });
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // a pod that is gone needs no label
-    }
+    const patch = { metadata: { labels: { [revisionLabel]: hash } } };
+    await unlessGone(podClient.patch({ namespace, name }, patch, { type: 'strategic' }));
   }
   await deleteRevisions(doubles, revisionClient);
 }
