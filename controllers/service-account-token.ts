@@ -123,7 +123,6 @@ export function serviceAccountTokenController({ privateKeyPem, rootCaPem }: Toke
       const owner = account;
       const filled = await fillSecret(secret, owner, { rootCaPem, sign: () => signLegacyToken(key, owner, secret) });
       if (filled) await unlessGone(secretClient.update(filled));
-      return undefined;
     },
   });
 }

@@ -50,7 +50,6 @@ export const claimProtectionController = defineController({
     const all = await listPods(claim.metadata.namespace ?? '');
     if (all.some((pod) => usesVolumes(pod) && podClaimKeys(pod).includes(key))) return undefined;
     await release(claim, claimFinalizer, update);
-    return undefined;
   },
 });
 
@@ -61,7 +60,6 @@ export const volumeProtectionController = defineController({
   async reconcile(volume, { volumes }) {
     if (!isHeld(volume, volumeFinalizer) || volume.status?.phase === 'Bound') return undefined;
     await release(volume, volumeFinalizer, (changed) => volumes.update(changed));
-    return undefined;
   },
 });
 
@@ -106,6 +104,5 @@ export const attributesClassProtectionController = defineController({
     } else if (isHeld(it, attributesFinalizer) && !isUsed(metadata.name ?? '')) {
       await release(it, attributesFinalizer, (changed) => classes.update(changed));
     }
-    return undefined;
   },
 });

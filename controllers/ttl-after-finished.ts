@@ -23,6 +23,5 @@ export const ttlAfterFinishedController = defineController({
     const { namespace = '', name = '', uid = '', resourceVersion = '' } = job.metadata;
     // The version: somebody may have given it a longer life a moment ago.
     await unlessGone(jobs.delete({ namespace, name }, { uid, resourceVersion, propagationPolicy: 'Foreground' }));
-    return undefined;
   },
 });

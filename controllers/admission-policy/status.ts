@@ -40,6 +40,5 @@ export const validatingAdmissionPolicyStatusController = defineController({
     await unlessGone(
       client.patch({ name }, { status: planStatus(policy, custom) }, { type: 'merge', subresource: 'status' }),
     );
-    return undefined;
   },
 });

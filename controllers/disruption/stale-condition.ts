@@ -34,6 +34,5 @@ export const staleDisruptionController = defineController({
         : condition,
     );
     await unlessGone(pods.updateStatus({ ...pod, status: { ...pod.status, conditions } } as Pod));
-    return undefined;
   },
 });

@@ -53,6 +53,5 @@ export const jobOrphanPodController = defineController({
     // The version: a job may be adopting it just now, and would count on the finalizer.
     const metadata = { uid, resourceVersion, '$deleteFromPrimitiveList/finalizers': [trackingFinalizer] };
     await unlessGone(patch({ namespace, name }, { metadata }, { type: 'strategic' }));
-    return undefined;
   },
 });

@@ -42,6 +42,5 @@ export const nodeTtlController = defineController({
     if (node.metadata.annotations?.[annotation] === ttlOf(step)) return undefined;
     const change = { metadata: { annotations: { [annotation]: ttlOf(step) } } };
     await unlessGone(patch({ name: node.metadata.name ?? '' }, change, { type: 'merge' }));
-    return undefined;
   },
 });

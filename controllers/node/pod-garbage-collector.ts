@@ -116,6 +116,5 @@ export const podGarbageCollector = (threshold = defaultThreshold) =>
       if (await unlessGone(nodeClient.get({ name: nodeName }))) return undefined;
       const message = 'PodGC: node no longer exists';
       await disrupt(podClient, pod, { reason: 'DeletionByPodGC', message, nowMs, isLost: true });
-      return undefined;
     },
   });
