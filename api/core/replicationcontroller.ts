@@ -1,12 +1,12 @@
 // ReplicationController: a number of equal pods; the older form of ReplicaSet.
 // https://kubernetes.io/docs/concepts/workloads/controllers/replicationcontroller/
 import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
+import { sortKeys } from '../../machinery/go-json.ts';
 import { type Column, column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
 import { conditionFields, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
 import { validateReplicaCounts, validateServingTemplate, warnOfName } from '../apps/workload-validation.ts';
-import { sortKeys } from '../meta/checks.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';

@@ -6,34 +6,19 @@ import type { Pod } from '../../api/core/pod.ts';
 import { deleteSeen } from '../../client/delete-seen.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import { isAlreadyExists, unlessGone } from '../../machinery/errors.ts';
-import { sortKeys } from '../../machinery/go-json.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { controllerRef } from '../pods/claim.ts';
-import { hashTemplate } from '../template-hash.ts';
+import { revisionData, revisionOf } from '../pods/template-revision.ts';
 import { revisionLabel } from './placement.ts';
-
-/** What a revision keeps: a patch that `kubectl rollout undo` applies. Clients find their own revision by its bytes. */
-function revisionData({ spec }: DaemonSet): object {
-  return sortKeys({ spec: { template: { ...spec.template, $patch: 'replace' } } }) as object;
-}
 
 export const hashOf = (revision: ControllerRevision) => revision.metadata.labels?.[revisionLabel] ?? '';
 
 /** The revision for the current template, not yet created. Pure. */
 export function buildRevision(set: DaemonSet, number: number): ControllerRevision {
-  const hash = hashTemplate(set.spec.template, set.status?.collisionCount);
-  const { name = '', namespace = '', annotations } = set.metadata;
-  return {
-    metadata: {
-      name: `${name}-${hash}`,
-      namespace,
-      labels: { ...set.spec.template?.metadata?.labels, [revisionLabel]: hash },
-      ...(annotations ? { annotations: { ...annotations } } : {}),
-      ownerReferences: [controllerRef(DaemonSetKind, set)],
-    },
-    data: revisionData(set),
-    revision: number,
-  } as ControllerRevision;
+  return revisionOf(DaemonSetKind, set, {
+    number,
+    collisionCount: set.status?.collisionCount,
+    hashLabel: revisionLabel,
+  });
 }
 
 /** Revisions beyond the history limit that no pod runs, oldest first. Pure. */
