@@ -1,32 +1,6 @@
-// Short-lived child processes. Every program the runtime calls (ip, nft, mount, crun, tar) goes through here, so that
-// failures look alike: the program, its exit code and what it said.
-import { spawn } from 'node:child_process';
-import { closeSync } from 'node:fs';
-import type { Readable } from 'node:stream';
-import { openInputFile } from '../../../host/input-file.ts';
+// Short-lived child processes. Every program the runtime calls (ip, nft, mount, crun, tar) goes through here.
+import { type CommandOptions, runCommand as run } from '../../../host/command.ts';
 import { ownTurn } from './turn.ts';
-
-export interface CommandOptions {
-  /** Text or a stream for its standard input. */
-  input?: string | Readable;
-  cwd?: string;
-  signal?: AbortSignal;
-}
-
-export class CommandError extends Error {
-  readonly exitCode: number | null;
-  readonly stderr: string;
-
-  constructor(command: string, exitCode: number | null, stderr: string) {
-    super(`${command}: ${stderr.trim() || `exit status ${exitCode}`}`);
-    this.name = 'CommandError';
-    this.exitCode = exitCode;
-    this.stderr = stderr;
-  }
-}
-
-/** What a program complains of is for a message: many files can be as many complaints. */
-const maxStderrBytes = 2_000;
 
 /** The environment of every program called: nothing of ours but a path. */
 export const commandEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
@@ -39,32 +13,5 @@ export async function runCommand(
 ): Promise<string> {
   // A stream is listened to at once, or its failure is nobody's.
   if (typeof options.input !== 'object') await ownTurn();
-  return new Promise((resolve, reject) => {
-    const { input, cwd, signal } = options;
-    const file = typeof input === 'string' ? openInputFile(input) : undefined;
-    const stdin = input === undefined ? 'ignore' : (file ?? 'pipe');
-    const child = spawn(command, args, { cwd, signal, env: commandEnv, stdio: [stdin, 'pipe', 'pipe'] });
-    if (file !== undefined) closeSync(file); // the program has its own
-    const stdout: Buffer[] = [];
-    let stderr = Buffer.alloc(0);
-    child.stdout!.on('data', (chunk) => stdout.push(chunk));
-    child.stderr!.on('data', (chunk: Buffer) => {
-      if (stderr.length < maxStderrBytes) stderr = Buffer.concat([stderr, chunk]).subarray(0, maxStderrBytes);
-    });
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (code === 0) resolve(Buffer.concat(stdout).toString());
-      else reject(new CommandError(command, code, stderr.toString()));
-      // Whoever ended early reads no more of it.
-      if (typeof input === 'object') input.destroy();
-    });
-    if (typeof input !== 'object') return;
-    // A program that ends before it has read everything says why on stderr; the broken pipe adds nothing.
-    child.stdin!.on('error', () => undefined);
-    input.once('error', (err) => {
-      reject(err);
-      child.kill('SIGKILL');
-    });
-    input.pipe(child.stdin!);
-  });
+  return run(command, args, { ...options, env: commandEnv });
 }

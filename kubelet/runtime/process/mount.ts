@@ -1,8 +1,9 @@
 // Mounting and unmounting, by the mount program: Node has no such calls.
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { CommandError } from '../../../host/command.ts';
 import { isMissingFile } from '../errors.ts';
-import { CommandError, runCommand } from './command.ts';
+import { runCommand } from './command.ts';
 
 /** Whether something is mounted at a directory: it is on another device than its parent. */
 function isMountPoint(path: string): boolean {
