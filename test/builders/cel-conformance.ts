@@ -10,8 +10,6 @@ import { CelError, CostExceeded } from '../../machinery/cel/errors.ts';
 import { Frame } from '../../machinery/cel/frame.ts';
 import { bindingLibrary } from '../../machinery/cel/lib/bindings.ts';
 import { conversionLibrary } from '../../machinery/cel/lib/conversions.ts';
-import { encoderLibrary } from '../../machinery/cel/lib/encoders.ts';
-import { mathLibrary } from '../../machinery/cel/lib/math.ts';
 import { optionalLibrary } from '../../machinery/cel/lib/optionals.ts';
 import { standardLibrary } from '../../machinery/cel/lib/standard.ts';
 import { stringLibrary } from '../../machinery/cel/lib/strings.ts';
@@ -35,6 +33,8 @@ import {
   type Value,
 } from '../../machinery/cel/values.ts';
 import { withWorkLimit } from '../../machinery/cel/work.ts';
+import { encoderLibrary } from './cel-encoders.ts';
+import { mathLibrary } from './cel-math.ts';
 import { enumConstants, messageFromJson, resolveMessageType, valueTypeOf } from './cel-messages.ts';
 
 interface Suite {

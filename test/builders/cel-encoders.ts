@@ -1,7 +1,7 @@
 // Base64. Upstream: cel-go's ext/encoders.go.
-import { decodeBase64, encodeBase64 } from '../base64.ts';
-import { type Library, overload } from '../decls.ts';
-import { CelError } from '../errors.ts';
+import { decodeBase64, encodeBase64 } from '../../machinery/cel/base64.ts';
+import { type Library, overload } from '../../machinery/cel/decls.ts';
+import { CelError } from '../../machinery/cel/errors.ts';
 
 function decode(text: string): Uint8Array {
   const bytes = decodeBase64(text);

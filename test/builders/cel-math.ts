@@ -1,11 +1,11 @@
 // Functions over numbers. Upstream: cel-go's ext/math.go.
 
-import { type Int, intOf, uintOf } from '../arithmetic.ts';
-import type { Expr } from '../ast.ts';
-import { type Library, type Macro, type Overload, overload } from '../decls.ts';
-import { compare } from '../equality.ts';
-import { CelError } from '../errors.ts';
-import { type CelList, Double, Uint, type Value } from '../values.ts';
+import { type Int, intOf, uintOf } from '../../machinery/cel/arithmetic.ts';
+import type { Expr } from '../../machinery/cel/ast.ts';
+import { type Library, type Macro, type Overload, overload } from '../../machinery/cel/decls.ts';
+import { compare } from '../../machinery/cel/equality.ts';
+import { CelError } from '../../machinery/cel/errors.ts';
+import { type CelList, Double, Uint, type Value } from '../../machinery/cel/values.ts';
 
 type Pick = (a: Value, b: Value) => Value;
 const smaller: Pick = (a, b) => (compare(a, b) <= 0 ? a : b);
