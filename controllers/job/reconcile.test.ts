@@ -31,7 +31,7 @@ function world(pods: readonly Pod[], { refusals = 0 } = {}) {
     owned: {
       expectations,
       candidates: () => pods,
-      isSettled: (owner: Job) => expectations.satisfied(owner.metadata.uid ?? ''),
+      isSettled: (owner: Job) => expectations.leftMs(owner.metadata.uid ?? '') === 0,
     },
     podClient: { patch: ({ name }: { name: string }) => send(`untrack ${name}`) },
     jobClient: { updateStatus: async () => done.push('status') },
@@ -57,7 +57,7 @@ describe('jobController', () => {
     );
     await assert.rejects(jobController.reconcile(owner, deps), TransportError);
     expectations.deletionObserved(owner.metadata.uid ?? '', 'default/b');
-    assert.equal(expectations.satisfied(owner.metadata.uid ?? ''), true);
+    assert.equal(expectations.leftMs(owner.metadata.uid ?? '') === 0, true);
     await jobController.reconcile(owner, deps);
     assert.ok(done.includes('delete a'), done.join());
   });
