@@ -30,6 +30,10 @@ export const apiServerFlags = {
   'audit-log-maxsize': flag.number('Megabytes from which a new audit log is begun.', { default: 100 }),
   'bind-address': flag.list('Addresses to listen on.', { default: ['127.0.0.1'] }),
   'secure-port': flag.number('Port to listen on.', { default: 6443 }),
+  'permit-port-sharing': flag.boolean(
+    'Listens beside other API servers at the same addresses and port; the kernel deals out connections.',
+    { default: false },
+  ),
   'tls-cert-file': flag.string('Serving certificate.', { required: true }),
   'tls-private-key-file': flag.string('Key of the serving certificate.', { required: true }),
   'client-ca-file': flag.string('CA of client certificates.', { required: true }),

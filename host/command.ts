@@ -5,27 +5,30 @@ import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { openInputFile } from './input-file.ts';
 
-export interface CommandOptions extends Pick<SpawnOptions, 'cwd' | 'env' | 'signal' | 'killSignal'> {
+export interface CommandOptions extends Pick<SpawnOptions, 'env' | 'killSignal'> {
+  cwd?: string;
+  signal?: AbortSignal;
   /** Text or a stream for its standard input. */
   input?: string | Readable;
   /** What errors call it; the program without its arguments. */
   name?: string;
 }
 
+/** What a program complains of is for a message: many files can be as many complaints. */
+const maxStderrBytes = 2_000;
+
 export class CommandError extends Error {
   readonly exitCode: number | null;
   readonly stderr: string;
 
-  constructor(name: string, exitCode: number | null, stderr: string) {
+  constructor(name: string, exitCode: number | null, complaint: string) {
+    const stderr = complaint.slice(0, maxStderrBytes);
     super(`${name}: ${stderr.trim() || `exit status ${exitCode}`}`);
     this.name = 'CommandError';
     this.exitCode = exitCode;
     this.stderr = stderr;
   }
 }
-
-/** What a program complains of is for a message: many files can be as many complaints. */
-const maxStderrBytes = 2_000;
 
 /** Runs a program to its end and answers its output. Rejects with CommandError when it fails. */
 export function runCommand(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {

@@ -12,6 +12,7 @@ import { describeFlags, FlagError, type Flags, type FlagTable, flag, parseFlags 
 import { shrinkHeapAtRest } from './heap-at-rest.ts';
 import { createLogger, type Logger, type LogLevel } from './log.ts';
 import { resolutionMs, watchLoopStall } from './loop-stall.ts';
+import { registerProcessMetrics } from './process-metrics.ts';
 import { type Random, realRandom } from './random.ts';
 
 export interface ComponentContext {
@@ -75,6 +76,7 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
   proc.on('uncaughtException', fail);
   proc.on('unhandledRejection', fail);
   const metrics = new Registry();
+  registerProcessMetrics(metrics);
   const context: ComponentContext = { log, clock: realClock, random: realRandom, metrics, signal: abort.signal, fail };
   let running: RunningComponent | undefined;
   const health: Server[] = [];

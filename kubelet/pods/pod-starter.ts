@@ -1,7 +1,7 @@
 // Brings a pod up: its folder, volumes, group and sandbox, then its containers in order. Containers
 // are started by one task at a time, beside the worker, so that the pod can be looked at and ended
 // while an image is pulled or a postStart hook runs.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EphemeralContainer } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
@@ -123,7 +123,7 @@ export class PodStarter {
     if (last) await cri.runtime.StopPodSandbox({ pod_sandbox_id: last.id });
     const attempt = last ? (last.metadata?.attempt ?? 0) + 1 : 0;
     try {
-      await mkdir(podLogDir(settings.podLogsDir, pod), { recursive: true });
+      mkdirSync(podLogDir(settings.podLogsDir, pod), { recursive: true });
       const request = { config: this.#sandboxConfig(pod, attempt), runtime_handler: await this.#handlerOf(pod) };
       const { pod_sandbox_id } = await cri.runtime.RunPodSandbox(request);
       this.#runtime.addSandbox(pod_sandbox_id);
@@ -274,13 +274,13 @@ export class PodStarter {
   }
 
   /** Writes /etc/hosts for the pod's containers. */
-  async writeHosts(pod: Pod): Promise<void> {
+  writeHosts(pod: Pod): void {
     const dir = join(this.#deps.volumes.podsDir, uidOf(pod));
-    await mkdir(dir, { recursive: true, mode: 0o750 });
+    mkdirSync(dir, { recursive: true, mode: 0o750 });
     const text = isHostNetwork(pod)
-      ? renderHostNetworkHosts(pod, await readFile('/etc/hosts', 'utf8'))
+      ? renderHostNetworkHosts(pod, readFileSync('/etc/hosts', 'utf8'))
       : renderPodHosts(pod, this.addresses(pod).podIps, this.#deps.settings.dns.clusterDomain);
-    await writeFile(join(dir, 'etc-hosts'), text, { mode: 0o644 });
+    writeFileSync(join(dir, 'etc-hosts'), text, { mode: 0o644 });
   }
 }
 
