@@ -102,6 +102,10 @@ export const typeMeta = {
   kind: s.string('The kind of the object.'),
 } as const;
 
+/** The conditions of a kind that has no more than that in them. */
+export const conditionOf = (name: string, what: string) =>
+  s.api(name, `One aspect of the state of ${what}.`, { ...conditionFields }); // of its own: codecs are known by them
+
 /** The fields that every object begins with. */
 export const objectFields = {
   ...typeMeta,

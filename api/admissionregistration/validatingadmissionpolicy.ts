@@ -20,9 +20,7 @@ export const validation = s.api('admissionregistration.v1.Validation', 'A rule.'
   expression: s.string('CEL expression that must be true.', text),
   message: s.string('What a failure says.'),
   messageExpression: s.string('CEL expression that gives the text of a failure.'),
-  reason: s.string('Reason of the refusal: Forbidden, Invalid or RequestEntityTooLarge.', {
-    pointer: true,
-  }),
+  reason: s.string('Reason of the refusal: Forbidden, Invalid or RequestEntityTooLarge.', { pointer: true }),
 });
 export interface Validation extends TypeOf<typeof validation> {}
 

@@ -3,7 +3,7 @@
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
-import { conditionFields, labelSelector, objectFields } from '../../machinery/metadata.ts';
+import { conditionOf, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
@@ -30,9 +30,7 @@ export const daemonSetSpec = s.api('apps.v1.DaemonSetSpec', 'Desired state of a 
 });
 export interface DaemonSetSpec extends TypeOf<typeof daemonSetSpec> {}
 
-export const daemonSetCondition = s.api('apps.v1.DaemonSetCondition', 'One aspect of the state of a daemon set.', {
-  ...conditionFields,
-});
+export const daemonSetCondition = conditionOf('apps.v1.DaemonSetCondition', 'a daemon set');
 
 export const daemonSetStatus = s.api('apps.v1.DaemonSetStatus', 'Observed state of a daemon set.', {
   collisionCount: s.int32('Hash collisions so far; part of the next hash.', { pointer: true }),

@@ -4,7 +4,7 @@
 import type { FieldError } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
-import { conditionFields, labelSelector, objectFields } from '../../machinery/metadata.ts';
+import { conditionOf, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
@@ -26,9 +26,7 @@ export const replicaSetSpec = s.api('apps.v1.ReplicaSetSpec', 'Desired state of 
   template: s.field(podTemplateSpec, 'The pods.', { always: true }),
 });
 
-export const replicaSetCondition = s.api('apps.v1.ReplicaSetCondition', 'One aspect of the state of a replica set.', {
-  ...conditionFields,
-});
+export const replicaSetCondition = conditionOf('apps.v1.ReplicaSetCondition', 'a replica set');
 
 export const replicaSetStatus = s.api('apps.v1.ReplicaSetStatus', 'Observed state of a replica set.', {
   availableReplicas: s.int32('Pods that are available.'),

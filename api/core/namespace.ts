@@ -9,9 +9,11 @@ import { validateWith } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const namespaceCondition = s.api('core.v1.NamespaceCondition', "One aspect of a namespace's deletion.", {
-  ...conditionFields,
-});
+export const namespaceCondition = s.api(
+  'core.v1.NamespaceCondition',
+  "One aspect of a namespace's deletion.",
+  conditionFields,
+);
 export interface NamespaceCondition extends TypeOf<typeof namespaceCondition> {}
 
 export const namespaceSpec = s.api('core.v1.NamespaceSpec', 'Desired state of a namespace.', {

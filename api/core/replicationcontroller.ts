@@ -4,7 +4,7 @@ import { type FieldError, invalid, required } from '../../machinery/field-error.
 import { sortKeys } from '../../machinery/go-json.ts';
 import { type Column, column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
-import { conditionFields, objectFields } from '../../machinery/metadata.ts';
+import { conditionOf, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
 import { validateReplicaCounts, validateServingTemplate, warnOfName } from '../apps/workload-validation.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
@@ -24,12 +24,9 @@ export const replicationControllerSpec = s.api(
   },
 );
 
-export const replicationControllerCondition = s.api(
+export const replicationControllerCondition = conditionOf(
   'core.v1.ReplicationControllerCondition',
-  'One aspect of the state of a replication controller.',
-  {
-    ...conditionFields,
-  },
+  'a replication controller',
 );
 
 export const replicationControllerStatus = s.api(

@@ -19,9 +19,7 @@ import { validateNonNegative } from '../meta/validation.ts';
 export const podDisruptionBudgetSpec = s.api('policy.v1.PodDisruptionBudgetSpec', 'What must stay of a set of pods.', {
   maxUnavailable: s.intOrString('Most pods that may be missing, as number or percentage.', { pointer: true }),
   minAvailable: s.intOrString('Least pods that must be there, as number or percentage.', { pointer: true }),
-  selector: s.field(labelSelector, 'Labels of the pods; empty for all of the namespace.', {
-    patchStrategy: 'replace',
-  }),
+  selector: s.field(labelSelector, 'Labels of the pods; empty for all of the namespace.', { patchStrategy: 'replace' }),
   unhealthyPodEvictionPolicy: s.string('IfHealthyBudget or AlwaysAllow: when pods that are not ready may be evicted.', {
     pointer: true,
     enum: ['AlwaysAllow', 'IfHealthyBudget'],

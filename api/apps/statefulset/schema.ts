@@ -1,6 +1,6 @@
 // What a stateful set is: pods with numbers, and claims for each of them.
 // https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
-import { conditionFields, labelSelector, objectFields } from '../../../machinery/metadata.ts';
+import { conditionOf, labelSelector, objectFields } from '../../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { persistentVolumeClaimSchema } from '../../core/persistentvolumeclaim/schema.ts';
 import { podTemplateSpec } from '../../core/pod/pod-template.ts';
@@ -57,13 +57,7 @@ export const statefulSetSpec = s.api('apps.v1.StatefulSetSpec', 'Desired state o
 });
 export interface StatefulSetSpec extends TypeOf<typeof statefulSetSpec> {}
 
-export const statefulSetCondition = s.api(
-  'apps.v1.StatefulSetCondition',
-  'One aspect of the state of a stateful set.',
-  {
-    ...conditionFields,
-  },
-);
+export const statefulSetCondition = conditionOf('apps.v1.StatefulSetCondition', 'a stateful set');
 
 export const statefulSetStatus = s.api('apps.v1.StatefulSetStatus', 'Observed state of a stateful set.', {
   availableReplicas: s.int32('Pods that are available.', { always: true }),

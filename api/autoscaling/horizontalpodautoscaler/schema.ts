@@ -1,6 +1,6 @@
 // What an autoscaler is, in the version it is kept in.
 // https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
-import { conditionFields, objectFields } from '../../../machinery/metadata.ts';
+import { conditionOf, objectFields } from '../../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { crossVersionObjectReference, metricSpec, metricStatus } from './metrics.ts';
@@ -42,12 +42,9 @@ export const horizontalPodAutoscalerSpec = s.api(
   },
 );
 
-export const horizontalPodAutoscalerCondition = s.api(
+export const horizontalPodAutoscalerCondition = conditionOf(
   'autoscaling.v2.HorizontalPodAutoscalerCondition',
-  'One aspect of the state of an autoscaler.',
-  {
-    ...conditionFields,
-  },
+  'an autoscaler',
 );
 export interface HorizontalPodAutoscalerCondition extends TypeOf<typeof horizontalPodAutoscalerCondition> {}
 

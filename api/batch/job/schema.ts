@@ -16,9 +16,7 @@ export const jobSpec = s.api('batch.v1.JobSpec', 'Desired state of a job.', {
   }),
   completions: s.int32('Successes that complete the job.', { pointer: true }),
   managedBy: s.string('Controller that runs the job, if not the built-in one.', { pointer: true }),
-  manualSelector: s.boolean('Use the given selector and labels instead of generated ones.', {
-    pointer: true,
-  }),
+  manualSelector: s.boolean('Use the given selector and labels instead of generated ones.', { pointer: true }),
   maxFailedIndexes: s.int32('Failed indexes after which the job fails.', { pointer: true }),
   parallelism: s.int32('Most pods at a time.', { pointer: true }),
   podFailurePolicy: s.field(podFailurePolicy, 'What failures mean.'),

@@ -73,11 +73,7 @@ export const persistentVolumeSpec = s.api('core.v1.PersistentVolumeSpec', 'Where
   storageClassName: s.string('Storage class; empty for none.'),
   storageos: s.field(storageOSPersistentVolumeSource, 'A StorageOS volume; obsolete.'),
   volumeAttributesClassName: s.string('Volume attributes class.', { pointer: true }),
-  volumeMode: s.string('Filesystem or Block.', {
-    pointer: true,
-    default: 'Filesystem',
-    enum: ['Block', 'Filesystem'],
-  }),
+  volumeMode: s.string('Filesystem or Block.', { pointer: true, default: 'Filesystem', enum: ['Block', 'Filesystem'] }),
   vsphereVolume: s.field(vsphereVirtualDiskVolumeSource, 'A vSphere disk.'),
 });
 export interface PersistentVolumeSpec extends TypeOf<typeof persistentVolumeSpec> {}

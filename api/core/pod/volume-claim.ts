@@ -22,11 +22,7 @@ export const persistentVolumeClaimSpec = s.api('core.v1.PersistentVolumeClaimSpe
   selector: s.field(labelSelector, 'Labels of volumes that may be bound.'),
   storageClassName: s.string('Storage class.', { pointer: true }),
   volumeAttributesClassName: s.string('Volume attributes class.', { pointer: true }),
-  volumeMode: s.string('Filesystem or Block.', {
-    pointer: true,
-    default: 'Filesystem',
-    enum: ['Block', 'Filesystem'],
-  }),
+  volumeMode: s.string('Filesystem or Block.', { pointer: true, default: 'Filesystem', enum: ['Block', 'Filesystem'] }),
   volumeName: s.string('The bound volume.'),
 });
 export interface PersistentVolumeClaimSpec extends TypeOf<typeof persistentVolumeClaimSpec> {}
