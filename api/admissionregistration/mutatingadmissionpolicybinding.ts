@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { s } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { bindingColumns } from './policy/columns.ts';
@@ -14,7 +14,6 @@ export const mutatingAdmissionPolicyBindingSpec = s.api(
   'Where a policy holds.',
   { ...bindingFields, policyName: s.string('The policy.') },
 );
-export interface MutatingAdmissionPolicyBindingSpec extends TypeOf<typeof mutatingAdmissionPolicyBindingSpec> {}
 
 export const mutatingAdmissionPolicyBindingSchema = s.api(
   'admissionregistration.v1.MutatingAdmissionPolicyBinding',

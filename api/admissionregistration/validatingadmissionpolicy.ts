@@ -60,7 +60,6 @@ export const validatingAdmissionPolicyStatus = s.api(
     typeChecking: s.field(typeChecking, 'What trying the types of its expressions showed.'),
   },
 );
-export interface ValidatingAdmissionPolicyStatus extends TypeOf<typeof validatingAdmissionPolicyStatus> {}
 
 export const validatingAdmissionPolicySchema = s.api(
   'admissionregistration.v1.ValidatingAdmissionPolicy',

@@ -33,8 +33,6 @@ export const statefulSetPersistentVolumeClaimRetentionPolicy = s.api(
     whenScaled: s.string('Retain or Delete, when the set shrinks.', { default: 'Retain' }),
   },
 );
-export interface StatefulSetPersistentVolumeClaimRetentionPolicy
-  extends TypeOf<typeof statefulSetPersistentVolumeClaimRetentionPolicy> {}
 
 export const statefulSetSpec = s.api('apps.v1.StatefulSetSpec', 'Desired state of a stateful set.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),

@@ -1,6 +1,6 @@
 // The types of a CertificateSigningRequest.
 import { objectFields } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
 /** What a certificate may be used for, in the order of their names. */
@@ -44,7 +44,6 @@ export const certificateSigningRequestSpec = s.api(
     username: s.string('Who asks; set by the server.'),
   },
 );
-export interface CertificateSigningRequestSpec extends TypeOf<typeof certificateSigningRequestSpec> {}
 
 export const certificateSigningRequestCondition = s.api(
   'certificates.v1.CertificateSigningRequestCondition',
@@ -58,7 +57,6 @@ export const certificateSigningRequestCondition = s.api(
     type: s.string('Approved, Denied or Failed.', { required: true, always: true }),
   },
 );
-export interface CertificateSigningRequestCondition extends TypeOf<typeof certificateSigningRequestCondition> {}
 
 export const certificateSigningRequestStatus = s.api(
   'certificates.v1.CertificateSigningRequestStatus',
@@ -71,7 +69,6 @@ export const certificateSigningRequestStatus = s.api(
     }),
   },
 );
-export interface CertificateSigningRequestStatus extends TypeOf<typeof certificateSigningRequestStatus> {}
 
 export const certificateSigningRequestSchema = s.api(
   'certificates.v1.CertificateSigningRequest',

@@ -42,7 +42,6 @@ const networkPolicySpec = s.api('networking.v1.NetworkPolicySpec', 'Which traffi
     listType: 'atomic',
   }),
 });
-export interface NetworkPolicySpec extends TypeOf<typeof networkPolicySpec> {}
 
 export const networkPolicySchema = s.api('networking.v1.NetworkPolicy', 'Which traffic some pods may have.', {
   ...objectFields,

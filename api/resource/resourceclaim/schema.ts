@@ -92,7 +92,6 @@ const resourceClaimStatus = s.api('resource.v1.ResourceClaimStatus', 'What was g
   }),
   reservedFor: s.list(resourceClaimConsumerReference, 'Who may use it.', mergedBy('uid')),
 });
-export interface ResourceClaimStatus extends TypeOf<typeof resourceClaimStatus> {}
 
 export const resourceClaimSchema = s.api('resource.v1.ResourceClaim', 'A claim on devices.', {
   ...objectFields,
