@@ -2,7 +2,7 @@
 // Upstream: apiserver's util/webhook, whose error texts these are.
 import { Agent, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
-import { postJson, TooLargeError } from '../host/post-json.ts';
+import { postJson, TooLargeError } from '../host/http-exchange.ts';
 import type { Clock } from '../machinery/clock.ts';
 import { StatusError } from '../machinery/errors.ts';
 import { isObject } from '../machinery/json.ts';

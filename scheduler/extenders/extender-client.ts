@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { urlToHttpOptions } from 'node:url';
-import { postJson } from '../../host/post-json.ts';
+import { postJson } from '../../host/http-exchange.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { ConfigFileError } from '../../machinery/config-file.ts';
 import { parseGoDuration } from '../../machinery/duration.ts';

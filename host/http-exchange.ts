@@ -1,22 +1,22 @@
-// Asks servers that are not ours: JSON posted over HTTP or HTTPS, on connections that stay open.
-import { request as httpRequest } from 'node:http';
+// Asks servers that are not ours, over HTTP or HTTPS; of what they answer no more is taken than is said.
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 
 /** The other side sends more than is taken. */
 export class TooLargeError extends Error {}
 
+export interface HttpAnswer {
+  code: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+}
+
 /** Resolves with the answer, whatever its code. A kept connection may have ended meanwhile: then it is asked once more. */
-export function postJson(
-  options: RequestOptions,
-  value: object,
-  maxBytes: number,
-): Promise<{ code: number; text: string }> {
-  const body = Buffer.from(JSON.stringify(value));
-  const headers = { ...options.headers, 'content-type': 'application/json', 'content-length': body.length };
-  const send = (mayRetry: boolean): Promise<{ code: number; text: string }> =>
+export function exchange(options: RequestOptions, maxBytes: number, body?: Buffer): Promise<HttpAnswer> {
+  const send = (mayRetry: boolean): Promise<HttpAnswer> =>
     new Promise((resolve, reject) => {
       const ask = options.protocol === 'http:' ? httpRequest : httpsRequest;
-      const request = ask({ ...options, method: 'POST', headers }, (response) => {
+      const request = ask(options, (response) => {
         const chunks: Buffer[] = [];
         let size = 0;
         response.on('data', (chunk: Buffer) => {
@@ -26,7 +26,10 @@ export function postJson(
           request.destroy();
         });
         response.on('error', reject);
-        response.on('end', () => resolve({ code: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
+        response.on('end', () => {
+          const { statusCode: code = 0, headers } = response;
+          resolve({ code, headers, text: Buffer.concat(chunks).toString() });
+        });
       });
       request.on('error', (err: NodeJS.ErrnoException) => {
         const isStale = request.reusedSocket && (err.code === 'ECONNRESET' || err.code === 'EPIPE');
@@ -36,4 +39,10 @@ export function postJson(
       request.end(body);
     });
   return send(true);
+}
+
+export function postJson(options: RequestOptions, value: object, maxBytes: number): Promise<HttpAnswer> {
+  const body = Buffer.from(JSON.stringify(value));
+  const headers = { ...options.headers, 'content-type': 'application/json', 'content-length': body.length };
+  return exchange({ ...options, method: 'POST', headers }, maxBytes, body);
 }
