@@ -17,8 +17,8 @@ interface Check {
   level: 'baseline' | 'restricted';
   /** Minor version of Kubernetes from which the check exists. */
   since: number;
-  /** Said anew, and more strictly, by a check of the restricted level. */
-  overridden?: true;
+  /** Minor version from which a check of the restricted level says it anew, and more strictly. */
+  overridden?: number;
   check(pod: PodLike, minor: number): Violation | undefined;
 }
 
@@ -177,6 +177,23 @@ function required(
   return { bad, missing };
 }
 
+function procMount(pod: PodLike): Violation | undefined {
+  const values = new Set<string>();
+  const names = containersWhere(pod, ({ securityContext: { procMount: value = 'Default' } = {} }) => {
+    if (value !== 'Default') values.add(value);
+    return value !== 'Default';
+  });
+  if (names.length === 0) return undefined;
+  const detail = `${named('container', names)} must not set securityContext.procMount to ${quoteAll(sorted(values))}`;
+  return { reason: 'procMount', detail };
+}
+
+/** From 1.35 on, not for pods with a user namespace of their own, whose root is not the node's. */
+const relaxed =
+  (check: Check['check']): Check['check'] =>
+  (pod, minor) =>
+    minor >= 35 && pod.spec.hostUsers === false ? undefined : check(pod, minor);
+
 function runAsNonRoot(pod: PodLike): Violation | undefined {
   const { bad, missing } = required(pod, { settingOf: (sc) => sc.runAsNonRoot, isGood: (value) => value === true });
   const reason = 'runAsNonRoot != true';
@@ -243,7 +260,10 @@ function ofContainers(reason: string, isBad: (container: Container) => unknown, 
 
 type Row = (since: number, check: Check['check']) => Check;
 const baseline: Row = (since, check) => ({ level: 'baseline', since, check });
-const overridden: Row = (since, check) => ({ ...baseline(since, check), overridden: true });
+const overridden = (since: number, by: number, check: Check['check']): Check => ({
+  ...baseline(since, check),
+  overridden: by,
+});
 const restricted: Row = (since, check) => ({ level: 'restricted', since, check });
 
 /** In the order in which violations are told. */
@@ -260,18 +280,7 @@ export const checks: readonly Check[] = [
     0,
     ofContainers('privileged', (c) => c.securityContext?.privileged, 'must not set securityContext.privileged=true'),
   ),
-  baseline(0, (pod) => {
-    const bad = (c: Container) => (c.securityContext?.procMount ?? 'Default') !== 'Default';
-    const names = containersWhere(pod, bad);
-    if (names.length === 0) return undefined;
-    const values = sorted(
-      containersOf(pod.spec)
-        .filter(bad)
-        .map((c) => c.securityContext?.procMount ?? ''),
-    );
-    const detail = `${named('container', names)} must not set securityContext.procMount to ${quoteAll(values)}`;
-    return { reason: 'procMount', detail };
-  }),
+  overridden(0, 35, relaxed(procMount)),
   baseline(0, seLinux),
   baseline(0, ({ spec }, minor) => {
     const safe = namesUpTo(safeSysctls, minor);
@@ -287,15 +296,16 @@ export const checks: readonly Check[] = [
       (who) => `${who} must not set securityContext.windowsOptions.hostProcess=true`,
     ),
   ),
-  overridden(0, (pod) => {
+  overridden(0, 22, (pod) => {
     const detail = capabilities(pod, baselineCapabilities);
     return detail === undefined ? undefined : { reason: 'non-default capabilities', detail };
   }),
-  overridden(0, ({ spec }) => {
+  overridden(0, 0, ({ spec }) => {
     const names = (spec.volumes ?? []).filter((volume: any) => volume.hostPath).map((volume: any) => volume.name);
     return names.length > 0 ? { reason: 'hostPath volumes', detail: named('volume', names) } : undefined;
   }),
   overridden(
+    19,
     19,
     setting(
       'seccompProfile',
@@ -314,13 +324,16 @@ export const checks: readonly Check[] = [
   ),
   restricted(22, capabilitiesRestricted),
   restricted(0, restrictedVolumes),
-  restricted(0, runAsNonRoot),
+  restricted(35, procMount),
+  restricted(0, relaxed(runAsNonRoot)),
   restricted(
     23,
-    setting(
-      'runAsUser=0',
-      (sc) => (sc.runAsUser === 0 ? '0' : undefined),
-      (who) => `${who} must not set runAsUser=0`,
+    relaxed(
+      setting(
+        'runAsUser=0',
+        (sc) => (sc.runAsUser === 0 ? '0' : undefined),
+        (who) => `${who} must not set runAsUser=0`,
+      ),
     ),
   ),
   restricted(19, seccompRestricted),
