@@ -3,7 +3,7 @@
 import type { Job } from '../api/batch/job/schema.ts';
 import { JobKind } from '../api/batch/job.ts';
 import { defineController } from '../client/controller.ts';
-import { isNotFound } from '../machinery/errors.ts';
+import { unlessGone } from '../machinery/errors.ts';
 
 /** Milliseconds until the job is to go; undefined when it is not finished or lives on. Pure. */
 export function expiresInMs({ spec, status }: Job, nowMs: number): number | undefined {
@@ -21,12 +21,7 @@ export const ttlAfterFinishedController = defineController({
     if (leftMs === undefined || job.metadata.deletionTimestamp) return undefined;
     if (leftMs > 0) return { requeueAfterMs: leftMs };
     const { namespace = '', name = '', uid = '', resourceVersion = '' } = job.metadata;
-    try {
-      // The version: somebody may have given it a longer life a moment ago.
-      await jobs.delete({ namespace, name }, { uid, resourceVersion, propagationPolicy: 'Foreground' });
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // gone is what was wanted
-    }
-    return undefined;
+    // The version: somebody may have given it a longer life a moment ago.
+    await unlessGone(jobs.delete({ namespace, name }, { uid, resourceVersion, propagationPolicy: 'Foreground' }));
   },
 });

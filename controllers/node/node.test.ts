@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Taint } from '../../api/core/node.ts';
 import { disrupt } from '../../client/disrupt.ts';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { node } from '../../test/builders/node.ts';
 import { pod, secondsAgo, testTimeMs } from '../../test/builders/pod.ts';
 import { planTaints, silentConditions } from './health.ts';

@@ -4,9 +4,9 @@ import { ReplicaSetKind } from '../../api/apps/replicaset.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import { TransportError } from '../../client/transport.ts';
-import { FakeClock } from '../../machinery/clock.ts';
 import { alreadyExistsError, forbiddenError, notFoundError } from '../../machinery/errors.ts';
-import { seededRandom } from '../../machinery/random.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
+import { seededRandom } from '../../test/builders/seeded-random.ts';
 import { replicaSet, template } from '../../test/builders/workload.ts';
 import { PodControl, podFromTemplate } from './pod-control.ts';
 
