@@ -9,7 +9,7 @@ import { isAlreadyExists } from '../../machinery/errors.ts';
 import { sortKeys } from '../../machinery/go-json.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { controllerRef } from '../pods/claim.ts';
-import { hashTemplate } from '../template-hash.ts';
+import { hashRevision } from '../template-hash.ts';
 import { revisionLabel } from './identity.ts';
 
 const hashLabel = 'controller.kubernetes.io/hash';
@@ -29,7 +29,8 @@ export function withRevision(set: StatefulSet, revision: ControllerRevision): St
 
 /** The revision for the template, not yet created. Pure. */
 export function buildRevision(set: StatefulSet, number: number, collisionCount: number): ControllerRevision {
-  const hash = hashTemplate(set.spec.template, collisionCount);
+  const data = revisionData(set);
+  const hash = hashRevision(data, collisionCount);
   const { name = '', namespace = '', annotations } = set.metadata;
   return {
     metadata: {
@@ -39,7 +40,7 @@ export function buildRevision(set: StatefulSet, number: number, collisionCount: 
       ...(annotations ? { annotations: { ...annotations } } : {}),
       ownerReferences: [controllerRef(StatefulSetKind, set)],
     },
-    data: revisionData(set),
+    data,
     revision: number,
   } as ControllerRevision;
 }

@@ -18,10 +18,10 @@ function describeState({ name, state = {}, ready, restartCount }: any): string {
 
 /** `Running | c=running ready r1 | PodReadyToStartContainers,!Ready | reason=X | deleting(grace=3)` */
 export function describePod({ type, object: { metadata, status } }: WatchEvent): string {
-  const { phase, reason, conditions = [], initContainerStatuses = [], containerStatuses = [] } = status;
+  const { phase, reason, conditions = [], initContainerStatuses: init = [], containerStatuses: main = [] } = status;
   const parts = [
     phase,
-    ...[...initContainerStatuses, ...containerStatuses].map(describeState),
+    ...[...init, ...main, ...(status.ephemeralContainerStatuses ?? [])].map(describeState),
     conditions.map((c: any) => `${c.status === 'True' ? '' : '!'}${c.type}`).join(),
     ...(reason ? [`reason=${reason}`] : []),
     ...(metadata.deletionTimestamp ? [`deleting(grace=${metadata.deletionGracePeriodSeconds})`] : []),
