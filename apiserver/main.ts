@@ -30,7 +30,7 @@ import { startDuties } from './duties.ts';
 import { Fairness } from './fairness/fairness.ts';
 import { createFairnessMetrics } from './fairness/metrics.ts';
 import type { Readiness } from './health.ts';
-import { serveFront } from './http/front.ts';
+import { type FrontOptions, serveFront } from './http/front.ts';
 import { InFlight } from './in-flight.ts';
 import { createKubeletAccess } from './kubelet-access.ts';
 import { createOpenApi } from './openapi/serve.ts';
@@ -70,6 +70,16 @@ function connectEtcd(options: Options, clock: Clock): { etcd: Etcd; encrypted?: 
   if (!encryption) return { etcd };
   const encrypted = encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]);
   return { etcd: encrypted, encrypted };
+}
+
+function createCache(etcd: Etcd, { clock, log, metrics }: ComponentContext): WatchCache {
+  const prefixes = storedKinds.map(keyPrefixOf);
+  return new WatchCache(etcd, prefixes, {
+    clock,
+    log,
+    onUnreadable: countUnreadable(metrics),
+    fieldsOf: fieldsOfKinds(builtInKinds),
+  });
 }
 
 interface ServerContext extends SubresourceContext {
@@ -242,13 +252,15 @@ function createReviews(options: Options, cache: WatchCache) {
 }
 
 /** Clients of both authorities are asked for their certificates. */
-function readServingTls(options: Options) {
+function frontOptions(options: Options, clock: Clock): FrontOptions {
   const authorities = [options['client-ca-file'], options['requestheader-client-ca-file']];
-  return {
+  const tls = {
     key: readFileSync(options['tls-private-key-file']),
     cert: readFileSync(options['tls-cert-file']),
     clientCa: authorities.filter((file) => file !== undefined).map((file) => readFileSync(file)),
   };
+  const { 'bind-address': addresses, 'secure-port': port, 'permit-port-sharing': isPortShared } = options;
+  return { clock, tls, addresses, port, isPortShared };
 }
 
 function trustOf(options: Options): AuthenticationTrust {
@@ -273,16 +285,11 @@ const firstObjects = (options: Options): ((context: SubresourceContext) => Promi
 ];
 
 async function start(options: Options, component: ComponentContext) {
-  const { clock, log, metrics } = component;
+  const { clock, metrics } = component;
   shutdownDelayMs(options); // refused now, not at the end
   const kinds = new KindTable(builtInKinds);
   const { etcd, encrypted } = connectEtcd(options, clock);
-  const cache = new WatchCache(etcd, storedKinds.map(keyPrefixOf), {
-    clock,
-    log,
-    onUnreadable: countUnreadable(metrics),
-    fieldsOf: fieldsOfKinds(builtInKinds),
-  });
+  const cache = createCache(etcd, component);
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
   const stopFollowing = followFiles(options, component, { context, cache, encrypted });
   const range = parseRange(options['service-cluster-ip-range']);
@@ -309,13 +316,14 @@ async function start(options: Options, component: ComponentContext) {
     }),
     paths: createPaths(options, component, { context, aggregator, readiness }),
   });
-  const front = await serveFront(
-    { clock, tls: readServingTls(options), addresses: options['bind-address'], port: options['secure-port'] },
-    {
+  const isPortShared = options['permit-port-sharing'];
+  const serve = () =>
+    serveFront(frontOptions(options, clock), {
       request: (request) => server.request(request),
       upgrade: (message, socket, head) => server.upgrade(message, socket, head),
-    },
-  );
+    });
+  // Who comes while others listen here as well is for those who can answer.
+  const early = isPortShared ? undefined : await serve();
   await loadCache(cache, component);
   const customResources = new CustomResources(context, webhookConverter(new WebhookClient(context)));
   cache.onLoaded(() => customResources.start());
@@ -327,7 +335,7 @@ async function start(options: Options, component: ComponentContext) {
   notReady = 'bootstrap objects are being created';
   for (const make of firstObjects(options)) await step(() => make(context));
   await step(() => aggregator.start());
-  const liveServers = new LiveServers(etcd, options['advertise-address']);
+  const liveServers = new LiveServers(etcd, options['advertise-address'], isPortShared);
   const kubernetesService = await step(() =>
     startKubernetesService(context, liveServers, {
       clusterIp: formatAddress(range.first),
@@ -336,6 +344,7 @@ async function start(options: Options, component: ComponentContext) {
   );
   const stopDuties = await step(() => startDuties(context, etcd));
   notReady = null;
+  const front = early ?? (await serve());
   return {
     notReady: () => (isEnding ? 'stopping' : notReady),
     async stop() {

@@ -34,6 +34,11 @@ export const apiServerFlags = {
   'audit-log-maxsize': { type: 'number', doc: 'Megabytes from which a new audit log is begun.', default: 100 },
   'bind-address': { type: 'list', doc: 'Addresses to listen on.', default: ['127.0.0.1'] },
   'secure-port': { type: 'number', doc: 'Port to listen on.', default: 6443 },
+  'permit-port-sharing': {
+    type: 'boolean',
+    doc: 'Listens beside other API servers at the same addresses and port; the kernel deals out connections.',
+    default: false,
+  },
   'tls-cert-file': { type: 'string', doc: 'Serving certificate.', required: true },
   'tls-private-key-file': { type: 'string', doc: 'Key of the serving certificate.', required: true },
   'client-ca-file': { type: 'string', doc: 'CA of client certificates.', required: true },

@@ -23,7 +23,7 @@ const objectCount = 5_000;
 const quietSeconds = 20;
 const namespace = 'default';
 
-function deploymentOf(name: string, replicas: number, command = 'first'): Deployment {
+export function deploymentOf(name: string, replicas: number, command = 'first'): Deployment {
   const labels = { app: name };
   const spec = { containers: [{ name: 'c', image: 'none', command: [command] }] };
   const template = { metadata: { labels }, spec };

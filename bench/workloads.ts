@@ -8,6 +8,7 @@ import { measureControllers, simulatedNodes } from './controllers.ts';
 import { measureCrds } from './crds.ts';
 import { less, type Result } from './measure.ts';
 import { timePods } from './pods.ts';
+import { measureScale, scaleNodes } from './scale.ts';
 import { measureScheduler } from './scheduler.ts';
 
 export interface Workload {
@@ -50,4 +51,5 @@ export const workloads: readonly Workload[] = [
   { name: 'api', run: loadApi },
   { name: 'crds', run: measureCrds },
   { name: 'controllers', simulatedNodes, run: measureControllers },
+  { name: 'scale', simulatedNodes: scaleNodes, run: measureScale },
 ];

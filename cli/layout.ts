@@ -14,6 +14,8 @@ export interface ClusterSpec {
   podSubnet?: string;
   serviceSubnet?: string;
   apiPort?: number;
+  /** API servers, all at the same port; as many as the machine has use for where nothing is said. */
+  apiServers?: number;
   /** Nodes without containers, beside the others. */
   simulatedNodes?: number;
   /** Pods may open connections to the world beyond the host. */
@@ -27,6 +29,7 @@ export const defaultClusterName = 'k8ts';
 export const clustersCgroup = 'k8ts';
 /** Each has a range of its own for pods, and they are not of the cluster's. */
 export const maxSimulatedNodes = 4096;
+export const maxApiServers = 8;
 export const slotCount = 64;
 export const clusterDomain = 'cluster.local';
 /** Of the pods' range, each node has a part with so many bits; the controllers and every node's runtime go by it. */

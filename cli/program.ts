@@ -1,7 +1,7 @@
 // The command tree: kind's verbs and flag names, with `up` and `down` as their short forms. Each command's work is in
 // its own file of commands/, loaded when it is asked for.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { defaultClusterName, isClusterName, maxSimulatedNodes } from './layout.ts';
+import { defaultClusterName, isClusterName, maxApiServers, maxSimulatedNodes } from './layout.ts';
 import type { Program } from './units.ts';
 import { messageOf, UserError } from './user-error.ts';
 
@@ -16,11 +16,11 @@ function portNumber(text: string): number {
   throw new InvalidArgumentError('A port is a number from 1 to 65535.');
 }
 
-function nodeCount(text: string): number {
+const countTo = (most: number) => (text: string) => {
   const count = /^\d+$/.test(text) ? Number(text) : 0;
-  if (count >= 1 && count <= maxSimulatedNodes) return count;
-  throw new InvalidArgumentError(`A number from 1 to ${maxSimulatedNodes}.`);
-}
+  if (count >= 1 && count <= most) return count;
+  throw new InvalidArgumentError(`A number from 1 to ${most}.`);
+};
 
 function durationMs(text: string): number {
   const match = /^(\d+)(ms|s|m)?$/.exec(text);
@@ -45,7 +45,16 @@ function withUpOptions(command: Command): Command {
     .option('--api-port <port>', 'port of the API server on 127.0.0.1', portNumber)
     .option('--pod-subnet <cidr>', 'addresses of pods')
     .option('--service-subnet <cidr>', 'addresses of services')
-    .option('--simulated-nodes <n>', 'so many nodes more, without containers, for work at scale', nodeCount)
+    .option(
+      '--simulated-nodes <n>',
+      'so many nodes more, without containers, for work at scale',
+      countTo(maxSimulatedNodes),
+    )
+    .option(
+      '--api-servers <n>',
+      'so many API servers share the port (default: more where there are many CPUs)',
+      countTo(maxApiServers),
+    )
     .option('--no-egress', 'pods cannot open connections to the world beyond this host')
     .option('--wait <duration>', 'how long to wait for each part to become ready', durationMs, 60_000)
     .option('--retain', 'keep what there is when it fails, for a look at it');

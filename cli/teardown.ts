@@ -15,7 +15,7 @@ import { clustersCgroup, type Layout } from './layout.ts';
 import type { NodeDriver } from './nodes/driver.ts';
 import { endSupervisor, findSupervisor } from './supervisor/control.ts';
 import { findUnit } from './supervisor/plan.ts';
-import { controlPlaneUnits, type Program } from './units.ts';
+import { apiServerNames, controlPlaneUnits, type Program } from './units.ts';
 
 export interface TeardownContext {
   layout: Layout;
@@ -58,7 +58,7 @@ async function endControlPlane(context: TeardownContext): Promise<void> {
     await Promise.all(refs.map((ref) => (ref ? endProcess(ref, graceMs) : undefined)));
   };
   await end(['controllers', 'scheduler']);
-  await end(['apiserver']);
+  await end(apiServerNames(context.layout));
   await end(['etcd']);
 }
 

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { emptyConfig } from './config/cluster-config.ts';
 import { layoutOf } from './layout.ts';
 import { planPki } from './pki/plan.ts';
-import { componentCommand, controlPlaneUnits, nodeUnits, ownFlagsOf } from './units.ts';
+import { apiServerNames, componentCommand, controlPlaneUnits, nodeUnits, ownFlagsOf } from './units.ts';
 
 const program = { node: 'node', bundle: 'bundle' };
 const trees = { version: 2 as const, hierarchies: [] };
@@ -39,6 +39,29 @@ test('what a configuration says is in the command of its component, after what t
   const serving = planPki(layout).certificates.find(({ commonName }) => commonName === 'kube-apiserver')!;
   assert.equal(serving.dnsNames!.at(-1), 'api.example.com');
   assert.equal(serving.addresses!.at(-1), '192.0.2.7');
+});
+
+test('a machine of many CPUs has more API servers, which share a port, unless they would share an audit log', () => {
+  const audit = emptyConfig();
+  audit.extraArgs.apiserver.push({ name: 'audit-log-path', value: '/var/log/audit.log', place: '' });
+  const cases = [
+    { cpus: 2, spec: {}, names: ['apiserver'] },
+    { cpus: 4, spec: {}, names: ['apiserver', 'apiserver-2'] },
+    { cpus: 16, spec: {}, names: ['apiserver', 'apiserver-2', 'apiserver-3'] },
+    { cpus: 16, spec: { config: audit }, names: ['apiserver'] },
+    { cpus: 16, spec: { apiServers: 1 }, names: ['apiserver'] },
+    { cpus: 2, spec: { apiServers: 2 }, names: ['apiserver', 'apiserver-2'] },
+  ];
+  for (const { cpus, spec, names } of cases) {
+    assert.deepEqual(apiServerNames(layoutOf({ name: 'a', slot: 0, egress: true, ...spec }), cpus), names);
+  }
+  for (const apiServers of [1, 2]) {
+    const layout = layoutOf({ name: 'a', slot: 0, egress: true, apiServers });
+    const units = controlPlaneUnits({ layout, program, trees }).filter(({ name }) => name.startsWith('apiserver'));
+    assert.equal(new Set(units.map(({ liveness }) => JSON.stringify(liveness))).size, apiServers);
+    assert.equal(new Set(units.map(({ logFile }) => logFile)).size, apiServers);
+    for (const { command } of units) assert.equal(command.includes('--permit-port-sharing=true'), apiServers > 1);
+  }
 });
 
 test('flags that only the cluster sets, and those that it has a value for', () => {

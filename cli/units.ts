@@ -1,4 +1,5 @@
 // The processes of a cluster and their command lines: the one table that says what runs where with which flags.
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Component } from './components.ts';
 import type { ConfiguredComponent, ExtraArg } from './config/cluster-config.ts';
@@ -28,14 +29,35 @@ export interface UnitContext {
   trees: CgroupTrees;
 }
 
+export function writesAuditLog({ spec }: Layout): boolean {
+  return !!spec.config?.extraArgs.apiserver.some(({ name, value }) => name === 'audit-log-path' && value !== '-');
+}
+
+/** One thread answers for each: where there are CPUs to spare, more of them answer more. */
+function apiServersFor(layout: Layout, cpus: number): number {
+  if (writesAuditLog(layout) || cpus < 4) return 1;
+  return cpus < 8 ? 2 : 3;
+}
+
+/** The units that serve the API, the first of which makes what a cluster begins with. */
+export function apiServerNames(layout: Layout, cpus = availableParallelism()): string[] {
+  const length = layout.spec.apiServers ?? apiServersFor(layout, cpus);
+  return Array.from({ length }, (_, i) => (i === 0 ? 'apiserver' : `apiserver-${i + 1}`));
+}
+
 /** Every unit of the control plane that this build has, in the order in which they start. */
 export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
   const { layout } = context;
   const files = pkiFiles(layout);
-  const onThisHost = (component: Component, flags: FlagValues, inputs: string[]): UnitPlan => {
-    const socket = join(layout.runDir, `${component}.live`);
+  const onThisHost = (
+    component: Component,
+    flags: FlagValues,
+    inputs: string[],
+    name: string = component,
+  ): UnitPlan => {
+    const socket = join(layout.runDir, `${name}.live`);
     const unit = componentUnit(context, component, { ...flags, 'health-socket': socket }, inputs);
-    return { ...unit, liveness: { socket, path: '/livez' } };
+    return { ...unit, name, ...unitFiles(layout, name), liveness: { socket, path: '/livez' } };
   };
   const count = layout.spec.simulatedNodes;
   const kubeconfig = join(layout.kubeconfigDir, 'simulated-nodes.kubeconfig');
@@ -51,7 +73,11 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
       liveness: { port: layout.ports.etcdMetrics, path: '/health?exclude=NOSPACE&serializable=true' },
       stackBy: 'quit',
     },
-    returningBuffers(onThisHost('apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca])),
+    ...apiServerNames(layout).map((name) =>
+      returningBuffers(
+        onThisHost('apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca], name),
+      ),
+    ),
     onThisHost('controllers', controllersFlags(layout), [files.controllers, files.ca, files.metricsServer]),
     onThisHost('scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
     ...simulated,
@@ -183,7 +209,7 @@ const replaceable = new Set([
 /** The flags of a component that only the cluster itself may set. */
 export function ownFlagsOf(layout: Layout, component: ConfiguredComponent): ReadonlySet<string> {
   const names = Object.keys(controlPlaneFlags[component](layout)).filter((name) => !replaceable.has(name));
-  return new Set([...names, 'health-port', 'health-socket', 'check']);
+  return new Set([...names, 'permit-port-sharing', 'health-port', 'health-socket', 'check']);
 }
 
 /** How a component of the control plane is started, but for what observes it. */
@@ -266,6 +292,7 @@ function apiserverFlags(layout: Layout): FlagValues {
     'etcd-keyfile': `${files.etcdClient}.key`,
     'bind-address': `127.0.0.1,${layout.hostAddress}`,
     'secure-port': layout.ports.api,
+    ...(apiServerNames(layout).length > 1 ? { 'permit-port-sharing': true } : {}),
     'tls-cert-file': `${files.apiserver}.crt`,
     'tls-private-key-file': `${files.apiserver}.key`,
     'client-ca-file': `${files.ca}.crt`,

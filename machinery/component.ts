@@ -12,6 +12,7 @@ import { describeFlags, FlagError, type Flags, type FlagTable, parseFlags } from
 import { shrinkHeapAtRest } from './heap-at-rest.ts';
 import { createLogger, type Logger, type LogLevel } from './log.ts';
 import { resolutionMs, watchLoopStall } from './loop-stall.ts';
+import { registerProcessMetrics } from './process-metrics.ts';
 import { type Random, realRandom } from './random.ts';
 
 export interface ComponentContext {
@@ -81,6 +82,7 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
   proc.on('uncaughtException', fail);
   proc.on('unhandledRejection', fail);
   const metrics = new Registry();
+  registerProcessMetrics(metrics);
   const context: ComponentContext = { log, clock: realClock, random: realRandom, metrics, signal: abort.signal, fail };
   let running: RunningComponent | undefined;
   const health: Server[] = [];
@@ -109,9 +111,13 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
     delays.enable();
     const cpuUsage = () => proc.cpuUsage();
     watchLoopStall(metrics, realClock, { cpuUsage, delays });
-    // Only where the process was started with --expose-gc.
+    // Only where the process was started with --expose-gc. An ordinary collection keeps the pages that it empties.
     const { gc } = globalThis;
-    if (gc) shrinkHeapAtRest(realClock, cpuUsage, { size: heapSize, collect: () => gc() });
+    if (gc)
+      shrinkHeapAtRest(realClock, cpuUsage, {
+        size: heapSize,
+        collect: () => gc({ type: 'major', execution: 'sync', flavor: 'last-resort' }),
+      });
     log.info({}, `${spec.name} started`);
   } catch (err) {
     if (!abort.signal.aborted) fail(err);

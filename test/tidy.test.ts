@@ -50,6 +50,7 @@ const nodeImports: Record<string, string> = {
   'machinery/answer-cache.ts': 'questions hold secrets, of which node:crypto makes digests',
   'machinery/certificate-request.ts': 'signatures are checked by node:crypto, which does no I/O',
   'machinery/component.ts': 'the frame of a process: health server',
+  'machinery/process-metrics.ts': 'every component tells what its process costs',
   'machinery/watch-folder.ts': 'folders are watched everywhere, under one set of limits',
 };
 

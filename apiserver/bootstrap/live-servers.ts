@@ -9,12 +9,14 @@ const lifetimeSeconds = 15;
 export class LiveServers {
   readonly #etcd: Etcd;
   readonly #address: string;
+  readonly #isShared: boolean;
   #renewals = 0;
 
-  /** `address`: where others reach this server. */
-  constructor(etcd: Etcd, address: string) {
+  /** `address`: where others reach this server; `isShared`: and other servers. */
+  constructor(etcd: Etcd, address: string, isShared = false) {
     this.#etcd = etcd;
     this.#address = address;
+    this.#isShared = isShared;
   }
 
   /** Says that this server lives. */
@@ -34,8 +36,9 @@ export class LiveServers {
     return entries.map(({ key }) => key.slice(prefix.length)).sort();
   }
 
-  /** This server ends. */
+  /** This server ends. A key that others may write as well goes by itself after the last of them. */
   async leave(): Promise<void> {
+    if (this.#isShared) return;
     const entry = await this.#etcd.get(prefix + this.#address);
     if (entry) await this.#etcd.delete(entry.key, entry.modRevision);
   }

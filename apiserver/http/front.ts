@@ -4,7 +4,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, createSecureServer, type Http2SecureServer, type Http2ServerResponse } from 'node:http2';
-import { createServer, type Server as NetServer } from 'node:net';
+import { createServer, type ListenOptions, type Server as NetServer } from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../machinery/clock.ts';
@@ -50,6 +50,8 @@ export interface FrontOptions {
   tls: { key: Buffer; cert: Buffer; clientCa: Buffer | Buffer[] };
   addresses: string[];
   port: number;
+  /** Other processes take connections at the same addresses and port. */
+  isPortShared?: boolean;
 }
 
 export interface Front {
@@ -106,8 +108,9 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
   server.on('clientError', (err, socket) => refuseUnread(clock, err, socket));
   server.on('sessionError', () => undefined); // the session has been closed
   const [first = '127.0.0.1', ...others] = options.addresses;
-  await listen(server, options.port, first);
-  const extra = await Promise.all(others.map((address) => listenAlso(address, options.port, server)));
+  const { port, isPortShared: reusePort = false } = options;
+  await listen(server, { port, host: first, reusePort });
+  const extra = await Promise.all(others.map((host) => listenAlso({ port, host, reusePort }, server)));
   return {
     async close(drainMs) {
       isClosing = true;
@@ -231,10 +234,10 @@ class UnderWay {
   }
 }
 
-function listen(server: Http2SecureServer, port: number, host: string): Promise<void> {
+function listen(server: Http2SecureServer, at: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen(at, () => {
       server.off('error', reject);
       resolve();
     });
@@ -242,14 +245,10 @@ function listen(server: Http2SecureServer, port: number, host: string): Promise<
 }
 
 /** A further address whose connections are handed to the one server. */
-function listenAlso(
-  address: string,
-  port: number,
-  server: { emit(event: string, socket: unknown): boolean },
-): Promise<NetServer> {
+function listenAlso(at: ListenOptions, server: { emit(event: string, socket: unknown): boolean }): Promise<NetServer> {
   const net = createServer((socket) => server.emit('connection', socket));
   return new Promise((resolve, reject) => {
     net.once('error', reject);
-    net.listen(port, address, () => resolve(net));
+    net.listen(at, () => resolve(net));
   });
 }

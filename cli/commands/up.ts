@@ -40,7 +40,7 @@ import { endUnfitSupervisor, ensureSupervisor, findSupervisor } from '../supervi
 import { readLimits } from '../supervisor/liveness.ts';
 import { findUnit, readPlan, type UnitPlan, writePlan } from '../supervisor/plan.ts';
 import { teardown } from '../teardown.ts';
-import { controlPlaneUnits, nodeUnits, type Program } from '../units.ts';
+import { controlPlaneUnits, nodeUnits, type Program, writesAuditLog } from '../units.ts';
 import { messageOf, UserError } from '../user-error.ts';
 
 export interface UpOptions {
@@ -54,6 +54,7 @@ export interface UpOptions {
   podSubnet?: string;
   serviceSubnet?: string;
   simulatedNodes?: number;
+  apiServers?: number;
   egress: boolean;
   /** Milliseconds. */
   wait: number;
@@ -154,8 +155,8 @@ async function upLocked(options: WantedOptions, program: Program): Promise<void>
 }
 
 function wantedSpec(options: WantedOptions): Omit<ClusterSpec, 'slot'> {
-  const { name, apiPort, podSubnet, serviceSubnet, simulatedNodes, egress, config } = options;
-  return { name, egress, apiPort, podSubnet, serviceSubnet, simulatedNodes, ...(config ? { config } : {}) };
+  const { name, apiPort, podSubnet, serviceSubnet, simulatedNodes, apiServers, egress, config } = options;
+  return { name, egress, apiPort, podSubnet, serviceSubnet, simulatedNodes, apiServers, ...(config ? { config } : {}) };
 }
 
 /** The cluster as it is to be, remembered as that; nothing is changed before its configuration has been tried. */
@@ -163,6 +164,9 @@ async function layoutFor(known: Layout | undefined, options: WantedOptions, prog
   const wanted = wantedSpec(options);
   const config = options.config ?? known?.spec.config;
   const planned = known ? layoutOf({ ...known.spec, ...(config ? { config } : {}) }) : plannedLayout(wanted);
+  if ((planned.spec.apiServers ?? 1) > 1 && writesAuditLog(planned)) {
+    throw new UserError('several API servers cannot write one audit log', { hint: 'Leave out --api-servers.' });
+  }
   if (config) await checkConfig(config, planned, program);
   if (!known) return registerCluster(wanted, defaultRoots);
   if (options.config) writeFileAtomic(known.specFile, `${JSON.stringify(planned.spec, null, 2)}\n`);
@@ -187,7 +191,7 @@ function refuseChanges(known: Layout, options: WantedOptions): void {
     new UserError(`cluster ${known.name} exists with ${what}`, {
       hint: `Remove it first (${commandName} down --name ${known.name}), or create one under another name.`,
     });
-  for (const key of ['apiPort', 'podSubnet', 'serviceSubnet', 'simulatedNodes'] as const) {
+  for (const key of ['apiPort', 'podSubnet', 'serviceSubnet', 'simulatedNodes', 'apiServers'] as const) {
     if (wanted[key] === undefined || wanted[key] === known.spec[key]) continue;
     throw refuse(`another --${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
   }

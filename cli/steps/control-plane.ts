@@ -1,6 +1,6 @@
 // Steps: the API server is ready; then controllers and scheduler run.
 import { probeReadyz } from '../api-request.ts';
-import { controlPlaneUnits } from '../units.ts';
+import { apiServerNames, controlPlaneUnits } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
 import { etcdStep } from './etcd.ts';
 import { askHealth } from './health.ts';
@@ -11,12 +11,16 @@ export const apiserverStep: Step<UpContext> = {
   title: 'API server',
   after: [etcdStep.title, networkStep.title], // it listens on the bridge's address as well
   async run(context, signal) {
-    startUnits(
-      context,
-      controlPlaneUnits(context).filter((unit) => unit.name === 'apiserver'),
-    );
     const { layout } = context;
-    await waitForUnit(context, { unit: 'apiserver', signal, probe: (during) => probeReadyz(layout, during) });
+    const [first = '', ...others] = apiServerNames(layout);
+    const start = (names: string[]) =>
+      startUnits(
+        context,
+        controlPlaneUnits(context).filter((unit) => names.includes(unit.name)),
+      );
+    start([first]);
+    await waitForUnit(context, { unit: first, signal, probe: (during) => probeReadyz(layout, during) });
+    start(others);
     return layout.apiUrl;
   },
 };

@@ -19,6 +19,7 @@ import type { AllocationStore } from '../resize/allocation.ts';
 import type { NodeResources } from '../spec/resources.ts';
 import type { NodeSettings } from '../spec/sandbox-config.ts';
 import type { VolumeDeps } from '../volumes/pod-volumes.ts';
+import type { UserNamespaces } from './user-namespaces.ts';
 
 export interface KubeletDeps {
   clock: Clock;
@@ -36,6 +37,7 @@ export interface KubeletDeps {
   volumes: VolumeDeps;
   cgroups: PodCgroups;
   allocations: AllocationStore;
+  userNamespaces: UserNamespaces;
   probes: ContainerProbes;
   settings: NodeSettings;
   nodeIp: string;

@@ -322,7 +322,7 @@ export class PodWorker {
       this.#writeStatus();
       plan = this.#plan();
     }
-    await this.#syncHosts();
+    this.#syncHosts();
     const retryMs = await this.#resizer.sync(this.#desired, this.#runtime);
     if (retryMs !== undefined) this.#loop.wakeAfter(retryMs);
     for (const stop of plan.stop) {
@@ -358,10 +358,10 @@ export class PodWorker {
   }
 
   /** The hosts file names the sandbox's address; written again when that changes. */
-  async #syncHosts(): Promise<void> {
+  #syncHosts(): void {
     const key = this.#podIp();
     if (key === this.#hostsFor) return;
-    await this.#starter.writeHosts(this.#pod);
+    this.#starter.writeHosts(this.#pod);
     this.#hostsFor = key;
   }
 

@@ -1,6 +1,6 @@
 // Starts one container: image, configuration, create, start, postStart. Every step tells an event;
 // what fails becomes a StartError. Upstream: startContainer in kuberuntime_container.go.
-import { mkdir } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
@@ -89,7 +89,7 @@ async function createContainer(
     if (err instanceof ContainerConfigError) throw new StartError('CreateContainerConfigError', err.message);
     throw err;
   });
-  await mkdir(join(podLogDir(deps.settings.podLogsDir, pod), container.name), { recursive: true });
+  mkdirSync(join(podLogDir(deps.settings.podLogsDir, pod), container.name), { recursive: true });
   try {
     const request = { pod_sandbox_id: sandboxId, config, sandbox_config: sandboxConfig };
     return (await deps.cri.runtime.CreateContainer(request)).container_id;
@@ -135,6 +135,7 @@ async function prepareConfig(
     imageRef: image.id,
     seccompDir: deps.settings.seccompDir,
     targetId: context.findTarget(),
+    userNamespace: deps.userNamespaces.of(pod),
     node: deps.nodeResources,
   });
 }

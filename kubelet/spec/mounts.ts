@@ -1,6 +1,6 @@
 // The mounts of a container: its volumes, /etc/hosts, the termination log. A subPath becomes a mount of its own first.
 // And the volumes that it gets as devices. Upstream: makeMounts and makeBlockVolumes in kubelet_pods.go.
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Container, VolumeMount } from '../../api/core/pod/container.ts';
 import type { Device, Mount } from '../../proto/cri.gen.ts';
@@ -37,10 +37,10 @@ export async function buildMounts(container: Container, inputs: MountInputs): Pr
   if (!taken.has('/etc/hosts')) mounts.push({ container_path: '/etc/hosts', host_path: inputs.hostsFile });
   const path = container.terminationMessagePath;
   if (path && !taken.has(path)) {
-    await mkdir(dirname(inputs.terminationLog), { recursive: true });
-    await writeFile(inputs.terminationLog, '', { flag: 'a' });
+    mkdirSync(dirname(inputs.terminationLog), { recursive: true });
+    writeFileSync(inputs.terminationLog, '', { flag: 'a' });
     // Whoever the container runs as may write it.
-    await chmod(inputs.terminationLog, 0o666);
+    chmodSync(inputs.terminationLog, 0o666);
     mounts.push({ container_path: path, host_path: inputs.terminationLog });
   }
   return mounts;

@@ -1,6 +1,6 @@
 // configMap: files from a ConfigMap, kept in step with it.
 // https://kubernetes.io/docs/concepts/storage/volumes/#configmap
-import { chmod } from 'node:fs/promises';
+import { chmodSync } from 'node:fs';
 import { writeAtomically } from './atomic-writer.ts';
 import type { VolumePlugin } from './plugin.ts';
 import { configMapFiles } from './volume-files.ts';
@@ -14,7 +14,7 @@ export const configMapPlugin: VolumePlugin = {
     const { name = '', items, optional, defaultMode = 0o644 } = context.volume.configMap!;
     const files = await configMapFiles(context, { name, items, optional, defaultMode });
     await writeAtomically(context.diskDir, files, { fsGroup: context.fsGroup, nowMs: context.nowMs() });
-    await chmod(context.diskDir, 0o777);
+    chmodSync(context.diskDir, 0o777);
     return context.diskDir;
   },
 };

@@ -1,6 +1,6 @@
 // downwardAPI: files with facts about the pod; labels and annotations are followed.
 // https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
-import { chmod } from 'node:fs/promises';
+import { chmodSync } from 'node:fs';
 import { writeAtomically } from './atomic-writer.ts';
 import type { VolumePlugin } from './plugin.ts';
 import { downwardFiles } from './volume-files.ts';
@@ -14,7 +14,7 @@ export const downwardApiPlugin: VolumePlugin = {
     const { items, defaultMode = 0o644 } = context.volume.downwardAPI!;
     const files = downwardFiles(context, items, defaultMode);
     await writeAtomically(context.memoryDir, files, { fsGroup: context.fsGroup, nowMs: context.nowMs() });
-    await chmod(context.memoryDir, 0o1777);
+    chmodSync(context.memoryDir, 0o1777);
     return context.memoryDir;
   },
 };

@@ -1,6 +1,6 @@
 // projected: several sources in one folder: ConfigMaps, Secrets, facts about the pod and tokens of its service account.
 // https://kubernetes.io/docs/concepts/storage/projected-volumes/
-import { chmod } from 'node:fs/promises';
+import { chmodSync } from 'node:fs';
 import type { VolumeProjection } from '../../api/core/pod/file-volumes.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { type VolumeFile, writeAtomically } from './atomic-writer.ts';
@@ -17,7 +17,7 @@ export const projectedPlugin: VolumePlugin = {
     const parts = await Promise.all((sources ?? []).map((source) => projectSource(context, source, defaultMode)));
     const files = new Map(parts.flatMap((part) => [...part]));
     await writeAtomically(context.memoryDir, files, { fsGroup: context.fsGroup, nowMs: context.nowMs() });
-    await chmod(context.memoryDir, 0o1777);
+    chmodSync(context.memoryDir, 0o1777);
     return context.memoryDir;
   },
 };

@@ -1,6 +1,6 @@
 // secret: files from a Secret, in memory only, kept in step with it.
 // https://kubernetes.io/docs/concepts/storage/volumes/#secret
-import { chmod } from 'node:fs/promises';
+import { chmodSync } from 'node:fs';
 import { writeAtomically } from './atomic-writer.ts';
 import type { VolumePlugin } from './plugin.ts';
 import { secretFiles } from './volume-files.ts';
@@ -14,7 +14,7 @@ export const secretPlugin: VolumePlugin = {
     const { secretName = '', items, optional, defaultMode = 0o644 } = context.volume.secret!;
     const files = await secretFiles(context, { name: secretName, items, optional, defaultMode });
     await writeAtomically(context.memoryDir, files, { fsGroup: context.fsGroup, nowMs: context.nowMs() });
-    await chmod(context.memoryDir, 0o1777);
+    chmodSync(context.memoryDir, 0o1777);
     return context.memoryDir;
   },
 };

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { openInputFile } from '../../../host/input-file.ts';
+import { commandEnv, launcher, maxInputBytes } from './launcher.ts';
 import { ownTurn } from './turn.ts';
 
 export interface CommandOptions {
@@ -28,23 +29,31 @@ export class CommandError extends Error {
 /** What a program complains of is for a message: many files can be as many complaints. */
 const maxStderrBytes = 2_000;
 
-/** The environment of every program called: nothing of ours but a path. */
-export const commandEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
-
 /** Runs a program to its end and answers its output. Rejects with CommandError when it fails. */
 export async function runCommand(
   command: string,
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<string> {
-  // A stream is listened to at once, or its failure is nobody's.
-  if (typeof options.input !== 'object') await ownTurn();
+  const { input, cwd, signal } = options;
+  if (typeof input === 'object') return feedCommand(command, args, { cwd, signal, input });
+  if (Buffer.byteLength(input ?? '') > maxInputBytes) {
+    await ownTurn();
+    return feedCommand(command, args, { cwd, signal, input: openInputFile(input!) });
+  }
+  const { exitCode, stdout, stderr } = await launcher.launch({ argv: [command, ...args], input, cwd, signal });
+  if (exitCode !== 0) throw new CommandError(command, exitCode, stderr.slice(0, maxStderrBytes));
+  return stdout;
+}
+
+type Feeding = Omit<CommandOptions, 'input'> & { input: Readable | number };
+
+/** As runCommand, with a stream or an open file as input. A stream is listened to at once, or its failure is nobody's. */
+function feedCommand(command: string, args: readonly string[], { input, cwd, signal }: Feeding): Promise<string> {
   return new Promise((resolve, reject) => {
-    const { input, cwd, signal } = options;
-    const file = typeof input === 'string' ? openInputFile(input) : undefined;
-    const stdin = input === undefined ? 'ignore' : (file ?? 'pipe');
+    const stdin = typeof input === 'number' ? input : 'pipe';
     const child = spawn(command, args, { cwd, signal, env: commandEnv, stdio: [stdin, 'pipe', 'pipe'] });
-    if (file !== undefined) closeSync(file); // the program has its own
+    if (typeof input === 'number') closeSync(input); // the program has its own
     const stdout: Buffer[] = [];
     let stderr = Buffer.alloc(0);
     child.stdout!.on('data', (chunk) => stdout.push(chunk));

@@ -2,13 +2,10 @@
 // its CRI log, its exit file and its OOM mark. It outlives us: a restarted runtime finds all of
 // that on disk. It reports the pid of the new process, or why there is none, as one line of JSON on
 // descriptor 3.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { commandEnv } from './command.ts';
+import { launcher } from './launcher.ts';
 import { OciRuntimeError } from './oci-error.ts';
-import { ownTurn } from './turn.ts';
 
 export interface ConmonOptions {
   id: string;
@@ -53,41 +50,19 @@ function conmonArgs(options: ConmonOptions): string[] {
 export async function createWithConmon(options: ConmonOptions): Promise<number> {
   mkdirSync(conmonPaths(options.bundleDir).persistDir, { recursive: true });
   if (options.logPath) mkdirSync(dirname(options.logPath), { recursive: true });
-  await ownTurn();
-  const child = spawn('conmon', conmonArgs(options), {
-    env: { ...commandEnv, _OCI_SYNCPIPE: '3' },
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-  });
-  const report = await readReport(child);
-  if (report.data < 0) throw new OciRuntimeError(report.message ?? 'conmon could not create the container');
-  return report.data;
+  const { report } = await launcher.launch({ argv: ['conmon', ...conmonArgs(options)], reports: true });
+  const { data, message } = readReport(report);
+  if (data < 0) throw new OciRuntimeError(message ?? 'conmon could not create the container');
+  return data;
 }
 
-function readReport(child: ChildProcess): Promise<{ data: number; message?: string }> {
-  return new Promise((resolve, reject) => {
-    const pipe = child.stdio[3] as Readable & { unref?(): void };
-    let text = '';
-    const finish = (settle: () => void) => {
-      // conmon keeps its end open for life; ours must not keep it.
-      pipe.destroy();
-      child.unref();
-      settle();
-    };
-    child.once('error', (err) => finish(() => reject(new Error('cannot run conmon', { cause: err }))));
-    pipe.on('data', (chunk) => {
-      text += chunk;
-      const end = text.indexOf('\n');
-      if (end < 0) return;
-      finish(() => {
-        try {
-          resolve(JSON.parse(text.slice(0, end)));
-        } catch (err) {
-          reject(new Error(`conmon reported ${JSON.stringify(text)}`, { cause: err }));
-        }
-      });
-    });
-    pipe.once('end', () => finish(() => reject(new Error('conmon ended without a report'))));
-  });
+function readReport(report: string | undefined): { data: number; message?: string } {
+  if (report === undefined) throw new Error('conmon ended without a report');
+  try {
+    return JSON.parse(report);
+  } catch (err) {
+    throw new Error(`conmon reported ${JSON.stringify(report)}`, { cause: err });
+  }
 }
 
 /** Commands of conmon's control fifo: `1 ROWS COLUMNS` resizes the terminal, `2 0 0` opens the log anew. */

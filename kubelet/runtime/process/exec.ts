@@ -8,8 +8,8 @@ import type { Clock } from '../../../machinery/clock.ts';
 import { watchFolder } from '../../../machinery/watch-folder.ts';
 import { isMissingFile } from '../errors.ts';
 import type { OciProcess, OciSpec } from '../spec/oci.ts';
-import { commandEnv } from './command.ts';
 import { readProcessRef, signalProcess } from './identity.ts';
+import { commandEnv } from './launcher.ts';
 import { messageOf, translateOciMessage } from './oci-error.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 

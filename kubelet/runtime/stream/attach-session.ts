@@ -3,8 +3,8 @@
 import { spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { bundleDirOf, outputLogOf } from '../lifecycle/paths.ts';
-import { commandEnv } from '../process/command.ts';
 import { sendControl } from '../process/conmon.ts';
+import { commandEnv } from '../process/launcher.ts';
 import type { Runtime } from '../runtime.ts';
 import { stateOf } from '../store/records.ts';
 import { type CommandStatus, type CommandStreams, exitStatus, failureStatus } from './command-streams.ts';

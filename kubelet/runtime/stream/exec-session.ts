@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { isMissingFile } from '../errors.ts';
 import { bundleDirOf } from '../lifecycle/paths.ts';
-import { commandEnv, runCommand } from '../process/command.ts';
+import { runCommand } from '../process/command.ts';
 import { type PreparedExec, prepareExec, spawnExec, waitForExit } from '../process/exec.ts';
+import { commandEnv } from '../process/launcher.ts';
 import type { Runtime } from '../runtime.ts';
 import {
   type CommandStatus,

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { Timer } from '../../../machinery/clock.ts';
-import { commandEnv } from '../process/command.ts';
+import { commandEnv } from '../process/launcher.ts';
 import type { Runtime } from '../runtime.ts';
 import { SpdySession, type SpdyStream } from './spdy-session.ts';
 import { creationTimeoutMs } from './spdy-streams.ts';
