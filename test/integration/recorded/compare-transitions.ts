@@ -46,13 +46,19 @@ function isStepBetween(row: string, neighbours: readonly (string | undefined)[])
 const isBehind = (row: string, ours: readonly string[]) =>
   row.startsWith('Running |') && ours.includes(row.replace('Running', 'Pending'));
 
-/** Whether a row shows a container that ended by itself right after, or that waits for its restart right after. */
+/**
+ * Whether a row shows a container that ended by itself right after, or was ready, or that waits for its restart or,
+ * for the first time, was restarted.
+ */
 function isShort(row: string, next: string | undefined, endsAtOnce: (container: string) => boolean): boolean {
   return partsOf(row).some((part) => {
     const [, name, state, restarts = ''] = /^([^= ]+)=(\w+)\S*(?: ready)?( r\d+)?$/.exec(part) ?? [];
     if (!name || !next) return false;
     const after = partsOf(next).find((p) => p.startsWith(`${name}=`)) ?? '';
-    if ((/ r\d+/.exec(after)?.[0] ?? '') !== restarts) return false;
+    const restartsAfter = / r\d+/.exec(after)?.[0] ?? '';
+    if (state === 'terminated' && restarts === '' && restartsAfter === ' r1') return true;
+    if (restartsAfter !== restarts) return false;
+    if (part === `${name}=running${restarts}` && after.startsWith(`${name}=running ready`)) return true;
     if (state === 'running') return after.startsWith(`${name}=terminated`) && endsAtOnce(name);
     return after.startsWith(`${name}=waiting:CrashLoopBackOff`);
   });
