@@ -326,7 +326,7 @@ function controllersFlags(layout: Layout): FlagValues {
     'node-cidr-mask-size': nodeMaskSize,
     'service-cluster-ip-range': layout.serviceSubnet,
     'use-service-account-credentials': true,
-    // As kubeadm starts them: tokens that expired go, and kube-public/cluster-info is signed where somebody made it.
+    // As kubeadm starts them: tokens that expired go, and kube-public/cluster-info is signed.
     controllers: '*,bootstrapsigner,tokencleaner',
     ...leaderFlags(layout, 'controllers'),
     'metrics-bind-address': layout.hostAddress,

@@ -8,17 +8,15 @@ import type { ResourceClient } from '../../client/rest.ts';
 import { isAlreadyExists, unlessGone } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { revisionData, revisionOf } from '../pods/template-revision.ts';
+import { hashTemplate } from '../template-hash.ts';
 import { revisionLabel } from './placement.ts';
 
 export const hashOf = (revision: ControllerRevision) => revision.metadata.labels?.[revisionLabel] ?? '';
 
 /** The revision for the current template, not yet created. Pure. */
 export function buildRevision(set: DaemonSet, number: number): ControllerRevision {
-  return revisionOf(DaemonSetKind, set, {
-    number,
-    collisionCount: set.status?.collisionCount,
-    hashLabel: revisionLabel,
-  });
+  const hash = hashTemplate(set.spec.template, set.status?.collisionCount);
+  return revisionOf(DaemonSetKind, set, { number, hash, hashLabel: revisionLabel });
 }
 
 /** Revisions beyond the history limit that no pod runs, oldest first. Pure. */

@@ -130,6 +130,19 @@ test('a pod that is ended first says why, after all else that is said of it', as
     },
     { uid: 'uid-a' },
   ]);
+  // One that was told to go, whose node then goes, has ended: a job may wait for that.
+  const conditions = [{ ...condition, reason: 'DeletionByTaintManager' }];
+  const told = { ...pod('b').on('n').deleting().build(), status: { phase: 'Running', conditions } } as never;
+  done.length = 0;
+  await disrupt(client, told, { reason: 'R', message: 'm', nowMs: testTimeMs, isLost: true });
+  assert.deepEqual(done, [
+    {
+      '$setElementOrder/conditions': [{ type: 'DisruptionTarget' }],
+      conditions: [{ ...condition, reason: 'R', message: 'm' }],
+      phase: 'Failed',
+    },
+    { gracePeriodSeconds: 0, uid: 'uid-b' },
+  ]);
 });
 
 test('a pod is ended once, also when its own changes bring it back before the cache knows', async () => {

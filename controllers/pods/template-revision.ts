@@ -3,7 +3,6 @@ import type { ControllerRevision } from '../../api/apps/controllerrevision.ts';
 import { sortKeys } from '../../machinery/go-json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { ObjectMeta } from '../../machinery/metadata.ts';
-import { hashTemplate } from '../template-hash.ts';
 import { controllerRef } from './claim.ts';
 
 interface Workload {
@@ -16,14 +15,13 @@ export function revisionData({ spec }: Workload): object {
   return sortKeys({ spec: { template: { ...spec.template, $patch: 'replace' } } });
 }
 
-/** The revision for the current template, not yet created; `hashLabel` tells whose hash it is. Pure. */
+/** The revision for the current template, not yet created, named by its hash; `hashLabel` tells whose it is. Pure. */
 export function revisionOf(
   kind: Kind,
   workload: Workload,
-  { number, collisionCount, hashLabel }: { number: number; collisionCount: number | undefined; hashLabel: string },
+  { number, hash, hashLabel }: { number: number; hash: string; hashLabel: string },
 ): ControllerRevision {
   const { template } = workload.spec;
-  const hash = hashTemplate(template, collisionCount);
   const { name = '', namespace = '', annotations } = workload.metadata;
   return {
     metadata: {

@@ -8,6 +8,7 @@ import type { ResourceClient } from '../../client/rest.ts';
 import { isAlreadyExists } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { revisionData, revisionOf } from '../pods/template-revision.ts';
+import { hashRevision } from '../template-hash.ts';
 import { revisionLabel } from './identity.ts';
 
 const hashLabel = 'controller.kubernetes.io/hash';
@@ -21,8 +22,10 @@ export function withRevision(set: StatefulSet, revision: ControllerRevision): St
 }
 
 /** The revision for the template, not yet created. Pure. */
-export const buildRevision = (set: StatefulSet, number: number, collisionCount: number): ControllerRevision =>
-  revisionOf(StatefulSetKind, set, { number, collisionCount, hashLabel });
+export function buildRevision(set: StatefulSet, number: number, collisionCount: number): ControllerRevision {
+  const hash = hashRevision(revisionData(set), collisionCount);
+  return revisionOf(StatefulSetKind, set, { number, hash, hashLabel });
+}
 
 export interface History {
   current: ControllerRevision;
