@@ -40,6 +40,7 @@ function world(threshold: number) {
     informer: ({ kind }: { kind: string }) => (kind === 'Node' ? nodes : pods),
     resource: () => ({
       delete: async ({ name }: { name: string }, options: object) => deleted.push(`${name} ${JSON.stringify(options)}`),
+      patch: async ({ name }: { name: string }, body: any) => deleted.push(`${name} ${body.status.phase}`),
     }),
   };
   const controller = podGarbageCollector(threshold);
@@ -47,7 +48,8 @@ function world(threshold: number) {
   const reconcile = async () => {
     for (const key of enqueued.splice(0)) await controller.reconcile(pods.lister.get(key)!, deps);
   };
-  return { clock, pods, deleted, reconcile };
+  const look = (one: Pod) => controller.reconcile(one, deps);
+  return { clock, pods, nodes, deleted, reconcile, look };
 }
 
 test('as many ended pods stay as may, whatever still runs', async () => {
@@ -73,4 +75,26 @@ test('with 0 all of them stay', async () => {
   await clock.advance(60_000);
   await reconcile();
   assert.deepEqual(deleted, []);
+});
+
+test('a pod that was deleted on a node out of service has ended', async () => {
+  const taints = [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute', value: 'nodeshutdown' }];
+  const ready = (status: string) => ({ conditions: [{ type: 'Ready', status }] });
+  const built = pod('p').on('n').build();
+  const going = { ...built, metadata: { ...built.metadata, deletionTimestamp: secondsAgo(1) } } as Pod;
+  const ended = { ...going, status: { phase: 'Succeeded' } } as Pod;
+  const removal = 'p {"gracePeriodSeconds":0,"uid":"uid-p"}';
+  const cases: { node: object; pod: Pod; want: string[] }[] = [
+    { node: { spec: { taints }, status: ready('Unknown') }, pod: going, want: ['p Failed', removal] },
+    { node: { spec: { taints }, status: ready('False') }, pod: ended, want: [removal] },
+    { node: { spec: { taints }, status: ready('True') }, pod: going, want: [] },
+    { node: { spec: {}, status: ready('Unknown') }, pod: going, want: [] },
+    { node: { spec: { taints }, status: ready('Unknown') }, pod: built, want: [] },
+  ];
+  for (const { node, pod: one, want } of cases) {
+    const { nodes, deleted, look } = world(0);
+    nodes.put({ metadata: { name: 'n' }, ...node });
+    await look(one);
+    assert.deepEqual(deleted, want);
+  }
 });

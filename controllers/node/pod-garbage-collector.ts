@@ -1,13 +1,14 @@
-// Removes pods that nobody else will: bound to a node that is gone, deleted before they were bound, and of those
-// that have ended the oldest beyond a number. Upstream: pkg/controller/podgc.
+// Removes pods that nobody else will: bound to a node that is gone, deleted before they were bound or on a node that is
+// said to be out of service, and of those that have ended the oldest beyond a number. Upstream: pkg/controller/podgc.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection
-import { NodeKind } from '../../api/core/node.ts';
+import { type Node, NodeKind } from '../../api/core/node.ts';
 import { isFinished } from '../../api/core/pod/columns.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
 import { disrupt } from '../../client/disrupt.ts';
 import { unlessGone } from '../../machinery/errors.ts';
 import { keyOf } from '../../machinery/metadata.ts';
+import { readinessOf } from './health.ts';
 import { byNode } from './node-lifecycle.ts';
 
 /** A node may come back under its name: its pods wait so long. */
@@ -74,9 +75,20 @@ function createDeps(context: ControllerContext, enqueue: (key: string) => void, 
 }
 type Deps = ReturnType<typeof createDeps>;
 
-async function removeSurplus({ metadata }: Pod, podClient: Deps['podClient']): Promise<void> {
-  const { namespace = '', name = '', uid } = metadata;
-  await unlessGone(podClient.delete({ namespace, name }, { gracePeriodSeconds: 0, ...(uid ? { uid } : {}) }));
+/** Somebody has said that nothing runs there any more: https://kubernetes.io/docs/concepts/cluster-administration/node-shutdown/ */
+const isOutOfService = (node: Node) =>
+  readinessOf(node) !== 'True' &&
+  (node.spec?.taints ?? []).some(({ key }) => key === 'node.kubernetes.io/out-of-service');
+
+/** Nobody else says of it any more that it has ended. */
+async function endNow(pod: Pod, podClient: Deps['podClient']): Promise<void> {
+  const { namespace = '', name = '', uid } = pod.metadata;
+  const target = { namespace, name };
+  if (!isFinished(pod)) {
+    const failed = { metadata: { uid }, status: { phase: 'Failed' } };
+    await unlessGone(podClient.patch(target, failed, { type: 'merge', subresource: 'status' }));
+  }
+  await unlessGone(podClient.delete(target, { gracePeriodSeconds: 0, ...(uid ? { uid } : {}) }));
 }
 
 /** `threshold`: as many ended pods may stay; 0: all. */
@@ -89,14 +101,15 @@ export const podGarbageCollector = (threshold = defaultThreshold) =>
         kind: NodeKind,
         keys: (node, old, deps) => {
           if (node) deps.missingSinceMs.delete(node.metadata.name);
-          return node ? [] : deps.pods.byIndex(byNode, old.metadata.name).map(keyOf);
+          if (node && !isOutOfService(node)) return [];
+          return deps.pods.byIndex(byNode, (node ?? old)!.metadata.name!).map(keyOf);
         },
       },
     ],
     deps: (context, enqueue) => createDeps(context, enqueue, threshold),
     async reconcile(pod, { clock, nodes, nodeClient, podClient, missingSinceMs, surplus }) {
       if (surplus.has(keyOf(pod))) {
-        await removeSurplus(pod, podClient);
+        await endNow(pod, podClient);
         return undefined;
       }
       const { nodeName } = pod.spec;
@@ -107,7 +120,11 @@ export const podGarbageCollector = (threshold = defaultThreshold) =>
         await disrupt(podClient, pod, { reason: 'DeletionByPodGC', message, nowMs, isLost: true });
         return undefined;
       }
-      if (nodes.get(nodeName)) return undefined;
+      const node = nodes.get(nodeName);
+      if (node) {
+        if (pod.metadata.deletionTimestamp && isOutOfService(node)) await endNow(pod, podClient);
+        return undefined;
+      }
       const sinceMs = missingSinceMs.get(nodeName) ?? nowMs;
       missingSinceMs.set(nodeName, sinceMs);
       const leftMs = sinceMs + quarantineMs - nowMs;
