@@ -30,6 +30,8 @@ export interface ControllerContext {
   /** Keys to work on at the same time, in place of what a controller says. */
   concurrency?: number;
   metrics?: WorkQueueMetrics;
+  /** For what a controller tells of its own work. */
+  registry?: Registry;
 }
 
 /** The queue of a controller, which counts under its name. */
