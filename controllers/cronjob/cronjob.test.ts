@@ -6,6 +6,7 @@ import type { Job } from '../../api/batch/job/schema.ts';
 import { FakeClock } from '../../machinery/clock.ts';
 import { alreadyExistsError, notFoundError } from '../../machinery/errors.ts';
 import { deepFreeze } from '../../machinery/json.ts';
+import { controllerMetrics } from '../metrics.ts';
 import { cronJobController } from './cronjob.ts';
 import { dueTime, InvalidScheduleError, nextInMs } from './due.ts';
 import { buildJob, planHistory } from './jobs.ts';
@@ -205,6 +206,7 @@ describe('reconcile()', () => {
     const statuses: CronJob['status'][] = [];
     const deps = {
       clock: new FakeClock(at('2026-01-01T00:05:10')),
+      skew: controllerMetrics().cronJobSkew,
       jobs: { byIndex: () => jobs },
       jobClient: {
         get: async ({ name }: { name: string }) => {

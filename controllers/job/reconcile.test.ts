@@ -8,6 +8,7 @@ import { FakeClock } from '../../machinery/clock.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { pod, secondsAgo, testTimeMs } from '../../test/builders/pod.ts';
 import { job } from '../../test/builders/workload.ts';
+import { controllerMetrics } from '../metrics.ts';
 import { finishedAtMs } from './backoff.ts';
 import { indexAnnotation } from './indexes.ts';
 import { jobController } from './job.ts';
@@ -26,8 +27,10 @@ function world(pods: readonly Pod[], { refusals = 0 } = {}) {
   };
   const clock = new FakeClock(testTimeMs);
   const expectations = new Expectations(clock);
+  const meter = controllerMetrics();
   const deps = {
     clock,
+    meter,
     owned: {
       expectations,
       candidates: () => pods,
@@ -39,7 +42,7 @@ function world(pods: readonly Pod[], { refusals = 0 } = {}) {
     runs: new Map(),
     say: () => undefined,
   } as unknown as Deps;
-  return { clock, done, deps, expectations };
+  return { clock, done, deps, expectations, meter };
 }
 
 const ofJob = (name: string, owner: Job) => {
