@@ -9,12 +9,15 @@ interface Described {
   buckets?: readonly number[];
 }
 
+/** Without what sums of fractions leave behind. */
+const short = (bound: number) => Number(bound.toPrecision(12));
+
 /** `name type label,label first..last*count`: labels in order; what follows them are the buckets of a histogram. */
 export async function metricTable(registry: Registry): Promise<string[]> {
   const types = new Map((await registry.getMetricsAsJSON()).map(({ name, type }) => [name, String(type)]));
   return (registry.getMetricsAsArray() as unknown as Described[])
     .map(({ name, labelNames = [], upperBounds, buckets = upperBounds }) => {
-      const bounds = buckets ? `${buckets[0]}..${buckets.at(-1)}*${buckets.length}` : '';
+      const bounds = buckets ? `${buckets[0]}..${short(buckets.at(-1)!)}*${buckets.length}` : '';
       return [name, types.get(name), [...labelNames].sort().join(','), bounds].filter((part) => part !== '').join(' ');
     })
     .sort();
