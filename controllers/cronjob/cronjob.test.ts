@@ -240,6 +240,8 @@ describe('reconcile()', () => {
     const cron = cronJob();
     assert.deepEqual(await cronJobController.reconcile(cron, deps), { requeueAfterMs: 50_100 });
     assert.deepEqual(done, [`create cj-${minute}`]);
+    const late = (await deps.skew.get()).values.find(({ metricName }) => metricName?.endsWith('_sum'));
+    assert.equal(late?.value, 10, 'seconds after the time of the schedule');
     assert.deepEqual(said, [`Normal SuccessfulCreate Created job cj-${minute}`]);
     assert.equal(statuses[0]?.lastScheduleTime, '2026-01-01T00:05:00Z');
     assert.deepEqual(

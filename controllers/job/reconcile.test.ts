@@ -85,6 +85,22 @@ describe('jobController', () => {
     assert.equal(created.length, 1);
   });
 
+  test('passes, pods that are written down and ends are counted', async () => {
+    const owner = selecting({ parallelism: 1, completions: 1 });
+    const values = async (of: 'jobSyncs' | 'jobPodsFinished' | 'jobsFinished') =>
+      (await meter[of].get()).values.filter(({ value }) => value > 0).map(({ labels }) => Object.values(labels).sort());
+    const pods = [ofJob('a', owner).succeeded().build()];
+    const { deps, meter } = world(pods);
+    await jobController.reconcile(owner, deps);
+    assert.deepEqual(await values('jobSyncs'), [['NonIndexed', 'reconciling', 'success']]);
+    assert.deepEqual(await values('jobPodsFinished'), [['NonIndexed', 'succeeded']]);
+    assert.deepEqual(await values('jobsFinished'), [], 'it has not ended before its pods are let go');
+    pods.length = 0;
+    const status = { uncountedTerminatedPods: {}, succeeded: 1 };
+    await jobController.reconcile({ ...owner, status } as Job, deps);
+    assert.deepEqual(await values('jobsFinished'), [['CompletionsReached', 'NonIndexed', 'succeeded']]);
+  });
+
   test('a job that is being deleted holds no failed pod for the next of its index', async () => {
     const running = selecting({ completionMode: 'Indexed', completions: 1, backoffLimitPerIndex: 3 });
     const owner = { ...running, metadata: { ...running.metadata, deletionTimestamp: secondsAgo(1) } };
