@@ -66,7 +66,7 @@ type Histogram = Map<string, Map<number, number>>;
 
 const bucketLine = /^apiserver_request_duration_seconds_bucket\{([^}]*)\} (\S+)$/gm;
 const labelOf = (labels: string, name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(labels)?.[1] ?? '';
-const mutating = new Set(['POST', 'PUT', 'PATCH', 'APPLY', 'DELETE']);
+const mutating = new Set(['POST', 'PUT', 'CREATE', 'UPDATE', 'PATCH', 'APPLY', 'DELETE']);
 
 /** Of requests that change an object. */
 async function readDurations(client: KubeClient): Promise<Histogram> {

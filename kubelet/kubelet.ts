@@ -43,6 +43,7 @@ import { type OwnStorageOptions, startOwnStorage } from './own-storage.ts';
 import type { KubeletDeps } from './pods/kubelet-deps.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { runningContainers } from './pods/runtime-state.ts';
+import { UserNamespaces } from './pods/user-namespaces.ts';
 import { ContainerProbes } from './probes/container-probes.ts';
 import { createExecProber } from './probes/exec-probe.ts';
 import { createGrpcProber } from './probes/grpc-probe.ts';
@@ -77,6 +78,8 @@ export interface KubeletOptions {
   staticPodPath: string;
   eviction: EvictionSettings;
   imageGc: ImageGcSettings;
+  /** Of the user namespace of a pod that has one. */
+  idsPerPod: number;
   /** As in upstream's KubeletConfiguration; undefined means what the version of control groups has by itself. */
   singleProcessOOMKill: boolean | undefined;
   access: AccessSettings;
@@ -335,6 +338,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     },
     cgroups,
     allocations: new AllocationStore(join(options.rootDir, 'pods'), log),
+    userNamespaces: new UserNamespaces(join(options.rootDir, 'pods'), options.idsPerPod),
     probes: new ContainerProbes({
       probers,
       clock,

@@ -8,6 +8,7 @@ import type { Flags, FlagTable } from '../machinery/flags.ts';
 import { defaultEviction, type EvictionSettings, parseThresholds } from './eviction/thresholds.ts';
 import { checkImageGc, defaultImageGc, type ImageGcSettings } from './images/image-gc.ts';
 import { type KubeletOptions, startKubelet } from './kubelet.ts';
+import { idsPerPodProblem, idsUnit } from './pods/user-namespaces.ts';
 import type { AccessSettings } from './server/client-access.ts';
 
 const pairs = (of: Readonly<Record<string, string>>, sign: string) =>
@@ -127,6 +128,11 @@ const flagTable = {
     doc: 'Younger images are not removed.',
     default: defaultImageGc.imageMinimumGCAge,
   },
+  'user-namespaces-ids-per-pod': {
+    type: 'number',
+    doc: 'How many ids a pod has that has a user namespace of its own: a multiple of 65536.',
+    default: idsUnit,
+  },
   'single-process-oom-kill': {
     type: 'boolean',
     doc: 'Memory that runs out ends one process of a container, not all; true on cgroup version 1, false on 2 if not given.',
@@ -173,6 +179,7 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
     cgroupRoot: flags['cgroup-root'],
     eviction: evictionOf(flags),
     imageGc: imageGcOf(flags),
+    idsPerPod: flags['user-namespaces-ids-per-pod'],
     staticPodPath: flags['pod-manifest-path'],
     singleProcessOOMKill: flags['single-process-oom-kill'],
     access: accessOf(flags),
@@ -223,6 +230,8 @@ const imageGcOf = (flags: Flags<typeof flagTable>): ImageGcSettings => ({
 function check(flags: Flags<typeof flagTable>): void {
   parseThresholds(evictionOf(flags));
   checkImageGc(imageGcOf(flags));
+  const problem = idsPerPodProblem(flags['user-namespaces-ids-per-pod']);
+  if (problem) throw new Error(`--user-namespaces-ids-per-pod ${problem}`);
   accessOf(flags);
   if ((flags['tls-cert-file'] === '') !== (flags['tls-private-key-file'] === '')) {
     throw new Error('--tls-cert-file and --tls-private-key-file belong together');

@@ -55,6 +55,7 @@ test('pods and containers, and how long their starts took', async () => {
   metrics.observeContainersStart(7_000, 4_500);
   // A container that has ended again says nothing of its start.
   metrics.observeContainersStart(Number.NaN, 0);
+  for (const what of ['started', 'started', 'failed'] as const) metrics.countUserNamespace(what);
   await has(
     registry,
     'kubelet_running_pods 1',
@@ -63,5 +64,7 @@ test('pods and containers, and how long their starts took', async () => {
     'kubelet_pod_start_total_duration_seconds_sum 7',
     'kubelet_pod_start_sli_duration_seconds_sum 2.5',
     'kubelet_pod_start_sli_duration_seconds_count 1',
+    'kubelet_started_user_namespaced_pods_total 2',
+    'kubelet_started_user_namespaced_pods_errors_total 1',
   );
 });

@@ -16,6 +16,8 @@ export interface KubeletMetrics {
   observePodStart(durationMs: number): void;
   /** The containers of a pod ran so long after the pod was made; its images were pulled for a part of that. */
   observeContainersStart(durationMs: number, pullingMs: number): void;
+  /** A pod with a user namespace of its own was to get a sandbox, or did not get it. */
+  countUserNamespace(what: 'started' | 'failed'): void;
   /** A pod was evicted for what the signal measures. */
   countEviction(signal: string): void;
 }
@@ -65,6 +67,14 @@ export function registerMetrics(registry: Registry, podSet: () => PodSet | undef
     labelNames: ['eviction_signal'],
     registers: [registry],
   });
+  const countOf = (name: string, help: string) => new Counter({ name, help, registers: [registry] });
+  const userNamespaces = {
+    started: countOf(
+      'kubelet_started_user_namespaced_pods_total',
+      'Pods with a user namespace of their own that were tried to start.',
+    ),
+    failed: countOf('kubelet_started_user_namespaced_pods_errors_total', 'Such pods that got no sandbox.'),
+  };
   return {
     observePodStart: (durationMs) => podStart.observe(durationMs / 1000),
     observeContainersStart(durationMs, pullingMs) {
@@ -72,6 +82,7 @@ export function registerMetrics(registry: Registry, podSet: () => PodSet | undef
       total.observe(Math.max(0, durationMs) / 1000);
       sli.observe(Math.max(0, durationMs - pullingMs) / 1000);
     },
+    countUserNamespace: (what) => userNamespaces[what].inc(),
     countEviction: (signal) => evictions.inc({ eviction_signal: signal }),
   };
 }

@@ -114,9 +114,13 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
     delays.enable();
     const cpuUsage = () => proc.cpuUsage();
     watchLoopStall(metrics, realClock, { cpuUsage, delays });
-    // Only where the process was started with --expose-gc.
+    // Only where the process was started with --expose-gc. An ordinary collection keeps the pages that it empties.
     const { gc } = globalThis;
-    if (gc) shrinkHeapAtRest(realClock, cpuUsage, { size: heapSize, collect: () => gc() });
+    if (gc)
+      shrinkHeapAtRest(realClock, cpuUsage, {
+        size: heapSize,
+        collect: () => gc({ type: 'major', execution: 'sync', flavor: 'last-resort' }),
+      });
     log.info({}, `${spec.name} started`);
   } catch (err) {
     if (!abort.signal.aborted) fail(err);

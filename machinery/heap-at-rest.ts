@@ -15,8 +15,12 @@ const periodMs = 15_000;
 const restShare = 0.05;
 /** It has grown by so much since the last time, else there is little to be had. */
 const worthBytes = 8 * 1024 * 1024;
-/** In use, garbage included. Of a larger heap there may be so much to look at that others come meanwhile. */
-const maxUsedBytes = 128 * 1024 * 1024;
+/**
+ * In use, garbage included. Of a larger heap there may be so much to look at that others come meanwhile: it is left alone
+ * but where hardly anybody comes.
+ */
+const largeBytes = 128 * 1024 * 1024;
+const deepRestShare = 0.01;
 
 /** Looks now and then whether the process rests. */
 export function shrinkHeapAtRest(clock: Clock, cpuUsage: CpuUsage, heap: Heap): void {
@@ -27,7 +31,8 @@ export function shrinkHeapAtRest(clock: Clock, cpuUsage: CpuUsage, heap: Heap): 
     const computedMs = (now.user - last.user + now.system - last.system) / 1000;
     last = now;
     const { total, used } = heap.size();
-    if (computedMs > restShare * periodMs || total - keptBytes < worthBytes || used > maxUsedBytes) return;
+    const share = used > largeBytes ? deepRestShare : restShare;
+    if (computedMs > share * periodMs || total - keptBytes < worthBytes) return;
     heap.collect();
     keptBytes = heap.size().total;
   });

@@ -77,6 +77,7 @@ describe("the kubelet's configuration", () => {
         ['minimum-image-ttl-duration', '5m'],
       ],
     ],
+    ['how many ids a pod has', ['userNamespaces: {idsPerPod: 131072}'], [['user-namespaces-ids-per-pod', '131072']]],
     [
       'who may ask it',
       [

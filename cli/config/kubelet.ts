@@ -34,6 +34,7 @@ const settings: Settings = {
   imageGCHighThresholdPercent: ['image-gc-high-threshold', whole],
   imageGCLowThresholdPercent: ['image-gc-low-threshold', whole],
   imageMinimumGCAge: ['minimum-image-ttl-duration', text],
+  userNamespaces: { idsPerPod: ['user-namespaces-ids-per-pod', whole] },
   rotateCertificates: ['rotate-certificates', isOn],
   serverTLSBootstrap: ['rotate-server-certificates', isOn],
   authentication: {

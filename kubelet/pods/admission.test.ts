@@ -73,17 +73,7 @@ const cases: { name: string; pod: Pod; others?: Pod[]; want?: [string, string] }
     name: 'a safe sysctl',
     pod: podOf({ securityContext: { sysctls: [{ name: 'net.ipv4.tcp_syncookies', value: '1' }] } }),
   },
-  {
-    name: 'a user namespace of its own',
-    pod: podOf({ hostUsers: false }),
-    want: ['PodFeatureUnsupported', 'user namespaces (hostUsers: false) are not supported by this node'],
-  },
-  { name: "the node's user namespace", pod: podOf({ hostUsers: true }) },
-  {
-    name: "all of the node's /proc",
-    pod: podOf({ containers: [{ name: 'c', securityContext: { procMount: 'Unmasked' } }] }),
-    want: ['PodFeatureUnsupported', 'procMount Unmasked needs a user namespace, which is not supported by this node'],
-  },
+  { name: 'a user namespace of its own', pod: podOf({ hostUsers: false }) },
   {
     name: 'an AppArmor profile',
     pod: podOf({ containers: [{ name: 'c', securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } }] }),

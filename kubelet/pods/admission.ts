@@ -131,13 +131,10 @@ function judgeSysctls(pod: Pod): Rejection | undefined {
 /** What a pod relies on, above all for its isolation, must not be passed over in silence. */
 function judgeFeatures(pod: Pod): Rejection | undefined {
   const { spec } = pod;
-  const unsupported = (message: string) => ({ reason: 'PodFeatureUnsupported', message });
   if (spec.os?.name && spec.os.name !== 'linux')
     return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
-  if (spec.hostUsers === false) return unsupported('user namespaces (hostUsers: false) are not supported by this node');
-  if (spec.resourceClaims?.length) return unsupported('dynamic resource allocation is not supported by this node');
-  if (allContainersOf(pod).some((c) => c.securityContext?.procMount === 'Unmasked'))
-    return unsupported('procMount Unmasked needs a user namespace, which is not supported by this node');
+  const message = 'dynamic resource allocation is not supported by this node';
+  if (spec.resourceClaims?.length) return { reason: 'PodFeatureUnsupported', message };
   return undefined;
 }
 

@@ -20,6 +20,7 @@ import type { NodeResources } from '../spec/resources.ts';
 import type { NodeSettings } from '../spec/sandbox-config.ts';
 import type { VolumeDeps } from '../volumes/pod-volumes.ts';
 import type { WorkMetrics } from '../work-metrics.ts';
+import type { UserNamespaces } from './user-namespaces.ts';
 
 export interface KubeletDeps {
   clock: Clock;
@@ -37,6 +38,7 @@ export interface KubeletDeps {
   volumes: VolumeDeps;
   cgroups: PodCgroups;
   allocations: AllocationStore;
+  userNamespaces: UserNamespaces;
   probes: ContainerProbes;
   settings: NodeSettings;
   nodeIp: string;

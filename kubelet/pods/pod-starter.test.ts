@@ -13,6 +13,7 @@ import type { KubeletDeps } from './kubelet-deps.ts';
 import { PodRuntime } from './pod-runtime.ts';
 import { PodStarter } from './pod-starter.ts';
 import { readySandbox } from './runtime-state.ts';
+import { UserNamespaces } from './user-namespaces.ts';
 
 const pod: Pod = {
   metadata: { name: 'p', namespace: 'ns', uid: 'u' },
@@ -39,17 +40,26 @@ function runtimeWithUnknownSandbox(isMade: () => boolean) {
   return { cri: { runtime } as unknown as CriClient, removed };
 }
 
-describe('a sandbox whose making outlived the kubelet that asked for it', () => {
+describe('a sandbox', () => {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-starter-'));
   after(() => rmSync(dir, { recursive: true, force: true }));
 
   function starterOf(cri: CriClient) {
     const events: string[] = [];
+    const messages: string[] = [];
+    const counted: string[] = [];
     const deps = {
       cri,
       clock: new FakeClock(),
-      events: { event: (_target: unknown, _type: string, reason: string) => events.push(reason) },
+      events: {
+        event(_target: unknown, _type: string, reason: string, message: string) {
+          events.push(reason);
+          messages.push(message);
+        },
+      },
       cgroups: { create: () => '/kubepods/podu' },
+      userNamespaces: new UserNamespaces(dir, 65_536),
+      metrics: { countUserNamespace: (what: string) => counted.push(what) },
       settings: {
         podLogsDir: dir,
         seccompDir: dir,
@@ -57,10 +67,10 @@ describe('a sandbox whose making outlived the kubelet that asked for it', () => 
       },
     } as unknown as KubeletDeps;
     const runtime = new PodRuntime(cri, 'u', []);
-    return { starter: new PodStarter(deps, runtime, {} as PodVolumes), runtime, events };
+    return { starter: new PodStarter(deps, runtime, {} as PodVolumes), runtime, events, messages, counted };
   }
 
-  test('is taken over once it stands', async () => {
+  test('whose making outlived the kubelet that asked for it is taken over once it stands', async () => {
     let isMade = false;
     const { cri } = runtimeWithUnknownSandbox(() => isMade);
     const { starter, runtime, events } = starterOf(cri);
@@ -72,7 +82,7 @@ describe('a sandbox whose making outlived the kubelet that asked for it', () => 
     assert.deepEqual(events, ['FailedCreatePodSandBox']);
   });
 
-  test('gives its number up to the next when it has failed', async () => {
+  test('that has failed gives its number up to the next', async () => {
     const attempts: (number | undefined)[] = [];
     const ended = { ...runtimeSandbox(), state: 'SANDBOX_NOTREADY' };
     const runtime = {
@@ -90,7 +100,35 @@ describe('a sandbox whose making outlived the kubelet that asked for it', () => 
     assert.deepEqual(attempts, [0, (ended.metadata?.attempt ?? 0) + 1]);
   });
 
-  test('is removed with the pod', async () => {
+  test('is not asked for with users of its own where the runtime has none', async () => {
+    const made: any[] = [];
+    const handlers = [
+      { name: '', features: { user_namespaces: false } },
+      { name: 'own', features: null },
+    ];
+    const runtime = {
+      Status: async () => ({ runtime_handlers: handlers }),
+      RunPodSandbox: async ({ config }: any) => {
+        made.push(config.linux.security_context.namespace_options.userns_options);
+        return { pod_sandbox_id: 'sandbox-0' };
+      },
+      ListPodSandbox: async () => ({ items: [] }),
+      PodSandboxStatus: async () => ({ status: runtimeSandbox(), containers_statuses: [], timestamp: '1' }),
+    };
+    const { starter, messages, counted } = starterOf({ runtime } as unknown as CriClient);
+    const isolated: Pod = { ...pod, spec: { ...pod.spec, hostUsers: false } };
+    const why = "can't set `spec.hostUsers: false`, runtime does not support user namespaces";
+    await assert.rejects(starter.createSandbox(isolated), { message: why });
+    assert.deepEqual(messages, [`Failed to create pod sandbox: ${why}`]);
+    assert.deepEqual(made, []);
+    handlers[0]!.features = { user_namespaces: true };
+    await starter.createSandbox(isolated);
+    assert.deepEqual(counted, ['started', 'failed', 'started']);
+    const users: any = made[0];
+    assert.deepEqual([users.mode, users.uids[0].host_id], ['POD', 65_536]);
+  });
+
+  test('nobody told of is removed with the pod', async () => {
     const { cri, removed } = runtimeWithUnknownSandbox(() => true);
     await new PodRuntime(cri, 'u', []).removeAll();
     assert.deepEqual(removed, ['sandbox-0']);
@@ -144,7 +182,14 @@ test('a container that ended by itself waits before it starts again; one that en
   for (const isReplaced of [false, true]) {
     const clock = new FakeClock(0);
     const events = { event: () => undefined };
-    const deps = { cri, clock, log: { warn: () => undefined }, events, cgroups: { create: () => '' } };
+    const deps = {
+      cri,
+      clock,
+      log: { warn: () => undefined },
+      events,
+      cgroups: { create: () => '' },
+      userNamespaces: { of: () => ({}) },
+    };
     const runtime = new PodRuntime(cri, 'u', ['sandbox-0']);
     if (isReplaced) runtime.noteReplaced(ended.id);
     await runtime.refresh();

@@ -118,17 +118,22 @@ export class PodStarter {
 
   /** Makes a sandbox, after one that has ended if there was one. Throws when the runtime cannot. */
   async createSandbox(pod: Pod): Promise<void> {
-    const { cri, events, settings } = this.#deps;
+    const { cri, events, settings, metrics } = this.#deps;
+    const hasOwnUsers = pod.spec.hostUsers === false;
+    if (hasOwnUsers) metrics.countUserNamespace('started');
     const [last] = this.#runtime.state.sandboxes;
     if (last) await cri.runtime.StopPodSandbox({ pod_sandbox_id: last.id });
     const attempt = last ? (last.metadata?.attempt ?? 0) + 1 : 0;
     try {
       mkdirSync(podLogDir(settings.podLogsDir, pod), { recursive: true });
-      const request = { config: this.#sandboxConfig(pod, attempt), runtime_handler: await this.#handlerOf(pod) };
+      const handler = await this.#handlerOf(pod);
+      if (hasOwnUsers) await this.#requireUserNamespaces(handler);
+      const request = { config: this.#sandboxConfig(pod, attempt), runtime_handler: handler };
       const { pod_sandbox_id } = await cri.runtime.RunPodSandbox(request);
       this.#runtime.addSandbox(pod_sandbox_id);
     } catch (err) {
       if (await this.#findMade().catch(() => false)) return;
+      if (hasOwnUsers) metrics.countUserNamespace('failed');
       const message = `Failed to create pod sandbox: ${describeRpcError(err)}`;
       events.event(eventTarget(pod), 'Warning', 'FailedCreatePodSandBox', message);
       throw err;
@@ -139,6 +144,13 @@ export class PodStarter {
   /** What the runtime knows the class of the pod by; the empty name is its default. */
   async #handlerOf({ spec: { runtimeClassName: name } }: Pod): Promise<string> {
     return name ? (await this.#deps.runtimeClasses.get({ name })).handler : '';
+  }
+
+  async #requireUserNamespaces(handler: string): Promise<void> {
+    const { runtime_handlers } = await this.#deps.cri.runtime.Status({});
+    if (runtime_handlers.find(({ name }) => name === handler)?.features?.user_namespaces) return;
+    const who = handler === '' ? 'runtime' : `RuntimeClass handler ${JSON.stringify(handler)}`;
+    throw new Error(`can't set \`spec.hostUsers: false\`, ${who} does not support user namespaces`);
   }
 
   /**
@@ -153,7 +165,8 @@ export class PodStarter {
 
   #sandboxConfig(pod: Pod, attempt: number): Init<PodSandboxConfig> {
     const cgroupParent = this.#deps.cgroups.create(pod);
-    return buildSandboxConfig(pod, this.#deps.settings, { attempt, cgroupParent });
+    const userNamespace = this.#deps.userNamespaces.of(pod);
+    return buildSandboxConfig(pod, this.#deps.settings, { attempt, cgroupParent, userNamespace });
   }
 
   /**

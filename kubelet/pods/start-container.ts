@@ -141,6 +141,7 @@ async function prepareConfig(
     imageRef: image.id,
     seccompDir: deps.settings.seccompDir,
     targetId: context.findTarget(),
+    userNamespace: deps.userNamespaces.of(pod),
     node: deps.nodeResources,
   });
 }

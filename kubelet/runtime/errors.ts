@@ -10,6 +10,15 @@ export const unimplemented = (message: string) => new RpcError(status.UNIMPLEMEN
 export const deadlineExceeded = (message: string) => new RpcError(status.DEADLINE_EXCEEDED, message);
 export const unavailable = (message: string) => new RpcError(status.UNAVAILABLE, message);
 
+/** What `work` throws is the fault of the request. */
+export function asInvalid<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (err) {
+    throw invalidArgument((err as Error).message);
+  }
+}
+
 /** The text of anything thrown, with the texts of its causes behind it. */
 export function describeError(err: unknown): string {
   if (!(err instanceof Error)) return String(err);

@@ -1,6 +1,6 @@
 // `k8ts runtime`: the container runtime of a node, a server of the container runtime interface (CRI) over conmon and
 // crun. Runs in the node's own mount and network namespaces. Upstream counterpart: containerd's CRI plugin.
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { arch, hostname } from 'node:os';
 import { join } from 'node:path';
 import { removeTreeSync } from '../../host/remove-tree.ts';
@@ -14,6 +14,7 @@ import { LayerStore } from './image/layer-store.ts';
 import { createPuller, removeStaleParts } from './image/pull.ts';
 import { watchExits } from './lifecycle/exit-watch.ts';
 import { loadRecords, recover } from './lifecycle/recover.ts';
+import { findUserNamespaceProblem } from './lifecycle/user-namespaces.ts';
 import { NodeNetwork } from './network/node-network.ts';
 import { createOciRuntime, findProgram } from './process/oci-runtime.ts';
 import type { Runtime } from './runtime.ts';
@@ -90,7 +91,10 @@ async function start(flags: RuntimeFlags, context: ComponentContext) {
 }
 
 async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContext): Promise<Runtime> {
-  const { root, 'state-dir': state } = flags;
+  const { root } = flags;
+  mkdirSync(flags['state-dir'], { recursive: true, mode: 0o711 });
+  // As the table of mounts names it.
+  const state = realpathSync(flags['state-dir']);
   const paths = {
     root,
     state,
@@ -99,7 +103,6 @@ async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContex
     scratchDir: join(root, 'scratch'),
   };
   mkdirSync(root, { recursive: true, mode: 0o711 });
-  mkdirSync(state, { recursive: true, mode: 0o711 });
   for (const dir of [paths.exitDir, join(state, 'bundles')]) mkdirSync(dir, { recursive: true, mode: 0o711 });
   // Scratch space and files of execs belong to a run that is over.
   for (const dir of [paths.scratchDir, join(state, 'execs')]) removeTreeSync(dir);
@@ -129,12 +132,26 @@ async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContex
     events: new EventHub(),
     exits: new ExitWaiters(),
     locks: new KeyedLock(),
+    userNamespaceProblem: once(async () => {
+      const problem = await findUserNamespaceProblem(runtime);
+      if (problem) log.warn({ problem }, 'pods cannot have user namespaces');
+      return problem;
+    }),
   };
   const streamOptions = {
     address: flags['stream-address'],
     idleTimeoutMs: flags['stream-idle-timeout'] * 1000,
   };
-  return { ...rt, streams: await createStreamServer(rt, streamOptions) };
+  const runtime: Runtime = { ...rt, streams: await createStreamServer(rt, streamOptions) };
+  return runtime;
+}
+
+function once<T>(work: () => T): () => T {
+  let answer: { value: T } | undefined;
+  return () => {
+    answer ??= { value: work() };
+    return answer.value;
+  };
 }
 
 function requireOciRuntime(wanted: string): string {

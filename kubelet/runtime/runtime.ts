@@ -51,4 +51,6 @@ export interface Runtime {
   exits: ExitWaiters;
   locks: KeyedLock;
   streams: StreamServer;
+  /** Why sandboxes cannot have user namespaces of their own here, if they cannot. Found out when it is first asked. */
+  userNamespaceProblem(): Promise<string | undefined>;
 }

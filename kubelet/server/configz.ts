@@ -23,6 +23,7 @@ export interface KubeletSettings {
   staticPodPath: string;
   eviction: EvictionSettings;
   imageGc: ImageGcSettings;
+  idsPerPod: number;
   singleProcessOOMKill: boolean | undefined;
 }
 
@@ -70,6 +71,7 @@ export function describeConfig(settings: KubeletSettings): object {
       containerRuntimeEndpoint: `unix://${runtimeSocket}`,
       containerLogMaxSize: String(defaultMaxBytes),
       containerLogMaxFiles: defaultMaxFiles,
+      userNamespaces: { idsPerPod: settings.idsPerPod },
       ...settings.imageGc,
       ...settings.eviction,
       nodeLeaseDurationSeconds: leaseSeconds,

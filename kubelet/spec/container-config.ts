@@ -3,7 +3,7 @@
 import type { Container } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityValue } from '../../machinery/quantity.ts';
-import type { ContainerConfig, Device, Mount, Signal } from '../../proto/cri.gen.ts';
+import type { ContainerConfig, Device, Mount, Signal, UserNamespace } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { hashContainer } from '../pods/container-hash.ts';
 import { defaultGraceSeconds, uidOf } from '../pods/pod-text.ts';
@@ -22,11 +22,14 @@ export interface ContainerInputs {
   seccompDir: string;
   /** The running container that an ephemeral one looks into. */
   targetId?: string | undefined;
+  userNamespace: Init<UserNamespace>;
   node: NodeResources;
 }
 
 export function buildContainerConfig(pod: Pod, container: Container, inputs: ContainerInputs): Init<ContainerConfig> {
   const { environment, restartCount } = inputs;
+  // Files of volumes have the same owners inside as on the node.
+  const { uids = [], gids = [] } = inputs.userNamespace;
   const expandAll = (words: readonly string[] | undefined) =>
     (words ?? []).map((word) => expand(word, (name) => environment.get(name)));
   return {
@@ -36,7 +39,7 @@ export function buildContainerConfig(pod: Pod, container: Container, inputs: Con
     args: expandAll(container.args),
     working_dir: container.workingDir ?? '',
     envs: [...environment].map(([key, value]) => ({ key, value: Buffer.from(value) })),
-    mounts: inputs.mounts,
+    mounts: inputs.mounts.map((mount) => ({ ...mount, uidMappings: uids, gidMappings: gids })),
     devices: inputs.devices,
     labels: labelsOf(pod, container),
     annotations: annotationsOf(pod, container, restartCount),

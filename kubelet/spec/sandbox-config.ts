@@ -2,7 +2,7 @@
 import { podLimits, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
-import type { LinuxContainerResources, PodSandboxConfig } from '../../proto/cri.gen.ts';
+import type { LinuxContainerResources, PodSandboxConfig, UserNamespace } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { podLogDir } from '../logs/pod-log-folders.ts';
 import { containersOf, initContainersOf, isHostNetwork, uidOf } from '../pods/pod-text.ts';
@@ -21,7 +21,7 @@ export interface NodeSettings {
 export function buildSandboxConfig(
   pod: Pod,
   node: NodeSettings,
-  options: { attempt: number; cgroupParent: string },
+  options: { attempt: number; cgroupParent: string; userNamespace: Init<UserNamespace> },
 ): Init<PodSandboxConfig> {
   const { name = '', namespace = '', labels, annotations } = pod.metadata;
   const uid = uidOf(pod);
@@ -40,7 +40,7 @@ export function buildSandboxConfig(
     annotations: { ...annotations },
     linux: {
       cgroup_parent: options.cgroupParent,
-      security_context: sandboxSecurity(pod, node.seccompDir),
+      security_context: sandboxSecurity(pod, { ...node, ...options }),
       sysctls: Object.fromEntries((pod.spec.securityContext?.sysctls ?? []).map((s) => [s.name, s.value])),
       resources: podResources(pod),
     },

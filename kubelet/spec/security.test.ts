@@ -4,6 +4,7 @@ import type { Pod } from '../../api/core/pod.ts';
 import { containerSecurity } from './security.ts';
 
 const app = { name: 'app' };
+const userNamespace = { mode: 'NODE' } as const;
 const podOf = (spec: Partial<Pod['spec']>): Pod => ({
   metadata: { name: 'p', namespace: 'ns', uid: 'u' },
   spec: { containers: [app], ...spec },
@@ -12,9 +13,10 @@ const podOf = (spec: Partial<Pod['spec']>): Pod => ({
 
 test('whose processes a container sees', () => {
   const see = (spec: Partial<Pod['spec']>, targetId?: string) =>
-    containerSecurity(podOf(spec), app, { seccompDir: '/s', targetId }).namespace_options;
-  assert.deepEqual(see({}), { network: 'POD', ipc: 'POD', pid: 'CONTAINER' });
+    containerSecurity(podOf(spec), app, { seccompDir: '/s', targetId, userNamespace }).namespace_options;
+  assert.deepEqual(see({}), { network: 'POD', ipc: 'POD', pid: 'CONTAINER', userns_options: userNamespace });
   assert.equal(see({ shareProcessNamespace: true })?.pid, 'POD');
   assert.equal(see({ hostPID: true })?.pid, 'NODE');
-  assert.deepEqual(see({}, 'id'), { network: 'POD', ipc: 'POD', pid: 'TARGET', target_id: 'id' });
+  const { pid, target_id } = see({}, 'id')!;
+  assert.deepEqual([pid, target_id], ['TARGET', 'id']);
 });

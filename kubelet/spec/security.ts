@@ -9,6 +9,7 @@ import type {
   LinuxSandboxSecurityContext,
   NamespaceOption,
   SecurityProfile,
+  UserNamespace,
 } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { describePod } from '../pods/pod-text.ts';
@@ -30,12 +31,13 @@ const maskedPaths = [
 ];
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
-function namespaceOptions(pod: Pod): Init<NamespaceOption> {
+function namespaceOptions(pod: Pod, userNamespace: Init<UserNamespace>): Init<NamespaceOption> {
   const { hostNetwork, hostIPC, hostPID, shareProcessNamespace } = pod.spec;
   return {
     network: hostNetwork ? 'NODE' : 'POD',
     ipc: hostIPC ? 'NODE' : 'POD',
     pid: hostPID ? 'NODE' : shareProcessNamespace ? 'POD' : 'CONTAINER',
+    userns_options: userNamespace,
   };
 }
 
@@ -60,14 +62,17 @@ function supplementalGroups(pod: Pod): string[] {
   return [...own, ...(fsGroup === undefined ? [] : [fsGroup])].map(String);
 }
 
-export function sandboxSecurity(pod: Pod, seccompDir: string): Init<LinuxSandboxSecurityContext> {
+export function sandboxSecurity(
+  pod: Pod,
+  { seccompDir, userNamespace }: { seccompDir: string; userNamespace: Init<UserNamespace> },
+): Init<LinuxSandboxSecurityContext> {
   const context = pod.spec.securityContext ?? {};
   const privileged = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some(
     (c) => c.securityContext?.privileged,
   );
   return {
     privileged,
-    namespace_options: namespaceOptions(pod),
+    namespace_options: namespaceOptions(pod, userNamespace),
     seccomp: seccompOf(context.seccompProfile ?? { type: 'RuntimeDefault' }, seccompDir),
     ...(context.runAsUser === undefined ? {} : { run_as_user: int64(context.runAsUser) }),
     ...(context.runAsGroup === undefined ? {} : { run_as_group: int64(context.runAsGroup) }),
@@ -80,7 +85,11 @@ export function sandboxSecurity(pod: Pod, seccompDir: string): Init<LinuxSandbox
 export function containerSecurity(
   pod: Pod,
   container: Container,
-  { seccompDir, targetId }: { seccompDir: string; targetId?: string | undefined },
+  {
+    seccompDir,
+    targetId,
+    userNamespace,
+  }: { seccompDir: string; targetId?: string | undefined; userNamespace: Init<UserNamespace> },
 ): Init<LinuxContainerSecurityContext> {
   const own = container.securityContext ?? {};
   const context = pod.spec.securityContext ?? {};
@@ -94,7 +103,7 @@ export function containerSecurity(
     no_new_privs: own.allowPrivilegeEscalation === false,
     capabilities: { add_capabilities: own.capabilities?.add ?? [], drop_capabilities: own.capabilities?.drop ?? [] },
     namespace_options: {
-      ...namespaceOptions(pod),
+      ...namespaceOptions(pod, userNamespace),
       ...(targetId === undefined ? {} : { pid: 'TARGET', target_id: targetId }),
     },
     seccomp: seccompOf(own.seccompProfile ?? context.seccompProfile, seccompDir),

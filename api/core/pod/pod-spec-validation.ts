@@ -14,6 +14,7 @@ import {
 } from '../../meta/checks.ts';
 import { validateAnnotations, validateLabels } from '../../meta/validation.ts';
 import { validateContainers, validateEphemeralContainers, validateInitContainers } from './container-validation.ts';
+import { validateHostUsers } from './host-users-validation.ts';
 import type { HostAlias, PodDNSConfig, PodSpec } from './pod-spec.ts';
 import type { PodTemplateSpec } from './pod-template.ts';
 import { validatePodResources, validateResourceAmount, validateResourceName } from './resource-validation.ts';
@@ -43,6 +44,7 @@ export function validatePodSpec(spec: PodSpec, path: string): FieldError[] {
     ...validateWord(spec.dnsPolicy, dnsPolicies, `${path}.dnsPolicy`),
     ...validateLabels(spec.nodeSelector, `${path}.nodeSelector`),
     ...validatePodSecurity(spec, path),
+    ...validateHostUsers(spec, path),
     ...validateAffinity(spec.affinity, `${path}.affinity`),
     ...validateDNSConfig(spec, `${path}.dnsConfig`),
     ...(spec.readinessGates ?? []).flatMap((gate, i) =>

@@ -17,8 +17,8 @@ interface Check {
   level: 'baseline' | 'restricted';
   /** Minor version of Kubernetes from which the check exists. */
   since: number;
-  /** Said anew, and more strictly, by a check of the restricted level. */
-  overridden?: true;
+  /** Minor version from which a check of the restricted level says it anew, and more strictly. */
+  overridden?: number;
   check(pod: PodLike, minor: number): Violation | undefined;
 }
 
@@ -177,6 +177,23 @@ function required(
   return { bad, missing };
 }
 
+function procMount(pod: PodLike): Violation | undefined {
+  const values = new Set<string>();
+  const names = containersWhere(pod, ({ securityContext: { procMount: value = 'Default' } = {} }) => {
+    if (value !== 'Default') values.add(value);
+    return value !== 'Default';
+  });
+  if (names.length === 0) return undefined;
+  const detail = `${named('container', names)} must not set securityContext.procMount to ${quoteAll(sorted(values))}`;
+  return { reason: 'procMount', detail };
+}
+
+/** From 1.35 on, not for pods with a user namespace of their own, whose root is not the node's. */
+const relaxed =
+  (check: Check['check']): Check['check'] =>
+  (pod, minor) =>
+    minor >= 35 && pod.spec.hostUsers === false ? undefined : check(pod, minor);
+
 function runAsNonRoot(pod: PodLike): Violation | undefined {
   const { bad, missing } = required(pod, { settingOf: (sc) => sc.runAsNonRoot, isGood: (value) => value === true });
   const reason = 'runAsNonRoot != true';
@@ -264,22 +281,7 @@ export const checks: readonly Check[] = [
       'must not set securityContext.privileged=true',
     ),
   },
-  {
-    level: 'baseline',
-    since: 0,
-    check: (pod) => {
-      const bad = (c: Container) => (c.securityContext?.procMount ?? 'Default') !== 'Default';
-      const names = containersWhere(pod, bad);
-      if (names.length === 0) return undefined;
-      const values = sorted(
-        containersOf(pod.spec)
-          .filter(bad)
-          .map((c) => c.securityContext?.procMount ?? ''),
-      );
-      const detail = `${named('container', names)} must not set securityContext.procMount to ${quoteAll(values)}`;
-      return { reason: 'procMount', detail };
-    },
-  },
+  { level: 'baseline', since: 0, overridden: 35, check: relaxed(procMount) },
   { level: 'baseline', since: 0, check: seLinux },
   {
     level: 'baseline',
@@ -303,7 +305,7 @@ export const checks: readonly Check[] = [
   {
     level: 'baseline',
     since: 0,
-    overridden: true,
+    overridden: 22,
     check: (pod) => {
       const detail = capabilities(pod, baselineCapabilities);
       return detail === undefined ? undefined : { reason: 'non-default capabilities', detail };
@@ -312,7 +314,7 @@ export const checks: readonly Check[] = [
   {
     level: 'baseline',
     since: 0,
-    overridden: true,
+    overridden: 0,
     check: ({ spec }) => {
       const names = (spec.volumes ?? []).filter((volume: any) => volume.hostPath).map((volume: any) => volume.name);
       return names.length > 0 ? { reason: 'hostPath volumes', detail: named('volume', names) } : undefined;
@@ -321,7 +323,7 @@ export const checks: readonly Check[] = [
   {
     level: 'baseline',
     since: 19,
-    overridden: true,
+    overridden: 19,
     check: setting(
       'seccompProfile',
       ({ seccompProfile }) => (seccompProfile && !isGoodSeccomp(seccompProfile.type) ? seccompProfile.type : undefined),
@@ -342,14 +344,17 @@ export const checks: readonly Check[] = [
   },
   { level: 'restricted', since: 22, check: capabilitiesRestricted },
   { level: 'restricted', since: 0, check: restrictedVolumes },
-  { level: 'restricted', since: 0, check: runAsNonRoot },
+  { level: 'restricted', since: 35, check: procMount },
+  { level: 'restricted', since: 0, check: relaxed(runAsNonRoot) },
   {
     level: 'restricted',
     since: 23,
-    check: setting(
-      'runAsUser=0',
-      (sc) => (sc.runAsUser === 0 ? '0' : undefined),
-      (who) => `${who} must not set runAsUser=0`,
+    check: relaxed(
+      setting(
+        'runAsUser=0',
+        (sc) => (sc.runAsUser === 0 ? '0' : undefined),
+        (who) => `${who} must not set runAsUser=0`,
+      ),
     ),
   },
   { level: 'restricted', since: 19, check: seccompRestricted },

@@ -112,6 +112,25 @@ describe('what each level forbids', () => {
     assert.equal(told('restricted', spec, 'v1.99'), 'runAsUser=0 (pod must not set runAsUser=0)');
   });
 
+  test('root of a user namespace is root of nothing else, as versions from 1.35 on say', () => {
+    const { runAsNonRoot: _, ...own } = secure;
+    const root = (procMount: string) => ({
+      hostUsers: false,
+      securityContext: { runAsUser: 0 },
+      containers: [container({ securityContext: { ...own, runAsUser: 0, procMount } })],
+    });
+    const unmasked = 'procMount (container "c" must not set securityContext.procMount to "Unmasked")';
+    assert.equal(told('baseline', root('Unmasked')), '');
+    assert.equal(told('restricted', root('Default')), '');
+    assert.equal(told('restricted', root('Unmasked')), unmasked);
+    assert.equal(told('baseline', root('Unmasked'), 'v1.34'), unmasked);
+    const asRoot =
+      'runAsNonRoot != true (pod or container "c" must set securityContext.runAsNonRoot=true), ' +
+      'runAsUser=0 (pod and container "c" must not set runAsUser=0)';
+    assert.equal(told('restricted', root('Default'), 'v1.34'), asRoot);
+    assert.equal(told('restricted', { ...root('Default'), hostUsers: true }), asRoot);
+  });
+
   test('AppArmor by annotation', () => {
     const annotations = { 'container.apparmor.security.beta.kubernetes.io/c': 'unconfined' };
     assert.match(

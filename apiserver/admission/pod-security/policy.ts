@@ -48,8 +48,9 @@ export function readPolicy(labels: Readonly<Record<string, string>>): { policy: 
 export function violationsOf({ level, version }: LevelVersion, pod: PodLike): Violation[] {
   if (level === 'privileged') return [];
   const minor = Math.min(newestMinor, Number(versionPattern.exec(version)?.[1] ?? newestMinor));
+  const isSaidAnew = (c: (typeof checks)[number]) => c.overridden !== undefined && minor >= c.overridden;
   return checks
-    .filter((c) => minor >= c.since && (level === 'restricted' ? !c.overridden : c.level === 'baseline'))
+    .filter((c) => minor >= c.since && (level === 'restricted' ? !isSaidAnew(c) : c.level === 'baseline'))
     .map((c) => c.check(pod, minor))
     .filter((violation) => violation !== undefined);
 }

@@ -4,12 +4,11 @@ import { rm } from 'node:fs/promises';
 import { isMissingFile } from '../errors.ts';
 import { conmonPaths } from '../process/conmon.ts';
 import { signalProcess } from '../process/identity.ts';
-import { unmount } from '../process/mount.ts';
 import type { Runtime } from '../runtime.ts';
 import { nowNs } from '../store/id.ts';
 import { type ContainerRecord, stateOf } from '../store/records.ts';
-import { unmountImages } from './image-mounts.ts';
-import { bundleDirOf, exitFileOf, rootfsOf } from './paths.ts';
+import { unmountBundle } from './bundle-mounts.ts';
+import { bundleDirOf, exitFileOf } from './paths.ts';
 
 export interface ExitReport {
   exitCode: number;
@@ -60,8 +59,7 @@ function wasOomKilled(rt: Runtime, record: ContainerRecord): boolean {
 /** Frees the cgroup and mounts of a container that does not run, killing what it left behind. Idempotent. */
 export async function releaseContainer(rt: Runtime, id: string): Promise<void> {
   await releaseProcess(rt, id);
-  await unmountImages(rt, id);
-  await unmount(rootfsOf(rt, id));
+  await unmountBundle(rt, id);
 }
 
 /** Frees the cgroup of a container that does not run, also of one that was never made as a whole. Idempotent. */

@@ -8,6 +8,7 @@ import { isMissingFile } from '../errors.ts';
 import { runCommand } from '../process/command.ts';
 import type { Runtime } from '../runtime.ts';
 import type { ResolvedMount } from '../spec/mount.ts';
+import { giveToRoot, type UserNamespace } from './bundle-mounts.ts';
 import { resolveInRoot } from './container-inputs.ts';
 import { rootfsOf } from './paths.ts';
 
@@ -23,12 +24,17 @@ export function volumesToMake(declared: readonly string[], mounts: readonly Pick
 export async function makeImageVolumes(
   rt: Runtime,
   id: string,
-  { declared, config }: { declared: readonly string[]; config: ContainerConfig },
+  {
+    declared,
+    config,
+    space,
+  }: { declared: readonly string[]; config: ContainerConfig; space: UserNamespace | undefined },
 ): Promise<ResolvedMount[]> {
   const out: ResolvedMount[] = [];
   for (const [i, path] of volumesToMake(declared, config.mounts).entries()) {
     const source = join(rt.containers.dirOf(id), 'volumes', String(i));
     mkdirSync(source, { recursive: true, mode: 0o755 });
+    giveToRoot(source, space?.ids);
     const inside = resolveInRoot(rootfsOf(rt, id), path);
     // With owners, modes and attributes, also of the folder itself.
     if (isDirectory(inside)) await runCommand('cp', ['--archive', '--no-target-directory', '--', inside, source]);

@@ -4,13 +4,12 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostPortsOf } from '../network/firewall.ts';
 import { isAlive } from '../process/identity.ts';
-import { unmount } from '../process/mount.ts';
 import type { Runtime } from '../runtime.ts';
 import { nowNs } from '../store/id.ts';
 import { stateOf } from '../store/records.ts';
+import { unmountBundle } from './bundle-mounts.ts';
 import { releaseContainer, releaseProcess } from './container-end.ts';
-import { unmountImages } from './image-mounts.ts';
-import { bundleDirOf, exitFileOf, rootfsOf, shmOf } from './paths.ts';
+import { bundleDirOf, exitFileOf } from './paths.ts';
 import { tearDownSandbox } from './sandbox-teardown.ts';
 
 /** Loads the records and tells the network which addresses and ports are taken. */
@@ -75,11 +74,10 @@ function leftoverIds(rt: Runtime): string[] {
   return [...new Set(seen)].filter((id) => !isKnown(id));
 }
 
-async function eraseLeftover(rt: Runtime, id: string): Promise<void> {
+/** Removes what has no record, with all that is mounted in it. Idempotent. */
+export async function eraseLeftover(rt: Runtime, id: string): Promise<void> {
   await rt.oci.delete(id);
-  await unmountImages(rt, id);
-  await unmount(rootfsOf(rt, id));
-  await unmount(shmOf(rt, id));
+  await unmountBundle(rt, id);
   rmSync(bundleDirOf(rt, id), { recursive: true, force: true });
   rmSync(exitFileOf(rt, id), { force: true });
   await rt.sandboxes.remove(id);

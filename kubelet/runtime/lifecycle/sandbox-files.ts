@@ -4,6 +4,8 @@ import type { DNSConfig, PodSandboxConfig } from '../../../proto/cri.gen.ts';
 import { isMissingFile } from '../errors.ts';
 import type { Runtime } from '../runtime.ts';
 import { usesNodeNamespace } from '../spec/sandbox.ts';
+import { idMappingsOf } from '../spec/user-namespace.ts';
+import { giveToRoot } from './bundle-mounts.ts';
 import { sandboxFilesOf } from './paths.ts';
 
 /** Kubernetes limits neither servers nor options here: the kubelet already did. */
@@ -33,7 +35,11 @@ export function writeSandboxFiles(rt: Runtime, id: string, config: PodSandboxCon
   mkdirSync(rt.sandboxes.dirOf(id), { recursive: true, mode: 0o711 });
   const hostname = hostnameOf(rt, config);
   const onNode = usesNodeNamespace(config, 'network');
-  const put = (path: string, content: string) => writeFileSync(path, content, { mode: 0o644 });
+  const ids = idMappingsOf(config);
+  const put = (path: string, content: string) => {
+    writeFileSync(path, content, { mode: 0o644 });
+    giveToRoot(path, ids);
+  };
   put(files.hostname, `${hostname}\n`);
   put(files.hosts, onNode ? readNodeFile('/etc/hosts') : renderHosts(ip, hostname));
   put(files.resolvConf, config.dns_config ? renderResolvConf(config.dns_config) : readNodeFile('/etc/resolv.conf'));

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { signalProcess } from '../process/identity.ts';
-import { unmount } from '../process/mount.ts';
+import { unmountBelow } from '../process/mount.ts';
 import type { Runtime } from '../runtime.ts';
 import { nowNs } from '../store/id.ts';
 import { type SandboxRecord, stateOf } from '../store/records.ts';
@@ -18,7 +18,7 @@ export async function tearDownSandbox(rt: Runtime, record: SandboxRecord): Promi
   if (linkName && !linkIsShared(rt, record)) await rt.network.detach(linkName);
   await rt.oci.delete(id);
   await rt.cgroups.remove(rt.cgroups.pathOf(record.config.linux?.cgroup_parent ?? '', id));
-  await unmount(shmOf(rt, id));
+  await unmountBelow(shmOf(rt, id));
   if (ip) rt.network.releaseIp(id, ip);
   await rm(bundleDirOf(rt, id), { recursive: true, force: true });
   rmSync(exitFileOf(rt, id), { force: true });

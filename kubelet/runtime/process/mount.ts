@@ -1,18 +1,7 @@
 // Mounting and unmounting, by the mount program: Node has no such calls.
-import { statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { isMissingFile } from '../errors.ts';
+import { readFileSync } from 'node:fs';
+import { parseMountPoints } from '../../../host/mounts.ts';
 import { CommandError, runCommand } from './command.ts';
-
-/** Whether something is mounted at a directory: it is on another device than its parent. */
-function isMountPoint(path: string): boolean {
-  try {
-    return statSync(path).dev !== statSync(dirname(path)).dev;
-  } catch (err) {
-    if (isMissingFile(err)) return false;
-    throw err;
-  }
-}
 
 export async function mountTmpfs(path: string, options: string): Promise<void> {
   await runCommand('mount', ['-n', '-i', '-t', 'tmpfs', '-o', options, 'shm', path]);
@@ -34,12 +23,20 @@ export async function mountOverlay({ lowerDirs, cwd, writable, target }: Overlay
   await runCommand('mount', ['-n', '-i', '-t', 'overlay', '-o', options, 'overlay', target], { cwd });
 }
 
-/** Detaches what is mounted at a directory, if anything. */
-export async function unmount(path: string): Promise<void> {
-  if (!isMountPoint(path)) return;
+/** What is mounted at a folder and below it, the latest last. */
+export function mountPointsBelow(dir: string): string[] {
+  const points = parseMountPoints(readFileSync('/proc/self/mountinfo', 'utf8'));
+  return points.filter((point) => point === dir || point.startsWith(`${dir}/`));
+}
+
+/** Detaches everything that is mounted at a folder and below it. */
+export async function unmountBelow(dir: string): Promise<void> {
+  const points = mountPointsBelow(dir).reverse();
+  if (points.length === 0) return;
   try {
-    await runCommand('umount', ['-n', '-i', '-l', path]);
+    await runCommand('umount', ['-n', '-i', '-l', '--', ...points]);
   } catch (err) {
-    if (!(err instanceof CommandError) || isMountPoint(path)) throw err;
+    // Somebody else may have been quicker.
+    if (!(err instanceof CommandError) || mountPointsBelow(dir).length > 0) throw err;
   }
 }

@@ -59,7 +59,8 @@ const input: ContainerSpecInput = {
   files: { hostname: '/s/hostname', hosts: '/s/hosts', resolvConf: '/s/resolv.conf', shm: '/s/shm' },
   mounts: [],
   devices: [],
-  namespaces: { network: '/proc/1/ns/net', uts: '/proc/1/ns/uts', ipc: '/proc/1/ns/ipc' },
+  namespaces: { user: null, network: '/proc/1/ns/net', uts: '/proc/1/ns/uts', ipc: '/proc/1/ns/ipc' },
+  ids: undefined,
   seccomp: undefined,
   node: {
     cgroups: { version: 1, hugetlb: false, devices: [] },
@@ -135,7 +136,7 @@ test('buildArgs() follows the rules of command and args', () => {
 });
 
 test('buildNamespaces() joins, makes or leaves out', () => {
-  assert.deepEqual(buildNamespaces({ network: null, ipc: '/p/ipc', uts: null }), [
+  assert.deepEqual(buildNamespaces({ user: null, network: null, ipc: '/p/ipc', uts: null }), [
     { type: 'ipc', path: '/p/ipc' },
     { type: 'pid' },
     { type: 'mount' },

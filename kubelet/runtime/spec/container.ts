@@ -15,6 +15,7 @@ import {
   ociVersion,
 } from './oci.ts';
 import { buildResources, type CgroupFacts, defaultDeviceRules } from './resources.ts';
+import { type IdMappings, mappingFields } from './user-namespace.ts';
 
 export interface NodeFacts {
   cgroups: CgroupFacts;
@@ -37,12 +38,14 @@ export interface ContainerSpecInput {
   devices: readonly (OciDevice & { access: string })[];
   /** Path of each namespace to join; an own one for those absent; null for the node's. */
   namespaces: Partial<Record<OciNamespaceType, string | null>>;
+  /** Of the user namespace, where it is not the node's. */
+  ids: IdMappings | undefined;
   seccomp: OciSeccomp | undefined;
   node: NodeFacts;
 }
 
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const namespaceTypes: readonly OciNamespaceType[] = ['network', 'ipc', 'uts', 'pid', 'mount', 'cgroup'];
+const namespaceTypes: readonly OciNamespaceType[] = ['user', 'network', 'ipc', 'uts', 'pid', 'mount', 'cgroup'];
 
 export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
   const { config, node } = input;
@@ -57,6 +60,7 @@ export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
     mounts: buildMounts(input.files, input.mounts, { privileged, readonlyRootfs, cgroupVersion: node.cgroups.version }),
     linux: {
       namespaces: buildNamespaces(input.namespaces),
+      ...mappingFields(input.ids),
       cgroupsPath: input.cgroupPath,
       resources: {
         ...buildResources(config.linux?.resources ?? null, node.cgroups),

@@ -101,7 +101,6 @@ export function rootfsPropagationFor(wanted: readonly ResolvedMount[]): string |
 /** What is wrong with a mount by itself, if anything. */
 export function checkMount(mount: Mount): string | undefined {
   if (!mount.container_path.startsWith('/')) return `mount path "${mount.container_path}" is not absolute`;
-  if (mount.uidMappings.length > 0 || mount.gidMappings.length > 0) return 'id-mapped mounts are not supported';
   if (!mount.recursive_read_only) return undefined;
   if (!mount.readonly) return 'recursive_read_only needs readonly';
   return mount.propagation === 'PROPAGATION_PRIVATE' ? undefined : 'recursive_read_only needs private propagation';

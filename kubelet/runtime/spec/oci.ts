@@ -67,7 +67,13 @@ export interface OciSeccomp {
   }[];
 }
 
-export type OciNamespaceType = 'network' | 'ipc' | 'uts' | 'pid' | 'mount' | 'cgroup';
+export type OciNamespaceType = 'user' | 'network' | 'ipc' | 'uts' | 'pid' | 'mount' | 'cgroup';
+
+export interface OciIdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
+}
 
 export interface OciSpec {
   ociVersion: string;
@@ -82,6 +88,8 @@ export interface OciSpec {
     resources?: OciResources;
     sysctl?: Record<string, string>;
     seccomp?: OciSeccomp;
+    uidMappings?: OciIdMapping[];
+    gidMappings?: OciIdMapping[];
     devices?: OciDevice[];
     maskedPaths?: string[];
     readonlyPaths?: string[];

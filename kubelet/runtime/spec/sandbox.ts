@@ -1,8 +1,9 @@
 // The OCI spec of a sandbox's pause process: it owns the pod's namespaces and sysctls and does nothing else.
-import type { PodSandboxConfig } from '../../../proto/cri.gen.ts';
+import type { IDMapping, PodSandboxConfig } from '../../../proto/cri.gen.ts';
 import { buildNamespaces, type NodeFacts } from './container.ts';
 import { type OciNamespaceType, type OciSpec, ociVersion } from './oci.ts';
 import { defaultDeviceRules } from './resources.ts';
+import { idMappingsOf, mappingFields } from './user-namespace.ts';
 
 export interface SandboxSpecInput {
   config: PodSandboxConfig;
@@ -20,11 +21,12 @@ export function buildSandboxSpec(input: SandboxSpecInput): OciSpec {
   const { config, node } = input;
   const safe = ['nosuid', 'noexec', 'nodev'];
   const nodeNetwork = usesNodeNamespace(config, 'network');
+  const ids = idMappingsOf(config);
   return {
     ociVersion,
     process: {
       terminal: false,
-      user: { uid: 65535, gid: 65535 },
+      user: { uid: nobody(ids?.uids), gid: nobody(ids?.gids) },
       args: ['/pause', '-P'],
       env: [],
       cwd: '/',
@@ -38,13 +40,17 @@ export function buildSandboxSpec(input: SandboxSpecInput): OciSpec {
       { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'noexec', 'mode=755', 'size=4k'] },
     ],
     linux: {
-      namespaces: buildNamespaces(sandboxNamespaces(config)),
+      namespaces: buildNamespaces({ ...sandboxNamespaces(config), ...(ids ? {} : { user: null }) }),
+      ...mappingFields(ids),
       cgroupsPath: input.cgroupPath,
       resources: { cpu: { shares: pauseCpuShares }, devices: [...defaultDeviceRules] },
       sysctl: config.linux?.sysctls ?? {},
     },
   };
 }
+
+/** The highest of the usual ids that there is. */
+const nobody = (ids: IDMapping | undefined) => Math.min(65_536, ids?.length ?? 65_536) - 1;
 
 /** Whether the pod uses the node's own namespace instead of one of the sandbox. */
 export function usesNodeNamespace(config: PodSandboxConfig, type: 'network' | 'pid' | 'ipc'): boolean {

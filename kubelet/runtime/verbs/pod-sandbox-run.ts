@@ -15,18 +15,23 @@ import {
   refusedSysctl,
 } from '../lifecycle/sandbox-inputs.ts';
 import { tearDownSandbox } from '../lifecycle/sandbox-teardown.ts';
+import { requireUserNamespaces } from '../lifecycle/user-namespaces.ts';
 import { hostPortsOf } from '../network/firewall.ts';
 import { linkNameOf } from '../network/link.ts';
 import { mountTmpfs } from '../process/mount.ts';
 import { handlersOf, type Runtime } from '../runtime.ts';
 import { buildSandboxSpec, usesNodeNamespace } from '../spec/sandbox.ts';
+import { type IdMappings, idMappingsOf } from '../spec/user-namespace.ts';
 import { newId, nowNs } from '../store/id.ts';
 import type { SandboxRecord } from '../store/records.ts';
 import type { Verb } from './verb.ts';
 
-const shmOptions = 'mode=1777,size=67108864,nosuid,nodev,noexec';
+const shmOptions = (ids: IdMappings | undefined) =>
+  `mode=1777,size=67108864,nosuid,nodev,noexec${ids ? `,uid=${ids.uids.host_id},gid=${ids.gids.host_id}` : ''}`;
 
 export const runPodSandbox: Verb<'RunPodSandbox'> = async (rt, req) => {
+  // The checks come after all that is waited for.
+  await requireUserNamespaces(rt, req.config);
   const config = checkSandboxConfig(rt, req.config, req.runtime_handler);
   const id = newId();
   let record: SandboxRecord = { id, config, createdAtNs: nowNs(rt.clock), phase: 'creating' };
@@ -59,10 +64,6 @@ function checkSandboxConfig(rt: Runtime, config: PodSandboxConfig | null, handle
   checkHostname(config.hostname);
   checkPortMappings(config.port_mappings);
   checkSysctls(config);
-  const security = config.linux?.security_context;
-  if (security?.namespace_options?.userns_options?.mode === 'POD') {
-    throw invalidArgument('user namespaces are not supported by this runtime');
-  }
   const twin = rt.sandboxes.list().find((s) => {
     const other = s.config.metadata!;
     const same = other.name === metadata.name && other.namespace === metadata.namespace && other.uid === metadata.uid;
@@ -93,7 +94,9 @@ async function startPause(rt: Runtime, record: SandboxRecord): Promise<SandboxRe
     node: rt.node,
   });
   writeFileSync(join(bundleDir, 'config.json'), checkText(JSON.stringify(spec)));
-  const shm = usesNodeNamespace(config, 'ipc') ? Promise.resolve() : mountTmpfs(shmOf(rt, id), shmOptions);
+  const shm = usesNodeNamespace(config, 'ipc')
+    ? Promise.resolve()
+    : mountTmpfs(shmOf(rt, id), shmOptions(idMappingsOf(config)));
   const [pause] = await settleAll([rt.oci.create({ id, bundleDir, exitDir: rt.paths.exitDir }), shm]);
   const next = { ...record, pause };
   rt.sandboxes.save(next);

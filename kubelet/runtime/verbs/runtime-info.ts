@@ -14,6 +14,7 @@ export const version: Verb<'Version'> = async () => ({
 });
 
 export const status: Verb<'Status'> = async (rt, req) => {
+  const user_namespaces = (await rt.userNamespaceProblem()) === undefined;
   const networkReady = rt.network.podCidr !== undefined;
   return {
     status: {
@@ -32,7 +33,7 @@ export const status: Verb<'Status'> = async (rt, req) => {
     // What is not announced is not asked for.
     runtime_handlers: handlersOf(rt).map((name) => ({
       name,
-      features: { recursive_read_only_mounts: true, user_namespaces: false },
+      features: { recursive_read_only_mounts: true, user_namespaces },
     })),
     features: { supplemental_groups_policy: true },
     info: req.verbose

@@ -3,9 +3,9 @@
 // in it.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realClock } from '../../../machinery/clock.ts';
 import { type CriClient, connectCri } from '../../../proto/cri-client.ts';
@@ -23,6 +23,12 @@ export function missingForContainers(): string | undefined {
     (p) => !['/usr/bin', '/usr/sbin', '/bin', '/sbin'].some((d) => existsSync(`${d}/${p}`)),
   );
   return missing && `needs ${missing}`;
+}
+
+/** Why pods cannot have user namespaces here, or undefined: before, no file system in memory maps ids. */
+export function missingForUserNamespaces(): string | undefined {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  return missingForContainers() ?? (major * 1000 + minor < 6003 ? 'needs Linux 6.3' : undefined);
 }
 
 const setUpNamespaces = `
@@ -56,6 +62,8 @@ export class TestNode implements AsyncDisposable {
   log = '';
 
   constructor(holder: (dir: string) => ChildProcess, options: TestNodeOptions = {}) {
+    // Root of a user namespace has to get through to what is its own, as on a node.
+    chmodSync(this.dir, 0o711);
     this.#holder = holder(this.dir);
     this.#options = options;
   }
