@@ -37,6 +37,8 @@ kubelet_runtime_operations_total counter operation_type
 kubelet_started_containers_total counter container_type
 kubelet_started_pods_errors_total counter
 kubelet_started_pods_total counter
+kubelet_started_user_namespaced_pods_errors_total counter
+kubelet_started_user_namespaced_pods_total counter
 `;
 
 function everything() {
