@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Registry } from 'prom-client';
-import { FakeClock } from '../machinery/clock.ts';
 import { ConfigFileError } from '../machinery/config-file.ts';
 import { silentLogger } from '../machinery/log.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { followConfigFile, type ReloadedFile } from './config-reload.ts';
 
 let folder: string;

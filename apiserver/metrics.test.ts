@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Registry } from 'prom-client';
-import { FakeClock } from '../machinery/clock.ts';
 import { StatusError } from '../machinery/errors.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { FakeEtcd } from '../test/builders/fake-etcd.ts';
 import { MemoryApi } from '../test/builders/memory-api.ts';
 import { metricTable, valuesOf } from '../test/builders/metric-table.ts';

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseGoDuration } from '../machinery/duration.ts';
-import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { type Flags, type FlagTable, flag } from '../machinery/flags.ts';
 import { parseRange } from './admission/address-range.ts';
 import { auditPolicyForm } from './audit/policy.ts';
 import { authenticationFlags } from './authn/flags.ts';
@@ -14,83 +14,63 @@ import { defaultLimits } from './in-flight.ts';
 import { type EncryptionConfig, encryptionConfigForm } from './storage/encryption/config.ts';
 
 export const apiServerFlags = {
-  'etcd-servers': { type: 'list', doc: 'URLs of etcd, separated by commas.', required: true },
-  'etcd-cafile': { type: 'string', doc: 'CA of etcd (PEM file).' },
-  'etcd-certfile': { type: 'string', doc: 'Client certificate for etcd.' },
-  'etcd-keyfile': { type: 'string', doc: 'Key of the client certificate for etcd.' },
-  'encryption-provider-config': { type: 'string', doc: 'What is encrypted in etcd (EncryptionConfiguration).' },
-  'encryption-provider-config-automatic-reload': {
-    type: 'boolean',
-    doc: 'Reads --encryption-provider-config anew when it changes.',
-    default: false,
-  },
-  'audit-policy-file': {
-    type: 'string',
-    doc: 'Which requests are written to the audit log (Policy, audit.k8s.io/v1).',
-  },
-  'audit-log-path': { type: 'string', doc: 'File of the audit log; - is standard output.' },
-  'audit-log-maxage': { type: 'number', doc: 'Days that old audit logs are kept; 0 is for ever.', default: 0 },
-  'audit-log-maxbackup': { type: 'number', doc: 'Old audit logs that are kept; 0 is all.', default: 0 },
-  'audit-log-maxsize': { type: 'number', doc: 'Megabytes from which a new audit log is begun.', default: 100 },
-  'bind-address': { type: 'list', doc: 'Addresses to listen on.', default: ['127.0.0.1'] },
-  'secure-port': { type: 'number', doc: 'Port to listen on.', default: 6443 },
-  'permit-port-sharing': {
-    type: 'boolean',
-    doc: 'Listens beside other API servers at the same addresses and port; the kernel deals out connections.',
-    default: false,
-  },
-  'tls-cert-file': { type: 'string', doc: 'Serving certificate.', required: true },
-  'tls-private-key-file': { type: 'string', doc: 'Key of the serving certificate.', required: true },
-  'client-ca-file': { type: 'string', doc: 'CA of client certificates.', required: true },
-  'service-account-issuer': {
-    type: 'string',
-    doc: 'Issuer of service account tokens.',
+  'etcd-servers': flag.list('URLs of etcd, separated by commas.', { required: true }),
+  'etcd-cafile': flag.string('CA of etcd (PEM file).'),
+  'etcd-certfile': flag.string('Client certificate for etcd.'),
+  'etcd-keyfile': flag.string('Key of the client certificate for etcd.'),
+  'encryption-provider-config': flag.string('What is encrypted in etcd (EncryptionConfiguration).'),
+  'encryption-provider-config-automatic-reload': flag.boolean(
+    'Reads --encryption-provider-config anew when it changes.',
+    { default: false },
+  ),
+  'audit-policy-file': flag.string('Which requests are written to the audit log (Policy, audit.k8s.io/v1).'),
+  'audit-log-path': flag.string('File of the audit log; - is standard output.'),
+  'audit-log-maxage': flag.number('Days that old audit logs are kept; 0 is for ever.', { default: 0 }),
+  'audit-log-maxbackup': flag.number('Old audit logs that are kept; 0 is all.', { default: 0 }),
+  'audit-log-maxsize': flag.number('Megabytes from which a new audit log is begun.', { default: 100 }),
+  'bind-address': flag.list('Addresses to listen on.', { default: ['127.0.0.1'] }),
+  'secure-port': flag.number('Port to listen on.', { default: 6443 }),
+  'permit-port-sharing': flag.boolean(
+    'Listens beside other API servers at the same addresses and port; the kernel deals out connections.',
+    { default: false },
+  ),
+  'tls-cert-file': flag.string('Serving certificate.', { required: true }),
+  'tls-private-key-file': flag.string('Key of the serving certificate.', { required: true }),
+  'client-ca-file': flag.string('CA of client certificates.', { required: true }),
+  'service-account-issuer': flag.string('Issuer of service account tokens.', {
     default: 'https://kubernetes.default.svc.cluster.local',
-  },
-  'service-account-key-file': { type: 'string', doc: 'Public key of tokens (PEM file).', required: true },
-  'service-account-signing-key-file': { type: 'string', doc: 'Private key of tokens (PEM file).', required: true },
+  }),
+  'service-account-key-file': flag.string('Public key of tokens (PEM file).', { required: true }),
+  'service-account-signing-key-file': flag.string('Private key of tokens (PEM file).', { required: true }),
   ...authenticationFlags,
   ...authorizationFlags,
-  'service-cluster-ip-range': { type: 'string', doc: 'Range of Service addresses.', default: '10.96.0.0/16' },
-  'service-node-port-range': { type: 'string', doc: 'Range of node ports.', default: '30000-32767' },
-  'advertise-address': {
-    type: 'string',
-    doc: 'Address under which pods and nodes reach this server; not a loopback one.',
+  'service-cluster-ip-range': flag.string('Range of Service addresses.', { default: '10.96.0.0/16' }),
+  'service-node-port-range': flag.string('Range of node ports.', { default: '30000-32767' }),
+  'advertise-address': flag.string('Address under which pods and nodes reach this server; not a loopback one.', {
     required: true,
-  },
-  'shutdown-delay-duration': {
-    type: 'string',
-    doc: 'How long the server goes on serving after SIGTERM, while /readyz fails (30s).',
-    default: '0s',
-  },
-  'max-requests-inflight': {
-    type: 'number',
-    doc: 'How many requests that read may be worked on at a time.',
+  }),
+  'shutdown-delay-duration': flag.string(
+    'How long the server goes on serving after SIGTERM, while /readyz fails (30s).',
+    { default: '0s' },
+  ),
+  'max-requests-inflight': flag.number('How many requests that read may be worked on at a time.', {
     default: defaultLimits.reading,
-  },
-  'max-mutating-requests-inflight': {
-    type: 'number',
-    doc: 'How many requests that write may be worked on at a time.',
+  }),
+  'max-mutating-requests-inflight': flag.number('How many requests that write may be worked on at a time.', {
     default: defaultLimits.writing,
-  },
-  'enable-priority-and-fairness': {
-    type: 'boolean',
-    doc: 'Requests have their turn by flow schemas and priority levels; false: by their number alone.',
-    default: true,
-  },
-  'component-health': {
-    type: 'list',
-    doc: 'Where component statuses ask for health: NAME=URL, separated by commas.',
+  }),
+  'enable-priority-and-fairness': flag.boolean(
+    'Requests have their turn by flow schemas and priority levels; false: by their number alone.',
+    { default: true },
+  ),
+  'component-health': flag.list('Where component statuses ask for health: NAME=URL, separated by commas.', {
     default: [],
-  },
-  'proxy-client-cert-file': {
-    type: 'string',
-    doc: 'Client certificate by which aggregated API servers know this one.',
-  },
-  'proxy-client-key-file': { type: 'string', doc: 'Key of the client certificate for aggregated API servers.' },
-  'kubelet-client-certificate': { type: 'string', doc: 'Client certificate for kubelets.' },
-  'kubelet-client-key': { type: 'string', doc: 'Key of the client certificate for kubelets.' },
-  'kubelet-certificate-authority': { type: 'string', doc: 'CA of the kubelets.' },
+  }),
+  'proxy-client-cert-file': flag.string('Client certificate by which aggregated API servers know this one.'),
+  'proxy-client-key-file': flag.string('Key of the client certificate for aggregated API servers.'),
+  'kubelet-client-certificate': flag.string('Client certificate for kubelets.'),
+  'kubelet-client-key': flag.string('Key of the client certificate for kubelets.'),
+  'kubelet-certificate-authority': flag.string('CA of the kubelets.'),
 } as const satisfies FlagTable;
 
 export type Options = Flags<typeof apiServerFlags>;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock } from '../machinery/clock.ts';
 import { invalidError, StatusError } from '../machinery/errors.ts';
 import { silentLogger } from '../machinery/log.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { startStep } from './start-step.ts';
 import { EtcdNoSpaceError, EtcdUnavailableError } from './storage/etcd.ts';
 

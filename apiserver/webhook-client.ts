@@ -1,7 +1,8 @@
 // Asks webhooks: JSON over HTTPS, by a URL or by way of a service, on connections that stay open.
 // Upstream: apiserver's util/webhook, whose error texts these are.
-import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import { Agent, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
+import { postJson, TooLargeError } from '../host/http-exchange.ts';
 import type { Clock } from '../machinery/clock.ts';
 import { StatusError } from '../machinery/errors.ts';
 import { isObject } from '../machinery/json.ts';
@@ -42,7 +43,6 @@ export class WebhookClient {
       const target = this.#find(config, url);
       const { caBundle, identity: { token, ...certificate } = {} } = config;
       const options: RequestOptions = {
-        method: 'POST',
         host: target.host,
         port: target.port,
         path: `${url.pathname}${url.search}`,
@@ -50,7 +50,6 @@ export class WebhookClient {
         signal: abort.signal,
         headers: {
           host: url.host,
-          'content-type': 'application/json',
           accept: 'application/json, */*',
           ...(token ? { authorization: `Bearer ${token}` } : {}),
         },
@@ -58,9 +57,11 @@ export class WebhookClient {
         ...(isIP(hostOf(url)) ? {} : { servername: hostOf(url) }),
         ...(caBundle ? { ca: Buffer.from(caBundle, 'base64') } : {}),
       };
-      return await send(options, Buffer.from(JSON.stringify(value)), true);
+      const { code, text } = await postJson(options, value, maxAnswerBytes);
+      return readAnswer(code, text);
     } catch (err) {
-      if (err instanceof AnswerError) throw new WebhookError(err.message, { cause: err });
+      if (err instanceof AnswerError || err instanceof TooLargeError)
+        throw new WebhookError(err.message, { cause: err });
       const why = abort.signal.aborted ? 'context deadline exceeded' : describeFailure(err, url);
       throw new WebhookError(`Post ${JSON.stringify(shown)}: ${why}`, { cause: err });
     } finally {
@@ -92,36 +93,6 @@ function textOf({ url, service }: WebhookClientConfig, timeoutSeconds: number): 
 
 /** What came back is no answer to use. */
 class AnswerError extends Error {}
-
-/** A kept connection may have ended on the other side meanwhile: then it is asked once more. */
-function send(options: RequestOptions, body: Buffer, mayRetry: boolean): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const request = httpsRequest(options, (response) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      response.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        if (size <= maxAnswerBytes) chunks.push(chunk);
-        else request.destroy(new AnswerError(`the answer is larger than ${maxAnswerBytes} bytes`));
-      });
-      response.on('error', reject);
-      response.on('end', () => {
-        try {
-          resolve(readAnswer(response.statusCode ?? 0, Buffer.concat(chunks).toString()));
-        } catch (err) {
-          reject(err);
-        }
-      });
-    });
-    request.on('error', (err: NodeJS.ErrnoException) => {
-      const isStale = request.reusedSocket && (err.code === 'ECONNRESET' || err.code === 'EPIPE');
-      if (isStale && mayRetry) send(options, body, false).then(resolve, reject);
-      else reject(err);
-    });
-    request.setHeader('content-length', body.length);
-    request.end(body);
-  });
-}
 
 function readAnswer(code: number, text: string): unknown {
   let value: unknown;

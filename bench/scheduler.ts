@@ -6,7 +6,6 @@ import type { PodDisruptionBudget } from '../api/policy/poddisruptionbudget.ts';
 import type { KubeClient } from '../client/rest.ts';
 import { realClock } from '../machinery/clock.ts';
 import { silentLogger } from '../machinery/log.ts';
-import { seededRandom } from '../machinery/random.ts';
 import { PodGroups } from '../scheduler/cache/pod-groups.ts';
 import { defaultBackoff } from '../scheduler/config/configuration.ts';
 import { buildProfiles } from '../scheduler/config/profiles.ts';
@@ -16,6 +15,7 @@ import { Scheduler } from '../scheduler/scheduler.ts';
 import { FedGroups } from '../test/builders/fed-groups.ts';
 import { FedInformer } from '../test/builders/fed-informer.ts';
 import type { PodBuilder } from '../test/builders/scheduling.ts';
+import { seededRandom } from '../test/builders/seeded-random.ts';
 import { less, more, quantile, type Result } from './measure.ts';
 import { cases, type PerfCase, serviceOf } from './scheduler-cases.ts';
 

@@ -23,7 +23,8 @@ export interface Workload {
 const idleSeconds = 30;
 
 async function measureIdle(cluster: BenchCluster): Promise<Result[]> {
-  await realClock.sleep(10_000);
+  // Until each component has given back what its start took.
+  await realClock.sleep(40_000);
   const components = [...cluster.pids()];
   // Everything below the supervisor, wrappers included; a component adopted from an earlier one stands beside it.
   const pids = [...new Set(components.flatMap(([, pid]) => processTree(pid)))];

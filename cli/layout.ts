@@ -127,6 +127,7 @@ export interface Layout {
   apiServiceAddress: string;
   clusterDns: string;
   apiUrl: string;
+  apiUrlOfNodes: string;
   ports: Record<
     | 'api'
     | 'etcdClient'
@@ -159,6 +160,7 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
   const serviceSubnet = spec.serviceSubnet ?? subnets.services;
   const stateDir = join(roots.state, name);
   const runDir = join(roots.run, name);
+  const hostAddress = addressAt(parseSubnet(subnets.nodes), 1);
   const firstPort = 16379 + 10 * slot;
   const api = spec.apiPort ?? 6443 + slot;
   const layout: Layout = {
@@ -186,12 +188,13 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
     bridge: bridgeName(slot),
     nftTable: `k8ts-${name}`,
     nodeSubnet: subnets.nodes,
-    hostAddress: addressAt(parseSubnet(subnets.nodes), 1),
+    hostAddress,
     podSubnet,
     serviceSubnet,
     apiServiceAddress: addressAt(parseSubnet(serviceSubnet), 1),
     clusterDns: addressAt(parseSubnet(serviceSubnet), 10),
     apiUrl: `https://127.0.0.1:${api}`,
+    apiUrlOfNodes: `https://${hostAddress}:${api}`,
     ports: {
       api,
       etcdClient: firstPort,

@@ -57,7 +57,7 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
   ): UnitPlan => {
     const socket = join(layout.runDir, `${name}.live`);
     const unit = componentUnit(context, component, { ...flags, 'health-socket': socket }, inputs);
-    return { ...unit, name, ...unitFiles(layout, name), liveness: { socket, path: '/livez' } };
+    return { ...returningBuffers(unit), name, ...unitFiles(layout, name), liveness: { socket, path: '/livez' } };
   };
   const count = layout.spec.simulatedNodes;
   const kubeconfig = join(layout.kubeconfigDir, 'simulated-nodes.kubeconfig');
@@ -74,9 +74,7 @@ export function controlPlaneUnits(context: UnitContext): UnitPlan[] {
       stackBy: 'quit',
     },
     ...apiServerNames(layout).map((name) =>
-      returningBuffers(
-        onThisHost('apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca], name),
-      ),
+      onThisHost('apiserver', apiserverFlags(layout), [files.apiserver, files.etcdClient, files.ca], name),
     ),
     onThisHost('controllers', controllersFlags(layout), [files.controllers, files.ca, files.metricsServer]),
     onThisHost('scheduler', schedulerFlags(layout), [files.scheduler, files.ca]),
@@ -328,7 +326,7 @@ function controllersFlags(layout: Layout): FlagValues {
     'node-cidr-mask-size': nodeMaskSize,
     'service-cluster-ip-range': layout.serviceSubnet,
     'use-service-account-credentials': true,
-    // As kubeadm starts them: tokens that expired go, and kube-public/cluster-info is signed where somebody made it.
+    // As kubeadm starts them: tokens that expired go, and kube-public/cluster-info is signed.
     controllers: '*,bootstrapsigner,tokencleaner',
     ...leaderFlags(layout, 'controllers'),
     'metrics-bind-address': layout.hostAddress,

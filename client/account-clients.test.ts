@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock } from '../machinery/clock.ts';
 import { notFoundError } from '../machinery/errors.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { AccountTokens } from './account-clients.ts';
 import { KubeClient } from './rest.ts';
 import { type HttpRequest, Transport } from './transport.ts';

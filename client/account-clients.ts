@@ -3,7 +3,7 @@
 // Upstream: controller-manager's DynamicClientBuilder (--use-service-account-credentials).
 import { ServiceAccountKind } from '../api/core/serviceaccount.ts';
 import type { Clock } from '../machinery/clock.ts';
-import { isAlreadyExists, isNotFound } from '../machinery/errors.ts';
+import { isAlreadyExists, unlessGone } from '../machinery/errors.ts';
 import type { ClientConfig } from './config.ts';
 import { KubeClient, type ResourceClient, type TokenSource } from './rest.ts';
 import { Transport, type TransportOptions } from './transport.ts';
@@ -58,11 +58,8 @@ export class AccountTokens implements TokenSource {
       const answer = await this.#accounts.createSubresource<any>({ namespace, name }, 'token', body);
       return answer.status.token as string;
     };
-    try {
-      return await ask();
-    } catch (err) {
-      if (!isNotFound(err)) throw err;
-    }
+    const token = await unlessGone(ask());
+    if (token !== undefined) return token;
     await this.#accounts.create({ metadata: { namespace, name } }).catch((err) => {
       if (!isAlreadyExists(err)) throw err;
     });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigMapKind } from '../api/core/configmap.ts';
-import { FakeClock } from '../machinery/clock.ts';
 import { silentLogger } from '../machinery/log.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { type ControllerContext, defineController, runController } from './controller.ts';
 import type { ChangeHandler } from './informer.ts';
 import { ObjectCache } from './store.ts';

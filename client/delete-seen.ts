@@ -1,5 +1,5 @@
 // Deletes the object that was seen, and no other that bears its name by now. Gone is what was wanted.
-import { isNotFound } from '../machinery/errors.ts';
+import { unlessGone } from '../machinery/errors.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
 import type { ResourceClient } from './rest.ts';
 
@@ -7,9 +7,5 @@ export async function deleteSeen(
   client: Pick<ResourceClient<KubeObject>, 'delete'>,
   { metadata: { namespace, name = '', uid } }: KubeObject,
 ): Promise<void> {
-  try {
-    await client.delete({ ...(namespace ? { namespace } : {}), name }, uid ? { uid } : {});
-  } catch (err) {
-    if (!isNotFound(err)) throw err;
-  }
+  await unlessGone(client.delete({ ...(namespace ? { namespace } : {}), name }, uid ? { uid } : {}));
 }

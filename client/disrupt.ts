@@ -21,7 +21,8 @@ export async function disrupt(pods: ResourceClient<Pod>, pod: Pod, why: Disrupti
   const isEnded = pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
   try {
     const known = pod.status?.conditions?.find(({ type }) => type === disruptionTargetType);
-    if (known?.status !== 'True' && !isEnded) {
+    // One that was told to go before its node was gone has not ended yet, and nobody else will say that it has.
+    if ((known?.status !== 'True' || isLost) && !isEnded) {
       const condition = buildDisruptionTarget(pod, why);
       const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== condition.type);
       const status = {

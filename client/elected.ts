@@ -7,7 +7,7 @@ import { Gauge } from 'prom-client';
 import { LeaseKind } from '../api/coordination/lease.ts';
 import type { ComponentContext, RunningComponent } from '../machinery/component.ts';
 import { parseGoDuration } from '../machinery/duration.ts';
-import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { type Flags, type FlagTable, flag } from '../machinery/flags.ts';
 import type { ClientConfig } from './config.ts';
 import { createEventRecorder } from './events.ts';
 import { LeaderElector } from './leader-election.ts';
@@ -16,25 +16,21 @@ import { KubeClient } from './rest.ts';
 /** The flags of a component that elects; `resource` is the name of its lease. */
 export const leaderElectionFlags = (resource: string) =>
   ({
-    'leader-elect': { type: 'boolean', doc: 'Work only while this process holds the lease.', default: true },
-    'leader-elect-lease-duration': {
-      type: 'string',
-      doc: 'So long others wait before they take over a lease that is not renewed.',
-      default: '15s',
-    },
-    'leader-elect-renew-deadline': {
-      type: 'string',
-      doc: 'So long the holder tries to renew the lease before it gives up.',
+    'leader-elect': flag.boolean('Work only while this process holds the lease.', { default: true }),
+    'leader-elect-lease-duration': flag.string(
+      'So long others wait before they take over a lease that is not renewed.',
+      { default: '15s' },
+    ),
+    'leader-elect-renew-deadline': flag.string('So long the holder tries to renew the lease before it gives up.', {
       default: '10s',
-    },
-    'leader-elect-retry-period': { type: 'string', doc: 'Time between two tries.', default: '2s' },
-    'leader-elect-resource-name': { type: 'string', doc: 'Name of the lease.', default: resource },
-    'leader-elect-resource-namespace': { type: 'string', doc: 'Namespace of the lease.', default: 'kube-system' },
-    'leader-elect-identity': {
-      type: 'string',
-      doc: 'Name of this process in the lease. Whoever starts it again under the same name, once the one before is gone, need not wait until the lease runs out; unique by default.',
-      default: '',
-    },
+    }),
+    'leader-elect-retry-period': flag.string('Time between two tries.', { default: '2s' }),
+    'leader-elect-resource-name': flag.string('Name of the lease.', { default: resource }),
+    'leader-elect-resource-namespace': flag.string('Namespace of the lease.', { default: 'kube-system' }),
+    'leader-elect-identity': flag.string(
+      'Name of this process in the lease. Whoever starts it again under the same name, once the one before is gone, need not wait until the lease runs out; unique by default.',
+      { default: '' },
+    ),
   }) as const satisfies FlagTable;
 
 export type LeaderElectionFlags = Flags<ReturnType<typeof leaderElectionFlags>>;

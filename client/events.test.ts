@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock } from '../machinery/clock.ts';
 import { alreadyExistsError, notFoundError } from '../machinery/errors.ts';
 import { silentLogger } from '../machinery/log.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { createEventRecorder } from './events.ts';
 import type { KubeClient } from './rest.ts';
 import { TransportError } from './transport.ts';

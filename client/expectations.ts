@@ -21,11 +21,6 @@ export class Expectations {
     this.#clock = clock;
   }
 
-  /** Everything expected of the owner's children has been seen, or was given up. */
-  satisfied(owner: string): boolean {
-    return this.leftMs(owner) === 0;
-  }
-
   /**
    * Milliseconds until what has not been seen is given up; 0 when everything has. Nothing else may
    * happen until then: come back by a timer.

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock } from '../machinery/clock.ts';
 import { expiredError, StatusError } from '../machinery/errors.ts';
 import { silentLogger } from '../machinery/log.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
-import { seededRandom } from '../machinery/random.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
+import { seededRandom } from '../test/builders/seeded-random.ts';
 import { WatchingInformer } from './informer.ts';
 import type { ResourceClient, WatchEvent, WatchOptions } from './rest.ts';
 import { TransportError } from './transport.ts';

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Lease } from '../api/coordination/lease.ts';
-import { type Clock, FakeClock } from '../machinery/clock.ts';
+import type { Clock } from '../machinery/clock.ts';
 import { alreadyExistsError, modifiedError, notFoundError } from '../machinery/errors.ts';
 import { silentLogger } from '../machinery/log.ts';
-import { type Random, seededRandom } from '../machinery/random.ts';
+import type { Random } from '../machinery/random.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
+import { seededRandom } from '../test/builders/seeded-random.ts';
 import { LeaderElector } from './leader-election.ts';
 import type { ResourceClient } from './rest.ts';
 

@@ -9,7 +9,7 @@
 // sent, leaseDuration from after it was seen.
 import { type Lease, LeaseKind, type LeaseSpec } from '../api/coordination/lease.ts';
 import type { Clock } from '../machinery/clock.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../machinery/errors.ts';
+import { isAlreadyExists, isConflict, isNotFound, unlessGone } from '../machinery/errors.ts';
 import type { Logger } from '../machinery/log.ts';
 import type { Random } from '../machinery/random.ts';
 import { microTimestamp } from '../machinery/timestamp.ts';
@@ -155,10 +155,7 @@ export class LeaderElector {
   async #look(): Promise<void> {
     const { leases, clock } = this.#deps;
     const { namespace, name } = this.#options;
-    const found = await leases.get({ namespace, name }).catch((err) => {
-      if (isNotFound(err)) return undefined;
-      throw err;
-    });
+    const found = await unlessGone(leases.get({ namespace, name }));
     this.#lease = found;
     const spec = found?.spec ?? {};
     if (found && this.leads() && !this.#written.has(markOf(spec))) {

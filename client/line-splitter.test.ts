@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { seededRandom } from '../machinery/random.ts';
+import { seededRandom } from '../test/builders/seeded-random.ts';
 import { LineSplitter } from './line-splitter.ts';
 
 describe('LineSplitter', () => {

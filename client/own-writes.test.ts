@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock } from '../machinery/clock.ts';
 import { modifiedError, notFoundError } from '../machinery/errors.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { OwnWrites, untilAnswered } from './own-writes.ts';
 import { TransportError } from './transport.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
-import { FakeClock } from '../machinery/clock.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { RestMetrics } from './rest-metrics.ts';
 import { Transport } from './transport.ts';
 

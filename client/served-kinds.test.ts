@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigMapKind } from '../api/core/configmap.ts';
-import { FakeClock } from '../machinery/clock.ts';
 import { silentLogger } from '../machinery/log.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { DiscoveredKinds, type DiscoveryDocument } from './served-kinds.ts';
 
 const verbs = ['get', 'list', 'watch', 'delete'] as const;

@@ -6,7 +6,7 @@ import { type ConfigMap, ConfigMapKind } from '../api/core/configmap.ts';
 import { bootstrapTokenType, secretText, tokenLeftMs } from '../api/core/secret/bootstrap-token.ts';
 import { type Secret, SecretKind } from '../api/core/secret.ts';
 import { defineController } from '../client/controller.ts';
-import { isNotFound } from '../machinery/errors.ts';
+import { unlessGone } from '../machinery/errors.ts';
 import { jsonEqual } from '../machinery/json.ts';
 
 const infoKey = 'kube-public/cluster-info';
@@ -66,11 +66,7 @@ export const bootstrapSignerController = defineController({
     if (before.kubeconfig === undefined) return undefined;
     const { tokens, leftMs } = signingTokens(secrets.list(), clock.now());
     const data = await signData(before, before.kubeconfig, tokens);
-    try {
-      if (!jsonEqual(data, before)) await client.update({ ...info, data });
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // gone: nothing to sign
-    }
+    if (!jsonEqual(data, before)) await unlessGone(client.update({ ...info, data }));
     return Number.isFinite(leftMs) ? { requeueAfterMs: leftMs } : undefined;
   },
 });

@@ -56,6 +56,5 @@ export const clusterRoleAggregationController = defineController({
     // Rules that somebody wrote into such a role are replaced, whoever owns them.
     const applied = { kind, apiVersion, metadata: { name }, rules };
     await client.patch({ name }, applied, { type: 'apply', fieldManager, force: true });
-    return undefined;
   },
 });

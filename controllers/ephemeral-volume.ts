@@ -68,7 +68,6 @@ export const ephemeralVolumeController = defineController({
         throw err;
       }
     }
-    return undefined;
   },
 });
 

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/
 import { leaderElectionFlags } from '../client/elected.ts';
 import { secureServingFlags } from '../client/secure/server.ts';
-import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { type Flags, type FlagTable, flag } from '../machinery/flags.ts';
 import { controllerNames } from './names.ts';
 import { nodeLifecycleFlags } from './node/flags.ts';
 import { defaultThreshold } from './node/pod-garbage-collector.ts';
@@ -20,48 +20,37 @@ const concurrencyFlags: FlagTable = Object.fromEntries(
 export const flags = {
   ...concurrencyFlags,
   ...nodeLifecycleFlags,
-  controllers: {
-    type: 'list',
-    doc: 'Those that run: "*" is all that are on by default, "foo" is on, "-foo" is off; the first mention counts.',
-    default: ['*'],
-  },
-  'use-service-account-credentials': {
-    type: 'boolean',
-    doc: 'Each controller acts as a service account of its own.',
+  controllers: flag.list(
+    'Those that run: "*" is all that are on by default, "foo" is on, "-foo" is off; the first mention counts.',
+    { default: ['*'] },
+  ),
+  'use-service-account-credentials': flag.boolean('Each controller acts as a service account of its own.', {
     default: false,
-  },
-  kubeconfig: { type: 'string', doc: 'How to reach the API server.', required: true },
-  'root-ca-file': { type: 'string', doc: 'CA certificate to publish in every namespace (PEM file).' },
-  'service-account-private-key-file': {
-    type: 'string',
-    doc: 'Key that signs the tokens in Secrets of service accounts (PEM file); none are without it.',
-  },
-  'cluster-cidr': { type: 'string', doc: 'Address range of pods; nodes are given parts of it. None are without it.' },
-  'node-cidr-mask-size': { type: 'number', doc: "Bits of the mask of a node's part.", default: 24 },
-  'service-cluster-ip-range': { type: 'string', doc: 'Address range of services, which no node is given.' },
-  'cluster-signing-cert-file': {
-    type: 'string',
-    doc: 'CA certificate that signs requests for certificates (PEM file).',
-  },
-  'legacy-service-account-token-clean-up-period': {
-    type: 'string',
-    doc: 'So long a token that was made for an account without being asked for may go unused before it is marked, and so long again before it is deleted.',
-    default: '8760h0m0s',
-  },
-  'terminated-pod-gc-threshold': {
-    type: 'number',
-    doc: 'Ended pods that stay before the oldest are deleted; 0 for all.',
+  }),
+  kubeconfig: flag.string('How to reach the API server.', { required: true }),
+  'root-ca-file': flag.string('CA certificate to publish in every namespace (PEM file).'),
+  'service-account-private-key-file': flag.string(
+    'Key that signs the tokens in Secrets of service accounts (PEM file); none are without it.',
+  ),
+  'cluster-cidr': flag.string('Address range of pods; nodes are given parts of it. None are without it.'),
+  'node-cidr-mask-size': flag.number("Bits of the mask of a node's part.", { default: 24 }),
+  'service-cluster-ip-range': flag.string('Address range of services, which no node is given.'),
+  'cluster-signing-cert-file': flag.string('CA certificate that signs requests for certificates (PEM file).'),
+  'legacy-service-account-token-clean-up-period': flag.string(
+    'So long a token that was made for an account without being asked for may go unused before it is marked, and so long again before it is deleted.',
+    { default: '8760h0m0s' },
+  ),
+  'terminated-pod-gc-threshold': flag.number('Ended pods that stay before the oldest are deleted; 0 for all.', {
     default: defaultThreshold,
-  },
-  'cluster-signing-key-file': { type: 'string', doc: 'Its key (PEM file).' },
-  'metrics-bind-address': {
-    type: 'string',
-    doc: 'Address at which metrics of nodes and pods are served to the API server; they are not without it.',
-  },
-  'metrics-secure-port': { type: 'number', doc: 'Port of the same.', default: 10251 },
-  'metrics-tls-cert-file': { type: 'string', doc: 'Its certificate (PEM file).' },
-  'metrics-tls-private-key-file': { type: 'string', doc: 'The key of that (PEM file).' },
-  'cluster-signing-duration': { type: 'string', doc: 'Longest life of a signed certificate.', default: '8760h0m0s' },
+  }),
+  'cluster-signing-key-file': flag.string('Its key (PEM file).'),
+  'metrics-bind-address': flag.string(
+    'Address at which metrics of nodes and pods are served to the API server; they are not without it.',
+  ),
+  'metrics-secure-port': flag.number('Port of the same.', { default: 10251 }),
+  'metrics-tls-cert-file': flag.string('Its certificate (PEM file).'),
+  'metrics-tls-private-key-file': flag.string('The key of that (PEM file).'),
+  'cluster-signing-duration': flag.string('Longest life of a signed certificate.', { default: '8760h0m0s' }),
   ...secureServingFlags(10257),
   ...leaderElectionFlags('kube-controller-manager'),
 } as const satisfies FlagTable;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Secret } from '../api/core/secret.ts';
 import type { ServiceAccount } from '../api/core/serviceaccount.ts';
-import { FakeClock } from '../machinery/clock.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { legacyTokenCleaner, planToken, type TokenUse } from './legacy-token-cleaner.ts';
 
 const nowMs = Date.parse('2026-06-15T12:00:00Z');

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
 import { WorkQueueMetrics } from '../client/workqueue-metrics.ts';
-import { FakeClock } from '../machinery/clock.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { metricTable, valuesOf } from '../test/builders/metric-table.ts';
 import { node } from '../test/builders/node.ts';
 import { controllerMetrics } from './metrics.ts';

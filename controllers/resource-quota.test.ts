@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ResourceQuota } from '../api/core/resourcequota/schema.ts';
 import { deepFreeze } from '../machinery/json.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { pod, testTimeMs } from '../test/builders/pod.ts';
-import { countUse, planStatus } from './resource-quota.ts';
+import { countUse, planStatus, resourceQuotaController } from './resource-quota.ts';
 import { usesVolumes } from './storage-protection.ts';
 
 const quota = (hard: Record<string, string>, more: object = {}, used?: Record<string, string>): ResourceQuota =>
@@ -76,6 +77,26 @@ describe('planStatus()', () => {
     const changed = { ...old, spec: { hard: { secrets: '1' } } };
     assert.deepEqual(planStatus(changed, { secrets: '1' }, false), { hard: { secrets: '1' }, used: { secrets: '1' } });
   });
+});
+
+test('a limit comes into force with what the server has, not with what is seen here', async () => {
+  const written: unknown[] = [];
+  const deps = {
+    clock: new FakeClock(testTimeMs),
+    objects: {
+      list: async (_kind: unknown, _namespace: string, isFresh: boolean) =>
+        (isFresh ? ['a', 'b', 'c'] : ['a']).map((name) => pod(name).build()),
+    },
+    update: async (one: ResourceQuota) => {
+      written.push(one.status?.used);
+      return one;
+    },
+    seen: new Map(),
+  } as unknown as Parameters<typeof resourceQuotaController.reconcile>[1];
+  const { status: _, ...fresh } = quota({ pods: '2' });
+  await resourceQuotaController.reconcile(fresh as ResourceQuota, deps);
+  await resourceQuotaController.reconcile(quota({ pods: '2' }, {}, { pods: '0' }), deps);
+  assert.deepEqual(written, [{ pods: '3' }, { pods: '1' }]);
 });
 
 test('a claim is held by pods that may have it mounted', () => {

@@ -1,6 +1,7 @@
 // Keeps the status of quotas true: the limits in force, and what is used. Admission adds to it what comes; this counts
 // what is there, so that what has gone is given back. Upstream: pkg/controller/resourcequota.
 //
+// A limit is in force with what the server has: pods that came before it and are not seen here are used up as well.
 // What is used is only lowered once nothing has been added for a moment, and by what the server has then: what admission
 // has counted may not be stored yet, or not be seen here, and to give its place away would let in too much.
 import type { ResourceList } from '../api/core/pod/resource-totals.ts';
@@ -149,7 +150,7 @@ export const resourceQuotaController = defineController({
   },
   async reconcile(quota, deps) {
     const isSettled = unchangedMs(quota, deps) >= settleMs;
-    let counted = await count(quota, deps, false);
+    let counted = await count(quota, deps, !jsonEqual(quota.spec.hard, quota.status?.hard));
     const isLess = () => !jsonEqual(planStatus(quota, counted, true), planStatus(quota, counted, false));
     if (isSettled && isLess()) counted = await count(quota, deps, true);
     await writeStatus(quota, planStatus(quota, counted, isSettled), deps.update);

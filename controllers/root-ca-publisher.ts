@@ -47,7 +47,6 @@ export function rootCaPublisher(caPem: string) {
       } catch (err) {
         if (!isAlreadyExists(err) && !isNamespaceTerminating(err)) throw err;
       }
-      return undefined;
     },
   });
 }

@@ -6,7 +6,7 @@ import { calculateJwkThumbprint, exportJWK, SignJWT } from 'jose';
 import { type Secret, SecretKind } from '../api/core/secret.ts';
 import { type ServiceAccount, ServiceAccountKind } from '../api/core/serviceaccount.ts';
 import { defineController } from '../client/controller.ts';
-import { isNotFound } from '../machinery/errors.ts';
+import { unlessGone } from '../machinery/errors.ts';
 import { keyOf } from '../machinery/metadata.ts';
 
 /** Which Secrets hold tokens. */
@@ -109,35 +109,20 @@ export function serviceAccountTokenController({ privateKeyPem, rootCaPem }: Toke
       if (deletionTimestamp || accountKey === undefined) return undefined;
       let account = accounts.get(accountKey);
       // The cache may be behind a Secret that came right after its account.
-      if (!isFor(secret, account)) account = await find(accountClient, accountKey);
+      if (!isFor(secret, account)) {
+        const [accountNamespace = '', accountName = ''] = accountKey.split('/');
+        account = await unlessGone(accountClient.get({ namespace: accountNamespace, name: accountName }));
+      }
       if (!isFor(secret, account)) {
         // Of another version somebody may have changed whose it is.
         const same = { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
-        await secretClient.delete({ namespace, name }, same).catch(ignoreNotFound);
+        await unlessGone(secretClient.delete({ namespace, name }, same));
         return undefined;
       }
       if (account.metadata.deletionTimestamp) return undefined;
       const owner = account;
       const filled = await fillSecret(secret, owner, { rootCaPem, sign: () => signLegacyToken(key, owner, secret) });
-      if (filled) await secretClient.update(filled).catch(ignoreNotFound);
-      return undefined;
+      if (filled) await unlessGone(secretClient.update(filled));
     },
   });
-}
-
-function ignoreNotFound(err: unknown): void {
-  if (!isNotFound(err)) throw err;
-}
-
-async function find(
-  accounts: { get(ref: { namespace: string; name: string }): Promise<ServiceAccount> },
-  key: string,
-): Promise<ServiceAccount | undefined> {
-  const [namespace = '', name = ''] = key.split('/');
-  try {
-    return await accounts.get({ namespace, name });
-  } catch (err) {
-    ignoreNotFound(err);
-    return undefined;
-  }
 }

@@ -29,6 +29,5 @@ export const serviceAccountController = defineController({
     } catch (err) {
       if (!isAlreadyExists(err) && !isNamespaceTerminating(err)) throw err;
     }
-    return undefined;
   },
 });

@@ -74,7 +74,6 @@ export const serviceCIDRController = defineController({
     const leftMs = Date.parse(it.metadata.deletionTimestamp!) + graceMs - nowMs;
     if (leftMs > 0) return { requeueAfterMs: leftMs };
     await update({ ...it, metadata: { ...it.metadata, finalizers: finalizers.filter((name) => name !== finalizer) } });
-    return undefined;
   },
 });
 

@@ -1,5 +1,5 @@
 // Writing statuses: zero values are left out as in the stored object, conditions keep the time of their last change.
-import { isNotFound } from '../machinery/errors.ts';
+import { unlessGone } from '../machinery/errors.ts';
 import { jsonEqual } from '../machinery/json.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
 
@@ -40,11 +40,5 @@ export async function writeStatus<T extends KubeObject>(
   updateStatus: (object: T) => Promise<T>,
 ): Promise<boolean> {
   if (jsonEqual(object.status, status)) return false;
-  try {
-    await updateStatus({ ...object, status });
-    return true;
-  } catch (err) {
-    if (isNotFound(err)) return false;
-    throw err;
-  }
+  return (await unlessGone(updateStatus({ ...object, status }))) !== undefined;
 }

@@ -8,7 +8,7 @@ import { podClaimKeys } from '../api/core/pod/references.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import { VolumeAttributesClassKind } from '../api/storage/volumeattributesclass.ts';
 import { defineController } from '../client/controller.ts';
-import { isNotFound } from '../machinery/errors.ts';
+import { unlessGone } from '../machinery/errors.ts';
 import { type KubeObject, keyOf } from '../machinery/metadata.ts';
 
 const claimFinalizer = 'kubernetes.io/pvc-protection';
@@ -20,11 +20,7 @@ const isHeld = ({ metadata }: KubeObject, finalizer: string): boolean =>
 
 async function release<T extends KubeObject>(object: T, finalizer: string, update: (object: T) => Promise<T>) {
   const finalizers = (object.metadata.finalizers ?? []).filter((name) => name !== finalizer);
-  try {
-    await update({ ...object, metadata: { ...object.metadata, finalizers } });
-  } catch (err) {
-    if (!isNotFound(err)) throw err; // gone is what was wanted
-  }
+  await unlessGone(update({ ...object, metadata: { ...object.metadata, finalizers } }));
 }
 
 /** A pod that has a node and has not ended may have the volume mounted; one that waits may yet be let go with it. */
@@ -54,7 +50,6 @@ export const claimProtectionController = defineController({
     const all = await listPods(claim.metadata.namespace ?? '');
     if (all.some((pod) => usesVolumes(pod) && podClaimKeys(pod).includes(key))) return undefined;
     await release(claim, claimFinalizer, update);
-    return undefined;
   },
 });
 
@@ -65,7 +60,6 @@ export const volumeProtectionController = defineController({
   async reconcile(volume, { volumes }) {
     if (!isHeld(volume, volumeFinalizer) || volume.status?.phase === 'Bound') return undefined;
     await release(volume, volumeFinalizer, (changed) => volumes.update(changed));
-    return undefined;
   },
 });
 
@@ -110,6 +104,5 @@ export const attributesClassProtectionController = defineController({
     } else if (isHeld(it, attributesFinalizer) && !isUsed(metadata.name ?? '')) {
       await release(it, attributesFinalizer, (changed) => classes.update(changed));
     }
-    return undefined;
   },
 });

@@ -15,6 +15,5 @@ export const tokenCleanerController = defineController({
     const leftMs = tokenLeftMs(secret, clock.now());
     if (leftMs > 0) return Number.isFinite(leftMs) ? { requeueAfterMs: leftMs } : undefined;
     await deleteSeen(client, secret);
-    return undefined;
   },
 });

@@ -3,7 +3,7 @@
 import type { Job } from '../api/batch/job/schema.ts';
 import { JobKind } from '../api/batch/job.ts';
 import { defineController } from '../client/controller.ts';
-import { isNotFound } from '../machinery/errors.ts';
+import { unlessGone } from '../machinery/errors.ts';
 import { controllerMetrics } from './metrics.ts';
 
 /** When the job is to go, in milliseconds since 1970; undefined when it is not finished or lives on. Pure. */
@@ -27,13 +27,9 @@ export const ttlAfterFinishedController = defineController({
     const lateMs = clock.now() - atMs;
     if (lateMs < 0) return { requeueAfterMs: -lateMs };
     const { namespace = '', name = '', uid = '', resourceVersion = '' } = job.metadata;
-    try {
-      // The version: somebody may have given it a longer life a moment ago.
-      await jobs.delete({ namespace, name }, { uid, resourceVersion, propagationPolicy: 'Foreground' });
-      late.observe(lateMs / 1000);
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // gone is what was wanted
-    }
+    // The version: somebody may have given it a longer life a moment ago.
+    const deletion = jobs.delete({ namespace, name }, { uid, resourceVersion, propagationPolicy: 'Foreground' });
+    await unlessGone(deletion.then(() => late.observe(lateMs / 1000)));
     return undefined;
   },
 });

@@ -27,7 +27,6 @@ export const volumeExpandController = defineController({
     const { kind, apiVersion } = PersistentVolumeClaimKind;
     const message = 'waiting for an external controller to expand this PVC';
     recorder.event({ kind, apiVersion, object: claim }, 'Normal', 'ExternalExpanding', message);
-    return undefined;
   },
   forget: (key, { told }) => void told.delete(key),
 });

@@ -4,7 +4,7 @@ import process from 'node:process';
 import { readKubeconfig } from '../client/config.ts';
 import { type ComponentSpec, runComponent } from '../machinery/component.ts';
 import { parseGoDuration } from '../machinery/duration.ts';
-import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { type Flags, type FlagTable, flag } from '../machinery/flags.ts';
 import { defaultEviction, type EvictionSettings, parseThresholds } from './eviction/thresholds.ts';
 import { checkImageGc, defaultImageGc, type ImageGcSettings } from './images/image-gc.ts';
 import { type KubeletOptions, startKubelet } from './kubelet.ts';
@@ -15,128 +15,93 @@ const pairs = (of: Readonly<Record<string, string>>, sign: string) =>
   Object.entries(of).map(([key, value]) => `${key}${sign}${value}`);
 
 const flagTable = {
-  kubeconfig: { type: 'string', doc: 'How to reach the API server, and as whom.', required: true },
-  'node-name': { type: 'string', doc: 'Name of this node.', required: true },
-  'node-ip': { type: 'string', doc: 'Address of this node.', required: true },
-  'container-runtime-endpoint': {
-    type: 'string',
-    doc: 'Socket of the container runtime, unix:///path.',
-    required: true,
-  },
-  'root-dir': { type: 'string', doc: 'Folder for volumes and files of pods.', default: '/var/lib/kubelet' },
-  'log-dir': { type: 'string', doc: 'Folder for logs of containers.', default: '/var/log/pods' },
-  'cluster-dns': { type: 'string', doc: 'Address of the cluster DNS; empty for none.', default: '' },
-  'cluster-domain': { type: 'string', doc: 'Domain of the cluster.', default: 'cluster.local' },
-  'bootstrap-kubeconfig': {
-    type: 'string',
-    doc: 'How to ask for a first certificate, where the kubeconfig has none that is good: it is written then.',
-    default: '',
-  },
-  'cert-dir': {
-    type: 'string',
-    doc: 'Folder for certificates that the kubelet asks for or makes; pki in the root folder if not given.',
-    default: '',
-  },
-  'rotate-certificates': {
-    type: 'boolean',
-    doc: 'The certificate for the API server is renewed before it expires.',
+  kubeconfig: flag.string('How to reach the API server, and as whom.', { required: true }),
+  'node-name': flag.string('Name of this node.', { required: true }),
+  'node-ip': flag.string('Address of this node.', { required: true }),
+  'container-runtime-endpoint': flag.string('Socket of the container runtime, unix:///path.', { required: true }),
+  'root-dir': flag.string('Folder for volumes and files of pods.', { default: '/var/lib/kubelet' }),
+  'log-dir': flag.string('Folder for logs of containers.', { default: '/var/log/pods' }),
+  'cluster-dns': flag.string('Address of the cluster DNS; empty for none.', { default: '' }),
+  'cluster-domain': flag.string('Domain of the cluster.', { default: 'cluster.local' }),
+  'bootstrap-kubeconfig': flag.string(
+    'How to ask for a first certificate, where the kubeconfig has none that is good: it is written then.',
+    { default: '' },
+  ),
+  'cert-dir': flag.string(
+    'Folder for certificates that the kubelet asks for or makes; pki in the root folder if not given.',
+    { default: '' },
+  ),
+  'rotate-certificates': flag.boolean('The certificate for the API server is renewed before it expires.', {
     default: false,
-  },
-  'rotate-server-certificates': {
-    type: 'boolean',
-    doc: 'The certificate of the server is asked for, and renewed; somebody has to approve it.',
-    default: false,
-  },
-  'tls-cert-file': {
-    type: 'string',
-    doc: 'Certificate of the server; without one it is asked for, or made, and vouches for itself.',
-    default: '',
-  },
-  'tls-private-key-file': { type: 'string', doc: 'Its key.', default: '' },
-  'client-ca-file': { type: 'string', doc: 'CA whose client certificates are accepted.', required: true },
-  'anonymous-auth': { type: 'boolean', doc: 'Requests that show nothing are from system:anonymous.', default: false },
-  'authentication-token-webhook': { type: 'boolean', doc: 'Bearer tokens are taken.', default: true },
-  'authentication-token-webhook-cache-ttl': {
-    type: 'string',
-    doc: 'How long what the API server says of a token is believed.',
+  }),
+  'rotate-server-certificates': flag.boolean(
+    'The certificate of the server is asked for, and renewed; somebody has to approve it.',
+    { default: false },
+  ),
+  'tls-cert-file': flag.string(
+    'Certificate of the server; without one it is asked for, or made, and vouches for itself.',
+    { default: '' },
+  ),
+  'tls-private-key-file': flag.string('Its key.', { default: '' }),
+  'client-ca-file': flag.string('CA whose client certificates are accepted.', { required: true }),
+  'anonymous-auth': flag.boolean('Requests that show nothing are from system:anonymous.', { default: false }),
+  'authentication-token-webhook': flag.boolean('Bearer tokens are taken.', { default: true }),
+  'authentication-token-webhook-cache-ttl': flag.string('How long what the API server says of a token is believed.', {
     default: '2m',
-  },
-  'authorization-mode': {
-    type: 'string',
-    doc: 'Webhook: the API server is asked who may what; AlwaysAllow: everybody may everything.',
-    default: 'Webhook',
-  },
-  'authorization-webhook-cache-authorized-ttl': {
-    type: 'string',
-    doc: 'How long it is believed that somebody may.',
+  }),
+  'authorization-mode': flag.string(
+    'Webhook: the API server is asked who may what; AlwaysAllow: everybody may everything.',
+    { default: 'Webhook' },
+  ),
+  'authorization-webhook-cache-authorized-ttl': flag.string('How long it is believed that somebody may.', {
     default: '5m',
-  },
-  'authorization-webhook-cache-unauthorized-ttl': {
-    type: 'string',
-    doc: 'How long it is believed that somebody may not.',
+  }),
+  'authorization-webhook-cache-unauthorized-ttl': flag.string('How long it is believed that somebody may not.', {
     default: '30s',
-  },
-  port: { type: 'number', doc: 'Port of the server.', default: 10_250 },
-  'node-labels': { type: 'list', doc: 'Labels of the Node object, key=value,...', default: [] },
-  'resolv-conf': { type: 'string', doc: "The node's resolver configuration.", default: '/etc/resolv.conf' },
-  'cgroup-root': { type: 'string', doc: 'Control group below which all pods lie.', default: '/' },
-  'storage-kubeconfig': {
-    type: 'string',
-    doc: "As whom the cluster's own storage driver makes volumes; empty for a node without it.",
-    default: '',
-  },
-  'storage-dir': { type: 'string', doc: "Folder for the driver's volumes.", default: '/var/lib/k8ts-storage' },
-  'pod-manifest-path': {
-    type: 'string',
-    doc: 'Folder of manifests of pods, or one manifest, that the kubelet runs by itself; empty for none.',
-    default: '',
-  },
-  'eviction-hard': {
-    type: 'list',
-    doc: 'Below which amounts pods are evicted at once, signal<amount,...',
+  }),
+  port: flag.number('Port of the server.', { default: 10_250 }),
+  'node-labels': flag.list('Labels of the Node object, key=value,...', { default: [] }),
+  'resolv-conf': flag.string("The node's resolver configuration.", { default: '/etc/resolv.conf' }),
+  'cgroup-root': flag.string('Control group below which all pods lie.', { default: '/' }),
+  'storage-kubeconfig': flag.string(
+    "As whom the cluster's own storage driver makes volumes; empty for a node without it.",
+    { default: '' },
+  ),
+  'storage-dir': flag.string("Folder for the driver's volumes.", { default: '/var/lib/k8ts-storage' }),
+  'pod-manifest-path': flag.string(
+    'Folder of manifests of pods, or one manifest, that the kubelet runs by itself; empty for none.',
+    { default: '' },
+  ),
+  'eviction-hard': flag.list('Below which amounts pods are evicted at once, signal<amount,...', {
     default: pairs(defaultEviction.evictionHard, '<'),
-  },
-  'eviction-soft': {
-    type: 'list',
-    doc: 'Below which amounts pods are evicted after a while, signal<amount,...',
-    default: [],
-  },
-  'eviction-soft-grace-period': { type: 'list', doc: 'After which while, signal=duration,...', default: [] },
-  'eviction-minimum-reclaim': { type: 'list', doc: 'How much more is to be freed, signal=amount,...', default: [] },
-  'eviction-pressure-transition-period': {
-    type: 'string',
-    doc: 'How long the node says that it is short of something after it was.',
-    default: defaultEviction.evictionPressureTransitionPeriod,
-  },
-  'eviction-max-pod-grace-period': {
-    type: 'number',
-    doc: 'Seconds a pod has to end that is evicted after a while.',
+  }),
+  'eviction-soft': flag.list('Below which amounts pods are evicted after a while, signal<amount,...', { default: [] }),
+  'eviction-soft-grace-period': flag.list('After which while, signal=duration,...', { default: [] }),
+  'eviction-minimum-reclaim': flag.list('How much more is to be freed, signal=amount,...', { default: [] }),
+  'eviction-pressure-transition-period': flag.string(
+    'How long the node says that it is short of something after it was.',
+    { default: defaultEviction.evictionPressureTransitionPeriod },
+  ),
+  'eviction-max-pod-grace-period': flag.number('Seconds a pod has to end that is evicted after a while.', {
     default: defaultEviction.evictionMaxPodGracePeriod,
-  },
-  'image-gc-high-threshold': {
-    type: 'number',
-    doc: 'From this use of the disk on, in percent, unused images are removed; 100 for never.',
-    default: defaultImageGc.imageGCHighThresholdPercent,
-  },
-  'image-gc-low-threshold': {
-    type: 'number',
-    doc: 'Until no more than this is in use, in percent.',
+  }),
+  'image-gc-high-threshold': flag.number(
+    'From this use of the disk on, in percent, unused images are removed; 100 for never.',
+    { default: defaultImageGc.imageGCHighThresholdPercent },
+  ),
+  'image-gc-low-threshold': flag.number('Until no more than this is in use, in percent.', {
     default: defaultImageGc.imageGCLowThresholdPercent,
-  },
-  'minimum-image-ttl-duration': {
-    type: 'string',
-    doc: 'Younger images are not removed.',
+  }),
+  'minimum-image-ttl-duration': flag.string('Younger images are not removed.', {
     default: defaultImageGc.imageMinimumGCAge,
-  },
-  'user-namespaces-ids-per-pod': {
-    type: 'number',
-    doc: 'How many ids a pod has that has a user namespace of its own: a multiple of 65536.',
-    default: idsUnit,
-  },
-  'single-process-oom-kill': {
-    type: 'boolean',
-    doc: 'Memory that runs out ends one process of a container, not all; true on cgroup version 1, false on 2 if not given.',
-  },
+  }),
+  'user-namespaces-ids-per-pod': flag.number(
+    'How many ids a pod has that has a user namespace of its own: a multiple of 65536.',
+    { default: idsUnit },
+  ),
+  'single-process-oom-kill': flag.boolean(
+    'Memory that runs out ends one process of a container, not all; true on cgroup version 1, false on 2 if not given.',
+  ),
 } as const satisfies FlagTable;
 
 type TtlFlag = Extract<keyof typeof flagTable, `${string}-ttl`>;

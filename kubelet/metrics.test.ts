@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
-import { FakeClock } from '../machinery/clock.ts';
 import type { CriClient } from '../proto/cri-client.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { runtimeContainer, runtimeSandbox } from '../test/builders/runtime-state.ts';
 import { registerMetrics, timeOperations } from './metrics.ts';
 import type { PodSet } from './pods/pod-set.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
-import { FakeClock } from '../machinery/clock.ts';
 import type { CriClient } from '../proto/cri-client.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { metricTable, valuesOf } from '../test/builders/metric-table.ts';
 import { pod } from '../test/builders/pod.ts';
 import type { PodCgroups } from './cgroups/pod-cgroups.ts';

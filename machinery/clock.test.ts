@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { afterListening, FakeClock } from './clock.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
+import { afterListening } from './clock.ts';
 
 test('a wait for an answer ends with its time, unless it is cancelled', async () => {
   const clock = new FakeClock();

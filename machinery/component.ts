@@ -10,7 +10,7 @@ import { getHeapStatistics } from 'node:v8';
 import { Registry } from 'prom-client';
 import { tellBuild } from './build-info.ts';
 import { type Clock, realClock } from './clock.ts';
-import { describeFlags, FlagError, type Flags, type FlagTable, parseFlags } from './flags.ts';
+import { describeFlags, FlagError, type Flags, type FlagTable, flag, parseFlags } from './flags.ts';
 import { shrinkHeapAtRest } from './heap-at-rest.ts';
 import { createLogger, type Logger, type LogLevel } from './log.ts';
 import { resolutionMs, watchLoopStall } from './loop-stall.ts';
@@ -47,18 +47,12 @@ export interface ComponentSpec<T extends FlagTable> {
 }
 
 const commonFlags = {
-  'health-port': {
-    type: 'number',
-    doc: 'Port on 127.0.0.1 for /healthz, /livez, /readyz and /metrics; 0 for none.',
+  'health-port': flag.number('Port on 127.0.0.1 for /healthz, /livez, /readyz and /metrics; 0 for none.', {
     default: 0,
-  },
-  'health-socket': {
-    type: 'string',
-    doc: 'Unix socket for the same, which only root may ask; empty for none.',
-    default: '',
-  },
-  check: { type: 'boolean', doc: 'Look at the flags and the files that they name, and end.', default: false },
-  'log-level': { type: 'string', doc: 'debug, info, warn or error.', default: 'info' },
+  }),
+  'health-socket': flag.string('Unix socket for the same, which only root may ask; empty for none.', { default: '' }),
+  check: flag.boolean('Look at the flags and the files that they name, and end.', { default: false }),
+  'log-level': flag.string('debug, info, warn or error.', { default: 'info' }),
 } as const satisfies FlagTable;
 
 const stopDeadlineMs = 10_000;

@@ -193,6 +193,16 @@ export const notAcceptableError = (message: string) => new StatusError(406, 'Not
 
 const hasReason = (reason: StatusReason) => (err: unknown) => err instanceof StatusError && err.reason === reason;
 export const isNotFound = hasReason('NotFound');
+/** What a request gives, or undefined where its object is not there (any more). */
+export async function unlessGone<T>(request: Promise<T>): Promise<T | undefined> {
+  try {
+    return await request;
+  } catch (err) {
+    if (isNotFound(err)) return undefined;
+    throw err;
+  }
+}
+
 export const isAlreadyExists = hasReason('AlreadyExists');
 export const isConflict = hasReason('Conflict');
 export const isInvalid = hasReason('Invalid');

@@ -10,6 +10,14 @@ export interface FlagSpec {
 
 export type FlagTable = Record<string, FlagSpec>;
 
+function of<const T extends FlagSpec['type']>(type: T) {
+  return <const O extends Pick<FlagSpec, 'default' | 'required'>>(doc: string, options?: O) =>
+    ({ type, doc, ...options }) as { type: T; doc: string } & O;
+}
+
+/** A row of the table: what the flag is for, and its options. */
+export const flag = { string: of('string'), number: of('number'), boolean: of('boolean'), list: of('list') };
+
 type ValueOf<S extends FlagSpec> = S['type'] extends 'number'
   ? number
   : S['type'] extends 'boolean'

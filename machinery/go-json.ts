@@ -13,11 +13,11 @@ export function goJson(value: unknown): string {
 }
 
 /** A copy whose objects have their keys in the order in which Go writes those of a map. */
-export function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys);
+export function sortKeys<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(sortKeys) as T;
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item)]));
+  return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item)])) as T;
 }
 
 /** Compact JSON text, indented by `step` as Go's encoding/json does it for people. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock } from './clock.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { shrinkHeapAtRest } from './heap-at-rest.ts';
 
 const mib = 1024 * 1024;

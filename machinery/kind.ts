@@ -39,6 +39,16 @@ export interface Column<T> {
   cell(object: T, context: { nowMs: number }): string | number | boolean | null;
 }
 
+/** A column that always shows. */
+export function column<T>(name: string, type: Column<T>['type'], doc: string, cell: Column<T>['cell']): Column<T> {
+  return { name, type, doc, cell };
+}
+
+/** A column that shows with -o wide. */
+export function wideColumn<T>(...of: Parameters<typeof column<T>>): Column<T> {
+  return { ...column(...of), priority: 1 };
+}
+
 export interface ServedVersion {
   group: string;
   version: string;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
-import { FakeClock } from './clock.ts';
+import { FakeClock } from '../test/builders/fake-clock.ts';
 import { resolutionMs, watchLoopStall } from './loop-stall.ts';
 
 /** A loop whose turns take as long as the test says, computing or waiting. */

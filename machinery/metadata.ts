@@ -87,10 +87,29 @@ export const condition = s.object(`${meta}.Condition`, 'One aspect of the state 
 });
 export type Condition = TypeOf<typeof condition>;
 
+/** What the conditions of most kinds are made of; they are older than `condition`, and less of them is required. */
+export const conditionFields = {
+  lastTransitionTime: s.time('When the status last changed.', { always: true }),
+  message: s.string('Explanation for people.'),
+  reason: s.string('One word for programs.'),
+  status: s.string('True, False or Unknown.', { required: true, always: true }),
+  type: s.string('Name of the condition.', { required: true, always: true }),
+} as const;
+
 /** The fields that stand at the top of every object. */
 export const typeMeta = {
   apiVersion: s.string('APIVersion defines the group and version of this representation.'),
   kind: s.string('The kind of the object.'),
+} as const;
+
+/** The conditions of a kind that has no more than that in them. */
+export const conditionOf = (name: string, what: string) =>
+  s.api(name, `One aspect of the state of ${what}.`, { ...conditionFields }); // of its own: codecs are known by them
+
+/** The fields that every object begins with. */
+export const objectFields = {
+  ...typeMeta,
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
 } as const;
 
 /** Any object as the generic code sees it. */

@@ -140,9 +140,17 @@ export const s = {
     doc: string,
     fields: F,
     options?: SchemaOptions,
-  ): Schema<FieldsType<F>, false> & ObjectSchema {
+  ): Schema<FieldsType<F>, false> & ObjectSchema & { readonly fields: F } {
     const schema: ObjectSchema = { type: 'object', name, doc, fields: fields as ObjectSchema['fields'], ...options };
-    return schema as Schema<FieldsType<F>, false> & ObjectSchema;
+    return schema as Schema<FieldsType<F>, false> & ObjectSchema & { readonly fields: F };
+  },
+  /** An object that is published with Kubernetes' own: `apps.v1.Deployment` is `io.k8s.api.apps.v1.Deployment`. */
+  api<const F extends FieldTable>(name: string, doc: string, fields: F, options?: SchemaOptions) {
+    return s.object(`io.k8s.api.${name}`, doc, fields, options);
+  },
+  /** One that patches and applies replace as a whole. */
+  atomic<const F extends FieldTable>(name: string, doc: string, fields: F) {
+    return s.api(name, doc, fields, { mapType: 'atomic' });
   },
   list<T, const O extends Options>(items: Schema<T, any>, doc: string, options?: O): Schema<T[], IsRequired<O>> {
     return { type: 'list', items, doc, ...options } as unknown as Schema<T[], IsRequired<O>>;

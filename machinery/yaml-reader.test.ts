@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { stringify } from 'yaml';
+import { seededRandom } from '../test/builders/seeded-random.ts';
 import { TextError } from './json-reader.ts';
-import { type Random, seededRandom } from './random.ts';
+import type { Random } from './random.ts';
 import { readYaml } from './yaml-reader.ts';
 
 const message = (text: string): string => {

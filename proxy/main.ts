@@ -11,7 +11,7 @@ import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
 import { createSeriesRecorder } from '../client/series-events.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
-import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { type Flags, type FlagTable, flag } from '../machinery/flags.ts';
 import { createClusterView } from './dns/cluster-view.ts';
 import { Resolver } from './dns/resolver.ts';
 import { DnsServer } from './dns/server.ts';
@@ -23,22 +23,14 @@ import { ProxyMetrics } from './services/metrics.ts';
 import { ServiceProxy } from './services/proxy.ts';
 
 const flags = {
-  kubeconfig: { type: 'string', doc: 'How to reach the API server.', required: true },
-  'node-name': { type: 'string', doc: 'The node we run on, as the API server knows it.', required: true },
-  'node-ip': {
-    type: 'string',
-    doc: "The node's address: the source of its own connections to services.",
-    required: true,
-  },
-  'cluster-cidr': { type: 'string', doc: 'Range of the pods of all nodes.', required: true },
-  'service-cluster-ip-range': { type: 'string', doc: 'Range of service addresses.', required: true },
-  'cluster-dns': { type: 'string', doc: 'Address to answer DNS on; put on the node.', required: true },
-  'cluster-domain': { type: 'string', doc: 'Domain of the names of services and pods.', default: 'cluster.local' },
-  'resolv-conf': {
-    type: 'string',
-    doc: 'File that names the servers for all other names; empty for none.',
-    default: '',
-  },
+  kubeconfig: flag.string('How to reach the API server.', { required: true }),
+  'node-name': flag.string('The node we run on, as the API server knows it.', { required: true }),
+  'node-ip': flag.string("The node's address: the source of its own connections to services.", { required: true }),
+  'cluster-cidr': flag.string('Range of the pods of all nodes.', { required: true }),
+  'service-cluster-ip-range': flag.string('Range of service addresses.', { required: true }),
+  'cluster-dns': flag.string('Address to answer DNS on; put on the node.', { required: true }),
+  'cluster-domain': flag.string('Domain of the names of services and pods.', { default: 'cluster.local' }),
+  'resolv-conf': flag.string('File that names the servers for all other names; empty for none.', { default: '' }),
 } as const satisfies FlagTable;
 
 type ProxyFlags = Flags<typeof flags>;

@@ -4,21 +4,8 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { test } from 'node:test';
 import { realClock } from '../machinery/clock.ts';
-import { runProgram } from './run-program.ts';
-
-describe('a program', () => {
-  test('gets its input, and what it writes comes back', async () => {
-    assert.equal(await runProgram('cat', [], 'héllo\n'), 'héllo\n');
-    assert.equal(await runProgram('cat', [], ''), '');
-  });
-
-  test('that fails is told with what it complained of', async () => {
-    await assert.rejects(runProgram('sh', ['-c', 'echo no >&2; exit 3'], 'x'), /sh exited 3: no/);
-    await assert.rejects(runProgram('/nowhere', [], ''), /ENOENT/);
-  });
-});
 
 async function appears(file: string): Promise<void> {
   const deadline = realClock.monotonicMs() + 10_000;

@@ -10,7 +10,7 @@ import { createSeriesRecorder } from '../client/series-events.ts';
 import { type Clock, realClock } from '../machinery/clock.ts';
 import { type ComponentContext, type RunningComponent, runComponent } from '../machinery/component.ts';
 import { ConfigFileError, parseConfig } from '../machinery/config-file.ts';
-import type { Flags, FlagTable } from '../machinery/flags.ts';
+import { type Flags, type FlagTable, flag } from '../machinery/flags.ts';
 import { clusterInformers } from './cache/informers.ts';
 import { PodGroups } from './cache/pod-groups.ts';
 import { VolumeCache } from './cache/volumes.ts';
@@ -23,8 +23,8 @@ import { podResources } from './pod-resources.ts';
 import { Scheduler } from './scheduler.ts';
 
 const flags = {
-  kubeconfig: { type: 'string', doc: 'How to reach the API server.', required: true },
-  config: { type: 'string', doc: 'File with a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1).' },
+  kubeconfig: flag.string('How to reach the API server.', { required: true }),
+  config: flag.string('File with a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1).'),
   ...leaderElectionFlags('kube-scheduler'),
   ...secureServingFlags(10_259),
 } as const satisfies FlagTable;

@@ -8,7 +8,6 @@ import { validateQualifiedName } from '../meta/checks.ts';
 import { checkName } from '../meta/validation.ts';
 import { checkExpression } from './expressions.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
 const atomic = { listType: 'atomic' } as const;
 
 export const operations = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'] as const;
@@ -25,22 +24,21 @@ const ruleFields = {
   scope: s.string('Cluster, Namespaced, or * for both.', { pointer: true, default: '*', enum: scopes }),
 } as const;
 
-export const ruleWithOperations = s.object(
-  `${group}.RuleWithOperations`,
+export const ruleWithOperations = s.api(
+  'admissionregistration.v1.RuleWithOperations',
   'Requests that a webhook is for.',
   ruleFields,
 );
 export interface RuleWithOperations extends TypeOf<typeof ruleWithOperations> {}
 
-export const namedRuleWithOperations = s.object(
-  `${group}.NamedRuleWithOperations`,
+export const namedRuleWithOperations = s.atomic(
+  'admissionregistration.v1.NamedRuleWithOperations',
   'Requests that a policy is for.',
   { ...ruleFields, resourceNames: s.list(s.string(''), 'Names of objects; empty is all.', atomic) },
-  { mapType: 'atomic' },
 );
 export interface NamedRuleWithOperations extends TypeOf<typeof namedRuleWithOperations> {}
 
-export const matchCondition = s.object(`${group}.MatchCondition`, 'A condition on requests, in CEL.', {
+export const matchCondition = s.api('admissionregistration.v1.MatchCondition', 'A condition on requests, in CEL.', {
   expression: s.string('CEL expression that must be true.', { required: true, always: true }),
   name: s.string('Name of the condition.', { required: true, always: true }),
 });

@@ -2,8 +2,8 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateWord } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
@@ -14,40 +14,42 @@ import { paramKindColumn } from './policy/columns.ts';
 import { policyFields, variable } from './policy/schema.ts';
 import { validateMutatingOperations, validatePolicySpec } from './policy/validation.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
 const patchTypes = ['ApplyConfiguration', 'JSONPatch'] as const;
 
-const applyConfiguration = s.object(`${group}.ApplyConfiguration`, 'A change that is applied.', {
+const applyConfiguration = s.api('admissionregistration.v1.ApplyConfiguration', 'A change that is applied.', {
   expression: s.string('CEL expression that gives an Object to apply.'),
 });
 
-const jsonPatch = s.object(`${group}.JSONPatch`, 'A change as a JSON patch.', {
+const jsonPatch = s.api('admissionregistration.v1.JSONPatch', 'A change as a JSON patch.', {
   expression: s.string('CEL expression that gives a list of JSONPatch operations.'),
 });
 
-export const mutation = s.object(`${group}.Mutation`, 'A change.', {
+export const mutation = s.api('admissionregistration.v1.Mutation', 'A change.', {
   applyConfiguration: s.field(applyConfiguration, 'For ApplyConfiguration.'),
   jsonPatch: s.field(jsonPatch, 'For JSONPatch.'),
   patchType: s.string('ApplyConfiguration or JSONPatch.', { required: true, always: true, enum: patchTypes }),
 });
 export interface Mutation extends TypeOf<typeof mutation> {}
 
-export const mutatingAdmissionPolicySpec = s.object(`${group}.MutatingAdmissionPolicySpec`, 'What a policy changes.', {
-  ...policyFields,
-  mutations: s.list(mutation, 'The changes, in order.', { listType: 'atomic' }),
-  reinvocationPolicy: s.string('Never, or IfNeeded to run again when others changed the object after it.', {
-    enum: reinvocationPolicies,
-  }),
-  variables: s.list(variable, 'Values with names, each from those before.', { listType: 'atomic' }),
-});
+export const mutatingAdmissionPolicySpec = s.api(
+  'admissionregistration.v1.MutatingAdmissionPolicySpec',
+  'What a policy changes.',
+  {
+    ...policyFields,
+    mutations: s.list(mutation, 'The changes, in order.', { listType: 'atomic' }),
+    reinvocationPolicy: s.string('Never, or IfNeeded to run again when others changed the object after it.', {
+      enum: reinvocationPolicies,
+    }),
+    variables: s.list(variable, 'Values with names, each from those before.', { listType: 'atomic' }),
+  },
+);
 export interface MutatingAdmissionPolicySpec extends TypeOf<typeof mutatingAdmissionPolicySpec> {}
 
-export const mutatingAdmissionPolicySchema = s.object(
-  `${group}.MutatingAdmissionPolicy`,
+export const mutatingAdmissionPolicySchema = s.api(
+  'admissionregistration.v1.MutatingAdmissionPolicy',
   'Changes that are made to objects where a binding says so.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(mutatingAdmissionPolicySpec, 'What it changes.', { always: true }),
   },
 );
@@ -61,7 +63,7 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: mutatingAdmissionPolicySchema }],
   hasGeneration: true,
   columns: [
-    { name: 'Mutations', type: 'integer', doc: 'Number of changes.', cell: ({ spec }) => spec.mutations?.length ?? 0 },
+    column('Mutations', 'integer', 'Number of changes.', ({ spec }) => spec.mutations?.length ?? 0),
     paramKindColumn,
     ageColumn,
   ],

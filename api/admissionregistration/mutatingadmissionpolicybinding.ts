@@ -1,29 +1,25 @@
 // MutatingAdmissionPolicyBinding: where a mutating policy holds, and with which parameters.
 // https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { objectFields } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { bindingColumns } from './policy/columns.ts';
 import { bindingFields } from './policy/schema.ts';
 import { validateBindingSpec, validateMutatingOperations } from './policy/validation.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
-
-export const mutatingAdmissionPolicyBindingSpec = s.object(
-  `${group}.MutatingAdmissionPolicyBindingSpec`,
+export const mutatingAdmissionPolicyBindingSpec = s.api(
+  'admissionregistration.v1.MutatingAdmissionPolicyBindingSpec',
   'Where a policy holds.',
   { ...bindingFields, policyName: s.string('The policy.') },
 );
-export interface MutatingAdmissionPolicyBindingSpec extends TypeOf<typeof mutatingAdmissionPolicyBindingSpec> {}
 
-export const mutatingAdmissionPolicyBindingSchema = s.object(
-  `${group}.MutatingAdmissionPolicyBinding`,
+export const mutatingAdmissionPolicyBindingSchema = s.api(
+  'admissionregistration.v1.MutatingAdmissionPolicyBinding',
   'Where a mutating policy holds, and with which parameters.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(mutatingAdmissionPolicyBindingSpec, 'Where the policy holds.', { always: true }),
   },
 );

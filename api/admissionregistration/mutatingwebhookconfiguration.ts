@@ -1,7 +1,7 @@
 // MutatingWebhookConfiguration: servers that may change an object before it is stored.
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateOptionalWord } from '../meta/checks.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -10,24 +10,25 @@ import { webhookConfiguration } from './webhook/configuration.ts';
 import { webhookFields } from './webhook/schema.ts';
 import { validateWebhooks } from './webhook/validation.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
-
-export const mutatingWebhook = s.object(`${group}.MutatingWebhook`, 'A webhook that may change the object.', {
-  ...webhookFields,
-  reinvocationPolicy: s.string('Never, or IfNeeded to be asked again when others changed the object after it.', {
-    pointer: true,
-    default: 'Never',
-    enum: reinvocationPolicies,
-  }),
-});
+export const mutatingWebhook = s.api(
+  'admissionregistration.v1.MutatingWebhook',
+  'A webhook that may change the object.',
+  {
+    ...webhookFields,
+    reinvocationPolicy: s.string('Never, or IfNeeded to be asked again when others changed the object after it.', {
+      pointer: true,
+      default: 'Never',
+      enum: reinvocationPolicies,
+    }),
+  },
+);
 export interface MutatingWebhook extends TypeOf<typeof mutatingWebhook> {}
 
-export const mutatingWebhookConfigurationSchema = s.object(
-  `${group}.MutatingWebhookConfiguration`,
+export const mutatingWebhookConfigurationSchema = s.api(
+  'admissionregistration.v1.MutatingWebhookConfiguration',
   'Webhooks that may change an object before it is stored.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     webhooks: s.list(mutatingWebhook, 'The webhooks.', mergedBy('name')),
   },
 );

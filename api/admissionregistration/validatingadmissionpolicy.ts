@@ -2,8 +2,8 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
-import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
+import { condition, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
@@ -14,27 +14,24 @@ import { paramKindColumn } from './policy/columns.ts';
 import { policyFields, variable } from './policy/schema.ts';
 import { validatePolicySpec } from './policy/validation.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
 const text = { required: true, always: true } as const;
 
-export const validation = s.object(`${group}.Validation`, 'A rule.', {
+export const validation = s.api('admissionregistration.v1.Validation', 'A rule.', {
   expression: s.string('CEL expression that must be true.', text),
   message: s.string('What a failure says.'),
   messageExpression: s.string('CEL expression that gives the text of a failure.'),
-  reason: s.string('Reason of the refusal: Forbidden, Invalid or RequestEntityTooLarge.', {
-    pointer: true,
-  }),
+  reason: s.string('Reason of the refusal: Forbidden, Invalid or RequestEntityTooLarge.', { pointer: true }),
 });
 export interface Validation extends TypeOf<typeof validation> {}
 
-export const auditAnnotation = s.object(`${group}.AuditAnnotation`, 'A note for the audit log.', {
+export const auditAnnotation = s.api('admissionregistration.v1.AuditAnnotation', 'A note for the audit log.', {
   key: s.string('Key of the note, below the name of the policy.', text),
   valueExpression: s.string('CEL expression that gives its text, or null for none.', text),
 });
 export interface AuditAnnotation extends TypeOf<typeof auditAnnotation> {}
 
-export const validatingAdmissionPolicySpec = s.object(
-  `${group}.ValidatingAdmissionPolicySpec`,
+export const validatingAdmissionPolicySpec = s.api(
+  'admissionregistration.v1.ValidatingAdmissionPolicySpec',
   'What a policy demands.',
   {
     ...policyFields,
@@ -45,17 +42,17 @@ export const validatingAdmissionPolicySpec = s.object(
 );
 export interface ValidatingAdmissionPolicySpec extends TypeOf<typeof validatingAdmissionPolicySpec> {}
 
-const expressionWarning = s.object(`${group}.ExpressionWarning`, 'What is odd about an expression.', {
+const expressionWarning = s.api('admissionregistration.v1.ExpressionWarning', 'What is odd about an expression.', {
   fieldRef: s.string('Path of the expression.', text),
   warning: s.string('What is odd.', text),
 });
 
-const typeChecking = s.object(`${group}.TypeChecking`, 'What trying the types of expressions showed.', {
+const typeChecking = s.api('admissionregistration.v1.TypeChecking', 'What trying the types of expressions showed.', {
   expressionWarnings: s.list(expressionWarning, 'What is odd.', { listType: 'atomic' }),
 });
 
-export const validatingAdmissionPolicyStatus = s.object(
-  `${group}.ValidatingAdmissionPolicyStatus`,
+export const validatingAdmissionPolicyStatus = s.api(
+  'admissionregistration.v1.ValidatingAdmissionPolicyStatus',
   'Observed state of a policy.',
   {
     conditions: s.list(condition, 'State of the policy.', { listType: 'map', listMapKeys: ['type'] }),
@@ -63,14 +60,12 @@ export const validatingAdmissionPolicyStatus = s.object(
     typeChecking: s.field(typeChecking, 'What trying the types of its expressions showed.'),
   },
 );
-export interface ValidatingAdmissionPolicyStatus extends TypeOf<typeof validatingAdmissionPolicyStatus> {}
 
-export const validatingAdmissionPolicySchema = s.object(
-  `${group}.ValidatingAdmissionPolicy`,
+export const validatingAdmissionPolicySchema = s.api(
+  'admissionregistration.v1.ValidatingAdmissionPolicy',
   'Rules that objects must fulfil where a binding says so.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(validatingAdmissionPolicySpec, 'What it demands.', { always: true }),
     status: s.field(validatingAdmissionPolicyStatus, 'What is known of it.', { always: true }),
   },
@@ -86,12 +81,7 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
   subresources: { status: true },
   hasGeneration: true,
   columns: [
-    {
-      name: 'Validations',
-      type: 'integer',
-      doc: 'Number of rules.',
-      cell: ({ spec }) => spec.validations?.length ?? 0,
-    },
+    column('Validations', 'integer', 'Number of rules.', ({ spec }) => spec.validations?.length ?? 0),
     paramKindColumn,
     ageColumn,
   ],

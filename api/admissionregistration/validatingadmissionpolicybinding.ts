@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -10,11 +10,10 @@ import { bindingColumns } from './policy/columns.ts';
 import { bindingFields } from './policy/schema.ts';
 import { validateBindingSpec } from './policy/validation.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
 const actions = ['Audit', 'Deny', 'Warn'] as const;
 
-export const validatingAdmissionPolicyBindingSpec = s.object(
-  `${group}.ValidatingAdmissionPolicyBindingSpec`,
+export const validatingAdmissionPolicyBindingSpec = s.api(
+  'admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec',
   'Where a policy holds.',
   {
     ...bindingFields,
@@ -27,12 +26,11 @@ export const validatingAdmissionPolicyBindingSpec = s.object(
 );
 export interface ValidatingAdmissionPolicyBindingSpec extends TypeOf<typeof validatingAdmissionPolicyBindingSpec> {}
 
-export const validatingAdmissionPolicyBindingSchema = s.object(
-  `${group}.ValidatingAdmissionPolicyBinding`,
+export const validatingAdmissionPolicyBindingSchema = s.api(
+  'admissionregistration.v1.ValidatingAdmissionPolicyBinding',
   'Where a policy holds, with which parameters, and what a failure does.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(validatingAdmissionPolicyBindingSpec, 'Where the policy holds.', { required: true, always: true }),
   },
 );

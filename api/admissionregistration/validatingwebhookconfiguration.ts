@@ -1,28 +1,25 @@
 // ValidatingWebhookConfiguration: servers that are asked whether an object may be as it is.
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { webhookConfiguration } from './webhook/configuration.ts';
 import { webhookFields } from './webhook/schema.ts';
 import { validateWebhooks } from './webhook/validation.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
-
-export const validatingWebhook = s.object(
-  `${group}.ValidatingWebhook`,
+export const validatingWebhook = s.api(
+  'admissionregistration.v1.ValidatingWebhook',
   'A webhook that says yes or no.',
   webhookFields,
 );
 export interface ValidatingWebhook extends TypeOf<typeof validatingWebhook> {}
 
-export const validatingWebhookConfigurationSchema = s.object(
-  `${group}.ValidatingWebhookConfiguration`,
+export const validatingWebhookConfigurationSchema = s.api(
+  'admissionregistration.v1.ValidatingWebhookConfiguration',
   'Webhooks that are asked whether an object may be as it is.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     webhooks: s.list(validatingWebhook, 'The webhooks.', mergedBy('name')),
   },
 );

@@ -1,8 +1,8 @@
 // APIService: which server answers for a group and version of the API.
 // https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/
 import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
-import { defineKind, type PrepareContext } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { column, defineKind, type PrepareContext } from '../../machinery/kind.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
@@ -47,8 +47,7 @@ export const apiServiceStatus = s.object(`${group}.APIServiceStatus`, 'Whether i
 export interface APIServiceStatus extends TypeOf<typeof apiServiceStatus> {}
 
 export const apiServiceSchema = s.object(`${group}.APIService`, 'Which server answers for a group and version.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ...objectFields,
   spec: s.field(apiServiceSpec, 'Who answers for what.', { always: true }),
   status: s.field(apiServiceStatus, 'Whether it answers.', { always: true }),
 });
@@ -73,13 +72,10 @@ export const APIServiceKind = defineKind<APIService>({
     service.status = { conditions: [{ ...local, lastTransitionTime: timestamp(nowMs) }] };
   },
   columns: [
-    {
-      name: 'Service',
-      type: 'string',
-      doc: 'The service that answers.',
-      cell: ({ spec: { service } }) => (service ? `${service.namespace ?? ''}/${service.name ?? ''}` : 'Local'),
-    },
-    { name: 'Available', type: 'string', doc: 'Whether it answers.', cell: describeAvailability },
+    column('Service', 'string', 'The service that answers.', ({ spec: { service } }) =>
+      service ? `${service.namespace ?? ''}/${service.name ?? ''}` : 'Local',
+    ),
+    column('Available', 'string', 'Whether it answers.', describeAvailability),
     ageColumn,
   ],
   validate: ({ metadata, spec, status }) => [

@@ -2,23 +2,19 @@
 // Daemon sets keep their history in these; a revision's data never changes.
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/
 import { required } from '../../machinery/field-error.ts';
-import { defineKind, parseApiVersion } from '../../machinery/kind.ts';
+import { column, defineKind, parseApiVersion } from '../../machinery/kind.ts';
 import { controllerOf, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
 
-export const controllerRevisionSchema = s.object(
-  'io.k8s.api.apps.v1.ControllerRevision',
-  "A snapshot of a controller's template.",
-  {
-    ...typeMeta,
-    data: s.any('io.k8s.apimachinery.pkg.runtime.RawExtension', 'The snapshot.'),
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    revision: s.int64('Number of the revision.', { required: true, always: true }),
-  },
-);
+export const controllerRevisionSchema = s.api('apps.v1.ControllerRevision', "A snapshot of a controller's template.", {
+  ...typeMeta,
+  data: s.any('io.k8s.apimachinery.pkg.runtime.RawExtension', 'The snapshot.'),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  revision: s.int64('Number of the revision.', { required: true, always: true }),
+});
 export interface ControllerRevision extends ObjectOf<typeof controllerRevisionSchema> {}
 
 export const ControllerRevisionKind = defineKind<ControllerRevision>({
@@ -28,13 +24,8 @@ export const ControllerRevisionKind = defineKind<ControllerRevision>({
   served: [{ group: 'apps', version: 'v1', schema: controllerRevisionSchema }],
   allowUnconditionalUpdate: true,
   columns: [
-    {
-      name: 'Controller',
-      type: 'string',
-      doc: 'The workload it is a snapshot of.',
-      cell: (revision) => orNone(showController(revision)),
-    },
-    { name: 'Revision', type: 'string', doc: 'Number of the revision.', cell: (revision) => revision.revision },
+    column('Controller', 'string', 'The workload it is a snapshot of.', (revision) => orNone(showController(revision))),
+    column('Revision', 'string', 'Number of the revision.', (revision) => revision.revision),
     ageColumn,
   ],
   validate: (revision) => [

@@ -1,9 +1,9 @@
 // DaemonSet: one pod on every node that fits.
 // https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
-import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { conditionOf, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
@@ -11,27 +11,17 @@ import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateDaemonSet, validateDaemonSetStatus, validateDaemonSetUpdate } from './daemonset/validation.ts';
 
-export const rollingUpdateDaemonSet = s.object(
-  'io.k8s.api.apps.v1.RollingUpdateDaemonSet',
-  'Pace of a rolling update.',
-  {
-    maxSurge: s.intOrString('Nodes that may run an old and a new pod, as number or percentage.', { pointer: true }),
-    maxUnavailable: s.intOrString('Nodes that may be without a pod, as number or percentage.', { pointer: true }),
-  },
-);
-export interface RollingUpdateDaemonSet extends TypeOf<typeof rollingUpdateDaemonSet> {}
+export const rollingUpdateDaemonSet = s.api('apps.v1.RollingUpdateDaemonSet', 'Pace of a rolling update.', {
+  maxSurge: s.intOrString('Nodes that may run an old and a new pod, as number or percentage.', { pointer: true }),
+  maxUnavailable: s.intOrString('Nodes that may be without a pod, as number or percentage.', { pointer: true }),
+});
 
-export const daemonSetUpdateStrategy = s.object(
-  'io.k8s.api.apps.v1.DaemonSetUpdateStrategy',
-  'How new pods replace old ones.',
-  {
-    rollingUpdate: s.field(rollingUpdateDaemonSet, 'Settings of RollingUpdate.'),
-    type: s.string('RollingUpdate or OnDelete.', { default: 'RollingUpdate', enum: ['OnDelete', 'RollingUpdate'] }),
-  },
-);
-export interface DaemonSetUpdateStrategy extends TypeOf<typeof daemonSetUpdateStrategy> {}
+export const daemonSetUpdateStrategy = s.api('apps.v1.DaemonSetUpdateStrategy', 'How new pods replace old ones.', {
+  rollingUpdate: s.field(rollingUpdateDaemonSet, 'Settings of RollingUpdate.'),
+  type: s.string('RollingUpdate or OnDelete.', { default: 'RollingUpdate', enum: ['OnDelete', 'RollingUpdate'] }),
+});
 
-export const daemonSetSpec = s.object('io.k8s.api.apps.v1.DaemonSetSpec', 'Desired state of a daemon set.', {
+export const daemonSetSpec = s.api('apps.v1.DaemonSetSpec', 'Desired state of a daemon set.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
   revisionHistoryLimit: s.int32('Old revisions to keep for rollbacks.', { pointer: true, default: 10 }),
   selector: s.field(labelSelector, 'Labels of its pods; cannot change.', { required: true }),
@@ -40,20 +30,9 @@ export const daemonSetSpec = s.object('io.k8s.api.apps.v1.DaemonSetSpec', 'Desir
 });
 export interface DaemonSetSpec extends TypeOf<typeof daemonSetSpec> {}
 
-export const daemonSetCondition = s.object(
-  'io.k8s.api.apps.v1.DaemonSetCondition',
-  'One aspect of the state of a daemon set.',
-  {
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
-  },
-);
-export interface DaemonSetCondition extends TypeOf<typeof daemonSetCondition> {}
+export const daemonSetCondition = conditionOf('apps.v1.DaemonSetCondition', 'a daemon set');
 
-export const daemonSetStatus = s.object('io.k8s.api.apps.v1.DaemonSetStatus', 'Observed state of a daemon set.', {
+export const daemonSetStatus = s.api('apps.v1.DaemonSetStatus', 'Observed state of a daemon set.', {
   collisionCount: s.int32('Hash collisions so far; part of the next hash.', { pointer: true }),
   conditions: s.list(daemonSetCondition, 'State of the daemon set.', mergedBy('type')),
   currentNumberScheduled: s.int32('Nodes that run the pod and should.', { required: true, always: true }),
@@ -65,11 +44,9 @@ export const daemonSetStatus = s.object('io.k8s.api.apps.v1.DaemonSetStatus', 'O
   observedGeneration: s.int64('The generation this status was computed from.'),
   updatedNumberScheduled: s.int32('Nodes that run the current template.'),
 });
-export interface DaemonSetStatus extends TypeOf<typeof daemonSetStatus> {}
 
-export const daemonSetSchema = s.object('io.k8s.api.apps.v1.DaemonSet', 'Runs one pod on every node that fits.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const daemonSetSchema = s.api('apps.v1.DaemonSet', 'Runs one pod on every node that fits.', {
+  ...objectFields,
   spec: s.field(daemonSetSpec, 'What should run.', { always: true }),
   status: s.field(daemonSetStatus, 'How far it is.', { always: true }),
 });
@@ -94,37 +71,24 @@ export const DaemonSetKind = defineKind<DaemonSet>({
     setTemplateGeneration(next, jsonEqual(next.spec.template, old.spec.template) ? generation : generation + 1);
   },
   columns: [
-    {
-      name: 'Desired',
-      type: 'integer',
-      doc: 'Nodes that should run the pod.',
-      cell: ({ status }) => status?.desiredNumberScheduled ?? 0,
-    },
-    {
-      name: 'Current',
-      type: 'integer',
-      doc: 'Nodes that run the pod and should.',
-      cell: ({ status }) => status?.currentNumberScheduled ?? 0,
-    },
-    { name: 'Ready', type: 'integer', doc: 'Nodes with a ready pod.', cell: ({ status }) => status?.numberReady ?? 0 },
-    {
-      name: 'Up-to-date',
-      type: 'integer',
-      doc: 'Nodes that run the current template.',
-      cell: ({ status }) => status?.updatedNumberScheduled ?? 0,
-    },
-    {
-      name: 'Available',
-      type: 'integer',
-      doc: 'Nodes with an available pod.',
-      cell: ({ status }) => status?.numberAvailable ?? 0,
-    },
-    {
-      name: 'Node Selector',
-      type: 'string',
-      doc: 'Labels of the nodes it runs on.',
-      cell: ({ spec }) => formatLabels(spec.template?.spec?.nodeSelector),
-    },
+    column('Desired', 'integer', 'Nodes that should run the pod.', ({ status }) => status?.desiredNumberScheduled ?? 0),
+    column(
+      'Current',
+      'integer',
+      'Nodes that run the pod and should.',
+      ({ status }) => status?.currentNumberScheduled ?? 0,
+    ),
+    column('Ready', 'integer', 'Nodes with a ready pod.', ({ status }) => status?.numberReady ?? 0),
+    column(
+      'Up-to-date',
+      'integer',
+      'Nodes that run the current template.',
+      ({ status }) => status?.updatedNumberScheduled ?? 0,
+    ),
+    column('Available', 'integer', 'Nodes with an available pod.', ({ status }) => status?.numberAvailable ?? 0),
+    column('Node Selector', 'string', 'Labels of the nodes it runs on.', ({ spec }) =>
+      formatLabels(spec.template?.spec?.nodeSelector),
+    ),
     ageColumn,
     ...workloadColumns,
   ],

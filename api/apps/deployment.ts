@@ -2,9 +2,9 @@
 // Its controller makes one replica set for each template and moves the replicas between them.
 // https://kubernetes.io/docs/concepts/workloads/controllers/deployment/
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
-import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
@@ -12,23 +12,19 @@ import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateDeployment, validateDeploymentStatus, validateDeploymentUpdate } from './deployment/validation.ts';
 
-export const rollingUpdateDeployment = s.object(
-  'io.k8s.api.apps.v1.RollingUpdateDeployment',
-  'Pace of a rolling update.',
-  {
-    maxSurge: s.intOrString('Pods above the desired number, as number or percentage.', { pointer: true }),
-    maxUnavailable: s.intOrString('Pods that may be missing, as number or percentage.', { pointer: true }),
-  },
-);
+export const rollingUpdateDeployment = s.api('apps.v1.RollingUpdateDeployment', 'Pace of a rolling update.', {
+  maxSurge: s.intOrString('Pods above the desired number, as number or percentage.', { pointer: true }),
+  maxUnavailable: s.intOrString('Pods that may be missing, as number or percentage.', { pointer: true }),
+});
 export interface RollingUpdateDeployment extends TypeOf<typeof rollingUpdateDeployment> {}
 
-export const deploymentStrategy = s.object('io.k8s.api.apps.v1.DeploymentStrategy', 'How new pods replace old ones.', {
+export const deploymentStrategy = s.api('apps.v1.DeploymentStrategy', 'How new pods replace old ones.', {
   rollingUpdate: s.field(rollingUpdateDeployment, 'Settings of RollingUpdate.'),
   type: s.string('RollingUpdate or Recreate.', { default: 'RollingUpdate', enum: ['Recreate', 'RollingUpdate'] }),
 });
 export interface DeploymentStrategy extends TypeOf<typeof deploymentStrategy> {}
 
-export const deploymentSpec = s.object('io.k8s.api.apps.v1.DeploymentSpec', 'Desired state of a deployment.', {
+export const deploymentSpec = s.api('apps.v1.DeploymentSpec', 'Desired state of a deployment.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
   paused: s.boolean('No roll-outs while true.'),
   progressDeadlineSeconds: s.int32('Seconds without progress after which the roll-out has failed.', {
@@ -46,21 +42,17 @@ export const deploymentSpec = s.object('io.k8s.api.apps.v1.DeploymentSpec', 'Des
 });
 export interface DeploymentSpec extends TypeOf<typeof deploymentSpec> {}
 
-export const deploymentCondition = s.object(
-  'io.k8s.api.apps.v1.DeploymentCondition',
-  'One aspect of the state of a deployment.',
-  {
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    lastUpdateTime: s.time('When it was last written.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
-  },
-);
+export const deploymentCondition = s.api('apps.v1.DeploymentCondition', 'One aspect of the state of a deployment.', {
+  lastTransitionTime: s.time('When the status last changed.', { always: true }),
+  lastUpdateTime: s.time('When it was last written.', { always: true }),
+  message: s.string('Explanation for people.'),
+  reason: s.string('One word for programs.'),
+  status: s.string('True, False or Unknown.', { required: true, always: true }),
+  type: s.string('Name of the condition.', { required: true, always: true }),
+});
 export interface DeploymentCondition extends TypeOf<typeof deploymentCondition> {}
 
-export const deploymentStatus = s.object('io.k8s.api.apps.v1.DeploymentStatus', 'Observed state of a deployment.', {
+export const deploymentStatus = s.api('apps.v1.DeploymentStatus', 'Observed state of a deployment.', {
   availableReplicas: s.int32('Pods that are available.'),
   collisionCount: s.int32('Hash collisions so far; part of the next hash.', { pointer: true }),
   conditions: s.list(deploymentCondition, 'Available, Progressing, ReplicaFailure.', mergedBy('type')),
@@ -73,16 +65,11 @@ export const deploymentStatus = s.object('io.k8s.api.apps.v1.DeploymentStatus', 
 });
 export interface DeploymentStatus extends TypeOf<typeof deploymentStatus> {}
 
-export const deploymentSchema = s.object(
-  'io.k8s.api.apps.v1.Deployment',
-  'Keeps replicas of a pod running and rolls out changes.',
-  {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    spec: s.field(deploymentSpec, 'What should run.', { always: true }),
-    status: s.field(deploymentStatus, 'How far it is.', { always: true }),
-  },
-);
+export const deploymentSchema = s.api('apps.v1.Deployment', 'Keeps replicas of a pod running and rolls out changes.', {
+  ...objectFields,
+  spec: s.field(deploymentSpec, 'What should run.', { always: true }),
+  status: s.field(deploymentStatus, 'How far it is.', { always: true }),
+});
 export interface Deployment extends ObjectOf<typeof deploymentSchema> {}
 
 export const DeploymentKind = defineKind<Deployment>({
@@ -107,24 +94,14 @@ export const DeploymentKind = defineKind<Deployment>({
     !jsonEqual(next.spec, old.spec) || !jsonEqual(next.metadata.annotations, old.metadata.annotations),
   allowUnconditionalUpdate: true,
   columns: [
-    {
-      name: 'Ready',
-      type: 'string',
-      doc: 'Pods that are ready, of those desired.',
-      cell: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
-    },
-    {
-      name: 'Up-to-date',
-      type: 'string',
-      doc: 'Pods of the current template.',
-      cell: ({ status }) => status?.updatedReplicas ?? 0,
-    },
-    {
-      name: 'Available',
-      type: 'string',
-      doc: 'Pods that are available.',
-      cell: ({ status }) => status?.availableReplicas ?? 0,
-    },
+    column(
+      'Ready',
+      'string',
+      'Pods that are ready, of those desired.',
+      ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
+    ),
+    column('Up-to-date', 'string', 'Pods of the current template.', ({ status }) => status?.updatedReplicas ?? 0),
+    column('Available', 'string', 'Pods that are available.', ({ status }) => status?.availableReplicas ?? 0),
     ageColumn,
     ...workloadColumns,
   ],

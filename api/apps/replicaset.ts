@@ -2,10 +2,10 @@
 // Mostly made by deployments.
 // https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/
 import type { FieldError } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
-import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { conditionOf, labelSelector, objectFields } from '../../machinery/metadata.ts';
+import { mergedBy, s } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { validateImmutableSelector } from '../meta/checks.ts';
@@ -19,28 +19,16 @@ import {
   validateTemplateLabels,
 } from './workload-validation.ts';
 
-export const replicaSetSpec = s.object('io.k8s.api.apps.v1.ReplicaSetSpec', 'Desired state of a replica set.', {
+export const replicaSetSpec = s.api('apps.v1.ReplicaSetSpec', 'Desired state of a replica set.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
   replicas: s.int32('Desired number of pods.', { pointer: true, default: 1 }),
   selector: s.field(labelSelector, 'Labels of its pods; cannot change.', { required: true }),
   template: s.field(podTemplateSpec, 'The pods.', { always: true }),
 });
-export interface ReplicaSetSpec extends TypeOf<typeof replicaSetSpec> {}
 
-export const replicaSetCondition = s.object(
-  'io.k8s.api.apps.v1.ReplicaSetCondition',
-  'One aspect of the state of a replica set.',
-  {
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
-  },
-);
-export interface ReplicaSetCondition extends TypeOf<typeof replicaSetCondition> {}
+export const replicaSetCondition = conditionOf('apps.v1.ReplicaSetCondition', 'a replica set');
 
-export const replicaSetStatus = s.object('io.k8s.api.apps.v1.ReplicaSetStatus', 'Observed state of a replica set.', {
+export const replicaSetStatus = s.api('apps.v1.ReplicaSetStatus', 'Observed state of a replica set.', {
   availableReplicas: s.int32('Pods that are available.'),
   conditions: s.list(replicaSetCondition, 'ReplicaFailure.', mergedBy('type')),
   fullyLabeledReplicas: s.int32('Pods that have all labels of the template.'),
@@ -49,11 +37,9 @@ export const replicaSetStatus = s.object('io.k8s.api.apps.v1.ReplicaSetStatus', 
   replicas: s.int32('Pods that exist and are not terminating.', { required: true, always: true }),
   terminatingReplicas: s.int32('Pods that are terminating.', { pointer: true }),
 });
-export interface ReplicaSetStatus extends TypeOf<typeof replicaSetStatus> {}
 
-export const replicaSetSchema = s.object('io.k8s.api.apps.v1.ReplicaSet', 'Keeps a number of equal pods running.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const replicaSetSchema = s.api('apps.v1.ReplicaSet', 'Keeps a number of equal pods running.', {
+  ...objectFields,
   spec: s.field(replicaSetSpec, 'What should run.', { always: true }),
   status: s.field(replicaSetStatus, 'How far it is.', { always: true }),
 });
@@ -81,9 +67,9 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   },
   selectableFields: { 'status.replicas': (set) => String(set.status?.replicas ?? 0) },
   columns: [
-    { name: 'Desired', type: 'integer', doc: 'Pods there should be.', cell: ({ spec }) => spec.replicas ?? 0 },
-    { name: 'Current', type: 'integer', doc: 'Pods there are.', cell: ({ status }) => status?.replicas ?? 0 },
-    { name: 'Ready', type: 'integer', doc: 'Pods that are ready.', cell: ({ status }) => status?.readyReplicas ?? 0 },
+    column('Desired', 'integer', 'Pods there should be.', ({ spec }) => spec.replicas ?? 0),
+    column('Current', 'integer', 'Pods there are.', ({ status }) => status?.replicas ?? 0),
+    column('Ready', 'integer', 'Pods that are ready.', ({ status }) => status?.readyReplicas ?? 0),
     ageColumn,
     ...workloadColumns,
   ],

@@ -1,6 +1,6 @@
 // StatefulSet: pods with names, order and volumes of their own.
 // https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import { setStatefulSetDefaults } from './statefulset/defaults.ts';
@@ -30,12 +30,12 @@ export const StatefulSetKind = defineKind<StatefulSet>({
     set.status = { replicas: 0, availableReplicas: 0 };
   },
   columns: [
-    {
-      name: 'Ready',
-      type: 'string',
-      doc: 'Pods that are ready, of those desired.',
-      cell: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
-    },
+    column(
+      'Ready',
+      'string',
+      'Pods that are ready, of those desired.',
+      ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
+    ),
     ageColumn,
     ...workloadColumns.filter(({ name }) => name !== 'Selector'),
   ],

@@ -1,12 +1,13 @@
 // What deployments, replica sets and daemon sets have in common: a selector, a template of pods
 // that never end, counters. Upstream: pkg/apis/apps/validation.
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { sortKeys } from '../../machinery/go-json.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import type { LabelSelector, ObjectMeta } from '../../machinery/metadata.ts';
 import { checkDNS1123Label } from '../../machinery/name-rules.ts';
 import { validatePodTemplate } from '../core/pod/pod-spec-validation.ts';
 import type { PodTemplateSpec } from '../core/pod/pod-template.ts';
-import { isEmptySelector, showSelector, sortKeys, validateLabelSelector } from '../meta/checks.ts';
+import { isEmptySelector, showSelector, validateLabelSelector } from '../meta/checks.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 
 const labelsMismatchText = '`selector` does not match template `labels`';

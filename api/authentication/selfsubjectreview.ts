@@ -2,29 +2,19 @@
 // Answered, never kept: `kubectl auth whoami` asks it.
 // https://kubernetes.io/docs/reference/access-authn-authz/authentication/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { objectFields } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { userInfo } from './user-info.ts';
 
-export const selfSubjectReviewStatus = s.object(
-  'io.k8s.api.authentication.v1.SelfSubjectReviewStatus',
-  'Who the caller is.',
-  {
-    userInfo: s.field(userInfo, 'The caller.', { always: true }),
-  },
-);
-export interface SelfSubjectReviewStatus extends TypeOf<typeof selfSubjectReviewStatus> {}
+export const selfSubjectReviewStatus = s.api('authentication.v1.SelfSubjectReviewStatus', 'Who the caller is.', {
+  userInfo: s.field(userInfo, 'The caller.', { always: true }),
+});
 
-export const selfSubjectReviewSchema = s.object(
-  'io.k8s.api.authentication.v1.SelfSubjectReview',
-  'Asks who the caller is.',
-  {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    status: s.field(selfSubjectReviewStatus, 'The answer.', { always: true }),
-  },
-);
+export const selfSubjectReviewSchema = s.api('authentication.v1.SelfSubjectReview', 'Asks who the caller is.', {
+  ...objectFields,
+  status: s.field(selfSubjectReviewStatus, 'The answer.', { always: true }),
+});
 export interface SelfSubjectReview extends ObjectOf<typeof selfSubjectReviewSchema> {}
 
 export const SelfSubjectReviewKind = defineKind<SelfSubjectReview>({

@@ -3,12 +3,12 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
 import { invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { objectFields } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const boundObjectReference = s.object(
-  'io.k8s.api.authentication.v1.BoundObjectReference',
+export const boundObjectReference = s.api(
+  'authentication.v1.BoundObjectReference',
   'Object that a token is bound to.',
   {
     apiVersion: s.string('API version of the object.'),
@@ -17,31 +17,23 @@ export const boundObjectReference = s.object(
     uid: s.string('UID of the object.'),
   },
 );
-export interface BoundObjectReference extends TypeOf<typeof boundObjectReference> {}
 
-export const tokenRequestSpec = s.object('io.k8s.api.authentication.v1.TokenRequestSpec', 'What token is wished for.', {
+export const tokenRequestSpec = s.api('authentication.v1.TokenRequestSpec', 'What token is wished for.', {
   audiences: s.list(s.string(''), 'Audiences of the token.', { always: true, listType: 'atomic' }),
   boundObjectRef: s.field(boundObjectReference, 'Object whose deletion ends the token.'),
   expirationSeconds: s.int64('Lifetime wished for.', { pointer: true, default: 3600 }),
 });
-export interface TokenRequestSpec extends TypeOf<typeof tokenRequestSpec> {}
 
-export const tokenRequestStatus = s.object('io.k8s.api.authentication.v1.TokenRequestStatus', 'A token.', {
+export const tokenRequestStatus = s.api('authentication.v1.TokenRequestStatus', 'A token.', {
   expirationTimestamp: s.time('When it expires.', { always: true }),
   token: s.string('The bearer token.', { always: true }),
 });
-export interface TokenRequestStatus extends TypeOf<typeof tokenRequestStatus> {}
 
-export const tokenRequestSchema = s.object(
-  'io.k8s.api.authentication.v1.TokenRequest',
-  'Asks for a token of a service account.',
-  {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    spec: s.field(tokenRequestSpec, 'The wish.', { always: true }),
-    status: s.field(tokenRequestStatus, 'The token.', { always: true }),
-  },
-);
+export const tokenRequestSchema = s.api('authentication.v1.TokenRequest', 'Asks for a token of a service account.', {
+  ...objectFields,
+  spec: s.field(tokenRequestSpec, 'The wish.', { always: true }),
+  status: s.field(tokenRequestStatus, 'The token.', { always: true }),
+});
 export interface TokenRequest extends ObjectOf<typeof tokenRequestSchema> {}
 
 export const TokenRequestKind = defineKind<TokenRequest>({

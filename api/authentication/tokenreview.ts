@@ -2,28 +2,25 @@
 // Answered, never kept: kubelets ask it about their callers.
 // https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { objectFields } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { userInfo } from './user-info.ts';
 
-export const tokenReviewSpec = s.object('io.k8s.api.authentication.v1.TokenReviewSpec', 'A token to check.', {
+export const tokenReviewSpec = s.api('authentication.v1.TokenReviewSpec', 'A token to check.', {
   audiences: s.list(s.string(''), 'Audiences the token should be for.', { listType: 'atomic' }),
   token: s.string('The bearer token.', { required: true }),
 });
-export interface TokenReviewSpec extends TypeOf<typeof tokenReviewSpec> {}
 
-export const tokenReviewStatus = s.object('io.k8s.api.authentication.v1.TokenReviewStatus', 'Whose a token is.', {
+export const tokenReviewStatus = s.api('authentication.v1.TokenReviewStatus', 'Whose a token is.', {
   audiences: s.list(s.string(''), 'Audiences asked for that the token is for.', { listType: 'atomic' }),
   authenticated: s.boolean('Whether the token is good.'),
   error: s.string('Why it could not be checked.'),
   user: s.field(userInfo, 'Who it belongs to.', { always: true }),
 });
-export interface TokenReviewStatus extends TypeOf<typeof tokenReviewStatus> {}
 
-export const tokenReviewSchema = s.object('io.k8s.api.authentication.v1.TokenReview', 'Asks whose a token is.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const tokenReviewSchema = s.api('authentication.v1.TokenReview', 'Asks whose a token is.', {
+  ...objectFields,
   spec: s.field(tokenReviewSpec, 'The question.', { required: true, always: true }),
   status: s.field(tokenReviewStatus, 'The answer.', { always: true }),
 });

@@ -2,18 +2,17 @@
 // Like SubjectAccessReview, for those who may ask about one namespace only. Answered, never kept.
 // https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { subjectAccessReviewSpec, subjectAccessReviewStatus } from './access-attributes.ts';
 import { validateLocalSubjectAccessReview } from './validation.ts';
 
-export const localSubjectAccessReviewSchema = s.object(
-  'io.k8s.api.authorization.v1.LocalSubjectAccessReview',
+export const localSubjectAccessReviewSchema = s.api(
+  'authorization.v1.LocalSubjectAccessReview',
   'Asks whether a user may do something in a namespace.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(subjectAccessReviewSpec, 'The question.', { required: true, always: true }),
     status: s.field(subjectAccessReviewStatus, 'The answer.', { always: true }),
   },

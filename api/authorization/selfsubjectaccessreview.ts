@@ -2,28 +2,26 @@
 // Answered, never kept: `kubectl auth can-i` asks it.
 // https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { objectFields } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { nonResourceAttributes, resourceAttributes, subjectAccessReviewStatus } from './access-attributes.ts';
 import { validateSelfSubjectAccessReview } from './validation.ts';
 
-export const selfSubjectAccessReviewSpec = s.object(
-  'io.k8s.api.authorization.v1.SelfSubjectAccessReviewSpec',
+export const selfSubjectAccessReviewSpec = s.api(
+  'authorization.v1.SelfSubjectAccessReviewSpec',
   'What the caller wants to do.',
   {
     nonResourceAttributes: s.field(nonResourceAttributes, 'A request for a URL path.'),
     resourceAttributes: s.field(resourceAttributes, 'A request for a resource.'),
   },
 );
-export interface SelfSubjectAccessReviewSpec extends TypeOf<typeof selfSubjectAccessReviewSpec> {}
 
-export const selfSubjectAccessReviewSchema = s.object(
-  'io.k8s.api.authorization.v1.SelfSubjectAccessReview',
+export const selfSubjectAccessReviewSchema = s.api(
+  'authorization.v1.SelfSubjectAccessReview',
   'Asks whether the caller may do something.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(selfSubjectAccessReviewSpec, 'The question.', { required: true, always: true }),
     status: s.field(subjectAccessReviewStatus, 'The answer.', { always: true }),
   },

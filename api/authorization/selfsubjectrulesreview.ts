@@ -2,26 +2,21 @@
 // Answered, never kept: `kubectl auth can-i --list` asks it.
 // https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const selfSubjectRulesReviewSpec = s.object(
-  'io.k8s.api.authorization.v1.SelfSubjectRulesReviewSpec',
-  'Which namespace.',
-  {
-    namespace: s.string('Name of the namespace.'),
-  },
-);
-export interface SelfSubjectRulesReviewSpec extends TypeOf<typeof selfSubjectRulesReviewSpec> {}
+export const selfSubjectRulesReviewSpec = s.api('authorization.v1.SelfSubjectRulesReviewSpec', 'Which namespace.', {
+  namespace: s.string('Name of the namespace.'),
+});
 
-export const nonResourceRule = s.object('io.k8s.api.authorization.v1.NonResourceRule', 'Verbs on URL paths.', {
+export const nonResourceRule = s.api('authorization.v1.NonResourceRule', 'Verbs on URL paths.', {
   nonResourceURLs: s.list(s.string(''), 'URL paths; * for all.', { listType: 'atomic' }),
   verbs: s.list(s.string(''), 'Verbs; * for all.', { required: true, always: true, listType: 'atomic' }),
 });
 export interface NonResourceRule extends TypeOf<typeof nonResourceRule> {}
 
-export const resourceRule = s.object('io.k8s.api.authorization.v1.ResourceRule', 'Verbs on resources.', {
+export const resourceRule = s.api('authorization.v1.ResourceRule', 'Verbs on resources.', {
   apiGroups: s.list(s.string(''), 'API groups; * for all.', { listType: 'atomic' }),
   resourceNames: s.list(s.string(''), 'Only objects of these names.', { listType: 'atomic' }),
   resources: s.list(s.string(''), 'Resources; * for all.', { listType: 'atomic' }),
@@ -29,32 +24,26 @@ export const resourceRule = s.object('io.k8s.api.authorization.v1.ResourceRule',
 });
 export interface ResourceRule extends TypeOf<typeof resourceRule> {}
 
-export const subjectRulesReviewStatus = s.object(
-  'io.k8s.api.authorization.v1.SubjectRulesReviewStatus',
-  'What is allowed.',
-  {
-    evaluationError: s.string('What went wrong while gathering.'),
-    incomplete: s.boolean('Some authorizers could not list their rules.', { required: true, always: true }),
-    nonResourceRules: s.list(nonResourceRule, 'URL paths that may be used.', {
-      required: true,
-      always: true,
-      listType: 'atomic',
-    }),
-    resourceRules: s.list(resourceRule, 'Resources that may be used.', {
-      required: true,
-      always: true,
-      listType: 'atomic',
-    }),
-  },
-);
-export interface SubjectRulesReviewStatus extends TypeOf<typeof subjectRulesReviewStatus> {}
+export const subjectRulesReviewStatus = s.api('authorization.v1.SubjectRulesReviewStatus', 'What is allowed.', {
+  evaluationError: s.string('What went wrong while gathering.'),
+  incomplete: s.boolean('Some authorizers could not list their rules.', { required: true, always: true }),
+  nonResourceRules: s.list(nonResourceRule, 'URL paths that may be used.', {
+    required: true,
+    always: true,
+    listType: 'atomic',
+  }),
+  resourceRules: s.list(resourceRule, 'Resources that may be used.', {
+    required: true,
+    always: true,
+    listType: 'atomic',
+  }),
+});
 
-export const selfSubjectRulesReviewSchema = s.object(
-  'io.k8s.api.authorization.v1.SelfSubjectRulesReview',
+export const selfSubjectRulesReviewSchema = s.api(
+  'authorization.v1.SelfSubjectRulesReview',
   'Asks what the caller may do in a namespace.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(selfSubjectRulesReviewSpec, 'The question.', { required: true, always: true }),
     status: s.field(subjectRulesReviewStatus, 'The answer.', { always: true }),
   },

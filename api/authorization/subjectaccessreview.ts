@@ -2,18 +2,17 @@
 // Answered, never kept.
 // https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { subjectAccessReviewSpec, subjectAccessReviewStatus } from './access-attributes.ts';
 import { validateSubjectAccessReview } from './validation.ts';
 
-export const subjectAccessReviewSchema = s.object(
-  'io.k8s.api.authorization.v1.SubjectAccessReview',
+export const subjectAccessReviewSchema = s.api(
+  'authorization.v1.SubjectAccessReview',
   'Asks whether a user may do something.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(subjectAccessReviewSpec, 'The question.', { required: true, always: true }),
     status: s.field(subjectAccessReviewStatus, 'The answer.', { always: true }),
   },

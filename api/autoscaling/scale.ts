@@ -2,25 +2,22 @@
 // Spoken only by the scale subresources, so that autoscalers need not know the kinds they scale.
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/scale-v1/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { objectFields } from '../../machinery/metadata.ts';
+import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 
-export const scaleSpec = s.object('io.k8s.api.autoscaling.v1.ScaleSpec', 'Desired number of replicas.', {
+export const scaleSpec = s.api('autoscaling.v1.ScaleSpec', 'Desired number of replicas.', {
   replicas: s.int32('Desired number.'),
 });
-export interface ScaleSpec extends TypeOf<typeof scaleSpec> {}
 
-export const scaleStatus = s.object('io.k8s.api.autoscaling.v1.ScaleStatus', 'Observed number of replicas.', {
+export const scaleStatus = s.api('autoscaling.v1.ScaleStatus', 'Observed number of replicas.', {
   replicas: s.int32('Number of pods.', { required: true, always: true }),
   selector: s.string('Labels of the pods in text form.'),
 });
-export interface ScaleStatus extends TypeOf<typeof scaleStatus> {}
 
-export const scaleSchema = s.object('io.k8s.api.autoscaling.v1.Scale', 'The number of replicas of a workload.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const scaleSchema = s.api('autoscaling.v1.Scale', 'The number of replicas of a workload.', {
+  ...objectFields,
   spec: s.field(scaleSpec, 'Desired number.', { always: true }),
   status: s.field(scaleStatus, 'Observed number.', { always: true }),
 });

@@ -1,7 +1,7 @@
 // CronJob: makes jobs by a schedule.
 // https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 import { formatAge } from '../../machinery/duration.ts';
-import { type Column, defineKind } from '../../machinery/kind.ts';
+import { type Column, column, defineKind } from '../../machinery/kind.ts';
 import { warnOfName } from '../apps/workload-validation.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
@@ -22,27 +22,15 @@ export const CronJobKind = defineKind<CronJob>({
     job.status = {};
   },
   columns: [
-    { name: 'Schedule', type: 'string', doc: 'When, in the five fields of cron.', cell: ({ spec }) => spec.schedule },
-    {
-      name: 'Timezone',
-      type: 'string',
-      doc: 'Time zone of the schedule.',
-      cell: ({ spec }) => spec.timeZone ?? '<none>',
-    },
-    {
-      name: 'Suspend',
-      type: 'boolean',
-      doc: 'Whether no jobs start.',
-      cell: ({ spec }) => (spec.suspend === undefined ? '<unset>' : spec.suspend ? 'True' : 'False'),
-    },
-    { name: 'Active', type: 'integer', doc: 'Jobs that run.', cell: ({ status }) => status?.active?.length ?? 0 },
-    {
-      name: 'Last Schedule',
-      type: 'string',
-      doc: 'Time since a job was last due and started.',
-      cell: ({ status }, { nowMs }) =>
-        status?.lastScheduleTime ? formatAge(status.lastScheduleTime, nowMs) : '<none>',
-    },
+    column('Schedule', 'string', 'When, in the five fields of cron.', ({ spec }) => spec.schedule),
+    column('Timezone', 'string', 'Time zone of the schedule.', ({ spec }) => spec.timeZone ?? '<none>'),
+    column('Suspend', 'boolean', 'Whether no jobs start.', ({ spec }) =>
+      spec.suspend === undefined ? '<unset>' : spec.suspend ? 'True' : 'False',
+    ),
+    column('Active', 'integer', 'Jobs that run.', ({ status }) => status?.active?.length ?? 0),
+    column('Last Schedule', 'string', 'Time since a job was last due and started.', ({ status }, { nowMs }) =>
+      status?.lastScheduleTime ? formatAge(status.lastScheduleTime, nowMs) : '<none>',
+    ),
     ageColumn,
     // Those of the jobs that it makes.
     ...workloadColumns.map(

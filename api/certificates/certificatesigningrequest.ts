@@ -1,7 +1,7 @@
 // CertificateSigningRequest: asks for a certificate, which somebody approves and a signer issues.
 // https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/
 import { formatHumanDuration } from '../../machinery/duration.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { ageColumn } from '../meta/columns.ts';
 import {
   prepareNewRequest,
@@ -47,16 +47,12 @@ export const CertificateSigningRequestKind = defineKind<CertificateSigningReques
   selectableFields: { 'spec.signerName': ({ spec }) => spec.signerName },
   columns: [
     ageColumn,
-    { name: 'SignerName', type: 'string', doc: 'Who is to sign it.', cell: ({ spec }) => spec.signerName || '<none>' },
-    { name: 'Requestor', type: 'string', doc: 'Who asks.', cell: ({ spec }) => spec.username ?? '' },
-    {
-      name: 'RequestedDuration',
-      type: 'string',
-      doc: 'How long it is to last.',
-      cell: ({ spec: { expirationSeconds } }) =>
-        expirationSeconds === undefined ? '<none>' : formatHumanDuration(expirationSeconds * 1000),
-    },
-    { name: 'Condition', type: 'string', doc: 'What was decided.', cell: describeState },
+    column('SignerName', 'string', 'Who is to sign it.', ({ spec }) => spec.signerName || '<none>'),
+    column('Requestor', 'string', 'Who asks.', ({ spec }) => spec.username ?? ''),
+    column('RequestedDuration', 'string', 'How long it is to last.', ({ spec: { expirationSeconds } }) =>
+      expirationSeconds === undefined ? '<none>' : formatHumanDuration(expirationSeconds * 1000),
+    ),
+    column('Condition', 'string', 'What was decided.', describeState),
   ],
 });
 

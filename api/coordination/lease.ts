@@ -2,8 +2,8 @@
 // Kubelets tell by a lease that their node lives; others elect leaders by them.
 // https://kubernetes.io/docs/concepts/architecture/leases/
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -11,7 +11,7 @@ import type { ObjectOf } from '../meta/object.ts';
 /** Where every node keeps a lease under its own name. */
 export const nodeLeaseNamespace = 'kube-node-lease';
 
-export const leaseSpec = s.object('io.k8s.api.coordination.v1.LeaseSpec', 'Who holds a lease, and until when.', {
+export const leaseSpec = s.api('coordination.v1.LeaseSpec', 'Who holds a lease, and until when.', {
   acquireTime: s.microTime('When the holder got it.'),
   holderIdentity: s.string('Who holds it.', { pointer: true }),
   leaseDurationSeconds: s.int32('Seconds after renewTime for which it is held.', { pointer: true }),
@@ -22,9 +22,8 @@ export const leaseSpec = s.object('io.k8s.api.coordination.v1.LeaseSpec', 'Who h
 });
 export interface LeaseSpec extends TypeOf<typeof leaseSpec> {}
 
-export const leaseSchema = s.object('io.k8s.api.coordination.v1.Lease', 'A lock or heartbeat with an expiry.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const leaseSchema = s.api('coordination.v1.Lease', 'A lock or heartbeat with an expiry.', {
+  ...objectFields,
   spec: s.field(leaseSpec, 'Who holds the lease, and until when.', { always: true }),
 });
 export interface Lease extends ObjectOf<typeof leaseSchema> {}
@@ -35,10 +34,7 @@ export const LeaseKind = defineKind<Lease>({
   scope: 'Namespaced',
   served: [{ group: 'coordination.k8s.io', version: 'v1', schema: leaseSchema }],
   allowCreateOnUpdate: true,
-  columns: [
-    { name: 'Holder', type: 'string', doc: 'Who holds it.', cell: (lease) => lease.spec.holderIdentity ?? '' },
-    ageColumn,
-  ],
+  columns: [column('Holder', 'string', 'Who holds it.', (lease) => lease.spec.holderIdentity ?? ''), ageColumn],
   validate,
 });
 

@@ -3,14 +3,13 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/binding-v1/
 import { type FieldError, notSupported, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { objectReference } from './object-reference.ts';
 
-export const bindingSchema = s.object('io.k8s.api.core.v1.Binding', 'Binds a pod to a node.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const bindingSchema = s.api('core.v1.Binding', 'Binds a pod to a node.', {
+  ...objectFields,
   target: s.field(objectReference, 'The node.', { required: true, always: true }),
 });
 export interface Binding extends ObjectOf<typeof bindingSchema> {}

@@ -1,24 +1,19 @@
 // ComponentStatus: whether a part of the control plane is well. Asked for each time, never stored; long obsolete.
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/component-status-v1/
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { mergedBy, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const componentCondition = s.object(
-  'io.k8s.api.core.v1.ComponentCondition',
-  'Whether a part of the control plane is well.',
-  {
-    error: s.string('What went wrong.'),
-    message: s.string('Explanation for people.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
-  },
-);
-export interface ComponentCondition extends TypeOf<typeof componentCondition> {}
+export const componentCondition = s.api('core.v1.ComponentCondition', 'Whether a part of the control plane is well.', {
+  error: s.string('What went wrong.'),
+  message: s.string('Explanation for people.'),
+  status: s.string('True, False or Unknown.', { required: true, always: true }),
+  type: s.string('Name of the condition.', { required: true, always: true }),
+});
 
-export const componentStatusSchema = s.object(
-  'io.k8s.api.core.v1.ComponentStatus',
+export const componentStatusSchema = s.api(
+  'core.v1.ComponentStatus',
   'Whether a part of the control plane is well; obsolete.',
   {
     ...typeMeta,
@@ -46,21 +41,11 @@ export const ComponentStatusKind = defineKind<ComponentStatus>({
     },
   ],
   columns: [
-    {
-      name: 'Status',
-      type: 'string',
-      doc: 'Healthy, Unhealthy or Unknown.',
-      cell: (component) => {
-        const health = healthOf(component);
-        return health ? (health.status === 'True' ? 'Healthy' : 'Unhealthy') : 'Unknown';
-      },
-    },
-    {
-      name: 'Message',
-      type: 'string',
-      doc: 'What it answers.',
-      cell: (component) => healthOf(component)?.message ?? '',
-    },
-    { name: 'Error', type: 'string', doc: 'What went wrong.', cell: (component) => healthOf(component)?.error ?? '' },
+    column('Status', 'string', 'Healthy, Unhealthy or Unknown.', (component) => {
+      const health = healthOf(component);
+      return health ? (health.status === 'True' ? 'Healthy' : 'Unhealthy') : 'Unknown';
+    }),
+    column('Message', 'string', 'What it answers.', (component) => healthOf(component)?.message ?? ''),
+    column('Error', 'string', 'What went wrong.', (component) => healthOf(component)?.error ?? ''),
   ],
 });

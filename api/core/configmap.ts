@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/concepts/configuration/configmap/
 import { type FieldError, forbidden, invalid, tooLong } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
 import { s } from '../../machinery/schema.ts';
@@ -12,7 +12,7 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { immutableDataText, maxDataBytes } from './secret/validation.ts';
 
-export const configMapSchema = s.object('io.k8s.api.core.v1.ConfigMap', 'Configuration as keys and values.', {
+export const configMapSchema = s.api('core.v1.ConfigMap', 'Configuration as keys and values.', {
   ...typeMeta,
   binaryData: s.map(s.bytes(''), 'Values that are not text, in base64.'),
   data: s.map(s.string(''), 'Text values.'),
@@ -29,12 +29,12 @@ export const ConfigMapKind = defineKind<ConfigMap>({
   served: [{ group: '', version: 'v1', schema: configMapSchema }],
   allowUnconditionalUpdate: true,
   columns: [
-    {
-      name: 'Data',
-      type: 'string',
-      doc: 'Number of keys.',
-      cell: (map) => Object.keys(map.data ?? {}).length + Object.keys(map.binaryData ?? {}).length,
-    },
+    column(
+      'Data',
+      'string',
+      'Number of keys.',
+      (map) => Object.keys(map.data ?? {}).length + Object.keys(map.binaryData ?? {}).length,
+    ),
     ageColumn,
   ],
   validate,

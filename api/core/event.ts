@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { s } from '../../machinery/schema.ts';
 import { eventFromStorage, eventToStorage } from '../events/conversion.ts';
 import { eventsEventSchema } from '../events/event.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -13,13 +13,12 @@ import { eventSource } from './event/source.ts';
 import { validateEvent, validateStrictEvent } from './event/validation.ts';
 import { objectReference } from './object-reference.ts';
 
-export const eventSeries = s.object('io.k8s.api.core.v1.EventSeries', 'Repetitions of an event.', {
+export const eventSeries = s.api('core.v1.EventSeries', 'Repetitions of an event.', {
   count: s.int32('How many so far.'),
   lastObservedTime: s.microTime('When the last one was seen.', { always: true }),
 });
-export interface EventSeries extends TypeOf<typeof eventSeries> {}
 
-export const eventSchema = s.object('io.k8s.api.core.v1.Event', 'Something that happened to an object.', {
+export const eventSchema = s.api('core.v1.Event', 'Something that happened to an object.', {
   ...typeMeta,
   action: s.string('What was done or failed.'),
   count: s.int32('How often it happened.'),

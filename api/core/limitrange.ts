@@ -3,14 +3,14 @@
 // https://kubernetes.io/docs/concepts/policy/limit-range/
 import { duplicate, type FieldError, forbidden, invalid, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { compareQuantities, quantityMilliValue } from '../../machinery/quantity.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateQualifiedName } from '../meta/checks.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { isOvercommitAllowed, validateAnyResourceName, validateContainerResourceName } from './resource-names.ts';
 
-export const limitRangeItem = s.object('io.k8s.api.core.v1.LimitRangeItem', 'Bounds for one type of object.', {
+export const limitRangeItem = s.api('core.v1.LimitRangeItem', 'Bounds for one type of object.', {
   default: s.map(s.quantity(''), 'Limits for containers that say none.'),
   defaultRequest: s.map(s.quantity(''), 'Requests for containers that say none.'),
   max: s.map(s.quantity(''), 'Most of each resource.'),
@@ -20,20 +20,14 @@ export const limitRangeItem = s.object('io.k8s.api.core.v1.LimitRangeItem', 'Bou
 });
 export interface LimitRangeItem extends TypeOf<typeof limitRangeItem> {}
 
-export const limitRangeSpec = s.object('io.k8s.api.core.v1.LimitRangeSpec', 'Bounds for single objects.', {
+export const limitRangeSpec = s.api('core.v1.LimitRangeSpec', 'Bounds for single objects.', {
   limits: s.list(limitRangeItem, 'Bounds by type.', { required: true, always: true, listType: 'atomic' }),
 });
-export interface LimitRangeSpec extends TypeOf<typeof limitRangeSpec> {}
 
-export const limitRangeSchema = s.object(
-  'io.k8s.api.core.v1.LimitRange',
-  'Defaults and bounds for single objects of a namespace.',
-  {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    spec: s.field(limitRangeSpec, 'The bounds.', { always: true }),
-  },
-);
+export const limitRangeSchema = s.api('core.v1.LimitRange', 'Defaults and bounds for single objects of a namespace.', {
+  ...objectFields,
+  spec: s.field(limitRangeSpec, 'The bounds.', { always: true }),
+});
 export interface LimitRange extends ObjectOf<typeof limitRangeSchema> {}
 
 export const LimitRangeKind = defineKind<LimitRange>({

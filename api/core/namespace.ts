@@ -1,48 +1,35 @@
 // Namespace: a scope for names.
 // Deletion empties it first: the `kubernetes` finalizer of its spec stands for its content.
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
-import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
+import { conditionFields, objectFields } from '../../machinery/metadata.ts';
 import { checkQualifiedName } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateWith } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const namespaceCondition = s.object(
-  'io.k8s.api.core.v1.NamespaceCondition',
+export const namespaceCondition = s.api(
+  'core.v1.NamespaceCondition',
   "One aspect of a namespace's deletion.",
-  {
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
-  },
+  conditionFields,
 );
 export interface NamespaceCondition extends TypeOf<typeof namespaceCondition> {}
 
-export const namespaceSpec = s.object('io.k8s.api.core.v1.NamespaceSpec', 'Desired state of a namespace.', {
+export const namespaceSpec = s.api('core.v1.NamespaceSpec', 'Desired state of a namespace.', {
   finalizers: s.list(s.string(''), 'Must be empty before the namespace may go.', { listType: 'atomic' }),
 });
-export interface NamespaceSpec extends TypeOf<typeof namespaceSpec> {}
 
-export const namespaceStatus = s.object('io.k8s.api.core.v1.NamespaceStatus', 'Observed state of a namespace.', {
+export const namespaceStatus = s.api('core.v1.NamespaceStatus', 'Observed state of a namespace.', {
   conditions: s.list(namespaceCondition, 'Progress and problems of its deletion.', mergedBy('type')),
   phase: s.string('Active or Terminating.', { default: 'Active', enum: ['Active', 'Terminating'] }),
 });
-export interface NamespaceStatus extends TypeOf<typeof namespaceStatus> {}
 
-export const namespaceSchema = s.object(
-  'io.k8s.api.core.v1.Namespace',
-  'A scope for names; most objects live in one.',
-  {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    spec: s.field(namespaceSpec, 'What the namespace should be.', { always: true }),
-    status: s.field(namespaceStatus, 'Where the namespace stands.', { always: true }),
-  },
-);
+export const namespaceSchema = s.api('core.v1.Namespace', 'A scope for names; most objects live in one.', {
+  ...objectFields,
+  spec: s.field(namespaceSpec, 'What the namespace should be.', { always: true }),
+  status: s.field(namespaceStatus, 'Where the namespace stands.', { always: true }),
+});
 export interface Namespace extends ObjectOf<typeof namespaceSchema> {}
 
 export const NamespaceKind = defineKind<Namespace>({
@@ -73,12 +60,7 @@ export const NamespaceKind = defineKind<Namespace>({
   },
   selectableFields: { 'status.phase': (namespace) => namespace.status?.phase ?? '' },
   columns: [
-    {
-      name: 'Status',
-      type: 'string',
-      doc: 'Active or Terminating.',
-      cell: (namespace) => namespace.status?.phase ?? '',
-    },
+    column('Status', 'string', 'Active or Terminating.', (namespace) => namespace.status?.phase ?? ''),
     ageColumn,
   ],
   validate: (namespace) =>

@@ -2,14 +2,14 @@
 // Registered by its own kubelet, which reports its state in the status.
 // https://kubernetes.io/docs/concepts/architecture/nodes/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { nodeColumns } from './node/columns.ts';
 import { nodeConfigSource, nodeStatus } from './node/node-status.ts';
 import { validateNode, validateNodeUpdate } from './node/validation.ts';
 
-export const taint = s.object('io.k8s.api.core.v1.Taint', 'Repels pods that do not tolerate it.', {
+export const taint = s.api('core.v1.Taint', 'Repels pods that do not tolerate it.', {
   effect: s.string('NoSchedule, PreferNoSchedule or NoExecute.', {
     required: true,
     always: true,
@@ -21,7 +21,7 @@ export const taint = s.object('io.k8s.api.core.v1.Taint', 'Repels pods that do n
 });
 export interface Taint extends TypeOf<typeof taint> {}
 
-export const nodeSpec = s.object('io.k8s.api.core.v1.NodeSpec', 'Desired state of a node.', {
+export const nodeSpec = s.api('core.v1.NodeSpec', 'Desired state of a node.', {
   configSource: s.field(nodeConfigSource, 'Dynamic kubelet configuration; no longer used.'),
   externalID: s.string('Former machine id; no longer used.'),
   podCIDR: s.string('Address range for the pods of this node.'),
@@ -33,11 +33,9 @@ export const nodeSpec = s.object('io.k8s.api.core.v1.NodeSpec', 'Desired state o
   taints: s.list(taint, 'Keep pods away that do not tolerate them.', { listType: 'atomic' }),
   unschedulable: s.boolean('No new pods are scheduled here; set by cordon.'),
 });
-export interface NodeSpec extends TypeOf<typeof nodeSpec> {}
 
-export const nodeSchema = s.object('io.k8s.api.core.v1.Node', 'A machine that runs pods.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const nodeSchema = s.api('core.v1.Node', 'A machine that runs pods.', {
+  ...objectFields,
   spec: s.field(nodeSpec, 'What the node should be.', { always: true }),
   status: s.field(nodeStatus, 'What the node reports; written by its kubelet.', { always: true }),
 });

@@ -4,7 +4,7 @@
 
 import { jsonEqual } from '../../machinery/json.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { isFinished, podColumns } from './pod/columns.ts';
@@ -16,9 +16,8 @@ import { qosClassOf } from './pod/qos.ts';
 import { takeResources, validatePodResize } from './pod/resize.ts';
 import { validatePod, validatePodStatusUpdate, validatePodUpdate } from './pod/validation.ts';
 
-export const podSchema = s.object('io.k8s.api.core.v1.Pod', 'Containers that run together on one node.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const podSchema = s.api('core.v1.Pod', 'Containers that run together on one node.', {
+  ...objectFields,
   spec: s.field(podSpec, 'What should run.', { always: true }),
   status: s.field(podStatus, 'What runs; written by the kubelet.', { always: true }),
 });

@@ -1,18 +1,17 @@
 // PodTemplate: a pod to copy. Nothing in Kubernetes itself uses them.
 // https://kubernetes.io/docs/concepts/workloads/pods/#pod-templates
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { setPodSpecDefaults } from './pod/defaults.ts';
 import { validatePodTemplate } from './pod/pod-spec-validation.ts';
 import { podTemplateSpec } from './pod/pod-template.ts';
 
-export const podTemplateSchema = s.object('io.k8s.api.core.v1.PodTemplate', 'A pod to copy.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const podTemplateSchema = s.api('core.v1.PodTemplate', 'A pod to copy.', {
+  ...objectFields,
   template: s.field(podTemplateSpec, 'The pod.', { always: true }),
 });
 export interface PodTemplate extends ObjectOf<typeof podTemplateSchema> {}
@@ -38,30 +37,17 @@ export const PodTemplateKind = defineKind<PodTemplate>({
   returnsDeletedObject: true,
   allowUnconditionalUpdate: true,
   columns: [
-    {
-      name: 'Containers',
-      type: 'string',
-      doc: 'Names of the containers.',
-      cell: (object) =>
-        containersOf(object)
-          .map(({ name }) => name)
-          .join(','),
-    },
-    {
-      name: 'Images',
-      type: 'string',
-      doc: 'Images of the containers.',
-      cell: (object) =>
-        containersOf(object)
-          .map(({ image }) => image ?? '')
-          .join(','),
-    },
-    {
-      name: 'Pod Labels',
-      type: 'string',
-      doc: 'Labels of the pod.',
-      cell: ({ template }) => formatLabels(template?.metadata?.labels),
-    },
+    column('Containers', 'string', 'Names of the containers.', (object) =>
+      containersOf(object)
+        .map(({ name }) => name)
+        .join(','),
+    ),
+    column('Images', 'string', 'Images of the containers.', (object) =>
+      containersOf(object)
+        .map(({ image }) => image ?? '')
+        .join(','),
+    ),
+    column('Pod Labels', 'string', 'Labels of the pod.', ({ template }) => formatLabels(template?.metadata?.labels)),
   ],
   validate: ({ template }) => validatePodTemplate(template, 'template'),
 });

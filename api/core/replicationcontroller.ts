@@ -1,20 +1,20 @@
 // ReplicationController: a number of equal pods; the older form of ReplicaSet.
 // https://kubernetes.io/docs/concepts/workloads/controllers/replicationcontroller/
 import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
-import { type Column, defineKind } from '../../machinery/kind.ts';
+import { sortKeys } from '../../machinery/go-json.ts';
+import { type Column, column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { conditionOf, objectFields } from '../../machinery/metadata.ts';
+import { mergedBy, s } from '../../machinery/schema.ts';
 import { validateReplicaCounts, validateServingTemplate, warnOfName } from '../apps/workload-validation.ts';
-import { sortKeys } from '../meta/checks.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 import { setPodSpecDefaults } from './pod/defaults.ts';
 import { podTemplateSpec } from './pod/pod-template.ts';
 
-export const replicationControllerSpec = s.object(
-  'io.k8s.api.core.v1.ReplicationControllerSpec',
+export const replicationControllerSpec = s.api(
+  'core.v1.ReplicationControllerSpec',
   'Desired state of a replication controller.',
   {
     minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
@@ -23,23 +23,14 @@ export const replicationControllerSpec = s.object(
     template: s.field(podTemplateSpec, 'The pods.'),
   },
 );
-export interface ReplicationControllerSpec extends TypeOf<typeof replicationControllerSpec> {}
 
-export const replicationControllerCondition = s.object(
-  'io.k8s.api.core.v1.ReplicationControllerCondition',
-  'One aspect of the state of a replication controller.',
-  {
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
-  },
+export const replicationControllerCondition = conditionOf(
+  'core.v1.ReplicationControllerCondition',
+  'a replication controller',
 );
-export interface ReplicationControllerCondition extends TypeOf<typeof replicationControllerCondition> {}
 
-export const replicationControllerStatus = s.object(
-  'io.k8s.api.core.v1.ReplicationControllerStatus',
+export const replicationControllerStatus = s.api(
+  'core.v1.ReplicationControllerStatus',
   'Observed state of a replication controller.',
   {
     availableReplicas: s.int32('Pods that are available.'),
@@ -50,14 +41,12 @@ export const replicationControllerStatus = s.object(
     replicas: s.int32('Pods that exist.', { required: true, always: true }),
   },
 );
-export interface ReplicationControllerStatus extends TypeOf<typeof replicationControllerStatus> {}
 
-export const replicationControllerSchema = s.object(
-  'io.k8s.api.core.v1.ReplicationController',
+export const replicationControllerSchema = s.api(
+  'core.v1.ReplicationController',
   'Keeps a number of equal pods running; the older form of ReplicaSet.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(replicationControllerSpec, 'What should run.', { always: true }),
     status: s.field(replicationControllerStatus, 'How far it is.', { always: true }),
   },
@@ -87,9 +76,9 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
   },
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   columns: [
-    { name: 'Desired', type: 'integer', doc: 'Pods there should be.', cell: ({ spec }) => spec.replicas ?? 0 },
-    { name: 'Current', type: 'integer', doc: 'Pods there are.', cell: ({ status }) => status?.replicas ?? 0 },
-    { name: 'Ready', type: 'integer', doc: 'Pods that are ready.', cell: ({ status }) => status?.readyReplicas ?? 0 },
+    column('Desired', 'integer', 'Pods there should be.', ({ spec }) => spec.replicas ?? 0),
+    column('Current', 'integer', 'Pods there are.', ({ status }) => status?.replicas ?? 0),
+    column('Ready', 'integer', 'Pods that are ready.', ({ status }) => status?.readyReplicas ?? 0),
     ageColumn,
     ...workloadColumns.map(
       (column): Column<ReplicationController> => ({

@@ -1,7 +1,7 @@
 // ResourceQuota: the most that a namespace may use of each resource.
 // Admission counts what comes; the controller counts what is there.
 // https://kubernetes.io/docs/concepts/policy/resource-quotas/
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { ageColumn } from '../meta/columns.ts';
 import { type ResourceQuota, resourceQuotaSchema } from './resourcequota/schema.ts';
 import { validateQuota, validateQuotaStatus, validateQuotaUpdate } from './resourcequota/validation.ts';
@@ -28,18 +28,8 @@ export const ResourceQuotaKind = defineKind<ResourceQuota>({
     quota.status = {};
   },
   columns: [
-    {
-      name: 'Request',
-      type: 'string',
-      doc: 'What is used of what is allowed, but for limits.',
-      cell: (quota) => showUse(quota, false),
-    },
-    {
-      name: 'Limit',
-      type: 'string',
-      doc: 'What is used of the limits that are allowed.',
-      cell: (quota) => showUse(quota, true),
-    },
+    column('Request', 'string', 'What is used of what is allowed, but for limits.', (quota) => showUse(quota, false)),
+    column('Limit', 'string', 'What is used of the limits that are allowed.', (quota) => showUse(quota, true)),
     ageColumn,
   ],
   validate: validateQuota,

@@ -2,14 +2,14 @@
 // Like a ConfigMap, but encrypted at rest, and with types that demand certain keys.
 // https://kubernetes.io/docs/concepts/configuration/secret/
 import { setKey } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateSecret, validateSecretUpdate } from './secret/validation.ts';
 
-export const secretSchema = s.object('io.k8s.api.core.v1.Secret', 'Secret data as keys and values.', {
+export const secretSchema = s.api('core.v1.Secret', 'Secret data as keys and values.', {
   ...typeMeta,
   data: s.map(s.bytes(''), 'Values in base64.'),
   immutable: s.boolean('Content can never change again.', { pointer: true }),
@@ -27,8 +27,8 @@ export const SecretKind = defineKind<Secret>({
   allowUnconditionalUpdate: true,
   selectableFields: { type: (secret) => secret.type ?? '' },
   columns: [
-    { name: 'Type', type: 'string', doc: 'Says what keys the data has.', cell: (secret) => secret.type ?? '' },
-    { name: 'Data', type: 'string', doc: 'Number of keys.', cell: (secret) => Object.keys(secret.data ?? {}).length },
+    column('Type', 'string', 'Says what keys the data has.', (secret) => secret.type ?? ''),
+    column('Data', 'string', 'Number of keys.', (secret) => Object.keys(secret.data ?? {}).length),
     ageColumn,
   ],
   validate: validateSecret,

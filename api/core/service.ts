@@ -2,7 +2,7 @@
 // Addresses and node ports are given out by the API server; the rest of a service's life is in service/.
 // https://kubernetes.io/docs/concepts/services-networking/service/
 import { defineKind } from '../../machinery/kind.ts';
-import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { condition, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { dropObsoleteFields, keepAllocatedFields, syncClusterIPs } from './service/allocated-fields.ts';
@@ -10,7 +10,7 @@ import { serviceColumns } from './service/columns.ts';
 import { setServiceDefaults } from './service/defaults.ts';
 import { validateService, validateServiceUpdate } from './service/validation.ts';
 
-export const servicePort = s.object('io.k8s.api.core.v1.ServicePort', 'A port of a service.', {
+export const servicePort = s.api('core.v1.ServicePort', 'A port of a service.', {
   appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
   name: s.string('Name; needed when there are several ports.'),
   nodePort: s.int32('Port on every node that leads here.'),
@@ -20,21 +20,15 @@ export const servicePort = s.object('io.k8s.api.core.v1.ServicePort', 'A port of
 });
 export interface ServicePort extends TypeOf<typeof servicePort> {}
 
-export const clientIPConfig = s.object('io.k8s.api.core.v1.ClientIPConfig', 'Affinity by client address.', {
+export const clientIPConfig = s.api('core.v1.ClientIPConfig', 'Affinity by client address.', {
   timeoutSeconds: s.int32('How long it lasts without traffic.', { pointer: true }),
 });
-export interface ClientIPConfig extends TypeOf<typeof clientIPConfig> {}
 
-export const sessionAffinityConfig = s.object(
-  'io.k8s.api.core.v1.SessionAffinityConfig',
-  'Settings of session affinity.',
-  {
-    clientIP: s.field(clientIPConfig, 'For ClientIP.'),
-  },
-);
-export interface SessionAffinityConfig extends TypeOf<typeof sessionAffinityConfig> {}
+export const sessionAffinityConfig = s.api('core.v1.SessionAffinityConfig', 'Settings of session affinity.', {
+  clientIP: s.field(clientIPConfig, 'For ClientIP.'),
+});
 
-export const serviceSpec = s.object('io.k8s.api.core.v1.ServiceSpec', 'How a service behaves.', {
+export const serviceSpec = s.api('core.v1.ServiceSpec', 'How a service behaves.', {
   allocateLoadBalancerNodePorts: s.boolean('Whether a load balancer service takes node ports.', { pointer: true }),
   clusterIP: s.string('Virtual address; None for a headless service.'),
   clusterIPs: s.list(s.string(''), 'Virtual addresses, one per family; the first equals clusterIP.', {
@@ -76,39 +70,30 @@ export const serviceSpec = s.object('io.k8s.api.core.v1.ServiceSpec', 'How a ser
 });
 export interface ServiceSpec extends TypeOf<typeof serviceSpec> {}
 
-export const portStatus = s.object('io.k8s.api.core.v1.PortStatus', 'State of a load balancer port.', {
+export const portStatus = s.api('core.v1.PortStatus', 'State of a load balancer port.', {
   error: s.string('Why it does not work.', { pointer: true }),
   port: s.int32('Port number.', { required: true, always: true }),
   protocol: s.string('TCP, UDP or SCTP.', { required: true, always: true, enum: ['SCTP', 'TCP', 'UDP'] }),
 });
-export interface PortStatus extends TypeOf<typeof portStatus> {}
 
-export const loadBalancerIngress = s.object(
-  'io.k8s.api.core.v1.LoadBalancerIngress',
-  'An entry point of a load balancer.',
-  {
-    hostname: s.string('Its DNS name.'),
-    ip: s.string('Its address.'),
-    ipMode: s.string('VIP, or Proxy.', { pointer: true }),
-    ports: s.list(portStatus, 'State of its ports.', { listType: 'atomic' }),
-  },
-);
-export interface LoadBalancerIngress extends TypeOf<typeof loadBalancerIngress> {}
+export const loadBalancerIngress = s.api('core.v1.LoadBalancerIngress', 'An entry point of a load balancer.', {
+  hostname: s.string('Its DNS name.'),
+  ip: s.string('Its address.'),
+  ipMode: s.string('VIP, or Proxy.', { pointer: true }),
+  ports: s.list(portStatus, 'State of its ports.', { listType: 'atomic' }),
+});
 
-export const loadBalancerStatus = s.object('io.k8s.api.core.v1.LoadBalancerStatus', 'State of a load balancer.', {
+export const loadBalancerStatus = s.api('core.v1.LoadBalancerStatus', 'State of a load balancer.', {
   ingress: s.list(loadBalancerIngress, 'Where it takes traffic.', { listType: 'atomic' }),
 });
-export interface LoadBalancerStatus extends TypeOf<typeof loadBalancerStatus> {}
 
-export const serviceStatus = s.object('io.k8s.api.core.v1.ServiceStatus', 'Observed state of a service.', {
+export const serviceStatus = s.api('core.v1.ServiceStatus', 'Observed state of a service.', {
   conditions: s.list(condition, 'State of the service.', mergedBy('type')),
   loadBalancer: s.field(loadBalancerStatus, 'State of the load balancer.', { always: true }),
 });
-export interface ServiceStatus extends TypeOf<typeof serviceStatus> {}
 
-export const serviceSchema = s.object('io.k8s.api.core.v1.Service', 'A stable address for a set of pods.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const serviceSchema = s.api('core.v1.Service', 'A stable address for a set of pods.', {
+  ...objectFields,
   spec: s.field(serviceSpec, 'How the service behaves.', { always: true }),
   status: s.field(serviceStatus, 'Where the service stands.', { always: true }),
 });

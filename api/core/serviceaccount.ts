@@ -8,19 +8,15 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { localObjectReference, objectReference } from './object-reference.ts';
 
-export const serviceAccountSchema = s.object(
-  'io.k8s.api.core.v1.ServiceAccount',
-  'An identity for the processes in pods.',
-  {
-    ...typeMeta,
-    automountServiceAccountToken: s.boolean('Whether pods get its token by default.', { pointer: true }),
-    imagePullSecrets: s.list(localObjectReference, 'Secrets for pulling images, given to its pods.', {
-      listType: 'atomic',
-    }),
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    secrets: s.list(objectReference, 'Secrets its pods may use; for old token secrets.', mergedBy('name')),
-  },
-);
+export const serviceAccountSchema = s.api('core.v1.ServiceAccount', 'An identity for the processes in pods.', {
+  ...typeMeta,
+  automountServiceAccountToken: s.boolean('Whether pods get its token by default.', { pointer: true }),
+  imagePullSecrets: s.list(localObjectReference, 'Secrets for pulling images, given to its pods.', {
+    listType: 'atomic',
+  }),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  secrets: s.list(objectReference, 'Secrets its pods may use; for old token secrets.', mergedBy('name')),
+});
 export interface ServiceAccount extends ObjectOf<typeof serviceAccountSchema> {}
 
 export const ServiceAccountKind = defineKind<ServiceAccount>({

@@ -2,7 +2,7 @@
 // The service proxies read these; the endpoint slice controller writes them, a thousand endpoints to a slice at most.
 // https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { objectReference } from '../core/object-reference.ts';
@@ -10,34 +10,26 @@ import { ageColumn, joinWithMore } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateEndpointSlice, validateEndpointSliceUpdate } from './endpointslice/validation.ts';
 
-export const endpointConditions = s.object(
-  'io.k8s.api.discovery.v1.EndpointConditions',
-  'Whether an endpoint should be used.',
-  {
-    ready: s.boolean('Takes new traffic.', { pointer: true }),
-    serving: s.boolean('Answers, even while it terminates.', { pointer: true }),
-    terminating: s.boolean('Is being ended.', { pointer: true }),
-  },
-);
-export interface EndpointConditions extends TypeOf<typeof endpointConditions> {}
+export const endpointConditions = s.api('discovery.v1.EndpointConditions', 'Whether an endpoint should be used.', {
+  ready: s.boolean('Takes new traffic.', { pointer: true }),
+  serving: s.boolean('Answers, even while it terminates.', { pointer: true }),
+  terminating: s.boolean('Is being ended.', { pointer: true }),
+});
 
-export const forNode = s.object('io.k8s.api.discovery.v1.ForNode', 'A node that should use an endpoint.', {
+export const forNode = s.api('discovery.v1.ForNode', 'A node that should use an endpoint.', {
   name: s.string('Name of the node.', { required: true, always: true }),
 });
-export interface ForNode extends TypeOf<typeof forNode> {}
 
-export const forZone = s.object('io.k8s.api.discovery.v1.ForZone', 'A zone that should use an endpoint.', {
+export const forZone = s.api('discovery.v1.ForZone', 'A zone that should use an endpoint.', {
   name: s.string('Name of the zone.', { required: true, always: true }),
 });
-export interface ForZone extends TypeOf<typeof forZone> {}
 
-export const endpointHints = s.object('io.k8s.api.discovery.v1.EndpointHints', 'Who should use an endpoint.', {
+export const endpointHints = s.api('discovery.v1.EndpointHints', 'Who should use an endpoint.', {
   forNodes: s.list(forNode, 'Nodes that should use it.', { listType: 'atomic' }),
   forZones: s.list(forZone, 'Zones that should use it.', { listType: 'atomic' }),
 });
-export interface EndpointHints extends TypeOf<typeof endpointHints> {}
 
-export const endpoint = s.object('io.k8s.api.discovery.v1.Endpoint', 'One endpoint.', {
+export const endpoint = s.api('discovery.v1.Endpoint', 'One endpoint.', {
   addresses: s.list(s.string(''), 'Its addresses; clients use the first.', {
     required: true,
     always: true,
@@ -53,30 +45,21 @@ export const endpoint = s.object('io.k8s.api.discovery.v1.Endpoint', 'One endpoi
 });
 export interface Endpoint extends TypeOf<typeof endpoint> {}
 
-export const endpointPort = s.object(
-  'io.k8s.api.discovery.v1.EndpointPort',
-  'A port.',
-  {
-    appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
-    name: s.string('Name of the port in the service.', { pointer: true, default: '' }),
-    port: s.int32('Port number.', { pointer: true }),
-    protocol: s.string('TCP, UDP or SCTP.', { pointer: true, default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] }),
-  },
-  { mapType: 'atomic' },
-);
+export const endpointPort = s.atomic('discovery.v1.EndpointPort', 'A port.', {
+  appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
+  name: s.string('Name of the port in the service.', { pointer: true, default: '' }),
+  port: s.int32('Port number.', { pointer: true }),
+  protocol: s.string('TCP, UDP or SCTP.', { pointer: true, default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] }),
+});
 export interface EndpointPort extends TypeOf<typeof endpointPort> {}
 
-export const endpointSliceSchema = s.object(
-  'io.k8s.api.discovery.v1.EndpointSlice',
-  'Some of the endpoints behind a service.',
-  {
-    ...typeMeta,
-    addressType: s.string('IPv4, IPv6 or FQDN.', { required: true, always: true, enum: ['FQDN', 'IPv4', 'IPv6'] }),
-    endpoints: s.list(endpoint, 'The endpoints; at most 1000.', { always: true, listType: 'atomic' }),
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    ports: s.list(endpointPort, 'Ports of all of them.', { always: true, listType: 'atomic' }),
-  },
-);
+export const endpointSliceSchema = s.api('discovery.v1.EndpointSlice', 'Some of the endpoints behind a service.', {
+  ...typeMeta,
+  addressType: s.string('IPv4, IPv6 or FQDN.', { required: true, always: true, enum: ['FQDN', 'IPv4', 'IPv6'] }),
+  endpoints: s.list(endpoint, 'The endpoints; at most 1000.', { always: true, listType: 'atomic' }),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  ports: s.list(endpointPort, 'Ports of all of them.', { always: true, listType: 'atomic' }),
+});
 export interface EndpointSlice extends ObjectOf<typeof endpointSliceSchema> {}
 
 export const EndpointSliceKind = defineKind<EndpointSlice>({
@@ -90,18 +73,14 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
     !jsonEqual({ ...next, metadata: null }, { ...old, metadata: null }),
   allowUnconditionalUpdate: true,
   columns: [
-    { name: 'AddressType', type: 'string', doc: 'IPv4, IPv6 or FQDN.', cell: (slice) => slice.addressType },
-    { name: 'Ports', type: 'string', doc: 'Ports of all endpoints.', cell: showPorts },
-    {
-      name: 'Endpoints',
-      type: 'string',
-      doc: 'Addresses of the endpoints.',
-      cell: (slice) =>
-        joinWithMore(
-          (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses ?? []),
-          '<unset>',
-        ),
-    },
+    column('AddressType', 'string', 'IPv4, IPv6 or FQDN.', (slice) => slice.addressType),
+    column('Ports', 'string', 'Ports of all endpoints.', showPorts),
+    column('Endpoints', 'string', 'Addresses of the endpoints.', (slice) =>
+      joinWithMore(
+        (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses ?? []),
+        '<unset>',
+      ),
+    ),
     ageColumn,
   ],
   validate: validateEndpointSlice,

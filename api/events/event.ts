@@ -7,12 +7,12 @@ import { eventSource } from '../core/event/source.ts';
 import { objectReference } from '../core/object-reference.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const eventsEventSeries = s.object('io.k8s.api.events.v1.EventSeries', 'Repetitions of an event.', {
+export const eventsEventSeries = s.api('events.v1.EventSeries', 'Repetitions of an event.', {
   count: s.int32('How many so far.', { required: true, always: true }),
   lastObservedTime: s.microTime('When the last one was seen.', { required: true, always: true }),
 });
 
-export const eventsEventSchema = s.object('io.k8s.api.events.v1.Event', 'Something that happened to an object.', {
+export const eventsEventSchema = s.api('events.v1.Event', 'Something that happened to an object.', {
   ...typeMeta,
   action: s.string('What was done or failed.'),
   deprecatedCount: s.int32("Count of the core API's events."),

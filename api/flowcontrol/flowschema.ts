@@ -2,8 +2,8 @@
 // https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { checkDNS1123Label } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateDNSLabel, validateDNSSubdomain } from '../meta/checks.ts';
@@ -12,19 +12,18 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateFlowConditions } from './conditions.ts';
 import { mandatoryFlowSchemas, mandatoryOf } from './mandatory.ts';
 
-const group = 'io.k8s.api.flowcontrol.v1';
 const text = { required: true, always: true } as const;
 const words = s.list(s.string(''), '', { listType: 'set' });
 const wordList = (doc: string) => s.field(words, doc, { required: true, always: true });
 
-const userSubject = s.object(`${group}.UserSubject`, 'A user.', { name: s.string('Name; * is all.', text) });
-const groupSubject = s.object(`${group}.GroupSubject`, 'A group.', { name: s.string('Name; * is all.', text) });
-const serviceAccountSubject = s.object(`${group}.ServiceAccountSubject`, 'A service account.', {
+const userSubject = s.api('flowcontrol.v1.UserSubject', 'A user.', { name: s.string('Name; * is all.', text) });
+const groupSubject = s.api('flowcontrol.v1.GroupSubject', 'A group.', { name: s.string('Name; * is all.', text) });
+const serviceAccountSubject = s.api('flowcontrol.v1.ServiceAccountSubject', 'A service account.', {
   name: s.string('Name; * is all of the namespace.', text),
   namespace: s.string('Namespace.', text),
 });
 
-const subject = s.object(`${group}.Subject`, 'Who sends a request.', {
+const subject = s.api('flowcontrol.v1.Subject', 'Who sends a request.', {
   group: s.field(groupSubject, 'For Group.'),
   kind: s.string('User, Group or ServiceAccount.', text),
   serviceAccount: s.field(serviceAccountSubject, 'For ServiceAccount.'),
@@ -32,7 +31,7 @@ const subject = s.object(`${group}.Subject`, 'Who sends a request.', {
 });
 type Subject = TypeOf<typeof subject>;
 
-const resourceRule = s.object(`${group}.ResourcePolicyRule`, 'Requests for resources.', {
+const resourceRule = s.api('flowcontrol.v1.ResourcePolicyRule', 'Requests for resources.', {
   apiGroups: wordList('API groups; * is all.'),
   clusterScope: s.boolean('Includes requests without a namespace.'),
   namespaces: s.list(s.string(''), 'Namespaces; * is all.', { always: true, listType: 'set' }),
@@ -41,28 +40,28 @@ const resourceRule = s.object(`${group}.ResourcePolicyRule`, 'Requests for resou
 });
 type ResourceRule = TypeOf<typeof resourceRule>;
 
-const nonResourceRule = s.object(`${group}.NonResourcePolicyRule`, 'Requests for other paths.', {
+const nonResourceRule = s.api('flowcontrol.v1.NonResourcePolicyRule', 'Requests for other paths.', {
   nonResourceURLs: wordList('Paths; a * at the end is anything.'),
   verbs: wordList('Verbs; * is all.'),
 });
 type NonResourceRule = TypeOf<typeof nonResourceRule>;
 
-const policyRules = s.object(`${group}.PolicyRulesWithSubjects`, 'Requests of somebody.', {
+const policyRules = s.api('flowcontrol.v1.PolicyRulesWithSubjects', 'Requests of somebody.', {
   nonResourceRules: s.list(nonResourceRule, 'Requests for other paths.', { listType: 'atomic' }),
   resourceRules: s.list(resourceRule, 'Requests for resources.', { listType: 'atomic' }),
   subjects: s.list(subject, 'Who sends them.', { required: true, always: true, listType: 'atomic' }),
 });
 type PolicyRules = TypeOf<typeof policyRules>;
 
-const distinguisherMethod = s.object(`${group}.FlowDistinguisherMethod`, 'What makes requests one flow.', {
+const distinguisherMethod = s.api('flowcontrol.v1.FlowDistinguisherMethod', 'What makes requests one flow.', {
   type: s.string('ByUser or ByNamespace.', text),
 });
 
-const levelReference = s.object(`${group}.PriorityLevelConfigurationReference`, 'A priority level.', {
+const levelReference = s.api('flowcontrol.v1.PriorityLevelConfigurationReference', 'A priority level.', {
   name: s.string('Name of the level.', text),
 });
 
-export const flowSchemaSpec = s.object(`${group}.FlowSchemaSpec`, 'Which requests belong to a level.', {
+export const flowSchemaSpec = s.api('flowcontrol.v1.FlowSchemaSpec', 'Which requests belong to a level.', {
   distinguisherMethod: s.field(distinguisherMethod, 'What makes requests one flow; absent: all are one.'),
   matchingPrecedence: s.int32('Which schema goes first; lower does.', { always: true, default: 1000 }),
   priorityLevelConfiguration: s.field(levelReference, 'The level.', text),
@@ -70,7 +69,7 @@ export const flowSchemaSpec = s.object(`${group}.FlowSchemaSpec`, 'Which request
 });
 export interface FlowSchemaSpec extends TypeOf<typeof flowSchemaSpec> {}
 
-const condition = s.object(`${group}.FlowSchemaCondition`, 'One aspect of the state of a schema.', {
+const condition = s.api('flowcontrol.v1.FlowSchemaCondition', 'One aspect of the state of a schema.', {
   lastTransitionTime: s.time('When the status last changed.'),
   message: s.string('Explanation for people.'),
   reason: s.string('One word for programs.'),
@@ -78,13 +77,12 @@ const condition = s.object(`${group}.FlowSchemaCondition`, 'One aspect of the st
   type: s.string('Dangling: the level is not there.'),
 });
 
-const status = s.object(`${group}.FlowSchemaStatus`, 'Observed state of a schema.', {
+const status = s.api('flowcontrol.v1.FlowSchemaStatus', 'Observed state of a schema.', {
   conditions: s.list(condition, 'State of the schema.', mergedBy('type')),
 });
 
-export const flowSchemaSchema = s.object(`${group}.FlowSchema`, 'Which requests belong to a priority level.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const flowSchemaSchema = s.api('flowcontrol.v1.FlowSchema', 'Which requests belong to a priority level.', {
+  ...objectFields,
   spec: s.field(flowSchemaSpec, 'Which requests belong to the level.', { always: true }),
   status: s.field(status, 'State of the schema.', { always: true }),
 });
@@ -98,31 +96,26 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
   subresources: { status: true },
   hasGeneration: true,
   columns: [
-    {
-      name: 'PriorityLevel',
-      type: 'string',
-      doc: 'The level that requests belong to.',
-      cell: ({ spec }) => spec.priorityLevelConfiguration.name,
-    },
-    {
-      name: 'MatchingPrecedence',
-      type: 'string',
-      doc: 'Lower goes first.',
-      cell: ({ spec }) => spec.matchingPrecedence ?? 0,
-    },
-    {
-      name: 'DistinguisherMethod',
-      type: 'string',
-      doc: 'What makes requests one flow.',
-      cell: ({ spec }) => spec.distinguisherMethod?.type ?? '<none>',
-    },
+    column(
+      'PriorityLevel',
+      'string',
+      'The level that requests belong to.',
+      ({ spec }) => spec.priorityLevelConfiguration.name,
+    ),
+    column('MatchingPrecedence', 'string', 'Lower goes first.', ({ spec }) => spec.matchingPrecedence ?? 0),
+    column(
+      'DistinguisherMethod',
+      'string',
+      'What makes requests one flow.',
+      ({ spec }) => spec.distinguisherMethod?.type ?? '<none>',
+    ),
     ageColumn,
-    {
-      name: 'MissingPL',
-      type: 'string',
-      doc: 'Whether the level is missing.',
-      cell: ({ status }) => status?.conditions?.find((c) => c.type === 'Dangling')?.status ?? '?',
-    },
+    column(
+      'MissingPL',
+      'string',
+      'Whether the level is missing.',
+      ({ status }) => status?.conditions?.find((c) => c.type === 'Dangling')?.status ?? '?',
+    ),
   ],
   validate: ({ metadata, spec, status }) => [
     ...validateSpec(spec, metadata.name ?? '', 'spec'),

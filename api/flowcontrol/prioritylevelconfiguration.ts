@@ -2,8 +2,8 @@
 // https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { rangeText } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
@@ -11,22 +11,21 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateFlowConditions } from './conditions.ts';
 import { mandatoryOf, mandatoryPriorityLevels } from './mandatory.ts';
 
-const group = 'io.k8s.api.flowcontrol.v1';
 const text = { required: true, always: true } as const;
 
-const queuingConfiguration = s.object(`${group}.QueuingConfiguration`, 'How requests wait.', {
+const queuingConfiguration = s.api('flowcontrol.v1.QueuingConfiguration', 'How requests wait.', {
   handSize: s.int32('How many queues one flow is spread over.', { always: true, default: 8 }),
   queueLengthLimit: s.int32('Most requests in a queue.', { always: true, default: 50 }),
   queues: s.int32('Number of queues.', { always: true, default: 64 }),
 });
 type QueuingConfiguration = TypeOf<typeof queuingConfiguration>;
 
-const limitResponse = s.object(`${group}.LimitResponse`, 'What becomes of requests that are too many.', {
+const limitResponse = s.api('flowcontrol.v1.LimitResponse', 'What becomes of requests that are too many.', {
   queuing: s.field(queuingConfiguration, 'For Queue.'),
   type: s.string('Queue, or Reject.', text),
 });
 
-const limited = s.object(`${group}.LimitedPriorityLevelConfiguration`, 'A level with a limit.', {
+const limited = s.api('flowcontrol.v1.LimitedPriorityLevelConfiguration', 'A level with a limit.', {
   borrowingLimitPercent: s.int32('How much of other levels it may use, against its own.', { pointer: true }),
   lendablePercent: s.int32('How much of it others may use.', { pointer: true, default: 0 }),
   limitResponse: s.field(limitResponse, 'What becomes of requests that are too many.', { always: true }),
@@ -38,7 +37,7 @@ const limited = s.object(`${group}.LimitedPriorityLevelConfiguration`, 'A level 
 });
 type Limited = TypeOf<typeof limited>;
 
-const exempt = s.object(`${group}.ExemptPriorityLevelConfiguration`, 'A level without a limit.', {
+const exempt = s.api('flowcontrol.v1.ExemptPriorityLevelConfiguration', 'A level without a limit.', {
   lendablePercent: s.int32('How much of it others may use.', { pointer: true, default: 0 }),
   nominalConcurrencyShares: s.int32('Its part of all requests that are served at a time.', {
     pointer: true,
@@ -47,8 +46,8 @@ const exempt = s.object(`${group}.ExemptPriorityLevelConfiguration`, 'A level wi
 });
 type Exempt = TypeOf<typeof exempt>;
 
-export const priorityLevelConfigurationSpec = s.object(
-  `${group}.PriorityLevelConfigurationSpec`,
+export const priorityLevelConfigurationSpec = s.api(
+  'flowcontrol.v1.PriorityLevelConfigurationSpec',
   'How requests of a level are served.',
   {
     exempt: s.field(exempt, 'For Exempt.'),
@@ -58,7 +57,7 @@ export const priorityLevelConfigurationSpec = s.object(
 );
 export interface PriorityLevelConfigurationSpec extends TypeOf<typeof priorityLevelConfigurationSpec> {}
 
-const condition = s.object(`${group}.PriorityLevelConfigurationCondition`, 'One aspect of the state of a level.', {
+const condition = s.api('flowcontrol.v1.PriorityLevelConfigurationCondition', 'One aspect of the state of a level.', {
   lastTransitionTime: s.time('When the status last changed.'),
   message: s.string('Explanation for people.'),
   reason: s.string('One word for programs.'),
@@ -66,16 +65,15 @@ const condition = s.object(`${group}.PriorityLevelConfigurationCondition`, 'One 
   type: s.string('Name of the condition.'),
 });
 
-const status = s.object(`${group}.PriorityLevelConfigurationStatus`, 'Observed state of a level.', {
+const status = s.api('flowcontrol.v1.PriorityLevelConfigurationStatus', 'Observed state of a level.', {
   conditions: s.list(condition, 'State of the level.', mergedBy('type')),
 });
 
-export const priorityLevelConfigurationSchema = s.object(
-  `${group}.PriorityLevelConfiguration`,
+export const priorityLevelConfigurationSchema = s.api(
+  'flowcontrol.v1.PriorityLevelConfiguration',
   'How many requests are served at a time, and what the others do.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(priorityLevelConfigurationSpec, 'How requests are served.', { always: true }),
     status: s.field(status, 'State of the level.', { always: true }),
   },
@@ -102,26 +100,26 @@ export const PriorityLevelConfigurationKind = defineKind<PriorityLevelConfigurat
   subresources: { status: true },
   hasGeneration: true,
   columns: [
-    { name: 'Type', type: 'string', doc: 'Limited or Exempt.', cell: ({ spec }) => spec.type },
-    {
-      name: 'NominalConcurrencyShares',
-      type: 'string',
-      doc: 'Its part of all requests that are served at a time.',
-      cell: ({ spec }) => spec.limited?.nominalConcurrencyShares ?? none,
-    },
-    { name: 'Queues', type: 'string', doc: 'Number of queues.', cell: (level) => queuingOf(level)?.queues ?? none },
-    {
-      name: 'HandSize',
-      type: 'string',
-      doc: 'How many queues one flow is spread over.',
-      cell: (level) => queuingOf(level)?.handSize ?? none,
-    },
-    {
-      name: 'QueueLengthLimit',
-      type: 'string',
-      doc: 'Most requests in a queue.',
-      cell: (level) => queuingOf(level)?.queueLengthLimit ?? none,
-    },
+    column('Type', 'string', 'Limited or Exempt.', ({ spec }) => spec.type),
+    column(
+      'NominalConcurrencyShares',
+      'string',
+      'Its part of all requests that are served at a time.',
+      ({ spec }) => spec.limited?.nominalConcurrencyShares ?? none,
+    ),
+    column('Queues', 'string', 'Number of queues.', (level) => queuingOf(level)?.queues ?? none),
+    column(
+      'HandSize',
+      'string',
+      'How many queues one flow is spread over.',
+      (level) => queuingOf(level)?.handSize ?? none,
+    ),
+    column(
+      'QueueLengthLimit',
+      'string',
+      'Most requests in a queue.',
+      (level) => queuingOf(level)?.queueLengthLimit ?? none,
+    ),
     ageColumn,
   ],
   validate: ({ metadata, spec, status }) => [

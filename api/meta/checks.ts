@@ -1,6 +1,7 @@
 // Checks of single values that the validation of many kinds is built from.
 // Upstream: apimachinery's util/validation and apis/meta/v1/validation.
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { sortKeys } from '../../machinery/go-json.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { LabelSelector } from '../../machinery/metadata.ts';
 import {
@@ -113,16 +114,11 @@ export function isEmptySelector(selector: LabelSelector | undefined): boolean {
   return !selector || (!Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length);
 }
 
-/** Maps have sorted keys in error texts. */
-export function sortKeys<T>(map: Readonly<Record<string, T>> | undefined): Record<string, T> | undefined {
-  return map && Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** A selector as error texts show it. */
+/** A selector as error texts show it: maps have sorted keys. */
 export function showSelector(selector: LabelSelector | undefined): LabelSelector | undefined {
   if (!selector) return undefined;
   const { matchLabels, matchExpressions } = selector;
-  return { ...(matchLabels && { matchLabels: sortKeys(matchLabels)! }), ...(matchExpressions && { matchExpressions }) };
+  return { ...(matchLabels && { matchLabels: sortKeys(matchLabels) }), ...(matchExpressions && { matchExpressions }) };
 }
 
 export function validateImmutableSelector(

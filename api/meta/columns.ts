@@ -1,7 +1,7 @@
 // Columns of `kubectl get` that several kinds share, and the pieces their cells are made of.
 // Upstream: pkg/printers/internalversion.
 import { formatAge } from '../../machinery/duration.ts';
-import type { Column } from '../../machinery/kind.ts';
+import { type Column, column, wideColumn } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import type { LabelSelector, ObjectMeta } from '../../machinery/metadata.ts';
 
@@ -9,12 +9,12 @@ interface WithMetadata {
   metadata: ObjectMeta;
 }
 
-export const ageColumn: Column<WithMetadata> = {
-  name: 'Age',
-  type: 'string',
-  doc: 'Time since the object was made.',
-  cell: (object, { nowMs }) => formatAge(object.metadata.creationTimestamp, nowMs),
-};
+export const ageColumn: Column<WithMetadata> = column(
+  'Age',
+  'string',
+  'Time since the object was made.',
+  (object, { nowMs }) => formatAge(object.metadata.creationTimestamp, nowMs),
+);
 
 /** The name of a class, marked where an annotation makes it the default of its kind. */
 export const defaultableNameColumn = (annotations: readonly string[]): Column<WithMetadata> => ({
@@ -37,33 +37,19 @@ interface WithTemplate {
 
 /** Containers, images and selector of a workload, for -o wide. */
 export const workloadColumns: readonly Column<WithTemplate>[] = [
-  {
-    name: 'Containers',
-    type: 'string',
-    priority: 1,
-    doc: 'Names of the containers in the template.',
-    cell: (object) =>
-      containersOf(object)
-        .map((c) => c.name)
-        .join(','),
-  },
-  {
-    name: 'Images',
-    type: 'string',
-    priority: 1,
-    doc: 'Images of the containers in the template.',
-    cell: (object) =>
-      containersOf(object)
-        .map((c) => c.image ?? '')
-        .join(','),
-  },
-  {
-    name: 'Selector',
-    type: 'string',
-    priority: 1,
-    doc: 'Labels of the pods that belong to it.',
-    cell: (object) => orNone(formatLabelSelector(object.spec.selector)),
-  },
+  wideColumn('Containers', 'string', 'Names of the containers in the template.', (object) =>
+    containersOf(object)
+      .map((c) => c.name)
+      .join(','),
+  ),
+  wideColumn('Images', 'string', 'Images of the containers in the template.', (object) =>
+    containersOf(object)
+      .map((c) => c.image ?? '')
+      .join(','),
+  ),
+  wideColumn('Selector', 'string', 'Labels of the pods that belong to it.', (object) =>
+    orNone(formatLabelSelector(object.spec.selector)),
+  ),
 ];
 
 const containersOf = (object: WithTemplate) => object.spec.template?.spec?.containers ?? [];

@@ -1,6 +1,6 @@
 // A condition on a field, as access reviews carry it.
 // The text form of field selectors is read by machinery/fields.ts.
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { s } from '../../machinery/schema.ts';
 
 export const fieldSelectorRequirement = s.object(
   'io.k8s.apimachinery.pkg.apis.meta.v1.FieldSelectorRequirement',
@@ -11,4 +11,3 @@ export const fieldSelectorRequirement = s.object(
     values: s.list(s.string(''), 'Values to compare with.', { listType: 'atomic' }),
   },
 );
-export interface FieldSelectorRequirement extends TypeOf<typeof fieldSelectorRequirement> {}

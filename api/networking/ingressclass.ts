@@ -1,8 +1,8 @@
 // IngressClass: a controller that serves ingresses, with its settings.
 // https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class
 import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { byteLength, checkHTTPPath } from '../../machinery/name-rules.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateDNSLabel, validateDNSSubdomain } from '../meta/checks.ts';
@@ -11,8 +11,8 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 import { validateTypedReference } from './ingress/validation.ts';
 
-export const ingressClassParametersReference = s.object(
-  'io.k8s.api.networking.v1.IngressClassParametersReference',
+export const ingressClassParametersReference = s.api(
+  'networking.v1.IngressClassParametersReference',
   'Names an object with settings of the controller.',
   {
     apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
@@ -24,14 +24,13 @@ export const ingressClassParametersReference = s.object(
 );
 export interface IngressClassParametersReference extends TypeOf<typeof ingressClassParametersReference> {}
 
-export const ingressClassSpec = s.object('io.k8s.api.networking.v1.IngressClassSpec', 'A controller of ingresses.', {
+export const ingressClassSpec = s.api('networking.v1.IngressClassSpec', 'A controller of ingresses.', {
   controller: s.string('Name of the controller, a domain and a path.'),
   parameters: s.field(ingressClassParametersReference, 'An object with settings of the controller.'),
 });
 
-export const ingressClassSchema = s.object('io.k8s.api.networking.v1.IngressClass', 'A controller of ingresses.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const ingressClassSchema = s.api('networking.v1.IngressClass', 'A controller of ingresses.', {
+  ...objectFields,
   spec: s.field(ingressClassSpec, 'The controller and its settings.', { always: true }),
 });
 export interface IngressClass extends ObjectOf<typeof ingressClassSchema> {}
@@ -44,8 +43,8 @@ export const IngressClassKind = defineKind<IngressClass>({
   hasGeneration: true,
   allowUnconditionalUpdate: true,
   columns: [
-    { name: 'Controller', type: 'string', doc: 'Name of the controller.', cell: ({ spec }) => spec.controller ?? '' },
-    { name: 'Parameters', type: 'string', doc: 'Object with its settings.', cell: showParameters },
+    column('Controller', 'string', 'Name of the controller.', ({ spec }) => spec.controller ?? ''),
+    column('Parameters', 'string', 'Object with its settings.', showParameters),
     ageColumn,
   ],
   validate: ({ spec }) => [

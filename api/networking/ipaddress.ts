@@ -2,7 +2,7 @@
 // by which API servers keep an address from being given away twice.
 // https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
 import { type FieldError, required } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateDNSSubdomain, validateWith } from '../meta/checks.ts';
@@ -10,7 +10,7 @@ import { orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { checkPathSegment, validateImmutable } from '../meta/validation.ts';
 
-export const parentReference = s.object('io.k8s.api.networking.v1.ParentReference', 'Who has an address.', {
+export const parentReference = s.api('networking.v1.ParentReference', 'Who has an address.', {
   group: s.string('API group; empty for the core group.'),
   name: s.string('Name of the object.', { required: true }),
   namespace: s.string('Namespace of the object.'),
@@ -18,11 +18,11 @@ export const parentReference = s.object('io.k8s.api.networking.v1.ParentReferenc
 });
 export interface ParentReference extends TypeOf<typeof parentReference> {}
 
-export const ipAddressSpec = s.object('io.k8s.api.networking.v1.IPAddressSpec', 'Who has an address.', {
+export const ipAddressSpec = s.api('networking.v1.IPAddressSpec', 'Who has an address.', {
   parentRef: s.field(parentReference, 'The object that has it.', { required: true }),
 });
 
-export const ipAddressSchema = s.object('io.k8s.api.networking.v1.IPAddress', 'An address that is given away.', {
+export const ipAddressSchema = s.api('networking.v1.IPAddress', 'An address that is given away.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the address.', { always: true }),
   spec: s.field(ipAddressSpec, 'Who has it.', { required: true, always: true }),
@@ -37,7 +37,7 @@ export const IPAddressKind = defineKind<IPAddress>({
   served: [{ group: 'networking.k8s.io', version: 'v1', schema: ipAddressSchema }],
   nameRule: 'ip',
   allowUnconditionalUpdate: true,
-  columns: [{ name: 'ParentRef', type: 'string', doc: 'The object that has the address.', cell: showParent }],
+  columns: [column('ParentRef', 'string', 'The object that has the address.', showParent)],
   validate: ({ spec }) => validateParent(spec.parentRef, 'spec.parentRef'),
   validateUpdate: (next, old) => validateImmutable(next.spec.parentRef, old.spec.parentRef, 'spec.parentRef'),
 });

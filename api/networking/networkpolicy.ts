@@ -1,6 +1,6 @@
 // NetworkPolicy: which traffic some pods may have.
 // https://kubernetes.io/docs/concepts/services-networking/network-policies/
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { ageColumn, orNone } from '../meta/columns.ts';
 import { type NetworkPolicy, networkPolicySchema } from './networkpolicy/schema.ts';
@@ -15,12 +15,9 @@ export const NetworkPolicyKind = defineKind<NetworkPolicy>({
   hasGeneration: true,
   allowUnconditionalUpdate: true,
   columns: [
-    {
-      name: 'Pod-Selector',
-      type: 'string',
-      doc: 'The pods it is for.',
-      cell: ({ spec }) => orNone(formatLabelSelector(spec.podSelector)),
-    },
+    column('Pod-Selector', 'string', 'The pods it is for.', ({ spec }) =>
+      orNone(formatLabelSelector(spec.podSelector)),
+    ),
     ageColumn,
   ],
   validate: validateNetworkPolicy,

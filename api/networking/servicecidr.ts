@@ -2,32 +2,27 @@
 // https://kubernetes.io/docs/tasks/network/extend-service-ip-ranges/
 import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { parseCIDR } from '../../machinery/ip.ts';
-import { defineKind } from '../../machinery/kind.ts';
-import { condition, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
+import { condition, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
 import { validateCanonicalCIDR } from '../meta/addresses.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { immutableText } from '../meta/validation.ts';
 
-export const serviceCIDRSpec = s.object('io.k8s.api.networking.v1.ServiceCIDRSpec', 'Ranges of addresses.', {
+export const serviceCIDRSpec = s.api('networking.v1.ServiceCIDRSpec', 'Ranges of addresses.', {
   cidrs: s.list(s.string(''), 'One range, or one of each family.', { listType: 'atomic' }),
 });
 
-export const serviceCIDRStatus = s.object('io.k8s.api.networking.v1.ServiceCIDRStatus', 'State of the ranges.', {
+export const serviceCIDRStatus = s.api('networking.v1.ServiceCIDRStatus', 'State of the ranges.', {
   conditions: s.list(condition, 'Whether they are in use.', mergedBy('type')),
 });
 
-export const serviceCIDRSchema = s.object(
-  'io.k8s.api.networking.v1.ServiceCIDR',
-  'Ranges that Services get their addresses from.',
-  {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    spec: s.field(serviceCIDRSpec, 'The ranges.', { always: true }),
-    status: s.field(serviceCIDRStatus, 'Whether they are in use.', { always: true }),
-  },
-);
+export const serviceCIDRSchema = s.api('networking.v1.ServiceCIDR', 'Ranges that Services get their addresses from.', {
+  ...objectFields,
+  spec: s.field(serviceCIDRSpec, 'The ranges.', { always: true }),
+  status: s.field(serviceCIDRStatus, 'Whether they are in use.', { always: true }),
+});
 export interface ServiceCIDR extends ObjectOf<typeof serviceCIDRSchema> {}
 
 export const ServiceCIDRKind = defineKind<ServiceCIDR>({
@@ -37,10 +32,7 @@ export const ServiceCIDRKind = defineKind<ServiceCIDR>({
   served: [{ group: 'networking.k8s.io', version: 'v1', schema: serviceCIDRSchema }],
   subresources: { status: true },
   allowUnconditionalUpdate: true,
-  columns: [
-    { name: 'CIDRs', type: 'string', doc: 'The ranges.', cell: ({ spec }) => (spec.cidrs ?? []).join(',') },
-    ageColumn,
-  ],
+  columns: [column('CIDRs', 'string', 'The ranges.', ({ spec }) => (spec.cidrs ?? []).join(',')), ageColumn],
   validate: ({ spec }, old) => (old ? [] : validateCIDRs(spec.cidrs ?? [], 'spec.cidrs')),
   validateUpdate,
 });

@@ -1,9 +1,9 @@
 // RuntimeClass: a way of running containers that nodes offer, what it costs, and which nodes have it.
 // https://kubernetes.io/docs/concepts/containers/runtime-class/
 import type { FieldError } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { s } from '../../machinery/schema.ts';
 import { validateResources } from '../core/pod/resource-validation.ts';
 import { toleration } from '../core/pod/scheduling.ts';
 import { validateTolerations } from '../core/pod/scheduling-validation.ts';
@@ -12,17 +12,16 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable, validateLabels } from '../meta/validation.ts';
 
-export const overhead = s.object('io.k8s.api.node.v1.Overhead', 'What running a pod costs beside its containers.', {
+export const overhead = s.api('node.v1.Overhead', 'What running a pod costs beside its containers.', {
   podFixed: s.map(s.quantity(''), 'Resources that each pod needs.'),
 });
 
-export const scheduling = s.object('io.k8s.api.node.v1.Scheduling', 'Which nodes have it.', {
+export const scheduling = s.api('node.v1.Scheduling', 'Which nodes have it.', {
   nodeSelector: s.map(s.string(''), 'Labels of these nodes.', { mapType: 'atomic' }),
   tolerations: s.list(toleration, 'Their taints that the pods tolerate.', { listType: 'atomic' }),
 });
-export interface Scheduling extends TypeOf<typeof scheduling> {}
 
-export const runtimeClassSchema = s.object('io.k8s.api.node.v1.RuntimeClass', 'A way of running containers.', {
+export const runtimeClassSchema = s.api('node.v1.RuntimeClass', 'A way of running containers.', {
   ...typeMeta,
   handler: s.string('What the runtime of the nodes calls it.', { required: true, always: true }),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
@@ -37,10 +36,7 @@ export const RuntimeClassKind = defineKind<RuntimeClass>({
   scope: 'Cluster',
   served: [{ group: 'node.k8s.io', version: 'v1', schema: runtimeClassSchema }],
   allowCreateOnUpdate: true,
-  columns: [
-    { name: 'Handler', type: 'string', doc: 'What the runtime calls it.', cell: (it) => it.handler },
-    ageColumn,
-  ],
+  columns: [column('Handler', 'string', 'What the runtime calls it.', (it) => it.handler), ageColumn],
   validate,
   validateUpdate: (next, old) => validateImmutable(next.handler, old.handler, 'handler'),
 });

@@ -2,9 +2,9 @@
 // pods/eviction asks it; its controller keeps the numbers in the status.
 // https://kubernetes.io/docs/tasks/run-application/configure-pdb/
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
-import { condition, labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
+import { condition, labelSelector, objectFields } from '../../machinery/metadata.ts';
+import { mergedBy, s } from '../../machinery/schema.ts';
 import {
   validateIntOrPercent,
   validateLabelSelector,
@@ -16,44 +16,31 @@ import { validateConditions } from '../meta/condition-validation.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 
-export const podDisruptionBudgetSpec = s.object(
-  'io.k8s.api.policy.v1.PodDisruptionBudgetSpec',
-  'What must stay of a set of pods.',
-  {
-    maxUnavailable: s.intOrString('Most pods that may be missing, as number or percentage.', { pointer: true }),
-    minAvailable: s.intOrString('Least pods that must be there, as number or percentage.', { pointer: true }),
-    selector: s.field(labelSelector, 'Labels of the pods; empty for all of the namespace.', {
-      patchStrategy: 'replace',
-    }),
-    unhealthyPodEvictionPolicy: s.string(
-      'IfHealthyBudget or AlwaysAllow: when pods that are not ready may be evicted.',
-      { pointer: true, enum: ['AlwaysAllow', 'IfHealthyBudget'] },
-    ),
-  },
-);
-export interface PodDisruptionBudgetSpec extends TypeOf<typeof podDisruptionBudgetSpec> {}
+export const podDisruptionBudgetSpec = s.api('policy.v1.PodDisruptionBudgetSpec', 'What must stay of a set of pods.', {
+  maxUnavailable: s.intOrString('Most pods that may be missing, as number or percentage.', { pointer: true }),
+  minAvailable: s.intOrString('Least pods that must be there, as number or percentage.', { pointer: true }),
+  selector: s.field(labelSelector, 'Labels of the pods; empty for all of the namespace.', { patchStrategy: 'replace' }),
+  unhealthyPodEvictionPolicy: s.string('IfHealthyBudget or AlwaysAllow: when pods that are not ready may be evicted.', {
+    pointer: true,
+    enum: ['AlwaysAllow', 'IfHealthyBudget'],
+  }),
+});
 
-export const podDisruptionBudgetStatus = s.object(
-  'io.k8s.api.policy.v1.PodDisruptionBudgetStatus',
-  'Observed state of a budget.',
-  {
-    conditions: s.list(condition, 'DisruptionAllowed.', mergedBy('type')),
-    currentHealthy: s.int32('Healthy pods.', { always: true }),
-    desiredHealthy: s.int32('Healthy pods that must stay.', { always: true }),
-    disruptedPods: s.map(s.time(''), 'Pods whose eviction was let through and has not been seen yet, with the time.'),
-    disruptionsAllowed: s.int32('Pods that may be evicted now.', { always: true }),
-    expectedPods: s.int32('Pods that the budget counts.', { always: true }),
-    observedGeneration: s.int64('The generation this status was computed from.'),
-  },
-);
-export interface PodDisruptionBudgetStatus extends TypeOf<typeof podDisruptionBudgetStatus> {}
+export const podDisruptionBudgetStatus = s.api('policy.v1.PodDisruptionBudgetStatus', 'Observed state of a budget.', {
+  conditions: s.list(condition, 'DisruptionAllowed.', mergedBy('type')),
+  currentHealthy: s.int32('Healthy pods.', { always: true }),
+  desiredHealthy: s.int32('Healthy pods that must stay.', { always: true }),
+  disruptedPods: s.map(s.time(''), 'Pods whose eviction was let through and has not been seen yet, with the time.'),
+  disruptionsAllowed: s.int32('Pods that may be evicted now.', { always: true }),
+  expectedPods: s.int32('Pods that the budget counts.', { always: true }),
+  observedGeneration: s.int64('The generation this status was computed from.'),
+});
 
-export const podDisruptionBudgetSchema = s.object(
-  'io.k8s.api.policy.v1.PodDisruptionBudget',
+export const podDisruptionBudgetSchema = s.api(
+  'policy.v1.PodDisruptionBudget',
   'How many of a set of pods may be evicted at a time.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(podDisruptionBudgetSpec, 'What must stay.', { always: true }),
     status: s.field(podDisruptionBudgetStatus, 'How many may go now.', { always: true }),
   },
@@ -69,24 +56,18 @@ export const PodDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
   subresources: { status: true },
   hasGeneration: true,
   columns: [
-    {
-      name: 'Min Available',
-      type: 'string',
-      doc: 'Least pods that must be there.',
-      cell: ({ spec }) => String(spec.minAvailable ?? 'N/A'),
-    },
-    {
-      name: 'Max Unavailable',
-      type: 'string',
-      doc: 'Most pods that may be missing.',
-      cell: ({ spec }) => String(spec.maxUnavailable ?? 'N/A'),
-    },
-    {
-      name: 'Allowed Disruptions',
-      type: 'integer',
-      doc: 'Pods that may be evicted now.',
-      cell: ({ status }) => status?.disruptionsAllowed ?? 0,
-    },
+    column('Min Available', 'string', 'Least pods that must be there.', ({ spec }) =>
+      String(spec.minAvailable ?? 'N/A'),
+    ),
+    column('Max Unavailable', 'string', 'Most pods that may be missing.', ({ spec }) =>
+      String(spec.maxUnavailable ?? 'N/A'),
+    ),
+    column(
+      'Allowed Disruptions',
+      'integer',
+      'Pods that may be evicted now.',
+      ({ status }) => status?.disruptionsAllowed ?? 0,
+    ),
     ageColumn,
   ],
   validate,

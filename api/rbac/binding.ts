@@ -1,5 +1,5 @@
 // What role bindings and cluster role bindings share. Upstream: pkg/apis/rbac.
-import type { Column } from '../../machinery/kind.ts';
+import { type Column, column, wideColumn } from '../../machinery/kind.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { RoleRef, Subject } from './policy-rule.ts';
 
@@ -23,26 +23,16 @@ function namesOf(binding: Binding, kind: string): string {
 }
 
 export const bindingColumns: readonly Column<any>[] = [
-  {
-    name: 'Role',
-    type: 'string',
-    doc: 'The role it grants.',
-    cell: (binding: Binding) => `${binding.roleRef?.kind}/${binding.roleRef?.name}`,
-  },
+  column(
+    'Role',
+    'string',
+    'The role it grants.',
+    (binding: Binding) => `${binding.roleRef?.kind}/${binding.roleRef?.name}`,
+  ),
   ageColumn,
-  { name: 'Users', type: 'string', priority: 1, doc: 'Users that get it.', cell: (b: Binding) => namesOf(b, 'User') },
-  {
-    name: 'Groups',
-    type: 'string',
-    priority: 1,
-    doc: 'Groups that get it.',
-    cell: (b: Binding) => namesOf(b, 'Group'),
-  },
-  {
-    name: 'ServiceAccounts',
-    type: 'string',
-    priority: 1,
-    doc: 'Service accounts that get it.',
-    cell: (b: Binding) => namesOf(b, 'ServiceAccount'),
-  },
+  wideColumn('Users', 'string', 'Users that get it.', (b: Binding) => namesOf(b, 'User')),
+  wideColumn('Groups', 'string', 'Groups that get it.', (b: Binding) => namesOf(b, 'Group')),
+  wideColumn('ServiceAccounts', 'string', 'Service accounts that get it.', (b: Binding) =>
+    namesOf(b, 'ServiceAccount'),
+  ),
 ];

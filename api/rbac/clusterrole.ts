@@ -3,26 +3,21 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { defineKind } from '../../machinery/kind.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { policyRule } from './policy-rule.ts';
 import { validateClusterRole } from './validation.ts';
 
-export const aggregationRule = s.object('io.k8s.api.rbac.v1.AggregationRule', 'How rules are gathered.', {
+export const aggregationRule = s.api('rbac.v1.AggregationRule', 'How rules are gathered.', {
   clusterRoleSelectors: s.list(labelSelector, 'Labels of the cluster roles to gather.', { listType: 'atomic' }),
 });
-export interface AggregationRule extends TypeOf<typeof aggregationRule> {}
 
-export const clusterRoleSchema = s.object(
-  'io.k8s.api.rbac.v1.ClusterRole',
-  'Permissions for use in any namespace or cluster-wide.',
-  {
-    ...typeMeta,
-    aggregationRule: s.field(aggregationRule, 'Makes the rules from other cluster roles.'),
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    rules: s.list(policyRule, 'What is permitted.', { always: true, listType: 'atomic' }),
-  },
-);
+export const clusterRoleSchema = s.api('rbac.v1.ClusterRole', 'Permissions for use in any namespace or cluster-wide.', {
+  ...typeMeta,
+  aggregationRule: s.field(aggregationRule, 'Makes the rules from other cluster roles.'),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  rules: s.list(policyRule, 'What is permitted.', { always: true, listType: 'atomic' }),
+});
 export interface ClusterRole extends ObjectOf<typeof clusterRoleSchema> {}
 
 export const ClusterRoleKind = defineKind<ClusterRole>({

@@ -2,19 +2,18 @@
 // Its role cannot change: subjects must not gain other rights unseen.
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { bindingColumns, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
 import { validateBinding, validateBindingUpdate } from './validation.ts';
 
-export const clusterRoleBindingSchema = s.object(
-  'io.k8s.api.rbac.v1.ClusterRoleBinding',
+export const clusterRoleBindingSchema = s.api(
+  'rbac.v1.ClusterRoleBinding',
   'Grants a cluster role to subjects everywhere.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     roleRef: s.field(roleRef, 'The role; cannot change.', { required: true, always: true }),
     subjects: s.list(subject, 'Who gets it.', { listType: 'atomic' }),
   },

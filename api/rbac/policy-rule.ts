@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { s, type TypeOf } from '../../machinery/schema.ts';
 
-export const policyRule = s.object('io.k8s.api.rbac.v1.PolicyRule', 'A permission: verbs on resources or URLs.', {
+export const policyRule = s.api('rbac.v1.PolicyRule', 'A permission: verbs on resources or URLs.', {
   apiGroups: s.list(s.string(''), 'API groups; * for all.', { listType: 'atomic' }),
   nonResourceURLs: s.list(s.string(''), 'URL paths that are no resources; only in cluster roles.', {
     listType: 'atomic',
@@ -14,27 +14,17 @@ export const policyRule = s.object('io.k8s.api.rbac.v1.PolicyRule', 'A permissio
 });
 export interface PolicyRule extends TypeOf<typeof policyRule> {}
 
-export const roleRef = s.object(
-  'io.k8s.api.rbac.v1.RoleRef',
-  'Names a role.',
-  {
-    apiGroup: s.string('API group of the role.', { always: true, default: 'rbac.authorization.k8s.io' }),
-    kind: s.string('Role or ClusterRole.', { required: true, always: true }),
-    name: s.string('Name of the role.', { required: true, always: true }),
-  },
-  { mapType: 'atomic' },
-);
+export const roleRef = s.atomic('rbac.v1.RoleRef', 'Names a role.', {
+  apiGroup: s.string('API group of the role.', { always: true, default: 'rbac.authorization.k8s.io' }),
+  kind: s.string('Role or ClusterRole.', { required: true, always: true }),
+  name: s.string('Name of the role.', { required: true, always: true }),
+});
 export interface RoleRef extends TypeOf<typeof roleRef> {}
 
-export const subject = s.object(
-  'io.k8s.api.rbac.v1.Subject',
-  'A user, group or service account.',
-  {
-    apiGroup: s.string('API group of the subject; empty for service accounts.'),
-    kind: s.string('User, Group or ServiceAccount.', { required: true, always: true }),
-    name: s.string('Name of the subject.', { required: true, always: true }),
-    namespace: s.string('Namespace of a service account.'),
-  },
-  { mapType: 'atomic' },
-);
+export const subject = s.atomic('rbac.v1.Subject', 'A user, group or service account.', {
+  apiGroup: s.string('API group of the subject; empty for service accounts.'),
+  kind: s.string('User, Group or ServiceAccount.', { required: true, always: true }),
+  name: s.string('Name of the subject.', { required: true, always: true }),
+  namespace: s.string('Namespace of a service account.'),
+});
 export interface Subject extends TypeOf<typeof subject> {}

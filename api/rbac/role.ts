@@ -2,15 +2,14 @@
 // Only resources can be granted; URLs belong to cluster roles.
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { policyRule } from './policy-rule.ts';
 import { validateRules } from './validation.ts';
 
-export const roleSchema = s.object('io.k8s.api.rbac.v1.Role', 'Permissions within a namespace.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const roleSchema = s.api('rbac.v1.Role', 'Permissions within a namespace.', {
+  ...objectFields,
   rules: s.list(policyRule, 'What is permitted.', { always: true, listType: 'atomic' }),
 });
 export interface Role extends ObjectOf<typeof roleSchema> {}

@@ -2,23 +2,18 @@
 // It may refer to a Role beside it or to a ClusterRole, whose rules then hold in this namespace alone.
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { bindingColumns, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
 import { validateBinding, validateBindingUpdate } from './validation.ts';
 
-export const roleBindingSchema = s.object(
-  'io.k8s.api.rbac.v1.RoleBinding',
-  'Grants a role to subjects within a namespace.',
-  {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    roleRef: s.field(roleRef, 'The role; cannot change.', { required: true, always: true }),
-    subjects: s.list(subject, 'Who gets it.', { listType: 'atomic' }),
-  },
-);
+export const roleBindingSchema = s.api('rbac.v1.RoleBinding', 'Grants a role to subjects within a namespace.', {
+  ...objectFields,
+  roleRef: s.field(roleRef, 'The role; cannot change.', { required: true, always: true }),
+  subjects: s.list(subject, 'Who gets it.', { listType: 'atomic' }),
+});
 export interface RoleBinding extends ObjectOf<typeof roleBindingSchema> {}
 
 export const RoleBindingKind = defineKind<RoleBinding>({

@@ -2,28 +2,27 @@
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#deviceclass
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { isExtendedResourceName } from '../core/pod/resource-validation.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateList } from './device/names.ts';
-import { deviceSelector, group, opaqueDeviceConfiguration } from './device/schema.ts';
+import { deviceSelector, opaqueDeviceConfiguration } from './device/schema.ts';
 import { limits, validateOpaque, validateSelectors } from './device/validation.ts';
 
-const deviceClassConfiguration = s.object(`${group}.DeviceClassConfiguration`, 'Settings for all devices of a class.', {
+const deviceClassConfiguration = s.api('resource.v1.DeviceClassConfiguration', 'Settings for all devices of a class.', {
   opaque: s.field(opaqueDeviceConfiguration, 'Settings for a driver.'),
 });
 
-const deviceClassSpec = s.object(`${group}.DeviceClassSpec`, 'Which devices belong to a class.', {
+const deviceClassSpec = s.api('resource.v1.DeviceClassSpec', 'Which devices belong to a class.', {
   config: s.list(deviceClassConfiguration, 'Settings for the drivers.', { listType: 'atomic' }),
   extendedResourceName: s.string('Extended resource by which pods may ask for it as well.', { pointer: true }),
   selectors: s.list(deviceSelector, 'What its devices are like; all must hold.', { listType: 'atomic' }),
 });
 
-export const deviceClassSchema = s.object(`${group}.DeviceClass`, 'A kind of device that claims can ask for.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const deviceClassSchema = s.api('resource.v1.DeviceClass', 'A kind of device that claims can ask for.', {
+  ...objectFields,
   spec: s.field(deviceClassSpec, 'Which devices belong to it.', { required: true, always: true }),
 });
 export interface DeviceClass extends ObjectOf<typeof deviceClassSchema> {}

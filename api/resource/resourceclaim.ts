@@ -1,6 +1,6 @@
 // ResourceClaim: a claim on devices, and which were given for it.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { ageColumn } from '../meta/columns.ts';
 import { validateImmutable } from '../meta/validation.ts';
 import { setClaimDefaults } from './device/schema.ts';
@@ -24,10 +24,7 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   prepareForStatusUpdate: dropReleasedDevices,
-  columns: [
-    { name: 'State', type: 'string', doc: 'Whether devices were given, and are in use.', cell: showState },
-    ageColumn,
-  ],
+  columns: [column('State', 'string', 'Whether devices were given, and are in use.', showState), ageColumn],
   // What is asked for never changes: on an update only that is said.
   validate: ({ spec }, old) => (old ? [] : validateDeviceClaim(spec.devices ?? {}, 'spec.devices')),
   validateUpdate: (next, old) => validateImmutable(next.spec, old.spec, 'spec'),

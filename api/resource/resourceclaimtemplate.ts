@@ -2,25 +2,24 @@
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#resourceclaims-templates
 import type { FieldError } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields, objectMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateAnnotations, validateImmutable, validateLabels } from '../meta/validation.ts';
-import { group, resourceClaimSpec, setClaimDefaults } from './device/schema.ts';
+import { resourceClaimSpec, setClaimDefaults } from './device/schema.ts';
 import { validateDeviceClaim } from './device/validation.ts';
 
-const resourceClaimTemplateSpec = s.object(`${group}.ResourceClaimTemplateSpec`, 'What a claim looks like.', {
+const resourceClaimTemplateSpec = s.api('resource.v1.ResourceClaimTemplateSpec', 'What a claim looks like.', {
   metadata: s.field(objectMeta, 'Labels and annotations of the claim.', { always: true }),
   spec: s.field(resourceClaimSpec, 'What the claim asks for.', { required: true, always: true }),
 });
 
-export const resourceClaimTemplateSchema = s.object(
-  `${group}.ResourceClaimTemplate`,
+export const resourceClaimTemplateSchema = s.api(
+  'resource.v1.ResourceClaimTemplate',
   'What the claim of each pod that names it looks like.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(resourceClaimTemplateSpec, 'The claim.', { required: true, always: true }),
   },
 );

@@ -1,6 +1,6 @@
 // ResourceSlice: devices that a driver has, on one node or on several.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#resourceslice
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { ageColumn } from '../meta/columns.ts';
 import { type ResourceSlice, resourceSliceSchema } from './resourceslice/schema.ts';
@@ -21,14 +21,9 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
     'spec.nodeName': ({ spec }) => spec.nodeName ?? '',
   },
   columns: [
-    {
-      name: 'Node',
-      type: 'string',
-      doc: 'The node that can use the devices.',
-      cell: ({ spec }) => spec.nodeName ?? '',
-    },
-    { name: 'Driver', type: 'string', doc: 'The driver that has them.', cell: ({ spec }) => spec.driver },
-    { name: 'Pool', type: 'string', doc: 'The pool they belong to.', cell: ({ spec }) => spec.pool.name },
+    column('Node', 'string', 'The node that can use the devices.', ({ spec }) => spec.nodeName ?? ''),
+    column('Driver', 'string', 'The driver that has them.', ({ spec }) => spec.driver),
+    column('Pool', 'string', 'The pool they belong to.', ({ spec }) => spec.pool.name),
     ageColumn,
   ],
   validate: validateResourceSlice,

@@ -2,7 +2,7 @@
 // The value is copied into pods by admission and never changes, so that running pods keep their rank.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
 import { type FieldError, forbidden } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { validateOptionalWord } from '../meta/checks.ts';
@@ -10,7 +10,7 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 
-export const priorityClassSchema = s.object('io.k8s.api.scheduling.v1.PriorityClass', 'A name for a pod priority.', {
+export const priorityClassSchema = s.api('scheduling.v1.PriorityClass', 'A name for a pod priority.', {
   ...typeMeta,
   description: s.string('When to use it.'),
   globalDefault: s.boolean('Given to pods that name no class.'),
@@ -34,20 +34,20 @@ export const PriorityClassKind = defineKind<PriorityClass>({
   bumpsGeneration: () => false,
   allowUnconditionalUpdate: true,
   columns: [
-    { name: 'Value', type: 'integer', doc: 'The priority.', cell: (priority) => priority.value ?? 0 },
-    {
-      name: 'Global-Default',
-      type: 'boolean',
-      doc: 'Whether pods that name no class get it.',
-      cell: (priority) => priority.globalDefault ?? false,
-    },
+    column('Value', 'integer', 'The priority.', (priority) => priority.value ?? 0),
+    column(
+      'Global-Default',
+      'boolean',
+      'Whether pods that name no class get it.',
+      (priority) => priority.globalDefault ?? false,
+    ),
     ageColumn,
-    {
-      name: 'PreemptionPolicy',
-      type: 'string',
-      doc: 'Whether pods of lower priority may be evicted.',
-      cell: (priority) => priority.preemptionPolicy ?? '',
-    },
+    column(
+      'PreemptionPolicy',
+      'string',
+      'Whether pods of lower priority may be evicted.',
+      (priority) => priority.preemptionPolicy ?? '',
+    ),
   ],
   validate,
   validateUpdate: (next, old) => [

@@ -1,7 +1,7 @@
 // CSIDriver: what Kubernetes should know of a storage driver before it calls it.
 // https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-driver-v1/
 import { duplicate, type FieldError, invalid, notSupported } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateOptionalWord, validateRequired } from '../meta/checks.ts';
@@ -9,17 +9,13 @@ import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 
-export const csiTokenRequest = s.object(
-  'io.k8s.api.storage.v1.TokenRequest',
-  "A token of the pod's account that the driver gets.",
-  {
-    audience: s.string('Whom the token is for; the API server when empty.', { required: true, always: true }),
-    expirationSeconds: s.int64('How long it is valid.', { pointer: true }),
-  },
-);
+export const csiTokenRequest = s.api('storage.v1.TokenRequest', "A token of the pod's account that the driver gets.", {
+  audience: s.string('Whom the token is for; the API server when empty.', { required: true, always: true }),
+  expirationSeconds: s.int64('How long it is valid.', { pointer: true }),
+});
 export interface CSITokenRequest extends TypeOf<typeof csiTokenRequest> {}
 
-export const csiDriverSpec = s.object('io.k8s.api.storage.v1.CSIDriverSpec', 'How a storage driver is used.', {
+export const csiDriverSpec = s.api('storage.v1.CSIDriverSpec', 'How a storage driver is used.', {
   attachRequired: s.boolean('Whether volumes are attached to a node before they are mounted.', {
     pointer: true,
     default: true,
@@ -46,9 +42,8 @@ export const csiDriverSpec = s.object('io.k8s.api.storage.v1.CSIDriverSpec', 'Ho
   tokenRequests: s.list(csiTokenRequest, 'Tokens that the driver gets with each call.', { listType: 'atomic' }),
   volumeLifecycleModes: s.list(s.string(''), 'Persistent, Ephemeral or both.', { listType: 'set' }),
 });
-export interface CSIDriverSpec extends TypeOf<typeof csiDriverSpec> {}
 
-export const csiDriverSchema = s.object('io.k8s.api.storage.v1.CSIDriver', 'A storage driver of the cluster.', {
+export const csiDriverSchema = s.api('storage.v1.CSIDriver', 'A storage driver of the cluster.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the name of the driver.', { always: true }),
   spec: s.field(csiDriverSpec, 'How the driver is used.', { required: true, always: true }),
@@ -70,43 +65,34 @@ export const CSIDriverKind = defineKind<CSIDriver>({
     delete spec.preventPodSchedulingIfMissing;
   },
   columns: [
-    {
-      name: 'AttachRequired',
-      type: 'boolean',
-      doc: 'Whether volumes are attached first.',
-      cell: ({ spec }) => spec.attachRequired ?? true,
-    },
-    {
-      name: 'PodInfoOnMount',
-      type: 'boolean',
-      doc: 'Whether the driver is told the pod.',
-      cell: ({ spec }) => spec.podInfoOnMount ?? false,
-    },
-    {
-      name: 'StorageCapacity',
-      type: 'boolean',
-      doc: 'Whether its capacity is heeded.',
-      cell: ({ spec }) => spec.storageCapacity ?? false,
-    },
-    {
-      name: 'TokenRequests',
-      type: 'string',
-      doc: 'Whom its tokens are for.',
-      cell: ({ spec }) =>
-        spec.tokenRequests?.length ? spec.tokenRequests.map((request) => request.audience).join(',') : '<unset>',
-    },
-    {
-      name: 'RequiresRepublish',
-      type: 'boolean',
-      doc: 'Whether it is called again and again.',
-      cell: ({ spec }) => spec.requiresRepublish ?? false,
-    },
-    {
-      name: 'Modes',
-      type: 'string',
-      doc: 'Lifecycles of its volumes.',
-      cell: ({ spec }) => orNone(spec.volumeLifecycleModes?.join(',')),
-    },
+    column(
+      'AttachRequired',
+      'boolean',
+      'Whether volumes are attached first.',
+      ({ spec }) => spec.attachRequired ?? true,
+    ),
+    column(
+      'PodInfoOnMount',
+      'boolean',
+      'Whether the driver is told the pod.',
+      ({ spec }) => spec.podInfoOnMount ?? false,
+    ),
+    column(
+      'StorageCapacity',
+      'boolean',
+      'Whether its capacity is heeded.',
+      ({ spec }) => spec.storageCapacity ?? false,
+    ),
+    column('TokenRequests', 'string', 'Whom its tokens are for.', ({ spec }) =>
+      spec.tokenRequests?.length ? spec.tokenRequests.map((request) => request.audience).join(',') : '<unset>',
+    ),
+    column(
+      'RequiresRepublish',
+      'boolean',
+      'Whether it is called again and again.',
+      ({ spec }) => spec.requiresRepublish ?? false,
+    ),
+    column('Modes', 'string', 'Lifecycles of its volumes.', ({ spec }) => orNone(spec.volumeLifecycleModes?.join(','))),
     ageColumn,
   ],
   validate,

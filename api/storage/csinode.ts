@@ -1,7 +1,7 @@
 // CSINode: the storage drivers on a node, written by its kubelet.
 // https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-node-v1/
 import { duplicate, type FieldError, invalid, required } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
@@ -11,15 +11,11 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
 import { validateCSIDriverName } from './parameters.ts';
 
-export const volumeNodeResources = s.object(
-  'io.k8s.api.storage.v1.VolumeNodeResources',
-  'How many volumes a node can take.',
-  {
-    count: s.int32('Most volumes that can be attached; without a limit when absent.', { pointer: true }),
-  },
-);
+export const volumeNodeResources = s.api('storage.v1.VolumeNodeResources', 'How many volumes a node can take.', {
+  count: s.int32('Most volumes that can be attached; without a limit when absent.', { pointer: true }),
+});
 
-export const csiNodeDriver = s.object('io.k8s.api.storage.v1.CSINodeDriver', 'A storage driver on a node.', {
+export const csiNodeDriver = s.api('storage.v1.CSINodeDriver', 'A storage driver on a node.', {
   allocatable: s.field(volumeNodeResources, 'How many volumes it can take.'),
   name: s.string('Name of the driver.', { required: true, always: true }),
   nodeID: s.string('What the driver calls the node.', { required: true, always: true }),
@@ -30,11 +26,11 @@ export const csiNodeDriver = s.object('io.k8s.api.storage.v1.CSINodeDriver', 'A 
 });
 export interface CSINodeDriver extends TypeOf<typeof csiNodeDriver> {}
 
-export const csiNodeSpec = s.object('io.k8s.api.storage.v1.CSINodeSpec', 'The storage drivers on a node.', {
+export const csiNodeSpec = s.api('storage.v1.CSINodeSpec', 'The storage drivers on a node.', {
   drivers: s.list(csiNodeDriver, 'The drivers.', { required: true, always: true, ...mergedBy('name') }),
 });
 
-export const csiNodeSchema = s.object('io.k8s.api.storage.v1.CSINode', 'The storage drivers on a node.', {
+export const csiNodeSchema = s.api('storage.v1.CSINode', 'The storage drivers on a node.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the name of the node.', { always: true }),
   spec: s.field(csiNodeSpec, 'The drivers.', { required: true, always: true }),
@@ -48,12 +44,7 @@ export const CSINodeKind = defineKind<CSINode>({
   served: [{ group: 'storage.k8s.io', version: 'v1', schema: csiNodeSchema }],
   returnsDeletedObject: true,
   columns: [
-    {
-      name: 'Drivers',
-      type: 'integer',
-      doc: 'Number of drivers on the node.',
-      cell: ({ spec }) => spec.drivers?.length ?? 0,
-    },
+    column('Drivers', 'integer', 'Number of drivers on the node.', ({ spec }) => spec.drivers?.length ?? 0),
     ageColumn,
   ],
   validate: ({ spec }) => validateDrivers(spec.drivers ?? [], 'spec.drivers'),

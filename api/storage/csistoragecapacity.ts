@@ -9,8 +9,8 @@ import { validateDNSSubdomain, validateImmutableSelector, validateLabelSelector 
 import type { ObjectOf } from '../meta/object.ts';
 import { negativeText, validateImmutable } from '../meta/validation.ts';
 
-export const csiStorageCapacitySchema = s.object(
-  'io.k8s.api.storage.v1.CSIStorageCapacity',
+export const csiStorageCapacitySchema = s.api(
+  'storage.v1.CSIStorageCapacity',
   'Room for volumes of one class in one part of the cluster.',
   {
     ...typeMeta,

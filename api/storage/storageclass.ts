@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/storage/storage-classes/
 import { duplicate, type FieldError, forbidden, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateOptionalWord, validateQualifiedName } from '../meta/checks.ts';
@@ -11,8 +11,8 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 import { validateParameters, validateProvisioner } from './parameters.ts';
 
-export const topologySelectorLabelRequirement = s.object(
-  'io.k8s.api.core.v1.TopologySelectorLabelRequirement',
+export const topologySelectorLabelRequirement = s.api(
+  'core.v1.TopologySelectorLabelRequirement',
   'A node label and the values it may have.',
   {
     key: s.string('Label key.', { required: true, always: true }),
@@ -24,43 +24,38 @@ export const topologySelectorLabelRequirement = s.object(
   },
 );
 
-export const topologySelectorTerm = s.object(
-  'io.k8s.api.core.v1.TopologySelectorTerm',
+export const topologySelectorTerm = s.atomic(
+  'core.v1.TopologySelectorTerm',
   'Where volumes may be made; all conditions must hold.',
   {
     matchLabelExpressions: s.list(topologySelectorLabelRequirement, 'Conditions on node labels.', {
       listType: 'atomic',
     }),
   },
-  { mapType: 'atomic' },
 );
 export interface TopologySelectorTerm extends TypeOf<typeof topologySelectorTerm> {}
 
-export const storageClassSchema = s.object(
-  'io.k8s.api.storage.v1.StorageClass',
-  'A kind of storage that claims can ask for.',
-  {
-    ...typeMeta,
-    allowVolumeExpansion: s.boolean('Whether claims may grow later.', { pointer: true }),
-    allowedTopologies: s.list(topologySelectorTerm, 'Where volumes may be made; anywhere when empty.', {
-      listType: 'atomic',
-    }),
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    mountOptions: s.list(s.string(''), 'Mount options of the volumes; not checked.', { listType: 'atomic' }),
-    parameters: s.map(s.string(''), 'What the provisioner is given.'),
-    provisioner: s.string('Who makes the volumes.', { required: true, always: true }),
-    reclaimPolicy: s.string('What becomes of a volume whose claim is deleted: Delete or Retain.', {
-      pointer: true,
-      default: 'Delete',
-      enum: ['Delete', 'Recycle', 'Retain'],
-    }),
-    volumeBindingMode: s.string('When a volume is made: Immediate, or WaitForFirstConsumer.', {
-      pointer: true,
-      default: 'Immediate',
-      enum: ['Immediate', 'WaitForFirstConsumer'],
-    }),
-  },
-);
+export const storageClassSchema = s.api('storage.v1.StorageClass', 'A kind of storage that claims can ask for.', {
+  ...typeMeta,
+  allowVolumeExpansion: s.boolean('Whether claims may grow later.', { pointer: true }),
+  allowedTopologies: s.list(topologySelectorTerm, 'Where volumes may be made; anywhere when empty.', {
+    listType: 'atomic',
+  }),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  mountOptions: s.list(s.string(''), 'Mount options of the volumes; not checked.', { listType: 'atomic' }),
+  parameters: s.map(s.string(''), 'What the provisioner is given.'),
+  provisioner: s.string('Who makes the volumes.', { required: true, always: true }),
+  reclaimPolicy: s.string('What becomes of a volume whose claim is deleted: Delete or Retain.', {
+    pointer: true,
+    default: 'Delete',
+    enum: ['Delete', 'Recycle', 'Retain'],
+  }),
+  volumeBindingMode: s.string('When a volume is made: Immediate, or WaitForFirstConsumer.', {
+    pointer: true,
+    default: 'Immediate',
+    enum: ['Immediate', 'WaitForFirstConsumer'],
+  }),
+});
 export interface StorageClass extends ObjectOf<typeof storageClassSchema> {}
 
 const defaultAnnotations = [
@@ -91,25 +86,20 @@ export const StorageClassKind = defineKind<StorageClass>({
   returnsDeletedObject: true,
   columns: [
     defaultableNameColumn(defaultAnnotations),
-    { name: 'Provisioner', type: 'string', doc: 'Who makes the volumes.', cell: (it) => it.provisioner },
-    {
-      name: 'ReclaimPolicy',
-      type: 'string',
-      doc: 'What becomes of a volume whose claim is deleted.',
-      cell: (it) => it.reclaimPolicy ?? 'Delete',
-    },
-    {
-      name: 'VolumeBindingMode',
-      type: 'string',
-      doc: 'When a volume is made and bound.',
-      cell: (it) => it.volumeBindingMode ?? 'Immediate',
-    },
-    {
-      name: 'AllowVolumeExpansion',
-      type: 'string',
-      doc: 'Whether claims may grow.',
-      cell: (it) => it.allowVolumeExpansion ?? false,
-    },
+    column('Provisioner', 'string', 'Who makes the volumes.', (it) => it.provisioner),
+    column(
+      'ReclaimPolicy',
+      'string',
+      'What becomes of a volume whose claim is deleted.',
+      (it) => it.reclaimPolicy ?? 'Delete',
+    ),
+    column(
+      'VolumeBindingMode',
+      'string',
+      'When a volume is made and bound.',
+      (it) => it.volumeBindingMode ?? 'Immediate',
+    ),
+    column('AllowVolumeExpansion', 'string', 'Whether claims may grow.', (it) => it.allowVolumeExpansion ?? false),
     ageColumn,
   ],
   validate,

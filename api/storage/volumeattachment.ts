@@ -1,8 +1,8 @@
 // VolumeAttachment: that a volume should be attached to a node, and how that went.
 // https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume-attachment-v1/
 import { type FieldError, forbidden, invalid, required, tooLong } from '../../machinery/field-error.ts';
-import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { type PersistentVolumeSpec, persistentVolumeSpec } from '../core/persistentvolume/schema.ts';
@@ -13,8 +13,6 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 import { validateCSIDriverName } from './parameters.ts';
-
-const group = 'io.k8s.api.storage.v1';
 
 const { persistentVolumeReclaimPolicy, volumeMode } = persistentVolumeSpec.fields;
 
@@ -28,35 +26,34 @@ const inlineVolumeSpec: typeof persistentVolumeSpec = {
   },
 };
 
-const volumeAttachmentSource = s.object(`${group}.VolumeAttachmentSource`, 'A volume; exactly one source.', {
+const volumeAttachmentSource = s.api('storage.v1.VolumeAttachmentSource', 'A volume; exactly one source.', {
   inlineVolumeSpec: s.field(inlineVolumeSpec, 'A volume of a driver that is not kept as an object.'),
   persistentVolumeName: s.string('A PersistentVolume.', { pointer: true }),
 });
 interface VolumeAttachmentSource extends TypeOf<typeof volumeAttachmentSource> {}
 
-const volumeAttachmentSpec = s.object(`${group}.VolumeAttachmentSpec`, 'Which volume goes to which node.', {
+const volumeAttachmentSpec = s.api('storage.v1.VolumeAttachmentSpec', 'Which volume goes to which node.', {
   attacher: s.string('The driver that attaches it.', { required: true, always: true }),
   nodeName: s.string('The node.', { required: true, always: true }),
   source: s.field(volumeAttachmentSource, 'The volume.', { required: true, always: true }),
 });
 
-const volumeError = s.object(`${group}.VolumeError`, 'What went wrong with a volume.', {
+const volumeError = s.api('storage.v1.VolumeError', 'What went wrong with a volume.', {
   errorCode: s.int32('gRPC code of the error.', { pointer: true }),
   message: s.string('The error in words.'),
   time: s.time('When it happened.'),
 });
 interface VolumeError extends TypeOf<typeof volumeError> {}
 
-const volumeAttachmentStatus = s.object(`${group}.VolumeAttachmentStatus`, 'How the attachment went.', {
+const volumeAttachmentStatus = s.api('storage.v1.VolumeAttachmentStatus', 'How the attachment went.', {
   attachError: s.field(volumeError, 'Why it could not be attached.'),
   attached: s.boolean('Whether it is attached.', { required: true, always: true }),
   attachmentMetadata: s.map(s.string(''), 'What the driver says for those who mount it.'),
   detachError: s.field(volumeError, 'Why it could not be detached.'),
 });
 
-export const volumeAttachmentSchema = s.object(`${group}.VolumeAttachment`, 'That a volume is attached to a node.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const volumeAttachmentSchema = s.api('storage.v1.VolumeAttachment', 'That a volume is attached to a node.', {
+  ...objectFields,
   spec: s.field(volumeAttachmentSpec, 'Which volume goes to which node.', { required: true, always: true }),
   status: s.field(volumeAttachmentStatus, 'How that went.', { always: true }),
 });
@@ -71,19 +68,9 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
   returnsDeletedObject: true,
   columns: [
     { name: 'Attacher', type: 'string', format: 'name', doc: 'The driver.', cell: ({ spec }) => spec.attacher },
-    {
-      name: 'PV',
-      type: 'string',
-      doc: 'The volume.',
-      cell: ({ spec }) => spec.source.persistentVolumeName ?? '',
-    },
-    { name: 'Node', type: 'string', doc: 'The node.', cell: ({ spec }) => spec.nodeName },
-    {
-      name: 'Attached',
-      type: 'boolean',
-      doc: 'Whether it is attached.',
-      cell: ({ status }) => status?.attached ?? false,
-    },
+    column('PV', 'string', 'The volume.', ({ spec }) => spec.source.persistentVolumeName ?? ''),
+    column('Node', 'string', 'The node.', ({ spec }) => spec.nodeName),
+    column('Attached', 'boolean', 'Whether it is attached.', ({ status }) => status?.attached ?? false),
     ageColumn,
   ],
   validate,

@@ -2,15 +2,15 @@
 // https://kubernetes.io/docs/concepts/storage/volume-attributes-classes/
 import { type FieldError, forbidden } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { defineKind } from '../../machinery/kind.ts';
+import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateParameters, validateProvisioner } from './parameters.ts';
 
-export const volumeAttributesClassSchema = s.object(
-  'io.k8s.api.storage.v1.VolumeAttributesClass',
+export const volumeAttributesClassSchema = s.api(
+  'storage.v1.VolumeAttributesClass',
   'Settings of a volume that can be changed while it is in use.',
   {
     ...typeMeta,
@@ -31,7 +31,7 @@ export const VolumeAttributesClassKind = defineKind<VolumeAttributesClass>({
   returnsDeletedObject: true,
   columns: [
     defaultableNameColumn(['volumeattributesclass.alpha.kubernetes.io/is-default-class']),
-    { name: 'DriverName', type: 'string', doc: 'The driver that knows the parameters.', cell: (it) => it.driverName },
+    column('DriverName', 'string', 'The driver that knows the parameters.', (it) => it.driverName),
     ageColumn,
   ],
   validate: (it) => [

@@ -8,7 +8,7 @@ import type { ResourceList } from '../../api/core/pod/resource-totals.ts';
 import type { ResourceQuota } from '../../api/core/resourcequota/schema.ts';
 import { evaluatorOf, isInScope, missingResources } from '../../api/core/resourcequota/usage.ts';
 import { ResourceQuotaKind } from '../../api/core/resourcequota.ts';
-import { forbiddenError, isNotFound } from '../../machinery/errors.ts';
+import { forbiddenError, unlessGone } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -112,12 +112,8 @@ async function charge(name: string, request: AdmissionRequest, deps: AdmissionDe
     warnings: [],
   };
   const target = { namespace: request.namespace, name, subresource: 'status', produce };
-  try {
-    await updateObject(context, ResourceQuotaKind, target, options);
-  } catch (err) {
-    // A quota that is gone limits nothing.
-    if (!isNotFound(err)) throw err;
-  }
+  // A quota that is gone limits nothing.
+  await unlessGone(updateObject(context, ResourceQuotaKind, target, options));
 }
 
 /** Requests of one namespace wait for each other: side by side they would only get into each other's way. */

@@ -1,10 +1,11 @@
 // The way to an aggregated API server: the service of its APIService, the certificate that it must have, and who we
 // say is asking. Upstream: kube-aggregator's service resolver and transport's auth proxy round tripper.
 // https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/
-import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import { Agent, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { APIService, APIServiceSpec } from '../../api/apiregistration/apiservice.ts';
+import { exchange } from '../../host/http-exchange.ts';
 import { badRequestError, unavailableError } from '../../machinery/errors.ts';
 import type { UserInfo } from '../authn/user.ts';
 import { type EndpointFinder, findEndpoint } from '../service-endpoint.ts';
@@ -121,39 +122,16 @@ export class RemoteClient {
   }
 
   /** Gets a document, or 304 for one that is still that of `etag`. */
-  fetch(
+  async fetch(
     spec: APIServiceSpec,
     path: string,
     { accept, signal, etag = '' }: { accept: string; signal: AbortSignal; etag?: string },
-  ) {
+  ): Promise<Fetched> {
     const options = this.optionsOf(spec);
     const headers = { ...identityHeaders(aggregatorUser), accept, ...(etag ? { 'if-none-match': etag } : {}) };
-    return new Promise<Fetched>((resolve, reject) => {
-      const request = httpsRequest({ ...options, path, headers, signal, agent: false }, (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > maxDocumentBytes) request.destroy(new Error(`more than ${maxDocumentBytes} bytes`));
-          else chunks.push(chunk);
-        });
-        response.on('error', reject);
-        response.on('end', () => {
-          const contentType = response.headers['content-type'] ?? '';
-          const body = Buffer.concat(chunks).toString();
-          const { etag: given = '' } = response.headers;
-          resolve({
-            url: this.urlOf(options, path),
-            code: response.statusCode ?? 0,
-            contentType,
-            etag: given,
-            body,
-          });
-        });
-      });
-      request.on('error', reject);
-      request.end();
-    });
+    const found = await exchange({ ...options, path, headers, signal, agent: false }, maxDocumentBytes);
+    const { 'content-type': contentType = '', etag: given = '' } = found.headers;
+    return { url: this.urlOf(options, path), code: found.code, contentType, etag: given, body: found.text };
   }
 
   close(): void {

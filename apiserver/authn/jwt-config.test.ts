@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { type CryptoKey, generateKeyPair, SignJWT } from 'jose';
-import { FakeClock } from '../../machinery/clock.ts';
 import { ConfigFileError, parseConfig } from '../../machinery/config-file.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { authenticationConfigForm, issuerOf } from './jwt-config.ts';
 import { oidcUser } from './oidc.ts';
 import type { OidcIssuer } from './oidc-issuer.ts';

@@ -1,22 +1,21 @@
 // The flags of an OpenID Connect issuer, named as kube-apiserver's.
 import { readFileSync } from 'node:fs';
-import { FlagError, type Flags, type FlagTable } from '../../machinery/flags.ts';
+import { FlagError, type Flags, type FlagTable, flag } from '../../machinery/flags.ts';
 import { groupsClaim, requireClaim, usernameClaim } from './claim-mapping.ts';
 import type { OidcOptions } from './oidc.ts';
 
 export const oidcFlags = {
-  'oidc-issuer-url': { type: 'string', doc: 'Issuer of ID tokens, an https:// address.' },
-  'oidc-client-id': { type: 'string', doc: 'The client that ID tokens must be for.' },
-  'oidc-ca-file': { type: 'string', doc: 'CA of the issuer (PEM file); without it those of the system.' },
-  'oidc-username-claim': { type: 'string', doc: 'Claim with the name of the user.', default: 'sub' },
-  'oidc-username-prefix': {
-    type: 'string',
-    doc: 'Goes before names; "-" for none. Not given: the issuer and "#", unless the claim is email.',
-  },
-  'oidc-groups-claim': { type: 'string', doc: 'Claim with the groups of the user: a string or a list.' },
-  'oidc-groups-prefix': { type: 'string', doc: 'Goes before groups.', default: '' },
-  'oidc-required-claim': { type: 'list', doc: 'Claims that a token must have: KEY=VALUE.', default: [] },
-  'oidc-signing-algs': { type: 'list', doc: 'Algorithms of signatures.', default: ['RS256'] },
+  'oidc-issuer-url': flag.string('Issuer of ID tokens, an https:// address.'),
+  'oidc-client-id': flag.string('The client that ID tokens must be for.'),
+  'oidc-ca-file': flag.string('CA of the issuer (PEM file); without it those of the system.'),
+  'oidc-username-claim': flag.string('Claim with the name of the user.', { default: 'sub' }),
+  'oidc-username-prefix': flag.string(
+    'Goes before names; "-" for none. Not given: the issuer and "#", unless the claim is email.',
+  ),
+  'oidc-groups-claim': flag.string('Claim with the groups of the user: a string or a list.'),
+  'oidc-groups-prefix': flag.string('Goes before groups.', { default: '' }),
+  'oidc-required-claim': flag.list('Claims that a token must have: KEY=VALUE.', { default: [] }),
+  'oidc-signing-algs': flag.list('Algorithms of signatures.', { default: ['RS256'] }),
 } as const satisfies FlagTable;
 
 export const algorithms = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'];

@@ -1,7 +1,8 @@
 // An issuer of OpenID Connect: its discovery document and the keys that it signs with, fetched when
 // they are first needed and again when a token names a key that is not among them.
-import { request } from 'node:https';
+import { urlToHttpOptions } from 'node:url';
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
+import { exchange, TooLargeError } from '../../host/http-exchange.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { isObject } from '../../machinery/json.ts';
 import { readJson } from '../../machinery/json-reader.ts';
@@ -78,31 +79,15 @@ export class OidcIssuer {
     return createLocalJWKSet((await this.#get(document.jwks_uri)) as unknown as JSONWebKeySet);
   }
 
-  #get(url: string): Promise<Record<string, unknown>> {
-    return new Promise((resolve, reject) => {
-      const options = { signal: AbortSignal.timeout(timeoutMs), ...(this.#ca ? { ca: this.#ca } : {}) };
-      const req = request(url, options, (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > maxBytes) req.destroy(new Error(`oidc: ${url}: larger than ${maxBytes} bytes`));
-          else chunks.push(chunk);
-        });
-        response.on('error', reject);
-        response.on('end', () => {
-          try {
-            if (response.statusCode !== 200) throw new Error(`oidc: ${url}: status ${response.statusCode}`);
-            const { value } = readJson(Buffer.concat(chunks).toString());
-            if (!isObject(value)) throw new Error(`oidc: ${url}: not a JSON object`);
-            resolve(value);
-          } catch (err) {
-            reject(err);
-          }
-        });
-      });
-      req.on('error', reject);
-      req.end();
+  async #get(url: string): Promise<Record<string, unknown>> {
+    if (!url.startsWith('https:')) throw new Error(`oidc: ${url}: not https`); // jwks_uri is what somebody else says
+    const to = { ...urlToHttpOptions(new URL(url)), signal: AbortSignal.timeout(timeoutMs) };
+    const { code, text } = await exchange({ ...to, ...(this.#ca ? { ca: this.#ca } : {}) }, maxBytes).catch((err) => {
+      throw err instanceof TooLargeError ? new Error(`oidc: ${url}: ${err.message}`, { cause: err }) : err;
     });
+    if (code !== 200) throw new Error(`oidc: ${url}: status ${code}`);
+    const { value } = readJson(text);
+    if (!isObject(value)) throw new Error(`oidc: ${url}: not a JSON object`);
+    return value;
   }
 }

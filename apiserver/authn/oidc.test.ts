@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { type CryptoKey, generateKeyPair, SignJWT } from 'jose';
-import { FakeClock } from '../../machinery/clock.ts';
 import { FlagError, parseFlags } from '../../machinery/flags.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { oidcUser } from './oidc.ts';
 import { oidcFlags, readOidcOptions } from './oidc-flags.ts';
 import type { OidcIssuer } from './oidc-issuer.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import type { Review } from '../review-webhook.ts';
 import { WebhookError } from '../webhook-client.ts';
 import { webhookTokens } from './webhook-token.ts';

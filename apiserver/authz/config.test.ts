@@ -1,8 +1,8 @@
 // What an AuthorizationConfiguration may say, and for which requests its webhooks are asked.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
 import { ConfigFileError, parseConfig } from '../../machinery/config-file.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { WebhookError } from '../webhook-client.ts';
 import type { Attributes } from './attributes.ts';
 import { conditionsOf } from './conditions.ts';

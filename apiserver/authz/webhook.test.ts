@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
 import { parseRequestInfo } from '../request-info.ts';
 import type { Review, ReviewVersion } from '../review-webhook.ts';

@@ -1,6 +1,6 @@
 // Brings a cluster's first objects into being.
 import { rbacGroup } from '../../api/rbac/binding.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -40,9 +40,7 @@ async function ensureBootstrapObject(context: ApiContext, { group, object }: Boo
   const write = writeAs(kind);
   if (object.roleRef && !jsonEqual(existing.roleRef, object.roleRef)) {
     // What a binding refers to cannot be changed.
-    await deleteObject(context, kind, { namespace, name, options: {} }, write).catch((err) => {
-      if (!isNotFound(err)) throw err; // another server is at it
-    });
+    await unlessGone(deleteObject(context, kind, { namespace, name, options: {} }, write));
     return createIfAbsent(context, group, object);
   }
   return writeIfChanged(context, kind, existing, (old) => complete(old, object));

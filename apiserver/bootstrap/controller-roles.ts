@@ -1,17 +1,11 @@
 // Roles of the controllers, one each.
 
-import { on, type RoleRow } from './rule.ts';
+import { on, rolesOf } from './rule.ts';
 
 const events = on('core events.k8s.io', 'events', 'create patch update');
 
-const role = (account: string, ...rules: RoleRow['rules']): RoleRow => ({
-  name: `system:controller:${account}`,
-  rules,
-});
-
-export const controllerRoles: readonly RoleRow[] = [
-  role(
-    'attachdetach-controller',
+export const controllerRoles = rolesOf('system:controller:', {
+  'attachdetach-controller': [
     on('core', 'persistentvolumeclaims persistentvolumes', 'list watch'),
     on('core', 'nodes', 'get list watch'),
     on('core', 'nodes/status', 'patch update'),
@@ -20,9 +14,8 @@ export const controllerRoles: readonly RoleRow[] = [
     on('storage.k8s.io', 'volumeattachments', 'create delete get list watch'),
     on('storage.k8s.io', 'csidrivers', 'get list watch'),
     on('storage.k8s.io', 'csinodes', 'get list watch'),
-  ),
-  role(
-    'certificate-controller',
+  ],
+  'certificate-controller': [
     on('certificates.k8s.io', 'certificatesigningrequests', 'delete get list watch'),
     on('certificates.k8s.io', 'certificatesigningrequests/approval certificatesigningrequests/status', 'update'),
     on('certificates.k8s.io', 'signers', 'approve', 'kubernetes.io/kube-apiserver-client-kubelet'),
@@ -34,22 +27,19 @@ export const controllerRoles: readonly RoleRow[] = [
     ),
     on('authorization.k8s.io', 'subjectaccessreviews', 'create'),
     events,
-  ),
-  role(
-    'clusterrole-aggregation-controller',
+  ],
+  'clusterrole-aggregation-controller': [
     on('rbac.authorization.k8s.io', 'clusterroles', 'escalate get list patch update watch'),
-  ),
-  role(
-    'cronjob-controller',
+  ],
+  'cronjob-controller': [
     on('batch', 'cronjobs', 'get list update watch'),
     on('batch', 'jobs', 'create delete get list patch update watch'),
     on('batch', 'cronjobs/status', 'update'),
     on('batch', 'cronjobs/finalizers', 'update'),
     on('core', 'pods', 'delete list watch'),
     events,
-  ),
-  role(
-    'daemon-set-controller',
+  ],
+  'daemon-set-controller': [
     on('apps extensions', 'daemonsets', 'get list watch'),
     on('apps extensions', 'daemonsets/status', 'update'),
     on('apps extensions', 'daemonsets/finalizers', 'update'),
@@ -58,27 +48,24 @@ export const controllerRoles: readonly RoleRow[] = [
     on('core', 'pods/binding', 'create'),
     on('apps', 'controllerrevisions', 'create delete get list patch update watch'),
     events,
-  ),
-  role(
-    'deployment-controller',
+  ],
+  'deployment-controller': [
     on('apps extensions', 'deployments', 'get list update watch'),
     on('apps extensions', 'deployments/status', 'update'),
     on('apps extensions', 'deployments/finalizers', 'update'),
     on('apps extensions', 'replicasets', 'create delete get list patch update watch'),
     on('core', 'pods', 'get list update watch'),
     events,
-  ),
-  role(
-    'device-taint-eviction-controller',
+  ],
+  'device-taint-eviction-controller': [
     on('core', 'pods', 'delete get list watch'),
     on('core', 'pods/status', 'patch update'),
     on('resource.k8s.io', 'resourceclaims', 'get list watch'),
     on('resource.k8s.io', 'resourceslices', 'get list watch'),
     on('resource.k8s.io', 'deviceclasses', 'get list watch'),
     events,
-  ),
-  role(
-    'disruption-controller',
+  ],
+  'disruption-controller': [
     on('apps extensions', 'deployments', 'get list watch'),
     on('apps extensions', 'replicasets', 'get list watch'),
     on('core', 'replicationcontrollers', 'get list watch'),
@@ -88,48 +75,42 @@ export const controllerRoles: readonly RoleRow[] = [
     on('core', 'pods/status', 'patch update'),
     on('*', '*/scale', 'get'),
     events,
-  ),
-  role(
-    'endpoint-controller',
+  ],
+  'endpoint-controller': [
     on('core', 'pods services', 'get list watch'),
     on('core', 'endpoints', 'create delete get list update watch'),
     on('core', 'endpoints/restricted', 'create'),
     events,
-  ),
-  role(
-    'endpointslice-controller',
+  ],
+  'endpointslice-controller': [
     on('core', 'nodes pods services', 'get list watch'),
     on('core', 'services/finalizers', 'update'),
     on('discovery.k8s.io', 'endpointslices', 'create delete get list update watch'),
     on('discovery.k8s.io', 'endpointslices/restricted', 'create'),
     events,
-  ),
-  role(
-    'endpointslicemirroring-controller',
+  ],
+  'endpointslicemirroring-controller': [
     on('core', 'endpoints services', 'get list watch'),
     on('core', 'services/finalizers', 'update'),
     on('core', 'endpoints/finalizers', 'update'),
     on('discovery.k8s.io', 'endpointslices', 'create delete get list update watch'),
     on('discovery.k8s.io', 'endpointslices/restricted', 'create'),
     events,
-  ),
-  role(
-    'ephemeral-volume-controller',
+  ],
+  'ephemeral-volume-controller': [
     on('core', 'pods', 'get list watch'),
     on('core', 'pods/finalizers', 'update'),
     on('core', 'persistentvolumeclaims', 'create get list watch'),
     events,
-  ),
-  role(
-    'expand-controller',
+  ],
+  'expand-controller': [
     on('core', 'persistentvolumes', 'get list patch update watch'),
     on('core', 'persistentvolumeclaims/status', 'patch update'),
     on('core', 'persistentvolumeclaims', 'get list watch'),
     events,
-  ),
-  role('generic-garbage-collector', on('*', '*', 'delete get list patch update watch'), events),
-  role(
-    'horizontal-pod-autoscaler',
+  ],
+  'generic-garbage-collector': [on('*', '*', 'delete get list patch update watch'), events],
+  'horizontal-pod-autoscaler': [
     on('autoscaling', 'horizontalpodautoscalers', 'get list watch'),
     on('autoscaling', 'horizontalpodautoscalers/status', 'update'),
     on('*', '*/scale', 'get update'),
@@ -138,23 +119,20 @@ export const controllerRoles: readonly RoleRow[] = [
     on('custom.metrics.k8s.io', '*', 'get list watch'),
     on('external.metrics.k8s.io', '*', 'get list watch'),
     events,
-  ),
-  role(
-    'job-controller',
+  ],
+  'job-controller': [
     on('batch', 'jobs', 'get list patch update watch'),
     on('batch', 'jobs/status', 'update'),
     on('batch', 'jobs/finalizers', 'update'),
     on('core', 'pods', 'create delete list patch watch'),
     events,
-  ),
-  role(
-    'legacy-service-account-token-cleaner',
+  ],
+  'legacy-service-account-token-cleaner': [
     on('core', 'configmaps', 'get', 'kube-apiserver-legacy-service-account-token-tracking'),
     on('core', 'secrets', 'delete patch'),
-  ),
+  ],
   // Ours: kubelets and pods are asked through the API server.
-  role(
-    'metrics-server',
+  'metrics-server': [
     on('core', 'nodes pods', 'get list watch'),
     on('core', 'nodes/proxy pods/proxy', 'get'),
     on('core', 'services', 'create'),
@@ -162,23 +140,20 @@ export const controllerRoles: readonly RoleRow[] = [
     on('discovery.k8s.io', 'endpointslices/restricted', 'create'),
     on('apiregistration.k8s.io', 'apiservices', 'create'),
     on('authorization.k8s.io', 'subjectaccessreviews', 'create'),
-  ),
-  role(
-    'namespace-controller',
+  ],
+  'namespace-controller': [
     on('core', 'namespaces', 'delete get list watch'),
     on('core', 'namespaces/finalize namespaces/status', 'update'),
     on('*', '*', 'delete deletecollection get list watch'),
-  ),
-  role(
-    'node-controller',
+  ],
+  'node-controller': [
     on('core', 'nodes', 'delete get list patch update watch'),
     on('core', 'nodes/status', 'patch update'),
     on('core', 'pods/status', 'patch update'),
     on('core', 'pods', 'delete get list watch'),
     events,
-  ),
-  role(
-    'persistent-volume-binder',
+  ],
+  'persistent-volume-binder': [
     on('core', 'persistentvolumes', 'create delete get list update watch'),
     on('core', 'persistentvolumes/status', 'update'),
     on('core', 'persistentvolumeclaims', 'get list update watch'),
@@ -188,39 +163,34 @@ export const controllerRoles: readonly RoleRow[] = [
     on('core', 'nodes', 'list watch'),
     events,
     on('core', 'events', 'watch'),
-  ),
-  role(
-    'pod-garbage-collector',
+  ],
+  'pod-garbage-collector': [
     on('core', 'pods', 'delete list watch'),
     on('core', 'nodes', 'get list watch'),
     on('core', 'pods/status', 'patch'),
-  ),
-  role('pv-protection-controller', on('core', 'persistentvolumes', 'get list update watch'), events),
-  role(
-    'pvc-protection-controller',
+  ],
+  'pv-protection-controller': [on('core', 'persistentvolumes', 'get list update watch'), events],
+  'pvc-protection-controller': [
     on('core', 'persistentvolumeclaims', 'get list update watch'),
     on('core', 'persistentvolumeclaims/status', 'update'),
     on('core', 'pods', 'get list watch'),
     events,
-  ),
-  role(
-    'replicaset-controller',
+  ],
+  'replicaset-controller': [
     on('apps extensions', 'replicasets', 'get list update watch'),
     on('apps extensions', 'replicasets/status', 'update'),
     on('apps extensions', 'replicasets/finalizers', 'update'),
     on('core', 'pods', 'create delete list patch watch'),
     events,
-  ),
-  role(
-    'replication-controller',
+  ],
+  'replication-controller': [
     on('core', 'replicationcontrollers', 'get list update watch'),
     on('core', 'replicationcontrollers/status', 'update'),
     on('core', 'replicationcontrollers/finalizers', 'update'),
     on('core', 'pods', 'create delete list patch watch'),
     events,
-  ),
-  role(
-    'resource-claim-controller',
+  ],
+  'resource-claim-controller': [
     on('core', 'pods', 'get list watch'),
     on('core', 'pods/finalizers', 'update'),
     on('resource.k8s.io', 'resourceclaims', 'create delete get list watch'),
@@ -228,37 +198,33 @@ export const controllerRoles: readonly RoleRow[] = [
     on('core', 'pods/status', 'patch update'),
     events,
     on('resource.k8s.io', 'resourceclaims/binding', 'patch update'),
-  ),
-  role('resourcequota-controller', on('*', '*', 'list watch'), on('core', 'resourcequotas/status', 'update'), events),
-  role('root-ca-cert-publisher', on('core', 'configmaps', 'create update'), events),
-  role('route-controller', on('core', 'nodes', 'list watch'), on('core', 'nodes/status', 'patch'), events),
-  role(
-    'selinux-warning-controller',
+  ],
+  'resourcequota-controller': [on('*', '*', 'list watch'), on('core', 'resourcequotas/status', 'update'), events],
+  'root-ca-cert-publisher': [on('core', 'configmaps', 'create update'), events],
+  'route-controller': [on('core', 'nodes', 'list watch'), on('core', 'nodes/status', 'patch'), events],
+  'selinux-warning-controller': [
     events,
     on('core', 'persistentvolumes', 'get list watch'),
     on('core', 'persistentvolumeclaims', 'get list watch'),
     on('core', 'pods', 'get list watch'),
     on('storage.k8s.io', 'csidrivers', 'get list watch'),
-  ),
-  role('service-account-controller', on('core', 'serviceaccounts', 'create'), events),
-  role('service-ca-cert-publisher', on('core', 'configmaps', 'create update'), events),
-  role(
-    'service-cidrs-controller',
+  ],
+  'service-account-controller': [on('core', 'serviceaccounts', 'create'), events],
+  'service-ca-cert-publisher': [on('core', 'configmaps', 'create update'), events],
+  'service-cidrs-controller': [
     on('networking.k8s.io', 'servicecidrs', 'get list patch update watch'),
     on('networking.k8s.io', 'servicecidrs/finalizers', 'patch update'),
     on('networking.k8s.io', 'servicecidrs/status', 'patch update'),
     on('networking.k8s.io', 'ipaddresses', 'get list watch'),
     events,
-  ),
-  role(
-    'service-controller',
+  ],
+  'service-controller': [
     on('core', 'services', 'get list watch'),
     on('core', 'services/status', 'patch update'),
     on('core', 'nodes', 'list watch'),
     events,
-  ),
-  role(
-    'statefulset-controller',
+  ],
+  'statefulset-controller': [
     on('core', 'pods', 'list watch'),
     on('apps', 'statefulsets', 'get list watch'),
     on('apps', 'statefulsets/status', 'update'),
@@ -269,22 +235,20 @@ export const controllerRoles: readonly RoleRow[] = [
     on('core', 'persistentvolumeclaims', 'delete update'),
     on('core', 'pods/finalizers', 'update'),
     events,
-  ),
-  role('ttl-after-finished-controller', on('batch', 'jobs', 'delete get list watch'), events),
-  role('ttl-controller', on('core', 'nodes', 'list patch update watch'), events),
-  role(
-    'validatingadmissionpolicy-status-controller',
+  ],
+  'ttl-after-finished-controller': [on('batch', 'jobs', 'delete get list watch'), events],
+  'ttl-controller': [on('core', 'nodes', 'list patch update watch'), events],
+  'validatingadmissionpolicy-status-controller': [
     on('admissionregistration.k8s.io', 'validatingadmissionpolicies', 'get list watch'),
     on('admissionregistration.k8s.io', 'validatingadmissionpolicies/status', 'get patch update'),
     // Ours: the types of custom resources are read where they are defined.
     on('apiextensions.k8s.io', 'customresourcedefinitions', 'list'),
     events,
-  ),
-  role(
-    'volumeattributesclass-protection-controller',
+  ],
+  'volumeattributesclass-protection-controller': [
     on('core', 'persistentvolumeclaims', 'get list watch'),
     on('core', 'persistentvolumes', 'get list watch'),
     on('storage.k8s.io', 'volumeattributesclasses', 'get list update watch'),
     events,
-  ),
-];
+  ],
+});

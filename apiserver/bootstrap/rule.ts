@@ -25,3 +25,7 @@ export function on(groups: string, resources: string, verbs: string, names = '')
 export function url(verbs: string, paths: string): PolicyRule {
   return { verbs: words(verbs), nonResourceURLs: words(paths) };
 }
+
+/** Roles by name, behind a prefix. */
+export const rolesOf = (prefix: string, rows: Record<string, PolicyRule[]>): RoleRow[] =>
+  Object.entries(rows).map(([name, rules]) => ({ name: `${prefix}${name}`, rules }));

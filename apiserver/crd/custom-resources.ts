@@ -4,7 +4,7 @@
 import { cleanupFinalizer } from '../../api/apiextensions/customresourcedefinition/deletion.ts';
 import type { CustomResourceDefinition } from '../../api/apiextensions/customresourcedefinition/schema.ts';
 import type { Timer } from '../../machinery/clock.ts';
-import { isConflict, isNotFound } from '../../machinery/errors.ts';
+import { isConflict, isNotFound, unlessGone } from '../../machinery/errors.ts';
 import { cloneJson, detached, jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -223,11 +223,7 @@ export class CustomResources {
     for (const { object } of objects) {
       const { namespace = '', name: own = '', deletionTimestamp } = object.metadata;
       if (deletionTimestamp) continue;
-      await deleteObject(this.#context, kind, { namespace, name: own, options: {} }, this.#writeOptions()).catch(
-        (err) => {
-          if (!isNotFound(err)) throw err; // gone already is what was wanted
-        },
-      );
+      await unlessGone(deleteObject(this.#context, kind, { namespace, name: own, options: {} }, this.#writeOptions()));
     }
     await store.cache.waitConsistent();
     return [...store.resource(kind).list(served.prefix)].length;

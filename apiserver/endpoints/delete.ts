@@ -2,7 +2,7 @@
 
 import { deleteOptions } from '../../api/meta/delete-options.ts';
 import { DecodeError, decodeValue } from '../../machinery/decode.ts';
-import { badRequestError, invalidError, isNotFound } from '../../machinery/errors.ts';
+import { badRequestError, invalidError, unlessGone } from '../../machinery/errors.ts';
 import { type FieldError, invalid, notSupported } from '../../machinery/field-error.ts';
 import { isObject } from '../../machinery/json.ts';
 import type { ApiContext, WriteOptions } from '../registry/context.ts';
@@ -101,11 +101,7 @@ export async function handleDeleteCollection(context: ApiContext, request: ApiRe
   const list = await listObjects(context, request);
   for (const item of list.items) {
     const { name = '', namespace = info.namespace } = item.object.metadata;
-    try {
-      await deleteObject(context, kind, { namespace, name, options }, write);
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // gone already is what was asked for
-    }
+    await unlessGone(deleteObject(context, kind, { namespace, name, options }, write));
   }
   const warnings = [...orphanWarning(kind, options), ...write.warnings];
   return { type: 'list', list, warnings };

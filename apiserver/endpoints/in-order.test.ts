@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { InOrder } from './in-order.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -1,7 +1,7 @@
 // Seats, queues and turns of one priority level, on a clock of the test's own.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { handOf, Level, type LevelConfig, type Turn } from './level.ts';
 
 const alone = { hasIdle: () => false, freed: () => undefined };

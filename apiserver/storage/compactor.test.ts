@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
 import { createLogger } from '../../machinery/log.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { FakeEtcd } from '../../test/builders/fake-etcd.ts';
 import { startCompactor } from './compactor.ts';
 import { CompactedError, EtcdUnavailableError } from './etcd.ts';

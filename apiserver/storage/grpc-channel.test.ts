@@ -9,7 +9,8 @@ import {
   type ServerUnaryCall,
   type sendUnaryData,
 } from '@grpc/grpc-js';
-import { FakeClock, realClock } from '../../machinery/clock.ts';
+import { realClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { GrpcChannel, GrpcError, grpcCodes, NotConnectedError } from './grpc-channel.ts';
 
 const timeoutMs = 10_000;

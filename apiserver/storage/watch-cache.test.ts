@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
 import { StatusError } from '../../machinery/errors.ts';
 import { silentLogger } from '../../machinery/log.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { FakeEtcd } from '../../test/builders/fake-etcd.ts';
 import { EtcdUnavailableError } from './etcd.ts';
 import { WatchCache } from './watch-cache.ts';

@@ -20,6 +20,7 @@ import { kubeconfigFiles } from '../kubeconfig.ts';
 import { type ClusterSpec, defaultRoots, type Layout, layoutOf } from '../layout.ts';
 import { createSandboxDriver } from '../nodes/sandbox.ts';
 import { createProgress } from '../progress.ts';
+import { clusterInfoStep } from '../steps/cluster-info.ts';
 import { keepOnlyUnits, type UpContext } from '../steps/context.ts';
 import { apiserverStep, controllersStep } from '../steps/control-plane.ts';
 import { credentialsStep } from '../steps/credentials.ts';
@@ -74,6 +75,7 @@ const steps = [
   nodeReadyStep,
   dnsStep,
   nodeJoiningStep,
+  clusterInfoStep,
   storageStep,
   userAccessStep,
 ];

@@ -2,8 +2,9 @@
 // paths of the host, and what each component says of its flags and the files that they name.
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { CommandError } from '../../host/command.ts';
 import { readCgroups } from '../host/cgroups.ts';
-import { CommandError, run } from '../host/run.ts';
+import { run } from '../host/run.ts';
 import type { Layout } from '../layout.ts';
 import { componentCommand, kubeletCommand, ownFlagsOf, type Program } from '../units.ts';
 import { UserError } from '../user-error.ts';

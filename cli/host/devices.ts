@@ -5,9 +5,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
+import { CommandError } from '../../host/command.ts';
 import { UserError } from '../user-error.ts';
 import { type CgroupTrees, groupDirs } from './cgroups.ts';
-import { CommandError, run } from './run.ts';
+import { run } from './run.ts';
 
 /** Character devices by major and minor number; without a minor number all of the major. */
 export const clusterDevices: readonly { major: number; minor?: number; name: string }[] = [

@@ -3,11 +3,12 @@
 // out again on `down`. They accept what a cluster lives by and no more (docs/adr/011-firewalls.md).
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { CommandError } from '../../host/command.ts';
 import type { Layout } from '../layout.ts';
 import { messageOf } from '../user-error.ts';
 import { readIfExists } from './files.ts';
 import { machineLock, withLock } from './lock.ts';
-import { CommandError, run } from './run.ts';
+import { run } from './run.ts';
 
 type Hook = 'input' | 'forward';
 

@@ -3,12 +3,13 @@
 // real ones, and are there before them.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CommandError } from '../../host/command.ts';
 import type { Layout } from '../layout.ts';
 import { errnoOf } from '../user-error.ts';
 import { readIfExists, writeFileAtomic } from './files.ts';
 import { closeFirewalls } from './firewall.ts';
 import { machineLock, withLock } from './lock.ts';
-import { CommandError, run } from './run.ts';
+import { run } from './run.ts';
 
 const lastResortMetric = 4_278_198_272; // the metric the kernel's users give to routes of last resort
 

@@ -1,6 +1,8 @@
 // Whether a new connection from inside a node gets to the API server: asked by making one.
+
+import { CommandError } from '../../host/command.ts';
 import type { Layout } from '../layout.ts';
-import { CommandError, run } from './run.ts';
+import { run } from './run.ts';
 
 // The shell's own redirection connects, so that nothing but what every host has is needed. It reads no start-up files.
 const connectScript = 'exec 3<>"/dev/tcp/$1/$2"';

@@ -2,9 +2,10 @@
 // cluster's processes live in control groups of their own beside systemd's: the service is only told when.
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { CommandError } from '../../host/command.ts';
 import { UserError } from '../user-error.ts';
 import { writeFileAtomic } from './files.ts';
-import { CommandError, run } from './run.ts';
+import { run } from './run.ts';
 
 const unitDir = '/etc/systemd/system';
 

@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { FakeClock, realClock } from '../../machinery/clock.ts';
+import { realClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { layoutOf } from '../layout.ts';
 import { ensurePki } from './ensure.ts';
 import { type CertificatePlan, pkiFiles, planPki } from './plan.ts';

@@ -31,7 +31,7 @@ function componentAccess(layout: Layout): [string, Access][] {
     join(layout.kubeconfigDir, `${name}.kubeconfig`),
     { server: layout.apiUrl, caFile, clientFile },
   ];
-  const server = `https://${layout.hostAddress}:${layout.ports.api}`;
+  const server = layout.apiUrlOfNodes;
   return [
     onThisHost('admin', files.admin),
     onThisHost('controllers', files.controllers),

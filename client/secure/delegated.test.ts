@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { TransportError } from '../transport.ts';
 import { delegatedAuthenticator } from './delegated-authenticator.ts';
 import { attributesOfPath, delegatedAuthorizer } from './delegated-authorizer.ts';

@@ -10,7 +10,7 @@ import type { Registry } from 'prom-client';
 import { ConfigMapKind } from '../../api/core/configmap.ts';
 import { answerHealth, type ComponentContext, type HealthState } from '../../machinery/component.ts';
 import { internalError, StatusError } from '../../machinery/errors.ts';
-import type { Flags, FlagTable } from '../../machinery/flags.ts';
+import { type Flags, type FlagTable, flag } from '../../machinery/flags.ts';
 import type { ClientConfig } from '../config.ts';
 import { InformerFactory } from '../informer-factory.ts';
 import { KubeClient } from '../rest.ts';
@@ -20,23 +20,14 @@ import { type Authorizer, attributesOfPath, delegatedAuthorizer } from './delega
 /** The flags of a component that serves; `port` is where it is looked for. */
 export const secureServingFlags = (port: number) =>
   ({
-    'bind-address': {
-      type: 'string',
-      doc: 'Address to serve health, metrics and configuration at.',
-      default: '0.0.0.0',
-    },
-    'secure-port': { type: 'number', doc: 'Port of the same; 0 for none.', default: port },
-    'tls-cert-file': {
-      type: 'string',
-      doc: 'Its certificate (PEM file); one signed by itself without it.',
-      default: '',
-    },
-    'tls-private-key-file': { type: 'string', doc: 'The key of that (PEM file).', default: '' },
-    'authorization-always-allow-paths': {
-      type: 'list',
-      doc: 'Paths that everybody may ask for; one that ends in * stands for all that begin so.',
-      default: ['/healthz', '/readyz', '/livez'],
-    },
+    'bind-address': flag.string('Address to serve health, metrics and configuration at.', { default: '0.0.0.0' }),
+    'secure-port': flag.number('Port of the same; 0 for none.', { default: port }),
+    'tls-cert-file': flag.string('Its certificate (PEM file); one signed by itself without it.', { default: '' }),
+    'tls-private-key-file': flag.string('The key of that (PEM file).', { default: '' }),
+    'authorization-always-allow-paths': flag.list(
+      'Paths that everybody may ask for; one that ends in * stands for all that begin so.',
+      { default: ['/healthz', '/readyz', '/livez'] },
+    ),
   }) as const satisfies FlagTable;
 
 export type SecureServingFlags = Flags<ReturnType<typeof secureServingFlags>>;

@@ -6,7 +6,7 @@ import {
 } from '../../api/admissionregistration/validatingadmissionpolicy.ts';
 import { CustomResourceDefinitionKind } from '../../api/apiextensions/customresourcedefinition.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import { builtInTypes, customTypes, definitionsFor, type KnownType } from './known-types.ts';
 import { checkTypes } from './type-check.ts';
 
@@ -37,11 +37,8 @@ export const validatingAdmissionPolicyStatusController = defineController({
       const { items } = await definitions.list({ fieldSelector: `metadata.name=${definition}` });
       custom.push(...items.flatMap(customTypes));
     }
-    try {
-      await client.patch({ name }, { status: planStatus(policy, custom) }, { type: 'merge', subresource: 'status' });
-    } catch (err) {
-      if (!isNotFound(err)) throw err;
-    }
-    return undefined;
+    await unlessGone(
+      client.patch({ name }, { status: planStatus(policy, custom) }, { type: 'merge', subresource: 'status' }),
+    );
   },
 });

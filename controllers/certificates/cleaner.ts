@@ -29,6 +29,5 @@ export const certificateCleanerController = defineController({
     const leftMs = endOf(request) - clock.now();
     if (leftMs > 0) return { requeueAfterMs: leftMs };
     await deleteSeen(client, request);
-    return undefined;
   },
 });

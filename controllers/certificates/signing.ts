@@ -63,7 +63,6 @@ export function certificateSigningController(options: SigningOptions) {
       const lifetimeMs = chooseLifetime(spec.expirationSeconds, options.lifetimeMs);
       const pem = await issueFor({ requestPem, usages, lifetimeMs }, options, clock.now());
       await client.updateStatus({ ...request, status: { ...status, certificate: btoa(pem) } });
-      return undefined;
     },
   });
 }

@@ -7,7 +7,7 @@ import type { Job } from '../../api/batch/job/schema.ts';
 import { JobKind } from '../../api/batch/job.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
 import type { EventType } from '../../client/events.ts';
-import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
+import { isAlreadyExists, isNotFound, unlessGone } from '../../machinery/errors.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { controllerMetrics } from '../metrics.ts';
@@ -101,13 +101,9 @@ async function countJobs(pass: Pass): Promise<void> {
   const children = new Set(jobs.map((job) => job.metadata.uid));
   for (const { namespace = '', name: child = '', uid } of activeOf(pass.status)) {
     if (children.has(uid)) continue;
-    try {
-      // The cache may be behind.
-      const found = await deps.jobClient.get({ namespace, name: child });
-      if (found.metadata.uid === uid) continue;
-    } catch (err) {
-      if (!isNotFound(err)) throw err;
-    }
+    // The cache may be behind.
+    const found = await unlessGone(deps.jobClient.get({ namespace, name: child }));
+    if (found?.metadata.uid === uid) continue;
     deps.say(cron, 'Normal', 'MissingJob', `Active job went missing: ${child}`);
     dropActive(pass, uid);
   }

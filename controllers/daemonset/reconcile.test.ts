@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DaemonSet } from '../../api/apps/daemonset.ts';
-import { FakeClock } from '../../machinery/clock.ts';
 import { forbiddenError } from '../../machinery/errors.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { node } from '../../test/builders/node.ts';
 import { testTimeMs } from '../../test/builders/pod.ts';
 import { daemonSet } from '../../test/builders/workload.ts';

@@ -5,35 +5,18 @@ import { type DaemonSet, DaemonSetKind } from '../../api/apps/daemonset.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { deleteSeen } from '../../client/delete-seen.ts';
 import type { ResourceClient } from '../../client/rest.ts';
-import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
-import { sortKeys } from '../../machinery/go-json.ts';
+import { isAlreadyExists, unlessGone } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { controllerRef } from '../pods/claim.ts';
+import { revisionData, revisionOf } from '../pods/template-revision.ts';
 import { hashTemplate } from '../template-hash.ts';
 import { revisionLabel } from './placement.ts';
-
-/** What a revision keeps: a patch that `kubectl rollout undo` applies. Clients find their own revision by its bytes. */
-function revisionData({ spec }: DaemonSet): object {
-  return sortKeys({ spec: { template: { ...spec.template, $patch: 'replace' } } }) as object;
-}
 
 export const hashOf = (revision: ControllerRevision) => revision.metadata.labels?.[revisionLabel] ?? '';
 
 /** The revision for the current template, not yet created. Pure. */
 export function buildRevision(set: DaemonSet, number: number): ControllerRevision {
   const hash = hashTemplate(set.spec.template, set.status?.collisionCount);
-  const { name = '', namespace = '', annotations } = set.metadata;
-  return {
-    metadata: {
-      name: `${name}-${hash}`,
-      namespace,
-      labels: { ...set.spec.template?.metadata?.labels, [revisionLabel]: hash },
-      ...(annotations ? { annotations: { ...annotations } } : {}),
-      ownerReferences: [controllerRef(DaemonSetKind, set)],
-    },
-    data: revisionData(set),
-    revision: number,
-  } as ControllerRevision;
+  return revisionOf(DaemonSetKind, set, { number, hash, hashLabel: revisionLabel });
 }
 
 /** Revisions beyond the history limit that no pod runs, oldest first. Pure. */
@@ -111,12 +94,8 @@ async function dropDoubles(
     const label = metadata.labels?.[revisionLabel] ?? '';
     if (label === hash || !dropped.has(label)) continue;
     const { namespace = '', name = '' } = metadata;
-    try {
-      const patch = { metadata: { labels: { [revisionLabel]: hash } } };
-      await podClient.patch({ namespace, name }, patch, { type: 'strategic' });
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // a pod that is gone needs no label
-    }
+    const patch = { metadata: { labels: { [revisionLabel]: hash } } };
+    await unlessGone(podClient.patch({ namespace, name }, patch, { type: 'strategic' }));
   }
   await deleteRevisions(doubles, revisionClient);
 }

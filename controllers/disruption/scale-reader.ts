@@ -1,7 +1,7 @@
 // Asks any kind for its scale, custom ones included. Upstream: getScaleController of pkg/controller/disruption.
 import type { Scale } from '../../api/autoscaling/scale.ts';
 import type { ControllerContext } from '../../client/controller.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import type { OwnerReference } from '../../machinery/metadata.ts';
 import { type ControllerScale, UnknownScaleError } from './expected-scale.ts';
 
@@ -16,13 +16,8 @@ export function scaleReader({ client, kinds }: Pick<ControllerContext, 'client' 
     }
     const root = group ? `/apis/${apiVersion}` : `/api/${version}`;
     const where = `${root}/namespaces/${encodeURIComponent(namespace)}/${kind.plural}/${encodeURIComponent(name)}`;
-    try {
-      const scale = await client.request<Scale>({ method: 'GET', path: `${where}/scale` });
-      if (scale.metadata.uid !== uid) return undefined;
-      return { uid, replicas: scale.spec?.replicas ?? 0 };
-    } catch (err) {
-      if (!isNotFound(err)) throw err;
-    }
+    const scale = await unlessGone(client.request<Scale>({ method: 'GET', path: `${where}/scale` }));
+    if (scale) return scale.metadata.uid === uid ? { uid, replicas: scale.spec?.replicas ?? 0 } : undefined;
     // The object is not there, or its kind has no scale.
     const { resources } = await client.request<{ resources: { name: string }[] }>({ method: 'GET', path: root });
     if (resources.some((resource) => resource.name === `${kind.plural}/scale`)) return undefined;

@@ -5,7 +5,7 @@ import { isFinished } from '../../api/core/pod/columns.ts';
 import { disruptionTargetType } from '../../api/core/pod/disruption-target.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { defineController } from '../../client/controller.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { podConditionOf } from '../pods/pod-state.ts';
 
@@ -33,11 +33,6 @@ export const staleDisruptionController = defineController({
         ? { type: condition.type, status: 'False', lastTransitionTime: timestamp(clock.now()) }
         : condition,
     );
-    try {
-      await pods.updateStatus({ ...pod, status: { ...pod.status, conditions } } as Pod);
-    } catch (err) {
-      if (!isNotFound(err)) throw err;
-    }
-    return undefined;
+    await unlessGone(pods.updateStatus({ ...pod, status: { ...pod.status, conditions } } as Pod));
   },
 });

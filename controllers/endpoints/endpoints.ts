@@ -151,7 +151,6 @@ export const endpointsController = defineController({
     } catch (err) {
       if (!isAlreadyExists(err) && !isNamespaceTerminating(err)) throw err;
     }
-    return undefined;
   },
   async forget(key, { client, present, times }) {
     times.forget(key);

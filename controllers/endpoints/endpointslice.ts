@@ -78,7 +78,6 @@ export const endpointSliceController = defineController({
     });
     await deps.own.write(plan, key);
     tellHints(service, plan.hints, deps);
-    return undefined;
   },
   forget(key, { own, times, hinted }) {
     hinted.delete(key);

@@ -151,7 +151,6 @@ export const endpointSliceMirroringController = defineController({
     // One that is going makes nothing new; its slices go with it.
     const create = endpoints.metadata.deletionTimestamp ? [] : plan.create;
     await deps.own.write({ ...plan, create }, key);
-    return undefined;
   },
   async forget(key, deps) {
     deps.own.forget(key);

@@ -7,11 +7,11 @@ import { kinds } from '../../api/index.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import type { ChangeHandler } from '../../client/informer.ts';
 import { ObjectCache } from '../../client/store.ts';
-import { FakeClock } from '../../machinery/clock.ts';
 import { modifiedError, notFoundError } from '../../machinery/errors.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { type KubeObject, keyOf } from '../../machinery/metadata.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { secondsAgo } from '../../test/builders/pod.ts';
 import { garbageCollector } from './garbage-collector.ts';
 

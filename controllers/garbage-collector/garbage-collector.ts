@@ -4,7 +4,7 @@
 import { type ControllerContext, type Loop, queueOf } from '../../client/controller.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { WorkQueue } from '../../client/workqueue.ts';
-import { isConflict, isNotFound } from '../../machinery/errors.ts';
+import { isConflict, unlessGone } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import { type KubeObject, keyOf, type OwnerReference } from '../../machinery/metadata.ts';
@@ -141,7 +141,7 @@ class GarbageCollector {
       const options = { propagationPolicy: decision.propagationPolicy, uid };
       const resourceVersion = object.metadata.resourceVersion ?? '';
       const deletion = this.#context.resource(kind).delete(nameOf(object), { ...options, resourceVersion });
-      await ignoreConflict(ignoreGone(deletion));
+      await ignoreConflict(unlessGone(deletion));
     }
   }
 
@@ -152,15 +152,10 @@ class GarbageCollector {
     if (!kind || (kind.namespaced && !namespace)) return 'present';
     const cached = this.#graph.get(kind, ownerKey(kind, reference, namespace));
     if (cached?.metadata.uid === reference.uid) return isForegroundDeleting(cached) ? 'waiting' : 'present';
-    try {
-      const target = kind.namespaced ? { namespace: namespace ?? '', name: reference.name } : { name: reference.name };
-      const owner = await this.#context.resource<KubeObject>(kind).get(target);
-      if (owner.metadata.uid !== reference.uid) return 'absent';
-      return isForegroundDeleting(owner) ? 'waiting' : 'present';
-    } catch (err) {
-      if (isNotFound(err)) return 'absent';
-      throw err;
-    }
+    const target = kind.namespaced ? { namespace: namespace ?? '', name: reference.name } : { name: reference.name };
+    const owner = await unlessGone(this.#context.resource<KubeObject>(kind).get(target));
+    if (owner?.metadata.uid !== reference.uid) return 'absent';
+    return isForegroundDeleting(owner) ? 'waiting' : 'present';
   }
 
   /** An owner that lives in another namespace counts as absent; who wrote the reference should know. */
@@ -179,21 +174,21 @@ class GarbageCollector {
     const { uid, resourceVersion, ownerReferences = [] } = object.metadata;
     const kept = ownerReferences.filter((owner) => !uids.includes(owner.uid));
     const patch = { metadata: { uid, resourceVersion, ownerReferences: kept.length > 0 ? kept : null } };
-    await ignoreGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
+    await unlessGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
   }
 
   async #unblockOwners({ kind, object }: GraphNode): Promise<void> {
     const { uid, resourceVersion, ownerReferences = [] } = object.metadata;
     const unblocked = ownerReferences.map((owner) => ({ ...owner, blockOwnerDeletion: false }));
     const patch = { metadata: { uid, resourceVersion, ownerReferences: unblocked } };
-    await ignoreGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
+    await unlessGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
   }
 
   async #removeFinalizer({ kind, object }: GraphNode, finalizer: string): Promise<void> {
     const { uid, resourceVersion, finalizers = [] } = object.metadata;
     const kept = finalizers.filter((f) => f !== finalizer);
     const patch = { metadata: { uid, resourceVersion, finalizers: kept.length > 0 ? kept : null } };
-    await ignoreConflict(ignoreGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' })));
+    await ignoreConflict(unlessGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' })));
   }
 }
 
@@ -214,15 +209,6 @@ const waitsFor = (dependent: KubeObject, owner: KubeObject) =>
 
 const isBlocking = ({ metadata }: KubeObject) =>
   (metadata.ownerReferences ?? []).some((owner) => owner.blockOwnerDeletion === true);
-
-/** Gone already is what was wanted. */
-async function ignoreGone(work: Promise<unknown>): Promise<void> {
-  try {
-    await work;
-  } catch (err) {
-    if (!isNotFound(err)) throw err;
-  }
-}
 
 /** Changed meanwhile means that the change will bring the object back here. */
 async function ignoreConflict(work: Promise<unknown>): Promise<void> {

@@ -5,10 +5,10 @@ import type { HorizontalPodAutoscaler } from '../../api/autoscaling/horizontalpo
 import { HorizontalPodAutoscalerKind as kind } from '../../api/autoscaling/horizontalpodautoscaler.ts';
 import type { Scale } from '../../api/autoscaling/scale.ts';
 import { ObjectCache } from '../../client/store.ts';
-import { FakeClock } from '../../machinery/clock.ts';
 import { modifiedError, notFoundError } from '../../machinery/errors.ts';
 import { deepFreeze } from '../../machinery/json.ts';
 import { silentLogger } from '../../machinery/log.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { makeObject } from '../../test/builders/kind-rules.ts';
 import { pod, testTimeMs } from '../../test/builders/pod.ts';
 import { controllerMetrics } from '../metrics.ts';

@@ -9,7 +9,7 @@ import type { Job } from '../../api/batch/job/schema.ts';
 import { JobKind } from '../../api/batch/job.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
-import { isInvalid, isNotFound } from '../../machinery/errors.ts';
+import { isInvalid, isNotFound, unlessGone } from '../../machinery/errors.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { controllerMetrics } from '../metrics.ts';
 import { claim } from '../pods/claim.ts';
@@ -115,12 +115,8 @@ function backoffMs({ job, pods, run, deps }: Pass, index: number | undefined): n
  */
 async function isCurrent({ job, deps }: Pass): Promise<boolean> {
   const { namespace = '', name: jobName = '', resourceVersion } = job.metadata;
-  try {
-    return (await deps.jobClient.get({ namespace, name: jobName })).metadata.resourceVersion === resourceVersion;
-  } catch (err) {
-    if (isNotFound(err)) return false;
-    throw err;
-  }
+  const found = await unlessGone(deps.jobClient.get({ namespace, name: jobName }));
+  return found?.metadata.resourceVersion === resourceVersion;
 }
 
 async function managePods(pass: Pass): Promise<Managed> {

@@ -7,7 +7,7 @@ import { JobKind } from '../../api/batch/job.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
 import type { Lister } from '../../client/store.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import { isTracked, trackingFinalizer } from './tally.ts';
 
@@ -52,11 +52,6 @@ export const jobOrphanPodController = defineController({
     const { namespace = '', name = '', uid, resourceVersion } = pod.metadata;
     // The version: a job may be adopting it just now, and would count on the finalizer.
     const metadata = { uid, resourceVersion, '$deleteFromPrimitiveList/finalizers': [trackingFinalizer] };
-    try {
-      await patch({ namespace, name }, { metadata }, { type: 'strategic' });
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // gone is as good
-    }
-    return undefined;
+    await unlessGone(patch({ namespace, name }, { metadata }, { type: 'strategic' }));
   },
 });

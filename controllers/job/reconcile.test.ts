@@ -4,8 +4,8 @@ import type { Job } from '../../api/batch/job/schema.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { Expectations } from '../../client/expectations.ts';
 import { TransportError } from '../../client/transport.ts';
-import { FakeClock } from '../../machinery/clock.ts';
 import { keyOf } from '../../machinery/metadata.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { pod, secondsAgo, testTimeMs } from '../../test/builders/pod.ts';
 import { job } from '../../test/builders/workload.ts';
 import { controllerMetrics } from '../metrics.ts';
@@ -34,7 +34,7 @@ function world(pods: readonly Pod[], { refusals = 0 } = {}) {
     owned: {
       expectations,
       candidates: () => pods,
-      isSettled: (owner: Job) => expectations.satisfied(owner.metadata.uid ?? ''),
+      isSettled: (owner: Job) => expectations.leftMs(owner.metadata.uid ?? '') === 0,
     },
     podClient: { patch: ({ name }: { name: string }) => send(`untrack ${name}`) },
     jobClient: { updateStatus: async () => done.push('status') },
@@ -60,7 +60,7 @@ describe('jobController', () => {
     );
     await assert.rejects(jobController.reconcile(owner, deps), TransportError);
     expectations.deletionObserved(owner.metadata.uid ?? '', 'default/b');
-    assert.equal(expectations.satisfied(owner.metadata.uid ?? ''), true);
+    assert.equal(expectations.leftMs(owner.metadata.uid ?? '') === 0, true);
     await jobController.reconcile(owner, deps);
     assert.ok(done.includes('delete a'), done.join());
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { atMost } from './at-most.ts';
 import { Points } from './points.ts';
 

@@ -45,6 +45,5 @@ export const namespaceController = defineController({
     } catch (err) {
       if (!isNotFound(err)) throw err; // gone already
     }
-    return undefined;
   },
 });

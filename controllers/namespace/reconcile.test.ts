@@ -4,10 +4,10 @@ import type { Namespace } from '../../api/core/namespace.ts';
 import { SecretKind } from '../../api/core/secret.ts';
 import { kinds } from '../../api/index.ts';
 import type { ControllerContext } from '../../client/controller.ts';
-import { FakeClock } from '../../machinery/clock.ts';
 import { forbiddenError } from '../../machinery/errors.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { secondsAgo } from '../../test/builders/pod.ts';
 import { namespaceController } from './namespace.ts';
 

@@ -10,7 +10,7 @@ import { type Node, NodeKind } from '../../api/core/node.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
 import { TransportError } from '../../client/transport.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { type ControllerMetrics, controllerMetrics } from '../metrics.ts';
 import { isReady } from '../pods/pod-state.ts';
@@ -122,11 +122,7 @@ async function markPodsNotReady(node: Node, deps: Deps): Promise<void> {
         c.type === 'Ready' ? { ...c, status: 'False', lastTransitionTime: time } : c,
       );
       deps.warnPod(pod, 'NodeNotReady', 'Node is not ready');
-      try {
-        await deps.podClient.updateStatus({ ...pod, status: { ...pod.status, conditions } });
-      } catch (err) {
-        if (!isNotFound(err)) throw err; // gone: nothing to mark
-      }
+      await unlessGone(deps.podClient.updateStatus({ ...pod, status: { ...pod.status, conditions } }));
     }),
   );
 }

@@ -2,7 +2,7 @@
 // before they ask again: the longer, the more nodes there are. Upstream: pkg/controller/ttl.
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import { defineController } from '../../client/controller.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 
 const annotation = 'node.alpha.kubernetes.io/ttl';
@@ -41,11 +41,6 @@ export const nodeTtlController = defineController({
     current.step = step;
     if (node.metadata.annotations?.[annotation] === ttlOf(step)) return undefined;
     const change = { metadata: { annotations: { [annotation]: ttlOf(step) } } };
-    try {
-      await patch({ name: node.metadata.name ?? '' }, change, { type: 'merge' });
-    } catch (err) {
-      if (!isNotFound(err)) throw err; // gone: nobody reads it
-    }
-    return undefined;
+    await unlessGone(patch({ name: node.metadata.name ?? '' }, change, { type: 'merge' }));
   },
 });

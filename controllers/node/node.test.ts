@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Taint } from '../../api/core/node.ts';
 import { disrupt } from '../../client/disrupt.ts';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { node } from '../../test/builders/node.ts';
 import { pod, secondsAgo, testTimeMs } from '../../test/builders/pod.ts';
 import { planTaints, silentConditions } from './health.ts';
@@ -129,6 +129,19 @@ test('a pod that is ended first says why, after all else that is said of it', as
       conditions: [{ ...condition, reason: 'R', message: 'm' }],
     },
     { uid: 'uid-a' },
+  ]);
+  // One that was told to go, whose node then goes, has ended: a job may wait for that.
+  const conditions = [{ ...condition, reason: 'DeletionByTaintManager' }];
+  const told = { ...pod('b').on('n').deleting().build(), status: { phase: 'Running', conditions } } as never;
+  done.length = 0;
+  await disrupt(client, told, { reason: 'R', message: 'm', nowMs: testTimeMs, isLost: true });
+  assert.deepEqual(done, [
+    {
+      '$setElementOrder/conditions': [{ type: 'DisruptionTarget' }],
+      conditions: [{ ...condition, reason: 'R', message: 'm' }],
+      phase: 'Failed',
+    },
+    { gracePeriodSeconds: 0, uid: 'uid-b' },
   ]);
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ControllerContext } from '../../client/controller.ts';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { FedInformer } from '../../test/builders/fed-informer.ts';
 import { pod, secondsAgo } from '../../test/builders/pod.ts';
 import { planSurplus, podGarbageCollector } from './pod-garbage-collector.ts';

@@ -6,7 +6,7 @@ import { isFinished } from '../../api/core/pod/columns.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
 import { disrupt } from '../../client/disrupt.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { byNode } from './node-lifecycle.ts';
 
@@ -76,11 +76,7 @@ type Deps = ReturnType<typeof createDeps>;
 
 async function removeSurplus({ metadata }: Pod, podClient: Deps['podClient']): Promise<void> {
   const { namespace = '', name = '', uid } = metadata;
-  try {
-    await podClient.delete({ namespace, name }, { gracePeriodSeconds: 0, ...(uid ? { uid } : {}) });
-  } catch (err) {
-    if (!isNotFound(err)) throw err; // gone is what was wanted
-  }
+  await unlessGone(podClient.delete({ namespace, name }, { gracePeriodSeconds: 0, ...(uid ? { uid } : {}) }));
 }
 
 /** `threshold`: as many ended pods may stay; 0: all. */
@@ -116,14 +112,9 @@ export const podGarbageCollector = (threshold = defaultThreshold) =>
       missingSinceMs.set(nodeName, sinceMs);
       const leftMs = sinceMs + quarantineMs - nowMs;
       if (leftMs > 0) return { requeueAfterMs: leftMs };
-      try {
-        await nodeClient.get({ name: nodeName });
-        return undefined; // it is there, only not yet in the cache
-      } catch (err) {
-        if (!isNotFound(err)) throw err;
-      }
+      // It may be there, only not yet in the cache.
+      if (await unlessGone(nodeClient.get({ name: nodeName }))) return undefined;
       const message = 'PodGC: node no longer exists';
       await disrupt(podClient, pod, { reason: 'DeletionByPodGC', message, nowMs, isLost: true });
-      return undefined;
     },
   });

@@ -91,7 +91,6 @@ export const taintEvictionController = defineController({
     await disrupt(podClient, pod, { reason: 'DeletionByTaintManager', message, nowMs });
     since.delete(key);
     ended.set(key, uid);
-    return undefined;
   },
   forget: (key, { since, ended }) => {
     since.delete(key);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Node } from '../../api/core/node.ts';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { node } from '../../test/builders/node.ts';
 import { nodeLifecycleFlags, readNodeLifecycle } from './flags.ts';
 import { nodeLifecycleDefaults } from './node-lifecycle.ts';

@@ -71,7 +71,6 @@ async function syncNamed(claim: PersistentVolumeClaim, { writes }: ClaimDeps): P
     return wait({ reason: 'FailedBinding', message: `volume "${name}" already bound to a different claim.` });
   }
   await writes.bind(volume, claim);
-  return undefined;
 }
 
 async function syncFree(claim: PersistentVolumeClaim, deps: ClaimDeps): Promise<ReconcileResult | undefined> {

@@ -3,7 +3,7 @@
 import { claimKeyOf, hasAnnotation, provisionedBy, volumeModeOf } from '../../api/core/persistentvolume/binding.ts';
 import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts';
 import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import type { Word, Writes } from './writes.ts';
 
 export interface VolumeDeps {
@@ -36,13 +36,8 @@ async function findClaim(volume: PersistentVolume, writes: Writes): Promise<Pers
   const { namespace = '', name = '', uid } = volume.spec.claimRef!;
   const cached = writes.claims.get(claimKeyOf(volume)!);
   if (cached?.metadata.uid === uid) return cached;
-  try {
-    const claim = await writes.readClaim(namespace, name);
-    return claim.metadata.uid === uid ? claim : undefined;
-  } catch (err) {
-    if (isNotFound(err)) return undefined;
-    throw err;
-  }
+  const claim = await unlessGone(writes.readClaim(namespace, name));
+  return claim?.metadata.uid === uid ? claim : undefined;
 }
 
 function tellModes(volume: PersistentVolume, claim: PersistentVolumeClaim, { tell }: Writes): void {

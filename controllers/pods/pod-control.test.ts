@@ -4,9 +4,9 @@ import { ReplicaSetKind } from '../../api/apps/replicaset.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import { TransportError } from '../../client/transport.ts';
-import { FakeClock } from '../../machinery/clock.ts';
-import { alreadyExistsError, forbiddenError, notFoundError } from '../../machinery/errors.ts';
-import { seededRandom } from '../../machinery/random.ts';
+import { alreadyExistsError, forbiddenError, internalError, notFoundError } from '../../machinery/errors.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
+import { seededRandom } from '../../test/builders/seeded-random.ts';
 import { replicaSet, template } from '../../test/builders/workload.ts';
 import { PodControl, podFromTemplate } from './pod-control.ts';
 
@@ -14,13 +14,14 @@ const pods = { group: '', resource: 'pods' };
 const set = replicaSet('rs', 1);
 const wanted = podFromTemplate(ReplicaSetKind, set, template() as never);
 
-/** A server of pods whose answers may be lost: 'before' it did what it was asked, or 'after'. */
-function world(faults: ('before' | 'after' | undefined)[]) {
+/** A server of pods whose answers may be lost: 'before' it did what it was asked, or 'after'; or which is 'ill'. */
+function world(faults: ('before' | 'after' | 'ill' | undefined)[]) {
   const clock = new FakeClock();
   const there = new Map<string, Pod>();
   const events: string[] = [];
   const call = async <R>(act: () => R): Promise<R> => {
     const fault = faults.shift();
+    if (fault === 'ill') throw internalError('etcdserver: request timed out');
     if (fault === 'before') throw new TransportError('not reached');
     const answer = act();
     if (fault === 'after') throw new TransportError('the answer is lost');
@@ -70,7 +71,14 @@ function world(faults: ('before' | 'after' | undefined)[]) {
   return { control, there, events, client, done };
 }
 
-for (const faults of [['after'], ['before'], ['before', 'after', 'before'], ['after', undefined, 'after']] as const) {
+for (const faults of [
+  ['after'],
+  ['before'],
+  ['before', 'after', 'before'],
+  ['after', undefined, 'after'],
+  ['after', 'ill'],
+  ['after', 'ill', 'ill', 'ill'],
+] as const) {
   test(`one pod is made whatever is lost: ${faults.map((f) => f ?? 'nothing').join(', ')}`, async () => {
     const { control, there, events, done } = world([...faults]);
     const made = await done(control.create(set, wanted));
@@ -80,6 +88,23 @@ for (const faults of [['after'], ['before'], ['before', 'after', 'before'], ['af
     assert.deepEqual(events, [`Normal SuccessfulCreate Created pod: ${made.metadata.name}`]);
   });
 }
+
+test('one that was not made is refused all the same', async () => {
+  const { control, there, done } = world(['before', 'ill']);
+  await assert.rejects(done(control.create(set, wanted)), /request timed out/);
+  assert.equal(there.size, 0);
+});
+
+test('one that was made and is gone again has been made', async () => {
+  const { control, there, events, client, done } = world(['after']);
+  const { get } = client;
+  client.get = (target) => {
+    there.clear();
+    return get(target);
+  };
+  await done(control.create(set, wanted));
+  assert.deepEqual([there.size, events.length], [0, 1]);
+});
 
 test('a name that somebody else has is not taken for ours', async () => {
   const { control, there, client, done } = world([]);

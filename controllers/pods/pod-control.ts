@@ -6,6 +6,7 @@ import type { ControllerContext } from '../../client/controller.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import { untilAnswered } from '../../client/own-writes.ts';
 import type { ResourceClient } from '../../client/rest.ts';
+import { TransportError } from '../../client/transport.ts';
 import { isAlreadyExists, isForbidden, isNotFound, StatusError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
@@ -91,11 +92,14 @@ export class PodControl {
     for (;;) {
       const name = `${generateName.slice(0, maxBaseLength)}${randomSuffix(this.#context.random)}`;
       try {
+        const named = { ...pod, metadata: { ...pod.metadata, name } };
         return await untilAnswered(this.#context, async (isAgain) => {
           try {
-            return await this.#pods.create({ ...pod, metadata: { ...pod.metadata, name } });
+            return await this.#pods.create(named);
           } catch (err) {
-            const found = isAgain && isAlreadyExists(err) ? await this.#pods.get({ namespace, name }) : undefined;
+            if (!isAgain || err instanceof TransportError) throw err;
+            // Whatever it is refused for now, the call whose answer was lost may have made it; it may even be gone again.
+            const found = (await this.#find(namespace, name)) ?? (isAlreadyExists(err) ? named : undefined);
             if (found && controllerOf(found)?.uid === owner.metadata.uid) return found;
             throw err;
           }
@@ -104,6 +108,17 @@ export class PodControl {
         // Somebody else's: chance makes another name.
         if (!isAlreadyExists(err)) throw withoutName(err, name, generateName);
       }
+    }
+  }
+
+  /** Undefined when there is none. An answer that does not say is none. */
+  async #find(namespace: string, name: string): Promise<Pod | undefined> {
+    try {
+      return await this.#pods.get({ namespace, name });
+    } catch (err) {
+      if (isNotFound(err)) return undefined;
+      const saysNothing = err instanceof StatusError && (err.code >= 500 || err.code === 429);
+      throw saysNothing ? new TransportError(err.message) : err;
     }
   }
 

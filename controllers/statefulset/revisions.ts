@@ -6,20 +6,14 @@ import { StatefulSetKind } from '../../api/apps/statefulset.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import { isAlreadyExists } from '../../machinery/errors.ts';
-import { sortKeys } from '../../machinery/go-json.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { controllerRef } from '../pods/claim.ts';
-import { hashTemplate } from '../template-hash.ts';
+import { revisionData, revisionOf } from '../pods/template-revision.ts';
+import { hashRevision } from '../template-hash.ts';
 import { revisionLabel } from './identity.ts';
 
 const hashLabel = 'controller.kubernetes.io/hash';
 
 export const nameOf = ({ metadata }: ControllerRevision) => metadata.name ?? '';
-
-/** A patch that `kubectl rollout undo` applies. */
-function revisionData({ spec }: StatefulSet): object {
-  return sortKeys({ spec: { template: { ...spec.template, $patch: 'replace' } } }) as object;
-}
 
 /** The set with the template that a revision keeps. */
 export function withRevision(set: StatefulSet, revision: ControllerRevision): StatefulSet {
@@ -29,19 +23,8 @@ export function withRevision(set: StatefulSet, revision: ControllerRevision): St
 
 /** The revision for the template, not yet created. Pure. */
 export function buildRevision(set: StatefulSet, number: number, collisionCount: number): ControllerRevision {
-  const hash = hashTemplate(set.spec.template, collisionCount);
-  const { name = '', namespace = '', annotations } = set.metadata;
-  return {
-    metadata: {
-      name: `${name}-${hash}`,
-      namespace,
-      labels: { ...set.spec.template?.metadata?.labels, [hashLabel]: hash },
-      ...(annotations ? { annotations: { ...annotations } } : {}),
-      ownerReferences: [controllerRef(StatefulSetKind, set)],
-    },
-    data: revisionData(set),
-    revision: number,
-  } as ControllerRevision;
+  const hash = hashRevision(revisionData(set), collisionCount);
+  return revisionOf(StatefulSetKind, set, { number, hash, hashLabel });
 }
 
 export interface History {

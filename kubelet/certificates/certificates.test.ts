@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { makeKey, makeRequest, makeSelfSigned } from '../../client/certificates.ts';
 import { parseCertificateRequest } from '../../machinery/certificate-request.ts';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { CertificateFiles } from './certificate-files.ts';
 import { renewalMs } from './certificate-manager.ts';
 import { firstServerPair } from './node-certificates.ts';

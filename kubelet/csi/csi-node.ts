@@ -3,7 +3,7 @@
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import { type CSINode, type CSINodeDriver, CSINodeKind } from '../../api/storage/csinode.ts';
 import type { KubeClient } from '../../client/rest.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../../machinery/errors.ts';
+import { isAlreadyExists, isConflict, unlessGone } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { KeyedLock } from '../../machinery/keyed-lock.ts';
 import type { NodeGetInfoResponse } from '../../proto/csi.gen.ts';
@@ -87,10 +87,7 @@ export class CsiNode {
 
   async #editOnce(change: (drivers: readonly CSINodeDriver[]) => readonly CSINodeDriver[]): Promise<void> {
     const objects = this.#client.resource(CSINodeKind);
-    const found = await objects.get({ name: this.#nodeName }).catch((err) => {
-      if (isNotFound(err)) return undefined;
-      throw err;
-    });
+    const found = await unlessGone(objects.get({ name: this.#nodeName }));
     const before = found?.spec.drivers ?? [];
     const drivers = [...change(before)];
     if (!found) {

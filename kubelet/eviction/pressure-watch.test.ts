@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod } from '../../api/core/pod.ts';
-import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
 import type { PodWorker } from '../pods/pod-worker.ts';
 import { joinSandboxes } from '../pods/runtime-state.ts';

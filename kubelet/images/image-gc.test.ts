@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { describe, test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { checkImageGc, defaultImageGc, ImageGarbageCollector } from './image-gc.ts';
 
 describe('checkImageGc()', () => {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeClient } from '../../client/rest.ts';
-import { FakeClock } from '../../machinery/clock.ts';
 import { notFoundError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { mergePatchInSteps } from '../../machinery/merge-patch.ts';
 import { finish } from '../../machinery/steps.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { NodeReporter } from './node-reporter.ts';
 
 /** A node store that answers as the API server does, as far as the reporter asks. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeClient } from '../../client/rest.ts';
-import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { realRandom } from '../../machinery/random.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { WatchedObjects } from './watched-objects.ts';
 
 test('an object that cannot be read is waited for only so long', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { BackOff } from './back-off.ts';
 
 test('waits double from 10 s to 300 s, and a quiet key starts over', async () => {

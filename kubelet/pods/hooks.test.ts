@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { runHook } from './hooks.ts';
 
 test('an HTTP hook without an answer ends when it is told to, also after the headers', async () => {

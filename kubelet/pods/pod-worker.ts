@@ -6,7 +6,7 @@
 
 import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { PodResizer } from '../resize/pod-resizer.ts';
@@ -419,11 +419,7 @@ export class PodWorker {
 
   async #deleteFromApi(): Promise<void> {
     const { name = '', namespace = '', uid = '' } = this.#pod.metadata;
-    try {
-      await this.#deps.pods.delete({ namespace, name }, { gracePeriodSeconds: 0, uid });
-    } catch (err) {
-      if (!isNotFound(err)) throw err;
-    }
+    await unlessGone(this.#deps.pods.delete({ namespace, name }, { gracePeriodSeconds: 0, uid }));
   }
 
   #writeStatus(): void {

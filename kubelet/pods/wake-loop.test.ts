@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { WakeLoop } from './wake-loop.ts';
 
 function loopWith(work: (run: number) => Promise<void> = async () => undefined) {

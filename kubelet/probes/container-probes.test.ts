@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Container } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { EventRecorder } from '../../client/events.ts';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { runtimeContainer } from '../../test/builders/runtime-state.ts';
 import { ContainerProbes, type Probers } from './container-probes.ts';
 import { ProbeMetrics } from './probe-metrics.ts';

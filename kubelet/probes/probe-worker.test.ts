@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Probe } from '../../api/core/pod/probe.ts';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { decodeHealthResponse, encodeHealthRequest } from './grpc-probe.ts';
 import { failure, type ProbeResult, resolvePort, success, unknown } from './probe-result.ts';
 import { type ProbeKind, ProbeWorker } from './probe-worker.ts';

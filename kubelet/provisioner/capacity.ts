@@ -5,7 +5,7 @@ import { type CSIDriver, CSIDriverKind } from '../../api/storage/csidriver.ts';
 import { type CSIStorageCapacity, CSIStorageCapacityKind } from '../../api/storage/csistoragecapacity.ts';
 import { type StorageClass, StorageClassKind } from '../../api/storage/storageclass.ts';
 import { defineController, type ReconcileResult } from '../../client/controller.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { formatQuantity } from '../../machinery/quantity.ts';
 import { sha256 } from '../csi/volume-data.ts';
@@ -30,7 +30,7 @@ export async function publishCapacity(
   const objects = client.resource(CSIStorageCapacityKind);
   const known = capacity(`${namespace}/${name}`);
   if (driverObject()?.spec.storageCapacity !== true) {
-    if (known) await objects.delete({ namespace, name }).catch(unlessGone);
+    if (known) await unlessGone(objects.delete({ namespace, name }));
     return undefined;
   }
   const matchLabels = { ...driver.segments };
@@ -53,10 +53,6 @@ export async function publishCapacity(
 }
 
 const quantityOf = (bytes: string) => formatQuantity({ nanos: BigInt(bytes) * 1_000_000_000n, format: 'BinarySI' });
-
-function unlessGone(err: unknown): void {
-  if (!isNotFound(err)) throw err;
-}
 
 export const capacityController = (deps: Pick<ProvisionerDeps, 'client' | 'driver' | 'nodeName'>) =>
   defineController({

@@ -8,7 +8,7 @@ import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
 import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
 import { type StorageClass, StorageClassKind } from '../../api/storage/storageclass.ts';
-import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
+import { isAlreadyExists, unlessGone } from '../../machinery/errors.ts';
 import { quantityValue } from '../../machinery/quantity.ts';
 import type { CreateVolumeRequest, Volume } from '../../proto/csi.gen.ts';
 import type { Init } from '../../proto/message.ts';
@@ -40,13 +40,7 @@ export function wantsVolume({ metadata, spec }: PersistentVolumeClaim, driver: s
 export async function provision(deps: ProvisionerDeps, claim: PersistentVolumeClaim): Promise<void> {
   const { client, driver, events } = deps;
   const className = claim.metadata.annotations?.[classAnnotation] ?? claim.spec.storageClassName ?? '';
-  const storageClass = await client
-    .resource(StorageClassKind)
-    .get({ name: className })
-    .catch((err) => {
-      if (isNotFound(err)) return undefined;
-      throw err;
-    });
+  const storageClass = await unlessGone(client.resource(StorageClassKind).get({ name: className }));
   if (storageClass?.provisioner !== driver.name || !(await isForThisNode(deps, claim, storageClass))) return;
   const target = claimTarget(claim);
   const { namespace, name, uid } = claim.metadata;

@@ -81,7 +81,6 @@ const claimsController = (deps: ProvisionerDeps) =>
       if (wantsVolume(claim, deps.driver.name)) await provision(deps, claim);
       const volume = volumeToGrow(deps, claim);
       if (volume) await grow(deps, claim, volume, clock.now());
-      return undefined;
     },
   });
 
@@ -92,6 +91,5 @@ const volumesController = (deps: ProvisionerDeps) =>
     deps: () => undefined,
     async reconcile(volume) {
       await reclaim(deps, volume);
-      return undefined;
     },
   });

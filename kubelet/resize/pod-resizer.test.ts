@@ -125,11 +125,11 @@ test('a refusal is told once, and forgotten with the wish', async () => {
   const [before, after] = [podOf(1, container('1', '64Mi')), podOf(2, container('9', '64Mi'))];
   const { deps, runtime, told, conditions } = world(before);
   const resizer = new PodResizer(deps, before, []);
-  const refusal = { reason: 'Deferred', message: 'no room' } as const;
+  const refusal = { reason: 'Deferred', message: 'no room', said: 'OutOfcpu' } as const;
   assert.equal(resizer.refuse(after, refusal), true);
   assert.equal(resizer.refuse(after, refusal), false);
   assert.deepEqual(conditions(resizer), [['PodResizePending', 'Deferred', 'no room', 2]]);
-  assert.match(told.join(), /^Warning ResizeDeferred Pod resize Deferred: .*"generation":2,"error":"no room"\}$/);
+  assert.match(told.join(), /^Warning ResizeDeferred Pod resize OutOfcpu: .*"generation":2,"error":"no room"\}$/);
   assert.deepEqual(resizer.allocated(after).spec, before.spec);
   await resizer.sync(after, runtime);
   assert.equal(conditions(resizer).length, 1);

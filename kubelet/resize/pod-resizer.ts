@@ -74,12 +74,12 @@ export class PodResizer {
   }
 
   /** The pod stays as it is for now. Answers whether that is news. */
-  refuse(desired: Pod, { reason, message }: ResizeRefusal): boolean {
+  refuse(desired: Pod, { reason, message, said = reason }: ResizeRefusal): boolean {
     const { generation = 0 } = desired.metadata;
     const { pending } = this.#state;
     if (pending?.reason === reason && pending.message === message && pending.generation === generation) return false;
     this.#state = { ...this.#state, pending: { reason, message, generation } };
-    const text = resizeMessage(reason, desired, { generation, error: message });
+    const text = resizeMessage(said, desired, { generation, error: message });
     this.#tell(desired, 'Warning', `Resize${reason}`, text);
     return true;
   }

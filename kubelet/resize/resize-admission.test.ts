@@ -22,12 +22,12 @@ const cases: [string, Record<string, string>, string | undefined][] = [
   [
     'what others have now',
     { cpu: '2500m' },
-    "Deferred: Node didn't have enough resource: cpu, requested: 2500, used: 2000, capacity: 4000",
+    "Deferred (OutOfcpu): Node didn't have enough resource: cpu, requested: 2500, used: 2000, capacity: 4000",
   ],
   [
     'what the node gives nobody',
     { memory: '3500Mi' },
-    "Deferred: Node didn't have enough resource: memory, requested: 3670016000, used: 1073741824, capacity: 3221225472",
+    "Deferred (OutOfmemory): Node didn't have enough resource: memory, requested: 3670016000, used: 1073741824, capacity: 3221225472",
   ],
   [
     'more cpu than there is',
@@ -44,7 +44,8 @@ describe('judgeResize()', () => {
   for (const [name, requests, want] of cases)
     test(name, () => {
       const refusal = judgeResize(podOf(requests), node, [other]);
-      assert.equal(refusal && `${refusal.reason}: ${refusal.message}`, want);
+      const said = refusal?.said ? ` (${refusal.said})` : '';
+      assert.equal(refusal && `${refusal.reason}${said}: ${refusal.message}`, want);
     });
 });
 

@@ -11,6 +11,8 @@ import { inUnits, judgeResources } from '../pods/admission.ts';
 export interface ResizeRefusal {
   reason: 'Deferred' | 'Infeasible';
   message: string;
+  /** What the event says for the reason: `OutOfcpu`. */
+  said?: string;
 }
 
 /** A pod as its spec has it, and as it is. */
@@ -31,7 +33,7 @@ export function judgeResize(desired: Pod, node: Node, others: readonly Pod[]): R
     return { reason: 'Infeasible', message };
   }
   const lack = judgeResources(desired, node, others);
-  return lack && { reason: 'Deferred', message: lack.message };
+  return lack && { reason: 'Deferred', message: lack.message, said: lack.reason };
 }
 
 /**

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { removeTreeSync } from '../../host/remove-tree.ts';
 import { goArchitecture } from '../../machinery/architecture.ts';
 import { type ComponentContext, runComponent } from '../../machinery/component.ts';
-import type { Flags, FlagTable } from '../../machinery/flags.ts';
+import { type Flags, type FlagTable, flag } from '../../machinery/flags.ts';
 import { KeyedLock } from '../../machinery/keyed-lock.ts';
 import { detectCgroups } from './cgroup.ts';
 import { ImageStore } from './image/image-store.ts';
@@ -28,34 +28,26 @@ import { ExitWaiters } from './store/exit-waiters.ts';
 import { createStreamServer } from './stream/server.ts';
 
 const flagTable = {
-  root: { type: 'string', doc: 'Persistent directory: images, containers, sandboxes.', required: true },
-  'state-dir': {
-    type: 'string',
-    doc: 'Directory of sockets, bundles and exit files; may be lost at a reboot.',
+  root: flag.string('Persistent directory: images, containers, sandboxes.', { required: true }),
+  'state-dir': flag.string('Directory of sockets, bundles and exit files; may be lost at a reboot.', {
     required: true,
-  },
-  socket: { type: 'string', doc: 'Unix socket to serve the interface on.', required: true },
-  'stream-address': {
-    type: 'string',
-    doc: 'Address of the exec, attach and port-forward server.',
-    default: '127.0.0.1',
-  },
-  'stream-idle-timeout': {
-    type: 'number',
-    doc: 'Seconds after which a session of exec, attach or port-forward on which nothing moves is ended.',
-    default: 4 * 3600,
-  },
-  'pod-cidr': { type: 'string', doc: "The node's range of pod addresses; else the kubelet tells it.", default: '' },
-  'non-masquerade-cidrs': { type: 'list', doc: 'Ranges that pods reach with their own address.', default: [] },
-  'cgroup-root': { type: 'string', doc: 'Subtree of the cgroup hierarchies to work in.', default: '/' },
-  'oci-runtime': { type: 'string', doc: 'Name or path of the OCI runtime; by default crun, else runc.', default: '' },
-  'pause-binary': { type: 'string', doc: 'Static program that holds the namespaces of a pod.', default: 'catatonit' },
-  'image-pull-progress-timeout': {
-    type: 'number',
-    doc: 'Seconds after which a pull is given up when the registry sends nothing; 0 for never.',
-    default: 300,
-  },
-  'registry-mirrors': { type: 'list', doc: 'host=url pairs: addresses to ask before a registry itself.', default: [] },
+  }),
+  socket: flag.string('Unix socket to serve the interface on.', { required: true }),
+  'stream-address': flag.string('Address of the exec, attach and port-forward server.', { default: '127.0.0.1' }),
+  'stream-idle-timeout': flag.number(
+    'Seconds after which a session of exec, attach or port-forward on which nothing moves is ended.',
+    { default: 4 * 3600 },
+  ),
+  'pod-cidr': flag.string("The node's range of pod addresses; else the kubelet tells it.", { default: '' }),
+  'non-masquerade-cidrs': flag.list('Ranges that pods reach with their own address.', { default: [] }),
+  'cgroup-root': flag.string('Subtree of the cgroup hierarchies to work in.', { default: '/' }),
+  'oci-runtime': flag.string('Name or path of the OCI runtime; by default crun, else runc.', { default: '' }),
+  'pause-binary': flag.string('Static program that holds the namespaces of a pod.', { default: 'catatonit' }),
+  'image-pull-progress-timeout': flag.number(
+    'Seconds after which a pull is given up when the registry sends nothing; 0 for never.',
+    { default: 300 },
+  ),
+  'registry-mirrors': flag.list('host=url pairs: addresses to ask before a registry itself.', { default: [] }),
 } as const satisfies FlagTable;
 
 /** A pull that was cut off goes on where it was, if it comes back within this time. */

@@ -7,13 +7,13 @@ import { InformerFactory } from '../../client/informer-factory.ts';
 import { KubeClient } from '../../client/rest.ts';
 import { builtInServedKinds } from '../../client/served-kinds.ts';
 import { type ComponentContext, type RunningComponent, runComponent } from '../../machinery/component.ts';
-import type { Flags, FlagTable } from '../../machinery/flags.ts';
+import { type Flags, type FlagTable, flag } from '../../machinery/flags.ts';
 import { keepNodes } from './nodes.ts';
 import { podController } from './pods.ts';
 
 const flags = {
-  kubeconfig: { type: 'string', doc: 'How to reach the API server, and as whom.', required: true },
-  count: { type: 'number', doc: 'How many nodes, at most 4096.', required: true },
+  kubeconfig: flag.string('How to reach the API server, and as whom.', { required: true }),
+  count: flag.number('How many nodes, at most 4096.', { required: true }),
 } as const satisfies FlagTable;
 
 async function start(options: Flags<typeof flags>, component: ComponentContext): Promise<RunningComponent> {

@@ -5,7 +5,7 @@ import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { defineController } from '../../client/controller.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import type { Clock } from '../../machinery/clock.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import { controllerOf } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { isSimulated } from './nodes.ts';
@@ -51,9 +51,7 @@ async function reconcile(pod: Pod, { pods, clock }: Deps) {
   const { name = '', namespace = '', uid = '', deletionTimestamp } = pod.metadata;
   if (!isSimulated(pod.spec.nodeName)) return undefined;
   if (deletionTimestamp) {
-    await pods.delete({ name, namespace }, { gracePeriodSeconds: 0, uid }).catch((err) => {
-      if (!isNotFound(err)) throw err;
-    });
+    await unlessGone(pods.delete({ name, namespace }, { gracePeriodSeconds: 0, uid }));
     return undefined;
   }
   const nowMs = clock.now();

@@ -59,10 +59,12 @@ export function computeContainerStatuses(pod: Pod, input: ContainerStatusInput):
     containers: containersOf(pod)
       .map((c) => of(c, waitingReason))
       .sort(byName),
-    ephemeral: ephemeralContainersOf(pod).map((c) => {
-      const { started: _, ...status } = of(c, 'ContainerCreating');
-      return { ...status, ready: false };
-    }),
+    ephemeral: ephemeralContainersOf(pod)
+      .map((c) => {
+        const { started: _, ...status } = of(c, 'ContainerCreating');
+        return { ...status, ready: false };
+      })
+      .sort(byName),
   };
 }
 

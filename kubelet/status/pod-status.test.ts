@@ -235,13 +235,20 @@ const cases: Case[] = [
       'app=running ready',
     ],
   },
+  {
+    name: 'ephemeral containers by name, the last one added first',
+    spec: { ephemeralContainers: [{ name: 'f' }, { name: 'e' }] },
+    containers: [{ name: 'app' }, { name: 'e' }, { name: 'f', exitCode: 0 }],
+    want: ['Running', 'app=running ready', 'e=running', 'f=terminated:Completed/0'],
+  },
 ];
 
 function summarize(status: PodStatus): string[] {
   const conditions = (status.conditions ?? [])
     .filter((c) => c.status !== 'True' || c.reason)
     .map((c) => `${c.status === 'True' ? '' : '!'}${c.type}${c.reason ? `:${c.reason}` : ''}`);
-  const all = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+  const main = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+  const all = [...main, ...(status.ephemeralContainerStatuses ?? [])];
   const containers = all.map((c) => {
     const [kind = '', detail] = Object.entries(c.state ?? {})[0] ?? [];
     const { reason, exitCode } = detail as { reason?: string; exitCode?: number };

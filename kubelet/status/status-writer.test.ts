@@ -3,9 +3,9 @@ import { describe, test } from 'node:test';
 import type { PodCondition, PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ResourceClient } from '../../client/rest.ts';
-import { FakeClock } from '../../machinery/clock.ts';
 import { notFoundError } from '../../machinery/errors.ts';
 import { silentLogger } from '../../machinery/log.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { buildStatusPatch, StatusWriter } from './status-writer.ts';
 
 const condition = (type: string, fields: Partial<PodCondition>): PodCondition =>

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import type { Pod } from '../../api/core/pod.ts';
 import { openMounts } from '../../host/mounts.ts';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import type { KubeletDeps } from '../pods/kubelet-deps.ts';
 import { VolumeSync } from '../pods/volume-sync.ts';
 import { ClaimError } from './claims.ts';

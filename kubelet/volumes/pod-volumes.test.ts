@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { Pod } from '../../api/core/pod.ts';
 import { openMounts } from '../../host/mounts.ts';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { createVolumePlugins } from './index.ts';
 import { PodVolumes, type VolumeDeps } from './pod-volumes.ts';
 

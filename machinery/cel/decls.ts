@@ -1,11 +1,12 @@
-// Functions as libraries declare them: a name with overloads, each with the types it takes, what it returns and what it
-// does. Signatures are written as text: 'list(A), A -> bool'; of a member function the receiver is the first argument.
+// Functions as libraries declare them, an overload a row: its name, the types it takes, what it returns and what it does. Signatures are written as text: 'list(A), A -> bool'; of a member function the receiver is the first argument.
 import type { Expr } from './ast.ts';
 import type { MacroContext } from './macros.ts';
 import { type CelType, t } from './types.ts';
 import type { Value } from './values.ts';
 
 export interface Overload {
+  /** Of the function. */
+  readonly name: string;
   readonly id: string;
   readonly args: readonly CelType[];
   readonly result: CelType;
@@ -29,23 +30,21 @@ export interface Macro {
 }
 
 export interface Library {
-  readonly functions?: readonly FunctionDecl[];
+  readonly functions?: readonly Overload[];
   readonly macros?: readonly Macro[];
   /** Types by the names that expressions call them. */
   readonly types?: readonly (readonly [string, CelType])[];
 }
 
-export function fn(name: string, ...overloads: Overload[]): FunctionDecl {
-  return { name, overloads };
+type Call = Overload['call'];
+
+/** `overload('int', 'string_to_int', 'string -> int', parse)`. */
+export function overload(name: string, id: string, signature: string, call: Call): Overload {
+  return { name, id, ...parseSignature(signature), isMember: false, call };
 }
 
-/** `overload('string_to_int', 'string -> int', parse)`. */
-export function overload(id: string, signature: string, call: (...args: any[]) => Value): Overload {
-  return { id, ...parseSignature(signature), isMember: false, call };
-}
-
-export function member(id: string, signature: string, call: (...args: any[]) => Value): Overload {
-  return { id, ...parseSignature(signature), isMember: true, call };
+export function member(name: string, id: string, signature: string, call: Call): Overload {
+  return { name, id, ...parseSignature(signature), isMember: true, call };
 }
 
 const simpleTypes: Record<string, CelType> = {

@@ -67,10 +67,8 @@ export function createEnv(options: EnvOptions): Env {
 
 function combine(libraries: readonly Library[]): Tables {
   const overloads = new Map<string, Map<string, Overload>>();
-  for (const { name, overloads: added } of libraries.flatMap((library) => library.functions ?? [])) {
-    const others = overloads.get(name) ?? new Map<string, Overload>();
-    for (const one of added) others.set(one.id, one);
-    overloads.set(name, others);
+  for (const one of libraries.flatMap((library) => library.functions ?? [])) {
+    overloads.set(one.name, (overloads.get(one.name) ?? new Map<string, Overload>()).set(one.id, one));
   }
   const macros = [...standardMacros, ...libraries.flatMap((library) => library.macros ?? [])];
   return {

@@ -6,13 +6,10 @@ import type { Library } from './decls.ts';
 import { createEnv, type Env, type EnvOptions } from './env.ts';
 import { addressLibrary } from './lib/addresses.ts';
 import { authorizerLibrary, authorizerType, resourceCheckType } from './lib/authorizer.ts';
-import { bindingLibrary } from './lib/bindings.ts';
 import { conversionLibrary } from './lib/conversions.ts';
-import { encoderLibrary } from './lib/encoders.ts';
 import { formatLibrary } from './lib/formats.ts';
 import { listValueLibrary } from './lib/list-values.ts';
 import { listLibrary } from './lib/lists.ts';
-import { mathLibrary } from './lib/math.ts';
 import { optionalLibrary } from './lib/optionals.ts';
 import { patchLibrary, resolvePatchType } from './lib/patches.ts';
 import { quantityLibrary } from './lib/quantities.ts';
@@ -45,9 +42,6 @@ export const kubernetesLibraries: readonly Library[] = [
   formatLibrary,
   semverLibrary,
 ];
-
-/** Functions of cel-go that Kubernetes' rules and policies lack: `math.greatest`, `base64.encode`, `cel.bind`. */
-export const extensionLibraries: readonly Library[] = [mathLibrary, encoderLibrary, bindingLibrary];
 
 /** Those of mutating policies too. */
 const patchingLibraries: readonly Library[] = [...kubernetesLibraries, patchLibrary];

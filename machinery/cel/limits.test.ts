@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { encoderLibrary } from '../../test/builders/cel-encoders.ts';
+import { mathLibrary } from '../../test/builders/cel-math.ts';
 import { compile } from './cel.ts';
 import { decl } from './decl-type.ts';
-import { extensionLibraries, kubernetesEnv, kubernetesLibraries } from './kubernetes-env.ts';
+import { kubernetesEnv, kubernetesLibraries } from './kubernetes-env.ts';
+import { bindingLibrary } from './lib/bindings.ts';
 
 const env = kubernetesEnv({
-  libraries: [...kubernetesLibraries, ...extensionLibraries],
+  libraries: [...kubernetesLibraries, mathLibrary, encoderLibrary, bindingLibrary],
   variables: { x: decl.dyn(), s: decl.string() },
 });
 

@@ -1,8 +1,9 @@
 // Rules that hold whatever is applied and updated, on generated objects. K8TS_FUZZ_SEED repeats a run.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { seededRandom } from '../../test/builders/seeded-random.ts';
 import type { ManagedFieldsEntry } from '../metadata.ts';
-import { type Random, seededRandom } from '../random.ts';
+import type { Random } from '../random.ts';
 import { type AnySchema, s } from '../schema.ts';
 import { finish } from '../steps.ts';
 import { applyFields, ConflictError, type Versions } from './apply.ts';

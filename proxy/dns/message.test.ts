@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decode, encode, type Packet } from 'dns-packet';
-import { seededRandom } from '../../machinery/random.ts';
+import { seededRandom } from '../../test/builders/seeded-random.ts';
 import {
   type DnsRecord,
   decodeAddresses,

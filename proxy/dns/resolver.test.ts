@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type DecodedPacket, decode, encode, type Packet, type RecordType, TRUNCATED_RESPONSE } from 'dns-packet';
 import type { Service } from '../../api/core/service.ts';
-import { seededRandom } from '../../machinery/random.ts';
+import { seededRandom } from '../../test/builders/seeded-random.ts';
 import { buildService, buildSlice } from '../../test/builders/service.ts';
 import { Resolver } from './resolver.ts';
 import { type ClusterView, ClusterZone, serviceNameOf } from './zone.ts';

@@ -2,7 +2,7 @@
 // as strict as the kernel about what exists and what is still in use, says so for random pairs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seededRandom } from '../../machinery/random.ts';
+import { seededRandom } from '../../test/builders/seeded-random.ts';
 import { renderDiff } from './diff.ts';
 import type { ServicePortModel } from './model.ts';
 import { computeRuleset, emptyRuleset, type Ruleset } from './ruleset.ts';

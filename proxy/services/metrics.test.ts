@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { metricTable, valuesOf } from '../../test/builders/metric-table.ts';
 import { ProxyMetrics } from './metrics.ts';
 

@@ -1,8 +1,8 @@
 // Counts that are kept from cycle to cycle, held against counting anew: whatever comes, changes and goes in between.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { seededRandom } from '../../machinery/random.ts';
 import { node, pod } from '../../test/builders/scheduling.ts';
+import { seededRandom } from '../../test/builders/seeded-random.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import type { CountRule } from '../framework/place-counts.ts';
 import { podInfoOf } from '../framework/pod-info.ts';

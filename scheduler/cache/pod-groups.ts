@@ -2,10 +2,9 @@
 // that made them. Upstream: DefaultSelector of the scheduler's plugins.
 import { LRUCache } from 'lru-cache';
 import { type ReplicaSet, ReplicaSetKind } from '../../api/apps/replicaset.ts';
-import type { StatefulSet } from '../../api/apps/statefulset/schema.ts';
 import { StatefulSetKind } from '../../api/apps/statefulset.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { type ReplicationController, ReplicationControllerKind } from '../../api/core/replicationcontroller.ts';
+import { ReplicationControllerKind } from '../../api/core/replicationcontroller.ts';
 import { type Service, ServiceKind } from '../../api/core/service.ts';
 import type { Informer } from '../../client/informer.ts';
 import { jsonEqual } from '../../machinery/json.ts';
@@ -13,14 +12,9 @@ import type { Kind } from '../../machinery/kind.ts';
 import { matchesLabels, selectorFromLabels } from '../../machinery/labels.ts';
 import { controllerOf, type KubeObject, type LabelSelector } from '../../machinery/metadata.ts';
 
-export interface GroupInformers {
-  services: Informer<Service>;
-  replicationControllers: Informer<ReplicationController>;
-  replicaSets: Informer<ReplicaSet>;
-  statefulSets: Informer<StatefulSet>;
-}
+export type GroupInformers = ReturnType<typeof groupInformers>;
 
-export function groupInformers(informer: <T extends KubeObject>(kind: Kind<T>) => Informer<T>): GroupInformers {
+export function groupInformers(informer: <T extends KubeObject>(kind: Kind<T>) => Informer<T>) {
   return {
     services: informer(ServiceKind),
     replicationControllers: informer(ReplicationControllerKind),

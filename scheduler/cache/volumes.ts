@@ -13,11 +13,11 @@ import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
 import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
 import { PodKind } from '../../api/core/pod.ts';
-import { type CSIDriver, CSIDriverKind } from '../../api/storage/csidriver.ts';
-import { type CSINode, CSINodeKind } from '../../api/storage/csinode.ts';
-import { type CSIStorageCapacity, CSIStorageCapacityKind } from '../../api/storage/csistoragecapacity.ts';
-import { type StorageClass, StorageClassKind } from '../../api/storage/storageclass.ts';
-import { type VolumeAttachment, VolumeAttachmentKind } from '../../api/storage/volumeattachment.ts';
+import { CSIDriverKind } from '../../api/storage/csidriver.ts';
+import { CSINodeKind } from '../../api/storage/csinode.ts';
+import { CSIStorageCapacityKind } from '../../api/storage/csistoragecapacity.ts';
+import { StorageClassKind } from '../../api/storage/storageclass.ts';
+import { VolumeAttachmentKind } from '../../api/storage/volumeattachment.ts';
 import type { Informer } from '../../client/informer.ts';
 import { Overlay } from '../../client/overlay.ts';
 import type { KubeClient } from '../../client/rest.ts';
@@ -29,17 +29,9 @@ import type { NodeInfo } from '../framework/node-info.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import type { StorageEvent, VolumePlan, VolumeView } from '../framework/volume-view.ts';
 
-export interface StorageInformers {
-  claims: Informer<PersistentVolumeClaim>;
-  volumes: Informer<PersistentVolume>;
-  classes: Informer<StorageClass>;
-  drivers: Informer<CSIDriver>;
-  csiNodes: Informer<CSINode>;
-  capacities: Informer<CSIStorageCapacity>;
-  attachments: Informer<VolumeAttachment>;
-}
+export type StorageInformers = ReturnType<typeof storageInformers>;
 
-export function storageInformers(informer: <T extends KubeObject>(kind: Kind<T>) => Informer<T>): StorageInformers {
+export function storageInformers(informer: <T extends KubeObject>(kind: Kind<T>) => Informer<T>) {
   return {
     claims: informer(PersistentVolumeClaimKind),
     volumes: informer(PersistentVolumeKind),

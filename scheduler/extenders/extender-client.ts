@@ -1,7 +1,9 @@
 // Asks an extender: JSON posted over HTTP or HTTPS, on connections that stay open.
 import { readFileSync } from 'node:fs';
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { urlToHttpOptions } from 'node:url';
+import { postJson } from '../../host/http-exchange.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { ConfigFileError } from '../../machinery/config-file.ts';
 import { parseGoDuration } from '../../machinery/duration.ts';
@@ -19,18 +21,15 @@ export class ExtenderClient {
   readonly #timeoutMs: number;
   readonly #clock: Clock;
   readonly #agent: HttpAgent | HttpsAgent;
-  readonly #request: typeof httpRequest;
 
   /** Throws ConfigFileError when a file cannot be read. */
   constructor(config: ExtenderConfig, clock: Clock) {
     this.#prefix = (config.urlPrefix ?? '').replace(/\/+$/, '');
     this.#timeoutMs = parseGoDuration(config.httpTimeout || '0') || defaultTimeoutMs;
     this.#clock = clock;
-    const isTls = this.#prefix.startsWith('https:');
-    this.#agent = isTls
+    this.#agent = this.#prefix.startsWith('https:')
       ? new HttpsAgent({ keepAlive: true, ...tlsOptions(config) })
       : new HttpAgent({ keepAlive: true });
-    this.#request = isTls ? httpsRequest : httpRequest;
   }
 
   close(): void {
@@ -44,7 +43,8 @@ export class ExtenderClient {
     const timer = this.#clock.after(this.#timeoutMs, () => abort.abort());
     let answer: { code: number; text: string };
     try {
-      answer = await this.#send(url, Buffer.from(JSON.stringify(value)), abort.signal, true);
+      const to = { ...urlToHttpOptions(new URL(url)), agent: this.#agent, signal: abort.signal };
+      answer = await postJson(to, value, maxAnswerBytes);
     } catch (err) {
       const why = abort.signal.aborted
         ? 'context deadline exceeded'
@@ -60,30 +60,6 @@ export class ExtenderClient {
     } catch (err) {
       throw new ExtenderError(`${verb} of extender at URL ${url}: ${(err as Error).message}`, { cause: err });
     }
-  }
-
-  /** A kept connection may have ended on the other side meanwhile: then it is asked once more. */
-  #send(url: string, body: Buffer, signal: AbortSignal, mayRetry: boolean): Promise<{ code: number; text: string }> {
-    return new Promise((resolve, reject) => {
-      const headers = { 'content-type': 'application/json', 'content-length': body.length };
-      const request = this.#request(url, { method: 'POST', agent: this.#agent, signal, headers }, (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size <= maxAnswerBytes) chunks.push(chunk);
-          else request.destroy(new Error(`the answer is larger than ${maxAnswerBytes} bytes`));
-        });
-        response.on('error', reject);
-        response.on('end', () => resolve({ code: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
-      });
-      request.on('error', (err: NodeJS.ErrnoException) => {
-        const isStale = request.reusedSocket && (err.code === 'ECONNRESET' || err.code === 'EPIPE');
-        if (isStale && mayRetry) this.#send(url, body, signal, false).then(resolve, reject);
-        else reject(err);
-      });
-      request.end(body);
-    });
   }
 }
 

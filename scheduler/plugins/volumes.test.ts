@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { KubeClient } from '../../client/rest.ts';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { FedStorage } from '../../test/builders/fed-storage.ts';
 import { type NodeBuilder, node, type PodBuilder, pod } from '../../test/builders/scheduling.ts';
 import { boundClaim, claim, delayed, onNode, refTo, storageClass, volume } from '../../test/builders/storage.ts';

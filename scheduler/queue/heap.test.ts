@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seededRandom } from '../../machinery/random.ts';
+import { seededRandom } from '../../test/builders/seeded-random.ts';
 import { Heap } from './heap.ts';
 
 test('what comes out is in order, whatever goes in meanwhile', () => {

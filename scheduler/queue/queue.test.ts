@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock } from '../../machinery/clock.ts';
+import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { node, pod } from '../../test/builders/scheduling.ts';
 import { defaultBackoff } from '../config/configuration.ts';
 import { NodeInfo } from '../framework/node-info.ts';

@@ -3,15 +3,13 @@ import { type Expr, qualifiedName } from '../../machinery/cel/ast.ts';
 import { check } from '../../machinery/cel/checker.ts';
 import { compileExpr } from '../../machinery/cel/compile.ts';
 import { estimateCost } from '../../machinery/cel/cost.ts';
-import type { FunctionDecl, Library, Macro, Overload } from '../../machinery/cel/decls.ts';
+import type { Library, Macro, Overload } from '../../machinery/cel/decls.ts';
 import { createEnv, type Env } from '../../machinery/cel/env.ts';
 import { equals } from '../../machinery/cel/equality.ts';
 import { CelError, CostExceeded } from '../../machinery/cel/errors.ts';
 import { Frame } from '../../machinery/cel/frame.ts';
 import { bindingLibrary } from '../../machinery/cel/lib/bindings.ts';
 import { conversionLibrary } from '../../machinery/cel/lib/conversions.ts';
-import { encoderLibrary } from '../../machinery/cel/lib/encoders.ts';
-import { mathLibrary } from '../../machinery/cel/lib/math.ts';
 import { optionalLibrary } from '../../machinery/cel/lib/optionals.ts';
 import { standardLibrary } from '../../machinery/cel/lib/standard.ts';
 import { stringLibrary } from '../../machinery/cel/lib/strings.ts';
@@ -35,6 +33,8 @@ import {
   type Value,
 } from '../../machinery/cel/values.ts';
 import { withWorkLimit } from '../../machinery/cel/work.ts';
+import { encoderLibrary } from './cel-encoders.ts';
+import { mathLibrary } from './cel-math.ts';
 import { enumConstants, messageFromJson, resolveMessageType, valueTypeOf } from './cel-messages.ts';
 
 interface Suite {
@@ -153,10 +153,10 @@ function show(value: Value): string {
 
 function environment(original: any): Env {
   const variables: Record<string, CelType> = {};
-  const functions: FunctionDecl[] = [];
+  const functions: Overload[] = [];
   for (const { name, ident, function: fn } of original.typeEnv ?? []) {
     if (ident !== undefined) variables[name] = typeFrom(ident.type);
-    else functions.push({ name, overloads: fn.overloads.map(overloadFrom) });
+    else functions.push(...fn.overloads.map((overload: any) => overloadFrom(name, overload)));
   }
   for (const name of Object.keys(original.bindings ?? {})) variables[name] ??= t.dyn;
   return createEnv({
@@ -168,8 +168,9 @@ function environment(original: any): Env {
   });
 }
 
-function overloadFrom(overload: any): Overload {
+function overloadFrom(name: string, overload: any): Overload {
   return {
+    name,
     id: overload.overloadId,
     args: (overload.params ?? []).map((type: any) => typeFrom(type, overload.typeParams)),
     result: typeFrom(overload.resultType, overload.typeParams),

@@ -23,10 +23,10 @@ import { fieldsOfKinds, keyPrefixOf } from '../../apiserver/storage/stored-objec
 import { WatchCache } from '../../apiserver/storage/watch-cache.ts';
 import { storedKinds } from '../../apiserver/stored-kinds.ts';
 import { WebhookClient } from '../../apiserver/webhook-client.ts';
-import { FakeClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
-import { seededRandom } from '../../machinery/random.ts';
+import { FakeClock } from './fake-clock.ts';
 import { FakeEtcd } from './fake-etcd.ts';
+import { seededRandom } from './seeded-random.ts';
 
 const verbs: Record<string, (context: ApiContext, request: ApiRequest) => Promise<Answer>> = {
   create: handleCreate,

@@ -1,7 +1,7 @@
 // What sig-api-machinery requires of what the API says of itself, of watches and of pages; and of admission policies and
 // the kinds of priority and fairness, through all their verbs.
 import assert from 'node:assert/strict';
-import { seededRandom } from '../../machinery/random.ts';
+import { seededRandom } from '../builders/seeded-random.ts';
 import { eventually } from '../environment/kubectl.ts';
 import { ApiWatch, type Told } from './api-watch.ts';
 import { requirements, type Space } from './cluster.ts';

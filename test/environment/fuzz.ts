@@ -4,7 +4,7 @@
 // K8TS_FUZZ_SEED repeats a run. K8TS_FUZZ_SECONDS says for how long one goes on, from a seed that nobody had before;
 // without it the cases are always the same, so that a change fails for what it does and not for what was there.
 import { realClock } from '../../machinery/clock.ts';
-import { seededRandom } from '../../machinery/random.ts';
+import { seededRandom } from '../builders/seeded-random.ts';
 
 const defaultSeconds = 60;
 /** Seeds are below. */

@@ -6,13 +6,16 @@ import { tests as suite } from '@bufbuild/cel-spec/testdata/conformance.js';
 import { compile } from '../../machinery/cel/cel.ts';
 import { decl } from '../../machinery/cel/decl-type.ts';
 import { toJson } from '../../machinery/cel/json-values.ts';
-import { extensionLibraries, kubernetesEnv, kubernetesLibraries } from '../../machinery/cel/kubernetes-env.ts';
+import { kubernetesEnv, kubernetesLibraries } from '../../machinery/cel/kubernetes-env.ts';
+import { bindingLibrary } from '../../machinery/cel/lib/bindings.ts';
 import { perCallCostLimit } from '../../machinery/cel/limits.ts';
 import { allCases } from '../builders/cel-conformance.ts';
+import { encoderLibrary } from '../builders/cel-encoders.ts';
+import { mathLibrary } from '../builders/cel-math.ts';
 import { type Draw, fuzz, fuzzSeconds } from '../environment/fuzz.ts';
 
 const env = kubernetesEnv({
-  libraries: [...kubernetesLibraries, ...extensionLibraries],
+  libraries: [...kubernetesLibraries, mathLibrary, encoderLibrary, bindingLibrary],
   hasUniformLiterals: false,
   variables: { x: decl.dyn(), s: decl.string(1000), l: decl.list(decl.int, 1000), m: decl.map(decl.string(), 100) },
 });

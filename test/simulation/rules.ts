@@ -22,8 +22,10 @@ import { podClaimKeys } from '../../api/core/pod/references.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import type { ResourceQuota } from '../../api/core/resourcequota/schema.ts';
 import { ResourceQuotaKind } from '../../api/core/resourcequota.ts';
+import { type PodDisruptionBudget, PodDisruptionBudgetKind } from '../../api/policy/poddisruptionbudget.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import type { Kubelets } from './kubelets.ts';
+import { type Nodes, podsANode } from './nodes.ts';
 import type { World } from './world.ts';
 
 /** What somebody read is acted upon within so long. */
@@ -31,7 +33,6 @@ const memoryMs = 15_000;
 const indexLabel = 'batch.kubernetes.io/job-completion-index';
 /** Pods of this workload end by evictions alone. */
 export const guarded = { app: 'guarded', least: 2 };
-export const podsANode = 12;
 
 const isActive = (pod: Pod) => !pod.metadata.deletionTimestamp && !isFinished(pod);
 const isReady = (pod: Pod) =>
@@ -61,17 +62,21 @@ export class Rules {
   readonly #kubelets: Kubelets;
   readonly #lately = new Lately();
   readonly #known = new Set<string>();
-  readonly #nodes = new Map<string, string>();
+  readonly #nodeOf = new Map<string, string>();
   /** By job: what it has counted. */
   readonly #counted = new Map<string, number>();
   /** By pod: whose it is; and which were deleted. */
   readonly #ownerOf = new Map<string, string>();
   readonly #deleted = new Set<string>();
   #wasGuarded = false;
+  #countedAtMs: number | undefined;
 
-  constructor(world: World, kubelets: Kubelets) {
+  readonly #nodes: Nodes;
+
+  constructor(world: World, kubelets: Kubelets, nodes: Nodes) {
     this.#world = world;
     this.#kubelets = kubelets;
+    this.#nodes = nodes;
     world.onWrite.push(() => this.#look());
   }
 
@@ -90,7 +95,7 @@ export class Rules {
     this.#daemons(byOwner, owners);
     this.#jobs(byOwner, owners);
     this.#schedules();
-    this.#quota(pods);
+    this.#quota(pods, isNew);
     this.#budget(pods);
     this.#volumes(pods);
     for (const pod of pods) this.#known.add(pod.metadata.uid ?? '');
@@ -126,9 +131,9 @@ export class Rules {
     for (const pod of pods) {
       const { uid = '' } = pod.metadata;
       const { nodeName = '' } = pod.spec;
-      const before = this.#nodes.get(uid) ?? '';
+      const before = this.#nodeOf.get(uid) ?? '';
       assert.ok(before === '' || before === nodeName, `${keyOf(pod)} goes from ${before} to ${nodeName}`);
-      this.#nodes.set(uid, nodeName);
+      this.#nodeOf.set(uid, nodeName);
       if (nodeName && !isFinished(pod)) counts.set(nodeName, (counts.get(nodeName) ?? 0) + 1);
     }
     for (const [name, count] of counts) assert.ok(count <= podsANode, `${count} pods on ${name}`);
@@ -138,6 +143,7 @@ export class Rules {
   #sizes(byOwner: ReadonlyMap<string, Pod[]>, touched: ReadonlySet<string>): void {
     const { nowMs } = this.#world;
     const sets = this.#world.all<ReplicaSet>(ReplicaSetKind);
+    for (const set of sets) this.#isAdopted(set);
     for (const set of sets) {
       const uid = set.metadata.uid ?? '';
       const most = this.#lately.most(uid, set.spec.replicas ?? 1, nowMs);
@@ -153,10 +159,25 @@ export class Rules {
       const most = this.#lately.most(uid, replicas + surge, nowMs);
       const own = sets.filter((set) => controllerOf(set)?.uid === uid);
       if (!own.some((set) => touched.has(set.metadata.uid ?? ''))) continue;
+      // A set that was somebody else's has its size from there.
+      if (own.some((set) => this.#isAdopted(set))) continue;
       const active = own.flatMap((set) => byOwner.get(set.metadata.uid ?? '') ?? []).filter(isActive).length;
       assert.ok(active <= most, `${keyOf(deployment)} has ${active} pods of ${most}`);
     }
   }
+
+  /** Whether a set has been taken over lately. */
+  #isAdopted(set: ReplicaSet): boolean {
+    const { uid = '' } = set.metadata;
+    const { nowMs } = this.#world;
+    const owner = controllerOf(set)?.uid;
+    const before = this.#setOwners.get(uid);
+    if (before?.owner === owner) return (before?.sinceMs ?? 0) > nowMs - memoryMs;
+    this.#setOwners.set(uid, { owner, sinceMs: before ? nowMs : 0 });
+    return before !== undefined;
+  }
+
+  readonly #setOwners = new Map<string, { owner: string | undefined; sinceMs: number }>();
 
   /** Never two on a node. */
   #daemons(byOwner: ReadonlyMap<string, Pod[]>, touched: ReadonlySet<string>): void {
@@ -229,11 +250,17 @@ export class Rules {
     }
   }
 
-  /** A pod that comes finds room. */
-  #quota(pods: readonly Pod[]): void {
-    for (const { metadata, spec } of this.#world.all<ResourceQuota>(ResourceQuotaKind)) {
+  /** A pod that comes finds room. Those that should be gone are not counted, as on a node that is lost. */
+  #quota(pods: readonly Pod[], isNew: (pod: Pod) => boolean): void {
+    for (const { metadata, spec, status } of this.#world.all<ResourceQuota>(ResourceQuotaKind)) {
+      const { nowMs } = this.#world;
+      // Once it is counted it is in force, but for those that were let in before.
+      this.#countedAtMs ??= status?.hard && nowMs;
+      if (this.#countedAtMs === undefined || this.#countedAtMs > nowMs - 1_000 || !pods.some(isNew)) continue;
       const most = this.#lately.most(metadata.uid ?? '', Number(spec?.hard?.pods), this.#world.nowMs);
-      const count = pods.filter((pod) => !isFinished(pod)).length;
+      const isOverdue = ({ deletionTimestamp: at, deletionGracePeriodSeconds: seconds = 0 }: Pod['metadata']) =>
+        at !== undefined && Date.parse(at) + seconds * 1000 < this.#world.nowMs;
+      const count = pods.filter((pod) => !isFinished(pod) && !isOverdue(pod.metadata)).length;
       assert.ok(count <= most, `${count} pods, and the quota allows ${most}`);
     }
   }
@@ -241,6 +268,14 @@ export class Rules {
   /** Evictions leave as many as the budget wants. */
   #budget(pods: readonly Pod[]): void {
     const ready = pods.filter((pod) => pod.metadata.labels?.app === guarded.app && isReady(pod)).length;
+    // Nodes take pods and ask nobody: then no more is allowed than what was there lately can spare.
+    if (this.#nodes.areMortal) {
+      const [budget] = this.#world.all<PodDisruptionBudget>(PodDisruptionBudgetKind);
+      const allowed = budget?.status?.disruptionsAllowed ?? 0;
+      const most = this.#lately.most('ready', ready, this.#world.nowMs);
+      assert.ok(allowed <= Math.max(0, most - guarded.least), `${allowed} of ${most} ready pods may be evicted`);
+      return;
+    }
     if (ready >= guarded.least) this.#wasGuarded = true;
     if (this.#wasGuarded)
       assert.ok(ready >= guarded.least, `${ready} ready pods, and the budget wants ${guarded.least}`);

@@ -3,7 +3,8 @@ import { type Pod, PodKind } from '../../api/core/pod.ts';
 import type { HttpRequest } from '../../client/transport.ts';
 import type { Draw } from '../environment/fuzz.ts';
 import { serve } from './memory-transport.ts';
-import { guarded, podsANode } from './rules.ts';
+import { type Nodes, nodeCount, tolerations } from './nodes.ts';
+import { guarded } from './rules.ts';
 import type { World } from './world.ts';
 
 const apps = '/apis/apps/v1/namespaces/default';
@@ -11,7 +12,6 @@ const batch = '/apis/batch/v1/namespaces/default';
 const core = '/api/v1/namespaces/default';
 const quotas = `${core}/resourcequotas`;
 const concurrency = ['Allow', 'Forbid', 'Replace'];
-export const nodeCount = 3;
 /** Pods of this workload that end take so long that the next of a schedule meets them. */
 export const slow = 'c';
 
@@ -122,12 +122,14 @@ export class User {
   readonly #draw: Draw;
   readonly #has: string[];
   readonly #hasQuota: boolean;
+  readonly #nodes: Nodes;
   #isGuardUp = false;
   /** The job was told to go on otherwise: the pods that it then ended count for nothing. */
   hasChangedJob = false;
 
-  constructor(world: World) {
+  constructor(world: World, nodes: Nodes) {
     this.#world = world;
+    this.#nodes = nodes;
     this.#draw = world.draw.fork();
     const all = Object.keys(workloads).filter((name) => name !== 'cronjob');
     // What has a schedule lives longer, and with less beside it.
@@ -159,14 +161,7 @@ export class User {
   #patch = (path: string, body: object) => this.#send('PATCH', path, body, 'application/merge-patch+json');
 
   async begin(): Promise<void> {
-    for (let i = 0; i < nodeCount; i++) {
-      const name = `n${i}`;
-      await this.#send('POST', '/api/v1/nodes', { metadata: { name, labels: { 'kubernetes.io/hostname': name } } });
-      const allocatable = { cpu: '8', memory: '8Gi', pods: String(podsANode) };
-      const conditions = [{ type: 'Ready', status: 'True' }];
-      await this.#patch(`/api/v1/nodes/${name}/status`, { status: { capacity: allocatable, allocatable, conditions } });
-      await this.#patch(`/api/v1/nodes/${name}`, { spec: { taints: null } });
-    }
+    await this.#nodes.begin();
     await this.#send('POST', '/api/v1/namespaces', { metadata: { name: 'kube-system' } });
     if (this.#hasQuota) {
       const spec = { hard: { pods: String(4 + this.#draw.below(8)) } };
@@ -207,7 +202,11 @@ export class User {
 
   async #make(name: string): Promise<void> {
     const { path, body } = workloads[name]!;
-    await this.#send('POST', path, body(this.#draw));
+    const made = body(this.#draw) as any;
+    const { template } = made.spec.jobTemplate?.spec ?? made.spec;
+    // Who waits for five minutes sees no end of it.
+    if (this.#nodes.areMortal) template.spec.tolerations = tolerations;
+    await this.#send('POST', path, made);
   }
 
   /** One change, by chance. */
@@ -240,7 +239,12 @@ export class User {
     for (const name of this.#has) await this.#make(name).catch(() => undefined);
     if (this.#hasQuota) await this.#patch(`${quotas}/q`, { spec: { hard: { pods: '100' } } });
     if (this.hasSchedule) await this.#patch(`${batch}/cronjobs/c`, { spec: { suspend: true } });
-    if (this.#has.includes('job')) await this.#patch(`${batch}/jobs/j`, { spec: { suspend: false } });
+    if (!this.#has.includes('job')) return;
+    await this.#patch(`${batch}/jobs/j`, { spec: { suspend: false } });
+    // One that runs when a node is lost, and is left alone.
+    if (!this.#nodes.areMortal) return;
+    await this.#replace('job', `${batch}/jobs/j`);
+    this.hasChangedJob = false;
   }
 
   /** Deleted, and made again at once or later. */

@@ -112,6 +112,23 @@ export function describeTour(name: string, recipe: ImageRecipe, needs = needsVm)
       assert.deepEqual([ended.reason, ended.exitCode], ['OOMKilled', 137]);
     });
 
+    test('a pod has a user namespace of its own, or the node says that it cannot', async () => {
+      const [major = 0, minor = 0] = (await machine.vm.get('uname -r')).split('.').map(Number);
+      const canMapTmpfs = major > 6 || (major === 6 && minor >= 3);
+      const node = JSON.parse(await machine.kubectl('get node k8ts-control-plane -o json'));
+      const says = node.status.runtimeHandlers.map((handler: any) => handler.features.userNamespaces === true);
+      assert.deepEqual(says, [canMapTmpfs]);
+      const pod = shellPod('mapped', `cat /proc/self/uid_map; ${untilTerm}`, { hostUsers: false });
+      if (canMapTmpfs) {
+        await machine.runPod(pod);
+        assert.match(await machine.kubectl('logs mapped'), /^ +0 +[1-9]\d+ +65536\n$/);
+        return;
+      }
+      await machine.vm.get('kubectl apply -f -', { input: JSON.stringify(pod) });
+      const isTold = async () => (await machine.kubectl('get events')).includes('does not support user namespaces');
+      await eventually('it is told why', isTold, upTimeoutMs);
+    });
+
     test('a privileged pod cannot open a disk of the host', async () => {
       await machine.runPod(shellPod('privileged', untilTerm, {}, { securityContext: { privileged: true } }));
       const numbers = (await machine.vm.get('lsblk -rndo MAJ:MIN /dev/vdb')).trim().replace(':', ' ');

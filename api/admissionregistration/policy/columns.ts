@@ -1,29 +1,24 @@
 // Cells that the lists of policies and bindings share.
-import type { Column } from '../../../machinery/kind.ts';
+import { type Column, column } from '../../../machinery/kind.ts';
 import type { LabelSelector } from '../../../machinery/metadata.ts';
 import type { BindingSpec, PolicySpec } from './schema.ts';
 
 const unset = '<unset>';
 
-export const paramKindColumn: Column<{ spec: PolicySpec }> = {
-  name: 'ParamKind',
-  type: 'string',
-  doc: 'Kind of its parameters.',
-  cell: ({ spec: { paramKind } }) => (paramKind ? `${paramKind.apiVersion ?? ''}/${paramKind.kind ?? ''}` : unset),
-};
+export const paramKindColumn: Column<{ spec: PolicySpec }> = column(
+  'ParamKind',
+  'string',
+  'Kind of its parameters.',
+  ({ spec: { paramKind } }) => (paramKind ? `${paramKind.apiVersion ?? ''}/${paramKind.kind ?? ''}` : unset),
+);
 
 export const bindingColumns: readonly Column<{ spec: BindingSpec }>[] = [
-  { name: 'PolicyName', type: 'string', doc: 'The policy that is bound.', cell: ({ spec }) => spec.policyName ?? '' },
-  {
-    name: 'ParamRef',
-    type: 'string',
-    doc: 'The parameters.',
-    cell: ({ spec: { paramRef } }) => {
-      const { name, namespace, selector } = paramRef ?? {};
-      if (name) return namespace ? `${namespace}/${name}` : name;
-      return selector ? showSelector(selector) : unset;
-    },
-  },
+  column('PolicyName', 'string', 'The policy that is bound.', ({ spec }) => spec.policyName ?? ''),
+  column('ParamRef', 'string', 'The parameters.', ({ spec: { paramRef } }) => {
+    const { name, namespace, selector } = paramRef ?? {};
+    if (name) return namespace ? `${namespace}/${name}` : name;
+    return selector ? showSelector(selector) : unset;
+  }),
 ];
 
 /** A selector as Go prints the message. */

@@ -3,56 +3,37 @@ import { labelSelector } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { failurePolicies, matchConditionsField, matchPolicies, namedRuleWithOperations } from '../match.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
-
-export const paramKind = s.object(
-  `${group}.ParamKind`,
-  'The kind of objects that hold parameters.',
-  { apiVersion: s.string('API version of the kind.'), kind: s.string('The kind.') },
-  { mapType: 'atomic' },
-);
+export const paramKind = s.atomic('admissionregistration.v1.ParamKind', 'The kind of objects that hold parameters.', {
+  apiVersion: s.string('API version of the kind.'),
+  kind: s.string('The kind.'),
+});
 export interface ParamKind extends TypeOf<typeof paramKind> {}
 
-export const paramRef = s.object(
-  `${group}.ParamRef`,
-  'The objects that hold the parameters.',
-  {
-    name: s.string('Name of one object.'),
-    namespace: s.string('Its namespace; empty is that of the object in question.'),
-    parameterNotFoundAction: s.string('When there is none: Allow or Deny.', { pointer: true }),
-    selector: s.field(labelSelector, 'Labels of the objects.'),
-  },
-  { mapType: 'atomic' },
-);
+export const paramRef = s.atomic('admissionregistration.v1.ParamRef', 'The objects that hold the parameters.', {
+  name: s.string('Name of one object.'),
+  namespace: s.string('Its namespace; empty is that of the object in question.'),
+  parameterNotFoundAction: s.string('When there is none: Allow or Deny.', { pointer: true }),
+  selector: s.field(labelSelector, 'Labels of the objects.'),
+});
 export interface ParamRef extends TypeOf<typeof paramRef> {}
 
-export const matchResources = s.object(
-  `${group}.MatchResources`,
-  'Requests that a policy is for.',
-  {
-    excludeResourceRules: s.list(namedRuleWithOperations, 'Requests it is not for.', { listType: 'atomic' }),
-    matchPolicy: s.string('Equivalent also matches other versions of a resource, Exact does not.', {
-      pointer: true,
-      default: 'Equivalent',
-      enum: matchPolicies,
-    }),
-    namespaceSelector: s.field(labelSelector, 'Labels of namespaces whose objects it is for.', { default: {} }),
-    objectSelector: s.field(labelSelector, 'Labels of objects it is for.', { default: {} }),
-    resourceRules: s.list(namedRuleWithOperations, 'Requests it is for.', { listType: 'atomic' }),
-  },
-  { mapType: 'atomic' },
-);
+export const matchResources = s.atomic('admissionregistration.v1.MatchResources', 'Requests that a policy is for.', {
+  excludeResourceRules: s.list(namedRuleWithOperations, 'Requests it is not for.', { listType: 'atomic' }),
+  matchPolicy: s.string('Equivalent also matches other versions of a resource, Exact does not.', {
+    pointer: true,
+    default: 'Equivalent',
+    enum: matchPolicies,
+  }),
+  namespaceSelector: s.field(labelSelector, 'Labels of namespaces whose objects it is for.', { default: {} }),
+  objectSelector: s.field(labelSelector, 'Labels of objects it is for.', { default: {} }),
+  resourceRules: s.list(namedRuleWithOperations, 'Requests it is for.', { listType: 'atomic' }),
+});
 export interface MatchResources extends TypeOf<typeof matchResources> {}
 
-export const variable = s.object(
-  `${group}.Variable`,
-  'A value with a name, for other expressions.',
-  {
-    expression: s.string('CEL expression of the value.', { required: true, always: true }),
-    name: s.string('Name, used as variables.name.', { required: true, always: true }),
-  },
-  { mapType: 'atomic' },
-);
+export const variable = s.atomic('admissionregistration.v1.Variable', 'A value with a name, for other expressions.', {
+  expression: s.string('CEL expression of the value.', { required: true, always: true }),
+  name: s.string('Name, used as variables.name.', { required: true, always: true }),
+});
 export interface Variable extends TypeOf<typeof variable> {}
 
 export const policyFields = {

@@ -1,18 +1,18 @@
 // What the two kinds of webhook configurations have in common beside their webhooks.
 import { jsonEqual } from '../../../machinery/json.ts';
-import type { Column } from '../../../machinery/kind.ts';
+import { type Column, column } from '../../../machinery/kind.ts';
 import { ageColumn } from '../../meta/columns.ts';
 
 interface WithWebhooks {
   webhooks?: readonly unknown[];
 }
 
-const webhooksColumn: Column<WithWebhooks> = {
-  name: 'Webhooks',
-  type: 'integer',
-  doc: 'Number of webhooks.',
-  cell: ({ webhooks }) => webhooks?.length ?? 0,
-};
+const webhooksColumn: Column<WithWebhooks> = column(
+  'Webhooks',
+  'integer',
+  'Number of webhooks.',
+  ({ webhooks }) => webhooks?.length ?? 0,
+);
 
 export const webhookConfiguration = {
   scope: 'Cluster',

@@ -3,16 +3,14 @@ import { labelSelector } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { failurePolicies, matchConditionsField, matchPolicies, ruleWithOperations } from '../match.ts';
 
-const group = 'io.k8s.api.admissionregistration.v1';
-
-const serviceReference = s.object(`${group}.ServiceReference`, 'A service that answers calls.', {
+const serviceReference = s.api('admissionregistration.v1.ServiceReference', 'A service that answers calls.', {
   name: s.string('Name of the service.', { required: true, always: true }),
   namespace: s.string('Namespace of the service.', { required: true, always: true }),
   path: s.string('Path of the call.', { pointer: true }),
   port: s.int32('Port of the service.', { pointer: true, default: 443 }),
 });
 
-export const webhookClientConfig = s.object(`${group}.WebhookClientConfig`, 'How a webhook is reached.', {
+export const webhookClientConfig = s.api('admissionregistration.v1.WebhookClientConfig', 'How a webhook is reached.', {
   caBundle: s.bytes('PEM certificates that the server must be signed by.'),
   service: s.field(serviceReference, 'A service of this cluster.'),
   url: s.string('Address of a server.', { pointer: true }),

@@ -1,6 +1,6 @@
 // The types of a CustomResourceDefinition.
 
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { objectFields } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { jsonSchemaProps } from './json-schema.ts';
@@ -163,8 +163,7 @@ export const customResourceDefinitionSchema = s.object(
   `${group}.CustomResourceDefinition`,
   'Adds a resource to the API.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(customResourceDefinitionSpec, 'How the resource looks.', text),
     status: s.field(customResourceDefinitionStatus, 'Whether it is served.', { always: true }),
   },

@@ -1,13 +1,13 @@
 // What a stateful set is: pods with numbers, and claims for each of them.
 // https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
-import { labelSelector, objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { conditionOf, labelSelector, objectFields } from '../../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { persistentVolumeClaimSchema } from '../../core/persistentvolumeclaim/schema.ts';
 import { podTemplateSpec } from '../../core/pod/pod-template.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
-export const rollingUpdateStatefulSetStrategy = s.object(
-  'io.k8s.api.apps.v1.RollingUpdateStatefulSetStrategy',
+export const rollingUpdateStatefulSetStrategy = s.api(
+  'apps.v1.RollingUpdateStatefulSetStrategy',
   'Pace of a rolling update.',
   {
     maxUnavailable: s.intOrString('Pods that may be missing, as number or percentage.', { pointer: true }),
@@ -16,33 +16,25 @@ export const rollingUpdateStatefulSetStrategy = s.object(
 );
 export interface RollingUpdateStatefulSetStrategy extends TypeOf<typeof rollingUpdateStatefulSetStrategy> {}
 
-export const statefulSetUpdateStrategy = s.object(
-  'io.k8s.api.apps.v1.StatefulSetUpdateStrategy',
-  'How new pods replace old ones.',
-  {
-    rollingUpdate: s.field(rollingUpdateStatefulSetStrategy, 'Settings of RollingUpdate.'),
-    type: s.string('RollingUpdate or OnDelete.', { enum: ['OnDelete', 'RollingUpdate'] }),
-  },
-);
-export interface StatefulSetUpdateStrategy extends TypeOf<typeof statefulSetUpdateStrategy> {}
+export const statefulSetUpdateStrategy = s.api('apps.v1.StatefulSetUpdateStrategy', 'How new pods replace old ones.', {
+  rollingUpdate: s.field(rollingUpdateStatefulSetStrategy, 'Settings of RollingUpdate.'),
+  type: s.string('RollingUpdate or OnDelete.', { enum: ['OnDelete', 'RollingUpdate'] }),
+});
 
-export const statefulSetOrdinals = s.object('io.k8s.api.apps.v1.StatefulSetOrdinals', 'How the pods are numbered.', {
+export const statefulSetOrdinals = s.api('apps.v1.StatefulSetOrdinals', 'How the pods are numbered.', {
   start: s.int32('Number of the first pod.', { always: true }),
 });
-export interface StatefulSetOrdinals extends TypeOf<typeof statefulSetOrdinals> {}
 
-export const statefulSetPersistentVolumeClaimRetentionPolicy = s.object(
-  'io.k8s.api.apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy',
+export const statefulSetPersistentVolumeClaimRetentionPolicy = s.api(
+  'apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy',
   'What becomes of the claims.',
   {
     whenDeleted: s.string('Retain or Delete, when the set is deleted.', { default: 'Retain' }),
     whenScaled: s.string('Retain or Delete, when the set shrinks.', { default: 'Retain' }),
   },
 );
-export interface StatefulSetPersistentVolumeClaimRetentionPolicy
-  extends TypeOf<typeof statefulSetPersistentVolumeClaimRetentionPolicy> {}
 
-export const statefulSetSpec = s.object('io.k8s.api.apps.v1.StatefulSetSpec', 'Desired state of a stateful set.', {
+export const statefulSetSpec = s.api('apps.v1.StatefulSetSpec', 'Desired state of a stateful set.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
   ordinals: s.field(statefulSetOrdinals, 'How the pods are numbered.'),
   persistentVolumeClaimRetentionPolicy: s.field(
@@ -63,20 +55,9 @@ export const statefulSetSpec = s.object('io.k8s.api.apps.v1.StatefulSetSpec', 'D
 });
 export interface StatefulSetSpec extends TypeOf<typeof statefulSetSpec> {}
 
-export const statefulSetCondition = s.object(
-  'io.k8s.api.apps.v1.StatefulSetCondition',
-  'One aspect of the state of a stateful set.',
-  {
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
-  },
-);
-export interface StatefulSetCondition extends TypeOf<typeof statefulSetCondition> {}
+export const statefulSetCondition = conditionOf('apps.v1.StatefulSetCondition', 'a stateful set');
 
-export const statefulSetStatus = s.object('io.k8s.api.apps.v1.StatefulSetStatus', 'Observed state of a stateful set.', {
+export const statefulSetStatus = s.api('apps.v1.StatefulSetStatus', 'Observed state of a stateful set.', {
   availableReplicas: s.int32('Pods that are available.', { always: true }),
   collisionCount: s.int32('Hash collisions so far; part of the next hash.', { pointer: true }),
   conditions: s.list(statefulSetCondition, 'State of the set.', mergedBy('type')),
@@ -88,16 +69,10 @@ export const statefulSetStatus = s.object('io.k8s.api.apps.v1.StatefulSetStatus'
   updateRevision: s.string('The revision of updated pods.'),
   updatedReplicas: s.int32('Pods of the update revision.'),
 });
-export interface StatefulSetStatus extends TypeOf<typeof statefulSetStatus> {}
 
-export const statefulSetSchema = s.object(
-  'io.k8s.api.apps.v1.StatefulSet',
-  'Pods with names, order and volumes of their own.',
-  {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    spec: s.field(statefulSetSpec, 'What should run.', { always: true }),
-    status: s.field(statefulSetStatus, 'How far it is.', { always: true }),
-  },
-);
+export const statefulSetSchema = s.api('apps.v1.StatefulSet', 'Pods with names, order and volumes of their own.', {
+  ...objectFields,
+  spec: s.field(statefulSetSpec, 'What should run.', { always: true }),
+  status: s.field(statefulSetStatus, 'How far it is.', { always: true }),
+});
 export interface StatefulSet extends ObjectOf<typeof statefulSetSchema> {}

@@ -1,5 +1,5 @@
 // What `kubectl get hpa` shows. Upstream: printHorizontalPodAutoscaler in pkg/printers/internalversion.
-import type { Column } from '../../../machinery/kind.ts';
+import { type Column, column } from '../../../machinery/kind.ts';
 import { ageColumn } from '../../meta/columns.ts';
 import type { MetricSpec, MetricStatus, MetricTarget, MetricValueStatus } from './metrics.ts';
 import type { HorizontalPodAutoscaler } from './schema.ts';
@@ -48,20 +48,17 @@ function showTargets({ spec, status }: HorizontalPodAutoscaler): string {
 }
 
 export const autoscalerColumns: readonly Column<HorizontalPodAutoscaler>[] = [
-  {
-    name: 'Reference',
-    type: 'string',
-    doc: 'The object that it scales.',
-    cell: ({ spec }) => `${spec.scaleTargetRef?.kind ?? ''}/${spec.scaleTargetRef?.name ?? ''}`,
-  },
-  { name: 'Targets', type: 'string', doc: 'What is measured, of what it should be.', cell: showTargets },
-  {
-    name: 'MinPods',
-    type: 'string',
-    doc: 'Least replicas.',
-    cell: ({ spec }) => (spec.minReplicas === undefined ? '<unset>' : String(spec.minReplicas)),
-  },
-  { name: 'MaxPods', type: 'string', doc: 'Most replicas.', cell: ({ spec }) => spec.maxReplicas },
-  { name: 'Replicas', type: 'string', doc: 'Replicas there are.', cell: ({ status }) => status?.currentReplicas ?? 0 },
+  column(
+    'Reference',
+    'string',
+    'The object that it scales.',
+    ({ spec }) => `${spec.scaleTargetRef?.kind ?? ''}/${spec.scaleTargetRef?.name ?? ''}`,
+  ),
+  column('Targets', 'string', 'What is measured, of what it should be.', showTargets),
+  column('MinPods', 'string', 'Least replicas.', ({ spec }) =>
+    spec.minReplicas === undefined ? '<unset>' : String(spec.minReplicas),
+  ),
+  column('MaxPods', 'string', 'Most replicas.', ({ spec }) => spec.maxReplicas),
+  column('Replicas', 'string', 'Replicas there are.', ({ status }) => status?.currentReplicas ?? 0),
   ageColumn,
 ];

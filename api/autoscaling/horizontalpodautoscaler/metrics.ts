@@ -3,8 +3,8 @@
 import { labelSelector } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const crossVersionObjectReference = s.object(
-  'io.k8s.api.autoscaling.v2.CrossVersionObjectReference',
+export const crossVersionObjectReference = s.api(
+  'autoscaling.v2.CrossVersionObjectReference',
   'Names an object of the namespace.',
   {
     apiVersion: s.string('API version of the object.'),
@@ -14,13 +14,13 @@ export const crossVersionObjectReference = s.object(
 );
 export interface CrossVersionObjectReference extends TypeOf<typeof crossVersionObjectReference> {}
 
-export const metricIdentifier = s.object('io.k8s.api.autoscaling.v2.MetricIdentifier', 'Names a metric.', {
+export const metricIdentifier = s.api('autoscaling.v2.MetricIdentifier', 'Names a metric.', {
   name: s.string('Name of the metric.', { required: true, always: true }),
   selector: s.field(labelSelector, 'Labels of its series.'),
 });
 export interface MetricIdentifier extends TypeOf<typeof metricIdentifier> {}
 
-export const metricTarget = s.object('io.k8s.api.autoscaling.v2.MetricTarget', 'What a metric should be.', {
+export const metricTarget = s.api('autoscaling.v2.MetricTarget', 'What a metric should be.', {
   averageUtilization: s.int32('In percent of the requests, on average.', { pointer: true }),
   averageValue: s.quantity('By pod, on average.', { pointer: true }),
   type: s.string('Utilization, Value or AverageValue.', { required: true, always: true }),
@@ -28,15 +28,15 @@ export const metricTarget = s.object('io.k8s.api.autoscaling.v2.MetricTarget', '
 });
 export interface MetricTarget extends TypeOf<typeof metricTarget> {}
 
-export const metricValueStatus = s.object('io.k8s.api.autoscaling.v2.MetricValueStatus', 'What a metric is.', {
+export const metricValueStatus = s.api('autoscaling.v2.MetricValueStatus', 'What a metric is.', {
   averageUtilization: s.int32('In percent of the requests, on average.', { pointer: true }),
   averageValue: s.quantity('By pod, on average.', { pointer: true }),
   value: s.quantity('As a whole.', { pointer: true }),
 });
 export interface MetricValueStatus extends TypeOf<typeof metricValueStatus> {}
 
-export const containerResourceMetricSource = s.object(
-  'io.k8s.api.autoscaling.v2.ContainerResourceMetricSource',
+export const containerResourceMetricSource = s.api(
+  'autoscaling.v2.ContainerResourceMetricSource',
   'A resource of one container, and its target.',
   {
     container: s.string('Name of the container.', { required: true, always: true }),
@@ -44,20 +44,18 @@ export const containerResourceMetricSource = s.object(
     target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
   },
 );
-export interface ContainerResourceMetricSource extends TypeOf<typeof containerResourceMetricSource> {}
 
-export const externalMetricSource = s.object(
-  'io.k8s.api.autoscaling.v2.ExternalMetricSource',
+export const externalMetricSource = s.api(
+  'autoscaling.v2.ExternalMetricSource',
   'A metric of something outside the cluster, and its target.',
   {
     metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
     target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
   },
 );
-export interface ExternalMetricSource extends TypeOf<typeof externalMetricSource> {}
 
-export const objectMetricSource = s.object(
-  'io.k8s.api.autoscaling.v2.ObjectMetricSource',
+export const objectMetricSource = s.api(
+  'autoscaling.v2.ObjectMetricSource',
   'A metric of one object, and its target.',
   {
     describedObject: s.field(crossVersionObjectReference, 'The object.', { required: true, always: true }),
@@ -65,29 +63,22 @@ export const objectMetricSource = s.object(
     target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
   },
 );
-export interface ObjectMetricSource extends TypeOf<typeof objectMetricSource> {}
 
-export const podsMetricSource = s.object(
-  'io.k8s.api.autoscaling.v2.PodsMetricSource',
-  'A metric of each pod, and its target.',
-  {
-    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
-    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
-  },
-);
-export interface PodsMetricSource extends TypeOf<typeof podsMetricSource> {}
+export const podsMetricSource = s.api('autoscaling.v2.PodsMetricSource', 'A metric of each pod, and its target.', {
+  metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+  target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
+});
 
-export const resourceMetricSource = s.object(
-  'io.k8s.api.autoscaling.v2.ResourceMetricSource',
+export const resourceMetricSource = s.api(
+  'autoscaling.v2.ResourceMetricSource',
   'A resource of each pod, and its target.',
   {
     name: s.string('Name of the resource.', { required: true, always: true }),
     target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
   },
 );
-export interface ResourceMetricSource extends TypeOf<typeof resourceMetricSource> {}
 
-export const metricSpec = s.object('io.k8s.api.autoscaling.v2.MetricSpec', 'One thing that is measured.', {
+export const metricSpec = s.api('autoscaling.v2.MetricSpec', 'One thing that is measured.', {
   containerResource: s.field(containerResourceMetricSource, 'A resource of one container.'),
   external: s.field(externalMetricSource, 'A metric of something outside the cluster.'),
   object: s.field(objectMetricSource, 'A metric of one object.'),
@@ -100,8 +91,8 @@ export const metricSpec = s.object('io.k8s.api.autoscaling.v2.MetricSpec', 'One 
 });
 export interface MetricSpec extends TypeOf<typeof metricSpec> {}
 
-export const containerResourceMetricStatus = s.object(
-  'io.k8s.api.autoscaling.v2.ContainerResourceMetricStatus',
+export const containerResourceMetricStatus = s.api(
+  'autoscaling.v2.ContainerResourceMetricStatus',
   'A resource of one container, as measured.',
   {
     container: s.string('Name of the container.', { required: true, always: true }),
@@ -109,50 +100,37 @@ export const containerResourceMetricStatus = s.object(
     name: s.string('Name of the resource.', { required: true, always: true }),
   },
 );
-export interface ContainerResourceMetricStatus extends TypeOf<typeof containerResourceMetricStatus> {}
 
-export const externalMetricStatus = s.object(
-  'io.k8s.api.autoscaling.v2.ExternalMetricStatus',
+export const externalMetricStatus = s.api(
+  'autoscaling.v2.ExternalMetricStatus',
   'A metric of something outside the cluster, as measured.',
   {
     current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
     metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
   },
 );
-export interface ExternalMetricStatus extends TypeOf<typeof externalMetricStatus> {}
 
-export const objectMetricStatus = s.object(
-  'io.k8s.api.autoscaling.v2.ObjectMetricStatus',
-  'A metric of one object, as measured.',
-  {
-    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
-    describedObject: s.field(crossVersionObjectReference, 'The object.', { required: true, always: true }),
-    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
-  },
-);
-export interface ObjectMetricStatus extends TypeOf<typeof objectMetricStatus> {}
+export const objectMetricStatus = s.api('autoscaling.v2.ObjectMetricStatus', 'A metric of one object, as measured.', {
+  current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
+  describedObject: s.field(crossVersionObjectReference, 'The object.', { required: true, always: true }),
+  metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+});
 
-export const podsMetricStatus = s.object(
-  'io.k8s.api.autoscaling.v2.PodsMetricStatus',
-  'A metric of each pod, as measured.',
-  {
-    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
-    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
-  },
-);
-export interface PodsMetricStatus extends TypeOf<typeof podsMetricStatus> {}
+export const podsMetricStatus = s.api('autoscaling.v2.PodsMetricStatus', 'A metric of each pod, as measured.', {
+  current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
+  metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+});
 
-export const resourceMetricStatus = s.object(
-  'io.k8s.api.autoscaling.v2.ResourceMetricStatus',
+export const resourceMetricStatus = s.api(
+  'autoscaling.v2.ResourceMetricStatus',
   'A resource of each pod, as measured.',
   {
     current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
     name: s.string('Name of the resource.', { required: true, always: true }),
   },
 );
-export interface ResourceMetricStatus extends TypeOf<typeof resourceMetricStatus> {}
 
-export const metricStatus = s.object('io.k8s.api.autoscaling.v2.MetricStatus', 'One thing that was measured.', {
+export const metricStatus = s.api('autoscaling.v2.MetricStatus', 'One thing that was measured.', {
   containerResource: s.field(containerResourceMetricStatus, 'A resource of one container.'),
   external: s.field(externalMetricStatus, 'A metric of something outside the cluster.'),
   object: s.field(objectMetricStatus, 'A metric of one object.'),

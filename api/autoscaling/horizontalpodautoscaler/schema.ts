@@ -1,18 +1,18 @@
 // What an autoscaler is, in the version it is kept in.
 // https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { conditionOf, objectFields } from '../../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { crossVersionObjectReference, metricSpec, metricStatus } from './metrics.ts';
 
-export const hpaScalingPolicy = s.object('io.k8s.api.autoscaling.v2.HPAScalingPolicy', 'How much at a time.', {
+export const hpaScalingPolicy = s.api('autoscaling.v2.HPAScalingPolicy', 'How much at a time.', {
   periodSeconds: s.int32('The time, in seconds.', { required: true, always: true }),
   type: s.string('Pods or Percent.', { required: true, always: true }),
   value: s.int32('How much.', { required: true, always: true }),
 });
 export interface HPAScalingPolicy extends TypeOf<typeof hpaScalingPolicy> {}
 
-export const hpaScalingRules = s.object('io.k8s.api.autoscaling.v2.HPAScalingRules', 'Pace in one direction.', {
+export const hpaScalingRules = s.api('autoscaling.v2.HPAScalingRules', 'Pace in one direction.', {
   policies: s.list(hpaScalingPolicy, 'How much at a time.', { listType: 'atomic' }),
   selectPolicy: s.string('Max, Min or Disabled: which policy decides.', { pointer: true }),
   stabilizationWindowSeconds: s.int32('Seconds of earlier decisions that count.', { pointer: true }),
@@ -20,8 +20,8 @@ export const hpaScalingRules = s.object('io.k8s.api.autoscaling.v2.HPAScalingRul
 });
 export interface HPAScalingRules extends TypeOf<typeof hpaScalingRules> {}
 
-export const horizontalPodAutoscalerBehavior = s.object(
-  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerBehavior',
+export const horizontalPodAutoscalerBehavior = s.api(
+  'autoscaling.v2.HorizontalPodAutoscalerBehavior',
   'Pace of growing and shrinking.',
   {
     scaleDown: s.field(hpaScalingRules, 'Pace of shrinking.'),
@@ -30,8 +30,8 @@ export const horizontalPodAutoscalerBehavior = s.object(
 );
 export interface HorizontalPodAutoscalerBehavior extends TypeOf<typeof horizontalPodAutoscalerBehavior> {}
 
-export const horizontalPodAutoscalerSpec = s.object(
-  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec',
+export const horizontalPodAutoscalerSpec = s.api(
+  'autoscaling.v2.HorizontalPodAutoscalerSpec',
   'Desired behaviour of an autoscaler.',
   {
     behavior: s.field(horizontalPodAutoscalerBehavior, 'Pace of growing and shrinking.'),
@@ -41,23 +41,15 @@ export const horizontalPodAutoscalerSpec = s.object(
     scaleTargetRef: s.field(crossVersionObjectReference, 'The object to scale.', { required: true, always: true }),
   },
 );
-export interface HorizontalPodAutoscalerSpec extends TypeOf<typeof horizontalPodAutoscalerSpec> {}
 
-export const horizontalPodAutoscalerCondition = s.object(
-  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerCondition',
-  'One aspect of the state of an autoscaler.',
-  {
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
-  },
+export const horizontalPodAutoscalerCondition = conditionOf(
+  'autoscaling.v2.HorizontalPodAutoscalerCondition',
+  'an autoscaler',
 );
 export interface HorizontalPodAutoscalerCondition extends TypeOf<typeof horizontalPodAutoscalerCondition> {}
 
-export const horizontalPodAutoscalerStatus = s.object(
-  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerStatus',
+export const horizontalPodAutoscalerStatus = s.api(
+  'autoscaling.v2.HorizontalPodAutoscalerStatus',
   'Observed state of an autoscaler.',
   {
     conditions: s.list(
@@ -74,12 +66,11 @@ export const horizontalPodAutoscalerStatus = s.object(
 );
 export interface HorizontalPodAutoscalerStatus extends TypeOf<typeof horizontalPodAutoscalerStatus> {}
 
-export const horizontalPodAutoscalerSchema = s.object(
-  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler',
+export const horizontalPodAutoscalerSchema = s.api(
+  'autoscaling.v2.HorizontalPodAutoscaler',
   'Changes the number of replicas by what is measured.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(horizontalPodAutoscalerSpec, 'What to scale, and by what.', { required: true, always: true }),
     status: s.field(horizontalPodAutoscalerStatus, 'What was measured and decided.', { always: true }),
   },

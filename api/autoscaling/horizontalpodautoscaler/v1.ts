@@ -1,21 +1,20 @@
 // The older form of an autoscaler, which knows of CPU alone; the rest is in annotations.
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { objectFields } from '../../../machinery/metadata.ts';
 import { s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
-export const crossVersionObjectReferenceV1 = s.object(
-  'io.k8s.api.autoscaling.v1.CrossVersionObjectReference',
+export const crossVersionObjectReferenceV1 = s.atomic(
+  'autoscaling.v1.CrossVersionObjectReference',
   'Names an object of the namespace.',
   {
     apiVersion: s.string('API version of the object.'),
     kind: s.string('Kind of the object.', { required: true, always: true }),
     name: s.string('Name of the object.', { required: true, always: true }),
   },
-  { mapType: 'atomic' },
 );
 
-export const horizontalPodAutoscalerSpecV1 = s.object(
-  'io.k8s.api.autoscaling.v1.HorizontalPodAutoscalerSpec',
+export const horizontalPodAutoscalerSpecV1 = s.api(
+  'autoscaling.v1.HorizontalPodAutoscalerSpec',
   'Desired behaviour of an autoscaler.',
   {
     maxReplicas: s.int32('Most replicas.', { required: true, always: true }),
@@ -25,8 +24,8 @@ export const horizontalPodAutoscalerSpecV1 = s.object(
   },
 );
 
-export const horizontalPodAutoscalerStatusV1 = s.object(
-  'io.k8s.api.autoscaling.v1.HorizontalPodAutoscalerStatus',
+export const horizontalPodAutoscalerStatusV1 = s.api(
+  'autoscaling.v1.HorizontalPodAutoscalerStatus',
   'Observed state of an autoscaler.',
   {
     currentCPUUtilizationPercentage: s.int32('Use of CPU, in percent of the requests.', { pointer: true }),
@@ -37,12 +36,11 @@ export const horizontalPodAutoscalerStatusV1 = s.object(
   },
 );
 
-export const horizontalPodAutoscalerSchemaV1 = s.object(
-  'io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler',
+export const horizontalPodAutoscalerSchemaV1 = s.api(
+  'autoscaling.v1.HorizontalPodAutoscaler',
   'Changes the number of replicas by what is measured.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(horizontalPodAutoscalerSpecV1, 'What to scale, and by what.', { required: true, always: true }),
     status: s.field(horizontalPodAutoscalerStatusV1, 'What was measured and decided.', { always: true }),
   },

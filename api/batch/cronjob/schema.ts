@@ -1,18 +1,17 @@
 // What a cron job is: a schedule and the jobs to make by it.
 // https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { objectFields, objectMeta } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { objectReference } from '../../core/object-reference.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { jobSpec } from '../job/schema.ts';
 
-export const jobTemplateSpec = s.object('io.k8s.api.batch.v1.JobTemplateSpec', 'A job to make.', {
+export const jobTemplateSpec = s.api('batch.v1.JobTemplateSpec', 'A job to make.', {
   metadata: s.field(objectMeta, 'Labels and annotations of the job.', { always: true }),
   spec: s.field(jobSpec, 'What the job runs.', { always: true }),
 });
-export interface JobTemplateSpec extends TypeOf<typeof jobTemplateSpec> {}
 
-export const cronJobSpec = s.object('io.k8s.api.batch.v1.CronJobSpec', 'Desired state of a cron job.', {
+export const cronJobSpec = s.api('batch.v1.CronJobSpec', 'Desired state of a cron job.', {
   concurrencyPolicy: s.string('Allow, Forbid or Replace a job that still runs.', {
     default: 'Allow',
     enum: ['Allow', 'Forbid', 'Replace'],
@@ -27,16 +26,14 @@ export const cronJobSpec = s.object('io.k8s.api.batch.v1.CronJobSpec', 'Desired 
 });
 export interface CronJobSpec extends TypeOf<typeof cronJobSpec> {}
 
-export const cronJobStatus = s.object('io.k8s.api.batch.v1.CronJobStatus', 'Observed state of a cron job.', {
+export const cronJobStatus = s.api('batch.v1.CronJobStatus', 'Observed state of a cron job.', {
   active: s.list(objectReference, 'Jobs that run.', { listType: 'atomic' }),
   lastScheduleTime: s.time('When a job was last due and started.'),
   lastSuccessfulTime: s.time('When a job last succeeded.'),
 });
-export interface CronJobStatus extends TypeOf<typeof cronJobStatus> {}
 
-export const cronJobSchema = s.object('io.k8s.api.batch.v1.CronJob', 'Makes jobs by a schedule.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const cronJobSchema = s.api('batch.v1.CronJob', 'Makes jobs by a schedule.', {
+  ...objectFields,
   spec: s.field(cronJobSpec, 'What should run, and when.', { required: true, always: true }),
   status: s.field(cronJobStatus, 'What ran last.', { always: true }),
 });

@@ -1,6 +1,6 @@
 // What `kubectl get jobs` shows. Upstream: printJob in pkg/printers/internalversion.
 import { formatHumanDuration } from '../../../machinery/duration.ts';
-import type { Column } from '../../../machinery/kind.ts';
+import { type Column, column } from '../../../machinery/kind.ts';
 import { ageColumn, workloadColumns } from '../../meta/columns.ts';
 import type { Job } from './schema.ts';
 
@@ -26,14 +26,9 @@ function showDuration({ status }: Job, nowMs: number): string {
 }
 
 export const jobColumns: readonly Column<Job>[] = [
-  { name: 'Status', type: 'string', doc: 'State of the job in a word.', cell: showStatus },
-  { name: 'Completions', type: 'string', doc: 'Successes, of those needed.', cell: showCompletions },
-  {
-    name: 'Duration',
-    type: 'string',
-    doc: 'How long it has run, or ran.',
-    cell: (job, { nowMs }) => showDuration(job, nowMs),
-  },
+  column('Status', 'string', 'State of the job in a word.', showStatus),
+  column('Completions', 'string', 'Successes, of those needed.', showCompletions),
+  column('Duration', 'string', 'How long it has run, or ran.', (job, { nowMs }) => showDuration(job, nowMs)),
   ageColumn,
   ...workloadColumns,
 ];

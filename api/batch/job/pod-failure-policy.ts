@@ -2,8 +2,8 @@
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const podFailurePolicyOnExitCodesRequirement = s.object(
-  'io.k8s.api.batch.v1.PodFailurePolicyOnExitCodesRequirement',
+export const podFailurePolicyOnExitCodesRequirement = s.api(
+  'batch.v1.PodFailurePolicyOnExitCodesRequirement',
   'A set of exit codes.',
   {
     containerName: s.string('Only of this container.', { pointer: true }),
@@ -13,34 +13,29 @@ export const podFailurePolicyOnExitCodesRequirement = s.object(
 );
 export interface PodFailurePolicyOnExitCodesRequirement extends TypeOf<typeof podFailurePolicyOnExitCodesRequirement> {}
 
-export const podFailurePolicyOnPodConditionsPattern = s.object(
-  'io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern',
+export const podFailurePolicyOnPodConditionsPattern = s.api(
+  'batch.v1.PodFailurePolicyOnPodConditionsPattern',
   'A pod condition.',
   {
     status: s.string('Status it must have.', { always: true, default: 'True' }),
     type: s.string('Type of the condition.', { required: true, always: true }),
   },
 );
-export interface PodFailurePolicyOnPodConditionsPattern extends TypeOf<typeof podFailurePolicyOnPodConditionsPattern> {}
 
-export const podFailurePolicyRule = s.object(
-  'io.k8s.api.batch.v1.PodFailurePolicyRule',
-  'What one sort of failure means.',
-  {
-    action: s.string('FailJob, FailIndex, Ignore or Count.', {
-      required: true,
-      always: true,
-      enum: ['Count', 'FailIndex', 'FailJob', 'Ignore'],
-    }),
-    onExitCodes: s.field(podFailurePolicyOnExitCodesRequirement, 'Exit codes it applies to.'),
-    onPodConditions: s.list(podFailurePolicyOnPodConditionsPattern, 'Pod conditions it applies to.', {
-      listType: 'atomic',
-    }),
-  },
-);
+export const podFailurePolicyRule = s.api('batch.v1.PodFailurePolicyRule', 'What one sort of failure means.', {
+  action: s.string('FailJob, FailIndex, Ignore or Count.', {
+    required: true,
+    always: true,
+    enum: ['Count', 'FailIndex', 'FailJob', 'Ignore'],
+  }),
+  onExitCodes: s.field(podFailurePolicyOnExitCodesRequirement, 'Exit codes it applies to.'),
+  onPodConditions: s.list(podFailurePolicyOnPodConditionsPattern, 'Pod conditions it applies to.', {
+    listType: 'atomic',
+  }),
+});
 export interface PodFailurePolicyRule extends TypeOf<typeof podFailurePolicyRule> {}
 
-export const podFailurePolicy = s.object('io.k8s.api.batch.v1.PodFailurePolicy', 'What pod failures mean for a job.', {
+export const podFailurePolicy = s.api('batch.v1.PodFailurePolicy', 'What pod failures mean for a job.', {
   rules: s.list(podFailurePolicyRule, 'Rules in order; the first match decides.', {
     required: true,
     always: true,
@@ -49,17 +44,15 @@ export const podFailurePolicy = s.object('io.k8s.api.batch.v1.PodFailurePolicy',
 });
 export interface PodFailurePolicy extends TypeOf<typeof podFailurePolicy> {}
 
-export const successPolicyRule = s.object('io.k8s.api.batch.v1.SuccessPolicyRule', 'Which indexes are enough.', {
+export const successPolicyRule = s.api('batch.v1.SuccessPolicyRule', 'Which indexes are enough.', {
   succeededCount: s.int32('How many indexes.', { pointer: true }),
   succeededIndexes: s.string('Which indexes, 0,2-4.', { pointer: true }),
 });
-export interface SuccessPolicyRule extends TypeOf<typeof successPolicyRule> {}
 
-export const successPolicy = s.object('io.k8s.api.batch.v1.SuccessPolicy', 'When an indexed job has succeeded early.', {
+export const successPolicy = s.api('batch.v1.SuccessPolicy', 'When an indexed job has succeeded early.', {
   rules: s.list(successPolicyRule, 'Rules in order; the first that holds decides.', {
     required: true,
     always: true,
     listType: 'atomic',
   }),
 });
-export interface SuccessPolicy extends TypeOf<typeof successPolicy> {}

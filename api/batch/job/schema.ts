@@ -1,12 +1,12 @@
 // What a job is: pods that run until enough of them succeed.
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/
-import { labelSelector, objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { conditionFields, labelSelector, objectFields } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { podTemplateSpec } from '../../core/pod/pod-template.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { podFailurePolicy, successPolicy } from './pod-failure-policy.ts';
 
-export const jobSpec = s.object('io.k8s.api.batch.v1.JobSpec', 'Desired state of a job.', {
+export const jobSpec = s.api('batch.v1.JobSpec', 'Desired state of a job.', {
   activeDeadlineSeconds: s.int64('Seconds after which the job fails.', { pointer: true }),
   backoffLimit: s.int32('Failed pods after which the job fails.', { pointer: true }),
   backoffLimitPerIndex: s.int32('Failures of one index after which the index fails.', { pointer: true }),
@@ -16,9 +16,7 @@ export const jobSpec = s.object('io.k8s.api.batch.v1.JobSpec', 'Desired state of
   }),
   completions: s.int32('Successes that complete the job.', { pointer: true }),
   managedBy: s.string('Controller that runs the job, if not the built-in one.', { pointer: true }),
-  manualSelector: s.boolean('Use the given selector and labels instead of generated ones.', {
-    pointer: true,
-  }),
+  manualSelector: s.boolean('Use the given selector and labels instead of generated ones.', { pointer: true }),
   maxFailedIndexes: s.int32('Failed indexes after which the job fails.', { pointer: true }),
   parallelism: s.int32('Most pods at a time.', { pointer: true }),
   podFailurePolicy: s.field(podFailurePolicy, 'What failures mean.'),
@@ -34,27 +32,22 @@ export const jobSpec = s.object('io.k8s.api.batch.v1.JobSpec', 'Desired state of
 });
 export interface JobSpec extends TypeOf<typeof jobSpec> {}
 
-export const jobCondition = s.object('io.k8s.api.batch.v1.JobCondition', 'One aspect of the state of a job.', {
+export const jobCondition = s.api('batch.v1.JobCondition', 'One aspect of the state of a job.', {
   lastProbeTime: s.time('When it was last checked.', { always: true }),
-  lastTransitionTime: s.time('When the status last changed.', { always: true }),
-  message: s.string('Explanation for people.'),
-  reason: s.string('One word for programs.'),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Name of the condition.', { required: true, always: true }),
+  ...conditionFields,
 });
 export interface JobCondition extends TypeOf<typeof jobCondition> {}
 
-export const uncountedTerminatedPods = s.object(
-  'io.k8s.api.batch.v1.UncountedTerminatedPods',
+export const uncountedTerminatedPods = s.api(
+  'batch.v1.UncountedTerminatedPods',
   'Finished pods not yet in the counters.',
   {
     failed: s.list(s.string(''), 'UIDs of failed pods.', { listType: 'set' }),
     succeeded: s.list(s.string(''), 'UIDs of succeeded pods.', { listType: 'set' }),
   },
 );
-export interface UncountedTerminatedPods extends TypeOf<typeof uncountedTerminatedPods> {}
 
-export const jobStatus = s.object('io.k8s.api.batch.v1.JobStatus', 'Observed state of a job.', {
+export const jobStatus = s.api('batch.v1.JobStatus', 'Observed state of a job.', {
   active: s.int32('Pods that run or wait.'),
   completedIndexes: s.string('Indexes that succeeded, 0,2-4.'),
   completionTime: s.time('When it completed.'),
@@ -73,9 +66,8 @@ export const jobStatus = s.object('io.k8s.api.batch.v1.JobStatus', 'Observed sta
 });
 export interface JobStatus extends TypeOf<typeof jobStatus> {}
 
-export const jobSchema = s.object('io.k8s.api.batch.v1.Job', 'Runs pods until enough of them succeed.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const jobSchema = s.api('batch.v1.Job', 'Runs pods until enough of them succeed.', {
+  ...objectFields,
   spec: s.field(jobSpec, 'What should run.', { always: true }),
   status: s.field(jobStatus, 'How far it is.', { always: true }),
 });

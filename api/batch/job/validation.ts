@@ -1,11 +1,11 @@
 // Validation of jobs. Upstream: ValidateJob in pkg/apis/batch/validation.
 import { type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { sortKeys } from '../../../machinery/go-json.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { matchesLabelSelector } from '../../../machinery/labels.ts';
 import { validatePodTemplate } from '../../core/pod/pod-spec-validation.ts';
 import {
   showSelector,
-  sortKeys,
   validateImmutableSelector,
   validateLabelSelector,
   validateOptionalWord,

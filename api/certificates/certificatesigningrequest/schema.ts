@@ -1,9 +1,7 @@
 // The types of a CertificateSigningRequest.
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { objectFields } from '../../../machinery/metadata.ts';
+import { s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
-
-const group = 'io.k8s.api.certificates.v1';
 
 /** What a certificate may be used for, in the order of their names. */
 export const keyUsages = [
@@ -32,8 +30,8 @@ export const keyUsages = [
   'timestamping',
 ] as const;
 
-export const certificateSigningRequestSpec = s.object(
-  `${group}.CertificateSigningRequestSpec`,
+export const certificateSigningRequestSpec = s.api(
+  'certificates.v1.CertificateSigningRequestSpec',
   'What certificate is wanted, and by whom.',
   {
     expirationSeconds: s.int32('Seconds the certificate is to last; the signer may make it less.', { pointer: true }),
@@ -46,10 +44,9 @@ export const certificateSigningRequestSpec = s.object(
     username: s.string('Who asks; set by the server.'),
   },
 );
-export interface CertificateSigningRequestSpec extends TypeOf<typeof certificateSigningRequestSpec> {}
 
-export const certificateSigningRequestCondition = s.object(
-  `${group}.CertificateSigningRequestCondition`,
+export const certificateSigningRequestCondition = s.api(
+  'certificates.v1.CertificateSigningRequestCondition',
   'A decision about a request.',
   {
     lastTransitionTime: s.time('When the status last changed.'),
@@ -60,10 +57,9 @@ export const certificateSigningRequestCondition = s.object(
     type: s.string('Approved, Denied or Failed.', { required: true, always: true }),
   },
 );
-export interface CertificateSigningRequestCondition extends TypeOf<typeof certificateSigningRequestCondition> {}
 
-export const certificateSigningRequestStatus = s.object(
-  `${group}.CertificateSigningRequestStatus`,
+export const certificateSigningRequestStatus = s.api(
+  'certificates.v1.CertificateSigningRequestStatus',
   'What was decided.',
   {
     certificate: s.bytes('The certificate in PEM, once it is issued.'),
@@ -73,14 +69,12 @@ export const certificateSigningRequestStatus = s.object(
     }),
   },
 );
-export interface CertificateSigningRequestStatus extends TypeOf<typeof certificateSigningRequestStatus> {}
 
-export const certificateSigningRequestSchema = s.object(
-  `${group}.CertificateSigningRequest`,
+export const certificateSigningRequestSchema = s.api(
+  'certificates.v1.CertificateSigningRequest',
   'Asks for a certificate.',
   {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+    ...objectFields,
     spec: s.field(certificateSigningRequestSpec, 'What is wanted.', { required: true, always: true }),
     status: s.field(certificateSigningRequestStatus, 'What was decided.', { always: true }),
   },

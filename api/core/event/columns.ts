@@ -1,7 +1,7 @@
 // What `kubectl get events` shows: the only table whose Name stands last.
 // Upstream: printEvent in pkg/printers/internalversion.
 import { formatAge } from '../../../machinery/duration.ts';
-import type { Column } from '../../../machinery/kind.ts';
+import { type Column, column, wideColumn } from '../../../machinery/kind.ts';
 import type { Event } from '../event.ts';
 
 const firstSeen = (event: Event) => event.firstTimestamp || event.eventTime;
@@ -19,31 +19,23 @@ function showSource(event: Event): string {
 }
 
 export const eventColumns: readonly Column<Event>[] = [
-  {
-    name: 'Last Seen',
-    type: 'string',
-    doc: 'Time since it last happened.',
-    cell: (event, { nowMs }) => formatAge(lastSeen(event), nowMs),
-  },
-  { name: 'Type', type: 'string', doc: 'Normal or Warning.', cell: (event) => event.type ?? '' },
-  { name: 'Reason', type: 'string', doc: 'Why, in one word.', cell: (event) => event.reason ?? '' },
-  { name: 'Object', type: 'string', doc: 'The object it is about.', cell: showObject },
-  {
-    name: 'Subobject',
-    type: 'string',
-    priority: 1,
-    doc: 'The part of the object it is about.',
-    cell: (event) => event.involvedObject?.fieldPath ?? '',
-  },
-  { name: 'Source', type: 'string', priority: 1, doc: 'Who reports it.', cell: showSource },
-  { name: 'Message', type: 'string', doc: 'What happened.', cell: (event) => (event.message ?? '').trim() },
-  {
-    name: 'First Seen',
-    type: 'string',
-    priority: 1,
-    doc: 'Time since it first happened.',
-    cell: (event, { nowMs }) => formatAge(firstSeen(event), nowMs),
-  },
+  column('Last Seen', 'string', 'Time since it last happened.', (event, { nowMs }) =>
+    formatAge(lastSeen(event), nowMs),
+  ),
+  column('Type', 'string', 'Normal or Warning.', (event) => event.type ?? ''),
+  column('Reason', 'string', 'Why, in one word.', (event) => event.reason ?? ''),
+  column('Object', 'string', 'The object it is about.', showObject),
+  wideColumn(
+    'Subobject',
+    'string',
+    'The part of the object it is about.',
+    (event) => event.involvedObject?.fieldPath ?? '',
+  ),
+  wideColumn('Source', 'string', 'Who reports it.', showSource),
+  column('Message', 'string', 'What happened.', (event) => (event.message ?? '').trim()),
+  wideColumn('First Seen', 'string', 'Time since it first happened.', (event, { nowMs }) =>
+    formatAge(firstSeen(event), nowMs),
+  ),
   {
     name: 'Count',
     type: 'string',

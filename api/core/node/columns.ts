@@ -1,5 +1,5 @@
 // What `kubectl get nodes` shows. Upstream: printNode in pkg/printers/internalversion.
-import type { Column } from '../../../machinery/kind.ts';
+import { type Column, column, wideColumn } from '../../../machinery/kind.ts';
 import { ageColumn } from '../../meta/columns.ts';
 import type { Node } from '../node.ts';
 
@@ -25,48 +25,23 @@ function addressOf(node: Node, type: string): string {
 }
 
 export const nodeColumns: readonly Column<Node>[] = [
-  { name: 'Status', type: 'string', doc: 'Whether it is ready and takes pods.', cell: showStatus },
-  { name: 'Roles', type: 'string', doc: 'Roles named by its labels.', cell: showRoles },
+  column('Status', 'string', 'Whether it is ready and takes pods.', showStatus),
+  column('Roles', 'string', 'Roles named by its labels.', showRoles),
   ageColumn,
-  {
-    name: 'Version',
-    type: 'string',
-    doc: 'Version of its kubelet.',
-    cell: (node) => node.status?.nodeInfo?.kubeletVersion ?? '',
-  },
-  {
-    name: 'Internal-IP',
-    type: 'string',
-    priority: 1,
-    doc: 'Address within the cluster.',
-    cell: (node) => addressOf(node, 'InternalIP'),
-  },
-  {
-    name: 'External-IP',
-    type: 'string',
-    priority: 1,
-    doc: 'Address outside the cluster.',
-    cell: (node) => addressOf(node, 'ExternalIP'),
-  },
-  {
-    name: 'OS-Image',
-    type: 'string',
-    priority: 1,
-    doc: 'Operating system.',
-    cell: (node) => node.status?.nodeInfo?.osImage || '<unknown>',
-  },
-  {
-    name: 'Kernel-Version',
-    type: 'string',
-    priority: 1,
-    doc: 'Kernel release.',
-    cell: (node) => node.status?.nodeInfo?.kernelVersion || '<unknown>',
-  },
-  {
-    name: 'Container-Runtime',
-    type: 'string',
-    priority: 1,
-    doc: 'Container runtime and its version.',
-    cell: (node) => node.status?.nodeInfo?.containerRuntimeVersion || '<unknown>',
-  },
+  column('Version', 'string', 'Version of its kubelet.', (node) => node.status?.nodeInfo?.kubeletVersion ?? ''),
+  wideColumn('Internal-IP', 'string', 'Address within the cluster.', (node) => addressOf(node, 'InternalIP')),
+  wideColumn('External-IP', 'string', 'Address outside the cluster.', (node) => addressOf(node, 'ExternalIP')),
+  wideColumn('OS-Image', 'string', 'Operating system.', (node) => node.status?.nodeInfo?.osImage || '<unknown>'),
+  wideColumn(
+    'Kernel-Version',
+    'string',
+    'Kernel release.',
+    (node) => node.status?.nodeInfo?.kernelVersion || '<unknown>',
+  ),
+  wideColumn(
+    'Container-Runtime',
+    'string',
+    'Container runtime and its version.',
+    (node) => node.status?.nodeInfo?.containerRuntimeVersion || '<unknown>',
+  ),
 ];

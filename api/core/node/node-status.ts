@@ -1,25 +1,21 @@
 // What a node reports about itself.
 // https://kubernetes.io/docs/reference/node/node-status/
+import { conditionFields } from '../../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const nodeAddress = s.object('io.k8s.api.core.v1.NodeAddress', 'One address of a node.', {
+export const nodeAddress = s.api('core.v1.NodeAddress', 'One address of a node.', {
   address: s.string('The address.', { required: true, always: true }),
   type: s.string('Hostname, InternalIP, ExternalIP, InternalDNS or ExternalDNS.', { required: true, always: true }),
 });
-export interface NodeAddress extends TypeOf<typeof nodeAddress> {}
 
-export const nodeCondition = s.object('io.k8s.api.core.v1.NodeCondition', "One aspect of a node's health.", {
+export const nodeCondition = s.api('core.v1.NodeCondition', "One aspect of a node's health.", {
   lastHeartbeatTime: s.time('When the condition was last reported.', { always: true }),
-  lastTransitionTime: s.time('When the status last changed.', { always: true }),
-  message: s.string('Explanation for people.'),
-  reason: s.string('One word for programs.'),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Name of the condition.', { required: true, always: true }),
+  ...conditionFields,
 });
 export interface NodeCondition extends TypeOf<typeof nodeCondition> {}
 
-export const configMapNodeConfigSource = s.object(
-  'io.k8s.api.core.v1.ConfigMapNodeConfigSource',
+export const configMapNodeConfigSource = s.api(
+  'core.v1.ConfigMapNodeConfigSource',
   'Names a ConfigMap with kubelet configuration; no longer used.',
   {
     kubeletConfigKey: s.string('Key that held the configuration.', { required: true, always: true }),
@@ -29,19 +25,17 @@ export const configMapNodeConfigSource = s.object(
     uid: s.string('UID of the ConfigMap in use.'),
   },
 );
-export interface ConfigMapNodeConfigSource extends TypeOf<typeof configMapNodeConfigSource> {}
 
-export const nodeConfigSource = s.object(
-  'io.k8s.api.core.v1.NodeConfigSource',
+export const nodeConfigSource = s.api(
+  'core.v1.NodeConfigSource',
   'Where a kubelet read its configuration; no longer used.',
   {
     configMap: s.field(configMapNodeConfigSource, 'The ConfigMap that held it.'),
   },
 );
-export interface NodeConfigSource extends TypeOf<typeof nodeConfigSource> {}
 
-export const nodeConfigStatus = s.object(
-  'io.k8s.api.core.v1.NodeConfigStatus',
+export const nodeConfigStatus = s.api(
+  'core.v1.NodeConfigStatus',
   'State of dynamic kubelet configuration; no longer used.',
   {
     active: s.field(nodeConfigSource, 'Configuration in use.'),
@@ -50,39 +44,29 @@ export const nodeConfigStatus = s.object(
     lastKnownGood: s.field(nodeConfigSource, 'Configuration to fall back on.'),
   },
 );
-export interface NodeConfigStatus extends TypeOf<typeof nodeConfigStatus> {}
 
-export const daemonEndpoint = s.object('io.k8s.api.core.v1.DaemonEndpoint', 'Port of one daemon.', {
+export const daemonEndpoint = s.api('core.v1.DaemonEndpoint', 'Port of one daemon.', {
   Port: s.int32('The port number.', { required: true, always: true }),
 });
-export interface DaemonEndpoint extends TypeOf<typeof daemonEndpoint> {}
 
-export const nodeDaemonEndpoints = s.object(
-  'io.k8s.api.core.v1.NodeDaemonEndpoints',
-  'Ports of the daemons on a node.',
-  {
-    kubeletEndpoint: s.field(daemonEndpoint, 'Where the kubelet listens.', { always: true }),
-  },
-);
-export interface NodeDaemonEndpoints extends TypeOf<typeof nodeDaemonEndpoints> {}
+export const nodeDaemonEndpoints = s.api('core.v1.NodeDaemonEndpoints', 'Ports of the daemons on a node.', {
+  kubeletEndpoint: s.field(daemonEndpoint, 'Where the kubelet listens.', { always: true }),
+});
 
-export const nodeFeatures = s.object('io.k8s.api.core.v1.NodeFeatures', "What a node's container runtime supports.", {
+export const nodeFeatures = s.api('core.v1.NodeFeatures', "What a node's container runtime supports.", {
   supplementalGroupsPolicy: s.boolean('Whether supplementalGroupsPolicy is honoured.', { pointer: true }),
 });
-export interface NodeFeatures extends TypeOf<typeof nodeFeatures> {}
 
-export const containerImage = s.object('io.k8s.api.core.v1.ContainerImage', 'An image on a node.', {
+export const containerImage = s.api('core.v1.ContainerImage', 'An image on a node.', {
   names: s.list(s.string(''), 'Names by which the image is known.', { always: true, listType: 'atomic' }),
   sizeBytes: s.int64('Size in bytes.'),
 });
-export interface ContainerImage extends TypeOf<typeof containerImage> {}
 
-export const nodeSwapStatus = s.object('io.k8s.api.core.v1.NodeSwapStatus', 'Swap of a node.', {
+export const nodeSwapStatus = s.api('core.v1.NodeSwapStatus', 'Swap of a node.', {
   capacity: s.int64('Swap in bytes.', { pointer: true }),
 });
-export interface NodeSwapStatus extends TypeOf<typeof nodeSwapStatus> {}
 
-export const nodeSystemInfo = s.object('io.k8s.api.core.v1.NodeSystemInfo', 'Versions and identities of a node.', {
+export const nodeSystemInfo = s.api('core.v1.NodeSystemInfo', 'Versions and identities of a node.', {
   architecture: s.string('CPU architecture.', { required: true, always: true }),
   bootID: s.string('Id of the current boot.', { required: true, always: true }),
   containerRuntimeVersion: s.string('Runtime and version, containerd://2.1.', { required: true, always: true }),
@@ -95,31 +79,27 @@ export const nodeSystemInfo = s.object('io.k8s.api.core.v1.NodeSystemInfo', 'Ver
   swap: s.field(nodeSwapStatus, 'Swap of the node.'),
   systemUUID: s.string('Hardware UUID of the machine.', { required: true, always: true }),
 });
-export interface NodeSystemInfo extends TypeOf<typeof nodeSystemInfo> {}
 
-export const nodeRuntimeHandlerFeatures = s.object(
-  'io.k8s.api.core.v1.NodeRuntimeHandlerFeatures',
+export const nodeRuntimeHandlerFeatures = s.api(
+  'core.v1.NodeRuntimeHandlerFeatures',
   'What a runtime handler supports.',
   {
     recursiveReadOnlyMounts: s.boolean('Read-only mounts that cover submounts.', { pointer: true }),
     userNamespaces: s.boolean('Pods in their own user namespace.', { pointer: true }),
   },
 );
-export interface NodeRuntimeHandlerFeatures extends TypeOf<typeof nodeRuntimeHandlerFeatures> {}
 
-export const nodeRuntimeHandler = s.object('io.k8s.api.core.v1.NodeRuntimeHandler', 'A runtime handler of a node.', {
+export const nodeRuntimeHandler = s.api('core.v1.NodeRuntimeHandler', 'A runtime handler of a node.', {
   features: s.field(nodeRuntimeHandlerFeatures, 'What the handler supports.'),
   name: s.string('Name of the handler; empty for the default one.', { always: true }),
 });
-export interface NodeRuntimeHandler extends TypeOf<typeof nodeRuntimeHandler> {}
 
-export const attachedVolume = s.object('io.k8s.api.core.v1.AttachedVolume', 'A volume attached to a node.', {
+export const attachedVolume = s.api('core.v1.AttachedVolume', 'A volume attached to a node.', {
   devicePath: s.string('Device at which it appears.', { required: true, always: true }),
   name: s.string('Name of the volume.', { required: true, always: true }),
 });
-export interface AttachedVolume extends TypeOf<typeof attachedVolume> {}
 
-export const nodeStatus = s.object('io.k8s.api.core.v1.NodeStatus', 'Observed state of a node.', {
+export const nodeStatus = s.api('core.v1.NodeStatus', 'Observed state of a node.', {
   addresses: s.list(nodeAddress, 'Addresses at which the node is reached.', mergedBy('type')),
   allocatable: s.map(s.quantity(''), 'Resources that pods may use.'),
   capacity: s.map(s.quantity(''), 'All resources of the node.'),

@@ -1,78 +1,58 @@
 // What a persistent volume claim is; what it asks for stands in pod/volume-claim.ts, as ephemeral volumes do too.
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
+import { conditionFields, objectFields } from '../../../machinery/metadata.ts';
+import { mergedBy, s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { persistentVolumeClaimSpec } from '../pod/volume-claim.ts';
 
-export const persistentVolumeClaimCondition = s.object(
-  'io.k8s.api.core.v1.PersistentVolumeClaimCondition',
+export const persistentVolumeClaimCondition = s.api(
+  'core.v1.PersistentVolumeClaimCondition',
   'One aspect of the state of a claim.',
   {
     lastProbeTime: s.time('When it was last checked.', { always: true }),
-    lastTransitionTime: s.time('When the status last changed.', { always: true }),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True, False or Unknown.', { required: true, always: true }),
-    type: s.string('Name of the condition.', { required: true, always: true }),
+    ...conditionFields,
   },
 );
-export interface PersistentVolumeClaimCondition extends TypeOf<typeof persistentVolumeClaimCondition> {}
 
-export const modifyVolumeStatus = s.object(
-  'io.k8s.api.core.v1.ModifyVolumeStatus',
-  'How far a change of attributes is.',
-  {
-    status: s.string('Pending, InProgress or Infeasible.', {
-      required: true,
-      always: true,
-      enum: ['InProgress', 'Infeasible', 'Pending'],
+export const modifyVolumeStatus = s.api('core.v1.ModifyVolumeStatus', 'How far a change of attributes is.', {
+  status: s.string('Pending, InProgress or Infeasible.', {
+    required: true,
+    always: true,
+    enum: ['InProgress', 'Infeasible', 'Pending'],
+  }),
+  targetVolumeAttributesClassName: s.string('The class it changes to.'),
+});
+
+export const persistentVolumeClaimStatus = s.api('core.v1.PersistentVolumeClaimStatus', 'Observed state of a claim.', {
+  accessModes: s.list(
+    s.string('', { enum: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] }),
+    'How the bound volume may be mounted.',
+    { listType: 'atomic' },
+  ),
+  allocatedResourceStatuses: s.map(
+    s.string('', {
+      enum: [
+        'ControllerResizeInProgress',
+        'ControllerResizeInfeasible',
+        'NodeResizeInProgress',
+        'NodeResizeInfeasible',
+        'NodeResizePending',
+      ],
     }),
-    targetVolumeAttributesClassName: s.string('The class it changes to.'),
-  },
-);
-export interface ModifyVolumeStatus extends TypeOf<typeof modifyVolumeStatus> {}
+    'How far a resize is, by resource.',
+    { mapType: 'granular' },
+  ),
+  allocatedResources: s.map(s.quantity(''), 'What a resize has set aside.'),
+  capacity: s.map(s.quantity(''), 'Size of the bound volume.'),
+  conditions: s.list(persistentVolumeClaimCondition, 'Resizing and modification.', mergedBy('type')),
+  currentVolumeAttributesClassName: s.string('Volume attributes class in use.', { pointer: true }),
+  modifyVolumeStatus: s.field(modifyVolumeStatus, 'How far a change of attributes is.'),
+  phase: s.string('Pending, Bound or Lost.', { default: 'Pending', enum: ['Bound', 'Lost', 'Pending'] }),
+});
 
-export const persistentVolumeClaimStatus = s.object(
-  'io.k8s.api.core.v1.PersistentVolumeClaimStatus',
-  'Observed state of a claim.',
-  {
-    accessModes: s.list(
-      s.string('', { enum: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] }),
-      'How the bound volume may be mounted.',
-      { listType: 'atomic' },
-    ),
-    allocatedResourceStatuses: s.map(
-      s.string('', {
-        enum: [
-          'ControllerResizeInProgress',
-          'ControllerResizeInfeasible',
-          'NodeResizeInProgress',
-          'NodeResizeInfeasible',
-          'NodeResizePending',
-        ],
-      }),
-      'How far a resize is, by resource.',
-      { mapType: 'granular' },
-    ),
-    allocatedResources: s.map(s.quantity(''), 'What a resize has set aside.'),
-    capacity: s.map(s.quantity(''), 'Size of the bound volume.'),
-    conditions: s.list(persistentVolumeClaimCondition, 'Resizing and modification.', mergedBy('type')),
-    currentVolumeAttributesClassName: s.string('Volume attributes class in use.', { pointer: true }),
-    modifyVolumeStatus: s.field(modifyVolumeStatus, 'How far a change of attributes is.'),
-    phase: s.string('Pending, Bound or Lost.', { default: 'Pending', enum: ['Bound', 'Lost', 'Pending'] }),
-  },
-);
-export interface PersistentVolumeClaimStatus extends TypeOf<typeof persistentVolumeClaimStatus> {}
-
-export const persistentVolumeClaimSchema = s.object(
-  'io.k8s.api.core.v1.PersistentVolumeClaim',
-  'Asks for a volume, and holds it.',
-  {
-    ...typeMeta,
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    spec: s.field(persistentVolumeClaimSpec, 'What is asked for.', { always: true }),
-    status: s.field(persistentVolumeClaimStatus, 'What was given.', { always: true }),
-  },
-);
+export const persistentVolumeClaimSchema = s.api('core.v1.PersistentVolumeClaim', 'Asks for a volume, and holds it.', {
+  ...objectFields,
+  spec: s.field(persistentVolumeClaimSpec, 'What is asked for.', { always: true }),
+  status: s.field(persistentVolumeClaimStatus, 'What was given.', { always: true }),
+});
 export interface PersistentVolumeClaim extends ObjectOf<typeof persistentVolumeClaimSchema> {}

@@ -1,7 +1,7 @@
 // What `kubectl get pods` shows. The Status column is not the phase: it tells the most telling
 // thing about the containers. Upstream: printPod in pkg/printers/internalversion.
 import { formatAge } from '../../../machinery/duration.ts';
-import type { Column } from '../../../machinery/kind.ts';
+import { type Column, column, wideColumn } from '../../../machinery/kind.ts';
 import { ageColumn, orNone } from '../../meta/columns.ts';
 import type { Pod } from '../pod.ts';
 import type { ContainerStatus } from './container-status.ts';
@@ -121,54 +121,19 @@ function showReadinessGates(pod: Pod): string {
 }
 
 export const podColumns: readonly Column<Pod>[] = [
-  {
-    name: 'Ready',
-    type: 'string',
-    doc: 'The aggregate readiness state of this pod for accepting traffic.',
-    cell: (pod) => {
-      const { ready, total } = summarizePod(pod);
-      return `${ready}/${total}`;
-    },
-  },
-  {
-    name: 'Status',
-    type: 'string',
-    doc: 'Where the pod stands, in one word.',
-    cell: (pod) => summarizePod(pod).status,
-  },
-  {
-    name: 'Restarts',
-    type: 'string',
-    doc: 'Restarts of all containers together, and the age of the last one.',
-    cell: (pod, { nowMs }) => showRestarts(pod, nowMs),
-  },
+  column('Ready', 'string', 'The aggregate readiness state of this pod for accepting traffic.', (pod) => {
+    const { ready, total } = summarizePod(pod);
+    return `${ready}/${total}`;
+  }),
+  column('Status', 'string', 'Where the pod stands, in one word.', (pod) => summarizePod(pod).status),
+  column('Restarts', 'string', 'Restarts of all containers together, and the age of the last one.', (pod, { nowMs }) =>
+    showRestarts(pod, nowMs),
+  ),
   ageColumn,
-  {
-    name: 'IP',
-    type: 'string',
-    priority: 1,
-    doc: 'Address of the pod.',
-    cell: (pod) => orNone(pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP),
-  },
-  {
-    name: 'Node',
-    type: 'string',
-    priority: 1,
-    doc: 'Node that runs the pod.',
-    cell: (pod) => orNone(pod.spec.nodeName),
-  },
-  {
-    name: 'Nominated Node',
-    type: 'string',
-    priority: 1,
-    doc: 'Node on which room is being made for the pod.',
-    cell: (pod) => orNone(pod.status?.nominatedNodeName),
-  },
-  {
-    name: 'Readiness Gates',
-    type: 'string',
-    priority: 1,
-    doc: 'How many of the readiness gates are open.',
-    cell: showReadinessGates,
-  },
+  wideColumn('IP', 'string', 'Address of the pod.', (pod) => orNone(pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP)),
+  wideColumn('Node', 'string', 'Node that runs the pod.', (pod) => orNone(pod.spec.nodeName)),
+  wideColumn('Nominated Node', 'string', 'Node on which room is being made for the pod.', (pod) =>
+    orNone(pod.status?.nominatedNodeName),
+  ),
+  wideColumn('Readiness Gates', 'string', 'How many of the readiness gates are open.', showReadinessGates),
 ];

@@ -4,12 +4,11 @@ import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { resourceRequirements } from './resources.ts';
 import { stopSignals } from './stop-signal.ts';
 
-export const containerStateRunning = s.object('io.k8s.api.core.v1.ContainerStateRunning', 'A running container.', {
+export const containerStateRunning = s.api('core.v1.ContainerStateRunning', 'A running container.', {
   startedAt: s.time('When it started.', { always: true }),
 });
-export interface ContainerStateRunning extends TypeOf<typeof containerStateRunning> {}
 
-export const containerStateTerminated = s.object('io.k8s.api.core.v1.ContainerStateTerminated', 'An ended container.', {
+export const containerStateTerminated = s.api('core.v1.ContainerStateTerminated', 'An ended container.', {
   containerID: s.string('Runtime and id.'),
   exitCode: s.int32('Exit code.', { required: true, always: true }),
   finishedAt: s.time('When it ended.', { always: true }),
@@ -18,65 +17,52 @@ export const containerStateTerminated = s.object('io.k8s.api.core.v1.ContainerSt
   signal: s.int32('Signal that ended it.'),
   startedAt: s.time('When it started.', { always: true }),
 });
-export interface ContainerStateTerminated extends TypeOf<typeof containerStateTerminated> {}
 
-export const containerStateWaiting = s.object(
-  'io.k8s.api.core.v1.ContainerStateWaiting',
-  'A container that has not started yet.',
-  {
-    message: s.string('Explanation for people.'),
-    reason: s.string('Why it waits.'),
-  },
-);
-export interface ContainerStateWaiting extends TypeOf<typeof containerStateWaiting> {}
+export const containerStateWaiting = s.api('core.v1.ContainerStateWaiting', 'A container that has not started yet.', {
+  message: s.string('Explanation for people.'),
+  reason: s.string('Why it waits.'),
+});
 
-export const containerState = s.object(
-  'io.k8s.api.core.v1.ContainerState',
-  'State of a container; exactly one field.',
-  {
-    running: s.field(containerStateRunning, 'It runs.'),
-    terminated: s.field(containerStateTerminated, 'It has ended.'),
-    waiting: s.field(containerStateWaiting, 'It has not started yet.'),
-  },
-);
+export const containerState = s.api('core.v1.ContainerState', 'State of a container; exactly one field.', {
+  running: s.field(containerStateRunning, 'It runs.'),
+  terminated: s.field(containerStateTerminated, 'It has ended.'),
+  waiting: s.field(containerStateWaiting, 'It has not started yet.'),
+});
 export interface ContainerState extends TypeOf<typeof containerState> {}
 
-export const resourceHealth = s.object('io.k8s.api.core.v1.ResourceHealth', 'Health of one device.', {
+export const resourceHealth = s.api('core.v1.ResourceHealth', 'Health of one device.', {
   health: s.string('Healthy, Unhealthy or Unknown.'),
   message: s.string('Explanation for people.', { pointer: true }),
   resourceID: s.string('Id of the device.', { required: true, always: true }),
 });
-export interface ResourceHealth extends TypeOf<typeof resourceHealth> {}
 
-export const resourceStatus = s.object('io.k8s.api.core.v1.ResourceStatus', 'Health of one resource of a container.', {
+export const resourceStatus = s.api('core.v1.ResourceStatus', 'Health of one resource of a container.', {
   name: s.string('Name of the resource.', { required: true, always: true }),
   resources: s.list(resourceHealth, 'Health of each device.', { listType: 'map', listMapKeys: ['resourceID'] }),
 });
-export interface ResourceStatus extends TypeOf<typeof resourceStatus> {}
 
-export const linuxContainerUser = s.object('io.k8s.api.core.v1.LinuxContainerUser', 'User of a Linux container.', {
+export const linuxContainerUser = s.api('core.v1.LinuxContainerUser', 'User of a Linux container.', {
   gid: s.int64('Group id of the first process.', { required: true, always: true }),
   supplementalGroups: s.list(s.int64(''), 'More groups of the first process.', { listType: 'atomic' }),
   uid: s.int64('User id of the first process.', { required: true, always: true }),
 });
 export interface LinuxContainerUser extends TypeOf<typeof linuxContainerUser> {}
 
-export const containerUser = s.object('io.k8s.api.core.v1.ContainerUser', 'User of a container.', {
+export const containerUser = s.api('core.v1.ContainerUser', 'User of a container.', {
   linux: s.field(linuxContainerUser, 'On Linux.'),
 });
 export interface ContainerUser extends TypeOf<typeof containerUser> {}
 
-export const imageVolumeStatus = s.object('io.k8s.api.core.v1.ImageVolumeStatus', 'Facts about a mounted image.', {
+export const imageVolumeStatus = s.api('core.v1.ImageVolumeStatus', 'Facts about a mounted image.', {
   imageRef: s.string('Digest of the image.', { required: true }),
 });
-export interface ImageVolumeStatus extends TypeOf<typeof imageVolumeStatus> {}
 
-export const volumeStatus = s.object('io.k8s.api.core.v1.VolumeStatus', 'Facts about a mounted volume.', {
+export const volumeStatus = s.api('core.v1.VolumeStatus', 'Facts about a mounted volume.', {
   image: s.field(imageVolumeStatus, 'For an image volume.'),
 });
 export interface VolumeStatus extends TypeOf<typeof volumeStatus> {}
 
-export const volumeMountStatus = s.object('io.k8s.api.core.v1.VolumeMountStatus', 'State of one mount.', {
+export const volumeMountStatus = s.api('core.v1.VolumeMountStatus', 'State of one mount.', {
   mountPath: s.string('Path at which it appears.', { required: true, always: true }),
   name: s.string('Name of the volume.', { required: true, always: true }),
   readOnly: s.boolean('Whether it is read-only.'),
@@ -85,7 +71,7 @@ export const volumeMountStatus = s.object('io.k8s.api.core.v1.VolumeMountStatus'
 });
 export interface VolumeMountStatus extends TypeOf<typeof volumeMountStatus> {}
 
-export const containerStatus = s.object('io.k8s.api.core.v1.ContainerStatus', 'Observed state of a container.', {
+export const containerStatus = s.api('core.v1.ContainerStatus', 'Observed state of a container.', {
   allocatedResources: s.map(s.quantity(''), 'Resources set aside for the container.'),
   allocatedResourcesStatus: s.list(resourceStatus, 'Health of devices given to the container.', mergedBy('name')),
   containerID: s.string('Runtime and id, containerd://...'),

@@ -7,7 +7,7 @@ import { lifecycle, probe } from './probe.ts';
 import { containerResizePolicy, resourceRequirements } from './resources.ts';
 import { securityContext } from './security-context.ts';
 
-export const containerPort = s.object('io.k8s.api.core.v1.ContainerPort', 'A port of a container.', {
+export const containerPort = s.api('core.v1.ContainerPort', 'A port of a container.', {
   containerPort: s.int32('Port number in the pod.', { required: true, always: true }),
   hostIP: s.string('Address of the node to bind to.'),
   hostPort: s.int32('Port of the node that leads here.'),
@@ -16,13 +16,12 @@ export const containerPort = s.object('io.k8s.api.core.v1.ContainerPort', 'A por
 });
 export interface ContainerPort extends TypeOf<typeof containerPort> {}
 
-export const volumeDevice = s.object('io.k8s.api.core.v1.VolumeDevice', 'A block device in a container.', {
+export const volumeDevice = s.api('core.v1.VolumeDevice', 'A block device in a container.', {
   devicePath: s.string('Path at which it appears.', { required: true, always: true }),
   name: s.string('Name of a claim volume of the pod.', { required: true, always: true }),
 });
-export interface VolumeDevice extends TypeOf<typeof volumeDevice> {}
 
-export const volumeMount = s.object('io.k8s.api.core.v1.VolumeMount', 'A volume in a container.', {
+export const volumeMount = s.api('core.v1.VolumeMount', 'A volume in a container.', {
   mountPath: s.string('Path at which it appears.', { required: true, always: true }),
   mountPropagation: s.string('None, HostToContainer or Bidirectional.', {
     pointer: true,
@@ -36,25 +35,19 @@ export const volumeMount = s.object('io.k8s.api.core.v1.VolumeMount', 'A volume 
 });
 export interface VolumeMount extends TypeOf<typeof volumeMount> {}
 
-export const containerRestartRuleOnExitCodes = s.object(
-  'io.k8s.api.core.v1.ContainerRestartRuleOnExitCodes',
+export const containerRestartRuleOnExitCodes = s.api(
+  'core.v1.ContainerRestartRuleOnExitCodes',
   'A set of exit codes.',
   {
     operator: s.string('In or NotIn.', { required: true }),
     values: s.list(s.int32(''), 'The exit codes.', { listType: 'set' }),
   },
 );
-export interface ContainerRestartRuleOnExitCodes extends TypeOf<typeof containerRestartRuleOnExitCodes> {}
 
-export const containerRestartRule = s.object(
-  'io.k8s.api.core.v1.ContainerRestartRule',
-  'Decides on a restart by exit code.',
-  {
-    action: s.string('Restart or RestartAllContainers.', { required: true }),
-    exitCodes: s.field(containerRestartRuleOnExitCodes, 'Exit codes it applies to.'),
-  },
-);
-export interface ContainerRestartRule extends TypeOf<typeof containerRestartRule> {}
+export const containerRestartRule = s.api('core.v1.ContainerRestartRule', 'Decides on a restart by exit code.', {
+  action: s.string('Restart or RestartAllContainers.', { required: true }),
+  exitCodes: s.field(containerRestartRuleOnExitCodes, 'Exit codes it applies to.'),
+});
 
 /** What containers and ephemeral containers both use. */
 const commonFields = {
@@ -83,7 +76,7 @@ const commonFields = {
   workingDir: s.string("Working directory; the image's when absent."),
 };
 
-export const container = s.object('io.k8s.api.core.v1.Container', 'One container of a pod.', {
+export const container = s.api('core.v1.Container', 'One container of a pod.', {
   ...commonFields,
   lifecycle: s.field(lifecycle, 'What to do after start and before stop.'),
   livenessProbe: s.field(probe, 'The container is restarted when it fails.'),
@@ -101,8 +94,8 @@ export const container = s.object('io.k8s.api.core.v1.Container', 'One container
 });
 export interface Container extends TypeOf<typeof container> {}
 
-export const ephemeralContainer = s.object(
-  'io.k8s.api.core.v1.EphemeralContainer',
+export const ephemeralContainer = s.api(
+  'core.v1.EphemeralContainer',
   'A container added to a running pod for debugging.',
   {
     ...commonFields,

@@ -1,21 +1,16 @@
 // Volumes on cloud disks and network file systems. Most are kept only so that old manifests are read as before.
 // A kubelet that meets one it cannot mount says so in an event.
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { s } from '../../../machinery/schema.ts';
 import { localObjectReference } from '../object-reference.ts';
 
-export const awsElasticBlockStoreVolumeSource = s.object(
-  'io.k8s.api.core.v1.AWSElasticBlockStoreVolumeSource',
-  'An AWS disk.',
-  {
-    fsType: s.string('File system type.'),
-    partition: s.int32('Partition number; 0 for the whole disk.'),
-    readOnly: s.boolean('Mount read-only.'),
-    volumeID: s.string('Id of the disk.', { required: true, always: true }),
-  },
-);
-export interface AWSElasticBlockStoreVolumeSource extends TypeOf<typeof awsElasticBlockStoreVolumeSource> {}
+export const awsElasticBlockStoreVolumeSource = s.api('core.v1.AWSElasticBlockStoreVolumeSource', 'An AWS disk.', {
+  fsType: s.string('File system type.'),
+  partition: s.int32('Partition number; 0 for the whole disk.'),
+  readOnly: s.boolean('Mount read-only.'),
+  volumeID: s.string('Id of the disk.', { required: true, always: true }),
+});
 
-export const azureDiskVolumeSource = s.object('io.k8s.api.core.v1.AzureDiskVolumeSource', 'An Azure disk.', {
+export const azureDiskVolumeSource = s.api('core.v1.AzureDiskVolumeSource', 'An Azure disk.', {
   cachingMode: s.string('None, ReadOnly or ReadWrite.', {
     pointer: true,
     default: 'ReadWrite',
@@ -31,16 +26,14 @@ export const azureDiskVolumeSource = s.object('io.k8s.api.core.v1.AzureDiskVolum
   }),
   readOnly: s.boolean('Mount read-only.', { pointer: true, default: false }),
 });
-export interface AzureDiskVolumeSource extends TypeOf<typeof azureDiskVolumeSource> {}
 
-export const azureFileVolumeSource = s.object('io.k8s.api.core.v1.AzureFileVolumeSource', 'An Azure file share.', {
+export const azureFileVolumeSource = s.api('core.v1.AzureFileVolumeSource', 'An Azure file share.', {
   readOnly: s.boolean('Mount read-only.'),
   secretName: s.string('Secret with the storage account.', { required: true, always: true }),
   shareName: s.string('Name of the share.', { required: true, always: true }),
 });
-export interface AzureFileVolumeSource extends TypeOf<typeof azureFileVolumeSource> {}
 
-export const cephFSVolumeSource = s.object('io.k8s.api.core.v1.CephFSVolumeSource', 'A CephFS mount.', {
+export const cephFSVolumeSource = s.api('core.v1.CephFSVolumeSource', 'A CephFS mount.', {
   monitors: s.list(s.string(''), 'Addresses of the monitors.', { required: true, always: true, listType: 'atomic' }),
   path: s.string('Path within the file system.'),
   readOnly: s.boolean('Mount read-only.'),
@@ -48,67 +41,55 @@ export const cephFSVolumeSource = s.object('io.k8s.api.core.v1.CephFSVolumeSourc
   secretRef: s.field(localObjectReference, 'Secret with the key.'),
   user: s.string('Ceph user.'),
 });
-export interface CephFSVolumeSource extends TypeOf<typeof cephFSVolumeSource> {}
 
-export const cinderVolumeSource = s.object('io.k8s.api.core.v1.CinderVolumeSource', 'An OpenStack disk.', {
+export const cinderVolumeSource = s.api('core.v1.CinderVolumeSource', 'An OpenStack disk.', {
   fsType: s.string('File system type.'),
   readOnly: s.boolean('Mount read-only.'),
   secretRef: s.field(localObjectReference, 'Secret with credentials.'),
   volumeID: s.string('Id of the disk.', { required: true, always: true }),
 });
-export interface CinderVolumeSource extends TypeOf<typeof cinderVolumeSource> {}
 
-export const fcVolumeSource = s.object('io.k8s.api.core.v1.FCVolumeSource', 'A Fibre Channel disk.', {
+export const fcVolumeSource = s.api('core.v1.FCVolumeSource', 'A Fibre Channel disk.', {
   fsType: s.string('File system type.'),
   lun: s.int32('Target LUN.', { pointer: true }),
   readOnly: s.boolean('Mount read-only.'),
   targetWWNs: s.list(s.string(''), 'World wide names of the target.', { listType: 'atomic' }),
   wwids: s.list(s.string(''), 'World wide ids of the volume.', { listType: 'atomic' }),
 });
-export interface FCVolumeSource extends TypeOf<typeof fcVolumeSource> {}
 
-export const flexVolumeSource = s.object('io.k8s.api.core.v1.FlexVolumeSource', 'A volume of a flex driver.', {
+export const flexVolumeSource = s.api('core.v1.FlexVolumeSource', 'A volume of a flex driver.', {
   driver: s.string('Name of the driver.', { required: true, always: true }),
   fsType: s.string('File system type.'),
   options: s.map(s.string(''), 'Settings for the driver.'),
   readOnly: s.boolean('Mount read-only.'),
   secretRef: s.field(localObjectReference, 'Secret handed to the driver.'),
 });
-export interface FlexVolumeSource extends TypeOf<typeof flexVolumeSource> {}
 
-export const flockerVolumeSource = s.object('io.k8s.api.core.v1.FlockerVolumeSource', 'A Flocker dataset.', {
+export const flockerVolumeSource = s.api('core.v1.FlockerVolumeSource', 'A Flocker dataset.', {
   datasetName: s.string('Name of the dataset.'),
   datasetUUID: s.string('UUID of the dataset.'),
 });
-export interface FlockerVolumeSource extends TypeOf<typeof flockerVolumeSource> {}
 
-export const gcePersistentDiskVolumeSource = s.object(
-  'io.k8s.api.core.v1.GCEPersistentDiskVolumeSource',
-  'A Google disk.',
-  {
-    fsType: s.string('File system type.'),
-    partition: s.int32('Partition number; 0 for the whole disk.'),
-    pdName: s.string('Name of the disk.', { required: true, always: true }),
-    readOnly: s.boolean('Mount read-only.'),
-  },
-);
-export interface GCEPersistentDiskVolumeSource extends TypeOf<typeof gcePersistentDiskVolumeSource> {}
+export const gcePersistentDiskVolumeSource = s.api('core.v1.GCEPersistentDiskVolumeSource', 'A Google disk.', {
+  fsType: s.string('File system type.'),
+  partition: s.int32('Partition number; 0 for the whole disk.'),
+  pdName: s.string('Name of the disk.', { required: true, always: true }),
+  readOnly: s.boolean('Mount read-only.'),
+});
 
-export const gitRepoVolumeSource = s.object('io.k8s.api.core.v1.GitRepoVolumeSource', 'A git checkout.', {
+export const gitRepoVolumeSource = s.api('core.v1.GitRepoVolumeSource', 'A git checkout.', {
   directory: s.string('Folder to clone into.'),
   repository: s.string('URL of the repository.', { required: true, always: true }),
   revision: s.string('Commit to check out.'),
 });
-export interface GitRepoVolumeSource extends TypeOf<typeof gitRepoVolumeSource> {}
 
-export const glusterfsVolumeSource = s.object('io.k8s.api.core.v1.GlusterfsVolumeSource', 'A Gluster mount.', {
+export const glusterfsVolumeSource = s.api('core.v1.GlusterfsVolumeSource', 'A Gluster mount.', {
   endpoints: s.string('Endpoints object with the servers.', { required: true, always: true }),
   path: s.string('Volume path.', { required: true, always: true }),
   readOnly: s.boolean('Mount read-only.'),
 });
-export interface GlusterfsVolumeSource extends TypeOf<typeof glusterfsVolumeSource> {}
 
-export const iscsiVolumeSource = s.object('io.k8s.api.core.v1.ISCSIVolumeSource', 'An iSCSI disk.', {
+export const iscsiVolumeSource = s.api('core.v1.ISCSIVolumeSource', 'An iSCSI disk.', {
   chapAuthDiscovery: s.boolean('Use CHAP for discovery.'),
   chapAuthSession: s.boolean('Use CHAP for the session.'),
   fsType: s.string('File system type.'),
@@ -121,33 +102,25 @@ export const iscsiVolumeSource = s.object('io.k8s.api.core.v1.ISCSIVolumeSource'
   secretRef: s.field(localObjectReference, 'Secret for CHAP.'),
   targetPortal: s.string('Address of the target.', { required: true, always: true }),
 });
-export interface ISCSIVolumeSource extends TypeOf<typeof iscsiVolumeSource> {}
 
-export const nfsVolumeSource = s.object('io.k8s.api.core.v1.NFSVolumeSource', 'An NFS mount.', {
+export const nfsVolumeSource = s.api('core.v1.NFSVolumeSource', 'An NFS mount.', {
   path: s.string('Exported path.', { required: true, always: true }),
   readOnly: s.boolean('Mount read-only.'),
   server: s.string('Address of the server.', { required: true, always: true }),
 });
-export interface NFSVolumeSource extends TypeOf<typeof nfsVolumeSource> {}
 
-export const photonPersistentDiskVolumeSource = s.object(
-  'io.k8s.api.core.v1.PhotonPersistentDiskVolumeSource',
-  'A Photon disk.',
-  {
-    fsType: s.string('File system type.'),
-    pdID: s.string('Id of the disk.', { required: true, always: true }),
-  },
-);
-export interface PhotonPersistentDiskVolumeSource extends TypeOf<typeof photonPersistentDiskVolumeSource> {}
+export const photonPersistentDiskVolumeSource = s.api('core.v1.PhotonPersistentDiskVolumeSource', 'A Photon disk.', {
+  fsType: s.string('File system type.'),
+  pdID: s.string('Id of the disk.', { required: true, always: true }),
+});
 
-export const portworxVolumeSource = s.object('io.k8s.api.core.v1.PortworxVolumeSource', 'A Portworx volume.', {
+export const portworxVolumeSource = s.api('core.v1.PortworxVolumeSource', 'A Portworx volume.', {
   fsType: s.string('File system type.'),
   readOnly: s.boolean('Mount read-only.'),
   volumeID: s.string('Id of the volume.', { required: true, always: true }),
 });
-export interface PortworxVolumeSource extends TypeOf<typeof portworxVolumeSource> {}
 
-export const quobyteVolumeSource = s.object('io.k8s.api.core.v1.QuobyteVolumeSource', 'A Quobyte mount.', {
+export const quobyteVolumeSource = s.api('core.v1.QuobyteVolumeSource', 'A Quobyte mount.', {
   group: s.string('Group to map access to.'),
   readOnly: s.boolean('Mount read-only.'),
   registry: s.string('Registry addresses.', { required: true, always: true }),
@@ -155,9 +128,8 @@ export const quobyteVolumeSource = s.object('io.k8s.api.core.v1.QuobyteVolumeSou
   user: s.string('User to map access to.'),
   volume: s.string('Name of the volume.', { required: true, always: true }),
 });
-export interface QuobyteVolumeSource extends TypeOf<typeof quobyteVolumeSource> {}
 
-export const rbdVolumeSource = s.object('io.k8s.api.core.v1.RBDVolumeSource', 'A Ceph block device.', {
+export const rbdVolumeSource = s.api('core.v1.RBDVolumeSource', 'A Ceph block device.', {
   fsType: s.string('File system type.'),
   image: s.string('Image name.', { required: true, always: true }),
   keyring: s.string('Path of the key ring.', { default: '/etc/ceph/keyring' }),
@@ -167,9 +139,8 @@ export const rbdVolumeSource = s.object('io.k8s.api.core.v1.RBDVolumeSource', 'A
   secretRef: s.field(localObjectReference, 'Secret with the key.'),
   user: s.string('Ceph user.', { default: 'admin' }),
 });
-export interface RBDVolumeSource extends TypeOf<typeof rbdVolumeSource> {}
 
-export const scaleIOVolumeSource = s.object('io.k8s.api.core.v1.ScaleIOVolumeSource', 'A ScaleIO volume.', {
+export const scaleIOVolumeSource = s.api('core.v1.ScaleIOVolumeSource', 'A ScaleIO volume.', {
   fsType: s.string('File system type.', { default: 'xfs' }),
   gateway: s.string('Address of the gateway.', { required: true, always: true }),
   protectionDomain: s.string('Protection domain.'),
@@ -181,25 +152,18 @@ export const scaleIOVolumeSource = s.object('io.k8s.api.core.v1.ScaleIOVolumeSou
   system: s.string('Storage system.', { required: true, always: true }),
   volumeName: s.string('Name of the volume.'),
 });
-export interface ScaleIOVolumeSource extends TypeOf<typeof scaleIOVolumeSource> {}
 
-export const storageOSVolumeSource = s.object('io.k8s.api.core.v1.StorageOSVolumeSource', 'A StorageOS volume.', {
+export const storageOSVolumeSource = s.api('core.v1.StorageOSVolumeSource', 'A StorageOS volume.', {
   fsType: s.string('File system type.'),
   readOnly: s.boolean('Mount read-only.'),
   secretRef: s.field(localObjectReference, 'Secret with credentials.'),
   volumeName: s.string('Name of the volume.'),
   volumeNamespace: s.string('Namespace of the volume in StorageOS.'),
 });
-export interface StorageOSVolumeSource extends TypeOf<typeof storageOSVolumeSource> {}
 
-export const vsphereVirtualDiskVolumeSource = s.object(
-  'io.k8s.api.core.v1.VsphereVirtualDiskVolumeSource',
-  'A vSphere disk.',
-  {
-    fsType: s.string('File system type.'),
-    storagePolicyID: s.string('Id of the storage policy.'),
-    storagePolicyName: s.string('Name of the storage policy.'),
-    volumePath: s.string('Path of the disk.', { required: true, always: true }),
-  },
-);
-export interface VsphereVirtualDiskVolumeSource extends TypeOf<typeof vsphereVirtualDiskVolumeSource> {}
+export const vsphereVirtualDiskVolumeSource = s.api('core.v1.VsphereVirtualDiskVolumeSource', 'A vSphere disk.', {
+  fsType: s.string('File system type.'),
+  storagePolicyID: s.string('Id of the storage policy.'),
+  storagePolicyName: s.string('Name of the storage policy.'),
+  volumePath: s.string('Path of the disk.', { required: true, always: true }),
+});

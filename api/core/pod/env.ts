@@ -2,68 +2,40 @@
 // https://kubernetes.io/docs/tasks/inject-data-application/ Validation: env-validation.ts.
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const configMapKeySelector = s.object(
-  'io.k8s.api.core.v1.ConfigMapKeySelector',
-  'A key of a ConfigMap.',
-  {
-    key: s.string('Key to take.', { required: true, always: true }),
-    name: s.string('Name of the ConfigMap.'),
-    optional: s.boolean('Start even if it is missing.', { pointer: true }),
-  },
-  { mapType: 'atomic' },
-);
-export interface ConfigMapKeySelector extends TypeOf<typeof configMapKeySelector> {}
+export const configMapKeySelector = s.atomic('core.v1.ConfigMapKeySelector', 'A key of a ConfigMap.', {
+  key: s.string('Key to take.', { required: true, always: true }),
+  name: s.string('Name of the ConfigMap.'),
+  optional: s.boolean('Start even if it is missing.', { pointer: true }),
+});
 
-export const objectFieldSelector = s.object(
-  'io.k8s.api.core.v1.ObjectFieldSelector',
-  'A field of the pod.',
-  {
-    apiVersion: s.string('API version of the path.', { default: 'v1' }),
-    fieldPath: s.string('Path of the field, metadata.name.', { required: true, always: true }),
-  },
-  { mapType: 'atomic' },
-);
+export const objectFieldSelector = s.atomic('core.v1.ObjectFieldSelector', 'A field of the pod.', {
+  apiVersion: s.string('API version of the path.', { default: 'v1' }),
+  fieldPath: s.string('Path of the field, metadata.name.', { required: true, always: true }),
+});
 export interface ObjectFieldSelector extends TypeOf<typeof objectFieldSelector> {}
 
-export const fileKeySelector = s.object(
-  'io.k8s.api.core.v1.FileKeySelector',
-  'A key of an environment file in a volume.',
-  {
-    key: s.string('Key to take.', { required: true, always: true }),
-    optional: s.boolean('Start even if it is missing.', { pointer: true, default: false }),
-    path: s.string('File within the volume.', { required: true, always: true }),
-    volumeName: s.string('Volume that holds the file.', { required: true, always: true }),
-  },
-  { mapType: 'atomic' },
-);
-export interface FileKeySelector extends TypeOf<typeof fileKeySelector> {}
+export const fileKeySelector = s.atomic('core.v1.FileKeySelector', 'A key of an environment file in a volume.', {
+  key: s.string('Key to take.', { required: true, always: true }),
+  optional: s.boolean('Start even if it is missing.', { pointer: true, default: false }),
+  path: s.string('File within the volume.', { required: true, always: true }),
+  volumeName: s.string('Volume that holds the file.', { required: true, always: true }),
+});
 
-export const resourceFieldSelector = s.object(
-  'io.k8s.api.core.v1.ResourceFieldSelector',
-  'A resource of a container.',
-  {
-    containerName: s.string('Name of the container; needed in volumes.'),
-    divisor: s.quantity('Unit in which the value is given.', { always: true }),
-    resource: s.string('Which one, limits.cpu.', { required: true, always: true }),
-  },
-  { mapType: 'atomic' },
-);
+export const resourceFieldSelector = s.atomic('core.v1.ResourceFieldSelector', 'A resource of a container.', {
+  containerName: s.string('Name of the container; needed in volumes.'),
+  divisor: s.quantity('Unit in which the value is given.', { always: true }),
+  resource: s.string('Which one, limits.cpu.', { required: true, always: true }),
+});
 export interface ResourceFieldSelector extends TypeOf<typeof resourceFieldSelector> {}
 
-export const secretKeySelector = s.object(
-  'io.k8s.api.core.v1.SecretKeySelector',
-  'A key of a Secret.',
-  {
-    key: s.string('Key to take.', { required: true, always: true }),
-    name: s.string('Name of the Secret.'),
-    optional: s.boolean('Start even if it is missing.', { pointer: true }),
-  },
-  { mapType: 'atomic' },
-);
-export interface SecretKeySelector extends TypeOf<typeof secretKeySelector> {}
+export const secretKeySelector = s.atomic('core.v1.SecretKeySelector', 'A key of a Secret.', {
+  key: s.string('Key to take.', { required: true, always: true }),
+  name: s.string('Name of the Secret.'),
+  optional: s.boolean('Start even if it is missing.', { pointer: true }),
+});
 
-export const envVarSource = s.object(
-  'io.k8s.api.core.v1.EnvVarSource',
+export const envVarSource = s.api(
+  'core.v1.EnvVarSource',
   'Where the value of a variable comes from; exactly one field.',
   {
     configMapKeyRef: s.field(configMapKeySelector, 'A key of a ConfigMap.'),
@@ -75,36 +47,26 @@ export const envVarSource = s.object(
 );
 export interface EnvVarSource extends TypeOf<typeof envVarSource> {}
 
-export const envVar = s.object('io.k8s.api.core.v1.EnvVar', 'An environment variable.', {
+export const envVar = s.api('core.v1.EnvVar', 'An environment variable.', {
   name: s.string('Name of the variable.', { required: true, always: true }),
   value: s.string('Value; $(NAME) refers to variables defined before.'),
   valueFrom: s.field(envVarSource, 'Source of the value.'),
 });
 export interface EnvVar extends TypeOf<typeof envVar> {}
 
-export const configMapEnvSource = s.object(
-  'io.k8s.api.core.v1.ConfigMapEnvSource',
-  'A ConfigMap as source of variables.',
-  {
-    name: s.string('Name of the ConfigMap.'),
-    optional: s.boolean('Start even if it is missing.', { pointer: true }),
-  },
-);
-export interface ConfigMapEnvSource extends TypeOf<typeof configMapEnvSource> {}
+export const configMapEnvSource = s.api('core.v1.ConfigMapEnvSource', 'A ConfigMap as source of variables.', {
+  name: s.string('Name of the ConfigMap.'),
+  optional: s.boolean('Start even if it is missing.', { pointer: true }),
+});
 
-export const secretEnvSource = s.object('io.k8s.api.core.v1.SecretEnvSource', 'A Secret as source of variables.', {
+export const secretEnvSource = s.api('core.v1.SecretEnvSource', 'A Secret as source of variables.', {
   name: s.string('Name of the Secret.'),
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
 });
-export interface SecretEnvSource extends TypeOf<typeof secretEnvSource> {}
 
-export const envFromSource = s.object(
-  'io.k8s.api.core.v1.EnvFromSource',
-  'Takes all keys of a ConfigMap or Secret as variables.',
-  {
-    configMapRef: s.field(configMapEnvSource, 'The ConfigMap.'),
-    prefix: s.string('Put before each name.'),
-    secretRef: s.field(secretEnvSource, 'The Secret.'),
-  },
-);
+export const envFromSource = s.api('core.v1.EnvFromSource', 'Takes all keys of a ConfigMap or Secret as variables.', {
+  configMapRef: s.field(configMapEnvSource, 'The ConfigMap.'),
+  prefix: s.string('Put before each name.'),
+  secretRef: s.field(secretEnvSource, 'The Secret.'),
+});
 export interface EnvFromSource extends TypeOf<typeof envFromSource> {}

@@ -4,86 +4,64 @@ import { labelSelector } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { objectFieldSelector, resourceFieldSelector } from './env.ts';
 
-export const keyToPath = s.object('io.k8s.api.core.v1.KeyToPath', 'A key and the file it becomes.', {
+export const keyToPath = s.api('core.v1.KeyToPath', 'A key and the file it becomes.', {
   key: s.string('Key to take.', { required: true, always: true }),
   mode: s.int32('Permission bits of this file.', { pointer: true }),
   path: s.string('Relative path of the file.', { required: true, always: true }),
 });
 export interface KeyToPath extends TypeOf<typeof keyToPath> {}
 
-export const configMapVolumeSource = s.object('io.k8s.api.core.v1.ConfigMapVolumeSource', 'Files from a ConfigMap.', {
+export const configMapVolumeSource = s.api('core.v1.ConfigMapVolumeSource', 'Files from a ConfigMap.', {
   defaultMode: s.int32('Permission bits of the files.', { pointer: true, default: 420 }),
   items: s.list(keyToPath, 'Keys to take and their paths; all when absent.', { listType: 'atomic' }),
   name: s.string('Name of the ConfigMap.'),
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
 });
-export interface ConfigMapVolumeSource extends TypeOf<typeof configMapVolumeSource> {}
 
-export const secretVolumeSource = s.object('io.k8s.api.core.v1.SecretVolumeSource', 'Files from a Secret.', {
+export const secretVolumeSource = s.api('core.v1.SecretVolumeSource', 'Files from a Secret.', {
   defaultMode: s.int32('Permission bits of the files.', { pointer: true, default: 420 }),
   items: s.list(keyToPath, 'Keys to take and their paths; all when absent.', { listType: 'atomic' }),
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
   secretName: s.string('Name of the Secret.'),
 });
-export interface SecretVolumeSource extends TypeOf<typeof secretVolumeSource> {}
 
-export const downwardAPIVolumeFile = s.object(
-  'io.k8s.api.core.v1.DownwardAPIVolumeFile',
-  'A file with one fact about the pod.',
-  {
-    fieldRef: s.field(objectFieldSelector, 'A field of the pod.'),
-    mode: s.int32('Permission bits of this file.', { pointer: true }),
-    path: s.string('Relative path of the file.', { required: true, always: true }),
-    resourceFieldRef: s.field(resourceFieldSelector, 'A resource of a container.'),
-  },
-);
+export const downwardAPIVolumeFile = s.api('core.v1.DownwardAPIVolumeFile', 'A file with one fact about the pod.', {
+  fieldRef: s.field(objectFieldSelector, 'A field of the pod.'),
+  mode: s.int32('Permission bits of this file.', { pointer: true }),
+  path: s.string('Relative path of the file.', { required: true, always: true }),
+  resourceFieldRef: s.field(resourceFieldSelector, 'A resource of a container.'),
+});
 export interface DownwardAPIVolumeFile extends TypeOf<typeof downwardAPIVolumeFile> {}
 
-export const downwardAPIVolumeSource = s.object(
-  'io.k8s.api.core.v1.DownwardAPIVolumeSource',
-  'Files with facts about the pod.',
-  {
-    defaultMode: s.int32('Permission bits of the files.', { pointer: true, default: 420 }),
-    items: s.list(downwardAPIVolumeFile, 'The files.', { listType: 'atomic' }),
-  },
-);
-export interface DownwardAPIVolumeSource extends TypeOf<typeof downwardAPIVolumeSource> {}
+export const downwardAPIVolumeSource = s.api('core.v1.DownwardAPIVolumeSource', 'Files with facts about the pod.', {
+  defaultMode: s.int32('Permission bits of the files.', { pointer: true, default: 420 }),
+  items: s.list(downwardAPIVolumeFile, 'The files.', { listType: 'atomic' }),
+});
 
-export const clusterTrustBundleProjection = s.object(
-  'io.k8s.api.core.v1.ClusterTrustBundleProjection',
-  'Trust anchors as a file.',
-  {
-    labelSelector: s.field(labelSelector, 'Labels of the bundles, with signerName.'),
-    name: s.string('Name of one bundle.', { pointer: true }),
-    optional: s.boolean('Start even if it is missing.', { pointer: true }),
-    path: s.string('Relative path of the file.', { required: true, always: true }),
-    signerName: s.string('Signer of the bundles.', { pointer: true }),
-  },
-);
-export interface ClusterTrustBundleProjection extends TypeOf<typeof clusterTrustBundleProjection> {}
+export const clusterTrustBundleProjection = s.api('core.v1.ClusterTrustBundleProjection', 'Trust anchors as a file.', {
+  labelSelector: s.field(labelSelector, 'Labels of the bundles, with signerName.'),
+  name: s.string('Name of one bundle.', { pointer: true }),
+  optional: s.boolean('Start even if it is missing.', { pointer: true }),
+  path: s.string('Relative path of the file.', { required: true, always: true }),
+  signerName: s.string('Signer of the bundles.', { pointer: true }),
+});
 
-export const configMapProjection = s.object(
-  'io.k8s.api.core.v1.ConfigMapProjection',
-  'A ConfigMap in a projected volume.',
-  {
-    items: s.list(keyToPath, 'Keys to take and their paths; all when absent.', { listType: 'atomic' }),
-    name: s.string('Name of the ConfigMap.'),
-    optional: s.boolean('Start even if it is missing.', { pointer: true }),
-  },
-);
-export interface ConfigMapProjection extends TypeOf<typeof configMapProjection> {}
+export const configMapProjection = s.api('core.v1.ConfigMapProjection', 'A ConfigMap in a projected volume.', {
+  items: s.list(keyToPath, 'Keys to take and their paths; all when absent.', { listType: 'atomic' }),
+  name: s.string('Name of the ConfigMap.'),
+  optional: s.boolean('Start even if it is missing.', { pointer: true }),
+});
 
-export const downwardAPIProjection = s.object(
-  'io.k8s.api.core.v1.DownwardAPIProjection',
+export const downwardAPIProjection = s.api(
+  'core.v1.DownwardAPIProjection',
   'Facts about the pod in a projected volume.',
   {
     items: s.list(downwardAPIVolumeFile, 'The files.', { listType: 'atomic' }),
   },
 );
-export interface DownwardAPIProjection extends TypeOf<typeof downwardAPIProjection> {}
 
-export const podCertificateProjection = s.object(
-  'io.k8s.api.core.v1.PodCertificateProjection',
+export const podCertificateProjection = s.api(
+  'core.v1.PodCertificateProjection',
   'A key and certificate kept fresh by the kubelet.',
   {
     certificateChainPath: s.string('File for the certificate chain.'),
@@ -95,17 +73,15 @@ export const podCertificateProjection = s.object(
     userAnnotations: s.map(s.string(''), 'Extra facts for the signer.'),
   },
 );
-export interface PodCertificateProjection extends TypeOf<typeof podCertificateProjection> {}
 
-export const secretProjection = s.object('io.k8s.api.core.v1.SecretProjection', 'A Secret in a projected volume.', {
+export const secretProjection = s.api('core.v1.SecretProjection', 'A Secret in a projected volume.', {
   items: s.list(keyToPath, 'Keys to take and their paths; all when absent.', { listType: 'atomic' }),
   name: s.string('Name of the Secret.'),
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
 });
-export interface SecretProjection extends TypeOf<typeof secretProjection> {}
 
-export const serviceAccountTokenProjection = s.object(
-  'io.k8s.api.core.v1.ServiceAccountTokenProjection',
+export const serviceAccountTokenProjection = s.api(
+  'core.v1.ServiceAccountTokenProjection',
   'A token in a projected volume.',
   {
     audience: s.string('Audience of the token; the API server when empty.'),
@@ -115,8 +91,8 @@ export const serviceAccountTokenProjection = s.object(
 );
 export interface ServiceAccountTokenProjection extends TypeOf<typeof serviceAccountTokenProjection> {}
 
-export const volumeProjection = s.object(
-  'io.k8s.api.core.v1.VolumeProjection',
+export const volumeProjection = s.api(
+  'core.v1.VolumeProjection',
   'One source of a projected volume; exactly one field.',
   {
     clusterTrustBundle: s.field(clusterTrustBundleProjection, 'Trust anchors of the cluster.'),
@@ -129,12 +105,8 @@ export const volumeProjection = s.object(
 );
 export interface VolumeProjection extends TypeOf<typeof volumeProjection> {}
 
-export const projectedVolumeSource = s.object(
-  'io.k8s.api.core.v1.ProjectedVolumeSource',
-  'Several sources in one folder.',
-  {
-    defaultMode: s.int32('Permission bits of the files.', { pointer: true, default: 420 }),
-    sources: s.list(volumeProjection, 'The sources.', { always: true, listType: 'atomic' }),
-  },
-);
+export const projectedVolumeSource = s.api('core.v1.ProjectedVolumeSource', 'Several sources in one folder.', {
+  defaultMode: s.int32('Permission bits of the files.', { pointer: true, default: 420 }),
+  sources: s.list(volumeProjection, 'The sources.', { always: true, listType: 'atomic' }),
+});
 export interface ProjectedVolumeSource extends TypeOf<typeof projectedVolumeSource> {}

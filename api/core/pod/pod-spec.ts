@@ -17,31 +17,29 @@ import {
 import { podSecurityContext } from './security-context.ts';
 import { volume } from './volume.ts';
 
-export const podDNSConfigOption = s.object('io.k8s.api.core.v1.PodDNSConfigOption', 'A resolver option.', {
+export const podDNSConfigOption = s.api('core.v1.PodDNSConfigOption', 'A resolver option.', {
   name: s.string('Name of the option.'),
   value: s.string('Value of the option.', { pointer: true }),
 });
-export interface PodDNSConfigOption extends TypeOf<typeof podDNSConfigOption> {}
 
-export const podDNSConfig = s.object('io.k8s.api.core.v1.PodDNSConfig', 'DNS settings of a pod.', {
+export const podDNSConfig = s.api('core.v1.PodDNSConfig', 'DNS settings of a pod.', {
   nameservers: s.list(s.string(''), 'Addresses of name servers.', { listType: 'atomic' }),
   options: s.list(podDNSConfigOption, 'Resolver options.', { listType: 'atomic' }),
   searches: s.list(s.string(''), 'Search domains.', { listType: 'atomic' }),
 });
 export interface PodDNSConfig extends TypeOf<typeof podDNSConfig> {}
 
-export const hostAlias = s.object('io.k8s.api.core.v1.HostAlias', 'A line of /etc/hosts.', {
+export const hostAlias = s.api('core.v1.HostAlias', 'A line of /etc/hosts.', {
   hostnames: s.list(s.string(''), 'Names for the address.', { listType: 'atomic' }),
   ip: s.string('The address.', { required: true, always: true }),
 });
 export interface HostAlias extends TypeOf<typeof hostAlias> {}
 
-export const podOS = s.object('io.k8s.api.core.v1.PodOS', 'Operating system of a pod.', {
+export const podOS = s.api('core.v1.PodOS', 'Operating system of a pod.', {
   name: s.string('linux or windows.', { required: true, always: true }),
 });
-export interface PodOS extends TypeOf<typeof podOS> {}
 
-export const podSpec = s.object('io.k8s.api.core.v1.PodSpec', 'What a pod should run, and how.', {
+export const podSpec = s.api('core.v1.PodSpec', 'What a pod should run, and how.', {
   activeDeadlineSeconds: s.int64('Seconds after which the running pod is failed and ended.', { pointer: true }),
   affinity: s.field(affinity, 'Rules for which nodes and neighbours to choose.'),
   automountServiceAccountToken: s.boolean('Whether a token of the service account is mounted.', { pointer: true }),
@@ -77,7 +75,7 @@ export const podSpec = s.object('io.k8s.api.core.v1.PodSpec', 'What a pod should
   initContainers: s.list(
     container,
     'Run one after the other before the others start; with restartPolicy Always they stay as sidecars.',
-    { listType: 'map', listMapKeys: ['name'], patchStrategy: 'merge', patchMergeKey: 'name' },
+    mergedBy('name'),
   ),
   nodeName: s.string('The node the pod is bound to.'),
   nodeSelector: s.map(s.string(''), 'Labels that the node must have.', { mapType: 'atomic' }),

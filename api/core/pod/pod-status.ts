@@ -4,7 +4,7 @@ import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { containerStatus } from './container-status.ts';
 import { resourceRequirements } from './resources.ts';
 
-export const podCondition = s.object('io.k8s.api.core.v1.PodCondition', 'One aspect of the state of a pod.', {
+export const podCondition = s.api('core.v1.PodCondition', 'One aspect of the state of a pod.', {
   lastProbeTime: s.time('When it was last checked.', { always: true }),
   lastTransitionTime: s.time('When the status last changed.', { always: true }),
   message: s.string('Explanation for people.'),
@@ -15,28 +15,22 @@ export const podCondition = s.object('io.k8s.api.core.v1.PodCondition', 'One asp
 });
 export interface PodCondition extends TypeOf<typeof podCondition> {}
 
-export const hostIP = s.object('io.k8s.api.core.v1.HostIP', 'An address of a node.', {
+export const hostIP = s.api('core.v1.HostIP', 'An address of a node.', {
   ip: s.string('The address.', { required: true, always: true }),
 });
-export interface HostIP extends TypeOf<typeof hostIP> {}
 
-export const podIP = s.object('io.k8s.api.core.v1.PodIP', 'An address of a pod.', {
+export const podIP = s.api('core.v1.PodIP', 'An address of a pod.', {
   ip: s.string('The address.', { required: true, always: true }),
 });
 export interface PodIP extends TypeOf<typeof podIP> {}
 
-export const podResourceClaimStatus = s.object(
-  'io.k8s.api.core.v1.PodResourceClaimStatus',
-  'Claim made from a template.',
-  {
-    name: s.string('Entry of spec.resourceClaims.', { required: true, always: true }),
-    resourceClaimName: s.string('Name of the claim made.', { pointer: true }),
-  },
-);
-export interface PodResourceClaimStatus extends TypeOf<typeof podResourceClaimStatus> {}
+export const podResourceClaimStatus = s.api('core.v1.PodResourceClaimStatus', 'Claim made from a template.', {
+  name: s.string('Entry of spec.resourceClaims.', { required: true, always: true }),
+  resourceClaimName: s.string('Name of the claim made.', { pointer: true }),
+});
 
-export const containerExtendedResourceRequest = s.object(
-  'io.k8s.api.core.v1.ContainerExtendedResourceRequest',
+export const containerExtendedResourceRequest = s.api(
+  'core.v1.ContainerExtendedResourceRequest',
   "Maps a container's extended resource to a request.",
   {
     containerName: s.string('Name of the container.', { required: true, always: true }),
@@ -44,10 +38,9 @@ export const containerExtendedResourceRequest = s.object(
     resourceName: s.string('Name of the resource.', { required: true, always: true }),
   },
 );
-export interface ContainerExtendedResourceRequest extends TypeOf<typeof containerExtendedResourceRequest> {}
 
-export const podExtendedResourceClaimStatus = s.object(
-  'io.k8s.api.core.v1.PodExtendedResourceClaimStatus',
+export const podExtendedResourceClaimStatus = s.api(
+  'core.v1.PodExtendedResourceClaimStatus',
   'Claim made for extended resources.',
   {
     requestMappings: s.list(containerExtendedResourceRequest, 'Which request serves which container.', {
@@ -58,10 +51,9 @@ export const podExtendedResourceClaimStatus = s.object(
     resourceClaimName: s.string('Name of the claim.', { required: true, always: true }),
   },
 );
-export interface PodExtendedResourceClaimStatus extends TypeOf<typeof podExtendedResourceClaimStatus> {}
 
-export const nodeAllocatableResourceClaimStatus = s.object(
-  'io.k8s.api.core.v1.NodeAllocatableResourceClaimStatus',
+export const nodeAllocatableResourceClaimStatus = s.api(
+  'core.v1.NodeAllocatableResourceClaimStatus',
   'Node resources taken through a claim.',
   {
     containers: s.list(s.string(''), 'Containers that use the claim.', { listType: 'set' }),
@@ -69,9 +61,8 @@ export const nodeAllocatableResourceClaimStatus = s.object(
     resources: s.map(s.quantity(''), 'Resources taken.', { required: true, always: true }),
   },
 );
-export interface NodeAllocatableResourceClaimStatus extends TypeOf<typeof nodeAllocatableResourceClaimStatus> {}
 
-export const podStatus = s.object('io.k8s.api.core.v1.PodStatus', 'Observed state of a pod.', {
+export const podStatus = s.api('core.v1.PodStatus', 'Observed state of a pod.', {
   allocatedResources: s.map(s.quantity(''), 'Resources set aside for the pod as a whole.'),
   conditions: s.list(podCondition, 'Scheduled, initialized, ready and so on.', mergedBy('type')),
   containerStatuses: s.list(containerStatus, 'State of the containers.', { listType: 'atomic' }),

@@ -4,7 +4,7 @@ import { objectMeta } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { podSpec } from './pod-spec.ts';
 
-export const podTemplateSpec = s.object('io.k8s.api.core.v1.PodTemplateSpec', 'Pods as a controller makes them.', {
+export const podTemplateSpec = s.api('core.v1.PodTemplateSpec', 'Pods as a controller makes them.', {
   metadata: s.field(objectMeta, 'Labels and annotations of the pods.', { always: true }),
   spec: s.field(podSpec, 'What the pods should run.', { always: true }),
 });

@@ -3,18 +3,16 @@
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { stopSignals } from './stop-signal.ts';
 
-export const execAction = s.object('io.k8s.api.core.v1.ExecAction', 'A command in the container.', {
+export const execAction = s.api('core.v1.ExecAction', 'A command in the container.', {
   command: s.list(s.string(''), 'The command line, not run in a shell.', { listType: 'atomic' }),
 });
-export interface ExecAction extends TypeOf<typeof execAction> {}
 
-export const httpHeader = s.object('io.k8s.api.core.v1.HTTPHeader', 'A request header.', {
+export const httpHeader = s.api('core.v1.HTTPHeader', 'A request header.', {
   name: s.string('Header name.', { required: true, always: true }),
   value: s.string('Header value.', { required: true, always: true }),
 });
-export interface HTTPHeader extends TypeOf<typeof httpHeader> {}
 
-export const httpGetAction = s.object('io.k8s.api.core.v1.HTTPGetAction', 'An HTTP GET request.', {
+export const httpGetAction = s.api('core.v1.HTTPGetAction', 'An HTTP GET request.', {
   host: s.string("Host to connect to; the pod's address when empty."),
   httpHeaders: s.list(httpHeader, 'Headers to send.', { listType: 'atomic' }),
   path: s.string('Path to ask for.', { default: '/' }),
@@ -23,43 +21,36 @@ export const httpGetAction = s.object('io.k8s.api.core.v1.HTTPGetAction', 'An HT
 });
 export interface HTTPGetAction extends TypeOf<typeof httpGetAction> {}
 
-export const sleepAction = s.object('io.k8s.api.core.v1.SleepAction', 'A pause.', {
+export const sleepAction = s.api('core.v1.SleepAction', 'A pause.', {
   seconds: s.int64('How long.', { required: true, always: true }),
 });
-export interface SleepAction extends TypeOf<typeof sleepAction> {}
 
-export const tcpSocketAction = s.object('io.k8s.api.core.v1.TCPSocketAction', 'A TCP connection.', {
+export const tcpSocketAction = s.api('core.v1.TCPSocketAction', 'A TCP connection.', {
   host: s.string("Host to connect to; the pod's address when empty."),
   port: s.intOrString('Port number or name.', { required: true, always: true }),
 });
-export interface TCPSocketAction extends TypeOf<typeof tcpSocketAction> {}
 
-export const grpcAction = s.object('io.k8s.api.core.v1.GRPCAction', 'A call of the gRPC health service.', {
+export const grpcAction = s.api('core.v1.GRPCAction', 'A call of the gRPC health service.', {
   port: s.int32('Port number.', { required: true, always: true }),
   service: s.string('Service name to ask about.', { pointer: true, default: '' }),
 });
-export interface GRPCAction extends TypeOf<typeof grpcAction> {}
 
-export const lifecycleHandler = s.object(
-  'io.k8s.api.core.v1.LifecycleHandler',
-  'What a hook does; exactly one field.',
-  {
-    exec: s.field(execAction, 'Run a command in the container.'),
-    httpGet: s.field(httpGetAction, 'Send an HTTP request.'),
-    sleep: s.field(sleepAction, 'Wait.'),
-    tcpSocket: s.field(tcpSocketAction, 'Not supported; kept for old manifests.'),
-  },
-);
+export const lifecycleHandler = s.api('core.v1.LifecycleHandler', 'What a hook does; exactly one field.', {
+  exec: s.field(execAction, 'Run a command in the container.'),
+  httpGet: s.field(httpGetAction, 'Send an HTTP request.'),
+  sleep: s.field(sleepAction, 'Wait.'),
+  tcpSocket: s.field(tcpSocketAction, 'Not supported; kept for old manifests.'),
+});
 export interface LifecycleHandler extends TypeOf<typeof lifecycleHandler> {}
 
-export const lifecycle = s.object('io.k8s.api.core.v1.Lifecycle', 'Hooks around the life of a container.', {
+export const lifecycle = s.api('core.v1.Lifecycle', 'Hooks around the life of a container.', {
   postStart: s.field(lifecycleHandler, 'Runs right after the start; a failure ends the container.'),
   preStop: s.field(lifecycleHandler, 'Runs before the container is told to stop.'),
   stopSignal: s.string('Signal that stops the container.', { pointer: true, enum: stopSignals }),
 });
 export interface Lifecycle extends TypeOf<typeof lifecycle> {}
 
-export const probe = s.object('io.k8s.api.core.v1.Probe', 'A periodic check of a container.', {
+export const probe = s.api('core.v1.Probe', 'A periodic check of a container.', {
   exec: s.field(execAction, 'Succeeds when the command exits with 0.'),
   failureThreshold: s.int32('Failures in a row that count as failed.', { default: 3 }),
   grpc: s.field(grpcAction, 'Asks the gRPC health service.'),

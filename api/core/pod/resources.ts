@@ -3,18 +3,14 @@
 // https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const resourceClaim = s.object(
-  'io.k8s.api.core.v1.ResourceClaim',
-  'Refers to an entry of spec.resourceClaims.',
-  {
-    name: s.string('Name of the entry.', { required: true, always: true }),
-    request: s.string('One request of the claim; all when empty.'),
-  },
-);
+export const resourceClaim = s.api('core.v1.ResourceClaim', 'Refers to an entry of spec.resourceClaims.', {
+  name: s.string('Name of the entry.', { required: true, always: true }),
+  request: s.string('One request of the claim; all when empty.'),
+});
 export interface ResourceClaim extends TypeOf<typeof resourceClaim> {}
 
-export const resourceRequirements = s.object(
-  'io.k8s.api.core.v1.ResourceRequirements',
+export const resourceRequirements = s.api(
+  'core.v1.ResourceRequirements',
   'Resources that are asked for and may be used.',
   {
     claims: s.list(resourceClaim, 'Entries of spec.resourceClaims used here.', {
@@ -27,12 +23,8 @@ export const resourceRequirements = s.object(
 );
 export interface ResourceRequirements extends TypeOf<typeof resourceRequirements> {}
 
-export const containerResizePolicy = s.object(
-  'io.k8s.api.core.v1.ContainerResizePolicy',
-  'What a change of one resource needs.',
-  {
-    resourceName: s.string('cpu or memory.', { required: true, always: true }),
-    restartPolicy: s.string('NotRequired or RestartContainer.', { required: true, always: true }),
-  },
-);
+export const containerResizePolicy = s.api('core.v1.ContainerResizePolicy', 'What a change of one resource needs.', {
+  resourceName: s.string('cpu or memory.', { required: true, always: true }),
+  restartPolicy: s.string('NotRequired or RestartContainer.', { required: true, always: true }),
+});
 export interface ContainerResizePolicy extends TypeOf<typeof containerResizePolicy> {}

@@ -3,7 +3,7 @@
 import { labelSelector } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const toleration = s.object('io.k8s.api.core.v1.Toleration', 'Lets a pod onto nodes with matching taints.', {
+export const toleration = s.api('core.v1.Toleration', 'Lets a pod onto nodes with matching taints.', {
   effect: s.string('Effect to tolerate; all when empty.', { enum: ['NoExecute', 'NoSchedule', 'PreferNoSchedule'] }),
   key: s.string('Taint key; all with operator Exists when empty.'),
   operator: s.string('Equal or Exists; Lt and Gt compare numbers.', { enum: ['Equal', 'Exists', 'Gt', 'Lt'] }),
@@ -12,8 +12,8 @@ export const toleration = s.object('io.k8s.api.core.v1.Toleration', 'Lets a pod 
 });
 export interface Toleration extends TypeOf<typeof toleration> {}
 
-export const topologySpreadConstraint = s.object(
-  'io.k8s.api.core.v1.TopologySpreadConstraint',
+export const topologySpreadConstraint = s.api(
+  'core.v1.TopologySpreadConstraint',
   'How evenly pods spread over domains.',
   {
     labelSelector: s.field(labelSelector, 'Pods that are counted.'),
@@ -40,36 +40,21 @@ export const topologySpreadConstraint = s.object(
 );
 export interface TopologySpreadConstraint extends TypeOf<typeof topologySpreadConstraint> {}
 
-export const podSchedulingGate = s.object('io.k8s.api.core.v1.PodSchedulingGate', 'Holds back scheduling.', {
+export const podSchedulingGate = s.api('core.v1.PodSchedulingGate', 'Holds back scheduling.', {
   name: s.string('Name of the gate.', { required: true, always: true }),
 });
 export interface PodSchedulingGate extends TypeOf<typeof podSchedulingGate> {}
 
-export const podSchedulingGroup = s.object(
-  'io.k8s.api.core.v1.PodSchedulingGroup',
-  'The group a pod is scheduled with.',
-  {
-    podGroupName: s.string('Name of the PodGroup.', { pointer: true }),
-  },
-);
-export interface PodSchedulingGroup extends TypeOf<typeof podSchedulingGroup> {}
+export const podSchedulingGroup = s.api('core.v1.PodSchedulingGroup', 'The group a pod is scheduled with.', {
+  podGroupName: s.string('Name of the PodGroup.', { pointer: true }),
+});
 
-export const podReadinessGate = s.object(
-  'io.k8s.api.core.v1.PodReadinessGate',
-  'A condition that readiness depends on.',
-  {
-    conditionType: s.string('Type of the pod condition.', { required: true, always: true }),
-  },
-);
-export interface PodReadinessGate extends TypeOf<typeof podReadinessGate> {}
+export const podReadinessGate = s.api('core.v1.PodReadinessGate', 'A condition that readiness depends on.', {
+  conditionType: s.string('Type of the pod condition.', { required: true, always: true }),
+});
 
-export const podResourceClaim = s.object(
-  'io.k8s.api.core.v1.PodResourceClaim',
-  'A claim on devices; exactly one source.',
-  {
-    name: s.string('Name that containers refer to.', { required: true, always: true }),
-    resourceClaimName: s.string('An existing ResourceClaim.', { pointer: true }),
-    resourceClaimTemplateName: s.string('A template from which a claim is made for this pod.', { pointer: true }),
-  },
-);
-export interface PodResourceClaim extends TypeOf<typeof podResourceClaim> {}
+export const podResourceClaim = s.api('core.v1.PodResourceClaim', 'A claim on devices; exactly one source.', {
+  name: s.string('Name that containers refer to.', { required: true, always: true }),
+  resourceClaimName: s.string('An existing ResourceClaim.', { pointer: true }),
+  resourceClaimTemplateName: s.string('A template from which a claim is made for this pod.', { pointer: true }),
+});

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/tasks/configure-pod-container/security-context/ Validation: security-validation.ts.
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const appArmorProfile = s.object('io.k8s.api.core.v1.AppArmorProfile', 'An AppArmor profile.', {
+export const appArmorProfile = s.api('core.v1.AppArmorProfile', 'An AppArmor profile.', {
   localhostProfile: s.string('Name of a profile loaded on the node.', { pointer: true }),
   type: s.string('RuntimeDefault, Localhost or Unconfined.', {
     required: true,
@@ -12,21 +12,19 @@ export const appArmorProfile = s.object('io.k8s.api.core.v1.AppArmorProfile', 'A
 });
 export interface AppArmorProfile extends TypeOf<typeof appArmorProfile> {}
 
-export const capabilities = s.object('io.k8s.api.core.v1.Capabilities', 'POSIX capabilities to change.', {
+export const capabilities = s.api('core.v1.Capabilities', 'POSIX capabilities to change.', {
   add: s.list(s.string(''), 'Added to the default set.', { listType: 'atomic' }),
   drop: s.list(s.string(''), 'Taken from the default set.', { listType: 'atomic' }),
 });
-export interface Capabilities extends TypeOf<typeof capabilities> {}
 
-export const seLinuxOptions = s.object('io.k8s.api.core.v1.SELinuxOptions', 'An SELinux label.', {
+export const seLinuxOptions = s.api('core.v1.SELinuxOptions', 'An SELinux label.', {
   level: s.string('Level part.'),
   role: s.string('Role part.'),
   type: s.string('Type part.'),
   user: s.string('User part.'),
 });
-export interface SELinuxOptions extends TypeOf<typeof seLinuxOptions> {}
 
-export const seccompProfile = s.object('io.k8s.api.core.v1.SeccompProfile', 'A system call filter.', {
+export const seccompProfile = s.api('core.v1.SeccompProfile', 'A system call filter.', {
   localhostProfile: s.string("File below the kubelet's seccomp folder.", { pointer: true }),
   type: s.string('RuntimeDefault, Localhost or Unconfined.', {
     required: true,
@@ -36,8 +34,8 @@ export const seccompProfile = s.object('io.k8s.api.core.v1.SeccompProfile', 'A s
 });
 export interface SeccompProfile extends TypeOf<typeof seccompProfile> {}
 
-export const windowsSecurityContextOptions = s.object(
-  'io.k8s.api.core.v1.WindowsSecurityContextOptions',
+export const windowsSecurityContextOptions = s.api(
+  'core.v1.WindowsSecurityContextOptions',
   'Security settings for Windows.',
   {
     gmsaCredentialSpec: s.string('Content of the GMSA credential spec.', { pointer: true }),
@@ -46,9 +44,8 @@ export const windowsSecurityContextOptions = s.object(
     runAsUserName: s.string('User name of the process.', { pointer: true }),
   },
 );
-export interface WindowsSecurityContextOptions extends TypeOf<typeof windowsSecurityContextOptions> {}
 
-export const securityContext = s.object('io.k8s.api.core.v1.SecurityContext', 'Security settings of a container.', {
+export const securityContext = s.api('core.v1.SecurityContext', 'Security settings of a container.', {
   allowPrivilegeEscalation: s.boolean('Whether a process may gain more privileges than its parent.', { pointer: true }),
   appArmorProfile: s.field(appArmorProfile, 'AppArmor profile.'),
   capabilities: s.field(capabilities, 'Capabilities to add and drop.'),
@@ -64,13 +61,13 @@ export const securityContext = s.object('io.k8s.api.core.v1.SecurityContext', 'S
 });
 export interface SecurityContext extends TypeOf<typeof securityContext> {}
 
-export const sysctl = s.object('io.k8s.api.core.v1.Sysctl', 'A kernel setting.', {
+export const sysctl = s.api('core.v1.Sysctl', 'A kernel setting.', {
   name: s.string('Name of the setting.', { required: true, always: true }),
   value: s.string('Value of the setting.', { required: true, always: true }),
 });
 export interface Sysctl extends TypeOf<typeof sysctl> {}
 
-export const podSecurityContext = s.object('io.k8s.api.core.v1.PodSecurityContext', 'Security settings of a pod.', {
+export const podSecurityContext = s.api('core.v1.PodSecurityContext', 'Security settings of a pod.', {
   appArmorProfile: s.field(appArmorProfile, 'AppArmor profile of the containers.'),
   fsGroup: s.int64('Group that owns the volumes.', { pointer: true }),
   fsGroupChangePolicy: s.string('When ownership is changed: Always or OnRootMismatch.', {

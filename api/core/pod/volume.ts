@@ -33,27 +33,24 @@ import {
 } from './file-volumes.ts';
 import { persistentVolumeClaimTemplate } from './volume-claim.ts';
 
-export const csiVolumeSource = s.object('io.k8s.api.core.v1.CSIVolumeSource', 'An inline volume of a CSI driver.', {
+export const csiVolumeSource = s.api('core.v1.CSIVolumeSource', 'An inline volume of a CSI driver.', {
   driver: s.string('Name of the driver.', { required: true, always: true }),
   fsType: s.string('File system type.', { pointer: true }),
   nodePublishSecretRef: s.field(localObjectReference, 'Secret handed to the driver.'),
   readOnly: s.boolean('Mount read-only.', { pointer: true }),
   volumeAttributes: s.map(s.string(''), 'Settings for the driver.'),
 });
-export interface CSIVolumeSource extends TypeOf<typeof csiVolumeSource> {}
 
-export const emptyDirVolumeSource = s.object('io.k8s.api.core.v1.EmptyDirVolumeSource', 'An empty folder.', {
+export const emptyDirVolumeSource = s.api('core.v1.EmptyDirVolumeSource', 'An empty folder.', {
   medium: s.string("Memory for a tmpfs, HugePages, or empty for the node's disk."),
   sizeLimit: s.quantity('Most it may hold.', { pointer: true }),
 });
-export interface EmptyDirVolumeSource extends TypeOf<typeof emptyDirVolumeSource> {}
 
-export const ephemeralVolumeSource = s.object('io.k8s.api.core.v1.EphemeralVolumeSource', 'A claim made for the pod.', {
+export const ephemeralVolumeSource = s.api('core.v1.EphemeralVolumeSource', 'A claim made for the pod.', {
   volumeClaimTemplate: s.field(persistentVolumeClaimTemplate, 'The claim to make.'),
 });
-export interface EphemeralVolumeSource extends TypeOf<typeof ephemeralVolumeSource> {}
 
-export const hostPathVolumeSource = s.object('io.k8s.api.core.v1.HostPathVolumeSource', 'A path of the node.', {
+export const hostPathVolumeSource = s.api('core.v1.HostPathVolumeSource', 'A path of the node.', {
   path: s.string('The path.', { required: true, always: true }),
   type: s.string('What must be there, or be made: DirectoryOrCreate, File, Socket, ...', {
     pointer: true,
@@ -61,29 +58,22 @@ export const hostPathVolumeSource = s.object('io.k8s.api.core.v1.HostPathVolumeS
     enum: ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'],
   }),
 });
-export interface HostPathVolumeSource extends TypeOf<typeof hostPathVolumeSource> {}
 
-export const imageVolumeSource = s.object(
-  'io.k8s.api.core.v1.ImageVolumeSource',
-  'Files of an OCI image or artifact.',
-  {
-    pullPolicy: s.string('Always, IfNotPresent or Never.', { enum: ['Always', 'IfNotPresent', 'Never'] }),
-    reference: s.string('Image or artifact reference.'),
-  },
-);
-export interface ImageVolumeSource extends TypeOf<typeof imageVolumeSource> {}
+export const imageVolumeSource = s.api('core.v1.ImageVolumeSource', 'Files of an OCI image or artifact.', {
+  pullPolicy: s.string('Always, IfNotPresent or Never.', { enum: ['Always', 'IfNotPresent', 'Never'] }),
+  reference: s.string('Image or artifact reference.'),
+});
 
-export const persistentVolumeClaimVolumeSource = s.object(
-  'io.k8s.api.core.v1.PersistentVolumeClaimVolumeSource',
+export const persistentVolumeClaimVolumeSource = s.api(
+  'core.v1.PersistentVolumeClaimVolumeSource',
   'A claim of the namespace.',
   {
     claimName: s.string('Name of the claim.', { required: true, always: true }),
     readOnly: s.boolean('Mount read-only.'),
   },
 );
-export interface PersistentVolumeClaimVolumeSource extends TypeOf<typeof persistentVolumeClaimVolumeSource> {}
 
-export const volume = s.object('io.k8s.api.core.v1.Volume', 'A volume of a pod; name and exactly one source.', {
+export const volume = s.api('core.v1.Volume', 'A volume of a pod; name and exactly one source.', {
   awsElasticBlockStore: s.field(awsElasticBlockStoreVolumeSource, 'An AWS disk.'),
   azureDisk: s.field(azureDiskVolumeSource, 'An Azure disk.'),
   azureFile: s.field(azureFileVolumeSource, 'An Azure file share.'),

@@ -1,6 +1,6 @@
 // What a resource quota is: the most that a namespace may use, and what it uses.
 // https://kubernetes.io/docs/concepts/policy/resource-quotas/
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { objectFields } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
@@ -15,8 +15,8 @@ export const quotaScopes = [
   'VolumeAttributesClass',
 ] as const;
 
-export const scopedResourceSelectorRequirement = s.object(
-  'io.k8s.api.core.v1.ScopedResourceSelectorRequirement',
+export const scopedResourceSelectorRequirement = s.api(
+  'core.v1.ScopedResourceSelectorRequirement',
   'One condition on a scope.',
   {
     operator: s.string('In, NotIn, Exists or DoesNotExist.', {
@@ -30,17 +30,11 @@ export const scopedResourceSelectorRequirement = s.object(
 );
 export interface ScopedResourceSelectorRequirement extends TypeOf<typeof scopedResourceSelectorRequirement> {}
 
-export const scopeSelector = s.object(
-  'io.k8s.api.core.v1.ScopeSelector',
-  'Objects that a quota counts.',
-  {
-    matchExpressions: s.list(scopedResourceSelectorRequirement, 'Conditions; all must hold.', { listType: 'atomic' }),
-  },
-  { mapType: 'atomic' },
-);
-export interface ScopeSelector extends TypeOf<typeof scopeSelector> {}
+export const scopeSelector = s.atomic('core.v1.ScopeSelector', 'Objects that a quota counts.', {
+  matchExpressions: s.list(scopedResourceSelectorRequirement, 'Conditions; all must hold.', { listType: 'atomic' }),
+});
 
-export const resourceQuotaSpec = s.object('io.k8s.api.core.v1.ResourceQuotaSpec', 'Limits of a namespace.', {
+export const resourceQuotaSpec = s.api('core.v1.ResourceQuotaSpec', 'Limits of a namespace.', {
   hard: s.map(s.quantity(''), 'Most of each resource.'),
   scopeSelector: s.field(scopeSelector, 'Objects that count, by scope and value.'),
   scopes: s.list(s.string('', { enum: quotaScopes }), 'Scopes that an object must match to count.', {
@@ -49,15 +43,14 @@ export const resourceQuotaSpec = s.object('io.k8s.api.core.v1.ResourceQuotaSpec'
 });
 export interface ResourceQuotaSpec extends TypeOf<typeof resourceQuotaSpec> {}
 
-export const resourceQuotaStatus = s.object('io.k8s.api.core.v1.ResourceQuotaStatus', 'Observed use of a quota.', {
+export const resourceQuotaStatus = s.api('core.v1.ResourceQuotaStatus', 'Observed use of a quota.', {
   hard: s.map(s.quantity(''), 'The limits in force.'),
   used: s.map(s.quantity(''), 'What is used of each.'),
 });
 export interface ResourceQuotaStatus extends TypeOf<typeof resourceQuotaStatus> {}
 
-export const resourceQuotaSchema = s.object('io.k8s.api.core.v1.ResourceQuota', 'Most that a namespace may use.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const resourceQuotaSchema = s.api('core.v1.ResourceQuota', 'Most that a namespace may use.', {
+  ...objectFields,
   spec: s.field(resourceQuotaSpec, 'The limits.', { always: true }),
   status: s.field(resourceQuotaStatus, 'Limits in force, and what is used.', { always: true }),
 });

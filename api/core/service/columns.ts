@@ -1,5 +1,5 @@
 // What `kubectl get services` shows. Upstream: printService in pkg/printers/internalversion.
-import type { Column } from '../../../machinery/kind.ts';
+import { type Column, column, wideColumn } from '../../../machinery/kind.ts';
 import { formatLabels } from '../../../machinery/labels.ts';
 import { ageColumn, orNone } from '../../meta/columns.ts';
 import type { Service } from '../service.ts';
@@ -20,21 +20,10 @@ function showPorts({ spec }: Service): string {
 }
 
 export const serviceColumns: readonly Column<Service>[] = [
-  {
-    name: 'Type',
-    type: 'string',
-    doc: 'ClusterIP, NodePort, LoadBalancer or ExternalName.',
-    cell: (service) => service.spec.type ?? '',
-  },
-  { name: 'Cluster-IP', type: 'string', doc: 'Virtual address.', cell: (service) => orNone(service.spec.clusterIP) },
-  { name: 'External-IP', type: 'string', doc: 'Where outside clients reach it.', cell: showExternalIP },
-  { name: 'Port(s)', type: 'string', doc: 'Ports, with their node ports.', cell: showPorts },
+  column('Type', 'string', 'ClusterIP, NodePort, LoadBalancer or ExternalName.', (service) => service.spec.type ?? ''),
+  column('Cluster-IP', 'string', 'Virtual address.', (service) => orNone(service.spec.clusterIP)),
+  column('External-IP', 'string', 'Where outside clients reach it.', showExternalIP),
+  column('Port(s)', 'string', 'Ports, with their node ports.', showPorts),
   ageColumn,
-  {
-    name: 'Selector',
-    type: 'string',
-    priority: 1,
-    doc: 'Labels of the pods behind it.',
-    cell: (service) => formatLabels(service.spec.selector),
-  },
+  wideColumn('Selector', 'string', 'Labels of the pods behind it.', (service) => formatLabels(service.spec.selector)),
 ];

@@ -1,5 +1,5 @@
 // What `kubectl get ingresses` shows. Upstream: printIngress in pkg/printers/internalversion.
-import type { Column } from '../../../machinery/kind.ts';
+import { type Column, column } from '../../../machinery/kind.ts';
 import { ageColumn, orNone } from '../../meta/columns.ts';
 import type { Ingress } from './schema.ts';
 
@@ -24,19 +24,11 @@ function showAddresses({ status }: Ingress): string {
 }
 
 export const ingressColumns: readonly Column<Ingress>[] = [
-  {
-    name: 'Class',
-    type: 'string',
-    doc: 'The class whose controller serves it.',
-    cell: ({ spec }) => (spec.ingressClassName === undefined ? orNone('') : spec.ingressClassName),
-  },
-  { name: 'Hosts', type: 'string', doc: 'Hosts that it answers for.', cell: showHosts },
-  { name: 'Address', type: 'string', doc: 'Where requests come in.', cell: showAddresses },
-  {
-    name: 'Ports',
-    type: 'string',
-    doc: 'Ports on which requests come in.',
-    cell: ({ spec }) => (spec.tls?.length ? '80, 443' : '80'),
-  },
+  column('Class', 'string', 'The class whose controller serves it.', ({ spec }) =>
+    spec.ingressClassName === undefined ? orNone('') : spec.ingressClassName,
+  ),
+  column('Hosts', 'string', 'Hosts that it answers for.', showHosts),
+  column('Address', 'string', 'Where requests come in.', showAddresses),
+  column('Ports', 'string', 'Ports on which requests come in.', ({ spec }) => (spec.tls?.length ? '80, 443' : '80')),
   ageColumn,
 ];

@@ -2,22 +2,20 @@
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const group = 'io.k8s.api.resource.v1';
-
-const celDeviceSelector = s.object(`${group}.CELDeviceSelector`, 'Selects devices by an expression.', {
+const celDeviceSelector = s.api('resource.v1.CELDeviceSelector', 'Selects devices by an expression.', {
   expression: s.string('CEL expression over `device`; true for devices that will do.', {
     required: true,
     always: true,
   }),
 });
 
-export const deviceSelector = s.object(`${group}.DeviceSelector`, 'Selects devices.', {
+export const deviceSelector = s.api('resource.v1.DeviceSelector', 'Selects devices.', {
   cel: s.field(celDeviceSelector, 'An expression.'),
 });
 export interface DeviceSelector extends TypeOf<typeof deviceSelector> {}
 
-export const opaqueDeviceConfiguration = s.object(
-  `${group}.OpaqueDeviceConfiguration`,
+export const opaqueDeviceConfiguration = s.api(
+  'resource.v1.OpaqueDeviceConfiguration',
   'Settings that only the driver understands.',
   {
     driver: s.string('The driver they are for.', { required: true, always: true }),
@@ -26,7 +24,7 @@ export const opaqueDeviceConfiguration = s.object(
 );
 export interface OpaqueDeviceConfiguration extends TypeOf<typeof opaqueDeviceConfiguration> {}
 
-export const deviceToleration = s.object(`${group}.DeviceToleration`, 'Lets a request have tainted devices.', {
+export const deviceToleration = s.api('resource.v1.DeviceToleration', 'Lets a request have tainted devices.', {
   effect: s.string('Effect to tolerate; all when empty.', { enum: ['NoExecute', 'NoSchedule', 'None'] }),
   key: s.string('Taint key; all with operator Exists when empty.'),
   operator: s.string('Exists or Equal.', { default: 'Equal', enum: ['Equal', 'Exists'] }),
@@ -35,7 +33,7 @@ export const deviceToleration = s.object(`${group}.DeviceToleration`, 'Lets a re
 });
 export interface DeviceToleration extends TypeOf<typeof deviceToleration> {}
 
-const capacityRequirements = s.object(`${group}.CapacityRequirements`, 'How much of a shared device is asked for.', {
+const capacityRequirements = s.api('resource.v1.CapacityRequirements', 'How much of a shared device is asked for.', {
   requests: s.map(s.quantity(''), 'Amounts by name of the capacity.'),
 });
 
@@ -49,46 +47,46 @@ const amountFields = {
   tolerations: s.list(deviceToleration, 'Taints that are tolerated.', { listType: 'atomic' }),
 } as const;
 
-const exactDeviceRequest = s.object(`${group}.ExactDeviceRequest`, 'A request that can be met in one way.', {
+const exactDeviceRequest = s.api('resource.v1.ExactDeviceRequest', 'A request that can be met in one way.', {
   ...amountFields,
   adminAccess: s.boolean('Access to devices in use, for monitoring.', { pointer: true }),
 });
 export interface ExactDeviceRequest extends TypeOf<typeof exactDeviceRequest> {}
 
-const deviceSubRequest = s.object(`${group}.DeviceSubRequest`, 'One of several ways to meet a request.', {
+const deviceSubRequest = s.api('resource.v1.DeviceSubRequest', 'One of several ways to meet a request.', {
   ...amountFields,
   name: s.string('Name of this way.', { required: true, always: true }),
 });
 export interface DeviceSubRequest extends TypeOf<typeof deviceSubRequest> {}
 
-const deviceRequest = s.object(`${group}.DeviceRequest`, 'A request for devices.', {
+const deviceRequest = s.api('resource.v1.DeviceRequest', 'A request for devices.', {
   exactly: s.field(exactDeviceRequest, 'The one way to meet it.'),
   firstAvailable: s.list(deviceSubRequest, 'Ways to meet it, best first.', { listType: 'atomic' }),
   name: s.string('Name that containers and constraints refer to.', { required: true, always: true }),
 });
 export interface DeviceRequest extends TypeOf<typeof deviceRequest> {}
 
-const deviceConstraint = s.object(`${group}.DeviceConstraint`, 'What the devices of a claim must have in common.', {
+const deviceConstraint = s.api('resource.v1.DeviceConstraint', 'What the devices of a claim must have in common.', {
   distinctAttribute: s.string('Attribute in which all must differ.', { pointer: true }),
   matchAttribute: s.string('Attribute in which all must be equal.', { pointer: true }),
   requests: s.list(s.string(''), 'Requests it holds for; all when empty.', { listType: 'atomic' }),
 });
 export interface DeviceConstraint extends TypeOf<typeof deviceConstraint> {}
 
-const deviceClaimConfiguration = s.object(`${group}.DeviceClaimConfiguration`, 'Settings for the devices of a claim.', {
+const deviceClaimConfiguration = s.api('resource.v1.DeviceClaimConfiguration', 'Settings for the devices of a claim.', {
   opaque: s.field(opaqueDeviceConfiguration, 'Settings for a driver.'),
   requests: s.list(s.string(''), 'Requests they are for; all when empty.', { listType: 'atomic' }),
 });
 export interface DeviceClaimConfiguration extends TypeOf<typeof deviceClaimConfiguration> {}
 
-const deviceClaim = s.object(`${group}.DeviceClaim`, 'Which devices are asked for.', {
+const deviceClaim = s.api('resource.v1.DeviceClaim', 'Which devices are asked for.', {
   config: s.list(deviceClaimConfiguration, 'Settings for the drivers.', { listType: 'atomic' }),
   constraints: s.list(deviceConstraint, 'What must hold for all of them.', { listType: 'atomic' }),
   requests: s.list(deviceRequest, 'The requests.', { listType: 'atomic' }),
 });
 export interface DeviceClaim extends TypeOf<typeof deviceClaim> {}
 
-export const resourceClaimSpec = s.object(`${group}.ResourceClaimSpec`, 'What a claim asks for.', {
+export const resourceClaimSpec = s.api('resource.v1.ResourceClaimSpec', 'What a claim asks for.', {
   devices: s.field(deviceClaim, 'The devices.', { always: true }),
 });
 export interface ResourceClaimSpec extends TypeOf<typeof resourceClaimSpec> {}

@@ -1,15 +1,15 @@
 // The schema of ResourceClaim: what is asked for, and which devices were given.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
-import { condition, objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { condition, objectFields } from '../../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { nodeSelector } from '../../core/pod/affinity.ts';
 import type { ObjectOf } from '../../meta/object.ts';
-import { deviceToleration, group, opaqueDeviceConfiguration, resourceClaimSpec } from '../device/schema.ts';
+import { deviceToleration, opaqueDeviceConfiguration, resourceClaimSpec } from '../device/schema.ts';
 
 const rawExtension = 'io.k8s.apimachinery.pkg.runtime.RawExtension';
 
-const deviceRequestAllocationResult = s.object(
-  `${group}.DeviceRequestAllocationResult`,
+const deviceRequestAllocationResult = s.api(
+  'resource.v1.DeviceRequestAllocationResult',
   'A device that was given for a request.',
   {
     adminAccess: s.boolean('Whether it was given for monitoring.', { pointer: true }),
@@ -31,8 +31,8 @@ const deviceRequestAllocationResult = s.object(
 );
 export interface DeviceRequestAllocationResult extends TypeOf<typeof deviceRequestAllocationResult> {}
 
-const deviceAllocationConfiguration = s.object(
-  `${group}.DeviceAllocationConfiguration`,
+const deviceAllocationConfiguration = s.api(
+  'resource.v1.DeviceAllocationConfiguration',
   'Settings for the devices that were given.',
   {
     opaque: s.field(opaqueDeviceConfiguration, 'Settings for a driver.'),
@@ -46,26 +46,26 @@ const deviceAllocationConfiguration = s.object(
 );
 export interface DeviceAllocationConfiguration extends TypeOf<typeof deviceAllocationConfiguration> {}
 
-const deviceAllocationResult = s.object(`${group}.DeviceAllocationResult`, 'The devices that were given.', {
+const deviceAllocationResult = s.api('resource.v1.DeviceAllocationResult', 'The devices that were given.', {
   config: s.list(deviceAllocationConfiguration, 'Settings for their drivers.', { listType: 'atomic' }),
   results: s.list(deviceRequestAllocationResult, 'The devices.', { listType: 'atomic' }),
 });
 
-const allocationResult = s.object(`${group}.AllocationResult`, 'What was given.', {
+const allocationResult = s.api('resource.v1.AllocationResult', 'What was given.', {
   allocationTimestamp: s.time('When it was given.'),
   devices: s.field(deviceAllocationResult, 'The devices.', { always: true }),
   nodeSelector: s.field(nodeSelector, 'Nodes on which they can be used; all when absent.'),
 });
 export interface AllocationResult extends TypeOf<typeof allocationResult> {}
 
-const networkDeviceData = s.object(`${group}.NetworkDeviceData`, 'A network interface.', {
+const networkDeviceData = s.api('resource.v1.NetworkDeviceData', 'A network interface.', {
   hardwareAddress: s.string('Its MAC address.'),
   interfaceName: s.string('Its name in the pod.'),
   ips: s.list(s.string(''), 'Its addresses, with prefix lengths.', { listType: 'atomic' }),
 });
 export interface NetworkDeviceData extends TypeOf<typeof networkDeviceData> {}
 
-const allocatedDeviceStatus = s.object(`${group}.AllocatedDeviceStatus`, 'What a driver says of a device in use.', {
+const allocatedDeviceStatus = s.api('resource.v1.AllocatedDeviceStatus', 'What a driver says of a device in use.', {
   conditions: s.list(condition, 'State of the device.', { listType: 'map', listMapKeys: ['type'] }),
   data: s.any(rawExtension, 'What else the driver says.'),
   device: s.string('Name of the device within the pool.', { required: true, always: true }),
@@ -76,7 +76,7 @@ const allocatedDeviceStatus = s.object(`${group}.AllocatedDeviceStatus`, 'What a
 });
 export interface AllocatedDeviceStatus extends TypeOf<typeof allocatedDeviceStatus> {}
 
-const resourceClaimConsumerReference = s.object(`${group}.ResourceClaimConsumerReference`, 'Who uses a claim.', {
+const resourceClaimConsumerReference = s.api('resource.v1.ResourceClaimConsumerReference', 'Who uses a claim.', {
   apiGroup: s.string('API group; empty for the core group.'),
   name: s.string('Name of the object.', { required: true, always: true }),
   resource: s.string('Resource of the object: pods.', { required: true, always: true }),
@@ -84,7 +84,7 @@ const resourceClaimConsumerReference = s.object(`${group}.ResourceClaimConsumerR
 });
 export interface ResourceClaimConsumerReference extends TypeOf<typeof resourceClaimConsumerReference> {}
 
-const resourceClaimStatus = s.object(`${group}.ResourceClaimStatus`, 'What was given for a claim, and to whom.', {
+const resourceClaimStatus = s.api('resource.v1.ResourceClaimStatus', 'What was given for a claim, and to whom.', {
   allocation: s.field(allocationResult, 'What was given; nothing yet when absent.'),
   devices: s.list(allocatedDeviceStatus, 'What the drivers say.', {
     listType: 'map',
@@ -92,11 +92,9 @@ const resourceClaimStatus = s.object(`${group}.ResourceClaimStatus`, 'What was g
   }),
   reservedFor: s.list(resourceClaimConsumerReference, 'Who may use it.', mergedBy('uid')),
 });
-export interface ResourceClaimStatus extends TypeOf<typeof resourceClaimStatus> {}
 
-export const resourceClaimSchema = s.object(`${group}.ResourceClaim`, 'A claim on devices.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const resourceClaimSchema = s.api('resource.v1.ResourceClaim', 'A claim on devices.', {
+  ...objectFields,
   spec: s.field(resourceClaimSpec, 'What it asks for; it never changes.', { required: true, always: true }),
   status: s.field(resourceClaimStatus, 'What was given.', { always: true }),
 });

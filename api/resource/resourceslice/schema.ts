@@ -1,12 +1,11 @@
 // The schema of ResourceSlice: devices that a driver has.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#resourceslice
-import { objectMeta, typeMeta } from '../../../machinery/metadata.ts';
+import { objectFields } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 import { nodeSelector } from '../../core/pod/affinity.ts';
 import type { ObjectOf } from '../../meta/object.ts';
-import { group } from '../device/schema.ts';
 
-const deviceAttribute = s.object(`${group}.DeviceAttribute`, 'What a device is like; one value.', {
+const deviceAttribute = s.api('resource.v1.DeviceAttribute', 'What a device is like; one value.', {
   bool: s.boolean('True or false.', { pointer: true }),
   bools: s.list(s.boolean(''), 'Several of true and false.', { listType: 'atomic' }),
   int: s.int64('A whole number.', { pointer: true }),
@@ -18,32 +17,32 @@ const deviceAttribute = s.object(`${group}.DeviceAttribute`, 'What a device is l
 });
 export interface DeviceAttribute extends TypeOf<typeof deviceAttribute> {}
 
-const capacityRequestPolicyRange = s.object(`${group}.CapacityRequestPolicyRange`, 'Amounts that may be asked for.', {
+const capacityRequestPolicyRange = s.api('resource.v1.CapacityRequestPolicyRange', 'Amounts that may be asked for.', {
   max: s.quantity('Most.', { pointer: true }),
   min: s.quantity('Least.', { required: true, pointer: true }),
   step: s.quantity('Difference between two amounts.', { pointer: true }),
 });
 export interface CapacityRequestPolicyRange extends TypeOf<typeof capacityRequestPolicyRange> {}
 
-const capacityRequestPolicy = s.object(`${group}.CapacityRequestPolicy`, 'How much of a capacity may be asked for.', {
+const capacityRequestPolicy = s.api('resource.v1.CapacityRequestPolicy', 'How much of a capacity may be asked for.', {
   default: s.quantity('What is given where no amount is asked for.', { pointer: true }),
   validRange: s.field(capacityRequestPolicyRange, 'Amounts in a range.'),
   validValues: s.list(s.quantity(''), 'The amounts, in ascending order.', { listType: 'atomic' }),
 });
 export interface CapacityRequestPolicy extends TypeOf<typeof capacityRequestPolicy> {}
 
-const deviceCapacity = s.object(`${group}.DeviceCapacity`, 'How much of something a device has.', {
+const deviceCapacity = s.api('resource.v1.DeviceCapacity', 'How much of something a device has.', {
   requestPolicy: s.field(capacityRequestPolicy, 'How it is shared.'),
   value: s.quantity('How much.', { required: true, always: true }),
 });
 export interface DeviceCapacity extends TypeOf<typeof deviceCapacity> {}
 
-const counter = s.object(`${group}.Counter`, 'How much of something there is.', {
+const counter = s.api('resource.v1.Counter', 'How much of something there is.', {
   value: s.quantity('How much.', { required: true, always: true }),
 });
 
-const deviceCounterConsumption = s.object(
-  `${group}.DeviceCounterConsumption`,
+const deviceCounterConsumption = s.api(
+  'resource.v1.DeviceCounterConsumption',
   'What a device takes from a counter set.',
   {
     counterSet: s.string('Name of the counter set.', { required: true, always: true }),
@@ -52,13 +51,13 @@ const deviceCounterConsumption = s.object(
 );
 export interface DeviceCounterConsumption extends TypeOf<typeof deviceCounterConsumption> {}
 
-const counterSet = s.object(`${group}.CounterSet`, 'Counters that devices share.', {
+const counterSet = s.api('resource.v1.CounterSet', 'Counters that devices share.', {
   counters: s.map(counter, 'The counters by name.', { required: true }),
   name: s.string('Name of the set.', { required: true, always: true }),
 });
 export interface CounterSet extends TypeOf<typeof counterSet> {}
 
-const deviceTaint = s.object(`${group}.DeviceTaint`, 'Keeps claims away from a device.', {
+const deviceTaint = s.api('resource.v1.DeviceTaint', 'Keeps claims away from a device.', {
   effect: s.string('None, NoSchedule, or NoExecute to end pods that use it as well.', {
     required: true,
     always: true,
@@ -70,8 +69,8 @@ const deviceTaint = s.object(`${group}.DeviceTaint`, 'Keeps claims away from a d
 });
 export interface DeviceTaint extends TypeOf<typeof deviceTaint> {}
 
-const nodeAllocatableResourceMapping = s.object(
-  `${group}.NodeAllocatableResourceMapping`,
+const nodeAllocatableResourceMapping = s.api(
+  'resource.v1.NodeAllocatableResourceMapping',
   'What a device takes of a resource of its node.',
   {
     allocationMultiplier: s.quantity('Factor between the two.', { pointer: true }),
@@ -79,7 +78,7 @@ const nodeAllocatableResourceMapping = s.object(
   },
 );
 
-const device = s.object(`${group}.Device`, 'A device.', {
+const device = s.api('resource.v1.Device', 'A device.', {
   allNodes: s.boolean('Every node can use it.', { pointer: true }),
   allowMultipleAllocations: s.boolean('Several claims may share it.', { pointer: true }),
   attributes: s.map(deviceAttribute, 'What it is like, by name.'),
@@ -96,14 +95,14 @@ const device = s.object(`${group}.Device`, 'A device.', {
 });
 export interface Device extends TypeOf<typeof device> {}
 
-const resourcePool = s.object(`${group}.ResourcePool`, 'The pool that devices belong to.', {
+const resourcePool = s.api('resource.v1.ResourcePool', 'The pool that devices belong to.', {
   generation: s.int64('Grows with each change of the pool.', { required: true, always: true }),
   name: s.string('Name of the pool.', { required: true, always: true }),
   resourceSliceCount: s.int64('Number of slices that make up the pool.', { required: true, always: true }),
 });
 export interface ResourcePool extends TypeOf<typeof resourcePool> {}
 
-const resourceSliceSpec = s.object(`${group}.ResourceSliceSpec`, 'Devices of a driver.', {
+const resourceSliceSpec = s.api('resource.v1.ResourceSliceSpec', 'Devices of a driver.', {
   allNodes: s.boolean('Every node can use them.', { pointer: true }),
   devices: s.list(device, 'The devices.', { listType: 'atomic' }),
   driver: s.string('The driver.', { required: true, always: true }),
@@ -115,9 +114,8 @@ const resourceSliceSpec = s.object(`${group}.ResourceSliceSpec`, 'Devices of a d
 });
 export interface ResourceSliceSpec extends TypeOf<typeof resourceSliceSpec> {}
 
-export const resourceSliceSchema = s.object(`${group}.ResourceSlice`, 'Devices that a driver has.', {
-  ...typeMeta,
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+export const resourceSliceSchema = s.api('resource.v1.ResourceSlice', 'Devices that a driver has.', {
+  ...objectFields,
   spec: s.field(resourceSliceSpec, 'The devices.', { required: true, always: true }),
 });
 export interface ResourceSlice extends ObjectOf<typeof resourceSliceSchema> {}

@@ -258,104 +258,83 @@ function ofContainers(reason: string, isBad: (container: Container) => unknown, 
   };
 }
 
+type Row = (since: number, check: Check['check']) => Check;
+const baseline: Row = (since, check) => ({ level: 'baseline', since, check });
+const overridden = (since: number, by: number, check: Check['check']): Check => ({
+  ...baseline(since, check),
+  overridden: by,
+});
+const restricted: Row = (since, check) => ({ level: 'restricted', since, check });
+
 /** In the order in which violations are told. */
 export const checks: readonly Check[] = [
-  { level: 'baseline', since: 0, check: appArmor },
-  {
-    level: 'baseline',
-    since: 0,
-    check: ({ spec }) => {
-      const shared = ['hostNetwork', 'hostPID', 'hostIPC'].filter((field) => spec[field]);
-      if (shared.length === 0) return undefined;
-      return { reason: 'host namespaces', detail: shared.map((field) => `${field}=true`).join(', ') };
-    },
-  },
-  { level: 'baseline', since: 0, check: hostPorts },
-  { level: 'baseline', since: 34, check: hostProbes },
-  {
-    level: 'baseline',
-    since: 0,
-    check: ofContainers(
-      'privileged',
-      (c) => c.securityContext?.privileged,
-      'must not set securityContext.privileged=true',
-    ),
-  },
-  { level: 'baseline', since: 0, overridden: 35, check: relaxed(procMount) },
-  { level: 'baseline', since: 0, check: seLinux },
-  {
-    level: 'baseline',
-    since: 0,
-    check: ({ spec }, minor) => {
-      const safe = namesUpTo(safeSysctls, minor);
-      const names = (spec.securityContext?.sysctls ?? []).map((one: any) => one.name);
-      const bad = sorted(names.filter((name: string) => !safe.has(name)));
-      return bad.length > 0 ? { reason: plural('forbidden sysctl', bad.length), detail: bad.join(', ') } : undefined;
-    },
-  },
-  {
-    level: 'baseline',
-    since: 0,
-    check: setting(
+  baseline(0, appArmor),
+  baseline(0, ({ spec }) => {
+    const shared = ['hostNetwork', 'hostPID', 'hostIPC'].filter((field) => spec[field]);
+    if (shared.length === 0) return undefined;
+    return { reason: 'host namespaces', detail: shared.map((field) => `${field}=true`).join(', ') };
+  }),
+  baseline(0, hostPorts),
+  baseline(34, hostProbes),
+  baseline(
+    0,
+    ofContainers('privileged', (c) => c.securityContext?.privileged, 'must not set securityContext.privileged=true'),
+  ),
+  overridden(0, 35, relaxed(procMount)),
+  baseline(0, seLinux),
+  baseline(0, ({ spec }, minor) => {
+    const safe = namesUpTo(safeSysctls, minor);
+    const names = (spec.securityContext?.sysctls ?? []).map((one: any) => one.name);
+    const bad = sorted(names.filter((name: string) => !safe.has(name)));
+    return bad.length > 0 ? { reason: plural('forbidden sysctl', bad.length), detail: bad.join(', ') } : undefined;
+  }),
+  baseline(
+    0,
+    setting(
       'hostProcess',
       (sc) => (sc.windowsOptions?.hostProcess ? 'true' : undefined),
       (who) => `${who} must not set securityContext.windowsOptions.hostProcess=true`,
     ),
-  },
-  {
-    level: 'baseline',
-    since: 0,
-    overridden: 22,
-    check: (pod) => {
-      const detail = capabilities(pod, baselineCapabilities);
-      return detail === undefined ? undefined : { reason: 'non-default capabilities', detail };
-    },
-  },
-  {
-    level: 'baseline',
-    since: 0,
-    overridden: 0,
-    check: ({ spec }) => {
-      const names = (spec.volumes ?? []).filter((volume: any) => volume.hostPath).map((volume: any) => volume.name);
-      return names.length > 0 ? { reason: 'hostPath volumes', detail: named('volume', names) } : undefined;
-    },
-  },
-  {
-    level: 'baseline',
-    since: 19,
-    overridden: 19,
-    check: setting(
+  ),
+  overridden(0, 22, (pod) => {
+    const detail = capabilities(pod, baselineCapabilities);
+    return detail === undefined ? undefined : { reason: 'non-default capabilities', detail };
+  }),
+  overridden(0, 0, ({ spec }) => {
+    const names = (spec.volumes ?? []).filter((volume: any) => volume.hostPath).map((volume: any) => volume.name);
+    return names.length > 0 ? { reason: 'hostPath volumes', detail: named('volume', names) } : undefined;
+  }),
+  overridden(
+    19,
+    19,
+    setting(
       'seccompProfile',
       ({ seccompProfile }) => (seccompProfile && !isGoodSeccomp(seccompProfile.type) ? seccompProfile.type : undefined),
       (who, values) => `${who} must not set securityContext.seccompProfile.type to ${values}`,
     ),
-  },
-  {
-    level: 'restricted',
-    since: 8,
-    check: (pod, minor) =>
-      isWindows(pod, minor)
-        ? undefined
-        : ofContainers(
-            'allowPrivilegeEscalation != false',
-            (c) => c.securityContext?.allowPrivilegeEscalation !== false,
-            'must set securityContext.allowPrivilegeEscalation=false',
-          )(pod, minor),
-  },
-  { level: 'restricted', since: 22, check: capabilitiesRestricted },
-  { level: 'restricted', since: 0, check: restrictedVolumes },
-  { level: 'restricted', since: 35, check: procMount },
-  { level: 'restricted', since: 0, check: relaxed(runAsNonRoot) },
-  {
-    level: 'restricted',
-    since: 23,
-    check: relaxed(
+  ),
+  restricted(8, (pod, minor) =>
+    isWindows(pod, minor)
+      ? undefined
+      : ofContainers(
+          'allowPrivilegeEscalation != false',
+          (c) => c.securityContext?.allowPrivilegeEscalation !== false,
+          'must set securityContext.allowPrivilegeEscalation=false',
+        )(pod, minor),
+  ),
+  restricted(22, capabilitiesRestricted),
+  restricted(0, restrictedVolumes),
+  restricted(35, procMount),
+  restricted(0, relaxed(runAsNonRoot)),
+  restricted(
+    23,
+    relaxed(
       setting(
         'runAsUser=0',
         (sc) => (sc.runAsUser === 0 ? '0' : undefined),
         (who) => `${who} must not set runAsUser=0`,
       ),
     ),
-  },
-  { level: 'restricted', since: 19, check: seccompRestricted },
+  ),
+  restricted(19, seccompRestricted),
 ];

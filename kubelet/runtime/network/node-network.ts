@@ -1,10 +1,11 @@
 // The pod network of this node: set up once when the pod CIDR is known, then a link per pod. The namespace of a pod is
 // held by its pause process alone, so nothing of it can be left behind.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { CommandError } from '../../../host/command.ts';
 import type { Logger } from '../../../machinery/log.ts';
 import { formatSubnet } from '../../../machinery/subnet.ts';
 import { failedPrecondition } from '../errors.ts';
-import { CommandError, runCommand } from '../process/command.ts';
+import { runCommand } from '../process/command.ts';
 import { nextFreeIp, parseCidr } from './address.ts';
 import { findTakenPort, type HostPort, renderAddPorts, renderDeletePorts, renderTable } from './firewall.ts';
 import { nodeEndBatch, podEndBatch } from './link.ts';

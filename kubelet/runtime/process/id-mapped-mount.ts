@@ -1,7 +1,8 @@
 // Mounts that show files with other owners than they have: what is root's on the disk is root's in a user namespace, and
 // the other way round. mount(8) of Debian 12 has no such option and Node no such calls, so perl makes them, as in
 // cli/host/devices.ts. https://man7.org/linux/man-pages/man2/mount_setattr.2.html
-import { CommandError, runCommand } from './command.ts';
+import { CommandError } from '../../../host/command.ts';
+import { runCommand } from './command.ts';
 
 export interface IdMappedMount {
   source: string;

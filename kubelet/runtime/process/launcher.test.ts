@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CommandError, runCommand } from './command.ts';
+import { CommandError } from '../../../host/command.ts';
+import { runCommand } from './command.ts';
 import { launcher } from './launcher.ts';
 
 const shell = (script: string, ...args: string[]) => ['sh', '-c', script, 'sh', ...args];

@@ -1,7 +1,8 @@
 // Mounting and unmounting, by the mount program: Node has no such calls.
 import { readFileSync } from 'node:fs';
+import { CommandError } from '../../../host/command.ts';
 import { parseMountPoints } from '../../../host/mounts.ts';
-import { CommandError, runCommand } from './command.ts';
+import { runCommand } from './command.ts';
 
 export async function mountTmpfs(path: string, options: string): Promise<void> {
   await runCommand('mount', ['-n', '-i', '-t', 'tmpfs', '-o', options, 'shm', path]);

@@ -1,6 +1,7 @@
 // The OCI runtime (crun, or runc where crun is missing) behind five calls. State lives below `ociRoot`.
 import { existsSync } from 'node:fs';
-import { CommandError, runCommand } from './command.ts';
+import { CommandError } from '../../../host/command.ts';
+import { runCommand } from './command.ts';
 import { type ConmonOptions, createWithConmon } from './conmon.ts';
 import { type ProcessRef, readProcessRef } from './identity.ts';
 import { OciRuntimeError } from './oci-error.ts';

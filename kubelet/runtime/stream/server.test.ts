@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { realClock } from '../../../machinery/clock.ts';
 import { createLogger } from '../../../machinery/log.ts';
-import { seededRandom } from '../../../machinery/random.ts';
+import { seededRandom } from '../../../test/builders/seeded-random.ts';
 import type { Runtime } from '../runtime.ts';
 import type { AttachOffer } from './attach-session.ts';
 import type { PortForwardOffer } from './port-forward-session.ts';

@@ -6,7 +6,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { constants, deflateSync } from 'node:zlib';
 import { realClock } from '../../../machinery/clock.ts';
-import { seededRandom } from '../../../machinery/random.ts';
+import { seededRandom } from '../../../test/builders/seeded-random.ts';
 import {
   encodeControl,
   encodeDataHeader,

@@ -1,6 +1,6 @@
 // IP addresses and subnets. Upstream: apiserver/pkg/cel/library/ip.go, cidr.go.
 import { type Address, formatAddress, is4In6, mask, parseAddress, startsWith } from '../address.ts';
-import { fn, type Library, member, overload } from '../decls.ts';
+import { type Library, member, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 import { type CelType, t } from '../types.ts';
 import { OpaqueValue } from '../values.ts';
@@ -116,7 +116,7 @@ function isCanonical(text: string): boolean {
   return ip(text).toString() === text;
 }
 
-const ofIp = (name: string, id: string, test: (ip: Ip) => boolean) => fn(name, member(id, 'net.IP -> bool', test));
+const ofIp = (name: string, id: string, test: (ip: Ip) => boolean) => member(name, id, 'net.IP -> bool', test);
 
 export const addressLibrary: Library = {
   types: [
@@ -124,56 +124,34 @@ export const addressLibrary: Library = {
     ['net.CIDR', cidrType],
   ],
   functions: [
-    fn(
-      'ip',
-      overload('string_to_ip', 'string -> net.IP', ip),
-      member('cidr_ip', 'net.CIDR -> net.IP', (of: Cidr) => new Ip(of.address)),
-    ),
-    fn(
-      'isIP',
-      overload('is_ip', 'string -> bool', (text: string) => typeof readIp(text) !== 'string'),
-    ),
-    fn('ip.isCanonical', overload('ip_is_canonical', 'string -> bool', isCanonical)),
-    fn(
-      'family',
-      member('ip_family', 'net.IP -> int', (of: Ip) => (of.address.bits === 32 ? 4 : 6)),
-    ),
+    overload('ip', 'string_to_ip', 'string -> net.IP', ip),
+    member('ip', 'cidr_ip', 'net.CIDR -> net.IP', (of: Cidr) => new Ip(of.address)),
+    overload('isIP', 'is_ip', 'string -> bool', (text: string) => typeof readIp(text) !== 'string'),
+    overload('ip.isCanonical', 'ip_is_canonical', 'string -> bool', isCanonical),
+    member('family', 'ip_family', 'net.IP -> int', (of: Ip) => (of.address.bits === 32 ? 4 : 6)),
     ofIp('isUnspecified', 'ip_is_unspecified', isUnspecified),
     ofIp('isLoopback', 'ip_is_loopback', isLoopback),
     ofIp('isLinkLocalMulticast', 'ip_is_link_local_multicast', isLinkLocalMulticast),
     ofIp('isLinkLocalUnicast', 'ip_is_link_local_unicast', isLinkLocalUnicast),
     ofIp('isGlobalUnicast', 'ip_is_global_unicast', isGlobalUnicast),
-    fn('cidr', overload('string_to_cidr', 'string -> net.CIDR', cidr)),
-    fn(
-      'isCIDR',
-      overload('is_cidr', 'string -> bool', (text: string) => typeof readCidr(text) !== 'string'),
+    overload('cidr', 'string_to_cidr', 'string -> net.CIDR', cidr),
+    overload('isCIDR', 'is_cidr', 'string -> bool', (text: string) => typeof readCidr(text) !== 'string'),
+    member('containsIP', 'cidr_contains_ip_string', 'net.CIDR, string -> bool', (of: Cidr, text: string) =>
+      containsIp(of, ip(text)),
     ),
-    fn(
-      'containsIP',
-      member('cidr_contains_ip_string', 'net.CIDR, string -> bool', (of: Cidr, text: string) =>
-        containsIp(of, ip(text)),
-      ),
-      member('cidr_contains_ip_ip', 'net.CIDR, net.IP -> bool', containsIp),
+    member('containsIP', 'cidr_contains_ip_ip', 'net.CIDR, net.IP -> bool', containsIp),
+    member('containsCIDR', 'cidr_contains_cidr_string', 'net.CIDR, string -> bool', (of: Cidr, text: string) =>
+      containsCidr(of, cidr(text)),
     ),
-    fn(
-      'containsCIDR',
-      member('cidr_contains_cidr_string', 'net.CIDR, string -> bool', (of: Cidr, text: string) =>
-        containsCidr(of, cidr(text)),
-      ),
-      member('cidr_contains_cidr', 'net.CIDR, net.CIDR -> bool', containsCidr),
-    ),
-    fn(
+    member('containsCIDR', 'cidr_contains_cidr', 'net.CIDR, net.CIDR -> bool', containsCidr),
+    member(
       'masked',
-      member('masked_cidr', 'net.CIDR -> net.CIDR', (of: Cidr) => new Cidr(mask(of.address, of.prefix), of.prefix)),
+      'masked_cidr',
+      'net.CIDR -> net.CIDR',
+      (of: Cidr) => new Cidr(mask(of.address, of.prefix), of.prefix),
     ),
-    fn(
-      'prefixLength',
-      member('cidr_prefix_length', 'net.CIDR -> int', (of: Cidr) => of.prefix),
-    ),
-    fn(
-      'string',
-      overload('ip_to_string', 'net.IP -> string', String),
-      overload('cidr_to_string', 'net.CIDR -> string', String),
-    ),
+    member('prefixLength', 'cidr_prefix_length', 'net.CIDR -> int', (of: Cidr) => of.prefix),
+    overload('string', 'ip_to_string', 'net.IP -> string', String),
+    overload('string', 'cidr_to_string', 'net.CIDR -> string', String),
   ],
 };

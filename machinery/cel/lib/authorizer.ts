@@ -1,7 +1,7 @@
 // Authorization checks: `authorizer.group('').resource('pods').namespace('default').check('create').allowed()`. Who is asked
 // is injected; an answer may be under way, and the evaluation waits for it. Upstream: apiserver/pkg/cel/library/authz.go.
 import { checkDNS1123Label, checkDNS1123Subdomain } from '../../name-rules.ts';
-import { fn, type Library, member } from '../decls.ts';
+import { type Library, member } from '../decls.ts';
 import { CelError, Pending } from '../errors.ts';
 import { type OpaqueType, t } from '../types.ts';
 import { OpaqueValue, type Value } from '../values.ts';
@@ -129,57 +129,37 @@ const a = 'kubernetes.authorization.Authorizer';
 const resource = 'kubernetes.authorization.ResourceCheck';
 const decision = 'kubernetes.authorization.Decision';
 const narrowed = (name: keyof AuthorizationQuestion, id: string) =>
-  fn(name, member(id, `${resource}, string -> ${resource}`, narrow(name)));
+  member(name, id, `${resource}, string -> ${resource}`, narrow(name));
 
 export const authorizerLibrary: Library = {
   types: typeNames.map((name) => [types[name].name, types[name]]),
   functions: [
-    fn(
-      'path',
-      member('authorizer_path', `${a}, string -> kubernetes.authorization.PathCheck`, (of: Check, path: string) =>
-        of.with('PathCheck', { path: nonEmpty(path, 'path') }),
-      ),
+    member('path', 'authorizer_path', `${a}, string -> kubernetes.authorization.PathCheck`, (of: Check, path: string) =>
+      of.with('PathCheck', { path: nonEmpty(path, 'path') }),
     ),
-    fn(
+    member(
       'group',
-      member('authorizer_group', `${a}, string -> kubernetes.authorization.GroupCheck`, (of: Check, group: string) =>
-        of.with('GroupCheck', { group }),
-      ),
+      'authorizer_group',
+      `${a}, string -> kubernetes.authorization.GroupCheck`,
+      (of: Check, group: string) => of.with('GroupCheck', { group }),
     ),
-    fn('serviceAccount', member('authorizer_serviceaccount', `${a}, string, string -> ${a}`, serviceAccount)),
-    fn(
+    member('serviceAccount', 'authorizer_serviceaccount', `${a}, string, string -> ${a}`, serviceAccount),
+    member(
       'resource',
-      member(
-        'groupcheck_resource',
-        `kubernetes.authorization.GroupCheck, string -> ${resource}`,
-        (of: Check, name: string) => of.with('ResourceCheck', { resource: nonEmpty(name, 'resource') }),
-      ),
+      'groupcheck_resource',
+      `kubernetes.authorization.GroupCheck, string -> ${resource}`,
+      (of: Check, name: string) => of.with('ResourceCheck', { resource: nonEmpty(name, 'resource') }),
     ),
     narrowed('subresource', 'resourcecheck_subresource'),
     narrowed('namespace', 'resourcecheck_namespace'),
     narrowed('name', 'resourcecheck_name'),
     narrowed('fieldSelector', 'authorizer_fieldselector'),
     narrowed('labelSelector', 'authorizer_labelselector'),
-    fn(
-      'check',
-      member('pathcheck_check', `kubernetes.authorization.PathCheck, string -> ${decision}`, check),
-      member('resourcecheck_check', `${resource}, string -> ${decision}`, check),
-    ),
-    fn(
-      'allowed',
-      member('decision_allowed', `${decision} -> bool`, (of: Decision) => of.answer.isAllowed),
-    ),
-    fn(
-      'reason',
-      member('decision_reason', `${decision} -> string`, (of: Decision) => of.answer.reason ?? ''),
-    ),
-    fn(
-      'errored',
-      member('decision_errored', `${decision} -> bool`, (of: Decision) => of.answer.error !== undefined),
-    ),
-    fn(
-      'error',
-      member('decision_error', `${decision} -> string`, (of: Decision) => of.answer.error ?? ''),
-    ),
+    member('check', 'pathcheck_check', `kubernetes.authorization.PathCheck, string -> ${decision}`, check),
+    member('check', 'resourcecheck_check', `${resource}, string -> ${decision}`, check),
+    member('allowed', 'decision_allowed', `${decision} -> bool`, (of: Decision) => of.answer.isAllowed),
+    member('reason', 'decision_reason', `${decision} -> string`, (of: Decision) => of.answer.reason ?? ''),
+    member('errored', 'decision_errored', `${decision} -> bool`, (of: Decision) => of.answer.error !== undefined),
+    member('error', 'decision_error', `${decision} -> string`, (of: Decision) => of.answer.error ?? ''),
   ],
 };

@@ -1,6 +1,6 @@
 // `int(x)`, `string(x)` and the other conversions of the language definition.
 import { intOf, uintOf } from '../arithmetic.ts';
-import { fn, type Library, overload } from '../decls.ts';
+import { type Library, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 import { toText } from '../text.ts';
 import { formatDuration, nanosPerSecond, parseDuration, parseTimestamp, secondsOf, timestampOf } from '../time.ts';
@@ -67,75 +67,48 @@ function bytesToString(bytes: Uint8Array): string {
 }
 
 const conversions = [
-  fn(
-    'int',
-    overload('int64_to_int64', 'int -> int', same),
-    overload('uint64_to_int64', 'uint -> int', (value: Uint) => intOf(value.value)),
-    overload('double_to_int64', 'double -> int', (d: Double) =>
-      intOf(truncated(d.value, -two63, two63, 'integer overflow')),
-    ),
-    overload('string_to_int64', 'string -> int', stringToInt),
-    overload('timestamp_to_int64', 'timestamp -> int', (value: Timestamp) => intOf(secondsOf(value))),
+  overload('int', 'int64_to_int64', 'int -> int', same),
+  overload('int', 'uint64_to_int64', 'uint -> int', (value: Uint) => intOf(value.value)),
+  overload('int', 'double_to_int64', 'double -> int', (d: Double) =>
+    intOf(truncated(d.value, -two63, two63, 'integer overflow')),
   ),
-  fn(
-    'uint',
-    overload('uint64_to_uint64', 'uint -> uint', same),
-    overload('int64_to_uint64', 'int -> uint', (value: number | bigint) => uintOf(BigInt(value))),
-    overload('double_to_uint64', 'double -> uint', (d: Double) =>
-      uintOf(truncated(d.value, -1, two64, 'unsigned integer overflow')),
-    ),
-    overload('string_to_uint64', 'string -> uint', stringToUint),
+  overload('int', 'string_to_int64', 'string -> int', stringToInt),
+  overload('int', 'timestamp_to_int64', 'timestamp -> int', (value: Timestamp) => intOf(secondsOf(value))),
+  overload('uint', 'uint64_to_uint64', 'uint -> uint', same),
+  overload('uint', 'int64_to_uint64', 'int -> uint', (value: number | bigint) => uintOf(BigInt(value))),
+  overload('uint', 'double_to_uint64', 'double -> uint', (d: Double) =>
+    uintOf(truncated(d.value, -1, two64, 'unsigned integer overflow')),
   ),
-  fn(
-    'double',
-    overload('double_to_double', 'double -> double', same),
-    overload('int64_to_double', 'int -> double', (value: number | bigint) => new Double(Number(value))),
-    overload('uint64_to_double', 'uint -> double', (value: Uint) => new Double(Number(value.value))),
-    overload('string_to_double', 'string -> double', stringToDouble),
+  overload('uint', 'string_to_uint64', 'string -> uint', stringToUint),
+  overload('double', 'double_to_double', 'double -> double', same),
+  overload('double', 'int64_to_double', 'int -> double', (value: number | bigint) => new Double(Number(value))),
+  overload('double', 'uint64_to_double', 'uint -> double', (value: Uint) => new Double(Number(value.value))),
+  overload('double', 'string_to_double', 'string -> double', stringToDouble),
+  overload('bool', 'bool_to_bool', 'bool -> bool', same),
+  overload('bool', 'string_to_bool', 'string -> bool', stringToBool),
+  overload('string', 'string_to_string', 'string -> string', same),
+  overload('string', 'bool_to_string', 'bool -> string', toText),
+  overload('string', 'int64_to_string', 'int -> string', toText),
+  overload('string', 'uint64_to_string', 'uint -> string', toText),
+  overload('string', 'double_to_string', 'double -> string', toText),
+  overload('string', 'bytes_to_string', 'bytes -> string', bytesToString),
+  overload('string', 'timestamp_to_string', 'timestamp -> string', toText),
+  overload('string', 'duration_to_string', 'duration -> string', formatDuration),
+  overload('bytes', 'bytes_to_bytes', 'bytes -> bytes', same),
+  overload('bytes', 'string_to_bytes', 'string -> bytes', (text: string) => new TextEncoder().encode(text)),
+  overload('timestamp', 'timestamp_to_timestamp', 'timestamp -> timestamp', same),
+  overload('timestamp', 'string_to_timestamp', 'string -> timestamp', (text: string) =>
+    required(parseTimestamp(text), 'string', 'google.protobuf.Timestamp'),
   ),
-  fn(
-    'bool',
-    overload('bool_to_bool', 'bool -> bool', same),
-    overload('string_to_bool', 'string -> bool', stringToBool),
+  overload('timestamp', 'int64_to_timestamp', 'int -> timestamp', (value: number | bigint) =>
+    timestampOf(BigInt(value) * nanosPerSecond),
   ),
-  fn(
-    'string',
-    overload('string_to_string', 'string -> string', same),
-    overload('bool_to_string', 'bool -> string', toText),
-    overload('int64_to_string', 'int -> string', toText),
-    overload('uint64_to_string', 'uint -> string', toText),
-    overload('double_to_string', 'double -> string', toText),
-    overload('bytes_to_string', 'bytes -> string', bytesToString),
-    overload('timestamp_to_string', 'timestamp -> string', toText),
-    overload('duration_to_string', 'duration -> string', formatDuration),
+  overload('duration', 'duration_to_duration', 'duration -> duration', same),
+  overload('duration', 'string_to_duration', 'string -> duration', (text: string) =>
+    required(parseDuration(text), 'string', 'google.protobuf.Duration'),
   ),
-  fn(
-    'bytes',
-    overload('bytes_to_bytes', 'bytes -> bytes', same),
-    overload('string_to_bytes', 'string -> bytes', (text: string) => new TextEncoder().encode(text)),
-  ),
-  fn(
-    'timestamp',
-    overload('timestamp_to_timestamp', 'timestamp -> timestamp', same),
-    overload('string_to_timestamp', 'string -> timestamp', (text: string) =>
-      required(parseTimestamp(text), 'string', 'google.protobuf.Timestamp'),
-    ),
-    overload('int64_to_timestamp', 'int -> timestamp', (value: number | bigint) =>
-      timestampOf(BigInt(value) * nanosPerSecond),
-    ),
-  ),
-  fn(
-    'duration',
-    overload('duration_to_duration', 'duration -> duration', same),
-    overload('string_to_duration', 'string -> duration', (text: string) =>
-      required(parseDuration(text), 'string', 'google.protobuf.Duration'),
-    ),
-  ),
-  fn('dyn', overload('to_dyn', 'A -> dyn', same)),
-  fn(
-    'type',
-    overload('type', 'A -> typeOf(A)', (value: Value) => new TypeValue(typeOf(value))),
-  ),
+  overload('dyn', 'to_dyn', 'A -> dyn', same),
+  overload('type', 'type', 'A -> typeOf(A)', (value: Value) => new TypeValue(typeOf(value))),
 ];
 
 export const conversionLibrary: Library = { functions: conversions };

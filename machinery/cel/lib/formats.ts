@@ -7,7 +7,7 @@ import {
   checkQualifiedName,
 } from '../../name-rules.ts';
 import { decodeBase64 } from '../base64.ts';
-import { fn, type Library, member, overload } from '../decls.ts';
+import { type Library, member, overload } from '../decls.ts';
 import { parseTimestamp } from '../time.ts';
 import { type CelType, t } from '../types.ts';
 import { ArrayList, noneOptional, OpaqueValue, Optional, type Value } from '../values.ts';
@@ -96,13 +96,8 @@ const f = 'kubernetes.NamedFormat';
 export const formatLibrary: Library = {
   types: [[f, formatType]],
   functions: [
-    ...[...formats].map(([name, format]) =>
-      fn(
-        `format.${name}`,
-        overload(`format-${name}`, `-> ${f}`, () => format),
-      ),
-    ),
-    fn('format.named', overload('format-named', `string -> optional(${f})`, named)),
-    fn('validate', member('format-validate', `${f}, string -> optional(list(string))`, validate)),
+    ...[...formats].map(([name, format]) => overload(`format.${name}`, `format-${name}`, `-> ${f}`, () => format)),
+    overload('format.named', 'format-named', `string -> optional(${f})`, named),
+    member('validate', 'format-validate', `${f}, string -> optional(list(string))`, validate),
   ],
 };

@@ -1,6 +1,6 @@
 // Kubernetes' functions over lists: `sum`, `min`, `max`, `isSorted`, `indexOf`. Upstream: apiserver/pkg/cel/library/lists.go.
 import { ints, uints } from '../arithmetic.ts';
-import { fn, type Library, member } from '../decls.ts';
+import { type Library, member, type Overload } from '../decls.ts';
 import { compare, equals } from '../equality.ts';
 import { CelError, noSuchOverload } from '../errors.ts';
 import { durationOf } from '../time.ts';
@@ -33,16 +33,17 @@ function sumFrom(zero: Value) {
 }
 const zeros: Record<string, Value> = { int: 0, uint: new Uint(0n), double: new Double(0), duration: new Duration(0n) };
 
-function pick(name: string, isBetter: (order: number) => boolean) {
-  return (list: CelList): Value => {
+function pick(name: string, isBetter: (order: number) => boolean): Overload[] {
+  const best = (list: CelList): Value => {
     if (list.size === 0) throw new CelError(`${name} called on empty list`);
-    let best = list.at(0);
+    let found = list.at(0);
     for (let i = 1; i < list.size; i++) {
       const item = list.at(i);
-      if (isBetter(compare(item, best))) best = item;
+      if (isBetter(compare(item, found))) found = item;
     }
-    return best;
+    return found;
   };
+  return ordered.map((type) => member(name, `list_${type}_${name}_${type}`, `list(${type}) -> ${type}`, best));
 }
 
 function indexOf(list: CelList, value: Value): number {
@@ -57,34 +58,13 @@ function lastIndexOf(list: CelList, value: Value): number {
 
 export const listValueLibrary: Library = {
   functions: [
-    fn('isSorted', ...ordered.map((type) => member(`list_${type}_is_sorted_bool`, `list(${type}) -> bool`, isSorted))),
-    fn(
-      'sum',
-      ...Object.entries(zeros).map(([type, zero]) =>
-        member(`list_${type}_sum_${type}`, `list(${type}) -> ${type}`, sumFrom(zero)),
-      ),
+    ...ordered.map((type) => member('isSorted', `list_${type}_is_sorted_bool`, `list(${type}) -> bool`, isSorted)),
+    ...Object.entries(zeros).map(([type, zero]) =>
+      member('sum', `list_${type}_sum_${type}`, `list(${type}) -> ${type}`, sumFrom(zero)),
     ),
-    fn(
-      'min',
-      ...ordered.map((type) =>
-        member(
-          `list_${type}_min_${type}`,
-          `list(${type}) -> ${type}`,
-          pick('min', (order) => order < 0),
-        ),
-      ),
-    ),
-    fn(
-      'max',
-      ...ordered.map((type) =>
-        member(
-          `list_${type}_max_${type}`,
-          `list(${type}) -> ${type}`,
-          pick('max', (order) => order > 0),
-        ),
-      ),
-    ),
-    fn('indexOf', member('list_a_index_of_int', 'list(A), A -> int', indexOf)),
-    fn('lastIndexOf', member('list_a_last_index_of_int', 'list(A), A -> int', lastIndexOf)),
+    ...pick('min', (order) => order < 0),
+    ...pick('max', (order) => order > 0),
+    member('indexOf', 'list_a_index_of_int', 'list(A), A -> int', indexOf),
+    member('lastIndexOf', 'list_a_last_index_of_int', 'list(A), A -> int', lastIndexOf),
   ],
 };

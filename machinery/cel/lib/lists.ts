@@ -1,5 +1,5 @@
 // Lists made from lists: `slice`, `flatten`, `distinct`, `sort`. Upstream: cel-go's ext/lists.go.
-import { fn, type Library, member, overload } from '../decls.ts';
+import { type Library, member, overload } from '../decls.ts';
 import { compare, equals } from '../equality.ts';
 import { CelError } from '../errors.ts';
 import { expandList } from '../macros.ts';
@@ -76,6 +76,7 @@ function sortBy(list: CelList, keys: CelList): Value {
 }
 
 const input = '@__sortBy_input__';
+const byKeys = '@sortByAssociatedKeys';
 const sortable = ['int', 'uint', 'double', 'bool', 'duration', 'timestamp', 'string', 'bytes'];
 
 export const listLibrary: Library = {
@@ -86,34 +87,20 @@ export const listLibrary: Library = {
       isMember: true,
       expand(c, target, [variable, key]) {
         const keys = expandList(c, c.ident(input), [c.variable(variable!)], undefined, key!);
-        return c.bind(input, target!, c.member(c.ident(input), '@sortByAssociatedKeys', keys));
+        return c.bind(input, target!, c.member(c.ident(input), byKeys, keys));
       },
     },
   ],
   functions: [
-    fn('slice', member('list_slice', 'list(A), int, int -> list(A)', slice)),
-    fn(
-      'flatten',
-      member('list_flatten', 'list(list(A)) -> list(A)', flatten),
-      member('list_flatten_int', 'list(dyn), int -> list(dyn)', flatten),
-    ),
-    fn('lists.range', overload('lists_range', 'int -> list(int)', range)),
-    fn('distinct', member('list_distinct', 'list(A) -> list(A)', distinct)),
-    fn(
-      'reverse',
-      member('list_reverse', 'list(A) -> list(A)', (list: CelList) => new ArrayList(itemsOf(list).reverse())),
-    ),
-    fn(
-      'sort',
-      ...sortable.map((type) =>
-        member(`list_${type}_sort`, `list(${type}) -> list(${type})`, (list: CelList) => sortBy(list, list)),
-      ),
-    ),
-    fn(
-      '@sortByAssociatedKeys',
-      ...sortable.map((type) =>
-        member(`list_${type}_sortByAssociatedKeys`, `list(A), list(${type}) -> list(A)`, sortBy),
-      ),
-    ),
+    member('slice', 'list_slice', 'list(A), int, int -> list(A)', slice),
+    member('flatten', 'list_flatten', 'list(list(A)) -> list(A)', flatten),
+    member('flatten', 'list_flatten_int', 'list(dyn), int -> list(dyn)', flatten),
+    overload('lists.range', 'lists_range', 'int -> list(int)', range),
+    member('distinct', 'list_distinct', 'list(A) -> list(A)', distinct),
+    member('reverse', 'list_reverse', 'list(A) -> list(A)', (list: CelList) => new ArrayList(itemsOf(list).reverse())),
+    ...sortable.flatMap((type) => [
+      member('sort', `list_${type}_sort`, `list(${type}) -> list(${type})`, (list: CelList) => sortBy(list, list)),
+      member(byKeys, `list_${type}_sortByAssociatedKeys`, `list(A), list(${type}) -> list(A)`, sortBy),
+    ]),
   ],
 };

@@ -1,7 +1,7 @@
 // Optional values: `optional.of(x)`, `a.?b`, `orValue`. Upstream: cel-go's OptionalTypes.
 
 import type { Expr } from '../ast.ts';
-import { fn, type Library, type Macro, member, overload } from '../decls.ts';
+import { type Library, type Macro, member, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 import type { MacroContext } from '../macros.ts';
 import { t } from '../types.ts';
@@ -72,36 +72,18 @@ export const optionalLibrary: Library = {
     mapped('optFlatMap', (_c, value) => value),
   ],
   functions: [
-    fn(
-      'optional.of',
-      overload('optional_of', 'A -> optional(A)', (value: Value) => new Optional(value)),
+    overload('optional.of', 'optional_of', 'A -> optional(A)', (value: Value) => new Optional(value)),
+    overload('optional.ofNonZeroValue', 'optional_ofNonZeroValue', 'A -> optional(A)', (value: Value) =>
+      isZero(value) ? noneOptional : new Optional(value),
     ),
-    fn(
-      'optional.ofNonZeroValue',
-      overload('optional_ofNonZeroValue', 'A -> optional(A)', (value: Value) =>
-        isZero(value) ? noneOptional : new Optional(value),
-      ),
-    ),
-    fn(
-      'optional.none',
-      overload('optional_none', '-> optional(A)', () => noneOptional),
-    ),
-    fn('optional.unwrap', overload('optional_unwrap', 'list(optional(A)) -> list(A)', unwrap)),
-    fn('unwrapOpt', member('optional_unwrapOpt', 'list(optional(A)) -> list(A)', unwrap)),
-    fn(
-      'hasValue',
-      member('optional_hasValue', 'optional(A) -> bool', (o: Optional) => o.value !== undefined),
-    ),
-    fn('value', member('optional_value', 'optional(A) -> A', held)),
-    fn(
-      'or',
-      member('optional_or_optional', 'optional(A), optional(A) -> optional(A)', (a: Optional) => a),
-    ),
-    fn(
-      'orValue',
-      member('optional_orValue_value', 'optional(A), A -> A', (a: Optional) => held(a)),
-    ),
-    fn('first', member('list_first', 'list(A) -> optional(A)', firstOf)),
-    fn('last', member('list_last', 'list(A) -> optional(A)', lastOf)),
+    overload('optional.none', 'optional_none', '-> optional(A)', () => noneOptional),
+    overload('optional.unwrap', 'optional_unwrap', 'list(optional(A)) -> list(A)', unwrap),
+    member('unwrapOpt', 'optional_unwrapOpt', 'list(optional(A)) -> list(A)', unwrap),
+    member('hasValue', 'optional_hasValue', 'optional(A) -> bool', (o: Optional) => o.value !== undefined),
+    member('value', 'optional_value', 'optional(A) -> A', held),
+    member('or', 'optional_or_optional', 'optional(A), optional(A) -> optional(A)', (a: Optional) => a),
+    member('orValue', 'optional_orValue_value', 'optional(A), A -> A', (a: Optional) => held(a)),
+    member('first', 'list_first', 'list(A) -> optional(A)', firstOf),
+    member('last', 'list_last', 'list(A) -> optional(A)', lastOf),
   ],
 };

@@ -1,6 +1,6 @@
 // What a MutatingAdmissionPolicy's expressions make: `Object{spec: Object.spec{replicas: 2}}` and `JSONPatch{op: 'add', ...}`.
 // Upstream: apiserver/pkg/cel/mutation, library/jsonpatch.go.
-import { fn, type Library, overload } from '../decls.ts';
+import { type Library, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 import { type CelType, type ObjectType, t } from '../types.ts';
 import { CelList, CelObject, type Value } from '../values.ts';
@@ -60,5 +60,5 @@ export function checkTypeNames(value: Value, expected = 'Object'): void {
 const escapeKey = (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1');
 
 export const patchLibrary: Library = {
-  functions: [fn('jsonpatch.escapeKey', overload('string_jsonpatch_escapeKey_string', 'string -> string', escapeKey))],
+  functions: [overload('jsonpatch.escapeKey', 'string_jsonpatch_escapeKey_string', 'string -> string', escapeKey)],
 };

@@ -1,7 +1,7 @@
 // Resource quantities. Upstream: apiserver/pkg/cel/library/quantity.go.
 import { parseQuantity, type Quantity } from '../../quantity.ts';
 import { intOf } from '../arithmetic.ts';
-import { fn, type Library, member, overload } from '../decls.ts';
+import { type Library, member, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 import { type CelType, t } from '../types.ts';
 import { Double, OpaqueValue, type Value } from '../values.ts';
@@ -62,36 +62,18 @@ const q = 'kubernetes.Quantity';
 export const quantityLibrary: Library = {
   types: [[q, quantityType]],
   functions: [
-    fn('quantity', overload('string_to_quantity', `string -> ${q}`, quantity)),
-    fn(
-      'isQuantity',
-      overload('is_quantity_string', 'string -> bool', (text: string) => read(text) !== undefined),
-    ),
-    fn(
-      'sign',
-      member('quantity_sign', `${q} -> int`, (of: QuantityValue) => order(of, ofInt(0))),
-    ),
-    fn('isInteger', member('quantity_is_integer', `${q} -> bool`, isWhole)),
-    fn('asInteger', member('quantity_get_int', `${q} -> int`, asInteger)),
-    fn('asApproximateFloat', member('quantity_get_float', `${q} -> double`, asDouble)),
-    fn(
-      'isGreaterThan',
-      member('quantity_is_greater_than', `${q}, ${q} -> bool`, (a, b) => order(a, b) > 0),
-    ),
-    fn(
-      'isLessThan',
-      member('quantity_is_less_than', `${q}, ${q} -> bool`, (a, b) => order(a, b) < 0),
-    ),
-    fn('compareTo', member('quantity_compare_to', `${q}, ${q} -> int`, order)),
-    fn(
-      'add',
-      member('quantity_add', `${q}, ${q} -> ${q}`, add),
-      member('quantity_add_int', `${q}, int -> ${q}`, (a, b) => add(a, ofInt(b))),
-    ),
-    fn(
-      'sub',
-      member('quantity_sub', `${q}, ${q} -> ${q}`, subtract),
-      member('quantity_sub_int', `${q}, int -> ${q}`, (a, b) => subtract(a, ofInt(b))),
-    ),
+    overload('quantity', 'string_to_quantity', `string -> ${q}`, quantity),
+    overload('isQuantity', 'is_quantity_string', 'string -> bool', (text: string) => read(text) !== undefined),
+    member('sign', 'quantity_sign', `${q} -> int`, (of: QuantityValue) => order(of, ofInt(0))),
+    member('isInteger', 'quantity_is_integer', `${q} -> bool`, isWhole),
+    member('asInteger', 'quantity_get_int', `${q} -> int`, asInteger),
+    member('asApproximateFloat', 'quantity_get_float', `${q} -> double`, asDouble),
+    member('isGreaterThan', 'quantity_is_greater_than', `${q}, ${q} -> bool`, (a, b) => order(a, b) > 0),
+    member('isLessThan', 'quantity_is_less_than', `${q}, ${q} -> bool`, (a, b) => order(a, b) < 0),
+    member('compareTo', 'quantity_compare_to', `${q}, ${q} -> int`, order),
+    member('add', 'quantity_add', `${q}, ${q} -> ${q}`, add),
+    member('add', 'quantity_add_int', `${q}, int -> ${q}`, (a, b) => add(a, ofInt(b))),
+    member('sub', 'quantity_sub', `${q}, ${q} -> ${q}`, subtract),
+    member('sub', 'quantity_sub_int', `${q}, int -> ${q}`, (a, b) => subtract(a, ofInt(b))),
   ],
 };

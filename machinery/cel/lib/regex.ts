@@ -1,5 +1,5 @@
 // Kubernetes' searches by regular expression. Upstream: apiserver/pkg/cel/library/regex.go.
-import { fn, type Library, member } from '../decls.ts';
+import { type Library, member } from '../decls.ts';
 import { findMatches } from '../regex.ts';
 import { ArrayList } from '../values.ts';
 
@@ -11,18 +11,13 @@ function findAll(text: string, pattern: string, limit: number | bigint = -1): Ar
 
 export const regexLibrary: Library = {
   functions: [
-    fn(
+    member(
       'find',
-      member(
-        'string_find_string',
-        'string, string -> string',
-        (text, pattern) => findMatches(text, pattern, 1)[0] ?? '',
-      ),
+      'string_find_string',
+      'string, string -> string',
+      (text, pattern) => findMatches(text, pattern, 1)[0] ?? '',
     ),
-    fn(
-      'findAll',
-      member('string_find_all_string', 'string, string -> list(string)', findAll),
-      member('string_find_all_string_int', 'string, string, int -> list(string)', findAll),
-    ),
+    member('findAll', 'string_find_all_string', 'string, string -> list(string)', findAll),
+    member('findAll', 'string_find_all_string_int', 'string, string, int -> list(string)', findAll),
   ],
 };

@@ -1,6 +1,6 @@
 // Semantic versions. Upstream: apiserver/pkg/cel/library/semverlib.go over blang/semver.
 import { intOf } from '../arithmetic.ts';
-import { fn, type Library, member, overload } from '../decls.ts';
+import { type Library, member, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 import { type CelType, t } from '../types.ts';
 import { OpaqueValue } from '../values.ts';
@@ -100,30 +100,13 @@ const isSemver = (text: string, isLenient?: boolean) => typeof read(text, isLeni
 export const semverLibrary: Library = {
   types: [[s, semverType]],
   functions: [
-    fn(
-      'semver',
-      overload('string_to_semver', `string -> ${s}`, semver),
-      overload('string_bool_to_semver', `string, bool -> ${s}`, semver),
-    ),
-    fn(
-      'isSemver',
-      overload('is_semver_string', 'string -> bool', isSemver),
-      overload('is_semver_string_bool', 'string, bool -> bool', isSemver),
-    ),
-    fn(
-      'isGreaterThan',
-      member('semver_is_greater_than', `${s}, ${s} -> bool`, (a, b) => order(a, b) > 0),
-    ),
-    fn(
-      'isLessThan',
-      member('semver_is_less_than', `${s}, ${s} -> bool`, (a, b) => order(a, b) < 0),
-    ),
-    fn('compareTo', member('semver_compare_to', `${s}, ${s} -> int`, order)),
-    ...names.map((name, i) =>
-      fn(
-        name,
-        member(`semver_${name}`, `${s} -> int`, (of: Semver) => intOf(of.numbers[i]!)),
-      ),
-    ),
+    overload('semver', 'string_to_semver', `string -> ${s}`, semver),
+    overload('semver', 'string_bool_to_semver', `string, bool -> ${s}`, semver),
+    overload('isSemver', 'is_semver_string', 'string -> bool', isSemver),
+    overload('isSemver', 'is_semver_string_bool', 'string, bool -> bool', isSemver),
+    member('isGreaterThan', 'semver_is_greater_than', `${s}, ${s} -> bool`, (a, b) => order(a, b) > 0),
+    member('isLessThan', 'semver_is_less_than', `${s}, ${s} -> bool`, (a, b) => order(a, b) < 0),
+    member('compareTo', 'semver_compare_to', `${s}, ${s} -> int`, order),
+    ...names.map((name, i) => member(name, `semver_${name}`, `${s} -> int`, (of: Semver) => intOf(of.numbers[i]!))),
   ],
 };

@@ -1,6 +1,6 @@
 // The operators and functions of the language definition, conversions and time apart. Overload names are the language's.
 import { ints, uints } from '../arithmetic.ts';
-import { fn, type Library, member, type Overload, overload } from '../decls.ts';
+import { type Library, member, type Overload, overload } from '../decls.ts';
 import { compare, equals, membership } from '../equality.ts';
 import { noSuchOverload } from '../errors.ts';
 import { elementAt, optionalElementAt, selectOptionalField } from '../fields.ts';
@@ -25,8 +25,8 @@ import { work } from '../work.ts';
 const lazily = (): never => {
   throw noSuchOverload();
 };
-const doubles = (operate: (a: number, b: number) => number) => (a: Double, b: Double) =>
-  new Double(operate(a.value, b.value));
+const doubles = (name: string, id: string, operate: (a: number, b: number) => number) =>
+  overload(name, id, 'double, double -> double', (a: Double, b: Double) => new Double(operate(a.value, b.value)));
 
 function concatBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
   const result = new Uint8Array(a.length + b.length);
@@ -60,17 +60,17 @@ const numbers = ['int', 'uint', 'double'] as const;
 const overloadNames: Record<string, string> = { int: 'int64', uint: 'uint64', bool: 'bool' };
 
 /** `<` and its like, over two of one type and over two numbers. */
-function order(name: string, holds: (order: number) => boolean): Overload[] {
+function order(operator: string, name: string, holds: (order: number) => boolean): Overload[] {
   const call = (a: Value, b: Value) => holds(typeof a === 'number' && typeof b === 'number' ? a - b : compare(a, b));
   const same = ['bool', 'int', 'uint', 'double', 'string', 'bytes', 'timestamp', 'duration'].map((type) =>
-    overload(`${name}_${overloadNames[type] ?? type}`, `${type}, ${type} -> bool`, call),
+    overload(operator, `${name}_${overloadNames[type] ?? type}`, `${type}, ${type} -> bool`, call),
   );
   const mixed = numbers.flatMap((a) =>
     numbers
       .filter((b) => b !== a)
       .map((b) => {
         const id = `${name}_${overloadNames[a] ?? a}_${overloadNames[b] ?? b}`;
-        return overload(id, `${a}, ${b} -> bool`, call);
+        return overload(operator, id, `${a}, ${b} -> bool`, call);
       }),
   );
   return [...same, ...mixed];
@@ -81,110 +81,63 @@ const nanos = (value: Duration | Timestamp) => value.nanos;
 const moved = (at: Timestamp, by: bigint) => timestampOf(at.nanos + by, at.offsetMinutes);
 
 const arithmetic = [
-  fn(
-    '_+_',
-    overload('add_int64', 'int, int -> int', ints.add),
-    overload('add_uint64', 'uint, uint -> uint', uints.add),
-    overload(
-      'add_double',
-      'double, double -> double',
-      doubles((a, b) => a + b),
-    ),
-    overload('add_string', 'string, string -> string', (a: string, b: string) => a + b),
-    overload('add_bytes', 'bytes, bytes -> bytes', concatBytes),
-    overload('add_list', 'list(A), list(A) -> list(A)', concatLists),
-    overload('add_timestamp_duration', 'timestamp, duration -> timestamp', (a, b) => moved(a, nanos(b))),
-    overload('add_duration_timestamp', 'duration, timestamp -> timestamp', (a, b) => moved(b, nanos(a))),
-    overload('add_duration_duration', 'duration, duration -> duration', (a, b) => durationOf(nanos(a) + nanos(b))),
+  overload('_+_', 'add_int64', 'int, int -> int', ints.add),
+  overload('_+_', 'add_uint64', 'uint, uint -> uint', uints.add),
+  doubles('_+_', 'add_double', (a, b) => a + b),
+  overload('_+_', 'add_string', 'string, string -> string', (a: string, b: string) => a + b),
+  overload('_+_', 'add_bytes', 'bytes, bytes -> bytes', concatBytes),
+  overload('_+_', 'add_list', 'list(A), list(A) -> list(A)', concatLists),
+  overload('_+_', 'add_timestamp_duration', 'timestamp, duration -> timestamp', (a, b) => moved(a, nanos(b))),
+  overload('_+_', 'add_duration_timestamp', 'duration, timestamp -> timestamp', (a, b) => moved(b, nanos(a))),
+  overload('_+_', 'add_duration_duration', 'duration, duration -> duration', (a, b) => durationOf(nanos(a) + nanos(b))),
+  overload('_-_', 'subtract_int64', 'int, int -> int', ints.subtract),
+  overload('_-_', 'subtract_uint64', 'uint, uint -> uint', uints.subtract),
+  doubles('_-_', 'subtract_double', (a, b) => a - b),
+  overload('_-_', 'subtract_timestamp_timestamp', 'timestamp, timestamp -> duration', (a, b) =>
+    durationOf(nanos(a) - nanos(b)),
   ),
-  fn(
-    '_-_',
-    overload('subtract_int64', 'int, int -> int', ints.subtract),
-    overload('subtract_uint64', 'uint, uint -> uint', uints.subtract),
-    overload(
-      'subtract_double',
-      'double, double -> double',
-      doubles((a, b) => a - b),
-    ),
-    overload('subtract_timestamp_timestamp', 'timestamp, timestamp -> duration', (a, b) =>
-      durationOf(nanos(a) - nanos(b)),
-    ),
-    overload('subtract_timestamp_duration', 'timestamp, duration -> timestamp', (a, b) => moved(a, -nanos(b))),
-    overload('subtract_duration_duration', 'duration, duration -> duration', (a, b) => durationOf(nanos(a) - nanos(b))),
+  overload('_-_', 'subtract_timestamp_duration', 'timestamp, duration -> timestamp', (a, b) => moved(a, -nanos(b))),
+  overload('_-_', 'subtract_duration_duration', 'duration, duration -> duration', (a, b) =>
+    durationOf(nanos(a) - nanos(b)),
   ),
-  fn(
-    '_*_',
-    overload('multiply_int64', 'int, int -> int', ints.multiply),
-    overload('multiply_uint64', 'uint, uint -> uint', uints.multiply),
-    overload(
-      'multiply_double',
-      'double, double -> double',
-      doubles((a, b) => a * b),
-    ),
-  ),
-  fn(
-    '_/_',
-    overload('divide_int64', 'int, int -> int', ints.divide),
-    overload('divide_uint64', 'uint, uint -> uint', uints.divide),
-    overload(
-      'divide_double',
-      'double, double -> double',
-      doubles((a, b) => a / b),
-    ),
-  ),
-  fn(
-    '_%_',
-    overload('modulo_int64', 'int, int -> int', ints.modulo),
-    overload('modulo_uint64', 'uint, uint -> uint', uints.modulo),
-  ),
-  fn(
-    '-_',
-    overload('negate_int64', 'int -> int', ints.negate),
-    overload('negate_double', 'double -> double', (a: Double) => new Double(-a.value)),
-  ),
+  overload('_*_', 'multiply_int64', 'int, int -> int', ints.multiply),
+  overload('_*_', 'multiply_uint64', 'uint, uint -> uint', uints.multiply),
+  doubles('_*_', 'multiply_double', (a, b) => a * b),
+  overload('_/_', 'divide_int64', 'int, int -> int', ints.divide),
+  overload('_/_', 'divide_uint64', 'uint, uint -> uint', uints.divide),
+  doubles('_/_', 'divide_double', (a, b) => a / b),
+  overload('_%_', 'modulo_int64', 'int, int -> int', ints.modulo),
+  overload('_%_', 'modulo_uint64', 'uint, uint -> uint', uints.modulo),
+  overload('-_', 'negate_int64', 'int -> int', ints.negate),
+  overload('-_', 'negate_double', 'double -> double', (a: Double) => new Double(-a.value)),
 ];
 
 const operators = [
-  fn('_?_:_', overload('conditional', 'bool, A, A -> A', lazily)),
-  fn('_&&_', overload('logical_and', 'bool, bool -> bool', lazily)),
-  fn('_||_', overload('logical_or', 'bool, bool -> bool', lazily)),
-  fn(
-    '!_',
-    overload('logical_not', 'bool -> bool', (a: boolean) => !a),
-  ),
-  fn('@not_strictly_false', overload('not_strictly_false', 'bool -> bool', lazily)),
-  fn('_==_', overload('equals', 'A, A -> bool', equals)),
-  fn(
-    '_!=_',
-    overload('not_equals', 'A, A -> bool', (a: Value, b: Value) => !equals(a, b)),
-  ),
-  fn('_<_', ...order('less', (o) => o < 0)),
-  fn('_<=_', ...order('less_equals', (o) => o <= 0)),
-  fn('_>_', ...order('greater', (o) => o > 0)),
-  fn('_>=_', ...order('greater_equals', (o) => o >= 0)),
-  fn(
-    '@in',
-    overload('in_list', 'A, list(A) -> bool', (value: Value, list: CelList) => contains(list, value)),
-    overload('in_map', 'A, map(A, B) -> bool', (value: Value, map: CelMap) => {
-      const key = mapKey(value);
-      return key !== undefined && map.get(key) !== undefined;
-    }),
-  ),
-  fn(
-    '_[_]',
-    overload('index_list', 'list(A), int -> A', elementAt),
-    overload('index_map', 'map(A, B), A -> B', elementAt),
-    overload('optional_list_index_int', 'optional(list(A)), int -> optional(A)', elementAt),
-    overload('optional_map_index_value', 'optional(map(A, B)), A -> optional(B)', elementAt),
-  ),
-  fn(
-    '_[?_]',
-    overload('list_optindex_optional_int', 'list(A), int -> optional(A)', optionalElementAt),
-    overload('optional_list_optindex_optional_int', 'optional(list(A)), int -> optional(A)', optionalElementAt),
-    overload('map_optindex_optional_value', 'map(A, B), A -> optional(B)', optionalElementAt),
-    overload('optional_map_optindex_optional_value', 'optional(map(A, B)), A -> optional(B)', optionalElementAt),
-  ),
-  fn('_?._', overload('select_optional_field', 'dyn, string -> optional(A)', selectOptionalField)),
+  overload('_?_:_', 'conditional', 'bool, A, A -> A', lazily),
+  overload('_&&_', 'logical_and', 'bool, bool -> bool', lazily),
+  overload('_||_', 'logical_or', 'bool, bool -> bool', lazily),
+  overload('!_', 'logical_not', 'bool -> bool', (a: boolean) => !a),
+  overload('@not_strictly_false', 'not_strictly_false', 'bool -> bool', lazily),
+  overload('_==_', 'equals', 'A, A -> bool', equals),
+  overload('_!=_', 'not_equals', 'A, A -> bool', (a: Value, b: Value) => !equals(a, b)),
+  ...order('_<_', 'less', (o) => o < 0),
+  ...order('_<=_', 'less_equals', (o) => o <= 0),
+  ...order('_>_', 'greater', (o) => o > 0),
+  ...order('_>=_', 'greater_equals', (o) => o >= 0),
+  overload('@in', 'in_list', 'A, list(A) -> bool', (value: Value, list: CelList) => contains(list, value)),
+  overload('@in', 'in_map', 'A, map(A, B) -> bool', (value: Value, map: CelMap) => {
+    const key = mapKey(value);
+    return key !== undefined && map.get(key) !== undefined;
+  }),
+  overload('_[_]', 'index_list', 'list(A), int -> A', elementAt),
+  overload('_[_]', 'index_map', 'map(A, B), A -> B', elementAt),
+  overload('_[_]', 'optional_list_index_int', 'optional(list(A)), int -> optional(A)', elementAt),
+  overload('_[_]', 'optional_map_index_value', 'optional(map(A, B)), A -> optional(B)', elementAt),
+  overload('_[?_]', 'list_optindex_optional_int', 'list(A), int -> optional(A)', optionalElementAt),
+  overload('_[?_]', 'optional_list_optindex_optional_int', 'optional(list(A)), int -> optional(A)', optionalElementAt),
+  overload('_[?_]', 'map_optindex_optional_value', 'map(A, B), A -> optional(B)', optionalElementAt),
+  overload('_[?_]', 'optional_map_optindex_optional_value', 'optional(map(A, B)), A -> optional(B)', optionalElementAt),
+  overload('_?._', 'select_optional_field', 'dyn, string -> optional(A)', selectOptionalField),
 ];
 
 const sizes: [string, (value: any) => number][] = [
@@ -196,30 +149,15 @@ const sizes: [string, (value: any) => number][] = [
 const sizeName = (type: string) => type.replace(/\(.*/, '');
 
 const functions = [
-  fn(
-    'size',
-    ...sizes.flatMap(([type, size]) => [
-      overload(`size_${sizeName(type)}`, `${type} -> int`, size),
-      member(`${sizeName(type)}_size`, `${type} -> int`, size),
-    ]),
-  ),
-  fn(
-    'contains',
-    member('contains_string', 'string, string -> bool', (a: string, b: string) => a.includes(b)),
-  ),
-  fn(
-    'startsWith',
-    member('starts_with_string', 'string, string -> bool', (a: string, b: string) => a.startsWith(b)),
-  ),
-  fn(
-    'endsWith',
-    member('ends_with_string', 'string, string -> bool', (a: string, b: string) => a.endsWith(b)),
-  ),
-  fn(
-    'matches',
-    overload('matches', 'string, string -> bool', matches),
-    member('matches_string', 'string, string -> bool', matches),
-  ),
+  ...sizes.flatMap(([type, size]) => [
+    overload('size', `size_${sizeName(type)}`, `${type} -> int`, size),
+    member('size', `${sizeName(type)}_size`, `${type} -> int`, size),
+  ]),
+  member('contains', 'contains_string', 'string, string -> bool', (a: string, b: string) => a.includes(b)),
+  member('startsWith', 'starts_with_string', 'string, string -> bool', (a: string, b: string) => a.startsWith(b)),
+  member('endsWith', 'ends_with_string', 'string, string -> bool', (a: string, b: string) => a.endsWith(b)),
+  overload('matches', 'matches', 'string, string -> bool', matches),
+  member('matches', 'matches_string', 'string, string -> bool', matches),
 ];
 
 export const standardLibrary: Library = {

@@ -1,5 +1,5 @@
 // Functions over strings, by code points. Upstream: cel-go's ext/strings.go.
-import { fn, type Library, member, overload } from '../decls.ts';
+import { type Library, member, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 import { formatString } from '../format-string.ts';
 import { ArrayList, type CelList, type Value } from '../values.ts';
@@ -140,45 +140,24 @@ function quote(text: string): string {
 
 export const stringLibrary: Library = {
   functions: [
-    fn('charAt', member('string_char_at_int', 'string, int -> string', charAt)),
-    fn(
-      'indexOf',
-      member('string_index_of_string', 'string, string -> int', indexOf),
-      member('string_index_of_string_int', 'string, string, int -> int', indexOf),
-    ),
-    fn(
-      'lastIndexOf',
-      member('string_last_index_of_string', 'string, string -> int', lastIndexOf),
-      member('string_last_index_of_string_int', 'string, string, int -> int', lastIndexOf),
-    ),
-    fn('lowerAscii', member('string_lower_ascii', 'string -> string', lower)),
-    fn('upperAscii', member('string_upper_ascii', 'string -> string', upper)),
-    fn(
-      'replace',
-      member('string_replace_string_string', 'string, string, string -> string', replace),
-      member('string_replace_string_string_int', 'string, string, string, int -> string', replace),
-    ),
-    fn(
-      'split',
-      member('string_split_string', 'string, string -> list(string)', split),
-      member('string_split_string_int', 'string, string, int -> list(string)', split),
-    ),
-    fn(
-      'substring',
-      member('string_substring_int', 'string, int -> string', substring),
-      member('string_substring_int_int', 'string, int, int -> string', substring),
-    ),
-    fn('trim', member('string_trim', 'string -> string', trim)),
-    fn(
-      'join',
-      member('list_join', 'list(string) -> string', join),
-      member('list_join_string', 'list(string), string -> string', join),
-    ),
-    fn(
-      'reverse',
-      member('string_reverse', 'string -> string', (text: string) => [...text].reverse().join('')),
-    ),
-    fn('format', member('string_format', 'string, list(dyn) -> string', formatString)),
-    fn('strings.quote', overload('strings_quote', 'string -> string', quote)),
+    member('charAt', 'string_char_at_int', 'string, int -> string', charAt),
+    member('indexOf', 'string_index_of_string', 'string, string -> int', indexOf),
+    member('indexOf', 'string_index_of_string_int', 'string, string, int -> int', indexOf),
+    member('lastIndexOf', 'string_last_index_of_string', 'string, string -> int', lastIndexOf),
+    member('lastIndexOf', 'string_last_index_of_string_int', 'string, string, int -> int', lastIndexOf),
+    member('lowerAscii', 'string_lower_ascii', 'string -> string', lower),
+    member('upperAscii', 'string_upper_ascii', 'string -> string', upper),
+    member('replace', 'string_replace_string_string', 'string, string, string -> string', replace),
+    member('replace', 'string_replace_string_string_int', 'string, string, string, int -> string', replace),
+    member('split', 'string_split_string', 'string, string -> list(string)', split),
+    member('split', 'string_split_string_int', 'string, string, int -> list(string)', split),
+    member('substring', 'string_substring_int', 'string, int -> string', substring),
+    member('substring', 'string_substring_int_int', 'string, int, int -> string', substring),
+    member('trim', 'string_trim', 'string -> string', trim),
+    member('join', 'list_join', 'list(string) -> string', join),
+    member('join', 'list_join_string', 'list(string), string -> string', join),
+    member('reverse', 'string_reverse', 'string -> string', (text: string) => [...text].reverse().join('')),
+    member('format', 'string_format', 'string, list(dyn) -> string', formatString),
+    overload('strings.quote', 'strings_quote', 'string -> string', quote),
   ],
 };

@@ -1,5 +1,5 @@
 // The fields of timestamps and durations.
-import { type FunctionDecl, fn, type Library, member } from '../decls.ts';
+import { type Library, member } from '../decls.ts';
 import { localTime } from '../time.ts';
 import { canonicalInt, type Duration, type Timestamp } from '../values.ts';
 
@@ -32,16 +32,17 @@ const durationFields: Record<string, [id: string, (nanos: bigint) => bigint]> = 
   getMilliseconds: ['duration_to_milliseconds', (nanos) => nanos / 1_000_000n],
 };
 
-const functions = Object.entries(fields).map(([name, [id, read]]): FunctionDecl => {
+const functions = Object.entries(fields).flatMap(([name, [id, read]]) => {
   const duration = durationFields[name];
-  return fn(
-    name,
-    member(id, 'timestamp -> int', (at: Timestamp) => read(localTime(at))),
-    member(`${id}_with_tz`, 'timestamp, string -> int', (at: Timestamp, zone: string) => read(localTime(at, zone))),
+  return [
+    member(name, id, 'timestamp -> int', (at: Timestamp) => read(localTime(at))),
+    member(name, `${id}_with_tz`, 'timestamp, string -> int', (at: Timestamp, zone: string) =>
+      read(localTime(at, zone)),
+    ),
     ...(duration === undefined
       ? []
-      : [member(duration[0], 'duration -> int', (value: Duration) => canonicalInt(duration[1](value.nanos)))]),
-  );
+      : [member(name, duration[0], 'duration -> int', (value: Duration) => canonicalInt(duration[1](value.nanos)))]),
+  ];
 });
 
 export const timeLibrary: Library = { functions };

@@ -1,6 +1,6 @@
 // Loops over index and element, or key and value. Upstream: cel-go's ext/comprehensions.go.
 import type { Expr } from '../ast.ts';
-import { fn, type Library, type Macro, overload } from '../decls.ts';
+import { type Library, type Macro, overload } from '../decls.ts';
 import { noSuchOverload } from '../errors.ts';
 import { expandList, expandQuantifier, type MacroContext } from '../macros.ts';
 
@@ -64,10 +64,7 @@ export const twoVariableLibrary: Library = {
     ...transformation('transformMapEntry', intoMap('merge')),
   ],
   functions: [
-    fn(
-      '@mapInsert',
-      overload('@mapInsert_map_key_value', 'map(A, B), A, B -> map(A, B)', lazily),
-      overload('@mapInsert_map_map', 'map(A, B), map(A, B) -> map(A, B)', lazily),
-    ),
+    overload('@mapInsert', '@mapInsert_map_key_value', 'map(A, B), A, B -> map(A, B)', lazily),
+    overload('@mapInsert', '@mapInsert_map_map', 'map(A, B), map(A, B) -> map(A, B)', lazily),
   ],
 };

@@ -1,5 +1,5 @@
 // URLs, as Go's url.ParseRequestURI reads them: absolute, or an absolute path. Upstream: apiserver/pkg/cel/library/urls.go.
-import { fn, type Library, member, overload } from '../decls.ts';
+import { type Library, member, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 import { type CelType, t } from '../types.ts';
 import { ArrayList, EntryMap, type MapKey, OpaqueValue, type Value } from '../values.ts';
@@ -134,19 +134,13 @@ function queryOf(query: string): Value {
 }
 
 const part = (name: string, id: string, result: string, read: (parts: Parts) => Value) =>
-  fn(
-    name,
-    member(id, `kubernetes.URL -> ${result}`, (of: Url) => read(of.parts)),
-  );
+  member(name, id, `kubernetes.URL -> ${result}`, (of: Url) => read(of.parts));
 
 export const urlLibrary: Library = {
   types: [['kubernetes.URL', urlType]],
   functions: [
-    fn('url', overload('string_to_url', 'string -> kubernetes.URL', url)),
-    fn(
-      'isURL',
-      overload('is_url_string', 'string -> bool', (text: string) => typeof parseUrl(text) !== 'string'),
-    ),
+    overload('url', 'string_to_url', 'string -> kubernetes.URL', url),
+    overload('isURL', 'is_url_string', 'string -> bool', (text: string) => typeof parseUrl(text) !== 'string'),
     part('getScheme', 'url_get_scheme', 'string', ({ scheme }) => scheme),
     part('getHost', 'url_get_host', 'string', ({ host }) => host),
     part('getHostname', 'url_get_hostname', 'string', ({ host }) => hostnameOf(host)),

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { BlockList } from 'node:net';
 import { realClock } from '../../../machinery/clock.ts';
+import { eventually } from '../../environment/kubectl.ts';
 import type { WatchEvent } from '../../environment/watch-log.ts';
 import { compareEvents } from '../recorded/compare-events.ts';
 import { defaultImage } from '../recorded/lifecycle-cluster.ts';
@@ -20,6 +21,19 @@ async function untilObject(replay: Replay, kind: string, satisfies: (object: any
     return object && satisfies(object) ? [] : [`${kind}: ${JSON.stringify(object?.status)}`];
   });
   return replay.objects(log)[0];
+}
+
+/** The recorded node had two processors: the rest of those that this one has are taken. */
+async function leaveTwoProcessors({ cluster, masks }: Replay): Promise<void> {
+  const { kubectl, node } = cluster;
+  const { cpu } = kubectl.json('get', 'node', node).status.allocatable;
+  if (cpu > 2 && !kubectl.get('get', 'pods', '-n', 'default', '-o', 'name').includes('pod/rest')) {
+    const command = ['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 1; done'];
+    const containers = [{ name: 'c', image: defaultImage, command, resources: { requests: { cpu: cpu - 2 } } }];
+    const spec = { nodeName: masks.node, terminationGracePeriodSeconds: 1, containers };
+    kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'rest', namespace: 'default' }, spec });
+    kubectl.get('wait', 'pod/rest', '-n', 'default', '--for=condition=Ready', '--timeout=60s');
+  }
 }
 
 /** What was told of the node, oldest first. */
@@ -73,8 +87,7 @@ export const steps: Record<string, Steps> = {
   async 'deployment-scale-pause-recreate'(replay) {
     const { recording, masks } = replay;
     const path = `/apis/apps/v1/namespaces/${masks.namespace}/deployments/w`;
-    const patch = async (spec: object) =>
-      assert.equal((await replay.cluster.request('PATCH', path, { spec })).code, 200);
+    const patch = (spec: object) => replay.ok('PATCH', path, { spec });
     const untilAvailable = (count: number) =>
       untilObject(replay, 'Deployment', ({ status }) => status.availableReplicas === count);
     replay.create();
@@ -99,12 +112,79 @@ export const steps: Record<string, Steps> = {
     await replay.untilRecorded();
   },
 
+  async statefulset(replay) {
+    const { afterCreate, StatefulSet } = replay.recording.result;
+    replay.create();
+    await untilObject(
+      replay,
+      'StatefulSet',
+      ({ status }) => replay.compare('afterCreate', afterCreate, status).length === 0,
+    );
+    const [{ spec }] = StatefulSet;
+    replay.kubectl('set', 'image', 'statefulset/w', `c=${spec.template.spec.containers[0].image}`);
+    await replay.untilRecorded();
+  },
+
+  async cronjob(replay) {
+    replay.create();
+    // The next minute may be far away.
+    const log = replay.cluster.logOf(watchedPaths.Job!);
+    await log.until(() => replay.objects(log).some(({ status }) => status.completionTime), 120_000);
+    await replay.untilRecorded();
+  },
+
+  async 'pdb-eviction'(replay) {
+    const { masks, cluster, recording } = replay;
+    const { pdbStatus, refused, accepted } = recording.result;
+    const [budget, pod] = recording.manifest;
+    const path = `/apis/policy/v1/namespaces/${masks.namespace}/poddisruptionbudgets/b`;
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'p' } };
+    const evict = async () => (await cluster.request('POST', replay.url('p', '/eviction'), eviction)).body;
+    replay.createObjects([budget]);
+    await replay.untilNone(cluster.events, () => (replay.objects(cluster.events).length > 0 ? [] : ['no event']));
+    replay.createObjects([pod]);
+    await replay.until('ready', isReady);
+    await eventually('the budget', async () => {
+      const { status } = (await cluster.request('GET', path)).body;
+      return replay.compare('pdbStatus', pdbStatus, status).length === 0 || undefined;
+    });
+    assert.deepEqual(replay.compare('refused', refused, await evict()), []);
+    await replay.ok('DELETE', path);
+    assert.deepEqual(replay.compare('accepted', accepted, await evict()), []);
+    await replay.untilGone();
+  },
+
+  async 'resize-deferred'(replay) {
+    const { result } = replay.recording;
+    await leaveTwoProcessors(replay);
+    replay.create();
+    for (const pod of ['p', 'q']) await replay.until('ready', isReady, pod);
+    await replay.resize({ c: { requests: { cpu: '1500m' } } });
+    await replay.untilLike(result.deferred);
+    await replay.ok('DELETE', replay.url('q'));
+    await replay.untilGone('q');
+    await replay.untilRecorded();
+  },
+
+  async preemption(replay) {
+    const { recording } = replay;
+    const [{ metadata }, victim] = recording.manifest;
+    await leaveTwoProcessors(replay);
+    replay.create();
+    await replay.until('ready', isReady, 'victim');
+    const spec = { ...victim.spec, priorityClassName: metadata.name };
+    replay.createObjects([{ ...victim, metadata: { name: 'p' }, spec }]);
+    await replay.untilOnceLike(recording.result.preemptorNominated);
+    await replay.untilGone('victim');
+    await replay.untilRecorded();
+  },
+
   async 'namespace-terminating'(replay) {
     const { recording, masks, cluster } = replay;
     replay.create();
     await replay.until('ready', isReady);
     const path = `/api/v1/namespaces/${masks.namespace}`;
-    assert.equal((await cluster.request('DELETE', path)).code, 200);
+    await replay.ok('DELETE', path);
     await replay.untilRecorded();
     const log = cluster.logOf('/api/v1/namespaces');
     await replay.untilNone(log, () => {

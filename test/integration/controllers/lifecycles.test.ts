@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { needsRoot } from '../cli/k8ts-command.ts';
-import { LifecycleCluster } from '../recorded/lifecycle-cluster.ts';
+import { LifecycleCluster, namespaceOf } from '../recorded/lifecycle-cluster.ts';
 import { noRecordings, readRecordings } from '../recorded/recording.ts';
 import { Replay, watchedPaths } from '../recorded/replay.ts';
 import { steps } from './lifecycle-steps.ts';
@@ -14,13 +14,15 @@ const skip = needsRoot || noRecordings;
 const inNamespaces = [
   'job-success job-backofflimit job-onfailure-backofflimit job-deadline job-indexed job-podfailurepolicy',
   'deployment-progress-deadline deployment-scale-pause-recreate deployment-replicafailure',
-  'daemonset service-endpoints namespace-terminating',
+  'daemonset statefulset cronjob pdb-eviction service-endpoints namespace-terminating',
 ]
   .join(' ')
   .split(' ');
 
-/** One after the other: all pods feel what happens to the node. */
-const onTheNode = ['node-object', 'taint-noschedule', 'taint-noexecute', 'kubelet-stopped'];
+/** One after the other: all pods feel what happens to the node, or what it has left. */
+const onTheNode = ['resize-deferred preemption', 'node-object taint-noschedule taint-noexecute kubelet-stopped']
+  .join(' ')
+  .split(' ');
 
 describe('recorded lifecycles of controllers', { skip }, () => {
   const recordings = skip ? [] : readRecordings();
@@ -53,6 +55,15 @@ describe('recorded lifecycles of controllers', { skip }, () => {
   });
 
   describe('on the node', { concurrency: 1 }, () => {
-    for (const name of onTheNode) test(name, () => replay(name));
+    for (const name of onTheNode)
+      test(name, async () => {
+        try {
+          await replay(name);
+        } finally {
+          // The next one finds the node as this one did.
+          const namespace = namespaceOf(recordingOf(name));
+          cluster.kubectl.get('delete', 'pods', '--all', '-n', namespace, '--timeout=60s');
+        }
+      });
   });
 });

@@ -1,10 +1,11 @@
 // What was done to the recorded pods while they lived, and what else than the pods was recorded of
 // them. A lifecycle that is not listed here is created and waited for.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { realClock } from '../../../machinery/clock.ts';
 import { eventually } from '../../environment/kubectl.ts';
+import { compareStatus } from '../recorded/compare-pods.ts';
 import { comparable, otherGroups } from '../recorded/not-comparable.ts';
 import { matchesText } from '../recorded/recording.ts';
 import type { Replay } from '../recorded/replay.ts';
@@ -12,6 +13,8 @@ import type { Replay } from '../recorded/replay.ts';
 type Steps = (replay: Replay) => Promise<void>;
 
 const isReady = (pod: any) => pod.status.conditions?.some((c: any) => c.type === 'Ready' && c.status === 'True');
+
+const defaultClass = 'storageclass.kubernetes.io/is-default-class';
 
 /** Creates the pod and waits until it is ready. */
 async function createReady(replay: Replay): Promise<void> {
@@ -132,7 +135,7 @@ export const steps: Record<string, Steps> = {
     replay.create();
     await replay.untilLike(replay.recording.result.beforeGate);
     const patch = { status: { conditions: [{ type: 'example.com/g', status: 'True' }] } };
-    assert.equal((await replay.cluster.request('PATCH', replay.url('p', '/status'), patch)).code, 200);
+    await replay.ok('PATCH', replay.url('p', '/status'), patch);
     await replay.untilRecorded();
   },
 
@@ -172,6 +175,94 @@ export const steps: Record<string, Steps> = {
     await replay.until('unschedulable', (pod) => pod.status.conditions?.[0]?.status === 'False');
     await deleteNow(replay);
     await replay.untilGone();
+  },
+
+  async 'unbound-pvc'(replay) {
+    // As recorded there is no default class, from now on. No other lifecycle has claims.
+    replay.kubectl('annotate', 'storageclass', '--all', '--overwrite', `${defaultClass}=false`);
+    replay.create();
+    await replay.untilRecorded();
+  },
+
+  async 'ephemeral-container'(replay) {
+    await createReady(replay);
+    const [{ image, command }] = replay.recording.manifest.spec.containers;
+    const add = async (name: string, command: string[], state: string) => {
+      const spec = { ephemeralContainers: [{ name, image, command }] };
+      await replay.ok('PATCH', replay.url('p', '/ephemeralcontainers'), { spec });
+      const isThere = (c: any) => c.name === name && c.state[state];
+      await replay.until(`${name} ${state}`, ({ status }) => status.ephemeralContainerStatuses?.some(isThere));
+    };
+    await add('e', command, 'running');
+    await add('f', ['sh', '-c', 'exit 0'], 'terminated');
+    await replay.untilRecorded();
+  },
+
+  async 'resize-cpu'(replay) {
+    await createReady(replay);
+    await replay.untilLike(replay.recording.result.before);
+    const amounts = { cpu: '200m', memory: '32Mi' };
+    await replay.resize({ c: { requests: amounts, limits: amounts } });
+    await replay.untilRecorded();
+  },
+
+  async 'resize-memory'(replay) {
+    await createReady(replay);
+    const amounts = { memory: '64Mi' };
+    const both = { requests: amounts, limits: amounts };
+    await replay.resize({ c: both, d: both });
+    await replay.untilRecorded();
+  },
+
+  async 'resize-errors'(replay) {
+    await createReady(replay);
+    const { result } = replay.recording;
+    const patch = async (name: string, rest: string, container: object) => {
+      const spec = { containers: [{ name: 'c', ...container }] };
+      const { code, body } = await replay.cluster.request('PATCH', replay.url('p', rest), { spec });
+      const { message = '' } = body;
+      assert.deepEqual(replay.compare(name, result[name], { code, message }), []);
+    };
+    const amounts = { cpu: '100m', memory: '32Mi' };
+    await patch('toGuaranteed', '/resize', { resources: { requests: amounts, limits: amounts } });
+    await patch('image', '/resize', { image: 'another' });
+    await patch('plainPatch', '', { resources: { requests: { cpu: '200m' } } });
+    await replay.untilRecorded();
+  },
+
+  async 'static-pod'(replay) {
+    const { cluster, masks, recording } = replay;
+    const { mirrorPod, containerSurvivedMirrorDelete, notes } = recording.result;
+    const { metadata, spec } = mirrorPod;
+    const file = join(cluster.staticPods, 'st.yaml');
+    const { image, command } = spec.containers[0];
+    const { terminationGracePeriodSeconds } = spec;
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'st', namespace: masks.namespace, labels: metadata.labels },
+      spec: { terminationGracePeriodSeconds, containers: [{ name: 'c', image, command }] },
+    };
+    writeFileSync(file, JSON.stringify(pod));
+    const name = `st-${masks.node}`;
+    try {
+      const first = await replay.until('ready', isReady, name);
+      const { status, ...rest } = first;
+      const { status: recordedStatus, ...recorded } = mirrorPod;
+      assert.deepEqual(replay.compare('mirrorPod', recorded, rest), []);
+      assert.deepEqual(compareStatus(recordedStatus, status, masks), []);
+      const { annotations, uid } = first.metadata;
+      const [hash, mirror] = ['hash', 'mirror'].map((key) => annotations[`kubernetes.io/config.${key}`]);
+      assert.equal(uid === hash, notes['metadata.uid == annotation kubernetes.io/config.hash']);
+      assert.equal(hash === mirror, notes['config.hash == config.mirror']);
+      await replay.ok('DELETE', replay.url(name, '?gracePeriodSeconds=0'));
+      const second = await replay.until('back', (pod) => isReady(pod) && pod.metadata.uid !== uid, name);
+      const ids = [first, second].map((pod) => pod.status.containerStatuses[0].containerID);
+      assert.equal(ids[0] === ids[1], containerSurvivedMirrorDelete);
+    } finally {
+      rmSync(file);
+    }
+    await replay.untilGone(name);
   },
 
   async 'crashloop-timeline'(replay) {

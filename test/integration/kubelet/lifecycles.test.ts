@@ -5,15 +5,12 @@ import { after, before, describe, test } from 'node:test';
 import { needsRoot } from '../cli/k8ts-command.ts';
 import { LifecycleCluster } from '../recorded/lifecycle-cluster.ts';
 import { noRecordings, readRecordings } from '../recorded/recording.ts';
-import { Replay } from '../recorded/replay.ts';
+import { Replay, watchedPaths } from '../recorded/replay.ts';
 import { steps } from './lifecycle-steps.ts';
 
 const skip = needsRoot || noRecordings;
 
-/**
- * The lifecycles of single pods. Those of controllers are replayed with the controllers; the rest
- * are of kinds not built yet.
- */
+/** The lifecycles of single pods. Those of controllers are replayed with the controllers. */
 const replayed = [
   'exit0-always exit0-onfailure exit1-onfailure exit0-never exit1-never init-ok init-fail-never init-fail-always',
   'sidecar sidecar-main-completes sidecar-crash multi-one-completed multi-one-failed-all-done',
@@ -24,8 +21,9 @@ const replayed = [
   'missing-configmap-env missing-configmap-key missing-secret-volume missing-configmap-volume hostpath-type-mismatch',
   'optional-sources runasnonroot-root-image runasnonroot-ok termination-message-file termination-message-fallback',
   'unschedulable-cpu unschedulable-memory-and-cpu unschedulable-extended unschedulable-antiaffinity-hostport',
-  'unschedulable-podaffinity unschedulable-topologyspread missing-pvc',
+  'unschedulable-podaffinity unschedulable-topologyspread missing-pvc unbound-pvc',
   'rejected-outofcpu rejected-outofmemory rejected-nodeaffinity rejected-sysctl nodename-unknown',
+  'ephemeral-container resize-cpu resize-memory resize-errors static-pod',
   'host-network cgroup-limits logs-and-exec-errors container-view crashloop-timeline',
 ]
   .join(' ')
@@ -38,7 +36,7 @@ describe('recorded lifecycles', { skip, concurrency: 12 }, () => {
 
   before(async () => {
     cluster = new LifecycleCluster('lives');
-    await cluster.start(chosen);
+    await cluster.start(chosen, [watchedPaths.PersistentVolumeClaim!]);
   });
 
   after(() => cluster?.[Symbol.dispose]());

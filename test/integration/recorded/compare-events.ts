@@ -43,10 +43,10 @@ function toTold(event: any, masks: Masks): Told {
  */
 const isOfItsOwn = ({ on, by }: Told) => on.includes('<any>') || by.startsWith('core:');
 
-/** Whatever else was recorded twice in the same words is one event that was counted. */
-function mergeSame(recorded: readonly Told[]): Told[] {
+/** Whatever else was told twice in the same words is one event that was counted, or one each of pods of one name. */
+function mergeSame(all: readonly Told[]): Told[] {
   const byText = new Map<string, Told>();
-  for (const event of recorded) {
+  for (const event of all) {
     const { count, ...rest } = event;
     const key = JSON.stringify(rest);
     byText.set(key, byText.has(key) && count !== null ? { ...event, count: '>1' } : event);
@@ -91,8 +91,9 @@ export function compareEvents(
     if (found >= 0) left.splice(found, 1);
     return found < 0;
   });
-  missing.push(...merged.filter((a) => !left.some((b) => isSame(a, b))));
-  const surplus = left.filter((b) => !merged.some((a) => isSame(a, b)));
+  const rest = mergeSame(left);
+  missing.push(...merged.filter((a) => !rest.some((b) => isSame(a, b))));
+  const surplus = rest.filter((b) => !merged.some((a) => isSame(a, b)));
   return [...missing.map((a) => `missing: ${describe(a)}`), ...surplus.map((b) => `not recorded: ${describe(b)}`)];
 }
 

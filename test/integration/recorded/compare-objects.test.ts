@@ -55,6 +55,13 @@ describe('compareEvents()', () => {
       want: ['missing: Job/j  Normal SuccessfulCreate 1: Created pod: j-<any>'],
     },
   ];
+  test('of pods of one name, one each or one that was counted', () => {
+    const told = { ...created, message: 'Container started', by: 'kubelet' };
+    const source = { component: 'kubelet', host: masks.node };
+    const seen = (count: number) => ({ ...event(told.message, count), source, reportingInstance: masks.node });
+    const differences = (...counts: number[]) => compareEvents('any', [told, told], counts.map(seen), masks).length;
+    assert.deepEqual([differences(1, 1), differences(2), differences(1)], [0, 0, 2]);
+  });
   for (const { name, recorded, seen, want } of cases) {
     test(name, () => {
       const events = seen.map((message) => event(message));

@@ -68,19 +68,22 @@ const withoutToken = (mounts: any[] | undefined) => mounts?.filter((m) => !m.nam
 
 const whereAndWhen = ['hostIP', 'hostIPs', 'podIP', 'podIPs', 'startTime'];
 
+/** Whether the kubelet had told of the pod. Pods out of files have no generation. */
+const isTold = (recorded: any) => recorded.observedGeneration !== undefined || recorded.containerStatuses !== undefined;
+
 /**
  * The addresses and the time of the start: recorded are those of a status that has only some, and
  * none of one that has all.
  */
 function compareAddresses(recorded: any, actual: any): string[] {
   const has = (status: any) => whereAndWhen.filter((f) => status[f] !== undefined).join();
-  const isSeen = recorded.observedGeneration !== undefined;
-  const wanted = has(recorded) || (isSeen ? whereAndWhen.join() : '');
+  const wanted = has(recorded) || (isTold(recorded) ? whereAndWhen.join() : '');
   return has(actual) === wanted ? [] : [`addresses: recorded ${wanted}, has ${has(actual)}`];
 }
 
-function compareConditions({ conditions: recorded = [] }: any, status: any, masks: Masks): string[] {
-  const { conditions: actual = [], observedGeneration = 1 } = status;
+function compareConditions(recordedStatus: any, status: any, masks: Masks): string[] {
+  const { conditions: recorded = [] } = recordedStatus;
+  const { conditions: actual = [], observedGeneration = isTold(recordedStatus) ? undefined : 1 } = status;
   const describe = (c: any) => `${c.type}=${c.status} ${c.reason ?? ''}`;
   if (recorded.map(describe).join() !== actual.map(describe).join())
     return [`conditions: recorded ${recorded.map(describe)}, are ${actual.map(describe)}`];
@@ -101,10 +104,12 @@ export function compareStatus(recorded: any, actual: any, masks: Masks): string[
     ...sameText('phase', recorded.phase, actual.phase, masks),
     ...sameText('reason', recorded.reason, actual.reason, masks),
     ...sameText('message', recorded.message, actual.message, masks),
-    ...compareFields('status', ['qosClass', 'observedGeneration'], recorded, actual),
+    ...sameText('nominatedNodeName', recorded.nominatedNodeName, actual.nominatedNodeName, masks),
+    ...compareFields('status', ['qosClass', 'observedGeneration', 'allocatedResources'], recorded, actual),
     ...compareAddresses(recorded, actual),
     ...compareConditions(recorded, actual, masks),
     ...compareContainers('init', recorded.initContainerStatuses, actual.initContainerStatuses, masks),
     ...compareContainers('containers', recorded.containerStatuses, actual.containerStatuses, masks),
+    ...compareContainers('ephemeral', recorded.ephemeralContainerStatuses, actual.ephemeralContainerStatuses, masks),
   ];
 }

@@ -26,6 +26,20 @@ const cases: { name: string; recorded: string[]; observed: string[]; lasts?: boo
     want: [],
   },
   {
+    name: 'ready before it is told to run',
+    recorded: ['Pending | c=waiting | !Ready', 'Running | c=running | !Ready', running],
+    observed: ['Pending | c=waiting | !Ready', running],
+    lasts: true,
+    want: [],
+  },
+  {
+    name: 'restarted before the first end is told',
+    recorded: [pending, ended, endedAgain],
+    observed: [pending, endedAgain],
+    lasts: true,
+    want: [],
+  },
+  {
     name: 'long enough, and not told',
     recorded: [pending, running, ended, done],
     observed: [pending, ended, done],

@@ -18,10 +18,10 @@ function describeState({ name, state = {}, ready, restartCount }: any): string {
 
 /** `Running | c=running ready r1 | PodReadyToStartContainers,!Ready | reason=X | deleting(grace=3)` */
 export function describePod({ type, object: { metadata, status } }: WatchEvent): string {
-  const { phase, reason, conditions = [], initContainerStatuses = [], containerStatuses = [] } = status;
+  const { phase, reason, conditions = [], initContainerStatuses: init = [], containerStatuses: main = [] } = status;
   const parts = [
     phase,
-    ...[...initContainerStatuses, ...containerStatuses].map(describeState),
+    ...[...init, ...main, ...(status.ephemeralContainerStatuses ?? [])].map(describeState),
     conditions.map((c: any) => `${c.status === 'True' ? '' : '!'}${c.type}`).join(),
     ...(reason ? [`reason=${reason}`] : []),
     ...(metadata.deletionTimestamp ? [`deleting(grace=${metadata.deletionGracePeriodSeconds})`] : []),
@@ -46,13 +46,19 @@ function isStepBetween(row: string, neighbours: readonly (string | undefined)[])
 const isBehind = (row: string, ours: readonly string[]) =>
   row.startsWith('Running |') && ours.includes(row.replace('Running', 'Pending'));
 
-/** Whether a row shows a container that ended by itself right after, or that waits for its restart right after. */
+/**
+ * Whether a row shows a container that ended by itself right after, or was ready, or that waits for its restart or,
+ * for the first time, was restarted.
+ */
 function isShort(row: string, next: string | undefined, endsAtOnce: (container: string) => boolean): boolean {
   return partsOf(row).some((part) => {
     const [, name, state, restarts = ''] = /^([^= ]+)=(\w+)\S*(?: ready)?( r\d+)?$/.exec(part) ?? [];
     if (!name || !next) return false;
     const after = partsOf(next).find((p) => p.startsWith(`${name}=`)) ?? '';
-    if ((/ r\d+/.exec(after)?.[0] ?? '') !== restarts) return false;
+    const restartsAfter = / r\d+/.exec(after)?.[0] ?? '';
+    if (state === 'terminated' && restarts === '' && restartsAfter === ' r1') return true;
+    if (restartsAfter !== restarts) return false;
+    if (part === `${name}=running${restarts}` && after.startsWith(`${name}=running ready`)) return true;
     if (state === 'running') return after.startsWith(`${name}=terminated`) && endsAtOnce(name);
     return after.startsWith(`${name}=waiting:CrashLoopBackOff`);
   });

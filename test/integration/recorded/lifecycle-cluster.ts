@@ -1,7 +1,7 @@
 // A whole cluster on which recorded lifecycles of Kubernetes are replayed: each in a namespace of
 // its own, through the real kubectl. All of them share one watch of each resource.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { ApiProxy } from '../../environment/api-proxy.ts';
 import { eventually, Kubectl } from '../../environment/kubectl.ts';
 import { WatchLog } from '../../environment/watch-log.ts';
@@ -43,6 +43,11 @@ export class LifecycleCluster implements Disposable {
     return `${this.#cluster.name}-control-plane`;
   }
 
+  /** The folder of the host whose files are pods of the node. */
+  get staticPods(): string {
+    return `${this.#cluster.kubeconfig}.manifests`;
+  }
+
   /** The control group that the node lives in, below each controller. */
   get cgroup(): string {
     return `k8ts/${this.#cluster.name}/${this.node}`;
@@ -50,9 +55,11 @@ export class LifecycleCluster implements Disposable {
 
   /** Brings the cluster up, with a namespace for each recording and a watch of each path: `/apis/batch/v1/jobs`. */
   async start(recordings: readonly Recording[], paths: readonly string[] = []): Promise<void> {
-    const up = this.#cluster.run('up');
-    assert.equal(up.code, 0, up.stderr);
     const { kubeconfig, name } = this.#cluster;
+    mkdirSync(this.staticPods);
+    writeFileSync(`${kubeconfig}.cluster`, clusterConfig(this.staticPods));
+    const up = this.#cluster.run('up', '--config', `${kubeconfig}.cluster`);
+    assert.equal(up.code, 0, up.stderr);
     this.kubectl = new Kubectl(kubeconfig);
     const archives = Object.entries(images).map(async ([image, config], i) => {
       const archive = { name: image, layers: [busyboxLayer()], config: { Env: [`PATH=${path}`], ...config } };
@@ -112,3 +119,17 @@ export class LifecycleCluster implements Disposable {
 }
 
 export const namespaceOf = ({ name }: Recording) => `life-${name}`;
+
+const clusterConfig = (dir: string) => `kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+kubeadmConfigPatches:
+- |
+  kind: KubeletConfiguration
+  staticPodPath: /manifests
+nodes:
+- role: control-plane
+  extraMounts:
+  - hostPath: ${dir}
+    containerPath: /manifests
+    readOnly: true
+`;

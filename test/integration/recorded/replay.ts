@@ -26,6 +26,9 @@ export const watchedPaths: Record<string, string> = {
   Service: '/api/v1/services',
   EndpointSlice: '/apis/discovery.k8s.io/v1/endpointslices',
   Endpoints: '/api/v1/endpoints',
+  PersistentVolumeClaim: '/api/v1/persistentvolumeclaims',
+  StatefulSet: '/apis/apps/v1/statefulsets',
+  CronJob: '/apis/batch/v1/cronjobs',
 };
 
 /** One recording on the cluster. */
@@ -41,8 +44,12 @@ export class Replay {
   }
 
   /** Creates what was recorded. `edit` changes what only the recorded machine has. */
-  create(edit: (text: string) => string = (text) => text): void {
-    const list = { apiVersion: 'v1', kind: 'List', items: [this.recording.manifest].flat().map(complete) };
+  create(edit?: (text: string) => string): void {
+    this.createObjects([this.recording.manifest].flat().map(complete), edit);
+  }
+
+  createObjects(items: readonly object[], edit: (text: string) => string = (text) => text): void {
+    const list = { apiVersion: 'v1', kind: 'List', items };
     const text = edit(JSON.stringify(list)).replaceAll('"node-1"', JSON.stringify(this.masks.node));
     const { code, stderr } = this.cluster.kubectl.run(['create', '-n', this.masks.namespace, '-f', '-'], text);
     assert.equal(code, 0, stderr);
@@ -55,6 +62,18 @@ export class Replay {
 
   url(pod: string, rest = ''): string {
     return `/api/v1/namespaces/${this.masks.namespace}/pods/${pod}${rest}`;
+  }
+
+  /** A request that is answered with 200. */
+  async ok(method: string, url: string, content?: object): Promise<void> {
+    const { code, body } = await this.cluster.request(method, url, content);
+    assert.equal(code, 200, JSON.stringify(body));
+  }
+
+  /** Resizes containers of pod p. */
+  async resize(containers: Record<string, object>): Promise<void> {
+    const list = Object.entries(containers).map(([name, resources]) => ({ name, resources }));
+    await this.ok('PATCH', this.url('p', '/resize'), { spec: { containers: list } });
   }
 
   #entries(pod: string) {
@@ -123,6 +142,14 @@ export class Replay {
     ];
   }
 
+  /** Waits until the pod has been as it was recorded, be it for a moment. */
+  async untilOnceLike(recorded: any): Promise<void> {
+    await this.untilNone(this.cluster.pods, () => {
+      const all = this.#entries(recorded.name).map(({ object }) => this.#comparePod(recorded, object));
+      return all.some((differences) => differences.length === 0) ? [] : ['never was', ...all.flat()];
+    });
+  }
+
   /** Waits until the pod is as it was recorded. */
   untilLike(recorded: any): Promise<void> {
     return this.untilNone(this.cluster.pods, () => {
@@ -161,8 +188,10 @@ export class Replay {
   async untilRecordedTransitions(): Promise<void> {
     const specs = [this.recording.manifest]
       .flat()
-      .map(({ kind, spec }) => (kind === 'Pod' ? spec : spec?.template?.spec));
-    const containers = specs.flatMap((spec) => [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]);
+      .map(({ kind, spec }) => (kind === 'Pod' ? spec : (spec?.jobTemplate?.spec ?? spec)?.template?.spec));
+    const later = this.newest()?.spec.ephemeralContainers ?? [];
+    const ofSpecs = specs.flatMap((spec) => [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]);
+    const containers = [...ofSpecs, ...later];
     const endsAtOnce = (name: string) =>
       containers.some((c) => c.name === name && c.command && !c.command.join(' ').includes('sleep'));
     const scenario = this.recording.name;

@@ -1,11 +1,11 @@
 // Functions over numbers. Upstream: cel-go's ext/math.go.
 
-import { type Int, intOf, uintOf } from '../arithmetic.ts';
-import type { Expr } from '../ast.ts';
-import { type FunctionDecl, fn, type Library, type Macro, overload } from '../decls.ts';
-import { compare } from '../equality.ts';
-import { CelError } from '../errors.ts';
-import { type CelList, Double, Uint, type Value } from '../values.ts';
+import { type Int, intOf, uintOf } from '../../machinery/cel/arithmetic.ts';
+import type { Expr } from '../../machinery/cel/ast.ts';
+import { type Library, type Macro, type Overload, overload } from '../../machinery/cel/decls.ts';
+import { compare } from '../../machinery/cel/equality.ts';
+import { CelError } from '../../machinery/cel/errors.ts';
+import { type CelList, Double, Uint, type Value } from '../../machinery/cel/values.ts';
 
 type Pick = (a: Value, b: Value) => Value;
 const smaller: Pick = (a, b) => (compare(a, b) <= 0 ? a : b);
@@ -51,29 +51,22 @@ function mayBeNumber(arg: Expr, mayBeList: boolean): boolean {
 }
 const isNumber = (value: Value) => value instanceof Double || value instanceof Uint;
 
-function extreme(name: string, internal: string, pick: Pick): FunctionDecl {
+function extreme(name: string, internal: string, pick: Pick): Overload[] {
   const types = ['int', 'uint', 'double'];
   const id = internal.replace('@', '').replace('.', '_');
-  return fn(
-    internal,
-    ...types.map((type) => overload(`${id}_${type}`, `${type} -> ${type}`, (value: Value) => value)),
+  return [
+    ...types.map((type) => overload(internal, `${id}_${type}`, `${type} -> ${type}`, (value: Value) => value)),
     ...types.flatMap((a) =>
-      types.map((b) => overload(`${id}_${a}_${b}`, `${a}, ${b} -> ${a === b ? a : 'dyn'}`, pick)),
+      types.map((b) => overload(internal, `${id}_${a}_${b}`, `${a}, ${b} -> ${a === b ? a : 'dyn'}`, pick)),
     ),
-    ...types.map((type) => overload(`${id}_list_${type}`, `list(${type}) -> ${type}`, ofList(name, pick))),
-  );
+    ...types.map((type) => overload(internal, `${id}_list_${type}`, `list(${type}) -> ${type}`, ofList(name, pick))),
+  ];
 }
 
 const onDouble = (name: string, of: (value: number) => number) =>
-  fn(
-    `math.${name}`,
-    overload(`math_${name}_double`, 'double -> double', (d: Double) => new Double(of(d.value))),
-  );
+  overload(`math.${name}`, `math_${name}_double`, 'double -> double', (d: Double) => new Double(of(d.value)));
 const testDouble = (name: string, of: (value: number) => boolean) =>
-  fn(
-    `math.${name}`,
-    overload(`math_${name}_double`, 'double -> bool', (d: Double) => of(d.value)),
-  );
+  overload(`math.${name}`, `math_${name}_double`, 'double -> bool', (d: Double) => of(d.value));
 
 /** Half is rounded away from zero. */
 function round(value: number): number {
@@ -81,33 +74,35 @@ function round(value: number): number {
   return Math.abs(value - whole) >= 0.5 ? whole + Math.sign(value) : whole;
 }
 
-function bits(name: string, operate: (a: bigint, b: bigint) => bigint): FunctionDecl {
-  return fn(
-    `math.bit${name}`,
-    overload(`math_bit${name}_int_int`, 'int, int -> int', (a: Int, b: Int) => intOf(operate(BigInt(a), BigInt(b)))),
-    overload(`math_bit${name}_uint_uint`, 'uint, uint -> uint', (a: Uint, b: Uint) =>
+function bits(name: string, operate: (a: bigint, b: bigint) => bigint): Overload[] {
+  const fn = `math.bit${name}`;
+  return [
+    overload(fn, `math_bit${name}_int_int`, 'int, int -> int', (a: Int, b: Int) =>
+      intOf(operate(BigInt(a), BigInt(b))),
+    ),
+    overload(fn, `math_bit${name}_uint_uint`, 'uint, uint -> uint', (a: Uint, b: Uint) =>
       uintOf(operate(a.value, b.value)),
     ),
-  );
+  ];
 }
 
-function shift(name: string, ints: (a: bigint, by: bigint) => bigint, uints: typeof ints): FunctionDecl {
+function shift(name: string, ints: (a: bigint, by: bigint) => bigint, uints: typeof ints): Overload[] {
+  const fn = `math.bitShift${name}`;
   const checked = (by: Int): bigint => {
-    if (by < 0) throw new CelError(`math.bitShift${name}() negative offset: ${by}`);
+    if (by < 0) throw new CelError(`${fn}() negative offset: ${by}`);
     return BigInt(by);
   };
   const id = `math_bitShift${name}`;
-  return fn(
-    `math.bitShift${name}`,
-    overload(`${id}_int_int`, 'int, int -> int', (a: Int, by: Int) => {
+  return [
+    overload(fn, `${id}_int_int`, 'int, int -> int', (a: Int, by: Int) => {
       const offset = checked(by);
       return offset > 63n ? 0 : intOf(BigInt.asIntN(64, ints(BigInt(a), offset)));
     }),
-    overload(`${id}_uint_int`, 'uint, int -> uint', (a: Uint, by: Int) => {
+    overload(fn, `${id}_uint_int`, 'uint, int -> uint', (a: Uint, by: Int) => {
       const offset = checked(by);
       return offset > 63n ? new Uint(0n) : new Uint(BigInt.asUintN(64, uints(a.value, offset)));
     }),
-  );
+  ];
 }
 
 const absolute = (value: Int): Int =>
@@ -116,8 +111,8 @@ const absolute = (value: Int): Int =>
 export const mathLibrary: Library = {
   macros: [variadic('greatest', '@max'), variadic('least', '@min')],
   functions: [
-    extreme('greatest', 'math.@max', larger),
-    extreme('least', 'math.@min', smaller),
+    ...extreme('greatest', 'math.@max', larger),
+    ...extreme('least', 'math.@min', smaller),
     onDouble('ceil', Math.ceil),
     onDouble('floor', Math.floor),
     onDouble('round', round),
@@ -125,39 +120,37 @@ export const mathLibrary: Library = {
     testDouble('isNaN', Number.isNaN),
     testDouble('isInf', (value) => Math.abs(value) === Number.POSITIVE_INFINITY),
     testDouble('isFinite', Number.isFinite),
-    fn(
-      'math.abs',
-      overload('math_abs_int', 'int -> int', absolute),
-      overload('math_abs_uint', 'uint -> uint', (value: Uint) => value),
-      overload('math_abs_double', 'double -> double', (d: Double) => new Double(Math.abs(d.value))),
-    ),
-    fn(
-      'math.sign',
-      overload('math_sign_int', 'int -> int', (value: Int) => Math.sign(Number(value)) + 0),
-      overload('math_sign_uint', 'uint -> uint', (value: Uint) => new Uint(value.value > 0n ? 1n : 0n)),
-      overload('math_sign_double', 'double -> double', (d: Double) => new Double(Math.sign(d.value))),
-    ),
-    fn(
+    overload('math.abs', 'math_abs_int', 'int -> int', absolute),
+    overload('math.abs', 'math_abs_uint', 'uint -> uint', (value: Uint) => value),
+    overload('math.abs', 'math_abs_double', 'double -> double', (d: Double) => new Double(Math.abs(d.value))),
+    overload('math.sign', 'math_sign_int', 'int -> int', (value: Int) => Math.sign(Number(value)) + 0),
+    overload('math.sign', 'math_sign_uint', 'uint -> uint', (value: Uint) => new Uint(value.value > 0n ? 1n : 0n)),
+    overload('math.sign', 'math_sign_double', 'double -> double', (d: Double) => new Double(Math.sign(d.value))),
+    overload('math.sqrt', 'math_sqrt_double', 'double -> double', (d: Double) => new Double(Math.sqrt(d.value))),
+    overload('math.sqrt', 'math_sqrt_int', 'int -> double', (value: Int) => new Double(Math.sqrt(Number(value)))),
+    overload(
       'math.sqrt',
-      overload('math_sqrt_double', 'double -> double', (d: Double) => new Double(Math.sqrt(d.value))),
-      overload('math_sqrt_int', 'int -> double', (value: Int) => new Double(Math.sqrt(Number(value)))),
-      overload('math_sqrt_uint', 'uint -> double', (value: Uint) => new Double(Math.sqrt(Number(value.value)))),
+      'math_sqrt_uint',
+      'uint -> double',
+      (value: Uint) => new Double(Math.sqrt(Number(value.value))),
     ),
-    bits('And', (a, b) => a & b),
-    bits('Or', (a, b) => a | b),
-    bits('Xor', (a, b) => a ^ b),
-    fn(
+    ...bits('And', (a, b) => a & b),
+    ...bits('Or', (a, b) => a | b),
+    ...bits('Xor', (a, b) => a ^ b),
+    overload('math.bitNot', 'math_bitNot_int_int', 'int -> int', (a: Int) => intOf(~BigInt(a))),
+    overload(
       'math.bitNot',
-      overload('math_bitNot_int_int', 'int -> int', (a: Int) => intOf(~BigInt(a))),
-      overload('math_bitNot_uint_uint', 'uint -> uint', (a: Uint) => new Uint(BigInt.asUintN(64, ~a.value))),
+      'math_bitNot_uint_uint',
+      'uint -> uint',
+      (a: Uint) => new Uint(BigInt.asUintN(64, ~a.value)),
     ),
-    shift(
+    ...shift(
       'Left',
       (a, by) => a << by,
       (a, by) => a << by,
     ),
     // The sign is no part of what is shifted: zeros come in from the left.
-    shift(
+    ...shift(
       'Right',
       (a, by) => BigInt.asUintN(64, a) >> by,
       (a, by) => a >> by,

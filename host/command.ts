@@ -1,0 +1,63 @@
+// Programs that are called for what they do or say, and end: ip, nft, mount, tar, kubectl. Failures look alike: the program,
+// its exit code and what it said.
+import { type SpawnOptions, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { openInputFile } from './input-file.ts';
+
+export interface CommandOptions extends Pick<SpawnOptions, 'env' | 'killSignal'> {
+  cwd?: string;
+  signal?: AbortSignal;
+  /** Text or a stream for its standard input. */
+  input?: string | Readable;
+  /** What errors call it; the program without its arguments. */
+  name?: string;
+}
+
+/** What a program complains of is for a message: many files can be as many complaints. */
+const maxStderrBytes = 2_000;
+
+export class CommandError extends Error {
+  readonly exitCode: number | null;
+  readonly stderr: string;
+
+  constructor(name: string, exitCode: number | null, complaint: string) {
+    const stderr = complaint.slice(0, maxStderrBytes);
+    super(`${name}: ${stderr.trim() || `exit status ${exitCode}`}`);
+    this.name = 'CommandError';
+    this.exitCode = exitCode;
+    this.stderr = stderr;
+  }
+}
+
+/** Runs a program to its end and answers its output. Rejects with CommandError when it fails. */
+export function runCommand(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const { input, name = command, ...rest } = options;
+    const file = typeof input === 'string' ? openInputFile(input) : undefined;
+    const stdin = input === undefined ? 'ignore' : (file ?? 'pipe');
+    const child = spawn(command, args, { ...rest, stdio: [stdin, 'pipe', 'pipe'] });
+    if (file !== undefined) closeSync(file); // the program has its own
+    const stdout: Buffer[] = [];
+    let stderr = Buffer.alloc(0);
+    child.stdout!.on('data', (chunk) => stdout.push(chunk));
+    child.stderr!.on('data', (chunk: Buffer) => {
+      if (stderr.length < maxStderrBytes) stderr = Buffer.concat([stderr, chunk]).subarray(0, maxStderrBytes);
+    });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve(Buffer.concat(stdout).toString());
+      else reject(new CommandError(name, code, stderr.toString()));
+      // Whoever ended early reads no more of it.
+      if (typeof input === 'object') input.destroy();
+    });
+    if (typeof input !== 'object') return;
+    // A program that ends before it has read everything says why on stderr; the broken pipe adds nothing.
+    child.stdin!.on('error', () => undefined);
+    input.once('error', (err) => {
+      reject(err);
+      child.kill('SIGKILL');
+    });
+    input.pipe(child.stdin!);
+  });
+}
