@@ -1,15 +1,18 @@
 // `k8ts apiserver`: flags, and the parts put together.
 
 import { readFileSync } from 'node:fs';
+import { Counter } from 'prom-client';
 import { kinds as builtInKinds } from '../api/index.ts';
-import type { Clock } from '../machinery/clock.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
 import { parseConfig } from '../machinery/config-file.ts';
 import { formatAddress } from '../machinery/subnet.ts';
+import { AccessMetrics } from './access-metrics.ts';
 import { parseRange } from './admission/address-range.ts';
 import { admissionPlugins } from './admission/index.ts';
+import { AdmissionMetrics } from './admission/metrics.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
+import { tellAvailability } from './aggregation/metrics.ts';
 import { makeMissingLocks } from './allocation/repair.ts';
 import { type Audit, startAudit } from './audit/audit.ts';
 import { createAuthenticator, type ReloadableAuthenticator, readRequestHeaderOptions } from './authn/index.ts';
@@ -47,7 +50,7 @@ import {
 import { createPathHandler } from './paths.ts';
 import { KindTable } from './registry/kind-table.ts';
 import { maxRequestMs } from './request-deadline.ts';
-import { countUnreadable, createRequestMetrics } from './request-metrics.ts';
+import { createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
 import { startStep } from './start-step.ts';
@@ -56,6 +59,7 @@ import { type EncryptedEtcd, encryptEtcd } from './storage/encryption/encrypted-
 import type { Etcd } from './storage/etcd.ts';
 import { EtcdClient } from './storage/etcd-client.ts';
 import { ObjectStore } from './storage/object-store.ts';
+import { countUnreadable, meterEtcd, tellStored } from './storage/storage-metrics.ts';
 import { fieldsOfKinds, keyPrefixOf } from './storage/stored-object.ts';
 import { WatchCache } from './storage/watch-cache.ts';
 import { storedKinds } from './stored-kinds.ts';
@@ -63,13 +67,23 @@ import type { SubresourceContext } from './subresources/handler.ts';
 import { subresources } from './subresources/index.ts';
 import { WebhookClient } from './webhook-client.ts';
 
-function connectEtcd(options: Options, clock: Clock): { etcd: Etcd; encrypted?: EncryptedEtcd } {
+/** Groups whose names keys begin with. */
+const storedGroups = [...new Set(storedKinds.map((kind) => kind.group))];
+
+interface ConnectedEtcd {
+  client: EtcdClient;
+  etcd: Etcd;
+  encrypted?: EncryptedEtcd;
+}
+
+function connectEtcd(options: Options, { clock, metrics }: ComponentContext): ConnectedEtcd {
   const tls = readTls(options['etcd-certfile'], options['etcd-keyfile'], options['etcd-cafile']);
   const encryption = readEncryption(options);
-  const etcd = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, clock);
-  if (!encryption) return { etcd };
-  const encrypted = encryptEtcd(etcd, encryption, [...new Set(storedKinds.map((kind) => kind.group))]);
-  return { etcd: encrypted, encrypted };
+  const client = new EtcdClient({ servers: options['etcd-servers'], ...(tls ? { tls } : {}) }, clock);
+  const etcd = meterEtcd(client, storedGroups, metrics, clock);
+  if (!encryption) return { client, etcd };
+  const encrypted = encryptEtcd(etcd, encryption, storedGroups);
+  return { client, etcd: encrypted, encrypted };
 }
 
 function createCache(etcd: Etcd, { clock, log, metrics }: ComponentContext): WatchCache {
@@ -77,12 +91,13 @@ function createCache(etcd: Etcd, { clock, log, metrics }: ComponentContext): Wat
   return new WatchCache(etcd, prefixes, {
     clock,
     log,
-    onUnreadable: countUnreadable(metrics),
+    onUnreadable: countUnreadable(metrics, storedGroups),
     fieldsOf: fieldsOfKinds(builtInKinds),
   });
 }
 
 interface ServerContext extends SubresourceContext {
+  access: AccessMetrics;
   authenticator: ReloadableAuthenticator;
   authorizer: ReloadableAuthorizer;
 }
@@ -162,7 +177,8 @@ function createContext(
   store: ObjectStore,
   kinds: KindTable,
 ): ServerContext {
-  const { clock, random, log } = component;
+  const { clock, random, log, metrics } = component;
+  const access = new AccessMetrics(metrics, clock);
   const serviceClusterIpRange = options['service-cluster-ip-range'];
   const serviceNodePortRange = parsePortRange(options['service-node-port-range']);
   const issuer = options['service-account-issuer'];
@@ -178,6 +194,7 @@ function createContext(
     clock,
   );
   return {
+    access,
     store,
     kinds,
     clock,
@@ -192,6 +209,7 @@ function createContext(
       webhooks,
       serviceClusterIpRange,
       serviceNodePortRange,
+      metrics: new AdmissionMetrics(metrics, clock),
     }),
     authenticator: createAuthenticator(options, {
       store,
@@ -200,6 +218,7 @@ function createContext(
       tokens,
       webhooks,
       clientCaFile: options['client-ca-file'],
+      onCertificate: (notAfterMs) => access.certificate(notAfterMs),
     }),
     tokens,
     authorizer,
@@ -252,7 +271,7 @@ function createReviews(options: Options, cache: WatchCache) {
 }
 
 /** Clients of both authorities are asked for their certificates. */
-function frontOptions(options: Options, clock: Clock): FrontOptions {
+function frontOptions(options: Options, { clock, metrics }: ComponentContext): FrontOptions {
   const authorities = [options['client-ca-file'], options['requestheader-client-ca-file']];
   const tls = {
     key: readFileSync(options['tls-private-key-file']),
@@ -260,7 +279,9 @@ function frontOptions(options: Options, clock: Clock): FrontOptions {
     clientCa: authorities.filter((file) => file !== undefined).map((file) => readFileSync(file)),
   };
   const { 'bind-address': addresses, 'secure-port': port, 'permit-port-sharing': isPortShared } = options;
-  return { clock, tls, addresses, port, isPortShared };
+  const help = 'Connections that came to nothing before they could ask for something.';
+  const errors = new Counter({ name: 'apiserver_tls_handshake_errors_total', help, registers: [metrics] });
+  return { clock, tls, addresses, port, isPortShared, onHandshakeError: () => errors.inc() };
 }
 
 function trustOf(options: Options): AuthenticationTrust {
@@ -288,9 +309,10 @@ async function start(options: Options, component: ComponentContext) {
   const { clock, metrics } = component;
   shutdownDelayMs(options); // refused now, not at the end
   const kinds = new KindTable(builtInKinds);
-  const { etcd, encrypted } = connectEtcd(options, clock);
+  const { client, etcd, encrypted } = connectEtcd(options, component);
   const cache = createCache(etcd, component);
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
+  tellStored(metrics, { ...context, size: () => client.databaseBytes() });
   const stopFollowing = followFiles(options, component, { context, cache, encrypted });
   const range = parseRange(options['service-cluster-ip-range']);
   let notReady: string | null = 'etcd has not been read yet';
@@ -299,15 +321,15 @@ async function start(options: Options, component: ComponentContext) {
     notReady: () => notReady ?? (cache.ready ? null : 'storage is (re)initializing'),
     isEnding: () => isEnding,
   };
-  const requestMetrics = createRequestMetrics(metrics, clock);
-  const aggregator = new Aggregator(context, readProxyTls(options));
+  const aggregator = tellAvailability(metrics, new Aggregator(context, readProxyTls(options)));
   const server = new ApiServer({
     context,
     knowsAllPaths: () => knowsAllPaths,
     subresources,
     reviews: createReviews(options, cache),
     aggregator,
-    metrics: requestMetrics,
+    metrics: createRequestMetrics(metrics, clock),
+    access: context.access,
     audit: createAudit(options, component),
     fairness: createFairness(options, component, context),
     inFlight: new InFlight({
@@ -318,7 +340,7 @@ async function start(options: Options, component: ComponentContext) {
   });
   const isPortShared = options['permit-port-sharing'];
   const serve = () =>
-    serveFront(frontOptions(options, clock), {
+    serveFront(frontOptions(options, component), {
       request: (request) => server.request(request),
       upgrade: (message, socket, head) => server.upgrade(message, socket, head),
     });

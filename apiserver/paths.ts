@@ -1,7 +1,7 @@
 // Everything that is not a resource: health, version, metrics, discovery, OpenAPI, the token issuer's public documents.
 import { arch } from 'node:os';
 import type { Registry } from 'prom-client';
-import { goArchitecture } from '../machinery/architecture.ts';
+import { buildInfoOf } from '../machinery/build-info.ts';
 import type { ServiceAccountTokens } from './authn/tokens.ts';
 import { checkPaths, type Readiness, serveHealth, sliText } from './health.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
@@ -17,9 +17,6 @@ export interface PathDeps {
   issuer: string;
 }
 
-/** The Kubernetes version whose API this server speaks. */
-const servedVersion = { major: '1', minor: '36', gitVersion: 'v1.36.0' };
-
 const json = (body: object, headers: Record<string, string> = {}): FrontResponse => ({
   code: 200,
   headers: { 'content-type': 'application/json', ...headers },
@@ -28,16 +25,6 @@ const json = (body: object, headers: Record<string, string> = {}): FrontResponse
 
 // Keys change rarely; those who verify need not ask every time.
 const keeps = { 'cache-control': 'public, max-age=3600' };
-
-const versionInfo = {
-  ...servedVersion,
-  gitCommit: '',
-  gitTreeState: 'clean',
-  buildDate: '2026-01-01T00:00:00Z',
-  goVersion: '',
-  compiler: '',
-  platform: `linux/${goArchitecture(arch())}`,
-};
 
 const rootPaths = [
   '/api',
@@ -57,7 +44,7 @@ const rootPaths = [
 
 export function createPathHandler(deps: PathDeps) {
   return async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
-    if (path === '/version' || path === '/version/') return json(versionInfo);
+    if (path === '/version' || path === '/version/') return json(buildInfoOf(arch()));
     const health = serveHealth(path, request, deps.readiness);
     if (health) return health;
     if (path === '/metrics/slis') {

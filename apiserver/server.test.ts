@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { Registry } from 'prom-client';
 import { type MemoryApi, startMemoryApi } from '../test/builders/memory-api.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { authenticateInOrder } from './authn/authenticator.ts';
@@ -12,6 +13,7 @@ import { anonymousUser } from './authn/user.ts';
 import { noBody, type RequestBody } from './http/request-body.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
 import type { RequestInfo } from './request-info.ts';
+import { createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
 import type { SubresourceContext } from './subresources/handler.ts';
@@ -33,6 +35,8 @@ interface Asked {
 async function startServer(limits = defaultLimits) {
   const api = await startMemoryApi();
   const counted: RequestInfo[] = [];
+  const registry = new Registry();
+  const requestMetrics = createRequestMetrics(registry, api.clock);
   const tokens = {
     authenticate: async (token: string) =>
       token === 'good' ? { user: { username: 'bearer', groups: [] } } : undefined,
@@ -50,9 +54,10 @@ async function startServer(limits = defaultLimits) {
     paths: async (path) => (path === '/livez' ? { code: 200, headers: {}, body: 'ok' } : undefined),
     inFlight: new InFlight(limits),
     metrics: {
-      begin(info) {
+      ...requestMetrics,
+      begin(info, head) {
         counted.push(info);
-        return () => undefined;
+        return requestMetrics.begin(info, head);
       },
     },
   });
@@ -74,7 +79,7 @@ async function startServer(limits = defaultLimits) {
     const text = response?.body.toString() ?? '';
     return { code: response?.code, headers: response?.headers, body: text.startsWith('{') ? JSON.parse(text) : text };
   };
-  return { api, send, counted };
+  return { api, send, counted, registry };
 }
 
 /** Lets `user` do what the rule says, in the default namespace. */

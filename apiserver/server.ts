@@ -18,6 +18,7 @@ import {
   unknownPathError,
 } from '../machinery/errors.ts';
 import { type Kind, typeNameOf } from '../machinery/kind.ts';
+import type { AccessMetrics } from './access-metrics.ts';
 import { admitConnect } from './admission/connect.ts';
 import type { Aggregator } from './aggregation/aggregator.ts';
 import { type Audit, auditedBody } from './audit/audit.ts';
@@ -48,7 +49,7 @@ import { LargeRequests } from './large-requests.ts';
 import { hasFieldNumbers } from './protobuf/field-table.ts';
 import { deadlineOf, maxRequestMs, within } from './request-deadline.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
-import type { RequestMetrics } from './request-metrics.ts';
+import type { RequestCount, RequestMetrics } from './request-metrics.ts';
 import { one } from './server-headers.ts';
 import type { Subresource, SubresourceContext } from './subresources/handler.ts';
 
@@ -68,6 +69,8 @@ export interface ApiServerParts {
   /** False while the server starts and does not know every kind yet. Absent: it knows them. */
   knowsAllPaths?(): boolean;
   metrics: RequestMetrics;
+  /** Absent: nobody counts who asks. */
+  access?: AccessMetrics | undefined;
   inFlight: InFlight;
   /** Absent: the number in flight is all that counts. */
   fairness?: Fairness | undefined;
@@ -124,7 +127,7 @@ export class ApiServer {
   #counted(info: RequestInfo): RequestInfo {
     const { group, version, resource, subresource } = info;
     const kind = this.#context.kinds.find(group, version, resource)?.kind;
-    if (!kind) return { ...info, group: '', version: '', resource: '', subresource: '' };
+    if (!kind) return { ...info, isResource: false, group: '', version: '', resource: '', subresource: '' };
     const isKnown = ['status', 'scale'].includes(subresource) || this.#handlerOf(kind, subresource) !== undefined;
     return isKnown ? info : { ...info, subresource: '' };
   }
@@ -139,18 +142,26 @@ export class ApiServer {
     const info = requestInfoOf(front);
     const auditId = one(front.headers['audit-id']) || randomUUID();
     const audit = this.#parts.audit?.begin(front, info, auditId);
-    const done = this.#parts.metrics.begin(this.#counted(info));
+    const count = this.#parts.metrics.begin(this.#counted(info), front);
     front.raw.setHeader?.('audit-id', auditId);
     try {
-      const response = await this.#serve(audit ? { ...front, audit } : front, info);
-      done(response?.code ?? 200);
-      if (response) response.headers['audit-id'] = auditId;
-      if (response) audit?.completed(response.code);
-      else if (audit) followStream(audit, front.raw);
+      const response = await this.#serve(audit ? { ...front, audit } : front, info, count);
+      if (response) {
+        count.end(response.code, response.body.length);
+        response.headers['audit-id'] = auditId;
+        audit?.completed(response.code);
+      } else {
+        audit?.started(codeOf(front.raw));
+        whenOver(front.raw, (code) => {
+          count.end(code);
+          audit?.completed(code);
+        });
+      }
       return response;
     } catch (err) {
       const status = toStatusError(err, this.#context, info);
-      done(status.code);
+      if (!(err instanceof StatusError) || status.code === 504) count.brokenOff(status.code);
+      count.end(status.code);
       if (err instanceof StatusError) audit?.completed(status.code, status.toStatus());
       else audit?.panicked(status.toStatus());
       return errorResponse(status, auditId, front);
@@ -177,14 +188,19 @@ export class ApiServer {
       return;
     }
     const audit = this.#parts.audit?.begin(front, info, one(front.headers['audit-id']) || randomUUID());
+    const count = this.#parts.metrics.begin(this.#counted(info), front);
     this.#resolveUpgrade({ ...front, audit }, info)
       .then((target) => {
         audit?.started(101);
-        socket.once('close', () => audit?.completed(101));
+        socket.once('close', () => {
+          count.end(101);
+          audit?.completed(101);
+        });
         forwardUpgrade({ message, socket, head }, target, this.#context.kubelets);
       })
       .catch((err) => {
         const status = toStatusError(err, this.#context, info);
+        count.end(status.code);
         audit?.completed(status.code, status.toStatus());
         refuseUpgrade(socket, status);
       });
@@ -213,7 +229,9 @@ export class ApiServer {
 
   /** Authentication and impersonation. */
   async #identify(front: RequestHead): Promise<UserInfo> {
-    const real = await this.#context.authenticator.authenticate({ ...front, path: pathOf(front.url) });
+    const work = this.#context.authenticator.authenticate({ ...front, path: pathOf(front.url) });
+    const { access } = this.#parts;
+    const real = await (access ? access.identify(work) : work);
     front.audit?.identified(real);
     const user = await impersonate(real, front.headers, this.#context.authorizer);
     front.audit?.actsAs(user);
@@ -225,13 +243,15 @@ export class ApiServer {
     if (alwaysAllowed.has(info.path)) return;
     const fieldSelector = queryOf(front.url).get('fieldSelector') ?? '';
     const attributes: Attributes = { ...info, name: nameAsked(info, fieldSelector), user, fieldSelector };
-    const { allowed, reason, error } = await this.#context.authorizer.authorize(attributes);
+    const work = this.#context.authorizer.authorize(attributes);
+    const { access } = this.#parts;
+    const { allowed, reason, error } = await (access ? access.authorize(work) : work);
     front.audit?.decided(allowed, reason);
     if (allowed) return;
     throw error === undefined ? denied(attributes, reason) : internalError(error);
   }
 
-  async #serve(front: AuditedRequest, info: RequestInfo): Promise<FrontResponse | undefined> {
+  async #serve(front: AuditedRequest, info: RequestInfo, count: RequestCount): Promise<FrontResponse | undefined> {
     const [stray] = /%(?![0-9a-f]{2}).{0,2}/i.exec(info.path) ?? [];
     if (stray !== undefined) throw badRequestError(`parse ${JSON.stringify(info.path)}: invalid URL escape "${stray}"`);
     const deadlineMs = deadlineOf(info, queryOf(front.url));
@@ -243,6 +263,7 @@ export class ApiServer {
     front.raw.once('close', onClose);
     const { signal } = gone;
     const end = await this.#takeTurn(front, { info, user, deadlineMs, signal });
+    count.waited(clock.monotonicMs() - startMs);
     if (!end) return tooManyRequests();
     const work = this.#answer(front, { info, user, signal }).finally(end);
     const response = await (deadlineMs === undefined
@@ -321,6 +342,7 @@ export class ApiServer {
     const served = this.#context.kinds.find(info.group, info.version, info.resource);
     if (!served) throw this.#unknownPath();
     const { kind, version } = served;
+    if (version.deprecation) this.#parts.metrics.deprecated(this.#counted(info));
     if (kind.namespaced && !info.namespace && info.name) throw unknownPathError();
     if (!kind.namespaced && info.namespace && info.resource !== 'namespaces') throw unknownPathError();
     return {
@@ -350,7 +372,8 @@ export class ApiServer {
       throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, info.verb);
     }
     if (info.verb === 'watch') {
-      await serveWatch(this.#context, request, { front, open: this.#watches });
+      const onEvent = this.#parts.metrics.watched(info);
+      await serveWatch(this.#context, request, { front, open: this.#watches, onEvent });
       return undefined;
     }
     return verbHandlers[info.verb]!(this.#context, request);
@@ -386,12 +409,12 @@ export class ApiServer {
   }
 }
 
+const codeOf = ({ statusCode = 200 }: FrontRequest['raw']) => statusCode;
+
 /** A long answer: its head is out, and it is complete when it ends. */
-function followStream(audit: AuditTrail, raw: FrontRequest['raw']): void {
-  const code = raw.statusCode ?? 200;
-  audit.started(code);
-  if (raw.closed || raw.writableFinished) audit.completed(code);
-  else raw.once('close', () => audit.completed(code));
+function whenOver(raw: FrontRequest['raw'], tell: (code: number) => void): void {
+  if (raw.closed || raw.writableFinished) tell(codeOf(raw));
+  else raw.once('close', () => tell(codeOf(raw)));
 }
 
 const plainForm = {

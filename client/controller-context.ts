@@ -4,7 +4,7 @@ import { createEventRecorder } from './events.ts';
 import type { InformerFactory } from './informer-factory.ts';
 import type { KubeClient } from './rest.ts';
 
-type Given = 'kinds' | 'clock' | 'random' | 'log' | 'signal' | 'concurrency' | 'metrics';
+type Given = 'kinds' | 'clock' | 'random' | 'log' | 'signal' | 'concurrency' | 'metrics' | 'registry';
 
 /** It acts and tells events as `client`; what it reads comes from `informers`, whoever they read as. */
 export function controllerContext(

@@ -1,6 +1,7 @@
 // A controller is one value: what it watches, what it needs, and how it reconciles one object.
 // Handlers only put keys on its queue; workers take them off, read the caches and act. Upstream:
 // the shape that every loop of kube-controller-manager repeats.
+import type { Registry } from 'prom-client';
 import type { Clock } from '../machinery/clock.ts';
 import type { Kind } from '../machinery/kind.ts';
 import type { Logger } from '../machinery/log.ts';
@@ -30,6 +31,8 @@ export interface ControllerContext {
   /** Keys to work on at the same time, in place of what a controller says. */
   concurrency?: number;
   metrics?: WorkQueueMetrics;
+  /** For what a controller tells of its own work. */
+  registry?: Registry;
 }
 
 /** The queue of a controller, which counts under its name. */

@@ -82,6 +82,7 @@ export function startControllers(
       signal,
       ...(given === undefined ? {} : { concurrency: given }),
       ...(queues ? { metrics: queues } : {}),
+      ...(metrics ? { registry: metrics } : {}),
     });
   };
   let isSynced = false;

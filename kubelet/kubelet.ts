@@ -61,6 +61,7 @@ import { registerVolumeMetrics } from './volume-metrics.ts';
 import { findBoundClaim } from './volumes/claims.ts';
 import { createVolumePlugins } from './volumes/index.ts';
 import { createSubPaths } from './volumes/sub-path.ts';
+import { countPodStarts, registerWork, tellNode, timeCgroups, timeRelists } from './work-metrics.ts';
 
 export interface KubeletOptions {
   identity: NodeIdentity;
@@ -104,7 +105,8 @@ async function openBase(options: KubeletOptions, context: ComponentContext) {
     const manager = rotateClient(options.credentials, context, { api, client });
     registerCertificate(metrics, 'client', { clock, manager });
   }
-  const cri = timeOperations(metrics, clock, connectCri(options.runtimeSocket, { timeoutMs: runtimeTimeoutMs }));
+  const timed = timeOperations(metrics, clock, connectCri(options.runtimeSocket, { timeoutMs: runtimeTimeoutMs }));
+  const cri = countPodStarts(metrics, timed);
   const version = await waitForRuntime(cri, context);
   await mkdir(options.rootDir, { recursive: true, mode: 0o750 });
   const tree = openCgroupTree(options.cgroupRoot);
@@ -122,6 +124,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   let podSet: PodSet | undefined;
   const workers = () => podSet?.list() ?? [];
   const metrics = registerMetrics(context.metrics, () => podSet);
+  tellNode(context.metrics, nodeName, () => podSet);
   registerVolumeMetrics(context.metrics, clock, async () => {
     const uses = workers().map((worker) => worker.measureVolumes());
     return (await Promise.all(uses)).flat();
@@ -154,7 +157,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   };
   const deps = await buildDeps(
     { ...base, ...parts, wake, metrics, storage, node, pressure: conditions, services: listServices },
-    new PodCgroups(tree, log, options.singleProcessOOMKill),
+    timeCgroups(context.metrics, clock, new PodCgroups(tree, log, options.singleProcessOOMKill)),
   );
   const nodeUid = () => reporter.node?.metadata.uid;
   podSet = new PodSet(deps, pods, node, new MirrorPods({ pods: deps.pods, clock, log, nodeName, nodeUid }));
@@ -359,5 +362,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     allocatable: () => allocatable,
     services: input.services,
     metrics: input.metrics,
+    work: registerWork(context.metrics, clock),
+    timeRelist: timeRelists(context.metrics, clock),
   };
 }

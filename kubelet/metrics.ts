@@ -51,7 +51,7 @@ export function registerMetrics(registry: Registry, podSet: () => PodSet | undef
   const podStart = new Histogram({
     name: 'kubelet_pod_start_duration_seconds',
     help: 'Seconds from the moment the kubelet sees a pod to its containers being ready.',
-    buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300],
+    buckets: sliBuckets,
     registers: [registry],
   });
   const startOf = (name: string, help: string) =>

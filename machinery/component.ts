@@ -4,9 +4,11 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { ListenOptions } from 'node:net';
+import { arch } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import { Registry } from 'prom-client';
+import { tellBuild } from './build-info.ts';
 import { type Clock, realClock } from './clock.ts';
 import { describeFlags, FlagError, type Flags, type FlagTable, flag, parseFlags } from './flags.ts';
 import { shrinkHeapAtRest } from './heap-at-rest.ts';
@@ -77,6 +79,7 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
   proc.on('unhandledRejection', fail);
   const metrics = new Registry();
   registerProcessMetrics(metrics);
+  tellBuild(metrics, arch());
   const context: ComponentContext = { log, clock: realClock, random: realRandom, metrics, signal: abort.signal, fail };
   let running: RunningComponent | undefined;
   const health: Server[] = [];

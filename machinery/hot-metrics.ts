@@ -22,13 +22,14 @@ interface Branch<T> {
   cell?: T;
 }
 
-class Cells<T> {
+/** What belongs to each combination of values: made when it is first asked for. */
+export class Cells<T> {
   readonly #labelNames: readonly string[];
-  readonly #make: () => T;
+  readonly #make: (values: readonly string[]) => T;
   readonly #root: Branch<T> = { next: new Map() };
   readonly #all: { labels: Record<string, string>; cell: T }[] = [];
 
-  constructor(labelNames: readonly string[], make: () => T) {
+  constructor(labelNames: readonly string[], make: (values: readonly string[]) => T) {
     this.#labelNames = labelNames;
     this.#make = make;
   }
@@ -48,7 +49,7 @@ class Cells<T> {
   }
 
   #add(values: readonly string[]): T {
-    const cell = this.#make();
+    const cell = this.#make(values);
     this.#all.push({ labels: Object.fromEntries(this.#labelNames.map((name, i) => [name, values[i]!])), cell });
     return cell;
   }
@@ -58,18 +59,23 @@ class Cells<T> {
   }
 }
 
-function register({ registry, name, help }: HotOptions, type: string, samples: () => Sample[]): void {
-  const metric = { name, help, type, aggregator: 'sum', get: async () => ({ name, help, type, values: samples() }) };
-  registry.registerMetric(metric as unknown as Metric);
+function register(options: HotOptions, type: string, samples: () => Sample[] | Promise<Sample[]>): void {
+  const { registry, ...told } = options;
+  const get = async () => ({ ...told, type, values: await samples() });
+  registry.registerMetric({ ...told, type, aggregator: 'sum', get } as unknown as Metric);
 }
 
 /** A counter or a gauge. */
 export class HotNumber {
   readonly #cells: Cells<{ value: number }>;
 
-  constructor(options: HotOptions & { type: 'counter' | 'gauge' }) {
+  /** `refresh` is called before the numbers are told: what need not be counted is looked at then. */
+  constructor(options: HotOptions & { type: 'counter' | 'gauge'; refresh?: () => void | Promise<void> }) {
     this.#cells = new Cells(options.labelNames, () => ({ value: 0 }));
-    register(options, options.type, () => this.#cells.all().map(({ labels, cell }) => ({ labels, value: cell.value })));
+    register(options, options.type, async () => {
+      await options.refresh?.();
+      return this.#cells.all().map(({ labels, cell }) => ({ labels, value: cell.value }));
+    });
   }
 
   /** The number of these values of the labels, in their order: count with `cell.value++`. */

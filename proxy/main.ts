@@ -19,6 +19,7 @@ import { parseNameServers, Upstream } from './dns/upstream.ts';
 import { ClusterZone } from './dns/zone.ts';
 import { addDnsAddress, addServiceRoute, stopRedirects } from './node-address.ts';
 import { runProgram } from './run-program.ts';
+import { ProxyMetrics } from './services/metrics.ts';
 import { ServiceProxy } from './services/proxy.ts';
 
 const flags = {
@@ -70,6 +71,7 @@ async function start(options: ProxyFlags, component: ComponentContext) {
     clock,
     log,
     run: runProgram,
+    metrics: new ProxyMetrics(component.metrics, clock),
   });
   stopRedirects();
   const missing = new Set(['service rules', 'DNS']);

@@ -19,6 +19,7 @@ import { buildProfiles } from './config/profiles.ts';
 import { Extender } from './extenders/extender.ts';
 import { Extenders } from './extenders/extenders.ts';
 import { SchedulerMetrics } from './metrics.ts';
+import { podResources } from './pod-resources.ts';
 import { Scheduler } from './scheduler.ts';
 
 const flags = {
@@ -94,6 +95,7 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
     userAgent: 'kube-scheduler/secure-serving',
     state: { metrics, notReady: () => (state.running ? state.running.notReady() : 'starting') },
     configz: { 'kubescheduler.config.k8s.io': { ...settings, clientConnection: { kubeconfig: options.kubeconfig } } },
+    metrics: { '/metrics/resources': podResources(() => seen.pods.lister.list()) },
   });
   const running = await runElected(options, config, profiles[0]!.name, component, lead);
   state.running = running;

@@ -10,6 +10,7 @@ import type { Authorizer } from '../authz/attributes.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { WebhookClient } from '../webhook-client.ts';
+import type { AdmissionMetrics } from './metrics.ts';
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
@@ -58,6 +59,8 @@ export interface AdmissionDeps {
   webhooks: WebhookClient;
   serviceClusterIpRange: string;
   serviceNodePortRange: { first: number; last: number };
+  /** Absent: nobody counts. */
+  metrics?: AdmissionMetrics;
 }
 
 /** A new pod, the commonest thing that plugins look at. */
@@ -85,21 +88,25 @@ export interface AdmissionChain {
 }
 
 export function createAdmissionChain(plugins: readonly AdmissionPlugin[], deps: AdmissionDeps): AdmissionChain {
+  const { metrics } = deps;
+  const timed: AdmissionMetrics['timed'] = async (what, work) => (metrics ? metrics.timed(what, work) : work());
+  const round = async (stage: 'mutate' | 'complete' | 'validate', request: AdmissionRequest) => {
+    const { operation } = request;
+    const type = stage === 'validate' ? 'validate' : 'admit';
+    for (const plugin of plugins) {
+      const act = plugin[stage];
+      if (!act || !plugin.handles(request)) continue;
+      await timed({ name: plugin.name, operation, type }, () => act(request, deps));
+    }
+  };
   return {
-    async mutate(request) {
-      const round = async () => {
-        for (const plugin of plugins) if (plugin.mutate && plugin.handles(request)) await plugin.mutate(request, deps);
-      };
-      await round();
-      // What a webhook has changed, the plugins before it may want to complete; once is enough.
-      if (request.reinvoke) await round();
-      for (const plugin of plugins) {
-        if (plugin.complete && plugin.handles(request)) await plugin.complete(request, deps);
-      }
-    },
-    async validate(request) {
-      for (const plugin of plugins)
-        if (plugin.validate && plugin.handles(request)) await plugin.validate(request, deps);
-    },
+    mutate: (request) =>
+      timed({ operation: request.operation, type: 'admit' }, async () => {
+        await round('mutate', request);
+        // What a webhook has changed, the plugins before it may want to complete; once is enough.
+        if (request.reinvoke) await round('mutate', request);
+        await round('complete', request);
+      }),
+    validate: (request) => timed({ operation: request.operation, type: 'validate' }, () => round('validate', request)),
   };
 }

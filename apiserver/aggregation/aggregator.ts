@@ -69,6 +69,9 @@ export class Aggregator {
   #stop: (() => void) | undefined;
   #stopped = false;
 
+  /** Told of each APIService that is available no longer, and why. */
+  onLost: ((name: string, reason: string) => void) | undefined;
+
   constructor(context: ApiContext, proxyTls: ProxyClientTls | undefined) {
     this.#context = context;
     this.#deps = { ...context, proxyTls };
@@ -78,6 +81,11 @@ export class Aggregator {
   /** Changes with what is listed. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** Whether each APIService is available, by name. */
+  *availability(): Iterable<[name: string, isAvailable: boolean]> {
+    for (const [name, service] of this.#services) yield [name, conditionOf(service)?.status === 'True'];
   }
 
   /** Follows the objects. Call it again when the cache was reset. */
@@ -275,6 +283,8 @@ export class Aggregator {
       return { ...draft, status: { conditions: [...others, next] } };
     };
     if (jsonEqual(produce(service).status, service.status)) return;
+    const isLost = conditionOf(service)?.status === 'True' && finding.status !== 'True';
+    if (isLost) this.onLost?.(name, finding.reason ?? '');
     await updateObject(this.#context, kind, { namespace: '', name, subresource: 'status', produce }, writeAs(kind));
   }
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { Registry } from 'prom-client';
 import { parseConfig } from '../../machinery/config-file.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
@@ -16,6 +17,7 @@ import { clientCertificates } from '../authn/client-certificate.ts';
 import { anonymousUser } from '../authn/user.ts';
 import { noBody } from '../http/request-body.ts';
 import { defaultLimits, InFlight } from '../in-flight.ts';
+import { createRequestMetrics } from '../request-metrics.ts';
 import { reviews } from '../reviews/index.ts';
 import { ApiServer } from '../server.ts';
 import type { SubresourceContext } from '../subresources/handler.ts';
@@ -48,7 +50,7 @@ async function startServer(policy: object) {
       return { code: 200, headers: {}, body: 'ok' };
     },
     inFlight: new InFlight(defaultLimits),
-    metrics: { begin: () => () => undefined },
+    metrics: createRequestMetrics(new Registry(), api.clock),
     audit: auditWith({
       policy: parseConfig(text, 'policy', auditPolicyForm),
       log: { write: (line) => void lines.push(line), close: () => undefined },

@@ -43,7 +43,10 @@ export function startAudit(
     labelNames: ['plugin'],
     registers,
   });
+  const help = 'Requests, by how much of them is written down.';
+  const levels = new Counter({ name: 'apiserver_audit_level_total', help, labelNames: ['level'], registers });
   return auditWith({
+    countLevel: (level) => levels.inc({ level }),
     policy: readConfigFile(options.policyFile, auditPolicyForm),
     log: openAuditLog(options.log, deps.clock),
     clock: deps.clock,

@@ -17,6 +17,8 @@ export interface AuditDeps {
   logger: Logger;
   /** Counts events, and those that could not be written. */
   count(what: 'event' | 'error'): void;
+  /** Counts what is written of requests. */
+  countLevel?(level: string): void;
 }
 
 /** A request as it is written down. */
@@ -66,6 +68,7 @@ export class AuditTrail {
   identified(user: UserInfo | undefined): void {
     this.#user = user;
     this.#decision = decide(this.#deps.policy, this.#request.info, user ?? { username: '', groups: [] });
+    this.#deps.countLevel?.(this.#decision.level);
     // Of a sender who is nobody the refusal is all there is.
     if (user) this.#write('RequestReceived');
   }

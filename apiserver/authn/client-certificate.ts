@@ -5,18 +5,26 @@ import { peerNameOf } from '../../machinery/peer-certificate.ts';
 import { type Authenticator, CredentialsError } from './authenticator.ts';
 import { authenticated, credentialIdKey, type UserInfo } from './user.ts';
 
-type Finding = UserInfo | 'none' | 'untrusted';
+type Finding = { user: UserInfo; notAfterMs: number } | 'none' | 'untrusted';
 
 const findings = new WeakMap<TLSSocket, Finding>();
 
-/** `isOurs`: whether a certificate that the handshake takes is one of a client, where it takes others too. */
-export function clientCertificates(isOurs: (socket: TLSSocket) => boolean = () => true): Authenticator {
+/**
+ * `isOurs`: whether a certificate that the handshake takes is one of a client, where it takes others too. `onUse` is
+ * told when the certificate of a request ends, in milliseconds since 1970.
+ */
+export function clientCertificates(
+  isOurs: (socket: TLSSocket) => boolean = () => true,
+  onUse?: (notAfterMs: number) => void,
+): Authenticator {
   return {
     async authenticate({ socket }) {
       const found = socket ? findingOf(socket, isOurs) : 'none';
       // What is not trusted does not forbid a token that is.
       if (found === 'untrusted') throw new CredentialsError('x509: certificate signed by unknown authority');
-      return found === 'none' ? undefined : found;
+      if (found === 'none') return undefined;
+      onUse?.(found.notAfterMs);
+      return found.user;
     },
   };
 }
@@ -34,8 +42,8 @@ function readCertificate(socket: TLSSocket, isOurs: (socket: TLSSocket) => boole
   const name = peerNameOf(socket);
   if (!name) return 'none';
   if (!socket.authorized || !isOurs(socket)) return 'untrusted';
-  const { commonName: username, organizations: groups, digest } = name;
+  const { commonName: username, organizations: groups, digest, notAfterMs } = name;
   if (!username) return 'none';
   const extra = digest ? { extra: { [credentialIdKey]: [`X509SHA256=${digest}`] } } : {};
-  return authenticated({ username, groups, ...extra });
+  return { user: authenticated({ username, groups, ...extra }), notAfterMs };
 }

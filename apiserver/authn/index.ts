@@ -38,6 +38,8 @@ export interface AuthenticationDeps {
   tokens: ServiceAccountTokens;
   webhooks: WebhookClient;
   clientCaFile: string;
+  /** Told when the certificate of a request ends, in milliseconds since 1970. */
+  onCertificate?: (notAfterMs: number) => void;
 }
 
 /** Undefined where no proxy is trusted. Throws for headers without an authority of those who send them. */
@@ -76,7 +78,7 @@ export function createAuthenticator(options: AuthenticationOptions, deps: Authen
   const order = authenticateInOrder({
     authenticators: [
       ...(headers ? [requestHeaders(headers)] : []),
-      clientCertificates(clients && ((socket) => leadsTo(socket, clients))),
+      clientCertificates(clients && ((socket) => leadsTo(socket, clients)), deps.onCertificate),
       bearerTokens(tokens, audiences),
     ],
     tokens,

@@ -85,19 +85,25 @@ export class Fairness {
     const labels = { priority_level: schema.spec.priorityLevelConfiguration.name, flow_schema: schema.metadata.name! };
     const flow = `${labels.flow_schema},${distinguisherOf(schema, info, user)}`;
     const turn = level.level.take({ flow, waitMs, ...(width && { width }), ...(signal && { signal }) });
-    return { ...place, turn: this.#observe(turn, labels) };
+    this.#deps.metrics.estimated(labels, width ?? 1);
+    return { ...place, turn: this.#observe(turn, labels, { seats: width ?? 1, isWatch: info.verb === 'watch' }) };
   }
 
-  #observe(turn: Turn | Promise<Turn>, labels: FlowLabels): Turn | Promise<Turn> {
+  #observe(
+    turn: Turn | Promise<Turn>,
+    labels: FlowLabels,
+    { seats, isWatch }: { seats: number; isWatch: boolean },
+  ): Turn | Promise<Turn> {
     const { metrics, clock } = this.#deps;
     const startMs = clock.monotonicMs();
     const begun = (given: Turn): Turn => {
-      metrics.decided(labels, 'end' in given ? undefined : given.refused, (clock.monotonicMs() - startMs) / 1000);
+      const beganMs = clock.monotonicMs();
+      metrics.decided(labels, 'end' in given ? undefined : given.refused, (beganMs - startMs) / 1000);
       if (!('end' in given)) return given;
-      const ended = metrics.executing(labels);
+      const ended = metrics.executing(labels, seats, isWatch);
       return {
         end: () => {
-          ended();
+          ended((clock.monotonicMs() - beganMs) / 1000);
           given.end();
         },
       };

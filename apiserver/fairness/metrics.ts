@@ -11,9 +11,12 @@ export interface FlowLabels {
 export interface FairnessMetrics {
   /** A request has its turn after `seconds`, or is refused. */
   decided(labels: FlowLabels, refused: Refusal | undefined, seconds: number): void;
-  /** Counts a request that waits, that is worked on; what is returned ends it. */
+  /** A request takes so many seats. */
+  estimated(labels: FlowLabels, seats: number): void;
+  /** Counts a request that waits; what is returned ends it. */
   waiting(labels: FlowLabels): () => void;
-  executing(labels: FlowLabels): () => void;
+  /** Counts a request that is worked on, in so many seats; what is returned ends it after so many seconds. */
+  executing(labels: FlowLabels, seats: number, isWatch: boolean): (seconds: number) => void;
   seats(level: string, seats: number): void;
 }
 
@@ -27,15 +30,20 @@ export function createFairnessMetrics(registry: Registry): FairnessMetrics {
   const dispatched = number('counter', 'dispatched_requests_total', 'Requests that have had their turn.');
   const why = [...labelNames, 'reason'];
   const rejected = number('counter', 'rejected_requests_total', 'Requests that were refused, and why.', why);
-  const waited = new HotHistogram({
-    name: name('request_wait_duration_seconds'),
-    help: 'How long requests have waited.',
-    labelNames: [...labelNames, 'execute'],
-    buckets: waitBuckets,
-    registry,
-  });
+  const histogram = (rest: string, help: string, labels: string[], buckets: number[]) =>
+    new HotHistogram({ name: name(rest), help, labelNames: labels, buckets, registry });
+  const execute = [...labelNames, 'execute'];
+  const waited = histogram('request_wait_duration_seconds', 'How long requests have waited.', execute, waitBuckets);
+  const took = histogram(
+    'request_execution_seconds',
+    'How long they were worked on.',
+    [...labelNames, 'type'],
+    waitBuckets,
+  );
+  const widths = histogram('work_estimated_seats', 'Seats of a request.', labelNames, [1, 2, 4, 8, 16, 32, 64, 100]);
   const inQueue = number('gauge', 'current_inqueue_requests', 'Requests that wait.');
   const now = number('gauge', 'current_executing_requests', 'Requests that are worked on.');
+  const taken = number('gauge', 'current_executing_seats', 'Seats of those.');
   const nominal = number('gauge', 'nominal_limit_seats', 'Seats of a level.', ['priority_level']);
   const counted = (of: HotNumber, { priority_level, flow_schema }: FlowLabels) => {
     const cell = of.of(priority_level, flow_schema);
@@ -48,8 +56,19 @@ export function createFairnessMetrics(registry: Registry): FairnessMetrics {
       if (refused === undefined) dispatched.of(priority_level, flow_schema).value++;
       else rejected.of(priority_level, flow_schema, refused).value++;
     },
+    estimated: ({ priority_level, flow_schema }, seats) => widths.of(priority_level, flow_schema).observe(seats),
     waiting: (labels) => counted(inQueue, labels),
-    executing: (labels) => counted(now, labels),
+    executing(labels, seats, isWatch) {
+      const { priority_level, flow_schema } = labels;
+      const ended = counted(now, labels);
+      const cell = taken.of(priority_level, flow_schema);
+      cell.value += seats;
+      return (seconds) => {
+        ended();
+        cell.value -= seats;
+        took.of(priority_level, flow_schema, isWatch ? 'watch' : 'regular').observe(seconds);
+      };
+    },
     seats(level, seats) {
       nominal.of(level).value = seats;
     },

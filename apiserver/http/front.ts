@@ -52,6 +52,8 @@ export interface FrontOptions {
   port: number;
   /** Other processes take connections at the same addresses and port. */
   isPortShared?: boolean;
+  /** A connection has come to nothing before it could ask for something. */
+  onHandshakeError?(): void;
 }
 
 export interface Front {
@@ -106,6 +108,7 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
   server.on('checkContinue', (message, response) => onRequest(message, response as Response, true));
   server.on('upgrade', handlers.upgrade);
   server.on('clientError', (err, socket) => refuseUnread(clock, err, socket));
+  server.on('tlsClientError', () => options.onHandshakeError?.());
   server.on('sessionError', () => undefined); // the session has been closed
   const [first = '127.0.0.1', ...others] = options.addresses;
   const { port, isPortShared: reusePort = false } = options;

@@ -38,7 +38,7 @@ export class OpenWatches {
 export async function serveWatch(
   context: ApiContext,
   request: ApiRequest,
-  { front, open }: { front: FrontRequest; open: OpenWatches },
+  { front, open, onEvent }: { front: FrontRequest; open: OpenWatches; onEvent?: (bytes: number) => void },
 ): Promise<void> {
   const media = negotiateWatch(one(front.headers.accept), {
     protobuf: hasFieldNumbers(typeNameOf(request.version)),
@@ -71,6 +71,7 @@ export async function serveWatch(
     include,
     now: () => context.clock.now(),
     close: end,
+    ...(onEvent && { onEvent }),
   });
   try {
     stop = startWatch(context, context.store.resource(request.kind), watch, sink);

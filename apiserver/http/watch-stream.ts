@@ -55,6 +55,8 @@ export interface WatchStreamOptions {
   now(): number;
   /** Ends the watch. */
   close(): void;
+  /** Told of each event, with its bytes. */
+  onEvent?(bytes: number): void;
 }
 
 /** A sink that writes to `response`, whose head has been sent. */
@@ -103,9 +105,11 @@ export function createWatchStream(response: Writable, options: WatchStreamOption
   return {
     event(type, stored) {
       const { kind, version, media } = options;
+      const before = pendingBytes;
       if (!hasBegun && media.form === 'object' && media.encoding !== 'protobuf')
         add(prefixes[type], stored.bytes(kind, version), lineEnd);
       else add(encodeEvent(type, stored));
+      options.onEvent?.(pendingBytes - before);
       if (!hasBegun && pendingBytes >= pieceBytes) write();
     },
     bookmark(revision, initialEventsEnd) {

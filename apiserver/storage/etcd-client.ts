@@ -26,6 +26,7 @@ import {
   putRequest,
   rangeMethod,
   rangeRequest,
+  statusMethod,
   swapMethod,
   swapRequest,
   type WatchAnswer,
@@ -60,6 +61,8 @@ interface CallKind {
 }
 
 const reading: CallKind = { line: 'calls', repeatable: true, timeoutMs: 10_000 };
+/** For who only wants to know how things are. */
+const telling: CallKind = { line: 'calls', repeatable: false, timeoutMs: 1_000 };
 const rangeReading: CallKind = { line: 'ranges', repeatable: true, timeoutMs: 60_000 };
 const writing: CallKind = { line: 'calls', repeatable: false, timeoutMs: 10_000 };
 const compacting: CallKind = { ...writing, timeoutMs: 60_000 };
@@ -117,12 +120,18 @@ export class EtcdClient implements Etcd {
   }
 
   async putForTime(key: string, value: Buffer, seconds: number): Promise<void> {
-    const { id } = await this.#call(writing, leaseGrantMethod, leaseGrantRequest(seconds));
+    const { value: id } = await this.#call(writing, leaseGrantMethod, leaseGrantRequest(seconds));
     await this.#call(writing, putMethod, putRequest(key, value, id));
   }
 
   async compact(revision: number): Promise<void> {
     await this.#call(compacting, compactMethod, compactRequest(revision));
+  }
+
+  /** Bytes that the database takes on the disk of the member that is asked. */
+  async databaseBytes(): Promise<number> {
+    const { value } = await this.#call(telling, statusMethod, Buffer.alloc(0));
+    return Number(value);
   }
 
   async watchAll(startRevision: number, handlers: EtcdWatchHandlers): Promise<() => void> {

@@ -218,18 +218,21 @@ function readAnswer(bytes: Buffer): Answer {
   return answer;
 }
 
-function readLeaseGrantAnswer(bytes: Buffer): Answer & { id: number | bigint } {
-  const reader = new WireReader(bytes);
-  const end = bytes.length;
-  const answer = { header: noHeader, id: 0 as number | bigint };
-  readFields(reader, end, (field) => {
-    if (field === 1) answer.header = readHeader(reader, reader.lengthEnd(end));
-    else if (field === 2) answer.id = reader.int(end);
-    else return false;
-    return true;
-  });
-  return answer;
-}
+/** An answer with one number that matters. */
+const readNumberAnswer =
+  (numberField: number) =>
+  (bytes: Buffer): Answer & { value: number | bigint } => {
+    const reader = new WireReader(bytes);
+    const end = bytes.length;
+    const answer = { header: noHeader, value: 0 as number | bigint };
+    readFields(reader, end, (field) => {
+      if (field === 1) answer.header = readHeader(reader, reader.lengthEnd(end));
+      else if (field === numberField) answer.value = reader.int(end);
+      else return false;
+      return true;
+    });
+    return answer;
+  };
 
 /** A call: its path, and how its answer is read. */
 export interface Method<T extends Answer> {
@@ -246,7 +249,10 @@ export const rangeMethod = method('KV/Range', readRangeAnswer);
 export const swapMethod = method('KV/Txn', readSwapAnswer);
 export const putMethod = method('KV/Put', readAnswer);
 export const compactMethod = method('KV/Compact', readAnswer);
-export const leaseGrantMethod = method('Lease/LeaseGrant', readLeaseGrantAnswer);
+/** The lease's number. */
+export const leaseGrantMethod = method('Lease/LeaseGrant', readNumberAnswer(2));
+/** Bytes of the database on the member's disk. */
+export const statusMethod = method('Maintenance/Status', readNumberAnswer(3));
 
 function readEvent(reader: WireReader, end: number): EtcdEvent {
   let type: EtcdEvent['type'] = 'PUT';

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
 import { ConfigMapKind } from '../../api/core/configmap.ts';
 import { answerHealth, type ComponentContext, type HealthState } from '../../machinery/component.ts';
 import { internalError, StatusError } from '../../machinery/errors.ts';
@@ -38,6 +39,8 @@ export interface SecureServerDeps {
   state: HealthState;
   /** What /configz shows, by the group of the configuration. */
   configz: Readonly<Record<string, object>>;
+  /** Further metrics, by path. */
+  metrics?: Readonly<Record<string, Registry>>;
 }
 
 export interface SecureServer {
@@ -70,7 +73,7 @@ const isAmong = (paths: readonly string[], path: string) =>
 export async function serveSecurely(
   flags: SecureServingFlags,
   { clock, random, log, signal }: Pick<ComponentContext, 'clock' | 'random' | 'log' | 'signal'>,
-  { config, userAgent, state, configz }: SecureServerDeps,
+  { config, userAgent, state, configz, metrics = {} }: SecureServerDeps,
 ): Promise<SecureServer | undefined> {
   if (flags['secure-port'] === 0) return undefined;
   const tls = await readCertificate(flags, clock.now());
@@ -88,6 +91,8 @@ export async function serveSecurely(
   });
   const documents: Documents = async (path) => {
     if (path === '/configz') return { code: 200, type: 'application/json', text: JSON.stringify(configz) };
+    const more = metrics[path];
+    if (more) return { code: 200, type: more.contentType, text: await more.metrics() };
     return answerHealth(path, state);
   };
   const access = {

@@ -6,6 +6,7 @@ import type { Job } from '../../api/batch/job/schema.ts';
 import { alreadyExistsError, notFoundError } from '../../machinery/errors.ts';
 import { deepFreeze } from '../../machinery/json.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
+import { controllerMetrics } from '../metrics.ts';
 import { cronJobController } from './cronjob.ts';
 import { dueTime, InvalidScheduleError, nextInMs } from './due.ts';
 import { buildJob, planHistory } from './jobs.ts';
@@ -205,6 +206,7 @@ describe('reconcile()', () => {
     const statuses: CronJob['status'][] = [];
     const deps = {
       clock: new FakeClock(at('2026-01-01T00:05:10')),
+      skew: controllerMetrics().cronJobSkew,
       jobs: { byIndex: () => jobs },
       jobClient: {
         get: async ({ name }: { name: string }) => {
@@ -238,6 +240,8 @@ describe('reconcile()', () => {
     const cron = cronJob();
     assert.deepEqual(await cronJobController.reconcile(cron, deps), { requeueAfterMs: 50_100 });
     assert.deepEqual(done, [`create cj-${minute}`]);
+    const late = (await deps.skew.get()).values.find(({ metricName }) => metricName?.endsWith('_sum'));
+    assert.equal(late?.value, 10, 'seconds after the time of the schedule');
     assert.deepEqual(said, [`Normal SuccessfulCreate Created job cj-${minute}`]);
     assert.equal(statuses[0]?.lastScheduleTime, '2026-01-01T00:05:00Z');
     assert.deepEqual(

@@ -10,6 +10,7 @@ import type { EventType } from '../../client/events.ts';
 import { isAlreadyExists, isNotFound, unlessGone } from '../../machinery/errors.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
+import { controllerMetrics } from '../metrics.ts';
 import { isNamespaceTerminating } from '../pods/pod-control.ts';
 import { byController } from '../pods/pod-watch.ts';
 import { withoutZeros, writeStatus } from '../status.ts';
@@ -37,6 +38,7 @@ function createDeps(context: ControllerContext) {
   const { kind, apiVersion } = CronJobKind;
   return {
     clock: context.clock,
+    skew: controllerMetrics(context.registry).cronJobSkew,
     jobs: jobs.lister,
     jobClient: context.resource(JobKind),
     cronClient: context.resource(CronJobKind),
@@ -162,9 +164,10 @@ async function replaceActive(pass: Pass): Promise<void> {
 }
 
 /** Makes the job of a time; one that is there was made before its mention in the status was written. */
-async function createJob({ cron, deps }: Pass, wanted: Job): Promise<Job | undefined> {
+async function createJob({ cron, deps }: Pass, wanted: Job, dueMs: number): Promise<Job | undefined> {
   try {
     const job = await deps.jobClient.create(wanted);
+    deps.skew.observe(Math.max(0, deps.clock.now() - dueMs) / 1000);
     deps.say(cron, 'Normal', 'SuccessfulCreate', `Created job ${job.metadata.name}`);
     return job;
   } catch (err) {
@@ -200,7 +203,7 @@ async function start(pass: Pass, due: Due, { local }: Timetable): Promise<void> 
     return;
   }
   if (cron.spec.concurrencyPolicy === 'Replace') await replaceActive(pass);
-  const job = await createJob(pass, buildJob(cron, due.timeMs, local));
+  const job = await createJob(pass, buildJob(cron, due.timeMs, local), due.timeMs);
   if (!job || isActive(pass.status, job)) return;
   pass.status = { ...pass.status, active: [...activeOf(pass.status), referTo(job)], lastScheduleTime };
 }

@@ -5,6 +5,7 @@ import type { ControllerContext } from '../../client/controller.ts';
 import type { Lister } from '../../client/store.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject, OwnerReference } from '../../machinery/metadata.ts';
+import { controllerMetrics } from '../metrics.ts';
 
 const byOwner = 'owner';
 const byUid = 'uid';
@@ -83,9 +84,10 @@ export class OwnerGraph {
       this.#onChange({ kind, object: (object ?? old)! }, { isGone: object === undefined, ownersBefore });
     });
     this.#listers.set(kind, informer.lister);
-    const { clock, log } = this.#context;
+    const { clock, log, registry } = this.#context;
     return new Promise((resolve) => {
       const timer = clock.after(syncDeadlineMs, () => {
+        controllerMetrics(registry).collectErrors.inc();
         log.warn({ kind: kind.kind }, 'objects of a kind cannot be read; others are collected without knowing of them');
         resolve();
       });

@@ -16,6 +16,7 @@ import { matchesLabels, parseLabelSelector, type Selector } from '../../machiner
 import { keyOf } from '../../machinery/metadata.ts';
 import { parseQuantity } from '../../machinery/quantity.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
+import { controllerMetrics } from '../metrics.ts';
 import { readScale, scalePath, writeScale } from '../scale.ts';
 import { writeStatus } from '../status.ts';
 import { type History, newHistory, normalize, recordScaling } from './behavior.ts';
@@ -50,6 +51,7 @@ function createDeps(context: ControllerContext, enqueue: (key: string) => void) 
   });
   return {
     clock: context.clock,
+    meter: controllerMetrics(context.registry),
     log: context.log,
     pods: context.informer(PodKind).lister,
     metrics: metricsClient(context),
@@ -80,6 +82,8 @@ class Look {
   readonly #memory: Memory;
   readonly #nowMs: number;
   #conditions: Condition[];
+  /** What it came to, as metrics call it. */
+  readonly result = { action: 'none', error: 'none' };
 
   constructor(autoscaler: HorizontalPodAutoscaler, deps: Deps, memory: Memory) {
     this.#autoscaler = autoscaler;
@@ -99,6 +103,7 @@ class Look {
       scale = await this.#deps.readScale(path);
     } catch (err) {
       const { message } = err as Error;
+      this.result.error = 'internal';
       this.#warn('FailedGetScale', message);
       const text = `the HPA controller was unable to get the target's current scale: ${message}`;
       this.#set('AbleToScale', false, 'FailedGetScale', text);
@@ -130,6 +135,7 @@ class Look {
     const measured = await this.#measure(scale);
     const { currentMetrics } = measured;
     if (!measured.best) {
+      this.result.error = 'internal';
       await this.#write({ currentReplicas: current, currentMetrics });
       return this.#warn('FailedComputeMetricsReplicas', measured.error);
     }
@@ -155,7 +161,7 @@ class Look {
     let best: Computed | undefined;
     for (const metric of metrics) {
       try {
-        const computed = await computeMetric(metric, input);
+        const computed = await this.#timed(metric.type, current, () => computeMetric(metric, input));
         currentMetrics.push(computed.status);
         if (!best || best.replicas === 0 || computed.replicas > best.replicas) best = computed;
       } catch (err) {
@@ -176,6 +182,22 @@ class Look {
     const text = `the HPA was able to successfully calculate a replica count from ${best?.name}`;
     this.#set('ScalingActive', true, 'ValidMetricFound', text);
     return { currentMetrics, best, error };
+  }
+
+  /** Counts a metric that is looked at. */
+  async #timed(metric_type: string, current: number, compute: () => Promise<Computed>): Promise<Computed> {
+    const { clock, meter } = this.#deps;
+    const startMs = clock.monotonicMs();
+    const labels = { action: 'none', error: 'internal', metric_type };
+    try {
+      const computed = await compute();
+      labels.error = 'none';
+      labels.action = actionOf(current, computed.replicas);
+      return computed;
+    } finally {
+      meter.hpaMetrics.inc(labels);
+      meter.hpaMetricSeconds.observe(labels, (clock.monotonicMs() - startMs) / 1000);
+    }
   }
 
   /** What all metrics are computed from, or why nothing can be. */
@@ -232,8 +254,10 @@ class Look {
     const current = scale.spec?.replicas ?? 0;
     try {
       await this.#scaleTo(path, scale, to);
+      this.result.action = actionOf(current, to);
     } catch (err) {
       const { message } = err as Error;
+      this.result.error = 'internal';
       this.#warn('FailedRescale', `New size: ${to}; reason: ${why}; error: ${message}`);
       const text = `the HPA controller was unable to update the target scale: ${message}`;
       this.#set('AbleToScale', false, 'FailedUpdateScale', text);
@@ -296,6 +320,8 @@ class Look {
   }
 }
 
+const actionOf = (from: number, to: number) => (to > from ? 'scale_up' : to < from ? 'scale_down' : 'none');
+
 /** The autoscalers of a namespace that have a say over one of the pods, as `namespace/name`. */
 function rivalsOf(namespace: string, pods: readonly Pod[], memories: ReadonlyMap<string, Memory>): string[] {
   return [...memories]
@@ -314,7 +340,7 @@ export const horizontalPodAutoscalerController = defineController({
   async reconcile(autoscaler, deps) {
     if (autoscaler.metadata.deletionTimestamp) return undefined;
     const key = keyOf(autoscaler);
-    const { clock, log, memories } = deps;
+    const { clock, log, memories, meter } = deps;
     const known = memories.get(key);
     // Its own writes and those of others to the status bring it here too.
     const leftMs = known && jsonEqual(known.spec, autoscaler.spec) ? known.dueMs - clock.now() : 0;
@@ -323,12 +349,17 @@ export const horizontalPodAutoscalerController = defineController({
     memory.dueMs = clock.now() + syncMs;
     memory.spec = autoscaler.spec;
     memories.set(key, memory);
+    const look = new Look(autoscaler, deps, memory);
+    const startMs = clock.monotonicMs();
     try {
-      await new Look(autoscaler, deps, memory).run();
+      await look.run();
     } catch (err) {
+      look.result.error = 'internal';
       // A status that somebody else has written meanwhile, or no server: the next look is not far.
       log.debug({ err, key }, 'an autoscaler could not be brought up to date');
     }
+    meter.hpaLooks.inc(look.result);
+    meter.hpaSeconds.observe(look.result, (clock.monotonicMs() - startMs) / 1000);
     return { requeueAfterMs: memory.dueMs - clock.now() };
   },
   forget(key, { memories }) {

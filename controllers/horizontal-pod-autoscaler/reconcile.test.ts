@@ -11,6 +11,7 @@ import { silentLogger } from '../../machinery/log.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { makeObject } from '../../test/builders/kind-rules.ts';
 import { pod, testTimeMs } from '../../test/builders/pod.ts';
+import { controllerMetrics } from '../metrics.ts';
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler.ts';
 import type { MetricsClient } from './metrics-client.ts';
 import type { PodMetric } from './replicas.ts';
@@ -66,6 +67,7 @@ function world(given: World = {}) {
   };
   const deps = {
     clock,
+    meter: controllerMetrics(),
     log: silentLogger,
     pods,
     metrics,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pod, secondsAgo, testTimeMs } from '../../test/builders/pod.ts';
 import { job } from '../../test/builders/workload.ts';
-import { expiresInMs } from '../ttl-after-finished.ts';
+import { expiresAtMs } from '../ttl-after-finished.ts';
 import { nextRun, noFailures, waitMs } from './backoff.ts';
 import { judgeFailure } from './failure-policy.ts';
 import { formatIndexes, indexAnnotation, parseIndexes } from './indexes.ts';
@@ -196,9 +196,9 @@ test('a job ends only when every pod has ended and been counted', () => {
   assert.deepEqual(status.uncountedTerminatedPods, {});
 });
 
-test('expiresInMs()', () => {
+test('expiresAtMs()', () => {
   const conditions = [{ type: 'Complete', status: 'True', lastTransitionTime: secondsAgo(10) }];
-  assert.equal(expiresInMs(job({ ttlSecondsAfterFinished: 15 }, { conditions }), testTimeMs), 5000);
-  assert.equal(expiresInMs(job({ ttlSecondsAfterFinished: 5 }, { conditions }), testTimeMs), 0);
-  assert.equal(expiresInMs(job({ ttlSecondsAfterFinished: 5 }), testTimeMs), undefined);
+  assert.equal(expiresAtMs(job({ ttlSecondsAfterFinished: 15 }, { conditions })), testTimeMs + 5000);
+  assert.equal(expiresAtMs(job({ ttlSecondsAfterFinished: 5 }, { conditions })), testTimeMs - 5000);
+  assert.equal(expiresAtMs(job({ ttlSecondsAfterFinished: 5 })), undefined);
 });

@@ -11,6 +11,7 @@ import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
 import { isInvalid, isNotFound, unlessGone } from '../../machinery/errors.ts';
 import { keyOf } from '../../machinery/metadata.ts';
+import { controllerMetrics } from '../metrics.ts';
 import { claim } from '../pods/claim.ts';
 import { deletePods } from '../pods/delete-pods.ts';
 import { isNamespaceTerminating, PodControl } from '../pods/pod-control.ts';
@@ -22,7 +23,15 @@ import { indexOf } from './indexes.ts';
 import { conditionOf, deadlineInMs, decideOutcome, isFinished } from './outcome.ts';
 import { buildPod, lastFailure, planPods } from './pods.ts';
 import { computeStatus, type StatusInput, terminalType } from './status.ts';
-import { countOf, failureCountAnnotation, isTracked, type Tally, tallyPods, trackingFinalizer } from './tally.ts';
+import {
+  countOf,
+  failureCountAnnotation,
+  isTracked,
+  replacesOnlyFailed,
+  type Tally,
+  tallyPods,
+  trackingFinalizer,
+} from './tally.ts';
 
 const name = 'job-controller';
 const ownName = 'kubernetes.io/job-controller';
@@ -34,6 +43,7 @@ function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?:
   const { kind, apiVersion } = JobKind;
   return {
     clock: context.clock,
+    meter: controllerMetrics(context.registry),
     owned: watchOwnedPods(context, JobKind, jobs.lister, enqueue),
     podClient: context.resource(PodKind),
     jobClient: context.resource(JobKind),
@@ -78,8 +88,11 @@ async function removePods({ job, deps }: Pass, pods: readonly Pod[], { isCounted
   await deletePods(job, pods, { control, expectations: owned.expectations, ...(isCounted ? {} : { prepare }) });
 }
 
+type Action = 'reconciling' | 'tracking' | 'pods_created' | 'pods_deleted';
+
 interface Managed {
   active: number;
+  action: Action;
   requeueAfterMs?: number;
   error?: unknown;
 }
@@ -114,21 +127,43 @@ async function managePods(pass: Pass): Promise<Managed> {
   if (plan.remove.length > 0) {
     // Nobody's failure: they are not to be counted.
     await removePods(pass, plan.remove, { isCounted: false });
-    return { active: tally.active.length - plan.remove.length };
+    return { active: tally.active.length - plan.remove.length, action: 'pods_deleted' };
   }
   const waits = plan.create.map((index) => backoffMs(pass, index));
   const due = plan.create.filter((_, i) => waits[i] === 0);
   const nextMs = Math.min(...waits.filter((ms) => ms > 0));
   const requeue = Number.isFinite(nextMs) ? { requeueAfterMs: nextMs } : {};
-  if (due.length === 0) return { active: tally.active.length, ...requeue };
-  if (!(await isCurrent(pass))) return { active: tally.active.length, requeueAfterMs: staleRetryMs };
+  const still = { active: tally.active.length, action: 'tracking' } as const;
+  if (due.length === 0) return { ...still, ...requeue };
+  if (!(await isCurrent(pass))) return { ...still, requeueAfterMs: staleRetryMs };
   expectations.expectCreations(uid, due.length);
   const { successes, error } = await slowStart(due.length, (i) =>
     deps.control.create(job, buildPod(job, due[i], pods)),
   );
   for (let i = successes; i < due.length; i++) expectations.creationObserved(uid);
+  countCreations(pass, successes, due.length - successes);
   const active = tally.active.length + successes;
-  return { active, ...requeue, ...(error && !isNamespaceTerminating(error) ? { error } : {}) };
+  return { active, action: 'pods_created', ...requeue, ...(error && !isNamespaceTerminating(error) ? { error } : {}) };
+}
+
+function countCreations({ job, tally, deps }: Pass, succeeded: number, failed: number): void {
+  const hasFailures = tally.counted.failed + tally.uncounted.failed.length > 0;
+  const onlyFailed = replacesOnlyFailed(job);
+  const isAgain = hasFailures || (!onlyFailed && tally.terminating.length > 0);
+  const reason = !isAgain ? 'new' : onlyFailed ? 'recreate_failed' : 'recreate_terminating_or_failed';
+  deps.meter.jobPodsCreated.inc({ reason, status: 'succeeded' }, succeeded);
+  deps.meter.jobPodsCreated.inc({ reason, status: 'failed' }, failed);
+}
+
+/** Pods that have just been written down, and the end of the job. */
+function countEnds({ job, tally, deps: { meter } }: Pass, input: StatusInput): void {
+  const completion_mode = job.spec.completionMode ?? 'NonIndexed';
+  for (const result of ['succeeded', 'failed'] as const) {
+    meter.jobPodsFinished.inc({ completion_mode, result }, tally.fresh[result].length);
+  }
+  const terminal = terminalType(input);
+  const result = terminal === 'Complete' ? 'succeeded' : 'failed';
+  if (terminal) meter.jobsFinished.inc({ completion_mode, result, reason: input.outcome?.reason ?? '' });
 }
 
 /** Failed pods that hold the failure count of their index stay tracked until a pod with the next count is there. */
@@ -153,22 +188,28 @@ function announce({ job, deps }: Pass, input: StatusInput): void {
   if (!job.spec.suspend && wasSuspended) deps.say(job, 'Normal', 'Resumed', 'Job resumed');
 }
 
-async function syncPass(pass: Pass, isSettled: boolean): Promise<ReconcileResult | undefined> {
+async function syncPass(
+  pass: Pass,
+  isSettled: boolean,
+  did: (action: Action) => void,
+): Promise<ReconcileResult | undefined> {
   const { job, tally, deps } = pass;
   const key = keyOf(job);
   const nowMs = deps.clock.now();
   const outcome = decideOutcome(job, tally, nowMs);
-  let managed: Managed = { active: tally.active.length };
+  let managed: Managed = { active: tally.active.length, action: 'reconciling' };
   if (outcome && isSettled) {
     // What still runs ends as well.
     if (tally.active.length > 0) await removePods(pass, tally.active, { isCounted: true });
-    managed = { active: 0 };
+    managed = { ...managed, active: 0 };
   } else if (isSettled && !job.metadata.deletionTimestamp) managed = await managePods(pass);
+  did(managed.action);
   const input = { tally, outcome, active: managed.active, nowMs };
   await writeStatus(job, computeStatus(job, input), deps.jobClient.updateStatus);
   // Only now: had the write failed, the same pods would be fresh again.
   deps.runs.set(key, { ...pass.run, uid: job.metadata.uid ?? '' });
   announce(pass, input);
+  countEnds(pass, input);
   const isEnding = outcome !== undefined || job.metadata.deletionTimestamp !== undefined;
   await untrackAll(
     tally.release.filter((pod) => mayRelease(pass, isEnding, pod)),
@@ -183,8 +224,25 @@ async function syncPass(pass: Pass, isSettled: boolean): Promise<ReconcileResult
 }
 
 async function reconcile(job: Job, deps: Deps): Promise<ReconcileResult | undefined> {
-  const { managedBy, selector } = job.spec;
+  const { managedBy, completionMode: completion_mode = 'NonIndexed' } = job.spec;
   if (managedBy !== undefined && managedBy !== ownName) return undefined;
+  const { clock, meter } = deps;
+  const startMs = clock.monotonicMs();
+  const labels = { completion_mode, result: 'error', action: 'reconciling' as Action };
+  try {
+    const next = await sync(job, deps, (action) => {
+      labels.action = action;
+    });
+    labels.result = 'success';
+    return next;
+  } finally {
+    meter.jobSyncs.inc(labels);
+    meter.jobSyncSeconds.observe(labels, (clock.monotonicMs() - startMs) / 1000);
+  }
+}
+
+async function sync(job: Job, deps: Deps, did: (action: Action) => void): Promise<ReconcileResult | undefined> {
+  const { selector } = job.spec;
   const { namespace = '', name: jobName = '' } = job.metadata;
   const isSettled = deps.owned.isSettled(job);
   const pods = await claim({
@@ -204,7 +262,7 @@ async function reconcile(job: Job, deps: Deps): Promise<ReconcileResult | undefi
   const before = deps.runs.get(keyOf(job));
   const isSame = before?.uid === job.metadata.uid;
   const run = nextRun(before && isSame ? before : noFailures, tally.fresh, deps.clock.now());
-  return syncPass({ job, pods, tally, run, deps }, isSettled);
+  return syncPass({ job, pods, tally, run, deps }, isSettled, did);
 }
 
 export const jobController = defineController({

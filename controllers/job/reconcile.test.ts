@@ -8,6 +8,7 @@ import { keyOf } from '../../machinery/metadata.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { pod, secondsAgo, testTimeMs } from '../../test/builders/pod.ts';
 import { job } from '../../test/builders/workload.ts';
+import { controllerMetrics } from '../metrics.ts';
 import { finishedAtMs } from './backoff.ts';
 import { indexAnnotation } from './indexes.ts';
 import { jobController } from './job.ts';
@@ -26,8 +27,10 @@ function world(pods: readonly Pod[], { refusals = 0 } = {}) {
   };
   const clock = new FakeClock(testTimeMs);
   const expectations = new Expectations(clock);
+  const meter = controllerMetrics();
   const deps = {
     clock,
+    meter,
     owned: {
       expectations,
       candidates: () => pods,
@@ -39,7 +42,7 @@ function world(pods: readonly Pod[], { refusals = 0 } = {}) {
     runs: new Map(),
     say: () => undefined,
   } as unknown as Deps;
-  return { clock, done, deps, expectations };
+  return { clock, done, deps, expectations, meter };
 }
 
 const ofJob = (name: string, owner: Job) => {
@@ -80,6 +83,22 @@ describe('jobController', () => {
     Object.assign(deps.jobClient, { get: async () => owner });
     await jobController.reconcile(owner, deps);
     assert.equal(created.length, 1);
+  });
+
+  test('passes, pods that are written down and ends are counted', async () => {
+    const owner = selecting({ parallelism: 1, completions: 1 });
+    const values = async (of: 'jobSyncs' | 'jobPodsFinished' | 'jobsFinished') =>
+      (await meter[of].get()).values.filter(({ value }) => value > 0).map(({ labels }) => Object.values(labels).sort());
+    const pods = [ofJob('a', owner).succeeded().build()];
+    const { deps, meter } = world(pods);
+    await jobController.reconcile(owner, deps);
+    assert.deepEqual(await values('jobSyncs'), [['NonIndexed', 'reconciling', 'success']]);
+    assert.deepEqual(await values('jobPodsFinished'), [['NonIndexed', 'succeeded']]);
+    assert.deepEqual(await values('jobsFinished'), [], 'it has not ended before its pods are let go');
+    pods.length = 0;
+    const status = { uncountedTerminatedPods: {}, succeeded: 1 };
+    await jobController.reconcile({ ...owner, status } as Job, deps);
+    assert.deepEqual(await values('jobsFinished'), [['CompletionsReached', 'NonIndexed', 'succeeded']]);
   });
 
   test('a job that is being deleted holds no failed pod for the next of its index', async () => {

@@ -20,6 +20,8 @@ export interface EvictionLimits {
 type ZoneState = 'Normal' | 'PartialDisruption' | 'FullDisruption';
 
 interface Zone {
+  /** As metrics call it: its region and its zone, nothing where there are none. */
+  name: string;
   ready: number;
   lost: number;
   rate: number;
@@ -34,6 +36,8 @@ export interface ZoneEvents {
   wake(node: string): void;
   /** Every zone is lost as a whole, or it is so no longer. */
   allLost(are: boolean): void;
+  /** A node of the zone may let its pods go. */
+  evicts?(zone: string): void;
 }
 
 /** The state of a zone by its nodes. Pure. */
@@ -82,8 +86,20 @@ export class EvictionZones {
     if (this.#isStarted) this.#judge(name);
   }
 
+  /** The zones that have nodes, as they are now. */
+  list(): Pick<Zone, 'name' | 'ready' | 'lost'>[] {
+    return [...this.#zones.values()].filter(({ ready, lost }) => ready + lost > 0);
+  }
+
   #zone(key: string): Zone {
-    const zone = this.#zones.get(key) ?? { ready: 0, lost: 0, rate: this.#limits.rate, nextMs: 0, waiting: new Set() };
+    const zone = this.#zones.get(key) ?? {
+      name: key === ':' ? '' : key.replace(':', ':\0:'),
+      ready: 0,
+      lost: 0,
+      rate: this.#limits.rate,
+      nextMs: 0,
+      waiting: new Set(),
+    };
     this.#zones.set(key, zone);
     return zone;
   }
@@ -152,6 +168,7 @@ export class EvictionZones {
     zone.nextMs = nowMs + 1_000 / zone.rate;
     zone.waiting.delete(name);
     this.#granted.add(name);
+    this.#events.evicts?.(zone.name);
     this.#wakeFirst(zone);
     return 0;
   }

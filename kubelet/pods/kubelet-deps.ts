@@ -19,6 +19,7 @@ import type { AllocationStore } from '../resize/allocation.ts';
 import type { NodeResources } from '../spec/resources.ts';
 import type { NodeSettings } from '../spec/sandbox-config.ts';
 import type { VolumeDeps } from '../volumes/pod-volumes.ts';
+import type { WorkMetrics } from '../work-metrics.ts';
 import type { UserNamespaces } from './user-namespaces.ts';
 
 export interface KubeletDeps {
@@ -48,4 +49,8 @@ export interface KubeletDeps {
   allocatable(): Readonly<Record<string, string>>;
   services(): Service[];
   metrics: KubeletMetrics;
+  /** Absent: nobody counts. */
+  work?: WorkMetrics;
+  /** Times a look at all that the runtime has. */
+  timeRelist?<T>(look: Promise<T>): Promise<T>;
 }

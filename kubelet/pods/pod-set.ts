@@ -250,12 +250,13 @@ export class PodSet {
 
   /** For a runtime that tells of no events. */
   async #lookAgain(signal: AbortSignal): Promise<void> {
-    const { cri, clock, log } = this.#deps;
+    const { cri, clock, log, timeRelist } = this.#deps;
     log.info({}, 'the runtime tells of no events: it is looked at every second');
     const relist = new Relist(cri);
     while (!signal.aborted) {
       try {
-        for (const uid of await relist.look()) this.wake(uid);
+        const look = relist.look();
+        for (const uid of await (timeRelist?.(look) ?? look)) this.wake(uid);
       } catch (err) {
         log.debug({ err }, 'the runtime cannot be looked at');
       }

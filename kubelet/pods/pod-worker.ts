@@ -66,6 +66,8 @@ export class PodWorker {
   readonly #resizer: PodResizer;
   readonly #onEnded: () => void;
   #phase: Phase = 'active';
+  /** When the pod was seen; undefined once it is being worked on. */
+  #seenMs: number | undefined;
   #verdict: Verdict | undefined;
   #isGone = false;
   #hostsFor = '';
@@ -75,6 +77,7 @@ export class PodWorker {
 
   constructor(deps: KubeletDeps, { pod, sandboxIds, onEnded, onFinished }: PodWorkerOptions) {
     this.#deps = deps;
+    this.#seenMs = deps.clock.monotonicMs();
     this.#resizer = new PodResizer(deps, pod, pod.status?.conditions ?? []);
     this.#desired = pod;
     this.#pod = this.#resizer.allocated(pod);
@@ -99,7 +102,7 @@ export class PodWorker {
     });
     this.#loop = new WakeLoop({
       clock: deps.clock,
-      run: () => this.#sync(),
+      run: () => this.#pass(),
       onFailure: (err, delayMs) => this.#log.warn({ err, delayMs }, 'pod not synced; trying again'),
     });
   }
@@ -237,6 +240,15 @@ export class PodWorker {
   /** Something may have changed: looks at the pod, now or right after what it is doing. */
   wake(): void {
     this.#loop.wake();
+  }
+
+  #pass(): Promise<void> {
+    const { work, clock } = this.#deps;
+    if (!work) return this.#sync();
+    if (this.#seenMs !== undefined) work.begins(clock.monotonicMs() - this.#seenMs);
+    this.#seenMs = undefined;
+    const kind = { active: 'sync', ending: 'terminating', ended: 'terminated', finished: 'terminated' } as const;
+    return work.pass(kind[this.#phase], () => this.#sync());
   }
 
   async #sync(): Promise<void> {

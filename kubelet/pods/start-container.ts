@@ -45,6 +45,7 @@ export async function startContainer(deps: KubeletDeps, context: StartContext): 
   const { pod, container } = context;
   const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
     deps.events.event(eventTarget(pod, container.name), type, reason, message);
+  deps.work?.starts(kindOf(pod, container));
   try {
     const found = await deps.images.ensure(pod, container, context.signal);
     const id = await createContainer(deps, context, found, await imageVolumesOf(deps, context));
@@ -63,6 +64,11 @@ export async function startContainer(deps: KubeletDeps, context: StartContext): 
     }
     throw err;
   }
+}
+
+function kindOf({ spec }: Pod, { name }: Container) {
+  if (spec.initContainers?.some((c) => c.name === name)) return 'init_container';
+  return spec.ephemeralContainers?.some((c) => c.name === name) ? 'ephemeral_container' : 'container';
 }
 
 const detailsOf = (err: unknown) => (isRpcError(err) ? err.details : (err as Error).message);

@@ -5,6 +5,7 @@ import type { ContainerStatus, PodSandboxStats } from '../../proto/cri.gen.ts';
 import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
 import type { NodeFacts } from '../node/node-facts.ts';
 import { isRunning, millisOf, nameOf, type RuntimeState, readySandbox } from '../pods/runtime-state.ts';
+import { readDisks, readPackets } from './device-use.ts';
 import { Exposition } from './exposition.ts';
 
 /** Where a figure stands: controller, file, the word before it (none: it stands alone), and what one of it is worth. */
@@ -62,10 +63,18 @@ const families = {
   container_processes: ['gauge', 'Processes in it.'],
   container_threads: ['gauge', 'Threads in it.'],
   container_fs_usage_bytes: ['gauge', 'Bytes on the disk in the writable layer.'],
+  container_fs_reads_bytes_total: ['counter', 'Bytes read from disks.'],
+  container_fs_reads_total: ['counter', 'Reads from disks.'],
+  container_fs_writes_bytes_total: ['counter', 'Bytes written to disks.'],
+  container_fs_writes_total: ['counter', 'Writes to disks.'],
   container_network_receive_bytes_total: ['counter', 'Bytes received.'],
   container_network_receive_errors_total: ['counter', 'Errors of receiving.'],
+  container_network_receive_packets_total: ['counter', 'Packets received.'],
+  container_network_receive_packets_dropped_total: ['counter', 'Packets dropped that were received.'],
   container_network_transmit_bytes_total: ['counter', 'Bytes sent.'],
   container_network_transmit_errors_total: ['counter', 'Errors of sending.'],
+  container_network_transmit_packets_total: ['counter', 'Packets sent.'],
+  container_network_transmit_packets_dropped_total: ['counter', 'Packets dropped that were to be sent.'],
   container_spec_cpu_period: ['gauge', 'Microseconds of a period of the limit of CPU time.'],
   container_spec_cpu_quota: ['gauge', 'Microseconds of CPU time in a period.'],
   container_spec_cpu_shares: ['gauge', 'Weight of its CPU time.'],
@@ -117,6 +126,9 @@ export function renderCadvisorMetrics({ tree, facts, groups, pods, stats, nowMs 
         out.add('container_network_receive_errors_total', at, numberOf(one.rx_errors), nowMs);
         out.add('container_network_transmit_bytes_total', at, numberOf(one.tx_bytes), nowMs);
         out.add('container_network_transmit_errors_total', at, numberOf(one.tx_errors), nowMs);
+        for (const [family, count] of Object.entries(readPackets(state, tree, path, one.name))) {
+          out.add(`container_network_${family as 'receive_packets'}_total`, at, count, nowMs);
+        }
       }
     }
     for (const c of state.containers.filter(isRunning)) {
@@ -142,6 +154,11 @@ function addGroup(out: Out, tree: CgroupTree, labels: Labels, atMs: number): voi
   };
   const processes = read(tree.version === 1 ? 'pids' : '', 'cgroup.procs');
   if (processes === undefined) return;
+  for (const { device, ...use } of readDisks(tree, labels.id)) {
+    for (const [family, value] of Object.entries(use)) {
+      out.add(`container_fs_${family as 'reads'}_total`, { ...labels, device }, value, atMs);
+    }
+  }
   const found = new Map<string, number>();
   for (const [family, byVersion] of Object.entries(places)) {
     const [controller, file, word = '', unit = 1]: Place = byVersion[tree.version - 1]!;

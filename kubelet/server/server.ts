@@ -20,6 +20,7 @@ import type { NodeFacts } from '../node/node-facts.ts';
 import type { PodSet } from '../pods/pod-set.ts';
 import type { PodWorker } from '../pods/pod-worker.ts';
 import { millisOf, nameOf, readySandbox, runningContainers } from '../pods/runtime-state.ts';
+import { countRequests } from '../work-metrics.ts';
 import { renderCadvisorMetrics } from './cadvisor-metrics.ts';
 import type { ClientAccess } from './client-access.ts';
 import { describeConfig, type KubeletSettings } from './configz.ts';
@@ -98,11 +99,14 @@ export async function startServer(deps: ServerDeps): Promise<KubeletServer> {
       strangers.delete(socket);
     });
   });
+  const count = countRequests(deps.metrics, deps.clock);
   server.on('request', (req, res) => {
+    res.once('close', count(req.method ?? '', pathOf(req)));
     answer(deps, req, res).catch((err) => sendError(deps, res, err));
   });
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', () => socket.destroy());
+    socket.once('close', count(req.method ?? '', pathOf(req)));
     upgrade(deps, req, socket as Socket, head).catch((err) => refuse(deps, socket, err));
   });
   await new Promise<void>((resolve, reject) => {
@@ -207,6 +211,8 @@ async function upgrade(deps: ServerDeps, req: IncomingMessage, socket: Socket, h
   await deps.access(req, parts[0] ?? '');
   await openStream(deps, { req, socket, head, parts, query: url.searchParams });
 }
+
+const pathOf = ({ url = '' }: IncomingMessage) => url.split('?', 1)[0]!;
 
 function parseUrl({ url = '/' }: IncomingMessage): URL {
   const base = 'https://kubelet';

@@ -12,6 +12,7 @@ import { keyOf } from '../../machinery/metadata.ts';
 import type { RunProgram } from '../run-program.ts';
 import { renderDiff, renderWhole } from './diff.ts';
 import { type HealthCheck, HealthChecks, modelHealthCheck } from './health-checks.ts';
+import type { ProxyMetrics } from './metrics.ts';
 import { modelService, type ServicePortModel, serviceNameLabel } from './model.ts';
 import { listSets, type RememberedClients, readRememberedClients } from './remembered-clients.ts';
 import { computeRuleset, mergeRulesets, type NodeFacts, type Ruleset } from './ruleset.ts';
@@ -27,6 +28,8 @@ export interface ServiceProxyDeps {
   clock: Clock;
   log: Logger;
   run: RunProgram;
+  /** Absent: nobody counts. */
+  metrics?: ProxyMetrics;
 }
 
 /** What one service comes to, and what it was computed from. */
@@ -100,6 +103,7 @@ export class ServiceProxy {
   #schedule(delayMs: number): void {
     if (this.#isDirty) return;
     this.#isDirty = true;
+    this.#deps.metrics?.queued();
     // While one change is being applied the next ones gather; its end starts them.
     if (!this.#isBusy) this.#deps.clock.after(delayMs, () => void this.#work());
   }
@@ -128,7 +132,8 @@ export class ServiceProxy {
   }
 
   async #apply(): Promise<void> {
-    const { facts, run } = this.#deps;
+    const { facts, run, clock, metrics } = this.#deps;
+    const startMs = clock.monotonicMs();
     const before = this.#applied;
     const parts = this.#compute();
     const ruleset = mergeRulesets([...parts.values()].map((part) => part.ruleset));
@@ -137,6 +142,7 @@ export class ServiceProxy {
       : renderWhole(ruleset, facts, await this.#readRememberedClients());
     if (script !== undefined) await run('nft', ['-f', '-'], script);
     this.#applied = { parts, ruleset };
+    metrics?.synced(startMs, changedSlices(before?.parts, parts));
     if (!this.#isStopped) this.#healthChecks.update([...parts.values()].flatMap((part) => part.healthCheck ?? []));
     await this.#forgetFlows(before ? this.#findStaleFlows(before.parts, parts) : await this.#findWrongFlows(parts));
   }
@@ -200,6 +206,13 @@ export class ServiceProxy {
       await run('conntrack', args, '').catch((err) => log.debug({ err }, 'no flow was deleted'));
     }
   }
+}
+
+function changedSlices(before: Applied['parts'] | undefined, after: Applied['parts']): EndpointSlice[] {
+  return [...after].flatMap(([key, { slices }]) => {
+    const known = before?.get(key)?.slices;
+    return slices === known ? [] : slices.filter((slice) => !known?.includes(slice));
+  });
 }
 
 function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {

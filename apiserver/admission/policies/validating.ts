@@ -79,6 +79,29 @@ class Findings {
   }
 }
 
+const isBudget = /budget|cost/;
+
+/** Each rule took its share of the time, whoever was told of it. */
+function countRules(asked: Asked, failures: readonly Failure[], seconds: number, { metrics }: AdmissionDeps): void {
+  if (!metrics) return;
+  const { policy, binding } = asked;
+  const of = { policy: policy.name, binding: binding?.name ?? '' };
+  const rules = Math.max(1, policy.compiled.rules.length);
+  for (const { message } of failures) {
+    const error = message.startsWith('compilation')
+      ? 'compile_error'
+      : isBudget.test(message)
+        ? 'out_of_budget'
+        : 'invalid_error';
+    for (const action of binding?.spec.validationActions ?? []) {
+      metrics.checked({ ...of, action: action.toLowerCase() as 'deny', error }, seconds / rules);
+    }
+  }
+  for (let kept = failures.length; kept < policy.compiled.rules.length; kept++) {
+    metrics.checked({ ...of, action: 'allow', error: 'no_error' }, seconds / rules);
+  }
+}
+
 async function validate(request: AdmissionRequest, deps: AdmissionDeps): Promise<void> {
   const policies = await policiesOf(deps);
   if (policies.length === 0) return;
@@ -98,7 +121,9 @@ async function validate(request: AdmissionRequest, deps: AdmissionDeps): Promise
       told = await requestValues(request, resource, namespace, deps);
       values.set(resource, told);
     }
+    const startMs = deps.clock.monotonicMs();
     const { failures, notes } = await judge(policy.compiled, { ...told.variables, params: param });
+    countRules(one, failures, (deps.clock.monotonicMs() - startMs) / 1000, deps);
     for (const failure of failures) findings.act(one, failure);
     for (const note of notes) {
       if ('error' in note) findings.refuse(one, { message: note.error });

@@ -64,7 +64,7 @@ export async function askWebhook(
   if (request.dryRun && webhook.sideEffects !== 'None' && webhook.sideEffects !== 'NoneOnDryRun') {
     throw badRequestError(`admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
   }
-  try {
+  const ask = async (): Promise<Asked> => {
     const answer = await deps.webhooks.post(webhook.clientConfig, webhook.timeoutSeconds ?? 10, review);
     const response = readReview(answer, { uid, version, mutating });
     for (const text of response.warnings) request.warn(text);
@@ -73,10 +73,15 @@ export async function askWebhook(
     }
     if (response.allowed) return { response, view };
     throw rejection(webhook.name, response.status);
+  };
+  const asked = { name: webhook.name, operation: request.operation, isMutating: mutating };
+  try {
+    return await (deps.metrics?.asked(asked, ask(), (err) => explain(err) !== undefined) ?? ask());
   } catch (err) {
     const why = explain(err);
     if (why === undefined) throw err;
     if (webhook.failurePolicy === 'Ignore') {
+      deps.metrics?.failedOpen(asked);
       request.annotate?.(`failed-open.${mutating ? 'mutation' : 'validation'}.webhook.admission.k8s.io`, webhook.name);
       return { response: undefined, view };
     }

@@ -3,16 +3,9 @@
 // Upstream: the transformers of apiserver's value package. docs/adr/023-encryption-audit-fairness.md
 import { internalError } from '../../../machinery/errors.ts';
 import type { Etcd, EtcdEvent, StoredValue, SwapResult } from '../etcd.ts';
+import { resourceOfKey } from '../resource-of-key.ts';
 import { type EncryptionConfig, groupOf } from './config.ts';
 import { createTransformer, type Transformer } from './providers.ts';
-
-const registryPrefix = '/registry/';
-
-/** The resource of a key, `secrets` or `deployments.apps`: only a group has a dot, but for Kubernetes' oldest ones. */
-function resourceOf(key: string, oldGroups: ReadonlySet<string>): string {
-  const [first = '', second = ''] = key.slice(registryPrefix.length).split('/', 2);
-  return first.includes('.') || oldGroups.has(first) ? `${second}.${first}` : first;
-}
 
 /** How each key is stored; undefined: as it is. `groups` are those of the built-in kinds. */
 function transformersOf(config: EncryptionConfig, groups: readonly string[]) {
@@ -25,8 +18,9 @@ function transformersOf(config: EncryptionConfig, groups: readonly string[]) {
   const oldGroups = new Set(groups);
   const found = new Map<string, Transformer | undefined>();
   return (key: string): Transformer | undefined => {
-    if (!key.startsWith(registryPrefix)) return undefined;
-    const resource = resourceOf(key, oldGroups);
+    const of = resourceOfKey(key, oldGroups);
+    if (!of) return undefined;
+    const resource = of.group === '' ? of.resource : `${of.resource}.${of.group}`;
     if (found.has(resource)) return found.get(resource);
     const names = new Set([resource, `*.${groupOf(resource)}`, '*.*']);
     const chosen = order.find((name) => names.has(name));

@@ -1,0 +1,26 @@
+// Which Kubernetes a component is: what /version answers and kubernetes_build_info tells.
+import { Gauge, type Registry } from 'prom-client';
+import { goArchitecture } from './architecture.ts';
+
+/** `nodeArch`: the machine as Node calls it (`os.arch()`). */
+export const buildInfoOf = (nodeArch: string) => ({
+  major: '1',
+  minor: '36',
+  gitVersion: 'v1.36.0',
+  gitCommit: '',
+  gitTreeState: 'clean',
+  buildDate: '2026-01-01T00:00:00Z',
+  goVersion: '',
+  compiler: '',
+  platform: `linux/${goArchitecture(nodeArch)}`,
+});
+
+/** `git_version` for gitVersion. */
+const labelOf = (name: string) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+
+export function tellBuild(registry: Registry, nodeArch: string): void {
+  const labels = Object.fromEntries(Object.entries(buildInfoOf(nodeArch)).map(([key, value]) => [labelOf(key), value]));
+  const help = 'Always 1; its labels say what is running.';
+  const registers = [registry];
+  new Gauge({ name: 'kubernetes_build_info', help, labelNames: Object.keys(labels), registers }).set(labels, 1);
+}
