@@ -31,6 +31,7 @@ export function readWriteOptions(
   if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', kind: options }, '', errors);
   return {
     user: request.user,
+    signal: request.signal,
     isLarge: isLarge(request.body.length),
     dryRun: dryRun.length > 0,
     fieldManager: manager || managerOf(request.userAgent),

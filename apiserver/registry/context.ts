@@ -21,6 +21,8 @@ export interface WriteOptions {
   /** The body, or the object that it changes, is so large that every step of the write may take long: others get their turn between them. */
   isLarge?: boolean;
   user: UserInfo;
+  /** Aborted when who asked is gone: nothing is written for them any more. */
+  signal?: AbortSignal;
   dryRun: boolean;
   fieldManager: string;
   /** What admission has to tell the client. */

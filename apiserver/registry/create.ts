@@ -13,7 +13,7 @@ import { admissionRequest } from './admission-request.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { checkCreate, prepareCreate, prepareIdentity } from './prepare.ts';
-import { RequestEnd } from './request-end.ts';
+import { RequestEnd, refuseGone } from './request-end.ts';
 import { checkStorable } from './size.ts';
 
 interface CreateTarget {
@@ -77,6 +77,7 @@ async function createOnce(
     await context.admission.validate(request);
     if (options.dryRun) return await dryRun(context, kind, draft);
     if (options.isLarge) await breathe();
+    refuseGone(options);
     const stored = await store(context, kind, draft);
     end.stored();
     return stored;

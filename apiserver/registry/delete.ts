@@ -11,7 +11,7 @@ import { groupResourceOf } from '../storage/object-store.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
 import { admissionRequest } from './admission-request.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
-import { RequestEnd } from './request-end.ts';
+import { RequestEnd, refuseGone } from './request-end.ts';
 import { mayGo } from './update.ts';
 
 export interface DeleteOptions {
@@ -98,6 +98,7 @@ async function runDelete(
     if (isDone) return { stored: current, gone: false };
     const goes = !next || mayGo(kind, next);
     if (write.dryRun) return { stored: current, gone: goes };
+    if (!marked) refuseGone(write);
     const result = next ? await context.store.replace(kind, current, next) : await context.store.remove(kind, current);
     if (result.done) {
       if (!next || !goes) return { stored: next ? result.stored : current, gone: goes };

@@ -359,3 +359,30 @@ describe('delete', () => {
     );
   });
 });
+
+test('nothing is written for a client who has gone while admission was at it', async () => {
+  const api = await startMemoryApi();
+  await api.send('POST', configMaps, { body: { metadata: { name: 'there' } } });
+  const { revision } = api.etcd;
+  const changed = { metadata: { name: 'there' }, data: { a: 'b' } };
+  const cases: [string, string, object?][] = [
+    ['POST', configMaps, { body: { metadata: { name: 'new' } } }],
+    ['PUT', `${configMaps}/there`, { body: changed }],
+    ['PATCH', `${configMaps}/there`, { body: changed, contentType: 'application/merge-patch+json' }],
+    ['DELETE', `${configMaps}/there`],
+  ];
+  const { admission } = api.context;
+  for (const [method, path, options] of cases) {
+    const client = new AbortController();
+    api.context.admission = {
+      ...admission,
+      mutate: (request) => admission.mutate(request),
+      async validate(request) {
+        await admission.validate(request);
+        client.abort();
+      },
+    };
+    await refuses(api.send(method, path, { ...options, signal: client.signal }), 499, '', /has gone away/);
+  }
+  assert.equal(api.etcd.revision, revision);
+});

@@ -1,7 +1,18 @@
 // Tells admission plugins how a request has ended.
+
+import { StatusError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { OnEnd, Outcome } from '../admission/plugin.ts';
 import { EtcdUnavailableError } from '../storage/etcd.ts';
+import type { WriteOptions } from './context.ts';
+
+/**
+ * Throws when who asked is gone, as they may be after a while in admission: they take it for not done, and somebody else
+ * may be doing the same by now.
+ */
+export function refuseGone({ signal }: Pick<WriteOptions, 'signal'>): void {
+  if (signal?.aborted) throw new StatusError(499, '', 'the client has gone away before anything was written');
+}
 
 export class RequestEnd {
   readonly #wanted: OnEnd[] = [];

@@ -15,7 +15,7 @@ import { admissionRequest } from './admission-request.ts';
 import { type ApiContext, isLarge, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { checkUpdate, prepareUpdate } from './prepare.ts';
-import { RequestEnd } from './request-end.ts';
+import { RequestEnd, refuseGone } from './request-end.ts';
 import { checkStorable } from './size.ts';
 
 export interface UpdateTarget {
@@ -108,6 +108,7 @@ async function tryUpdate(
     if (large) await breathe();
     await context.admission.validate(request);
     if (large) await breathe();
+    refuseGone(options);
     const result = await writeDraft(context, kind, { draft, current, fresh, dryRun: options.dryRun, reread });
     if (result.done && !options.dryRun) end.stored(mayGo(kind, draft) ? draft : undefined);
     return result;

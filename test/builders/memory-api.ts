@@ -42,6 +42,8 @@ export interface SendOptions {
   body?: unknown;
   contentType?: string;
   user?: UserInfo;
+  /** Aborted when the client goes. */
+  signal?: AbortSignal;
 }
 
 export class MemoryApi {
@@ -74,7 +76,8 @@ export class MemoryApi {
   }
 
   /** A request as the filter chain hands it to a verb. */
-  request(method: string, url: string, { body, contentType = 'application/json', user }: SendOptions = {}): ApiRequest {
+  request(method: string, url: string, options: SendOptions = {}): ApiRequest {
+    const { body, contentType = 'application/json', user, signal = new AbortController().signal } = options;
     const { pathname, searchParams: query } = new URL(url, 'https://api');
     const info = parseRequestInfo(method, pathname, query);
     const served = this.kinds.find(info.group, info.version, info.resource);
@@ -87,7 +90,7 @@ export class MemoryApi {
       contentType,
       userAgent: 'test/1',
       body: Buffer.from(body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)),
-      signal: new AbortController().signal,
+      signal,
       authorize: () => undefined,
     };
   }
