@@ -47,6 +47,7 @@ export class Kubectl {
       env: this.#env(),
       encoding: 'utf8',
       timeout: 900_000,
+      maxBuffer: 64 * 1024 * 1024, // metrics have a megabyte and more
       ...(input === undefined ? {} : { input }),
     } as const;
     const { status, signal, error, stdout, stderr } = spawnSync(this.#program, args, options);

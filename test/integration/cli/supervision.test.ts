@@ -11,6 +11,7 @@ import { readCgroups } from '../../../cli/host/cgroups.ts';
 import { findProcess, isAlive, isStopped } from '../../../cli/host/processes.ts';
 import { defaultRoots } from '../../../cli/layout.ts';
 import { nodeCommand } from '../../../cli/nodes/boot-script.ts';
+import { commandOf } from '../../../cli/supervisor/plan.ts';
 import { controlPlaneUnits } from '../../../cli/units.ts';
 import { eventually } from '../../environment/kubectl.ts';
 import { k8ts, needsRoot, projectRoot, type TestCluster, testCluster } from './k8ts-command.ts';
@@ -126,7 +127,7 @@ describe('supervision', { skip: needsRoot }, () => {
     assert.equal(cluster.run('down', '--keep-data').code, 0);
     const program = { node: componentNode(), bundle: join(projectRoot, 'dist/bin/k8ts.mjs') };
     const scheduler = controlPlaneUnits({ layout, program, trees: readCgroups() }).at(-1)!;
-    using lookAlikes = startLookAlikes(program.bundle, [scheduler.command, nodeCommand(layout, layout.nodes[0]!)]);
+    using lookAlikes = startLookAlikes(program.bundle, [commandOf(scheduler), nodeCommand(layout, layout.nodes[0]!)]);
     await lookAlikes.started;
     assert.deepEqual(
       cluster.status().components.filter((one) => one.pid !== null),
