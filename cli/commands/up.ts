@@ -40,7 +40,7 @@ import { endUnfitSupervisor, ensureSupervisor, findSupervisor } from '../supervi
 import { readLimits } from '../supervisor/liveness.ts';
 import { findUnit, readPlan, type UnitPlan, writePlan } from '../supervisor/plan.ts';
 import { teardown } from '../teardown.ts';
-import { controlPlaneUnits, nodeUnits, type Program, writesAuditLog } from '../units.ts';
+import { apiServerNames, controlPlaneUnits, nodeUnits, type Program, writesAuditLog } from '../units.ts';
 import { messageOf, UserError } from '../user-error.ts';
 
 export interface UpOptions {
@@ -191,8 +191,10 @@ function refuseChanges(known: Layout, options: WantedOptions): void {
     new UserError(`cluster ${known.name} exists with ${what}`, {
       hint: `Remove it first (${commandName} down --name ${known.name}), or create one under another name.`,
     });
+  // How many API servers there are may never have been said.
+  const has = { ...known.spec, apiServers: apiServerNames(known).length };
   for (const key of ['apiPort', 'podSubnet', 'serviceSubnet', 'simulatedNodes', 'apiServers'] as const) {
-    if (wanted[key] === undefined || wanted[key] === known.spec[key]) continue;
+    if (wanted[key] === undefined || wanted[key] === has[key]) continue;
     throw refuse(`another --${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
   }
   const mounts = (spec: Pick<ClusterSpec, 'config'>) => JSON.stringify(spec.config?.nodeMounts ?? []);

@@ -16,9 +16,11 @@ export interface Outcome {
   stderr: string;
 }
 
-/** Runs the launcher to its end. */
+/** Runs the launcher to its end. A cluster is the same on a machine of many CPUs as on one of two. */
 export function k8ts(args: string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): Outcome {
-  const { status, stdout, stderr } = spawnSync(join(projectRoot, 'k8ts'), args, {
+  const isSized = args[0] !== 'up' || args.includes('--api-servers');
+  const sized = isSized ? args : [...args, '--api-servers', '1'];
+  const { status, stdout, stderr } = spawnSync(join(projectRoot, 'k8ts'), sized, {
     cwd: options.cwd ?? projectRoot,
     env: { ...process.env, ...options.env },
     encoding: 'utf8',
@@ -44,13 +46,8 @@ export function testCluster(test: string): TestCluster {
   const name = clusterNameFor(test);
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-test-'));
   const kubeconfig = join(dir, 'kubeconfig');
-  // The same cluster on a machine of many CPUs as on one of two.
-  const sizeOf = (verb: string, more: string[]) =>
-    verb === 'up' && !more.includes('--api-servers') ? ['--api-servers', '1'] : [];
   const run = (verb: string, ...more: string[]) =>
-    k8ts([verb, '--name', name, '--kubeconfig', kubeconfig, ...sizeOf(verb, more), ...more], {
-      env: { KUBECONFIG: kubeconfig },
-    });
+    k8ts([verb, '--name', name, '--kubeconfig', kubeconfig, ...more], { env: { KUBECONFIG: kubeconfig } });
   return {
     name,
     kubeconfig,
