@@ -6,6 +6,7 @@ import { Cells, HotHistogram, HotNumber } from '../machinery/hot-metrics.ts';
 import { isLongRunning } from './in-flight.ts';
 import type { RequestInfo } from './request-info.ts';
 import { one } from './server-headers.ts';
+import { durationBuckets } from './storage/storage-metrics.ts';
 
 /** What of a request's head is told apart. */
 export interface CountedHead {
@@ -94,10 +95,6 @@ class Peak {
   }
 }
 
-// biome-ignore format: as upstream has them
-const durationBuckets = [
-  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
-];
 const sizeBuckets = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 const eventBuckets = [1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072];
 const version = ['group', 'version', 'resource'];

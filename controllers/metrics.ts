@@ -5,17 +5,39 @@ import { Counter, exponentialBuckets, Gauge, Histogram, Registry } from 'prom-cl
 const syncBuckets = exponentialBuckets(0.004, 2, 15);
 const hpaBuckets = exponentialBuckets(0.001, 2, 15);
 
-/** One of each for all controllers of a registry. */
+/** A zone that has nodes. */
+interface ZoneFigures {
+  name: string;
+  ready: number;
+  lost: number;
+}
+
+/** One of each for all controllers of a registry. `zones.list` is whose nodes are looked after, asked when somebody asks. */
 function createAll(registry: Registry) {
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
     new Counter({ name, help, labelNames, registers });
-  const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
-    new Gauge({ name, help, labelNames, registers });
   const histogram = <L extends string>(name: string, help: string, buckets: number[], labelNames: L[] = []) =>
     new Histogram({ name, help, buckets, labelNames, registers });
   const job = (name: string) => `job_controller_${name}`;
   const node = (name: string) => `node_collector_${name}`;
+  const zones = { list: (): readonly ZoneFigures[] => [] };
+  const zoneGauge = (name: string, help: string, figureOf: (zone: ZoneFigures) => number) =>
+    new Gauge({
+      name: node(name),
+      help,
+      labelNames: ['zone'],
+      registers,
+      collect() {
+        this.reset();
+        for (const zone of zones.list()) this.set({ zone: zone.name }, figureOf(zone));
+      },
+    });
+  zoneGauge('zone_health', 'Share of the nodes that are well, in percent.', ({ ready, lost }) => {
+    return (100 * ready) / (ready + lost);
+  });
+  zoneGauge('zone_size', 'Nodes.', ({ ready, lost }) => ready + lost);
+  zoneGauge('unhealthy_nodes_in_zone', 'Nodes that are not well.', ({ lost }) => lost);
   const hpa = (name: string) => `horizontal_pod_autoscaler_controller_${name}`;
   return {
     jobSyncs: counter(job('job_syncs_total'), 'Looks at jobs.', ['completion_mode', 'result', 'action']),
@@ -45,9 +67,7 @@ function createAll(registry: Registry) {
       'How often what is to be watched for garbage could not be.',
     ),
     evictions: counter(node('evictions_total'), 'Nodes whose pods were told to go.', ['zone']),
-    zoneHealth: gauge(node('zone_health'), 'Share of the nodes that are well, in percent.', ['zone']),
-    zoneSize: gauge(node('zone_size'), 'Nodes.', ['zone']),
-    zoneUnwell: gauge(node('unhealthy_nodes_in_zone'), 'Nodes that are not well.', ['zone']),
+    zones,
     hpaLooks: counter(hpa('reconciliations_total'), 'Looks at autoscalers.', ['action', 'error']),
     hpaSeconds: histogram(hpa('reconciliation_duration_seconds'), 'Time of those.', hpaBuckets, ['action', 'error']),
     hpaMetrics: counter(hpa('metric_computation_total'), 'Metrics looked at.', ['action', 'error', 'metric_type']),

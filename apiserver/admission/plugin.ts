@@ -89,7 +89,8 @@ export interface AdmissionChain {
 
 export function createAdmissionChain(plugins: readonly AdmissionPlugin[], deps: AdmissionDeps): AdmissionChain {
   const { metrics } = deps;
-  const timed: AdmissionMetrics['timed'] = async (what, work) => (metrics ? metrics.timed(what, work) : work());
+  const timed = (what: Parameters<AdmissionMetrics['timed']>[0], work: () => void | Promise<void>) =>
+    metrics ? metrics.timed(what, work) : work();
   const round = async (stage: 'mutate' | 'complete' | 'validate', request: AdmissionRequest) => {
     const { operation } = request;
     const type = stage === 'validate' ? 'validate' : 'admit';
@@ -100,13 +101,14 @@ export function createAdmissionChain(plugins: readonly AdmissionPlugin[], deps: 
     }
   };
   return {
-    mutate: (request) =>
+    mutate: async (request) =>
       timed({ operation: request.operation, type: 'admit' }, async () => {
         await round('mutate', request);
         // What a webhook has changed, the plugins before it may want to complete; once is enough.
         if (request.reinvoke) await round('mutate', request);
         await round('complete', request);
       }),
-    validate: (request) => timed({ operation: request.operation, type: 'validate' }, () => round('validate', request)),
+    validate: async (request) =>
+      timed({ operation: request.operation, type: 'validate' }, () => round('validate', request)),
   };
 }

@@ -8,8 +8,9 @@ import type { Etcd } from './etcd.ts';
 import type { ObjectStore } from './object-store.ts';
 import { resourceOfKey } from './resource-of-key.ts';
 
+/** Seconds, of requests and of calls of etcd. */
 // biome-ignore format: as upstream has them
-const buckets = [
+export const durationBuckets = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
 
@@ -29,7 +30,7 @@ export function meterEtcd(etcd: Etcd, groups: readonly string[], registry: Regis
     name: 'etcd_request_duration_seconds',
     help: 'Time of calls of etcd.',
     labelNames,
-    buckets,
+    buckets: durationBuckets,
     registry,
   });
   const cells = new Cells(labelNames, ([operation = '', group = '', resource = '']) => ({

@@ -12,7 +12,7 @@ import { type ControllerContext, defineController, type ReconcileResult } from '
 import { TransportError } from '../../client/transport.ts';
 import { unlessGone } from '../../machinery/errors.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
-import { type ControllerMetrics, controllerMetrics } from '../metrics.ts';
+import { controllerMetrics } from '../metrics.ts';
 import { isReady } from '../pods/pod-state.ts';
 import { isEvicting, nodeConditionOf, planTaints, readinessOf, silentConditions } from './health.ts';
 import { type EvictionLimits, EvictionZones } from './zones.ts';
@@ -68,10 +68,8 @@ function createDeps(context: ControllerContext, options: NodeLifecycleOptions, w
     },
   });
   // Not in reconcile: before the first node is judged, all of them have to be known.
-  nodes.onChange((node, old) => {
-    zones.change(node, old);
-    tellZones(zones.list(), meter);
-  });
+  nodes.onChange((node, old) => zones.change(node, old));
+  meter.zones.list = () => zones.list();
   const recorder = context.recorder(name);
   return {
     clock,
@@ -89,15 +87,6 @@ function createDeps(context: ControllerContext, options: NodeLifecycleOptions, w
   };
 }
 type Deps = ReturnType<typeof createDeps>;
-
-export function tellZones(zones: ReturnType<EvictionZones['list']>, meter: ControllerMetrics): void {
-  for (const gauge of [meter.zoneSize, meter.zoneHealth, meter.zoneUnwell]) gauge.reset();
-  for (const { name: zone, ready, lost } of zones) {
-    meter.zoneSize.set({ zone }, ready + lost);
-    meter.zoneHealth.set({ zone }, (100 * ready) / (ready + lost));
-    meter.zoneUnwell.set({ zone }, lost);
-  }
-}
 
 /** Notes a sign of life; returns what is remembered of the node. */
 function listen(node: Node, lease: Lease | undefined, deps: Deps): Watch {
