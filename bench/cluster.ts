@@ -112,3 +112,10 @@ export function cpuSeconds(pid: number): number {
     return 0; // it has ended meanwhile
   }
 }
+
+/** What processes use of one core, in percent, over so many seconds from now. */
+export async function cpuShares(pids: readonly number[], seconds: number): Promise<number[]> {
+  const before = pids.map(cpuSeconds);
+  await realClock.sleep(seconds * 1000);
+  return pids.map((pid, i) => (100 * (cpuSeconds(pid) - before[i]!)) / seconds);
+}

@@ -7,7 +7,7 @@ import { NodeKind } from '../api/core/node.ts';
 import type { Pod } from '../api/core/pod.ts';
 import type { KubeClient } from '../client/rest.ts';
 import { realClock } from '../machinery/clock.ts';
-import { type BenchCluster, cpuSeconds } from './cluster.ts';
+import { type BenchCluster, cpuShares } from './cluster.ts';
 import { inParallel, less, type Result } from './measure.ts';
 import { isPodReady, Pods } from './pods.ts';
 
@@ -70,14 +70,14 @@ async function measureRest(cluster: BenchCluster, client: KubeClient, pods: Pods
   // Before the rest: the question itself is work for what is measured.
   const pids = cluster.pids();
   await realClock.sleep(10_000);
-  const used = () => names.map((name) => cpuSeconds(pids.get(name)!));
-  const before = used();
-  await realClock.sleep(quietSeconds * 1000);
-  const after = used();
+  const shares = await cpuShares(
+    names.map((name) => pids.get(name)!),
+    quietSeconds,
+  );
   return names.map((name, i) =>
     less(
       `${name} at rest with ${restPods} pods, CPU of one core`,
-      (100 * (after[i]! - before[i]!)) / quietSeconds,
+      shares[i]!,
       '%',
       ...(name === 'controllers' ? [2] : []),
     ),

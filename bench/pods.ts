@@ -6,7 +6,7 @@ import { type Pod, PodKind } from '../api/core/pod.ts';
 import type { KubeClient, WatchEvent } from '../client/rest.ts';
 import { realClock } from '../machinery/clock.ts';
 import { imageArchive } from '../test/images/images.ts';
-import { type BenchCluster, cpuSeconds, pssMib } from './cluster.ts';
+import { type BenchCluster, cpuShares, pssMib } from './cluster.ts';
 import { less, median, quantile, type Result } from './measure.ts';
 
 const podCount = 50;
@@ -23,6 +23,16 @@ const specOf = (command: string[], more: object = {}): any => ({
 export const isPodReady = (pod: Pod) =>
   pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
+/** Tells of the pods of the namespace until it is aborted. */
+export function watchPods(client: KubeClient, signal: AbortSignal, onEvent: (event: WatchEvent<Pod>) => void): void {
+  void client
+    .resource(PodKind)
+    .watch({ namespace, signal }, onEvent)
+    .catch((err) => {
+      if (!signal.aborted) throw err;
+    });
+}
+
 /** All pods of the namespace, as a watch tells of them, with the time of each event. */
 export class Pods implements Disposable {
   readonly now = new Map<string, Pod>();
@@ -30,17 +40,11 @@ export class Pods implements Disposable {
   #notify: () => void = () => undefined;
 
   constructor(client: KubeClient) {
-    const onEvent = ({ type, object }: WatchEvent<Pod>) => {
+    watchPods(client, this.#stop.signal, ({ type, object }) => {
       if (type === 'DELETED') this.now.delete(object.metadata.name!);
       else if (type !== 'BOOKMARK') this.now.set(object.metadata.name!, object);
       this.#notify();
-    };
-    void client
-      .resource(PodKind)
-      .watch({ namespace, signal: this.#stop.signal }, onEvent)
-      .catch((err) => {
-        if (!this.#stop.signal.aborted) throw err;
-      });
+    });
   }
 
   /** Milliseconds until it is so; looks now and at each event. */
@@ -103,11 +107,10 @@ async function timeDeployment(client: KubeClient, pods: Pods, replicas: number, 
 async function measureKubelet(cluster: BenchCluster): Promise<Result[]> {
   const pid = [...cluster.pids()].find(([name]) => name.endsWith('kubelet'))![1];
   await realClock.sleep(10_000);
-  const before = cpuSeconds(pid);
-  await realClock.sleep(quietSeconds * 1000);
+  const [share = 0] = await cpuShares([pid], quietSeconds);
   return [
     less('kubelet with 100 pods, memory (PSS)', pssMib(pid), 'MiB', 110),
-    less('kubelet with 100 pods, idle CPU of one core', (100 * (cpuSeconds(pid) - before)) / quietSeconds, '%', 1.5),
+    less('kubelet with 100 pods, idle CPU of one core', share, '%', 1.5),
   ];
 }
 

@@ -4,12 +4,12 @@
 import { DeploymentKind } from '../api/apps/deployment.ts';
 import { NodeKind } from '../api/core/node.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
-import type { KubeClient, WatchEvent } from '../client/rest.ts';
+import type { KubeClient } from '../client/rest.ts';
 import { realClock } from '../machinery/clock.ts';
-import { type BenchCluster, cpuSeconds, pssMib } from './cluster.ts';
+import { type BenchCluster, cpuShares, pssMib } from './cluster.ts';
 import { deploymentOf } from './controllers.ts';
 import { less, median, more, quantile, type Result } from './measure.ts';
-import { isPodReady } from './pods.ts';
+import { isPodReady, watchPods } from './pods.ts';
 
 export const scaleNodes = 1_000;
 
@@ -29,7 +29,7 @@ class ReadyPods implements Disposable {
   #waiting: { isSo(): boolean; resolve(): void }[] = [];
 
   constructor(client: KubeClient) {
-    const onEvent = ({ type, object }: WatchEvent<Pod>) => {
+    watchPods(client, this.#stop.signal, ({ type, object }) => {
       const { name = '' } = object.metadata;
       if (type === 'DELETED') this.since.delete(name);
       else if (type !== 'BOOKMARK' && isPodReady(object) && !this.since.has(name)) {
@@ -40,13 +40,7 @@ class ReadyPods implements Disposable {
         resolve();
         return false;
       });
-    };
-    void client
-      .resource(PodKind)
-      .watch({ namespace, signal: this.#stop.signal }, onEvent)
-      .catch((err) => {
-        if (!this.#stop.signal.aborted) throw err;
-      });
+    });
   }
 
   until(isSo: () => boolean): Promise<void> {
@@ -66,7 +60,7 @@ type Histogram = Map<string, Map<number, number>>;
 
 const bucketLine = /^apiserver_request_duration_seconds_bucket\{([^}]*)\} (\S+)$/gm;
 const labelOf = (labels: string, name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(labels)?.[1] ?? '';
-const mutating = new Set(['POST', 'PUT', 'CREATE', 'UPDATE', 'PATCH', 'APPLY', 'DELETE']);
+const mutating = new Set(['POST', 'PUT', 'PATCH', 'APPLY', 'DELETE']);
 
 /** Of requests that change an object. */
 async function readDurations(client: KubeClient): Promise<Histogram> {
@@ -113,11 +107,13 @@ async function measureRest(cluster: BenchCluster): Promise<Result[]> {
     ['etcd', 'apiserver', 'controllers', 'scheduler', 'simulated-nodes'].includes(name),
   );
   await realClock.sleep(20_000);
-  const before = pids.map(([, pid]) => cpuSeconds(pid));
-  await realClock.sleep(20_000);
+  const shares = await cpuShares(
+    pids.map(([, pid]) => pid),
+    20,
+  );
   return pids.flatMap(([name, pid], i) => [
     less(`${name} at rest, memory (PSS)`, pssMib(pid), 'MiB', ...(name === 'scheduler' ? [300] : [])),
-    less('  CPU of one core', (100 * (cpuSeconds(pid) - before[i]!)) / 20, '%'),
+    less('  CPU of one core', shares[i]!, '%'),
   ]);
 }
 

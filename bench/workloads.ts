@@ -3,7 +3,7 @@
 import { realClock } from '../machinery/clock.ts';
 import { loadApi } from './api.ts';
 import { measureCel } from './cel.ts';
-import { type BenchCluster, cpuSeconds, processTree, pssMib } from './cluster.ts';
+import { type BenchCluster, cpuShares, processTree, pssMib } from './cluster.ts';
 import { measureControllers, simulatedNodes } from './controllers.ts';
 import { measureCrds } from './crds.ts';
 import { less, type Result } from './measure.ts';
@@ -28,15 +28,13 @@ async function measureIdle(cluster: BenchCluster): Promise<Result[]> {
   const components = [...cluster.pids()];
   // Everything below the supervisor, wrappers included; a component adopted from an earlier one stands beside it.
   const pids = [...new Set(components.flatMap(([, pid]) => processTree(pid)))];
-  const before = pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
-  await realClock.sleep(idleSeconds * 1000);
-  const used = pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0) - before;
+  const used = (await cpuShares(pids, idleSeconds)).reduce((sum, share) => sum + share, 0);
   const memory = pids.reduce((sum, pid) => sum + pssMib(pid), 0);
   const parts = components.map(([name, pid]) => less(`  ${name}`, pssMib(pid), 'MiB'));
   return [
     less('idle memory (PSS), etcd included', memory, 'MiB', 350),
     ...parts,
-    less('idle CPU of one core', (100 * used) / idleSeconds, '%', 3),
+    less('idle CPU of one core', used, '%', 3),
   ];
 }
 

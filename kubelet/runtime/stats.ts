@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { netDevRows } from '../../host/net-dev.ts';
 import type {
   ContainerStats,
   CpuUsage,
@@ -103,23 +104,15 @@ export async function containerStatsOf(rt: Runtime, container: ContainerRecord):
 
 /** Parses /proc/PID/net/dev without loopback. */
 export function parseNetDev(text: string): Init<NetworkInterfaceUsage>[] {
-  const rows = text
-    .split('\n')
-    .slice(2)
-    .filter((line) => line.includes(':'));
-  return rows
-    .map((line) => {
-      const [name = '', counters = ''] = line.split(':');
-      const n = counters.trim().split(/\s+/);
-      return {
-        name: name.trim(),
-        rx_bytes: value(n[0]!),
-        rx_errors: value(n[2]!),
-        tx_bytes: value(n[8]!),
-        tx_errors: value(n[10]!),
-      };
-    })
-    .filter((i) => i.name !== 'lo');
+  return netDevRows(text)
+    .filter(({ name }) => name !== 'lo')
+    .map(({ name, counts }) => ({
+      name,
+      rx_bytes: value(counts[0]!),
+      rx_errors: value(counts[2]!),
+      tx_bytes: value(counts[8]!),
+      tx_errors: value(counts[10]!),
+    }));
 }
 
 /** Traffic of the network namespace of a process; nothing when it is gone. */

@@ -2,6 +2,7 @@
 // https://docs.kernel.org/admin-guide/cgroup-v1/blkio-controller.html (version 2: cgroup-v2.html, io.stat)
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
+import { netDevRows } from '../../host/net-dev.ts';
 import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
 import { isRunning, type RuntimeState } from '../pods/runtime-state.ts';
 
@@ -75,7 +76,6 @@ export function readPackets(
   return {};
 }
 
-/** https://man7.org/linux/man-pages/man5/proc_pid_net.5.html */
 function readDevice(pid: string, device: string): Record<string, number | undefined> | undefined {
   let text: string;
   try {
@@ -83,8 +83,10 @@ function readDevice(pid: string, device: string): Record<string, number | undefi
   } catch {
     return undefined; // gone meanwhile
   }
-  const line = text.split('\n').find((one) => one.trim().startsWith(`${device}:`));
-  const counts = line?.split(':')[1]?.trim().split(/\s+/).map(Number) ?? [];
+  const counts =
+    netDevRows(text)
+      .find(({ name }) => name === device)
+      ?.counts.map(Number) ?? [];
   return {
     receive_packets: counts[1],
     receive_packets_dropped: counts[3],

@@ -1,8 +1,12 @@
 // What `kubectl get pv` shows. Upstream: printPersistentVolume in pkg/printers/internalversion.
-import { type Column, column, wideColumn } from '../../../machinery/kind.ts';
+import { type Column, column } from '../../../machinery/kind.ts';
 import { ageColumn } from '../../meta/columns.ts';
-import { showAccessModes, unsetText } from '../persistentvolumeclaim/columns.ts';
-import { betaStorageClassAnnotation } from '../persistentvolumeclaim/validation.ts';
+import {
+  attributesClassColumn,
+  showAccessModes,
+  storageClassColumn,
+  volumeModeColumn,
+} from '../persistentvolumeclaim/columns.ts';
 import type { PersistentVolume } from './schema.ts';
 
 export const volumeColumns: readonly Column<PersistentVolume>[] = [
@@ -20,19 +24,9 @@ export const volumeColumns: readonly Column<PersistentVolume>[] = [
   column('Claim', 'string', 'The claim it is bound to, or kept for.', ({ spec: { claimRef } }) =>
     claimRef ? `${claimRef.namespace ?? ''}/${claimRef.name ?? ''}` : '',
   ),
-  column(
-    'StorageClass',
-    'string',
-    'Storage class.',
-    ({ metadata, spec }) => metadata.annotations?.[betaStorageClassAnnotation] ?? spec.storageClassName ?? '',
-  ),
-  column(
-    'VolumeAttributesClass',
-    'string',
-    'Volume attributes class.',
-    ({ spec }) => spec.volumeAttributesClassName ?? unsetText,
-  ),
+  storageClassColumn,
+  attributesClassColumn,
   column('Reason', 'string', 'Why it is in its phase.', ({ status }) => status?.reason ?? ''),
   ageColumn,
-  wideColumn('VolumeMode', 'string', 'Filesystem or Block.', ({ spec }) => spec.volumeMode ?? unsetText),
+  volumeModeColumn,
 ];

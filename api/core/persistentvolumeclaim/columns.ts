@@ -1,5 +1,6 @@
 // What `kubectl get pvc` shows. Upstream: printPersistentVolumeClaim in pkg/printers/internalversion.
 import { type Column, column, wideColumn } from '../../../machinery/kind.ts';
+import type { ObjectMeta } from '../../../machinery/metadata.ts';
 import { ageColumn } from '../../meta/columns.ts';
 import type { PersistentVolumeClaim } from './schema.ts';
 import { betaStorageClassAnnotation } from './validation.ts';
@@ -19,7 +20,32 @@ export function showAccessModes(modes: readonly string[] | undefined): string {
     .join(',');
 }
 
-export const unsetText = '<unset>';
+const unsetText = '<unset>';
+
+/** What claims and volumes say of themselves alike. */
+interface Storage {
+  metadata: ObjectMeta;
+  spec: { storageClassName?: string; volumeAttributesClassName?: string; volumeMode?: string };
+}
+
+export const storageClassColumn = column<Storage>(
+  'StorageClass',
+  'string',
+  'Storage class.',
+  ({ metadata, spec }) => metadata.annotations?.[betaStorageClassAnnotation] ?? spec.storageClassName ?? '',
+);
+export const attributesClassColumn = column<Storage>(
+  'VolumeAttributesClass',
+  'string',
+  'Volume attributes class.',
+  ({ spec }) => spec.volumeAttributesClassName ?? unsetText,
+);
+export const volumeModeColumn = wideColumn<Storage>(
+  'VolumeMode',
+  'string',
+  'Filesystem or Block.',
+  ({ spec }) => spec.volumeMode ?? unsetText,
+);
 
 export const claimColumns: readonly Column<PersistentVolumeClaim>[] = [
   column('Status', 'string', 'Pending, Bound, Lost, or Terminating.', ({ metadata, status }) =>
@@ -32,18 +58,8 @@ export const claimColumns: readonly Column<PersistentVolumeClaim>[] = [
   column('Access Modes', 'string', 'How the bound volume may be mounted.', ({ spec, status }) =>
     spec.volumeName ? showAccessModes(status?.accessModes) : '',
   ),
-  column(
-    'StorageClass',
-    'string',
-    'Storage class.',
-    ({ metadata, spec }) => metadata.annotations?.[betaStorageClassAnnotation] ?? spec.storageClassName ?? '',
-  ),
-  column(
-    'VolumeAttributesClass',
-    'string',
-    'Volume attributes class.',
-    ({ spec }) => spec.volumeAttributesClassName ?? unsetText,
-  ),
+  storageClassColumn,
+  attributesClassColumn,
   ageColumn,
-  wideColumn('VolumeMode', 'string', 'Filesystem or Block.', ({ spec }) => spec.volumeMode ?? unsetText),
+  volumeModeColumn,
 ];
