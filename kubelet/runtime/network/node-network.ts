@@ -80,9 +80,7 @@ export class NodeNetwork {
     // A pod whose former sandbox was not taken down would still hold the name.
     if (linkExists(link.name)) await this.detach(link.name);
     const podLink = { ...link, nodePid: this.#options.nodePid };
-    await runCommand('nsenter', [`--net=/proc/${pausePid}/ns/net`, 'ip', '-batch', '-'], {
-      input: podEndBatch(podLink),
-    });
+    await runCommand('ip', ['-batch', '-'], { input: podEndBatch(podLink), netns: `/proc/${pausePid}/ns/net` });
     await runCommand('ip', ['-batch', '-'], { input: nodeEndBatch(podLink) });
   }
 

@@ -3,20 +3,23 @@ import { CommandError, type CommandOptions, runCommand as run } from '../../../h
 import { commandEnv, launcher, maxInputBytes } from './launcher.ts';
 import { ownTurn } from './turn.ts';
 
+interface Options extends Pick<CommandOptions, 'input' | 'cwd' | 'signal'> {
+  /** The file of a network namespace (`/proc/PID/ns/net`) to run in. */
+  netns?: string;
+}
+
 /** Runs a program to its end and answers its output. Rejects with CommandError when it fails. */
-export async function runCommand(
-  command: string,
-  args: readonly string[],
-  options: Pick<CommandOptions, 'input' | 'cwd' | 'signal'> = {},
-): Promise<string> {
-  const { input, cwd, signal } = options;
+export async function runCommand(command: string, args: readonly string[], options: Options = {}): Promise<string> {
+  const { input, netns, ...rest } = options;
   // A stream is listened to at once, or its failure is nobody's.
-  if (typeof input === 'object') return run(command, args, { ...options, env: commandEnv });
-  if (Buffer.byteLength(input ?? '') > maxInputBytes) {
-    await ownTurn();
-    return run(command, args, { ...options, env: commandEnv });
+  if (typeof input === 'object' || Buffer.byteLength(input ?? '') > maxInputBytes) {
+    if (typeof input === 'string') await ownTurn();
+    const entering = netns ? ['nsenter', `--net=${netns}`] : [];
+    const [program, ...words] = [...entering, command, ...args];
+    return run(program!, words, { ...rest, input, name: command, env: commandEnv });
   }
-  const { exitCode, stdout, stderr } = await launcher.launch({ argv: [command, ...args], input, cwd, signal });
+  const entering = netns ? [':netns', netns] : [];
+  const { exitCode, stdout, stderr } = await launcher.launch({ argv: [...entering, command, ...args], input, ...rest });
   if (exitCode !== 0) throw new CommandError(command, exitCode, stderr);
   return stdout;
 }

@@ -1,7 +1,7 @@
 // Starts programs from a small process of its own. Node's fork copies the page tables of all its memory, which for a
 // process of 100 MiB takes three to five milliseconds in which nothing else is done; a pod's life has a dozen of them.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { launcherProgram } from './launcher-program.ts';
+import { launcherArguments } from './launcher-program.ts';
 
 /** The environment of every program called: nothing of ours but a path. */
 export const commandEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
@@ -10,6 +10,7 @@ export const commandEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr
 export const maxInputBytes = 16 * 1024;
 
 export interface Launch {
+  /** A program and its arguments, or one of the launcher's own verbs (`launcher-program.ts`). */
   argv: readonly string[];
   /** At most maxInputBytes. */
   input?: string | undefined;
@@ -70,7 +71,8 @@ class Launcher {
 
   #start(): ChildProcess {
     if (this.#process) return this.#process;
-    const child = spawn('perl', ['-e', launcherProgram], {
+    const child = spawn('perl', launcherArguments(), {
+      cwd: '/',
       env: commandEnv,
       stdio: ['pipe', 'pipe', 'inherit'],
     });

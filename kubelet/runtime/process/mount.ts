@@ -1,11 +1,31 @@
-// Mounting and unmounting, by the mount program: Node has no such calls.
+// Mounting and unmounting, by the launcher: Node has no such calls. https://man7.org/linux/man-pages/man2/mount.2.html
 import { readFileSync } from 'node:fs';
 import { CommandError } from '../../../host/command.ts';
 import { parseMountPoints } from '../../../host/mounts.ts';
-import { runCommand } from './command.ts';
+import { launcher } from './launcher.ts';
 
-export async function mountTmpfs(path: string, options: string): Promise<void> {
-  await runCommand('mount', ['-n', '-i', '-t', 'tmpfs', '-o', options, 'shm', path]);
+/** MS_NOSUID, MS_NODEV, MS_NOEXEC. */
+const dataOnly = 2 | 4 | 8;
+
+interface Mount {
+  type: string;
+  source: string;
+  target: string;
+  /** MS_* of mount(2). */
+  flags?: number;
+  /** The file system's own options. */
+  data: string;
+}
+
+async function mount({ type, source, target, flags = 0, data }: Mount, cwd?: string): Promise<void> {
+  const argv = [':mount', type, source, target, String(flags), data];
+  const { exitCode, stderr } = await launcher.launch({ argv, cwd });
+  if (exitCode !== 0) throw new CommandError('mount', exitCode, stderr);
+}
+
+/** A file system in memory for data; `options` are tmpfs' own (`size=4k`). */
+export async function mountTmpfs(target: string, options: string): Promise<void> {
+  await mount({ type: 'tmpfs', source: 'shm', target, flags: dataOnly, data: options });
 }
 
 export interface OverlayMount {
@@ -19,9 +39,9 @@ export interface OverlayMount {
 
 export async function mountOverlay({ lowerDirs, cwd, writable, target }: OverlayMount): Promise<void> {
   const above = writable ? `,upperdir=${writable.upperDir},workdir=${writable.workDir}` : '';
-  const options = `lowerdir=${lowerDirs}${above}`;
-  if (options.length > 4000) throw new Error('the image has more layers than one overlay mount can stack');
-  await runCommand('mount', ['-n', '-i', '-t', 'overlay', '-o', options, 'overlay', target], { cwd });
+  const data = `lowerdir=${lowerDirs}${above}`;
+  if (data.length > 4000) throw new Error('the image has more layers than one overlay mount can stack');
+  await mount({ type: 'overlay', source: 'overlay', target, data }, cwd);
 }
 
 /** What is mounted at a folder and below it, the latest last. */
@@ -34,10 +54,7 @@ export function mountPointsBelow(dir: string): string[] {
 export async function unmountBelow(dir: string): Promise<void> {
   const points = mountPointsBelow(dir).reverse();
   if (points.length === 0) return;
-  try {
-    await runCommand('umount', ['-n', '-i', '-l', '--', ...points]);
-  } catch (err) {
-    // Somebody else may have been quicker.
-    if (!(err instanceof CommandError) || mountPointsBelow(dir).length > 0) throw err;
-  }
+  const { exitCode, stderr } = await launcher.launch({ argv: [':detach', ...points] });
+  // Somebody else may have been quicker.
+  if (exitCode !== 0 && mountPointsBelow(dir).length > 0) throw new CommandError('umount', exitCode, stderr);
 }

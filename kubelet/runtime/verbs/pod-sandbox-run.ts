@@ -27,7 +27,7 @@ import type { SandboxRecord } from '../store/records.ts';
 import type { Verb } from './verb.ts';
 
 const shmOptions = (ids: IdMappings | undefined) =>
-  `mode=1777,size=67108864,nosuid,nodev,noexec${ids ? `,uid=${ids.uids.host_id},gid=${ids.gids.host_id}` : ''}`;
+  `mode=1777,size=67108864${ids ? `,uid=${ids.uids.host_id},gid=${ids.gids.host_id}` : ''}`;
 
 export const runPodSandbox: Verb<'RunPodSandbox'> = async (rt, req) => {
   // The checks come after all that is waited for.
