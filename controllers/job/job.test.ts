@@ -141,7 +141,7 @@ describe('decideOutcome()', () => {
 
 describe('planPods()', () => {
   const plan = (subject: ReturnType<typeof job>, pods: ReturnType<ReturnType<typeof pod>['build']>[]) => {
-    const { create, remove } = planPods(subject, tallyPods(subject, pods), testTimeMs);
+    const { create, remove } = planPods(subject, tallyPods(subject, pods));
     return { create, remove: remove.map((p) => p.metadata.name) };
   };
   const running = (name: string) => tracked(name).running().build();

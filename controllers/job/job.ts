@@ -125,7 +125,7 @@ async function managePods(pass: Pass): Promise<Managed> {
   const { job, pods, tally, deps } = pass;
   const { expectations } = deps.owned;
   const { uid = '' } = job.metadata;
-  const plan = planPods(job, tally, deps.clock.now());
+  const plan = planPods(job, tally);
   if (plan.remove.length > 0) {
     // Nobody's failure: they are not to be counted.
     await removePods(pass, plan.remove, { isCounted: false });

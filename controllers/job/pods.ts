@@ -39,13 +39,13 @@ function wantedActive(job: Job, tally: Tally): number {
 }
 
 /** Pods to create and remove while the job goes on. */
-export function planPods(job: Job, tally: Tally, nowMs: number): PodPlan {
+export function planPods(job: Job, tally: Tally): PodPlan {
   const wanted = wantedActive(job, tally);
   const { active } = tally;
   const duplicates = isIndexed(job) ? surplusOfIndexes(job, tally) : [];
   const others = active.filter((pod) => !duplicates.includes(pod));
   const surplus = Math.max(0, others.length - wanted);
-  const remove = [...duplicates, ...inDeletionOrder(others, () => 0, nowMs).slice(0, surplus)];
+  const remove = [...duplicates, ...inDeletionOrder(others).slice(0, surplus)];
   if (remove.length > 0) return { create: [], remove: remove.slice(0, maxAtOnce) };
   const held = replacesOnlyFailed(job) ? tally.terminating.length : 0;
   const missing = Math.min(maxAtOnce, Math.max(0, wanted - active.length - held));
