@@ -68,6 +68,18 @@ test('room: init containers, sidecars and overhead count, and what is assumed of
   assert.deepEqual(scoresOf(nodeResourcesFit, wanted, [node('n').has({ cpu: '4', memory: '1Gi' })]), [75]);
 });
 
+test('room: while it is resized a pod holds what it had and what it will have', () => {
+  const at = (asked: string, has: string | undefined, conditions: object[] = []) => {
+    const made = structuredClone(pod('p').on('n').asks({ cpu: asked }).build());
+    const held = has === undefined ? {} : { resources: { requests: { cpu: has } }, allocatedResources: { cpu: has } };
+    made.status = { containerStatuses: [{ name: 'c', ...held }], conditions } as never;
+    return podInfoOf(made).requests.cpuMillis;
+  };
+  const infeasible = [{ type: 'PodResizePending', status: 'True', reason: 'Infeasible' }];
+  assert.deepEqual([at('1', '1'), at('1', '2'), at('3', '2'), at('3', '2', infeasible)], [1000, 2000, 3000, 2000]);
+  assert.equal(at('1', undefined), 1000);
+});
+
 test('images: those of volumes count, too', () => {
   const wanted = structuredClone(pod('p').image('absent').build());
   wanted.spec.volumes = [{ name: 'v', image: { reference: 'data:1' } }] as never;

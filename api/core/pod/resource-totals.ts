@@ -23,7 +23,8 @@ function addResources(total: ResourceList, more: ResourceList | undefined): void
   for (const [name, amount] of Object.entries(more ?? {})) total[name] = addQuantities(total[name], amount);
 }
 
-function raiseResources(total: ResourceList, other: ResourceList): void {
+/** Raises amounts to those of another list, where these are more. */
+export function raiseResources(total: ResourceList, other: ResourceList): void {
   for (const [name, amount] of Object.entries(other)) {
     if (!(name in total) || compareQuantities(amount, total[name]) > 0) total[name] = amount;
   }
