@@ -3,10 +3,8 @@
 import type { PodAffinityTerm } from '../../api/core/pod/affinity.ts';
 import type { Container } from '../../api/core/pod/container.ts';
 import { type HostPort, hostPortsOf } from '../../api/core/pod/host-ports.ts';
-import type { PodSpec } from '../../api/core/pod/pod-spec.ts';
-import { isSidecar, podRequests, raiseResources } from '../../api/core/pod/resource-totals.ts';
+import { heldSpec, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { jsonEqual } from '../../machinery/json.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
 
 export interface Resources {
@@ -70,28 +68,6 @@ export function resourcesOf(list: Record<string, string> | undefined): Resources
     else if (name !== 'pods') scalars.set(name, quantityValue(amount));
   }
   return out;
-}
-
-/**
- * The spec with what its containers hold while they are resized: what was and what will be, whichever is more. Upstream:
- * UseStatusResources of component-helpers/resource.
- */
-export function heldSpec({ spec, status }: Pod): PodSpec {
-  const { containerStatuses = [], initContainerStatuses = [], conditions = [] } = status ?? {};
-  const statuses = [...containerStatuses, ...initContainerStatuses];
-  const isInfeasible = conditions.some((c) => c.type === 'PodResizePending' && c.reason === 'Infeasible');
-  const held = (container: Container): Container => {
-    const { resources, allocatedResources } = statuses.find(({ name }) => name === container.name) ?? {};
-    const asked = container.resources?.requests ?? {};
-    if (!resources || (jsonEqual(resources.requests ?? {}, asked) && jsonEqual(allocatedResources ?? {}, asked)))
-      return container;
-    const requests = isInfeasible ? {} : { ...asked };
-    for (const list of [resources.requests, allocatedResources]) raiseResources(requests, list ?? {});
-    return { ...container, resources: { ...container.resources, requests } };
-  };
-  if (!statuses.some(({ resources }) => resources)) return spec;
-  const initContainers = spec.initContainers?.map((container) => (isSidecar(container) ? held(container) : container));
-  return { ...spec, containers: spec.containers.map(held), ...(initContainers && { initContainers }) };
 }
 
 export function podInfoOf(pod: Pod): PodInfo {
