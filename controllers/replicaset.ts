@@ -10,7 +10,7 @@ import { controllerOf, type KubeObject, keyOf } from '../machinery/metadata.ts';
 import { timestamp } from '../machinery/timestamp.ts';
 import { claim } from './pods/claim.ts';
 import { deletePods } from './pods/delete-pods.ts';
-import { inDeletionOrder } from './pods/deletion-order.ts';
+import { inDeletionOrder, type Ranks } from './pods/deletion-order.ts';
 import { isNamespaceTerminating, PodControl, podFromTemplate } from './pods/pod-control.ts';
 import { isActive, isAvailable, isReady, isTerminating, nextAvailableInMs } from './pods/pod-state.ts';
 import { byController, type OwnedPods, watchOwnedPods } from './pods/pod-watch.ts';
@@ -24,12 +24,12 @@ const burst = 500;
 export function planReplicas(
   set: ReplicaSet,
   active: readonly Pod[],
-  options: { rankOf(pod: Pod): number; nowMs: number },
+  options: Ranks,
 ): { create: number; delete: Pod[] } {
   const difference = (set.spec.replicas ?? 1) - active.length;
   if (difference >= 0) return { create: Math.min(burst, difference), delete: [] };
   const surplus = Math.min(burst, -difference);
-  const candidates = inDeletionOrder(active, options.rankOf, options.nowMs);
+  const candidates = inDeletionOrder(active, options);
   return { create: 0, delete: candidates.slice(0, surplus) };
 }
 
@@ -106,10 +106,10 @@ function createDeps<T extends KubeObject>(
 }
 type Deps<T extends KubeObject = any> = ReturnType<typeof createDeps<T>>;
 
-/** How many active pods of the same owner (a deployment's other sets included) share each pod's node. */
+/** How many active pods of the same owner (the deployment's other sets) share each pod's node; of a set of its own none counts. */
 function rankByNode(set: ReplicaSet, sets: Deps['sets'], owned: OwnedPods): (pod: Pod) => number {
   const owner = controllerOf(set)?.uid;
-  const siblings = owner ? sets.byIndex(byController, owner) : [set];
+  const siblings = owner ? sets.byIndex(byController, owner) : [];
   const counts = new Map<string, number>();
   for (const sibling of siblings) {
     for (const pod of owned.pods.byIndex(byController, sibling.metadata.uid ?? '')) {

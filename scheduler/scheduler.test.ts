@@ -149,7 +149,8 @@ test('pods that a failed binding kept waiting are tried again', async () => {
   await add(pod('q').asks({ cpu: '1' }));
   assert.equal(scheduler.state().pending.unschedulable, 1);
   await bindings[0]!.answer(conflictError({ group: '', resource: 'pods/binding' }, 'p', 'being deleted'));
-  assert.deepEqual(scheduler.state().pending, { active: 0, backoff: 2, unschedulable: 0, gated: 0 });
+  assert.deepEqual(scheduler.state().pending, { active: 0, backoff: 1, unschedulable: 0, gated: 0 });
+  assert.equal(bindings[1]?.name, 'q', 'nobody else was there: it did not wait for its back-off');
 });
 
 test('pods that waited for one that was deleted while it was being bound are tried again', async () => {

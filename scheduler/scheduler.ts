@@ -440,8 +440,14 @@ function rejectingPlugins({ rejections, others, narrowedBy }: Diagnosis): Plugin
   return [...plugins];
 }
 
-const isResized = ({ spec }: Pod, { spec: old }: Pod): boolean =>
-  spec.containers.some(({ resources }, i) => !jsonEqual(resources, old.containers[i]?.resources));
+function isResized(pod: Pod, old: Pod): boolean {
+  const sizesOf = ({ spec, status }: Pod) => [
+    spec.containers.map(({ resources }) => resources),
+    (status?.containerStatuses ?? []).map(({ resources, allocatedResources }) => [resources, allocatedResources]),
+  ];
+  if (jsonEqual(sizesOf(pod), sizesOf(old))) return false;
+  return !jsonEqual(podInfoOf(pod).requests, podInfoOf(old).requests);
+}
 
 /** A heartbeat changes a node too, and no pod fits better for it. */
 function mattersForScheduling(node: Node, old: Node): boolean {

@@ -164,9 +164,14 @@ describe('approved without anybody looking', () => {
   });
 });
 
-test('requests go an hour after a decision, or after a day without one', () => {
+test('requests go an hour after a decision, or after a day without one', async () => {
   const at = (status: object) => (endOf(request({}, status)) - nowMs) / 3600_000;
   assert.equal(at({}), 24);
-  assert.equal(at({ conditions: [{ type: 'Approved', lastUpdateTime: '2026-01-01T02:00:00Z' }] }), 3);
+  const conditions = [{ type: 'Approved', lastUpdateTime: '2026-01-01T02:00:00Z' }];
+  assert.equal(at({ conditions, certificate: toField('no certificate') }), 3);
   assert.equal(at({ conditions: [{ type: 'Failed' }] }), 1);
+  assert.equal(at({ conditions }), Number.POSITIVE_INFINITY, 'it waits for its signer');
+  const { pem } = await makeCertificateRequest({ name: [{ CN: ['x'] }] });
+  const wish = { requestPem: pem, usages: ['client auth'], lifetimeMs: 1800 * 1000 };
+  assert.equal(at({ conditions, certificate: toField(await issueFor(wish, await makeCa(nowMs), nowMs)) }), 0.5);
 });

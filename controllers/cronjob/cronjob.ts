@@ -189,11 +189,6 @@ async function start(pass: Pass, due: Due, { local }: Timetable): Promise<void> 
     const text = 'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew';
     deps.say(cron, 'Warning', 'TooManyMissedTimes', text);
   }
-  if (due.isTooLate) {
-    const when = new Date(due.timeMs).toUTCString().replace(/GMT$/, 'UTC');
-    deps.say(cron, 'Warning', 'MissSchedule', `Missed scheduled time to start a job: ${when}`);
-    return;
-  }
   const lastScheduleTime = timestamp(due.timeMs);
   const isStarted = activeOf(pass.status).some((active) => active.name === jobName(cron, due.timeMs));
   if (isStarted || pass.status.lastScheduleTime === lastScheduleTime) return;

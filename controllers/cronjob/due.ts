@@ -58,20 +58,18 @@ function lastUpTo(nowMs: number, timeMs: number, { schedule, local }: Pick<Timet
 export interface Due {
   timeMs: number;
   isTooMany: boolean;
-  isTooLate: boolean;
 }
 
 /**
- * The time to start a job for; undefined when none has come. Those that were missed are counted from the deadline on, if
- * there is one. Throws InvalidScheduleError.
+ * The time to start a job for; undefined when none has come, or its deadline is over. Those that were missed are counted
+ * from the deadline on, if there is one. Throws InvalidScheduleError.
  */
 export function dueTime(cron: CronJob, timetable: Timetable, nowMs: number): Due | undefined {
   const { timeMs } = mostRecent(cron, timetable, nowMs);
-  if (timeMs === undefined) return undefined;
   const deadlineS = cron.spec.startingDeadlineSeconds;
-  const isTooLate = deadlineS !== undefined && timeMs + deadlineS * 1000 < nowMs;
+  if (timeMs === undefined || (deadlineS !== undefined && timeMs + deadlineS * 1000 <= nowMs)) return undefined;
   const { missed } = mostRecent(cron, timetable, nowMs, deadlineS);
-  return { timeMs, isTooMany: missed > manyMissed, isTooLate };
+  return { timeMs, isTooMany: missed > manyMissed };
 }
 
 /** Milliseconds until the next time; undefined when there is none. */

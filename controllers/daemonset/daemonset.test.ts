@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ControllerRevision } from '../../api/apps/controllerrevision.ts';
+import type { Node } from '../../api/core/node.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { node } from '../../test/builders/node.ts';
 import { pod, testTimeMs } from '../../test/builders/pod.ts';
@@ -66,6 +67,12 @@ test('buildPod() leaves the scheduler one choice', () => {
   assert.equal(nodeNameOf(built), 'n1');
   assert.equal(built.spec.tolerations?.length, 6);
   assert.equal(built.metadata.labels?.['controller-revision-hash'], hash);
+  const own = { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute' };
+  const given = buildPod(withSpec({ tolerations: [own, { key: 'k', operator: 'Exists' }] }), 'n1', hash);
+  assert.deepEqual(
+    given.spec.tolerations?.slice(0, 3).map(({ key }) => key),
+    [own.key, 'k', 'node.kubernetes.io/not-ready'],
+  );
 });
 
 describe('planPlacement()', () => {
@@ -84,6 +91,17 @@ describe('planPlacement()', () => {
     assert.deepEqual([plan.createOn, names(plan.delete), names(plan.finished)], [[], ['a'], ['a']]);
   });
 
+  test('one that has ended and is deleted, but held by a finalizer, is replaced', () => {
+    const pods = [on('a', 'n1').failed().deleting().finalizer('x').build()];
+    assert.deepEqual(planPlacement(input({ pods, nodes: [node('n1')] })).createOn, ['n1']);
+  });
+
+  test('a surge does not wait for one that goes', () => {
+    const going = [on('a', 'n1').ready().deleting().build()];
+    const of = (set: ReturnType<typeof rolling>) => planPlacement(input({ set, pods: going, nodes: [node('n1')] }));
+    assert.deepEqual([of(rolling(0, 1)).createOn, of(rolling(1, 0)).createOn], [['n1'], []]);
+  });
+
   test('pods leave where they may not stay', () => {
     const pods = [on('a', 'n1').ready().build()];
     const plan = planPlacement(input({ pods, nodes: [node('n1', { taints: [{ key: 'k', effect: 'NoExecute' }] })] }));
@@ -93,7 +111,9 @@ describe('planPlacement()', () => {
 
 describe('planUpdate()', () => {
   const old = (name: string, nodeName: string) => on(name, nodeName, 'old');
-  const cases: { name: string; set: ReturnType<typeof rolling>; pods: Pod[]; want: [string[], string[]] }[] = [
+  const reserved = { taints: [{ key: 'k', effect: 'NoSchedule' as const }] };
+  type Row = { name: string; set: ReturnType<typeof rolling>; nodes?: Node[]; pods: Pod[]; want: [string[], string[]] };
+  const cases: Row[] = [
     {
       name: 'one at a time',
       set: rolling(1, 0),
@@ -136,15 +156,43 @@ describe('planUpdate()', () => {
       want: [['n2'], ['a']],
     },
     {
+      name: 'where it is not to run any more the old pod goes without another one',
+      set: rolling(1, 0),
+      nodes: [node('n1', reserved)],
+      pods: [old('a', 'n1').ready().build()],
+      want: [[], ['a']],
+    },
+    {
+      name: 'in a surge once as many serve as should',
+      set: rolling(0, 1),
+      nodes: [node('n1', reserved), node('n2')],
+      pods: [old('a', 'n1').ready().build(), on('b', 'n2').ready().build()],
+      want: [[], ['a']],
+    },
+    {
+      name: 'and not before',
+      set: rolling(0, 1),
+      nodes: [node('n1', reserved), node('n2')],
+      pods: [old('a', 'n1').ready().build(), on('b', 'n2').running().build()],
+      want: [[], []],
+    },
+    {
+      name: 'unless it serves no more',
+      set: rolling(0, 1),
+      nodes: [node('n1', reserved), node('n2')],
+      pods: [old('a', 'n1').running().build(), on('b', 'n2').running().build()],
+      want: [[], ['a']],
+    },
+    {
       name: 'OnDelete does nothing',
       set: daemonSet({ updateStrategy: { type: 'OnDelete' } }),
       pods: [old('a', 'n1').ready().build()],
       want: [[], []],
     },
   ];
-  for (const { name, set, pods, want } of cases) {
+  for (const { name, set, pods, nodes, want } of cases) {
     test(name, () => {
-      const plan = planUpdate(input({ set, pods }));
+      const plan = planUpdate(input({ set, pods, ...(nodes && { nodes }) }));
       assert.deepEqual([plan.createOn, names(plan.delete)], want);
     });
   }
@@ -175,6 +223,10 @@ test('computeStatus() counts nodes', () => {
     numberAvailable: 1,
     numberUnavailable: 2,
   });
+  // It has a new pod beside the old one, and does not see all that was done for its last change.
+  const surging = [on('b', 'n2', 'old').age(50).ready().build(), on('c', 'n2').age(5).ready().build()];
+  const waiting = computeStatus(input({ pods: surging, nodes }), false);
+  assert.deepEqual([waiting.observedGeneration, waiting.updatedNumberScheduled], [undefined, undefined]);
 });
 
 describe('two revisions of one template', () => {

@@ -82,7 +82,7 @@ function holdFailed(set: DaemonSet, plan: DaemonPlan, deps: Deps): number | unde
       deps.warn(set, 'SucceededDaemonPod', `Found succeeded daemon pod ${where}, will try to delete it`);
       continue;
     }
-    const key = `${set.metadata.uid} ${nodeName}`;
+    const key = `${set.metadata.uid} ${set.status?.observedGeneration ?? 0} ${nodeName}`;
     const backoff = deps.failures.get(key) ?? { count: 0, untilMs: 0 };
     const leftMs = backoff.untilMs - deps.clock.now();
     if (leftMs > 0) {
@@ -150,7 +150,7 @@ async function reconcile(set: DaemonSet, deps: Deps): Promise<ReconcileResult | 
     }
   } finally {
     // Even when pods were refused: how many are missing is what the user looks for then.
-    await writeStatus(set, computeStatus(input), deps.setClient.updateStatus);
+    await writeStatus(set, computeStatus(input, isSettled), deps.setClient.updateStatus);
   }
   const availableInMs = nextAvailableInMs(pods, set.spec.minReadySeconds ?? 0, deps.clock.now());
   const next = Math.min(failedInMs ?? Number.POSITIVE_INFINITY, availableInMs ?? Number.POSITIVE_INFINITY);

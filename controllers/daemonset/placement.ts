@@ -1,6 +1,7 @@
 // Where a daemon set's pods belong, and how a pod for a node looks. Pure. Upstream: pkg/controller/daemon and its util.
 import { type DaemonSet, DaemonSetKind } from '../../api/apps/daemonset.ts';
 import type { Node } from '../../api/core/node.ts';
+import { isFinished } from '../../api/core/pod/columns.ts';
 import { findUntoleratedTaint, matchesNodeAffinity } from '../../api/core/pod/placement.ts';
 import type { PodSpec } from '../../api/core/pod/pod-spec.ts';
 import type { Toleration } from '../../api/core/pod/scheduling.ts';
@@ -34,7 +35,8 @@ function withTolerations(spec: PodSpec): Toleration[] {
   const own = daemonTolerations(spec);
   const isSame = (a: Toleration, b: Toleration) =>
     a.key === b.key && a.effect === b.effect && a.operator === b.operator && (a.value ?? '') === (b.value ?? '');
-  return [...(spec.tolerations ?? []).filter((t) => !own.some((o) => isSame(o, t))), ...own];
+  const given = spec.tolerations ?? [];
+  return [...given, ...own.filter((o) => !given.some((t) => isSame(o, t)))];
 }
 
 export interface Placement {
@@ -94,12 +96,13 @@ export function isCurrent(set: DaemonSet, pod: Pod, hash: string): boolean {
   return labels[revisionLabel] === hash || (generation !== undefined && labels[generationLabel] === generation);
 }
 
-/** Pods by the node they are for, bound and older ones first. */
+/** Pods by the node they are for, bound and older ones first. One that has ended and is deleted holds no place. */
 export function byNode(pods: readonly Pod[]): Map<string, Pod[]> {
   const map = new Map<string, Pod[]>();
   for (const pod of [...pods].sort(compareForKeeping)) {
     const nodeName = nodeNameOf(pod);
-    if (nodeName) map.set(nodeName, [...(map.get(nodeName) ?? []), pod]);
+    if (nodeName && !(isFinished(pod) && pod.metadata.deletionTimestamp))
+      map.set(nodeName, [...(map.get(nodeName) ?? []), pod]);
   }
   return map;
 }

@@ -60,7 +60,7 @@ export function planPlacement(input: DaemonInput): DaemonPlan {
     if (!mayStay) plan.delete.push(...pods.filter((pod) => !pod.metadata.deletionTimestamp));
     else if (pods.length === 0) {
       if (shouldRun) plan.createOn.push(name);
-    } else planNode(plan, input, { pods, maxSurge });
+    } else if (!planNode(plan, input, { pods, maxSurge }) && maxSurge > 0 && shouldRun) plan.createOn.push(name);
   }
   // Pods that wait for a node that is not there any more.
   for (const pods of podsByNode.values()) {
@@ -69,7 +69,8 @@ export function planPlacement(input: DaemonInput): DaemonPlan {
   return plan;
 }
 
-function planNode(plan: DaemonPlan, input: DaemonInput, node: { pods: readonly Pod[]; maxSurge: number }): void {
+/** What a node with pods needs. Whether one stays, for now or for good. */
+function planNode(plan: DaemonPlan, input: DaemonInput, node: { pods: readonly Pod[]; maxSurge: number }): boolean {
   const running: Pod[] = [];
   for (const pod of node.pods) {
     if (pod.metadata.deletionTimestamp) continue;
@@ -78,10 +79,10 @@ function planNode(plan: DaemonPlan, input: DaemonInput, node: { pods: readonly P
       plan.delete.push(pod);
     } else running.push(pod);
   }
-  if (running.length <= 1) return;
+  if (running.length <= 1) return running.length > 0;
   if (node.maxSurge === 0) {
     plan.delete.push(...running.slice(1));
-    return;
+    return true;
   }
   // During a surge one old and one new pod may stand side by side, until the new one is available
   // or the old one serves no more.
@@ -90,6 +91,7 @@ function planNode(plan: DaemonPlan, input: DaemonInput, node: { pods: readonly P
   plan.delete.push(...current.slice(1), ...old.slice(1));
   const [newest] = current;
   if (newest && old[0] && (!isReady(old[0]) || isAvailableAt(input, newest))) plan.delete.push(old[0]);
+  return true;
 }
 
 /** The next step of a rolling update; nothing is planned for nodes where placement has something to do first. */
@@ -99,20 +101,29 @@ export function planUpdate(input: DaemonInput): Pick<DaemonPlan, 'createOn' | 'd
   return bounds.maxSurge > 0 ? planSurge(input, bounds.maxSurge) : planReplacement(input, bounds.maxUnavailable);
 }
 
-/** A node's pods that are not on their way out: the current one and the old one. */
-function splitPods(input: DaemonInput, pods: readonly Pod[]): { current: Pod | undefined; old: Pod | undefined } {
-  const staying = pods.filter((pod) => !pod.metadata.deletionTimestamp);
-  const current = staying.find((pod) => isCurrent(input.set, pod, input.hash));
-  return { current, old: staying.find((pod) => !isCurrent(input.set, pod, input.hash)) };
+interface Place {
+  name: string;
+  /** Its pods that are not on their way out. */
+  current: Pod | undefined;
+  old: Pod | undefined;
+}
+
+/** Nodes that have pods of the set or should have one. */
+function placesOf(input: DaemonInput): Place[] {
+  const podsByNode = byNode(input.pods);
+  const names = new Set([...wantedNodes(input).map(({ metadata }) => metadata.name ?? ''), ...podsByNode.keys()]);
+  return [...names].map((name) => {
+    const staying = (podsByNode.get(name) ?? []).filter((pod) => !pod.metadata.deletionTimestamp);
+    const current = staying.find((pod) => isCurrent(input.set, pod, input.hash));
+    return { name, current, old: staying.find((pod) => !isCurrent(input.set, pod, input.hash)) };
+  });
 }
 
 function planReplacement(input: DaemonInput, maxUnavailable: number): Pick<DaemonPlan, 'createOn' | 'delete'> {
-  const podsByNode = byNode(input.pods);
   const unavailableOld: Pod[] = [];
   const candidates: Pod[] = [];
   let unavailable = 0;
-  for (const node of wantedNodes(input)) {
-    const { current, old } = splitPods(input, podsByNode.get(node.metadata.name ?? '') ?? []);
+  for (const { current, old } of placesOf(input)) {
     if (current && !old) unavailable += isAvailableAt(input, current) ? 0 : 1;
     else if (!old || current) unavailable++;
     else if (isAvailableAt(input, old)) candidates.push(old);
@@ -127,25 +138,32 @@ function planReplacement(input: DaemonInput, maxUnavailable: number): Pick<Daemo
 }
 
 function planSurge(input: DaemonInput, maxSurge: number): Pick<DaemonPlan, 'createOn' | 'delete'> {
-  const podsByNode = byNode(input.pods);
+  const wanted = new Set(wantedNodes(input).map(({ metadata }) => metadata.name ?? ''));
+  const serves = (pod: Pod | undefined) => pod !== undefined && isAvailableAt(input, pod);
   const urgent: string[] = [];
   const candidates: string[] = [];
   const done: Pod[] = [];
+  /** Where the set is not to run any more. */
+  const elsewhere: Pod[] = [];
   let surging = 0;
-  for (const { metadata } of wantedNodes(input)) {
-    const { current, old } = splitPods(input, podsByNode.get(metadata.name ?? '') ?? []);
+  let available = 0;
+  for (const { name, current, old } of placesOf(input)) {
+    if (serves(old ?? current)) available++;
     if (!old) continue;
-    if (current && isAvailableAt(input, current)) done.push(old);
-    else if (current) surging++;
-    else if (!isAvailableAt(input, old)) urgent.push(metadata.name ?? '');
-    else candidates.push(metadata.name ?? '');
+    if (current) {
+      if (serves(current)) done.push(old);
+      else surging++;
+    } else if (!wanted.has(name)) (serves(old) ? elsewhere : done).push(old);
+    else (serves(old) ? candidates : urgent).push(name);
   }
   const room = Math.max(0, maxSurge - surging);
-  return { createOn: [...urgent, ...candidates.slice(0, room)], delete: done };
+  // They serve until as many do where they should.
+  const spare = Math.max(0, available - wanted.size);
+  return { createOn: [...urgent, ...candidates.slice(0, room)], delete: [...done, ...elsewhere.slice(0, spare)] };
 }
 
-/** Counts over nodes. */
-export function computeStatus(input: DaemonInput): NonNullable<DaemonSet['status']> {
+/** Counts over nodes. A generation is not observed while nobody acts upon it: not all that was done is seen. */
+export function computeStatus(input: DaemonInput, isSettled = true): NonNullable<DaemonSet['status']> {
   const { set, nodes, hash } = input;
   const podsByNode = byNode(input.pods);
   const counts = { desired: 0, current: 0, misscheduled: 0, ready: 0, updated: 0, available: 0 };
@@ -161,17 +179,14 @@ export function computeStatus(input: DaemonInput): NonNullable<DaemonSet['status
     counts.current++;
     if (isReady(pod)) counts.ready++;
     if (isAvailableAt(input, pod)) counts.available++;
-    // During a surge a node counts as updated once its new pod is the only one.
-    if (pods.every((p) => isCurrent(set, p, hash) || p.metadata.deletionTimestamp) && isCurrent(set, pod, hash)) {
-      counts.updated++;
-    }
+    if (isCurrent(set, pod, hash)) counts.updated++;
   }
   const status: NonNullable<DaemonSet['status']> = {
     currentNumberScheduled: counts.current,
     numberMisscheduled: counts.misscheduled,
     desiredNumberScheduled: counts.desired,
     numberReady: counts.ready,
-    observedGeneration: set.metadata.generation ?? 0,
+    observedGeneration: (isSettled ? set.metadata.generation : set.status?.observedGeneration) ?? 0,
     updatedNumberScheduled: counts.updated,
     numberAvailable: counts.available,
     numberUnavailable: counts.desired - counts.available,

@@ -139,6 +139,8 @@ describe('planScale()', () => {
   test('isScalingEvent() sees a size that the sets do not know', () => {
     const sets = [replicaSet('new', 5, { metadata: annotated(5, 6) })];
     assert.deepEqual([isScalingEvent(rolling(5, 1, 1), sets), isScalingEvent(rolling(6, 1, 1), sets)], [false, true]);
+    const annotations = { 'deployment.kubernetes.io/desired-replicas': 'five' };
+    assert.equal(isScalingEvent(rolling(5, 1, 1), [replicaSet('new', 5, { metadata: { annotations } })]), false);
   });
 });
 

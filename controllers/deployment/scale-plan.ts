@@ -62,8 +62,8 @@ const changed = (scales: readonly SetScale[]) => scales.filter(({ set, replicas 
 /** Whether the deployment was scaled since its sets were. */
 export function isScalingEvent(deployment: Deployment, sets: readonly ReplicaSet[]): boolean {
   return activeSets(sets).some((set) => {
-    const desired = set.metadata.annotations?.[desiredAnnotation];
-    return desired !== undefined && Number(desired) !== replicasOf(deployment);
+    const desired = Number.parseInt(set.metadata.annotations?.[desiredAnnotation] ?? '', 10);
+    return !Number.isNaN(desired) && desired !== replicasOf(deployment);
   });
 }
 

@@ -126,11 +126,9 @@ export function computeRolloutStatus(
     .flatMap((set) => set.status?.conditions ?? [])
     .find((c) => c.type === 'ReplicaFailure' && c.status === 'True');
   if (failing) {
-    const { reason = '', message = '' } = failing;
-    conditions = setCondition(
-      conditions,
-      condition('ReplicaFailure', 'True', { reason, message, nowMs: options.nowMs }),
-    );
+    const { reason = '', message = '', lastTransitionTime } = failing;
+    const nowMs = lastTransitionTime ? Date.parse(lastTransitionTime) : options.nowMs;
+    conditions = setCondition(conditions, condition('ReplicaFailure', 'True', { reason, message, nowMs }));
   } else {
     conditions = removeCondition(conditions, 'ReplicaFailure');
   }

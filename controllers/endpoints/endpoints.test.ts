@@ -136,7 +136,67 @@ describe('planSlices()', () => {
     const again = planSlices(input({ present: [empty] }));
     assert.deepEqual([again.create, again.update, again.delete], [[], [], []]);
     const filled = planSlices(input({ pods: [p], present: [empty] }));
-    assert.deepEqual([counts(filled.create), filled.delete.length], [[1], 1]);
+    assert.deepEqual([counts(filled.update), filled.create, filled.delete], [[1], [], []], 'its slice is used again');
+    const emptied = planSlices(input({ present: [stored(filled.update[0]!, 'e')] }));
+    assert.deepEqual([counts(emptied.update), emptied.update[0]?.ports, emptied.delete], [[0], [], []]);
+  });
+
+  test('no more slices are written than have to be', () => {
+    const all = many(300);
+    const of = (indexes: number[], name: string) =>
+      stored(planSlices(input({ pods: indexes.map((i) => all[i]!) })).create[0]!, name);
+    const every = (step: number, from: number, to: number) =>
+      Array.from({ length: to }, (_, i) => i).filter((i) => i % step === from);
+    const cases: [string, number, EndpointSlice[], number[][]][] = [
+      [
+        'room for all that is left in one of two',
+        250,
+        [of(every(4, 0, 248), 'a'), of(every(4, 1, 244), 'b')],
+        [[100], [89]],
+      ],
+      ['room in none', 300, [of(every(4, 0, 296), 'a'), of(every(4, 1, 296), 'b')], [[100, 52], []]],
+    ];
+    for (const [name, count, present, want] of cases) {
+      const plan = planSlices(input({ pods: all.slice(0, count), present }));
+      assert.deepEqual([counts(plan.create), counts(plan.update)], want, name);
+      assert.deepEqual(plan.delete, [], name);
+    }
+  });
+
+  test('other ports keep the slices', () => {
+    const present = planSlices(input({ pods: many(150) })).create.map((s, i) => stored(s, `s${i}`));
+    const ports = [{ name: 'http', port: 80, targetPort: 9, protocol: 'TCP' }];
+    const plan = planSlices(input({ service: service({ ports }), pods: many(150), present }));
+    assert.deepEqual([plan.create, plan.delete, counts(plan.update)], [[], [], [100, 50]]);
+    assert.deepEqual(
+      plan.update.map(({ metadata, ports: of }) => [metadata.name, of?.[0]?.port]),
+      [
+        ['s0', 9],
+        ['s1', 9],
+      ],
+    );
+  });
+
+  test('a pod without the named port has an endpoint without ports', () => {
+    const bare = pod('b').labels({ app: 'w' }).ip('10.0.0.7').on('n1').ready().build();
+    const [slice] = planSlices(input({ pods: [bare] })).create;
+    assert.deepEqual([slice?.ports, slice?.endpoints?.length], [[], 1]);
+  });
+
+  test('a pod whose node is gone has none, unless unready ones have', () => {
+    const nodeOf = () => undefined;
+    assert.deepEqual(counts(planSlices(input({ pods: [p], nodeOf })).create), [0]);
+    const all = service({ publishNotReadyAddresses: true });
+    assert.deepEqual(counts(planSlices(input({ service: all, pods: [p], nodeOf })).create), [1]);
+  });
+
+  test('labels that say something else are not taken over', () => {
+    const labelled = service({}, { metadata: { labels: { 'service.kubernetes.io/headless': '', a: 'b' } } });
+    assert.deepEqual(Object.keys(planSlices(input({ service: labelled })).create[0]?.metadata.labels ?? {}).sort(), [
+      'a',
+      'endpointslice.kubernetes.io/managed-by',
+      'kubernetes.io/service-name',
+    ]);
   });
 
   test('hints follow the wish for close endpoints', () => {

@@ -92,8 +92,9 @@ export function planEndpoints(
   { present, triggerTime }: { present: Endpoints | undefined; triggerTime: string | undefined },
 ): Endpoints | undefined {
   const { subsets, isCut } = truncate(computeSubsets(service, pods));
+  const { [headlessLabel]: _reserved, ...own } = service.metadata.labels ?? {};
   const labels = {
-    ...service.metadata.labels,
+    ...own,
     [managedByLabel]: 'endpoint-controller',
     ...(isHeadless(service) ? { [headlessLabel]: '' } : {}),
   };

@@ -6,7 +6,7 @@ import { type ControllerContext, defineController } from '../../client/controlle
 import type { EventType } from '../../client/events.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { hasManagedEndpoints, podsOfService, servicesOfPod, TriggerTimes } from './service-pods.ts';
-import { type HintProblems, managerName, planSlices } from './slice-plan.ts';
+import { type HintProblems, isOnLostNode, managerName, planSlices } from './slice-plan.ts';
 import { ownSlices, slicesOf } from './slice-writes.ts';
 import { capacityOf, isAuto, zoneShares } from './topology-hints.ts';
 
@@ -68,16 +68,21 @@ export const endpointSliceController = defineController({
     const awaitedMs = deps.own.awaitedMs(key);
     if (awaitedMs > 0) return { requeueAfterMs: awaitedMs };
     const pods = podsOfService(deps.pods, service);
+    const nodeOf = (name: string) => deps.nodes.get(name);
     const plan = planSlices({
       service,
       pods,
-      nodeOf: (name) => deps.nodes.get(name),
+      nodeOf,
       shares: isAuto(service) ? zoneShares(deps.nodes.list()) : undefined,
       present: deps.own.of(key),
       triggerTime: deps.times.next(service, pods),
     });
     await deps.own.write(plan, key);
     tellHints(service, plan.hints, deps);
+    const lost = pods.find((pod) => isOnLostNode({ service, nodeOf }, pod));
+    // Looked at again: the node may only not have been seen yet.
+    if (lost)
+      throw new Error(`skipping Pod ${lost.metadata.name} for Service ${key}: Node ${lost.spec.nodeName} Not Found`);
   },
   forget(key, { own, times, hinted }) {
     hinted.delete(key);

@@ -6,6 +6,7 @@ import type { Service } from '../../api/core/service.ts';
 import { ServiceKind } from '../../api/core/service.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/discovery/endpointslice.ts';
 import { jsonEqual } from '../../machinery/json.ts';
+import { controllerOf } from '../../machinery/metadata.ts';
 import { controllerRef } from '../pods/claim.ts';
 import {
   addressOf,
@@ -83,14 +84,18 @@ function endpointFor({ service, nodeOf }: SliceInput, pod: Pod, address: string)
   };
 }
 
+/** Whether a pod's node is not there (any more): what runs on it cannot be reached, whatever the pod says. */
+export function isOnLostNode({ service, nodeOf }: Pick<SliceInput, 'service' | 'nodeOf'>, { spec }: Pod): boolean {
+  return !service.spec.publishNotReadyAddresses && nodeOf(spec.nodeName ?? '') === undefined;
+}
+
 /** The wanted endpoints of one family, by the ports they share. */
 function groupByPorts(input: SliceInput, family: IPFamily): Map<string, PortGroup> {
   const groups = new Map<string, PortGroup>();
   for (const pod of input.pods) {
     const address = addressOf(pod, family);
-    if (address === undefined) continue;
+    if (address === undefined || isOnLostNode(input, pod)) continue;
     const ports = portsFor(input.service, pod);
-    if (ports.length === 0 && (input.service.spec.ports ?? []).length > 0) continue;
     const key = portsKey(ports);
     const group = groups.get(key) ?? { ports, endpoints: [] };
     group.endpoints.push(endpointFor(input, pod, address));
@@ -107,8 +112,9 @@ const endpointKey = ({ addresses, targetRef }: Endpoint) => `${addresses?.[0]} $
 /** The labels of every slice of the service. */
 function labelsFor(service: Service): Record<string, string> {
   const { metadata } = service;
+  const { [headlessLabel]: _reserved, ...own } = metadata.labels ?? {};
   return {
-    ...metadata.labels,
+    ...own,
     ...(isHeadless(service) ? { [headlessLabel]: '' } : {}),
     [managedByLabel]: managerName,
     [serviceNameLabel]: metadata.name ?? '',
@@ -139,42 +145,55 @@ function planFamily(
     const endpoints = [...groups.values()].flatMap((group) => group.endpoints);
     plan.hints.set(family, addZoneHints(endpoints, input.shares));
   }
-  // A service without endpoints has one empty slice, so that watchers can tell it from one nobody has looked at.
-  if (groups.size === 0) groups.set(portsKey([]), { ports: [], endpoints: [] });
+  const work: FamilyPlan = { wanted: [], surplus: present.filter((slice) => !groups.has(portsKey(slice.ports))) };
   for (const [key, group] of groups) {
     const slices = present.filter((slice) => portsKey(slice.ports) === key);
-    planGroup(plan, input, { family, group, slices });
+    plan.update.push(...planGroup(work, input, { group, slices }));
   }
-  plan.delete.push(...present.filter((slice) => !groups.has(portsKey(slice.ports))));
+  // A service without endpoints has one empty slice, so that watchers can tell it from one nobody has looked at.
+  if (work.wanted.length === 0 && work.surplus.length === present.length)
+    work.wanted.push({ ports: [], endpoints: [] });
+  for (const { ports, endpoints } of work.wanted) {
+    // One that nobody needs is used again, and keeps its name.
+    const slice = work.surplus.find(({ metadata }) => controllerOf({ metadata })?.uid === input.service.metadata.uid);
+    work.surplus = work.surplus.filter((one) => one !== slice);
+    const reused = slice && withContent(slice, input, endpoints, ports);
+    if (reused) plan.update.push(reused);
+    else if (!slice) plan.create.push(newSlice(input, { family, ports }, endpoints));
+  }
+  plan.delete.push(...work.surplus);
 }
 
-interface GroupPlan {
-  family: IPFamily;
-  group: PortGroup;
-  slices: readonly EndpointSlice[];
+/** What slices of a family are to hold beyond those that stay, and slices that lose all they held. */
+interface FamilyPlan {
+  wanted: PortGroup[];
+  surplus: EndpointSlice[];
 }
 
-function planGroup(plan: SlicePlan, input: SliceInput, { family, group, slices }: GroupPlan): void {
-  const { wanted, leftovers } = keepPresent(group, slices);
-  // New endpoints go to slices that are written anyway, then to any with room, then to new ones.
-  const contents = wanted.sort((a, b) => Number(isChanged(b)) - Number(isChanged(a)));
-  for (const content of contents) {
-    content.endpoints.push(...leftovers.splice(0, maxEndpointsPerSlice - content.endpoints.length));
+/** The slices of a group that are written with what they keep and take. */
+function planGroup(
+  work: FamilyPlan,
+  input: SliceInput,
+  { group, slices }: { group: PortGroup; slices: readonly EndpointSlice[] },
+): EndpointSlice[] {
+  const { contents, leftovers } = keepPresent(group, slices);
+  const isLost = ({ slice, endpoints }: Content) => endpoints.length === 0 && (slice.endpoints ?? []).length > 0;
+  const kept = contents.filter((content) => !isLost(content));
+  work.surplus.push(...contents.filter(isLost).map(({ slice }) => slice));
+  const roomIn = ({ endpoints }: Content) => maxEndpointsPerSlice - endpoints.length;
+  const fill = (content: Content) => content.endpoints.push(...leftovers.splice(0, roomIn(content)));
+  // New endpoints go to slices that are written anyway, the fullest first; then to one with room for all that are left;
+  // then to new ones.
+  const isWritten = ({ slice, endpoints }: Content) => withContent(slice, input, endpoints) !== undefined;
+  const byRoom = (a: Content, b: Content) => roomIn(a) - roomIn(b);
+  const unwritten = kept.filter((content) => !isWritten(content));
+  for (const content of kept.filter(isWritten).sort(byRoom)) fill(content);
+  while (leftovers.length > 0) {
+    const roomy = unwritten.filter((content) => roomIn(content) >= leftovers.length).sort(byRoom)[0];
+    if (roomy && leftovers.length < maxEndpointsPerSlice) fill(roomy);
+    else work.wanted.push({ ports: group.ports, endpoints: leftovers.splice(0, maxEndpointsPerSlice) });
   }
-  const isEmpty = group.endpoints.length === 0;
-  for (const [i, { slice, endpoints }] of contents.entries()) {
-    if (endpoints.length === 0 && !(isEmpty && i === 0)) {
-      plan.delete.push(slice);
-      continue;
-    }
-    const next = withContent(slice, input, endpoints);
-    if (next) plan.update.push(next);
-  }
-  const count = isEmpty && slices.length === 0 ? 1 : Math.ceil(leftovers.length / maxEndpointsPerSlice);
-  for (let i = 0; i < count; i++) {
-    const endpoints = leftovers.splice(0, maxEndpointsPerSlice);
-    plan.create.push(newSlice(input, { family, ports: group.ports }, endpoints));
-  }
+  return kept.flatMap(({ slice, endpoints }) => withContent(slice, input, endpoints) ?? []);
 }
 
 interface Content {
@@ -182,12 +201,13 @@ interface Content {
   endpoints: Endpoint[];
 }
 
-const isChanged = ({ slice, endpoints }: Content) => !jsonEqual(slice.endpoints ?? [], endpoints);
-
 /** Present slices with what they keep, in their order, and the endpoints that are in none. */
-function keepPresent(group: PortGroup, slices: readonly EndpointSlice[]): { wanted: Content[]; leftovers: Endpoint[] } {
+function keepPresent(
+  group: PortGroup,
+  slices: readonly EndpointSlice[],
+): { contents: Content[]; leftovers: Endpoint[] } {
   const left = new Map(group.endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]));
-  const wanted = slices.map((slice): Content => {
+  const contents = slices.map((slice): Content => {
     const endpoints: Endpoint[] = [];
     for (const present of slice.endpoints ?? []) {
       const next = left.get(endpointKey(present));
@@ -197,18 +217,24 @@ function keepPresent(group: PortGroup, slices: readonly EndpointSlice[]): { want
     }
     return { slice, endpoints };
   });
-  return { wanted, leftovers: [...left.values()] };
+  return { contents, leftovers: [...left.values()] };
 }
 
-/** The slice with other endpoints or labels, or undefined when nothing changes. */
-function withContent(slice: EndpointSlice, input: SliceInput, endpoints: Endpoint[]): EndpointSlice | undefined {
+/** The slice with other endpoints, labels or ports, or undefined when nothing changes. */
+function withContent(
+  slice: EndpointSlice,
+  input: SliceInput,
+  endpoints: Endpoint[],
+  ports = slice.ports ?? [],
+): EndpointSlice | undefined {
   const labels = labelsFor(input.service);
-  if (jsonEqual(slice.endpoints ?? [], endpoints) && jsonEqual(slice.metadata.labels, labels)) return undefined;
+  const isSame = jsonEqual([slice.endpoints ?? [], slice.metadata.labels], [endpoints, labels]);
+  if (isSame && portsKey(slice.ports) === portsKey(ports)) return undefined;
   const { annotations: present, ...metadata } = slice.metadata;
   const { [triggerTimeAnnotation]: _time, ...others } = present ?? {};
   const annotations = { ...others, ...triggerAnnotation(input) };
   const isAnnotated = Object.keys(annotations).length > 0;
-  return { ...slice, metadata: { ...metadata, labels, ...(isAnnotated ? { annotations } : {}) }, endpoints };
+  return { ...slice, metadata: { ...metadata, labels, ...(isAnnotated ? { annotations } : {}) }, endpoints, ports };
 }
 
 const triggerAnnotation = ({ triggerTime }: SliceInput): Record<string, string> =>

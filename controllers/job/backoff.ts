@@ -2,6 +2,7 @@
 // failure in a row, ten minutes at most. Upstream: backoff_utils.go of pkg/controller/job.
 import type { Pod } from '../../api/core/pod.ts';
 import { podConditionOf } from '../pods/pod-state.ts';
+import type { Tally } from './tally.ts';
 
 const baseMs = 10_000;
 const maxMs = 600_000;
@@ -19,7 +20,10 @@ export const noFailures: FailureRun = { count: 0, lastMs: 0 };
  * that never came so far, when it was made.
  */
 export function finishedAtMs(pod: Pod, nowMs: number): number {
-  const ends = (pod.status?.containerStatuses ?? []).map((c) => Date.parse(c.state?.terminated?.finishedAt ?? ''));
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  const ends = [...containerStatuses, ...initContainerStatuses].map((c) =>
+    Date.parse(c.state?.terminated?.finishedAt ?? ''),
+  );
   if (ends.length > 0 && ends.every((ms) => !Number.isNaN(ms))) return Math.max(...ends);
   const ready = podConditionOf(pod, 'Ready');
   if (ready?.status === 'False' && ready.lastTransitionTime) return Date.parse(ready.lastTransitionTime);
@@ -30,16 +34,14 @@ export function finishedAtMs(pod: Pod, nowMs: number): number {
 }
 
 /** The run after some pods finished. Pure. */
-export function nextRun(
-  run: FailureRun,
-  finished: { succeeded: readonly Pod[]; failed: readonly Pod[] },
-  nowMs: number,
-): FailureRun {
+export function nextRun(run: FailureRun, finished: Tally['fresh'], nowMs: number): FailureRun {
   const successes = finished.succeeded.map((pod) => finishedAtMs(pod, nowMs));
   const lastSuccessMs = Math.max(Number.NEGATIVE_INFINITY, ...successes);
-  const failures = finished.failed.map((pod) => finishedAtMs(pod, nowMs)).filter((ms) => ms > lastSuccessMs);
-  const before = run.lastMs > lastSuccessMs ? run : noFailures;
-  return { count: before.count + failures.length, lastMs: Math.max(before.lastMs, ...failures) };
+  const failures = [...finished.failed, ...finished.ignored]
+    .map((pod) => finishedAtMs(pod, nowMs))
+    .filter((ms) => ms > lastSuccessMs);
+  const before = successes.length > 0 ? noFailures : run;
+  return { count: before.count + failures.length, lastMs: failures.length > 0 ? Math.max(...failures) : before.lastMs };
 }
 
 /** Milliseconds to wait still. */

@@ -141,7 +141,7 @@ describe('decideOutcome()', () => {
 
 describe('planPods()', () => {
   const plan = (subject: ReturnType<typeof job>, pods: ReturnType<ReturnType<typeof pod>['build']>[]) => {
-    const { create, remove } = planPods(subject, tallyPods(subject, pods), testTimeMs);
+    const { create, remove } = planPods(subject, tallyPods(subject, pods));
     return { create, remove: remove.map((p) => p.metadata.name) };
   };
   const running = (name: string) => tracked(name).running().build();
@@ -174,21 +174,25 @@ describe('planPods()', () => {
 
 test('back-off doubles with each failure in a row and ends with a success', () => {
   const failed = [pod('a').failed(1, 20).build(), pod('b').failed(1, 5).build()];
-  const run = nextRun(noFailures, { succeeded: [], failed }, testTimeMs);
+  const run = nextRun(noFailures, { succeeded: [], failed, ignored: [] }, testTimeMs);
   assert.deepEqual([run.count, waitMs(run, testTimeMs)], [2, 15_000]);
   assert.equal(waitMs({ count: 30, lastMs: testTimeMs }, testTimeMs), 600_000);
-  assert.equal(nextRun(run, { succeeded: [pod('c').age(1).succeeded().build()], failed: [] }, testTimeMs).count, 0);
+  assert.equal(
+    nextRun(run, { succeeded: [pod('c').age(1).succeeded().build()], failed: [], ignored: [] }, testTimeMs).count,
+    0,
+  );
 });
 
 test('a job ends only when every pod has ended and been counted', () => {
   const outcome = { type: 'FailureTarget' as const, reason: 'R', message: 'm' };
+  const nothing = { created: 0, removed: [], isManaged: false, nowMs: testTimeMs };
   const typeFor = (pods: ReturnType<ReturnType<typeof pod>['build']>[]) =>
-    terminalType({ tally: tallyPods(job(), pods), outcome, active: 0, nowMs: testTimeMs });
+    terminalType({ tally: tallyPods(job(), pods), outcome, ...nothing });
   assert.equal(typeFor([tracked('a').running().build()]), undefined);
   assert.equal(typeFor([tracked('a').failed().build()]), undefined);
   assert.equal(typeFor([pod('a').running().deleting().build()]), undefined);
   assert.equal(typeFor([pod('a').failed().build()]), 'Failed');
-  const status = computeStatus(job(), { tally: tallyPods(job(), []), outcome, active: 0, nowMs: testTimeMs });
+  const status = computeStatus(job(), { tally: tallyPods(job(), []), outcome, ...nothing });
   assert.deepEqual(
     status.conditions?.map((c) => c.type),
     ['FailureTarget', 'Failed'],

@@ -24,12 +24,13 @@ import { conditionOf, deadlineInMs, decideOutcome, isFinished } from './outcome.
 import { buildPod, lastFailure, planPods } from './pods.ts';
 import { computeStatus, type StatusInput, terminalType } from './status.ts';
 import {
-  countOf,
-  failureCountAnnotation,
+  failuresOf,
   isTracked,
   replacesOnlyFailed,
   type Tally,
   tallyPods,
+  tallyRest,
+  totalSucceeded,
   trackingFinalizer,
 } from './tally.ts';
 
@@ -91,7 +92,8 @@ async function removePods({ job, deps }: Pass, pods: readonly Pod[], { isCounted
 type Action = 'reconciling' | 'tracking' | 'pods_created' | 'pods_deleted';
 
 interface Managed {
-  active: number;
+  created: number;
+  removed: readonly Pod[];
   action: Action;
   requeueAfterMs?: number;
   error?: unknown;
@@ -105,7 +107,7 @@ function backoffMs({ job, pods, run, deps }: Pass, index: number | undefined): n
   }
   const last = lastFailure(job, pods, index);
   if (!last) return 0;
-  return waitMs({ count: countOf(last, failureCountAnnotation) + 1, lastMs: finishedAtMs(last, nowMs) }, nowMs);
+  return waitMs({ count: failuresOf(last) + 1, lastMs: finishedAtMs(last, nowMs) }, nowMs);
 }
 
 /**
@@ -123,17 +125,17 @@ async function managePods(pass: Pass): Promise<Managed> {
   const { job, pods, tally, deps } = pass;
   const { expectations } = deps.owned;
   const { uid = '' } = job.metadata;
-  const plan = planPods(job, tally, deps.clock.now());
+  const plan = planPods(job, tally);
   if (plan.remove.length > 0) {
     // Nobody's failure: they are not to be counted.
     await removePods(pass, plan.remove, { isCounted: false });
-    return { active: tally.active.length - plan.remove.length, action: 'pods_deleted' };
+    return { created: 0, removed: plan.remove, action: 'pods_deleted' };
   }
   const waits = plan.create.map((index) => backoffMs(pass, index));
   const due = plan.create.filter((_, i) => waits[i] === 0);
   const nextMs = Math.min(...waits.filter((ms) => ms > 0));
   const requeue = Number.isFinite(nextMs) ? { requeueAfterMs: nextMs } : {};
-  const still = { active: tally.active.length, action: 'tracking' } as const;
+  const still = { created: 0, removed: [], action: 'tracking' } as const;
   if (due.length === 0) return { ...still, ...requeue };
   if (!(await isCurrent(pass))) return { ...still, requeueAfterMs: staleRetryMs };
   expectations.expectCreations(uid, due.length);
@@ -142,8 +144,8 @@ async function managePods(pass: Pass): Promise<Managed> {
   );
   for (let i = successes; i < due.length; i++) expectations.creationObserved(uid);
   countCreations(pass, successes, due.length - successes);
-  const active = tally.active.length + successes;
-  return { active, action: 'pods_created', ...requeue, ...(error && !isNamespaceTerminating(error) ? { error } : {}) };
+  const done = { created: successes, removed: [], action: 'pods_created', ...requeue } as const;
+  return error && !isNamespaceTerminating(error) ? { ...done, error } : done;
 }
 
 function countCreations({ job, tally, deps }: Pass, succeeded: number, failed: number): void {
@@ -178,11 +180,16 @@ function mayRelease({ job, pods, tally }: Pass, isEnding: boolean, pod: Pod): bo
 
 /** Tells what has just begun or ended. */
 function announce({ job, deps }: Pass, input: StatusInput): void {
-  const { outcome } = input;
+  const { outcome, tally } = input;
   const terminal = terminalType(input);
-  if (terminal === 'Complete') deps.say(job, 'Normal', 'Completed', 'Job completed');
-  else if (terminal && outcome) deps.say(job, 'Warning', outcome.reason, outcome.message);
-  if (outcome) return;
+  if (terminal === 'Complete') {
+    if (totalSucceeded(job, tally) > (job.spec.completions ?? Number.POSITIVE_INFINITY)) {
+      const tooMany = 'Too many succeeded pods running after completion count reached';
+      deps.say(job, 'Warning', 'TooManySucceededPods', tooMany);
+    }
+    deps.say(job, 'Normal', 'Completed', 'Job completed');
+  } else if (terminal && outcome) deps.say(job, 'Warning', outcome.reason, outcome.message);
+  if (!input.isManaged) return;
   const wasSuspended = conditionOf(job, 'Suspended') !== undefined;
   if (job.spec.suspend && !wasSuspended) deps.say(job, 'Normal', 'Suspended', 'Job suspended');
   if (!job.spec.suspend && wasSuspended) deps.say(job, 'Normal', 'Resumed', 'Job resumed');
@@ -196,21 +203,25 @@ async function syncPass(
   const { job, tally, deps } = pass;
   const key = keyOf(job);
   const nowMs = deps.clock.now();
-  const outcome = decideOutcome(job, tally, nowMs);
-  let managed: Managed = { active: tally.active.length, action: 'reconciling' };
-  if (outcome && isSettled) {
+  // Pods that have not been seen yet may still run.
+  const outcome = isSettled ? decideOutcome(job, tally, nowMs) : undefined;
+  const isEnding = outcome !== undefined || job.metadata.deletionTimestamp !== undefined;
+  const isManaged = isSettled && !isEnding;
+  let managed: Managed = { created: 0, removed: [], action: 'reconciling' };
+  if (isEnding) tallyRest(tally, job, outcome?.type === 'FailureTarget');
+  if (outcome) {
     // What still runs ends as well.
     if (tally.active.length > 0) await removePods(pass, tally.active, { isCounted: true });
-    managed = { ...managed, active: 0 };
-  } else if (isSettled && !job.metadata.deletionTimestamp) managed = await managePods(pass);
+    managed = { ...managed, removed: tally.active };
+  } else if (isManaged) managed = await managePods(pass);
   did(managed.action);
-  const input = { tally, outcome, active: managed.active, nowMs };
+  const { created, removed } = managed;
+  const input = { tally, outcome, created, removed, isManaged, nowMs };
   await writeStatus(job, computeStatus(job, input), deps.jobClient.updateStatus);
   // Only now: had the write failed, the same pods would be fresh again.
   deps.runs.set(key, { ...pass.run, uid: job.metadata.uid ?? '' });
   announce(pass, input);
   countEnds(pass, input);
-  const isEnding = outcome !== undefined || job.metadata.deletionTimestamp !== undefined;
   await untrackAll(
     tally.release.filter((pod) => mayRelease(pass, isEnding, pod)),
     deps,

@@ -52,7 +52,7 @@ function exceedsBackoffLimit(job: Job, tally: Tally): boolean {
   if (job.spec.template?.spec?.restartPolicy !== 'OnFailure') return false;
   // Containers that are started again in their pod count as well.
   let restarts = 0;
-  for (const { status } of tally.active) {
+  for (const { status } of [...tally.active, ...tally.terminating]) {
     if (status?.phase !== 'Running' && status?.phase !== 'Pending') continue;
     for (const c of [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]) {
       restarts += c.restartCount;

@@ -10,6 +10,7 @@ import { indexAnnotation, indexOf } from './indexes.ts';
 import {
   countOf,
   failureCountAnnotation,
+  failuresOf,
   hasFailed,
   ignoredCountAnnotation,
   isIndexed,
@@ -32,19 +33,19 @@ function wantedActive(job: Job, tally: Tally): number {
   const { parallelism = 1, completions, suspend } = job.spec;
   if (suspend) return 0;
   const succeeded = totalSucceeded(job, tally);
-  if (completions === undefined) return succeeded > 0 ? Math.min(tally.active.length, parallelism) : parallelism;
+  if (completions === undefined) return succeeded > 0 ? tally.active.length : parallelism;
   const open = completions - succeeded - (job.spec.backoffLimitPerIndex === undefined ? 0 : tally.failedIndexes.size);
   return Math.max(0, Math.min(open, parallelism));
 }
 
 /** Pods to create and remove while the job goes on. */
-export function planPods(job: Job, tally: Tally, nowMs: number): PodPlan {
+export function planPods(job: Job, tally: Tally): PodPlan {
   const wanted = wantedActive(job, tally);
   const { active } = tally;
   const duplicates = isIndexed(job) ? surplusOfIndexes(job, tally) : [];
   const others = active.filter((pod) => !duplicates.includes(pod));
   const surplus = Math.max(0, others.length - wanted);
-  const remove = [...duplicates, ...inDeletionOrder(others, () => 0, nowMs).slice(0, surplus)];
+  const remove = [...duplicates, ...inDeletionOrder(others).slice(0, surplus)];
   if (remove.length > 0) return { create: [], remove: remove.slice(0, maxAtOnce) };
   const held = replacesOnlyFailed(job) ? tally.terminating.length : 0;
   const missing = Math.min(maxAtOnce, Math.max(0, wanted - active.length - held));
@@ -76,10 +77,9 @@ function freeIndexes(job: Job, { active, terminating, completedIndexes, failedIn
 
 /** The failed pod of an index with the most failures behind it. */
 export function lastFailure(job: Job, pods: readonly Pod[], index: number): Pod | undefined {
-  const rank = (pod: Pod) => countOf(pod, failureCountAnnotation) + countOf(pod, ignoredCountAnnotation);
   return pods
     .filter((pod) => indexOf(pod, job.spec.completions ?? 0) === index && hasFailed(job, pod))
-    .sort((a, b) => rank(b) - rank(a))[0];
+    .sort((a, b) => failuresOf(b) - failuresOf(a))[0];
 }
 
 /** A pod of the job. Those of an indexed job know their index, and how often it has failed before. */

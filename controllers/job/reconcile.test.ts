@@ -20,6 +20,8 @@ type Deps = Parameters<typeof jobController.reconcile>[1];
 /** The controller over some pods; what it asks of the server is noted, and refused as often as `refusals` says. */
 function world(pods: readonly Pod[], { refusals = 0 } = {}) {
   const done: string[] = [];
+  const written: NonNullable<Job['status']> = {};
+  const said: string[] = [];
   let left = refusals;
   const send = async (text: string) => {
     done.push(text);
@@ -37,12 +39,17 @@ function world(pods: readonly Pod[], { refusals = 0 } = {}) {
       isSettled: (owner: Job) => expectations.leftMs(owner.metadata.uid ?? '') === 0,
     },
     podClient: { patch: ({ name }: { name: string }) => send(`untrack ${name}`) },
-    jobClient: { updateStatus: async () => done.push('status') },
+    jobClient: {
+      updateStatus: async ({ status }: Job) => {
+        done.push('status');
+        Object.assign(written, status);
+      },
+    },
     control: { delete: (_: Job, { metadata }: Pod) => send(`delete ${metadata.name}`).then(() => true) },
     runs: new Map(),
-    say: () => undefined,
+    say: (...[, , reason]: [Job, string, string]) => said.push(reason),
   } as unknown as Deps;
-  return { clock, done, deps, expectations, meter };
+  return { clock, done, written, said, deps, expectations, meter };
 }
 
 const ofJob = (name: string, owner: Job) => {
@@ -108,6 +115,122 @@ describe('jobController', () => {
     await jobController.reconcile(owner, deps);
     assert.deepEqual(done, ['status', 'untrack a']);
   });
+});
+
+describe('one pass of a job', () => {
+  const three = { completionMode: 'Indexed', completions: 3, parallelism: 2 };
+  const at = (builder: ReturnType<typeof ofJob>, index: string) => builder.annotations({ [indexAnnotation]: index });
+  const cases: {
+    name: string;
+    spec: object;
+    status?: object;
+    pods: (owner: Job) => ReturnType<typeof ofJob>[];
+    /** What the cache has not shown yet. */
+    isAwaited?: boolean;
+    isDeleting?: boolean;
+    want: object;
+    done?: string[];
+    said?: string[];
+  }[] = [
+    {
+      name: 'that has failed: what still runs counts as failed at once, and is not asked how it ends',
+      spec: { backoffLimit: 0, parallelism: 3, completions: 3, podReplacementPolicy: 'Failed' },
+      pods: (owner) => [ofJob('a', owner).failed(), ofJob('b', owner).ready()],
+      want: { uncountedTerminatedPods: { failed: ['uid-a', 'uid-b'] }, ready: 0, terminating: 1, active: undefined },
+      done: ['delete b', 'status', 'untrack a', 'untrack b'],
+    },
+    {
+      name: 'that has succeeded by its policy: what still runs counts as nothing',
+      spec: { ...three, successPolicy: { rules: [{ succeededIndexes: '0' }] } },
+      pods: (owner) => [ofJob('a', owner).succeeded(), at(ofJob('b', owner), '1').running()],
+      want: { uncountedTerminatedPods: {}, completedIndexes: '0', terminating: 1 },
+      done: ['delete b', 'status', 'untrack a', 'untrack b'],
+    },
+    {
+      name: 'that is being deleted lets go of every pod, and counts those that have ended',
+      spec: { parallelism: 3, completions: 3 },
+      isDeleting: true,
+      pods: (owner) => [ofJob('a', owner).failed(), ofJob('b', owner).running()],
+      want: { uncountedTerminatedPods: { failed: ['uid-a'] }, active: 1, conditions: undefined },
+      done: ['status', 'untrack a', 'untrack b'],
+    },
+    {
+      name: 'that has failed, but does not see all of its pods yet, says so later',
+      spec: { backoffLimit: 0 },
+      isAwaited: true,
+      pods: (owner) => [ofJob('a', owner).failed()],
+      want: { conditions: undefined, uncountedTerminatedPods: { failed: ['uid-a'] } },
+    },
+    {
+      name: 'that is to pause, but does not see all of its pods yet, says so later',
+      spec: { suspend: true },
+      isAwaited: true,
+      pods: (owner) => [ofJob('a', owner).running()],
+      want: { conditions: undefined, active: 1 },
+      said: [],
+    },
+    {
+      name: 'a pod counted as failed that then succeeds counts once',
+      spec: { parallelism: 2, completions: 2 },
+      status: { uncountedTerminatedPods: { failed: ['uid-a'] } },
+      pods: (owner) => [ofJob('a', owner).succeeded(), ofJob('b', owner).running(), ofJob('c', owner).running()],
+      want: { uncountedTerminatedPods: { failed: ['uid-a'] } },
+    },
+    {
+      name: 'pods without a valid index count as nothing',
+      spec: three,
+      pods: (owner) => [
+        at(ofJob('a', owner), 'x').failed(),
+        at(ofJob('b', owner), '8').failed(),
+        ofJob('c', owner).running(),
+        at(ofJob('d', owner), '1').running(),
+      ],
+      want: { uncountedTerminatedPods: {}, active: 2 },
+      done: ['status', 'untrack a', 'untrack b'],
+    },
+    {
+      name: 'more succeeded than were asked for',
+      spec: { completions: 1 },
+      status: { uncountedTerminatedPods: {}, succeeded: 2 },
+      pods: () => [],
+      want: { succeeded: 2 },
+      said: ['TooManySucceededPods', 'Completed'],
+    },
+    {
+      name: 'a work queue whose first worker has succeeded keeps the others, whatever its parallelism is now',
+      spec: { completions: undefined, parallelism: 1 },
+      pods: (owner) => [ofJob('a', owner).succeeded(), ofJob('b', owner).running(), ofJob('c', owner).running()],
+      want: { active: 2 },
+      done: ['status', 'untrack a'],
+    },
+    {
+      name: 'pods that are one too many are terminating from now on, and ready no more',
+      spec: { completions: 3, parallelism: 1 },
+      pods: (owner) => [ofJob('a', owner).ready(), ofJob('b', owner).ready()],
+      want: { active: 1, ready: 1, terminating: 1 },
+    },
+    {
+      name: 'restarts of pods that are told to go count as well',
+      spec: { backoffLimit: 1, template: { spec: { restartPolicy: 'OnFailure' } }, podReplacementPolicy: 'Failed' },
+      pods: (owner) => [ofJob('a', owner).running(1).deleting()],
+      want: { uncountedTerminatedPods: { failed: ['uid-a'] } },
+    },
+  ];
+  for (const { name, spec, status, pods, isAwaited, isDeleting, want, ...told } of cases) {
+    test(name, async () => {
+      const { metadata, ...rest } = selecting(spec);
+      const deleting = isDeleting ? { deletionTimestamp: secondsAgo(1) } : {};
+      const owner = { ...rest, metadata: { ...metadata, ...deleting }, ...(status && { status }) } as Job;
+      const { deps, done, said, written, expectations } = world(pods(owner).map((p) => p.build()));
+      if (isAwaited) expectations.expectCreations(metadata.uid ?? '', 1);
+      await jobController.reconcile(owner, deps);
+      const got = Object.fromEntries(Object.keys(want).map((key) => [key, written[key as keyof typeof written]]));
+      assert.deepEqual(
+        { ...got, done: told.done && done, said: told.said && said },
+        { ...want, done: told.done, said: told.said },
+      );
+    });
+  }
 });
 
 test('pods that no job will count are let go', async () => {

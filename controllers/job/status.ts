@@ -1,7 +1,9 @@
 // The status of a job from its tally. Pure. Upstream: the status half of syncJob in pkg/controller/job.
 
 import type { Job, JobCondition } from '../../api/batch/job/schema.ts';
+import type { Pod } from '../../api/core/pod.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
+import { isReady } from '../pods/pod-state.ts';
 import { withoutZeros } from '../status.ts';
 import { formatIndexes } from './indexes.ts';
 import { conditionOf, type Outcome } from './outcome.ts';
@@ -12,8 +14,11 @@ export type JobStatus = NonNullable<Job['status']>;
 export interface StatusInput {
   tally: Tally;
   outcome: Outcome | undefined;
-  /** Active pods, those just created or removed included. */
-  active: number;
+  /** Pods that this pass has created and asked to go. */
+  created: number;
+  removed: readonly Pod[];
+  /** Whether this pass looked after the number of pods. */
+  isManaged: boolean;
   nowMs: number;
 }
 
@@ -53,6 +58,7 @@ function computeConditions(job: Job, input: StatusInput): JobCondition[] {
     const terminal = terminalType(input);
     return terminal ? put(conditions, condition(terminal, 'True', { reason, message, nowMs })) : conditions;
   }
+  if (!input.isManaged) return [...conditions];
   if (job.spec.suspend) {
     const why = { reason: 'JobSuspended', message: 'Job suspended', nowMs };
     return put(conditions, condition('Suspended', 'True', why));
@@ -62,21 +68,21 @@ function computeConditions(job: Job, input: StatusInput): JobCondition[] {
 }
 
 export function computeStatus(job: Job, input: StatusInput): JobStatus {
-  const { tally, active, outcome, nowMs } = input;
+  const { tally, created, removed, isManaged, nowMs } = input;
   const conditions = computeConditions(job, input);
   const { succeeded, failed } = tally.uncounted;
-  const isSuspended = job.spec.suspend === true && !outcome;
-  const startTime = isSuspended ? undefined : (job.status?.startTime ?? timestamp(nowMs));
+  const started = job.status?.startTime ?? (job.spec.suspend ? undefined : timestamp(nowMs));
+  const startTime = job.spec.suspend && isManaged ? undefined : started;
   const isCompleteNow = conditions.some((c) => c.type === 'Complete');
   const status: JobStatus = {
     conditions,
     ...(startTime ? { startTime } : {}),
     ...(isCompleteNow ? { completionTime: job.status?.completionTime ?? timestamp(nowMs) } : {}),
-    active,
+    active: tally.active.length + created - removed.length,
     succeeded: isIndexed(job) ? tally.completedIndexes.size : tally.counted.succeeded,
     failed: tally.counted.failed,
-    ready: tally.ready,
-    terminating: tally.terminating.length,
+    ready: tally.ready - removed.filter(isReady).length,
+    terminating: tally.terminating.length + removed.length,
     uncountedTerminatedPods: {
       ...(succeeded.length > 0 ? { succeeded } : {}),
       ...(failed.length > 0 ? { failed } : {}),

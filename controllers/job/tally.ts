@@ -25,7 +25,7 @@ export interface Tally {
   counted: { succeeded: number; failed: number };
   uncounted: { succeeded: string[]; failed: string[] };
   /** Finished pods that this tally saw for the first time. */
-  fresh: { succeeded: Pod[]; failed: Pod[] };
+  fresh: { succeeded: Pod[]; failed: Pod[]; ignored: Pod[] };
   completedIndexes: Set<number>;
   failedIndexes: Set<number>;
   /** Pods whose outcome needs no further record before their finalizer goes, once this tally has been written. */
@@ -37,6 +37,8 @@ export interface Tally {
 export const isIndexed = ({ spec }: Job) => spec.completionMode === 'Indexed';
 export const isTracked = ({ metadata }: Pod) => (metadata.finalizers ?? []).includes(trackingFinalizer);
 export const countOf = (pod: Pod, annotation: string) => Number(pod.metadata.annotations?.[annotation] ?? 0) || 0;
+/** How often the pod's index had failed before, failures that were ignored included. */
+export const failuresOf = (pod: Pod) => countOf(pod, failureCountAnnotation) + countOf(pod, ignoredCountAnnotation);
 
 /** Whether only pods that have really failed count, or also those that were told to go. */
 export const replacesOnlyFailed = ({ spec }: Job) => spec.podReplacementPolicy === 'Failed';
@@ -63,7 +65,7 @@ export function tallyPods(job: Job, pods: readonly Pod[]): Tally {
     ready: active.filter(isReady).length,
     counted: { succeeded: status.succeeded ?? 0, failed: status.failed ?? 0 },
     uncounted: { succeeded: [], failed: [] },
-    fresh: { succeeded: [], failed: [] },
+    fresh: { succeeded: [], failed: [], ignored: [] },
     completedIndexes: isIndexed(job) ? parseIndexes(status.completedIndexes, completions) : new Set(),
     failedIndexes: isIndexed(job) ? parseIndexes(status.failedIndexes, completions) : new Set(),
     release: [],
@@ -76,6 +78,15 @@ export function tallyPods(job: Job, pods: readonly Pod[]): Tally {
     else if (hasFailed(job, pod)) countFailure(tally, job, pod);
   }
   return tally;
+}
+
+/** Pods that still run when the job ends or is deleted are let go as well. Where it fails, each is a failure. */
+export function tallyRest(tally: Tally, job: Job, isFailing: boolean): void {
+  for (const pod of [...tally.active, ...tally.terminating]) {
+    if (!isTracked(pod) || hasFailed(job, pod)) continue;
+    if (isFailing) countFailure(tally, job, pod);
+    else tally.release.push(pod);
+  }
 }
 
 /** Uids whose pods have lost their finalizer move into the counters. */
@@ -102,7 +113,7 @@ function countSuccess(tally: Tally, job: Job, pod: Pod): void {
     tally.release.push(pod);
     return;
   }
-  if (!tally.uncounted.succeeded.includes(uid)) {
+  if (!tally.uncounted.succeeded.includes(uid) && !tally.uncounted.failed.includes(uid)) {
     if (isFull(tally)) return;
     tally.uncounted.succeeded.push(uid);
     tally.fresh.succeeded.push(pod);
@@ -116,7 +127,12 @@ function countFailure(tally: Tally, job: Job, pod: Pod): void {
   const verdict = judgeFailure(job, pod);
   if (verdict.action === 'FailJob') tally.failJob ??= verdict.message;
   if (index !== undefined && failsIndex(job, pod, verdict.action)) tally.failedIndexes.add(index);
-  if (verdict.action !== 'Ignore' && !tally.uncounted.failed.includes(uid)) {
+  if (isIndexed(job) && index === undefined) {
+    tally.release.push(pod);
+    return;
+  }
+  if (verdict.action === 'Ignore') tally.fresh.ignored.push(pod);
+  else if (!tally.uncounted.failed.includes(uid)) {
     if (isFull(tally)) return;
     tally.uncounted.failed.push(uid);
     tally.fresh.failed.push(pod);

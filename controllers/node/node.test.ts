@@ -95,10 +95,11 @@ describe('taint eviction', () => {
     effect: 'NoExecute' as const,
     ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }),
   });
-  test('the shortest matching toleration counts', () => {
+  test('the first matching toleration counts', () => {
     assert.equal(tolerationMs(pod('a').build(), taint('k')), 0);
     assert.equal(tolerationMs(pod('a').tolerates(exists()).build(), taint('k')), undefined);
-    assert.equal(tolerationMs(pod('a').tolerates(exists(), exists(4), exists(9)).build(), taint('k')), 4000);
+    assert.equal(tolerationMs(pod('a').tolerates(exists(), exists(4)).build(), taint('k')), undefined);
+    assert.equal(tolerationMs(pod('a').tolerates(exists(9), exists(4)).build(), taint('k')), 9000);
     assert.equal(tolerationMs(pod('a').tolerates(exists(-1)).build(), taint('k')), 0);
   });
 
@@ -165,12 +166,14 @@ test('a pod is ended once, also when its own changes bring it back before the ca
 
 test('a taint in the place of another gives a pod no more time, a pod in the place of another has its own', async () => {
   let taints = [taint('not-ready')];
+  const said: string[] = [];
   const clock = new FakeClock(testTimeMs);
   const deps = {
     clock,
     nodes: { get: () => node('n', { taints }) },
     since: new Map(),
     ended: new Map(),
+    say: (_: object, message: string) => said.push(message),
   } as unknown as Parameters<typeof taintEvictionController.reconcile>[1];
   const tolerating = (key: string) => ({
     key,
@@ -186,4 +189,8 @@ test('a taint in the place of another gives a pod no more time, a pod in the pla
   assert.deepEqual(await look(one), { requeueAfterMs: 200_000 });
   const next = { ...one, metadata: { ...one.metadata, uid: 'another' } };
   assert.deepEqual(await look(next), { requeueAfterMs: 300_000 });
+  // It may stay for ever: that is told, too.
+  const tolerations = [{ operator: 'Exists' as const }];
+  assert.equal(await look({ ...next, spec: { ...next.spec, tolerations } }), undefined);
+  assert.deepEqual(said, ['Cancelling deletion of Pod default/a']);
 });

@@ -12,12 +12,11 @@ import { byNode } from './node-lifecycle.ts';
 
 const name = 'taint-eviction-controller';
 
-/** Milliseconds that a pod tolerates a taint from when it is first under it; undefined for ever. Pure. */
+/** Milliseconds that a pod tolerates a taint, by the first toleration that does; undefined for ever. Pure. */
 export function tolerationMs(pod: Pod, taint: Taint): number | undefined {
-  const tolerations = (pod.spec.tolerations ?? []).filter((t) => toleratesTaint(t, taint));
-  if (tolerations.length === 0) return 0;
-  const seconds = tolerations.map((t) => t.tolerationSeconds).filter((s) => s !== undefined);
-  return seconds.length === 0 ? undefined : Math.max(0, Math.min(...seconds)) * 1000;
+  const toleration = (pod.spec.tolerations ?? []).find((t) => toleratesTaint(t, taint));
+  if (!toleration) return 0;
+  return toleration.tolerationSeconds === undefined ? undefined : Math.max(0, toleration.tolerationSeconds) * 1000;
 }
 
 /** When the pod must end, given since when taints have been upon it; undefined never. Pure. */
@@ -71,16 +70,13 @@ export const taintEvictionController = defineController({
     const taints = evictingTaints(nodes.get(pod.spec.nodeName ?? ''));
     const known = since.get(key);
     const before = known?.uid === uid ? known : undefined;
-    if (taints.length === 0 || pod.metadata.deletionTimestamp) {
-      if (before && !pod.metadata.deletionTimestamp) say(pod, `Cancelling deletion of Pod ${key}`);
-      since.delete(key);
-      return undefined;
-    }
+    const isGoing = pod.metadata.deletionTimestamp !== undefined;
     const nowMs = clock.now();
     const sinceMs = before?.ms ?? nowMs;
     const endMs = evictionAtMs(pod, taints, sinceMs);
     // Pods that stay for ever are none of ours.
-    if (endMs === undefined) {
+    if (endMs === undefined || isGoing) {
+      if (before && !isGoing) say(pod, `Cancelling deletion of Pod ${key}`);
       since.delete(key);
       return undefined;
     }

@@ -45,7 +45,7 @@ test('inDeletionOrder() gives up first what costs least', () => {
     pod('unbound').build(),
   ];
   const rankOf = (p: { spec: { nodeName?: string } }) => (p.spec.nodeName === 'n3' ? 2 : 1);
-  assert.deepEqual(names(inDeletionOrder(pods, rankOf, testTimeMs)), [
+  assert.deepEqual(names(inDeletionOrder(pods, { rankOf, nowMs: testTimeMs })), [
     'unbound',
     'pending',
     'unready',
@@ -55,6 +55,36 @@ test('inDeletionOrder() gives up first what costs least', () => {
     'young',
     'old',
   ]);
+});
+
+test('ages count by order of magnitude, and exactly where pods are not alike', () => {
+  const made = (name: string, seconds: number, readySeconds = 50) =>
+    pod(name).on('n').ready(readySeconds).age(seconds).build();
+  const costly = pod('z')
+    .on('n')
+    .ready()
+    .age(8)
+    .annotations({ 'controller.kubernetes.io/pod-deletion-cost': '9' })
+    .build();
+  const alike = { rankOf: () => 0, nowMs: testTimeMs };
+  // Five and eight seconds are within the same power of two of nanoseconds.
+  const ages = [made('a', 8), made('b', 5), made('c', 900)];
+  assert.deepEqual(
+    [names(inDeletionOrder(ages, alike)), names(inDeletionOrder(ages))],
+    [
+      ['a', 'b', 'c'],
+      ['b', 'a', 'c'],
+    ],
+  );
+  assert.deepEqual(names(inDeletionOrder([costly, made('y', 20)])), ['z', 'y']);
+  // Ready for about as long: restarts say nothing.
+  const restarted = pod('y').on('n').running(3).build();
+  const ready = made('y', 900, 49);
+  const often = {
+    ...ready,
+    status: { ...ready.status, containerStatuses: restarted.status?.containerStatuses },
+  } as typeof ready;
+  assert.deepEqual(names(inDeletionOrder([often, made('x', 900)], alike)), ['x', 'y']);
 });
 
 describe('planClaim()', () => {

@@ -6,7 +6,6 @@
 import type { StatefulSet } from '../../api/apps/statefulset/schema.ts';
 import { isFinished } from '../../api/core/pod/columns.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { resolveIntOrPercent } from '../int-or-percent.ts';
 import { isAvailable, isReady } from '../pods/pod-state.ts';
 import { withoutZeros } from '../status.ts';
 import { hasIdentity, isInRange, ordinalOf, replicasOf, revisionLabel, startOf } from './identity.ts';
@@ -69,7 +68,8 @@ export function planPods(state: SetState): SetPlan {
     if (!isGoing(pod)) plan.delete.push(pod);
     if (isOrdered) return plan;
   }
-  if (set.spec.updateStrategy?.type !== 'OnDelete') plan.delete.push(...planUpdate(replicas, plan, state));
+  const old = set.spec.updateStrategy?.type === 'OnDelete' ? undefined : nextOld(replicas, state);
+  if (old && !plan.delete.includes(old)) plan.delete.push(old);
   return plan;
 }
 
@@ -85,18 +85,14 @@ function planReplica(plan: SetPlan, { pod, ordinal }: { pod: Pod | undefined; or
   return isUnavailable(pod, state);
 }
 
-/** Old pods to replace: as many available ones as may be missing, and those that are missing anyhow. */
-function planUpdate(replicas: readonly (Pod | undefined)[], plan: SetPlan, state: SetState): Pod[] {
-  const { partition = 0, maxUnavailable = 1 } = state.set.spec.updateStrategy?.rollingUpdate ?? {};
-  const most = Math.max(1, resolveIntOrPercent(maxUnavailable, replicas.length, 'down'));
-  let left = most - replicas.filter((pod) => isUnavailable(pod, state)).length;
-  const chosen: Pod[] = [];
+/** The old pod to replace: the highest one, if all above it are available. */
+function nextOld(replicas: readonly (Pod | undefined)[], state: SetState): Pod | undefined {
+  const { partition = 0 } = state.set.spec.updateStrategy?.rollingUpdate ?? {};
   for (const pod of replicas.slice(partition).reverse()) {
-    if (!pod || isGoing(pod) || !isOld(pod, state.update) || plan.delete.includes(pod)) continue;
-    if (isUnavailable(pod, state)) chosen.push(pod);
-    else if (left-- > 0) chosen.push(pod);
+    if (pod && !isGoing(pod) && isOld(pod, state.update)) return pod;
+    if (isUnavailable(pod, state)) return undefined;
   }
-  return chosen;
+  return undefined;
 }
 
 /** Whether the pod of a number is made from the revision before the update. */

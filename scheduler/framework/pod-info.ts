@@ -1,8 +1,9 @@
 // A pod with what the plugins ask of it again and again, worked out once.
 
 import type { PodAffinityTerm } from '../../api/core/pod/affinity.ts';
+import type { Container } from '../../api/core/pod/container.ts';
 import { type HostPort, hostPortsOf } from '../../api/core/pod/host-ports.ts';
-import { podRequests } from '../../api/core/pod/resource-totals.ts';
+import { heldSpec, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
 
@@ -43,9 +44,18 @@ export interface PodInfo {
 /** A pod without a priority has 0. */
 export const priorityOf = ({ pod }: PodInfo): number => pod.spec.priority ?? 0;
 
-// What scoring assumes of a container that asks for nothing.
-const defaultCpuMillis = 100;
-const defaultMemoryBytes = 200 * 1024 * 1024;
+/** What scoring assumes of a container that does not say. */
+const assumed = { cpu: '100m', memory: `${200 * 1024 * 1024}` };
+
+function assume(container: Container): Container {
+  return {
+    ...container,
+    resources: { ...container.resources, requests: { ...assumed, ...container.resources?.requests } },
+  };
+}
+
+const isSaid = ({ resources }: Container) =>
+  resources?.requests?.cpu !== undefined && resources.requests.memory !== undefined;
 
 /** A resource list as numbers. */
 export function resourcesOf(list: Record<string, string> | undefined): Resources {
@@ -61,21 +71,21 @@ export function resourcesOf(list: Record<string, string> | undefined): Resources
 }
 
 export function podInfoOf(pod: Pod): PodInfo {
-  const { spec } = pod;
+  const spec = heldSpec(pod);
   const affinity = spec.affinity;
-  let cpuMillis = 0;
-  let memoryBytes = 0;
-  for (const { resources } of spec.containers) {
-    const requests = resources?.requests;
-    cpuMillis += requests?.cpu === undefined ? defaultCpuMillis : quantityMilliValue(requests.cpu);
-    memoryBytes += requests?.memory === undefined ? defaultMemoryBytes : quantityValue(requests.memory);
-  }
+  const { containers, initContainers = [] } = spec;
+  const requests = resourcesOf(podRequests(spec));
+  const isAllSaid = containers.every(isSaid) && initContainers.every(isSaid);
   return {
     pod,
     uid: pod.metadata.uid ?? '',
-    requests: resourcesOf(podRequests(spec)),
-    scoreRequests: { cpuMillis, memoryBytes },
-    hostPorts: hostPortsOf(pod.spec),
+    requests,
+    scoreRequests: isAllSaid
+      ? requests
+      : resourcesOf(
+          podRequests({ ...spec, containers: containers.map(assume), initContainers: initContainers.map(assume) }),
+        ),
+    hostPorts: hostPortsOf(spec),
     claims: claimsOf(pod),
     requiredAffinity: affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
     requiredAntiAffinity: affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],

@@ -47,9 +47,11 @@ function postFilter(failed: FailedCycle, candidatesWanted: typeof defaultCandida
   const candidates: Preemption[] = [];
   const hopeful = nodes.filter((node) => codeOf(diagnosis, node) === 'Unschedulable');
   const { minCandidateNodesPercentage: share, minCandidateNodesAbsolute: least } = candidatesWanted;
-  const enough = Math.max(least, Math.floor((nodes.length * share) / 100));
+  const enough = Math.max(least, Math.floor((hopeful.length * share) / 100));
+  // One that breaks no budget is looked for beyond that.
+  const isEnough = () => candidates.length >= enough && candidates.some(({ violations }) => violations === 0);
   const first = Math.floor(random() * hopeful.length);
-  for (let i = 0; i < hopeful.length && candidates.length < enough; i++) {
+  for (let i = 0; i < hopeful.length && !isEnough(); i++) {
     const node = hopeful[(first + i) % hopeful.length]!;
     const found = selectVictims(trial, node, (namespace) => trial.snapshot.budgets(namespace));
     if ('victims' in found) candidates.push(found);

@@ -24,8 +24,11 @@ export const imageLocality: Plugin = {
   name,
   preScore(state, { pod }, _nodes, snapshot) {
     const wanted: WantedImage[] = [];
-    for (const { image = '' } of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
-      const known = reportedNames(image).find((reported) => snapshot.nodesWithImage(reported) > 0);
+    const { initContainers = [], containers, volumes = [] } = pod.spec;
+    const images = [...initContainers, ...containers].map((container) => container.image);
+    // Those of volumes count as well, beyond what is taken for the most.
+    for (const image of [...images, ...volumes.map((volume) => volume.image?.reference)]) {
+      const known = reportedNames(image ?? '').find((reported) => snapshot.nodesWithImage(reported) > 0);
       if (known) wanted.push({ name: known, spread: snapshot.nodesWithImage(known) / snapshot.nodes.length });
     }
     if (wanted.length === 0) return skip;

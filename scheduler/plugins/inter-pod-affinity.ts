@@ -176,8 +176,9 @@ export const createInterPodAffinity = (args: typeof defaultAffinityArgs): Plugin
   normalize(scores) {
     const highest = Math.max(...scores);
     const lowest = Math.min(...scores);
+    // The share first, as upstream has it: what is rounded depends on it.
     for (const [i, score] of scores.entries())
-      scores[i] = highest === lowest ? 0 : Math.floor((maxScore * (score - lowest)) / (highest - lowest));
+      scores[i] = highest === lowest ? 0 : Math.trunc(maxScore * ((score - lowest) / (highest - lowest)));
   },
 });
 

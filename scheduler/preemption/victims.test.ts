@@ -6,7 +6,9 @@ import { type NodeBuilder, node, type PodBuilder, pod } from '../../test/builder
 import { SchedulerCache } from '../cache/cache.ts';
 import { type CycleResult, schedulePod } from '../cycle.ts';
 import { describeFailure } from '../fit-error.ts';
+import type { WeightedPlugin } from '../framework/plugin.ts';
 import { podInfoOf } from '../framework/pod-info.ts';
+import { createDefaultPreemption } from '../plugins/default-preemption.ts';
 import { plugins } from '../plugins/index.ts';
 
 interface World {
@@ -22,7 +24,11 @@ function budget(name: string, matchLabels: Record<string, string>, disruptionsAl
   return { metadata: { name, namespace: 'default' }, spec: { selector: { matchLabels } }, status } as never;
 }
 
-function cycle(wanted: PodBuilder, { nodes, pods = [], budgets = [], nominated = [] }: World): CycleResult {
+function cycle(
+  wanted: PodBuilder,
+  { nodes, pods = [], budgets = [], nominated = [] }: World,
+  among: readonly WeightedPlugin[] = plugins,
+): CycleResult {
   const cache = new SchedulerCache();
   cache.setNamespace('default', {});
   for (const n of nodes) cache.setNode(n.build());
@@ -30,7 +36,7 @@ function cycle(wanted: PodBuilder, { nodes, pods = [], budgets = [], nominated =
   for (const b of budgets) cache.setBudget(b);
   for (const [p, name] of nominated) cache.nominate(podInfoOf(p.build()), name);
   const before = cache.nodes.map((n) => [...n.pods.keys()].sort());
-  const result = schedulePod(plugins, podInfoOf(wanted.build()), cache, { startIndex: 0, random: () => 0 });
+  const result = schedulePod(among, podInfoOf(wanted.build()), cache, { startIndex: 0, random: () => 0 });
   const after = cache.nodes.map((n) => [...n.pods.keys()].sort());
   assert.deepEqual(after, before, 'what was tried in thought was undone');
   return result;
@@ -218,6 +224,17 @@ describe('the node that is taken', () => {
     ],
   ];
   for (const [name, world, want] of cases) test(name, () => assert.equal(outcome(cycle(high(), world)), want));
+
+  test('is looked for until one breaks no budget, however few are enough', () => {
+    const one = createDefaultPreemption({ minCandidateNodesPercentage: 0, minCandidateNodesAbsolute: 1 });
+    const among = [...plugins.filter(({ plugin }) => !plugin.postFilter), { plugin: one, weight: 0 }];
+    const guarded = (name: string) => full(name, low(`of-${name}`, name, '4').labels({ app: 'db' }));
+    const world = both(
+      both(guarded('a'), guarded('b')),
+      both(full('c', low('x', 'c', '4', 9)), full('d', low('y', 'd', '4'))),
+    );
+    assert.equal(outcome(cycle(high(), { ...world, budgets: [budget('db', { app: 'db' }, 0)] }, among)), 'c: x');
+  });
 });
 
 describe('room that is being made', () => {

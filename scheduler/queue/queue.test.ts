@@ -31,7 +31,7 @@ test('pods come out by priority, then by age', () => {
   );
 });
 
-test('a rejected pod waits for an event that may help it, and then for its back-off', async () => {
+test('a rejected pod waits for an event that may help it, and then for its back-off while others are active', async () => {
   const clock = new FakeClock();
   const queue = newQueue(clock);
   queue.set(pod('p').asks({ cpu: '2' }).build());
@@ -40,8 +40,54 @@ test('a rejected pod waits for an event that may help it, and then for its back-
   assert.equal(queue.counts().unschedulable, 1);
   queue.onEvent(nodeAdded('4'));
   assert.deepEqual(queue.counts(), { active: 0, backoff: 1, unschedulable: 0, gated: 0 });
+  queue.set(pod('q').build());
+  assert.equal(queue.pop()?.key, 'default/q');
   await clock.advance(1_000);
+  assert.equal(queue.counts().active, 1);
   assert.equal(queue.pop()?.key, 'default/p');
+});
+
+test('where none is active those that back off come out, the soonest first, but not after an error', async () => {
+  const clock = new FakeClock();
+  const queue = newQueue(clock);
+  let woken = 0;
+  queue.onActive(() => woken++);
+  const refuse = (name: string) => queue.reject(queue.pop()!, name === 'failed' ? [] : [nodeResourcesFit]);
+  for (const name of ['twice', 'once', 'urgent', 'failed']) {
+    queue.set(
+      pod(name)
+        .asks({ cpu: '2' })
+        .priority(name === 'urgent' ? 5 : 0)
+        .build(),
+    );
+    if (name === 'failed') queue.retry(queue.pop()!);
+    else refuse(name);
+    if (name === 'twice') {
+      queue.onEvent(nodeAdded('4'));
+      refuse(name);
+    }
+  }
+  woken = 0;
+  queue.onEvent(nodeAdded('4'));
+  assert.deepEqual([queue.counts().backoff, woken], [4, 3]);
+  const out = Array.from({ length: 4 }, () => queue.pop()?.key);
+  assert.deepEqual(out, ['default/urgent', 'default/once', 'default/twice', undefined]);
+  assert.equal(queue.counts().backoff, 1);
+  queue.close();
+});
+
+test('an error after many refusals is waited out as the first', async () => {
+  const clock = new FakeClock();
+  const queue = newQueue(clock);
+  queue.set(pod('p').asks({ cpu: '2' }).build());
+  for (let i = 0; i < 4; i++) {
+    queue.reject(queue.pop()!, [nodeResourcesFit]);
+    queue.onEvent(nodeAdded('4'));
+  }
+  queue.retry(queue.pop()!);
+  await clock.advance(1_000);
+  assert.equal(queue.counts().active, 1);
+  queue.close();
 });
 
 test('an event during the cycle is not lost', () => {

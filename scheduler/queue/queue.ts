@@ -4,7 +4,8 @@
 //                        └──an error────────────────────────────────────────────────> backoff
 //
 // Active pods come out by priority, then by age. An event moves only the pods whose rejecting
-// plugins say that it may help them.
+// plugins say that it may help them. Where none is active those that back off come out before their time, but for the ones
+// that failed by an error (upstream: SchedulerPopFromBackoffQ).
 import type { Pod } from '../../api/core/pod.ts';
 import type { Clock, Timer } from '../../machinery/clock.ts';
 import { keyOf } from '../../machinery/metadata.ts';
@@ -18,6 +19,9 @@ export interface QueuedPod {
   info: PodInfo;
   key: string;
   attempts: number;
+  /** Cycles that found no node; and failures in a row that had nothing to do with that. Its back-off grows by them. */
+  refusals: number;
+  errors: number;
   addedAtMs: number;
   /** When its last cycle began. */
   takenAtMs: number;
@@ -30,6 +34,12 @@ export interface QueuedPod {
 interface Entry {
   pod: QueuedPod;
   priority: number;
+}
+
+/** The same of one that backs off. */
+interface Waiting extends Entry {
+  timer: Timer;
+  dueSecond: number;
 }
 
 /** How long a pod waits after a cycle without a node: doubled each time, up to the most. */
@@ -55,7 +65,11 @@ export class SchedulingQueue {
   readonly #active = new Map<string, Entry>();
   /** Those that are active, and entries of some that no longer are. */
   readonly #order = new Heap<Entry>(comesBefore);
-  readonly #backoff = new Map<string, { pod: QueuedPod; timer: Timer }>();
+  readonly #backoff = new Map<string, Waiting>();
+  /** Those that may come out before their time, and some that no longer back off. */
+  readonly #soonest = new Heap<Waiting>(
+    (a, b) => a.dueSecond < b.dueSecond || (a.dueSecond === b.dueSecond && comesBefore(a, b)),
+  );
   readonly #unschedulable = new Map<string, QueuedPod>();
   readonly #gated = new Map<string, Pod>();
   readonly #inCycle = new Map<string, QueuedPod>();
@@ -99,6 +113,8 @@ export class SchedulingQueue {
       info: podInfoOf(pod),
       key,
       attempts: 0,
+      refusals: 0,
+      errors: 0,
       addedAtMs: nowMs,
       takenAtMs: nowMs,
       failedAtMs: nowMs,
@@ -138,7 +154,7 @@ export class SchedulingQueue {
 
   #activate(pod: QueuedPod, event: string): void {
     this.#metrics.incoming('active', event);
-    const entry = { pod, priority: pod.info.pod.spec.priority ?? 0 };
+    const entry = entryOf(pod);
     this.#active.set(pod.key, entry);
     this.#order.push(entry);
     this.#onActive();
@@ -150,13 +166,31 @@ export class SchedulingQueue {
       const { pod } = entry;
       if (this.#active.get(pod.key) !== entry) continue; // it was taken out
       this.#active.delete(pod.key);
-      pod.attempts++;
-      pod.takenAtMs = this.#clock.monotonicMs();
-      this.#inCycle.set(pod.key, pod);
-      this.#events.begin(pod);
-      return pod;
+      return this.#begin(pod);
     }
-    return undefined;
+    const early = this.#soonestWaiting();
+    if (!early) return undefined;
+    this.#take(early.pod.key);
+    this.#metrics.incoming('active', 'PopFromBackoffQ');
+    return this.#begin(early.pod);
+  }
+
+  #begin(pod: QueuedPod): QueuedPod {
+    pod.attempts++;
+    pod.takenAtMs = this.#clock.monotonicMs();
+    this.#inCycle.set(pod.key, pod);
+    this.#events.begin(pod);
+    return pod;
+  }
+
+  /** The one whose back-off is over first. */
+  #soonestWaiting(): Waiting | undefined {
+    let first = this.#soonest.peek();
+    while (first && this.#backoff.get(first.pod.key) !== first) {
+      this.#soonest.pop();
+      first = this.#soonest.peek();
+    }
+    return first;
   }
 
   /** It has its node, though it is not bound yet: nothing that happens now is for it. */
@@ -187,6 +221,8 @@ export class SchedulingQueue {
     const events = this.#endCycle(pod);
     if (!events) return;
     pod.rejectedBy = rejectedBy;
+    pod.refusals++;
+    pod.errors = 0;
     pod.failedAtMs = this.#clock.monotonicMs();
     if (events.some((event) => mayHelp(pod, event))) {
       this.#backOff(pod, attemptFailed);
@@ -199,13 +235,14 @@ export class SchedulingQueue {
   /** Something failed that has nothing to do with fitting. */
   retry(pod: QueuedPod): void {
     if (!this.#endCycle(pod)) return;
+    pod.errors++;
     pod.failedAtMs = this.#clock.monotonicMs();
     this.#backOff(pod, attemptFailed);
   }
 
   #backOff(pod: QueuedPod, event: string): void {
     const { initialSeconds, maxSeconds } = this.#waits;
-    const waitMs = 1_000 * Math.min(maxSeconds, initialSeconds * 2 ** Math.max(0, pod.attempts - 1));
+    const waitMs = 1_000 * Math.min(maxSeconds, initialSeconds * 2 ** ((pod.errors || pod.refusals) - 1));
     const leftMs = pod.failedAtMs + waitMs - this.#clock.monotonicMs();
     if (leftMs <= 0) {
       this.#activate(pod, event);
@@ -213,10 +250,17 @@ export class SchedulingQueue {
     }
     const timer = this.#clock.after(leftMs, () => {
       this.#backoff.delete(pod.key);
+      this.#soonestWaiting();
       this.#activate(pod, 'BackoffComplete');
     });
     this.#metrics.incoming('backoff', event);
-    this.#backoff.set(pod.key, { pod, timer });
+    // Those of one second come by their priority.
+    const dueSecond = Math.floor((this.#clock.monotonicMs() + leftMs) / 1_000);
+    const waiting = { ...entryOf(pod), timer, dueSecond };
+    this.#backoff.set(pod.key, waiting);
+    if (pod.errors > 0) return;
+    this.#soonest.push(waiting);
+    this.#onActive();
   }
 
   /** Moves the pods that the event may help. */
@@ -263,6 +307,8 @@ export class SchedulingQueue {
 function mayHelp(pod: QueuedPod, event: ClusterEvent): boolean {
   return pod.rejectedBy.length === 0 || pod.rejectedBy.some((plugin) => plugin.mayHelp?.(event, pod.info));
 }
+
+const entryOf = (pod: QueuedPod): Entry => ({ pod, priority: pod.info.pod.spec.priority ?? 0 });
 
 /** Highest priority first, then oldest. */
 function comesBefore(a: Entry, b: Entry): boolean {

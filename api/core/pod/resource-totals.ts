@@ -1,7 +1,9 @@
 // What a pod as a whole asks for and may use: containers added up, init containers as they overlap,
 // pod-level resources and overhead on top. The scheduler and the kubelet count by this. Upstream:
 // component-helpers/resource.
+import { jsonEqual } from '../../../machinery/json.ts';
 import { addQuantities, compareQuantities } from '../../../machinery/quantity.ts';
+import type { Pod } from '../pod.ts';
 import type { Container } from './container.ts';
 import type { PodSpec } from './pod-spec.ts';
 
@@ -23,6 +25,7 @@ function addResources(total: ResourceList, more: ResourceList | undefined): void
   for (const [name, amount] of Object.entries(more ?? {})) total[name] = addQuantities(total[name], amount);
 }
 
+/** Raises amounts to those of another list, where these are more. */
 function raiseResources(total: ResourceList, other: ResourceList): void {
   for (const [name, amount] of Object.entries(other)) {
     if (!(name in total) || compareQuantities(amount, total[name]) > 0) total[name] = amount;
@@ -52,6 +55,32 @@ export function sumContainerResources(spec: PodSpec, side: Side): ResourceList {
   }
   raiseResources(total, initPeak);
   return total;
+}
+
+/**
+ * The spec with what its containers hold while they are resized: what was and what will be, whichever is more. Upstream:
+ * UseStatusResources of component-helpers/resource.
+ */
+export function heldSpec({ spec, status }: Pod): PodSpec {
+  const { containerStatuses = [], initContainerStatuses = [], conditions = [] } = status ?? {};
+  const statuses = [...containerStatuses, ...initContainerStatuses];
+  const isInfeasible = conditions.some((c) => c.type === 'PodResizePending' && c.reason === 'Infeasible');
+  const held = (container: Container): Container => {
+    const { resources, allocatedResources: allocated } = statuses.find(({ name }) => name === container.name) ?? {};
+    const asked = container.resources ?? {};
+    if (!resources || (jsonEqual(resources, asked) && jsonEqual(allocated ?? {}, asked.requests ?? {})))
+      return container;
+    const most = (side: Side, ...lists: (ResourceList | undefined)[]) => {
+      const total = isInfeasible ? {} : { ...asked[side] };
+      for (const list of lists) raiseResources(total, list ?? {});
+      return total;
+    };
+    const requests = most('requests', resources.requests, allocated);
+    return { ...container, resources: { ...asked, requests, limits: most('limits', resources.limits) } };
+  };
+  if (!statuses.some(({ resources }) => resources)) return spec;
+  const initContainers = spec.initContainers?.map((container) => (isSidecar(container) ? held(container) : container));
+  return { ...spec, containers: spec.containers.map(held), ...(initContainers && { initContainers }) };
 }
 
 /** What the pod asks for: pod-level values win over the containers' sum, overhead is added. */

@@ -3,7 +3,7 @@
 import { addQuantities, compareQuantities, isWholeQuantity, quantityValue } from '../../../machinery/quantity.ts';
 import type { PersistentVolumeClaim } from '../persistentvolumeclaim/schema.ts';
 import { betaStorageClassAnnotation } from '../persistentvolumeclaim/validation.ts';
-import { podLimits, podRequests, type ResourceList } from '../pod/resource-totals.ts';
+import { heldSpec, podLimits, podRequests, type ResourceList } from '../pod/resource-totals.ts';
 import type { Pod } from '../pod.ts';
 import { isExtendedResource } from '../resource-names.ts';
 import type { Service } from '../service.ts';
@@ -134,7 +134,8 @@ function isAlive({ status, metadata }: Pod, nowMs: number): boolean {
 
 function podUsage(pod: Pod, nowMs: number): ResourceList {
   if (!isAlive(pod, nowMs)) return { 'count/pods': '1' };
-  return { 'count/pods': '1', pods: '1', ...computeUsage(podRequests(pod.spec), podLimits(pod.spec)) };
+  const spec = heldSpec(pod);
+  return { 'count/pods': '1', pods: '1', ...computeUsage(podRequests(spec), podLimits(spec)) };
 }
 
 // What every container must say where a quota limits it. A mistake of old that upstream cannot take back.
