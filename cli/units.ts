@@ -167,7 +167,7 @@ const inspectorFlags = ['--inspect-port=127.0.0.1:0', '--inspect-publish-uid=std
 const memoryFlags = ['--expose-gc'];
 
 /** Larger buffers go back to the kernel once they are free; glibc would keep them between those of objects. */
-const returnedBytes = 32 * 1024;
+const returnedBytes = 128 * 1024;
 
 function returningBuffers(unit: UnitPlan): UnitPlan {
   const command = ['env', `MALLOC_MMAP_THRESHOLD_=${returnedBytes}`, ...unit.command];

@@ -7,11 +7,6 @@ import { setStatefulSetDefaults } from './statefulset/defaults.ts';
 import { type StatefulSet, statefulSetSchema } from './statefulset/schema.ts';
 import { validateStatefulSet, validateStatefulSetStatus, validateStatefulSetUpdate } from './statefulset/validation.ts';
 
-/** A feature that v1.36 has switched off (MaxUnavailableStatefulSet): the field is not taken. */
-function dropMaxUnavailable({ spec }: StatefulSet): void {
-  delete spec.updateStrategy?.rollingUpdate?.maxUnavailable;
-}
-
 export const StatefulSetKind = defineKind<StatefulSet>({
   kind: 'StatefulSet',
   plural: 'statefulsets',
@@ -33,10 +28,6 @@ export const StatefulSetKind = defineKind<StatefulSet>({
   allowUnconditionalUpdate: true,
   prepareForCreate: (set) => {
     set.status = { replicas: 0, availableReplicas: 0 };
-    dropMaxUnavailable(set);
-  },
-  prepareForUpdate: (set, old) => {
-    if (old.spec.updateStrategy?.rollingUpdate?.maxUnavailable === undefined) dropMaxUnavailable(set);
   },
   columns: [
     column(

@@ -6,6 +6,7 @@
 import type { StatefulSet } from '../../api/apps/statefulset/schema.ts';
 import { isFinished } from '../../api/core/pod/columns.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { resolveIntOrPercent } from '../int-or-percent.ts';
 import { isAvailable, isReady } from '../pods/pod-state.ts';
 import { withoutZeros } from '../status.ts';
 import { hasIdentity, isInRange, ordinalOf, replicasOf, revisionLabel, startOf } from './identity.ts';
@@ -68,8 +69,9 @@ export function planPods(state: SetState): SetPlan {
     if (!isGoing(pod)) plan.delete.push(pod);
     if (isOrdered) return plan;
   }
-  const old = set.spec.updateStrategy?.type === 'OnDelete' ? undefined : nextOld(replicas, state);
-  if (old && !plan.delete.includes(old)) plan.delete.push(old);
+  if (set.spec.updateStrategy?.type === 'OnDelete') return plan;
+  const old = planUpdate(replicas, state).filter((pod) => !plan.delete.includes(pod));
+  plan.delete.push(...old);
   return plan;
 }
 
@@ -85,14 +87,22 @@ function planReplica(plan: SetPlan, { pod, ordinal }: { pod: Pod | undefined; or
   return isUnavailable(pod, state);
 }
 
-/** The old pod to replace: the highest one, if all above it are available. */
-function nextOld(replicas: readonly (Pod | undefined)[], state: SetState): Pod | undefined {
-  const { partition = 0 } = state.set.spec.updateStrategy?.rollingUpdate ?? {};
-  for (const pod of replicas.slice(partition).reverse()) {
-    if (pod && !isGoing(pod) && isOld(pod, state.update)) return pod;
-    if (isUnavailable(pod, state)) return undefined;
+/**
+ * Old pods to replace. By default the highest one, if all above it are available. With maxUnavailable as many available
+ * ones as may be missing, and those that are missing anyhow: v1.36 has that behind a gate (MaxUnavailableStatefulSet),
+ * which is why who does not ask for it must notice nothing. https://kep.k8s.io/961
+ */
+function planUpdate(replicas: readonly (Pod | undefined)[], state: SetState): Pod[] {
+  const { partition = 0, maxUnavailable } = state.set.spec.updateStrategy?.rollingUpdate ?? {};
+  const fromTop = replicas.slice(partition).reverse();
+  const isNext = (pod: Pod | undefined) => pod !== undefined && !isGoing(pod) && isOld(pod, state.update);
+  if (maxUnavailable === undefined) {
+    const first = fromTop.find((pod) => isNext(pod) || isUnavailable(pod, state));
+    return isNext(first) ? [first!] : [];
   }
-  return undefined;
+  const most = Math.max(1, resolveIntOrPercent(maxUnavailable, replicas.length, 'down'));
+  let left = most - replicas.filter((pod) => isUnavailable(pod, state)).length;
+  return fromTop.filter((pod): pod is Pod => isNext(pod) && (isUnavailable(pod, state) || left-- > 0));
 }
 
 /** Whether the pod of a number is made from the revision before the update. */

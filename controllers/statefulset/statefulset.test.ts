@@ -56,6 +56,7 @@ const stateOf = (set: StatefulSet, pods: string) => ({
 describe('planPods()', () => {
   const parallel = { podManagementPolicy: 'Parallel' };
   const rolling = (rollingUpdate: object) => ({ updateStrategy: { type: 'RollingUpdate', rollingUpdate } });
+  const five = { replicas: 5 };
   // Name, spec, pods, and what is planned: +0 create, -0 delete.
   const cases: [string, object, string, string][] = [
     ['the first one first', {}, '', '+0'],
@@ -79,7 +80,16 @@ describe('planPods()', () => {
     ['then goes on', {}, '0o 1o 2', '-1'],
     ['down to the partition', rolling({ partition: 2 }), '0o 1o 2', ''],
     ['OnDelete updates nothing', { updateStrategy: { type: 'OnDelete' } }, '0o 1o 2o', ''],
-    ['one at a time, whatever a set says that was stored', rolling({ maxUnavailable: 2 }), '0o 1o 2o', '-2'],
+    ['several at a time', { ...five, ...rolling({ maxUnavailable: 2 }) }, '0o 1o 2o 3o 4o', '-4 -3'],
+    ['a share, rounded down', { ...five, ...rolling({ maxUnavailable: '50%' }) }, '0o 1o 2o 3o 4o', '-4 -3'],
+    ['a small share is one', { ...five, ...rolling({ maxUnavailable: '10%' }) }, '0o 1o 2o 3o 4o', '-4'],
+    [
+      'what is missing already counts',
+      { ...five, ...parallel, ...rolling({ maxUnavailable: 2 }) },
+      '0o 1o 2o 3o 4?',
+      '-3',
+    ],
+    ['a sick old one is replaced at once', { ...parallel, ...rolling({ maxUnavailable: 1 }) }, '0o 1?o 2o', '-1'],
     ['in parallel sick ones below are not waited for', parallel, '0?o 1?o 2o', '-2'],
     ['a sick old one goes in its turn', parallel, '0o 1?o 2', '-1'],
     ['one that goes is waited for', parallel, '0o 1o 2xo', ''],

@@ -27,12 +27,6 @@ test('defaults', () => {
   assert.deepEqual([type, apiVersion, status], ['PersistentVolumeClaim', 'v1', { phase: 'Pending' }]);
   const named = makeObject(kind, { spec: { ...spec, updateStrategy: { type: 'RollingUpdate' } } });
   assert.deepEqual(named.spec.updateStrategy, { type: 'RollingUpdate' });
-  const paced = { spec: { ...spec, updateStrategy: { rollingUpdate: { maxUnavailable: 2 } } } };
-  assert.deepEqual(
-    makeObject(kind, paced).spec.updateStrategy.rollingUpdate,
-    { partition: 0 },
-    'switched off in v1.36',
-  );
 });
 
 describe('refused', () => {
@@ -61,8 +55,11 @@ describe('refused', () => {
     ],
     [
       'pace',
-      { updateStrategy: { rollingUpdate: { partition: -1 } } },
-      ['spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0'],
+      { updateStrategy: { rollingUpdate: { partition: -1, maxUnavailable: 0 } } },
+      [
+        'spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0',
+        'spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0',
+      ],
     ],
     [
       'numbers',

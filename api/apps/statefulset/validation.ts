@@ -3,7 +3,14 @@ import { type FieldError, forbidden, invalid, notSupported, required } from '../
 import { jsonEqual } from '../../../machinery/json.ts';
 import type { PodTemplateSpec } from '../../core/pod/pod-template.ts';
 import { validateClaimSpec } from '../../core/pod/volume-claim-validation.ts';
-import { isEmptySelector, showSelector, validateDNSLabel, validateLabelSelector } from '../../meta/checks.ts';
+import {
+  isEmptySelector,
+  showSelector,
+  validateDNSLabel,
+  validateIntOrPercent,
+  validateLabelSelector,
+  validateNotAbove100Percent,
+} from '../../meta/checks.ts';
 import { validateNonNegative } from '../../meta/validation.ts';
 import { validateCollisionCount, validateServingTemplate, validateTemplateLabels } from '../workload-validation.ts';
 import type { RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec } from './schema.ts';
@@ -58,7 +65,14 @@ function validateUpdateStrategy({ updateStrategy }: StatefulSetSpec, path: strin
     const shown = { Type: type, RollingUpdate: rollingUpdate ? showPace(rollingUpdate) : null };
     return [invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'")];
   }
-  return validateNonNegative(rollingUpdate?.partition, `${path}.rollingUpdate.partition`);
+  const errors = validateNonNegative(rollingUpdate?.partition, `${path}.rollingUpdate.partition`);
+  const most = rollingUpdate?.maxUnavailable;
+  if (most === undefined) return errors;
+  const at = `${path}.rollingUpdate.maxUnavailable`;
+  errors.push(...validateIntOrPercent(most, at));
+  if (most === 0 || most === '0%') errors.push(invalid(at, most, 'cannot be 0'));
+  errors.push(...validateNotAbove100Percent(most, at));
+  return errors;
 }
 
 /** As upstream's error texts show it: the internal type. */
