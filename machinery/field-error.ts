@@ -59,15 +59,15 @@ export const notSupported = (field: string, value: unknown, supported: readonly 
   field,
   detail: `Unsupported value: ${showValue(value)}${supported.length ? `: supported values: ${supported.map((v) => JSON.stringify(v)).join(', ')}` : ''}`,
 });
-export const duplicate = (field: string, value: unknown): FieldError => ({
+export const duplicate = (field: string, value: unknown, detail = ''): FieldError => ({
   type: 'Duplicate',
   field,
-  detail: `Duplicate value: ${showValue(value)}`,
+  detail: withDetail(`Duplicate value: ${showValue(value)}`, detail),
 });
-export const notFound = (field: string, value: unknown): FieldError => ({
+export const notFound = (field: string, value: unknown, detail = ''): FieldError => ({
   type: 'NotFound',
   field,
-  detail: `Not found: ${showValue(value)}`,
+  detail: withDetail(`Not found: ${showValue(value)}`, detail),
 });
 export const forbidden = (field: string, detail: string): FieldError => ({
   type: 'Forbidden',

@@ -14,7 +14,8 @@ import { podSpec } from './pod/pod-spec.ts';
 import { podStatus } from './pod/pod-status.ts';
 import { qosClassOf } from './pod/qos.ts';
 import { takeResources, validatePodResize } from './pod/resize.ts';
-import { validatePod, validatePodStatusUpdate, validatePodUpdate } from './pod/validation.ts';
+import { validatePodStatusUpdate } from './pod/status-validation.ts';
+import { validatePod, validatePodUpdate } from './pod/validation.ts';
 
 export const podSchema = s.api('core.v1.Pod', 'Containers that run together on one node.', {
   ...objectFields,

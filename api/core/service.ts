@@ -8,7 +8,7 @@ import type { ObjectOf } from '../meta/object.ts';
 import { dropObsoleteFields, keepAllocatedFields, syncClusterIPs } from './service/allocated-fields.ts';
 import { serviceColumns } from './service/columns.ts';
 import { setServiceDefaults } from './service/defaults.ts';
-import { validateService, validateServiceUpdate } from './service/validation.ts';
+import { validateService, validateServiceStatus, validateServiceUpdate } from './service/validation.ts';
 
 export const servicePort = s.api('core.v1.ServicePort', 'A port of a service.', {
   appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
@@ -136,4 +136,5 @@ export const ServiceKind = defineKind<Service>({
   columns: serviceColumns,
   validate: validateService,
   validateUpdate: validateServiceUpdate,
+  validateStatusUpdate: validateServiceStatus,
 });

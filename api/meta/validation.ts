@@ -44,7 +44,7 @@ export function checkPathSegment(name: string): string[] {
 }
 
 /** The server appends to a generateName, so one that ends in a dash is fine. */
-function checkNamePrefix(prefix: string, rule: NameRule): string[] {
+export function checkNamePrefix(prefix: string, rule: NameRule): string[] {
   return checkName(prefix.endsWith('-') && prefix.length > 1 ? `${prefix.slice(0, -1)}a` : prefix, rule);
 }
 
@@ -142,6 +142,12 @@ function validateFinalizers(finalizers: readonly string[], path: string): FieldE
     errors.push(invalid(path, finalizers, detail));
   }
   return errors;
+}
+
+/** Kubernetes' own kinds take finalizers with a domain alone, and three of old. */
+export function validateOwnFinalizer(name: string, path: string): FieldError[] {
+  if (name.includes('/') || ['kubernetes', orphanFinalizer, foregroundFinalizer].includes(name)) return [];
+  return [invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified')];
 }
 
 const immutableMetadata = [

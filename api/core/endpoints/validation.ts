@@ -1,8 +1,15 @@
 // Validation of endpoints. Upstream: ValidateEndpoints in pkg/apis/core/validation.
 import { type FieldError, required } from '../../../machinery/field-error.ts';
-import { validateDNSLabel, validateDNSSubdomain, validatePortNumber, validateWord } from '../../meta/checks.ts';
+import { validateIP } from '../../meta/addresses.ts';
+import {
+  validateDNSLabel,
+  validateDNSSubdomain,
+  validatePortNumber,
+  validateQualifiedName,
+  validateWord,
+} from '../../meta/checks.ts';
 import type { EndpointAddress, EndpointPort, Endpoints } from '../endpoints.ts';
-import { validateExternalAddress } from '../service/validation.ts';
+import { validateNonSpecialAddress } from '../service/validation.ts';
 
 export function validateEndpoints(endpoints: Endpoints): FieldError[] {
   return (endpoints.subsets ?? []).flatMap((subset, i) => {
@@ -25,10 +32,10 @@ export function validateEndpoints(endpoints: Endpoints): FieldError[] {
 }
 
 function validateAddress(address: EndpointAddress, path: string): FieldError[] {
-  const errors = validateExternalAddress(address.ip, `${path}.ip`);
+  const errors = validateIP(address.ip, `${path}.ip`);
   if (address.hostname) errors.push(...validateDNSLabel(address.hostname, `${path}.hostname`));
-  if (address.nodeName) errors.push(...validateDNSSubdomain(address.nodeName, `${path}.nodeName`));
-  return errors;
+  if (address.nodeName !== undefined) errors.push(...validateDNSSubdomain(address.nodeName, `${path}.nodeName`));
+  return [...errors, ...validateNonSpecialAddress(address.ip, `${path}.ip`)];
 }
 
 function validatePort(port: EndpointPort, needsName: boolean, path: string): FieldError[] {
@@ -37,5 +44,6 @@ function validatePort(port: EndpointPort, needsName: boolean, path: string): Fie
   else if (needsName) errors.push(required(`${path}.name`));
   errors.push(...validatePortNumber(port.port, `${path}.port`));
   errors.push(...validateWord(port.protocol, ['SCTP', 'TCP', 'UDP'], `${path}.protocol`));
-  return errors;
+  if (port.appProtocol === undefined) return errors;
+  return [...errors, ...validateQualifiedName(port.appProtocol, `${path}.appProtocol`)];
 }

@@ -89,7 +89,7 @@ export function validateProbesAndHooks(container: Container, path: string, grace
   return errors;
 }
 
-export function validateLifecycle(lifecycle: Lifecycle, path: string, graceSeconds: number): FieldError[] {
+function validateLifecycle(lifecycle: Lifecycle, path: string, graceSeconds: number): FieldError[] {
   const errors: FieldError[] = [];
   for (const name of ['postStart', 'preStop'] as const) {
     const hook = lifecycle[name];

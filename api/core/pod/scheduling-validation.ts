@@ -72,7 +72,8 @@ export function validateAffinity(affinity: Affinity | undefined, path: string): 
     for (const [i, term] of (nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
       const termPath = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
       errors.push(...validateWeight(term.weight, `${termPath}.weight`));
-      errors.push(...validateNodeSelectorTerm(term.preference, `${termPath}.preference`));
+      // A wish that no label can meet is no error.
+      errors.push(...validateNodeSelectorTerm(term.preference, `${termPath}.preference`, false));
     }
   }
   if (podAffinity) errors.push(...validatePodAffinity(podAffinity, `${path}.podAffinity`));
@@ -88,12 +89,12 @@ export function validateNodeSelector(selector: NodeSelector, path: string): Fiel
   const at = `${path}.nodeSelectorTerms`;
   const terms = selector.nodeSelectorTerms ?? [];
   if (terms.length === 0) return [required(at, 'must have at least one node selector term')];
-  return terms.flatMap((term, i) => validateNodeSelectorTerm(term, `${at}[${i}]`));
+  return terms.flatMap((term, i) => validateNodeSelectorTerm(term, `${at}[${i}]`, true));
 }
 
-function validateNodeSelectorTerm(term: NodeSelectorTerm, path: string): FieldError[] {
+function validateNodeSelectorTerm(term: NodeSelectorTerm, path: string, checksValues: boolean): FieldError[] {
   const labels = (term.matchExpressions ?? []).flatMap((r, i) =>
-    validateNodeLabelRequirement(r, `${path}.matchExpressions[${i}]`),
+    validateNodeLabelRequirement(r, `${path}.matchExpressions[${i}]`, checksValues),
   );
   const fields = (term.matchFields ?? []).flatMap((r, i) =>
     validateNodeFieldRequirement(r, `${path}.matchFields[${i}]`),
@@ -101,7 +102,11 @@ function validateNodeSelectorTerm(term: NodeSelectorTerm, path: string): FieldEr
   return [...labels, ...fields];
 }
 
-function validateNodeLabelRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string) {
+function validateNodeLabelRequirement(
+  { key, operator, values = [] }: NodeSelectorRequirement,
+  path: string,
+  checksValues: boolean,
+): FieldError[] {
   const errors: FieldError[] = [];
   switch (operator) {
     case 'In':
@@ -122,7 +127,8 @@ function validateNodeLabelRequirement({ key, operator, values = [] }: NodeSelect
       errors.push(invalid(`${path}.operator`, operator, unknownOperatorText));
   }
   errors.push(...validateQualifiedName(key, `${path}.key`));
-  return errors;
+  if (!checksValues) return errors;
+  return [...errors, ...values.flatMap((value, i) => validateWith(checkLabelValue, value, `${path}.values[${i}]`))];
 }
 
 function validateNodeFieldRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string) {
@@ -157,35 +163,55 @@ function validatePodAffinityTerm(term: PodAffinityTerm, path: string): FieldErro
   const errors = validateLabelSelector(term.labelSelector, `${path}.labelSelector`);
   errors.push(...validateLabelSelector(term.namespaceSelector, `${path}.namespaceSelector`));
   for (const name of term.namespaces ?? []) errors.push(...validateWith(checkDNS1123Label, name, `${path}.namespace`));
-  errors.push(...validateMatchLabelKeys(term.matchLabelKeys, term.labelSelector, `${path}.matchLabelKeys`));
-  errors.push(...validateMatchLabelKeys(term.mismatchLabelKeys, term.labelSelector, `${path}.mismatchLabelKeys`));
-  errors.push(...validateTopologyKey(term.topologyKey, `${path}.topologyKey`));
-  return errors;
+  const { labelSelector, matchLabelKeys = [], mismatchLabelKeys = [], topologyKey } = term;
+  errors.push(...validateLabelKeys(matchLabelKeys, labelSelector, `${path}.matchLabelKeys`));
+  errors.push(...validateLabelKeys(mismatchLabelKeys, labelSelector, `${path}.mismatchLabelKeys`));
+  const mismatched = new Set(mismatchLabelKeys);
+  for (const [i, key] of matchLabelKeys.entries()) {
+    if (!mismatched.has(key)) continue;
+    errors.push(invalid(`${path}.matchLabelKeys[${i}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys'));
+  }
+  return [...errors, ...validateTopologyKey(topologyKey, `${path}.topologyKey`)];
 }
 
 export function validateTopologyKey(key: string, path: string): FieldError[] {
-  return key ? validateQualifiedName(key, path) : [required(path, 'can not be empty')];
+  return [...(key ? [] : [required(path, 'can not be empty')]), ...validateQualifiedName(key, path)];
 }
 
-function validateMatchLabelKeys(keys: string[] | undefined, selector: unknown, path: string): FieldError[] {
-  if (!keys?.length) return [];
-  if (!selector) return [forbidden(path, 'must not be specified when labelSelector is not set')];
+function validateLabelKeys(keys: readonly string[], selector: unknown, path: string): FieldError[] {
+  if (keys.length > 0 && !selector) return [forbidden(path, 'must not be specified when labelSelector is not set')];
   return keys.flatMap((key, i) => validateQualifiedName(key, `${path}[${i}]`));
 }
 
+function validateSpreadKeys({ matchLabelKeys = [], labelSelector }: TopologySpreadConstraint, path: string) {
+  const errors: FieldError[] =
+    matchLabelKeys.length > 0 && !labelSelector
+      ? [forbidden(path, 'must not be specified when labelSelector is not set')]
+      : [];
+  const { matchLabels, matchExpressions = [] } = labelSelector ?? {};
+  const selected = new Set([...Object.keys(matchLabels ?? {}), ...matchExpressions.map(({ key }) => key)]);
+  for (const [i, key] of matchLabelKeys.entries()) {
+    const at = `${path}[${i}]`;
+    errors.push(...validateQualifiedName(key, at));
+    if (selected.has(key)) errors.push(invalid(at, key, 'exists in both matchLabelKeys and labelSelector'));
+  }
+  return errors;
+}
+
 export function validateTopologySpread(constraints: readonly TopologySpreadConstraint[], path: string): FieldError[] {
-  const seen = new Set<string>();
+  const pairOf = (c: TopologySpreadConstraint) => `{${c.topologyKey}, ${c.whenUnsatisfiable ?? ''}}`;
+  const last = new Map(constraints.map((constraint, i) => [pairOf(constraint), i]));
   return constraints.flatMap((constraint, i) => {
     const at = `${path}[${i}]`;
     const errors: FieldError[] = [];
-    const { maxSkew, minDomains, topologyKey, whenUnsatisfiable } = constraint;
+    const { maxSkew, minDomains, topologyKey, whenUnsatisfiable = '' } = constraint;
     if (maxSkew <= 0) errors.push(invalid(`${at}.maxSkew`, maxSkew, 'must be greater than zero'));
-    errors.push(...validateTopologyKey(topologyKey, `${at}.topologyKey`));
+    if (!topologyKey) errors.push(required(`${at}.topologyKey`, 'can not be empty'));
     const policies = ['DoNotSchedule', 'ScheduleAnyway'];
     errors.push(...validateOptionalWord(whenUnsatisfiable, policies, `${at}.whenUnsatisfiable`));
-    const pair = `{${topologyKey}, ${whenUnsatisfiable}}`;
-    if (seen.has(pair)) errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair));
-    seen.add(pair);
+    // Every one but the last is told of.
+    const pair = pairOf(constraint);
+    if (last.get(pair)! > i) errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair));
     if (minDomains !== undefined && minDomains <= 0) {
       errors.push(invalid(`${at}.minDomains`, minDomains, 'must be greater than zero'));
     }
@@ -196,7 +222,7 @@ export function validateTopologySpread(constraints: readonly TopologySpreadConst
     for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
       errors.push(...validateOptionalWord(constraint[field], ['Honor', 'Ignore'], `${at}.${field}`));
     }
-    errors.push(...validateMatchLabelKeys(constraint.matchLabelKeys, constraint.labelSelector, `${at}.matchLabelKeys`));
+    errors.push(...validateSpreadKeys(constraint, `${at}.matchLabelKeys`));
     errors.push(...validateLabelSelector(constraint.labelSelector, `${at}.labelSelector`));
     return errors;
   });
