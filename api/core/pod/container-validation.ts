@@ -13,7 +13,7 @@ import { validateEnv, validateEnvFrom } from './env-validation.ts';
 import type { PodSpec } from './pod-spec.ts';
 import { validateProbesAndHooks } from './probe-validation.ts';
 import { isSidecar } from './resource-totals.ts';
-import { validateResizePolicies, validateResources } from './resource-validation.ts';
+import { type ClaimNames, validateResizePolicies, validateResources } from './resource-validation.ts';
 import { validateSecurityContext } from './security-validation.ts';
 import type { Volume } from './volume.ts';
 import { validateMounts } from './volume-validation.ts';
@@ -26,12 +26,12 @@ const messagePolicies = ['File', 'FallbackToLogsOnError'];
 export interface Surroundings {
   spec: PodSpec;
   volumes: ReadonlyMap<string, Volume>;
-  claimNames: ReadonlySet<string>;
+  claims: ClaimNames;
   graceSeconds: number;
 }
 
 /** What all three sorts of containers share. */
-function validateCommon(container: Container, { spec, volumes, claimNames }: Surroundings, path: string): FieldError[] {
+function validateCommon(container: Container, { spec, volumes, claims }: Surroundings, path: string): FieldError[] {
   const errors = container.name ? validateDNSLabel(container.name, `${path}.name`) : [required(`${path}.name`)];
   if (!container.image) errors.push(required(`${path}.image`));
   const at = `${path}.terminationMessagePolicy`;
@@ -41,7 +41,7 @@ function validateCommon(container: Container, { spec, volumes, claimNames }: Sur
   errors.push(...validateEnvFrom(container.envFrom ?? [], `${path}.envFrom`));
   errors.push(...validateMounts(container, volumes, path));
   errors.push(...validateWord(container.imagePullPolicy, pullPolicies, `${path}.imagePullPolicy`));
-  errors.push(...validateResources(container.resources, claimNames, `${path}.resources`));
+  errors.push(...validateResources(container.resources, claims, `${path}.resources`));
   errors.push(...validateResizePolicies(container.resizePolicy ?? [], `${path}.resizePolicy`, spec.restartPolicy));
   errors.push(...validateSecurityContext(container.securityContext, `${path}.securityContext`));
   return errors;

@@ -18,7 +18,7 @@ import { validateContainers, validateEphemeralContainers, validateInitContainers
 import { validateHostUsers } from './host-users-validation.ts';
 import type { HostAlias, PodDNSConfig, PodSpec } from './pod-spec.ts';
 import type { PodTemplateSpec } from './pod-template.ts';
-import { validatePodResources, validateResources } from './resource-validation.ts';
+import { claimNamesOf, validatePodResources, validateResources } from './resource-validation.ts';
 import { podResourceClaim } from './scheduling.ts';
 import {
   validateAffinity,
@@ -39,8 +39,8 @@ const maxInt32 = 2 ** 31 - 1;
 /** `pod`: the metadata of a pod that it is the spec of; templates have none. */
 export function validatePodSpec(spec: PodSpec, path: string, pod?: ObjectMeta): FieldError[] {
   const volumes = new Map<string, Volume>();
-  const claimNames = new Set((spec.resourceClaims ?? []).map(({ name }) => name).filter(Boolean));
-  const around = { spec, volumes, claimNames, graceSeconds: spec.terminationGracePeriodSeconds ?? 0 };
+  const claims = claimNamesOf(spec.resourceClaims);
+  const around = { spec, volumes, claims, graceSeconds: spec.terminationGracePeriodSeconds ?? 0 };
   const checkName = (field: 'serviceAccountName' | 'nodeName' | 'priorityClassName') =>
     spec[field] ? validateDNSSubdomain(spec[field], `${path}.${field}`) : [];
   const checkLabel = (field: 'hostname' | 'subdomain') =>
@@ -51,7 +51,7 @@ export function validatePodSpec(spec: PodSpec, path: string, pod?: ObjectMeta): 
     ...validateContainers(around, `${path}.containers`),
     ...validateInitContainers(around, `${path}.initContainers`),
     ...validateEphemeralContainers(around, `${path}.ephemeralContainers`),
-    ...validatePodResources(spec, claimNames, `${path}.resources`),
+    ...validatePodResources(spec, claims, `${path}.resources`),
     ...validateHostPorts(spec, path, pod !== undefined),
     ...validateWord(spec.restartPolicy, restartPolicies, `${path}.restartPolicy`),
     ...validateWord(spec.dnsPolicy, dnsPolicies, `${path}.dnsPolicy`),
@@ -81,7 +81,7 @@ export function validatePodSpec(spec: PodSpec, path: string, pod?: ObjectMeta): 
       ? []
       : validateWord(spec.preemptionPolicy, ['PreemptLowerPriority', 'Never'], `${path}.preemptionPolicy`)),
     // Checked as the limits of a container, and called so.
-    ...(spec.overhead ? validateResources({ limits: spec.overhead }, new Set(), `${path}.overhead`) : []),
+    ...(spec.overhead ? validateResources({ limits: spec.overhead }, claimNamesOf(), `${path}.overhead`) : []),
     ...validateOS(spec, path),
   ];
 }

@@ -20,6 +20,20 @@ import type { PodSpec } from './pod-spec.ts';
 import { isHugePagesResource, isPodLevelResource, sumContainerResources } from './resource-totals.ts';
 import type { ContainerResizePolicy, ResourceRequirements } from './resources.ts';
 
+/** The names of a pod's claims, and what complaints about others say of them: each shows all, but for those of very many. */
+export interface ClaimNames {
+  names: ReadonlySet<string>;
+  shown: string;
+}
+
+const maxShownClaims = 50;
+
+export function claimNamesOf(claims: PodSpec['resourceClaims'] = []): ClaimNames {
+  const names = new Set(claims.map(({ name }) => name).filter(Boolean));
+  const list = [...names].sort().slice(0, maxShownClaims).join(', ');
+  return { names, shown: list ? `: ${list}` : ' which is empty' };
+}
+
 type NameCheck = (name: string, path: string) => FieldError[];
 
 function validateHugePages(name: string, amount: string, path: string): FieldError[] {
@@ -37,10 +51,10 @@ function validateSide(list: Readonly<Record<string, string>> | undefined, checkN
   });
 }
 
-/** Requests and limits of a container; `claimNames` are those of the pod's spec.resourceClaims. */
+/** Requests and limits of a container; `claims` are those of the pod. */
 export function validateResources(
   resources: ResourceRequirements | undefined,
-  claimNames: ReadonlySet<string>,
+  claims: ClaimNames,
   path: string,
   checkName: NameCheck = validateContainerResourceName,
 ): FieldError[] {
@@ -52,22 +66,20 @@ export function validateResources(
   if (names.some(isHugePagesResource) && !names.includes('cpu') && !names.includes('memory')) {
     errors.push(forbidden(path, 'HugePages require cpu or memory'));
   }
-  return [...errors, ...validateClaims(resources.claims ?? [], claimNames, `${path}.claims`)];
+  return [...errors, ...validateClaims(resources.claims ?? [], claims, `${path}.claims`)];
 }
 
 /** A claim is named as a whole, or by its requests, each once. */
 function validateClaims(
-  claims: NonNullable<ResourceRequirements['claims']>,
-  claimNames: ReadonlySet<string>,
+  wanted: NonNullable<ResourceRequirements['claims']>,
+  { names, shown }: ClaimNames,
   path: string,
 ): FieldError[] {
   const errors: FieldError[] = [];
   const whole = new Set<string>();
   const requests = new Set<string>();
   const inPart = new Set<string>();
-  const known = claimNames.size > 0 ? `: ${[...claimNames].sort().join(', ')}` : ' which is empty';
-  let strangers = 0;
-  for (const [i, { name, request }] of claims.entries()) {
+  for (const [i, { name, request }] of wanted.entries()) {
     const at = `${path}[${i}]`;
     if (!name) {
       errors.push(required(at));
@@ -82,14 +94,11 @@ function validateClaims(
       inPart.add(name);
     }
     if (!request) whole.add(name);
-    // Each complaint shows all names: of many, some are enough.
-    if (claimNames.has(name) || strangers++ >= maxStrangers) continue;
-    errors.push(notFound(at, name, `must be one of the names in pod.spec.resourceClaims${known}`));
+    if (names.has(name)) continue;
+    errors.push(notFound(at, name, `must be one of the names in pod.spec.resourceClaims${shown}`));
   }
   return errors;
 }
-
-const maxStrangers = 10;
 
 /** Names may be those that every object has. */
 const amountOf = (list: Readonly<Record<string, string>> | undefined, name: string) =>
@@ -122,14 +131,14 @@ function validatePodResourceName(name: string, path: string): FieldError[] {
 }
 
 /** Requests and limits of the pod as a whole, and whether the containers' fit into them. */
-export function validatePodResources(spec: PodSpec, claimNames: ReadonlySet<string>, path: string): FieldError[] {
+export function validatePodResources(spec: PodSpec, claims: ClaimNames, path: string): FieldError[] {
   const { resources } = spec;
   if (!resources) return [];
   if (spec.os?.name === 'windows') return [forbidden(path, 'may not be set for a windows pod')];
   const errors = resources.claims
     ? [forbidden(`${path}.claims`, 'claims cannot be set for Resources at pod-level')]
     : [];
-  errors.push(...validateResources(resources, claimNames, path, validatePodResourceName));
+  errors.push(...validateResources(resources, claims, path, validatePodResourceName));
   for (const side of ['requests', 'limits'] as const) {
     for (const [name, total] of Object.entries(sumContainerResources(spec, side))) {
       const own = amountOf(resources[side], name);

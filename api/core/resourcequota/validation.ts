@@ -56,13 +56,20 @@ const isScope = (scope: string) => quotaScopes.some((known) => known === scope);
 const foreignTo = (scope: string, { hard }: ResourceQuotaSpec) =>
   Object.keys(hard ?? {}).filter((name) => isStandardQuotaResource(name) && !countsInScope(scope, name));
 
+const foreignText = 'unsupported scope applied to resource';
+/** Each of these complaints shows the whole list: of many, some are enough. */
+const maxListErrors = 10;
+
 function validateScopes(spec: ResourceQuotaSpec, path: string): FieldError[] {
   const scopes = spec.scopes ?? [];
   const errors: FieldError[] = [];
-  for (const scope of scopes) {
-    if (!isScope(scope)) errors.push(invalid(path, scopes, 'unsupported scope'));
-    for (const _ of foreignTo(scope, spec)) errors.push(invalid(path, scopes, 'unsupported scope applied to resource'));
-  }
+  const kinds = [...new Set(scopes)];
+  const strange = kinds.filter((scope) => !isScope(scope)).map(() => 'unsupported scope');
+  const foreign = kinds
+    .filter(isScope)
+    .flatMap((scope) => foreignTo(scope, spec))
+    .map(() => foreignText);
+  for (const detail of [...strange, ...foreign].slice(0, maxListErrors)) errors.push(invalid(path, scopes, detail));
   return [...errors, ...validatePairs(scopes, scopes, path)];
 }
 
@@ -76,12 +83,13 @@ function validateSelector(spec: ResourceQuotaSpec, path: string): FieldError[] {
   if (!spec.scopeSelector) return [];
   const expressions = spec.scopeSelector.matchExpressions ?? [];
   const errors: FieldError[] = [];
+  const shown = { MatchExpressions: expressions.map(showExpression) };
+  let foreign = 0;
   for (const expression of expressions) {
     const { scopeName } = expression;
     if (!isScope(scopeName)) errors.push(invalid(`${path}.scopeName`, scopeName, 'unsupported scope'));
-    for (const _ of foreignTo(scopeName, spec)) {
-      const shown = { MatchExpressions: expressions.map(showExpression) };
-      errors.push(invalid(path, shown, 'unsupported scope applied to resource'));
+    for (const _ of foreign < maxListErrors && isScope(scopeName) ? foreignTo(scopeName, spec) : []) {
+      if (foreign++ < maxListErrors) errors.push(invalid(path, shown, foreignText));
     }
     errors.push(...validateExpression(expression, path));
   }
