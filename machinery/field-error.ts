@@ -42,6 +42,11 @@ function showValue(value: unknown): string {
   return writeJson(value);
 }
 
+/** Adds to a list, which may get long: a call cannot have as many arguments as a client can make mistakes. */
+export function append<T>(list: T[], more: readonly T[]): void {
+  for (const item of more) list.push(item);
+}
+
 const withDetail = (head: string, detail: string) => (detail ? `${head}: ${detail}` : head);
 
 export const required = (field: string, detail = ''): FieldError => ({

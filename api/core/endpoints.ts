@@ -1,6 +1,7 @@
 // Endpoints: addresses behind a service; superseded by EndpointSlice.
 // Kept for clients that still read it; the proxies read EndpointSlices.
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoints-v1/
+import { append } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
@@ -60,8 +61,16 @@ function showEndpoints(endpoints: Endpoints): string {
   const shown: string[] = [];
   for (const { addresses = [], ports = [] } of endpoints.subsets ?? []) {
     // A headless service may have no ports at all.
-    if (ports.length === 0) shown.push(...addresses.map((address) => address.ip));
-    for (const port of ports) shown.push(...addresses.map((address) => joinHostPort(address.ip, port.port)));
+    if (ports.length === 0)
+      append(
+        shown,
+        addresses.map((address) => address.ip),
+      );
+    for (const port of ports)
+      append(
+        shown,
+        addresses.map((address) => joinHostPort(address.ip, port.port)),
+      );
   }
   return joinWithMore(shown, '<none>');
 }

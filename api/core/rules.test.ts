@@ -157,6 +157,15 @@ describe('services', () => {
     ]);
   });
 
+  test('a service of another type has no load balancer any more, and keeps what nobody gave out', () => {
+    const old = make(ServiceKind, { spec: { type: 'LoadBalancer', ports: [port] } });
+    old.status = { loadBalancer: { ingress: [{ ip: '1.2.3.4' }] } };
+    const next = cloneJson(old);
+    Object.assign(next.spec, { type: 'ExternalName', externalName: 'a' });
+    ServiceKind.prepareForUpdate!(next, old, { nowMs: 0 });
+    assert.deepEqual([next.status, next.spec.internalTrafficPolicy], [{ loadBalancer: {} }, 'Cluster']);
+  });
+
   test('a status', () => {
     const old = make(ServiceKind, { spec: { type: 'LoadBalancer', ports: [port] } });
     const at = 'status.loadBalancer.ingress';

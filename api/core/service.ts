@@ -128,6 +128,7 @@ export const ServiceKind = defineKind<Service>({
     syncClusterIPs(next, old);
     keepAllocatedFields(next, old);
     dropObsoleteFields(next, old);
+    if (next.spec.type !== 'LoadBalancer') next.status = { ...next.status, loadBalancer: {} };
   },
   selectableFields: {
     'spec.clusterIP': (service) => service.spec.clusterIP ?? '',

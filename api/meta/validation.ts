@@ -1,6 +1,6 @@
 // Validation of object metadata, the same for every kind; the generic server runs it on create and update.
 // Kinds call parts of it for the metadata of their templates. Upstream: apimachinery's api/validation/objectmeta.go.
-import { type FieldError, forbidden, invalid, required, tooLong } from '../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required, tooLong } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Labels } from '../../machinery/labels.ts';
 import type { ObjectMeta, OwnerReference } from '../../machinery/metadata.ts';
@@ -65,12 +65,12 @@ export function validateObjectMeta(
       errors.push(invalid(`${path}.name`, meta.name, complaint));
     }
   }
-  errors.push(...validateNamespaceOf(meta, rules.namespaced, path));
+  append(errors, validateNamespaceOf(meta, rules.namespaced, path));
   if ((meta.generation ?? 0) < 0) errors.push(invalid(`${path}.generation`, meta.generation, negativeText));
-  errors.push(...validateLabels(meta.labels, `${path}.labels`));
-  errors.push(...validateAnnotations(meta.annotations, `${path}.annotations`));
-  errors.push(...validateOwnerReferences(meta.ownerReferences ?? [], `${path}.ownerReferences`));
-  errors.push(...validateFinalizers(meta.finalizers ?? [], `${path}.finalizers`));
+  append(errors, validateLabels(meta.labels, `${path}.labels`));
+  append(errors, validateAnnotations(meta.annotations, `${path}.annotations`));
+  append(errors, validateOwnerReferences(meta.ownerReferences ?? [], `${path}.ownerReferences`));
+  append(errors, validateFinalizers(meta.finalizers ?? [], `${path}.finalizers`));
   return errors;
 }
 
@@ -178,7 +178,7 @@ export function validateObjectMetaUpdate(next: ObjectMeta, old: ObjectMeta, path
     errors.push(invalid(`${path}.generation`, next.generation ?? 0, 'must not be decremented'));
   }
   for (const field of immutableMetadata) {
-    errors.push(...validateImmutable(next[field], old[field], `${path}.${field}`));
+    append(errors, validateImmutable(next[field], old[field], `${path}.${field}`));
   }
   return errors;
 }

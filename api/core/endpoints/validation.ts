@@ -1,5 +1,5 @@
 // Validation of endpoints. Upstream: ValidateEndpoints in pkg/apis/core/validation.
-import { type FieldError, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, required } from '../../../machinery/field-error.ts';
 import { validateIP } from '../../meta/addresses.ts';
 import {
   validateDNSLabel,
@@ -20,12 +20,12 @@ export function validateEndpoints(endpoints: Endpoints): FieldError[] {
     }
     for (const list of ['addresses', 'notReadyAddresses'] as const) {
       for (const [j, address] of (subset[list] ?? []).entries()) {
-        errors.push(...validateAddress(address, `${at}.${list}[${j}]`));
+        append(errors, validateAddress(address, `${at}.${list}[${j}]`));
       }
     }
     const ports = subset.ports ?? [];
     for (const [j, port] of ports.entries()) {
-      errors.push(...validatePort(port, ports.length > 1, `${at}.ports[${j}]`));
+      append(errors, validatePort(port, ports.length > 1, `${at}.ports[${j}]`));
     }
     return errors;
   });
@@ -33,17 +33,17 @@ export function validateEndpoints(endpoints: Endpoints): FieldError[] {
 
 function validateAddress(address: EndpointAddress, path: string): FieldError[] {
   const errors = validateIP(address.ip, `${path}.ip`);
-  if (address.hostname) errors.push(...validateDNSLabel(address.hostname, `${path}.hostname`));
-  if (address.nodeName !== undefined) errors.push(...validateDNSSubdomain(address.nodeName, `${path}.nodeName`));
+  if (address.hostname) append(errors, validateDNSLabel(address.hostname, `${path}.hostname`));
+  if (address.nodeName !== undefined) append(errors, validateDNSSubdomain(address.nodeName, `${path}.nodeName`));
   return [...errors, ...validateNonSpecialAddress(address.ip, `${path}.ip`)];
 }
 
 function validatePort(port: EndpointPort, needsName: boolean, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  if (port.name) errors.push(...validateDNSLabel(port.name, `${path}.name`));
+  if (port.name) append(errors, validateDNSLabel(port.name, `${path}.name`));
   else if (needsName) errors.push(required(`${path}.name`));
-  errors.push(...validatePortNumber(port.port, `${path}.port`));
-  errors.push(...validateWord(port.protocol, ['SCTP', 'TCP', 'UDP'], `${path}.protocol`));
+  append(errors, validatePortNumber(port.port, `${path}.port`));
+  append(errors, validateWord(port.protocol, ['SCTP', 'TCP', 'UDP'], `${path}.protocol`));
   if (port.appProtocol === undefined) return errors;
   return [...errors, ...validateQualifiedName(port.appProtocol, `${path}.appProtocol`)];
 }

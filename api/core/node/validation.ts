@@ -1,5 +1,5 @@
 // Validation of nodes. Upstream: ValidateNode in pkg/apis/core/validation.
-import { duplicate, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { checkLabelValue } from '../../../machinery/name-rules.ts';
 import { ipFamilyOf, validateCIDR } from '../../meta/addresses.ts';
@@ -32,7 +32,7 @@ function validateTaints(taints: readonly Taint[], path: string): FieldError[] {
     const complaints = checkLabelValue(value);
     if (complaints.length > 0) errors.push(invalid(`${at}.value`, value, complaints.join(';')));
     if (!effect) errors.push(required(`${at}.effect`));
-    else errors.push(...validateTaintEffect(effect, `${at}.effect`));
+    else append(errors, validateTaintEffect(effect, `${at}.effect`));
     const id = `${key}:${effect}`;
     const detail = 'taints must be unique by key and effect pair';
     if (seen.has(id)) errors.push(duplicate(at, showInternal(taintSchema, taint), detail));

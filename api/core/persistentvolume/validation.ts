@@ -1,5 +1,5 @@
 // Validation of persistent volumes. Upstream: ValidatePersistentVolume in pkg/apis/core/validation.
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
 import { isNegativeQuantity, quantityValue } from '../../../machinery/quantity.ts';
 import type { ObjectSchema } from '../../../machinery/schema.ts';
@@ -61,25 +61,26 @@ const reclaimPolicies = ['Delete', 'Recycle', 'Retain'];
 export function validateVolume({ metadata, spec }: PersistentVolume): FieldError[] {
   const modes = spec.accessModes ?? [];
   const errors: FieldError[] = modes.length === 0 ? [required('spec.accessModes')] : [];
-  errors.push(...validateAccessModes(modes, 'spec.accessModes'));
-  errors.push(...validateCapacity(spec.capacity ?? {}, 'spec.capacity'));
+  append(errors, validateAccessModes(modes, 'spec.accessModes'));
+  append(errors, validateCapacity(spec.capacity ?? {}, 'spec.capacity'));
   const policy = spec.persistentVolumeReclaimPolicy;
-  errors.push(...validateOptionalWord(policy, reclaimPolicies, 'spec.persistentVolumeReclaimPolicy'));
+  append(errors, validateOptionalWord(policy, reclaimPolicies, 'spec.persistentVolumeReclaimPolicy'));
   if (spec.nodeAffinity) {
     const needed = spec.nodeAffinity.required;
     const at = 'spec.nodeAffinity.required';
-    errors.push(
-      ...(needed ? validateNodeSelector(needed, at) : [required(at, 'must specify required node constraints')]),
+    append(
+      errors,
+      needed ? validateNodeSelector(needed, at) : [required(at, 'must specify required node constraints')],
     );
   }
-  errors.push(...validateSources(spec, 'spec', metadata.name ?? ''));
+  append(errors, validateSources(spec, 'spec', metadata.name ?? ''));
   if (policy === 'Recycle' && isRoot(spec.hostPath?.path)) {
     const detail = "may not be 'recycle' for a hostPath mount of '/'";
     errors.push(forbidden('spec.persistentVolumeReclaimPolicy', detail));
   }
-  errors.push(...validateClassName(spec.storageClassName, 'spec.storageClassName'));
-  errors.push(...validateVolumeMode(spec.volumeMode, 'spec.volumeMode'));
-  errors.push(...validateAttributesClass(spec, 'spec'));
+  append(errors, validateClassName(spec.storageClassName, 'spec.storageClassName'));
+  append(errors, validateVolumeMode(spec.volumeMode, 'spec.volumeMode'));
+  append(errors, validateAttributesClass(spec, 'spec'));
   return errors;
 }
 
@@ -101,7 +102,7 @@ function validateCapacity(capacity: Readonly<Record<string, string>>, path: stri
     const at = `${path}[${name}]`;
     if (isNegativeQuantity(amount))
       errors.push(invalid(at, quantityValue(amount), 'must be a valid resource quantity'));
-    errors.push(...validatePositiveQuantity(amount, at));
+    append(errors, validatePositiveQuantity(amount, at));
   }
   return errors;
 }
@@ -135,7 +136,7 @@ function validateCSI(csi: CSIPersistentVolumeSource, path: string): FieldError[]
   if (!volumeHandle) errors.push(required(`${path}.volumeHandle`));
   for (const field of secretRefs) {
     const ref = csi[field];
-    if (ref) errors.push(...validateSecretReference(ref, `${path}.${field}`));
+    if (ref) append(errors, validateSecretReference(ref, `${path}.${field}`));
   }
   return errors;
 }
@@ -179,7 +180,7 @@ export function validateVolumeUpdate(next: PersistentVolume, old: PersistentVolu
     const diff = diffInternal(sourceSchema, before, source);
     errors.push(forbidden('spec.persistentvolumesource', `${head}\n${diff}`));
   }
-  errors.push(...validateImmutable(next.spec.volumeMode, old.spec.volumeMode, 'volumeMode'));
+  append(errors, validateImmutable(next.spec.volumeMode, old.spec.volumeMode, 'volumeMode'));
   // Where a volume is may be said later, once.
   if (old.spec.nodeAffinity) {
     const [is, was] = [next.spec.nodeAffinity, withStableLabels(old.spec.nodeAffinity, next.spec.nodeAffinity)];

@@ -1,6 +1,6 @@
 // Validation of what annotations once said of pods, beside the fields that say it today, and of those that still do.
 // Upstream: ValidatePodSpecificAnnotations and what stands with it in pkg/apis/core/validation.
-import { type FieldError, forbidden, invalid } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid } from '../../../machinery/field-error.ts';
 import type { Labels } from '../../../machinery/labels.ts';
 import { validateDescendingPath } from './file-volume-validation.ts';
 import { mirrorAnnotation } from './mirror.ts';
@@ -36,7 +36,7 @@ export function validatePodAnnotations(metadata: Annotated, spec: PodSpec, path:
       const isFine = /^(0|-?[1-9]\d*)$/.test(value) && Math.abs(Number(value)) <= maxInt32;
       if (!isFine) errors.push(invalid(at, value, 'must be a 32bit integer'));
     } else if (key === seccompOfPod || key.startsWith(seccompOfContainer)) {
-      errors.push(...validateSeccomp(value, `${path}.${key}`));
+      append(errors, validateSeccomp(value, `${path}.${key}`));
     } else if (key.startsWith(appArmor)) {
       const name = key.slice(appArmor.length);
       names ??= new Set(lists.flatMap((list) => (spec[list] ?? []).map((container) => container.name)));
@@ -83,10 +83,10 @@ export function validateAnnotationsMatch(metadata: Annotated, spec: PodSpec, pat
     for (const [i, { name, securityContext: own }] of (spec[list] ?? []).entries()) {
       const at = `${path}.${list}[${i}].securityContext`;
       const seccomp = annotations[`${seccompOfContainer}${name}`];
-      errors.push(...compare('seccomp', seccomp, own?.seccompProfile, `${at}.seccompProfile`));
+      append(errors, compare('seccomp', seccomp, own?.seccompProfile, `${at}.seccompProfile`));
       if (spec.os?.name === 'windows') continue;
       const profile = own?.appArmorProfile ?? ofPod?.appArmorProfile;
-      errors.push(...compare('apparmor', annotations[`${appArmor}${name}`], profile, `${at}.appArmorProfile`));
+      append(errors, compare('apparmor', annotations[`${appArmor}${name}`], profile, `${at}.appArmorProfile`));
     }
   }
   return errors;

@@ -1,5 +1,13 @@
 // Validation of containers, init containers and ephemeral containers. Upstream: pkg/apis/core/validation.
-import { duplicate, type FieldError, forbidden, notFound, required, tooMany } from '../../../machinery/field-error.ts';
+import {
+  append,
+  duplicate,
+  type FieldError,
+  forbidden,
+  notFound,
+  required,
+  tooMany,
+} from '../../../machinery/field-error.ts';
 import {
   checkPortName,
   validateDNSLabel,
@@ -35,15 +43,15 @@ function validateCommon(container: Container, { spec, volumes, claims }: Surroun
   const errors = container.name ? validateDNSLabel(container.name, `${path}.name`) : [required(`${path}.name`)];
   if (!container.image) errors.push(required(`${path}.image`));
   const at = `${path}.terminationMessagePolicy`;
-  errors.push(...validateWord(container.terminationMessagePolicy, messagePolicies, at));
-  errors.push(...validatePorts(container.ports ?? [], `${path}.ports`));
-  errors.push(...validateEnv(container.env ?? [], `${path}.env`));
-  errors.push(...validateEnvFrom(container.envFrom ?? [], `${path}.envFrom`));
-  errors.push(...validateMounts(container, volumes, path));
-  errors.push(...validateWord(container.imagePullPolicy, pullPolicies, `${path}.imagePullPolicy`));
-  errors.push(...validateResources(container.resources, claims, `${path}.resources`));
-  errors.push(...validateResizePolicies(container.resizePolicy ?? [], `${path}.resizePolicy`, spec.restartPolicy));
-  errors.push(...validateSecurityContext(container.securityContext, `${path}.securityContext`));
+  append(errors, validateWord(container.terminationMessagePolicy, messagePolicies, at));
+  append(errors, validatePorts(container.ports ?? [], `${path}.ports`));
+  append(errors, validateEnv(container.env ?? [], `${path}.env`));
+  append(errors, validateEnvFrom(container.envFrom ?? [], `${path}.envFrom`));
+  append(errors, validateMounts(container, volumes, path));
+  append(errors, validateWord(container.imagePullPolicy, pullPolicies, `${path}.imagePullPolicy`));
+  append(errors, validateResources(container.resources, claims, `${path}.resources`));
+  append(errors, validateResizePolicies(container.resizePolicy ?? [], `${path}.resizePolicy`, spec.restartPolicy));
+  append(errors, validateSecurityContext(container.securityContext, `${path}.securityContext`));
   return errors;
 }
 
@@ -55,13 +63,13 @@ function validatePorts(ports: readonly ContainerPort[], path: string): FieldErro
     if (port.name) {
       const complaints = validateWith(checkPortName, port.name, `${at}.name`);
       if (complaints.length === 0 && names.has(port.name)) complaints.push(duplicate(`${at}.name`, port.name));
-      errors.push(...complaints);
+      append(errors, complaints);
       names.add(port.name);
     }
     if (!port.containerPort) errors.push(required(`${at}.containerPort`));
-    else errors.push(...validatePortNumber(port.containerPort, `${at}.containerPort`));
-    if (port.hostPort) errors.push(...validatePortNumber(port.hostPort, `${at}.hostPort`));
-    errors.push(...validateWord(port.protocol, protocols, `${at}.protocol`));
+    else append(errors, validatePortNumber(port.containerPort, `${at}.containerPort`));
+    if (port.hostPort) append(errors, validatePortNumber(port.hostPort, `${at}.hostPort`));
+    append(errors, validateWord(port.protocol, protocols, `${at}.protocol`));
   }
   return errors;
 }
@@ -89,13 +97,13 @@ export function validateContainers(around: Surroundings, path: string): FieldErr
   const names = new Set<string>();
   for (const [i, container] of containers.entries()) {
     const at = `${path}[${i}]`;
-    errors.push(...validateCommon(container, around, at));
+    append(errors, validateCommon(container, around, at));
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
-    errors.push(...validateProbesAndHooks(container, at, graceSeconds));
-    errors.push(...validateRestart(container, ['Always', 'OnFailure', 'Never'], at));
+    append(errors, validateProbesAndHooks(container, at, graceSeconds));
+    append(errors, validateRestart(container, ['Always', 'OnFailure', 'Never'], at));
   }
-  errors.push(...validateHostPortConflicts(containers, path));
+  append(errors, validateHostPortConflicts(containers, path));
   return errors;
 }
 
@@ -111,12 +119,12 @@ function validateRestart(container: Container, supported: readonly string[], pat
     if (!exitCodes) errors.push(required(`${at}.exitCodes`, 'must be specified'));
     else {
       const { operator = '', values = [] } = exitCodes;
-      errors.push(...validateOptionalWord(operator, ['In', 'NotIn'], `${at}.exitCodes.operator`));
+      append(errors, validateOptionalWord(operator, ['In', 'NotIn'], `${at}.exitCodes.operator`));
       if (values.length > maxExitCodes) {
         errors.push(tooMany(`${at}.exitCodes.values`, values.length, maxExitCodes));
       }
     }
-    errors.push(...validateOptionalWord(action, ['Restart', 'RestartAllContainers'], `${at}.action`));
+    append(errors, validateOptionalWord(action, ['Restart', 'RestartAllContainers'], `${at}.action`));
   }
   return errors;
 }
@@ -133,8 +141,8 @@ export function validateInitContainers(around: Surroundings, path: string): Fiel
   const names = new Set((spec.containers ?? []).map((container) => container.name));
   for (const [i, container] of (spec.initContainers ?? []).entries()) {
     const at = `${path}[${i}]`;
-    errors.push(...validateCommon(container, around, at));
-    if (isSidecar(container)) errors.push(...validateProbesAndHooks(container, at, graceSeconds));
+    append(errors, validateCommon(container, around, at));
+    if (isSidecar(container)) append(errors, validateProbesAndHooks(container, at, graceSeconds));
     else {
       if (container.lifecycle?.postStart || container.lifecycle?.preStop) {
         errors.push(forbidden(`${at}.lifecycle`, 'may not be set for init containers without restartPolicy=Always'));
@@ -144,10 +152,10 @@ export function validateInitContainers(around: Surroundings, path: string): Fiel
         errors.push(forbidden(`${at}.${probe}`, 'may not be set for init containers without restartPolicy=Always'));
       }
     }
-    errors.push(...validateRestart(container, ['Always', 'Never', 'OnFailure'], at));
+    append(errors, validateRestart(container, ['Always', 'Never', 'OnFailure'], at));
     if (container.name && names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
-    errors.push(...validateHostPortConflicts([container], path));
+    append(errors, validateHostPortConflicts([container], path));
   }
   return errors;
 }
@@ -171,7 +179,7 @@ export function validateEphemeralContainers(around: Surroundings, path: string):
   const names = new Set(targets);
   for (const [i, container] of (spec.ephemeralContainers ?? []).entries()) {
     const at = `${path}[${i}]`;
-    errors.push(...validateCommon(container as Container, around, at));
+    append(errors, validateCommon(container as Container, around, at));
     if (container.name && names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
     if (container.targetContainerName && !targets.has(container.targetContainerName)) {

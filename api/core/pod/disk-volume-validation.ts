@@ -1,6 +1,7 @@
 // Validation of volumes on disks and file systems of others, of pods and of persistent volumes.
 // Upstream: validateVolumeSource and ValidatePersistentVolumeSpec in pkg/apis/core/validation.
 import {
+  append,
   type FieldError,
   forbidden,
   invalid,
@@ -55,11 +56,11 @@ function validateISCSI(source: Source<'iscsiVolumeSource'>, path: string, place:
     return [invalid(at, name, `must be valid format${isKnown ? '' : ' starting with iqn, eui, or naa'}`)];
   };
   const errors = iqn ? checkName(iqn, `${path}.iqn`) : [];
-  errors.push(...within(lun, 0, 255, `${path}.lun`));
+  append(errors, within(lun, 0, 255, `${path}.lun`));
   if ((source.chapAuthDiscovery || source.chapAuthSession) && !secretRef) errors.push(required(`${path}.secretRef`));
   if (place.isPersistent && secretRef && !secretRef.name) errors.push(required(`${path}.secretRef.name`));
   if (initiatorName === undefined) return errors;
-  errors.push(...checkName(initiatorName, `${path}.initiatorname`));
+  append(errors, checkName(initiatorName, `${path}.initiatorname`));
   if (`${place.name}:${targetPortal}`.length <= 64) return errors;
   const detail =
     'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.';
@@ -206,8 +207,8 @@ export function validateOneSource(
       continue;
     }
     const at = `${path}.${pathNames[name] ?? name}`;
-    if (!ownRequired.has(name)) errors.push(...validateRequiredFields(fields[name] as ObjectSchema, source, at));
-    errors.push(...(validate?.(source, at, place) ?? []));
+    if (!ownRequired.has(name)) append(errors, validateRequiredFields(fields[name] as ObjectSchema, source, at));
+    append(errors, validate?.(source, at, place) ?? []);
     if (name === 'quobyte' && !(source as { volume?: string }).volume) errors.push(required(`${at}.volume`));
   }
   if (found === 0) errors.push(required(path, 'must specify a volume type'));

@@ -1,6 +1,6 @@
 // Validation of environment variables and of the references to fields and resources that volumes share with them.
 // Upstream: pkg/apis/core/validation.
-import { type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { isZeroQuantity } from '../../../machinery/quantity.ts';
 import {
   checkConfigMapKey,
@@ -45,7 +45,7 @@ export function validateEnv(env: readonly EnvVar[], path: string): FieldError[] 
   return env.flatMap((variable, i) => {
     const at = `${path}[${i}]`;
     const errors = variable.name ? validateWith(checkEnvName, variable.name, `${at}.name`) : [required(`${at}.name`)];
-    if (variable.valueFrom) errors.push(...validateValueFrom(variable.valueFrom, variable.value, `${at}.valueFrom`));
+    if (variable.valueFrom) append(errors, validateValueFrom(variable.valueFrom, variable.value, `${at}.valueFrom`));
     return errors;
   });
 }
@@ -53,13 +53,13 @@ export function validateEnv(env: readonly EnvVar[], path: string): FieldError[] 
 function validateValueFrom(source: EnvVarSource, value: string | undefined, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = source;
-  if (fieldRef) errors.push(...validateFieldRef(fieldRef, envFieldPaths, `${path}.fieldRef`));
-  if (resourceFieldRef) errors.push(...validateResourceFieldRef(resourceFieldRef, `${path}.resourceFieldRef`, false));
-  if (configMapKeyRef) errors.push(...validateKeyRef(configMapKeyRef, `${path}.configMapKeyRef`));
-  if (secretKeyRef) errors.push(...validateKeyRef(secretKeyRef, `${path}.secretKeyRef`));
+  if (fieldRef) append(errors, validateFieldRef(fieldRef, envFieldPaths, `${path}.fieldRef`));
+  if (resourceFieldRef) append(errors, validateResourceFieldRef(resourceFieldRef, `${path}.resourceFieldRef`, false));
+  if (configMapKeyRef) append(errors, validateKeyRef(configMapKeyRef, `${path}.configMapKeyRef`));
+  if (secretKeyRef) append(errors, validateKeyRef(secretKeyRef, `${path}.secretKeyRef`));
   if (fileKeyRef) {
     for (const field of ['volumeName', 'path', 'key'] as const) {
-      errors.push(...validateRequired(fileKeyRef[field], `${path}.fileKeyRef.${field}`));
+      append(errors, validateRequired(fileKeyRef[field], `${path}.fileKeyRef.${field}`));
     }
   }
   const sources = [fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef].filter(Boolean).length;
@@ -78,7 +78,7 @@ function validateValueFrom(source: EnvVarSource, value: string | undefined, path
 function validateKeyRef(ref: { name?: string; key?: string }, path: string): FieldError[] {
   const errors = validateDNSSubdomain(ref.name ?? '', `${path}.name`);
   if (!ref.key) errors.push(required(`${path}.key`));
-  else errors.push(...validateWith(checkConfigMapKey, ref.key, `${path}.key`));
+  else append(errors, validateWith(checkConfigMapKey, ref.key, `${path}.key`));
   return errors;
 }
 
@@ -137,7 +137,7 @@ export function validateEnvFrom(sources: readonly EnvFromSource[], path: string)
       if (!ref) continue;
       const namePath = `${at}.${field}.name`;
       const complaints = ref.name ? checkNamePrefix(ref.name, 'subdomain') : [];
-      errors.push(...(ref.name ? complaints.map((why) => invalid(namePath, ref.name, why)) : [required(namePath)]));
+      append(errors, ref.name ? complaints.map((why) => invalid(namePath, ref.name, why)) : [required(namePath)]);
     }
     if (!configMapRef && !secretRef) {
       errors.push(invalid(path, '', 'must specify one of: `configMapRef` or `secretRef`'));

@@ -1,5 +1,5 @@
 // Validation of volumes made of files: their paths, modes and sources. Upstream: pkg/apis/core/validation.
-import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { validateLabelSelector, validateRequired } from '../../meta/checks.ts';
 import { validateFieldRef, validateResourceFieldRef, volumeFieldPaths } from './env-validation.ts';
 import type { DownwardAPIVolumeFile, KeyToPath, ProjectedVolumeSource, VolumeProjection } from './file-volumes.ts';
@@ -39,9 +39,9 @@ export function validateFileItems(items: readonly FileItem[], path: string): Fie
     const at = 'key' in item ? `${path}.items[${i}]` : path;
     const errors = 'key' in item ? validateRequired(item.key, `${at}.key`) : [];
     if (!item.path) errors.push(required(`${at}.path`));
-    errors.push(...validateFilePath(item.path, `${at}.path`));
-    if (!('key' in item)) errors.push(...validateFileSource(item, at));
-    errors.push(...validateMode(item.mode, `${at}.mode`));
+    append(errors, validateFilePath(item.path, `${at}.path`));
+    if (!('key' in item)) append(errors, validateFileSource(item, at));
+    append(errors, validateMode(item.mode, `${at}.mode`));
     return errors;
   });
 }
@@ -49,13 +49,13 @@ export function validateFileItems(items: readonly FileItem[], path: string): Fie
 function validateFileSource(item: DownwardAPIVolumeFile, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (item.fieldRef) {
-    errors.push(...validateFieldRef(item.fieldRef, volumeFieldPaths, `${path}.fieldRef`));
+    append(errors, validateFieldRef(item.fieldRef, volumeFieldPaths, `${path}.fieldRef`));
     if (item.resourceFieldRef) {
       const detail = 'fieldRef and resourceFieldRef can not be specified simultaneously';
       errors.push(invalid(path, 'resource', detail));
     }
   } else if (item.resourceFieldRef) {
-    errors.push(...validateResourceFieldRef(item.resourceFieldRef, `${path}.resourceFieldRef`, true));
+    append(errors, validateResourceFieldRef(item.resourceFieldRef, `${path}.resourceFieldRef`, true));
   } else {
     errors.push(required(path, 'one of fieldRef and resourceFieldRef is required'));
   }
@@ -111,11 +111,11 @@ const projectionValidators: Record<keyof VolumeProjection, ProjectionValidator> 
       if (labelSelector) errors.push(invalid(`${path}.labelSelector`, labelSelector, detail));
     } else if (signerName !== undefined) {
       if (!signerName) errors.push(required(`${path}.signerName`, 'must be a valid signer name'));
-      errors.push(...validateLabelSelector(labelSelector, `${path}.labelSelector`));
+      append(errors, validateLabelSelector(labelSelector, `${path}.labelSelector`));
     } else {
       errors.push(required(path, 'either name or signerName must be specified'));
     }
-    errors.push(...validateRequired(source.path, `${path}.path`));
+    append(errors, validateRequired(source.path, `${path}.path`));
     return [...errors, ...validateOwnPath(source.path, `${path}.path`, files)];
   },
   podCertificate: (source, path, _, files) => [
@@ -138,7 +138,7 @@ export function validateProjected(volume: ProjectedVolumeSource, path: string): 
       if (!projection) continue;
       found++;
       const files: ProjectedFile[] = [];
-      errors.push(...validate(projection, `${at}.${name}`, path, files));
+      append(errors, validate(projection, `${at}.${name}`, path, files));
       for (const file of files) {
         if (file.path && paths.has(file.path)) errors.push(invalid(path, file.shown, 'conflicting duplicate paths'));
         paths.add(file.path);

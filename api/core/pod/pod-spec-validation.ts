@@ -1,6 +1,6 @@
 // Validation of a pod spec, in a pod or in a template. The order of the parts is that of upstream's errors.
 // Upstream: ValidatePodSpec in pkg/apis/core/validation.
-import { duplicate, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import type { ObjectMeta } from '../../../machinery/metadata.ts';
 import { checkSearchDomain } from '../../../machinery/name-rules.ts';
 import { validateIP } from '../../meta/addresses.ts';
@@ -112,7 +112,7 @@ function validateDNSConfigParts({ nameservers = [], searches = [], options = [] 
     const detail = `must not have more than ${maxNameServers} nameservers`;
     errors.push(invalid(`${path}.nameservers`, nameservers, detail));
   }
-  for (const [i, server] of nameservers.entries()) errors.push(...validateIP(server, `${path}.nameservers[${i}]`));
+  for (const [i, server] of nameservers.entries()) append(errors, validateIP(server, `${path}.nameservers[${i}]`));
   if (searches.length > maxSearchPaths) {
     const detail = `must not have more than ${maxSearchPaths} search paths`;
     errors.push(invalid(`${path}.searches`, searches, detail));
@@ -125,7 +125,7 @@ function validateDNSConfigParts({ nameservers = [], searches = [], options = [] 
     // A lone dot means the root.
     if (search === '.') continue;
     const name = search.replace(/\.$/, '');
-    errors.push(...validateWith(checkSearchDomain, name, `${path}.searches[${i}]`));
+    append(errors, validateWith(checkSearchDomain, name, `${path}.searches[${i}]`));
   }
   for (const [i, option] of options.entries()) {
     if (!option.name) errors.push(required(`${path}.options[${i}]`, 'must not be empty'));
@@ -148,7 +148,7 @@ function validateClaims(spec: PodSpec, path: string): FieldError[] {
     const errors: FieldError[] = [];
     if (!name) errors.push(required(`${at}.name`));
     else if (seen.has(name)) errors.push(duplicate(`${at}.name`, name));
-    else errors.push(...validateDNSLabel(name, `${at}.name`));
+    else append(errors, validateDNSLabel(name, `${at}.name`));
     seen.add(name);
     const given = Object.entries({ resourceClaimName, resourceClaimTemplateName }).filter(([, v]) => v !== undefined);
     if (given.length !== 1) {
@@ -158,7 +158,7 @@ function validateClaims(spec: PodSpec, path: string): FieldError[] {
           : 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified';
       errors.push(invalid(at, showInternal(podResourceClaim, claim), detail));
     }
-    for (const [field, value] of given) errors.push(...validateDNSSubdomain(value!, `${at}.${field}`));
+    for (const [field, value] of given) append(errors, validateDNSSubdomain(value!, `${at}.${field}`));
     return errors;
   });
 }

@@ -1,5 +1,6 @@
 // Validation of requests and limits, of containers and of pods. Upstream: pkg/apis/core/validation.
 import {
+  append,
   duplicate,
   type FieldError,
   forbidden,
@@ -60,8 +61,8 @@ export function validateResources(
 ): FieldError[] {
   if (!resources) return [];
   const errors = validateSide(resources.limits, checkName, `${path}.limits`);
-  errors.push(...validateSide(resources.requests, checkName, `${path}.requests`));
-  errors.push(...compareSides(resources, path));
+  append(errors, validateSide(resources.requests, checkName, `${path}.requests`));
+  append(errors, compareSides(resources, path));
   const names = Object.keys({ ...resources.limits, ...resources.requests });
   if (names.some(isHugePagesResource) && !names.includes('cpu') && !names.includes('memory')) {
     errors.push(forbidden(path, 'HugePages require cpu or memory'));
@@ -88,7 +89,7 @@ function validateClaims(
     const key = `${name}/${request}`;
     if (whole.has(name) || (!request && inPart.has(name))) errors.push(duplicate(at, name));
     else if (request) {
-      errors.push(...validateDNSLabel(request, `${at}.request`));
+      append(errors, validateDNSLabel(request, `${at}.request`));
       if (requests.has(key)) errors.push(duplicate(at, key));
       requests.add(key);
       inPart.add(name);
@@ -138,7 +139,7 @@ export function validatePodResources(spec: PodSpec, claims: ClaimNames, path: st
   const errors = resources.claims
     ? [forbidden(`${path}.claims`, 'claims cannot be set for Resources at pod-level')]
     : [];
-  errors.push(...validateResources(resources, claims, path, validatePodResourceName));
+  append(errors, validateResources(resources, claims, path, validatePodResourceName));
   for (const side of ['requests', 'limits'] as const) {
     for (const [name, total] of Object.entries(sumContainerResources(spec, side))) {
       const own = amountOf(resources[side], name);
@@ -171,8 +172,8 @@ export function validateResizePolicies(
   for (const [i, { resourceName, restartPolicy }] of policies.entries()) {
     if (seen.has(resourceName)) errors.push(duplicate(`${path}[${i}]`, resourceName));
     seen.add(resourceName);
-    errors.push(...validateWord(resourceName, ['cpu', 'memory'], path));
-    errors.push(...validateWord(restartPolicy, ['NotRequired', 'RestartContainer'], path));
+    append(errors, validateWord(resourceName, ['cpu', 'memory'], path));
+    append(errors, validateWord(restartPolicy, ['NotRequired', 'RestartContainer'], path));
     if (podRestartPolicy === 'Never' && restartPolicy !== 'NotRequired') {
       errors.push(invalid(path, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"));
     }

@@ -444,3 +444,8 @@ describe('updates', () => {
     for (const [status, ...want] of table) assert.deepEqual(errorsOf(status), want, JSON.stringify(status));
   });
 });
+
+test('very many mistakes are told as few are', () => {
+  const env = Array.from({ length: 150_000 }, () => ({ name: '' }));
+  assert.equal(PodKind.validate!(makePod({ containers: [{ ...container, env }] })).length, env.length);
+});

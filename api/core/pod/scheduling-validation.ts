@@ -1,6 +1,7 @@
 // Validation of everything the scheduler reads: affinity, tolerations, topology spread, gates.
 // Upstream: pkg/apis/core/validation.
 import {
+  append,
   duplicate,
   type FieldError,
   forbidden,
@@ -57,7 +58,7 @@ function validateToleration(toleration: Toleration, path: string): FieldError[] 
   } else {
     errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']));
   }
-  errors.push(...validateTaintEffect(effect, `${path}.effect`));
+  append(errors, validateTaintEffect(effect, `${path}.effect`));
   return errors;
 }
 
@@ -68,16 +69,16 @@ export function validateAffinity(affinity: Affinity | undefined, path: string): 
   if (nodeAffinity) {
     const at = `${path}.nodeAffinity`;
     const needed = nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution;
-    if (needed) errors.push(...validateNodeSelector(needed, `${at}.requiredDuringSchedulingIgnoredDuringExecution`));
+    if (needed) append(errors, validateNodeSelector(needed, `${at}.requiredDuringSchedulingIgnoredDuringExecution`));
     for (const [i, term] of (nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
       const termPath = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
-      errors.push(...validateWeight(term.weight, `${termPath}.weight`));
+      append(errors, validateWeight(term.weight, `${termPath}.weight`));
       // A wish that no label can meet is no error.
-      errors.push(...validateNodeSelectorTerm(term.preference, `${termPath}.preference`, false));
+      append(errors, validateNodeSelectorTerm(term.preference, `${termPath}.preference`, false));
     }
   }
-  if (podAffinity) errors.push(...validatePodAffinity(podAffinity, `${path}.podAffinity`));
-  if (podAntiAffinity) errors.push(...validatePodAffinity(podAntiAffinity, `${path}.podAntiAffinity`));
+  if (podAffinity) append(errors, validatePodAffinity(podAffinity, `${path}.podAffinity`));
+  if (podAntiAffinity) append(errors, validatePodAffinity(podAntiAffinity, `${path}.podAntiAffinity`));
   return errors;
 }
 
@@ -126,7 +127,7 @@ function validateNodeLabelRequirement(
     default:
       errors.push(invalid(`${path}.operator`, operator, unknownOperatorText));
   }
-  errors.push(...validateQualifiedName(key, `${path}.key`));
+  append(errors, validateQualifiedName(key, `${path}.key`));
   if (!checksValues) return errors;
   return [...errors, ...values.flatMap((value, i) => validateWith(checkLabelValue, value, `${path}.values[${i}]`))];
 }
@@ -141,7 +142,7 @@ function validateNodeFieldRequirement({ key, operator, values = [] }: NodeSelect
   }
   if (key !== 'metadata.name') return [...errors, invalid(`${path}.key`, key, 'not a valid field selector key')];
   for (const [i, value] of values.entries()) {
-    errors.push(...validateWith(checkDNS1123Subdomain, value, `${path}.values[${i}]`));
+    append(errors, validateWith(checkDNS1123Subdomain, value, `${path}.values[${i}]`));
   }
   return errors;
 }
@@ -149,23 +150,23 @@ function validateNodeFieldRequirement({ key, operator, values = [] }: NodeSelect
 function validatePodAffinity(affinity: PodAffinity, path: string): FieldError[] {
   const errors: FieldError[] = [];
   for (const [i, term] of (affinity.requiredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
-    errors.push(...validatePodAffinityTerm(term, `${path}.requiredDuringSchedulingIgnoredDuringExecution[${i}]`));
+    append(errors, validatePodAffinityTerm(term, `${path}.requiredDuringSchedulingIgnoredDuringExecution[${i}]`));
   }
   for (const [i, weighted] of (affinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
     const at = `${path}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
-    errors.push(...validateWeight(weighted.weight, `${at}.weight`));
-    errors.push(...validatePodAffinityTerm(weighted.podAffinityTerm, `${at}.podAffinityTerm`));
+    append(errors, validateWeight(weighted.weight, `${at}.weight`));
+    append(errors, validatePodAffinityTerm(weighted.podAffinityTerm, `${at}.podAffinityTerm`));
   }
   return errors;
 }
 
 function validatePodAffinityTerm(term: PodAffinityTerm, path: string): FieldError[] {
   const errors = validateLabelSelector(term.labelSelector, `${path}.labelSelector`);
-  errors.push(...validateLabelSelector(term.namespaceSelector, `${path}.namespaceSelector`));
-  for (const name of term.namespaces ?? []) errors.push(...validateWith(checkDNS1123Label, name, `${path}.namespace`));
+  append(errors, validateLabelSelector(term.namespaceSelector, `${path}.namespaceSelector`));
+  for (const name of term.namespaces ?? []) append(errors, validateWith(checkDNS1123Label, name, `${path}.namespace`));
   const { labelSelector, matchLabelKeys = [], mismatchLabelKeys = [], topologyKey } = term;
-  errors.push(...validateLabelKeys(matchLabelKeys, labelSelector, `${path}.matchLabelKeys`));
-  errors.push(...validateLabelKeys(mismatchLabelKeys, labelSelector, `${path}.mismatchLabelKeys`));
+  append(errors, validateLabelKeys(matchLabelKeys, labelSelector, `${path}.matchLabelKeys`));
+  append(errors, validateLabelKeys(mismatchLabelKeys, labelSelector, `${path}.mismatchLabelKeys`));
   const mismatched = new Set(mismatchLabelKeys);
   for (const [i, key] of matchLabelKeys.entries()) {
     if (!mismatched.has(key)) continue;
@@ -192,7 +193,7 @@ function validateSpreadKeys({ matchLabelKeys = [], labelSelector }: TopologySpre
   const selected = new Set([...Object.keys(matchLabels ?? {}), ...matchExpressions.map(({ key }) => key)]);
   for (const [i, key] of matchLabelKeys.entries()) {
     const at = `${path}[${i}]`;
-    errors.push(...validateQualifiedName(key, at));
+    append(errors, validateQualifiedName(key, at));
     if (selected.has(key)) errors.push(invalid(at, key, 'exists in both matchLabelKeys and labelSelector'));
   }
   return errors;
@@ -208,7 +209,7 @@ export function validateTopologySpread(constraints: readonly TopologySpreadConst
     if (maxSkew <= 0) errors.push(invalid(`${at}.maxSkew`, maxSkew, 'must be greater than zero'));
     if (!topologyKey) errors.push(required(`${at}.topologyKey`, 'can not be empty'));
     const policies = ['DoNotSchedule', 'ScheduleAnyway'];
-    errors.push(...validateOptionalWord(whenUnsatisfiable, policies, `${at}.whenUnsatisfiable`));
+    append(errors, validateOptionalWord(whenUnsatisfiable, policies, `${at}.whenUnsatisfiable`));
     // Every one but the last is told of.
     const pair = pairOf(constraint);
     if (last.get(pair)! > i) errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair));
@@ -220,10 +221,10 @@ export function validateTopologySpread(constraints: readonly TopologySpreadConst
       errors.push(invalid(`${at}.minDomains`, minDomains, detail));
     }
     for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
-      errors.push(...validateOptionalWord(constraint[field], ['Honor', 'Ignore'], `${at}.${field}`));
+      append(errors, validateOptionalWord(constraint[field], ['Honor', 'Ignore'], `${at}.${field}`));
     }
-    errors.push(...validateSpreadKeys(constraint, `${at}.matchLabelKeys`));
-    errors.push(...validateLabelSelector(constraint.labelSelector, `${at}.labelSelector`));
+    append(errors, validateSpreadKeys(constraint, `${at}.matchLabelKeys`));
+    append(errors, validateLabelSelector(constraint.labelSelector, `${at}.labelSelector`));
     return errors;
   });
 }

@@ -1,6 +1,7 @@
 // Validation of security settings. What a cluster allows is the matter of admission; this only refuses nonsense.
 // Upstream: pkg/apis/core/validation.
 import {
+  append,
   duplicate,
   type FieldError,
   invalid,
@@ -40,7 +41,7 @@ function validateSeccomp(profile: SeccompProfile | undefined, path: string): Fie
     : [required(`${path}.type`, 'type is required when seccompProfile is set')];
   if (type === 'Localhost') {
     if (file === undefined) errors.push(required(at, 'must be set when seccomp type is Localhost'));
-    else errors.push(...validateDescendingPath(file, at));
+    else append(errors, validateDescendingPath(file, at));
   } else if (file !== undefined) {
     const shown = showInternal(seccompProfile, profile);
     errors.push(invalid(at, shown, 'can only be set when seccomp type is Localhost'));
@@ -69,12 +70,12 @@ function validateAppArmor(profile: AppArmorProfile | undefined, path: string): F
 export function validateSecurityContext(context: SecurityContext | undefined, path: string): FieldError[] {
   if (!context) return [];
   const errors = validateId(context.runAsUser, `${path}.runAsUser`);
-  errors.push(...validateId(context.runAsGroup, `${path}.runAsGroup`));
-  errors.push(...validateOptionalWord(context.procMount, ['Default', 'Unmasked'], `${path}.procMount`));
-  errors.push(...validateSeccomp(context.seccompProfile, `${path}.seccompProfile`));
-  errors.push(...validateEscalation(context, path));
-  errors.push(...validateWindowsOptions(context.windowsOptions, `${path}.windowsOptions`));
-  errors.push(...validateAppArmor(context.appArmorProfile, `${path}.appArmorProfile`));
+  append(errors, validateId(context.runAsGroup, `${path}.runAsGroup`));
+  append(errors, validateOptionalWord(context.procMount, ['Default', 'Unmasked'], `${path}.procMount`));
+  append(errors, validateSeccomp(context.seccompProfile, `${path}.seccompProfile`));
+  append(errors, validateEscalation(context, path));
+  append(errors, validateWindowsOptions(context.windowsOptions, `${path}.windowsOptions`));
+  append(errors, validateAppArmor(context.appArmorProfile, `${path}.appArmorProfile`));
   return errors;
 }
 
@@ -132,7 +133,7 @@ export function validatePodSecurity(spec: PodSpec, path: string): FieldError[] {
     validateId(context[field], `${at}.${field}`),
   );
   for (const [i, id] of (context.supplementalGroups ?? []).entries()) {
-    errors.push(...validateId(id, `${at}.supplementalGroups[${i}]`));
+    append(errors, validateId(id, `${at}.supplementalGroups[${i}]`));
   }
   const checkWord = (
     field: 'fsGroupChangePolicy' | 'supplementalGroupsPolicy' | 'seLinuxChangePolicy',

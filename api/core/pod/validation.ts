@@ -1,7 +1,7 @@
 // Validation of pods beyond their spec, and of what may change in one that exists: nearly nothing.
 // Upstream: ValidatePodCreate and ValidatePodUpdate in pkg/apis/core/validation.
 
-import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
 import { rangeText } from '../../meta/checks.ts';
 import type { Pod } from '../pod.ts';
@@ -74,14 +74,14 @@ export function validatePodUpdate(next: Pod, old: Pod): FieldError[] {
     for (const [i, container] of containers.entries()) {
       const at = `spec.${list}[${i}].image`;
       if (!container.image) errors.push(required(at));
-      errors.push(...validatePadding(container.image, at));
+      append(errors, validatePadding(container.image, at));
     }
   }
   const deadlineErrors = validateDeadlineUpdate(next.spec.activeDeadlineSeconds, old.spec.activeDeadlineSeconds);
-  errors.push(...deadlineErrors);
+  append(errors, deadlineErrors);
   if (deadlineErrors.length > 0 && next.spec.activeDeadlineSeconds !== undefined) return errors;
-  errors.push(...validateAddedTolerations(next.spec.tolerations ?? [], old.spec.tolerations ?? []));
-  errors.push(...validateGatesUpdate(next.spec, old.spec));
+  append(errors, validateAddedTolerations(next.spec.tolerations ?? [], old.spec.tolerations ?? []));
+  append(errors, validateGatesUpdate(next.spec, old.spec));
   const munged = withoutUpdates(next.spec, old.spec);
   if (!jsonEqual(munged, old.spec)) {
     const head = `pod updates may not change fields other than ${updatableFields}`;

@@ -1,5 +1,13 @@
 // Validation of volumes and their sources. Upstream: pkg/apis/core/validation.
-import { duplicate, type FieldError, forbidden, invalid, notFound, required } from '../../../machinery/field-error.ts';
+import {
+  append,
+  duplicate,
+  type FieldError,
+  forbidden,
+  invalid,
+  notFound,
+  required,
+} from '../../../machinery/field-error.ts';
 import { checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { isNegativeQuantity } from '../../../machinery/quantity.ts';
 import { validateDNSLabel, validateOptionalWord, validateRequired } from '../../meta/checks.ts';
@@ -80,10 +88,10 @@ export function validateVolumes(
         own.push(invalid(`${at}.name`, name, `PVC name ${JSON.stringify(claimOf(name))}: ${complaint}`));
       }
     }
-    own.push(...(name ? validateDNSLabel(name, `${at}.name`) : [required(`${at}.name`)]));
+    append(own, name ? validateDNSLabel(name, `${at}.name`) : [required(`${at}.name`)]);
     if (good.has(name)) own.push(duplicate(`${at}.name`, name));
     if (own.length === 0) good.set(name, volume);
-    errors.push(...own);
+    append(errors, own);
     const claimName = volume.persistentVolumeClaim?.claimName ?? '';
     if (!made.has(claimName)) continue;
     const detail = 'must not reference a PVC that gets created for an ephemeral volume';
@@ -117,19 +125,19 @@ export function validateMounts(
     if (devicePaths.has(mountPath)) {
       errors.push(invalid(`${at}.mountPath`, mountPath, 'must not already exist as a path in volumeDevices'));
     }
-    if (subPath) errors.push(...validateDescendingPath(subPath, `${all}.subPath`));
+    if (subPath) append(errors, validateDescendingPath(subPath, `${all}.subPath`));
     if (subPathExpr) {
       if (subPath) {
         errors.push(invalid(`${at}.subPathExpr`, subPathExpr, 'subPathExpr and subPath are mutually exclusive'));
       }
-      errors.push(...validateDescendingPath(subPathExpr, `${all}.subPathExpr`));
+      append(errors, validateDescendingPath(subPathExpr, `${all}.subPathExpr`));
     }
-    errors.push(...validateOptionalWord(mountPropagation, propagations, `${all}.mountPropagation`));
+    append(errors, validateOptionalWord(mountPropagation, propagations, `${all}.mountPropagation`));
     if (mountPropagation === 'Bidirectional' && !securityContext?.privileged) {
       const detail = 'Bidirectional mount propagation is available only to privileged containers';
       errors.push(forbidden(`${all}.mountPropagation`, detail));
     }
-    errors.push(...validateRecursiveReadOnly(mount, `${all}.recursiveReadOnly`));
+    append(errors, validateRecursiveReadOnly(mount, `${all}.recursiveReadOnly`));
   }
   const mountNames = new Set(mounts.map(({ name }) => name));
   return [...errors, ...validateDevices(devices, { names: mountNames, paths }, volumes, `${path}.volumeDevices`)];

@@ -1,5 +1,5 @@
 // Validation of quotas. Upstream: ValidateResourceQuota in pkg/apis/core/validation.
-import { type FieldError, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, required } from '../../../machinery/field-error.ts';
 import { unknownOperatorText } from '../../meta/checks.ts';
 import { immutableText } from '../../meta/validation.ts';
 import { isStandardQuotaResource, validateAmount, validateQuotaResourceName } from '../resource-names.ts';
@@ -64,12 +64,10 @@ function validateScopes(spec: ResourceQuotaSpec, path: string): FieldError[] {
   const scopes = spec.scopes ?? [];
   const errors: FieldError[] = [];
   const kinds = [...new Set(scopes)];
-  const strange = kinds.filter((scope) => !isScope(scope)).map(() => 'unsupported scope');
-  const foreign = kinds
-    .filter(isScope)
-    .flatMap((scope) => foreignTo(scope, spec))
-    .map(() => foreignText);
-  for (const detail of [...strange, ...foreign].slice(0, maxListErrors)) errors.push(invalid(path, scopes, detail));
+  const details = kinds.flatMap((scope) =>
+    isScope(scope) ? foreignTo(scope, spec).map(() => foreignText) : ['unsupported scope'],
+  );
+  for (const detail of details.slice(0, maxListErrors)) errors.push(invalid(path, scopes, detail));
   return [...errors, ...validatePairs(scopes, scopes, path)];
 }
 
@@ -91,7 +89,7 @@ function validateSelector(spec: ResourceQuotaSpec, path: string): FieldError[] {
     for (const _ of foreign < maxListErrors && isScope(scopeName) ? foreignTo(scopeName, spec) : []) {
       if (foreign++ < maxListErrors) errors.push(invalid(path, shown, foreignText));
     }
-    errors.push(...validateExpression(expression, path));
+    append(errors, validateExpression(expression, path));
   }
   const names = expressions.map(({ scopeName }) => scopeName);
   return [...errors, ...validatePairs(names, spec.scopes, path)];

@@ -1,5 +1,5 @@
 // Validation of secrets: their type says what keys they need. Upstream: ValidateSecret in pkg/apis/core/validation.
-import { type FieldError, forbidden, invalid, required, tooLong } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required, tooLong } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { readJson } from '../../../machinery/json-reader.ts';
 import { checkConfigMapKey } from '../../meta/checks.ts';
@@ -21,7 +21,7 @@ export function validateSecret(secret: Secret): FieldError[] {
     bytes += decodedLength(value ?? '');
   }
   if (bytes > maxDataBytes) errors.push(tooLong('data', maxDataBytes));
-  errors.push(...(typeValidators.get(secret.type ?? '')?.(secret) ?? []));
+  append(errors, typeValidators.get(secret.type ?? '')?.(secret) ?? []);
   return errors;
 }
 

@@ -1,6 +1,7 @@
 // Validation of services. Whether addresses and ports are free is known to the allocators of the API server.
 // Upstream: ValidateService in pkg/apis/core/validation.
 import {
+  append,
   duplicate,
   type FieldError,
   forbidden,
@@ -93,14 +94,14 @@ function validatePorts(spec: ServiceSpec, path: string): FieldError[] {
     if (!port.name) {
       if (ports.length > 1) errors.push(required(`${at}.name`));
     } else {
-      errors.push(...validateDNSLabel(port.name, `${at}.name`));
+      append(errors, validateDNSLabel(port.name, `${at}.name`));
       if (names.has(port.name)) errors.push(duplicate(`${at}.name`, port.name));
       names.add(port.name);
     }
-    errors.push(...validatePortNumber(port.port, `${at}.port`));
-    errors.push(...validateWord(port.protocol, protocols, `${at}.protocol`));
-    errors.push(...validatePortNumberOrName(port.targetPort ?? 0, `${at}.targetPort`));
-    if (port.appProtocol !== undefined) errors.push(...validateQualifiedName(port.appProtocol, `${at}.appProtocol`));
+    append(errors, validatePortNumber(port.port, `${at}.port`));
+    append(errors, validateWord(port.protocol, protocols, `${at}.protocol`));
+    append(errors, validatePortNumberOrName(port.targetPort ?? 0, `${at}.targetPort`));
+    if (port.appProtocol !== undefined) append(errors, validateQualifiedName(port.appProtocol, `${at}.appProtocol`));
     if (port.nodePort) {
       if (spec.type === 'ClusterIP') {
         errors.push(forbidden(`${at}.nodePort`, "may not be used when `type` is 'ClusterIP'"));
@@ -143,16 +144,16 @@ function validateAddresses(spec: ServiceSpec, path: string): FieldError[] {
   } else if (addresses.length > 0) complain('must be empty when `clusterIP` is not specified');
   const seen = new Set<string>();
   for (const [i, family] of ipFamilies.entries()) {
-    errors.push(...validateOptionalWord(family, ['IPv4', 'IPv6'], `${path}.ipFamilies[${i}]`));
+    append(errors, validateOptionalWord(family, ['IPv4', 'IPv6'], `${path}.ipFamilies[${i}]`));
     if (seen.has(family)) errors.push(duplicate(`${path}.ipFamilies[${i}]`, family));
     seen.add(family);
   }
   const policies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
-  errors.push(...validateOptionalWord(ipFamilyPolicy, policies, `${path}.ipFamilyPolicy`));
+  append(errors, validateOptionalWord(ipFamilyPolicy, policies, `${path}.ipFamilyPolicy`));
   const isNone = addresses[0] === 'None';
   if (isNone && addresses.length > 1) complain("'None' must be the first and only value");
   const wrong = addresses.flatMap((ip, i) => (isNone && i === 0 ? [] : validateIP(ip, `${at}[${i}]`)));
-  errors.push(...wrong);
+  append(errors, wrong);
   if (addresses.length > 2) complain('may only hold up to 2 values');
   if (wrong.length > 0 || isNone) return errors;
   const families = addresses.map((ip) => `IPv${ipFamilyOf(ip)}`);
@@ -216,7 +217,7 @@ function validateLoadBalancerFields(spec: ServiceSpec, path: string): FieldError
   }
   if (spec.loadBalancerClass === undefined) return errors;
   if (!isLoadBalancer) errors.push(forbidden(`${path}.loadBalancerClass`, onlyBalanced));
-  else errors.push(...validateQualifiedName(spec.loadBalancerClass, `${path}.loadBalancerClass`));
+  else append(errors, validateQualifiedName(spec.loadBalancerClass, `${path}.loadBalancerClass`));
   return errors;
 }
 
@@ -225,7 +226,7 @@ function validateTraffic(service: Service, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const external = `${path}.externalTrafficPolicy`;
   if (isExternallyAccessible(service))
-    errors.push(...validateWord(spec.externalTrafficPolicy, trafficPolicies, external));
+    append(errors, validateWord(spec.externalTrafficPolicy, trafficPolicies, external));
   else if (spec.externalTrafficPolicy) {
     const detail = 'may only be set for externally-accessible services';
     errors.push(invalid(external, spec.externalTrafficPolicy, detail));
@@ -238,7 +239,7 @@ function validateTraffic(service: Service, path: string): FieldError[] {
   if (spec.internalTrafficPolicy === undefined && ['NodePort', 'LoadBalancer', 'ClusterIP'].includes(spec.type ?? '')) {
     errors.push(required(internal));
   } else {
-    errors.push(...validateOptionalWord(spec.internalTrafficPolicy, trafficPolicies, internal));
+    append(errors, validateOptionalWord(spec.internalTrafficPolicy, trafficPolicies, internal));
   }
   const distribution = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
   if (spec.trafficDistribution !== undefined && !distribution.includes(spec.trafficDistribution)) {
@@ -304,9 +305,9 @@ export function validateServiceStatus({ spec, status }: Service): FieldError[] {
     if (ipMode === undefined) {
       if (ip) errors.push(required(`${at}.ipMode`, 'must be specified when `ip` is set'));
     } else if (!ip) errors.push(forbidden(`${at}.ipMode`, 'may not be specified when `ip` is not set'));
-    else errors.push(...validateOptionalWord(ipMode, ['Proxy', 'VIP'], `${at}.ipMode`));
+    else append(errors, validateOptionalWord(ipMode, ['Proxy', 'VIP'], `${at}.ipMode`));
     if (!hostname) return errors;
-    errors.push(...validateDNSSubdomain(hostname, `${at}.hostname`));
+    append(errors, validateDNSSubdomain(hostname, `${at}.hostname`));
     if (!parseIP(hostname)) return errors;
     return [...errors, invalid(`${at}.hostname`, hostname, 'must be a DNS name, not an IP address')];
   });
