@@ -7,6 +7,7 @@ import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn, joinWithMore } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { repackSubsets } from './endpoints/subsets.ts';
 import { validateEndpoints } from './endpoints/validation.ts';
 import { objectReference } from './object-reference.ts';
 
@@ -55,7 +56,15 @@ export const EndpointsKind = defineKind<Endpoints>({
   allowUnconditionalUpdate: true,
   columns: [column('Endpoints', 'string', 'Addresses with their ports.', showEndpoints), ageColumn],
   validate: validateEndpoints,
+  prepareForCreate: pack,
+  prepareForUpdate: pack,
 });
+
+/** What is valid is kept in one form. */
+function pack(endpoints: Endpoints): void {
+  if (!endpoints.subsets || validateEndpoints(endpoints).length > 0) return;
+  endpoints.subsets = repackSubsets(endpoints.subsets);
+}
 
 function showEndpoints(endpoints: Endpoints): string {
   const shown: string[] = [];

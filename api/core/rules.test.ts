@@ -303,3 +303,35 @@ test('a namespace is Terminating while it is deleted, and only then', () => {
     'status.Phase: Invalid value: "Active": may only be \'Terminating\' if `deletionTimestamp` is not empty',
   ]);
 });
+
+test('what the server makes of new objects', async () => {
+  const api = await startMemoryApi();
+  const at = '/api/v1/namespaces/default';
+  const subset = { addresses: [{ ip: '1.2.3.10' }, { ip: '1.2.3.9' }, { ip: '1.2.3.9' }], ports: [{ port: 1 }] };
+  const endpoints = await api.send('POST', `${at}/endpoints`, {
+    body: {
+      metadata: { name: 'e' },
+      subsets: [subset, { notReadyAddresses: [{ ip: '1.2.3.9' }], ports: [{ port: 1 }] }],
+    },
+  });
+  assert.deepEqual(endpoints.subsets, [
+    { addresses: [{ ip: '1.2.3.10' }], notReadyAddresses: [{ ip: '1.2.3.9' }], ports: [{ port: 1, protocol: 'TCP' }] },
+  ]);
+
+  const required = 'requiredDuringSchedulingIgnoredDuringExecution';
+  const term = { topologyKey: 'k', labelSelector: {}, matchLabelKeys: ['a', 'x'], mismatchLabelKeys: ['b'] };
+  const pod = await api.send('POST', `${at}/pods`, {
+    body: {
+      metadata: { name: 'p', labels: { a: '1', b: '2' } },
+      spec: {
+        affinity: { podAffinity: { [required]: [term] } },
+        containers: [{ name: 'c', image: 'i', resources: { limits: { cpu: '0.1001', memory: '1n' } } }],
+      },
+    },
+  });
+  assert.deepEqual(pod.spec.affinity.podAffinity[required][0].labelSelector.matchExpressions, [
+    { key: 'a', operator: 'In', values: ['1'] },
+    { key: 'b', operator: 'NotIn', values: ['2'] },
+  ]);
+  assert.deepEqual(pod.spec.containers[0].resources.limits, { cpu: '101m', memory: '1m' });
+});

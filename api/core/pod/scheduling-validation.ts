@@ -167,6 +167,16 @@ function validatePodAffinityTerm(term: PodAffinityTerm, path: string): FieldErro
   const { labelSelector, matchLabelKeys = [], mismatchLabelKeys = [], topologyKey } = term;
   append(errors, validateLabelKeys(matchLabelKeys, labelSelector, `${path}.matchLabelKeys`));
   append(errors, validateLabelKeys(mismatchLabelKeys, labelSelector, `${path}.mismatchLabelKeys`));
+  const seen = new Set(Object.keys(labelSelector?.matchLabels ?? {}));
+  const position = new Map(matchLabelKeys.map((key, i) => [key, i]));
+  for (const { key } of labelSelector?.matchExpressions ?? []) {
+    // What the server merged in is there once.
+    const at = `${path}[${position.get(key)}]`;
+    if (position.has(key) && seen.has(key)) {
+      errors.push(invalid(at, key, 'exists in both matchLabelKeys and labelSelector'));
+    }
+    seen.add(key);
+  }
   const mismatched = new Set(mismatchLabelKeys);
   for (const [i, key] of matchLabelKeys.entries()) {
     if (!mismatched.has(key)) continue;
