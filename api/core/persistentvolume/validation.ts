@@ -12,7 +12,7 @@ import {
   validateDriverName,
   validateOneSource,
 } from '../pod/disk-volume-validation.ts';
-import { validateNoBacksteps } from '../pod/file-volume-validation.ts';
+import { validateNoBacksteps } from '../pod/path-validation.ts';
 import { validateNodeSelector } from '../pod/scheduling-validation.ts';
 import { diffInternal, showInternal } from '../pod/spec-diff.ts';
 import {

@@ -2,8 +2,8 @@
 // Upstream: ValidatePodSpecificAnnotations and what stands with it in pkg/apis/core/validation.
 import { append, type FieldError, forbidden, invalid } from '../../../machinery/field-error.ts';
 import type { Labels } from '../../../machinery/labels.ts';
-import { validateDescendingPath } from './file-volume-validation.ts';
 import { mirrorAnnotation } from './mirror.ts';
+import { validateDescendingPath } from './path-validation.ts';
 import type { PodSpec } from './pod-spec.ts';
 
 const deletionCost = 'controller.kubernetes.io/pod-deletion-cost';

@@ -13,7 +13,7 @@ import { byteLength, checkDNS1123Subdomain } from '../../../machinery/name-rules
 import type { ObjectSchema, TypeOf } from '../../../machinery/schema.ts';
 import { rangeText, validateDNSLabel, validateOptionalWord, validateWith } from '../../meta/checks.ts';
 import type * as disks from './disk-volumes.ts';
-import { validateDescendingPath, validateNoBacksteps } from './file-volume-validation.ts';
+import { validateDescendingPath, validateNoBacksteps } from './path-validation.ts';
 import type { hostPathVolumeSource } from './volume.ts';
 
 /** Where a source stands: the volume's name, and whether it is a persistent volume, which names secrets of any namespace. */

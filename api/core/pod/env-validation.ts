@@ -11,6 +11,7 @@ import {
 } from '../../meta/checks.ts';
 import { checkNamePrefix } from '../../meta/validation.ts';
 import type { EnvFromSource, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector } from './env.ts';
+import { validateFilePath } from './path-validation.ts';
 
 const nameText = "a valid environment variable name must consist only of printable ASCII characters other than '='";
 const checkEnvName = (name: string) => (/^[ -<>-~]+$/.test(name) ? [] : [nameText]);
@@ -58,9 +59,11 @@ function validateValueFrom(source: EnvVarSource, value: string | undefined, path
   if (configMapKeyRef) append(errors, validateKeyRef(configMapKeyRef, `${path}.configMapKeyRef`));
   if (secretKeyRef) append(errors, validateKeyRef(secretKeyRef, `${path}.secretKeyRef`));
   if (fileKeyRef) {
+    const at = `${path}.fileKeyRef`;
     for (const field of ['volumeName', 'path', 'key'] as const) {
-      append(errors, validateRequired(fileKeyRef[field], `${path}.fileKeyRef.${field}`));
+      append(errors, validateRequired(fileKeyRef[field], `${at}.${field}`));
     }
+    append(errors, validateFilePath(fileKeyRef.path ?? '', `${at}.path`));
   }
   const sources = [fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef].filter(Boolean).length;
   if (sources === 0) {

@@ -3,32 +3,12 @@ import { append, type FieldError, forbidden, invalid, required } from '../../../
 import { validateLabelSelector, validateRequired } from '../../meta/checks.ts';
 import { validateFieldRef, validateResourceFieldRef, volumeFieldPaths } from './env-validation.ts';
 import type { DownwardAPIVolumeFile, KeyToPath, ProjectedVolumeSource, VolumeProjection } from './file-volumes.ts';
+import { validateFilePath } from './path-validation.ts';
 
 const modeText = 'must be a number between 0 and 0777 (octal), both inclusive';
 
 export function validateMode(mode: number | undefined, path: string): FieldError[] {
   return mode !== undefined && (mode < 0 || mode > 0o777) ? [invalid(path, mode, modeText)] : [];
-}
-
-export function validateNoBacksteps(value: string, path: string): FieldError[] {
-  return value.split('/').includes('..') ? [invalid(path, value, "must not contain '..'")] : [];
-}
-
-/** A relative path that does not lead out. */
-export function validateDescendingPath(value: string, path: string): FieldError[] {
-  return [
-    ...(value.startsWith('/') ? [invalid(path, value, 'must be a relative path')] : []),
-    ...validateNoBacksteps(value, path),
-  ];
-}
-
-/** A path below the volume that leaves the names starting with two dots to the kubelet. */
-function validateFilePath(value: string, path: string): FieldError[] {
-  const isReserved = value.startsWith('..') && !value.startsWith('../');
-  return [
-    ...validateDescendingPath(value, path),
-    ...(isReserved ? [invalid(path, value, "must not start with '..'")] : []),
-  ];
 }
 
 export type FileItem = KeyToPath | DownwardAPIVolumeFile;

@@ -46,6 +46,10 @@ describe('containers', () => {
       { env: [{ name: 'A', valueFrom: { configMapKeyRef: { key: 'k' } } }] },
       `env[0].valueFrom.configMapKeyRef.name: Invalid value: "": ${subdomainText}`,
     ],
+    [
+      { env: [{ name: 'A', valueFrom: { fileKeyRef: { volumeName: 'v', path: '../x', key: 'k' } } }] },
+      'env[0].valueFrom.fileKeyRef.path: Invalid value: "../x": must not contain \'..\'',
+    ],
     [{ envFrom: [{}] }, 'envFrom: Invalid value: "": must specify one of: `configMapRef` or `secretRef`'],
     [{ envFrom: [{ configMapRef: { name: 'a-' } }] }],
     [{ envFrom: [{ secretRef: { name: '$' } }] }, `envFrom[0].secretRef.name: Invalid value: "$": ${subdomainText}`],

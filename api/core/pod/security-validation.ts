@@ -11,7 +11,7 @@ import {
 } from '../../../machinery/field-error.ts';
 import { byteLength } from '../../../machinery/name-rules.ts';
 import { rangeText, validateOptionalWord } from '../../meta/checks.ts';
-import { validateDescendingPath } from './file-volume-validation.ts';
+import { validateDescendingPath } from './path-validation.ts';
 import type { PodSpec } from './pod-spec.ts';
 import {
   type AppArmorProfile,

@@ -13,14 +13,8 @@ import { isNegativeQuantity } from '../../../machinery/quantity.ts';
 import { validateDNSLabel, validateOptionalWord, validateRequired } from '../../meta/checks.ts';
 import type { Container, VolumeMount } from './container.ts';
 import { diskValidators, type SourceValidator, validateOneSource } from './disk-volume-validation.ts';
-import {
-  type FileItem,
-  validateDescendingPath,
-  validateFileItems,
-  validateMode,
-  validateNoBacksteps,
-  validateProjected,
-} from './file-volume-validation.ts';
+import { type FileItem, validateFileItems, validateMode, validateProjected } from './file-volume-validation.ts';
+import { validateDescendingPath, validateNoBacksteps } from './path-validation.ts';
 import { type Volume, volume as volumeSchema } from './volume.ts';
 import { validateClaimTemplate } from './volume-claim-validation.ts';
 
