@@ -2,6 +2,7 @@
 // Upstream: ValidatePodSpecificAnnotations and what stands with it in pkg/apis/core/validation.
 import { append, type FieldError, forbidden, invalid } from '../../../machinery/field-error.ts';
 import type { Labels } from '../../../machinery/labels.ts';
+import { containersOf, containersWithPaths } from './containers.ts';
 import { mirrorAnnotation } from './mirror.ts';
 import { validateDescendingPath } from './path-validation.ts';
 import type { PodSpec } from './pod-spec.ts';
@@ -13,7 +14,6 @@ const appArmor = 'container.apparmor.security.beta.kubernetes.io/';
 const maxInt32 = 2 ** 31 - 1;
 
 type Annotated = { annotations?: Labels } | undefined;
-const lists = ['initContainers', 'containers', 'ephemeralContainers'] as const;
 
 function validateSeccomp(profile: string, path: string): FieldError[] {
   if (['runtime/default', 'docker/default', 'unconfined'].includes(profile)) return [];
@@ -39,7 +39,7 @@ export function validatePodAnnotations(metadata: Annotated, spec: PodSpec, path:
       append(errors, validateSeccomp(value, `${path}.${key}`));
     } else if (key.startsWith(appArmor)) {
       const name = key.slice(appArmor.length);
-      names ??= new Set(lists.flatMap((list) => (spec[list] ?? []).map((container) => container.name)));
+      names ??= new Set(containersOf(spec).map((container) => container.name));
       if (!names.has(name)) errors.push(invalid(at, name, 'container not found'));
       const detail = `invalid AppArmor profile name: ${JSON.stringify(value)}`;
       if (!isAppArmorProfile(value)) errors.push(invalid(at, value, detail));
@@ -79,15 +79,14 @@ export function validateAnnotationsMatch(metadata: Annotated, spec: PodSpec, pat
     ofPod?.seccompProfile,
     `${path}.securityContext.seccompProfile`,
   );
-  for (const list of lists) {
-    for (const [i, { name, securityContext: own }] of (spec[list] ?? []).entries()) {
-      const at = `${path}.${list}[${i}].securityContext`;
-      const seccomp = annotations[`${seccompOfContainer}${name}`];
-      append(errors, compare('seccomp', seccomp, own?.seccompProfile, `${at}.seccompProfile`));
-      if (spec.os?.name === 'windows') continue;
-      const profile = own?.appArmorProfile ?? ofPod?.appArmorProfile;
-      append(errors, compare('apparmor', annotations[`${appArmor}${name}`], profile, `${at}.appArmorProfile`));
-    }
+  for (const { container, at: containerPath } of containersWithPaths(spec, path)) {
+    const { name, securityContext: own } = container;
+    const at = `${containerPath}.securityContext`;
+    const seccomp = annotations[`${seccompOfContainer}${name}`];
+    append(errors, compare('seccomp', seccomp, own?.seccompProfile, `${at}.seccompProfile`));
+    if (spec.os?.name === 'windows') continue;
+    const profile = own?.appArmorProfile ?? ofPod?.appArmorProfile;
+    append(errors, compare('apparmor', annotations[`${appArmor}${name}`], profile, `${at}.appArmorProfile`));
   }
   return errors;
 }

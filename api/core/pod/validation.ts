@@ -11,6 +11,7 @@ import {
   validateAnnotationsUpdate,
   validatePodAnnotations,
 } from './annotation-validation.ts';
+import { containersWithPaths } from './containers.ts';
 import type { PodSpec } from './pod-spec.ts';
 import { validatePodSpec } from './pod-spec-validation.ts';
 import type { Toleration } from './scheduling.ts';
@@ -37,8 +38,8 @@ function validateForPods(spec: PodSpec, path: string): FieldError[] {
       return [forbidden(at, 'must not be specified when serviceAccountName is not set')];
     }),
   );
-  const images = (['containers', 'initContainers', 'ephemeralContainers'] as const).flatMap((list) =>
-    (spec[list] ?? []).flatMap(({ image }, i) => validatePadding(image, `${path}.${list}[${i}].image`)),
+  const images = containersWithPaths(spec, path).flatMap(({ container: { image }, at }) =>
+    validatePadding(image, `${at}.image`),
   );
   return [...tokens, ...images];
 }

@@ -4,7 +4,7 @@ import { type FieldError, forbidden, invalid, notSupported, required } from '../
 import { byteLength } from '../../../machinery/name-rules.ts';
 import type { TypeOf } from '../../../machinery/schema.ts';
 import { validateDNSSubdomain } from '../../meta/checks.ts';
-import type { Container } from './container.ts';
+import { containersWithPaths } from './containers.ts';
 import type { PodSpec } from './pod-spec.ts';
 import type { windowsSecurityContextOptions } from './security-context.ts';
 
@@ -23,12 +23,6 @@ const forbidSet = (object: object | undefined, names: string, path: string) =>
     .split(' ')
     .filter((name) => (object as Record<string, unknown> | undefined)?.[name] !== undefined)
     .map((name) => forbidden(`${path}.${name}`, 'cannot be set for a windows pod'));
-
-/** All containers with their paths, in the order upstream visits them. */
-const containersWithPaths = (spec: PodSpec, path: string) =>
-  (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((list) =>
-    (spec[list] ?? []).map((container, i) => ({ container: container as Container, at: `${path}.${list}[${i}]` })),
-  );
 
 export function validateOS(spec: PodSpec, path: string): FieldError[] {
   const name = spec.os?.name;
