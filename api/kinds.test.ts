@@ -165,7 +165,7 @@ describe('refused', () => {
       'taint',
       { spec: { taints: [{ key: 'a', effect: 'X' }] } },
       [
-        'spec.taints[0].effect: Unsupported value: "X": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
+        'metadata.taints[0].effect: Unsupported value: "X": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
       ],
     ],
     [

@@ -4,7 +4,7 @@
 // walk does it all. Upstream: the JSON decoder, field pruning and structural defaulting.
 import { cloneJson, isObject, setKey } from './json.ts';
 import { formatFieldPath, maxComplaints, TooManyValuesError } from './json-reader.ts';
-import { canonicalQuantity } from './quantity.ts';
+import { canonicalQuantity, roundUpToMilli } from './quantity.ts';
 import type {
   AnySchema,
   FreeSchema,
@@ -187,11 +187,13 @@ function decodeList(schema: ListSchema, value: unknown, walk: Walk): unknown[] {
 function decodeMap(schema: MapSchema, value: unknown, walk: Walk): Record<string, unknown> {
   if (!isObject(value)) throw mismatch(value, goTypeOf(schema), walk);
   const out: Record<string, unknown> = {};
+  const isResources = schema.values.type === 'string' && schema.values.format === 'quantity';
   for (const key in value) {
     const given = value[key];
     walk.path.push(key);
     const isZero = given === null && !schema.values.lenient;
-    setKey(out, key, isZero ? emptyOf(schema.values, walk) : decode(schema.values, given, walk));
+    const decoded = isZero ? emptyOf(schema.values, walk) : decode(schema.values, given, walk);
+    setKey(out, key, isResources && typeof decoded === 'string' ? roundUpToMilli(decoded) : decoded);
     walk.path.pop();
   }
   return out;

@@ -42,6 +42,11 @@ function showValue(value: unknown): string {
   return writeJson(value);
 }
 
+/** Adds to a list, which may get long: a call cannot have as many arguments as a client can make mistakes. */
+export function append<T>(list: T[], more: readonly T[]): void {
+  for (const item of more) list.push(item);
+}
+
 const withDetail = (head: string, detail: string) => (detail ? `${head}: ${detail}` : head);
 
 export const required = (field: string, detail = ''): FieldError => ({
@@ -59,15 +64,15 @@ export const notSupported = (field: string, value: unknown, supported: readonly 
   field,
   detail: `Unsupported value: ${showValue(value)}${supported.length ? `: supported values: ${supported.map((v) => JSON.stringify(v)).join(', ')}` : ''}`,
 });
-export const duplicate = (field: string, value: unknown): FieldError => ({
+export const duplicate = (field: string, value: unknown, detail = ''): FieldError => ({
   type: 'Duplicate',
   field,
-  detail: `Duplicate value: ${showValue(value)}`,
+  detail: withDetail(`Duplicate value: ${showValue(value)}`, detail),
 });
-export const notFound = (field: string, value: unknown): FieldError => ({
+export const notFound = (field: string, value: unknown, detail = ''): FieldError => ({
   type: 'NotFound',
   field,
-  detail: `Not found: ${showValue(value)}`,
+  detail: withDetail(`Not found: ${showValue(value)}`, detail),
 });
 export const forbidden = (field: string, detail: string): FieldError => ({
   type: 'Forbidden',

@@ -78,6 +78,19 @@ export function checkDNS1123Subdomain(value: string): string[] {
   return complaints;
 }
 
+const searchLabelPattern = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
+const searchDomainPattern = `${searchLabelPattern}(\\.${searchLabelPattern})*`;
+const searchDomain = new RegExp(`^${searchDomainPattern}$`);
+
+/** A domain that names are looked up in: one with underscores. */
+export function checkSearchDomain(value: string): string[] {
+  const complaints = byteLength(value) > dns1123SubdomainMaxLength ? [tooLongText(dns1123SubdomainMaxLength)] : [];
+  if (searchDomain.test(value)) return complaints;
+  const text =
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character";
+  return [...complaints, patternText(text, searchDomainPattern, ['example.com'])];
+}
+
 const wildcardText = patternText(
   "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
   wildcardPattern,

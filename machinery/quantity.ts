@@ -83,6 +83,13 @@ export function canonicalQuantity(text: string): string | undefined {
   return quantity && formatQuantity(quantity);
 }
 
+/** A canonical quantity as lists of resources hold it: in thousandths, rounded away from zero. Upstream: SetDefaults_ResourceList. */
+export function roundUpToMilli(text: string): string {
+  if (!/(?:[nu]|e-[69])$/.test(text)) return text;
+  const { nanos, format } = parseQuantity(text)!;
+  return formatQuantity({ nanos: roundAway(nanos, 1_000_000n) * 1_000_000n, format });
+}
+
 /** For texts that decoding has already checked; absent counts as zero. */
 function nanosOf(text: string | undefined): bigint {
   if (text === undefined) return 0n;

@@ -1,11 +1,13 @@
 // Endpoints: addresses behind a service; superseded by EndpointSlice.
 // Kept for clients that still read it; the proxies read EndpointSlices.
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoints-v1/
+import { append } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn, joinWithMore } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { repackSubsets } from './endpoints/subsets.ts';
 import { validateEndpoints } from './endpoints/validation.ts';
 import { objectReference } from './object-reference.ts';
 
@@ -54,14 +56,30 @@ export const EndpointsKind = defineKind<Endpoints>({
   allowUnconditionalUpdate: true,
   columns: [column('Endpoints', 'string', 'Addresses with their ports.', showEndpoints), ageColumn],
   validate: validateEndpoints,
+  prepareForCreate: pack,
+  prepareForUpdate: pack,
 });
+
+/** What is valid is kept in one form. */
+function pack(endpoints: Endpoints): void {
+  if (!endpoints.subsets || validateEndpoints(endpoints).length > 0) return;
+  endpoints.subsets = repackSubsets(endpoints.subsets);
+}
 
 function showEndpoints(endpoints: Endpoints): string {
   const shown: string[] = [];
   for (const { addresses = [], ports = [] } of endpoints.subsets ?? []) {
     // A headless service may have no ports at all.
-    if (ports.length === 0) shown.push(...addresses.map((address) => address.ip));
-    for (const port of ports) shown.push(...addresses.map((address) => joinHostPort(address.ip, port.port)));
+    if (ports.length === 0)
+      append(
+        shown,
+        addresses.map((address) => address.ip),
+      );
+    for (const port of ports)
+      append(
+        shown,
+        addresses.map((address) => joinHostPort(address.ip, port.port)),
+      );
   }
   return joinWithMore(shown, '<none>');
 }

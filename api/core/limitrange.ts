@@ -1,7 +1,7 @@
 // LimitRange: defaults and bounds for single pods, containers and claims of a namespace.
 // Admission applies them.
 // https://kubernetes.io/docs/concepts/policy/limit-range/
-import { duplicate, type FieldError, forbidden, invalid, required } from '../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, forbidden, invalid, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { compareQuantities, quantityMilliValue } from '../../machinery/quantity.ts';
@@ -73,7 +73,7 @@ function validateItem(item: LimitRangeItem, types: Set<string>, path: string): F
       continue;
     }
     const check = isForPods || type === 'Container' ? validateContainerResourceName : validateAnyResourceName;
-    for (const name of list) errors.push(...check(name, `${path}.${side}[${name}]`));
+    for (const name of list) append(errors, check(name, `${path}.${side}[${name}]`));
   }
   if (type === 'PersistentVolumeClaim' && item.min?.storage === undefined && item.max?.storage === undefined) {
     const detail = 'either minimum or maximum storage value is required, but neither was provided';
@@ -81,7 +81,7 @@ function validateItem(item: LimitRangeItem, types: Set<string>, path: string): F
   }
   const bounds = isForPods ? { ...item, default: undefined, defaultRequest: undefined } : item;
   const names = new Set(sides.flatMap((side) => Object.keys(bounds[side] ?? {})));
-  for (const name of [...names].sort()) errors.push(...validateBounds(bounds, name, path));
+  for (const name of [...names].sort()) append(errors, validateBounds(bounds, name, path));
   return errors;
 }
 

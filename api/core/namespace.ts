@@ -1,13 +1,14 @@
 // Namespace: a scope for names.
 // Deletion empties it first: the `kubernetes` finalizer of its spec stands for its content.
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
+import { invalid } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { conditionFields, objectFields } from '../../machinery/metadata.ts';
-import { checkQualifiedName } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
-import { validateWith } from '../meta/checks.ts';
+import { validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { validateOwnFinalizer } from '../meta/validation.ts';
 
 export const namespaceCondition = s.api(
   'core.v1.NamespaceCondition',
@@ -64,7 +65,15 @@ export const NamespaceKind = defineKind<Namespace>({
     ageColumn,
   ],
   validate: (namespace) =>
-    (namespace.spec.finalizers ?? []).flatMap((name) => validateWith(checkQualifiedName, name, 'spec.finalizers')),
+    (namespace.spec.finalizers ?? []).flatMap((name) => [
+      ...validateQualifiedName(name, 'spec.finalizers'),
+      ...validateOwnFinalizer(name, 'spec.finalizers'),
+    ]),
+  validateStatusUpdate: ({ metadata, status }) => {
+    const [phase, is] = metadata.deletionTimestamp ? ['Terminating', 'not empty'] : ['Active', 'empty'];
+    const detail = `may only be '${phase}' if \`deletionTimestamp\` is ${is}`;
+    return status?.phase === phase ? [] : [invalid('status.Phase', status?.phase ?? '', detail)];
+  },
 });
 
 /**

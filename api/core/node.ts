@@ -3,23 +3,14 @@
 // https://kubernetes.io/docs/concepts/architecture/nodes/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { nodeColumns } from './node/columns.ts';
 import { nodeConfigSource, nodeStatus } from './node/node-status.ts';
-import { validateNode, validateNodeUpdate } from './node/validation.ts';
+import { taint } from './node/taint.ts';
+import { validateNode, validateNodeStatus, validateNodeUpdate } from './node/validation.ts';
 
-export const taint = s.api('core.v1.Taint', 'Repels pods that do not tolerate it.', {
-  effect: s.string('NoSchedule, PreferNoSchedule or NoExecute.', {
-    required: true,
-    always: true,
-    enum: ['NoExecute', 'NoSchedule', 'PreferNoSchedule'],
-  }),
-  key: s.string('Taint key.', { required: true, always: true }),
-  timeAdded: s.time('When a NoExecute taint was set.'),
-  value: s.string('Taint value.'),
-});
-export interface Taint extends TypeOf<typeof taint> {}
+export type { Taint } from './node/taint.ts';
 
 export const nodeSpec = s.api('core.v1.NodeSpec', 'Desired state of a node.', {
   configSource: s.field(nodeConfigSource, 'Dynamic kubelet configuration; no longer used.'),
@@ -63,7 +54,7 @@ export const NodeKind = defineKind<Node>({
   columns: nodeColumns,
   validate: validateNode,
   validateUpdate: validateNodeUpdate,
-  validateStatusUpdate: validateNode,
+  validateStatusUpdate: validateNodeStatus,
 });
 
 function setDefaults(node: Node): void {

@@ -14,7 +14,8 @@ import { podSpec } from './pod/pod-spec.ts';
 import { podStatus } from './pod/pod-status.ts';
 import { qosClassOf } from './pod/qos.ts';
 import { takeResources, validatePodResize } from './pod/resize.ts';
-import { validatePod, validatePodStatusUpdate, validatePodUpdate } from './pod/validation.ts';
+import { validatePodStatusUpdate } from './pod/status-validation.ts';
+import { validatePod, validatePodUpdate } from './pod/validation.ts';
 
 export const podSchema = s.api('core.v1.Pod', 'Containers that run together on one node.', {
   ...objectFields,
@@ -103,8 +104,25 @@ function normalizeSpec({ spec }: Pod): void {
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0) spec.terminationGracePeriodSeconds = 1;
 }
 
+/** The selectors of terms say what label keys mean for this pod. Upstream: applyMatchLabelKeysAndMismatchLabelKeys. */
+function mergeLabelKeys({ metadata: { labels = {} }, spec }: Pod): void {
+  const { podAffinity, podAntiAffinity } = spec.affinity ?? {};
+  const terms = [podAffinity, podAntiAffinity].flatMap((affinity) => [
+    ...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
+    ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((weighted) => weighted.podAffinityTerm),
+  ]);
+  for (const { labelSelector, matchLabelKeys = [], mismatchLabelKeys = [] } of terms) {
+    const merge = (keys: readonly string[], operator: 'In' | 'NotIn') =>
+      keys.filter((key) => Object.hasOwn(labels, key)).map((key) => ({ key, operator, values: [labels[key]!] }));
+    const merged = [...merge(matchLabelKeys, 'In'), ...merge(mismatchLabelKeys, 'NotIn')];
+    if (!labelSelector || merged.length === 0) continue;
+    labelSelector.matchExpressions = [...(labelSelector.matchExpressions ?? []), ...merged];
+  }
+}
+
 function prepareForCreate(pod: Pod): void {
   normalizeSpec(pod);
+  mergeLabelKeys(pod);
   pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec) };
   if (!pod.spec.schedulingGates?.length) return;
   pod.status.conditions = [

@@ -1,6 +1,6 @@
 // ReplicationController: a number of equal pods; the older form of ReplicaSet.
 // https://kubernetes.io/docs/concepts/workloads/controllers/replicationcontroller/
-import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
+import { append, type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { sortKeys } from '../../machinery/go-json.ts';
 import { type Column, column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
@@ -114,12 +114,12 @@ function validate({ spec }: ReplicationController): FieldError[] {
   const { selector = {}, template } = spec;
   const errors = validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds');
   if (Object.keys(selector).length === 0) errors.push(required('spec.selector'));
-  errors.push(...validateNonNegative(spec.replicas, 'spec.replicas'));
+  append(errors, validateNonNegative(spec.replicas, 'spec.replicas'));
   const labels = template?.metadata?.labels ?? {};
   if (template && Object.entries(selector).some(([key, value]) => labels[key] !== value)) {
     const detail = '`selector` does not match template `labels`';
     errors.push(invalid('spec.template.metadata.labels', sortKeys(template.metadata?.labels), detail));
   }
-  errors.push(...validateServingTemplate(template, 'ReplicationController', 'spec.template'));
+  append(errors, validateServingTemplate(template, 'ReplicationController', 'spec.template'));
   return errors;
 }

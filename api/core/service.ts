@@ -8,7 +8,7 @@ import type { ObjectOf } from '../meta/object.ts';
 import { dropObsoleteFields, keepAllocatedFields, syncClusterIPs } from './service/allocated-fields.ts';
 import { serviceColumns } from './service/columns.ts';
 import { setServiceDefaults } from './service/defaults.ts';
-import { validateService, validateServiceUpdate } from './service/validation.ts';
+import { validateService, validateServiceStatus, validateServiceUpdate } from './service/validation.ts';
 
 export const servicePort = s.api('core.v1.ServicePort', 'A port of a service.', {
   appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
@@ -128,6 +128,7 @@ export const ServiceKind = defineKind<Service>({
     syncClusterIPs(next, old);
     keepAllocatedFields(next, old);
     dropObsoleteFields(next, old);
+    if (next.spec.type !== 'LoadBalancer') next.status = { ...next.status, loadBalancer: {} };
   },
   selectableFields: {
     'spec.clusterIP': (service) => service.spec.clusterIP ?? '',
@@ -136,4 +137,5 @@ export const ServiceKind = defineKind<Service>({
   columns: serviceColumns,
   validate: validateService,
   validateUpdate: validateServiceUpdate,
+  validateStatusUpdate: validateServiceStatus,
 });

@@ -1,6 +1,6 @@
 // Checks of single values that the validation of many kinds is built from.
 // Upstream: apimachinery's util/validation and apis/meta/v1/validation.
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { sortKeys } from '../../machinery/go-json.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { LabelSelector } from '../../machinery/metadata.ts';
@@ -101,9 +101,9 @@ export function validateLabelSelector(selector: LabelSelector | undefined, path:
     } else {
       errors.push(invalid(`${at}.operator`, operator, unknownOperatorText));
     }
-    errors.push(...validateQualifiedName(key, `${at}.key`));
+    append(errors, validateQualifiedName(key, `${at}.key`));
     for (const [j, value] of (values ?? []).entries()) {
-      errors.push(...validateWith(checkLabelValue, value, `${at}.values[${j}]`));
+      append(errors, validateWith(checkLabelValue, value, `${at}.values[${j}]`));
     }
   }
   return errors;

@@ -1,5 +1,13 @@
 // Validation of conditions of the common type. Upstream: ValidateConditions in apis/meta/v1/validation.
-import { duplicate, type FieldError, invalid, notSupported, required, tooLong } from '../../machinery/field-error.ts';
+import {
+  append,
+  duplicate,
+  type FieldError,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+} from '../../machinery/field-error.ts';
 import type { Condition } from '../../machinery/metadata.ts';
 import { byteLength, patternText } from '../../machinery/name-rules.ts';
 import { validateQualifiedName } from './checks.ts';
@@ -21,7 +29,7 @@ export function validateConditions(conditions: readonly Condition[], path: strin
     const at = `${path}[${i}]`;
     if (seen.has(condition.type)) errors.push(duplicate(`${at}.type`, condition.type));
     seen.add(condition.type);
-    errors.push(...validateCondition(condition, at));
+    append(errors, validateCondition(condition, at));
   }
   return errors;
 }

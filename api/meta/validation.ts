@@ -1,6 +1,6 @@
 // Validation of object metadata, the same for every kind; the generic server runs it on create and update.
 // Kinds call parts of it for the metadata of their templates. Upstream: apimachinery's api/validation/objectmeta.go.
-import { type FieldError, forbidden, invalid, required, tooLong } from '../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required, tooLong } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Labels } from '../../machinery/labels.ts';
 import type { ObjectMeta, OwnerReference } from '../../machinery/metadata.ts';
@@ -44,7 +44,7 @@ export function checkPathSegment(name: string): string[] {
 }
 
 /** The server appends to a generateName, so one that ends in a dash is fine. */
-function checkNamePrefix(prefix: string, rule: NameRule): string[] {
+export function checkNamePrefix(prefix: string, rule: NameRule): string[] {
   return checkName(prefix.endsWith('-') && prefix.length > 1 ? `${prefix.slice(0, -1)}a` : prefix, rule);
 }
 
@@ -65,12 +65,12 @@ export function validateObjectMeta(
       errors.push(invalid(`${path}.name`, meta.name, complaint));
     }
   }
-  errors.push(...validateNamespaceOf(meta, rules.namespaced, path));
+  append(errors, validateNamespaceOf(meta, rules.namespaced, path));
   if ((meta.generation ?? 0) < 0) errors.push(invalid(`${path}.generation`, meta.generation, negativeText));
-  errors.push(...validateLabels(meta.labels, `${path}.labels`));
-  errors.push(...validateAnnotations(meta.annotations, `${path}.annotations`));
-  errors.push(...validateOwnerReferences(meta.ownerReferences ?? [], `${path}.ownerReferences`));
-  errors.push(...validateFinalizers(meta.finalizers ?? [], `${path}.finalizers`));
+  append(errors, validateLabels(meta.labels, `${path}.labels`));
+  append(errors, validateAnnotations(meta.annotations, `${path}.annotations`));
+  append(errors, validateOwnerReferences(meta.ownerReferences ?? [], `${path}.ownerReferences`));
+  append(errors, validateFinalizers(meta.finalizers ?? [], `${path}.finalizers`));
   return errors;
 }
 
@@ -144,6 +144,12 @@ function validateFinalizers(finalizers: readonly string[], path: string): FieldE
   return errors;
 }
 
+/** Kubernetes' own kinds take finalizers with a domain alone, and three of old. */
+export function validateOwnFinalizer(name: string, path: string): FieldError[] {
+  if (name.includes('/') || ['kubernetes', orphanFinalizer, foregroundFinalizer].includes(name)) return [];
+  return [invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified')];
+}
+
 const immutableMetadata = [
   'name',
   'namespace',
@@ -172,7 +178,7 @@ export function validateObjectMetaUpdate(next: ObjectMeta, old: ObjectMeta, path
     errors.push(invalid(`${path}.generation`, next.generation ?? 0, 'must not be decremented'));
   }
   for (const field of immutableMetadata) {
-    errors.push(...validateImmutable(next[field], old[field], `${path}.${field}`));
+    append(errors, validateImmutable(next[field], old[field], `${path}.${field}`));
   }
   return errors;
 }

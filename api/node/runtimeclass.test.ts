@@ -18,6 +18,7 @@ test('a runtime class names a handler, what it costs and where it is', () => {
       { handler: 'a', overhead: { podFixed: { cpu: '-1', disk: '1' } } },
       [
         /^overhead.limits\[cpu\]: Invalid value: "-1": must be greater than or equal to 0$/,
+        /^overhead.limits\[disk\]: Invalid value: "disk": must be a standard resource type or fully qualified$/,
         /^overhead.limits\[disk\]: Invalid value: "disk": must be a standard resource for containers$/,
       ],
     ],

@@ -4,7 +4,7 @@ import type { FieldError } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
-import { validateResources } from '../core/pod/resource-validation.ts';
+import { claimNamesOf, validateResources } from '../core/pod/resource-validation.ts';
 import { toleration } from '../core/pod/scheduling.ts';
 import { validateTolerations } from '../core/pod/scheduling-validation.ts';
 import { validateDNSLabel } from '../meta/checks.ts';
@@ -43,7 +43,7 @@ export const RuntimeClassKind = defineKind<RuntimeClass>({
 
 function validate({ handler, overhead: costs, scheduling: nodes }: RuntimeClass): FieldError[] {
   const errors = validateDNSLabel(handler, 'handler');
-  if (costs) errors.push(...validateResources({ limits: costs.podFixed }, new Set(), 'overhead'));
+  if (costs) errors.push(...validateResources({ limits: costs.podFixed }, claimNamesOf(), 'overhead'));
   if (nodes) {
     errors.push(...validateLabels(nodes.nodeSelector, 'scheduling.nodeSelector'));
     errors.push(...validateTolerations(nodes.tolerations ?? [], 'scheduling.tolerations'));

@@ -4,7 +4,7 @@ import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
-import { isExtendedResourceName } from '../core/pod/resource-validation.ts';
+import { isExtendedResource } from '../core/resource-names.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateList } from './device/names.ts';
@@ -45,7 +45,7 @@ function validate({ spec }: DeviceClass, old?: DeviceClass): FieldError[] {
     ...validateList(spec.config, limits.config, 'spec.config', ({ opaque }, path) => validateOpaque(opaque, path)),
   );
   const resource = spec.extendedResourceName;
-  if (resource !== undefined && !isExtendedResourceName(resource)) {
+  if (resource !== undefined && !isExtendedResource(resource)) {
     errors.push(invalid('spec.extendedResourceName', resource, 'must be a valid extended resource name'));
   }
   return errors;

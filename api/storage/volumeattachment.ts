@@ -118,7 +118,7 @@ function validateInline(spec: PersistentVolumeSpec, path: string): FieldError[] 
   if (modes.length === 0) errors.push(required(`${path}.accessModes`));
   errors.push(...validateAccessModes(modes, `${path}.accessModes`));
   errors.push(...refuse('persistentVolumeReclaimPolicy', 'nodeAffinity'));
-  errors.push(...validateSources(spec, path));
+  errors.push(...validateSources(spec, path, ''));
   return [...errors, ...refuse('storageClassName', 'volumeMode')];
 }
 

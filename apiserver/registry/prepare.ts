@@ -3,7 +3,7 @@
 // BeforeCreate and BeforeUpdate with each kind's strategy.
 
 import { randomUUID } from 'node:crypto';
-import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/validation.ts';
+import { validateObjectMeta, validateObjectMetaUpdate, validateOwnFinalizer } from '../../api/meta/validation.ts';
 import { decodeValue } from '../../machinery/decode.ts';
 import { badRequestError, invalidError, StatusError } from '../../machinery/errors.ts';
 import type { FieldError } from '../../machinery/field-error.ts';
@@ -61,14 +61,21 @@ function resetStatus(kind: Kind, draft: KubeObject): void {
 const validatorOf = (kind: Kind, apiVersion: string) =>
   kind.served.find((version) => apiVersionOf(version) === apiVersion)?.validate;
 
+/** Groups whose objects have what finalizers they like, as custom resources have. */
+const foreignGroups = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io', 'admissionregistration.k8s.io']);
+
+function checkMetadata(kind: Kind, { metadata }: KubeObject): FieldError[] {
+  const scope = { namespaced: kind.namespaced, nameRule: kind.nameRule ?? ('subdomain' as const) };
+  const errors = validateObjectMeta(metadata, scope, 'metadata');
+  if (kind.isCustom || foreignGroups.has(kind.group)) return errors;
+  const names = metadata.finalizers ?? [];
+  return [...errors, ...names.flatMap((name, i) => validateOwnFinalizer(name, `metadata.finalizers[${i}]`))];
+}
+
 /** Refuses an invalid new object, which was sent in `apiVersion`, with all its errors at once. */
 export function checkCreate(kind: Kind, draft: KubeObject, apiVersion = kind.apiVersion): void {
   const errors = [
-    ...validateObjectMeta(
-      draft.metadata,
-      { namespaced: kind.namespaced, nameRule: kind.nameRule ?? 'subdomain' },
-      'metadata',
-    ),
+    ...checkMetadata(kind, draft),
     ...(kind.validate?.(draft) ?? []),
     ...(validatorOf(kind, apiVersion)?.(draft) ?? []),
   ];
@@ -142,7 +149,6 @@ export function checkUpdate(
   old: KubeObject,
   { subresource = '', apiVersion = kind.apiVersion }: { subresource?: string; apiVersion?: string },
 ): void {
-  const scope = { namespaced: kind.namespaced, nameRule: kind.nameRule ?? ('subdomain' as const) };
   // Upstream's kinds check the change of metadata once more than the generic code: its causes come twice.
   const metadataErrors = validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata');
   const custom = findCustom(kind, subresource);
@@ -152,6 +158,6 @@ export function checkUpdate(
     : subresource === 'status'
       ? (kind.validateStatusUpdate?.(draft, old) ?? [])
       : [...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])];
-  const errors = [...validateObjectMeta(draft.metadata, scope, 'metadata'), ...metadataErrors, ...metadataErrors];
+  const errors = [...checkMetadata(kind, draft), ...metadataErrors, ...metadataErrors];
   refuse(kind, draft, [...errors, ...own, ...ofVersion]);
 }

@@ -1,4 +1,6 @@
 // Writes the Endpoints object of each service with a selector. Upstream: pkg/controller/endpoint.
+
+import { SubsetPacker } from '../../api/core/endpoints/subsets.ts';
 import { type EndpointAddress, type EndpointPort, type Endpoints, EndpointsKind } from '../../api/core/endpoints.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type Service, ServiceKind } from '../../api/core/service.ts';
@@ -22,7 +24,6 @@ import {
   TriggerTimes,
   triggerTimeAnnotation,
 } from './service-pods.ts';
-import { SubsetPacker } from './subsets.ts';
 
 const managedByLabel = 'endpoints.kubernetes.io/managed-by';
 const overCapacityAnnotation = 'endpoints.kubernetes.io/over-capacity';

@@ -1,6 +1,8 @@
 // Endpoints that somebody writes for a service without a selector become endpoint slices, which is what proxies read.
 // Upstream: pkg/controller/endpointslicemirroring.
 // https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#endpointslice-mirroring
+
+import { type Subset, SubsetPacker } from '../../api/core/endpoints/subsets.ts';
 import { type EndpointAddress, type Endpoints, EndpointsKind } from '../../api/core/endpoints.ts';
 import { type Service, ServiceKind } from '../../api/core/service.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/discovery/endpointslice.ts';
@@ -13,7 +15,6 @@ import { controllerRef } from '../pods/claim.ts';
 import { triggerTimeAnnotation } from './service-pods.ts';
 import { managedByLabel, portsKey, type SlicePlan, serviceNameLabel } from './slice-plan.ts';
 import { ownSlices, slicesOf } from './slice-writes.ts';
-import { type Subset, SubsetPacker } from './subsets.ts';
 
 const manager = 'endpointslicemirroring-controller.k8s.io';
 const skipLabel = 'endpointslice.kubernetes.io/skip-mirror';

@@ -72,7 +72,11 @@ describe('readStaticPod()', () => {
       volume('persistentVolumeClaim: {claimName: a}'),
       /^static pods may not reference persistentvolumeclaims$/,
     ],
-    ['a token', volume('projected: {sources: [{serviceAccountToken: {path: t}}]}'), /reference serviceaccounts$/],
+    [
+      'a token',
+      volume('projected: {sources: [{serviceAccountToken: {path: t}}]}'),
+      /when serviceAccountName is not set\]$/,
+    ],
   ];
   for (const [name, text, message] of refused)
     test(`${name} is refused`, () => assert.throws(() => readStaticPod(text, context), { message }));

@@ -1,6 +1,6 @@
 // Extenders of a KubeSchedulerConfiguration: servers that have a say in where pods go.
 // https://kubernetes.io/docs/reference/config-api/kube-scheduler-config.v1/#kubescheduler-config-k8s-io-v1-Extender
-import { isExtendedResourceName } from '../../api/core/pod/resource-validation.ts';
+import { isExtendedResource } from '../../api/core/resource-names.ts';
 import { DurationError, parseGoDuration } from '../../machinery/duration.ts';
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { checkQualifiedName } from '../../machinery/name-rules.ts';
@@ -69,7 +69,7 @@ function validateExtender(one: ExtenderConfig, path: string, seen: Set<string>):
     const at = `${path}.managedResources[${i}].name`;
     const complaints = checkQualifiedName(resource);
     errors.push(...complaints.map((complaint) => invalid(at, resource, complaint)));
-    if (complaints.length === 0 && !isExtendedResourceName(resource))
+    if (complaints.length === 0 && !isExtendedResource(resource))
       errors.push(invalid(at, resource, 'is an invalid extended resource name'));
     if (seen.has(resource)) errors.push(invalid(at, resource, 'duplicate extender managed resource name'));
     seen.add(resource);

@@ -1,8 +1,15 @@
 // Validation of endpoints. Upstream: ValidateEndpoints in pkg/apis/core/validation.
-import { type FieldError, required } from '../../../machinery/field-error.ts';
-import { validateDNSLabel, validateDNSSubdomain, validatePortNumber, validateWord } from '../../meta/checks.ts';
+import { append, type FieldError, required } from '../../../machinery/field-error.ts';
+import { validateIP } from '../../meta/addresses.ts';
+import {
+  validateDNSLabel,
+  validateDNSSubdomain,
+  validatePortNumber,
+  validateQualifiedName,
+  validateWord,
+} from '../../meta/checks.ts';
 import type { EndpointAddress, EndpointPort, Endpoints } from '../endpoints.ts';
-import { validateExternalAddress } from '../service/validation.ts';
+import { validateNonSpecialAddress } from '../service/validation.ts';
 
 export function validateEndpoints(endpoints: Endpoints): FieldError[] {
   return (endpoints.subsets ?? []).flatMap((subset, i) => {
@@ -13,29 +20,30 @@ export function validateEndpoints(endpoints: Endpoints): FieldError[] {
     }
     for (const list of ['addresses', 'notReadyAddresses'] as const) {
       for (const [j, address] of (subset[list] ?? []).entries()) {
-        errors.push(...validateAddress(address, `${at}.${list}[${j}]`));
+        append(errors, validateAddress(address, `${at}.${list}[${j}]`));
       }
     }
     const ports = subset.ports ?? [];
     for (const [j, port] of ports.entries()) {
-      errors.push(...validatePort(port, ports.length > 1, `${at}.ports[${j}]`));
+      append(errors, validatePort(port, ports.length > 1, `${at}.ports[${j}]`));
     }
     return errors;
   });
 }
 
 function validateAddress(address: EndpointAddress, path: string): FieldError[] {
-  const errors = validateExternalAddress(address.ip, `${path}.ip`);
-  if (address.hostname) errors.push(...validateDNSLabel(address.hostname, `${path}.hostname`));
-  if (address.nodeName) errors.push(...validateDNSSubdomain(address.nodeName, `${path}.nodeName`));
-  return errors;
+  const errors = validateIP(address.ip, `${path}.ip`);
+  if (address.hostname) append(errors, validateDNSLabel(address.hostname, `${path}.hostname`));
+  if (address.nodeName !== undefined) append(errors, validateDNSSubdomain(address.nodeName, `${path}.nodeName`));
+  return [...errors, ...validateNonSpecialAddress(address.ip, `${path}.ip`)];
 }
 
 function validatePort(port: EndpointPort, needsName: boolean, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  if (port.name) errors.push(...validateDNSLabel(port.name, `${path}.name`));
+  if (port.name) append(errors, validateDNSLabel(port.name, `${path}.name`));
   else if (needsName) errors.push(required(`${path}.name`));
-  errors.push(...validatePortNumber(port.port, `${path}.port`));
-  errors.push(...validateWord(port.protocol, ['SCTP', 'TCP', 'UDP'], `${path}.protocol`));
-  return errors;
+  append(errors, validatePortNumber(port.port, `${path}.port`));
+  append(errors, validateWord(port.protocol, ['SCTP', 'TCP', 'UDP'], `${path}.protocol`));
+  if (port.appProtocol === undefined) return errors;
+  return [...errors, ...validateQualifiedName(port.appProtocol, `${path}.appProtocol`)];
 }

@@ -1,6 +1,6 @@
 // Validation of events. Those with an eventTime must be complete, older ones are let through as they come, and the newer
 // API asks for more. Upstream: pkg/apis/core/validation/events.go.
-import { type FieldError, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, required } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { validateQualifiedName } from '../../meta/checks.ts';
 import { checkName, validateImmutable } from '../../meta/validation.ts';
@@ -25,7 +25,7 @@ function validateNamespace({ metadata, involvedObject, eventTime }: Event): Fiel
 function validateNewEvent(event: Event): FieldError[] {
   const errors: FieldError[] = [];
   if (!event.reportingComponent) errors.push(required('reportingController'));
-  errors.push(...validateQualifiedName(event.reportingComponent ?? '', 'reportingController'));
+  append(errors, validateQualifiedName(event.reportingComponent ?? '', 'reportingController'));
   for (const field of ['reportingInstance', 'action', 'reason'] as const) {
     const value = event[field] ?? '';
     if (!value) errors.push(required(field));

@@ -1,20 +1,23 @@
 // Validation of nodes. Upstream: ValidateNode in pkg/apis/core/validation.
-import { duplicate, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { checkLabelValue } from '../../../machinery/name-rules.ts';
 import { ipFamilyOf, validateCIDR } from '../../meta/addresses.ts';
-import { validateQualifiedName, validateWith } from '../../meta/checks.ts';
+import { validateQualifiedName } from '../../meta/checks.ts';
 import type { Node, Taint } from '../node.ts';
-import { validateResourceAmount } from '../pod/resource-validation.ts';
 import { validateTaintEffect } from '../pod/scheduling-validation.ts';
+import { showInternal } from '../pod/spec-diff.ts';
+import { validateAmount } from '../resource-names.ts';
+import { taint as taintSchema } from './taint.ts';
 
+/** Upstream's path of taints is that of metadata. */
 export function validateNode({ spec, status }: Node): FieldError[] {
   return [
-    ...validateTaints(spec.taints ?? [], 'spec.taints'),
+    ...validateTaints(spec.taints ?? [], 'metadata.taints'),
     ...validatePodCIDRs(spec.podCIDRs ?? [], 'spec.podCIDRs'),
     ...(['capacity', 'allocatable'] as const).flatMap((list) =>
       Object.entries(status?.[list] ?? {}).flatMap(([name, amount]) =>
-        validateResourceAmount(name, amount, `status.${list}[${name}]`),
+        validateAmount(name, amount, `status.${list}.${name}`),
       ),
     ),
   ];
@@ -22,14 +25,17 @@ export function validateNode({ spec, status }: Node): FieldError[] {
 
 function validateTaints(taints: readonly Taint[], path: string): FieldError[] {
   const seen = new Set<string>();
-  return taints.flatMap(({ key, value, effect }, i) => {
+  return taints.flatMap((taint, i) => {
+    const { key, value = '', effect } = taint;
     const at = `${path}[${i}]`;
     const errors = validateQualifiedName(key, `${at}.key`);
-    if (value) errors.push(...validateWith(checkLabelValue, value, `${at}.value`));
+    const complaints = checkLabelValue(value);
+    if (complaints.length > 0) errors.push(invalid(`${at}.value`, value, complaints.join(';')));
     if (!effect) errors.push(required(`${at}.effect`));
-    else errors.push(...validateTaintEffect(effect, `${at}.effect`));
+    else append(errors, validateTaintEffect(effect, `${at}.effect`));
     const id = `${key}:${effect}`;
-    if (seen.has(id)) errors.push({ ...duplicate(at, { key, value, effect }) });
+    const detail = 'taints must be unique by key and effect pair';
+    if (seen.has(id)) errors.push(duplicate(at, showInternal(taintSchema, taint), detail));
     seen.add(id);
     return errors;
   });
@@ -42,19 +48,35 @@ function validatePodCIDRs(ranges: readonly string[], path: string): FieldError[]
   if (ranges.length > 2 || families.size < 2) {
     errors.push(invalid(path, ranges, 'may specify no more than one CIDR for each IP family'));
   }
+  const seen = new Set<string>();
+  for (const [i, range] of ranges.entries()) {
+    if (seen.has(range)) errors.push(duplicate(`${path}[${i}]`, range));
+    seen.add(range);
+  }
   return errors;
 }
 
-/** Addresses and provider are set once. */
+export function validateNodeStatus(next: Node, old: Node): FieldError[] {
+  return [...validateNode(next), ...validateNodeUpdate(next, old)];
+}
+
+/** Ranges, provider and the id of old are set once; addresses are told once each. */
 export function validateNodeUpdate(next: Node, old: Node): FieldError[] {
   const errors: FieldError[] = [];
-  if (old.spec.podCIDRs?.length && !jsonEqual(next.spec.podCIDRs, old.spec.podCIDRs)) {
-    const detail = 'node updates may not change podCIDR except from "" to valid';
-    errors.push(forbidden('spec.podCIDRs', detail));
+  const seen = new Set<string>();
+  for (const [i, { type, address }] of (next.status?.addresses ?? []).entries()) {
+    const id = `${type}/${address}`;
+    if (seen.has(id)) errors.push(duplicate(`status.addresses[${i}]`, { Type: type, Address: address }));
+    seen.add(id);
   }
-  if (old.spec.providerID && next.spec.providerID !== old.spec.providerID) {
-    const detail = 'node updates may not change providerID except from "" to valid';
-    errors.push(forbidden('spec.providerID', detail));
+  const setOnce = (field: 'podCIDRs' | 'providerID', name: string) => {
+    if (!old.spec[field]?.length || jsonEqual(next.spec[field], old.spec[field])) return;
+    errors.push(forbidden(`spec.${field}`, `node updates may not change ${name} except from "" to valid`));
+  };
+  setOnce('podCIDRs', 'podCIDR');
+  setOnce('providerID', 'providerID');
+  if ((next.spec.externalID ?? '') !== (old.spec.externalID ?? '')) {
+    errors.push(forbidden('spec.externalID', 'may not be updated'));
   }
   return errors;
 }

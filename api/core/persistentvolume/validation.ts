@@ -1,29 +1,33 @@
 // Validation of persistent volumes. Upstream: ValidatePersistentVolume in pkg/apis/core/validation.
-import {
-  type FieldError,
-  forbidden,
-  invalid,
-  notSupported,
-  required,
-  tooLong,
-} from '../../../machinery/field-error.ts';
-import { jsonEqual } from '../../../machinery/json.ts';
-import { byteLength, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
 import { isNegativeQuantity, quantityValue } from '../../../machinery/quantity.ts';
 import type { ObjectSchema } from '../../../machinery/schema.ts';
 import { validateDNSLabel, validateDNSSubdomain, validateOptionalWord } from '../../meta/checks.ts';
-import { validateImmutable } from '../../meta/validation.ts';
+import { immutableText, validateImmutable } from '../../meta/validation.ts';
 import type { SecretReference } from '../object-reference.ts';
+import {
+  diskValidators,
+  type SourceValidator,
+  validateDriverName,
+  validateOneSource,
+} from '../pod/disk-volume-validation.ts';
+import { validateNoBacksteps } from '../pod/path-validation.ts';
 import { validateNodeSelector } from '../pod/scheduling-validation.ts';
-import { diffInternal } from '../pod/spec-diff.ts';
+import { diffInternal, showInternal } from '../pod/spec-diff.ts';
 import {
   validateAccessModes,
   validateClassName,
   validatePositiveQuantity,
   validateVolumeMode,
 } from '../pod/volume-claim-validation.ts';
-import { stepsBack, validateHostPath, validateNFS, validateRequiredFields } from '../pod/volume-validation.ts';
-import { type PersistentVolume, type PersistentVolumeSpec, persistentVolumeSpec } from './schema.ts';
+
+import {
+  type PersistentVolume,
+  type PersistentVolumeSpec,
+  persistentVolumeSpec,
+  volumeNodeAffinity,
+} from './schema.ts';
 import type { CSIPersistentVolumeSource } from './sources.ts';
 
 /** Fields that say where the volume is, in the order in which they are looked at. */
@@ -54,33 +58,41 @@ const sourceNames = [
 
 const reclaimPolicies = ['Delete', 'Recycle', 'Retain'];
 
-export function validateVolume({ spec }: PersistentVolume): FieldError[] {
+export function validateVolume({ metadata, spec }: PersistentVolume): FieldError[] {
   const modes = spec.accessModes ?? [];
   const errors: FieldError[] = modes.length === 0 ? [required('spec.accessModes')] : [];
-  errors.push(...validateAccessModes(modes, 'spec.accessModes'));
-  errors.push(...validateCapacity(spec.capacity ?? {}, 'spec.capacity'));
+  append(errors, validateAccessModes(modes, 'spec.accessModes'));
+  append(errors, validateCapacity(spec.capacity ?? {}, 'spec.capacity'));
   const policy = spec.persistentVolumeReclaimPolicy;
-  errors.push(...validateOptionalWord(policy, reclaimPolicies, 'spec.persistentVolumeReclaimPolicy'));
+  append(errors, validateOptionalWord(policy, reclaimPolicies, 'spec.persistentVolumeReclaimPolicy'));
   if (spec.nodeAffinity) {
     const needed = spec.nodeAffinity.required;
     const at = 'spec.nodeAffinity.required';
-    errors.push(
-      ...(needed ? validateNodeSelector(needed, at) : [required(at, 'must specify required node constraints')]),
+    append(
+      errors,
+      needed ? validateNodeSelector(needed, at) : [required(at, 'must specify required node constraints')],
     );
   }
-  errors.push(...validateSources(spec, 'spec'));
+  append(errors, validateSources(spec, 'spec', metadata.name ?? ''));
   if (policy === 'Recycle' && isRoot(spec.hostPath?.path)) {
     const detail = "may not be 'recycle' for a hostPath mount of '/'";
     errors.push(forbidden('spec.persistentVolumeReclaimPolicy', detail));
   }
-  errors.push(...validateClassName(spec.storageClassName, 'spec.storageClassName'));
-  errors.push(...validateVolumeMode(spec.volumeMode, 'spec.volumeMode'));
-  errors.push(...validateAttributesClass(spec, 'spec'));
+  append(errors, validateClassName(spec.storageClassName, 'spec.storageClassName'));
+  append(errors, validateVolumeMode(spec.volumeMode, 'spec.volumeMode'));
+  append(errors, validateAttributesClass(spec, 'spec'));
   return errors;
 }
 
-/** `/`, also written as `/./` or `//`. */
-const isRoot = (path: string | undefined) => path !== undefined && /^\/[/.]*$/.test(path) && !path.includes('...');
+/** `/`, also written as `/./`, `//` or `/a/..`. */
+function isRoot(path = ''): boolean {
+  let depth = 0;
+  for (const part of path.split('/')) {
+    if (part === '..') depth = Math.max(0, depth - 1);
+    else if (part !== '' && part !== '.') depth++;
+  }
+  return path.startsWith('/') && depth === 0;
+}
 
 function validateCapacity(capacity: Readonly<Record<string, string>>, path: string): FieldError[] {
   const names = Object.keys(capacity);
@@ -90,42 +102,27 @@ function validateCapacity(capacity: Readonly<Record<string, string>>, path: stri
     const at = `${path}[${name}]`;
     if (isNegativeQuantity(amount))
       errors.push(invalid(at, quantityValue(amount), 'must be a valid resource quantity'));
-    errors.push(...validatePositiveQuantity(amount, at));
+    append(errors, validatePositiveQuantity(amount, at));
   }
   return errors;
 }
 
-/** Exactly one place where the volume is. */
-export function validateSources(spec: PersistentVolumeSpec, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  let found = 0;
-  for (const name of sourceNames) {
-    const source = spec[name];
-    if (!source) continue;
-    if (found++ > 0) {
-      errors.push(forbidden(`${path}.${name}`, 'may not specify more than 1 volume type'));
-      continue;
-    }
-    const at = `${path}.${name === 'gcePersistentDisk' ? 'persistentDisk' : name}`;
-    if (name === 'csi') errors.push(...validateCSI(spec.csi!, at));
-    else errors.push(...validateRequiredFields(persistentVolumeSpec.fields[name] as ObjectSchema, source, at));
-    if (name === 'hostPath') errors.push(...validateHostPath(spec.hostPath!, at));
-    if (name === 'nfs') errors.push(...validateNFS(spec.nfs!, at));
-    if (name === 'local') errors.push(...validateLocal(spec, path));
+const sourceValidators = new Map<string, SourceValidator | undefined>(
+  sourceNames.map((name) => [name, diskValidators[name]]),
+);
+sourceValidators.set('csi', validateCSI);
+sourceValidators.set('local', ({ path: folder }, path) => validateNoBacksteps(folder, `${path}.path`));
+
+/** Exactly one place where the volume, which is called `name`, is. */
+export function validateSources(spec: PersistentVolumeSpec, path: string, name: string): FieldError[] {
+  const place = { name, isPersistent: true };
+  const errors = validateOneSource(spec, sourceValidators, persistentVolumeSpec.fields, path, place);
+  if (spec.local && !spec.nodeAffinity) {
+    errors.push(required(`${path}.nodeAffinity`, 'Local volume requires node affinity'));
   }
-  if (found === 0) errors.push(required(path, 'must specify a volume type'));
   return errors;
 }
 
-function validateLocal({ local, nodeAffinity }: PersistentVolumeSpec, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const folder = local?.path ?? '';
-  if (stepsBack(folder)) errors.push(invalid(`${path}.local.path`, folder, "must not contain '..'"));
-  if (!nodeAffinity) errors.push(required(`${path}.nodeAffinity`, 'Local volume requires node affinity'));
-  return errors;
-}
-
-const maxDriverName = 63;
 const secretRefs = [
   'controllerPublishSecretRef',
   'controllerExpandSecretRef',
@@ -135,15 +132,11 @@ const secretRefs = [
 
 function validateCSI(csi: CSIPersistentVolumeSource, path: string): FieldError[] {
   const { driver, volumeHandle } = csi;
-  const errors: FieldError[] = driver ? [] : [required(`${path}.driver`)];
-  if (byteLength(driver) > maxDriverName) errors.push(tooLong(`${path}.driver`, maxDriverName));
-  for (const complaint of checkDNS1123Subdomain(driver.toLowerCase())) {
-    errors.push(invalid(`${path}.driver`, driver, complaint));
-  }
+  const errors = validateDriverName(driver, `${path}.driver`);
   if (!volumeHandle) errors.push(required(`${path}.volumeHandle`));
   for (const field of secretRefs) {
     const ref = csi[field];
-    if (ref) errors.push(...validateSecretReference(ref, `${path}.${field}`));
+    if (ref) append(errors, validateSecretReference(ref, `${path}.${field}`));
   }
   return errors;
 }
@@ -187,13 +180,37 @@ export function validateVolumeUpdate(next: PersistentVolume, old: PersistentVolu
     const diff = diffInternal(sourceSchema, before, source);
     errors.push(forbidden('spec.persistentvolumesource', `${head}\n${diff}`));
   }
-  errors.push(...validateImmutable(next.spec.volumeMode, old.spec.volumeMode, 'volumeMode'));
+  append(errors, validateImmutable(next.spec.volumeMode, old.spec.volumeMode, 'volumeMode'));
   // Where a volume is may be said later, once.
   if (old.spec.nodeAffinity) {
-    errors.push(...validateImmutable(next.spec.nodeAffinity, old.spec.nodeAffinity, 'nodeAffinity'));
+    const [is, was] = [next.spec.nodeAffinity, withStableLabels(old.spec.nodeAffinity, next.spec.nodeAffinity)];
+    const detail = `${immutableText}, except for updating from beta label to GA`;
+    if (!jsonEqual(is, was)) errors.push(invalid('nodeAffinity', showInternal(volumeNodeAffinity, is), detail));
   }
   if (old.spec.volumeAttributesClassName !== undefined && next.spec.volumeAttributesClassName === undefined) {
     errors.push(forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden'));
   }
   return errors;
+}
+
+const stableLabels: Readonly<Record<string, string>> = {
+  'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
+  'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
+  'beta.kubernetes.io/os': 'kubernetes.io/os',
+  'beta.kubernetes.io/arch': 'kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
+};
+
+type NodeAffinity = PersistentVolumeSpec['nodeAffinity'];
+
+/** `old` with the keys that `next` calls by their names of today. */
+function withStableLabels(old: NodeAffinity, next: NodeAffinity): NodeAffinity {
+  const renamed = cloneJson(old);
+  for (const [i, term] of (renamed?.required?.nodeSelectorTerms ?? []).entries()) {
+    for (const [j, requirement] of (term.matchExpressions ?? []).entries()) {
+      const key = next?.required?.nodeSelectorTerms?.[i]?.matchExpressions?.[j]?.key;
+      if (key !== undefined && stableLabels[requirement.key] === key) requirement.key = key;
+    }
+  }
+  return renamed;
 }

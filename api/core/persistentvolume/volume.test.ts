@@ -111,7 +111,16 @@ test('where it is does not change', () => {
   );
   assert.match(
     change({ ...spec, nodeAffinity }, (s) => delete s.nodeAffinity).join(),
-    /^nodeAffinity: Invalid value: .*field is immutable$/,
+    /^nodeAffinity: Invalid value: null: field is immutable, except for updating from beta label to GA$/,
+  );
+  const zoned = (key: string) => ({
+    required: { nodeSelectorTerms: [{ matchExpressions: [{ key, operator: 'In', values: ['a'] }] }] },
+  });
+  assert.deepEqual(
+    change({ ...spec, nodeAffinity: zoned('failure-domain.beta.kubernetes.io/zone') }, (s) =>
+      Object.assign(s, { nodeAffinity: zoned('topology.kubernetes.io/zone') }),
+    ),
+    [],
   );
 });
 

@@ -1,5 +1,5 @@
 // Validation of claims. Upstream: ValidatePersistentVolumeClaim in pkg/apis/core/validation.
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
 import { compareQuantities, isNegativeQuantity, quantityValue } from '../../../machinery/quantity.ts';
 import { validateQualifiedName } from '../../meta/checks.ts';
@@ -31,7 +31,7 @@ export function validateClaimUpdate(next: PersistentVolumeClaim, old: Persistent
   if (compareQuantities(size, sizeOf(old.spec)) < 0 && compareQuantities(size, capacity) <= 0) {
     errors.push(forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity'));
   }
-  errors.push(...validateImmutable(next.spec.volumeMode, old.spec.volumeMode, 'volumeMode'));
+  append(errors, validateImmutable(next.spec.volumeMode, old.spec.volumeMode, 'volumeMode'));
   const [nextClass, oldClass] = [next.spec.volumeAttributesClassName, old.spec.volumeAttributesClassName];
   if (oldClass !== undefined && nextClass !== oldClass && !nextClass) {
     const to = nextClass === undefined ? 'nil' : 'an empty string';
@@ -93,18 +93,18 @@ const resizeStatuses = [
 export function validateClaimStatus({ status, spec }: PersistentVolumeClaim): FieldError[] {
   const errors = (spec.accessModes ?? []).length > 0 ? [] : [required('Spec.accessModes')];
   for (const [name, amount] of Object.entries(status?.capacity ?? {})) {
-    errors.push(...validateAmount(amount, `status.capacity[${name}]`));
+    append(errors, validateAmount(amount, `status.capacity[${name}]`));
   }
   const statusPath = 'status.allocatedResourceStatus';
   for (const [name, value] of Object.entries(status?.allocatedResourceStatuses ?? {})) {
-    errors.push(...validateResourceKey(name, statusPath));
+    append(errors, validateResourceKey(name, statusPath));
     // Upstream shows the resource, not the word that it does not know.
     if (!resizeStatuses.includes(value)) errors.push(notSupported(statusPath, name, resizeStatuses));
   }
   for (const [name, amount] of Object.entries(status?.allocatedResources ?? {})) {
     const path = 'status.allocatedResources';
     const wrongKey = validateResourceKey(name, path);
-    errors.push(...(wrongKey.length > 0 ? wrongKey : validateAmount(amount, `${path}[${name}]`)));
+    append(errors, wrongKey.length > 0 ? wrongKey : validateAmount(amount, `${path}[${name}]`));
   }
   return errors;
 }

@@ -1,5 +1,13 @@
 // Validation of containers, init containers and ephemeral containers. Upstream: pkg/apis/core/validation.
-import { duplicate, type FieldError, forbidden, invalid, notFound, required } from '../../../machinery/field-error.ts';
+import {
+  append,
+  duplicate,
+  type FieldError,
+  forbidden,
+  notFound,
+  required,
+  tooMany,
+} from '../../../machinery/field-error.ts';
 import {
   checkPortName,
   validateDNSLabel,
@@ -11,35 +19,39 @@ import {
 import type { Container, ContainerPort, EphemeralContainer } from './container.ts';
 import { validateEnv, validateEnvFrom } from './env-validation.ts';
 import type { PodSpec } from './pod-spec.ts';
-import { validateLifecycle, validateProbesAndHooks } from './probe-validation.ts';
+import { validateProbesAndHooks } from './probe-validation.ts';
 import { isSidecar } from './resource-totals.ts';
-import { validateResizePolicies, validateResources } from './resource-validation.ts';
+import { type ClaimNames, validateResizePolicies, validateResources } from './resource-validation.ts';
 import { validateSecurityContext } from './security-validation.ts';
+import type { Volume } from './volume.ts';
 import { validateMounts } from './volume-validation.ts';
 
 const protocols = ['SCTP', 'TCP', 'UDP'];
 const pullPolicies = ['Always', 'IfNotPresent', 'Never'];
-const messagePolicies = ['FallbackToLogsOnError', 'File'];
+const messagePolicies = ['File', 'FallbackToLogsOnError'];
+
+/** What containers refer to in their pod: the volumes are those that are fine. */
+export interface Surroundings {
+  spec: PodSpec;
+  volumes: ReadonlyMap<string, Volume>;
+  claims: ClaimNames;
+  graceSeconds: number;
+}
 
 /** What all three sorts of containers share. */
-function validateCommon(container: Container, spec: PodSpec, path: string): FieldError[] {
+function validateCommon(container: Container, { spec, volumes, claims }: Surroundings, path: string): FieldError[] {
   const errors = container.name ? validateDNSLabel(container.name, `${path}.name`) : [required(`${path}.name`)];
-  const image = container.image ?? '';
-  if (!image) errors.push(required(`${path}.image`));
-  else if (image.trim() !== image) {
-    errors.push(invalid(`${path}.image`, image, 'must not have leading or trailing whitespace'));
-  }
+  if (!container.image) errors.push(required(`${path}.image`));
   const at = `${path}.terminationMessagePolicy`;
-  errors.push(...validateWord(container.terminationMessagePolicy, messagePolicies, at));
-  errors.push(...validatePorts(container.ports ?? [], `${path}.ports`));
-  errors.push(...validateEnv(container.env ?? [], `${path}.env`));
-  errors.push(...validateEnvFrom(container.envFrom ?? [], `${path}.envFrom`));
-  errors.push(...validateMounts(container, spec.volumes ?? [], path));
-  errors.push(...validateWord(container.imagePullPolicy, pullPolicies, `${path}.imagePullPolicy`));
-  const claims = new Set((spec.resourceClaims ?? []).map((claim) => claim.name));
-  errors.push(...validateResources(container.resources, claims, `${path}.resources`));
-  errors.push(...validateResizePolicies(container.resizePolicy ?? [], `${path}.resizePolicy`));
-  errors.push(...validateSecurityContext(container.securityContext, `${path}.securityContext`));
+  append(errors, validateWord(container.terminationMessagePolicy, messagePolicies, at));
+  append(errors, validatePorts(container.ports ?? [], `${path}.ports`));
+  append(errors, validateEnv(container.env ?? [], `${path}.env`));
+  append(errors, validateEnvFrom(container.envFrom ?? [], `${path}.envFrom`));
+  append(errors, validateMounts(container, volumes, path));
+  append(errors, validateWord(container.imagePullPolicy, pullPolicies, `${path}.imagePullPolicy`));
+  append(errors, validateResources(container.resources, claims, `${path}.resources`));
+  append(errors, validateResizePolicies(container.resizePolicy ?? [], `${path}.resizePolicy`, spec.restartPolicy));
+  append(errors, validateSecurityContext(container.securityContext, `${path}.securityContext`));
   return errors;
 }
 
@@ -51,13 +63,13 @@ function validatePorts(ports: readonly ContainerPort[], path: string): FieldErro
     if (port.name) {
       const complaints = validateWith(checkPortName, port.name, `${at}.name`);
       if (complaints.length === 0 && names.has(port.name)) complaints.push(duplicate(`${at}.name`, port.name));
-      errors.push(...complaints);
+      append(errors, complaints);
       names.add(port.name);
     }
     if (!port.containerPort) errors.push(required(`${at}.containerPort`));
-    else errors.push(...validatePortNumber(port.containerPort, `${at}.containerPort`));
-    if (port.hostPort) errors.push(...validatePortNumber(port.hostPort, `${at}.hostPort`));
-    errors.push(...validateWord(port.protocol, protocols, `${at}.protocol`));
+    else append(errors, validatePortNumber(port.containerPort, `${at}.containerPort`));
+    if (port.hostPort) append(errors, validatePortNumber(port.hostPort, `${at}.hostPort`));
+    append(errors, validateWord(port.protocol, protocols, `${at}.protocol`));
   }
   return errors;
 }
@@ -77,20 +89,21 @@ function validateHostPortConflicts(containers: readonly Container[], path: strin
   return errors;
 }
 
-export function validateContainers(spec: PodSpec, path: string, graceSeconds: number): FieldError[] {
+export function validateContainers(around: Surroundings, path: string): FieldError[] {
+  const { spec, graceSeconds } = around;
   const containers = spec.containers ?? [];
   if (containers.length === 0) return [required(path)];
   const errors: FieldError[] = [];
   const names = new Set<string>();
   for (const [i, container] of containers.entries()) {
     const at = `${path}[${i}]`;
-    errors.push(...validateCommon(container, spec, at));
-    if (container.name && names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
+    append(errors, validateCommon(container, around, at));
+    if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
-    errors.push(...validateProbesAndHooks(container, at, graceSeconds));
-    errors.push(...validateRestart(container, ['Always', 'OnFailure', 'Never'], at));
+    append(errors, validateProbesAndHooks(container, at, graceSeconds));
+    append(errors, validateRestart(container, ['Always', 'OnFailure', 'Never'], at));
   }
-  errors.push(...validateHostPortConflicts(containers, path));
+  append(errors, validateHostPortConflicts(containers, path));
   return errors;
 }
 
@@ -100,25 +113,36 @@ function validateRestart(container: Container, supported: readonly string[], pat
   if (rules.length > 0 && container.restartPolicy === undefined) {
     errors.push(required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used'));
   }
-  for (const [i, rule] of rules.entries()) {
+  if (rules.length > maxRules) errors.push(tooMany(`${path}.restartPolicyRules`, rules.length, maxRules));
+  for (const [i, { action = '', exitCodes }] of rules.entries()) {
     const at = `${path}.restartPolicyRules[${i}]`;
-    errors.push(...validateWord(rule.action, ['Restart', 'RestartAllContainers'], `${at}.action`));
-    if (!rule.exitCodes) errors.push(required(`${at}.exitCodes`, 'must be specified'));
-    else errors.push(...validateWord(rule.exitCodes.operator, ['In', 'NotIn'], `${at}.exitCodes.operator`));
+    if (!exitCodes) errors.push(required(`${at}.exitCodes`, 'must be specified'));
+    else {
+      const { operator = '', values = [] } = exitCodes;
+      append(errors, validateOptionalWord(operator, ['In', 'NotIn'], `${at}.exitCodes.operator`));
+      if (values.length > maxExitCodes) {
+        errors.push(tooMany(`${at}.exitCodes.values`, values.length, maxExitCodes));
+      }
+    }
+    append(errors, validateOptionalWord(action, ['Restart', 'RestartAllContainers'], `${at}.action`));
   }
   return errors;
 }
 
+const maxRules = 20;
+const maxExitCodes = 255;
+
 // An init container that ends has no use for what watches a running one.
 const sidecarOnly = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
 
-export function validateInitContainers(spec: PodSpec, path: string, graceSeconds: number): FieldError[] {
+export function validateInitContainers(around: Surroundings, path: string): FieldError[] {
+  const { spec, graceSeconds } = around;
   const errors: FieldError[] = [];
   const names = new Set((spec.containers ?? []).map((container) => container.name));
   for (const [i, container] of (spec.initContainers ?? []).entries()) {
     const at = `${path}[${i}]`;
-    errors.push(...validateCommon(container, spec, at));
-    if (isSidecar(container)) errors.push(...validateProbesAndHooks(container, at, graceSeconds));
+    append(errors, validateCommon(container, around, at));
+    if (isSidecar(container)) append(errors, validateProbesAndHooks(container, at, graceSeconds));
     else {
       if (container.lifecycle?.postStart || container.lifecycle?.preStop) {
         errors.push(forbidden(`${at}.lifecycle`, 'may not be set for init containers without restartPolicy=Always'));
@@ -128,10 +152,10 @@ export function validateInitContainers(spec: PodSpec, path: string, graceSeconds
         errors.push(forbidden(`${at}.${probe}`, 'may not be set for init containers without restartPolicy=Always'));
       }
     }
-    errors.push(...validateRestart(container, ['Always', 'Never', 'OnFailure'], at));
+    append(errors, validateRestart(container, ['Always', 'Never', 'OnFailure'], at));
     if (container.name && names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
-    errors.push(...validateHostPortConflicts([container], path));
+    append(errors, validateHostPortConflicts([container], path));
   }
   return errors;
 }
@@ -139,32 +163,33 @@ export function validateInitContainers(spec: PodSpec, path: string, graceSeconds
 const ephemeralForbidden = [
   'ports',
   'resources',
+  'resizePolicy',
+  'restartPolicy',
+  'restartPolicyRules',
   'livenessProbe',
   'readinessProbe',
   'startupProbe',
   'lifecycle',
-  'resizePolicy',
-  'restartPolicy',
-  'restartPolicyRules',
 ] as const satisfies (keyof EphemeralContainer)[];
 
-export function validateEphemeralContainers(spec: PodSpec, path: string, graceSeconds: number): FieldError[] {
+export function validateEphemeralContainers(around: Surroundings, path: string): FieldError[] {
+  const { spec } = around;
   const errors: FieldError[] = [];
   const targets = new Set([...(spec.containers ?? []), ...(spec.initContainers ?? [])].map((c) => c.name));
   const names = new Set(targets);
   for (const [i, container] of (spec.ephemeralContainers ?? []).entries()) {
     const at = `${path}[${i}]`;
-    errors.push(...validateCommon(container as Container, spec, at));
+    append(errors, validateCommon(container as Container, around, at));
     if (container.name && names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
     if (container.targetContainerName && !targets.has(container.targetContainerName)) {
       errors.push(notFound(`${at}.targetContainerName`, container.targetContainerName));
     }
     for (const field of ephemeralForbidden) {
-      if (isEmpty(container[field])) continue;
+      const value = container[field];
+      if (value === undefined || (field === 'resources' && Object.keys(value).length === 0)) continue;
       errors.push(forbidden(`${at}.${field}`, 'cannot be set for an Ephemeral Container'));
     }
-    if (container.lifecycle) errors.push(...validateLifecycle(container.lifecycle, `${at}.lifecycle`, graceSeconds));
     for (const [j, mount] of (container.volumeMounts ?? []).entries()) {
       const mountPath = `${at}.volumeMounts[${j}]`;
       if (mount.subPath) errors.push(forbidden(`${mountPath}.subPath`, 'cannot be set for an Ephemeral Container'));
@@ -174,8 +199,4 @@ export function validateEphemeralContainers(spec: PodSpec, path: string, graceSe
     }
   }
   return errors;
-}
-
-function isEmpty(value: unknown): boolean {
-  return value === undefined || (typeof value === 'object' && Object.keys(value as object).length === 0);
 }

@@ -1,9 +1,17 @@
 // Validation of environment variables and of the references to fields and resources that volumes share with them.
 // Upstream: pkg/apis/core/validation.
-import { type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
-import { checkQualifiedName } from '../../../machinery/name-rules.ts';
-import { checkConfigMapKey, validateRequired, validateWith } from '../../meta/checks.ts';
+import { append, type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { isZeroQuantity } from '../../../machinery/quantity.ts';
+import {
+  checkConfigMapKey,
+  validateDNSSubdomain,
+  validateQualifiedName,
+  validateRequired,
+  validateWith,
+} from '../../meta/checks.ts';
+import { checkNamePrefix } from '../../meta/validation.ts';
 import type { EnvFromSource, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector } from './env.ts';
+import { validateFilePath } from './path-validation.ts';
 
 const nameText = "a valid environment variable name must consist only of printable ASCII characters other than '='";
 const checkEnvName = (name: string) => (/^[ -<>-~]+$/.test(name) ? [] : [nameText]);
@@ -38,7 +46,7 @@ export function validateEnv(env: readonly EnvVar[], path: string): FieldError[] 
   return env.flatMap((variable, i) => {
     const at = `${path}[${i}]`;
     const errors = variable.name ? validateWith(checkEnvName, variable.name, `${at}.name`) : [required(`${at}.name`)];
-    if (variable.valueFrom) errors.push(...validateValueFrom(variable.valueFrom, variable.value, `${at}.valueFrom`));
+    if (variable.valueFrom) append(errors, validateValueFrom(variable.valueFrom, variable.value, `${at}.valueFrom`));
     return errors;
   });
 }
@@ -46,14 +54,16 @@ export function validateEnv(env: readonly EnvVar[], path: string): FieldError[] 
 function validateValueFrom(source: EnvVarSource, value: string | undefined, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = source;
-  if (fieldRef) errors.push(...validateFieldRef(fieldRef, envFieldPaths, `${path}.fieldRef`));
-  if (resourceFieldRef) errors.push(...validateResourceFieldRef(resourceFieldRef, `${path}.resourceFieldRef`, false));
-  if (configMapKeyRef) errors.push(...validateKeyRef(configMapKeyRef, `${path}.configMapKeyRef`));
-  if (secretKeyRef) errors.push(...validateKeyRef(secretKeyRef, `${path}.secretKeyRef`));
+  if (fieldRef) append(errors, validateFieldRef(fieldRef, envFieldPaths, `${path}.fieldRef`));
+  if (resourceFieldRef) append(errors, validateResourceFieldRef(resourceFieldRef, `${path}.resourceFieldRef`, false));
+  if (configMapKeyRef) append(errors, validateKeyRef(configMapKeyRef, `${path}.configMapKeyRef`));
+  if (secretKeyRef) append(errors, validateKeyRef(secretKeyRef, `${path}.secretKeyRef`));
   if (fileKeyRef) {
+    const at = `${path}.fileKeyRef`;
     for (const field of ['volumeName', 'path', 'key'] as const) {
-      errors.push(...validateRequired(fileKeyRef[field], `${path}.fileKeyRef.${field}`));
+      append(errors, validateRequired(fileKeyRef[field], `${at}.${field}`));
     }
+    append(errors, validateFilePath(fileKeyRef.path ?? '', `${at}.path`));
   }
   const sources = [fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef].filter(Boolean).length;
   if (sources === 0) {
@@ -69,63 +79,73 @@ function validateValueFrom(source: EnvVarSource, value: string | undefined, path
 }
 
 function validateKeyRef(ref: { name?: string; key?: string }, path: string): FieldError[] {
-  const errors = validateRequired(ref.name, `${path}.name`);
+  const errors = validateDNSSubdomain(ref.name ?? '', `${path}.name`);
   if (!ref.key) errors.push(required(`${path}.key`));
-  else errors.push(...validateWith(checkConfigMapKey, ref.key, `${path}.key`));
+  else append(errors, validateWith(checkConfigMapKey, ref.key, `${path}.key`));
   return errors;
 }
 
-const subscriptPattern = /^(metadata\.(?:annotations|labels))\['(.*)'\]$/;
+const subscriptPattern = /^([^[]+)\['(.*)'\]$/s;
 
+/** `spec.host` is the old name of `spec.nodeName`. */
 export function validateFieldRef(ref: ObjectFieldSelector, allowed: readonly string[], path: string): FieldError[] {
-  if (!ref.apiVersion) return [required(`${path}.apiVersion`)];
-  if (!ref.fieldPath) return [required(`${path}.fieldPath`)];
+  const { apiVersion, fieldPath } = ref;
+  if (!apiVersion) return [required(`${path}.apiVersion`)];
+  if (!fieldPath) return [required(`${path}.fieldPath`)];
+  const [, parent = '', subscript] = subscriptPattern.exec(fieldPath) ?? [];
   const at = `${path}.fieldPath`;
-  const subscript = subscriptPattern.exec(ref.fieldPath);
-  if (subscript) {
-    const key = subscript[1] === 'metadata.annotations' ? subscript[2]!.toLowerCase() : subscript[2]!;
-    return checkQualifiedName(key).map((complaint) => invalid(at, subscript[2], complaint));
+  const complain = (why: string) => [invalid(at, fieldPath, `error converting fieldPath: ${why}`)];
+  if (apiVersion !== 'v1') return complain(`unsupported pod version: ${apiVersion}`);
+  if (subscript !== undefined) {
+    if (parent === 'metadata.annotations') return validateQualifiedName(subscript.toLowerCase(), path);
+    if (parent === 'metadata.labels') return validateQualifiedName(subscript, path);
+    return complain(`field label does not support subscript: ${fieldPath}`);
   }
-  if (!knownFieldPaths.has(ref.fieldPath)) {
-    const detail = `error converting fieldPath: field label not supported: ${ref.fieldPath}`;
-    return [invalid(at, ref.fieldPath, detail)];
-  }
-  return allowed.includes(ref.fieldPath) ? [] : [notSupported(at, ref.fieldPath, allowed)];
+  const known = fieldPath === 'spec.host' ? 'spec.nodeName' : fieldPath;
+  if (!knownFieldPaths.has(known)) return complain(`field label not supported: ${fieldPath}`);
+  return allowed.includes(known) ? [] : [notSupported(at, known, allowed)];
 }
 
 const resourceNames = ['cpu', 'ephemeral-storage', 'memory'];
 const resourceFields = ['limits', 'requests'].flatMap((side) => resourceNames.map((name) => `${side}.${name}`));
-const hugePagesField = /^(limits|requests)\.hugepages-.+$/;
-const cpuDivisors = ['1m', '1'];
+const hugePagesField = /^(limits|requests)\.hugepages-/;
 const byteDivisors = ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei'];
 
 /** In volumes the container must be named. */
 export function validateResourceFieldRef(ref: ResourceFieldSelector, path: string, inVolume: boolean): FieldError[] {
-  if (inVolume && !ref.containerName) return [required(`${path}.containerName`)];
-  if (!ref.resource) return [required(`${path}.resource`)];
-  if (!resourceFields.includes(ref.resource) && !hugePagesField.test(ref.resource)) {
-    return [notSupported(`${path}.resource`, ref.resource, resourceFields)];
+  const { containerName, resource, divisor = '0' } = ref;
+  const isHugePages = hugePagesField.test(resource);
+  const errors: FieldError[] = [];
+  if (inVolume && !containerName) errors.push(required(`${path}.containerName`));
+  else if (!resource) errors.push(required(`${path}.resource`));
+  else if (!resourceFields.includes(resource) && !isHugePages) {
+    errors.push(notSupported(`${path}.resource`, resource, resourceFields));
   }
-  const isCpu = ref.resource.endsWith('.cpu');
-  const divisors = isCpu ? cpuDivisors : byteDivisors;
-  if (!ref.divisor || ref.divisor === '0' || divisors.includes(ref.divisor)) return [];
-  const shown = divisors.length === 2 ? divisors.join(' and ') : divisors.join(', ');
-  const resource = ref.resource.slice(ref.resource.indexOf('.') + 1);
-  const detail = `only divisor's values ${shown} are supported with the ${resource} resource`;
-  return [invalid(`${path}.divisor`, ref.resource, detail)];
+  if (isZeroQuantity(divisor) || (!resourceFields.includes(resource) && !isHugePages)) return errors;
+  const [, name = ''] = resource.split('.');
+  const divisors = name === 'cpu' ? ['1m', '1'] : byteDivisors;
+  if (divisors.includes(divisor)) return errors;
+  const shown = divisors.join(name === 'cpu' ? ' and ' : ', ');
+  const what = isHugePages ? 'hugepages' : name === 'ephemeral-storage' ? 'local ephemeral storage' : name;
+  const detail = `only divisor's values ${shown} are supported with the ${what} resource`;
+  return [...errors, invalid(`${path}.divisor`, resource, detail)];
 }
 
+/** How many sources there are is said of the whole list. */
 export function validateEnvFrom(sources: readonly EnvFromSource[], path: string): FieldError[] {
-  return sources.flatMap((source, i) => {
+  return sources.flatMap(({ prefix, configMapRef, secretRef }, i) => {
     const at = `${path}[${i}]`;
-    const errors = source.prefix ? validateWith(checkEnvName, source.prefix, `${at}.prefix`) : [];
-    const { configMapRef, secretRef } = source;
-    if (configMapRef) errors.push(...validateRequired(configMapRef.name, `${at}.configMapRef.name`));
-    if (secretRef) errors.push(...validateRequired(secretRef.name, `${at}.secretRef.name`));
+    const errors = prefix ? validateWith(checkEnvName, prefix, `${at}.prefix`) : [];
+    for (const [field, ref] of Object.entries({ configMapRef, secretRef })) {
+      if (!ref) continue;
+      const namePath = `${at}.${field}.name`;
+      const complaints = ref.name ? checkNamePrefix(ref.name, 'subdomain') : [];
+      append(errors, ref.name ? complaints.map((why) => invalid(namePath, ref.name, why)) : [required(namePath)]);
+    }
     if (!configMapRef && !secretRef) {
-      errors.push(invalid(at, '', 'must specify one of: `configMapRef` or `secretRef`'));
+      errors.push(invalid(path, '', 'must specify one of: `configMapRef` or `secretRef`'));
     } else if (configMapRef && secretRef) {
-      errors.push(invalid(at, '', 'may not have more than one field specified at a time'));
+      errors.push(invalid(path, '', 'may not have more than one field specified at a time'));
     }
     return errors;
   });

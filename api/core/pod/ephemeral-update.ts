@@ -19,7 +19,7 @@ export function validateEphemeralContainersUpdate(next: Pod, old: Pod): FieldErr
   if (old.metadata.annotations?.[mirrorAnnotation] !== undefined) {
     return [forbidden('', 'static pods do not support ephemeral containers')];
   }
-  const errors = validatePod(next);
+  const errors = validatePod(next, old);
   const found = new Map((next.spec.ephemeralContainers ?? []).map((container) => [container.name, container]));
   for (const was of old.spec.ephemeralContainers ?? []) {
     const is = found.get(was.name);

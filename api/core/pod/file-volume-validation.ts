@@ -1,8 +1,9 @@
 // Validation of volumes made of files: their paths, modes and sources. Upstream: pkg/apis/core/validation.
-import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
-import { validateRequired } from '../../meta/checks.ts';
+import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { validateLabelSelector, validateRequired } from '../../meta/checks.ts';
 import { validateFieldRef, validateResourceFieldRef, volumeFieldPaths } from './env-validation.ts';
 import type { DownwardAPIVolumeFile, KeyToPath, ProjectedVolumeSource, VolumeProjection } from './file-volumes.ts';
+import { validateFilePath } from './path-validation.ts';
 
 const modeText = 'must be a number between 0 and 0777 (octal), both inclusive';
 
@@ -10,23 +11,17 @@ export function validateMode(mode: number | undefined, path: string): FieldError
   return mode !== undefined && (mode < 0 || mode > 0o777) ? [invalid(path, mode, modeText)] : [];
 }
 
-/** A path below the volume that leaves the names starting with two dots to the kubelet. */
-function validateFilePath(value: string, path: string): FieldError[] {
-  if (value.startsWith('/')) return [invalid(path, value, 'must be a relative path')];
-  if (value.split('/').includes('..')) return [invalid(path, value, "must not contain '..'")];
-  return value.startsWith('..') ? [invalid(path, value, "must not start with '..'")] : [];
-}
+export type FileItem = KeyToPath | DownwardAPIVolumeFile;
 
-type FileItem = KeyToPath | DownwardAPIVolumeFile;
-
+/** Keys of a Secret or a ConfigMap, each with its index, or facts about the pod, which have none upstream. */
 export function validateFileItems(items: readonly FileItem[], path: string): FieldError[] {
   return items.flatMap((item, i) => {
-    const at = path.endsWith('items') ? `${path}[${i}]` : path;
+    const at = 'key' in item ? `${path}.items[${i}]` : path;
     const errors = 'key' in item ? validateRequired(item.key, `${at}.key`) : [];
     if (!item.path) errors.push(required(`${at}.path`));
-    else errors.push(...validateFilePath(item.path, `${at}.path`));
-    if (!('key' in item)) errors.push(...validateFileSource(item, at));
-    errors.push(...validateMode(item.mode, `${at}.mode`));
+    append(errors, validateFilePath(item.path, `${at}.path`));
+    if (!('key' in item)) append(errors, validateFileSource(item, at));
+    append(errors, validateMode(item.mode, `${at}.mode`));
     return errors;
   });
 }
@@ -34,13 +29,13 @@ export function validateFileItems(items: readonly FileItem[], path: string): Fie
 function validateFileSource(item: DownwardAPIVolumeFile, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (item.fieldRef) {
-    errors.push(...validateFieldRef(item.fieldRef, volumeFieldPaths, `${path}.fieldRef`));
+    append(errors, validateFieldRef(item.fieldRef, volumeFieldPaths, `${path}.fieldRef`));
     if (item.resourceFieldRef) {
       const detail = 'fieldRef and resourceFieldRef can not be specified simultaneously';
       errors.push(invalid(path, 'resource', detail));
     }
   } else if (item.resourceFieldRef) {
-    errors.push(...validateResourceFieldRef(item.resourceFieldRef, `${path}.resourceFieldRef`, true));
+    append(errors, validateResourceFieldRef(item.resourceFieldRef, `${path}.resourceFieldRef`, true));
   } else {
     errors.push(required(path, 'one of fieldRef and resourceFieldRef is required'));
   }
@@ -50,38 +45,65 @@ function validateFileSource(item: DownwardAPIVolumeFile, path: string): FieldErr
 const minTokenSeconds = 600;
 const maxTokenSeconds = 2 ** 32;
 
-const projectionValidators: Record<keyof VolumeProjection, (source: any, path: string) => FieldError[]> = {
-  secret: (source, path) => [
-    ...validateRequired(source.name, `${path}.name`),
-    ...validateFileItems(source.items ?? [], `${path}.items`),
-  ],
-  configMap: (source, path) => [
-    ...validateRequired(source.name, `${path}.name`),
-    ...validateFileItems(source.items ?? [], `${path}.items`),
-  ],
-  downwardAPI: (source, path) => validateFileItems(source.items ?? [], path),
-  serviceAccountToken: (source, path) => {
+/** A file of a projected volume, and what upstream shows where another has its path. */
+interface ProjectedFile {
+  path: string;
+  shown: string;
+}
+
+type ProjectionValidator = (source: any, path: string, volumePath: string, files: ProjectedFile[]) => FieldError[];
+
+const validateKeys: ProjectionValidator = ({ name, items = [] }, path, _, files) => {
+  for (const item of items) files.push({ path: item.path, shown: name ?? '' });
+  return [...validateRequired(name, `${path}.name`), ...validateFileItems(items, path)];
+};
+
+const validateOwnPath = (path: string, at: string, files: ProjectedFile[]) => {
+  files.push({ path, shown: path });
+  return validateFilePath(path, at);
+};
+
+const projectionValidators: Record<keyof VolumeProjection, ProjectionValidator> = {
+  secret: validateKeys,
+  configMap: validateKeys,
+  downwardAPI: ({ items = [] }, path, _, files) => {
+    for (const item of items) files.push({ path: item.path, shown: item.path });
+    return validateFileItems(items, path);
+  },
+  serviceAccountToken: ({ expirationSeconds: seconds, path: file }, path, volumePath) => {
     const errors: FieldError[] = [];
-    const seconds = source.expirationSeconds;
     const at = `${path}.expirationSeconds`;
     if (seconds < minTokenSeconds) errors.push(invalid(at, seconds, 'may not specify a duration less than 10 minutes'));
     if (seconds > maxTokenSeconds) {
       errors.push(invalid(at, seconds, 'may not specify a duration larger than 2^32 seconds'));
     }
-    return [...errors, ...validateRequired(source.path, `${path}.path`)];
+    if (!file) errors.push(required(`${volumePath}.path`));
+    return [...errors, ...validateFilePath(file, `${volumePath}.path`)];
   },
-  clusterTrustBundle: (source, path) => {
-    const errors = validateRequired(source.path, `${path}.path`);
-    if (!source.name && !source.signerName) {
-      errors.push(required(path, 'either name or signerName must be specified'));
-    } else if (source.name && source.signerName) {
+  clusterTrustBundle: (source, path, _, files) => {
+    const { name, signerName, labelSelector } = source;
+    const errors: FieldError[] = [];
+    if (name !== undefined && signerName !== undefined) {
       errors.push(invalid(path, source, 'only one of name and signerName may be used'));
+    } else if (name !== undefined) {
+      if (!name) errors.push(required(`${path}.name`, 'must be a valid object name'));
+      const detail = 'labelSelector must be unset if name is specified';
+      if (labelSelector) errors.push(invalid(`${path}.labelSelector`, labelSelector, detail));
+    } else if (signerName !== undefined) {
+      if (!signerName) errors.push(required(`${path}.signerName`, 'must be a valid signer name'));
+      append(errors, validateLabelSelector(labelSelector, `${path}.labelSelector`));
+    } else {
+      errors.push(required(path, 'either name or signerName must be specified'));
     }
-    return errors;
+    append(errors, validateRequired(source.path, `${path}.path`));
+    return [...errors, ...validateOwnPath(source.path, `${path}.path`, files)];
   },
-  podCertificate: (source, path) => [
+  podCertificate: (source, path, _, files) => [
     ...validateRequired(source.signerName, `${path}.signerName`),
     ...validateRequired(source.keyType, `${path}.keyType`),
+    ...(['credentialBundlePath', 'keyPath', 'certificateChainPath'] as const).flatMap((field) =>
+      source[field] ? validateOwnPath(source[field], `${path}.${field}`, files) : [],
+    ),
   ],
 };
 
@@ -94,24 +116,15 @@ export function validateProjected(volume: ProjectedVolumeSource, path: string): 
     for (const [name, validate] of Object.entries(projectionValidators)) {
       const projection = source[name as keyof VolumeProjection];
       if (!projection) continue;
-      if (found++ > 0) errors.push(forbidden(`${at}.${name}`, 'may not specify more than 1 volume type'));
-      else errors.push(...validate(projection, `${at}.${name}`));
+      found++;
+      const files: ProjectedFile[] = [];
+      append(errors, validate(projection, `${at}.${name}`, path, files));
+      for (const file of files) {
+        if (file.path && paths.has(file.path)) errors.push(invalid(path, file.shown, 'conflicting duplicate paths'));
+        paths.add(file.path);
+      }
     }
-    if (found === 0) errors.push(required(at, 'must specify a volume type'));
-    for (const file of filePathsOf(source)) {
-      if (paths.has(file)) errors.push(invalid(at, file, 'conflicting duplicate paths'));
-      paths.add(file);
-    }
+    if (found > 1) errors.push(forbidden(at, 'may not specify more than 1 volume type per source'));
   }
   return errors;
-}
-
-function filePathsOf(source: VolumeProjection): string[] {
-  const items: { path: string }[] = [
-    ...(source.secret?.items ?? []),
-    ...(source.configMap?.items ?? []),
-    ...(source.downwardAPI?.items ?? []),
-  ];
-  const single = [source.serviceAccountToken?.path, source.clusterTrustBundle?.path];
-  return [...items.map((item) => item.path), ...single].filter((file): file is string => Boolean(file));
 }

@@ -118,8 +118,8 @@ describe('validation', () => {
       {},
       { resources: { requests: { gpu: '1' } } },
       [
+        'spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": must be a standard resource type or fully qualified',
         'spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": must be a standard resource for containers',
-        'spec.containers[0].resources.limits: Required value: Limit must be set for non overcommitable resources',
       ],
     ],
     [
@@ -204,7 +204,7 @@ describe('validation', () => {
       {},
       { securityContext: { allowPrivilegeEscalation: false, privileged: true } },
       [
-        'spec.containers[0].securityContext: Invalid value: {"allowPrivilegeEscalation":false,"privileged":true}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
+        'spec.containers[0].securityContext: Invalid value: {"Capabilities":null,"Privileged":true,"SELinuxOptions":null,"WindowsOptions":null,"RunAsUser":null,"RunAsGroup":null,"RunAsNonRoot":null,"ReadOnlyRootFilesystem":null,"AllowPrivilegeEscalation":false,"ProcMount":null,"SeccompProfile":null,"AppArmorProfile":null}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
       ],
     ],
     [
@@ -270,7 +270,7 @@ describe('validation', () => {
     );
     assert.deepEqual(
       change((pod) => pod.spec.containers.pop()),
-      ['spec: Forbidden: pod updates may not add or remove containers'],
+      ['spec.containers: Forbidden: pod updates may not add or remove containers'],
     );
     assert.match(
       change((pod) => Object.assign(pod.spec, { hostname: 'h' })).join(),

@@ -1,5 +1,5 @@
 // Validation of probes and lifecycle hooks. Upstream: pkg/apis/core/validation.
-import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { validatePortNumber, validatePortNumberOrName, validateRequired, validateWord } from '../../meta/checks.ts';
 import { validateNonNegative } from '../../meta/validation.ts';
 import type { Container } from './container.ts';
@@ -18,8 +18,8 @@ const headerText =
 
 function validateHTTPGet(action: HTTPGetAction, path: string): FieldError[] {
   const errors = validateRequired(action.path, `${path}.path`);
-  errors.push(...validatePortNumberOrName(action.port, `${path}.port`));
-  errors.push(...validateWord(action.scheme, ['HTTP', 'HTTPS'], `${path}.scheme`));
+  append(errors, validatePortNumberOrName(action.port, `${path}.port`));
+  append(errors, validateWord(action.scheme, ['HTTP', 'HTTPS'], `${path}.scheme`));
   for (const { name } of action.httpHeaders ?? []) {
     if (!/^[-A-Za-z0-9]+$/.test(name)) errors.push(invalid(`${path}.httpHeaders`, name, headerText));
   }
@@ -45,7 +45,7 @@ function validateHandler(handler: Handler, path: string, graceSeconds: number): 
     if (handler[name] === undefined) continue;
     const at = `${path}.${name}`;
     if (found++ > 0) errors.push(forbidden(at, 'may not specify more than 1 handler type'));
-    else errors.push(...validators[name](handler[name], at, graceSeconds));
+    else append(errors, validators[name](handler[name], at, graceSeconds));
   }
   if (found === 0) errors.push(required(path, 'must specify a handler type'));
   return errors;
@@ -61,7 +61,7 @@ const counters = [
 
 function validateProbe(probe: Probe, path: string, graceSeconds: number): FieldError[] {
   const errors = validateHandler(probe as Handler, path, graceSeconds);
-  for (const field of counters) errors.push(...validateNonNegative(probe[field], `${path}.${field}`));
+  for (const field of counters) append(errors, validateNonNegative(probe[field], `${path}.${field}`));
   const period = probe.terminationGracePeriodSeconds;
   if (period !== undefined && period <= 0) {
     errors.push(invalid(`${path}.terminationGracePeriodSeconds`, period, 'must be greater than 0'));
@@ -72,12 +72,12 @@ function validateProbe(probe: Probe, path: string, graceSeconds: number): FieldE
 /** Probes and hooks of one container. */
 export function validateProbesAndHooks(container: Container, path: string, graceSeconds: number): FieldError[] {
   const errors: FieldError[] = [];
-  if (container.lifecycle) errors.push(...validateLifecycle(container.lifecycle, `${path}.lifecycle`, graceSeconds));
+  if (container.lifecycle) append(errors, validateLifecycle(container.lifecycle, `${path}.lifecycle`, graceSeconds));
   for (const name of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
     const probe = container[name];
     if (!probe) continue;
     const at = `${path}.${name}`;
-    errors.push(...validateProbe(probe, at, graceSeconds));
+    append(errors, validateProbe(probe, at, graceSeconds));
     if (name !== 'readinessProbe' && probe.successThreshold !== 1) {
       errors.push(invalid(`${at}.successThreshold`, probe.successThreshold, 'must be 1'));
     }
@@ -89,11 +89,11 @@ export function validateProbesAndHooks(container: Container, path: string, grace
   return errors;
 }
 
-export function validateLifecycle(lifecycle: Lifecycle, path: string, graceSeconds: number): FieldError[] {
+function validateLifecycle(lifecycle: Lifecycle, path: string, graceSeconds: number): FieldError[] {
   const errors: FieldError[] = [];
   for (const name of ['postStart', 'preStop'] as const) {
     const hook = lifecycle[name];
-    if (hook) errors.push(...validateHandler(hook as Handler, `${path}.${name}`, graceSeconds));
+    if (hook) append(errors, validateHandler(hook as Handler, `${path}.${name}`, graceSeconds));
   }
   return errors;
 }

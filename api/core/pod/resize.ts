@@ -47,7 +47,8 @@ export function validatePodResize(next: Pod, old: Pod): FieldError[] {
   if (old.metadata.annotations?.[mirrorAnnotation] !== undefined) {
     return [forbidden('', 'static pods cannot be resized')];
   }
-  const errors = validatePod(next);
+  if (old.spec.os?.name === 'windows') return [forbidden('', 'windows pods cannot be resized')];
+  const errors = validatePod(next, old);
   if ((old.status?.qosClass ?? qosClassOf(old.spec)) !== qosClassOf(next.spec)) {
     const detail = 'Pod QOS Class may not change as a result of resizing';
     errors.push(invalid('spec', next.status?.qosClass ?? '', detail));

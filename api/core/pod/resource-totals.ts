@@ -22,13 +22,15 @@ export const isSidecar = (container: Container) => container.restartPolicy === '
 
 /** Adds `more` to `total`, which it changes. */
 function addResources(total: ResourceList, more: ResourceList | undefined): void {
-  for (const [name, amount] of Object.entries(more ?? {})) total[name] = addQuantities(total[name], amount);
+  for (const [name, amount] of Object.entries(more ?? {})) {
+    total[name] = Object.hasOwn(total, name) ? addQuantities(total[name], amount) : amount;
+  }
 }
 
 /** Raises amounts to those of another list, where these are more. */
 function raiseResources(total: ResourceList, other: ResourceList): void {
   for (const [name, amount] of Object.entries(other)) {
-    if (!(name in total) || compareQuantities(amount, total[name]) > 0) total[name] = amount;
+    if (!Object.hasOwn(total, name) || compareQuantities(amount, total[name]) > 0) total[name] = amount;
   }
 }
 
@@ -94,7 +96,7 @@ export function podRequests(spec: PodSpec): ResourceList {
 export function podLimits(spec: PodSpec): ResourceList {
   const total = withPodLevel(spec, 'limits');
   for (const [name, amount] of Object.entries(spec.overhead ?? {})) {
-    if (name in total) total[name] = addQuantities(total[name], amount);
+    if (Object.hasOwn(total, name)) total[name] = addQuantities(total[name], amount);
   }
   return total;
 }

@@ -1,78 +1,114 @@
 // Validation of requests and limits, of containers and of pods. Upstream: pkg/apis/core/validation.
-import { duplicate, type FieldError, forbidden, invalid, notFound, required } from '../../../machinery/field-error.ts';
-import { compareQuantities, isNegativeQuantity, isWholeQuantity } from '../../../machinery/quantity.ts';
-import { validateOptionalWord, validateQualifiedName } from '../../meta/checks.ts';
-import { negativeText } from '../../meta/validation.ts';
-import { isHugePagesResource, isPodLevelResource } from './resource-totals.ts';
+import {
+  append,
+  duplicate,
+  type FieldError,
+  forbidden,
+  invalid,
+  notFound,
+  notSupported,
+  required,
+} from '../../../machinery/field-error.ts';
+import { compareQuantities, parseQuantity, quantityMilliValue, quantityValue } from '../../../machinery/quantity.ts';
+import { validateDNSLabel, validateWord } from '../../meta/checks.ts';
+import {
+  isOvercommitAllowed,
+  validateAmount,
+  validateAnyResourceName,
+  validateContainerResourceName,
+} from '../resource-names.ts';
+import type { PodSpec } from './pod-spec.ts';
+import { isHugePagesResource, isPodLevelResource, sumContainerResources } from './resource-totals.ts';
 import type { ContainerResizePolicy, ResourceRequirements } from './resources.ts';
 
-const standardResources = new Set(['cpu', 'memory', 'ephemeral-storage']);
-const isStandard = (name: string) => standardResources.has(name) || isHugePagesResource(name);
-
-/** Resources of devices and the like, named with a domain of their own. */
-export function isExtendedResourceName(name: string): boolean {
-  return name.includes('/') && !/(^|\.)kubernetes\.io\//.test(name) && !name.startsWith('requests.');
+/** The names of a pod's claims, and what complaints about others say of them: each shows all, but for those of very many. */
+export interface ClaimNames {
+  names: ReadonlySet<string>;
+  shown: string;
 }
 
-/** Whether more of it may be limited than is set aside. */
-const isOvercommitAllowed = (name: string) => standardResources.has(name);
+const maxShownClaims = 50;
 
-export function validateResourceName(name: string, path: string): FieldError[] {
-  const errors = validateQualifiedName(name, path);
-  if (errors.length > 0) return errors;
-  if (!name.includes('/')) {
-    return isStandard(name) ? [] : [invalid(path, name, 'must be a standard resource for containers')];
-  }
-  const isNative = /(^|\.)kubernetes\.io\//.test(name);
-  if (isNative || isExtendedResourceName(name)) return [];
-  return [invalid(path, name, "doesn't follow extended resource name standard")];
+export function claimNamesOf(claims: PodSpec['resourceClaims'] = []): ClaimNames {
+  const names = new Set(claims.map(({ name }) => name).filter(Boolean));
+  const list = [...names].sort().slice(0, maxShownClaims).join(', ');
+  return { names, shown: list ? `: ${list}` : ' which is empty' };
 }
 
-export function validateResourceAmount(name: string, amount: string, path: string): FieldError[] {
-  if (isNegativeQuantity(amount)) return [invalid(path, amount, negativeText)];
-  if (!isStandard(name) && isExtendedResourceName(name) && !isWholeQuantity(amount)) {
-    return [invalid(path, amount, 'must be an integer')];
-  }
-  return [];
+type NameCheck = (name: string, path: string) => FieldError[];
+
+function validateHugePages(name: string, amount: string, path: string): FieldError[] {
+  const page = name.slice('hugepages-'.length);
+  const bytes = parseQuantity(page) ? quantityValue(page) : 0;
+  const isMultiple = bytes > 0 && quantityMilliValue(page) % 1000 === 0 && quantityValue(amount) % bytes === 0;
+  return isMultiple ? [] : [invalid(path, amount, `${amount} is not positive integer multiple of ${name}`)];
 }
 
-function validateSide(list: Readonly<Record<string, string>> | undefined, path: string): FieldError[] {
-  return Object.entries(list ?? {}).flatMap(([name, amount]) => [
-    ...validateResourceName(name, `${path}[${name}]`),
-    ...validateResourceAmount(name, amount, `${path}[${name}]`),
-  ]);
+function validateSide(list: Readonly<Record<string, string>> | undefined, checkName: NameCheck, path: string) {
+  return Object.entries(list ?? {}).flatMap(([name, amount]) => {
+    const at = `${path}[${name}]`;
+    const own = [...checkName(name, at), ...validateAmount(name, amount, at)];
+    return isHugePagesResource(name) ? [...own, ...validateHugePages(name, amount, at)] : own;
+  });
 }
 
-/** Requests and limits of a container; `claimNames` are those of the pod's spec.resourceClaims. */
+/** Requests and limits of a container; `claims` are those of the pod. */
 export function validateResources(
   resources: ResourceRequirements | undefined,
-  claimNames: ReadonlySet<string>,
+  claims: ClaimNames,
   path: string,
+  checkName: NameCheck = validateContainerResourceName,
 ): FieldError[] {
   if (!resources) return [];
-  const errors = validateSide(resources.limits, `${path}.limits`);
-  errors.push(...validateSide(resources.requests, `${path}.requests`));
-  errors.push(...compareSides(resources, path));
+  const errors = validateSide(resources.limits, checkName, `${path}.limits`);
+  append(errors, validateSide(resources.requests, checkName, `${path}.requests`));
+  append(errors, compareSides(resources, path));
   const names = Object.keys({ ...resources.limits, ...resources.requests });
   if (names.some(isHugePagesResource) && !names.includes('cpu') && !names.includes('memory')) {
     errors.push(forbidden(path, 'HugePages require cpu or memory'));
   }
-  const seen = new Set<string>();
-  for (const [i, { name, request }] of (resources.claims ?? []).entries()) {
-    const at = `${path}.claims[${i}]`;
-    const key = `${name}/${request ?? ''}`;
-    if (!name) errors.push(required(`${at}.name`));
-    else if (seen.has(key)) errors.push(duplicate(at, name));
-    else if (!claimNames.has(name)) errors.push(notFound(`${at}.name`, name));
-    seen.add(key);
+  return [...errors, ...validateClaims(resources.claims ?? [], claims, `${path}.claims`)];
+}
+
+/** A claim is named as a whole, or by its requests, each once. */
+function validateClaims(
+  wanted: NonNullable<ResourceRequirements['claims']>,
+  { names, shown }: ClaimNames,
+  path: string,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  const whole = new Set<string>();
+  const requests = new Set<string>();
+  const inPart = new Set<string>();
+  for (const [i, { name, request }] of wanted.entries()) {
+    const at = `${path}[${i}]`;
+    if (!name) {
+      errors.push(required(at));
+      continue;
+    }
+    const key = `${name}/${request}`;
+    if (whole.has(name) || (!request && inPart.has(name))) errors.push(duplicate(at, name));
+    else if (request) {
+      append(errors, validateDNSLabel(request, `${at}.request`));
+      if (requests.has(key)) errors.push(duplicate(at, key));
+      requests.add(key);
+      inPart.add(name);
+    }
+    if (!request) whole.add(name);
+    if (names.has(name)) continue;
+    errors.push(notFound(at, name, `must be one of the names in pod.spec.resourceClaims${shown}`));
   }
   return errors;
 }
 
+/** Names may be those that every object has. */
+const amountOf = (list: Readonly<Record<string, string>> | undefined, name: string) =>
+  list && Object.hasOwn(list, name) ? list[name] : undefined;
+
 function compareSides({ limits, requests }: ResourceRequirements, path: string): FieldError[] {
   const errors: FieldError[] = [];
   for (const [name, request] of Object.entries(requests ?? {})) {
-    const limit = limits && Object.hasOwn(limits, name) ? limits[name] : undefined;
+    const limit = amountOf(limits, name);
     if (limit === undefined) {
       if (!isOvercommitAllowed(name)) {
         errors.push(required(`${path}.limits`, 'Limit must be set for non overcommitable resources'));
@@ -89,31 +125,58 @@ function compareSides({ limits, requests }: ResourceRequirements, path: string):
   return errors;
 }
 
-/** Requests and limits of the pod as a whole. */
-export function validatePodResources(resources: ResourceRequirements | undefined, path: string): FieldError[] {
-  if (!resources) return [];
-  const errors = resources.claims?.length ? [forbidden(`${path}.claims`, 'claims cannot be set at pod-level')] : [];
-  for (const side of ['limits', 'requests'] as const) {
-    for (const name of Object.keys(resources[side] ?? {})) {
-      if (isPodLevelResource(name)) continue;
-      errors.push({
-        type: 'NotSupported',
-        field: `${path}.${side}[${name}]`,
-        detail: `Unsupported value: ${JSON.stringify(name)}: supported values: "cpu", "hugepages-", "memory"`,
-      });
-    }
-  }
-  return errors.length > 0 ? errors : validateResources(resources, new Set(), path);
+function validatePodResourceName(name: string, path: string): FieldError[] {
+  const errors = validateAnyResourceName(name, path);
+  if (errors.length > 0 || isPodLevelResource(name)) return errors;
+  return [notSupported(path, name, ['cpu', 'hugepages-', 'memory'])];
 }
 
-export function validateResizePolicies(policies: readonly ContainerResizePolicy[], path: string): FieldError[] {
+/** Requests and limits of the pod as a whole, and whether the containers' fit into them. */
+export function validatePodResources(spec: PodSpec, claims: ClaimNames, path: string): FieldError[] {
+  const { resources } = spec;
+  if (!resources) return [];
+  if (spec.os?.name === 'windows') return [forbidden(path, 'may not be set for a windows pod')];
+  const errors = resources.claims
+    ? [forbidden(`${path}.claims`, 'claims cannot be set for Resources at pod-level')]
+    : [];
+  append(errors, validateResources(resources, claims, path, validatePodResourceName));
+  for (const side of ['requests', 'limits'] as const) {
+    for (const [name, total] of Object.entries(sumContainerResources(spec, side))) {
+      const own = amountOf(resources[side], name);
+      const isBounded = side === 'requests' || isHugePagesResource(name);
+      if (!isBounded || own === undefined || compareQuantities(total, own) <= 0) continue;
+      const detail = `must be greater than or equal to aggregate container ${side} of ${total}`;
+      errors.push(invalid(`${path}.${side}[${name}]`, own, detail));
+    }
+  }
+  for (const [i, container] of (spec.containers ?? []).entries()) {
+    for (const [name, limit] of Object.entries(container.resources?.limits ?? {})) {
+      const own = amountOf(resources.limits, name);
+      if (own === undefined || compareQuantities(limit, own) <= 0) continue;
+      // Upstream builds this path from that of the pod's resources.
+      const at = `${path}.containers[${i}][${name}].limits`;
+      errors.push(invalid(at, limit, `must be less than or equal to pod limits of ${own}`));
+    }
+  }
+  return errors;
+}
+
+/** What is wrong is said of the whole list. */
+export function validateResizePolicies(
+  policies: readonly ContainerResizePolicy[],
+  path: string,
+  podRestartPolicy: string | undefined,
+): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   for (const [i, { resourceName, restartPolicy }] of policies.entries()) {
     if (seen.has(resourceName)) errors.push(duplicate(`${path}[${i}]`, resourceName));
     seen.add(resourceName);
-    errors.push(...validateOptionalWord(resourceName, ['cpu', 'memory'], `${path}[${i}]`));
-    errors.push(...validateOptionalWord(restartPolicy, ['NotRequired', 'RestartContainer'], `${path}[${i}]`));
+    append(errors, validateWord(resourceName, ['cpu', 'memory'], path));
+    append(errors, validateWord(restartPolicy, ['NotRequired', 'RestartContainer'], path));
+    if (podRestartPolicy === 'Never' && restartPolicy !== 'NotRequired') {
+      errors.push(invalid(path, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"));
+    }
   }
   return errors;
 }

@@ -1,6 +1,7 @@
 // Validation of everything the scheduler reads: affinity, tolerations, topology spread, gates.
 // Upstream: pkg/apis/core/validation.
 import {
+  append,
   duplicate,
   type FieldError,
   forbidden,
@@ -57,7 +58,7 @@ function validateToleration(toleration: Toleration, path: string): FieldError[] 
   } else {
     errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']));
   }
-  errors.push(...validateTaintEffect(effect, `${path}.effect`));
+  append(errors, validateTaintEffect(effect, `${path}.effect`));
   return errors;
 }
 
@@ -68,15 +69,16 @@ export function validateAffinity(affinity: Affinity | undefined, path: string): 
   if (nodeAffinity) {
     const at = `${path}.nodeAffinity`;
     const needed = nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution;
-    if (needed) errors.push(...validateNodeSelector(needed, `${at}.requiredDuringSchedulingIgnoredDuringExecution`));
+    if (needed) append(errors, validateNodeSelector(needed, `${at}.requiredDuringSchedulingIgnoredDuringExecution`));
     for (const [i, term] of (nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
       const termPath = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
-      errors.push(...validateWeight(term.weight, `${termPath}.weight`));
-      errors.push(...validateNodeSelectorTerm(term.preference, `${termPath}.preference`));
+      append(errors, validateWeight(term.weight, `${termPath}.weight`));
+      // A wish that no label can meet is no error.
+      append(errors, validateNodeSelectorTerm(term.preference, `${termPath}.preference`, false));
     }
   }
-  if (podAffinity) errors.push(...validatePodAffinity(podAffinity, `${path}.podAffinity`));
-  if (podAntiAffinity) errors.push(...validatePodAffinity(podAntiAffinity, `${path}.podAntiAffinity`));
+  if (podAffinity) append(errors, validatePodAffinity(podAffinity, `${path}.podAffinity`));
+  if (podAntiAffinity) append(errors, validatePodAffinity(podAntiAffinity, `${path}.podAntiAffinity`));
   return errors;
 }
 
@@ -88,12 +90,12 @@ export function validateNodeSelector(selector: NodeSelector, path: string): Fiel
   const at = `${path}.nodeSelectorTerms`;
   const terms = selector.nodeSelectorTerms ?? [];
   if (terms.length === 0) return [required(at, 'must have at least one node selector term')];
-  return terms.flatMap((term, i) => validateNodeSelectorTerm(term, `${at}[${i}]`));
+  return terms.flatMap((term, i) => validateNodeSelectorTerm(term, `${at}[${i}]`, true));
 }
 
-function validateNodeSelectorTerm(term: NodeSelectorTerm, path: string): FieldError[] {
+function validateNodeSelectorTerm(term: NodeSelectorTerm, path: string, checksValues: boolean): FieldError[] {
   const labels = (term.matchExpressions ?? []).flatMap((r, i) =>
-    validateNodeLabelRequirement(r, `${path}.matchExpressions[${i}]`),
+    validateNodeLabelRequirement(r, `${path}.matchExpressions[${i}]`, checksValues),
   );
   const fields = (term.matchFields ?? []).flatMap((r, i) =>
     validateNodeFieldRequirement(r, `${path}.matchFields[${i}]`),
@@ -101,7 +103,11 @@ function validateNodeSelectorTerm(term: NodeSelectorTerm, path: string): FieldEr
   return [...labels, ...fields];
 }
 
-function validateNodeLabelRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string) {
+function validateNodeLabelRequirement(
+  { key, operator, values = [] }: NodeSelectorRequirement,
+  path: string,
+  checksValues: boolean,
+): FieldError[] {
   const errors: FieldError[] = [];
   switch (operator) {
     case 'In':
@@ -121,8 +127,9 @@ function validateNodeLabelRequirement({ key, operator, values = [] }: NodeSelect
     default:
       errors.push(invalid(`${path}.operator`, operator, unknownOperatorText));
   }
-  errors.push(...validateQualifiedName(key, `${path}.key`));
-  return errors;
+  append(errors, validateQualifiedName(key, `${path}.key`));
+  if (!checksValues) return errors;
+  return [...errors, ...values.flatMap((value, i) => validateWith(checkLabelValue, value, `${path}.values[${i}]`))];
 }
 
 function validateNodeFieldRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string) {
@@ -135,7 +142,7 @@ function validateNodeFieldRequirement({ key, operator, values = [] }: NodeSelect
   }
   if (key !== 'metadata.name') return [...errors, invalid(`${path}.key`, key, 'not a valid field selector key')];
   for (const [i, value] of values.entries()) {
-    errors.push(...validateWith(checkDNS1123Subdomain, value, `${path}.values[${i}]`));
+    append(errors, validateWith(checkDNS1123Subdomain, value, `${path}.values[${i}]`));
   }
   return errors;
 }
@@ -143,49 +150,79 @@ function validateNodeFieldRequirement({ key, operator, values = [] }: NodeSelect
 function validatePodAffinity(affinity: PodAffinity, path: string): FieldError[] {
   const errors: FieldError[] = [];
   for (const [i, term] of (affinity.requiredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
-    errors.push(...validatePodAffinityTerm(term, `${path}.requiredDuringSchedulingIgnoredDuringExecution[${i}]`));
+    append(errors, validatePodAffinityTerm(term, `${path}.requiredDuringSchedulingIgnoredDuringExecution[${i}]`));
   }
   for (const [i, weighted] of (affinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
     const at = `${path}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
-    errors.push(...validateWeight(weighted.weight, `${at}.weight`));
-    errors.push(...validatePodAffinityTerm(weighted.podAffinityTerm, `${at}.podAffinityTerm`));
+    append(errors, validateWeight(weighted.weight, `${at}.weight`));
+    append(errors, validatePodAffinityTerm(weighted.podAffinityTerm, `${at}.podAffinityTerm`));
   }
   return errors;
 }
 
 function validatePodAffinityTerm(term: PodAffinityTerm, path: string): FieldError[] {
   const errors = validateLabelSelector(term.labelSelector, `${path}.labelSelector`);
-  errors.push(...validateLabelSelector(term.namespaceSelector, `${path}.namespaceSelector`));
-  for (const name of term.namespaces ?? []) errors.push(...validateWith(checkDNS1123Label, name, `${path}.namespace`));
-  errors.push(...validateMatchLabelKeys(term.matchLabelKeys, term.labelSelector, `${path}.matchLabelKeys`));
-  errors.push(...validateMatchLabelKeys(term.mismatchLabelKeys, term.labelSelector, `${path}.mismatchLabelKeys`));
-  errors.push(...validateTopologyKey(term.topologyKey, `${path}.topologyKey`));
-  return errors;
+  append(errors, validateLabelSelector(term.namespaceSelector, `${path}.namespaceSelector`));
+  for (const name of term.namespaces ?? []) append(errors, validateWith(checkDNS1123Label, name, `${path}.namespace`));
+  const { labelSelector, matchLabelKeys = [], mismatchLabelKeys = [], topologyKey } = term;
+  append(errors, validateLabelKeys(matchLabelKeys, labelSelector, `${path}.matchLabelKeys`));
+  append(errors, validateLabelKeys(mismatchLabelKeys, labelSelector, `${path}.mismatchLabelKeys`));
+  const seen = new Set(Object.keys(labelSelector?.matchLabels ?? {}));
+  const position = new Map(matchLabelKeys.map((key, i) => [key, i]));
+  for (const { key } of labelSelector?.matchExpressions ?? []) {
+    // What the server merged in is there once.
+    const at = `${path}[${position.get(key)}]`;
+    if (position.has(key) && seen.has(key)) {
+      errors.push(invalid(at, key, 'exists in both matchLabelKeys and labelSelector'));
+    }
+    seen.add(key);
+  }
+  const mismatched = new Set(mismatchLabelKeys);
+  for (const [i, key] of matchLabelKeys.entries()) {
+    if (!mismatched.has(key)) continue;
+    errors.push(invalid(`${path}.matchLabelKeys[${i}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys'));
+  }
+  return [...errors, ...validateTopologyKey(topologyKey, `${path}.topologyKey`)];
 }
 
 export function validateTopologyKey(key: string, path: string): FieldError[] {
-  return key ? validateQualifiedName(key, path) : [required(path, 'can not be empty')];
+  return [...(key ? [] : [required(path, 'can not be empty')]), ...validateQualifiedName(key, path)];
 }
 
-function validateMatchLabelKeys(keys: string[] | undefined, selector: unknown, path: string): FieldError[] {
-  if (!keys?.length) return [];
-  if (!selector) return [forbidden(path, 'must not be specified when labelSelector is not set')];
+function validateLabelKeys(keys: readonly string[], selector: unknown, path: string): FieldError[] {
+  if (keys.length > 0 && !selector) return [forbidden(path, 'must not be specified when labelSelector is not set')];
   return keys.flatMap((key, i) => validateQualifiedName(key, `${path}[${i}]`));
 }
 
+function validateSpreadKeys({ matchLabelKeys = [], labelSelector }: TopologySpreadConstraint, path: string) {
+  const errors: FieldError[] =
+    matchLabelKeys.length > 0 && !labelSelector
+      ? [forbidden(path, 'must not be specified when labelSelector is not set')]
+      : [];
+  const { matchLabels, matchExpressions = [] } = labelSelector ?? {};
+  const selected = new Set([...Object.keys(matchLabels ?? {}), ...matchExpressions.map(({ key }) => key)]);
+  for (const [i, key] of matchLabelKeys.entries()) {
+    const at = `${path}[${i}]`;
+    append(errors, validateQualifiedName(key, at));
+    if (selected.has(key)) errors.push(invalid(at, key, 'exists in both matchLabelKeys and labelSelector'));
+  }
+  return errors;
+}
+
 export function validateTopologySpread(constraints: readonly TopologySpreadConstraint[], path: string): FieldError[] {
-  const seen = new Set<string>();
+  const pairOf = (c: TopologySpreadConstraint) => `{${c.topologyKey}, ${c.whenUnsatisfiable ?? ''}}`;
+  const last = new Map(constraints.map((constraint, i) => [pairOf(constraint), i]));
   return constraints.flatMap((constraint, i) => {
     const at = `${path}[${i}]`;
     const errors: FieldError[] = [];
-    const { maxSkew, minDomains, topologyKey, whenUnsatisfiable } = constraint;
+    const { maxSkew, minDomains, topologyKey, whenUnsatisfiable = '' } = constraint;
     if (maxSkew <= 0) errors.push(invalid(`${at}.maxSkew`, maxSkew, 'must be greater than zero'));
-    errors.push(...validateTopologyKey(topologyKey, `${at}.topologyKey`));
+    if (!topologyKey) errors.push(required(`${at}.topologyKey`, 'can not be empty'));
     const policies = ['DoNotSchedule', 'ScheduleAnyway'];
-    errors.push(...validateOptionalWord(whenUnsatisfiable, policies, `${at}.whenUnsatisfiable`));
-    const pair = `{${topologyKey}, ${whenUnsatisfiable}}`;
-    if (seen.has(pair)) errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair));
-    seen.add(pair);
+    append(errors, validateOptionalWord(whenUnsatisfiable, policies, `${at}.whenUnsatisfiable`));
+    // Every one but the last is told of.
+    const pair = pairOf(constraint);
+    if (last.get(pair)! > i) errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair));
     if (minDomains !== undefined && minDomains <= 0) {
       errors.push(invalid(`${at}.minDomains`, minDomains, 'must be greater than zero'));
     }
@@ -194,10 +231,10 @@ export function validateTopologySpread(constraints: readonly TopologySpreadConst
       errors.push(invalid(`${at}.minDomains`, minDomains, detail));
     }
     for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
-      errors.push(...validateOptionalWord(constraint[field], ['Honor', 'Ignore'], `${at}.${field}`));
+      append(errors, validateOptionalWord(constraint[field], ['Honor', 'Ignore'], `${at}.${field}`));
     }
-    errors.push(...validateMatchLabelKeys(constraint.matchLabelKeys, constraint.labelSelector, `${at}.matchLabelKeys`));
-    errors.push(...validateLabelSelector(constraint.labelSelector, `${at}.labelSelector`));
+    append(errors, validateSpreadKeys(constraint, `${at}.matchLabelKeys`));
+    append(errors, validateLabelSelector(constraint.labelSelector, `${at}.labelSelector`));
     return errors;
   });
 }

@@ -1,9 +1,28 @@
 // Validation of security settings. What a cluster allows is the matter of admission; this only refuses nonsense.
 // Upstream: pkg/apis/core/validation.
-import { duplicate, type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import {
+  append,
+  duplicate,
+  type FieldError,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+} from '../../../machinery/field-error.ts';
+import { byteLength } from '../../../machinery/name-rules.ts';
 import { rangeText, validateOptionalWord } from '../../meta/checks.ts';
+import { validateDescendingPath } from './path-validation.ts';
 import type { PodSpec } from './pod-spec.ts';
-import type { AppArmorProfile, SeccompProfile, SecurityContext, Sysctl } from './security-context.ts';
+import {
+  type AppArmorProfile,
+  type SeccompProfile,
+  type SecurityContext,
+  type Sysctl,
+  seccompProfile,
+  securityContext,
+} from './security-context.ts';
+import { showInternal } from './spec-diff.ts';
+import { validateWindowsOptions } from './windows-validation.ts';
 
 const maxId = 2 ** 31 - 1;
 
@@ -11,71 +30,82 @@ function validateId(id: number | undefined, path: string): FieldError[] {
   return id !== undefined && (id < 0 || id > maxId) ? [invalid(path, id, rangeText(0, maxId))] : [];
 }
 
+const profileTypes = ['Localhost', 'RuntimeDefault', 'Unconfined'];
+
 function validateSeccomp(profile: SeccompProfile | undefined, path: string): FieldError[] {
   if (!profile) return [];
+  const { type, localhostProfile: file } = profile;
   const at = `${path}.localhostProfile`;
-  const errors: FieldError[] = [];
-  if (profile.type === 'Localhost') {
-    if (!profile.localhostProfile) errors.push(required(at, 'must be set when seccomp type is Localhost'));
-    else if (profile.localhostProfile.startsWith('/')) {
-      errors.push(invalid(at, profile.localhostProfile, 'must be a relative path'));
-    } else if (profile.localhostProfile.split('/').includes('..')) {
-      errors.push(invalid(at, profile.localhostProfile, "must not contain '..'"));
-    }
-  } else if (profile.localhostProfile !== undefined) {
-    errors.push(invalid(at, profile.localhostProfile, 'can only be set when seccomp type is Localhost'));
-  }
-  if (!profile.type) errors.push(required(`${path}.type`, 'type is required when seccompProfile is set'));
-  else if (!['Localhost', 'RuntimeDefault', 'Unconfined'].includes(profile.type)) {
-    errors.push(notSupported(`${path}.type`, profile.type, ['Localhost', 'RuntimeDefault', 'Unconfined']));
+  const errors = type
+    ? validateOptionalWord(type, profileTypes, `${path}.type`)
+    : [required(`${path}.type`, 'type is required when seccompProfile is set')];
+  if (type === 'Localhost') {
+    if (file === undefined) errors.push(required(at, 'must be set when seccomp type is Localhost'));
+    else append(errors, validateDescendingPath(file, at));
+  } else if (file !== undefined) {
+    const shown = showInternal(seccompProfile, profile);
+    errors.push(invalid(at, shown, 'can only be set when seccomp type is Localhost'));
   }
   return errors;
 }
 
+const maxProfileLength = 4095;
+
 function validateAppArmor(profile: AppArmorProfile | undefined, path: string): FieldError[] {
   if (!profile) return [];
+  const { type, localhostProfile: name } = profile;
   const at = `${path}.localhostProfile`;
-  if (!profile.type) return [required(`${path}.type`, 'type is required when appArmorProfile is set')];
-  if (profile.type !== 'Localhost') {
-    const errors: FieldError[] = validateOptionalWord(
-      profile.type,
-      ['Localhost', 'RuntimeDefault', 'Unconfined'],
-      `${path}.type`,
-    );
-    if (profile.localhostProfile !== undefined) {
-      errors.push(invalid(at, profile.localhostProfile, 'can only be set when AppArmor type is Localhost'));
-    }
-    return errors;
+  if (!type) return [required(`${path}.type`, 'type is required when appArmorProfile is set')];
+  if (!profileTypes.includes(type)) return [notSupported(`${path}.type`, type, profileTypes)];
+  if (type !== 'Localhost') {
+    return name === undefined ? [] : [invalid(at, name, 'can only be set when AppArmor type is Localhost')];
   }
-  if (!profile.localhostProfile) return [required(at, 'must be set when AppArmor type is Localhost')];
-  if (profile.localhostProfile.trim() !== profile.localhostProfile) {
-    return [invalid(at, profile.localhostProfile, 'must not be padded with whitespace')];
-  }
-  return [];
+  if (!name) return [required(at, 'must be set when AppArmor type is Localhost')];
+  return [
+    ...(name.trim() === name ? [] : [invalid(at, name, 'must not be padded with whitespace')]),
+    ...(byteLength(name) > maxProfileLength ? [tooLong(at, maxProfileLength)] : []),
+  ];
 }
 
 export function validateSecurityContext(context: SecurityContext | undefined, path: string): FieldError[] {
   if (!context) return [];
   const errors = validateId(context.runAsUser, `${path}.runAsUser`);
-  errors.push(...validateId(context.runAsGroup, `${path}.runAsGroup`));
-  errors.push(...validateOptionalWord(context.procMount, ['Default', 'Unmasked'], `${path}.procMount`));
-  errors.push(...validateSeccomp(context.seccompProfile, `${path}.seccompProfile`));
-  errors.push(...validateAppArmor(context.appArmorProfile, `${path}.appArmorProfile`));
-  if (context.allowPrivilegeEscalation !== false) return errors;
-  if (context.privileged) {
-    errors.push(invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'));
-  }
-  if (context.capabilities?.add?.some((name) => name === 'CAP_SYS_ADMIN' || name === 'SYS_ADMIN')) {
-    const detail = 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN';
-    errors.push(invalid(path, context, detail));
-  }
+  append(errors, validateId(context.runAsGroup, `${path}.runAsGroup`));
+  append(errors, validateOptionalWord(context.procMount, ['Default', 'Unmasked'], `${path}.procMount`));
+  append(errors, validateSeccomp(context.seccompProfile, `${path}.seccompProfile`));
+  append(errors, validateEscalation(context, path));
+  append(errors, validateWindowsOptions(context.windowsOptions, `${path}.windowsOptions`));
+  append(errors, validateAppArmor(context.appArmorProfile, `${path}.appArmorProfile`));
   return errors;
+}
+
+function validateEscalation(context: SecurityContext, path: string): FieldError[] {
+  if (context.allowPrivilegeEscalation !== false) return [];
+  const isAdmin = (context.capabilities?.add ?? []).some((name) => name === 'CAP_SYS_ADMIN' || name === 'SYS_ADMIN');
+  const found = [
+    ...(context.privileged ? ['`privileged` to true'] : []),
+    ...(isAdmin ? ['`capabilities.Add` CAP_SYS_ADMIN'] : []),
+  ];
+  return found.map((what) =>
+    invalid(
+      path,
+      showInternal(securityContext, context),
+      `cannot set \`allowPrivilegeEscalation\` to false and ${what}`,
+    ),
+  );
 }
 
 const sysctlPattern = '^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$';
 const sysctlMaxLength = 253;
 
-function validateSysctls(sysctls: readonly Sysctl[], path: string): FieldError[] {
+/** Settings of a namespace that the pod shares with its node would be the node's. */
+function sharedNamespaceOf(name: string, { hostNetwork, hostIPC }: PodSpec): string | undefined {
+  const dotted = /^[^.]*\//.test(name) ? name.replace(/[./]/g, (char) => (char === '/' ? '.' : '/')) : name;
+  if (hostNetwork && dotted.startsWith('net.')) return 'hostNetwork';
+  return hostIPC && /^(kernel\.(shm|msg|sem$)|fs\.mqueue\.)/.test(dotted) ? 'hostIPC' : undefined;
+}
+
+function validateSysctls(sysctls: readonly Sysctl[], spec: PodSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   for (const [i, { name }] of sysctls.entries()) {
@@ -87,6 +117,8 @@ function validateSysctls(sysctls: readonly Sysctl[], path: string): FieldError[]
     } else if (seen.has(name)) {
       errors.push(duplicate(at, name));
     }
+    const shared = sharedNamespaceOf(name, spec);
+    if (shared) errors.push(invalid(at, name, `may not be specified when '${shared}' is true`));
     seen.add(name);
   }
   return errors;
@@ -96,44 +128,43 @@ function validateSysctls(sysctls: readonly Sysctl[], path: string): FieldError[]
 export function validatePodSecurity(spec: PodSpec, path: string): FieldError[] {
   const at = `${path}.securityContext`;
   const context = spec.securityContext;
-  const errors: FieldError[] = [];
-  if (spec.hostNetwork) errors.push(...validateHostPorts(spec, path));
-  if (spec.shareProcessNamespace && spec.hostPID) {
-    const detail = 'ShareProcessNamespace and HostPID cannot both be enabled';
-    errors.push(invalid(`${path}.shareProcessNamespace`, true, detail));
-  }
-  if (!context) return errors;
-  for (const field of ['fsGroup', 'runAsUser', 'runAsGroup'] as const) {
-    errors.push(...validateId(context[field], `${at}.${field}`));
-  }
+  if (!context) return validateShared(spec, at);
+  const errors = (['fsGroup', 'runAsUser', 'runAsGroup'] as const).flatMap((field) =>
+    validateId(context[field], `${at}.${field}`),
+  );
   for (const [i, id] of (context.supplementalGroups ?? []).entries()) {
-    errors.push(...validateId(id, `${at}.supplementalGroups[${i}]`));
+    append(errors, validateId(id, `${at}.supplementalGroups[${i}]`));
   }
-  errors.push(...validateSysctls(context.sysctls ?? [], `${at}.sysctls`));
-  const words = [
-    ['fsGroupChangePolicy', ['Always', 'OnRootMismatch']],
-    ['supplementalGroupsPolicy', ['Merge', 'Strict']],
-    ['seLinuxChangePolicy', ['MountOption', 'Recursive']],
-  ] as const;
-  for (const [field, supported] of words) {
-    errors.push(...validateOptionalWord(context[field], supported, `${at}.${field}`));
-  }
-  errors.push(...validateSeccomp(context.seccompProfile, `${at}.seccompProfile`));
-  errors.push(...validateAppArmor(context.appArmorProfile, `${at}.appArmorProfile`));
-  return errors;
+  const checkWord = (
+    field: 'fsGroupChangePolicy' | 'supplementalGroupsPolicy' | 'seLinuxChangePolicy',
+    words: string[],
+  ) => validateOptionalWord(context[field], words, `${at}.${field}`);
+  return [
+    ...errors,
+    ...validateShared(spec, at),
+    ...validateSysctls(context.sysctls ?? [], spec, `${at}.sysctls`),
+    ...checkWord('fsGroupChangePolicy', ['Always', 'OnRootMismatch']),
+    ...validateSeccomp(context.seccompProfile, `${at}.seccompProfile`),
+    ...validateWindowsOptions(context.windowsOptions, `${at}.windowsOptions`),
+    ...validateAppArmor(context.appArmorProfile, `${at}.appArmorProfile`),
+    ...checkWord('supplementalGroupsPolicy', ['Merge', 'Strict']),
+    ...checkWord('seLinuxChangePolicy', ['MountOption', 'Recursive']),
+  ];
 }
 
-/** In the node's network a container port is a port of the node. */
-function validateHostPorts(spec: PodSpec, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const list of ['containers', 'initContainers'] as const) {
-    for (const [i, container] of (spec[list] ?? []).entries()) {
-      for (const [j, port] of (container.ports ?? []).entries()) {
-        if (port.hostPort === port.containerPort) continue;
-        const at = `${path}.${list}[${i}].ports[${j}].hostPort`;
-        errors.push(invalid(at, port.hostPort ?? 0, 'must match `containerPort` when `hostNetwork` is true'));
-      }
-    }
-  }
-  return errors;
+function validateShared({ shareProcessNamespace, hostPID }: PodSpec, path: string): FieldError[] {
+  const detail = 'ShareProcessNamespace and HostPID cannot both be enabled';
+  return shareProcessNamespace && hostPID ? [invalid(`${path}.shareProcessNamespace`, true, detail)] : [];
+}
+
+/** In the node's network a container port is a port of the node. Templates may leave it out. */
+export function validateHostPorts(spec: PodSpec, path: string, isPod: boolean): FieldError[] {
+  if (!spec.hostNetwork) return [];
+  return (spec.containers ?? []).flatMap((container, i) =>
+    (container.ports ?? []).flatMap(({ hostPort = 0, containerPort }, j) => {
+      if (hostPort === containerPort || (hostPort === 0 && !isPod)) return [];
+      const at = `${path}.containers[${i}].ports[${j}].hostPort`;
+      return [invalid(at, hostPort, 'must match `containerPort` when `hostNetwork` is true')];
+    }),
+  );
 }

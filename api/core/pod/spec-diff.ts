@@ -44,6 +44,9 @@ const fieldOrders: Readonly<Record<string, string>> = {
     'capabilities privileged seLinuxOptions windowsOptions runAsUser runAsGroup runAsNonRoot readOnlyRootFilesystem ' +
     'allowPrivilegeEscalation procMount seccompProfile appArmorProfile',
   ResourceRequirements: 'limits requests claims',
+  SeccompProfile: 'type localhostProfile',
+  AppArmorProfile: 'type localhostProfile',
+  Taint: 'key value effect timeAdded',
   Toleration: 'key operator value effect tolerationSeconds',
   ContainerPort: 'name hostPort containerPort protocol hostIP',
   EnvVar: 'name value valueFrom',
@@ -68,6 +71,9 @@ const droppedFields: Readonly<Record<string, readonly string[]>> = {
   PodSpec: ['serviceAccount', 'schedulingGroup', ...hostFields],
 };
 
+/** A value as error texts of today show it: upstream's internal type. */
+export const showInternal = (schema: AnySchema, value: unknown): unknown => toInternal(schema, value);
+
 function toInternal(schema: AnySchema, value: unknown): unknown {
   if (value === undefined || value === null) return zeroOf(schema);
   switch (schema.type) {
@@ -89,7 +95,7 @@ function toInternal(schema: AnySchema, value: unknown): unknown {
 function zeroOf(schema: AnySchema): unknown {
   if (schema.pointer) return null;
   if (schema.type === 'object') return schema.always ? objectToInternal(schema, {}) : null;
-  if (schema.type === 'string') return schema.format === 'int-or-string' ? 0 : '';
+  if (schema.type === 'string' && schema.format !== 'date-time') return schema.format === 'int-or-string' ? 0 : '';
   if (schema.type === 'integer' || schema.type === 'number') return 0;
   return schema.type === 'boolean' ? false : null;
 }

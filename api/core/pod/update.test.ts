@@ -23,8 +23,9 @@ test('search domains may have underscores, and be the root', async () => {
     const spec = { containers: [container], dnsConfig: { searches: [search] } };
     return api.send('POST', pods, { body: { metadata: { generateName: 'p' }, spec } });
   };
-  for (const search of ['.', '_sip._tcp.example.com', 'a_b', '_', 'x_.y']) await create(search);
-  for (const search of ['-a', 'A.b', 'a..b', '']) await assert.rejects(create(search), { code: 422 }, search);
+  for (const search of ['.', '_sip._tcp.example.com', 'a_b']) await create(search);
+  for (const search of ['-a', 'A.b', 'a..b', '', '_', 'x_.y'])
+    await assert.rejects(create(search), { code: 422 }, search);
 });
 
 test('a default stands for what is written as empty', async () => {

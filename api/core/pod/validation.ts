@@ -1,60 +1,59 @@
 // Validation of pods beyond their spec, and of what may change in one that exists: nearly nothing.
 // Upstream: ValidatePodCreate and ValidatePodUpdate in pkg/apis/core/validation.
 
-import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
-import { checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { rangeText } from '../../meta/checks.ts';
-import { validateImmutable } from '../../meta/validation.ts';
 import type { Pod } from '../pod.ts';
-import { mirrorAnnotation } from './mirror.ts';
+import { nodeSelectorTerm } from './affinity.ts';
+import {
+  validateAnnotationsMatch,
+  validateAnnotationsUpdate,
+  validatePodAnnotations,
+} from './annotation-validation.ts';
+import { containersWithPaths } from './containers.ts';
 import type { PodSpec } from './pod-spec.ts';
 import { validatePodSpec } from './pod-spec-validation.ts';
 import type { Toleration } from './scheduling.ts';
-import { diffPodSpecs } from './spec-diff.ts';
+import { diffPodSpecs, showInternal } from './spec-diff.ts';
 
-const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 const maxInt32 = 2 ** 31 - 1;
 
-export function validatePod(pod: Pod): FieldError[] {
-  return [...validateAnnotations(pod), ...validatePodSpec(pod.spec, 'spec'), ...validateMadeClaims(pod)];
+/** `old`: the pod as it is, if it is one already. */
+export function validatePod({ metadata, spec }: Pod, old?: Pod): FieldError[] {
+  return [
+    ...validatePodAnnotations(metadata, spec, 'metadata.annotations'),
+    ...validatePodSpec(spec, 'spec', metadata),
+    ...validateForPods(spec, 'spec'),
+    ...(old ? [] : validateNew({ metadata, spec } as Pod)),
+  ];
 }
 
-/** Claims that are made for the pod's ephemeral volumes: their names are good, and nothing else names them. */
-function validateMadeClaims({ metadata, spec }: Pod): FieldError[] {
-  const volumes = spec.volumes ?? [];
-  const errors: FieldError[] = [];
-  const made = new Set<string>();
-  for (const [i, { name, ephemeral }] of volumes.entries()) {
-    if (!ephemeral || !name) continue;
-    const claim = `${metadata.name ?? ''}-${name}`;
-    made.add(claim);
-    for (const complaint of checkDNS1123Subdomain(claim)) {
-      errors.push(invalid(`spec.volumes[${i}].name`, name, `PVC name ${JSON.stringify(claim)}: ${complaint}`));
-    }
-  }
-  for (const [i, { persistentVolumeClaim }] of volumes.entries()) {
-    const claimName = persistentVolumeClaim?.claimName ?? '';
-    if (!made.has(claimName)) continue;
-    const detail = 'must not reference a PVC that gets created for an ephemeral volume';
-    errors.push(invalid(`spec.volumes[${i}].persistentVolumeClaim.claimName`, claimName, detail));
-  }
-  return errors;
+/** What templates are let through with. */
+function validateForPods(spec: PodSpec, path: string): FieldError[] {
+  const tokens = (spec.volumes ?? []).flatMap(({ projected }, i) =>
+    (projected?.sources ?? []).flatMap(({ serviceAccountToken }, j) => {
+      if (!serviceAccountToken || spec.serviceAccountName) return [];
+      const at = `${path}.volumes[${i}].projected.sources[${j}].serviceAccountToken`;
+      return [forbidden(at, 'must not be specified when serviceAccountName is not set')];
+    }),
+  );
+  const images = containersWithPaths(spec, path).flatMap(({ container: { image }, at }) =>
+    validatePadding(image, `${at}.image`),
+  );
+  return [...tokens, ...images];
 }
 
-function validateAnnotations({ metadata, spec }: Pod): FieldError[] {
-  const annotations = metadata.annotations ?? {};
+const validatePadding = (image = '', path: string): FieldError[] =>
+  image.trim() === image ? [] : [invalid(path, image, 'must not have leading or trailing whitespace')];
+
+function validateNew({ metadata, spec }: Pod): FieldError[] {
   const errors: FieldError[] = [];
-  const mirror = annotations[mirrorAnnotation];
-  if (mirror !== undefined && !spec.nodeName) {
-    const detail = 'must set spec.nodeName if mirror pod annotation is set';
-    errors.push(invalid(`metadata.annotations[${mirrorAnnotation}]`, mirror, detail));
+  if (spec.ephemeralContainers?.length) errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'));
+  if (spec.nodeName && spec.schedulingGates?.length) {
+    errors.push(forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));
   }
-  const cost = annotations[deletionCostAnnotation];
-  if (cost !== undefined && !(/^(0|-?[1-9]\d*)$/.test(cost) && Math.abs(Number(cost)) <= maxInt32)) {
-    errors.push(invalid(`metadata.annotations[${deletionCostAnnotation}]`, cost, 'must be a 32bit integer'));
-  }
-  return errors;
+  return [...errors, ...validateAnnotationsMatch(metadata, spec, 'spec')];
 }
 
 const updatableFields = [
@@ -66,54 +65,30 @@ const updatableFields = [
 ].join(',');
 
 export function validatePodUpdate(next: Pod, old: Pod): FieldError[] {
-  const errors = validateMirrorUpdate(next, old);
+  const errors = validateAnnotationsUpdate(next.metadata, old.metadata, 'metadata.annotations');
   const lists = ['containers', 'initContainers'] as const;
   for (const list of lists) {
     const containers = next.spec[list] ?? [];
     if (containers.length !== (old.spec[list]?.length ?? 0)) {
-      return [...errors, forbidden('spec', 'pod updates may not add or remove containers')];
+      return [...errors, forbidden(`spec.${list}`, 'pod updates may not add or remove containers')];
     }
     for (const [i, container] of containers.entries()) {
-      if (!container.image?.trim()) errors.push(required(`spec.${list}[${i}].image`));
+      const at = `spec.${list}[${i}].image`;
+      if (!container.image) errors.push(required(at));
+      append(errors, validatePadding(container.image, at));
     }
   }
   const deadlineErrors = validateDeadlineUpdate(next.spec.activeDeadlineSeconds, old.spec.activeDeadlineSeconds);
-  if (deadlineErrors.length > 0) return [...errors, ...deadlineErrors];
-  errors.push(...validateAddedTolerations(next.spec.tolerations ?? [], old.spec.tolerations ?? []));
-  errors.push(...validateGatesUpdate(next.spec, old.spec));
+  append(errors, deadlineErrors);
+  if (deadlineErrors.length > 0 && next.spec.activeDeadlineSeconds !== undefined) return errors;
+  append(errors, validateAddedTolerations(next.spec.tolerations ?? [], old.spec.tolerations ?? []));
+  append(errors, validateGatesUpdate(next.spec, old.spec));
   const munged = withoutUpdates(next.spec, old.spec);
   if (!jsonEqual(munged, old.spec)) {
     const head = `pod updates may not change fields other than ${updatableFields}`;
     errors.push(forbidden('spec', `${head}\n${diffPodSpecs(old.spec, munged)}`));
   }
   return errors;
-}
-
-/** What has ended for good does not come back, and the class stays. */
-export function validatePodStatusUpdate(next: Pod, old: Pod): FieldError[] {
-  const errors = old.status?.qosClass
-    ? validateImmutable(next.status?.qosClass, old.status.qosClass, 'status.qosClass')
-    : [];
-  if (old.spec.restartPolicy === 'Always') return errors;
-  for (const [i, was] of (old.status?.containerStatuses ?? []).entries()) {
-    const restarts = old.spec.restartPolicy === 'OnFailure' && was.state?.terminated?.exitCode !== 0;
-    const isOverridden = old.spec.containers?.some((c) => c.name === was.name && c.restartPolicy !== undefined);
-    if (!was.state?.terminated || restarts || isOverridden) continue;
-    const is = next.status?.containerStatuses?.find((status) => status.name === was.name);
-    if (!is || is.state?.terminated) continue;
-    const detail = 'may not be transitioned to non-terminated state';
-    errors.push(forbidden(`status.containerStatuses[${i}].state`, detail));
-  }
-  return errors;
-}
-
-/** A mirror pod stands for a file on its node and stays one. */
-function validateMirrorUpdate(next: Pod, old: Pod): FieldError[] {
-  const at = `metadata.annotations[${mirrorAnnotation}]`;
-  const was = old.metadata.annotations?.[mirrorAnnotation];
-  const is = next.metadata.annotations?.[mirrorAnnotation];
-  if (was === is) return [];
-  return [forbidden(at, `may not ${was === undefined ? 'add' : 'remove or update'} mirror pod annotation`)];
 }
 
 function validateDeadlineUpdate(next: number | undefined, old: number | undefined): FieldError[] {
@@ -151,9 +126,35 @@ function validateGatesUpdate(next: PodSpec, old: PodSpec): FieldError[] {
   for (const [key, value] of Object.entries(old.nodeSelector ?? {})) {
     if (next.nodeSelector?.[key] === value) continue;
     const detail = 'only additions to spec.nodeSelector are allowed (no mutations or deletions)';
-    return [...errors, invalid('spec.nodeSelector', next.nodeSelector ?? null, detail)];
+    errors.push(invalid('spec.nodeSelector', next.nodeSelector ?? null, detail));
+    break;
   }
-  return errors;
+  return [...errors, ...validateAffinityUpdate(next, old)];
+}
+
+const neededTerms = ({ affinity }: PodSpec) =>
+  affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+
+/** Each term may ask for more than it did. */
+function validateAffinityUpdate(next: PodSpec, old: PodSpec): FieldError[] {
+  const path = 'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms';
+  const [is, was = []] = [neededTerms(next) ?? undefined, neededTerms(old) ?? undefined];
+  if (was.length === 0) return [];
+  if (is?.length !== was.length) {
+    const shown = is?.map((term) => showInternal(nodeSelectorTerm, term));
+    return [invalid(path, shown, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed')];
+  }
+  return was.flatMap((term, i) => {
+    const [before, now] = [term, is[i]!].map(({ matchExpressions = [], matchFields = [] }) => [
+      matchExpressions,
+      matchFields,
+    ]);
+    const isEmpty = before!.every(({ length }) => length === 0);
+    const isKept = before!.every((list, j) => jsonEqual(now![j]!.slice(0, list.length), list));
+    if (isKept && (!isEmpty || now!.every(({ length }) => length === 0))) return [];
+    const detail = 'only additions are allowed (no mutations or deletions)';
+    return [invalid(`${path}[${i}]`, showInternal(nodeSelectorTerm, is[i]), detail)];
+  });
 }
 
 /** The new spec with everything that may change as it was before. */
@@ -167,7 +168,10 @@ function withoutUpdates(next: PodSpec, old: PodSpec): PodSpec {
     }
   }
   const fields: (keyof PodSpec)[] = ['activeDeadlineSeconds', 'schedulingGates', 'tolerations', 'serviceAccount'];
-  if ((old.schedulingGates?.length ?? 0) > 0) fields.push('nodeSelector');
+  if ((old.schedulingGates?.length ?? 0) > 0) {
+    fields.push('nodeSelector');
+    restoreNodeAffinity(munged, old);
+  }
   if ((old.terminationGracePeriodSeconds ?? 0) < 0 && next.terminationGracePeriodSeconds === 1) {
     fields.push('terminationGracePeriodSeconds');
   }
@@ -178,4 +182,11 @@ function withoutUpdates(next: PodSpec, old: PodSpec): PodSpec {
 function restore<K extends keyof PodSpec>(munged: PodSpec, old: PodSpec, field: K): void {
   if (old[field] === undefined) delete munged[field];
   else munged[field] = old[field];
+}
+
+function restoreNodeAffinity(munged: PodSpec, old: PodSpec): void {
+  const { nodeAffinity: _, ...rest } = munged.affinity ?? {};
+  const was = old.affinity?.nodeAffinity;
+  munged.affinity = { ...rest, ...(was && { nodeAffinity: was }) };
+  if (Object.keys(munged.affinity).length === 0 && !old.affinity) delete munged.affinity;
 }

@@ -1,6 +1,6 @@
 // Validation of what a claim asks for, in a claim of its own or in the template of one.
 // Upstream: ValidatePersistentVolumeClaimSpec in pkg/apis/core/validation.
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { isNegativeQuantity, isZeroQuantity } from '../../../machinery/quantity.ts';
 import {
@@ -43,25 +43,25 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: string)
   const modes = spec.accessModes ?? [];
   const errors: FieldError[] =
     modes.length === 0 ? [required(`${path}.accessModes`, 'at least 1 access mode is required')] : [];
-  errors.push(...validateLabelSelector(spec.selector, `${path}.selector`));
-  errors.push(...validateAccessModes(modes, `${path}.accessModes`));
+  append(errors, validateLabelSelector(spec.selector, `${path}.selector`));
+  append(errors, validateAccessModes(modes, `${path}.accessModes`));
   const size = spec.resources?.requests?.storage;
   if (size === undefined) errors.push(required(`${path}.resources[storage]`));
-  else errors.push(...validatePositiveQuantity(size, `${path}.resources[storage]`));
-  errors.push(...validateClassName(spec.storageClassName, `${path}.storageClassName`));
-  errors.push(...validateVolumeMode(spec.volumeMode, `${path}.volumeMode`));
-  errors.push(...validateDataSources(spec, path));
-  errors.push(...validateClassName(spec.volumeAttributesClassName, `${path}.volumeAttributesClassName`));
+  else append(errors, validatePositiveQuantity(size, `${path}.resources[storage]`));
+  append(errors, validateClassName(spec.storageClassName, `${path}.storageClassName`));
+  append(errors, validateVolumeMode(spec.volumeMode, `${path}.volumeMode`));
+  append(errors, validateDataSources(spec, path));
+  append(errors, validateClassName(spec.volumeAttributesClassName, `${path}.volumeAttributesClassName`));
   return errors;
 }
 
 function validateDataSources({ dataSource, dataSourceRef }: PersistentVolumeClaimSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  if (dataSource) errors.push(...validateDataSource(dataSource, `${path}.dataSource`));
+  if (dataSource) append(errors, validateDataSource(dataSource, `${path}.dataSource`));
   if (dataSourceRef) {
-    errors.push(...validateDataSource(dataSourceRef, `${path}.dataSourceRef`));
+    append(errors, validateDataSource(dataSourceRef, `${path}.dataSourceRef`));
     const { namespace } = dataSourceRef;
-    if (namespace) errors.push(...validateDNSLabel(namespace, `${path}.dataSourceRef.namespace`));
+    if (namespace) append(errors, validateDNSLabel(namespace, `${path}.dataSourceRef.namespace`));
   }
   if (!dataSource || !dataSourceRef) return errors;
   // Upstream shows the path where it means the value.
@@ -84,7 +84,7 @@ function validateDataSource({ apiGroup, kind, name }: TypedObjectReference, path
   if (!apiGroup && kind !== 'PersistentVolumeClaim') {
     errors.push(invalid(path, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"));
   }
-  if (apiGroup) errors.push(...validateWith(checkDNS1123Subdomain, apiGroup, `${path}.apiGroup`));
+  if (apiGroup) append(errors, validateWith(checkDNS1123Subdomain, apiGroup, `${path}.apiGroup`));
   return errors;
 }
 
@@ -92,11 +92,11 @@ function validateDataSource({ apiGroup, kind, name }: TypedObjectReference, path
 export function validateClaimTemplate({ metadata, spec }: PersistentVolumeClaimTemplate, path: string): FieldError[] {
   const at = `${path}.metadata`;
   const errors = validateAnnotations(metadata?.annotations, `${at}.annotations`);
-  errors.push(...validateLabels(metadata?.labels, `${at}.labels`));
+  append(errors, validateLabels(metadata?.labels, `${at}.labels`));
   for (const field of Object.keys(metadata ?? {})) {
     if (field === 'labels' || field === 'annotations') continue;
     errors.push(forbidden(`${at}.${field}`, 'cannot be set'));
   }
-  errors.push(...validateClaimSpec(spec, `${path}.spec`));
+  append(errors, validateClaimSpec(spec, `${path}.spec`));
   return errors;
 }

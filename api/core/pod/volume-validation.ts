@@ -1,177 +1,162 @@
 // Validation of volumes and their sources. Upstream: pkg/apis/core/validation.
-import { duplicate, type FieldError, forbidden, invalid, notFound, required } from '../../../machinery/field-error.ts';
+import {
+  append,
+  duplicate,
+  type FieldError,
+  forbidden,
+  invalid,
+  notFound,
+  required,
+} from '../../../machinery/field-error.ts';
+import { checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { isNegativeQuantity } from '../../../machinery/quantity.ts';
-import type { ObjectSchema } from '../../../machinery/schema.ts';
 import { validateDNSLabel, validateOptionalWord, validateRequired } from '../../meta/checks.ts';
-import type { Container } from './container.ts';
-import { validateFileItems, validateMode, validateProjected } from './file-volume-validation.ts';
+import type { Container, VolumeMount } from './container.ts';
+import { diskValidators, type SourceValidator, validateOneSource } from './disk-volume-validation.ts';
+import { type FileItem, validateFileItems, validateMode, validateProjected } from './file-volume-validation.ts';
+import { validateDescendingPath, validateNoBacksteps } from './path-validation.ts';
 import { type Volume, volume as volumeSchema } from './volume.ts';
 import { validateClaimTemplate } from './volume-claim-validation.ts';
 
-const hostPathTypes = [
-  '',
-  'BlockDevice',
-  'CharDevice',
-  'Directory',
-  'DirectoryOrCreate',
-  'File',
-  'FileOrCreate',
-  'Socket',
-];
+/** In the order in which they are looked at. */
+const sourceValidators: ReadonlyMap<string, SourceValidator | undefined> = new Map(
+  Object.entries({
+    emptyDir: ({ sizeLimit }, path) =>
+      sizeLimit !== undefined && isNegativeQuantity(sizeLimit)
+        ? [forbidden(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity')]
+        : [],
+    ...pick('hostPath gitRepo gcePersistentDisk awsElasticBlockStore'),
+    secret: (source: NonNullable<Volume['secret']>, path) => [
+      ...validateRequired(source.secretName, `${path}.secretName`),
+      ...validateFiles(source, path),
+    ],
+    ...pick('nfs iscsi glusterfs flocker persistentVolumeClaim rbd cinder cephfs quobyte'),
+    downwardAPI: validateFiles,
+    ...pick('fc flexVolume'),
+    configMap: (source: NonNullable<Volume['configMap']>, path) => [
+      ...validateRequired(source.name, `${path}.name`),
+      ...validateFiles(source, path),
+    ],
+    ...pick('azureFile vsphereVolume photonPersistentDisk portworxVolume azureDisk storageos'),
+    projected: validateProjected,
+    ...pick('scaleIO csi'),
+    ephemeral: ({ volumeClaimTemplate: template }: NonNullable<Volume['ephemeral']>, path) => {
+      const at = `${path}.volumeClaimTemplate`;
+      return template ? validateClaimTemplate(template, at) : [required(at)];
+    },
+    image: (source: NonNullable<Volume['image']>, path) => [
+      ...validateRequired(source.reference, `${path}.reference`),
+      ...validateOptionalWord(source.pullPolicy, ['Always', 'IfNotPresent', 'Never'], `${path}.pullPolicy`),
+    ],
+  } satisfies Record<string, SourceValidator | undefined>),
+);
 
-export const stepsBack = (path: string) => path.split('/').includes('..');
-
-/** Rules of single sources beyond their required fields. */
-const sourceValidators: Partial<Record<keyof Volume, (source: any, path: string) => FieldError[]>> = {
-  emptyDir: (source: NonNullable<Volume['emptyDir']>, path) =>
-    source.sizeLimit !== undefined && isNegativeQuantity(source.sizeLimit)
-      ? [forbidden(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity')]
-      : [],
-  hostPath: validateHostPath,
-  nfs: validateNFS,
-  secret: (source: NonNullable<Volume['secret']>, path) => [
-    ...validateRequired(source.secretName, `${path}.secretName`),
-    ...validateMode(source.defaultMode, `${path}.defaultMode`),
-    ...validateFileItems(source.items ?? [], `${path}.items`),
-  ],
-  configMap: (source: NonNullable<Volume['configMap']>, path) => [
-    ...validateRequired(source.name, `${path}.name`),
-    ...validateMode(source.defaultMode, `${path}.defaultMode`),
-    ...validateFileItems(source.items ?? [], `${path}.items`),
-  ],
-  downwardAPI: (source: NonNullable<Volume['downwardAPI']>, path) => [
-    ...validateMode(source.defaultMode, `${path}.defaultMode`),
-    ...validateFileItems(source.items ?? [], path),
-  ],
-  projected: validateProjected,
-  image: (source: NonNullable<Volume['image']>, path) => [
-    ...validateRequired(source.reference, `${path}.reference`),
-    ...validateOptionalWord(source.pullPolicy, ['Always', 'IfNotPresent', 'Never'], `${path}.pullPolicy`),
-  ],
-  ephemeral: (source: NonNullable<Volume['ephemeral']>, path) =>
-    source.volumeClaimTemplate
-      ? validateClaimTemplate(source.volumeClaimTemplate, `${path}.volumeClaimTemplate`)
-      : [required(`${path}.volumeClaimTemplate`)],
-};
-
-export function validateHostPath(source: NonNullable<Volume['hostPath']>, path: string): FieldError[] {
-  return [
-    ...(stepsBack(source.path) ? [invalid(`${path}.path`, source.path, "must not contain '..'")] : []),
-    ...validateOptionalWord(source.type, hostPathTypes, `${path}.type`),
-  ];
+function pick(names: string): Record<string, SourceValidator | undefined> {
+  return Object.fromEntries(names.split(' ').map((name) => [name, diskValidators[name]]));
 }
 
-export function validateNFS(source: NonNullable<Volume['nfs']>, path: string): FieldError[] {
-  const isFine = !source.path || source.path.startsWith('/');
-  return isFine ? [] : [invalid(`${path}.path`, source.path, 'must be an absolute path')];
+function validateFiles(source: { defaultMode?: number; items?: FileItem[] }, path: string): FieldError[] {
+  return [...validateMode(source.defaultMode, `${path}.defaultMode`), ...validateFileItems(source.items ?? [], path)];
 }
 
-/** Strings and lists that the published schema of a source requires. */
-export function validateRequiredFields(schema: ObjectSchema, source: object, path: string): FieldError[] {
-  return Object.entries(schema.fields).flatMap(([field, { required: isRequired, type }]) => {
-    if (!isRequired) return [];
-    const value = (source as Record<string, unknown>)[field];
-    const isMissing = type === 'list' ? !(value as unknown[] | null)?.length : value === undefined || value === '';
-    return isMissing ? [required(`${path}.${field}`)] : [];
-  });
-}
-
-function validateSource(volume: Volume, path: string): FieldError[] {
+/**
+ * Volumes of a pod, which is called `podName` if it has a name already. Mounts can be of the good ones alone, which are
+ * added to `good`.
+ */
+export function validateVolumes(
+  volumes: readonly Volume[],
+  path: string,
+  good: Map<string, Volume>,
+  podName: string | undefined,
+): FieldError[] {
   const errors: FieldError[] = [];
-  let found = 0;
-  for (const [name, source] of Object.entries(volume)) {
-    if (name === 'name' || source === undefined || !volumeSchema.fields[name]) continue;
-    const at = `${path}.${name}`;
-    if (found++ > 0) {
-      errors.push(forbidden(at, 'may not specify more than 1 volume type'));
-      continue;
-    }
-    errors.push(...validateRequiredFields(volumeSchema.fields[name] as ObjectSchema, source as object, at));
-    errors.push(...(sourceValidators[name as keyof Volume]?.(source, at) ?? []));
-  }
-  if (found === 0) errors.push(required(path, 'must specify a volume type'));
-  return errors;
-}
-
-export function validateVolumes(volumes: readonly Volume[], path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const names = new Set<string>();
+  const claimOf = (name: string) => `${podName}-${name}`;
+  const made = new Set(podName ? volumes.filter((v) => v.ephemeral).map(({ name }) => claimOf(name)) : []);
   for (const [i, volume] of volumes.entries()) {
+    const { name } = volume;
     const at = `${path}[${i}]`;
-    errors.push(...validateSource(volume, at));
-    if (!volume.name) errors.push(required(`${at}.name`));
-    else {
-      errors.push(...validateDNSLabel(volume.name, `${at}.name`));
-      if (names.has(volume.name)) errors.push(duplicate(`${at}.name`, volume.name));
+    const place = { name, isPersistent: false };
+    const own = validateOneSource(volume, sourceValidators, volumeSchema.fields, at, place);
+    if (volume.ephemeral && podName && name) {
+      for (const complaint of checkDNS1123Subdomain(claimOf(name))) {
+        own.push(invalid(`${at}.name`, name, `PVC name ${JSON.stringify(claimOf(name))}: ${complaint}`));
+      }
     }
-    names.add(volume.name);
+    append(own, name ? validateDNSLabel(name, `${at}.name`) : [required(`${at}.name`)]);
+    if (good.has(name)) own.push(duplicate(`${at}.name`, name));
+    if (own.length === 0) good.set(name, volume);
+    append(errors, own);
+    const claimName = volume.persistentVolumeClaim?.claimName ?? '';
+    if (!made.has(claimName)) continue;
+    const detail = 'must not reference a PVC that gets created for an ephemeral volume';
+    errors.push(invalid(`${at}.persistentVolumeClaim.claimName`, claimName, detail));
   }
   return errors;
 }
 
 const propagations = ['Bidirectional', 'HostToContainer', 'None'];
 
-function validateRelativePath(value: string, path: string): FieldError[] {
-  if (value.startsWith('/')) return [invalid(path, value, 'must be a relative path')];
-  return stepsBack(value) ? [invalid(path, value, "must not contain '..'")] : [];
+/** Mounts of a container into its file system, and its block devices. The settings of a mount have no index upstream. */
+export function validateMounts(
+  { volumeMounts: mounts = [], volumeDevices: devices = [], securityContext }: Container,
+  volumes: ReadonlyMap<string, Volume>,
+  path: string,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  const all = `${path}.volumeMounts`;
+  const paths = new Set<string>();
+  const deviceNames = new Set(devices.map(({ name }) => name));
+  const devicePaths = new Set(devices.map(({ devicePath }) => devicePath));
+  for (const [i, mount] of mounts.entries()) {
+    const { name, mountPath, subPath, subPathExpr, mountPropagation } = mount;
+    const at = `${all}[${i}]`;
+    if (!name) errors.push(required(`${at}.name`));
+    if (!volumes.has(name)) errors.push(notFound(`${at}.name`, name));
+    if (!mountPath) errors.push(required(`${at}.mountPath`));
+    if (paths.has(mountPath)) errors.push(invalid(`${at}.mountPath`, mountPath, 'must be unique'));
+    paths.add(mountPath);
+    if (deviceNames.has(name)) errors.push(invalid(`${at}.name`, name, 'must not already exist in volumeDevices'));
+    if (devicePaths.has(mountPath)) {
+      errors.push(invalid(`${at}.mountPath`, mountPath, 'must not already exist as a path in volumeDevices'));
+    }
+    if (subPath) append(errors, validateDescendingPath(subPath, `${all}.subPath`));
+    if (subPathExpr) {
+      if (subPath) {
+        errors.push(invalid(`${at}.subPathExpr`, subPathExpr, 'subPathExpr and subPath are mutually exclusive'));
+      }
+      append(errors, validateDescendingPath(subPathExpr, `${all}.subPathExpr`));
+    }
+    append(errors, validateOptionalWord(mountPropagation, propagations, `${all}.mountPropagation`));
+    if (mountPropagation === 'Bidirectional' && !securityContext?.privileged) {
+      const detail = 'Bidirectional mount propagation is available only to privileged containers';
+      errors.push(forbidden(`${all}.mountPropagation`, detail));
+    }
+    append(errors, validateRecursiveReadOnly(mount, `${all}.recursiveReadOnly`));
+  }
+  const mountNames = new Set(mounts.map(({ name }) => name));
+  return [...errors, ...validateDevices(devices, { names: mountNames, paths }, volumes, `${path}.volumeDevices`)];
 }
 
-/** Mounts of a container into its file system, and its block devices. */
-export function validateMounts(container: Container, volumes: readonly Volume[], path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const byName = new Map(volumes.map((volume) => [volume.name, volume]));
-  const mounts = container.volumeMounts ?? [];
-  const devices = container.volumeDevices ?? [];
-  const paths = new Set<string>();
-  for (const [i, mount] of mounts.entries()) {
-    const at = `${path}.volumeMounts[${i}]`;
-    if (!mount.name) errors.push(required(`${at}.name`));
-    if (!byName.has(mount.name)) errors.push(notFound(`${at}.name`, mount.name));
-    if (!mount.mountPath) errors.push(required(`${at}.mountPath`));
-    if (paths.has(mount.mountPath)) errors.push(invalid(`${at}.mountPath`, mount.mountPath, 'must be unique'));
-    paths.add(mount.mountPath);
-    if (devices.some((device) => device.name === mount.name)) {
-      errors.push(invalid(`${at}.name`, mount.name, 'must not already exist in volumeDevices'));
-    }
-    if (devices.some((device) => device.devicePath === mount.mountPath)) {
-      errors.push(invalid(`${at}.mountPath`, mount.mountPath, 'must not already exist as a path in volumeDevices'));
-    }
-    if (mount.subPath) errors.push(...validateRelativePath(mount.subPath, `${at}.subPath`));
-    if (mount.subPathExpr) {
-      if (mount.subPath) {
-        errors.push(invalid(`${at}.subPathExpr`, mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive'));
-      }
-      errors.push(...validateRelativePath(mount.subPathExpr, `${at}.subPathExpr`));
-    }
-    errors.push(...validateOptionalWord(mount.mountPropagation, propagations, `${at}.mountPropagation`));
-    if (mount.mountPropagation === 'Bidirectional' && !container.securityContext?.privileged) {
-      const detail = 'Bidirectional mount propagation is available only to privileged containers';
-      errors.push(forbidden(`${at}.mountPropagation`, detail));
-    }
-    errors.push(...validateRecursiveReadOnly(mount, at));
+function validateRecursiveReadOnly(mount: VolumeMount, path: string): FieldError[] {
+  const { recursiveReadOnly, mountPropagation, readOnly } = mount;
+  const errors = validateOptionalWord(recursiveReadOnly, ['Disabled', 'Enabled', 'IfPossible'], path);
+  if (recursiveReadOnly !== 'Enabled' && recursiveReadOnly !== 'IfPossible') return errors;
+  if (!readOnly) errors.push(forbidden(path, 'may only be specified when readOnly is true'));
+  if (mountPropagation && mountPropagation !== 'None') {
+    errors.push(forbidden(path, 'may only be specified when mountPropagation is None or not specified'));
   }
-  errors.push(...validateDevices(container, byName, `${path}.volumeDevices`));
   return errors;
 }
 
-function validateRecursiveReadOnly(mount: NonNullable<Container['volumeMounts']>[number], path: string): FieldError[] {
-  const { recursiveReadOnly } = mount;
-  const at = `${path}.recursiveReadOnly`;
-  if (recursiveReadOnly === undefined || recursiveReadOnly === 'Disabled') return [];
-  if (recursiveReadOnly !== 'Enabled' && recursiveReadOnly !== 'IfPossible') {
-    return validateOptionalWord(recursiveReadOnly, ['Disabled', 'IfPossible', 'Enabled'], at);
-  }
-  if (!mount.readOnly) return [forbidden(at, 'may only be specified when readOnly is true')];
-  if (mount.mountPropagation && mount.mountPropagation !== 'None') {
-    return [forbidden(at, 'may only be specified when mountPropagation is None or not specified')];
-  }
-  return [];
-}
-
-function validateDevices(container: Container, volumes: ReadonlyMap<string, Volume>, path: string): FieldError[] {
+function validateDevices(
+  devices: NonNullable<Container['volumeDevices']>,
+  mounted: { names: ReadonlySet<string>; paths: ReadonlySet<string> },
+  volumes: ReadonlyMap<string, Volume>,
+  path: string,
+): FieldError[] {
   const errors: FieldError[] = [];
   const seen = { names: new Set<string>(), paths: new Set<string>() };
-  for (const [i, { name, devicePath }] of (container.volumeDevices ?? []).entries()) {
+  for (const [i, { name, devicePath }] of devices.entries()) {
     const at = `${path}[${i}]`;
     const volume = volumes.get(name);
     if (!name) errors.push(required(`${at}.name`));
@@ -183,10 +168,14 @@ function validateDevices(container: Container, volumes: ReadonlyMap<string, Volu
     }
     if (!devicePath) errors.push(required(`${at}.devicePath`));
     if (seen.paths.has(devicePath)) errors.push(invalid(`${at}.devicePath`, devicePath, 'must be unique'));
-    else if (devicePath)
-      errors.push(...(stepsBack(devicePath) ? [invalid(`${at}.devicePath`, devicePath, "must not contain '..'")] : []));
-    seen.names.add(name);
-    seen.paths.add(devicePath);
+    if (validateNoBacksteps(devicePath, at).length > 0) {
+      errors.push(invalid(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')"));
+    } else seen.paths.add(devicePath);
+    if (mounted.names.has(name)) errors.push(invalid(`${at}.name`, name, 'must not already exist in volumeMounts'));
+    if (mounted.paths.has(devicePath)) {
+      errors.push(invalid(`${at}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts'));
+    }
+    if (name) seen.names.add(name);
   }
   return errors;
 }

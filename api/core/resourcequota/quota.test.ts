@@ -107,3 +107,10 @@ test('columns', () => {
   assert.deepEqual(cellsOf(kind, { spec: {}, status }), ['pods: 1/4, requests.cpu: 500m/1', 'limits.cpu: 0/2', '10m']);
   assert.deepEqual(cellsOf(kind, { spec: {}, status: {} }), ['', '', '10m']);
 });
+
+test('of many wrong scopes some are told of, each time with all', () => {
+  const scopes = Array.from({ length: 2000 }, (_, i) => `s${i}`);
+  const matchExpressions = Array.from({ length: 2000 }, () => ({ scopeName: 'BestEffort', operator: 'Exists' }));
+  assert.equal(createRefusals(kind, { spec: { hard: { cpu: '1' }, scopes } }).length, 10);
+  assert.equal(createRefusals(kind, { spec: { hard: { cpu: '1' }, scopeSelector: { matchExpressions } } }).length, 10);
+});

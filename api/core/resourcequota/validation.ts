@@ -1,5 +1,5 @@
 // Validation of quotas. Upstream: ValidateResourceQuota in pkg/apis/core/validation.
-import { type FieldError, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, required } from '../../../machinery/field-error.ts';
 import { unknownOperatorText } from '../../meta/checks.ts';
 import { immutableText } from '../../meta/validation.ts';
 import { isStandardQuotaResource, validateAmount, validateQuotaResourceName } from '../resource-names.ts';
@@ -56,13 +56,18 @@ const isScope = (scope: string) => quotaScopes.some((known) => known === scope);
 const foreignTo = (scope: string, { hard }: ResourceQuotaSpec) =>
   Object.keys(hard ?? {}).filter((name) => isStandardQuotaResource(name) && !countsInScope(scope, name));
 
+const foreignText = 'unsupported scope applied to resource';
+/** Each of these complaints shows the whole list: of many, some are enough. */
+const maxListErrors = 10;
+
 function validateScopes(spec: ResourceQuotaSpec, path: string): FieldError[] {
   const scopes = spec.scopes ?? [];
   const errors: FieldError[] = [];
-  for (const scope of scopes) {
-    if (!isScope(scope)) errors.push(invalid(path, scopes, 'unsupported scope'));
-    for (const _ of foreignTo(scope, spec)) errors.push(invalid(path, scopes, 'unsupported scope applied to resource'));
-  }
+  const kinds = [...new Set(scopes)];
+  const details = kinds.flatMap((scope) =>
+    isScope(scope) ? foreignTo(scope, spec).map(() => foreignText) : ['unsupported scope'],
+  );
+  for (const detail of details.slice(0, maxListErrors)) errors.push(invalid(path, scopes, detail));
   return [...errors, ...validatePairs(scopes, scopes, path)];
 }
 
@@ -76,14 +81,15 @@ function validateSelector(spec: ResourceQuotaSpec, path: string): FieldError[] {
   if (!spec.scopeSelector) return [];
   const expressions = spec.scopeSelector.matchExpressions ?? [];
   const errors: FieldError[] = [];
+  const shown = { MatchExpressions: expressions.map(showExpression) };
+  let foreign = 0;
   for (const expression of expressions) {
     const { scopeName } = expression;
     if (!isScope(scopeName)) errors.push(invalid(`${path}.scopeName`, scopeName, 'unsupported scope'));
-    for (const _ of foreignTo(scopeName, spec)) {
-      const shown = { MatchExpressions: expressions.map(showExpression) };
-      errors.push(invalid(path, shown, 'unsupported scope applied to resource'));
+    for (const _ of foreign < maxListErrors && isScope(scopeName) ? foreignTo(scopeName, spec) : []) {
+      if (foreign++ < maxListErrors) errors.push(invalid(path, shown, foreignText));
     }
-    errors.push(...validateExpression(expression, path));
+    append(errors, validateExpression(expression, path));
   }
   const names = expressions.map(({ scopeName }) => scopeName);
   return [...errors, ...validatePairs(names, spec.scopes, path)];

@@ -1,6 +1,7 @@
 // Validation of secrets: their type says what keys they need. Upstream: ValidateSecret in pkg/apis/core/validation.
-import { type FieldError, forbidden, invalid, required, tooLong } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required, tooLong } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
+import { readJson } from '../../../machinery/json-reader.ts';
 import { checkConfigMapKey } from '../../meta/checks.ts';
 import { validateImmutable } from '../../meta/validation.ts';
 import type { Secret } from '../secret.ts';
@@ -20,7 +21,7 @@ export function validateSecret(secret: Secret): FieldError[] {
     bytes += decodedLength(value ?? '');
   }
   if (bytes > maxDataBytes) errors.push(tooLong('data', maxDataBytes));
-  errors.push(...(typeValidators.get(secret.type ?? '')?.(secret) ?? []));
+  append(errors, typeValidators.get(secret.type ?? '')?.(secret) ?? []);
   return errors;
 }
 
@@ -31,11 +32,19 @@ function requireKeys(secret: Secret, keys: readonly string[]): FieldError[] {
 function requireJson(secret: Secret, key: string): FieldError[] {
   const missing = requireKeys(secret, [key]);
   if (missing.length > 0) return missing;
+  const complaint = checkJsonObject(atob(secret.data![key]!));
+  return complaint ? [invalid(`data[${key}]`, '<secret contents redacted>', complaint)] : [];
+}
+
+/** What is wrong with the text, in words that show nothing of it but one character. */
+function checkJsonObject(text: string): string | undefined {
   try {
-    JSON.parse(atob(secret.data![key]!));
-    return [];
+    const { value } = readJson(text);
+    if (value === null || (typeof value === 'object' && !Array.isArray(value))) return undefined;
+    const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+    return `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`;
   } catch (err) {
-    return [invalid(`data[${key}]`, '<secret contents redacted>', (err as Error).message)];
+    return (err as Error).message;
   }
 }
 

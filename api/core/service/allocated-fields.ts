@@ -63,7 +63,7 @@ export function dropObsoleteFields(next: Service, old: Service): void {
     for (const field of fields) if (jsonEqual(to[field], from[field])) delete to[field];
   };
   if (needsClusterIP(from) && !needsClusterIP(to)) {
-    dropSame(['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy']);
+    dropSame(['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']);
   }
   if (needsNodePort(from) && !needsNodePort(to)) {
     const had = new Set((from.ports ?? []).map((port) => port.nodePort));

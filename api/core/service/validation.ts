@@ -1,6 +1,7 @@
 // Validation of services. Whether addresses and ports are free is known to the allocators of the API server.
 // Upstream: ValidateService in pkg/apis/core/validation.
 import {
+  append,
   duplicate,
   type FieldError,
   forbidden,
@@ -8,6 +9,7 @@ import {
   notSupported,
   required,
 } from '../../../machinery/field-error.ts';
+import { parseIP } from '../../../machinery/ip.ts';
 import { ipFamilyOf, validateCIDR, validateIP } from '../../meta/addresses.ts';
 import {
   validateDNSLabel,
@@ -28,32 +30,50 @@ const protocols = ['SCTP', 'TCP', 'UDP'];
 const trafficPolicies = ['Cluster', 'Local'];
 const maxAffinitySeconds = 86_400;
 
-const isHeadless = (spec: ServiceSpec) => spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None';
+const isHeadless = ({ clusterIPs }: ServiceSpec) => clusterIPs?.length === 1 && clusterIPs[0] === 'None';
+const onlyBalanced = "may only be used when `type` is 'LoadBalancer'";
+const topologyMode = 'service.kubernetes.io/topology-mode';
+const topologyHints = 'service.kubernetes.io/topology-aware-hints';
+const sourceRanges = 'service.beta.kubernetes.io/load-balancer-source-ranges';
 
 export function validateService(service: Service): FieldError[] {
-  const { spec } = service;
+  const { spec, metadata } = service;
+  const { [topologyMode]: mode, [topologyHints]: hints } = metadata.annotations ?? {};
+  const errors: FieldError[] = [];
+  if (mode !== undefined && hints !== undefined && mode !== hints) {
+    const detail = `must match annotations[${topologyHints}] when both are specified`;
+    errors.push(invalid(`metadata.annotations[${topologyMode}]`, mode, detail));
+  }
   const needsPorts = !isHeadless(spec) && spec.type !== 'ExternalName';
-  const errors: FieldError[] = needsPorts && !spec.ports?.length ? [required('spec.ports')] : [];
-  errors.push(...validateByType(spec, 'spec'));
-  errors.push(...validatePorts(spec, 'spec.ports'));
-  errors.push(...validateLabels(spec.selector, 'spec.selector'));
-  errors.push(...validateAffinity(spec, 'spec'));
-  errors.push(...validateAddresses(spec, 'spec'));
-  errors.push(...validateOptionalWord(spec.type, types, 'spec.type'));
-  errors.push(...validateLoadBalancerFields(spec, 'spec'));
-  errors.push(...validateTraffic(service, 'spec'));
-  return errors;
+  if (needsPorts && !spec.ports?.length) errors.push(required('spec.ports'));
+  return [
+    ...errors,
+    ...validateByType(spec, 'spec'),
+    ...validatePorts(spec, 'spec.ports'),
+    ...validateLabels(spec.selector, 'spec.selector'),
+    ...validateAffinity(spec, 'spec'),
+    ...(spec.type === 'ExternalName' ? [] : validateAddresses(spec, 'spec')),
+    ...(spec.externalIPs ?? []).flatMap((ip, i) => validateExternalAddress(ip, `spec.externalIPs[${i}]`)),
+    ...validateOptionalWord(spec.type, types, 'spec.type'),
+    ...validateSourceRanges(service, 'spec.LoadBalancerSourceRanges'),
+    ...validateLoadBalancerFields(spec, 'spec'),
+    ...validateTraffic(service, 'spec'),
+  ];
 }
 
 function validateByType(spec: ServiceSpec, path: string): FieldError[] {
   if (spec.type === 'ExternalName') {
-    const errors: FieldError[] = [];
-    if (spec.clusterIP || spec.clusterIPs?.length) {
-      errors.push(forbidden(`${path}.clusterIPs`, 'may not be set for ExternalName services'));
-    }
-    if (!spec.externalName) errors.push(required(`${path}.externalName`));
-    else errors.push(...validateDNSSubdomain(spec.externalName.replace(/\.$/, ''), `${path}.externalName`));
-    return errors;
+    const given = {
+      clusterIPs: spec.clusterIPs?.length,
+      ipFamilies: spec.ipFamilies?.length,
+      ipFamilyPolicy: spec.ipFamilyPolicy,
+    };
+    const errors = Object.entries(given)
+      .filter(([, value]) => value)
+      .map(([field]) => forbidden(`${path}.${field}`, 'may not be set for ExternalName services'));
+    const name = (spec.externalName ?? '').replace(/\.$/, '');
+    const at = `${path}.externalName`;
+    return [...errors, ...(name ? validateDNSSubdomain(name, at) : [required(at)])];
   }
   if ((spec.type === 'LoadBalancer' || spec.type === 'NodePort') && isHeadless(spec)) {
     const detail = `may not be set to 'None' for ${spec.type} services`;
@@ -74,14 +94,14 @@ function validatePorts(spec: ServiceSpec, path: string): FieldError[] {
     if (!port.name) {
       if (ports.length > 1) errors.push(required(`${at}.name`));
     } else {
-      errors.push(...validateDNSLabel(port.name, `${at}.name`));
+      append(errors, validateDNSLabel(port.name, `${at}.name`));
       if (names.has(port.name)) errors.push(duplicate(`${at}.name`, port.name));
       names.add(port.name);
     }
-    errors.push(...validatePortNumber(port.port, `${at}.port`));
-    errors.push(...validateWord(port.protocol, protocols, `${at}.protocol`));
-    errors.push(...validatePortNumberOrName(port.targetPort ?? 0, `${at}.targetPort`));
-    if (port.appProtocol) errors.push(...validateQualifiedName(port.appProtocol, `${at}.appProtocol`));
+    append(errors, validatePortNumber(port.port, `${at}.port`));
+    append(errors, validateWord(port.protocol, protocols, `${at}.protocol`));
+    append(errors, validatePortNumberOrName(port.targetPort ?? 0, `${at}.targetPort`));
+    if (port.appProtocol !== undefined) append(errors, validateQualifiedName(port.appProtocol, `${at}.appProtocol`));
     if (port.nodePort) {
       if (spec.type === 'ClusterIP') {
         errors.push(forbidden(`${at}.nodePort`, "may not be used when `type` is 'ClusterIP'"));
@@ -114,75 +134,90 @@ function validateAffinity(spec: ServiceSpec, path: string): FieldError[] {
 }
 
 function validateAddresses(spec: ServiceSpec, path: string): FieldError[] {
+  const { clusterIP, clusterIPs: addresses = [], ipFamilies = [], ipFamilyPolicy } = spec;
+  const at = `${path}.clusterIPs`;
   const errors: FieldError[] = [];
-  const addresses = spec.clusterIPs ?? [];
-  for (const [i, address] of addresses.entries()) {
-    const at = `${path}.clusterIPs[${i}]`;
-    if (address === 'None') {
-      if (i > 0) errors.push(invalid(at, address, 'must not be used as secondary address'));
-      else if (addresses.length > 1) errors.push(invalid(at, address, "'None' must be the first and only value"));
-    } else {
-      errors.push(...validateIP(address, at));
-    }
+  const complain = (detail: string) => errors.push(invalid(at, addresses, detail));
+  if (clusterIP) {
+    if (addresses.length === 0) errors.push(required(at));
+    else if (addresses[0] !== clusterIP) complain('first value must match `clusterIP`');
+  } else if (addresses.length > 0) complain('must be empty when `clusterIP` is not specified');
+  const seen = new Set<string>();
+  for (const [i, family] of ipFamilies.entries()) {
+    append(errors, validateOptionalWord(family, ['IPv4', 'IPv6'], `${path}.ipFamilies[${i}]`));
+    if (seen.has(family)) errors.push(duplicate(`${path}.ipFamilies[${i}]`, family));
+    seen.add(family);
   }
-  if (addresses.length > 0 && spec.clusterIP !== addresses[0]) {
-    errors.push(invalid(`${path}.clusterIPs`, addresses, 'first value must match `clusterIP`'));
-  }
-  const policies = ['SingleStack', 'PreferDualStack', 'RequireDualStack'];
-  errors.push(...validateOptionalWord(spec.ipFamilyPolicy, policies, `${path}.ipFamilyPolicy`));
-  const families = spec.ipFamilies ?? [];
-  for (const [i, family] of families.entries()) {
-    const at = `${path}.ipFamilies[${i}]`;
-    errors.push(...validateOptionalWord(family, ['IPv4', 'IPv6'], at));
-    if (families.indexOf(family) < i) errors.push(duplicate(at, family));
-    const given = ipFamilyOf(addresses[i] ?? '');
-    if (given !== 0 && family !== `IPv${given}`) {
-      errors.push(
-        invalid(
-          `${path}.clusterIPs[${i}]`,
-          addresses[i],
-          `expected an ${family} value as indicated by \`ipFamilies[${i}]\``,
-        ),
-      );
-    }
-  }
-  for (const [i, address] of (spec.externalIPs ?? []).entries()) {
-    errors.push(...validateExternalAddress(address, `${path}.externalIPs[${i}]`));
+  const policies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
+  append(errors, validateOptionalWord(ipFamilyPolicy, policies, `${path}.ipFamilyPolicy`));
+  const isNone = addresses[0] === 'None';
+  if (isNone && addresses.length > 1) complain("'None' must be the first and only value");
+  const wrong = addresses.flatMap((ip, i) => (isNone && i === 0 ? [] : validateIP(ip, `${at}[${i}]`)));
+  append(errors, wrong);
+  if (addresses.length > 2) complain('may only hold up to 2 values');
+  if (wrong.length > 0 || isNone) return errors;
+  const families = addresses.map((ip) => `IPv${ipFamilyOf(ip)}`);
+  if (addresses.length > 1 && new Set(families).size < 2)
+    complain('may specify no more than one IP for each IP family');
+  for (const [i, family] of ipFamilies.slice(0, addresses.length).entries()) {
+    if (family === families[i] || (family !== 'IPv4' && family !== 'IPv6')) continue;
+    const detail = `expected an ${family} value as indicated by \`ipFamilies[${i}]\``;
+    errors.push(invalid(`${at}[${i}]`, addresses[i], detail));
   }
   return errors;
+}
+
+/** Addresses that nothing from elsewhere arrives at: what they are, the bits that follow, the value in front of them. */
+const specialRanges = [
+  ['may not be in the loopback range (127.0.0.0/8, ::1/128)', { 4: [24n, 127n], 6: [0n, 1n] }],
+  ['may not be in the link-local range (169.254.0.0/16, fe80::/10)', { 4: [16n, 0xa9fen], 6: [118n, 0x3fan] }],
+  [
+    'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)',
+    { 4: [8n, 0xe00000n], 6: [112n, 0xff02n] },
+  ],
+] as const;
+
+/** What is wrong with a good address that traffic should arrive at. */
+export function validateNonSpecialAddress(address: string, path: string): FieldError[] {
+  const ip = parseIP(address);
+  if (!ip) return [invalid(path, address, 'must be a valid IP address')];
+  const { family, value } = ip;
+  if (value === 0n) return [invalid(path, address, `may not be unspecified (${address})`)];
+  return specialRanges.flatMap(([detail, ranges]) => {
+    const [bits, start] = ranges[family];
+    // Multicast of any flags is link-local by its scope.
+    const front = (value >> bits) & (start === 0xff02n ? 0xff0fn : -1n);
+    return front === start ? [invalid(path, address, detail)] : [];
+  });
 }
 
 /** An address that traffic from elsewhere can arrive at. */
 export function validateExternalAddress(address: string, path: string): FieldError[] {
   const errors = validateIP(address, path);
-  if (errors.length > 0) return errors;
-  if (address === '0.0.0.0' || address === '::') return [invalid(path, address, `may not be unspecified (${address})`)];
-  if (/^127\./.test(address) || address === '::1') {
-    return [invalid(path, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)')];
-  }
-  if (/^169\.254\./.test(address) || /^fe[89ab]/i.test(address)) {
-    return [invalid(path, address, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)')];
-  }
-  if (/^224\.0\.0\./.test(address) || /^ff02:/i.test(address)) {
-    return [invalid(path, address, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)')];
-  }
-  return [];
+  return errors.length > 0 ? errors : validateNonSpecialAddress(address, path);
+}
+
+/** The field, or the annotation that it had before. */
+function validateSourceRanges({ spec, metadata }: Service, path: string): FieldError[] {
+  const ranges = spec.loadBalancerSourceRanges ?? [];
+  const annotation = metadata.annotations?.[sourceRanges];
+  const fromField = ranges.length > 0;
+  if (!fromField && annotation === undefined) return [];
+  const at = fromField ? path : `metadata.annotations[${sourceRanges}]`;
+  const errors = spec.type === 'LoadBalancer' ? [] : [forbidden(at, onlyBalanced)];
+  const given = fromField ? ranges : annotation?.trim() ? annotation.split(',') : [];
+  return [...errors, ...given.flatMap((range, i) => validateCIDR(range.trim(), fromField ? `${path}[${i}]` : at))];
 }
 
 function validateLoadBalancerFields(spec: ServiceSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const isLoadBalancer = spec.type === 'LoadBalancer';
-  const only = "may only be used when `type` is 'LoadBalancer'";
-  const ranges = spec.loadBalancerSourceRanges ?? [];
-  const at = `${path}.loadBalancerSourceRanges`;
-  if (ranges.length > 0 && !isLoadBalancer) errors.push(forbidden(at, only));
-  for (const [i, range] of ranges.entries()) errors.push(...validateCIDR(range.trim(), `${at}[${i}]`));
   if (spec.allocateLoadBalancerNodePorts !== undefined && !isLoadBalancer) {
-    errors.push(forbidden(`${path}.allocateLoadBalancerNodePorts`, only));
+    errors.push(forbidden(`${path}.allocateLoadBalancerNodePorts`, onlyBalanced));
   }
   if (spec.loadBalancerClass === undefined) return errors;
-  if (!isLoadBalancer) errors.push(forbidden(`${path}.loadBalancerClass`, only));
-  else errors.push(...validateQualifiedName(spec.loadBalancerClass, `${path}.loadBalancerClass`));
+  if (!isLoadBalancer) errors.push(forbidden(`${path}.loadBalancerClass`, onlyBalanced));
+  else append(errors, validateQualifiedName(spec.loadBalancerClass, `${path}.loadBalancerClass`));
   return errors;
 }
 
@@ -191,7 +226,7 @@ function validateTraffic(service: Service, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const external = `${path}.externalTrafficPolicy`;
   if (isExternallyAccessible(service))
-    errors.push(...validateWord(spec.externalTrafficPolicy, trafficPolicies, external));
+    append(errors, validateWord(spec.externalTrafficPolicy, trafficPolicies, external));
   else if (spec.externalTrafficPolicy) {
     const detail = 'may only be set for externally-accessible services';
     errors.push(invalid(external, spec.externalTrafficPolicy, detail));
@@ -204,7 +239,7 @@ function validateTraffic(service: Service, path: string): FieldError[] {
   if (spec.internalTrafficPolicy === undefined && ['NodePort', 'LoadBalancer', 'ClusterIP'].includes(spec.type ?? '')) {
     errors.push(required(internal));
   } else {
-    errors.push(...validateOptionalWord(spec.internalTrafficPolicy, trafficPolicies, internal));
+    append(errors, validateOptionalWord(spec.internalTrafficPolicy, trafficPolicies, internal));
   }
   const distribution = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
   if (spec.trafficDistribution !== undefined && !distribution.includes(spec.trafficDistribution)) {
@@ -215,7 +250,7 @@ function validateTraffic(service: Service, path: string): FieldError[] {
 
 /** What is given out, or chosen, for as long as the service is of a type that has it. */
 export function validateServiceUpdate(next: Service, old: Service): FieldError[] {
-  const errors = validatePrimaryIP(next, old);
+  const errors = [...validateIPUpdate(next.spec, old.spec), ...validateFamilyUpdate(next.spec, old.spec)];
   const { healthCheckNodePort: port, loadBalancerClass: name } = next.spec;
   if (needsHealthPort(next.spec) && needsHealthPort(old.spec) && port !== old.spec.healthCheckNodePort) {
     errors.push(forbidden('spec.healthCheckNodePort', 'field is immutable'));
@@ -227,12 +262,53 @@ export function validateServiceUpdate(next: Service, old: Service): FieldError[]
   return errors;
 }
 
+const fixedText = 'may not change once set';
+
+/** A second address or family is given up on purpose. */
+function validateRelease({ ipFamilyPolicy: policy }: ServiceSpec, what: string): FieldError[] {
+  const detail = `must be set to 'SingleStack' when releasing the secondary ${what}`;
+  return policy === 'SingleStack' ? [] : [invalid('spec.ipFamilyPolicy', policy, detail)];
+}
+
 /** A virtual address is for life, unless the service gives it up altogether. */
-function validatePrimaryIP(next: Service, old: Service): FieldError[] {
-  if (next.spec.type === 'ExternalName' || old.spec.type === 'ExternalName') return [];
-  const had = old.spec.clusterIPs?.[0];
-  if (!had) return [];
-  const has = next.spec.clusterIPs?.[0];
-  if (!has) return [invalid('spec.clusterIPs[0]', next.spec.clusterIPs ?? null, 'primary clusterIP can not be unset')];
-  return has === had ? [] : [invalid('spec.clusterIPs[0]', next.spec.clusterIPs, 'may not change once set')];
+function validateIPUpdate(next: ServiceSpec, old: ServiceSpec): FieldError[] {
+  if (next.type === 'ExternalName' || old.type === 'ExternalName' || (isHeadless(next) && isHeadless(old))) return [];
+  const [is, was] = [next.clusterIPs ?? [], old.clusterIPs ?? []];
+  const at = (i: number) => `spec.clusterIPs[${i}]`;
+  if (was.length > 0 && is.length === 0) return [invalid(at(0), next.clusterIPs, 'primary clusterIP can not be unset')];
+  const compared = is.length === was.length ? was : was.slice(0, 1);
+  const errors = compared.flatMap((ip, i) => (ip === is[i] ? [] : [invalid(at(i), is, fixedText)]));
+  return was.length > is.length && is.length === 1 ? [...errors, ...validateRelease(next, 'clusterIP')] : errors;
+}
+
+function validateFamilyUpdate(next: ServiceSpec, old: ServiceSpec): FieldError[] {
+  const isOther = next.type === 'ExternalName' || old.type === 'ExternalName';
+  if (isOther || isHeadless(next) || isHeadless(old)) return [];
+  const [is, was] = [next.ipFamilies ?? [], old.ipFamilies ?? []];
+  const at = 'spec.ipFamilies[0]';
+  // With another number of families upstream shows the addresses.
+  if (is.length === was.length) return was.flatMap((ip, i) => (ip === is[i] ? [] : [invalid(at, is, fixedText)]));
+  const errors = is.length > 0 && was.length > 0 && is[0] !== was[0] ? [invalid(at, next.clusterIPs, fixedText)] : [];
+  return was.length > is.length && is.length === 1 ? [...errors, ...validateRelease(next, 'ipFamily')] : errors;
+}
+
+/** Where a load balancer takes traffic, as its controller says. */
+export function validateServiceStatus({ spec, status }: Service): FieldError[] {
+  const path = 'status.loadBalancer.ingress';
+  const ingress = status?.loadBalancer?.ingress ?? [];
+  if (spec.type !== 'LoadBalancer' && ingress.length > 0) {
+    return [forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")];
+  }
+  return ingress.flatMap(({ ip, ipMode, hostname }, i) => {
+    const at = `${path}[${i}]`;
+    const errors = ip ? validateIP(ip, `${at}.ip`) : [];
+    if (ipMode === undefined) {
+      if (ip) errors.push(required(`${at}.ipMode`, 'must be specified when `ip` is set'));
+    } else if (!ip) errors.push(forbidden(`${at}.ipMode`, 'may not be specified when `ip` is not set'));
+    else append(errors, validateOptionalWord(ipMode, ['Proxy', 'VIP'], `${at}.ipMode`));
+    if (!hostname) return errors;
+    append(errors, validateDNSSubdomain(hostname, `${at}.hostname`));
+    if (!parseIP(hostname)) return errors;
+    return [...errors, invalid(`${at}.hostname`, hostname, 'must be a DNS name, not an IP address')];
+  });
 }

@@ -1,6 +1,6 @@
 // Subsets of Endpoints in the one form that says the same: addresses of the same ports together, in a fixed order, so
 // that only what changed is written. Upstream: RepackSubsets in pkg/api/v1/endpoints.
-import type { EndpointAddress, EndpointPort, Endpoints } from '../../api/core/endpoints.ts';
+import type { EndpointAddress, EndpointPort, Endpoints } from '../endpoints.ts';
 
 export type Subset = NonNullable<Endpoints['subsets']>[number];
 
@@ -48,6 +48,16 @@ export class SubsetPacker {
 }
 
 /** Numbers within addresses by value, so that .9 comes before .10. */
-function compareAddresses(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
+const { compare: compareAddresses } = new Intl.Collator('en', { numeric: true });
+
+/** Subsets as the server keeps them. */
+export function repackSubsets(given: readonly Subset[]): Subset[] {
+  const packer = new SubsetPacker();
+  for (const { addresses, notReadyAddresses, ports } of given) {
+    for (const port of ports?.length ? ports : [undefined]) {
+      for (const address of addresses ?? []) packer.add(port, address, true);
+      for (const address of notReadyAddresses ?? []) packer.add(port, address, false);
+    }
+  }
+  return packer.subsets();
 }

@@ -1,0 +1,14 @@
+// What keeps pods off a node. https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
+import { s, type TypeOf } from '../../../machinery/schema.ts';
+
+export const taint = s.api('core.v1.Taint', 'Repels pods that do not tolerate it.', {
+  effect: s.string('NoSchedule, PreferNoSchedule or NoExecute.', {
+    required: true,
+    always: true,
+    enum: ['NoExecute', 'NoSchedule', 'PreferNoSchedule'],
+  }),
+  key: s.string('Taint key.', { required: true, always: true }),
+  timeAdded: s.time('When a NoExecute taint was set.'),
+  value: s.string('Taint value.'),
+});
+export interface Taint extends TypeOf<typeof taint> {}
