@@ -54,6 +54,12 @@ export const invalid = (field: string, value: unknown, detail: string): FieldErr
   field,
   detail: withDetail(`Invalid value: ${showValue(value)}`, detail),
 });
+/** Of a part as a whole, which the text does not show. */
+export const invalidAsWhole = (field: string, detail: string): FieldError => ({
+  type: 'Invalid',
+  field,
+  detail: `Invalid value: ${detail}`,
+});
 export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
   type: 'NotSupported',
   field,

@@ -7,6 +7,7 @@ import type { LabelSelector } from '../../machinery/metadata.ts';
 import {
   checkDNS1123Label,
   checkDNS1123Subdomain,
+  checkHTTPPath,
   checkLabelValue,
   checkQualifiedName,
 } from '../../machinery/name-rules.ts';
@@ -24,6 +25,19 @@ export function validateWith(check: Check, value: string, path: string): FieldEr
 export const validateDNSLabel = (value: string, path: string) => validateWith(checkDNS1123Label, value, path);
 export const validateDNSSubdomain = (value: string, path: string) => validateWith(checkDNS1123Subdomain, value, path);
 export const validateQualifiedName = (value: string, path: string) => validateWith(checkQualifiedName, value, path);
+
+/** `example.com/path` */
+export function validateDomainPrefixedPath(value: string, path: string): FieldError[] {
+  if (value === '') return [required(path)];
+  const slash = value.indexOf('/');
+  if (slash <= 0 || slash === value.length - 1) {
+    return [invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  }
+  return [
+    ...validateDNSSubdomain(value.slice(0, slash), path),
+    ...validateWith(checkHTTPPath, value.slice(slash + 1), path),
+  ];
+}
 
 /** Required, and one of the supported words. */
 export function validateWord(value: string | undefined, supported: readonly string[], path: string): FieldError[] {

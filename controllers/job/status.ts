@@ -75,7 +75,7 @@ export function computeStatus(job: Job, input: StatusInput): JobStatus {
     active,
     succeeded: isIndexed(job) ? tally.completedIndexes.size : tally.counted.succeeded,
     failed: tally.counted.failed,
-    ready: tally.ready,
+    ready: Math.min(tally.ready, active),
     terminating: tally.terminating.length,
     uncountedTerminatedPods: {
       ...(succeeded.length > 0 ? { succeeded } : {}),
