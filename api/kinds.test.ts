@@ -61,7 +61,9 @@ describe('refused', () => {
       DeploymentKind,
       'unknown strategy',
       { spec: { selector, template, strategy: { type: 'X' } } },
-      ['spec.strategy: Unsupported value: "X": supported values: "Recreate", "RollingUpdate"'],
+      [
+        'spec.strategy: Unsupported value: {"Type":"X","RollingUpdate":null}: supported values: "Recreate", "RollingUpdate"',
+      ],
     ],
     [
       ReplicaSetKind,
@@ -69,8 +71,14 @@ describe('refused', () => {
       { spec: { selector: { matchExpressions: [{ key: 'a', operator: 'X' }] }, template } },
       [
         'spec.selector.matchExpressions[0].operator: Invalid value: "X": not a valid selector operator',
-        'spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`',
+        'spec.selector: Invalid value: {"matchExpressions":[{"key":"a","operator":"X"}]}: invalid label selector',
       ],
+    ],
+    [
+      DaemonSetKind,
+      'nothing may be missing, written otherwise',
+      { spec: { selector, template, updateStrategy: { rollingUpdate: { maxUnavailable: '00%' } } } },
+      ['spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0'],
     ],
     [
       DaemonSetKind,
@@ -407,4 +415,24 @@ describe('columns', () => {
         assert.equal(typeof read(object), 'string', kind.kind);
     }
   });
+});
+
+test('names of deployments become names of pods', () => {
+  const warn = (old?: object) =>
+    DeploymentKind.warnings?.(make(DeploymentKind, { metadata: { name: 'a.b' } }), old as never);
+  assert.match(warn()?.[0] ?? '', /^metadata\.name: this is used in Pod names and hostnames/);
+  assert.deepEqual(warn({}), []);
+});
+
+test('a count of collisions is not lost', () => {
+  const set = make(DaemonSetKind, { spec: { selector, template } });
+  const refuse = (next: number | undefined) =>
+    shown(
+      DaemonSetKind.validateStatusUpdate!(
+        { ...set, status: { collisionCount: next } },
+        { ...set, status: { collisionCount: 1 } },
+      ),
+    );
+  assert.deepEqual(refuse(undefined), ['status.collisionCount: Invalid value: 0: cannot be decremented']);
+  assert.equal(refuse(-1).length, 2);
 });

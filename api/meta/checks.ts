@@ -90,13 +90,13 @@ export function validateIntOrPercent(value: number | string, path: string): Fiel
   return value < 0 ? [invalid(path, value, 'must be greater than or equal to 0')] : [];
 }
 
-/** The percentage in a text like `25%`; undefined for plain numbers. */
-function percentOf(value: number | string | undefined): number | undefined {
-  return typeof value === 'string' && /^[0-9]+%$/.test(value) ? Number(value.slice(0, -1)) : undefined;
-}
+/** The number in front of a percent sign, or on its own; zero for texts that are neither. */
+export const amountOf = (value: number | string): number =>
+  typeof value === 'number' ? value : /^([0-9]+%|[+-]?[0-9]+)$/.test(value) ? Number.parseInt(value, 10) : 0;
 
 export function validateNotAbove100Percent(value: number | string | undefined, path: string): FieldError[] {
-  return (percentOf(value) ?? 0) > 100 ? [invalid(path, value, 'must not be greater than 100%')] : [];
+  const isPercent = typeof value === 'string' && /^[0-9]+%$/.test(value);
+  return isPercent && amountOf(value) > 100 ? [invalid(path, value, 'must not be greater than 100%')] : [];
 }
 
 export const inNeedsValuesText = "must be specified when `operator` is 'In' or 'NotIn'";

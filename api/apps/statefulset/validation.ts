@@ -3,16 +3,14 @@ import { type FieldError, forbidden, invalid, notSupported, required } from '../
 import { jsonEqual } from '../../../machinery/json.ts';
 import type { PodTemplateSpec } from '../../core/pod/pod-template.ts';
 import { validateClaimSpec } from '../../core/pod/volume-claim-validation.ts';
-import {
-  isEmptySelector,
-  showSelector,
-  validateDNSLabel,
-  validateIntOrPercent,
-  validateLabelSelector,
-  validateNotAbove100Percent,
-} from '../../meta/checks.ts';
+import { amountOf, validateDNSLabel, validateIntOrPercent, validateNotAbove100Percent } from '../../meta/checks.ts';
 import { validateNonNegative } from '../../meta/validation.ts';
-import { validateCollisionCount, validateServingTemplate, validateTemplateLabels } from '../workload-validation.ts';
+import {
+  showStrategy,
+  validateCollisionCount,
+  validateSelection,
+  validateServingTemplate,
+} from '../workload-validation.ts';
 import type { RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec } from './schema.ts';
 
 export function validateStatefulSet({ spec }: StatefulSet, old?: StatefulSet): FieldError[] {
@@ -31,15 +29,7 @@ export function validateStatefulSet({ spec }: StatefulSet, old?: StatefulSet): F
   errors.push(...validateNonNegative(spec.replicas, 'spec.replicas'));
   errors.push(...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
   errors.push(...validateNonNegative(spec.ordinals?.start, 'spec.ordinals.start'));
-  if (!spec.selector) errors.push(required('spec.selector'));
-  else {
-    errors.push(...validateLabelSelector(spec.selector, 'spec.selector'));
-    if (isEmptySelector(spec.selector)) {
-      const detail = 'empty selector is invalid for statefulset';
-      errors.push(invalid('spec.selector', showSelector(spec.selector), detail));
-    }
-  }
-  errors.push(...validateTemplateLabels(spec.selector, spec.template, 'spec.template'));
+  errors.push(...validateSelection(spec, 'statefulset', 'spec'));
   errors.push(...validateServingTemplate(withClaims(spec), 'StatefulSet', 'spec.template'));
   if (!old) errors.push(...validateNew(spec));
   return errors;
@@ -62,7 +52,7 @@ function validateUpdateStrategy({ updateStrategy }: StatefulSetSpec, path: strin
     return rollingUpdate ? [invalid(`${path}.rollingUpdate`, showPace(rollingUpdate), detail)] : [];
   }
   if (type !== 'RollingUpdate') {
-    const shown = { Type: type, RollingUpdate: rollingUpdate ? showPace(rollingUpdate) : null };
+    const shown = showStrategy({ type, rollingUpdate: rollingUpdate && showPace(rollingUpdate) });
     return [invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'")];
   }
   const errors = validateNonNegative(rollingUpdate?.partition, `${path}.rollingUpdate.partition`);
@@ -70,7 +60,7 @@ function validateUpdateStrategy({ updateStrategy }: StatefulSetSpec, path: strin
   if (most === undefined) return errors;
   const at = `${path}.rollingUpdate.maxUnavailable`;
   errors.push(...validateIntOrPercent(most, at));
-  if (most === 0 || most === '0%') errors.push(invalid(at, most, 'cannot be 0'));
+  if (amountOf(most) === 0) errors.push(invalid(at, most, 'cannot be 0'));
   errors.push(...validateNotAbove100Percent(most, at));
   return errors;
 }
