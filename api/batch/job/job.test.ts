@@ -37,9 +37,7 @@ describe('refused', () => {
     [
       'names of pods that are too long for hosts',
       { ...indexed(), metadata: { name: 'x'.repeat(62) } },
-      [
-        /^metadata\.name: Invalid value: "x+": will not able to create pod with invalid DNS label: x+-4$/,
-      ],
+      [/^metadata\.name: Invalid value: "x+": will not able to create pod with invalid DNS label: x+-4$/],
     ],
     [
       'failed indexes without a limit for each',
@@ -364,7 +362,7 @@ describe('a status', () => {
       'another start, when it goes on',
       job({}),
       { startTime, conditions: on('Suspended') },
-      { startTime: completionTime },
+      { startTime: completionTime, conditions: [{ type: 'Suspended', status: 'False' }] },
       [],
     ],
   ];

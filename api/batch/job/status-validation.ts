@@ -7,8 +7,8 @@ import { validateNonNegative } from '../../meta/validation.ts';
 import { type IndexRun, readIndexRuns, sharedIndex } from './indexes.ts';
 import type { Job, JobStatus } from './schema.ts';
 
-const hasCondition = ({ status }: Job, type: string) =>
-  status?.conditions?.some((c) => c.type === type && c.status === 'True') === true;
+const hasCondition = ({ status }: Job, type: string, value = 'True') =>
+  status?.conditions?.some((c) => c.type === type && c.status === value) === true;
 
 /** What of a job its rules speak of. */
 function readStatus(job: Job) {
@@ -59,7 +59,7 @@ export function validateJobStatusUpdate(job: Job, oldJob: Job): FieldError[] {
     invalid(at, completionTime, 'completionTime cannot be set before startTime'),
   );
   refuse(
-    changes('isFailed', 'isFailureTarget') && isFailed && !isFailureTarget,
+    changes('isFailed', 'failedIndexes') && isFailed && !isFailureTarget,
     conditions('cannot set Failed=True condition without the FailureTarget=true condition'),
   );
   refuse(
@@ -170,7 +170,8 @@ function validateTransition(job: Job, oldJob: Job): FieldError[] {
   if (next.completionTime && old.completionTime && next.completionTime !== old.completionTime) {
     errors.push(invalid('status.completionTime', next.completionTime, 'completionTime cannot be mutated'));
   }
-  if (old.startTime && next.startTime !== old.startTime && !spec.suspend && !disables('Suspended')) {
+  const resumes = hasCondition(oldJob, 'Suspended') && hasCondition(job, 'Suspended', 'False');
+  if (old.startTime && next.startTime !== old.startTime && !spec.suspend && !resumes) {
     const detail = 'field is immutable for unsuspended job once set';
     errors.push(invalid('status.startTime', next.startTime, detail));
   }
