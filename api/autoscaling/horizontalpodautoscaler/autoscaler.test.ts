@@ -119,6 +119,7 @@ describe('refused', () => {
         containerResource: { ...ofContainer.containerResource, name: 'x', container: 'a.b' },
       }),
       [
+        'spec.metrics[0].containerResource.name: Invalid value: "x": must be a standard resource type or fully qualified',
         'spec.metrics[0].containerResource.name: Invalid value: "x": must be a standard resource for containers',
         'spec.metrics[0].containerResource.container: Invalid value: "a.b": must not contain dots',
       ],
