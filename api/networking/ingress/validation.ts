@@ -102,7 +102,7 @@ export function validateTypedReference(
     ['name', name],
   ] as const) {
     if (value) errors.push(...validateWith(checkPathSegment, value, `${path}.${field}`));
-    else errors.push(required(`${path}.${field}`));
+    else errors.push(required(`${path}.${field}`, `${field} is required`));
   }
   return errors;
 }

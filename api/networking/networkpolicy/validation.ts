@@ -52,7 +52,10 @@ function validatePort({ endPort, port, protocol }: NetworkPolicyPort, path: stri
     errors.push(...validateWith(checkPortName, port, `${path}.port`));
   } else {
     errors.push(...validatePortNumber(port, `${path}.port`));
-    if (endPort !== undefined && endPort < port) refuseEnd('must be greater than or equal to `port`');
+    if (endPort !== undefined && endPort < port) {
+      // Upstream shows the port.
+      errors.push(invalid(`${path}.endPort`, port, 'must be greater than or equal to `port`'));
+    }
     if (endPort !== undefined) errors.push(...validatePortNumber(endPort, `${path}.endPort`));
   }
   return errors;
