@@ -4,7 +4,7 @@
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from '../../machinery/field-error.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
-import { validateQualifiedName } from '../meta/checks.ts';
+import { repeatsIn, validateQualifiedName } from '../meta/checks.ts';
 import { checkName } from '../meta/validation.ts';
 import { checkExpression } from './expressions.ts';
 
@@ -107,10 +107,11 @@ function validateResources(resources: readonly string[], path: string): FieldErr
 export function validateNamedRule(rule: NamedRuleWithOperations, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const names = rule.resourceNames ?? [];
+  const repeats = repeatsIn(names);
   for (const [i, name] of names.entries()) {
     const at = `${path}.resourceNames[${i}]`;
     errors.push(...checkName(name, 'path').map((why) => invalid(at, name, why)));
-    if (names.indexOf(name) < i) errors.push(duplicate(at, name));
+    if (repeats.has(i)) errors.push(duplicate(at, name));
   }
   return [...errors, ...validateRule(rule, path)];
 }

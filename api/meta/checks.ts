@@ -26,6 +26,12 @@ export const validateDNSLabel = (value: string, path: string) => validateWith(ch
 export const validateDNSSubdomain = (value: string, path: string) => validateWith(checkDNS1123Subdomain, value, path);
 export const validateQualifiedName = (value: string, path: string) => validateWith(checkQualifiedName, value, path);
 
+/** Where in a list stands what stood before. */
+export function repeatsIn(list: readonly string[]): ReadonlySet<number> {
+  const first = new Map(list.map((value, i) => [value, i] as const).reverse());
+  return new Set([...list.keys()].filter((i) => first.get(list[i]!) !== i));
+}
+
 /** `example.com/path` */
 export function validateDomainPrefixedPath(value: string, path: string): FieldError[] {
   if (value === '') return [required(path)];

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/validation.ts';
 import { decodeValue } from '../../machinery/decode.ts';
 import { badRequestError, invalidError, StatusError } from '../../machinery/errors.ts';
-import type { FieldError } from '../../machinery/field-error.ts';
+import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { apiVersionOf, type Kind, type PrepareContext } from '../../machinery/kind.ts';
 import type { KubeObject, ObjectMeta } from '../../machinery/metadata.ts';
@@ -69,10 +69,19 @@ export function checkCreate(kind: Kind, draft: KubeObject, apiVersion = kind.api
       { namespaced: kind.namespaced, nameRule: kind.nameRule ?? 'subdomain' },
       'metadata',
     ),
-    ...(kind.validate?.(draft) ?? []),
-    ...(validatorOf(kind, apiVersion)?.(draft) ?? []),
+    ...judge(() => [...(kind.validate?.(draft) ?? []), ...(validatorOf(kind, apiVersion)?.(draft) ?? [])]),
   ];
   refuse(kind, draft, errors);
+}
+
+/** A list of errors that is longer than what a call takes as arguments, some 100,000, cannot be put together. */
+function judge(rules: () => FieldError[]): FieldError[] {
+  try {
+    return rules();
+  } catch (err) {
+    if (!(err instanceof RangeError)) throw err;
+    return [invalid('<nil>', null, 'there are more errors than can be told')];
+  }
 }
 
 function refuse(kind: Kind, draft: KubeObject, errors: readonly FieldError[]): void {
@@ -146,12 +155,12 @@ export function checkUpdate(
   // Upstream's kinds check the change of metadata once more than the generic code: its causes come twice.
   const metadataErrors = validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata');
   const custom = findCustom(kind, subresource);
-  const ofVersion = subresource === '' ? (validatorOf(kind, apiVersion)?.(draft, old) ?? []) : [];
-  const own = custom?.validateUpdate
-    ? custom.validateUpdate(draft, old)
-    : subresource === 'status'
-      ? (kind.validateStatusUpdate?.(draft, old) ?? [])
-      : [...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])];
+  const own = () => {
+    if (custom?.validateUpdate) return custom.validateUpdate(draft, old);
+    if (subresource === 'status') return kind.validateStatusUpdate?.(draft, old) ?? [];
+    return [...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])];
+  };
+  const ofVersion = () => (subresource === '' ? (validatorOf(kind, apiVersion)?.(draft, old) ?? []) : []);
   const errors = [...validateObjectMeta(draft.metadata, scope, 'metadata'), ...metadataErrors, ...metadataErrors];
-  refuse(kind, draft, [...errors, ...own, ...ofVersion]);
+  refuse(kind, draft, [...errors, ...judge(() => [...own(), ...ofVersion()])]);
 }

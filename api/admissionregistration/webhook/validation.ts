@@ -1,7 +1,7 @@
 // What a configuration of webhooks may say. Upstream: pkg/apis/admissionregistration/validation.
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
-import { validateLabelSelector, validateOptionalWord } from '../../meta/checks.ts';
+import { repeatsIn, validateLabelSelector, validateOptionalWord } from '../../meta/checks.ts';
 import { validateWebhookService, validateWebhookUrl } from '../../meta/webhook-client.ts';
 import { failurePolicies, matchPolicies, validateMatchConditions, validateRule, webhookEnv } from '../match.ts';
 import type { Webhook } from './schema.ts';
@@ -66,8 +66,9 @@ const reviewVersions = ['v1', 'v1beta1'];
 function validateReviewVersions(versions: readonly string[], path: string): FieldError[] {
   if (versions.length === 0) return [required(path, `must specify one of ${reviewVersions.join(', ')}`)];
   const errors: FieldError[] = [];
+  const repeats = repeatsIn(versions);
   for (const [i, version] of versions.entries()) {
-    if (versions.indexOf(version) < i) errors.push(invalid(`${path}[${i}]`, version, 'duplicate version'));
+    if (repeats.has(i)) errors.push(invalid(`${path}[${i}]`, version, 'duplicate version'));
     else errors.push(...checkDNS1035Label(version).map((why) => invalid(`${path}[${i}]`, version, why)));
   }
   if (!versions.some((version) => reviewVersions.includes(version))) {

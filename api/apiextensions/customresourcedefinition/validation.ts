@@ -2,7 +2,7 @@
 import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
-import { validateWord } from '../../meta/checks.ts';
+import { repeatsIn, validateWord } from '../../meta/checks.ts';
 import { validateImmutable } from '../../meta/validation.ts';
 import { parseUrl, validateCABundle, validateWebhookService, validateWebhookUrl } from '../../meta/webhook-client.ts';
 import type {
@@ -123,8 +123,9 @@ function validateSharedParts(versions: Versions): FieldError[] {
 
 /** Versions as error texts show them: in the names of Kubernetes' own code. */
 function showVersions(versions: Versions): object[] {
+  const shared = new Set(partNames.filter((part) => isShared(versions, part)));
   const own = (part: keyof typeof parts, version: CustomResourceDefinitionVersion) =>
-    isShared(versions, part) ? null : (version[parts[part].field] ?? null);
+    shared.has(part) ? null : (version[parts[part].field] ?? null);
   return versions.map((version) => ({
     Name: version.name,
     Served: version.served,
@@ -184,8 +185,9 @@ function validateConversion(conversion: CustomResourceConversion | undefined, pa
 function validateReviewVersions(versions: readonly string[], path: string): FieldError[] {
   if (versions.length === 0) return [required(path)];
   const errors: FieldError[] = [];
+  const repeats = repeatsIn(versions);
   for (const [i, version] of versions.entries()) {
-    if (versions.indexOf(version) < i) errors.push(invalid(`${path}[${i}]`, version, 'duplicate version'));
+    if (repeats.has(i)) errors.push(invalid(`${path}[${i}]`, version, 'duplicate version'));
     else errors.push(...checkDNS1035Label(version).map((why) => invalid(`${path}[${i}]`, version, why)));
   }
   if (!versions.some((version) => version === 'v1' || version === 'v1beta1')) {
@@ -211,11 +213,12 @@ function validateStoredVersions(stored: readonly string[], versions: Versions): 
   const path = 'status.storedVersions';
   if (stored.length === 0) return [invalid(path, null, 'must have at least one stored version')];
   const errors: FieldError[] = [];
+  const [known, kept] = [new Set(versions.map(({ name }) => name)), new Set(stored)];
   for (const { name, storage } of versions) {
-    if (storage && !stored.includes(name)) errors.push(invalid(path, stored, `must have the storage version ${name}`));
+    if (storage && !kept.has(name)) errors.push(invalid(path, stored, `must have the storage version ${name}`));
   }
   for (const [i, name] of stored.entries()) {
-    if (versions.some((version) => version.name === name)) continue;
+    if (known.has(name)) continue;
     const why = `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`;
     errors.push(invalid(`${path}[${i}]`, name, why));
   }

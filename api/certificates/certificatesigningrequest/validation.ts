@@ -14,6 +14,7 @@ import {
 import { jsonEqual } from '../../../machinery/json.ts';
 import { checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { pemOfField, readPem } from '../../../machinery/pem.ts';
+import { repeatsIn } from '../../meta/checks.ts';
 import { type CertificateSigningRequest, keyUsages } from './schema.ts';
 
 const minExpirationSeconds = 600;
@@ -32,9 +33,7 @@ export function validateRequest({ spec, status }: CertificateSigningRequest): Fi
   for (const [i, usage] of usages.entries()) {
     if (!keyUsages.includes(usage)) errors.push(notSupported(`spec.usages[${i}]`, usage, keyUsages));
   }
-  for (const [i, usage] of usages.entries()) {
-    if (usages.indexOf(usage) < i) errors.push(duplicate(`spec.usages[${i}]`, usage));
-  }
+  for (const i of repeatsIn(usages)) errors.push(duplicate(`spec.usages[${i}]`, usages[i]));
   if (spec.signerName === legacySigner) {
     const why = 'the legacy signerName is not allowed via this API version';
     errors.push(invalid('spec.signerName', spec.signerName, why));

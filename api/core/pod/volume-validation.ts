@@ -123,6 +123,8 @@ export function validateMounts(container: Container, volumes: readonly Volume[],
   const mounts = container.volumeMounts ?? [];
   const devices = container.volumeDevices ?? [];
   const paths = new Set<string>();
+  const deviceNames = new Set(devices.map(({ name }) => name));
+  const devicePaths = new Set(devices.map(({ devicePath }) => devicePath));
   for (const [i, mount] of mounts.entries()) {
     const at = `${path}.volumeMounts[${i}]`;
     if (!mount.name) errors.push(required(`${at}.name`));
@@ -130,10 +132,10 @@ export function validateMounts(container: Container, volumes: readonly Volume[],
     if (!mount.mountPath) errors.push(required(`${at}.mountPath`));
     if (paths.has(mount.mountPath)) errors.push(invalid(`${at}.mountPath`, mount.mountPath, 'must be unique'));
     paths.add(mount.mountPath);
-    if (devices.some((device) => device.name === mount.name)) {
+    if (deviceNames.has(mount.name)) {
       errors.push(invalid(`${at}.name`, mount.name, 'must not already exist in volumeDevices'));
     }
-    if (devices.some((device) => device.devicePath === mount.mountPath)) {
+    if (devicePaths.has(mount.mountPath)) {
       errors.push(invalid(`${at}.mountPath`, mount.mountPath, 'must not already exist as a path in volumeDevices'));
     }
     if (mount.subPath) errors.push(...validateRelativePath(mount.subPath, `${at}.subPath`));

@@ -10,6 +10,7 @@ import {
 } from '../../../machinery/field-error.ts';
 import { ipFamilyOf, validateCIDR, validateIP } from '../../meta/addresses.ts';
 import {
+  repeatsIn,
   validateDNSLabel,
   validateDNSSubdomain,
   validateOptionalWord,
@@ -131,10 +132,11 @@ function validateAddresses(spec: ServiceSpec, path: string): FieldError[] {
   const policies = ['SingleStack', 'PreferDualStack', 'RequireDualStack'];
   errors.push(...validateOptionalWord(spec.ipFamilyPolicy, policies, `${path}.ipFamilyPolicy`));
   const families = spec.ipFamilies ?? [];
+  const repeats = repeatsIn(families);
   for (const [i, family] of families.entries()) {
     const at = `${path}.ipFamilies[${i}]`;
     errors.push(...validateOptionalWord(family, ['IPv4', 'IPv6'], at));
-    if (families.indexOf(family) < i) errors.push(duplicate(at, family));
+    if (repeats.has(i)) errors.push(duplicate(at, family));
     const given = ipFamilyOf(addresses[i] ?? '');
     if (given !== 0 && family !== `IPv${given}`) {
       errors.push(
