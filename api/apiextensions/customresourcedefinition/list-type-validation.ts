@@ -97,12 +97,13 @@ function validateItemsPresence(schema: JSONSchemaProps, keys: readonly string[],
     errors.push(forbidden(`${path}.items.nullable`, `cannot be nullable when x-kubernetes-list-type is ${listType}`));
   }
   if (listType === 'set') return errors;
+  const wanted = new Set(items.required);
   for (const key of keys) {
     const field = Object.hasOwn(items.properties ?? {}, key) ? items.properties?.[key] : undefined;
     if (!field) continue;
     const at = `${path}.items.properties[${key}]`;
     const why = 'this property is in x-kubernetes-list-map-keys, so it';
-    if (!items.required?.includes(key) && field.default === undefined) {
+    if (!wanted.has(key) && field.default === undefined) {
       errors.push(required(`${at}.default`, `${why} must have a default or be a required property`));
     }
     if (field.nullable) errors.push(forbidden(`${at}.nullable`, `${why} cannot be nullable`));

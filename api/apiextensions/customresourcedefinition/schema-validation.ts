@@ -1,6 +1,7 @@
 // What a schema of custom resources may say. Upstream: ValidateCustomResourceDefinitionOpenAPISchema
 // in apiextensions-apiserver's apis/apiextensions/validation.
 import { type FieldError, forbidden, invalid, notSupported } from '../../../machinery/field-error.ts';
+import { isObject } from '../../../machinery/json.ts';
 import { checkRules } from './compiled-rules.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 import { validateListType, validateMapType } from './list-type-validation.ts';
@@ -115,6 +116,9 @@ function validateKeywords(schema: JSONSchemaProps, path: string, place: Place): 
     errors.push(forbidden(`${path}.default`, `must not be set ${place.noDefault}`));
   } else if (schema.default !== undefined) {
     const { default: value, ...type } = schema;
+    if (!place.inMeta && losesFields(type, value)) {
+      errors.push(invalid(`${path}.default`, value, 'must not have unknown fields'));
+    }
     errors.push(...validateValue(type, value, `${path}.default`), ...validateListTypes(type, value, `${path}.default`));
   }
   for (const key of unsupported) {
@@ -131,4 +135,18 @@ function validateKeywords(schema: JSONSchemaProps, path: string, place: Place): 
     errors.push(forbidden(`${path}.x-kubernetes-embedded-resource`, why));
   }
   return errors;
+}
+
+/** Whether a value has a field that its schema does not know, and would lose. */
+function losesFields(schema: JSONSchemaProps, value: unknown): boolean {
+  const items = itemsOf(schema);
+  if (Array.isArray(value)) return items !== undefined && value.some((item) => losesFields(items, item));
+  if (!isObject(value)) return false;
+  const { properties = {} } = schema;
+  const keeps = schema['x-kubernetes-preserve-unknown-fields'] || schema.additionalProperties === true;
+  return Object.entries(value).some(([key, below]) => {
+    const known = Object.hasOwn(properties, key) ? properties[key] : valuesOf(schema);
+    if (known) return losesFields(known, below);
+    return !keeps && !(schema['x-kubernetes-embedded-resource'] && metaFields.has(key));
+  });
 }
