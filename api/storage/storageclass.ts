@@ -3,7 +3,7 @@
 import { duplicate, type FieldError, forbidden, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { newestFirst, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateOptionalWord, validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
@@ -68,12 +68,7 @@ export const isDefaultClass = ({ metadata }: StorageClass): boolean =>
 
 /** What claims get that name no class: of several default ones the newest, then the first by name. */
 export function pickDefaultClass(classes: readonly StorageClass[]): StorageClass | undefined {
-  const born = (it: StorageClass) => it.metadata.creationTimestamp ?? '';
-  return classes
-    .filter(isDefaultClass)
-    .sort((a, b) =>
-      born(a) === born(b) ? (a.metadata.name! < b.metadata.name! ? -1 : 1) : born(a) < born(b) ? 1 : -1,
-    )[0];
+  return classes.filter(isDefaultClass).sort(newestFirst)[0];
 }
 
 export const StorageClassKind = defineKind<StorageClass>({
