@@ -1,8 +1,8 @@
 // What a configuration of webhooks may say. Upstream: pkg/apis/admissionregistration/validation.
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
-import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
-import { repeatsIn, validateLabelSelector, validateOptionalWord } from '../../meta/checks.ts';
-import { validateWebhookService, validateWebhookUrl } from '../../meta/webhook-client.ts';
+import { checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
+import { validateLabelSelector, validateOptionalWord } from '../../meta/checks.ts';
+import { validateClientConfig, validateReviewVersions } from '../../meta/webhook-client.ts';
 import { failurePolicies, matchPolicies, validateMatchConditions, validateRule, webhookEnv } from '../match.ts';
 import type { Webhook } from './schema.ts';
 
@@ -16,7 +16,13 @@ export function validateWebhooks<W extends Webhook>(
   for (const [i, webhook] of (webhooks ?? []).entries()) {
     const path = `webhooks[${i}]`;
     errors.push(...validateWebhook(webhook, path), ...more(webhook, path));
-    errors.push(...validateReviewVersions(webhook.admissionReviewVersions ?? [], `${path}.admissionReviewVersions`));
+    errors.push(
+      ...validateReviewVersions(
+        webhook.admissionReviewVersions,
+        `${path}.admissionReviewVersions`,
+        'must specify one of v1, v1beta1',
+      ),
+    );
     if (webhook.name && seen.has(webhook.name)) errors.push(duplicate(`${path}.name`, webhook.name));
     seen.add(webhook.name);
   }
@@ -42,13 +48,7 @@ function validateWebhook(webhook: Webhook, path: string): FieldError[] {
   }
   errors.push(...validateLabelSelector(webhook.namespaceSelector, `${path}.namespaceSelector`));
   errors.push(...validateLabelSelector(webhook.objectSelector, `${path}.objectSelector`));
-  if ((clientConfig.url === undefined) === (clientConfig.service === undefined)) {
-    errors.push(required(`${path}.clientConfig`, 'exactly one of url or service is required'));
-  } else if (clientConfig.url !== undefined) {
-    errors.push(...validateWebhookUrl(clientConfig.url, `${path}.clientConfig.url`));
-  } else if (clientConfig.service) {
-    errors.push(...validateWebhookService(clientConfig.service, `${path}.clientConfig.service`));
-  }
+  errors.push(...validateClientConfig(clientConfig, `${path}.clientConfig`));
   errors.push(...validateMatchConditions(webhook.matchConditions ?? [], webhookEnv, `${path}.matchConditions`));
   return errors;
 }
@@ -59,20 +59,4 @@ function validateFullName(name: string, path: string): FieldError[] {
   if (complaints.length > 0) return [invalid(path, name, complaints.join(','))];
   if (name.split('.').length >= 3) return [];
   return [invalid(path, name, 'should be a domain with at least three segments separated by dots')];
-}
-
-const reviewVersions = ['v1', 'v1beta1'];
-
-function validateReviewVersions(versions: readonly string[], path: string): FieldError[] {
-  if (versions.length === 0) return [required(path, `must specify one of ${reviewVersions.join(', ')}`)];
-  const errors: FieldError[] = [];
-  const repeats = repeatsIn(versions);
-  for (const [i, version] of versions.entries()) {
-    if (repeats.has(i)) errors.push(invalid(`${path}[${i}]`, version, 'duplicate version'));
-    else errors.push(...checkDNS1035Label(version).map((why) => invalid(`${path}[${i}]`, version, why)));
-  }
-  if (!versions.some((version) => reviewVersions.includes(version))) {
-    errors.push(invalid(path, versions, `must include at least one of ${reviewVersions.join(', ')}`));
-  }
-  return errors;
 }

@@ -2,9 +2,9 @@
 import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
-import { repeatsIn, validateWord } from '../../meta/checks.ts';
+import { validateWord } from '../../meta/checks.ts';
 import { validateImmutable } from '../../meta/validation.ts';
-import { parseUrl, validateCABundle, validateWebhookService, validateWebhookUrl } from '../../meta/webhook-client.ts';
+import { parseUrl, validateCABundle, validateClientConfig, validateReviewVersions } from '../../meta/webhook-client.ts';
 import type {
   CustomResourceConversion,
   CustomResourceDefinition,
@@ -171,28 +171,8 @@ function validateConversion(conversion: CustomResourceConversion | undefined, pa
     return errors;
   }
   if (!clientConfig) errors.push(required(configPath, 'required when strategy is set to Webhook'));
-  else if ((clientConfig.url === undefined) === (clientConfig.service === undefined)) {
-    errors.push(required(configPath, 'exactly one of url or service is required'));
-  } else if (clientConfig.url !== undefined) {
-    errors.push(...validateWebhookUrl(clientConfig.url, `${configPath}.url`));
-  } else if (clientConfig.service) {
-    errors.push(...validateWebhookService(clientConfig.service, `${configPath}.service`));
-  }
-  errors.push(...validateReviewVersions(conversionReviewVersions ?? [], `${path}.conversionReviewVersions`));
-  return errors;
-}
-
-function validateReviewVersions(versions: readonly string[], path: string): FieldError[] {
-  if (versions.length === 0) return [required(path)];
-  const errors: FieldError[] = [];
-  const repeats = repeatsIn(versions);
-  for (const [i, version] of versions.entries()) {
-    if (repeats.has(i)) errors.push(invalid(`${path}[${i}]`, version, 'duplicate version'));
-    else errors.push(...checkDNS1035Label(version).map((why) => invalid(`${path}[${i}]`, version, why)));
-  }
-  if (!versions.some((version) => version === 'v1' || version === 'v1beta1')) {
-    errors.push(invalid(path, versions, 'must include at least one of v1, v1beta1'));
-  }
+  else errors.push(...validateClientConfig(clientConfig, configPath));
+  errors.push(...validateReviewVersions(conversionReviewVersions, `${path}.conversionReviewVersions`));
   return errors;
 }
 

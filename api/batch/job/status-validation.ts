@@ -34,73 +34,51 @@ export function validateJobStatusUpdate(job: Job, oldJob: Job): FieldError[] {
   const changes = (...fields: (keyof typeof next)[]) => fields.some((field) => !jsonEqual(next[field], old[field]));
   const errors = counters.flatMap((field) => validateNonNegative(next[field], `status.${field}`));
   errors.push(...validateUncounted(next.uncountedTerminatedPods, 'status.uncountedTerminatedPods'));
-  const refuse = (isWrong: boolean, error: FieldError) => {
-    if (isWrong) errors.push(error);
-  };
-  const conditions = (detail: string) => invalidAsWhole('status.conditions', detail);
+  const at = (field: string) => `status.${field}`;
+  const conditions = (detail: string) => errors.push(invalidAsWhole(at('conditions'), `cannot set ${detail}`));
+  const wrong = (field: keyof JobStatus, detail: string) => errors.push(invalid(at(field), next[field], detail));
   const { completionTime, startTime, isComplete, isFailed, isFinished, isSuccessCriteriaMet, isFailureTarget } = next;
-  const isSuspendedAtNothing = job.spec.suspend === true && job.spec.completions === 0;
-  refuse(
-    changes('isComplete', 'isFailed') && isComplete && isFailed,
-    conditions('cannot set Complete=True and Failed=true conditions'),
-  );
-  refuse(
-    changes('isComplete', 'isFailureTarget') && isComplete && isFailureTarget,
-    conditions('cannot set Complete=True and FailureTarget=true conditions'),
-  );
-  const at = 'status.completionTime';
-  if (changes('isComplete', 'completionTime')) {
-    const detail = 'cannot set completionTime when there is no Complete=True condition';
-    refuse(completionTime !== undefined && !isComplete, invalid(at, completionTime, detail));
-    refuse(completionTime === undefined && isComplete, required(at, 'completionTime is required for Complete jobs'));
+  if (isComplete && isFailed && changes('isComplete', 'isFailed'))
+    conditions('Complete=True and Failed=true conditions');
+  if (isComplete && isFailureTarget && changes('isComplete', 'isFailureTarget')) {
+    conditions('Complete=True and FailureTarget=true conditions');
   }
-  refuse(
-    changes('startTime', 'completionTime') && Date.parse(completionTime ?? '') < Date.parse(startTime ?? ''),
-    invalid(at, completionTime, 'completionTime cannot be set before startTime'),
-  );
-  refuse(
-    changes('isFailed', 'failedIndexes') && isFailed && !isFailureTarget,
-    conditions('cannot set Failed=True condition without the FailureTarget=true condition'),
-  );
-  refuse(
-    changes('isComplete', 'isSuccessCriteriaMet') && isComplete && !isSuccessCriteriaMet,
-    conditions('cannot set Complete=True condition without the SuccessCriteriaMet=true condition'),
-  );
-  refuse(
-    changes('isFinished', 'active') && isFinished && next.active > 0,
-    invalid('status.active', next.active, 'active>0 is invalid for finished job'),
-  );
-  refuse(
-    changes('isFinished', 'startTime') && isFinished && startTime === undefined && !isSuspendedAtNothing,
-    required('status.startTime', 'startTime is required for finished job'),
-  );
+  if (changes('isComplete', 'completionTime') && isComplete !== (completionTime !== undefined)) {
+    if (isComplete) errors.push(required(at('completionTime'), 'completionTime is required for Complete jobs'));
+    else wrong('completionTime', 'cannot set completionTime when there is no Complete=True condition');
+  }
+  if (changes('startTime', 'completionTime') && Date.parse(completionTime ?? '') < Date.parse(startTime ?? '')) {
+    wrong('completionTime', 'completionTime cannot be set before startTime');
+  }
+  if (isFailed && !isFailureTarget && changes('isFailed', 'failedIndexes')) {
+    conditions('Failed=True condition without the FailureTarget=true condition');
+  }
+  if (isComplete && !isSuccessCriteriaMet && changes('isComplete', 'isSuccessCriteriaMet')) {
+    conditions('Complete=True condition without the SuccessCriteriaMet=true condition');
+  }
+  if (isFinished && next.active > 0 && changes('isFinished', 'active')) {
+    wrong('active', 'active>0 is invalid for finished job');
+  }
+  const isSuspendedAtNothing = job.spec.suspend === true && job.spec.completions === 0;
+  if (isFinished && !startTime && changes('isFinished', 'startTime') && !isSuspendedAtNothing) {
+    errors.push(required(at('startTime'), 'startTime is required for finished job'));
+  }
   const { succeeded = [], failed = [] } = next.uncountedTerminatedPods ?? {};
-  refuse(
-    changes('isFinished', 'uncountedTerminatedPods') && isFinished && succeeded.length + failed.length > 0,
-    invalid(
-      'status.uncountedTerminatedPods',
-      next.uncountedTerminatedPods,
-      'uncountedTerminatedPods needs to be empty for finished job',
-    ),
-  );
+  if (isFinished && succeeded.length + failed.length > 0 && changes('isFinished', 'uncountedTerminatedPods')) {
+    wrong('uncountedTerminatedPods', 'uncountedTerminatedPods needs to be empty for finished job');
+  }
   errors.push(...validateIndexes(job, next, changes));
-  refuse(
-    changes('isFinished', 'terminating') && isFinished && (next.terminating ?? 0) > 0,
-    invalid('status.terminating', next.terminating, 'terminating>0 is invalid for finished job'),
-  );
-  refuse(
-    changes('ready', 'active') && (next.ready ?? 0) > next.active,
-    invalid('status.ready', next.ready, 'cannot set more ready pods than active'),
-  );
-  refuse(isSuccessCriteriaMet && isFailed, conditions('cannot set SuccessCriteriaMet=True and Failed=true conditions'));
-  refuse(
-    isSuccessCriteriaMet && isFailureTarget,
-    conditions('cannot set SuccessCriteriaMet=True and FailureTarget=true conditions'),
-  );
-  refuse(
-    job.spec.successPolicy !== undefined && !isSuccessCriteriaMet && isComplete,
-    conditions('cannot set Complete=True for Job with SuccessPolicy unless SuccessCriteriaMet=True'),
-  );
+  if (isFinished && (next.terminating ?? 0) > 0 && changes('isFinished', 'terminating')) {
+    wrong('terminating', 'terminating>0 is invalid for finished job');
+  }
+  if ((next.ready ?? 0) > next.active && changes('ready', 'active')) {
+    wrong('ready', 'cannot set more ready pods than active');
+  }
+  if (isSuccessCriteriaMet && isFailed) conditions('SuccessCriteriaMet=True and Failed=true conditions');
+  if (isSuccessCriteriaMet && isFailureTarget) conditions('SuccessCriteriaMet=True and FailureTarget=true conditions');
+  if (job.spec.successPolicy && !isSuccessCriteriaMet && isComplete) {
+    conditions('Complete=True for Job with SuccessPolicy unless SuccessCriteriaMet=True');
+  }
   return [...errors, ...validateTransition(job, oldJob)];
 }
 
