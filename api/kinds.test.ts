@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { decodeValue } from '../machinery/decode.ts';
 import { cloneJson, deepFreeze } from '../machinery/json.ts';
 import type { Kind } from '../machinery/kind.ts';
+import { assertLines } from '../test/builders/kind-rules.ts';
 import { DaemonSetKind } from './apps/daemonset.ts';
 import { DeploymentKind } from './apps/deployment.ts';
 import { ReplicaSetKind } from './apps/replicaset.ts';
@@ -19,6 +20,7 @@ import { SecretKind } from './core/secret.ts';
 import { ServiceKind } from './core/service.ts';
 import { EndpointSliceKind } from './discovery/endpointslice.ts';
 import { kinds } from './index.ts';
+import { validateObjectMeta } from './meta/validation.ts';
 import { ClusterRoleKind } from './rbac/clusterrole.ts';
 import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts';
 import { RoleKind } from './rbac/role.ts';
@@ -49,7 +51,7 @@ const selector = { matchLabels: { a: 'b' } };
 const port = { port: 80, protocol: 'TCP' };
 
 describe('refused', () => {
-  const table: [Kind, string, object, string[]][] = [
+  const table: [Kind, string, object, (string | RegExp)[]][] = [
     [DeploymentKind, 'fine', { spec: { selector, template } }, []],
     [
       DeploymentKind,
@@ -61,7 +63,9 @@ describe('refused', () => {
       DeploymentKind,
       'unknown strategy',
       { spec: { selector, template, strategy: { type: 'X' } } },
-      ['spec.strategy: Unsupported value: "X": supported values: "Recreate", "RollingUpdate"'],
+      [
+        'spec.strategy: Unsupported value: {"Type":"X","RollingUpdate":null}: supported values: "Recreate", "RollingUpdate"',
+      ],
     ],
     [
       ReplicaSetKind,
@@ -69,8 +73,14 @@ describe('refused', () => {
       { spec: { selector: { matchExpressions: [{ key: 'a', operator: 'X' }] }, template } },
       [
         'spec.selector.matchExpressions[0].operator: Invalid value: "X": not a valid selector operator',
-        'spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`',
+        'spec.selector: Invalid value: {"matchExpressions":[{"key":"a","operator":"X"}]}: invalid label selector',
       ],
+    ],
+    [
+      DaemonSetKind,
+      'nothing may be missing, written otherwise',
+      { spec: { selector, template, updateStrategy: { rollingUpdate: { maxUnavailable: '00%' } } } },
+      ['spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0'],
     ],
     [
       DaemonSetKind,
@@ -100,8 +110,8 @@ describe('refused', () => {
         },
       },
       [
+        'spec.podFailurePolicy.rules[0]: Invalid value: specifying one of OnExitCodes and OnPodConditions is required',
         'spec.template.spec.restartPolicy: Invalid value: "OnFailure": only "Never" is supported when podFailurePolicy is specified',
-        'spec.podFailurePolicy.rules[0]: Invalid value: {"action":"Count"}: specifying one of OnExitCodes and OnPodConditions is required',
       ],
     ],
     [
@@ -144,13 +154,33 @@ describe('refused', () => {
       EndpointSliceKind,
       'other family',
       { addressType: 'IPv6', endpoints: [{ addresses: ['10.0.0.1'] }] },
-      ['endpoints[0].addresses[0]: Invalid value: "10.0.0.1": must be a valid IPv6 address'],
+      ['endpoints[0].addresses[0]: Invalid value: "10.0.0.1": must be an IPv6 address'],
     ],
     [
       EndpointSliceKind,
       'no addresses',
       { addressType: 'IPv4', endpoints: [{}] },
       ['endpoints[0].addresses: Required value: must contain at least 1 address'],
+    ],
+    [
+      EndpointSliceKind,
+      'hints',
+      {
+        addressType: 'FQDN',
+        endpoints: [
+          { addresses: ['a.b.'], hints: { forZones: [{ name: 'z' }, { name: 'z' }], forNodes: [{ name: 'N' }] } },
+          { addresses: ['a'], hints: { forNodes: Array.from({ length: 9 }, (_, i) => ({ name: `n${i}` })) } },
+        ],
+        ports: [{ appProtocol: '' }],
+      },
+      [
+        'endpoints[0].hints.forZones[1].name: Duplicate value: "z"',
+        /^endpoints\[0\]\.hints\.forNodes\[0\]\.name: Invalid value: "N": a lowercase RFC 1123 subdomain/,
+        'endpoints[1].addresses[0]: Invalid value: "a": should be a domain with at least two segments separated by dots',
+        'endpoints[1].hints.forNodes: Too many: 9: must have at most 8 items',
+        'ports[0].appProtocol: Invalid value: "": name part must be non-empty',
+        /^ports\[0\]\.appProtocol: Invalid value: "": name part must consist of/,
+      ],
     ],
     [
       SecretKind,
@@ -223,7 +253,7 @@ describe('refused', () => {
     ],
   ];
   for (const [kind, name, body, want] of table) {
-    test(`${kind.kind}: ${name}`, () => assert.deepEqual(refusals(kind, body), want));
+    test(`${kind.kind}: ${name}`, () => assertLines(refusals(kind, body), want));
   }
 });
 
@@ -407,4 +437,29 @@ describe('columns', () => {
         assert.equal(typeof read(object), 'string', kind.kind);
     }
   });
+});
+
+test('names of deployments become names of pods', () => {
+  const warn = (old?: object) =>
+    DeploymentKind.warnings?.(make(DeploymentKind, { metadata: { name: 'a.b' } }), old as never);
+  assert.match(warn()?.[0] ?? '', /^metadata\.name: this is used in Pod names and hostnames/);
+  assert.deepEqual(warn({}), []);
+});
+
+test('a count of collisions is not lost', () => {
+  const set = make(DaemonSetKind, { spec: { selector, template } });
+  const refuse = (next: number | undefined) =>
+    shown(
+      DaemonSetKind.validateStatusUpdate!(
+        { ...set, status: { collisionCount: next } },
+        { ...set, status: { collisionCount: 1 } },
+      ),
+    );
+  assert.deepEqual(refuse(undefined), ['status.collisionCount: Invalid value: 0: cannot be decremented']);
+  assert.equal(refuse(-1).length, 2);
+});
+
+test('the name of a service may begin with a digit', () => {
+  const rules = { namespaced: true, nameRule: ServiceKind.nameRule! };
+  assert.deepEqual(validateObjectMeta({ name: '1a', namespace: 'n' }, rules, 'metadata'), []);
 });

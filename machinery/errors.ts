@@ -138,18 +138,26 @@ export const modifiedError = (r: GroupResource, name: string) =>
   conflictError(r, name, 'the object has been modified; please apply your changes to the latest version and try again');
 
 const maxShownErrors = 1000;
+const maxShownLength = 2 ** 20;
 
 /**
- * Validation failed: all field errors (of very many, the first) in one message, each as a cause. `kind` is the
- * object's kind, not its resource.
+ * Validation failed: all field errors (of very many or very long ones, the first) in one message, each as a cause.
+ * `kind` is the object's kind, not its resource.
  */
 export function invalidError(kind: { group: string; kind: string }, name: string, found: readonly FieldError[]) {
-  const errors = found.slice(0, maxShownErrors);
-  const texts = [...new Set(errors.map((e) => `${e.field}: ${e.detail}`))];
-  if (errors.length < found.length) texts.push(`and ${found.length - errors.length} more`);
+  const causes: StatusCause[] = [];
+  const shown = new Set<string>();
+  let length = 0;
+  for (const { type, field, detail } of found) {
+    if (causes.length >= maxShownErrors || (causes.length > 0 && length + detail.length > maxShownLength)) break;
+    causes.push({ reason: causeReasons[type], message: detail, field });
+    shown.add(`${field}: ${detail}`);
+    length += detail.length;
+  }
+  const texts = [...shown];
+  if (causes.length < found.length) texts.push(`and ${found.length - causes.length} more`);
   const joined = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   const shownKind = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
-  const causes = errors.map((e) => ({ reason: causeReasons[e.type], message: e.detail, field: e.field }));
   return new StatusError(422, 'Invalid', `${shownKind} ${JSON.stringify(name)} is invalid: ${joined}`, {
     details: { ...detailsOf({ group: kind.group, resource: kind.kind }, name), causes },
   });

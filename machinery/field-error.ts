@@ -43,32 +43,41 @@ function showValue(value: unknown): string {
 }
 
 /** Adds to a list, which may get long: a call cannot have as many arguments as a client can make mistakes. */
-export function append<T>(list: T[], more: readonly T[]): void {
+export function append<T>(list: T[], more: Iterable<T>): void {
   for (const item of more) list.push(item);
 }
 
 const withDetail = (head: string, detail: string) => (detail ? `${head}: ${detail}` : head);
+
+/** The text is made when it is read: each of many errors may show a large value, and few of them are told. */
+const lazily = (type: FieldErrorType, field: string, write: () => string): FieldError => ({
+  type,
+  field,
+  get detail() {
+    return write();
+  },
+});
 
 export const required = (field: string, detail = ''): FieldError => ({
   type: 'Required',
   field,
   detail: withDetail('Required value', detail),
 });
-export const invalid = (field: string, value: unknown, detail: string): FieldError => ({
+export const invalid = (field: string, value: unknown, detail: string): FieldError =>
+  lazily('Invalid', field, () => withDetail(`Invalid value: ${showValue(value)}`, detail));
+/** Of a part as a whole, which the text does not show. */
+export const invalidAsWhole = (field: string, detail: string): FieldError => ({
   type: 'Invalid',
   field,
-  detail: withDetail(`Invalid value: ${showValue(value)}`, detail),
+  detail: `Invalid value: ${detail}`,
 });
-export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
-  type: 'NotSupported',
-  field,
-  detail: `Unsupported value: ${showValue(value)}${supported.length ? `: supported values: ${supported.map((v) => JSON.stringify(v)).join(', ')}` : ''}`,
-});
-export const duplicate = (field: string, value: unknown, detail = ''): FieldError => ({
-  type: 'Duplicate',
-  field,
-  detail: withDetail(`Duplicate value: ${showValue(value)}`, detail),
-});
+export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError =>
+  lazily('NotSupported', field, () => {
+    const list = supported.map((v) => JSON.stringify(v)).join(', ');
+    return withDetail(`Unsupported value: ${showValue(value)}`, list && `supported values: ${list}`);
+  });
+export const duplicate = (field: string, value: unknown, detail = ''): FieldError =>
+  lazily('Duplicate', field, () => withDetail(`Duplicate value: ${showValue(value)}`, detail));
 export const notFound = (field: string, value: unknown, detail = ''): FieldError => ({
   type: 'NotFound',
   field,

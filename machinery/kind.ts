@@ -138,8 +138,8 @@ export interface KindSpec<T extends KubeObject> {
   /** It comes from a CustomResourceDefinition: it has no protobuf form, and its lists no patch strategies. */
   isCustom?: boolean;
   subresources?: Subresources;
-  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'label1035' (Services), 'ip'. */
-  nameRule?: 'subdomain' | 'label' | 'path' | 'label1035' | 'ip';
+  /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'ip'. */
+  nameRule?: 'subdomain' | 'label' | 'path' | 'ip';
   /** True: generation starts at 1 and grows when the spec (see bumpsGeneration) changes. */
   hasGeneration?: boolean;
   /** Default: `spec` differs. */

@@ -130,3 +130,10 @@ export function keyOf(object: { metadata: ObjectMeta }): string {
 export function controllerOf(object: { metadata: ObjectMeta }): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find((o) => o.controller === true);
 }
+
+/** Orders the youngest first; of those of one second, by their names. */
+export function newestFirst(a: { metadata: ObjectMeta }, b: { metadata: ObjectMeta }): number {
+  const born = ({ metadata }: { metadata: ObjectMeta }) => metadata.creationTimestamp ?? '';
+  if (born(a) === born(b)) return a.metadata.name! < b.metadata.name! ? -1 : 1;
+  return born(a) < born(b) ? 1 : -1;
+}

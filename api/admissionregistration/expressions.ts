@@ -3,7 +3,7 @@
 import { compile } from '../../machinery/cel/cel.ts';
 import { type PolicyEnvOptions, policyEnv } from '../../machinery/cel/kubernetes-env.ts';
 import { type CelType, formatType, t } from '../../machinery/cel/types.ts';
-import { type FieldError, invalid } from '../../machinery/field-error.ts';
+import { append, type FieldError, invalid } from '../../machinery/field-error.ts';
 
 /** What an expression may give; absent: anything. */
 export type ResultTypes = readonly string[] | undefined;
@@ -44,7 +44,7 @@ export function checkVariables(
     if (expression.trim() === '') continue;
     const at = `${path}[${i}].expression`;
     const found = compileExpression(expression, { ...env, variables: types }, undefined, at);
-    errors.push(...found.errors);
+    append(errors, found.errors);
     types.set(name, found.type);
   }
   return { errors, types };

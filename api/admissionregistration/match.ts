@@ -2,9 +2,17 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-rules
 
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
-import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from '../../machinery/field-error.ts';
+import {
+  append,
+  duplicate,
+  type FieldError,
+  invalid,
+  notSupported,
+  required,
+  tooMany,
+} from '../../machinery/field-error.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
-import { validateQualifiedName } from '../meta/checks.ts';
+import { repeatsIn, validateQualifiedName } from '../meta/checks.ts';
 import { checkName } from '../meta/validation.ts';
 import { checkExpression } from './expressions.ts';
 
@@ -66,7 +74,7 @@ export function validateRule(rule: RuleWithOperations, path: string): FieldError
   for (const [i, version] of list('apiVersions', 'API versions').entries()) {
     if (version === '') errors.push(required(`${path}.apiVersions[${i}]`));
   }
-  errors.push(...validateResources(rule.resources ?? [], `${path}.resources`));
+  append(errors, validateResources(rule.resources ?? [], `${path}.resources`));
   if (rule.scope !== undefined && !scopes.includes(rule.scope)) {
     errors.push(notSupported(`${path}.scope`, rule.scope, scopes));
   }
@@ -107,10 +115,14 @@ function validateResources(resources: readonly string[], path: string): FieldErr
 export function validateNamedRule(rule: NamedRuleWithOperations, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const names = rule.resourceNames ?? [];
+  const repeats = repeatsIn(names);
   for (const [i, name] of names.entries()) {
     const at = `${path}.resourceNames[${i}]`;
-    errors.push(...checkName(name, 'path').map((why) => invalid(at, name, why)));
-    if (names.indexOf(name) < i) errors.push(duplicate(at, name));
+    append(
+      errors,
+      checkName(name, 'path').map((why) => invalid(at, name, why)),
+    );
+    if (repeats.has(i)) errors.push(duplicate(at, name));
   }
   return [...errors, ...validateRule(rule, path)];
 }
@@ -129,12 +141,12 @@ export function validateMatchConditions(
   for (const [i, { name, expression }] of conditions.entries()) {
     const text = expression.trim();
     if (text === '') errors.push(required(`${path}[${i}].expression`));
-    else errors.push(...checkExpression(text, env, ['bool'], `${path}[${i}].expression`));
+    else append(errors, checkExpression(text, env, ['bool'], `${path}[${i}].expression`));
     if (name === '') {
       errors.push(required(`${path}[${i}].name`));
       continue;
     }
-    errors.push(...validateQualifiedName(name, `${path}[${i}].name`));
+    append(errors, validateQualifiedName(name, `${path}[${i}].name`));
     if (seen.has(name)) errors.push(duplicate(`${path}[${i}].name`, name));
     seen.add(name);
   }

@@ -1,7 +1,7 @@
 // MutatingAdmissionPolicy: changes in CEL that are made to objects where a binding says so.
 // https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
-import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { append, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
@@ -97,7 +97,7 @@ function validateMutation(mutation: Mutation, env: PolicyEnvOptions, path: strin
     const text = mutation[own].expression?.trim();
     const at = `${path}.${own}.expression`;
     const results = [own === 'jsonPatch' ? 'list(JSONPatch)' : 'Object'];
-    errors.push(...(text ? checkExpression(text, env, results, at) : [required(at)]));
+    append(errors, text ? checkExpression(text, env, results, at) : [required(at)]);
   }
   if (mutation[other]) {
     errors.push(invalid(`${path}.${other}`, `{${other}}`, `must not be specified when patchType is ${patchType}`));

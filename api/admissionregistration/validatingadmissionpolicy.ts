@@ -1,7 +1,7 @@
 // ValidatingAdmissionPolicy: rules in CEL that objects must fulfil where a binding says so.
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
-import { duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { condition, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
@@ -121,7 +121,7 @@ function validateDemands(spec: ValidatingAdmissionPolicySpec, name: string, { en
   }
   const seen = new Set<string>();
   for (const [i, note] of auditAnnotations.entries()) {
-    errors.push(...validateAuditAnnotation(note, name, { env, path: `${notesPath}[${i}]` }));
+    append(errors, validateAuditAnnotation(note, name, { env, path: `${notesPath}[${i}]` }));
     if (seen.has(note.key)) errors.push(duplicate(`${notesPath}[${i}].key`, note.key));
     seen.add(note.key);
   }
@@ -134,12 +134,12 @@ function validateValidation(rule: Validation, { env, path }: Place): FieldError[
   const { message = '', messageExpression = '', reason } = rule;
   const errors: FieldError[] = [];
   if (rule.expression.trim() === '') errors.push(required(`${path}.expression`, 'expression is not specified'));
-  else errors.push(...checkExpression(rule.expression, env, ['bool'], `${path}.expression`));
+  else append(errors, checkExpression(rule.expression, env, ['bool'], `${path}.expression`));
   if (messageExpression && messageExpression.trim() === '') {
     errors.push(invalid(`${path}.messageExpression`, messageExpression, 'must be non-empty if specified'));
   } else if (messageExpression) {
     const silent = { ...env, hasAuthorizer: false };
-    errors.push(...checkExpression(messageExpression, silent, ['string'], `${path}.messageExpression`));
+    append(errors, checkExpression(messageExpression, silent, ['string'], `${path}.messageExpression`));
   }
   if (message && message.trim() === '') {
     errors.push(invalid(`${path}.message`, message, 'must be non-empty if specified'));
@@ -163,7 +163,7 @@ function validateAuditAnnotation(note: AuditAnnotation, name: string, { env, pat
     const why = `must not exceed ${maxValueExpressionBytes} bytes in length`;
     errors.push(required(`${path}.valueExpression`, why));
   } else {
-    errors.push(...checkExpression(expression, env, ['string', 'null_type'], `${path}.valueExpression`));
+    append(errors, checkExpression(expression, env, ['string', 'null_type'], `${path}.valueExpression`));
   }
   return errors;
 }

@@ -252,6 +252,15 @@ describe('a schema is refused', () => {
       [`${root}.properties[metadata].default: Forbidden: must not be set in top-level metadata`],
     ],
     [
+      'default with fields that nobody knows',
+      withField({
+        type: 'object',
+        properties: { b: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+        default: { b: { x: 1 }, c: 2 },
+      }),
+      [`${at}.default: Invalid value: {"b":{"x":1},"c":2}: must not have unknown fields`],
+    ],
+    [
       'rules that say nothing',
       withField({
         type: 'object',
@@ -405,6 +414,17 @@ describe('rules of a schema are compiled', () => {
       }),
       [
         `${at}.items.x-kubernetes-validations[0].rule: Invalid value: "self != oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within ${at}`,
+      ],
+    ],
+    [
+      'old parts of an atomic map',
+      withField({
+        type: 'object',
+        'x-kubernetes-map-type': 'atomic',
+        properties: { b: { ...text, 'x-kubernetes-validations': [{ rule: 'self != oldSelf' }] } },
+      }),
+      [
+        `${at}.properties[b].x-kubernetes-validations[0].rule: Invalid value: "self != oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within ${at}`,
       ],
     ],
     [

@@ -1,6 +1,6 @@
 // APIService: which server answers for a group and version of the API.
 // https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/
-import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { append, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { column, defineKind, type PrepareContext } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
@@ -108,8 +108,15 @@ function validateSpec(spec: APIServiceSpec, path: string): FieldError[] {
   if (!group && version !== 'v1') {
     errors.push(required(`${path}.group`, 'only v1 may have an empty group and it better be legacy kube'));
   }
-  if (group) errors.push(...checkDNS1123Subdomain(group).map((why) => invalid(`${path}.group`, group, why)));
-  errors.push(...checkDNS1035Label(version).map((why) => invalid(`${path}.version`, version, why)));
+  if (group)
+    append(
+      errors,
+      checkDNS1123Subdomain(group).map((why) => invalid(`${path}.group`, group, why)),
+    );
+  append(
+    errors,
+    checkDNS1035Label(version).map((why) => invalid(`${path}.version`, version, why)),
+  );
   const rank = (key: 'groupPriorityMinimum' | 'versionPriority', value: number, max: number) => {
     if (value > 0 && value <= max) return;
     errors.push(invalid(`${path}.${key}`, value, `must be positive and less than ${max}`));

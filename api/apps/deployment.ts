@@ -11,6 +11,7 @@ import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateDeployment, validateDeploymentStatus, validateDeploymentUpdate } from './deployment/validation.ts';
+import { warnOfName } from './workload-validation.ts';
 
 export const rollingUpdateDeployment = s.api('apps.v1.RollingUpdateDeployment', 'Pace of a rolling update.', {
   maxSurge: s.intOrString('Pods above the desired number, as number or percentage.', { pointer: true }),
@@ -108,6 +109,7 @@ export const DeploymentKind = defineKind<Deployment>({
   validate: validateDeployment,
   validateUpdate: validateDeploymentUpdate,
   validateStatusUpdate: validateDeploymentStatus,
+  warnings: (deployment, old) => (old ? [] : warnOfName(deployment)),
 });
 
 function setDefaults({ spec }: Deployment): void {

@@ -14,9 +14,9 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 import {
   validateReplicaCounts,
-  validateSelector,
+  validateSelection,
   validateServingTemplate,
-  validateTemplateLabels,
+  warnOfName,
 } from './workload-validation.ts';
 
 export const replicaSetSpec = s.api('apps.v1.ReplicaSetSpec', 'Desired state of a replica set.', {
@@ -76,6 +76,7 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   validate,
   validateUpdate: (next, old) => validateImmutableSelector(next.spec.selector, old.spec.selector, 'spec.selector'),
   validateStatusUpdate: (next) => validateReplicaCounts(next.status, 'status'),
+  warnings: (set, old) => (old ? [] : warnOfName(set)),
 });
 
 function setDefaults({ spec }: ReplicaSet): void {
@@ -87,8 +88,7 @@ function validate({ spec }: ReplicaSet): FieldError[] {
     ...validateNonNegative(spec.replicas, 'spec.replicas'),
     ...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
     // Upstream says deployment here as well.
-    ...validateSelector(spec.selector, 'deployment', 'spec.selector'),
-    ...validateTemplateLabels(spec.selector, spec.template, 'spec.template'),
+    ...validateSelection(spec, 'deployment', 'spec'),
     ...validateServingTemplate(spec.template, 'ReplicaSet', 'spec.template'),
   ];
 }

@@ -12,13 +12,18 @@ import { validateNonNegative } from '../meta/validation.ts';
 
 const labelsMismatchText = '`selector` does not match template `labels`';
 
-/** `kind` names the workload in the text about an empty selector. */
-export function validateSelector(selector: LabelSelector | undefined, kind: string, path: string): FieldError[] {
-  if (!selector) return [required(path)];
-  const errors = validateLabelSelector(selector, path);
-  if (isEmptySelector(selector))
-    errors.push(invalid(path, showSelector(selector), `empty selector is invalid for ${kind}`));
-  return errors;
+/** The selector, and that the template fits. `kind` names the workload in the text about an empty selector. */
+export function validateSelection(
+  { selector, template }: { selector?: LabelSelector | undefined; template?: PodTemplateSpec },
+  kind: string,
+  path: string,
+): FieldError[] {
+  const at = `${path}.selector`;
+  if (!selector) return [required(at), ...validateTemplateLabels(selector, template, `${path}.template`)];
+  const errors = validateLabelSelector(selector, at);
+  if (isEmptySelector(selector)) return [invalid(at, showSelector(selector), `empty selector is invalid for ${kind}`)];
+  if (errors.length === 0) return validateTemplateLabels(selector, template, `${path}.template`);
+  return [...errors, invalid(at, showSelector(selector), kind === 'deployment' ? 'invalid label selector' : '')];
 }
 
 export function validateTemplateLabels(
@@ -27,9 +32,17 @@ export function validateTemplateLabels(
   path: string,
 ): FieldError[] {
   const labels = template?.metadata?.labels;
-  if (matchesLabelSelector(selector, labels)) return [];
+  if (validateLabelSelector(selector, path).length > 0 || matchesLabelSelector(selector, labels)) return [];
   return [invalid(`${path}.metadata.labels`, sortKeys(labels), labelsMismatchText)];
 }
+
+/** A strategy as upstream's error texts show it: the internal type. */
+export function showStrategy(strategy: { type?: string; rollingUpdate?: object | undefined } | undefined) {
+  const pace = Object.entries(strategy?.rollingUpdate ?? {}).map(([name, value]) => [capitalize(name), value]);
+  return { Type: strategy?.type ?? '', RollingUpdate: strategy?.rollingUpdate ? Object.fromEntries(pace) : null };
+}
+
+const capitalize = (name: string) => `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 
 /** A template whose pods run for good. `kind` names the workload that has no deadlines. */
 export function validateServingTemplate(
@@ -86,9 +99,8 @@ export function validateReplicaCounts(status: ReplicaCounts | undefined, path: s
 }
 
 export function validateCollisionCount(next: number | undefined, old: number | undefined, path: string): FieldError[] {
-  if (old === undefined) return [];
-  if (next === undefined) return [invalid(path, null, 'cannot be decremented')];
-  return next < old ? [invalid(path, next, 'cannot be decremented')] : [];
+  if (old === undefined || (next !== undefined && next >= old)) return [];
+  return [invalid(path, next ?? 0, 'cannot be decremented')];
 }
 
 /** Names of pods, and so of hosts, are made from the names of those that make them. */

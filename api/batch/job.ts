@@ -2,9 +2,11 @@
 // The selector is generated from the job's uid, so that no two jobs can claim the same pods.
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/
 import { defineKind } from '../../machinery/kind.ts';
+import { warnOfName } from '../apps/workload-validation.ts';
 import { jobColumns } from './job/columns.ts';
 import { prepareJob, setJobDefaults } from './job/defaults.ts';
 import { type Job, jobSchema } from './job/schema.ts';
+import { validateJobStatusUpdate } from './job/status-validation.ts';
 import { validateJob, validateJobUpdate } from './job/validation.ts';
 
 export const JobKind = defineKind<Job>({
@@ -23,4 +25,6 @@ export const JobKind = defineKind<Job>({
   columns: jobColumns,
   validate: validateJob,
   validateUpdate: validateJobUpdate,
+  validateStatusUpdate: validateJobStatusUpdate,
+  warnings: (job, old) => (old ? [] : warnOfName(job)),
 });

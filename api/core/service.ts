@@ -116,7 +116,7 @@ export const ServiceKind = defineKind<Service>({
       },
     ],
   },
-  nameRule: 'label1035',
+  nameRule: 'label',
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,

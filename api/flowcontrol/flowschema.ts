@@ -1,6 +1,6 @@
 // FlowSchema: which requests belong to a priority level, and which of them are one flow.
 // https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
@@ -143,9 +143,9 @@ function validateSpec(spec: FlowSchemaSpec, name: string, path: string): FieldEr
     errors.push(notSupported(`${path}.distinguisherMethod.type`, { Type: distinguisherMethod.type }, methods));
   }
   const levelPath = `${path}.priorityLevelConfiguration.name`;
-  if (level.name) errors.push(...validateDNSSubdomain(level.name, levelPath));
+  if (level.name) append(errors, validateDNSSubdomain(level.name, levelPath));
   else errors.push(required(levelPath, 'must reference a priority level'));
-  for (const [i, rules] of (spec.rules ?? []).entries()) errors.push(...validateRules(rules, `${path}.rules[${i}]`));
+  for (const [i, rules] of (spec.rules ?? []).entries()) append(errors, validateRules(rules, `${path}.rules[${i}]`));
   const wanted = mandatoryOf(mandatoryFlowSchemas, name);
   if (wanted && !jsonEqual(spec, wanted)) {
     errors.push(invalid(path, spec, `spec of '${name}' must equal the fixed value`));
@@ -158,16 +158,16 @@ function validateRules(
   path: string,
 ): FieldError[] {
   const errors: FieldError[] = [];
-  for (const [i, one] of (subjects ?? []).entries()) errors.push(...validateSubject(one, `${path}.subjects[${i}]`));
+  for (const [i, one] of (subjects ?? []).entries()) append(errors, validateSubject(one, `${path}.subjects[${i}]`));
   if (!subjects?.length) errors.push(required(`${path}.subjects`, 'subjects must contain at least one value'));
   if (resourceRules.length === 0 && nonResourceRules.length === 0) {
     errors.push(required(path, 'at least one of resourceRules and nonResourceRules has to be non-empty'));
   }
   for (const [i, rule] of resourceRules.entries()) {
-    errors.push(...validateResourceRule(rule, `${path}.resourceRules[${i}]`));
+    append(errors, validateResourceRule(rule, `${path}.resourceRules[${i}]`));
   }
   for (const [i, rule] of nonResourceRules.entries()) {
-    errors.push(...validateNonResourceRule(rule, `${path}.nonResourceRules[${i}]`));
+    append(errors, validateNonResourceRule(rule, `${path}.nonResourceRules[${i}]`));
   }
   return errors;
 }
@@ -183,9 +183,9 @@ function validateSubject(one: Subject, path: string): FieldError[] {
   else if (!given.name) errors.push(required(`${path}.${own}.name`));
   if (one.serviceAccount && own === 'serviceAccount') {
     const { name, namespace } = one.serviceAccount;
-    if (name && name !== '*') errors.push(...validateDNSSubdomain(name, `${path}.serviceAccount.name`));
+    if (name && name !== '*') append(errors, validateDNSSubdomain(name, `${path}.serviceAccount.name`));
     const namespacePath = `${path}.serviceAccount.namespace`;
-    if (namespace) errors.push(...validateDNSLabel(namespace, namespacePath));
+    if (namespace) append(errors, validateDNSLabel(namespace, namespacePath));
     else errors.push(required(namespacePath, 'must specify namespace for service account'));
   }
   for (const [kind, field] of Object.entries(subjectFields)) {
@@ -217,18 +217,21 @@ function validateVerbs(given: readonly string[] | null | undefined, path: string
 function validateResourceRule(rule: ResourceRule, path: string): FieldError[] {
   const errors = validateVerbs(rule.verbs, `${path}.verbs`);
   const groups = { empty: 'resource rules must supply at least one api group', others: 'api groups' };
-  errors.push(...validateList(rule.apiGroups, groups, `${path}.apiGroups`));
+  append(errors, validateList(rule.apiGroups, groups, `${path}.apiGroups`));
   const resources = { empty: 'resource rules must supply at least one resource', others: 'resources' };
-  errors.push(...validateList(rule.resources, resources, `${path}.resources`));
+  append(errors, validateList(rule.resources, resources, `${path}.resources`));
   const namespaces = {
     empty: 'resource rules that are not cluster scoped must supply at least one namespace',
     others: 'namespaces',
   };
   const given = rule.namespaces ?? [];
-  if (given.length > 0 || !rule.clusterScope) errors.push(...validateList(given, namespaces, `${path}.namespaces`));
+  if (given.length > 0 || !rule.clusterScope) append(errors, validateList(given, namespaces, `${path}.namespaces`));
   for (const [i, name] of given.includes('*') ? [] : given.entries()) {
     const intro = "each member of this list must be '*' or a DNS-1123 label; ";
-    errors.push(...checkDNS1123Label(name).map((why) => invalid(`${path}.namespaces[${i}]`, name, `${intro}${why}`)));
+    append(
+      errors,
+      checkDNS1123Label(name).map((why) => invalid(`${path}.namespaces[${i}]`, name, `${intro}${why}`)),
+    );
   }
   return errors;
 }
@@ -236,7 +239,7 @@ function validateResourceRule(rule: ResourceRule, path: string): FieldError[] {
 function validateNonResourceRule(rule: NonResourceRule, path: string): FieldError[] {
   const errors = validateVerbs(rule.verbs, `${path}.verbs`);
   const urls = { empty: 'nonResourceURLs must contain at least one value', others: 'non-resource URLs' };
-  errors.push(...validateList(rule.nonResourceURLs, urls, `${path}.nonResourceURLs`));
+  append(errors, validateList(rule.nonResourceURLs, urls, `${path}.nonResourceURLs`));
   const given = rule.nonResourceURLs ?? [];
   for (const [i, url] of given.includes('*') ? [] : given.entries()) {
     const why = findUrlProblem(url);

@@ -1,6 +1,6 @@
 // PriorityLevelConfiguration: how many requests of a kind are served at a time, and what the others do.
 // https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
@@ -138,11 +138,11 @@ function validateSpec(spec: PriorityLevelConfigurationSpec, name: string, path: 
   }
   if (type === 'Exempt') {
     if (limited) errors.push(forbidden(`${path}.limited`, 'must be nil if the type is not Limited'));
-    if (exempt) errors.push(...validateShares(exempt, `${path}.exempt`));
+    if (exempt) append(errors, validateShares(exempt, `${path}.exempt`));
     else errors.push(required(`${path}.exempt`, 'must not be empty when type is Exempt'));
   } else if (type === 'Limited') {
     if (exempt) errors.push(forbidden(`${path}.exempt`, 'must be nil if the type is Limited'));
-    if (limited) errors.push(...validateLimited(limited, `${path}.limited`));
+    if (limited) append(errors, validateLimited(limited, `${path}.limited`));
     else errors.push(required(`${path}.limited`, 'must not be empty when type is Limited'));
   } else {
     errors.push(notSupported(`${path}.type`, type, ['Exempt', 'Limited']));
@@ -187,7 +187,7 @@ function validateLimited(level: Limited, path: string): FieldError[] {
   } else if (type !== 'Queue') {
     errors.push(notSupported(`${responsePath}.type`, type, ['Queue', 'Reject']));
   } else if (queuing) {
-    errors.push(...validateQueuing(queuing, `${responsePath}.queuing`));
+    append(errors, validateQueuing(queuing, `${responsePath}.queuing`));
   } else {
     const why = 'must not be empty if limited.limitResponse.type is Limited';
     errors.push(required(`${responsePath}.queuing`, why));

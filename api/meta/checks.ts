@@ -7,6 +7,7 @@ import type { LabelSelector } from '../../machinery/metadata.ts';
 import {
   checkDNS1123Label,
   checkDNS1123Subdomain,
+  checkHTTPPath,
   checkLabelValue,
   checkQualifiedName,
 } from '../../machinery/name-rules.ts';
@@ -24,6 +25,25 @@ export function validateWith(check: Check, value: string, path: string): FieldEr
 export const validateDNSLabel = (value: string, path: string) => validateWith(checkDNS1123Label, value, path);
 export const validateDNSSubdomain = (value: string, path: string) => validateWith(checkDNS1123Subdomain, value, path);
 export const validateQualifiedName = (value: string, path: string) => validateWith(checkQualifiedName, value, path);
+
+/** Where in a list stands what stood before. */
+export function repeatsIn(list: readonly string[]): ReadonlySet<number> {
+  const first = new Map(list.map((value, i) => [value, i] as const).reverse());
+  return new Set([...list.keys()].filter((i) => first.get(list[i]!) !== i));
+}
+
+/** `example.com/path` */
+export function validateDomainPrefixedPath(value: string, path: string): FieldError[] {
+  if (value === '') return [required(path)];
+  const slash = value.indexOf('/');
+  if (slash <= 0 || slash === value.length - 1) {
+    return [invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  }
+  return [
+    ...validateDNSSubdomain(value.slice(0, slash), path),
+    ...validateWith(checkHTTPPath, value.slice(slash + 1), path),
+  ];
+}
 
 /** Required, and one of the supported words. */
 export function validateWord(value: string | undefined, supported: readonly string[], path: string): FieldError[] {
@@ -76,13 +96,13 @@ export function validateIntOrPercent(value: number | string, path: string): Fiel
   return value < 0 ? [invalid(path, value, 'must be greater than or equal to 0')] : [];
 }
 
-/** The percentage in a text like `25%`; undefined for plain numbers. */
-function percentOf(value: number | string | undefined): number | undefined {
-  return typeof value === 'string' && /^[0-9]+%$/.test(value) ? Number(value.slice(0, -1)) : undefined;
-}
+/** The number in front of a percent sign, or on its own; zero for texts that are neither. */
+export const amountOf = (value: number | string): number =>
+  typeof value === 'number' ? value : /^([0-9]+%|[+-]?[0-9]+)$/.test(value) ? Number.parseInt(value, 10) : 0;
 
 export function validateNotAbove100Percent(value: number | string | undefined, path: string): FieldError[] {
-  return (percentOf(value) ?? 0) > 100 ? [invalid(path, value, 'must not be greater than 100%')] : [];
+  const isPercent = typeof value === 'string' && /^[0-9]+%$/.test(value);
+  return isPercent && amountOf(value) > 100 ? [invalid(path, value, 'must not be greater than 100%')] : [];
 }
 
 export const inNeedsValuesText = "must be specified when `operator` is 'In' or 'NotIn'";

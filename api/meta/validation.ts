@@ -6,7 +6,6 @@ import type { Labels } from '../../machinery/labels.ts';
 import type { ObjectMeta, OwnerReference } from '../../machinery/metadata.ts';
 import {
   byteLength,
-  checkDNS1035Label,
   checkDNS1123Label,
   checkDNS1123Subdomain,
   checkLabelValue,
@@ -14,7 +13,7 @@ import {
 } from '../../machinery/name-rules.ts';
 import { checkIP } from './addresses.ts';
 
-export type NameRule = 'subdomain' | 'label' | 'path' | 'label1035' | 'ip';
+export type NameRule = 'subdomain' | 'label' | 'path' | 'ip';
 
 export const annotationsMaxBytes = 256 * 1024;
 
@@ -28,8 +27,6 @@ export function checkName(name: string, rule: NameRule): string[] {
       return checkDNS1123Subdomain(name);
     case 'label':
       return checkDNS1123Label(name);
-    case 'label1035':
-      return checkDNS1035Label(name);
     case 'path':
       return checkPathSegment(name);
     case 'ip':

@@ -1,8 +1,8 @@
 // How a webhook is reached: checks of URLs, service references and certificates that conversion
 // webhooks and admission webhooks share. Upstream: apiserver's util/webhook/validation.go.
 import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
-import { checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
-import { rangeText } from './checks.ts';
+import { checkDNS1035Label, checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
+import { rangeText, repeatsIn } from './checks.ts';
 
 const form = '; desired format: https://host[/path]';
 
@@ -42,8 +42,37 @@ export function parseUrl(text: string): UrlParts | string {
   return { scheme: scheme.toLowerCase(), user: at < 0 ? undefined : authority.slice(0, at), host, query, fragment };
 }
 
+interface ClientConfig {
+  url?: string;
+  service?: ServiceTarget;
+}
+
+export function validateClientConfig({ url, service }: ClientConfig, path: string): FieldError[] {
+  if (url !== undefined && !service) return validateWebhookUrl(url, `${path}.url`);
+  if (service && url === undefined) return validateWebhookService(service, `${path}.service`);
+  return [required(path, 'exactly one of url or service is required')];
+}
+
+const reviewVersions = ['v1', 'v1beta1'];
+
+/** The versions of a review that a webhook knows: ours is among them. */
+export function validateReviewVersions(
+  versions: readonly string[] | null | undefined,
+  path: string,
+  whenEmpty = '',
+): FieldError[] {
+  if (!versions?.length) return [required(path, whenEmpty)];
+  const repeats = repeatsIn(versions);
+  const errors = versions.flatMap((version, i) => {
+    const complaints = repeats.has(i) ? ['duplicate version'] : checkDNS1035Label(version);
+    return complaints.map((why) => invalid(`${path}[${i}]`, version, why));
+  });
+  if (versions.some((version) => reviewVersions.includes(version))) return errors;
+  return [...errors, invalid(path, versions, `must include at least one of ${reviewVersions.join(', ')}`)];
+}
+
 /** An address that a webhook may be called at. */
-export function validateWebhookUrl(url: string, path: string): FieldError[] {
+function validateWebhookUrl(url: string, path: string): FieldError[] {
   const parts = parseUrl(url);
   if (typeof parts === 'string') return [required(path, `url must be a valid URL: ${parts}${form}`)];
   const errors: FieldError[] = [];
@@ -65,7 +94,7 @@ interface ServiceTarget {
 }
 
 /** Upstream's callers hand name and namespace over in the wrong order, so each is told as the other. */
-export function validateWebhookService(service: ServiceTarget, path: string): FieldError[] {
+function validateWebhookService(service: ServiceTarget, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (!service.namespace) errors.push(required(`${path}.name`, 'service name is required'));
   if (!service.name) errors.push(required(`${path}.namespace`, 'service namespace is required'));

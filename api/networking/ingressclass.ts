@@ -1,11 +1,11 @@
 // IngressClass: a controller that serves ingresses, with its settings.
 // https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class
-import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, notSupported, required, tooLong } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { byteLength, checkHTTPPath } from '../../machinery/name-rules.ts';
+import { byteLength } from '../../machinery/name-rules.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
-import { validateDNSLabel, validateDNSSubdomain } from '../meta/checks.ts';
+import { validateDNSLabel, validateDomainPrefixedPath } from '../meta/checks.ts';
 import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
@@ -65,13 +65,7 @@ const maxControllerLength = 250;
 function validateController(controller: string | undefined, path: string): FieldError[] {
   if (!controller) return [required(path)];
   const errors = byteLength(controller) > maxControllerLength ? [tooLong(path, maxControllerLength)] : [];
-  const slash = controller.indexOf('/');
-  if (slash <= 0 || slash === controller.length - 1) {
-    return [...errors, invalid(path, controller, 'must be a domain-prefixed path (such as "acme.io/foo")')];
-  }
-  errors.push(...validateDNSSubdomain(controller.slice(0, slash), path));
-  const rest = controller.slice(slash + 1);
-  return [...errors, ...checkHTTPPath(rest).map((complaint) => invalid(path, rest, complaint))];
+  return [...errors, ...validateDomainPrefixedPath(controller, path)];
 }
 
 function validateParametersReference(reference: IngressClassParametersReference, path: string): FieldError[] {
@@ -81,7 +75,7 @@ function validateParametersReference(reference: IngressClassParametersReference,
   if (scope === undefined) errors.push(required(`${path}.scope`));
   else if (scope === 'Namespace') {
     if (namespace === undefined) errors.push(required(at, "`parameters.scope` is set to 'Namespace'"));
-    else errors.push(...validateDNSLabel(namespace, at));
+    else append(errors, validateDNSLabel(namespace, at));
   } else if (scope !== 'Cluster') errors.push(notSupported(`${path}.scope`, scope, ['Cluster', 'Namespace']));
   else if (namespace !== undefined) errors.push(forbidden(at, "`parameters.scope` is set to 'Cluster'"));
   return errors;

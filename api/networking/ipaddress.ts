@@ -1,7 +1,7 @@
 // IPAddress: an address that is given away, by its name, and to whom. Two of one name cannot be, so it is the lock
 // by which API servers keep an address from being given away twice.
 // https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
-import { type FieldError, required } from '../../machinery/field-error.ts';
+import { append, type FieldError, required } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
@@ -55,8 +55,8 @@ function validateParent(parent: ParentReference | undefined, path: string): Fiel
   const errors = parent.group ? validateDNSSubdomain(parent.group, `${path}.group`) : [];
   for (const field of ['resource', 'name'] as const) {
     if (!parent[field]) errors.push(required(`${path}.${field}`));
-    else errors.push(...validateWith(checkPathSegment, parent[field], `${path}.${field}`));
+    else append(errors, validateWith(checkPathSegment, parent[field], `${path}.${field}`));
   }
-  if (parent.namespace) errors.push(...validateWith(checkPathSegment, parent.namespace, `${path}.namespace`));
+  if (parent.namespace) append(errors, validateWith(checkPathSegment, parent.namespace, `${path}.namespace`));
   return errors;
 }

@@ -79,7 +79,7 @@ describe('refused', () => {
         [
           { resource: { apiGroup: 'a', name: 'b/c' } },
           [
-            'spec.defaultBackend.resource.kind: Required value',
+            'spec.defaultBackend.resource.kind: Required value: kind is required',
             'spec.defaultBackend.resource.name: Invalid value: "b/c": may not contain \'/\'',
           ],
         ],
@@ -173,7 +173,7 @@ describe('refused', () => {
         'spec.egress[0].ports[0].protocol: Unsupported value: "ICMP": supported values: "TCP", "UDP", "SCTP"',
         'spec.egress[0].ports[1].endPort: Invalid value: 2: may not be specified when `port` is not specified',
         'spec.egress[0].ports[2].endPort: Invalid value: 2: may not be specified when `port` is non-numeric',
-        'spec.egress[0].ports[3].endPort: Invalid value: 2: must be greater than or equal to `port`',
+        'spec.egress[0].ports[3].endPort: Invalid value: 3: must be greater than or equal to `port`',
         'spec.egress[0].ports[4].port: Invalid value: 0: must be between 1 and 65535, inclusive',
       ],
     ],

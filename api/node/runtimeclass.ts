@@ -1,6 +1,6 @@
 // RuntimeClass: a way of running containers that nodes offer, what it costs, and which nodes have it.
 // https://kubernetes.io/docs/concepts/containers/runtime-class/
-import type { FieldError } from '../../machinery/field-error.ts';
+import { append, type FieldError } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
@@ -43,10 +43,10 @@ export const RuntimeClassKind = defineKind<RuntimeClass>({
 
 function validate({ handler, overhead: costs, scheduling: nodes }: RuntimeClass): FieldError[] {
   const errors = validateDNSLabel(handler, 'handler');
-  if (costs) errors.push(...validateResources({ limits: costs.podFixed }, claimNamesOf(), 'overhead'));
+  if (costs) append(errors, validateResources({ limits: costs.podFixed }, claimNamesOf(), 'overhead'));
   if (nodes) {
-    errors.push(...validateLabels(nodes.nodeSelector, 'scheduling.nodeSelector'));
-    errors.push(...validateTolerations(nodes.tolerations ?? [], 'scheduling.tolerations'));
+    append(errors, validateLabels(nodes.nodeSelector, 'scheduling.nodeSelector'));
+    append(errors, validateTolerations(nodes.tolerations ?? [], 'scheduling.tolerations'));
   }
   return errors;
 }

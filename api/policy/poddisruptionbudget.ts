@@ -1,7 +1,7 @@
 // PodDisruptionBudget: how many of a set of pods may be evicted at a time.
 // pods/eviction asks it; its controller keeps the numbers in the status.
 // https://kubernetes.io/docs/tasks/run-application/configure-pdb/
-import { type FieldError, invalid } from '../../machinery/field-error.ts';
+import { append, type FieldError, invalid } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { condition, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
@@ -95,11 +95,11 @@ function validate({ spec }: PodDisruptionBudget): FieldError[] {
   for (const field of ['minAvailable', 'maxUnavailable'] as const) {
     const value = spec[field];
     if (value === undefined) continue;
-    errors.push(...validateIntOrPercent(value, `spec.${field}`));
-    errors.push(...validateNotAbove100Percent(value, `spec.${field}`));
+    append(errors, validateIntOrPercent(value, `spec.${field}`));
+    append(errors, validateNotAbove100Percent(value, `spec.${field}`));
   }
-  errors.push(...validateLabelSelector(selector, 'spec.selector'));
+  append(errors, validateLabelSelector(selector, 'spec.selector'));
   const policies = ['AlwaysAllow', 'IfHealthyBudget'];
-  errors.push(...validateOptionalWord(unhealthyPodEvictionPolicy, policies, 'spec.unhealthyPodEvictionPolicy'));
+  append(errors, validateOptionalWord(unhealthyPodEvictionPolicy, policies, 'spec.unhealthyPodEvictionPolicy'));
   return errors;
 }

@@ -1,6 +1,6 @@
 // Validation of roles and their bindings. Whether somebody may grant what they write is the matter of the API server.
 // Upstream: pkg/apis/rbac/validation.
-import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { append, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { validateDNSSubdomain, validateLabelSelector } from '../meta/checks.ts';
 import { checkName } from '../meta/validation.ts';
@@ -44,7 +44,7 @@ export function validateClusterRole(role: ClusterRole): FieldError[] {
   if (selectors.length === 0) {
     errors.push(required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil'));
   }
-  for (const [i, selector] of selectors.entries()) errors.push(...validateLabelSelector(selector, `${path}[${i}]`));
+  for (const [i, selector] of selectors.entries()) append(errors, validateLabelSelector(selector, `${path}[${i}]`));
   return errors;
 }
 
@@ -62,7 +62,7 @@ export function validateBinding(binding: Binding, kinds: readonly string[], name
   if (!name) errors.push(required('roleRef.name'));
   else for (const complaint of checkName(name, 'path')) errors.push(invalid('roleRef.name', name, complaint));
   for (const [i, subject] of (binding.subjects ?? []).entries()) {
-    errors.push(...validateSubject(subject, namespaced, `subjects[${i}]`));
+    append(errors, validateSubject(subject, namespaced, `subjects[${i}]`));
   }
   return errors;
 }
@@ -72,7 +72,7 @@ function validateSubject(subject: Subject, namespaced: boolean, path: string): F
   const apiGroup = subject.apiGroup ?? '';
   switch (subject.kind) {
     case 'ServiceAccount':
-      if (subject.name) errors.push(...validateDNSSubdomain(subject.name, `${path}.name`));
+      if (subject.name) append(errors, validateDNSSubdomain(subject.name, `${path}.name`));
       if (apiGroup) errors.push(notSupported(`${path}.apiGroup`, apiGroup, ['']));
       if (!namespaced && !subject.namespace) errors.push(required(`${path}.namespace`));
       break;

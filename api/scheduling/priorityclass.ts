@@ -1,7 +1,7 @@
 // PriorityClass: a name for a pod priority.
 // The value is copied into pods by admission and never changes, so that running pods keep their rank.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
-import { type FieldError, forbidden } from '../../machinery/field-error.ts';
+import { append, type FieldError, forbidden } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
@@ -80,6 +80,6 @@ function validate(priority: PriorityClass): FieldError[] {
     errors.push(forbidden('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`));
   }
   const policies = ['Never', 'PreemptLowerPriority'];
-  errors.push(...validateOptionalWord(priority.preemptionPolicy, policies, 'preemptionPolicy'));
+  append(errors, validateOptionalWord(priority.preemptionPolicy, policies, 'preemptionPolicy'));
   return errors;
 }

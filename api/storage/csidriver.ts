@@ -1,6 +1,6 @@
 // CSIDriver: what Kubernetes should know of a storage driver before it calls it.
 // https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-driver-v1/
-import { duplicate, type FieldError, invalid, notSupported } from '../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, invalid, notSupported } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
@@ -110,16 +110,16 @@ const leastPeriodSeconds = 10;
 
 function validate({ spec }: CSIDriver): FieldError[] {
   const errors = validateRequired(spec.attachRequired, 'spec.attachedRequired');
-  errors.push(...validateRequired(spec.podInfoOnMount, 'spec.podInfoOnMount'));
-  errors.push(...validateRequired(spec.storageCapacity, 'spec.storageCapacity'));
+  append(errors, validateRequired(spec.podInfoOnMount, 'spec.podInfoOnMount'));
+  append(errors, validateRequired(spec.storageCapacity, 'spec.storageCapacity'));
   const policies = ['File', 'None', 'ReadWriteOnceWithFSType'];
-  errors.push(...validateOptionalWord(spec.fsGroupPolicy, policies, 'spec.fsGroupPolicy'));
-  errors.push(...validateTokenRequests(spec.tokenRequests ?? [], 'spec.tokenRequests'));
+  append(errors, validateOptionalWord(spec.fsGroupPolicy, policies, 'spec.fsGroupPolicy'));
+  append(errors, validateTokenRequests(spec.tokenRequests ?? [], 'spec.tokenRequests'));
   const modes = ['Persistent', 'Ephemeral'];
   for (const mode of spec.volumeLifecycleModes ?? []) {
     if (!modes.includes(mode)) errors.push(notSupported('spec.volumeLifecycleModes', mode, modes));
   }
-  errors.push(...validateRequired(spec.seLinuxMount, 'spec.seLinuxMount'));
+  append(errors, validateRequired(spec.seLinuxMount, 'spec.seLinuxMount'));
   const period = spec.nodeAllocatableUpdatePeriodSeconds;
   if (period !== undefined && period < leastPeriodSeconds) {
     const text = 'must be greater than or equal to 10 seconds';

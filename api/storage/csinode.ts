@@ -1,6 +1,6 @@
 // CSINode: the storage drivers on a node, written by its kubelet.
 // https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-node-v1/
-import { duplicate, type FieldError, invalid, required } from '../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
@@ -58,12 +58,12 @@ function validateDrivers(drivers: readonly CSINodeDriver[], path: string): Field
   const seen = new Set<string>();
   for (const [i, driver] of drivers.entries()) {
     const at = `${path}[${i}]`;
-    errors.push(...validateCSIDriverName(driver.name, `${at}.name`));
+    append(errors, validateCSIDriverName(driver.name, `${at}.name`));
     if (!driver.nodeID) errors.push(required(`${at}.nodeID`));
     if (byteLength(driver.nodeID ?? '') > maxNodeIDLength) {
       errors.push(invalid(`${at}.nodeID`, driver.nodeID, `must be ${maxNodeIDLength} characters or less`));
     }
-    errors.push(...validateNonNegative(driver.allocatable?.count, `${at}.allocatable.count`));
+    append(errors, validateNonNegative(driver.allocatable?.count, `${at}.allocatable.count`));
     if (seen.has(driver.name)) errors.push(duplicate(`${at}.name`, driver.name));
     seen.add(driver.name);
     const keys = new Set<string>();
@@ -71,7 +71,7 @@ function validateDrivers(drivers: readonly CSINodeDriver[], path: string): Field
       if (key === '') errors.push(required(at));
       if (keys.has(key)) errors.push(duplicate(at, key));
       keys.add(key);
-      errors.push(...validateQualifiedName(key, at));
+      append(errors, validateQualifiedName(key, at));
     }
   }
   return errors;

@@ -1,6 +1,6 @@
 // CSIStorageCapacity: how much room a driver has for volumes of one class in one part of the cluster.
 // https://kubernetes.io/docs/concepts/storage/storage-capacity/
-import { type FieldError, invalid } from '../../machinery/field-error.ts';
+import { append, type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { isNegativeQuantity } from '../../machinery/quantity.ts';
@@ -37,7 +37,7 @@ export const CSIStorageCapacityKind = defineKind<CSIStorageCapacity>({
 
 function validate(it: CSIStorageCapacity): FieldError[] {
   const errors = validateLabelSelector(it.nodeTopology, 'nodeTopology');
-  errors.push(...validateDNSSubdomain(it.storageClassName, 'storageClassName'));
+  append(errors, validateDNSSubdomain(it.storageClassName, 'storageClassName'));
   if (isNegativeQuantity(it.capacity)) errors.push(invalid('capacity', it.capacity, negativeText));
   return errors;
 }

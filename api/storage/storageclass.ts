@@ -1,9 +1,9 @@
 // StorageClass: a kind of storage that claims can ask for, and who makes the volumes.
 // https://kubernetes.io/docs/concepts/storage/storage-classes/
-import { duplicate, type FieldError, forbidden, notSupported, required } from '../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, forbidden, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { newestFirst, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import { validateOptionalWord, validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
@@ -68,12 +68,7 @@ export const isDefaultClass = ({ metadata }: StorageClass): boolean =>
 
 /** What claims get that name no class: of several default ones the newest, then the first by name. */
 export function pickDefaultClass(classes: readonly StorageClass[]): StorageClass | undefined {
-  const born = (it: StorageClass) => it.metadata.creationTimestamp ?? '';
-  return classes
-    .filter(isDefaultClass)
-    .sort((a, b) =>
-      born(a) === born(b) ? (a.metadata.name! < b.metadata.name! ? -1 : 1) : born(a) < born(b) ? 1 : -1,
-    )[0];
+  return classes.filter(isDefaultClass).sort(newestFirst)[0];
 }
 
 export const StorageClassKind = defineKind<StorageClass>({
@@ -108,10 +103,10 @@ export const StorageClassKind = defineKind<StorageClass>({
 
 function validate(it: StorageClass): FieldError[] {
   const errors = validateProvisioner(it.provisioner, 'provisioner');
-  errors.push(...validateParameters(it.parameters, { mayBeEmpty: true }, 'parameters'));
-  errors.push(...validateOptionalWord(it.reclaimPolicy || undefined, ['Delete', 'Retain'], 'reclaimPolicy'));
-  errors.push(...validateBindingMode(it.volumeBindingMode));
-  errors.push(...validateAllowedTopologies(it.allowedTopologies ?? [], 'allowedTopologies'));
+  append(errors, validateParameters(it.parameters, { mayBeEmpty: true }, 'parameters'));
+  append(errors, validateOptionalWord(it.reclaimPolicy || undefined, ['Delete', 'Retain'], 'reclaimPolicy'));
+  append(errors, validateBindingMode(it.volumeBindingMode));
+  append(errors, validateAllowedTopologies(it.allowedTopologies ?? [], 'allowedTopologies'));
   return errors;
 }
 
@@ -135,7 +130,7 @@ function validateAllowedTopologies(terms: readonly TopologySelectorTerm[], path:
         if (values.has(value)) errors.push(duplicate(`${at}[${j}].values[${k}]`, value));
         values.add(value);
       }
-      errors.push(...validateQualifiedName(key, `${at}[${j}].key`));
+      append(errors, validateQualifiedName(key, `${at}[${j}].key`));
       if (byKey.has(key)) errors.push(duplicate(`${at}[${j}].key`, key));
       byKey.set(key, [...values].sort());
     }
@@ -152,6 +147,6 @@ function validateUpdate(next: StorageClass, old: StorageClass): FieldError[] {
   for (const field of ['parameters', 'provisioner', 'reclaimPolicy'] as const) {
     if (!jsonEqual(next[field], old[field])) errors.push(forbidden(field, `updates to ${field} are forbidden.`));
   }
-  errors.push(...validateImmutable(next.volumeBindingMode, old.volumeBindingMode, 'volumeBindingMode'));
+  append(errors, validateImmutable(next.volumeBindingMode, old.volumeBindingMode, 'volumeBindingMode'));
   return errors;
 }

@@ -1,6 +1,6 @@
 // VolumeAttachment: that a volume should be attached to a node, and how that went.
 // https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume-attachment-v1/
-import { type FieldError, forbidden, invalid, required, tooLong } from '../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required, tooLong } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
@@ -81,9 +81,9 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
 function validate(it: VolumeAttachment, old?: VolumeAttachment): FieldError[] {
   const { attacher, nodeName, source } = it.spec;
   const errors: FieldError[] = attacher ? [] : [required('spec.attacher')];
-  errors.push(...validateSource(source, 'spec.source'));
-  errors.push(...validateDNSSubdomain(nodeName, 'spec.nodeName'));
-  errors.push(...validateStatus(it));
+  append(errors, validateSource(source, 'spec.source'));
+  append(errors, validateDNSSubdomain(nodeName, 'spec.nodeName'));
+  append(errors, validateStatus(it));
   return old ? errors : [...errors, ...validateNames(it)];
 }
 
@@ -91,7 +91,7 @@ function validate(it: VolumeAttachment, old?: VolumeAttachment): FieldError[] {
 function validateNames({ spec: { attacher, source } }: VolumeAttachment): FieldError[] {
   const volume = source.persistentVolumeName;
   const errors = validateCSIDriverName(attacher, 'spec.attacher');
-  if (volume !== undefined) errors.push(...validateDNSSubdomain(volume, 'spec.source.persistentVolumeName'));
+  if (volume !== undefined) append(errors, validateDNSSubdomain(volume, 'spec.source.persistentVolumeName'));
   return errors;
 }
 
@@ -116,9 +116,9 @@ function validateInline(spec: PersistentVolumeSpec, path: string): FieldError[] 
   if (!spec.csi) errors.push(required(`${path}.csi`, 'has to be specified in the context of inline volumes'));
   const modes = spec.accessModes ?? [];
   if (modes.length === 0) errors.push(required(`${path}.accessModes`));
-  errors.push(...validateAccessModes(modes, `${path}.accessModes`));
-  errors.push(...refuse('persistentVolumeReclaimPolicy', 'nodeAffinity'));
-  errors.push(...validateSources(spec, path, ''));
+  append(errors, validateAccessModes(modes, `${path}.accessModes`));
+  append(errors, refuse('persistentVolumeReclaimPolicy', 'nodeAffinity'));
+  append(errors, validateSources(spec, path, ''));
   return [...errors, ...refuse('storageClassName', 'volumeMode')];
 }
 

@@ -263,6 +263,52 @@ describe('pods', () => {
     assert.match(await refusal(create('x', { priorityClassName: 'no' })), /no PriorityClass with name no was found/);
     const wrong = create('x', { priorityClassName: 'high', priority: 7 });
     assert.match(await refusal(wrong), /the integer value of priority \(7\) must not be provided in pod spec/);
+    const policy = create('x', { preemptionPolicy: 'Never' });
+    assert.match(await refusal(policy), /the string value of PreemptionPolicy \(Never\) must not be provided/);
+    const { priority: _p, preemptionPolicy: _o, ...asMeant } = usual;
+    const body = { metadata: { name: 'usual', labels: { a: 'b' } }, spec: asMeant };
+    assert.equal((await api.send('PUT', `${pods}/usual`, { body })).spec.priority, 5);
+    const second = api.send('POST', classes, { body: { metadata: { name: 'more' }, value: 6, globalDefault: true } });
+    assert.match(
+      await refusal(second),
+      /PriorityClass usual is already marked as default. Only one default can exist$/,
+    );
+  });
+
+  test('name no secrets that are not for them', async () => {
+    const api = await startMemoryApi();
+    const annotations = { 'kubernetes.io/enforce-mountable-secrets': 'true' };
+    const account = {
+      metadata: { name: 'strict', annotations },
+      secrets: [{ name: 's' }],
+      imagePullSecrets: [{ name: 'p' }],
+    };
+    await api.send('POST', '/api/v1/namespaces/default/serviceaccounts', { body: account });
+    await api.context.store.cache.waitConsistent();
+    const create = (spec: object, metadata: object = {}) => {
+      const body = pod('x', spec);
+      return api.send('POST', pods, { body: { ...body, metadata: { ...body.metadata, ...metadata } } });
+    };
+    const serviceAccountName = 'strict';
+    const volume = (secretName: string) => ({ volumes: [{ name: 'v', secret: { secretName } }] });
+    const env = [{ name: 'E', valueFrom: { secretKeyRef: { name: 'other', key: 'k' } } }];
+    const table: [object, RegExp][] = [
+      [volume('other'), /volume with secret.secretName="other" is not allowed because service account strict does not/],
+      [
+        { containers: [{ name: 'c', image: 'i', env }] },
+        /: container c with envVar E referencing secret.secretName="other"/,
+      ],
+      [{ imagePullSecrets: [{ name: 's' }] }, /imagePullSecrets\[0\].name="s" is not allowed .* that imagePullSecret$/],
+    ];
+    for (const [spec, want] of table) assert.match(await refusal(create({ serviceAccountName, ...spec })), want);
+    await create({ serviceAccountName, ...volume('s') });
+    const mirror = { name: 'm', annotations: { 'kubernetes.io/config.mirror': 'x' } };
+    const here = { nodeName: 'n' };
+    assert.match(
+      await refusal(create({ ...here, serviceAccountName }, mirror)),
+      /a mirror pod may not reference service accounts$/,
+    );
+    assert.match(await refusal(create({ ...here, ...volume('s') }, mirror)), /a mirror pod may not reference secrets$/);
   });
 
   test('stay five minutes on a node that is lost, unless they say otherwise', async () => {

@@ -1,6 +1,6 @@
 // An Ingress that names no class gets the default one.
 // https://kubernetes.io/docs/concepts/services-networking/ingress/#default-ingress-class
-import { forbiddenError } from '../../machinery/errors.ts';
+import { newestFirst } from '../../machinery/metadata.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 
@@ -11,16 +11,15 @@ export const defaultIngressClass: AdmissionPlugin = {
   name: 'DefaultIngressClass',
   handles: ({ operation, kind, subresource }) =>
     operation === 'CREATE' && kind.group === 'networking.k8s.io' && kind.plural === 'ingresses' && subresource === '',
-  mutate({ object, name }, { kinds, store }) {
+  mutate({ object }, { kinds, store }) {
     const { metadata, spec } = object!;
     if (spec.ingressClassName !== undefined || metadata.annotations?.[classAnnotation] !== undefined) return;
     const kind = kinds.kind('networking.k8s.io', 'IngressClass');
     const classes = [...store.resource(kind).list(keyPrefixOf(kind))];
-    const defaults = classes.filter((c) => c.object.metadata.annotations?.[defaultAnnotation] === 'true');
-    if (defaults.length > 1) {
-      const why = `Internal error occurred: ${defaults.length} default IngressClasses were found, only 1 allowed`;
-      throw forbiddenError({ group: 'networking.k8s.io', resource: 'ingresses' }, name, why);
-    }
-    if (defaults[0]) spec.ingressClassName = defaults[0].object.metadata.name;
+    const [chosen] = classes
+      .map((one) => one.object)
+      .filter(({ metadata }) => metadata.annotations?.[defaultAnnotation] === 'true')
+      .sort(newestFirst);
+    if (chosen) spec.ingressClassName = chosen.metadata.name;
   },
 };

@@ -4,9 +4,11 @@
 import { nodeLeaseNamespace } from '../../api/coordination/lease.ts';
 import { mirrorAnnotation } from '../../api/core/pod/mirror.ts';
 import { podClaimNames, podConfigMapNames, podSecretNames } from '../../api/core/pod/references.ts';
-import { forbiddenError, type StatusError } from '../../machinery/errors.ts';
+import { CertificateRequestError, parseCertificateRequest } from '../../machinery/certificate-request.ts';
+import { forbiddenError, notFoundError, type StatusError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
+import { pemOfField } from '../../machinery/pem.ts';
 import { nodeNameOf, nodesGroup } from '../authn/user.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.ts';
 
@@ -30,40 +32,79 @@ const createPod: Check = (node, request, { store, kinds }) => {
     throw refuse(request, `node ${quoted(node)} can only create pods with spec.nodeName set to itself`);
   }
   const [owner, ...others] = metadata.ownerReferences ?? [];
-  const uid = store.peek(kinds.kind('', 'Node'), '', node)?.object.metadata.uid;
-  const isNode = owner?.kind === 'Node' && owner.apiVersion === 'v1' && owner.name === node && owner.uid === uid;
-  if (!owner || !isNode || others.length > 0) {
-    throw refuse(request, `node ${quoted(node)} can only create pods with an owner reference set to itself`);
+  const refuseOwner = (what: string) => refuse(request, `node ${quoted(node)} can only create pods with ${what}`);
+  if (others.length > 0) throw refuseOwner('a single owner reference set to itself');
+  if (owner?.kind !== 'Node' || owner.apiVersion !== 'v1' || owner.name !== node) {
+    throw refuseOwner('an owner reference set to itself');
   }
+  if (!owner.controller) throw refuseOwner('a controller owner reference set to itself');
   if (owner.blockOwnerDeletion) {
     throw refuse(request, `node ${quoted(node)} must not set blockOwnerDeletion on an owner reference`);
   }
+  const own = store.peek(kinds.kind('', 'Node'), '', node)?.object.metadata;
+  if (!own) throw notFoundError({ group: '', resource: 'nodes' }, node);
+  if (owner.uid !== own.uid) {
+    throw refuse(request, `node ${node} UID mismatch: expected ${owner.uid} got ${own.uid}`);
+  }
+  const sources = (spec.volumes ?? []).flatMap((volume: any) => volume.projected?.sources ?? []);
   const named: [string, boolean][] = [
-    ['service accounts', !!spec.serviceAccountName],
+    ['a service account', !!spec.serviceAccountName],
     ['secrets', podSecretNames(spec).size > 0],
     ['configmaps', podConfigMapNames(spec).size > 0],
+    ['clustertrustbundles', sources.some((source: any) => source.clusterTrustBundle)],
     ['persistentvolumeclaims', podClaimNames(request.name, spec).size > 0],
+    ['resourceclaims', (spec.resourceClaims ?? []).length > 0],
   ];
   for (const [what, names] of named) {
     if (names) throw refuse(request, `node ${quoted(node)} can not create pods that reference ${what}`);
   }
 };
 
-/** Deletion, status and eviction are for pods that are bound to the node. */
-function ownPod(doing: string): Check {
+/** Deletion, status and eviction are for pods that are bound to the node. `doing` is told with its name. */
+function ownPod(doing: (node: string) => string): Check {
   return async (node, request, { store, kinds }) => {
     const old = request.oldObject ?? (await store.get(kinds.kind('', 'Pod'), request.namespace, request.name)).object;
-    if (old.spec.nodeName !== node) {
-      throw refuse(request, `node ${quoted(node)} can only ${doing} pods with spec.nodeName set to itself`);
-    }
-    if (
-      request.subresource === 'status' &&
-      !jsonEqual(request.object!.metadata.labels ?? {}, old.metadata.labels ?? {})
-    ) {
+    if (old.spec.nodeName !== node) throw refuse(request, `${doing(node)} pods with spec.nodeName set to itself`);
+    if (request.subresource !== 'status') return;
+    const next = request.object!;
+    if (!jsonEqual(next.metadata.labels ?? {}, old.metadata.labels ?? {})) {
       throw refuse(request, `node ${quoted(node)} cannot update labels through pod status`);
+    }
+    const claimsOf = ({ status }: KubeObject) => status?.resourceClaimStatuses ?? [];
+    if (!jsonEqual(claimsOf(next), claimsOf(old))) {
+      throw refuse(request, `node ${quoted(node)} cannot update resource claim statues`);
     }
   };
 }
+
+/** Of a claim a node tells how large its volume is. */
+const claimStatus: Check = (node, request) => {
+  const others = ({ metadata, status, ...rest }: KubeObject) => {
+    const { resourceVersion, managedFields, ...kept } = metadata;
+    const { capacity, conditions, allocatedResources, allocatedResourceStatuses, ...said } = status ?? {};
+    return { ...rest, metadata: kept, status: said };
+  };
+  if (jsonEqual(others(request.object!), others(request.oldObject!))) return;
+  const why = 'is not allowed to update fields other than status.quantity and status.conditions';
+  throw refuse(request, `node ${quoted(node)} ${why}`);
+};
+
+const kubeletSigners = ['kubernetes.io/kube-apiserver-client-kubelet', 'kubernetes.io/kubelet-serving'];
+
+/** A node asks for certificates in its own name. */
+const newRequest: Check = (node, request) => {
+  const { signerName, request: pem } = request.object!.spec;
+  if (!kubeletSigners.includes(signerName)) return;
+  const name = `system:node:${node}`;
+  let asked: string;
+  try {
+    asked = parseCertificateRequest(pemOfField(pem ?? '')).commonName;
+  } catch (err) {
+    if (!(err instanceof CertificateRequestError)) throw err;
+    throw refuse(request, `unable to parse csr: ${err.message}`);
+  }
+  if (asked !== name) throw refuse(request, `can only create a node CSR with CN=${name}`);
+};
 
 const ownLabelNames = new Set([
   'kubernetes.io/hostname',
@@ -82,14 +123,11 @@ const ownLabelDomains = ['kubelet.kubernetes.io', 'node.kubernetes.io'];
 const isBelow = (domain: string, parent: string) => domain === parent || domain.endsWith(`.${parent}`);
 
 /** Whether a label is for others to set: they select nodes by it, so a node must not take it. */
-function isForbiddenLabel(label: string, isNew: boolean): boolean {
+function isForbiddenLabel(label: string): boolean {
   const domain = label.includes('/') ? label.slice(0, label.indexOf('/')) : '';
   if (isBelow(domain, 'node-restriction.kubernetes.io')) return true;
-  const isKubernetes = isBelow(domain, 'kubernetes.io') || isBelow(domain, 'k8s.io');
-  if (!isKubernetes || ownLabelNames.has(label)) return false;
-  if (ownLabelDomains.some((own) => isBelow(domain, own))) return false;
-  // Those that Kubernetes does not know yet may change on a node that has them, but a new node has none.
-  return isNew || domain === 'node-role.kubernetes.io' || domain === 'kubernetes.io' || domain === 'k8s.io';
+  if (!isBelow(domain, 'kubernetes.io') && !isBelow(domain, 'k8s.io')) return false;
+  return !ownLabelNames.has(label) && !ownLabelDomains.some((own) => isBelow(domain, own));
 }
 
 function changedLabels(before: Record<string, string>, after: Record<string, string>): string[] {
@@ -101,19 +139,22 @@ const writeNode: Check = (node, request) => {
   if (request.name !== node) {
     throw refuse(request, `node ${quoted(node)} is not allowed to modify node ${quoted(request.name)}`);
   }
+  const refuseNode = (what: string) => refuse(request, `node ${quoted(node)} is not allowed to ${what}`);
   const labelsOf = (one: KubeObject | undefined) => one?.metadata.labels ?? {};
-  const isNew = operation === 'CREATE';
-  const forbidden = changedLabels(labelsOf(oldObject), labelsOf(object)).filter((l) => isForbiddenLabel(l, isNew));
-  if (forbidden.length > 0) {
-    const doing = isNew ? 'set the following labels' : 'modify labels';
-    throw refuse(request, `node ${quoted(node)} is not allowed to ${doing}: ${forbidden.sort().join(', ')}`);
+  const labels = changedLabels(labelsOf(oldObject), labelsOf(object)).filter(isForbiddenLabel).sort().join(', ');
+  const { configSource } = object!.spec;
+  if (operation === 'CREATE') {
+    if (configSource) throw refuseNode('create pods with a non-nil configSource');
+    if (labels) throw refuseNode(`set the following labels: ${labels}`);
+    return;
   }
-  if (isNew) return;
-  if (!jsonEqual(object!.spec.taints ?? [], oldObject!.spec.taints ?? [])) {
-    throw refuse(request, `node ${quoted(node)} is not allowed to modify taints`);
+  if (configSource && !jsonEqual(configSource, oldObject!.spec.configSource)) {
+    throw refuseNode('update configSource to a new non-nil configSource');
   }
+  if (!jsonEqual(object!.spec.taints ?? [], oldObject!.spec.taints ?? [])) throw refuseNode('modify taints');
+  if (labels) throw refuse(request, `is not allowed to modify labels: ${labels}`);
   if (!jsonEqual(object!.metadata.ownerReferences ?? [], oldObject!.metadata.ownerReferences ?? [])) {
-    throw refuse(request, `node ${quoted(node)} is not allowed to modify ownerReferences`);
+    throw refuseNode('modify ownerReferences');
   }
 };
 
@@ -180,9 +221,11 @@ const newSlice: Check = (node, request) => {
 
 /** By group, resource and subresource; `*` is every operation that a node is authorized for. */
 const checks: Record<string, Partial<Record<AdmissionRequest['operation'] | '*', Check>>> = {
-  '/pods': { CREATE: createPod, DELETE: ownPod('delete') },
-  '/pods/status': { UPDATE: ownPod('update status for') },
-  '/pods/eviction': { CREATE: ownPod('evict') },
+  '/pods': { CREATE: createPod, DELETE: ownPod((node) => `node ${quoted(node)} can only delete`) },
+  '/pods/status': { UPDATE: ownPod((node) => `node ${quoted(node)} can only update pod status for`) },
+  '/pods/eviction': { CREATE: ownPod((node) => `node ${node} can only evict`) },
+  '/persistentvolumeclaims/status': { UPDATE: claimStatus },
+  'certificates.k8s.io/certificatesigningrequests': { CREATE: newRequest },
   '/nodes': { CREATE: writeNode, UPDATE: writeNode },
   '/nodes/status': { UPDATE: writeNode },
   '/serviceaccounts/token': { CREATE: createToken },

@@ -3,40 +3,68 @@
 import { forbiddenError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
-import { type AdmissionPlugin, isPodCreation } from './plugin.ts';
+import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, isPodCreation } from './plugin.ts';
 
 const priorityGroup = 'scheduling.k8s.io';
 
+const refusePod = (name: string, why: string) => forbiddenError({ group: '', resource: 'pods' }, name, why);
+const isUpdate = ({ operation, subresource }: AdmissionRequest) => operation === 'UPDATE' && subresource === '';
+const isClass = ({ kind }: AdmissionRequest) => kind.group === priorityGroup && kind.plural === 'priorityclasses';
+const isPod = ({ kind }: AdmissionRequest) => kind.group === '' && kind.plural === 'pods';
+
+/** Of several defaults the lowest counts. */
+function findDefault({ store, kinds }: AdmissionDeps): KubeObject | undefined {
+  const kind = kinds.kind(priorityGroup, 'PriorityClass');
+  return [...store.resource(kind).list(keyPrefixOf(kind))]
+    .map((stored) => stored.object)
+    .filter((one) => one.globalDefault)
+    .sort((a, b) => a.value - b.value)[0];
+}
+
 export const priority: AdmissionPlugin = {
   name: 'Priority',
-  handles: isPodCreation,
-  async mutate({ object, name }, { store, kinds }) {
-    const { spec } = object!;
-    const kind = kinds.kind(priorityGroup, 'PriorityClass');
-    const all = () => [...store.resource(kind).list(keyPrefixOf(kind))].map((s) => s.object);
+  handles: (request) =>
+    isPodCreation(request) || (isUpdate(request) && isPod(request)) || (isClass(request) && !!request.object),
+  async mutate(request, deps) {
+    if (!isPod(request)) return;
+    const { spec } = request.object!;
+    const { name, oldObject } = request;
+    if (oldObject) {
+      // Who writes a pod as it was meant does not know what was added.
+      for (const field of ['priority', 'preemptionPolicy']) spec[field] ??= oldObject.spec[field];
+      return;
+    }
     let chosen: KubeObject | undefined;
     if (spec.priorityClassName) {
-      chosen = (await store.find(kind, '', spec.priorityClassName))?.object;
-      if (!chosen) {
-        throw forbiddenError(
-          { group: '', resource: 'pods' },
-          name,
-          `no PriorityClass with name ${spec.priorityClassName} was found`,
-        );
-      }
+      const kind = deps.kinds.kind(priorityGroup, 'PriorityClass');
+      chosen = (await deps.store.find(kind, '', spec.priorityClassName))?.object;
+      if (!chosen) throw refusePod(name, `no PriorityClass with name ${spec.priorityClassName} was found`);
     } else {
-      // Of several defaults the lowest counts.
-      chosen = all()
-        .filter((c) => c.globalDefault)
-        .sort((a, b) => a.value - b.value)[0];
+      chosen = findDefault(deps);
       if (chosen) spec.priorityClassName = chosen.metadata.name;
     }
-    const value: number = chosen?.value ?? 0;
-    if (spec.priority !== undefined && spec.priority !== value) {
-      const why = `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`;
-      throw forbiddenError({ group: '', resource: 'pods' }, name, why);
+    const computed = {
+      priority: chosen?.value ?? 0,
+      preemptionPolicy: chosen?.preemptionPolicy ?? 'PreemptLowerPriority',
+    };
+    for (const [field, what] of [
+      ['priority', 'integer value of priority'],
+      ['preemptionPolicy', 'string value of PreemptionPolicy'],
+    ] as const) {
+      const given = spec[field];
+      if (given !== undefined && given !== computed[field]) {
+        const why = `the ${what} (${given}) must not be provided in pod spec; priority admission controller computed ${computed[field]} from the given PriorityClass name`;
+        throw refusePod(name, why);
+      }
+      spec[field] = computed[field];
     }
-    spec.priority = value;
-    spec.preemptionPolicy ??= chosen?.preemptionPolicy ?? 'PreemptLowerPriority';
+  },
+  validate(request, deps) {
+    const { kind, name, object } = request;
+    if (!isClass(request) || !object!.globalDefault) return;
+    const other = findDefault(deps)?.metadata.name;
+    if (other === undefined || (request.operation === 'UPDATE' && other === name)) return;
+    const why = `PriorityClass ${other} is already marked as default. Only one default can exist`;
+    throw forbiddenError({ group: kind.group, resource: kind.plural }, name, why);
   },
 };

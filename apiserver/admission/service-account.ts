@@ -2,6 +2,7 @@
 // a token, the cluster's CA and the namespace.
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
 import { mirrorAnnotation } from '../../api/core/pod/mirror.ts';
+import { podSecretNames } from '../../api/core/pod/references.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { forbiddenError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -10,6 +11,7 @@ import { type AdmissionPlugin, isPodCreation } from './plugin.ts';
 
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 const tokenSeconds = 3607;
+const enforceAnnotation = 'kubernetes.io/enforce-mountable-secrets';
 const lookups = 6;
 const lookupPauseMs = 200;
 
@@ -42,7 +44,55 @@ export const serviceAccount: AdmissionPlugin = {
       spec.imagePullSecrets = structuredClone(account.imagePullSecrets);
     }
   },
+  async validate({ object, namespace, name }, { store, kinds }) {
+    const { metadata, spec } = object!;
+    let why: string | undefined;
+    if (metadata.annotations?.[mirrorAnnotation] !== undefined) why = findMirrorProblem(spec);
+    else {
+      const found = await store.find(kinds.kind('', 'ServiceAccount'), namespace, spec.serviceAccountName);
+      const isStrict = /^(1|[tT]|true|TRUE|True)$/.test(found?.object.metadata.annotations?.[enforceAnnotation] ?? '');
+      if (found && isStrict) why = findForeignSecret(spec, found.object);
+    }
+    if (why !== undefined) throw forbiddenError({ group: '', resource: 'pods' }, name, why);
+  },
 };
+
+/** What a kubelet runs by itself asks the API for nothing. */
+function findMirrorProblem(spec: any): string | undefined {
+  if (spec.serviceAccountName) return 'a mirror pod may not reference service accounts';
+  if (podSecretNames(spec).size > 0) return 'a mirror pod may not reference secrets';
+  const sources = (spec.volumes ?? []).flatMap((volume: any) => volume.projected?.sources ?? []);
+  const hasToken = sources.some((source: any) => source.serviceAccountToken);
+  return hasToken ? 'a mirror pod may not use ServiceAccountToken volume projections' : undefined;
+}
+
+/** A secret that the pod names and its account, which is asked for it, does not. */
+function findForeignSecret(spec: any, account: KubeObject): string | undefined {
+  const namesOf = (list: { name?: string }[] | undefined) => new Set((list ?? []).map((one) => one.name));
+  const [secrets, pullSecrets] = [namesOf(account.secrets), namesOf(account.imagePullSecrets)];
+  const end = `is not allowed because service account ${account.metadata.name} does not reference that`;
+  for (const { secret } of spec.volumes ?? []) {
+    if (secret && !secrets.has(secret.secretName)) {
+      return `volume with secret.secretName="${secret.secretName}" ${end} secret`;
+    }
+  }
+  for (const [what, list] of [
+    ['init container', spec.initContainers],
+    ['container', spec.containers],
+  ] as const) {
+    for (const container of list ?? []) {
+      for (const { name, valueFrom } of container.env ?? []) {
+        const secret = valueFrom?.secretKeyRef?.name;
+        if (secret === undefined || secrets.has(secret)) continue;
+        return `${what} ${container.name} with envVar ${name} referencing secret.secretName="${secret}" ${end} secret`;
+      }
+    }
+  }
+  for (const [i, { name }] of (spec.imagePullSecrets ?? []).entries()) {
+    if (!pullSecrets.has(name)) return `imagePullSecrets[${i}].name="${name}" ${end} imagePullSecret`;
+  }
+  return undefined;
+}
 
 /** A namespace and its pods are often made together: the account of a new namespace is there a moment later. */
 async function findSoon<T>(find: () => Promise<T | undefined>, clock: Clock): Promise<T | undefined> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { makeCertificateRequest } from '../../test/builders/certificate-request.ts';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
 import type { UserInfo } from '../authn/user.ts';
 import { selectedValue } from '../endpoints/selection.ts';
@@ -24,7 +25,10 @@ async function startCluster(): Promise<MemoryApi> {
     { name: 's', secret: { secretName: 'own' } },
     { name: 'm', configMap: { name: 'own' } },
   ];
-  await api.send('POST', `${core}/pods`, { body: podOn('a', 'on-a', { volumes, serviceAccountName: 'own' }) });
+  const resourceClaims = [{ name: 'c', resourceClaimName: 'x' }];
+  await api.send('POST', `${core}/pods`, {
+    body: podOn('a', 'on-a', { volumes, serviceAccountName: 'own', resourceClaims }),
+  });
   await api.send('POST', `${core}/pods`, { body: podOn('b', 'on-b') });
   await api.context.store.cache.waitConsistent();
   return api;
@@ -139,7 +143,7 @@ describe('NodeRestriction', () => {
     assert.equal(await create(nodeBody('a', own)), undefined);
     const patch = (body: object) => refusal(api.send('PATCH', '/api/v1/nodes/a', { body, user, ...merge }));
     const role = { metadata: { labels: { 'node-role.kubernetes.io/x': '' } } };
-    assert.match((await patch(role))!, /is not allowed to modify labels: node-role.kubernetes.io\/x$/);
+    assert.match((await patch(role))!, /forbidden: is not allowed to modify labels: node-role.kubernetes.io\/x$/);
     assert.match((await patch({ spec: { taints: [] } }))!, /is not allowed to modify taints$/);
     assert.equal(await patch({ metadata: { annotations: { a: 'b' } } }), undefined);
   });
@@ -161,10 +165,20 @@ describe('NodeRestriction', () => {
     };
     assert.match((await create('a', {}))!, /node "a" can only create mirror pods$/);
     assert.match((await create('b', mirror))!, /can only create pods with spec.nodeName set to itself$/);
-    const stranger = { ...mirror, ownerReferences: [{ ...ownerReferences[0], uid: 'u' }] };
-    assert.match((await create('a', stranger))!, /can only create pods with an owner reference set to itself$/);
+    const refuseOwners = async (owners: object[], want: RegExp) =>
+      assert.match((await create('a', { ...mirror, ownerReferences: owners }))!, want);
+    const [own] = ownerReferences;
+    await refuseOwners([], /can only create pods with an owner reference set to itself$/);
+    await refuseOwners(
+      [own!, { ...own, controller: false, uid: 'u' }],
+      /can only create pods with a single owner reference set to itself$/,
+    );
+    await refuseOwners([{ ...own, controller: false }], /with a controller owner reference set to itself$/);
+    await refuseOwners([{ ...own, uid: 'u' }], new RegExp(`node a UID mismatch: expected u got ${uid}$`));
+    const claim = { resourceClaims: [{ name: 'c', resourceClaimName: 'x' }] };
+    assert.match((await create('a', mirror, claim))!, /can not create pods that reference resourceclaims$/);
     const volumes = [{ name: 's', secret: { secretName: 'any' } }];
-    assert.match((await create('a', mirror, { volumes }))!, /can not create pods that reference secrets$/);
+    assert.match((await create('a', mirror, { volumes }))!, /a mirror pod may not reference secrets$/);
     assert.equal(await create('a', mirror), undefined);
   });
 
@@ -172,8 +186,45 @@ describe('NodeRestriction', () => {
     const api = await startCluster();
     const patch = (name: string, body: object) =>
       refusal(api.send('PATCH', `${core}/pods/${name}/status`, { body, user, ...merge }));
-    assert.match((await patch('on-b', { status: { phase: 'Running' } }))!, /can only update status for pods/);
+    assert.match(
+      (await patch('on-b', { status: { phase: 'Running' } }))!,
+      /node "a" can only update pod status for pods/,
+    );
     assert.equal(await patch('on-a', { status: { phase: 'Running' } }), undefined);
+    const claims = { status: { resourceClaimStatuses: [{ name: 'c', resourceClaimName: 'x' }] } };
+    assert.match((await patch('on-a', claims))!, /node "a" cannot update resource claim statues$/);
+  });
+
+  test('of a claim a node tells the size alone', async () => {
+    const api = await startCluster();
+    const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }];
+    await api.send('POST', `${core}/pods`, { body: podOn('a', 'with-claim', { volumes }) });
+    const resources = { requests: { storage: '1Gi' } };
+    const spec = { accessModes: ['ReadWriteOnce'], resources };
+    await api.send('POST', `${core}/persistentvolumeclaims`, { body: { metadata: { name: 'c' }, spec } });
+    await api.context.store.cache.waitConsistent();
+    const patch = (body: object) =>
+      refusal(api.send('PATCH', `${core}/persistentvolumeclaims/c/status`, { body, user, ...merge }));
+    assert.equal(await patch({ status: { capacity: { storage: '1Gi' } } }), undefined);
+    const others = /node "a" is not allowed to update fields other than status.quantity and status.conditions$/;
+    assert.match((await patch({ metadata: { finalizers: ['a.b/c'] } }))!, others);
+    assert.match((await patch({ status: { phase: 'Lost' } }))!, others);
+  });
+
+  test('a node asks for certificates in its own name', async () => {
+    const api = await startCluster();
+    const ask = async (commonName: string, signerName: string) => {
+      const { pem } = await makeCertificateRequest({
+        name: [{ CN: [`system:node:${commonName}`] }, { O: ['system:nodes'] }],
+      });
+      const spec = { signerName, request: Buffer.from(pem).toString('base64'), usages: ['client auth'] };
+      const body = { metadata: { generateName: 'csr-' }, spec };
+      return refusal(api.send('POST', '/apis/certificates.k8s.io/v1/certificatesigningrequests', { body, user }));
+    };
+    const kubelet = 'kubernetes.io/kube-apiserver-client-kubelet';
+    assert.match((await ask('b', kubelet))!, /can only create a node CSR with CN=system:node:a$/);
+    assert.equal(await ask('a', kubelet), undefined);
+    assert.equal(await ask('b', 'example.com/signer'), undefined);
   });
 
   test('a lease is made under its own name', async () => {

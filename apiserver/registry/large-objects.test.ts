@@ -2,7 +2,12 @@
 // grows with the object, and nothing more.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MutatingAdmissionPolicyKind } from '../../api/admissionregistration/mutatingadmissionpolicy.ts';
+import { ValidatingAdmissionPolicyBindingKind } from '../../api/admissionregistration/validatingadmissionpolicybinding.ts';
+import { ValidatingWebhookConfigurationKind } from '../../api/admissionregistration/validatingwebhookconfiguration.ts';
+import { CertificateSigningRequestKind } from '../../api/certificates/certificatesigningrequest.ts';
 import { PodKind } from '../../api/core/pod.ts';
+import { ResourceQuotaKind } from '../../api/core/resourcequota.ts';
 import { SecretKind } from '../../api/core/secret.ts';
 import { decodeValue } from '../../machinery/decode.ts';
 import { cloneJson } from '../../machinery/json.ts';
@@ -45,6 +50,15 @@ const table: [what: string, kind: Kind<any>, object: object, change: (object: an
     { metadata, spec: { containers: [{ ...container, env: many(30_000, (i) => ({ name: `V${i}`, value: 'v' })) }] } },
     (object) => object.spec.containers[0].env.reverse(), /not shown: the pod is too large/],
   ['empty containers', PodKind, { metadata, spec: { containers: many(20_000, () => ({})) } }, keep, /spec.containers\[0\].name: Required value, .*, and \d+ more\]/],
+  ['more errors than a call has arguments', PodKind, { metadata, spec: { containers: [{ ...container, volumeMounts: many(90_000, () => ({})) }] } }, keep,
+    /volumeMounts\[0\].name: Required value, .*, and \d+ more\]/],
+  ['names of a rule', MutatingAdmissionPolicyKind, { metadata: { name: 'a' }, spec: { matchConstraints: { resourceRules: [{ resourceNames: many(150_000, (i) => `n${i}`) }] } } },
+    keep, /spec.mutations: Required value/],
+  ['versions of a review', ValidatingWebhookConfigurationKind, { metadata: { name: 'a' }, webhooks: [{ name: 'a.b.c', clientConfig: {}, admissionReviewVersions: many(150_000, (i) => `v${i}`) }] },
+    keep, /clientConfig: Required value/],
+  ['actions of a binding', ValidatingAdmissionPolicyBindingKind, { metadata: { name: 'a' }, spec: { validationActions: many(150_000, (i) => `A${i}`) } }, keep, /and \d+ more\]/],
+  ['a list that each error shows', ResourceQuotaKind, { metadata, spec: { scopes: many(150_000, (i) => `s${i}`) } }, keep, /unsupported scope, and \d+ more\]/],
+  ['usages of a certificate', CertificateSigningRequestKind, { metadata: { name: 'a' }, spec: { usages: many(150_000, (i) => `u${i}`) } }, keep, /and \d+ more\]/],
 ]; // biome-ignore format: one table
 
 for (const [what, kind, object, change, refusal] of table)

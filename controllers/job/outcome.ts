@@ -1,6 +1,6 @@
 // Whether a job has reached its end, and which. Pure. Upstream: syncJob in pkg/controller/job and success_policy.go.
+import { countIndexes, type IndexRun, readIndexRuns } from '../../api/batch/job/indexes.ts';
 import type { Job, JobCondition } from '../../api/batch/job/schema.ts';
-import { parseIndexes } from './indexes.ts';
 import { isIndexed, type Tally, totalFailed, totalSucceeded } from './tally.ts';
 
 export interface Outcome {
@@ -81,12 +81,23 @@ function isComplete(job: Job, tally: Tally): boolean {
 
 function decideSuccessPolicy(job: Job, { completedIndexes }: Tally): Outcome | undefined {
   for (const [i, rule] of (job.spec.successPolicy?.rules ?? []).entries()) {
-    const wanted = rule.succeededIndexes === undefined ? undefined : parseIndexes(rule.succeededIndexes);
-    const matching = wanted ? [...wanted].filter((index) => completedIndexes.has(index)).length : completedIndexes.size;
-    const needed = rule.succeededCount ?? wanted?.size ?? Number.POSITIVE_INFINITY;
+    const runs = readIndexRuns(rule.succeededIndexes ?? '', job.spec.completions ?? 0);
+    const wanted = rule.succeededIndexes === undefined || typeof runs === 'string' ? undefined : runs;
+    const matching = wanted ? countWithin(wanted, completedIndexes) : completedIndexes.size;
+    const needed = rule.succeededCount ?? (wanted ? countIndexes(wanted) : Number.POSITIVE_INFINITY);
     if (matching >= needed) {
       return { type: 'SuccessCriteriaMet', reason: 'SuccessPolicy', message: `Matched rules at index ${i}` };
     }
   }
   return undefined;
+}
+
+function countWithin(runs: readonly IndexRun[], indexes: ReadonlySet<number>): number {
+  let at = 0;
+  return [...indexes]
+    .sort((a, b) => a - b)
+    .filter((index) => {
+      while (at < runs.length && runs[at]![1] < index) at++;
+      return at < runs.length && runs[at]![0] <= index;
+    }).length;
 }

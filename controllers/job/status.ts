@@ -74,14 +74,15 @@ export function computeStatus(job: Job, input: StatusInput): JobStatus {
   const started = job.status?.startTime ?? (job.spec.suspend ? undefined : timestamp(nowMs));
   const startTime = job.spec.suspend && isManaged ? undefined : started;
   const isCompleteNow = conditions.some((c) => c.type === 'Complete');
+  const active = tally.active.length + created - removed.length;
   const status: JobStatus = {
     conditions,
     ...(startTime ? { startTime } : {}),
     ...(isCompleteNow ? { completionTime: job.status?.completionTime ?? timestamp(nowMs) } : {}),
-    active: tally.active.length + created - removed.length,
+    active,
     succeeded: isIndexed(job) ? tally.completedIndexes.size : tally.counted.succeeded,
     failed: tally.counted.failed,
-    ready: tally.ready - removed.filter(isReady).length,
+    ready: Math.min(tally.ready - removed.filter(isReady).length, active),
     terminating: tally.terminating.length + removed.length,
     uncountedTerminatedPods: {
       ...(succeeded.length > 0 ? { succeeded } : {}),

@@ -1,6 +1,6 @@
 // What policies and bindings of both sorts may say. Upstream: pkg/apis/admissionregistration/validation.
 import type { PolicyEnvOptions } from '../../../machinery/cel/kubernetes-env.ts';
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { validateLabelSelector, validateWord } from '../../meta/checks.ts';
 import { checkName } from '../../meta/validation.ts';
@@ -17,19 +17,19 @@ export const policyEnvOf = ({ paramKind }: PolicySpec): PolicyEnvOptions => ({
 /** Everything of a policy but what it does; and what its expressions may speak of. */
 export function validatePolicySpec(spec: PolicySpec, path: string): { errors: FieldError[]; env: PolicyEnvOptions } {
   const errors = validateWord(spec.failurePolicy, failurePolicies, `${path}.failurePolicy`);
-  if (spec.paramKind) errors.push(...validateParamKind(spec.paramKind, `${path}.paramKind`));
+  if (spec.paramKind) append(errors, validateParamKind(spec.paramKind, `${path}.paramKind`));
   const constraintsPath = `${path}.matchConstraints`;
   if (!spec.matchConstraints) {
     errors.push(required(constraintsPath));
   } else {
-    errors.push(...validateMatchResources(spec.matchConstraints, constraintsPath));
+    append(errors, validateMatchResources(spec.matchConstraints, constraintsPath));
     if (!spec.matchConstraints.resourceRules?.length) errors.push(required(`${constraintsPath}.resourceRules`));
   }
   const env = policyEnvOf(spec);
-  errors.push(...validateMatchConditions(spec.matchConditions ?? [], env, `${path}.matchConditions`));
+  append(errors, validateMatchConditions(spec.matchConditions ?? [], env, `${path}.matchConditions`));
   const variables = spec.variables ?? [];
   for (const [i, variable] of variables.entries()) {
-    errors.push(...validateVariable(variable, `${path}.variables[${i}]`));
+    append(errors, validateVariable(variable, `${path}.variables[${i}]`));
   }
   const { errors: wrong, types } = checkVariables(variables, env, `${path}.variables`);
   return { errors: [...errors, ...wrong], env: variables.length > 0 ? { ...env, variables: types } : env };
@@ -49,8 +49,8 @@ export function validateBindingSpec(spec: BindingSpec, path: string): FieldError
   const complaints = policyName ? checkDNS1123Subdomain(policyName) : [];
   const errors = complaints.map((why) => invalid(`${path}.policyName`, policyName, why));
   if (!policyName) errors.push(required(`${path}.policyName`));
-  if (spec.paramRef) errors.push(...validateParamRef(spec.paramRef, `${path}.paramRef`));
-  if (spec.matchResources) errors.push(...validateMatchResources(spec.matchResources, `${path}.matchResources`));
+  if (spec.paramRef) append(errors, validateParamRef(spec.paramRef, `${path}.paramRef`));
+  if (spec.matchResources) append(errors, validateMatchResources(spec.matchResources, `${path}.matchResources`));
   return errors;
 }
 
@@ -81,11 +81,11 @@ function validateMatchResources(match: MatchResources, path: string): FieldError
   const errors = validateWord(match.matchPolicy, matchPolicies, `${path}.matchPolicy`);
   for (const key of ['namespaceSelector', 'objectSelector'] as const) {
     if (!match[key]) errors.push(required(`${path}.${key}`));
-    errors.push(...validateLabelSelector(match[key], `${path}.${key}`));
+    append(errors, validateLabelSelector(match[key], `${path}.${key}`));
   }
   for (const key of ['resourceRules', 'excludeResourceRules'] as const) {
     for (const [i, rule] of (match[key] ?? []).entries()) {
-      errors.push(...validateNamedRule(rule, `${path}.${key}[${i}]`));
+      append(errors, validateNamedRule(rule, `${path}.${key}[${i}]`));
     }
   }
   return errors;
@@ -96,13 +96,16 @@ function validateParamRef(ref: ParamRef, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const exclusive = 'name and selector are mutually exclusive';
   if (name) {
-    errors.push(...checkName(name, 'path').map((why) => invalid(`${path}.name`, name, why)));
+    append(
+      errors,
+      checkName(name, 'path').map((why) => invalid(`${path}.name`, name, why)),
+    );
     if (selector) errors.push(forbidden(`${path}.name`, exclusive));
   }
-  errors.push(...validateLabelSelector(selector, `${path}.selector`));
+  append(errors, validateLabelSelector(selector, `${path}.selector`));
   if (selector && name) errors.push(forbidden(`${path}.selector`, exclusive));
   if (!selector && !name) errors.push(required(path, 'one of name or selector must be specified'));
-  errors.push(...validateWord(action, ['Deny', 'Allow'], `${path}.parameterNotFoundAction`));
+  append(errors, validateWord(action, ['Deny', 'Allow'], `${path}.parameterNotFoundAction`));
   return errors;
 }
 

@@ -1,8 +1,8 @@
 // What a configuration of webhooks may say. Upstream: pkg/apis/admissionregistration/validation.
-import { duplicate, type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
-import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
+import { append, duplicate, type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { validateLabelSelector, validateOptionalWord } from '../../meta/checks.ts';
-import { validateWebhookService, validateWebhookUrl } from '../../meta/webhook-client.ts';
+import { validateClientConfig, validateReviewVersions } from '../../meta/webhook-client.ts';
 import { failurePolicies, matchPolicies, validateMatchConditions, validateRule, webhookEnv } from '../match.ts';
 import type { Webhook } from './schema.ts';
 
@@ -15,8 +15,14 @@ export function validateWebhooks<W extends Webhook>(
   const seen = new Set<string>();
   for (const [i, webhook] of (webhooks ?? []).entries()) {
     const path = `webhooks[${i}]`;
-    errors.push(...validateWebhook(webhook, path), ...more(webhook, path));
-    errors.push(...validateReviewVersions(webhook.admissionReviewVersions ?? [], `${path}.admissionReviewVersions`));
+    append(errors, [...validateWebhook(webhook, path), ...more(webhook, path)]);
+    errors.push(
+      ...validateReviewVersions(
+        webhook.admissionReviewVersions,
+        `${path}.admissionReviewVersions`,
+        'must specify one of v1, v1beta1',
+      ),
+    );
     if (webhook.name && seen.has(webhook.name)) errors.push(duplicate(`${path}.name`, webhook.name));
     seen.add(webhook.name);
   }
@@ -27,9 +33,9 @@ const noSideEffects = ['None', 'NoneOnDryRun'];
 
 function validateWebhook(webhook: Webhook, path: string): FieldError[] {
   const errors = validateFullName(webhook.name, `${path}.name`);
-  for (const [i, rule] of (webhook.rules ?? []).entries()) errors.push(...validateRule(rule, `${path}.rules[${i}]`));
-  errors.push(...validateOptionalWord(webhook.failurePolicy, failurePolicies, `${path}.failurePolicy`));
-  errors.push(...validateOptionalWord(webhook.matchPolicy, matchPolicies, `${path}.matchPolicy`));
+  for (const [i, rule] of (webhook.rules ?? []).entries()) append(errors, validateRule(rule, `${path}.rules[${i}]`));
+  append(errors, validateOptionalWord(webhook.failurePolicy, failurePolicies, `${path}.failurePolicy`));
+  append(errors, validateOptionalWord(webhook.matchPolicy, matchPolicies, `${path}.matchPolicy`));
   const { sideEffects, timeoutSeconds, clientConfig } = webhook;
   if (sideEffects === undefined) {
     errors.push(required(`${path}.sideEffects`, `must specify one of ${noSideEffects.join(', ')}`));
@@ -40,16 +46,10 @@ function validateWebhook(webhook: Webhook, path: string): FieldError[] {
     const why = 'the timeout value must be between 1 and 30 seconds';
     errors.push(invalid(`${path}.timeoutSeconds`, timeoutSeconds, why));
   }
-  errors.push(...validateLabelSelector(webhook.namespaceSelector, `${path}.namespaceSelector`));
-  errors.push(...validateLabelSelector(webhook.objectSelector, `${path}.objectSelector`));
-  if ((clientConfig.url === undefined) === (clientConfig.service === undefined)) {
-    errors.push(required(`${path}.clientConfig`, 'exactly one of url or service is required'));
-  } else if (clientConfig.url !== undefined) {
-    errors.push(...validateWebhookUrl(clientConfig.url, `${path}.clientConfig.url`));
-  } else if (clientConfig.service) {
-    errors.push(...validateWebhookService(clientConfig.service, `${path}.clientConfig.service`));
-  }
-  errors.push(...validateMatchConditions(webhook.matchConditions ?? [], webhookEnv, `${path}.matchConditions`));
+  append(errors, validateLabelSelector(webhook.namespaceSelector, `${path}.namespaceSelector`));
+  append(errors, validateLabelSelector(webhook.objectSelector, `${path}.objectSelector`));
+  append(errors, validateClientConfig(clientConfig, `${path}.clientConfig`));
+  append(errors, validateMatchConditions(webhook.matchConditions ?? [], webhookEnv, `${path}.matchConditions`));
   return errors;
 }
 
@@ -59,19 +59,4 @@ function validateFullName(name: string, path: string): FieldError[] {
   if (complaints.length > 0) return [invalid(path, name, complaints.join(','))];
   if (name.split('.').length >= 3) return [];
   return [invalid(path, name, 'should be a domain with at least three segments separated by dots')];
-}
-
-const reviewVersions = ['v1', 'v1beta1'];
-
-function validateReviewVersions(versions: readonly string[], path: string): FieldError[] {
-  if (versions.length === 0) return [required(path, `must specify one of ${reviewVersions.join(', ')}`)];
-  const errors: FieldError[] = [];
-  for (const [i, version] of versions.entries()) {
-    if (versions.indexOf(version) < i) errors.push(invalid(`${path}[${i}]`, version, 'duplicate version'));
-    else errors.push(...checkDNS1035Label(version).map((why) => invalid(`${path}[${i}]`, version, why)));
-  }
-  if (!versions.some((version) => reviewVersions.includes(version))) {
-    errors.push(invalid(path, versions, `must include at least one of ${reviewVersions.join(', ')}`));
-  }
-  return errors;
 }

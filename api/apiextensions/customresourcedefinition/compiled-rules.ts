@@ -71,7 +71,7 @@ interface Place {
   path: string;
   /** How many such values one object may have. */
   cardinality: number;
-  /** The list whose items cannot be told apart, where the place is in one. */
+  /** The list whose items cannot be told apart, or the atomic map, where the place is in one. */
   uncorrelatable: string | undefined;
   isResource: boolean;
 }
@@ -104,9 +104,11 @@ function visit(schema: JSONSchemaProps, place: Place, costs: Costs): void {
       checkRule(rule, self, { ...place, path: `${path}.x-kubernetes-validations[${i}]` }, costs);
     }
   }
+  // Parts of an atomic map have no old value of their own.
+  const within = uncorrelatable ?? ((schema['x-kubernetes-map-type'] ?? 'granular') === 'granular' ? undefined : path);
   for (const [key, property] of Object.entries(schema.properties ?? {})) {
     const isResource = property['x-kubernetes-embedded-resource'] === true;
-    visit(property, { path: `${path}.properties[${key}]`, cardinality, uncorrelatable, isResource }, costs);
+    visit(property, { path: `${path}.properties[${key}]`, cardinality, uncorrelatable: within, isResource }, costs);
   }
   const below = { isResource: false, uncorrelatable };
   const values = valuesOf(schema);

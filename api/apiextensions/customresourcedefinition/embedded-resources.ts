@@ -1,6 +1,6 @@
 // Objects in a custom resource (x-kubernetes-embedded-resource) say what they are, and have metadata that is valid.
 // Upstream: apiextensions-apiserver's schema/objectmeta/validation.go.
-import { type FieldError, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, required } from '../../../machinery/field-error.ts';
 import { isObject } from '../../../machinery/json.ts';
 import type { ObjectMeta } from '../../../machinery/metadata.ts';
 import { checkDNS1035Label } from '../../../machinery/name-rules.ts';
@@ -22,7 +22,7 @@ function check(schema: JSONSchemaProps, value: unknown, path: string, errors: Fi
     return;
   }
   if (!isObject(value)) return;
-  if (schema['x-kubernetes-embedded-resource']) errors.push(...validateEmbedded(value, path));
+  if (schema['x-kubernetes-embedded-resource']) append(errors, validateEmbedded(value, path));
   const { properties = {} } = schema;
   const values = valuesOf(schema);
   for (const [key, below] of Object.entries(value)) {

@@ -1,5 +1,5 @@
 // How appliers share lists and objects of a custom resource: atomic, set, map and granular.
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 import { itemsOf } from './schema-walk.ts';
 
@@ -25,8 +25,8 @@ export function validateListType(schema: JSONSchemaProps, path: string): FieldEr
   const errors: FieldError[] = [];
   if (listType !== undefined) {
     const wrong = validateTypeFor(schema, 'array', 'x-kubernetes-list-type', path);
-    errors.push(...wrong);
-    if (wrong.length === 0 && listType === 'set') errors.push(...validateSetItems(schema, path));
+    append(errors, wrong);
+    if (wrong.length === 0 && listType === 'set') append(errors, validateSetItems(schema, path));
     if (!['atomic', 'set', 'map'].includes(listType)) {
       errors.push(notSupported(`${path}.x-kubernetes-list-type`, listType, ['atomic', 'set', 'map']));
     }
@@ -36,8 +36,8 @@ export function validateListType(schema: JSONSchemaProps, path: string): FieldEr
     const field = `${path}.x-kubernetes-list-type`;
     errors.push(listType === undefined ? required(field, why) : invalid(field, listType, why));
   }
-  if (listType === 'map') errors.push(...validateMapItems(schema, keys, path));
-  errors.push(...validateItemsPresence(schema, keys, path));
+  if (listType === 'map') append(errors, validateMapItems(schema, keys, path));
+  append(errors, validateItemsPresence(schema, keys, path));
   return errors;
 }
 
@@ -97,12 +97,13 @@ function validateItemsPresence(schema: JSONSchemaProps, keys: readonly string[],
     errors.push(forbidden(`${path}.items.nullable`, `cannot be nullable when x-kubernetes-list-type is ${listType}`));
   }
   if (listType === 'set') return errors;
+  const wanted = new Set(items.required);
   for (const key of keys) {
     const field = Object.hasOwn(items.properties ?? {}, key) ? items.properties?.[key] : undefined;
     if (!field) continue;
     const at = `${path}.items.properties[${key}]`;
     const why = 'this property is in x-kubernetes-list-map-keys, so it';
-    if (!items.required?.includes(key) && field.default === undefined) {
+    if (!wanted.has(key) && field.default === undefined) {
       errors.push(required(`${at}.default`, `${why} must have a default or be a required property`));
     }
     if (field.nullable) errors.push(forbidden(`${at}.nullable`, `${why} cannot be nullable`));

@@ -1,6 +1,7 @@
 // What a schema of custom resources may say. Upstream: ValidateCustomResourceDefinitionOpenAPISchema
 // in apiextensions-apiserver's apis/apiextensions/validation.
-import { type FieldError, forbidden, invalid, notSupported } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, notSupported } from '../../../machinery/field-error.ts';
+import { isObject } from '../../../machinery/json.ts';
 import { checkRules } from './compiled-rules.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 import { validateListType, validateMapType } from './list-type-validation.ts';
@@ -28,8 +29,8 @@ const rootFields = new Set(
 export function validateSchema(schema: JSONSchemaProps, hasStatus: boolean, path: string): FieldError[] {
   const errors = hasStatus ? validateRoot(schema, path) : [];
   if (schema.nullable) errors.push(forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
-  errors.push(...validateStructural(schema, path));
-  errors.push(...validateLevel(schema, path, { isRoot: true }));
+  append(errors, validateStructural(schema, path));
+  append(errors, validateLevel(schema, path, { isRoot: true }));
   // Rules are judged by a schema that is sound.
   return errors.length > 0 ? errors : checkRules(schema, path);
 }
@@ -58,27 +59,33 @@ function validateLevel(schema: JSONSchemaProps, path: string, place: Place): Fie
     const why = 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic';
     errors.push(forbidden(`${path}.uniqueItems`, why));
   }
-  errors.push(...validateFields(schema, path, place));
+  append(errors, validateFields(schema, path, place));
   const below = { ...place, isRoot: false };
   const nested: [JSONSchemaProps | undefined, string][] = [[schema.not, 'not']];
   for (const key of ['allOf', 'oneOf', 'anyOf'] as const) {
-    nested.push(...(schema[key] ?? []).map((s, i): [JSONSchemaProps, string] => [s, `${key}[${i}]`]));
+    append(
+      nested,
+      (schema[key] ?? []).map((s, i): [JSONSchemaProps, string] => [s, `${key}[${i}]`]),
+    );
   }
   nested.push(
     ...Object.entries(schema.definitions ?? {}).map(([k, s]): [typeof s, string] => [s, `definitions[${k}]`]),
   );
   nested.push([itemsOf(schema), 'items']);
   if (Array.isArray(schema.items)) {
-    nested.push(...schema.items.map((s, i): [JSONSchemaProps, string] => [s, `items[${i}]`]));
+    append(
+      nested,
+      schema.items.map((s, i): [JSONSchemaProps, string] => [s, `items[${i}]`]),
+    );
   }
   for (const [name, one] of Object.entries(schema.dependencies ?? {})) {
     if (!Array.isArray(one)) nested.push([one, `dependencies[${name}]`]);
   }
-  for (const [one, at] of nested) if (one) errors.push(...validateLevel(one, `${path}.${at}`, below));
+  for (const [one, at] of nested) if (one) append(errors, validateLevel(one, `${path}.${at}`, below));
   if (schema['x-kubernetes-preserve-unknown-fields'] === false) {
     errors.push(invalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, 'must be true or undefined'));
   }
-  errors.push(...validateMapType(schema, path), ...validateListType(schema, path), ...validateRules(schema, path));
+  append(errors, [...validateMapType(schema, path), ...validateListType(schema, path), ...validateRules(schema, path)]);
   return errors;
 }
 
@@ -94,14 +101,14 @@ function validateFields(schema: JSONSchemaProps, path: string, place: Place): Fi
     const values = valuesOf(schema);
     const noDefault = place.inMeta ? 'inside additionalProperties applying to object metadata' : place.noDefault;
     const below = { ...place, isRoot: false, ...(noDefault !== undefined && { noDefault }) };
-    if (values) errors.push(...validateLevel(values, `${path}.additionalProperties`, below));
+    if (values) append(errors, validateLevel(values, `${path}.additionalProperties`, below));
   }
   for (const [name, field] of fields) {
     const isMeta = (place.isRoot || schema['x-kubernetes-embedded-resource']) && metaFields.has(name);
     const below: Place = { ...place, isRoot: false };
     if (isMeta) below.inMeta = true;
     if (isMeta && place.isRoot) below.noDefault = `in top-level ${name}`;
-    errors.push(...validateLevel(field, `${path}.properties[${name}]`, below));
+    append(errors, validateLevel(field, `${path}.properties[${name}]`, below));
   }
   return errors;
 }
@@ -115,7 +122,13 @@ function validateKeywords(schema: JSONSchemaProps, path: string, place: Place): 
     errors.push(forbidden(`${path}.default`, `must not be set ${place.noDefault}`));
   } else if (schema.default !== undefined) {
     const { default: value, ...type } = schema;
-    errors.push(...validateValue(type, value, `${path}.default`), ...validateListTypes(type, value, `${path}.default`));
+    if (!place.inMeta && losesFields(type, value)) {
+      errors.push(invalid(`${path}.default`, value, 'must not have unknown fields'));
+    }
+    append(errors, [
+      ...validateValue(type, value, `${path}.default`),
+      ...validateListTypes(type, value, `${path}.default`),
+    ]);
   }
   for (const key of unsupported) {
     if (schema[key] !== undefined) errors.push(forbidden(`${path}.${key}`, `${key} is not supported`));
@@ -131,4 +144,18 @@ function validateKeywords(schema: JSONSchemaProps, path: string, place: Place): 
     errors.push(forbidden(`${path}.x-kubernetes-embedded-resource`, why));
   }
   return errors;
+}
+
+/** Whether a value has a field that its schema does not know, and would lose. */
+function losesFields(schema: JSONSchemaProps, value: unknown): boolean {
+  const items = itemsOf(schema);
+  if (Array.isArray(value)) return items !== undefined && value.some((item) => losesFields(items, item));
+  if (!isObject(value)) return false;
+  const { properties = {} } = schema;
+  const keeps = schema['x-kubernetes-preserve-unknown-fields'] || schema.additionalProperties === true;
+  return Object.entries(value).some(([key, below]) => {
+    const known = Object.hasOwn(properties, key) ? properties[key] : valuesOf(schema);
+    if (known) return losesFields(known, below);
+    return !keeps && !(schema['x-kubernetes-embedded-resource'] && metaFields.has(key));
+  });
 }

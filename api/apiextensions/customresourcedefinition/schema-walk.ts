@@ -1,4 +1,5 @@
 // Ways through a JSON schema that holds others.
+import { append } from '../../../machinery/field-error.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 
 /** The schema of the items, where there is one for all of them. */
@@ -27,6 +28,6 @@ export function* allSchemas(schema: JSONSchemaProps): Generator<JSONSchemaProps>
   const waiting = [schema];
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     yield next;
-    waiting.push(...childrenOf(next));
+    append(waiting, childrenOf(next));
   }
 }

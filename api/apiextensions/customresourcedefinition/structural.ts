@@ -1,7 +1,7 @@
 // The rules of a structural schema: every value has a type, told outside of allOf, anyOf, oneOf and
 // not, which only narrow it. Upstream: apiextensions-apiserver's schema/validation.go and complete.go.
 // https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
-import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { userRegExp } from '../../../machinery/regexp.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 import { itemsOf, valuesOf } from './schema-walk.ts';
@@ -25,15 +25,15 @@ function validateInvariants(schema: JSONSchemaProps, level: Level, path: string)
   const errors: FieldError[] = [];
   const items = itemsOf(schema);
   if (schema.type === 'array' && !items) errors.push(required(`${path}.items`, 'must be specified'));
-  if (items) errors.push(...validateInvariants(items, 'item', `${path}.items`));
+  if (items) append(errors, validateInvariants(items, 'item', `${path}.items`));
   for (const [name, field] of Object.entries(schema.properties ?? {})) {
-    errors.push(...validateInvariants(field, 'field', `${path}.properties[${name}]`));
+    append(errors, validateInvariants(field, 'field', `${path}.properties[${name}]`));
   }
   if (schema.additionalProperties !== undefined && level === 'root') {
     errors.push(forbidden(`${path}.additionalProperties`, 'must not be used at the root'));
   }
   const values = valuesOf(schema);
-  if (values) errors.push(...validateInvariants(values, 'field', `${path}.additionalProperties`));
+  if (values) append(errors, validateInvariants(values, 'field', `${path}.additionalProperties`));
   errors.push(
     ...validateIntOrString(schema, path),
     ...validateValueRules(schema, intOrStringPattern(schema), path),
@@ -125,10 +125,10 @@ function validateValueRules(schema: JSONSchemaProps, skip: Skip, path: string): 
     if (key === skip) continue;
     for (const [i, nested] of (schema[key] ?? []).entries()) {
       const skipBelow = key === 'allOf' && i === 0 && skip === 'firstAllOf' ? 'anyOf' : undefined;
-      errors.push(...validateNested(nested, skipBelow, `${path}.${key}[${i}]`));
+      append(errors, validateNested(nested, skipBelow, `${path}.${key}[${i}]`));
     }
   }
-  if (schema.not) errors.push(...validateNested(schema.not, undefined, `${path}.not`));
+  if (schema.not) append(errors, validateNested(schema.not, undefined, `${path}.not`));
   const problem = schema.pattern ? findPatternProblem(schema.pattern) : undefined;
   if (problem) {
     const why = `must be a valid regular expression, but isn't: ${problem}`;
@@ -165,9 +165,9 @@ const forbiddenInside: readonly [keyof JSONSchemaProps, string][] = [
 function validateNested(schema: JSONSchemaProps, skip: Skip, path: string): FieldError[] {
   const errors = validateValueRules(schema, skip, path);
   const items = itemsOf(schema);
-  if (items) errors.push(...validateNested(items, undefined, `${path}.items`));
+  if (items) append(errors, validateNested(items, undefined, `${path}.items`));
   for (const [name, field] of Object.entries(schema.properties ?? {})) {
-    errors.push(...validateNested(field, undefined, `${path}.properties[${name}]`));
+    append(errors, validateNested(field, undefined, `${path}.properties[${name}]`));
   }
   for (const [key, must] of forbiddenInside) {
     if (schema[key]) errors.push(forbidden(`${path}.${key}`, `must be ${must} to be structural`));
@@ -182,12 +182,12 @@ function validateNested(schema: JSONSchemaProps, skip: Skip, path: string): Fiel
 function validateCompleteness(schema: JSONSchemaProps, path: string): FieldError[] {
   const errors = completeRules(schema, schema, path, path);
   const items = itemsOf(schema);
-  if (items) errors.push(...validateCompleteness(items, `${path}.items`));
+  if (items) append(errors, validateCompleteness(items, `${path}.items`));
   for (const [name, field] of Object.entries(schema.properties ?? {})) {
-    errors.push(...validateCompleteness(field, `${path}.properties[${name}]`));
+    append(errors, validateCompleteness(field, `${path}.properties[${name}]`));
   }
   const values = valuesOf(schema);
-  if (values) errors.push(...validateCompleteness(values, `${path}.additionalProperties`));
+  if (values) append(errors, validateCompleteness(values, `${path}.additionalProperties`));
   return errors;
 }
 
@@ -208,12 +208,12 @@ function completeNested(
   if (!schema) return [required(path, `because it is defined in ${rulePath}`)];
   const errors = completeRules(rule, schema, path, rulePath);
   const items = itemsOf(rule);
-  if (items) errors.push(...completeNested(items, itemsOf(schema), `${path}.items`, `${rulePath}.items`));
+  if (items) append(errors, completeNested(items, itemsOf(schema), `${path}.items`, `${rulePath}.items`));
   const { properties = {} } = schema;
   for (const [name, field] of Object.entries(rule.properties ?? {})) {
     const at = `.properties[${name}]`;
     const own = Object.hasOwn(properties, name) ? properties[name] : undefined;
-    errors.push(...completeNested(field, own, `${path}${at}`, `${rulePath}${at}`));
+    append(errors, completeNested(field, own, `${path}${at}`, `${rulePath}${at}`));
   }
   return errors;
 }

@@ -1,10 +1,10 @@
 // What a definition may say. Upstream: apiextensions-apiserver's apis/apiextensions/validation.
-import { type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { validateWord } from '../../meta/checks.ts';
 import { validateImmutable } from '../../meta/validation.ts';
-import { parseUrl, validateCABundle, validateWebhookService, validateWebhookUrl } from '../../meta/webhook-client.ts';
+import { parseUrl, validateCABundle, validateClientConfig, validateReviewVersions } from '../../meta/webhook-client.ts';
 import type {
   CustomResourceConversion,
   CustomResourceDefinition,
@@ -20,10 +20,10 @@ export function validateCustomResourceDefinition(definition: CustomResourceDefin
   if (metadata.name !== `${spec.names.plural}.${spec.group}`) {
     errors.push(invalid('metadata.name', metadata.name ?? '', 'must be spec.names.plural+"."+spec.group'));
   }
-  errors.push(...validateSpec(spec));
-  if (status?.acceptedNames) errors.push(...validateNames(status.acceptedNames, 'status.acceptedNames'));
-  errors.push(...validateStoredVersions(status?.storedVersions ?? [], spec.versions ?? []));
-  errors.push(...validateApproval(definition));
+  append(errors, validateSpec(spec));
+  if (status?.acceptedNames) append(errors, validateNames(status.acceptedNames, 'status.acceptedNames'));
+  append(errors, validateStoredVersions(status?.storedVersions ?? [], spec.versions ?? []));
+  append(errors, validateApproval(definition));
   if (spec.preserveUnknownFields) {
     const why =
       'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead';
@@ -40,12 +40,12 @@ export function validateCustomResourceDefinitionUpdate(
   const errors: FieldError[] = [];
   const established = old.status?.conditions?.some((c) => c.type === 'Established' && c.status === 'True') ?? false;
   if (established) {
-    errors.push(...validateNewCABundle(next.spec.conversion, old.spec.conversion));
-    errors.push(...validateImmutable(next.spec.scope, old.spec.scope, 'spec.scope'));
-    errors.push(...validateImmutable(next.spec.names.kind, old.spec.names.kind, 'spec.names.kind'));
+    append(errors, validateNewCABundle(next.spec.conversion, old.spec.conversion));
+    append(errors, validateImmutable(next.spec.scope, old.spec.scope, 'spec.scope'));
+    append(errors, validateImmutable(next.spec.names.kind, old.spec.names.kind, 'spec.names.kind'));
   }
-  errors.push(...validateImmutable(next.spec.group, old.spec.group, 'spec.group'));
-  errors.push(...validateImmutable(next.spec.names.plural, old.spec.names.plural, 'spec.names.plural'));
+  append(errors, validateImmutable(next.spec.group, old.spec.group, 'spec.group'));
+  append(errors, validateImmutable(next.spec.names.plural, old.spec.names.plural, 'spec.names.plural'));
   return errors;
 }
 
@@ -59,13 +59,13 @@ function validateSpec(spec: CustomResourceDefinitionSpec): FieldError[] {
   for (const [i, version] of versions.entries()) {
     if (!version.schema?.openAPIV3Schema) errors.push(required(`spec.versions[${i}].schema.openAPIV3Schema`));
   }
-  errors.push(...validateVersions(versions));
+  append(errors, validateVersions(versions));
   const { names } = spec;
   for (const field of ['plural', 'singular', 'kind', 'listKind'] as const) {
     if (!names[field]) errors.push(required(`spec.names.${field}`));
   }
-  errors.push(...validateNames(names, 'spec.names'), ...validateSharedParts(versions));
-  errors.push(...validateConversion(spec.conversion, 'spec.conversion'));
+  append(errors, [...validateNames(names, 'spec.names'), ...validateSharedParts(versions)]);
+  append(errors, validateConversion(spec.conversion, 'spec.conversion'));
   return errors;
 }
 
@@ -99,8 +99,8 @@ function validateVersions(versions: Versions): FieldError[] {
     const path = `spec.versions[${i}]`;
     const complaints = checkDNS1035Label(version.name);
     if (complaints.length > 0) errors.push(invalid(`${path}.name`, version.name, complaints.join(',')));
-    errors.push(...validateDeprecation(version, path));
-    for (const part of own) errors.push(...versionParts[part](version, `${path}.${parts[part].field}`));
+    append(errors, validateDeprecation(version, path));
+    for (const part of own) append(errors, versionParts[part](version, `${path}.${parts[part].field}`));
   }
   if (new Set(versions.map((v) => v.name)).size < versions.length) {
     errors.push(invalid('spec.versions', showVersions(versions), 'must contain unique version names'));
@@ -123,8 +123,9 @@ function validateSharedParts(versions: Versions): FieldError[] {
 
 /** Versions as error texts show them: in the names of Kubernetes' own code. */
 function showVersions(versions: Versions): object[] {
+  const shared = new Set(partNames.filter((part) => isShared(versions, part)));
   const own = (part: keyof typeof parts, version: CustomResourceDefinitionVersion) =>
-    isShared(versions, part) ? null : (version[parts[part].field] ?? null);
+    shared.has(part) ? null : (version[parts[part].field] ?? null);
   return versions.map((version) => ({
     Name: version.name,
     Served: version.served,
@@ -170,27 +171,8 @@ function validateConversion(conversion: CustomResourceConversion | undefined, pa
     return errors;
   }
   if (!clientConfig) errors.push(required(configPath, 'required when strategy is set to Webhook'));
-  else if ((clientConfig.url === undefined) === (clientConfig.service === undefined)) {
-    errors.push(required(configPath, 'exactly one of url or service is required'));
-  } else if (clientConfig.url !== undefined) {
-    errors.push(...validateWebhookUrl(clientConfig.url, `${configPath}.url`));
-  } else if (clientConfig.service) {
-    errors.push(...validateWebhookService(clientConfig.service, `${configPath}.service`));
-  }
-  errors.push(...validateReviewVersions(conversionReviewVersions ?? [], `${path}.conversionReviewVersions`));
-  return errors;
-}
-
-function validateReviewVersions(versions: readonly string[], path: string): FieldError[] {
-  if (versions.length === 0) return [required(path)];
-  const errors: FieldError[] = [];
-  for (const [i, version] of versions.entries()) {
-    if (versions.indexOf(version) < i) errors.push(invalid(`${path}[${i}]`, version, 'duplicate version'));
-    else errors.push(...checkDNS1035Label(version).map((why) => invalid(`${path}[${i}]`, version, why)));
-  }
-  if (!versions.some((version) => version === 'v1' || version === 'v1beta1')) {
-    errors.push(invalid(path, versions, 'must include at least one of v1, v1beta1'));
-  }
+  else append(errors, validateClientConfig(clientConfig, configPath));
+  append(errors, validateReviewVersions(conversionReviewVersions, `${path}.conversionReviewVersions`));
   return errors;
 }
 
@@ -211,11 +193,12 @@ function validateStoredVersions(stored: readonly string[], versions: Versions): 
   const path = 'status.storedVersions';
   if (stored.length === 0) return [invalid(path, null, 'must have at least one stored version')];
   const errors: FieldError[] = [];
+  const [known, kept] = [new Set(versions.map(({ name }) => name)), new Set(stored)];
   for (const { name, storage } of versions) {
-    if (storage && !stored.includes(name)) errors.push(invalid(path, stored, `must have the storage version ${name}`));
+    if (storage && !kept.has(name)) errors.push(invalid(path, stored, `must have the storage version ${name}`));
   }
   for (const [i, name] of stored.entries()) {
-    if (versions.some((version) => version.name === name)) continue;
+    if (known.has(name)) continue;
     const why = `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`;
     errors.push(invalid(`${path}[${i}]`, name, why));
   }

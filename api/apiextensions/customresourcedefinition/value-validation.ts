@@ -2,7 +2,15 @@
 // combinations of schemas. Errors bear the texts of Kubernetes, which speaks of "spec.n in body".
 // Upstream: apiextensions-apiserver's validation over kube-openapi's validator.
 
-import { type FieldError, invalid, notSupported, required, tooLong, tooMany } from '../../../machinery/field-error.ts';
+import {
+  append,
+  type FieldError,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+  tooMany,
+} from '../../../machinery/field-error.ts';
 import { canonicalJson, isObject, jsonEqual, writeJson } from '../../../machinery/json.ts';
 import { userRegExp } from '../../../machinery/regexp.ts';
 import { hasFormat } from './formats.ts';
@@ -176,7 +184,7 @@ function checkCombinations(schema: JSONSchemaProps, value: unknown, place: Place
   for (const part of allOf) {
     const found = errorsOf(part);
     if (found.length > 0) {
-      errors.push(...found);
+      append(errors, found);
       fail('must validate all the schemas (allOf)');
       break;
     }
@@ -184,7 +192,7 @@ function checkCombinations(schema: JSONSchemaProps, value: unknown, place: Place
   if (anyOf.length > 0) {
     const results = anyOf.map(errorsOf);
     if (results.every((found) => found.length > 0)) {
-      errors.push(...nearest(results));
+      append(errors, nearest(results));
       fail('must validate at least one schema (anyOf)');
     }
   }
@@ -192,7 +200,7 @@ function checkCombinations(schema: JSONSchemaProps, value: unknown, place: Place
     const results = oneOf.map(errorsOf);
     const good = results.filter((found) => found.length === 0).length;
     if (good === 0) {
-      errors.push(...nearest(results));
+      append(errors, nearest(results));
       fail('must validate one and only one schema (oneOf). Found none valid');
     } else if (good > 1) fail(`must validate one and only one schema (oneOf). Found ${good} valid alternatives`);
   }

@@ -1,6 +1,6 @@
 // A version of a definition: its schema, subresources, columns and selectable fields. Where all
 // versions say the same, Kubernetes reports errors of it at the spec: `spec.validation`.
-import { duplicate, type FieldError, invalid, required, tooMany } from '../../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, invalid, required, tooMany } from '../../../machinery/field-error.ts';
 import { byteLength } from '../../../machinery/name-rules.ts';
 import { findField } from './field-path.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
@@ -58,7 +58,7 @@ function validateColumn(column: CustomResourceColumn, path: string): FieldError[
     errors.push(invalid(`${path}.format`, column.format, oneOf(columnFormats)));
   }
   if (!column.jsonPath) errors.push(required(`${path}.JSONPath`));
-  else errors.push(...validateSimplePath(column.jsonPath, `${path}.JSONPath`));
+  else append(errors, validateSimplePath(column.jsonPath, `${path}.JSONPath`));
   return errors;
 }
 
@@ -73,7 +73,7 @@ function validateSubresources(subresources: CustomResourceSubresources | undefin
   const check = (key: string, value: string, below: readonly string[]) => {
     const field = `${path}.scale.${key}`;
     const wrong = validateSimplePath(value, field);
-    errors.push(...wrong);
+    append(errors, wrong);
     if (wrong.length > 0 || below.some((start) => value.startsWith(`${start}.`))) return;
     errors.push(
       invalid(field, value, `should be a json path under ${below.length > 1 ? 'either ' : ''}${below.join(' or ')}`),
@@ -102,7 +102,7 @@ function validateSelectableFields(version: CustomResourceDefinitionVersion, path
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   for (const [i, { jsonPath }] of selectableFields.entries()) {
-    errors.push(...validateSelectableField(jsonPath, schema, seen, `${path}[${i}].jsonPath`));
+    append(errors, validateSelectableField(jsonPath, schema, seen, `${path}[${i}].jsonPath`));
   }
   if (seen.size > maxSelectableFields) errors.push(tooMany(path, seen.size, maxSelectableFields));
   return errors;

@@ -1,6 +1,7 @@
 // Validation of daemon sets. Upstream: ValidateDaemonSet in pkg/apis/apps/validation.
-import { type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import {
+  amountOf,
   isEmptySelector,
   showSelector,
   validateImmutableSelector,
@@ -10,40 +11,43 @@ import {
 } from '../../meta/checks.ts';
 import { validateNonNegative } from '../../meta/validation.ts';
 import type { DaemonSet, DaemonSetSpec } from '../daemonset.ts';
-import { validateCollisionCount, validateServingTemplate, validateTemplateLabels } from '../workload-validation.ts';
+import {
+  showStrategy,
+  validateCollisionCount,
+  validateServingTemplate,
+  validateTemplateLabels,
+} from '../workload-validation.ts';
 
 export function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   const errors = validateLabelSelector(spec.selector, 'spec.selector');
-  errors.push(...validateTemplateLabels(spec.selector, spec.template, 'spec.template'));
+  append(errors, validateTemplateLabels(spec.selector, spec.template, 'spec.template'));
   if (spec.selector && isEmptySelector(spec.selector)) {
     errors.push(invalid('spec.selector', showSelector(spec.selector), 'empty selector is invalid for daemonset'));
   }
-  errors.push(...validateServingTemplate(spec.template, 'DaemonSet', 'spec.template'));
-  errors.push(...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
-  errors.push(...validateUpdateStrategy(spec, 'spec.updateStrategy'));
-  errors.push(...validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'));
+  append(errors, validateServingTemplate(spec.template, 'DaemonSet', 'spec.template'));
+  append(errors, validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
+  append(errors, validateUpdateStrategy(spec, 'spec.updateStrategy'));
+  append(errors, validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'));
   return errors;
 }
-
-const isPositive = (value: number | string) => value !== 0 && value !== '0%';
 
 function validateUpdateStrategy({ updateStrategy }: DaemonSetSpec, path: string): FieldError[] {
   if (updateStrategy?.type === 'OnDelete') return [];
   if (updateStrategy?.type !== 'RollingUpdate') {
-    return [notSupported(path, updateStrategy?.type, ['RollingUpdate', 'OnDelete'])];
+    return [notSupported(path, showStrategy(updateStrategy), ['RollingUpdate', 'OnDelete'])];
   }
   const at = `${path}.rollingUpdate`;
   if (!updateStrategy.rollingUpdate) return [required(at)];
   const { maxUnavailable = 0, maxSurge = 0 } = updateStrategy.rollingUpdate;
   const errors = validateIntOrPercent(maxUnavailable, `${at}.maxUnavailable`);
-  errors.push(...validateIntOrPercent(maxSurge, `${at}.maxSurge`));
-  if (isPositive(maxUnavailable) && isPositive(maxSurge)) {
+  append(errors, validateIntOrPercent(maxSurge, `${at}.maxSurge`));
+  append(errors, validateNotAbove100Percent(maxUnavailable, `${at}.maxUnavailable`));
+  append(errors, validateNotAbove100Percent(maxSurge, `${at}.maxSurge`));
+  if (amountOf(maxUnavailable) !== 0 && amountOf(maxSurge) !== 0) {
     errors.push(invalid(`${at}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero'));
-  } else if (!isPositive(maxUnavailable) && !isPositive(maxSurge)) {
+  } else if (amountOf(maxUnavailable) === 0 && amountOf(maxSurge) === 0) {
     errors.push(required(`${at}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'));
   }
-  errors.push(...validateNotAbove100Percent(maxUnavailable, `${at}.maxUnavailable`));
-  errors.push(...validateNotAbove100Percent(maxSurge, `${at}.maxSurge`));
   return errors;
 }
 
@@ -60,6 +64,7 @@ const counters = [
   'updatedNumberScheduled',
   'numberAvailable',
   'numberUnavailable',
+  'collisionCount',
 ] as const;
 
 export function validateDaemonSetStatus(next: DaemonSet, old: DaemonSet): FieldError[] {

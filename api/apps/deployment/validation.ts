@@ -1,27 +1,31 @@
 // Validation of deployments. Upstream: ValidateDeployment in pkg/apis/apps/validation.
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
-import { validateImmutableSelector, validateIntOrPercent, validateNotAbove100Percent } from '../../meta/checks.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import {
+  amountOf,
+  validateImmutableSelector,
+  validateIntOrPercent,
+  validateNotAbove100Percent,
+} from '../../meta/checks.ts';
 import { validateNonNegative } from '../../meta/validation.ts';
 import type { Deployment, DeploymentSpec, RollingUpdateDeployment } from '../deployment.ts';
 import {
+  showStrategy,
   validateCollisionCount,
   validateReplicaCounts,
-  validateSelector,
+  validateSelection,
   validateServingTemplate,
-  validateTemplateLabels,
 } from '../workload-validation.ts';
 
 export function validateDeployment({ spec }: Deployment): FieldError[] {
   const errors = validateNonNegative(spec.replicas, 'spec.replicas');
-  errors.push(...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
-  errors.push(...validateSelector(spec.selector, 'deployment', 'spec.selector'));
-  errors.push(...validateTemplateLabels(spec.selector, spec.template, 'spec.template'));
-  errors.push(...validateServingTemplate(spec.template, 'ReplicaSet', 'spec.template'));
-  errors.push(...validateStrategy(spec, 'spec.strategy'));
-  errors.push(...validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'));
+  append(errors, validateSelection(spec, 'deployment', 'spec'));
+  append(errors, validateServingTemplate(spec.template, 'ReplicaSet', 'spec.template'));
+  append(errors, validateStrategy(spec, 'spec.strategy'));
+  append(errors, validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
+  append(errors, validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'));
   const deadline = spec.progressDeadlineSeconds;
   if (deadline !== undefined) {
-    errors.push(...validateNonNegative(deadline, 'spec.progressDeadlineSeconds'));
+    append(errors, validateNonNegative(deadline, 'spec.progressDeadlineSeconds'));
     if (deadline <= (spec.minReadySeconds ?? 0)) {
       errors.push(invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'));
     }
@@ -35,7 +39,7 @@ function validateStrategy({ strategy }: DeploymentSpec, path: string): FieldErro
     return strategy.rollingUpdate ? [forbidden(`${path}.rollingUpdate`, detail)] : [];
   }
   if (strategy?.type !== 'RollingUpdate') {
-    return [notSupported(path, strategy?.type, ['Recreate', 'RollingUpdate'])];
+    return [notSupported(path, showStrategy(strategy), ['Recreate', 'RollingUpdate'])];
   }
   if (!strategy.rollingUpdate) {
     return [required(`${path}.rollingUpdate`, 'this should be defaulted and never be nil')];
@@ -43,15 +47,13 @@ function validateStrategy({ strategy }: DeploymentSpec, path: string): FieldErro
   return validateRollingUpdate(strategy.rollingUpdate, `${path}.rollingUpdate`);
 }
 
-const isZero = (value: number | string) => value === 0 || value === '0%';
-
 function validateRollingUpdate({ maxSurge = 0, maxUnavailable = 0 }: RollingUpdateDeployment, path: string) {
   const errors = validateIntOrPercent(maxUnavailable, `${path}.maxUnavailable`);
-  errors.push(...validateIntOrPercent(maxSurge, `${path}.maxSurge`));
-  if (isZero(maxUnavailable) && isZero(maxSurge)) {
+  append(errors, validateIntOrPercent(maxSurge, `${path}.maxSurge`));
+  if (amountOf(maxUnavailable) === 0 && amountOf(maxSurge) === 0) {
     errors.push(invalid(`${path}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
   }
-  errors.push(...validateNotAbove100Percent(maxUnavailable, `${path}.maxUnavailable`));
+  append(errors, validateNotAbove100Percent(maxUnavailable, `${path}.maxUnavailable`));
   return errors;
 }
 

@@ -1,18 +1,16 @@
 // Validation of stateful sets. Upstream: ValidateStatefulSet in pkg/apis/apps/validation.
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import type { PodTemplateSpec } from '../../core/pod/pod-template.ts';
 import { validateClaimSpec } from '../../core/pod/volume-claim-validation.ts';
-import {
-  isEmptySelector,
-  showSelector,
-  validateDNSLabel,
-  validateIntOrPercent,
-  validateLabelSelector,
-  validateNotAbove100Percent,
-} from '../../meta/checks.ts';
+import { amountOf, validateDNSLabel, validateIntOrPercent, validateNotAbove100Percent } from '../../meta/checks.ts';
 import { validateNonNegative } from '../../meta/validation.ts';
-import { validateCollisionCount, validateServingTemplate, validateTemplateLabels } from '../workload-validation.ts';
+import {
+  showStrategy,
+  validateCollisionCount,
+  validateSelection,
+  validateServingTemplate,
+} from '../workload-validation.ts';
 import type { RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec } from './schema.ts';
 
 export function validateStatefulSet({ spec }: StatefulSet, old?: StatefulSet): FieldError[] {
@@ -22,26 +20,18 @@ export function validateStatefulSet({ spec }: StatefulSet, old?: StatefulSet): F
   else if (!['OrderedReady', 'Parallel'].includes(policy)) {
     errors.push(invalid('spec.podManagementPolicy', policy, "must be 'OrderedReady' or 'Parallel'"));
   }
-  errors.push(...validateUpdateStrategy(spec, 'spec.updateStrategy'));
+  append(errors, validateUpdateStrategy(spec, 'spec.updateStrategy'));
   for (const field of ['whenDeleted', 'whenScaled'] as const) {
     const value = spec.persistentVolumeClaimRetentionPolicy?.[field];
     if (value === undefined || value === 'Retain' || value === 'Delete') continue;
     errors.push(notSupported(`spec.persistentVolumeClaimRetentionPolicy.${field}`, value, ['Retain', 'Delete']));
   }
-  errors.push(...validateNonNegative(spec.replicas, 'spec.replicas'));
-  errors.push(...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
-  errors.push(...validateNonNegative(spec.ordinals?.start, 'spec.ordinals.start'));
-  if (!spec.selector) errors.push(required('spec.selector'));
-  else {
-    errors.push(...validateLabelSelector(spec.selector, 'spec.selector'));
-    if (isEmptySelector(spec.selector)) {
-      const detail = 'empty selector is invalid for statefulset';
-      errors.push(invalid('spec.selector', showSelector(spec.selector), detail));
-    }
-  }
-  errors.push(...validateTemplateLabels(spec.selector, spec.template, 'spec.template'));
-  errors.push(...validateServingTemplate(withClaims(spec), 'StatefulSet', 'spec.template'));
-  if (!old) errors.push(...validateNew(spec));
+  append(errors, validateNonNegative(spec.replicas, 'spec.replicas'));
+  append(errors, validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
+  append(errors, validateNonNegative(spec.ordinals?.start, 'spec.ordinals.start'));
+  append(errors, validateSelection(spec, 'statefulset', 'spec'));
+  append(errors, validateServingTemplate(withClaims(spec), 'StatefulSet', 'spec.template'));
+  if (!old) append(errors, validateNew(spec));
   return errors;
 }
 
@@ -62,16 +52,16 @@ function validateUpdateStrategy({ updateStrategy }: StatefulSetSpec, path: strin
     return rollingUpdate ? [invalid(`${path}.rollingUpdate`, showPace(rollingUpdate), detail)] : [];
   }
   if (type !== 'RollingUpdate') {
-    const shown = { Type: type, RollingUpdate: rollingUpdate ? showPace(rollingUpdate) : null };
+    const shown = showStrategy({ type, rollingUpdate: rollingUpdate && showPace(rollingUpdate) });
     return [invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'")];
   }
   const errors = validateNonNegative(rollingUpdate?.partition, `${path}.rollingUpdate.partition`);
   const most = rollingUpdate?.maxUnavailable;
   if (most === undefined) return errors;
   const at = `${path}.rollingUpdate.maxUnavailable`;
-  errors.push(...validateIntOrPercent(most, at));
-  if (most === 0 || most === '0%') errors.push(invalid(at, most, 'cannot be 0'));
-  errors.push(...validateNotAbove100Percent(most, at));
+  append(errors, validateIntOrPercent(most, at));
+  if (amountOf(most) === 0) errors.push(invalid(at, most, 'cannot be 0'));
+  append(errors, validateNotAbove100Percent(most, at));
   return errors;
 }
 
@@ -122,6 +112,6 @@ export function validateStatefulSetStatus({ status }: StatefulSet, old: Stateful
   if (available > (status?.readyReplicas ?? 0)) {
     errors.push(invalid('status.availableReplicas', available, 'cannot be greater than status.readyReplicas'));
   }
-  errors.push(...validateCollisionCount(status?.collisionCount, old.status?.collisionCount, 'status.collisionCount'));
+  append(errors, validateCollisionCount(status?.collisionCount, old.status?.collisionCount, 'status.collisionCount'));
   return errors;
 }

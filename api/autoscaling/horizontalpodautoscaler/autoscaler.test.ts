@@ -97,6 +97,34 @@ describe('refused', () => {
       ],
     ],
     [
+      'a target without an API group',
+      { scaleTargetRef: { kind: 'Deployment', name: 'd' } },
+      ['spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group'],
+    ],
+    ['one that needs none', { scaleTargetRef: { kind: 'ReplicationController', name: 'd' } }, []],
+    [
+      'an object of no version',
+      withMetric({
+        ...ofObject,
+        object: { ...ofObject.object, describedObject: { ...scaleTargetRef, apiVersion: 'a/b/c' } },
+      }),
+      [
+        'spec.metrics[0].object.describedObject.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c',
+      ],
+    ],
+    [
+      'a container and a resource that are none',
+      withMetric({
+        ...ofContainer,
+        containerResource: { ...ofContainer.containerResource, name: 'x', container: 'a.b' },
+      }),
+      [
+        'spec.metrics[0].containerResource.name: Invalid value: "x": must be a standard resource type or fully qualified',
+        'spec.metrics[0].containerResource.name: Invalid value: "x": must be a standard resource for containers',
+        'spec.metrics[0].containerResource.container: Invalid value: "a.b": must not contain dots',
+      ],
+    ],
+    [
       'another source than its type says',
       withMetric({ type: 'Pods', resource: { name: 'cpu', target } }),
       ['spec.metrics[0].pods: Required value: must populate information for the given metric source'],
@@ -140,7 +168,7 @@ describe('refused', () => {
     [
       'a container without a name',
       withMetric({ type: 'ContainerResource', containerResource: { name: 'cpu', target } }),
-      ['spec.metrics[0].containerResource.container: Required value: must specify a container name'],
+      ['spec.metrics[0].containerResource.container: Required value: must specify a container'],
     ],
     [
       'pace',

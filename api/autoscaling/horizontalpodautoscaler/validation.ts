@@ -1,6 +1,8 @@
 // Validation of autoscalers. Upstream: pkg/apis/autoscaling/validation.
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { isNegativeQuantity, isZeroQuantity } from '../../../machinery/quantity.ts';
+import { validateContainerResourceName } from '../../core/resource-names.ts';
+import { validateDNSLabel } from '../../meta/checks.ts';
 import { checkName, negativeText, validateNonNegative } from '../../meta/validation.ts';
 import type { CrossVersionObjectReference, MetricIdentifier, MetricSpec, MetricTarget } from './metrics.ts';
 import type { HorizontalPodAutoscaler, HPAScalingPolicy, HPAScalingRules } from './schema.ts';
@@ -8,7 +10,7 @@ import type { HorizontalPodAutoscaler, HPAScalingPolicy, HPAScalingRules } from 
 const aboveZeroText = 'must be greater than 0';
 
 export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: HorizontalPodAutoscaler): FieldError[] {
-  const { minReplicas, maxReplicas, scaleTargetRef } = spec;
+  const { minReplicas, maxReplicas, scaleTargetRef: ref, metrics = [] } = spec;
   const errors: FieldError[] = [];
   if (minReplicas !== undefined && minReplicas < 1) {
     errors.push(invalid('spec.minReplicas', minReplicas, 'must be greater than or equal to 1'));
@@ -17,12 +19,23 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: Hori
   if (minReplicas !== undefined && maxReplicas < minReplicas) {
     errors.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'));
   }
-  errors.push(...validateReference(scaleTargetRef, 'spec.scaleTargetRef', old?.spec.scaleTargetRef));
-  for (const [i, metric] of (spec.metrics ?? []).entries())
-    errors.push(...validateMetric(metric, `spec.metrics[${i}]`));
+  append(errors, validateReference(ref, 'spec.scaleTargetRef'));
+  // What was wrong before may stay.
+  const before = old?.spec.scaleTargetRef;
+  if (before?.kind !== ref?.kind || before?.apiVersion !== ref?.apiVersion) {
+    const needsGroup = ref?.kind !== 'ReplicationController';
+    append(errors, validateApiVersion(ref?.apiVersion, needsGroup, 'spec.scaleTargetRef.apiVersion'));
+  }
+  const isVersionFree = old?.spec.metrics?.some(
+    ({ type, object }) =>
+      type === 'Object' && validateApiVersion(object?.describedObject?.apiVersion, false, '').length > 0,
+  );
+  for (const [i, metric] of metrics.entries()) {
+    append(errors, validateMetric(metric, isVersionFree === true, `spec.metrics[${i}]`));
+  }
   for (const direction of ['scaleUp', 'scaleDown'] as const) {
     const rules = spec.behavior?.[direction];
-    if (rules) errors.push(...validateRules(rules, `spec.behavior.${direction}`));
+    if (rules) append(errors, validateRules(rules, `spec.behavior.${direction}`));
   }
   return errors;
 }
@@ -34,24 +47,19 @@ export function validateAutoscalerStatus({ status }: HorizontalPodAutoscaler): F
   ];
 }
 
-/** A version that was wrong before may stay. */
-function validateReference(
-  ref: CrossVersionObjectReference,
-  path: string,
-  old?: CrossVersionObjectReference,
-): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const field of ['kind', 'name'] as const) {
+function validateReference(ref: CrossVersionObjectReference, path: string): FieldError[] {
+  return (['kind', 'name'] as const).flatMap((field) => {
     const value = ref?.[field];
-    if (!value) errors.push(required(`${path}.${field}`));
-    else errors.push(...validatePathSegment(value, `${path}.${field}`));
-  }
-  const version = ref?.apiVersion ?? '';
-  const isReadable = (text: string | undefined) => (text ?? '').split('/').length <= 2;
-  if (!isReadable(version) && (!old || isReadable(old.apiVersion))) {
-    errors.push(invalid(`${path}.apiVersion`, version, `unexpected GroupVersion string: ${version}`));
-  }
-  return errors;
+    return value ? validatePathSegment(value, `${path}.${field}`) : [required(`${path}.${field}`)];
+  });
+}
+
+function validateApiVersion(version = '', needsGroup: boolean, path: string): FieldError[] {
+  const parts = version === '/' ? [] : version.split('/');
+  if (parts.length > 2) return [invalid(path, version, `unexpected GroupVersion string: ${version}`)];
+  return needsGroup && !(parts.length === 2 && parts[0])
+    ? [invalid(path, version, 'apiVersion must specify API group')]
+    : [];
 }
 
 const validatePathSegment = (value: string, path: string) =>
@@ -61,7 +69,7 @@ const sources = ['object', 'external', 'pods', 'resource', 'containerResource'] 
 const metricTypes = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'];
 const fieldOf = (type: string) => `${type.charAt(0).toLowerCase()}${type.slice(1)}`;
 
-function validateMetric(metric: MetricSpec, path: string): FieldError[] {
+function validateMetric(metric: MetricSpec, isVersionFree: boolean, path: string): FieldError[] {
   const { type } = metric;
   const errors: FieldError[] = [];
   if (!type) errors.push(required(`${path}.type`, 'must specify a metric source type'));
@@ -69,7 +77,7 @@ function validateMetric(metric: MetricSpec, path: string): FieldError[] {
   const isKnown = metricTypes.includes(type);
   if (!isKnown) errors.push(unknown);
   const present = sources.filter((source) => metric[source] !== undefined);
-  if (present[0]) errors.push(...validateSource(metric, present[0], `${path}.${present[0]}`));
+  if (present[0]) append(errors, validateSource(metric, present[0], isVersionFree, `${path}.${present[0]}`));
   const expected = isKnown ? fieldOf(type) : '';
   if (!isKnown) errors.push(unknown);
   else if (!present.some((source) => source === expected)) {
@@ -82,12 +90,20 @@ function validateMetric(metric: MetricSpec, path: string): FieldError[] {
   return errors;
 }
 
-function validateSource(metric: MetricSpec, source: (typeof sources)[number], path: string): FieldError[] {
+function validateSource(
+  metric: MetricSpec,
+  source: (typeof sources)[number],
+  isVersionFree: boolean,
+  path: string,
+): FieldError[] {
   const { object, external, pods, resource, containerResource } = metric;
   switch (source) {
     case 'object':
       return [
         ...validateReference(object!.describedObject, `${path}.describedObject`),
+        ...(isVersionFree
+          ? []
+          : validateApiVersion(object!.describedObject?.apiVersion, false, `${path}.describedObject.apiVersion`)),
         ...validateIdentified(object!, path),
         ...(object!.target.value === undefined && object!.target.averageValue === undefined
           ? [required(`${path}.target.averageValue`, 'must set either a target value or averageValue')]
@@ -105,9 +121,11 @@ function validateSource(metric: MetricSpec, source: (typeof sources)[number], pa
     case 'resource':
       return validateResource(resource!, path);
     case 'containerResource': {
-      const { container } = containerResource!;
-      const missing = container ? [] : [required(`${path}.container`, 'must specify a container name')];
-      return [...missing, ...validateResource(containerResource!, path)];
+      const { container, name } = containerResource!;
+      const at = `${path}.container`;
+      const wrong = name ? validateContainerResourceName(name, `${path}.name`) : [];
+      append(wrong, container ? validateDNSLabel(container, at) : [required(at, 'must specify a container')]);
+      return validateResource(containerResource!, path, wrong);
     }
   }
 }
@@ -129,9 +147,14 @@ function validateExternalTarget({ value, averageValue }: MetricTarget, path: str
   return [forbidden(`${path}.value`, 'may not set both a target value for metric and a per-pod target')];
 }
 
-function validateResource({ name, target }: { name: string; target: MetricTarget }, path: string): FieldError[] {
-  const errors = name ? [] : [required(`${path}.name`, 'must specify a resource name')];
-  errors.push(...validateTarget(target, `${path}.target`));
+/** `others`: what is wrong where it is that of a container. */
+function validateResource(
+  { name, target }: { name: string; target: MetricTarget },
+  path: string,
+  others: readonly FieldError[] = [],
+): FieldError[] {
+  const errors = name ? [...others] : [required(`${path}.name`, 'must specify a resource name'), ...others];
+  append(errors, validateTarget(target, `${path}.target`));
   const { averageUtilization, averageValue } = target;
   if (averageUtilization === undefined && averageValue === undefined) {
     const detail = 'must set either a target raw value or a target utilization';
@@ -177,7 +200,7 @@ function validateRules(rules: HPAScalingRules, path: string): FieldError[] {
     errors.push(notSupported(`${path}.selectPolicy`, selectPolicy, selects));
   }
   if (policies.length === 0) errors.push(required(`${path}.policies`, 'must specify at least one Policy'));
-  for (const [i, policy] of policies.entries()) errors.push(...validatePolicy(policy, `${path}.policies[${i}]`));
+  for (const [i, policy] of policies.entries()) append(errors, validatePolicy(policy, `${path}.policies[${i}]`));
   if (tolerance !== undefined && isNegativeQuantity(tolerance)) {
     errors.push(invalid(`${path}.tolerance`, tolerance, negativeText));
   }

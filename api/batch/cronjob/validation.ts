@@ -1,5 +1,5 @@
 // Validation of cron jobs. Upstream: ValidateCronJobCreate and ValidateCronJobUpdate in pkg/apis/batch/validation.
-import { type FieldError, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, required } from '../../../machinery/field-error.ts';
 import { byteLength } from '../../../machinery/name-rules.ts';
 import { validateWord } from '../../meta/checks.ts';
 import { validateNonNegative } from '../../meta/validation.ts';
@@ -13,13 +13,14 @@ const maxNameLength = 52;
 export function validateCronJob({ metadata, spec }: CronJob, old?: CronJob): FieldError[] {
   const errors: FieldError[] = [];
   if (!spec.schedule) errors.push(required('spec.schedule'));
-  else errors.push(...validateSchedule(spec.schedule, 'spec.schedule'), ...validateZoneInSchedule(spec, old?.spec));
-  errors.push(...validateNonNegative(spec.startingDeadlineSeconds, 'spec.startingDeadlineSeconds'));
-  if (!old || spec.timeZone !== old.spec.timeZone) errors.push(...validateTimeZone(spec.timeZone, 'spec.timeZone'));
-  errors.push(...validateWord(spec.concurrencyPolicy, ['Allow', 'Forbid', 'Replace'], 'spec.concurrencyPolicy'));
-  errors.push(...validateJobTemplate(spec.jobTemplate.spec ?? ({} as never), 'spec.jobTemplate.spec'));
-  errors.push(...validateNonNegative(spec.successfulJobsHistoryLimit, 'spec.successfulJobsHistoryLimit'));
-  errors.push(...validateNonNegative(spec.failedJobsHistoryLimit, 'spec.failedJobsHistoryLimit'));
+  else
+    append(errors, [...validateSchedule(spec.schedule, 'spec.schedule'), ...validateZoneInSchedule(spec, old?.spec)]);
+  append(errors, validateNonNegative(spec.startingDeadlineSeconds, 'spec.startingDeadlineSeconds'));
+  if (!old || spec.timeZone !== old.spec.timeZone) append(errors, validateTimeZone(spec.timeZone, 'spec.timeZone'));
+  append(errors, validateWord(spec.concurrencyPolicy, ['Allow', 'Forbid', 'Replace'], 'spec.concurrencyPolicy'));
+  append(errors, validateJobTemplate(spec.jobTemplate.spec ?? ({} as never), 'spec.jobTemplate.spec'));
+  append(errors, validateNonNegative(spec.successfulJobsHistoryLimit, 'spec.successfulJobsHistoryLimit'));
+  append(errors, validateNonNegative(spec.failedJobsHistoryLimit, 'spec.failedJobsHistoryLimit'));
   const name = metadata.name ?? '';
   if (!old && byteLength(name) > maxNameLength) {
     errors.push(invalid('metadata.name', name, `must be no more than ${maxNameLength} characters`));

@@ -39,6 +39,7 @@ export function prepareJob(job: Job): void {
   if (labels && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels };
 }
 
+/** What the author wrote himself stays, and is refused where it is something else. */
 function generateSelector({ spec, metadata: { uid = '', name = '' } }: Job): void {
   const labels = {
     [jobLabels.oldUid]: uid,
@@ -47,6 +48,6 @@ function generateSelector({ spec, metadata: { uid = '', name = '' } }: Job): voi
     [jobLabels.name]: name,
   };
   const { template } = spec;
-  if (template) template.metadata = { ...template.metadata, labels: { ...template.metadata?.labels, ...labels } };
-  spec.selector = { ...spec.selector, matchLabels: { ...spec.selector?.matchLabels, [jobLabels.uid]: uid } };
+  if (template) template.metadata = { ...template.metadata, labels: { ...labels, ...template.metadata?.labels } };
+  spec.selector = { ...spec.selector, matchLabels: { [jobLabels.uid]: uid, ...spec.selector?.matchLabels } };
 }

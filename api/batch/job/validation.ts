@@ -1,24 +1,39 @@
 // Validation of jobs. Upstream: ValidateJob in pkg/apis/batch/validation.
-import { type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, notSupported, required, tooLong } from '../../../machinery/field-error.ts';
 import { sortKeys } from '../../../machinery/go-json.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { matchesLabelSelector } from '../../../machinery/labels.ts';
+import { byteLength, checkDNS1123Label } from '../../../machinery/name-rules.ts';
 import { validatePodTemplate } from '../../core/pod/pod-spec-validation.ts';
 import {
   showSelector,
+  validateDomainPrefixedPath,
   validateImmutableSelector,
   validateLabelSelector,
   validateOptionalWord,
 } from '../../meta/checks.ts';
-import { validateImmutable, validateNonNegative } from '../../meta/validation.ts';
+import { immutableText, validateImmutable, validateNonNegative } from '../../meta/validation.ts';
 import { jobLabels } from './defaults.ts';
 import { validatePodFailurePolicy, validateSuccessPolicy } from './policy-validation.ts';
 import type { Job, JobSpec } from './schema.ts';
 
-const maxIndexedParallelism = 100_000;
+const maxIndexed = 100_000;
+/** Of parallelism and failed indexes, where there are more completions than that and each index has a limit. */
+const maxOfManyCompletions = 10_000;
+const maxManagedByLength = 63;
 
-export function validateJob(job: Job): FieldError[] {
-  return [...validateGeneratedSelector(job), ...validateSpec(job.spec, 'spec')];
+/** `old`: the job before, which may be from a time without the labels that have a prefix. */
+export function validateJob(job: Job, old?: Job): FieldError[] {
+  const oldLabels = old?.spec.template?.metadata?.labels;
+  const isPrefixed = !old || (oldLabels?.[jobLabels.uid] !== undefined && oldLabels[jobLabels.name] !== undefined);
+  const errors = [...validateGeneratedSelector(job, isPrefixed), ...validateSpec(job.spec, 'spec')];
+  const { completionMode, completions = 0 } = job.spec;
+  const { name = '' } = job.metadata;
+  const hostname = `${name}-${completions - 1}`;
+  if (completionMode === 'Indexed' && completions > 0 && checkDNS1123Label(hostname).length > 0) {
+    errors.push(invalid('metadata.name', name, `will not able to create pod with invalid DNS label: ${hostname}`));
+  }
+  return errors;
 }
 
 /** The job that a template makes: its selector is generated then. */
@@ -31,25 +46,24 @@ export function validateJobTemplate(spec: JobSpec, path: string): FieldError[] {
   return errors;
 }
 
-/** What the server generated must still be there, and nothing else. */
-function validateGeneratedSelector({ spec, metadata }: Job): FieldError[] {
+/** What the server generated must still be there; the selector may ask for nothing else. */
+function validateGeneratedSelector({ spec, metadata }: Job, isPrefixed: boolean): FieldError[] {
   if (spec.manualSelector || !spec.selector) return [];
   const errors: FieldError[] = [];
   const { uid = '', name = '' } = metadata;
-  const expected = { matchLabels: { [jobLabels.uid]: uid } };
-  const oldExpected = { matchLabels: { [jobLabels.oldUid]: uid } };
-  if (!jsonEqual(spec.selector, expected) && !jsonEqual(spec.selector, oldExpected)) {
-    errors.push(invalid('spec.selector', showSelector(spec.selector), '`selector` not auto-generated'));
-  }
+  const generated: Record<string, string> = {
+    [jobLabels.oldUid]: uid,
+    [jobLabels.oldName]: name,
+    ...(isPrefixed && { [jobLabels.uid]: uid, [jobLabels.name]: name }),
+  };
   const labels = spec.template?.metadata?.labels ?? {};
-  const generated: [string, string][] = [
-    [jobLabels.oldUid, uid],
-    [jobLabels.oldName, name],
-  ];
-  for (const [key, value] of generated) {
+  for (const [key, value] of Object.entries(generated)) {
     const at = `spec.template.metadata.labels[${key}]`;
     if (labels[key] === undefined) errors.push(required(at, `must be '${value}'`));
-    else if (labels[key] !== value) errors.push(invalid(at, labels, `must be '${value}'`));
+    else if (labels[key] !== value) errors.push(invalid(at, sortKeys(labels), `must be '${value}'`));
+  }
+  if (!matchesLabelSelector(spec.selector, generated)) {
+    errors.push(invalid('spec.selector', showSelector(spec.selector), '`selector` not auto-generated'));
   }
   return errors;
 }
@@ -67,7 +81,7 @@ const counters = [
 function validateSpec(spec: JobSpec, path: string): FieldError[] {
   const errors = validateParts(spec, path);
   if (!spec.selector) errors.push(required(`${path}.selector`));
-  else errors.push(...validateLabelSelector(spec.selector, `${path}.selector`));
+  else append(errors, validateLabelSelector(spec.selector, `${path}.selector`));
   const template = `${path}.template`;
   const labels = spec.template?.metadata?.labels;
   if (spec.selector && !matchesLabelSelector(spec.selector, labels)) {
@@ -79,38 +93,49 @@ function validateSpec(spec: JobSpec, path: string): FieldError[] {
 }
 
 function validateParts(spec: JobSpec, path: string): FieldError[] {
-  const template = `${path}.template`;
   const errors = counters.flatMap((field) => validateNonNegative(spec[field], `${path}.${field}`));
-  const modes = ['NonIndexed', 'Indexed'];
-  errors.push(...validateOptionalWord(spec.completionMode, modes, `${path}.completionMode`));
-  errors.push(...validateIndexed(spec, path));
-  errors.push(...validatePodTemplate(spec.template, template));
-  errors.push(...validateRestartPolicy(spec, template));
-  if (spec.podFailurePolicy) errors.push(...validatePodFailurePolicy(spec, `${path}.podFailurePolicy`));
-  if (spec.successPolicy) errors.push(...validateSuccessPolicy(spec, `${path}.successPolicy`));
-  const replacement = spec.podReplacementPolicy;
-  const supported = spec.podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed'];
-  if (replacement && !supported.includes(replacement)) {
-    errors.push(notSupported(`${path}.podReplacementPolicy`, replacement, supported));
+  const { managedBy } = spec;
+  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
+    errors.push(required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'));
   }
+  if (managedBy !== undefined) {
+    append(errors, validateDomainPrefixedPath(managedBy, `${path}.managedBy`));
+    if (byteLength(managedBy) > maxManagedByLength) errors.push(tooLong(`${path}.managedBy`, maxManagedByLength));
+  }
+  append(errors, validateOptionalWord(spec.completionMode, ['NonIndexed', 'Indexed'], `${path}.completionMode`));
+  append(errors, validateIndexed(spec, path));
+  if (spec.podFailurePolicy) append(errors, validatePodFailurePolicy(spec, `${path}.podFailurePolicy`));
+  if (spec.successPolicy) append(errors, validateSuccessPolicy(spec, `${path}.successPolicy`));
+  const supported = spec.podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed'];
+  append(errors, validateOptionalWord(spec.podReplacementPolicy, supported, `${path}.podReplacementPolicy`));
+  append(errors, validatePodTemplate(spec.template, `${path}.template`));
+  append(errors, validateRestartPolicy(spec, `${path}.template`));
   return errors;
 }
 
 function validateIndexed(spec: JobSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
+  const { completions, maxFailedIndexes, backoffLimitPerIndex } = spec;
   if (spec.completionMode === 'Indexed') {
-    if (spec.completions === undefined) {
-      errors.push(required(`${path}.completions`, 'when completion mode is Indexed'));
+    if (completions === undefined) errors.push(required(`${path}.completions`, 'when completion mode is Indexed'));
+    const limit = (field: 'parallelism' | 'maxFailedIndexes', max: number, more: string) => {
+      const value = spec[field] ?? 0;
+      if (value > max) errors.push(invalid(`${path}.${field}`, value, `must be less than or equal to ${more}`));
+    };
+    limit('parallelism', maxIndexed, `${maxIndexed} when completion mode is Indexed`);
+    if (completions !== undefined) limit('maxFailedIndexes', completions, 'completions');
+    limit('maxFailedIndexes', maxIndexed, `${maxIndexed}`);
+    if (completions === undefined || completions <= maxIndexed || backoffLimitPerIndex === undefined) return errors;
+    if (maxFailedIndexes === undefined) {
+      const detail = `must be specified when completions is above ${maxIndexed}`;
+      errors.push(required(`${path}.maxFailedIndexes`, detail));
     }
-    if ((spec.parallelism ?? 0) > maxIndexedParallelism) {
-      const detail = `must be less than or equal to ${maxIndexedParallelism} when completion mode is Indexed`;
-      errors.push(invalid(`${path}.parallelism`, spec.parallelism, detail));
-    }
-    if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
-      errors.push(required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'));
-    }
+    const when = `when completions are above ${maxIndexed} and used with backoff limit per index`;
+    limit('parallelism', maxOfManyCompletions, `${maxOfManyCompletions} ${when}`);
+    limit('maxFailedIndexes', maxOfManyCompletions, `${maxOfManyCompletions} ${when}`);
     return errors;
   }
+  if (spec.completionMode !== undefined && spec.completionMode !== 'NonIndexed') return errors;
   for (const field of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const) {
     if (spec[field] === undefined) continue;
     errors.push(invalid(`${path}.${field}`, spec[field], 'requires indexed completion mode'));
@@ -139,39 +164,39 @@ const immutableFields = [
 
 export function validateJobUpdate(next: Job, old: Job): FieldError[] {
   const errors = validateCompletionsUpdate(next.spec, old.spec);
-  errors.push(...validateImmutableSelector(next.spec.selector, old.spec.selector, 'spec.selector'));
-  for (const field of immutableFields) {
-    errors.push(...validateImmutable(next.spec[field], old.spec[field], `spec.${field}`));
+  append(errors, validateImmutableSelector(next.spec.selector, old.spec.selector, 'spec.selector'));
+  const free = isHeldBack(old) ? withoutFreeFields : (template: JobSpec['template']) => template;
+  if (!jsonEqual(free(next.spec.template), free(old.spec.template))) {
+    errors.push(invalid('spec.template', next.spec.template, immutableText));
   }
-  const template = isHeldBack(old) ? withSchedulingOf(next.spec.template, old.spec.template) : next.spec.template;
-  errors.push(...validateImmutable(template, old.spec.template, 'spec.template'));
+  for (const field of immutableFields) {
+    append(errors, validateImmutable(next.spec[field], old.spec[field], `spec.${field}`));
+  }
   return errors;
 }
 
 /** An indexed job may change its size as long as completions and parallelism stay equal. */
 function validateCompletionsUpdate(next: JobSpec, old: JobSpec): FieldError[] {
   if (next.completions === old.completions) return [];
-  if (next.completionMode !== 'Indexed' || next.completions === undefined || old.completions === undefined) {
+  if (next.completionMode !== 'Indexed') {
     return validateImmutable(next.completions, old.completions, 'spec.completions');
   }
-  if (next.completions === next.parallelism) return [];
-  const detail = 'can only be modified in tandem with spec.parallelism';
-  return [invalid('spec.completions', next.completions, `${detail}`)];
+  if (next.completions === undefined || next.completions === next.parallelism) return [];
+  return [invalid('spec.completions', next.completions, 'can only be modified in tandem with spec.parallelism')];
 }
 
-/** A suspended job that has not started may still be told where to run. */
-function isHeldBack(job: Job): boolean {
-  return job.spec.suspend === true && !job.status?.startTime;
+/** A suspended job without pods may still be told where to run, and with how much. */
+function isHeldBack({ spec, status }: Job): boolean {
+  const isSuspended = status?.conditions?.some((c) => c.type === 'Suspended' && c.status === 'True');
+  return spec.suspend === true && !status?.active && (!status?.startTime || isSuspended === true);
 }
 
-function withSchedulingOf(template: JobSpec['template'], old: JobSpec['template']): JobSpec['template'] {
-  const { nodeSelector, tolerations, schedulingGates } = old?.spec ?? {};
-  const affinity = { ...template.spec?.affinity, nodeAffinity: old?.spec?.affinity?.nodeAffinity };
-  const spec = { ...template.spec, nodeSelector, tolerations, schedulingGates };
-  const nodeAffinityOnly = Object.values(affinity).every((part) => part === undefined);
-  return {
-    ...template,
-    metadata: { ...template.metadata, labels: old?.metadata?.labels, annotations: old?.metadata?.annotations },
-    spec: { ...spec, affinity: nodeAffinityOnly ? old?.spec?.affinity : affinity },
-  } as JobSpec['template'];
+function withoutFreeFields(template: JobSpec['template']): unknown {
+  const { nodeSelector, tolerations, schedulingGates, affinity, containers, initContainers, ...spec } =
+    template.spec ?? ({} as NonNullable<JobSpec['template']['spec']>);
+  const { nodeAffinity, ...others } = affinity ?? {};
+  const { labels, annotations, ...metadata } = template.metadata ?? {};
+  const unsized = (list: readonly { resources?: unknown }[] | null | undefined) =>
+    list?.map(({ resources, ...container }) => container);
+  return { metadata, spec, others, containers: unsized(containers), initContainers: unsized(initContainers) };
 }

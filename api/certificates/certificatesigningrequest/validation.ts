@@ -3,6 +3,7 @@
 import { CertificateRequestError, parseCertificateRequest } from '../../../machinery/certificate-request.ts';
 import { readDer } from '../../../machinery/der.ts';
 import {
+  append,
   duplicate,
   type FieldError,
   forbidden,
@@ -14,6 +15,7 @@ import {
 import { jsonEqual } from '../../../machinery/json.ts';
 import { checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { pemOfField, readPem } from '../../../machinery/pem.ts';
+import { repeatsIn } from '../../meta/checks.ts';
 import { type CertificateSigningRequest, keyUsages } from './schema.ts';
 
 const minExpirationSeconds = 600;
@@ -32,21 +34,19 @@ export function validateRequest({ spec, status }: CertificateSigningRequest): Fi
   for (const [i, usage] of usages.entries()) {
     if (!keyUsages.includes(usage)) errors.push(notSupported(`spec.usages[${i}]`, usage, keyUsages));
   }
-  for (const [i, usage] of usages.entries()) {
-    if (usages.indexOf(usage) < i) errors.push(duplicate(`spec.usages[${i}]`, usage));
-  }
+  for (const i of repeatsIn(usages)) errors.push(duplicate(`spec.usages[${i}]`, usages[i]));
   if (spec.signerName === legacySigner) {
     const why = 'the legacy signerName is not allowed via this API version';
     errors.push(invalid('spec.signerName', spec.signerName, why));
   } else {
-    errors.push(...validateSignerName(spec.signerName, 'spec.signerName'));
+    append(errors, validateSignerName(spec.signerName, 'spec.signerName'));
   }
   const { expirationSeconds } = spec;
   if (expirationSeconds !== undefined && expirationSeconds < minExpirationSeconds) {
     const why = 'may not specify a duration less than 600 seconds (10 minutes)';
     errors.push(invalid('spec.expirationSeconds', expirationSeconds, why));
   }
-  errors.push(...validateConditions(status?.conditions ?? [], 'status.conditions'));
+  append(errors, validateConditions(status?.conditions ?? [], 'status.conditions'));
   const problem = status?.certificate ? findCertificateProblem(pemOfField(status.certificate)) : undefined;
   if (problem) errors.push(invalid('status.certificate', '<certificate data>', problem));
   return errors;
@@ -65,13 +65,19 @@ export function validateSignerName(signerName: string, path: string): FieldError
   }
   const errors: FieldError[] = [];
   if (domain.length > maxDomain) errors.push(tooLong(path, maxDomain));
-  errors.push(...checkDNS1123Subdomain(domain).map((why) => invalid(path, domain, why)));
+  append(
+    errors,
+    checkDNS1123Subdomain(domain).map((why) => invalid(path, domain, why)),
+  );
   if (domain.split('.').length < 2) {
     errors.push(invalid(path, domain, 'should be a domain with at least two segments separated by dots'));
   }
   for (const label of name.split('.')) {
     const complaints = checkDNS1123Subdomain(label);
-    errors.push(...complaints.map((why) => invalid(path, name, `validating label ${JSON.stringify(label)}: ${why}`)));
+    append(
+      errors,
+      complaints.map((why) => invalid(path, name, `validating label ${JSON.stringify(label)}: ${why}`)),
+    );
     if (complaints.length > 0) break;
   }
   if (signerName.length > maxDomain + maxPath + 1) errors.push(tooLong(path, maxDomain + maxPath + 1));

@@ -1,5 +1,5 @@
 // Validation of Ingress. Upstream: pkg/apis/networking/validation.
-import { type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import {
   checkDNS1123Label,
   checkDNS1123Subdomain,
@@ -17,10 +17,10 @@ export function validateIngress({ spec }: Ingress): FieldError[] {
   if (rules.length === 0 && !defaultBackend) {
     errors.push(invalid('spec', spec.rules, 'either `defaultBackend` or `rules` must be specified'));
   }
-  if (defaultBackend) errors.push(...validateBackend(defaultBackend, 'spec.defaultBackend'));
-  for (const [i, rule] of rules.entries()) errors.push(...validateRule(rule, `spec.rules[${i}]`));
-  for (const [i, entry] of tls.entries()) errors.push(...validateTLS(entry, `spec.tls[${i}]`));
-  if (ingressClassName !== undefined) errors.push(...validateDNSSubdomain(ingressClassName, 'spec.ingressClassName'));
+  if (defaultBackend) append(errors, validateBackend(defaultBackend, 'spec.defaultBackend'));
+  for (const [i, rule] of rules.entries()) append(errors, validateRule(rule, `spec.rules[${i}]`));
+  for (const [i, entry] of tls.entries()) append(errors, validateTLS(entry, `spec.tls[${i}]`));
+  if (ingressClassName !== undefined) append(errors, validateDNSSubdomain(ingressClassName, 'spec.ingressClassName'));
   return errors;
 }
 
@@ -44,12 +44,12 @@ function validateRule({ host, http }: IngressRule, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (host) {
     if (ipFamilyOf(host) !== 0) errors.push(invalid(`${path}.host`, host, notAnAddressText));
-    errors.push(...validateHost(host, `${path}.host`));
+    append(errors, validateHost(host, `${path}.host`));
   }
   if (!http) return errors;
   if (!http.paths?.length) errors.push(required(`${path}.http.paths`));
   for (const [i, entry] of (http.paths ?? []).entries()) {
-    errors.push(...validatePath(entry, `${path}.http.paths[${i}]`));
+    append(errors, validatePath(entry, `${path}.http.paths[${i}]`));
   }
   return errors;
 }
@@ -85,8 +85,8 @@ function validateBackend({ resource, service }: IngressBackend, path: string): F
   const errors = service.name ? validateWith(checkDNS1123Label, service.name, `${at}.name`) : [required(`${at}.name`)];
   const { name, number } = service.port ?? {};
   if (name && number) errors.push(invalid(path, '', 'cannot set both port name & port number'));
-  else if (name) errors.push(...validateWith(checkPortName, name, `${at}.port.name`));
-  else if (number) errors.push(...validatePortNumber(number, `${at}.port.number`));
+  else if (name) append(errors, validateWith(checkPortName, name, `${at}.port.name`));
+  else if (number) append(errors, validatePortNumber(number, `${at}.port.number`));
   else errors.push(required(path, 'port name or number is required'));
   return errors;
 }
@@ -101,15 +101,15 @@ export function validateTypedReference(
     ['kind', kind],
     ['name', name],
   ] as const) {
-    if (value) errors.push(...validateWith(checkPathSegment, value, `${path}.${field}`));
-    else errors.push(required(`${path}.${field}`));
+    if (value) append(errors, validateWith(checkPathSegment, value, `${path}.${field}`));
+    else errors.push(required(`${path}.${field}`, `${field} is required`));
   }
   return errors;
 }
 
 function validateTLS({ hosts = [], secretName }: IngressTLS, path: string): FieldError[] {
   const errors = hosts.flatMap((host, i) => validateHost(host, `${path}.hosts[${i}]`));
-  if (secretName) errors.push(...validateDNSSubdomain(secretName, `${path}.secretName`));
+  if (secretName) append(errors, validateDNSSubdomain(secretName, `${path}.secretName`));
   return errors;
 }
 
@@ -118,7 +118,7 @@ export function validateIngressStatus({ status }: Ingress): FieldError[] {
     const at = `status.loadBalancer.ingress[${i}]`;
     const errors = ip ? validateIP(ip, `${at}.ip`) : [];
     if (!hostname) return errors;
-    errors.push(...validateDNSSubdomain(hostname, `${at}.hostname`));
+    append(errors, validateDNSSubdomain(hostname, `${at}.hostname`));
     if (ipFamilyOf(hostname) !== 0) errors.push(invalid(`${at}.hostname`, hostname, notAnAddressText));
     return errors;
   });

@@ -1,5 +1,5 @@
 // Validation of NetworkPolicy. Upstream: pkg/apis/networking/validation.
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { containsIP, firstOf, parseCIDR } from '../../../machinery/ip.ts';
 import { validateCIDR } from '../../meta/addresses.ts';
 import { checkPortName, validateLabelSelector, validatePortNumber, validateWith } from '../../meta/checks.ts';
@@ -10,10 +10,10 @@ const directions = ['Ingress', 'Egress'];
 export function validateNetworkPolicy({ spec }: NetworkPolicy): FieldError[] {
   const errors = validateLabelSelector(spec.podSelector, 'spec.podSelector');
   for (const [i, { ports, from }] of (spec.ingress ?? []).entries()) {
-    errors.push(...validateRule(ports, from, `spec.ingress[${i}]`, 'from'));
+    append(errors, validateRule(ports, from, `spec.ingress[${i}]`, 'from'));
   }
   for (const [i, { ports, to }] of (spec.egress ?? []).entries()) {
-    errors.push(...validateRule(ports, to, `spec.egress[${i}]`, 'to'));
+    append(errors, validateRule(ports, to, `spec.egress[${i}]`, 'to'));
   }
   const types: readonly string[] = spec.policyTypes ?? [];
   if (types.length > directions.length) {
@@ -49,19 +49,22 @@ function validatePort({ endPort, port, protocol }: NetworkPolicyPort, path: stri
   if (port === undefined) refuseEnd('may not be specified when `port` is not specified');
   else if (typeof port === 'string') {
     refuseEnd('may not be specified when `port` is non-numeric');
-    errors.push(...validateWith(checkPortName, port, `${path}.port`));
+    append(errors, validateWith(checkPortName, port, `${path}.port`));
   } else {
-    errors.push(...validatePortNumber(port, `${path}.port`));
-    if (endPort !== undefined && endPort < port) refuseEnd('must be greater than or equal to `port`');
-    if (endPort !== undefined) errors.push(...validatePortNumber(endPort, `${path}.endPort`));
+    append(errors, validatePortNumber(port, `${path}.port`));
+    if (endPort !== undefined && endPort < port) {
+      // Upstream shows the port.
+      errors.push(invalid(`${path}.endPort`, port, 'must be greater than or equal to `port`'));
+    }
+    if (endPort !== undefined) append(errors, validatePortNumber(endPort, `${path}.endPort`));
   }
   return errors;
 }
 
 function validatePeer({ ipBlock, namespaceSelector, podSelector }: NetworkPolicyPeer, path: string): FieldError[] {
   const errors = validateLabelSelector(podSelector, `${path}.podSelector`);
-  errors.push(...validateLabelSelector(namespaceSelector, `${path}.namespaceSelector`));
-  if (ipBlock) errors.push(...validateIPBlock(ipBlock, `${path}.ipBlock`));
+  append(errors, validateLabelSelector(namespaceSelector, `${path}.namespaceSelector`));
+  if (ipBlock) append(errors, validateIPBlock(ipBlock, `${path}.ipBlock`));
   if (!ipBlock && !namespaceSelector && !podSelector) errors.push(required(path, 'must specify a peer'));
   else if (ipBlock && (namespaceSelector || podSelector)) {
     errors.push(forbidden(path, 'may not specify both ipBlock and another peer'));
@@ -75,7 +78,7 @@ function validateIPBlock({ cidr, except = [] }: IPBlock, path: string): FieldErr
   const whole = parseCIDR(cidr);
   if (!whole) return errors;
   for (const [i, text] of except.entries()) {
-    errors.push(...validateCIDR(text, `${path}.except[${i}]`));
+    append(errors, validateCIDR(text, `${path}.except[${i}]`));
     const part = parseCIDR(text);
     if (part && (!containsIP(whole, firstOf(part)) || whole.bits >= part.bits)) {
       errors.push(invalid(`${path}.except[${i}]`, text, 'must be a strict subset of `cidr`'));

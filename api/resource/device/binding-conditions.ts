@@ -1,7 +1,7 @@
 // Conditions that a pod waits for before it is bound to the node of its devices.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#device-binding-conditions
-import { duplicate, type FieldError, invalid } from '../../../machinery/field-error.ts';
-import { validateQualifiedName } from '../../meta/checks.ts';
+import { append, duplicate, type FieldError, invalid } from '../../../machinery/field-error.ts';
+import { repeatsIn, validateQualifiedName } from '../../meta/checks.ts';
 import { validateList } from './names.ts';
 
 const maxConditions = 4;
@@ -15,14 +15,12 @@ export function validateBindingConditions(of: BindingConditions, path: string): 
   const { bindingConditions: wanted = [], bindingFailureConditions: failed = [] } = of;
   const [wantedPath, failedPath] = [`${path}.bindingConditions`, `${path}.bindingFailureConditions`];
   const errors = validateList(wanted, maxConditions, wantedPath, validateQualifiedName);
-  errors.push(...validateList(failed, maxConditions, failedPath, validateQualifiedName));
+  append(errors, validateList(failed, maxConditions, failedPath, validateQualifiedName));
   if (Math.max(wanted.length, failed.length) > maxConditions) return errors;
-  const isRepeated = (list: readonly string[], i: number) => list.indexOf(list[i]!) < i;
-  for (const [i, name] of wanted.entries()) {
-    if (isRepeated(wanted, i)) errors.push(duplicate(`${wantedPath}[${i}]`, name));
-  }
+  for (const i of repeatsIn(wanted)) errors.push(duplicate(`${wantedPath}[${i}]`, wanted[i]));
+  const repeats = repeatsIn(failed);
   for (const [i, name] of failed.entries()) {
-    if (isRepeated(failed, i)) errors.push(duplicate(`${failedPath}[${i}]`, name));
+    if (repeats.has(i)) errors.push(duplicate(`${failedPath}[${i}]`, name));
     if (!wanted.includes(name)) continue;
     const text = 'bindingFailureConditions must not overlap with bindingConditions';
     errors.push(invalid(`${failedPath}[${i}]`, name, text));

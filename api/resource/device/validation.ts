@@ -1,6 +1,6 @@
 // Validation of what is asked of devices.
 // Upstream: pkg/apis/resource/validation.
-import { type FieldError, invalid, notSupported, required, tooLong } from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, notSupported, required, tooLong } from '../../../machinery/field-error.ts';
 import { isObject, jsonEqual, writeJson } from '../../../machinery/json.ts';
 import { byteLength } from '../../../machinery/name-rules.ts';
 import { validateDNSSubdomain, validateQualifiedName } from '../../meta/checks.ts';
@@ -67,8 +67,11 @@ function validateRequest({ name, exactly, firstAvailable }: DeviceRequest, path:
     errors.push(invalid(path, undefined, `${one}, but multiple fields are set`));
   } else if (firstAvailable?.length) {
     const at = `${path}.firstAvailable`;
-    errors.push(...validateSet(firstAvailable, limits.firstAvailable, at, validateSubRequest, (sub) => sub.name));
-  } else if (exactly) errors.push(...validateAmount(exactly, `${path}.exactly`));
+    append(
+      errors,
+      validateSet(firstAvailable, limits.firstAvailable, at, validateSubRequest, (sub) => sub.name),
+    );
+  } else if (exactly) append(errors, validateAmount(exactly, `${path}.exactly`));
   else errors.push(required(path, one));
   return errors;
 }
@@ -82,7 +85,7 @@ function validateAmount(request: ExactDeviceRequest | DeviceSubRequest, path: st
   const { deviceClassName, selectors, allocationMode = '', count = 0, tolerations } = request;
   const at = `${path}.deviceClassName`;
   const errors = deviceClassName ? validateDNSSubdomain(deviceClassName, at) : [required(at)];
-  errors.push(...validateSelectors(selectors, `${path}.selectors`));
+  append(errors, validateSelectors(selectors, `${path}.selectors`));
   if (allocationMode === 'All') {
     const text = "must not be specified when allocationMode is 'All'";
     if (count !== 0) errors.push(invalid(`${path}.count`, count, text));
@@ -90,7 +93,7 @@ function validateAmount(request: ExactDeviceRequest | DeviceSubRequest, path: st
     if (count <= 0) errors.push(invalid(`${path}.count`, count, 'must be greater than zero'));
   } else errors.push(notSupported(`${path}.allocationMode`, allocationMode, ['All', 'ExactCount']));
   for (const [i, toleration] of (tolerations ?? []).entries()) {
-    errors.push(...validateDeviceToleration(toleration, `${path}.tolerations[${i}]`));
+    append(errors, validateDeviceToleration(toleration, `${path}.tolerations[${i}]`));
   }
   return errors;
 }
@@ -115,7 +118,7 @@ export function validateDeviceToleration(toleration: DeviceToleration, path: str
   const errors = key ? validateQualifiedName(key, `${path}.key`) : [];
   if (operator === 'Exists') {
     if (value) errors.push(invalid(`${path}.value`, value, 'must be empty for operator `Exists`'));
-  } else if (operator === 'Equal') errors.push(...validateLabelValue(value, `${path}.value`));
+  } else if (operator === 'Equal') append(errors, validateLabelValue(value, `${path}.value`));
   else if (operator === '') errors.push(required(`${path}.operator`));
   else errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']));
   if (effect && !deviceTaintEffects.includes(effect)) {
@@ -142,9 +145,9 @@ function validateConstraint(constraint: DeviceConstraint, names: ReadonlySet<str
   const { distinctAttribute, matchAttribute, requests } = constraint;
   const errors = validateRequestReferences(requests, names, `${path}.requests`);
   if (matchAttribute !== undefined) {
-    errors.push(...validateFullAttributeName(matchAttribute, `${path}.matchAttribute`));
+    append(errors, validateFullAttributeName(matchAttribute, `${path}.matchAttribute`));
   } else if (distinctAttribute !== undefined) {
-    errors.push(...validateFullAttributeName(distinctAttribute, `${path}.distinctAttribute`));
+    append(errors, validateFullAttributeName(distinctAttribute, `${path}.distinctAttribute`));
   } else {
     // The second half does not fit, and is what people meet.
     const text = 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set';

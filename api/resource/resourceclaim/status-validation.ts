@@ -1,5 +1,6 @@
 // Validation of what was given for a claim. Upstream: pkg/apis/resource/validation.
 import {
+  append,
   type FieldError,
   forbidden,
   invalid,
@@ -54,11 +55,11 @@ export function validateClaimStatus(next: ResourceClaim, old: ResourceClaim): Fi
   const errors = validateSet(reservedFor, limits.reservedFor, 'status.reservedFor', validateConsumer, (c) => c.uid);
   const known = allocatedDevices(next);
   const validate = (device: AllocatedDeviceStatus, at: string) => validateDeviceStatus(device, known, at);
-  errors.push(...validateSet(devices, Number.POSITIVE_INFINITY, 'status.devices', validate, deviceKey));
-  if (reservedFor?.length) errors.push(...validateReservations(next, old));
+  append(errors, validateSet(devices, Number.POSITIVE_INFINITY, 'status.devices', validate, deviceKey));
+  if (reservedFor?.length) append(errors, validateReservations(next, old));
   const before = old.status?.allocation;
-  if (before && allocation) errors.push(...validateImmutable(allocation, before, 'status.allocation'));
-  else if (allocation) errors.push(...validateAllocation(allocation, requestNamesOf(next.spec.devices)));
+  if (before && allocation) append(errors, validateImmutable(allocation, before, 'status.allocation'));
+  else if (allocation) append(errors, validateAllocation(allocation, requestNamesOf(next.spec.devices)));
   return errors;
 }
 
@@ -135,9 +136,9 @@ function validateDeviceStatus(device: AllocatedDeviceStatus, known: ReadonlySet<
   const conditions = device.conditions ?? [];
   const at = `${path}.conditions`;
   if (conditions.length > maxConditions) errors.push(tooMany(at, conditions.length, maxConditions));
-  errors.push(...validateConditions(conditions, at));
-  if (device.data !== undefined) errors.push(...validateRawObject(device.data, maxDataLength, `${path}.data`));
-  if (device.networkData) errors.push(...validateNetworkData(device.networkData, `${path}.networkData`));
+  append(errors, validateConditions(conditions, at));
+  if (device.data !== undefined) append(errors, validateRawObject(device.data, maxDataLength, `${path}.data`));
+  if (device.networkData) append(errors, validateNetworkData(device.networkData, `${path}.networkData`));
   return errors;
 }
 

@@ -1,5 +1,13 @@
 // Validation of one device of a slice. Upstream: pkg/apis/resource/validation.
-import { type FieldError, invalid, notSupported, required, tooLong, tooMany } from '../../../machinery/field-error.ts';
+import {
+  append,
+  type FieldError,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+  tooMany,
+} from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { byteLength } from '../../../machinery/name-rules.ts';
 import { validateNodeSelector } from '../../core/pod/scheduling-validation.ts';
@@ -38,23 +46,26 @@ export function validateDevice(
     errors.push(invalid(path, count, text));
   }
   for (const [name, attribute] of Object.entries(device.attributes ?? {})) {
-    errors.push(...validateAttributeName(name, `${path}.attributes`));
-    errors.push(...validateAttribute(attribute, `${path}.attributes[${shortKey(name, maxKeyLength)}]`));
+    append(errors, validateAttributeName(name, `${path}.attributes`));
+    append(errors, validateAttribute(attribute, `${path}.attributes[${shortKey(name, maxKeyLength)}]`));
   }
   if (!old || !jsonEqual(old.capacity, device.capacity)) {
     for (const [name, capacity] of Object.entries(device.capacity ?? {})) {
-      errors.push(...validateAttributeName(name, `${path}.capacity`));
+      append(errors, validateAttributeName(name, `${path}.capacity`));
       const at = `${path}.capacity[${shortKey(name, maxKeyLength)}]`;
-      errors.push(...validateCapacity(capacity, device.allowMultipleAllocations ?? false, at));
+      append(errors, validateCapacity(capacity, device.allowMultipleAllocations ?? false, at));
     }
   }
   if (!old || !jsonEqual(old.taints, device.taints)) {
-    errors.push(...validateList(device.taints, maxTaints, `${path}.taints`, validateTaint));
+    append(errors, validateList(device.taints, maxTaints, `${path}.taints`, validateTaint));
   }
   const consumed = device.consumesCounters;
   const at = `${path}.consumesCounters`;
-  errors.push(...validateSet(consumed, maxConsumptions, at, validateConsumption, (one) => one.counterSet));
-  errors.push(...(isPerDevice ? validateOwnNodes(device, path) : validateNoNodes(device, path)));
+  append(
+    errors,
+    validateSet(consumed, maxConsumptions, at, validateConsumption, (one) => one.counterSet),
+  );
+  append(errors, isPerDevice ? validateOwnNodes(device, path) : validateNoNodes(device, path));
   return [...errors, ...validateBindingConditions(device, path)];
 }
 
@@ -86,7 +97,7 @@ function validateAttribute(attribute: DeviceAttribute, path: string): FieldError
 
 function validateTaint({ key, value, effect }: DeviceTaint, path: string): FieldError[] {
   const errors = validateQualifiedName(key, `${path}.key`);
-  if (value) errors.push(...validateLabelValue(value, `${path}.value`));
+  if (value) append(errors, validateLabelValue(value, `${path}.value`));
   if (!effect) errors.push(required(`${path}.effect`));
   else if (!deviceTaintEffects.includes(effect)) {
     errors.push(notSupported(`${path}.effect`, effect, deviceTaintEffects));
@@ -121,8 +132,8 @@ function validateOwnNodes(device: Device, path: string): FieldError[] {
   const { nodeName, nodeSelector, allNodes } = device;
   const errors: FieldError[] = [];
   if (nodeName === '') errors.push(invalid(`${path}.nodeName`, nodeName, 'must not be empty'));
-  else if (nodeName !== undefined) errors.push(...validateDNSSubdomain(nodeName, `${path}.nodeName`));
-  if (nodeSelector) errors.push(...validateNodeSelector(nodeSelector, `${path}.nodeSelector`));
+  else if (nodeName !== undefined) append(errors, validateDNSSubdomain(nodeName, `${path}.nodeName`));
+  if (nodeSelector) append(errors, validateNodeSelector(nodeSelector, `${path}.nodeSelector`));
   if (allNodes === false) errors.push(invalid(`${path}.allNodes`, allNodes, 'must be either unset or set to true'));
   const set = nodeFields.filter((field) => device[field]).map((field) => `\`${field}\``);
   const text =

@@ -1,5 +1,5 @@
 // Validation of ResourceSlice. Upstream: pkg/apis/resource/validation.
-import { type FieldError, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, required } from '../../../machinery/field-error.ts';
 import { validateNodeSelector } from '../../core/pod/scheduling-validation.ts';
 import { validateDNSSubdomain } from '../../meta/checks.ts';
 import { validateImmutable } from '../../meta/validation.ts';
@@ -45,9 +45,9 @@ function validateNodes(spec: ResourceSliceSpec, path: string): FieldError[] {
   const { nodeName, nodeSelector } = spec;
   if (nodeName === '') {
     errors.push(invalid(`${path}.nodeName`, nodeName, 'must be either unset or set to a non-empty string'));
-  } else if (nodeName !== undefined) errors.push(...validateDNSSubdomain(nodeName, `${path}.nodeName`));
+  } else if (nodeName !== undefined) append(errors, validateDNSSubdomain(nodeName, `${path}.nodeName`));
   if (nodeSelector) {
-    errors.push(...validateNodeSelector(nodeSelector, `${path}.nodeSelector`));
+    append(errors, validateNodeSelector(nodeSelector, `${path}.nodeSelector`));
     const terms = nodeSelector.nodeSelectorTerms;
     if (terms?.length !== 1) {
       const at = `${path}.nodeSelector.nodeSelectorTerms`;

@@ -182,6 +182,20 @@ describe('the plugin', () => {
     await api.send('PATCH', `${pods}/q`, patch);
   });
 
+  test('a pod from before may be changed where no other code gets to run', async () => {
+    const api = await start({});
+    await api.send('POST', pods, { body: pod('p', privileged) });
+    const patch = (url: string, body: object) =>
+      api.send('PATCH', url, { body, contentType: 'application/merge-patch+json' });
+    await patch('/api/v1/namespaces/safe', {
+      metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'baseline' } },
+    });
+    await patch(`${pods}/p`, { metadata: { annotations: { a: 'b' } }, spec: { activeDeadlineSeconds: 9 } });
+    const image = [{ op: 'replace', path: '/spec/containers/0/image', value: 'other' }];
+    const other = api.send('PATCH', `${pods}/p`, { body: image, contentType: 'application/json-patch+json' });
+    await assert.rejects(other, { code: 403, message: /violates PodSecurity/ });
+  });
+
   test('a workload is warned about, its pods are refused', async () => {
     const api = await start({ 'pod-security.kubernetes.io/warn': 'restricted' });
     const spec = {

@@ -17,6 +17,7 @@ import {
 
 const ignoredSubresources = new Set(['binding', 'eviction', 'status']);
 const annotationPrefix = 'pod-security.kubernetes.io/';
+const seccompPrefix = 'container.seccomp.security.alpha.kubernetes.io/';
 const maxPodsLookedAt = 3000;
 
 /** Where workloads keep the pod that they make; the pod itself is one. */
@@ -63,10 +64,13 @@ export const podSecurity: AdmissionPlugin = {
   },
 };
 
-/** What an update of a pod can change that a standard speaks of. */
+/** An update counts where it brings another image, another container or another seccomp profile. */
 function isSignificant({ object, oldObject, operation }: AdmissionRequest): boolean {
   if (operation === 'CREATE' || !oldObject) return true;
-  const relevant = ({ metadata, spec }: PodLike) => [metadata?.annotations ?? {}, spec];
+  const relevant = ({ metadata, spec }: PodLike) =>
+    (['containers', 'initContainers', 'ephemeralContainers'] as const).map((list) =>
+      (spec[list] ?? []).map((one: any) => [one.image, metadata?.annotations?.[`${seccompPrefix}${one.name}`]]),
+    );
   return !jsonEqual(relevant(object!), relevant(oldObject));
 }
 
