@@ -147,7 +147,7 @@ export class ApiServer {
     try {
       const response = await this.#serve(audit ? { ...front, audit } : front, info, count);
       if (response) {
-        count.end(response.code, response.body.length);
+        count.end(response.code, (response.head?.length ?? 0) + response.body.length);
         response.headers['audit-id'] = auditId;
         audit?.completed(response.code);
       } else {
@@ -404,6 +404,7 @@ export class ApiServer {
     return compress(front, {
       code: rendered.code,
       headers: { 'content-type': rendered.contentType, ...(warnings.length > 0 ? { warning: warnings } : {}) },
+      head: rendered.head,
       body: rendered.body,
     });
   }
@@ -479,8 +480,9 @@ async function compress(front: FrontRequest, response: FrontResponse): Promise<F
     ?.split(',')
     .some((token) => token.trim() === 'gzip');
   if (!accepts || response.body.length < compressAboveBytes) return response;
-  const body = await gzipBytes(response.body, { level: 1 });
-  return { ...response, body, headers: { ...response.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' } };
+  const { head, ...rest } = response;
+  const body = await gzipBytes(head ? Buffer.concat([head, Buffer.from(rest.body)]) : rest.body, { level: 1 });
+  return { ...rest, body, headers: { ...rest.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' } };
 }
 
 function pathOf(url: string): string {

@@ -35,6 +35,8 @@ export interface RawResponse extends Writable {
 export interface FrontResponse {
   code: number;
   headers: Record<string, string | string[]>;
+  /** Stands before the body, which need not be copied for it. */
+  head?: Buffer | undefined;
   body: Buffer | string;
 }
 
@@ -158,13 +160,14 @@ function createServerOf(tls: FrontOptions['tls']): Http2SecureServer {
 function write(
   clock: Clock,
   { message, response }: { message: Incoming; response: Response },
-  { code, headers, body }: FrontResponse,
+  { code, headers, head, body }: FrontResponse,
 ): void {
   if (response.destroyed || response.writableEnded) return;
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  if (code !== 304) response.setHeader('content-length', bytes.length);
+  if (code !== 304) response.setHeader('content-length', (head?.length ?? 0) + bytes.length);
   response.statusCode = code;
+  if (head) response.write(head);
   if ('stream' in message || message.complete || !announcesBody(message)) return void response.end(bytes);
   // A connection that were closed while its client still sends would take the answer along.
   response.write(bytes);

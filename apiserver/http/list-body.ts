@@ -1,6 +1,6 @@
 // The bytes of a list: the items' own ones, one after the other. What was joined last is kept while memory allows: who
-// lists again what has not changed, as everybody does who comes back at once, gets the same bytes, and where only the
-// revision of the list is another one, the items are copied in one piece.
+// lists again what has not changed, as everybody does who comes back at once, gets the same bytes; where only the
+// revision of the list is another one, after a head of its own.
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import { encodeEnvelopeHead, encodeMessage, envelopeEnd, messageIn, type TypeMeta } from '../protobuf/envelope.ts';
 import { listMeta } from '../protobuf/meta-messages.ts';
@@ -127,22 +127,25 @@ const lastOf: Record<ListEncodingName, WeakMap<ServedVersion, WeakRef<Joined>>> 
 const isSameList = (a: readonly StoredObject[], b: readonly StoredObject[]) =>
   a.length === b.length && a.every((stored, i) => stored === b[i]);
 
+export interface ListBytes {
+  /** What stands before the body, where that is a part of another list's. */
+  head?: Buffer;
+  body: Buffer;
+}
+
 /** The bytes of the same list, where they are still there. */
 export function knownList(
   encoding: ListEncodingName,
   items: readonly StoredObject[],
   metadata: object,
   form: ListForm,
-): Buffer | undefined {
+): ListBytes | undefined {
   const known = lastOf[encoding].get(form.version)?.deref();
   if (!known || !isSameList(known.items, items)) return undefined;
-  const text = JSON.stringify(metadata);
-  if (known.metadata === text) return known.body;
-  const rest = known.body.subarray(known.headBytes);
+  if (known.metadata === JSON.stringify(metadata)) return { body: known.body };
+  const body = known.body.subarray(known.headBytes);
   const { head, end } = encodings[encoding];
-  const first = head(metadata, form, rest.length - end.length);
-  const body = Buffer.concat([first, rest]);
-  return keep(encoding, form, { items, metadata: text, headBytes: first.length, body });
+  return { head: head(metadata, form, body.length - end.length), body };
 }
 
 export function joinList(
@@ -162,10 +165,9 @@ export function joinList(
     at = writeItem(body, at, stored, form);
   }
   end.copy(body, at);
-  return keep(encoding, form, { items, metadata: JSON.stringify(metadata), headBytes: first.length, body });
-}
-
-function keep(encoding: ListEncodingName, { version }: ListForm, joined: Joined): Buffer {
-  if (joined.body.length >= worthKeepingBytes) lastOf[encoding].set(version, new WeakRef(joined));
-  return joined.body;
+  if (body.length >= worthKeepingBytes) {
+    const joined = { items, metadata: JSON.stringify(metadata), headBytes: first.length, body };
+    lastOf[encoding].set(form.version, new WeakRef(joined));
+  }
+  return body;
 }

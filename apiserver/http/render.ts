@@ -20,6 +20,8 @@ import { type IncludeObject, partialMetadata, renderTable, rowsOf, tableHead } f
 export interface Rendered {
   code: number;
   contentType: string;
+  /** Stands before the body. */
+  head?: Buffer | undefined;
   body: Buffer;
 }
 
@@ -130,10 +132,11 @@ function* renderList(list: ListAnswer, context: RenderContext): Steps<Rendered> 
       yield;
     }
   }
-  const body = known ?? joinList(media.encoding, list.items, metadata, context);
-  return media.encoding === 'protobuf'
-    ? { code: 200, contentType: mediaTypeOf.protobuf, body }
-    : yield* jsonAnswer(body, 200, media);
+  const bytes = known ?? { body: joinList(media.encoding, list.items, metadata, context) };
+  if (!media.pretty || media.encoding === 'protobuf') {
+    return { code: 200, contentType: mediaTypeOf[media.encoding], ...bytes };
+  }
+  return yield* jsonAnswer(bytes.head ? Buffer.concat([bytes.head, bytes.body]) : bytes.body, 200, media);
 }
 
 /** A list: what stands before the items, the name of their field, and how one is shown. */
