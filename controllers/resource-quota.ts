@@ -74,9 +74,9 @@ class CountedObjects {
     await kinds.synced();
     const kind = kinds.current.find((k) => k.group === counted.group && k.plural === counted.plural && k.namespaced);
     if (!kind) return undefined;
-    if (isFresh) return (await this.#context.resource<KubeObject>(kind).list({ namespace })).items;
     const known = this.#listers.get(kind) ?? this.#follow(kind);
     this.#listers.set(kind, known);
+    if (isFresh) return (await this.#context.resource<KubeObject>(kind).list({ namespace })).items;
     return (await known).inNamespace(namespace);
   }
 
