@@ -92,7 +92,8 @@ test('a limit comes into force with what the server has, and with what came unti
     update: async (one: ResourceQuota) => {
       if (written.length === 0) onServer.push('d');
       written.push(one.status?.used);
-      if (written.length === 2) throw conflictError({ group: '', resource: 'resourcequotas' }, 'q', 'charged meanwhile');
+      if (written.length === 2)
+        throw conflictError({ group: '', resource: 'resourcequotas' }, 'q', 'charged meanwhile');
       return one;
     },
     seen: new Map(),
