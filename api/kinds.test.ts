@@ -439,13 +439,6 @@ describe('columns', () => {
   });
 });
 
-test('names of deployments become names of pods', () => {
-  const warn = (old?: object) =>
-    DeploymentKind.warnings?.(make(DeploymentKind, { metadata: { name: 'a.b' } }), old as never);
-  assert.match(warn()?.[0] ?? '', /^metadata\.name: this is used in Pod names and hostnames/);
-  assert.deepEqual(warn({}), []);
-});
-
 test('a count of collisions is not lost', () => {
   const set = make(DaemonSetKind, { spec: { selector, template } });
   const refuse = (next: number | undefined) =>

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ResourceQuota } from '../api/core/resourcequota/schema.ts';
+import { conflictError } from '../machinery/errors.ts';
 import { deepFreeze } from '../machinery/json.ts';
 import { FakeClock } from '../test/builders/fake-clock.ts';
 import { pod, testTimeMs } from '../test/builders/pod.ts';
@@ -79,24 +80,31 @@ describe('planStatus()', () => {
   });
 });
 
-test('a limit comes into force with what the server has, not with what is seen here', async () => {
+test('a limit comes into force with what the server has, and with what came until then, not with what is seen here', async () => {
   const written: unknown[] = [];
+  const onServer = ['a', 'b', 'c'];
   const deps = {
     clock: new FakeClock(testTimeMs),
     objects: {
       list: async (_kind: unknown, _namespace: string, isFresh: boolean) =>
-        (isFresh ? ['a', 'b', 'c'] : ['a']).map((name) => pod(name).build()),
+        (isFresh ? onServer : ['a']).map((name) => pod(name).build()),
     },
     update: async (one: ResourceQuota) => {
+      if (written.length === 0) onServer.push('d');
       written.push(one.status?.used);
+      if (written.length === 2)
+        throw conflictError({ group: '', resource: 'resourcequotas' }, 'q', 'charged meanwhile');
       return one;
     },
     seen: new Map(),
+    late: new Set(),
   } as unknown as Parameters<typeof resourceQuotaController.reconcile>[1];
   const { status: _, ...fresh } = quota({ pods: '2' });
+  const inForce = (pods: string) => resourceQuotaController.reconcile(quota({ pods: '2' }, {}, { pods }), deps);
   await resourceQuotaController.reconcile(fresh as ResourceQuota, deps);
-  await resourceQuotaController.reconcile(quota({ pods: '2' }, {}, { pods: '0' }), deps);
-  assert.deepEqual(written, [{ pods: '3' }, { pods: '1' }]);
+  await assert.rejects(inForce('3'), /charged meanwhile/);
+  for (const pods of ['3', '0']) await inForce(pods);
+  assert.deepEqual(written, [{ pods: '3' }, { pods: '4' }, { pods: '4' }, { pods: '1' }]);
 });
 
 test('a claim is held by pods that may have it mounted', () => {

@@ -1,7 +1,8 @@
 // Keeps the status of quotas true: the limits in force, and what is used. Admission adds to it what comes; this counts
 // what is there, so that what has gone is given back. Upstream: pkg/controller/resourcequota.
 //
-// A limit is in force with what the server has: pods that came before it and are not seen here are used up as well.
+// A limit is in force with what the server has: pods that came before it and are not seen here are used up as well, also
+// those that came while its first count was on its way, which admission charged to nobody.
 // What is used is only lowered once nothing has been added for a moment, and by what the server has then: what admission
 // has counted may not be stored yet, or not be seen here, and to give its place away would let in too much.
 import type { ResourceList } from '../api/core/pod/resource-totals.ts';
@@ -73,9 +74,9 @@ class CountedObjects {
     await kinds.synced();
     const kind = kinds.current.find((k) => k.group === counted.group && k.plural === counted.plural && k.namespaced);
     if (!kind) return undefined;
-    if (isFresh) return (await this.#context.resource<KubeObject>(kind).list({ namespace })).items;
     const known = this.#listers.get(kind) ?? this.#follow(kind);
     this.#listers.set(kind, known);
+    if (isFresh) return (await this.#context.resource<KubeObject>(kind).list({ namespace })).items;
     return (await known).inNamespace(namespace);
   }
 
@@ -110,6 +111,8 @@ interface Deps {
   update: (quota: ResourceQuota) => Promise<ResourceQuota>;
   /** Since when each quota is as it is. */
   seen: Map<string, Seen>;
+  /** Those whose limits came into force, and which have not been counted since. */
+  late: Set<string>;
 }
 
 /** For how long nobody has written the quota. */
@@ -146,15 +149,22 @@ export const resourceQuotaController = defineController({
       objects: new CountedObjects(context, onUse),
       update: (quota) => context.resource(ResourceQuotaKind).updateStatus(quota),
       seen: new Map(),
+      late: new Set(),
     };
   },
   async reconcile(quota, deps) {
     const isSettled = unchangedMs(quota, deps) >= settleMs;
-    let counted = await count(quota, deps, !jsonEqual(quota.spec.hard, quota.status?.hard));
+    const isInForce = jsonEqual(quota.spec.hard, quota.status?.hard);
+    if (!isInForce) deps.late.add(keyOf(quota));
+    let counted = await count(quota, deps, deps.late.has(keyOf(quota)));
     const isLess = () => !jsonEqual(planStatus(quota, counted, true), planStatus(quota, counted, false));
     if (isSettled && isLess()) counted = await count(quota, deps, true);
     await writeStatus(quota, planStatus(quota, counted, isSettled), deps.update);
+    if (isInForce) deps.late.delete(keyOf(quota));
     return isSettled || !isLess() ? undefined : { requeueAfterMs: settleMs };
   },
-  forget: (key, { seen }) => void seen.delete(key),
+  forget: (key, { seen, late }) => {
+    seen.delete(key);
+    late.delete(key);
+  },
 });

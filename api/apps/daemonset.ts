@@ -7,6 +7,7 @@ import { conditionOf, labelSelector, objectFields } from '../../machinery/metada
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
+import { warnOfTemplate } from '../core/pod/warnings.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateDaemonSet, validateDaemonSetStatus, validateDaemonSetUpdate } from './daemonset/validation.ts';
@@ -95,6 +96,7 @@ export const DaemonSetKind = defineKind<DaemonSet>({
   validate: validateDaemonSet,
   validateUpdate: validateDaemonSetUpdate,
   validateStatusUpdate: validateDaemonSetStatus,
+  warnings: warnOfTemplate('spec.template', { ofName: false }),
 });
 
 function setDefaults({ spec }: DaemonSet): void {

@@ -8,10 +8,10 @@ import { labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
+import { warnOfTemplate } from '../core/pod/warnings.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateDeployment, validateDeploymentStatus, validateDeploymentUpdate } from './deployment/validation.ts';
-import { warnOfName } from './workload-validation.ts';
 
 export const rollingUpdateDeployment = s.api('apps.v1.RollingUpdateDeployment', 'Pace of a rolling update.', {
   maxSurge: s.intOrString('Pods above the desired number, as number or percentage.', { pointer: true }),
@@ -109,7 +109,7 @@ export const DeploymentKind = defineKind<Deployment>({
   validate: validateDeployment,
   validateUpdate: validateDeploymentUpdate,
   validateStatusUpdate: validateDeploymentStatus,
-  warnings: (deployment, old) => (old ? [] : warnOfName(deployment)),
+  warnings: warnOfTemplate('spec.template'),
 });
 
 function setDefaults({ spec }: Deployment): void {

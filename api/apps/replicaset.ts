@@ -8,16 +8,12 @@ import { conditionOf, labelSelector, objectFields } from '../../machinery/metada
 import { mergedBy, s } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
+import { warnOfTemplate } from '../core/pod/warnings.ts';
 import { validateImmutableSelector } from '../meta/checks.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
-import {
-  validateReplicaCounts,
-  validateSelection,
-  validateServingTemplate,
-  warnOfName,
-} from './workload-validation.ts';
+import { validateReplicaCounts, validateSelection, validateServingTemplate } from './workload-validation.ts';
 
 export const replicaSetSpec = s.api('apps.v1.ReplicaSetSpec', 'Desired state of a replica set.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
@@ -76,7 +72,7 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   validate,
   validateUpdate: (next, old) => validateImmutableSelector(next.spec.selector, old.spec.selector, 'spec.selector'),
   validateStatusUpdate: (next) => validateReplicaCounts(next.status, 'status'),
-  warnings: (set, old) => (old ? [] : warnOfName(set)),
+  warnings: warnOfTemplate('spec.template'),
 });
 
 function setDefaults({ spec }: ReplicaSet): void {

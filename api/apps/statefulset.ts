@@ -2,6 +2,7 @@
 // https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
 import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
+import { warnOfClaim, warnOfTemplate } from '../core/pod/warnings.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import { setStatefulSetDefaults } from './statefulset/defaults.ts';
 import { type StatefulSet, statefulSetSchema } from './statefulset/schema.ts';
@@ -42,8 +43,13 @@ export const StatefulSetKind = defineKind<StatefulSet>({
   validate: validateStatefulSet,
   validateUpdate: validateStatefulSetUpdate,
   validateStatusUpdate: validateStatefulSetStatus,
-  warnings: ({ spec }) =>
-    (spec.revisionHistoryLimit ?? 0) < 0
+  warnings: (set, old) => [
+    ...warnOfTemplate('spec.template', { ofName: false })(set, old),
+    ...(set.spec.volumeClaimTemplates ?? []).flatMap(({ spec }, i) =>
+      warnOfClaim(spec, `spec.volumeClaimTemplates[${i}]${old ? '.Spec' : ''}`),
+    ),
+    ...((set.spec.revisionHistoryLimit ?? 0) < 0
       ? ['spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended']
-      : [],
+      : []),
+  ],
 });

@@ -3,8 +3,7 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { sortKeys } from '../../machinery/go-json.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
-import type { LabelSelector, ObjectMeta } from '../../machinery/metadata.ts';
-import { checkDNS1123Label } from '../../machinery/name-rules.ts';
+import type { LabelSelector } from '../../machinery/metadata.ts';
 import { validatePodTemplate } from '../core/pod/pod-spec-validation.ts';
 import type { PodTemplateSpec } from '../core/pod/pod-template.ts';
 import { isEmptySelector, showSelector, validateLabelSelector } from '../meta/checks.ts';
@@ -101,12 +100,4 @@ export function validateReplicaCounts(status: ReplicaCounts | undefined, path: s
 export function validateCollisionCount(next: number | undefined, old: number | undefined, path: string): FieldError[] {
   if (old === undefined || (next !== undefined && next >= old)) return [];
   return [invalid(path, next ?? 0, 'cannot be decremented')];
-}
-
-/** Names of pods, and so of hosts, are made from the names of those that make them. */
-export function warnOfName({ metadata }: { metadata: ObjectMeta }): string[] {
-  const complaints = checkDNS1123Label(metadata.name ?? metadata.generateName ?? '');
-  if (complaints.length === 0) return [];
-  const what = 'this is used in Pod names and hostnames, which can result in surprising behavior';
-  return [`metadata.name: ${what}; a DNS label is recommended: [${complaints.join(' ')}]`];
 }

@@ -2,8 +2,8 @@
 // https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 import { formatAge } from '../../machinery/duration.ts';
 import { type Column, column, defineKind } from '../../machinery/kind.ts';
-import { warnOfName } from '../apps/workload-validation.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
+import { warnOfTemplate } from '../core/pod/warnings.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import { type CronJob, cronJobSchema } from './cronjob/schema.ts';
 import { validateCronJob } from './cronjob/validation.ts';
@@ -41,7 +41,7 @@ export const CronJobKind = defineKind<CronJob>({
     ),
   ],
   validate: validateCronJob,
-  warnings: (object, old) => (old ? [] : warnOfName(object)),
+  warnings: warnOfTemplate('spec.jobTemplate.spec.template'),
 });
 
 function setDefaults({ spec }: CronJob): void {

@@ -2,7 +2,7 @@
 // The selector is generated from the job's uid, so that no two jobs can claim the same pods.
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/
 import { defineKind } from '../../machinery/kind.ts';
-import { warnOfName } from '../apps/workload-validation.ts';
+import { warnOfTemplate } from '../core/pod/warnings.ts';
 import { jobColumns } from './job/columns.ts';
 import { prepareJob, setJobDefaults } from './job/defaults.ts';
 import { type Job, jobSchema } from './job/schema.ts';
@@ -26,5 +26,5 @@ export const JobKind = defineKind<Job>({
   validate: validateJob,
   validateUpdate: validateJobUpdate,
   validateStatusUpdate: validateJobStatusUpdate,
-  warnings: (job, old) => (old ? [] : warnOfName(job)),
+  warnings: warnOfTemplate('spec.template'),
 });

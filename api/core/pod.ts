@@ -16,6 +16,7 @@ import { qosClassOf } from './pod/qos.ts';
 import { takeResources, validatePodResize } from './pod/resize.ts';
 import { validatePodStatusUpdate } from './pod/status-validation.ts';
 import { validatePod, validatePodUpdate } from './pod/validation.ts';
+import { warnOfName, warnOfPod } from './pod/warnings.ts';
 
 export const podSchema = s.api('core.v1.Pod', 'Containers that run together on one node.', {
   ...objectFields,
@@ -85,6 +86,7 @@ export const PodKind = defineKind<Pod>({
   columns: podColumns,
   validate: validatePod,
   validateUpdate: validatePodUpdate,
+  warnings: (pod, old) => (old ? [] : [...warnOfName(pod, "in the Pod's hostname"), ...warnOfPod(pod, '')]),
 });
 
 /** A write to a part of the spec, by `take`: everything else is as it was. */

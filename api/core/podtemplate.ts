@@ -9,6 +9,7 @@ import type { ObjectOf } from '../meta/object.ts';
 import { setPodSpecDefaults } from './pod/defaults.ts';
 import { validatePodTemplate } from './pod/pod-spec-validation.ts';
 import { podTemplateSpec } from './pod/pod-template.ts';
+import { warnOfTemplate } from './pod/warnings.ts';
 
 export const podTemplateSchema = s.api('core.v1.PodTemplate', 'A pod to copy.', {
   ...objectFields,
@@ -50,4 +51,5 @@ export const PodTemplateKind = defineKind<PodTemplate>({
     column('Pod Labels', 'string', 'Labels of the pod.', ({ template }) => formatLabels(template?.metadata?.labels)),
   ],
   validate: ({ template }) => validatePodTemplate(template, 'template'),
+  warnings: warnOfTemplate('template', { ofName: false }),
 });

@@ -6,12 +6,13 @@ import { type Column, column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
 import { conditionOf, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
-import { validateReplicaCounts, validateServingTemplate, warnOfName } from '../apps/workload-validation.ts';
+import { validateReplicaCounts, validateServingTemplate } from '../apps/workload-validation.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 import { setPodSpecDefaults } from './pod/defaults.ts';
 import { podTemplateSpec } from './pod/pod-template.ts';
+import { warnOfTemplate } from './pod/warnings.ts';
 
 export const replicationControllerSpec = s.api(
   'core.v1.ReplicationControllerSpec',
@@ -92,7 +93,7 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
   ],
   validate,
   validateStatusUpdate: ({ status }) => validateReplicaCounts(status, 'status'),
-  warnings: (object, old) => (old ? [] : warnOfName(object)),
+  warnings: warnOfTemplate('spec.template'),
 });
 
 /** The labels of the template are the selector, and the controller's own, where it says nothing of them. */

@@ -63,12 +63,10 @@ export async function handleApply(context: ApiContext, request: ApiRequest, opti
   const { kind, info } = request;
   const { namespace, name, subresource } = info;
   const { config, warnings } = readConfiguration(request, options.fieldValidation);
-  let ofKind: string[] = [];
-  const told = () => [...warnings, ...ofKind, ...options.warnings];
+  const told = () => [...warnings, ...options.warnings];
   const produce = async (old: KubeObject, isLarge: boolean) => {
     const { draft, managedFields } = await applyTo(context, request, { old, config, options: { ...options, isLarge } });
     draft.metadata.managedFields = managedFields;
-    ofKind = kind.warnings?.(draft, old) ?? [];
     return draft;
   };
   const target = { namespace, name, subresource, produce, fields: 'given' as const };
@@ -82,7 +80,6 @@ export async function handleApply(context: ApiContext, request: ApiRequest, opti
     try {
       const { draft, managedFields } = await applyTo(context, request, { old: undefined, config, options });
       await request.authorize('create');
-      ofKind = kind.warnings?.(draft) ?? [];
       const stored = await createObject(context, kind, { draft, namespace, managedFields }, options);
       return { type: 'object', stored, code: 201, warnings: told() };
     } catch (err) {

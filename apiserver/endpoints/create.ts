@@ -15,7 +15,6 @@ export async function handleCreate(context: ApiContext, request: ApiRequest): Pr
   if (options.isLarge) await breathe();
   const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
   if (options.isLarge) await breathe();
-  warnings.push(...(kind.warnings?.(draft) ?? []));
   const stored = await createObject(context, kind, { draft, namespace: info.namespace }, options);
   return { type: 'object', stored, code: 201, warnings: [...warnings, ...options.warnings] };
 }

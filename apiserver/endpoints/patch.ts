@@ -145,7 +145,7 @@ export async function handlePatch(context: ApiContext, request: ApiRequest): Pro
     const body = { value: patched, duplicates: patch.problems };
     const decoded = decodeObject(request, body, options.fieldValidation, refuse);
     checkTarget(decoded.draft, info);
-    warnings = [...decoded.warnings, ...(kind.warnings?.(decoded.draft, old) ?? [])];
+    warnings = decoded.warnings;
     return decoded.draft;
   };
   const { namespace, name, subresource } = info;

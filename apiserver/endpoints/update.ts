@@ -23,10 +23,8 @@ export async function handleUpdate(context: ApiContext, request: ApiRequest): Pr
   const { namespace, name, subresource } = info;
   // Each try starts from what was sent, because preparation changes the draft.
   const produce = () => cloneJson(draft);
-  const add = (old: KubeObject | undefined) => warnings.push(...(kind.warnings?.(draft, old) ?? []));
   try {
     const stored = await updateObject(context, kind, { namespace, name, subresource, produce }, options);
-    add(undefined);
     return { type: 'object', stored, code: 200, warnings: [...warnings, ...options.warnings] };
   } catch (err) {
     if (!isNotFound(err) || !kind.allowCreateOnUpdate || subresource !== '' || draft.metadata.uid) throw err;

@@ -154,6 +154,29 @@ describe('a write to a status', () => {
     });
 });
 
+test('a kind warns of what is written: of names once, of templates that change, of a status never', async () => {
+  const path = '/apis/apps/v1/namespaces/default/deployments';
+  const container = { name: 'c', image: 'i', ports: [{ containerPort: 80 }, { containerPort: 80 }] };
+  const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [container] } };
+  const body = { metadata: { name: 'a.b' }, spec: { selector: { matchLabels: { a: 'b' } }, template } };
+  const more = { ...body, spec: { ...body.spec, minReadySeconds: 1 } };
+  const ofPorts = 'spec.template.spec.containers[0].ports[1]: duplicate port definition';
+  const table: [method: string, path: string, body: object, want: string[]][] = [
+    ['POST', path, body, ['metadata.name: this is used in Pod names', ofPorts]],
+    ['PUT', `${path}/a.b`, body, []],
+    ['PUT', `${path}/a.b/status`, { ...body, status: { replicas: 1 } }, []],
+    ['PUT', `${path}/a.b`, more, [ofPorts]],
+    ['PATCH', `${path}/a.b`, { spec: { minReadySeconds: 2 } }, [ofPorts]],
+    ['PATCH', `${path}/a.b`, { metadata: { labels: { c: 'd' } } }, []],
+  ];
+  for (const [method, at, sent, want] of table) {
+    const options = method === 'PATCH' ? { body: sent, contentType: 'application/merge-patch+json' } : { body: sent };
+    const { warnings = [] } = await api.answer(method, at, options);
+    assert.equal(warnings.length, want.length, `${method} ${at}: ${warnings}`);
+    for (const [i, text] of want.entries()) assert.ok(warnings[i]!.startsWith(text), `${method} ${at}: ${warnings}`);
+  }
+});
+
 describe('a Job that is deleted', () => {
   const jobs = '/apis/batch/v1/namespaces/default/jobs';
   const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } };

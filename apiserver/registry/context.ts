@@ -25,7 +25,7 @@ export interface WriteOptions {
   signal?: AbortSignal;
   dryRun: boolean;
   fieldManager: string;
-  /** What admission has to tell the client. */
+  /** What the kind and admission have to tell the client. */
   warnings: string[];
   /** API version that the request was sent in: for managedFields, and for admission. */
   apiVersion: string;

@@ -73,6 +73,7 @@ async function createOnce(
     prepareCreate(kind, draft, { nowMs, random: context.random, user: options.user });
     if (options.isLarge) await breathe();
     checkCreate(kind, draft, options.apiVersion);
+    options.warnings.push(...(kind.warnings?.(draft) ?? []));
     if (options.isLarge) await breathe();
     await context.admission.validate(request);
     if (options.dryRun) return await dryRun(context, kind, draft);

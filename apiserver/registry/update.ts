@@ -105,6 +105,7 @@ async function tryUpdate(
     await context.admission.mutate(request);
     if (large) await breathe();
     await finishDraft(context, kind, target, { draft, old, isLarge: large, apiVersion: options.apiVersion });
+    if (subresource === '') options.warnings.push(...(kind.warnings?.(draft, old) ?? []));
     if (large) await breathe();
     await context.admission.validate(request);
     if (large) await breathe();

@@ -8,9 +8,9 @@ import { validateDescendingPath } from './path-validation.ts';
 import type { PodSpec } from './pod-spec.ts';
 
 const deletionCost = 'controller.kubernetes.io/pod-deletion-cost';
-const seccompOfPod = 'seccomp.security.alpha.kubernetes.io/pod';
-const seccompOfContainer = 'container.seccomp.security.alpha.kubernetes.io/';
-const appArmor = 'container.apparmor.security.beta.kubernetes.io/';
+export const seccompOfPod = 'seccomp.security.alpha.kubernetes.io/pod';
+export const seccompOfContainer = 'container.seccomp.security.alpha.kubernetes.io/';
+export const appArmor = 'container.apparmor.security.beta.kubernetes.io/';
 const maxInt32 = 2 ** 31 - 1;
 
 type Annotated = { annotations?: Labels } | undefined;

@@ -9,6 +9,8 @@ describe('endpoint controllers', () => {
   let cluster: WorkloadCluster;
   before(async () => {
     cluster = await startWorkloadCluster((pod) => (pod.metadata.name === 'r' ? 'unready' : 'ready'));
+    // Pods of a node that is not there have no endpoints.
+    await cluster.post('/api/v1/nodes', { metadata: { name: 'fake-node' } });
   });
   after(() => cluster[Symbol.asyncDispose]());
 

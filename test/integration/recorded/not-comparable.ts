@@ -56,6 +56,11 @@ export const otherGroups: readonly { file: RegExp; why: string }[] = [
 /** Fields of whole objects, by their paths. */
 export const otherFields: readonly { scenario: string; path: RegExp; why: string }[] = [
   {
+    scenario: 'node-object',
+    path: /^node\.status\.(capacity|allocatable)\.hugepages-/,
+    why: 'which sizes there are is up to the machine',
+  },
+  {
     scenario: 'service-endpoints',
     path: /^(EndpointSlice|Endpoints)\.metadata\.(generation|annotations)$/,
     why: 'how often it was written depends on what came together; its annotation says whether readiness caused the last write, or an address',
@@ -111,8 +116,8 @@ export const otherEvents: readonly { scenario: string; event: RegExp; count?: tr
   },
   ...['daemonset', 'statefulset'].map((scenario) => ({
     scenario,
-    event: /^Pod\/w-\S+ spec.containers\{c\} Warning Unhealthy .* connection refused$/,
-    why: 'the server may listen before it is looked for or not',
+    event: /^Pod\/w-\S+ spec.containers\{c\} Warning Unhealthy .* connection (refused|reset by peer)$/,
+    why: 'the server may listen before it is looked for or not, and end while it is',
   })),
   {
     scenario: 'pdb-eviction',
