@@ -151,7 +151,7 @@ async function runPostStart(deps: KubeletDeps, context: StartContext, containerI
   const hook = container.lifecycle?.postStart;
   if (!hook) return;
   try {
-    await runHook(deps, hook, { container, containerId, podIp: addresses.podIps[0] ?? '', signal });
+    await runHook(deps, hook, { pod, container, containerId, podIp: addresses.podIps[0] ?? '', signal });
   } catch (err) {
     signal.throwIfAborted();
     const message = 'PostStartHook failed';

@@ -10,7 +10,14 @@ import type { Pod } from '../../api/core/pod.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { ContainerStatus as RuntimeContainer } from '../../proto/cri.gen.ts';
 import { isRestarted } from '../pods/plan.ts';
-import { containersOf, ephemeralContainersOf, initContainersOf, isInitOnly, shouldRestart } from '../pods/pod-text.ts';
+import {
+  allContainersOf,
+  containersOf,
+  ephemeralContainersOf,
+  initContainersOf,
+  isInitOnly,
+  shouldRestart,
+} from '../pods/pod-text.ts';
 import {
   containersNamed,
   hasExited,
@@ -50,7 +57,16 @@ export interface PodContainerStatuses {
   ephemeral: ContainerStatus[];
 }
 
-export function computeContainerStatuses(pod: Pod, input: ContainerStatusInput): PodContainerStatuses {
+/** Bytes of all messages of ended containers together, as many for each. */
+const maxMessageBytes = 12 << 10;
+
+export function computeContainerStatuses(pod: Pod, given: ContainerStatusInput): PodContainerStatuses {
+  const bytesEach = Math.trunc(maxMessageBytes / allContainersOf(pod).length);
+  const messageOf = (c: RuntimeContainer) => {
+    const text = [c.message, given.terminationMessageOf(c)].filter(Boolean).join(': ');
+    return Buffer.from(text).subarray(0, bytesEach).toString();
+  };
+  const input = { ...given, terminationMessageOf: messageOf };
   const waitingReason = initContainersOf(pod).length > 0 ? 'PodInitializing' : 'ContainerCreating';
   const of = (container: Container, reason: string) => computeOne(pod, container, { ...input, waitingReason: reason });
   const byName = (a: ContainerStatus, b: ContainerStatus) => (a.name < b.name ? -1 : 1);
@@ -170,7 +186,7 @@ const timeOf = (nanoseconds: string) => timestamp(Math.max(0, millisOf(nanosecon
 function stateOf(c: RuntimeContainer, input: ContainerStatusInput): ContainerState {
   if (isRunning(c)) return { running: { startedAt: timeOf(c.started_at) } };
   if (hasExited(c)) {
-    const message = c.message || input.terminationMessageOf(c);
+    const message = input.terminationMessageOf(c);
     return {
       terminated: {
         exitCode: c.exit_code,

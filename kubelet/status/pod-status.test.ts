@@ -3,11 +3,27 @@ import { describe, test } from 'node:test';
 import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { type ContainerInit, runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
-import { joinSandboxes } from '../pods/runtime-state.ts';
+import { emptyRuntimeState, joinSandboxes } from '../pods/runtime-state.ts';
 import type { StartProblem } from './container-statuses.ts';
-import { computePodStatus } from './pod-status.ts';
+import { computePodStatus, type PodStatusInput } from './pod-status.ts';
 
 const nowMs = Date.parse('2026-01-01T01:00:00Z');
+
+const nothing: PodStatusInput = {
+  state: emptyRuntimeState,
+  known: {},
+  nodeIp: '10.0.0.1',
+  nowMs,
+  startTime: '2026-01-01T00:00:00Z',
+  runtimeName: 'k8ts',
+  problemOf: () => undefined,
+  terminationMessageOf: () => '',
+  hasStarted: () => true,
+  isReady: () => true,
+  startingId: undefined,
+  isEnding: false,
+  isEnded: false,
+};
 
 interface Case {
   name: string;
@@ -259,6 +275,22 @@ function summarize(status: PodStatus): string[] {
   return [status.phase ?? '', ...conditions, ...containers];
 }
 
+test('messages of ended containers share what there is room for', () => {
+  const containers = ['a', 'b', 'c', 'd'].map((name) => ({ name }));
+  const pod: Pod = { metadata: { name: 'p' }, spec: { containers }, status: {} };
+  const ended = containers.map((c) => ({ ...runtimeContainer({ ...c, exitCode: 1 }), message: 'cut off' }));
+  const { containerStatuses = [] } = computePodStatus(pod, {
+    ...nothing,
+    state: joinSandboxes([{ sandbox: runtimeSandbox(), containers: ended }]),
+    terminationMessageOf: () => 'x'.repeat(4096),
+  });
+  const want = `cut off: ${'x'.repeat(3072 - 9)}`;
+  assert.deepEqual(
+    containerStatuses.map((s) => s.state?.terminated?.message),
+    [want, want, want, want],
+  );
+});
+
 describe('computePodStatus', () => {
   for (const c of cases) {
     test(c.name, () => {
@@ -270,15 +302,10 @@ describe('computePodStatus', () => {
       const sandbox = runtimeSandbox({ ready: c.sandbox !== 'ended' });
       const containers = (c.containers ?? []).map(runtimeContainer);
       const status = computePodStatus(pod, {
+        ...nothing,
         state: joinSandboxes(c.sandbox === 'none' ? [] : [{ sandbox, containers }], new Set([c.replaced ?? ''])),
         known: c.known ?? {},
-        nodeIp: '10.0.0.1',
-        nowMs,
-        startTime: '2026-01-01T00:00:00Z',
-        runtimeName: 'k8ts',
         problemOf: (name) => c.problems?.[name],
-        terminationMessageOf: () => '',
-        hasStarted: () => true,
         isReady: (container) => !c.unready?.includes(container.id),
         startingId: c.starting,
         isEnding: c.isEnding ?? false,
