@@ -2,6 +2,7 @@
 // messages, lists, restart rules.
 
 import type { Container } from '../../api/core/pod/container.ts';
+import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { EventTarget } from '../../client/events.ts';
@@ -27,6 +28,14 @@ export const findContainer = (pod: Pod, name: string) => allContainersOf(pod).fi
 /** Sidecars and the containers proper: what probes run on and readiness counts. */
 export const isInitOnly = (pod: Pod, name: string) =>
   initContainersOf(pod).some((c) => c.name === name && !isSidecar(c));
+
+/** What a pod's status says of a container. */
+export const statusOf = (status: PodStatus, name: string) =>
+  [
+    ...(status.initContainerStatuses ?? []),
+    ...(status.containerStatuses ?? []),
+    ...(status.ephemeralContainerStatuses ?? []),
+  ].find((s) => s.name === name);
 
 /** `spec.containers{name}`, the part of the pod an event is about. */
 function fieldPathOf(pod: Pod, name: string): string {

@@ -118,6 +118,7 @@ async function prepareConfig(
       enableLinks: pod.spec.enableServiceLinks ?? true,
     }),
     addresses,
+    volumes: context.volumes,
     allocatable: deps.allocatable(),
     configMap: (name) => deps.objects.configMap(ref, name),
     secret: (name) => deps.objects.secret(ref, name),

@@ -84,7 +84,7 @@ function judgeContainersReady(pod: Pod, { phase, statuses }: ConditionInput): Ve
     else if (!status.ready) unready.push(name);
   }
   if (phase === 'Succeeded' && unknown.length === 0) return { status: 'False', reason: 'PodCompleted' };
-  if (phase === 'Failed' && unknown.length === 0) return { status: 'False', reason: 'PodFailed' };
+  if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' };
   const parts = [];
   if (unknown.length > 0) parts.push(`containers with unknown status: ${list(unknown)}`);
   if (unready.length > 0) parts.push(`containers with unready status: ${list(unready)}`);

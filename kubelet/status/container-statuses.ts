@@ -4,6 +4,7 @@
 
 import type { Container } from '../../api/core/pod/container.ts';
 import type { ContainerState, ContainerStatus, VolumeMountStatus } from '../../api/core/pod/container-status.ts';
+import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { ResourceRequirements } from '../../api/core/pod/resources.ts';
 import type { Pod } from '../../api/core/pod.ts';
@@ -17,11 +18,13 @@ import {
   initContainersOf,
   isInitOnly,
   shouldRestart,
+  statusOf,
 } from '../pods/pod-text.ts';
 import {
   containersNamed,
   hasExited,
   isRunning,
+  latestContainer,
   millisOf,
   type RuntimeState,
   restartCountOf,
@@ -35,6 +38,8 @@ export interface StartProblem {
 
 export interface ContainerStatusInput {
   state: RuntimeState;
+  /** The status as last written or read. */
+  known: PodStatus;
   /** `k8ts`: what container ids are prefixed with. */
   runtimeName: string;
   problemOf(name: string): StartProblem | undefined;
@@ -106,7 +111,11 @@ function computeOne(
     ...mountsOf(container),
   };
   const problem = input.problemOf(name);
-  if (!latest) return problem ? { ...base, state: { waiting: problem } } : base;
+  if (!latest) {
+    const status = describeMissing(pod, container, { base, ...input });
+    if (!problem) return status;
+    return { ...status, ...(status.state?.terminated ? { lastState: status.state } : {}), state: { waiting: problem } };
+  }
   const status: ContainerStatus = {
     ...base,
     containerID: `${input.runtimeName}://${latest.id}`,
@@ -126,6 +135,31 @@ function computeOne(
     if (isInitOnly(pod, name)) status.ready = latest.exit_code === 0;
   }
   return status;
+}
+
+/** What is said of a container that the runtime has no record of: what was said last, or what became of that. */
+function describeMissing(
+  pod: Pod,
+  { name }: Container,
+  { base, known, state }: ContainerStatusInput & { base: ContainerStatus },
+): ContainerStatus {
+  const last = statusOf(known, name);
+  if (last?.state?.terminated) return last;
+  if (isInitOnly(pod, name) && containersOf(pod).some((c) => latestContainer(state, c.name))) {
+    const message =
+      'Unable to get init container status from container runtime and pod has been initialized, treat it as exited normally';
+    const terminated = { ...endedSometime, reason: 'Completed', message, exitCode: 0 };
+    return { ...base, ready: true, state: { terminated } };
+  }
+  if (!last) return base;
+  const { restartCount, lastState = {} } = last;
+  if (!last.state?.running) return { ...base, restartCount, lastState };
+  const message = 'The container could not be located when the pod was deleted.  The container used to be Running';
+  return {
+    ...base,
+    restartCount: pod.metadata.deletionTimestamp ? restartCount : restartCount + 1,
+    lastState: lastState.terminated ? lastState : { terminated: { ...lostContainer.terminated!, message } },
+  };
 }
 
 function mountsOf(container: Container): { volumeMounts?: VolumeMountStatus[] } {
@@ -170,14 +204,16 @@ function describeRunning(
   };
 }
 
+/** Nobody knows when. */
+const endedSometime = { startedAt: null as unknown as string, finishedAt: null as unknown as string };
+
 /** How one ended that nobody saw end. */
 export const lostContainer: ContainerState = {
   terminated: {
     exitCode: 137,
     reason: 'ContainerStatusUnknown',
     message: 'The container could not be located when the pod was terminated',
-    startedAt: null as unknown as string,
-    finishedAt: null as unknown as string,
+    ...endedSometime,
   },
 };
 

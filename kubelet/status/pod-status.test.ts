@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
 import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { type ContainerInit, runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
@@ -274,6 +275,45 @@ function summarize(status: PodStatus): string[] {
   });
   return [status.phase ?? '', ...conditions, ...containers];
 }
+
+test('what the runtime has no record of is what was said last, or what became of it', () => {
+  const ended = { terminated: { exitCode: 1, reason: 'Error' } };
+  const containerStatuses = [
+    { name: 'done', state: ended, restartCount: 2, containerID: 'k8ts://1' },
+    { name: 'lost', state: { running: {} }, restartCount: 3, containerID: 'k8ts://2' },
+    { name: 'again', state: { running: {} }, lastState: ended, restartCount: 4 },
+    { name: 'waiting', state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: ended, restartCount: 5 },
+  ];
+  const containers = [...containerStatuses, { name: 'new' }, { name: 'here' }].map(({ name }) => ({ name }));
+  const pod: Pod = { metadata: { name: 'p' }, spec: { containers, initContainers: [{ name: 'i' }] }, status: {} };
+  const of = (target: Pod, problem?: StartProblem) =>
+    computePodStatus(target, {
+      ...nothing,
+      state: joinSandboxes([{ sandbox: runtimeSandbox(), containers: [runtimeContainer({ name: 'here' })] }]),
+      known: { containerStatuses } as PodStatus,
+      problemOf: () => problem,
+    });
+  const show = ({ name, state, lastState, restartCount }: ContainerStatus) => {
+    const last = lastState?.terminated;
+    return `${name} ${state?.waiting?.reason ?? state?.terminated?.reason} r${restartCount} ${last ? `${last.reason}/${last.exitCode}` : '-'}`;
+  };
+  const { containerStatuses: found = [], initContainerStatuses = [] } = of(pod);
+  assert.deepEqual(found.map(show), [
+    'again PodInitializing r5 Error/1',
+    'done Error r2 -',
+    'here undefined r0 -',
+    'lost PodInitializing r4 ContainerStatusUnknown/137',
+    'new PodInitializing r0 -',
+    'waiting PodInitializing r5 Error/1',
+  ]);
+  // Its turn is over: the others have begun.
+  assert.deepEqual(initContainerStatuses.map(show), ['i Completed r0 -']);
+  assert.equal(initContainerStatuses[0]?.ready, true);
+  const problem = { reason: 'CreateContainerError', message: '' };
+  assert.equal(show(of(pod, problem).containerStatuses![1]!), 'done CreateContainerError r2 Error/1');
+  const deleted = { ...pod, metadata: { name: 'p', deletionTimestamp: '2026-01-01T00:00:00Z' } };
+  assert.equal(show(of(deleted).containerStatuses![3]!), 'lost PodInitializing r3 ContainerStatusUnknown/137');
+});
 
 test('messages of ended containers share what there is room for', () => {
   const containers = ['a', 'b', 'c', 'd'].map((name) => ({ name }));

@@ -7,7 +7,7 @@ import { qosClassOf } from '../../api/core/pod/qos.ts';
 import { podLimits, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { isHostNetwork } from '../pods/pod-text.ts';
-import { type RuntimeState, readySandbox } from '../pods/runtime-state.ts';
+import { readySandbox } from '../pods/runtime-state.ts';
 import { type ResizeState, resizeConditions } from '../resize/resize-text.ts';
 import { closeStatuses } from './closing.ts';
 import { computeConditions } from './conditions.ts';
@@ -15,9 +15,6 @@ import { type ContainerStatusInput, computeContainerStatuses } from './container
 import { computePhase, type PodPhase } from './phase.ts';
 
 export interface PodStatusInput extends Omit<ContainerStatusInput, 'isTerminal'> {
-  state: RuntimeState;
-  /** The status as last written or read. */
-  known: PodStatus;
   nodeIp: string;
   nowMs: number;
   /** When the kubelet took the pod on. */
