@@ -106,6 +106,7 @@ export function computeNodeStatus(input: NodeStatusInput): NodeStatus {
           })),
         }
       : {}),
+    declaredFeatures: ['RestartAllContainersOnContainerExits'],
     features: { supplementalGroupsPolicy: runtime?.features?.supplemental_groups_policy ?? false },
   };
 }

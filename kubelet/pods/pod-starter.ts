@@ -103,6 +103,12 @@ export class PodStarter {
     }
   }
 
+  /** The pod begins anew: nothing waits for what became of its containers before. */
+  forget(): void {
+    this.#problems.clear();
+    this.#retries.clear();
+  }
+
   /** Stops starting, and resolves when nothing is being started any more. */
   async halt(): Promise<void> {
     this.#abort.abort(new Error('the pod is being ended'));

@@ -62,14 +62,17 @@ function restartPolicyOf(pod: Pod, container: Container): RestartPolicy {
   return policy === 'Always' && isInitOnly(pod, container.name) ? 'OnFailure' : policy;
 }
 
-/** Whether an ended container is started again. Its exit code may decide (restartPolicyRules). */
+/** What the first of its rules (restartPolicyRules) that is for an exit code wants: Restart, or RestartAllContainers. */
+export const actionOn = ({ restartPolicyRules = [] }: Container, exitCode: number) =>
+  restartPolicyRules.find(({ exitCodes }) => {
+    const isListed = exitCodes?.values?.includes(exitCode) ?? false;
+    return exitCodes?.operator === 'NotIn' ? !isListed : isListed;
+  })?.action;
+
+/** Whether an ended container is started again. Its exit code may decide. */
 export function shouldRestart(pod: Pod, container: Container, exitCode: number): boolean {
   if (ephemeralContainersOf(pod).some((c) => c.name === container.name)) return false;
-  for (const rule of container.restartPolicyRules ?? []) {
-    const listed = rule.exitCodes?.values?.includes(exitCode) ?? false;
-    const matches = rule.exitCodes?.operator === 'NotIn' ? !listed : listed;
-    if (matches && rule.action === 'Restart') return true;
-  }
+  if (actionOn(container, exitCode)) return true;
   const policy = restartPolicyOf(pod, container);
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
 }

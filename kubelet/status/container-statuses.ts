@@ -26,6 +26,7 @@ import {
   isRunning,
   latestContainer,
   millisOf,
+  nameOf,
   type RuntimeState,
   restartCountOf,
 } from '../pods/runtime-state.ts';
@@ -40,6 +41,8 @@ export interface ContainerStatusInput {
   state: RuntimeState;
   /** The status as last written or read. */
   known: PodStatus;
+  /** All containers end to begin anew. */
+  restartsAll: boolean;
   /** `k8ts`: what container ids are prefixed with. */
   runtimeName: string;
   problemOf(name: string): StartProblem | undefined;
@@ -120,7 +123,7 @@ function computeOne(
     ...base,
     containerID: `${input.runtimeName}://${latest.id}`,
     state: stateOf(latest, input),
-    lastState: previous && hasExited(previous) ? stateOf(previous, input) : {},
+    lastState: previous && hasExited(previous) ? stateOf(previous, input) : lastStateOf(input.known, latest),
     ...describeRunning(pod, container, latest, input.resourcesInForce?.(latest)),
   };
   if (isRunning(latest)) {
@@ -141,9 +144,17 @@ function computeOne(
 function describeMissing(
   pod: Pod,
   { name }: Container,
-  { base, known, state }: ContainerStatusInput & { base: ContainerStatus },
+  { base, known, state, restartsAll }: ContainerStatusInput & { base: ContainerStatus },
 ): ContainerStatus {
   const last = statusOf(known, name);
+  if (restartsAll && last && !last.state?.waiting) {
+    const waiting = {
+      reason: restartingAll,
+      message: 'The container is removed because RestartAllContainers in place',
+    };
+    const lastState = { terminated: { ...endedSometime, ...waiting, exitCode: 137 } };
+    return { ...base, restartCount: last.restartCount + 1, state: { waiting }, lastState };
+  }
   if (last?.state?.terminated) return last;
   if (isInitOnly(pod, name) && containersOf(pod).some((c) => latestContainer(state, c.name))) {
     const message =
@@ -203,6 +214,15 @@ function describeRunning(
       : {}),
   };
 }
+
+/** How a container ended before this one whose record is gone. */
+function lastStateOf(known: PodStatus, latest: RuntimeContainer): ContainerState {
+  const { containerID, state, lastState = {} } = statusOf(known, nameOf(latest)) ?? {};
+  return state?.terminated && !containerID?.endsWith(latest.id) ? state : lastState;
+}
+
+/** Why containers are away that end because all begin anew. */
+export const restartingAll = 'RestartingAllContainers';
 
 /** Nobody knows when. */
 const endedSometime = { startedAt: null as unknown as string, finishedAt: null as unknown as string };

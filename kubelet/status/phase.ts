@@ -1,9 +1,11 @@
 // The phase of a pod, from the states of its containers. Upstream: getPhase in kubelet_pods.go.
 
+import type { Container } from '../../api/core/pod/container.ts';
 import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { containersOf, initContainersOf, shouldRestart } from '../pods/pod-text.ts';
+import { restartingAll } from './container-statuses.ts';
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 
@@ -41,13 +43,16 @@ export function computePhase(pod: Pod, { statuses, isTerminal, wasInitialized }:
   return counts.stopped === counts.succeeded ? 'Succeeded' : 'Failed';
 }
 
+const restarts = (pod: Pod, container: Container, { exitCode, reason }: { exitCode: number; reason?: string }) =>
+  reason === restartingAll || shouldRestart(pod, container, exitCode);
+
 function countInit(pod: Pod, byName: Map<string, ContainerStatus>): { pending: number; failed: number } {
   const out = { pending: 0, failed: 0 };
   for (const container of initContainersOf(pod).filter((c) => !isSidecar(c))) {
     const status = byName.get(container.name);
     const ended = status?.state?.terminated ?? (status?.state?.waiting ? status.lastState?.terminated : undefined);
     if (!ended) out.pending++;
-    else if (ended.exitCode !== 0 && !shouldRestart(pod, container, ended.exitCode)) out.failed++;
+    else if (ended.exitCode !== 0 && !restarts(pod, container, ended)) out.failed++;
   }
   return out;
 }
@@ -79,7 +84,7 @@ function countContainers(pod: Pod, byName: Map<string, ContainerStatus>): Counts
     else if (ended) {
       out.stopped++;
       if (state?.terminated?.exitCode === 0) out.succeeded++;
-      if (shouldRestart(pod, container, ended.exitCode)) out.restarting++;
+      if (restarts(pod, container, ended)) out.restarting++;
     } else if (state?.waiting) out.waiting++;
     else out.unknown++;
   }

@@ -315,6 +315,51 @@ test('what the runtime has no record of is what was said last, or what became of
   assert.equal(show(of(deleted).containerStatuses![3]!), 'lost PodInitializing r3 ContainerStatusUnknown/137');
 });
 
+test('after an exit code that all begin anew for', () => {
+  const rules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In' as const, values: [42] } }];
+  const spec = {
+    restartPolicy: 'Never' as const,
+    initContainers: [{ name: 'i' }],
+    containers: [{ name: 'app' }, { name: 'cause', restartPolicyRules: rules }],
+  };
+  const pod: Pod = { metadata: { name: 'p', generation: 1 }, spec, status: {} };
+  const of = (known: PodStatus, ...containers: ContainerInit[]) =>
+    computePodStatus(pod, {
+      ...nothing,
+      known,
+      state: joinSandboxes([{ sandbox: runtimeSandbox(), containers: containers.map(runtimeContainer) }]),
+    });
+  const show = ({ phase, conditions = [], initContainerStatuses = [], containerStatuses = [] }: PodStatus) => {
+    const restarting = conditions.find(({ type }) => type === 'AllContainersRestarting');
+    const all = [...initContainerStatuses, ...containerStatuses].map(({ name, state, lastState, restartCount }) =>
+      [name, Object.keys(state!)[0], state?.waiting?.reason, lastState?.terminated?.reason, restartCount].join(' '),
+    );
+    return [phase, [restarting?.status, restarting?.reason].join(' '), ...all];
+  };
+  const init = { name: 'i', exitCode: 0 };
+  const before = of({}, init, { name: 'app' }, { name: 'cause' });
+  assert.deepEqual(show(before), ['Running', 'False ', 'i terminated   0', 'app running   0', 'cause running   0']);
+  const during = of(before, init, { name: 'app' }, { name: 'cause', exitCode: 42 });
+  const started = 'True RestartAllContainersStarted';
+  assert.deepEqual(show(during), ['Running', started, 'i terminated   0', 'app running   0', 'cause terminated   0']);
+  const away = of(during);
+  const gone = 'RestartingAllContainers RestartingAllContainers';
+  assert.deepEqual(show(away), [
+    'Running',
+    'False ',
+    ...['i', 'app', 'cause'].map((name) => `${name} waiting ${gone} 1`),
+  ]);
+  const attempt = { attempt: 1, annotations: { 'io.kubernetes.container.restartCount': '1' } };
+  const anew = of(of(away), { ...init, ...attempt }, { name: 'app', ...attempt });
+  assert.deepEqual(show(anew), [
+    'Running',
+    'False ',
+    'i terminated  RestartingAllContainers 1',
+    'app running  RestartingAllContainers 1',
+    'cause waiting PodInitializing RestartingAllContainers 1',
+  ]);
+});
+
 test('messages of ended containers share what there is room for', () => {
   const containers = ['a', 'b', 'c', 'd'].map((name) => ({ name }));
   const pod: Pod = { metadata: { name: 'p' }, spec: { containers }, status: {} };
