@@ -87,7 +87,7 @@ describe('pods on a node', { skip: needsRoot }, () => {
       assert.deepEqual([restartCount, lastState.terminated?.reason], [1, 'RestartingAllContainers']);
     const { status: restarting } = status.conditions.find((c: any) => c.type === 'AllContainersRestarting');
     assert.equal(restarting, 'False');
-    kubectl.run('delete', 'pod', 'anew', '--grace-period=1');
+    kubectl.run(['delete', 'pod', 'anew', '--grace-period=1']);
   });
 
   test('a pod mounts an image as a volume, and says which one is missing', async () => {
