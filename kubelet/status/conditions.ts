@@ -4,6 +4,7 @@
 import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
 import type { PodCondition } from '../../api/core/pod/pod-status.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
+import { couldRestartAll } from '../../api/core/pod/status-validation.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { containersOf, initContainersOf } from '../pods/pod-text.ts';
@@ -68,10 +69,7 @@ export function computeConditions(pod: Pod, input: ConditionInput): PodCondition
 
 /** Of pods with a rule after which all containers begin anew. */
 function judgeRestarting(pod: Pod, input: ConditionInput): PodCondition[] {
-  const couldRestart = [...initContainersOf(pod), ...containersOf(pod)].some((c) =>
-    c.restartPolicyRules?.some(({ action }) => action === 'RestartAllContainers'),
-  );
-  if (!couldRestart) return [];
+  if (!couldRestartAll(pod)) return [];
   const end = { Succeeded: 'PodCompleted', Failed: 'PodFailed' }[input.phase as string];
   const started = { reason: 'RestartAllContainersStarted', message: 'container exited with restart policy rule' };
   const verdict: Verdict = end
