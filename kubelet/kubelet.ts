@@ -358,7 +358,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     nodeIp: options.identity.ip,
     hasAppArmor: facts.hasAppArmor,
     pressure: input.pressure,
-    nodeResources: { memoryBytes: facts.memoryBytes, containerFiles: cgroups.containerFiles() },
+    nodeResources: { ...facts, containerFiles: cgroups.containerFiles() },
     allocatable: () => allocatable,
     services: input.services,
     metrics: input.metrics,

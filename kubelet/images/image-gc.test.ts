@@ -48,7 +48,14 @@ test('images go by the use of the disk, and never where that is 100', async () =
 });
 
 test('short of disk, the node keeps only what is in use, or pinned', async () => {
-  const { gc, removed } = collector(100);
+  const { gc, removed, clock } = collector(100);
+  await gc.removeUnused();
+  assert.deepEqual(removed, [], 'nor what was just pulled');
+  await clock.advance(120_000);
   await gc.removeUnused();
   assert.deepEqual(removed, ['unused']);
+  const later = collector(100);
+  later.gc.start();
+  await later.gc.removeUnused();
+  assert.deepEqual(later.removed, ['unused'], 'what was there before the kubelet was not just pulled');
 });

@@ -40,6 +40,7 @@ export function checkImageGc(settings: ImageGcSettings): void {
 export interface UnusedImage {
   image: Image;
   lastUsedMs: number;
+  seenMs: number;
 }
 
 /** The images to remove, in order, so that `toFreeBytes` become free. */
@@ -49,9 +50,9 @@ export function chooseImages(
 ): Image[] {
   const out: Image[] = [];
   let freed = 0;
-  for (const { image, lastUsedMs } of [...unused].sort((a, b) => a.lastUsedMs - b.lastUsedMs)) {
+  for (const { image, seenMs } of unused.toSorted((a, b) => a.lastUsedMs - b.lastUsedMs || a.seenMs - b.seenMs)) {
     if (freed >= toFreeBytes) break;
-    if (image.pinned || nowMs - lastUsedMs < minAgeMs) continue;
+    if (image.pinned || nowMs - seenMs < minAgeMs) continue;
     out.push(image);
     freed += Number(image.size);
   }
@@ -63,7 +64,8 @@ export class ImageGarbageCollector {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #settings: ImageGcSettings;
-  readonly #lastUsedMs = new Map<string, number>();
+  /** Since when each is known, and when it was last in use. */
+  #images = new Map<string, { lastUsedMs: number; seenMs: number }>();
   /** Where images lie, once the runtime has said so. */
   #mountPoint: string | undefined;
 
@@ -82,32 +84,30 @@ export class ImageGarbageCollector {
   }
 
   start(): void {
-    this.#clock.every(imageGcPeriodMs, () => {
-      this.collect().catch((err) => this.#log.warn({ err }, 'images could not be collected'));
-    });
+    const tell = (err: unknown) => this.#log.warn({ err }, 'images could not be collected');
+    // What is there already has been there for long.
+    this.#findUnused(0).catch(tell);
+    this.#clock.every(imageGcPeriodMs, () => void this.collect().catch(tell));
   }
 
   /** Notes which images are in use, and removes some when the disk is too full. */
   async collect(): Promise<void> {
     const unused = await this.#findUnused();
     const toFreeBytes = await this.#excessBytes();
-    if (toFreeBytes <= 0) return;
-    const minAgeMs = parseGoDuration(this.#settings.imageMinimumGCAge);
-    await this.#remove(chooseImages(unused, { toFreeBytes, nowMs: this.#clock.now(), minAgeMs }));
+    if (toFreeBytes > 0) await this.#remove(unused, toFreeBytes);
   }
 
-  /** Removes every image that nobody uses. */
+  /** Removes every image that nobody uses, and that was not just pulled. */
   async removeUnused(): Promise<void> {
-    const unused = await this.#findUnused();
-    await this.#remove(unused.map(({ image }) => image).filter(({ pinned }) => !pinned));
+    await this.#remove(await this.#findUnused(), Number.POSITIVE_INFINITY);
   }
 
-  async #remove(images: readonly Image[]): Promise<void> {
-    for (const image of images) {
+  async #remove(unused: readonly UnusedImage[], toFreeBytes: number): Promise<void> {
+    const minAgeMs = parseGoDuration(this.#settings.imageMinimumGCAge);
+    for (const image of chooseImages(unused, { toFreeBytes, nowMs: this.#clock.now(), minAgeMs })) {
       this.#log.info({ image: image.id, names: image.repo_tags }, 'removing an unused image');
       try {
         await this.#cri.images.RemoveImage({ image: { image: image.id } });
-        this.#lastUsedMs.delete(image.id);
       } catch (err) {
         // A container may be made of it by now; the others are still worth removing.
         this.#log.warn({ err, image: image.id }, 'an image could not be removed');
@@ -115,17 +115,21 @@ export class ImageGarbageCollector {
     }
   }
 
-  async #findUnused(): Promise<UnusedImage[]> {
+  async #findUnused(sinceMs = this.#clock.now()): Promise<UnusedImage[]> {
     const now = this.#clock.now();
     const [{ images }, { containers }] = await Promise.all([
       this.#cri.images.ListImages({}),
       this.#cri.runtime.ListContainers({}),
     ]);
     const used = new Set(containers.map((c) => c.image_id));
-    for (const { id } of images) if (used.has(id) || !this.#lastUsedMs.has(id)) this.#lastUsedMs.set(id, now);
-    return images
-      .filter(({ id }) => !used.has(id))
-      .map((image) => ({ image, lastUsedMs: this.#lastUsedMs.get(image.id)! }));
+    const known = this.#images;
+    this.#images = new Map(
+      images.map(({ id }) => {
+        const { lastUsedMs = 0, seenMs = sinceMs } = known.get(id) ?? {};
+        return [id, { lastUsedMs: used.has(id) ? now : lastUsedMs, seenMs }];
+      }),
+    );
+    return images.filter(({ id }) => !used.has(id)).map((image) => ({ image, ...this.#images.get(image.id)! }));
   }
 
   /** How much is too much on the file system of images. */

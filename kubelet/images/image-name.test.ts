@@ -55,17 +55,18 @@ test('credentials go by registry, the most specific first', () => {
 test('the longest unused images go first, until enough is free', () => {
   const image = (id: string, size: number, pinned = false) => ({ id, size: String(size), pinned }) as Image;
   const unused = [
-    { image: image('new', 100), lastUsedMs: 1_000_000 },
-    { image: image('middle', 100), lastUsedMs: 500_000 },
-    { image: image('old', 100), lastUsedMs: 1 },
-    { image: image('pinned', 100, true), lastUsedMs: 0 },
+    { image: image('new', 100), lastUsedMs: 0, seenMs: 1_000_000 },
+    { image: image('just used', 100), lastUsedMs: 1_000_000, seenMs: 0 },
+    { image: image('later', 100), lastUsedMs: 1, seenMs: 2 },
+    { image: image('old', 100), lastUsedMs: 1, seenMs: 1 },
+    { image: image('pinned', 100, true), lastUsedMs: 0, seenMs: 0 },
   ];
   assert.deepEqual(
     chooseImages(unused, { toFreeBytes: 150, nowMs: 1_000_001, minAgeMs: 120_000 }).map((i) => i.id),
-    ['old', 'middle'],
+    ['old', 'later'],
   );
   assert.deepEqual(
     chooseImages(unused, { toFreeBytes: 1_000, nowMs: 1_000_001, minAgeMs: 120_000 }).map((i) => i.id),
-    ['old', 'middle'],
+    ['old', 'later', 'just used'],
   );
 });

@@ -6,6 +6,7 @@ import type { Pod } from '../../api/core/pod.ts';
 import type { Secret } from '../../api/core/secret.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { Clock } from '../../machinery/clock.ts';
+import { formatGoDuration } from '../../machinery/duration.ts';
 import type { Image } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
@@ -118,7 +119,7 @@ export class ImagePuller {
       if (!image) throw new Error(`image ${JSON.stringify(name)} is not there after its pull`);
       const tookMs = clock.monotonicMs() - startMs;
       this.#pullingMs.set(uidOf(pod), this.pullingMs(uidOf(pod)) + tookMs);
-      const took = formatSeconds(tookMs);
+      const took = formatPull(tookMs);
       const size = `Image size: ${image.size} bytes.`;
       tell('Normal', 'Pulled', `Successfully pulled image "${asked}" in ${took} (${took} including waiting). ${size}`);
       this.#failures.delete(key);
@@ -139,6 +140,11 @@ export class ImagePuller {
   async #pullWithCredentials(pod: Pod, name: string, signal: AbortSignal): Promise<string> {
     const names = (pod.spec.imagePullSecrets ?? []).map((s) => s.name ?? '');
     const secrets = await Promise.all(names.map((secret) => this.#deps.secret(pod, secret)));
+    const missing = names.filter((secret, i) => secret !== '' && !secrets[i]);
+    if (missing.length > 0) {
+      const text = `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`;
+      this.#deps.events.event(eventTarget(pod), 'Warning', 'FailedToRetrieveImagePullSecret', text);
+    }
     const credentials = findCredentials(
       name,
       secrets.filter((s) => s !== undefined),
@@ -156,6 +162,4 @@ export class ImagePuller {
   }
 }
 
-function formatSeconds(ms: number): string {
-  return ms < 1000 ? `${Math.round(ms)}ms` : `${(ms / 1000).toFixed(3).replace(/\.?0+$/, '')}s`;
-}
+const formatPull = (ms: number) => (ms < 1000 ? `${Math.trunc(ms)}ms` : formatGoDuration(Math.trunc(ms)));

@@ -7,7 +7,7 @@ import { realClock } from '../../machinery/clock.ts';
 import { type LogOptions, readLog } from './log-reader.ts';
 import { tailOfLog } from './termination-message.ts';
 
-const time = (second: number) => `2026-01-01T00:00:0${second}.000000001+00:00`;
+const time = (second: number) => `2026-01-01T00:00:0${second}.${second === 4 ? '1' : '000000001'}+00:00`;
 const log = [
   `${time(1)} stdout F one`,
   `${time(2)} stderr F two`,
@@ -36,7 +36,7 @@ const cases: { name: string; options: Partial<LogOptions>; want: string }[] = [
   {
     name: 'times, once a line',
     options: { timestamps: true, sinceMs: Date.parse('2026-01-01T00:00:03Z') },
-    want: '2026-01-01T00:00:03.000000001Z three\n2026-01-01T00:00:04.000000001Z \n',
+    want: '2026-01-01T00:00:03.000000001Z three\n2026-01-01T00:00:04.100000000Z \n',
   },
 ];
 

@@ -45,7 +45,7 @@ class LogFormatter {
     const { sinceMs, stream, timestamps } = this.#options;
     if (!record || (stream && record.stream !== stream)) return undefined;
     if (sinceMs !== undefined && Date.parse(record.time) < sinceMs) return undefined;
-    const prefix = timestamps && !this.#lineOpen ? `${record.time.replace(/\+00:00$/, 'Z')} ` : '';
+    const prefix = timestamps && !this.#lineOpen ? `${showTime(record.time)} ` : '';
     this.#lineOpen = !record.endsLine;
     const text = `${prefix}${record.text}${record.endsLine ? '\n' : ''}`;
     const bytes = Buffer.from(text, 'latin1').subarray(0, this.#left);
@@ -53,6 +53,12 @@ class LogFormatter {
     return bytes;
   }
 }
+
+/** With all nine digits of the second, of which runtimes leave out zeros. */
+const showTime = (time: string) =>
+  time
+    .replace(/\+00:00$/, 'Z')
+    .replace(/(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/, (_, digits = '', zone) => `.${digits.padEnd(9, '0')}${zone}`);
 
 /** Where the last `lines` lines of a file begin. */
 async function findTail(files: LogFiles, lines: number): Promise<number> {

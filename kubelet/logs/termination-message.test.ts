@@ -18,9 +18,9 @@ describe('readTerminationMessage()', () => {
     return readTerminationMessage({ ...runtimeContainer({ name: 'app', exitCode: 1, annotations }), mounts });
   };
 
-  test('the first 4096 bytes of the file', async () => {
-    writeFileSync(join(dir, 'message'), 'x'.repeat(5000));
-    assert.equal((await read(join(dir, 'message'))).length, 4096);
+  test('the last 4096 bytes of the file', async () => {
+    writeFileSync(join(dir, 'message'), `${'x'.repeat(5000)}end`);
+    assert.equal(await read(join(dir, 'message')), `${'x'.repeat(4093)}end`);
     assert.equal(await read(join(dir, 'none')), '');
   });
 

@@ -13,11 +13,11 @@ const maxLogLines = 80;
 export async function readTerminationMessage(container: ContainerStatus): Promise<string> {
   const path = container.annotations[runtimeAnnotations.terminationMessagePath];
   const mount = container.mounts.find((m) => m.container_path === path);
-  const message = mount ? (await readEnd(mount.host_path, maxMessageBytes, 'start')).toString() : '';
+  const message = mount ? (await readEnd(mount.host_path, maxMessageBytes)).toString() : '';
   if (message !== '') return message;
   const fallsBack = container.annotations[runtimeAnnotations.terminationMessagePolicy] === 'FallbackToLogsOnError';
   if (!fallsBack || container.exit_code === 0 || container.log_path === '') return '';
-  return tailOfLog(await readEnd(container.log_path, 4 * maxLogBytes + maxLogLines * 64, 'end'));
+  return tailOfLog(await readEnd(container.log_path, 4 * maxLogBytes + maxLogLines * 64));
 }
 
 /** The last lines of a log that fit, as their writer wrote them. */
@@ -44,7 +44,7 @@ export function tailOfLog(log: Buffer): string {
 /** What the kernel says of a path that is no file to read: the container may have put anything there. */
 const unusable = new Set(['ENOENT', 'ELOOP', 'ENOTDIR', 'ENXIO']);
 
-async function readEnd(path: string, maxBytes: number, from: 'start' | 'end'): Promise<Buffer> {
+async function readEnd(path: string, maxBytes: number): Promise<Buffer> {
   try {
     // Neither a link to a file of the node nor a pipe nobody writes to.
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -54,7 +54,7 @@ async function readEnd(path: string, maxBytes: number, from: 'start' | 'end'): P
       const { size } = stats;
       const length = Math.min(size, maxBytes);
       const buffer = Buffer.alloc(length);
-      await file.read(buffer, 0, length, from === 'start' ? 0 : size - length);
+      await file.read(buffer, 0, length, size - length);
       return buffer;
     } finally {
       await file.close();

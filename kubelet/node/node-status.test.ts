@@ -76,7 +76,7 @@ describe('conditions of a node', () => {
       runtime: runtimeWith({ type: 'NetworkReady', status: false, ...why }),
     });
     const text =
-      '[container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:no range]';
+      'container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:no range';
     assert.equal(conditions[3]?.message, text);
   });
 

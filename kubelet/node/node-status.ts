@@ -106,6 +106,7 @@ export function computeNodeStatus(input: NodeStatusInput): NodeStatus {
           })),
         }
       : {}),
+    declaredFeatures: ['RestartAllContainersOnContainerExits'],
     features: { supplementalGroupsPolicy: runtime?.features?.supplemental_groups_policy ?? false },
   };
 }
@@ -173,7 +174,13 @@ function judgeReady(runtime: StatusResponse | null): Verdict {
     problems.push(`${what}: ${condition.type}=false reason:${condition.reason} message:${condition.message}`);
   }
   if (problems.length > 0) {
-    return { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: `[${problems.join(', ')}]` };
+    const all = problems.join(', ');
+    return {
+      type: 'Ready',
+      status: 'False',
+      reason: 'KubeletNotReady',
+      message: problems.length > 1 ? `[${all}]` : all,
+    };
   }
   return { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' };
 }

@@ -33,6 +33,7 @@ const cases: { name: string; pod: Pod; others?: Pod[]; want?: [string, string] }
     pod: requesting({ cpu: '100' }),
     want: ['OutOfcpu', "Node didn't have enough resource: cpu, requested: 100000, used: 0, capacity: 2000"],
   },
+  { name: 'an extended resource that the node knows nothing of', pod: requesting({ 'example.com/widget': '1' }) },
   {
     name: 'memory that others hold',
     pod: requesting({ memory: '600Mi' }),

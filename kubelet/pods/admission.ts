@@ -6,6 +6,7 @@ import { findUntoleratedTaint, matchesNodeAffinity } from '../../api/core/pod/pl
 import { qosClassOf } from '../../api/core/pod/qos.ts';
 import { podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { isExtendedResource } from '../../api/core/resource-names.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
 import { isCritical } from '../eviction/ranking.ts';
 import type { PressureCondition } from '../eviction/thresholds.ts';
@@ -78,7 +79,8 @@ export function judgeResources(pod: Pod, node: Node, others: readonly Pod[]): Re
   const requests = podRequests(pod.spec);
   for (const [name, amount] of Object.entries(requests)) {
     const requested = inUnits(name, amount);
-    if (requested === 0) continue;
+    // An extended resource that the node does not know is somebody else's to count.
+    if (requested === 0 || (isExtendedResource(name) && allocatable[name] === undefined)) continue;
     const used = others.reduce((sum, other) => sum + inUnits(name, podRequests(other.spec)[name]), 0);
     const capacity = inUnits(name, allocatable[name]);
     if (requested + used > capacity) return outOf(name, requested, used, capacity);

@@ -3,9 +3,41 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import type { LifecycleHandler } from '../../api/core/pod/probe.ts';
+import type { Pod } from '../../api/core/pod.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { runHook } from './hooks.ts';
+
+const pod: Pod = { metadata: { name: 'p', namespace: 'ns', uid: 'u' }, spec: { containers: [] }, status: {} };
+
+test('how a hook fails is what the container waits with', async () => {
+  const answer = { exit_code: 3, stdout: Buffer.from('out'), stderr: Buffer.from('err') };
+  const deps = { cri: { runtime: { ExecSync: async () => answer } } as unknown as CriClient, clock: new FakeClock() };
+  const server = createServer((_, res) => res.writeHead(500).end());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const run = (hook: LifecycleHandler) =>
+    runHook(deps, hook, {
+      pod,
+      container: { name: 'app' },
+      containerId: 'c',
+      podIp: '127.0.0.1',
+      signal: new AbortController().signal,
+    });
+  await run({ httpGet: { port, path: '/' } });
+  server.close();
+  await once(server, 'close');
+  const who = 'for Container "app" in Pod "p_ns(u)" failed - error:';
+  await assert.rejects(run({ exec: { command: ['sh', '-c', 'x'] } }), {
+    message: `Exec lifecycle hook ([sh -c x]) ${who} command 'sh -c x' exited with 3: err, message: "outerr"`,
+  });
+  const refused = `dial tcp 127.0.0.1:${port}: connect: connection refused`;
+  await assert.rejects(run({ httpGet: { port, path: '/x' } }), {
+    message: `HTTP lifecycle hook (/x) ${who} Get "http://127.0.0.1:${port}/x": ${refused}`,
+  });
+});
 
 test('an HTTP hook without an answer ends when it is told to, also after the headers', async () => {
   const server = createServer((req, res) => {
@@ -19,7 +51,7 @@ test('an HTTP hook without an answer ends when it is told to, also after the hea
     const hook = runHook(
       { cri: {} as CriClient, clock: new FakeClock() },
       { httpGet: { port, path } },
-      { container: { name: 'app' }, containerId: 'c', podIp: '127.0.0.1', signal: stop.signal },
+      { pod, container: { name: 'app' }, containerId: 'c', podIp: '127.0.0.1', signal: stop.signal },
     );
     await once(server, 'request');
     stop.abort(new Error('the pod is being ended'));

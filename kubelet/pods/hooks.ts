@@ -1,12 +1,15 @@
 // Lifecycle hooks: what postStart and preStop do. Upstream: pkg/kubelet/lifecycle/handlers.go.
 import type { Container } from '../../api/core/pod/container.ts';
 import type { LifecycleHandler } from '../../api/core/pod/probe.ts';
+import type { Pod } from '../../api/core/pod.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
-import { headersOf, httpGet, urlOf } from '../probes/http-probe.ts';
+import { describeFailure, headersOf, httpGet, urlOf } from '../probes/http-probe.ts';
 import { resolvePort } from '../probes/probe-result.ts';
+import { describePod } from './pod-text.ts';
 
 export interface HookTarget {
+  pod: Pod;
   container: Container;
   containerId: string;
   podIp: string;
@@ -16,25 +19,31 @@ export interface HookTarget {
 
 const httpTimeoutMs = 3_600_000;
 
-/** Runs a hook to its end. Throws when it fails. */
+/** Runs a hook to its end. Throws when it fails, in the words that a container waits with for its restart. */
 export async function runHook(
   deps: { cri: CriClient; clock: Clock },
   hook: LifecycleHandler,
   target: HookTarget,
 ): Promise<void> {
   const { cri, clock } = deps;
-  const { container, containerId, podIp, signal } = target;
+  const { pod, container, containerId, podIp, signal } = target;
+  const failed = `for Container "${container.name}" in Pod "${describePod(pod)}" failed - error:`;
   if (hook.exec) {
-    const answer = await cri.runtime.ExecSync({ container_id: containerId, cmd: hook.exec.command ?? [] }, { signal });
+    const { command = [] } = hook.exec;
+    const answer = await cri.runtime.ExecSync({ container_id: containerId, cmd: command }, { signal });
     if (answer.exit_code === 0) return;
-    const output = Buffer.concat([answer.stdout, answer.stderr]).toString();
-    throw new Error(`command '${(hook.exec.command ?? []).join(' ')}' exited with ${answer.exit_code}: ${output}`);
+    const words = command.join(' ');
+    const output = JSON.stringify(Buffer.concat([answer.stdout, answer.stderr]).toString());
+    const problem = `command '${words}' exited with ${answer.exit_code}: ${answer.stderr}`;
+    throw new Error(`Exec lifecycle hook ([${words}]) ${failed} ${problem}, message: ${output}`);
   }
   if (hook.httpGet) {
     const url = urlOf(hook.httpGet, resolvePort(hook.httpGet.port, container), podIp);
-    const headers = { ...headersOf(hook.httpGet), 'user-agent': 'kube-lifecycle/1.36' };
-    const { status } = await httpGet({ url, headers, timeoutMs: httpTimeoutMs, clock, signal });
-    if (status >= 400) throw new Error(`${url} answered ${status}`);
+    // Any answer will do, also one that tells of a failure.
+    const headers = headersOf(hook.httpGet, 'kube-lifecycle/1.36');
+    await httpGet({ url, headers, timeoutMs: httpTimeoutMs, clock, signal }).catch((err) => {
+      throw new Error(`HTTP lifecycle hook (${hook.httpGet!.path}) ${failed} ${describeFailure(url, err)}`);
+    });
     return;
   }
   if (hook.sleep) {

@@ -10,6 +10,10 @@ const app = { name: 'app', image: 'app:1' };
 const init = (name: string) => ({ name, image: 'app:1' });
 const sidecar = (name: string) => ({ ...init(name), restartPolicy: 'Always' });
 
+const on42 = { exitCodes: { operator: 'In' as const, values: [42] } };
+const one = { ...on42, action: 'Restart' };
+const forAll = [{ ...on42, action: 'RestartAllContainers' }];
+
 const podOf = (spec: Partial<Pod['spec']>): Pod => ({
   metadata: { name: 'p', namespace: 'ns', uid: 'u' },
   spec: { containers: [app], restartPolicy: 'Always', ...spec },
@@ -27,7 +31,7 @@ interface Case {
   failed?: Record<string, 'LivenessProbe' | 'StartupProbe'>;
   /** Stopped because its spec changed. */
   replaced?: string;
-  want: { start?: string[]; stop?: string[]; createSandbox?: boolean; complete?: boolean };
+  want: { start?: string[]; stop?: string[]; createSandbox?: boolean; restartAll?: boolean; complete?: boolean };
 }
 
 const cases: Case[] = [
@@ -53,6 +57,18 @@ const cases: Case[] = [
     spec: { restartPolicy: 'Never' },
     containers: [{ name: 'app', exitCode: 1 }],
     want: { complete: true },
+  },
+  {
+    name: 'an exit code after which all begin anew',
+    spec: { restartPolicy: 'Never', containers: [app, { name: 'cause', restartPolicyRules: forAll }] },
+    containers: [{ name: 'app' }, { name: 'cause', exitCode: 42 }],
+    want: { restartAll: true },
+  },
+  {
+    name: 'the first rule that fits counts',
+    spec: { restartPolicy: 'Never', containers: [{ ...app, restartPolicyRules: [one, ...forAll] }] },
+    containers: [{ name: 'app', exitCode: 42 }],
+    want: { start: ['app'] },
   },
   {
     name: 'a completed pod whose sandbox is gone stays completed',
@@ -208,7 +224,7 @@ describe('planPod', () => {
       });
       assert.deepEqual(
         { ...plan, stop: plan.stop.map((s) => s.message) },
-        { start: [], stop: [], createSandbox: false, complete: false, ...c.want },
+        { start: [], stop: [], createSandbox: false, restartAll: false, complete: false, ...c.want },
       );
     });
   }

@@ -11,7 +11,7 @@ import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ContainerStatus } from '../../proto/cri.gen.ts';
 import { hashContainer } from './container-hash.ts';
-import { containersOf, ephemeralContainersOf, initContainersOf, shouldRestart } from './pod-text.ts';
+import { actionOn, containersOf, ephemeralContainersOf, initContainersOf, shouldRestart } from './pod-text.ts';
 import {
   currentContainer,
   hasExited,
@@ -32,6 +32,8 @@ export interface ContainerStop {
 
 export interface PodPlan {
   createSandbox: boolean;
+  /** All containers are to end, and the pod to begin anew in its sandbox. */
+  restartAll: boolean;
   /** Names of containers to start, in order. */
   start: string[];
   stop: ContainerStop[];
@@ -50,12 +52,13 @@ export interface PlanInput {
   needsResizeRestart?(containerId: string): boolean;
 }
 
-const nothing: PodPlan = { createSandbox: false, start: [], stop: [], complete: false };
+const nothing: PodPlan = { createSandbox: false, restartAll: false, start: [], stop: [], complete: false };
 
 export function planPod(input: PlanInput): PodPlan {
   const { pod, state } = input;
   const complete = isComplete(pod, state);
   if (complete) return { ...nothing, complete };
+  if (containersForAll(pod, state).length > 0) return { ...nothing, restartAll: true };
   if (!readySandbox(state)) return { ...nothing, createSandbox: true };
   const stop = planStops(input);
   const start = ephemeralContainersOf(pod)
@@ -69,7 +72,7 @@ export function planPod(input: PlanInput): PodPlan {
         .filter((c) => isToStart(pod, state, c))
         .map((c) => c.name),
     );
-  return { createSandbox: false, start, stop, complete };
+  return { ...nothing, start, stop };
 }
 
 /**
@@ -88,6 +91,14 @@ export function isComplete(pod: Pod, state: RuntimeState): boolean {
   }
   return containersOf(pod).every((c) => isOver(c, latestContainer(state, c.name)));
 }
+
+/** Those that ended with an exit code after which all begin anew. KEP-5532. */
+export const containersForAll = (pod: Pod, state: RuntimeState): ContainerStatus[] =>
+  [...initContainersOf(pod), ...containersOf(pod)].flatMap((c) => {
+    const latest = latestContainer(state, c.name);
+    const wants = latest && hasExited(latest) && actionOn(c, latest.exit_code) === 'RestartAllContainers';
+    return wants ? [latest] : [];
+  });
 
 /**
  * Once one of the containers proper exists, the init phase is over, whatever becomes of the records

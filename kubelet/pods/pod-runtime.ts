@@ -102,14 +102,19 @@ export class PodRuntime {
       const cutOff = found.slice(1).filter((c) => c.state === 'CONTAINER_CREATED');
       return [...cutOff, ...found.filter(hasExited).slice(1 + endedNewest(this.#state, name))];
     });
-    for (const { id, log_path } of surplus) {
+    await this.remove(surplus);
+    await this.#removeEmptySandboxes();
+  }
+
+  /** Removes ended containers and their logs, in this order. */
+  async remove(ended: readonly ContainerStatus[]): Promise<void> {
+    for (const { id, log_path } of ended) {
       await this.#cri.runtime.RemoveContainer({ container_id: id });
       await removeLog(log_path);
       this.#messages.delete(id);
     }
-    const kept = this.#state.containers.filter((c) => !surplus.includes(c));
+    const kept = this.#state.containers.filter((c) => !ended.includes(c));
     this.#state = { ...this.#state, containers: kept };
-    await this.#removeEmptySandboxes();
   }
 
   /** Sandboxes before the newest are kept only for the containers whose ends they remember. */

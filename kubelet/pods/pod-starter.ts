@@ -19,7 +19,15 @@ import { BackOff } from './back-off.ts';
 import { hashContainer } from './container-hash.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import type { PodRuntime } from './pod-runtime.ts';
-import { defaultGraceSeconds, describePod, eventTarget, findContainer, isHostNetwork, uidOf } from './pod-text.ts';
+import {
+  defaultGraceSeconds,
+  describePod,
+  eventTarget,
+  findContainer,
+  isHostNetwork,
+  statusOf,
+  uidOf,
+} from './pod-text.ts';
 import {
   currentContainer,
   hasExited,
@@ -93,6 +101,12 @@ export class PodStarter {
     for (const [name, { reason }] of this.#problems) {
       if (reason === 'CreateContainerConfigError') this.#retries.delete(name);
     }
+  }
+
+  /** The pod begins anew: nothing waits for what became of its containers before. */
+  forget(): void {
+    this.#problems.clear();
+    this.#retries.clear();
   }
 
   /** Stops starting, and resolves when nothing is being started any more. */
@@ -299,7 +313,7 @@ export class PodStarter {
 
 /** The count goes on even when the runtime has lost its records, as after a reboot. */
 function restartsBefore(pod: Pod, name: string): number {
-  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
-  const known = [...initContainerStatuses, ...containerStatuses].find((s) => s.name === name);
-  return known?.containerID ? known.restartCount + 1 : 0;
+  const { containerID, restartCount = 0 } = statusOf(pod.status ?? {}, name) ?? {};
+  // Without an id the loss is counted already.
+  return containerID ? restartCount + 1 : restartCount;
 }

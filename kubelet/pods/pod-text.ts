@@ -2,6 +2,7 @@
 // messages, lists, restart rules.
 
 import type { Container } from '../../api/core/pod/container.ts';
+import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { EventTarget } from '../../client/events.ts';
@@ -28,6 +29,14 @@ export const findContainer = (pod: Pod, name: string) => allContainersOf(pod).fi
 export const isInitOnly = (pod: Pod, name: string) =>
   initContainersOf(pod).some((c) => c.name === name && !isSidecar(c));
 
+/** What a pod's status says of a container. */
+export const statusOf = (status: PodStatus, name: string) =>
+  [
+    ...(status.initContainerStatuses ?? []),
+    ...(status.containerStatuses ?? []),
+    ...(status.ephemeralContainerStatuses ?? []),
+  ].find((s) => s.name === name);
+
 /** `spec.containers{name}`, the part of the pod an event is about. */
 function fieldPathOf(pod: Pod, name: string): string {
   if (initContainersOf(pod).some((c) => c.name === name)) return `spec.initContainers{${name}}`;
@@ -53,14 +62,17 @@ function restartPolicyOf(pod: Pod, container: Container): RestartPolicy {
   return policy === 'Always' && isInitOnly(pod, container.name) ? 'OnFailure' : policy;
 }
 
-/** Whether an ended container is started again. Its exit code may decide (restartPolicyRules). */
+/** What the first of its rules (restartPolicyRules) that is for an exit code wants: Restart, or RestartAllContainers. */
+export const actionOn = ({ restartPolicyRules = [] }: Container, exitCode: number) =>
+  restartPolicyRules.find(({ exitCodes }) => {
+    const isListed = exitCodes?.values?.includes(exitCode) ?? false;
+    return exitCodes?.operator === 'NotIn' ? !isListed : isListed;
+  })?.action;
+
+/** Whether an ended container is started again. Its exit code may decide. */
 export function shouldRestart(pod: Pod, container: Container, exitCode: number): boolean {
   if (ephemeralContainersOf(pod).some((c) => c.name === container.name)) return false;
-  for (const rule of container.restartPolicyRules ?? []) {
-    const listed = rule.exitCodes?.values?.includes(exitCode) ?? false;
-    const matches = rule.exitCodes?.operator === 'NotIn' ? !listed : listed;
-    if (matches && rule.action === 'Restart') return true;
-  }
+  if (actionOn(container, exitCode)) return true;
   const policy = restartPolicyOf(pod, container);
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
 }

@@ -9,6 +9,7 @@ import type { Pod } from '../../api/core/pod.ts';
 import { unlessGone } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
+import type { ContainerStatus } from '../../proto/cri.gen.ts';
 import { PodResizer } from '../resize/pod-resizer.ts';
 import type { PendingResize, ResizeRefusal } from '../resize/resize-admission.ts';
 import { isStaticPod } from '../static/static-pod-file.ts';
@@ -17,7 +18,7 @@ import { PodVolumes } from '../volumes/pod-volumes.ts';
 import type { ClaimUse } from '../volumes/volume-use.ts';
 import { ExitWaiters } from './exit-waiters.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
-import { isComplete, planPod } from './plan.ts';
+import { containersForAll, isComplete, planPod } from './plan.ts';
 import { endPod } from './pod-removal.ts';
 import { type Phase, PodReporter, type Verdict } from './pod-reporter.ts';
 import { PodRuntime } from './pod-runtime.ts';
@@ -26,13 +27,14 @@ import { PodStopper } from './pod-stopper.ts';
 import {
   defaultGraceSeconds,
   describePod,
+  ephemeralContainersOf,
   eventTarget,
   findContainer,
   isFinished,
   isInitOnly,
   uidOf,
 } from './pod-text.ts';
-import { hasExited, isRunning, nameOf, readySandbox } from './runtime-state.ts';
+import { hasExited, isRunning, nameOf, readySandbox, runningContainers } from './runtime-state.ts';
 import { VolumeSync } from './volume-sync.ts';
 import { WakeLoop } from './wake-loop.ts';
 
@@ -325,6 +327,7 @@ export class PodWorker {
     if (volumes.wakeAfterMs !== undefined) this.#loop.wakeAfter(volumes.wakeAfterMs);
     if (!volumes.isReady) return;
     let plan = this.#plan();
+    if (plan.restartAll) return this.#restartAll();
     if (plan.createSandbox) {
       if (this.#starter.isBusy) return;
       this.#starter.announceNextSandbox(this.#pod);
@@ -348,6 +351,22 @@ export class PodWorker {
     // A container that has to wait for its restart says so.
     this.#writeStatus();
     await this.#runtime.collectGarbage();
+  }
+
+  /** Ends all containers, without hooks, and then forgets them; those that it is for go last. */
+  async #restartAll(): Promise<void> {
+    if (this.#starter.isBusy) return;
+    const { state } = this.#runtime;
+    const running = runningContainers(state);
+    for (const container of running)
+      this.#stopper.stop(this.#pod, container, { message: 'killing', graceSeconds: 0, podIp: this.#podIp() });
+    if (running.length > 0) return;
+    const causes = containersForAll(this.#pod, state);
+    const isEphemeral = (c: ContainerStatus) => ephemeralContainersOf(this.#pod).some(({ name }) => name === nameOf(c));
+    await this.#runtime.remove([...state.containers.filter((c) => !causes.includes(c) && !isEphemeral(c)), ...causes]);
+    this.#starter.forget();
+    this.#writeStatus();
+    this.wake();
   }
 
   #plan() {

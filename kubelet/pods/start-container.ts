@@ -118,6 +118,7 @@ async function prepareConfig(
       enableLinks: pod.spec.enableServiceLinks ?? true,
     }),
     addresses,
+    volumes: context.volumes,
     allocatable: deps.allocatable(),
     configMap: (name) => deps.objects.configMap(ref, name),
     secret: (name) => deps.objects.secret(ref, name),
@@ -151,7 +152,7 @@ async function runPostStart(deps: KubeletDeps, context: StartContext, containerI
   const hook = container.lifecycle?.postStart;
   if (!hook) return;
   try {
-    await runHook(deps, hook, { container, containerId, podIp: addresses.podIps[0] ?? '', signal });
+    await runHook(deps, hook, { pod, container, containerId, podIp: addresses.podIps[0] ?? '', signal });
   } catch (err) {
     signal.throwIfAborted();
     const message = 'PostStartHook failed';

@@ -71,7 +71,7 @@ async function runPreStop(deps: KubeletDeps, context: StopContext): Promise<void
   const signal = context.hurry ? AbortSignal.any([timeout.signal, context.hurry.signal]) : timeout.signal;
   try {
     await Promise.race([
-      runHook(deps, container.lifecycle!.preStop!, { container, containerId, podIp, signal }),
+      runHook(deps, container.lifecycle!.preStop!, { pod, container, containerId, podIp, signal }),
       new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true })),
     ]);
   } catch (err) {

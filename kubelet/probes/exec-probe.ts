@@ -2,6 +2,7 @@
 import { status } from '@grpc/grpc-js';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
+import { expand } from '../spec/expansion.ts';
 import { failure, type Prober, success, unknown } from './probe-result.ts';
 import { describeRpcError } from './rpc-text.ts';
 
@@ -9,8 +10,10 @@ const maxOutputBytes = 10 << 10;
 
 export const createExecProber =
   (cri: CriClient): Prober =>
-  async (probe, { containerId }) => {
-    const command = probe.exec?.command ?? [];
+  async (probe, { containerId, container }) => {
+    // Only what stands in the spec as a value is known here.
+    const values = new Map((container.env ?? []).map(({ name, value = '' }) => [name, value]));
+    const command = (probe.exec?.command ?? []).map((word) => expand(word, (name) => values.get(name)));
     const seconds = probe.timeoutSeconds ?? 1;
     try {
       const answer = await cri.runtime.ExecSync({ container_id: containerId, cmd: command, timeout: String(seconds) });

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { realClock } from '../../machinery/clock.ts';
-import { createHttpProber } from './http-probe.ts';
+import { createHttpProber, headersOf } from './http-probe.ts';
 
 const server = createServer((request, response) => {
   const [, status = '', ...rest] = (request.url ?? '').split('/');
@@ -38,6 +38,19 @@ const cases: [path: string, outcome: string, output: RegExp | string, isWarning?
   ['/302/loop/0', 'failure', /^Get "http:\/\/127.0.0.1:\d+\/302\/loop\/10": stopped after 10 redirects$/],
   ['/404', 'failure', 'HTTP probe failed with statuscode: 404'],
 ];
+
+test('headers of a request', () => {
+  const of = (...httpHeaders: [string, string][]) =>
+    headersOf({ port: 80, httpHeaders: httpHeaders.map(([name, value]) => ({ name, value })) });
+  const own = { 'user-agent': 'kube-probe/1.36', connection: 'close' };
+  assert.deepEqual(of(), { ...own, accept: '*/*' });
+  assert.deepEqual(of(['X-A', '1'], ['x-a', '2']), { ...own, accept: '*/*', 'x-a': ['1', '2'] });
+  assert.deepEqual(of(['Accept', ''], ['Host', 'h'], ['User-Agent', 'me']), {
+    ...own,
+    host: 'h',
+    'user-agent': ['me'],
+  });
+});
 
 describe('an http probe', () => {
   for (const [path, outcome, output, isWarning] of cases) {

@@ -21,9 +21,11 @@ const maxRedirects = 9;
 const followed = new Set([301, 302, 303, 307, 308]);
 const timedOut = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
 
+type Headers = Record<string, string | string[]>;
+
 export interface HttpRequestOptions {
   url: URL;
-  headers: Record<string, string>;
+  headers: Headers;
   timeoutMs: number;
   clock: Clock;
   /** Ends the request early. */
@@ -47,14 +49,24 @@ export function urlOf(action: HTTPGetAction, port: number, podIp: string): URL {
   );
 }
 
-export function headersOf(action: HTTPGetAction): Record<string, string> {
-  const headers: Record<string, string> = { 'user-agent': 'kube-probe/1.36', accept: '*/*', connection: 'close' };
-  for (const { name, value } of action.httpHeaders ?? []) headers[name.toLowerCase()] = value;
-  return headers;
+/** What the action asks for, a name that is given several times with all its values, and who asks. */
+export function headersOf({ httpHeaders = [] }: HTTPGetAction, agent = 'kube-probe/1.36'): Headers {
+  const given = new Map<string, string[]>();
+  for (const { name, value } of httpHeaders) {
+    const key = name.toLowerCase();
+    given.set(key, [...(given.get(key) ?? []), value]);
+  }
+  const { host, accept, ...rest } = Object.fromEntries(given);
+  return {
+    'user-agent': agent,
+    connection: 'close',
+    ...(accept?.[0] === '' ? {} : { accept: accept ?? '*/*' }),
+    ...rest,
+    ...(host ? { host: host[0]! } : {}),
+  };
 }
 
 async function follow(options: HttpRequestOptions, left: number): Promise<ProbeResult> {
-  const shown = showUrl(options.url);
   try {
     const { status, body, location } = await httpGet(options);
     if (followed.has(status) && location) {
@@ -69,12 +81,14 @@ async function follow(options: HttpRequestOptions, left: number): Promise<ProbeR
     if (status >= 300 && status < 400) return warning(`Probe terminated redirects, Response body: ${body}`);
     return failure(`HTTP probe failed with statuscode: ${status}`);
   } catch (err) {
-    const address = `${options.url.hostname}:${portOf(options.url)}`;
-    const { message } = err as Error;
-    return failure(
-      `Get "${shown}": ${message === timedOut ? timedOut : describeDialError(err as NodeJS.ErrnoException, address)}`,
-    );
+    return failure(describeFailure(options.url, err as Error));
   }
+}
+
+/** Why there was no answer, in the words of Go's client. */
+export function describeFailure(url: URL, err: Error): string {
+  const why = err.message === timedOut ? timedOut : describeDialError(err, `${url.hostname}:${portOf(url)}`);
+  return `Get "${showUrl(url)}": ${why}`;
 }
 
 const portOf = (url: URL) => url.port || (url.protocol === 'https:' ? '443' : '80');

@@ -16,7 +16,7 @@ import { PodResizer } from './pod-resizer.ts';
 import { planResize } from './resize-plan.ts';
 import { resizeConditions } from './resize-text.ts';
 
-const node = { memoryBytes: 1 << 30, containerFiles: {} };
+const node = { memoryBytes: 1 << 30, hugePages: {}, containerFiles: {} };
 const mib = 1 << 20;
 
 const container = (cpu: string, memory: string, more: Partial<Container> = {}): Container => ({

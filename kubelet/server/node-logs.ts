@@ -2,14 +2,15 @@
 // within the folder only: a pod that may write there must not lead us out of it. Upstream:
 // ServeLogs, a file server over /var/log.
 
-import { constants, type FileHandle, open, readdir, readlink, realpath } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { openInside } from '../../host/open-inside.ts';
 import { HttpError } from './http-error.ts';
 
 const notFound = () => new HttpError(404, '404 page not found');
-const refuse = () => {
+const refuse = (): never => {
   throw notFound();
 };
 
@@ -20,7 +21,7 @@ export async function serveNodeLogs(
 ): Promise<void> {
   if (parts.some((part) => part === '..' || part.includes('/') || part.includes('\0'))) throw notFound();
   const root = await realpath(dir).catch(refuse);
-  const file = await openInside(root, join(root, ...parts));
+  const file = (await openInside(root, join(root, ...parts))) ?? refuse();
   try {
     const path = `/proc/self/fd/${file.fd}`;
     const stats = await file.stat();
@@ -37,17 +38,6 @@ export async function serveNodeLogs(
   } finally {
     await file.close();
   }
-}
-
-/** Opens what a path leads to, if that lies below the root; neither waits for the other end of a pipe. */
-async function openInside(root: string, path: string): Promise<FileHandle> {
-  const isInside = (real: string) => real === root || real.startsWith(`${root}${sep}`);
-  if (!isInside(await realpath(path).catch(refuse))) throw notFound();
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(refuse);
-  // Somebody may have put a link there meanwhile.
-  if (isInside(await readlink(`/proc/self/fd/${file.fd}`))) return file;
-  await file.close();
-  throw notFound();
 }
 
 async function sendFolder(

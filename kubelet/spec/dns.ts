@@ -18,6 +18,8 @@ export interface DnsSettings {
 
 const maxServers = 3;
 const maxSearches = 32;
+const maxSearchLength = 253;
+const maxSearchLine = 2048;
 const clusterOptions = ['ndots:5'];
 
 /** Reads a resolv.conf. */
@@ -28,28 +30,36 @@ export function parseResolvConf(text: string): ResolverConfig {
     if (word === 'nameserver' && rest[0]) out.servers.push(rest[0]);
     // The last of several lines counts.
     else if (word === 'search') out.searches = rest.filter((x) => x !== '.').map((x) => x.replace(/\.$/, ''));
-    else if (word === 'options') out.options = rest;
+    else if (word === 'options') out.options = mergeOptions(out.options, rest);
   }
   return out;
 }
 
 const unique = (items: readonly string[]) => [...new Set(items)];
 
-/** Options of the pod replace those of the same name before them. */
-function mergeOptions(base: readonly string[], more: readonly { name?: string; value?: string }[]): string[] {
-  const byName = new Map(base.map((o) => [o.split(':')[0]!, o]));
-  for (const { name = '', value } of more) byName.set(name, value ? `${name}:${value}` : name);
-  return [...byName.values()];
-}
+/** Options replace those of the same name before them. */
+const mergeOptions = (base: readonly string[], more: readonly string[]) => [
+  ...new Map([...base, ...more].map((option) => [option.split(':')[0]!, option])).values(),
+];
 
 export function buildDnsConfig(pod: Pod, settings: DnsSettings): ResolverConfig {
   const base = chooseBase(pod, settings);
   const own = pod.spec.dnsConfig ?? {};
   return {
     servers: unique([...base.servers, ...(own.nameservers ?? [])]).slice(0, maxServers),
-    searches: unique([...base.searches, ...(own.searches ?? [])]).slice(0, maxSearches),
-    options: mergeOptions(base.options, own.options ?? []),
+    searches: fitSearches(unique([...base.searches, ...(own.searches ?? [])])),
+    options: mergeOptions(
+      base.options,
+      (own.options ?? []).map(({ name = '', value }) => (value ? `${name}:${value}` : name)),
+    ),
   };
+}
+
+/** Resolvers break off at a domain that is too long, and at a line that is. */
+function fitSearches(all: readonly string[]): string[] {
+  const fit = all.slice(0, maxSearches).filter(({ length }) => length <= maxSearchLength);
+  while (fit.join(' ').length > maxSearchLine) fit.pop();
+  return fit;
 }
 
 function chooseBase(pod: Pod, { clusterDns, clusterDomain, node }: DnsSettings): ResolverConfig {

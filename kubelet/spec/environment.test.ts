@@ -1,25 +1,38 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
 import type { Container } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Service } from '../../api/core/service.ts';
 import { buildEnvironment, type EnvironmentSources } from './environment.ts';
 import { allServiceVariables, serviceVariables } from './service-env.ts';
 
+const from = (valueFrom: object) => [{ name: 'X', valueFrom }];
+
 const pod: Pod = {
   metadata: { name: 'p', namespace: 'ns', labels: { b: '2', a: '1' }, annotations: { k: 'v "q"' } },
   spec: { containers: [{ name: 'c' }], nodeName: 'n', serviceAccountName: 'sa' },
   status: {},
 };
+const volume = mkdtempSync(join(tmpdir(), 'k8ts-env-'));
+writeFileSync(join(volume, 'app.env'), "A='one'\nEMPTY=''\n");
+writeFileSync(join(volume, 'bad.env'), 'A=one\n');
+symlinkSync('app.env', join(volume, 'link.env'));
+symlinkSync('/proc/self/environ', join(volume, 'out.env'));
+after(() => rmSync(volume, { recursive: true }));
+const fileKey = (path: string, key: string, optional = false) =>
+  from({ fileKeyRef: { volumeName: 'v', path, key, optional } });
 const sources: EnvironmentSources = {
   serviceVariables: { SVC_HOST: '10.0.0.1' },
   addresses: { podIps: ['10.1.0.2'], hostIps: ['10.0.0.9'] },
+  volumes: new Map([['v', { path: volume }]]),
   allocatable: { cpu: '2', memory: '1Gi' },
   configMap: async (name) => (name === 'cm' ? { metadata: {}, data: { a: '1', b: '2' } } : undefined),
   secret: async (name) =>
     name === 's' ? { metadata: {}, data: { pass: Buffer.from('word').toString('base64') } } : undefined,
 };
-const from = (valueFrom: object) => [{ name: 'X', valueFrom }];
 
 const cases: { name: string; container: Partial<Container>; want?: Record<string, string>; error?: string }[] = [
   {
@@ -87,6 +100,24 @@ const cases: { name: string; container: Partial<Container>; want?: Record<string
       env: from({ resourceFieldRef: { resource: 'limits.memory', divisor: '1Mi' } }),
     },
     want: { X: '96' },
+  },
+  { name: 'a key of a file', container: { env: fileKey('app.env', 'A') }, want: { X: 'one' } },
+  { name: 'through a link', container: { env: fileKey('link.env', 'A') }, want: { X: 'one' } },
+  { name: 'an optional key of a file', container: { env: fileKey('app.env', 'B', true) }, want: {} },
+  {
+    name: 'a key without a value',
+    container: { env: fileKey('app.env', 'EMPTY') },
+    error: `environment variable key "EMPTY" not found in file "${volume}/app.env"`,
+  },
+  ...['bad.env', 'none.env', 'out.env', '.'].map((path) => ({
+    name: `the file ${path}`,
+    container: { env: fileKey(path, 'A', true) },
+    error: "couldn't parse env file",
+  })),
+  {
+    name: 'a volume that there is not',
+    container: { env: from({ fileKeyRef: { volumeName: 'w', path: 'app.env', key: 'A' } }) },
+    error: 'cannot find the volume "w" referenced by FileKeyRef',
   },
   {
     name: 'thousandths of a cpu',

@@ -1,18 +1,22 @@
 // The environment of a container: services, then envFrom, then env, each later one winning; $(NAME)
 // sees what stands before it. Upstream: makeEnvironmentVariables in kubelet_pods.go, with its error
 // texts.
+import { join } from 'node:path';
 import type { ConfigMap } from '../../api/core/configmap.ts';
 import type { Container } from '../../api/core/pod/container.ts';
 import type { EnvVarSource } from '../../api/core/pod/env.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Secret } from '../../api/core/secret.ts';
 import { findContainer } from '../pods/pod-text.ts';
+import { readEnvFile } from './env-file.ts';
 import { expand } from './expansion.ts';
 import { type PodAddresses, podField, resourceField } from './pod-fields.ts';
 
 export interface EnvironmentSources {
   serviceVariables: Readonly<Record<string, string>>;
   addresses: PodAddresses;
+  /** The pod's volumes, by name. */
+  volumes: ReadonlyMap<string, { path: string }>;
   allocatable: Readonly<Record<string, string>>;
   /** Undefined when there is none. */
   configMap(name: string): Promise<ConfigMap | undefined>;
@@ -99,6 +103,17 @@ async function resolveSource(
       throw new ContainerConfigError(`couldn't find key ${key} in Secret ${namespace}/${name}`);
     }
     return decodeBase64(value).toString();
+  }
+  if (source.fileKeyRef) {
+    const { volumeName, path, key, optional } = source.fileKeyRef;
+    const volume = sources.volumes.get(volumeName)?.path;
+    if (!volume) throw new ContainerConfigError(`cannot find the volume "${volumeName}" referenced by FileKeyRef`);
+    const value = await readEnvFile(volume, path, key).catch(() => {
+      throw new ContainerConfigError("couldn't parse env file");
+    });
+    if (!value && !optional)
+      throw new ContainerConfigError(`environment variable key "${key}" not found in file "${join(volume, path)}"`);
+    return value || undefined;
   }
   throw new ContainerConfigError('env: this source of a variable is not supported by this kubelet');
 }

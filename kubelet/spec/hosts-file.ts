@@ -15,9 +15,11 @@ export interface PodHostname {
 
 export function podHostname(pod: Pod, clusterDomain: string): PodHostname {
   const { hostname, hostnameOverride, subdomain } = pod.spec;
-  if (hostnameOverride) return { hostname: hostnameOverride, domain: '' };
-  const name = (hostname || (pod.metadata.name ?? '')).slice(0, maxHostnameLength).replace(/[-.]+$/, '');
-  return { hostname: name, domain: subdomain ? `${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}` : '' };
+  const name = (hostnameOverride || hostname || (pod.metadata.name ?? ''))
+    .slice(0, maxHostnameLength)
+    .replace(/[-.]+$/, '');
+  const hasDomain = subdomain && !hostnameOverride;
+  return { hostname: name, domain: hasDomain ? `${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}` : '' };
 }
 
 /**

@@ -74,16 +74,14 @@ export const buildDevices = (container: Container, { volumes }: Pick<MountInputs
 
 function subPathOf({ subPath, subPathExpr }: VolumeMount, environment: ReadonlyMap<string, string>): string {
   if (!subPathExpr) return subPath ?? '';
-  const missing: string[] = [];
+  const missing = new Set<string>();
   const path = expand(subPathExpr, (name) => {
-    const value = environment.get(name);
-    if (value === undefined) missing.push(name);
-    return value;
+    if (!environment.get(name)) missing.add(name);
+    return environment.get(name);
   });
-  if (missing.length > 0)
-    throw new ContainerConfigError(`failed to expand subPath: missing value for ${missing.join(', ')}`);
-  if (path.startsWith('/') || path.split('/').includes('..')) {
-    throw new ContainerConfigError(`error SubPath \`${path}\` must not be an absolute path or contain '..'`);
-  }
+  if (missing.size > 0) throw new ContainerConfigError(`missing value for ${[...missing].sort().join(', ')}`);
+  if (path.startsWith('/')) throw new ContainerConfigError(`error SubPath \`${path}\` must not be an absolute path`);
+  if (path.split('/').includes('..'))
+    throw new ContainerConfigError(`unable to provision SubPath \`${path}\`: must not contain '..'`);
   return path;
 }

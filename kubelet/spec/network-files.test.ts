@@ -17,6 +17,8 @@ const settings = {
 const cluster = ['ns.svc.cluster.local', 'svc.cluster.local', 'cluster.local', 'example.internal'];
 const node = { servers: ['1.1.1.1'], searches: ['example.internal'], options: ['timeout:2'] };
 
+const long = Array.from({ length: 11 }, (_, i) => String(i).padStart(200, 'a'));
+
 const cases: { name: string; spec: Partial<Pod['spec']>; want: object }[] = [
   { name: 'ClusterFirst', spec: {}, want: { servers: ['10.96.0.10'], searches: cluster, options: ['ndots:5'] } },
   { name: 'on the node network', spec: { hostNetwork: true }, want: node },
@@ -36,11 +38,21 @@ const cases: { name: string; spec: Partial<Pod['spec']>; want: object }[] = [
     spec: { dnsConfig: { searches: ['extra.example'], options: [{ name: 'ndots', value: '2' }, { name: 'edns0' }] } },
     want: { servers: ['10.96.0.10'], searches: [...cluster, 'extra.example'], options: ['ndots:2', 'edns0'] },
   },
+  {
+    name: 'domains that are too long, and too many',
+    spec: { dnsPolicy: 'None', dnsConfig: { searches: ['a'.repeat(254), ...long] } },
+    want: { servers: [], searches: long.slice(0, 10), options: [] },
+  },
 ];
 
 describe('buildDnsConfig', () => {
   for (const { name, spec, want } of cases)
     test(name, () => assert.deepEqual(buildDnsConfig(podOf(spec), settings), want));
+});
+
+test('options of the node may stand in several lines', () => {
+  const { options } = parseResolvConf('options ndots:1 attempts:2\noptions ndots:5 rotate\n');
+  assert.deepEqual(options, ['ndots:5', 'attempts:2', 'rotate']);
 });
 
 test('/etc/hosts of a pod', () => {
@@ -63,4 +75,6 @@ test('/etc/hosts of a pod', () => {
 test('a long name is cut where a host name ends', () => {
   const pod = { ...podOf({}), metadata: { name: `${'a'.repeat(62)}-rest`, namespace: 'ns' } };
   assert.equal(podHostname(pod, 'cluster.local').hostname, 'a'.repeat(62));
+  const named = podOf({ hostnameOverride: 'b'.repeat(64), subdomain: 'sub' });
+  assert.deepEqual(podHostname(named, 'cluster.local'), { hostname: 'b'.repeat(63), domain: '' });
 });

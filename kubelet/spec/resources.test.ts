@@ -4,7 +4,7 @@ import type { Pod } from '../../api/core/pod.ts';
 import { containerResources } from './resources.ts';
 import { podResources } from './sandbox-config.ts';
 
-const node = { memoryBytes: 1 << 30, containerFiles: { 'memory.oom.group': '1' } };
+const node = { memoryBytes: 1 << 30, hugePages: {}, containerFiles: { 'memory.oom.group': '1' } };
 const podOf = (requests?: Record<string, string>, limits?: Record<string, string>): Pod => ({
   metadata: { name: 'p' },
   spec: {
@@ -78,6 +78,25 @@ describe('resources of a pod as a whole', () => {
     });
     assert.deepEqual([cpu_shares, cpu_quota, memory_limit_in_bytes], ['1280', '225000', String(272 << 20)]);
   });
+});
+
+test('of the sizes of huge pages of the node a container gets what it asks for, and none of the others', () => {
+  const pod = podOf({ 'hugepages-2Mi': '4Mi' }, { 'hugepages-2Mi': '4Mi' });
+  const hugePages = { '1Gi': 1 << 30, '2Mi': 0 };
+  assert.deepEqual(containerResources(pod, pod.spec.containers[0]!, { ...node, hugePages }).hugepage_limits, [
+    { page_size: '1GB', limit: '0' },
+    { page_size: '2MB', limit: String(4 << 20) },
+  ]);
+});
+
+test('of critical pods only those of the node are spared when memory runs out', () => {
+  const scoreOf = (priorityClassName: string, priority: number) => {
+    const pod = podOf();
+    Object.assign(pod.spec, { priorityClassName, priority });
+    return containerResources(pod, pod.spec.containers[0]!, node).oom_score_adj;
+  };
+  assert.equal(scoreOf('system-node-critical', 2_000_001_000), '-997');
+  assert.equal(scoreOf('system-cluster-critical', 2_000_000_000), '1000');
 });
 
 describe('resources as control group values', () => {

@@ -7,6 +7,7 @@ import type { Pod } from '../../api/core/pod.ts';
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
+import { isCritical } from '../eviction/ranking.ts';
 
 const minShares = 2;
 const maxShares = 262_144;
@@ -26,7 +27,7 @@ export function quotaOfMilliCpu(milliCpu: number): number {
 
 /** How soon the kernel ends a container when memory runs out: the less a pod promised, the sooner. */
 export function oomScoreAdj(pod: Pod, container: Container, nodeMemoryBytes: number): number {
-  if ((pod.spec.priority ?? 0) >= 2_000_000_000) return -997;
+  if (isCritical(pod) && pod.spec.priorityClassName === 'system-node-critical') return -997;
   const qos = qosClassOf(pod.spec);
   if (qos === 'Guaranteed') return -997;
   if (qos === 'BestEffort') return 1000;
@@ -49,6 +50,8 @@ function sharedMemoryRequest({ spec }: Pod): number {
 /** What of the node decides how a container is limited. */
 export interface NodeResources {
   memoryBytes: number;
+  /** Bytes of huge pages, by their size. */
+  hugePages: Readonly<Record<string, number>>;
   /** Files of control groups, version 2, that every container has the same in. */
   containerFiles: Readonly<Record<string, string>>;
 }
@@ -60,6 +63,8 @@ export function containerResources(pod: Pod, container: Container, node: NodeRes
   const cpuLimit = quantityMilliValue(limits?.cpu) || quantityMilliValue(ofPod?.cpu);
   const cpuRequest = requests?.cpu === undefined ? cpuLimit : quantityMilliValue(requests.cpu);
   const memoryLimit = quantityValue(limits?.memory) || quantityValue(ofPod?.memory);
+  // None of the sizes that it does not name.
+  const noHugePages = Object.fromEntries(Object.keys(node.hugePages).map((size) => [`hugepages-${size}`, '0']));
   return {
     cpu_shares: String(sharesOfMilliCpu(cpuRequest)),
     cpu_period: String(cpuPeriodUs),
@@ -71,7 +76,7 @@ export function containerResources(pod: Pod, container: Container, node: NodeRes
       ? { memory_limit_in_bytes: String(memoryLimit), memory_swap_limit_in_bytes: String(memoryLimit) }
       : {}),
     unified: { ...node.containerFiles },
-    hugepage_limits: Object.entries(limits ?? {})
+    hugepage_limits: Object.entries({ ...noHugePages, ...limits })
       .filter(([name]) => name.startsWith('hugepages-'))
       .map(([name, amount]) => ({ page_size: pageSizeOf(name), limit: String(quantityValue(amount)) })),
   };

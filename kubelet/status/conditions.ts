@@ -4,6 +4,7 @@
 import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
 import type { PodCondition } from '../../api/core/pod/pod-status.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
+import { couldRestartAll } from '../../api/core/pod/status-validation.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { containersOf, initContainersOf } from '../pods/pod-text.ts';
@@ -15,6 +16,8 @@ export interface ConditionInput {
   statuses: readonly ContainerStatus[];
   /** The sandbox stands and has its network. */
   sandboxReady: boolean;
+  /** All containers end to begin anew, and not all of them are away yet. */
+  restartsAll: boolean;
   /** The conditions as the API server has them: those of others, and transition times. */
   known: readonly PodCondition[];
   nowMs: number;
@@ -36,7 +39,7 @@ export const kubeletConditionTypes = [
   'PodScheduled',
 ] as const;
 
-const own = new Set<string>([...kubeletConditionTypes, ...resizeConditionTypes]);
+const own = new Set<string>([...kubeletConditionTypes, 'AllContainersRestarting', ...resizeConditionTypes]);
 
 /** Whether the kubelet keeps the condition. Others end pods too: such a condition is theirs. */
 export const isKubeletCondition = ({ type, reason }: PodCondition) =>
@@ -56,7 +59,26 @@ export function computeConditions(pod: Pod, input: ConditionInput): PodCondition
   };
   const { found = [] } = input;
   const others = input.known.filter((c) => !isKubeletCondition(c) && found.every(({ type }) => type !== c.type));
-  return [...others, ...found, ...kubeletConditionTypes.map((type) => toCondition(pod, type, verdicts[type], input))];
+  return [
+    ...others,
+    ...found,
+    ...kubeletConditionTypes.map((type) => toCondition(pod, type, verdicts[type], input)),
+    ...judgeRestarting(pod, input),
+  ];
+}
+
+/** Of pods with a rule after which all containers begin anew. */
+function judgeRestarting(pod: Pod, input: ConditionInput): PodCondition[] {
+  if (!couldRestartAll(pod)) return [];
+  const end = { Succeeded: 'PodCompleted', Failed: 'PodFailed' }[input.phase as string];
+  const started = { reason: 'RestartAllContainersStarted', message: 'container exited with restart policy rule' };
+  const verdict: Verdict = end
+    ? { status: 'False', reason: end }
+    : input.restartsAll
+      ? { status: 'True', ...started }
+      : { status: 'False' };
+  const { observedGeneration: _, ...condition } = toCondition(pod, 'AllContainersRestarting', verdict, input);
+  return [condition];
 }
 
 function toCondition(pod: Pod, type: string, verdict: Verdict, input: ConditionInput): PodCondition {
@@ -84,7 +106,7 @@ function judgeContainersReady(pod: Pod, { phase, statuses }: ConditionInput): Ve
     else if (!status.ready) unready.push(name);
   }
   if (phase === 'Succeeded' && unknown.length === 0) return { status: 'False', reason: 'PodCompleted' };
-  if (phase === 'Failed' && unknown.length === 0) return { status: 'False', reason: 'PodFailed' };
+  if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' };
   const parts = [];
   if (unknown.length > 0) parts.push(`containers with unknown status: ${list(unknown)}`);
   if (unready.length > 0) parts.push(`containers with unready status: ${list(unready)}`);
@@ -118,7 +140,7 @@ function judgeInitialized(pod: Pod, { phase, statuses }: ConditionInput): Verdic
   // Where a container proper has begun, the init phase is over, whatever a sidecar does now.
   const begun = containersOf(pod).some(({ name }) => {
     const status = statuses.find((s) => s.name === name);
-    return status?.state?.running || status?.state?.terminated || status?.lastState?.terminated;
+    return status?.state?.running || status?.state?.terminated;
   });
   if (begun) return yes;
   const parts = [];

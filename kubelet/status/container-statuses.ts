@@ -4,18 +4,29 @@
 
 import type { Container } from '../../api/core/pod/container.ts';
 import type { ContainerState, ContainerStatus, VolumeMountStatus } from '../../api/core/pod/container-status.ts';
+import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { ResourceRequirements } from '../../api/core/pod/resources.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { ContainerStatus as RuntimeContainer } from '../../proto/cri.gen.ts';
 import { isRestarted } from '../pods/plan.ts';
-import { containersOf, ephemeralContainersOf, initContainersOf, isInitOnly, shouldRestart } from '../pods/pod-text.ts';
+import {
+  allContainersOf,
+  containersOf,
+  ephemeralContainersOf,
+  initContainersOf,
+  isInitOnly,
+  shouldRestart,
+  statusOf,
+} from '../pods/pod-text.ts';
 import {
   containersNamed,
   hasExited,
   isRunning,
+  latestContainer,
   millisOf,
+  nameOf,
   type RuntimeState,
   restartCountOf,
 } from '../pods/runtime-state.ts';
@@ -28,6 +39,10 @@ export interface StartProblem {
 
 export interface ContainerStatusInput {
   state: RuntimeState;
+  /** The status as last written or read. */
+  known: PodStatus;
+  /** All containers end to begin anew. */
+  restartsAll: boolean;
   /** `k8ts`: what container ids are prefixed with. */
   runtimeName: string;
   problemOf(name: string): StartProblem | undefined;
@@ -50,7 +65,16 @@ export interface PodContainerStatuses {
   ephemeral: ContainerStatus[];
 }
 
-export function computeContainerStatuses(pod: Pod, input: ContainerStatusInput): PodContainerStatuses {
+/** Bytes of all messages of ended containers together, as many for each. */
+const maxMessageBytes = 12 << 10;
+
+export function computeContainerStatuses(pod: Pod, given: ContainerStatusInput): PodContainerStatuses {
+  const bytesEach = Math.trunc(maxMessageBytes / allContainersOf(pod).length);
+  const messageOf = (c: RuntimeContainer) => {
+    const text = [c.message, given.terminationMessageOf(c)].filter(Boolean).join(': ');
+    return Buffer.from(text).subarray(0, bytesEach).toString();
+  };
+  const input = { ...given, terminationMessageOf: messageOf };
   const waitingReason = initContainersOf(pod).length > 0 ? 'PodInitializing' : 'ContainerCreating';
   const of = (container: Container, reason: string) => computeOne(pod, container, { ...input, waitingReason: reason });
   const byName = (a: ContainerStatus, b: ContainerStatus) => (a.name < b.name ? -1 : 1);
@@ -90,12 +114,16 @@ function computeOne(
     ...mountsOf(container),
   };
   const problem = input.problemOf(name);
-  if (!latest) return problem ? { ...base, state: { waiting: problem } } : base;
+  if (!latest) {
+    const status = describeMissing(pod, container, { base, ...input });
+    if (!problem) return status;
+    return { ...status, ...(status.state?.terminated ? { lastState: status.state } : {}), state: { waiting: problem } };
+  }
   const status: ContainerStatus = {
     ...base,
     containerID: `${input.runtimeName}://${latest.id}`,
     state: stateOf(latest, input),
-    lastState: previous && hasExited(previous) ? stateOf(previous, input) : {},
+    lastState: previous && hasExited(previous) ? stateOf(previous, input) : lastStateOf(input.known, latest),
     ...describeRunning(pod, container, latest, input.resourcesInForce?.(latest)),
   };
   if (isRunning(latest)) {
@@ -110,6 +138,39 @@ function computeOne(
     if (isInitOnly(pod, name)) status.ready = latest.exit_code === 0;
   }
   return status;
+}
+
+/** What is said of a container that the runtime has no record of: what was said last, or what became of that. */
+function describeMissing(
+  pod: Pod,
+  { name }: Container,
+  { base, known, state, restartsAll }: ContainerStatusInput & { base: ContainerStatus },
+): ContainerStatus {
+  const last = statusOf(known, name);
+  if (restartsAll && last && !last.state?.waiting) {
+    const waiting = {
+      reason: restartingAll,
+      message: 'The container is removed because RestartAllContainers in place',
+    };
+    const lastState = { terminated: { ...endedSometime, ...waiting, exitCode: 137 } };
+    return { ...base, restartCount: last.restartCount + 1, state: { waiting }, lastState };
+  }
+  if (last?.state?.terminated) return last;
+  if (isInitOnly(pod, name) && containersOf(pod).some((c) => latestContainer(state, c.name))) {
+    const message =
+      'Unable to get init container status from container runtime and pod has been initialized, treat it as exited normally';
+    const terminated = { ...endedSometime, reason: 'Completed', message, exitCode: 0 };
+    return { ...base, ready: true, state: { terminated } };
+  }
+  if (!last) return base;
+  const { restartCount, lastState = {} } = last;
+  if (!last.state?.running) return { ...base, restartCount, lastState };
+  const message = 'The container could not be located when the pod was deleted.  The container used to be Running';
+  return {
+    ...base,
+    restartCount: pod.metadata.deletionTimestamp ? restartCount : restartCount + 1,
+    lastState: lastState.terminated ? lastState : { terminated: { ...lostContainer.terminated!, message } },
+  };
 }
 
 function mountsOf(container: Container): { volumeMounts?: VolumeMountStatus[] } {
@@ -154,14 +215,25 @@ function describeRunning(
   };
 }
 
+/** How a container ended before this one whose record is gone. */
+function lastStateOf(known: PodStatus, latest: RuntimeContainer): ContainerState {
+  const { containerID, state, lastState = {} } = statusOf(known, nameOf(latest)) ?? {};
+  return state?.terminated && !containerID?.endsWith(latest.id) ? state : lastState;
+}
+
+/** Why containers are away that end because all begin anew. */
+export const restartingAll = 'RestartingAllContainers';
+
+/** Nobody knows when. */
+const endedSometime = { startedAt: null as unknown as string, finishedAt: null as unknown as string };
+
 /** How one ended that nobody saw end. */
 export const lostContainer: ContainerState = {
   terminated: {
     exitCode: 137,
     reason: 'ContainerStatusUnknown',
     message: 'The container could not be located when the pod was terminated',
-    startedAt: null as unknown as string,
-    finishedAt: null as unknown as string,
+    ...endedSometime,
   },
 };
 
@@ -170,7 +242,7 @@ const timeOf = (nanoseconds: string) => timestamp(Math.max(0, millisOf(nanosecon
 function stateOf(c: RuntimeContainer, input: ContainerStatusInput): ContainerState {
   if (isRunning(c)) return { running: { startedAt: timeOf(c.started_at) } };
   if (hasExited(c)) {
-    const message = c.message || input.terminationMessageOf(c);
+    const message = input.terminationMessageOf(c);
     return {
       terminated: {
         exitCode: c.exit_code,

@@ -1,9 +1,11 @@
 // The phase of a pod, from the states of its containers. Upstream: getPhase in kubelet_pods.go.
 
+import type { Container } from '../../api/core/pod/container.ts';
 import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
 import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { containersOf, initContainersOf } from '../pods/pod-text.ts';
+import { containersOf, initContainersOf, shouldRestart } from '../pods/pod-text.ts';
+import { restartingAll } from './container-statuses.ts';
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 
@@ -19,6 +21,8 @@ interface Counts {
   running: number;
   waiting: number;
   stopped: number;
+  /** Of those stopped, the ones that are started again. */
+  restarting: number;
   succeeded: number;
   unknown: number;
 }
@@ -26,7 +30,7 @@ interface Counts {
 export function computePhase(pod: Pod, { statuses, isTerminal, wasInitialized }: PhaseInput): PodPhase {
   const byName = new Map(statuses.map((s) => [s.name, s]));
   const init = countInit(pod, byName);
-  if (init.failed > 0 && pod.spec.restartPolicy === 'Never') return 'Failed';
+  if (init.failed > 0) return 'Failed';
   const sidecars = countSidecars(pod, byName);
   const counts = countContainers(pod, byName);
   if (init.pending > 0 || (sidecars.pending > 0 && !wasInitialized)) return 'Pending';
@@ -35,12 +39,12 @@ export function computePhase(pod: Pod, { statuses, isTerminal, wasInitialized }:
   if (unknown > 0) return 'Pending';
   if (sidecars.running + counts.running > 0) return 'Running';
   if (counts.stopped === 0) return 'Pending';
-  const allSucceeded = counts.stopped === counts.succeeded;
-  if (isTerminal) return allSucceeded ? 'Succeeded' : 'Failed';
-  if (pod.spec.restartPolicy === 'Always') return 'Running';
-  if (allSucceeded) return 'Succeeded';
-  return pod.spec.restartPolicy === 'Never' ? 'Failed' : 'Running';
+  if (!isTerminal && counts.restarting > 0) return 'Running';
+  return counts.stopped === counts.succeeded ? 'Succeeded' : 'Failed';
 }
+
+const restarts = (pod: Pod, container: Container, { exitCode, reason }: { exitCode: number; reason?: string }) =>
+  reason === restartingAll || shouldRestart(pod, container, exitCode);
 
 function countInit(pod: Pod, byName: Map<string, ContainerStatus>): { pending: number; failed: number } {
   const out = { pending: 0, failed: 0 };
@@ -48,13 +52,13 @@ function countInit(pod: Pod, byName: Map<string, ContainerStatus>): { pending: n
     const status = byName.get(container.name);
     const ended = status?.state?.terminated ?? (status?.state?.waiting ? status.lastState?.terminated : undefined);
     if (!ended) out.pending++;
-    else if (ended.exitCode !== 0) out.failed++;
+    else if (ended.exitCode !== 0 && !restarts(pod, container, ended)) out.failed++;
   }
   return out;
 }
 
 function countSidecars(pod: Pod, byName: Map<string, ContainerStatus>): Counts & { pending: number } {
-  const out = { running: 0, waiting: 0, stopped: 0, succeeded: 0, unknown: 0, pending: 0 };
+  const out = { running: 0, waiting: 0, stopped: 0, restarting: 0, succeeded: 0, unknown: 0, pending: 0 };
   for (const container of initContainersOf(pod).filter(isSidecar)) {
     const status = byName.get(container.name);
     if (!status?.state) out.unknown++;
@@ -71,18 +75,18 @@ function countSidecars(pod: Pod, byName: Map<string, ContainerStatus>): Counts &
 }
 
 function countContainers(pod: Pod, byName: Map<string, ContainerStatus>): Counts {
-  const out = { running: 0, waiting: 0, stopped: 0, succeeded: 0, unknown: 0 };
+  const out = { running: 0, waiting: 0, stopped: 0, restarting: 0, succeeded: 0, unknown: 0 };
   for (const container of containersOf(pod)) {
     const status = byName.get(container.name);
-    const state = status?.state;
+    const { state, lastState } = status ?? {};
+    const ended = state?.terminated ?? (state?.waiting ? lastState?.terminated : undefined);
     if (state?.running) out.running++;
-    else if (state?.terminated) {
+    else if (ended) {
       out.stopped++;
-      if (state.terminated.exitCode === 0) out.succeeded++;
-    } else if (state?.waiting) {
-      if (status?.lastState?.terminated) out.stopped++;
-      else out.waiting++;
-    } else out.unknown++;
+      if (state?.terminated?.exitCode === 0) out.succeeded++;
+      if (restarts(pod, container, ended)) out.restarting++;
+    } else if (state?.waiting) out.waiting++;
+    else out.unknown++;
   }
   return out;
 }

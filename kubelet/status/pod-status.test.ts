@@ -1,13 +1,30 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
 import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { type ContainerInit, runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
-import { joinSandboxes } from '../pods/runtime-state.ts';
+import { emptyRuntimeState, joinSandboxes } from '../pods/runtime-state.ts';
 import type { StartProblem } from './container-statuses.ts';
-import { computePodStatus } from './pod-status.ts';
+import { computePodStatus, type PodStatusInput } from './pod-status.ts';
 
 const nowMs = Date.parse('2026-01-01T01:00:00Z');
+
+const nothing: PodStatusInput = {
+  state: emptyRuntimeState,
+  known: {},
+  nodeIp: '10.0.0.1',
+  nowMs,
+  startTime: '2026-01-01T00:00:00Z',
+  runtimeName: 'k8ts',
+  problemOf: () => undefined,
+  terminationMessageOf: () => '',
+  hasStarted: () => true,
+  isReady: () => true,
+  startingId: undefined,
+  isEnding: false,
+  isEnded: false,
+};
 
 interface Case {
   name: string;
@@ -259,6 +276,106 @@ function summarize(status: PodStatus): string[] {
   return [status.phase ?? '', ...conditions, ...containers];
 }
 
+test('what the runtime has no record of is what was said last, or what became of it', () => {
+  const ended = { terminated: { exitCode: 1, reason: 'Error' } };
+  const containerStatuses = [
+    { name: 'done', state: ended, restartCount: 2, containerID: 'k8ts://1' },
+    { name: 'lost', state: { running: {} }, restartCount: 3, containerID: 'k8ts://2' },
+    { name: 'again', state: { running: {} }, lastState: ended, restartCount: 4 },
+    { name: 'waiting', state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: ended, restartCount: 5 },
+  ];
+  const containers = [...containerStatuses, { name: 'new' }, { name: 'here' }].map(({ name }) => ({ name }));
+  const pod: Pod = { metadata: { name: 'p' }, spec: { containers, initContainers: [{ name: 'i' }] }, status: {} };
+  const of = (target: Pod, problem?: StartProblem) =>
+    computePodStatus(target, {
+      ...nothing,
+      state: joinSandboxes([{ sandbox: runtimeSandbox(), containers: [runtimeContainer({ name: 'here' })] }]),
+      known: { containerStatuses } as PodStatus,
+      problemOf: () => problem,
+    });
+  const show = ({ name, state, lastState, restartCount }: ContainerStatus) => {
+    const last = lastState?.terminated;
+    return `${name} ${state?.waiting?.reason ?? state?.terminated?.reason} r${restartCount} ${last ? `${last.reason}/${last.exitCode}` : '-'}`;
+  };
+  const { containerStatuses: found = [], initContainerStatuses = [] } = of(pod);
+  assert.deepEqual(found.map(show), [
+    'again PodInitializing r5 Error/1',
+    'done Error r2 -',
+    'here undefined r0 -',
+    'lost PodInitializing r4 ContainerStatusUnknown/137',
+    'new PodInitializing r0 -',
+    'waiting PodInitializing r5 Error/1',
+  ]);
+  // Its turn is over: the others have begun.
+  assert.deepEqual(initContainerStatuses.map(show), ['i Completed r0 -']);
+  assert.equal(initContainerStatuses[0]?.ready, true);
+  const problem = { reason: 'CreateContainerError', message: '' };
+  assert.equal(show(of(pod, problem).containerStatuses![1]!), 'done CreateContainerError r2 Error/1');
+  const deleted = { ...pod, metadata: { name: 'p', deletionTimestamp: '2026-01-01T00:00:00Z' } };
+  assert.equal(show(of(deleted).containerStatuses![3]!), 'lost PodInitializing r3 ContainerStatusUnknown/137');
+});
+
+test('after an exit code that all begin anew for', () => {
+  const rules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In' as const, values: [42] } }];
+  const spec = {
+    restartPolicy: 'Never' as const,
+    initContainers: [{ name: 'i' }],
+    containers: [{ name: 'app' }, { name: 'cause', restartPolicyRules: rules }],
+  };
+  const pod: Pod = { metadata: { name: 'p', generation: 1 }, spec, status: {} };
+  const of = (known: PodStatus, ...containers: ContainerInit[]) =>
+    computePodStatus(pod, {
+      ...nothing,
+      known,
+      state: joinSandboxes([{ sandbox: runtimeSandbox(), containers: containers.map(runtimeContainer) }]),
+    });
+  const show = ({ phase, conditions = [], initContainerStatuses = [], containerStatuses = [] }: PodStatus) => {
+    const restarting = conditions.find(({ type }) => type === 'AllContainersRestarting');
+    const all = [...initContainerStatuses, ...containerStatuses].map(({ name, state, lastState, restartCount }) =>
+      [name, Object.keys(state!)[0], state?.waiting?.reason, lastState?.terminated?.reason, restartCount].join(' '),
+    );
+    return [phase, [restarting?.status, restarting?.reason].join(' '), ...all];
+  };
+  const init = { name: 'i', exitCode: 0 };
+  const before = of({}, init, { name: 'app' }, { name: 'cause' });
+  assert.deepEqual(show(before), ['Running', 'False ', 'i terminated   0', 'app running   0', 'cause running   0']);
+  const during = of(before, init, { name: 'app' }, { name: 'cause', exitCode: 42 });
+  const started = 'True RestartAllContainersStarted';
+  assert.deepEqual(show(during), ['Running', started, 'i terminated   0', 'app running   0', 'cause terminated   0']);
+  const away = of(during);
+  const gone = 'RestartingAllContainers RestartingAllContainers';
+  assert.deepEqual(show(away), [
+    'Running',
+    'False ',
+    ...['i', 'app', 'cause'].map((name) => `${name} waiting ${gone} 1`),
+  ]);
+  const attempt = { attempt: 1, annotations: { 'io.kubernetes.container.restartCount': '1' } };
+  const anew = of(of(away), { ...init, ...attempt }, { name: 'app', ...attempt });
+  assert.deepEqual(show(anew), [
+    'Running',
+    'False ',
+    'i terminated  RestartingAllContainers 1',
+    'app running  RestartingAllContainers 1',
+    'cause waiting PodInitializing RestartingAllContainers 1',
+  ]);
+});
+
+test('messages of ended containers share what there is room for', () => {
+  const containers = ['a', 'b', 'c', 'd'].map((name) => ({ name }));
+  const pod: Pod = { metadata: { name: 'p' }, spec: { containers }, status: {} };
+  const ended = containers.map((c) => ({ ...runtimeContainer({ ...c, exitCode: 1 }), message: 'cut off' }));
+  const { containerStatuses = [] } = computePodStatus(pod, {
+    ...nothing,
+    state: joinSandboxes([{ sandbox: runtimeSandbox(), containers: ended }]),
+    terminationMessageOf: () => 'x'.repeat(4096),
+  });
+  const want = `cut off: ${'x'.repeat(3072 - 9)}`;
+  assert.deepEqual(
+    containerStatuses.map((s) => s.state?.terminated?.message),
+    [want, want, want, want],
+  );
+});
+
 describe('computePodStatus', () => {
   for (const c of cases) {
     test(c.name, () => {
@@ -270,15 +387,10 @@ describe('computePodStatus', () => {
       const sandbox = runtimeSandbox({ ready: c.sandbox !== 'ended' });
       const containers = (c.containers ?? []).map(runtimeContainer);
       const status = computePodStatus(pod, {
+        ...nothing,
         state: joinSandboxes(c.sandbox === 'none' ? [] : [{ sandbox, containers }], new Set([c.replaced ?? ''])),
         known: c.known ?? {},
-        nodeIp: '10.0.0.1',
-        nowMs,
-        startTime: '2026-01-01T00:00:00Z',
-        runtimeName: 'k8ts',
         problemOf: (name) => c.problems?.[name],
-        terminationMessageOf: () => '',
-        hasStarted: () => true,
         isReady: (container) => !c.unready?.includes(container.id),
         startingId: c.starting,
         isEnding: c.isEnding ?? false,

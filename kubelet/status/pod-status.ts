@@ -6,18 +6,16 @@ import type { PodCondition, PodStatus } from '../../api/core/pod/pod-status.ts';
 import { qosClassOf } from '../../api/core/pod/qos.ts';
 import { podLimits, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { isHostNetwork } from '../pods/pod-text.ts';
-import { type RuntimeState, readySandbox } from '../pods/runtime-state.ts';
+import { containersForAll } from '../pods/plan.ts';
+import { containersOf, initContainersOf, isHostNetwork } from '../pods/pod-text.ts';
+import { currentContainer, hasExited, isRunning, latestContainer, readySandbox } from '../pods/runtime-state.ts';
 import { type ResizeState, resizeConditions } from '../resize/resize-text.ts';
 import { closeStatuses } from './closing.ts';
 import { computeConditions } from './conditions.ts';
 import { type ContainerStatusInput, computeContainerStatuses } from './container-statuses.ts';
 import { computePhase, type PodPhase } from './phase.ts';
 
-export interface PodStatusInput extends Omit<ContainerStatusInput, 'isTerminal'> {
-  state: RuntimeState;
-  /** The status as last written or read. */
-  known: PodStatus;
+export interface PodStatusInput extends Omit<ContainerStatusInput, 'isTerminal' | 'restartsAll'> {
   nodeIp: string;
   nowMs: number;
   /** When the kubelet took the pod on. */
@@ -35,10 +33,16 @@ export interface PodStatusInput extends Omit<ContainerStatusInput, 'isTerminal'>
 }
 
 export function computePodStatus(pod: Pod, input: PodStatusInput): PodStatus {
-  const found = computeContainerStatuses(pod, { ...input, isTerminal: input.isEnding });
+  const { known, state } = input;
+  const restartsAll =
+    containersForAll(pod, state).length > 0 ||
+    (known.conditions?.some((c) => c.type === 'AllContainersRestarting' && c.status === 'True') ?? false);
+  const found = computeContainerStatuses(pod, { ...input, restartsAll, isTerminal: input.isEnding });
   const all = [...found.init, ...found.containers];
-  const { known } = input;
-  const wasInitialized = known.conditions?.some((c) => c.type === 'Initialized' && c.status === 'True') ?? false;
+  const wasInitialized = containersOf(pod).some((c) => {
+    const current = currentContainer(state, c.name);
+    return current && (isRunning(current) || hasExited(current));
+  });
   const reached = choosePhase(
     known,
     input,
@@ -48,6 +52,8 @@ export function computePodStatus(pod: Pod, input: PodStatusInput): PodStatus {
     phase: reached,
     statuses: all,
     sandboxReady: readySandbox(input.state) !== undefined,
+    restartsAll:
+      restartsAll && [...initContainersOf(pod), ...containersOf(pod)].some((c) => latestContainer(state, c.name)),
     known: known.conditions ?? [],
     nowMs: input.nowMs,
     found: [

@@ -409,6 +409,16 @@ describe('updates', () => {
     );
   });
 
+  test('a status of a pod whose containers may all begin anew', () => {
+    const ended = { name: 'c', state: { terminated: { exitCode: 0 } } };
+    const restartPolicyRules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [1] } }];
+    const containers = [container, { ...container, name: 'd', restartPolicy: 'Never', restartPolicyRules }];
+    const old = makePod({ containers, restartPolicy: 'Never' }, {}, { containerStatuses: [ended] });
+    const containerStatuses = [{ ...ended, state: { waiting: {} } }];
+    const next = { ...cloneJson(old), status: { ...old.status, containerStatuses } } as Pod;
+    assert.deepEqual(shown(PodKind.validateStatusUpdate!(next, old)), []);
+  });
+
   test('a status', () => {
     const ended = { name: 'c', state: { terminated: { exitCode: 1 } } };
     const old = makePod(

@@ -9,6 +9,12 @@ import { validateAnnotationsUpdate, validatePodAnnotations } from './annotation-
 type Status = NonNullable<Pod['status']>;
 type ContainerStatuses = Status['containerStatuses'];
 
+/** Whether there is an exit code of one of its containers after which all of them begin anew. */
+export const couldRestartAll = ({ spec }: Pod) =>
+  [...(spec.containers ?? []), ...(spec.initContainers ?? [])].some((c) =>
+    c.restartPolicyRules?.some(({ action }) => action === 'RestartAllContainers'),
+  );
+
 /** What has ended for good does not come back, and the class stays. */
 export function validatePodStatusUpdate(next: Pod, old: Pod): FieldError[] {
   const [is, was] = [next.status ?? ({} as Status), old.status ?? ({} as Status)];
@@ -17,7 +23,8 @@ export function validatePodStatusUpdate(next: Pod, old: Pod): FieldError[] {
   // A container with a policy of its own may come back, one for debugging never does.
   const compare = (list: 'containerStatuses' | 'initContainerStatuses' | 'ephemeralContainerStatuses') => {
     const policyOf = (name: string) => own.get(name)?.restartPolicy;
-    const policy = list === 'ephemeralContainerStatuses' ? 'Never' : old.spec.restartPolicy;
+    const ofPod = couldRestartAll(old) ? 'Always' : old.spec.restartPolicy;
+    const policy = list === 'ephemeralContainerStatuses' ? 'Never' : ofPod;
     return validateTransitions(is[list], was[list], policy, policyOf, `status.${list}`);
   };
   return [

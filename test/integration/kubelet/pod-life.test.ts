@@ -56,6 +56,40 @@ describe('pods on a node', { skip: needsRoot }, () => {
       .json('get', 'events', '--field-selector', `involvedObject.name=${name}`)
       .items.map((e: any) => `${e.reason}: ${e.message}`) as string[];
 
+  test('after an exit code that is to do so all containers begin anew, with variables out of a file', async () => {
+    const mount = { volumeMounts: [{ name: 'v', mountPath: '/v' }] };
+    const exitCodes = { operator: 'In', values: [42] };
+    const fileKeyRef = { volumeName: 'v', path: 'env', key: 'WORD' };
+    const bystander = container(`[ "$WORD" = it ] || exit 1; ${sleeper}`, {
+      env: [{ name: 'WORD', valueFrom: { fileKeyRef } }],
+      // Nobody waits for it.
+      lifecycle: { preStop: { sleep: { seconds: 60 } } },
+    });
+    const cause = container(`[ -e /v/again ] || { touch /v/again; exit 42; }; ${sleeper}`, {
+      name: 'cause',
+      restartPolicy: 'Never',
+      restartPolicyRules: [{ action: 'RestartAllContainers', exitCodes }],
+      ...mount,
+    });
+    const init = container(`echo "WORD='it'" >/v/env`, { name: 'init', ...mount });
+    create('anew', [bystander, cause], {
+      restartPolicy: 'Never',
+      initContainers: [init],
+      volumes: [{ name: 'v', emptyDir: {} }],
+      terminationGracePeriodSeconds: 60,
+    });
+    const { status } = await eventually('all have begun anew', () => {
+      const pod = podOf('anew');
+      return isReady(pod) && pod.status.containerStatuses[0].restartCount > 0 ? pod : undefined;
+    });
+    const all = [...status.initContainerStatuses, ...status.containerStatuses];
+    for (const { restartCount, lastState } of all)
+      assert.deepEqual([restartCount, lastState.terminated?.reason], [1, 'RestartingAllContainers']);
+    const { status: restarting } = status.conditions.find((c: any) => c.type === 'AllContainersRestarting');
+    assert.equal(restarting, 'False');
+    kubectl.run(['delete', 'pod', 'anew', '--grace-period=1']);
+  });
+
   test('a pod mounts an image as a volume, and says which one is missing', async () => {
     const mounted = (reference: string, pullPolicy?: string) => ({
       volumes: [{ name: 'files', image: { reference, pullPolicy } }],
