@@ -19,10 +19,13 @@ export interface PrepareDeps extends PrepareContext {
 
 const maxGeneratedNameBase = 58;
 
+/** True where a write is for no version in particular: 0 is none, too. */
+export const namesNoVersion = ({ resourceVersion }: ObjectMeta): boolean => /^0*$/.test(resourceVersion ?? '');
+
 /** Fills in name, namespace and identity of a new object, before admission sees it. Changes the draft. */
 export function prepareIdentity(kind: Kind, draft: KubeObject, namespace: string, deps: PrepareDeps): void {
   const meta = draft.metadata;
-  if (meta.resourceVersion) {
+  if (!namesNoVersion(meta)) {
     throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
   }
   if (kind.namespaced) {

@@ -114,6 +114,19 @@ describe('update', () => {
     assert.deepEqual([won.data, won.metadata.uid], [{ k: '4' }, metadata.uid]);
   });
 
+  test('version 0 stands for no version', async () => {
+    const { api } = await withConfigMap();
+    const metadata = { name: 'a', resourceVersion: '0' };
+    assert.equal((await api.send('PUT', `${configMaps}/a`, { body: { metadata, data: { k: '2' } } })).data.k, '2');
+    await api.send('POST', configMaps, { body: { metadata: { ...metadata, name: 'b' } } });
+    const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
+    await api.send('POST', leases, { body: { metadata } });
+    const put = api.send('PUT', `${leases}/a`, { body: { metadata } });
+    const why =
+      'leases.coordination.k8s.io "a" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update';
+    await refuses(put, 422, 'Invalid', new RegExp(why));
+  });
+
   test('a write that changes nothing is not stored', async () => {
     const { api, made } = await withConfigMap();
     const before = api.etcd.revision;
