@@ -97,7 +97,10 @@ export const DaemonSetKind = defineKind<DaemonSet>({
   validateStatusUpdate: validateDaemonSetStatus,
 });
 
-function setDefaults({ spec }: DaemonSet): void {
+function setDefaults(set: DaemonSet): void {
+  const { spec } = set;
+  // As if a client had said it: it is the field of who leaves it out.
+  if (set.metadata?.annotations?.[templateGenerationAnnotation] === undefined) setTemplateGeneration(set, 0);
   if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
   if (spec.updateStrategy?.type !== 'RollingUpdate') return;
   spec.updateStrategy.rollingUpdate = { maxUnavailable: 1, maxSurge: 0, ...spec.updateStrategy.rollingUpdate };

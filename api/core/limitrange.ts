@@ -36,6 +36,7 @@ export const LimitRangeKind = defineKind<LimitRange>({
   scope: 'Namespaced',
   shortNames: ['limits'],
   served: [{ group: '', version: 'v1', schema: limitRangeSchema, setDefaults }],
+  allowCreateOnUpdate: true,
   allowUnconditionalUpdate: true,
   validate: ({ spec }) => {
     const types = new Set<string>();

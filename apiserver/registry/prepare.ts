@@ -107,7 +107,7 @@ export function prepareUpdate(
   options: { subresource: string; nowMs: number },
 ): void {
   const meta = draft.metadata;
-  for (const key of keptMetadata) {
+  for (const key of [...keptMetadata, ...((options.subresource === 'status' && kind.statusKeeps) || [])]) {
     if (old.metadata[key] === undefined) delete meta[key];
     else (meta as Record<string, unknown>)[key] = old.metadata[key];
   }
@@ -121,10 +121,6 @@ export function prepareUpdate(
     if (custom?.prepareForUpdate) {
       custom.prepareForUpdate(draft, old, context, sent);
       return;
-    }
-    if (kind.statusKeepsLabels) {
-      if (old.metadata.labels) meta.labels = old.metadata.labels;
-      else delete meta.labels;
     }
     draft.status = status;
     kind.prepareForStatusUpdate?.(draft, old, context);
