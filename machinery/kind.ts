@@ -180,8 +180,8 @@ export interface KindSpec<T extends KubeObject> {
   isNeverCollected?: boolean;
   /** A PUT of an absent object creates it. */
   allowCreateOnUpdate?: boolean;
-  /** A PUT without resourceVersion is let through. */
-  allowUnconditionalUpdate?: boolean;
+  /** A PUT must say which resourceVersion it goes on from. */
+  demandsVersion?: boolean;
   /** Name by path of what fieldSelectors may ask besides metadata.name and metadata.namespace. */
   selectableFields?: Record<string, (object: T) => string>;
   /** After Name (always first). Age is not implied. Default: Name and Created At. */

@@ -76,6 +76,7 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
   kind: 'ValidatingAdmissionPolicy',
   plural: 'validatingadmissionpolicies',
   scope: 'Cluster',
+  demandsVersion: true,
   categories: ['api-extensions'],
   served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: validatingAdmissionPolicySchema }],
   subresources: { status: true },

@@ -57,6 +57,7 @@ export const APIServiceKind = defineKind<APIService>({
   kind: 'APIService',
   plural: 'apiservices',
   scope: 'Cluster',
+  demandsVersion: true,
   categories: ['api-extensions'],
   served: [{ group: 'apiregistration.k8s.io', version: 'v1', schema: apiServiceSchema }],
   subresources: { status: true },

@@ -61,7 +61,6 @@ export const DaemonSetKind = defineKind<DaemonSet>({
   served: [{ group: 'apps', version: 'v1', schema: daemonSetSchema, setDefaults }],
   subresources: { status: true },
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   prepareForCreate: (set) => {
     setTemplateGeneration(set, 1);
     set.status = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 };

@@ -92,7 +92,6 @@ export const DeploymentKind = defineKind<Deployment>({
   // Annotations count: roll-outs are recorded in them.
   bumpsGeneration: (next, old) =>
     !jsonEqual(next.spec, old.spec) || !jsonEqual(next.metadata.annotations, old.metadata.annotations),
-  allowUnconditionalUpdate: true,
   columns: [
     column(
       'Ready',

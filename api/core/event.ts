@@ -58,7 +58,6 @@ export const EventKind = defineKind<Event>({
   nameRule: 'path',
   allowCreateOnUpdate: true,
   isNeverCollected: true,
-  allowUnconditionalUpdate: true,
   selectableFields: eventFields,
   columns: eventColumns,
   validate: validateEvent,

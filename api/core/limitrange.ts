@@ -37,7 +37,6 @@ export const LimitRangeKind = defineKind<LimitRange>({
   shortNames: ['limits'],
   served: [{ group: '', version: 'v1', schema: limitRangeSchema, setDefaults }],
   allowCreateOnUpdate: true,
-  allowUnconditionalUpdate: true,
   validate: ({ spec }) => {
     const types = new Set<string>();
     return (spec.limits ?? []).flatMap((item, i) => validateItem(item, types, `spec.limits[${i}]`));

@@ -65,7 +65,6 @@ export const PodKind = defineKind<Pod>({
     ],
   },
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   prepareForCreate,
   prepareForUpdate: normalizeSpec,

@@ -96,7 +96,6 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
   subresources: { status: true },
   hasGeneration: true,
   statusKeeps: clientMetadata,
-  allowUnconditionalUpdate: true,
   columns: [
     column(
       'PriorityLevel',

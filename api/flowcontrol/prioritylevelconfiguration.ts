@@ -100,7 +100,6 @@ export const PriorityLevelConfigurationKind = defineKind<PriorityLevelConfigurat
   subresources: { status: true },
   hasGeneration: true,
   statusKeeps: clientMetadata,
-  allowUnconditionalUpdate: true,
   columns: [
     column('Type', 'string', 'Limited or Exempt.', ({ spec }) => spec.type),
     column(

@@ -32,7 +32,6 @@ export const ServiceCIDRKind = defineKind<ServiceCIDR>({
   served: [{ group: 'networking.k8s.io', version: 'v1', schema: serviceCIDRSchema }],
   subresources: { status: true },
   statusKeeps: clientMetadata,
-  allowUnconditionalUpdate: true,
   columns: [column('CIDRs', 'string', 'The ranges.', ({ spec }) => (spec.cidrs ?? []).join(',')), ageColumn],
   validate: ({ spec }, old) => (old ? [] : validateCIDRs(spec.cidrs ?? [], 'spec.cidrs')),
   validateUpdate,

@@ -22,7 +22,6 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
   ],
   subresources: { status: true },
   statusKeeps: clientMetadata,
-  allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   prepareForStatusUpdate: dropReleasedDevices,
   columns: [column('State', 'string', 'Whether devices were given, and are in use.', showState), ageColumn],

@@ -63,6 +63,7 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
   kind: 'VolumeAttachment',
   plural: 'volumeattachments',
   scope: 'Cluster',
+  demandsVersion: true,
   served: [{ group: 'storage.k8s.io', version: 'v1', schema: volumeAttachmentSchema }],
   subresources: { status: true },
   statusKeeps: clientMetadata,

@@ -111,6 +111,7 @@ function customKind(
     plural: names.plural,
     scope: scope === 'Cluster' ? 'Cluster' : 'Namespaced',
     isCustom: true,
+    demandsVersion: true,
     ...(names.singular ? { singular: names.singular } : {}),
     ...(names.shortNames ? { shortNames: names.shortNames } : {}),
     ...(names.categories ? { categories: names.categories } : {}),

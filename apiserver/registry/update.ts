@@ -163,7 +163,7 @@ async function draftOf(
   return draft;
 }
 
-// A write that names no version, or 0, is for whatever version is there, where the kind allows that.
+// A write that names no version, or 0, is for whatever version is there, unless the kind demands one.
 function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject): void {
   const { uid, resourceVersion, name = '' } = draft.metadata;
   const currentUid = current.object.metadata.uid;
@@ -173,7 +173,7 @@ function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject): voi
   }
   const revision = String(current.revision);
   if (namesNoVersion(draft.metadata)) {
-    if (!kind.allowUnconditionalUpdate) {
+    if (kind.demandsVersion) {
       const why = invalid('metadata.resourceVersion', 0, 'must be specified for an update');
       throw invalidError({ group: kind.group, kind: kind.plural }, name, [why]);
     }
