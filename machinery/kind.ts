@@ -120,6 +120,9 @@ export interface PrepareContext {
   };
 }
 
+/** What clients say in the metadata of an object. */
+export const clientMetadata = ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const;
+
 export interface KindSpec<T extends KubeObject> {
   kind: string;
   plural: string;
@@ -152,8 +155,8 @@ export interface KindSpec<T extends KubeObject> {
   prepareForCreate?: (draft: T, context: PrepareContext) => void;
   /** For writes to the main resource. Status is taken from `old` before this where the status subresource exists. */
   prepareForUpdate?: (draft: T, old: T, context: PrepareContext) => void;
-  /** A write to /status leaves the labels as they are. */
-  statusKeepsLabels?: boolean;
+  /** What of the metadata a write to /status leaves as it is, besides what only the server changes. */
+  statusKeeps?: readonly (typeof clientMetadata)[number][];
   /** For writes to /status. Everything but status is taken from `old` before this. */
   prepareForStatusUpdate?: (draft: T, old: T, context: PrepareContext) => void;
   /** `old` is absent for a new object, and there on updates, for rules that let what was wrong before stay as it is. */
@@ -173,10 +176,12 @@ export interface KindSpec<T extends KubeObject> {
   returnsDeletedObject?: boolean;
   /** Who deletes one without a propagation policy orphans its dependents, and is told this, if it is a text. */
   orphansByDefault?: string | true;
+  /** The garbage collector has nothing to do with it, whatever a delete says of dependents. */
+  isNeverCollected?: boolean;
   /** A PUT of an absent object creates it. */
   allowCreateOnUpdate?: boolean;
-  /** A PUT without resourceVersion is let through. */
-  allowUnconditionalUpdate?: boolean;
+  /** A PUT must say which resourceVersion it goes on from. */
+  demandsVersion?: boolean;
   /** Name by path of what fieldSelectors may ask besides metadata.name and metadata.namespace. */
   selectableFields?: Record<string, (object: T) => string>;
   /** After Name (always first). Age is not implied. Default: Name and Created At. */

@@ -59,6 +59,7 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   kind: 'MutatingAdmissionPolicy',
   plural: 'mutatingadmissionpolicies',
   scope: 'Cluster',
+  demandsVersion: true,
   categories: ['api-extensions'],
   served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: mutatingAdmissionPolicySchema }],
   hasGeneration: true,

@@ -29,6 +29,7 @@ export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPo
   kind: 'MutatingAdmissionPolicyBinding',
   plural: 'mutatingadmissionpolicybindings',
   scope: 'Cluster',
+  demandsVersion: true,
   categories: ['api-extensions'],
   served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: mutatingAdmissionPolicyBindingSchema }],
   hasGeneration: true,

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { append, duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
-import { column, defineKind } from '../../machinery/kind.ts';
+import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { condition, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateQualifiedName } from '../meta/checks.ts';
@@ -76,9 +76,11 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
   kind: 'ValidatingAdmissionPolicy',
   plural: 'validatingadmissionpolicies',
   scope: 'Cluster',
+  demandsVersion: true,
   categories: ['api-extensions'],
   served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: validatingAdmissionPolicySchema }],
   subresources: { status: true },
+  statusKeeps: clientMetadata,
   hasGeneration: true,
   columns: [
     column('Validations', 'integer', 'Number of rules.', ({ spec }) => spec.validations?.length ?? 0),

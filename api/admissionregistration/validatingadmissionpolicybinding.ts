@@ -42,6 +42,7 @@ export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissi
   kind: 'ValidatingAdmissionPolicyBinding',
   plural: 'validatingadmissionpolicybindings',
   scope: 'Cluster',
+  demandsVersion: true,
   categories: ['api-extensions'],
   served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: validatingAdmissionPolicyBindingSchema }],
   hasGeneration: true,

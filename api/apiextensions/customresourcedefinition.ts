@@ -15,6 +15,7 @@ export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>
   kind: 'CustomResourceDefinition',
   plural: 'customresourcedefinitions',
   scope: 'Cluster',
+  demandsVersion: true,
   shortNames: ['crd', 'crds'],
   categories: ['api-extensions'],
   served: [

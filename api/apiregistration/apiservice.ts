@@ -1,7 +1,7 @@
 // APIService: which server answers for a group and version of the API.
 // https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/
 import { append, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
-import { column, defineKind, type PrepareContext } from '../../machinery/kind.ts';
+import { clientMetadata, column, defineKind, type PrepareContext } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
@@ -57,9 +57,11 @@ export const APIServiceKind = defineKind<APIService>({
   kind: 'APIService',
   plural: 'apiservices',
   scope: 'Cluster',
+  demandsVersion: true,
   categories: ['api-extensions'],
   served: [{ group: 'apiregistration.k8s.io', version: 'v1', schema: apiServiceSchema }],
   subresources: { status: true },
+  statusKeeps: clientMetadata,
   nameRule: 'path',
   prepareForCreate: (service, { nowMs }: PrepareContext) => {
     if (service.spec.service) return;

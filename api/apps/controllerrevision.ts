@@ -22,7 +22,6 @@ export const ControllerRevisionKind = defineKind<ControllerRevision>({
   plural: 'controllerrevisions',
   scope: 'Namespaced',
   served: [{ group: 'apps', version: 'v1', schema: controllerRevisionSchema }],
-  allowUnconditionalUpdate: true,
   columns: [
     column('Controller', 'string', 'The workload it is a snapshot of.', (revision) => orNone(showController(revision))),
     column('Revision', 'string', 'Number of the revision.', (revision) => revision.revision),

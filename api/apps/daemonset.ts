@@ -62,7 +62,6 @@ export const DaemonSetKind = defineKind<DaemonSet>({
   served: [{ group: 'apps', version: 'v1', schema: daemonSetSchema, setDefaults }],
   subresources: { status: true },
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   prepareForCreate: (set) => {
     setTemplateGeneration(set, 1);
     set.status = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 };
@@ -99,7 +98,10 @@ export const DaemonSetKind = defineKind<DaemonSet>({
   warnings: warnOfTemplate('spec.template', { ofName: false }),
 });
 
-function setDefaults({ spec }: DaemonSet): void {
+function setDefaults(set: DaemonSet): void {
+  const { spec } = set;
+  // As if a client had said it: it is the field of who leaves it out.
+  if (set.metadata?.annotations?.[templateGenerationAnnotation] === undefined) setTemplateGeneration(set, 0);
   if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
   if (spec.updateStrategy?.type !== 'RollingUpdate') return;
   spec.updateStrategy.rollingUpdate = { maxUnavailable: 1, maxSurge: 0, ...spec.updateStrategy.rollingUpdate };

@@ -89,11 +89,10 @@ export const DeploymentKind = defineKind<Deployment>({
     status: true,
   },
   hasGeneration: true,
-  statusKeepsLabels: true,
+  statusKeeps: ['labels'],
   // Annotations count: roll-outs are recorded in them.
   bumpsGeneration: (next, old) =>
     !jsonEqual(next.spec, old.spec) || !jsonEqual(next.metadata.annotations, old.metadata.annotations),
-  allowUnconditionalUpdate: true,
   columns: [
     column(
       'Ready',

@@ -57,7 +57,6 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
     status: true,
   },
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   prepareForCreate: (set) => {
     set.status = { replicas: 0 };
   },

@@ -26,7 +26,6 @@ export const StatefulSetKind = defineKind<StatefulSet>({
     status: true,
   },
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   prepareForCreate: (set) => {
     set.status = { replicas: 0, availableReplicas: 0 };
   },

@@ -25,7 +25,6 @@ export const HorizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
     },
   ],
   subresources: { status: true },
-  allowUnconditionalUpdate: true,
   columns: autoscalerColumns,
   validate: validateAutoscaler,
   validateStatusUpdate: validateAutoscalerStatus,

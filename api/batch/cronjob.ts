@@ -17,7 +17,6 @@ export const CronJobKind = defineKind<CronJob>({
   served: [{ group: 'batch', version: 'v1', schema: cronJobSchema, setDefaults }],
   subresources: { status: true },
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   prepareForCreate: (job) => {
     job.status = {};
   },

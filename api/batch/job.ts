@@ -19,7 +19,6 @@ export const JobKind = defineKind<Job>({
   hasGeneration: true,
   orphansByDefault:
     'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
-  allowUnconditionalUpdate: true,
   prepareForCreate: prepareJob,
   selectableFields: { 'status.successful': (job) => String(job.status?.succeeded ?? 0) },
   columns: jobColumns,

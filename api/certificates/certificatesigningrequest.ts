@@ -37,7 +37,6 @@ export const CertificateSigningRequestKind = defineKind<CertificateSigningReques
     ],
   },
   nameRule: 'path',
-  allowUnconditionalUpdate: true,
   prepareForCreate: prepareNewRequest,
   prepareForUpdate: prepareRequestUpdate,
   prepareForStatusUpdate: prepareRequestStatus,

@@ -32,6 +32,7 @@ export const LeaseKind = defineKind<Lease>({
   kind: 'Lease',
   plural: 'leases',
   scope: 'Namespaced',
+  demandsVersion: true,
   served: [{ group: 'coordination.k8s.io', version: 'v1', schema: leaseSchema }],
   allowCreateOnUpdate: true,
   columns: [column('Holder', 'string', 'Who holds it.', (lease) => lease.spec.holderIdentity ?? ''), ageColumn],

@@ -27,7 +27,6 @@ export const ConfigMapKind = defineKind<ConfigMap>({
   scope: 'Namespaced',
   shortNames: ['cm'],
   served: [{ group: '', version: 'v1', schema: configMapSchema }],
-  allowUnconditionalUpdate: true,
   columns: [
     column(
       'Data',

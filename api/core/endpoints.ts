@@ -53,7 +53,6 @@ export const EndpointsKind = defineKind<Endpoints>({
     },
   ],
   allowCreateOnUpdate: true,
-  allowUnconditionalUpdate: true,
   columns: [column('Endpoints', 'string', 'Addresses with their ports.', showEndpoints), ageColumn],
   validate: validateEndpoints,
   prepareForCreate: pack,

@@ -57,7 +57,7 @@ export const EventKind = defineKind<Event>({
   // An event is called after its object, and objects may have any name that fits in a path.
   nameRule: 'path',
   allowCreateOnUpdate: true,
-  allowUnconditionalUpdate: true,
+  isNeverCollected: true,
   selectableFields: eventFields,
   columns: eventColumns,
   validate: validateEvent,

@@ -36,7 +36,7 @@ export const LimitRangeKind = defineKind<LimitRange>({
   scope: 'Namespaced',
   shortNames: ['limits'],
   served: [{ group: '', version: 'v1', schema: limitRangeSchema, setDefaults }],
-  allowUnconditionalUpdate: true,
+  allowCreateOnUpdate: true,
   validate: ({ spec }) => {
     const types = new Set<string>();
     return (spec.limits ?? []).flatMap((item, i) => validateItem(item, types, `spec.limits[${i}]`));

@@ -42,7 +42,6 @@ export const NamespaceKind = defineKind<Namespace>({
   served: [{ group: '', version: 'v1', schema: namespaceSchema, setDefaults: setNameLabel }],
   subresources: { status: true, custom: [{ name: 'finalize', verbs: ['update'] }] },
   nameRule: 'label',
-  allowUnconditionalUpdate: true,
   markDeleted: (namespace) => {
     namespace.status = { ...namespace.status, phase: 'Terminating' };
   },

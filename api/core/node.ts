@@ -49,7 +49,6 @@ export const NodeKind = defineKind<Node>({
     ],
   },
   keepsStatusOnCreate: true,
-  allowUnconditionalUpdate: true,
   selectableFields: { 'spec.unschedulable': (node) => String(node.spec.unschedulable ?? false) },
   columns: nodeColumns,
   validate: validateNode,

@@ -14,7 +14,6 @@ export const PersistentVolumeKind = defineKind<PersistentVolume>({
   served: [{ group: '', version: 'v1', schema: persistentVolumeSchema }],
   subresources: { status: true },
   returnsDeletedObject: true,
-  allowUnconditionalUpdate: true,
   prepareForCreate: (volume, { nowMs }) => {
     volume.status = { phase: 'Pending', lastPhaseTransitionTime: timestamp(nowMs) };
   },

@@ -14,7 +14,6 @@ export const PersistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
   served: [{ group: '', version: 'v1', schema: persistentVolumeClaimSchema }],
   subresources: { status: true },
   returnsDeletedObject: true,
-  allowUnconditionalUpdate: true,
   prepareForCreate: prepareClaim,
   prepareForUpdate: prepareClaimUpdate,
   columns: claimColumns,

@@ -66,7 +66,6 @@ export const PodKind = defineKind<Pod>({
     ],
   },
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   prepareForCreate,
   prepareForUpdate: normalizeSpec,

@@ -36,7 +36,6 @@ export const PodTemplateKind = defineKind<PodTemplate>({
   hasGeneration: true,
   bumpsGeneration: (next, old) => !jsonEqual(next.template, old.template),
   returnsDeletedObject: true,
-  allowUnconditionalUpdate: true,
   columns: [
     column('Containers', 'string', 'Names of the containers.', (object) =>
       containersOf(object)

@@ -70,7 +70,6 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
     status: true,
   },
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   orphansByDefault: true,
   prepareForCreate: (controller) => {
     controller.status = { replicas: 0 };

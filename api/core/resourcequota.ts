@@ -23,7 +23,6 @@ export const ResourceQuotaKind = defineKind<ResourceQuota>({
   served: [{ group: '', version: 'v1', schema: resourceQuotaSchema }],
   subresources: { status: true },
   returnsDeletedObject: true,
-  allowUnconditionalUpdate: true,
   prepareForCreate: (quota) => {
     quota.status = {};
   },

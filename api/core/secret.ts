@@ -24,7 +24,6 @@ export const SecretKind = defineKind<Secret>({
   plural: 'secrets',
   scope: 'Namespaced',
   served: [{ group: '', version: 'v1', schema: secretSchema, setDefaults: takeStringData }],
-  allowUnconditionalUpdate: true,
   selectableFields: { type: (secret) => secret.type ?? '' },
   columns: [
     column('Type', 'string', 'Says what keys the data has.', (secret) => secret.type ?? ''),

@@ -118,7 +118,6 @@ export const ServiceKind = defineKind<Service>({
   },
   nameRule: 'label',
   allowCreateOnUpdate: true,
-  allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   prepareForCreate: (service) => {
     syncClusterIPs(service);

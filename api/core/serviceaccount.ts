@@ -34,7 +34,6 @@ export const ServiceAccountKind = defineKind<ServiceAccount>({
       },
     ],
   },
-  allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   columns: [ageColumn],
 });

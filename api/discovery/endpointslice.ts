@@ -71,7 +71,6 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
   bumpsGeneration: (next, old) =>
     !jsonEqual(next.metadata.labels, old.metadata.labels) ||
     !jsonEqual({ ...next, metadata: null }, { ...old, metadata: null }),
-  allowUnconditionalUpdate: true,
   columns: [
     column('AddressType', 'string', 'IPv4, IPv6 or FQDN.', (slice) => slice.addressType),
     column('Ports', 'string', 'Ports of all endpoints.', showPorts),

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
 import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { column, defineKind } from '../../machinery/kind.ts';
+import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { checkDNS1123Label } from '../../machinery/name-rules.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
@@ -95,6 +95,7 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
   served: [{ group: 'flowcontrol.apiserver.k8s.io', version: 'v1', schema: flowSchemaSchema }],
   subresources: { status: true },
   hasGeneration: true,
+  statusKeeps: clientMetadata,
   columns: [
     column(
       'PriorityLevel',

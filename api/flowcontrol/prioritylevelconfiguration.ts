@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
 import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { column, defineKind } from '../../machinery/kind.ts';
+import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { rangeText } from '../meta/checks.ts';
@@ -99,6 +99,7 @@ export const PriorityLevelConfigurationKind = defineKind<PriorityLevelConfigurat
   ],
   subresources: { status: true },
   hasGeneration: true,
+  statusKeeps: clientMetadata,
   columns: [
     column('Type', 'string', 'Limited or Exempt.', ({ spec }) => spec.type),
     column(

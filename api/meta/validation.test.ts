@@ -42,9 +42,6 @@ test('validateObjectMetaUpdate holds on to identity', () => {
   const update = (meta: object) => shown(validateObjectMetaUpdate({ ...old, ...meta }, old, 'metadata'));
   assert.deepEqual(update({ labels: { a: 'b' } }), []);
   assert.deepEqual(update({ uid: 'v' }), ['metadata.uid: Invalid value: "v": field is immutable']);
-  assert.deepEqual(update({ resourceVersion: '' }), [
-    'metadata.resourceVersion: Invalid value: "": must be specified for an update',
-  ]);
   assert.deepEqual(update({ generation: 1 }), ['metadata.generation: Invalid value: 1: must not be decremented']);
   assert.match(update({ finalizers: ['a.b/c'] }).join(), /found new finalizers \[\]string\{"a.b\/c"\}$/);
 });

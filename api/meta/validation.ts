@@ -168,9 +168,6 @@ export function validateObjectMetaUpdate(next: ObjectMeta, old: ObjectMeta, path
       errors.push(forbidden(`${path}.finalizers`, detail));
     }
   }
-  if (!next.resourceVersion) {
-    errors.push(invalid(`${path}.resourceVersion`, next.resourceVersion ?? '', 'must be specified for an update'));
-  }
   if ((next.generation ?? 0) < (old.generation ?? 0)) {
     errors.push(invalid(`${path}.generation`, next.generation ?? 0, 'must not be decremented'));
   }

@@ -13,7 +13,6 @@ export const IngressKind = defineKind<Ingress>({
   served: [{ group: 'networking.k8s.io', version: 'v1', schema: ingressSchema }],
   subresources: { status: true },
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   columns: ingressColumns,
   validate: (ingress, old) => [...validateIngress(ingress), ...(old ? [] : validateIngressCreate(ingress))],
   validateStatusUpdate: validateIngressStatus,

@@ -41,7 +41,6 @@ export const IngressClassKind = defineKind<IngressClass>({
   scope: 'Cluster',
   served: [{ group: 'networking.k8s.io', version: 'v1', schema: ingressClassSchema }],
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   columns: [
     column('Controller', 'string', 'Name of the controller.', ({ spec }) => spec.controller ?? ''),
     column('Parameters', 'string', 'Object with its settings.', showParameters),

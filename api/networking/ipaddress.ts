@@ -36,7 +36,6 @@ export const IPAddressKind = defineKind<IPAddress>({
   shortNames: ['ip'],
   served: [{ group: 'networking.k8s.io', version: 'v1', schema: ipAddressSchema }],
   nameRule: 'ip',
-  allowUnconditionalUpdate: true,
   columns: [column('ParentRef', 'string', 'The object that has the address.', showParent)],
   validate: ({ spec }) => validateParent(spec.parentRef, 'spec.parentRef'),
   validateUpdate: (next, old) => validateImmutable(next.spec.parentRef, old.spec.parentRef, 'spec.parentRef'),

@@ -13,7 +13,6 @@ export const NetworkPolicyKind = defineKind<NetworkPolicy>({
   shortNames: ['netpol'],
   served: [{ group: 'networking.k8s.io', version: 'v1', schema: networkPolicySchema, setDefaults }],
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   columns: [
     column('Pod-Selector', 'string', 'The pods it is for.', ({ spec }) =>
       orNone(formatLabelSelector(spec.podSelector)),

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/tasks/network/extend-service-ip-ranges/
 import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { parseCIDR } from '../../machinery/ip.ts';
-import { column, defineKind } from '../../machinery/kind.ts';
+import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { condition, objectFields } from '../../machinery/metadata.ts';
 import { mergedBy, s } from '../../machinery/schema.ts';
 import { validateCanonicalCIDR } from '../meta/addresses.ts';
@@ -31,7 +31,7 @@ export const ServiceCIDRKind = defineKind<ServiceCIDR>({
   scope: 'Cluster',
   served: [{ group: 'networking.k8s.io', version: 'v1', schema: serviceCIDRSchema }],
   subresources: { status: true },
-  allowUnconditionalUpdate: true,
+  statusKeeps: clientMetadata,
   columns: [column('CIDRs', 'string', 'The ranges.', ({ spec }) => (spec.cidrs ?? []).join(',')), ageColumn],
   validate: ({ spec }, old) => (old ? [] : validateCIDRs(spec.cidrs ?? [], 'spec.cidrs')),
   validateUpdate,

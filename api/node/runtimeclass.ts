@@ -34,6 +34,7 @@ export const RuntimeClassKind = defineKind<RuntimeClass>({
   kind: 'RuntimeClass',
   plural: 'runtimeclasses',
   scope: 'Cluster',
+  demandsVersion: true,
   served: [{ group: 'node.k8s.io', version: 'v1', schema: runtimeClassSchema }],
   allowCreateOnUpdate: true,
   columns: [column('Handler', 'string', 'What the runtime calls it.', (it) => it.handler), ageColumn],

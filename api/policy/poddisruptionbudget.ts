@@ -51,6 +51,7 @@ export const PodDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
   kind: 'PodDisruptionBudget',
   plural: 'poddisruptionbudgets',
   scope: 'Namespaced',
+  demandsVersion: true,
   shortNames: ['pdb'],
   served: [{ group: 'policy', version: 'v1', schema: podDisruptionBudgetSchema }],
   subresources: { status: true },

@@ -27,6 +27,5 @@ export const ClusterRoleKind = defineKind<ClusterRole>({
   served: [{ group: 'rbac.authorization.k8s.io', version: 'v1', schema: clusterRoleSchema }],
   nameRule: 'path',
   allowCreateOnUpdate: true,
-  allowUnconditionalUpdate: true,
   validate: validateClusterRole,
 });

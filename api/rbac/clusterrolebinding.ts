@@ -34,7 +34,6 @@ export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({
   ],
   nameRule: 'path',
   allowCreateOnUpdate: true,
-  allowUnconditionalUpdate: true,
   columns: bindingColumns,
   validate: (binding) => validateBinding(binding, ['ClusterRole'], false),
   validateUpdate: validateBindingUpdate,

@@ -21,6 +21,5 @@ export const RoleKind = defineKind<Role>({
   served: [{ group: 'rbac.authorization.k8s.io', version: 'v1', schema: roleSchema }],
   nameRule: 'path',
   allowCreateOnUpdate: true,
-  allowUnconditionalUpdate: true,
   validate: (role) => validateRules(role.rules, true),
 });

@@ -25,7 +25,6 @@ export const RoleBindingKind = defineKind<RoleBinding>({
   ],
   nameRule: 'path',
   allowCreateOnUpdate: true,
-  allowUnconditionalUpdate: true,
   columns: bindingColumns,
   validate: (binding) => validateBinding(binding, ['Role', 'ClusterRole'], true),
   validateUpdate: validateBindingUpdate,

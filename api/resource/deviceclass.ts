@@ -33,7 +33,6 @@ export const DeviceClassKind = defineKind<DeviceClass>({
   scope: 'Cluster',
   served: [{ group: 'resource.k8s.io', version: 'v1', schema: deviceClassSchema }],
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   columns: [ageColumn],
   validate,

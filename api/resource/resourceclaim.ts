@@ -1,6 +1,6 @@
 // ResourceClaim: a claim on devices, and which were given for it.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
-import { column, defineKind } from '../../machinery/kind.ts';
+import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { ageColumn } from '../meta/columns.ts';
 import { validateImmutable } from '../meta/validation.ts';
 import { setClaimDefaults } from './device/schema.ts';
@@ -21,7 +21,7 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
     },
   ],
   subresources: { status: true },
-  allowUnconditionalUpdate: true,
+  statusKeeps: clientMetadata,
   returnsDeletedObject: true,
   prepareForStatusUpdate: dropReleasedDevices,
   columns: [column('State', 'string', 'Whether devices were given, and are in use.', showState), ageColumn],

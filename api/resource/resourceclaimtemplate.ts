@@ -37,7 +37,6 @@ export const ResourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
       setDefaults: ({ spec }: ResourceClaimTemplate) => setClaimDefaults(spec.spec),
     },
   ],
-  allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   columns: [ageColumn],
   validate: (template, old) => (old ? [] : validateNew(template)),

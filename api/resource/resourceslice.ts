@@ -12,7 +12,6 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
   scope: 'Cluster',
   served: [{ group: 'resource.k8s.io', version: 'v1', schema: resourceSliceSchema }],
   hasGeneration: true,
-  allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   prepareForCreate: (slice, { nowMs }) => prepareDevices(slice, nowMs),
   prepareForUpdate: (slice, _old, { nowMs }) => prepareDevices(slice, nowMs),

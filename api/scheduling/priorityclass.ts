@@ -32,7 +32,6 @@ export const PriorityClassKind = defineKind<PriorityClass>({
   served: [{ group: 'scheduling.k8s.io', version: 'v1', schema: priorityClassSchema }],
   hasGeneration: true,
   bumpsGeneration: () => false,
-  allowUnconditionalUpdate: true,
   columns: [
     column('Value', 'integer', 'The priority.', (priority) => priority.value ?? 0),
     column(

@@ -54,6 +54,7 @@ export const CSIDriverKind = defineKind<CSIDriver>({
   kind: 'CSIDriver',
   plural: 'csidrivers',
   scope: 'Cluster',
+  demandsVersion: true,
   served: [{ group: 'storage.k8s.io', version: 'v1', schema: csiDriverSchema, setDefaults }],
   hasGeneration: true,
   returnsDeletedObject: true,

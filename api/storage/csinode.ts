@@ -41,6 +41,7 @@ export const CSINodeKind = defineKind<CSINode>({
   kind: 'CSINode',
   plural: 'csinodes',
   scope: 'Cluster',
+  demandsVersion: true,
   served: [{ group: 'storage.k8s.io', version: 'v1', schema: csiNodeSchema }],
   returnsDeletedObject: true,
   columns: [

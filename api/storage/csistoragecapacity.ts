@@ -27,6 +27,7 @@ export const CSIStorageCapacityKind = defineKind<CSIStorageCapacity>({
   kind: 'CSIStorageCapacity',
   plural: 'csistoragecapacities',
   scope: 'Namespaced',
+  demandsVersion: true,
   served: [{ group: 'storage.k8s.io', version: 'v1', schema: csiStorageCapacitySchema }],
   validate,
   validateUpdate: (next, old) => [

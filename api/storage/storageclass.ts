@@ -77,7 +77,6 @@ export const StorageClassKind = defineKind<StorageClass>({
   scope: 'Cluster',
   shortNames: ['sc'],
   served: [{ group: 'storage.k8s.io', version: 'v1', schema: storageClassSchema }],
-  allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   columns: [
     defaultableNameColumn(defaultAnnotations),

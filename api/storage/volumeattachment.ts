@@ -1,7 +1,7 @@
 // VolumeAttachment: that a volume should be attached to a node, and how that went.
 // https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/volume-attachment-v1/
 import { append, type FieldError, forbidden, invalid, required, tooLong } from '../../machinery/field-error.ts';
-import { column, defineKind } from '../../machinery/kind.ts';
+import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
@@ -63,8 +63,10 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
   kind: 'VolumeAttachment',
   plural: 'volumeattachments',
   scope: 'Cluster',
+  demandsVersion: true,
   served: [{ group: 'storage.k8s.io', version: 'v1', schema: volumeAttachmentSchema }],
   subresources: { status: true },
+  statusKeeps: clientMetadata,
   returnsDeletedObject: true,
   columns: [
     { name: 'Attacher', type: 'string', format: 'name', doc: 'The driver.', cell: ({ spec }) => spec.attacher },

@@ -27,7 +27,6 @@ export const VolumeAttributesClassKind = defineKind<VolumeAttributesClass>({
   scope: 'Cluster',
   shortNames: ['vac'],
   served: [{ group: 'storage.k8s.io', version: 'v1', schema: volumeAttributesClassSchema }],
-  allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   columns: [
     defaultableNameColumn(['volumeattributesclass.alpha.kubernetes.io/is-default-class']),

@@ -8,7 +8,14 @@ import type {
 } from '../../api/apiextensions/customresourcedefinition/schema.ts';
 import { formatAge } from '../../machinery/duration.ts';
 import { detached, jsonEqual, writeJson } from '../../machinery/json.ts';
-import { allVerbs, type Column, defineKind, type Kind, type ScaleSubresource } from '../../machinery/kind.ts';
+import {
+  allVerbs,
+  type Column,
+  clientMetadata,
+  defineKind,
+  type Kind,
+  type ScaleSubresource,
+} from '../../machinery/kind.ts';
 import { compareVersions } from '../../machinery/kube-version.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { type Converter, storedFormOf } from './conversion.ts';
@@ -104,6 +111,7 @@ function customKind(
     plural: names.plural,
     scope: scope === 'Cluster' ? 'Cluster' : 'Namespaced',
     isCustom: true,
+    demandsVersion: true,
     ...(names.singular ? { singular: names.singular } : {}),
     ...(names.shortNames ? { shortNames: names.shortNames } : {}),
     ...(names.categories ? { categories: names.categories } : {}),
@@ -125,6 +133,7 @@ function customKind(
       status: hasStatus,
       ...(version.subresources?.scale ? { scale: scaleOf(version.subresources.scale) } : {}),
     },
+    statusKeeps: clientMetadata,
     hasGeneration: true,
     bumpsGeneration: (next, old) => !jsonEqual(contentOf(next, hasStatus), contentOf(old, hasStatus)),
     validate,

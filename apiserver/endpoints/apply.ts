@@ -23,7 +23,7 @@ import type { KubeObject, ManagedFieldsEntry } from '../../machinery/metadata.ts
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { ApiContext, WriteOptions } from '../registry/context.ts';
 import { createObject } from '../registry/create.ts';
-import { versionsOf } from '../registry/field-versions.ts';
+import { setManagers, versionsOf } from '../registry/field-versions.ts';
 import { updateObject } from '../registry/update.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { toVersion } from '../storage/stored-object.ts';
@@ -66,7 +66,7 @@ export async function handleApply(context: ApiContext, request: ApiRequest, opti
   const told = () => [...warnings, ...options.warnings];
   const produce = async (old: KubeObject, isLarge: boolean) => {
     const { draft, managedFields } = await applyTo(context, request, { old, config, options: { ...options, isLarge } });
-    draft.metadata.managedFields = managedFields;
+    setManagers(draft, managedFields);
     return draft;
   };
   const target = { namespace, name, subresource, produce, fields: 'given' as const };

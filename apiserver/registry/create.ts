@@ -11,7 +11,7 @@ import { StoredObject, storageKey } from '../storage/stored-object.ts';
 import { breathe } from '../turns.ts';
 import { admissionRequest } from './admission-request.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
-import { recordFields } from './field-versions.ts';
+import { recordFields, setManagers } from './field-versions.ts';
 import { checkCreate, prepareCreate, prepareIdentity } from './prepare.ts';
 import { RequestEnd, refuseGone } from './request-end.ts';
 import { checkStorable } from './size.ts';
@@ -62,7 +62,7 @@ async function createOnce(
   const sentName = draft.metadata.name || draft.metadata.generateName || '';
   prepareIdentity(kind, draft, namespace, { nowMs, random: context.random });
   // What admission adds is nobody's.
-  if (target.managedFields) draft.metadata.managedFields = target.managedFields;
+  if (target.managedFields) setManagers(draft, target.managedFields);
   else await recordFields(context, kind, { old: undefined, draft, subresource: '', options });
   const end = new RequestEnd();
   const write = { operation: 'CREATE', kind, namespace, name: sentName, object: draft } as const;

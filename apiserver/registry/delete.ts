@@ -204,6 +204,7 @@ function finalizersAfter(kind: Kind, finalizers: readonly string[], options: Del
   const policy = isOrphaned ? 'Orphan' : options.propagationPolicy;
   if (policy === undefined && options.orphanDependents === undefined) return [...finalizers];
   const others = finalizers.filter((f) => f !== orphanFinalizer && f !== foregroundFinalizer);
+  if (kind.isNeverCollected) return others;
   if (policy === 'Orphan') return [...others, orphanFinalizer];
   if (policy === 'Foreground') return [...others, foregroundFinalizer];
   return others;

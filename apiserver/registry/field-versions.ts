@@ -4,7 +4,7 @@ import { decodeValue } from '../../machinery/decode.ts';
 import type { Versions } from '../../machinery/field-management/apply.ts';
 import { blankOf, decidedPart, recordUpdate, type View } from '../../machinery/field-management/record.ts';
 import { apiVersionOf, type Kind, parseApiVersion } from '../../machinery/kind.ts';
-import type { KubeObject } from '../../machinery/metadata.ts';
+import type { KubeObject, ManagedFieldsEntry } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { toVersion } from '../storage/stored-object.ts';
 import { stepwise } from '../turns.ts';
@@ -24,7 +24,7 @@ export function versionsOf(context: Pick<ApiContext, 'kinds'>, kind: Kind, subre
   const part = {
     hasStatus: kind.subresources.status === true,
     subresource,
-    keepsLabels: kind.statusKeepsLabels === true,
+    statusKeeps: kind.statusKeeps ?? [],
   };
   return {
     schemaOf: (apiVersion) => find(apiVersion)?.version.schema,
@@ -72,9 +72,13 @@ export async function recordFields(
     ...[...(stored ?? []), ...(sent ?? [])].map((entry) => entry.apiVersion ?? ''),
   ]);
   const update = { writer, views: (apiVersion: string) => views.get(apiVersion), stored, sent, isCreate: !old };
-  const fields = await stepwise(recordUpdate(update), options.isLarge, context.clock);
-  if (fields.length > 0) draft.metadata.managedFields = fields;
-  else delete draft.metadata.managedFields;
+  setManagers(draft, await stepwise(recordUpdate(update), options.isLarge, context.clock));
+}
+
+/** Says in the draft who manages its fields; nothing where nobody does. */
+export function setManagers({ metadata }: KubeObject, fields: ManagedFieldsEntry[]): void {
+  if (fields.length > 0) metadata.managedFields = fields;
+  else delete metadata.managedFields;
 }
 
 async function viewsOf(

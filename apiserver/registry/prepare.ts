@@ -19,10 +19,13 @@ export interface PrepareDeps extends PrepareContext {
 
 const maxGeneratedNameBase = 58;
 
+/** True where a write is for no version in particular: 0 is none, too. */
+export const namesNoVersion = ({ resourceVersion }: ObjectMeta): boolean => /^0*$/.test(resourceVersion ?? '');
+
 /** Fills in name, namespace and identity of a new object, before admission sees it. Changes the draft. */
 export function prepareIdentity(kind: Kind, draft: KubeObject, namespace: string, deps: PrepareDeps): void {
   const meta = draft.metadata;
-  if (meta.resourceVersion) {
+  if (!namesNoVersion(meta)) {
     throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
   }
   if (kind.namespaced) {
@@ -104,7 +107,7 @@ export function prepareUpdate(
   options: { subresource: string; nowMs: number },
 ): void {
   const meta = draft.metadata;
-  for (const key of keptMetadata) {
+  for (const key of [...keptMetadata, ...((options.subresource === 'status' && kind.statusKeeps) || [])]) {
     if (old.metadata[key] === undefined) delete meta[key];
     else (meta as Record<string, unknown>)[key] = old.metadata[key];
   }
@@ -118,10 +121,6 @@ export function prepareUpdate(
     if (custom?.prepareForUpdate) {
       custom.prepareForUpdate(draft, old, context, sent);
       return;
-    }
-    if (kind.statusKeepsLabels) {
-      if (old.metadata.labels) meta.labels = old.metadata.labels;
-      else delete meta.labels;
     }
     draft.status = status;
     kind.prepareForStatusUpdate?.(draft, old, context);

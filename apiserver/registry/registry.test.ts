@@ -42,10 +42,27 @@ describe('create', () => {
     assert.equal(metadata.resourceVersion, String(api.etcd.revision));
   });
 
+  test('the number of a daemon set’s template is the field of who makes it', async () => {
+    const api = await startMemoryApi();
+    const sets = '/apis/apps/v1/namespaces/default/daemonsets';
+    const { metadata } = await api.send('POST', sets, { body: deployment('d') });
+    const key = 'deprecated.daemonset.template.generation';
+    assert.equal(metadata.annotations[key], '1');
+    assert.deepEqual(metadata.managedFields[0].fieldsV1['f:metadata'], {
+      'f:annotations': { '.': {}, [`f:${key}`]: {} },
+    });
+  });
+
   test('an object in which nobody set anything has no managed fields', async () => {
     const api = await startMemoryApi();
     const { metadata } = await api.send('POST', configMaps, { body: { metadata: { name: 'a' } } });
     assert.equal('managedFields' in metadata, false);
+    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'b' } };
+    const apply = { body, contentType: 'application/apply-patch+yaml' };
+    for (const _ of ['made', 'there']) {
+      const applied = await api.send('PATCH', `${configMaps}/b?fieldManager=m`, apply);
+      assert.equal('managedFields' in applied.metadata, false);
+    }
   });
 
   test('a status that was sent is not kept, and generations begin at 1', async () => {
@@ -112,6 +129,53 @@ describe('update', () => {
     const { metadata, ...rest } = made;
     const won = await put({ ...rest, metadata: { name: 'a' }, data: { k: '4' } });
     assert.deepEqual([won.data, won.metadata.uid], [{ k: '4' }, metadata.uid]);
+  });
+
+  test('version 0 stands for no version', async () => {
+    const { api } = await withConfigMap();
+    const metadata = { name: 'a', resourceVersion: '0' };
+    assert.equal((await api.send('PUT', `${configMaps}/a`, { body: { metadata, data: { k: '2' } } })).data.k, '2');
+    await api.send('POST', configMaps, { body: { metadata: { ...metadata, name: 'b' } } });
+    const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
+    await api.send('POST', leases, { body: { metadata } });
+    const put = api.send('PUT', `${leases}/a`, { body: { metadata } });
+    const why =
+      'leases.coordination.k8s.io "a" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update';
+    await refuses(put, 422, 'Invalid', new RegExp(why));
+  });
+
+  // Upstream: TestFieldsWipingConsistency, TestAllowCreateOnUpdate and TestAllowUnconditionalUpdate.
+  const said = { labels: { a: 'b' }, annotations: { c: 'd' } };
+  const attachment = { attacher: 'x', nodeName: 'n', source: { persistentVolumeName: 'pv' } };
+  const ofStatus: [path: string, spec: object, left: object][] = [
+    [pods, { containers: [container] }, said],
+    [deployments, deployment('x').spec, { labels: undefined, annotations: said.annotations }],
+    ['/apis/storage.k8s.io/v1/volumeattachments', attachment, { labels: undefined, annotations: undefined }],
+  ];
+  for (const [path, spec, left] of ofStatus) {
+    test(`a write to the status of ${path} and its metadata`, async () => {
+      const api = await startMemoryApi();
+      await api.send('POST', path, { body: { metadata: { name: 'x' }, spec } });
+      const contentType = 'application/merge-patch+json';
+      const { metadata } = await api.send('PATCH', `${path}/x/status`, { body: { metadata: said }, contentType });
+      assert.deepEqual({ labels: metadata.labels, annotations: metadata.annotations }, left);
+      const mine = metadata.managedFields.find(({ subresource }: any) => subresource === 'status')?.fieldsV1[
+        'f:metadata'
+      ];
+      const owned = Object.keys(left).filter((key) => left[key as keyof object] !== undefined);
+      assert.deepEqual(Object.keys(mine ?? {}).sort(), owned.map((key) => `f:${key}`).sort());
+    });
+  }
+
+  test('a PUT that names no version, and one of what is not there', async () => {
+    const api = await startMemoryApi();
+    const ranges = '/api/v1/namespaces/default/limitranges';
+    const range = { metadata: { name: 'r' }, spec: { limits: [{ type: 'Pod' }] } };
+    assert.equal((await api.send('PUT', `${ranges}/r`, { body: range })).metadata.name, 'r');
+    const schemas = '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas';
+    const schema = { metadata: { name: 's' }, spec: { priorityLevelConfiguration: { name: 'p' } } };
+    await api.send('POST', schemas, { body: schema });
+    assert.equal((await api.send('PUT', `${schemas}/s`, { body: schema })).metadata.generation, 1);
   });
 
   test('a write that changes nothing is not stored', async () => {
@@ -298,6 +362,12 @@ describe('delete', () => {
     await refuses(del({ propagationPolicy: 'Sideways' }), 422, 'Invalid', /Unsupported value: "Sideways"/);
     const held = await del({ propagationPolicy: 'Foreground', preconditions: { uid: made.metadata.uid } });
     assert.deepEqual(held.metadata.finalizers, ['foregroundDeletion']);
+    // Events are nobody's owner.
+    const events = '/api/v1/namespaces/default/events';
+    const body = { metadata: { name: 'e', finalizers: ['kubernetes'] }, involvedObject: { namespace: 'default' } };
+    await api.send('POST', events, { body });
+    const event = await api.send('DELETE', `${events}/e`, { body: { propagationPolicy: 'Foreground' } });
+    assert.deepEqual(event.metadata.finalizers, ['kubernetes']);
   });
 
   test('an object that the cache takes for the one before it is deleted nevertheless', async () => {

@@ -3,7 +3,8 @@
 // preparation, validation and managedFields. Upstream: the generic registry store's Update over
 // storage's GuaranteedUpdate.
 
-import { conflictError, modifiedError, notFoundError } from '../../machinery/errors.ts';
+import { conflictError, invalidError, modifiedError, notFoundError } from '../../machinery/errors.ts';
+import { invalid } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -14,7 +15,7 @@ import { breathe } from '../turns.ts';
 import { admissionRequest } from './admission-request.ts';
 import { type ApiContext, isLarge, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
-import { checkUpdate, prepareUpdate } from './prepare.ts';
+import { checkUpdate, namesNoVersion, prepareUpdate } from './prepare.ts';
 import { RequestEnd, refuseGone } from './request-end.ts';
 import { checkStorable } from './size.ts';
 
@@ -153,10 +154,6 @@ async function draftOf(
   if (options.isLarge) await breathe();
   checkVersion(kind, draft, current);
   if (options.isLarge) checkStorable(draft, kind.storage.schema);
-  // A write that names no version is for whatever version is there, where the kind allows that.
-  if (kind.allowUnconditionalUpdate || target.subresource !== '') {
-    draft.metadata.resourceVersion = String(current.revision);
-  }
   const { subresource } = target;
   if (target.fields === undefined) await recordFields(context, kind, { old, draft, subresource, options });
   else if (target.fields === 'kept') {
@@ -167,6 +164,7 @@ async function draftOf(
   return draft;
 }
 
+// A write that names no version, or 0, is for whatever version is there, unless the kind demands one.
 function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject): void {
   const { uid, resourceVersion, name = '' } = draft.metadata;
   const currentUid = current.object.metadata.uid;
@@ -174,7 +172,14 @@ function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject): voi
     const why = `StorageError: invalid object, Code: 4, Key: ${current.key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${currentUid}`;
     throw conflictError(groupResourceOf(kind), name, why);
   }
-  if (resourceVersion && resourceVersion !== String(current.revision)) throw modifiedError(groupResourceOf(kind), name);
+  const revision = String(current.revision);
+  if (namesNoVersion(draft.metadata)) {
+    if (kind.demandsVersion) {
+      const why = invalid('metadata.resourceVersion', 0, 'must be specified for an update');
+      throw invalidError({ group: kind.group, kind: kind.plural }, name, [why]);
+    }
+    draft.metadata.resourceVersion = revision;
+  } else if (resourceVersion !== revision) throw modifiedError(groupResourceOf(kind), name);
 }
 
 /** True when nothing keeps a deleted object any longer. */

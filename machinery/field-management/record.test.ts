@@ -41,7 +41,7 @@ const object = (fields: object, managedFields?: ManagedFieldsEntry[]): any => ({
   metadata: { name: 'x', ...(managedFields ? { managedFields } : {}) },
   ...fields,
 });
-const part = (subresource: string) => ({ hasStatus: true, subresource, keepsLabels: false });
+const part = (subresource: string) => ({ hasStatus: true, subresource, statusKeeps: [] });
 
 /** The entries after `writer` made `next` of `old`. */
 function record(old: any, next: any, writer: Writer, sent?: ManagedFieldsEntry[]): ManagedFieldsEntry[] {

@@ -1,6 +1,7 @@
 // managedFields after a create, update or patch: who writes owns what the write changes, and nobody
 // owns what is gone. https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 import { decodeValue } from '../decode.ts';
+import type { Kind } from '../kind.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../metadata.ts';
 import type { ObjectSchema } from '../schema.ts';
 import type { Steps } from '../steps.ts';
@@ -53,14 +54,14 @@ export const ownable = (set: FieldSet): FieldSet => subtract(set, nobodys);
 /** What a write to this place decides: the kind's other part - status, or everything else - stays as it was. */
 export function decidedPart(
   object: KubeObject,
-  part: { hasStatus: boolean; subresource: string; keepsLabels: boolean },
+  part: { hasStatus: boolean; subresource: string; statusKeeps: NonNullable<Kind['statusKeeps']> },
 ) {
   const { status, metadata: all, ...rest } = object;
   // A configuration may have none.
   const { managedFields: _, ...metadata } = all ?? {};
   const kept = all === undefined ? {} : { metadata };
   if (part.subresource === 'status' && part.hasStatus) {
-    if (part.keepsLabels) delete metadata.labels;
+    for (const key of part.statusKeeps) delete metadata[key];
     return status === undefined ? kept : { ...kept, status };
   }
   return { ...rest, ...kept, ...(part.hasStatus || status === undefined ? {} : { status }) };

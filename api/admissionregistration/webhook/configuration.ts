@@ -16,6 +16,7 @@ const webhooksColumn: Column<WithWebhooks> = column(
 
 export const webhookConfiguration = {
   scope: 'Cluster',
+  demandsVersion: true,
   categories: ['api-extensions'],
   hasGeneration: true,
   bumpsGeneration: (next: WithWebhooks, old: WithWebhooks) => !jsonEqual(next.webhooks, old.webhooks),

@@ -178,10 +178,11 @@ describe('a custom resource', () => {
     });
     assert.deepEqual([patched.spec.size, patched.status, patched.metadata.generation], [3, undefined, 2]);
     const { body: status } = await api.request('PATCH', `${at('widgets', 's')}/status`, {
-      body: { spec: { size: 4 }, status: { replicas: 7, selector: 'a=b' } },
+      body: { metadata: { labels: { a: 'b' } }, spec: { size: 4 }, status: { replicas: 7, selector: 'a=b' } },
       ...merge,
     });
-    assert.deepEqual([status.spec.size, status.status.replicas, status.metadata.generation], [3, 7, 2]);
+    const { generation, labels } = status.metadata;
+    assert.deepEqual([status.spec.size, status.status.replicas, generation, labels], [3, 7, 2, undefined]);
     const scaled = await api.request('PATCH', `${at('widgets', 's')}/scale`, {
       body: { spec: { replicas: 5 } },
       ...merge,
