@@ -3,7 +3,7 @@
 import type { Registry } from 'prom-client';
 import type { Clock } from '../machinery/clock.ts';
 import { StatusError } from '../machinery/errors.ts';
-import { HotHistogram, HotNumber } from '../machinery/hot-metrics.ts';
+import { type HotHistogram, type HotNumber, metricsIn } from '../machinery/hot-metrics.ts';
 import type { UserInfo } from './authn/user.ts';
 import type { Decision } from './authz/attributes.ts';
 
@@ -31,13 +31,10 @@ export class AccessMetrics {
 
   constructor(registry: Registry, clock: Clock) {
     this.#clock = clock;
-    const counter = (name: string, help: string, labelNames: string[]) =>
-      new HotNumber({ type: 'counter', name, help, labelNames, registry });
-    const histogram = (name: string, help: string, labelNames: string[], bounds = buckets) =>
-      new HotHistogram({ name, help, labelNames, buckets: bounds, registry });
+    const { counter, histogram } = metricsIn(registry);
     const timed = (attempts: string, duration: string, what: string) => {
       const count = counter(attempts, `${what} by outcome.`, ['result']);
-      const seconds = histogram(duration, `Time of the same.`, ['result']);
+      const seconds = histogram(duration, `Time of the same.`, ['result'], buckets);
       return (result: string, startMs: number) => {
         count.of(result).value++;
         seconds.of(result).observe((clock.monotonicMs() - startMs) / 1000);

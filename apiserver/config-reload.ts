@@ -4,9 +4,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Clock, Timer } from '../machinery/clock.ts';
 import { ConfigFileError } from '../machinery/config-file.ts';
+import { metricsIn } from '../machinery/hot-metrics.ts';
 import type { Logger } from '../machinery/log.ts';
 import { watchFolder } from '../machinery/watch-folder.ts';
 import { identityName } from './bootstrap/identity-lease.ts';
@@ -35,36 +36,29 @@ const pollMs = 60_000;
 const hashOf = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
 function reloadMetrics(what: ReloadedFile['what'], clock: Clock, registry: Registry) {
-  const apiserver_id_hash = hashOf(identityName(hostname()));
-  const registers = [registry];
-  const name = (rest: string) => `apiserver_${what}_config_controller_${rest}`;
-  const labelNames = ['status', 'apiserver_id_hash'] as const;
-  const total = new Counter({
-    name: name('automatic_reloads_total'),
-    help: `Times that the ${what} configuration was read anew, by outcome.`,
+  const server = hashOf(identityName(hostname()));
+  const { counter, gauge, seen } = metricsIn(registry, `apiserver_${what}_config_controller_`);
+  const labelNames = ['status', 'apiserver_id_hash'];
+  const total = counter(
+    'automatic_reloads_total',
+    `Times that the ${what} configuration was read anew, by outcome.`,
     labelNames,
-    registers,
-  });
-  const last = new Gauge({
-    name: name('automatic_reload_last_timestamp_seconds'),
-    help: `When the ${what} configuration was last read anew, by outcome.`,
+  );
+  const last = gauge(
+    'automatic_reload_last_timestamp_seconds',
+    `When the ${what} configuration was last read anew, by outcome.`,
     labelNames,
-    registers,
-  });
-  const info = new Gauge({
-    name: name('last_config_info'),
-    help: `The hash of the ${what} configuration that is in force.`,
-    labelNames: ['apiserver_id_hash', 'hash'],
-    registers,
-  });
+  );
+  let hash = '';
+  const help = `The hash of the ${what} configuration that is in force.`;
+  seen('gauge', ['last_config_info', help, ['apiserver_id_hash', 'hash']], () => [[[server, hash], 1]]);
   return {
     inForce(text: string) {
-      info.reset();
-      info.set({ apiserver_id_hash, hash: hashOf(text) }, 1);
+      hash = hashOf(text);
     },
     count(status: 'success' | 'failure') {
-      total.inc({ status, apiserver_id_hash });
-      last.set({ status, apiserver_id_hash }, clock.now() / 1000);
+      total.of(status, server).value++;
+      last.of(status, server).value = clock.now() / 1000;
     },
   };
 }

@@ -1,10 +1,10 @@
 // `k8ts apiserver`: flags, and the parts put together.
 
 import { readFileSync } from 'node:fs';
-import { Counter } from 'prom-client';
 import { kinds as builtInKinds } from '../api/index.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
 import { parseConfig } from '../machinery/config-file.ts';
+import { metricsIn } from '../machinery/hot-metrics.ts';
 import { formatAddress } from '../machinery/subnet.ts';
 import { AccessMetrics } from './access-metrics.ts';
 import { parseRange } from './admission/address-range.ts';
@@ -280,8 +280,8 @@ function frontOptions(options: Options, { clock, metrics }: ComponentContext): F
   };
   const { 'bind-address': addresses, 'secure-port': port, 'permit-port-sharing': isPortShared } = options;
   const help = 'Connections that came to nothing before they could ask for something.';
-  const errors = new Counter({ name: 'apiserver_tls_handshake_errors_total', help, registers: [metrics] });
-  return { clock, tls, addresses, port, isPortShared, onHandshakeError: () => errors.inc() };
+  const errors = metricsIn(metrics).counter('apiserver_tls_handshake_errors_total', help).of();
+  return { clock, tls, addresses, port, isPortShared, onHandshakeError: () => void errors.value++ };
 }
 
 function trustOf(options: Options): AuthenticationTrust {

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/reference/instrumentation/metrics/ (apiserver_*)
 import type { Registry } from 'prom-client';
 import type { Clock } from '../machinery/clock.ts';
-import { Cells, HotHistogram, HotNumber } from '../machinery/hot-metrics.ts';
+import { Cells, metricsIn } from '../machinery/hot-metrics.ts';
 import { isLongRunning } from './in-flight.ts';
 import type { RequestInfo } from './request-info.ts';
 import { one } from './server-headers.ts';
@@ -101,28 +101,17 @@ const version = ['group', 'version', 'resource'];
 const target = ['verb', ...version, 'subresource', 'scope', 'component'];
 
 function createAll(registry: Registry) {
-  const number = (type: 'counter' | 'gauge', name: string, help: string, labelNames: string[]) =>
-    new HotNumber({ type, name: `apiserver_${name}`, help, labelNames, registry });
-  const histogram = (name: string, help: string, labelNames: string[], buckets: number[]) =>
-    new HotHistogram({ name: `apiserver_${name}`, help, labelNames, buckets, registry });
+  const { counter, gauge, histogram } = metricsIn(registry, 'apiserver_');
   const slow = durationBuckets.filter((bound) => bound >= 0.05);
+  const ended = [...target, 'dry_run', 'code'];
+  const broken = [...target, 'code'];
+  const removed = [...version, 'subresource', 'removed_release'];
   return {
-    total: number('counter', 'request_total', 'Requests by what they ask for and code.', [
-      ...target,
-      'dry_run',
-      'code',
-    ]),
-    terminations: number('counter', 'request_terminations_total', 'Requests that the server broke off.', [
-      ...target,
-      'code',
-    ]),
-    longRunning: number('gauge', 'longrunning_requests', 'Requests that stay, and are there now.', target),
-    old: number('gauge', 'requested_deprecated_apis', 'Versions to go that were asked for.', [
-      ...version,
-      'subresource',
-      'removed_release',
-    ]),
-    events: number('counter', 'watch_events_total', 'Events that watches were told.', version),
+    total: counter('request_total', 'Requests by what they ask for and code.', ended),
+    terminations: counter('request_terminations_total', 'Requests that the server broke off.', broken),
+    longRunning: gauge('longrunning_requests', 'Requests that stay, and are there now.', target),
+    old: gauge('requested_deprecated_apis', 'Versions to go that were asked for.', removed),
+    events: counter('watch_events_total', 'Events that watches were told.', version),
     eventSizes: histogram('watch_events_sizes', 'Bytes of the events of watches.', version, eventBuckets),
     sizes: histogram('response_sizes', 'Bytes of answers to what reads.', target, sizeBuckets),
     seconds: histogram('request_duration_seconds', 'Time of requests.', [...target, 'dry_run'], durationBuckets),
@@ -133,17 +122,9 @@ function createAll(registry: Registry) {
 function tellPeaks(registry: Registry, clock: Clock) {
   const peaks = { readOnly: new Peak(), mutating: new Peak() };
   const help = 'Requests at a time, at most, in the last second.';
-  const labelNames = ['request_kind'];
-  const inFlight = new HotNumber({
-    type: 'gauge',
-    name: 'apiserver_current_inflight_requests',
-    help,
-    labelNames,
-    registry,
-    refresh() {
-      for (const [kind, peak] of Object.entries(peaks)) inFlight.of(kind).value = peak.read(clock.monotonicMs());
-    },
-  });
+  metricsIn(registry).seen('gauge', ['apiserver_current_inflight_requests', help, ['request_kind']], () =>
+    Object.entries(peaks).map(([kind, peak]) => [[kind], peak.read(clock.monotonicMs())]),
+  );
   return peaks;
 }
 

@@ -37,3 +37,16 @@ export function findEndpoint(
   }
   throw unavailableError(`no endpoints available for service ${JSON.stringify(service.name)}`);
 }
+
+/** Where requests for a service go: one of its endpoints, or the host it stands for. Throws 503 when there is none. */
+export function locate(
+  deps: EndpointFinder,
+  { namespace, name, port }: { namespace: string; name: string; port: number },
+): { host: string; port: number } {
+  const service = deps.store.peek(deps.kinds.kind('', 'Service'), namespace, name)?.object;
+  if (!service) throw unavailableError(`service ${JSON.stringify(name)} not found`);
+  if (service.spec.type === 'ExternalName') return { host: service.spec.externalName, port };
+  const found = (service.spec.ports ?? []).find((p: { port: number }) => p.port === port);
+  if (!found) throw unavailableError(`no service port ${port} found for service ${JSON.stringify(name)}`);
+  return findEndpoint(deps, { namespace, name }, found.name ?? '');
+}

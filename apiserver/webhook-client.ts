@@ -8,7 +8,7 @@ import { StatusError } from '../machinery/errors.ts';
 import { isObject } from '../machinery/json.ts';
 import { readJson, TextError } from '../machinery/json-reader.ts';
 import { describeNetworkError } from '../machinery/network-error.ts';
-import { type EndpointFinder, findEndpoint } from './service-endpoint.ts';
+import { type EndpointFinder, locate } from './service-endpoint.ts';
 
 export interface WebhookClientConfig {
   url?: string;
@@ -71,13 +71,7 @@ export class WebhookClient {
 
   #find({ service }: WebhookClientConfig, url: URL): { host: string; port: number } {
     if (!service) return { host: hostOf(url), port: Number(url.port || 443) };
-    const { store, kinds } = this.#deps;
-    const found = store.peek(kinds.kind('', 'Service'), service.namespace, service.name)?.object;
-    if (!found) throw new WebhookError(`service ${JSON.stringify(service.name)} not found`);
-    const wanted = service.port ?? 443;
-    const port = (found.spec.ports ?? []).find((p: { port: number }) => p.port === wanted);
-    if (!port) throw new WebhookError(`no service port ${wanted} found for service ${JSON.stringify(service.name)}`);
-    return findEndpoint(this.#deps, service, port.name ?? '');
+    return locate(this.#deps, { ...service, port: service.port ?? 443 });
   }
 }
 

@@ -73,40 +73,30 @@ const tooLarge = (i: number) => pod(`large${i}`).priority(10).asks({ cpu: '9', m
 const mixed = [plain, near, apart, ratherNear, ratherApart];
 const huge = { cpu: '40000', memory: '320Ti', pods: '60000' };
 
-const standard = { nodes: 5_000, makeNode: plainNode };
+const standard = { nodes: 5_000, makeNode: plainNode, before: 5_000, measured: 5_000 };
+const spreadOut = { ...standard, makeNode: inZones(3), makeBefore: (i: number) => plain(`b${i}`) };
 const byName = (make: (name: string) => PodBuilder) => (i: number) => make(`p${i}`);
 
 export const cases: PerfCase[] = [
   { ...standard, name: 'Basic', threshold: 680, before: 1_000, measured: 10_000, make: byName(plain) },
   {
-    ...standard,
+    ...spreadOut,
     name: 'TopologySpreading',
     threshold: 460,
-    makeNode: inZones(3),
-    before: 5_000,
-    makeBefore: (i) => plain(`b${i}`),
-    measured: 5_000,
     make: (i) => spread(`p${i}`, 'DoNotSchedule'),
   },
   {
-    ...standard,
+    ...spreadOut,
     name: 'PreferredTopologySpreading',
     threshold: 340,
-    makeNode: inZones(3),
-    before: 5_000,
-    makeBefore: (i) => plain(`b${i}`),
-    measured: 5_000,
     make: (i) => spread(`p${i}`, 'ScheduleAnyway'),
   },
   // Pods of many services in turn, which say nothing of how they are spread. Upstream has none like it.
   {
-    ...standard,
+    ...spreadOut,
     name: 'DefaultTopologySpreading',
-    makeNode: inZones(3),
     services,
-    before: 5_000,
     makeBefore: (i) => served(`b${i}`, i),
-    measured: 5_000,
     make: (i) => served(`p${i}`, i),
   },
   {
@@ -135,36 +125,13 @@ export const cases: PerfCase[] = [
     name: 'NodeAffinity',
     threshold: 220,
     makeNode: inZones(1),
-    before: 5_000,
     measured: 10_000,
     make: (i) => plain(`p${i}`).affinity(nodeAffinity(inZone)),
   },
   { ...standard, name: 'PodAntiAffinity', threshold: 60, before: 1_000, measured: 2_000, make: byName(apart) },
-  {
-    ...standard,
-    name: 'PodAffinity',
-    threshold: 35,
-    makeNode: inZones(1),
-    before: 5_000,
-    measured: 5_000,
-    make: byName(near),
-  },
-  {
-    ...standard,
-    name: 'PreferredPodAffinity',
-    threshold: 90,
-    before: 5_000,
-    measured: 5_000,
-    make: byName(ratherNear),
-  },
-  {
-    ...standard,
-    name: 'PreferredPodAntiAffinity',
-    threshold: 90,
-    before: 5_000,
-    measured: 5_000,
-    make: byName(ratherApart),
-  },
+  { ...standard, name: 'PodAffinity', threshold: 35, makeNode: inZones(1), make: byName(near) },
+  { ...standard, name: 'PreferredPodAffinity', threshold: 90, make: byName(ratherNear) },
+  { ...standard, name: 'PreferredPodAntiAffinity', threshold: 90, make: byName(ratherApart) },
   {
     ...standard,
     name: 'MixedSchedulingBasePod',
@@ -172,7 +139,6 @@ export const cases: PerfCase[] = [
     makeNode: inZones(1),
     before: 10_000,
     makeBefore: (i) => mixed[Math.floor(i / 2_000)]!(`b${i}`),
-    measured: 5_000,
     make: byName(plain),
   },
   {
@@ -190,7 +156,6 @@ export const cases: PerfCase[] = [
     threshold: 570,
     before: 20_000,
     makeBefore: low,
-    measured: 5_000,
     make: byName(plain),
     meanwhile: { everyMs: 200, pod: high },
   },

@@ -6,44 +6,48 @@ import { request } from 'node:https';
 import type { Layout } from './layout.ts';
 import { pkiFiles } from './pki/plan.ts';
 
-interface Outgoing {
-  method: 'GET' | 'POST' | 'PATCH';
-  path: string;
-  body?: object;
-  contentType?: string;
+/** Which cluster is asked, and until when an answer is waited for. */
+export interface Asking {
+  layout: Layout;
+  signal: AbortSignal;
 }
+
+type Named = { metadata: { name: string } };
+
+const merge = 'application/merge-patch+json';
+const apply = 'application/apply-patch+yaml';
 
 /** Sends a request and resolves with the response as soon as its head is there. */
 function send(
-  layout: Layout,
-  { method, path, body, contentType = 'application/json' }: Outgoing,
-  signal: AbortSignal,
+  { layout, signal }: Asking,
+  {
+    method = 'GET',
+    path,
+    body,
+    type = 'application/json',
+  }: { method?: string; path: string; body?: object; type?: string },
 ): Promise<IncomingMessage> {
   const { ca, admin } = pkiFiles(layout);
+  const headers = { accept: 'application/json', 'content-type': type, 'user-agent': 'k8ts' };
+  const tls = { ca: readFileSync(`${ca}.crt`), cert: readFileSync(`${admin}.crt`), key: readFileSync(`${admin}.key`) };
   return new Promise((resolve, reject) => {
-    const req = request(
-      new URL(path, layout.apiUrl),
-      {
-        method,
-        ca: readFileSync(`${ca}.crt`),
-        cert: readFileSync(`${admin}.crt`),
-        key: readFileSync(`${admin}.key`),
-        headers: { accept: 'application/json', 'content-type': contentType, 'user-agent': 'k8ts' },
-        agent: false,
-        signal,
-      },
-      resolve,
-    );
+    const req = request(new URL(path, layout.apiUrl), { method, ...tls, headers, agent: false, signal }, resolve);
     req.once('error', reject);
     req.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 
-const get = (layout: Layout, path: string, signal: AbortSignal) => send(layout, { method: 'GET', path }, signal);
+/** Sends a request and resolves with the whole answer. */
+async function ask(asking: Asking, asked: Parameters<typeof send>[1]): Promise<{ status: number; text: string }> {
+  const response = await send(asking, asked);
+  let text = '';
+  for await (const piece of response.setEncoding('utf8')) text += piece;
+  return { status: response.statusCode ?? 0, text };
+}
 
 /** An answer that is not what was hoped for, in the server's own words where it has some. */
-function refusal(what: string, response: IncomingMessage, text: string): Error {
-  return new Error(`${what} answers ${response.statusCode}: ${statusMessageOf(text) ?? text.trim()}`);
+function refusal(what: string, { status, text }: { status: number; text: string }): Error {
+  return new Error(`${what} answers ${status}: ${statusMessageOf(text) ?? text.trim()}`);
 }
 
 function statusMessageOf(text: string): string | undefined {
@@ -54,64 +58,38 @@ function statusMessageOf(text: string): string | undefined {
   }
 }
 
-async function readText(response: IncomingMessage): Promise<string> {
-  let text = '';
-  for await (const piece of response.setEncoding('utf8')) text += piece;
-  return text;
-}
-
 /** Undefined when the API server says that it is ready, else what it lacks. */
 export async function probeReadyz(layout: Layout, signal: AbortSignal): Promise<string | undefined> {
-  const response = await get(layout, '/readyz', signal);
-  const text = await readText(response);
-  return response.statusCode === 200 ? undefined : text.trim() || `/readyz answers ${response.statusCode}`;
+  const { status, text } = await ask({ layout, signal }, { path: '/readyz' });
+  return status === 200 ? undefined : text.trim() || `/readyz answers ${status}`;
 }
 
 /** Whether there is an object at a path. */
-export async function isThere(layout: Layout, path: string, signal: AbortSignal): Promise<boolean> {
-  const response = await get(layout, path, signal);
-  await readText(response);
-  return response.statusCode === 200;
+export async function isThere(asking: Asking, path: string): Promise<boolean> {
+  return (await ask(asking, { path })).status === 200;
 }
 
 /** Creates an object; one that is there already stays as it is. */
-export async function createIfAbsent(
-  layout: Layout,
-  path: string,
-  { body, signal }: { body: { metadata: { name: string } }; signal: AbortSignal },
-): Promise<void> {
+export async function createIfAbsent(asking: Asking, path: string, body: Named): Promise<void> {
   // Asked first: a second Service of the same address is refused for its address before its name is looked at.
-  if (await isThere(layout, `${path}/${body.metadata.name}`, signal)) return;
-  const response = await send(layout, { method: 'POST', path, body }, signal);
-  const text = await readText(response);
-  const exists = response.statusCode === 409 && text.includes('"AlreadyExists"');
-  if (response.statusCode !== 201 && !exists) throw refusal(`creating at ${path}`, response, text);
+  if (await isThere(asking, `${path}/${body.metadata.name}`)) return;
+  const answer = await ask(asking, { method: 'POST', path, body });
+  const exists = answer.status === 409 && answer.text.includes('"AlreadyExists"');
+  if (answer.status !== 201 && !exists) throw refusal(`creating at ${path}`, answer);
 }
 
 /** Makes an object what `body` says, whether it is there or not: what an older build made, too. */
-export async function applyObject(
-  layout: Layout,
-  path: string,
-  { body, signal }: { body: { metadata: { name: string } }; signal: AbortSignal },
-): Promise<void> {
+export async function applyObject(asking: Asking, path: string, body: Named): Promise<void> {
   const at = `${path}/${body.metadata.name}?fieldManager=k8ts&force=true`;
-  const patch = { body, contentType: 'application/apply-patch+yaml' };
-  const response = await send(layout, { method: 'PATCH', path: at, ...patch }, signal);
-  const text = await readText(response);
-  if (![200, 201].includes(response.statusCode ?? 0)) throw refusal(`applying ${at}`, response, text);
+  const answer = await ask(asking, { method: 'PATCH', path: at, body, type: apply });
+  if (![200, 201].includes(answer.status)) throw refusal(`applying ${at}`, answer);
 }
 
 /** Puts labels on a node: its role is nothing that it may give itself. */
-export async function labelNode(
-  layout: Layout,
-  name: string,
-  { labels, signal }: { labels: Record<string, string>; signal: AbortSignal },
-): Promise<void> {
-  const path = `/api/v1/nodes/${name}`;
-  const patch = { body: { metadata: { labels } }, contentType: 'application/merge-patch+json' };
-  const response = await send(layout, { method: 'PATCH', path, ...patch }, signal);
-  const text = await readText(response);
-  if (response.statusCode !== 200) throw refusal(`labelling node ${name}`, response, text);
+export async function labelNode(asking: Asking, name: string, labels: Record<string, string>): Promise<void> {
+  const body = { metadata: { labels } };
+  const answer = await ask(asking, { method: 'PATCH', path: `/api/v1/nodes/${name}`, body, type: merge });
+  if (answer.status !== 200) throw refusal(`labelling node ${name}`, answer);
 }
 
 export interface Condition {
@@ -128,16 +106,15 @@ export interface NodeSummary {
 }
 
 export async function listNodes(layout: Layout, signal: AbortSignal): Promise<NodeSummary[]> {
-  const response = await get(layout, '/api/v1/nodes', signal);
-  const text = await readText(response);
-  if (response.statusCode !== 200) throw refusal('listing nodes', response, text);
-  return (JSON.parse(text) as { items: NodeSummary[] }).items;
+  const answer = await ask({ layout, signal }, { path: '/api/v1/nodes' });
+  if (answer.status !== 200) throw refusal('listing nodes', answer);
+  return (JSON.parse(answer.text) as { items: NodeSummary[] }).items;
 }
 
 /** Yields the state of a node now, once it exists, and after every change, until the server ends the watch. */
-export async function* watchNode(layout: Layout, name: string, signal: AbortSignal): AsyncGenerator<NodeSummary> {
+export async function* watchNode(asking: Asking, name: string): AsyncGenerator<NodeSummary> {
   const selector = encodeURIComponent(`metadata.name=${name}`);
-  const response = await get(layout, `/api/v1/nodes?watch=1&fieldSelector=${selector}`, signal);
+  const response = await send(asking, { path: `/api/v1/nodes?watch=1&fieldSelector=${selector}` });
   if (response.statusCode !== 200) throw new Error(`watching nodes answers ${response.statusCode}`);
   let rest = '';
   for await (const piece of response.setEncoding('utf8')) {

@@ -128,21 +128,15 @@ export interface Layout {
   clusterDns: string;
   apiUrl: string;
   apiUrlOfNodes: string;
-  ports: Record<
-    | 'api'
-    | 'etcdClient'
-    | 'etcdPeer'
-    | 'etcdMetrics'
-    | 'metrics'
-    | 'controllersSecure'
-    | 'schedulerSecure'
-    | HealthPort,
-    number
-  >;
+  ports: Record<'api' | (typeof portNames)[number], number>;
   nodes: NodeLayout[];
 }
 
-type HealthPort = 'controllersHealth' | 'schedulerHealth';
+/** In their order from the first port of a slot on. */
+const portNames = [
+  ...(['etcdClient', 'etcdPeer', 'etcdMetrics', 'controllersHealth', 'schedulerHealth', 'metrics'] as const),
+  ...(['controllersSecure', 'schedulerSecure'] as const),
+] as const;
 
 /** The addresses a slot stands for. */
 export function slotSubnets(slot: number): { nodes: string; pods: string; services: string } {
@@ -162,6 +156,10 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
   const runDir = join(roots.run, name);
   const hostAddress = addressAt(parseSubnet(subnets.nodes), 1);
   const firstPort = 16379 + 10 * slot;
+  const numbered = Object.fromEntries(portNames.map((port, i) => [port, firstPort + i])) as Omit<
+    Layout['ports'],
+    'api'
+  >;
   const api = spec.apiPort ?? 6443 + slot;
   const layout: Layout = {
     spec,
@@ -195,17 +193,7 @@ export function layoutOf(spec: ClusterSpec, roots: Roots = defaultRoots): Layout
     clusterDns: addressAt(parseSubnet(serviceSubnet), 10),
     apiUrl: `https://127.0.0.1:${api}`,
     apiUrlOfNodes: `https://${hostAddress}:${api}`,
-    ports: {
-      api,
-      etcdClient: firstPort,
-      etcdPeer: firstPort + 1,
-      etcdMetrics: firstPort + 2,
-      controllersHealth: firstPort + 3,
-      schedulerHealth: firstPort + 4,
-      metrics: firstPort + 5,
-      controllersSecure: firstPort + 6,
-      schedulerSecure: firstPort + 7,
-    },
+    ports: { api, ...numbered },
     nodes: [],
   };
   layout.nodes.push(nodeLayout(layout, `${name}-control-plane`, 1));

@@ -34,9 +34,12 @@ const nameOption = () =>
 const kubeconfigOption = () =>
   new Option('--kubeconfig <file>', 'kubeconfig to write (default: $KUBECONFIG, else ~/.kube/config)');
 
+/** A command about one cluster. */
+const named = (parent: Command, name: string, description: string) =>
+  parent.command(name).description(description).addOption(nameOption());
+
 function withUpOptions(command: Command): Command {
   return command
-    .addOption(nameOption())
     .addOption(kubeconfigOption())
     .option(
       '--config <file>',
@@ -61,10 +64,7 @@ function withUpOptions(command: Command): Command {
 }
 
 function withDownOptions(command: Command): Command {
-  return command
-    .addOption(nameOption())
-    .addOption(kubeconfigOption())
-    .option('--keep-data', 'keep etcd and images for the next up');
+  return command.addOption(kubeconfigOption()).option('--keep-data', 'keep etcd and images for the next up');
 }
 
 type Load<T> = () => Promise<T>;
@@ -80,12 +80,9 @@ function buildProgram(program: Program): Command {
     return (await import('./commands/up.ts')).up({ ...options, isNamed } as never, program);
   };
   const down = async (options: object) => (await import('./commands/down.ts')).down(options as never, program);
-  withUpOptions(root.command('up').description('create a cluster, or bring it back to health')).action(up);
-  withDownOptions(root.command('down').description('remove a cluster')).action(down);
-  root
-    .command('status')
-    .description('what runs, since when, where its log is, and what is wrong')
-    .addOption(nameOption())
+  withUpOptions(named(root, 'up', 'create a cluster, or bring it back to health')).action(up);
+  withDownOptions(named(root, 'down', 'remove a cluster')).action(down);
+  named(root, 'status', 'what runs, since when, where its log is, and what is wrong')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['json']))
     .action(async (options) => (await import('./commands/status.ts')).status(options, program));
   addInstall(root, program, () => import('./commands/install.ts'));
@@ -100,24 +97,18 @@ function buildProgram(program: Program): Command {
     .option('--all', 'the long suites as well')
     .action(async (filters, options) => (await import('./commands/test.ts')).test(filters, options));
   const create = root.command('create').description('create a cluster');
-  withUpOptions(create.command('cluster').description('create a cluster')).action(up);
+  withUpOptions(named(create, 'cluster', 'create a cluster')).action(up);
   const remove = root.command('delete').description('delete a cluster');
-  withDownOptions(remove.command('cluster').description('delete a cluster')).action(down);
+  withDownOptions(named(remove, 'cluster', 'delete a cluster')).action(down);
   addGet(root, () => import('./commands/get.ts'));
   const load = root.command('load').description('load images into the nodes of a cluster');
-  load
-    .command('docker-image')
-    .description('load images of the local docker or podman')
+  named(load, 'docker-image', 'load images of the local docker or podman')
     .argument('<image...>', 'images')
-    .addOption(nameOption())
     .action(async (images, options) =>
       (await import('./commands/load-docker-image.ts')).loadDockerImage(images, options),
     );
-  load
-    .command('image-archive')
-    .description('load the images of an OCI or docker archive')
+  named(load, 'image-archive', 'load the images of an OCI or docker archive')
     .argument('<file...>', 'archives')
-    .addOption(nameOption())
     .action(async (files, options) =>
       (await import('./commands/load-image-archive.ts')).loadImageArchive(files, options),
     );
@@ -141,17 +132,12 @@ function buildProgram(program: Program): Command {
 }
 
 function addInstall(root: Command, program: Program, load: Load<typeof import('./commands/install.ts')>): void {
-  root
-    .command('install')
-    .description('have systemd bring a cluster up at boot')
-    .addOption(nameOption())
+  named(root, 'install', 'have systemd bring a cluster up at boot')
     .addOption(kubeconfigOption())
     .action(async (options) => (await load()).install(options, program));
-  root
-    .command('uninstall')
-    .description('take a cluster out of systemd; it stays as it is')
-    .addOption(nameOption())
-    .action(async (options) => (await load()).uninstall(options));
+  named(root, 'uninstall', 'take a cluster out of systemd; it stays as it is').action(async (options) =>
+    (await load()).uninstall(options),
+  );
 }
 
 function addGet(root: Command, load: Load<typeof import('./commands/get.ts')>): void {
@@ -160,30 +146,18 @@ function addGet(root: Command, load: Load<typeof import('./commands/get.ts')>): 
     .command('clusters')
     .description('list the clusters of this machine')
     .action(async () => (await load()).getClusters());
-  get
-    .command('nodes')
-    .description('list the nodes of a cluster')
-    .addOption(nameOption())
-    .action(async (options) => (await load()).getNodes(options));
-  get
-    .command('kubeconfig')
-    .description("print the administrator's kubeconfig")
-    .addOption(nameOption())
-    .action(async (options) => (await load()).getKubeconfig(options));
+  named(get, 'nodes', 'list the nodes of a cluster').action(async (options) => (await load()).getNodes(options));
+  named(get, 'kubeconfig', "print the administrator's kubeconfig").action(async (options) =>
+    (await load()).getKubeconfig(options),
+  );
 }
 
 function addExport(root: Command, load: Load<typeof import('./commands/export.ts')>): void {
   const exports = root.command('export').description('export logs or the kubeconfig');
-  exports
-    .command('logs')
-    .description('copy the logs of a cluster into a folder')
+  named(exports, 'logs', 'copy the logs of a cluster into a folder')
     .argument('[folder]', 'where to; a new folder below /tmp when left out')
-    .addOption(nameOption())
     .action(async (folder, options) => (await load()).exportLogs(folder, options));
-  exports
-    .command('kubeconfig')
-    .description('merge the kubeconfig of a cluster into a file')
-    .addOption(nameOption())
+  named(exports, 'kubeconfig', 'merge the kubeconfig of a cluster into a file')
     .addOption(kubeconfigOption())
     .action(async (options) => (await load()).exportKubeconfig(options));
 }

@@ -6,36 +6,29 @@ import { removeTreeSync } from '../host/remove-tree.ts';
 import { unregisterCluster } from './cluster-store.ts';
 import { unloadAppArmorProfile } from './host/apparmor.ts';
 import { closeCgroupRoot } from './host/cgroup-root.ts';
-import { type CgroupTrees, processesInGroup, removeGroup, removeGroupIfEmpty } from './host/cgroups.ts';
+import { processesInGroup, removeGroup, removeGroupIfEmpty } from './host/cgroups.ts';
 import { restoreInotifyLimits } from './host/inotify.ts';
 import { machineLock, withLock } from './host/lock.ts';
 import { removeNetwork, removeSharedRunDir } from './host/network.ts';
 import { endProcess, waitUntilReaped } from './host/processes.ts';
 import { clustersCgroup, type Layout } from './layout.ts';
-import type { NodeDriver } from './nodes/driver.ts';
+import { removeNode } from './nodes/sandbox.ts';
 import { endSupervisor, findSupervisor } from './supervisor/control.ts';
 import { findUnit } from './supervisor/plan.ts';
-import { apiServerNames, controlPlaneUnits, type Program } from './units.ts';
-
-export interface TeardownContext {
-  layout: Layout;
-  program: Program;
-  trees: CgroupTrees;
-  driver: NodeDriver;
-}
+import { apiServerNames, controlPlaneUnits, type UnitContext } from './units.ts';
 
 const graceMs = 8_000;
 const lockWaitMs = 60_000;
 const reapMs = 2_000; // some systems' init collects orphans only once a second
 
 /** Ends all processes and removes all that they and `up` made; with `keepData` the state folder stays. */
-export async function teardown(context: TeardownContext, { keepData }: { keepData: boolean }): Promise<void> {
-  const { layout, trees, driver } = context;
+export async function teardown(context: UnitContext, { keepData }: { keepData: boolean }): Promise<void> {
+  const { layout, trees } = context;
   const supervisor = findSupervisor(context);
   const pids = [...processesInGroup(trees, layout.cgroup), ...(supervisor ? [supervisor] : [])].map((ref) => ref.pid);
   rmSync(layout.planFile, { force: true }); // a supervisor that is just starting finds nothing to do
   await endSupervisor(context);
-  await Promise.all([...layout.nodes.map((node) => driver.remove(layout, node)), endControlPlane(context)]);
+  await Promise.all([...layout.nodes.map((node) => removeNode(layout, node, trees)), endControlPlane(context)]);
   await removeGroup(trees, layout.cgroup);
   await withLock(machineLock, lockWaitMs, async () => {
     if (!removeGroupIfEmpty(trees, clustersCgroup)) return;
@@ -51,7 +44,7 @@ export async function teardown(context: TeardownContext, { keepData }: { keepDat
 }
 
 // The store last: what is above it may still write.
-async function endControlPlane(context: TeardownContext): Promise<void> {
+async function endControlPlane(context: UnitContext): Promise<void> {
   const units = controlPlaneUnits(context);
   const end = async (names: readonly string[]) => {
     const refs = units.filter((unit) => names.includes(unit.name)).map(findUnit);

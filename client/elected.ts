@@ -3,11 +3,11 @@
 // https://kubernetes.io/docs/concepts/architecture/leases/#leader-election
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { Gauge } from 'prom-client';
 import { LeaseKind } from '../api/coordination/lease.ts';
 import type { ComponentContext, RunningComponent } from '../machinery/component.ts';
 import { parseGoDuration } from '../machinery/duration.ts';
 import { type Flags, type FlagTable, flag } from '../machinery/flags.ts';
+import { metricsIn } from '../machinery/hot-metrics.ts';
 import type { ClientConfig } from './config.ts';
 import { createEventRecorder } from './events.ts';
 import { LeaderElector } from './leader-election.ts';
@@ -55,7 +55,10 @@ export async function runElected(
     log,
     event: (target, reason, message) => recorder.event(target, 'Normal', reason, message),
   });
-  countLeading(context, flags['leader-elect-resource-name'], elector);
+  const help = 'Whether this process leads: 1, or 0 while it waits.';
+  metricsIn(context.metrics).seen('gauge', ['leader_election_master_status', help, ['name']], () => [
+    [[flags['leader-elect-resource-name']], elector.leads() ? 1 : 0],
+  ]);
   let led: RunningComponent | undefined;
   const lead = async () => {
     await elector.acquire(signal);
@@ -94,16 +97,4 @@ function electionOptions(flags: LeaderElectionFlags) {
     renewDeadlineMs: parseGoDuration(flags['leader-elect-renew-deadline']),
     retryPeriodMs: parseGoDuration(flags['leader-elect-retry-period']),
   };
-}
-
-function countLeading({ metrics }: ComponentContext, name: string, elector: LeaderElector): void {
-  new Gauge({
-    name: 'leader_election_master_status',
-    help: 'Whether this process leads: 1, or 0 while it waits.',
-    labelNames: ['name'],
-    registers: [metrics],
-    collect() {
-      this.set({ name }, elector.leads() ? 1 : 0);
-    },
-  });
 }

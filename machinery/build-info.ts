@@ -1,6 +1,7 @@
 // Which Kubernetes a component is: what /version answers and kubernetes_build_info tells.
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { goArchitecture } from './architecture.ts';
+import { metricsIn } from './hot-metrics.ts';
 
 /** `nodeArch`: the machine as Node calls it (`os.arch()`). */
 export const buildInfoOf = (nodeArch: string) => ({
@@ -19,8 +20,8 @@ export const buildInfoOf = (nodeArch: string) => ({
 const labelOf = (name: string) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
 export function tellBuild(registry: Registry, nodeArch: string): void {
-  const labels = Object.fromEntries(Object.entries(buildInfoOf(nodeArch)).map(([key, value]) => [labelOf(key), value]));
+  const info = buildInfoOf(nodeArch);
   const help = 'Always 1; its labels say what is running.';
-  const registers = [registry];
-  new Gauge({ name: 'kubernetes_build_info', help, labelNames: Object.keys(labels), registers }).set(labels, 1);
+  const gauge = metricsIn(registry).gauge('kubernetes_build_info', help, Object.keys(info).map(labelOf));
+  gauge.of(...Object.values(info)).value = 1;
 }

@@ -12,8 +12,6 @@ export interface CertificateRequest {
   uris: string[];
   /** Addresses as bytes: four or sixteen. */
   ipAddresses: Uint8Array[];
-  /** The subject as it was sent. */
-  subjectDer: Uint8Array;
   /** The names beside the subject as they were sent; absent when there are none. */
   alternativeNamesDer?: Uint8Array;
   /** SubjectPublicKeyInfo. */
@@ -57,10 +55,9 @@ function readInfo(info: DerValue): CertificateRequest {
     emailAddresses: [],
     uris: [],
     ipAddresses: [],
-    subjectDer: expect(subject, tags.sequence).whole,
     publicKeyDer: expect(key, tags.sequence).whole,
   };
-  for (const part of childrenOf(subject!)) {
+  for (const part of childrenOf(expect(subject, tags.sequence))) {
     for (const attribute of childrenOf(expect(part, tags.set))) {
       const [type, value] = childrenOf(expect(attribute, tags.sequence));
       const oid = oidOf(type!);

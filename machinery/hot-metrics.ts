@@ -1,5 +1,5 @@
-// Metrics of what happens with every request: prom-client looks at every label of each count; here the cell that a
-// request counts in is found once, and a count is an addition. Told through prom-client's registry as the others are.
+// Counters, gauges and histograms: prom-client looks at every label of each count; here the cell that a request counts
+// in is found once, and a count is an addition. Told through prom-client's registry.
 // https://prometheus.io/docs/instrumenting/exposition_formats/
 import type { Metric, Registry } from 'prom-client';
 
@@ -21,6 +21,9 @@ interface Branch<T> {
   next: Map<string, Branch<T>>;
   cell?: T;
 }
+
+const labelsOf = (names: readonly string[], values: readonly string[]): Record<string, string> =>
+  Object.fromEntries(names.map((name, i) => [name, values[i]!]));
 
 /** What belongs to each combination of values: made when it is first asked for. */
 export class Cells<T> {
@@ -50,7 +53,7 @@ export class Cells<T> {
 
   #add(values: readonly string[]): T {
     const cell = this.#make(values);
-    this.#all.push({ labels: Object.fromEntries(this.#labelNames.map((name, i) => [name, values[i]!])), cell });
+    this.#all.push({ labels: labelsOf(this.#labelNames, values), cell });
     return cell;
   }
 
@@ -69,13 +72,10 @@ function register(options: HotOptions, type: string, samples: () => Sample[] | P
 export class HotNumber {
   readonly #cells: Cells<{ value: number }>;
 
-  /** `refresh` is called before the numbers are told: what need not be counted is looked at then. */
-  constructor(options: HotOptions & { type: 'counter' | 'gauge'; refresh?: () => void | Promise<void> }) {
+  constructor(options: HotOptions & { type: 'counter' | 'gauge' }) {
     this.#cells = new Cells(options.labelNames, () => ({ value: 0 }));
-    register(options, options.type, async () => {
-      await options.refresh?.();
-      return this.#cells.all().map(({ labels, cell }) => ({ labels, value: cell.value }));
-    });
+    if (options.labelNames.length === 0) this.of(); // told from the start, as 0
+    register(options, options.type, () => this.#cells.all().map(({ labels, cell }) => ({ labels, value: cell.value })));
   }
 
   /** The number of these values of the labels, in their order: count with `cell.value++`. */
@@ -126,6 +126,7 @@ export class HotHistogram {
   /** `buckets` are upper bounds, in order. */
   constructor(options: HotOptions & { buckets: readonly number[] }) {
     this.#cells = new Cells(options.labelNames, () => new Observed(options.buckets));
+    if (options.labelNames.length === 0) this.of();
     register(options, 'histogram', () =>
       this.#cells.all().flatMap(({ labels, cell }) => cell.samples(options.name, labels)),
     );
@@ -134,4 +135,27 @@ export class HotHistogram {
   of(...values: string[]): HistogramCell {
     return this.#cells.of(values);
   }
+}
+
+/** Numbers with the values of their labels. */
+type Told = readonly (readonly [values: readonly string[], value: number])[];
+
+/** Makes metrics in a registry whose names begin alike. */
+export function metricsIn(registry: Registry, prefix = '') {
+  const named = (name: string, help: string, labelNames: readonly string[] = []) => {
+    return { name: prefix + name, help, labelNames, registry };
+  };
+  return {
+    counter: (...of: Parameters<typeof named>) => new HotNumber({ type: 'counter', ...named(...of) }),
+    gauge: (...of: Parameters<typeof named>) => new HotNumber({ type: 'gauge', ...named(...of) }),
+    histogram: (name: string, help: string, labelNames: readonly string[], buckets: readonly number[]) =>
+      new HotHistogram({ ...named(name, help, labelNames), buckets }),
+    /** A metric that is looked up when it is told. */
+    seen(type: 'counter' | 'gauge', of: Parameters<typeof named>, read: () => Told | Promise<Told>): void {
+      const options = named(...of);
+      register(options, type, async () =>
+        (await read()).map(([values, value]) => ({ labels: labelsOf(options.labelNames, values), value })),
+      );
+    },
+  };
 }

@@ -17,40 +17,64 @@ const lengthOf = (family: 4 | 6) => (family === 4 ? 32 : 128);
 
 /** Reads an address; undefined where the text is none. Leading zeros in IPv4, which some read as octal, make it none. */
 export function parseIP(text: string): IP | undefined {
-  const value = text.includes(':') ? parseIPv6(text) : parseIPv4(text);
-  return value === undefined ? undefined : { family: text.includes(':') ? 6 : 4, value };
+  const read = readIP(text);
+  return typeof read === 'string' ? undefined : read;
 }
 
-function parseIPv4(text: string): bigint | undefined {
+/** The address, or why there is none in the words of Go's netip; `zone` for one of IPv6 with a zone. */
+export function readIP(text: string): IP | string {
+  if (!text.includes(':') && !text.includes('.')) return 'unable to parse IP';
+  const value = text.includes(':') ? readIPv6(text) : readIPv4(text);
+  return typeof value === 'string' ? value : { family: text.includes(':') ? 6 : 4, value };
+}
+
+function readIPv4(text: string): bigint | string {
   const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every((p) => /^(0|[1-9]\d{0,2})$/.test(p) && Number(p) < 256)) return undefined;
-  return parts.reduce((sum, part) => (sum << 8n) | BigInt(part), 0n);
+  let value = 0n;
+  for (const part of parts) {
+    if (!/^\d+$/.test(part)) return part === '' ? 'IPv4 field must have at least one digit' : 'unexpected character';
+    if (part.length > 1 && part.startsWith('0')) return 'IPv4 field has octet with leading zero';
+    if (part.length > 3 || Number(part) > 255) return 'IPv4 field has value >255';
+    value = value * 256n + BigInt(part);
+  }
+  if (parts.length === 4) return value;
+  return parts.length < 4 ? 'IPv4 address too short' : 'IPv4 address too long';
 }
 
-function parseIPv6(text: string): bigint | undefined {
-  if (text.length > 45) return undefined;
+function readIPv6(text: string): bigint | string {
+  if (text.length > 64) return 'trailing garbage after address';
+  if (text.includes('%')) return 'zone';
   const halves = text.split('::');
-  if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map((half, i) => groupsOf(half, i === halves.length - 1));
-  if (!head || (halves.length === 2 && !tail)) return undefined;
-  const missing = 8 - head.length - (tail?.length ?? 0);
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
-  const groups = [...head, ...Array<number>(missing).fill(0), ...(tail ?? [])];
-  return groups.reduce((sum, group) => (sum << 16n) | BigInt(group), 0n);
+  if (halves.length > 2) return 'multiple :: in address';
+  const groups: bigint[][] = [];
+  for (const [i, half] of halves.entries()) {
+    const read = readGroups(half, i === halves.length - 1);
+    if (typeof read === 'string') return read;
+    groups.push(read);
+  }
+  const [head = [], tail = []] = groups;
+  const count = head.length + tail.length;
+  if (halves.length === 1 ? count < 8 : count > 7) {
+    return halves.length === 1 ? 'address string too short' : 'the :: must expand to at least one field of zeros';
+  }
+  if (count > 8) return 'trailing garbage after address';
+  const all = [...head, ...new Array<bigint>(8 - count).fill(0n), ...tail];
+  return all.reduce((value, group) => value * 65536n + group, 0n);
 }
 
 /** The 16-bit groups of one side of `::`; the last two of the whole may be written as an IPv4 address. */
-function groupsOf(text: string, isLast: boolean): number[] | undefined {
+function readGroups(text: string, isLast: boolean): bigint[] | string {
   if (text === '') return [];
-  const groups: number[] = [];
+  const groups: bigint[] = [];
   const parts = text.split(':');
   for (const [i, part] of parts.entries()) {
     if (part.includes('.') && isLast && i === parts.length - 1) {
-      const v4 = parseIPv4(part);
-      if (v4 === undefined) return undefined;
-      groups.push(Number(v4 >> 16n), Number(v4 & 0xffffn));
-    } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) groups.push(Number.parseInt(part, 16));
-    else return undefined;
+      const four = readIPv4(part);
+      if (typeof four === 'string') return four;
+      groups.push(four >> 16n, four & 0xffffn);
+    } else if (!/^[0-9A-Fa-f]{1,4}$/.test(part)) {
+      return part === '' ? 'each colon-separated field must have at least one digit' : 'unexpected character';
+    } else groups.push(BigInt(`0x${part}`));
   }
   return groups;
 }

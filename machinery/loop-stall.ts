@@ -2,8 +2,9 @@
 // Of a late turn only the time that the process itself spent computing counts, so that a busy
 // machine is not taken for a busy loop. While the process computes, a timer says how late turns are;
 // while it rests the timer is slow, and Node says it, which costs a third.
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Clock } from './clock.ts';
+import { metricsIn } from './hot-metrics.ts';
 
 /** How fine the delays are measured. */
 export const resolutionMs = 50;
@@ -63,12 +64,8 @@ export function watchLoopStall(
     clock.after(lookMs, look);
   }
   clock.after(lookMs, look);
-  new Gauge({
-    name: 'k8ts_event_loop_stall_seconds',
-    help: 'The longest time in the last minutes for which the event loop was kept busy in one go.',
-    registers: [registry],
-    collect() {
-      this.set(Math.max(previous, current) / 1000);
-    },
-  });
+  const help = 'The longest time in the last minutes for which the event loop was kept busy in one go.';
+  metricsIn(registry).seen('gauge', ['k8ts_event_loop_stall_seconds', help], () => [
+    [[], Math.max(previous, current) / 1000],
+  ]);
 }

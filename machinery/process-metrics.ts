@@ -1,7 +1,8 @@
 // What every component tells of its own process, under the names of Prometheus' clients, by which dashboards know it.
 // https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics
 import { readdirSync, readFileSync } from 'node:fs';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { metricsIn } from './hot-metrics.ts';
 
 /** The kernel's unit in /proc/PID/stat, the same on every Linux that there is. */
 const ticksPerSecond = 100;
@@ -36,23 +37,7 @@ const figures: readonly { name: string; help: string; value(): number }[] = [
 ];
 
 export function registerProcessMetrics(registry: Registry): void {
-  for (const { name, help, value } of figures) {
-    const options = { name, help, registers: [registry] };
-    if (name.endsWith('_total')) {
-      new Counter({
-        ...options,
-        collect() {
-          this.reset();
-          this.inc(value());
-        },
-      });
-    } else {
-      new Gauge({
-        ...options,
-        collect() {
-          this.set(value());
-        },
-      });
-    }
-  }
+  const { seen } = metricsIn(registry);
+  for (const { name, help, value } of figures)
+    seen(name.endsWith('_total') ? 'counter' : 'gauge', [name, help], () => [[[], value()]]);
 }

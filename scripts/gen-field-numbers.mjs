@@ -37,8 +37,12 @@ function rowOf(message) {
     .join(' ');
 }
 
+/** Lists of a kind are all alike, and need no row. */
+const isPlainList = (name) =>
+  messages[messageOf(name.replace(/List$/, ''))] && rowOf(messageOf(name)) === '1=metadata 2=items';
+
 const rows = [...Object.keys(types), ...unpublished]
-  .filter((name) => messages[messageOf(name)])
+  .filter((name) => messages[messageOf(name)] && !isPlainList(name))
   .sort()
   .map((name) => `  '${name}': '${rowOf(messageOf(name))}',`);
 
@@ -46,7 +50,8 @@ writeFileSync(
   new URL('../apiserver/protobuf/field-numbers.gen.ts', import.meta.url),
   `// Protobuf field numbers of the API's types, by published definition name: \`number=field\`, \`number*field\`
 // for one that may be absent, \`number~field\` for a list in a message of its own, and \`number{ ... }\` for a
-// message whose fields JSON inlines. Types come from the schemas. Written by scripts/gen-field-numbers.mjs.
+// message whose fields JSON inlines. Lists of a kind have none. Types come from the schemas. Written by
+// scripts/gen-field-numbers.mjs.
 
 export const fieldNumbers: Readonly<Record<string, string>> = {
 ${rows.join('\n')}

@@ -3,7 +3,7 @@
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../machinery/clock.ts';
 import { StatusError } from '../../machinery/errors.ts';
-import { HotHistogram, HotNumber } from '../../machinery/hot-metrics.ts';
+import { type HotHistogram, type HotNumber, metricsIn } from '../../machinery/hot-metrics.ts';
 
 const buckets = [0.005, 0.025, 0.1, 0.5, 1, 2.5];
 /** Codes above count as this one. */
@@ -37,19 +37,14 @@ export class AdmissionMetrics {
 
   constructor(registry: Registry, clock: Clock) {
     this.#clock = clock;
-    const counter = (name: string, help: string, labelNames: string[]) =>
-      new HotNumber({ type: 'counter', name: `apiserver_${name}`, help, labelNames, registry });
-    const histogram = (name: string, help: string, labelNames: string[], bounds = buckets) =>
-      new HotHistogram({ name: `apiserver_${name}`, help, labelNames, buckets: bounds, registry });
+    const { counter, histogram } = metricsIn(registry, 'apiserver_');
     const by = ['name', 'operation', 'rejected', 'type'];
     const policy = ['enforcement_action', 'error_type', 'policy', 'policy_binding'];
-    this.#plugins = histogram('admission_controller_admission_duration_seconds', 'Time of plugins.', by);
-    this.#steps = histogram('admission_step_admission_duration_seconds', 'Time of all plugins.', by.slice(1));
-    this.#webhooks = histogram('admission_webhook_admission_duration_seconds', 'Time of webhooks.', by, [
-      ...buckets,
-      10,
-      25,
-    ]);
+    this.#plugins = histogram('admission_controller_admission_duration_seconds', 'Time of plugins.', by, buckets);
+    const step = by.slice(1);
+    this.#steps = histogram('admission_step_admission_duration_seconds', 'Time of all plugins.', step, buckets);
+    const long = [...buckets, 10, 25];
+    this.#webhooks = histogram('admission_webhook_admission_duration_seconds', 'Time of webhooks.', by, long);
     this.#requests = counter('admission_webhook_request_total', 'Calls of webhooks.', ['code', ...by]);
     const why = ['error_type', 'name', 'operation', 'rejection_code', 'type'];
     this.#rejections = counter('admission_webhook_rejection_count', 'What webhooks refused, and why.', why);

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
+import { locate } from '../service-endpoint.ts';
 import { Aggregator } from './aggregator.ts';
 import { settleLocalServices } from './local-services.ts';
 import { inOrder, priorityOf } from './priorities.ts';
-import { asHeaderBytes, identityHeaders, locate, tlsOf } from './remote.ts';
+import { asHeaderBytes, identityHeaders, tlsOf } from './remote.ts';
 import { asStale, fromResourceList } from './remote-documents.ts';
 
 const services = '/apis/apiregistration.k8s.io/v1/apiservices';

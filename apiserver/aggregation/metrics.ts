@@ -1,26 +1,16 @@
 // Which APIServices are not available, under kube-aggregator's names.
 // https://kubernetes.io/docs/reference/instrumentation/metrics/ (aggregator_*)
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { metricsIn } from '../../machinery/hot-metrics.ts';
 import type { Aggregator } from './aggregator.ts';
 
 export function tellAvailability(registry: Registry, aggregator: Aggregator): Aggregator {
-  const registers = [registry];
-  new Gauge({
-    name: 'aggregator_unavailable_apiservice',
-    help: 'Whether an APIService is not available.',
-    labelNames: ['name'],
-    registers,
-    collect() {
-      this.reset();
-      for (const [name, isAvailable] of aggregator.availability()) this.set({ name }, isAvailable ? 0 : 1);
-    },
-  });
-  const lost = new Counter({
-    name: 'aggregator_unavailable_apiservice_total',
-    help: 'How often an APIService was available no longer, and why.',
-    labelNames: ['name', 'reason'],
-    registers,
-  });
-  aggregator.onLost = (name, reason) => lost.inc({ name, reason });
+  const { counter, seen } = metricsIn(registry, 'aggregator_unavailable_');
+  seen('gauge', ['apiservice', 'Whether an APIService is not available.', ['name']], () =>
+    [...aggregator.availability()].map(([name, isAvailable]) => [[name], isAvailable ? 0 : 1]),
+  );
+  const help = 'How often an APIService was available no longer, and why.';
+  const lost = counter('apiservice_total', help, ['name', 'reason']);
+  aggregator.onLost = (name, reason) => void lost.of(name, reason).value++;
   return aggregator;
 }

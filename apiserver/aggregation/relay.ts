@@ -6,21 +6,9 @@ import type { APIServiceSpec } from '../../api/apiregistration/apiservice.ts';
 import { StatusError } from '../../machinery/errors.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
+import { forwardedFor, hopHeaders } from '../server-headers.ts';
 import { describeFailure } from '../webhook-client.ts';
 import { asHeaderBytes, identityHeaders, isIdentityHeader, type RemoteClient } from './remote.ts';
-
-// What speaks of one connection, and the client's own credentials.
-const hopHeaders = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'te',
-  'upgrade',
-  'host',
-  'authorization',
-  'http2-settings',
-]);
 
 const staysHere = (name: string): boolean =>
   name.startsWith(':') || name.startsWith('impersonate-') || isIdentityHeader(name) || hopHeaders.has(name);
@@ -36,8 +24,8 @@ export const unavailable = (): FrontResponse => textAnswer(503, 'service unavail
 
 function headersOnward(front: FrontRequest, user: UserInfo, host: string): OutgoingHttpHeaders {
   const kept = Object.fromEntries(Object.entries(front.headers).filter(([name]) => !staysHere(name)));
-  const client = [front.headers['x-forwarded-for'], front.socket?.remoteAddress].flat().filter(Boolean).join(', ');
-  return { ...kept, host, ...(client ? { 'x-forwarded-for': client } : {}), ...asHeaderBytes(identityHeaders(user)) };
+  const from = forwardedFor(front.headers, front.socket?.remoteAddress);
+  return { ...kept, host, ...from, ...asHeaderBytes(identityHeaders(user)) };
 }
 
 /** Sends a request on. Resolves once the answer began, or with the answer where there is no other. */

@@ -6,9 +6,9 @@ import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { APIService, APIServiceSpec } from '../../api/apiregistration/apiservice.ts';
 import { exchange } from '../../host/http-exchange.ts';
-import { badRequestError, unavailableError } from '../../machinery/errors.ts';
+import { badRequestError } from '../../machinery/errors.ts';
 import type { UserInfo } from '../authn/user.ts';
-import { type EndpointFinder, findEndpoint } from '../service-endpoint.ts';
+import { type EndpointFinder, locate } from '../service-endpoint.ts';
 
 /** Our certificate, by which the other side knows that it may believe our headers. */
 export interface ProxyClientTls {
@@ -24,16 +24,6 @@ export type Service = Required<Pick<NonNullable<APIServiceSpec['service']>, 'nam
 
 export const serviceOf = ({ spec: { service } }: Pick<APIService, 'spec'>): Service | undefined =>
   service && { name: service.name ?? '', namespace: service.namespace ?? '', port: service.port ?? 443 };
-
-/** Where requests for a service go: one of its endpoints, or the host it stands for. Throws 503 when there is none. */
-export function locate(deps: EndpointFinder, { namespace, name, port }: Service): { host: string; port: number } {
-  const service = deps.store.peek(deps.kinds.kind('', 'Service'), namespace, name)?.object;
-  if (!service) throw unavailableError(`service ${JSON.stringify(name)} not found`);
-  if (service.spec.type === 'ExternalName') return { host: service.spec.externalName, port };
-  const found = (service.spec.ports ?? []).find((p: { port: number }) => p.port === port);
-  if (!found) throw unavailableError(`no service port ${port} found for service ${JSON.stringify(name)}`);
-  return findEndpoint(deps, { namespace, name }, found.name ?? '');
-}
 
 export function tlsOf(spec: APIServiceSpec, proxyTls: ProxyClientTls | undefined): ConnectionOptions {
   const { name = '', namespace = '' } = spec.service ?? {};

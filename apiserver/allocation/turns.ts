@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Lease } from '../../api/coordination/lease.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { isAlreadyExists } from '../../machinery/errors.ts';
-import { timestamp } from '../../machinery/timestamp.ts';
+import { microTimestamp, timestamp } from '../../machinery/timestamp.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 
@@ -20,13 +20,12 @@ export interface Turns {
 }
 
 const namespace = 'kube-system';
-const microTime = (ms: number) => new Date(ms).toISOString().replace('Z', '000Z');
 
 /** Takes or renews the Lease; false while another server has it. */
 export async function takeTurn({ store, kinds, clock, name, identity, lengthMs }: Turns): Promise<boolean> {
   const kind = kinds.kind('coordination.k8s.io', 'Lease');
   const nowMs = clock.now();
-  const renewTime = microTime(nowMs);
+  const renewTime = microTimestamp(nowMs);
   const spec = { holderIdentity: identity, leaseDurationSeconds: lengthMs / 1000, renewTime };
   const found = await store.read(kind, namespace, name);
   if (!found) {

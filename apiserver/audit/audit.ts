@@ -1,6 +1,7 @@
 // Auditing as the server has it: a trail for each request, or, without a policy and a log, nothing at all.
-import { Counter, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Clock } from '../../machinery/clock.ts';
+import { metricsIn } from '../../machinery/hot-metrics.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { readYaml } from '../../machinery/yaml-reader.ts';
 import { readConfigFile } from '../config-file.ts';
@@ -35,23 +36,17 @@ export function startAudit(
   options: { policyFile: string; log: LogFileOptions },
   deps: { clock: Clock; logger: Logger; metrics: Registry },
 ): Audit {
-  const registers = [deps.metrics];
-  const events = new Counter({ name: 'apiserver_audit_event_total', help: 'Audit events written.', registers });
-  const errors = new Counter({
-    name: 'apiserver_audit_error_total',
-    help: 'Audit events that could not be written.',
-    labelNames: ['plugin'],
-    registers,
-  });
-  const help = 'Requests, by how much of them is written down.';
-  const levels = new Counter({ name: 'apiserver_audit_level_total', help, labelNames: ['level'], registers });
+  const { counter } = metricsIn(deps.metrics, 'apiserver_audit_');
+  const events = counter('event_total', 'Audit events written.');
+  const errors = counter('error_total', 'Audit events that could not be written.', ['plugin']);
+  const levels = counter('level_total', 'Requests, by how much of them is written down.', ['level']);
   return auditWith({
-    countLevel: (level) => levels.inc({ level }),
+    countLevel: (level) => void levels.of(level).value++,
     policy: readConfigFile(options.policyFile, auditPolicyForm),
     log: openAuditLog(options.log, deps.clock),
     clock: deps.clock,
     logger: deps.logger,
-    count: (what) => (what === 'event' ? events.inc() : errors.inc({ plugin: 'log' })),
+    count: (what) => void (what === 'event' ? events.of() : errors.of('log')).value++,
   });
 }
 

@@ -94,7 +94,7 @@ function describeUser(user: UserInfo): string {
 }
 
 /** Whether one rule allows a request. */
-export function allows(rule: PolicyRule, a: Attributes): boolean {
+export function allows(rule: PolicyRule, a: Omit<Attributes, 'user' | 'version' | 'namespace'>): boolean {
   if (!has(rule.verbs, a.verb)) return false;
   if (!a.isResource) return (rule.nonResourceURLs ?? []).some((p) => matchesPath(p, a.path));
   const resource = a.subresource ? `${a.resource}/${a.subresource}` : a.resource;

@@ -1,6 +1,6 @@
 // What priority and fairness tells of itself, under Kubernetes' names.
 import type { Registry } from 'prom-client';
-import { HotHistogram, HotNumber } from '../../machinery/hot-metrics.ts';
+import { type HotNumber, metricsIn } from '../../machinery/hot-metrics.ts';
 import type { Refusal } from './level.ts';
 
 export interface FlowLabels {
@@ -24,27 +24,19 @@ const labelNames = ['priority_level', 'flow_schema'];
 const waitBuckets = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
 
 export function createFairnessMetrics(registry: Registry): FairnessMetrics {
-  const name = (rest: string) => `apiserver_flowcontrol_${rest}`;
-  const number = (type: 'counter' | 'gauge', rest: string, help: string, labels = labelNames) =>
-    new HotNumber({ type, name: name(rest), help, labelNames: labels, registry });
-  const dispatched = number('counter', 'dispatched_requests_total', 'Requests that have had their turn.');
+  const { counter, gauge, histogram } = metricsIn(registry, 'apiserver_flowcontrol_');
+  const dispatched = counter('dispatched_requests_total', 'Requests that have had their turn.', labelNames);
   const why = [...labelNames, 'reason'];
-  const rejected = number('counter', 'rejected_requests_total', 'Requests that were refused, and why.', why);
-  const histogram = (rest: string, help: string, labels: string[], buckets: number[]) =>
-    new HotHistogram({ name: name(rest), help, labelNames: labels, buckets, registry });
+  const rejected = counter('rejected_requests_total', 'Requests that were refused, and why.', why);
   const execute = [...labelNames, 'execute'];
   const waited = histogram('request_wait_duration_seconds', 'How long requests have waited.', execute, waitBuckets);
-  const took = histogram(
-    'request_execution_seconds',
-    'How long they were worked on.',
-    [...labelNames, 'type'],
-    waitBuckets,
-  );
+  const type = [...labelNames, 'type'];
+  const took = histogram('request_execution_seconds', 'How long they were worked on.', type, waitBuckets);
   const widths = histogram('work_estimated_seats', 'Seats of a request.', labelNames, [1, 2, 4, 8, 16, 32, 64, 100]);
-  const inQueue = number('gauge', 'current_inqueue_requests', 'Requests that wait.');
-  const now = number('gauge', 'current_executing_requests', 'Requests that are worked on.');
-  const taken = number('gauge', 'current_executing_seats', 'Seats of those.');
-  const nominal = number('gauge', 'nominal_limit_seats', 'Seats of a level.', ['priority_level']);
+  const inQueue = gauge('current_inqueue_requests', 'Requests that wait.', labelNames);
+  const now = gauge('current_executing_requests', 'Requests that are worked on.', labelNames);
+  const taken = gauge('current_executing_seats', 'Seats of those.', labelNames);
+  const nominal = gauge('nominal_limit_seats', 'Seats of a level.', ['priority_level']);
   const counted = (of: HotNumber, { priority_level, flow_schema }: FlowLabels) => {
     const cell = of.of(priority_level, flow_schema);
     cell.value++;

@@ -71,22 +71,8 @@ function parameter(value: JsonSchema): Write {
     return message([1, message([1, body])]);
   }
   const isPath = value.in === 'path';
-  const fields: Field[] = isPath
-    ? [
-        [1, value.required],
-        [2, value.in],
-        [3, value.description],
-        [4, value.name],
-        [5, value.type],
-      ]
-    : [
-        [1, value.required],
-        [2, value.in],
-        [3, value.description],
-        [4, value.name],
-        [6, value.type],
-      ];
-  const sub = message(...fields);
+  const first: Field[] = [value.required, value.in, value.description, value.name].map((one, i) => [i + 1, one]);
+  const sub = message(...first, [isPath ? 5 : 6, value.type]);
   return message([1, message([2, message([isPath ? 4 : 3, sub])])]);
 }
 

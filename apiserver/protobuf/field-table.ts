@@ -12,12 +12,18 @@ export interface TableField {
   inlined?: readonly TableField[];
 }
 
+function rowOf(typeName: string): string | undefined {
+  if (Object.hasOwn(fieldNumbers, typeName)) return fieldNumbers[typeName];
+  const isList = typeName.endsWith('List') && Object.hasOwn(fieldNumbers, typeName.slice(0, -'List'.length));
+  return isList ? '1=metadata 2=items' : undefined;
+}
+
 /** Whether objects of a type can be written in protobuf: custom resources cannot. */
-export const hasFieldNumbers = (typeName: string): boolean => Object.hasOwn(fieldNumbers, typeName);
+export const hasFieldNumbers = (typeName: string): boolean => rowOf(typeName) !== undefined;
 
 /** The fields of a published type, by number. */
 export function fieldTable(typeName: string): readonly TableField[] {
-  const text = hasFieldNumbers(typeName) ? fieldNumbers[typeName] : undefined;
+  const text = rowOf(typeName);
   if (text === undefined) throw new Error(`the protobuf numbers of ${typeName} are not known`);
   const tokens = text === '' ? [] : text.split(' ');
   return parseFields(tokens, { at: 0 });

@@ -112,25 +112,28 @@ function timeText(seconds: number, nanos: number, micro: boolean): string {
   return `${whole.slice(0, -1)}.${String(micros).padStart(6, '0')}Z`;
 }
 
-/** The text under 1. */
+function writeText(w: WireWriter, value: string): void {
+  writeMessage(w, () => {
+    w.text(value);
+    w.uint(0x0a);
+  });
+}
+
+/** The text under 1; undefined where there is none. */
+function readText(r: WireReader, end: number, name: string): string | undefined {
+  let out: string | undefined;
+  readFields(r, end, name, (tag, stop) => {
+    if (tag === 0x0a) out = r.text(stop);
+    return tag === 0x0a;
+  });
+  return out;
+}
+
 const quantity: ValueCodec = {
   wireType: wire.bytes,
   zero: () => '0',
-  write(w, value: string) {
-    writeMessage(w, () => {
-      w.text(value);
-      w.uint(0x0a);
-    });
-  },
-  read(r, end) {
-    let out = '0';
-    readFields(r, end, 'Quantity', (tag, stop) => {
-      if (tag !== 0x0a) return false;
-      out = r.text(stop);
-      return true;
-    });
-    return out;
-  },
+  write: writeText,
+  read: (r, end) => readText(r, end, 'Quantity') ?? '0',
 };
 
 /** Which it is stands under 1, the number under 2, the text under 3. */
@@ -168,20 +171,12 @@ export const freeForm: ValueCodec = {
   wireType: wire.bytes,
   zero: () => null,
   write(w, value: unknown) {
-    if (value === null) return w.uint(0);
-    writeMessage(w, () => {
-      w.text(writeJson(value));
-      w.uint(0x0a);
-    });
+    if (value === null) w.uint(0);
+    else writeText(w, writeJson(value));
   },
   read(r, end) {
-    let raw = '';
-    readFields(r, end, 'RawExtension', (tag, stop) => {
-      if (tag !== 0x0a) return false;
-      raw = r.text(stop);
-      return true;
-    });
-    return raw === '' ? null : jsonOf(raw, r.maxValues);
+    const raw = readText(r, end, 'RawExtension');
+    return raw ? jsonOf(raw, r.maxValues) : null;
   },
 };
 

@@ -1,8 +1,8 @@
 // What is asked of etcd and how much lies there, under kube-apiserver's names.
 // https://kubernetes.io/docs/reference/instrumentation/metrics/ (etcd_*, apiserver_storage_*, apiserver_resource_*)
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Clock } from '../../machinery/clock.ts';
-import { Cells, HotHistogram, HotNumber } from '../../machinery/hot-metrics.ts';
+import { Cells, metricsIn } from '../../machinery/hot-metrics.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { Etcd } from './etcd.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -18,21 +18,12 @@ export const durationBuckets = [
 export function meterEtcd(etcd: Etcd, groups: readonly string[], registry: Registry, clock: Clock): Etcd {
   const old = new Set(groups);
   const labelNames = ['operation', 'group', 'resource'];
-  const counter = (name: string, help: string, labels = labelNames) =>
-    new HotNumber({ type: 'counter', name, help, labelNames: labels, registry });
-  const requests = counter('etcd_requests_total', 'Calls of etcd.');
-  const failures = counter('etcd_request_errors_total', 'Calls of etcd that failed.');
-  const received = counter('apiserver_storage_events_received_total', 'Events that etcd has told.', [
-    'group',
-    'resource',
-  ]);
-  const seconds = new HotHistogram({
-    name: 'etcd_request_duration_seconds',
-    help: 'Time of calls of etcd.',
-    labelNames,
-    buckets: durationBuckets,
-    registry,
-  });
+  const { counter, histogram } = metricsIn(registry);
+  const requests = counter('etcd_requests_total', 'Calls of etcd.', labelNames);
+  const failures = counter('etcd_request_errors_total', 'Calls of etcd that failed.', labelNames);
+  const of = labelNames.slice(1);
+  const received = counter('apiserver_storage_events_received_total', 'Events that etcd has told.', of);
+  const seconds = histogram('etcd_request_duration_seconds', 'Time of calls of etcd.', labelNames, durationBuckets);
   const cells = new Cells(labelNames, ([operation = '', group = '', resource = '']) => ({
     requests: requests.of(operation, group, resource),
     failures: failures.of(operation, group, resource),
@@ -85,52 +76,33 @@ interface Stored {
 
 /** Tells how many objects there are, and what they take. */
 export function tellStored(registry: Registry, { store, kinds, size }: Stored): void {
-  const registers = [registry];
-  const count = (gauge: Gauge, labelsOf: (group: string, resource: string) => Record<string, string>) => {
-    gauge.reset();
-    for (const kind of kinds.kinds) {
-      if (kind.stored) gauge.set(labelsOf(kind.group, kind.plural), store.count(kind));
-    }
-  };
-  new Gauge({
-    name: 'apiserver_resource_objects',
-    help: 'Objects that are stored.',
-    labelNames: ['group', 'resource'],
-    registers,
-    collect() {
-      count(this, (group, resource) => ({ group, resource }));
-    },
-  });
-  new Gauge({
-    name: 'apiserver_storage_objects',
-    help: 'The same by the name of the resource; deprecated since 1.34.',
-    labelNames: ['resource'],
-    registers,
-    collect() {
-      count(this, (group, resource) => ({ resource: group === '' ? resource : `${resource}.${group}` }));
-    },
-  });
-  new Gauge({
-    name: 'apiserver_storage_size_bytes',
-    help: "Bytes of etcd's database on its disk.",
-    labelNames: ['storage_cluster_id'],
-    registers,
-    async collect() {
-      this.reset();
-      const bytes = await size().catch(() => undefined); // an etcd that is away has no size
-      if (bytes !== undefined) this.set({ storage_cluster_id: 'etcd-0' }, bytes);
-    },
-  });
+  const { seen } = metricsIn(registry, 'apiserver_');
+  const counts = (labelsOf: (group: string, resource: string) => string[]) =>
+    kinds.kinds
+      .filter((kind) => kind.stored)
+      .map((kind) => [labelsOf(kind.group, kind.plural), store.count(kind)] as const);
+  seen('gauge', ['resource_objects', 'Objects that are stored.', ['group', 'resource']], () =>
+    counts((group, resource) => [group, resource]),
+  );
+  const help = 'The same by the name of the resource; deprecated since 1.34.';
+  seen('gauge', ['storage_objects', help, ['resource']], () =>
+    counts((group, resource) => [group === '' ? resource : `${resource}.${group}`]),
+  );
+  seen('gauge', ['storage_size_bytes', "Bytes of etcd's database on its disk.", ['storage_cluster_id']], () =>
+    size().then(
+      (bytes) => [[['etcd-0'], bytes]],
+      () => [], // an etcd that is away has no size
+    ),
+  );
 }
 
 /** Counts stored objects that cannot be decoded, by the prefix of their keys. */
 export function countUnreadable(registry: Registry, groups: readonly string[]): (prefix: string) => void {
   const old = new Set(groups);
-  const counter = new Counter({
-    name: 'apiserver_storage_decode_errors_total',
-    help: 'Objects in etcd that cannot be decoded.',
-    labelNames: ['group', 'resource'],
-    registers: [registry],
-  });
-  return (prefix) => counter.inc({ ...(resourceOfKey(prefix, old) ?? { group: '', resource: '' }) });
+  const help = 'Objects in etcd that cannot be decoded.';
+  const counter = metricsIn(registry).counter('apiserver_storage_decode_errors_total', help, ['group', 'resource']);
+  return (prefix) => {
+    const { group, resource } = resourceOfKey(prefix, old) ?? { group: '', resource: '' };
+    counter.of(group, resource).value++;
+  };
 }

@@ -12,6 +12,7 @@ import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import type { FrontRequest } from '../http/front.ts';
 import type { RequestInfo } from '../request-info.ts';
+import { forwardedFor, hopHeaders } from '../server-headers.ts';
 import { findEndpoint, reachable } from '../service-endpoint.ts';
 import type { Subresource, SubresourceContext, UpgradeTarget } from './handler.ts';
 import { linkStages } from './proxy-links.ts';
@@ -89,16 +90,6 @@ function targetPath(request: ApiRequest): string {
   return `${request.info.rest || '/'}${query ? `?${query}` : ''}`;
 }
 
-const hopHeaders = new Set([
-  'connection',
-  'keep-alive',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-  'authorization',
-  'http2-settings',
-]);
-
 // Who may read an answer is for the API server to say, not for what stands behind it.
 const ownHeaders = new Set([
   'access-control-allow-credentials',
@@ -125,8 +116,8 @@ export function throughProxy(
 /** What the backend is told: the client's headers, who it is, and what it asked for. */
 function headersOnward(request: ApiRequest, front: FrontRequest): OutgoingHttpHeaders {
   const headers = Object.fromEntries(Object.entries(front.headers).filter(([k]) => !endsHere(k)));
-  const client = [front.headers['x-forwarded-for'], front.socket?.remoteAddress].flat().filter(Boolean).join(', ');
-  return { ...headers, ...(client ? { 'x-forwarded-for': client } : {}), 'x-forwarded-uri': request.info.path };
+  const from = forwardedFor(front.headers, front.socket?.remoteAddress);
+  return { ...headers, ...from, 'x-forwarded-uri': request.info.path };
 }
 
 /** Streams the answer back, its redirect and the links of a page as they are seen through the proxy. */

@@ -7,7 +7,6 @@ import { withLock } from '../host/lock.ts';
 import { removeService, serviceName, tellService } from '../host/service.ts';
 import { kubeconfigFiles, removeFromFiles } from '../kubeconfig.ts';
 import { contextNameOf, defaultRoots } from '../layout.ts';
-import { createSandboxDriver } from '../nodes/sandbox.ts';
 import { requireRoot } from '../steps/prerequisites.ts';
 import { teardown } from '../teardown.ts';
 import type { Program } from '../units.ts';
@@ -32,8 +31,7 @@ export async function down(options: DownOptions, program: Program): Promise<void
       process.stdout.write(`There is no cluster ${name}\n`);
       return;
     }
-    const trees = readCgroups();
-    await teardown({ layout, program, trees, driver: createSandboxDriver(trees, []) }, { keepData });
+    await teardown({ layout, program, trees: readCgroups() }, { keepData });
     const files = kubeconfigFiles(options.kubeconfig, process.env, readCaller(process.env, process.getuid?.()));
     removeFromFiles(files, contextNameOf(name));
     const seconds = ((realClock.monotonicMs() - startedMs) / 1000).toFixed(1);

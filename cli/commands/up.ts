@@ -18,7 +18,6 @@ import { machineLock, withLock } from '../host/lock.ts';
 import { isRunByService, tellService } from '../host/service.ts';
 import { kubeconfigFiles } from '../kubeconfig.ts';
 import { type ClusterSpec, defaultRoots, type Layout, layoutOf } from '../layout.ts';
-import { createSandboxDriver } from '../nodes/sandbox.ts';
 import { createProgress } from '../progress.ts';
 import { clusterInfoStep } from '../steps/cluster-info.ts';
 import { keepOnlyUnits, type UpContext } from '../steps/context.ts';
@@ -202,19 +201,16 @@ function refuseChanges(known: Layout, options: WantedOptions): void {
 }
 
 function makeContext(layout: Layout, options: WantedOptions, program: Program): UpContext {
-  const trees = readCgroups();
   // The checkout, or the packages that an installed one lies among; and the folder of the node binary.
   const root = resolve(dirname(program.bundle), '../..');
   const packages = basename(dirname(root)) === 'node_modules' ? dirname(root) : root;
-  const programPaths = [packages, dirname(program.node)];
   return {
     layout,
     program,
-    trees,
-    driver: createSandboxDriver(trees, programPaths),
+    trees: readCgroups(),
+    programPaths: [packages, dirname(program.node)],
     clock: realClock,
-    // Earlier builds knew less of their units, which are found again without it.
-    plan: { units: (readPlan(layout.planFile)?.units ?? []).filter((unit) => unit.joins !== undefined) },
+    plan: readPlan(layout.planFile) ?? { units: [] },
     kubeconfigFiles: kubeconfigFiles(options.kubeconfig, process.env, readCaller(process.env, process.getuid?.())),
     isService: isRunByService(process.env),
     waitMs: options.wait,

@@ -1,4 +1,4 @@
-// The sandbox driver: a node is one mount, net, pid, uts, ipc and cgroup namespace of this host, a control group in
+// A node is a sandbox: one mount, net, pid, uts, ipc and cgroup namespace of this host, a control group in
 // every tree, and a link on the cluster's bridge.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { type CgroupTrees, makeGroup, procsFiles, removeGroup } from '../host/cgroups.ts';
@@ -6,6 +6,7 @@ import { readIfExists, writeFileAtomic } from '../host/files.ts';
 import { linkExists } from '../host/network.ts';
 import { findMember, signalProcess, waitForExit } from '../host/processes.ts';
 import { run } from '../host/run.ts';
+import type { Layout, NodeLayout } from '../layout.ts';
 import {
   bootScriptFile,
   type HostFacts,
@@ -15,53 +16,43 @@ import {
   renderInnerScript,
   systemGroup,
 } from './boot-script.ts';
-import type { NodeDriver } from './driver.ts';
 import { readHostView } from './host-view.ts';
 
 const endTimeoutMs = 5_000;
 
-export function createSandboxDriver(trees: CgroupTrees, programPaths: readonly string[]): NodeDriver {
-  return {
-    name: 'sandbox',
-    prepare(layout, node) {
-      const dirs = [
-        node.credentialsDir,
-        node.ownRootDir,
-        node.varDir,
-        node.tmpDir,
-        node.mntDir,
-        node.runDir,
-        node.rootDir,
-        layout.emptyDir,
-      ];
-      for (const dir of dirs) mkdirSync(dir, { recursive: true });
-      // On version 2 the boot script makes the group for processes, once it has passed through the one above.
-      makeGroup(trees, trees.version === 1 ? systemGroup(node) : node.cgroup);
-      const facts = readHostFacts(trees, programPaths);
-      writeFileAtomic(innerScriptFile(layout, node), renderInnerScript(layout, node, facts), {
-        mode: 0o700,
-        durable: false,
-      });
-      writeFileAtomic(bootScriptFile(layout, node), renderBootScript(layout, node, facts), {
-        mode: 0o700,
-        durable: false,
-      });
-    },
-    async remove(layout, node) {
-      // Its first process takes everything inside along, and what entered from outside can then collect its child.
-      const first = findMember(procsFiles(trees, `${node.cgroup}/system`), nodeCommand(layout, node));
-      if (first) {
-        signalProcess(first, 'SIGKILL');
-        await waitForExit(first, endTimeoutMs);
-      }
-      await removeGroup(trees, node.cgroup);
-      // The kernel frees the namespace's end some time later; the snapshot after `down` must not depend on when.
-      if (linkExists(node.link)) await deleteLink(node.link);
-      for (const path of [node.rootDir, node.runDir, bootScriptFile(layout, node), innerScriptFile(layout, node)]) {
-        rmSync(path, { recursive: true, force: true });
-      }
-    },
-  };
+interface Host {
+  trees: CgroupTrees;
+  /** Folders of ours that the node must see. */
+  programPaths: readonly string[];
+}
+
+/** Makes what a node needs before its units are started: folders, control groups, scripts. Idempotent. */
+export function prepareNode(layout: Layout, node: NodeLayout, { trees, programPaths }: Host): void {
+  const { credentialsDir, ownRootDir, varDir, tmpDir, mntDir, runDir, rootDir } = node;
+  for (const dir of [credentialsDir, ownRootDir, varDir, tmpDir, mntDir, runDir, rootDir, layout.emptyDir])
+    mkdirSync(dir, { recursive: true });
+  // On version 2 the boot script makes the group for processes, once it has passed through the one above.
+  makeGroup(trees, trees.version === 1 ? systemGroup(node) : node.cgroup);
+  const facts = readHostFacts(trees, programPaths);
+  const options = { mode: 0o700, durable: false };
+  writeFileAtomic(innerScriptFile(layout, node), renderInnerScript(layout, node, facts), options);
+  writeFileAtomic(bootScriptFile(layout, node), renderBootScript(layout, node, facts), options);
+}
+
+/** Ends everything that runs in a node and removes what `prepareNode` and its boot have made, but not its data. */
+export async function removeNode(layout: Layout, node: NodeLayout, trees: CgroupTrees): Promise<void> {
+  // Its first process takes everything inside along, and what entered from outside can then collect its child.
+  const first = findMember(procsFiles(trees, systemGroup(node)), nodeCommand(layout, node));
+  if (first) {
+    signalProcess(first, 'SIGKILL');
+    await waitForExit(first, endTimeoutMs);
+  }
+  await removeGroup(trees, node.cgroup);
+  // The kernel frees the namespace's end some time later; the snapshot after `down` must not depend on when.
+  if (linkExists(node.link)) await deleteLink(node.link);
+  for (const path of [node.rootDir, node.runDir, bootScriptFile(layout, node), innerScriptFile(layout, node)]) {
+    rmSync(path, { recursive: true, force: true });
+  }
 }
 
 async function deleteLink(link: string): Promise<void> {

@@ -45,14 +45,12 @@ function buildInfo(layout: Layout) {
 export const clusterInfoStep: Step<UpContext> = {
   title: 'Cluster information',
   after: [apiserverStep.title],
-  async run({ layout, waitMs }, signal) {
-    const during = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
-    await explained(layout, 'the cluster cannot be made known', async () => {
+  async run(context, signal) {
+    await explained(context, { problem: 'the cluster cannot be made known', signal }, async (asking) => {
       const path = (resource: string) => `/apis/${apiGroup}/v1/namespaces/${namespace}/${resource}`;
-      await createIfAbsent(layout, path('roles'), { body: role, signal: during });
-      await createIfAbsent(layout, path('rolebindings'), { body: binding, signal: during });
-      const body = buildInfo(layout);
-      await applyObject(layout, `/api/v1/namespaces/${namespace}/configmaps`, { body, signal: during });
+      await createIfAbsent(asking, path('roles'), role);
+      await createIfAbsent(asking, path('rolebindings'), binding);
+      await applyObject(asking, `/api/v1/namespaces/${namespace}/configmaps`, buildInfo(context.layout));
     });
     return undefined;
   },

@@ -2,11 +2,11 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
 import type { Clock } from '../../machinery/clock.ts';
 import { watchFolder } from '../../machinery/watch-folder.ts';
+import type { Asking } from '../api-request.ts';
 import type { CgroupTrees } from '../host/cgroups.ts';
 import { isAlive, isStopped } from '../host/processes.ts';
 import type { KubeconfigFile } from '../kubeconfig.ts';
 import { type Layout, unitFiles } from '../layout.ts';
-import type { NodeDriver } from '../nodes/driver.ts';
 import { type Plan, readUnitState, type UnitPlan, writePlan } from '../supervisor/plan.ts';
 import type { Program } from '../units.ts';
 import { messageOf, UserError } from '../user-error.ts';
@@ -15,7 +15,8 @@ export interface UpContext {
   layout: Layout;
   program: Program;
   trees: CgroupTrees;
-  driver: NodeDriver;
+  /** Folders of ours that nodes must see to run our programs. */
+  programPaths: readonly string[];
   clock: Clock;
   /** What should run; grows as steps add to it. Holds what already ran when `up` began. */
   plan: Plan;
@@ -26,9 +27,10 @@ export interface UpContext {
   waitMs: number;
 }
 
-/** Adds units to the plan, or changes them; the supervisor, which watches it, brings that about. */
-export function startUnits({ plan, layout }: UpContext, units: readonly UnitPlan[]): void {
+/** Adds units to the plan, or changes them: all, or those of some names. The supervisor, which watches it, brings that about. */
+export function startUnits({ plan, layout }: UpContext, units: readonly UnitPlan[], names?: readonly string[]): void {
   for (const unit of units) {
+    if (names?.includes(unit.name) === false) continue;
     const at = plan.units.findIndex((known) => known.name === unit.name);
     if (at < 0) plan.units.push(unit);
     else plan.units[at] = unit;
@@ -42,10 +44,14 @@ export function keepOnlyUnits(context: UpContext, names: readonly string[]): voi
   writePlan(context.layout.planFile, context.plan);
 }
 
-/** Does something with the API server. Throws UserError with the problem, and with where to look. */
-export async function explained(layout: Layout, problem: string, work: () => Promise<void>): Promise<void> {
+/** Asks something of the API server. Throws UserError with the problem, and with where to look. */
+export async function explained(
+  { layout, waitMs }: UpContext,
+  { problem, signal }: { problem: string; signal: AbortSignal },
+  work: (asking: Asking) => Promise<void>,
+): Promise<void> {
   try {
-    await work();
+    await work({ layout, signal: AbortSignal.any([signal, AbortSignal.timeout(waitMs)]) });
   } catch (err) {
     const hint = `What the API server says: ${unitFiles(layout, 'apiserver').logFile}`;
     throw new UserError(`${problem}: ${messageOf(err)}`, { hint, cause: err });

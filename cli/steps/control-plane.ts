@@ -3,7 +3,7 @@ import { probeReadyz } from '../api-request.ts';
 import { apiServerNames, controlPlaneUnits } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
 import { etcdStep } from './etcd.ts';
-import { askHealth } from './health.ts';
+import { probeReady } from './health.ts';
 import { networkStep } from './network.ts';
 import type { Step } from './run-steps.ts';
 
@@ -13,14 +13,9 @@ export const apiserverStep: Step<UpContext> = {
   async run(context, signal) {
     const { layout } = context;
     const [first = '', ...others] = apiServerNames(layout);
-    const start = (names: string[]) =>
-      startUnits(
-        context,
-        controlPlaneUnits(context).filter((unit) => names.includes(unit.name)),
-      );
-    start([first]);
+    startUnits(context, controlPlaneUnits(context), [first]);
     await waitForUnit(context, { unit: first, signal, probe: (during) => probeReadyz(layout, during) });
-    start(others);
+    startUnits(context, controlPlaneUnits(context), others);
     return layout.apiUrl;
   },
 };
@@ -30,22 +25,13 @@ export const controllersStep: Step<UpContext> = {
   after: [apiserverStep.title],
   async run(context, signal) {
     const { controllersHealth, schedulerHealth } = context.layout.ports;
-    const ports = new Map([
-      ['controllers', controllersHealth],
-      ['scheduler', schedulerHealth],
-    ]);
-    const units = controlPlaneUnits(context).filter((unit) => ports.has(unit.name));
-    startUnits(context, units);
+    const ports = { controllers: controllersHealth, scheduler: schedulerHealth };
+    startUnits(context, controlPlaneUnits(context), Object.keys(ports));
     await Promise.all(
-      units.map(({ name: unit }) =>
-        waitForUnit(context, { unit, signal, probe: (during) => probeHealth(ports.get(unit)!, during) }),
+      Object.entries(ports).map(([unit, port]) =>
+        waitForUnit(context, { unit, signal, probe: (during) => probeReady({ port }, during) }),
       ),
     );
     return undefined;
   },
 };
-
-async function probeHealth(port: number, signal: AbortSignal): Promise<string | undefined> {
-  const { ok, text } = await askHealth({ port, path: '/readyz' }, signal);
-  return ok ? undefined : text.trim();
-}

@@ -31,26 +31,20 @@ function componentAccess(layout: Layout): [string, Access][] {
     join(layout.kubeconfigDir, `${name}.kubeconfig`),
     { server: layout.apiUrl, caFile, clientFile },
   ];
-  const server = layout.apiUrlOfNodes;
+  const { kubeletClient, proxyClient, storageClient } = nodePki;
   return [
     onThisHost('admin', files.admin),
     onThisHost('controllers', files.controllers),
     onThisHost('scheduler', files.scheduler),
     ...(layout.spec.simulatedNodes ? [onThisHost('simulated-nodes', files.simulatedNodes)] : []),
-    ...layout.nodes.flatMap((node): [string, Access][] => [
-      [
-        onHost(node, `${insideNode.credentialsDir}/kubelet.kubeconfig`),
-        { server, caFile, clientFile: onHost(node, nodePki.kubeletClient) },
-      ],
-      [
-        onHost(node, `${insideNode.credentialsDir}/proxy.kubeconfig`),
-        { server, caFile, clientFile: onHost(node, nodePki.proxyClient) },
-      ],
-      [
-        onHost(node, `${insideNode.credentialsDir}/storage.kubeconfig`),
-        { server, caFile, clientFile: onHost(node, nodePki.storageClient) },
-      ],
-    ]),
+    ...layout.nodes.flatMap((node) =>
+      Object.entries({ kubelet: kubeletClient, proxy: proxyClient, storage: storageClient }).map(
+        ([name, client]): [string, Access] => [
+          onHost(node, `${insideNode.credentialsDir}/${name}.kubeconfig`),
+          { server: layout.apiUrlOfNodes, caFile, clientFile: onHost(node, client) },
+        ],
+      ),
+    ),
   ];
 }
 

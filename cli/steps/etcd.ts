@@ -13,10 +13,7 @@ export const etcdStep: Step<UpContext> = {
   async run(context, signal) {
     const { etcdDir, etcdUnfinishedFile } = context.layout;
     if (!existsSync(etcdDir)) writeFileAtomic(etcdUnfinishedFile, '');
-    startUnits(
-      context,
-      controlPlaneUnits(context).filter((unit) => unit.name === 'etcd'),
-    );
+    startUnits(context, controlPlaneUnits(context), ['etcd']);
     await waitForUnit(context, { unit: 'etcd', signal, probe: (during) => probeEtcd(context, during) });
     removeDurably(etcdUnfinishedFile);
     return undefined;

@@ -18,3 +18,9 @@ export function askHealth(
     request.once('error', reject);
   });
 }
+
+/** Undefined when a component says that it is ready, else what it lacks. */
+export async function probeReady(at: { port: number } | { socketPath: string }, signal: AbortSignal) {
+  const { ok, text } = await askHealth({ ...at, path: '/readyz' }, signal);
+  return ok ? undefined : text.trim();
+}

@@ -11,10 +11,7 @@ import type { Step } from './run-steps.ts';
 
 const startNodeUnit = (context: UpContext, component: 'kubelet' | 'proxy') => {
   for (const node of context.layout.nodes) {
-    startUnits(
-      context,
-      nodeUnits(context, node).filter((unit) => unit.name === `${node.unitPrefix}${component}`),
-    );
+    startUnits(context, nodeUnits(context, node), [`${node.unitPrefix}${component}`]);
   }
 };
 
@@ -29,7 +26,7 @@ export const nodeReadyStep: Step<UpContext> = {
       const kubelet = `${node.unitPrefix}kubelet`;
       const probe = (during: AbortSignal) => watchUntilReady(context, { name: node.name, kubelet }, during);
       await waitForUnit(context, { unit: kubelet, signal, probe });
-      await labelNode(context.layout, node.name, { labels: nodeLabels, signal });
+      await labelNode({ layout: context.layout, signal }, node.name, nodeLabels);
     }
     return undefined;
   },
@@ -49,7 +46,7 @@ async function watchUntilReady(
   const startOfKubelet = () =>
     Date.parse(readUnitState(context.layout.processesFile, kubelet)?.startedAt ?? '') || Number.POSITIVE_INFINITY;
   try {
-    for await (const node of watchNode(context.layout, name, ended)) {
+    for await (const node of watchNode({ layout: context.layout, signal: ended }, name)) {
       missing = whyNotReady(node, startOfKubelet());
       if (missing === undefined) return undefined;
     }
@@ -70,10 +67,7 @@ export const dnsStep: Step<UpContext> = {
       timeoutMs = Math.min(2 * timeoutMs, longestDnsTimeoutMs);
       return probeDns(context.layout, timeoutMs);
     };
-    await Promise.all([
-      createDnsService(context.layout, AbortSignal.any([signal, AbortSignal.timeout(context.waitMs)])),
-      waitForUnit(context, { unit, signal, probe }),
-    ]);
+    await Promise.all([createDnsService(context, signal), waitForUnit(context, { unit, signal, probe })]);
     return context.layout.clusterDns;
   },
 };
@@ -83,7 +77,7 @@ export const dnsStep: Step<UpContext> = {
  * the address is answered on every node by that node's proxy. It also keeps the address from being
  * given to another Service.
  */
-function createDnsService(layout: Layout, signal: AbortSignal): Promise<void> {
+function createDnsService(context: UpContext, signal: AbortSignal): Promise<void> {
   const body = {
     apiVersion: 'v1',
     kind: 'Service',
@@ -93,15 +87,15 @@ function createDnsService(layout: Layout, signal: AbortSignal): Promise<void> {
       labels: { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' },
     },
     spec: {
-      clusterIP: layout.clusterDns,
+      clusterIP: context.layout.clusterDns,
       ports: [
         { name: 'dns', port: 53, protocol: 'UDP' },
         { name: 'dns-tcp', port: 53, protocol: 'TCP' },
       ],
     },
   };
-  return explained(layout, "the Service of the cluster's DNS cannot be made", () =>
-    createIfAbsent(layout, '/api/v1/namespaces/kube-system/services', { body, signal }),
+  return explained(context, { problem: "the Service of the cluster's DNS cannot be made", signal }, (asking) =>
+    createIfAbsent(asking, '/api/v1/namespaces/kube-system/services', body),
   );
 }
 

@@ -18,11 +18,10 @@ export const joiningBindings = [
 export const nodeJoiningStep: Step<UpContext> = {
   title: 'Certificates of nodes',
   after: [apiserverStep.title],
-  async run({ layout, waitMs }, signal) {
-    const during = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
-    await explained(layout, 'nodes cannot be allowed to ask for certificates', async () => {
-      for (const body of joiningBindings)
-        await createIfAbsent(layout, rbacPath('clusterrolebindings'), { body, signal: during });
+  async run(context, signal) {
+    const problem = 'nodes cannot be allowed to ask for certificates';
+    await explained(context, { problem, signal }, async (asking) => {
+      for (const body of joiningBindings) await createIfAbsent(asking, rbacPath('clusterrolebindings'), body);
     });
     return undefined;
   },

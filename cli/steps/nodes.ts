@@ -1,6 +1,7 @@
 // Step: the nodes are booted and their container runtimes answer.
 import { connect } from 'node:net';
 import { insideNode, onHost } from '../layout.ts';
+import { prepareNode } from '../nodes/sandbox.ts';
 import { readUnitState } from '../supervisor/plan.ts';
 import { nodeUnits } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
@@ -12,15 +13,13 @@ export const nodesStep: Step<UpContext> = {
   title: 'Node',
   after: [credentialsStep.title, networkStep.title],
   async run(context, signal) {
-    const { layout, driver } = context;
+    const { layout, trees, programPaths } = context;
     for (const node of layout.nodes) {
-      driver.prepare(layout, node);
+      prepareNode(layout, node, { trees, programPaths });
       const name = `${node.unitPrefix}node`;
       const runtime = `${node.unitPrefix}runtime`;
-      const units = nodeUnits(context, node).filter((unit) => unit.name === name || unit.name === runtime);
-      startUnits(context, units);
+      startUnits(context, nodeUnits(context, node), [name, runtime]);
       await waitForUnit(context, { unit: name, signal, probe: async () => probeRunning(context, name) });
-      if (!units.some((unit) => unit.name === runtime)) continue;
       const socket = onHost(node, insideNode.runtimeSocket);
       await waitForUnit(context, { unit: runtime, signal, probe: () => probeSocket(socket) });
     }

@@ -4,7 +4,7 @@ import { simulatedNodesUser } from '../pki/plan.ts';
 import { controlPlaneUnits } from '../units.ts';
 import { explained, startUnits, type UpContext, waitForUnit } from './context.ts';
 import { apiserverStep } from './control-plane.ts';
-import { askHealth } from './health.ts';
+import { probeReady } from './health.ts';
 import { clusterRole, clusterRoleBinding, rbacPath, rule } from './rbac.ts';
 import type { Step } from './run-steps.ts';
 
@@ -41,24 +41,16 @@ export const simulatedNodesStep: Step<UpContext> = {
   title: 'Simulated nodes',
   after: [apiserverStep.title],
   async run(context, signal) {
-    const { layout, waitMs } = context;
-    const during = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
-    await explained(layout, 'simulated nodes cannot be allowed what they need', async () => {
-      for (const [path, body] of [
-        [rbacPath('clusterroles'), role],
-        [rbacPath('clusterrolebindings'), binding],
-        ['/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas', flow],
-      ] as const)
-        await createIfAbsent(layout, path, { body, signal: during });
+    const problem = 'simulated nodes cannot be allowed what they need';
+    await explained(context, { problem, signal }, async (asking) => {
+      await createIfAbsent(asking, rbacPath('clusterroles'), role);
+      await createIfAbsent(asking, rbacPath('clusterrolebindings'), binding);
+      await createIfAbsent(asking, '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas', flow);
     });
     const [plan] = controlPlaneUnits(context).filter(({ name }) => name === unit);
     startUnits(context, [plan!]);
     const { socket: socketPath } = plan!.liveness as { socket: string };
-    const probe = async (during: AbortSignal) => {
-      const { ok, text } = await askHealth({ socketPath, path: '/readyz' }, during);
-      return ok ? undefined : text.trim();
-    };
-    await waitForUnit(context, { unit, signal, probe });
-    return String(layout.spec.simulatedNodes);
+    await waitForUnit(context, { unit, signal, probe: (during) => probeReady({ socketPath }, during) });
+    return String(context.layout.spec.simulatedNodes);
   },
 };

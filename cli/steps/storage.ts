@@ -50,18 +50,14 @@ const storageClass = {
 export const storageStep: Step<UpContext> = {
   title: 'Storage class',
   after: [apiserverStep.title],
-  async run({ layout, waitMs }, signal) {
-    const during = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
-    const make = (path: string, body: { metadata: { name: string } }) =>
-      createIfAbsent(layout, path, { body, signal: during });
-    await explained(layout, 'the storage class cannot be made', async () => {
-      await applyObject(layout, rbacPath('clusterroles'), { body: role, signal: during });
-      await make(rbacPath('clusterrolebindings'), binding);
+  async run(context, signal) {
+    await explained(context, { problem: 'the storage class cannot be made', signal }, async (asking) => {
+      await applyObject(asking, rbacPath('clusterroles'), role);
+      await createIfAbsent(asking, rbacPath('clusterrolebindings'), binding);
       // Once: whoever removes the class or makes it another one does not get it back by the next `up`.
-      if (!(await isThere(layout, `${storage}/csidrivers/${driverName}`, during))) {
-        await make(`${storage}/storageclasses`, storageClass);
-        await make(`${storage}/csidrivers`, driver);
-      }
+      if (await isThere(asking, `${storage}/csidrivers/${driverName}`)) return;
+      await createIfAbsent(asking, `${storage}/storageclasses`, storageClass);
+      await createIfAbsent(asking, `${storage}/csidrivers`, driver);
     });
     return className;
   },

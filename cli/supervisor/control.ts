@@ -4,21 +4,15 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
-import { type CgroupTrees, makeGroup, procsFiles, removeGroup } from '../host/cgroups.ts';
+import { makeGroup, procsFiles, removeGroup } from '../host/cgroups.ts';
 import { stampOf } from '../host/files.ts';
-import { endProcess, findMember, findProcess, hasCommand, isStopped, type ProcessRef } from '../host/processes.ts';
+import { endProcess, findMember, isStopped, type ProcessRef } from '../host/processes.ts';
 import { type Layout, unitFiles } from '../layout.ts';
-import type { Program } from '../units.ts';
+import type { Program, UnitContext } from '../units.ts';
 import { UserError } from '../user-error.ts';
 import { askPatiently, type LivenessFailure, probeLiveness } from './liveness.ts';
 import { readProcesses } from './plan.ts';
 import { joinGroups } from './spawn.ts';
-
-export interface SupervisorContext {
-  layout: Layout;
-  program: Program;
-  trees: CgroupTrees;
-}
 
 /** The supervisor does little: a small young generation and no background compilation keep it small. */
 const nodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=32', '--v8-pool-size=0'];
@@ -27,13 +21,8 @@ function supervisorCommand(layout: Layout, program: Program): string[] {
   return [program.node, ...nodeFlags, program.bundle, 'supervise', layout.runDir];
 }
 
-export function findSupervisor({ layout, program, trees }: SupervisorContext): ProcessRef | undefined {
-  const command = supervisorCommand(layout, program);
-  const member = findMember(procsFiles(trees, layout.supervisorCgroup), command);
-  if (member) return member;
-  // Earlier builds left theirs where it was started.
-  const noted = findProcess(readProcesses(layout.processesFile)?.supervisorPid ?? 0);
-  return noted && hasCommand(noted.pid, command) ? noted : undefined;
+export function findSupervisor({ layout, program, trees }: UnitContext): ProcessRef | undefined {
+  return findMember(procsFiles(trees, layout.supervisorCgroup), supervisorCommand(layout, program));
 }
 
 /** Undefined while the supervisor answers, else what is wrong with it. */
@@ -53,7 +42,7 @@ const lookEveryMs = 5;
  * Starts the supervisor unless it runs. In a control group of the cluster and a session of its own, so that it does
  * not end with the login or the service that started it.
  */
-export async function ensureSupervisor(context: SupervisorContext): Promise<void> {
+export async function ensureSupervisor(context: UnitContext): Promise<void> {
   const { layout, program, trees } = context;
   if (findSupervisor(context)) return;
   await removeGroup(trees, layout.supervisorCgroup); // a keeper that is left would start another
@@ -87,14 +76,14 @@ export async function ensureSupervisor(context: SupervisorContext): Promise<void
 const graceMs = 2_000;
 
 /** Ends the supervisor and what brings it back, and nothing else. */
-export async function endSupervisor(context: SupervisorContext): Promise<void> {
+export async function endSupervisor(context: UnitContext): Promise<void> {
   const ref = findSupervisor(context);
   if (ref) await endProcess(ref, graceMs);
   await removeGroup(context.trees, context.layout.supervisorCgroup);
 }
 
 /** Ends a supervisor of another build, or one that hangs: the next one adopts all that runs. */
-export async function endUnfitSupervisor(context: SupervisorContext, timeoutMs: number): Promise<void> {
+export async function endUnfitSupervisor(context: UnitContext, timeoutMs: number): Promise<void> {
   const { layout, program } = context;
   const ref = findSupervisor(context);
   const isOutdated = readProcesses(layout.processesFile)?.supervisorRevision !== stampOf(program.bundle);

@@ -47,20 +47,6 @@ export function member(name: string, id: string, signature: string, call: Call):
   return { name, id, ...parseSignature(signature), isMember: true, call };
 }
 
-const simpleTypes: Record<string, CelType> = {
-  bool: t.bool,
-  int: t.int,
-  uint: t.uint,
-  double: t.double,
-  string: t.string,
-  bytes: t.bytes,
-  null: t.null,
-  dyn: t.dyn,
-  timestamp: t.timestamp,
-  duration: t.duration,
-  type: t.type,
-};
-
 function parseSignature(signature: string): { args: CelType[]; result: CelType } {
   const tokens = signature.match(/[\w.]+|->|[(),]/g) ?? [];
   let at = 0;
@@ -79,7 +65,8 @@ function parseSignature(signature: string): { args: CelType[]; result: CelType }
     if (name === 'optional') return t.optional(parameters[0]!);
     if (name === 'typeOf') return t.typeOf(parameters[0]!);
     if (/^[A-Z]$/.test(name)) return t.parameter(name);
-    return simpleTypes[name] ?? t.opaque(name, ...parameters);
+    const known = Object.hasOwn(t, name) ? t[name as keyof typeof t] : undefined;
+    return known === undefined || typeof known === 'function' ? t.opaque(name, ...parameters) : known;
   };
   const args: CelType[] = [];
   while (tokens[at] !== '->') {

@@ -45,41 +45,19 @@ export class MacroContext {
     return this.ident(accumulator);
   }
 
-  loop(loop: Loop): ComprehensionExpr {
+  loop({ variables: [variable, variable2], ...loop }: Loop): ComprehensionExpr {
     return {
-      kind: 'comprehension',
-      at: this.at,
-      form: loop.form,
-      range: loop.range,
-      variable: loop.variables[0],
-      variable2: loop.variables[1],
-      accumulator,
-      init: loop.init,
-      loopCondition: loop.loopCondition ?? this.value(true),
-      step: loop.step,
-      result: loop.result ?? this.accumulator(),
-      condition: loop.condition,
-      transform: loop.transform,
+      ...{ kind: 'comprehension', at: this.at, accumulator, variable, variable2 },
+      ...{ loopCondition: this.value(true), result: this.accumulator(), condition: undefined, transform: undefined },
+      ...loop,
     };
   }
 
   /** `name` stands for `init` within `result`. */
   bind(name: string, init: Expr, result: Expr): Expr {
-    return {
-      kind: 'comprehension',
-      at: this.at,
-      form: 'bind',
-      range: this.list(),
-      variable: '#unused',
-      variable2: undefined,
-      accumulator: name,
-      init,
-      loopCondition: this.value(false),
-      step: this.ident(name),
-      result,
-      condition: undefined,
-      transform: undefined,
-    };
+    const [range, loopCondition, step] = [this.list(), this.value(false), this.ident(name)];
+    const loop = this.loop({ form: 'bind', range, variables: ['#unused'], init, loopCondition, step, result });
+    return { ...loop, accumulator: name };
   }
 
   /** `condition ? step : result so far`, or the step alone. */
@@ -146,12 +124,14 @@ export function expandList(
   return c.loop({ form: 'list', range, variables, init: c.list(), step, condition, transform });
 }
 
-const quantifier = (name: string, form: 'all' | 'exists' | 'exists_one'): Macro => ({
-  name,
-  args: 2,
-  isMember: true,
-  expand: (c, target, [variable, condition]) => expandQuantifier(c, form, target!, [c.variable(variable!)], condition!),
-});
+const member = (name: string, args: number, expand: Macro['expand']): Macro => ({ name, args, isMember: true, expand });
+
+const quantifier = (name: string, form: 'all' | 'exists' | 'exists_one'): Macro =>
+  member(name, 2, (c, target, [variable, condition]) =>
+    expandQuantifier(c, form, target!, [c.variable(variable!)], condition!),
+  );
+
+const listVariable = (c: MacroContext, arg: Expr | undefined) => c.variable(arg!, 'argument is not an identifier');
 
 /** What a macro is found by. */
 export function macroKey(name: string, args: number | undefined, isMember: boolean): string {
@@ -173,27 +153,14 @@ export const standardMacros: readonly Macro[] = [
   quantifier('exists', 'exists'),
   quantifier('exists_one', 'exists_one'),
   quantifier('existsOne', 'exists_one'),
-  {
-    name: 'map',
-    args: 2,
-    isMember: true,
-    expand: (c, target, [variable, transform]) =>
-      expandList(c, target!, [c.variable(variable!, 'argument is not an identifier')], undefined, transform!),
-  },
-  {
-    name: 'map',
-    args: 3,
-    isMember: true,
-    expand: (c, target, [variable, condition, transform]) =>
-      expandList(c, target!, [c.variable(variable!, 'argument is not an identifier')], condition, transform!),
-  },
-  {
-    name: 'filter',
-    args: 2,
-    isMember: true,
-    expand(c, target, [variable, condition]) {
-      const name = c.variable(variable!, 'argument is not an identifier');
-      return expandList(c, target!, [name], condition, c.ident(name));
-    },
-  },
+  member('map', 2, (c, target, [variable, transform]) =>
+    expandList(c, target!, [listVariable(c, variable)], undefined, transform!),
+  ),
+  member('map', 3, (c, target, [variable, condition, transform]) =>
+    expandList(c, target!, [listVariable(c, variable)], condition, transform!),
+  ),
+  member('filter', 2, (c, target, [variable, condition]) => {
+    const name = listVariable(c, variable);
+    return expandList(c, target!, [name], condition, c.ident(name));
+  }),
 ];

@@ -2,19 +2,11 @@
 import type { DeclType } from './decl-type.ts';
 import type { Value } from './values.ts';
 
-export type SimpleKind =
-  | 'bool'
-  | 'int'
-  | 'uint'
-  | 'double'
-  | 'string'
-  | 'bytes'
-  | 'null'
-  | 'dyn'
-  | 'any'
-  | 'error'
-  | 'timestamp'
-  | 'duration';
+const simpleKinds = [
+  ...(['bool', 'int', 'uint', 'double', 'string', 'bytes', 'null'] as const),
+  ...(['dyn', 'any', 'error', 'timestamp', 'duration'] as const),
+] as const;
+export type SimpleKind = (typeof simpleKinds)[number];
 
 export interface SimpleType {
   readonly kind: SimpleKind;
@@ -71,22 +63,9 @@ export type CelType =
   | TypeType
   | ParameterType;
 
-const simple = (kind: SimpleKind): SimpleType => ({ kind });
-
 /** The types, and makers of those with parameters. */
 export const t = {
-  bool: simple('bool'),
-  int: simple('int'),
-  uint: simple('uint'),
-  double: simple('double'),
-  string: simple('string'),
-  bytes: simple('bytes'),
-  null: simple('null'),
-  dyn: simple('dyn'),
-  any: simple('any'),
-  error: simple('error'),
-  timestamp: simple('timestamp'),
-  duration: simple('duration'),
+  ...(Object.fromEntries(simpleKinds.map((kind) => [kind, { kind }])) as Record<SimpleKind, SimpleType>),
   type: { kind: 'type' } as TypeType,
   list: (element: CelType): ListType => ({ kind: 'list', element }),
   map: (key: CelType, value: CelType): MapType => ({ kind: 'map', key, value }),
@@ -101,32 +80,45 @@ export const isDyn = (type: CelType): boolean => type.kind === 'dyn' || type.kin
 export const isOptionalType = (type: CelType): type is OpaqueType =>
   type.kind === 'opaque' && type.name === 'optional_type';
 
-/** The type as errors write it. */
-export function formatType(type: CelType): string {
+/** The types that a type is made of. */
+export function partsOf(type: CelType): readonly CelType[] {
   switch (type.kind) {
     case 'list':
-      return `list(${formatType(type.element)})`;
+      return [type.element];
     case 'map':
-      return `map(${formatType(type.key)}, ${formatType(type.value)})`;
-    case 'object':
-      return type.name;
+      return [type.key, type.value];
     case 'opaque':
-      return type.parameters.length === 0 ? type.name : `${type.name}(${type.parameters.map(formatType).join(', ')})`;
+      return type.parameters;
     case 'wrapper':
-      return `wrapper(${formatType(type.of)})`;
     case 'type':
-      return type.of === undefined ? 'type' : `type(${formatType(type.of)})`;
-    case 'parameter':
-      return type.name;
-    case 'error':
-      return '!error!';
-    case 'timestamp':
-    case 'duration':
-      return `google.protobuf.${type.kind === 'timestamp' ? 'Timestamp' : 'Duration'}`;
+      return type.of === undefined ? [] : [type.of];
     default:
-      return type.kind;
+      return [];
   }
 }
+
+/** The same type made of others. */
+export function mapParts(type: CelType, change: (part: CelType) => CelType): CelType {
+  const parts = partsOf(type).map(change);
+  const [first, second] = parts;
+  if (first === undefined) return type;
+  if (type.kind === 'map') return t.map(first, second!);
+  if (type.kind === 'opaque') return { ...type, parameters: parts };
+  return type.kind === 'list' ? t.list(first) : ({ ...type, of: first } as CelType);
+}
+
+/** The type as errors write it. */
+export function formatType(type: CelType): string {
+  if (type.kind === 'error') return '!error!';
+  const parts = partsOf(type).map(formatType).join(', ');
+  const name = 'name' in type ? type.name : (protobufNames[type.kind] ?? type.kind);
+  return parts === '' ? name : `${name}(${parts})`;
+}
+
+const protobufNames: Partial<Record<CelType['kind'], string>> = {
+  timestamp: 'google.protobuf.Timestamp',
+  duration: 'google.protobuf.Duration',
+};
 
 /** The name of the type at run time, without its parameters: what `type(x)` is told apart by. */
 export function runtimeTypeName(type: CelType): string {
@@ -139,13 +131,9 @@ export function runtimeTypeName(type: CelType): string {
     case 'wrapper':
       return runtimeTypeName(type.of);
     case 'any':
-      return 'dyn';
     case 'parameter':
       return 'dyn';
-    case 'timestamp':
-    case 'duration':
-      return formatType(type);
     default:
-      return type.kind;
+      return protobufNames[type.kind] ?? type.kind;
   }
 }

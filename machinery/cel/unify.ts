@@ -1,6 +1,6 @@
 // Whether a value of one type may stand where another is asked for, and what type parameters must be for that.
 // Upstream: cel-go's checker/types.go.
-import { type CelType, isDyn, type ParameterType, t } from './types.ts';
+import { type CelType, isDyn, mapParts, type ParameterType, partsOf, t } from './types.ts';
 
 /** What type parameters have been found to be. Attempts that fail are undone. */
 export class Bindings {
@@ -28,49 +28,21 @@ export class Bindings {
 
   /** The type with parameters replaced by what they are; those not known stay, or become dyn. */
   substitute(type: CelType, toDyn = false): CelType {
-    switch (type.kind) {
-      case 'parameter': {
-        const bound = this.#types.get(type.name);
-        if (bound !== undefined) return this.substitute(bound, toDyn);
-        return toDyn ? t.dyn : type;
-      }
-      case 'list':
-        return t.list(this.substitute(type.element, toDyn));
-      case 'map':
-        return t.map(this.substitute(type.key, toDyn), this.substitute(type.value, toDyn));
-      case 'opaque':
-        if (type.parameters.length === 0) return type;
-        return t.opaque(type.name, ...type.parameters.map((p) => this.substitute(p, toDyn)));
-      case 'type':
-        return type.of === undefined ? type : t.typeOf(this.substitute(type.of, toDyn));
-      default:
-        return type;
-    }
+    if (type.kind !== 'parameter') return mapParts(type, (part) => this.substitute(part, toDyn));
+    const bound = this.#types.get(type.name);
+    if (bound !== undefined) return this.substitute(bound, toDyn);
+    return toDyn ? t.dyn : type;
   }
 
   /** The type with fresh parameters for its own, the same for each name. */
   instantiate(type: CelType, fresh: Map<string, CelType>): CelType {
-    switch (type.kind) {
-      case 'parameter': {
-        let parameter = fresh.get(type.name);
-        if (parameter === undefined) {
-          parameter = this.newParameter();
-          fresh.set(type.name, parameter);
-        }
-        return parameter;
-      }
-      case 'list':
-        return t.list(this.instantiate(type.element, fresh));
-      case 'map':
-        return t.map(this.instantiate(type.key, fresh), this.instantiate(type.value, fresh));
-      case 'opaque':
-        if (type.parameters.length === 0) return type;
-        return t.opaque(type.name, ...type.parameters.map((p) => this.instantiate(p, fresh)));
-      case 'type':
-        return type.of === undefined ? type : t.typeOf(this.instantiate(type.of, fresh));
-      default:
-        return type;
+    if (type.kind !== 'parameter') return mapParts(type, (part) => this.instantiate(part, fresh));
+    let parameter = fresh.get(type.name);
+    if (parameter === undefined) {
+      parameter = this.newParameter();
+      fresh.set(type.name, parameter);
     }
+    return parameter;
   }
 
   #bind(name: string, type: CelType): void {
@@ -89,20 +61,8 @@ export class Bindings {
     if (to.kind === 'wrapper') return this.#assign(to.of, from.kind === 'wrapper' ? from.of : from);
     if (from.kind === 'wrapper') return this.#assign(to, from.of);
     if (to.kind !== from.kind) return false;
-    switch (to.kind) {
-      case 'list':
-        return this.#assign(to.element, (from as typeof to).element);
-      case 'map':
-        return this.#assign(to.key, (from as typeof to).key) && this.#assign(to.value, (from as typeof to).value);
-      case 'object':
-        return to.name === (from as typeof to).name;
-      case 'opaque': {
-        const other = from as typeof to;
-        return to.name === other.name && to.parameters.every((p, i) => this.#assign(p, other.parameters[i]!));
-      }
-      default:
-        return true;
-    }
+    // Types as values: any may stand for any.
+    return to.kind === 'type' || fits(to, from, (a, b) => this.#assign(a, b));
   }
 
   /** Whether the parameter may be of the type, and whether it was known before. */
@@ -122,24 +82,18 @@ export class Bindings {
   }
 
   #mentions(type: CelType, parameter: ParameterType): boolean {
-    switch (type.kind) {
-      case 'parameter': {
-        if (type.name === parameter.name) return true;
-        const bound = this.#types.get(type.name);
-        return bound !== undefined && this.#mentions(bound, parameter);
-      }
-      case 'list':
-        return this.#mentions(type.element, parameter);
-      case 'map':
-        return this.#mentions(type.key, parameter) || this.#mentions(type.value, parameter);
-      case 'opaque':
-        return type.parameters.some((p) => this.#mentions(p, parameter));
-      case 'type':
-        return type.of !== undefined && this.#mentions(type.of, parameter);
-      default:
-        return false;
-    }
+    if (type.kind !== 'parameter') return partsOf(type).some((part) => this.#mentions(part, parameter));
+    if (type.name === parameter.name) return true;
+    const bound = this.#types.get(type.name);
+    return bound !== undefined && this.#mentions(bound, parameter);
   }
+}
+
+/** Whether two types of one kind have the same name, if any, and parts that fit each other. */
+function fits(a: CelType, b: CelType, fit: (a: CelType, b: CelType) => boolean): boolean {
+  if ('name' in a && a.name !== (b as typeof a).name) return false;
+  const others = partsOf(b);
+  return partsOf(a).every((part, i) => others[i] === undefined || fit(part, others[i]));
 }
 
 function isNullable(type: CelType): boolean {
@@ -148,26 +102,7 @@ function isNullable(type: CelType): boolean {
 
 export function isSame(a: CelType, b: CelType): boolean {
   if (a === b) return true;
-  if (a.kind !== b.kind) return false;
-  switch (a.kind) {
-    case 'list':
-      return isSame(a.element, (b as typeof a).element);
-    case 'map':
-      return isSame(a.key, (b as typeof a).key) && isSame(a.value, (b as typeof a).value);
-    case 'object':
-    case 'parameter':
-      return a.name === (b as typeof a).name;
-    case 'opaque': {
-      const other = b as typeof a;
-      return a.name === other.name && a.parameters.every((p, i) => isSame(p, other.parameters[i]!));
-    }
-    case 'wrapper':
-      return isSame(a.of, (b as typeof a).of);
-    case 'type':
-      return a.of === undefined || (b as typeof a).of === undefined || isSame(a.of, (b as typeof a).of!);
-    default:
-      return true;
-  }
+  return a.kind === b.kind && fits(a, b, isSame);
 }
 
 /** The less specific of two types, one of which may stand for the other. */
@@ -182,18 +117,5 @@ function isLessSpecific(a: CelType, b: CelType): boolean {
   if (a.kind === 'wrapper' && b.kind !== 'wrapper') return true;
   if (b.kind === 'null' && isNullable(a)) return true;
   if (a.kind !== b.kind) return false;
-  switch (a.kind) {
-    case 'list':
-      return isLessSpecific(a.element, (b as typeof a).element);
-    case 'map':
-      return isLessSpecific(a.key, (b as typeof a).key) && isLessSpecific(a.value, (b as typeof a).value);
-    case 'opaque': {
-      const other = b as typeof a;
-      return a.name === other.name && a.parameters.every((p, i) => isLessSpecific(p, other.parameters[i]!));
-    }
-    case 'type':
-      return true;
-    default:
-      return isSame(a, b);
-  }
+  return a.kind === 'type' || fits(a, b, a.kind === 'wrapper' ? isSame : isLessSpecific);
 }

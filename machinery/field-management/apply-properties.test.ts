@@ -11,7 +11,7 @@ import { compareFields } from './compare.ts';
 import { fieldSchema, itemSchema } from './element.ts';
 import { fieldsOf, withNamedFields } from './fields-of.ts';
 import { recordUpdate } from './record.ts';
-import { type FieldSet, intersect, isEmptySet, pathsOf, subtract, subtractTrees } from './set.ts';
+import { type FieldSet, intersect, isEmptySet, isMember, nodeOf, pathsOf, subtract } from './set.ts';
 
 const words = ['a', 'b', 'c', 'd'];
 const strings = { map: s.map(s.string(''), ''), set: s.list(s.string(''), '', { listType: 'set' }) };
@@ -178,6 +178,18 @@ async function checkApply(before: World, after: World, step: { config: object; m
   const again = await apply(after, config, manager, false);
   assert.deepEqual(filled(again?.live), filled(after.live), `${told}: applied again it changes the object`);
   assert.deepEqual(again?.managed, after.managed, `${told}: applied again it changes the managers`);
+}
+
+/** Paths of `a` that are neither in `b` nor below a path of `b`. */
+function subtractTrees(a: FieldSet, b: FieldSet): FieldSet {
+  const left = Object.entries(a).flatMap(([element, mine]): [string, FieldSet][] => {
+    const gone = element === '.' ? undefined : b[element];
+    if (gone === undefined) return [[element, mine]];
+    if (isMember(gone)) return [];
+    const node = isEmptySet(mine) ? mine : nodeOf(mine['.'] !== undefined, subtractTrees(mine, gone));
+    return node === undefined ? [] : [[element, node]];
+  });
+  return Object.fromEntries(left);
 }
 
 /** The paths of a set and all that was below them. */

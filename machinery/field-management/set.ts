@@ -53,13 +53,6 @@ function subtractNode(a: FieldSet, b: FieldSet): FieldSet | undefined {
   return children === a && member === (a['.'] !== undefined) ? a : nodeOf(member, children);
 }
 
-/** Paths of `a` that are neither in `b` nor below a path of `b`. */
-export function subtractTrees(a: FieldSet, b: FieldSet): FieldSet {
-  const node = (x: FieldSet, y: FieldSet): FieldSet | undefined =>
-    isMember(y) ? undefined : isEmptySet(x) ? x : nodeOf(x['.'] !== undefined, changeChildren(x, y, node));
-  return changeChildren(a, b, node);
-}
-
 /** `a` with the nodes that `b` has too replaced by what `change` makes of them. */
 function changeChildren(
   a: FieldSet,

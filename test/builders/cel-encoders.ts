@@ -1,5 +1,5 @@
 // Base64. Upstream: cel-go's ext/encoders.go.
-import { decodeBase64, encodeBase64 } from '../../machinery/cel/base64.ts';
+import { decodeBase64 } from '../../machinery/cel/base64.ts';
 import { type Library, overload } from '../../machinery/cel/decls.ts';
 import { CelError } from '../../machinery/cel/errors.ts';
 
@@ -11,7 +11,9 @@ function decode(text: string): Uint8Array {
 
 export const encoderLibrary: Library = {
   functions: [
-    overload('base64.encode', 'base64_encode_bytes', 'bytes -> string', encodeBase64),
+    overload('base64.encode', 'base64_encode_bytes', 'bytes -> string', (bytes: Uint8Array) =>
+      Buffer.from(bytes).toString('base64'),
+    ),
     overload('base64.decode', 'base64_decode_string', 'string -> bytes', decode),
   ],
 };

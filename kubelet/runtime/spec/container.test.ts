@@ -44,7 +44,6 @@ const config = {
   stdin_once: false,
   tty: false,
   linux: null,
-  windows: null,
   CDI_devices: [],
   stop_signal: 'RUNTIME_DEFAULT',
 } satisfies ContainerConfig;

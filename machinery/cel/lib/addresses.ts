@@ -1,5 +1,5 @@
 // IP addresses and subnets. Upstream: apiserver/pkg/cel/library/ip.go, cidr.go.
-import { type Address, formatAddress, is4In6, mask, parseAddress, startsWith } from '../address.ts';
+import { type CIDR, containsIP, firstOf, formatIP, type IP, isMappedIPv4, readIP } from '../../ip.ts';
 import { type Library, member, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 import { type CelType, t } from '../types.ts';
@@ -10,56 +10,58 @@ const cidrType: CelType = t.opaque('net.CIDR');
 
 class Ip extends OpaqueValue {
   readonly celType = ipType;
-  readonly address: Address;
-  constructor(address: Address) {
+  readonly address: IP;
+  constructor(address: IP) {
     super();
     this.address = address;
   }
   get costSize(): number {
-    return this.address.bits / 8;
+    return bitsOf(this.address) / 8;
   }
   equals(other: OpaqueValue): boolean {
     return other instanceof Ip && isSameAddress(other.address, this.address);
   }
   override toString(): string {
-    return formatAddress(this.address);
+    return formatIP(this.address);
   }
 }
 
-class Cidr extends OpaqueValue {
+class Cidr extends OpaqueValue implements CIDR {
   readonly celType = cidrType;
-  readonly address: Address;
-  readonly prefix: number;
-  constructor(address: Address, prefix: number) {
+  readonly address: IP;
+  readonly bits: number;
+  constructor(address: IP, bits: number) {
     super();
     this.address = address;
-    this.prefix = prefix;
+    this.bits = bits;
   }
   get costSize(): number {
-    return Math.ceil(this.prefix / 8);
+    return Math.ceil(this.bits / 8);
   }
   equals(other: OpaqueValue): boolean {
-    return other instanceof Cidr && other.prefix === this.prefix && isSameAddress(other.address, this.address);
-  }
-  contains(address: Address): boolean {
-    return isSameAddress(mask(address, Math.min(this.prefix, address.bits)), mask(this.address, this.prefix));
+    return other instanceof Cidr && other.bits === this.bits && isSameAddress(other.address, this.address);
   }
   override toString(): string {
-    return `${formatAddress(this.address)}/${this.prefix}`;
+    return `${formatIP(this.address)}/${this.bits}`;
   }
 }
 
-const isSameAddress = (a: Address, b: Address) => a.bits === b.bits && a.value === b.value;
+const bitsOf = ({ family }: IP) => (family === 4 ? 32 : 128);
+const isSameAddress = (a: IP, b: IP) => a.family === b.family && a.value === b.value;
+
+/** Whether the first bits of an address are these. */
+const startsWith = (address: IP, first: number, bits: number): boolean =>
+  Number(address.value >> BigInt(bitsOf(address) - bits)) === first;
 
 /** The address, or why there is none. */
-function readIp(text: string): Address | string {
-  const address = parseAddress(text);
+function readIp(text: string): IP | string {
+  const address = readIP(text);
   const quoted = JSON.stringify(text);
   if (address === 'zone') return `IP address ${quoted} with zone value is not allowed`;
   if (typeof address === 'string') {
     return `IP Address ${quoted} parse error during conversion from string: ParseAddr(${quoted}): ${address}`;
   }
-  return is4In6(address) ? `IPv4-mapped IPv6 address ${quoted} is not allowed` : address;
+  return isMappedIPv4(address) ? `IPv4-mapped IPv6 address ${quoted} is not allowed` : address;
 }
 
 function ip(text: string): Ip {
@@ -74,13 +76,13 @@ function readCidr(text: string): Cidr | string {
     `network address parse error during conversion from string: netip.ParsePrefix(${quoted}): ${why}`;
   const slash = text.lastIndexOf('/');
   if (slash < 0) return fail("no '/'");
-  const address = parseAddress(text.slice(0, slash));
+  const address = readIP(text.slice(0, slash));
   if (address === 'zone') return fail('IPv6 zones cannot be present in a prefix');
   if (typeof address === 'string') return fail(`ParseAddr(${JSON.stringify(text.slice(0, slash))}): ${address}`);
   const bits = text.slice(slash + 1);
   if (!/^(?:0|[1-9]\d{0,2})$/.test(bits)) return fail(`bad bits after slash: ${JSON.stringify(bits)}`);
-  if (Number(bits) > address.bits) return fail('prefix length out of range');
-  if (is4In6(address)) return `IPv4-mapped IPv6 address ${quoted} is not allowed`;
+  if (Number(bits) > bitsOf(address)) return fail('prefix length out of range');
+  if (isMappedIPv4(address)) return `IPv4-mapped IPv6 address ${quoted} is not allowed`;
   return new Cidr(address, Number(bits));
 }
 
@@ -90,25 +92,23 @@ function cidr(text: string): Cidr {
   return value;
 }
 
-const containsIp = (subnet: Cidr, other: Ip) =>
-  other.address.bits === subnet.address.bits && subnet.contains(other.address);
-const containsCidr = (subnet: Cidr, other: Cidr) =>
-  other.address.bits === subnet.address.bits && subnet.prefix <= other.prefix && subnet.contains(other.address);
+const containsIp = (subnet: Cidr, other: Ip) => containsIP(subnet, other.address);
+const containsCidr = (subnet: Cidr, other: Cidr) => subnet.bits <= other.bits && containsIP(subnet, other.address);
 
 const first = ({ address }: Ip, four: readonly [number, number], six: readonly [number, number]): boolean =>
-  address.bits === 32 ? startsWith(address, ...four) : startsWith(address, ...six);
+  address.family === 4 ? startsWith(address, ...four) : startsWith(address, ...six);
 const isUnspecified = (of: Ip) => of.address.value === 0n;
-const isLoopback = (of: Ip) => (of.address.bits === 32 ? startsWith(of.address, 127, 8) : of.address.value === 1n);
+const isLoopback = (of: Ip) => (of.address.family === 4 ? startsWith(of.address, 127, 8) : of.address.value === 1n);
 const isMulticast = (of: Ip) => first(of, [0xe, 4], [0xff, 8]);
 const isLinkLocalUnicast = (of: Ip) => first(of, [0xa9fe, 16], [0x3fa, 10]);
 
 function isLinkLocalMulticast({ address }: Ip): boolean {
-  if (address.bits === 32) return startsWith(address, 0xe00000, 24);
+  if (address.family === 4) return startsWith(address, 0xe00000, 24);
   return startsWith(address, 0xff, 8) && ((address.value >> 112n) & 0xfn) === 2n;
 }
 
 function isGlobalUnicast(of: Ip): boolean {
-  const isBroadcast = of.address.bits === 32 && of.address.value === 0xffffffffn;
+  const isBroadcast = of.address.family === 4 && of.address.value === 0xffffffffn;
   return !isBroadcast && !isUnspecified(of) && !isLoopback(of) && !isMulticast(of) && !isLinkLocalUnicast(of);
 }
 
@@ -128,7 +128,7 @@ export const addressLibrary: Library = {
     member('ip', 'cidr_ip', 'net.CIDR -> net.IP', (of: Cidr) => new Ip(of.address)),
     overload('isIP', 'is_ip', 'string -> bool', (text: string) => typeof readIp(text) !== 'string'),
     overload('ip.isCanonical', 'ip_is_canonical', 'string -> bool', isCanonical),
-    member('family', 'ip_family', 'net.IP -> int', (of: Ip) => (of.address.bits === 32 ? 4 : 6)),
+    member('family', 'ip_family', 'net.IP -> int', (of: Ip) => (of.address.family === 4 ? 4 : 6)),
     ofIp('isUnspecified', 'ip_is_unspecified', isUnspecified),
     ofIp('isLoopback', 'ip_is_loopback', isLoopback),
     ofIp('isLinkLocalMulticast', 'ip_is_link_local_multicast', isLinkLocalMulticast),
@@ -144,13 +144,8 @@ export const addressLibrary: Library = {
       containsCidr(of, cidr(text)),
     ),
     member('containsCIDR', 'cidr_contains_cidr', 'net.CIDR, net.CIDR -> bool', containsCidr),
-    member(
-      'masked',
-      'masked_cidr',
-      'net.CIDR -> net.CIDR',
-      (of: Cidr) => new Cidr(mask(of.address, of.prefix), of.prefix),
-    ),
-    member('prefixLength', 'cidr_prefix_length', 'net.CIDR -> int', (of: Cidr) => of.prefix),
+    member('masked', 'masked_cidr', 'net.CIDR -> net.CIDR', (of: Cidr) => new Cidr(firstOf(of), of.bits)),
+    member('prefixLength', 'cidr_prefix_length', 'net.CIDR -> int', (of: Cidr) => of.bits),
     overload('string', 'ip_to_string', 'net.IP -> string', String),
     overload('string', 'cidr_to_string', 'net.CIDR -> string', String),
   ],

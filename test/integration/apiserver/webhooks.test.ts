@@ -189,6 +189,14 @@ describe('admission webhooks', () => {
       500,
       `${call} "https://empty.hooked.svc:443/v?timeout=10s": no endpoints available for service "empty"`,
     ]);
+    // A Service without endpoints that stands for a host: that is where the call goes.
+    await api.request('POST', '/api/v1/namespaces/hooked/services', {
+      body: { metadata: { name: 'outside' }, spec: { type: 'ExternalName', externalName: '127.0.0.1' } },
+    });
+    assert.deepEqual(await failing({ clientConfig: { service: { ...service, name: 'outside', port: 9 } } }), [
+      500,
+      `${call} "https://outside.hooked.svc:9/v?timeout=10s": ${refused}`,
+    ]);
   });
 
   test('answers that are none are failures', async () => {
