@@ -82,16 +82,24 @@ test('decodeValue() shares nothing with its input', () => {
 
 describe('decodeValue() refuses what is of another type', () => {
   const cases: [name: string, given: object, want: RegExp][] = [
-    ['text for a list', { ports: 'x' }, /cannot unmarshal string into Go struct field ports of type \[\]v1\.Port/],
-    ['text for a number', { replicas: '3' }, /cannot unmarshal string into Go struct field replicas of type int32/],
+    [
+      'text for a list',
+      { ports: 'x' },
+      /cannot unmarshal string into Go struct field Thing.ports of type \[\]v1\.Port/,
+    ],
+    [
+      'text for a number',
+      { replicas: '3' },
+      /cannot unmarshal string into Go struct field Thing.replicas of type int32/,
+    ],
     ['a fraction', { replicas: 1.5 }, /cannot unmarshal number 1\.5/],
     ['beyond 32 bits', { replicas: 2 ** 31 }, /of type int32/],
     ['beyond what is exact', { big: 2 ** 60 }, /of type int64/],
-    ['a number for a bool', { paused: 1 }, /cannot unmarshal number into Go struct field paused of type bool/],
+    ['a number for a bool', { paused: 1 }, /cannot unmarshal number into Go struct field Thing.paused of type bool/],
     ['a bad quantity', { limits: { cpu: '1x' } }, /quantities must match the regular expression/],
     ['a bad time', { since: 'yesterday' }, /parsing time "yesterday"/],
     ['bad base64', { data: 'not base64!' }, /illegal base64 data at input byte 3/],
-    ['a path into a list', { ports: [{ number: 'x' }] }, /field ports\[0\]\.number of type int32/],
+    ['a path into a list', { ports: [{ number: 'x' }] }, /field Port.ports.number of type int32/],
   ];
   for (const [name, given, want] of cases) {
     test(name, () =>

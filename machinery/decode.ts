@@ -25,6 +25,7 @@ export interface Decoded {
 }
 
 interface Walk {
+  root: AnySchema;
   path: (string | number)[];
   unknownFields: string[];
   defaults: boolean;
@@ -42,7 +43,7 @@ export interface DecodeOptions {
 
 /** Decodes `value` by `schema`. The result shares nothing with the input. Throws DecodeError, and TooManyValuesError. */
 export function decodeValue(schema: AnySchema, value: unknown, options: DecodeOptions = {}): Decoded {
-  const walk: Walk = { path: [], unknownFields: [], defaults: options.defaults ?? true, filled: 0 };
+  const walk: Walk = { root: schema, path: [], unknownFields: [], defaults: options.defaults ?? true, filled: 0 };
   return { value: decode(schema, value, walk), unknownFields: walk.unknownFields };
 }
 
@@ -265,10 +266,8 @@ function decodeNumber(schema: NumberSchema, value: unknown, walk: Walk): number 
   return value;
 }
 
-function notThatNumber(value: number | bigint, goType: string, walk: Walk): DecodeError {
-  const field = formatFieldPath(walk.path);
-  return new DecodeError(`json: cannot unmarshal number ${value} into Go struct field ${field} of type ${goType}`);
-}
+const notThatNumber = (value: number | bigint, goType: string, walk: Walk): DecodeError =>
+  cannotUnmarshal(`number ${value}`, goType, walk);
 
 /** What a value is called where another kind of value was wanted. */
 export function goKindOf(value: unknown): string {
@@ -278,11 +277,23 @@ export function goKindOf(value: unknown): string {
   return typeof value === 'boolean' ? 'bool' : typeof value === 'bigint' ? 'number' : typeof value;
 }
 
-function mismatch(value: unknown, goType: string, walk: Walk): DecodeError {
-  const given = goKindOf(value);
-  return new DecodeError(
-    `json: cannot unmarshal ${given} into Go struct field ${formatFieldPath(walk.path)} of type ${goType}`,
-  );
+const mismatch = (value: unknown, goType: string, walk: Walk): DecodeError =>
+  cannotUnmarshal(goKindOf(value), goType, walk);
+
+// Go names the struct that has the field, and the fields on the way to it: no indices, and no keys of maps.
+function cannotUnmarshal(what: string, goType: string, { root, path }: Walk): DecodeError {
+  const names: string[] = [];
+  let owner = '';
+  let schema: AnySchema | undefined = root;
+  for (const step of path) {
+    if (schema?.type === 'object') {
+      owner = schema.name.split('.').at(-1) ?? '';
+      names.push(String(step));
+      schema = schema.fields[step];
+    } else schema = schema?.type === 'list' ? schema.items : schema?.type === 'map' ? schema.values : undefined;
+  }
+  const where = names.length > 0 ? `struct field ${[owner, ...names].join('.')}` : 'value';
+  return new DecodeError(`json: cannot unmarshal ${what} into Go ${where} of type ${goType}`);
 }
 
 const shortName = (name: string) => name.split('.').slice(-2).join('.');

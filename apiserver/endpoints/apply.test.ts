@@ -384,7 +384,7 @@ describe('versions', () => {
       code: 500,
       message:
         'failed to convert new object (/e; /v1, Kind=Event) to proper version (v1): unable to convert unstructured ' +
-        'object to /v1, Kind=Event: json: cannot unmarshal number -1e+30 into Go struct field count of type int32',
+        'object to /v1, Kind=Event: json: cannot unmarshal number -1e+30 into Go struct field Event.count of type int32',
     });
   });
 });

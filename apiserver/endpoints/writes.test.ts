@@ -43,7 +43,7 @@ describe('integers of 64 bits', () => {
     const priority = pod('big', '"priority":9007199254740993,');
     await assert.rejects(api.send('POST', pods, { body: priority }), {
       code: 400,
-      message: /cannot unmarshal number 9007199254740993 into Go struct field spec.priority of type int32/,
+      message: /cannot unmarshal number 9007199254740993 into Go struct field PodSpec.spec.priority of type int32/,
     });
   });
 
