@@ -1,9 +1,16 @@
 // Whether rules allow all that other rules allow. Upstream: Covers in pkg/registry/rbac/validation.
 import type { PolicyRule } from './attributes.ts';
 
-/** The rules of `wanted` that `owned` does not allow in every part. */
+/** What of `wanted` is not allowed by `owned`: a rule for each resource and name with the verbs missing, and for each verb on a path. */
 export function findUncovered(wanted: readonly PolicyRule[], owned: readonly PolicyRule[]): PolicyRule[] {
-  return wanted.filter((rule) => [...singleRules(rule)].some((one) => !owned.some((o) => covers(o, one))));
+  const found = new Map<string, PolicyRule>();
+  for (const one of wanted.flatMap((rule) => [...singleRules(rule)])) {
+    if (owned.some((o) => covers(o, one))) continue;
+    const { verbs, ...what } = one;
+    const key = JSON.stringify(what.nonResourceURLs ? one : what);
+    found.set(key, { ...what, verbs: [...new Set([...(found.get(key)?.verbs ?? []), ...verbs!])] });
+  }
+  return [...found.values()];
 }
 
 /** A rule with one verb, one group and one resource (and name) or one path. */
@@ -12,9 +19,9 @@ function* singleRules(rule: PolicyRule): Generator<PolicyRule> {
     for (const path of rule.nonResourceURLs ?? []) yield { verbs: [verb], nonResourceURLs: [path] };
     for (const group of rule.apiGroups ?? []) {
       for (const resource of rule.resources ?? []) {
-        const names = rule.resourceNames?.length ? rule.resourceNames.map((n) => [n]) : [[]];
-        for (const resourceNames of names)
-          yield { verbs: [verb], apiGroups: [group], resources: [resource], resourceNames };
+        const one = { verbs: [verb], apiGroups: [group], resources: [resource] };
+        if (!rule.resourceNames?.length) yield one;
+        for (const name of rule.resourceNames ?? []) yield { ...one, resourceNames: [name] };
       }
     }
   }
