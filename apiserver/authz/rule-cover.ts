@@ -1,16 +1,24 @@
 // Whether rules allow all that other rules allow. Upstream: Covers in pkg/registry/rbac/validation.
 import type { PolicyRule } from './attributes.ts';
 
-/** What of `wanted` is not allowed by `owned`: a rule for each resource and name with the verbs missing, and for each verb on a path. */
+/** Of a role that wants very much more, some is enough to refuse it. */
+const maxUncovered = 10_000;
+
+/** What `owned` does not allow: a rule for each resource and name with all verbs, and for each verb on a path. */
 export function findUncovered(wanted: readonly PolicyRule[], owned: readonly PolicyRule[]): PolicyRule[] {
-  const found = new Map<string, PolicyRule>();
-  for (const one of wanted.flatMap((rule) => [...singleRules(rule)])) {
-    if (owned.some((o) => covers(o, one))) continue;
-    const { verbs, ...what } = one;
-    const key = JSON.stringify(what.nonResourceURLs ? one : what);
-    found.set(key, { ...what, verbs: [...new Set([...(found.get(key)?.verbs ?? []), ...verbs!])] });
+  const found = new Map<string, { what: PolicyRule; verbs: Set<string> }>();
+  let count = 0;
+  for (const rule of wanted) {
+    for (const what of singleRules(rule)) {
+      if (owned.some((o) => covers(o, what))) continue;
+      const key = JSON.stringify(what.nonResourceURLs ? what : { ...what, verbs: [] });
+      if (!found.has(key)) found.set(key, { what, verbs: new Set() });
+      found.get(key)!.verbs.add(what.verbs![0]!);
+      if (++count >= maxUncovered) break;
+    }
+    if (count >= maxUncovered) break;
   }
-  return [...found.values()];
+  return [...found.values()].map(({ what, verbs }) => ({ ...what, verbs: [...verbs] }));
 }
 
 /** A rule with one verb, one group and one resource (and name) or one path. */

@@ -112,10 +112,9 @@ function checkNamespace(request: AdmissionRequest, { store, kinds }: AdmissionDe
   if (!oldObject || now.level === 'privileged' || isRelaxed) return;
   const podsByViolation = new Map<string, string[]>();
   const kind = kinds.kind('', 'Pod');
-  for (const pod of store
-    .resource(kind)
-    .list(`${keyPrefixOf(kind)}${name}/`)
-    .take(maxPodsLookedAt)) {
+  let count = 0;
+  for (const pod of store.resource(kind).list(`${keyPrefixOf(kind)}${name}/`)) {
+    if (++count > maxPodsLookedAt) break;
     const reasons = violationsOf(now, pod.object).map(({ reason }) => reason);
     if (reasons.length === 0) continue;
     const text = reasons.join(', ');
