@@ -140,6 +140,10 @@ export const modifiedError = (r: GroupResource, name: string) =>
 const maxShownErrors = 1000;
 const maxShownLength = 2 ** 20;
 
+/** As clients see several errors in one text. Upstream: util/errors.NewAggregate. */
+export const joinErrors = (texts: readonly string[]): string =>
+  texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`;
+
 /**
  * Validation failed: all field errors (of very many or very long ones, the first) in one message, each as a cause.
  * `kind` is the object's kind, not its resource.
@@ -156,7 +160,7 @@ export function invalidError(kind: { group: string; kind: string }, name: string
   }
   const texts = [...shown];
   if (causes.length < found.length) texts.push(`and ${found.length - causes.length} more`);
-  const joined = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
+  const joined = joinErrors(texts);
   const shownKind = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
   return new StatusError(422, 'Invalid', `${shownKind} ${JSON.stringify(name)} is invalid: ${joined}`, {
     details: { ...detailsOf({ group: kind.group, resource: kind.kind }, name), causes },

@@ -13,7 +13,7 @@ test('parseFieldSelector reads terms with both operators, sorted by field', () =
 
 test('parseFieldSelector refuses what it does not understand', () => {
   assert.throws(() => parseFieldSelector('a=b,c'), /^FieldSelectorError|can't understand 'c'/);
-  assert.throws(() => parseFieldSelector('a=b=c'), /unescaped character in value: =/);
+  assert.throws(() => parseFieldSelector('a=b=c'), /unescaped character in value: 61$/);
   assert.throws(() => parseFieldSelector('a=b\\n'), /invalid escape sequence: \\n/);
 });
 

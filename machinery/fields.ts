@@ -64,7 +64,8 @@ function unescapeValue(value: string): string {
       }
       out += next;
     } else if (char === ',' || char === '=') {
-      throw new FieldSelectorError(`invalid field selector: unescaped character in value: ${char}`);
+      // Told by its number, as clients know the message.
+      throw new FieldSelectorError(`invalid field selector: unescaped character in value: ${char.charCodeAt(0)}`);
     } else {
       out += char;
     }

@@ -1,6 +1,7 @@
 // Label selectors: the LabelSelector of specs, the text form of `?labelSelector=`, and matching.
 // Upstream: apimachinery's labels and the selector half of apis/meta/v1.
-import { invalid } from './field-error.ts';
+import { joinErrors } from './errors.ts';
+import { type FieldError, invalid } from './field-error.ts';
 import type { LabelSelector } from './metadata.ts';
 import { checkLabelValue, checkQualifiedName } from './name-rules.ts';
 
@@ -46,14 +47,15 @@ function matchesRequirement({ key, operator, values }: SelectorRequirement, labe
   }
 }
 
-const wholeNumber = /^[+-]?\d+$/;
+/** One of 64 bits. */
+const isWhole = (text: string) => /^[+-]?\d+$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
 
 function compareWhole(
   value: string | undefined,
   bound: string | undefined,
   test: (a: bigint, b: bigint) => boolean,
 ): boolean {
-  if (value === undefined || bound === undefined || !wholeNumber.test(value) || !wholeNumber.test(bound)) return false;
+  if (value === undefined || bound === undefined || !isWhole(value) || !isWhole(bound)) return false;
   return test(BigInt(value), BigInt(bound));
 }
 
@@ -128,7 +130,7 @@ interface Token {
   text: string;
 }
 
-const tokenPattern = /\s*(?:(==|!=|[()!=<>,])|([^\s()!=<>,]+))/y;
+const tokenPattern = /[ \t\r\n]*(?:(==|!=|[()!=<>,])|([^ \t\r\n()!=<>,]+))/y;
 
 function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
@@ -179,13 +181,15 @@ function parseRequirement(peek: () => Token, next: () => Token): SelectorRequire
     throw fail(`found '${operatorToken.text}', expected: in, notin, =, ==, !=, gt, lt`);
   }
   const values = operator === 'in' || operator === 'notin' ? parseValues(next, fail) : [parseValue(peek, next, fail)];
-  if ((operator === 'gt' || operator === 'lt') && !wholeNumber.test(values[0]!)) {
-    throw fail(showError(invalid('values[0]', values[0], "for 'Gt', 'Lt' operators, the value must be an integer")));
+  const errors: FieldError[] = [];
+  if ((operator === 'gt' || operator === 'lt') && !isWhole(values[0]!)) {
+    errors.push(invalid('values[0]', values[0], "for 'Gt', 'Lt' operators, the value must be an integer"));
   }
   for (const [i, value] of values.entries()) {
     const complaints = checkLabelValue(value);
-    if (complaints.length) throw fail(showError(invalid(`values[${i}][${key}]`, value, complaints.join('; '))));
+    if (complaints.length) errors.push(invalid(`values[${i}][${key}]`, value, complaints.join('; ')));
   }
+  if (errors.length > 0) throw fail(joinErrors(errors.map(showError)));
   return { key, operator, values };
 }
 
@@ -209,22 +213,21 @@ function parseValues(next: () => Token, fail: (why: string) => Error): string[] 
   const open = next();
   if (open.type !== '(') throw fail(`found '${open.text}' expected: '('`);
   const values = new Set<string>();
-  for (let expectsValue = true; ; ) {
+  let last = open;
+  for (;;) {
     const token = next();
-    if (token.type === ')') {
-      if (expectsValue) values.add('');
-      return [...values].sort();
+    if ((token.type === ')' || token.type === ',') && last.type !== 'word') values.add('');
+    if (token.type === ')') return [...values].sort();
+    if (token.type !== ',' && (token.type !== 'word' || last.type === 'word')) {
+      throw fail(`found '${token.text}', expected: ${expectedAfter[last.type]}`);
     }
-    if (token.type === ',') {
-      if (expectsValue) values.add('');
-      expectsValue = true;
-    } else if (token.type === 'word' && expectsValue) {
-      values.add(token.text);
-      expectsValue = false;
-    } else if (token.type === 'end') {
-      throw fail(`found '${token.text}', expected: ')'`);
-    } else {
-      throw fail(`found '${token.text}', expected: ',', or ')'`);
-    }
+    if (token.type === 'word') values.add(token.text);
+    last = token;
   }
 }
+
+const expectedAfter: Record<string, string> = {
+  '(': "',', ')' or identifier",
+  ',': "',', or identifier",
+  word: "',' or ')'",
+};

@@ -6,7 +6,7 @@ import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim
 import type { Container } from '../../api/core/pod/container.ts';
 import { withPodLevel } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { forbiddenError } from '../../machinery/errors.ts';
+import { forbiddenError, joinErrors } from '../../machinery/errors.ts';
 import { compareQuantities, isZeroQuantity, quantityMilliValue } from '../../machinery/quantity.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
@@ -147,6 +147,6 @@ export const limitRanger: AdmissionPlugin = {
     );
     const all = [...new Set(complaints)];
     if (all.length === 0) return;
-    throw forbiddenError(groupResourceOf(kind), name, all.length === 1 ? all[0]! : `[${all.join(', ')}]`);
+    throw forbiddenError(groupResourceOf(kind), name, joinErrors(all));
   },
 };

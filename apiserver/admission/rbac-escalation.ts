@@ -37,10 +37,9 @@ const everything: PolicyRule[] = [
  * nobody knows what it will hold.
  */
 async function grantedRules(request: AdmissionRequest, { store, kinds }: AdmissionDeps): Promise<PolicyRule[]> {
-  const { kind, object, oldObject, namespace } = request;
+  const { kind, object, namespace } = request;
   if (roleKinds.includes(kind.kind)) {
-    const gathers = object!.aggregationRule || oldObject?.aggregationRule;
-    return gathers ? [...(object!.rules ?? []), ...everything] : (object!.rules ?? []);
+    return object!.rules ?? [];
   }
   const { roleRef } = object!;
   const isCluster = roleRef.kind === 'ClusterRole';
@@ -78,10 +77,18 @@ export const rbacEscalation: AdmissionPlugin = {
     if (oldObject && grantingFields.every((field) => jsonEqual(oldObject[field], object![field]))) return;
     if (await mayAnyway(request, deps)) return;
     const { rules: owned } = deps.authorizer.rulesFor(user, namespace);
-    const missing = findUncovered(await grantedRules(request, deps), owned);
-    if (missing.length === 0) return;
-    const groups = `[${user.groups.map((g) => JSON.stringify(g)).join(' ')}]`;
-    const why = `user ${JSON.stringify(user.username)} (groups=${groups}) is attempting to grant RBAC permissions not currently held:\n${missing.map(describeRule).join('\n')}`;
-    throw forbiddenError(groupResourceOf(kind), name, why);
+    const refuse = (why: string) => forbiddenError(groupResourceOf(kind), name, why);
+    const missing = findUncovered(await grantedRules(request, deps), owned)
+      .map(describeRule)
+      .sort();
+    if (missing.length > 0) {
+      const groups = `[${user.groups.map((g) => JSON.stringify(g)).join(' ')}]`;
+      const who = `user ${JSON.stringify(user.username)} (groups=${groups})`;
+      throw refuse(`${who} is attempting to grant RBAC permissions not currently held:\n${missing.join('\n')}`);
+    }
+    const gathers = object!.aggregationRule || oldObject?.aggregationRule;
+    if (gathers && findUncovered(everything, owned).length > 0) {
+      throw refuse('must have cluster-admin privileges to use the aggregationRule');
+    }
   },
 };

@@ -66,7 +66,7 @@ describe('the authorizer', () => {
     const narrow = (await bound([group])).authorizer;
     const { allowed, reason } = await narrow.authorize(attributes(inDefault));
     assert.equal(allowed, true);
-    assert.equal(reason, 'RBAC: allowed by RoleBinding "b/default" of ClusterRole "r" to User "jane"');
+    assert.equal(reason, 'RBAC: allowed by RoleBinding "b/default" of ClusterRole "r" to Group "dev"');
     assert.equal((await narrow.authorize(attributes(inOther))).allowed, false);
     const wide = (await bound([group], { cluster: true })).authorizer;
     assert.equal((await wide.authorize(attributes(inOther))).allowed, true);
@@ -79,30 +79,39 @@ describe('the authorizer', () => {
       { kind: 'ServiceAccount', name: 'sa', namespace: 'other' },
     ]);
     assert.equal((await authorizer.authorize(attributes(inDefault, { username: 'joe', groups: [] }))).allowed, true);
-    assert.equal((await authorizer.authorize(attributes(inDefault, account))).allowed, true);
+    assert.deepEqual(await authorizer.authorize(attributes(inDefault, account)), {
+      allowed: true,
+      reason: 'RBAC: allowed by RoleBinding "b/default" of ClusterRole "r" to ServiceAccount "sa/other"',
+    });
     assert.equal((await authorizer.authorize(attributes(inDefault))).allowed, false);
   });
 
   test('what changes counts from the next request on', async () => {
     const api = await bound([group]);
     assert.equal((await api.authorizer.authorize(attributes(inDefault))).allowed, true);
+    await api.send('DELETE', `${rbac}/clusterroles/r`);
+    await api.context.store.cache.waitConsistent();
+    assert.deepEqual(await api.authorizer.authorize(attributes(inDefault)), {
+      allowed: false,
+      reason: 'RBAC: clusterrole.rbac.authorization.k8s.io "r" not found',
+    });
     await api.send('DELETE', `${rbac}/namespaces/default/rolebindings/b`);
     await api.context.store.cache.waitConsistent();
-    assert.equal((await api.authorizer.authorize(attributes(inDefault))).allowed, false);
+    assert.deepEqual(await api.authorizer.authorize(attributes(inDefault)), { allowed: false, reason: '' });
   });
 
   test('nobody hands out what they do not have', async () => {
     const api = await bound([group], { cluster: true });
-    const grant = (verbs: string[]) =>
+    const grant = (verbs: string[], ...more: string[]) =>
       api.send('POST', `${rbac}/namespaces/default/roles`, {
-        body: { metadata: { generateName: 'r' }, rules: [{ ...rules[0], verbs }] },
+        body: { metadata: { generateName: 'r' }, rules: [{ ...rules[0], verbs, resources: ['pods', ...more] }] },
         user: jane,
       });
     await grant(['get']);
-    await assert.rejects(grant(['get', 'delete']), {
+    await assert.rejects(grant(['get', 'delete'], 'nodes'), {
       code: 403,
       message:
-        /user "jane" \(groups=\["dev" "system:authenticated"\]\) is attempting to grant RBAC permissions not currently held:\n\{APIGroups:\[""\], Resources:\["pods"\], Verbs:\["get" "delete"\]\}$/,
+        /user "jane" \(groups=\["dev" "system:authenticated"\]\) is attempting to grant RBAC permissions not currently held:\n\{APIGroups:\[""\], Resources:\["nodes"\], Verbs:\["get" "delete"\]\}\n\{APIGroups:\[""\], Resources:\["pods"\], Verbs:\["delete"\]\}$/,
     });
   });
 
@@ -118,7 +127,10 @@ describe('the authorizer', () => {
     await assert.rejects(bind('later'), { code: 404, message: /clusterroles\.\S+ "later" not found/ });
     const aggregationRule = { clusterRoleSelectors: [{ matchLabels: { a: 'b' } }] };
     const gather = { metadata: { name: 'all' }, aggregationRule };
-    await assert.rejects(api.send('POST', `${rbac}/clusterroles`, { body: gather, user: jane }), { code: 403 });
+    await assert.rejects(api.send('POST', `${rbac}/clusterroles`, { body: gather, user: jane }), {
+      code: 403,
+      message: /"all" is forbidden: must have cluster-admin privileges to use the aggregationRule$/,
+    });
     await assert.rejects(
       api.send('PATCH', `${rbac}/clusterroles/r`, {
         body: { aggregationRule },

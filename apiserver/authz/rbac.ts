@@ -3,6 +3,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { LRUCache } from 'lru-cache';
 import { rbacGroup } from '../../api/rbac/binding.ts';
+import { joinErrors } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { KindTable } from '../registry/kind-table.ts';
@@ -13,6 +14,8 @@ import type { Attributes, AuthorizationMode, Decision, PolicyRule } from './attr
 interface Grant {
   rules: PolicyRule[];
   reason: string;
+  /** The role is not there. */
+  error?: string;
 }
 
 export function createRbacAuthorizer(store: ObjectStore, kinds: KindTable): AuthorizationMode {
@@ -22,21 +25,20 @@ export function createRbacAuthorizer(store: ObjectStore, kinds: KindTable): Auth
   const grants = new LRUCache<string, Grant[]>({ max: 2000 });
   let generation = '';
 
-  const rulesOfRole = (roleRef: { kind: string; name: string }, namespace: string): PolicyRule[] => {
-    const role =
-      roleRef.kind === 'ClusterRole'
-        ? store.peek(kindOf('ClusterRole'), '', roleRef.name)
-        : store.peek(kindOf('Role'), namespace, roleRef.name);
-    return role?.object.rules ?? [];
+  const rulesOfRole = ({ kind, name }: { kind: string; name: string }, namespace: string): Omit<Grant, 'reason'> => {
+    const role = store.peek(kindOf(kind), kind === 'ClusterRole' ? '' : namespace, name);
+    if (role) return { rules: role.object.rules ?? [] };
+    return { rules: [], error: `${kind.toLowerCase()}.${rbacGroup} ${JSON.stringify(name)} not found` };
   };
 
   const resolve = (user: UserInfo, namespace: string): Grant[] => {
     const out: Grant[] = [];
     const add = (binding: KubeObject, kind: string, at: string) => {
-      if (!(binding.subjects ?? []).some((s: Subject) => matchesSubject(s, user, at))) return;
+      const subject: Subject | undefined = binding.subjects?.find((s: Subject) => matchesSubject(s, user, at));
+      if (!subject) return;
       const name = binding.metadata.namespace ? `${binding.metadata.name}/${at}` : binding.metadata.name;
-      const reason = `RBAC: allowed by ${kind} "${name}" of ${binding.roleRef.kind} "${binding.roleRef.name}" to ${describeUser(user)}`;
-      out.push({ rules: rulesOfRole(binding.roleRef, at), reason });
+      const reason = `RBAC: allowed by ${kind} "${name}" of ${binding.roleRef.kind} "${binding.roleRef.name}" to ${describeSubject(subject, at)}`;
+      out.push({ ...rulesOfRole(binding.roleRef, at), reason });
     };
     for (const b of cacheOf('ClusterRoleBinding').list(keyPrefixOf(kindOf('ClusterRoleBinding')))) {
       add(b.object, 'ClusterRoleBinding', '');
@@ -65,10 +67,12 @@ export function createRbacAuthorizer(store: ObjectStore, kinds: KindTable): Auth
 
   return {
     authorize(attributes): Decision {
-      for (const grant of grantsOf(attributes.user, attributes.namespace)) {
-        if (grant.rules.some((rule) => allows(rule, attributes))) return { allowed: true, reason: grant.reason };
+      const found = grantsOf(attributes.user, attributes.namespace);
+      for (const { rules, reason } of found) {
+        if (rules.some((rule) => allows(rule, attributes))) return { allowed: true, reason };
       }
-      return { allowed: false, reason: '' };
+      const errors = [...new Set(found.flatMap(({ error }) => error ?? []))];
+      return { allowed: false, reason: errors.length > 0 ? `RBAC: ${joinErrors(errors)}` : '' };
     },
     rulesFor(user, namespace) {
       return { rules: grantsOf(user, namespace).flatMap((g) => g.rules) };
@@ -89,8 +93,8 @@ function matchesSubject(subject: Subject, user: UserInfo, bindingNamespace: stri
   return subject.kind === 'ServiceAccount' && user.username === `system:serviceaccount:${namespace}:${subject.name}`;
 }
 
-function describeUser(user: UserInfo): string {
-  return `User "${user.username}"`;
+function describeSubject({ kind, name, namespace }: Subject, bindingNamespace: string): string {
+  return `${kind} "${kind === 'ServiceAccount' ? `${name}/${namespace || bindingNamespace}` : name}"`;
 }
 
 /** Whether one rule allows a request. */

@@ -22,8 +22,11 @@ export function readWriteOptions(
   if (dryRun.some((x) => x !== 'All')) errors.push({ ...notSupported('dryRun', dryRun, ['All']) });
   const manager = query.get('fieldManager') ?? '';
   if (Buffer.byteLength(manager) > maxManagerBytes) errors.push(tooLong('fieldManager', maxManagerBytes));
-  else if (/[^\x20-\x7e]/.test(manager))
-    errors.push(invalid('fieldManager', manager, 'should only contain printable characters'));
+  for (const { 0: char, index } of manager.slice(0, maxManagerBytes).matchAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu)) {
+    const code = char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+    const at = Buffer.byteLength(manager.slice(0, index));
+    errors.push(invalid('fieldManager', manager, `invalid character U+${code} (at position ${at})`));
+  }
   const fieldValidation = query.get('fieldValidation') || 'Warn';
   if (!['Ignore', 'Warn', 'Strict'].includes(fieldValidation)) {
     errors.push(notSupported('fieldValidation', fieldValidation, ['', 'Ignore', 'Strict', 'Warn']));

@@ -72,7 +72,11 @@ describe('lists', () => {
   test('refuse selectors that say nothing', async () => {
     const api = await withConfigMaps('a');
     assert.match(await refusal(list(api, 'labelSelector=a%3D%3D%3Db')), /^400 .*unable to parse requirement/);
-    assert.match(await refusal(list(api, 'fieldSelector=data.x%3Dy')), /^400 .*field label not supported: data\.x/);
+    const fields = (path: string) => refusal(api.send('GET', `${path}?fieldSelector=data.x%3Dy`));
+    const known = 'is not a known field selector: only "metadata.name", "metadata.namespace"';
+    assert.equal(await fields(configMaps), `400 "data.x" ${known}`);
+    assert.equal(await fields('/api/v1/secrets'), '400 field label not supported: data.x');
+    await api.send('GET', '/api/v1/persistentvolumes?fieldSelector=metadata.namespace%3Dx');
   });
 
   test('come in pages of one moment', async () => {

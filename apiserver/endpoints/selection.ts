@@ -7,7 +7,6 @@ import {
   parseFieldSelector,
 } from '../../machinery/fields.ts';
 import type { Kind, ServedVersion } from '../../machinery/kind.ts';
-import { apiVersionOf } from '../../machinery/kind.ts';
 import { matchesLabels, parseLabelSelector } from '../../machinery/labels.ts';
 import type { CacheWatcher } from '../storage/resource-cache.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
@@ -88,15 +87,15 @@ function checkFields(
   fields: readonly FieldRequirement[],
   { kind, version, selectable }: { kind: Kind; version: ServedVersion; selectable: Selectable },
 ): void {
+  // Kinds with fields of their own, and custom ones, say what there is themselves.
+  const hasOwn = version.published !== undefined || Object.keys(selectable).length > 0;
   for (const { field } of fields) {
-    if (field === 'metadata.name' || (field === 'metadata.namespace' && kind.namespaced)) continue;
+    if (field === 'metadata.name' || (field === 'metadata.namespace' && (kind.namespaced || !hasOwn))) continue;
     if (Object.hasOwn(selectable, field)) continue;
-    const shown =
-      kind.group || version.group
-        ? `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`
-        : `field label not supported: ${field}`;
     throw badRequestError(
-      `Unable to find ${JSON.stringify(`${apiVersionOf(version)}, Resource=${kind.plural}`)} that match label selector "", field selector "${field}": ${shown}`,
+      hasOwn
+        ? `field label not supported: ${field}`
+        : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
     );
   }
 }

@@ -24,7 +24,8 @@ interface Check {
 
 type Container = any;
 
-const quoteAll = (texts: Iterable<string>) => [...texts].map((text) => JSON.stringify(text)).join(', ');
+// Nothing in them is escaped.
+const quoteAll = (texts: Iterable<string>) => [...texts].map((text) => `"${text}"`).join(', ');
 const sorted = (texts: Iterable<string>) => [...new Set(texts)].sort();
 const plural = (one: string, count: number) => (count === 1 ? one : `${one}s`);
 const named = (what: string, names: readonly string[]) => `${plural(what, names.length)} ${quoteAll(names)}`;
@@ -85,22 +86,26 @@ const selinuxTypes: [since: number, names: string][] = [
 const namesUpTo = (rows: [since: number, names: string][], minor: number) =>
   new Set(rows.filter(([since]) => minor >= since).flatMap(([, names]) => names.split(' ')));
 const restrictedVolumeSources = setOf(
-  'configMap csi downwardAPI emptyDir ephemeral persistentVolumeClaim projected secret',
+  'configMap csi downwardAPI emptyDir ephemeral image persistentVolumeClaim projected secret',
 );
+export const seccompPrefix = 'seccomp.security.alpha.kubernetes.io/';
 const appArmorPrefix = 'container.apparmor.security.beta.kubernetes.io/';
+
+/** `key="value"` of the annotations of which something holds. */
+function annotationsWhere(pod: PodLike, holds: (key: string, value: string) => boolean): string[] {
+  const found = Object.entries(pod.metadata?.annotations ?? {}).filter(([key, value]) => holds(key, value));
+  return found.map(([key, value]) => `${key}=${JSON.stringify(value)}`).sort();
+}
 
 function appArmor(pod: PodLike): Violation | undefined {
   const { text, values } = settersOf(pod, ({ appArmorProfile: profile }) =>
     profile && !['RuntimeDefault', 'Localhost'].includes(profile.type) ? profile.type : undefined,
   );
   const isBad = (value: string) => value !== '' && value !== 'runtime/default' && !value.startsWith('localhost/');
-  const annotations = Object.entries(pod.metadata?.annotations ?? {}).filter(
-    ([key, value]) => key.startsWith(appArmorPrefix) && isBad(value),
-  );
-  const keys = annotations.map(([key]) => key).sort();
-  const setters = [text, keys.length > 0 ? named('annotation', keys) : ''].filter((one) => one !== '');
+  const annotations = annotationsWhere(pod, (key, value) => key.startsWith(appArmorPrefix) && isBad(value));
+  const setters = [text, annotations.length > 0 ? plural('annotation', annotations.length) : ''].filter(Boolean);
   if (setters.length === 0) return undefined;
-  const all = sorted([...values, ...annotations.map(([, value]) => value)]);
+  const all = [...values, ...annotations];
   const detail = `${setters.join(' and ')} must not set AppArmor profile type to ${quoteAll(all)}`;
   return { reason: plural('forbidden AppArmor profile', all.length), detail };
 }
@@ -122,19 +127,17 @@ function hostProbes(pod: PodLike): Violation | undefined {
 }
 
 function hostPorts(pod: PodLike): Violation | undefined {
-  const ports = new Set<number>();
+  const ports: string[] = [];
   const names = containersWhere(pod, (container) => {
     const used = (container.ports ?? []).map((port: any) => port.hostPort).filter((port: number) => port > 0);
-    for (const port of used) ports.add(port);
+    ports.push(...used.map(String));
     return used.length > 0;
   });
   if (names.length === 0) return undefined;
   const verb = names.length === 1 ? 'uses' : 'use';
-  const which = [...ports].sort((a, b) => a - b).join(', ');
-  return {
-    reason: 'hostPort',
-    detail: `${named('container', names)} ${verb} ${plural('hostPort', ports.size)} ${which}`,
-  };
+  const which = sorted(ports);
+  const detail = `${named('container', names)} ${verb} ${plural('hostPort', which.length)} ${which.join(', ')}`;
+  return { reason: 'hostPort', detail };
 }
 
 function seLinux(pod: PodLike, minor: number): Violation | undefined {
@@ -204,6 +207,18 @@ function runAsNonRoot(pod: PodLike): Violation | undefined {
 
 const isGoodSeccomp = (type: string) => type === 'RuntimeDefault' || type === 'Localhost';
 
+/** Before there were fields for it. Others than those of containers and of the pod are nobody's. */
+function seccompAnnotations(pod: PodLike): Violation | undefined {
+  const keys = new Set(containersOf(pod.spec).map(({ name }) => `container.${seccompPrefix}${name}`));
+  keys.add(`${seccompPrefix}pod`);
+  const bad = annotationsWhere(
+    pod,
+    (key, value) => keys.has(key) && !/^((runtime|docker)\/default$|localhost\/)/.test(value),
+  );
+  const detail = `forbidden ${plural('annotation', bad.length)} ${bad.join(', ')}`;
+  return bad.length > 0 ? { reason: 'seccompProfile', detail } : undefined;
+}
+
 function seccompRestricted(pod: PodLike, minor: number): Violation | undefined {
   if (isWindows(pod, minor)) return undefined;
   const { bad, missing } = required(pod, { settingOf: (sc) => sc.seccompProfile?.type, isGood: isGoodSeccomp });
@@ -231,7 +246,7 @@ function restrictedVolumes({ spec }: PodLike): Violation | undefined {
   const sourceOf = (volume: any) => Object.keys(volume).find((key) => key !== 'name') ?? 'unknown';
   const bad = (spec.volumes ?? []).filter((volume: any) => !restrictedVolumeSources.has(sourceOf(volume)));
   if (bad.length === 0) return undefined;
-  const names = sorted(bad.map((volume: any) => volume.name));
+  const names = bad.map((volume: any) => volume.name);
   const types = sorted(bad.map(sourceOf));
   const verb = names.length === 1 ? 'uses' : 'use';
   const what = plural('restricted volume type', types.length);
@@ -266,13 +281,21 @@ const overridden = (since: number, by: number, check: Check['check']): Check => 
 });
 const restricted: Row = (since, check) => ({ level: 'restricted', since, check });
 
-/** In the order in which violations are told. */
+/** In the order in which violations are told: that of the names upstream has for the checks. */
 export const checks: readonly Check[] = [
   baseline(0, appArmor),
+  overridden(0, 22, (pod) => {
+    const detail = capabilities(pod, baselineCapabilities);
+    return detail === undefined ? undefined : { reason: 'non-default capabilities', detail };
+  }),
   baseline(0, ({ spec }) => {
     const shared = ['hostNetwork', 'hostPID', 'hostIPC'].filter((field) => spec[field]);
     if (shared.length === 0) return undefined;
     return { reason: 'host namespaces', detail: shared.map((field) => `${field}=true`).join(', ') };
+  }),
+  overridden(0, 0, ({ spec }) => {
+    const names = (spec.volumes ?? []).filter((volume: any) => volume.hostPath).map((volume: any) => volume.name);
+    return names.length > 0 ? { reason: 'hostPath volumes', detail: named('volume', names) } : undefined;
   }),
   baseline(0, hostPorts),
   baseline(34, hostProbes),
@@ -282,11 +305,20 @@ export const checks: readonly Check[] = [
   ),
   overridden(0, 35, relaxed(procMount)),
   baseline(0, seLinux),
+  overridden(0, 19, (pod, minor) =>
+    minor < 19
+      ? seccompAnnotations(pod)
+      : setting(
+          'seccompProfile',
+          ({ seccompProfile: one }) => (one && !isGoodSeccomp(one.type) ? one.type : undefined),
+          (who, values) => `${who} must not set securityContext.seccompProfile.type to ${values}`,
+        )(pod, minor),
+  ),
   baseline(0, ({ spec }, minor) => {
     const safe = namesUpTo(safeSysctls, minor);
     const names = (spec.securityContext?.sysctls ?? []).map((one: any) => one.name);
-    const bad = sorted(names.filter((name: string) => !safe.has(name)));
-    return bad.length > 0 ? { reason: plural('forbidden sysctl', bad.length), detail: bad.join(', ') } : undefined;
+    const bad = names.filter((name: string) => !safe.has(name));
+    return bad.length > 0 ? { reason: 'forbidden sysctls', detail: bad.join(', ') } : undefined;
   }),
   baseline(
     0,
@@ -294,23 +326,6 @@ export const checks: readonly Check[] = [
       'hostProcess',
       (sc) => (sc.windowsOptions?.hostProcess ? 'true' : undefined),
       (who) => `${who} must not set securityContext.windowsOptions.hostProcess=true`,
-    ),
-  ),
-  overridden(0, 22, (pod) => {
-    const detail = capabilities(pod, baselineCapabilities);
-    return detail === undefined ? undefined : { reason: 'non-default capabilities', detail };
-  }),
-  overridden(0, 0, ({ spec }) => {
-    const names = (spec.volumes ?? []).filter((volume: any) => volume.hostPath).map((volume: any) => volume.name);
-    return names.length > 0 ? { reason: 'hostPath volumes', detail: named('volume', names) } : undefined;
-  }),
-  overridden(
-    19,
-    19,
-    setting(
-      'seccompProfile',
-      ({ seccompProfile }) => (seccompProfile && !isGoodSeccomp(seccompProfile.type) ? seccompProfile.type : undefined),
-      (who, values) => `${who} must not set securityContext.seccompProfile.type to ${values}`,
     ),
   ),
   restricted(8, (pod, minor) =>
@@ -323,8 +338,8 @@ export const checks: readonly Check[] = [
         )(pod, minor),
   ),
   restricted(22, capabilitiesRestricted),
-  restricted(0, restrictedVolumes),
   restricted(35, procMount),
+  restricted(0, restrictedVolumes),
   restricted(0, relaxed(runAsNonRoot)),
   restricted(
     23,

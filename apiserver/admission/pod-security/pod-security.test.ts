@@ -31,8 +31,12 @@ describe('what each level forbids', () => {
       'forbidden AppArmor profile (pod must not set AppArmor profile type to "Unconfined")',
     ],
     [
-      { containers: [container({ ports: [{ hostPort: 80 }, { hostPort: 0 }], securityContext: secure })] },
-      'hostPort (container "c" uses hostPort 80)',
+      {
+        containers: [
+          container({ ports: [{ hostPort: 80 }, { hostPort: 443 }, { hostPort: 0 }], securityContext: secure }),
+        ],
+      },
+      'hostPort (container "c" uses hostPorts 443, 80)',
     ],
     [
       { containers: [container({ livenessProbe: { httpGet: { host: 'x' } }, securityContext: secure })] },
@@ -48,7 +52,7 @@ describe('what each level forbids', () => {
     ],
     [
       inPod({ securityContext: { sysctls: [{ name: 'kernel.msgmax' }, { name: 'net.ipv4.tcp_rmem' }] } }),
-      'forbidden sysctl (kernel.msgmax)',
+      'forbidden sysctls (kernel.msgmax)',
     ],
     [
       inContainer({ windowsOptions: { hostProcess: true } }),
@@ -75,6 +79,42 @@ describe('what each level forbids', () => {
       'non-default capabilities (container "c" must not include "SYS_TIME" in securityContext.capabilities.add)',
     );
     assert.equal(told('baseline', inPod({ volumes: [{ name: 'v', hostPath: {} }] })), 'hostPath volumes (volume "v")');
+  });
+
+  test('violations come in the order of upstream names', () => {
+    const spec = {
+      ...inContainer({ privileged: true, capabilities: { add: ['B'] }, procMount: 'Unmasked' }),
+      hostNetwork: true,
+      volumes: [
+        { name: 'b', hostPath: {} },
+        { name: 'a', nfs: {} },
+        { name: 'i', image: {} },
+      ],
+      securityContext: { sysctls: [{ name: 'b' }, { name: 'a' }], seccompProfile: { type: 'Unconfined' } },
+    };
+    const reasons = (level: Level) =>
+      violationsOf({ level, version: 'latest' }, { spec }).map(({ reason, detail }) =>
+        /sysctl|types/.test(reason) ? `${reason} (${detail})` : reason,
+      );
+    const first = ['host namespaces', 'privileged'];
+    const sysctls = 'forbidden sysctls (b, a)';
+    assert.deepEqual(reasons('baseline'), [
+      'non-default capabilities',
+      'host namespaces',
+      'hostPath volumes',
+      'privileged',
+      'procMount',
+      'seccompProfile',
+      sysctls,
+    ]);
+    assert.deepEqual(reasons('restricted'), [
+      ...first,
+      sysctls,
+      'unrestricted capabilities',
+      'procMount',
+      'restricted volume types (volumes "b", "a" use restricted volume types "hostPath", "nfs")',
+      'seccompProfile',
+    ]);
   });
 
   test('a plain pod lacks all that restricted wants', () => {
@@ -108,7 +148,7 @@ describe('what each level forbids', () => {
 
   test('a version keeps what was in force then', () => {
     const spec = inPod({ securityContext: { runAsUser: 0, sysctls: [{ name: 'net.ipv4.tcp_rmem' }] } });
-    assert.equal(told('restricted', spec, 'v1.22'), 'forbidden sysctl (net.ipv4.tcp_rmem)');
+    assert.equal(told('restricted', spec, 'v1.22'), 'forbidden sysctls (net.ipv4.tcp_rmem)');
     assert.equal(told('restricted', spec, 'v1.99'), 'runAsUser=0 (pod must not set runAsUser=0)');
   });
 
@@ -131,31 +171,49 @@ describe('what each level forbids', () => {
     assert.equal(told('restricted', { ...root('Default'), hostUsers: true }), asRoot);
   });
 
-  test('AppArmor by annotation', () => {
-    const annotations = { 'container.apparmor.security.beta.kubernetes.io/c': 'unconfined' };
-    assert.match(
-      told('baseline', restrictedPod, 'latest', { annotations }),
-      /^forbidden AppArmor profile \(annotation /,
-    );
+  test('annotations of old', () => {
+    const annotations = {
+      'container.apparmor.security.beta.kubernetes.io/c': 'unconfined',
+      'container.seccomp.security.alpha.kubernetes.io/c': 'unconfined',
+      'container.seccomp.security.alpha.kubernetes.io/other': 'unconfined',
+      'seccomp.security.alpha.kubernetes.io/pod': 'docker/default',
+    };
+    const appArmor =
+      'forbidden AppArmor profile (annotation must not set AppArmor profile type to "container.apparmor.security.beta.kubernetes.io/c="unconfined"")';
+    const seccomp =
+      'seccompProfile (forbidden annotation container.seccomp.security.alpha.kubernetes.io/c="unconfined")';
+    assert.equal(told('baseline', restrictedPod, 'latest', { annotations }), appArmor);
+    assert.equal(told('baseline', restrictedPod, 'v1.18', { annotations }), `${appArmor}, ${seccomp}`);
   });
 });
 
-test('readPolicy() takes what it cannot read for the strictest', () => {
-  const { policy, errors } = readPolicy({
-    'pod-security.kubernetes.io/enforce': 'strict',
-    'pod-security.kubernetes.io/warn-version': 'v1.x',
-    'pod-security.kubernetes.io/audit': 'baseline',
-    'pod-security.kubernetes.io/audit-version': 'v1.30',
-  });
-  assert.deepEqual(policy, {
-    enforce: { level: 'restricted', version: 'latest' },
-    audit: { level: 'baseline', version: 'v1.30' },
-    warn: { level: 'privileged', version: 'latest' },
-  });
-  assert.deepEqual(
-    errors.map(({ field }) => field),
-    ['metadata.labels[pod-security.kubernetes.io/enforce]', 'metadata.labels[pod-security.kubernetes.io/warn-version]'],
-  );
+describe('readPolicy()', () => {
+  const label = (name: string) => `pod-security.kubernetes.io/${name}`;
+  const read = (labels: Record<string, string>) => {
+    const { policy, errors } = readPolicy(
+      Object.fromEntries(Object.entries(labels).map(([name, value]) => [label(name), value])),
+    );
+    const modes = [policy.enforce, policy.audit, policy.warn].map(({ level, version }) => `${level}:${version}`);
+    return [modes.join(' '), ...errors.map(({ field }) => field)];
+  };
+  const table: [labels: Record<string, string>, want: string[]][] = [
+    [{}, ['privileged:latest privileged:latest privileged:latest']],
+    [{ enforce: 'baseline', 'enforce-version': 'v1.30' }, ['baseline:v1.30 privileged:latest baseline:v1.30']],
+    [{ enforce: 'baseline', 'warn-version': 'v1.30' }, ['baseline:latest privileged:latest baseline:v1.30']],
+    [{ enforce: 'baseline', warn: 'privileged' }, ['baseline:latest privileged:latest privileged:latest']],
+    [
+      { enforce: 'strict', warn: 'x', audit: 'y', 'audit-version': 'v1.x' },
+      [
+        'restricted:latest privileged:latest privileged:latest',
+        ...['enforce', 'audit', 'audit-version', 'warn'].map((name) => `metadata.labels[${label(name)}]`),
+      ],
+    ],
+    [
+      { enforce: 'strict' },
+      ['restricted:latest privileged:latest privileged:latest', `metadata.labels[${label('enforce')}]`],
+    ],
+  ];
+  for (const [labels, want] of table) test(JSON.stringify(labels), () => assert.deepEqual(read(labels), want));
 });
 
 describe('the plugin', () => {

@@ -5,7 +5,7 @@ import { forbiddenError, invalidError } from '../../../machinery/errors.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { keyPrefixOf } from '../../storage/stored-object.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
-import type { PodLike } from './checks.ts';
+import { type PodLike, seccompPrefix } from './checks.ts';
 import {
   describeLevel,
   describeViolations,
@@ -17,7 +17,6 @@ import {
 
 const ignoredSubresources = new Set(['binding', 'eviction', 'status']);
 const annotationPrefix = 'pod-security.kubernetes.io/';
-const seccompPrefix = 'container.seccomp.security.alpha.kubernetes.io/';
 const maxPodsLookedAt = 3000;
 
 /** Where workloads keep the pod that they make; the pod itself is one. */
@@ -69,7 +68,10 @@ function isSignificant({ object, oldObject, operation }: AdmissionRequest): bool
   if (operation === 'CREATE' || !oldObject) return true;
   const relevant = ({ metadata, spec }: PodLike) =>
     (['containers', 'initContainers', 'ephemeralContainers'] as const).map((list) =>
-      (spec[list] ?? []).map((one: any) => [one.image, metadata?.annotations?.[`${seccompPrefix}${one.name}`]]),
+      (spec[list] ?? []).map((one: any) => [
+        one.image,
+        metadata?.annotations?.[`container.${seccompPrefix}${one.name}`],
+      ]),
     );
   return !jsonEqual(relevant(object!), relevant(oldObject));
 }
@@ -109,8 +111,9 @@ function checkNamespace(request: AdmissionRequest, { store, kinds }: AdmissionDe
   const isRelaxed = now.version === then.version && strictness(now.level) <= strictness(then.level);
   if (!oldObject || now.level === 'privileged' || isRelaxed) return;
   const podsByViolation = new Map<string, string[]>();
+  const kind = kinds.kind('', 'Pod');
   let count = 0;
-  for (const pod of store.resource(kinds.kind('', 'Pod')).list(`${keyPrefixOf(kinds.kind('', 'Pod'))}${name}/`)) {
+  for (const pod of store.resource(kind).list(`${keyPrefixOf(kind)}${name}/`)) {
     if (++count > maxPodsLookedAt) break;
     const reasons = violationsOf(now, pod.object).map(({ reason }) => reason);
     if (reasons.length === 0) continue;
@@ -120,8 +123,9 @@ function checkNamespace(request: AdmissionRequest, { store, kinds }: AdmissionDe
   if (podsByViolation.size === 0) return;
   const level = JSON.stringify(describeLevel(now));
   request.warn(`existing pods in namespace ${JSON.stringify(name)} violate the new PodSecurity enforce level ${level}`);
-  for (const [reasons, [first, ...others]] of podsByViolation) {
+  const lines = [...podsByViolation].map(([reasons, [first, ...others]]) => {
     const rest = others.length === 0 ? '' : ` (and ${others.length} other pod${others.length === 1 ? '' : 's'})`;
-    request.warn(`${first}${rest}: ${reasons}`);
-  }
+    return `${first}${rest}: ${reasons}`;
+  });
+  for (const line of lines.sort()) request.warn(line);
 }

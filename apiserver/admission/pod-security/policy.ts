@@ -23,7 +23,10 @@ const versionPattern = /^v1\.(0|[1-9]\d{0,3})$/;
 export const strictness = (level: Level): number => levels.indexOf(level);
 export const describeLevel = ({ level, version }: LevelVersion): string => `${level}:${version}`;
 
-/** A label that cannot be read counts as the strictest that it may mean. */
+/**
+ * What cannot be read is enforced as the strictest that it may mean, and nothing is said about it. Warnings are of
+ * what is enforced, unless they have a level of their own. Upstream: PolicyToEvaluate.
+ */
 export function readPolicy(labels: Readonly<Record<string, string>>): { policy: Policy; errors: FieldError[] } {
   const errors: FieldError[] = [];
   const read = (mode: Mode): LevelVersion => {
@@ -40,9 +43,15 @@ export function readPolicy(labels: Readonly<Record<string, string>>): { policy: 
       errors.push(invalid(`metadata.labels[${name}-version]`, askedVersion, why));
     }
     const version = askedVersion !== undefined && isVersion ? askedVersion : 'latest';
-    return { level: level ?? (asked === undefined ? 'privileged' : 'restricted'), version };
+    return { level: level ?? (asked !== undefined && mode === 'enforce' ? 'restricted' : 'privileged'), version };
   };
-  return { policy: { enforce: read('enforce'), audit: read('audit'), warn: read('warn') }, errors };
+  const policy = { enforce: read('enforce'), audit: read('audit'), warn: read('warn') };
+  const isEnforced = labels[`${prefix}enforce`] === policy.enforce.level && policy.enforce.level !== 'privileged';
+  if (labels[`${prefix}warn`] === undefined && isEnforced) {
+    const isDated = labels[`${prefix}warn-version`] !== undefined;
+    policy.warn = { ...policy.enforce, ...(isDated && { version: policy.warn.version }) };
+  }
+  return { policy, errors };
 }
 
 export function violationsOf({ level, version }: LevelVersion, pod: PodLike): Violation[] {
