@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
-import { type Cgroups, planWritesV1, planWritesV2 } from './cgroup.ts';
+import { applyResources, type Cgroups, planWritesV1, planWritesV2 } from './cgroup.ts';
 import { buildResources, mergeResources, parseDevicesList } from './spec/resources.ts';
 import { parseNetDev, readCpu, readMemory } from './stats.ts';
 
@@ -27,6 +27,24 @@ const some = {
   memory_swap_limit_in_bytes: '1500',
   cpuset_cpus: '0-1',
 };
+
+test('limits of what the kernel does not count are not written', () => {
+  const wanted = { ...some, hugepage_limits: [{ page_size: '2MB', limit: '0' }] };
+  const written = (files: string[]) => {
+    const out: string[] = [];
+    const cgroups = {
+      facts: { version: 2 },
+      read: (_: string, __: string, file: string) => (files.includes(file) ? '0' : null),
+      write: (_: string, __: string, file: string) => void out.push(file),
+    } as unknown as Cgroups;
+    applyResources(cgroups, '/a', wanted);
+    return out.sort();
+  };
+  const always = ['cpu.max', 'cpu.weight', 'cpuset.cpus', 'memory.max'];
+  const counted = ['hugetlb.2MB.max', 'memory.swap.max'];
+  assert.deepEqual(written([]), always);
+  assert.deepEqual(written(counted), [...always, ...counted].sort());
+});
 
 test('buildResources() leaves out what is not set', () => {
   assert.deepEqual(buildResources(none, { version: 1, hugetlb: true }), {});

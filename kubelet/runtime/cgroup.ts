@@ -102,13 +102,14 @@ export function planWritesV2(r: LinuxContainerResources): CgroupWrite[] {
 export function applyResources(cgroups: Cgroups, path: string, resources: LinuxContainerResources): void {
   const writes = cgroups.facts.version === 1 ? planWritesV1(resources) : planWritesV2(resources);
   const isSwap = (w: CgroupWrite) => /^memory\.(memsw|swap)\./.test(w.file);
+  // A kernel that does not count these has no such file, and nothing to limit.
+  const mayMiss = (w: CgroupWrite) => isSwap(w) || w.file.startsWith('hugetlb.');
   const current = Number(cgroups.read('memory', path, 'memory.limit_in_bytes') ?? 0);
   const grows = Number(resources.memory_limit_in_bytes) > current;
   // Memory may never exceed memory plus swap, not even between two writes.
   const ordered = grows ? [...writes.filter(isSwap), ...writes.filter((w) => !isSwap(w))] : writes;
   for (const write of ordered) {
-    // A kernel that does not count swap has no such file, and nothing to limit.
-    if (isSwap(write) && cgroups.read(write.controller, path, write.file) === null) continue;
+    if (mayMiss(write) && cgroups.read(write.controller, path, write.file) === null) continue;
     cgroups.write(write.controller, path, write.file, write.value);
   }
 }
