@@ -155,6 +155,8 @@ export interface KindSpec<T extends KubeObject> {
   prepareForCreate?: (draft: T, context: PrepareContext) => void;
   /** For writes to the main resource. Status is taken from `old` before this where the status subresource exists. */
   prepareForUpdate?: (draft: T, old: T, context: PrepareContext) => void;
+  /** Brings a draft that is valid into the one form in which it is kept. */
+  canonicalize?: (draft: T) => void;
   /** What of the metadata a write to /status leaves as it is, besides what only the server changes. */
   statusKeeps?: readonly (typeof clientMetadata)[number][];
   /** For writes to /status. Everything but status is taken from `old` before this. */

@@ -21,7 +21,7 @@ export function validateSelection(
   if (!selector) return [required(at), ...validateTemplateLabels(selector, template, `${path}.template`)];
   const errors = validateLabelSelector(selector, at);
   if (isEmptySelector(selector)) return [invalid(at, showSelector(selector), `empty selector is invalid for ${kind}`)];
-  if (errors.length === 0) return validateTemplateLabels(selector, template, `${path}.template`);
+  if (errors.length === 0) return validateFit(selector, template, `${path}.template`);
   return [...errors, invalid(at, showSelector(selector), kind === 'deployment' ? 'invalid label selector' : '')];
 }
 
@@ -30,8 +30,17 @@ export function validateTemplateLabels(
   template: PodTemplateSpec | undefined,
   path: string,
 ): FieldError[] {
+  return validateLabelSelector(selector, path).length > 0 ? [] : validateFit(selector, template, path);
+}
+
+/** Of a selector that is fine. */
+function validateFit(
+  selector: LabelSelector | undefined,
+  template: PodTemplateSpec | undefined,
+  path: string,
+): FieldError[] {
   const labels = template?.metadata?.labels;
-  if (validateLabelSelector(selector, path).length > 0 || matchesLabelSelector(selector, labels)) return [];
+  if (matchesLabelSelector(selector, labels)) return [];
   return [invalid(`${path}.metadata.labels`, sortKeys(labels), labelsMismatchText)];
 }
 

@@ -1,7 +1,6 @@
 // Endpoints: addresses behind a service; superseded by EndpointSlice.
 // Kept for clients that still read it; the proxies read EndpointSlices.
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoints-v1/
-import { append } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
@@ -55,30 +54,18 @@ export const EndpointsKind = defineKind<Endpoints>({
   allowCreateOnUpdate: true,
   columns: [column('Endpoints', 'string', 'Addresses with their ports.', showEndpoints), ageColumn],
   validate: validateEndpoints,
-  prepareForCreate: pack,
-  prepareForUpdate: pack,
+  canonicalize: (endpoints) => {
+    if (endpoints.subsets) endpoints.subsets = repackSubsets(endpoints.subsets);
+  },
 });
-
-/** What is valid is kept in one form. */
-function pack(endpoints: Endpoints): void {
-  if (!endpoints.subsets || validateEndpoints(endpoints).length > 0) return;
-  endpoints.subsets = repackSubsets(endpoints.subsets);
-}
 
 function showEndpoints(endpoints: Endpoints): string {
   const shown: string[] = [];
   for (const { addresses = [], ports = [] } of endpoints.subsets ?? []) {
     // A headless service may have no ports at all.
-    if (ports.length === 0)
-      append(
-        shown,
-        addresses.map((address) => address.ip),
-      );
-    for (const port of ports)
-      append(
-        shown,
-        addresses.map((address) => joinHostPort(address.ip, port.port)),
-      );
+    for (const port of ports.length > 0 ? ports : [undefined]) {
+      for (const { ip } of addresses) shown.push(port ? joinHostPort(ip, port.port) : ip);
+    }
   }
   return joinWithMore(shown, '<none>');
 }

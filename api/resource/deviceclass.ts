@@ -1,6 +1,6 @@
 // DeviceClass: a kind of device that claims can ask for.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#deviceclass
-import { type FieldError, invalid } from '../../machinery/field-error.ts';
+import { append, type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
@@ -40,8 +40,9 @@ export const DeviceClassKind = defineKind<DeviceClass>({
 
 function validate({ spec }: DeviceClass, old?: DeviceClass): FieldError[] {
   const errors = validateSelectors(spec.selectors, 'spec.selectors', old && (old.spec.selectors ?? []));
-  errors.push(
-    ...validateList(spec.config, limits.config, 'spec.config', ({ opaque }, path) => validateOpaque(opaque, path)),
+  append(
+    errors,
+    validateList(spec.config, limits.config, 'spec.config', ({ opaque }, path) => validateOpaque(opaque, path)),
   );
   const resource = spec.extendedResourceName;
   if (resource !== undefined && !isExtendedResource(resource)) {

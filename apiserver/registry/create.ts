@@ -2,6 +2,7 @@
 // storage - in Kubernetes' order.
 
 import { alreadyExistsError, isAlreadyExists, StatusError } from '../../machinery/errors.ts';
+import { append } from '../../machinery/field-error.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../machinery/metadata.ts';
@@ -73,7 +74,8 @@ async function createOnce(
     prepareCreate(kind, draft, { nowMs, random: context.random, user: options.user });
     if (options.isLarge) await breathe();
     checkCreate(kind, draft, options.apiVersion);
-    options.warnings.push(...(kind.warnings?.(draft) ?? []));
+    kind.canonicalize?.(draft);
+    append(options.warnings, kind.warnings?.(draft) ?? []);
     if (options.isLarge) await breathe();
     await context.admission.validate(request);
     if (options.dryRun) return await dryRun(context, kind, draft);

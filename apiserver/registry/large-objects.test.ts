@@ -56,6 +56,8 @@ const table: [what: string, kind: Kind<any>, object: object, change: (object: an
     keep, /spec.mutations: Required value/],
   ['versions of a review', ValidatingWebhookConfigurationKind, { metadata: { name: 'a' }, webhooks: [{ name: 'a.b.c', clientConfig: {}, admissionReviewVersions: many(150_000, (i) => `v${i}`) }] },
     keep, /clientConfig: Required value/],
+  ['a version of a review, many times', ValidatingWebhookConfigurationKind, { metadata: { name: 'a' }, webhooks: [{ name: 'a.b.c', clientConfig: {}, admissionReviewVersions: many(190_000, () => 'v1') }] },
+    keep, /duplicate version, .*and \d+ more\]/],
   ['actions of a binding', ValidatingAdmissionPolicyBindingKind, { metadata: { name: 'a' }, spec: { validationActions: many(150_000, (i) => `A${i}`) } }, keep, /and \d+ more\]/],
   ['a list that each error shows', ResourceQuotaKind, { metadata, spec: { scopes: many(150_000, (i) => `s${i}`) } }, keep, /unsupported scope, and \d+ more\]/],
   ['usages of a certificate', CertificateSigningRequestKind, { metadata: { name: 'a' }, spec: { usages: many(150_000, (i) => `u${i}`) } }, keep, /and \d+ more\]/],

@@ -4,7 +4,7 @@
 // storage's GuaranteedUpdate.
 
 import { conflictError, invalidError, modifiedError, notFoundError } from '../../machinery/errors.ts';
-import { invalid } from '../../machinery/field-error.ts';
+import { append, invalid } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -106,7 +106,7 @@ async function tryUpdate(
     await context.admission.mutate(request);
     if (large) await breathe();
     await finishDraft(context, kind, target, { draft, old, isLarge: large, apiVersion: options.apiVersion });
-    if (subresource === '') options.warnings.push(...(kind.warnings?.(draft, old) ?? []));
+    if (subresource === '') append(options.warnings, kind.warnings?.(draft, old) ?? []);
     if (large) await breathe();
     await context.admission.validate(request);
     if (large) await breathe();
@@ -140,6 +140,7 @@ async function finishDraft(
   if (work.isLarge) await breathe();
   if (target.check) target.check(draft, old);
   else checkUpdate(kind, draft, old, { subresource: target.subresource, apiVersion: work.apiVersion });
+  kind.canonicalize?.(draft);
 }
 
 /** The next state as it was asked for, with who manages its fields then. */

@@ -186,8 +186,9 @@ function planGroup(
   // then to new ones.
   const isWritten = ({ slice, endpoints }: Content) => withContent(slice, input, endpoints) !== undefined;
   const byRoom = (a: Content, b: Content) => roomIn(a) - roomIn(b);
-  const unwritten = kept.filter((content) => !isWritten(content));
-  for (const content of kept.filter(isWritten).sort(byRoom)) fill(content);
+  const written = kept.filter(isWritten);
+  const unwritten = kept.filter((content) => !written.includes(content));
+  for (const content of written.sort(byRoom)) fill(content);
   while (leftovers.length > 0) {
     const roomy = unwritten.filter((content) => roomIn(content) >= leftovers.length).sort(byRoom)[0];
     if (roomy && leftovers.length < maxEndpointsPerSlice) fill(roomy);

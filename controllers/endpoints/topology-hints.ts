@@ -2,14 +2,13 @@
 // own first. Pure. Upstream: staging/endpointslice/topologycache.
 // https://kubernetes.io/docs/concepts/services-networking/topology-aware-routing/
 import type { Node } from '../../api/core/node.ts';
+import { topologyHints, topologyMode } from '../../api/core/service/validation.ts';
 import type { Service } from '../../api/core/service.ts';
 import type { Endpoint } from '../../api/discovery/endpointslice.ts';
 import { parseQuantity } from '../../machinery/quantity.ts';
 import { readinessOf } from '../node/health.ts';
 
 export const zoneLabel = 'topology.kubernetes.io/zone';
-const modeAnnotation = 'service.kubernetes.io/topology-mode';
-const formerAnnotation = 'service.kubernetes.io/topology-aware-hints';
 /** Nodes that run the cluster and no pods of users. */
 const excludedLabels = ['node-role.kubernetes.io/control-plane', 'node-role.kubernetes.io/master'];
 /** So much more than its share an endpoint may be asked to do. */
@@ -22,7 +21,7 @@ const tooUneven = 'Unable to allocate minimum required endpoints to each zone wi
 
 /** Whether a service asks for it. */
 export function isAuto({ metadata: { annotations } }: Service): boolean {
-  return ['Auto', 'auto'].includes(annotations?.[formerAnnotation] ?? annotations?.[modeAnnotation] ?? '');
+  return ['Auto', 'auto'].includes(annotations?.[topologyHints] ?? annotations?.[topologyMode] ?? '');
 }
 
 /** What of a node the shares come from; undefined for one that does not count. */

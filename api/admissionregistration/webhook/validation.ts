@@ -16,13 +16,8 @@ export function validateWebhooks<W extends Webhook>(
   for (const [i, webhook] of (webhooks ?? []).entries()) {
     const path = `webhooks[${i}]`;
     append(errors, [...validateWebhook(webhook, path), ...more(webhook, path)]);
-    errors.push(
-      ...validateReviewVersions(
-        webhook.admissionReviewVersions,
-        `${path}.admissionReviewVersions`,
-        'must specify one of v1, v1beta1',
-      ),
-    );
+    const at = `${path}.admissionReviewVersions`;
+    append(errors, validateReviewVersions(webhook.admissionReviewVersions, at, 'must specify one of v1, v1beta1'));
     if (webhook.name && seen.has(webhook.name)) errors.push(duplicate(`${path}.name`, webhook.name));
     seen.add(webhook.name);
   }

@@ -68,8 +68,9 @@ function validateLevel(schema: JSONSchemaProps, path: string, place: Place): Fie
       (schema[key] ?? []).map((s, i): [JSONSchemaProps, string] => [s, `${key}[${i}]`]),
     );
   }
-  nested.push(
-    ...Object.entries(schema.definitions ?? {}).map(([k, s]): [typeof s, string] => [s, `definitions[${k}]`]),
+  append(
+    nested,
+    Object.entries(schema.definitions ?? {}).map(([k, s]): [typeof s, string] => [s, `definitions[${k}]`]),
   );
   nested.push([itemsOf(schema), 'items']);
   if (Array.isArray(schema.items)) {

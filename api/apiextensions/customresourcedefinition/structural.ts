@@ -34,12 +34,10 @@ function validateInvariants(schema: JSONSchemaProps, level: Level, path: string)
   }
   const values = valuesOf(schema);
   if (values) append(errors, validateInvariants(values, 'field', `${path}.additionalProperties`));
-  errors.push(
-    ...validateIntOrString(schema, path),
-    ...validateValueRules(schema, intOrStringPattern(schema), path),
-    ...validateType(schema, level, path),
-    ...validateResource(schema, level, path),
-  );
+  append(errors, validateIntOrString(schema, path));
+  append(errors, validateValueRules(schema, intOrStringPattern(schema), path));
+  append(errors, validateType(schema, level, path));
+  append(errors, validateResource(schema, level, path));
   return errors;
 }
 

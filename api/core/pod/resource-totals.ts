@@ -66,9 +66,11 @@ export function sumContainerResources(spec: PodSpec, side: Side): ResourceList {
 export function heldSpec({ spec, status }: Pod): PodSpec {
   const { containerStatuses = [], initContainerStatuses = [], conditions = [] } = status ?? {};
   const statuses = [...containerStatuses, ...initContainerStatuses];
+  if (!statuses.some(({ resources }) => resources)) return spec;
+  const byName = new Map(statuses.toReversed().map((one) => [one.name, one]));
   const isInfeasible = conditions.some((c) => c.type === 'PodResizePending' && c.reason === 'Infeasible');
   const held = (container: Container): Container => {
-    const { resources, allocatedResources: allocated } = statuses.find(({ name }) => name === container.name) ?? {};
+    const { resources, allocatedResources: allocated } = byName.get(container.name) ?? {};
     const asked = container.resources ?? {};
     if (!resources || (jsonEqual(resources, asked) && jsonEqual(allocated ?? {}, asked.requests ?? {})))
       return container;
@@ -80,7 +82,6 @@ export function heldSpec({ spec, status }: Pod): PodSpec {
     const requests = most('requests', resources.requests, allocated);
     return { ...container, resources: { ...asked, requests, limits: most('limits', resources.limits) } };
   };
-  if (!statuses.some(({ resources }) => resources)) return spec;
   const initContainers = spec.initContainers?.map((container) => (isSidecar(container) ? held(container) : container));
   return { ...spec, containers: spec.containers.map(held), ...(initContainers && { initContainers }) };
 }

@@ -208,6 +208,18 @@ test('claims of parts of bytes', () => {
   ]);
 });
 
+test('annotations of many containers are looked at in linear time', () => {
+  const names = Array.from({ length: 5_000 }, (_, i) => `c${i}`);
+  const spec = { containers: names.map((name) => ({ name, image: 'i' })) };
+  const annotations = Object.fromEntries(
+    names.map((name) => [`container.apparmor.security.beta.kubernetes.io/${name}`, 'x']),
+  );
+  const start = process.cpuUsage();
+  assert.equal(warnOfPod({ metadata: { annotations }, spec } as never, '').length, names.length);
+  const { user } = process.cpuUsage(start);
+  assert.ok(user < 3_000_000, `${user} us`);
+});
+
 describe('who makes pods is warned of its template, and of its name', () => {
   const template = { spec: { terminationGracePeriodSeconds: -1, containers } };
   const table: [kind: string, body: object, path: string, ofName: boolean][] = [

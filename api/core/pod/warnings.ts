@@ -207,7 +207,7 @@ function warnOfPorts(containers: readonly { container: Container; at: string }[]
 /** Profiles that annotations name, where no field does. */
 function warnOfProfiles({ securityContext: ofPod, ...spec }: PodSpec, { annotations = {} }: ObjectMeta, path: string) {
   const ofField = (field: string) => `use the "${field}" field instead`;
-  const texts: Record<string, string> = {};
+  const texts: Record<string, string> = { ...annotationsOfOld };
   if (!ofPod?.seccompProfile) texts[seccompOfPod] = `non-functional in v1.27+; ${ofField('seccompProfile')}`;
   for (const { container } of containersWithPaths(spec as PodSpec, '')) {
     const own = container.securityContext;
@@ -216,9 +216,7 @@ function warnOfProfiles({ securityContext: ofPod, ...spec }: PodSpec, { annotati
     if (!ofPod?.appArmorProfile && !own?.appArmorProfile)
       texts[appArmor + container.name] = `deprecated since v1.30; ${ofField('appArmorProfile')}`;
   }
-  return Object.keys(annotations).flatMap((key) =>
-    said({ ...annotationsOfOld, ...texts }, key, (t) => `${path}[${key}]: ${t}`),
-  );
+  return Object.keys(annotations).flatMap((key) => said(texts, key, (text) => `${path}[${key}]: ${text}`));
 }
 
 /** `prefix` is the path of the template and a dot, or ''. */

@@ -32,8 +32,9 @@ const maxAffinitySeconds = 86_400;
 
 const isHeadless = ({ clusterIPs }: ServiceSpec) => clusterIPs?.length === 1 && clusterIPs[0] === 'None';
 const onlyBalanced = "may only be used when `type` is 'LoadBalancer'";
-const topologyMode = 'service.kubernetes.io/topology-mode';
-const topologyHints = 'service.kubernetes.io/topology-aware-hints';
+/** How a service asks for hints, and how it did before. */
+export const topologyMode = 'service.kubernetes.io/topology-mode';
+export const topologyHints = 'service.kubernetes.io/topology-aware-hints';
 const sourceRanges = 'service.beta.kubernetes.io/load-balancer-source-ranges';
 
 export function validateService(service: Service): FieldError[] {

@@ -83,8 +83,9 @@ function validateAllocation(allocation: AllocationResult, names: ReadonlySet<str
   const errors = validateList(results, limits.results, `${path}.devices.results`, (result, at) =>
     validateResult(result, names, at),
   );
-  errors.push(
-    ...validateList(config, 2 * limits.config, `${path}.devices.config`, (entry, at) => [
+  append(
+    errors,
+    validateList(config, 2 * limits.config, `${path}.devices.config`, (entry, at) => [
       ...validateSource(entry, at),
       ...validateConfiguration(entry, names, at),
     ]),

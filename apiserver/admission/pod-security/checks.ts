@@ -1,6 +1,12 @@
 // The Pod Security Standards as a table: what each level forbids, in the words of Kubernetes.
 // https://kubernetes.io/docs/concepts/security/pod-security-standards/
+import {
+  appArmor as appArmorPrefix,
+  seccompOfContainer,
+  seccompOfPod,
+} from '../../../api/core/pod/annotation-validation.ts';
 import { containersOf } from '../../../api/core/pod/containers.ts';
+import { append } from '../../../machinery/field-error.ts';
 
 /** A pod, or the template of one. */
 export interface PodLike {
@@ -56,7 +62,7 @@ function capabilities(pod: PodLike, allowed: ReadonlySet<string>): string | unde
   const forbidden: string[] = [];
   const names = containersWhere(pod, ({ securityContext }) => {
     const bad = (securityContext?.capabilities?.add ?? []).filter((one: string) => !allowed.has(one));
-    forbidden.push(...bad);
+    append(forbidden, bad);
     return bad.length > 0;
   });
   if (names.length === 0) return undefined;
@@ -88,8 +94,6 @@ const namesUpTo = (rows: [since: number, names: string][], minor: number) =>
 const restrictedVolumeSources = setOf(
   'configMap csi downwardAPI emptyDir ephemeral image persistentVolumeClaim projected secret',
 );
-export const seccompPrefix = 'seccomp.security.alpha.kubernetes.io/';
-const appArmorPrefix = 'container.apparmor.security.beta.kubernetes.io/';
 
 /** `key="value"` of the annotations of which something holds. */
 function annotationsWhere(pod: PodLike, holds: (key: string, value: string) => boolean): string[] {
@@ -115,7 +119,7 @@ function hostProbes(pod: PodLike): Violation | undefined {
   const names = containersWhere(pod, ({ livenessProbe, readinessProbe, startupProbe, lifecycle }) => {
     const handlers = [livenessProbe, readinessProbe, startupProbe, lifecycle?.postStart, lifecycle?.preStop];
     const found = handlers.flatMap((h) => [h?.httpGet?.host, h?.tcpSocket?.host]).filter(Boolean);
-    hosts.push(...found);
+    append(hosts, found);
     return found.length > 0;
   });
   if (names.length === 0) return undefined;
@@ -130,7 +134,7 @@ function hostPorts(pod: PodLike): Violation | undefined {
   const ports: string[] = [];
   const names = containersWhere(pod, (container) => {
     const used = (container.ports ?? []).map((port: any) => port.hostPort).filter((port: number) => port > 0);
-    ports.push(...used.map(String));
+    append(ports, used.map(String));
     return used.length > 0;
   });
   if (names.length === 0) return undefined;
@@ -209,8 +213,8 @@ const isGoodSeccomp = (type: string) => type === 'RuntimeDefault' || type === 'L
 
 /** Before there were fields for it. Others than those of containers and of the pod are nobody's. */
 function seccompAnnotations(pod: PodLike): Violation | undefined {
-  const keys = new Set(containersOf(pod.spec).map(({ name }) => `container.${seccompPrefix}${name}`));
-  keys.add(`${seccompPrefix}pod`);
+  const keys = new Set(containersOf(pod.spec).map(({ name }) => `${seccompOfContainer}${name}`));
+  keys.add(seccompOfPod);
   const bad = annotationsWhere(
     pod,
     (key, value) => keys.has(key) && !/^((runtime|docker)\/default$|localhost\/)/.test(value),

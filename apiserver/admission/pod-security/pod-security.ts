@@ -1,11 +1,12 @@
 // The PodSecurity plugin: a namespace's labels say which Pod Security Standard its pods must meet. Pods that violate
 // what is enforced are refused; workloads whose templates do are warned about.
 // https://kubernetes.io/docs/concepts/security/pod-security-admission/
+import { seccompOfContainer } from '../../../api/core/pod/annotation-validation.ts';
 import { forbiddenError, invalidError } from '../../../machinery/errors.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { keyPrefixOf } from '../../storage/stored-object.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
-import { type PodLike, seccompPrefix } from './checks.ts';
+import type { PodLike } from './checks.ts';
 import {
   describeLevel,
   describeViolations,
@@ -68,10 +69,7 @@ function isSignificant({ object, oldObject, operation }: AdmissionRequest): bool
   if (operation === 'CREATE' || !oldObject) return true;
   const relevant = ({ metadata, spec }: PodLike) =>
     (['containers', 'initContainers', 'ephemeralContainers'] as const).map((list) =>
-      (spec[list] ?? []).map((one: any) => [
-        one.image,
-        metadata?.annotations?.[`container.${seccompPrefix}${one.name}`],
-      ]),
+      (spec[list] ?? []).map((one: any) => [one.image, metadata?.annotations?.[`${seccompOfContainer}${one.name}`]]),
     );
   return !jsonEqual(relevant(object!), relevant(oldObject));
 }
