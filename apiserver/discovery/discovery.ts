@@ -35,10 +35,8 @@ function subresourcesOf(kind: Kind): CustomSubresource[] {
 
 /** A short hash that changes when a kind is stored in another version. */
 function storageHash(kind: Kind): string {
-  return createHash('sha256')
-    .update(`${kind.group}/${kind.storage.version}/${kind.kind}`)
-    .digest('base64')
-    .slice(0, 12);
+  const stored = `${kind.group}/${kind.storage.version}/${kind.kind}`;
+  return createHash('sha256').update(stored).digest().toString('base64', 0, 8);
 }
 
 function resourceEntries(kind: Kind, version: ServedVersion): ResourceEntry[] {
