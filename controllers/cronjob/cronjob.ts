@@ -38,7 +38,7 @@ function createDeps(context: ControllerContext) {
   const { kind, apiVersion } = CronJobKind;
   return {
     clock: context.clock,
-    skew: controllerMetrics(context.registry).cronJobSkew,
+    skew: controllerMetrics(context.registry).cronJobSkew.of(),
     jobs: jobs.lister,
     jobClient: context.resource(JobKind),
     cronClient: context.resource(CronJobKind),

@@ -185,18 +185,18 @@ class Look {
   }
 
   /** Counts a metric that is looked at. */
-  async #timed(metric_type: string, current: number, compute: () => Promise<Computed>): Promise<Computed> {
+  async #timed(type: string, current: number, compute: () => Promise<Computed>): Promise<Computed> {
     const { clock, meter } = this.#deps;
     const startMs = clock.monotonicMs();
-    const labels = { action: 'none', error: 'internal', metric_type };
+    let [action, error] = ['none', 'internal'];
     try {
       const computed = await compute();
-      labels.error = 'none';
-      labels.action = actionOf(current, computed.replicas);
+      error = 'none';
+      action = actionOf(current, computed.replicas);
       return computed;
     } finally {
-      meter.hpaMetrics.inc(labels);
-      meter.hpaMetricSeconds.observe(labels, (clock.monotonicMs() - startMs) / 1000);
+      meter.hpaMetrics.of(action, error, type).value++;
+      meter.hpaMetricSeconds.of(action, error, type).observe((clock.monotonicMs() - startMs) / 1000);
     }
   }
 
@@ -358,8 +358,9 @@ export const horizontalPodAutoscalerController = defineController({
       // A status that somebody else has written meanwhile, or no server: the next look is not far.
       log.debug({ err, key }, 'an autoscaler could not be brought up to date');
     }
-    meter.hpaLooks.inc(look.result);
-    meter.hpaSeconds.observe(look.result, (clock.monotonicMs() - startMs) / 1000);
+    const { action, error } = look.result;
+    meter.hpaLooks.of(action, error).value++;
+    meter.hpaSeconds.of(action, error).observe((clock.monotonicMs() - startMs) / 1000);
     return { requeueAfterMs: memory.dueMs - clock.now() };
   },
   forget(key, { memories }) {

@@ -153,19 +153,19 @@ function countCreations({ job, tally, deps }: Pass, succeeded: number, failed: n
   const onlyFailed = replacesOnlyFailed(job);
   const isAgain = hasFailures || (!onlyFailed && tally.terminating.length > 0);
   const reason = !isAgain ? 'new' : onlyFailed ? 'recreate_failed' : 'recreate_terminating_or_failed';
-  deps.meter.jobPodsCreated.inc({ reason, status: 'succeeded' }, succeeded);
-  deps.meter.jobPodsCreated.inc({ reason, status: 'failed' }, failed);
+  deps.meter.jobPodsCreated.of(reason, 'succeeded').value += succeeded;
+  deps.meter.jobPodsCreated.of(reason, 'failed').value += failed;
 }
 
 /** Pods that have just been written down, and the end of the job. */
 function countEnds({ job, tally, deps: { meter } }: Pass, input: StatusInput): void {
-  const completion_mode = job.spec.completionMode ?? 'NonIndexed';
+  const { completionMode = 'NonIndexed' } = job.spec;
   for (const result of ['succeeded', 'failed'] as const) {
-    meter.jobPodsFinished.inc({ completion_mode, result }, tally.fresh[result].length);
+    meter.jobPodsFinished.of(completionMode, result).value += tally.fresh[result].length;
   }
   const terminal = terminalType(input);
   const result = terminal === 'Complete' ? 'succeeded' : 'failed';
-  if (terminal) meter.jobsFinished.inc({ completion_mode, result, reason: input.outcome?.reason ?? '' });
+  if (terminal) meter.jobsFinished.of(completionMode, result, input.outcome?.reason ?? '').value++;
 }
 
 /** Failed pods that hold the failure count of their index stay tracked until a pod with the next count is there. */
@@ -235,20 +235,21 @@ async function syncPass(
 }
 
 async function reconcile(job: Job, deps: Deps): Promise<ReconcileResult | undefined> {
-  const { managedBy, completionMode: completion_mode = 'NonIndexed' } = job.spec;
+  const { managedBy, completionMode = 'NonIndexed' } = job.spec;
   if (managedBy !== undefined && managedBy !== ownName) return undefined;
   const { clock, meter } = deps;
   const startMs = clock.monotonicMs();
-  const labels = { completion_mode, result: 'error', action: 'reconciling' as Action };
+  let result = 'error';
+  let action: Action = 'reconciling';
   try {
-    const next = await sync(job, deps, (action) => {
-      labels.action = action;
+    const next = await sync(job, deps, (did) => {
+      action = did;
     });
-    labels.result = 'success';
+    result = 'success';
     return next;
   } finally {
-    meter.jobSyncs.inc(labels);
-    meter.jobSyncSeconds.observe(labels, (clock.monotonicMs() - startMs) / 1000);
+    meter.jobSyncs.of(completionMode, result, action).value++;
+    meter.jobSyncSeconds.of(completionMode, result, action).observe((clock.monotonicMs() - startMs) / 1000);
   }
 }
 

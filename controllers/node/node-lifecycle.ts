@@ -58,7 +58,7 @@ function createDeps(context: ControllerContext, options: NodeLifecycleOptions, w
   const meter = controllerMetrics(context.registry);
   const zones = new EvictionZones(options, clock, {
     wake,
-    evicts: (zone) => meter.evictions.inc({ zone }),
+    evicts: (zone) => void meter.evictions.of(zone).value++,
     allLost(are) {
       const entering = 'all nodes are not Ready: pods are no longer taken from any';
       log.info({}, are ? entering : 'some nodes are Ready: pods are taken from lost ones again');
