@@ -30,17 +30,13 @@ export const auditAnnotation = s.api('admissionregistration.v1.AuditAnnotation',
 });
 export interface AuditAnnotation extends TypeOf<typeof auditAnnotation> {}
 
-export const validatingAdmissionPolicySpec = s.api(
-  'admissionregistration.v1.ValidatingAdmissionPolicySpec',
-  'What a policy demands.',
-  {
-    ...policyFields,
-    auditAnnotations: s.list(auditAnnotation, 'Notes for the audit log.', { listType: 'atomic' }),
-    validations: s.list(validation, 'The rules.', { listType: 'atomic' }),
-    variables: s.list(variable, 'Values with names, each from those before.', mergedBy('name')),
-  },
-);
-export interface ValidatingAdmissionPolicySpec extends TypeOf<typeof validatingAdmissionPolicySpec> {}
+const spec = s.api('admissionregistration.v1.ValidatingAdmissionPolicySpec', 'What a policy demands.', {
+  ...policyFields,
+  auditAnnotations: s.list(auditAnnotation, 'Notes for the audit log.', { listType: 'atomic' }),
+  validations: s.list(validation, 'The rules.', { listType: 'atomic' }),
+  variables: s.list(variable, 'Values with names, each from those before.', mergedBy('name')),
+});
+export interface ValidatingAdmissionPolicySpec extends TypeOf<typeof spec> {}
 
 const expressionWarning = s.api('admissionregistration.v1.ExpressionWarning', 'What is odd about an expression.', {
   fieldRef: s.string('Path of the expression.', text),
@@ -51,26 +47,18 @@ const typeChecking = s.api('admissionregistration.v1.TypeChecking', 'What trying
   expressionWarnings: s.list(expressionWarning, 'What is odd.', { listType: 'atomic' }),
 });
 
-export const validatingAdmissionPolicyStatus = s.api(
-  'admissionregistration.v1.ValidatingAdmissionPolicyStatus',
-  'Observed state of a policy.',
-  {
-    conditions: s.list(condition, 'State of the policy.', { listType: 'map', listMapKeys: ['type'] }),
-    observedGeneration: s.int64('The generation this status was computed from.'),
-    typeChecking: s.field(typeChecking, 'What trying the types of its expressions showed.'),
-  },
-);
+const status = s.api('admissionregistration.v1.ValidatingAdmissionPolicyStatus', 'Observed state of a policy.', {
+  conditions: s.list(condition, 'State of the policy.', { listType: 'map', listMapKeys: ['type'] }),
+  observedGeneration: s.int64('The generation this status was computed from.'),
+  typeChecking: s.field(typeChecking, 'What trying the types of its expressions showed.'),
+});
 
-export const validatingAdmissionPolicySchema = s.api(
-  'admissionregistration.v1.ValidatingAdmissionPolicy',
-  'Rules that objects must fulfil where a binding says so.',
-  {
-    ...objectFields,
-    spec: s.field(validatingAdmissionPolicySpec, 'What it demands.', { always: true }),
-    status: s.field(validatingAdmissionPolicyStatus, 'What is known of it.', { always: true }),
-  },
-);
-export interface ValidatingAdmissionPolicy extends ObjectOf<typeof validatingAdmissionPolicySchema> {}
+const schema = s.api('admissionregistration.v1.ValidatingAdmissionPolicy', 'Rules for objects where bindings say so.', {
+  ...objectFields,
+  spec: s.field(spec, 'What it demands.', { always: true }),
+  status: s.field(status, 'What is known of it.', { always: true }),
+});
+export interface ValidatingAdmissionPolicy extends ObjectOf<typeof schema> {}
 
 export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolicy>({
   kind: 'ValidatingAdmissionPolicy',
@@ -78,7 +66,7 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
   scope: 'Cluster',
   demandsVersion: true,
   categories: ['api-extensions'],
-  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: validatingAdmissionPolicySchema }],
+  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema }],
   subresources: { status: true },
   statusKeeps: clientMetadata,
   hasGeneration: true,

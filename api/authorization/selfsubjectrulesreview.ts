@@ -39,22 +39,18 @@ export const subjectRulesReviewStatus = s.api('authorization.v1.SubjectRulesRevi
   }),
 });
 
-export const selfSubjectRulesReviewSchema = s.api(
-  'authorization.v1.SelfSubjectRulesReview',
-  'Asks what the caller may do in a namespace.',
-  {
-    ...objectFields,
-    spec: s.field(selfSubjectRulesReviewSpec, 'The question.', { required: true, always: true }),
-    status: s.field(subjectRulesReviewStatus, 'The answer.', { always: true }),
-  },
-);
-export interface SelfSubjectRulesReview extends ObjectOf<typeof selfSubjectRulesReviewSchema> {}
+const schema = s.api('authorization.v1.SelfSubjectRulesReview', 'Asks what the caller may do in a namespace.', {
+  ...objectFields,
+  spec: s.field(selfSubjectRulesReviewSpec, 'The question.', { required: true, always: true }),
+  status: s.field(subjectRulesReviewStatus, 'The answer.', { always: true }),
+});
+export interface SelfSubjectRulesReview extends ObjectOf<typeof schema> {}
 
 export const SelfSubjectRulesReviewKind = defineKind<SelfSubjectRulesReview>({
   kind: 'SelfSubjectRulesReview',
   plural: 'selfsubjectrulesreviews',
   scope: 'Cluster',
   verbs: ['create'],
-  served: [{ group: 'authorization.k8s.io', version: 'v1', schema: selfSubjectRulesReviewSchema }],
+  served: [{ group: 'authorization.k8s.io', version: 'v1', schema }],
   stored: false,
 });

@@ -12,16 +12,12 @@ export const componentCondition = s.api('core.v1.ComponentCondition', 'Whether a
   type: s.string('Name of the condition.', { required: true, always: true }),
 });
 
-export const componentStatusSchema = s.api(
-  'core.v1.ComponentStatus',
-  'Whether a part of the control plane is well; obsolete.',
-  {
-    ...typeMeta,
-    conditions: s.list(componentCondition, 'Healthy.', mergedBy('type')),
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-  },
-);
-export interface ComponentStatus extends ObjectOf<typeof componentStatusSchema> {}
+const schema = s.api('core.v1.ComponentStatus', 'Whether a part of the control plane is well; obsolete.', {
+  ...typeMeta,
+  conditions: s.list(componentCondition, 'Healthy.', mergedBy('type')),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+});
+export interface ComponentStatus extends ObjectOf<typeof schema> {}
 
 const healthOf = ({ conditions }: ComponentStatus) => conditions?.find(({ type }) => type === 'Healthy');
 
@@ -36,7 +32,7 @@ export const ComponentStatusKind = defineKind<ComponentStatus>({
     {
       group: '',
       version: 'v1',
-      schema: componentStatusSchema,
+      schema,
       deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
     },
   ],

@@ -46,16 +46,12 @@ const exempt = s.api('flowcontrol.v1.ExemptPriorityLevelConfiguration', 'A level
 });
 type Exempt = TypeOf<typeof exempt>;
 
-export const priorityLevelConfigurationSpec = s.api(
-  'flowcontrol.v1.PriorityLevelConfigurationSpec',
-  'How requests of a level are served.',
-  {
-    exempt: s.field(exempt, 'For Exempt.'),
-    limited: s.field(limited, 'For Limited.'),
-    type: s.string('Limited, or Exempt for requests that never wait.', text),
-  },
-);
-export interface PriorityLevelConfigurationSpec extends TypeOf<typeof priorityLevelConfigurationSpec> {}
+const spec = s.api('flowcontrol.v1.PriorityLevelConfigurationSpec', 'How requests of a level are served.', {
+  exempt: s.field(exempt, 'For Exempt.'),
+  limited: s.field(limited, 'For Limited.'),
+  type: s.string('Limited, or Exempt for requests that never wait.', text),
+});
+export interface PriorityLevelConfigurationSpec extends TypeOf<typeof spec> {}
 
 const condition = s.api('flowcontrol.v1.PriorityLevelConfigurationCondition', 'One aspect of the state of a level.', {
   lastTransitionTime: s.time('When the status last changed.'),
@@ -69,16 +65,12 @@ const status = s.api('flowcontrol.v1.PriorityLevelConfigurationStatus', 'Observe
   conditions: s.list(condition, 'State of the level.', mergedBy('type')),
 });
 
-export const priorityLevelConfigurationSchema = s.api(
-  'flowcontrol.v1.PriorityLevelConfiguration',
-  'How many requests are served at a time, and what the others do.',
-  {
-    ...objectFields,
-    spec: s.field(priorityLevelConfigurationSpec, 'How requests are served.', { always: true }),
-    status: s.field(status, 'State of the level.', { always: true }),
-  },
-);
-export interface PriorityLevelConfiguration extends ObjectOf<typeof priorityLevelConfigurationSchema> {}
+const schema = s.api('flowcontrol.v1.PriorityLevelConfiguration', 'How many requests are served at a time.', {
+  ...objectFields,
+  spec: s.field(spec, 'How requests are served.', { always: true }),
+  status: s.field(status, 'State of the level.', { always: true }),
+});
+export interface PriorityLevelConfiguration extends ObjectOf<typeof schema> {}
 
 const none = '<none>';
 const queuingOf = (level: PriorityLevelConfiguration) => level.spec.limited?.limitResponse?.queuing;
@@ -91,7 +83,7 @@ export const PriorityLevelConfigurationKind = defineKind<PriorityLevelConfigurat
     {
       group: 'flowcontrol.apiserver.k8s.io',
       version: 'v1',
-      schema: priorityLevelConfigurationSchema,
+      schema,
       setDefaults: ({ spec }: PriorityLevelConfiguration) => {
         if (spec.type === 'Exempt') spec.exempt ??= { nominalConcurrencyShares: 0, lendablePercent: 0 };
       },

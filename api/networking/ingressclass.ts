@@ -11,22 +11,18 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 import { validateTypedReference } from './ingress/validation.ts';
 
-export const ingressClassParametersReference = s.api(
-  'networking.v1.IngressClassParametersReference',
-  'Names an object with settings of the controller.',
-  {
-    apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
-    kind: s.string('Kind of the object.', { required: true, always: true }),
-    name: s.string('Name of the object.', { required: true, always: true }),
-    namespace: s.string('Namespace of the object, with scope Namespace.', { pointer: true }),
-    scope: s.string('Cluster or Namespace.', { pointer: true, default: 'Cluster' }),
-  },
-);
-export interface IngressClassParametersReference extends TypeOf<typeof ingressClassParametersReference> {}
+const reference = s.api('networking.v1.IngressClassParametersReference', 'Names settings of the controller.', {
+  apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
+  kind: s.string('Kind of the object.', { required: true, always: true }),
+  name: s.string('Name of the object.', { required: true, always: true }),
+  namespace: s.string('Namespace of the object, with scope Namespace.', { pointer: true }),
+  scope: s.string('Cluster or Namespace.', { pointer: true, default: 'Cluster' }),
+});
+export interface IngressClassParametersReference extends TypeOf<typeof reference> {}
 
 export const ingressClassSpec = s.api('networking.v1.IngressClassSpec', 'A controller of ingresses.', {
   controller: s.string('Name of the controller, a domain and a path.'),
-  parameters: s.field(ingressClassParametersReference, 'An object with settings of the controller.'),
+  parameters: s.field(reference, 'An object with settings of the controller.'),
 });
 
 export const ingressClassSchema = s.api('networking.v1.IngressClass', 'A controller of ingresses.', {

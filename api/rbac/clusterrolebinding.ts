@@ -9,15 +9,11 @@ import { bindingColumns, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
 import { validateBinding, validateBindingUpdate } from './validation.ts';
 
-export const clusterRoleBindingSchema = s.api(
-  'rbac.v1.ClusterRoleBinding',
-  'Grants a cluster role to subjects everywhere.',
-  {
-    ...objectFields,
-    roleRef: s.field(roleRef, 'The role; cannot change.', { required: true, always: true }),
-    subjects: s.list(subject, 'Who gets it.', { listType: 'atomic' }),
-  },
-);
+const clusterRoleBindingSchema = s.api('rbac.v1.ClusterRoleBinding', 'Grants a cluster role to subjects everywhere.', {
+  ...objectFields,
+  roleRef: s.field(roleRef, 'The role; cannot change.', { required: true, always: true }),
+  subjects: s.list(subject, 'Who gets it.', { listType: 'atomic' }),
+});
 export interface ClusterRoleBinding extends ObjectOf<typeof clusterRoleBindingSchema> {}
 
 export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({

@@ -15,15 +15,11 @@ const resourceClaimTemplateSpec = s.api('resource.v1.ResourceClaimTemplateSpec',
   spec: s.field(resourceClaimSpec, 'What the claim asks for.', { required: true, always: true }),
 });
 
-export const resourceClaimTemplateSchema = s.api(
-  'resource.v1.ResourceClaimTemplate',
-  'What the claim of each pod that names it looks like.',
-  {
-    ...objectFields,
-    spec: s.field(resourceClaimTemplateSpec, 'The claim.', { required: true, always: true }),
-  },
-);
-export interface ResourceClaimTemplate extends ObjectOf<typeof resourceClaimTemplateSchema> {}
+const schema = s.api('resource.v1.ResourceClaimTemplate', 'What the claim of each pod that names it looks like.', {
+  ...objectFields,
+  spec: s.field(resourceClaimTemplateSpec, 'The claim.', { required: true, always: true }),
+});
+export interface ResourceClaimTemplate extends ObjectOf<typeof schema> {}
 
 export const ResourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
   kind: 'ResourceClaimTemplate',
@@ -33,7 +29,7 @@ export const ResourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
     {
       group: 'resource.k8s.io',
       version: 'v1',
-      schema: resourceClaimTemplateSchema,
+      schema,
       setDefaults: ({ spec }: ResourceClaimTemplate) => setClaimDefaults(spec.spec),
     },
   ],

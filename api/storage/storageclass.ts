@@ -11,34 +11,26 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 import { validateParameters, validateProvisioner } from './parameters.ts';
 
-export const topologySelectorLabelRequirement = s.api(
-  'core.v1.TopologySelectorLabelRequirement',
-  'A node label and the values it may have.',
-  {
-    key: s.string('Label key.', { required: true, always: true }),
-    values: s.list(s.string(''), 'Values, one of which must be there.', {
-      required: true,
-      always: true,
-      listType: 'atomic',
-    }),
-  },
-);
+const labelRequirement = s.api('core.v1.TopologySelectorLabelRequirement', 'A node label and the values it may have.', {
+  key: s.string('Label key.', { required: true, always: true }),
+  values: s.list(s.string(''), 'Values, one of which must be there.', {
+    required: true,
+    always: true,
+    listType: 'atomic',
+  }),
+});
 
-export const topologySelectorTerm = s.atomic(
-  'core.v1.TopologySelectorTerm',
-  'Where volumes may be made; all conditions must hold.',
-  {
-    matchLabelExpressions: s.list(topologySelectorLabelRequirement, 'Conditions on node labels.', {
-      listType: 'atomic',
-    }),
-  },
-);
-export interface TopologySelectorTerm extends TypeOf<typeof topologySelectorTerm> {}
+const selectorTerm = s.atomic('core.v1.TopologySelectorTerm', 'Where volumes may be made; all conditions must hold.', {
+  matchLabelExpressions: s.list(labelRequirement, 'Conditions on node labels.', {
+    listType: 'atomic',
+  }),
+});
+export interface TopologySelectorTerm extends TypeOf<typeof selectorTerm> {}
 
 export const storageClassSchema = s.api('storage.v1.StorageClass', 'A kind of storage that claims can ask for.', {
   ...typeMeta,
   allowVolumeExpansion: s.boolean('Whether claims may grow later.', { pointer: true }),
-  allowedTopologies: s.list(topologySelectorTerm, 'Where volumes may be made; anywhere when empty.', {
+  allowedTopologies: s.list(selectorTerm, 'Where volumes may be made; anywhere when empty.', {
     listType: 'atomic',
   }),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),

@@ -6,18 +6,14 @@ import { persistentVolumeClaimSchema } from '../../core/persistentvolumeclaim/sc
 import { podTemplateSpec } from '../../core/pod/pod-template.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
-export const rollingUpdateStatefulSetStrategy = s.api(
-  'apps.v1.RollingUpdateStatefulSetStrategy',
-  'Pace of a rolling update.',
-  {
-    maxUnavailable: s.intOrString('Pods that may be missing, as number or percentage.', { pointer: true }),
-    partition: s.int32('Pods with a lower number keep the old template.', { pointer: true }),
-  },
-);
-export interface RollingUpdateStatefulSetStrategy extends TypeOf<typeof rollingUpdateStatefulSetStrategy> {}
+const rollingUpdate = s.api('apps.v1.RollingUpdateStatefulSetStrategy', 'Pace of a rolling update.', {
+  maxUnavailable: s.intOrString('Pods that may be missing, as number or percentage.', { pointer: true }),
+  partition: s.int32('Pods with a lower number keep the old template.', { pointer: true }),
+});
+export interface RollingUpdateStatefulSetStrategy extends TypeOf<typeof rollingUpdate> {}
 
 export const statefulSetUpdateStrategy = s.api('apps.v1.StatefulSetUpdateStrategy', 'How new pods replace old ones.', {
-  rollingUpdate: s.field(rollingUpdateStatefulSetStrategy, 'Settings of RollingUpdate.'),
+  rollingUpdate: s.field(rollingUpdate, 'Settings of RollingUpdate.'),
   type: s.string('RollingUpdate or OnDelete.', { enum: ['OnDelete', 'RollingUpdate'] }),
 });
 
@@ -25,22 +21,15 @@ export const statefulSetOrdinals = s.api('apps.v1.StatefulSetOrdinals', 'How the
   start: s.int32('Number of the first pod.', { always: true }),
 });
 
-export const statefulSetPersistentVolumeClaimRetentionPolicy = s.api(
-  'apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy',
-  'What becomes of the claims.',
-  {
-    whenDeleted: s.string('Retain or Delete, when the set is deleted.', { default: 'Retain' }),
-    whenScaled: s.string('Retain or Delete, when the set shrinks.', { default: 'Retain' }),
-  },
-);
+const claimRetention = s.api('apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy', 'What becomes of the claims.', {
+  whenDeleted: s.string('Retain or Delete, when the set is deleted.', { default: 'Retain' }),
+  whenScaled: s.string('Retain or Delete, when the set shrinks.', { default: 'Retain' }),
+});
 
 export const statefulSetSpec = s.api('apps.v1.StatefulSetSpec', 'Desired state of a stateful set.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
   ordinals: s.field(statefulSetOrdinals, 'How the pods are numbered.'),
-  persistentVolumeClaimRetentionPolicy: s.field(
-    statefulSetPersistentVolumeClaimRetentionPolicy,
-    'What becomes of the claims.',
-  ),
+  persistentVolumeClaimRetentionPolicy: s.field(claimRetention, 'What becomes of the claims.'),
   podManagementPolicy: s.string('OrderedReady, or Parallel to start and end pods side by side.', {
     default: 'OrderedReady',
     enum: ['OrderedReady', 'Parallel'],

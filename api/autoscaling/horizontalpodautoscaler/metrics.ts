@@ -35,9 +35,9 @@ export const metricValueStatus = s.api('autoscaling.v2.MetricValueStatus', 'What
 });
 export interface MetricValueStatus extends TypeOf<typeof metricValueStatus> {}
 
-export const containerResourceMetricSource = s.api(
+const containerSource = s.api(
   'autoscaling.v2.ContainerResourceMetricSource',
-  'A resource of one container, and its target.',
+  'A resource of a container, and its target.',
   {
     container: s.string('Name of the container.', { required: true, always: true }),
     name: s.string('Name of the resource.', { required: true, always: true }),
@@ -45,42 +45,30 @@ export const containerResourceMetricSource = s.api(
   },
 );
 
-export const externalMetricSource = s.api(
-  'autoscaling.v2.ExternalMetricSource',
-  'A metric of something outside the cluster, and its target.',
-  {
-    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
-    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
-  },
-);
+const externalSource = s.api('autoscaling.v2.ExternalMetricSource', 'A metric of something outside, and its target.', {
+  metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+  target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
+});
 
-export const objectMetricSource = s.api(
-  'autoscaling.v2.ObjectMetricSource',
-  'A metric of one object, and its target.',
-  {
-    describedObject: s.field(crossVersionObjectReference, 'The object.', { required: true, always: true }),
-    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
-    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
-  },
-);
+const objectMetricSource = s.api('autoscaling.v2.ObjectMetricSource', 'A metric of one object, and its target.', {
+  describedObject: s.field(crossVersionObjectReference, 'The object.', { required: true, always: true }),
+  metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+  target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
+});
 
 export const podsMetricSource = s.api('autoscaling.v2.PodsMetricSource', 'A metric of each pod, and its target.', {
   metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
   target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
 });
 
-export const resourceMetricSource = s.api(
-  'autoscaling.v2.ResourceMetricSource',
-  'A resource of each pod, and its target.',
-  {
-    name: s.string('Name of the resource.', { required: true, always: true }),
-    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
-  },
-);
+const resourceMetricSource = s.api('autoscaling.v2.ResourceMetricSource', 'A resource of each pod, and its target.', {
+  name: s.string('Name of the resource.', { required: true, always: true }),
+  target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
+});
 
 export const metricSpec = s.api('autoscaling.v2.MetricSpec', 'One thing that is measured.', {
-  containerResource: s.field(containerResourceMetricSource, 'A resource of one container.'),
-  external: s.field(externalMetricSource, 'A metric of something outside the cluster.'),
+  containerResource: s.field(containerSource, 'A resource of one container.'),
+  external: s.field(externalSource, 'A metric of something outside the cluster.'),
   object: s.field(objectMetricSource, 'A metric of one object.'),
   pods: s.field(podsMetricSource, 'A metric of each pod.'),
   resource: s.field(resourceMetricSource, 'A resource of each pod.'),
@@ -91,24 +79,16 @@ export const metricSpec = s.api('autoscaling.v2.MetricSpec', 'One thing that is 
 });
 export interface MetricSpec extends TypeOf<typeof metricSpec> {}
 
-export const containerResourceMetricStatus = s.api(
-  'autoscaling.v2.ContainerResourceMetricStatus',
-  'A resource of one container, as measured.',
-  {
-    container: s.string('Name of the container.', { required: true, always: true }),
-    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
-    name: s.string('Name of the resource.', { required: true, always: true }),
-  },
-);
+const containerStatus = s.api('autoscaling.v2.ContainerResourceMetricStatus', 'A resource of a container, measured.', {
+  container: s.string('Name of the container.', { required: true, always: true }),
+  current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
+  name: s.string('Name of the resource.', { required: true, always: true }),
+});
 
-export const externalMetricStatus = s.api(
-  'autoscaling.v2.ExternalMetricStatus',
-  'A metric of something outside the cluster, as measured.',
-  {
-    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
-    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
-  },
-);
+const externalStatus = s.api('autoscaling.v2.ExternalMetricStatus', 'A metric of something outside, as measured.', {
+  current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
+  metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+});
 
 export const objectMetricStatus = s.api('autoscaling.v2.ObjectMetricStatus', 'A metric of one object, as measured.', {
   current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
@@ -121,18 +101,14 @@ export const podsMetricStatus = s.api('autoscaling.v2.PodsMetricStatus', 'A metr
   metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
 });
 
-export const resourceMetricStatus = s.api(
-  'autoscaling.v2.ResourceMetricStatus',
-  'A resource of each pod, as measured.',
-  {
-    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
-    name: s.string('Name of the resource.', { required: true, always: true }),
-  },
-);
+const resourceMetricStatus = s.api('autoscaling.v2.ResourceMetricStatus', 'A resource of each pod, as measured.', {
+  current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
+  name: s.string('Name of the resource.', { required: true, always: true }),
+});
 
 export const metricStatus = s.api('autoscaling.v2.MetricStatus', 'One thing that was measured.', {
-  containerResource: s.field(containerResourceMetricStatus, 'A resource of one container.'),
-  external: s.field(externalMetricStatus, 'A metric of something outside the cluster.'),
+  containerResource: s.field(containerStatus, 'A resource of one container.'),
+  external: s.field(externalStatus, 'A metric of something outside the cluster.'),
   object: s.field(objectMetricStatus, 'A metric of one object.'),
   pods: s.field(podsMetricStatus, 'A metric of each pod.'),
   resource: s.field(resourceMetricStatus, 'A resource of each pod.'),

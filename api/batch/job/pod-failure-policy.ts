@@ -2,25 +2,17 @@
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const podFailurePolicyOnExitCodesRequirement = s.api(
-  'batch.v1.PodFailurePolicyOnExitCodesRequirement',
-  'A set of exit codes.',
-  {
-    containerName: s.string('Only of this container.', { pointer: true }),
-    operator: s.string('In or NotIn.', { required: true, always: true, enum: ['In', 'NotIn'] }),
-    values: s.list(s.int32(''), 'The exit codes.', { required: true, always: true, listType: 'set' }),
-  },
-);
-export interface PodFailurePolicyOnExitCodesRequirement extends TypeOf<typeof podFailurePolicyOnExitCodesRequirement> {}
+const onExitCodes = s.api('batch.v1.PodFailurePolicyOnExitCodesRequirement', 'A set of exit codes.', {
+  containerName: s.string('Only of this container.', { pointer: true }),
+  operator: s.string('In or NotIn.', { required: true, always: true, enum: ['In', 'NotIn'] }),
+  values: s.list(s.int32(''), 'The exit codes.', { required: true, always: true, listType: 'set' }),
+});
+export interface PodFailurePolicyOnExitCodesRequirement extends TypeOf<typeof onExitCodes> {}
 
-export const podFailurePolicyOnPodConditionsPattern = s.api(
-  'batch.v1.PodFailurePolicyOnPodConditionsPattern',
-  'A pod condition.',
-  {
-    status: s.string('Status it must have.', { always: true, default: 'True' }),
-    type: s.string('Type of the condition.', { required: true, always: true }),
-  },
-);
+const onPodConditions = s.api('batch.v1.PodFailurePolicyOnPodConditionsPattern', 'A pod condition.', {
+  status: s.string('Status it must have.', { always: true, default: 'True' }),
+  type: s.string('Type of the condition.', { required: true, always: true }),
+});
 
 export const podFailurePolicyRule = s.api('batch.v1.PodFailurePolicyRule', 'What one sort of failure means.', {
   action: s.string('FailJob, FailIndex, Ignore or Count.', {
@@ -28,8 +20,8 @@ export const podFailurePolicyRule = s.api('batch.v1.PodFailurePolicyRule', 'What
     always: true,
     enum: ['Count', 'FailIndex', 'FailJob', 'Ignore'],
   }),
-  onExitCodes: s.field(podFailurePolicyOnExitCodesRequirement, 'Exit codes it applies to.'),
-  onPodConditions: s.list(podFailurePolicyOnPodConditionsPattern, 'Pod conditions it applies to.', {
+  onExitCodes: s.field(onExitCodes, 'Exit codes it applies to.'),
+  onPodConditions: s.list(onPodConditions, 'Pod conditions it applies to.', {
     listType: 'atomic',
   }),
 });

@@ -38,14 +38,10 @@ export const jobCondition = s.api('batch.v1.JobCondition', 'One aspect of the st
 });
 export interface JobCondition extends TypeOf<typeof jobCondition> {}
 
-export const uncountedTerminatedPods = s.api(
-  'batch.v1.UncountedTerminatedPods',
-  'Finished pods not yet in the counters.',
-  {
-    failed: s.list(s.string(''), 'UIDs of failed pods.', { listType: 'set' }),
-    succeeded: s.list(s.string(''), 'UIDs of succeeded pods.', { listType: 'set' }),
-  },
-);
+export const uncountedTerminatedPods = s.api('batch.v1.UncountedTerminatedPods', 'Finished pods not counted yet.', {
+  failed: s.list(s.string(''), 'UIDs of failed pods.', { listType: 'set' }),
+  succeeded: s.list(s.string(''), 'UIDs of succeeded pods.', { listType: 'set' }),
+});
 
 export const jobStatus = s.api('batch.v1.JobStatus', 'Observed state of a job.', {
   active: s.int32('Pods that run or wait.'),

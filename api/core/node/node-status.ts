@@ -14,36 +14,24 @@ export const nodeCondition = s.api('core.v1.NodeCondition', "One aspect of a nod
 });
 export interface NodeCondition extends TypeOf<typeof nodeCondition> {}
 
-export const configMapNodeConfigSource = s.api(
-  'core.v1.ConfigMapNodeConfigSource',
-  'Names a ConfigMap with kubelet configuration; no longer used.',
-  {
-    kubeletConfigKey: s.string('Key that held the configuration.', { required: true, always: true }),
-    name: s.string('Name of the ConfigMap.', { required: true, always: true }),
-    namespace: s.string('Namespace of the ConfigMap.', { required: true, always: true }),
-    resourceVersion: s.string('Version of the ConfigMap in use.'),
-    uid: s.string('UID of the ConfigMap in use.'),
-  },
-);
+const configMapSource = s.api('core.v1.ConfigMapNodeConfigSource', 'A ConfigMap with configuration; no longer used.', {
+  kubeletConfigKey: s.string('Key that held the configuration.', { required: true, always: true }),
+  name: s.string('Name of the ConfigMap.', { required: true, always: true }),
+  namespace: s.string('Namespace of the ConfigMap.', { required: true, always: true }),
+  resourceVersion: s.string('Version of the ConfigMap in use.'),
+  uid: s.string('UID of the ConfigMap in use.'),
+});
 
-export const nodeConfigSource = s.api(
-  'core.v1.NodeConfigSource',
-  'Where a kubelet read its configuration; no longer used.',
-  {
-    configMap: s.field(configMapNodeConfigSource, 'The ConfigMap that held it.'),
-  },
-);
+export const nodeConfigSource = s.api('core.v1.NodeConfigSource', 'Where a kubelet was configured; no longer used.', {
+  configMap: s.field(configMapSource, 'The ConfigMap that held it.'),
+});
 
-export const nodeConfigStatus = s.api(
-  'core.v1.NodeConfigStatus',
-  'State of dynamic kubelet configuration; no longer used.',
-  {
-    active: s.field(nodeConfigSource, 'Configuration in use.'),
-    assigned: s.field(nodeConfigSource, 'Configuration to be used next.'),
-    error: s.string('Why the assigned one is not in use.'),
-    lastKnownGood: s.field(nodeConfigSource, 'Configuration to fall back on.'),
-  },
-);
+const nodeConfigStatus = s.api('core.v1.NodeConfigStatus', 'State of dynamic kubelet configuration; no longer used.', {
+  active: s.field(nodeConfigSource, 'Configuration in use.'),
+  assigned: s.field(nodeConfigSource, 'Configuration to be used next.'),
+  error: s.string('Why the assigned one is not in use.'),
+  lastKnownGood: s.field(nodeConfigSource, 'Configuration to fall back on.'),
+});
 
 export const daemonEndpoint = s.api('core.v1.DaemonEndpoint', 'Port of one daemon.', {
   Port: s.int32('The port number.', { required: true, always: true }),
@@ -80,14 +68,10 @@ export const nodeSystemInfo = s.api('core.v1.NodeSystemInfo', 'Versions and iden
   systemUUID: s.string('Hardware UUID of the machine.', { required: true, always: true }),
 });
 
-export const nodeRuntimeHandlerFeatures = s.api(
-  'core.v1.NodeRuntimeHandlerFeatures',
-  'What a runtime handler supports.',
-  {
-    recursiveReadOnlyMounts: s.boolean('Read-only mounts that cover submounts.', { pointer: true }),
-    userNamespaces: s.boolean('Pods in their own user namespace.', { pointer: true }),
-  },
-);
+const nodeRuntimeHandlerFeatures = s.api('core.v1.NodeRuntimeHandlerFeatures', 'What a runtime handler supports.', {
+  recursiveReadOnlyMounts: s.boolean('Read-only mounts that cover submounts.', { pointer: true }),
+  userNamespaces: s.boolean('Pods in their own user namespace.', { pointer: true }),
+});
 
 export const nodeRuntimeHandler = s.api('core.v1.NodeRuntimeHandler', 'A runtime handler of a node.', {
   features: s.field(nodeRuntimeHandlerFeatures, 'What the handler supports.'),

@@ -5,14 +5,10 @@ import { mergedBy, s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { persistentVolumeClaimSpec } from '../pod/volume-claim.ts';
 
-export const persistentVolumeClaimCondition = s.api(
-  'core.v1.PersistentVolumeClaimCondition',
-  'One aspect of the state of a claim.',
-  {
-    lastProbeTime: s.time('When it was last checked.', { always: true }),
-    ...conditionFields,
-  },
-);
+const condition = s.api('core.v1.PersistentVolumeClaimCondition', 'One aspect of the state of a claim.', {
+  lastProbeTime: s.time('When it was last checked.', { always: true }),
+  ...conditionFields,
+});
 
 export const modifyVolumeStatus = s.api('core.v1.ModifyVolumeStatus', 'How far a change of attributes is.', {
   status: s.string('Pending, InProgress or Infeasible.', {
@@ -44,7 +40,7 @@ export const persistentVolumeClaimStatus = s.api('core.v1.PersistentVolumeClaimS
   ),
   allocatedResources: s.map(s.quantity(''), 'What a resize has set aside.'),
   capacity: s.map(s.quantity(''), 'Size of the bound volume.'),
-  conditions: s.list(persistentVolumeClaimCondition, 'Resizing and modification.', mergedBy('type')),
+  conditions: s.list(condition, 'Resizing and modification.', mergedBy('type')),
   currentVolumeAttributesClassName: s.string('Volume attributes class in use.', { pointer: true }),
   modifyVolumeStatus: s.field(modifyVolumeStatus, 'How far a change of attributes is.'),
   phase: s.string('Pending, Bound or Lost.', { default: 'Pending', enum: ['Bound', 'Lost', 'Pending'] }),

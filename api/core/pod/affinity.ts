@@ -3,19 +3,15 @@
 import { labelSelector } from '../../../machinery/metadata.ts';
 import { s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const nodeSelectorRequirement = s.api(
-  'core.v1.NodeSelectorRequirement',
-  "One condition on a node's label or field.",
-  {
-    key: s.string('Label key or field name.', { required: true, always: true }),
-    operator: s.string('In, NotIn, Exists, DoesNotExist, Gt or Lt.', {
-      required: true,
-      always: true,
-      enum: ['DoesNotExist', 'Exists', 'Gt', 'In', 'Lt', 'NotIn'],
-    }),
-    values: s.list(s.string(''), 'Values to compare with.', { listType: 'atomic' }),
-  },
-);
+const nodeSelectorRequirement = s.api('core.v1.NodeSelectorRequirement', "One condition on a node's label or field.", {
+  key: s.string('Label key or field name.', { required: true, always: true }),
+  operator: s.string('In, NotIn, Exists, DoesNotExist, Gt or Lt.', {
+    required: true,
+    always: true,
+    enum: ['DoesNotExist', 'Exists', 'Gt', 'In', 'Lt', 'NotIn'],
+  }),
+  values: s.list(s.string(''), 'Values to compare with.', { listType: 'atomic' }),
+});
 export interface NodeSelectorRequirement extends TypeOf<typeof nodeSelectorRequirement> {}
 
 export const nodeSelectorTerm = s.atomic('core.v1.NodeSelectorTerm', 'Matches nodes; all its conditions must hold.', {
@@ -42,32 +38,24 @@ export const nodeAffinity = s.api('core.v1.NodeAffinity', 'Rules about the label
 });
 export interface NodeAffinity extends TypeOf<typeof nodeAffinity> {}
 
-export const podAffinityTerm = s.api(
-  'core.v1.PodAffinityTerm',
-  'A set of pods and a topology within which they count.',
-  {
-    labelSelector: s.field(labelSelector, 'Labels of the pods.'),
-    matchLabelKeys: s.list(s.string(''), 'Keys whose value in the new pod the other pods must share.', {
-      listType: 'atomic',
-    }),
-    mismatchLabelKeys: s.list(s.string(''), 'Keys whose value in the new pod the other pods must not share.', {
-      listType: 'atomic',
-    }),
-    namespaceSelector: s.field(labelSelector, "Labels of the pods' namespaces."),
-    namespaces: s.list(s.string(''), "Names of the pods' namespaces.", { listType: 'atomic' }),
-    topologyKey: s.string('Node label that makes nodes count as one place.', { required: true, always: true }),
-  },
-);
+export const podAffinityTerm = s.api('core.v1.PodAffinityTerm', 'A set of pods, and a topology in which they count.', {
+  labelSelector: s.field(labelSelector, 'Labels of the pods.'),
+  matchLabelKeys: s.list(s.string(''), 'Keys whose value in the new pod the other pods must share.', {
+    listType: 'atomic',
+  }),
+  mismatchLabelKeys: s.list(s.string(''), 'Keys whose value in the new pod the other pods must not share.', {
+    listType: 'atomic',
+  }),
+  namespaceSelector: s.field(labelSelector, "Labels of the pods' namespaces."),
+  namespaces: s.list(s.string(''), "Names of the pods' namespaces.", { listType: 'atomic' }),
+  topologyKey: s.string('Node label that makes nodes count as one place.', { required: true, always: true }),
+});
 export interface PodAffinityTerm extends TypeOf<typeof podAffinityTerm> {}
 
-export const weightedPodAffinityTerm = s.api(
-  'core.v1.WeightedPodAffinityTerm',
-  'A weighted preference about other pods.',
-  {
-    podAffinityTerm: s.field(podAffinityTerm, 'Which pods, and within what.', { required: true, always: true }),
-    weight: s.int32('1 to 100.', { required: true, always: true }),
-  },
-);
+const weightedPodAffinityTerm = s.api('core.v1.WeightedPodAffinityTerm', 'A weighted preference about other pods.', {
+  podAffinityTerm: s.field(podAffinityTerm, 'Which pods, and within what.', { required: true, always: true }),
+  weight: s.int32('1 to 100.', { required: true, always: true }),
+});
 
 export const podAffinity = s.api('core.v1.PodAffinity', 'Pods to be near to.', {
   preferredDuringSchedulingIgnoredDuringExecution: s.list(weightedPodAffinityTerm, 'Preferences, each with a weight.', {

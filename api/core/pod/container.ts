@@ -35,14 +35,10 @@ export const volumeMount = s.api('core.v1.VolumeMount', 'A volume in a container
 });
 export interface VolumeMount extends TypeOf<typeof volumeMount> {}
 
-export const containerRestartRuleOnExitCodes = s.api(
-  'core.v1.ContainerRestartRuleOnExitCodes',
-  'A set of exit codes.',
-  {
-    operator: s.string('In or NotIn.', { required: true }),
-    values: s.list(s.int32(''), 'The exit codes.', { listType: 'set' }),
-  },
-);
+const containerRestartRuleOnExitCodes = s.api('core.v1.ContainerRestartRuleOnExitCodes', 'A set of exit codes.', {
+  operator: s.string('In or NotIn.', { required: true }),
+  values: s.list(s.int32(''), 'The exit codes.', { listType: 'set' }),
+});
 
 export const containerRestartRule = s.api('core.v1.ContainerRestartRule', 'Decides on a restart by exit code.', {
   action: s.string('Restart or RestartAllContainers.', { required: true }),
@@ -94,21 +90,17 @@ export const container = s.api('core.v1.Container', 'One container of a pod.', {
 });
 export interface Container extends TypeOf<typeof container> {}
 
-export const ephemeralContainer = s.api(
-  'core.v1.EphemeralContainer',
-  'A container added to a running pod for debugging.',
-  {
-    ...commonFields,
-    lifecycle: s.field(lifecycle, 'Not allowed here.'),
-    livenessProbe: s.field(probe, 'Not allowed here.'),
-    ports: s.list(containerPort, 'Not allowed here.', mergedBy('containerPort', 'protocol')),
-    readinessProbe: s.field(probe, 'Not allowed here.'),
-    resizePolicy: s.list(containerResizePolicy, 'Not allowed here.', { listType: 'atomic' }),
-    resources: s.field(resourceRequirements, 'Not allowed here; it uses what the pod has left.', { always: true }),
-    restartPolicy: s.string('Not allowed here.', { pointer: true }),
-    restartPolicyRules: s.list(containerRestartRule, 'Not allowed here.', { listType: 'atomic' }),
-    startupProbe: s.field(probe, 'Not allowed here.'),
-    targetContainerName: s.string('Container whose namespaces to join.'),
-  },
-);
+export const ephemeralContainer = s.api('core.v1.EphemeralContainer', 'A container added to a running pod.', {
+  ...commonFields,
+  lifecycle: s.field(lifecycle, 'Not allowed here.'),
+  livenessProbe: s.field(probe, 'Not allowed here.'),
+  ports: s.list(containerPort, 'Not allowed here.', mergedBy('containerPort', 'protocol')),
+  readinessProbe: s.field(probe, 'Not allowed here.'),
+  resizePolicy: s.list(containerResizePolicy, 'Not allowed here.', { listType: 'atomic' }),
+  resources: s.field(resourceRequirements, 'Not allowed here; it uses what the pod has left.', { always: true }),
+  restartPolicy: s.string('Not allowed here.', { pointer: true }),
+  restartPolicyRules: s.list(containerRestartRule, 'Not allowed here.', { listType: 'atomic' }),
+  startupProbe: s.field(probe, 'Not allowed here.'),
+  targetContainerName: s.string('Container whose namespaces to join.'),
+});
 export interface EphemeralContainer extends TypeOf<typeof ephemeralContainer> {}

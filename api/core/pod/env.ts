@@ -34,17 +34,13 @@ export const secretKeySelector = s.atomic('core.v1.SecretKeySelector', 'A key of
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
 });
 
-export const envVarSource = s.api(
-  'core.v1.EnvVarSource',
-  'Where the value of a variable comes from; exactly one field.',
-  {
-    configMapKeyRef: s.field(configMapKeySelector, 'A key of a ConfigMap.'),
-    fieldRef: s.field(objectFieldSelector, 'A field of the pod.'),
-    fileKeyRef: s.field(fileKeySelector, 'A key of a file in a volume.'),
-    resourceFieldRef: s.field(resourceFieldSelector, 'A resource of a container.'),
-    secretKeyRef: s.field(secretKeySelector, 'A key of a Secret.'),
-  },
-);
+const envVarSource = s.api('core.v1.EnvVarSource', 'Where the value of a variable comes from; exactly one field.', {
+  configMapKeyRef: s.field(configMapKeySelector, 'A key of a ConfigMap.'),
+  fieldRef: s.field(objectFieldSelector, 'A field of the pod.'),
+  fileKeyRef: s.field(fileKeySelector, 'A key of a file in a volume.'),
+  resourceFieldRef: s.field(resourceFieldSelector, 'A resource of a container.'),
+  secretKeyRef: s.field(secretKeySelector, 'A key of a Secret.'),
+});
 export interface EnvVarSource extends TypeOf<typeof envVarSource> {}
 
 export const envVar = s.api('core.v1.EnvVar', 'An environment variable.', {

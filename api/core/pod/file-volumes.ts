@@ -52,27 +52,19 @@ export const configMapProjection = s.api('core.v1.ConfigMapProjection', 'A Confi
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
 });
 
-export const downwardAPIProjection = s.api(
-  'core.v1.DownwardAPIProjection',
-  'Facts about the pod in a projected volume.',
-  {
-    items: s.list(downwardAPIVolumeFile, 'The files.', { listType: 'atomic' }),
-  },
-);
+const downwardAPIProjection = s.api('core.v1.DownwardAPIProjection', 'Facts about the pod in a projected volume.', {
+  items: s.list(downwardAPIVolumeFile, 'The files.', { listType: 'atomic' }),
+});
 
-export const podCertificateProjection = s.api(
-  'core.v1.PodCertificateProjection',
-  'A key and certificate kept fresh by the kubelet.',
-  {
-    certificateChainPath: s.string('File for the certificate chain.'),
-    credentialBundlePath: s.string('File for key and chain together.'),
-    keyPath: s.string('File for the private key.'),
-    keyType: s.string('Kind of key to make.', { required: true }),
-    maxExpirationSeconds: s.int32('Longest lifetime to ask for.', { pointer: true, default: 86400 }),
-    signerName: s.string('Who signs.', { required: true }),
-    userAnnotations: s.map(s.string(''), 'Extra facts for the signer.'),
-  },
-);
+const certificateProjection = s.api('core.v1.PodCertificateProjection', 'A key and its certificate, kept fresh.', {
+  certificateChainPath: s.string('File for the certificate chain.'),
+  credentialBundlePath: s.string('File for key and chain together.'),
+  keyPath: s.string('File for the private key.'),
+  keyType: s.string('Kind of key to make.', { required: true }),
+  maxExpirationSeconds: s.int32('Longest lifetime to ask for.', { pointer: true, default: 86400 }),
+  signerName: s.string('Who signs.', { required: true }),
+  userAnnotations: s.map(s.string(''), 'Extra facts for the signer.'),
+});
 
 export const secretProjection = s.api('core.v1.SecretProjection', 'A Secret in a projected volume.', {
   items: s.list(keyToPath, 'Keys to take and their paths; all when absent.', { listType: 'atomic' }),
@@ -80,29 +72,21 @@ export const secretProjection = s.api('core.v1.SecretProjection', 'A Secret in a
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
 });
 
-export const serviceAccountTokenProjection = s.api(
-  'core.v1.ServiceAccountTokenProjection',
-  'A token in a projected volume.',
-  {
-    audience: s.string('Audience of the token; the API server when empty.'),
-    expirationSeconds: s.int64('Lifetime of the token.', { pointer: true, default: 3600 }),
-    path: s.string('Relative path of the file.', { required: true, always: true }),
-  },
-);
+const serviceAccountTokenProjection = s.api('core.v1.ServiceAccountTokenProjection', 'A token in a projected volume.', {
+  audience: s.string('Audience of the token; the API server when empty.'),
+  expirationSeconds: s.int64('Lifetime of the token.', { pointer: true, default: 3600 }),
+  path: s.string('Relative path of the file.', { required: true, always: true }),
+});
 export interface ServiceAccountTokenProjection extends TypeOf<typeof serviceAccountTokenProjection> {}
 
-export const volumeProjection = s.api(
-  'core.v1.VolumeProjection',
-  'One source of a projected volume; exactly one field.',
-  {
-    clusterTrustBundle: s.field(clusterTrustBundleProjection, 'Trust anchors of the cluster.'),
-    configMap: s.field(configMapProjection, 'A ConfigMap.'),
-    downwardAPI: s.field(downwardAPIProjection, 'Facts about the pod.'),
-    podCertificate: s.field(podCertificateProjection, 'A key and certificate for the pod.'),
-    secret: s.field(secretProjection, 'A Secret.'),
-    serviceAccountToken: s.field(serviceAccountTokenProjection, "A token of the pod's service account."),
-  },
-);
+const volumeProjection = s.api('core.v1.VolumeProjection', 'One source of a projected volume; exactly one field.', {
+  clusterTrustBundle: s.field(clusterTrustBundleProjection, 'Trust anchors of the cluster.'),
+  configMap: s.field(configMapProjection, 'A ConfigMap.'),
+  downwardAPI: s.field(downwardAPIProjection, 'Facts about the pod.'),
+  podCertificate: s.field(certificateProjection, 'A key and certificate for the pod.'),
+  secret: s.field(secretProjection, 'A Secret.'),
+  serviceAccountToken: s.field(serviceAccountTokenProjection, "A token of the pod's service account."),
+});
 export interface VolumeProjection extends TypeOf<typeof volumeProjection> {}
 
 export const projectedVolumeSource = s.api('core.v1.ProjectedVolumeSource', 'Several sources in one folder.', {

@@ -29,45 +29,33 @@ export const podResourceClaimStatus = s.api('core.v1.PodResourceClaimStatus', 'C
   resourceClaimName: s.string('Name of the claim made.', { pointer: true }),
 });
 
-export const containerExtendedResourceRequest = s.api(
-  'core.v1.ContainerExtendedResourceRequest',
-  "Maps a container's extended resource to a request.",
-  {
-    containerName: s.string('Name of the container.', { required: true, always: true }),
-    requestName: s.string('Name of the request in the claim.', { required: true, always: true }),
-    resourceName: s.string('Name of the resource.', { required: true, always: true }),
-  },
-);
+const extendedRequest = s.api('core.v1.ContainerExtendedResourceRequest', 'A request for an extended resource.', {
+  containerName: s.string('Name of the container.', { required: true, always: true }),
+  requestName: s.string('Name of the request in the claim.', { required: true, always: true }),
+  resourceName: s.string('Name of the resource.', { required: true, always: true }),
+});
 
-export const podExtendedResourceClaimStatus = s.api(
-  'core.v1.PodExtendedResourceClaimStatus',
-  'Claim made for extended resources.',
-  {
-    requestMappings: s.list(containerExtendedResourceRequest, 'Which request serves which container.', {
-      required: true,
-      always: true,
-      listType: 'atomic',
-    }),
-    resourceClaimName: s.string('Name of the claim.', { required: true, always: true }),
-  },
-);
+const extendedClaimStatus = s.api('core.v1.PodExtendedResourceClaimStatus', 'Claim made for extended resources.', {
+  requestMappings: s.list(extendedRequest, 'Which request serves which container.', {
+    required: true,
+    always: true,
+    listType: 'atomic',
+  }),
+  resourceClaimName: s.string('Name of the claim.', { required: true, always: true }),
+});
 
-export const nodeAllocatableResourceClaimStatus = s.api(
-  'core.v1.NodeAllocatableResourceClaimStatus',
-  'Node resources taken through a claim.',
-  {
-    containers: s.list(s.string(''), 'Containers that use the claim.', { listType: 'set' }),
-    resourceClaimName: s.string('Name of the claim.', { required: true, always: true }),
-    resources: s.map(s.quantity(''), 'Resources taken.', { required: true, always: true }),
-  },
-);
+const allocatableStatus = s.api('core.v1.NodeAllocatableResourceClaimStatus', 'Node resources had by a claim.', {
+  containers: s.list(s.string(''), 'Containers that use the claim.', { listType: 'set' }),
+  resourceClaimName: s.string('Name of the claim.', { required: true, always: true }),
+  resources: s.map(s.quantity(''), 'Resources taken.', { required: true, always: true }),
+});
 
 export const podStatus = s.api('core.v1.PodStatus', 'Observed state of a pod.', {
   allocatedResources: s.map(s.quantity(''), 'Resources set aside for the pod as a whole.'),
   conditions: s.list(podCondition, 'Scheduled, initialized, ready and so on.', mergedBy('type')),
   containerStatuses: s.list(containerStatus, 'State of the containers.', { listType: 'atomic' }),
   ephemeralContainerStatuses: s.list(containerStatus, 'State of the ephemeral containers.', { listType: 'atomic' }),
-  extendedResourceClaimStatus: s.field(podExtendedResourceClaimStatus, 'Claim made for extended resources of the pod.'),
+  extendedResourceClaimStatus: s.field(extendedClaimStatus, 'Claim made for extended resources of the pod.'),
   hostIP: s.string('Address of the node.'),
   hostIPs: s.list(hostIP, 'Addresses of the node.', {
     listType: 'atomic',
@@ -76,11 +64,9 @@ export const podStatus = s.api('core.v1.PodStatus', 'Observed state of a pod.', 
   }),
   initContainerStatuses: s.list(containerStatus, 'State of the init containers.', { listType: 'atomic' }),
   message: s.string('Why the pod is in this phase, for people.'),
-  nodeAllocatableResourceClaimStatuses: s.list(
-    nodeAllocatableResourceClaimStatus,
-    'Node resources that come through claims.',
-    { listType: 'atomic' },
-  ),
+  nodeAllocatableResourceClaimStatuses: s.list(allocatableStatus, 'Node resources that come through claims.', {
+    listType: 'atomic',
+  }),
   nominatedNodeName: s.string('Node on which room is being made for the pod.'),
   observedGeneration: s.int64('The generation this status was computed from.'),
   phase: s.string('Pending, Running, Succeeded, Failed or Unknown.', {

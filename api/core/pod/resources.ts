@@ -9,18 +9,14 @@ export const resourceClaim = s.api('core.v1.ResourceClaim', 'Refers to an entry 
 });
 export interface ResourceClaim extends TypeOf<typeof resourceClaim> {}
 
-export const resourceRequirements = s.api(
-  'core.v1.ResourceRequirements',
-  'Resources that are asked for and may be used.',
-  {
-    claims: s.list(resourceClaim, 'Entries of spec.resourceClaims used here.', {
-      listType: 'map',
-      listMapKeys: ['name'],
-    }),
-    limits: s.map(s.quantity(''), 'Most that may be used.'),
-    requests: s.map(s.quantity(''), 'What is set aside; equal to the limits where absent.'),
-  },
-);
+export const resourceRequirements = s.api('core.v1.ResourceRequirements', 'Resources asked for, and their limits.', {
+  claims: s.list(resourceClaim, 'Entries of spec.resourceClaims used here.', {
+    listType: 'map',
+    listMapKeys: ['name'],
+  }),
+  limits: s.map(s.quantity(''), 'Most that may be used.'),
+  requests: s.map(s.quantity(''), 'What is set aside; equal to the limits where absent.'),
+});
 export interface ResourceRequirements extends TypeOf<typeof resourceRequirements> {}
 
 export const containerResizePolicy = s.api('core.v1.ContainerResizePolicy', 'What a change of one resource needs.', {

@@ -12,32 +12,28 @@ export const toleration = s.api('core.v1.Toleration', 'Lets a pod onto nodes wit
 });
 export interface Toleration extends TypeOf<typeof toleration> {}
 
-export const topologySpreadConstraint = s.api(
-  'core.v1.TopologySpreadConstraint',
-  'How evenly pods spread over domains.',
-  {
-    labelSelector: s.field(labelSelector, 'Pods that are counted.'),
-    matchLabelKeys: s.list(s.string(''), 'Keys whose value in the new pod the counted pods must share.', {
-      listType: 'atomic',
-    }),
-    maxSkew: s.int32('Largest difference between domains.', { required: true, always: true }),
-    minDomains: s.int32('Least number of domains.', { pointer: true }),
-    nodeAffinityPolicy: s.string("Whether nodes outside the pod's node affinity count: Honor or Ignore.", {
-      pointer: true,
-      enum: ['Honor', 'Ignore'],
-    }),
-    nodeTaintsPolicy: s.string('Whether nodes with untolerated taints count: Honor or Ignore.', {
-      pointer: true,
-      enum: ['Honor', 'Ignore'],
-    }),
-    topologyKey: s.string('Node label that makes a domain.', { required: true, always: true }),
-    whenUnsatisfiable: s.string('DoNotSchedule or ScheduleAnyway.', {
-      required: true,
-      always: true,
-      enum: ['DoNotSchedule', 'ScheduleAnyway'],
-    }),
-  },
-);
+export const topologySpreadConstraint = s.api('core.v1.TopologySpreadConstraint', 'How evenly pods are spread.', {
+  labelSelector: s.field(labelSelector, 'Pods that are counted.'),
+  matchLabelKeys: s.list(s.string(''), 'Keys whose value in the new pod the counted pods must share.', {
+    listType: 'atomic',
+  }),
+  maxSkew: s.int32('Largest difference between domains.', { required: true, always: true }),
+  minDomains: s.int32('Least number of domains.', { pointer: true }),
+  nodeAffinityPolicy: s.string("Whether nodes outside the pod's node affinity count: Honor or Ignore.", {
+    pointer: true,
+    enum: ['Honor', 'Ignore'],
+  }),
+  nodeTaintsPolicy: s.string('Whether nodes with untolerated taints count: Honor or Ignore.', {
+    pointer: true,
+    enum: ['Honor', 'Ignore'],
+  }),
+  topologyKey: s.string('Node label that makes a domain.', { required: true, always: true }),
+  whenUnsatisfiable: s.string('DoNotSchedule or ScheduleAnyway.', {
+    required: true,
+    always: true,
+    enum: ['DoNotSchedule', 'ScheduleAnyway'],
+  }),
+});
 export interface TopologySpreadConstraint extends TypeOf<typeof topologySpreadConstraint> {}
 
 export const podSchedulingGate = s.api('core.v1.PodSchedulingGate', 'Holds back scheduling.', {

@@ -57,7 +57,7 @@ export const securityContext = s.api('core.v1.SecurityContext', 'Security settin
   runAsUser: s.int64('User id of the process.', { pointer: true }),
   seLinuxOptions: s.field(seLinuxOptions, 'SELinux label.'),
   seccompProfile: s.field(seccompProfile, 'System call filter.'),
-  windowsOptions: s.field(windowsSecurityContextOptions, 'Settings for Windows.'),
+  windowsOptions: s.field(windowsSecurityContextOptions, 'Security settings for Windows.'),
 });
 export interface SecurityContext extends TypeOf<typeof securityContext> {}
 
@@ -86,6 +86,6 @@ export const podSecurityContext = s.api('core.v1.PodSecurityContext', 'Security 
     enum: ['Merge', 'Strict'],
   }),
   sysctls: s.list(sysctl, "Kernel settings of the pod's namespaces.", { listType: 'atomic' }),
-  windowsOptions: s.field(windowsSecurityContextOptions, 'Settings for Windows.'),
+  windowsOptions: s.field(windowsSecurityContextOptions, 'Security settings for Windows.'),
 });
 export interface PodSecurityContext extends TypeOf<typeof podSecurityContext> {}

@@ -64,14 +64,10 @@ export const imageVolumeSource = s.api('core.v1.ImageVolumeSource', 'Files of an
   reference: s.string('Image or artifact reference.'),
 });
 
-export const persistentVolumeClaimVolumeSource = s.api(
-  'core.v1.PersistentVolumeClaimVolumeSource',
-  'A claim of the namespace.',
-  {
-    claimName: s.string('Name of the claim.', { required: true, always: true }),
-    readOnly: s.boolean('Mount read-only.'),
-  },
-);
+const claimVolumeSource = s.api('core.v1.PersistentVolumeClaimVolumeSource', 'A claim of the namespace.', {
+  claimName: s.string('Name of the claim.', { required: true, always: true }),
+  readOnly: s.boolean('Mount read-only.'),
+});
 
 export const volume = s.api('core.v1.Volume', 'A volume of a pod; name and exactly one source.', {
   awsElasticBlockStore: s.field(awsElasticBlockStoreVolumeSource, 'An AWS disk.'),
@@ -95,7 +91,7 @@ export const volume = s.api('core.v1.Volume', 'A volume of a pod; name and exact
   iscsi: s.field(iscsiVolumeSource, 'An iSCSI disk.'),
   name: s.string('Unique name within the pod.', { required: true, always: true }),
   nfs: s.field(nfsVolumeSource, 'An NFS mount.'),
-  persistentVolumeClaim: s.field(persistentVolumeClaimVolumeSource, 'A claim of the namespace.'),
+  persistentVolumeClaim: s.field(claimVolumeSource, 'A claim of the namespace.'),
   photonPersistentDisk: s.field(photonPersistentDiskVolumeSource, 'A Photon disk; obsolete.'),
   portworxVolume: s.field(portworxVolumeSource, 'A Portworx volume.'),
   projected: s.field(projectedVolumeSource, 'Files from several sources in one folder.'),

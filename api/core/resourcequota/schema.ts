@@ -15,23 +15,19 @@ export const quotaScopes = [
   'VolumeAttributesClass',
 ] as const;
 
-export const scopedResourceSelectorRequirement = s.api(
-  'core.v1.ScopedResourceSelectorRequirement',
-  'One condition on a scope.',
-  {
-    operator: s.string('In, NotIn, Exists or DoesNotExist.', {
-      required: true,
-      always: true,
-      enum: ['DoesNotExist', 'Exists', 'In', 'NotIn'],
-    }),
-    scopeName: s.string('The scope.', { required: true, always: true, enum: quotaScopes }),
-    values: s.list(s.string(''), 'Values for In and NotIn.', { listType: 'atomic' }),
-  },
-);
-export interface ScopedResourceSelectorRequirement extends TypeOf<typeof scopedResourceSelectorRequirement> {}
+const scopeRequirement = s.api('core.v1.ScopedResourceSelectorRequirement', 'One condition on a scope.', {
+  operator: s.string('In, NotIn, Exists or DoesNotExist.', {
+    required: true,
+    always: true,
+    enum: ['DoesNotExist', 'Exists', 'In', 'NotIn'],
+  }),
+  scopeName: s.string('The scope.', { required: true, always: true, enum: quotaScopes }),
+  values: s.list(s.string(''), 'Values for In and NotIn.', { listType: 'atomic' }),
+});
+export interface ScopedResourceSelectorRequirement extends TypeOf<typeof scopeRequirement> {}
 
 export const scopeSelector = s.atomic('core.v1.ScopeSelector', 'Objects that a quota counts.', {
-  matchExpressions: s.list(scopedResourceSelectorRequirement, 'Conditions; all must hold.', { listType: 'atomic' }),
+  matchExpressions: s.list(scopeRequirement, 'Conditions; all must hold.', { listType: 'atomic' }),
 });
 
 export const resourceQuotaSpec = s.api('core.v1.ResourceQuotaSpec', 'Limits of a namespace.', {

@@ -61,18 +61,14 @@ const ingressPortStatus = s.api('networking.v1.IngressPortStatus', 'State of a p
   protocol: s.string('TCP, UDP or SCTP.', { required: true, always: true, enum: ['SCTP', 'TCP', 'UDP'] }),
 });
 
-const ingressLoadBalancerIngress = s.api(
-  'networking.v1.IngressLoadBalancerIngress',
-  'An entry point, by address or name.',
-  {
-    hostname: s.string('Its DNS name.'),
-    ip: s.string('Its address.'),
-    ports: s.list(ingressPortStatus, 'State of its ports.', { listType: 'atomic' }),
-  },
-);
+const loadBalancerIngress = s.api('networking.v1.IngressLoadBalancerIngress', 'An entry point, by address or name.', {
+  hostname: s.string('Its DNS name.'),
+  ip: s.string('Its address.'),
+  ports: s.list(ingressPortStatus, 'State of its ports.', { listType: 'atomic' }),
+});
 
 const ingressLoadBalancerStatus = s.api('networking.v1.IngressLoadBalancerStatus', 'Where requests come in.', {
-  ingress: s.list(ingressLoadBalancerIngress, 'The entry points.', { listType: 'atomic' }),
+  ingress: s.list(loadBalancerIngress, 'The entry points.', { listType: 'atomic' }),
 });
 
 const ingressStatus = s.api('networking.v1.IngressStatus', 'Observed state of an ingress.', {

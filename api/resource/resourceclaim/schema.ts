@@ -8,32 +8,28 @@ import { deviceToleration, opaqueDeviceConfiguration, resourceClaimSpec } from '
 
 const rawExtension = 'io.k8s.apimachinery.pkg.runtime.RawExtension';
 
-const deviceRequestAllocationResult = s.api(
-  'resource.v1.DeviceRequestAllocationResult',
-  'A device that was given for a request.',
-  {
-    adminAccess: s.boolean('Whether it was given for monitoring.', { pointer: true }),
-    bindingConditions: s.list(s.string(''), 'Conditions to wait for before the pod is bound.', { listType: 'atomic' }),
-    bindingFailureConditions: s.list(s.string(''), 'Conditions that say the binding has failed.', {
-      listType: 'atomic',
-    }),
-    consumedCapacity: s.map(s.quantity(''), 'How much of a shared device was given.'),
-    device: s.string('Name of the device within the pool.', { required: true, always: true }),
-    driver: s.string('Its driver.', { required: true, always: true }),
-    pool: s.string('Its pool.', { required: true, always: true }),
-    request: s.string('The request, and the way in which it was met: `request/subrequest`.', {
-      required: true,
-      always: true,
-    }),
-    shareID: s.string('Which share of a shared device.', { pointer: true }),
-    tolerations: s.list(deviceToleration, 'Taints that the request tolerates.', { listType: 'atomic' }),
-  },
-);
-export interface DeviceRequestAllocationResult extends TypeOf<typeof deviceRequestAllocationResult> {}
+const deviceResult = s.api('resource.v1.DeviceRequestAllocationResult', 'A device given for a request.', {
+  adminAccess: s.boolean('Whether it was given for monitoring.', { pointer: true }),
+  bindingConditions: s.list(s.string(''), 'Conditions to wait for before the pod is bound.', { listType: 'atomic' }),
+  bindingFailureConditions: s.list(s.string(''), 'Conditions that say the binding has failed.', {
+    listType: 'atomic',
+  }),
+  consumedCapacity: s.map(s.quantity(''), 'How much of a shared device was given.'),
+  device: s.string('Name of the device within the pool.', { required: true, always: true }),
+  driver: s.string('Its driver.', { required: true, always: true }),
+  pool: s.string('Its pool.', { required: true, always: true }),
+  request: s.string('The request, and the way in which it was met: `request/subrequest`.', {
+    required: true,
+    always: true,
+  }),
+  shareID: s.string('Which share of a shared device.', { pointer: true }),
+  tolerations: s.list(deviceToleration, 'Taints that the request tolerates.', { listType: 'atomic' }),
+});
+export interface DeviceRequestAllocationResult extends TypeOf<typeof deviceResult> {}
 
-const deviceAllocationConfiguration = s.api(
+const allocatedConfiguration = s.api(
   'resource.v1.DeviceAllocationConfiguration',
-  'Settings for the devices that were given.',
+  'Settings for devices that were given.',
   {
     opaque: s.field(opaqueDeviceConfiguration, 'Settings for a driver.'),
     requests: s.list(s.string(''), 'Requests they are for; all when empty.', { listType: 'atomic' }),
@@ -44,11 +40,11 @@ const deviceAllocationConfiguration = s.api(
     }),
   },
 );
-export interface DeviceAllocationConfiguration extends TypeOf<typeof deviceAllocationConfiguration> {}
+export interface DeviceAllocationConfiguration extends TypeOf<typeof allocatedConfiguration> {}
 
 const deviceAllocationResult = s.api('resource.v1.DeviceAllocationResult', 'The devices that were given.', {
-  config: s.list(deviceAllocationConfiguration, 'Settings for their drivers.', { listType: 'atomic' }),
-  results: s.list(deviceRequestAllocationResult, 'The devices.', { listType: 'atomic' }),
+  config: s.list(allocatedConfiguration, 'Settings for their drivers.', { listType: 'atomic' }),
+  results: s.list(deviceResult, 'The devices.', { listType: 'atomic' }),
 });
 
 const allocationResult = s.api('resource.v1.AllocationResult', 'What was given.', {

@@ -41,15 +41,11 @@ const counter = s.api('resource.v1.Counter', 'How much of something there is.', 
   value: s.quantity('How much.', { required: true, always: true }),
 });
 
-const deviceCounterConsumption = s.api(
-  'resource.v1.DeviceCounterConsumption',
-  'What a device takes from a counter set.',
-  {
-    counterSet: s.string('Name of the counter set.', { required: true, always: true }),
-    counters: s.map(counter, 'Amounts by counter.', { required: true }),
-  },
-);
-export interface DeviceCounterConsumption extends TypeOf<typeof deviceCounterConsumption> {}
+const counterConsumption = s.api('resource.v1.DeviceCounterConsumption', 'What a device takes from a counter set.', {
+  counterSet: s.string('Name of the counter set.', { required: true, always: true }),
+  counters: s.map(counter, 'Amounts by counter.', { required: true }),
+});
+export interface DeviceCounterConsumption extends TypeOf<typeof counterConsumption> {}
 
 const counterSet = s.api('resource.v1.CounterSet', 'Counters that devices share.', {
   counters: s.map(counter, 'The counters by name.', { required: true }),
@@ -69,14 +65,10 @@ const deviceTaint = s.api('resource.v1.DeviceTaint', 'Keeps claims away from a d
 });
 export interface DeviceTaint extends TypeOf<typeof deviceTaint> {}
 
-const nodeAllocatableResourceMapping = s.api(
-  'resource.v1.NodeAllocatableResourceMapping',
-  'What a device takes of a resource of its node.',
-  {
-    allocationMultiplier: s.quantity('Factor between the two.', { pointer: true }),
-    capacityKey: s.string('The capacity that is counted.', { pointer: true }),
-  },
-);
+const mapping = s.api('resource.v1.NodeAllocatableResourceMapping', 'What a device takes of its node.', {
+  allocationMultiplier: s.quantity('Factor between the two.', { pointer: true }),
+  capacityKey: s.string('The capacity that is counted.', { pointer: true }),
+});
 
 const device = s.api('resource.v1.Device', 'A device.', {
   allNodes: s.boolean('Every node can use it.', { pointer: true }),
@@ -86,9 +78,9 @@ const device = s.api('resource.v1.Device', 'A device.', {
   bindingFailureConditions: s.list(s.string(''), 'Conditions that say the binding has failed.', { listType: 'atomic' }),
   bindsToNode: s.boolean('A claim that has it stays on its node.', { pointer: true }),
   capacity: s.map(deviceCapacity, 'How much it has, by name.'),
-  consumesCounters: s.list(deviceCounterConsumption, 'What it takes from shared counters.', { listType: 'atomic' }),
+  consumesCounters: s.list(counterConsumption, 'What it takes from shared counters.', { listType: 'atomic' }),
   name: s.string('Name within the pool.', { required: true, always: true }),
-  nodeAllocatableResourceMappings: s.map(nodeAllocatableResourceMapping, 'What it takes of its node, by resource.'),
+  nodeAllocatableResourceMappings: s.map(mapping, 'What it takes of its node, by resource.'),
   nodeName: s.string('The node that can use it.', { pointer: true }),
   nodeSelector: s.field(nodeSelector, 'Nodes that can use it.'),
   taints: s.list(deviceTaint, 'Taints that keep claims away.', { listType: 'atomic' }),
