@@ -9,7 +9,7 @@ import { HorizontalPodAutoscalerKind as kind } from '../../api/autoscaling/horiz
 import type { Scale } from '../../api/autoscaling/scale.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
-import type { EventType } from '../../client/events.ts';
+import { sayingOf } from '../../client/events.ts';
 import { isConflict } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { matchesLabels, parseLabelSelector, type Selector } from '../../machinery/labels.ts';
@@ -39,7 +39,6 @@ interface Memory {
 }
 
 function createDeps(context: ControllerContext, enqueue: (key: string) => void) {
-  const recorder = context.recorder('horizontal-pod-autoscaler');
   const { client, kinds } = context;
   const memories = new Map<string, Memory>();
   // What could not be scaled may be of a kind that is only now known to be served.
@@ -61,8 +60,7 @@ function createDeps(context: ControllerContext, enqueue: (key: string) => void) 
     readScale: (path: string) => readScale(client, path),
     writeScale: (path: string, scale: Scale) => writeScale(client, path, scale),
     updateStatus: context.resource(kind).updateStatus,
-    say: (object: HorizontalPodAutoscaler, type: EventType, reason: string, message: string) =>
-      recorder.event({ kind: kind.kind, apiVersion: kind.apiVersion, object }, type, reason, message),
+    say: sayingOf(kind, context.recorder('horizontal-pod-autoscaler')),
   };
 }
 type Deps = ReturnType<typeof createDeps>;

@@ -9,6 +9,7 @@ import type { Job } from '../../api/batch/job/schema.ts';
 import { JobKind } from '../../api/batch/job.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
+import { sayingOf } from '../../client/events.ts';
 import { isInvalid, isNotFound, unlessGone } from '../../machinery/errors.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { controllerMetrics } from '../metrics.ts';
@@ -40,8 +41,6 @@ const staleRetryMs = 50;
 
 function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?: number) => void) {
   const jobs = context.informer(JobKind);
-  const recorder = context.recorder(name);
-  const { kind, apiVersion } = JobKind;
   return {
     clock: context.clock,
     meter: controllerMetrics(context.registry),
@@ -51,8 +50,7 @@ function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?:
     control: new PodControl(context, JobKind, name),
     /** By job; another one of its name begins anew. */
     runs: new Map<string, FailureRun & { uid: string }>(),
-    say: (object: Job, type: 'Normal' | 'Warning', reason: string, message: string) =>
-      recorder.event({ kind, apiVersion, object }, type, reason, message),
+    say: sayingOf(JobKind, context.recorder(name)),
   };
 }
 type Deps = ReturnType<typeof createDeps>;
