@@ -4,7 +4,7 @@ import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { append, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateWord } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -33,11 +33,11 @@ export interface Mutation extends TypeOf<typeof mutation> {}
 
 const spec = s.api('admissionregistration.v1.MutatingAdmissionPolicySpec', 'What a policy changes.', {
   ...policyFields,
-  mutations: s.list(mutation, 'The changes, in order.', { listType: 'atomic' }),
+  mutations: s.list(mutation, 'The changes, in order.', atomic),
   reinvocationPolicy: s.string('Never, or IfNeeded to run again when others changed the object after it.', {
     enum: reinvocationPolicies,
   }),
-  variables: s.list(variable, 'Values with names, each from those before.', { listType: 'atomic' }),
+  variables: s.list(variable, 'Values with names, each from those before.', atomic),
 });
 export interface MutatingAdmissionPolicySpec extends TypeOf<typeof spec> {}
 

@@ -4,7 +4,7 @@
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { repeatsIn } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -26,7 +26,7 @@ export interface ValidatingAdmissionPolicyBindingSpec extends TypeOf<typeof spec
 
 const schema = s.api('admissionregistration.v1.ValidatingAdmissionPolicyBinding', 'Where a policy holds.', {
   ...objectFields,
-  spec: s.field(spec, 'Where the policy holds.', { required: true, always: true }),
+  spec: s.field(spec, 'Where the policy holds.', mandatory),
 });
 export interface ValidatingAdmissionPolicyBinding extends ObjectOf<typeof schema> {}
 

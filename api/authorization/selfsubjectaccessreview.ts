@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { mandatory, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { nonResourceAttributes, resourceAttributes, subjectAccessReviewStatus } from './access-attributes.ts';
 import { validateSelfSubjectAccessReview } from './validation.ts';
@@ -15,7 +15,7 @@ const spec = s.api('authorization.v1.SelfSubjectAccessReviewSpec', 'What the cal
 
 const schema = s.api('authorization.v1.SelfSubjectAccessReview', 'Asks whether the caller may do something.', {
   ...objectFields,
-  spec: s.field(spec, 'The question.', { required: true, always: true }),
+  spec: s.field(spec, 'The question.', mandatory),
   status: s.field(subjectAccessReviewStatus, 'The answer.', { always: true }),
 });
 export interface SelfSubjectAccessReview extends ObjectOf<typeof schema> {}

@@ -4,7 +4,7 @@
 import { invalid } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { conditionFields, objectFields } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -14,7 +14,7 @@ const condition = s.api('core.v1.NamespaceCondition', "One aspect of a namespace
 export interface NamespaceCondition extends TypeOf<typeof condition> {}
 
 export const namespaceSpec = s.api('core.v1.NamespaceSpec', 'Desired state of a namespace.', {
-  finalizers: s.list(s.string(''), 'Must be empty before the namespace may go.', { listType: 'atomic' }),
+  finalizers: s.list(s.string(''), 'Must be empty before the namespace may go.', atomic),
 });
 
 export const namespaceStatus = s.api('core.v1.NamespaceStatus', 'Observed state of a namespace.', {

@@ -5,7 +5,7 @@ import { sortKeys } from '../../machinery/go-json.ts';
 import { type Column, column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
 import { conditionOf, objectFields } from '../../machinery/metadata.ts';
-import { mergedBy, s } from '../../machinery/schema.ts';
+import { mandatory, mergedBy, s } from '../../machinery/schema.ts';
 import { validateReplicaCounts, validateServingTemplate } from '../apps/workload-validation.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -32,7 +32,7 @@ const status = s.api('core.v1.ReplicationControllerStatus', 'Observed state of a
   fullyLabeledReplicas: s.int32('Pods that have all labels of the template.'),
   observedGeneration: s.int64('The generation this status was computed from.'),
   readyReplicas: s.int32('Pods that are ready.'),
-  replicas: s.int32('Pods that exist.', { required: true, always: true }),
+  replicas: s.int32('Pods that exist.', mandatory),
 });
 
 const schema = s.api('core.v1.ReplicationController', 'Keeps a number of equal pods running; an older ReplicaSet.', {

@@ -4,14 +4,12 @@ import { append, type FieldError, forbidden, invalid, notSupported, required } f
 import { jsonEqual } from '../../machinery/json.ts';
 import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { rangeText } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateFlowConditions } from './conditions.ts';
 import { mandatoryOf, mandatoryPriorityLevels } from './mandatory.ts';
-
-const text = { required: true, always: true } as const;
 
 const queuingConfiguration = s.api('flowcontrol.v1.QueuingConfiguration', 'How requests wait.', {
   handSize: s.int32('How many queues one flow is spread over.', { always: true, default: 8 }),
@@ -22,7 +20,7 @@ type QueuingConfiguration = TypeOf<typeof queuingConfiguration>;
 
 const limitResponse = s.api('flowcontrol.v1.LimitResponse', 'What becomes of requests that are too many.', {
   queuing: s.field(queuingConfiguration, 'For Queue.'),
-  type: s.string('Queue, or Reject.', text),
+  type: s.string('Queue, or Reject.', mandatory),
 });
 
 const limited = s.api('flowcontrol.v1.LimitedPriorityLevelConfiguration', 'A level with a limit.', {
@@ -49,7 +47,7 @@ type Exempt = TypeOf<typeof exempt>;
 const spec = s.api('flowcontrol.v1.PriorityLevelConfigurationSpec', 'How requests of a level are served.', {
   exempt: s.field(exempt, 'For Exempt.'),
   limited: s.field(limited, 'For Limited.'),
-  type: s.string('Limited, or Exempt for requests that never wait.', text),
+  type: s.string('Limited, or Exempt for requests that never wait.', mandatory),
 });
 export interface PriorityLevelConfigurationSpec extends TypeOf<typeof spec> {}
 

@@ -4,7 +4,7 @@ import { append, type FieldError, forbidden, notSupported, required, tooLong } f
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateDNSLabel, validateDomainPrefixedPath } from '../meta/checks.ts';
 import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -13,8 +13,8 @@ import { validateTypedReference } from './ingress/validation.ts';
 
 const reference = s.api('networking.v1.IngressClassParametersReference', 'Names settings of the controller.', {
   apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
-  kind: s.string('Kind of the object.', { required: true, always: true }),
-  name: s.string('Name of the object.', { required: true, always: true }),
+  kind: s.string('Kind of the object.', mandatory),
+  name: s.string('Name of the object.', mandatory),
   namespace: s.string('Namespace of the object, with scope Namespace.', { pointer: true }),
   scope: s.string('Cluster or Namespace.', { pointer: true, default: 'Cluster' }),
 });

@@ -4,7 +4,7 @@ import { append, type FieldError, invalid } from '../../machinery/field-error.ts
 import { defineKind } from '../../machinery/kind.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { isNegativeQuantity } from '../../machinery/quantity.ts';
-import { s } from '../../machinery/schema.ts';
+import { mandatory, s } from '../../machinery/schema.ts';
 import { validateDNSSubdomain, validateImmutableSelector, validateLabelSelector } from '../meta/checks.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { negativeText, validateImmutable } from '../meta/validation.ts';
@@ -15,7 +15,7 @@ const schema = s.api('storage.v1.CSIStorageCapacity', 'Room for volumes of one c
   maximumVolumeSize: s.quantity('The largest volume that can be made.'),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   nodeTopology: s.field(labelSelector, 'The nodes that reach this storage; none when absent.'),
-  storageClassName: s.string('The class it is about.', { required: true, always: true }),
+  storageClassName: s.string('The class it is about.', mandatory),
 });
 export interface CSIStorageCapacity extends ObjectOf<typeof schema> {}
 

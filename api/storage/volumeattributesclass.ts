@@ -4,14 +4,14 @@ import { type FieldError, forbidden } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { mandatory, s } from '../../machinery/schema.ts';
 import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateParameters, validateProvisioner } from './parameters.ts';
 
 const schema = s.api('storage.v1.VolumeAttributesClass', 'Settings of a volume that can change while it is in use.', {
   ...typeMeta,
-  driverName: s.string('The CSI driver that knows the parameters.', { required: true, always: true }),
+  driverName: s.string('The CSI driver that knows the parameters.', mandatory),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   parameters: s.map(s.string(''), 'The settings, in terms of the driver.'),
 });

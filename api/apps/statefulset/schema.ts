@@ -1,7 +1,7 @@
 // What a stateful set is: pods with numbers, and claims for each of them.
 // https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
 import { conditionOf, labelSelector, objectFields } from '../../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { persistentVolumeClaimSchema } from '../../core/persistentvolumeclaim/schema.ts';
 import { podTemplateSpec } from '../../core/pod/pod-template.ts';
 import type { ObjectOf } from '../../meta/object.ts';
@@ -38,9 +38,9 @@ export const statefulSetSpec = s.api('apps.v1.StatefulSetSpec', 'Desired state o
   revisionHistoryLimit: s.int32('Old revisions to keep for rollbacks.', { pointer: true, default: 10 }),
   selector: s.field(labelSelector, 'Labels of its pods; cannot change.', { required: true }),
   serviceName: s.string('Service that gives the pods their names.', { always: true }),
-  template: s.field(podTemplateSpec, 'The pods.', { required: true, always: true }),
+  template: s.field(podTemplateSpec, 'The pods.', mandatory),
   updateStrategy: s.field(statefulSetUpdateStrategy, 'How new pods replace old ones.', { always: true }),
-  volumeClaimTemplates: s.list(persistentVolumeClaimSchema, 'Claims that each pod gets.', { listType: 'atomic' }),
+  volumeClaimTemplates: s.list(persistentVolumeClaimSchema, 'Claims that each pod gets.', atomic),
 });
 export interface StatefulSetSpec extends TypeOf<typeof statefulSetSpec> {}
 
@@ -54,7 +54,7 @@ export const statefulSetStatus = s.api('apps.v1.StatefulSetStatus', 'Observed st
   currentRevision: s.string('The revision of pods not yet updated.'),
   observedGeneration: s.int64('The generation this status was computed from.'),
   readyReplicas: s.int32('Pods that are ready.'),
-  replicas: s.int32('Pods that exist.', { required: true, always: true }),
+  replicas: s.int32('Pods that exist.', mandatory),
   updateRevision: s.string('The revision of updated pods.'),
   updatedReplicas: s.int32('Pods of the update revision.'),
 });

@@ -1,7 +1,7 @@
 // What a persistent volume claim is; what it asks for stands in pod/volume-claim.ts, as ephemeral volumes do too.
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/
 import { conditionFields, objectFields } from '../../../machinery/metadata.ts';
-import { mergedBy, s } from '../../../machinery/schema.ts';
+import { atomic, mergedBy, s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { persistentVolumeClaimSpec } from '../pod/volume-claim.ts';
 
@@ -23,7 +23,7 @@ export const persistentVolumeClaimStatus = s.api('core.v1.PersistentVolumeClaimS
   accessModes: s.list(
     s.string('', { enum: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] }),
     'How the bound volume may be mounted.',
-    { listType: 'atomic' },
+    atomic,
   ),
   allocatedResourceStatuses: s.map(
     s.string('', {
