@@ -13,7 +13,7 @@ import {
 } from '../../machinery/field-error.ts';
 import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { repeatsIn, validateQualifiedName } from '../meta/checks.ts';
-import { checkName } from '../meta/validation.ts';
+import { validatePathSegment } from '../meta/validation.ts';
 import { checkExpression } from './expressions.ts';
 
 export const operations = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'] as const;
@@ -116,10 +116,7 @@ export function validateNamedRule(rule: NamedRuleWithOperations, path: string): 
   const repeats = repeatsIn(names);
   for (const [i, name] of names.entries()) {
     const at = `${path}.resourceNames[${i}]`;
-    append(
-      errors,
-      checkName(name, 'path').map((why) => invalid(at, name, why)),
-    );
+    append(errors, validatePathSegment(name, at));
     if (repeats.has(i)) errors.push(duplicate(at, name));
   }
   return [...errors, ...validateRule(rule, path)];

@@ -3,10 +3,10 @@
 import { append, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { clientMetadata, column, defineKind, type PrepareContext } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { checkDNS1035Label, checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
+import { checkDNS1035Label } from '../../machinery/name-rules.ts';
 import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
-import { rangeText } from '../meta/checks.ts';
+import { rangeText, validateDNSSubdomain, validateWith } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
@@ -107,15 +107,8 @@ function validateSpec(spec: APIServiceSpec, path: string): FieldError[] {
   if (!group && version !== 'v1') {
     errors.push(required(`${path}.group`, 'only v1 may have an empty group and it better be legacy kube'));
   }
-  if (group)
-    append(
-      errors,
-      checkDNS1123Subdomain(group).map((why) => invalid(`${path}.group`, group, why)),
-    );
-  append(
-    errors,
-    checkDNS1035Label(version).map((why) => invalid(`${path}.version`, version, why)),
-  );
+  if (group) append(errors, validateDNSSubdomain(group, `${path}.group`));
+  append(errors, validateWith(checkDNS1035Label, version, `${path}.version`));
   const rank = (key: 'groupPriorityMinimum' | 'versionPriority', value: number, max: number) => {
     if (value > 0 && value <= max) return;
     errors.push(invalid(`${path}.${key}`, value, `must be positive and less than ${max}`));
