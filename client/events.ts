@@ -33,6 +33,12 @@ export interface EventRecorder {
   event(target: EventTarget, type: EventType, reason: string, message: string): void;
 }
 
+/** How to say what happens to objects of one kind. */
+export const sayingOf =
+  <T extends KubeObject>(kind: Kind<T>, recorder: EventRecorder) =>
+  (object: T, type: EventType, reason: string, message: string) =>
+    recorder.event(targetOf(kind, object), type, reason, message);
+
 const repeatWindowMs = 10 * 60_000;
 const maxMessageLength = 1024;
 

@@ -19,7 +19,7 @@ export const ttlAfterFinishedController = defineController({
   deps: ({ clock, resource, registry }) => ({
     clock,
     jobs: resource(JobKind),
-    late: controllerMetrics(registry).ttlSeconds,
+    late: controllerMetrics(registry).ttlSeconds.of(),
   }),
   async reconcile(job, { clock, jobs, late }) {
     const atMs = expiresAtMs(job);

@@ -1,6 +1,7 @@
 // Metrics of the kubelet, under upstream's names.
-import { Counter, exponentialBuckets, Gauge, Histogram, type Registry } from 'prom-client';
+import { exponentialBuckets, type Registry } from 'prom-client';
 import type { Clock } from '../machinery/clock.ts';
+import { metricsIn } from '../machinery/hot-metrics.ts';
 import type { CriClient } from '../proto/cri-client.ts';
 import type { CertificateManager } from './certificates/certificate-manager.ts';
 import type { PodSet } from './pods/pod-set.ts';
@@ -23,57 +24,33 @@ export interface KubeletMetrics {
 }
 
 export function registerMetrics(registry: Registry, podSet: () => PodSet | undefined): KubeletMetrics {
-  const count = (of: (pods: PodSet) => number) =>
-    function (this: Gauge) {
-      const pods = podSet();
-      this.set(pods ? of(pods) : 0);
-    };
-  new Gauge({
-    name: 'kubelet_running_pods',
-    help: 'Pods that have a running sandbox.',
-    registers: [registry],
-    collect: count((pods) => pods.list().filter((w) => readySandbox(w.runtime.state)).length),
+  const { counter, histogram, seen } = metricsIn(registry, 'kubelet_');
+  const workers = () => podSet()?.list() ?? [];
+  seen('gauge', ['running_pods', 'Pods that have a running sandbox.'], () => [
+    [[], workers().filter(({ runtime }) => readySandbox(runtime.state)).length],
+  ]);
+  seen('gauge', ['running_containers', 'Containers, by their state.', ['container_state']], () => {
+    const counts = new Map<string, number>();
+    for (const { state } of workers().flatMap(({ runtime }) => runtime.state.containers))
+      counts.set(state, (counts.get(state) ?? 0) + 1);
+    return [...counts].map(([state, count]) => [[state.slice('CONTAINER_'.length).toLowerCase()], count]);
   });
-  new Gauge({
-    name: 'kubelet_running_containers',
-    help: 'Containers, by their state.',
-    labelNames: ['container_state'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      const containers =
-        podSet()
-          ?.list()
-          .flatMap(({ runtime }) => runtime.state.containers) ?? [];
-      for (const { state } of containers) this.inc({ container_state: state.slice('CONTAINER_'.length).toLowerCase() });
-    },
-  });
-  const podStart = new Histogram({
-    name: 'kubelet_pod_start_duration_seconds',
-    help: 'Seconds from the moment the kubelet sees a pod to its containers being ready.',
-    buckets: sliBuckets,
-    registers: [registry],
-  });
-  const startOf = (name: string, help: string) =>
-    new Histogram({ name, help, buckets: sliBuckets, registers: [registry] });
+  const startOf = (name: string, help: string) => histogram(name, help, [], sliBuckets).of();
+  const podStart = startOf(
+    'pod_start_duration_seconds',
+    'Seconds from the moment the kubelet sees a pod to its containers being ready.',
+  );
   const total = startOf(
-    'kubelet_pod_start_total_duration_seconds',
+    'pod_start_total_duration_seconds',
     'Seconds from the moment a pod is made to its containers running.',
   );
-  const sli = startOf('kubelet_pod_start_sli_duration_seconds', 'The same without the time that images were pulled.');
-  const evictions = new Counter({
-    name: 'kubelet_evictions',
-    help: 'Pods that were evicted, by the signal that was over its limit.',
-    labelNames: ['eviction_signal'],
-    registers: [registry],
-  });
-  const countOf = (name: string, help: string) => new Counter({ name, help, registers: [registry] });
+  const sli = startOf('pod_start_sli_duration_seconds', 'The same without the time that images were pulled.');
+  const evicted = 'Pods that were evicted, by the signal that was over its limit.';
+  const evictions = counter('evictions', evicted, ['eviction_signal']);
+  const started = 'Pods with a user namespace of their own that were tried to start.';
   const userNamespaces = {
-    started: countOf(
-      'kubelet_started_user_namespaced_pods_total',
-      'Pods with a user namespace of their own that were tried to start.',
-    ),
-    failed: countOf('kubelet_started_user_namespaced_pods_errors_total', 'Such pods that got no sandbox.'),
+    started: counter('started_user_namespaced_pods_total', started).of(),
+    failed: counter('started_user_namespaced_pods_errors_total', 'Such pods that got no sandbox.').of(),
   };
   return {
     observePodStart: (durationMs) => podStart.observe(durationMs / 1000),
@@ -82,8 +59,8 @@ export function registerMetrics(registry: Registry, podSet: () => PodSet | undef
       total.observe(Math.max(0, durationMs) / 1000);
       sli.observe(Math.max(0, durationMs - pullingMs) / 1000);
     },
-    countUserNamespace: (what) => userNamespaces[what].inc(),
-    countEviction: (signal) => evictions.inc({ eviction_signal: signal }),
+    countUserNamespace: (what) => void userNamespaces[what].value++,
+    countEviction: (signal) => void evictions.of(signal).value++,
   };
 }
 
@@ -93,22 +70,13 @@ export function registerCertificate(
   kind: 'client' | 'server',
   { clock, manager }: { clock: Clock; manager: Pick<CertificateManager, 'current' | 'failures'> },
 ): void {
-  new Gauge({
-    name: `kubelet_certificate_manager_${kind}_ttl_seconds`,
-    help: `Seconds until the ${kind}'s certificate expires; +Inf while there is none.`,
-    registers: [registry],
-    collect() {
-      this.set(manager.current ? (manager.current.notAfterMs - clock.now()) / 1000 : Number.POSITIVE_INFINITY);
-    },
-  });
-  new Gauge({
-    name: `kubelet_certificate_manager_${kind}_expiration_renew_errors`,
-    help: `How often the ${kind}'s certificate could not be renewed.`,
-    registers: [registry],
-    collect() {
-      this.set(manager.failures);
-    },
-  });
+  const { seen } = metricsIn(registry, `kubelet_certificate_manager_${kind}_`);
+  seen('gauge', ['ttl_seconds', `Seconds until the ${kind}'s certificate expires; +Inf while there is none.`], () => [
+    [[], manager.current ? (manager.current.notAfterMs - clock.now()) / 1000 : Number.POSITIVE_INFINITY],
+  ]);
+  seen('gauge', ['expiration_renew_errors', `How often the ${kind}'s certificate could not be renewed.`], () => [
+    [[], manager.failures],
+  ]);
 }
 
 /** `run_podsandbox` for RunPodSandbox. */
@@ -122,19 +90,12 @@ const operationOf = (name: string) =>
 
 /** The same client, with its calls timed: kubelet_runtime_operations_*. Upstream: instrumented_services.go. */
 export function timeOperations(registry: Registry, clock: Clock, cri: CriClient): CriClient {
-  const shared = { labelNames: ['operation_type'] as const, registers: [registry] };
-  const total = new Counter({ name: 'kubelet_runtime_operations_total', help: 'Calls of the runtime.', ...shared });
-  const errors = new Counter({
-    name: 'kubelet_runtime_operations_errors_total',
-    help: 'Calls of the runtime that failed.',
-    ...shared,
-  });
-  const duration = new Histogram({
-    name: 'kubelet_runtime_operations_duration_seconds',
-    help: 'Seconds that a call of the runtime took.',
-    buckets: exponentialBuckets(0.005, 2.5, 14),
-    ...shared,
-  });
+  const { counter, histogram } = metricsIn(registry, 'kubelet_runtime_operations_');
+  const by = ['operation_type'];
+  const total = counter('total', 'Calls of the runtime.', by);
+  const errors = counter('errors_total', 'Calls of the runtime that failed.', by);
+  const callBuckets = exponentialBuckets(0.005, 2.5, 14);
+  const duration = histogram('duration_seconds', 'Seconds that a call of the runtime took.', by, callBuckets);
   const timed = <T extends object>(service: T): T =>
     Object.fromEntries(
       Object.entries(service).map(([name, call]) => [
@@ -143,12 +104,12 @@ export function timeOperations(registry: Registry, clock: Clock, cri: CriClient)
           const answer = call(...given);
           // A stream lasts as long as somebody listens.
           if (!(answer instanceof Promise)) return answer;
-          const operation_type = operationOf(name);
+          const operation = operationOf(name);
           const startMs = clock.monotonicMs();
-          total.inc({ operation_type });
+          total.of(operation).value++;
           answer
-            .catch(() => errors.inc({ operation_type }))
-            .finally(() => duration.observe({ operation_type }, (clock.monotonicMs() - startMs) / 1000));
+            .catch(() => errors.of(operation).value++)
+            .finally(() => duration.of(operation).observe((clock.monotonicMs() - startMs) / 1000));
           return answer;
         },
       ]),

@@ -1,7 +1,8 @@
 // kubelet_volume_stats_*: how full the volumes of claims are. All are measured once for a scrape.
 // Upstream: pkg/kubelet/metrics/collectors/volume_stats.go.
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Clock } from '../machinery/clock.ts';
+import { metricsIn } from '../machinery/hot-metrics.ts';
 import type { ClaimUse } from './volumes/volume-use.ts';
 
 const families: [name: string, help: string, value: (use: ClaimUse) => number | undefined][] = [
@@ -26,21 +27,13 @@ export function registerVolumeMetrics(registry: Registry, clock: Clock, measure:
     if (!last || now - last.atMs > freshMs) last = { atMs: now, uses: measure() };
     return last.uses;
   };
+  const { seen } = metricsIn(registry, 'kubelet_volume_stats_');
   for (const [name, help, value] of families) {
-    new Gauge({
-      name: `kubelet_volume_stats_${name}`,
-      help,
-      labelNames: ['namespace', 'persistentvolumeclaim'],
-      registers: [registry],
-      async collect() {
-        const uses = await measured();
-        this.reset();
-        for (const use of uses) {
-          const number = value(use);
-          if (number === undefined) continue;
-          this.set({ namespace: use.claim.namespace, persistentvolumeclaim: use.claim.name }, number);
-        }
-      },
-    });
+    seen('gauge', [name, help, ['namespace', 'persistentvolumeclaim']], async () =>
+      (await measured()).flatMap((use) => {
+        const number = value(use);
+        return number === undefined ? [] : [[[use.claim.namespace, use.claim.name], number] as const];
+      }),
+    );
   }
 }

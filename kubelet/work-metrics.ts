@@ -1,7 +1,8 @@
 // What the kubelet does for pods and answers to clients, under upstream's names.
 // https://kubernetes.io/docs/reference/instrumentation/metrics/ (kubelet_*)
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Clock } from '../machinery/clock.ts';
+import { metricsIn } from '../machinery/hot-metrics.ts';
 import type { CriClient } from '../proto/cri-client.ts';
 import type { PodCgroups } from './cgroups/pod-cgroups.ts';
 import type { PodSet } from './pods/pod-set.ts';
@@ -20,50 +21,35 @@ export interface WorkMetrics {
 }
 
 export function registerWork(registry: Registry, clock: Clock): WorkMetrics {
-  const registers = [registry];
-  const passes = new Histogram({
-    name: 'kubelet_pod_worker_duration_seconds',
-    help: 'Seconds of a pass over a pod.',
-    labelNames: ['operation_type'],
-    buckets,
-    registers,
-  });
-  const starts = new Histogram({
-    name: 'kubelet_pod_worker_start_duration_seconds',
-    help: 'Seconds from seeing a pod to the first pass over it.',
-    buckets,
-    registers,
-  });
-  const containers = new Counter({
-    name: 'kubelet_started_containers_total',
-    help: 'Containers that were to be started.',
-    labelNames: ['container_type'],
-    registers,
-  });
+  const { counter, histogram } = metricsIn(registry, 'kubelet_');
+  const seconds = 'Seconds of a pass over a pod.';
+  const passes = histogram('pod_worker_duration_seconds', seconds, ['operation_type'], buckets);
+  const toFirst = 'Seconds from seeing a pod to the first pass over it.';
+  const starts = histogram('pod_worker_start_duration_seconds', toFirst, [], buckets);
+  const containers = counter('started_containers_total', 'Containers that were to be started.', ['container_type']);
   return {
-    async pass(operation_type, work) {
+    async pass(kind, work) {
       const startMs = clock.monotonicMs();
       try {
         await work();
       } finally {
-        passes.observe({ operation_type }, (clock.monotonicMs() - startMs) / 1000);
+        passes.of(kind).observe((clock.monotonicMs() - startMs) / 1000);
       }
     },
-    begins: (afterMs) => starts.observe(afterMs / 1000),
-    starts: (container_type) => containers.inc({ container_type }),
+    begins: (afterMs) => starts.of().observe(afterMs / 1000),
+    starts: (kind) => void containers.of(kind).value++,
   };
 }
 
 /** The same client; sandboxes that are asked for are counted, and those that could not be had. */
 export function countPodStarts(registry: Registry, cri: CriClient): CriClient {
-  const registers = [registry];
-  const all = new Counter({ name: 'kubelet_started_pods_total', help: 'Pods that were to be started.', registers });
-  const help = 'Pods that could not be started.';
-  const failed = new Counter({ name: 'kubelet_started_pods_errors_total', help, registers });
+  const { counter } = metricsIn(registry, 'kubelet_started_pods_');
+  const all = counter('total', 'Pods that were to be started.');
+  const failed = counter('errors_total', 'Pods that could not be started.');
   const run: CriClient['runtime']['RunPodSandbox'] = (...given) => {
-    all.inc();
+    all.of().value++;
     const answer = cri.runtime.RunPodSandbox(...given);
-    answer.catch(() => failed.inc());
+    answer.catch(() => failed.of().value++);
     return answer;
   };
   return { ...cri, runtime: { ...cri.runtime, RunPodSandbox: run } };
@@ -71,48 +57,36 @@ export function countPodStarts(registry: Registry, cri: CriClient): CriClient {
 
 /** Who the node is, and what it has to do. */
 export function tellNode(registry: Registry, node: string, podSet: () => PodSet | undefined): void {
-  const registers = [registry];
-  new Gauge({ name: 'kubelet_node_name', help: "The node's name; always 1.", labelNames: ['node'], registers }).set(
-    { node },
-    1,
-  );
+  const { gauge, seen } = metricsIn(registry, 'kubelet_');
+  gauge('node_name', "The node's name; always 1.", ['node']).of(node).value = 1;
   const count = (name: string, help: string, of: (pods: PodSet) => readonly PodWorker[]) =>
-    new Gauge({
-      name,
-      help,
-      labelNames: ['static'],
-      registers,
-      collect() {
-        const pods = podSet();
-        const all = pods ? of(pods) : [];
-        const fixed = all.filter(({ pod }) => isStaticPod(pod)).length;
-        this.set({ static: 'true' }, fixed);
-        this.set({ static: '' }, all.length - fixed);
-      },
+    seen('gauge', [name, help, ['static']], () => {
+      const pods = podSet();
+      const all = pods ? of(pods) : [];
+      const fixed = all.filter(({ pod }) => isStaticPod(pod)).length;
+      return [
+        [['true'], fixed],
+        [[''], all.length - fixed],
+      ];
     });
-  count('kubelet_desired_pods', 'Pods that are to be on the node.', (pods) => pods.list());
-  count('kubelet_active_pods', 'Pods that take up something of the node.', (pods) =>
+  count('desired_pods', 'Pods that are to be on the node.', (pods) => pods.list());
+  count('active_pods', 'Pods that take up something of the node.', (pods) =>
     pods.list().filter((worker) => worker.isTakingResources),
   );
 }
 
 /** Times what is done to the control groups of pods, from now on. */
 export function timeCgroups(registry: Registry, clock: Clock, cgroups: PodCgroups): PodCgroups {
-  const seconds = new Histogram({
-    name: 'kubelet_cgroup_manager_duration_seconds',
-    help: 'Seconds of changes of control groups.',
-    labelNames: ['operation_type'],
-    buckets,
-    registers: [registry],
-  });
+  const { histogram } = metricsIn(registry, 'kubelet_cgroup_manager_');
+  const seconds = histogram('duration_seconds', 'Seconds of changes of control groups.', ['operation_type'], buckets);
   const timed =
-    <A extends unknown[], R>(operation_type: string, act: (...given: A) => R) =>
+    <A extends unknown[], R>(operation: string, act: (...given: A) => R) =>
     (...given: A): R => {
       const startMs = clock.monotonicMs();
       try {
         return act.apply(cgroups, given);
       } finally {
-        seconds.observe({ operation_type }, (clock.monotonicMs() - startMs) / 1000);
+        seconds.of(operation).observe((clock.monotonicMs() - startMs) / 1000);
       }
     };
   cgroups.create = timed('create', cgroups.create);
@@ -123,10 +97,9 @@ export function timeCgroups(registry: Registry, clock: Clock, cgroups: PodCgroup
 
 /** Times looks at everything that the runtime has, and the time between two. */
 export function timeRelists(registry: Registry, clock: Clock): <T>(look: Promise<T>) => Promise<T> {
-  const histogram = (name: string, help: string) =>
-    new Histogram({ name: `kubelet_pleg_relist_${name}_seconds`, help, buckets, registers: [registry] });
-  const took = histogram('duration', 'Seconds of a look at all that the runtime has.');
-  const between = histogram('interval', 'Seconds between two of them.');
+  const { histogram } = metricsIn(registry, 'kubelet_pleg_relist_');
+  const took = histogram('duration_seconds', 'Seconds of a look at all that the runtime has.', [], buckets).of();
+  const between = histogram('interval_seconds', 'Seconds between two of them.', [], buckets).of();
   let lastMs: number | undefined;
   return async (look) => {
     const startMs = clock.monotonicMs();
@@ -153,22 +126,21 @@ function routeOf(path: string): string {
 
 /** Counts requests to the kubelet's server; what is returned ends one. */
 export function countRequests(registry: Registry, clock: Clock): (method: string, path: string) => () => void {
-  const labelNames = ['method', 'path', 'server_type', 'long_running'] as const;
-  const shared = { labelNames, registers: [registry] };
-  const total = new Counter({ name: 'kubelet_http_requests_total', help: 'Requests.', ...shared });
-  const now = new Gauge({ name: 'kubelet_http_inflight_requests', help: 'Requests under way.', ...shared });
-  const name = 'kubelet_http_requests_duration_seconds';
-  const seconds = new Histogram({ name, help: 'Seconds of requests.', buckets, ...shared });
-  return (given, given_path) => {
-    const path = routeOf(given_path);
+  const { counter, gauge, histogram } = metricsIn(registry, 'kubelet_http_');
+  const labelNames = ['method', 'path', 'server_type', 'long_running'];
+  const total = counter('requests_total', 'Requests.', labelNames);
+  const now = gauge('inflight_requests', 'Requests under way.', labelNames);
+  const seconds = histogram('requests_duration_seconds', 'Seconds of requests.', labelNames, buckets);
+  return (given, givenPath) => {
+    const path = routeOf(givenPath);
     const method = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'].includes(given) ? given : 'other';
-    const labels = { method, path, server_type: 'readwrite', long_running: String(streams.has(path)) };
+    const labels = [method, path, 'readwrite', String(streams.has(path))];
     const startMs = clock.monotonicMs();
-    total.inc(labels);
-    now.inc(labels);
+    total.of(...labels).value++;
+    now.of(...labels).value++;
     return () => {
-      now.dec(labels);
-      seconds.observe(labels, (clock.monotonicMs() - startMs) / 1000);
+      now.of(...labels).value--;
+      seconds.of(...labels).observe((clock.monotonicMs() - startMs) / 1000);
     };
   };
 }

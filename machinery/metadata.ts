@@ -1,6 +1,6 @@
 // Object metadata and the small meta/v1 types that every API group shares.
 // https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
-import { mergedBy, s, type TypeOf } from './schema.ts';
+import { atomic, mandatory, mergedBy, s, type TypeOf } from './schema.ts';
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 
@@ -8,14 +8,14 @@ export const ownerReference = s.object(
   `${meta}.OwnerReference`,
   'Names an object that this one depends on.',
   {
-    apiVersion: s.string('API version of the owner.', { required: true, always: true }),
+    apiVersion: s.string('API version of the owner.', mandatory),
     blockOwnerDeletion: s.boolean('Holds a foreground deletion of the owner until this object is gone.', {
       pointer: true,
     }),
     controller: s.boolean('Marks the one owner that manages this object.', { pointer: true }),
-    kind: s.string('Kind of the owner.', { required: true, always: true }),
-    name: s.string('Name of the owner.', { required: true, always: true }),
-    uid: s.string('UID of the owner.', { required: true, always: true }),
+    kind: s.string('Kind of the owner.', mandatory),
+    name: s.string('Name of the owner.', mandatory),
+    uid: s.string('UID of the owner.', mandatory),
   },
   { mapType: 'atomic' },
 );
@@ -61,16 +61,16 @@ export const objectMeta = s.object(`${meta}.ObjectMeta`, 'What every stored obje
 export type ObjectMeta = TypeOf<typeof objectMeta>;
 
 export const labelSelectorRequirement = s.object(`${meta}.LabelSelectorRequirement`, 'One condition on a label.', {
-  key: s.string('Label key.', { required: true, always: true }),
-  operator: s.string('In, NotIn, Exists or DoesNotExist.', { required: true, always: true }),
-  values: s.list(s.string(''), 'Values for In and NotIn.', { listType: 'atomic' }),
+  key: s.string('Label key.', mandatory),
+  operator: s.string('In, NotIn, Exists or DoesNotExist.', mandatory),
+  values: s.list(s.string(''), 'Values for In and NotIn.', atomic),
 });
 
 export const labelSelector = s.object(
   `${meta}.LabelSelector`,
   'Selects objects by labels; all conditions must hold.',
   {
-    matchExpressions: s.list(labelSelectorRequirement, 'Conditions on label keys.', { listType: 'atomic' }),
+    matchExpressions: s.list(labelSelectorRequirement, 'Conditions on label keys.', atomic),
     matchLabels: s.map(s.string(''), 'Labels that must have exactly these values.'),
   },
   { mapType: 'atomic' },
@@ -78,12 +78,12 @@ export const labelSelector = s.object(
 export type LabelSelector = TypeOf<typeof labelSelector>;
 
 export const condition = s.object(`${meta}.Condition`, 'One aspect of the state of an object.', {
-  lastTransitionTime: s.time('When the status last changed.', { required: true, always: true }),
-  message: s.string('Explanation for people.', { required: true, always: true }),
+  lastTransitionTime: s.time('When the status last changed.', mandatory),
+  message: s.string('Explanation for people.', mandatory),
   observedGeneration: s.int64('The generation the condition was computed from.'),
-  reason: s.string('One word for programs.', { required: true, always: true }),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Name of the condition.', { required: true, always: true }),
+  reason: s.string('One word for programs.', mandatory),
+  status: s.string('True, False or Unknown.', mandatory),
+  type: s.string('Name of the condition.', mandatory),
 });
 export type Condition = TypeOf<typeof condition>;
 
@@ -92,8 +92,8 @@ export const conditionFields = {
   lastTransitionTime: s.time('When the status last changed.', { always: true }),
   message: s.string('Explanation for people.'),
   reason: s.string('One word for programs.'),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Name of the condition.', { required: true, always: true }),
+  status: s.string('True, False or Unknown.', mandatory),
+  type: s.string('Name of the condition.', mandatory),
 } as const;
 
 /** The fields that stand at the top of every object. */

@@ -175,6 +175,12 @@ export const s = {
   },
 };
 
+/** Options of a field that an object must have, and that is written even where it is empty. */
+export const mandatory = { required: true, always: true } as const;
+
+/** Options of a list that patches and applies replace as a whole. */
+export const atomic = { listType: 'atomic' } as const;
+
 /**
  * Options of a list of objects that are told apart by these fields: patches and applies merge item
  * by item, by the first one.

@@ -1,11 +1,12 @@
 // /metrics/resources: what each pod asks for and may use. Upstream: pkg/scheduler/metrics/resources.
 // https://kubernetes.io/docs/concepts/cluster-administration/system-metrics/#kube-scheduler-metrics
-import { Gauge, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { podLimits, podRequests, type ResourceList } from '../api/core/pod/resource-totals.ts';
 import type { Pod } from '../api/core/pod.ts';
+import { metricsIn } from '../machinery/hot-metrics.ts';
 import { parseQuantity } from '../machinery/quantity.ts';
 
-const labelNames = ['namespace', 'pod', 'node', 'scheduler', 'priority', 'resource', 'unit'] as const;
+const labelNames = ['namespace', 'pod', 'node', 'scheduler', 'priority', 'resource', 'unit'];
 
 function unitOf(resource: string): string {
   if (resource === 'cpu') return 'cores';
@@ -16,28 +17,22 @@ function unitOf(resource: string): string {
 /** A registry that tells of the pods as they are when it is asked; those that have ended use nothing. */
 export function podResources(pods: () => Iterable<Pod>): Registry {
   const registry = new Registry();
+  const { seen } = metricsIn(registry, 'kube_pod_resource_');
   const tell = (name: string, help: string, totalOf: (spec: Pod['spec']) => ResourceList) =>
-    new Gauge({
-      name,
-      help,
-      labelNames,
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const { metadata, spec, status } of pods()) {
-          if (status?.phase === 'Succeeded' || status?.phase === 'Failed') continue;
-          const { namespace = '', name: pod = '' } = metadata;
-          const { nodeName: node = '', schedulerName: scheduler = '' } = spec;
-          const priority = String(spec.priority ?? '');
-          for (const [resource, amount] of Object.entries(totalOf(spec))) {
+    seen('gauge', [name, help, labelNames], () =>
+      [...pods()].flatMap(({ metadata, spec, status }) => {
+        if (status?.phase === 'Succeeded' || status?.phase === 'Failed') return [];
+        const { nodeName = '', schedulerName = '', priority = '' } = spec;
+        const of = [metadata.namespace ?? '', metadata.name ?? '', nodeName, schedulerName, String(priority)];
+        return Object.entries(totalOf(spec))
+          .map(([resource, amount]) => {
             const value = Number(parseQuantity(amount)?.nanos ?? 0n) / 1e9;
-            const unit = unitOf(resource);
-            if (value > 0) this.set({ namespace, pod, node, scheduler, priority, resource, unit }, value);
-          }
-        }
-      },
-    });
-  tell('kube_pod_resource_request', 'What pods ask for.', podRequests);
-  tell('kube_pod_resource_limit', 'What pods may use.', podLimits);
+            return [[...of, resource, unitOf(resource)], value] as const;
+          })
+          .filter(([, value]) => value > 0);
+      }),
+    );
+  tell('request', 'What pods ask for.', podRequests);
+  tell('limit', 'What pods may use.', podLimits);
   return registry;
 }

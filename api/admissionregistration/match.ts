@@ -11,12 +11,10 @@ import {
   required,
   tooMany,
 } from '../../machinery/field-error.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { repeatsIn, validateQualifiedName } from '../meta/checks.ts';
-import { checkName } from '../meta/validation.ts';
+import { validatePathSegment } from '../meta/validation.ts';
 import { checkExpression } from './expressions.ts';
-
-const atomic = { listType: 'atomic' } as const;
 
 export const operations = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'] as const;
 export const scopes = ['*', 'Cluster', 'Namespaced'] as const;
@@ -47,8 +45,8 @@ export const namedRuleWithOperations = s.atomic(
 export interface NamedRuleWithOperations extends TypeOf<typeof namedRuleWithOperations> {}
 
 export const matchCondition = s.api('admissionregistration.v1.MatchCondition', 'A condition on requests, in CEL.', {
-  expression: s.string('CEL expression that must be true.', { required: true, always: true }),
-  name: s.string('Name of the condition.', { required: true, always: true }),
+  expression: s.string('CEL expression that must be true.', mandatory),
+  name: s.string('Name of the condition.', mandatory),
 });
 export interface MatchCondition extends TypeOf<typeof matchCondition> {}
 
@@ -118,10 +116,7 @@ export function validateNamedRule(rule: NamedRuleWithOperations, path: string): 
   const repeats = repeatsIn(names);
   for (const [i, name] of names.entries()) {
     const at = `${path}.resourceNames[${i}]`;
-    append(
-      errors,
-      checkName(name, 'path').map((why) => invalid(at, name, why)),
-    );
+    append(errors, validatePathSegment(name, at));
     if (repeats.has(i)) errors.push(duplicate(at, name));
   }
   return [...errors, ...validateRule(rule, path)];

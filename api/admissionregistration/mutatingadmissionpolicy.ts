@@ -4,7 +4,7 @@ import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { append, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateWord } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -31,29 +31,25 @@ export const mutation = s.api('admissionregistration.v1.Mutation', 'A change.', 
 });
 export interface Mutation extends TypeOf<typeof mutation> {}
 
-export const mutatingAdmissionPolicySpec = s.api(
-  'admissionregistration.v1.MutatingAdmissionPolicySpec',
-  'What a policy changes.',
-  {
-    ...policyFields,
-    mutations: s.list(mutation, 'The changes, in order.', { listType: 'atomic' }),
-    reinvocationPolicy: s.string('Never, or IfNeeded to run again when others changed the object after it.', {
-      enum: reinvocationPolicies,
-    }),
-    variables: s.list(variable, 'Values with names, each from those before.', { listType: 'atomic' }),
-  },
-);
-export interface MutatingAdmissionPolicySpec extends TypeOf<typeof mutatingAdmissionPolicySpec> {}
+const spec = s.api('admissionregistration.v1.MutatingAdmissionPolicySpec', 'What a policy changes.', {
+  ...policyFields,
+  mutations: s.list(mutation, 'The changes, in order.', atomic),
+  reinvocationPolicy: s.string('Never, or IfNeeded to run again when others changed the object after it.', {
+    enum: reinvocationPolicies,
+  }),
+  variables: s.list(variable, 'Values with names, each from those before.', atomic),
+});
+export interface MutatingAdmissionPolicySpec extends TypeOf<typeof spec> {}
 
-export const mutatingAdmissionPolicySchema = s.api(
+const schema = s.api(
   'admissionregistration.v1.MutatingAdmissionPolicy',
-  'Changes that are made to objects where a binding says so.',
+  'Changes to objects where a binding says so.',
   {
     ...objectFields,
-    spec: s.field(mutatingAdmissionPolicySpec, 'What it changes.', { always: true }),
+    spec: s.field(spec, 'What it changes.', { always: true }),
   },
 );
-export interface MutatingAdmissionPolicy extends ObjectOf<typeof mutatingAdmissionPolicySchema> {}
+export interface MutatingAdmissionPolicy extends ObjectOf<typeof schema> {}
 
 export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   kind: 'MutatingAdmissionPolicy',
@@ -61,7 +57,7 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   scope: 'Cluster',
   demandsVersion: true,
   categories: ['api-extensions'],
-  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: mutatingAdmissionPolicySchema }],
+  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema }],
   hasGeneration: true,
   columns: [
     column('Mutations', 'integer', 'Number of changes.', ({ spec }) => spec.mutations?.length ?? 0),

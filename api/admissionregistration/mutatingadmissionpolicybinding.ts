@@ -9,21 +9,16 @@ import { bindingColumns } from './policy/columns.ts';
 import { bindingFields } from './policy/schema.ts';
 import { validateBindingSpec, validateMutatingOperations } from './policy/validation.ts';
 
-export const mutatingAdmissionPolicyBindingSpec = s.api(
-  'admissionregistration.v1.MutatingAdmissionPolicyBindingSpec',
-  'Where a policy holds.',
-  { ...bindingFields, policyName: s.string('The policy.') },
-);
+const spec = s.api('admissionregistration.v1.MutatingAdmissionPolicyBindingSpec', 'Where a policy holds.', {
+  ...bindingFields,
+  policyName: s.string('The policy.'),
+});
 
-export const mutatingAdmissionPolicyBindingSchema = s.api(
-  'admissionregistration.v1.MutatingAdmissionPolicyBinding',
-  'Where a mutating policy holds, and with which parameters.',
-  {
-    ...objectFields,
-    spec: s.field(mutatingAdmissionPolicyBindingSpec, 'Where the policy holds.', { always: true }),
-  },
-);
-export interface MutatingAdmissionPolicyBinding extends ObjectOf<typeof mutatingAdmissionPolicyBindingSchema> {}
+const schema = s.api('admissionregistration.v1.MutatingAdmissionPolicyBinding', 'Where a mutating policy holds.', {
+  ...objectFields,
+  spec: s.field(spec, 'Where the policy holds.', { always: true }),
+});
+export interface MutatingAdmissionPolicyBinding extends ObjectOf<typeof schema> {}
 
 export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPolicyBinding>({
   kind: 'MutatingAdmissionPolicyBinding',
@@ -31,7 +26,7 @@ export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPo
   scope: 'Cluster',
   demandsVersion: true,
   categories: ['api-extensions'],
-  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: mutatingAdmissionPolicyBindingSchema }],
+  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema }],
   hasGeneration: true,
   columns: [...bindingColumns, ageColumn],
   validate: ({ spec }) => [

@@ -4,7 +4,7 @@ import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
 import { append, duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { condition, objectFields } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import { validateConditions } from '../meta/condition-validation.ts';
@@ -14,10 +14,8 @@ import { paramKindColumn } from './policy/columns.ts';
 import { policyFields, variable } from './policy/schema.ts';
 import { validatePolicySpec } from './policy/validation.ts';
 
-const text = { required: true, always: true } as const;
-
 export const validation = s.api('admissionregistration.v1.Validation', 'A rule.', {
-  expression: s.string('CEL expression that must be true.', text),
+  expression: s.string('CEL expression that must be true.', mandatory),
   message: s.string('What a failure says.'),
   messageExpression: s.string('CEL expression that gives the text of a failure.'),
   reason: s.string('Reason of the refusal: Forbidden, Invalid or RequestEntityTooLarge.', { pointer: true }),
@@ -25,52 +23,40 @@ export const validation = s.api('admissionregistration.v1.Validation', 'A rule.'
 export interface Validation extends TypeOf<typeof validation> {}
 
 export const auditAnnotation = s.api('admissionregistration.v1.AuditAnnotation', 'A note for the audit log.', {
-  key: s.string('Key of the note, below the name of the policy.', text),
-  valueExpression: s.string('CEL expression that gives its text, or null for none.', text),
+  key: s.string('Key of the note, below the name of the policy.', mandatory),
+  valueExpression: s.string('CEL expression that gives its mandatory, or null for none.', mandatory),
 });
 export interface AuditAnnotation extends TypeOf<typeof auditAnnotation> {}
 
-export const validatingAdmissionPolicySpec = s.api(
-  'admissionregistration.v1.ValidatingAdmissionPolicySpec',
-  'What a policy demands.',
-  {
-    ...policyFields,
-    auditAnnotations: s.list(auditAnnotation, 'Notes for the audit log.', { listType: 'atomic' }),
-    validations: s.list(validation, 'The rules.', { listType: 'atomic' }),
-    variables: s.list(variable, 'Values with names, each from those before.', mergedBy('name')),
-  },
-);
-export interface ValidatingAdmissionPolicySpec extends TypeOf<typeof validatingAdmissionPolicySpec> {}
+const spec = s.api('admissionregistration.v1.ValidatingAdmissionPolicySpec', 'What a policy demands.', {
+  ...policyFields,
+  auditAnnotations: s.list(auditAnnotation, 'Notes for the audit log.', atomic),
+  validations: s.list(validation, 'The rules.', atomic),
+  variables: s.list(variable, 'Values with names, each from those before.', mergedBy('name')),
+});
+export interface ValidatingAdmissionPolicySpec extends TypeOf<typeof spec> {}
 
 const expressionWarning = s.api('admissionregistration.v1.ExpressionWarning', 'What is odd about an expression.', {
-  fieldRef: s.string('Path of the expression.', text),
-  warning: s.string('What is odd.', text),
+  fieldRef: s.string('Path of the expression.', mandatory),
+  warning: s.string('What is odd.', mandatory),
 });
 
 const typeChecking = s.api('admissionregistration.v1.TypeChecking', 'What trying the types of expressions showed.', {
-  expressionWarnings: s.list(expressionWarning, 'What is odd.', { listType: 'atomic' }),
+  expressionWarnings: s.list(expressionWarning, 'What is odd.', atomic),
 });
 
-export const validatingAdmissionPolicyStatus = s.api(
-  'admissionregistration.v1.ValidatingAdmissionPolicyStatus',
-  'Observed state of a policy.',
-  {
-    conditions: s.list(condition, 'State of the policy.', { listType: 'map', listMapKeys: ['type'] }),
-    observedGeneration: s.int64('The generation this status was computed from.'),
-    typeChecking: s.field(typeChecking, 'What trying the types of its expressions showed.'),
-  },
-);
+const status = s.api('admissionregistration.v1.ValidatingAdmissionPolicyStatus', 'Observed state of a policy.', {
+  conditions: s.list(condition, 'State of the policy.', { listType: 'map', listMapKeys: ['type'] }),
+  observedGeneration: s.int64('The generation this status was computed from.'),
+  typeChecking: s.field(typeChecking, 'What trying the types of its expressions showed.'),
+});
 
-export const validatingAdmissionPolicySchema = s.api(
-  'admissionregistration.v1.ValidatingAdmissionPolicy',
-  'Rules that objects must fulfil where a binding says so.',
-  {
-    ...objectFields,
-    spec: s.field(validatingAdmissionPolicySpec, 'What it demands.', { always: true }),
-    status: s.field(validatingAdmissionPolicyStatus, 'What is known of it.', { always: true }),
-  },
-);
-export interface ValidatingAdmissionPolicy extends ObjectOf<typeof validatingAdmissionPolicySchema> {}
+const schema = s.api('admissionregistration.v1.ValidatingAdmissionPolicy', 'Rules for objects where bindings say so.', {
+  ...objectFields,
+  spec: s.field(spec, 'What it demands.', { always: true }),
+  status: s.field(status, 'What is known of it.', { always: true }),
+});
+export interface ValidatingAdmissionPolicy extends ObjectOf<typeof schema> {}
 
 export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolicy>({
   kind: 'ValidatingAdmissionPolicy',
@@ -78,7 +64,7 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
   scope: 'Cluster',
   demandsVersion: true,
   categories: ['api-extensions'],
-  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: validatingAdmissionPolicySchema }],
+  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema }],
   subresources: { status: true },
   statusKeeps: clientMetadata,
   hasGeneration: true,

@@ -4,7 +4,7 @@
 import { duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { repeatsIn } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -14,29 +14,21 @@ import { validateBindingSpec } from './policy/validation.ts';
 
 const actions = ['Audit', 'Deny', 'Warn'] as const;
 
-export const validatingAdmissionPolicyBindingSpec = s.api(
-  'admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec',
-  'Where a policy holds.',
-  {
-    ...bindingFields,
-    policyName: s.string('The policy.', { required: true }),
-    validationActions: s.list(s.string('', { enum: actions }), 'What a failure does: Deny, Warn, Audit.', {
-      required: true,
-      listType: 'set',
-    }),
-  },
-);
-export interface ValidatingAdmissionPolicyBindingSpec extends TypeOf<typeof validatingAdmissionPolicyBindingSpec> {}
+const spec = s.api('admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec', 'Where a policy holds.', {
+  ...bindingFields,
+  policyName: s.string('The policy.', { required: true }),
+  validationActions: s.list(s.string('', { enum: actions }), 'What a failure does: Deny, Warn, Audit.', {
+    required: true,
+    listType: 'set',
+  }),
+});
+export interface ValidatingAdmissionPolicyBindingSpec extends TypeOf<typeof spec> {}
 
-export const validatingAdmissionPolicyBindingSchema = s.api(
-  'admissionregistration.v1.ValidatingAdmissionPolicyBinding',
-  'Where a policy holds, with which parameters, and what a failure does.',
-  {
-    ...objectFields,
-    spec: s.field(validatingAdmissionPolicyBindingSpec, 'Where the policy holds.', { required: true, always: true }),
-  },
-);
-export interface ValidatingAdmissionPolicyBinding extends ObjectOf<typeof validatingAdmissionPolicyBindingSchema> {}
+const schema = s.api('admissionregistration.v1.ValidatingAdmissionPolicyBinding', 'Where a policy holds.', {
+  ...objectFields,
+  spec: s.field(spec, 'Where the policy holds.', mandatory),
+});
+export interface ValidatingAdmissionPolicyBinding extends ObjectOf<typeof schema> {}
 
 export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissionPolicyBinding>({
   kind: 'ValidatingAdmissionPolicyBinding',
@@ -44,7 +36,7 @@ export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissi
   scope: 'Cluster',
   demandsVersion: true,
   categories: ['api-extensions'],
-  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: validatingAdmissionPolicyBindingSchema }],
+  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema }],
   hasGeneration: true,
   columns: [...bindingColumns, ageColumn],
   validate: ({ spec }) => [

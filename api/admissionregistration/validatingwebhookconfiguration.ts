@@ -8,27 +8,19 @@ import { webhookConfiguration } from './webhook/configuration.ts';
 import { webhookFields } from './webhook/schema.ts';
 import { validateWebhooks } from './webhook/validation.ts';
 
-export const validatingWebhook = s.api(
-  'admissionregistration.v1.ValidatingWebhook',
-  'A webhook that says yes or no.',
-  webhookFields,
-);
-export interface ValidatingWebhook extends TypeOf<typeof validatingWebhook> {}
+const webhook = s.api('admissionregistration.v1.ValidatingWebhook', 'A webhook that says yes or no.', webhookFields);
+export interface ValidatingWebhook extends TypeOf<typeof webhook> {}
 
-export const validatingWebhookConfigurationSchema = s.api(
-  'admissionregistration.v1.ValidatingWebhookConfiguration',
-  'Webhooks that are asked whether an object may be as it is.',
-  {
-    ...objectFields,
-    webhooks: s.list(validatingWebhook, 'The webhooks.', mergedBy('name')),
-  },
-);
-export interface ValidatingWebhookConfiguration extends ObjectOf<typeof validatingWebhookConfigurationSchema> {}
+const schema = s.api('admissionregistration.v1.ValidatingWebhookConfiguration', 'Webhooks that say yes or no.', {
+  ...objectFields,
+  webhooks: s.list(webhook, 'The webhooks.', mergedBy('name')),
+});
+export interface ValidatingWebhookConfiguration extends ObjectOf<typeof schema> {}
 
 export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookConfiguration>({
   kind: 'ValidatingWebhookConfiguration',
   plural: 'validatingwebhookconfigurations',
   ...webhookConfiguration,
-  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema: validatingWebhookConfigurationSchema }],
+  served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema }],
   validate: (configuration) => validateWebhooks(configuration.webhooks),
 });

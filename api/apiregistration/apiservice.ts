@@ -3,10 +3,10 @@
 import { append, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { clientMetadata, column, defineKind, type PrepareContext } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { checkDNS1035Label, checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { checkDNS1035Label } from '../../machinery/name-rules.ts';
+import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
-import { rangeText } from '../meta/checks.ts';
+import { rangeText, validateDNSSubdomain, validateWith } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
@@ -19,16 +19,13 @@ const serviceReference = s.object(`${group}.ServiceReference`, 'A service that a
 });
 
 export const apiServiceSpec = s.object(`${group}.APIServiceSpec`, 'Who answers for a group and version.', {
-  caBundle: s.bytes('PEM certificates that the server must be signed by.', { listType: 'atomic' }),
+  caBundle: s.bytes('PEM certificates that the server must be signed by.', atomic),
   group: s.string('The API group.'),
-  groupPriorityMinimum: s.int32('Rank of the group in discovery; higher comes first.', {
-    required: true,
-    always: true,
-  }),
+  groupPriorityMinimum: s.int32('Rank of the group in discovery; higher comes first.', mandatory),
   insecureSkipTLSVerify: s.boolean('Any certificate is taken.'),
   service: s.field(serviceReference, 'The service that answers; absent: this server itself.'),
   version: s.string('The version.'),
-  versionPriority: s.int32('Rank of the version in its group; higher comes first.', { required: true, always: true }),
+  versionPriority: s.int32('Rank of the version in its group; higher comes first.', mandatory),
 });
 export interface APIServiceSpec extends TypeOf<typeof apiServiceSpec> {}
 
@@ -36,8 +33,8 @@ export const apiServiceCondition = s.object(`${group}.APIServiceCondition`, 'One
   lastTransitionTime: s.time('When the status last changed.'),
   message: s.string('Explanation for people.'),
   reason: s.string('One word for programs.'),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Available.', { required: true, always: true }),
+  status: s.string('True, False or Unknown.', mandatory),
+  type: s.string('Available.', mandatory),
 });
 export interface APIServiceCondition extends TypeOf<typeof apiServiceCondition> {}
 
@@ -110,15 +107,8 @@ function validateSpec(spec: APIServiceSpec, path: string): FieldError[] {
   if (!group && version !== 'v1') {
     errors.push(required(`${path}.group`, 'only v1 may have an empty group and it better be legacy kube'));
   }
-  if (group)
-    append(
-      errors,
-      checkDNS1123Subdomain(group).map((why) => invalid(`${path}.group`, group, why)),
-    );
-  append(
-    errors,
-    checkDNS1035Label(version).map((why) => invalid(`${path}.version`, version, why)),
-  );
+  if (group) append(errors, validateDNSSubdomain(group, `${path}.group`));
+  append(errors, validateWith(checkDNS1035Label, version, `${path}.version`));
   const rank = (key: 'groupPriorityMinimum' | 'versionPriority', value: number, max: number) => {
     if (value > 0 && value <= max) return;
     errors.push(invalid(`${path}.${key}`, value, `must be positive and less than ${max}`));

@@ -4,7 +4,7 @@
 import { required } from '../../machinery/field-error.ts';
 import { column, defineKind, parseApiVersion } from '../../machinery/kind.ts';
 import { controllerOf, objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { mandatory, s } from '../../machinery/schema.ts';
 import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
@@ -13,7 +13,7 @@ export const controllerRevisionSchema = s.api('apps.v1.ControllerRevision', "A s
   ...typeMeta,
   data: s.any('io.k8s.apimachinery.pkg.runtime.RawExtension', 'The snapshot.'),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-  revision: s.int64('Number of the revision.', { required: true, always: true }),
+  revision: s.int64('Number of the revision.', mandatory),
 });
 export interface ControllerRevision extends ObjectOf<typeof controllerRevisionSchema> {}
 

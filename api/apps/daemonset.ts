@@ -4,7 +4,7 @@ import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
 import { conditionOf, labelSelector, objectFields } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { warnOfTemplate } from '../core/pod/warnings.ts';
@@ -26,7 +26,7 @@ export const daemonSetSpec = s.api('apps.v1.DaemonSetSpec', 'Desired state of a 
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
   revisionHistoryLimit: s.int32('Old revisions to keep for rollbacks.', { pointer: true, default: 10 }),
   selector: s.field(labelSelector, 'Labels of its pods; cannot change.', { required: true }),
-  template: s.field(podTemplateSpec, 'The pods.', { required: true, always: true }),
+  template: s.field(podTemplateSpec, 'The pods.', mandatory),
   updateStrategy: s.field(daemonSetUpdateStrategy, 'How new pods replace old ones.', { always: true }),
 });
 export interface DaemonSetSpec extends TypeOf<typeof daemonSetSpec> {}
@@ -36,11 +36,11 @@ export const daemonSetCondition = conditionOf('apps.v1.DaemonSetCondition', 'a d
 export const daemonSetStatus = s.api('apps.v1.DaemonSetStatus', 'Observed state of a daemon set.', {
   collisionCount: s.int32('Hash collisions so far; part of the next hash.', { pointer: true }),
   conditions: s.list(daemonSetCondition, 'State of the daemon set.', mergedBy('type')),
-  currentNumberScheduled: s.int32('Nodes that run the pod and should.', { required: true, always: true }),
-  desiredNumberScheduled: s.int32('Nodes that should run the pod.', { required: true, always: true }),
+  currentNumberScheduled: s.int32('Nodes that run the pod and should.', mandatory),
+  desiredNumberScheduled: s.int32('Nodes that should run the pod.', mandatory),
   numberAvailable: s.int32('Nodes with an available pod.'),
-  numberMisscheduled: s.int32('Nodes that run the pod and should not.', { required: true, always: true }),
-  numberReady: s.int32('Nodes with a ready pod.', { required: true, always: true }),
+  numberMisscheduled: s.int32('Nodes that run the pod and should not.', mandatory),
+  numberReady: s.int32('Nodes with a ready pod.', mandatory),
   numberUnavailable: s.int32('Nodes that should have an available pod and have none.'),
   observedGeneration: s.int64('The generation this status was computed from.'),
   updatedNumberScheduled: s.int32('Nodes that run the current template.'),

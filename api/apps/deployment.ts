@@ -5,7 +5,7 @@ import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { labelSelector, objectFields } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { warnOfTemplate } from '../core/pod/warnings.ts';
@@ -39,7 +39,7 @@ export const deploymentSpec = s.api('apps.v1.DeploymentSpec', 'Desired state of 
     always: true,
     patchStrategy: 'retainKeys',
   }),
-  template: s.field(podTemplateSpec, 'The pods.', { required: true, always: true }),
+  template: s.field(podTemplateSpec, 'The pods.', mandatory),
 });
 export interface DeploymentSpec extends TypeOf<typeof deploymentSpec> {}
 
@@ -48,8 +48,8 @@ export const deploymentCondition = s.api('apps.v1.DeploymentCondition', 'One asp
   lastUpdateTime: s.time('When it was last written.', { always: true }),
   message: s.string('Explanation for people.'),
   reason: s.string('One word for programs.'),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Name of the condition.', { required: true, always: true }),
+  status: s.string('True, False or Unknown.', mandatory),
+  type: s.string('Name of the condition.', mandatory),
 });
 export interface DeploymentCondition extends TypeOf<typeof deploymentCondition> {}
 

@@ -5,7 +5,7 @@ import type { FieldError } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { conditionOf, labelSelector, objectFields } from '../../machinery/metadata.ts';
-import { mergedBy, s } from '../../machinery/schema.ts';
+import { mandatory, mergedBy, s } from '../../machinery/schema.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { warnOfTemplate } from '../core/pod/warnings.ts';
@@ -30,7 +30,7 @@ export const replicaSetStatus = s.api('apps.v1.ReplicaSetStatus', 'Observed stat
   fullyLabeledReplicas: s.int32('Pods that have all labels of the template.'),
   observedGeneration: s.int64('The generation this status was computed from.'),
   readyReplicas: s.int32('Pods that are ready.'),
-  replicas: s.int32('Pods that exist and are not terminating.', { required: true, always: true }),
+  replicas: s.int32('Pods that exist and are not terminating.', mandatory),
   terminatingReplicas: s.int32('Pods that are terminating.', { pointer: true }),
 });
 

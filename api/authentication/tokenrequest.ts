@@ -7,16 +7,12 @@ import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const boundObjectReference = s.api(
-  'authentication.v1.BoundObjectReference',
-  'Object that a token is bound to.',
-  {
-    apiVersion: s.string('API version of the object.'),
-    kind: s.string('Pod, Secret or Node.'),
-    name: s.string('Name of the object.'),
-    uid: s.string('UID of the object.'),
-  },
-);
+const boundObjectReference = s.api('authentication.v1.BoundObjectReference', 'Object that a token is bound to.', {
+  apiVersion: s.string('API version of the object.'),
+  kind: s.string('Pod, Secret or Node.'),
+  name: s.string('Name of the object.'),
+  uid: s.string('UID of the object.'),
+});
 
 export const tokenRequestSpec = s.api('authentication.v1.TokenRequestSpec', 'What token is wished for.', {
   audiences: s.list(s.string(''), 'Audiences of the token.', { always: true, listType: 'atomic' }),

@@ -1,7 +1,7 @@
 // The question and answer that the access reviews share.
 // https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 import { labelSelectorRequirement } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { fieldSelectorRequirement } from '../meta/field-selector-requirement.ts';
 
 export const nonResourceAttributes = s.api('authorization.v1.NonResourceAttributes', 'A request for a URL path.', {
@@ -12,12 +12,12 @@ export interface NonResourceAttributes extends TypeOf<typeof nonResourceAttribut
 
 export const fieldSelectorAttributes = s.api('authorization.v1.FieldSelectorAttributes', 'A field selector.', {
   rawSelector: s.string('In text form.'),
-  requirements: s.list(fieldSelectorRequirement, 'As a list of conditions.', { listType: 'atomic' }),
+  requirements: s.list(fieldSelectorRequirement, 'As a list of conditions.', atomic),
 });
 
 export const labelSelectorAttributes = s.api('authorization.v1.LabelSelectorAttributes', 'A label selector.', {
   rawSelector: s.string('In text form.'),
-  requirements: s.list(labelSelectorRequirement, 'As a list of conditions.', { listType: 'atomic' }),
+  requirements: s.list(labelSelectorRequirement, 'As a list of conditions.', atomic),
 });
 
 export const resourceAttributes = s.api('authorization.v1.ResourceAttributes', 'A request for a resource.', {
@@ -35,7 +35,7 @@ export interface ResourceAttributes extends TypeOf<typeof resourceAttributes> {}
 
 export const subjectAccessReviewSpec = s.api('authorization.v1.SubjectAccessReviewSpec', 'Who wants to do what.', {
   extra: s.map(s.list(s.string(''), ''), 'More facts about the user.'),
-  groups: s.list(s.string(''), 'Groups of the user.', { listType: 'atomic' }),
+  groups: s.list(s.string(''), 'Groups of the user.', atomic),
   nonResourceAttributes: s.field(nonResourceAttributes, 'A request for a URL path.'),
   resourceAttributes: s.field(resourceAttributes, 'A request for a resource.'),
   uid: s.string('Id of the user.'),
@@ -44,7 +44,7 @@ export const subjectAccessReviewSpec = s.api('authorization.v1.SubjectAccessRevi
 export interface SubjectAccessReviewSpec extends TypeOf<typeof subjectAccessReviewSpec> {}
 
 export const subjectAccessReviewStatus = s.api('authorization.v1.SubjectAccessReviewStatus', 'Whether it is allowed.', {
-  allowed: s.boolean('It is allowed.', { required: true, always: true }),
+  allowed: s.boolean('It is allowed.', mandatory),
   denied: s.boolean('It is denied, whatever other authorizers say.'),
   evaluationError: s.string('What went wrong while deciding.'),
   reason: s.string('Why.'),

@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/scale-v1/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { mandatory, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 
@@ -12,7 +12,7 @@ export const scaleSpec = s.api('autoscaling.v1.ScaleSpec', 'Desired number of re
 });
 
 export const scaleStatus = s.api('autoscaling.v1.ScaleStatus', 'Observed number of replicas.', {
-  replicas: s.int32('Number of pods.', { required: true, always: true }),
+  replicas: s.int32('Number of pods.', mandatory),
   selector: s.string('Labels of the pods in text form.'),
 });
 

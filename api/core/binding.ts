@@ -4,13 +4,13 @@
 import { type FieldError, notSupported, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { mandatory, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { objectReference } from './object-reference.ts';
 
 export const bindingSchema = s.api('core.v1.Binding', 'Binds a pod to a node.', {
   ...objectFields,
-  target: s.field(objectReference, 'The node.', { required: true, always: true }),
+  target: s.field(objectReference, 'The node.', mandatory),
 });
 export interface Binding extends ObjectOf<typeof bindingSchema> {}
 

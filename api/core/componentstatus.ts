@@ -2,26 +2,22 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/component-status-v1/
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { mergedBy, s } from '../../machinery/schema.ts';
+import { mandatory, mergedBy, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const componentCondition = s.api('core.v1.ComponentCondition', 'Whether a part of the control plane is well.', {
   error: s.string('What went wrong.'),
   message: s.string('Explanation for people.'),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Name of the condition.', { required: true, always: true }),
+  status: s.string('True, False or Unknown.', mandatory),
+  type: s.string('Name of the condition.', mandatory),
 });
 
-export const componentStatusSchema = s.api(
-  'core.v1.ComponentStatus',
-  'Whether a part of the control plane is well; obsolete.',
-  {
-    ...typeMeta,
-    conditions: s.list(componentCondition, 'Healthy.', mergedBy('type')),
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-  },
-);
-export interface ComponentStatus extends ObjectOf<typeof componentStatusSchema> {}
+const schema = s.api('core.v1.ComponentStatus', 'Whether a part of the control plane is well; obsolete.', {
+  ...typeMeta,
+  conditions: s.list(componentCondition, 'Healthy.', mergedBy('type')),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+});
+export interface ComponentStatus extends ObjectOf<typeof schema> {}
 
 const healthOf = ({ conditions }: ComponentStatus) => conditions?.find(({ type }) => type === 'Healthy');
 
@@ -36,7 +32,7 @@ export const ComponentStatusKind = defineKind<ComponentStatus>({
     {
       group: '',
       version: 'v1',
-      schema: componentStatusSchema,
+      schema,
       deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
     },
   ],

@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoints-v1/
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { ageColumn, joinWithMore } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { repackSubsets } from './endpoints/subsets.ts';
@@ -12,7 +12,7 @@ import { objectReference } from './object-reference.ts';
 
 export const endpointAddress = s.atomic('core.v1.EndpointAddress', 'One address.', {
   hostname: s.string('Host name of the endpoint.'),
-  ip: s.string('The address.', { required: true, always: true }),
+  ip: s.string('The address.', mandatory),
   nodeName: s.string('Node it is on.', { pointer: true }),
   targetRef: s.field(objectReference, 'The object it belongs to.'),
 });
@@ -21,20 +21,20 @@ export interface EndpointAddress extends TypeOf<typeof endpointAddress> {}
 export const endpointPort = s.atomic('core.v1.EndpointPort', 'A port.', {
   appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
   name: s.string('Name of the port in the service.'),
-  port: s.int32('Port number.', { required: true, always: true }),
+  port: s.int32('Port number.', mandatory),
   protocol: s.string('TCP, UDP or SCTP.', { default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] }),
 });
 export interface EndpointPort extends TypeOf<typeof endpointPort> {}
 
 export const endpointSubset = s.api('core.v1.EndpointSubset', 'Addresses that share their ports.', {
-  addresses: s.list(endpointAddress, 'Addresses that are ready.', { listType: 'atomic' }),
-  notReadyAddresses: s.list(endpointAddress, 'Addresses that are not ready.', { listType: 'atomic' }),
-  ports: s.list(endpointPort, 'Ports of all of them.', { listType: 'atomic' }),
+  addresses: s.list(endpointAddress, 'Addresses that are ready.', atomic),
+  notReadyAddresses: s.list(endpointAddress, 'Addresses that are not ready.', atomic),
+  ports: s.list(endpointPort, 'Ports of all of them.', atomic),
 });
 
 export const endpointsSchema = s.api('core.v1.Endpoints', 'Addresses behind a service; superseded by EndpointSlice.', {
   ...objectFields,
-  subsets: s.list(endpointSubset, 'Groups of addresses that share their ports.', { listType: 'atomic' }),
+  subsets: s.list(endpointSubset, 'Groups of addresses that share their ports.', atomic),
 });
 export interface Endpoints extends ObjectOf<typeof endpointsSchema> {}
 

@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { mandatory, s } from '../../machinery/schema.ts';
 import { eventFromStorage, eventToStorage } from '../events/conversion.ts';
 import { eventsEventSchema } from '../events/event.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -24,10 +24,10 @@ export const eventSchema = s.api('core.v1.Event', 'Something that happened to an
   count: s.int32('How often it happened.'),
   eventTime: s.microTime('When it was first observed.', { always: true }),
   firstTimestamp: s.time('When it first happened.', { always: true }),
-  involvedObject: s.field(objectReference, 'The object it is about.', { required: true, always: true }),
+  involvedObject: s.field(objectReference, 'The object it is about.', mandatory),
   lastTimestamp: s.time('When it last happened.', { always: true }),
   message: s.string('What happened, for people.'),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { required: true, always: true }),
+  metadata: s.field(objectMeta, 'Standard object metadata.', mandatory),
   reason: s.string('Why, in one word.'),
   related: s.field(objectReference, 'A second object it is about.'),
   reportingComponent: s.string('Controller that reports it.', { always: true }),

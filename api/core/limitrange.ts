@@ -5,7 +5,7 @@ import { append, duplicate, type FieldError, forbidden, invalid, required } from
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { compareQuantities, quantityMilliValue } from '../../machinery/quantity.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateQualifiedName } from '../meta/checks.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { isOvercommitAllowed, validateAnyResourceName, validateContainerResourceName } from './resource-names.ts';
@@ -16,12 +16,12 @@ export const limitRangeItem = s.api('core.v1.LimitRangeItem', 'Bounds for one ty
   max: s.map(s.quantity(''), 'Most of each resource.'),
   maxLimitRequestRatio: s.map(s.quantity(''), 'Most times that a limit may be of its request.'),
   min: s.map(s.quantity(''), 'Least of each resource.'),
-  type: s.string('Pod, Container or PersistentVolumeClaim.', { required: true, always: true }),
+  type: s.string('Pod, Container or PersistentVolumeClaim.', mandatory),
 });
 export interface LimitRangeItem extends TypeOf<typeof limitRangeItem> {}
 
 export const limitRangeSpec = s.api('core.v1.LimitRangeSpec', 'Bounds for single objects.', {
-  limits: s.list(limitRangeItem, 'Bounds by type.', { required: true, always: true, listType: 'atomic' }),
+  limits: s.list(limitRangeItem, 'Bounds by type.', { ...mandatory, ...atomic }),
 });
 
 export const limitRangeSchema = s.api('core.v1.LimitRange', 'Defaults and bounds for single objects of a namespace.', {

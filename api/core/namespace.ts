@@ -4,25 +4,21 @@
 import { invalid } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { conditionFields, objectFields } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateOwnFinalizer } from '../meta/validation.ts';
 
-export const namespaceCondition = s.api(
-  'core.v1.NamespaceCondition',
-  "One aspect of a namespace's deletion.",
-  conditionFields,
-);
-export interface NamespaceCondition extends TypeOf<typeof namespaceCondition> {}
+const condition = s.api('core.v1.NamespaceCondition', "One aspect of a namespace's deletion.", conditionFields);
+export interface NamespaceCondition extends TypeOf<typeof condition> {}
 
 export const namespaceSpec = s.api('core.v1.NamespaceSpec', 'Desired state of a namespace.', {
-  finalizers: s.list(s.string(''), 'Must be empty before the namespace may go.', { listType: 'atomic' }),
+  finalizers: s.list(s.string(''), 'Must be empty before the namespace may go.', atomic),
 });
 
 export const namespaceStatus = s.api('core.v1.NamespaceStatus', 'Observed state of a namespace.', {
-  conditions: s.list(namespaceCondition, 'Progress and problems of its deletion.', mergedBy('type')),
+  conditions: s.list(condition, 'Progress and problems of its deletion.', mergedBy('type')),
   phase: s.string('Active or Terminating.', { default: 'Active', enum: ['Active', 'Terminating'] }),
 });
 

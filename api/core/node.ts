@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/concepts/architecture/nodes/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { atomic, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { nodeColumns } from './node/columns.ts';
 import { nodeConfigSource, nodeStatus } from './node/node-status.ts';
@@ -21,7 +21,7 @@ export const nodeSpec = s.api('core.v1.NodeSpec', 'Desired state of a node.', {
     patchStrategy: 'merge',
   }),
   providerID: s.string('Id of the machine at its cloud provider.'),
-  taints: s.list(taint, 'Keep pods away that do not tolerate them.', { listType: 'atomic' }),
+  taints: s.list(taint, 'Keep pods away that do not tolerate them.', atomic),
   unschedulable: s.boolean('No new pods are scheduled here; set by cordon.'),
 });
 

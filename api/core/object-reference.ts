@@ -1,6 +1,6 @@
 // References from one object to another.
 // Which of them a field takes says what it may point at.
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 
 export const objectReference = s.atomic('core.v1.ObjectReference', 'Names an object, or a part of it.', {
   apiVersion: s.string('API version of the object.'),
@@ -28,16 +28,16 @@ export const typedLocalObjectReference = s.atomic(
   'Names an object of some kind in the same namespace.',
   {
     apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
-    kind: s.string('Kind of the object.', { required: true, always: true }),
-    name: s.string('Name of the object.', { required: true, always: true }),
+    kind: s.string('Kind of the object.', mandatory),
+    name: s.string('Name of the object.', mandatory),
   },
 );
 export interface TypedLocalObjectReference extends TypeOf<typeof typedLocalObjectReference> {}
 
 export const typedObjectReference = s.api('core.v1.TypedObjectReference', 'Names an object of some kind.', {
   apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
-  kind: s.string('Kind of the object.', { required: true, always: true }),
-  name: s.string('Name of the object.', { required: true, always: true }),
+  kind: s.string('Kind of the object.', mandatory),
+  name: s.string('Name of the object.', mandatory),
   namespace: s.string('Namespace; the same one when absent.', { pointer: true }),
 });
 export interface TypedObjectReference extends TypeOf<typeof typedObjectReference> {}

@@ -5,7 +5,7 @@ import { sortKeys } from '../../machinery/go-json.ts';
 import { type Column, column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
 import { conditionOf, objectFields } from '../../machinery/metadata.ts';
-import { mergedBy, s } from '../../machinery/schema.ts';
+import { mandatory, mergedBy, s } from '../../machinery/schema.ts';
 import { validateReplicaCounts, validateServingTemplate } from '../apps/workload-validation.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -14,45 +14,33 @@ import { setPodSpecDefaults } from './pod/defaults.ts';
 import { podTemplateSpec } from './pod/pod-template.ts';
 import { warnOfTemplate } from './pod/warnings.ts';
 
-export const replicationControllerSpec = s.api(
-  'core.v1.ReplicationControllerSpec',
-  'Desired state of a replication controller.',
-  {
-    minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
-    replicas: s.int32('Desired number of pods.', { pointer: true, default: 1 }),
-    selector: s.map(s.string(''), "Labels of its pods; the template's when empty.", { mapType: 'atomic' }),
-    template: s.field(podTemplateSpec, 'The pods.'),
-  },
-);
+const spec = s.api('core.v1.ReplicationControllerSpec', 'Desired state of a replication controller.', {
+  minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
+  replicas: s.int32('Desired number of pods.', { pointer: true, default: 1 }),
+  selector: s.map(s.string(''), "Labels of its pods; the template's when empty.", { mapType: 'atomic' }),
+  template: s.field(podTemplateSpec, 'The pods.'),
+});
 
 export const replicationControllerCondition = conditionOf(
   'core.v1.ReplicationControllerCondition',
   'a replication controller',
 );
 
-export const replicationControllerStatus = s.api(
-  'core.v1.ReplicationControllerStatus',
-  'Observed state of a replication controller.',
-  {
-    availableReplicas: s.int32('Pods that are available.'),
-    conditions: s.list(replicationControllerCondition, 'ReplicaFailure.', mergedBy('type')),
-    fullyLabeledReplicas: s.int32('Pods that have all labels of the template.'),
-    observedGeneration: s.int64('The generation this status was computed from.'),
-    readyReplicas: s.int32('Pods that are ready.'),
-    replicas: s.int32('Pods that exist.', { required: true, always: true }),
-  },
-);
+const status = s.api('core.v1.ReplicationControllerStatus', 'Observed state of a replication controller.', {
+  availableReplicas: s.int32('Pods that are available.'),
+  conditions: s.list(replicationControllerCondition, 'ReplicaFailure.', mergedBy('type')),
+  fullyLabeledReplicas: s.int32('Pods that have all labels of the template.'),
+  observedGeneration: s.int64('The generation this status was computed from.'),
+  readyReplicas: s.int32('Pods that are ready.'),
+  replicas: s.int32('Pods that exist.', mandatory),
+});
 
-export const replicationControllerSchema = s.api(
-  'core.v1.ReplicationController',
-  'Keeps a number of equal pods running; the older form of ReplicaSet.',
-  {
-    ...objectFields,
-    spec: s.field(replicationControllerSpec, 'What should run.', { always: true }),
-    status: s.field(replicationControllerStatus, 'How far it is.', { always: true }),
-  },
-);
-export interface ReplicationController extends ObjectOf<typeof replicationControllerSchema> {}
+const schema = s.api('core.v1.ReplicationController', 'Keeps a number of equal pods running; an older ReplicaSet.', {
+  ...objectFields,
+  spec: s.field(spec, 'What should run.', { always: true }),
+  status: s.field(status, 'How far it is.', { always: true }),
+});
+export interface ReplicationController extends ObjectOf<typeof schema> {}
 
 export const ReplicationControllerKind = defineKind<ReplicationController>({
   kind: 'ReplicationController',
@@ -60,7 +48,7 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
   scope: 'Namespaced',
   shortNames: ['rc'],
   categories: ['all'],
-  served: [{ group: '', version: 'v1', schema: replicationControllerSchema, setDefaults }],
+  served: [{ group: '', version: 'v1', schema, setDefaults }],
   subresources: {
     scale: {
       specReplicasPath: 'spec.replicas',

@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/concepts/services-networking/service/
 import { defineKind } from '../../machinery/kind.ts';
 import { condition, objectFields } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { dropObsoleteFields, keepAllocatedFields, syncClusterIPs } from './service/allocated-fields.ts';
 import { serviceColumns } from './service/columns.ts';
@@ -14,7 +14,7 @@ export const servicePort = s.api('core.v1.ServicePort', 'A port of a service.', 
   appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
   name: s.string('Name; needed when there are several ports.'),
   nodePort: s.int32('Port on every node that leads here.'),
-  port: s.int32('Port of the service.', { required: true, always: true }),
+  port: s.int32('Port of the service.', mandatory),
   protocol: s.string('TCP, UDP or SCTP.', { default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] }),
   targetPort: s.intOrString('Port number or name in the pods; the same as port when absent.', { always: true }),
 });
@@ -31,10 +31,8 @@ export const sessionAffinityConfig = s.api('core.v1.SessionAffinityConfig', 'Set
 export const serviceSpec = s.api('core.v1.ServiceSpec', 'How a service behaves.', {
   allocateLoadBalancerNodePorts: s.boolean('Whether a load balancer service takes node ports.', { pointer: true }),
   clusterIP: s.string('Virtual address; None for a headless service.'),
-  clusterIPs: s.list(s.string(''), 'Virtual addresses, one per family; the first equals clusterIP.', {
-    listType: 'atomic',
-  }),
-  externalIPs: s.list(s.string(''), 'Addresses of nodes that take traffic for the service.', { listType: 'atomic' }),
+  clusterIPs: s.list(s.string(''), 'Virtual addresses, one per family; the first equals clusterIP.', atomic),
+  externalIPs: s.list(s.string(''), 'Addresses of nodes that take traffic for the service.', atomic),
   externalName: s.string('DNS name that an ExternalName service stands for.'),
   externalTrafficPolicy: s.string('Cluster, or Local to keep traffic on its node and the source address.', {
     enum: ['Cluster', 'Local'],
@@ -44,16 +42,14 @@ export const serviceSpec = s.api('core.v1.ServiceSpec', 'How a service behaves.'
     pointer: true,
     enum: ['Cluster', 'Local'],
   }),
-  ipFamilies: s.list(s.string('', { enum: ['', 'IPv4', 'IPv6'] }), 'IPv4, IPv6 or both.', { listType: 'atomic' }),
+  ipFamilies: s.list(s.string('', { enum: ['', 'IPv4', 'IPv6'] }), 'IPv4, IPv6 or both.', atomic),
   ipFamilyPolicy: s.string('SingleStack, PreferDualStack or RequireDualStack.', {
     pointer: true,
     enum: ['PreferDualStack', 'RequireDualStack', 'SingleStack'],
   }),
   loadBalancerClass: s.string('Which implementation provides the load balancer.', { pointer: true }),
   loadBalancerIP: s.string('Address wished for; obsolete.'),
-  loadBalancerSourceRanges: s.list(s.string(''), 'Client ranges that may use the load balancer.', {
-    listType: 'atomic',
-  }),
+  loadBalancerSourceRanges: s.list(s.string(''), 'Client ranges that may use the load balancer.', atomic),
   ports: s.list(servicePort, 'Ports of the service.', mergedBy('port', 'protocol')),
   publishNotReadyAddresses: s.boolean('Include pods that are not ready.'),
   selector: s.map(s.string(''), 'Labels of the pods behind it.', { mapType: 'atomic' }),
@@ -72,7 +68,7 @@ export interface ServiceSpec extends TypeOf<typeof serviceSpec> {}
 
 export const portStatus = s.api('core.v1.PortStatus', 'State of a load balancer port.', {
   error: s.string('Why it does not work.', { pointer: true }),
-  port: s.int32('Port number.', { required: true, always: true }),
+  port: s.int32('Port number.', mandatory),
   protocol: s.string('TCP, UDP or SCTP.', { required: true, always: true, enum: ['SCTP', 'TCP', 'UDP'] }),
 });
 
@@ -80,11 +76,11 @@ export const loadBalancerIngress = s.api('core.v1.LoadBalancerIngress', 'An entr
   hostname: s.string('Its DNS name.'),
   ip: s.string('Its address.'),
   ipMode: s.string('VIP, or Proxy.', { pointer: true }),
-  ports: s.list(portStatus, 'State of its ports.', { listType: 'atomic' }),
+  ports: s.list(portStatus, 'State of its ports.', atomic),
 });
 
 export const loadBalancerStatus = s.api('core.v1.LoadBalancerStatus', 'State of a load balancer.', {
-  ingress: s.list(loadBalancerIngress, 'Where it takes traffic.', { listType: 'atomic' }),
+  ingress: s.list(loadBalancerIngress, 'Where it takes traffic.', atomic),
 });
 
 export const serviceStatus = s.api('core.v1.ServiceStatus', 'Observed state of a service.', {

@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/concepts/security/service-accounts/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { mergedBy, s } from '../../machinery/schema.ts';
+import { atomic, mergedBy, s } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { localObjectReference, objectReference } from './object-reference.ts';
@@ -11,9 +11,7 @@ import { localObjectReference, objectReference } from './object-reference.ts';
 export const serviceAccountSchema = s.api('core.v1.ServiceAccount', 'An identity for the processes in pods.', {
   ...typeMeta,
   automountServiceAccountToken: s.boolean('Whether pods get its token by default.', { pointer: true }),
-  imagePullSecrets: s.list(localObjectReference, 'Secrets for pulling images, given to its pods.', {
-    listType: 'atomic',
-  }),
+  imagePullSecrets: s.list(localObjectReference, 'Secrets for pulling images, given to its pods.', atomic),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   secrets: s.list(objectReference, 'Secrets its pods may use; for old token secrets.', mergedBy('name')),
 });

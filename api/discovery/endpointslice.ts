@@ -4,7 +4,7 @@
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { objectReference } from '../core/object-reference.ts';
 import { ageColumn, joinWithMore } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -17,16 +17,16 @@ export const endpointConditions = s.api('discovery.v1.EndpointConditions', 'Whet
 });
 
 export const forNode = s.api('discovery.v1.ForNode', 'A node that should use an endpoint.', {
-  name: s.string('Name of the node.', { required: true, always: true }),
+  name: s.string('Name of the node.', mandatory),
 });
 
 export const forZone = s.api('discovery.v1.ForZone', 'A zone that should use an endpoint.', {
-  name: s.string('Name of the zone.', { required: true, always: true }),
+  name: s.string('Name of the zone.', mandatory),
 });
 
 export const endpointHints = s.api('discovery.v1.EndpointHints', 'Who should use an endpoint.', {
-  forNodes: s.list(forNode, 'Nodes that should use it.', { listType: 'atomic' }),
-  forZones: s.list(forZone, 'Zones that should use it.', { listType: 'atomic' }),
+  forNodes: s.list(forNode, 'Nodes that should use it.', atomic),
+  forZones: s.list(forZone, 'Zones that should use it.', atomic),
 });
 
 export const endpoint = s.api('discovery.v1.Endpoint', 'One endpoint.', {

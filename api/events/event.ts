@@ -2,14 +2,14 @@
 // The same stored objects as core Events under clearer names; conversion.ts goes between the two.
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { mandatory, s } from '../../machinery/schema.ts';
 import { eventSource } from '../core/event/source.ts';
 import { objectReference } from '../core/object-reference.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 export const eventsEventSeries = s.api('events.v1.EventSeries', 'Repetitions of an event.', {
-  count: s.int32('How many so far.', { required: true, always: true }),
-  lastObservedTime: s.microTime('When the last one was seen.', { required: true, always: true }),
+  count: s.int32('How many so far.', mandatory),
+  lastObservedTime: s.microTime('When the last one was seen.', mandatory),
 });
 
 export const eventsEventSchema = s.api('events.v1.Event', 'Something that happened to an object.', {
@@ -19,7 +19,7 @@ export const eventsEventSchema = s.api('events.v1.Event', 'Something that happen
   deprecatedFirstTimestamp: s.time("First time of the core API's events.", { always: true }),
   deprecatedLastTimestamp: s.time("Last time of the core API's events.", { always: true }),
   deprecatedSource: s.field(eventSource, "Source of the core API's events.", { always: true }),
-  eventTime: s.microTime('When it was first observed.', { required: true, always: true }),
+  eventTime: s.microTime('When it was first observed.', mandatory),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   note: s.string('What happened, for people.'),
   reason: s.string('Why, in one word.'),

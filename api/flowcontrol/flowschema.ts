@@ -5,27 +5,26 @@ import { jsonEqual } from '../../machinery/json.ts';
 import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { checkDNS1123Label } from '../../machinery/name-rules.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateDNSLabel, validateDNSSubdomain } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateFlowConditions } from './conditions.ts';
 import { mandatoryFlowSchemas, mandatoryOf } from './mandatory.ts';
 
-const text = { required: true, always: true } as const;
 const words = s.list(s.string(''), '', { listType: 'set' });
-const wordList = (doc: string) => s.field(words, doc, { required: true, always: true });
+const wordList = (doc: string) => s.field(words, doc, mandatory);
 
-const userSubject = s.api('flowcontrol.v1.UserSubject', 'A user.', { name: s.string('Name; * is all.', text) });
-const groupSubject = s.api('flowcontrol.v1.GroupSubject', 'A group.', { name: s.string('Name; * is all.', text) });
+const userSubject = s.api('flowcontrol.v1.UserSubject', 'A user.', { name: s.string('Name; * is all.', mandatory) });
+const groupSubject = s.api('flowcontrol.v1.GroupSubject', 'A group.', { name: s.string('Name; * is all.', mandatory) });
 const serviceAccountSubject = s.api('flowcontrol.v1.ServiceAccountSubject', 'A service account.', {
-  name: s.string('Name; * is all of the namespace.', text),
-  namespace: s.string('Namespace.', text),
+  name: s.string('Name; * is all of the namespace.', mandatory),
+  namespace: s.string('Namespace.', mandatory),
 });
 
 const subject = s.api('flowcontrol.v1.Subject', 'Who sends a request.', {
   group: s.field(groupSubject, 'For Group.'),
-  kind: s.string('User, Group or ServiceAccount.', text),
+  kind: s.string('User, Group or ServiceAccount.', mandatory),
   serviceAccount: s.field(serviceAccountSubject, 'For ServiceAccount.'),
   user: s.field(userSubject, 'For User.'),
 });
@@ -47,25 +46,25 @@ const nonResourceRule = s.api('flowcontrol.v1.NonResourcePolicyRule', 'Requests 
 type NonResourceRule = TypeOf<typeof nonResourceRule>;
 
 const policyRules = s.api('flowcontrol.v1.PolicyRulesWithSubjects', 'Requests of somebody.', {
-  nonResourceRules: s.list(nonResourceRule, 'Requests for other paths.', { listType: 'atomic' }),
-  resourceRules: s.list(resourceRule, 'Requests for resources.', { listType: 'atomic' }),
-  subjects: s.list(subject, 'Who sends them.', { required: true, always: true, listType: 'atomic' }),
+  nonResourceRules: s.list(nonResourceRule, 'Requests for other paths.', atomic),
+  resourceRules: s.list(resourceRule, 'Requests for resources.', atomic),
+  subjects: s.list(subject, 'Who sends them.', { ...mandatory, ...atomic }),
 });
 type PolicyRules = TypeOf<typeof policyRules>;
 
 const distinguisherMethod = s.api('flowcontrol.v1.FlowDistinguisherMethod', 'What makes requests one flow.', {
-  type: s.string('ByUser or ByNamespace.', text),
+  type: s.string('ByUser or ByNamespace.', mandatory),
 });
 
 const levelReference = s.api('flowcontrol.v1.PriorityLevelConfigurationReference', 'A priority level.', {
-  name: s.string('Name of the level.', text),
+  name: s.string('Name of the level.', mandatory),
 });
 
 export const flowSchemaSpec = s.api('flowcontrol.v1.FlowSchemaSpec', 'Which requests belong to a level.', {
   distinguisherMethod: s.field(distinguisherMethod, 'What makes requests one flow; absent: all are one.'),
   matchingPrecedence: s.int32('Which schema goes first; lower does.', { always: true, default: 1000 }),
-  priorityLevelConfiguration: s.field(levelReference, 'The level.', text),
-  rules: s.list(policyRules, 'The requests; any rule will do.', { listType: 'atomic' }),
+  priorityLevelConfiguration: s.field(levelReference, 'The level.', mandatory),
+  rules: s.list(policyRules, 'The requests; any rule will do.', atomic),
 });
 export interface FlowSchemaSpec extends TypeOf<typeof flowSchemaSpec> {}
 

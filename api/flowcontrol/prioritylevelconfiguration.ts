@@ -4,14 +4,12 @@ import { append, type FieldError, forbidden, invalid, notSupported, required } f
 import { jsonEqual } from '../../machinery/json.ts';
 import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { rangeText } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateFlowConditions } from './conditions.ts';
 import { mandatoryOf, mandatoryPriorityLevels } from './mandatory.ts';
-
-const text = { required: true, always: true } as const;
 
 const queuingConfiguration = s.api('flowcontrol.v1.QueuingConfiguration', 'How requests wait.', {
   handSize: s.int32('How many queues one flow is spread over.', { always: true, default: 8 }),
@@ -22,7 +20,7 @@ type QueuingConfiguration = TypeOf<typeof queuingConfiguration>;
 
 const limitResponse = s.api('flowcontrol.v1.LimitResponse', 'What becomes of requests that are too many.', {
   queuing: s.field(queuingConfiguration, 'For Queue.'),
-  type: s.string('Queue, or Reject.', text),
+  type: s.string('Queue, or Reject.', mandatory),
 });
 
 const limited = s.api('flowcontrol.v1.LimitedPriorityLevelConfiguration', 'A level with a limit.', {
@@ -46,16 +44,12 @@ const exempt = s.api('flowcontrol.v1.ExemptPriorityLevelConfiguration', 'A level
 });
 type Exempt = TypeOf<typeof exempt>;
 
-export const priorityLevelConfigurationSpec = s.api(
-  'flowcontrol.v1.PriorityLevelConfigurationSpec',
-  'How requests of a level are served.',
-  {
-    exempt: s.field(exempt, 'For Exempt.'),
-    limited: s.field(limited, 'For Limited.'),
-    type: s.string('Limited, or Exempt for requests that never wait.', text),
-  },
-);
-export interface PriorityLevelConfigurationSpec extends TypeOf<typeof priorityLevelConfigurationSpec> {}
+const spec = s.api('flowcontrol.v1.PriorityLevelConfigurationSpec', 'How requests of a level are served.', {
+  exempt: s.field(exempt, 'For Exempt.'),
+  limited: s.field(limited, 'For Limited.'),
+  type: s.string('Limited, or Exempt for requests that never wait.', mandatory),
+});
+export interface PriorityLevelConfigurationSpec extends TypeOf<typeof spec> {}
 
 const condition = s.api('flowcontrol.v1.PriorityLevelConfigurationCondition', 'One aspect of the state of a level.', {
   lastTransitionTime: s.time('When the status last changed.'),
@@ -69,16 +63,12 @@ const status = s.api('flowcontrol.v1.PriorityLevelConfigurationStatus', 'Observe
   conditions: s.list(condition, 'State of the level.', mergedBy('type')),
 });
 
-export const priorityLevelConfigurationSchema = s.api(
-  'flowcontrol.v1.PriorityLevelConfiguration',
-  'How many requests are served at a time, and what the others do.',
-  {
-    ...objectFields,
-    spec: s.field(priorityLevelConfigurationSpec, 'How requests are served.', { always: true }),
-    status: s.field(status, 'State of the level.', { always: true }),
-  },
-);
-export interface PriorityLevelConfiguration extends ObjectOf<typeof priorityLevelConfigurationSchema> {}
+const schema = s.api('flowcontrol.v1.PriorityLevelConfiguration', 'How many requests are served at a time.', {
+  ...objectFields,
+  spec: s.field(spec, 'How requests are served.', { always: true }),
+  status: s.field(status, 'State of the level.', { always: true }),
+});
+export interface PriorityLevelConfiguration extends ObjectOf<typeof schema> {}
 
 const none = '<none>';
 const queuingOf = (level: PriorityLevelConfiguration) => level.spec.limited?.limitResponse?.queuing;
@@ -91,7 +81,7 @@ export const PriorityLevelConfigurationKind = defineKind<PriorityLevelConfigurat
     {
       group: 'flowcontrol.apiserver.k8s.io',
       version: 'v1',
-      schema: priorityLevelConfigurationSchema,
+      schema,
       setDefaults: ({ spec }: PriorityLevelConfiguration) => {
         if (spec.type === 'Exempt') spec.exempt ??= { nominalConcurrencyShares: 0, lendablePercent: 0 };
       },

@@ -1,7 +1,7 @@
 // DeleteOptions: how to delete an object.
 // The body of a DELETE, and part of an Eviction. Upstream: apis/meta/v1.DeleteOptions.
 import { typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, s, type TypeOf } from '../../machinery/schema.ts';
 
 export const preconditions = s.object(
   'io.k8s.apimachinery.pkg.apis.meta.v1.Preconditions',
@@ -18,7 +18,7 @@ export const deleteOptions = s.object(
   'How to delete an object.',
   {
     ...typeMeta,
-    dryRun: s.list(s.string(''), 'All to check without deleting.', { listType: 'atomic' }),
+    dryRun: s.list(s.string(''), 'All to check without deleting.', atomic),
     gracePeriodSeconds: s.int64('Seconds to end; 0 for at once.', { pointer: true }),
     ignoreStoreReadErrorWithClusterBreakingPotential: s.boolean(
       'Delete even an object that cannot be read from storage.',

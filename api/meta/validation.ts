@@ -40,6 +40,10 @@ export function checkPathSegment(name: string): string[] {
   return ['/', '%'].filter((part) => name.includes(part)).map((part) => `may not contain '${part}'`);
 }
 
+/** A part of a path, as names of objects are. */
+export const validatePathSegment = (value: string, path: string): FieldError[] =>
+  checkName(value, 'path').map((complaint) => invalid(path, value, complaint));
+
 /** The server appends to a generateName, so one that ends in a dash is fine. */
 export function checkNamePrefix(prefix: string, rule: NameRule): string[] {
   return checkName(prefix.endsWith('-') && prefix.length > 1 ? `${prefix.slice(0, -1)}a` : prefix, rule);

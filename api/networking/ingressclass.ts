@@ -4,29 +4,25 @@ import { append, type FieldError, forbidden, notSupported, required, tooLong } f
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateDNSLabel, validateDomainPrefixedPath } from '../meta/checks.ts';
 import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 import { validateTypedReference } from './ingress/validation.ts';
 
-export const ingressClassParametersReference = s.api(
-  'networking.v1.IngressClassParametersReference',
-  'Names an object with settings of the controller.',
-  {
-    apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
-    kind: s.string('Kind of the object.', { required: true, always: true }),
-    name: s.string('Name of the object.', { required: true, always: true }),
-    namespace: s.string('Namespace of the object, with scope Namespace.', { pointer: true }),
-    scope: s.string('Cluster or Namespace.', { pointer: true, default: 'Cluster' }),
-  },
-);
-export interface IngressClassParametersReference extends TypeOf<typeof ingressClassParametersReference> {}
+const reference = s.api('networking.v1.IngressClassParametersReference', 'Names settings of the controller.', {
+  apiGroup: s.string('API group; empty for the core group.', { pointer: true }),
+  kind: s.string('Kind of the object.', mandatory),
+  name: s.string('Name of the object.', mandatory),
+  namespace: s.string('Namespace of the object, with scope Namespace.', { pointer: true }),
+  scope: s.string('Cluster or Namespace.', { pointer: true, default: 'Cluster' }),
+});
+export interface IngressClassParametersReference extends TypeOf<typeof reference> {}
 
 export const ingressClassSpec = s.api('networking.v1.IngressClassSpec', 'A controller of ingresses.', {
   controller: s.string('Name of the controller, a domain and a path.'),
-  parameters: s.field(ingressClassParametersReference, 'An object with settings of the controller.'),
+  parameters: s.field(reference, 'An object with settings of the controller.'),
 });
 
 export const ingressClassSchema = s.api('networking.v1.IngressClass', 'A controller of ingresses.', {

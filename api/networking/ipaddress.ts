@@ -4,7 +4,7 @@
 import { append, type FieldError, required } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateDNSSubdomain, validateWith } from '../meta/checks.ts';
 import { orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -25,7 +25,7 @@ export const ipAddressSpec = s.api('networking.v1.IPAddressSpec', 'Who has an ad
 export const ipAddressSchema = s.api('networking.v1.IPAddress', 'An address that is given away.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the address.', { always: true }),
-  spec: s.field(ipAddressSpec, 'Who has it.', { required: true, always: true }),
+  spec: s.field(ipAddressSpec, 'Who has it.', mandatory),
 });
 export interface IPAddress extends ObjectOf<typeof ipAddressSchema> {}
 

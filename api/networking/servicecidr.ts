@@ -4,14 +4,14 @@ import { type FieldError, invalid, required } from '../../machinery/field-error.
 import { parseCIDR } from '../../machinery/ip.ts';
 import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { condition, objectFields } from '../../machinery/metadata.ts';
-import { mergedBy, s } from '../../machinery/schema.ts';
+import { atomic, mergedBy, s } from '../../machinery/schema.ts';
 import { validateCanonicalCIDR } from '../meta/addresses.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { immutableText } from '../meta/validation.ts';
 
 export const serviceCIDRSpec = s.api('networking.v1.ServiceCIDRSpec', 'Ranges of addresses.', {
-  cidrs: s.list(s.string(''), 'One range, or one of each family.', { listType: 'atomic' }),
+  cidrs: s.list(s.string(''), 'One range, or one of each family.', atomic),
 });
 
 export const serviceCIDRStatus = s.api('networking.v1.ServiceCIDRStatus', 'State of the ranges.', {

@@ -3,7 +3,7 @@
 import { append, type FieldError } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { atomic, mandatory, s } from '../../machinery/schema.ts';
 import { claimNamesOf, validateResources } from '../core/pod/resource-validation.ts';
 import { toleration } from '../core/pod/scheduling.ts';
 import { validateTolerations } from '../core/pod/scheduling-validation.ts';
@@ -18,12 +18,12 @@ export const overhead = s.api('node.v1.Overhead', 'What running a pod costs besi
 
 export const scheduling = s.api('node.v1.Scheduling', 'Which nodes have it.', {
   nodeSelector: s.map(s.string(''), 'Labels of these nodes.', { mapType: 'atomic' }),
-  tolerations: s.list(toleration, 'Their taints that the pods tolerate.', { listType: 'atomic' }),
+  tolerations: s.list(toleration, 'Their taints that the pods tolerate.', atomic),
 });
 
 export const runtimeClassSchema = s.api('node.v1.RuntimeClass', 'A way of running containers.', {
   ...typeMeta,
-  handler: s.string('What the runtime of the nodes calls it.', { required: true, always: true }),
+  handler: s.string('What the runtime of the nodes calls it.', mandatory),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   overhead: s.field(overhead, 'What running a pod costs beside its containers.'),
   scheduling: s.field(scheduling, 'Which nodes have it; all when absent.'),

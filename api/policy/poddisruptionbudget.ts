@@ -36,16 +36,12 @@ export const podDisruptionBudgetStatus = s.api('policy.v1.PodDisruptionBudgetSta
   observedGeneration: s.int64('The generation this status was computed from.'),
 });
 
-export const podDisruptionBudgetSchema = s.api(
-  'policy.v1.PodDisruptionBudget',
-  'How many of a set of pods may be evicted at a time.',
-  {
-    ...objectFields,
-    spec: s.field(podDisruptionBudgetSpec, 'What must stay.', { always: true }),
-    status: s.field(podDisruptionBudgetStatus, 'How many may go now.', { always: true }),
-  },
-);
-export interface PodDisruptionBudget extends ObjectOf<typeof podDisruptionBudgetSchema> {}
+const schema = s.api('policy.v1.PodDisruptionBudget', 'How many of a set of pods may be evicted at a time.', {
+  ...objectFields,
+  spec: s.field(podDisruptionBudgetSpec, 'What must stay.', { always: true }),
+  status: s.field(podDisruptionBudgetStatus, 'How many may go now.', { always: true }),
+});
+export interface PodDisruptionBudget extends ObjectOf<typeof schema> {}
 
 export const PodDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
   kind: 'PodDisruptionBudget',
@@ -53,7 +49,7 @@ export const PodDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
   scope: 'Namespaced',
   demandsVersion: true,
   shortNames: ['pdb'],
-  served: [{ group: 'policy', version: 'v1', schema: podDisruptionBudgetSchema }],
+  served: [{ group: 'policy', version: 'v1', schema }],
   subresources: { status: true },
   hasGeneration: true,
   columns: [

@@ -3,13 +3,13 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { defineKind } from '../../machinery/kind.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { atomic, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { policyRule } from './policy-rule.ts';
 import { validateClusterRole } from './validation.ts';
 
 export const aggregationRule = s.api('rbac.v1.AggregationRule', 'How rules are gathered.', {
-  clusterRoleSelectors: s.list(labelSelector, 'Labels of the cluster roles to gather.', { listType: 'atomic' }),
+  clusterRoleSelectors: s.list(labelSelector, 'Labels of the cluster roles to gather.', atomic),
 });
 
 export const clusterRoleSchema = s.api('rbac.v1.ClusterRole', 'Permissions for use in any namespace or cluster-wide.', {

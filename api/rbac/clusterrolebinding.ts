@@ -3,21 +3,17 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { atomic, mandatory, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { bindingColumns, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
 import { validateBinding, validateBindingUpdate } from './validation.ts';
 
-export const clusterRoleBindingSchema = s.api(
-  'rbac.v1.ClusterRoleBinding',
-  'Grants a cluster role to subjects everywhere.',
-  {
-    ...objectFields,
-    roleRef: s.field(roleRef, 'The role; cannot change.', { required: true, always: true }),
-    subjects: s.list(subject, 'Who gets it.', { listType: 'atomic' }),
-  },
-);
+const clusterRoleBindingSchema = s.api('rbac.v1.ClusterRoleBinding', 'Grants a cluster role to subjects everywhere.', {
+  ...objectFields,
+  roleRef: s.field(roleRef, 'The role; cannot change.', mandatory),
+  subjects: s.list(subject, 'Who gets it.', atomic),
+});
 export interface ClusterRoleBinding extends ObjectOf<typeof clusterRoleBindingSchema> {}
 
 export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({

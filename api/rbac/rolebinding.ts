@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { atomic, mandatory, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { bindingColumns, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
@@ -11,8 +11,8 @@ import { validateBinding, validateBindingUpdate } from './validation.ts';
 
 export const roleBindingSchema = s.api('rbac.v1.RoleBinding', 'Grants a role to subjects within a namespace.', {
   ...objectFields,
-  roleRef: s.field(roleRef, 'The role; cannot change.', { required: true, always: true }),
-  subjects: s.list(subject, 'Who gets it.', { listType: 'atomic' }),
+  roleRef: s.field(roleRef, 'The role; cannot change.', mandatory),
+  subjects: s.list(subject, 'Who gets it.', atomic),
 });
 export interface RoleBinding extends ObjectOf<typeof roleBindingSchema> {}
 

@@ -3,7 +3,7 @@
 import { append, type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { atomic, mandatory, s } from '../../machinery/schema.ts';
 import { isExtendedResource } from '../core/resource-names.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -16,14 +16,14 @@ const deviceClassConfiguration = s.api('resource.v1.DeviceClassConfiguration', '
 });
 
 const deviceClassSpec = s.api('resource.v1.DeviceClassSpec', 'Which devices belong to a class.', {
-  config: s.list(deviceClassConfiguration, 'Settings for the drivers.', { listType: 'atomic' }),
+  config: s.list(deviceClassConfiguration, 'Settings for the drivers.', atomic),
   extendedResourceName: s.string('Extended resource by which pods may ask for it as well.', { pointer: true }),
-  selectors: s.list(deviceSelector, 'What its devices are like; all must hold.', { listType: 'atomic' }),
+  selectors: s.list(deviceSelector, 'What its devices are like; all must hold.', atomic),
 });
 
 export const deviceClassSchema = s.api('resource.v1.DeviceClass', 'A kind of device that claims can ask for.', {
   ...objectFields,
-  spec: s.field(deviceClassSpec, 'Which devices belong to it.', { required: true, always: true }),
+  spec: s.field(deviceClassSpec, 'Which devices belong to it.', mandatory),
 });
 export interface DeviceClass extends ObjectOf<typeof deviceClassSchema> {}
 

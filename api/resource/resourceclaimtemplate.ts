@@ -3,7 +3,7 @@
 import type { FieldError } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields, objectMeta } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { mandatory, s } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateAnnotations, validateImmutable, validateLabels } from '../meta/validation.ts';
@@ -12,18 +12,14 @@ import { validateDeviceClaim } from './device/validation.ts';
 
 const resourceClaimTemplateSpec = s.api('resource.v1.ResourceClaimTemplateSpec', 'What a claim looks like.', {
   metadata: s.field(objectMeta, 'Labels and annotations of the claim.', { always: true }),
-  spec: s.field(resourceClaimSpec, 'What the claim asks for.', { required: true, always: true }),
+  spec: s.field(resourceClaimSpec, 'What the claim asks for.', mandatory),
 });
 
-export const resourceClaimTemplateSchema = s.api(
-  'resource.v1.ResourceClaimTemplate',
-  'What the claim of each pod that names it looks like.',
-  {
-    ...objectFields,
-    spec: s.field(resourceClaimTemplateSpec, 'The claim.', { required: true, always: true }),
-  },
-);
-export interface ResourceClaimTemplate extends ObjectOf<typeof resourceClaimTemplateSchema> {}
+const schema = s.api('resource.v1.ResourceClaimTemplate', 'What the claim of each pod that names it looks like.', {
+  ...objectFields,
+  spec: s.field(resourceClaimTemplateSpec, 'The claim.', mandatory),
+});
+export interface ResourceClaimTemplate extends ObjectOf<typeof schema> {}
 
 export const ResourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
   kind: 'ResourceClaimTemplate',
@@ -33,7 +29,7 @@ export const ResourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
     {
       group: 'resource.k8s.io',
       version: 'v1',
-      schema: resourceClaimTemplateSchema,
+      schema,
       setDefaults: ({ spec }: ResourceClaimTemplate) => setClaimDefaults(spec.spec),
     },
   ],

@@ -3,14 +3,14 @@
 import { append, duplicate, type FieldError, invalid, notSupported } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateOptionalWord, validateRequired } from '../meta/checks.ts';
 import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 
 export const csiTokenRequest = s.api('storage.v1.TokenRequest', "A token of the pod's account that the driver gets.", {
-  audience: s.string('Whom the token is for; the API server when empty.', { required: true, always: true }),
+  audience: s.string('Whom the token is for; the API server when empty.', mandatory),
   expirationSeconds: s.int64('How long it is valid.', { pointer: true }),
 });
 export interface CSITokenRequest extends TypeOf<typeof csiTokenRequest> {}
@@ -39,14 +39,14 @@ export const csiDriverSpec = s.api('storage.v1.CSIDriverSpec', 'How a storage dr
     pointer: true,
     default: false,
   }),
-  tokenRequests: s.list(csiTokenRequest, 'Tokens that the driver gets with each call.', { listType: 'atomic' }),
+  tokenRequests: s.list(csiTokenRequest, 'Tokens that the driver gets with each call.', atomic),
   volumeLifecycleModes: s.list(s.string(''), 'Persistent, Ephemeral or both.', { listType: 'set' }),
 });
 
 export const csiDriverSchema = s.api('storage.v1.CSIDriver', 'A storage driver of the cluster.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the name of the driver.', { always: true }),
-  spec: s.field(csiDriverSpec, 'How the driver is used.', { required: true, always: true }),
+  spec: s.field(csiDriverSpec, 'How the driver is used.', mandatory),
 });
 export interface CSIDriver extends ObjectOf<typeof csiDriverSchema> {}
 

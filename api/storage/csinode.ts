@@ -4,7 +4,7 @@ import { append, duplicate, type FieldError, invalid, required } from '../../mac
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
-import { mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
+import { mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -17,8 +17,8 @@ export const volumeNodeResources = s.api('storage.v1.VolumeNodeResources', 'How 
 
 export const csiNodeDriver = s.api('storage.v1.CSINodeDriver', 'A storage driver on a node.', {
   allocatable: s.field(volumeNodeResources, 'How many volumes it can take.'),
-  name: s.string('Name of the driver.', { required: true, always: true }),
-  nodeID: s.string('What the driver calls the node.', { required: true, always: true }),
+  name: s.string('Name of the driver.', mandatory),
+  nodeID: s.string('What the driver calls the node.', mandatory),
   topologyKeys: s.list(s.string(''), 'Node labels that say where its volumes can be reached.', {
     always: true,
     listType: 'atomic',
@@ -33,7 +33,7 @@ export const csiNodeSpec = s.api('storage.v1.CSINodeSpec', 'The storage drivers 
 export const csiNodeSchema = s.api('storage.v1.CSINode', 'The storage drivers on a node.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the name of the node.', { always: true }),
-  spec: s.field(csiNodeSpec, 'The drivers.', { required: true, always: true }),
+  spec: s.field(csiNodeSpec, 'The drivers.', mandatory),
 });
 export interface CSINode extends ObjectOf<typeof csiNodeSchema> {}
 

@@ -4,31 +4,27 @@ import { append, type FieldError, invalid } from '../../machinery/field-error.ts
 import { defineKind } from '../../machinery/kind.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { isNegativeQuantity } from '../../machinery/quantity.ts';
-import { s } from '../../machinery/schema.ts';
+import { mandatory, s } from '../../machinery/schema.ts';
 import { validateDNSSubdomain, validateImmutableSelector, validateLabelSelector } from '../meta/checks.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { negativeText, validateImmutable } from '../meta/validation.ts';
 
-export const csiStorageCapacitySchema = s.api(
-  'storage.v1.CSIStorageCapacity',
-  'Room for volumes of one class in one part of the cluster.',
-  {
-    ...typeMeta,
-    capacity: s.quantity('The room, as the driver reports it.'),
-    maximumVolumeSize: s.quantity('The largest volume that can be made.'),
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    nodeTopology: s.field(labelSelector, 'The nodes that reach this storage; none when absent.'),
-    storageClassName: s.string('The class it is about.', { required: true, always: true }),
-  },
-);
-export interface CSIStorageCapacity extends ObjectOf<typeof csiStorageCapacitySchema> {}
+const schema = s.api('storage.v1.CSIStorageCapacity', 'Room for volumes of one class in one part of the cluster.', {
+  ...typeMeta,
+  capacity: s.quantity('The room, as the driver reports it.'),
+  maximumVolumeSize: s.quantity('The largest volume that can be made.'),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  nodeTopology: s.field(labelSelector, 'The nodes that reach this storage; none when absent.'),
+  storageClassName: s.string('The class it is about.', mandatory),
+});
+export interface CSIStorageCapacity extends ObjectOf<typeof schema> {}
 
 export const CSIStorageCapacityKind = defineKind<CSIStorageCapacity>({
   kind: 'CSIStorageCapacity',
   plural: 'csistoragecapacities',
   scope: 'Namespaced',
   demandsVersion: true,
-  served: [{ group: 'storage.k8s.io', version: 'v1', schema: csiStorageCapacitySchema }],
+  served: [{ group: 'storage.k8s.io', version: 'v1', schema }],
   validate,
   validateUpdate: (next, old) => [
     ...validateImmutableSelector(next.nodeTopology, old.nodeTopology, 'nodeTopology'),

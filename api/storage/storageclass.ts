@@ -4,47 +4,31 @@ import { append, duplicate, type FieldError, forbidden, notSupported, required }
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { newestFirst, objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateOptionalWord, validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 import { validateParameters, validateProvisioner } from './parameters.ts';
 
-export const topologySelectorLabelRequirement = s.api(
-  'core.v1.TopologySelectorLabelRequirement',
-  'A node label and the values it may have.',
-  {
-    key: s.string('Label key.', { required: true, always: true }),
-    values: s.list(s.string(''), 'Values, one of which must be there.', {
-      required: true,
-      always: true,
-      listType: 'atomic',
-    }),
-  },
-);
+const labelRequirement = s.api('core.v1.TopologySelectorLabelRequirement', 'A node label and the values it may have.', {
+  key: s.string('Label key.', mandatory),
+  values: s.list(s.string(''), 'Values, one of which must be there.', { ...mandatory, ...atomic }),
+});
 
-export const topologySelectorTerm = s.atomic(
-  'core.v1.TopologySelectorTerm',
-  'Where volumes may be made; all conditions must hold.',
-  {
-    matchLabelExpressions: s.list(topologySelectorLabelRequirement, 'Conditions on node labels.', {
-      listType: 'atomic',
-    }),
-  },
-);
-export interface TopologySelectorTerm extends TypeOf<typeof topologySelectorTerm> {}
+const selectorTerm = s.atomic('core.v1.TopologySelectorTerm', 'Where volumes may be made; all conditions must hold.', {
+  matchLabelExpressions: s.list(labelRequirement, 'Conditions on node labels.', atomic),
+});
+export interface TopologySelectorTerm extends TypeOf<typeof selectorTerm> {}
 
 export const storageClassSchema = s.api('storage.v1.StorageClass', 'A kind of storage that claims can ask for.', {
   ...typeMeta,
   allowVolumeExpansion: s.boolean('Whether claims may grow later.', { pointer: true }),
-  allowedTopologies: s.list(topologySelectorTerm, 'Where volumes may be made; anywhere when empty.', {
-    listType: 'atomic',
-  }),
+  allowedTopologies: s.list(selectorTerm, 'Where volumes may be made; anywhere when empty.', atomic),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-  mountOptions: s.list(s.string(''), 'Mount options of the volumes; not checked.', { listType: 'atomic' }),
+  mountOptions: s.list(s.string(''), 'Mount options of the volumes; not checked.', atomic),
   parameters: s.map(s.string(''), 'What the provisioner is given.'),
-  provisioner: s.string('Who makes the volumes.', { required: true, always: true }),
+  provisioner: s.string('Who makes the volumes.', mandatory),
   reclaimPolicy: s.string('What becomes of a volume whose claim is deleted: Delete or Retain.', {
     pointer: true,
     default: 'Delete',

@@ -4,7 +4,7 @@ import { append, type FieldError, forbidden, invalid, required, tooLong } from '
 import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
-import { s, type TypeOf } from '../../machinery/schema.ts';
+import { mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { type PersistentVolumeSpec, persistentVolumeSpec } from '../core/persistentvolume/schema.ts';
 import { validateSources } from '../core/persistentvolume/validation.ts';
 import { validateAccessModes } from '../core/pod/volume-claim-validation.ts';
@@ -33,9 +33,9 @@ const volumeAttachmentSource = s.api('storage.v1.VolumeAttachmentSource', 'A vol
 interface VolumeAttachmentSource extends TypeOf<typeof volumeAttachmentSource> {}
 
 const volumeAttachmentSpec = s.api('storage.v1.VolumeAttachmentSpec', 'Which volume goes to which node.', {
-  attacher: s.string('The driver that attaches it.', { required: true, always: true }),
-  nodeName: s.string('The node.', { required: true, always: true }),
-  source: s.field(volumeAttachmentSource, 'The volume.', { required: true, always: true }),
+  attacher: s.string('The driver that attaches it.', mandatory),
+  nodeName: s.string('The node.', mandatory),
+  source: s.field(volumeAttachmentSource, 'The volume.', mandatory),
 });
 
 const volumeError = s.api('storage.v1.VolumeError', 'What went wrong with a volume.', {
@@ -47,14 +47,14 @@ interface VolumeError extends TypeOf<typeof volumeError> {}
 
 const volumeAttachmentStatus = s.api('storage.v1.VolumeAttachmentStatus', 'How the attachment went.', {
   attachError: s.field(volumeError, 'Why it could not be attached.'),
-  attached: s.boolean('Whether it is attached.', { required: true, always: true }),
+  attached: s.boolean('Whether it is attached.', mandatory),
   attachmentMetadata: s.map(s.string(''), 'What the driver says for those who mount it.'),
   detachError: s.field(volumeError, 'Why it could not be detached.'),
 });
 
 export const volumeAttachmentSchema = s.api('storage.v1.VolumeAttachment', 'That a volume is attached to a node.', {
   ...objectFields,
-  spec: s.field(volumeAttachmentSpec, 'Which volume goes to which node.', { required: true, always: true }),
+  spec: s.field(volumeAttachmentSpec, 'Which volume goes to which node.', mandatory),
   status: s.field(volumeAttachmentStatus, 'How that went.', { always: true }),
 });
 export interface VolumeAttachment extends ObjectOf<typeof volumeAttachmentSchema> {}

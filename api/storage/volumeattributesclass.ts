@@ -4,29 +4,25 @@ import { type FieldError, forbidden } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { s } from '../../machinery/schema.ts';
+import { mandatory, s } from '../../machinery/schema.ts';
 import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateParameters, validateProvisioner } from './parameters.ts';
 
-export const volumeAttributesClassSchema = s.api(
-  'storage.v1.VolumeAttributesClass',
-  'Settings of a volume that can be changed while it is in use.',
-  {
-    ...typeMeta,
-    driverName: s.string('The CSI driver that knows the parameters.', { required: true, always: true }),
-    metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
-    parameters: s.map(s.string(''), 'The settings, in terms of the driver.'),
-  },
-);
-export interface VolumeAttributesClass extends ObjectOf<typeof volumeAttributesClassSchema> {}
+const schema = s.api('storage.v1.VolumeAttributesClass', 'Settings of a volume that can change while it is in use.', {
+  ...typeMeta,
+  driverName: s.string('The CSI driver that knows the parameters.', mandatory),
+  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
+  parameters: s.map(s.string(''), 'The settings, in terms of the driver.'),
+});
+export interface VolumeAttributesClass extends ObjectOf<typeof schema> {}
 
 export const VolumeAttributesClassKind = defineKind<VolumeAttributesClass>({
   kind: 'VolumeAttributesClass',
   plural: 'volumeattributesclasses',
   scope: 'Cluster',
   shortNames: ['vac'],
-  served: [{ group: 'storage.k8s.io', version: 'v1', schema: volumeAttributesClassSchema }],
+  served: [{ group: 'storage.k8s.io', version: 'v1', schema }],
   returnsDeletedObject: true,
   columns: [
     defaultableNameColumn(['volumeattributesclass.alpha.kubernetes.io/is-default-class']),

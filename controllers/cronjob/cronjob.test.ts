@@ -6,7 +6,6 @@ import type { Job } from '../../api/batch/job/schema.ts';
 import { alreadyExistsError, notFoundError } from '../../machinery/errors.ts';
 import { deepFreeze } from '../../machinery/json.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
-import { controllerMetrics } from '../metrics.ts';
 import { cronJobController } from './cronjob.ts';
 import { dueTime, InvalidScheduleError, nextInMs } from './due.ts';
 import { buildJob, planHistory } from './jobs.ts';
@@ -200,10 +199,11 @@ describe('reconcile()', () => {
   const world = (jobs: Job[] = [], more: object = {}) => {
     const said: string[] = [];
     const done: string[] = [];
+    const late: number[] = [];
     const statuses: CronJob['status'][] = [];
     const deps = {
       clock: new FakeClock(at('2026-01-01T00:05:10')),
-      skew: controllerMetrics().cronJobSkew,
+      skew: { observe: (seconds: number) => late.push(seconds) },
       jobs: { byIndex: () => jobs },
       jobClient: {
         get: async ({ name }: { name: string }) => {
@@ -227,18 +227,17 @@ describe('reconcile()', () => {
       say: (_: object, type: string, reason: string, message: string) => said.push(`${type} ${reason} ${message}`),
       ...more,
     } as unknown as Parameters<typeof cronJobController.reconcile>[1];
-    return { said, done, statuses, deps };
+    return { said, done, late, statuses, deps };
   };
   const minute = at('2026-01-01T00:05:00') / 60_000;
   const active = (name: string) => ({ kind: 'Job', namespace: 'default', name, uid: `uid-${name}` });
 
   test('starts what is due, once: until its own write comes back it does nothing', async () => {
-    const { said, done, statuses, deps } = world();
+    const { said, done, late, statuses, deps } = world();
     const cron = cronJob();
     assert.deepEqual(await cronJobController.reconcile(cron, deps), { requeueAfterMs: 50_100 });
     assert.deepEqual(done, [`create cj-${minute}`]);
-    const late = (await deps.skew.get()).values.find(({ metricName }) => metricName?.endsWith('_sum'));
-    assert.equal(late?.value, 10, 'seconds after the time of the schedule');
+    assert.deepEqual(late, [10], 'seconds after the time of the schedule');
     assert.deepEqual(said, [`Normal SuccessfulCreate Created job cj-${minute}`]);
     assert.equal(statuses[0]?.lastScheduleTime, '2026-01-01T00:05:00Z');
     assert.deepEqual(

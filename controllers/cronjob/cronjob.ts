@@ -6,7 +6,7 @@ import { CronJobKind } from '../../api/batch/cronjob.ts';
 import type { Job } from '../../api/batch/job/schema.ts';
 import { JobKind } from '../../api/batch/job.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
-import type { EventType } from '../../client/events.ts';
+import { sayingOf } from '../../client/events.ts';
 import { isAlreadyExists, isNotFound, unlessGone } from '../../machinery/errors.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
@@ -34,17 +34,14 @@ interface Memory {
 function createDeps(context: ControllerContext) {
   const jobs = context.informer(JobKind);
   jobs.addIndex(byController, (job) => [controllerOf(job)?.uid ?? '']);
-  const recorder = context.recorder(name);
-  const { kind, apiVersion } = CronJobKind;
   return {
     clock: context.clock,
-    skew: controllerMetrics(context.registry).cronJobSkew,
+    skew: controllerMetrics(context.registry).cronJobSkew.of(),
     jobs: jobs.lister,
     jobClient: context.resource(JobKind),
     cronClient: context.resource(CronJobKind),
     memory: new Map<string, Memory>(),
-    say: (object: CronJob, type: EventType, reason: string, message: string) =>
-      recorder.event({ kind, apiVersion, object }, type, reason, message),
+    say: sayingOf(CronJobKind, context.recorder(name)),
   };
 }
 type Deps = ReturnType<typeof createDeps>;

@@ -1,10 +1,12 @@
 // Runs one pod of each daemon set on every node that fits. Upstream: pkg/controller/daemon.
+
 import { LRUCache } from 'lru-cache';
 import { ControllerRevisionKind } from '../../api/apps/controllerrevision.ts';
 import { type DaemonSet, DaemonSetKind } from '../../api/apps/daemonset.ts';
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import { PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, ownersOf, type ReconcileResult } from '../../client/controller.ts';
+import { sayingOf } from '../../client/events.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import { claim } from '../pods/claim.ts';
@@ -34,8 +36,6 @@ function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?:
   const sets = context.informer(DaemonSetKind);
   const revisions = context.informer(ControllerRevisionKind);
   revisions.addIndex(byOwner, (r) => [controllerOf(r)?.uid ?? `orphan ${r.metadata.namespace}`]);
-  const recorder = context.recorder(name);
-  const { kind, apiVersion } = DaemonSetKind;
   return {
     clock: context.clock,
     sets: sets.lister,
@@ -51,13 +51,7 @@ function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?:
       ttl: 2 * maxBackoffMs,
       perf: { now: () => context.clock.now() },
     }),
-    warn: (object: DaemonSet, reason: string, message: string) =>
-      recorder.event(
-        { kind, apiVersion, object },
-        reason === 'FailedDaemonPod' ? 'Warning' : 'Normal',
-        reason,
-        message,
-      ),
+    say: sayingOf(DaemonSetKind, context.recorder(name)),
   };
 }
 type Deps = ReturnType<typeof createDeps>;
@@ -79,7 +73,7 @@ function holdFailed(set: DaemonSet, plan: DaemonPlan, deps: Deps): number | unde
     const nodeName = nodeNameOf(pod) ?? '';
     const where = `${pod.metadata.namespace}/${pod.metadata.name} on node ${nodeName}`;
     if (pod.status?.phase === 'Succeeded') {
-      deps.warn(set, 'SucceededDaemonPod', `Found succeeded daemon pod ${where}, will try to delete it`);
+      deps.say(set, 'Normal', 'SucceededDaemonPod', `Found succeeded daemon pod ${where}, will try to delete it`);
       continue;
     }
     const key = `${set.metadata.uid} ${set.status?.observedGeneration ?? 0} ${nodeName}`;
@@ -92,7 +86,7 @@ function holdFailed(set: DaemonSet, plan: DaemonPlan, deps: Deps): number | unde
     }
     const delayMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** backoff.count);
     deps.failures.set(key, { count: backoff.count + 1, untilMs: deps.clock.now() + delayMs });
-    deps.warn(set, 'FailedDaemonPod', `Found failed daemon pod ${where}, will try to kill it`);
+    deps.say(set, 'Warning', 'FailedDaemonPod', `Found failed daemon pod ${where}, will try to kill it`);
   }
   return nextMs;
 }

@@ -7,11 +7,13 @@
 //                        complete: old sets beyond the history limit are deleted
 //
 // One pass writes replica sets or the deployment's status, then waits for its own change to come back by the watch.
+
 import { type Deployment, DeploymentKind } from '../../api/apps/deployment.ts';
 import { type ReplicaSet, ReplicaSetKind } from '../../api/apps/replicaset.ts';
 import { isFinished } from '../../api/core/pod/columns.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, ownersOf, type ReconcileResult } from '../../client/controller.ts';
+import { sayingOf } from '../../client/events.ts';
 import { OwnWrites } from '../../client/own-writes.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
@@ -36,8 +38,6 @@ const byOrphan = 'controller or orphan';
 const unseenRetryMs = 1_000;
 
 function createDeps(context: ControllerContext, enqueue: (key: string) => void) {
-  const { kind, apiVersion } = DeploymentKind;
-  const recorder = context.recorder(name);
   const deployments = context.informer(DeploymentKind).lister;
   const sets = context.informer(ReplicaSetKind);
   const pods = context.informer(PodKind);
@@ -53,7 +53,7 @@ function createDeps(context: ControllerContext, enqueue: (key: string) => void) 
   const effects: SetEffects = {
     deployments: context.resource(DeploymentKind),
     sets: setWrites,
-    say: (object, type, reason, message) => recorder.event({ kind, apiVersion, object }, type, reason, message),
+    say: sayingOf(DeploymentKind, context.recorder(name)),
     nowMs: () => context.clock.now(),
   };
   return {

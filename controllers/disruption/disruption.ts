@@ -7,7 +7,7 @@ import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { ReplicationControllerKind } from '../../api/core/replicationcontroller.ts';
 import { type PodDisruptionBudget, PodDisruptionBudgetKind } from '../../api/policy/poddisruptionbudget.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
-import { type EventType, targetOf } from '../../client/events.ts';
+import { sayingOf } from '../../client/events.ts';
 import { isConflict } from '../../machinery/errors.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import { type KubeObject, keyOf, type LabelSelector } from '../../machinery/metadata.ts';
@@ -46,10 +46,8 @@ function createDeps(context: ControllerContext, enqueue: (key: string) => void) 
     pods: context.informer(PodKind).lister,
     budgets,
     updateStatus: context.resource(PodDisruptionBudgetKind).updateStatus,
-    say: (object: PodDisruptionBudget, type: EventType, reason: string, message: string) =>
-      recorder.event(targetOf(PodDisruptionBudgetKind, object), type, reason, message),
-    sayOfPod: (object: Pod, reason: string, message: string) =>
-      recorder.event(targetOf(PodKind, object), 'Warning', reason, message),
+    say: sayingOf(PodDisruptionBudgetKind, recorder),
+    sayOfPod: sayingOf(PodKind, recorder),
   };
 }
 type Deps = ReturnType<typeof createDeps>;
@@ -68,7 +66,7 @@ function budgetsOf(pod: Pod | undefined, old: Pod | undefined, { budgets, sayOfP
     const quoted = `${JSON.stringify(namespace)}/${JSON.stringify(podName)}`;
     const chosen = JSON.stringify(now[0]!.metadata.name);
     const text = `Pod ${quoted} matches multiple PodDisruptionBudgets.  Chose ${chosen} arbitrarily.`;
-    sayOfPod(pod, 'MultiplePodDisruptionBudgets', text);
+    sayOfPod(pod, 'Warning', 'MultiplePodDisruptionBudgets', text);
   }
   return inNamespace.filter((budget) => now.includes(budget) || selects(budget, old)).map(keyOf);
 }
@@ -124,7 +122,7 @@ async function sync(budget: PodDisruptionBudget, deps: Deps): Promise<ReconcileR
   const { disrupted, overdue, nextInMs } = disruptedPods(budget, pods, nowMs);
   for (const pod of overdue) {
     const text = `Pod was expected by PDB ${namespace}/${budgetName} to be deleted but it wasn't`;
-    deps.sayOfPod(pod, 'NotDeleted', text);
+    deps.sayOfPod(pod, 'Warning', 'NotDeleted', text);
   }
   const counts = {
     expected,

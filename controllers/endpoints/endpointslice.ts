@@ -3,7 +3,7 @@ import { type Node, NodeKind } from '../../api/core/node.ts';
 import { PodKind } from '../../api/core/pod.ts';
 import { type Service, ServiceKind } from '../../api/core/service.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
-import type { EventType } from '../../client/events.ts';
+import { sayingOf } from '../../client/events.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { hasManagedEndpoints, podsOfService, servicesOfPod, TriggerTimes } from './service-pods.ts';
 import { type HintProblems, isOnLostNode, managerName, planSlices } from './slice-plan.ts';
@@ -11,7 +11,6 @@ import { ownSlices, slicesOf } from './slice-writes.ts';
 import { capacityOf, isAuto, zoneShares } from './topology-hints.ts';
 
 function createDeps(context: ControllerContext) {
-  const recorder = context.recorder('endpoint-slice-controller');
   return {
     services: context.informer(ServiceKind).lister,
     pods: context.informer(PodKind).lister,
@@ -20,8 +19,7 @@ function createDeps(context: ControllerContext) {
     times: new TriggerTimes(),
     /** Services with hints by zone. */
     hinted: new Set<string>(),
-    say: (object: Service, type: EventType, reason: string, message: string) =>
-      recorder.event({ kind: 'Service', apiVersion: 'v1', object }, type, reason, message),
+    say: sayingOf(ServiceKind, context.recorder('endpoint-slice-controller')),
   };
 }
 type Deps = ReturnType<typeof createDeps>;

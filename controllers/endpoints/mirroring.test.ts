@@ -157,7 +157,7 @@ test('a thousand addresses of a subset are mirrored, ready ones first; an event 
       write: async ({ create }: { create: EndpointSlice[] }) =>
         written.push(...create.map((s) => s.endpoints!.filter((e) => e.conditions!.ready).length)),
     },
-    warn: (_: object, reason: string, message: string) => said.push(`${reason}: ${message}`),
+    say: (_: object, _type: string, reason: string, message: string) => said.push(`${reason}: ${message}`),
   } as unknown as Parameters<typeof endpointSliceMirroringController.reconcile>[1];
   await endpointSliceMirroringController.reconcile(subject, deps);
   assert.equal(planMirror(subject, []).plan.create[0]?.endpoints?.length, 1_000);

@@ -8,6 +8,7 @@ import { type Service, ServiceKind } from '../../api/core/service.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/discovery/endpointslice.ts';
 import { ipFamilyOf } from '../../api/meta/addresses.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
+import { sayingOf } from '../../client/events.ts';
 import { formatIP, parseIP } from '../../machinery/ip.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { keyOf } from '../../machinery/metadata.ts';
@@ -118,12 +119,10 @@ export function planMirror(
 }
 
 function createDeps(context: ControllerContext) {
-  const recorder = context.recorder('endpoint-slice-mirroring-controller');
   return {
     services: context.informer(ServiceKind).lister,
     own: ownSlices(context, manager),
-    warn: (object: Endpoints, reason: string, message: string) =>
-      recorder.event({ kind: 'Endpoints', apiVersion: 'v1', object }, 'Warning', reason, message),
+    say: sayingOf(EndpointsKind, context.recorder('endpoint-slice-mirroring-controller')),
   };
 }
 type Deps = ReturnType<typeof createDeps>;
@@ -147,7 +146,7 @@ export const endpointSliceMirroringController = defineController({
     const { plan, skipped } = planMirror(endpoints, deps.own.of(key));
     if (skipped > 0) {
       const most = `A max of ${maxPerSubset} addresses can be mirrored to EndpointSlices per Endpoints subset.`;
-      deps.warn(endpoints, 'TooManyAddressesToMirror', `${most} ${skipped} addresses were skipped`);
+      deps.say(endpoints, 'Warning', 'TooManyAddressesToMirror', `${most} ${skipped} addresses were skipped`);
     }
     // One that is going makes nothing new; its slices go with it.
     const create = endpoints.metadata.deletionTimestamp ? [] : plan.create;

@@ -87,7 +87,7 @@ export class OwnerGraph {
     const { clock, log, registry } = this.#context;
     return new Promise((resolve) => {
       const timer = clock.after(syncDeadlineMs, () => {
-        controllerMetrics(registry).collectErrors.inc();
+        controllerMetrics(registry).collectErrors.of().value++;
         log.warn({ kind: kind.kind }, 'objects of a kind cannot be read; others are collected without knowing of them');
         resolve();
       });

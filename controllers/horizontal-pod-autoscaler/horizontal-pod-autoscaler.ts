@@ -9,7 +9,7 @@ import { HorizontalPodAutoscalerKind as kind } from '../../api/autoscaling/horiz
 import type { Scale } from '../../api/autoscaling/scale.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
-import type { EventType } from '../../client/events.ts';
+import { sayingOf } from '../../client/events.ts';
 import { isConflict } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { matchesLabels, parseLabelSelector, type Selector } from '../../machinery/labels.ts';
@@ -39,7 +39,6 @@ interface Memory {
 }
 
 function createDeps(context: ControllerContext, enqueue: (key: string) => void) {
-  const recorder = context.recorder('horizontal-pod-autoscaler');
   const { client, kinds } = context;
   const memories = new Map<string, Memory>();
   // What could not be scaled may be of a kind that is only now known to be served.
@@ -61,8 +60,7 @@ function createDeps(context: ControllerContext, enqueue: (key: string) => void) 
     readScale: (path: string) => readScale(client, path),
     writeScale: (path: string, scale: Scale) => writeScale(client, path, scale),
     updateStatus: context.resource(kind).updateStatus,
-    say: (object: HorizontalPodAutoscaler, type: EventType, reason: string, message: string) =>
-      recorder.event({ kind: kind.kind, apiVersion: kind.apiVersion, object }, type, reason, message),
+    say: sayingOf(kind, context.recorder('horizontal-pod-autoscaler')),
   };
 }
 type Deps = ReturnType<typeof createDeps>;
@@ -185,18 +183,18 @@ class Look {
   }
 
   /** Counts a metric that is looked at. */
-  async #timed(metric_type: string, current: number, compute: () => Promise<Computed>): Promise<Computed> {
+  async #timed(type: string, current: number, compute: () => Promise<Computed>): Promise<Computed> {
     const { clock, meter } = this.#deps;
     const startMs = clock.monotonicMs();
-    const labels = { action: 'none', error: 'internal', metric_type };
+    let [action, error] = ['none', 'internal'];
     try {
       const computed = await compute();
-      labels.error = 'none';
-      labels.action = actionOf(current, computed.replicas);
+      error = 'none';
+      action = actionOf(current, computed.replicas);
       return computed;
     } finally {
-      meter.hpaMetrics.inc(labels);
-      meter.hpaMetricSeconds.observe(labels, (clock.monotonicMs() - startMs) / 1000);
+      meter.hpaMetrics.of(action, error, type).value++;
+      meter.hpaMetricSeconds.of(action, error, type).observe((clock.monotonicMs() - startMs) / 1000);
     }
   }
 
@@ -358,8 +356,9 @@ export const horizontalPodAutoscalerController = defineController({
       // A status that somebody else has written meanwhile, or no server: the next look is not far.
       log.debug({ err, key }, 'an autoscaler could not be brought up to date');
     }
-    meter.hpaLooks.inc(look.result);
-    meter.hpaSeconds.observe(look.result, (clock.monotonicMs() - startMs) / 1000);
+    const { action, error } = look.result;
+    meter.hpaLooks.of(action, error).value++;
+    meter.hpaSeconds.of(action, error).observe((clock.monotonicMs() - startMs) / 1000);
     return { requeueAfterMs: memory.dueMs - clock.now() };
   },
   forget(key, { memories }) {

@@ -9,6 +9,7 @@ import type { Job } from '../../api/batch/job/schema.ts';
 import { JobKind } from '../../api/batch/job.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
+import { sayingOf } from '../../client/events.ts';
 import { isInvalid, isNotFound, unlessGone } from '../../machinery/errors.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { controllerMetrics } from '../metrics.ts';
@@ -40,8 +41,6 @@ const staleRetryMs = 50;
 
 function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?: number) => void) {
   const jobs = context.informer(JobKind);
-  const recorder = context.recorder(name);
-  const { kind, apiVersion } = JobKind;
   return {
     clock: context.clock,
     meter: controllerMetrics(context.registry),
@@ -51,8 +50,7 @@ function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?:
     control: new PodControl(context, JobKind, name),
     /** By job; another one of its name begins anew. */
     runs: new Map<string, FailureRun & { uid: string }>(),
-    say: (object: Job, type: 'Normal' | 'Warning', reason: string, message: string) =>
-      recorder.event({ kind, apiVersion, object }, type, reason, message),
+    say: sayingOf(JobKind, context.recorder(name)),
   };
 }
 type Deps = ReturnType<typeof createDeps>;
@@ -153,19 +151,19 @@ function countCreations({ job, tally, deps }: Pass, succeeded: number, failed: n
   const onlyFailed = replacesOnlyFailed(job);
   const isAgain = hasFailures || (!onlyFailed && tally.terminating.length > 0);
   const reason = !isAgain ? 'new' : onlyFailed ? 'recreate_failed' : 'recreate_terminating_or_failed';
-  deps.meter.jobPodsCreated.inc({ reason, status: 'succeeded' }, succeeded);
-  deps.meter.jobPodsCreated.inc({ reason, status: 'failed' }, failed);
+  deps.meter.jobPodsCreated.of(reason, 'succeeded').value += succeeded;
+  deps.meter.jobPodsCreated.of(reason, 'failed').value += failed;
 }
 
 /** Pods that have just been written down, and the end of the job. */
 function countEnds({ job, tally, deps: { meter } }: Pass, input: StatusInput): void {
-  const completion_mode = job.spec.completionMode ?? 'NonIndexed';
+  const { completionMode = 'NonIndexed' } = job.spec;
   for (const result of ['succeeded', 'failed'] as const) {
-    meter.jobPodsFinished.inc({ completion_mode, result }, tally.fresh[result].length);
+    meter.jobPodsFinished.of(completionMode, result).value += tally.fresh[result].length;
   }
   const terminal = terminalType(input);
   const result = terminal === 'Complete' ? 'succeeded' : 'failed';
-  if (terminal) meter.jobsFinished.inc({ completion_mode, result, reason: input.outcome?.reason ?? '' });
+  if (terminal) meter.jobsFinished.of(completionMode, result, input.outcome?.reason ?? '').value++;
 }
 
 /** Failed pods that hold the failure count of their index stay tracked until a pod with the next count is there. */
@@ -235,20 +233,21 @@ async function syncPass(
 }
 
 async function reconcile(job: Job, deps: Deps): Promise<ReconcileResult | undefined> {
-  const { managedBy, completionMode: completion_mode = 'NonIndexed' } = job.spec;
+  const { managedBy, completionMode = 'NonIndexed' } = job.spec;
   if (managedBy !== undefined && managedBy !== ownName) return undefined;
   const { clock, meter } = deps;
   const startMs = clock.monotonicMs();
-  const labels = { completion_mode, result: 'error', action: 'reconciling' as Action };
+  let result = 'error';
+  let action: Action = 'reconciling';
   try {
-    const next = await sync(job, deps, (action) => {
-      labels.action = action;
+    const next = await sync(job, deps, (did) => {
+      action = did;
     });
-    labels.result = 'success';
+    result = 'success';
     return next;
   } finally {
-    meter.jobSyncs.inc(labels);
-    meter.jobSyncSeconds.observe(labels, (clock.monotonicMs() - startMs) / 1000);
+    meter.jobSyncs.of(completionMode, result, action).value++;
+    meter.jobSyncSeconds.of(completionMode, result, action).observe((clock.monotonicMs() - startMs) / 1000);
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Registry } from 'prom-client';
 import type { Job } from '../../api/batch/job/schema.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { Expectations } from '../../client/expectations.ts';
@@ -29,7 +30,8 @@ function world(pods: readonly Pod[], { refusals = 0 } = {}) {
   };
   const clock = new FakeClock(testTimeMs);
   const expectations = new Expectations(clock);
-  const meter = controllerMetrics();
+  const registry = new Registry();
+  const meter = controllerMetrics(registry);
   const deps = {
     clock,
     meter,
@@ -49,7 +51,7 @@ function world(pods: readonly Pod[], { refusals = 0 } = {}) {
     runs: new Map(),
     say: (...[, , reason]: [Job, string, string]) => said.push(reason),
   } as unknown as Deps;
-  return { clock, done, written, said, deps, expectations, meter };
+  return { clock, done, written, said, deps, expectations, registry };
 }
 
 const ofJob = (name: string, owner: Job) => {
@@ -94,18 +96,20 @@ describe('jobController', () => {
 
   test('passes, pods that are written down and ends are counted', async () => {
     const owner = selecting({ parallelism: 1, completions: 1 });
-    const values = async (of: 'jobSyncs' | 'jobPodsFinished' | 'jobsFinished') =>
-      (await meter[of].get()).values.filter(({ value }) => value > 0).map(({ labels }) => Object.values(labels).sort());
+    const values = async (name: string) => {
+      const { values } = await registry.getSingleMetric(`job_controller_${name}_total`)!.get();
+      return values.filter(({ value }) => value > 0).map(({ labels }) => Object.values(labels).sort());
+    };
     const pods = [ofJob('a', owner).succeeded().build()];
-    const { deps, meter } = world(pods);
+    const { deps, registry } = world(pods);
     await jobController.reconcile(owner, deps);
-    assert.deepEqual(await values('jobSyncs'), [['NonIndexed', 'reconciling', 'success']]);
-    assert.deepEqual(await values('jobPodsFinished'), [['NonIndexed', 'succeeded']]);
-    assert.deepEqual(await values('jobsFinished'), [], 'it has not ended before its pods are let go');
+    assert.deepEqual(await values('job_syncs'), [['NonIndexed', 'reconciling', 'success']]);
+    assert.deepEqual(await values('job_pods_finished'), [['NonIndexed', 'succeeded']]);
+    assert.deepEqual(await values('jobs_finished'), [], 'it has not ended before its pods are let go');
     pods.length = 0;
     const status = { uncountedTerminatedPods: {}, succeeded: 1 };
     await jobController.reconcile({ ...owner, status } as Job, deps);
-    assert.deepEqual(await values('jobsFinished'), [['CompletionsReached', 'NonIndexed', 'succeeded']]);
+    assert.deepEqual(await values('jobs_finished'), [['CompletionsReached', 'NonIndexed', 'succeeded']]);
   });
 
   test('a job that is being deleted holds no failed pod for the next of its index', async () => {

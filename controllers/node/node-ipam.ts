@@ -1,7 +1,9 @@
 // Gives every node a range of addresses for its pods (spec.podCIDR). Upstream:
 // pkg/controller/nodeipam, the range allocator.
+
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
+import { sayingOf } from '../../client/events.ts';
 import { isConflict, isNotFound } from '../../machinery/errors.ts';
 import { type NodeRangeOptions, NodeRanges } from './node-ranges.ts';
 
@@ -16,18 +18,13 @@ function createDeps(context: ControllerContext, ranges: NodeRanges) {
   const nodes = context.informer(NodeKind);
   // Not in reconcile: before the first range is given, those of all nodes have to be known.
   nodes.onChange((node, old) => follow(ranges, node, old, context.log));
-  const recorder = context.recorder(eventSource);
+  const say = sayingOf(NodeKind, context.recorder(eventSource));
   return {
     ranges,
     nodes: nodes.lister,
     patch: context.resource(NodeKind).patch,
     say: (object: Node, reason: 'CIDRNotAvailable' | 'CIDRAssignmentFailed') =>
-      recorder.event(
-        { kind: 'Node', apiVersion: 'v1', object },
-        'Normal',
-        reason,
-        `Node ${object.metadata.name} status is now: ${reason}`,
-      ),
+      say(object, 'Normal', reason, `Node ${object.metadata.name} status is now: ${reason}`),
   };
 }
 type Deps = ReturnType<typeof createDeps>;

@@ -44,8 +44,8 @@ function world(clock: Clock & Pick<FakeClock, 'advance'> = new FakeClock(testTim
       patch: async (_: object, patch: any) => done.push(`taints ${patch.spec.taints?.map((t: any) => t.effect)}`),
     },
     podClient: { updateStatus: async (p: Pod) => done.push(`pod ${p.status?.conditions?.map((c) => c.status)}`) },
-    sayNode: (_: Node, reason: string) => done.push(reason),
-    warnPod: (_: Pod, reason: string) => done.push(`pod ${reason}`),
+    sayNode: (_: Node, _type: string, reason: string) => done.push(reason),
+    sayPod: (_: Pod, _type: string, reason: string) => done.push(`pod ${reason}`),
   } as unknown as Deps;
   const renew = (renewTime: string) =>
     leases.put({ metadata: { name: 'n', namespace: 'kube-node-lease' }, spec: { renewTime } });

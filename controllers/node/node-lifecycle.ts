@@ -7,8 +7,9 @@
 
 import { type Lease, LeaseKind, nodeLeaseNamespace } from '../../api/coordination/lease.ts';
 import { type Node, NodeKind } from '../../api/core/node.ts';
-import { type Pod, PodKind } from '../../api/core/pod.ts';
+import { PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
+import { sayingOf } from '../../client/events.ts';
 import { TransportError } from '../../client/transport.ts';
 import { unlessGone } from '../../machinery/errors.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
@@ -58,7 +59,7 @@ function createDeps(context: ControllerContext, options: NodeLifecycleOptions, w
   const meter = controllerMetrics(context.registry);
   const zones = new EvictionZones(options, clock, {
     wake,
-    evicts: (zone) => meter.evictions.inc({ zone }),
+    evicts: (zone) => void meter.evictions.of(zone).value++,
     allLost(are) {
       const entering = 'all nodes are not Ready: pods are no longer taken from any';
       log.info({}, are ? entering : 'some nodes are Ready: pods are taken from lost ones again');
@@ -80,10 +81,8 @@ function createDeps(context: ControllerContext, options: NodeLifecycleOptions, w
     pods: pods.lister,
     nodeClient: context.resource(NodeKind),
     podClient: context.resource(PodKind),
-    sayNode: (object: Node, reason: string, message: string) =>
-      recorder.event({ kind: 'Node', apiVersion: 'v1', object }, 'Normal', reason, message),
-    warnPod: (object: Pod, reason: string, message: string) =>
-      recorder.event({ kind: 'Pod', apiVersion: 'v1', object }, 'Warning', reason, message),
+    sayNode: sayingOf(NodeKind, recorder),
+    sayPod: sayingOf(PodKind, recorder),
   };
 }
 type Deps = ReturnType<typeof createDeps>;
@@ -95,7 +94,7 @@ function listen(node: Node, lease: Lease | undefined, deps: Deps): Watch {
   const before = deps.watches.get(nodeName);
   if (before && before.heartbeat === heartbeat) return before;
   if (!before)
-    deps.sayNode(node, 'RegisteredNode', `Node ${nodeName} event: Registered Node ${nodeName} in Controller`);
+    deps.sayNode(node, 'Normal', 'RegisteredNode', `Node ${nodeName} event: Registered Node ${nodeName} in Controller`);
   const watch = { node, heartbeat, heardAtMs: deps.clock.monotonicMs(), wasReady: before?.wasReady };
   deps.watches.set(nodeName, watch);
   return watch;
@@ -110,7 +109,7 @@ async function markPodsNotReady(node: Node, deps: Deps): Promise<void> {
       const conditions = (pod.status?.conditions ?? []).map((c) =>
         c.type === 'Ready' ? { ...c, status: 'False', lastTransitionTime: time } : c,
       );
-      deps.warnPod(pod, 'NodeNotReady', 'Node is not ready');
+      deps.sayPod(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
       await unlessGone(deps.podClient.updateStatus({ ...pod, status: { ...pod.status, conditions } }));
     }),
   );
@@ -149,7 +148,7 @@ async function reconcile(node: Node, deps: Deps): Promise<ReconcileResult | unde
   if (leftMs <= 0 && (await writeSilence(node, watch, deps))) return undefined;
   const isNodeReady = readinessOf(node) === 'True';
   if (!isNodeReady && watch.wasReady !== false) {
-    if (watch.wasReady) deps.sayNode(node, 'NodeNotReady', `Node ${nodeName} status is now: NodeNotReady`);
+    if (watch.wasReady) deps.sayNode(node, 'Normal', 'NodeNotReady', `Node ${nodeName} status is now: NodeNotReady`);
     await markPodsNotReady(node, deps);
   }
   watch.wasReady = isNodeReady;
@@ -168,7 +167,7 @@ function forget(nodeName: string, { watches, sayNode }: Deps): void {
   const watch = watches.get(nodeName);
   watches.delete(nodeName);
   const message = `Node ${nodeName} event: Removing Node ${nodeName} from Controller`;
-  if (watch) sayNode(watch.node, 'RemovingNode', message);
+  if (watch) sayNode(watch.node, 'Normal', 'RemovingNode', message);
 }
 
 export const nodeLifecycleController = (options: NodeLifecycleOptions = nodeLifecycleDefaults) =>

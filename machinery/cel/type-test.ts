@@ -14,33 +14,24 @@ import {
   type Value,
 } from './values.ts';
 
+const tests: Partial<Record<CelType['kind'], (value: Value) => boolean>> = {
+  string: (v) => typeof v === 'string',
+  bool: (v) => typeof v === 'boolean',
+  int: (v) => typeof v === 'number' || typeof v === 'bigint',
+  uint: (v) => v instanceof Uint,
+  double: (v) => v instanceof Double,
+  bytes: (v) => v instanceof Uint8Array,
+  null: (v) => v === null,
+  timestamp: (v) => v instanceof Timestamp,
+  duration: (v) => v instanceof Duration,
+  list: (v) => v instanceof CelList,
+  map: (v) => v instanceof CelMap,
+  type: (v) => v instanceof TypeValue,
+};
+
 /** Whether a value is of a type, as far as it can be seen without looking into it. */
 export function typeTest(type: CelType): (value: Value) => boolean {
   switch (type.kind) {
-    case 'string':
-      return (v) => typeof v === 'string';
-    case 'bool':
-      return (v) => typeof v === 'boolean';
-    case 'int':
-      return (v) => typeof v === 'number' || typeof v === 'bigint';
-    case 'uint':
-      return (v) => v instanceof Uint;
-    case 'double':
-      return (v) => v instanceof Double;
-    case 'bytes':
-      return (v) => v instanceof Uint8Array;
-    case 'null':
-      return (v) => v === null;
-    case 'timestamp':
-      return (v) => v instanceof Timestamp;
-    case 'duration':
-      return (v) => v instanceof Duration;
-    case 'list':
-      return (v) => v instanceof CelList;
-    case 'map':
-      return (v) => v instanceof CelMap;
-    case 'type':
-      return (v) => v instanceof TypeValue;
     case 'object':
       return (v) => v instanceof CelObject && runtimeTypeName(v.celType) === type.name;
     case 'opaque':
@@ -51,6 +42,6 @@ export function typeTest(type: CelType): (value: Value) => boolean {
       return (v) => v === null || inner(v);
     }
     default:
-      return () => true;
+      return tests[type.kind] ?? (() => true);
   }
 }

@@ -1,6 +1,6 @@
 // What validating and mutating policies, and their bindings, have in common.
 import { labelSelector } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import { failurePolicies, matchConditionsField, matchPolicies, namedRuleWithOperations } from '../match.ts';
 
 export const paramKind = s.atomic('admissionregistration.v1.ParamKind', 'The kind of objects that hold parameters.', {
@@ -18,7 +18,7 @@ export const paramRef = s.atomic('admissionregistration.v1.ParamRef', 'The objec
 export interface ParamRef extends TypeOf<typeof paramRef> {}
 
 export const matchResources = s.atomic('admissionregistration.v1.MatchResources', 'Requests that a policy is for.', {
-  excludeResourceRules: s.list(namedRuleWithOperations, 'Requests it is not for.', { listType: 'atomic' }),
+  excludeResourceRules: s.list(namedRuleWithOperations, 'Requests it is not for.', atomic),
   matchPolicy: s.string('Equivalent also matches other versions of a resource, Exact does not.', {
     pointer: true,
     default: 'Equivalent',
@@ -26,13 +26,13 @@ export const matchResources = s.atomic('admissionregistration.v1.MatchResources'
   }),
   namespaceSelector: s.field(labelSelector, 'Labels of namespaces whose objects it is for.', { default: {} }),
   objectSelector: s.field(labelSelector, 'Labels of objects it is for.', { default: {} }),
-  resourceRules: s.list(namedRuleWithOperations, 'Requests it is for.', { listType: 'atomic' }),
+  resourceRules: s.list(namedRuleWithOperations, 'Requests it is for.', atomic),
 });
 export interface MatchResources extends TypeOf<typeof matchResources> {}
 
 export const variable = s.atomic('admissionregistration.v1.Variable', 'A value with a name, for other expressions.', {
-  expression: s.string('CEL expression of the value.', { required: true, always: true }),
-  name: s.string('Name, used as variables.name.', { required: true, always: true }),
+  expression: s.string('CEL expression of the value.', mandatory),
+  name: s.string('Name, used as variables.name.', mandatory),
 });
 export interface Variable extends TypeOf<typeof variable> {}
 

@@ -3,7 +3,7 @@ import type { PolicyEnvOptions } from '../../../machinery/cel/kubernetes-env.ts'
 import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { validateLabelSelector, validateWord } from '../../meta/checks.ts';
-import { checkName } from '../../meta/validation.ts';
+import { validatePathSegment } from '../../meta/validation.ts';
 import { checkVariables } from '../expressions.ts';
 import { failurePolicies, matchPolicies, validateMatchConditions, validateNamedRule } from '../match.ts';
 import type { BindingSpec, MatchResources, ParamKind, ParamRef, PolicySpec, Variable } from './schema.ts';
@@ -96,10 +96,7 @@ function validateParamRef(ref: ParamRef, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const exclusive = 'name and selector are mutually exclusive';
   if (name) {
-    append(
-      errors,
-      checkName(name, 'path').map((why) => invalid(`${path}.name`, name, why)),
-    );
+    append(errors, validatePathSegment(name, `${path}.name`));
     if (selector) errors.push(forbidden(`${path}.name`, exclusive));
   }
   append(errors, validateLabelSelector(selector, `${path}.selector`));

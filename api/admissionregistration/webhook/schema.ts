@@ -1,11 +1,11 @@
 // What validating and mutating webhooks have in common.
 import { labelSelector } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import { failurePolicies, matchConditionsField, matchPolicies, ruleWithOperations } from '../match.ts';
 
 const serviceReference = s.api('admissionregistration.v1.ServiceReference', 'A service that answers calls.', {
-  name: s.string('Name of the service.', { required: true, always: true }),
-  namespace: s.string('Namespace of the service.', { required: true, always: true }),
+  name: s.string('Name of the service.', mandatory),
+  namespace: s.string('Namespace of the service.', mandatory),
   path: s.string('Path of the call.', { pointer: true }),
   port: s.int32('Port of the service.', { pointer: true, default: 443 }),
 });
@@ -21,11 +21,10 @@ export const sideEffectClasses = ['None', 'NoneOnDryRun', 'Some', 'Unknown'] as 
 
 export const webhookFields = {
   admissionReviewVersions: s.list(s.string(''), 'Versions of AdmissionReview it understands, best first.', {
-    required: true,
-    always: true,
-    listType: 'atomic',
+    ...mandatory,
+    ...atomic,
   }),
-  clientConfig: s.field(webhookClientConfig, 'How it is reached.', { required: true, always: true }),
+  clientConfig: s.field(webhookClientConfig, 'How it is reached.', mandatory),
   failurePolicy: s.string('When it cannot be asked: Fail refuses the request, Ignore goes on.', {
     pointer: true,
     default: 'Fail',
@@ -37,10 +36,10 @@ export const webhookFields = {
     default: 'Equivalent',
     enum: matchPolicies,
   }),
-  name: s.string('Full name, as a domain of three parts.', { required: true, always: true }),
+  name: s.string('Full name, as a domain of three parts.', mandatory),
   namespaceSelector: s.field(labelSelector, 'Labels of namespaces whose objects it is for.', { default: {} }),
   objectSelector: s.field(labelSelector, 'Labels of objects it is for.', { default: {} }),
-  rules: s.list(ruleWithOperations, 'Requests it is for.', { listType: 'atomic' }),
+  rules: s.list(ruleWithOperations, 'Requests it is for.', atomic),
   sideEffects: s.string('What else a call changes: None, or NoneOnDryRun.', {
     required: true,
     pointer: true,

@@ -1,7 +1,15 @@
 // JSONSchemaProps: the schema of a custom resource as its definition writes it down. It holds
 // schemas of its own kind at many places, so its table of fields is filled after it was made.
 // https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation
-import { mergedBy, type ObjectSchema, type Schema, s, type TypeOf } from '../../../machinery/schema.ts';
+import {
+  atomic,
+  mandatory,
+  mergedBy,
+  type ObjectSchema,
+  type Schema,
+  s,
+  type TypeOf,
+} from '../../../machinery/schema.ts';
 
 const group = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1';
 
@@ -15,7 +23,7 @@ export const validationRule = s.object(`${group}.ValidationRule`, 'A rule in CEL
     pointer: true,
   }),
   reason: s.string('Machine-readable reason of a failure.', { pointer: true, enum: ruleReasons }),
-  rule: s.string('CEL expression that must be true; `self` is the value.', { required: true, always: true }),
+  rule: s.string('CEL expression that must be true; `self` is the value.', mandatory),
 });
 export interface ValidationRule extends TypeOf<typeof validationRule> {}
 
@@ -82,14 +90,14 @@ export const jsonSchemaProps = s.object(
 ) as unknown as Schema<JSONSchemaProps, false> & ObjectSchema;
 
 const nested = (doc: string) => s.field(jsonSchemaProps, doc);
-const nestedList = (doc: string) => s.list(jsonSchemaProps, doc, { listType: 'atomic' });
+const nestedList = (doc: string) => s.list(jsonSchemaProps, doc, atomic);
 const nestedMap = (doc: string) => s.map(jsonSchemaProps, doc);
 const json = (doc: string) => s.any(`${group}.JSON`, doc, { alternatives: [] });
 const count = (doc: string) => s.int64(doc, { pointer: true });
 const bound = (doc: string) => s.number(doc, { pointer: true });
 const word = (doc: string) => s.string(doc, { pointer: true });
 const flag = s.boolean('');
-const words = s.list(s.string(''), '', { listType: 'atomic' });
+const words = s.list(s.string(''), '', atomic);
 /** Values of several shapes, by their published names. */
 export const schemaOrBoolean = `${group}.JSONSchemaPropsOrBool`;
 export const schemaOrList = `${group}.JSONSchemaPropsOrArray`;
@@ -110,7 +118,7 @@ Object.assign(fields, {
   definitions: nestedMap('Not supported.'),
   dependencies: s.map(orStringArray, 'Not supported.'),
   description: s.string('What the value is for.'),
-  enum: s.list(json(''), 'The values it may have.', { listType: 'atomic' }),
+  enum: s.list(json(''), 'The values it may have.', atomic),
   example: json('An example.'),
   exclusiveMaximum: s.boolean('The maximum itself is too large.'),
   exclusiveMinimum: s.boolean('The minimum itself is too small.'),
@@ -133,15 +141,13 @@ Object.assign(fields, {
   pattern: s.string('Regular expression that a text matches.'),
   patternProperties: nestedMap('Not supported.'),
   properties: nestedMap('Schemas of the fields of an object.'),
-  required: s.list(s.string(''), 'Fields that must be there.', { listType: 'atomic' }),
+  required: s.list(s.string(''), 'Fields that must be there.', atomic),
   title: s.string('Short name.'),
   type: s.string('object, array, string, integer, number or boolean.'),
   uniqueItems: s.boolean('May not be true.'),
   'x-kubernetes-embedded-resource': s.boolean('The value is an object with apiVersion, kind and metadata.'),
   'x-kubernetes-int-or-string': s.boolean('The value is a number or a text.'),
-  'x-kubernetes-list-map-keys': s.list(s.string(''), 'Fields that tell the items of a map list apart.', {
-    listType: 'atomic',
-  }),
+  'x-kubernetes-list-map-keys': s.list(s.string(''), 'Fields that tell the items of a map list apart.', atomic),
   'x-kubernetes-list-type': word('How appliers share a list: atomic, set or map.'),
   'x-kubernetes-map-type': word('How appliers share an object: granular or atomic.'),
   'x-kubernetes-preserve-unknown-fields': s.boolean('Fields without a schema are kept.', { pointer: true }),

@@ -1,23 +1,19 @@
 // What a stateful set is: pods with numbers, and claims for each of them.
 // https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
 import { conditionOf, labelSelector, objectFields } from '../../../machinery/metadata.ts';
-import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { persistentVolumeClaimSchema } from '../../core/persistentvolumeclaim/schema.ts';
 import { podTemplateSpec } from '../../core/pod/pod-template.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
-export const rollingUpdateStatefulSetStrategy = s.api(
-  'apps.v1.RollingUpdateStatefulSetStrategy',
-  'Pace of a rolling update.',
-  {
-    maxUnavailable: s.intOrString('Pods that may be missing, as number or percentage.', { pointer: true }),
-    partition: s.int32('Pods with a lower number keep the old template.', { pointer: true }),
-  },
-);
-export interface RollingUpdateStatefulSetStrategy extends TypeOf<typeof rollingUpdateStatefulSetStrategy> {}
+const rollingUpdate = s.api('apps.v1.RollingUpdateStatefulSetStrategy', 'Pace of a rolling update.', {
+  maxUnavailable: s.intOrString('Pods that may be missing, as number or percentage.', { pointer: true }),
+  partition: s.int32('Pods with a lower number keep the old template.', { pointer: true }),
+});
+export interface RollingUpdateStatefulSetStrategy extends TypeOf<typeof rollingUpdate> {}
 
 export const statefulSetUpdateStrategy = s.api('apps.v1.StatefulSetUpdateStrategy', 'How new pods replace old ones.', {
-  rollingUpdate: s.field(rollingUpdateStatefulSetStrategy, 'Settings of RollingUpdate.'),
+  rollingUpdate: s.field(rollingUpdate, 'Settings of RollingUpdate.'),
   type: s.string('RollingUpdate or OnDelete.', { enum: ['OnDelete', 'RollingUpdate'] }),
 });
 
@@ -25,22 +21,15 @@ export const statefulSetOrdinals = s.api('apps.v1.StatefulSetOrdinals', 'How the
   start: s.int32('Number of the first pod.', { always: true }),
 });
 
-export const statefulSetPersistentVolumeClaimRetentionPolicy = s.api(
-  'apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy',
-  'What becomes of the claims.',
-  {
-    whenDeleted: s.string('Retain or Delete, when the set is deleted.', { default: 'Retain' }),
-    whenScaled: s.string('Retain or Delete, when the set shrinks.', { default: 'Retain' }),
-  },
-);
+const claimRetention = s.api('apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy', 'What becomes of the claims.', {
+  whenDeleted: s.string('Retain or Delete, when the set is deleted.', { default: 'Retain' }),
+  whenScaled: s.string('Retain or Delete, when the set shrinks.', { default: 'Retain' }),
+});
 
 export const statefulSetSpec = s.api('apps.v1.StatefulSetSpec', 'Desired state of a stateful set.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
   ordinals: s.field(statefulSetOrdinals, 'How the pods are numbered.'),
-  persistentVolumeClaimRetentionPolicy: s.field(
-    statefulSetPersistentVolumeClaimRetentionPolicy,
-    'What becomes of the claims.',
-  ),
+  persistentVolumeClaimRetentionPolicy: s.field(claimRetention, 'What becomes of the claims.'),
   podManagementPolicy: s.string('OrderedReady, or Parallel to start and end pods side by side.', {
     default: 'OrderedReady',
     enum: ['OrderedReady', 'Parallel'],
@@ -49,9 +38,9 @@ export const statefulSetSpec = s.api('apps.v1.StatefulSetSpec', 'Desired state o
   revisionHistoryLimit: s.int32('Old revisions to keep for rollbacks.', { pointer: true, default: 10 }),
   selector: s.field(labelSelector, 'Labels of its pods; cannot change.', { required: true }),
   serviceName: s.string('Service that gives the pods their names.', { always: true }),
-  template: s.field(podTemplateSpec, 'The pods.', { required: true, always: true }),
+  template: s.field(podTemplateSpec, 'The pods.', mandatory),
   updateStrategy: s.field(statefulSetUpdateStrategy, 'How new pods replace old ones.', { always: true }),
-  volumeClaimTemplates: s.list(persistentVolumeClaimSchema, 'Claims that each pod gets.', { listType: 'atomic' }),
+  volumeClaimTemplates: s.list(persistentVolumeClaimSchema, 'Claims that each pod gets.', atomic),
 });
 export interface StatefulSetSpec extends TypeOf<typeof statefulSetSpec> {}
 
@@ -65,7 +54,7 @@ export const statefulSetStatus = s.api('apps.v1.StatefulSetStatus', 'Observed st
   currentRevision: s.string('The revision of pods not yet updated.'),
   observedGeneration: s.int64('The generation this status was computed from.'),
   readyReplicas: s.int32('Pods that are ready.'),
-  replicas: s.int32('Pods that exist.', { required: true, always: true }),
+  replicas: s.int32('Pods that exist.', mandatory),
   updateRevision: s.string('The revision of updated pods.'),
   updatedReplicas: s.int32('Pods of the update revision.'),
 });

@@ -1,21 +1,21 @@
 // What an autoscaler measures, and what it has measured.
 // https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
 import { labelSelector } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const crossVersionObjectReference = s.api(
   'autoscaling.v2.CrossVersionObjectReference',
   'Names an object of the namespace.',
   {
     apiVersion: s.string('API version of the object.'),
-    kind: s.string('Kind of the object.', { required: true, always: true }),
-    name: s.string('Name of the object.', { required: true, always: true }),
+    kind: s.string('Kind of the object.', mandatory),
+    name: s.string('Name of the object.', mandatory),
   },
 );
 export interface CrossVersionObjectReference extends TypeOf<typeof crossVersionObjectReference> {}
 
 export const metricIdentifier = s.api('autoscaling.v2.MetricIdentifier', 'Names a metric.', {
-  name: s.string('Name of the metric.', { required: true, always: true }),
+  name: s.string('Name of the metric.', mandatory),
   selector: s.field(labelSelector, 'Labels of its series.'),
 });
 export interface MetricIdentifier extends TypeOf<typeof metricIdentifier> {}
@@ -23,7 +23,7 @@ export interface MetricIdentifier extends TypeOf<typeof metricIdentifier> {}
 export const metricTarget = s.api('autoscaling.v2.MetricTarget', 'What a metric should be.', {
   averageUtilization: s.int32('In percent of the requests, on average.', { pointer: true }),
   averageValue: s.quantity('By pod, on average.', { pointer: true }),
-  type: s.string('Utilization, Value or AverageValue.', { required: true, always: true }),
+  type: s.string('Utilization, Value or AverageValue.', mandatory),
   value: s.quantity('As a whole.', { pointer: true }),
 });
 export interface MetricTarget extends TypeOf<typeof metricTarget> {}
@@ -35,107 +35,80 @@ export const metricValueStatus = s.api('autoscaling.v2.MetricValueStatus', 'What
 });
 export interface MetricValueStatus extends TypeOf<typeof metricValueStatus> {}
 
-export const containerResourceMetricSource = s.api(
+const containerSource = s.api(
   'autoscaling.v2.ContainerResourceMetricSource',
-  'A resource of one container, and its target.',
+  'A resource of a container, and its target.',
   {
-    container: s.string('Name of the container.', { required: true, always: true }),
-    name: s.string('Name of the resource.', { required: true, always: true }),
-    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
+    container: s.string('Name of the container.', mandatory),
+    name: s.string('Name of the resource.', mandatory),
+    target: s.field(metricTarget, 'What it should be.', mandatory),
   },
 );
 
-export const externalMetricSource = s.api(
-  'autoscaling.v2.ExternalMetricSource',
-  'A metric of something outside the cluster, and its target.',
-  {
-    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
-    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
-  },
-);
-
-export const objectMetricSource = s.api(
-  'autoscaling.v2.ObjectMetricSource',
-  'A metric of one object, and its target.',
-  {
-    describedObject: s.field(crossVersionObjectReference, 'The object.', { required: true, always: true }),
-    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
-    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
-  },
-);
-
-export const podsMetricSource = s.api('autoscaling.v2.PodsMetricSource', 'A metric of each pod, and its target.', {
-  metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
-  target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
+const externalSource = s.api('autoscaling.v2.ExternalMetricSource', 'A metric of something outside, and its target.', {
+  metric: s.field(metricIdentifier, 'The metric.', mandatory),
+  target: s.field(metricTarget, 'What it should be.', mandatory),
 });
 
-export const resourceMetricSource = s.api(
-  'autoscaling.v2.ResourceMetricSource',
-  'A resource of each pod, and its target.',
-  {
-    name: s.string('Name of the resource.', { required: true, always: true }),
-    target: s.field(metricTarget, 'What it should be.', { required: true, always: true }),
-  },
-);
+const objectMetricSource = s.api('autoscaling.v2.ObjectMetricSource', 'A metric of one object, and its target.', {
+  describedObject: s.field(crossVersionObjectReference, 'The object.', mandatory),
+  metric: s.field(metricIdentifier, 'The metric.', mandatory),
+  target: s.field(metricTarget, 'What it should be.', mandatory),
+});
+
+export const podsMetricSource = s.api('autoscaling.v2.PodsMetricSource', 'A metric of each pod, and its target.', {
+  metric: s.field(metricIdentifier, 'The metric.', mandatory),
+  target: s.field(metricTarget, 'What it should be.', mandatory),
+});
+
+const resourceMetricSource = s.api('autoscaling.v2.ResourceMetricSource', 'A resource of each pod, and its target.', {
+  name: s.string('Name of the resource.', mandatory),
+  target: s.field(metricTarget, 'What it should be.', mandatory),
+});
 
 export const metricSpec = s.api('autoscaling.v2.MetricSpec', 'One thing that is measured.', {
-  containerResource: s.field(containerResourceMetricSource, 'A resource of one container.'),
-  external: s.field(externalMetricSource, 'A metric of something outside the cluster.'),
+  containerResource: s.field(containerSource, 'A resource of one container.'),
+  external: s.field(externalSource, 'A metric of something outside the cluster.'),
   object: s.field(objectMetricSource, 'A metric of one object.'),
   pods: s.field(podsMetricSource, 'A metric of each pod.'),
   resource: s.field(resourceMetricSource, 'A resource of each pod.'),
-  type: s.string('Which of the fields it is: ContainerResource, External, Object, Pods or Resource.', {
-    required: true,
-    always: true,
-  }),
+  type: s.string('Which of the fields it is: ContainerResource, External, Object, Pods or Resource.', mandatory),
 });
 export interface MetricSpec extends TypeOf<typeof metricSpec> {}
 
-export const containerResourceMetricStatus = s.api(
-  'autoscaling.v2.ContainerResourceMetricStatus',
-  'A resource of one container, as measured.',
-  {
-    container: s.string('Name of the container.', { required: true, always: true }),
-    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
-    name: s.string('Name of the resource.', { required: true, always: true }),
-  },
-);
+const containerStatus = s.api('autoscaling.v2.ContainerResourceMetricStatus', 'A resource of a container, measured.', {
+  container: s.string('Name of the container.', mandatory),
+  current: s.field(metricValueStatus, 'What it is.', mandatory),
+  name: s.string('Name of the resource.', mandatory),
+});
 
-export const externalMetricStatus = s.api(
-  'autoscaling.v2.ExternalMetricStatus',
-  'A metric of something outside the cluster, as measured.',
-  {
-    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
-    metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
-  },
-);
+const externalStatus = s.api('autoscaling.v2.ExternalMetricStatus', 'A metric of something outside, as measured.', {
+  current: s.field(metricValueStatus, 'What it is.', mandatory),
+  metric: s.field(metricIdentifier, 'The metric.', mandatory),
+});
 
 export const objectMetricStatus = s.api('autoscaling.v2.ObjectMetricStatus', 'A metric of one object, as measured.', {
-  current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
-  describedObject: s.field(crossVersionObjectReference, 'The object.', { required: true, always: true }),
-  metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+  current: s.field(metricValueStatus, 'What it is.', mandatory),
+  describedObject: s.field(crossVersionObjectReference, 'The object.', mandatory),
+  metric: s.field(metricIdentifier, 'The metric.', mandatory),
 });
 
 export const podsMetricStatus = s.api('autoscaling.v2.PodsMetricStatus', 'A metric of each pod, as measured.', {
-  current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
-  metric: s.field(metricIdentifier, 'The metric.', { required: true, always: true }),
+  current: s.field(metricValueStatus, 'What it is.', mandatory),
+  metric: s.field(metricIdentifier, 'The metric.', mandatory),
 });
 
-export const resourceMetricStatus = s.api(
-  'autoscaling.v2.ResourceMetricStatus',
-  'A resource of each pod, as measured.',
-  {
-    current: s.field(metricValueStatus, 'What it is.', { required: true, always: true }),
-    name: s.string('Name of the resource.', { required: true, always: true }),
-  },
-);
+const resourceMetricStatus = s.api('autoscaling.v2.ResourceMetricStatus', 'A resource of each pod, as measured.', {
+  current: s.field(metricValueStatus, 'What it is.', mandatory),
+  name: s.string('Name of the resource.', mandatory),
+});
 
 export const metricStatus = s.api('autoscaling.v2.MetricStatus', 'One thing that was measured.', {
-  containerResource: s.field(containerResourceMetricStatus, 'A resource of one container.'),
-  external: s.field(externalMetricStatus, 'A metric of something outside the cluster.'),
+  containerResource: s.field(containerStatus, 'A resource of one container.'),
+  external: s.field(externalStatus, 'A metric of something outside the cluster.'),
   object: s.field(objectMetricStatus, 'A metric of one object.'),
   pods: s.field(podsMetricStatus, 'A metric of each pod.'),
   resource: s.field(resourceMetricStatus, 'A resource of each pod.'),
-  type: s.string('Which of the fields it is.', { required: true, always: true }),
+  type: s.string('Which of the fields it is.', mandatory),
 });
 export interface MetricStatus extends TypeOf<typeof metricStatus> {}

@@ -3,7 +3,7 @@ import { append, type FieldError, forbidden, invalid, notSupported, required } f
 import { isNegativeQuantity, isZeroQuantity } from '../../../machinery/quantity.ts';
 import { validateContainerResourceName } from '../../core/resource-names.ts';
 import { validateDNSLabel } from '../../meta/checks.ts';
-import { checkName, negativeText, validateNonNegative } from '../../meta/validation.ts';
+import { negativeText, validateNonNegative, validatePathSegment } from '../../meta/validation.ts';
 import type { CrossVersionObjectReference, MetricIdentifier, MetricSpec, MetricTarget } from './metrics.ts';
 import type { HorizontalPodAutoscaler, HPAScalingPolicy, HPAScalingRules } from './schema.ts';
 
@@ -61,9 +61,6 @@ function validateApiVersion(version = '', needsGroup: boolean, path: string): Fi
     ? [invalid(path, version, 'apiVersion must specify API group')]
     : [];
 }
-
-const validatePathSegment = (value: string, path: string) =>
-  checkName(value, 'path').map((complaint) => invalid(path, value, complaint));
 
 const sources = ['object', 'external', 'pods', 'resource', 'containerResource'] as const;
 const metricTypes = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'];

@@ -1,7 +1,7 @@
 // What a cron job is: a schedule and the jobs to make by it.
 // https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 import { objectFields, objectMeta } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import { objectReference } from '../../core/object-reference.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { jobSpec } from '../job/schema.ts';
@@ -17,8 +17,8 @@ export const cronJobSpec = s.api('batch.v1.CronJobSpec', 'Desired state of a cro
     enum: ['Allow', 'Forbid', 'Replace'],
   }),
   failedJobsHistoryLimit: s.int32('Failed jobs to keep.', { pointer: true, default: 1 }),
-  jobTemplate: s.field(jobTemplateSpec, 'The jobs.', { required: true, always: true }),
-  schedule: s.string('When, in the five fields of cron.', { required: true, always: true }),
+  jobTemplate: s.field(jobTemplateSpec, 'The jobs.', mandatory),
+  schedule: s.string('When, in the five fields of cron.', mandatory),
   startingDeadlineSeconds: s.int64('Seconds after which a missed start is given up.', { pointer: true }),
   successfulJobsHistoryLimit: s.int32('Successful jobs to keep.', { pointer: true, default: 3 }),
   suspend: s.boolean('No jobs start while true.', { pointer: true, default: false }),
@@ -27,14 +27,14 @@ export const cronJobSpec = s.api('batch.v1.CronJobSpec', 'Desired state of a cro
 export interface CronJobSpec extends TypeOf<typeof cronJobSpec> {}
 
 export const cronJobStatus = s.api('batch.v1.CronJobStatus', 'Observed state of a cron job.', {
-  active: s.list(objectReference, 'Jobs that run.', { listType: 'atomic' }),
+  active: s.list(objectReference, 'Jobs that run.', atomic),
   lastScheduleTime: s.time('When a job was last due and started.'),
   lastSuccessfulTime: s.time('When a job last succeeded.'),
 });
 
 export const cronJobSchema = s.api('batch.v1.CronJob', 'Makes jobs by a schedule.', {
   ...objectFields,
-  spec: s.field(cronJobSpec, 'What should run, and when.', { required: true, always: true }),
+  spec: s.field(cronJobSpec, 'What should run, and when.', mandatory),
   status: s.field(cronJobStatus, 'What ran last.', { always: true }),
 });
 export interface CronJob extends ObjectOf<typeof cronJobSchema> {}

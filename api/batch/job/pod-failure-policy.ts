@@ -1,26 +1,18 @@
 // What failures and successes of single pods mean for a job.
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const podFailurePolicyOnExitCodesRequirement = s.api(
-  'batch.v1.PodFailurePolicyOnExitCodesRequirement',
-  'A set of exit codes.',
-  {
-    containerName: s.string('Only of this container.', { pointer: true }),
-    operator: s.string('In or NotIn.', { required: true, always: true, enum: ['In', 'NotIn'] }),
-    values: s.list(s.int32(''), 'The exit codes.', { required: true, always: true, listType: 'set' }),
-  },
-);
-export interface PodFailurePolicyOnExitCodesRequirement extends TypeOf<typeof podFailurePolicyOnExitCodesRequirement> {}
+const onExitCodes = s.api('batch.v1.PodFailurePolicyOnExitCodesRequirement', 'A set of exit codes.', {
+  containerName: s.string('Only of this container.', { pointer: true }),
+  operator: s.string('In or NotIn.', { required: true, always: true, enum: ['In', 'NotIn'] }),
+  values: s.list(s.int32(''), 'The exit codes.', { required: true, always: true, listType: 'set' }),
+});
+export interface PodFailurePolicyOnExitCodesRequirement extends TypeOf<typeof onExitCodes> {}
 
-export const podFailurePolicyOnPodConditionsPattern = s.api(
-  'batch.v1.PodFailurePolicyOnPodConditionsPattern',
-  'A pod condition.',
-  {
-    status: s.string('Status it must have.', { always: true, default: 'True' }),
-    type: s.string('Type of the condition.', { required: true, always: true }),
-  },
-);
+const onPodConditions = s.api('batch.v1.PodFailurePolicyOnPodConditionsPattern', 'A pod condition.', {
+  status: s.string('Status it must have.', { always: true, default: 'True' }),
+  type: s.string('Type of the condition.', mandatory),
+});
 
 export const podFailurePolicyRule = s.api('batch.v1.PodFailurePolicyRule', 'What one sort of failure means.', {
   action: s.string('FailJob, FailIndex, Ignore or Count.', {
@@ -28,19 +20,13 @@ export const podFailurePolicyRule = s.api('batch.v1.PodFailurePolicyRule', 'What
     always: true,
     enum: ['Count', 'FailIndex', 'FailJob', 'Ignore'],
   }),
-  onExitCodes: s.field(podFailurePolicyOnExitCodesRequirement, 'Exit codes it applies to.'),
-  onPodConditions: s.list(podFailurePolicyOnPodConditionsPattern, 'Pod conditions it applies to.', {
-    listType: 'atomic',
-  }),
+  onExitCodes: s.field(onExitCodes, 'Exit codes it applies to.'),
+  onPodConditions: s.list(onPodConditions, 'Pod conditions it applies to.', atomic),
 });
 export interface PodFailurePolicyRule extends TypeOf<typeof podFailurePolicyRule> {}
 
 export const podFailurePolicy = s.api('batch.v1.PodFailurePolicy', 'What pod failures mean for a job.', {
-  rules: s.list(podFailurePolicyRule, 'Rules in order; the first match decides.', {
-    required: true,
-    always: true,
-    listType: 'atomic',
-  }),
+  rules: s.list(podFailurePolicyRule, 'Rules in order; the first match decides.', { ...mandatory, ...atomic }),
 });
 export interface PodFailurePolicy extends TypeOf<typeof podFailurePolicy> {}
 
@@ -50,9 +36,5 @@ export const successPolicyRule = s.api('batch.v1.SuccessPolicyRule', 'Which inde
 });
 
 export const successPolicy = s.api('batch.v1.SuccessPolicy', 'When an indexed job has succeeded early.', {
-  rules: s.list(successPolicyRule, 'Rules in order; the first that holds decides.', {
-    required: true,
-    always: true,
-    listType: 'atomic',
-  }),
+  rules: s.list(successPolicyRule, 'Rules in order; the first that holds decides.', { ...mandatory, ...atomic }),
 });

@@ -1,7 +1,7 @@
 // What a job is: pods that run until enough of them succeed.
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/
 import { conditionFields, labelSelector, objectFields } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import { podTemplateSpec } from '../../core/pod/pod-template.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { podFailurePolicy, successPolicy } from './pod-failure-policy.ts';
@@ -27,7 +27,7 @@ export const jobSpec = s.api('batch.v1.JobSpec', 'Desired state of a job.', {
   selector: s.field(labelSelector, 'Labels of its pods; generated.'),
   successPolicy: s.field(successPolicy, 'Indexes whose success is enough.'),
   suspend: s.boolean('No pods run while true.', { pointer: true }),
-  template: s.field(podTemplateSpec, 'The pods.', { required: true, always: true }),
+  template: s.field(podTemplateSpec, 'The pods.', mandatory),
   ttlSecondsAfterFinished: s.int32('Seconds after its end at which the job is deleted.', { pointer: true }),
 });
 export interface JobSpec extends TypeOf<typeof jobSpec> {}
@@ -38,14 +38,10 @@ export const jobCondition = s.api('batch.v1.JobCondition', 'One aspect of the st
 });
 export interface JobCondition extends TypeOf<typeof jobCondition> {}
 
-export const uncountedTerminatedPods = s.api(
-  'batch.v1.UncountedTerminatedPods',
-  'Finished pods not yet in the counters.',
-  {
-    failed: s.list(s.string(''), 'UIDs of failed pods.', { listType: 'set' }),
-    succeeded: s.list(s.string(''), 'UIDs of succeeded pods.', { listType: 'set' }),
-  },
-);
+export const uncountedTerminatedPods = s.api('batch.v1.UncountedTerminatedPods', 'Finished pods not counted yet.', {
+  failed: s.list(s.string(''), 'UIDs of failed pods.', { listType: 'set' }),
+  succeeded: s.list(s.string(''), 'UIDs of succeeded pods.', { listType: 'set' }),
+});
 
 export const jobStatus = s.api('batch.v1.JobStatus', 'Observed state of a job.', {
   active: s.int32('Pods that run or wait.'),

@@ -1,6 +1,6 @@
 // The types of a CertificateSigningRequest.
 import { objectFields } from '../../../machinery/metadata.ts';
-import { s } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
 /** What a certificate may be used for, in the order of their names. */
@@ -30,52 +30,40 @@ export const keyUsages = [
   'timestamping',
 ] as const;
 
-export const certificateSigningRequestSpec = s.api(
-  'certificates.v1.CertificateSigningRequestSpec',
-  'What certificate is wanted, and by whom.',
-  {
-    expirationSeconds: s.int32('Seconds the certificate is to last; the signer may make it less.', { pointer: true }),
-    extra: s.map(s.list(s.string(''), ''), 'More about the user; set by the server.'),
-    groups: s.list(s.string(''), 'Groups of the user; set by the server.', { listType: 'atomic' }),
-    request: s.bytes('The request in PEM.', { required: true, always: true }),
-    signerName: s.string('Who is to sign it.', { required: true, always: true }),
-    uid: s.string('UID of the user; set by the server.'),
-    usages: s.list(s.string('', { enum: keyUsages }), 'What the certificate is for.', { listType: 'atomic' }),
-    username: s.string('Who asks; set by the server.'),
-  },
-);
+const spec = s.api('certificates.v1.CertificateSigningRequestSpec', 'What certificate is wanted, and by whom.', {
+  expirationSeconds: s.int32('Seconds the certificate is to last; the signer may make it less.', { pointer: true }),
+  extra: s.map(s.list(s.string(''), ''), 'More about the user; set by the server.'),
+  groups: s.list(s.string(''), 'Groups of the user; set by the server.', atomic),
+  request: s.bytes('The request in PEM.', mandatory),
+  signerName: s.string('Who is to sign it.', mandatory),
+  uid: s.string('UID of the user; set by the server.'),
+  usages: s.list(s.string('', { enum: keyUsages }), 'What the certificate is for.', atomic),
+  username: s.string('Who asks; set by the server.'),
+});
 
-export const certificateSigningRequestCondition = s.api(
-  'certificates.v1.CertificateSigningRequestCondition',
-  'A decision about a request.',
-  {
-    lastTransitionTime: s.time('When the status last changed.'),
-    lastUpdateTime: s.time('When it was last written.'),
-    message: s.string('Explanation for people.'),
-    reason: s.string('One word for programs.'),
-    status: s.string('True; others are for unknown types only.', { required: true, always: true }),
-    type: s.string('Approved, Denied or Failed.', { required: true, always: true }),
-  },
-);
+const condition = s.api('certificates.v1.CertificateSigningRequestCondition', 'A decision about a request.', {
+  lastTransitionTime: s.time('When the status last changed.'),
+  lastUpdateTime: s.time('When it was last written.'),
+  message: s.string('Explanation for people.'),
+  reason: s.string('One word for programs.'),
+  status: s.string('True; others are for unknown types only.', mandatory),
+  type: s.string('Approved, Denied or Failed.', mandatory),
+});
 
-export const certificateSigningRequestStatus = s.api(
-  'certificates.v1.CertificateSigningRequestStatus',
-  'What was decided.',
-  {
-    certificate: s.bytes('The certificate in PEM, once it is issued.'),
-    conditions: s.list(certificateSigningRequestCondition, 'The decisions.', {
-      listType: 'map',
-      listMapKeys: ['type'],
-    }),
-  },
-);
+const certificateSigningRequestStatus = s.api('certificates.v1.CertificateSigningRequestStatus', 'What was decided.', {
+  certificate: s.bytes('The certificate in PEM, once it is issued.'),
+  conditions: s.list(condition, 'The decisions.', {
+    listType: 'map',
+    listMapKeys: ['type'],
+  }),
+});
 
 export const certificateSigningRequestSchema = s.api(
   'certificates.v1.CertificateSigningRequest',
   'Asks for a certificate.',
   {
     ...objectFields,
-    spec: s.field(certificateSigningRequestSpec, 'What is wanted.', { required: true, always: true }),
+    spec: s.field(spec, 'What is wanted.', mandatory),
     status: s.field(certificateSigningRequestStatus, 'What was decided.', { always: true }),
   },
 );

@@ -15,7 +15,7 @@ import {
 import { jsonEqual } from '../../../machinery/json.ts';
 import { checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { pemOfField, readPem } from '../../../machinery/pem.ts';
-import { repeatsIn } from '../../meta/checks.ts';
+import { repeatsIn, validateDNSSubdomain } from '../../meta/checks.ts';
 import { type CertificateSigningRequest, keyUsages } from './schema.ts';
 
 const minExpirationSeconds = 600;
@@ -65,10 +65,7 @@ export function validateSignerName(signerName: string, path: string): FieldError
   }
   const errors: FieldError[] = [];
   if (domain.length > maxDomain) errors.push(tooLong(path, maxDomain));
-  append(
-    errors,
-    checkDNS1123Subdomain(domain).map((why) => invalid(path, domain, why)),
-  );
+  append(errors, validateDNSSubdomain(domain, path));
   if (domain.split('.').length < 2) {
     errors.push(invalid(path, domain, 'should be a domain with at least two segments separated by dots'));
   }

@@ -1,5 +1,5 @@
 // What keeps pods off a node. https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const taint = s.api('core.v1.Taint', 'Repels pods that do not tolerate it.', {
   effect: s.string('NoSchedule, PreferNoSchedule or NoExecute.', {
@@ -7,7 +7,7 @@ export const taint = s.api('core.v1.Taint', 'Repels pods that do not tolerate it
     always: true,
     enum: ['NoExecute', 'NoSchedule', 'PreferNoSchedule'],
   }),
-  key: s.string('Taint key.', { required: true, always: true }),
+  key: s.string('Taint key.', mandatory),
   timeAdded: s.time('When a NoExecute taint was set.'),
   value: s.string('Taint value.'),
 });

@@ -1,7 +1,7 @@
 // What a persistent volume is: exactly one source, and what it can do.
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/
 import { objectFields } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { objectReference } from '../object-reference.ts';
 import { nodeSelector } from '../pod/affinity.ts';
@@ -40,7 +40,7 @@ export const persistentVolumeSpec = s.api('core.v1.PersistentVolumeSpec', 'Where
   accessModes: s.list(
     s.string('', { enum: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] }),
     'How it can be mounted.',
-    { listType: 'atomic' },
+    atomic,
   ),
   awsElasticBlockStore: s.field(awsElasticBlockStoreVolumeSource, 'An AWS disk.'),
   azureDisk: s.field(azureDiskVolumeSource, 'An Azure disk.'),
@@ -58,7 +58,7 @@ export const persistentVolumeSpec = s.api('core.v1.PersistentVolumeSpec', 'Where
   hostPath: s.field(hostPathVolumeSource, 'A path of the node.'),
   iscsi: s.field(iscsiPersistentVolumeSource, 'An iSCSI disk.'),
   local: s.field(localVolumeSource, 'A disk or folder of one node.'),
-  mountOptions: s.list(s.string(''), 'Options of the mount command.', { listType: 'atomic' }),
+  mountOptions: s.list(s.string(''), 'Options of the mount command.', atomic),
   nfs: s.field(nfsVolumeSource, 'An NFS mount.'),
   nodeAffinity: s.field(volumeNodeAffinity, 'Nodes that can reach it.'),
   persistentVolumeReclaimPolicy: s.string('What happens when its claim is gone: Retain, Delete or Recycle.', {

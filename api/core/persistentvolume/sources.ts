@@ -1,5 +1,5 @@
 // Sources of persistent volumes that name secrets and servers of any namespace; all else they share with pods.
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import { objectReference, secretReference } from '../object-reference.ts';
 import {
   cephFSVolumeSource,
@@ -16,9 +16,9 @@ export const azureFilePersistentVolumeSource = s.api(
   'An Azure file share.',
   {
     readOnly: s.boolean('Mount read-only.'),
-    secretName: s.string('Secret with the storage account.', { required: true, always: true }),
+    secretName: s.string('Secret with the storage account.', mandatory),
     secretNamespace: s.string('Namespace of the secret.', { pointer: true }),
-    shareName: s.string('Name of the share.', { required: true, always: true }),
+    shareName: s.string('Name of the share.', mandatory),
   },
 );
 
@@ -35,14 +35,14 @@ export const cinderPersistentVolumeSource = s.api('core.v1.CinderPersistentVolum
 export const csiPersistentVolumeSource = s.api('core.v1.CSIPersistentVolumeSource', 'A volume of a CSI driver.', {
   controllerExpandSecretRef: s.field(secretReference, 'Secret for growing it, at the controller.'),
   controllerPublishSecretRef: s.field(secretReference, 'Secret for attaching it.'),
-  driver: s.string('Name of the driver.', { required: true, always: true }),
+  driver: s.string('Name of the driver.', mandatory),
   fsType: s.string('File system type.'),
   nodeExpandSecretRef: s.field(secretReference, 'Secret for growing it, on the node.'),
   nodePublishSecretRef: s.field(secretReference, 'Secret for mounting it.'),
   nodeStageSecretRef: s.field(secretReference, 'Secret for staging it.'),
   readOnly: s.boolean('Mount read-only.'),
   volumeAttributes: s.map(s.string(''), 'Settings for the driver.'),
-  volumeHandle: s.string('Name that the driver knows it by.', { required: true, always: true }),
+  volumeHandle: s.string('Name that the driver knows it by.', mandatory),
 });
 export interface CSIPersistentVolumeSource extends TypeOf<typeof csiPersistentVolumeSource> {}
 
@@ -52,9 +52,9 @@ export const flexPersistentVolumeSource = s.api('core.v1.FlexPersistentVolumeSou
 });
 
 export const glusterfsPersistentVolumeSource = s.api('core.v1.GlusterfsPersistentVolumeSource', 'A Gluster mount.', {
-  endpoints: s.string('Endpoints object with the servers.', { required: true, always: true }),
+  endpoints: s.string('Endpoints object with the servers.', mandatory),
   endpointsNamespace: s.string('Namespace of the Endpoints object.', { pointer: true }),
-  path: s.string('Volume path.', { required: true, always: true }),
+  path: s.string('Volume path.', mandatory),
   readOnly: s.boolean('Mount read-only.'),
 });
 
@@ -65,7 +65,7 @@ export const iscsiPersistentVolumeSource = s.api('core.v1.ISCSIPersistentVolumeS
 
 export const localVolumeSource = s.api('core.v1.LocalVolumeSource', 'A disk or folder of one node.', {
   fsType: s.string('File system type.', { pointer: true }),
-  path: s.string('Path of the disk or folder.', { required: true, always: true }),
+  path: s.string('Path of the disk or folder.', mandatory),
 });
 
 export const rbdPersistentVolumeSource = s.api('core.v1.RBDPersistentVolumeSource', 'A Ceph block device.', {

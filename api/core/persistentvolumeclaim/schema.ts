@@ -1,18 +1,14 @@
 // What a persistent volume claim is; what it asks for stands in pod/volume-claim.ts, as ephemeral volumes do too.
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/
 import { conditionFields, objectFields } from '../../../machinery/metadata.ts';
-import { mergedBy, s } from '../../../machinery/schema.ts';
+import { atomic, mergedBy, s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { persistentVolumeClaimSpec } from '../pod/volume-claim.ts';
 
-export const persistentVolumeClaimCondition = s.api(
-  'core.v1.PersistentVolumeClaimCondition',
-  'One aspect of the state of a claim.',
-  {
-    lastProbeTime: s.time('When it was last checked.', { always: true }),
-    ...conditionFields,
-  },
-);
+const condition = s.api('core.v1.PersistentVolumeClaimCondition', 'One aspect of the state of a claim.', {
+  lastProbeTime: s.time('When it was last checked.', { always: true }),
+  ...conditionFields,
+});
 
 export const modifyVolumeStatus = s.api('core.v1.ModifyVolumeStatus', 'How far a change of attributes is.', {
   status: s.string('Pending, InProgress or Infeasible.', {
@@ -27,7 +23,7 @@ export const persistentVolumeClaimStatus = s.api('core.v1.PersistentVolumeClaimS
   accessModes: s.list(
     s.string('', { enum: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] }),
     'How the bound volume may be mounted.',
-    { listType: 'atomic' },
+    atomic,
   ),
   allocatedResourceStatuses: s.map(
     s.string('', {
@@ -44,7 +40,7 @@ export const persistentVolumeClaimStatus = s.api('core.v1.PersistentVolumeClaimS
   ),
   allocatedResources: s.map(s.quantity(''), 'What a resize has set aside.'),
   capacity: s.map(s.quantity(''), 'Size of the bound volume.'),
-  conditions: s.list(persistentVolumeClaimCondition, 'Resizing and modification.', mergedBy('type')),
+  conditions: s.list(condition, 'Resizing and modification.', mergedBy('type')),
   currentVolumeAttributesClassName: s.string('Volume attributes class in use.', { pointer: true }),
   modifyVolumeStatus: s.field(modifyVolumeStatus, 'How far a change of attributes is.'),
   phase: s.string('Pending, Bound or Lost.', { default: 'Pending', enum: ['Bound', 'Lost', 'Pending'] }),

@@ -1,6 +1,6 @@
 // Observed state of containers.
 // Exactly one of waiting, running and terminated is set; the kubelet derives it from the runtime.
-import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { resourceRequirements } from './resources.ts';
 import { stopSignals } from './stop-signal.ts';
 
@@ -10,7 +10,7 @@ export const containerStateRunning = s.api('core.v1.ContainerStateRunning', 'A r
 
 export const containerStateTerminated = s.api('core.v1.ContainerStateTerminated', 'An ended container.', {
   containerID: s.string('Runtime and id.'),
-  exitCode: s.int32('Exit code.', { required: true, always: true }),
+  exitCode: s.int32('Exit code.', mandatory),
   finishedAt: s.time('When it ended.', { always: true }),
   message: s.string('Termination message.'),
   reason: s.string('Why it ended.'),
@@ -33,18 +33,18 @@ export interface ContainerState extends TypeOf<typeof containerState> {}
 export const resourceHealth = s.api('core.v1.ResourceHealth', 'Health of one device.', {
   health: s.string('Healthy, Unhealthy or Unknown.'),
   message: s.string('Explanation for people.', { pointer: true }),
-  resourceID: s.string('Id of the device.', { required: true, always: true }),
+  resourceID: s.string('Id of the device.', mandatory),
 });
 
 export const resourceStatus = s.api('core.v1.ResourceStatus', 'Health of one resource of a container.', {
-  name: s.string('Name of the resource.', { required: true, always: true }),
+  name: s.string('Name of the resource.', mandatory),
   resources: s.list(resourceHealth, 'Health of each device.', { listType: 'map', listMapKeys: ['resourceID'] }),
 });
 
 export const linuxContainerUser = s.api('core.v1.LinuxContainerUser', 'User of a Linux container.', {
-  gid: s.int64('Group id of the first process.', { required: true, always: true }),
-  supplementalGroups: s.list(s.int64(''), 'More groups of the first process.', { listType: 'atomic' }),
-  uid: s.int64('User id of the first process.', { required: true, always: true }),
+  gid: s.int64('Group id of the first process.', mandatory),
+  supplementalGroups: s.list(s.int64(''), 'More groups of the first process.', atomic),
+  uid: s.int64('User id of the first process.', mandatory),
 });
 export interface LinuxContainerUser extends TypeOf<typeof linuxContainerUser> {}
 
@@ -63,8 +63,8 @@ export const volumeStatus = s.api('core.v1.VolumeStatus', 'Facts about a mounted
 export interface VolumeStatus extends TypeOf<typeof volumeStatus> {}
 
 export const volumeMountStatus = s.api('core.v1.VolumeMountStatus', 'State of one mount.', {
-  mountPath: s.string('Path at which it appears.', { required: true, always: true }),
-  name: s.string('Name of the volume.', { required: true, always: true }),
+  mountPath: s.string('Path at which it appears.', mandatory),
+  name: s.string('Name of the volume.', mandatory),
   readOnly: s.boolean('Whether it is read-only.'),
   recursiveReadOnly: s.string('Whether submounts are read-only.', { pointer: true }),
   volumeStatus: s.field(volumeStatus, 'Facts about the volume.'),
@@ -75,13 +75,13 @@ export const containerStatus = s.api('core.v1.ContainerStatus', 'Observed state 
   allocatedResources: s.map(s.quantity(''), 'Resources set aside for the container.'),
   allocatedResourcesStatus: s.list(resourceStatus, 'Health of devices given to the container.', mergedBy('name')),
   containerID: s.string('Runtime and id, containerd://...'),
-  image: s.string('Image that runs.', { required: true, always: true }),
-  imageID: s.string('Digest of the image that runs.', { required: true, always: true }),
+  image: s.string('Image that runs.', mandatory),
+  imageID: s.string('Digest of the image that runs.', mandatory),
   lastState: s.field(containerState, 'State before the last restart.', { always: true }),
-  name: s.string('Name of the container.', { required: true, always: true }),
-  ready: s.boolean('Whether it is ready.', { required: true, always: true }),
+  name: s.string('Name of the container.', mandatory),
+  ready: s.boolean('Whether it is ready.', mandatory),
   resources: s.field(resourceRequirements, 'Resources in force.'),
-  restartCount: s.int32('How often it was restarted.', { required: true, always: true }),
+  restartCount: s.int32('How often it was restarted.', mandatory),
   started: s.boolean('Whether it has started: postStart and startup probe are done.', { pointer: true }),
   state: s.field(containerState, 'State now.', { always: true }),
   stopSignal: s.string('Signal that stops the container.', { pointer: true, enum: stopSignals }),

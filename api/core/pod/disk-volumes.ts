@@ -1,13 +1,13 @@
 // Volumes on cloud disks and network file systems. Most are kept only so that old manifests are read as before.
 // A kubelet that meets one it cannot mount says so in an event.
-import { s } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s } from '../../../machinery/schema.ts';
 import { localObjectReference } from '../object-reference.ts';
 
 export const awsElasticBlockStoreVolumeSource = s.api('core.v1.AWSElasticBlockStoreVolumeSource', 'An AWS disk.', {
   fsType: s.string('File system type.'),
   partition: s.int32('Partition number; 0 for the whole disk.'),
   readOnly: s.boolean('Mount read-only.'),
-  volumeID: s.string('Id of the disk.', { required: true, always: true }),
+  volumeID: s.string('Id of the disk.', mandatory),
 });
 
 export const azureDiskVolumeSource = s.api('core.v1.AzureDiskVolumeSource', 'An Azure disk.', {
@@ -16,8 +16,8 @@ export const azureDiskVolumeSource = s.api('core.v1.AzureDiskVolumeSource', 'An 
     default: 'ReadWrite',
     enum: ['None', 'ReadOnly', 'ReadWrite'],
   }),
-  diskName: s.string('Name of the disk.', { required: true, always: true }),
-  diskURI: s.string('URI of the disk.', { required: true, always: true }),
+  diskName: s.string('Name of the disk.', mandatory),
+  diskURI: s.string('URI of the disk.', mandatory),
   fsType: s.string('File system type.', { pointer: true, default: 'ext4' }),
   kind: s.string('Shared, Dedicated or Managed.', {
     pointer: true,
@@ -29,12 +29,12 @@ export const azureDiskVolumeSource = s.api('core.v1.AzureDiskVolumeSource', 'An 
 
 export const azureFileVolumeSource = s.api('core.v1.AzureFileVolumeSource', 'An Azure file share.', {
   readOnly: s.boolean('Mount read-only.'),
-  secretName: s.string('Secret with the storage account.', { required: true, always: true }),
-  shareName: s.string('Name of the share.', { required: true, always: true }),
+  secretName: s.string('Secret with the storage account.', mandatory),
+  shareName: s.string('Name of the share.', mandatory),
 });
 
 export const cephFSVolumeSource = s.api('core.v1.CephFSVolumeSource', 'A CephFS mount.', {
-  monitors: s.list(s.string(''), 'Addresses of the monitors.', { required: true, always: true, listType: 'atomic' }),
+  monitors: s.list(s.string(''), 'Addresses of the monitors.', { ...mandatory, ...atomic }),
   path: s.string('Path within the file system.'),
   readOnly: s.boolean('Mount read-only.'),
   secretFile: s.string('Path of the key ring.'),
@@ -46,19 +46,19 @@ export const cinderVolumeSource = s.api('core.v1.CinderVolumeSource', 'An OpenSt
   fsType: s.string('File system type.'),
   readOnly: s.boolean('Mount read-only.'),
   secretRef: s.field(localObjectReference, 'Secret with credentials.'),
-  volumeID: s.string('Id of the disk.', { required: true, always: true }),
+  volumeID: s.string('Id of the disk.', mandatory),
 });
 
 export const fcVolumeSource = s.api('core.v1.FCVolumeSource', 'A Fibre Channel disk.', {
   fsType: s.string('File system type.'),
   lun: s.int32('Target LUN.', { pointer: true }),
   readOnly: s.boolean('Mount read-only.'),
-  targetWWNs: s.list(s.string(''), 'World wide names of the target.', { listType: 'atomic' }),
-  wwids: s.list(s.string(''), 'World wide ids of the volume.', { listType: 'atomic' }),
+  targetWWNs: s.list(s.string(''), 'World wide names of the target.', atomic),
+  wwids: s.list(s.string(''), 'World wide ids of the volume.', atomic),
 });
 
 export const flexVolumeSource = s.api('core.v1.FlexVolumeSource', 'A volume of a flex driver.', {
-  driver: s.string('Name of the driver.', { required: true, always: true }),
+  driver: s.string('Name of the driver.', mandatory),
   fsType: s.string('File system type.'),
   options: s.map(s.string(''), 'Settings for the driver.'),
   readOnly: s.boolean('Mount read-only.'),
@@ -73,19 +73,19 @@ export const flockerVolumeSource = s.api('core.v1.FlockerVolumeSource', 'A Flock
 export const gcePersistentDiskVolumeSource = s.api('core.v1.GCEPersistentDiskVolumeSource', 'A Google disk.', {
   fsType: s.string('File system type.'),
   partition: s.int32('Partition number; 0 for the whole disk.'),
-  pdName: s.string('Name of the disk.', { required: true, always: true }),
+  pdName: s.string('Name of the disk.', mandatory),
   readOnly: s.boolean('Mount read-only.'),
 });
 
 export const gitRepoVolumeSource = s.api('core.v1.GitRepoVolumeSource', 'A git checkout.', {
   directory: s.string('Folder to clone into.'),
-  repository: s.string('URL of the repository.', { required: true, always: true }),
+  repository: s.string('URL of the repository.', mandatory),
   revision: s.string('Commit to check out.'),
 });
 
 export const glusterfsVolumeSource = s.api('core.v1.GlusterfsVolumeSource', 'A Gluster mount.', {
-  endpoints: s.string('Endpoints object with the servers.', { required: true, always: true }),
-  path: s.string('Volume path.', { required: true, always: true }),
+  endpoints: s.string('Endpoints object with the servers.', mandatory),
+  path: s.string('Volume path.', mandatory),
   readOnly: s.boolean('Mount read-only.'),
 });
 
@@ -94,46 +94,46 @@ export const iscsiVolumeSource = s.api('core.v1.ISCSIVolumeSource', 'An iSCSI di
   chapAuthSession: s.boolean('Use CHAP for the session.'),
   fsType: s.string('File system type.'),
   initiatorName: s.string('Own initiator name.', { pointer: true }),
-  iqn: s.string('Qualified name of the target.', { required: true, always: true }),
+  iqn: s.string('Qualified name of the target.', mandatory),
   iscsiInterface: s.string('Interface name.', { default: 'default' }),
-  lun: s.int32('Target LUN.', { required: true, always: true }),
-  portals: s.list(s.string(''), 'More portals.', { listType: 'atomic' }),
+  lun: s.int32('Target LUN.', mandatory),
+  portals: s.list(s.string(''), 'More portals.', atomic),
   readOnly: s.boolean('Mount read-only.'),
   secretRef: s.field(localObjectReference, 'Secret for CHAP.'),
-  targetPortal: s.string('Address of the target.', { required: true, always: true }),
+  targetPortal: s.string('Address of the target.', mandatory),
 });
 
 export const nfsVolumeSource = s.api('core.v1.NFSVolumeSource', 'An NFS mount.', {
-  path: s.string('Exported path.', { required: true, always: true }),
+  path: s.string('Exported path.', mandatory),
   readOnly: s.boolean('Mount read-only.'),
-  server: s.string('Address of the server.', { required: true, always: true }),
+  server: s.string('Address of the server.', mandatory),
 });
 
 export const photonPersistentDiskVolumeSource = s.api('core.v1.PhotonPersistentDiskVolumeSource', 'A Photon disk.', {
   fsType: s.string('File system type.'),
-  pdID: s.string('Id of the disk.', { required: true, always: true }),
+  pdID: s.string('Id of the disk.', mandatory),
 });
 
 export const portworxVolumeSource = s.api('core.v1.PortworxVolumeSource', 'A Portworx volume.', {
   fsType: s.string('File system type.'),
   readOnly: s.boolean('Mount read-only.'),
-  volumeID: s.string('Id of the volume.', { required: true, always: true }),
+  volumeID: s.string('Id of the volume.', mandatory),
 });
 
 export const quobyteVolumeSource = s.api('core.v1.QuobyteVolumeSource', 'A Quobyte mount.', {
   group: s.string('Group to map access to.'),
   readOnly: s.boolean('Mount read-only.'),
-  registry: s.string('Registry addresses.', { required: true, always: true }),
+  registry: s.string('Registry addresses.', mandatory),
   tenant: s.string('Tenant of the volume.'),
   user: s.string('User to map access to.'),
-  volume: s.string('Name of the volume.', { required: true, always: true }),
+  volume: s.string('Name of the volume.', mandatory),
 });
 
 export const rbdVolumeSource = s.api('core.v1.RBDVolumeSource', 'A Ceph block device.', {
   fsType: s.string('File system type.'),
-  image: s.string('Image name.', { required: true, always: true }),
+  image: s.string('Image name.', mandatory),
   keyring: s.string('Path of the key ring.', { default: '/etc/ceph/keyring' }),
-  monitors: s.list(s.string(''), 'Addresses of the monitors.', { required: true, always: true, listType: 'atomic' }),
+  monitors: s.list(s.string(''), 'Addresses of the monitors.', { ...mandatory, ...atomic }),
   pool: s.string('Pool name.', { default: 'rbd' }),
   readOnly: s.boolean('Mount read-only.'),
   secretRef: s.field(localObjectReference, 'Secret with the key.'),
@@ -142,14 +142,14 @@ export const rbdVolumeSource = s.api('core.v1.RBDVolumeSource', 'A Ceph block de
 
 export const scaleIOVolumeSource = s.api('core.v1.ScaleIOVolumeSource', 'A ScaleIO volume.', {
   fsType: s.string('File system type.', { default: 'xfs' }),
-  gateway: s.string('Address of the gateway.', { required: true, always: true }),
+  gateway: s.string('Address of the gateway.', mandatory),
   protectionDomain: s.string('Protection domain.'),
   readOnly: s.boolean('Mount read-only.'),
   secretRef: s.field(localObjectReference, 'Secret with credentials.', { required: true }),
   sslEnabled: s.boolean('Use TLS to the gateway.'),
   storageMode: s.string('ThickProvisioned or ThinProvisioned.', { default: 'ThinProvisioned' }),
   storagePool: s.string('Storage pool.'),
-  system: s.string('Storage system.', { required: true, always: true }),
+  system: s.string('Storage system.', mandatory),
   volumeName: s.string('Name of the volume.'),
 });
 
@@ -165,5 +165,5 @@ export const vsphereVirtualDiskVolumeSource = s.api('core.v1.VsphereVirtualDiskV
   fsType: s.string('File system type.'),
   storagePolicyID: s.string('Id of the storage policy.'),
   storagePolicyName: s.string('Name of the storage policy.'),
-  volumePath: s.string('Path of the disk.', { required: true, always: true }),
+  volumePath: s.string('Path of the disk.', mandatory),
 });

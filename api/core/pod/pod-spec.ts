@@ -1,7 +1,7 @@
 // PodSpec: what a pod should run, and how.
 // The same in pods and in templates; what differs is set in defaults.ts. Validation: pod-spec-validation.ts.
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodSpec
-import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { localObjectReference } from '../object-reference.ts';
 import { affinity } from './affinity.ts';
 import { container, ephemeralContainer } from './container.ts';
@@ -23,20 +23,20 @@ export const podDNSConfigOption = s.api('core.v1.PodDNSConfigOption', 'A resolve
 });
 
 export const podDNSConfig = s.api('core.v1.PodDNSConfig', 'DNS settings of a pod.', {
-  nameservers: s.list(s.string(''), 'Addresses of name servers.', { listType: 'atomic' }),
-  options: s.list(podDNSConfigOption, 'Resolver options.', { listType: 'atomic' }),
-  searches: s.list(s.string(''), 'Search domains.', { listType: 'atomic' }),
+  nameservers: s.list(s.string(''), 'Addresses of name servers.', atomic),
+  options: s.list(podDNSConfigOption, 'Resolver options.', atomic),
+  searches: s.list(s.string(''), 'Search domains.', atomic),
 });
 export interface PodDNSConfig extends TypeOf<typeof podDNSConfig> {}
 
 export const hostAlias = s.api('core.v1.HostAlias', 'A line of /etc/hosts.', {
-  hostnames: s.list(s.string(''), 'Names for the address.', { listType: 'atomic' }),
-  ip: s.string('The address.', { required: true, always: true }),
+  hostnames: s.list(s.string(''), 'Names for the address.', atomic),
+  ip: s.string('The address.', mandatory),
 });
 export interface HostAlias extends TypeOf<typeof hostAlias> {}
 
 export const podOS = s.api('core.v1.PodOS', 'Operating system of a pod.', {
-  name: s.string('linux or windows.', { required: true, always: true }),
+  name: s.string('linux or windows.', mandatory),
 });
 
 export const podSpec = s.api('core.v1.PodSpec', 'What a pod should run, and how.', {
@@ -87,9 +87,7 @@ export const podSpec = s.api('core.v1.PodSpec', 'What a pod should run, and how.
   }),
   priority: s.int32('Priority value, from the priority class.', { pointer: true }),
   priorityClassName: s.string('Priority class of the pod.'),
-  readinessGates: s.list(podReadinessGate, 'Conditions that must be true before the pod is ready.', {
-    listType: 'atomic',
-  }),
+  readinessGates: s.list(podReadinessGate, 'Conditions that must be true before the pod is ready.', atomic),
   resourceClaims: s.list(podResourceClaim, 'Claims on devices that containers refer to.', {
     listType: 'map',
     listMapKeys: ['name'],
@@ -114,7 +112,7 @@ export const podSpec = s.api('core.v1.PodSpec', 'What a pod should run, and how.
     pointer: true,
     default: 30,
   }),
-  tolerations: s.list(toleration, 'Taints that the pod tolerates.', { listType: 'atomic' }),
+  tolerations: s.list(toleration, 'Taints that the pod tolerates.', atomic),
   topologySpreadConstraints: s.list(
     topologySpreadConstraint,
     'How pods spread over zones, nodes or other domains.',

@@ -1,6 +1,6 @@
 // PodStatus: what the kubelet reports about a pod.
 // Container statuses stand in container-status.ts. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
-import { mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../../machinery/schema.ts';
 import { containerStatus } from './container-status.ts';
 import { resourceRequirements } from './resources.ts';
 
@@ -10,77 +10,57 @@ export const podCondition = s.api('core.v1.PodCondition', 'One aspect of the sta
   message: s.string('Explanation for people.'),
   observedGeneration: s.int64('The generation the condition was computed from.'),
   reason: s.string('One word for programs.'),
-  status: s.string('True, False or Unknown.', { required: true, always: true }),
-  type: s.string('Name of the condition.', { required: true, always: true }),
+  status: s.string('True, False or Unknown.', mandatory),
+  type: s.string('Name of the condition.', mandatory),
 });
 export interface PodCondition extends TypeOf<typeof podCondition> {}
 
 export const hostIP = s.api('core.v1.HostIP', 'An address of a node.', {
-  ip: s.string('The address.', { required: true, always: true }),
+  ip: s.string('The address.', mandatory),
 });
 
 export const podIP = s.api('core.v1.PodIP', 'An address of a pod.', {
-  ip: s.string('The address.', { required: true, always: true }),
+  ip: s.string('The address.', mandatory),
 });
 export interface PodIP extends TypeOf<typeof podIP> {}
 
 export const podResourceClaimStatus = s.api('core.v1.PodResourceClaimStatus', 'Claim made from a template.', {
-  name: s.string('Entry of spec.resourceClaims.', { required: true, always: true }),
+  name: s.string('Entry of spec.resourceClaims.', mandatory),
   resourceClaimName: s.string('Name of the claim made.', { pointer: true }),
 });
 
-export const containerExtendedResourceRequest = s.api(
-  'core.v1.ContainerExtendedResourceRequest',
-  "Maps a container's extended resource to a request.",
-  {
-    containerName: s.string('Name of the container.', { required: true, always: true }),
-    requestName: s.string('Name of the request in the claim.', { required: true, always: true }),
-    resourceName: s.string('Name of the resource.', { required: true, always: true }),
-  },
-);
+const extendedRequest = s.api('core.v1.ContainerExtendedResourceRequest', 'A request for an extended resource.', {
+  containerName: s.string('Name of the container.', mandatory),
+  requestName: s.string('Name of the request in the claim.', mandatory),
+  resourceName: s.string('Name of the resource.', mandatory),
+});
 
-export const podExtendedResourceClaimStatus = s.api(
-  'core.v1.PodExtendedResourceClaimStatus',
-  'Claim made for extended resources.',
-  {
-    requestMappings: s.list(containerExtendedResourceRequest, 'Which request serves which container.', {
-      required: true,
-      always: true,
-      listType: 'atomic',
-    }),
-    resourceClaimName: s.string('Name of the claim.', { required: true, always: true }),
-  },
-);
+const extendedClaimStatus = s.api('core.v1.PodExtendedResourceClaimStatus', 'Claim made for extended resources.', {
+  requestMappings: s.list(extendedRequest, 'Which request serves which container.', { ...mandatory, ...atomic }),
+  resourceClaimName: s.string('Name of the claim.', mandatory),
+});
 
-export const nodeAllocatableResourceClaimStatus = s.api(
-  'core.v1.NodeAllocatableResourceClaimStatus',
-  'Node resources taken through a claim.',
-  {
-    containers: s.list(s.string(''), 'Containers that use the claim.', { listType: 'set' }),
-    resourceClaimName: s.string('Name of the claim.', { required: true, always: true }),
-    resources: s.map(s.quantity(''), 'Resources taken.', { required: true, always: true }),
-  },
-);
+const allocatableStatus = s.api('core.v1.NodeAllocatableResourceClaimStatus', 'Node resources had by a claim.', {
+  containers: s.list(s.string(''), 'Containers that use the claim.', { listType: 'set' }),
+  resourceClaimName: s.string('Name of the claim.', mandatory),
+  resources: s.map(s.quantity(''), 'Resources taken.', mandatory),
+});
 
 export const podStatus = s.api('core.v1.PodStatus', 'Observed state of a pod.', {
   allocatedResources: s.map(s.quantity(''), 'Resources set aside for the pod as a whole.'),
   conditions: s.list(podCondition, 'Scheduled, initialized, ready and so on.', mergedBy('type')),
-  containerStatuses: s.list(containerStatus, 'State of the containers.', { listType: 'atomic' }),
-  ephemeralContainerStatuses: s.list(containerStatus, 'State of the ephemeral containers.', { listType: 'atomic' }),
-  extendedResourceClaimStatus: s.field(podExtendedResourceClaimStatus, 'Claim made for extended resources of the pod.'),
+  containerStatuses: s.list(containerStatus, 'State of the containers.', atomic),
+  ephemeralContainerStatuses: s.list(containerStatus, 'State of the ephemeral containers.', atomic),
+  extendedResourceClaimStatus: s.field(extendedClaimStatus, 'Claim made for extended resources of the pod.'),
   hostIP: s.string('Address of the node.'),
   hostIPs: s.list(hostIP, 'Addresses of the node.', {
     listType: 'atomic',
     patchStrategy: 'merge',
     patchMergeKey: 'ip',
   }),
-  initContainerStatuses: s.list(containerStatus, 'State of the init containers.', { listType: 'atomic' }),
+  initContainerStatuses: s.list(containerStatus, 'State of the init containers.', atomic),
   message: s.string('Why the pod is in this phase, for people.'),
-  nodeAllocatableResourceClaimStatuses: s.list(
-    nodeAllocatableResourceClaimStatus,
-    'Node resources that come through claims.',
-    { listType: 'atomic' },
-  ),
+  nodeAllocatableResourceClaimStatuses: s.list(allocatableStatus, 'Node resources that come through claims.', atomic),
   nominatedNodeName: s.string('Node on which room is being made for the pod.'),
   observedGeneration: s.int64('The generation this status was computed from.'),
   phase: s.string('Pending, Running, Succeeded, Failed or Unknown.', {

@@ -1,37 +1,37 @@
 // Probes and lifecycle hooks, which share their actions.
 // https://kubernetes.io/docs/concepts/workloads/pods/probes/ Validation: probe-validation.ts.
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import { stopSignals } from './stop-signal.ts';
 
 export const execAction = s.api('core.v1.ExecAction', 'A command in the container.', {
-  command: s.list(s.string(''), 'The command line, not run in a shell.', { listType: 'atomic' }),
+  command: s.list(s.string(''), 'The command line, not run in a shell.', atomic),
 });
 
 export const httpHeader = s.api('core.v1.HTTPHeader', 'A request header.', {
-  name: s.string('Header name.', { required: true, always: true }),
-  value: s.string('Header value.', { required: true, always: true }),
+  name: s.string('Header name.', mandatory),
+  value: s.string('Header value.', mandatory),
 });
 
 export const httpGetAction = s.api('core.v1.HTTPGetAction', 'An HTTP GET request.', {
   host: s.string("Host to connect to; the pod's address when empty."),
-  httpHeaders: s.list(httpHeader, 'Headers to send.', { listType: 'atomic' }),
+  httpHeaders: s.list(httpHeader, 'Headers to send.', atomic),
   path: s.string('Path to ask for.', { default: '/' }),
-  port: s.intOrString('Port number or name.', { required: true, always: true }),
+  port: s.intOrString('Port number or name.', mandatory),
   scheme: s.string('HTTP or HTTPS.', { default: 'HTTP', enum: ['HTTP', 'HTTPS'] }),
 });
 export interface HTTPGetAction extends TypeOf<typeof httpGetAction> {}
 
 export const sleepAction = s.api('core.v1.SleepAction', 'A pause.', {
-  seconds: s.int64('How long.', { required: true, always: true }),
+  seconds: s.int64('How long.', mandatory),
 });
 
 export const tcpSocketAction = s.api('core.v1.TCPSocketAction', 'A TCP connection.', {
   host: s.string("Host to connect to; the pod's address when empty."),
-  port: s.intOrString('Port number or name.', { required: true, always: true }),
+  port: s.intOrString('Port number or name.', mandatory),
 });
 
 export const grpcAction = s.api('core.v1.GRPCAction', 'A call of the gRPC health service.', {
-  port: s.int32('Port number.', { required: true, always: true }),
+  port: s.int32('Port number.', mandatory),
   service: s.string('Service name to ask about.', { pointer: true, default: '' }),
 });
 

@@ -1,7 +1,7 @@
 // Tolerations, topology spread, gates and groups: the rest of what the scheduler reads.
 // Upstream: staging/src/k8s.io/api/core/v1. Validation: scheduling-validation.ts.
 import { labelSelector } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const toleration = s.api('core.v1.Toleration', 'Lets a pod onto nodes with matching taints.', {
   effect: s.string('Effect to tolerate; all when empty.', { enum: ['NoExecute', 'NoSchedule', 'PreferNoSchedule'] }),
@@ -12,36 +12,30 @@ export const toleration = s.api('core.v1.Toleration', 'Lets a pod onto nodes wit
 });
 export interface Toleration extends TypeOf<typeof toleration> {}
 
-export const topologySpreadConstraint = s.api(
-  'core.v1.TopologySpreadConstraint',
-  'How evenly pods spread over domains.',
-  {
-    labelSelector: s.field(labelSelector, 'Pods that are counted.'),
-    matchLabelKeys: s.list(s.string(''), 'Keys whose value in the new pod the counted pods must share.', {
-      listType: 'atomic',
-    }),
-    maxSkew: s.int32('Largest difference between domains.', { required: true, always: true }),
-    minDomains: s.int32('Least number of domains.', { pointer: true }),
-    nodeAffinityPolicy: s.string("Whether nodes outside the pod's node affinity count: Honor or Ignore.", {
-      pointer: true,
-      enum: ['Honor', 'Ignore'],
-    }),
-    nodeTaintsPolicy: s.string('Whether nodes with untolerated taints count: Honor or Ignore.', {
-      pointer: true,
-      enum: ['Honor', 'Ignore'],
-    }),
-    topologyKey: s.string('Node label that makes a domain.', { required: true, always: true }),
-    whenUnsatisfiable: s.string('DoNotSchedule or ScheduleAnyway.', {
-      required: true,
-      always: true,
-      enum: ['DoNotSchedule', 'ScheduleAnyway'],
-    }),
-  },
-);
+export const topologySpreadConstraint = s.api('core.v1.TopologySpreadConstraint', 'How evenly pods are spread.', {
+  labelSelector: s.field(labelSelector, 'Pods that are counted.'),
+  matchLabelKeys: s.list(s.string(''), 'Keys whose value in the new pod the counted pods must share.', atomic),
+  maxSkew: s.int32('Largest difference between domains.', mandatory),
+  minDomains: s.int32('Least number of domains.', { pointer: true }),
+  nodeAffinityPolicy: s.string("Whether nodes outside the pod's node affinity count: Honor or Ignore.", {
+    pointer: true,
+    enum: ['Honor', 'Ignore'],
+  }),
+  nodeTaintsPolicy: s.string('Whether nodes with untolerated taints count: Honor or Ignore.', {
+    pointer: true,
+    enum: ['Honor', 'Ignore'],
+  }),
+  topologyKey: s.string('Node label that makes a domain.', mandatory),
+  whenUnsatisfiable: s.string('DoNotSchedule or ScheduleAnyway.', {
+    required: true,
+    always: true,
+    enum: ['DoNotSchedule', 'ScheduleAnyway'],
+  }),
+});
 export interface TopologySpreadConstraint extends TypeOf<typeof topologySpreadConstraint> {}
 
 export const podSchedulingGate = s.api('core.v1.PodSchedulingGate', 'Holds back scheduling.', {
-  name: s.string('Name of the gate.', { required: true, always: true }),
+  name: s.string('Name of the gate.', mandatory),
 });
 export interface PodSchedulingGate extends TypeOf<typeof podSchedulingGate> {}
 
@@ -50,11 +44,11 @@ export const podSchedulingGroup = s.api('core.v1.PodSchedulingGroup', 'The group
 });
 
 export const podReadinessGate = s.api('core.v1.PodReadinessGate', 'A condition that readiness depends on.', {
-  conditionType: s.string('Type of the pod condition.', { required: true, always: true }),
+  conditionType: s.string('Type of the pod condition.', mandatory),
 });
 
 export const podResourceClaim = s.api('core.v1.PodResourceClaim', 'A claim on devices; exactly one source.', {
-  name: s.string('Name that containers refer to.', { required: true, always: true }),
+  name: s.string('Name that containers refer to.', mandatory),
   resourceClaimName: s.string('An existing ResourceClaim.', { pointer: true }),
   resourceClaimTemplateName: s.string('A template from which a claim is made for this pod.', { pointer: true }),
 });

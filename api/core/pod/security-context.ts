@@ -1,6 +1,6 @@
 // Security settings of pods and containers.
 // https://kubernetes.io/docs/tasks/configure-pod-container/security-context/ Validation: security-validation.ts.
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const appArmorProfile = s.api('core.v1.AppArmorProfile', 'An AppArmor profile.', {
   localhostProfile: s.string('Name of a profile loaded on the node.', { pointer: true }),
@@ -13,8 +13,8 @@ export const appArmorProfile = s.api('core.v1.AppArmorProfile', 'An AppArmor pro
 export interface AppArmorProfile extends TypeOf<typeof appArmorProfile> {}
 
 export const capabilities = s.api('core.v1.Capabilities', 'POSIX capabilities to change.', {
-  add: s.list(s.string(''), 'Added to the default set.', { listType: 'atomic' }),
-  drop: s.list(s.string(''), 'Taken from the default set.', { listType: 'atomic' }),
+  add: s.list(s.string(''), 'Added to the default set.', atomic),
+  drop: s.list(s.string(''), 'Taken from the default set.', atomic),
 });
 
 export const seLinuxOptions = s.api('core.v1.SELinuxOptions', 'An SELinux label.', {
@@ -57,13 +57,13 @@ export const securityContext = s.api('core.v1.SecurityContext', 'Security settin
   runAsUser: s.int64('User id of the process.', { pointer: true }),
   seLinuxOptions: s.field(seLinuxOptions, 'SELinux label.'),
   seccompProfile: s.field(seccompProfile, 'System call filter.'),
-  windowsOptions: s.field(windowsSecurityContextOptions, 'Settings for Windows.'),
+  windowsOptions: s.field(windowsSecurityContextOptions, 'Security settings for Windows.'),
 });
 export interface SecurityContext extends TypeOf<typeof securityContext> {}
 
 export const sysctl = s.api('core.v1.Sysctl', 'A kernel setting.', {
-  name: s.string('Name of the setting.', { required: true, always: true }),
-  value: s.string('Value of the setting.', { required: true, always: true }),
+  name: s.string('Name of the setting.', mandatory),
+  value: s.string('Value of the setting.', mandatory),
 });
 export interface Sysctl extends TypeOf<typeof sysctl> {}
 
@@ -80,12 +80,12 @@ export const podSecurityContext = s.api('core.v1.PodSecurityContext', 'Security 
   seLinuxChangePolicy: s.string('How volumes get their SELinux label: MountOption or Recursive.', { pointer: true }),
   seLinuxOptions: s.field(seLinuxOptions, 'SELinux label of the containers.'),
   seccompProfile: s.field(seccompProfile, 'System call filter of the containers.'),
-  supplementalGroups: s.list(s.int64(''), 'More groups of the processes.', { listType: 'atomic' }),
+  supplementalGroups: s.list(s.int64(''), 'More groups of the processes.', atomic),
   supplementalGroupsPolicy: s.string("Merge with the image's groups, or Strict.", {
     pointer: true,
     enum: ['Merge', 'Strict'],
   }),
-  sysctls: s.list(sysctl, "Kernel settings of the pod's namespaces.", { listType: 'atomic' }),
-  windowsOptions: s.field(windowsSecurityContextOptions, 'Settings for Windows.'),
+  sysctls: s.list(sysctl, "Kernel settings of the pod's namespaces.", atomic),
+  windowsOptions: s.field(windowsSecurityContextOptions, 'Security settings for Windows.'),
 });
 export interface PodSecurityContext extends TypeOf<typeof podSecurityContext> {}

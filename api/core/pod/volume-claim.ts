@@ -1,7 +1,7 @@
 // What a persistent volume claim asks for; also the template of an ephemeral volume.
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/
 import { labelSelector, objectMeta } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import { typedLocalObjectReference, typedObjectReference } from '../object-reference.ts';
 
 export const volumeResourceRequirements = s.api('core.v1.VolumeResourceRequirements', 'Size of a volume.', {
@@ -14,7 +14,7 @@ export const persistentVolumeClaimSpec = s.api('core.v1.PersistentVolumeClaimSpe
   accessModes: s.list(
     s.string('', { enum: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] }),
     'How it may be mounted.',
-    { listType: 'atomic' },
+    atomic,
   ),
   dataSource: s.field(typedLocalObjectReference, 'Snapshot or claim to fill it from.'),
   dataSourceRef: s.field(typedObjectReference, 'Object to fill it from, of any kind.'),
@@ -29,6 +29,6 @@ export interface PersistentVolumeClaimSpec extends TypeOf<typeof persistentVolum
 
 export const persistentVolumeClaimTemplate = s.api('core.v1.PersistentVolumeClaimTemplate', 'A claim to make.', {
   metadata: s.field(objectMeta, 'Labels and annotations of the claim.', { always: true }),
-  spec: s.field(persistentVolumeClaimSpec, 'What the claim asks for.', { required: true, always: true }),
+  spec: s.field(persistentVolumeClaimSpec, 'What the claim asks for.', mandatory),
 });
 export interface PersistentVolumeClaimTemplate extends TypeOf<typeof persistentVolumeClaimTemplate> {}

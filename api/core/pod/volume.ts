@@ -1,7 +1,7 @@
 // Volumes of a pod: a name and exactly one source.
 // Files from the API stand in file-volumes.ts, disks in disk-volumes.ts. Validation: volume-validation.ts.
 // https://kubernetes.io/docs/concepts/storage/volumes/
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import { localObjectReference } from '../object-reference.ts';
 import {
   awsElasticBlockStoreVolumeSource,
@@ -34,7 +34,7 @@ import {
 import { persistentVolumeClaimTemplate } from './volume-claim.ts';
 
 export const csiVolumeSource = s.api('core.v1.CSIVolumeSource', 'An inline volume of a CSI driver.', {
-  driver: s.string('Name of the driver.', { required: true, always: true }),
+  driver: s.string('Name of the driver.', mandatory),
   fsType: s.string('File system type.', { pointer: true }),
   nodePublishSecretRef: s.field(localObjectReference, 'Secret handed to the driver.'),
   readOnly: s.boolean('Mount read-only.', { pointer: true }),
@@ -51,7 +51,7 @@ export const ephemeralVolumeSource = s.api('core.v1.EphemeralVolumeSource', 'A c
 });
 
 export const hostPathVolumeSource = s.api('core.v1.HostPathVolumeSource', 'A path of the node.', {
-  path: s.string('The path.', { required: true, always: true }),
+  path: s.string('The path.', mandatory),
   type: s.string('What must be there, or be made: DirectoryOrCreate, File, Socket, ...', {
     pointer: true,
     default: '',
@@ -64,14 +64,10 @@ export const imageVolumeSource = s.api('core.v1.ImageVolumeSource', 'Files of an
   reference: s.string('Image or artifact reference.'),
 });
 
-export const persistentVolumeClaimVolumeSource = s.api(
-  'core.v1.PersistentVolumeClaimVolumeSource',
-  'A claim of the namespace.',
-  {
-    claimName: s.string('Name of the claim.', { required: true, always: true }),
-    readOnly: s.boolean('Mount read-only.'),
-  },
-);
+const claimVolumeSource = s.api('core.v1.PersistentVolumeClaimVolumeSource', 'A claim of the namespace.', {
+  claimName: s.string('Name of the claim.', mandatory),
+  readOnly: s.boolean('Mount read-only.'),
+});
 
 export const volume = s.api('core.v1.Volume', 'A volume of a pod; name and exactly one source.', {
   awsElasticBlockStore: s.field(awsElasticBlockStoreVolumeSource, 'An AWS disk.'),
@@ -93,9 +89,9 @@ export const volume = s.api('core.v1.Volume', 'A volume of a pod; name and exact
   hostPath: s.field(hostPathVolumeSource, 'A path of the node.'),
   image: s.field(imageVolumeSource, 'Files of an OCI image or artifact.'),
   iscsi: s.field(iscsiVolumeSource, 'An iSCSI disk.'),
-  name: s.string('Unique name within the pod.', { required: true, always: true }),
+  name: s.string('Unique name within the pod.', mandatory),
   nfs: s.field(nfsVolumeSource, 'An NFS mount.'),
-  persistentVolumeClaim: s.field(persistentVolumeClaimVolumeSource, 'A claim of the namespace.'),
+  persistentVolumeClaim: s.field(claimVolumeSource, 'A claim of the namespace.'),
   photonPersistentDisk: s.field(photonPersistentDiskVolumeSource, 'A Photon disk; obsolete.'),
   portworxVolume: s.field(portworxVolumeSource, 'A Portworx volume.'),
   projected: s.field(projectedVolumeSource, 'Files from several sources in one folder.'),

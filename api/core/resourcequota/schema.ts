@@ -1,7 +1,7 @@
 // What a resource quota is: the most that a namespace may use, and what it uses.
 // https://kubernetes.io/docs/concepts/policy/resource-quotas/
 import { objectFields } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
 /** Sorts of objects that a quota can be narrowed to. */
@@ -15,31 +15,25 @@ export const quotaScopes = [
   'VolumeAttributesClass',
 ] as const;
 
-export const scopedResourceSelectorRequirement = s.api(
-  'core.v1.ScopedResourceSelectorRequirement',
-  'One condition on a scope.',
-  {
-    operator: s.string('In, NotIn, Exists or DoesNotExist.', {
-      required: true,
-      always: true,
-      enum: ['DoesNotExist', 'Exists', 'In', 'NotIn'],
-    }),
-    scopeName: s.string('The scope.', { required: true, always: true, enum: quotaScopes }),
-    values: s.list(s.string(''), 'Values for In and NotIn.', { listType: 'atomic' }),
-  },
-);
-export interface ScopedResourceSelectorRequirement extends TypeOf<typeof scopedResourceSelectorRequirement> {}
+const scopeRequirement = s.api('core.v1.ScopedResourceSelectorRequirement', 'One condition on a scope.', {
+  operator: s.string('In, NotIn, Exists or DoesNotExist.', {
+    required: true,
+    always: true,
+    enum: ['DoesNotExist', 'Exists', 'In', 'NotIn'],
+  }),
+  scopeName: s.string('The scope.', { required: true, always: true, enum: quotaScopes }),
+  values: s.list(s.string(''), 'Values for In and NotIn.', atomic),
+});
+export interface ScopedResourceSelectorRequirement extends TypeOf<typeof scopeRequirement> {}
 
 export const scopeSelector = s.atomic('core.v1.ScopeSelector', 'Objects that a quota counts.', {
-  matchExpressions: s.list(scopedResourceSelectorRequirement, 'Conditions; all must hold.', { listType: 'atomic' }),
+  matchExpressions: s.list(scopeRequirement, 'Conditions; all must hold.', atomic),
 });
 
 export const resourceQuotaSpec = s.api('core.v1.ResourceQuotaSpec', 'Limits of a namespace.', {
   hard: s.map(s.quantity(''), 'Most of each resource.'),
   scopeSelector: s.field(scopeSelector, 'Objects that count, by scope and value.'),
-  scopes: s.list(s.string('', { enum: quotaScopes }), 'Scopes that an object must match to count.', {
-    listType: 'atomic',
-  }),
+  scopes: s.list(s.string('', { enum: quotaScopes }), 'Scopes that an object must match to count.', atomic),
 });
 export interface ResourceQuotaSpec extends TypeOf<typeof resourceQuotaSpec> {}
 

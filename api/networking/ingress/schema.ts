@@ -1,7 +1,7 @@
 // The schema of Ingress.
 // https://kubernetes.io/docs/concepts/services-networking/ingress/
 import { objectFields } from '../../../machinery/metadata.ts';
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import { typedLocalObjectReference } from '../../core/object-reference.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
@@ -11,7 +11,7 @@ const serviceBackendPort = s.atomic('networking.v1.ServiceBackendPort', 'A port 
 });
 
 const ingressServiceBackend = s.api('networking.v1.IngressServiceBackend', 'A service that takes requests.', {
-  name: s.string('Name of the service, in the same namespace.', { required: true, always: true }),
+  name: s.string('Name of the service, in the same namespace.', mandatory),
   port: s.field(serviceBackendPort, 'Port of the service.', { always: true }),
 });
 
@@ -22,7 +22,7 @@ const ingressBackend = s.api('networking.v1.IngressBackend', 'Where requests go:
 export interface IngressBackend extends TypeOf<typeof ingressBackend> {}
 
 const httpIngressPath = s.api('networking.v1.HTTPIngressPath', 'A path and where its requests go.', {
-  backend: s.field(ingressBackend, 'Where requests go.', { required: true, always: true }),
+  backend: s.field(ingressBackend, 'Where requests go.', mandatory),
   path: s.string('The path that is matched.'),
   pathType: s.string('How it is matched: Exact, Prefix or ImplementationSpecific.', {
     required: true,
@@ -33,7 +33,7 @@ const httpIngressPath = s.api('networking.v1.HTTPIngressPath', 'A path and where
 export interface HTTPIngressPath extends TypeOf<typeof httpIngressPath> {}
 
 const httpIngressRuleValue = s.api('networking.v1.HTTPIngressRuleValue', 'Paths and where their requests go.', {
-  paths: s.list(httpIngressPath, 'The paths.', { required: true, always: true, listType: 'atomic' }),
+  paths: s.list(httpIngressPath, 'The paths.', { ...mandatory, ...atomic }),
 });
 
 const ingressRule = s.api('networking.v1.IngressRule', 'What happens to requests for one host.', {
@@ -43,7 +43,7 @@ const ingressRule = s.api('networking.v1.IngressRule', 'What happens to requests
 export interface IngressRule extends TypeOf<typeof ingressRule> {}
 
 const ingressTLS = s.api('networking.v1.IngressTLS', 'Hosts that share a certificate.', {
-  hosts: s.list(s.string(''), 'Hosts in the certificate.', { listType: 'atomic' }),
+  hosts: s.list(s.string(''), 'Hosts in the certificate.', atomic),
   secretName: s.string('Secret with the certificate and its key.'),
 });
 export interface IngressTLS extends TypeOf<typeof ingressTLS> {}
@@ -51,28 +51,24 @@ export interface IngressTLS extends TypeOf<typeof ingressTLS> {}
 const ingressSpec = s.api('networking.v1.IngressSpec', 'How requests from outside reach services.', {
   defaultBackend: s.field(ingressBackend, 'Where requests go that no rule matches.'),
   ingressClassName: s.string('The IngressClass whose controller serves it.', { pointer: true }),
-  rules: s.list(ingressRule, 'Rules by host.', { listType: 'atomic' }),
-  tls: s.list(ingressTLS, 'Certificates by host.', { listType: 'atomic' }),
+  rules: s.list(ingressRule, 'Rules by host.', atomic),
+  tls: s.list(ingressTLS, 'Certificates by host.', atomic),
 });
 
 const ingressPortStatus = s.api('networking.v1.IngressPortStatus', 'State of a port of the entry point.', {
   error: s.string('Why it does not work.', { pointer: true }),
-  port: s.int32('Port number.', { required: true, always: true }),
+  port: s.int32('Port number.', mandatory),
   protocol: s.string('TCP, UDP or SCTP.', { required: true, always: true, enum: ['SCTP', 'TCP', 'UDP'] }),
 });
 
-const ingressLoadBalancerIngress = s.api(
-  'networking.v1.IngressLoadBalancerIngress',
-  'An entry point, by address or name.',
-  {
-    hostname: s.string('Its DNS name.'),
-    ip: s.string('Its address.'),
-    ports: s.list(ingressPortStatus, 'State of its ports.', { listType: 'atomic' }),
-  },
-);
+const loadBalancerIngress = s.api('networking.v1.IngressLoadBalancerIngress', 'An entry point, by address or name.', {
+  hostname: s.string('Its DNS name.'),
+  ip: s.string('Its address.'),
+  ports: s.list(ingressPortStatus, 'State of its ports.', atomic),
+});
 
 const ingressLoadBalancerStatus = s.api('networking.v1.IngressLoadBalancerStatus', 'Where requests come in.', {
-  ingress: s.list(ingressLoadBalancerIngress, 'The entry points.', { listType: 'atomic' }),
+  ingress: s.list(loadBalancerIngress, 'The entry points.', atomic),
 });
 
 const ingressStatus = s.api('networking.v1.IngressStatus', 'Observed state of an ingress.', {

@@ -1,12 +1,9 @@
 // What claims, their templates and device classes say about devices.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
-import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 
 const celDeviceSelector = s.api('resource.v1.CELDeviceSelector', 'Selects devices by an expression.', {
-  expression: s.string('CEL expression over `device`; true for devices that will do.', {
-    required: true,
-    always: true,
-  }),
+  expression: s.string('CEL expression over `device`; true for devices that will do.', mandatory),
 });
 
 export const deviceSelector = s.api('resource.v1.DeviceSelector', 'Selects devices.', {
@@ -18,7 +15,7 @@ export const opaqueDeviceConfiguration = s.api(
   'resource.v1.OpaqueDeviceConfiguration',
   'Settings that only the driver understands.',
   {
-    driver: s.string('The driver they are for.', { required: true, always: true }),
+    driver: s.string('The driver they are for.', mandatory),
     parameters: s.any('io.k8s.apimachinery.pkg.runtime.RawExtension', 'The settings.', { required: true }),
   },
 );
@@ -42,9 +39,9 @@ const amountFields = {
   allocationMode: s.string('ExactCount, or All.', { enum: ['All', 'ExactCount'] }),
   capacity: s.field(capacityRequirements, 'How much of each device.'),
   count: s.int64('Number of devices, with ExactCount.'),
-  deviceClassName: s.string('The class they must belong to.', { required: true, always: true }),
-  selectors: s.list(deviceSelector, 'What else must hold; all of these.', { listType: 'atomic' }),
-  tolerations: s.list(deviceToleration, 'Taints that are tolerated.', { listType: 'atomic' }),
+  deviceClassName: s.string('The class they must belong to.', mandatory),
+  selectors: s.list(deviceSelector, 'What else must hold; all of these.', atomic),
+  tolerations: s.list(deviceToleration, 'Taints that are tolerated.', atomic),
 } as const;
 
 const exactDeviceRequest = s.api('resource.v1.ExactDeviceRequest', 'A request that can be met in one way.', {
@@ -55,34 +52,34 @@ export interface ExactDeviceRequest extends TypeOf<typeof exactDeviceRequest> {}
 
 const deviceSubRequest = s.api('resource.v1.DeviceSubRequest', 'One of several ways to meet a request.', {
   ...amountFields,
-  name: s.string('Name of this way.', { required: true, always: true }),
+  name: s.string('Name of this way.', mandatory),
 });
 export interface DeviceSubRequest extends TypeOf<typeof deviceSubRequest> {}
 
 const deviceRequest = s.api('resource.v1.DeviceRequest', 'A request for devices.', {
   exactly: s.field(exactDeviceRequest, 'The one way to meet it.'),
-  firstAvailable: s.list(deviceSubRequest, 'Ways to meet it, best first.', { listType: 'atomic' }),
-  name: s.string('Name that containers and constraints refer to.', { required: true, always: true }),
+  firstAvailable: s.list(deviceSubRequest, 'Ways to meet it, best first.', atomic),
+  name: s.string('Name that containers and constraints refer to.', mandatory),
 });
 export interface DeviceRequest extends TypeOf<typeof deviceRequest> {}
 
 const deviceConstraint = s.api('resource.v1.DeviceConstraint', 'What the devices of a claim must have in common.', {
   distinctAttribute: s.string('Attribute in which all must differ.', { pointer: true }),
   matchAttribute: s.string('Attribute in which all must be equal.', { pointer: true }),
-  requests: s.list(s.string(''), 'Requests it holds for; all when empty.', { listType: 'atomic' }),
+  requests: s.list(s.string(''), 'Requests it holds for; all when empty.', atomic),
 });
 export interface DeviceConstraint extends TypeOf<typeof deviceConstraint> {}
 
 const deviceClaimConfiguration = s.api('resource.v1.DeviceClaimConfiguration', 'Settings for the devices of a claim.', {
   opaque: s.field(opaqueDeviceConfiguration, 'Settings for a driver.'),
-  requests: s.list(s.string(''), 'Requests they are for; all when empty.', { listType: 'atomic' }),
+  requests: s.list(s.string(''), 'Requests they are for; all when empty.', atomic),
 });
 export interface DeviceClaimConfiguration extends TypeOf<typeof deviceClaimConfiguration> {}
 
 const deviceClaim = s.api('resource.v1.DeviceClaim', 'Which devices are asked for.', {
-  config: s.list(deviceClaimConfiguration, 'Settings for the drivers.', { listType: 'atomic' }),
-  constraints: s.list(deviceConstraint, 'What must hold for all of them.', { listType: 'atomic' }),
-  requests: s.list(deviceRequest, 'The requests.', { listType: 'atomic' }),
+  config: s.list(deviceClaimConfiguration, 'Settings for the drivers.', atomic),
+  constraints: s.list(deviceConstraint, 'What must hold for all of them.', atomic),
+  requests: s.list(deviceRequest, 'The requests.', atomic),
 });
 export interface DeviceClaim extends TypeOf<typeof deviceClaim> {}
 
