@@ -21,6 +21,7 @@ export const JobKind = defineKind<Job>({
     'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
   prepareForCreate: prepareJob,
   selectableFields: { 'status.successful': (job) => String(job.status?.succeeded ?? 0) },
+  fieldRefusal: (field) => `field label ${JSON.stringify(field)} not supported for batchv1.Job`,
   columns: jobColumns,
   validate: validateJob,
   validateUpdate: validateJobUpdate,

@@ -25,6 +25,9 @@ test('validateObjectMeta finds what is wrong and nothing else', () => {
   assert.deepEqual(check({ ownerReferences: [{ ...owner, uid: '' }] }), [
     'metadata.ownerReferences.uid: Invalid value: "": must not be empty',
   ]);
+  assert.deepEqual(check({ ownerReferences: [{ ...owner, apiVersion: 'a/b/c' }] }), [
+    'metadata.ownerReferences.apiVersion: Invalid value: "a/b/c": version must not be empty',
+  ]);
   assert.match(
     check({ ownerReferences: [owner, { ...owner, name: 's' }] }).join(),
     /references for ReplicaSet\/r and ReplicaSet\/s$/,

@@ -106,7 +106,7 @@ function validateOwnerReferences(owners: readonly OwnerReference[], path: string
   let controller: string | undefined;
   let controllers = 0;
   for (const owner of owners) {
-    if (/^(.*\/)?$/.test(owner.apiVersion)) {
+    if (!/^([^/]*\/)?[^/]+$/.test(owner.apiVersion)) {
       errors.push(invalid(`${path}.apiVersion`, owner.apiVersion, 'version must not be empty'));
     }
     for (const field of ['kind', 'name', 'uid'] as const) {
