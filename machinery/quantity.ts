@@ -23,11 +23,12 @@ const quantityPattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:([eE][+-]?\d+)|(Ki|Mi|Gi|Ti
 const exponentLimit = 64;
 const maxDecimalNanos = 10n ** BigInt(exponentLimit) * nanosPerUnit;
 
-/** Reads a quantity; undefined if the text is none. Without digits it is zero, as upstream. */
+/** Reads a quantity; undefined if the text is none. */
 export function parseQuantity(text: string): Quantity | undefined {
   const match = quantityPattern.exec(text.trim());
-  if (!match?.[0]) return undefined;
+  if (!match) return undefined;
   const [, sign, whole = '', fraction = '', exponentPart, suffix = ''] = match;
+  if (whole === '' && fraction === '') return undefined;
   const digits = BigInt(whole + fraction);
   let format: QuantityFormat = 'DecimalSI';
   let power = 9 - fraction.length;
