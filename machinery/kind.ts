@@ -186,6 +186,10 @@ export interface KindSpec<T extends KubeObject> {
   demandsVersion?: boolean;
   /** Name by path of what fieldSelectors may ask besides metadata.name and metadata.namespace. */
   selectableFields?: Record<string, (object: T) => string>;
+  /** Names of old of such fields. */
+  fieldAliases?: Readonly<Record<string, string>>;
+  /** The refusal of other fields, where a kind has words of its own for it. */
+  fieldRefusal?: (field: string) => string;
   /** After Name (always first). Age is not implied. Default: Name and Created At. */
   columns?: readonly Column<T>[];
 }

@@ -1,6 +1,6 @@
 // Resource quantities: decimal numbers with an SI, binary or exponent suffix, exact to the nano, as BigInt underneath.
 // The canonical form keeps the family of suffixes that was written: 1024Mi becomes 1Gi, 0.5 becomes 500m, 2e9 stays.
-// Upstream: apimachinery's resource.Quantity, with its rounding (up, to a nano) and its cap (2^63-1).
+// Upstream: apimachinery's resource.Quantity, with its rounding (up, to a nano) and its cap (2^63-1, of binary suffixes).
 
 export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent';
 
@@ -19,8 +19,9 @@ const decimalSuffixes = new Map(Object.entries(decimalExponents).map(([suffix, e
 const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 
 const quantityPattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:([eE][+-]?\d+)|(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE])?)$/;
-// Beyond this a power of ten only ever means "capped" or "rounded up to one nano".
+// Of powers of ten, and the digits of decimal numbers: what is larger is capped, what is smaller rounded up to one nano.
 const exponentLimit = 64;
+const maxDecimalNanos = 10n ** BigInt(exponentLimit) * nanosPerUnit;
 
 /** Reads a quantity; undefined if the text is none. */
 export function parseQuantity(text: string): Quantity | undefined {
@@ -42,7 +43,8 @@ export function parseQuantity(text: string): Quantity | undefined {
     power += decimalExponents[suffix]!;
   }
   let nanos = power >= 0 ? digits * factor * 10n ** BigInt(power) : divideUp(digits * factor, 10n ** BigInt(-power));
-  if (nanos > maxNanos) nanos = maxNanos;
+  const most = format === 'BinarySI' ? maxNanos : maxDecimalNanos;
+  if (nanos > most) nanos = most;
   return { nanos: sign === '-' ? -nanos : nanos, format };
 }
 
@@ -55,12 +57,12 @@ export function formatQuantity(quantity: Quantity): string {
   if (format === 'BinarySI' && isWhole && (units >= 1024n || units <= -1024n)) return formatBinary(units);
   let mantissa = nanos;
   let exponent = -9;
-  while (exponent < 18 && mantissa % 1000n === 0n) {
+  while (mantissa % 1000n === 0n) {
     mantissa /= 1000n;
     exponent += 3;
   }
-  if (format !== 'DecimalExponent') return `${mantissa}${decimalSuffixes.get(exponent)}`;
-  return exponent === 0 ? `${mantissa}` : `${mantissa}e${exponent}`;
+  const suffix = exponent === 0 || format !== 'DecimalExponent' ? decimalSuffixes.get(exponent) : undefined;
+  return `${mantissa}${suffix ?? `e${exponent}`}`;
 }
 
 function formatBinary(units: bigint): string {
@@ -118,14 +120,19 @@ export function subtractQuantities(a: string | undefined, b: string | undefined)
   return formatQuantity({ nanos: nanosOf(a) - nanosOf(b), format });
 }
 
-/** Whole units, rounded up: bytes of a memory quantity, say. */
+/** Whole units, rounded up, at most 2^63-1: bytes of a memory quantity, say. */
 export function quantityValue(text: string | undefined): number {
-  return Number(roundAway(nanosOf(text), nanosPerUnit));
+  return Number(roundAway(boundedNanos(text), nanosPerUnit));
 }
 
 /** Thousandths, rounded up: milli-CPUs of a cpu quantity. */
 export function quantityMilliValue(text: string | undefined): number {
-  return Number(roundAway(nanosOf(text), 1_000_000n));
+  return Number(roundAway(boundedNanos(text), 1_000_000n));
+}
+
+function boundedNanos(text: string | undefined): bigint {
+  const nanos = nanosOf(text);
+  return nanos > maxNanos ? maxNanos : nanos < -maxNanos ? -maxNanos : nanos;
 }
 
 function roundAway(nanos: bigint, unit: bigint): bigint {

@@ -120,6 +120,11 @@ describe('strategic merge', () => {
     [{ strategy: { $retainKeys: 'type' } }, 400, 'invalid patch format of retainKeys'],
     [{ strategy: { $retainKeys: null } }, 400, 'invalid patch format of retainKeys'],
     [{ strategy: { $retainKeys: ['a'], type: 'X' } }, 422, "patch content doesn't match retainKeys list"],
+    [
+      { '$setElementOrder/containers': [{ name: 'b' }], containers: [{ name: 'a', image: 'x' }] },
+      500,
+      "The order in patch list:\n[map[image:x name:a]]\n doesn't match $setElementOrder list:\n[map[name:b]]\n",
+    ],
     [{ labels: { $patch: 'x' } }, 500, 'unknown patch type: x in map: map[$patch:x]'],
     [
       { labels: { $patch: { toString: 1 } } },

@@ -120,6 +120,7 @@ function* mergeLists(
   field: ListSchema,
   order: unknown[] | undefined,
 ): Steps<unknown[]> {
+  if (order) checkOrder(patch, order, field.patchMergeKey);
   const merged = field.patchMergeKey
     ? yield* mergeListByKey(original, patch, field, field.patchMergeKey)
     : [...original, ...withoutAny(patch, original)];
@@ -160,6 +161,18 @@ function* mergeListByKey(original: unknown[], patch: unknown[], field: ListSchem
     }
   }
   return out.filter((x) => x !== removed);
+}
+
+/** What is not to be deleted must be in the order, and follow it. */
+function checkOrder(patch: readonly unknown[], order: readonly unknown[], mergeKey: string | undefined): void {
+  const idOf = (x: unknown) => identityOf(mergeKey && isObject(x) ? x[mergeKey] : x);
+  const named = patch.filter((x) => !(isObject(x) && x.$patch !== undefined));
+  let next = 0;
+  for (const one of order) if (next < named.length && idOf(named[next]) === idOf(one)) next++;
+  if (order.length === 0 || next === named.length) return;
+  throw new PatchError(
+    `The order in patch list:\n${showGo(patch)}\n doesn't match $setElementOrder list:\n${showGo(order)}\n`,
+  );
 }
 
 const removed = Symbol('removed');

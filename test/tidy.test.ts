@@ -48,6 +48,7 @@ function componentMains(): string[] {
 /** Files of machinery and api that may use node: modules, and why. */
 const nodeImports: Record<string, string> = {
   'machinery/answer-cache.ts': 'questions hold secrets, of which node:crypto makes digests',
+  'machinery/key-pair.ts': 'keys are compared by node:crypto, which does no I/O',
   'machinery/certificate-request.ts': 'signatures are checked by node:crypto, which does no I/O',
   'machinery/component.ts': 'the frame of a process: health server',
   'machinery/process-metrics.ts': 'every component tells what its process costs',

@@ -3,10 +3,10 @@
 import { formatAge } from '../../machinery/duration.ts';
 import { type Column, column, defineKind } from '../../machinery/kind.ts';
 import { setPodSpecDefaults } from '../core/pod/defaults.ts';
-import { warnOfTemplate } from '../core/pod/warnings.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import { type CronJob, cronJobSchema } from './cronjob/schema.ts';
 import { validateCronJob } from './cronjob/validation.ts';
+import { warnOfJob } from './job/warnings.ts';
 
 export const CronJobKind = defineKind<CronJob>({
   kind: 'CronJob',
@@ -40,7 +40,7 @@ export const CronJobKind = defineKind<CronJob>({
     ),
   ],
   validate: validateCronJob,
-  warnings: warnOfTemplate('spec.jobTemplate.spec.template'),
+  warnings: warnOfJob('spec.jobTemplate.spec'),
 });
 
 function setDefaults({ spec }: CronJob): void {

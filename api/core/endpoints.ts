@@ -4,6 +4,7 @@
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
+import { warnOfIP } from '../meta/addresses.ts';
 import { ageColumn, joinWithMore } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { repackSubsets } from './endpoints/subsets.ts';
@@ -54,6 +55,12 @@ export const EndpointsKind = defineKind<Endpoints>({
   allowCreateOnUpdate: true,
   columns: [column('Endpoints', 'string', 'Addresses with their ports.', showEndpoints), ageColumn],
   validate: validateEndpoints,
+  warnings: ({ subsets = [] }) =>
+    subsets.flatMap((subset, i) =>
+      (['addresses', 'notReadyAddresses'] as const).flatMap((field) =>
+        (subset[field] ?? []).flatMap(({ ip }, j) => warnOfIP(ip, `subsets[${i}].${field}[${j}].ip`)),
+      ),
+    ),
   canonicalize: (endpoints) => {
     if (endpoints.subsets) endpoints.subsets = repackSubsets(endpoints.subsets);
   },

@@ -5,6 +5,7 @@ import { timestamp } from '../../machinery/timestamp.ts';
 import { volumeColumns } from './persistentvolume/columns.ts';
 import { type PersistentVolume, persistentVolumeSchema } from './persistentvolume/schema.ts';
 import { validateVolume, validateVolumeUpdate } from './persistentvolume/validation.ts';
+import { warnOfVolume } from './persistentvolume/warnings.ts';
 
 export const PersistentVolumeKind = defineKind<PersistentVolume>({
   kind: 'PersistentVolume',
@@ -26,4 +27,5 @@ export const PersistentVolumeKind = defineKind<PersistentVolume>({
   columns: volumeColumns,
   validate: validateVolume,
   validateUpdate: validateVolumeUpdate,
+  warnings: warnOfVolume,
 });

@@ -1,10 +1,12 @@
 // PersistentVolumeClaim: a request for a volume, which it holds once it is bound.
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/
 import { defineKind } from '../../machinery/kind.ts';
+import { warnOfClassAnnotation } from './persistentvolume/warnings.ts';
 import { claimColumns } from './persistentvolumeclaim/columns.ts';
 import { prepareClaim, prepareClaimUpdate } from './persistentvolumeclaim/prepare.ts';
 import { type PersistentVolumeClaim, persistentVolumeClaimSchema } from './persistentvolumeclaim/schema.ts';
 import { validateClaim, validateClaimStatus, validateClaimUpdate } from './persistentvolumeclaim/validation.ts';
+import { warnOfClaim } from './pod/warnings.ts';
 
 export const PersistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
   kind: 'PersistentVolumeClaim',
@@ -20,4 +22,5 @@ export const PersistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
   validate: validateClaim,
   validateUpdate: validateClaimUpdate,
   validateStatusUpdate: validateClaimStatus,
+  warnings: (claim) => [...warnOfClassAnnotation(claim), ...warnOfClaim(claim.spec, 'spec')],
 });

@@ -80,8 +80,11 @@ export const PodKind = defineKind<Pod>({
     'spec.hostNetwork': (pod) => String(pod.spec.hostNetwork ?? false),
     'status.phase': (pod) => pod.status?.phase ?? '',
     'status.podIP': (pod) => pod.status?.podIP ?? pod.status?.podIPs?.[0]?.ip ?? '',
+    // Anybody may ask for it and nobody has it, as upstream.
+    'status.podIPs': () => '',
     'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
   },
+  fieldAliases: { 'spec.host': 'spec.nodeName' },
   columns: podColumns,
   validate: validatePod,
   validateUpdate: validatePodUpdate,

@@ -2,8 +2,10 @@
 // Like a ConfigMap, but encrypted at rest, and with types that demand certain keys.
 // https://kubernetes.io/docs/concepts/configuration/secret/
 import { setKey } from '../../machinery/json.ts';
+import { checkKeyPair } from '../../machinery/key-pair.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { pemOfField } from '../../machinery/pem.ts';
 import { s } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -32,6 +34,11 @@ export const SecretKind = defineKind<Secret>({
   ],
   validate: validateSecret,
   validateUpdate: validateSecretUpdate,
+  warnings: ({ type, data = {} }) => {
+    if (type !== 'kubernetes.io/tls') return [];
+    const complaint = checkKeyPair(pemOfField(data['tls.crt'] ?? ''), pemOfField(data['tls.key'] ?? ''));
+    return complaint ? [complaint] : [];
+  },
 });
 
 // stringData is for writing only: it wins over data and is never kept.

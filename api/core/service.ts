@@ -9,6 +9,7 @@ import { dropObsoleteFields, keepAllocatedFields, syncClusterIPs } from './servi
 import { serviceColumns } from './service/columns.ts';
 import { setServiceDefaults } from './service/defaults.ts';
 import { validateService, validateServiceStatus, validateServiceUpdate } from './service/validation.ts';
+import { warnOfService } from './service/warnings.ts';
 
 export const servicePort = s.api('core.v1.ServicePort', 'A port of a service.', {
   appProtocol: s.string('Application protocol, as a hint.', { pointer: true }),
@@ -133,4 +134,5 @@ export const ServiceKind = defineKind<Service>({
   validate: validateService,
   validateUpdate: validateServiceUpdate,
   validateStatusUpdate: validateServiceStatus,
+  warnings: warnOfService,
 });

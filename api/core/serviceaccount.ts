@@ -17,6 +17,9 @@ export const serviceAccountSchema = s.api('core.v1.ServiceAccount', 'An identity
 });
 export interface ServiceAccount extends ObjectOf<typeof serviceAccountSchema> {}
 
+/** `true`: its pods mount no other secrets than those it lists. */
+export const enforceAnnotation = 'kubernetes.io/enforce-mountable-secrets';
+
 export const ServiceAccountKind = defineKind<ServiceAccount>({
   kind: 'ServiceAccount',
   plural: 'serviceaccounts',
@@ -33,5 +36,19 @@ export const ServiceAccountKind = defineKind<ServiceAccount>({
     ],
   },
   returnsDeletedObject: true,
+  prepareForCreate: keepSecretNames,
+  prepareForUpdate: keepSecretNames,
   columns: [ageColumn],
+  warnings: ({ metadata }, old) =>
+    metadata.annotations?.[enforceAnnotation] === undefined ||
+    old?.metadata.annotations?.[enforceAnnotation] !== undefined
+      ? []
+      : [
+          `metadata.annotations[${enforceAnnotation}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
+        ],
 });
+
+/** Of what is said of a secret only the name counts. */
+function keepSecretNames(account: ServiceAccount): void {
+  if (account.secrets) account.secrets = account.secrets.map(({ name }) => ({ name }));
+}

@@ -1,11 +1,13 @@
 // EndpointSlice: some of the endpoints behind a service.
 // The service proxies read these; the endpoint slice controller writes them, a thousand endpoints to a slice at most.
 // https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
+
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { objectReference } from '../core/object-reference.ts';
+import { warnOfIP } from '../meta/addresses.ts';
 import { ageColumn, joinWithMore } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateEndpointSlice, validateEndpointSliceUpdate } from './endpointslice/validation.ts';
@@ -84,6 +86,12 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
   ],
   validate: validateEndpointSlice,
   validateUpdate: validateEndpointSliceUpdate,
+  warnings: ({ addressType, endpoints }, old) => [
+    ...(addressType === 'FQDN' && !old ? ['spec.addressType: FQDN endpoints are deprecated'] : []),
+    ...(endpoints ?? []).flatMap(({ addresses }, i) =>
+      (addresses ?? []).flatMap((ip, j) => warnOfIP(ip, `endpoints[${i}].addresses[${j}]`)),
+    ),
+  ],
 });
 
 function showPorts(slice: EndpointSlice): string {

@@ -58,5 +58,14 @@ const errorsOf =
 /** An address or network in the fields of older kinds, in any spelling that means one thing. */
 export const validateIP = errorsOf(checkAnyIP);
 export const validateCIDR = errorsOf(checkAnyCIDR);
+/** What to say of an address, or a network, that older kinds take though its text is not the canonical one. */
+export const warnOfIP = (text: string, path: string) => warnOfForm(text, path, 'address', checkIP);
+export const warnOfCIDR = (text: string, path: string) => warnOfForm(text, path, 'CIDR value', checkCIDR);
+
+function warnOfForm(text: string, path: string, what: string, check: (text: string) => string[]): string[] {
+  const canonical = text.includes(':') ? /canonical form (.*)/.exec(check(text)[0] ?? '')?.[1] : undefined;
+  return canonical ? [`${path}: IPv6 ${what} "${text}" should be in RFC 5952 canonical format ${canonical}`] : [];
+}
+
 /** A network in canonical form. */
 export const validateCanonicalCIDR = errorsOf(checkCIDR);

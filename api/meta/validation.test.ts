@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkIP, ipFamilyOf, validateCanonicalCIDR, validateCIDR, validateIP } from './addresses.ts';
 import { validateIntOrPercent } from './checks.ts';
-import { validateObjectMeta, validateObjectMetaUpdate } from './validation.ts';
+import { asFieldManager, validateObjectMeta, validateObjectMetaUpdate } from './validation.ts';
 
 const shown = (errors: readonly { field: string; detail: string }[]) => errors.map((e) => `${e.field}: ${e.detail}`);
 const check = (meta: object, nameRule: 'subdomain' | 'label' | 'path' = 'subdomain') =>
@@ -25,6 +25,9 @@ test('validateObjectMeta finds what is wrong and nothing else', () => {
   assert.deepEqual(check({ ownerReferences: [{ ...owner, uid: '' }] }), [
     'metadata.ownerReferences.uid: Invalid value: "": must not be empty',
   ]);
+  assert.deepEqual(check({ ownerReferences: [{ ...owner, apiVersion: 'a/b/c' }] }), [
+    'metadata.ownerReferences.apiVersion: Invalid value: "a/b/c": version must not be empty',
+  ]);
   assert.match(
     check({ ownerReferences: [owner, { ...owner, name: 's' }] }).join(),
     /references for ReplicaSet\/r and ReplicaSet\/s$/,
@@ -32,6 +35,11 @@ test('validateObjectMeta finds what is wrong and nothing else', () => {
   assert.deepEqual(check({ annotations: { big: 'x'.repeat(256 * 1024) } }), [
     'metadata.annotations: Too long: may not be more than 262144 bytes',
   ]);
+  assert.deepEqual(check({ managedFields: [{ manager: 'x'.repeat(129), subresource: 'y'.repeat(257) }] }), [
+    'metadata.managedFields[0].manager: Too long: may not be more than 128 bytes',
+    'metadata.managedFields[0].subresource: Too long: may not be more than 256 bytes',
+  ]);
+  assert.deepEqual([asFieldManager('a\u0085b\n'), asFieldManager('é'.repeat(99))], ['ab', 'é'.repeat(64)]);
   assert.deepEqual(check({ finalizers: ['orphan', 'foregroundDeletion'] }), [
     'metadata.finalizers: Invalid value: ["orphan","foregroundDeletion"]: finalizer orphan and foregroundDeletion cannot be both set',
   ]);

@@ -72,6 +72,31 @@ export function validateObjectMeta(
   append(errors, validateAnnotations(meta.annotations, `${path}.annotations`));
   append(errors, validateOwnerReferences(meta.ownerReferences ?? [], `${path}.ownerReferences`));
   append(errors, validateFinalizers(meta.finalizers ?? [], `${path}.finalizers`));
+  for (const [i, { manager = '', subresource = '' }] of (meta.managedFields ?? []).entries()) {
+    append(errors, validateFieldManager(manager, `${path}.managedFields[${i}].manager`));
+    if (byteLength(subresource) > 256) errors.push(tooLong(`${path}.managedFields[${i}].subresource`, 256));
+  }
+  return errors;
+}
+
+const maxManagerBytes = 128;
+const unprintable = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
+
+/** A text as the name of who manages fields: what may stand in it, as far as there is room. */
+export function asFieldManager(text: string): string {
+  const chars = [...text.slice(0, maxManagerBytes).replace(unprintable, '')];
+  while (byteLength(chars.join('')) > maxManagerBytes) chars.pop();
+  return chars.join('');
+}
+
+/** A name of who manages fields: printable, and not long. */
+export function validateFieldManager(manager: string, path: string): FieldError[] {
+  const errors = byteLength(manager) > maxManagerBytes ? [tooLong(path, maxManagerBytes)] : [];
+  for (const { 0: char, index } of manager.slice(0, maxManagerBytes).matchAll(unprintable)) {
+    const code = char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+    const at = byteLength(manager.slice(0, index));
+    errors.push(invalid(path, manager, `invalid character U+${code} (at position ${at})`));
+  }
   return errors;
 }
 
@@ -110,7 +135,7 @@ function validateOwnerReferences(owners: readonly OwnerReference[], path: string
   let controller: string | undefined;
   let controllers = 0;
   for (const owner of owners) {
-    if (/^(.*\/)?$/.test(owner.apiVersion)) {
+    if (!/^([^/]*\/)?[^/]+$/.test(owner.apiVersion)) {
       errors.push(invalid(`${path}.apiVersion`, owner.apiVersion, 'version must not be empty'));
     }
     for (const field of ['kind', 'name', 'uid'] as const) {

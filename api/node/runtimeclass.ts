@@ -1,9 +1,11 @@
 // RuntimeClass: a way of running containers that nodes offer, what it costs, and which nodes have it.
 // https://kubernetes.io/docs/concepts/containers/runtime-class/
+
 import { append, type FieldError } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { atomic, mandatory, s } from '../../machinery/schema.ts';
+import { labelsOfOld, said } from '../core/node/labels-of-old.ts';
 import { claimNamesOf, validateResources } from '../core/pod/resource-validation.ts';
 import { toleration } from '../core/pod/scheduling.ts';
 import { validateTolerations } from '../core/pod/scheduling-validation.ts';
@@ -39,6 +41,10 @@ export const RuntimeClassKind = defineKind<RuntimeClass>({
   allowCreateOnUpdate: true,
   columns: [column('Handler', 'string', 'What the runtime calls it.', (it) => it.handler), ageColumn],
   validate,
+  warnings: ({ scheduling: nodes }) =>
+    Object.keys(nodes?.nodeSelector ?? {}).flatMap((key) =>
+      said(labelsOfOld, key, (text) => `scheduling.nodeSelector: ${text}`),
+    ),
   validateUpdate: (next, old) => validateImmutable(next.handler, old.handler, 'handler'),
 });
 

@@ -15,6 +15,7 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
   returnsDeletedObject: true,
   prepareForCreate: (slice, { nowMs }) => prepareDevices(slice, nowMs),
   prepareForUpdate: (slice, _old, { nowMs }) => prepareDevices(slice, nowMs),
+  fieldRefusal: (field) => `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${field}`,
   selectableFields: {
     'spec.driver': ({ spec }) => spec.driver ?? '',
     'spec.nodeName': ({ spec }) => spec.nodeName ?? '',

@@ -1,10 +1,12 @@
 // CSIStorageCapacity: how much room a driver has for volumes of one class in one part of the cluster.
 // https://kubernetes.io/docs/concepts/storage/storage-capacity/
+
 import { append, type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { isNegativeQuantity } from '../../machinery/quantity.ts';
 import { mandatory, s } from '../../machinery/schema.ts';
+import { labelsOfOld, said, warnOfExpressions } from '../core/node/labels-of-old.ts';
 import { validateDNSSubdomain, validateImmutableSelector, validateLabelSelector } from '../meta/checks.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { negativeText, validateImmutable } from '../meta/validation.ts';
@@ -26,6 +28,12 @@ export const CSIStorageCapacityKind = defineKind<CSIStorageCapacity>({
   demandsVersion: true,
   served: [{ group: 'storage.k8s.io', version: 'v1', schema }],
   validate,
+  warnings: ({ nodeTopology }) => [
+    ...warnOfExpressions(nodeTopology, 'nodeTopology'),
+    ...Object.keys(nodeTopology?.matchLabels ?? {}).flatMap((key) =>
+      said(labelsOfOld, key, (text) => `nodeTopology.matchLabels.${key}: ${text}`),
+    ),
+  ],
   validateUpdate: (next, old) => [
     ...validateImmutableSelector(next.nodeTopology, old.nodeTopology, 'nodeTopology'),
     ...validateImmutable(next.storageClassName, old.storageClassName, 'storageClassName'),

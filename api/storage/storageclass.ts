@@ -1,10 +1,12 @@
 // StorageClass: a kind of storage that claims can ask for, and who makes the volumes.
 // https://kubernetes.io/docs/concepts/storage/storage-classes/
+
 import { append, duplicate, type FieldError, forbidden, notSupported, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { newestFirst, objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
+import { labelsOfOld, said } from '../core/node/labels-of-old.ts';
 import { validateOptionalWord, validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -82,6 +84,12 @@ export const StorageClassKind = defineKind<StorageClass>({
   ],
   validate,
   validateUpdate,
+  warnings: ({ allowedTopologies = [] }) =>
+    allowedTopologies.flatMap(({ matchLabelExpressions = [] }, i) =>
+      matchLabelExpressions.flatMap(({ key }, j) =>
+        said(labelsOfOld, key, (text) => `allowedTopologies[${i}].matchLabelExpressions[${j}].key: ${text}`),
+      ),
+    ),
 });
 
 function validate(it: StorageClass): FieldError[] {

@@ -3,6 +3,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
 import { mirrorAnnotation } from '../../api/core/pod/mirror.ts';
 import { podSecretNames } from '../../api/core/pod/references.ts';
+import { enforceAnnotation } from '../../api/core/serviceaccount.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { forbiddenError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -11,7 +12,6 @@ import { type AdmissionPlugin, isPodCreation } from './plugin.ts';
 
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 const tokenSeconds = 3607;
-const enforceAnnotation = 'kubernetes.io/enforce-mountable-secrets';
 const lookups = 6;
 const lookupPauseMs = 200;
 

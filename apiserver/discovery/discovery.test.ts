@@ -27,7 +27,12 @@ test('the hash of a stored version is Kubernetes’', async () => {
   const respond = createDiscovery(context.kinds, { serverAddress: '127.0.0.1:6443', groups });
   const { body } = respond('/api/v1', { url: '/api/v1', headers: {} } as FrontRequest)!;
   const { resources } = JSON.parse(String(body)) as { resources: { name: string; storageVersionHash?: string }[] };
-  const hashes = { pods: 'xPOwRZ+Yhw8=', services: '0/CO1lhkEBI=', configmaps: 'qFsyl6wFWjQ=', secrets: 'S6u1pOWzb84=' };
+  const hashes = {
+    pods: 'xPOwRZ+Yhw8=',
+    services: '0/CO1lhkEBI=',
+    configmaps: 'qFsyl6wFWjQ=',
+    secrets: 'S6u1pOWzb84=',
+  };
   for (const [name, hash] of Object.entries(hashes)) {
     assert.equal(resources.find((r) => r.name === name)?.storageVersionHash, hash, name);
   }

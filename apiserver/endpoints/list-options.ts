@@ -18,6 +18,7 @@ export function readListOptions(query: URLSearchParams): ListOptions {
   const match = (query.get('resourceVersionMatch') ?? '') as VersionMatch;
   const token = query.get('continue') ?? '';
   const limit = parseInteger(query.get('limit') || '0');
+  parseInteger(query.get('timeoutSeconds') || '0');
   const errors: FieldError[] = [];
   if (match !== '') {
     if (resourceVersion === '') {
@@ -82,6 +83,8 @@ export function encodeContinue(token: ContinueToken): string {
   );
 }
 
+export const invalidContinue = () => badRequestError('invalid continue token: continue key is not valid');
+
 export function decodeContinue(text: string): ContinueToken {
   try {
     const { v, rv, start } = JSON.parse(Buffer.from(text, 'base64url').toString());
@@ -90,5 +93,5 @@ export function decodeContinue(text: string): ContinueToken {
   } catch {
     // not a token of ours: refused below
   }
-  throw badRequestError('continue key is not valid');
+  throw invalidContinue();
 }

@@ -1,11 +1,18 @@
 // GET of an object and of a collection.
-import { badRequestError, expiredError } from '../../machinery/errors.ts';
+import { expiredError } from '../../machinery/errors.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { CompactedError } from '../storage/etcd.ts';
 import { keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
 import type { Answer, ApiRequest, ListAnswer } from './exchange.ts';
-import { type ContinueToken, decodeContinue, encodeContinue, parseRevision, readListOptions } from './list-options.ts';
+import {
+  type ContinueToken,
+  decodeContinue,
+  encodeContinue,
+  invalidContinue,
+  parseRevision,
+  readListOptions,
+} from './list-options.ts';
 import { readSelection, type Selection } from './selection.ts';
 
 export async function handleGet(context: ApiContext, request: ApiRequest): Promise<Answer> {
@@ -29,7 +36,7 @@ export async function listObjects(context: ApiContext, request: ApiRequest): Pro
   const revision = parseRevision(options.resourceVersion);
   const exact = options.match === 'Exact' || (options.match === '' && options.limit > 0 && revision > 0);
   const pinned = token ? token.revision : exact ? revision : 0;
-  if (token && !token.after.startsWith(prefix)) throw badRequestError('continue key is not valid');
+  if (token && !token.after.startsWith(prefix)) throw invalidContinue();
   if (pinned > 0) await context.store.cache.waitFor(pinned);
   else if (options.resourceVersion === '' || token) await context.store.cache.waitConsistent();
   else if (revision > 0) await context.store.cache.waitFor(revision);

@@ -1,6 +1,7 @@
 // Options that come in the query of writes: dryRun, fieldManager, fieldValidation.
+import { asFieldManager, validateFieldManager } from '../../api/meta/validation.ts';
 import { invalidError } from '../../machinery/errors.ts';
-import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '../../machinery/field-error.ts';
+import { type FieldError, forbidden, notSupported, required } from '../../machinery/field-error.ts';
 import { apiVersionOf } from '../../machinery/kind.ts';
 import { isLarge, type WriteOptions } from '../registry/context.ts';
 import { isTrue } from '../request-info.ts';
@@ -8,8 +9,6 @@ import { applyType, baseType } from './body.ts';
 import type { ApiRequest } from './exchange.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
-
-const maxManagerBytes = 128;
 
 /** Reads and checks the options of a create, update or patch. `options` is the kind named in errors. */
 export function readWriteOptions(
@@ -21,12 +20,7 @@ export function readWriteOptions(
   const dryRun = query.getAll('dryRun').filter((x) => x !== '');
   if (dryRun.some((x) => x !== 'All')) errors.push({ ...notSupported('dryRun', dryRun, ['All']) });
   const manager = query.get('fieldManager') ?? '';
-  if (Buffer.byteLength(manager) > maxManagerBytes) errors.push(tooLong('fieldManager', maxManagerBytes));
-  for (const { 0: char, index } of manager.slice(0, maxManagerBytes).matchAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu)) {
-    const code = char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
-    const at = Buffer.byteLength(manager.slice(0, index));
-    errors.push(invalid('fieldManager', manager, `invalid character U+${code} (at position ${at})`));
-  }
+  errors.push(...validateFieldManager(manager, 'fieldManager'));
   const fieldValidation = query.get('fieldValidation') || 'Warn';
   if (!['Ignore', 'Warn', 'Strict'].includes(fieldValidation)) {
     errors.push(notSupported('fieldValidation', fieldValidation, ['', 'Ignore', 'Strict', 'Warn']));
@@ -62,6 +56,4 @@ function checkPatchOptions({ query, contentType }: ApiRequest): FieldError[] {
 }
 
 /** The manager of a request that names none: its user agent up to the first slash. */
-function managerOf(userAgent: string): string {
-  return userAgent.split('/')[0]!.slice(0, maxManagerBytes) || 'unknown';
-}
+const managerOf = (userAgent: string) => asFieldManager(userAgent.split('/')[0]!) || 'unknown';

@@ -76,6 +76,11 @@ describe('lists', () => {
     const known = 'is not a known field selector: only "metadata.name", "metadata.namespace"';
     assert.equal(await fields(configMaps), `400 "data.x" ${known}`);
     assert.equal(await fields('/api/v1/secrets'), '400 field label not supported: data.x');
+    assert.equal(
+      await fields('/apis/batch/v1/namespaces/default/jobs'),
+      '400 field label "data.x" not supported for batchv1.Job',
+    );
+    await api.send('GET', '/api/v1/pods?fieldSelector=spec.host%3Dx,status.podIPs%3Dy');
     await api.send('GET', '/api/v1/persistentvolumes?fieldSelector=metadata.namespace%3Dx');
   });
 
@@ -130,7 +135,8 @@ describe('lists', () => {
       ['resourceVersionMatch=Exact', /^422 .*forbidden unless resourceVersion is provided/],
       ['resourceVersionMatch=Nearly&resourceVersion=1', /^422 .*Unsupported value: "Nearly"/],
       ['resourceVersionMatch=Exact&resourceVersion=0', /^422 .*"exact" is forbidden for resourceVersion "0"/],
-      ['continue=x', /^400 continue key is not valid/],
+      ['continue=x', /^400 invalid continue token: continue key is not valid/],
+      ['timeoutSeconds=x', /^400 strconv.ParseInt: parsing "x"/],
       ['limit=x', /^400 /],
       ['limit=0x10', /^400 /],
     ];

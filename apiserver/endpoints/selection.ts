@@ -25,7 +25,11 @@ export function readSelection(query: URLSearchParams, kind: Kind, version: Serve
   const labelText = query.get('labelSelector') ?? '';
   const fieldText = query.get('fieldSelector') ?? '';
   const labels = labelText === '' ? undefined : parse(() => parseLabelSelector(labelText));
-  const fields = fieldText === '' ? undefined : parse(() => parseFieldSelector(fieldText));
+  const given = fieldText === '' ? undefined : parse(() => parseFieldSelector(fieldText));
+  const { fieldAliases: aliases = {} } = kind;
+  const fields = given?.map((one) =>
+    Object.hasOwn(aliases, one.field) ? { ...one, field: aliases[one.field]! } : one,
+  );
   const selectable = version.selectableFields ?? kind.selectableFields ?? {};
   if (fields) checkFields(fields, { kind, version, selectable });
   if (!labels && !fields) return { matches: undefined, name: undefined, trigger: undefined };
@@ -94,7 +98,7 @@ function checkFields(
     if (Object.hasOwn(selectable, field)) continue;
     throw badRequestError(
       hasOwn
-        ? `field label not supported: ${field}`
+        ? (kind.fieldRefusal?.(field) ?? `field label not supported: ${field}`)
         : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
     );
   }

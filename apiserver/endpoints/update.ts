@@ -5,6 +5,7 @@ import { cloneJson } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { createObject } from '../registry/create.ts';
+import { keepOwnersOnce } from '../registry/owners.ts';
 import { updateObject } from '../registry/update.ts';
 import { breathe } from '../turns.ts';
 import { parseBody } from './body.ts';
@@ -20,6 +21,7 @@ export async function handleUpdate(context: ApiContext, request: ApiRequest): Pr
   const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
   if (options.isLarge) await breathe();
   checkTarget(draft, info);
+  keepOwnersOnce(draft.metadata, options.warnings);
   const { namespace, name, subresource } = info;
   // Each try starts from what was sent, because preparation changes the draft.
   const produce = () => cloneJson(draft);

@@ -13,6 +13,7 @@ import { breathe } from '../turns.ts';
 import { admissionRequest } from './admission-request.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
 import { recordFields, setManagers } from './field-versions.ts';
+import { afterMutation, keepOwnersOnce } from './owners.ts';
 import { checkCreate, prepareCreate, prepareIdentity } from './prepare.ts';
 import { RequestEnd, refuseGone } from './request-end.ts';
 import { checkStorable } from './size.ts';
@@ -62,6 +63,7 @@ async function createOnce(
   if (options.isLarge) checkStorable(draft, kind.storage.schema);
   const sentName = draft.metadata.name || draft.metadata.generateName || '';
   prepareIdentity(kind, draft, namespace, { nowMs, random: context.random });
+  keepOwnersOnce(draft.metadata, options.warnings);
   // What admission adds is nobody's.
   if (target.managedFields) setManagers(draft, target.managedFields);
   else await recordFields(context, kind, { old: undefined, draft, subresource: '', options });
@@ -70,6 +72,7 @@ async function createOnce(
   const request = admissionRequest({ ...write, options }, end);
   try {
     await context.admission.mutate(request);
+    keepOwnersOnce(draft.metadata, options.warnings, afterMutation);
     if (options.isLarge) await breathe();
     prepareCreate(kind, draft, { nowMs, random: context.random, user: options.user });
     if (options.isLarge) await breathe();

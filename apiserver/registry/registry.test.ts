@@ -28,6 +28,27 @@ async function refuses(work: Promise<unknown>, code: number, reason: string, mes
   });
 }
 
+test('owners that are named twice are kept once, and the client is warned', async () => {
+  const api = await startMemoryApi();
+  const owner = { apiVersion: 'v1', kind: 'Pod', name: 'a', uid: '1' };
+  const ownersOf = async (work: Promise<any>) => {
+    const { metadata } = await work;
+    return metadata.ownerReferences;
+  };
+  const body = { metadata: { name: 'o', ownerReferences: [owner, { ...owner, name: 'b' }, owner] } };
+  const once = [owner, { ...owner, name: 'b' }];
+  assert.deepEqual(await ownersOf(api.send('POST', configMaps, { body })), once);
+  assert.deepEqual(await ownersOf(api.send('PUT', `${configMaps}/o`, { body })), once);
+  const answer = await api.answer('PUT', `${configMaps}/o`, { body });
+  assert.match(String(answer.warnings), /^\.metadata\.ownerReferences contains duplicate entries; .*observed: 1$/);
+  const patch = [{ op: 'add', path: '/metadata/ownerReferences/-', value: owner }];
+  const patched = await api.answer('PATCH', `${configMaps}/o`, {
+    body: patch,
+    contentType: 'application/json-patch+json',
+  });
+  assert.match(String(patched.warnings), /duplicate entries after mutating admission happens; /);
+});
+
 describe('create', () => {
   test('gives identity, and takes away what only the server sets', async () => {
     const api = await startMemoryApi();

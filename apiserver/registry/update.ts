@@ -15,6 +15,7 @@ import { breathe } from '../turns.ts';
 import { admissionRequest } from './admission-request.ts';
 import { type ApiContext, isLarge, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
+import { afterMutation, keepOwnersOnce } from './owners.ts';
 import { checkUpdate, namesNoVersion, prepareUpdate } from './prepare.ts';
 import { RequestEnd, refuseGone } from './request-end.ts';
 import { checkStorable } from './size.ts';
@@ -104,6 +105,7 @@ async function tryUpdate(
     const write = { operation: 'UPDATE', kind, subresource, namespace, name, object: draft, oldObject: old } as const;
     const request = admissionRequest({ ...write, options }, end);
     await context.admission.mutate(request);
+    keepOwnersOnce(draft.metadata, options.warnings, afterMutation);
     if (large) await breathe();
     await finishDraft(context, kind, target, { draft, old, isLarge: large, apiVersion: options.apiVersion });
     if (subresource === '') append(options.warnings, kind.warnings?.(draft, old) ?? []);

@@ -3,6 +3,7 @@
 import type { KubeObject, ObjectMeta } from '../../../machinery/metadata.ts';
 import { checkDNS1123Label } from '../../../machinery/name-rules.ts';
 import { isWholeQuantity } from '../../../machinery/quantity.ts';
+import { labelsOfOld, said, warnOfExpressions } from '../node/labels-of-old.ts';
 import { appArmor, seccompOfContainer, seccompOfPod } from './annotation-validation.ts';
 import type { Container } from './container.ts';
 import { containersWithPaths } from './containers.ts';
@@ -11,22 +12,12 @@ import type { PodTemplateSpec } from './pod-template.ts';
 import type { ResourceList } from './resource-totals.ts';
 import type { Volume } from './volume.ts';
 
-const labelsOfOld: Readonly<Record<string, string>> = {
-  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
-  'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-  'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-  'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-  'app.kubernetes.io/created-by': 'deprecated since v1.9',
-  'scheduler.alpha.kubernetes.io/preferAvoidPods': 'deprecated since v1.22; use Taints and Tolerations instead',
-  'node-role.kubernetes.io/master': 'use "node-role.kubernetes.io/control-plane" instead',
-};
 const annotationsOfOld: Readonly<Record<string, string>> = {
   'scheduler.alpha.kubernetes.io/critical-pod': 'non-functional in v1.16+; use the "priorityClassName" field instead',
   'security.alpha.kubernetes.io/sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
   'security.alpha.kubernetes.io/unsafe-sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
 };
-const volumesOfOld: Readonly<Record<string, string>> = {
+export const volumesOfOld: Readonly<Record<string, string>> = {
   photonPersistentDisk: 'deprecated in v1.11, non-functional in v1.16+',
   gitRepo: 'deprecated in v1.11',
   scaleIO: 'deprecated in v1.16, non-functional in v1.22+',
@@ -39,9 +30,6 @@ const volumesOfOld: Readonly<Record<string, string>> = {
 };
 /** With so many that came before each file is compared, and so many ports are told of: headers hold no more. */
 export const most = 100;
-
-const said = (texts: Readonly<Record<string, string>>, key: string | undefined, show: (text: string) => string) =>
-  key !== undefined && Object.hasOwn(texts, key) ? [show(texts[key]!)] : [];
 
 function warnOfParts(amounts: ResourceList | undefined, names: readonly string[], path: string): string[] {
   return names
@@ -88,15 +76,7 @@ function warnOfPlaces({ nodeSelector, affinity, topologySpreadConstraints = [] }
     ...Object.keys(nodeSelector ?? {}).flatMap((key) =>
       said(labelsOfOld, key, (text) => `${path}.nodeSelector[${key}]: ${text}`),
     ),
-    ...terms.flatMap(([term, at]) =>
-      (term?.matchExpressions ?? []).flatMap(({ key }, i) =>
-        said(
-          labelsOfOld,
-          key,
-          (text) => `${path}.affinity.nodeAffinity.${at}.matchExpressions[${i}].key: ${key} is ${text}`,
-        ),
-      ),
-    ),
+    ...terms.flatMap(([term, at]) => warnOfExpressions(term, `${path}.affinity.nodeAffinity.${at}`)),
     ...topologySpreadConstraints.flatMap(({ topologyKey: key }, i) =>
       said(labelsOfOld, key, (text) => `${path}.topologySpreadConstraints[${i}].topologyKey: ${key} is ${text}`),
     ),
