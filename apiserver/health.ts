@@ -7,15 +7,26 @@ type Endpoint = 'healthz' | 'livez' | 'readyz';
 
 /** What is done once at start, in the order of kube-apiserver. */
 const startHooks = [
+  'start-apiserver-admission-initializer',
+  'generic-apiserver-start-informers',
+  'priority-and-fairness-config-consumer',
+  'priority-and-fairness-filter',
+  'storage-object-count-tracker-hook',
+  'start-apiextensions-informers',
   'start-apiextensions-controllers',
   'crd-informer-synced',
+  'start-system-namespaces-controller',
   'start-cluster-authentication-info-controller',
+  'start-kube-apiserver-identity-lease-controller',
+  'start-kube-apiserver-identity-lease-garbage-collector',
+  'start-legacy-token-tracking-controller',
   'start-service-ip-repair-controllers',
   'rbac/bootstrap-roles',
   'scheduling/bootstrap-system-priority-classes',
   'priority-and-fairness-config-producer',
   'bootstrap-controller',
   'start-kubernetes-service-cidr-controller',
+  'aggregator-reload-proxy-client-cert',
   'start-kube-aggregator-informers',
   'apiservice-status-local-available-controller',
   'apiservice-status-remote-available-controller',
@@ -23,31 +34,36 @@ const startHooks = [
   'apiservice-discovery-controller',
   'kube-apiserver-autoregistration',
 ].map((name) => `poststarthook/${name}`);
-const started = [...startHooks, 'autoregister-completion', 'poststarthook/apiservice-openapiv3-controller'];
+const openAPIHooks = ['openapi', 'openapiv3'].map((name) => `poststarthook/apiservice-${name}-controller`);
+const started = [...startHooks, 'autoregister-completion', ...openAPIHooks];
 
-/**
- * In the order that they are listed in. The server answers, so it pings; what stands on etcd is
- * ready when the caches are.
- */
+/** In the order that they are listed in. The server answers, so it pings. */
 const checks: Record<Endpoint, readonly string[]> = {
   healthz: ['ping', 'log', 'etcd', ...started],
-  livez: ['ping', 'log', ...started],
+  livez: ['ping', 'log', 'etcd', ...started],
   readyz: ['ping', 'log', 'etcd', 'etcd-readiness', 'informer-sync', ...started, 'shutdown'],
 };
-/** Fail while the server is not ready. */
-const dependent = new Set(['etcd', 'etcd-readiness', 'informer-sync', ...started]);
+const onStart = new Set(['informer-sync', ...started]);
 
 export interface Readiness {
   /** What a server that has begun still lacks, or has lost; null: nothing. */
   notReady(): string | null;
   /** It has been asked to end, and serves for a while. */
   isEnding(): boolean;
+  /** Why etcd does not answer; null: it does. */
+  etcd(): Promise<string | null>;
 }
 
-/** Why a check of readiness fails; null: it does not. */
-function reasonOf(check: string, { notReady, isEnding }: Readiness): string | null {
-  if (check === 'shutdown') return isEnding() ? 'process is shutting down' : null;
-  return dependent.has(check) ? notReady() : null;
+type Reasons = (endpoint: Endpoint, check: string) => string | null;
+
+/** Asks once, and tells of every check why it fails; null: it does not. What a server began stays begun while it lives. */
+async function reasonsOf({ notReady, isEnding, etcd }: Readiness): Promise<Reasons> {
+  const lost = await etcd();
+  return (endpoint, check) => {
+    if (check === 'shutdown') return isEnding() ? 'process is shutting down' : null;
+    if (check === 'etcd' || check === 'etcd-readiness') return lost;
+    return endpoint === 'readyz' && onStart.has(check) ? notReady() : null;
+  };
 }
 
 const text = (code: number, body: string): FrontResponse => ({
@@ -58,21 +74,20 @@ const text = (code: number, body: string): FrontResponse => ({
 
 export const checkPaths = (endpoint: Endpoint): string[] => checks[endpoint].map((name) => `/${endpoint}/${name}`);
 
-/** Answers a path of health; undefined for others. A liveness probe never fails for what a restart would not mend. */
-export function serveHealth(
+/** Answers a path of health; undefined for others. */
+export async function serveHealth(
   path: string,
   request: Pick<FrontRequest, 'url'>,
   readiness: Readiness,
-): FrontResponse | undefined {
+): Promise<FrontResponse | undefined> {
   const [, endpoint, name] = /^\/(healthz|livez|readyz)(?:\/(.*))?$/.exec(path) ?? [];
   if (endpoint === undefined) return undefined;
   const all = checks[endpoint as Endpoint];
-  const why = (check: string) => (endpoint === 'readyz' ? reasonOf(check, readiness) : null);
+  if (name && !all.includes(name)) return undefined;
+  const reasons = await reasonsOf(readiness);
+  const why = (check: string) => reasons(endpoint as Endpoint, check);
   const fails = (check: string) => why(check) !== null;
-  if (name) {
-    if (!all.includes(name)) return undefined;
-    return fails(name) ? text(500, `internal server error: ${why(name)}\n`) : text(200, 'ok');
-  }
+  if (name) return fails(name) ? text(500, `internal server error: ${why(name)}\n`) : text(200, 'ok');
   const query = new URLSearchParams(request.url.split('?')[1] ?? '');
   const excluded = new Set(query.getAll('exclude').filter((x) => x !== ''));
   const line = (check: string) => {
@@ -89,11 +104,12 @@ export function serveHealth(
 }
 
 /** The checks as metrics, one line each. https://kubernetes.io/docs/reference/instrumentation/slis/ */
-export function sliText(readiness: Readiness): string {
+export async function sliText(readiness: Readiness): Promise<string> {
+  const reasons = await reasonsOf(readiness);
   const lines = ['# HELP kubernetes_healthcheck The result of a health check.', '# TYPE kubernetes_healthcheck gauge'];
-  for (const [endpoint, names] of Object.entries(checks)) {
-    for (const name of names) {
-      const isOk = endpoint !== 'readyz' || reasonOf(name, readiness) === null;
+  for (const endpoint of ['healthz', 'livez', 'readyz'] as const) {
+    for (const name of checks[endpoint]) {
+      const isOk = reasons(endpoint, name) === null;
       lines.push(`kubernetes_healthcheck{name="${name}",type="${endpoint}"} ${isOk ? 1 : 0}`);
     }
   }

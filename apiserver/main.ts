@@ -314,12 +314,12 @@ async function start(options: Options, component: ComponentContext) {
   const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
   tellStored(metrics, { ...context, size: () => client.databaseBytes() });
   const stopFollowing = followFiles(options, component, { context, cache, encrypted });
-  const range = parseRange(options['service-cluster-ip-range']);
   let notReady: string | null = 'etcd has not been read yet';
   let [isEnding, knowsAllPaths] = [false, false];
   const readiness: Readiness = {
     notReady: () => notReady ?? (cache.ready ? null : 'storage is (re)initializing'),
     isEnding: () => isEnding,
+    etcd: () => client.health(),
   };
   const aggregator = tellAvailability(metrics, new Aggregator(context, readProxyTls(options)));
   const server = new ApiServer({
@@ -360,7 +360,7 @@ async function start(options: Options, component: ComponentContext) {
   const liveServers = new LiveServers(etcd, options['advertise-address'], isPortShared);
   const kubernetesService = await step(() =>
     startKubernetesService(context, liveServers, {
-      clusterIp: formatAddress(range.first),
+      clusterIp: formatAddress(parseRange(options['service-cluster-ip-range']).first),
       securePort: options['secure-port'],
     }),
   );

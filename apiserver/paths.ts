@@ -45,10 +45,10 @@ const rootPaths = [
 export function createPathHandler(deps: PathDeps) {
   return async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
     if (path === '/version' || path === '/version/') return json(buildInfoOf(arch()));
-    const health = serveHealth(path, request, deps.readiness);
+    const health = await serveHealth(path, request, deps.readiness);
     if (health) return health;
     if (path === '/metrics/slis') {
-      const body = sliText(deps.readiness);
+      const body = await sliText(deps.readiness);
       return { code: 200, headers: { 'content-type': deps.metrics.contentType }, body };
     }
     if (path === '/metrics') {

@@ -111,7 +111,8 @@ describe('etcd', { skip: hasEtcd ? false : 'etcd is not installed' }, () => {
     ]);
     assert.deepEqual([written.status, read.status, known.status], [503, 503, 200]);
     assert.equal(written.body.reason, 'ServiceUnavailable');
-    assert.equal((await plane.request('GET', '/livez')).status, 200);
+    assert.equal((await plane.request('GET', '/livez?exclude=etcd')).status, 200);
+    assert.match((await plane.request('GET', '/livez')).body, /\n\[-\]etcd failed: reason withheld\n/);
     await realClock.sleep(Math.max(0, endMs - realClock.monotonicMs()));
     await parts.etcd.signal(0, 'SIGCONT');
     await parts.untilCreated('after');
