@@ -21,7 +21,12 @@ export interface NodeSettings {
 export function buildSandboxConfig(
   pod: Pod,
   node: NodeSettings,
-  options: { attempt: number; cgroupParent: string; userNamespace: Init<UserNamespace> },
+  options: {
+    attempt: number;
+    cgroupParent: string;
+    userNamespace: Init<UserNamespace>;
+    warn?: (reason: string, message: string) => void;
+  },
 ): Init<PodSandboxConfig> {
   const { name = '', namespace = '', labels, annotations } = pod.metadata;
   const uid = uidOf(pod);
@@ -29,7 +34,7 @@ export function buildSandboxConfig(
     metadata: { name, namespace, uid, attempt: options.attempt },
     hostname: sandboxHostname(pod, node.dns.clusterDomain),
     log_directory: podLogDir(node.podLogsDir, pod),
-    dns_config: buildDnsConfig(pod, node.dns),
+    dns_config: buildDnsConfig(pod, node.dns, options.warn),
     port_mappings: isHostNetwork(pod) ? [] : portMappings(pod),
     labels: {
       ...labels,
