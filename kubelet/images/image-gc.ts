@@ -115,12 +115,8 @@ export class ImageGarbageCollector {
       maxAgeMs > 0 && nowMs - Math.max(lastUsedMs, seenMs, this.#startMs) > maxAgeMs;
     await this.#remove(unused.filter(isOld), Number.POSITIVE_INFINITY);
     const toFreeBytes = await this.#excessBytes();
-    if (toFreeBytes > 0) {
-      await this.#remove(
-        unused.filter(({ image }) => this.#images.has(image.id)),
-        toFreeBytes,
-      );
-    }
+    const others = unused.filter((one) => !isOld(one));
+    if (toFreeBytes > 0) await this.#remove(others, toFreeBytes);
     this.#records.prune(new Set(this.#images.keys()), nowMs);
   }
 

@@ -41,21 +41,19 @@ export async function runHook(
   if (hook.httpGet) {
     const port = resolvePort(hook.httpGet.port, container);
     const url = urlOf(hook.httpGet, port, podIp);
-    const { authorization, ...headers } = headersOf(hook.httpGet, 'kube-lifecycle/1.36');
-    const options = { timeoutMs: httpTimeoutMs, clock, signal };
-    try {
-      // Any answer will do, also one that tells of a failure.
-      await httpGet({ url, headers: { ...headers, ...(authorization ? { authorization } : {}) }, ...options });
-    } catch (err) {
-      const plain = urlOf({ ...hook.httpGet, scheme: 'HTTP' }, port, podIp);
-      const isAnswered =
-        isPlainAnswer(err) &&
-        (await httpGet({ url: plain, headers, ...options }).then(
-          () => true,
-          () => false,
-        ));
-      if (!isAnswered)
-        throw new Error(`HTTP lifecycle hook (${hook.httpGet.path}) ${failed} ${describeFailure(url, err as Error)}`);
+    const options = { url, headers: headersOf(hook.httpGet, 'kube-lifecycle/1.36'), clock, signal };
+    // Any answer will do, also one that tells of a failure.
+    const ask = (more = {}) =>
+      httpGet({ ...options, ...more, timeoutMs: httpTimeoutMs }).then(
+        () => undefined,
+        (err: Error) => err,
+      );
+    const problem = await ask();
+    if (problem) {
+      const { authorization: _, ...headers } = options.headers;
+      const plain = { url: urlOf({ ...hook.httpGet, scheme: 'HTTP' }, port, podIp), headers };
+      if (!isPlainAnswer(problem) || (await ask(plain)))
+        throw new Error(`HTTP lifecycle hook (${hook.httpGet.path}) ${failed} ${describeFailure(url, problem)}`);
       const message = `request to HTTPS lifecycle hook ${url.hostname}:${port} got HTTP response, retry with HTTP succeeded`;
       deps.events.event(eventTarget(pod), 'Warning', 'LifecycleHTTPFallback', message);
     }

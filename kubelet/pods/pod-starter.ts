@@ -9,6 +9,7 @@ import type { ContainerStatus, PodSandboxConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { podLogDir } from '../logs/pod-log-folders.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
+import type { Warn } from '../spec/dns.ts';
 import { ContainerConfigError } from '../spec/environment.ts';
 import { renderHostNetworkHosts, renderPodHosts } from '../spec/hosts-file.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
@@ -138,7 +139,7 @@ export class PodStarter {
     const [last] = this.#runtime.state.sandboxes;
     if (last) await cri.runtime.StopPodSandbox({ pod_sandbox_id: last.id });
     const attempt = last ? (last.metadata?.attempt ?? 0) + 1 : 0;
-    const warn = (reason: string, message: string) => events.event(eventTarget(pod), 'Warning', reason, message);
+    const warn: Warn = (reason, message) => events.event(eventTarget(pod), 'Warning', reason, message);
     try {
       mkdirSync(podLogDir(settings.podLogsDir, pod), { recursive: true });
       const handler = await this.#handlerOf(pod);
@@ -177,15 +178,10 @@ export class PodStarter {
     return readySandbox(this.#runtime.state) !== undefined;
   }
 
-  #sandboxConfig(pod: Pod, attempt: number, warn?: (reason: string, message: string) => void): Init<PodSandboxConfig> {
+  #sandboxConfig(pod: Pod, attempt: number, warn: Warn = () => undefined): Init<PodSandboxConfig> {
     const cgroupParent = this.#deps.cgroups.create(pod);
     const userNamespace = this.#deps.userNamespaces.of(pod);
-    return buildSandboxConfig(pod, this.#deps.settings, {
-      attempt,
-      cgroupParent,
-      userNamespace,
-      ...(warn ? { warn } : {}),
-    });
+    return buildSandboxConfig(pod, this.#deps.settings, { attempt, cgroupParent, userNamespace, warn });
   }
 
   /**

@@ -42,29 +42,25 @@ const mergeOptions = (base: readonly string[], more: readonly string[]) => [
   ...new Map([...base, ...more].map((option) => [option.split(':')[0]!, option])).values(),
 ];
 
-/** `warn` hears what the pod asked for and does not get: reason and message of an event. */
-export function buildDnsConfig(
-  pod: Pod,
-  settings: DnsSettings,
-  warn: (reason: string, message: string) => void = () => undefined,
-): ResolverConfig {
+/** Hears what the pod asked for and does not get: reason and message of an event. */
+export type Warn = (reason: string, message: string) => void;
+
+export function buildDnsConfig(pod: Pod, settings: DnsSettings, warn: Warn): ResolverConfig {
   const base = chooseBase(pod, settings, warn);
   const own = pod.spec.dnsConfig ?? {};
-  const fit = (what: string, line: string, [all, fitting]: [string[], string[]]) => {
-    if (fitting.length < all.length) {
-      const applied = `the applied ${line} line is: ${fitting.join(' ')}`;
-      warn('DNSConfigForming', `${what} have been omitted, ${applied}`);
-    }
-    return fitting;
-  };
-  const servers = unique([...base.servers, ...(own.nameservers ?? [])]);
-  const searches = unique([...base.searches, ...(own.searches ?? [])]);
+  const allServers = unique([...base.servers, ...(own.nameservers ?? [])]);
+  const servers = allServers.slice(0, maxServers);
+  const allSearches = unique([...base.searches, ...(own.searches ?? [])]);
+  const searches = fitSearches(allSearches);
+  const omitted = (limit: string, what: string, line: string) =>
+    warn('DNSConfigForming', `${limit} limits were exceeded, some ${what} have been omitted, the applied ${line}`);
+  if (servers.length < allServers.length)
+    omitted('Nameserver', 'nameservers', `nameserver line is: ${servers.join(' ')}`);
+  if (searches.length < allSearches.length)
+    omitted('Search Line', 'search paths', `search line is: ${searches.join(' ')}`);
   return {
-    servers: fit('Nameserver limits were exceeded, some nameservers', 'nameserver', [
-      servers,
-      servers.slice(0, maxServers),
-    ]),
-    searches: fit('Search Line limits were exceeded, some search paths', 'search', [searches, fitSearches(searches)]),
+    servers,
+    searches,
     options: mergeOptions(
       base.options,
       (own.options ?? []).map(({ name = '', value }) => (value ? `${name}:${value}` : name)),
@@ -79,11 +75,7 @@ function fitSearches(all: readonly string[]): string[] {
   return fit;
 }
 
-function chooseBase(
-  pod: Pod,
-  { clusterDns, clusterDomain, node }: DnsSettings,
-  warn: (reason: string, message: string) => void,
-): ResolverConfig {
+function chooseBase(pod: Pod, { clusterDns, clusterDomain, node }: DnsSettings, warn: Warn): ResolverConfig {
   const policy = pod.spec.dnsPolicy ?? 'ClusterFirst';
   if (policy === 'None') return { servers: [], searches: [], options: [] };
   const isCluster = policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && !isHostNetwork(pod));

@@ -47,7 +47,12 @@ const cases: { name: string; spec: Partial<Pod['spec']>; want: object }[] = [
 
 describe('buildDnsConfig', () => {
   for (const { name, spec, want } of cases)
-    test(name, () => assert.deepEqual(buildDnsConfig(podOf(spec), settings), want));
+    test(name, () =>
+      assert.deepEqual(
+        buildDnsConfig(podOf(spec), settings, () => undefined),
+        want,
+      ),
+    );
 });
 
 test('what of the resolver configuration a pod does not get is told', () => {
